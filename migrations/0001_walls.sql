@@ -1,0 +1,159 @@
+-- The third wall: what drizzle-kit does not know. Roles, forced row-level security, grants, and the few functions that
+-- look across organizations. A later migration that adds a tenant table calls ambit.protect('its_name').
+
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ambit_runtime') THEN CREATE ROLE ambit_runtime NOLOGIN; END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ambit_lookup') THEN CREATE ROLE ambit_lookup NOLOGIN; END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- roles belong to the cluster; another database was faster
+END $$;--> statement-breakpoint
+GRANT ambit_runtime, ambit_lookup TO CURRENT_USER;--> statement-breakpoint
+REVOKE ALL ON SCHEMA public FROM PUBLIC;--> statement-breakpoint
+GRANT USAGE ON SCHEMA public TO ambit_runtime, ambit_lookup;--> statement-breakpoint
+CREATE SCHEMA ambit;--> statement-breakpoint
+GRANT USAGE ON SCHEMA ambit TO ambit_runtime, ambit_lookup;--> statement-breakpoint
+
+-- What the transaction is bound to. Null when it is bound to nothing, and null equals no row.
+CREATE FUNCTION ambit.organization_id() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+  RETURN nullif(current_setting('ambit.organization_id', true), '')::uuid;--> statement-breakpoint
+CREATE FUNCTION ambit.user_id() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+  RETURN nullif(current_setting('ambit.user_id', true), '')::uuid;--> statement-breakpoint
+
+-- Makes a table a tenant table: closed to everyone, its owner included, but for the rows of the bound organization.
+-- The setting stands in a scalar subselect so that it is read once per statement, not once per row.
+CREATE PROCEDURE ambit.protect(name text) LANGUAGE plpgsql AS $$ BEGIN
+  EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
+  EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', name);
+  EXECUTE format('CREATE POLICY tenant ON public.%I TO ambit_runtime
+    USING (organization_id = (SELECT ambit.organization_id()))
+    WITH CHECK (organization_id = (SELECT ambit.organization_id()))', name);
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON public.%I TO ambit_runtime', name);
+END $$;--> statement-breakpoint
+REVOKE EXECUTE ON PROCEDURE ambit.protect(text) FROM PUBLIC;--> statement-breakpoint
+
+CALL ambit.protect('members');--> statement-breakpoint
+CALL ambit.protect('api_tokens');--> statement-breakpoint
+CALL ambit.protect('rubrics');--> statement-breakpoint
+CALL ambit.protect('categories');--> statement-breakpoint
+CALL ambit.protect('levels');--> statement-breakpoint
+CALL ambit.protect('checks');--> statement-breakpoint
+CALL ambit.protect('audit_events');--> statement-breakpoint
+-- The log can be written to and read, never rewritten.
+REVOKE UPDATE, DELETE ON audit_events FROM ambit_runtime;--> statement-breakpoint
+
+-- Tables of the instance: as closed, with rules of their own.
+ALTER TABLE organizations ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE organizations FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+CREATE POLICY tenant ON organizations TO ambit_runtime
+  USING (id = (SELECT ambit.organization_id())) WITH CHECK (id = (SELECT ambit.organization_id()));--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE (slug, name), DELETE ON organizations TO ambit_runtime;--> statement-breakpoint
+
+-- A user is seen by themselves and by who is bound to an organization that they belong to.
+ALTER TABLE users ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE users FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+CREATE POLICY self ON users TO ambit_runtime
+  USING (id = (SELECT ambit.user_id())) WITH CHECK (id = (SELECT ambit.user_id()));--> statement-breakpoint
+CREATE POLICY fellow ON users FOR SELECT TO ambit_runtime
+  USING (EXISTS (SELECT FROM members m WHERE m.organization_id = (SELECT ambit.organization_id()) AND m.user_id = users.id));--> statement-breakpoint
+GRANT SELECT (id, email, name, created_at), INSERT, UPDATE (name) ON users TO ambit_runtime;--> statement-breakpoint
+
+-- A session is seen by its user and in the organization that it is bound to; only its user makes or moves one.
+ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE sessions FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+CREATE POLICY self ON sessions TO ambit_runtime
+  USING (user_id = (SELECT ambit.user_id())) WITH CHECK (user_id = (SELECT ambit.user_id()));--> statement-breakpoint
+CREATE POLICY tenant_reads ON sessions FOR SELECT TO ambit_runtime
+  USING (organization_id = (SELECT ambit.organization_id()));--> statement-breakpoint
+CREATE POLICY tenant_ends ON sessions FOR DELETE TO ambit_runtime
+  USING (organization_id = (SELECT ambit.organization_id()));--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO ambit_runtime;--> statement-breakpoint
+
+ALTER TABLE refresh_tokens ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE refresh_tokens FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+CREATE POLICY self ON refresh_tokens TO ambit_runtime
+  USING (EXISTS (SELECT FROM sessions s WHERE s.id = session_id AND s.user_id = (SELECT ambit.user_id())))
+  WITH CHECK (EXISTS (SELECT FROM sessions s WHERE s.id = session_id AND s.user_id = (SELECT ambit.user_id())));--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE ON refresh_tokens TO ambit_runtime;--> statement-breakpoint
+
+-- These two hold nothing of an organization.
+ALTER TABLE signing_keys ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE signing_keys FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+CREATE POLICY instance ON signing_keys TO ambit_runtime USING (true);--> statement-breakpoint
+GRANT SELECT, INSERT, DELETE ON signing_keys TO ambit_runtime;--> statement-breakpoint
+ALTER TABLE rate_limits ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE rate_limits FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+CREATE POLICY instance ON rate_limits TO ambit_runtime USING (true);--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits TO ambit_runtime;--> statement-breakpoint
+
+-- The functions that look across organizations. They run as ambit_lookup, which may read these tables and nothing
+-- else, and each answers about the one secret, address or id that it is given.
+GRANT SELECT ON organizations, users, members, sessions, refresh_tokens, api_tokens TO ambit_lookup;--> statement-breakpoint
+CREATE POLICY lookup ON organizations FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+CREATE POLICY lookup ON users FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+CREATE POLICY lookup ON members FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+CREATE POLICY lookup ON sessions FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+CREATE POLICY lookup ON refresh_tokens FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+CREATE POLICY lookup ON api_tokens FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+
+CREATE FUNCTION ambit.find_user_by_email(address text)
+RETURNS TABLE (id uuid, password_hash text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT u.id, u.password_hash FROM public.users u WHERE lower(u.email) = lower(address)
+$$;--> statement-breakpoint
+
+CREATE FUNCTION ambit.find_memberships(person uuid)
+RETURNS TABLE (organization_id uuid, slug text, name text, created_at timestamptz, member_id uuid, role text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.id, o.slug, o.name, o.created_at, m.id, m.role
+  FROM public.members m JOIN public.organizations o ON o.id = m.organization_id
+  WHERE m.user_id = person ORDER BY m.id
+$$;--> statement-breakpoint
+
+CREATE FUNCTION ambit.find_refresh_token(secret_hash text)
+RETURNS TABLE (session_id uuid, user_id uuid, organization_id uuid, expires_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT s.id, s.user_id, s.organization_id, s.expires_at
+  FROM public.refresh_tokens r JOIN public.sessions s ON s.id = r.session_id WHERE r.hash = secret_hash
+$$;--> statement-breakpoint
+
+-- What a credential stands for now: one row, or none once it, its holder or the organization is gone.
+CREATE FUNCTION ambit.find_session(session uuid)
+RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, user_name text,
+  organization_id uuid, slug text, organization_name text, member_id uuid, role text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT s.id, 'WRITE', s.expires_at, u.id, u.email, u.name, o.id, o.slug, o.name, m.id, m.role
+  FROM public.sessions s JOIN public.users u ON u.id = s.user_id
+  LEFT JOIN public.members m ON m.organization_id = s.organization_id AND m.user_id = s.user_id
+  LEFT JOIN public.organizations o ON o.id = m.organization_id
+  WHERE s.id = session
+$$;--> statement-breakpoint
+
+CREATE FUNCTION ambit.find_api_token(secret_hash text)
+RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, user_name text,
+  organization_id uuid, slug text, organization_name text, member_id uuid, role text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT t.id, t.access, t.expires_at, u.id, u.email, u.name, o.id, o.slug, o.name, m.id, m.role
+  FROM public.api_tokens t
+  JOIN public.members m ON m.organization_id = t.organization_id AND m.id = t.member_id
+  JOIN public.organizations o ON o.id = m.organization_id
+  JOIN public.users u ON u.id = m.user_id
+  WHERE t.hash = secret_hash
+$$;--> statement-breakpoint
+
+DO $$ DECLARE f regprocedure; BEGIN
+  GRANT CREATE ON SCHEMA ambit TO ambit_lookup;
+  FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'ambit'::regnamespace AND prosecdef LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO ambit_runtime', f);
+    EXECUTE format('ALTER FUNCTION %s OWNER TO ambit_lookup', f);
+  END LOOP;
+  REVOKE CREATE ON SCHEMA ambit FROM ambit_lookup;
+END $$;--> statement-breakpoint
+
+-- Constraints that drizzle-kit cannot say.
+ALTER TABLE levels DROP CONSTRAINT levels_index;--> statement-breakpoint
+ALTER TABLE levels ADD CONSTRAINT levels_index UNIQUE (organization_id, index) DEFERRABLE INITIALLY IMMEDIATE;--> statement-breakpoint
+ALTER TABLE checks DROP CONSTRAINT checks_owner;--> statement-breakpoint
+ALTER TABLE checks ADD CONSTRAINT checks_owner FOREIGN KEY (organization_id, owner_id)
+  REFERENCES members (organization_id, id) ON DELETE SET NULL (owner_id);--> statement-breakpoint
+ALTER TABLE members ADD CONSTRAINT members_role CHECK (role IN ('owner', 'admin', 'write', 'user', 'read'));--> statement-breakpoint
+ALTER TABLE api_tokens ADD CONSTRAINT api_tokens_access CHECK (access IN ('READ', 'WRITE'));

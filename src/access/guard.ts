@@ -1,0 +1,152 @@
+import SchemaBuilder, {
+  BasePlugin,
+  type FieldNullability,
+  type InputFieldMap,
+  type PothosOutputFieldConfig,
+  type PothosTypeConfig,
+  type SchemaTypes,
+  type TypeParam,
+} from '@pothos/core';
+import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
+import type { Context } from '../context.ts';
+import { AmbitError } from '../errors.ts';
+import { forbidden, refusal } from './access.ts';
+import type { Permission } from './catalog.ts';
+import { asMutation } from './mutation.ts';
+
+/** The first wall: says of each root field and object type who may, and stops the build where nothing is said. */
+export const guardPlugin = 'guard' as const;
+
+type OwnOf<Shape> = (parent: Shape, ctx: Context) => boolean;
+
+declare global {
+  export namespace PothosSchemaTypes {
+    interface Plugins<Types extends SchemaTypes> {
+      guard: GuardPlugin<Types>;
+    }
+    interface ObjectTypeOptions<Types extends SchemaTypes, Shape> {
+      /** Needed to see any field of the type. */
+      permission?: Permission;
+      /** Who needs no permission, because the object is their own. */
+      own?: OwnOf<Shape>;
+      /** Open to everyone who can reach it. */
+      public?: true;
+    }
+    interface FieldOptions<
+      Types extends SchemaTypes,
+      ParentShape,
+      Type extends TypeParam<Types>,
+      Nullable extends FieldNullability<Type>,
+      Args extends InputFieldMap,
+      ResolveShape,
+      ResolveReturnShape,
+    > {
+      /** Needed to use the field, on the organization that the credential is bound to. */
+      permission?: Permission;
+      /** Open to every signed-in caller for what is their own; `permission` is for what is not. */
+      own?: true;
+      /** Open to everyone, also without a credential. */
+      public?: true;
+    }
+  }
+}
+
+interface Rule {
+  permission?: Permission;
+  own?: boolean;
+}
+
+interface Said {
+  permission?: Permission;
+  own?: true | OwnOf<unknown>;
+  public?: true;
+}
+
+const ROOT = new Set(['Query', 'Mutation', 'Subscription']);
+
+export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
+  override onTypeConfig(config: PothosTypeConfig): PothosTypeConfig {
+    if (config.kind !== 'Object') return config;
+    const said = config.pothosOptions as Said;
+    insist(said, `type ${config.name}`);
+    const { permission, own } = said;
+    const authScopes =
+      typeof own === 'function'
+        ? (parent: unknown, ctx: Context) => own(parent, ctx) || (permission ? { permission } : false)
+        : permission && { permission };
+    return {
+      ...config,
+      pothosOptions: { ...config.pothosOptions, ...(authScopes && { authScopes }) } as never,
+      extensions: withRule(config.extensions, said),
+    };
+  }
+
+  override onOutputFieldConfig(config: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
+    const said = config.pothosOptions as Said;
+    const isRoot = ROOT.has(config.kind);
+    if (isRoot) insist(said, `field ${config.kind}.${config.name}`);
+    const { permission, own } = said;
+    if (!permission && !own) return config;
+    if (!config.type.nullable)
+      throw new Error(`field ${config.parentType}.${config.name} can be refused, so it must be nullable`);
+    const authScopes = {
+      ...(permission && { permission }),
+      ...(own && { own: config.kind === 'Mutation' ? 'change' : 'look' }),
+    };
+    return {
+      ...config,
+      pothosOptions: { ...config.pothosOptions, authScopes } as never,
+      extensions: withRule(config.extensions, said),
+    };
+  }
+
+  // Listed before scope-auth, so this wraps around its check: refusals are audited too.
+  override wrapResolve(
+    resolver: GraphQLFieldResolver<unknown, Types['Context'], object>,
+    config: PothosOutputFieldConfig<Types>,
+  ): GraphQLFieldResolver<unknown, Types['Context'], object> {
+    if (config.kind !== 'Mutation') return resolver;
+    const { permission } = config.pothosOptions as Said;
+    return asMutation({ name: config.name, permission: permission ?? null }, resolver as never) as never;
+  }
+}
+
+SchemaBuilder.registerPlugin(guardPlugin, GuardPlugin);
+
+function insist(said: Said, what: string): void {
+  if (!said.permission && !said.own && !said.public)
+    throw new Error(`${what} says nothing about access: give it a permission, own, or public: true`);
+  if (said.public && (said.permission || said.own))
+    throw new Error(`${what} is public and guarded at once: take one of the two away`);
+}
+
+/** Prints as `@requires` and lets the refusal name the permission. */
+function withRule(extensions: Readonly<Record<string, unknown>> | null | undefined, { permission, own }: Said) {
+  const rule: Rule = { ...(permission && { permission }), ...(own && { own: true }) };
+  const ownOf = typeof own === 'function' ? own : undefined;
+  return permission || own ? { ...extensions, rule, ownOf, directives: { requires: rule } } : (extensions ?? {});
+}
+
+/** Whether the caller may see this object of the type: what its fields will ask, asked before it is shown at all. */
+export function maySee(type: GraphQLObjectType, object: unknown, ctx: Context): boolean {
+  const { rule, ownOf } = type.extensions as { rule?: Rule; ownOf?: OwnOf<unknown> };
+  return !rule || Boolean(rule.permission && ctx.access.can(rule.permission)) || Boolean(ownOf?.(object, ctx));
+}
+
+/** Scopes of scope-auth, for one caller. */
+export const authScopes = (ctx: Context) => ({
+  permission: (permission: Permission) => ctx.access.can(permission),
+  own: (use: 'look' | 'change') =>
+    ctx.actor.credential !== null && (use === 'look' || ctx.actor.credential.access === 'WRITE'),
+});
+
+/** Why the field, or the type around it, was refused. */
+export function unauthorized(_parent: unknown, ctx: Context, info: GraphQLResolveInfo): Error {
+  const field = info.parentType.getFields()[info.fieldName];
+  const rule = (field?.extensions['rule'] ?? info.parentType.extensions['rule']) as Rule | undefined;
+  if (!ctx.actor.credential)
+    return new AmbitError('UNAUTHENTICATED', 'Sign in first: this needs an Authorization header with a token.');
+  const decision = rule?.permission ? ctx.access.decide(rule.permission) : null;
+  if (decision && !decision.allowed) return forbidden(decision);
+  return refusal('READ_ONLY_TOKEN', 'This API token is read-only.', 'Use a token with WRITE access, or sign in.');
+}

@@ -1,0 +1,90 @@
+import { become, type Context, db, endTransaction } from '../context.ts';
+import { domainError, postgresError } from '../db/constraints.ts';
+import { inTransaction } from '../db/transaction.ts';
+import { AmbitError } from '../errors.ts';
+import type { Actor } from '../identity/actor.ts';
+import { recordEvent } from '../resources/audit-event/service.ts';
+import type { Outcome } from '../resources/audit-event/table.ts';
+import { refusal } from './access.ts';
+
+export interface MutationField {
+  name: string;
+  permission: string | null;
+}
+
+type Resolve = (parent: unknown, args: never, ctx: Context, info: never) => unknown;
+
+const READ_ONLY_TRANSACTION = '25006';
+
+/**
+ * Wraps a root mutation field, guard included: fresh grants, a transaction of its own, and one audit event, which
+ * commits with the change or, for what was refused, alone.
+ */
+export function asMutation(field: MutationField, resolve: Resolve): Resolve {
+  return async (parent, args, ctx, info) => {
+    const actor = await begin(ctx, args);
+    try {
+      const result = await resolve(parent, args, ctx, info);
+      await succeed(ctx, field, actor);
+      return result;
+    } catch (thrown) {
+      return await fail(ctx, field, actor, thrown);
+    } finally {
+      ctx.mode = 'read only';
+    }
+  };
+}
+
+/** What an earlier field of the document changed or revoked holds for this one. */
+async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<Actor> {
+  await endTransaction(ctx, 'rollback');
+  become(ctx, await ctx.authenticate());
+  // The second wall: a READ token gets no other transaction, so Postgres refuses what a guard let slip.
+  ctx.mode = ctx.actor.credential?.access === 'READ' ? 'read only' : 'read write';
+  ctx.event = typeof args.input?.id === 'string' ? { targetId: args.input.id } : {};
+  return ctx.actor;
+}
+
+async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<void> {
+  // Who signs in, or makes an organization, acts as who they have become, in the log of where they are now.
+  const [actor, organizationId] = ctx.event.organizationId
+    ? [ctx.actor, ctx.event.organizationId]
+    : [before, before.organization?.id];
+  if (organizationId) {
+    await recordEvent(await db(ctx), ctx, {
+      ...field,
+      action: field.name,
+      outcome: 'ALLOWED',
+      reason: null,
+      actor,
+      organizationId,
+    });
+  }
+  await endTransaction(ctx, 'commit');
+}
+
+async function fail(ctx: Context, field: MutationField, actor: Actor, thrown: unknown): Promise<{ errors: unknown }> {
+  await endTransaction(ctx, 'rollback').catch(() => undefined);
+  become(ctx, actor);
+  const error = explain(thrown, actor);
+  const organizationId = actor.organization?.id;
+  if (organizationId) {
+    const attempt = { ...field, action: field.name, ...outcomeOf(error), actor, organizationId };
+    await inTransaction(ctx.parts.sql, ctx.binding, (own) => recordEvent(own, ctx, attempt));
+  }
+  if (error instanceof AmbitError && error.userErrors) return { errors: error.userErrors };
+  throw error;
+}
+
+function explain(thrown: unknown, actor: Actor): unknown {
+  if (postgresError(thrown)?.code === READ_ONLY_TRANSACTION && actor.credential?.access === 'READ')
+    return refusal('READ_ONLY_TOKEN', 'This API token is read-only.', 'Use a token with WRITE access, or sign in.');
+  return domainError(thrown);
+}
+
+function outcomeOf(error: unknown): { outcome: Outcome; reason: string } {
+  if (!(error instanceof AmbitError)) return { outcome: 'FAILED', reason: 'INTERNAL' };
+  if (error.userErrors) return { outcome: 'REJECTED', reason: error.userErrors.map(({ code }) => code).join(' ') };
+  const reason = error.extensions['reason'];
+  return { outcome: 'REFUSED', reason: typeof reason === 'string' ? reason : error.code };
+}

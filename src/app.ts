@@ -1,0 +1,38 @@
+import type { RequestListener } from 'node:http';
+import type { GraphQLSchema } from 'graphql';
+import type { Sql } from 'postgres';
+import type { Config } from './config.ts';
+import type { Parts } from './context.ts';
+import { createHandler } from './http/handler.ts';
+import { createGraphql } from './http/yoga.ts';
+import { createIdentity } from './identity/identity.ts';
+import { buildSchema } from './schema.ts';
+
+export interface AppOptions {
+  sql: Sql;
+  config: Config;
+  clock?: () => Date;
+  log?: (entry: Record<string, unknown>) => void;
+  schema?: GraphQLSchema;
+}
+
+export interface App {
+  handler: RequestListener;
+  parts: Parts;
+}
+
+const logToStderr = (entry: Record<string, unknown>): void => {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
+};
+
+/** Wires the layers and opens nothing: whoever calls owns the database, the clock and the socket. */
+export function createApp({
+  sql,
+  config,
+  clock = () => new Date(),
+  log = logToStderr,
+  schema = buildSchema(),
+}: AppOptions): App {
+  const parts: Parts = { sql, config, clock, log, identity: createIdentity(sql, config, clock) };
+  return { parts, handler: createHandler(createGraphql(schema, parts), parts) };
+}

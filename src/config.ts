@@ -1,0 +1,104 @@
+import { z } from 'zod';
+
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  );
+const integer = (min: number, max: number, standard: number) =>
+  z.coerce.number().int().min(min).max(max).default(standard);
+
+/** Every environment variable that Ambit reads. The README's table is made from the descriptions. */
+export const VARIABLES = {
+  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on; `0.0.0.0` for all.'),
+  PORT: integer(0, 65535, 4000).describe('Port to listen on.'),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Where clients reach Ambit; the issuer of its access tokens. `http://localhost:PORT` unless set.'),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe('PostgreSQL ≥ 15. Without it an embedded server is started.'),
+  MIGRATION_DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe('The same database as the role that owns the tables, when `DATABASE_URL` is not that role.'),
+  DATABASE_POOL: integer(1, 500, 10).describe('Connections to the database.'),
+  DATA_DIR: z.string().min(1).default('.ambit').describe('Folder of the embedded server.'),
+  STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000).describe(
+    'Milliseconds after which a database statement is cancelled.',
+  ),
+  ACCESS_TOKEN_MINUTES: integer(1, 60, 15).describe('How long an access token is valid.'),
+  SESSION_DAYS: integer(1, 365, 30).describe('Days without a refresh after which a session ends.'),
+  SIGN_IN_TRIES_PER_ACCOUNT: integer(1, 1000, 10).describe('Sign-ins tried for one account in 15 minutes.'),
+  SIGN_IN_TRIES_PER_ADDRESS: integer(1, 100_000, 100).describe(
+    'Sign-ins and sign-ups tried from one address in 15 minutes.',
+  ),
+  TRUSTED_PROXIES: list.describe(
+    'Addresses or networks (CIDR), separated by commas, whose `X-Forwarded-For` is believed.',
+  ),
+  CORS_ORIGINS: list.describe('Origins, separated by commas, whose pages may call the API; none unless set.'),
+  INTROSPECTION: z
+    .enum(['public', 'signed-in'])
+    .optional()
+    .describe('Who may read the schema from the API. `signed-in` in production, else `public`.'),
+  NODE_ENV: z.string().default('development').describe('`production` makes no demo organization.'),
+} as const;
+
+export interface Config {
+  host: string;
+  port: number;
+  publicUrl: string;
+  databaseUrl: string | undefined;
+  migrationUrl: string | undefined;
+  pool: number;
+  dataDir: string;
+  statementTimeout: number;
+  accessTokenMinutes: number;
+  sessionDays: number;
+  signInTries: { account: number; address: number };
+  trustedProxies: string[];
+  corsOrigins: string[];
+  introspection: 'public' | 'signed-in';
+  production: boolean;
+}
+
+export class ConfigError extends Error {}
+
+/** Reads the environment, or throws one line that names the variable. */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  // An empty variable is one that is not set, as in `PORT= npm start`.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const result = z.object(VARIABLES).safeParse(given);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    const name = String(issue?.path[0]);
+    // An address of a database holds a password.
+    const value = name.endsWith('DATABASE_URL') ? '' : ` (it is ${JSON.stringify(given[name])})`;
+    throw new ConfigError(`${name}: ${issue?.message}${value}`);
+  }
+  const env = result.data;
+  const production = env.NODE_ENV === 'production';
+  return {
+    host: env.HOST,
+    port: env.PORT,
+    publicUrl: env.PUBLIC_URL ?? `http://localhost:${env.PORT}`,
+    databaseUrl: env.DATABASE_URL,
+    migrationUrl: env.MIGRATION_DATABASE_URL ?? env.DATABASE_URL,
+    pool: env.DATABASE_POOL,
+    dataDir: env.DATA_DIR,
+    statementTimeout: env.STATEMENT_TIMEOUT_MS,
+    accessTokenMinutes: env.ACCESS_TOKEN_MINUTES,
+    sessionDays: env.SESSION_DAYS,
+    signInTries: { account: env.SIGN_IN_TRIES_PER_ACCOUNT, address: env.SIGN_IN_TRIES_PER_ADDRESS },
+    trustedProxies: env.TRUSTED_PROXIES,
+    corsOrigins: env.CORS_ORIGINS,
+    introspection: env.INTROSPECTION ?? (production ? 'signed-in' : 'public'),
+    production,
+  };
+}

@@ -1,0 +1,91 @@
+import { RequestCache } from '@pothos/plugin-scope-auth';
+import type { Sql } from 'postgres';
+import { type Access, accessOf } from './access/access.ts';
+import type { Grants } from './access/decide.ts';
+import { roleByKey } from './access/roles.ts';
+import type { Config } from './config.ts';
+import type { Db } from './db/client.ts';
+import { type Binding, type Mode, openTransaction, type Transaction } from './db/transaction.ts';
+import type { Actor } from './identity/actor.ts';
+import type { Identity } from './identity/identity.ts';
+
+/** The parts that `createApp` was given, the same for every request. */
+export interface Parts {
+  readonly sql: Sql;
+  readonly config: Config;
+  readonly clock: () => Date;
+  readonly log: (entry: Record<string, unknown>) => void;
+  readonly identity: Identity;
+}
+
+/** What a mutation reports about itself; the audit event is made of it. */
+export interface AuditDraft {
+  /** The public id of what is changed. */
+  targetId?: string;
+  before?: unknown;
+  after?: unknown;
+  /** For who was anonymous when the mutation began. */
+  organizationId?: string;
+}
+
+/**
+ * What a resolver may see. A plain object, because yoga copies own properties only. What changes during a request is
+ * changed by the functions below and by the mutation wrapper alone.
+ */
+export interface Context {
+  readonly parts: Parts;
+  readonly requestId: string;
+  readonly address: string;
+  readonly userAgent: string | null;
+  /** Reads the request's credential again. */
+  readonly authenticate: () => Promise<Actor>;
+  actor: Actor;
+  access: Access;
+  binding: Binding;
+  mode: Mode;
+  transaction: Promise<Transaction> | null;
+  event: AuditDraft;
+  loaders: Map<unknown, unknown>;
+}
+
+/** The request's transaction, opened by who first needs it: read-only but inside a root mutation field. */
+export async function db(ctx: Context): Promise<Db> {
+  ctx.transaction ??= openTransaction(ctx.parts.sql, ctx.binding, ctx.mode);
+  return (await ctx.transaction).db;
+}
+
+/** The organization that the transaction is bound to. Behind a permission there always is one. */
+export function tenant(ctx: Context): string {
+  if (!ctx.binding.organizationId) throw new Error('no organization is bound');
+  return ctx.binding.organizationId;
+}
+
+/** Ends the open transaction, if there is one. The next use of `db` opens another. */
+export async function endTransaction(ctx: Context, how: 'commit' | 'rollback'): Promise<void> {
+  const open = ctx.transaction;
+  ctx.transaction = null;
+  ctx.loaders = new Map();
+  if (open) await (await open)[how]();
+}
+
+/** From here on the request acts as somebody else: after signing in, or with the grants read anew. */
+export function become(ctx: Context, actor: Actor): void {
+  ctx.actor = actor;
+  ctx.access = accessOf(grantsOf(actor));
+  ctx.binding = { organizationId: actor.organization?.id ?? null, userId: actor.user?.id ?? null };
+  ctx.loaders = new Map();
+  RequestCache.clearForContext(ctx);
+}
+
+const grantsOf = ({ member, credential }: Actor): Grants | null =>
+  member && credential ? { role: roleByKey(member.role), access: credential.access } : null;
+
+/** Binds the mutation's transaction to another organization than the caller's. Before its first query only. */
+export function bind(ctx: Context, binding: Binding): void {
+  if (ctx.transaction) throw new Error('a transaction is bound before its first query');
+  ctx.binding = binding;
+}
+
+export function audit(ctx: Context, draft: AuditDraft): void {
+  ctx.event = { ...ctx.event, ...draft };
+}

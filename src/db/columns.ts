@@ -1,0 +1,8 @@
+import { timestamp, uuid } from 'drizzle-orm/pg-core';
+import { newId } from '../ids.ts';
+
+/** First column of every tenant table's keys, so that no key can reach across organizations. */
+export const organizationId = () => uuid('organization_id').notNull();
+export const id = () => uuid('id').notNull().$defaultFn(newId);
+export const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
+export const createdAt = () => instant('created_at').notNull().defaultNow();

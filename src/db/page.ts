@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { and, asc, count, desc, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { AmbitError } from '../errors.ts';
+import type { Db } from './client.ts';
+
+export const DEFAULT_PAGE = 50;
+export const MAX_PAGE = 500;
+
+export interface PageArgs {
+  first?: number | null;
+  after?: string | null;
+  last?: number | null;
+  before?: string | null;
+}
+
+export interface ListOptions<Row> {
+  table: PgTable;
+  where: SQL;
+  /** Sort keys; the last one is unique, so that a cursor names one place. */
+  order: readonly { column: PgColumn; key: (row: Row) => string | number }[];
+  descending?: boolean;
+  /** What the columns to select are, when not all. */
+  fields?: Record<string, PgColumn>;
+}
+
+export interface Page<Row> {
+  edges: { cursor: string; node: Row }[];
+  pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
+  totalCount: () => Promise<number>;
+}
+
+const badRequest = (message: string): AmbitError => new AmbitError('BAD_REQUEST', message);
+
+/** `first` or `last`, checked. */
+function sizeOf({ first, last }: PageArgs): number {
+  if (first != null && last != null) throw badRequest('Give `first` or `last`, not both.');
+  const size = first ?? last ?? DEFAULT_PAGE;
+  if (size < 0 || size > MAX_PAGE) throw badRequest(`A page has 0 to ${MAX_PAGE} items, not ${size}.`);
+  return size;
+}
+
+/** Ties a cursor to its list: with another filter or order it would name an arbitrary place. */
+const listKey = (query: { sql: string; params: unknown[] }): string =>
+  createHash('sha256')
+    .update(JSON.stringify([query.sql, query.params]))
+    .digest('base64url')
+    .slice(0, 8);
+
+const encodeCursor = (key: string, values: (string | number)[]): string =>
+  Buffer.from(JSON.stringify([key, ...values])).toString('base64url');
+
+function decodeCursor(cursor: string, key: string, length: number): (string | number)[] {
+  const parts = parseJson(Buffer.from(cursor, 'base64url').toString());
+  const good = Array.isArray(parts) && parts.length === length + 1 && parts[0] === key;
+  if (!good || !parts.every((part) => typeof part === 'string' || typeof part === 'number'))
+    throw badRequest('This cursor is of another list, filter or order; start from the first page.');
+  return parts.slice(1);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** One page by keyset: its cost does not grow with its distance from the start. */
+export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: PageArgs): Promise<Page<Row>> {
+  const size = sizeOf(args);
+  const backward = args.last != null;
+  const columns = options.order.map(({ column }) => column);
+  const base = db
+    .select(options.fields as never)
+    .from(options.table)
+    .where(options.where);
+  const key = listKey(base.toSQL());
+  const beyond = (cursor: string | null | undefined, forward: boolean): SQL | undefined => {
+    if (cursor == null) return undefined;
+    const values = decodeCursor(cursor, key, columns.length);
+    const bound = values.map((value, at) => sql.param(value, columns[at]));
+    return sql`${tuple(columns)} ${sql.raw(forward === !options.descending ? '>' : '<')} ${tuple(bound)}`;
+  };
+  const direction = backward === !options.descending ? desc : asc;
+  const rows = (await db
+    .select(options.fields as never)
+    .from(options.table)
+    .where(and(options.where, beyond(args.after, true), beyond(args.before, false)))
+    .orderBy(...columns.map((column) => direction(column)))
+    .limit(size + 1)) as Row[];
+  const more = rows.length > size;
+  const nodes = rows.slice(0, size);
+  if (backward) nodes.reverse();
+  const edges = nodes.map((node) => ({
+    node,
+    cursor: encodeCursor(
+      key,
+      options.order.map((sort) => sort.key(node)),
+    ),
+  }));
+  return {
+    edges,
+    pageInfo: {
+      hasNextPage: backward ? args.before != null : more,
+      hasPreviousPage: backward ? more : args.after != null,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+    totalCount: async () => {
+      const [total] = await db.select({ total: count() }).from(options.table).where(options.where);
+      return total?.total ?? 0;
+    },
+  };
+}
+
+const tuple = (parts: SQLWrapper[]): SQL => sql`(${sql.join(parts, sql`, `)})`;
+
+/** The same for a list that is code. */
+export function arrayPage<Row extends { id: string }>(rows: readonly Row[], args: PageArgs): Page<Row> {
+  const size = sizeOf(args);
+  const key = 'array';
+  const indexOf = (cursor: string): number => {
+    const [id] = decodeCursor(cursor, key, 1);
+    return rows.findIndex((row) => row.id === id);
+  };
+  const from = args.after == null ? 0 : indexOf(args.after) + 1;
+  const to = args.before == null ? rows.length : indexOf(args.before);
+  const window = rows.slice(from, Math.max(to, from));
+  const nodes = args.last != null ? window.slice(Math.max(window.length - size, 0)) : window.slice(0, size);
+  const edges = nodes.map((node) => ({ node, cursor: encodeCursor(key, [node.id]) }));
+  const start = nodes[0] ? rows.indexOf(nodes[0]) : from;
+  return {
+    edges,
+    pageInfo: {
+      hasNextPage: start + nodes.length < rows.length,
+      hasPreviousPage: start > 0,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+    totalCount: async () => rows.length,
+  };
+}

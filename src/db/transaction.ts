@@ -1,0 +1,62 @@
+import type { Sql } from 'postgres';
+import { type Db, drizzleOn } from './client.ts';
+
+/** What a transaction may see: the rows of one organization, and those of the user alone. */
+export interface Binding {
+  organizationId: string | null;
+  userId: string | null;
+}
+
+export type Mode = 'read only' | 'read write';
+
+export interface Transaction {
+  readonly db: Db;
+  readonly mode: Mode;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+// A response that reads in several statements is one snapshot only from REPEATABLE READ on.
+const BEGIN = {
+  'read only': 'begin isolation level repeatable read read only',
+  'read write': 'begin',
+} as const;
+
+/**
+ * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
+ * answers, so they share a round trip with the first query; if one of them fails, that query fails too.
+ */
+export async function openTransaction(sql: Sql, binding: Binding, mode: Mode): Promise<Transaction> {
+  const connection = await sql.reserve();
+  const begun = Promise.all([
+    connection.unsafe(BEGIN[mode]).execute(),
+    connection`select set_config('ambit.organization_id', ${binding.organizationId ?? ''}, true),
+                      set_config('ambit.user_id', ${binding.userId ?? ''}, true)`.execute(),
+  ]);
+  begun.catch(() => undefined);
+  let ending: Promise<void> | undefined;
+  const end = (statement: 'commit' | 'rollback'): Promise<void> => {
+    ending ??= begun
+      .then(() => connection.unsafe(statement))
+      .then((result) => {
+        // COMMIT of an aborted transaction succeeds, and rolls back.
+        if (statement === 'commit' && result.command !== 'COMMIT') throw new Error('the transaction was rolled back');
+      })
+      .finally(() => connection.release());
+    return ending;
+  };
+  return { db: drizzleOn(connection), mode, commit: () => end('commit'), rollback: () => end('rollback') };
+}
+
+/** Runs `work` in one bound transaction: committed when it returns, rolled back when it throws. */
+export async function inTransaction<T>(sql: Sql, binding: Binding, work: (db: Db) => Promise<T>): Promise<T> {
+  const transaction = await openTransaction(sql, binding, 'read write');
+  try {
+    const result = await work(transaction.db);
+    await transaction.commit();
+    return result;
+  } catch (error) {
+    await transaction.rollback().catch(() => undefined);
+    throw error;
+  }
+}

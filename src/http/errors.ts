@@ -1,0 +1,68 @@
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import type { Parts } from '../context.ts';
+import { domainError, postgresError } from '../db/constraints.ts';
+import { AmbitError } from '../errors.ts';
+import type { ServerContext } from './yoga.ts';
+
+type Answer = { errors?: readonly GraphQLFormattedError[] };
+
+/** Gives every error a stable code, and keeps what is internal inside. */
+export function useErrors(parts: Parts, maySuggest: (request: Request) => boolean): Plugin<object, ServerContext> {
+  return {
+    onResultProcess({ result, setResult, request, serverContext }) {
+      if (Symbol.asyncIterator in result || Array.isArray(result)) return;
+      const { errors, ...rest } = result as Answer;
+      if (!errors) return;
+      const suggest = maySuggest(request);
+      const shown = errors.map((error) => present(error as GraphQLError, parts, serverContext.requestId, suggest));
+      setResult({ ...rest, errors: shown });
+    },
+  };
+}
+
+function present(error: GraphQLError, parts: Parts, requestId: string, suggest: boolean): GraphQLError {
+  const cause = rootOf(error);
+  if (cause === null) return asBadRequest(error, suggest);
+  const known = domainError(cause);
+  if (known instanceof AmbitError) return known === cause ? error : relocate(error, known);
+  if (isBadValue(cause)) return relocate(error, new AmbitError('BAD_REQUEST', 'A value cannot be stored as it is.'));
+  parts.log({ level: 'error', requestId, path: error.path, error: describe(cause) });
+  return relocate(
+    error,
+    new AmbitError('INTERNAL', `Something went wrong on our side. Tell the operator the request id ${requestId}.`),
+  );
+}
+
+/** What was thrown; null for an error of the document or its variables, which graphql made itself. */
+function rootOf(error: GraphQLError): unknown {
+  let cause: unknown = error;
+  while (cause instanceof GraphQLError && !(cause instanceof AmbitError) && cause.originalError)
+    cause = cause.originalError;
+  return cause instanceof GraphQLError && !(cause instanceof AmbitError) && isOfTheRequest(cause) ? null : cause;
+}
+
+/** An error that names a path comes from a resolver or a result; then it is a fault of ours. */
+const isOfTheRequest = (error: GraphQLError): boolean => error.path === undefined;
+
+// SQLSTATE class 22: data exceptions, such as a NUL character in a text.
+const isBadValue = (cause: unknown): boolean => postgresError(cause)?.code.startsWith('22') ?? false;
+
+const relocate = (at: GraphQLError, error: AmbitError): GraphQLError =>
+  new GraphQLError(error.message, { nodes: at.nodes ?? null, path: at.path ?? null, extensions: error.extensions });
+
+function asBadRequest(error: GraphQLError, suggest: boolean): GraphQLError {
+  const message = suggest ? error.message : error.message.replace(/ Did you mean .+\?$/s, '');
+  const { http } = error.extensions;
+  return new GraphQLError(message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    extensions: { code: 'BAD_REQUEST', ...(http ? { http } : {}) },
+  });
+}
+
+const describe = (cause: unknown): string =>
+  cause instanceof Error
+    ? `${cause.stack ?? cause.message}${cause.cause ? `\ncaused by ${describe(cause.cause)}` : ''}`
+    : String(cause);

@@ -1,0 +1,79 @@
+import { fromUUID, getType, toUUID, typeidUnboxed } from 'typeid-js';
+
+/** What an id names, by its prefix. A new type with an id adds its line here. */
+export const ID_PREFIXES = {
+  org: 'Organization',
+  usr: 'User',
+  mem: 'Member',
+  rol: 'Role',
+  ses: 'Session',
+  tok: 'ApiToken',
+  evt: 'AuditEvent',
+  rub: 'Rubric',
+  cat: 'Category',
+  lvl: 'Level',
+  chk: 'Check',
+} as const;
+
+export type IdPrefix = keyof typeof ID_PREFIXES;
+
+/** A new UUIDv7: ids of one process sort by the time they were made. */
+export const newId = (): string => toUUID(typeidUnboxed(''));
+
+/** The public form of a stored uuid: a TypeID such as `chk_01j…` (https://github.com/jetify-com/typeid). */
+export const toPublicId = (prefix: IdPrefix, uuid: string): string => fromUUID(uuid, prefix);
+
+/** The uuid of a public id of this type; null for anything else, so a wrong id is one that names nothing. */
+export function fromPublicId(prefix: IdPrefix, id: string): string | null {
+  const decoded = decodeId(id);
+  return decoded?.prefix === prefix ? decoded.uuid : null;
+}
+
+export function decodeId(id: string): { prefix: IdPrefix; uuid: string } | null {
+  try {
+    const prefix = getType(id as never) as string;
+    if (!Object.hasOwn(ID_PREFIXES, prefix)) return null;
+    const decoded = { prefix: prefix as IdPrefix, uuid: toUUID(id as never) };
+    // The library drops overflowing bits, which would give one row several ids.
+    return toPublicId(decoded.prefix, decoded.uuid) === id ? decoded : null;
+  } catch {
+    return null;
+  }
+}
+
+const PREFIX_OF = new Map(Object.entries(ID_PREFIXES).map(([prefix, type]) => [type as string, prefix as IdPrefix]));
+
+/** The public id of a row of this GraphQL type. */
+export function publicIdOf(typename: string, uuid: string): string {
+  const prefix = PREFIX_OF.get(typename);
+  if (!prefix) throw new Error(`no id prefix for type ${typename}: add it to ID_PREFIXES`);
+  return toPublicId(prefix, uuid);
+}
+
+// What is no id names an organization that cannot be: it is looked for like any other, and is not there.
+const NOTHING = { typename: 'Organization', id: '00000000-0000-0000-0000-000000000000' };
+
+/** Type and uuid that a public id names. */
+export function typedIdOf(id: string): { typename: string; id: string } {
+  const decoded = decodeId(id);
+  return decoded ? { typename: ID_PREFIXES[decoded.prefix], id: decoded.uuid } : NOTHING;
+}
+
+/** Columns that hold the id of another row. */
+const REFERENCES: Record<string, IdPrefix> = {
+  categoryId: 'cat',
+  levelId: 'lvl',
+  ownerId: 'mem',
+  memberId: 'mem',
+  userId: 'usr',
+};
+
+/** A row as the audit log shows it: with public ids, and without the organization that the log belongs to. */
+export function publicRow(prefix: IdPrefix, row: Record<string, unknown>): Record<string, unknown> {
+  const { organizationId: _, ...rest } = row;
+  const publicOf = (column: string, value: unknown): unknown => {
+    const reference = column === 'id' ? prefix : REFERENCES[column];
+    return reference && typeof value === 'string' ? toPublicId(reference, value) : value;
+  };
+  return Object.fromEntries(Object.entries(rest).map(([column, value]) => [column, publicOf(column, value)]));
+}

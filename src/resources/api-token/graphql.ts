@@ -1,0 +1,92 @@
+import { builder } from '../../builder.ts';
+import { targetId } from '../../input.ts';
+import { DELETED, mutation } from '../../mutation.ts';
+import { viewerPermissions } from '../../viewer-permissions.ts';
+import { Member } from '../member/graphql.ts';
+import { findMember } from '../member/service.ts';
+import {
+  type ApiTokenRow,
+  createApiToken,
+  deleteApiToken,
+  findApiToken,
+  isOwnToken,
+  listApiTokens,
+} from './service.ts';
+
+export const AccessEnum = builder.enumType('ApiTokenAccess', {
+  description: 'How far a token reaches: never further than its member at that moment.',
+  values: {
+    READ: { description: 'What its member may see. Changes nothing.' },
+    WRITE: { description: 'What its member may see and change.' },
+  } as const,
+});
+
+export const ApiToken = builder.objectRef<ApiTokenRow>('ApiToken');
+
+builder.node(ApiToken, {
+  description: 'Lets a program act for a member, with what the member holds at that moment and the token lets through.',
+  permission: 'api_token:read',
+  own: isOwnToken,
+  id: { resolve: (token) => token.id },
+  loadWithoutCache: (id, ctx) => findApiToken(ctx, id),
+  brandLoadedObjects: true,
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'What it is for.' }),
+    access: t.field({ type: AccessEnum, description: 'How far it reaches.', resolve: (token) => token.access }),
+    member: t.field({
+      type: Member,
+      nullable: true,
+      description: 'Whom it acts for.',
+      resolve: (token, _args, ctx) => findMember(ctx, token.memberId),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it ends; null when it does not.',
+    }),
+    viewerPermissions: t.field(viewerPermissions<ApiTokenRow>('api_token', isOwnToken)),
+  }),
+});
+
+builder.queryField('apiTokens', (t) =>
+  t.connection({
+    type: ApiToken,
+    nullable: true,
+    permission: 'api_token:read',
+    own: true,
+    description: 'API tokens of the organization, the newest first: all of them, or without the permission one’s own.',
+    resolve: (_root, args, ctx) => listApiTokens(ctx, args),
+  }),
+);
+
+mutation('createApiToken', {
+  permission: 'api_token:create',
+  description:
+    'Makes an API token that acts for the caller. A token that is made with a token ends no later than that one.',
+  input: (t) => ({
+    name: t.string({ required: true, description: 'What it is for, 1 to 100 characters.' }),
+    access: t.field({ type: AccessEnum, defaultValue: 'READ', description: 'WRITE needs `api_token:grant_write`.' }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description: 'When it ends. Without it the token lasts until it is deleted.',
+    }),
+  }),
+  results: {
+    apiToken: { type: ApiToken, description: 'The new token.' },
+    secret: {
+      type: 'String',
+      description: 'What to send as `Authorization: Bearer …`. Shown this once; only a hash of it is kept.',
+    },
+  },
+  resolve: (input, ctx) => createApiToken(ctx, input),
+});
+
+mutation('deleteApiToken', {
+  permission: 'api_token:delete',
+  own: true,
+  description: 'Revokes a token: one’s own, or with the permission anybody’s. Its next request is refused.',
+  input: (t) => ({ id: t.id({ required: true, description: 'The token.' }) }),
+  results: DELETED,
+  resolve: async (input, ctx) => ({ deletedId: await deleteApiToken(ctx, targetId('tok', input.id)) }),
+});

@@ -1,0 +1,110 @@
+import { and, eq, inArray, type SQL } from 'drizzle-orm';
+import { z } from 'zod';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { invalid, notFound, userError } from '../../errors.ts';
+import { publicRow, toPublicId } from '../../ids.ts';
+import { line, parse } from '../../input.ts';
+import { loaderOf } from '../../loader.ts';
+import { hashSecret, newSecret } from './secret.ts';
+import { type Access, apiTokens } from './table.ts';
+
+/** Everything but the hash of the secret, which no resolver needs. */
+const fields = {
+  id: apiTokens.id,
+  memberId: apiTokens.memberId,
+  name: apiTokens.name,
+  access: apiTokens.access,
+  createdAt: apiTokens.createdAt,
+  expiresAt: apiTokens.expiresAt,
+};
+
+export interface ApiTokenRow {
+  id: string;
+  memberId: string;
+  name: string;
+  access: Access;
+  createdAt: Date;
+  expiresAt: Date | null;
+}
+
+export const isOwnToken = (token: ApiTokenRow, ctx: Context): boolean => token.memberId === ctx.actor.member?.id;
+
+const visible = (ctx: Context): SQL =>
+  and(
+    eq(apiTokens.organizationId, tenant(ctx)),
+    ctx.access.can('api_token:read') ? undefined : eq(apiTokens.memberId, ctx.actor.member?.id ?? ''),
+  ) as SQL;
+
+export const findApiToken = loaderOf<ApiTokenRow>(async (ctx, ids) =>
+  ctx.binding.organizationId
+    ? await (await db(ctx))
+        .select(fields)
+        .from(apiTokens)
+        .where(and(visible(ctx), inArray(apiTokens.id, [...ids])))
+    : [],
+);
+
+export async function listApiTokens(ctx: Context, args: PageArgs): Promise<Page<ApiTokenRow>> {
+  ctx.access.requireOrganization();
+  const order = [{ column: apiTokens.id, key: (row: ApiTokenRow) => row.id }];
+  return await listPage<ApiTokenRow>(
+    await db(ctx),
+    { table: apiTokens, fields, where: visible(ctx), order, descending: true },
+    args,
+  );
+}
+
+const Create = z.object({
+  name: line(100),
+  access: z.enum(['READ', 'WRITE']).default('READ'),
+  expiresAt: z.date().nullish(),
+});
+
+export interface CreatedToken {
+  apiToken: ApiTokenRow;
+  secret: string;
+}
+
+/** Makes a token for the caller. Its secret is in the answer and nowhere else. */
+export async function createApiToken(ctx: Context, input: unknown): Promise<CreatedToken> {
+  const given = parse(Create, input);
+  if (given.access === 'WRITE') ctx.access.require('api_token:grant_write');
+  refuseLifetime(ctx, given.expiresAt ?? null);
+  const secret = newSecret('ambit_pat_');
+  const values = {
+    ...given,
+    organizationId: tenant(ctx),
+    memberId: ctx.actor.member?.id ?? '',
+    hash: hashSecret(secret),
+    createdAt: ctx.parts.clock(),
+  };
+  const [apiToken] = await (await db(ctx)).insert(apiTokens).values(values).returning(fields);
+  audit(ctx, { targetId: toPublicId('tok', (apiToken as ApiTokenRow).id), after: publicRow('tok', { ...apiToken }) });
+  return { apiToken: apiToken as ApiTokenRow, secret };
+}
+
+/** A token that makes a token does not outlive itself that way. */
+function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
+  if (expiresAt && expiresAt <= ctx.parts.clock())
+    throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
+  const own = ctx.actor.credential?.kind === 'API_TOKEN' ? ctx.actor.credential.expiresAt : null;
+  if (own && (!expiresAt || expiresAt > own))
+    throw invalid(
+      userError(
+        'INVALID',
+        'expiresAt',
+        `expiresAt: must not be later than ${own.toISOString()}, when the token that makes it ends.`,
+      ),
+    );
+}
+
+/** One's own, or with `api_token:delete` anybody's. */
+export async function deleteApiToken(ctx: Context, id: string): Promise<string> {
+  const token = await findApiToken(ctx, id);
+  if (!token) throw notFound('ApiToken');
+  if (!isOwnToken(token, ctx)) ctx.access.require('api_token:delete');
+  await (await db(ctx)).delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
+  audit(ctx, { targetId: toPublicId('tok', id), before: publicRow('tok', { ...token }), after: null });
+  return toPublicId('tok', id);
+}

@@ -1,0 +1,32 @@
+import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
+import { members } from '../member/table.ts';
+
+/** READ may ask, WRITE may also change; neither ever more than its member. */
+export type Access = 'READ' | 'WRITE';
+
+export const apiTokens = pgTable(
+  'api_tokens',
+  {
+    organizationId: organizationId(),
+    id: id(),
+    memberId: uuid('member_id').notNull(),
+    name: text('name').notNull(),
+    access: text('access').$type<Access>().notNull(),
+    /** SHA-256 of the secret, which is random enough that a slow hash would only cost. */
+    hash: text('hash').notNull(),
+    createdAt: createdAt(),
+    expiresAt: instant('expires_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.organizationId, t.id] }),
+    unique('api_tokens_hash').on(t.organizationId, t.hash),
+    index('api_tokens_by_hash').on(t.hash),
+    index('api_tokens_by_member').on(t.organizationId, t.memberId),
+    foreignKey({
+      name: 'api_tokens_member',
+      columns: [t.organizationId, t.memberId],
+      foreignColumns: [members.organizationId, members.id],
+    }).onDelete('cascade'),
+  ],
+);

@@ -1,0 +1,73 @@
+import { and, eq, type SQL } from 'drizzle-orm';
+import { type Context, db, tenant } from '../../context.ts';
+import type { Db } from '../../db/client.ts';
+import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import type { Actor } from '../../identity/actor.ts';
+import { fromPublicId } from '../../ids.ts';
+import { rowsOf } from '../../rows.ts';
+import { auditEvents, type Outcome } from './table.ts';
+
+export interface Attempt {
+  action: string;
+  permission: string | null;
+  outcome: Outcome;
+  reason: string | null;
+  actor: Actor;
+  organizationId: string;
+}
+
+/** One event for one mutation. Every value is a copy: the event outlives what it speaks of. */
+export async function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<void> {
+  const { actor, organizationId, action, permission, outcome, reason } = attempt;
+  const { before, after, targetId } = ctx.event;
+  await own.insert(auditEvents).values({
+    organizationId,
+    action,
+    permission,
+    outcome,
+    reason,
+    createdAt: ctx.parts.clock(),
+    userId: actor.user?.id ?? null,
+    actor: actor.user?.email ?? 'anonymous',
+    role: actor.member?.role ?? null,
+    credentialKind: actor.credential?.kind ?? 'NONE',
+    credentialId: actor.credential?.id ?? null,
+    targetId: targetId ?? null,
+    before: outcome === 'ALLOWED' ? before : null,
+    after: outcome === 'ALLOWED' ? after : null,
+    requestId: ctx.requestId,
+    address: ctx.address,
+  });
+}
+
+export type AuditEventRow = typeof auditEvents.$inferSelect;
+
+export const findAuditEvent = rowsOf(auditEvents, 'evt').find;
+
+export interface AuditEventFilter {
+  action?: string | null;
+  outcome?: Outcome | null;
+  userId?: string | null;
+  targetId?: string | null;
+}
+
+/** The newest first. */
+export async function listAuditEvents(
+  ctx: Context,
+  filter: AuditEventFilter,
+  args: PageArgs,
+): Promise<Page<AuditEventRow>> {
+  const userId = filter.userId != null ? (fromPublicId('usr', filter.userId) ?? NOBODY) : null;
+  const where = and(
+    eq(auditEvents.organizationId, tenant(ctx)),
+    filter.action != null ? eq(auditEvents.action, filter.action) : undefined,
+    filter.outcome != null ? eq(auditEvents.outcome, filter.outcome) : undefined,
+    userId ? eq(auditEvents.userId, userId) : undefined,
+    filter.targetId != null ? eq(auditEvents.targetId, filter.targetId) : undefined,
+  ) as SQL;
+  const order = [{ column: auditEvents.id, key: (row: AuditEventRow) => row.id }];
+  return await listPage<AuditEventRow>(await db(ctx), { table: auditEvents, where, order, descending: true }, args);
+}
+
+/** An id that names no user matches no event. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -1,0 +1,91 @@
+import { eq } from 'drizzle-orm';
+import { z } from 'zod';
+import { audit, bind, type Context, db, tenant } from '../../context.ts';
+import { invalid, notFound, userError } from '../../errors.ts';
+import { newId, publicRow, toPublicId } from '../../ids.ts';
+import { line, parse, slug } from '../../input.ts';
+import { loaderOf } from '../../loader.ts';
+import { checks } from '../check/table.ts';
+import { members } from '../member/table.ts';
+import { createDefaultRubric } from '../rubric/service.ts';
+import { organizations } from './table.ts';
+
+export type OrganizationRow = typeof organizations.$inferSelect;
+
+/** The bound organization, or null: row-level security shows no other. */
+export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
+  ids.some((id) => id === ctx.binding.organizationId)
+    ? await (await db(ctx))
+        .select()
+        .from(organizations)
+        .where(eq(organizations.id, tenant(ctx)))
+    : [],
+);
+
+const Create = z.object({ name: line(100), slug });
+
+const shown = (row: OrganizationRow) => publicRow('org', { ...row });
+
+export interface Founded {
+  organization: OrganizationRow;
+  memberId: string;
+}
+
+/** Makes the organization with its rubric, and `userId` its Owner. The transaction is bound to the new organization. */
+export async function foundOrganization(ctx: Context, userId: string, input: unknown): Promise<Founded> {
+  const given = parse(Create, input);
+  const id = newId();
+  bind(ctx, { organizationId: id, userId });
+  const tx = await db(ctx);
+  const [organization] = await tx
+    .insert(organizations)
+    .values({ id, ...given, createdAt: ctx.parts.clock() })
+    .returning();
+  const [owner] = await tx.insert(members).values({ organizationId: id, userId, role: 'owner' }).returning();
+  await createDefaultRubric(ctx);
+  audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && shown(organization) });
+  return { organization: organization as OrganizationRow, memberId: (owner as { id: string }).id };
+}
+
+async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
+  const [row] = await (await db(ctx))
+    .select()
+    .from(organizations)
+    .where(eq(organizations.id, tenant(ctx)))
+    .for('update');
+  if (!row) throw notFound('Organization');
+  return row;
+}
+
+export async function updateOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
+  const changes = parse(Create.partial(), input);
+  const before = await lockOrganization(ctx);
+  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  const after = Object.keys(given).length > 0 ? await write(ctx, given) : before;
+  audit(ctx, { targetId: toPublicId('org', before.id), before: shown(before), after: shown(after) });
+  return after;
+}
+
+async function write(ctx: Context, changes: { name?: string; slug?: string }): Promise<OrganizationRow> {
+  const [row] = await (await db(ctx))
+    .update(organizations)
+    .set(changes)
+    .where(eq(organizations.id, tenant(ctx)))
+    .returning();
+  return row as OrganizationRow;
+}
+
+/** Everything inside goes with it, and every session and token that is bound to it. The audit log stays. */
+export async function deleteOrganization(ctx: Context, input: { slug: string }): Promise<string> {
+  const before = await lockOrganization(ctx);
+  if (input.slug !== before.slug)
+    throw invalid(
+      userError('MISMATCH', 'slug', 'slug: differs from the slug of the organization, which is asked to make sure.'),
+    );
+  const tx = await db(ctx);
+  // A check would stop the deletion of its category, whichever of the two the cascade reaches first.
+  await tx.delete(checks).where(eq(checks.organizationId, tenant(ctx)));
+  await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
+  audit(ctx, { targetId: toPublicId('org', before.id), before: shown(before), after: null });
+  return toPublicId('org', before.id);
+}

@@ -1,0 +1,57 @@
+import { builder } from '../../builder.ts';
+import { targetId } from '../../input.ts';
+import { mutation } from '../../mutation.ts';
+import { viewerPermissions } from '../../viewer-permissions.ts';
+import { User } from '../user/graphql.ts';
+import { findUser } from '../user/service.ts';
+import { findSession, isOwnSession, listSessions, type SessionRow, signOutMember } from './service.ts';
+
+export const Session = builder.objectRef<SessionRow>('Session');
+
+builder.node(Session, {
+  description: 'A sign-in that lasts until it is ended, or is not refreshed in time.',
+  permission: 'session:read',
+  own: isOwnSession,
+  id: { resolve: (session) => session.id },
+  loadWithoutCache: (id, ctx) => findSession(ctx, id),
+  brandLoadedObjects: true,
+  fields: (t) => ({
+    user: t.field({
+      type: User,
+      nullable: true,
+      description: 'Who signed in.',
+      resolve: (session, _args, ctx) => findUser(ctx, session.userId),
+    }),
+    address: t.exposeString('address', { description: 'Network address of the sign-in.' }),
+    userAgent: t.exposeString('userAgent', { nullable: true, description: 'What the client called itself.' }),
+    current: t.boolean({
+      description: 'Whether this request uses it.',
+      resolve: (session, _args, ctx) => session.id === ctx.actor.credential?.id,
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
+    refreshedAt: t.expose('refreshedAt', { type: 'DateTime', description: 'When it was last refreshed.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends unless it is refreshed.' }),
+    viewerPermissions: t.field(viewerPermissions<SessionRow>('session', isOwnSession)),
+  }),
+});
+
+builder.queryField('sessions', (t) =>
+  t.connection({
+    type: Session,
+    nullable: true,
+    permission: 'session:read',
+    own: true,
+    description:
+      'Live sessions bound to the organization, the newest first: all of them, or without the permission one’s own.',
+    resolve: (_root, args, ctx) => listSessions(ctx, args),
+  }),
+);
+
+mutation('signOutMember', {
+  permission: 'session:delete',
+  description:
+    'Ends all sessions of the member in this organization at once: their next request is refused, on every node. API tokens stay. Refused (NOT_HELD) for who holds more than the caller.',
+  input: (t) => ({ id: t.id({ required: true, description: 'The member.' }) }),
+  results: { endedSessions: { type: 'Int', description: 'How many sessions were ended.' } },
+  resolve: async (input, ctx) => ({ endedSessions: await signOutMember(ctx, targetId('mem', input.id)) }),
+});

@@ -1,0 +1,66 @@
+import { and, eq, gt, inArray, isNull, type SQL } from 'drizzle-orm';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { notFound } from '../../errors.ts';
+import { toPublicId } from '../../ids.ts';
+import { loaderOf } from '../../loader.ts';
+import { findMember } from '../member/service.ts';
+import { sessions } from './table.ts';
+
+export type SessionRow = typeof sessions.$inferSelect;
+
+export const isOwnSession = (session: SessionRow, ctx: Context): boolean => session.userId === ctx.actor.user?.id;
+
+/** Of the bound organization; of no organization for who is bound to none. */
+const here = (ctx: Context): SQL =>
+  ctx.binding.organizationId
+    ? eq(sessions.organizationId, ctx.binding.organizationId)
+    : isNull(sessions.organizationId);
+
+const own = (ctx: Context): SQL => eq(sessions.userId, ctx.actor.user?.id ?? '');
+
+const visible = (ctx: Context): SQL =>
+  and(
+    here(ctx),
+    gt(sessions.expiresAt, ctx.parts.clock()),
+    ctx.access.can('session:read') ? undefined : own(ctx),
+  ) as SQL;
+
+export const findSession = loaderOf<SessionRow>(async (ctx, ids) =>
+  (await db(ctx))
+    .select()
+    .from(sessions)
+    .where(and(visible(ctx), inArray(sessions.id, [...ids]))),
+);
+
+export async function listSessions(ctx: Context, args: PageArgs): Promise<Page<SessionRow>> {
+  const order = [{ column: sessions.id, key: (row: SessionRow) => row.id }];
+  return await listPage<SessionRow>(
+    await db(ctx),
+    { table: sessions, where: visible(ctx), order, descending: true },
+    args,
+  );
+}
+
+/** Ends one of the caller's own sessions, in whichever organization. */
+export async function endOwnSession(ctx: Context, id: string): Promise<void> {
+  const ended = await (await db(ctx))
+    .delete(sessions)
+    .where(and(eq(sessions.id, id), own(ctx)))
+    .returning({ id: sessions.id });
+  if (ended.length === 0) throw notFound('Session');
+  audit(ctx, { targetId: toPublicId('ses', id), after: null });
+}
+
+/** Ends all sessions that the member has in this organization; the next request of any of them is refused. */
+export async function signOutMember(ctx: Context, memberId: string): Promise<number> {
+  const member = await findMember(ctx, memberId);
+  if (!member) throw notFound('Member');
+  ctx.access.requireAllOf(ctx.access.role(member.role), 'session:delete', 'Signing out this member');
+  const ended = await (await db(ctx))
+    .delete(sessions)
+    .where(and(eq(sessions.organizationId, tenant(ctx)), eq(sessions.userId, member.userId)))
+    .returning({ id: sessions.id });
+  audit(ctx, { before: { sessions: ended.map(({ id }) => toPublicId('ses', id)) }, after: { sessions: [] } });
+  return ended.length;
+}

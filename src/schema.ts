@@ -1,0 +1,29 @@
+import { DirectiveLocation, GraphQLBoolean, GraphQLDirective, type GraphQLSchema, GraphQLString } from 'graphql';
+import { builder } from './builder.ts';
+import './identity/graphql.ts';
+import './resources/api-token/graphql.ts';
+import './resources/audit-event/graphql.ts';
+import './resources/category/graphql.ts';
+import './resources/check/graphql.ts';
+import './resources/level/graphql.ts';
+import './resources/member/graphql.ts';
+import './resources/organization/graphql.ts';
+import './resources/permission/graphql.ts';
+import './resources/role/graphql.ts';
+import './resources/rubric/graphql.ts';
+import './resources/session/graphql.ts';
+import './resources/user/graphql.ts';
+
+const requires = new GraphQLDirective({
+  name: 'requires',
+  description:
+    'What a caller needs to use the field, or to see an object of the type. Fields without it are open to everyone who can reach them.',
+  locations: [DirectiveLocation.FIELD_DEFINITION, DirectiveLocation.OBJECT],
+  args: {
+    permission: { type: GraphQLString, description: 'The permission, as in the query `permissions`.' },
+    own: { type: GraphQLBoolean, description: 'Signed-in callers need no permission for what is their own.' },
+  },
+});
+
+/** The schema, built from the resources above. Throws where a field or type says nothing about access. */
+export const buildSchema = (): GraphQLSchema => builder.toSchema({ directives: [requires] } as never);

@@ -1,0 +1,25 @@
+import { PERMISSIONS, type Permission } from './access/catalog.ts';
+import type { Context } from './context.ts';
+
+/** The rows of one resource that are about an object which exists already. */
+const aboutOne = (resource: string): Permission[] =>
+  [...PERMISSIONS.values()]
+    .map((row) => row.name)
+    .filter((name) => name.startsWith(`${resource}:`) && !name.endsWith(':create'));
+
+/**
+ * Options of the field `viewerPermissions`: what the caller may do with the object. `own` tells whose needs no
+ * permission; then only the credential's access counts.
+ */
+export function viewerPermissions<Row>(resource: string, own?: (row: Row, ctx: Context) => boolean) {
+  const names = aboutOne(resource);
+  return {
+    type: ['Permission'] as ['Permission'],
+    description: 'What the caller may do with this object.',
+    resolve: (row: Row, _args: object, ctx: Context): Permission[] => {
+      if (own?.(row, ctx))
+        return ctx.actor.credential?.access === 'WRITE' ? names : names.filter((name) => name.endsWith(':read'));
+      return names.filter((name) => ctx.access.can(name));
+    },
+  };
+}

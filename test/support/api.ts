@@ -1,0 +1,89 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { GraphQLSchema } from 'graphql';
+import type { Sql } from 'postgres';
+import { afterAll } from 'vitest';
+import { type App, createApp } from '../../src/app.ts';
+import { type Config, readConfig } from '../../src/config.ts';
+import { connect } from '../../src/db/client.ts';
+import { cloneDatabase, type TestDatabase } from './database.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: what a response holds is what its test says
+export type Json = any;
+
+export interface Answer {
+  data: Json;
+  errors: Json[] | undefined;
+  status: number;
+  headers: Headers;
+}
+
+export interface Caller {
+  /** Sends one operation over HTTP. */
+  query(document: string, variables?: Record<string, unknown>): Promise<Answer>;
+  token: string | undefined;
+}
+
+export interface Api extends TestDatabase {
+  app: App;
+  /** The pool that the server runs on: the runtime role. */
+  sql: Sql;
+  address: string;
+  /** Whoever has this token; without one, an anonymous caller. */
+  as(token?: string): Caller;
+  /** What the server logged. */
+  logged: Record<string, unknown>[];
+  /** Moves the server's clock. */
+  advance(milliseconds: number): void;
+}
+
+export interface ApiOptions {
+  config?: Partial<Config>;
+  schema?: GraphQLSchema;
+  pool?: number;
+  /** Runs on this database instead of one of its own, as a second node does. */
+  database?: TestDatabase;
+}
+
+/** The real server on a database of its own, asked over real HTTP. */
+export async function startApi({ config, schema, pool = 10, database }: ApiOptions = {}): Promise<Api> {
+  const own = database ?? (await cloneDatabase());
+  const sql = connect({ url: own.url, pool, statementTimeout: 20_000 });
+  const logged: Record<string, unknown>[] = [];
+  let ahead = 0;
+  const full: Config = { ...readConfig({}), publicUrl: 'http://ambit.test', ...config };
+  // Every test signs in from the same address.
+  if (!config?.signInTries) full.signInTries = { account: 1000, address: 100_000 };
+  const app = createApp({
+    sql,
+    config: full,
+    clock: () => new Date(Date.now() + ahead),
+    log: (entry) => logged.push(entry),
+    ...(schema && { schema }),
+  });
+  const server = createServer(app.handler);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  afterAll(async () => {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+    await sql.end();
+  });
+
+  const as = (token?: string): Caller => ({
+    token,
+    async query(document, variables) {
+      const response = await fetch(`${address}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+        body: JSON.stringify({ query: document, variables }),
+      });
+      const { data, errors } = (await response.json()) as Json;
+      return { data, errors, status: response.status, headers: response.headers };
+    },
+  });
+  const advance = (milliseconds: number): void => {
+    ahead += milliseconds;
+  };
+  return { ...own, app, sql, address, as, logged, advance };
+}

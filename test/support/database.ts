@@ -1,0 +1,25 @@
+import postgres, { type Sql } from 'postgres';
+import { afterAll, inject } from 'vitest';
+import { newId } from '../../src/ids.ts';
+import { TEMPLATE } from './global-setup.ts';
+
+export interface TestDatabase {
+  url: string;
+  /** The superuser, to look behind the walls. */
+  root: Sql;
+}
+
+/** A database of the test file's own, cloned from the migrated template. */
+export async function cloneDatabase(): Promise<TestDatabase> {
+  const address = (name: string): string => inject('server').replace('%', name);
+  const name = `test_${newId().replaceAll('-', '')}`;
+  const server = postgres(address('postgres'), { max: 1, onnotice: () => undefined });
+  await server.unsafe(`create database ${name} template ${TEMPLATE}`);
+  const root = postgres(address(name), { max: 4, onnotice: () => undefined });
+  afterAll(async () => {
+    await root.end();
+    await server.unsafe(`drop database ${name} with (force)`);
+    await server.end();
+  });
+  return { url: address(name), root };
+}

@@ -1,0 +1,111 @@
+import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
+import { roleByKey } from '../../src/access/roles.ts';
+import { hashPassword } from '../../src/identity/password.ts';
+import { newId, toPublicId } from '../../src/ids.ts';
+import type { Api, Caller, Json } from './api.ts';
+
+export const PASSWORD = 'correct horse battery';
+
+let hashed: Promise<string> | undefined;
+
+export interface Person extends Caller {
+  userId: string;
+  /** Public id of the member. */
+  memberId: string;
+  email: string;
+  refreshToken: string;
+}
+
+export interface Organization {
+  id: string;
+  slug: string;
+  /** Who founded it. */
+  owner: Person;
+}
+
+const SIGN_UP = `mutation ($input: SignUpInput!) { signUp(input: $input) { session { accessToken refreshToken } errors { code path } } }`;
+const SIGN_IN = `mutation ($input: SignInInput!) { signIn(input: $input) { session { accessToken refreshToken } errors { code path } } }`;
+const FOUND = `mutation ($input: CreateOrganizationInput!) { createOrganization(input: $input) { organization { id } errors { code path } } }`;
+const SWITCH = `mutation ($id: ID!) { switchOrganization(input: { organizationId: $id }) { session { accessToken refreshToken } errors { code path } } }`;
+const ME = `{ viewer { user { id } member { id } } }`;
+
+/** The one field of a mutation's answer, or an error that shows the whole answer. */
+export async function done(caller: Caller, document: string, variables?: Record<string, unknown>): Promise<Json> {
+  const answer = await caller.query(document, variables);
+  const [payload] = Object.values(answer.data ?? {}) as Json[];
+  if (answer.errors || !payload || payload.errors?.length) throw new Error(JSON.stringify(answer, null, 1));
+  return payload;
+}
+
+async function person(api: Api, email: string, session: Json): Promise<Person> {
+  const caller = api.as(session.accessToken);
+  const { data } = await caller.query(ME);
+  return {
+    ...caller,
+    email,
+    refreshToken: session.refreshToken,
+    userId: data.viewer.user.id,
+    memberId: data.viewer.member?.id ?? '',
+  };
+}
+
+/** An account that belongs to no organization, through the front door. */
+export async function signUp(api: Api, email: string): Promise<Person> {
+  const { session } = await done(api.as(), SIGN_UP, { input: { email, password: PASSWORD, name: email } });
+  return person(api, email, session);
+}
+
+export async function signIn(api: Api, email: string, organization?: string): Promise<Person> {
+  const { session } = await done(api.as(), SIGN_IN, { input: { email, password: PASSWORD, organization } });
+  return person(api, email, session);
+}
+
+/** An organization with its founder, through the front door. */
+export async function found(api: Api, slug: string): Promise<Organization> {
+  const founder = await signUp(api, `owner@${slug}.test`);
+  const { organization } = await done(founder, FOUND, { input: { name: slug, slug } });
+  const { session } = await done(founder, SWITCH, { id: organization.id });
+  return { id: organization.id, slug, owner: await person(api, founder.email, session) };
+}
+
+/** A member with this role, put in place behind the walls: this is no test of how people join. */
+export async function join(
+  api: Api,
+  organization: Organization,
+  role: BuiltInRole,
+  name: string = role,
+): Promise<Person> {
+  const email = `${name}@${organization.slug}.test`;
+  hashed ??= hashPassword(PASSWORD);
+  const userId = newId();
+  const passwordHash = await hashed;
+  await api.root`insert into users (id, email, name, password_hash) values (${userId}, ${email}, ${name}, ${passwordHash})`;
+  await api.root`
+    insert into members (organization_id, id, user_id, role)
+    values ((select id from organizations where slug = ${organization.slug}), ${newId()}, ${userId}, ${role})`;
+  return signIn(api, email, organization.slug);
+}
+
+export type Cast = Record<BuiltInRole, Person>;
+
+/** One member per built-in role; the founder is the Owner. */
+export async function cast(api: Api, organization: Organization): Promise<Cast> {
+  const people = { owner: organization.owner } as Cast;
+  for (const role of BUILT_IN_ROLES) if (role !== 'owner') people[role] = await join(api, organization, role);
+  return people;
+}
+
+const TOKEN = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret apiToken { id } errors { code path message } } }`;
+
+/** An API token of this person, through the front door. */
+export async function tokenOf(
+  api: Api,
+  holder: Caller,
+  access: 'READ' | 'WRITE',
+  expiresAt?: Date,
+): Promise<Caller & { id: string }> {
+  const { secret, apiToken } = await done(holder, TOKEN, { input: { name: `${access} token`, access, expiresAt } });
+  return { ...api.as(secret), id: apiToken.id };
+}
+
+export const roleId = (role: BuiltInRole): string => toPublicId('rol', roleByKey(role).id);
