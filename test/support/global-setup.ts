@@ -13,7 +13,7 @@ export const TEMPLATE = 'ambit_template';
 
 /** One server for the whole run, with a migrated database that each test file clones. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const server = await startEmbedded('.ambit/test', {
+  const server = await startEmbedded(process.env['AMBIT_TEST_DIR'] ?? '.ambit/test', {
     fsync: 'off',
     synchronous_commit: 'off',
     max_connections: '200',
