@@ -2,10 +2,13 @@ import { z } from 'zod';
 import { invalid, notFound, type UserErrorCode, userError } from './errors.ts';
 import { fromPublicId, ID_PREFIXES, type IdPrefix } from './ids.ts';
 
-/** Postgres cannot store U+0000, and a name with line breaks or escape codes forges logs and terminals. */
-const LINE = /^[^\p{Cc}]*$/u;
+/**
+ * Postgres cannot store U+0000, half a surrogate pair would be stored as another character, and a name with line
+ * breaks or escape codes forges logs and terminals.
+ */
+const LINE = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]*$/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it looks for
-const PROSE = /^[^\u0000]*$/u;
+const PROSE = /^[^\u0000\p{Cs}]*$/u;
 
 const LINE_ONLY = 'must be one line without control characters';
 
@@ -17,7 +20,7 @@ export const prose = (max: number) =>
   z
     .string()
     .max(max)
-    .regex(PROSE, 'must not contain NUL characters')
+    .regex(PROSE, 'must not contain NUL characters or halves of surrogate pairs')
     .transform((text) => text.trim() || null)
     .nullish();
 

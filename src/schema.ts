@@ -1,5 +1,6 @@
 import { DirectiveLocation, GraphQLBoolean, GraphQLDirective, type GraphQLSchema, GraphQLString } from 'graphql';
 import { builder } from './builder.ts';
+import './access/graphql.ts';
 import './identity/graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
@@ -8,7 +9,7 @@ import './resources/check/graphql.ts';
 import './resources/level/graphql.ts';
 import './resources/member/graphql.ts';
 import './resources/organization/graphql.ts';
-import './resources/permission/graphql.ts';
+
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
 import './resources/session/graphql.ts';

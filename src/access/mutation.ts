@@ -51,7 +51,9 @@ async function succeed(ctx: Context, field: MutationField, before: Actor): Promi
     ? [ctx.actor, ctx.event.organizationId]
     : [before, before.organization?.id];
   if (organizationId) {
-    await recordEvent(await db(ctx), ctx, {
+    const tx = await db(ctx);
+    await (await ctx.transaction)?.rebind(organizationId);
+    await recordEvent(tx, ctx, {
       ...field,
       action: field.name,
       outcome: 'ALLOWED',

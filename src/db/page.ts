@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { and, asc, count, desc, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { and, asc, count, desc, getTableName, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { AmbitError } from '../errors.ts';
 import type { Db } from './client.ts';
@@ -17,6 +17,8 @@ export interface PageArgs {
 export interface ListOptions<Row> {
   table: PgTable;
   where: SQL;
+  /** Whose list it is and what was asked for. Not `where` itself: that may hold the time, which moves from page to page. */
+  asked: readonly unknown[];
   /** Sort keys; the last one is unique, so that a cursor names one place. */
   order: readonly { column: PgColumn; key: (row: Row) => string | number }[];
   descending?: boolean;
@@ -41,11 +43,12 @@ function sizeOf({ first, last }: PageArgs): number {
 }
 
 /** Ties a cursor to its list: with another filter or order it would name an arbitrary place. */
-const listKey = (query: { sql: string; params: unknown[] }): string =>
-  createHash('sha256')
-    .update(JSON.stringify([query.sql, query.params]))
-    .digest('base64url')
-    .slice(0, 8);
+function listKey<Row>({ table, asked, order, descending }: ListOptions<Row>): string {
+  const list = [getTableName(table), asked, order.map(({ column }) => column.name), descending ?? false];
+  // In a filter null and omitted are the same.
+  const text = JSON.stringify(list, (_key, value) => value ?? undefined);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 8);
+}
 
 const encodeCursor = (key: string, values: (string | number)[]): string =>
   Buffer.from(JSON.stringify([key, ...values])).toString('base64url');
@@ -71,11 +74,7 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
   const size = sizeOf(args);
   const backward = args.last != null;
   const columns = options.order.map(({ column }) => column);
-  const base = db
-    .select(options.fields as never)
-    .from(options.table)
-    .where(options.where);
-  const key = listKey(base.toSQL());
+  const key = listKey(options);
   const beyond = (cursor: string | null | undefined, forward: boolean): SQL | undefined => {
     if (cursor == null) return undefined;
     const values = decodeCursor(cursor, key, columns.length);
@@ -122,7 +121,9 @@ export function arrayPage<Row extends { id: string }>(rows: readonly Row[], args
   const key = 'array';
   const indexOf = (cursor: string): number => {
     const [id] = decodeCursor(cursor, key, 1);
-    return rows.findIndex((row) => row.id === id);
+    const at = rows.findIndex((row) => row.id === id);
+    if (at < 0) throw badRequest('This cursor names no item of the list; start from the first page.');
+    return at;
   };
   const from = args.after == null ? 0 : indexOf(args.after) + 1;
   const to = args.before == null ? rows.length : indexOf(args.before);

@@ -12,6 +12,8 @@ export type Mode = 'read only' | 'read write';
 export interface Transaction {
   readonly db: Db;
   readonly mode: Mode;
+  /** Goes on in another organization: only to write the audit event of who came from there. */
+  rebind(organizationId: string): Promise<void>;
   commit(): Promise<void>;
   rollback(): Promise<void>;
 }
@@ -45,7 +47,12 @@ export async function openTransaction(sql: Sql, binding: Binding, mode: Mode): P
       .finally(() => connection.release());
     return ending;
   };
-  return { db: drizzleOn(connection), mode, commit: () => end('commit'), rollback: () => end('rollback') };
+  let bound = binding.organizationId;
+  const rebind = async (organizationId: string): Promise<void> => {
+    if (organizationId !== bound) await connection`select set_config('ambit.organization_id', ${organizationId}, true)`;
+    bound = organizationId;
+  };
+  return { db: drizzleOn(connection), mode, rebind, commit: () => end('commit'), rollback: () => end('rollback') };
 }
 
 /** Runs `work` in one bound transaction: committed when it returns, rolled back when it throws. */

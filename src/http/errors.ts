@@ -34,16 +34,16 @@ function present(error: GraphQLError, parts: Parts, requestId: string, suggest: 
   );
 }
 
-/** What was thrown; null for an error of the document or its variables, which graphql made itself. */
+/** What was thrown; null for an error of the request, which graphql or yoga made itself. */
 function rootOf(error: GraphQLError): unknown {
   let cause: unknown = error;
-  while (cause instanceof GraphQLError && !(cause instanceof AmbitError) && cause.originalError)
+  while (cause instanceof GraphQLError && !(cause instanceof AmbitError)) {
+    if (cause.extensions['http'] || (!cause.originalError && cause.path === undefined)) return null;
+    if (!cause.originalError) break;
     cause = cause.originalError;
-  return cause instanceof GraphQLError && !(cause instanceof AmbitError) && isOfTheRequest(cause) ? null : cause;
+  }
+  return cause;
 }
-
-/** An error that names a path comes from a resolver or a result; then it is a fault of ours. */
-const isOfTheRequest = (error: GraphQLError): boolean => error.path === undefined;
 
 // SQLSTATE class 22: data exceptions, such as a NUL character in a text.
 const isBadValue = (cause: unknown): boolean => postgresError(cause)?.code.startsWith('22') ?? false;
@@ -51,14 +51,18 @@ const isBadValue = (cause: unknown): boolean => postgresError(cause)?.code.start
 const relocate = (at: GraphQLError, error: AmbitError): GraphQLError =>
   new GraphQLError(error.message, { nodes: at.nodes ?? null, path: at.path ?? null, extensions: error.extensions });
 
+/** Status 400 for who accepts `application/graphql-response+json`; with plain JSON the specification wants 200. */
+const WHERE_SPECIFIED = { status: 400, spec: true };
+
 function asBadRequest(error: GraphQLError, suggest: boolean): GraphQLError {
   const message = suggest ? error.message : error.message.replace(/ Did you mean .+\?$/s, '');
-  const { http } = error.extensions;
+  const { http = WHERE_SPECIFIED, originalError } = error.extensions;
   return new GraphQLError(message, {
     nodes: error.nodes ?? null,
     source: error.source ?? null,
     positions: error.positions ?? null,
-    extensions: { code: 'BAD_REQUEST', ...(http ? { http } : {}) },
+    // A body that is no JSON is 400 for everybody.
+    extensions: { code: 'BAD_REQUEST', http: originalError ? { status: 400 } : http },
   });
 }
 

@@ -39,7 +39,7 @@ export function createHandler(yoga: Yoga, parts: Parts): RequestListener {
   const addressOf = createAddressOf(parts.config.trustedProxies);
 
   async function answer(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
-    const path = new URL(req.url ?? '/', 'http://localhost').pathname;
+    const [path = '/'] = (req.url ?? '/').split('?');
     const route = Object.hasOwn(ROUTES, path) && req.method === 'GET' ? ROUTES[path] : undefined;
     if (route) return send(res, await route(parts));
     if (path !== '/graphql') return send(res, problem(404, 'Not here. The API is at /graphql.', requestId));

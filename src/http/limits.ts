@@ -1,5 +1,5 @@
 import { complexityFromQuery } from '@pothos/plugin-complexity';
-import { type DocumentNode, GraphQLError, Kind, type ValidationRule } from 'graphql';
+import { type DocumentNode, Kind, type ValidationRule } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { AmbitError } from '../errors.ts';
 
@@ -24,8 +24,7 @@ const countRule: ValidationRule = (context) => {
   const counts = { aliases: 0, directives: 0 };
   const add = (what: keyof typeof counts): void => {
     counts[what] += 1;
-    if (counts[what] === LIMITS[what] + 1)
-      context.reportError(new GraphQLError(tooLarge(`more than ${LIMITS[what]} ${what}`).message));
+    if (counts[what] === LIMITS[what] + 1) context.reportError(tooLarge(`more than ${LIMITS[what]} ${what}`));
   };
   return {
     Field: (node) => void (node.alias && add('aliases')),

@@ -4,9 +4,9 @@ import { refusal } from '../access/access.ts';
 import { audit, become, bind, type Context, db, endTransaction } from '../context.ts';
 import { drizzleOn } from '../db/client.ts';
 import { inTransaction } from '../db/transaction.ts';
-import { type AmbitError, invalid, userError } from '../errors.ts';
+import { AmbitError, invalid, userError } from '../errors.ts';
 import { fromPublicId, newId, toPublicId } from '../ids.ts';
-import { email, line, parse } from '../input.ts';
+import { email, line, parse, targetId } from '../input.ts';
 import { hashSecret, isSecret, newSecret } from '../resources/api-token/secret.ts';
 import { recordEvent } from '../resources/audit-event/service.ts';
 import { foundOrganization, type OrganizationRow } from '../resources/organization/service.ts';
@@ -54,7 +54,8 @@ const SignIn = z.object({
 /** An unknown address and a wrong password take the same work and get the same answer. */
 export async function signIn(ctx: Context, input: unknown): Promise<IssuedSession> {
   const given = parse(SignIn, input);
-  const account = given.email.trim();
+  // Folded once, so that what is counted and what is looked up cannot differ: Postgres reads İ as i, JavaScript does not.
+  const account = given.email.trim().toLowerCase();
   const { limiter } = ctx.parts.identity;
   await limiter.count({ account, address: ctx.address });
   const pool = drizzleOn(ctx.parts.sql);
@@ -157,7 +158,8 @@ async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
   await inTransaction(ctx.parts.sql, binding, async (own) => {
     await own.delete(sessions).where(eq(sessions.id, token.session_id));
     const reason = 'REFRESH_TOKEN_REUSED';
-    if (organizationId)
+    // A mutation leaves one event: a caller who is here already gets it like any other that was refused.
+    if (organizationId && organizationId !== ctx.actor.organization?.id)
       await recordEvent(own, ctx, {
         action: 'refreshSession',
         permission: null,
@@ -181,25 +183,22 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
     throw invalid(
       userError('NOT_FOUND', 'organizationId', 'organizationId: you belong to no organization with this id.'),
     );
-  await tx
-    .update(refreshTokens)
-    .set({ usedAt: ctx.parts.clock() })
-    .where(and(eq(refreshTokens.sessionId, session), isNull(refreshTokens.usedAt)));
-  await tx
-    .update(sessions)
-    .set({ organizationId: target.organization_id, expiresAt: idleEnd(ctx) })
-    .where(eq(sessions.id, session));
-  const from = ctx.actor.organization?.id;
-  const issued = await issue(ctx, session);
+  // Under a new id, so that no earlier token comes back to life when the session comes back to an organization.
+  const [former] = await tx.delete(sessions).where(eq(sessions.id, session)).returning();
+  if (!former) throw new AmbitError('UNAUTHENTICATED', 'The session has ended or moved meanwhile. Sign in again.');
+  const moved = { ...former, id: newId(), organizationId: target.organization_id, expiresAt: idleEnd(ctx) };
+  await tx.insert(sessions).values(moved);
+  const issued = await issue(ctx, moved.id);
   // The transaction is bound to where the caller was, and so is the event.
   const { targetId, after } = ctx.event as { targetId: string; after: unknown };
-  ctx.event = { targetId, before: { organizationId: from && toPublicId('org', from) }, after };
+  const from = former.organizationId && toPublicId('org', former.organizationId);
+  ctx.event = { targetId, before: { session: toPublicId('ses', session), organizationId: from }, after };
   return issued;
 }
 
 export async function signOut(ctx: Context, input: { sessionId?: string | null | undefined }): Promise<void> {
   const { session } = requireSession(ctx);
-  await endOwnSession(ctx, input.sessionId == null ? session : (fromPublicId('ses', input.sessionId) ?? ''));
+  await endOwnSession(ctx, input.sessionId == null ? session : targetId('ses', input.sessionId));
 }
 
 export async function createOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {

@@ -45,6 +45,9 @@ export interface ApiOptions {
   database?: TestDatabase;
 }
 
+/** The media type of today, with which a status says whether the operation was executed at all. */
+const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
+
 /** The real server on a database of its own, asked over real HTTP. */
 export async function startApi({ config, schema, pool = 10, database }: ApiOptions = {}): Promise<Api> {
   const own = database ?? (await cloneDatabase());
@@ -75,7 +78,11 @@ export async function startApi({ config, schema, pool = 10, database }: ApiOptio
     async query(document, variables) {
       const response = await fetch(`${address}/graphql`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+        headers: {
+          'content-type': 'application/json',
+          accept: ACCEPT,
+          ...(token && { authorization: `Bearer ${token}` }),
+        },
         body: JSON.stringify({ query: document, variables }),
       });
       const { data, errors } = (await response.json()) as Json;

@@ -1,3 +1,4 @@
+import { buildClientSchema, type GraphQLSchema, getIntrospectionQuery } from 'graphql';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
 import { hashPassword } from '../../src/identity/password.ts';
@@ -109,3 +110,48 @@ export async function tokenOf(
 }
 
 export const roleId = (role: BuiltInRole): string => toPublicId('rol', roleByKey(role).id);
+
+/**
+ * What came of one mutation: its payload, or as `{ refused }` why it was refused. `results` selects from the payload,
+ * whose `errors` are always there.
+ */
+export async function mutate(caller: Caller, name: string, input: object, results = ''): Promise<Json> {
+  const type = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}Input`;
+  const document = `mutation ($input: ${type}!) { ${name}(input: $input) { ${results} errors { code path } } }`;
+  const { data, errors } = await caller.query(document, { input });
+  return errors ? { refused: errors[0].extensions.reason ?? errors[0].extensions.code } : data[name];
+}
+
+/** The data of a query, or an error that shows the whole answer. */
+export async function ask(caller: Caller, document: string, variables?: Record<string, unknown>): Promise<Json> {
+  const answer = await caller.query(document, variables);
+  if (answer.errors) throw new Error(JSON.stringify(answer, null, 1));
+  return answer.data;
+}
+
+/** The schema as a client sees it. */
+export async function schemaOf(caller: Caller): Promise<GraphQLSchema> {
+  return buildClientSchema(await ask(caller, getIntrospectionQuery({ inputValueDeprecation: true })));
+}
+
+export interface Rubric {
+  /** Public ids, by name. */
+  categories: Record<string, string>;
+  levels: Record<string, string>;
+}
+
+/** The rubric that an organization starts with: Ownership, Observability, Reliability, Security × Bronze, Silver, Gold. */
+export async function rubricOf(caller: Caller): Promise<Rubric> {
+  const { categories, levels } = await ask(caller, '{ categories { nodes { id name } } levels { nodes { id name } } }');
+  const byName = (list: Json): Record<string, string> =>
+    Object.fromEntries(list.nodes.map(({ id, name }: Json) => [name, id]));
+  return { categories: byName(categories), levels: byName(levels) };
+}
+
+/** Makes a check, in Security on Bronze unless told, and gives its id. */
+export async function checkOf(caller: Caller, rubric: Rubric, input: Record<string, unknown> = {}): Promise<string> {
+  const place = { categoryId: rubric.categories['Security'], levelId: rubric.levels['Bronze'] };
+  const answer = await mutate(caller, 'createCheck', { name: 'A check', ...place, ...input }, 'check { id }');
+  if (!answer.check) throw new Error(JSON.stringify(answer));
+  return answer.check.id;
+}

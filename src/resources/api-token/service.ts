@@ -50,7 +50,7 @@ export async function listApiTokens(ctx: Context, args: PageArgs): Promise<Page<
   const order = [{ column: apiTokens.id, key: (row: ApiTokenRow) => row.id }];
   return await listPage<ApiTokenRow>(
     await db(ctx),
-    { table: apiTokens, fields, where: visible(ctx), order, descending: true },
+    { table: apiTokens, fields, where: visible(ctx), asked: [tenant(ctx)], order, descending: true },
     args,
   );
 }

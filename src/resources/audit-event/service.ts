@@ -66,7 +66,11 @@ export async function listAuditEvents(
     filter.targetId != null ? eq(auditEvents.targetId, filter.targetId) : undefined,
   ) as SQL;
   const order = [{ column: auditEvents.id, key: (row: AuditEventRow) => row.id }];
-  return await listPage<AuditEventRow>(await db(ctx), { table: auditEvents, where, order, descending: true }, args);
+  return await listPage<AuditEventRow>(
+    await db(ctx),
+    { table: auditEvents, where, asked: [tenant(ctx), filter], order, descending: true },
+    args,
+  );
 }
 
 /** An id that names no user matches no event. */

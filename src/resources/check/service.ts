@@ -43,6 +43,7 @@ export async function listChecks(
     {
       table: checks,
       where: matching(ctx, filter),
+      asked: [tenant(ctx), filter],
       // An id is a UUIDv7, so its order is that of creation.
       order: order.field === 'NAME' ? [byName, byId] : [byId],
       descending: order.direction === 'DESC',

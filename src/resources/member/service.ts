@@ -16,7 +16,7 @@ export async function listMembers(ctx: Context, args: PageArgs): Promise<Page<Me
   const order = [{ column: members.id, key: (row: MemberRow) => row.id }];
   return await listPage<MemberRow>(
     await db(ctx),
-    { table: members, where: eq(members.organizationId, tenant(ctx)), order },
+    { table: members, where: eq(members.organizationId, tenant(ctx)), asked: [tenant(ctx)], order },
     args,
   );
 }

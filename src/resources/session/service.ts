@@ -37,7 +37,7 @@ export async function listSessions(ctx: Context, args: PageArgs): Promise<Page<S
   const order = [{ column: sessions.id, key: (row: SessionRow) => row.id }];
   return await listPage<SessionRow>(
     await db(ctx),
-    { table: sessions, where: visible(ctx), order, descending: true },
+    { table: sessions, where: visible(ctx), asked: [ctx.binding.organizationId], order, descending: true },
     args,
   );
 }

@@ -1,5 +1,5 @@
-import { BUILT_IN_ROLES, PERMISSIONS, type PermissionDefinition } from '../../access/catalog.ts';
-import { builder } from '../../builder.ts';
+import { builder } from '../builder.ts';
+import { BUILT_IN_ROLES, PERMISSIONS, type PermissionDefinition } from './catalog.ts';
 
 const PermissionLevel = builder.enumType('PermissionLevel', {
   description: 'Where a permission is asked.',
@@ -10,7 +10,7 @@ const PermissionLevel = builder.enumType('PermissionLevel', {
   } as const,
 });
 
-export const BuiltInRoleEnum = builder.enumType('BuiltInRole', {
+const BuiltInRoleEnum = builder.enumType('BuiltInRole', {
   description: 'The roles that every organization has. Each contains the one before it.',
   values: Object.fromEntries(
     BUILT_IN_ROLES.map((role) => [role.toUpperCase(), { value: role, description: `The role ${role}.` }]),

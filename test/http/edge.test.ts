@@ -1,0 +1,133 @@
+import { request } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { startApi } from '../support/api.ts';
+import { found } from '../support/world.ts';
+
+const api = await startApi();
+const { owner } = await found(api, 'acme');
+
+const send = (init: RequestInit & { path?: string }): Promise<Response> =>
+  fetch(`${api.address}${init.path ?? '/graphql'}`, init);
+
+const CREATE = 'mutation { createCategory(input: { name: "Forged" }) { category { id } } }';
+const authorization = `Bearer ${owner.token}`;
+
+describe('what a page of another site can send is not executed', () => {
+  test.each([
+    ['a form', 'application/x-www-form-urlencoded', `query=${encodeURIComponent(CREATE)}`],
+    ['plain text', 'text/plain', JSON.stringify({ query: CREATE })],
+    ['application/graphql', 'application/graphql', CREATE],
+    [
+      'a multipart form',
+      'multipart/form-data; boundary=x',
+      `--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n${JSON.stringify({ query: CREATE })}\r\n--x--`,
+    ],
+    ['no content type', '', JSON.stringify({ query: CREATE })],
+  ])('%s', async (_what, type, body) => {
+    const response = await send({ method: 'POST', headers: { authorization, 'content-type': type }, body });
+    expect(response.status).toBe(415);
+    expect((await owner.query('{ categories { nodes { name } } }')).data.categories.nodes).not.toContainEqual({
+      name: 'Forged',
+    });
+  });
+
+  test('a mutation by GET', async () => {
+    const response = await send({ path: `/graphql?query=${encodeURIComponent(CREATE)}`, headers: { authorization } });
+    expect(response.status).toBe(405);
+  });
+
+  test('a query by GET is answered', async () => {
+    const response = await send({
+      path: `/graphql?query=${encodeURIComponent('{ viewer { role { name } } }')}`,
+      headers: { authorization },
+    });
+    expect(await response.json()).toEqual({ data: { viewer: { role: { name: 'Owner' } } } });
+  });
+
+  test('a batch of operations', async () => {
+    const response = await send({
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify([{ query: '{ __typename }' }, { query: '{ __typename }' }]),
+    });
+    expect(response.status).toBe(400);
+  });
+
+  test('other origins get no permission to read', async () => {
+    const response = await send({
+      method: 'OPTIONS',
+      headers: { origin: 'https://evil.test', 'access-control-request-method': 'POST' },
+    });
+    expect(response.headers.get('access-control-allow-origin')).toBeNull();
+  });
+});
+
+test('a body of more than 100 kB is refused, whether it says so or not', async () => {
+  const body = JSON.stringify({ query: '{ __typename }', variables: { padding: 'x'.repeat(100_000) } });
+  const told = await send({ method: 'POST', headers: { 'content-type': 'application/json' }, body }).then(
+    (response) => response.status,
+  );
+  const untold = await new Promise((done, fail) => {
+    const req = request(
+      `${api.address}/graphql`,
+      { method: 'POST', headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' } },
+      (res) => done(res.statusCode),
+    );
+    req.on('error', fail);
+    req.end(body);
+  });
+  expect([told, untold]).toEqual([413, 413]);
+});
+
+test('every response has a request id, the client’s own when it is harmless', async () => {
+  const idOf = async (headers: Record<string, string>, path = '/health/live') =>
+    (await send({ path, headers })).headers.get('x-request-id');
+  expect(await idOf({ 'x-request-id': 'trace-1.2_3' })).toBe('trace-1.2_3');
+  expect(await idOf({ 'x-request-id': 'x'.repeat(65) })).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await idOf({}, '/graphql')).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await idOf({}, '/nowhere')).toMatch(/^[0-9a-f-]{36}$/);
+});
+
+test('a path that does not exist is told so, and one that no URL can hold does not crash', async () => {
+  expect((await send({ path: '/' })).status).toBe(404);
+  expect((await send({ path: '/constructor' })).status).toBe(404);
+  expect((await send({ path: '//' })).status).toBe(404);
+});
+
+test('the server says whether it lives and whether its database answers', async () => {
+  expect((await send({ path: '/health/live' })).status).toBe(200);
+  expect(await (await send({ path: '/health/ready' })).json()).toEqual({ status: 'ok' });
+});
+
+test('the playground loads nothing from elsewhere', async () => {
+  const response = await send({ headers: { accept: 'text/html' } });
+  expect(response.headers.get('content-type')).toContain('text/html');
+  expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+  const page = await response.text();
+  expect(page.match(/<(script|link|img)[^>]+(src|href)="https?:/g)).toBeNull();
+});
+
+test('variables of the wrong type are the caller’s fault, and named', async () => {
+  const answer = await owner.query('query ($n: Int!) { checks(first: $n) { totalCount } }', { n: 'many' });
+  expect([answer.status, answer.errors?.[0].extensions.code]).toEqual([400, 'BAD_REQUEST']);
+  expect(answer.errors?.[0].message).toContain('$n');
+});
+
+test('what goes wrong inside stays inside', async () => {
+  await api.root`alter table rubrics rename to rubrics_away`;
+  const answer = await owner.query('{ rubric { name } }');
+  await api.root`alter table rubrics_away rename to rubrics`;
+  const requestId = answer.headers.get('x-request-id');
+  expect(answer).toMatchObject({
+    data: { rubric: null },
+    errors: [
+      {
+        message: `Something went wrong on our side. Tell the operator the request id ${requestId}.`,
+        path: ['rubric'],
+        extensions: { code: 'INTERNAL' },
+      },
+    ],
+  });
+  expect(JSON.stringify([answer.data, answer.errors])).not.toMatch(/rubrics|select|relation/);
+  expect(api.logged.at(-1)).toMatchObject({ level: 'error', requestId, path: ['rubric'] });
+});

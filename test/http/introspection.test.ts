@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { startApi } from '../support/api.ts';
+import { found } from '../support/world.ts';
+
+const open = await startApi({ config: { introspection: 'public' } });
+const closed = await startApi({ config: { introspection: 'signed-in' } });
+const { owner } = await found(closed, 'acme');
+
+const SCHEMA = '{ __schema { queryType { name } } }';
+
+test('where the schema is public, anybody may read it', async () => {
+  expect((await open.as().query(SCHEMA)).data).toEqual({ __schema: { queryType: { name: 'Query' } } });
+});
+
+test('where it is for signed-in callers, nobody else may, not even by guessing names', async () => {
+  for (const document of [SCHEMA, '{ __type(name: "Check") { name } }']) {
+    const { status, data, errors } = await closed.as().query(document);
+    expect([status, data, errors?.[0].extensions.code]).toEqual([400, undefined, 'BAD_REQUEST']);
+  }
+  expect((await closed.as().query('{ chekcs { nodes { id } } }')).errors?.[0].message).toBe(
+    'Cannot query field "chekcs" on type "Query".',
+  );
+});
+
+test('a signed-in caller may read it, also right after an anonymous one was refused the same document', async () => {
+  expect((await closed.as().query(SCHEMA)).data).toBeUndefined();
+  expect((await owner.query(SCHEMA)).data).toEqual({ __schema: { queryType: { name: 'Query' } } });
+  expect((await closed.as().query(SCHEMA)).data).toBeUndefined();
+  expect((await owner.query('{ chekcs { nodes { id } } }')).errors?.[0].message).toContain('Did you mean "checks"');
+});
+
+test('a made-up credential does not open it', async () => {
+  const answer = await closed.as('made-up').query(SCHEMA);
+  expect([answer.status, answer.data, answer.errors?.[0].extensions.code]).toEqual([401, undefined, 'UNAUTHENTICATED']);
+});

@@ -1,0 +1,42 @@
+import { printSchemaWithDirectives } from '@graphql-tools/utils';
+import { BUILT_IN_ROLES, PERMISSIONS } from '../../src/access/catalog.ts';
+import { VARIABLES } from '../../src/config.ts';
+import { buildSchema } from '../../src/schema.ts';
+
+/** What `schema.graphql` must hold. */
+export const printedSchema = (): string =>
+  `${printSchemaWithDirectives(buildSchema(), { pathToDirectivesInExtensions: ['directives'] })}\n`;
+
+function permissionTable(): string {
+  const roles = [...BUILT_IN_ROLES].reverse();
+  const rows = [...PERMISSIONS.values()].map(({ name, description, builtInRoles }) => {
+    const marks = roles.map((role) => (builtInRoles.includes(role) ? '●' : ''));
+    return `| \`${name}\` | ${marks.join(' | ')} | ${description} |`;
+  });
+  return [`| permission | ${roles.join(' | ')} | |`, `| --- |${' :-: |'.repeat(roles.length)} --- |`, ...rows].join(
+    '\n',
+  );
+}
+
+function configurationTable(): string {
+  const rows = Object.entries(VARIABLES).map(([name, schema]) => {
+    const standard = schema.safeParse(undefined).data;
+    const shown = Array.isArray(standard) ? standard.join(',') : (standard ?? '');
+    return `| \`${name}\` | ${shown === '' ? '' : `\`${shown}\``} | ${schema.description ?? ''} |`;
+  });
+  return ['| variable | default | |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+const TABLES = { permissions: permissionTable, configuration: configurationTable };
+
+/** The README with its generated tables as they should be. */
+export function withTables(readme: string): string {
+  let text = readme;
+  for (const [name, table] of Object.entries(TABLES)) {
+    const [begin, end] = [`<!-- ${name}: generated -->`, `<!-- ${name}: end -->`];
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`README.md has lost its marks ${begin} … ${end}`);
+    text = `${text.slice(0, from)}${begin}\n${table()}\n${text.slice(to)}`;
+  }
+  return text;
+}
