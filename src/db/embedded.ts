@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import postgres, { type Sql } from 'postgres';
 
@@ -39,7 +40,13 @@ const isRoot = (): boolean => process.getuid?.() === 0;
 
 async function runUnprivileged(command: string, args: string[]): Promise<void> {
   const [file, all] = isRoot() ? ['setpriv', [...AS_NOBODY, command, ...args]] : [command, args];
-  await run(file, all, { cwd: '/', env: { ...process.env, LC_MESSAGES: 'C' } });
+  await run(file, all, { cwd: '/', env: { ...process.env, LC_MESSAGES: 'C' } }).catch(({ message, stderr }) => {
+    const why = String(stderr || message)
+      .trim()
+      .split('\n')
+      .at(-1);
+    throw new Error(`the embedded database failed: ${why}; set DATABASE_URL to use a server of your own`);
+  });
 }
 
 async function binaries(): Promise<{ initdb: string; pg_ctl: string }> {
@@ -80,10 +87,20 @@ async function initialise(data: string, secret: string): Promise<void> {
   ]);
 }
 
-/** The port of a server that runs on `data`, or that was killed while it ran. */
-async function lastPort(data: string): Promise<number | null> {
-  const pid = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => null);
-  return pid ? Number(pid.split('\n')[3]) : null;
+/** Process and port of a server that runs on `data`, or that was killed while it ran. */
+async function readLock(data: string): Promise<{ pid: number; port: number } | null> {
+  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => null);
+  const [pid, , , port] = text?.split('\n') ?? [];
+  return text === null ? null : { pid: Number(pid), port: Number(port) };
+}
+
+/**
+ * Postgres sees through a lock whose process is gone, but not when that number belongs to another process by now, as
+ * it soon does in a restarted container.
+ */
+async function dropForeignLock(data: string, pid: number): Promise<void> {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
+  if (command !== null && !command.includes(data)) await rm(join(data, 'postmaster.pid'));
 }
 
 /**
@@ -112,33 +129,35 @@ export async function startEmbedded(folder: string, settings: Record<string, str
   const password = await readFile(secret, 'utf8');
   const address = (port: number, name: string): string => `postgres://postgres:${password}@127.0.0.1:${port}/${name}`;
 
-  const { pg_ctl } = await binaries();
-  let port = await lastPort(data);
-  let holder = port && (await hold(address(port, 'postgres'), folder));
-  if (!port || !holder) {
+  const lock = await readLock(data);
+  let port = lock?.port ?? 0;
+  let holder = lock && (await hold(address(port, 'postgres'), folder));
+  if (!holder) {
+    if (lock) await dropForeignLock(data, lock.pid);
     port = await freePort();
-    const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', port, ...settings };
-    const flags = Object.entries(all).map(([name, value]) => `-c ${name}=${value}`);
-    await runUnprivileged(pg_ctl, [
-      'start',
-      '-D',
-      data,
-      '-w',
-      '-s',
-      '-l',
-      join(data, 'server.log'),
-      '-o',
-      flags.join(' '),
-    ]);
+    const start = () =>
+      startServer(data, { listen_addresses: '127.0.0.1', unix_socket_directories: '', port, ...settings });
+    // The children of a killed server need a moment to end; until then Postgres does not start.
+    await start().catch(async (error) => (lock ? await sleep(2000).then(start) : Promise.reject(error)));
     holder = await hold(address(port, 'postgres'), folder);
   }
-  const running = port;
   return {
-    url: (name) => address(running, name),
+    url: (name) => address(port, name),
     sql: holder as Sql,
     async stop() {
       await holder?.end();
-      await runUnprivileged(pg_ctl, ['stop', '-D', data, '-m', 'fast', '-w', '-s']);
+      await pgCtl('stop', data, '-m', 'fast');
     },
   };
+}
+
+/** Waits until the server has started or stopped. */
+async function pgCtl(command: 'start' | 'stop', data: string, ...options: string[]): Promise<void> {
+  const { pg_ctl } = await binaries();
+  await runUnprivileged(pg_ctl, [command, '-D', data, '-w', '-s', ...options]);
+}
+
+async function startServer(data: string, settings: Record<string, string | number>): Promise<void> {
+  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+  await pgCtl('start', data, '-l', join(data, 'server.log'), '-o', flags.join(' '));
 }

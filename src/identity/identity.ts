@@ -48,7 +48,7 @@ export function createIdentity(sql: Sql, config: Config, clock: () => Date): Ide
 const boundTo = (actor: Actor, claim: unknown): boolean =>
   (typeof claim === 'string' ? fromPublicId('org', claim) : null) === (actor.organization?.id ?? null);
 
-const unauthenticated = (): AmbitError =>
+export const unauthenticated = (): AmbitError =>
   new AmbitError(
     'UNAUTHENTICATED',
     'The credential in the Authorization header is not valid: it is wrong, has ended or was revoked. Sign in again, or leave the header out.',

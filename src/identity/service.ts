@@ -4,7 +4,7 @@ import { refusal } from '../access/access.ts';
 import { audit, become, bind, type Context, db, endTransaction } from '../context.ts';
 import { drizzleOn } from '../db/client.ts';
 import { inTransaction } from '../db/transaction.ts';
-import { AmbitError, invalid, userError } from '../errors.ts';
+import { type AmbitError, invalid, userError } from '../errors.ts';
 import { fromPublicId, newId, toPublicId } from '../ids.ts';
 import { email, line, parse, targetId } from '../input.ts';
 import { hashSecret, isSecret, newSecret } from '../resources/api-token/secret.ts';
@@ -14,6 +14,7 @@ import { endOwnSession } from '../resources/session/service.ts';
 import { refreshTokens, sessions } from '../resources/session/table.ts';
 import { users } from '../resources/user/table.ts';
 import { type Actor, ANONYMOUS } from './actor.ts';
+import { unauthenticated } from './identity.ts';
 import { findMemberships, findRefreshToken, findSessionActor, findUserByEmail, type RefreshToken } from './lookup.ts';
 import { hashPassword, verifyPassword } from './password.ts';
 
@@ -185,7 +186,7 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
     );
   // Under a new id, so that no earlier token comes back to life when the session comes back to an organization.
   const [former] = await tx.delete(sessions).where(eq(sessions.id, session)).returning();
-  if (!former) throw new AmbitError('UNAUTHENTICATED', 'The session has ended or moved meanwhile. Sign in again.');
+  if (!former) throw unauthenticated();
   const moved = { ...former, id: newId(), organizationId: target.organization_id, expiresAt: idleEnd(ctx) };
   await tx.insert(sessions).values(moved);
   const issued = await issue(ctx, moved.id);

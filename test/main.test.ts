@@ -1,0 +1,184 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { DEMO_ACCOUNTS, DEMO_PASSWORD } from '../src/demo.ts';
+import { cloneDatabase } from './support/database.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'ambit-main-'));
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Run {
+  process: ChildProcess;
+  address: string;
+  port: number;
+  /** Everything printed so far. */
+  output(): string;
+  /** Resolves with the exit code, or the signal that ended it. */
+  ended: Promise<number | string>;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
+}
+
+async function run(env: Record<string, string> = {}): Promise<Run> {
+  const port = Number(env['PORT'] ?? (await freePort()));
+  const { PATH = '' } = process.env;
+  const child = spawn('node', ['src/main.ts'], {
+    env: { PATH, PORT: String(port), DATA_DIR: join(folder, 'data'), ...env },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const ended = once(child, 'close').then(([code, signal]) => code ?? signal);
+  return { process: child, port, address: `http://localhost:${port}`, output: () => output, ended };
+}
+
+async function ready(server: Run): Promise<void> {
+  const dead = server.ended.then(() => Promise.reject(new Error(`it ended: ${server.output()}`)));
+  dead.catch(() => undefined);
+  while (!server.output().includes('Ambit is ready'))
+    await Promise.race([once(server.process.stdout as never, 'data'), dead]);
+}
+
+async function signIn(address: string, email = 'admin@acme.test'): Promise<string | undefined> {
+  const query = `mutation { signIn(input: { email: "${email}", password: "${DEMO_PASSWORD}" }) { session { accessToken } errors { code } } }`;
+  const response = await fetch(`${address}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  const { data } = (await response.json()) as { data: { signIn: { session: { accessToken: string } | null } } };
+  return data.signIn.session?.accessToken;
+}
+
+async function ask(address: string, token: string, query: string): Promise<unknown> {
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+  const response = await fetch(`${address}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
+  return response.json();
+}
+
+const databasePid = (): number =>
+  Number(readFileSync(join(folder, 'data/pgdata/postmaster.pid'), 'utf8').split('\n')[0]);
+
+/** A server that was stopped takes its lock away; one that was killed leaves it. */
+const databaseIsDown = (): boolean => !existsSync(join(folder, 'data/pgdata/postmaster.pid'));
+
+test('an empty folder becomes a demo, a second start keeps the data, and a signal stops both processes', async () => {
+  const first = await run();
+  await ready(first);
+  for (const { email } of DEMO_ACCOUNTS) {
+    expect(first.output()).toContain(email);
+    expect(await signIn(first.address, email)).toBeDefined();
+  }
+  const token = (await signIn(first.address)) ?? '';
+  expect(await ask(first.address, token, '{ checks { totalCount } }')).toEqual({
+    data: { checks: { totalCount: 21 } },
+  });
+  await ask(first.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
+  first.process.kill('SIGINT');
+  expect(await first.ended).toBe(0);
+  expect(databaseIsDown()).toBe(true);
+
+  const second = await run();
+  await ready(second);
+  // The session that was signed in before is one of the data, and its signing key as well.
+  const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 21 } } };
+  const issuer = await ask(
+    second.address,
+    (await signIn(second.address)) ?? '',
+    '{ rubric { name } checks { totalCount } }',
+  );
+  expect(issuer).toEqual(expected);
+
+  const third = await run();
+  expect(await third.ended).toBe(1);
+  expect(third.output()).toMatch(
+    /^ambit: another process uses the database in .*; stop it, or set DATA_DIR to another folder\n$/,
+  );
+  second.process.kill('SIGTERM');
+  expect(await second.ended).toBe(0);
+});
+
+test('the printed curl line works as it stands', async () => {
+  const server = await run();
+  await ready(server);
+  const line = server
+    .output()
+    .split('\n')
+    .find((text) => text.includes('curl'));
+  const shell = spawn('sh', ['-c', line ?? 'false']);
+  let answer = '';
+  shell.stdout.on('data', (chunk) => (answer += chunk));
+  await once(shell, 'close');
+  expect(answer).toContain('"accessToken":"ey');
+  server.process.kill('SIGINT');
+  await server.ended;
+});
+
+test('what was killed is recovered, be it Ambit alone or its database too', async () => {
+  for (const both of [false, true]) {
+    const killed = await run();
+    await ready(killed);
+    const pid = databasePid();
+    killed.process.kill('SIGKILL');
+    if (both) process.kill(pid, 'SIGKILL');
+    await killed.ended;
+    const next = await run();
+    await ready(next);
+    expect(await signIn(next.address)).toBeDefined();
+    next.process.kill('SIGINT');
+    expect(await next.ended).toBe(0);
+    expect(databaseIsDown()).toBe(true);
+  }
+});
+
+test('a taken port is one clear line, and no database is left behind', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const refused = await run({ PORT: String(port), DATA_DIR: join(folder, 'never') });
+  expect(await refused.ended).toBe(1);
+  expect(refused.output()).toBe(
+    `ambit: PORT: ${port} on 127.0.0.1 is taken by another process; set PORT to a free one\n`,
+  );
+  server.close();
+});
+
+test.each([
+  ['PORT', 'many'],
+  ['PORT', '70000'],
+  ['PUBLIC_URL', 'ambit.example'],
+  ['DATABASE_URL', 'mysql://root:hunter2@localhost/x'],
+  ['DATABASE_URL', 'postgres://nobody:hunter2@127.0.0.1:1/x'],
+  ['INTROSPECTION', 'maybe'],
+  ['TRUSTED_PROXIES', '10.0.0.0/99'],
+])('%s=%s ends the start with one line that names the variable, and shows no password', async (name, value) => {
+  const refused = await run({ [name]: value, DATA_DIR: join(folder, 'bad') });
+  expect(await refused.ended).toBe(1);
+  expect(refused.output()).toMatch(new RegExp(`^ambit: ${name}: [^\\n]+\\n$`));
+  expect(refused.output()).not.toContain('hunter2');
+});
+
+test('a database of one’s own, and production, get no demo', async () => {
+  const { url } = await cloneDatabase();
+  const own = await run({ DATABASE_URL: url });
+  await ready(own);
+  expect([await signIn(own.address), own.output().includes('acme')]).toEqual([undefined, false]);
+  own.process.kill('SIGTERM');
+  expect(await own.ended).toBe(0);
+
+  const production = await run({ NODE_ENV: 'production', DATA_DIR: join(folder, 'production') });
+  await ready(production);
+  expect([await signIn(production.address), production.output().includes('acme')]).toEqual([undefined, false]);
+  production.process.kill('SIGTERM');
+  expect(await production.ended).toBe(0);
+});
