@@ -30,7 +30,13 @@ CREATE PROCEDURE ambit.protect(name text) LANGUAGE plpgsql AS $$ BEGIN
 END $$;--> statement-breakpoint
 REVOKE EXECUTE ON PROCEDURE ambit.protect(text) FROM PUBLIC;--> statement-breakpoint
 
-CALL ambit.protect('members');--> statement-breakpoint
+CALL ambit.protect('principals');--> statement-breakpoint
+CALL ambit.protect('projects');--> statement-breakpoint
+CALL ambit.protect('policies');--> statement-breakpoint
+CALL ambit.protect('roles');--> statement-breakpoint
+CALL ambit.protect('role_policies');--> statement-breakpoint
+CALL ambit.protect('assignments');--> statement-breakpoint
+CALL ambit.protect('invitations');--> statement-breakpoint
 CALL ambit.protect('api_tokens');--> statement-breakpoint
 CALL ambit.protect('rubrics');--> statement-breakpoint
 CALL ambit.protect('categories');--> statement-breakpoint
@@ -45,7 +51,7 @@ ALTER TABLE organizations ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE organizations FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE POLICY tenant ON organizations TO ambit_runtime
   USING (id = (SELECT ambit.organization_id())) WITH CHECK (id = (SELECT ambit.organization_id()));--> statement-breakpoint
-GRANT SELECT, INSERT, UPDATE (slug, name), DELETE ON organizations TO ambit_runtime;--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE (slug, name, plan, access_version), DELETE ON organizations TO ambit_runtime;--> statement-breakpoint
 
 -- A user is seen by themselves and by who is bound to an organization that they belong to.
 ALTER TABLE users ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
@@ -53,7 +59,7 @@ ALTER TABLE users FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE POLICY self ON users TO ambit_runtime
   USING (id = (SELECT ambit.user_id())) WITH CHECK (id = (SELECT ambit.user_id()));--> statement-breakpoint
 CREATE POLICY fellow ON users FOR SELECT TO ambit_runtime
-  USING (EXISTS (SELECT FROM members m WHERE m.organization_id = (SELECT ambit.organization_id()) AND m.user_id = users.id));--> statement-breakpoint
+  USING (EXISTS (SELECT FROM principals m WHERE m.organization_id = (SELECT ambit.organization_id()) AND m.user_id = users.id));--> statement-breakpoint
 GRANT SELECT (id, email, name, created_at), INSERT, UPDATE (name) ON users TO ambit_runtime;--> statement-breakpoint
 
 -- A session is seen by its user and in the organization that it is bound to; only its user makes or moves one.
@@ -86,10 +92,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits TO ambit_runtime;--> stateme
 
 -- The functions that look across organizations. They run as ambit_lookup, which may read these tables and nothing
 -- else, and each answers about the one secret, address or id that it is given.
-GRANT SELECT ON organizations, users, members, sessions, refresh_tokens, api_tokens TO ambit_lookup;--> statement-breakpoint
+GRANT SELECT ON organizations, users, principals, assignments, roles, sessions, refresh_tokens, api_tokens, invitations TO ambit_lookup;--> statement-breakpoint
 CREATE POLICY lookup ON organizations FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 CREATE POLICY lookup ON users FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
-CREATE POLICY lookup ON members FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+CREATE POLICY lookup ON principals FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+CREATE POLICY lookup ON assignments FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+CREATE POLICY lookup ON roles FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+CREATE POLICY lookup ON invitations FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 CREATE POLICY lookup ON sessions FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 CREATE POLICY lookup ON refresh_tokens FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 CREATE POLICY lookup ON api_tokens FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
@@ -101,11 +110,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;--> statement-breakpoint
 
 CREATE FUNCTION ambit.find_memberships(person uuid)
-RETURNS TABLE (organization_id uuid, slug text, name text, created_at timestamptz, member_id uuid, role text)
+RETURNS TABLE (organization_id uuid, slug text, name text, principal_id uuid, built_in_role_id uuid, role_name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT o.id, o.slug, o.name, o.created_at, m.id, m.role
-  FROM public.members m JOIN public.organizations o ON o.id = m.organization_id
-  WHERE m.user_id = person ORDER BY m.id
+  SELECT o.id, o.slug, o.name, p.id, a.built_in_role_id, r.name
+  FROM public.principals p JOIN public.organizations o ON o.id = p.organization_id
+  JOIN public.assignments a ON a.organization_id = p.organization_id AND a.principal_id = p.id AND a.project_id IS NULL
+  LEFT JOIN public.roles r ON r.organization_id = a.organization_id AND r.id = a.role_id
+  WHERE p.user_id = person ORDER BY p.id
 $$;--> statement-breakpoint
 
 CREATE FUNCTION ambit.find_refresh_token(secret_hash text)
@@ -115,28 +126,36 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   FROM public.refresh_tokens r JOIN public.sessions s ON s.id = r.session_id WHERE r.hash = secret_hash
 $$;--> statement-breakpoint
 
--- What a credential stands for now: one row, or none once it, its holder or the organization is gone.
+-- What a credential stands for now: one row, or none once it, its holder or the organization is gone. Grants are kept
+-- under the version that it tells.
 CREATE FUNCTION ambit.find_session(session uuid)
-RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, user_name text,
-  organization_id uuid, slug text, organization_name text, member_id uuid, role text)
+RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, name text,
+  organization_id uuid, slug text, organization_name text, plan text, access_version bigint, principal_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT s.id, 'WRITE', s.expires_at, u.id, u.email, u.name, o.id, o.slug, o.name, m.id, m.role
+  SELECT s.id, 'WRITE', s.expires_at, u.id, u.email, u.name, o.id, o.slug, o.name, o.plan, o.access_version, p.id
   FROM public.sessions s JOIN public.users u ON u.id = s.user_id
-  LEFT JOIN public.members m ON m.organization_id = s.organization_id AND m.user_id = s.user_id
-  LEFT JOIN public.organizations o ON o.id = m.organization_id
+  LEFT JOIN public.principals p ON p.organization_id = s.organization_id AND p.user_id = s.user_id
+  LEFT JOIN public.organizations o ON o.id = p.organization_id
   WHERE s.id = session
 $$;--> statement-breakpoint
 
 CREATE FUNCTION ambit.find_api_token(secret_hash text)
-RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, user_name text,
-  organization_id uuid, slug text, organization_name text, member_id uuid, role text)
+RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, name text,
+  organization_id uuid, slug text, organization_name text, plan text, access_version bigint, principal_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT t.id, t.access, t.expires_at, u.id, u.email, u.name, o.id, o.slug, o.name, m.id, m.role
+  SELECT t.id, t.access, t.expires_at, u.id, u.email, coalesce(u.name, p.name), o.id, o.slug, o.name, o.plan, o.access_version, p.id
   FROM public.api_tokens t
-  JOIN public.members m ON m.organization_id = t.organization_id AND m.id = t.member_id
-  JOIN public.organizations o ON o.id = m.organization_id
-  JOIN public.users u ON u.id = m.user_id
+  JOIN public.principals p ON p.organization_id = t.organization_id AND p.id = t.principal_id
+  JOIN public.organizations o ON o.id = p.organization_id
+  LEFT JOIN public.users u ON u.id = p.user_id
   WHERE t.hash = secret_hash
+$$;--> statement-breakpoint
+
+CREATE FUNCTION ambit.find_invitation(secret_hash text)
+RETURNS TABLE (organization_id uuid, organization_name text, id uuid, email text, expires_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.id, o.name, i.id, i.email, i.expires_at
+  FROM public.invitations i JOIN public.organizations o ON o.id = i.organization_id WHERE i.hash = secret_hash
 $$;--> statement-breakpoint
 
 DO $$ DECLARE f regprocedure; BEGIN
@@ -154,6 +173,41 @@ ALTER TABLE levels DROP CONSTRAINT levels_index;--> statement-breakpoint
 ALTER TABLE levels ADD CONSTRAINT levels_index UNIQUE (organization_id, index) DEFERRABLE INITIALLY IMMEDIATE;--> statement-breakpoint
 ALTER TABLE checks DROP CONSTRAINT checks_owner;--> statement-breakpoint
 ALTER TABLE checks ADD CONSTRAINT checks_owner FOREIGN KEY (organization_id, owner_id)
-  REFERENCES members (organization_id, id) ON DELETE SET NULL (owner_id);--> statement-breakpoint
-ALTER TABLE members ADD CONSTRAINT members_role CHECK (role IN ('owner', 'admin', 'write', 'user', 'read'));--> statement-breakpoint
-ALTER TABLE api_tokens ADD CONSTRAINT api_tokens_access CHECK (access IN ('READ', 'WRITE'));
+  REFERENCES principals (organization_id, id) ON DELETE SET NULL (owner_id);--> statement-breakpoint
+ALTER TABLE principals ADD CONSTRAINT principals_kind CHECK ((user_id IS NULL) <> (name IS NULL));--> statement-breakpoint
+CREATE UNIQUE INDEX principals_name ON principals (organization_id, lower(name)) WHERE name IS NOT NULL;--> statement-breakpoint
+CREATE UNIQUE INDEX policies_name ON policies (organization_id, project_id, lower(name)) NULLS NOT DISTINCT;--> statement-breakpoint
+CREATE UNIQUE INDEX roles_name ON roles (organization_id, project_id, lower(name)) NULLS NOT DISTINCT;--> statement-breakpoint
+ALTER TABLE assignments ADD CONSTRAINT assignments_one_role CHECK (num_nonnulls(built_in_role_id, role_id) <= 1);--> statement-breakpoint
+ALTER TABLE assignments ADD CONSTRAINT assignments_some_role
+  CHECK (project_id IS NOT NULL OR num_nonnulls(built_in_role_id, role_id) = 1);--> statement-breakpoint
+-- An organization role that ends has one that follows, and one that does not end has none.
+ALTER TABLE assignments ADD CONSTRAINT assignments_fallback
+  CHECK (num_nonnulls(fallback_built_in_role_id, fallback_role_id) = CASE WHEN expires_at IS NULL THEN 0 ELSE 1 END);--> statement-breakpoint
+ALTER TABLE organizations ADD CONSTRAINT organizations_plan CHECK (plan IN ('FREE', 'TEAM', 'ENTERPRISE'));--> statement-breakpoint
+ALTER TABLE api_tokens ADD CONSTRAINT api_tokens_access CHECK (access IN ('READ', 'WRITE'));--> statement-breakpoint
+
+-- Every change of who may do what makes a new version of the organization's access, whoever makes it.
+CREATE FUNCTION ambit.access_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE public.organizations SET access_version = access_version + 1
+  WHERE id = CASE TG_OP WHEN 'DELETE' THEN OLD.organization_id ELSE NEW.organization_id END;
+  RETURN NULL;
+END $$;--> statement-breakpoint
+CREATE FUNCTION ambit.plan_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  NEW.access_version = OLD.access_version + 1;
+  RETURN NEW;
+END $$;--> statement-breakpoint
+CREATE TRIGGER access_changed AFTER INSERT OR UPDATE OR DELETE ON principals
+  FOR EACH ROW EXECUTE FUNCTION ambit.access_changed();--> statement-breakpoint
+CREATE TRIGGER access_changed AFTER INSERT OR UPDATE OR DELETE ON projects
+  FOR EACH ROW EXECUTE FUNCTION ambit.access_changed();--> statement-breakpoint
+CREATE TRIGGER access_changed AFTER INSERT OR UPDATE OR DELETE ON policies
+  FOR EACH ROW EXECUTE FUNCTION ambit.access_changed();--> statement-breakpoint
+CREATE TRIGGER access_changed AFTER INSERT OR UPDATE OR DELETE ON roles
+  FOR EACH ROW EXECUTE FUNCTION ambit.access_changed();--> statement-breakpoint
+CREATE TRIGGER access_changed AFTER INSERT OR UPDATE OR DELETE ON role_policies
+  FOR EACH ROW EXECUTE FUNCTION ambit.access_changed();--> statement-breakpoint
+CREATE TRIGGER access_changed AFTER INSERT OR UPDATE OR DELETE ON assignments
+  FOR EACH ROW EXECUTE FUNCTION ambit.access_changed();--> statement-breakpoint
+CREATE TRIGGER plan_changed BEFORE UPDATE OF plan ON organizations
+  FOR EACH ROW EXECUTE FUNCTION ambit.plan_changed();

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
 import type { Sql } from 'postgres';
+import { engine } from './access/engine.ts';
 import type { Config } from './config.ts';
 import type { Parts } from './context.ts';
 import { createHandler } from './http/handler.ts';
@@ -33,6 +34,6 @@ export function createApp({
   log = logToStderr,
   schema = buildSchema(),
 }: AppOptions): App {
-  const parts: Parts = { sql, config, clock, log, identity: createIdentity(sql, config, clock) };
+  const parts: Parts = { sql, config, clock, log, identity: createIdentity(sql, config, clock), engine };
   return { parts, handler: createHandler(createGraphql(schema, parts), parts) };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Plan } from './access/plans.ts';
 
 const list = z
   .string()
@@ -47,6 +48,16 @@ export const VARIABLES = {
     .enum(['public', 'signed-in'])
     .optional()
     .describe('Who may read the schema from the API. `signed-in` in production, else `public`.'),
+  DEFAULT_PLAN: z.enum(['FREE', 'TEAM', 'ENTERPRISE']).default('ENTERPRISE').describe('Plan of a new organization.'),
+  SMTP_URL: z
+    .url({ protocol: /^smtps?$/ })
+    .optional()
+    .describe('Where mail is sent, as `smtp://user:password@host:587`. Without it, mail goes to the log.'),
+  MAIL_FROM: z.string().default('Ambit <ambit@localhost>').describe('Sender of mail.'),
+  INVITATION_URL: z
+    .url()
+    .optional()
+    .describe('Page that accepts invitations; gets `?invitation=SECRET`. The playground unless set.'),
   NODE_ENV: z.string().default('development').describe('`production` makes no demo organization.'),
 } as const;
 
@@ -65,6 +76,10 @@ export interface Config {
   trustedProxies: string[];
   corsOrigins: string[];
   introspection: 'public' | 'signed-in';
+  defaultPlan: Plan;
+  smtpUrl: string | undefined;
+  mailFrom: string;
+  invitationUrl: string | undefined;
   production: boolean;
 }
 
@@ -79,7 +94,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     const [issue] = result.error.issues;
     const name = String(issue?.path[0]);
     // An address of a database holds a password.
-    const value = name.endsWith('DATABASE_URL') ? '' : ` (it is ${JSON.stringify(given[name])})`;
+    const value = /(DATABASE|SMTP)_URL$/.test(name) ? '' : ` (it is ${JSON.stringify(given[name])})`;
     throw new ConfigError(`${name}: ${issue?.message}${value}`);
   }
   const env = result.data;
@@ -99,6 +114,10 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     trustedProxies: env.TRUSTED_PROXIES,
     corsOrigins: env.CORS_ORIGINS,
     introspection: env.INTROSPECTION ?? (production ? 'signed-in' : 'public'),
+    defaultPlan: env.DEFAULT_PLAN,
+    smtpUrl: env.SMTP_URL,
+    mailFrom: env.MAIL_FROM,
+    invitationUrl: env.INVITATION_URL,
     production,
   };
 }

@@ -1,8 +1,8 @@
 import { RequestCache } from '@pothos/plugin-scope-auth';
 import type { Sql } from 'postgres';
 import { type Access, accessOf } from './access/access.ts';
-import type { Grants } from './access/decide.ts';
-import { roleByKey } from './access/roles.ts';
+import type { Held } from './access/decide.ts';
+import type { Engine } from './access/engine.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/client.ts';
 import { type Binding, type Mode, openTransaction, type Transaction } from './db/transaction.ts';
@@ -16,6 +16,7 @@ export interface Parts {
   readonly clock: () => Date;
   readonly log: (entry: Record<string, unknown>) => void;
   readonly identity: Identity;
+  readonly engine: Engine;
 }
 
 /** What a mutation reports about itself; the audit event is made of it. */
@@ -45,6 +46,8 @@ export interface Context {
   mode: Mode;
   transaction: Promise<Transaction> | null;
   event: AuditDraft;
+  /** The mutation only looks what it would do: it is rolled back. */
+  dryRun: boolean;
   loaders: Map<unknown, unknown>;
 }
 
@@ -71,14 +74,14 @@ export async function endTransaction(ctx: Context, how: 'commit' | 'rollback'): 
 /** From here on the request acts as somebody else: after signing in, or with the grants read anew. */
 export function become(ctx: Context, actor: Actor): void {
   ctx.actor = actor;
-  ctx.access = accessOf(grantsOf(actor));
+  ctx.access = accessOf(heldBy(actor));
   ctx.binding = { organizationId: actor.organization?.id ?? null, userId: actor.user?.id ?? null };
   ctx.loaders = new Map();
   RequestCache.clearForContext(ctx);
 }
 
-const grantsOf = ({ member, credential }: Actor): Grants | null =>
-  member && credential ? { role: roleByKey(member.role), access: credential.access } : null;
+const heldBy = ({ grants, credential }: Actor): Held | null =>
+  grants && credential ? { grants, access: credential.access } : null;
 
 /** Binds the mutation's transaction to another organization than the caller's. Before its first query only. */
 export function bind(ctx: Context, binding: Binding): void {

@@ -1,13 +1,16 @@
 import postgres from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from './access/catalog.ts';
+import { roleByKey } from './access/roles.ts';
 import { type Db, drizzleOn } from './db/client.ts';
 import { hashPassword } from './identity/password.ts';
 import { newId } from './ids.ts';
 import { categories } from './resources/category/table.ts';
 import { checks } from './resources/check/table.ts';
 import { levels } from './resources/level/table.ts';
-import { members } from './resources/member/table.ts';
 import { organizations } from './resources/organization/table.ts';
+import { principals } from './resources/principal/table.ts';
+import { projects } from './resources/project/table.ts';
+import { assignments } from './resources/role/table.ts';
 import { rubrics } from './resources/rubric/table.ts';
 import { users } from './resources/user/table.ts';
 
@@ -67,17 +70,28 @@ export async function createDemo(url: string): Promise<void> {
 async function createDemoOrganization(db: Db, slug: string, passwordHash: string): Promise<void> {
   const organizationId = newId();
   const name = slug.slice(0, 1).toUpperCase() + slug.slice(1);
-  await db.insert(organizations).values({ id: organizationId, slug, name });
+  await db.insert(organizations).values({ id: organizationId, slug, name, plan: 'ENTERPRISE' });
   for (const { email, role } of DEMO_ACCOUNTS.filter((account) => account.organization === slug)) {
     const userId = newId();
     const first = email.split('@')[0] ?? '';
     const person = `${first.slice(0, 1).toUpperCase()}${first.slice(1)} of ${name}`;
     await db.insert(users).values({ id: userId, email, name: person, passwordHash });
-    await db.insert(members).values({ organizationId, userId, role });
+    const id = newId();
+    await db.insert(principals).values({ organizationId, id, userId });
+    await db.insert(assignments).values({ organizationId, principalId: id, builtInRoleId: roleByKey(role).id });
   }
   await db
     .insert(rubrics)
     .values({ organizationId, name: 'Service maturity', description: 'What a service at this company has to fulfil.' });
+  await db
+    .insert(projects)
+    .values(
+      ['staging', 'production'].map((key) => ({
+        organizationId,
+        key,
+        name: key.slice(0, 1).toUpperCase() + key.slice(1),
+      })),
+    );
   await createDemoChecks(db, organizationId);
 }
 

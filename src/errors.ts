@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'NOT_FOUND'
+  | 'PLAN_REQUIRED'
   | 'RATE_LIMITED'
   | 'CONFLICT'
   | 'BAD_REQUEST'

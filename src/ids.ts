@@ -5,6 +5,11 @@ export const ID_PREFIXES = {
   org: 'Organization',
   usr: 'User',
   mem: 'Member',
+  sva: 'ServiceAccount',
+  prj: 'Project',
+  pmb: 'ProjectMember',
+  pol: 'Policy',
+  inv: 'Invitation',
   rol: 'Role',
   ses: 'Session',
   tok: 'ApiToken',
@@ -64,7 +69,7 @@ const REFERENCES: Record<string, IdPrefix> = {
   categoryId: 'cat',
   levelId: 'lvl',
   ownerId: 'mem',
-  memberId: 'mem',
+  projectId: 'prj',
   userId: 'usr',
 };
 

@@ -17,6 +17,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   permission?: Permission;
   own?: true;
   public?: true;
+  /** Where the permission is asked; the organization unless told. */
+  on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
   description: string;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
   /** Fields of the payload beside `errors`; null when there are errors. */
@@ -36,7 +38,7 @@ export const DELETED = { deletedId: { type: 'ID', description: 'The id of what w
  */
 export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
   name: string,
-  { description, input, results, resolve, ...access }: MutationOptions<Input, Results>,
+  { description, input, results, resolve, on, ...access }: MutationOptions<Input, Results>,
 ): void {
   const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
   const inputType = builder.inputType(`${typeName}Input`, { description: `Input of \`${name}\`.`, fields: input });
@@ -55,6 +57,9 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
   builder.mutationField(name, (t) =>
     t.field({
       ...access,
+      ...(on && {
+        on: (args: unknown, ctx: Context) => on((args as { input: InputShapeFromFields<Input> }).input, ctx),
+      }),
       type: payload,
       nullable: true,
       description,
@@ -64,3 +69,10 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
     }),
   );
 }
+
+/** The answer of a mutation that changes access: a dry run has changes to tell and no result. */
+export const withChanges = <Name extends string, Row, Delta>(
+  ctx: Context,
+  name: Name,
+  { result, accessChanges }: { result: Row; accessChanges: Delta[] },
+) => ({ [name]: ctx.dryRun ? null : result, accessChanges }) as Record<Name, Row | null> & { accessChanges: Delta[] };

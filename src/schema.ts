@@ -9,9 +9,13 @@ import './resources/check/graphql.ts';
 import './resources/level/graphql.ts';
 import './resources/member/graphql.ts';
 import './resources/organization/graphql.ts';
+import './resources/plan/graphql.ts';
+import './resources/policy/graphql.ts';
+import './resources/project/graphql.ts';
 
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
+import './resources/service-account/graphql.ts';
 import './resources/session/graphql.ts';
 import './resources/user/graphql.ts';
 

@@ -2,16 +2,20 @@ import { PERMISSIONS, type Permission } from './access/catalog.ts';
 import type { Context } from './context.ts';
 
 /** The rows of one resource that are about an object which exists already. */
-const aboutOne = (resource: string): Permission[] =>
+export const aboutOne = (resource: string): Permission[] =>
   [...PERMISSIONS.values()]
     .map((row) => row.name)
     .filter((name) => name.startsWith(`${resource}:`) && !name.endsWith(':create'));
 
-/**
- * Options of the field `viewerPermissions`: what the caller may do with the object. `own` tells whose needs no
- * permission; then only the credential's access counts.
- */
-export function viewerPermissions<Row>(resource: string, own?: (row: Row, ctx: Context) => boolean) {
+interface Options<Row> {
+  /** Whose needs no permission; then only the credential's access counts. */
+  own?: (row: Row, ctx: Context) => boolean;
+  /** The project that the object belongs to. */
+  on?: (row: Row) => string | null;
+}
+
+/** Options of the field `viewerPermissions`: what the caller may do with the object. */
+export function viewerPermissions<Row>(resource: string, { own, on }: Options<Row> = {}) {
   const names = aboutOne(resource);
   return {
     type: ['Permission'] as ['Permission'],
@@ -19,7 +23,7 @@ export function viewerPermissions<Row>(resource: string, own?: (row: Row, ctx: C
     resolve: (row: Row, _args: object, ctx: Context): Permission[] => {
       if (own?.(row, ctx))
         return ctx.actor.credential?.access === 'WRITE' ? names : names.filter((name) => name.endsWith(':read'));
-      return names.filter((name) => ctx.access.can(name));
+      return names.filter((name) => ctx.access.can(name, on?.(row)));
     },
   };
 }

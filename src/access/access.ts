@@ -1,69 +1,76 @@
 import { AmbitError } from '../errors.ts';
-import type { Permission } from './catalog.ts';
+import { PERMISSIONS, type Permission } from './catalog.ts';
 import {
   type Decision,
   decide,
   type Grants,
-  heldPermissions,
-  holdsAll,
+  type Held,
+  type Refusal,
   type RefusalReason,
   UNBOUND_HINT,
 } from './decide.ts';
-import { findRoleById, ROLES, type Role, roleByKey } from './roles.ts';
+import { type Entitlements, entitlementsOf, type Feature, planFor, planWith } from './plans.ts';
+
+/** Where something is asked: a project, or null for the organization. */
+export type Target = string | null;
 
 /** What services and resolvers ask about the caller. Fixed for the actor it was made for. */
 export interface Access {
-  readonly grants: Grants | null;
-  decide(permission: Permission): Decision;
-  can(permission: Permission): boolean;
+  readonly held: Held | null;
+  decide(permission: Permission, target?: Target): Decision;
+  can(permission: Permission, target?: Target): boolean;
   /** Throws FORBIDDEN with the reason. */
-  require(permission: Permission): void;
+  require(permission: Permission, target?: Target): void;
   /** Throws FORBIDDEN for who is bound to no organization. */
   requireOrganization(): void;
-  /** Throws FORBIDDEN unless the caller holds everything that the role grants ("No escalation"). */
-  requireAllOf(role: Role, permission: Permission, doing: string): void;
-  /** Whether the caller holds everything that the role grants. */
-  holdsAll(role: Role): boolean;
-  held(): Permission[];
-  readonly roles: readonly Role[];
-  findRole(id: string): Role | null;
-  role: typeof roleByKey;
+  /** Throws PLAN_REQUIRED unless the plan has the feature. */
+  requireFeature(feature: Feature): void;
+  /** Throws PLAN_REQUIRED unless the plan has room for so many. */
+  requireRoom(limit: 'seats' | 'projects', count: number): void;
+  permissions(target?: Target): Permission[];
 }
 
-export function accessOf(grants: Grants | null): Access {
-  const can = (permission: Permission): boolean => decide(grants, permission).allowed;
+export function accessOf(held: Held | null): Access {
+  const entitlements: Entitlements | null = held && entitlementsOf(held.grants.plan);
   return {
-    grants,
-    can,
-    decide: (permission) => decide(grants, permission),
-    require(permission) {
-      const decision = decide(grants, permission);
-      if (!decision.allowed) throw forbidden(decision);
+    held,
+    decide: (permission, target) => decide(held, permission, target),
+    can: (permission, target) => decide(held, permission, target).allowed,
+    require(permission, target) {
+      const decision = decide(held, permission, target);
+      if (!decision.allowed) throw forbidden(decision, target);
     },
     requireOrganization() {
-      if (!grants) throw refusal('NO_ORGANIZATION', 'You are bound to no organization.', UNBOUND_HINT);
+      if (!held) throw refusal('NO_ORGANIZATION', 'You are bound to no organization.', UNBOUND_HINT);
     },
-    requireAllOf(role, permission, doing) {
-      if (!holdsAll(grants, role)) throw escalation(role, permission, doing);
+    requireFeature(feature) {
+      if (!entitlements?.[feature]) throw planRequired(planWith(feature));
     },
-    holdsAll: (role) => holdsAll(grants, role),
-    held: () => heldPermissions(grants),
-    roles: ROLES,
-    findRole: findRoleById,
-    role: roleByKey,
+    requireRoom(limit, count) {
+      if (entitlements && count > (entitlements[limit] ?? Number.POSITIVE_INFINITY))
+        throw planRequired(planFor(limit, count));
+    },
+    permissions: (target) => permissionsOf(held, target),
   };
 }
 
-export const forbidden = (decision: Extract<Decision, { allowed: false }>): AmbitError =>
-  refusal(decision.reason, decision.message, decision.hint, decision.permission);
+/** Every permission that is allowed there. */
+export const permissionsOf = (held: Held | null, target: Target = null): Permission[] =>
+  [...PERMISSIONS.values()].map((row) => row.name).filter((name) => decide(held, name, target).allowed);
 
-export const refusal = (reason: RefusalReason, message: string, hint: string, permission?: Permission): AmbitError =>
-  new AmbitError('FORBIDDEN', message, { permission: permission ?? null, reason, hint });
+/** What a principal holds, with nothing in between that lets through less. */
+export const wholly = (grants: Grants): Held => ({ grants, access: 'WRITE' });
 
-const escalation = (role: Role, permission: Permission, doing: string): AmbitError =>
-  refusal(
-    'NOT_HELD',
-    `${doing} takes everything that the role ${role.name} grants, and you do not hold all of it.`,
-    `Ask somebody who has the role ${role.name}.`,
-    permission,
-  );
+export const forbidden = (decision: Refusal, target: Target = null): AmbitError =>
+  refusal(decision.reason, decision.message, decision.hint, decision.permission, target);
+
+export const refusal = (
+  reason: RefusalReason,
+  message: string,
+  hint: string,
+  permission?: Permission,
+  _target: Target = null,
+): AmbitError => new AmbitError('FORBIDDEN', message, { permission: permission ?? null, reason, hint });
+
+const planRequired = (plan: string): AmbitError =>
+  new AmbitError('PLAN_REQUIRED', `The plan of the organization lacks this; ${plan} has it.`, { plan });

@@ -1,56 +1,115 @@
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
+import { entitlementsOf, type Plan, planWith } from './plans.ts';
 import { ROLES, type Role } from './roles.ts';
 
-/** What a principal holds in one organization, and what its credential lets through of that. */
+export type TokenAccess = 'READ' | 'WRITE';
+
+/** What a principal holds in one organization, as of one version of its access and until `validUntil`. */
 export interface Grants {
+  plan: Plan;
+  /** The organization role in force. */
   role: Role;
-  access: 'READ' | 'WRITE';
+  /** A role that has ended, and when. */
+  ended: { role: Role; at: Date } | null;
+  /** Project roles by project; null says "no access". */
+  projects: ReadonlyMap<string, Role | null>;
+  /** When the next assignment ends, in milliseconds since 1970. */
+  validUntil: number;
+}
+
+/** Grants as a credential lets them through. */
+export interface Held {
+  grants: Grants;
+  access: TokenAccess;
 }
 
 /** Why not. Part of the public contract (`extensions.reason`): texts may change, these may not. */
 export const REFUSAL_REASONS = {
   NO_ORGANIZATION: 'The credential is bound to no organization.',
+  NO_SUCH_TARGET: 'The target does not exist, or the caller may not see it.',
+  WRONG_LEVEL: 'The permission is about the organization and cannot be asked on a project.',
   NO_GRANT: 'No role of the principal grants the permission.',
+  ENDED: 'A role that granted it has ended.',
+  DENIED: 'A policy of a role denies it, which no other grant outweighs.',
+  NARROWED: 'The role that the principal has in this project grants less than the organization role.',
+  PLAN_LACKS: 'What grants it is frozen, because the plan of the organization lacks it.',
   READ_ONLY_TOKEN: 'The principal holds the permission, but the API token is read-only.',
-  NOT_HELD: 'The principal would give, or act on somebody who has, permissions that it does not hold itself.',
+  NOT_HELD: 'The principal would give, or take from somebody, permissions that it does not hold itself.',
   SESSION_REQUIRED: 'This is done by a signed-in person, not by an API token.',
 } as const;
 
 export type RefusalReason = keyof typeof REFUSAL_REASONS;
 
+export type Decision =
+  | { allowed: true; permission: Permission; because: { role: Role; in: 'organization' | 'project' } }
+  | Refusal;
+
+export interface Refusal {
+  allowed: false;
+  permission: Permission;
+  reason: RefusalReason;
+  message: string;
+  hint: string;
+}
+
 export const UNBOUND_HINT = 'Switch to an organization, or create one.';
 
-export type Decision =
-  | { allowed: true; permission: Permission; because: { role: Role } }
-  | { allowed: false; permission: Permission; reason: RefusalReason; message: string; hint: string };
-
 /**
- * May the holder of these grants do this? The only place where that is decided: guards, `viewerPermissions`, services
- * and tests all ask here.
+ * May the holder of these grants do this, in this project or, without one, in the organization? A project-level
+ * permission that is asked on the organization is answered as it holds in a project where there is no project role.
+ *
+ * The only place where that is decided: guards, `authorize`, `viewerPermissions`, dry runs and services all ask here.
  */
-export function decide(grants: Grants | null, permission: Permission): Decision {
-  if (!grants) return refuse(permission, 'NO_ORGANIZATION', 'you are bound to no organization', UNBOUND_HINT);
-  if (!grants.role.permissions.has(permission))
-    return refuse(permission, 'NO_GRANT', `your role ${grants.role.name} does not grant it`, whoGrants(permission));
-  if (grants.access === 'READ' && !isReading(permission))
+export function decide(held: Held | null, permission: Permission, projectId: string | null = null): Decision {
+  if (!held) return refuse(permission, 'NO_ORGANIZATION', 'you are bound to no organization', UNBOUND_HINT);
+  const { grants, access } = held;
+  const decision = decideGrants(grants, permission, projectId);
+  if (decision.allowed && access === 'READ' && !isReading(permission))
     return refuse(
       permission,
       'READ_ONLY_TOKEN',
       'this API token is read-only',
       'Use a token with WRITE access, or sign in.',
     );
-  return { allowed: true, permission, because: { role: grants.role } };
+  return decision;
 }
 
-/** The permissions that `decide` allows. */
-export const heldPermissions = (grants: Grants | null): Permission[] =>
-  [...PERMISSIONS.values()].map((row) => row.name).filter((name) => decide(grants, name).allowed);
+function decideGrants(grants: Grants, permission: Permission, projectId: string | null): Decision {
+  const { role } = grants;
+  if (projectId !== null && PERMISSIONS.get(permission)?.level === 'organization')
+    return refuse(permission, 'WRONG_LEVEL', 'it cannot be asked on a project', 'Ask it on the organization.');
+  // The organization's denials hold in every project, whatever role one has there.
+  if (role.deny.has(permission)) return denied(permission, role);
+  const projectRole = projectId === null || role.neverNarrowed ? undefined : grants.projects.get(projectId);
+  return projectRole === undefined
+    ? decideByOrganization(grants, permission)
+    : decideByProject(grants, permission, projectRole);
+}
 
-/** Everything a role grants is held: the test for giving a role, and for acting on somebody who has it. */
-export const holdsAll = (grants: Grants | null, role: Role): boolean =>
-  grants !== null && [...role.permissions].every((permission) => decide(grants, permission).allowed);
+function decideByOrganization(grants: Grants, permission: Permission): Decision {
+  const { role, ended } = grants;
+  if (!role.allow.has(permission))
+    return ended?.role.allow.has(permission) ? hasEnded(permission, ended) : noGrant(permission, role);
+  if (role.builtIn === null && !entitlementsOf(grants.plan).customRoles)
+    return frozen(permission, grants, 'customRoles');
+  return { allowed: true, permission, because: { role, in: 'organization' } };
+}
 
-const refuse = (permission: Permission, reason: RefusalReason, why: string, hint: string): Decision => ({
+function decideByProject(grants: Grants, permission: Permission, projectRole: Role | null): Decision {
+  if (projectRole?.deny.has(permission)) return denied(permission, projectRole);
+  if (!projectRole?.allow.has(permission))
+    return grants.role.allow.has(permission)
+      ? narrowed(permission, projectRole)
+      : noGrant(permission, projectRole ?? grants.role);
+  const entitlements = entitlementsOf(grants.plan);
+  if (projectRole.builtIn === null && !entitlements.customRoles) return frozen(permission, grants, 'customRoles');
+  // Frozen project roles still narrow, but widen no more: after a downgrade nobody can do more than before.
+  if (!entitlements.projectRoles && !decideByOrganization(grants, permission).allowed)
+    return frozen(permission, grants, 'projectRoles');
+  return { allowed: true, permission, because: { role: projectRole, in: 'project' } };
+}
+
+const refuse = (permission: Permission, reason: RefusalReason, why: string, hint: string): Refusal => ({
   allowed: false,
   permission,
   reason,
@@ -58,7 +117,44 @@ const refuse = (permission: Permission, reason: RefusalReason, why: string, hint
   hint,
 });
 
+const noGrant = (permission: Permission, role: Role): Refusal =>
+  refuse(permission, 'NO_GRANT', `the role ${role.name} does not grant it`, whoGrants(permission));
+
+const denied = (permission: Permission, role: Role): Refusal =>
+  refuse(
+    permission,
+    'DENIED',
+    `policy ${role.deny.get(permission)} of role ${role.name} denies it`,
+    'A denial outweighs every grant: the policy has to change, or the role.',
+  );
+
+const narrowed = (permission: Permission, role: Role | null): Refusal =>
+  refuse(
+    permission,
+    'NARROWED',
+    role ? `the project role ${role.name} does not grant it` : 'there is no access to this project',
+    'The organization role would grant it, but a project role stands in its place: ask for another one in this project.',
+  );
+
+const hasEnded = (permission: Permission, ended: { role: Role; at: Date }): Refusal =>
+  refuse(
+    permission,
+    'ENDED',
+    `the role ${ended.role.name}, which grants it, ended on ${ended.at.toISOString()}`,
+    'Ask for the role to be given again.',
+  );
+
+const frozen = (permission: Permission, { plan }: Grants, feature: 'customRoles' | 'projectRoles'): Refusal =>
+  refuse(
+    permission,
+    'PLAN_LACKS',
+    `what grants it is frozen on the plan ${plan}`,
+    `The plan ${planWith(feature)} has it.`,
+  );
+
 function whoGrants(permission: Permission): string {
-  const names = ROLES.filter((role) => role.permissions.has(permission)).map((role) => role.name);
+  const names = ROLES.filter((role) => role.scope === 'organization' && role.allow.has(permission)).map(
+    (role) => role.name,
+  );
   return `Roles that grant it: ${names.join(', ')}. Ask who manages the members for one of them.`;
 }

@@ -2,6 +2,7 @@ import SchemaBuilder, {
   BasePlugin,
   type FieldNullability,
   type InputFieldMap,
+  type InputShapeFromFields,
   type PothosOutputFieldConfig,
   type PothosTypeConfig,
   type SchemaTypes,
@@ -10,7 +11,7 @@ import SchemaBuilder, {
 import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
 import type { Context } from '../context.ts';
 import { AmbitError } from '../errors.ts';
-import { forbidden, refusal } from './access.ts';
+import { forbidden, refusal, type Target } from './access.ts';
 import type { Permission } from './catalog.ts';
 import { asMutation } from './mutation.ts';
 
@@ -18,6 +19,7 @@ import { asMutation } from './mutation.ts';
 export const guardPlugin = 'guard' as const;
 
 type OwnOf<Shape> = (parent: Shape, ctx: Context) => boolean;
+type OnOf = (parent: unknown) => Target;
 
 declare global {
   export namespace PothosSchemaTypes {
@@ -27,6 +29,8 @@ declare global {
     interface ObjectTypeOptions<Types extends SchemaTypes, Shape> {
       /** Needed to see any field of the type. */
       permission?: Permission;
+      /** The project that the permission is asked on; the organization unless told. */
+      on?: (parent: Shape) => Target;
       /** Who needs no permission, because the object is their own. */
       own?: OwnOf<Shape>;
       /** Open to everyone who can reach it. */
@@ -41,8 +45,10 @@ declare global {
       ResolveShape,
       ResolveReturnShape,
     > {
-      /** Needed to use the field, on the organization that the credential is bound to. */
+      /** Needed to use the field: where `on` says, on the organization that the credential is bound to unless told. */
       permission?: Permission;
+      /** The project, or null for the organization. Throws NOT_FOUND for one that the caller cannot read. */
+      on?: (args: InputShapeFromFields<Args>, ctx: Context) => Promise<Target>;
       /** Open to every signed-in caller for what is their own; `permission` is for what is not. */
       own?: true;
       /** Open to everyone, also without a credential. */
@@ -56,9 +62,17 @@ interface Rule {
   own?: boolean;
 }
 
+/** What a field or type keeps of what was said about it. */
+interface Guard {
+  rule: Rule;
+  ownOf: OwnOf<unknown> | undefined;
+  onOf: unknown;
+}
+
 interface Said {
   permission?: Permission;
   own?: true | OwnOf<unknown>;
+  on?: unknown;
   public?: true;
 }
 
@@ -69,10 +83,13 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     if (config.kind !== 'Object') return config;
     const said = config.pothosOptions as Said;
     insist(said, `type ${config.name}`);
-    const { permission, own } = said;
+    const { permission } = said;
+    const ownOf = typeof said.own === 'function' ? said.own : undefined;
+    const onOf = said.on as OnOf | undefined;
     const authScopes =
-      typeof own === 'function'
-        ? (parent: unknown, ctx: Context) => own(parent, ctx) || (permission ? { permission } : false)
+      ownOf || onOf
+        ? (parent: unknown, ctx: Context) =>
+            Boolean(ownOf?.(parent, ctx)) || Boolean(permission && ctx.access.can(permission, onOf?.(parent)))
         : permission && { permission };
     return {
       ...config,
@@ -89,10 +106,14 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     if (!permission && !own) return config;
     if (!config.type.nullable)
       throw new Error(`field ${config.parentType}.${config.name} can be refused, so it must be nullable`);
-    const authScopes = {
-      ...(permission && { permission }),
-      ...(own && { own: config.kind === 'Mutation' ? 'change' : 'look' }),
-    };
+    const on = said.on as ((args: never, ctx: Context) => Promise<Target>) | undefined;
+    const authScopes = on
+      ? async (_parent: unknown, args: never, ctx: Context) => {
+          requireSignedIn(ctx);
+          if (permission) ctx.access.require(permission, await on(args, ctx));
+          return true;
+        }
+      : { ...(permission && { permission }), ...(own && { own: config.kind === 'Mutation' ? 'change' : 'look' }) };
     return {
       ...config,
       pothosOptions: { ...config.pothosOptions, authScopes } as never,
@@ -120,17 +141,21 @@ function insist(said: Said, what: string): void {
     throw new Error(`${what} is public and guarded at once: take one of the two away`);
 }
 
-/** Prints as `@requires` and lets the refusal name the permission. */
-function withRule(extensions: Readonly<Record<string, unknown>> | null | undefined, { permission, own }: Said) {
+/** Prints as `@requires`, and lets the refusal name the permission. */
+function withRule(extensions: Readonly<Record<string, unknown>> | null | undefined, said: Said) {
+  const { permission, own, on } = said;
+  if (!permission && !own) return extensions ?? {};
   const rule: Rule = { ...(permission && { permission }), ...(own && { own: true }) };
   const ownOf = typeof own === 'function' ? own : undefined;
-  return permission || own ? { ...extensions, rule, ownOf, directives: { requires: rule } } : (extensions ?? {});
+  return { ...extensions, guard: { rule, ownOf, onOf: on } satisfies Guard, directives: { requires: rule } };
 }
 
 /** Whether the caller may see this object of the type: what its fields will ask, asked before it is shown at all. */
 export function maySee(type: GraphQLObjectType, object: unknown, ctx: Context): boolean {
-  const { rule, ownOf } = type.extensions as { rule?: Rule; ownOf?: OwnOf<unknown> };
-  return !rule || Boolean(rule.permission && ctx.access.can(rule.permission)) || Boolean(ownOf?.(object, ctx));
+  const { guard } = type.extensions as { guard?: Guard };
+  if (!guard || guard.ownOf?.(object, ctx)) return true;
+  const { permission } = guard.rule;
+  return permission !== undefined && ctx.access.can(permission, (guard.onOf as OnOf | undefined)?.(object));
 }
 
 /** Scopes of scope-auth, for one caller. */
@@ -140,13 +165,18 @@ export const authScopes = (ctx: Context) => ({
     ctx.actor.credential !== null && (use === 'look' || ctx.actor.credential.access === 'WRITE'),
 });
 
-/** Why the field, or the type around it, was refused. */
-export function unauthorized(_parent: unknown, ctx: Context, info: GraphQLResolveInfo): Error {
-  const field = info.parentType.getFields()[info.fieldName];
-  const rule = (field?.extensions['rule'] ?? info.parentType.extensions['rule']) as Rule | undefined;
+function requireSignedIn(ctx: Context): void {
   if (!ctx.actor.credential)
-    return new AmbitError('UNAUTHENTICATED', 'Sign in first: this needs an Authorization header with a token.');
-  const decision = rule?.permission ? ctx.access.decide(rule.permission) : null;
+    throw new AmbitError('UNAUTHENTICATED', 'Sign in first: this needs an Authorization header with a token.');
+}
+
+/** Why the field, or the type around it, was refused. */
+export function unauthorized(parent: unknown, ctx: Context, info: GraphQLResolveInfo): Error {
+  requireSignedIn(ctx);
+  const field = info.parentType.getFields()[info.fieldName]?.extensions['guard'] as Guard | undefined;
+  const guard = field ?? (info.parentType.extensions['guard'] as Guard | undefined);
+  const target = field ? null : (guard?.onOf as OnOf | undefined)?.(parent);
+  const decision = guard?.rule.permission ? ctx.access.decide(guard.rule.permission, target) : null;
   if (decision && !decision.allowed) return forbidden(decision);
   return refusal('READ_ONLY_TOKEN', 'This API token is read-only.', 'Use a token with WRITE access, or sign in.');
 }

@@ -41,11 +41,14 @@ async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<
   become(ctx, await ctx.authenticate());
   // The second wall: a READ token gets no other transaction, so Postgres refuses what a guard let slip.
   ctx.mode = ctx.actor.credential?.access === 'READ' ? 'read only' : 'read write';
+  ctx.dryRun = false;
   ctx.event = typeof args.input?.id === 'string' ? { targetId: args.input.id } : {};
   return ctx.actor;
 }
 
 async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<void> {
+  // A dry run writes nothing, no event either.
+  if (ctx.dryRun) return endTransaction(ctx, 'rollback');
   // Who signs in, or makes an organization, acts as who they have become, in the log of where they are now.
   const [actor, organizationId] = ctx.event.organizationId
     ? [ctx.actor, ctx.event.organizationId]

@@ -1,42 +1,120 @@
-import { BUILT_IN_ROLES, type BuiltInRole, PERMISSIONS, type Permission } from './catalog.ts';
+import {
+  BUILT_IN_ROLES,
+  type BuiltInRole,
+  PERMISSIONS,
+  type Permission,
+  PROJECT_ROLES,
+  type ProjectRole,
+} from './catalog.ts';
+import { matching } from './pattern.ts';
 
-export interface Role {
-  key: BuiltInRole;
-  /** The same in every organization, so it can be named in a configuration. */
-  id: string;
-  name: string;
-  description: string;
-  permissions: ReadonlySet<Permission>;
+export interface Statement {
+  effect: 'ALLOW' | 'DENY';
+  permissions: string[];
 }
 
-// UUIDv8 by hand: stable, and never equal to a generated UUIDv7.
-const DESCRIPTIONS: Record<BuiltInRole, [id: string, description: string]> = {
-  owner: ['00000000-0000-8000-8000-000000000005', 'Everything, also handing over and deleting the organization.'],
-  admin: ['00000000-0000-8000-8000-000000000004', 'Everything but handing over and deleting the organization.'],
-  write: ['00000000-0000-8000-8000-000000000003', 'Works with projects and what is in them; manages no members.'],
-  user: [
-    '00000000-0000-8000-8000-000000000002',
-    'Reads checks and rubric; works with services, teams and own read-only tokens.',
-  ],
-  read: ['00000000-0000-8000-8000-000000000001', 'Reads, and changes nothing.'],
+/** A role as the engine reads it, compiled once per change of access. */
+export interface Role {
+  id: string;
+  name: string;
+  description: string | null;
+  /** Null for a custom role. */
+  builtIn: BuiltInRole | ProjectRole | null;
+  /** What it can be given for: a whole organization or a project. */
+  scope: 'organization' | 'project' | 'either';
+  /** The one project that a custom role belongs to. */
+  projectId: string | null;
+  allow: ReadonlySet<Permission>;
+  /** Denied permissions, with the name of the policy that denies. */
+  deny: ReadonlyMap<Permission, string>;
+  /** Owner and Admin are never narrowed by a project role. */
+  neverNarrowed: boolean;
+}
+
+const ORGANIZATION_ROLES: Record<BuiltInRole, string> = {
+  owner: 'Everything, also handing over and deleting the organization.',
+  admin: 'Everything but handing over and deleting the organization.',
+  write: 'Works with projects and what is in them; manages no members.',
+  user: 'Reads checks and rubric; works with services, teams and own read-only tokens.',
+  read: 'Reads, and changes nothing.',
 };
 
-const permissionsOf = (key: BuiltInRole): ReadonlySet<Permission> =>
-  new Set([...PERMISSIONS.values()].filter((row) => row.builtInRoles.includes(key)).map((row) => row.name));
+const IN_PROJECT: Record<ProjectRole, string> = {
+  owner: 'Everything in the project, also deleting it.',
+  manager: 'Manages the members and the resources of the project.',
+  member: 'Works with the resources of the project.',
+  read: 'Reads what is in the project, and changes nothing.',
+  write: 'What the organization role Write has in the project.',
+};
 
-const build = (key: BuiltInRole): Role => ({
-  key,
-  id: DESCRIPTIONS[key][0],
-  name: key[0]?.toUpperCase() + key.slice(1),
-  description: DESCRIPTIONS[key][1],
-  permissions: permissionsOf(key),
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+// UUIDv8 by hand: stable, and never equal to a generated UUIDv7.
+const idOf = (group: 0 | 1, at: number): string => `00000000-0000-8000-8000-0000000000${group}${at + 1}`;
+
+const granted = (
+  has: (row: { builtInRoles: BuiltInRole[]; projectRoles: ProjectRole[] }) => boolean,
+): ReadonlySet<Permission> => new Set([...PERMISSIONS.values()].filter(has).map((row) => row.name));
+
+const organizationRole = (key: BuiltInRole, at: number): Role => ({
+  id: idOf(0, at),
+  name: capital(key),
+  description: ORGANIZATION_ROLES[key],
+  builtIn: key,
+  scope: 'organization',
+  projectId: null,
+  allow: granted((row) => row.builtInRoles.includes(key)),
+  deny: new Map(),
+  neverNarrowed: key === 'owner' || key === 'admin',
 });
 
-/** The built-in organization roles, the most powerful first. They are code: nobody can change or delete one. */
-export const ROLES: readonly Role[] = BUILT_IN_ROLES.map(build).reverse();
+const projectRole = (key: ProjectRole, at: number): Role => ({
+  id: idOf(1, at),
+  name: capital(key),
+  description: IN_PROJECT[key],
+  builtIn: key,
+  scope: 'project',
+  projectId: null,
+  allow: granted((row) => row.projectRoles.includes(key)),
+  deny: new Map(),
+  neverNarrowed: false,
+});
 
-const BY_KEY = new Map(ROLES.map((role) => [role.key, role]));
+/** The built-in roles, the most powerful first. They are code: nobody can change or delete one. */
+export const ROLES: readonly Role[] = [
+  ...BUILT_IN_ROLES.map(organizationRole).reverse(),
+  ...['owner', 'manager', 'write', 'member', 'read'].map((key) =>
+    projectRole(key as ProjectRole, PROJECT_ROLES.indexOf(key as ProjectRole)),
+  ),
+];
+
 const BY_ID = new Map(ROLES.map((role) => [role.id, role]));
 
-export const roleByKey = (key: BuiltInRole): Role => BY_KEY.get(key) as Role;
-export const findRoleById = (id: string): Role | null => BY_ID.get(id) ?? null;
+export const findBuiltIn = (id: string): Role | null => BY_ID.get(id) ?? null;
+
+export const roleByKey = (key: BuiltInRole): Role =>
+  ROLES.find((role) => role.scope === 'organization' && role.builtIn === key) as Role;
+
+/** Names that no custom role can have, in whichever case. */
+export const RESERVED_NAMES: ReadonlySet<string> = new Set(ROLES.map((role) => role.name.toLowerCase()));
+
+export interface CustomRole {
+  id: string;
+  name: string;
+  description: string | null;
+  projectId: string | null;
+  policies: { name: string; statements: Statement[] }[];
+}
+
+/** Deny wins, whatever the order: what any policy denies is not in `allow`. A pattern of a row that is gone is inert. */
+export function compileRole({ policies, ...role }: CustomRole): Role {
+  const deny = new Map<Permission, string>();
+  const allow = new Set<Permission>();
+  for (const policy of policies)
+    for (const { effect, permissions } of policy.statements)
+      for (const permission of permissions.flatMap(matching))
+        if (effect === 'ALLOW') allow.add(permission);
+        else if (!deny.has(permission)) deny.set(permission, policy.name);
+  for (const permission of deny.keys()) allow.delete(permission);
+  return { ...role, builtIn: null, scope: role.projectId ? 'project' : 'either', allow, deny, neverNarrowed: false };
+}

@@ -66,6 +66,7 @@ async function createContext(parts: Parts, request: Request, server: ServerConte
     mode: 'read only',
     transaction: null,
     event: {},
+    dryRun: false,
     loaders: new Map(),
   };
   become(ctx, unused);

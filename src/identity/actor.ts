@@ -1,4 +1,4 @@
-import type { BuiltInRole } from '../access/catalog.ts';
+import type { Grants } from '../access/decide.ts';
 import type { Access as TokenAccess } from '../resources/api-token/table.ts';
 
 export interface Credential {
@@ -12,10 +12,14 @@ export interface Credential {
 export interface Actor {
   /** Null for an anonymous caller; then all else is null as well. */
   credential: Credential | null;
+  /** The person; null for a service account. */
   user: { id: string; email: string; name: string } | null;
   /** The organization that the credential is bound to; null while the user belongs to none. */
   organization: { id: string; slug: string; name: string } | null;
-  member: { id: string; role: BuiltInRole } | null;
+  /** The member or service account that the credential acts for in the organization. */
+  principal: { id: string; name: string } | null;
+  /** What the principal holds now. */
+  grants: Grants | null;
 }
 
-export const ANONYMOUS: Actor = { credential: null, user: null, organization: null, member: null };
+export const ANONYMOUS: Actor = { credential: null, user: null, organization: null, principal: null, grants: null };

@@ -1,3 +1,4 @@
+import { findBuiltIn } from '../access/roles.ts';
 import { builder } from '../builder.ts';
 import { drizzleOn } from '../db/client.ts';
 import { toPublicId } from '../ids.ts';
@@ -5,10 +6,11 @@ import { mutation } from '../mutation.ts';
 import { AccessEnum } from '../resources/api-token/graphql.ts';
 import { CredentialKind } from '../resources/audit-event/graphql.ts';
 import { Member } from '../resources/member/graphql.ts';
-import { findMember } from '../resources/member/service.ts';
 import { Organization } from '../resources/organization/graphql.ts';
 import { findOrganization } from '../resources/organization/service.ts';
-import { RoleType } from '../resources/role/graphql.ts';
+import { Principal } from '../resources/principal/graphql.ts';
+import { findPrincipal } from '../resources/principal/service.ts';
+import { RoleType } from '../resources/role/ref.ts';
 import { User } from '../resources/user/graphql.ts';
 import { findUser } from '../resources/user/service.ts';
 import type { Actor, Credential } from './actor.ts';
@@ -59,7 +61,11 @@ const MembershipType = builder.objectRef<Membership>('Membership').implement({
     }),
     slug: t.exposeString('slug', { description: 'Its name in addresses, as `signIn` takes it.' }),
     name: t.exposeString('name', { description: 'Its name.' }),
-    role: t.exposeString('role', { description: 'The role that the caller has there.' }),
+    role: t.string({
+      description: 'Name of the role that the caller has there.',
+      resolve: ({ built_in_role_id: builtIn, role_name: custom }) =>
+        (builtIn && findBuiltIn(builtIn)?.name) || custom || '',
+    }),
     current: t.boolean({
       description: 'Whether the credential is bound to it.',
       resolve: (membership, _args, ctx) => membership.organization_id === ctx.actor.organization?.id,
@@ -81,7 +87,13 @@ const Viewer = builder.objectRef<Actor>('Viewer').implement({
       type: Member,
       nullable: true,
       description: 'The person as a member of the organization.',
-      resolve: (actor, _args, ctx) => (actor.member ? findMember(ctx, actor.member.id) : null),
+      resolve: (actor, _args, ctx) => (actor.principal && actor.user ? findPrincipal(ctx, actor.principal.id) : null),
+    }),
+    principal: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'The member or service account that the credential acts for.',
+      resolve: (actor, _args, ctx) => (actor.principal ? findPrincipal(ctx, actor.principal.id) : null),
     }),
     organization: t.field({
       type: Organization,
@@ -93,7 +105,7 @@ const Viewer = builder.objectRef<Actor>('Viewer').implement({
       type: RoleType,
       nullable: true,
       description: 'Their role in the organization.',
-      resolve: (actor, _args, ctx) => (actor.member ? ctx.access.role(actor.member.role) : null),
+      resolve: (actor) => actor.grants?.role ?? null,
     }),
     credential: t.field({
       type: CredentialType,
@@ -105,7 +117,7 @@ const Viewer = builder.objectRef<Actor>('Viewer').implement({
       type: ['Permission'],
       description:
         'What they may do now in the organization, through this credential. Project-level permissions as they hold in a project where they have no project role.',
-      resolve: (_actor, _args, ctx) => ctx.access.held(),
+      resolve: (_actor, _args, ctx) => ctx.access.permissions(),
     }),
     memberships: t.field({
       type: [MembershipType],

@@ -5,9 +5,10 @@ import { AmbitError } from '../errors.ts';
 import { fromPublicId } from '../ids.ts';
 import { hashSecret, isSecret } from '../resources/api-token/secret.ts';
 import { type Actor, ANONYMOUS } from './actor.ts';
+import { createActors } from './actors.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
-import { findSessionActor, findTokenActor } from './lookup.ts';
+import { type CredentialRow, findApiToken, findSession } from './lookup.ts';
 
 export interface Identity {
   /** Who the value of an Authorization header stands for now. Throws UNAUTHENTICATED when it stands for nobody. */
@@ -21,32 +22,40 @@ type Strategy = (text: string) => Promise<Actor | null> | null;
 
 export function createIdentity(sql: Sql, config: Config, clock: () => Date): Identity {
   const db = drizzleOn(sql);
+  const actors = createActors(sql, clock);
   const keys = createKeys(sql, clock, config.publicUrl);
 
-  const apiToken: Strategy = (text) => (isSecret('ambit_pat_', text) ? findTokenActor(db, hashSecret(text)) : null);
+  const apiToken: Strategy = (text) => (isSecret('ambit_pat_', text) ? findToken(text) : null);
+
+  async function findToken(secret: string): Promise<Actor | null> {
+    const row = await findApiToken(db, hashSecret(secret));
+    return row && alive(row.expires_at) ? actors.of('API_TOKEN', row) : null;
+  }
+
+  const alive = (expiresAt: string | null): boolean => expiresAt === null || new Date(expiresAt) > clock();
 
   const session: Strategy = async (text) => {
     const claims = await keys.verify(text).catch(() => null);
     const id = typeof claims?.['sid'] === 'string' ? fromPublicId('ses', claims['sid']) : null;
-    const actor = id ? await findSessionActor(db, id) : null;
+    const row = id ? await findSession(db, id) : null;
     // A session that has moved to another organization takes its earlier access tokens with it.
-    return actor && boundTo(actor, claims?.['org']) ? actor : null;
+    const good = row && alive(row.expires_at) && boundTo(row, claims?.['org']);
+    return good ? actors.of('SESSION', row) : null;
   };
 
   async function authenticate(header: string | null): Promise<Actor> {
     if (header === null) return ANONYMOUS;
     const text = /^Bearer ([^\s]+)$/i.exec(header)?.[1] ?? '';
     const actor = await (apiToken(text) ?? session(text));
-    const ended = actor?.credential?.expiresAt && actor.credential.expiresAt <= clock();
-    if (!actor || ended) throw unauthenticated();
+    if (!actor) throw unauthenticated();
     return actor;
   }
 
   return { authenticate, keys, limiter: createLimiter(sql, config.signInTries) };
 }
 
-const boundTo = (actor: Actor, claim: unknown): boolean =>
-  (typeof claim === 'string' ? fromPublicId('org', claim) : null) === (actor.organization?.id ?? null);
+const boundTo = (row: CredentialRow, claim: unknown): boolean =>
+  (typeof claim === 'string' ? fromPublicId('org', claim) : null) === row.organization_id;
 
 export const unauthenticated = (): AmbitError =>
   new AmbitError(

@@ -1,8 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { BuiltInRole } from '../access/catalog.ts';
+import type { Plan } from '../access/plans.ts';
 import type { Db } from '../db/client.ts';
 import type { Access } from '../resources/api-token/table.ts';
-import type { Actor } from './actor.ts';
 
 /**
  * The few questions that go across organizations. Each is a function of the database (migration `walls`) that answers
@@ -13,42 +12,27 @@ async function rows<Row>(db: Db, query: SQL): Promise<Row[]> {
   return (await db.execute(query)) as unknown as Row[];
 }
 
-interface CredentialRow {
+/** What a session or an API token stands for. */
+export interface CredentialRow {
   credential_id: string;
   access: Access;
   expires_at: string | null;
-  user_id: string;
+  user_id: string | null;
   email: string;
-  user_name: string;
+  name: string;
   organization_id: string | null;
   slug: string;
   organization_name: string;
-  member_id: string;
-  role: BuiltInRole;
+  plan: Plan;
+  access_version: string;
+  principal_id: string;
 }
 
-const toActor = (kind: 'SESSION' | 'API_TOKEN', row: CredentialRow | undefined): Actor | null =>
-  row
-    ? {
-        credential: {
-          kind,
-          id: row.credential_id,
-          access: row.access,
-          expiresAt: row.expires_at ? new Date(row.expires_at) : null,
-        },
-        user: { id: row.user_id, email: row.email, name: row.user_name },
-        organization: row.organization_id
-          ? { id: row.organization_id, slug: row.slug, name: row.organization_name }
-          : null,
-        member: row.organization_id ? { id: row.member_id, role: row.role } : null,
-      }
-    : null;
+export const findSession = async (db: Db, id: string): Promise<CredentialRow | null> =>
+  (await rows<CredentialRow>(db, sql`select * from ambit.find_session(${id})`))[0] ?? null;
 
-export const findSessionActor = async (db: Db, id: string): Promise<Actor | null> =>
-  toActor('SESSION', (await rows<CredentialRow>(db, sql`select * from ambit.find_session(${id})`))[0]);
-
-export const findTokenActor = async (db: Db, hash: string): Promise<Actor | null> =>
-  toActor('API_TOKEN', (await rows<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0]);
+export const findApiToken = async (db: Db, hash: string): Promise<CredentialRow | null> =>
+  (await rows<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
 
 export interface UserSecret {
   id: string;
@@ -62,8 +46,10 @@ export interface Membership {
   organization_id: string;
   slug: string;
   name: string;
-  member_id: string;
-  role: BuiltInRole;
+  principal_id: string;
+  built_in_role_id: string | null;
+  /** Of a custom role. */
+  role_name: string | null;
 }
 
 /** The organizations that a person belongs to, in the order of joining. */
@@ -79,3 +65,14 @@ export interface RefreshToken {
 
 export const findRefreshToken = async (db: Db, hash: string): Promise<RefreshToken | null> =>
   (await rows<RefreshToken>(db, sql`select * from ambit.find_refresh_token(${hash})`))[0] ?? null;
+
+export interface InvitationSecret {
+  organization_id: string;
+  organization_name: string;
+  id: string;
+  email: string;
+  expires_at: string;
+}
+
+export const findInvitation = async (db: Db, hash: string): Promise<InvitationSecret | null> =>
+  (await rows<InvitationSecret>(db, sql`select * from ambit.find_invitation(${hash})`))[0] ?? null;

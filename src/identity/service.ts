@@ -1,6 +1,7 @@
 import { and, eq, isNull, lt } from 'drizzle-orm';
 import { z } from 'zod';
 import { refusal } from '../access/access.ts';
+import { loadGrants } from '../access/grants.ts';
 import { audit, become, bind, type Context, db, endTransaction } from '../context.ts';
 import { drizzleOn } from '../db/client.ts';
 import { inTransaction } from '../db/transaction.ts';
@@ -13,9 +14,10 @@ import { foundOrganization, type OrganizationRow } from '../resources/organizati
 import { endOwnSession } from '../resources/session/service.ts';
 import { refreshTokens, sessions } from '../resources/session/table.ts';
 import { users } from '../resources/user/table.ts';
-import { type Actor, ANONYMOUS } from './actor.ts';
+import { ANONYMOUS } from './actor.ts';
+import { actorIn } from './actors.ts';
 import { unauthenticated } from './identity.ts';
-import { findMemberships, findRefreshToken, findSessionActor, findUserByEmail, type RefreshToken } from './lookup.ts';
+import { findMemberships, findRefreshToken, findSession, findUserByEmail, type RefreshToken } from './lookup.ts';
 import { hashPassword, verifyPassword } from './password.ts';
 
 /** What a client keeps of its sign-in. */
@@ -105,7 +107,10 @@ async function issue(ctx: Context, sessionId: string): Promise<IssuedSession> {
   const tx = await db(ctx);
   const refreshToken = newSecret('ambit_ref_');
   await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId });
-  const actor = (await findSessionActor(tx, sessionId)) as Actor;
+  const row = await findSession(tx, sessionId);
+  if (!row) throw new Error('the session that was just made is gone');
+  if (row.organization_id) await (await ctx.transaction)?.rebind(row.organization_id);
+  const actor = await actorIn(tx, 'SESSION', row, ctx.parts.clock());
   become(ctx, actor);
   const organizationId = actor.organization?.id ?? null;
   const expiresAt = new Date(ctx.parts.clock().getTime() + ctx.parts.config.accessTokenMinutes * MINUTE);
@@ -152,11 +157,12 @@ export async function refreshSession(ctx: Context, input: { refreshToken: string
 /** A used token was shown again: either the client or a thief has an old copy, so neither goes on (RFC 9700, 4.14.2). */
 async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
   await endTransaction(ctx, 'rollback');
-  const actor = (await findSessionActor(drizzleOn(ctx.parts.sql), token.session_id)) ?? ANONYMOUS;
   const organizationId = token.organization_id;
   const binding = { organizationId, userId: token.user_id };
   audit(ctx, { targetId: toPublicId('ses', token.session_id) });
   await inTransaction(ctx.parts.sql, binding, async (own) => {
+    const row = await findSession(own, token.session_id);
+    const actor = row ? await actorIn(own, 'SESSION', row, ctx.parts.clock()) : ANONYMOUS;
     await own.delete(sessions).where(eq(sessions.id, token.session_id));
     const reason = 'REFRESH_TOKEN_REUSED';
     // A mutation leaves one event: a caller who is here already gets it like any other that was refused.
@@ -204,10 +210,12 @@ export async function signOut(ctx: Context, input: { sessionId?: string | null |
 
 export async function createOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
   const { userId } = requireSession(ctx);
-  const { organization, memberId } = await foundOrganization(ctx, userId, input);
+  const { organization, principalId } = await foundOrganization(ctx, userId, input);
   const { id, slug, name } = organization;
   // The answer shows the new organization as its Owner sees it; the session stays where it is.
-  become(ctx, { ...ctx.actor, organization: { id, slug, name }, member: { id: memberId, role: 'owner' } });
+  const grants = await loadGrants(await db(ctx), id, organization.plan, ctx.parts.clock(), [principalId]);
+  const principal = { id: principalId, name: ctx.actor.user?.name ?? '' };
+  become(ctx, { ...ctx.actor, organization: { id, slug, name }, principal, grants: grants.get(principalId) ?? null });
   return organization;
 }
 

@@ -2,8 +2,8 @@ import { builder } from '../../builder.ts';
 import { targetId } from '../../input.ts';
 import { DELETED, mutation } from '../../mutation.ts';
 import { viewerPermissions } from '../../viewer-permissions.ts';
-import { Member } from '../member/graphql.ts';
-import { findMember } from '../member/service.ts';
+import { Principal } from '../principal/graphql.ts';
+import { findPrincipal } from '../principal/service.ts';
 import {
   type ApiTokenRow,
   createApiToken,
@@ -14,17 +14,18 @@ import {
 } from './service.ts';
 
 export const AccessEnum = builder.enumType('ApiTokenAccess', {
-  description: 'How far a token reaches: never further than its member at that moment.',
+  description: 'How far a token reaches: never further than whom it acts for at that moment.',
   values: {
-    READ: { description: 'What its member may see. Changes nothing.' },
-    WRITE: { description: 'What its member may see and change.' },
+    READ: { description: 'What they may see. Changes nothing.' },
+    WRITE: { description: 'What they may see and change.' },
   } as const,
 });
 
 export const ApiToken = builder.objectRef<ApiTokenRow>('ApiToken');
 
 builder.node(ApiToken, {
-  description: 'Lets a program act for a member, with what the member holds at that moment and the token lets through.',
+  description:
+    'Lets a program act for a member or a service account, with what they hold at that moment and the token lets through.',
   permission: 'api_token:read',
   own: isOwnToken,
   id: { resolve: (token) => token.id },
@@ -33,11 +34,11 @@ builder.node(ApiToken, {
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What it is for.' }),
     access: t.field({ type: AccessEnum, description: 'How far it reaches.', resolve: (token) => token.access }),
-    member: t.field({
-      type: Member,
+    principal: t.field({
+      type: Principal,
       nullable: true,
       description: 'Whom it acts for.',
-      resolve: (token, _args, ctx) => findMember(ctx, token.memberId),
+      resolve: (token, _args, ctx) => findPrincipal(ctx, token.principalId),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     expiresAt: t.expose('expiresAt', {
@@ -45,7 +46,7 @@ builder.node(ApiToken, {
       nullable: true,
       description: 'When it ends; null when it does not.',
     }),
-    viewerPermissions: t.field(viewerPermissions<ApiTokenRow>('api_token', isOwnToken)),
+    viewerPermissions: t.field(viewerPermissions<ApiTokenRow>('api_token', { own: isOwnToken })),
   }),
 });
 
@@ -63,8 +64,12 @@ builder.queryField('apiTokens', (t) =>
 mutation('createApiToken', {
   permission: 'api_token:create',
   description:
-    'Makes an API token that acts for the caller. A token that is made with a token ends no later than that one.',
+    'Makes an API token that acts for the caller or for a service account. A token that is made with a token ends no later than that one.',
   input: (t) => ({
+    serviceAccountId: t.id({
+      description:
+        'The service account that it acts for; the caller unless told. Needs `service_account:update`, and everything that the account may do.',
+    }),
     name: t.string({ required: true, description: 'What it is for, 1 to 100 characters.' }),
     access: t.field({ type: AccessEnum, defaultValue: 'READ', description: 'WRITE needs `api_token:grant_write`.' }),
     expiresAt: t.field({

@@ -6,13 +6,14 @@ import { invalid, notFound, userError } from '../../errors.ts';
 import { publicRow, toPublicId } from '../../ids.ts';
 import { line, parse } from '../../input.ts';
 import { loaderOf } from '../../loader.ts';
+import { findByPublicId, findPrincipal, grantsOf, publicIdOfPrincipal } from '../principal/service.ts';
 import { hashSecret, newSecret } from './secret.ts';
 import { type Access, apiTokens } from './table.ts';
 
 /** Everything but the hash of the secret, which no resolver needs. */
 const fields = {
   id: apiTokens.id,
-  memberId: apiTokens.memberId,
+  principalId: apiTokens.principalId,
   name: apiTokens.name,
   access: apiTokens.access,
   createdAt: apiTokens.createdAt,
@@ -21,19 +22,19 @@ const fields = {
 
 export interface ApiTokenRow {
   id: string;
-  memberId: string;
+  principalId: string;
   name: string;
   access: Access;
   createdAt: Date;
   expiresAt: Date | null;
 }
 
-export const isOwnToken = (token: ApiTokenRow, ctx: Context): boolean => token.memberId === ctx.actor.member?.id;
+export const isOwnToken = (token: ApiTokenRow, ctx: Context): boolean => token.principalId === ctx.actor.principal?.id;
 
 const visible = (ctx: Context): SQL =>
   and(
     eq(apiTokens.organizationId, tenant(ctx)),
-    ctx.access.can('api_token:read') ? undefined : eq(apiTokens.memberId, ctx.actor.member?.id ?? ''),
+    ctx.access.can('api_token:read') ? undefined : eq(apiTokens.principalId, ctx.actor.principal?.id ?? ''),
   ) as SQL;
 
 export const findApiToken = loaderOf<ApiTokenRow>(async (ctx, ids) =>
@@ -66,22 +67,48 @@ export interface CreatedToken {
   secret: string;
 }
 
-/** Makes a token for the caller. Its secret is in the answer and nowhere else. */
-export async function createApiToken(ctx: Context, input: unknown): Promise<CreatedToken> {
+/** Makes a token for the caller or for a service account. Its secret is in the answer and nowhere else. */
+export async function createApiToken(
+  ctx: Context,
+  { serviceAccountId, ...input }: { serviceAccountId?: string | null | undefined; name: string },
+): Promise<CreatedToken> {
   const given = parse(Create, input);
   if (given.access === 'WRITE') ctx.access.require('api_token:grant_write');
   refuseLifetime(ctx, given.expiresAt ?? null);
+  const principalId =
+    serviceAccountId == null ? ctx.actor.principal?.id : await accountFor(ctx, serviceAccountId, given.access);
   const secret = newSecret('ambit_pat_');
   const values = {
     ...given,
     organizationId: tenant(ctx),
-    memberId: ctx.actor.member?.id ?? '',
+    principalId: principalId ?? '',
     hash: hashSecret(secret),
     createdAt: ctx.parts.clock(),
   };
   const [apiToken] = await (await db(ctx)).insert(apiTokens).values(values).returning(fields);
-  audit(ctx, { targetId: toPublicId('tok', (apiToken as ApiTokenRow).id), after: publicRow('tok', { ...apiToken }) });
+  audit(ctx, {
+    targetId: toPublicId('tok', (apiToken as ApiTokenRow).id),
+    after: await shown(ctx, apiToken as ApiTokenRow),
+  });
   return { apiToken: apiToken as ApiTokenRow, secret };
+}
+
+/** The token of a service account would be the caller's own, so it must not reach further than they do. */
+async function accountFor(ctx: Context, publicId: string, access: Access): Promise<string> {
+  const account = await findByPublicId(ctx, publicId);
+  if (!account || account.userId || !ctx.access.can('service_account:read'))
+    throw invalid(
+      userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this id.'),
+    );
+  ctx.access.require('service_account:update');
+  const held = await grantsOf(ctx, account.id);
+  if (held) ctx.parts.engine.requireContains(ctx, held.grants, access, 'A token of this service account');
+  return account.id;
+}
+
+async function shown(ctx: Context, { principalId, ...token }: ApiTokenRow): Promise<Record<string, unknown>> {
+  const principal = await findPrincipal(ctx, principalId);
+  return { ...publicRow('tok', token), principalId: principal && publicIdOfPrincipal(principal) };
 }
 
 /** A token that makes a token does not outlive itself that way. */
@@ -104,7 +131,8 @@ export async function deleteApiToken(ctx: Context, id: string): Promise<string> 
   const token = await findApiToken(ctx, id);
   if (!token) throw notFound('ApiToken');
   if (!isOwnToken(token, ctx)) ctx.access.require('api_token:delete');
+  const before = await shown(ctx, token);
   await (await db(ctx)).delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
-  audit(ctx, { targetId: toPublicId('tok', id), before: publicRow('tok', { ...token }), after: null });
+  audit(ctx, { targetId: toPublicId('tok', id), before, after: null });
   return toPublicId('tok', id);
 }

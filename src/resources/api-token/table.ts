@@ -1,8 +1,8 @@
 import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
-import { members } from '../member/table.ts';
+import { principals } from '../principal/table.ts';
 
-/** READ may ask, WRITE may also change; neither ever more than its member. */
+/** READ may ask, WRITE may also change; neither ever more than who it acts for. */
 export type Access = 'READ' | 'WRITE';
 
 export const apiTokens = pgTable(
@@ -10,7 +10,7 @@ export const apiTokens = pgTable(
   {
     organizationId: organizationId(),
     id: id(),
-    memberId: uuid('member_id').notNull(),
+    principalId: uuid('principal_id').notNull(),
     name: text('name').notNull(),
     access: text('access').$type<Access>().notNull(),
     /** SHA-256 of the secret, which is random enough that a slow hash would only cost. */
@@ -22,11 +22,11 @@ export const apiTokens = pgTable(
     primaryKey({ columns: [t.organizationId, t.id] }),
     unique('api_tokens_hash').on(t.organizationId, t.hash),
     index('api_tokens_by_hash').on(t.hash),
-    index('api_tokens_by_member').on(t.organizationId, t.memberId),
+    index('api_tokens_by_principal').on(t.organizationId, t.principalId),
     foreignKey({
-      name: 'api_tokens_member',
-      columns: [t.organizationId, t.memberId],
-      foreignColumns: [members.organizationId, members.id],
+      name: 'api_tokens_principal',
+      columns: [t.organizationId, t.principalId],
+      foreignColumns: [principals.organizationId, principals.id],
     }).onDelete('cascade'),
   ],
 );

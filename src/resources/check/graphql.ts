@@ -7,7 +7,7 @@ import { findCategory } from '../category/service.ts';
 import { Level } from '../level/graphql.ts';
 import { findLevel } from '../level/service.ts';
 import { Member } from '../member/graphql.ts';
-import { findMember } from '../member/service.ts';
+import { findPrincipal } from '../principal/service.ts';
 import { type CheckRow, createCheck, deleteCheck, findCheck, isEnabled, listChecks, updateCheck } from './service.ts';
 
 const CheckTypeEnum = builder.enumType('CheckType', {
@@ -46,7 +46,7 @@ builder.node(Check, {
       type: Member,
       nullable: true,
       description: 'Who answers for it; null when nobody does. Leaving the organization clears it.',
-      resolve: (check, _args, ctx) => (check.ownerId ? findMember(ctx, check.ownerId) : null),
+      resolve: (check, _args, ctx) => (check.ownerId ? findPrincipal(ctx, check.ownerId) : null),
     }),
     enabled: t.boolean({
       description: 'Whether it counts now: switched on, or `enableOn` has come.',

@@ -2,8 +2,8 @@ import { boolean, foreignKey, index, pgTable, primaryKey, text, uuid } from 'dri
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
 import { categories } from '../category/table.ts';
 import { levels } from '../level/table.ts';
-import { members } from '../member/table.ts';
 import { organizations } from '../organization/table.ts';
+import { principals } from '../principal/table.ts';
 
 export type CheckType = 'MANUAL';
 
@@ -44,7 +44,7 @@ export const checks = pgTable(
     foreignKey({
       name: 'checks_owner',
       columns: [t.organizationId, t.ownerId],
-      foreignColumns: [members.organizationId, members.id],
+      foreignColumns: [principals.organizationId, principals.id],
     }),
   ],
 );

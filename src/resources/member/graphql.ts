@@ -1,47 +1,52 @@
 import type { Permission } from '../../access/catalog.ts';
 import { builder } from '../../builder.ts';
-import type { Context } from '../../context.ts';
 import { targetId } from '../../input.ts';
-import { DELETED, mutation } from '../../mutation.ts';
+import { DELETED, mutation, withChanges } from '../../mutation.ts';
 import { viewerPermissions } from '../../viewer-permissions.ts';
-import { RoleType } from '../role/graphql.ts';
+import { mayDo, Principal, roleOf } from '../principal/graphql.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
+import { findPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import { RoleType } from '../role/ref.ts';
 import { User } from '../user/graphql.ts';
 import { findUser } from '../user/service.ts';
-import { deleteMember, findMember, listMembers, type MemberRow, updateMember } from './service.ts';
+import { deleteMember, leaveOrganization, transferOwnership, updateMember } from './service.ts';
 
-export const Member = builder.objectRef<MemberRow>('Member');
+export const Member = builder.objectRef<PrincipalRow>('Member');
 
-const ABOUT_MEMBER: Permission[] = ['member:read', 'member:update', 'member:delete', 'session:read', 'session:delete'];
-
-/** Nobody acts on a member who holds more than they do; looking is another matter. */
-function mayDo(member: MemberRow, ctx: Context): Permission[] {
-  const within = ctx.access.holdsAll(ctx.access.role(member.role));
-  return ABOUT_MEMBER.filter((name) => ctx.access.can(name) && (within || name.endsWith(':read')));
-}
+const ABOUT: readonly Permission[] = [
+  'member:read',
+  'member:update',
+  'member:delete',
+  'session:read',
+  'session:delete',
+];
 
 builder.node(Member, {
   description: 'A person in the organization, with the role that they have there.',
   permission: 'member:read',
+  interfaces: [Principal],
   id: { resolve: (member) => member.id },
-  loadWithoutCache: (id, ctx) => findMember(ctx, id),
+  loadWithoutCache: async (id, ctx) => {
+    const row = await findPrincipal(ctx, id);
+    return row?.userId ? row : null;
+  },
   brandLoadedObjects: true,
   fields: (t) => ({
     user: t.field({
       type: User,
       nullable: true,
       description: 'The person.',
-      resolve: (member, _args, ctx) => findUser(ctx, member.userId),
+      resolve: (member, _args, ctx) => findUser(ctx, member.userId ?? ''),
     }),
     role: t.field({
       type: RoleType,
       nullable: true,
-      description: 'The one organization role of the member; null for who may not see roles.',
-      resolve: (member, _args, ctx) => ctx.access.role(member.role),
+      description: 'The organization role in force; null for who may not see roles.',
+      resolve: (member, _args, ctx) => roleOf(member, ctx),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When they joined.' }),
     viewerPermissions: t.field({
-      ...viewerPermissions<MemberRow>('member'),
-      resolve: (member, _args, ctx) => mayDo(member, ctx),
+      ...viewerPermissions<PrincipalRow>('member'),
+      resolve: (member, _args, ctx) => mayDo(member, ctx, ABOUT),
     }),
   }),
 });
@@ -52,29 +57,60 @@ builder.queryField('members', (t) =>
     nullable: true,
     permission: 'member:read',
     description: 'The members of the organization, in the order of joining.',
-    resolve: (_root, args, ctx) => listMembers(ctx, args),
+    resolve: (_root, args, ctx) => listPrincipals(ctx, 'member', args),
   }),
 );
 
+const NOT_HELD = 'Refused (NOT_HELD) when somebody would gain or lose what the caller does not hold';
+
 mutation('updateMember', {
   permission: 'member:update',
-  description:
-    'Gives the member another role. Refused (NOT_HELD) when the old or the new role grants what the caller does not hold; the last Owner stays Owner (LAST_OWNER).',
+  description: `Gives the member another role. ${NOT_HELD}; the last Owner stays Owner (LAST_OWNER).`,
   input: (t) => ({
     id: t.id({ required: true, description: 'The member.' }),
-    roleId: t.id({ description: 'The new role. Cannot be cleared.' }),
+    roleId: t.id({ description: 'The new organization role. Cannot be cleared.' }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description: 'When the role ends by itself; together with `fallbackRoleId`.',
+    }),
+    fallbackRoleId: t.id({ description: 'The role that follows from `expiresAt` on.' }),
+    dryRun: t.boolean({ description: DRY_RUN }),
   }),
-  results: { member: { type: Member, description: 'The member as they are now.' } },
-  resolve: async ({ id, ...changes }, ctx) => ({
-    member: await updateMember(ctx, targetId('mem', id), changes),
-  }),
+  results: { member: { type: Member, description: 'The member as they are now.' }, ...ACCESS_CHANGES },
+  resolve: async ({ id, ...input }, ctx) =>
+    withChanges(ctx, 'member', await updateMember(ctx, targetId('mem', id), input)),
 });
 
 mutation('deleteMember', {
   permission: 'member:delete',
+  description: `Removes the member: their sessions and API tokens of this organization end with the next request, their checks lose their owner. ${NOT_HELD}, and for the last Owner (LAST_OWNER).`,
+  input: (t) => ({
+    id: t.id({ required: true, description: 'The member.' }),
+    dryRun: t.boolean({ description: DRY_RUN }),
+  }),
+  results: { ...DELETED, ...ACCESS_CHANGES },
+  resolve: async ({ id, dryRun }, ctx) =>
+    withChanges(ctx, 'deletedId', await deleteMember(ctx, targetId('mem', id), dryRun ?? false)),
+});
+
+mutation('leaveOrganization', {
+  own: true,
   description:
-    'Removes the member: their sessions and API tokens of this organization end with the next request, their checks lose their owner. Refused (NOT_HELD) for who holds more than the caller, and for the last Owner (LAST_OWNER).',
-  input: (t) => ({ id: t.id({ required: true, description: 'The member.' }) }),
-  results: DELETED,
-  resolve: async (input, ctx) => ({ deletedId: await deleteMember(ctx, targetId('mem', input.id)) }),
+    'Ends one’s own membership of the organization, with its sessions and tokens. The last Owner stays (LAST_OWNER).',
+  input: (t) => ({ dryRun: t.boolean({ description: DRY_RUN }) }),
+  results: { ...DELETED, ...ACCESS_CHANGES },
+  resolve: async ({ dryRun }, ctx) => withChanges(ctx, 'deletedId', await leaveOrganization(ctx, dryRun ?? false)),
+});
+
+mutation('transferOwnership', {
+  permission: 'organization:transfer',
+  description:
+    'Makes the member Owner and the caller Admin, in one. To have a second Owner instead, use `updateMember`.',
+  input: (t) => ({
+    id: t.id({ required: true, description: 'The member who becomes Owner.' }),
+    dryRun: t.boolean({ description: DRY_RUN }),
+  }),
+  results: { member: { type: Member, description: 'The new Owner.' }, ...ACCESS_CHANGES },
+  resolve: async ({ id, dryRun }, ctx) =>
+    withChanges(ctx, 'member', await transferOwnership(ctx, targetId('mem', id), dryRun ?? false)),
 });

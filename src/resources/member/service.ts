@@ -1,78 +1,132 @@
-import { and, eq, inArray, or } from 'drizzle-orm';
-import { type Context, db, tenant } from '../../context.ts';
-import { listPage, type Page, type PageArgs } from '../../db/page.ts';
-import { AmbitError, invalid, notFound, userError } from '../../errors.ts';
-import { fromPublicId } from '../../ids.ts';
-import { rowsOf } from '../../rows.ts';
-import { members } from './table.ts';
+import { and, eq } from 'drizzle-orm';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { invalid, notFound, userError } from '../../errors.ts';
+import { toPublicId } from '../../ids.ts';
+import { type AccessChanged, assignmentShown } from '../principal/change.ts';
+import { assign, findPrincipal, type PrincipalRow, roleToGive, type Term } from '../principal/service.ts';
+import { principals } from '../principal/table.ts';
 
-export type MemberRow = typeof members.$inferSelect;
+export interface RoleInput {
+  roleId?: string | null | undefined;
+  expiresAt?: Date | null | undefined;
+  fallbackRoleId?: string | null | undefined;
+  dryRun?: boolean | null | undefined;
+}
 
-const rows = rowsOf(members, 'mem');
-
-export const findMember = rows.find;
-
-export async function listMembers(ctx: Context, args: PageArgs): Promise<Page<MemberRow>> {
-  const order = [{ column: members.id, key: (row: MemberRow) => row.id }];
-  return await listPage<MemberRow>(
-    await db(ctx),
-    { table: members, where: eq(members.organizationId, tenant(ctx)), asked: [tenant(ctx)], order },
-    args,
-  );
+export async function getMember(ctx: Context, id: string): Promise<PrincipalRow> {
+  const row = await findPrincipal(ctx, id);
+  if (!row?.userId) throw notFound('Member');
+  return row;
 }
 
 /**
- * Locks the member, everybody whose role counts for the last-Owner rule, and the caller, in the order of their ids, so
- * that two who change each other wait for one another instead of both going through.
+ * The role that an input asks for, with its end. Null when it leaves the role as it is. A role that ends by itself
+ * names what follows it, so that nobody is ever without a role.
  */
-async function lockAround(ctx: Context, id: string): Promise<{ member: MemberRow; owners: MemberRow[] }> {
-  const caller = ctx.actor.member;
-  const rows = await (await db(ctx))
-    .select()
-    .from(members)
-    .where(
-      and(
-        eq(members.organizationId, tenant(ctx)),
-        or(eq(members.role, 'owner'), inArray(members.id, caller ? [id, caller.id] : [id])),
-      ),
-    )
-    .orderBy(members.id)
-    .for('update');
-  const member = rows.find((row) => row.id === id);
-  if (!member) throw notFound('Member');
-  if (caller && rows.find((row) => row.id === caller.id)?.role !== caller.role)
-    throw new AmbitError('CONFLICT', 'Your own role was changed at the same time; ask again what you may do.');
-  return { member, owners: rows.filter((row) => row.role === 'owner') };
-}
-
-function refuseLastOwner(member: MemberRow, owners: MemberRow[]): void {
-  if (owners.length === 1 && owners[0]?.id === member.id)
+export async function termOf(ctx: Context, input: RoleInput): Promise<Term | null> {
+  const { roleId, expiresAt, fallbackRoleId } = input;
+  if (roleId === null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  if (roleId === undefined) {
+    if (expiresAt === undefined && fallbackRoleId === undefined) return null;
+    throw invalid(userError('REQUIRED', 'roleId', 'roleId: an end is given together with the role that ends.'));
+  }
+  const role = await roleToGive(ctx, roleId, null, 'roleId');
+  if (expiresAt && expiresAt <= ctx.parts.clock())
+    throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
+  if ((expiresAt == null) !== (fallbackRoleId == null))
     throw invalid(
-      userError('LAST_OWNER', 'id', 'This is the last Owner of the organization; make somebody else Owner first.'),
+      userError(
+        'REQUIRED',
+        expiresAt == null ? 'expiresAt' : 'fallbackRoleId',
+        'expiresAt and fallbackRoleId go together: a role that ends names the role that follows.',
+      ),
     );
+  const fallback = fallbackRoleId == null ? null : await roleToGive(ctx, fallbackRoleId, null, 'fallbackRoleId');
+  return { role, expiresAt: expiresAt ?? null, fallback };
 }
 
-/** Nobody changes who holds more than they do, nor gives more than they hold. */
-export async function updateMember(
+export async function updateMember(ctx: Context, id: string, input: RoleInput): Promise<AccessChanged<PrincipalRow>> {
+  const member = await getMember(ctx, id);
+  const term = await termOf(ctx, input);
+  return await changeRole(ctx, member, term, 'member:update', input.dryRun ?? false);
+}
+
+/** Gives a member or a service account another organization role. */
+export async function changeRole(
+  ctx: Context,
+  principal: PrincipalRow,
+  term: Term | null,
+  permission: 'member:update' | 'service_account:update',
+  dryRun: boolean,
+): Promise<AccessChanged<PrincipalRow>> {
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission,
+    affected: [principal.id],
+    dryRun,
+    apply: async () => {
+      const before = await assignmentShown(ctx, principal.id);
+      if (term) await assign(ctx, principal.id, term);
+      audit(ctx, { before, after: await assignmentShown(ctx, principal.id) });
+      return principal;
+    },
+  });
+}
+
+export async function deleteMember(ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> {
+  const member = await getMember(ctx, id);
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: 'member:delete',
+    affected: [id],
+    dryRun,
+    apply: () => removePrincipal(ctx, member, 'mem'),
+  });
+}
+
+/** Sessions, tokens, roles and the ownership of checks go with the principal: foreign keys see to it. */
+export async function removePrincipal(ctx: Context, principal: PrincipalRow, prefix: 'mem' | 'sva'): Promise<string> {
+  const before = await assignmentShown(ctx, principal.id);
+  await (await db(ctx))
+    .delete(principals)
+    .where(and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, principal.id)));
+  audit(ctx, { targetId: toPublicId(prefix, principal.id), before, after: null });
+  return toPublicId(prefix, principal.id);
+}
+
+/** One's own membership; the last Owner stays. */
+export async function leaveOrganization(ctx: Context, dryRun: boolean): Promise<AccessChanged<string>> {
+  const member = await getMember(ctx, ctx.actor.principal?.id ?? '');
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: null,
+    affected: [member.id],
+    dryRun,
+    apply: () => removePrincipal(ctx, member, 'mem'),
+  });
+}
+
+/** The member becomes Owner and the caller Admin, in one. */
+export async function transferOwnership(
   ctx: Context,
   id: string,
-  input: { roleId?: string | null | undefined },
-): Promise<MemberRow> {
-  if (input.roleId === null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: a member always has a role.'));
-  const { member, owners } = await lockAround(ctx, id);
-  ctx.access.requireAllOf(ctx.access.role(member.role), 'member:update', 'Changing this member');
-  if (input.roleId === undefined) return await rows.update(ctx, member, {});
-  const role = ctx.access.findRole(fromPublicId('rol', input.roleId) ?? '');
-  if (!role) throw invalid(userError('NOT_FOUND', 'roleId', 'roleId: there is no role with this id.'));
-  ctx.access.requireAllOf(role, 'member:update', `Giving the role ${role.name}`);
-  if (role.key !== 'owner') refuseLastOwner(member, owners);
-  return await rows.update(ctx, member, { role: role.key });
-}
-
-/** The member's sessions, tokens and ownership of checks go with them: foreign keys see to it. */
-export async function deleteMember(ctx: Context, id: string): Promise<string> {
-  const { member, owners } = await lockAround(ctx, id);
-  ctx.access.requireAllOf(ctx.access.role(member.role), 'member:delete', 'Removing this member');
-  refuseLastOwner(member, owners);
-  return await rows.remove(ctx, member);
+  dryRun: boolean,
+): Promise<AccessChanged<PrincipalRow>> {
+  const member = await getMember(ctx, id);
+  const giver = await getMember(ctx, ctx.actor.principal?.id ?? '');
+  if (member.id === giver.id) throw invalid(userError('INVALID', 'id', 'id: you are Owner already.'));
+  const builtIn = (key: string) =>
+    ctx.parts.engine.builtIns.find((role) => role.scope === 'organization' && role.builtIn === key);
+  const [owner, admin] = [builtIn('owner'), builtIn('admin')];
+  if (!owner || !admin) throw new Error('the built-in roles are incomplete');
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: 'organization:transfer',
+    affected: [member.id, giver.id],
+    dryRun,
+    apply: async () => {
+      const before = await Promise.all([assignmentShown(ctx, giver.id), assignmentShown(ctx, member.id)]);
+      await assign(ctx, member.id, { role: owner, expiresAt: null, fallback: null });
+      await assign(ctx, giver.id, { role: admin, expiresAt: null, fallback: null });
+      const after = await Promise.all([assignmentShown(ctx, giver.id), assignmentShown(ctx, member.id)]);
+      audit(ctx, { targetId: toPublicId('mem', member.id), before, after });
+      return member;
+    },
+  });
 }

@@ -6,7 +6,9 @@ import { newId, publicRow, toPublicId } from '../../ids.ts';
 import { line, parse, slug } from '../../input.ts';
 import { loaderOf } from '../../loader.ts';
 import { checks } from '../check/table.ts';
-import { members } from '../member/table.ts';
+import { assign } from '../principal/service.ts';
+import { principals } from '../principal/table.ts';
+import { assignments, rolePolicies } from '../role/table.ts';
 import { createDefaultRubric } from '../rubric/service.ts';
 import { organizations } from './table.ts';
 
@@ -28,7 +30,7 @@ const shown = (row: OrganizationRow) => publicRow('org', { ...row });
 
 export interface Founded {
   organization: OrganizationRow;
-  memberId: string;
+  principalId: string;
 }
 
 /** Makes the organization with its rubric, and `userId` its Owner. The transaction is bound to the new organization. */
@@ -39,12 +41,15 @@ export async function foundOrganization(ctx: Context, userId: string, input: unk
   const tx = await db(ctx);
   const [organization] = await tx
     .insert(organizations)
-    .values({ id, ...given, createdAt: ctx.parts.clock() })
+    .values({ id, ...given, plan: ctx.parts.config.defaultPlan, createdAt: ctx.parts.clock() })
     .returning();
-  const [owner] = await tx.insert(members).values({ organizationId: id, userId, role: 'owner' }).returning();
+  const [owner] = await tx.insert(principals).values({ organizationId: id, userId }).returning();
+  const role = ctx.parts.engine.builtIns[0];
+  if (!owner || role?.builtIn !== 'owner') throw new Error('the first built-in role is the Owner');
+  await assign(ctx, owner.id, { role, expiresAt: null, fallback: null });
   await createDefaultRubric(ctx);
   audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && shown(organization) });
-  return { organization: organization as OrganizationRow, memberId: (owner as { id: string }).id };
+  return { organization: organization as OrganizationRow, principalId: owner.id };
 }
 
 async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
@@ -83,8 +88,10 @@ export async function deleteOrganization(ctx: Context, input: { slug: string }):
       userError('MISMATCH', 'slug', 'slug: differs from the slug of the organization, which is asked to make sure.'),
     );
   const tx = await db(ctx);
-  // A check would stop the deletion of its category, whichever of the two the cascade reaches first.
+  // What is in use cannot be deleted, and which of the two the cascade reaches first is not told.
   await tx.delete(checks).where(eq(checks.organizationId, tenant(ctx)));
+  await tx.delete(assignments).where(eq(assignments.organizationId, tenant(ctx)));
+  await tx.delete(rolePolicies).where(eq(rolePolicies.organizationId, tenant(ctx)));
   await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
   audit(ctx, { targetId: toPublicId('org', before.id), before: shown(before), after: null });
   return toPublicId('org', before.id);

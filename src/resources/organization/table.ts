@@ -1,4 +1,5 @@
-import { pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { bigint, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
+import type { Plan } from '../../access/plans.ts';
 import { createdAt } from '../../db/columns.ts';
 
 /** The tenant itself: its row is bound by `id`, and its slug is unique in the instance. */
@@ -8,6 +9,9 @@ export const organizations = pgTable(
     id: uuid('id').primaryKey(),
     slug: text('slug').notNull(),
     name: text('name').notNull(),
+    plan: text('plan').$type<Plan>().notNull(),
+    /** Grows with every change of who may do what in it; compiled grants are kept under it. Triggers see to it. */
+    accessVersion: bigint('access_version', { mode: 'number' }).notNull().default(0),
     createdAt: createdAt(),
   },
   (t) => [unique('organizations_slug').on(t.slug)],

@@ -31,7 +31,7 @@ builder.node(Session, {
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
     refreshedAt: t.expose('refreshedAt', { type: 'DateTime', description: 'When it was last refreshed.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends unless it is refreshed.' }),
-    viewerPermissions: t.field(viewerPermissions<SessionRow>('session', isOwnSession)),
+    viewerPermissions: t.field(viewerPermissions<SessionRow>('session', { own: isOwnSession })),
   }),
 });
 

@@ -4,7 +4,8 @@ import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { notFound } from '../../errors.ts';
 import { toPublicId } from '../../ids.ts';
 import { loaderOf } from '../../loader.ts';
-import { findMember } from '../member/service.ts';
+import { getMember } from '../member/service.ts';
+import { grantsOf } from '../principal/service.ts';
 import { sessions } from './table.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
@@ -54,12 +55,12 @@ export async function endOwnSession(ctx: Context, id: string): Promise<void> {
 
 /** Ends all sessions that the member has in this organization; the next request of any of them is refused. */
 export async function signOutMember(ctx: Context, memberId: string): Promise<number> {
-  const member = await findMember(ctx, memberId);
-  if (!member) throw notFound('Member');
-  ctx.access.requireAllOf(ctx.access.role(member.role), 'session:delete', 'Signing out this member');
+  const member = await getMember(ctx, memberId);
+  const held = await grantsOf(ctx, member.id);
+  if (held) ctx.parts.engine.requireContains(ctx, held.grants, 'WRITE', 'Signing out this member');
   const ended = await (await db(ctx))
     .delete(sessions)
-    .where(and(eq(sessions.organizationId, tenant(ctx)), eq(sessions.userId, member.userId)))
+    .where(and(eq(sessions.organizationId, tenant(ctx)), eq(sessions.userId, member.userId ?? '')))
     .returning({ id: sessions.id });
   audit(ctx, { before: { sessions: ended.map(({ id }) => toPublicId('ses', id)) }, after: { sessions: [] } });
   return ended.length;

@@ -1,6 +1,6 @@
 import { foreignKey, index, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, instant } from '../../db/columns.ts';
-import { members } from '../member/table.ts';
+import { principals } from '../principal/table.ts';
 import { users } from '../user/table.ts';
 
 /**
@@ -27,7 +27,7 @@ export const sessions = pgTable(
     foreignKey({
       name: 'sessions_member',
       columns: [t.organizationId, t.userId],
-      foreignColumns: [members.organizationId, members.userId],
+      foreignColumns: [principals.organizationId, principals.userId],
     }).onDelete('cascade'),
   ],
 );

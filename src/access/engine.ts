@@ -1,0 +1,68 @@
+import { type Context, db, tenant } from '../context.ts';
+import { permissionsOf, refusal, type Target, wholly } from './access.ts';
+import { PERMISSIONS, type Permission } from './catalog.ts';
+import { changeAccess } from './change.ts';
+import { decide, type Grants, type Held } from './decide.ts';
+import { loadGrants, loadRoles } from './grants.ts';
+import { complaintAbout, matching } from './pattern.ts';
+import { compileRole, findBuiltIn, RESERVED_NAMES, ROLES, type Role } from './roles.ts';
+
+/**
+ * What resources ask of the access layer, which they do not import. Reads run in the request's transaction, so a
+ * mutation sees what it has changed.
+ */
+export const engine = {
+  builtIns: ROLES,
+  findBuiltIn,
+  reservedNames: RESERVED_NAMES,
+  complaintAbout,
+  matching,
+  compileRole,
+  changeAccess,
+  decide,
+
+  /** A built-in role or a custom one of the organization; null when there is none. */
+  async findRole(ctx: Context, id: string): Promise<Role | null> {
+    return findBuiltIn(id) ?? (await engine.customRoles(ctx, [id])).get(id) ?? null;
+  },
+  customRoles: async (ctx: Context, ids?: readonly string[]): Promise<Map<string, Role>> =>
+    loadRoles(await db(ctx), tenant(ctx), ids),
+
+  /** What principals of the organization hold now; of all of them unless told. */
+  grantsOf: async (ctx: Context, principalIds?: readonly string[]): Promise<Map<string, Grants>> =>
+    loadGrants(await db(ctx), tenant(ctx), ctx.access.held?.grants.plan ?? 'FREE', ctx.parts.clock(), principalIds),
+
+  /** Throws NOT_HELD unless the caller holds all of these in that place. */
+  requireHeld(ctx: Context, permissions: Iterable<Permission>, target: Target, doing: string): void {
+    // What is about the organization means nothing in a project, so it gives nothing there.
+    const relevant = [...permissions].filter(
+      (name) => target === null || PERMISSIONS.get(name)?.level !== 'organization',
+    );
+    const missing = relevant.find((permission) => !ctx.access.can(permission, target));
+    if (missing)
+      throw refusal(
+        'NOT_HELD',
+        `${doing} takes ${missing}, which you do not hold yourself.`,
+        'Ask somebody who holds it.',
+        missing,
+      );
+  },
+
+  /** Throws NOT_HELD unless the caller holds all that the principal holds, so far as the token lets it through. */
+  requireContains(ctx: Context, grants: Grants, access: Held['access'], doing: string): void {
+    for (const place of placesOf(ctx, grants))
+      engine.requireHeld(ctx, permissionsOf({ grants, access }, place), place, doing);
+  },
+  contains: (ctx: Context, grants: Grants): boolean =>
+    placesOf(ctx, grants).every((place) =>
+      permissionsOf(wholly(grants), place).every((name) => ctx.access.can(name, place)),
+    ),
+  wholly,
+};
+
+/** Where the two could differ: in the organization, and wherever one of them has a project role. */
+const placesOf = (ctx: Context, grants: Grants): Target[] => [
+  ...new Set([null, ...grants.projects.keys(), ...(ctx.access.held?.grants.projects.keys() ?? [])]),
+];
+
+export type Engine = typeof engine;

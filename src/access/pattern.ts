@@ -1,0 +1,67 @@
+import { PERMISSIONS, type Permission } from './catalog.ts';
+
+/** `resource:action` with `*` in the place of either, or `*` for everything. */
+export function matching(pattern: string): Permission[] {
+  const [resource, action] = pattern === '*' ? ['*', '*'] : pattern.split(':');
+  return [...PERMISSIONS.values()]
+    .map((row) => row.name)
+    .filter((name) => {
+      const [itsResource, itsAction] = name.split(':');
+      return (resource === '*' || resource === itsResource) && (action === '*' || action === itsAction);
+    });
+}
+
+const RESOURCES = [...new Set([...PERMISSIONS.keys()].map((name) => name.split(':')[0] as string))];
+const ACTIONS = [...new Set([...PERMISSIONS.keys()].map((name) => name.split(':')[1] as string))];
+const FORM = /^(\*|(\*|[a-z]+(_[a-z]+)*):(\*|[a-z]+(_[a-z]+)*))$/;
+
+/** What is wrong with a pattern, with what was probably meant; null when it matches a row of the catalog. */
+export function complaintAbout(pattern: string): string | null {
+  if (FORM.test(pattern) && matching(pattern).length > 0) return null;
+  const canonical = canonicalOf(pattern);
+  if (canonical !== pattern && FORM.test(canonical) && matching(canonical).length > 0)
+    return `${JSON.stringify(pattern)} is spelled ${canonical}`;
+  return `${JSON.stringify(pattern)} matches no permission; did you mean ${nearest(canonical).join(', ')}?`;
+}
+
+/** Dots and slashes, camelCase, hyphens, capitals and plurals, put into the catalog's spelling. */
+function canonicalOf(pattern: string): string {
+  const [resource = '', action] = pattern
+    .trim()
+    .slice(0, 100)
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replaceAll('-', '_')
+    .split(/[:./]/);
+  const singular = [resource, resource.replace(/s$/, ''), resource.replace(/ies$/, 'y')].find((name) =>
+    RESOURCES.includes(name),
+  );
+  return action === undefined ? (singular ?? resource) : `${singular ?? resource}:${action}`;
+}
+
+function nearest(pattern: string): string[] {
+  const [resource = '', action = ''] = pattern.split(':');
+  if (RESOURCES.includes(resource)) return matching(`${resource}:*`);
+  const candidates = ACTIONS.includes(action) ? matching(`*:${action}`) : [...PERMISSIONS.keys()];
+  return candidates
+    .map((name) => ({ name, distance: distanceOf(name, pattern) }))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, 3)
+    .map(({ name }) => name);
+}
+
+/** Levenshtein's: how many letters have to be put in, taken out or exchanged. */
+function distanceOf(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1)
+      next[j] = Math.min(
+        (row[j] ?? 0) + 1,
+        (next[j - 1] ?? 0) + 1,
+        (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

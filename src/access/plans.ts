@@ -1,0 +1,30 @@
+/** What an organization pays for, and what it gets. THE table of entitlements. */
+export const PLANS = {
+  FREE: { customRoles: false, projectRoles: false, enforcedSso: false, seats: 10, projects: 3 },
+  TEAM: { customRoles: true, projectRoles: true, enforcedSso: false, seats: 100, projects: 100 },
+  ENTERPRISE: { customRoles: true, projectRoles: true, enforcedSso: true, seats: null, projects: null },
+} as const satisfies Record<string, Entitlements>;
+
+export interface Entitlements {
+  /** Custom roles and custom policies. */
+  customRoles: boolean;
+  /** Roles of one project. */
+  projectRoles: boolean;
+  enforcedSso: boolean;
+  /** How many members there can be, pending invitations included; null without limit. */
+  seats: number | null;
+  projects: number | null;
+}
+
+export type Plan = keyof typeof PLANS;
+export type Feature = 'customRoles' | 'projectRoles' | 'enforcedSso';
+
+export const PLAN_NAMES = Object.keys(PLANS) as Plan[];
+
+export const entitlementsOf = (plan: Plan): Entitlements => PLANS[plan];
+
+/** The least plan that has a feature, or room for so many. */
+export const planWith = (feature: Feature): Plan => PLAN_NAMES.find((plan) => PLANS[plan][feature]) ?? 'ENTERPRISE';
+
+export const planFor = (limit: 'seats' | 'projects', count: number): Plan =>
+  PLAN_NAMES.find((plan) => (PLANS[plan][limit] ?? Number.POSITIVE_INFINITY) >= count) ?? 'ENTERPRISE';

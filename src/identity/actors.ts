@@ -1,0 +1,62 @@
+import { LRUCache } from 'lru-cache';
+import type { Sql } from 'postgres';
+import type { Grants } from '../access/decide.ts';
+import { loadGrants } from '../access/grants.ts';
+import type { Db } from '../db/client.ts';
+import { inTransaction } from '../db/transaction.ts';
+import type { Actor } from './actor.ts';
+import type { CredentialRow } from './lookup.ts';
+
+/** Principals whose compiled grants are kept. */
+const KEPT = 20_000;
+
+/** Makes actors of credentials, with what they hold. */
+export interface Actors {
+  /** Outside a transaction; grants are kept under the version of the organization's access. */
+  of(kind: 'SESSION' | 'API_TOKEN', row: CredentialRow): Promise<Actor>;
+}
+
+export function createActors(sql: Sql, clock: () => Date): Actors {
+  const kept = new LRUCache<string, Grants>({ max: KEPT });
+
+  async function grantsOf(row: CredentialRow & { organization_id: string }): Promise<Grants | null> {
+    const { organization_id: organizationId, principal_id: principalId, plan, access_version: version } = row;
+    // Everything that the grants depend on is in the key, but for the time, which they tell themselves.
+    const key = [organizationId, principalId, version, plan].join(' ');
+    const now = clock();
+    const found = kept.get(key);
+    if (found && now.getTime() < found.validUntil) return found;
+    const binding = { organizationId, userId: row.user_id };
+    const grants = await inTransaction(sql, binding, (db) => loadGrants(db, organizationId, plan, now, [principalId]));
+    const own = grants.get(principalId) ?? null;
+    if (own) kept.set(key, own);
+    return own;
+  }
+
+  return {
+    async of(kind, row) {
+      const bound = row.organization_id !== null ? (row as CredentialRow & { organization_id: string }) : null;
+      return toActor(kind, row, bound && (await grantsOf(bound)));
+    },
+  };
+}
+
+/** The actor inside a transaction that has just changed who they are, bound to their organization. */
+export async function actorIn(db: Db, kind: 'SESSION', row: CredentialRow, now: Date): Promise<Actor> {
+  const { organization_id: organizationId, principal_id: principalId, plan } = row;
+  const grants = organizationId ? await loadGrants(db, organizationId, plan, now, [principalId]) : null;
+  return toActor(kind, row, grants?.get(principalId) ?? null);
+}
+
+const toActor = (kind: 'SESSION' | 'API_TOKEN', row: CredentialRow, grants: Grants | null): Actor => ({
+  credential: {
+    kind,
+    id: row.credential_id,
+    access: row.access,
+    expiresAt: row.expires_at ? new Date(row.expires_at) : null,
+  },
+  user: row.user_id ? { id: row.user_id, email: row.email, name: row.name } : null,
+  organization: row.organization_id ? { id: row.organization_id, slug: row.slug, name: row.organization_name } : null,
+  principal: row.organization_id ? { id: row.principal_id, name: row.name } : null,
+  grants,
+});

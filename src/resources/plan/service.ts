@@ -1,0 +1,44 @@
+import { and, count, eq, isNotNull } from 'drizzle-orm';
+import type { Plan } from '../../access/plans.ts';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { toPublicId } from '../../ids.ts';
+import { invitations } from '../invitation/table.ts';
+import { organizations } from '../organization/table.ts';
+import type { AccessChanged } from '../principal/change.ts';
+import { principals } from '../principal/table.ts';
+import { projects } from '../project/table.ts';
+
+export interface Usage {
+  seats: number;
+  projects: number;
+}
+
+/** Seats are taken by members, and by who is invited. */
+export async function usageOf(ctx: Context): Promise<Usage> {
+  const tx = await db(ctx);
+  const own = tenant(ctx);
+  const [members] = await tx
+    .select({ total: count() })
+    .from(principals)
+    .where(and(eq(principals.organizationId, own), isNotNull(principals.userId)));
+  const [invited] = await tx.select({ total: count() }).from(invitations).where(eq(invitations.organizationId, own));
+  const [made] = await tx.select({ total: count() }).from(projects).where(eq(projects.organizationId, own));
+  return { seats: (members?.total ?? 0) + (invited?.total ?? 0), projects: made?.total ?? 0 };
+}
+
+/** What the new plan lacks is frozen, and nothing deleted. */
+export async function updatePlan(ctx: Context, plan: Plan, dryRun: boolean): Promise<AccessChanged<Plan>> {
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: 'billing:update',
+    dryRun,
+    apply: async () => {
+      const before = ctx.access.held?.grants.plan;
+      await (await db(ctx))
+        .update(organizations)
+        .set({ plan })
+        .where(eq(organizations.id, tenant(ctx)));
+      audit(ctx, { targetId: toPublicId('org', tenant(ctx)), before: { plan: before }, after: { plan } });
+      return plan;
+    },
+  });
+}

@@ -1,0 +1,149 @@
+import { and, eq, inArray, isNull, or, type SQL } from 'drizzle-orm';
+import { z } from 'zod';
+import type { Statement } from '../../access/roles.ts';
+import { type Context, db, tenant } from '../../context.ts';
+import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { invalid, notFound, userError } from '../../errors.ts';
+import { line, parse, prose } from '../../input.ts';
+import { rowsOf } from '../../rows.ts';
+import type { AccessChanged } from '../principal/change.ts';
+import { assignments, rolePolicies, roles } from '../role/table.ts';
+import { policies } from './table.ts';
+
+export type PolicyRow = typeof policies.$inferSelect;
+
+const rows = rowsOf(policies, 'pol');
+
+/** The policy, or null for who may not read it where it belongs. */
+export async function findPolicy(ctx: Context, id: string): Promise<PolicyRow | null> {
+  const row = await rows.find(ctx, id);
+  return row && ctx.access.can('policy:read', row.projectId) ? row : null;
+}
+
+export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
+  const row = await findPolicy(ctx, id);
+  if (!row) throw notFound('Policy');
+  return row;
+}
+
+/** Of one project, or of the organization. */
+export async function listPolicies(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<PolicyRow>> {
+  const place = projectId ? eq(policies.projectId, projectId) : isNull(policies.projectId);
+  const where = and(eq(policies.organizationId, tenant(ctx)), place) as SQL;
+  const order = [
+    { column: policies.name, key: (row: PolicyRow) => row.name },
+    { column: policies.id, key: (row: PolicyRow) => row.id },
+  ];
+  return await listPage<PolicyRow>(
+    await db(ctx),
+    { table: policies, where, asked: [tenant(ctx), projectId], order },
+    args,
+  );
+}
+
+const StatementInput = z.object({
+  effect: z.enum(['ALLOW', 'DENY']),
+  permissions: z.array(z.string().max(100)).min(1).max(200),
+});
+const Create = z.object({
+  name: line(100),
+  description: prose(2000),
+  statements: z.array(StatementInput).min(1).max(50),
+});
+
+/** Every pattern names something, and nobody writes down a grant that they do not hold. */
+function checkStatements(ctx: Context, statements: Statement[], projectId: string | null): void {
+  const { complaintAbout, matching, requireHeld } = ctx.parts.engine;
+  const complaints = statements.flatMap(({ permissions }, at) =>
+    permissions.flatMap((pattern, index) => {
+      const complaint = complaintAbout(pattern);
+      return complaint
+        ? [userError('INVALID', ['statements', String(at), 'permissions', String(index)], `${complaint}.`)]
+        : [];
+    }),
+  );
+  if (complaints.length > 0) throw invalid(...complaints);
+  const allowed = statements
+    .filter(({ effect }) => effect === 'ALLOW')
+    .flatMap(({ permissions }) => permissions.flatMap(matching));
+  requireHeld(ctx, allowed, projectId, 'Writing this policy');
+}
+
+export async function createPolicy(ctx: Context, projectId: string | null, input: unknown): Promise<PolicyRow> {
+  ctx.access.requireFeature('customRoles');
+  const given = parse(Create, input);
+  checkStatements(ctx, given.statements, projectId);
+  return await rows.insert(ctx, { ...given, projectId, createdAt: ctx.parts.clock() });
+}
+
+export async function updatePolicy(
+  ctx: Context,
+  policy: PolicyRow,
+  { dryRun, ...input }: { dryRun?: boolean | null | undefined },
+): Promise<AccessChanged<PolicyRow>> {
+  ctx.access.requireFeature('customRoles');
+  const changes = parse(Create.partial(), input);
+  if (changes.statements) checkStatements(ctx, changes.statements, policy.projectId);
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: 'policy:update',
+    target: policy.projectId,
+    affected: await holdersOf(ctx, await rolesWith(ctx, policy.id)),
+    dryRun: dryRun ?? false,
+    apply: async () => await rows.update(ctx, await rows.lock(ctx, policy.id), changes),
+  });
+}
+
+const rolesWith = async (ctx: Context, policyId: string): Promise<string[]> =>
+  (
+    await (
+      await db(ctx)
+    )
+      .select({ id: rolePolicies.roleId })
+      .from(rolePolicies)
+      .where(and(eq(rolePolicies.organizationId, tenant(ctx)), eq(rolePolicies.policyId, policyId)))
+  ).map(({ id }) => id);
+
+/** Principals that have one of the roles, now or after another has ended. */
+export async function holdersOf(ctx: Context, roleIds: string[]): Promise<string[]> {
+  if (roleIds.length === 0) return [];
+  const found = await (await db(ctx))
+    .selectDistinct({ id: assignments.principalId })
+    .from(assignments)
+    .where(
+      and(
+        eq(assignments.organizationId, tenant(ctx)),
+        or(inArray(assignments.roleId, roleIds), inArray(assignments.fallbackRoleId, roleIds)),
+      ),
+    );
+  return found.map(({ id }) => id);
+}
+
+export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<string> {
+  const locked = await rows.lock(ctx, policy.id);
+  const used = await rolesWith(ctx, policy.id);
+  if (used.length > 0) {
+    const found = await (await db(ctx))
+      .select()
+      .from(roles)
+      .where(and(eq(roles.organizationId, tenant(ctx)), inArray(roles.id, used)))
+      .orderBy(roles.name);
+    const visible = found.filter((role) => ctx.access.can('role:read', role.projectId));
+    const names = visible
+      .slice(0, 5)
+      .map(({ name }) => `“${name}”`)
+      .join(', ');
+    const compiled = await ctx.parts.engine.customRoles(
+      ctx,
+      visible.map(({ id }) => id),
+    );
+    throw invalid({
+      ...userError(
+        'IN_USE',
+        'id',
+        `${used.length} roles use this policy${names && `, such as ${names}`}. Change or delete them first.`,
+      ),
+      usedBy: visible.flatMap(({ id }) => ({ __typename: 'Role', ...compiled.get(id) })),
+    });
+  }
+  return await rows.remove(ctx, locked);
+}

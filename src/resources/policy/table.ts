@@ -1,0 +1,30 @@
+import { foreignKey, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import type { Statement } from '../../access/roles.ts';
+import { createdAt, id, organizationId } from '../../db/columns.ts';
+import { organizations } from '../organization/table.ts';
+import { projects } from '../project/table.ts';
+
+/** Custom policies, of the organization or of one project. */
+export const policies = pgTable(
+  'policies',
+  {
+    organizationId: organizationId(),
+    id: id(),
+    projectId: uuid('project_id'),
+    name: text('name').notNull(),
+    description: text('description'),
+    statements: jsonb('statements').$type<Statement[]>().notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    // A hand-written migration makes the name unique, in whichever case, per organization or project.
+    primaryKey({ columns: [t.organizationId, t.id] }),
+    index('policies_by_project').on(t.organizationId, t.projectId),
+    foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),
+    foreignKey({
+      name: 'policies_project',
+      columns: [t.organizationId, t.projectId],
+      foreignColumns: [projects.organizationId, projects.id],
+    }).onDelete('cascade'),
+  ],
+);

@@ -1,0 +1,47 @@
+import type { Permission } from '../../access/catalog.ts';
+import type { Role } from '../../access/roles.ts';
+import { builder } from '../../builder.ts';
+import type { Context } from '../../context.ts';
+import { findRole } from '../role/service.ts';
+import { findAssignment, grantsOf, kindOf, type PrincipalRow } from './service.ts';
+
+/** Rows of both kinds; the type follows from the row. */
+export const Principal = builder.interfaceRef<PrincipalRow>('Principal').implement({
+  description: 'Who can hold roles: a member or a service account.',
+  resolveType: (principal) => (kindOf(principal) === 'member' ? 'Member' : 'ServiceAccount'),
+  fields: (t) => ({
+    id: t.globalID({
+      description: 'Names this object everywhere.',
+      resolve: (row) => ({ id: row.id, type: kindOf(row) === 'member' ? 'Member' : 'ServiceAccount' }),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When they joined, or it was made.' }),
+    roleExpiresAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'When the organization role ends and the one that was named with it follows; null when it does not end.',
+      resolve: async (row, _args, ctx) => (await findAssignment(ctx, row.id))?.expiresAt ?? null,
+    }),
+  }),
+});
+
+/** The organization role in force. */
+export async function roleOf(principal: PrincipalRow, ctx: Context): Promise<Role | null> {
+  const held = await grantsOf(ctx, principal.id);
+  return held && ctx.access.can('role:read')
+    ? held.grants.role.builtIn
+      ? held.grants.role
+      : await findRole(ctx, held.grants.role.id)
+    : null;
+}
+
+/** Nobody acts on a principal who holds more than they do; looking is another matter. */
+export async function mayDo(
+  principal: PrincipalRow,
+  ctx: Context,
+  names: readonly Permission[],
+): Promise<Permission[]> {
+  const held = await grantsOf(ctx, principal.id);
+  const within = held ? ctx.parts.engine.contains(ctx, held.grants) : true;
+  return names.filter((name) => ctx.access.can(name) && (within || name.endsWith(':read')));
+}

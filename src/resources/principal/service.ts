@@ -1,0 +1,107 @@
+import { and, eq, inArray, isNotNull, isNull, type SQL } from 'drizzle-orm';
+import type { Grants } from '../../access/decide.ts';
+import type { Role } from '../../access/roles.ts';
+import { type Context, db, tenant } from '../../context.ts';
+import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { invalid, userError } from '../../errors.ts';
+import { decodeId, fromPublicId, toPublicId } from '../../ids.ts';
+import { loaderOf } from '../../loader.ts';
+import { rowsOf } from '../../rows.ts';
+import { assignments } from '../role/table.ts';
+import { principals } from './table.ts';
+
+export type PrincipalRow = typeof principals.$inferSelect;
+export type Kind = 'member' | 'service account';
+
+const rows = rowsOf(principals, 'mem');
+
+export const findPrincipal = rows.find;
+
+export const kindOf = (row: PrincipalRow): Kind => (row.userId ? 'member' : 'service account');
+
+export const publicIdOfPrincipal = (row: PrincipalRow): string => toPublicId(row.userId ? 'mem' : 'sva', row.id);
+
+export const ofKind = (kind: Kind): SQL =>
+  (kind === 'member' ? isNotNull(principals.userId) : isNull(principals.userId)) as SQL;
+
+export async function listPrincipals(ctx: Context, kind: Kind | null, args: PageArgs): Promise<Page<PrincipalRow>> {
+  const where = and(eq(principals.organizationId, tenant(ctx)), kind ? ofKind(kind) : undefined) as SQL;
+  const order = [{ column: principals.id, key: (row: PrincipalRow) => row.id }];
+  return await listPage<PrincipalRow>(
+    await db(ctx),
+    { table: principals, where, asked: [tenant(ctx), kind], order },
+    args,
+  );
+}
+
+/** The principal with this public id of either kind, or null. */
+export async function findByPublicId(ctx: Context, id: string): Promise<PrincipalRow | null> {
+  const decoded = decodeId(id);
+  if (decoded?.prefix !== 'mem' && decoded?.prefix !== 'sva') return null;
+  const row = await findPrincipal(ctx, decoded.uuid);
+  return row && (kindOf(row) === 'member') === (decoded.prefix === 'mem') ? row : null;
+}
+
+/** What the principal holds now, read once for all of a response. */
+export const grantsOf = loaderOf<{ id: string; grants: Grants }>(async (ctx, ids) => {
+  const all = await ctx.parts.engine.grantsOf(ctx, ids);
+  return [...all].map(([id, grants]) => ({ id, grants }));
+});
+
+export type AssignmentRow = typeof assignments.$inferSelect;
+
+/** The organization assignment of each principal. */
+export const findAssignment = loaderOf<AssignmentRow>(async (ctx, ids) => {
+  const found = await (await db(ctx))
+    .select()
+    .from(assignments)
+    .where(
+      and(
+        eq(assignments.organizationId, tenant(ctx)),
+        isNull(assignments.projectId),
+        inArray(assignments.principalId, [...ids]),
+      ),
+    );
+  return found.map((row) => ({ ...row, id: row.principalId }));
+});
+
+/** A role by its public id, which must fit where it is to be given. */
+export async function roleToGive(ctx: Context, id: string, place: string | null, path: string): Promise<Role> {
+  const role = await ctx.parts.engine.findRole(ctx, fromPublicId('rol', id) ?? '');
+  if (!role) throw invalid(userError('NOT_FOUND', path, `${path}: there is no role with this id.`));
+  const fits =
+    place === null ? role.scope !== 'project' : role.scope !== 'organization' && (role.projectId ?? place) === place;
+  if (!fits) {
+    const where = place === null ? 'in the organization' : 'in this project';
+    throw invalid(userError('INVALID', path, `${path}: the role ${role.name} cannot be given ${where}.`));
+  }
+  if (role.builtIn === null) ctx.access.requireFeature('customRoles');
+  return role;
+}
+
+/** A role as an assignment stores it. */
+export const roleColumns = (role: Role | null): { builtInRoleId: string | null; roleId: string | null } => ({
+  builtInRoleId: role?.builtIn != null ? role.id : null,
+  roleId: role && role.builtIn === null ? role.id : null,
+});
+
+export interface Term {
+  role: Role;
+  expiresAt: Date | null;
+  fallback: Role | null;
+}
+
+/** Gives the organization role, in the place of the one before. */
+export async function assign(ctx: Context, principalId: string, { role, expiresAt, fallback }: Term): Promise<void> {
+  const own = and(
+    eq(assignments.organizationId, tenant(ctx)),
+    eq(assignments.principalId, principalId),
+    isNull(assignments.projectId),
+  );
+  const { builtInRoleId: fallbackBuiltInRoleId, roleId: fallbackRoleId } = roleColumns(fallback);
+  const values = { ...roleColumns(role), expiresAt, fallbackBuiltInRoleId, fallbackRoleId };
+  const tx = await db(ctx);
+  const changed = await tx.update(assignments).set(values).where(own).returning({ id: assignments.id });
+  if (changed.length === 0)
+    await tx.insert(assignments).values({ ...values, organizationId: tenant(ctx), principalId });
+}

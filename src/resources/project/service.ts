@@ -1,0 +1,237 @@
+import { and, count, eq, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { invalid, notFound, userError } from '../../errors.ts';
+import { fromPublicId, toPublicId } from '../../ids.ts';
+import { line, parse, prose } from '../../input.ts';
+import { rowsOf } from '../../rows.ts';
+import { organizations } from '../organization/table.ts';
+import { type AccessChanged, assignmentShown } from '../principal/change.ts';
+import { findByPublicId, type PrincipalRow, roleColumns, roleToGive } from '../principal/service.ts';
+import { assignments, rolePolicies, roles } from '../role/table.ts';
+import { projects } from './table.ts';
+
+export type ProjectRow = typeof projects.$inferSelect;
+
+const rows = rowsOf(projects, 'prj');
+
+/** The project, or null for who may not read it: to them it does not exist. */
+export async function findProject(ctx: Context, id: string): Promise<ProjectRow | null> {
+  return ctx.access.can('project:read', id) ? await rows.find(ctx, id) : null;
+}
+
+export async function findProjectByKey(ctx: Context, key: string): Promise<ProjectRow | null> {
+  const [row] = await (await db(ctx))
+    .select()
+    .from(projects)
+    .where(and(eq(projects.organizationId, tenant(ctx)), sql`lower(${projects.key}) = lower(${key})`));
+  return row && ctx.access.can('project:read', row.id) ? row : null;
+}
+
+/** The uuid of a project that the caller can read, for an argument. */
+export async function visibleProject(ctx: Context, publicId: string): Promise<ProjectRow> {
+  const id = fromPublicId('prj', publicId);
+  const project = id && (await findProject(ctx, id));
+  if (!project) throw notFound('Project');
+  return project;
+}
+
+/** In SQL, so that counts and pages tell nothing of what is hidden. */
+function readable(ctx: Context): SQL | undefined {
+  const assigned = [...(ctx.access.held?.grants.projects.keys() ?? [])];
+  const open = assigned.filter((id) => ctx.access.can('project:read', id));
+  if (!ctx.access.can('project:read')) return open.length > 0 ? inArray(projects.id, open) : sql`false`;
+  const closed = assigned.filter((id) => !ctx.access.can('project:read', id));
+  return closed.length > 0 ? sql`${projects.id} not in ${closed}` : undefined;
+}
+
+export async function listProjects(ctx: Context, args: PageArgs): Promise<Page<ProjectRow>> {
+  ctx.access.requireOrganization();
+  const where = and(eq(projects.organizationId, tenant(ctx)), readable(ctx)) as SQL;
+  const order = [
+    { column: projects.key, key: (row: ProjectRow) => row.key },
+    { column: projects.id, key: (row: ProjectRow) => row.id },
+  ];
+  return await listPage<ProjectRow>(await db(ctx), { table: projects, where, asked: [tenant(ctx)], order }, args);
+}
+
+const KEY = z
+  .string()
+  .min(1)
+  .max(50)
+  .regex(
+    /^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$/,
+    'must be letters and digits, with single hyphens or underscores between them',
+  );
+const Create = z.object({ key: KEY, name: line(100), description: prose(2000) });
+
+export async function createProject(ctx: Context, input: unknown): Promise<ProjectRow> {
+  const given = parse(Create, input);
+  // The lock makes two that want the last place wait for one another.
+  await (await db(ctx))
+    .select({ id: organizations.id })
+    .from(organizations)
+    .where(eq(organizations.id, tenant(ctx)))
+    .for('update');
+  const [all] = await (await db(ctx))
+    .select({ total: count() })
+    .from(projects)
+    .where(eq(projects.organizationId, tenant(ctx)));
+  ctx.access.requireRoom('projects', (all?.total ?? 0) + 1);
+  return await rows.insert(ctx, { ...given, createdAt: ctx.parts.clock() });
+}
+
+export async function updateProject(ctx: Context, id: string, input: unknown): Promise<ProjectRow> {
+  const changes = parse(Create.partial(), input);
+  return await rows.update(ctx, await rows.lock(ctx, id), changes);
+}
+
+/** With its roles, policies and memberships. A role of the project cannot be in use elsewhere. */
+export async function deleteProject(ctx: Context, id: string, key: string): Promise<string> {
+  const project = await rows.lock(ctx, id);
+  if (key !== project.key)
+    throw invalid(
+      userError('MISMATCH', 'key', 'key: differs from the key of the project, which is asked to make sure.'),
+    );
+  const tx = await db(ctx);
+  const here = eq(roles.organizationId, tenant(ctx));
+  // Roles would stop the deletion of their policies, whichever of the two the cascade reaches first.
+  await tx.delete(assignments).where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, id)));
+  const own = tx
+    .select({ id: roles.id })
+    .from(roles)
+    .where(and(here, eq(roles.projectId, id)));
+  await tx
+    .delete(rolePolicies)
+    .where(and(eq(rolePolicies.organizationId, tenant(ctx)), inArray(rolePolicies.roleId, own)));
+  return await rows.remove(ctx, project);
+}
+
+export type ProjectMemberRow = typeof assignments.$inferSelect;
+
+export async function listProjectMembers(
+  ctx: Context,
+  projectId: string,
+  args: PageArgs,
+): Promise<Page<ProjectMemberRow>> {
+  const where = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, projectId)) as SQL;
+  const order = [{ column: assignments.id, key: (row: ProjectMemberRow) => row.id }];
+  return await listPage<ProjectMemberRow>(
+    await db(ctx),
+    { table: assignments, where, asked: [tenant(ctx), projectId], order },
+    args,
+  );
+}
+
+export const findProjectMember = async (ctx: Context, id: string): Promise<ProjectMemberRow | null> => {
+  const [row] = await (await db(ctx))
+    .select()
+    .from(assignments)
+    .where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, id), isNotNull(assignments.projectId)));
+  return row?.projectId && ctx.access.can('project_member:read', row.projectId) ? row : null;
+};
+
+export interface ProjectMemberInput {
+  roleId?: string | null | undefined;
+  dryRun?: boolean | null | undefined;
+}
+
+/** A null role is "no access". */
+const roleOf = async (ctx: Context, roleId: string | null | undefined, projectId: string) =>
+  roleId == null ? null : await roleToGive(ctx, roleId, projectId, 'roleId');
+
+export async function createProjectMember(
+  ctx: Context,
+  project: ProjectRow,
+  input: ProjectMemberInput & { principalId: string },
+): Promise<AccessChanged<ProjectMemberRow>> {
+  ctx.access.requireFeature('projectRoles');
+  const principal: PrincipalRow | null = await findByPublicId(ctx, input.principalId);
+  if (!principal)
+    throw invalid(
+      userError('NOT_FOUND', 'principalId', 'principalId: there is no member or service account with this id.'),
+    );
+  const role = await roleOf(ctx, input.roleId, project.id);
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: 'project_member:create',
+    target: project.id,
+    affected: [principal.id],
+    dryRun: input.dryRun ?? false,
+    apply: async () => {
+      const before = await assignmentShown(ctx, principal.id);
+      const values = {
+        organizationId: tenant(ctx),
+        principalId: principal.id,
+        projectId: project.id,
+        ...roleColumns(role),
+        createdAt: ctx.parts.clock(),
+      };
+      const [row] = await (await db(ctx)).insert(assignments).values(values).returning();
+      audit(ctx, {
+        targetId: toPublicId('pmb', row?.id ?? ''),
+        before,
+        after: await assignmentShown(ctx, principal.id),
+      });
+      return row as ProjectMemberRow;
+    },
+  });
+}
+
+export async function updateProjectMember(
+  ctx: Context,
+  row: ProjectMemberRow,
+  input: ProjectMemberInput,
+): Promise<AccessChanged<ProjectMemberRow>> {
+  ctx.access.requireFeature('projectRoles');
+  const role = await roleOf(ctx, input.roleId, row.projectId ?? '');
+  const values = input.roleId === undefined ? {} : roleColumns(role);
+  return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (own) => {
+    if (Object.keys(values).length === 0) return row;
+    const [after] = await (await db(ctx)).update(assignments).set(values).where(own).returning();
+    return after as ProjectMemberRow;
+  });
+}
+
+export async function deleteProjectMember(
+  ctx: Context,
+  row: ProjectMemberRow,
+  dryRun: boolean,
+): Promise<AccessChanged<string>> {
+  return await change(ctx, row, 'project_member:delete', dryRun, async (own) => {
+    await (await db(ctx)).delete(assignments).where(own);
+    return toPublicId('pmb', row.id);
+  });
+}
+
+async function change<Result>(
+  ctx: Context,
+  row: ProjectMemberRow,
+  permission: 'project_member:update' | 'project_member:delete',
+  dryRun: boolean,
+  write: (own: SQL | undefined) => Promise<Result>,
+): Promise<AccessChanged<Result>> {
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission,
+    target: row.projectId,
+    affected: [row.principalId],
+    dryRun,
+    apply: async () => {
+      const before = await assignmentShown(ctx, row.principalId);
+      const result = await write(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id)));
+      audit(ctx, { targetId: toPublicId('pmb', row.id), before, after: await assignmentShown(ctx, row.principalId) });
+      return result;
+    },
+  });
+}
+
+/** Where an input with an optional project is about: null for the organization. */
+export const projectOf = async (ctx: Context, publicId: string | null | undefined): Promise<string | null> =>
+  publicId == null ? null : (await visibleProject(ctx, publicId)).id;
+
+/** The project membership with this public id, where the caller can see it. */
+export async function getProjectMember(ctx: Context, publicId: string): Promise<ProjectMemberRow> {
+  const row = await findProjectMember(ctx, fromPublicId('pmb', publicId) ?? tenant(ctx));
+  if (!row) throw notFound('ProjectMember');
+  return row;
+}

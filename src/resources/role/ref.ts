@@ -1,0 +1,4 @@
+import type { Role } from '../../access/roles.ts';
+import { builder } from '../../builder.ts';
+
+export const RoleType = builder.objectRef<Role>('Role');

@@ -1,0 +1,250 @@
+import { and, asc, eq, inArray, isNull, or, type SQL } from 'drizzle-orm';
+import { z } from 'zod';
+import type { Role } from '../../access/roles.ts';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { arrayPage, listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { invalid, notFound, userError } from '../../errors.ts';
+import { fromPublicId, toPublicId } from '../../ids.ts';
+import { line, parse, prose } from '../../input.ts';
+import { loaderOf } from '../../loader.ts';
+import { rowsOf } from '../../rows.ts';
+import { holdersOf } from '../policy/service.ts';
+import { policies } from '../policy/table.ts';
+import type { AccessChanged } from '../principal/change.ts';
+import { findPrincipal, kindOf, type PrincipalRow, roleColumns, roleToGive } from '../principal/service.ts';
+import { principals } from '../principal/table.ts';
+import { assignments, rolePolicies, roles } from './table.ts';
+
+const rows = rowsOf(roles, 'rol');
+
+/** Custom roles of a response, compiled together. */
+const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await ctx.parts.engine.customRoles(ctx, ids)).values()]);
+
+/** A role, or null for who may not read it where it belongs. */
+export async function findRole(ctx: Context, id: string): Promise<Role | null> {
+  const role = ctx.parts.engine.findBuiltIn(id) ?? (ctx.binding.organizationId ? await findCustom(ctx, id) : null);
+  return role && ctx.access.can('role:read', role.projectId) ? role : null;
+}
+
+async function getCustomRole(ctx: Context, id: string): Promise<Role> {
+  const role = await findRole(ctx, id);
+  if (!role) throw notFound('Role');
+  if (role.builtIn !== null)
+    throw invalid(userError('INVALID', 'id', `id: ${role.name} is a built-in role, which nobody can change.`));
+  return role;
+}
+
+export const getRole = async (ctx: Context, publicId: string): Promise<Role> =>
+  getCustomRole(ctx, fromPublicId('rol', publicId) ?? '');
+
+/** Built-in ones first. Custom roles are few: an organization keeps them in its head. */
+export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
+  const place = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
+  const found = await (await db(ctx))
+    .select({ id: roles.id })
+    .from(roles)
+    .where(and(eq(roles.organizationId, tenant(ctx)), place))
+    .orderBy(asc(roles.name), asc(roles.id));
+  const compiled = await ctx.parts.engine.customRoles(
+    ctx,
+    found.map(({ id }) => id),
+  );
+  const builtIn = ctx.parts.engine.builtIns.filter((role) => projectId === null || role.scope === 'project');
+  return arrayPage([...builtIn, ...found.flatMap(({ id }) => compiled.get(id) ?? [])], args);
+}
+
+/** Who has the role: in the organization or in a project that the caller can read. */
+export async function listHolders(ctx: Context, role: Role, args: PageArgs): Promise<Page<PrincipalRow>> {
+  const tx = await db(ctx);
+  const has = role.builtIn === null ? eq(assignments.roleId, role.id) : eq(assignments.builtInRoleId, role.id);
+  const found = await tx
+    .select()
+    .from(assignments)
+    .where(and(eq(assignments.organizationId, tenant(ctx)), has));
+  const visible = found.filter(
+    ({ projectId }) => projectId === null || ctx.access.can('project_member:read', projectId),
+  );
+  const ids = [...new Set(visible.map(({ principalId }) => principalId))];
+  const where = and(
+    eq(principals.organizationId, tenant(ctx)),
+    inArray(principals.id, ids.length > 0 ? ids : [tenant(ctx)]),
+  ) as SQL;
+  const order = [{ column: principals.id, key: (row: PrincipalRow) => row.id }];
+  return await listPage<PrincipalRow>(tx, { table: principals, where, asked: [tenant(ctx), role.id], order }, args);
+}
+
+export const findPoliciesOf = async (ctx: Context, role: Role) =>
+  role.builtIn !== null
+    ? []
+    : (
+        await (
+          await db(ctx)
+        )
+          .select({ policy: policies })
+          .from(rolePolicies)
+          .innerJoin(
+            policies,
+            and(eq(policies.organizationId, rolePolicies.organizationId), eq(policies.id, rolePolicies.policyId)),
+          )
+          .where(and(eq(rolePolicies.organizationId, tenant(ctx)), eq(rolePolicies.roleId, role.id)))
+          .orderBy(policies.name, policies.id)
+      ).map(({ policy }) => policy);
+
+const Create = z.object({ name: line(100), description: prose(2000), policyIds: z.array(z.string()).min(1).max(50) });
+
+const notReserved = (ctx: Context, name: string | undefined): void => {
+  if (name !== undefined && ctx.parts.engine.reservedNames.has(name.toLowerCase()))
+    throw invalid(userError('TAKEN', 'name', `name: ${name} is the name of a built-in role.`));
+};
+
+/** Policies that a role of this place may use: the organization's, and the project's own. */
+async function policiesFor(ctx: Context, publicIds: string[], projectId: string | null): Promise<string[]> {
+  const ids = publicIds.map((id) => fromPublicId('pol', id) ?? tenant(ctx));
+  const place = projectId
+    ? or(isNull(policies.projectId), eq(policies.projectId, projectId))
+    : isNull(policies.projectId);
+  const found = await (await db(ctx))
+    .select({ id: policies.id })
+    .from(policies)
+    .where(and(eq(policies.organizationId, tenant(ctx)), inArray(policies.id, ids), place))
+    .for('share');
+  const known = new Set(found.map(({ id }) => id));
+  const missing = ids.flatMap((id, at) =>
+    known.has(id)
+      ? []
+      : [
+          userError(
+            'NOT_FOUND',
+            ['policyIds', String(at)],
+            `policyIds: there is no such policy ${projectId ? 'for this project' : 'of the organization'}.`,
+          ),
+        ],
+  );
+  if (missing.length > 0) throw invalid(...missing);
+  return [...new Set(ids)];
+}
+
+async function setPolicies(ctx: Context, roleId: string, policyIds: string[]): Promise<void> {
+  const tx = await db(ctx);
+  const organizationId = tenant(ctx);
+  await tx
+    .delete(rolePolicies)
+    .where(and(eq(rolePolicies.organizationId, organizationId), eq(rolePolicies.roleId, roleId)));
+  await tx.insert(rolePolicies).values(policyIds.map((policyId) => ({ organizationId, roleId, policyId })));
+}
+
+/** The role as it is now, which must not grant what the caller does not hold. */
+async function compiled(ctx: Context, id: string): Promise<Role> {
+  const role = (await ctx.parts.engine.customRoles(ctx, [id])).get(id) as Role;
+  ctx.parts.engine.requireHeld(ctx, role.allow, role.projectId, 'A role with these policies');
+  return role;
+}
+
+const shown = (role: Role, policyIds: string[]) => ({
+  id: toPublicId('rol', role.id),
+  name: role.name,
+  description: role.description,
+  policyIds: policyIds.map((id) => toPublicId('pol', id)),
+});
+
+export async function createRole(ctx: Context, projectId: string | null, input: unknown): Promise<Role> {
+  ctx.access.requireFeature('customRoles');
+  const { policyIds, ...given } = parse(Create, input);
+  notReserved(ctx, given.name);
+  const ids = await policiesFor(ctx, policyIds, projectId);
+  const row = await rows.insert(ctx, { ...given, projectId, createdAt: ctx.parts.clock() });
+  await setPolicies(ctx, row.id, ids);
+  const role = await compiled(ctx, row.id);
+  audit(ctx, { after: shown(role, ids) });
+  return role;
+}
+
+export async function updateRole(
+  ctx: Context,
+  role: Role,
+  { dryRun, ...input }: { dryRun?: boolean | null | undefined },
+): Promise<AccessChanged<Role>> {
+  ctx.access.requireFeature('customRoles');
+  const { policyIds, ...changes } = parse(Create.partial(), input);
+  notReserved(ctx, changes.name);
+  const ids = policyIds && (await policiesFor(ctx, policyIds, role.projectId));
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: 'role:update',
+    target: role.projectId,
+    affected: await holdersOf(ctx, [role.id]),
+    dryRun: dryRun ?? false,
+    apply: async () => {
+      const before = shown(
+        role,
+        (await findPoliciesOf(ctx, role)).map(({ id }) => id),
+      );
+      await rows.update(ctx, await rows.lock(ctx, role.id), changes);
+      if (ids) await setPolicies(ctx, role.id, ids);
+      const after = await compiled(ctx, role.id);
+      audit(ctx, { before, after: shown(after, ids ?? before.policyIds.map((id) => fromPublicId('pol', id) ?? '')) });
+      return after;
+    },
+  });
+}
+
+interface DeleteInput {
+  reassignTo?: string | null | undefined;
+  dryRun?: boolean | null | undefined;
+}
+
+/** In use it is refused with its holders, unless another role is named that they get instead. */
+export async function deleteRole(ctx: Context, role: Role, input: DeleteInput): Promise<AccessChanged<string>> {
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: 'role:delete',
+    target: role.projectId,
+    affected: await holdersOf(ctx, [role.id]),
+    dryRun: input.dryRun ?? false,
+    apply: async () => {
+      const locked = await rows.lock(ctx, role.id);
+      await replace(ctx, role, input.reassignTo ?? null);
+      return await rows.remove(ctx, locked);
+    },
+  });
+}
+
+async function replace(ctx: Context, role: Role, reassignTo: string | null): Promise<void> {
+  const tx = await db(ctx);
+  const here = eq(assignments.organizationId, tenant(ctx));
+  const used = await tx
+    .select()
+    .from(assignments)
+    .where(and(here, or(eq(assignments.roleId, role.id), eq(assignments.fallbackRoleId, role.id))));
+  if (used.length === 0) return;
+  if (reassignTo === null) throw await inUse(ctx, used);
+  for (const place of new Set(used.map(({ projectId }) => projectId))) {
+    const next = await roleToGive(ctx, reassignTo, place, 'reassignTo');
+    if (next.id === role.id)
+      throw invalid(userError('INVALID', 'reassignTo', 'reassignTo: is the role that is to be deleted.'));
+    const at = and(here, place === null ? isNull(assignments.projectId) : eq(assignments.projectId, place));
+    await tx
+      .update(assignments)
+      .set(roleColumns(next))
+      .where(and(at, eq(assignments.roleId, role.id)));
+    const { builtInRoleId: fallbackBuiltInRoleId, roleId: fallbackRoleId } = roleColumns(next);
+    await tx
+      .update(assignments)
+      .set({ fallbackBuiltInRoleId, fallbackRoleId })
+      .where(and(at, eq(assignments.fallbackRoleId, role.id)));
+  }
+}
+
+async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
+  const ids = [...new Set(used.map(({ principalId }) => principalId))];
+  const found = await Promise.all(ids.slice(0, 100).map((id) => findPrincipal(ctx, id)));
+  const visible = found
+    .filter((row) => row !== null)
+    .filter((row) => ctx.access.can(row.userId ? 'member:read' : 'service_account:read'));
+  return invalid({
+    ...userError(
+      'IN_USE',
+      'id',
+      `${ids.length} members and service accounts have this role. Name another one in reassignTo, or change them first.`,
+    ),
+    usedBy: visible.map((row) => ({ __typename: kindOf(row) === 'member' ? 'Member' : 'ServiceAccount', ...row })),
+  });
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { audit, type Context } from '../../context.ts';
+import { invalid, notFound, userError } from '../../errors.ts';
+import { toPublicId } from '../../ids.ts';
+import { line, parse, prose } from '../../input.ts';
+import { rowsOf } from '../../rows.ts';
+import { changeRole, type RoleInput, removePrincipal, termOf } from '../member/service.ts';
+import { type AccessChanged, assignmentShown } from '../principal/change.ts';
+import { assign, findPrincipal, type PrincipalRow } from '../principal/service.ts';
+import { principals } from '../principal/table.ts';
+
+const rows = rowsOf(principals, 'sva');
+
+export async function getServiceAccount(ctx: Context, id: string): Promise<PrincipalRow> {
+  const row = await findPrincipal(ctx, id);
+  if (!row || row.userId) throw notFound('ServiceAccount');
+  return row;
+}
+
+const Create = z.object({ name: line(100), description: prose(2000) });
+
+export async function createServiceAccount(
+  ctx: Context,
+  { dryRun, ...input }: RoleInput & { name: string },
+): Promise<AccessChanged<PrincipalRow>> {
+  const given = parse(Create, input);
+  const term = await termOf(ctx, input);
+  if (!term) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: 'service_account:create',
+    affected: [],
+    dryRun: dryRun ?? false,
+    apply: async () => {
+      const account = await rows.insert(ctx, given);
+      await assign(ctx, account.id, term);
+      audit(ctx, { after: { ...given, ...((await assignmentShown(ctx, account.id)) as object) } });
+      return account;
+    },
+  });
+}
+
+export async function updateServiceAccount(
+  ctx: Context,
+  id: string,
+  { dryRun, ...input }: RoleInput & { name?: string | null | undefined; description?: string | null | undefined },
+): Promise<AccessChanged<PrincipalRow>> {
+  const { name, description } = parse(Create.partial(), input);
+  const account = await getServiceAccount(ctx, id);
+  const term = await termOf(ctx, input);
+  const changed = await changeRole(ctx, account, term, 'service_account:update', dryRun ?? false);
+  const { before, after } = ctx.event;
+  const updated = await rows.update(ctx, account, { name, description });
+  audit(ctx, {
+    targetId: toPublicId('sva', id),
+    before: { ...(before as object), name: account.name, description: account.description },
+    after: { ...(after as object), name: updated.name, description: updated.description },
+  });
+  return { ...changed, result: updated };
+}
+
+export async function deleteServiceAccount(ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> {
+  const account = await getServiceAccount(ctx, id);
+  return await ctx.parts.engine.changeAccess(ctx, {
+    permission: 'service_account:delete',
+    affected: [id],
+    dryRun,
+    apply: () => removePrincipal(ctx, account, 'sva'),
+  });
+}
