@@ -83,15 +83,13 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
   await db
     .insert(rubrics)
     .values({ organizationId, name: 'Service maturity', description: 'What a service at this company has to fulfil.' });
-  await db
-    .insert(projects)
-    .values(
-      ['staging', 'production'].map((key) => ({
-        organizationId,
-        key,
-        name: key.slice(0, 1).toUpperCase() + key.slice(1),
-      })),
-    );
+  await db.insert(projects).values(
+    ['staging', 'production'].map((key) => ({
+      organizationId,
+      key,
+      name: key.slice(0, 1).toUpperCase() + key.slice(1),
+    })),
+  );
   await createDemoChecks(db, organizationId);
 }
 

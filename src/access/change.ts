@@ -14,7 +14,7 @@ import { roleByKey } from './roles.ts';
 /** What a change means to one principal in one place. */
 export interface AccessDelta {
   principalId: string;
-  /** Null for the organization, and for every project that is not told on its own. */
+  /** Null for the organization, and for every project that is not told of this principal on its own. */
   projectId: string | null;
   gained: Permission[];
   lost: Permission[];
@@ -55,11 +55,10 @@ export async function changeAccess<Result>(ctx: Context, change: Change<Result>)
   const result = await change.apply();
   const after = await loadGrants(await db(ctx), tenant(ctx), await lockAccess(ctx), ctx.parts.clock(), wanted);
   await requireOwner(ctx);
-  const accessChanges = compare(before, after, placesOf([...before.values(), ...after.values()]));
-  for (const delta of accessChanges)
-    if (delta.principalId !== own || delta.gained.length > 0) requireHeld(holder, delta);
+  const everywhere = compare(before, after, placesOf([...before.values(), ...after.values()]));
+  for (const delta of everywhere) if (delta.principalId !== own || delta.gained.length > 0) requireHeld(holder, delta);
   if (change.dryRun) ctx.dryRun = true;
-  return { result, accessChanges };
+  return { result, accessChanges: told(everywhere, before, after) };
 }
 
 /** Locks the organization, whose version every change of access raises, and tells its plan. */
@@ -91,6 +90,27 @@ export function compare(before: Map<string, Grants>, after: Map<string, Grants>,
       return gained.length + lost.length > 0 ? [{ principalId, projectId, gained, lost }] : [];
     }),
   );
+}
+
+/**
+ * What is told: of each principal the organization, and the projects where they have a role of their own. There nothing
+ * may change while the organization does, which is told too; everywhere else it is as in the organization.
+ */
+export function told(
+  everywhere: AccessDelta[],
+  before: Map<string, Grants>,
+  after: Map<string, Grants>,
+): AccessDelta[] {
+  const own = (principalId: string): Set<string> =>
+    new Set([...(before.get(principalId)?.projects.keys() ?? []), ...(after.get(principalId)?.projects.keys() ?? [])]);
+  return [...Map.groupBy(everywhere, (delta) => delta.principalId)].flatMap(([principalId, deltas]) => {
+    const inOrganization = deltas.filter(({ projectId }) => projectId === null);
+    const inProjects = [...own(principalId)].flatMap((projectId) => {
+      const delta = deltas.find((candidate) => candidate.projectId === projectId);
+      return delta ?? (inOrganization.length > 0 ? { principalId, projectId, gained: [], lost: [] } : []);
+    });
+    return [...inOrganization, ...inProjects];
+  });
 }
 
 const permissionsOfGrants = (grants: Grants | undefined, place: Target): Permission[] =>

@@ -26,6 +26,8 @@ export interface Held {
 /** Why not. Part of the public contract (`extensions.reason`): texts may change, these may not. */
 export const REFUSAL_REASONS = {
   NO_ORGANIZATION: 'The credential is bound to no organization.',
+  UNKNOWN_PERMISSION: 'There is no such permission.',
+  NO_SUCH_PRINCIPAL: 'There is no such member, service account or user in the organization.',
   NO_SUCH_TARGET: 'The target does not exist, or the caller may not see it.',
   WRONG_LEVEL: 'The permission is about the organization and cannot be asked on a project.',
   NO_GRANT: 'No role of the principal grants the permission.',

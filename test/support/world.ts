@@ -81,9 +81,12 @@ export async function join(
   const userId = newId();
   const passwordHash = await hashed;
   await api.root`insert into users (id, email, name, password_hash) values (${userId}, ${email}, ${name}, ${passwordHash})`;
+  const [own] = await api.root`select id from organizations where slug = ${organization.slug}`;
+  const [organizationId, principalId] = [own?.['id'] as string, newId()];
+  await api.root`insert into principals (organization_id, id, user_id) values (${organizationId}, ${principalId}, ${userId})`;
   await api.root`
-    insert into members (organization_id, id, user_id, role)
-    values ((select id from organizations where slug = ${organization.slug}), ${newId()}, ${userId}, ${role})`;
+    insert into assignments (organization_id, id, principal_id, built_in_role_id)
+    values (${organizationId}, ${newId()}, ${principalId}, ${roleByKey(role).id})`;
   return signIn(api, email, organization.slug);
 }
 

@@ -20,7 +20,8 @@ export const AccessChange = builder.objectRef<Delta>('AccessChange').implement({
     project: t.field({
       type: Project,
       nullable: true,
-      description: 'Where; null for the organization and for every project that is not listed on its own.',
+      description:
+        'Where; null for the organization, and for every project that is not listed of this principal on its own.',
       resolve: (delta, _args, ctx) => (delta.projectId ? findProject(ctx, delta.projectId) : null),
     }),
     gained: t.field({

@@ -1,0 +1,161 @@
+import { and, eq, inArray } from 'drizzle-orm';
+import { type Context, db, tenant } from '../context.ts';
+import { AmbitError, notFound } from '../errors.ts';
+import { decodeId, fromPublicId } from '../ids.ts';
+import { principals } from '../resources/principal/table.ts';
+import { projects } from '../resources/project/table.ts';
+import { type Target, wholly } from './access.ts';
+import { PERMISSIONS, type Permission } from './catalog.ts';
+import { decide, type Held, type RefusalReason } from './decide.ts';
+import { engine } from './engine.ts';
+
+export interface Question {
+  permission: string;
+  target?: string | null | undefined;
+  principal?: string | null | undefined;
+}
+
+export interface Answer {
+  allowed: boolean;
+  reason: RefusalReason | null;
+}
+
+/** Questions in one request. */
+export const MAX_QUESTIONS = 1_000;
+
+/**
+ * Answers in the order of the questions. However many they are, projects, people and what these hold are read once, in
+ * at most four statements; questions of the caller about the organization need none.
+ */
+export async function authorize(ctx: Context, questions: readonly Question[]): Promise<Answer[]> {
+  if (questions.length > MAX_QUESTIONS)
+    throw new AmbitError('BAD_REQUEST', `At most ${MAX_QUESTIONS} requests at once, not ${questions.length}.`);
+  const targets = await findTargets(
+    ctx,
+    questions.flatMap(({ target }) => target ?? []),
+  );
+  const holders = await findHolders(
+    ctx,
+    questions.flatMap(({ principal }) => principal ?? []),
+  );
+  return questions.map(({ permission, target, principal }) => {
+    if (!PERMISSIONS.has(permission)) return refused('UNKNOWN_PERMISSION');
+    const held = principal == null ? ctx.access.held : holders.get(principal);
+    if (held === undefined) return refused('NO_SUCH_PRINCIPAL');
+    const place = target == null ? null : targets.get(target);
+    if (place === undefined) return refused('NO_SUCH_TARGET');
+    const decision = decide(held, permission as Permission, place);
+    return decision.allowed ? { allowed: true, reason: null } : refused(decision.reason);
+  });
+}
+
+const refused = (reason: RefusalReason): Answer => ({ allowed: false, reason });
+
+/** Places by public id: the organization, and the projects that the caller can read. Others are not there. */
+async function findTargets(ctx: Context, publicIds: string[]): Promise<Map<string, Target>> {
+  const decoded = [...new Set(publicIds)].map((publicId) => ({ publicId, id: decodeId(publicId) }));
+  const here = decoded.filter(({ id }) => id?.prefix === 'org' && id.uuid === ctx.actor.organization?.id);
+  const wanted = decoded.flatMap(({ id }) =>
+    id?.prefix === 'prj' && ctx.access.can('project:read', id.uuid) ? [id.uuid] : [],
+  );
+  const found =
+    wanted.length === 0
+      ? []
+      : await (await db(ctx))
+          .select({ id: projects.id })
+          .from(projects)
+          .where(and(eq(projects.organizationId, tenant(ctx)), inArray(projects.id, wanted)));
+  const known = new Set(found.map(({ id }) => id));
+  return new Map<string, Target>([
+    ...here.map(({ publicId }) => [publicId, null] as const),
+    ...decoded.flatMap(({ publicId, id }) => (id && known.has(id.uuid) ? [[publicId, id.uuid] as const] : [])),
+  ]);
+}
+
+/** What others hold, by the public id that they were asked by: of a member, a service account or a user. */
+async function findHolders(ctx: Context, publicIds: string[]): Promise<Map<string, Held>> {
+  const asked = [...new Set(publicIds)];
+  if (asked.length === 0) return new Map();
+  if (asked.some((publicId) => !isCaller(ctx, publicId))) ctx.access.require('access:read');
+  const rows = await findPrincipals(ctx, asked);
+  const grants = await engine.grantsOf(
+    ctx,
+    rows.map(({ id }) => id),
+  );
+  const byUuid = new Map(
+    rows.flatMap((row) => [[row.id, row] as const, ...(row.userId ? [[row.userId, row] as const] : [])]),
+  );
+  return new Map(
+    asked.flatMap((publicId) => {
+      const row = byUuid.get(decodeId(publicId)?.uuid ?? '');
+      const own = row && isNamed(publicId, row) ? grants.get(row.id) : undefined;
+      return own ? [[publicId, isCaller(ctx, publicId) && ctx.access.held ? ctx.access.held : wholly(own)]] : [];
+    }),
+  );
+}
+
+type Row = { id: string; userId: string | null };
+
+async function findPrincipals(ctx: Context, publicIds: string[]): Promise<Row[]> {
+  const uuids = (prefix: string): string[] =>
+    publicIds.flatMap((publicId) => {
+      const id = decodeId(publicId);
+      return id?.prefix === prefix ? [id.uuid] : [];
+    });
+  const [ids, users] = [[...uuids('mem'), ...uuids('sva')], uuids('usr')];
+  const fields = { id: principals.id, userId: principals.userId };
+  const own = eq(principals.organizationId, tenant(ctx));
+  const tx = await db(ctx);
+  return [
+    ...(ids.length > 0
+      ? await tx
+          .select(fields)
+          .from(principals)
+          .where(and(own, inArray(principals.id, ids)))
+      : []),
+    ...(users.length > 0
+      ? await tx
+          .select(fields)
+          .from(principals)
+          .where(and(own, inArray(principals.userId, users)))
+      : []),
+  ];
+}
+
+/** A member is no service account, whatever its id is put behind. */
+const isNamed = (publicId: string, row: Row): boolean => (row.userId === null) === publicId.startsWith('sva_');
+
+/** The caller, as the principal or the user that they are. */
+function isCaller(ctx: Context, publicId: string): boolean {
+  const { principal, user } = ctx.actor;
+  const id = decodeId(publicId);
+  if (!principal || !id) return false;
+  return id.prefix === 'usr'
+    ? id.uuid === user?.id
+    : id.uuid === principal.id && isNamed(publicId, { id: principal.id, userId: user?.id ?? null });
+}
+
+/** One place, for the questions that go into depth. */
+export async function requireTarget(ctx: Context, publicId: string | null | undefined): Promise<Target> {
+  ctx.access.requireOrganization();
+  if (publicId == null) return null;
+  const place = (await findTargets(ctx, [publicId])).get(publicId);
+  if (place === undefined) throw notFound(fromPublicId('prj', publicId) ? 'Project' : 'target');
+  return place;
+}
+
+/** What one principal holds; the caller unless told. */
+export async function requireHolder(ctx: Context, publicId: string | null | undefined): Promise<Held> {
+  ctx.access.requireOrganization();
+  const held = publicId == null ? ctx.access.held : (await findHolders(ctx, [publicId])).get(publicId);
+  if (!held) throw notFound('principal');
+  return held;
+}
+
+export function requirePermission(name: string): Permission {
+  const complaint = PERMISSIONS.has(name)
+    ? null
+    : (engine.complaintAbout(name) ?? `${JSON.stringify(name)} is a pattern`);
+  if (complaint) throw new AmbitError('BAD_REQUEST', `permission: ${complaint}.`);
+  return name as Permission;
+}

@@ -1,0 +1,184 @@
+import { expect, test } from 'vitest';
+import { PERMISSIONS } from '../../src/access/catalog.ts';
+import type { Caller, Json } from '../support/api.ts';
+import { join, tokenOf } from '../support/world.ts';
+import {
+  allow,
+  createProject,
+  createRole,
+  createServiceAccount,
+  deny,
+  giveProjectRole,
+  giveRole,
+  projectRoleId,
+  roleIdOf,
+  startWorld,
+} from './support.ts';
+
+const { api, acme, people, globex } = await startWorld();
+const { owner } = people;
+const project = await createProject(owner, 'project');
+const hidden = await createProject(owner, 'hidden');
+const robot = await createServiceAccount(owner, 'robot', roleIdOf('write'));
+const mixed = await join(api, acme, 'read', 'mixed');
+await giveRole(
+  owner,
+  mixed.memberId,
+  await createRole(owner, 'Mixed', [allow('*:read', 'dataset:*'), deny('dataset:delete')]),
+);
+await giveProjectRole(owner, project, mixed.memberId, projectRoleId('member'));
+await giveProjectRole(owner, hidden, people.user.memberId, null);
+
+const ASK = 'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $requests) { allowed reason } }';
+const authorize = async (caller: Caller, ...requests: object[]): Promise<Json> =>
+  (await caller.query(ASK, { requests })).data.authorize;
+
+test('answers come in the order of the questions, with the reason of each refusal', async () => {
+  expect(
+    await authorize(
+      mixed,
+      { permission: 'check:read' },
+      { permission: 'check:create' },
+      { permission: 'dataset:delete', target: project },
+      { permission: 'dataset:create', target: project },
+      { permission: 'check:read', target: project },
+      { permission: 'dataset:creat' },
+      { permission: '__proto__' },
+    ),
+  ).toEqual([
+    { allowed: true, reason: null },
+    { allowed: false, reason: 'NO_GRANT' },
+    { allowed: false, reason: 'DENIED' },
+    { allowed: true, reason: null },
+    { allowed: false, reason: 'WRONG_LEVEL' },
+    { allowed: false, reason: 'UNKNOWN_PERMISSION' },
+    { allowed: false, reason: 'UNKNOWN_PERMISSION' },
+  ]);
+});
+
+test('what is not there, is another’s or cannot be read, is no target', async () => {
+  const foreign = await createProject(globex.owner, 'theirs');
+  const none = { allowed: false, reason: 'NO_SUCH_TARGET' };
+  for (const target of [foreign, globex.id, hidden, 'prj_00000000000000000000000000', 'rubbish', acme.owner.memberId])
+    expect(await authorize(people.user, { permission: 'dataset:read', target })).toEqual([none]);
+  expect(await authorize(people.user, { permission: 'check:read', target: acme.id })).toEqual([
+    { allowed: true, reason: null },
+  ]);
+});
+
+test('about others it needs access:read, whoever is named among the questions', async () => {
+  const about = (principal: string) => ({ permission: 'check:create', principal });
+  const refused = await people.user.query(ASK, { requests: [{ permission: 'check:read' }, about(owner.memberId)] });
+  expect([refused.data.authorize, refused.errors?.[0].extensions]).toMatchObject([
+    null,
+    { code: 'FORBIDDEN', permission: 'access:read', reason: 'NO_GRANT' },
+  ]);
+  expect(await authorize(people.user, about(people.user.memberId), about(people.user.userId))).toEqual([
+    { allowed: false, reason: 'NO_GRANT' },
+    { allowed: false, reason: 'NO_GRANT' },
+  ]);
+  expect(
+    await authorize(
+      people.admin,
+      about(owner.memberId),
+      about(people.user.userId),
+      about(robot),
+      about(globex.owner.memberId),
+      about(globex.owner.userId),
+    ),
+  ).toEqual([
+    { allowed: true, reason: null },
+    { allowed: false, reason: 'NO_GRANT' },
+    { allowed: false, reason: 'NO_GRANT' },
+    { allowed: false, reason: 'NO_SUCH_PRINCIPAL' },
+    { allowed: false, reason: 'NO_SUCH_PRINCIPAL' },
+  ]);
+});
+
+test('a read-only token is told so, and 1,001 questions are too many', async () => {
+  const token = await tokenOf(api, owner, 'READ');
+  expect(await authorize(token, { permission: 'check:create' })).toEqual([
+    { allowed: false, reason: 'READ_ONLY_TOKEN' },
+  ]);
+  const many = (count: number) =>
+    owner.query(ASK, { requests: Array.from({ length: count }, () => ({ permission: 'check:read' })) });
+  expect((await many(1000)).data.authorize).toHaveLength(1000);
+  expect((await many(1001)).errors?.[0].extensions.code).toBe('BAD_REQUEST');
+});
+
+test('access tells the whole reasoning, allowed or refused', async () => {
+  const WHY =
+    'query ($permission: Permission!, $target: ID, $principal: ID) { access(permission: $permission, target: $target, principal: $principal) { allowed reason message hint steps { kind passed text } } }';
+  const { data } = await mixed.query(WHY, { permission: 'dataset:delete', target: project });
+  expect(data.access).toEqual({
+    allowed: false,
+    reason: 'DENIED',
+    message: expect.stringMatching(/^dataset:delete is needed, and policy policy \d+ of role Mixed denies it\.$/),
+    hint: 'A denial outweighs every grant: the policy has to change, or the role.',
+    steps: [
+      { kind: 'LEVEL', passed: true, text: 'dataset:delete is asked on the project; its level is project.' },
+      { kind: 'ORGANIZATION_ROLE', passed: true, text: 'The organization role is Mixed (custom).' },
+      { kind: 'DENIAL', passed: false, text: expect.stringMatching(/^Policy policy \d+ of Mixed denies it\.$/) },
+    ],
+  });
+  const allowed = await owner.query(WHY, { permission: 'trace:create', target: project, principal: mixed.memberId });
+  expect(allowed.data.access).toMatchObject({
+    allowed: true,
+    reason: null,
+    steps: expect.arrayContaining([
+      {
+        kind: 'PROJECT_ROLE',
+        passed: true,
+        text: 'In this project Member (built-in) stands in the place of the organization role.',
+      },
+    ]),
+  });
+  expect((await mixed.query(WHY, { permission: 'traces:read' })).errors?.[0].message).toBe(
+    'permission: "traces:read" is spelled trace:read.',
+  );
+  expect(
+    (await people.user.query(WHY, { permission: 'check:read', principal: owner.memberId })).errors?.[0].extensions.code,
+  ).toBe('FORBIDDEN');
+});
+
+test('authorize, access, permissionsOf, whoCan, accessMatrix and the guard agree, for everybody and everything', async () => {
+  const names = [...PERMISSIONS.keys()];
+  const principals = [...Object.values(people).map(({ memberId }) => memberId), mixed.memberId, robot];
+  for (const target of [undefined, project, hidden]) {
+    const matrix: Json = {};
+    const rows = await owner.query(
+      'query ($target: ID) { accessMatrix(target: $target, first: 20) { nodes { principal { id } entries { permission allowed role { name } reason } } } }',
+      { target },
+    );
+    for (const { principal, entries } of rows.data.accessMatrix.nodes) matrix[principal.id] = entries;
+    expect(Object.keys(matrix).sort()).toEqual([...principals].sort());
+    for (const principal of principals) {
+      const requests = names.map((permission) => ({ permission, target, principal }));
+      const answers = await authorize(owner, ...requests);
+      const held = names.filter((_, at) => answers[at].allowed);
+      const { data } = await owner.query(
+        'query ($principal: ID, $target: ID) { permissionsOf(principal: $principal, target: $target) }',
+        { principal, target },
+      );
+      expect(data.permissionsOf).toEqual(held);
+      expect(matrix[principal].map(({ permission, allowed, reason }: Json) => [permission, allowed, reason])).toEqual(
+        names.map((name, at) => [name, answers[at].allowed, answers[at].reason]),
+      );
+      for (const { allowed, role } of matrix[principal]) expect(role !== null).toBe(allowed);
+    }
+    for (const permission of ['dataset:delete', 'check:create', 'trace:create', 'project:read', 'role:create']) {
+      const { data } = await owner.query(
+        'query ($permission: Permission!, $target: ID) { whoCan(permission: $permission, target: $target) { totalCount nodes { id } } }',
+        { permission, target },
+      );
+      const can = principals.filter((id) => matrix[id].find((entry: Json) => entry.permission === permission).allowed);
+      expect(data.whoCan.nodes.map(({ id }: Json) => id).sort()).toEqual([...can].sort());
+      expect(data.whoCan.totalCount).toBe(can.length);
+    }
+  }
+  const own = await mixed.query(
+    'query ($target: ID!) { permissionsOf(target: $target) project(id: $target) { viewerPermissions } }',
+    { target: project },
+  );
+  expect(own.data.project.viewerPermissions).toEqual(own.data.permissionsOf);
+});

@@ -1,0 +1,75 @@
+import type { ProjectRole } from '../../src/access/catalog.ts';
+import { ROLES } from '../../src/access/roles.ts';
+import { toPublicId } from '../../src/ids.ts';
+import { type Caller, type Json, startApi } from '../support/api.ts';
+import { cast, done, found } from '../support/world.ts';
+
+const CREATE_POLICY =
+  'mutation ($input: CreatePolicyInput!) { createPolicy(input: $input) { policy { id } errors { code path message } } }';
+const CREATE_ROLE =
+  'mutation ($input: CreateRoleInput!) { createRole(input: $input) { role { id } errors { code path message } } }';
+const CREATE_PROJECT =
+  'mutation ($input: CreateProjectInput!) { createProject(input: $input) { project { id } errors { code path message } } }';
+const CREATE_PROJECT_MEMBER =
+  'mutation ($input: CreateProjectMemberInput!) { createProjectMember(input: $input) { projectMember { id } errors { code path message } } }';
+const UPDATE_MEMBER =
+  'mutation ($input: UpdateMemberInput!) { updateMember(input: $input) { member { id } errors { code path message } } }';
+const CREATE_SERVICE_ACCOUNT =
+  'mutation ($input: CreateServiceAccountInput!) { createServiceAccount(input: $input) { serviceAccount { id } errors { code path message } } }';
+
+export interface Statement {
+  effect: 'ALLOW' | 'DENY';
+  permissions: string[];
+}
+
+let named = 0;
+const nextName = (): string => {
+  named += 1;
+  return `policy ${named}`;
+};
+
+/** Builders that go through the front door. */
+export const createPolicy = async (by: Caller, statements: Statement[], projectId?: string): Promise<string> =>
+  (await done(by, CREATE_POLICY, { input: { name: nextName(), statements, projectId } })).policy.id;
+
+export async function createRole(
+  by: Caller,
+  name: string,
+  statements: Statement[],
+  projectId?: string,
+): Promise<string> {
+  const policyIds = [await createPolicy(by, statements, projectId)];
+  return (await done(by, CREATE_ROLE, { input: { name, policyIds, projectId } })).role.id;
+}
+
+export const createProject = async (by: Caller, key: string): Promise<string> =>
+  (await done(by, CREATE_PROJECT, { input: { key, name: key } })).project.id;
+
+export const giveRole = (by: Caller, memberId: string, role: string, more: object = {}): Promise<Json> =>
+  done(by, UPDATE_MEMBER, { input: { id: memberId, roleId: role, ...more } });
+
+export const giveProjectRole = async (
+  by: Caller,
+  projectId: string,
+  principalId: string,
+  role: string | null,
+): Promise<string> =>
+  (await done(by, CREATE_PROJECT_MEMBER, { input: { projectId, principalId, roleId: role } })).projectMember.id;
+
+export const createServiceAccount = async (by: Caller, name: string, role: string): Promise<string> =>
+  (await done(by, CREATE_SERVICE_ACCOUNT, { input: { name, roleId: role } })).serviceAccount.id;
+
+export const allow = (...permissions: string[]): Statement => ({ effect: 'ALLOW', permissions });
+export const deny = (...permissions: string[]): Statement => ({ effect: 'DENY', permissions });
+
+/** Public id of a built-in project role. */
+export const projectRoleId = (key: ProjectRole): string =>
+  toPublicId('rol', ROLES.find((role) => role.scope === 'project' && role.builtIn === key)?.id ?? '');
+
+export async function startWorld() {
+  const api = await startApi();
+  const acme = await found(api, 'acme');
+  return { api, acme, people: await cast(api, acme), globex: await found(api, 'globex') };
+}
+
+export { roleId as roleIdOf } from '../support/world.ts';
