@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { type App, createApp } from './app.ts';
 import { banner } from './banner.ts';
 import { type Config, readConfig } from './config.ts';
-import { assertRuntimeRole, connect } from './db/client.ts';
+import { assertRuntimeRole, connect, RUNTIME_ROLE } from './db/client.ts';
 import { type Embedded, startEmbedded } from './db/embedded.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { createDemo } from './demo.ts';
@@ -52,7 +52,8 @@ async function start(): Promise<void> {
   const hasDemo = embedded !== undefined && !config.production;
   await migrateDatabase(config.migrationUrl ?? url).catch(explainUnreachable);
   if (hasDemo) await createDemo(url);
-  const sql = connect({ url, pool: config.pool, statementTimeout: config.statementTimeout });
+  const runtimeUrl = (await embedded?.loginUrl(DATABASE, RUNTIME_ROLE)) ?? url;
+  const sql = connect({ url: runtimeUrl, pool: config.pool, statementTimeout: config.statementTimeout });
   await assertRuntimeRole(sql);
   app = createApp({ sql, config });
 

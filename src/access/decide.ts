@@ -99,16 +99,20 @@ function decideByOrganization(grants: Grants, permission: Permission): Decision 
 
 function decideByProject(grants: Grants, permission: Permission, projectRole: Role | null): Decision {
   if (projectRole?.deny.has(permission)) return denied(permission, projectRole);
-  if (!projectRole?.allow.has(permission))
-    return grants.role.allow.has(permission)
-      ? narrowed(permission, projectRole)
-      : noGrant(permission, projectRole ?? grants.role);
+  if (!projectRole?.allow.has(permission)) return lacking(grants, permission, projectRole);
   const entitlements = entitlementsOf(grants.plan);
   if (projectRole.builtIn === null && !entitlements.customRoles) return frozen(permission, grants, 'customRoles');
   // Frozen project roles still narrow, but widen no more: after a downgrade nobody can do more than before.
   if (!entitlements.projectRoles && !decideByOrganization(grants, permission).allowed)
     return frozen(permission, grants, 'projectRoles');
   return { allowed: true, permission, because: { role: projectRole, in: 'project' } };
+}
+
+function lacking({ role, ended }: Grants, permission: Permission, projectRole: Role | null): Refusal {
+  if (role.allow.has(permission)) return narrowed(permission, projectRole);
+  // As long as the ended role was in force, the project role did not count.
+  if (ended?.role.neverNarrowed && ended.role.allow.has(permission)) return hasEnded(permission, ended);
+  return noGrant(permission, projectRole ?? role);
 }
 
 const refuse = (permission: Permission, reason: RefusalReason, why: string, hint: string): Refusal => ({

@@ -1,8 +1,9 @@
 import { PERMISSIONS, type Permission } from './catalog.ts';
 
-/** `resource:action` with `*` in the place of either, or `*` for everything. */
+/** `resource:action` with `*` in the place of either, or `*` for everything. What has a third part matches nothing. */
 export function matching(pattern: string): Permission[] {
-  const [resource, action] = pattern === '*' ? ['*', '*'] : pattern.split(':');
+  const [resource, action, ...rest] = pattern === '*' ? ['*', '*'] : pattern.split(':');
+  if (rest.length > 0) return [];
   return [...PERMISSIONS.values()]
     .map((row) => row.name)
     .filter((name) => {
@@ -26,7 +27,7 @@ export function complaintAbout(pattern: string): string | null {
 
 /** Dots and slashes, camelCase, hyphens, capitals and plurals, put into the catalog's spelling. */
 function canonicalOf(pattern: string): string {
-  const [resource = '', action] = pattern
+  const [resource = '', ...actions] = pattern
     .trim()
     .slice(0, 100)
     .replace(/([a-z])([A-Z])/g, '$1_$2')
@@ -36,7 +37,7 @@ function canonicalOf(pattern: string): string {
   const singular = [resource, resource.replace(/s$/, ''), resource.replace(/ies$/, 'y')].find((name) =>
     RESOURCES.includes(name),
   );
-  return action === undefined ? (singular ?? resource) : `${singular ?? resource}:${action}`;
+  return [singular ?? resource, ...actions].join(':');
 }
 
 function nearest(pattern: string): string[] {

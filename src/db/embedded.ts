@@ -13,6 +13,8 @@ const run = promisify(execFile);
 export interface Embedded {
   /** Superuser's address of the database `name`; loopback only. */
   url(name: string): string;
+  /** Address for a login that is a member of `role` and nothing else, so that nothing but `role` can come of it. */
+  loginUrl(name: string, role: string): Promise<string>;
   /** The superuser's own connection, to make databases with. */
   sql: Sql;
   stop(): Promise<void>;
@@ -127,7 +129,8 @@ export async function startEmbedded(folder: string, settings: Record<string, str
   const empty = !(await exists(join(data, 'PG_VERSION')));
   if (empty) await initialise(data, secret);
   const password = await readFile(secret, 'utf8');
-  const address = (port: number, name: string): string => `postgres://postgres:${password}@127.0.0.1:${port}/${name}`;
+  const address = (port: number, name: string, user = 'postgres'): string =>
+    `postgres://${user}:${password}@127.0.0.1:${port}/${name}`;
 
   const lock = await readLock(data);
   let port = lock?.port ?? 0;
@@ -141,9 +144,17 @@ export async function startEmbedded(folder: string, settings: Record<string, str
     await start().catch(async (error) => (lock ? await sleep(2000).then(start) : Promise.reject(error)));
     holder = await hold(address(port, 'postgres'), folder);
   }
+  const sql = holder as Sql;
   return {
     url: (name) => address(port, name),
-    sql: holder as Sql,
+    async loginUrl(name, role) {
+      const login = `${role}_login`;
+      const [found] = await sql`select from pg_roles where rolname = ${login}`;
+      if (!found) await sql.unsafe(`create role ${login} login in role ${role}`);
+      await sql.unsafe(`alter role ${login} password '${password}'`);
+      return address(port, name, login);
+    },
+    sql,
     async stop() {
       await holder?.end();
       await pgCtl('stop', data, '-m', 'fast');
