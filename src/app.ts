@@ -7,6 +7,7 @@ import type { Parts } from './context.ts';
 import { createHandler } from './http/handler.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createMailer, type Mailer } from './mail.ts';
 import { buildSchema } from './schema.ts';
 
 export interface AppOptions {
@@ -14,6 +15,8 @@ export interface AppOptions {
   config: Config;
   clock?: () => Date;
   log?: (entry: Record<string, unknown>) => void;
+  /** Sends over the configured SMTP server unless told. */
+  mailer?: Mailer;
   schema?: GraphQLSchema;
 }
 
@@ -32,8 +35,9 @@ export function createApp({
   config,
   clock = () => new Date(),
   log = logToStderr,
+  mailer = createMailer(config, log),
   schema = buildSchema(),
 }: AppOptions): App {
-  const parts: Parts = { sql, config, clock, log, identity: createIdentity(sql, config, clock), engine };
+  const parts: Parts = { sql, config, clock, log, identity: createIdentity(sql, config, clock), engine, mailer };
   return { parts, handler: createHandler(createGraphql(schema, parts), parts) };
 }

@@ -38,7 +38,7 @@ export const VARIABLES = {
   SESSION_DAYS: integer(1, 365, 30).describe('Days without a refresh after which a session ends.'),
   SIGN_IN_TRIES_PER_ACCOUNT: integer(1, 1000, 10).describe('Sign-ins tried for one account in 15 minutes.'),
   SIGN_IN_TRIES_PER_ADDRESS: integer(1, 100_000, 100).describe(
-    'Sign-ins and sign-ups tried from one address in 15 minutes.',
+    'Sign-ins, sign-ups and secrets of invitations tried from one address in 15 minutes.',
   ),
   TRUSTED_PROXIES: list.describe(
     'Addresses or networks (CIDR), separated by commas, whose `X-Forwarded-For` is believed.',

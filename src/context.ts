@@ -8,6 +8,7 @@ import type { Db } from './db/client.ts';
 import { type Binding, type Mode, openTransaction, type Transaction } from './db/transaction.ts';
 import type { Actor } from './identity/actor.ts';
 import type { Identity } from './identity/identity.ts';
+import type { Mailer } from './mail.ts';
 
 /** The parts that `createApp` was given, the same for every request. */
 export interface Parts {
@@ -17,6 +18,7 @@ export interface Parts {
   readonly log: (entry: Record<string, unknown>) => void;
   readonly identity: Identity;
   readonly engine: Engine;
+  readonly mailer: Mailer;
 }
 
 /** What a mutation reports about itself; the audit event is made of it. */
@@ -48,6 +50,8 @@ export interface Context {
   event: AuditDraft;
   /** The mutation only looks what it would do: it is rolled back. */
   dryRun: boolean;
+  /** What waits for the end of the mutation's transaction, and is told whether it was committed. */
+  afterCommit: ((committed: boolean) => Promise<void>)[];
   loaders: Map<unknown, unknown>;
 }
 
@@ -87,6 +91,29 @@ const heldBy = ({ grants, credential }: Actor): Held | null =>
 export function bind(ctx: Context, binding: Binding): void {
   if (ctx.transaction) throw new Error('a transaction is bound before its first query');
   ctx.binding = binding;
+}
+
+/**
+ * Does what no rollback undoes, such as sending mail, once the mutation is committed. Its failure is logged and neither
+ * undoes nor hides the change: the promise, which can stand in a payload, then gives null, as it does after a rollback.
+ */
+export function afterCommit<T>(ctx: Context, work: () => Promise<T>): Promise<T | null> {
+  const { promise, resolve } = Promise.withResolvers<T | null>();
+  const attempt = (): Promise<T | null> =>
+    work().catch((error: unknown) => {
+      const told = error instanceof Error ? error.stack : String(error);
+      ctx.parts.log({ level: 'error', requestId: ctx.requestId, error: told });
+      return null;
+    });
+  ctx.afterCommit.push(async (committed) => resolve(committed ? await attempt() : null));
+  return promise;
+}
+
+/** The mutation's transaction has ended. */
+export async function settle(ctx: Context, how: 'commit' | 'rollback'): Promise<void> {
+  const waiting = ctx.afterCommit;
+  ctx.afterCommit = [];
+  await Promise.all(waiting.map((tell) => tell(how === 'commit')));
 }
 
 export function audit(ctx: Context, draft: AuditDraft): void {

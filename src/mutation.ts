@@ -26,7 +26,7 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   resolve: (
     input: InputShapeFromFields<Input>,
     ctx: Context,
-  ) => MaybePromise<{ [Name in keyof Results]: ShapeFromTypeParam<Types, Results[Name]['type'], true> }>;
+  ) => MaybePromise<{ [Name in keyof Results]: MaybePromise<ShapeFromTypeParam<Types, Results[Name]['type'], true>> }>;
 }
 
 /** The result of a mutation that deletes. */

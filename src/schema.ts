@@ -2,10 +2,12 @@ import { DirectiveLocation, GraphQLBoolean, GraphQLDirective, type GraphQLSchema
 import { builder } from './builder.ts';
 import './access/graphql.ts';
 import './identity/graphql.ts';
+import './identity/invitation-graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
 import './resources/category/graphql.ts';
 import './resources/check/graphql.ts';
+import './resources/invitation/graphql.ts';
 import './resources/level/graphql.ts';
 import './resources/member/graphql.ts';
 import './resources/organization/graphql.ts';

@@ -46,20 +46,39 @@ export interface Changed<Result> {
 export async function changeAccess<Result>(ctx: Context, change: Change<Result>): Promise<Changed<Result>> {
   const own = change.by ?? ctx.actor.principal?.id ?? '';
   const wanted = change.affected && [...new Set([...change.affected, own])];
-  const before = await loadGrants(await db(ctx), tenant(ctx), await lockAccess(ctx), ctx.parts.clock(), wanted);
-  const holder = holderOf(ctx, before.get(own), change.by !== undefined);
+  const before = await snapshot(ctx, wanted);
+  const holder = holderOf(ctx, before.now.get(own), change.by !== undefined);
   if (change.permission) {
     const decision = decide(holder, change.permission, change.target);
     if (!decision.allowed) throw forbidden(decision, change.target);
   }
   const result = await change.apply();
-  const after = await loadGrants(await db(ctx), tenant(ctx), await lockAccess(ctx), ctx.parts.clock(), wanted);
+  const after = await snapshot(ctx, wanted);
+  const now = differences(before.now, after.now);
+  const later = differences(before.later, after.later);
+  for (const delta of [...now, ...later])
+    if (delta.principalId !== own || delta.gained.length > 0) requireHeld(holder, delta);
   await requireOwner(ctx);
-  const everywhere = compare(before, after, placesOf([...before.values(), ...after.values()]));
-  for (const delta of everywhere) if (delta.principalId !== own || delta.gained.length > 0) requireHeld(holder, delta);
   if (change.dryRun) ctx.dryRun = true;
-  return { result, accessChanges: told(everywhere, before, after) };
+  return { result, accessChanges: told(now, before.now, after.now) };
 }
+
+type Everybody = Map<string, Grants>;
+
+/** When every role that ends has ended: what follows it is given as well, though nobody has it yet. */
+const END_OF_TIME = new Date(8_640_000_000_000_000);
+
+async function snapshot(
+  ctx: Context,
+  principalIds: readonly string[] | undefined,
+): Promise<{ now: Everybody; later: Everybody }> {
+  const plan = await lockAccess(ctx);
+  const at = async (time: Date): Promise<Everybody> => loadGrants(await db(ctx), tenant(ctx), plan, time, principalIds);
+  return { now: await at(ctx.parts.clock()), later: await at(END_OF_TIME) };
+}
+
+const differences = (before: Everybody, after: Everybody): AccessDelta[] =>
+  compare(before, after, placesOf([...before.values(), ...after.values()]));
 
 /** Locks the organization, whose version every change of access raises, and tells its plan. */
 async function lockAccess(ctx: Context): Promise<Plan> {

@@ -5,7 +5,7 @@ import { changeAccess } from './change.ts';
 import { decide, type Grants, type Held } from './decide.ts';
 import { loadGrants, loadRoles } from './grants.ts';
 import { complaintAbout, matching } from './pattern.ts';
-import { compileRole, findBuiltIn, RESERVED_NAMES, ROLES, type Role } from './roles.ts';
+import { compileRole, findBuiltIn, RESERVED_NAMES, ROLES, type Role, roleByKey } from './roles.ts';
 
 /**
  * What resources ask of the access layer, which they do not import. Reads run in the request's transaction, so a
@@ -20,6 +20,8 @@ export const engine = {
   compileRole,
   changeAccess,
   decide,
+  /** Only an Owner makes an Owner, and never by invitation. */
+  isOwner: (role: Role): boolean => role.id === roleByKey('owner').id,
 
   /** A built-in role or a custom one of the organization; null when there is none. */
   async findRole(ctx: Context, id: string): Promise<Role | null> {

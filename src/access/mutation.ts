@@ -1,4 +1,4 @@
-import { become, type Context, db, endTransaction } from '../context.ts';
+import { become, type Context, db, endTransaction, settle } from '../context.ts';
 import { domainError, postgresError } from '../db/constraints.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { AmbitError } from '../errors.ts';
@@ -42,13 +42,14 @@ async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<
   // The second wall: a READ token gets no other transaction, so Postgres refuses what a guard let slip.
   ctx.mode = ctx.actor.credential?.access === 'READ' ? 'read only' : 'read write';
   ctx.dryRun = false;
+  ctx.afterCommit = [];
   ctx.event = typeof args.input?.id === 'string' ? { targetId: args.input.id } : {};
   return ctx.actor;
 }
 
 async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<void> {
   // A dry run writes nothing, no event either.
-  if (ctx.dryRun) return endTransaction(ctx, 'rollback');
+  if (ctx.dryRun) return end(ctx, 'rollback');
   // Who signs in, or makes an organization, acts as who they have become, in the log of where they are now.
   const [actor, organizationId] = ctx.event.organizationId
     ? [ctx.actor, ctx.event.organizationId]
@@ -65,11 +66,16 @@ async function succeed(ctx: Context, field: MutationField, before: Actor): Promi
       organizationId,
     });
   }
-  await endTransaction(ctx, 'commit');
+  await end(ctx, 'commit');
+}
+
+async function end(ctx: Context, how: 'commit' | 'rollback'): Promise<void> {
+  await endTransaction(ctx, how);
+  await settle(ctx, how);
 }
 
 async function fail(ctx: Context, field: MutationField, actor: Actor, thrown: unknown): Promise<{ errors: unknown }> {
-  await endTransaction(ctx, 'rollback').catch(() => undefined);
+  await end(ctx, 'rollback').catch(() => undefined);
   become(ctx, actor);
   const error = explain(thrown, actor);
   const organizationId = actor.organization?.id;

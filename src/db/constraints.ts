@@ -13,6 +13,8 @@ const MEANINGS: Record<string, UserError> = {
   assignments_place: userError('TAKEN', 'principalId', 'They have a role in this project already; change that one.'),
   checks_category: userError('NOT_FOUND', 'categoryId', 'There is no such category.'),
   checks_level: userError('NOT_FOUND', 'levelId', 'There is no such level.'),
+  invitations_email: userError('TAKEN', 'emails', 'emails: an address is invited already.'),
+  principals_user: userError('TAKEN', 'secret', 'secret: you are a member of this organization already.'),
   checks_owner: userError('NOT_FOUND', 'ownerId', 'There is no such member.'),
 };
 

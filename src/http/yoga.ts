@@ -67,6 +67,7 @@ async function createContext(parts: Parts, request: Request, server: ServerConte
     transaction: null,
     event: {},
     dryRun: false,
+    afterCommit: [],
     loaders: new Map(),
   };
   become(ctx, unused);

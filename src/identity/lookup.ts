@@ -72,6 +72,9 @@ export interface InvitationSecret {
   id: string;
   email: string;
   expires_at: string;
+  role_id: string;
+  /** Of a custom role that is still there. */
+  role_name: string | null;
 }
 
 export const findInvitation = async (db: Db, hash: string): Promise<InvitationSecret | null> =>

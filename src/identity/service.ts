@@ -220,7 +220,7 @@ export async function createOrganization(ctx: Context, input: unknown): Promise<
 }
 
 /** What a person does for themselves, no token does for them. */
-function requireSession(ctx: Context): { session: string; userId: string } {
+export function requireSession(ctx: Context): { session: string; userId: string } {
   const { credential, user } = ctx.actor;
   if (credential?.kind !== 'SESSION' || !user)
     throw refusal('SESSION_REQUIRED', 'An API token cannot do this.', 'Sign in, and use the access token.');

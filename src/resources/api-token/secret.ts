@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** What a secret is for stands in front of it, so that a scanner finds it in a log or a repository. */
-export type SecretKind = 'ambit_pat_' | 'ambit_ref_';
+export type SecretKind = 'ambit_pat_' | 'ambit_ref_' | 'ambit_inv_';
 
 const checksum = (text: string): string => crc32(text).toString(16).padStart(8, '0');
 

@@ -52,7 +52,8 @@ export async function foundOrganization(ctx: Context, userId: string, input: unk
   return { organization: organization as OrganizationRow, principalId: owner.id };
 }
 
-async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
+/** Whoever changes the organization, or counts what it has, waits for the one before. */
+export async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
   const [row] = await (await db(ctx))
     .select()
     .from(organizations)

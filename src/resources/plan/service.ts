@@ -1,4 +1,4 @@
-import { and, count, eq, isNotNull } from 'drizzle-orm';
+import { and, count, eq, gt, isNotNull } from 'drizzle-orm';
 import type { Plan } from '../../access/plans.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { toPublicId } from '../../ids.ts';
@@ -13,17 +13,24 @@ export interface Usage {
   projects: number;
 }
 
-/** Seats are taken by members, and by who is invited. */
+export async function countMembers(ctx: Context): Promise<number> {
+  const [members] = await (await db(ctx))
+    .select({ total: count() })
+    .from(principals)
+    .where(and(eq(principals.organizationId, tenant(ctx)), isNotNull(principals.userId)));
+  return members?.total ?? 0;
+}
+
+/** Seats are taken by members, and by who is invited as long as they can accept. */
 export async function usageOf(ctx: Context): Promise<Usage> {
   const tx = await db(ctx);
   const own = tenant(ctx);
-  const [members] = await tx
+  const [invited] = await tx
     .select({ total: count() })
-    .from(principals)
-    .where(and(eq(principals.organizationId, own), isNotNull(principals.userId)));
-  const [invited] = await tx.select({ total: count() }).from(invitations).where(eq(invitations.organizationId, own));
+    .from(invitations)
+    .where(and(eq(invitations.organizationId, own), gt(invitations.expiresAt, ctx.parts.clock())));
   const [made] = await tx.select({ total: count() }).from(projects).where(eq(projects.organizationId, own));
-  return { seats: (members?.total ?? 0) + (invited?.total ?? 0), projects: made?.total ?? 0 };
+  return { seats: (await countMembers(ctx)) + (invited?.total ?? 0), projects: made?.total ?? 0 };
 }
 
 /** What the new plan lacks is frozen, and nothing deleted. */

@@ -65,15 +65,23 @@ export const findAssignment = loaderOf<AssignmentRow>(async (ctx, ids) => {
   return found.map((row) => ({ ...row, id: row.principalId }));
 });
 
+/** Whether a role can be given in this project, or without one in the organization. */
+export const fitsIn = (role: Role, place: string | null): boolean =>
+  place === null ? role.scope !== 'project' : role.scope !== 'organization' && (role.projectId ?? place) === place;
+
 /** A role by its public id, which must fit where it is to be given. */
-export async function roleToGive(ctx: Context, id: string, place: string | null, path: string): Promise<Role> {
+export async function roleToGive(
+  ctx: Context,
+  id: string,
+  place: string | null,
+  path: string | string[],
+): Promise<Role> {
+  const told = [path].flat().join('.');
   const role = await ctx.parts.engine.findRole(ctx, fromPublicId('rol', id) ?? '');
-  if (!role) throw invalid(userError('NOT_FOUND', path, `${path}: there is no role with this id.`));
-  const fits =
-    place === null ? role.scope !== 'project' : role.scope !== 'organization' && (role.projectId ?? place) === place;
-  if (!fits) {
+  if (!role) throw invalid(userError('NOT_FOUND', path, `${told}: there is no role with this id.`));
+  if (!fitsIn(role, place)) {
     const where = place === null ? 'in the organization' : 'in this project';
-    throw invalid(userError('INVALID', path, `${path}: the role ${role.name} cannot be given ${where}.`));
+    throw invalid(userError('INVALID', path, `${told}: the role ${role.name} cannot be given ${where}.`));
   }
   if (role.builtIn === null) ctx.access.requireFeature('customRoles');
   return role;

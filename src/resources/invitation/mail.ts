@@ -1,0 +1,36 @@
+import type { Role } from '../../access/roles.ts';
+import type { Context } from '../../context.ts';
+import type { Mail } from '../../mail.ts';
+
+const ACCEPT = (secret: string): string => `# Sign in or sign up first, with the address that was invited.
+mutation {
+  acceptInvitation(input: { secret: "${secret}" }) { organization { id name } errors { code message } }
+}`;
+
+/** The page that accepts; the playground with the mutation in it unless there is one. */
+function linkOf({ parts: { config } }: Context, secret: string): string {
+  const link = new URL(config.invitationUrl ?? `${config.publicUrl}/graphql`);
+  link.searchParams.set('invitation', secret);
+  if (!config.invitationUrl) link.searchParams.set('query', ACCEPT(secret));
+  return link.href;
+}
+
+/** The one place where the secret of an invitation is told: to the address, and not to who invites. */
+export function invitationMail(
+  ctx: Context,
+  { email, expiresAt }: { email: string; expiresAt: Date },
+  role: Role,
+  secret: string,
+): Mail {
+  const organization = ctx.actor.organization?.name ?? '';
+  const inviter = ctx.actor.user?.name ?? ctx.actor.principal?.name ?? '';
+  return {
+    to: email,
+    subject: `Invitation to ${organization}`,
+    text: [
+      `${inviter} invites you to ${organization}, with the role ${role.name}.`,
+      `Accept here, as ${email}:\n${linkOf(ctx, secret)}`,
+      `The invitation ends on ${expiresAt.toUTCString()}. It is for this address alone; if you do not expect it, ignore it.`,
+    ].join('\n\n'),
+  };
+}

@@ -1,0 +1,252 @@
+import { and, eq, getTableColumns, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import type { Role } from '../../access/roles.ts';
+import { afterCommit, audit, type Context, db, tenant } from '../../context.ts';
+import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { AmbitError, invalid, notFound, userError } from '../../errors.ts';
+import { fromPublicId, toPublicId } from '../../ids.ts';
+import { email, parse } from '../../input.ts';
+import { loaderOf } from '../../loader.ts';
+import { sendAll } from '../../mail.ts';
+import { hashSecret, newSecret } from '../api-token/secret.ts';
+import { lockOrganization } from '../organization/service.ts';
+import { usageOf } from '../plan/service.ts';
+import { findPrincipal, publicIdOfPrincipal, roleToGive } from '../principal/service.ts';
+import { principals } from '../principal/table.ts';
+import { findProject } from '../project/service.ts';
+import { users } from '../user/table.ts';
+import { invitationMail } from './mail.ts';
+import { invitations } from './table.ts';
+
+/** Everything but the hash of the secret, which no resolver needs. */
+const { hash: _, ...fields } = getTableColumns(invitations);
+
+export type InvitationRow = Omit<typeof invitations.$inferSelect, 'hash'>;
+
+const SEVEN_DAYS = 7 * 24 * 60 * 60_000;
+
+const folded = sql<string>`lower(${invitations.email})`;
+const here = (ctx: Context): SQL => eq(invitations.organizationId, tenant(ctx));
+
+export const findInvitation = loaderOf<InvitationRow>(async (ctx, ids) =>
+  ctx.binding.organizationId
+    ? await (await db(ctx))
+        .select(fields)
+        .from(invitations)
+        .where(and(here(ctx), inArray(invitations.id, [...ids])))
+    : [],
+);
+
+/** The newest first. One that has expired stays until it is sent again, replaced or deleted. */
+export async function listInvitations(ctx: Context, args: PageArgs): Promise<Page<InvitationRow>> {
+  const order = [{ column: invitations.id, key: (row: InvitationRow) => row.id }];
+  return await listPage<InvitationRow>(
+    await db(ctx),
+    { table: invitations, fields, where: here(ctx), asked: [tenant(ctx)], order, descending: true },
+    args,
+  );
+}
+
+const Offer = z.object({
+  roleId: z.string(),
+  projectRoles: z
+    .array(z.object({ projectId: z.string(), roleId: z.string() }))
+    .max(100)
+    .nullish(),
+});
+const Create = Offer.extend({ emails: z.array(email).min(1).max(50) });
+
+interface Offered {
+  role: Role;
+  projectRoles: { projectId: string; role: Role }[];
+}
+
+/** The roles that are offered: never Owner, and nothing that the caller does not hold at that place. */
+async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<Offered> {
+  const role = await roleToGive(ctx, roleId, null, 'roleId');
+  if (ctx.parts.engine.isOwner(role))
+    throw invalid(userError('INVALID', 'roleId', 'roleId: nobody is invited as Owner; make a member Owner.'));
+  if (projectRoles?.length) ctx.access.requireFeature('projectRoles');
+  const inProjects = new Map<string, Role>();
+  for (const [at, given] of projectRoles?.entries() ?? []) {
+    const path = ['projectRoles', String(at)];
+    const projectId = await projectToOffer(ctx, given.projectId, inProjects, [...path, 'projectId']);
+    inProjects.set(projectId, await roleToGive(ctx, given.roleId, projectId, [...path, 'roleId']));
+  }
+  const plan = ctx.access.held?.grants.plan ?? 'FREE';
+  const grants = { plan, role, ended: null, projects: inProjects, validUntil: Number.POSITIVE_INFINITY };
+  ctx.parts.engine.requireContains(ctx, grants, 'WRITE', 'Inviting with these roles');
+  return { role, projectRoles: [...inProjects].map(([projectId, own]) => ({ projectId, role: own })) };
+}
+
+async function projectToOffer(
+  ctx: Context,
+  publicId: string,
+  taken: ReadonlyMap<string, Role>,
+  path: string[],
+): Promise<string> {
+  const project = await findProject(ctx, fromPublicId('prj', publicId) ?? tenant(ctx));
+  const where = path.join('.');
+  if (!project) throw invalid(userError('NOT_FOUND', path, `${where}: there is no project with this id.`));
+  if (taken.has(project.id)) throw invalid(userError('TAKEN', path, `${where}: there is one role in a project.`));
+  return project.id;
+}
+
+export interface Sent<Result> {
+  result: Result;
+  mailSent: Promise<boolean | null>;
+}
+
+/** All or none. The lock makes two that want the last seat, or the same address, wait for one another. */
+export async function createInvitations(ctx: Context, input: unknown): Promise<Sent<InvitationRow[]>> {
+  const { emails, ...asked } = parse(Create, input);
+  const offered = await offer(ctx, asked);
+  await lockOrganization(ctx);
+  await removeExpired(ctx, emails);
+  await refuseTaken(ctx, emails);
+  ctx.access.requireRoom('seats', (await usageOf(ctx)).seats + emails.length);
+  const roles = {
+    roleId: offered.role.id,
+    projectRoles: offered.projectRoles.map(({ projectId, role }) => ({ projectId, roleId: role.id })),
+  };
+  const made = emails.map((address) => ({ address, secret: newSecret('ambit_inv_') }));
+  const values = made.map(({ address, secret }) => ({
+    organizationId: tenant(ctx),
+    email: address,
+    ...roles,
+    createdAt: ctx.parts.clock(),
+    ...validity(ctx, secret),
+  }));
+  const rows = await (await db(ctx)).insert(invitations).values(values).returning(fields);
+  const after = await Promise.all(rows.map((row) => invitationShown(ctx, row)));
+  // One event for all of them: it is about one invitation when there is one.
+  audit(ctx, {
+    ...(rows.length === 1 && { targetId: after[0]?.id ?? '' }),
+    after: rows.length === 1 ? after[0] : after,
+  });
+  const secrets = new Map(made.map(({ address, secret }) => [address, secret]));
+  return { result: rows, mailSent: mail(ctx, rows, offered.role, (row) => secrets.get(row.email) ?? '') };
+}
+
+/** What is new each time it is sent. Who sends it vouches for it: what it grants is checked against them in the end. */
+const validity = (ctx: Context, secret: string) => ({
+  inviterId: ctx.actor.principal?.id ?? '',
+  hash: hashSecret(secret),
+  expiresAt: new Date(ctx.parts.clock().getTime() + SEVEN_DAYS),
+});
+
+const mail = (
+  ctx: Context,
+  rows: InvitationRow[],
+  role: Role,
+  secretOf: (row: InvitationRow) => string,
+): Promise<boolean | null> => {
+  const mails = rows.map((row) => invitationMail(ctx, row, role, secretOf(row)));
+  return afterCommit(ctx, () =>
+    sendAll(ctx.parts.mailer, mails, (entry) => ctx.parts.log({ requestId: ctx.requestId, ...entry })),
+  );
+};
+
+const fold = (addresses: string[]): string[] => addresses.map((address) => address.toLowerCase());
+
+async function removeExpired(ctx: Context, emails: string[]): Promise<void> {
+  await (await db(ctx))
+    .delete(invitations)
+    .where(and(here(ctx), inArray(folded, fold(emails)), lte(invitations.expiresAt, ctx.parts.clock())));
+}
+
+/** One pending invitation for an address, and none for a member. */
+async function refuseTaken(ctx: Context, emails: string[]): Promise<void> {
+  const wanted = fold(emails);
+  const tx = await db(ctx);
+  const address = sql<string>`lower(${users.email})`;
+  const members = await tx
+    .select({ address })
+    .from(principals)
+    .innerJoin(users, eq(users.id, principals.userId))
+    .where(and(eq(principals.organizationId, tenant(ctx)), inArray(address, wanted)));
+  const pending = await tx
+    .select({ address: folded })
+    .from(invitations)
+    .where(and(here(ctx), inArray(folded, wanted)));
+  const why = new Map([
+    ...pending.map((row) => [row.address, 'is invited already; send that invitation again'] as const),
+    ...members.map((row) => [row.address, 'is a member already'] as const),
+  ]);
+  const errors = wanted.flatMap((one, at) => {
+    const reason = why.get(one) ?? (wanted.indexOf(one) < at ? 'is in the list twice' : null);
+    return reason ? [userError('TAKEN', ['emails', String(at)], `emails.${at}: ${emails[at]} ${reason}.`)] : [];
+  });
+  if (errors.length > 0) throw invalid(...errors);
+}
+
+async function lock(ctx: Context, id: string): Promise<InvitationRow> {
+  const [row] = await (await db(ctx))
+    .select(fields)
+    .from(invitations)
+    .where(and(here(ctx), eq(invitations.id, id)))
+    .for('update');
+  if (!row) throw notFound('Invitation');
+  return row;
+}
+
+/** A new secret and seven new days; the old secret is dead. One that had expired takes its seat again. */
+export async function resendInvitation(ctx: Context, id: string): Promise<Sent<InvitationRow>> {
+  await lockOrganization(ctx);
+  const before = await lock(ctx, id);
+  const { role } = await offerAgain(ctx, before);
+  if (before.expiresAt <= ctx.parts.clock()) ctx.access.requireRoom('seats', (await usageOf(ctx)).seats + 1);
+  const secret = newSecret('ambit_inv_');
+  const [row] = await (await db(ctx))
+    .update(invitations)
+    .set(validity(ctx, secret))
+    .where(and(here(ctx), eq(invitations.id, id)))
+    .returning(fields);
+  const after = row as InvitationRow;
+  audit(ctx, { before: await invitationShown(ctx, before), after: await invitationShown(ctx, after) });
+  return { result: after, mailSent: mail(ctx, [after], role, () => secret) };
+}
+
+async function offerAgain(ctx: Context, row: InvitationRow): Promise<Offered> {
+  const roleId = toPublicId('rol', row.roleId);
+  const projectRoles = row.projectRoles.map((own) => ({
+    projectId: toPublicId('prj', own.projectId),
+    roleId: toPublicId('rol', own.roleId),
+  }));
+  return await offer(ctx, { roleId, projectRoles }).catch((error: unknown) => {
+    if (!(error instanceof AmbitError && error.userErrors)) throw error;
+    throw invalid(userError('INVALID', 'id', 'id: a role or project that it offers is gone; delete it, invite anew.'));
+  });
+}
+
+export async function deleteInvitation(ctx: Context, id: string): Promise<string> {
+  const row = await lock(ctx, id);
+  await (await db(ctx)).delete(invitations).where(and(here(ctx), eq(invitations.id, id)));
+  audit(ctx, { before: await invitationShown(ctx, row), after: null });
+  return toPublicId('inv', id);
+}
+
+/** Uses up the invitation with this secret; null when there is none any more. Of two at once, one gets it. */
+export async function takeInvitation(ctx: Context, secret: string): Promise<InvitationRow | null> {
+  const [row] = await (await db(ctx))
+    .delete(invitations)
+    .where(and(here(ctx), eq(invitations.hash, hashSecret(secret)), gt(invitations.expiresAt, ctx.parts.clock())))
+    .returning(fields);
+  return row ?? null;
+}
+
+/** An invitation as the audit log shows it. */
+export async function invitationShown(ctx: Context, row: InvitationRow) {
+  const inviter = await findPrincipal(ctx, row.inviterId);
+  return {
+    id: toPublicId('inv', row.id),
+    email: row.email,
+    roleId: toPublicId('rol', row.roleId),
+    projectRoles: row.projectRoles.map((own) => ({
+      projectId: toPublicId('prj', own.projectId),
+      roleId: toPublicId('rol', own.roleId),
+    })),
+    inviterId: inviter && publicIdOfPrincipal(inviter),
+    expiresAt: row.expiresAt,
+  };
+}
