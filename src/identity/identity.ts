@@ -26,7 +26,7 @@ export function createIdentity(sql: Sql, config: Config, clock: () => Date): Ide
   const apiToken: Strategy = (text) => (isSecret('ambit_pat_', text) ? findTokenActor(db, hashSecret(text)) : null);
 
   const session: Strategy = async (text) => {
-    const claims = await keys.verify(text).catch(() => null);
+    const claims = await keys.verify(text);
     const id = typeof claims?.['sid'] === 'string' ? fromPublicId('ses', claims['sid']) : null;
     const actor = id ? await findSessionActor(db, id) : null;
     // A session that has moved to another organization takes its earlier access tokens with it.

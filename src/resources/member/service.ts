@@ -3,6 +3,7 @@ import { type Context, db, tenant } from '../../context.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { AmbitError, invalid, notFound, userError } from '../../errors.ts';
 import { fromPublicId } from '../../ids.ts';
+import { loaderOf } from '../../loader.ts';
 import { rowsOf } from '../../rows.ts';
 import { members } from './table.ts';
 
@@ -11,6 +12,14 @@ export type MemberRow = typeof members.$inferSelect;
 const rows = rowsOf(members, 'mem');
 
 export const findMember = rows.find;
+
+/** The role that a user has here; null for who is no member. */
+export const findRoleOfUser = loaderOf(async (ctx, userIds) =>
+  (await db(ctx))
+    .select({ id: members.userId, role: members.role })
+    .from(members)
+    .where(and(eq(members.organizationId, tenant(ctx)), inArray(members.userId, [...userIds]))),
+);
 
 export async function listMembers(ctx: Context, args: PageArgs): Promise<Page<MemberRow>> {
   const order = [{ column: members.id, key: (row: MemberRow) => row.id }];

@@ -22,8 +22,11 @@ builder.node(RoleType, {
     }),
     viewerPermissions: t.field({
       ...viewerPermissions<Role>('role'),
-      // Nobody changes or deletes a built-in role, whatever they hold.
-      resolve: (_role, _args, ctx) => (['role:read', 'role:assign'] as const).filter((name) => ctx.access.can(name)),
+      // Nobody changes or deletes a built-in role, whatever they hold, nor gives one that grants what they do not.
+      resolve: (role, _args, ctx) =>
+        (['role:read', 'role:assign'] as const).filter(
+          (name) => ctx.access.can(name) && (name === 'role:read' || ctx.access.holdsAll(role)),
+        ),
     }),
   }),
 });

@@ -4,7 +4,7 @@ import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { notFound } from '../../errors.ts';
 import { toPublicId } from '../../ids.ts';
 import { loaderOf } from '../../loader.ts';
-import { findMember } from '../member/service.ts';
+import { findMember, findRoleOfUser } from '../member/service.ts';
 import { sessions } from './table.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
@@ -40,6 +40,14 @@ export async function listSessions(ctx: Context, args: PageArgs): Promise<Page<S
     { table: sessions, where: visible(ctx), asked: [ctx.binding.organizationId], order, descending: true },
     args,
   );
+}
+
+/** By `signOut`, which a signed-in person has for their own, or by `signOutMember`. */
+export async function mayEnd(ctx: Context, session: SessionRow): Promise<boolean> {
+  if (isOwnSession(session, ctx) && ctx.actor.credential?.kind === 'SESSION') return true;
+  if (!ctx.access.can('session:delete')) return false;
+  const holder = await findRoleOfUser(ctx, session.userId);
+  return holder !== null && ctx.access.holdsAll(ctx.access.role(holder.role));
 }
 
 /** Ends one of the caller's own sessions, in whichever organization. */
