@@ -152,10 +152,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;--> statement-breakpoint
 
 CREATE FUNCTION ambit.find_invitation(secret_hash text)
-RETURNS TABLE (organization_id uuid, organization_name text, id uuid, email text, expires_at timestamptz)
+RETURNS TABLE (organization_id uuid, organization_name text, id uuid, email text, expires_at timestamptz,
+  role_id uuid, role_name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT o.id, o.name, i.id, i.email, i.expires_at
-  FROM public.invitations i JOIN public.organizations o ON o.id = i.organization_id WHERE i.hash = secret_hash
+  SELECT o.id, o.name, i.id, i.email, i.expires_at, i.role_id, r.name
+  FROM public.invitations i JOIN public.organizations o ON o.id = i.organization_id
+  LEFT JOIN public.roles r ON r.organization_id = i.organization_id AND r.id = i.role_id
+  WHERE i.hash = secret_hash
 $$;--> statement-breakpoint
 
 DO $$ DECLARE f regprocedure; BEGIN

@@ -3,6 +3,7 @@ import { domainError, postgresError } from '../db/constraints.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { AmbitError } from '../errors.ts';
 import type { Actor } from '../identity/actor.ts';
+import { decodeId } from '../ids.ts';
 import { recordEvent } from '../resources/audit-event/service.ts';
 import type { Outcome } from '../resources/audit-event/table.ts';
 import { refusal } from './access.ts';
@@ -43,7 +44,9 @@ async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<
   ctx.mode = ctx.actor.credential?.access === 'READ' ? 'read only' : 'read write';
   ctx.dryRun = false;
   ctx.afterCommit = [];
-  ctx.event = typeof args.input?.id === 'string' ? { targetId: args.input.id } : {};
+  const id = args.input?.id;
+  // What is no id is not kept: the log could neither store a NUL character nor index a text of any length.
+  ctx.event = typeof id === 'string' && decodeId(id) ? { targetId: id } : {};
   return ctx.actor;
 }
 
@@ -96,6 +99,7 @@ function explain(thrown: unknown, actor: Actor): unknown {
 function outcomeOf(error: unknown): { outcome: Outcome; reason: string } {
   if (!(error instanceof AmbitError)) return { outcome: 'FAILED', reason: 'INTERNAL' };
   if (error.userErrors) return { outcome: 'REJECTED', reason: error.userErrors.map(({ code }) => code).join(' ') };
+  if (error.code === 'BAD_REQUEST') return { outcome: 'REJECTED', reason: error.code };
   const reason = error.extensions['reason'];
   return { outcome: 'REFUSED', reason: typeof reason === 'string' ? reason : error.code };
 }

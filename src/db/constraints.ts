@@ -18,8 +18,14 @@ const MEANINGS: Record<string, UserError> = {
   checks_owner: userError('NOT_FOUND', 'ownerId', 'There is no such member.'),
 };
 
-/** SQLSTATEs that tell of two requests in each other's way; trying again is right. */
-const CONFLICTS = new Set(['40001', '40P01', '55P03']);
+/**
+ * SQLSTATEs that tell of two requests in each other's way; trying again is right. A foreign key that none of the
+ * meanings above explains points to what another request has just deleted.
+ */
+const CONFLICTS = new Set(['40001', '40P01', '55P03', '23503']);
+
+/** Class of the SQLSTATEs that tell of a bad value, such as a NUL character in a text. */
+const DATA_EXCEPTION = '22';
 
 interface PostgresError {
   code: string;
@@ -39,5 +45,7 @@ export function domainError(error: unknown): unknown {
   if (meaning) return invalid(meaning);
   if (CONFLICTS.has(breach.code))
     return new AmbitError('CONFLICT', 'Another request changed the same things at the same time; try again.');
+  if (breach.code.startsWith(DATA_EXCEPTION))
+    return new AmbitError('BAD_REQUEST', 'A value cannot be stored as it is.');
   return error;
 }

@@ -126,15 +126,13 @@ export function arrayPage<Row extends { id: string }>(rows: readonly Row[], args
     return at;
   };
   const from = args.after == null ? 0 : indexOf(args.after) + 1;
-  const to = args.before == null ? rows.length : indexOf(args.before);
-  const window = rows.slice(from, Math.max(to, from));
-  const nodes = args.last != null ? window.slice(Math.max(window.length - size, 0)) : window.slice(0, size);
-  const edges = nodes.map((node) => ({ node, cursor: encodeCursor(key, [node.id]) }));
-  const start = nodes[0] ? rows.indexOf(nodes[0]) : from;
+  const to = Math.max(args.before == null ? rows.length : indexOf(args.before), from);
+  const [start, end] = args.last != null ? [Math.max(to - size, from), to] : [from, Math.min(from + size, to)];
+  const edges = rows.slice(start, end).map((node) => ({ node, cursor: encodeCursor(key, [node.id]) }));
   return {
     edges,
     pageInfo: {
-      hasNextPage: start + nodes.length < rows.length,
+      hasNextPage: end < rows.length,
       hasPreviousPage: start > 0,
       startCursor: edges[0]?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,

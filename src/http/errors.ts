@@ -1,7 +1,7 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Parts } from '../context.ts';
-import { domainError, postgresError } from '../db/constraints.ts';
+import { domainError } from '../db/constraints.ts';
 import { AmbitError } from '../errors.ts';
 import type { ServerContext } from './yoga.ts';
 
@@ -26,7 +26,6 @@ function present(error: GraphQLError, parts: Parts, requestId: string, suggest: 
   if (cause === null) return asBadRequest(error, suggest);
   const known = domainError(cause);
   if (known instanceof AmbitError) return known === cause ? error : relocate(error, known);
-  if (isBadValue(cause)) return relocate(error, new AmbitError('BAD_REQUEST', 'A value cannot be stored as it is.'));
   parts.log({ level: 'error', requestId, path: error.path, error: describe(cause) });
   return relocate(
     error,
@@ -38,15 +37,14 @@ function present(error: GraphQLError, parts: Parts, requestId: string, suggest: 
 function rootOf(error: GraphQLError): unknown {
   let cause: unknown = error;
   while (cause instanceof GraphQLError && !(cause instanceof AmbitError)) {
+    // graphql copies the extensions of what it wraps, the HTTP status among them.
+    if (cause.originalError instanceof AmbitError) return cause.originalError;
     if (cause.extensions['http'] || (!cause.originalError && cause.path === undefined)) return null;
     if (!cause.originalError) break;
     cause = cause.originalError;
   }
   return cause;
 }
-
-// SQLSTATE class 22: data exceptions, such as a NUL character in a text.
-const isBadValue = (cause: unknown): boolean => postgresError(cause)?.code.startsWith('22') ?? false;
 
 const relocate = (at: GraphQLError, error: AmbitError): GraphQLError =>
   new GraphQLError(error.message, { nodes: at.nodes ?? null, path: at.path ?? null, extensions: error.extensions });

@@ -35,7 +35,7 @@ export function createIdentity(sql: Sql, config: Config, clock: () => Date): Ide
   const alive = (expiresAt: string | null): boolean => expiresAt === null || new Date(expiresAt) > clock();
 
   const session: Strategy = async (text) => {
-    const claims = await keys.verify(text).catch(() => null);
+    const claims = await keys.verify(text);
     const id = typeof claims?.['sid'] === 'string' ? fromPublicId('ses', claims['sid']) : null;
     const row = id ? await findSession(db, id) : null;
     // A session that has moved to another organization takes its earlier access tokens with it.

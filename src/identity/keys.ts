@@ -1,4 +1,4 @@
-import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { errors, exportJWK, generateKeyPair, importJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { Sql } from 'postgres';
 
 const ALGORITHM = 'EdDSA';
@@ -28,8 +28,8 @@ type VerifyKey = Awaited<ReturnType<typeof importJWK>>;
 
 export interface Keys {
   sign(claims: JWTPayload, expiresAt: Date): Promise<string>;
-  /** The claims of a token that this instance signed and that has not ended; throws otherwise. */
-  verify(token: string): Promise<JWTPayload>;
+  /** The claims of a token that this instance signed and that has not ended; null for any other text. */
+  verify(token: string): Promise<JWTPayload | null>;
   /** What `/.well-known/jwks.json` publishes. */
   jwks(): Promise<{ keys: JWK[] }>;
 }
@@ -54,7 +54,7 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
     await fresh(REFRESH);
     if (!imported.has(kid ?? '')) await fresh(REFRESH_UNKNOWN);
     const key = imported.get(kid ?? '');
-    if (!key) throw new Error('unknown key');
+    if (!key) throw new errors.JWKSNoMatchingKey();
     return key;
   }
 
@@ -70,15 +70,19 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
         .sign(await importJWK(key.privateJwk, ALGORITHM));
     },
     async verify(token) {
-      const { payload } = await jwtVerify(token, ({ kid }) => verifyKey(kid), {
+      const verified = await jwtVerify(token, ({ kid }) => verifyKey(kid), {
         algorithms: [ALGORITHM],
         issuer,
         audience: AUDIENCE,
         typ: TYPE,
         requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'],
         currentDate: clock(),
+      }).catch((error: unknown) => {
+        // That the database does not answer says nothing about the token.
+        if (error instanceof errors.JOSEError) return null;
+        throw error;
       });
-      return payload;
+      return verified?.payload ?? null;
     },
     async jwks() {
       return { keys: (await fresh(REFRESH)).map((key) => key.publicJwk) };
@@ -90,10 +94,13 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
 const signer = (keys: Key[], now: Date): Key | undefined =>
   keys.filter((key) => key.signsFrom <= now).sort((a, b) => b.signsFrom.getTime() - a.signsFrom.getTime())[0];
 
-/** When the next key has to be made, and from when it signs; null while none is due. */
+/**
+ * From when the next key signs, when one has to be made; null while none is due. One that is needed at once counts from
+ * an hour ago, or nodes whose clocks are behind would not find it and make another.
+ */
 function dueFrom(keys: Key[], now: Date): Date | null {
   const current = signer(keys, now);
-  if (!current || current.expiresAt.getTime() - now.getTime() < HOUR) return now;
+  if (!current || current.expiresAt.getTime() - now.getTime() < HOUR) return new Date(now.getTime() - HOUR);
   const newest = Math.max(...keys.map((key) => key.signsFrom.getTime()));
   return newest + PERIOD - LEAD <= now.getTime() ? new Date(now.getTime() + LEAD) : null;
 }

@@ -1,82 +1,79 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { BUILT_IN_ROLES, type BuiltInRole, CATALOG, PERMISSIONS, type Permission } from '../../src/access/catalog.ts';
-import { decide, heldPermissions, holdsAll } from '../../src/access/decide.ts';
+import { permissionsOf } from '../../src/access/access.ts';
+import { BUILT_IN_ROLES, CATALOG, PERMISSIONS, PROJECT_ROLES } from '../../src/access/catalog.ts';
 import { ROLES, roleByKey } from '../../src/access/roles.ts';
+import { ask, holding, PROJECT, projectRole } from './holdings.ts';
+import { organizationRoleHas, projectRoleHas, SPECIFICATION } from './naive.ts';
 
-/** The specification of the built-in roles. Edited by hand, by somebody who means to change who may do what. */
-const [, ...SPECIFICATION] = readFileSync('test/golden/permissions.tsv', 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => line.split('\t'));
-
-const RESOURCES = new Set(CATALOG.map(([name]) => name.split(':')[0]));
-
-test('the catalog says of each permission what the specification says, row by row', () => {
-  const specified = SPECIFICATION.filter(([name]) => RESOURCES.has(name?.split(':')[0] ?? ''));
-  const rows = CATALOG.map(([name, level, role, projectRole, description]) => [
+test('the catalog says what the specification says, row by row', () => {
+  const rows = CATALOG.map(([name, level, leastRole, leastProjectRole, description]) => ({
     name,
     level,
-    role,
-    projectRole ?? '-',
+    leastRole,
+    leastProjectRole: leastProjectRole ?? '-',
     description,
-  ]);
-  expect(rows).toEqual(specified.map((row) => row.slice(0, 5)));
+  }));
+  expect(rows).toEqual(SPECIFICATION);
+  expect(rows).toHaveLength(167);
+  expect([...PERMISSIONS.keys()]).toEqual(SPECIFICATION.map((row) => row.name));
 });
 
-test.each(SPECIFICATION.filter(([name]) => PERMISSIONS.has(name ?? '')))('%s is held from role %3$s on', (...row) => {
-  const [name, , least] = row as unknown as [Permission, string, BuiltInRole];
-  const held = BUILT_IN_ROLES.filter((role) => decide({ role: roleByKey(role), access: 'WRITE' }, name).allowed);
-  expect(held).toEqual(BUILT_IN_ROLES.slice(BUILT_IN_ROLES.indexOf(least)));
-});
+describe('the matrix of the built-in roles:', () => {
+  const organizationHolders = (permission: string, target: string | null) =>
+    BUILT_IN_ROLES.filter((key) => ask(holding({ role: roleByKey(key) }), permission, target).allowed);
+  // Read is the organization role with the least, so what is seen in the project is the project role's own.
+  const projectHolders = (permission: string, target: string | null) =>
+    PROJECT_ROLES.filter(
+      (key) => ask(holding({ projects: new Map([[PROJECT, projectRole(key)]]) }), permission, target).allowed,
+    );
 
-describe('decide', () => {
-  const grants = (role: BuiltInRole, access: 'READ' | 'WRITE') => ({ role: roleByKey(role), access });
-
-  test('refuses everything to who is bound to no organization', () => {
-    expect(heldPermissions(null)).toEqual([]);
-    expect(decide(null, 'check:read')).toMatchObject({ allowed: false, reason: 'NO_ORGANIZATION' });
+  test.each(SPECIFICATION)('$name is held from organization role $leastRole on', (row) => {
+    const holders = BUILT_IN_ROLES.filter((key) => organizationRoleHas(key, row));
+    expect(holders).toEqual(BUILT_IN_ROLES.slice(BUILT_IN_ROLES.indexOf(row.leastRole as 'read')));
+    expect(organizationHolders(row.name, null)).toEqual(holders);
+    expect(organizationHolders(row.name, PROJECT)).toEqual(row.level === 'organization' ? [] : holders);
   });
 
-  test('says which role allowed', () => {
-    expect(decide(grants('admin', 'WRITE'), 'check:create')).toMatchObject({
-      allowed: true,
-      because: { role: { key: 'admin' } },
-    });
+  test.each(SPECIFICATION)('$name is held in a project from project role $leastProjectRole on', (row) => {
+    expect(projectHolders(row.name, PROJECT)).toEqual(PROJECT_ROLES.filter((key) => projectRoleHas(key, row)));
+    expect(projectHolders(row.name, null)).toEqual(row.leastRole === 'read' ? PROJECT_ROLES : []);
   });
 
-  test('says that no role grants, and which roles would', () => {
-    expect(decide(grants('user', 'WRITE'), 'check:create')).toEqual({
-      allowed: false,
-      permission: 'check:create',
-      reason: 'NO_GRANT',
-      message: 'check:create is needed, and your role User does not grant it.',
-      hint: 'Roles that grant it: Owner, Admin. Ask who manages the members for one of them.',
-    });
+  test('project role Write has the project-level rows of organization role Write, and nothing else', () => {
+    const rows = SPECIFICATION.filter((row) => row.level === 'project' && organizationRoleHas('write', row));
+    expect([...projectRole('write').allow]).toEqual(rows.map((row) => row.name));
   });
 
-  test('lets a read-only token do nothing but read, whoever holds it', () => {
-    const held = heldPermissions(grants('owner', 'READ'));
-    expect(held.length).toBeGreaterThan(0);
-    expect(held.filter((name) => !name.endsWith(':read'))).toEqual([]);
-    expect(decide(grants('owner', 'READ'), 'check:create')).toMatchObject({
-      allowed: false,
-      reason: 'READ_ONLY_TOKEN',
-    });
+  test('each organization role contains the next: Owner, Admin, Write, User, Read', () => {
+    const sets = ['owner', 'admin', 'write', 'user', 'read'].map(
+      (key) => new Set(permissionsOf(holding({ role: roleByKey(key as 'read') }))),
+    );
+    expect(sets[0]?.size).toBe(167);
+    for (const [at, set] of sets.slice(1).entries()) {
+      expect(set.isSubsetOf(sets[at] ?? new Set())).toBe(true);
+      expect(set.size).toBeLessThan(sets[at]?.size ?? 0);
+    }
   });
 
-  test.each(['', 'constructor', '__proto__', 'check:*', '*', 'CHECK:READ', 'check:read ', 'check', 'check:read:x'])(
-    'knows no permission %j',
-    (name) => {
-      expect(PERMISSIONS.has(name)).toBe(false);
-      expect(decide(grants('owner', 'WRITE'), name as Permission).allowed).toBe(false);
-    },
-  );
+  test('each project role contains the next: Owner, Manager, Member, Read', () => {
+    const sets = ['owner', 'manager', 'member', 'read'].map((key) => projectRole(key).allow);
+    for (const [at, set] of sets.slice(1).entries()) {
+      expect(set.isSubsetOf(sets[at] ?? new Set())).toBe(true);
+      expect(set.size).toBeLessThan(sets[at]?.size ?? 0);
+    }
+  });
 
-  test('a role may be given by who holds everything that it grants, and by nobody else', () => {
-    for (const giver of ROLES)
-      for (const given of ROLES)
-        expect(holdsAll(grants(giver.key, 'WRITE'), given)).toBe(given.permissions.isSubsetOf(giver.permissions));
-    expect(ROLES.some((role) => holdsAll(grants('owner', 'READ'), role) && role.key !== 'read')).toBe(false);
+  test('no project role grants what Admin of the organization lacks, so nobody is widened beyond Admin', () => {
+    for (const role of ROLES.filter((one) => one.scope === 'project'))
+      expect([...role.allow].filter((name) => !roleByKey('admin').allow.has(name))).toEqual([]);
   });
 });
+
+test.each(['', ':', 'constructor', '__proto__', 'check:*', '*', 'CHECK:READ', 'check:read ', 'check', 'check:read:x'])(
+  'there is no permission %j, and not even an Owner holds it',
+  (name) => {
+    expect(PERMISSIONS.has(name)).toBe(false);
+    for (const target of [null, PROJECT])
+      expect(ask(holding({ role: roleByKey('owner') }), name, target).allowed).toBe(false);
+  },
+);

@@ -1,4 +1,5 @@
 import { buildClientSchema, type GraphQLSchema, getIntrospectionQuery } from 'graphql';
+import type { TransactionSql } from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
 import { hashPassword } from '../../src/identity/password.ts';
@@ -157,4 +158,32 @@ export async function checkOf(caller: Caller, rubric: Rubric, input: Record<stri
   const answer = await mutate(caller, 'createCheck', { name: 'A check', ...place, ...input }, 'check { id }');
   if (!answer.check) throw new Error(JSON.stringify(answer));
   return answer.check.id;
+}
+
+/**
+ * Starts `work` while `change` stands in an open transaction of somebody else, which commits as soon as the work waits
+ * for it: the worst moment of a race, every time.
+ */
+export async function duringChange<T>(
+  api: Api,
+  change: (sql: TransactionSql) => Promise<unknown>,
+  work: () => Promise<T>,
+): Promise<T> {
+  let result: Promise<T> | undefined;
+  let settled = false;
+  await api.root.begin(async (sql) => {
+    await change(sql);
+    result = work();
+    void result.then(
+      () => (settled = true),
+      () => (settled = true),
+    );
+    const waits = async (): Promise<boolean> =>
+      (
+        await api.root`
+          select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      ).length > 0;
+    while (!settled && !(await waits()));
+  });
+  return result as Promise<T>;
 }

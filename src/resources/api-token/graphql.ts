@@ -1,4 +1,6 @@
+import type { Permission } from '../../access/catalog.ts';
 import { builder } from '../../builder.ts';
+import type { Context } from '../../context.ts';
 import { targetId } from '../../input.ts';
 import { DELETED, mutation } from '../../mutation.ts';
 import { viewerPermissions } from '../../viewer-permissions.ts';
@@ -23,6 +25,15 @@ export const AccessEnum = builder.enumType('ApiTokenAccess', {
 
 export const ApiToken = builder.objectRef<ApiTokenRow>('ApiToken');
 
+/** What is one's own needs no permission. Giving write access is for tokens to be made, not for one that exists. */
+function mayDo(token: ApiTokenRow, ctx: Context): Permission[] {
+  const own = isOwnToken(token, ctx);
+  const change = own && ctx.actor.credential?.access === 'WRITE';
+  return (['api_token:read', 'api_token:delete'] as const).filter(
+    (name) => ctx.access.can(name) || (name === 'api_token:read' ? own : change),
+  );
+}
+
 builder.node(ApiToken, {
   description:
     'Lets a program act for a member or a service account, with what they hold at that moment and the token lets through.',
@@ -46,7 +57,10 @@ builder.node(ApiToken, {
       nullable: true,
       description: 'When it ends; null when it does not.',
     }),
-    viewerPermissions: t.field(viewerPermissions<ApiTokenRow>('api_token', { own: isOwnToken })),
+    viewerPermissions: t.field({
+      ...viewerPermissions<ApiTokenRow>('api_token'),
+      resolve: (token, _args, ctx) => mayDo(token, ctx),
+    }),
   }),
 });
 

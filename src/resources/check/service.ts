@@ -155,7 +155,8 @@ export async function refuseIfUsed(ctx: Context, what: 'category' | 'level', id:
     .slice(0, 5)
     .map((check) => `“${check.name}”`)
     .join(', ');
-  const message = `${all?.total} checks use this ${what}${names && `, such as ${names}`}. Move or delete them first.`;
+  const use = all?.total === 1 ? '1 check uses' : `${all?.total} checks use`;
+  const message = `${use} this ${what}${names && `, such as ${names}`}. Move or delete what uses it first.`;
   throw invalid({
     ...userError('IN_USE', 'id', message),
     usedBy: visible.map((check) => ({ __typename: 'Check', ...check })),

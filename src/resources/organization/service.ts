@@ -9,7 +9,7 @@ import { checks } from '../check/table.ts';
 import { assign } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { assignments, rolePolicies } from '../role/table.ts';
-import { createDefaultRubric } from '../rubric/service.ts';
+import { createDefaultRubric, lockRubric } from '../rubric/service.ts';
 import { organizations } from './table.ts';
 
 export type OrganizationRow = typeof organizations.$inferSelect;
@@ -83,6 +83,8 @@ async function write(ctx: Context, changes: { name?: string; slug?: string }): P
 
 /** Everything inside goes with it, and every session and token that is bound to it. The audit log stays. */
 export async function deleteOrganization(ctx: Context, input: { slug: string }): Promise<string> {
+  // The rubric first, as whoever changes its levels locks it: the other way round the two would block each other.
+  await lockRubric(ctx);
   const before = await lockOrganization(ctx);
   if (input.slug !== before.slug)
     throw invalid(

@@ -42,6 +42,15 @@ export async function findByPublicId(ctx: Context, id: string): Promise<Principa
   return row && (kindOf(row) === 'member') === (decoded.prefix === 'mem') ? row : null;
 }
 
+/** The member that a user is here; null for who is none. */
+export const findByUser = loaderOf<{ id: string; principalId: string }>(async (ctx, userIds) => {
+  const found = await (await db(ctx))
+    .select({ id: principals.userId, principalId: principals.id })
+    .from(principals)
+    .where(and(eq(principals.organizationId, tenant(ctx)), inArray(principals.userId, [...userIds])));
+  return found.map(({ id, principalId }) => ({ id: id ?? '', principalId }));
+});
+
 /** What the principal holds now, read once for all of a response. */
 export const grantsOf = loaderOf<{ id: string; grants: Grants }>(async (ctx, ids) => {
   const all = await ctx.parts.engine.grantsOf(ctx, ids);

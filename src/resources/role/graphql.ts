@@ -1,6 +1,7 @@
 import type { Permission } from '../../access/catalog.ts';
 import type { Role } from '../../access/roles.ts';
 import { builder } from '../../builder.ts';
+import type { Context } from '../../context.ts';
 import { DELETED, mutation, withChanges } from '../../mutation.ts';
 import { aboutOne, viewerPermissions } from '../../viewer-permissions.ts';
 import { Policy } from '../policy/graphql.ts';
@@ -31,6 +32,10 @@ const RoleScope = builder.enumType('RoleScope', {
 
 /** Nobody changes or deletes a built-in role, whatever they hold. */
 const FOR_BUILT_IN: readonly Permission[] = ['role:read', 'role:assign'];
+
+/** Nobody gives an organization role that grants what they do not hold; a project role depends on the project. */
+const mayGive = (role: Role, ctx: Context): boolean =>
+  role.scope === 'project' || [...role.allow].every((permission) => ctx.access.can(permission));
 
 builder.node(RoleType, {
   description:
@@ -79,8 +84,8 @@ builder.node(RoleType, {
     viewerPermissions: t.field({
       ...viewerPermissions<Role>('role'),
       resolve: (role, _args, ctx) =>
-        (role.builtIn === null ? aboutOne('role') : FOR_BUILT_IN).filter((name) =>
-          ctx.access.can(name, role.projectId),
+        (role.builtIn === null ? aboutOne('role') : FOR_BUILT_IN).filter(
+          (name) => ctx.access.can(name, role.projectId) && (name !== 'role:assign' || mayGive(role, ctx)),
         ),
     }),
   }),

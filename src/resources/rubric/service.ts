@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { AmbitError } from '../../errors.ts';
 import { toPublicId } from '../../ids.ts';
 import { line, parse, prose } from '../../input.ts';
 import { rowsOf } from '../../rows.ts';
@@ -19,7 +20,7 @@ export async function getRubric(ctx: Context): Promise<RubricRow> {
     .select()
     .from(rubrics)
     .where(eq(rubrics.organizationId, tenant(ctx)));
-  if (!rubric) throw new Error('the organization has no rubric');
+  if (!rubric) throw gone();
   return rubric;
 }
 
@@ -30,9 +31,12 @@ export async function lockRubric(ctx: Context): Promise<RubricRow> {
     .from(rubrics)
     .where(eq(rubrics.organizationId, tenant(ctx)))
     .for('update');
-  if (!rubric) throw new Error('the organization has no rubric');
+  if (!rubric) throw gone();
   return rubric;
 }
+
+/** Every organization has one, until it is deleted while the request runs. */
+const gone = (): AmbitError => new AmbitError('NOT_FOUND', 'The organization was deleted a moment ago.');
 
 const Update = z.object({ name: line(100).optional(), description: prose(2000) });
 

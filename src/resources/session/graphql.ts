@@ -1,12 +1,22 @@
+import type { Permission } from '../../access/catalog.ts';
 import { builder } from '../../builder.ts';
+import type { Context } from '../../context.ts';
 import { targetId } from '../../input.ts';
 import { mutation } from '../../mutation.ts';
 import { viewerPermissions } from '../../viewer-permissions.ts';
 import { User } from '../user/graphql.ts';
 import { findUser } from '../user/service.ts';
-import { findSession, isOwnSession, listSessions, type SessionRow, signOutMember } from './service.ts';
+import { findSession, isOwnSession, listSessions, mayEnd, type SessionRow, signOutMember } from './service.ts';
 
 export const Session = builder.objectRef<SessionRow>('Session');
+
+async function mayDo(session: SessionRow, ctx: Context): Promise<Permission[]> {
+  const may = {
+    'session:read': isOwnSession(session, ctx) || ctx.access.can('session:read'),
+    'session:delete': await mayEnd(ctx, session),
+  };
+  return (['session:read', 'session:delete'] as const).filter((name) => may[name]);
+}
 
 builder.node(Session, {
   description: 'A sign-in that lasts until it is ended, or is not refreshed in time.',
@@ -31,7 +41,10 @@ builder.node(Session, {
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
     refreshedAt: t.expose('refreshedAt', { type: 'DateTime', description: 'When it was last refreshed.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends unless it is refreshed.' }),
-    viewerPermissions: t.field(viewerPermissions<SessionRow>('session', { own: isOwnSession })),
+    viewerPermissions: t.field({
+      ...viewerPermissions<SessionRow>('session'),
+      resolve: (session, _args, ctx) => mayDo(session, ctx),
+    }),
   }),
 });
 

@@ -5,7 +5,7 @@ import { notFound } from '../../errors.ts';
 import { toPublicId } from '../../ids.ts';
 import { loaderOf } from '../../loader.ts';
 import { getMember } from '../member/service.ts';
-import { grantsOf } from '../principal/service.ts';
+import { findByUser, grantsOf } from '../principal/service.ts';
 import { sessions } from './table.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
@@ -41,6 +41,15 @@ export async function listSessions(ctx: Context, args: PageArgs): Promise<Page<S
     { table: sessions, where: visible(ctx), asked: [ctx.binding.organizationId], order, descending: true },
     args,
   );
+}
+
+/** By `signOut`, which a signed-in person has for their own, or by `signOutMember`. */
+export async function mayEnd(ctx: Context, session: SessionRow): Promise<boolean> {
+  if (isOwnSession(session, ctx) && ctx.actor.credential?.kind === 'SESSION') return true;
+  if (!ctx.access.can('session:delete')) return false;
+  const member = await findByUser(ctx, session.userId);
+  const held = member && (await grantsOf(ctx, member.principalId));
+  return held !== null && ctx.parts.engine.contains(ctx, held.grants);
 }
 
 /** Ends one of the caller's own sessions, in whichever organization. */

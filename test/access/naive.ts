@@ -1,0 +1,135 @@
+/**
+ * The decision a second time, as DESIGN.md section 1 and issue 3 say it: slow, by loops and compared strings, and
+ * sharing no line with `src/access`. What the built-in roles have is read from the specification, not from the catalog.
+ */
+import { readFileSync } from 'node:fs';
+
+export interface Policy {
+  name: string;
+  statements: { effect: 'ALLOW' | 'DENY'; permissions: string[] }[];
+}
+
+/** A built-in role by its key, a custom one by its policies. */
+export type AnyRole = string | Policy[];
+
+/** One principal of an organization, and the credential it comes with. */
+export interface World {
+  plan: 'FREE' | 'TEAM' | 'ENTERPRISE';
+  organization: { role: AnyRole; expiresAt: number | null; fallback: AnyRole };
+  /** Null says "no access". */
+  projects: { id: string; role: AnyRole | null }[];
+  access: 'READ' | 'WRITE';
+  now: number;
+}
+
+export interface Answer {
+  allowed: boolean;
+  /** Null where it is allowed, and where two reasons are equally true. */
+  reason: string | null;
+}
+
+export interface Row {
+  name: string;
+  level: string;
+  leastRole: string;
+  leastProjectRole: string;
+  description: string;
+}
+
+/** The specification of the built-in roles. Edited by hand, by somebody who means to change who may do what. */
+export const SPECIFICATION: Row[] = readFileSync('test/golden/permissions.tsv', 'utf8')
+  .trimEnd()
+  .split('\n')
+  .slice(1)
+  .map((line) => {
+    const [name = '', level = '', leastRole = '', leastProjectRole = '', description = ''] = line.split('\t');
+    return { name, level, leastRole, leastProjectRole, description };
+  });
+
+const ORGANIZATION_LADDER = ['read', 'user', 'write', 'admin', 'owner'];
+const PROJECT_LADDER = ['read', 'member', 'manager', 'owner'];
+
+export const organizationRoleHas = (role: string, row: Row): boolean =>
+  ORGANIZATION_LADDER.indexOf(role) >= ORGANIZATION_LADDER.indexOf(row.leastRole);
+
+export function projectRoleHas(role: string, row: Row): boolean {
+  if (role === 'write') return row.level === 'project' && organizationRoleHas('write', row);
+  if (row.leastProjectRole === '-') return false;
+  return PROJECT_LADDER.indexOf(role) >= PROJECT_LADDER.indexOf(row.leastProjectRole);
+}
+
+export function naiveAnswer(world: World, permission: string, target: string | null): Answer {
+  return allows(world, permission, target)
+    ? { allowed: true, reason: null }
+    : { allowed: false, reason: reasonOf(world, permission, target) };
+}
+
+export const naivePermissions = (world: World, target: string | null): string[] =>
+  SPECIFICATION.map((row) => row.name).filter((name) => allows(world, name, target));
+
+function allows(world: World, permission: string, target: string | null): boolean {
+  const row = rowOf(permission);
+  if (!row) return false;
+  if (row.level === 'organization' && target !== null) return false;
+  if (world.access === 'READ' && permission.split(':')[1] !== 'read') return false;
+  const role = roleNow(world);
+  if (says('DENY', role, permission)) return false;
+  const byOrganization = grants(role, organizationRoleHas, row) && !isFrozen(world, role);
+  const inProject = projectRoleOf(world, target);
+  if (inProject === undefined) return byOrganization;
+  if (inProject === null || says('DENY', inProject, permission)) return false;
+  const byProject = grants(inProject, projectRoleHas, row) && !isFrozen(world, inProject);
+  // FREE lacks project roles: what is left of them takes and does not give.
+  return world.plan === 'FREE' ? byProject && byOrganization : byProject;
+}
+
+/** By asking what would have to be different for the answer to be yes. */
+function reasonOf(world: World, permission: string, target: string | null): string | null {
+  if (rowOf(permission)?.level === 'organization' && target !== null) return 'WRONG_LEVEL';
+  const roles = [roleNow(world), projectRoleOf(world, target)];
+  if (roles.some((role) => role && says('DENY', role, permission))) return 'DENIED';
+  if (allows({ ...world, access: 'WRITE' }, permission, target)) return 'READ_ONLY_TOKEN';
+  const best: World = { ...world, access: 'WRITE', plan: 'ENTERPRISE' };
+  if (allows(best, permission, target)) return 'PLAN_LACKS';
+  const reasons: string[] = [];
+  if (allows({ ...best, projects: [] }, permission, target)) reasons.push('NARROWED');
+  if (allows({ ...best, now: Number.NEGATIVE_INFINITY }, permission, target)) reasons.push('ENDED');
+  return reasons.length > 1 ? null : (reasons[0] ?? 'NO_GRANT');
+}
+
+function rowOf(permission: string): Row | undefined {
+  for (const row of SPECIFICATION) if (row.name === permission) return row;
+  return undefined;
+}
+
+function roleNow({ organization: { role, expiresAt, fallback }, now }: World): AnyRole {
+  return expiresAt !== null && expiresAt <= now ? fallback : role;
+}
+
+/** Undefined where the organization role counts: there is no project role, or nothing narrows who has the role. */
+function projectRoleOf(world: World, target: string | null): AnyRole | null | undefined {
+  const role = roleNow(world);
+  if (role === 'owner' || role === 'admin') return undefined;
+  for (const project of world.projects) if (project.id === target) return project.role;
+  return undefined;
+}
+
+const isFrozen = (world: World, role: AnyRole): boolean => world.plan === 'FREE' && typeof role !== 'string';
+
+const grants = (role: AnyRole, builtInHas: (role: string, row: Row) => boolean, row: Row): boolean =>
+  typeof role === 'string' ? builtInHas(role, row) : says('ALLOW', role, row.name);
+
+function says(effect: 'ALLOW' | 'DENY', role: AnyRole, permission: string): boolean {
+  if (typeof role === 'string') return false;
+  for (const policy of role)
+    for (const statement of policy.statements)
+      for (const pattern of statement.permissions)
+        if (statement.effect === effect && matches(pattern, permission)) return true;
+  return false;
+}
+
+function matches(pattern: string, permission: string): boolean {
+  const colon = permission.indexOf(':');
+  const spellings = ['*', '*:*', permission, `${permission.slice(0, colon)}:*`, `*${permission.slice(colon)}`];
+  return spellings.includes(pattern);
+}

@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import type { Held } from '../../src/access/decide.ts';
+import { compileRole, type Role, roleByKey } from '../../src/access/roles.ts';
+import { projectRole } from './holdings.ts';
+import { type AnyRole, type Policy, SPECIFICATION, type World } from './naive.ts';
+
+export const NAMES = SPECIFICATION.map((row) => row.name);
+export const PROJECTS = ['staging', 'production', 'lab'];
+/** The organization, the projects that one may have a role in, and one in which nobody has. */
+export const TARGETS: (string | null)[] = [null, ...PROJECTS, 'open'];
+
+/** Patterns that no policy can be given, but that could be left in one. */
+const INERT = ['retired:read', 'dataset:read:all', '*:*:*', 'data*:read', 'dataset:', '__proto__', 'constructor', ''];
+
+const pattern = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(...NAMES) },
+  { weight: 6, arbitrary: fc.constantFrom(...new Set(NAMES.map((name) => name.replace(/:.*/, ':*')))) },
+  { weight: 3, arbitrary: fc.constantFrom(...new Set(NAMES.map((name) => name.replace(/.*:/, '*:')))) },
+  { weight: 2, arbitrary: fc.constantFrom('*', '*:*') },
+  { weight: 1, arbitrary: fc.constantFrom(...INERT) },
+);
+
+export const patterns = fc.array(pattern, { minLength: 1, maxLength: 4 });
+
+const statement = fc.record({
+  effect: fc.constantFrom('ALLOW' as const, 'ALLOW' as const, 'DENY' as const),
+  permissions: patterns,
+});
+
+const policies: fc.Arbitrary<Policy[]> = fc.array(
+  fc.record({ name: fc.constantFrom('One', 'Two', 'Three'), statements: fc.array(statement, { maxLength: 3 }) }),
+  { maxLength: 3 },
+);
+
+export const organizationRoles: fc.Arbitrary<AnyRole> = fc.oneof(
+  fc.constantFrom('owner', 'admin', 'write', 'user', 'read'),
+  policies,
+);
+
+export const projectRoles: fc.Arbitrary<AnyRole | null> = fc.oneof(
+  fc.constantFrom('owner', 'manager', 'member', 'read', 'write', null),
+  policies,
+);
+
+const NOW = Date.parse('2026-05-01T12:00:00Z');
+
+/** The moment itself and its neighbours are the interesting ones. */
+const expiry = fc.option(fc.constantFrom(NOW - 1, NOW, NOW + 1));
+
+export const worlds: fc.Arbitrary<World> = fc.record({
+  plan: fc.constantFrom('FREE', 'TEAM', 'ENTERPRISE'),
+  organization: fc.record({ role: organizationRoles, expiresAt: expiry, fallback: organizationRoles }),
+  projects: fc
+    .subarray(PROJECTS)
+    .chain((ids) => fc.tuple(...ids.map((id) => projectRoles.map((role) => ({ id, role }))))),
+  access: fc.constantFrom('READ', 'WRITE'),
+  now: fc.constant(NOW),
+});
+
+const compiled = (policies: Policy[], projectId: string | null): Role =>
+  compileRole({ id: 'custom', name: 'Custom', description: null, projectId, policies });
+
+const inOrganization = (role: AnyRole): Role =>
+  typeof role === 'string' ? roleByKey(role as 'read') : compiled(role, null);
+
+function inProject(role: AnyRole | null, projectId: string): Role | null {
+  if (role === null) return null;
+  return typeof role === 'string' ? projectRole(role) : compiled(role, projectId);
+}
+
+/** The same world as the engine reads it; what `loadGrants` does with the rows of the database. */
+export function heldIn({ plan, organization, projects, access, now }: World): Held {
+  const { role, expiresAt, fallback } = organization;
+  const over = expiresAt !== null && expiresAt <= now;
+  return {
+    grants: {
+      plan,
+      role: inOrganization(over ? fallback : role),
+      ended: over ? { role: inOrganization(role), at: new Date(expiresAt) } : null,
+      projects: new Map(projects.map((project) => [project.id, inProject(project.role, project.id)])),
+      validUntil: expiresAt !== null && !over ? expiresAt : Number.POSITIVE_INFINITY,
+    },
+    access,
+  };
+}
+
+/** The world with each custom role in it put through `change`; built-in ones stay. */
+export function withPolicies(world: World, change: (policies: Policy[]) => Policy[]): World {
+  const changed = <R extends AnyRole | null>(role: R): R => (Array.isArray(role) ? (change(role) as R) : role);
+  const { role, fallback, expiresAt } = world.organization;
+  return {
+    ...world,
+    organization: { role: changed(role), fallback: changed(fallback), expiresAt },
+    projects: world.projects.map((project) => ({ ...project, role: changed(project.role) })),
+  };
+}

@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest';
+import { newSecret } from '../../src/resources/api-token/secret.ts';
+import { type Answer, startApi } from '../support/api.ts';
+import { found, PASSWORD, tokenOf } from '../support/world.ts';
+import { eventsOf, inside, look, post, REFUSED, whole } from './support.ts';
+
+const LOOK = '{ viewer { user { email } organization { slug } } }';
+
+const api = await startApi();
+const { owner } = await found(api, 'acme');
+const { token: secret } = await tokenOf(api, owner, 'READ');
+const INSIDE = inside(owner.email, 'acme');
+
+const withHeader = async (authorization: string) => whole(await post(api, { authorization }, LOOK));
+
+test('without a credential one is anonymous, and uses what is public', async () => {
+  const { data, errors, status } = await api.as().query('{ __typename viewer { user { id } } permissions { name } }');
+  expect({ status, errors, typename: data.__typename, viewer: data.viewer }).toEqual({
+    status: 200,
+    errors: undefined,
+    typename: 'Query',
+    viewer: null,
+  });
+  expect(data.permissions.length).toBeGreaterThan(0);
+});
+
+test('the scheme is Bearer in any letter case, for an access token and an API token', async () => {
+  for (const credential of [owner.token, secret])
+    for (const scheme of ['Bearer', 'bearer', 'BEARER'])
+      expect(await withHeader(`${scheme} ${credential}`)).toEqual(INSIDE);
+});
+
+const BAD = {
+  'an empty header': '',
+  'no token': 'Bearer',
+  'an empty token': 'Bearer ',
+  'no scheme': `${owner.token}`,
+  'the scheme Basic': `Basic ${owner.token}`,
+  'the scheme Basic with user and password': `Basic ${Buffer.from(`${owner.email}:${PASSWORD}`).toString('base64')}`,
+  'the scheme Token': `Token ${secret}`,
+  'two blanks': `Bearer  ${owner.token}`,
+  'a tabulator': `Bearer\t${owner.token}`,
+  'two tokens': `Bearer ${owner.token} ${owner.token}`,
+  'a list of tokens': `Bearer ${owner.token}, Bearer ${owner.token}`,
+  'a token in quotes': `Bearer "${owner.token}"`,
+  'the word null': 'Bearer null',
+  'the word undefined': 'Bearer undefined',
+  'a secret that nobody has': `Bearer ${newSecret('ambit_pat_')}`,
+};
+test.each(Object.entries(BAD))('%s is a bad credential, not a missing one', async (_, authorization) => {
+  expect(await withHeader(authorization)).toEqual(REFUSED);
+});
+
+test('a bad credential refuses the whole request with 401 and says how to authenticate', async () => {
+  const documents = [
+    '{ __typename }',
+    '{ permissions { name } }',
+    '{ __schema { queryType { name } } }',
+    '{ noSuchField }',
+    `mutation { signIn(input: { email: "${owner.email}", password: "${PASSWORD}" }) { session { accessToken } } }`,
+    `mutation { signUp(input: { email: "x@x.test", password: "${PASSWORD}", name: "x" }) { session { accessToken } } }`,
+  ];
+  const before = await eventsOf(api, 'signIn');
+  const answers: Answer[] = [];
+  for (const document of documents) answers.push(await post(api, { authorization: 'Bearer nobody' }, document));
+  // A document that is not valid is refused as such, before anybody asks who sends it.
+  const [invalid] = answers.splice(3, 1);
+  expect(invalid).toMatchObject({ data: undefined, errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
+  for (const answer of answers) {
+    expect(whole(answer)).toEqual(REFUSED);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+    expect(answer.headers.get('set-cookie')).toBeNull();
+  }
+  expect(await eventsOf(api, 'signIn')).toEqual(before);
+  expect(await api.root`select from users where email = 'x@x.test'`).toHaveLength(0);
+});
+
+test('a GET request is asked for its credential as well', async () => {
+  const get = async (headers: Record<string, string>) => {
+    const response = await fetch(`${api.address}/graphql?query=${encodeURIComponent(LOOK)}`, { headers });
+    return { status: response.status, body: await response.json() };
+  };
+  const headers = { accept: 'application/json' };
+  expect(await get(headers)).toEqual({ status: 200, body: { data: { viewer: null } } });
+  const right = await get({ ...headers, authorization: `Bearer ${owner.token}` });
+  expect(right).toEqual({ status: 200, body: { data: INSIDE.data } });
+  const wrong = await get({ ...headers, authorization: 'Bearer nobody' });
+  expect(wrong).toEqual({ status: 401, body: { errors: REFUSED.errors } });
+});
+
+test('a credential in a cookie, in the query string or in the body is none', async () => {
+  const cookie = `authorization=Bearer ${owner.token}; session=${owner.token}; token=${owner.token}`;
+  const inQuery = await fetch(
+    `${api.address}/graphql?access_token=${owner.token}&authorization=Bearer ${owner.token}`,
+    {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: LOOK, extensions: { authorization: `Bearer ${owner.token}` } }),
+    },
+  );
+  expect(((await inQuery.json()) as { data: unknown }).data).toEqual({ viewer: null });
+  expect((await post(api, { cookie }, LOOK)).data).toEqual({ viewer: null });
+  expect(await look(owner)).toEqual(INSIDE);
+});
+
+test('a database that does not answer is our fault and not the credential’s', async () => {
+  const cut = await startApi({ database: api });
+  await cut.sql.end();
+  for (const credential of [owner.token, secret]) {
+    const answer = await cut.as(credential).query(LOOK);
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'INTERNAL' } }]);
+    expect(answer.status).not.toBe(401);
+    expect(answer.data).toBeUndefined();
+  }
+});

@@ -1,0 +1,144 @@
+import * as crypto from 'node:crypto';
+import { expect, test, vi } from 'vitest';
+import { type Answer, startApi } from '../support/api.ts';
+import { found, join, PASSWORD, signIn, signUp } from '../support/world.ts';
+import { DAY, enroll, eventsOf, inside, look, refusedAt, whole } from './support.ts';
+
+vi.mock('node:crypto', async (original) => {
+  const real = await original<typeof crypto>();
+  return { ...real, argon2: vi.fn(real.argon2) };
+});
+
+const SIGN_IN = `mutation ($input: SignInInput!) {
+  signIn(input: $input) { session { accessToken organization { slug } } errors { code path message } }
+}`;
+
+const api = await startApi();
+const acme = await found(api, 'acme');
+const globex = await found(api, 'globex');
+const person = await join(api, acme, 'user', 'person');
+const member = await join(api, globex, 'read', 'member');
+await enroll(api, globex, person, 'admin');
+
+const hashing = vi.mocked(crypto.argon2);
+
+const attempt = (input: object) =>
+  api.as().query(SIGN_IN, { input: { email: person.email, password: PASSWORD, ...input } });
+const slugOf = ({ data }: Answer) => data.signIn.session?.organization?.slug;
+
+const WRONG = {
+  status: 200,
+  data: {
+    signIn: {
+      session: null,
+      errors: [{ code: 'WRONG_CREDENTIALS', path: [], message: 'E-mail address and password do not belong together.' }],
+    },
+  },
+  errors: undefined,
+};
+
+test('one signs in to the organization that was joined first, or to the one that is named', async () => {
+  expect(await attempt({})).toMatchObject({
+    status: 200,
+    data: { signIn: { session: { organization: { slug: 'acme' } }, errors: [] } },
+    errors: undefined,
+  });
+  expect(slugOf(await attempt({ organization: 'globex' }))).toBe('globex');
+  expect(slugOf(await attempt({ organization: 'acme' }))).toBe('acme');
+  expect(slugOf(await attempt({ email: member.email }))).toBe('globex');
+});
+
+test('the letter case of the address and blanks around it do not count', async () => {
+  const answer = await attempt({ email: ` ${person.email.toUpperCase()} ` });
+  expect(await look(api.as(answer.data.signIn.session.accessToken))).toEqual(inside(person.email, 'acme'));
+});
+
+test('a password is compared as it is', async () => {
+  for (const password of ['', PASSWORD.toUpperCase(), `${PASSWORD} `, PASSWORD.slice(0, -1), `${PASSWORD}\u0000`])
+    expect(whole(await attempt({ password }))).toEqual(WRONG);
+  expect((await attempt({ password: 'x'.repeat(257) })).data.signIn.errors).toMatchObject([{ code: 'TOO_LONG' }]);
+});
+
+test('an unknown address and a wrong password get the same response and take the same hashing', async () => {
+  const work = async (input: object) => {
+    hashing.mockClear();
+    const answer = await attempt(input);
+    const headers = Object.fromEntries(
+      [...answer.headers].filter(([name]) => !['date', 'x-request-id'].includes(name)),
+    );
+    const costs = hashing.mock.calls.map(([algorithm, { message, nonce, ...cost }]) => [
+      algorithm,
+      String(message),
+      { ...cost, nonce: Buffer.from(nonce as Uint8Array).length },
+    ]);
+    return { response: { ...whole(answer), headers }, costs };
+  };
+  const password = 'not the password';
+  const wrong = await work({ password });
+  expect(wrong.response).toMatchObject(WRONG);
+  expect(wrong.costs).toEqual([
+    ['argon2id', password, { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32, nonce: 16 }],
+  ]);
+  const unknown = [{ email: 'nobody@acme.test' }, { email: 'no address' }, { email: '' }, { organization: 'nowhere' }];
+  for (const input of unknown) expect(await work({ password, ...input })).toEqual(wrong);
+});
+
+test('a foreign organization answers like none, and only to who knows the password', async () => {
+  const foreign = await attempt({ email: member.email, organization: 'acme' });
+  expect(whole(foreign)).toEqual({
+    status: 200,
+    data: {
+      signIn: {
+        session: null,
+        errors: [
+          { code: 'NOT_FOUND', path: ['organization'], message: 'organization: you belong to none with this slug.' },
+        ],
+      },
+    },
+    errors: undefined,
+  });
+  expect(whole(await attempt({ email: member.email, organization: 'nowhere' }))).toEqual(whole(foreign));
+  expect(whole(await attempt({ email: member.email, organization: 'acme', password: 'wrong' }))).toEqual(WRONG);
+});
+
+test('a later field of the document is not signed in by an earlier one', async () => {
+  const DOCUMENT = `mutation ($input: SignInInput!) {
+    in: signIn(input: $input) { session { organization { slug } } }
+    next: createApiToken(input: { name: "mine" }) { secret }
+  }`;
+  const answer = await api.as().query(DOCUMENT, { input: { email: person.email, password: PASSWORD } });
+  expect(whole(answer)).toEqual({
+    status: 200,
+    data: { in: { session: { organization: { slug: 'acme' } } }, next: null },
+    errors: [
+      {
+        ...refusedAt('next'),
+        message: 'Sign in first: this needs an Authorization header with a token.',
+      },
+    ],
+  });
+});
+
+test('signing in sweeps the sessions that have ended, and no others', async () => {
+  const someone = await signUp(api, 'sweeper@example.test');
+  const live = await signIn(api, someone.email);
+  const sessions = () => api.root`
+    select s.id from sessions s join users u on u.id = s.user_id where u.email = ${someone.email}`;
+  await api.root`
+    update sessions set expires_at = ${new Date(Date.now() - DAY)} where id in
+      (select s.id from sessions s join users u on u.id = s.user_id where u.email = ${someone.email} order by s.id limit 1)`;
+  expect(await sessions()).toHaveLength(2);
+  await signIn(api, someone.email);
+  expect(await sessions()).toHaveLength(2);
+  expect((await look(someone)).status).toBe(401);
+  expect(await look(live)).toEqual(inside(someone.email, null));
+});
+
+test('a sign-in leaves one event in the organization that it leads to', async () => {
+  const before = (await eventsOf(api, 'signIn')).length;
+  await attempt({ organization: 'globex' });
+  await attempt({ password: 'wrong' });
+  expect((await eventsOf(api, 'signIn')).slice(before)).toEqual([
+    { organization: 'globex', actor: person.email, outcome: 'ALLOWED', reason: null },
+  ]);
+});

@@ -1,0 +1,181 @@
+import { expect, test } from 'vitest';
+import { newId, toPublicId } from '../../src/ids.ts';
+import { type Caller, startApi } from '../support/api.ts';
+import { cast, done, found, join, signIn, tokenOf } from '../support/world.ts';
+import {
+  credentialOf,
+  enroll,
+  inside,
+  look,
+  moveTo,
+  REFUSED,
+  refresh,
+  refusedAt,
+  WRONG_REFRESH,
+  whole,
+} from './support.ts';
+
+const SIGN_OUT =
+  'mutation ($id: ID) { signOut(input: { sessionId: $id }) { session { accessToken } errors { code } } }';
+const SIGN_OUT_MEMBER = 'mutation ($id: ID!) { signOutMember(input: { id: $id }) { endedSessions errors { code } } }';
+
+const api = await startApi();
+const node = await startApi({ database: api });
+const acme = await found(api, 'acme');
+const globex = await found(api, 'globex');
+const people = await cast(api, acme);
+
+const signOut = async (caller: Caller, id?: string) => whole(await caller.query(SIGN_OUT, { id }));
+const signOutMember = async (caller: Caller, id: string) => whole(await caller.query(SIGN_OUT_MEMBER, { id }));
+const onNode = (caller: Caller) => node.as(caller.token);
+const again = (person: { email: string }) => signIn(api, person.email, 'acme');
+
+const OUT = { status: 200, data: { signOut: { session: null, errors: [] } }, errors: undefined };
+
+test('signing out ends the session of the request on every node, and no other', async () => {
+  const [session, other] = [await again(people.user), await again(people.user)];
+  expect(await signOut(session)).toEqual(OUT);
+  for (const caller of [session, onNode(session)]) expect(await look(caller)).toEqual(REFUSED);
+  expect(await refresh(api, session.refreshToken)).toEqual(WRONG_REFRESH);
+  expect(await look(other)).toEqual(inside(people.user.email, 'acme'));
+});
+
+test('one can end another session of one’s own by its id', async () => {
+  const [here, lost] = [await again(people.user), await again(people.user)];
+  expect(await signOut(here, await credentialOf(lost))).toEqual(OUT);
+  expect(await look(onNode(lost))).toEqual(REFUSED);
+  expect(await look(here)).toEqual(inside(people.user.email, 'acme'));
+});
+
+test('also one that is bound to another organization', async () => {
+  const person = await join(api, acme, 'read', 'traveller');
+  await enroll(api, globex, person, 'read');
+  const abroad = await signIn(api, person.email, 'globex');
+  expect(await signOut(person, await credentialOf(abroad))).toEqual(OUT);
+  expect(await look(abroad)).toEqual(REFUSED);
+});
+
+test('somebody else’s session answers like none, for an Owner too, and stays', async () => {
+  const victim = await again(people.admin);
+  const unknown = await signOut(people.user, toPublicId('ses', newId()));
+  expect(unknown).toEqual({
+    status: 200,
+    data: { signOut: null },
+    errors: [
+      {
+        message: 'There is no Session with this id, or you may not see it.',
+        path: ['signOut'],
+        locations: expect.any(Array),
+        extensions: { code: 'NOT_FOUND' },
+      },
+    ],
+  });
+  const id = await credentialOf(victim);
+  for (const caller of [people.user, people.owner, globex.owner]) expect(await signOut(caller, id)).toEqual(unknown);
+  for (const wrong of ['', 'nonsense', acme.id, id.toUpperCase(), `${id} `])
+    expect(await signOut(people.user, wrong)).toEqual(unknown);
+  expect(await look(victim)).toEqual(inside(victim.email, 'acme'));
+});
+
+test('an API token signs nobody out, and goes on when its member signs out', async () => {
+  const session = await again(people.admin);
+  const [read, write] = [await tokenOf(api, session, 'READ'), await tokenOf(api, session, 'WRITE')];
+  for (const id of [undefined, await credentialOf(session)]) {
+    expect((await signOut(write, id)).errors).toMatchObject([{ extensions: { reason: 'SESSION_REQUIRED' } }]);
+    expect((await signOut(read, id)).errors).toMatchObject([{ extensions: { reason: 'READ_ONLY_TOKEN' } }]);
+  }
+  expect(await signOut(session)).toEqual(OUT);
+  expect(await look(write)).toEqual(inside(session.email, 'acme'));
+});
+
+test('the very next field of the document is refused', async () => {
+  const session = await again(people.admin);
+  const answer = await session.query(`mutation {
+    before: createCategory(input: { name: "Before" }) { category { name } }
+    out: signOut(input: {}) { errors { code } }
+    after: createCategory(input: { name: "After" }) { category { name } }
+  }`);
+  expect(whole(answer)).toEqual({
+    status: 401,
+    data: { before: { category: { name: 'Before' } }, out: { errors: [] }, after: null },
+    errors: [refusedAt('after')],
+  });
+  const made = await api.root`select name from categories where name in ('Before', 'After')`;
+  expect(made).toEqual([{ name: 'Before' }]);
+});
+
+test('requests that run beside a sign-out see all or are refused, and those after it are refused', async () => {
+  const session = await again(people.write);
+  const [, ...beside] = await Promise.all([
+    signOut(session),
+    ...Array.from({ length: 10 }, () => look(onNode(session))),
+  ]);
+  for (const answer of beside) expect([inside(session.email, 'acme'), REFUSED]).toContainEqual(answer);
+  for (const caller of [session, onNode(session)]) expect(await look(caller)).toEqual(REFUSED);
+});
+
+test('signing a member out ends all their sessions here on every node; API tokens and other organizations stay', async () => {
+  const person = await join(api, acme, 'admin', 'busy');
+  await enroll(api, globex, person, 'read');
+  const [second, third] = [await again(person), await again(person)];
+  const refreshed = await refresh(api, third.refreshToken);
+  const abroad = await moveTo(api, await again(person), globex.id);
+  const token = await tokenOf(api, person, 'WRITE');
+  expect(await signOutMember(people.admin, person.memberId)).toEqual({
+    status: 200,
+    data: { signOutMember: { endedSessions: 3, errors: [] } },
+    errors: undefined,
+  });
+  for (const ended of [person, second, third, api.as(refreshed.session.accessToken)])
+    for (const caller of [onNode(ended), ended]) expect(await look(caller)).toEqual(REFUSED);
+  for (const refreshToken of [person.refreshToken, second.refreshToken, refreshed.session.refreshToken])
+    expect(await refresh(node, refreshToken)).toEqual(WRONG_REFRESH);
+  expect(await look(token)).toEqual(inside(person.email, 'acme'));
+  expect(await look(abroad)).toEqual(inside(person.email, 'globex'));
+  expect(await look(people.admin)).toEqual(inside(people.admin.email, 'acme'));
+});
+
+test('who signs themselves out as a member is refused here from the next field on, and goes on elsewhere', async () => {
+  const session = await again(people.admin);
+  const keeper = await again(people.owner);
+  await enroll(api, globex, people.admin, 'read');
+  const abroad = await signIn(api, session.email, 'globex');
+  const answer = await session.query(
+    `mutation ($id: ID!) {
+      out: signOutMember(input: { id: $id }) { errors { code } }
+      after: createCategory(input: { name: "Gone" }) { category { name } }
+    }`,
+    { id: people.admin.memberId },
+  );
+  expect(whole(answer)).toEqual({
+    status: 401,
+    data: { out: { errors: [] }, after: null },
+    errors: [refusedAt('after')],
+  });
+  expect(await look(keeper)).toEqual(inside(keeper.email, 'acme'));
+  expect(await look(abroad)).toEqual(inside(session.email, 'globex'));
+});
+
+test('a member is signed out by who may and holds as much, and by nobody else', async () => {
+  const target = { admin: await again(people.admin), owner: await again(people.owner), user: await again(people.user) };
+  const forbidden = (reason: string) => ({
+    data: { signOutMember: null },
+    errors: [{ extensions: { code: 'FORBIDDEN', permission: 'session:delete', reason } }],
+  });
+  for (const role of ['read', 'user', 'write'] as const) {
+    const answer = await signOutMember(await again(people[role]), people.admin.memberId);
+    expect(answer).toMatchObject(forbidden('NO_GRANT'));
+  }
+  expect(await signOutMember(target.admin, people.owner.memberId)).toMatchObject(forbidden('NOT_HELD'));
+  const read = await tokenOf(api, target.admin, 'READ');
+  expect(await signOutMember(read, people.user.memberId)).toMatchObject(forbidden('READ_ONLY_TOKEN'));
+  const absent = { data: { signOutMember: null }, errors: [{ extensions: { code: 'NOT_FOUND' } }] };
+  for (const id of [people.admin.memberId, toPublicId('mem', newId())])
+    expect(await signOutMember(globex.owner, id)).toMatchObject(absent);
+  for (const person of Object.values(target)) expect(await look(person)).toEqual(inside(person.email, 'acme'));
+  const write = await tokenOf(api, target.admin, 'WRITE');
+  expect((await done(write, SIGN_OUT_MEMBER, { id: people.user.memberId })).endedSessions).toBeGreaterThan(0);
+  expect(await look(target.user)).toEqual(REFUSED);
+  await done(target.owner, SIGN_OUT_MEMBER, { id: people.admin.memberId });
+  expect(await look(target.admin)).toEqual(REFUSED);
+});

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest';
+import { startApi } from '../support/api.ts';
+import { found, PASSWORD, signUp } from '../support/world.ts';
+import { eventsOf, everythingStored, inside, look, whole } from './support.ts';
+
+const SIGN_UP = `mutation ($input: SignUpInput!) {
+  signUp(input: $input) { session { accessToken refreshToken organization { slug } } errors { code path } }
+}`;
+
+const api = await startApi();
+
+const accounts = (email: string) => api.root`select name from users where lower(email) = lower(${email})`;
+const refused = (...errors: [code: string, field: string][]) => ({
+  status: 200,
+  data: { signUp: { session: null, errors: errors.map(([code, field]) => ({ code, path: [field] })) } },
+  errors: undefined,
+});
+
+test('a new account is signed in and belongs to no organization', async () => {
+  const input = { email: ' New@Example.test ', password: PASSWORD, name: '  New  ' };
+  const answer = await api.as().query(SIGN_UP, { input });
+  expect(whole(answer)).toEqual({
+    status: 200,
+    data: {
+      signUp: {
+        session: {
+          accessToken: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+          refreshToken: expect.stringMatching(/^ambit_ref_[0-9a-f]{72}$/),
+          organization: null,
+        },
+        errors: [],
+      },
+    },
+    errors: undefined,
+  });
+  expect(await look(api.as(answer.data.signUp.session.accessToken))).toEqual(inside('New@Example.test', null));
+  expect(await accounts('new@example.test')).toEqual([{ name: 'New' }]);
+});
+
+test('everything that is wrong with the input is told at once, and no account is made', async () => {
+  const tooShort = { email: 'nobody', password: '7 chars', name: '   ' };
+  const tooLong = { email: `${'a'.repeat(250)}@b.test`, password: 'x'.repeat(257), name: 'x'.repeat(101) };
+  const forged = { email: 'forged@example.test', password: PASSWORD, name: 'two\nlines' };
+  const [short, long, lines] = await Promise.all(
+    [tooShort, tooLong, forged].map(async (input) => whole(await api.as().query(SIGN_UP, { input }))),
+  );
+  expect(short).toEqual(refused(['INVALID', 'email'], ['TOO_SHORT', 'password'], ['TOO_SHORT', 'name']));
+  expect(long).toEqual(refused(['TOO_LONG', 'email'], ['TOO_LONG', 'password'], ['TOO_LONG', 'name']));
+  expect(lines).toEqual(refused(['INVALID', 'name']));
+  for (const { email } of [tooShort, tooLong, forged]) expect(await accounts(email)).toEqual([]);
+});
+
+test('a password of 8 and one of 256 characters are taken', async () => {
+  for (const [email, length] of [
+    ['eight@example.test', 8],
+    ['long@example.test', 256],
+  ] as const) {
+    const input = { email, password: 'x'.repeat(length), name: email };
+    expect((await api.as().query(SIGN_UP, { input })).data.signUp.errors).toEqual([]);
+  }
+});
+
+test('an address has one account, whatever its letter case, and keeps its first password', async () => {
+  const first = await signUp(api, 'taken@example.test');
+  const input = { email: 'TAKEN@Example.Test', password: 'another password', name: 'Thief' };
+  expect(whole(await api.as().query(SIGN_UP, { input }))).toEqual(refused(['TAKEN', 'email']));
+  expect(await accounts('taken@example.test')).toEqual([{ name: 'taken@example.test' }]);
+  const SIGN_IN = `mutation ($password: String!) {
+    signIn(input: { email: "taken@example.test", password: $password }) { errors { code } }
+  }`;
+  const tries = await Promise.all([PASSWORD, input.password].map((password) => api.as().query(SIGN_IN, { password })));
+  expect(tries.map(({ data }) => data.signIn.errors)).toEqual([[], [{ code: 'WRONG_CREDENTIALS' }]]);
+  expect(await look(first)).toEqual(inside('taken@example.test', null));
+});
+
+test('of several who sign up with one address at once, one gets the account', async () => {
+  const answers = await Promise.all(
+    ['a', 'b', 'c', 'd'].map((name) =>
+      api.as().query(SIGN_UP, { input: { email: 'race@example.test', password: PASSWORD, name } }),
+    ),
+  );
+  const winners = answers.filter(({ data }) => data.signUp.session);
+  expect(winners).toHaveLength(1);
+  const losers = answers.filter((answer) => answer !== winners[0]);
+  expect(losers.map(whole)).toEqual(Array(3).fill(refused(['TAKEN', 'email'])));
+  expect(await accounts('race@example.test')).toHaveLength(1);
+});
+
+test('a client cannot say which id or role the account has', async () => {
+  for (const extra of [{ id: 'usr_01m7xj7wcgfqb8jweytpkdk858' }, { role: 'owner' }, { passwordHash: 'x' }]) {
+    const input = { email: 'extra@example.test', password: PASSWORD, name: 'Extra', ...extra };
+    const answer = await api.as().query(SIGN_UP, { input });
+    expect(answer).toMatchObject({ data: undefined, errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
+  }
+  expect(await accounts('extra@example.test')).toEqual([]);
+});
+
+test('a password is stored as argon2id alone, with a salt of its own for each account', async () => {
+  await signUp(api, 'one@salt.test');
+  await signUp(api, 'two@salt.test');
+  const hashes = await api.root`select password_hash as hash from users where email like '%@salt.test'`;
+  for (const { hash } of hashes) expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$]{22}\$[^$]{43}$/);
+  const salts = hashes.map(({ hash }) => hash.split('$')[4]);
+  expect(new Set(salts).size).toBe(2);
+  expect(await everythingStored(api)).not.toContain(PASSWORD);
+});
+
+test('who signs somebody else up leaves one event in their own organization', async () => {
+  const { owner } = await found(api, 'acme');
+  const before = await eventsOf(api, 'signUp');
+  const input = { email: 'guest@example.test', password: PASSWORD, name: 'Guest' };
+  const { data } = await owner.query(SIGN_UP, { input });
+  expect(data.signUp.errors).toEqual([]);
+  const event = { organization: 'acme', actor: owner.email, outcome: 'ALLOWED', reason: null };
+  expect(await eventsOf(api, 'signUp')).toEqual([...before, event]);
+  expect(await look(owner)).toEqual(inside(owner.email, 'acme'));
+});

@@ -1,0 +1,128 @@
+import { expect } from 'vitest';
+import type { BuiltInRole } from '../../src/access/catalog.ts';
+import { newId } from '../../src/ids.ts';
+import type { Answer, Api, Caller, Json } from '../support/api.ts';
+import { done, type Organization, type Person } from '../support/world.ts';
+
+/** A response without what differs from one to the next anyway. */
+export const whole = ({ status, data, errors }: Answer): Json => ({ status, data, errors });
+
+const LOOK = '{ viewer { user { email } organization { slug } } }';
+
+/** What this caller is told about themselves: the whole response. */
+export const look = async (caller: Caller): Promise<Json> => whole(await caller.query(LOOK));
+
+/** What `look` answers to who is signed in. */
+export const inside = (email: string, slug: string | null): Json => ({
+  status: 200,
+  data: { viewer: { user: { email }, organization: slug && { slug } } },
+  errors: undefined,
+});
+
+const NOBODY =
+  'The credential in the Authorization header is not valid: it is wrong, has ended or was revoked. Sign in again, or leave the header out.';
+
+/** What every request answers to a credential that stands for nobody. */
+export const REFUSED: Json = {
+  status: 401,
+  data: undefined,
+  errors: [{ message: NOBODY, extensions: { code: 'UNAUTHENTICATED' } }],
+};
+
+/** The error of a later field of a document, once the credential has ended. */
+export const refusedAt = (field: string): Json => ({
+  message: NOBODY,
+  path: [field],
+  locations: expect.any(Array),
+  extensions: { code: 'UNAUTHENTICATED' },
+});
+
+const REFRESH = `mutation ($input: RefreshSessionInput!) {
+  refreshSession(input: $input) {
+    session { accessToken refreshToken expiresAt organization { slug } }
+    errors { code path message }
+  }
+}`;
+
+/** Shows a refresh token; the payload. */
+export async function refresh(api: Api, refreshToken: string, caller: Caller = api.as()): Promise<Json> {
+  const { data, errors } = await caller.query(REFRESH, { input: { refreshToken } });
+  expect(errors).toBeUndefined();
+  return data.refreshSession;
+}
+
+/** The payload for a refresh token that is not valid, whatever is the matter with it. */
+export const WRONG_REFRESH: Json = {
+  session: null,
+  errors: [
+    {
+      code: 'WRONG_CREDENTIALS',
+      path: ['refreshToken'],
+      message: 'refreshToken: is not valid: it is unknown, used, or its session has ended. Sign in again.',
+    },
+  ],
+};
+
+/** Makes a person who exists a member of one more organization, behind the walls. */
+export async function enroll(api: Api, organization: Organization, person: Person, role: BuiltInRole): Promise<void> {
+  await api.root`
+    insert into members (organization_id, id, user_id, role)
+    select o.id, ${newId()}, u.id, ${role} from organizations o, users u
+    where o.slug = ${organization.slug} and u.email = ${person.email}`;
+}
+
+const SWITCH = `mutation ($id: ID!) {
+  switchOrganization(input: { organizationId: $id }) {
+    session { accessToken refreshToken organization { slug } }
+    errors { code path message }
+  }
+}`;
+
+/** Moves the caller's session: whoever has it from then on, and the refresh token. */
+export async function moveTo(api: Api, caller: Caller, id: string): Promise<Caller & { refreshToken: string }> {
+  const { session } = await done(caller, SWITCH, { id });
+  return { ...api.as(session.accessToken), refreshToken: session.refreshToken };
+}
+
+/** Tries to move the caller's session: the whole response. */
+export const tryMove = async (caller: Caller, id: string): Promise<Json> => whole(await caller.query(SWITCH, { id }));
+
+/** The id of the caller's session or API token. */
+export async function credentialOf(caller: Caller): Promise<string> {
+  const { data } = await caller.query('{ viewer { credential { id } } }');
+  return data.viewer.credential.id;
+}
+
+/** A request with headers of one's own. */
+export async function post(
+  api: Api,
+  headers: Record<string, string>,
+  query: string,
+  variables?: Record<string, unknown>,
+): Promise<Answer> {
+  const response = await fetch(`${api.address}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = (await response.json()) as Json;
+  return { status: response.status, headers: response.headers, data, errors };
+}
+
+/** Every value of every table as text, to look for what must not be there. */
+export async function everythingStored(api: Api): Promise<string> {
+  const tables = await api.root`select relname as name from pg_class
+    where relkind = 'r' and relnamespace = 'public'::regnamespace`;
+  const contents = await Promise.all(
+    tables.map(({ name }) => api.root.unsafe(`select coalesce(json_agg(t), '[]')::text as all from "${name}" t`)),
+  );
+  return contents.map(([row]) => row?.['all']).join('\n');
+}
+
+/** The audit events of one action, the oldest first. */
+export const eventsOf = (api: Api, action: string): Promise<Json> => api.root`
+  select o.slug as organization, actor, outcome, reason
+  from audit_events e join organizations o on o.id = e.organization_id where action = ${action} order by e.id`;
+
+export const MINUTE = 60_000;
+export const DAY = 24 * 60 * MINUTE;

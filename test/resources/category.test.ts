@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import type { Json } from '../support/api.ts';
+import { startApi } from '../support/api.ts';
+import { ask, cast, checkOf, found, mutate, rubricOf } from '../support/world.ts';
+
+const api = await startApi();
+const people = await cast(api, await found(api, 'acme'));
+
+const FIELDS = 'category { id name description }';
+const names = async (): Promise<string[]> =>
+  (await ask(people.read, '{ categories { nodes { name } } }')).categories.nodes.map(({ name }: Json) => name);
+
+test('an Admin makes, changes and deletes a category; everybody sees it by its id', async () => {
+  const made = await mutate(people.admin, 'createCategory', { name: ' Cost ', description: 'Money.' }, FIELDS);
+  expect(made).toEqual({
+    category: { id: expect.stringMatching(/^cat_/), name: 'Cost', description: 'Money.' },
+    errors: [],
+  });
+  const { id } = made.category;
+  const node = 'query ($id: ID!) { node(id: $id) { id ... on Category { name description } } }';
+  expect(await ask(people.read, node, { id })).toEqual({ node: made.category });
+  const changed = { id, name: 'Costs', description: 'Money and time.' };
+  expect(await mutate(people.admin, 'updateCategory', changed, FIELDS)).toEqual({ category: changed, errors: [] });
+  expect(await mutate(people.admin, 'deleteCategory', { id }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
+  expect(await ask(people.read, node, { id })).toEqual({ node: null });
+});
+
+test('what a User tries is refused and changes nothing', async () => {
+  const { categories } = await rubricOf(people.user);
+  const before = await names();
+  expect(await mutate(people.user, 'createCategory', { name: 'Mine' })).toEqual({ refused: 'NO_GRANT' });
+  expect(await mutate(people.user, 'updateCategory', { id: categories['Security'], name: 'Mine' })).toEqual({
+    refused: 'NO_GRANT',
+  });
+  expect(await mutate(people.user, 'deleteCategory', { id: categories['Security'] })).toEqual({ refused: 'NO_GRANT' });
+  expect(await names()).toEqual(before);
+});
+
+test('categories are listed by name', async () => {
+  for (const name of ['Zeal', 'Accessibility', 'Latency']) await mutate(people.admin, 'createCategory', { name });
+  const all = await names();
+  expect(all).toEqual(all.toSorted());
+  expect(all).toEqual(expect.arrayContaining(['Accessibility', 'Latency', 'Security', 'Zeal']));
+});
+
+test('a name is unique in the organization, whatever its case, and free in another', async () => {
+  const taken = { category: null, errors: [{ code: 'TAKEN', path: ['name'] }] };
+  expect(await mutate(people.admin, 'createCategory', { name: 'SECURITY' }, FIELDS)).toEqual(taken);
+  const { categories } = await rubricOf(people.admin);
+  const id = categories['Reliability'];
+  expect(await mutate(people.admin, 'updateCategory', { id, name: ' security ' }, FIELDS)).toEqual(taken);
+  expect(await mutate(people.admin, 'updateCategory', { id, name: 'RELIABILITY' }, 'category { name }')).toEqual({
+    category: { name: 'RELIABILITY' },
+    errors: [],
+  });
+  const globex = await found(api, 'globex');
+  expect(await mutate(globex.owner, 'createCategory', { name: 'Zeal' })).toEqual({ errors: [] });
+});
+
+test('of several who take a name at once, one gets it', async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, () => mutate(people.admin, 'createCategory', { name: 'Wanted' })),
+  );
+  expect(answers.map(({ errors }) => errors[0]?.code ?? 'made').sort()).toEqual([...Array(5).fill('TAKEN'), 'made']);
+  expect((await names()).filter((name) => name === 'Wanted')).toHaveLength(1);
+});
+
+test('a check shows its category under the new name', async () => {
+  const rubric = await rubricOf(people.admin);
+  const id = await checkOf(people.admin, rubric, { categoryId: rubric.categories['Ownership'] });
+  await mutate(people.admin, 'updateCategory', { id: rubric.categories['Ownership'], name: 'Stewardship' });
+  const seen = await ask(people.read, 'query ($id: ID!) { node(id: $id) { ... on Check { category { name } } } }', {
+    id,
+  });
+  expect(seen).toEqual({ node: { category: { name: 'Stewardship' } } });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import type { Json } from '../support/api.ts';
+import { startApi } from '../support/api.ts';
+import { ask, cast, checkOf, found, mutate, rubricOf, tokenOf } from '../support/world.ts';
+
+const api = await startApi();
+const people = await cast(api, await found(api, 'acme'));
+const rubric = await rubricOf(people.owner);
+const place = { categoryId: rubric.categories['Security'], levelId: rubric.levels['Bronze'] };
+
+const DAY = 24 * 3_600_000;
+const inDays = (days: number): string => new Date(Date.now() + days * DAY).toISOString();
+
+const NODE = 'query ($id: ID!) { node(id: $id) { ... on Check { enabled enableOn } } }';
+const nodeOf = async (id: string) => (await ask(people.read, NODE, { id })).node;
+
+describe('whether a check counts', () => {
+  const both = { errors: [{ code: 'INVALID', path: ['enableOn'] }] };
+
+  test.each([
+    ['it does unless told', {}, true],
+    ['it does when switched on', { enabled: true }, true],
+    ['it does not when switched off', { enabled: false }, false],
+    ['it does not yet when a date is given', { enableOn: inDays(1) }, false],
+    ['it does not yet with a date and switched off', { enabled: false, enableOn: inDays(1) }, false],
+    ['it does when the date is past', { enableOn: inDays(-1) }, true],
+  ])('%s', async (_what, input, enabled) => {
+    const id = await checkOf(people.admin, rubric, input);
+    const enableOn = 'enableOn' in input ? input.enableOn : null;
+    expect(await nodeOf(id)).toMatchObject({ enabled, enableOn });
+    const { checks } = await ask(people.read, '{ checks(filter: { enabled: true }, first: 500) { nodes { id } } }');
+    expect(checks.nodes.some((check: Json) => check.id === id)).toBe(enabled);
+  });
+
+  test('it is not switched on and dated at once', async () => {
+    const wrong = { enabled: true, enableOn: inDays(1) };
+    expect(await mutate(people.admin, 'createCheck', { name: 'Both', ...place, ...wrong })).toEqual(both);
+    const id = await checkOf(people.admin, rubric, { enabled: false });
+    expect(await mutate(people.admin, 'updateCheck', { id, ...wrong })).toEqual(both);
+    expect(await nodeOf(id)).toMatchObject({ enabled: false, enableOn: null });
+  });
+
+  const later = { name: 'Later', enabled: false, enableOn: inDays(10) };
+  test.each([
+    ['switching on by hand ends the date', later, { enabled: true }, { enabled: true, enableOn: null }],
+    ['switching off by hand ends the date', later, { enabled: false }, { enabled: false, enableOn: null }],
+    ['a date switches off until then', {}, { enableOn: inDays(9) }, { enabled: false }],
+    ['clearing a date to come leaves off', later, { enableOn: null }, { enabled: false, enableOn: null }],
+    ['clearing a past date leaves on', { enableOn: inDays(-1) }, { enableOn: null }, { enabled: true, enableOn: null }],
+    ['clearing no date leaves on', {}, { enableOn: null }, { enabled: true, enableOn: null }],
+    ['clearing and switching in one', later, { enableOn: null, enabled: true }, { enabled: true, enableOn: null }],
+    ['another change leaves it', later, { name: 'Still later' }, { enabled: false, enableOn: later.enableOn }],
+  ])('%s', async (_what, first, change, expected) => {
+    const id = await checkOf(people.admin, rubric, first);
+    expect(await mutate(people.admin, 'updateCheck', { id, ...change })).toEqual({ errors: [] });
+    expect(await nodeOf(id)).toMatchObject(expected);
+  });
+
+  test('it begins when the date comes, in its field and in the filter alike', async () => {
+    // A session's access token would not last so long.
+    const caller = await tokenOf(api, people.user, 'READ');
+    const id = await checkOf(people.admin, rubric, { name: 'In a month', enableOn: inDays(30) });
+    const seen = async () => {
+      const { on, off, node } = await ask(
+        caller,
+        `query ($id: ID!) {
+          on: checks(filter: { search: "In a month", enabled: true }) { totalCount nodes { id } }
+          off: checks(filter: { search: "In a month", enabled: false }) { totalCount nodes { id } }
+          node(id: $id) { ... on Check { enabled } } }`,
+        { id },
+      );
+      return { on, off, ...node };
+    };
+    const [none, one] = [
+      { totalCount: 0, nodes: [] },
+      { totalCount: 1, nodes: [{ id }] },
+    ];
+    expect(await seen()).toEqual({ on: none, off: one, enabled: false });
+    api.advance(31 * DAY);
+    expect(await seen()).toEqual({ on: one, off: none, enabled: true });
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import type { Json } from '../support/api.ts';
+import { startApi } from '../support/api.ts';
+import { ask, cast, checkOf, found, rubricOf } from '../support/world.ts';
+
+const api = await startApi();
+const people = await cast(api, await found(api, 'acme'));
+const rubric = await rubricOf(people.owner);
+const { categories, levels } = rubric;
+
+// In the order of creation, which is no other order.
+const CHECKS = [
+  { name: 'Zero downtime', categoryId: categories['Reliability'], levelId: levels['Gold'] },
+  { name: '100% covered', categoryId: categories['Reliability'], levelId: levels['Silver'] },
+  { name: 'has_owner', categoryId: categories['Ownership'], levelId: levels['Bronze'] },
+  { name: 'Übersicht', categoryId: categories['Observability'], levelId: levels['Bronze'], enabled: false },
+  { name: 'Backups', categoryId: categories['Reliability'], levelId: levels['Bronze'], enabled: false },
+  { name: 'hasXowner', categoryId: categories['Ownership'], levelId: levels['Gold'] },
+  { name: 'Path C:\\temp', categoryId: categories['Security'], levelId: levels['Gold'] },
+];
+for (const check of CHECKS) await checkOf(people.admin, rubric, check);
+
+const LIST = `query ($filter: CheckFilter, $orderBy: CheckOrder) {
+  checks(filter: $filter, orderBy: $orderBy) { totalCount nodes { name } } }`;
+
+/** The names of the list; throws when totalCount counts others. */
+async function list(variables: object): Promise<string[]> {
+  const { checks } = await ask(people.read, LIST, { ...variables });
+  expect(checks.totalCount).toBe(checks.nodes.length);
+  return checks.nodes.map(({ name }: Json) => name);
+}
+
+const made = CHECKS.map(({ name }) => name);
+const named = made.toSorted();
+
+describe('checks are ordered', () => {
+  test.each([
+    ['by name, unless told', undefined, named],
+    ['by name upwards, unless told which end', { field: 'NAME' }, named],
+    ['by name downwards', { field: 'NAME', direction: 'DESC' }, named.toReversed()],
+    ['by creation, the first first', { field: 'CREATED_AT', direction: 'ASC' }, made],
+    ['by creation, the last first', { field: 'CREATED_AT', direction: 'DESC' }, made.toReversed()],
+  ])('%s', async (_how, orderBy, expected) => {
+    expect(await list({ orderBy })).toEqual(expected);
+  });
+});
+
+describe('checks are found', () => {
+  test.each([
+    ['by category', { categoryId: categories['Ownership'] }, ['hasXowner', 'has_owner']],
+    ['by level', { levelId: levels['Bronze'] }, ['Backups', 'has_owner', 'Übersicht']],
+    ['that count', { enabled: true }, named.filter((name) => name !== 'Backups' && name !== 'Übersicht')],
+    ['that do not count', { enabled: false }, ['Backups', 'Übersicht']],
+    ['by a part of the name', { search: 'ow' }, ['Zero downtime', 'hasXowner', 'has_owner']],
+    ['whatever the case', { search: 'ZERO DOWN' }, ['Zero downtime']],
+    ['whatever the case, beyond ASCII too', { search: 'üBERSICHT' }, ['Übersicht']],
+    ['with _ as it stands', { search: 's_o' }, ['has_owner']],
+    ['with % as it stands', { search: '0%' }, ['100% covered']],
+    ['with % for nothing else', { search: 'Z%e' }, []],
+    ['with \\ as it stands', { search: 'C:\\T' }, ['Path C:\\temp']],
+    ['with a quote that ends nothing', { search: "' or '1'='1" }, []],
+    ['all of them without a search', { search: '' }, named],
+    ['all of them with a filter of nulls', { categoryId: null, levelId: null, enabled: null, search: null }, named],
+    [
+      'that fulfil everything given',
+      { categoryId: categories['Reliability'], levelId: levels['Bronze'], enabled: false, search: 'back' },
+      ['Backups'],
+    ],
+    ['nowhere that two conditions exclude', { categoryId: categories['Ownership'], enabled: false }, []],
+    ['not in what is no category', { categoryId: levels['Gold'] }, []],
+    ['not on what is no level', { levelId: 'Gold' }, []],
+  ])('%s', async (_how, filter, expected) => {
+    expect(await list({ filter })).toEqual(expected);
+  });
+
+  test('by a text of at most 100 characters', async () => {
+    expect(await list({ filter: { search: 'x'.repeat(100) } })).toEqual([]);
+    const { data, errors } = await people.read.query(LIST, { filter: { search: 'x'.repeat(101) } });
+    expect(data).toEqual({ checks: null });
+    expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['BAD_REQUEST']);
+  });
+
+  test.each(['\u0000', '\ud800'])(
+    'and a search for %j finds nothing or is refused, without a fault',
+    async (search) => {
+      const { data, errors } = await people.read.query(LIST, { filter: { search } });
+      if (errors) expect(errors.map(({ extensions }) => extensions.code)).toEqual(['BAD_REQUEST']);
+      else expect(data.checks.nodes).toEqual([]);
+    },
+  );
+});

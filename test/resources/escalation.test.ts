@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
+import type { Json } from '../support/api.ts';
+import { startApi } from '../support/api.ts';
+import { ask, cast, found, join, mutate, roleId } from '../support/world.ts';
+
+const api = await startApi();
+const acme = await found(api, 'acme');
+const people = [...Object.values(await cast(api, acme)), await join(api, acme, 'admin', 'second admin')];
+const START: BuiltInRole[] = ['owner', 'read', 'user', 'write', 'admin', 'admin'];
+
+const { roles } = await ask(acme.owner, '{ roles { nodes { id permissions } } }');
+const permissionsOf = (role: BuiltInRole): Set<string> =>
+  new Set(roles.nodes.find(({ id }: Json) => id === roleId(role)).permissions);
+
+interface Attempt {
+  actor: number;
+  target: number;
+  role: BuiltInRole;
+}
+
+/** What the rules say of an attempt, with sets of permissions and no ranks. Changes `now` when it goes through. */
+function judge(now: BuiltInRole[], { actor, target, role }: Attempt): string {
+  const [held, has] = [now[actor], now[target]].map((key) => permissionsOf(key as BuiltInRole));
+  if (!held?.has('member:update')) return 'NO_GRANT';
+  if (!has?.isSubsetOf(held) || !permissionsOf(role).isSubsetOf(held)) return 'NOT_HELD';
+  const isLast = now[target] === 'owner' && now.filter((key) => key === 'owner').length === 1;
+  if (isLast && role !== 'owner') return 'LAST_OWNER';
+  now[target] = role;
+  return 'done';
+}
+
+async function attempt({ actor, target, role }: Attempt): Promise<string> {
+  const input = { id: people[target]?.memberId, roleId: roleId(role) };
+  const { refused, errors } = await mutate(people[actor] as (typeof people)[0], 'updateMember', input);
+  return refused ?? errors[0]?.code ?? 'done';
+}
+
+async function reset(): Promise<void> {
+  for (const [at, role] of START.entries())
+    await api.root`
+      update members set role = ${role} from users u where u.id = user_id and u.email = ${people[at]?.email ?? ''}`;
+}
+
+async function rolesNow(): Promise<string[]> {
+  const { members } = await ask(acme.owner, '{ members { nodes { id role { id } } } }');
+  const byMember = new Map(members.nodes.map(({ id, role }: Json) => [id, role.id]));
+  return people.map(({ memberId }) => byMember.get(memberId) as string);
+}
+
+const anybody = fc.nat(people.length - 1);
+const attempts = fc.array(fc.record({ actor: anybody, target: anybody, role: fc.constantFrom(...BUILT_IN_ROLES) }), {
+  minLength: 1,
+  maxLength: 12,
+});
+
+test('whatever members try in whatever order, nobody gives, takes or keeps more than the rules say', async () => {
+  await fc.assert(
+    fc.asyncProperty(attempts, async (order) => {
+      await reset();
+      const now = [...START];
+      for (const each of order) expect(await attempt(each)).toBe(judge(now, each));
+      expect(await rolesNow()).toEqual(now.map(roleId));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('without an Owner’s help the Admins together make no Owner and shake none, in any order', async () => {
+  const byOthers = attempts.map((order) => order.map((each) => ({ ...each, actor: Math.max(each.actor, 1) })));
+  await fc.assert(
+    fc.asyncProperty(byOthers, async (order) => {
+      await reset();
+      for (const each of order) await attempt(each);
+      const owners = (await rolesNow()).map((id) => id === roleId('owner'));
+      expect(owners).toEqual(START.map((role) => role === 'owner'));
+    }),
+    { numRuns: 15 },
+  );
+});

@@ -1,0 +1,93 @@
+import { isEnumType, isNonNullType } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { mutate } from '../support/world.ts';
+import { startInputs, titled } from './inputs.ts';
+
+const { api, owner, good, fields, ids, refusal } = await startInputs();
+
+const PREFIXES = [...new Set(ids.map((id) => id.slice(0, 3)))];
+const references = fields.filter(({ type }) => type.name === 'ID');
+
+describe.each(titled(references))('the id %s', (_title, { mutation, name }) => {
+  const one = String(good[mutation]?.[name]);
+  test.each([
+    ['of another type', ids.filter((id) => id.slice(0, 4) !== one.slice(0, 4))],
+    [
+      'that is the same under the name of another type',
+      PREFIXES.map((prefix) => prefix + one.slice(3)).filter((id) => id !== one),
+    ],
+    ['of nothing', [`${one.slice(0, 4)}01h455vb4pex5vsknk084sn02q`]],
+    ['that is almost one', [one.toUpperCase(), `${one} `, one.slice(0, -1), `${one}0`, one.slice(4), '']],
+    ['that is a text', ['Security', '%', "' or true --", '__proto__', 'a\u0000b', '\ud800', '🦊']],
+    ['that overflows to the same', [one.replace('_0', '_8'), one.replace('_0', '_z')]],
+    ['that is a number', [0, 42, -1, 2 ** 40]],
+    ['as long as a request can be', [Array.from({ length: 2000 }, () => crypto.randomUUID()).join('')]],
+  ])('is not taken %s', async (_what, values) => {
+    expect(values.length).toBeGreaterThan(0);
+    for (const value of values)
+      expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['NOT_FOUND']);
+  });
+
+  test.each([
+    ['a list', [[one, one]]],
+    ['an object', [{ id: one }]],
+    ['a boolean or a fraction', [true, 0.5]],
+  ])('is not %s', async (_what, values) => {
+    for (const value of values)
+      expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['BAD_REQUEST']);
+  });
+});
+
+/** What is no value of these types. */
+const ODD: Record<string, unknown[]> = {
+  Int: [2_147_483_648, -2_147_483_649, 1e300, 0.5, '1', true],
+  Boolean: ['true', 1, 0, []],
+  DateTime: ['', 'yesterday', '2026-02-30T00:00:00Z', '2026-01-01', '2026-01-01T25:00:00Z', 1e300, true, {}],
+};
+const NO_ENUM_VALUE = ['', 'OWNER', 'read', 'constructor', '__proto__', 0, ['READ', 'WRITE']];
+const choices = fields.filter(({ type }) => isEnumType(type));
+const plain = fields.filter(({ type }) => type.name in ODD);
+
+test('every field is of a type that is tried here', () => {
+  const types = new Set([
+    ...choices,
+    ...fields.filter(({ type }) => type.name in ODD || /^(ID|String)$/.test(type.name)),
+  ]);
+  expect(fields.filter((field) => !types.has(field))).toEqual([]);
+});
+
+test.each(titled([...plain, ...choices]))(
+  '%s takes nothing of another type',
+  async (_title, { mutation, name, type }) => {
+    for (const value of ODD[type.name] ?? NO_ENUM_VALUE)
+      expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['BAD_REQUEST']);
+  },
+);
+
+test.each(titled(plain.filter(({ type }) => type.name === 'Int')))(
+  '%s takes no number that is out of place',
+  async (_title, { mutation, name }) => {
+    for (const value of [-1, 2_147_483_647, -2_147_483_648])
+      expect(await refusal(mutation, name, value), String(value)).toEqual(['INVALID']);
+  },
+);
+
+test.each(titled(plain.filter(({ type }) => type.name === 'DateTime')))(
+  '%s takes no date that the database cannot hold',
+  async (_title, { mutation, name }) => {
+    for (const value of ['0000-01-01T00:00:00Z', '-000001-01-01T00:00:00Z', '+275760-09-13T00:00:00Z']) {
+      // Not together with `enabled: true`, which would be refused for another reason.
+      const input = { ...good[mutation], ...(mutation.endsWith('Check') && { enabled: false }), [name]: value };
+      const { refused, errors } = await mutate(owner, mutation, input);
+      expect(['BAD_REQUEST', 'INVALID'], value).toContain(refused ?? errors[0]?.code);
+      expect(api.logged).toEqual([]);
+    }
+  },
+);
+
+const required = fields.filter(({ config }) => isNonNullType(config.type));
+
+test.each(titled(required))('%s must be given, and not be null', async (_title, { mutation, name, config }) => {
+  expect(await refusal(mutation, name, null)).toEqual(['BAD_REQUEST']);
+  if (config.defaultValue === undefined) expect(await refusal(mutation, name, undefined)).toEqual(['BAD_REQUEST']);
+});

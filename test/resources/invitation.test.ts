@@ -1,0 +1,433 @@
+import { expect, test } from 'vitest';
+import { newSecret } from '../../src/resources/api-token/secret.ts';
+import { createProject, createRole, giveProjectRole, giveRole } from '../decisions/support.ts';
+import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
+import { ask, cast, found, join, mutate, type Organization, roleId, signUp, tokenOf } from '../support/world.ts';
+
+const DAY = 24 * 60 * 60_000;
+const api = await startApi();
+const acme = await found(api, 'acme');
+const people = await cast(api, acme);
+const globex = await found(api, 'globex');
+
+const INVITED = 'invitations { id email expiresAt } mailSent';
+const GONE = { organization: null, errors: [{ code: 'NOT_FOUND', path: ['secret'] }] };
+
+let count = 0;
+const someone = (): string => {
+  count += 1;
+  return `person${count}@elsewhere.test`;
+};
+
+/** The secret in the last mail to this address: without SMTP, mail is in the log. */
+function secretFor(email: string, server: Api = api): string {
+  const mail = server.logged.findLast((entry) => (entry['mail'] as Json)?.to === email)?.['mail'] as Json;
+  return /ambit_inv_[0-9a-f]{72}/.exec(mail?.text)?.[0] ?? '';
+}
+
+const invite = (by: Caller, input: object): Promise<Json> =>
+  mutate(by, 'createInvitation', { roleId: roleId('read'), ...input }, INVITED);
+
+/** Invites one new address, and gives what the mail brought. */
+async function invited(by: Caller, input: object = {}): Promise<{ email: string; id: string; secret: string }> {
+  const email = someone();
+  const answer = await invite(by, { emails: [email], ...input });
+  if (!answer.invitations) throw new Error(JSON.stringify(answer));
+  return { email, id: answer.invitations[0].id, secret: secretFor(email) };
+}
+
+const accept = (by: Caller, secret: string, results = 'organization { name }'): Promise<Json> =>
+  mutate(by, 'acceptInvitation', { secret }, results);
+
+const OFFER = 'query ($secret: String!) { invitation(secret: $secret) { organizationName email roleName } }';
+const offerOf = async (secret: string): Promise<Json> => (await ask(api.as(), OFFER, { secret })).invitation;
+
+const membersOf = async (organization: Organization): Promise<number> =>
+  (await ask(organization.owner, '{ members { totalCount } }')).members.totalCount;
+
+test('an invited person sees what is offered, signs up, accepts once, and belongs to the organization', async () => {
+  const email = 'ada@elsewhere.test';
+  const answer = await invite(people.admin, { emails: [email], roleId: roleId('write') });
+  expect(answer).toEqual({
+    invitations: [{ id: expect.any(String), email, expiresAt: expect.any(String) }],
+    mailSent: true,
+    errors: [],
+  });
+  const left = new Date(answer.invitations[0].expiresAt).getTime() - Date.now();
+  expect(left).toBeGreaterThan(7 * DAY - 60_000);
+  expect(left).toBeLessThanOrEqual(7 * DAY);
+  const secret = secretFor(email);
+  expect(await offerOf(secret)).toEqual({ organizationName: 'acme', email, roleName: 'Write' });
+
+  const ada = await signUp(api, 'ADA@Elsewhere.test');
+  expect(await accept(ada, secret, 'organization { slug } member { role { name } user { email } }')).toEqual({
+    organization: { slug: 'acme' },
+    member: { role: { name: 'Write' }, user: { email: 'ADA@Elsewhere.test' } },
+    errors: [],
+  });
+  expect(await accept(ada, secret)).toEqual(GONE);
+  expect(await offerOf(secret)).toBeNull();
+  // The session stays where it was.
+  const { viewer } = await ask(ada, '{ viewer { organization { id } memberships { slug role current } } }');
+  expect(viewer).toEqual({ organization: null, memberships: [{ slug: 'acme', role: 'Write', current: false }] });
+});
+
+test('project roles come with it, and custom roles', async () => {
+  const projectId = await createProject(acme.owner, 'apollo');
+  const annotator = await createRole(acme.owner, 'Annotator', [{ effect: 'ALLOW', permissions: ['dataset:*'] }]);
+  const { roles } = await ask(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
+    id: projectId,
+  });
+  const manager = roles.nodes.find(({ name }: Json) => name === 'Manager').id;
+  const { email, secret } = await invited(people.admin, {
+    roleId: annotator,
+    projectRoles: [{ projectId, roleId: manager }],
+  });
+  const { invitations } = await ask(
+    people.admin,
+    '{ invitations(first: 1) { nodes { email role { name } projectRoles { project { key } role { name } } inviter { id } viewerPermissions } } }',
+  );
+  expect(invitations.nodes).toEqual([
+    {
+      email,
+      role: { name: 'Annotator' },
+      projectRoles: [{ project: { key: 'apollo' }, role: { name: 'Manager' } }],
+      inviter: { id: people.admin.memberId },
+      viewerPermissions: ['invitation:read', 'invitation:update', 'invitation:delete'],
+    },
+  ]);
+  await accept(await signUp(api, email), secret);
+  const { project } = await ask(
+    acme.owner,
+    '{ project(key: "apollo") { members { nodes { role { name } principal { ... on Member { user { email } role { name } } } } } } }',
+  );
+  expect(project.members.nodes).toEqual([
+    { role: { name: 'Manager' }, principal: { user: { email }, role: { name: 'Annotator' } } },
+  ]);
+});
+
+test('several are invited together, all or none, and each wrong address is told in its place', async () => {
+  const emails = [someone(), someone(), someone()];
+  expect((await invite(people.admin, { emails })).invitations.map(({ email }: Json) => email)).toEqual(emails);
+  const fresh = someone();
+  const [first = ''] = emails;
+  const wrong = [fresh, first.toUpperCase(), people.read.email, fresh.toUpperCase()];
+  expect(await invite(people.admin, { emails: wrong })).toEqual({
+    invitations: null,
+    mailSent: null,
+    errors: ['1', '2', '3'].map((at) => ({ code: 'TAKEN', path: ['emails', at] })),
+  });
+  expect(secretFor(fresh)).toBe('');
+  const bad = await invite(people.admin, { emails: [fresh, 'no address', 'a@b.test\r\nBcc: c@d.test'] });
+  expect(bad.errors).toEqual(['1', '2'].map((at) => ({ code: 'INVALID', path: ['emails', at] })));
+  expect((await invite(people.admin, { emails: [] })).errors).toEqual([{ code: 'TOO_SHORT', path: ['emails'] }]);
+  const many = Array.from({ length: 51 }, someone);
+  expect((await invite(people.admin, { emails: many })).errors).toEqual([{ code: 'TOO_LONG', path: ['emails'] }]);
+});
+
+test('who may invite is who has the permission: Admin and Owner, no lesser role, no READ token, nobody else', async () => {
+  for (const role of ['read', 'user', 'write'] as const)
+    expect(await invite(people[role], { emails: [someone()] })).toEqual({ refused: 'NO_GRANT' });
+  expect(await invite(api.as(), { emails: [someone()] })).toEqual({ refused: 'UNAUTHENTICATED' });
+  expect(await invite(await tokenOf(api, acme.owner, 'READ'), { emails: [someone()] })).toEqual({
+    refused: 'READ_ONLY_TOKEN',
+  });
+  expect((await invite(await tokenOf(api, people.admin, 'WRITE'), { emails: [someone()] })).errors).toEqual([]);
+});
+
+test('nobody is invited as Owner, not by an Owner either', async () => {
+  for (const by of [acme.owner, people.admin])
+    expect(await invite(by, { emails: [someone()], roleId: roleId('owner') })).toEqual({
+      invitations: null,
+      mailSent: null,
+      errors: [{ code: 'INVALID', path: ['roleId'] }],
+    });
+});
+
+test('nobody invites with what they do not hold, in the organization or in a project', async () => {
+  const recruiter = await createRole(acme.owner, 'Recruiter', [
+    { effect: 'ALLOW', permissions: ['invitation:*', '*:read'] },
+  ]);
+  const person = await join(api, acme, 'read', 'recruiter');
+  await giveRole(acme.owner, person.memberId, recruiter);
+  expect(await invite(person, { emails: [someone()], roleId: roleId('admin') })).toEqual({ refused: 'NOT_HELD' });
+  expect((await invite(person, { emails: [someone()], roleId: recruiter })).errors).toEqual([]);
+  const projectId = await createProject(acme.owner, 'gemini');
+  const { roles } = await ask(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
+    id: projectId,
+  });
+  const manager = roles.nodes.find(({ name }: Json) => name === 'Manager').id;
+  const projectRoles = [{ projectId, roleId: manager }];
+  expect(await invite(person, { emails: [someone()], roleId: recruiter, projectRoles })).toEqual({
+    refused: 'NOT_HELD',
+  });
+  // Narrowed in a project, one does not hold there what the organization role would give others.
+  await giveProjectRole(acme.owner, projectId, person.memberId, null);
+  expect(await invite(person, { emails: [someone()], roleId: recruiter })).toEqual({ refused: 'NOT_HELD' });
+  // A stronger invitation is not theirs to send again, either.
+  const { id } = await invited(people.admin, { roleId: roleId('admin') });
+  expect(await mutate(person, 'resendInvitation', { id }, 'mailSent')).toEqual({ refused: 'NOT_HELD' });
+});
+
+test('ids of another organization name nothing, and nothing happens', async () => {
+  const foreignProject = await createProject(globex.owner, 'secret');
+  const foreignRole = await createRole(globex.owner, 'Foreign', [{ effect: 'ALLOW', permissions: ['*:read'] }]);
+  const project = await createProject(acme.owner, 'own');
+  const foreign = await invited(globex.owner);
+  const emails = [someone()];
+  expect((await invite(acme.owner, { emails, roleId: foreignRole })).errors).toEqual([
+    { code: 'NOT_FOUND', path: ['roleId'] },
+  ]);
+  const inForeign = [{ projectId: foreignProject, roleId: roleId('read') }];
+  expect((await invite(acme.owner, { emails, projectRoles: inForeign })).errors).toEqual([
+    { code: 'NOT_FOUND', path: ['projectRoles', '0', 'projectId'] },
+  ]);
+  const foreignInOwn = [{ projectId: project, roleId: foreignRole }];
+  expect((await invite(acme.owner, { emails, projectRoles: foreignInOwn })).errors).toEqual([
+    { code: 'NOT_FOUND', path: ['projectRoles', '0', 'roleId'] },
+  ]);
+  for (const name of ['resendInvitation', 'deleteInvitation'])
+    expect(await mutate(acme.owner, name, { id: foreign.id })).toEqual({ refused: 'NOT_FOUND' });
+  expect(await ask(acme.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: foreign.id })).toEqual({
+    node: null,
+  });
+  expect(secretFor(emails[0] as string)).toBe('');
+  expect(await offerOf(foreign.secret)).not.toBeNull();
+});
+
+test('every secret that is no good is answered alike: wrong person, unknown, malformed, revoked, replaced, expired', async () => {
+  const { email, secret } = await invited(people.admin);
+  const [right, wrong] = [await signUp(api, email), await signUp(api, someone())];
+  const revoked = await invited(people.admin);
+  await mutate(people.admin, 'deleteInvitation', { id: revoked.id });
+  const revokedPerson = await signUp(api, revoked.email);
+  const resent = await invited(people.admin);
+  await mutate(people.admin, 'resendInvitation', { id: resent.id }, 'mailSent');
+  const resentPerson = await signUp(api, resent.email);
+  const answers = await Promise.all([
+    wrong.query(ACCEPT, { secret }),
+    right.query(ACCEPT, { secret: newSecret('ambit_inv_') }),
+    right.query(ACCEPT, { secret: `${secret.slice(0, -1)}x` }),
+    right.query(ACCEPT, { secret: '' }),
+    right.query(ACCEPT, { secret: newSecret('ambit_pat_') }),
+    revokedPerson.query(ACCEPT, { secret: revoked.secret }),
+    resentPerson.query(ACCEPT, { secret: resent.secret }),
+  ]);
+  const bodies = answers.map(({ data, errors, status }) => ({ data, errors, status }));
+  expect(new Set(bodies.map((body) => JSON.stringify(body))).size).toBe(1);
+  expect(bodies[0]?.data.acceptInvitation.errors).toMatchObject([{ code: 'NOT_FOUND', path: ['secret'] }]);
+  for (const dead of [revoked.secret, resent.secret]) expect(await offerOf(dead)).toBeNull();
+  expect((await accept(resentPerson, secretFor(resent.email))).organization).toEqual({ name: 'acme' });
+  expect((await accept(right, secret)).organization).toEqual({ name: 'acme' });
+});
+const ACCEPT =
+  'mutation ($secret: String!) { acceptInvitation(input: { secret: $secret }) { organization { id } errors { code message path } } }';
+
+test('after 7 days it has ended; sending it again, or inviting anew, begins 7 new days', async () => {
+  const server = await startApi();
+  const { owner } = await found(server, 'clockwork');
+  const make = async (email: string) => (await invite(owner, { emails: [email] })).invitations[0];
+  const [ann, bob] = [someone(), someone()];
+  const [person, { id }] = [await signUp(server, ann), await make(ann)];
+  await make(bob);
+  server.advance(7 * DAY - 60_000);
+  // Tokens of a session end sooner than that.
+  const late = await again(server, ann);
+  expect((await ask(late, OFFER, { secret: secretFor(ann, server) })).invitation).not.toBeNull();
+  server.advance(60_000);
+  const [later, founder] = [await again(server, ann), await again(server, owner.email, 'clockwork')];
+  expect(await accept(later, secretFor(ann, server))).toEqual(GONE);
+  expect((await ask(later, OFFER, { secret: secretFor(ann, server) })).invitation).toBeNull();
+  expect(await ask(founder, '{ usage { seats } invitations { totalCount } }')).toEqual({
+    usage: { seats: 1 },
+    invitations: { totalCount: 2 },
+  });
+  expect((await mutate(founder, 'resendInvitation', { id }, 'mailSent')).errors).toEqual([]);
+  expect((await accept(later, secretFor(ann, server))).organization).toEqual({ name: 'clockwork' });
+  expect((await invite(founder, { emails: [bob.toUpperCase()] })).errors).toEqual([]);
+  expect(person.token).toBeDefined();
+});
+const again = async (server: Api, email: string, organization?: string): Promise<Caller> => {
+  const input = { email, password: 'correct horse battery', organization };
+  const { session } = await mutate(server.as(), 'signIn', input, 'session { accessToken }');
+  return server.as(session.accessToken);
+};
+
+test('what it grants is checked against the inviter again when it is accepted', async () => {
+  const inviter = await join(api, acme, 'admin', 'inviter');
+  const [first, second, third] = [
+    await invited(inviter, { roleId: roleId('admin') }),
+    await invited(inviter),
+    await invited(inviter),
+  ];
+  const [one, two, three] = [
+    await signUp(api, first.email),
+    await signUp(api, second.email),
+    await signUp(api, third.email),
+  ];
+  // Still may invite, but holds less than was offered.
+  const recruiter = await createRole(acme.owner, 'Weak recruiter', [
+    { effect: 'ALLOW', permissions: ['invitation:*', '*:read'] },
+  ]);
+  await giveRole(acme.owner, inviter.memberId, recruiter);
+  expect(await accept(one, first.secret)).toEqual(GONE);
+  // May not invite at all any more.
+  await giveRole(acme.owner, inviter.memberId, roleId('write'));
+  expect(await accept(two, second.secret)).toEqual(GONE);
+  // Who sends it again vouches for it.
+  await mutate(people.admin, 'resendInvitation', { id: second.id }, 'mailSent');
+  expect((await accept(two, secretFor(second.email))).errors).toEqual([]);
+  // Whose inviter is gone, is gone.
+  await mutate(acme.owner, 'deleteMember', { id: inviter.memberId });
+  expect(await accept(three, third.secret)).toEqual(GONE);
+  expect(await offerOf(third.secret)).toBeNull();
+});
+
+test('a role or a project that is gone makes it void, and it cannot be sent again', async () => {
+  const projectId = await createProject(acme.owner, 'fleeting');
+  const { roles } = await ask(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
+    id: projectId,
+  });
+  const manager = roles.nodes.find(({ name }: Json) => name === 'Manager').id;
+  const inProject = await invited(people.admin, { projectRoles: [{ projectId, roleId: manager }] });
+  const role = await createRole(acme.owner, 'Fleeting', [{ effect: 'ALLOW', permissions: ['*:read'] }]);
+  const withRole = await invited(people.admin, { roleId: role });
+  await mutate(acme.owner, 'deleteProject', { id: projectId, key: 'fleeting' });
+  await mutate(acme.owner, 'deleteRole', { id: role });
+  for (const { email, secret, id } of [inProject, withRole]) {
+    expect(await accept(await signUp(api, email), secret)).toEqual(GONE);
+    const again = await mutate(people.admin, 'resendInvitation', { id }, 'mailSent');
+    expect(again).toEqual({ mailSent: null, errors: [{ code: 'INVALID', path: ['id'] }] });
+  }
+  expect(await offerOf(withRole.secret)).toBeNull();
+});
+
+test('a token accepts nothing, and an anonymous caller neither', async () => {
+  const server = await found(api, 'initech');
+  const { email, secret } = await invited(people.admin);
+  await api.root`update users set email = ${email} where email = ${server.owner.email}`;
+  expect(await accept(await tokenOf(api, server.owner, 'WRITE'), secret)).toEqual({ refused: 'SESSION_REQUIRED' });
+  expect(await accept(await tokenOf(api, server.owner, 'READ'), secret)).toEqual({ refused: 'READ_ONLY_TOKEN' });
+  expect(await accept(api.as(), secret)).toEqual({ refused: 'UNAUTHENTICATED' });
+  expect((await accept(server.owner, secret)).organization).toEqual({ name: 'acme' });
+});
+
+test('who has the secret declines without an account, once; the log tells it', async () => {
+  const { secret, id, email } = await invited(people.admin);
+  expect(await mutate(api.as(), 'declineInvitation', { secret }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
+  expect((await mutate(api.as(), 'declineInvitation', { secret })).errors).toEqual(GONE.errors);
+  expect(await accept(await signUp(api, email), secret)).toEqual(GONE);
+  // Somebody of another organization leaves a name, and nothing of what they are there.
+  const other = await invited(people.admin);
+  await mutate(globex.owner, 'declineInvitation', { secret: other.secret }, 'deletedId');
+  const { auditEvents } = await ask(
+    acme.owner,
+    '{ auditEvents(first: 2, filter: { action: "declineInvitation" }) { nodes { actor role targetId outcome } } }',
+  );
+  expect(auditEvents.nodes).toEqual([
+    { actor: globex.owner.email, role: null, targetId: other.id, outcome: 'ALLOWED' },
+    { actor: 'anonymous', role: null, targetId: id, outcome: 'ALLOWED' },
+  ]);
+});
+
+test('joining leaves one event, in the organization that is joined, and no secret stands in any', async () => {
+  const { email, secret } = await invited(people.admin);
+  const hooli = await found(api, 'hooli');
+  await api.root`update users set email = ${email} where email = ${hooli.owner.email}`;
+  const eventsOf = async (slug: string): Promise<Json[]> =>
+    await api.root`select action, outcome, actor, role from audit_events
+      where organization_id = (select id from organizations where slug = ${slug}) order by id`;
+  const [acmeBefore, hooliBefore] = [await eventsOf('acme'), await eventsOf('hooli')];
+  await accept(hooli.owner, secret);
+  expect((await eventsOf('acme')).slice(acmeBefore.length)).toEqual([
+    { action: 'acceptInvitation', outcome: 'ALLOWED', actor: email, role: 'Read' },
+  ]);
+  expect(await eventsOf('hooli')).toEqual(hooliBefore);
+  const [{ dump }] = (await api.root`select string_agg(e::text, ' ') as dump from audit_events e`) as unknown as [Json];
+  expect(dump).not.toContain('ambit_inv_');
+  expect(dump).not.toContain('"hash"');
+});
+
+test('two who accept at once: exactly one joins, 100 times', { timeout: 300_000 }, async () => {
+  for (let round = 0; round < 100; round += 1) {
+    const { email, secret } = await invited(people.admin);
+    const person = await signUp(api, email);
+    const before = await membersOf(acme);
+    const answers = await Promise.all([accept(person, secret), accept(person, secret)]);
+    expect(answers.filter((answer) => answer.organization !== null)).toHaveLength(1);
+    expect(answers.filter((answer) => answer.organization === null)).toEqual([GONE]);
+    expect(await membersOf(acme)).toBe(before + 1);
+  }
+});
+
+test('two who take the last seat, or invite one address: exactly one does', { timeout: 300_000 }, async () => {
+  const small = await found(api, 'small');
+  await api.root`update organizations set plan = 'FREE' where slug = 'small'`;
+  const nine = (await invite(small.owner, { emails: Array.from({ length: 8 }, someone) })).errors;
+  expect(nine).toEqual([]);
+  for (let round = 0; round < 50; round += 1) {
+    const answers = await Promise.all([someone(), someone()].map((email) => invite(small.owner, { emails: [email] })));
+    expect(answers.filter((answer) => answer.refused === 'PLAN_REQUIRED')).toHaveLength(1);
+    const [{ invitations }] = answers.filter((answer) => answer.invitations);
+    await mutate(small.owner, 'deleteInvitation', { id: invitations[0].id });
+    const email = someone();
+    const same = await Promise.all([email, email.toUpperCase()].map((one) => invite(small.owner, { emails: [one] })));
+    expect(same.map((answer) => answer.errors?.[0]?.code ?? 'ok').sort()).toEqual(['TAKEN', 'ok']);
+    await mutate(small.owner, 'deleteInvitation', { id: same.find((answer) => answer.invitations).invitations[0].id });
+  }
+});
+
+test('accepting while it is sent again or revoked: either it was in time, or the secret is dead', async () => {
+  for (const name of ['resendInvitation', 'deleteInvitation'])
+    for (let round = 0; round < 20; round += 1) {
+      const { email, id, secret } = await invited(people.admin);
+      const person = await signUp(api, email);
+      const [accepted, changed] = await Promise.all([accept(person, secret), mutate(people.admin, name, { id })]);
+      if (accepted.organization) expect(changed).toEqual({ refused: 'NOT_FOUND' });
+      else expect([accepted, changed.errors]).toEqual([GONE, []]);
+    }
+});
+
+test('the plan is asked when it is offered and when it is accepted', async () => {
+  const team = await found(api, 'team');
+  const projectId = await createProject(team.owner, 'p');
+  const { roles } = await ask(team.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
+    id: projectId,
+  });
+  const projectRoles = [{ projectId, roleId: roles.nodes.find(({ name }: Json) => name === 'Manager').id }];
+  const role = await createRole(team.owner, 'Reader', [{ effect: 'ALLOW', permissions: ['*:read'] }]);
+  const offers = [{ projectRoles }, { roleId: role }];
+  const made = await Promise.all(offers.map((offer) => invited(team.owner, offer)));
+  const full = await Promise.all(Array.from({ length: 10 }, () => invited(team.owner)));
+  await mutate(team.owner, 'updatePlan', { plan: 'FREE' });
+  for (const offer of offers)
+    expect(await invite(team.owner, { emails: [someone()], ...offer })).toEqual({ refused: 'PLAN_REQUIRED' });
+  const persons = await Promise.all(made.map(({ email }) => signUp(api, email)));
+  for (const [at, person] of persons.entries())
+    expect(await accept(person, made[at]?.secret ?? '')).toEqual({ refused: 'PLAN_REQUIRED' });
+  const joined = [];
+  for (const { email, secret } of full) joined.push(await accept(await signUp(api, email), secret));
+  expect(joined.map((answer) => answer.refused ?? 'ok')).toEqual([...Array(9).fill('ok'), 'PLAN_REQUIRED']);
+  // Nothing was lost: with the plan comes the offer.
+  await mutate(team.owner, 'updatePlan', { plan: 'TEAM' });
+  for (const [at, person] of persons.entries())
+    expect((await accept(person, made[at]?.secret ?? '')).errors).toEqual([]);
+});
+
+test('guessing secrets is counted per field, so that aliases do not help', async () => {
+  const server = await startApi({ config: { signInTries: { account: 10, address: 20 } } });
+  const guesses = Array.from(
+    { length: 30 },
+    (_, at) => `g${at}: invitation(secret: "${newSecret('ambit_inv_')}") { email }`,
+  );
+  const { data, errors } = await server.as().query(`{ ${guesses.join(' ')} }`);
+  expect(Object.values(data)).toEqual(Array(30).fill(null));
+  expect(errors).toHaveLength(10);
+  expect(new Set(errors?.map(({ extensions }) => extensions.code))).toEqual(new Set(['RATE_LIMITED']));
+  const declined = await server
+    .as()
+    .query(
+      `mutation { a: declineInvitation(input: { secret: "x" }) { errors { code } } b: declineInvitation(input: { secret: "${newSecret('ambit_inv_')}" }) { errors { code } } }`,
+    );
+  expect(declined.errors?.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+});

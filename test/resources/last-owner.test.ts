@@ -1,0 +1,117 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Json } from '../support/api.ts';
+import { startApi } from '../support/api.ts';
+import { ask, found, join, mutate, roleId } from '../support/world.ts';
+
+const api = await startApi();
+const acme = await found(api, 'acme');
+const { owner } = acme;
+const partner = await join(api, acme, 'owner', 'partner');
+const admin = await join(api, acme, 'admin');
+const owners = [owner, partner];
+
+const LAST = { errors: [{ code: 'LAST_OWNER', path: ['id'] }] };
+
+const ownersNow = async (): Promise<string[]> =>
+  (await ask(admin, '{ members { nodes { id role { name } } } }')).members.nodes
+    .filter(({ role }: Json) => role.name === 'Owner')
+    .map(({ id }: Json) => id);
+
+const NAMES = ['owner@acme.test', 'partner'];
+const reset = () => api.root`
+  update members set role = 'owner' from users u where u.id = user_id and u.name in ${api.root(NAMES)}`;
+
+beforeEach(async () => {
+  await reset();
+  expect(await ownersNow()).toEqual([owner.memberId, partner.memberId]);
+});
+
+const demote = (caller: typeof owner, target: typeof owner) =>
+  mutate(caller, 'updateMember', { id: target.memberId, roleId: roleId('admin') });
+
+describe('the last Owner', () => {
+  beforeEach(async () => {
+    expect(await demote(owner, partner)).toEqual({ errors: [] });
+  });
+
+  test.each(['admin', 'write', 'user', 'read'] as const)('does not become %s', async (role) => {
+    const input = { id: owner.memberId, roleId: roleId(role) };
+    expect(await mutate(owner, 'updateMember', input)).toEqual(LAST);
+    expect(await ownersNow()).toEqual([owner.memberId]);
+  });
+
+  test('is not removed', async () => {
+    expect(await mutate(owner, 'deleteMember', { id: owner.memberId })).toEqual(LAST);
+    expect(await ownersNow()).toEqual([owner.memberId]);
+  });
+
+  test('stays Owner when told to become one, and may be signed out', async () => {
+    expect(await mutate(owner, 'updateMember', { id: owner.memberId, roleId: roleId('owner') })).toEqual({
+      errors: [],
+    });
+    expect(await mutate(owner, 'updateMember', { id: owner.memberId })).toEqual({ errors: [] });
+  });
+
+  test('steps down once there is another', async () => {
+    await mutate(owner, 'updateMember', { id: partner.memberId, roleId: roleId('owner') });
+    expect(await demote(owner, owner)).toEqual({ errors: [] });
+    expect(await ownersNow()).toEqual([partner.memberId]);
+    expect(await mutate(owner, 'updateMember', { id: owner.memberId, roleId: roleId('owner') })).toEqual({
+      refused: 'NOT_HELD',
+    });
+  });
+
+  test('is the last also within one document', async () => {
+    await reset();
+    const document = `mutation ($a: ID!, $b: ID!, $role: ID!) {
+      a: updateMember(input: { id: $b, roleId: $role }) { errors { code } }
+      b: updateMember(input: { id: $a, roleId: $role }) { errors { code } } }`;
+    const variables = { a: owner.memberId, b: partner.memberId, role: roleId('read') };
+    expect(await ask(owner, document, variables)).toEqual({
+      a: { errors: [] },
+      b: { errors: [{ code: 'LAST_OWNER' }] },
+    });
+  });
+});
+
+/** What each of two that race may be answered: it was in time, or was told why not. */
+const FAIR = ['done', 'LAST_OWNER', 'CONFLICT', 'NO_GRANT', 'NOT_HELD', 'NOT_FOUND'];
+
+const said = ({ errors, refused }: Json): string => refused ?? errors[0]?.code ?? 'done';
+
+const countOwners = async (): Promise<number> =>
+  (
+    await api.root`select from members m join users u on u.id = m.user_id where m.role = 'owner' and u.name in ${api.root(NAMES)}`
+  ).count;
+
+describe('one Owner is left, one request wins and nobody sees a fault when', () => {
+  test.each<[string, number, () => Promise<Json>[]]>([
+    ['two Owners demote each other', 100, () => [demote(owner, partner), demote(partner, owner)]],
+    ['both step down', 50, () => owners.map((each) => demote(each, each))],
+    ['one steps down and demotes the other', 25, () => [demote(owner, owner), demote(owner, partner)]],
+    ['all of that at once', 25, () => owners.flatMap((each) => owners.map((other) => demote(each, other)))],
+  ])('%s, %i times', async (_what, rounds, race) => {
+    for (let round = 0; round < rounds; round += 1) {
+      const answers = (await Promise.all(race())).map(said);
+      expect(FAIR).toEqual(expect.arrayContaining(answers));
+      expect(answers).toContain('done');
+      expect(await countOwners()).toBe(1);
+      await reset();
+    }
+  });
+});
+
+test('when two Owners remove each other, one of them stays', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const pair = await found(api, `pair-${round}`);
+    const other = await join(api, pair, 'owner', 'other');
+    const remove = (caller: typeof owner, { memberId: id }: typeof owner) => mutate(caller, 'deleteMember', { id });
+    const answers = (await Promise.all([remove(pair.owner, other), remove(other, pair.owner)])).map(said);
+    expect([...FAIR, 'UNAUTHENTICATED']).toEqual(expect.arrayContaining(answers));
+    expect(answers.filter((answer) => answer === 'done')).toHaveLength(1);
+    const [left] = await api.root`
+      select count(*)::int as owners from members m join organizations o on o.id = m.organization_id
+      where o.slug = ${pair.slug} and m.role = 'owner'`;
+    expect(left).toEqual({ owners: 1 });
+  }
+});

@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest';
+import { startInputs } from './inputs.ts';
+
+const { good, fields, ids, refusal } = await startInputs();
+
+/** What the server alone decides. */
+const NOT_ASKED = [
+  'organizationId',
+  'orgId',
+  'tenantId',
+  'memberId',
+  'userId',
+  'createdBy',
+  'createdAt',
+  'updatedAt',
+  'role',
+  'roles',
+  'permissions',
+  'isSystem',
+  'builtIn',
+  'hash',
+  'secret',
+  'passwordHash',
+  'access',
+  '__proto__',
+  'constructor',
+];
+
+/** What is asked for all the same, guarded by a permission of its own. */
+const GUARDED: Record<string, string[]> = { createApiToken: ['access'] };
+
+describe.each(Object.keys(good))('%s', (mutation) => {
+  const own = fields.filter((field) => field.mutation === mutation).map(({ name }) => name);
+  const guarded = GUARDED[mutation] ?? [];
+
+  test('asks for nothing that the server alone decides', () => {
+    expect(own.filter((name) => NOT_ASKED.includes(name))).toEqual(guarded);
+  });
+
+  test.each(NOT_ASKED.filter((name) => !guarded.includes(name)))('is refused with %s', async (name) => {
+    expect(await refusal(mutation, name, ids[0])).toEqual(['BAD_REQUEST']);
+  });
+});
+
+test.each(Object.keys(good).filter((name) => name.startsWith('create')))(
+  '%s is refused with an id of the caller’s choice',
+  async (mutation) => {
+    expect(await refusal(mutation, 'id', ids[0])).toEqual(['BAD_REQUEST']);
+  },
+);

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { startApi } from '../support/api.ts';
+import { ask, cast, found, mutate } from '../support/world.ts';
+
+const api = await startApi();
+const people = await cast(api, await found(api, 'acme'));
+
+const FIELDS = 'rubric { name description }';
+
+test('everybody reads the rubric, and finds it by its id', async () => {
+  for (const person of Object.values(people)) {
+    const { rubric } = await ask(person, '{ rubric { id name description } }');
+    expect(rubric).toMatchObject({ name: 'Service maturity', description: null });
+    const document = 'query ($id: ID!) { node(id: $id) { id ... on Rubric { name description } } }';
+    expect(await ask(person, document, { id: rubric.id })).toEqual({ node: rubric });
+  }
+});
+
+test('an Admin changes name and description, trimmed; a User is refused and changes nothing', async () => {
+  const changes = { name: '  Maturity  ', description: ' # Why\n\nBecause. ' };
+  const now = { rubric: { name: 'Maturity', description: '# Why\n\nBecause.' } };
+  expect(await mutate(people.admin, 'updateRubric', changes, FIELDS)).toEqual({ ...now, errors: [] });
+  expect(await mutate(people.user, 'updateRubric', { name: 'Mine' }, FIELDS)).toEqual({ refused: 'NO_GRANT' });
+  expect(await ask(people.read, `{ ${FIELDS} }`)).toEqual(now);
+});
+
+test('a blank description is none', async () => {
+  expect(await mutate(people.admin, 'updateRubric', { name: 'Maturity', description: ' \n ' }, FIELDS)).toEqual({
+    rubric: { name: 'Maturity', description: null },
+    errors: [],
+  });
+});
+
+test('the rubric of one organization is not that of another', async () => {
+  const globex = await found(api, 'globex');
+  await mutate(people.admin, 'updateRubric', { name: 'Of Acme' });
+  expect((await ask(globex.owner, '{ rubric { name } }')).rubric.name).toBe('Service maturity');
+  const { rubric } = await ask(people.owner, '{ rubric { id } }');
+  expect(await ask(globex.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: rubric.id })).toEqual({
+    node: null,
+  });
+});
+
+test('changes that come at once all go through, one after the other', async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, (_, n) =>
+      mutate(people.admin, 'updateRubric', n % 2 ? { name: `Name ${n}` } : { description: `Description ${n}` }),
+    ),
+  );
+  expect(answers).toEqual(Array.from({ length: 10 }, () => ({ errors: [] })));
+  const { rubric } = await ask(people.read, `{ ${FIELDS} }`);
+  expect(rubric).toEqual({
+    name: expect.stringMatching(/^Name \d$/),
+    description: expect.stringMatching(/^Description \d$/),
+  });
+});

@@ -1,0 +1,187 @@
+import { expect, test } from 'vitest';
+import type { Permission } from '../../src/access/catalog.ts';
+import { roleByKey } from '../../src/access/roles.ts';
+import { decodeId } from '../../src/ids.ts';
+import { buildSchema } from '../../src/schema.ts';
+import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
+import { cast, found, rubricOf, tokenOf } from '../support/world.ts';
+import { type Case, casesOf } from './mutations.ts';
+import { operationOf, organizationUuid, rootFields, ruleOf, unknownId, uuidOf } from './support.ts';
+
+/** Every mutation of the schema leaves exactly one event, however it ends. */
+const schema = buildSchema();
+const mutations = rootFields(schema, 'Mutation');
+const api = await startApi({ schema });
+const acme = await found(api, 'acme');
+const people = await cast(api, acme);
+const { owner } = people;
+const rubric = await rubricOf(owner);
+const { right: RIGHT, wrong: WRONG } = await casesOf(api, acme, rubric);
+
+test('there is a case for every mutation of the schema', () => {
+  const names = mutations.map((field) => field.name).sort();
+  expect([Object.keys(RIGHT).sort(), Object.keys(WRONG).sort()]).toEqual([names, names]);
+});
+
+const fieldOf = (name: string) => mutations.find((field) => field.name === name) as (typeof mutations)[number];
+const idOfCredential = async (caller: Caller): Promise<string> =>
+  (await caller.query('{ viewer { credential { id } } }')).data.viewer.credential.id;
+
+/** What the log of all organizations has more after the mutation than before. */
+async function recorded(caller: Caller, name: string, input: Json): Promise<{ answer: Answer; events: Json[] }> {
+  const before = (await api.root`select id from audit_events`).map((row) => row['id'] as string);
+  const answer = await caller.query(...operationOf('Mutation', fieldOf(name), { input }));
+  const events = await api.root`select * from audit_events where id <> all (${before})`;
+  return { answer, events: events.map((row) => ({ ...row })) };
+}
+
+/** What every event says, of the Owner of acme unless told otherwise. */
+const common = (name: string, answer: Answer) => ({
+  id: expect.any(String),
+  created_at: expect.any(Date),
+  organization_id: organizationUuid(acme),
+  action: name,
+  permission: ruleOf(fieldOf(name))?.permission ?? null,
+  actor: owner.email,
+  user_id: uuidOf('usr', owner.userId),
+  role: 'owner',
+  request_id: answer.headers.get('x-request-id'),
+  address: '127.0.0.1',
+  before: null,
+  after: null,
+});
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
+const SECRET = /"(hash|password\w*|secret)"|eyJ|ambit_|argon2/;
+/** What is stored of secrets is none of the log's business either. */
+const storedSecrets = async (): Promise<string[]> =>
+  (
+    await api.root`
+      select hash as text from api_tokens union select hash from refresh_tokens union select password_hash from users`
+  ).map((row) => row['text'] as string);
+/** These act as who they have become, or in the organization that they have made. */
+const BECOMES = ['signIn', 'refreshSession', 'createOrganization', 'deleteOrganization'];
+
+test.each(Object.keys(RIGHT))(
+  '%s, done, leaves one event: who, what it was and what it is, in public ids and without secrets',
+  async (name) => {
+    const { caller = owner, input } = await (RIGHT[name] as () => Promise<Case>)();
+    const credential = await idOfCredential(caller);
+    const { answer, events } = await recorded(caller, name, input);
+    expect(answer).toMatchObject({ errors: undefined, data: { [name]: { errors: [] } } });
+
+    const [event] = events;
+    const who = { credential_kind: 'SESSION', credential_id: decodeId(credential)?.uuid };
+    const elsewhere = {
+      organization_id: expect.any(String),
+      credential_id: expect.any(String),
+      user_id: expect.any(String),
+      actor: expect.any(String),
+    };
+    const what = {
+      outcome: 'ALLOWED',
+      reason: null,
+      target_id: expect.any(String),
+      before: event?.before,
+      after: event?.after,
+    };
+    expect(events).toEqual([{ ...common(name, answer), ...who, ...(BECOMES.includes(name) && elsewhere), ...what }]);
+
+    expect(decodeId(event.target_id)).not.toBeNull();
+    if (input.id) expect(event.target_id).toBe(input.id);
+    const shown = JSON.stringify([event.target_id, event.before, event.after]);
+    expect(shown).not.toMatch(UUID);
+    expect(shown).not.toMatch(SECRET);
+    expect((await storedSecrets()).filter((secret) => shown.includes(secret))).toEqual([]);
+
+    const { before, after, target_id: id } = event;
+    const { name: newName } = input as { name?: string };
+    if (/^create/.test(name)) expect([before, after]).toEqual([null, expect.objectContaining({ id, name: newName })]);
+    if (/^delete/.test(name)) expect([before, after]).toEqual([expect.objectContaining({ id }), null]);
+    if (/^update/.test(name)) {
+      expect([before, after]).toEqual([expect.objectContaining({ id }), expect.objectContaining({ id })]);
+      expect(after).not.toEqual(before);
+      if (newName) expect(after.name).toBe(newName);
+    }
+  },
+);
+
+test.each(Object.entries(WRONG).filter(([, wrong]) => wrong))(
+  '%s with a wrong input leaves one event with the codes',
+  async (name, wrong) => {
+    const [input, reason] = wrong as [Json, string];
+    const { answer, events } = await recorded(owner, name, input);
+    expect(answer.data[name].errors.map((error: Json) => error.code).join(' ')).toBe(reason);
+    const who = { credential_kind: 'SESSION', credential_id: decodeId(await idOfCredential(owner))?.uuid };
+    expect(events).toEqual([
+      { ...common(name, answer), ...who, outcome: 'REJECTED', reason, target_id: input.id ?? null },
+    ]);
+  },
+);
+
+test.each(Object.keys(RIGHT))(
+  '%s with a READ token is refused and leaves one event, which names the token',
+  async (name) => {
+    const { caller = owner, input } = await (RIGHT[name] as () => Promise<Case>)();
+    const token = await tokenOf(api, caller, 'READ');
+    const { answer, events } = await recorded(token, name, input);
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN', reason: 'READ_ONLY_TOKEN' } }]);
+    const { organization_id, user_id, actor } = events[0];
+    const who = { credential_kind: 'API_TOKEN', credential_id: uuidOf('tok', token.id) };
+    const elsewhere = name === 'deleteOrganization' && { organization_id, user_id, actor };
+    const what = { outcome: 'REFUSED', reason: 'READ_ONLY_TOKEN', target_id: input.id ?? null };
+    expect(events).toEqual([{ ...common(name, answer), ...who, ...elsewhere, ...what }]);
+  },
+);
+
+const guarded = mutations.filter((field) => {
+  const rule = ruleOf(field);
+  return rule?.permission && !rule.own && !roleByKey('read').permissions.has(rule.permission as Permission);
+});
+
+test.each(guarded.map((field) => field.name))(
+  '%s by a Read member is refused and leaves one event, which names the permission',
+  async (name) => {
+    const { input } = await (RIGHT[name] as () => Promise<Case>)();
+    const { answer, events } = await recorded(people.read, name, input);
+    const permission = ruleOf(fieldOf(name))?.permission;
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN', permission, reason: 'NO_GRANT' } }]);
+    const { email: actor, userId } = people.read;
+    const who = { actor, user_id: uuidOf('usr', userId), role: 'read', credential_kind: 'SESSION' };
+    const credential_id = decodeId(await idOfCredential(people.read))?.uuid;
+    const what = { outcome: 'REFUSED', reason: 'NO_GRANT', target_id: input.id ?? null };
+    expect(events).toEqual([{ ...common(name, answer), ...who, credential_id, ...what }]);
+  },
+);
+
+const takesId = mutations.filter((field) => operationOf('Mutation', field)[1]['input'].id);
+// Postgres could store neither NUL nor, in an index, a long text that does not compress.
+const UNSTORABLE = [
+  '\u0000',
+  Array.from({ length: 9000 }, (_, at) => String.fromCodePoint(0x4e00 + ((at * 7919) % 20_000))).join(''),
+];
+
+test.each(takesId.map((field) => field.name))(
+  '%s of what does not exist leaves one event, whatever was given as its id',
+  async (name) => {
+    const { input } = await (RIGHT[name] as () => Promise<Case>)();
+    const unknown = unknownId(decodeId(input.id)?.prefix ?? 'chk');
+    for (const id of [unknown, 'made-up', ...UNSTORABLE]) {
+      const { answer, events } = await recorded(owner, name, { ...input, id });
+      expect(answer.errors).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
+      expect(events).toMatchObject([
+        { outcome: 'REFUSED', reason: 'NOT_FOUND', target_id: id === unknown ? id : null },
+      ]);
+    }
+  },
+);
+
+test.each(Object.keys(RIGHT).filter((name) => ruleOf(fieldOf(name))))(
+  '%s of an anonymous caller leaves no event: it is in nobody’s log',
+  async (name) => {
+    const { input } = await (RIGHT[name] as () => Promise<Case>)();
+    const { answer, events } = await recorded(api.as(), name, input);
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }]);
+    expect(events).toEqual([]);
+  },
+);

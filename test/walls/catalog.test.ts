@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import type { Sql } from 'postgres';
+import { expect, test } from 'vitest';
+import { assertRuntimeRole, connect, RUNTIME_ROLE } from '../../src/db/client.ts';
+import { startApi } from '../support/api.ts';
+import { found } from '../support/world.ts';
+import { tenantTables } from './support.ts';
+
+/** The third wall by the database's own catalog, so that a new table or grant cannot be forgotten. */
+const api = await startApi();
+
+/** Tables that hold nothing of one organization alone. A new table belongs here only with a reason as good as these. */
+const INSTANCE_TABLES: Record<string, string> = {
+  organizations: 'the tenants themselves: bound by id',
+  users: 'a person may belong to several organizations: seen by themselves and their fellows',
+  sessions: 'a person may be signed in before they belong anywhere: theirs, and read and ended where it is bound',
+  refresh_tokens: 'belong to a session',
+  signing_keys: 'sign the access tokens of all organizations',
+  rate_limits: 'count tries of callers who are nobody yet',
+};
+
+const tables = await api.root`
+  select c.oid::int, c.relname as name, c.relrowsecurity as secured, c.relforcerowsecurity as forced, c.relkind as kind,
+         pg_get_userbyid(c.relowner) as owner
+  from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind not in ('i', 'I', 't', 'c') order by 1`;
+const tenants = await tenantTables(api);
+const names = tables.map((table) => table['name'] as string);
+
+test('every relation is a table, either of tenants or on the short list of the instance', () => {
+  // A view would show rows with its owner's eyes.
+  expect(tables.filter((table) => table['kind'] !== 'r').map((table) => table['name'])).toEqual([]);
+  expect(names.filter((name) => !tenants.includes(name)).sort()).toEqual(Object.keys(INSTANCE_TABLES).sort());
+  expect(tenants).toContain('checks');
+});
+
+test('row-level security is on for every table, its owner included, and the owner is not the runtime role', () => {
+  const open = tables.filter((table) => !table['secured'] || !table['forced'] || table['owner'] === RUNTIME_ROLE);
+  expect(open.map((table) => table['name'])).toEqual([]);
+});
+
+test('every primary key and unique index of a tenant table begins with the organization', async () => {
+  const keys = await api.root`
+    select i.indrelid::regclass::text as table, i.indexrelid::regclass::text as name, i.indisprimary as primary,
+           pg_get_indexdef(i.indexrelid, 1, true) as first
+    from pg_index i where i.indisunique and i.indrelid::regclass::text = any (${tenants})`;
+  expect(keys.filter((key) => key['first'] !== 'organization_id').map((key) => key['name'])).toEqual([]);
+  expect(
+    keys
+      .filter((key) => key['primary'])
+      .map((key) => key['table'])
+      .sort(),
+  ).toEqual(tenants);
+});
+
+test('every foreign key between tenant tables begins with the organization on both sides', async () => {
+  const keys = await api.root`
+    select f.conname as name, f.conrelid::regclass::text as from, f.confrelid::regclass::text as to,
+      array(select attname::text from unnest(f.conkey) with ordinality k (num, at)
+            join pg_attribute on attrelid = f.conrelid and attnum = num order by at) as columns,
+      array(select attname::text from unnest(f.confkey) with ordinality k (num, at)
+            join pg_attribute on attrelid = f.confrelid and attnum = num order by at) as targets
+    from pg_constraint f where f.contype = 'f'`;
+  const into = keys.filter((key) => tenants.includes(key['to']));
+  expect(into.length).toBeGreaterThan(4);
+  const begins = (columns: string[]): boolean => columns[0] === 'organization_id';
+  expect(into.filter((key) => !begins(key['columns']) || !begins(key['targets'])).map((key) => key['name'])).toEqual(
+    [],
+  );
+  // From a tenant table one can leave the organization for a user only, who belongs to the instance.
+  const out = keys.filter((key) => tenants.includes(key['from']) && !tenants.includes(key['to']));
+  expect(new Set(out.filter((key) => !begins(key['columns'])).map((key) => `${key['from']} → ${key['to']}`))).toEqual(
+    new Set(['members → users']),
+  );
+});
+
+test('the runtime role is nobody: no superuser, no bypass, no owner, no member of another role', async () => {
+  const [role] = await api.root`
+    select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolcanlogin,
+      exists (select from pg_class where relowner = r.oid) or exists (select from pg_proc where proowner = r.oid)
+        or exists (select from pg_namespace where nspowner = r.oid) as owns,
+      exists (select from pg_auth_members where member = r.oid) as joined,
+      exists (select from pg_namespace n where nspname !~ '^pg_' and has_schema_privilege(r.oid, n.oid, 'CREATE')) as creates
+    from pg_roles r where rolname = ${RUNTIME_ROLE}`;
+  expect(Object.keys(role ?? {})).toHaveLength(9);
+  expect(Object.entries(role ?? {}).filter(([, value]) => value !== false)).toEqual([]);
+});
+
+test('nobody but the runtime role and the look-up functions was granted anything, and never to empty or to hook into a table', async () => {
+  const grants = await api.root`
+    select distinct c.relname as table, case a.grantee when 0 then 'PUBLIC' else pg_get_userbyid(a.grantee) end as role,
+           a.privilege_type as privilege
+    from pg_class c left join pg_attribute t on t.attrelid = c.oid and t.attacl is not null,
+      aclexplode(array_cat(c.relacl, t.attacl)) a
+    where c.relnamespace = 'public'::regnamespace and a.grantee <> c.relowner`;
+  expect(grants.length).toBeGreaterThan(40);
+  expect(new Set(grants.map((grant) => grant['role']))).toEqual(new Set([RUNTIME_ROLE, 'ambit_lookup']));
+  const used = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
+  expect(grants.filter((grant) => !used.includes(grant['privilege']))).toEqual([]);
+});
+
+test('the runtime role cannot read a password hash, nor rewrite, shorten or empty the audit log', async () => {
+  await expect(api.sql`select password_hash from users`).rejects.toThrow('permission denied');
+  await expect(api.sql`select * from users`).rejects.toThrow('permission denied');
+  await expect(api.sql`select id, email, name, created_at from users`).resolves.toEqual([]);
+  for (const statement of ["update audit_events set actor = ''", 'delete from audit_events', 'truncate audit_events'])
+    await expect(api.sql.unsafe(statement), statement).rejects.toThrow('permission denied for table audit_events');
+  await expect(api.sql`select * from audit_events`).resolves.toEqual([]);
+});
+
+test.each([
+  ['set row_security = off; select * from checks', 'would be affected by row-level security'],
+  ['alter table checks disable row level security', 'must be owner'],
+  ['alter table checks no force row level security', 'must be owner'],
+  ['drop policy tenant on checks', 'must be owner'],
+  ['create policy mine on checks using (true)', 'must be owner'],
+  [
+    'create trigger mine before insert on audit_events for each row execute function suppress_redundant_updates_trigger()',
+    'permission denied',
+  ],
+  ['set session_replication_role = replica', 'permission denied'],
+  ['create table mine ()', 'permission denied'],
+  ['create function ambit.mine() returns int language sql return 1', 'permission denied'],
+  ["call ambit.protect('users')", 'permission denied'],
+  ['alter role ambit_runtime bypassrls', 'permission denied'],
+  ['grant select on users to ambit_runtime; select password_hash from users', 'permission denied'],
+])('the runtime role cannot take the wall away: %s', async (statement, why) => {
+  const connection = await api.sql.reserve();
+  try {
+    await expect(connection.unsafe(`begin; ${statement}`)).rejects.toThrow(why);
+  } finally {
+    await connection.unsafe('rollback');
+    connection.release();
+  }
+});
+
+test('the server starts as the runtime role, and refuses to as a superuser, as one who bypasses, or as an owner', async () => {
+  await expect(assertRuntimeRole(api.sql)).resolves.toBeUndefined();
+  await expect(assertRuntimeRole(api.root)).rejects.toThrow('could bypass row-level security');
+  const as = (setup: string) =>
+    api.root.begin(async (tx) => {
+      await tx.unsafe(`create role ambit_test_tmp; ${setup}; set local role ambit_test_tmp`);
+      await expect(assertRuntimeRole(tx as unknown as Sql)).rejects.toThrow('ambit_test_tmp could bypass');
+      throw new Error('undo');
+    });
+  await expect(as('alter role ambit_test_tmp bypassrls')).rejects.toThrow('undo');
+  await expect(as('create table public.tmp (); alter table public.tmp owner to ambit_test_tmp')).rejects.toThrow(
+    'undo',
+  );
+});
+
+test('a login that is nothing but a member of the runtime role can serve, and become nobody else', async () => {
+  const login = `login_${randomUUID().replaceAll('-', '')}`;
+  await api.root.unsafe(`create role ${login} login password 'secret' in role ${RUNTIME_ROLE}`);
+  const url = new URL(api.url);
+  [url.username, url.password] = [login, 'secret'];
+  const sql = connect({ url: url.href, pool: 1, statementTimeout: 1000 });
+  try {
+    await found(api, 'acme');
+    expect(await sql`select current_user as name`).toEqual([{ name: RUNTIME_ROLE }]);
+    expect(await sql`select * from members`).toEqual([]);
+    for (const role of ['postgres', 'ambit_lookup'])
+      await expect(sql.unsafe(`set role ${role}`)).rejects.toThrow('permission denied to set role');
+    await sql`reset role`;
+    expect(await sql`select current_user as name`).toEqual([{ name: RUNTIME_ROLE }]);
+  } finally {
+    await sql.end();
+    await api.root.unsafe(`drop role ${login}`);
+  }
+});

@@ -1,0 +1,169 @@
+import { printSchemaWithDirectives } from '@graphql-tools/utils';
+import SchemaBuilder from '@pothos/core';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import {
+  type GraphQLNamedType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isIntrospectionType,
+  isObjectType,
+  isSpecifiedDirective,
+  isSpecifiedScalarType,
+  Kind,
+  type ObjectTypeDefinitionNode,
+  parse,
+} from 'graphql';
+import { expect, test } from 'vitest';
+import type { Permission } from '../../src/access/catalog.ts';
+import { authScopes, guardPlugin, unauthorized } from '../../src/access/guard.ts';
+import { builder as real } from '../../src/builder.ts';
+import type { Context } from '../../src/context.ts';
+import { buildSchema } from '../../src/schema.ts';
+import { OPEN_FIELDS } from './support.ts';
+
+const schema = buildSchema();
+
+interface Types {
+  Context: Context;
+  AuthScopes: { permission: Permission; own: 'look' | 'change' };
+  DefaultFieldNullability: false;
+}
+
+/** A schema of its own, with the plugins of the real one. */
+function small() {
+  const builder = new SchemaBuilder<Types>({
+    plugins: [guardPlugin, ScopeAuthPlugin],
+    defaultFieldNullability: false,
+    scopeAuth: { authScopes, unauthorizedError: unauthorized },
+  });
+  builder.queryType({});
+  builder.queryField('open', (t) => t.boolean({ public: true, resolve: () => true }));
+  return builder;
+}
+type Small = ReturnType<typeof small>;
+
+const build = (add: (builder: Small) => void) => () => {
+  const builder = small();
+  add(builder);
+  return builder.toSchema();
+};
+
+const field = (options: object) => ({ nullable: true, resolve: () => true, ...options }) as never;
+const query = (options: object) => build((b) => b.queryField('asked', (t) => t.boolean(field(options))));
+const mutation = (options: object) =>
+  build((b) => {
+    b.mutationType({});
+    b.mutationField('done', (t) => t.boolean(field(options)));
+  });
+const subscription = (options: object) =>
+  build((b) => {
+    b.subscriptionType({});
+    b.subscriptionField('heard', (t) => t.boolean({ ...(field(options) as object), subscribe: () => null } as never));
+  });
+const type = (options: object) =>
+  build((b) => b.objectRef<object>('Thing').implement({ ...options, fields: (t) => ({ it: t.boolean(field({})) }) }));
+
+test.each([
+  ['field Query.asked', query],
+  ['field Mutation.done', mutation],
+  ['field Subscription.heard', subscription],
+  ['type Thing', type],
+])('the schema does not build when %s says nothing about access, nor when it says two things', (name, built) => {
+  const own = name.startsWith('type') ? () => true : true;
+  expect(built({})).toThrow(`${name} says nothing about access`);
+  expect(built({ authScopes: { permission: 'check:read' } })).toThrow(`${name} says nothing about access`);
+  expect(built({ public: true, permission: 'check:read' })).toThrow(`${name} is public and guarded at once`);
+  expect(built({ public: true, own })).toThrow(`${name} is public and guarded at once`);
+
+  for (const said of [{ public: true }, { permission: 'check:read' }, { own }, { own, permission: 'check:read' }])
+    expect(built(said), JSON.stringify(said)).not.toThrow();
+});
+
+test('a field that can be refused must be nullable, so that a refusal does not take its parent away', () => {
+  const message = 'can be refused, so it must be nullable';
+  expect(query({ permission: 'check:read', nullable: false })).toThrow(`field Query.asked ${message}`);
+  expect(query({ own: true, nullable: false })).toThrow(`field Query.asked ${message}`);
+  expect(mutation({ permission: 'check:update', nullable: false })).toThrow(`field Mutation.done ${message}`);
+  expect(query({ public: true, nullable: false })).not.toThrow();
+
+  const nested = (nullable: boolean) =>
+    build((b) => {
+      const said = field({ permission: 'check:read', nullable });
+      b.objectRef<object>('Thing').implement({ public: true, fields: (t) => ({ it: t.boolean(said) }) });
+    });
+  expect(nested(false)).toThrow(`field Thing.it ${message}`);
+  expect(nested(true)).not.toThrow();
+});
+
+const printed = parse(printSchemaWithDirectives(schema, { pathToDirectivesInExtensions: ['directives'] }));
+const objects = printed.definitions.filter(
+  (node): node is ObjectTypeDefinitionNode => node.kind === Kind.OBJECT_TYPE_DEFINITION,
+);
+const isGuarded = (node: { directives?: readonly { name: { value: string } }[] | undefined }): boolean =>
+  node.directives?.some((directive) => directive.name.value === 'requires') ?? false;
+
+// Edit it by hand only: whatever stands in it is open to everyone who reaches it.
+const OPEN_TYPES = [
+  'Credential',
+  'IssuedSession',
+  'Membership',
+  'PageInfo',
+  'PermissionDefinition',
+  'UserError',
+  'Viewer',
+];
+
+test('the printed schema shows @requires on every root field and type, but for those that are open on purpose', () => {
+  const roots = objects.filter((node) => ['Query', 'Mutation'].includes(node.name.value));
+  const fields = roots.flatMap((node) =>
+    node.fields?.map((each) => [`${node.name.value}.${each.name.value}`, each] as const),
+  );
+  expect(fields.length).toBeGreaterThan(20);
+  expect(
+    fields
+      .filter((entry) => !isGuarded(entry?.[1] ?? {}))
+      .map((entry) => entry?.[0])
+      .sort(),
+  ).toEqual(OPEN_FIELDS);
+
+  // Pages, edges and payloads are frames: what stands in them is guarded by its own type.
+  const isFrame = (name: string): boolean => /(Connection|Edge|Payload)$/.test(name);
+  const open = objects.filter((node) => !roots.includes(node) && !isGuarded(node)).map((node) => node.name.value);
+  expect(open.filter((name) => !isFrame(name)).sort()).toEqual(OPEN_TYPES);
+});
+
+test('what a printed @requires names is what the field refuses for', () => {
+  const [node] = objects.filter(({ name }) => name.value === 'Mutation');
+  const shown = node?.fields?.find(({ name }) => name.value === 'deleteApiToken')?.directives?.[0];
+  const args = shown?.arguments?.map(({ name, value }) => [name.value, 'value' in value ? value.value : null]);
+  expect(Object.fromEntries(args ?? [])).toEqual({ permission: 'api_token:delete', own: true });
+});
+
+test('every type, field, argument, input field and enum value has a description', () => {
+  const described: [string, string | null | undefined][] = [];
+  const say = (name: string, { description }: { description?: string | null | undefined }): void => {
+    described.push([name, description]);
+  };
+  const isOurs = (each: GraphQLNamedType): boolean => !isIntrospectionType(each) && !isSpecifiedScalarType(each);
+  for (const each of Object.values(schema.getTypeMap()).filter(isOurs)) {
+    say(each.name, each);
+    if (isEnumType(each)) for (const value of each.getValues()) say(`${each.name}.${value.name}`, value);
+    if (isInputObjectType(each) || isObjectType(each) || isInterfaceType(each))
+      for (const part of Object.values(each.getFields())) {
+        say(`${each.name}.${part.name}`, part);
+        if ('args' in part) for (const arg of part.args) say(`${each.name}.${part.name}(${arg.name})`, arg);
+      }
+  }
+  for (const directive of schema.getDirectives().filter((each) => !isSpecifiedDirective(each))) {
+    say(`@${directive.name}`, directive);
+    for (const arg of directive.args) say(`@${directive.name}(${arg.name})`, arg);
+  }
+  expect(described.length).toBeGreaterThan(200);
+  expect(described.filter(([, description]) => !description?.trim()).map(([name]) => name)).toEqual([]);
+});
+
+test('one forgotten field on the real builder stops the server from starting', () => {
+  real.queryField('forgotten', (t) => t.boolean({ nullable: true, description: 'Oops.', resolve: () => true }));
+  expect(() => buildSchema()).toThrow('field Query.forgotten says nothing about access');
+});

@@ -1,0 +1,193 @@
+import { expect, test } from 'vitest';
+import { RUNTIME_ROLE } from '../../src/db/client.ts';
+import { newId } from '../../src/ids.ts';
+import { hashSecret } from '../../src/resources/api-token/secret.ts';
+import { type Json, startApi } from '../support/api.ts';
+import { done, found, join, type Person, signIn, tokenOf } from '../support/world.ts';
+import { organizationUuid, uuidOf } from './support.ts';
+
+/** The doors in the third wall: functions that look across organizations, called as the runtime role that is bound to nothing. */
+const api = await startApi();
+const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+const admin = await join(api, acme, 'admin');
+await join(api, globex, 'user');
+const token = await tokenOf(api, admin, 'READ');
+const TABLES = ['api_tokens', 'members', 'organizations', 'refresh_tokens', 'sessions', 'users'];
+
+// Joins another organization besides, later.
+await api.root`
+  insert into members (organization_id, id, user_id, role)
+  values (${organizationUuid(globex)}, ${newId()}, ${uuidOf('usr', admin.userId)}, 'read')`;
+
+const ask = async (name: string, argument: string | null): Promise<Json[]> =>
+  (await api.sql.unsafe(`select * from ambit.${name}($1)`, [argument])).map((row) => ({ ...row }));
+
+const sessionOf = async (person: Person): Promise<string> =>
+  uuidOf('ses', (await person.query('{ viewer { credential { id } } }')).data.viewer.credential.id);
+
+/** What a credential of the admin stands for, and not one column more. */
+const THE_ADMIN = {
+  user_id: uuidOf('usr', admin.userId),
+  email: admin.email,
+  user_name: 'admin',
+  organization_id: organizationUuid(acme),
+  slug: 'acme',
+  organization_name: 'acme',
+  member_id: uuidOf('mem', admin.memberId),
+  role: 'admin',
+};
+
+/** Texts that would find more than one thing in a look-up that matches instead of comparing. */
+const GREEDY = ['', '%', '_', '.*', "' or true --", null];
+
+test('find_user_by_email tells id and password hash of this address, in whichever case, and of no other', async () => {
+  const [row] = await api.root`select id, password_hash from users where email = ${admin.email}`;
+  expect(await ask('find_user_by_email', admin.email)).toEqual([{ ...row }]);
+  expect(await ask('find_user_by_email', admin.email.toUpperCase())).toEqual([{ ...row }]);
+  for (const address of [...GREEDY, ` ${admin.email}`, admin.email.slice(1), 'admin@'])
+    expect(await ask('find_user_by_email', address), String(address)).toEqual([]);
+});
+
+test('find_memberships tells the organizations of this person, in the order of joining, and of no other', async () => {
+  const rows = await ask('find_memberships', uuidOf('usr', admin.userId));
+  expect(rows).toEqual([
+    {
+      organization_id: organizationUuid(acme),
+      slug: 'acme',
+      name: 'acme',
+      created_at: expect.anything(),
+      member_id: uuidOf('mem', admin.memberId),
+      role: 'admin',
+    },
+    expect.objectContaining({ slug: 'globex', role: 'read' }),
+  ]);
+  expect((await ask('find_memberships', uuidOf('usr', globex.owner.userId))).map((row) => row.slug)).toEqual([
+    'globex',
+  ]);
+  for (const nobody of [newId(), null, organizationUuid(acme), uuidOf('mem', admin.memberId)])
+    expect(await ask('find_memberships', nobody)).toEqual([]);
+});
+
+test('find_refresh_token tells the session of this secret, used or not, and of no other', async () => {
+  const REFRESH = `mutation ($t: String!) { refreshSession(input: { refreshToken: $t }) { session { refreshToken } errors { code } } }`;
+  const person = await signIn(api, admin.email, 'acme');
+  const expected = {
+    session_id: await sessionOf(person),
+    user_id: uuidOf('usr', admin.userId),
+    organization_id: organizationUuid(acme),
+    expires_at: expect.anything(),
+  };
+  const { session } = await done(api.as(), REFRESH, { t: person.refreshToken });
+  for (const secret of [person.refreshToken, session.refreshToken])
+    expect(await ask('find_refresh_token', hashSecret(secret))).toEqual([expected]);
+  for (const hash of [...GREEDY, session.refreshToken, hashSecret('other')])
+    expect(await ask('find_refresh_token', hash), String(hash)).toEqual([]);
+});
+
+test('find_session tells whom this session stands for, without a member once it is bound to nothing', async () => {
+  const session = await sessionOf(admin);
+  const [row] = await ask('find_session', session);
+  expect(row).toEqual({ credential_id: session, access: 'WRITE', expires_at: expect.anything(), ...THE_ADMIN });
+  for (const other of [newId(), null, uuidOf('usr', admin.userId)])
+    expect(await ask('find_session', other)).toEqual([]);
+
+  const loner = await signIn(api, admin.email, 'acme');
+  const unbound = await sessionOf(loner);
+  await api.root`update sessions set organization_id = null where id = ${unbound}`;
+  const [alone] = await ask('find_session', unbound);
+  const nothing = { organization_id: null, slug: null, organization_name: null, member_id: null, role: null };
+  expect(alone).toMatchObject({ email: admin.email, ...nothing });
+});
+
+test('find_api_token tells whom this token stands for, and of no other', async () => {
+  const hash = hashSecret(token.token as string);
+  const id = uuidOf('tok', token.id);
+  expect(await ask('find_api_token', hash)).toEqual([
+    { credential_id: id, access: 'READ', expires_at: null, ...THE_ADMIN },
+  ]);
+  for (const other of [...GREEDY, token.token as string, hash.toLowerCase(), hash.slice(1), id])
+    expect(await ask('find_api_token', other), String(other)).toEqual([]);
+});
+
+const functions = await api.root`
+  select n.nspname || '.' || p.proname as name, p.prosecdef as definer, pg_get_userbyid(p.proowner) as owner,
+    p.provolatile as volatility, p.proconfig as config,
+    array(select case a.grantee when 0 then 'PUBLIC' else pg_get_userbyid(a.grantee) end
+          from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.grantee <> p.proowner) as callers
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+  where n.nspname !~ '^(pg_|information_schema$)' order by 1`;
+
+test('nothing else looks across organizations: the list of functions with rights of their own is closed', () => {
+  // A new one takes a test above that shows that it answers about what it is given, and nothing else.
+  expect(functions.filter((one) => one['definer']).map((one) => one['name'])).toEqual([
+    'ambit.find_api_token',
+    'ambit.find_memberships',
+    'ambit.find_refresh_token',
+    'ambit.find_session',
+    'ambit.find_user_by_email',
+  ]);
+});
+
+test('each of them runs as ambit_lookup, reads only, trusts no search path and is called by the runtime role alone', () => {
+  for (const one of functions.filter((candidate) => candidate['definer']))
+    expect(one).toMatchObject({
+      owner: 'ambit_lookup',
+      volatility: 's',
+      config: ['search_path=pg_catalog, pg_temp'],
+      callers: [RUNTIME_ROLE],
+    });
+  // Without rights of its own, so harmless; but it is for migrations.
+  expect(functions.find((one) => one['name'] === 'ambit.protect')?.['callers']).toEqual([]);
+});
+
+test('tables of the caller do not come between a function and what it looks at', async () => {
+  const connection = await api.sql.reserve();
+  await connection`begin`;
+  await connection`create temp table users (id uuid, email text, password_hash text) on commit drop`;
+  await connection`insert into users values (gen_random_uuid(), 'made@up.test', 'known')`;
+  await connection`set local search_path = pg_temp, public`;
+  const rows = await connection`select * from ambit.find_user_by_email('made@up.test')`;
+  await connection`rollback`;
+  connection.release();
+  expect(rows).toEqual([]);
+});
+
+test('ambit_lookup may read its six tables and do nothing else', async () => {
+  const privileges = await api.root`
+    select c.relname as table, p.name as privilege
+    from pg_class c, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) as p (name)
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+      and (has_table_privilege('ambit_lookup', c.oid, p.name)
+        or p.name in ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') and has_any_column_privilege('ambit_lookup', c.oid, p.name))
+    order by 1`;
+  expect(privileges.map((row) => ({ ...row }))).toEqual(TABLES.map((table) => ({ table, privilege: 'SELECT' })));
+
+  const policies =
+    await api.root`select tablename as table, cmd from pg_policies where roles && '{ambit_lookup,public}' order by 1`;
+  expect(policies.map((row) => ({ ...row }))).toEqual(TABLES.map((table) => ({ table, cmd: 'SELECT' })));
+
+  const [role] = await api.root`
+    select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolcanlogin,
+      exists (select from pg_auth_members where member = r.oid) as joined,
+      exists (select from pg_class where relowner = r.oid) as owns,
+      exists (select from pg_namespace n where nspname !~ '^pg_' and has_schema_privilege(r.oid, n.oid, 'CREATE')) as creates
+    from pg_roles r where rolname = 'ambit_lookup'`;
+  expect(Object.keys(role ?? {})).toHaveLength(9);
+  expect(Object.entries(role ?? {}).filter(([, value]) => value !== false)).toEqual([]);
+});
+
+test.each([
+  'select * from checks',
+  'select * from audit_events',
+  'select private_jwk from signing_keys',
+  "update users set password_hash = ''",
+  'delete from members',
+  "insert into members (organization_id, id, user_id, role) select organization_id, gen_random_uuid(), user_id, 'owner' from members",
+])('as ambit_lookup it is refused to %s', async (statement) => {
+  const run = api.root.begin(async (tx) => {
+    await tx`set local role ambit_lookup`;
+    expect((await tx`select from members`).length).toBeGreaterThan(3);
+    await tx.unsafe(statement);
+  });
+  await expect(run).rejects.toThrow('permission denied');
+});

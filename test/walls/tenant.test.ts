@@ -1,0 +1,164 @@
+import { expect, test } from 'vitest';
+import { newId } from '../../src/ids.ts';
+import { startApi } from '../support/api.ts';
+import { found, join } from '../support/world.ts';
+import { bound, dump, furnish, organizationUuid, tenantTables, uuidOf } from './support.ts';
+
+/** The third wall without the others: raw SQL of the runtime role. */
+const api = await startApi();
+const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+for (const organization of [acme, globex]) {
+  await furnish(api, organization);
+  await join(api, organization, 'read');
+}
+const [ours, theirs] = [organizationUuid(acme), organizationUuid(globex)];
+const tenants = await tenantTables(api);
+
+const count = async (table: string, where: string): Promise<number> =>
+  (await api.root.unsafe(`select count(*)::int as n from ${table} where ${where}`))[0]?.['n'];
+
+/** Of whom are the rows that a transaction bound like this sees? */
+const seen = (table: string, binding: { organization?: string; user?: string }, columns = 'organization_id') =>
+  bound(api, binding, async (tx) => (await tx.unsafe(`select ${columns} from ${table}`)).map((row) => ({ ...row })));
+
+/** A row of theirs, as somebody who has seen it would write it down. */
+async function copied(table: string, changes: Record<string, unknown>): Promise<string> {
+  const [row] = await api.root.unsafe(
+    `select to_jsonb(t) as row from ${table} t where organization_id = '${theirs}' limit 1`,
+  );
+  return JSON.stringify({ ...(row?.['row'] as object), ...changes });
+}
+const insert = (table: string, json: string) =>
+  bound(api, { organization: ours }, async (tx) =>
+    tx.unsafe(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1::text::jsonb)`, [json]),
+  );
+
+test('the wall is not tested against emptiness: every tenant table has rows of both organizations', async () => {
+  expect(tenants.length).toBeGreaterThan(6);
+  // A new table? Give it rows in furnish().
+  for (const table of tenants)
+    for (const organization of [ours, theirs])
+      expect(await count(table, `organization_id = '${organization}'`), table).toBeGreaterThan(0);
+});
+
+test.each(tenants)('%s shows nothing to who is bound to no organization', async (table) => {
+  expect(await (await api.sql.unsafe(`select from ${table}`)).length).toBe(0);
+  expect(await seen(table, {})).toEqual([]);
+  expect(await seen(table, { user: uuidOf('usr', acme.owner.userId) })).toEqual([]);
+  expect(await seen(table, { organization: newId() })).toEqual([]);
+  await expect(seen(table, { organization: "' or true --" })).rejects.toThrow('invalid input syntax for type uuid');
+});
+
+test.each(tenants)('%s shows to who is bound to an organization all its rows and no other', async (table) => {
+  const rows = await seen(table, { organization: ours });
+  expect(rows).toHaveLength(await count(table, `organization_id = '${ours}'`));
+  expect(new Set(rows.map((row) => row['organization_id']))).toEqual(new Set([ours]));
+});
+
+test.each(tenants)('%s takes no row for another organization, and gives none away', async (table) => {
+  const before = await dump(api);
+  const violates = `new row violates row-level security policy for table "${table}"`;
+  await expect(insert(table, await copied(table, { id: newId() }))).rejects.toThrow(violates);
+
+  // The log may not be updated or deleted from at all.
+  const verdict = table === 'audit_events' ? 'permission denied' : violates;
+  const run = (statement: string) => bound(api, { organization: ours }, (tx) => tx.unsafe(statement));
+  await expect(run(`update ${table} set organization_id = '${theirs}'`)).rejects.toThrow(verdict);
+  if (table !== 'audit_events') {
+    const changed = await run(`update ${table} set id = id where organization_id = '${theirs}'`);
+    const deleted = await run(`delete from ${table} where organization_id = '${theirs}'`);
+    expect([changed.count, deleted.count]).toEqual([0, 0]);
+  }
+  expect(await dump(api)).toEqual(before);
+});
+
+test('bound to their organization, a row of the same form is taken: only the organization was wrong', async () => {
+  const json = await copied('categories', { organization_id: ours, id: newId(), name: 'Taken' });
+  await expect(insert('categories', json)).resolves.toMatchObject({ count: 1 });
+});
+
+const keys = await api.root`
+  select f.conname as name, f.conrelid::regclass::text as table, f.confrelid::regclass::text as target,
+    a.attname::text as column, b.attname::text as key
+  from pg_constraint f
+  join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[2]
+  join pg_attribute b on b.attrelid = f.confrelid and b.attnum = f.confkey[2]
+  where f.contype = 'f' and f.confrelid::regclass::text = any (${tenants})`;
+
+test('there are foreign keys to test', () => {
+  expect(keys.map((key) => key['name']).sort()).toEqual(
+    expect.arrayContaining(['api_tokens_member', 'checks_category', 'checks_level', 'checks_owner', 'sessions_member']),
+  );
+});
+
+test.each(keys.map((key) => [key['name'], key] as const))(
+  '%s refers to nothing of another organization, even for a superuser',
+  async (name, key) => {
+    const other = (organization: string) =>
+      `(select ${key['key']} from ${key['target']} where organization_id = '${organization}' order by 1 desc limit 1)`;
+    const point = (organization: string) =>
+      api.root.begin(async (tx) => {
+        const { count } = await tx.unsafe(
+          `update ${key['table']} set ${key['column']} = ${other(organization)} where organization_id = '${ours}'`,
+        );
+        expect(count).toBeGreaterThan(0);
+        throw new Error('undo');
+      });
+    await expect(point(theirs)).rejects.toMatchObject({ code: '23503', constraint_name: name });
+    await expect(point(ours)).rejects.toThrow('undo');
+  },
+);
+
+test('tables of the instance show the bound organization, its people and its sessions, and no other', async () => {
+  const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];
+  for (const table of ['organizations', 'users', 'sessions', 'refresh_tokens'])
+    expect(await seen(table, {}, table === 'refresh_tokens' ? 'hash' : 'id'), table).toEqual([]);
+
+  const here = { organization: ours };
+  expect(await seen('organizations', here, 'id')).toEqual([{ id: ours }]);
+  const ids = async (table: string, where: string) =>
+    (await api.root.unsafe(`select id from ${table} where ${where} order by id`)).map((row) => ({ ...row }));
+  const fellows = await ids('users', `id in (select user_id from members where organization_id = '${ours}')`);
+  expect(fellows).toHaveLength(2);
+  expect(await seen('(select id from users order by id) u', here, 'id')).toEqual(fellows);
+  const sessions = await ids('sessions', `organization_id = '${ours}'`);
+  expect(await seen('(select id from sessions order by id) s', here, 'id')).toEqual(sessions);
+  expect(await seen('refresh_tokens', here, 'hash')).toEqual([]);
+
+  const tokens = await seen('refresh_tokens', { user: me }, 'session_id');
+  expect(tokens.length).toBeGreaterThan(0);
+  const mine = await ids('sessions', `user_id = '${me}'`);
+  expect(tokens.every((token) => mine.some((session) => session['id'] === token['session_id']))).toBe(true);
+  expect(await seen('users', { user: them }, 'id')).toEqual([{ id: them }]);
+});
+
+test('rows of the instance that are not one’s own cannot be written', async () => {
+  const before = await dump(api);
+  const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];
+  const [session] = await api.root`select id from sessions where user_id = ${them} limit 1`;
+  const run = (statement: string) => bound(api, { organization: ours, user: me }, (tx) => tx.unsafe(statement));
+  const touched = [
+    `update organizations set name = 'Taken over' where id <> '${ours}'`,
+    `delete from organizations where id <> '${ours}'`,
+    `update users set name = 'Taken over' where id <> '${me}'`,
+    `update sessions set expires_at = now() + interval '1 year' where user_id <> '${me}'`,
+    `delete from sessions where organization_id <> '${ours}' and user_id <> '${me}'`,
+    `update refresh_tokens set used_at = null where session_id = '${session?.['id']}'`,
+  ];
+  for (const statement of touched) expect((await run(statement)).count, statement).toBe(0);
+  const refused = [
+    `insert into organizations (id, slug, name) values ('${newId()}', 'mine', 'Mine')`,
+    `insert into users (id, email, name, password_hash) values ('${newId()}', 'x@y.test', 'X', '')`,
+    `insert into sessions (id, user_id, address, expires_at) values ('${newId()}', '${them}', '', now())`,
+    `insert into refresh_tokens (hash, session_id) values ('known', '${session?.['id']}')`,
+  ];
+  for (const statement of refused)
+    await expect(run(statement), statement).rejects.toThrow('new row violates row-level security policy');
+  for (const statement of [
+    `update users set email = 'x@y.test'`,
+    `update users set password_hash = ''`,
+    'delete from users',
+  ])
+    await expect(run(statement), statement).rejects.toThrow('permission denied');
+  expect(await dump(api)).toEqual(before);
+});

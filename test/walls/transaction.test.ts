@@ -1,0 +1,218 @@
+import { sql } from 'drizzle-orm';
+import { afterEach, expect, test } from 'vitest';
+import { builder } from '../../src/builder.ts';
+import { type Context, db } from '../../src/context.ts';
+import { mutation } from '../../src/mutation.ts';
+import { createCategory, listCategories } from '../../src/resources/category/service.ts';
+import { buildSchema } from '../../src/schema.ts';
+import { type Json, startApi } from '../support/api.ts';
+import { done, found, join, tokenOf } from '../support/world.ts';
+import { expectMasked, organizationUuid } from './support.ts';
+
+/** The second wall without the first: these fields are open to everyone, and their resolvers do what they should not. */
+const input = { name: 'Sneaked' };
+const forTest = { public: true, nullable: true, description: 'For this test.' } as const;
+
+builder.queryField('write', (t) =>
+  t.boolean({ ...forTest, resolve: async (_root, _args, ctx) => Boolean(await createCategory(ctx, input)) }),
+);
+
+builder.queryField('unlockAndWrite', (t) =>
+  t.boolean({
+    ...forTest,
+    resolve: async (_root, _args, ctx) => {
+      await (await db(ctx)).execute(sql`set transaction read write`);
+      return Boolean(await createCategory(ctx, input));
+    },
+  }),
+);
+
+const countCategories = async (ctx: Context): Promise<number> => (await listCategories(ctx, {})).totalCount();
+
+/** What happens between two reads of one response. */
+let between = async (): Promise<void> => undefined;
+const { promise: meantime, resolve: endMeantime } = Promise.withResolvers<void>();
+builder.queryField('first', (t) =>
+  t.int({
+    ...forTest,
+    resolve: async (_root, _args, ctx) => {
+      const count = await countCategories(ctx);
+      await between();
+      endMeantime();
+      return count;
+    },
+  }),
+);
+builder.queryField('second', (t) =>
+  t.int({ ...forTest, resolve: (_root, _args, ctx) => meantime.then(() => countCategories(ctx)) }),
+);
+
+const Writer = builder.objectRef<object>('Writer').implement({
+  description: 'For this test.',
+  public: true,
+  fields: (t) => ({
+    write: t.boolean({ ...forTest, resolve: async (_p, _a, ctx) => Boolean(await createCategory(ctx, input)) }),
+  }),
+});
+
+const naming = (name: string, work: (ctx: Context, name: string) => Promise<unknown>): void =>
+  mutation(name, {
+    public: true,
+    description: 'For this test.',
+    input: (t) => ({ name: t.string({ required: true, description: 'Of the category.' }) }),
+    results: { writer: { type: Writer, description: 'Writes after the mutation.' } },
+    resolve: async (given, ctx) => {
+      await work(ctx, given.name);
+      return { writer: {} };
+    },
+  });
+
+naming('writeOne', (ctx, name) => createCategory(ctx, { name }));
+naming('writeTwice', async (ctx, name) => {
+  await createCategory(ctx, { name });
+  await createCategory(ctx, { name });
+});
+naming('writeAndThrow', async (ctx, name) => {
+  await createCategory(ctx, { name });
+  throw new Error(`insert into categories failed: ${name}`);
+});
+naming('swallow', async (ctx, name) => {
+  await createCategory(ctx, { name });
+  await createCategory(ctx, { name }).catch(() => undefined);
+});
+naming('divide', async (ctx) => {
+  await (await db(ctx)).execute(sql`select 1 / 0`).catch(() => undefined);
+});
+
+const api = await startApi({ schema: buildSchema(), pool: 3 });
+const acme = await found(api, 'acme');
+const organization = organizationUuid(acme);
+const admin = await join(api, acme, 'admin');
+const readToken = await tokenOf(api, admin, 'READ');
+const writeToken = await tokenOf(api, admin, 'WRITE');
+
+const isThere = async (name: string): Promise<boolean> =>
+  (await api.root`select from categories where name = ${name}`).length > 0;
+const eventsOf = (action: string) =>
+  api.root`select outcome, reason, xmin::text from audit_events where action = ${action} order by id`;
+
+const call = (name: string): string =>
+  `mutation ($name: String!) { ${name}(input: { name: $name }) { errors { code } } }`;
+const CREATE = `mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }`;
+
+afterEach(async () => {
+  await api.root`delete from categories where name = 'Sneaked'`;
+});
+
+test.each(['write', 'unlockAndWrite'])('a query whose resolver tries to %s is stopped by Postgres', async (field) => {
+  for (const caller of [admin, writeToken, readToken, api.as()]) {
+    const answer = await caller.query(`{ ${field} }`);
+    expectMasked(answer);
+    expect(answer.data).toEqual({ [field]: null });
+  }
+  expect(await isThere('Sneaked')).toBe(false);
+});
+
+test('a mutation that forgot its guard is stopped by Postgres for a READ token, and goes through for a WRITE one', async () => {
+  const refused = await readToken.query(call('writeOne'), { name: 'By token' });
+  expect(refused.data).toEqual({ writeOne: null });
+  expect(refused.errors).toEqual([
+    expect.objectContaining({
+      message: 'This API token is read-only.',
+      extensions: expect.objectContaining({ code: 'FORBIDDEN', reason: 'READ_ONLY_TOKEN' }),
+    }),
+  ]);
+  expect(JSON.stringify(refused)).not.toMatch(/insert|read-only transaction|25006/i);
+  expect(await isThere('By token')).toBe(false);
+
+  await done(writeToken, call('writeOne'), { name: 'By token' });
+  expect(await isThere('By token')).toBe(true);
+  expect(await eventsOf('writeOne')).toMatchObject([
+    { outcome: 'REFUSED', reason: 'READ_ONLY_TOKEN' },
+    { outcome: 'ALLOWED' },
+  ]);
+});
+
+test('what a mutation answers with cannot write any more', async () => {
+  const document = `mutation { writeOne(input: { name: "Written" }) { writer { write } errors { code } } }`;
+  const answer = await admin.query(document);
+  expectMasked(answer);
+  expect(answer.data).toEqual({ writeOne: { writer: { write: null }, errors: [] } });
+  expect([await isThere('Written'), await isThere('Sneaked')]).toEqual([true, false]);
+});
+
+test('a response is one snapshot: what is committed while it is made belongs to the next one', async () => {
+  between = () => done(admin, CREATE, { name: 'In between' });
+  const { data } = await admin.query('{ first second }');
+  expect(await isThere('In between')).toBe(true);
+  expect(data.second).toBe(data.first);
+  between = async () => undefined;
+  expect((await admin.query('{ second }')).data).toEqual({ second: data.first + 1 });
+});
+
+test('a mutation that fails half-way leaves nothing, and its answer says what was wrong', async () => {
+  const answer = await admin.query(call('writeTwice'), { name: 'Half' });
+  expect(answer).toMatchObject({ data: { writeTwice: { errors: [{ code: 'TAKEN' }] } }, errors: undefined });
+  expect(await isThere('Half')).toBe(false);
+  expect(await eventsOf('writeTwice')).toMatchObject([{ outcome: 'REJECTED', reason: 'TAKEN' }]);
+});
+
+test.each(['writeAndThrow', 'swallow'])('nothing stays of a mutation that ends as in %s', async (field) => {
+  const answer = await admin.query(call(field), { name: field });
+  expectMasked(answer);
+  expect(answer.data).toEqual({ [field]: null });
+  expect(await isThere(field)).toBe(false);
+  expect(await eventsOf(field)).toMatchObject([{ outcome: 'FAILED', reason: 'INTERNAL' }]);
+  const requestId = answer.headers.get('x-request-id');
+  expect(api.logged).toContainEqual(expect.objectContaining({ requestId, error: expect.stringContaining('Error') }));
+});
+
+test('a mutation that goes on after a database error is never told as done, with an event to write or without', async () => {
+  for (const caller of [admin, api.as()]) {
+    const answer = await caller.query(call('divide'), { name: 'Divided' });
+    expectMasked(answer);
+    expect(answer.data).toEqual({ divide: null });
+  }
+});
+
+test('each mutation of a document has a transaction of its own', async () => {
+  const one = (alias: string, field: string): string =>
+    `${alias}: ${field}(input: { name: "${alias}" }) { errors { code } }`;
+  const answer = await admin.query(
+    `mutation { ${one('a1', 'writeOne')} ${one('b1', 'writeAndThrow')} ${one('c1', 'writeOne')} }`,
+  );
+  expect(answer.data).toEqual({ a1: { errors: [] }, b1: null, c1: { errors: [] } });
+  expect([await isThere('a1'), await isThere('b1'), await isThere('c1')]).toEqual([true, false, true]);
+  const rows = await api.root`select xmin::text from categories where name in ('a1', 'c1')`;
+  expect(new Set(rows.map((row) => row['xmin'])).size).toBe(2);
+});
+
+test('the change and its audit event are written by one transaction', async () => {
+  const { category } = await done(admin, CREATE, { name: 'Together' });
+  const [row] = await api.root`select xmin::text from categories where name = 'Together'`;
+  const events = await api.root`select xmin::text, outcome from audit_events where target_id = ${category.id}`;
+  expect(events).toEqual([{ xmin: row?.['xmin'], outcome: 'ALLOWED' }]);
+});
+
+test('without its audit event no change is made, however often it is tried', async () => {
+  await api.root.unsafe(`
+    create function public.fail() returns trigger language plpgsql as $$ begin raise 'no space left for audit_events'; end $$;
+    create trigger full_disk before insert on audit_events for each row execute function public.fail()`);
+  // More often than the pool has connections: a failure keeps none.
+  const answers: Json[] = [];
+  for (let time = 0; time < 5; time += 1) answers.push(await admin.query(CREATE, { name: 'Unseen' }));
+  const refused = await readToken.query(CREATE, { name: 'Unseen' });
+  await api.root.unsafe('drop trigger full_disk on audit_events; drop function public.fail()');
+
+  for (const answer of [...answers, refused]) {
+    expectMasked(answer);
+    expect(answer.data).toEqual({ createCategory: null });
+  }
+  expect(await isThere('Unseen')).toBe(false);
+  expect(
+    await api.root`select from audit_events where organization_id = ${organization} and after->>'name' = 'Unseen'`,
+  ).toEqual([]);
+
+  await done(admin, CREATE, { name: 'Unseen' });
+  expect(await isThere('Unseen')).toBe(true);
+});
