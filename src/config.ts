@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Plan } from './access/plans.ts';
+import type { Plan } from './plans.ts';
 
 const list = z
   .string()

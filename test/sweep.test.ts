@@ -12,8 +12,16 @@ import {
 import { expect, test } from 'vitest';
 import { BUILT_IN_ROLES } from '../src/access/catalog.ts';
 import { buildSchema } from '../src/schema.ts';
+import {
+  allow,
+  createPolicy,
+  createProject,
+  createRole,
+  createServiceAccount,
+  giveProjectRole,
+} from './decisions/support.ts';
 import { type Answer, type Caller, type Json, startApi } from './support/api.ts';
-import { cast, done, found, tokenOf } from './support/world.ts';
+import { cast, done, found, mutate, tokenOf } from './support/world.ts';
 
 /**
  * Every root field, asked by everybody, with ids of acme. The golden file says what each gets; read its diff as a
@@ -28,15 +36,30 @@ const globex = await found(api, 'globex');
 /** Ids of acme's things, by the type that an argument's name speaks of. */
 async function idsOfAcme(): Promise<Record<string, string>> {
   const { data } = await people.owner.query(`{
-    organization { id } rubric { id } members(last: 1) { nodes { id } } roles(last: 1) { nodes { id } }
+    organization { id } rubric { id } members(last: 1) { nodes { id } }
     categories(last: 1) { nodes { id } } levels(last: 1) { nodes { id } } sessions(last: 1) { nodes { id } } }`);
   const [categoryId, levelId] = [data.categories.nodes[0].id, data.levels.nodes[0].id];
   const { check } = await done(people.owner, CREATE_CHECK, { input: { name: 'Swept', categoryId, levelId } });
   const { apiToken } = await done(people.user, CREATE_TOKEN, { input: { name: 'Swept' } });
+  const project = await createProject(people.owner, 'swept');
+  const policyId = await createPolicy(people.owner, [allow('dataset:*')]);
+  const role = await createRole(people.owner, 'Swept', [allow('dataset:read')]);
+  const { invitations } = await mutate(
+    people.owner,
+    'createInvitation',
+    { emails: ['guest@acme.test'], roleId: role },
+    'invitations { id }',
+  );
   return {
     Organization: data.organization.id,
     Member: data.members.nodes[0].id,
-    Role: data.roles.nodes[0].id,
+    Principal: data.members.nodes[0].id,
+    Role: role,
+    Policy: policyId,
+    Project: project,
+    ProjectMember: await giveProjectRole(people.owner, project, people.user.memberId, role),
+    ServiceAccount: await createServiceAccount(people.owner, 'swept', role),
+    Invitation: invitations[0].id,
     Category: categoryId,
     Level: levelId,
     Session: data.sessions.nodes[0].id,
@@ -51,6 +74,16 @@ const CREATE_TOKEN =
 
 const ids = await idsOfAcme();
 
+const unique = (): string => `swept-${Math.random().toString(36).slice(2)}`;
+
+/** Texts that have to be of a form. */
+const TEXTS: Record<string, () => string> = {
+  slug: unique,
+  key: unique,
+  permission: () => 'dataset:read',
+  permissions: () => 'dataset:read',
+};
+
 /** What an input asks for: of each required field something, of an id one of acme's. */
 function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
   if (isNonNullType(type)) return sampleOf(type.ofType, name, field);
@@ -62,12 +95,11 @@ function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
     );
     return Object.fromEntries(fields.map((part) => [part.name, sampleOf(part.type, part.name, field)]));
   }
-  if (!isScalarType(type) || type.name !== 'ID')
-    return name === 'slug' ? `swept-${Math.random().toString(36).slice(2)}` : 'swept@acme.test';
+  if (!isScalarType(type) || type.name !== 'ID') return TEXTS[name]?.() ?? 'swept@acme.test';
   const about =
     name === 'id' || name === 'ids'
-      ? field.replace(/^(update|delete|signOut|node)s?/, '') || 'Check'
-      : name.replace(/Id$/, '');
+      ? field.replace(/^(update|delete|signOut|resend|transfer|node)s?/, '').replace('Ownership', 'Member') || 'Check'
+      : name.replace(/Ids?$/, '');
   return ids[about.slice(0, 1).toUpperCase() + about.slice(1)] ?? ids['Check'];
 }
 

@@ -1,4 +1,5 @@
 import { AmbitError } from '../errors.ts';
+import { type Entitlements, entitlementsOf, type Feature, planFor, planWith } from '../plans.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import {
   type Decision,
@@ -9,7 +10,6 @@ import {
   type RefusalReason,
   UNBOUND_HINT,
 } from './decide.ts';
-import { type Entitlements, entitlementsOf, type Feature, planFor, planWith } from './plans.ts';
 
 /** Where something is asked: a project, or null for the organization. */
 export type Target = string | null;

@@ -1,6 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { type Context, db, tenant } from '../context.ts';
 import { invalid, userError } from '../errors.ts';
+import type { Plan } from '../plans.ts';
 import { organizations } from '../resources/organization/table.ts';
 import { principals } from '../resources/principal/table.ts';
 import { assignments } from '../resources/role/table.ts';
@@ -8,7 +9,6 @@ import { forbidden, permissionsOf, refusal, type Target, wholly } from './access
 import type { Permission } from './catalog.ts';
 import { decide, type Grants, type Held } from './decide.ts';
 import { inOrganization, loadGrants } from './grants.ts';
-import type { Plan } from './plans.ts';
 import { roleByKey } from './roles.ts';
 
 /** What a change means to one principal in one place. */

@@ -1,5 +1,5 @@
+import { entitlementsOf, type Plan, planWith } from '../plans.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
-import { entitlementsOf, type Plan, planWith } from './plans.ts';
 import { ROLES, type Role } from './roles.ts';
 
 export type TokenAccess = 'READ' | 'WRITE';

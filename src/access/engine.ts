@@ -60,6 +60,12 @@ export const engine = {
       permissionsOf(wholly(grants), place).every((name) => ctx.access.can(name, place)),
     ),
   wholly,
+
+  /** What a person does for themselves, no token does for them. */
+  requireSession(ctx: Context): void {
+    if (ctx.actor.credential?.kind !== 'SESSION')
+      throw refusal('SESSION_REQUIRED', 'An API token cannot do this.', 'Sign in, and use the access token.');
+  },
 };
 
 /** Where the two could differ: in the organization, and wherever one of them has a project role. */

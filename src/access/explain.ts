@@ -1,7 +1,7 @@
+import { entitlementsOf } from '../plans.ts';
 import type { Target } from './access.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
 import { type Decision, decide, type Held } from './decide.ts';
-import { entitlementsOf } from './plans.ts';
 import type { Role } from './roles.ts';
 
 export const STEP_KINDS = {

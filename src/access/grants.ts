@@ -1,9 +1,9 @@
 import { and, eq, inArray, isNull, type SQL } from 'drizzle-orm';
 import type { Db } from '../db/client.ts';
+import type { Plan } from '../plans.ts';
 import { policies } from '../resources/policy/table.ts';
 import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
 import type { Grants } from './decide.ts';
-import type { Plan } from './plans.ts';
 import { compileRole, findBuiltIn, type Role } from './roles.ts';
 
 type AssignmentRow = typeof assignments.$inferSelect;

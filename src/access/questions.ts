@@ -153,9 +153,10 @@ export async function requireHolder(ctx: Context, publicId: string | null | unde
 }
 
 export function requirePermission(name: string): Permission {
+  // A text of any length comes from outside; an answer does not grow with it.
   const complaint = PERMISSIONS.has(name)
     ? null
-    : (engine.complaintAbout(name) ?? `${JSON.stringify(name)} is a pattern`);
+    : (engine.complaintAbout(name.slice(0, 100)) ?? `${JSON.stringify(name)} is a pattern`);
   if (complaint) throw new AmbitError('BAD_REQUEST', `permission: ${complaint}.`);
   return name as Permission;
 }

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { Plan } from '../access/plans.ts';
 import type { Db } from '../db/client.ts';
+import type { Plan } from '../plans.ts';
 import type { Access } from '../resources/api-token/table.ts';
 
 /**

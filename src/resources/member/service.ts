@@ -94,6 +94,8 @@ export async function removePrincipal(ctx: Context, principal: PrincipalRow, pre
 
 /** One's own membership; the last Owner stays. */
 export async function leaveOrganization(ctx: Context, dryRun: boolean): Promise<AccessChanged<string>> {
+  ctx.parts.engine.requireSession(ctx);
+  ctx.access.requireOrganization();
   const member = await getMember(ctx, ctx.actor.principal?.id ?? '');
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: null,

@@ -1,6 +1,6 @@
-import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../access/plans.ts';
 import { builder } from '../../builder.ts';
 import { mutation, withChanges } from '../../mutation.ts';
+import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../plans.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
 import { type Usage, updatePlan, usageOf } from './service.ts';
 

@@ -1,7 +1,7 @@
 import { and, count, eq, gt, isNotNull } from 'drizzle-orm';
-import type { Plan } from '../../access/plans.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { toPublicId } from '../../ids.ts';
+import type { Plan } from '../../plans.ts';
 import { invitations } from '../invitation/table.ts';
 import { organizations } from '../organization/table.ts';
 import type { AccessChanged } from '../principal/change.ts';

@@ -15,6 +15,7 @@ import {
   deleteRole,
   findPoliciesOf,
   findRole,
+  getCustomRole,
   getRole,
   listHolders,
   listRoles,
@@ -142,7 +143,7 @@ mutation('updateRole', {
   on: async (input, ctx) => (await getRole(ctx, input.id)).projectId,
   results: { role: { type: RoleType, description: 'The role as it is now.' }, ...ACCESS_CHANGES },
   resolve: async ({ id, ...input }, ctx) =>
-    withChanges(ctx, 'role', await updateRole(ctx, await getRole(ctx, id), input)),
+    withChanges(ctx, 'role', await updateRole(ctx, await getCustomRole(ctx, id), input)),
 });
 
 mutation('deleteRole', {
@@ -157,5 +158,5 @@ mutation('deleteRole', {
   on: async (input, ctx) => (await getRole(ctx, input.id)).projectId,
   results: { ...DELETED, ...ACCESS_CHANGES },
   resolve: async ({ id, ...input }, ctx) =>
-    withChanges(ctx, 'deletedId', await deleteRole(ctx, await getRole(ctx, id), input)),
+    withChanges(ctx, 'deletedId', await deleteRole(ctx, await getCustomRole(ctx, id), input)),
 });

@@ -26,16 +26,19 @@ export async function findRole(ctx: Context, id: string): Promise<Role | null> {
   return role && ctx.access.can('role:read', role.projectId) ? role : null;
 }
 
-async function getCustomRole(ctx: Context, id: string): Promise<Role> {
-  const role = await findRole(ctx, id);
+export async function getRole(ctx: Context, publicId: string): Promise<Role> {
+  const role = await findRole(ctx, fromPublicId('rol', publicId) ?? '');
   if (!role) throw notFound('Role');
+  return role;
+}
+
+/** After the guard, so that who may change no role at all is told that. */
+export async function getCustomRole(ctx: Context, publicId: string): Promise<Role> {
+  const role = await getRole(ctx, publicId);
   if (role.builtIn !== null)
     throw invalid(userError('INVALID', 'id', `id: ${role.name} is a built-in role, which nobody can change.`));
   return role;
 }
-
-export const getRole = async (ctx: Context, publicId: string): Promise<Role> =>
-  getCustomRole(ctx, fromPublicId('rol', publicId) ?? '');
 
 /** Built-in ones first. Custom roles are few: an organization keeps them in its head. */
 export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
