@@ -1,6 +1,8 @@
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { BUILT_IN_ROLES, PERMISSIONS } from '../../src/access/catalog.ts';
+import { REFUSAL_REASONS } from '../../src/access/decide.ts';
 import { VARIABLES } from '../../src/config.ts';
+import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/plans.ts';
 import { buildSchema } from '../../src/schema.ts';
 
 /** What `schema.graphql` must hold. */
@@ -27,7 +29,29 @@ function configurationTable(): string {
   return ['| variable | default | |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
-const TABLES = { permissions: permissionTable, configuration: configurationTable };
+const reasonTable = (): string =>
+  [
+    '| reason | |',
+    '| --- | --- |',
+    ...Object.entries(REFUSAL_REASONS).map(([reason, text]) => `| \`${reason}\` | ${text} |`),
+  ].join('\n');
+
+function planTable(): string {
+  const features = Object.keys(PLANS.FREE) as (keyof Entitlements)[];
+  const cell = (value: boolean | number | null): string =>
+    value === null ? '∞' : value === true ? '●' : value === false ? '' : String(value);
+  const rows = features.map(
+    (feature) => `| ${feature} | ${PLAN_NAMES.map((plan) => cell(PLANS[plan][feature])).join(' | ')} |`,
+  );
+  return [`| | ${PLAN_NAMES.join(' | ')} |`, `| --- |${' :-: |'.repeat(PLAN_NAMES.length)}`, ...rows].join('\n');
+}
+
+const TABLES = {
+  reasons: reasonTable,
+  plans: planTable,
+  permissions: permissionTable,
+  configuration: configurationTable,
+};
 
 /** The README with its generated tables as they should be. */
 export function withTables(readme: string): string {
