@@ -29,7 +29,7 @@ export const VARIABLES = {
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .describe('The same database as the role that owns the tables, when `DATABASE_URL` is not that role.'),
-  DATABASE_POOL: integer(1, 500, 10).describe('Connections to the database.'),
+  DATABASE_POOL: integer(2, 500, 10).describe('Connections to the database.'),
   DATA_DIR: z.string().min(1).default('.ambit').describe('Folder of the embedded server.'),
   STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000).describe(
     'Milliseconds after which a database statement is cancelled.',

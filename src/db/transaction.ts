@@ -24,12 +24,35 @@ const BEGIN = {
   'read write': 'begin',
 } as const;
 
+/** Who may hold a connection. Of each pool, so it lives and dies with the pool. */
+const gates = new WeakMap<Sql, { free: number; waiting: (() => void)[] }>();
+
+/**
+ * Transactions leave one connection of the pool to single statements: a request that counts a try or looks up a
+ * credential while it holds a transaction would else wait for others that wait for it. Gives the way to leave.
+ */
+async function enter(sql: Sql): Promise<() => void> {
+  const gate = gates.get(sql) ?? { free: Math.max(sql.options.max - 1, 1), waiting: [] };
+  gates.set(sql, gate);
+  if (gate.free > 0) gate.free -= 1;
+  else await new Promise<void>((next) => gate.waiting.push(next));
+  return () => {
+    const next = gate.waiting.shift();
+    if (next) next();
+    else gate.free += 1;
+  };
+}
+
 /**
  * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
  * answers, so they share a round trip with the first query; if one of them fails, that query fails too.
  */
 export async function openTransaction(sql: Sql, binding: Binding, mode: Mode): Promise<Transaction> {
-  const connection = await sql.reserve();
+  const leave = await enter(sql);
+  const connection = await sql.reserve().catch((error: unknown) => {
+    leave();
+    throw error;
+  });
   const begun = Promise.all([
     connection.unsafe(BEGIN[mode]).execute(),
     connection`select set_config('ambit.organization_id', ${binding.organizationId ?? ''}, true),
@@ -44,7 +67,10 @@ export async function openTransaction(sql: Sql, binding: Binding, mode: Mode): P
         // COMMIT of an aborted transaction succeeds, and rolls back.
         if (statement === 'commit' && result.command !== 'COMMIT') throw new Error('the transaction was rolled back');
       })
-      .finally(() => connection.release());
+      .finally(() => {
+        connection.release();
+        leave();
+      });
     return ending;
   };
   let bound = binding.organizationId;

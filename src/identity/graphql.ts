@@ -1,6 +1,6 @@
 import { findBuiltIn } from '../access/roles.ts';
 import { builder } from '../builder.ts';
-import { drizzleOn } from '../db/client.ts';
+import { db } from '../context.ts';
 import { toPublicId } from '../ids.ts';
 import { mutation } from '../mutation.ts';
 import { AccessEnum } from '../resources/api-token/graphql.ts';
@@ -124,7 +124,7 @@ const Viewer = builder.objectRef<Actor>('Viewer').implement({
       description:
         'The organizations that the person belongs to, in the order of joining. An API token sees its own only.',
       resolve: async (actor, _args, ctx) => {
-        const all = actor.user ? await findMemberships(drizzleOn(ctx.parts.sql), actor.user.id) : [];
+        const all = actor.user ? await findMemberships(await db(ctx), actor.user.id) : [];
         const bound = actor.credential?.kind === 'API_TOKEN';
         return bound ? all.filter((membership) => membership.organization_id === actor.organization?.id) : all;
       },

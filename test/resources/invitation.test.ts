@@ -431,3 +431,12 @@ test('guessing secrets is counted per field, so that aliases do not help', async
     );
   expect(declined.errors?.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
 });
+
+test('many who look at an invitation beside other things do not take the connections from one another', async () => {
+  const server = await startApi({ pool: 4 });
+  const { owner } = await found(server, 'crowded');
+  const document = `{ checks { totalCount } invitation(secret: "${newSecret('ambit_inv_')}") { email } }`;
+  const answers = await Promise.all(Array.from({ length: 40 }, () => owner.query(document)));
+  // One that hangs has let its transaction be waited for: see `enter` in db/transaction.ts.
+  expect(answers.map(({ data }) => data)).toEqual(Array(40).fill({ checks: { totalCount: 0 }, invitation: null }));
+});
