@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { newId } from '../../src/ids.ts';
+import { signIn } from '../support/world.ts';
+import { startWorld } from './support.ts';
+
+const { api, people } = await startWorld();
+
+/** Statements that the server sends while `work` runs. */
+async function statements(work: () => Promise<unknown>): Promise<string[]> {
+  const sent: string[] = [];
+  const options = api.sql.options as unknown as { debug: unknown };
+  options.debug = (_connection: number, text: string) => sent.push(text);
+  await work();
+  options.debug = false;
+  return sent;
+}
+
+/** Projects in which the User has a role of their own, made behind the walls: five hundred requests prove nothing more. */
+async function projectsOf(count: number): Promise<void> {
+  const [own] =
+    await api.root`select organization_id, id from principals where user_id in (select id from users where email = ${people.user.email})`;
+  for (let at = 0; at < count; at += 1) {
+    const id = newId();
+    await api.root`insert into projects (organization_id, id, key, name) values (${own?.['organization_id']}, ${id}, ${id}, 'one of many')`;
+    await api.root`insert into assignments (organization_id, id, principal_id, project_id, built_in_role_id)
+      values (${own?.['organization_id']}, ${newId()}, ${own?.['id']}, ${id}, '00000000-0000-8000-8000-000000000011')`;
+  }
+}
+
+const signInAndList = async (): Promise<number> => {
+  const user = await signIn(api, people.user.email, 'acme');
+  const { data } = await user.query('{ projects(first: 500) { totalCount nodes { key viewerPermissions } } }');
+  return data.projects.nodes.length;
+};
+
+test('a member with 500 projects signs in and lists them with as many statements as one with 5', async () => {
+  await projectsOf(4);
+  await signInAndList();
+  // A change of access before each, so that both read the grants anew.
+  await projectsOf(1);
+  const few = await statements(signInAndList);
+  await projectsOf(495);
+  let listed = 0;
+  const many = await statements(async () => {
+    listed = await signInAndList();
+  });
+  expect(listed).toBe(500);
+  expect(many.length).toBe(few.length);
+});
