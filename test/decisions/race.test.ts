@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { roleByKey } from '../../src/access/roles.ts';
 import type { Json } from '../support/api.ts';
-import { join, mutate, roleId } from '../support/world.ts';
+import { join, mutate, roleId, signUp } from '../support/world.ts';
 import { startWorld } from './support.ts';
 
 const { api, acme, people } = await startWorld();
@@ -50,6 +50,28 @@ test(`two create the same name, ${ROUNDS} times: one has it`, async () => {
   );
 });
 
+/** The secret in the last mail: without SMTP, mail is in the log. */
+const lastSecret = (): string =>
+  /ambit_inv_[0-9a-f]+/.exec(JSON.stringify(api.logged.findLast((entry) => 'mail' in entry)))?.[0] ?? '';
+
+test(`two accept one invitation, ${ROUNDS} times: one joins`, async () => {
+  const guest = await signUp(api, 'guest@elsewhere.test');
+  await race(
+    () => [0, 1].map(() => mutate(guest, 'acceptInvitation', { secret: lastSecret() })),
+    async (answers, at) => {
+      // The first round finds no invitation yet.
+      if (at > 0) {
+        const left =
+          await api.root`delete from principals where user_id in (select id from users where email = ${guest.email}) returning 1`;
+        expect([won(answers), left.length]).toEqual([1, 1]);
+        expect(answers).toContainEqual({ errors: [{ code: 'NOT_FOUND', path: ['secret'] }] });
+      }
+      const invited = await mutate(owner, 'createInvitation', { emails: [guest.email], roleId: roleId('read') });
+      expect(invited).toEqual({ errors: [] });
+    },
+  );
+});
+
 test(`two take the last place for a project, ${ROUNDS} times: one gets it`, async () => {
   await api.root`update organizations set plan = 'FREE' where slug = 'acme'`;
   for (const key of ['first', 'second'])
@@ -59,6 +81,27 @@ test(`two take the last place for a project, ${ROUNDS} times: one gets it`, asyn
     async (answers) => {
       const [left] = await api.root`delete from projects where key not in ('first', 'second') returning 1`;
       expect([won(answers), left !== undefined]).toEqual([1, true]);
+      expect(answers).toContainEqual({ refused: 'PLAN_REQUIRED' });
+    },
+  );
+});
+
+test(`two take the last seat, ${ROUNDS} times: one gets it`, async () => {
+  await api.root`delete from invitations`;
+  const { data } = await owner.query('{ usage { seats } }');
+  const free = 10 - data.usage.seats;
+  for (let at = 1; at < free; at += 1)
+    expect(await mutate(owner, 'createInvitation', { emails: [`kept${at}@x.test`], roleId: roleId('read') })).toEqual({
+      errors: [],
+    });
+  await race(
+    (at) =>
+      ['a', 'b'].map((letter) =>
+        mutate(owner, 'createInvitation', { emails: [`${letter}${at}@y.test`], roleId: roleId('read') }),
+      ),
+    async (answers) => {
+      const left = await api.root`delete from invitations where email like '%@y.test' returning 1`;
+      expect([won(answers), left.length]).toEqual([1, 1]);
       expect(answers).toContainEqual({ refused: 'PLAN_REQUIRED' });
     },
   );
