@@ -1,4 +1,5 @@
 import { AmbitError } from '../errors.ts';
+import { toPublicId } from '../ids.ts';
 import { type Entitlements, entitlementsOf, type Feature, planFor, planWith } from '../plans.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import {
@@ -64,13 +65,20 @@ export const wholly = (grants: Grants): Held => ({ grants, access: 'WRITE' });
 export const forbidden = (decision: Refusal, target: Target = null): AmbitError =>
   refusal(decision.reason, decision.message, decision.hint, decision.permission, target);
 
+/** `target` in the error is the project where it was asked; null says the organization. */
 export const refusal = (
   reason: RefusalReason,
   message: string,
   hint: string,
   permission?: Permission,
-  _target: Target = null,
-): AmbitError => new AmbitError('FORBIDDEN', message, { permission: permission ?? null, reason, hint });
+  target: Target = null,
+): AmbitError =>
+  new AmbitError('FORBIDDEN', message, {
+    permission: permission ?? null,
+    target: target && toPublicId('prj', target),
+    reason,
+    hint,
+  });
 
 const planRequired = (plan: string): AmbitError =>
   new AmbitError('PLAN_REQUIRED', `The plan of the organization lacks this; ${plan} has it.`, { plan });

@@ -275,11 +275,14 @@ builder.queryFields((t) => ({
       permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
       target: t.arg.id({ description: TARGET }),
     },
-    resolve: async (_root, { permission, target, ...args }, ctx) =>
-      principalPage(
+    resolve: async (_root, { permission, target, ...args }, ctx) => {
+      const place = await requireTarget(ctx, target);
+      const found = await whoCan(ctx, requirePermission(permission), place);
+      return await principalPage(
         ctx,
-        arrayPage(await whoCan(ctx, requirePermission(permission), await requireTarget(ctx, target)), args),
-      ),
+        arrayPage(found, ['whoCan', ctx.actor.organization?.id, permission, place], args),
+      );
+    },
   }),
   accessMatrix: t.connection({
     type: MatrixRowType,

@@ -177,6 +177,6 @@ export function unauthorized(parent: unknown, ctx: Context, info: GraphQLResolve
   const guard = field ?? (info.parentType.extensions['guard'] as Guard | undefined);
   const target = field ? null : (guard?.onOf as OnOf | undefined)?.(parent);
   const decision = guard?.rule.permission ? ctx.access.decide(guard.rule.permission, target) : null;
-  if (decision && !decision.allowed) return forbidden(decision);
+  if (decision && !decision.allowed) return forbidden(decision, target);
   return refusal('READ_ONLY_TOKEN', 'This API token is read-only.', 'Use a token with WRITE access, or sign in.');
 }

@@ -44,7 +44,10 @@ function sizeOf({ first, last }: PageArgs): number {
 
 /** Ties a cursor to its list: with another filter or order it would name an arbitrary place. */
 function listKey<Row>({ table, asked, order, descending }: ListOptions<Row>): string {
-  const list = [getTableName(table), asked, order.map(({ column }) => column.name), descending ?? false];
+  return digest([getTableName(table), asked, order.map(({ column }) => column.name), descending ?? false]);
+}
+
+function digest(list: unknown): string {
   // In a filter null and omitted are the same.
   const text = JSON.stringify(list, (_key, value) => value ?? undefined);
   return createHash('sha256').update(text).digest('base64url').slice(0, 8);
@@ -116,9 +119,9 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
 const tuple = (parts: SQLWrapper[]): SQL => sql`(${sql.join(parts, sql`, `)})`;
 
 /** The same for a list that is code. */
-export function arrayPage<Row extends { id: string }>(rows: readonly Row[], args: PageArgs): Page<Row> {
+export function arrayPage<Row extends { id: string }>(rows: readonly Row[], asked: unknown, args: PageArgs): Page<Row> {
   const size = sizeOf(args);
-  const key = 'array';
+  const key = digest(asked);
   const indexOf = (cursor: string): number => {
     const [id] = decodeCursor(cursor, key, 1);
     const at = rows.findIndex((row) => row.id === id);

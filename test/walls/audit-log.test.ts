@@ -40,7 +40,7 @@ test('the log says in public ids what was done by whom and with what', async () 
       reason: null,
       actor: people.admin.email,
       actorId: people.admin.userId,
-      role: 'admin',
+      role: 'Admin',
       credentialKind: 'API_TOKEN',
       credentialId: token.id,
       targetId: id,
@@ -117,7 +117,7 @@ test('acting on somebody who holds more is refused, and leaves an event that nam
   const input = { id: people.owner.memberId, roleId: roleId('read') };
   expect(await mutate(people.admin, 'updateMember', input)).toEqual({ refused: 'NOT_HELD' });
   expect(await newest(1)).toMatchObject([
-    { outcome: 'REFUSED', reason: 'NOT_HELD', target_id: input.id, role: 'admin' },
+    { outcome: 'REFUSED', reason: 'NOT_HELD', target_id: input.id, role: 'Admin' },
   ]);
 });
 

@@ -69,7 +69,7 @@ test('every foreign key between tenant tables begins with the organization on bo
   // From a tenant table one can leave the organization for a user only, who belongs to the instance.
   const out = keys.filter((key) => tenants.includes(key['from']) && !tenants.includes(key['to']));
   expect(new Set(out.filter((key) => !begins(key['columns'])).map((key) => `${key['from']} → ${key['to']}`))).toEqual(
-    new Set(['members → users']),
+    new Set(['principals → users']),
   );
 });
 
@@ -157,7 +157,7 @@ test('a login that is nothing but a member of the runtime role can serve, and be
   try {
     await found(api, 'acme');
     expect(await sql`select current_user as name`).toEqual([{ name: RUNTIME_ROLE }]);
-    expect(await sql`select * from members`).toEqual([]);
+    expect(await sql`select * from principals`).toEqual([]);
     for (const role of ['postgres', 'ambit_lookup'])
       await expect(sql.unsafe(`set role ${role}`)).rejects.toThrow('permission denied to set role');
     await sql`reset role`;

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
+import { roleByKey } from '../../src/access/roles.ts';
 import { RUNTIME_ROLE } from '../../src/db/client.ts';
-import { newId } from '../../src/ids.ts';
+import { newId, toPublicId } from '../../src/ids.ts';
 import { hashSecret } from '../../src/resources/api-token/secret.ts';
+import { allow, createRole, giveRole } from '../decisions/support.ts';
 import { type Json, startApi } from '../support/api.ts';
-import { done, found, join, type Person, signIn, tokenOf } from '../support/world.ts';
-import { organizationUuid, uuidOf } from './support.ts';
+import { done, found, join, type Person, roleId, signIn, tokenOf } from '../support/world.ts';
+import { made, organizationUuid, secretFor, uuidOf } from './support.ts';
 
 /** The doors in the third wall: functions that look across organizations, called as the runtime role that is bound to nothing. */
 const api = await startApi();
@@ -12,12 +14,34 @@ const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
 const admin = await join(api, acme, 'admin');
 await join(api, globex, 'user');
 const token = await tokenOf(api, admin, 'READ');
-const TABLES = ['api_tokens', 'members', 'organizations', 'refresh_tokens', 'sessions', 'users'];
+const TABLES = [
+  'api_tokens',
+  'assignments',
+  'invitations',
+  'organizations',
+  'principals',
+  'refresh_tokens',
+  'roles',
+  'sessions',
+  'users',
+];
 
-// Joins another organization besides, later.
+// Joins another organization besides, later, and gets a custom role there.
+const elsewhere = newId();
 await api.root`
-  insert into members (organization_id, id, user_id, role)
-  values (${organizationUuid(globex)}, ${newId()}, ${uuidOf('usr', admin.userId)}, 'read')`;
+  insert into principals (organization_id, id, user_id)
+  values (${organizationUuid(globex)}, ${elsewhere}, ${uuidOf('usr', admin.userId)})`;
+await api.root`
+  insert into assignments (organization_id, id, principal_id, built_in_role_id)
+  values (${organizationUuid(globex)}, ${newId()}, ${elsewhere}, ${roleByKey('read').id})`;
+const auditor = await createRole(globex.owner, 'Auditor', [allow('*:read')]);
+await giveRole(globex.owner, toPublicId('mem', elsewhere), auditor);
+
+/** As the organization stands now. */
+const planOf = async (slug: string) => {
+  const [row] = await api.root`select plan, access_version from organizations where slug = ${slug}`;
+  return { ...row };
+};
 
 const ask = async (name: string, argument: string | null): Promise<Json[]> =>
   (await api.sql.unsafe(`select * from ambit.${name}($1)`, [argument])).map((row) => ({ ...row }));
@@ -29,12 +53,11 @@ const sessionOf = async (person: Person): Promise<string> =>
 const THE_ADMIN = {
   user_id: uuidOf('usr', admin.userId),
   email: admin.email,
-  user_name: 'admin',
+  name: 'admin',
   organization_id: organizationUuid(acme),
   slug: 'acme',
   organization_name: 'acme',
-  member_id: uuidOf('mem', admin.memberId),
-  role: 'admin',
+  principal_id: uuidOf('mem', admin.memberId),
 };
 
 /** Texts that would find more than one thing in a look-up that matches instead of comparing. */
@@ -55,11 +78,18 @@ test('find_memberships tells the organizations of this person, in the order of j
       organization_id: organizationUuid(acme),
       slug: 'acme',
       name: 'acme',
-      created_at: expect.anything(),
-      member_id: uuidOf('mem', admin.memberId),
-      role: 'admin',
+      principal_id: uuidOf('mem', admin.memberId),
+      built_in_role_id: roleByKey('admin').id,
+      role_name: null,
     },
-    expect.objectContaining({ slug: 'globex', role: 'read' }),
+    {
+      organization_id: organizationUuid(globex),
+      slug: 'globex',
+      name: 'globex',
+      principal_id: elsewhere,
+      built_in_role_id: null,
+      role_name: 'Auditor',
+    },
   ]);
   expect((await ask('find_memberships', uuidOf('usr', globex.owner.userId))).map((row) => row.slug)).toEqual([
     'globex',
@@ -87,7 +117,8 @@ test('find_refresh_token tells the session of this secret, used or not, and of n
 test('find_session tells whom this session stands for, without a member once it is bound to nothing', async () => {
   const session = await sessionOf(admin);
   const [row] = await ask('find_session', session);
-  expect(row).toEqual({ credential_id: session, access: 'WRITE', expires_at: expect.anything(), ...THE_ADMIN });
+  const now = await planOf('acme');
+  expect(row).toEqual({ credential_id: session, access: 'WRITE', expires_at: expect.anything(), ...THE_ADMIN, ...now });
   for (const other of [newId(), null, uuidOf('usr', admin.userId)])
     expect(await ask('find_session', other)).toEqual([]);
 
@@ -95,18 +126,53 @@ test('find_session tells whom this session stands for, without a member once it 
   const unbound = await sessionOf(loner);
   await api.root`update sessions set organization_id = null where id = ${unbound}`;
   const [alone] = await ask('find_session', unbound);
-  const nothing = { organization_id: null, slug: null, organization_name: null, member_id: null, role: null };
-  expect(alone).toMatchObject({ email: admin.email, ...nothing });
+  const nothing = { organization_id: null, slug: null, organization_name: null, principal_id: null };
+  expect(alone).toMatchObject({ email: admin.email, ...nothing, plan: null, access_version: null });
 });
 
 test('find_api_token tells whom this token stands for, and of no other', async () => {
   const hash = hashSecret(token.token as string);
   const id = uuidOf('tok', token.id);
   expect(await ask('find_api_token', hash)).toEqual([
-    { credential_id: id, access: 'READ', expires_at: null, ...THE_ADMIN },
+    { credential_id: id, access: 'READ', expires_at: null, ...THE_ADMIN, ...(await planOf('acme')) },
   ]);
   for (const other of [...GREEDY, token.token as string, hash.toLowerCase(), hash.slice(1), id])
     expect(await ask('find_api_token', other), String(other)).toEqual([]);
+});
+
+test('find_api_token tells of a service account its name, and no person', async () => {
+  const robot = { name: 'Robot', roleId: roleId('read') };
+  const serviceAccountId = await made(acme.owner, 'createServiceAccount', robot, 'serviceAccount');
+  const MINT = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret errors { code } } }`;
+  const { secret } = await done(acme.owner, MINT, { input: { name: 'Robot', serviceAccountId } });
+  const [row] = await ask('find_api_token', hashSecret(secret));
+  const nobody = { user_id: null, email: null, name: 'Robot', principal_id: uuidOf('sva', serviceAccountId) };
+  const where = { organization_id: organizationUuid(acme), slug: 'acme', organization_name: 'acme' };
+  const credential = { credential_id: expect.any(String), access: 'READ', expires_at: null };
+  expect(row).toEqual({ ...credential, ...nobody, ...where, ...(await planOf('acme')) });
+});
+
+test('find_invitation tells what the invitation of this secret offers, and of no other', async () => {
+  const invite = async (email: string, role: string, by: Person) =>
+    uuidOf('inv', await made(by, 'createInvitation', { emails: [email], roleId: role }, 'invitations'));
+  const id = await invite('Guest@Globex.test', auditor, globex.owner);
+  await invite('guest@acme.test', roleId('user'), acme.owner);
+  const hash = hashSecret(secretFor(api, 'Guest@Globex.test'));
+  expect(await ask('find_invitation', hash)).toEqual([
+    {
+      organization_id: organizationUuid(globex),
+      organization_name: 'globex',
+      id,
+      email: 'Guest@Globex.test',
+      expires_at: expect.anything(),
+      role_id: uuidOf('rol', auditor),
+      role_name: 'Auditor',
+    },
+  ]);
+  const builtIn = await ask('find_invitation', hashSecret(secretFor(api, 'guest@acme.test')));
+  expect(builtIn).toMatchObject([{ organization_name: 'acme', role_id: roleByKey('user').id, role_name: null }]);
+  for (const other of [...GREEDY, secretFor(api, 'guest@acme.test'), hash.toLowerCase(), hash.slice(1), id])
+    expect(await ask('find_invitation', other), String(other)).toEqual([]);
 });
 
 const functions = await api.root`
@@ -121,6 +187,7 @@ test('nothing else looks across organizations: the list of functions with rights
   // A new one takes a test above that shows that it answers about what it is given, and nothing else.
   expect(functions.filter((one) => one['definer']).map((one) => one['name'])).toEqual([
     'ambit.find_api_token',
+    'ambit.find_invitation',
     'ambit.find_memberships',
     'ambit.find_refresh_token',
     'ambit.find_session',
@@ -152,7 +219,7 @@ test('tables of the caller do not come between a function and what it looks at',
   expect(rows).toEqual([]);
 });
 
-test('ambit_lookup may read its six tables and do nothing else', async () => {
+test('ambit_lookup may read its nine tables and do nothing else', async () => {
   const privileges = await api.root`
     select c.relname as table, p.name as privilege
     from pg_class c, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) as p (name)
@@ -181,12 +248,17 @@ test.each([
   'select * from audit_events',
   'select private_jwk from signing_keys',
   "update users set password_hash = ''",
-  'delete from members',
-  "insert into members (organization_id, id, user_id, role) select organization_id, gen_random_uuid(), user_id, 'owner' from members",
+  'select * from projects',
+  'select * from policies',
+  'select * from role_policies',
+  'delete from principals',
+  'insert into principals (organization_id, id, user_id) select organization_id, gen_random_uuid(), user_id from principals',
+  'update assignments set expires_at = null',
+  'delete from invitations',
 ])('as ambit_lookup it is refused to %s', async (statement) => {
   const run = api.root.begin(async (tx) => {
     await tx`set local role ambit_lookup`;
-    expect((await tx`select from members`).length).toBeGreaterThan(3);
+    expect((await tx`select from principals`).length).toBeGreaterThan(3);
     await tx.unsafe(statement);
   });
   await expect(run).rejects.toThrow('permission denied');

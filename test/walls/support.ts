@@ -15,8 +15,9 @@ import {
 import type { TransactionSql } from 'postgres';
 import { expect } from 'vitest';
 import { fromPublicId, type IdPrefix, newId, toPublicId } from '../../src/ids.ts';
+import { createPolicy, createProject, giveProjectRole } from '../decisions/support.ts';
 import type { Answer, Api, Caller, Json } from '../support/api.ts';
-import { done, type Organization, tokenOf } from '../support/world.ts';
+import { mutate, type Organization, roleId, tokenOf } from '../support/world.ts';
 
 export type RootField = GraphQLField<unknown, unknown>;
 export type Rule = { permission?: string; own?: true };
@@ -25,14 +26,18 @@ export const rootFields = (schema: GraphQLSchema, kind: 'Query' | 'Mutation'): R
   Object.values((schema.getType(kind) as GraphQLObjectType).getFields());
 
 /** What the field asks of a caller; undefined for an open one. */
-export const ruleOf = (field: RootField): Rule | undefined => field.extensions['rule'] as Rule | undefined;
+export const ruleOf = (field: RootField): Rule | undefined =>
+  (field.extensions['guard'] as { rule: Rule } | undefined)?.rule;
 
 /** Fields that are open to everyone. Edit by hand only. */
 export const OPEN_FIELDS = [
+  'Mutation.declineInvitation',
   'Mutation.refreshSession',
   'Mutation.signIn',
   'Mutation.signUp',
+  'Query.invitation',
   'Query.permissions',
+  'Query.plans',
   'Query.viewer',
 ];
 
@@ -77,24 +82,68 @@ export const uuidOf = (prefix: IdPrefix, id: string): string => fromPublicId(pre
 
 export const organizationUuid = (organization: Organization): string => uuidOf('org', organization.id);
 
-const CHECK = `mutation ($input: CreateCheckInput!) { createCheck(input: $input) { check { id } errors { code path } } }`;
-const PLACES = `{ categories { nodes { id } } levels { nodes { id } } rubric { id } members { nodes { id } } }`;
+const PLACES = `{ categories { nodes { id } } levels { nodes { id } } rubric { id } }`;
+
+/** What `results` names of the result of a mutation that must succeed. */
+export async function made(by: Caller, name: string, input: object, result: string): Promise<string> {
+  const answer = await mutate(by, name, input, `${result} { id }`);
+  const given = [answer[result]].flat()[0];
+  if (!given) throw new Error(`${name} ${JSON.stringify(input)}: ${JSON.stringify(answer)}`);
+  return given.id;
+}
+
+/** The secret in the last mail to this address: without SMTP, mail is in the log. */
+export function secretFor(api: Api, email: string): string {
+  const mail = api.logged.findLast((entry) => (entry['mail'] as Json)?.to === email)?.['mail'] as Json;
+  const secret = /ambit_inv_[0-9a-f]{72}/.exec(mail?.text)?.[0];
+  if (!secret) throw new Error(`no secret was sent to ${email}`);
+  return secret;
+}
 
 export interface Furniture {
   check: string;
   category: string;
   level: string;
   rubric: string;
+  project: string;
+  otherProject: string;
+  policy: string;
+  /** A custom role of the organization. */
+  role: string;
+  /** Of the project. */
+  projectPolicy: string;
+  projectRole: string;
+  projectMember: string;
+  /** Has `role`, which ends, and in the project `projectRole`. */
+  serviceAccount: string;
+  invitation: string;
   token: Caller & { id: string };
 }
 
-/** Gives the organization what `found` does not: a check with an owner, and an API token. */
+const ANY = [{ effect: 'ALLOW' as const, permissions: ['dataset:read'] }];
+
+/** Gives the organization what `found` does not: something of everything that it can have. */
 export async function furnish(api: Api, { owner, slug }: Organization): Promise<Furniture> {
   const { data } = await owner.query(PLACES);
   const [category, level] = [data.categories.nodes[0].id, data.levels.nodes[0].id];
-  const input = { name: `Check of ${slug}`, categoryId: category, levelId: level, ownerId: owner.memberId };
-  const { check } = await done(owner, CHECK, { input });
-  return { check: check.id, category, level, rubric: data.rubric.id, token: await tokenOf(api, owner, 'WRITE') };
+  const place = { categoryId: category, levelId: level, ownerId: owner.memberId };
+  const check = await made(owner, 'createCheck', { name: `Check of ${slug}`, ...place }, 'check');
+
+  const [project, otherProject] = [await createProject(owner, 'first'), await createProject(owner, 'second')];
+  const [policy, projectPolicy] = [await createPolicy(owner, ANY), await createPolicy(owner, ANY, project)];
+  const roleOf = (name: string, policyId: string, projectId?: string) =>
+    made(owner, 'createRole', { name, policyIds: [policyId], projectId }, 'role');
+  const role = await roleOf('Reader of data', policy);
+  const projectRole = await roleOf('Reader of data', projectPolicy, project);
+  const term = { roleId: role, expiresAt: '2100-01-01T00:00:00Z', fallbackRoleId: role };
+  const serviceAccount = await made(owner, 'createServiceAccount', { name: 'Robot', ...term }, 'serviceAccount');
+  const projectMember = await giveProjectRole(owner, project, serviceAccount, projectRole);
+  const invited = { emails: [`guest@${slug}.test`], roleId: roleId('read') };
+  const invitation = await made(owner, 'createInvitation', invited, 'invitations');
+
+  const custom = { project, otherProject, policy, role, projectPolicy, projectRole, projectMember };
+  const token = await tokenOf(api, owner, 'WRITE');
+  return { check, category, level, rubric: data.rubric.id, ...custom, serviceAccount, invitation, token };
 }
 
 /** Raw SQL of the runtime role, in a transaction that is bound as a request's is. */

@@ -140,7 +140,8 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
       ...userError(
         'IN_USE',
         'id',
-        `${used.length} roles use this policy${names && `, such as ${names}`}. Change or delete them first.`,
+        // Not how many: some may be of projects that are hidden.
+        `Roles use this policy${names && `, such as ${names}`}. Change or delete them first.`,
       ),
       usedBy: visible.flatMap(({ id }) => ({ __typename: 'Role', ...compiled.get(id) })),
     });

@@ -86,7 +86,8 @@ export async function roleToGive(
   path: string | string[],
 ): Promise<Role> {
   const told = [path].flat().join('.');
-  const role = await ctx.parts.engine.findRole(ctx, fromPublicId('rol', id) ?? '');
+  const uuid = fromPublicId('rol', id);
+  const role = uuid && (await ctx.parts.engine.findRole(ctx, uuid));
   if (!role) throw invalid(userError('NOT_FOUND', path, `${told}: there is no role with this id.`));
   if (!fitsIn(role, place)) {
     const where = place === null ? 'in the organization' : 'in this project';

@@ -27,7 +27,8 @@ export async function findRole(ctx: Context, id: string): Promise<Role | null> {
 }
 
 export async function getRole(ctx: Context, publicId: string): Promise<Role> {
-  const role = await findRole(ctx, fromPublicId('rol', publicId) ?? '');
+  const id = fromPublicId('rol', publicId);
+  const role = id && (await findRole(ctx, id));
   if (!role) throw notFound('Role');
   return role;
 }
@@ -53,7 +54,11 @@ export async function listRoles(ctx: Context, projectId: string | null, args: Pa
     found.map(({ id }) => id),
   );
   const builtIn = ctx.parts.engine.builtIns.filter((role) => projectId === null || role.scope === 'project');
-  return arrayPage([...builtIn, ...found.flatMap(({ id }) => compiled.get(id) ?? [])], args);
+  return arrayPage(
+    [...builtIn, ...found.flatMap(({ id }) => compiled.get(id) ?? [])],
+    ['roles', tenant(ctx), projectId],
+    args,
+  );
 }
 
 /** Who has the role: in the organization or in a project that the caller can read. */
@@ -145,6 +150,7 @@ async function compiled(ctx: Context, id: string): Promise<Role> {
 
 const shown = (role: Role, policyIds: string[]) => ({
   id: toPublicId('rol', role.id),
+  projectId: role.projectId && toPublicId('prj', role.projectId),
   name: role.name,
   description: role.description,
   policyIds: policyIds.map((id) => toPublicId('pol', id)),
@@ -237,7 +243,11 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
 }
 
 async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
-  const ids = [...new Set(used.map(({ principalId }) => principalId))];
+  // Who has it in a project that is hidden is not told, nor how many they are.
+  const shownIn = used.filter(
+    ({ projectId }) => projectId === null || ctx.access.can('project_member:read', projectId),
+  );
+  const ids = [...new Set(shownIn.map(({ principalId }) => principalId))];
   const found = await Promise.all(ids.slice(0, 100).map((id) => findPrincipal(ctx, id)));
   const visible = found
     .filter((row) => row !== null)
@@ -246,7 +256,7 @@ async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
     ...userError(
       'IN_USE',
       'id',
-      `${ids.length} members and service accounts have this role. Name another one in reassignTo, or change them first.`,
+      'Members or service accounts have this role. Name another one in reassignTo, or change them first.',
     ),
     usedBy: visible.map((row) => ({ __typename: kindOf(row) === 'member' ? 'Member' : 'ServiceAccount', ...row })),
   });
