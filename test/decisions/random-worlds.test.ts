@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ROLES, type Role } from '../../src/access/roles.ts';
+import { decodeId, newId } from '../../src/ids.ts';
+import { type AnyRole, naiveAnswer, type World } from '../access/naive.ts';
+import { NAMES, PROJECTS, worlds } from '../access/worlds.ts';
+import type { Json } from '../support/api.ts';
+import { join, tokenOf } from '../support/world.ts';
+import { createProject, startWorld } from './support.ts';
+
+const { api, acme, people } = await startWorld();
+const { owner } = people;
+const subject = await join(api, acme, 'user', 'subject');
+// A token that is made while its holder may make it acts with what they hold at each request.
+const tokens = { READ: await tokenOf(api, subject, 'READ'), WRITE: api.as(subject.token) };
+
+const organizationId = decodeId(acme.id)?.uuid ?? '';
+const principalId = decodeId(subject.memberId)?.uuid ?? '';
+const projects = new Map<string | null, string | undefined>([[null, undefined]]);
+for (const key of [...PROJECTS, 'open']) projects.set(key, await createProject(owner, key));
+const uuidOf = (project: string): string => decodeId(projects.get(project) ?? '')?.uuid ?? '';
+
+const builtIn = (key: string, scope: Role['scope']): string =>
+  ROLES.find((role) => role.scope === scope && role.builtIn === key)?.id ?? '';
+
+/** A role as rows of the database: what was written there by whatever way, invalid patterns and all. */
+async function stored(
+  role: AnyRole | null,
+  scope: 'organization' | 'project',
+): Promise<[builtIn: string | null, custom: string | null]> {
+  if (role === null) return [null, null];
+  if (typeof role === 'string') return [builtIn(role, scope), null];
+  const roleId = newId();
+  await api.root`insert into roles (organization_id, id, name) values (${organizationId}, ${roleId}, ${roleId})`;
+  for (const { statements } of role) {
+    const id = newId();
+    await api.root`insert into policies (organization_id, id, name, statements) values (${organizationId}, ${id}, ${id}, ${api.root.json(statements as never)})`;
+    await api.root`insert into role_policies (organization_id, role_id, policy_id) values (${organizationId}, ${roleId}, ${id})`;
+  }
+  return [null, roleId];
+}
+
+const HOUR = 3_600_000;
+
+async function become({ plan, organization, projects: own, now }: World): Promise<void> {
+  await api.root`update organizations set plan = ${plan} where id = ${organizationId}`;
+  await api.root`delete from assignments where principal_id = ${principalId}`;
+  const [role, custom] = await stored(organization.role, 'organization');
+  const ends = organization.expiresAt !== null;
+  const [fallback, customFallback] = ends ? await stored(organization.fallback, 'organization') : [null, null];
+  const expiresAt = ends ? new Date(Date.now() + ((organization.expiresAt ?? 0) <= now ? -HOUR : HOUR)) : null;
+  await api.root`insert into assignments (organization_id, id, principal_id, built_in_role_id, role_id, expires_at, fallback_built_in_role_id, fallback_role_id)
+    values (${organizationId}, ${newId()}, ${principalId}, ${role}, ${custom}, ${expiresAt}, ${fallback}, ${customFallback})`;
+  for (const { id, role: projectRole } of own) {
+    const [inProject, customInProject] = await stored(projectRole, 'project');
+    await api.root`insert into assignments (organization_id, id, principal_id, project_id, built_in_role_id, role_id)
+      values (${organizationId}, ${newId()}, ${principalId}, ${uuidOf(id)}, ${inProject}, ${customInProject})`;
+  }
+}
+
+const AUTHORIZE = 'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $requests) { allowed } }';
+const MATRIX =
+  'query ($target: ID) { accessMatrix(target: $target, first: 50) { nodes { principal { id } entries { permission allowed } } } }';
+const WHO =
+  'query ($permission: Permission!, $target: ID) { whoCan(permission: $permission, target: $target) { nodes { id } } }';
+
+/** Guarded fields with what guards them. */
+const GUARDED = {
+  auditEvents: 'audit_event:read',
+  checks: 'check:read',
+  members: 'member:read',
+  invitations: 'invitation:read',
+  serviceAccounts: 'service_account:read',
+};
+
+test('in random worlds authorize, permissionsOf, whoCan, accessMatrix and the guards agree with a naive second decision', async () => {
+  await fc.assert(
+    fc.asyncProperty(worlds, fc.constantFrom(...NAMES), async (world, sample) => {
+      await become(world);
+      const caller = tokens[world.access];
+      const may = (name: string, project: string | null, access = world.access): boolean =>
+        naiveAnswer({ ...world, access }, name, project).allowed;
+      for (const [project, target] of projects) {
+        // To who cannot read it, a project does not exist.
+        const exists = project === null || may('project:read', project);
+        const expected = NAMES.map((name) => exists && may(name, project));
+        const { data } = await caller.query(AUTHORIZE, {
+          requests: NAMES.map((permission) => ({ permission, target })),
+        });
+        expect(data.authorize.map(({ allowed }: Json) => allowed)).toEqual(expected);
+        const own = await caller.query('query ($target: ID) { permissionsOf(target: $target) }', { target });
+        expect(own.data.permissionsOf).toEqual(exists ? NAMES.filter((_, at) => expected[at]) : null);
+
+        const matrix = await owner.query(MATRIX, { target });
+        const row = matrix.data.accessMatrix.nodes.find(({ principal }: Json) => principal.id === subject.memberId);
+        expect(row.entries.map(({ allowed }: Json) => allowed)).toEqual(
+          NAMES.map((name) => may(name, project, 'WRITE')),
+        );
+        const who = await owner.query(WHO, { permission: sample, target });
+        expect(who.data.whoCan.nodes.some(({ id }: Json) => id === subject.memberId)).toBe(
+          may(sample, project, 'WRITE'),
+        );
+      }
+      const document = `{ ${Object.keys(GUARDED)
+        .map((field) => `${field} { totalCount }`)
+        .join(' ')} }`;
+      const { data } = await caller.query(document);
+      const seen = Object.keys(GUARDED).filter((field) => data[field] !== null);
+      expect(seen).toEqual(Object.entries(GUARDED).flatMap(([field, name]) => (may(name, null) ? [field] : [])));
+    }),
+    { numRuns: 40, endOnFailure: true },
+  );
+});
