@@ -60,7 +60,11 @@ export async function changeAccess<Result>(ctx: Context, change: Change<Result>)
     if (delta.principalId !== own || delta.gained.length > 0) requireHeld(holder, delta);
   await requireOwner(ctx);
   if (change.dryRun) ctx.dryRun = true;
-  return { result, accessChanges: told(now, before.now, after.now) };
+  // A project that the caller cannot read does not exist for them. What they could have changed there is nothing.
+  const shown = told(now, before.now, after.now).filter(
+    ({ projectId }) => projectId === null || ctx.access.can('project:read', projectId),
+  );
+  return { result, accessChanges: shown };
 }
 
 type Everybody = Map<string, Grants>;

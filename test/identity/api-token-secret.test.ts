@@ -10,7 +10,7 @@ import { DAY, everythingStored, inside, look, MINUTE, REFUSED, whole } from './s
 const CREATE = `mutation ($input: CreateApiTokenInput!) {
   createApiToken(input: $input) {
     secret
-    apiToken { id name access expiresAt member { id } viewerPermissions }
+    apiToken { id name access expiresAt principal { id } viewerPermissions }
     errors { code path }
   }
 }`;
@@ -33,7 +33,7 @@ test('the secret is in the answer once, and nothing but its hash is kept', async
       name: 'Deploy',
       access: 'READ',
       expiresAt: null,
-      member: { id: people.user.memberId },
+      principal: { id: people.user.memberId },
       viewerPermissions: expect.arrayContaining(['api_token:read', 'api_token:delete']),
     },
     errors: [],
@@ -144,9 +144,9 @@ test('everybody sees and revokes their own tokens; others’ need a permission a
   const theirs = await tokenOf(api, people.admin, 'READ');
   const seen = async (caller: Caller) => {
     const LIST =
-      'query ($id: ID!) { apiTokens(first: 500) { totalCount nodes { member { id } } } node(id: $id) { id } }';
+      'query ($id: ID!) { apiTokens(first: 500) { totalCount nodes { principal { id } } } node(id: $id) { id } }';
     const { data } = await caller.query(LIST, { id: theirs.id });
-    const holders = new Set(data.apiTokens.nodes.map(({ member }: Json) => member.id));
+    const holders = new Set(data.apiTokens.nodes.map(({ principal }: Json) => principal.id));
     expect(data.apiTokens.totalCount).toBe(data.apiTokens.nodes.length);
     return { holders: [...holders].sort(), node: data.node?.id ?? null };
   };

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { cast, done, found, join, roleId, signIn, tokenOf } from '../support/world.ts';
-import { enroll, everythingStored, inside, look, moveTo, REFUSED, refusedAt, whole } from './support.ts';
+import { cast, done, enroll, found, join, roleId, signIn, tokenOf } from '../support/world.ts';
+import { everythingStored, inside, look, moveTo, REFUSED, refusedAt, whole } from './support.ts';
 
 const UPDATE_MEMBER = `mutation ($id: ID!, $roleId: ID!) {
   updateMember(input: { id: $id, roleId: $roleId }) { member { role { name } } errors { code } }

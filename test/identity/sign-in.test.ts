@@ -1,8 +1,8 @@
 import * as crypto from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { type Answer, startApi } from '../support/api.ts';
-import { found, join, PASSWORD, signIn, signUp } from '../support/world.ts';
-import { DAY, enroll, eventsOf, inside, look, refusedAt, whole } from './support.ts';
+import { enroll, found, join, PASSWORD, signIn, signUp } from '../support/world.ts';
+import { DAY, eventsOf, inside, look, refusedAt, whole } from './support.ts';
 
 vi.mock('node:crypto', async (original) => {
   const real = await original<typeof crypto>();

@@ -1,8 +1,6 @@
 import { expect } from 'vitest';
-import type { BuiltInRole } from '../../src/access/catalog.ts';
-import { newId } from '../../src/ids.ts';
 import type { Answer, Api, Caller, Json } from '../support/api.ts';
-import { done, type Organization, type Person } from '../support/world.ts';
+import { done } from '../support/world.ts';
 
 /** A response without what differs from one to the next anyway. */
 export const whole = ({ status, data, errors }: Answer): Json => ({ status, data, errors });
@@ -62,14 +60,6 @@ export const WRONG_REFRESH: Json = {
     },
   ],
 };
-
-/** Makes a person who exists a member of one more organization, behind the walls. */
-export async function enroll(api: Api, organization: Organization, person: Person, role: BuiltInRole): Promise<void> {
-  await api.root`
-    insert into members (organization_id, id, user_id, role)
-    select o.id, ${newId()}, u.id, ${role} from organizations o, users u
-    where o.slug = ${organization.slug} and u.email = ${person.email}`;
-}
 
 const SWITCH = `mutation ($id: ID!) {
   switchOrganization(input: { organizationId: $id }) {

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { newId, toPublicId } from '../../src/ids.ts';
 import { startApi } from '../support/api.ts';
-import { done, found, join, signIn, tokenOf } from '../support/world.ts';
+import { done, enroll, found, join, signIn, tokenOf } from '../support/world.ts';
 import {
-  enroll,
   eventsOf,
   inside,
   look,

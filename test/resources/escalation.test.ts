@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
-import { ask, cast, found, join, mutate, roleId } from '../support/world.ts';
+import { ask, cast, found, join, mutate, roleId, setRole } from '../support/world.ts';
 
 const api = await startApi();
 const acme = await found(api, 'acme');
@@ -38,9 +38,7 @@ async function attempt({ actor, target, role }: Attempt): Promise<string> {
 }
 
 async function reset(): Promise<void> {
-  for (const [at, role] of START.entries())
-    await api.root`
-      update members set role = ${role} from users u where u.id = user_id and u.email = ${people[at]?.email ?? ''}`;
+  for (const [at, role] of START.entries()) await setRole(api.root, people[at]?.email ?? '', role);
 }
 
 async function rolesNow(): Promise<string[]> {

@@ -1,17 +1,20 @@
-import { isEnumType, isNonNullType } from 'graphql';
+import { isEnumType } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { mutate } from '../support/world.ts';
-import { startInputs, titled } from './inputs.ts';
+import { startInputs, titled, valueAt } from './inputs.ts';
 
-const { api, owner, good, fields, ids, refusal } = await startInputs();
+const { api, owner, good, fields, lists, ids, refusal } = await startInputs();
 
 const PREFIXES = [...new Set(ids.map((id) => id.slice(0, 3)))];
+/** Where either of two types is right. */
+const PRINCIPALS: Record<string, string[]> = { principalId: ['mem_', 'sva_'] };
 const references = fields.filter(({ type }) => type.name === 'ID');
 
 describe.each(titled(references))('the id %s', (_title, { mutation, name }) => {
-  const one = String(good[mutation]?.[name]);
+  const one = String(valueAt(good[mutation], name));
+  const own = PRINCIPALS[name] ?? [one.slice(0, 4)];
   test.each([
-    ['of another type', ids.filter((id) => id.slice(0, 4) !== one.slice(0, 4))],
+    ['of another type', ids.filter((id) => !own.includes(id.slice(0, 4)))],
     [
       'that is the same under the name of another type',
       PREFIXES.map((prefix) => prefix + one.slice(3)).filter((id) => id !== one),
@@ -85,9 +88,28 @@ test.each(titled(plain.filter(({ type }) => type.name === 'DateTime')))(
   },
 );
 
-const required = fields.filter(({ config }) => isNonNullType(config.type));
+const required = [...fields, ...lists].filter((field) => field.required);
 
-test.each(titled(required))('%s must be given, and not be null', async (_title, { mutation, name, config }) => {
+test.each(titled(required))('%s must be given, and not be null', async (_title, { mutation, name, hasDefault }) => {
   expect(await refusal(mutation, name, null)).toEqual(['BAD_REQUEST']);
-  if (config.defaultValue === undefined) expect(await refusal(mutation, name, undefined)).toEqual(['BAD_REQUEST']);
+  if (!hasDefault) expect(await refusal(mutation, name, undefined)).toEqual(['BAD_REQUEST']);
+});
+
+/** What an empty list says: nothing is a choice here. */
+const MAY_BE_EMPTY = ['projectRoles'];
+
+describe.each(titled(lists))('the list %s', (_title, { mutation, name }) => {
+  const [item] = valueAt(good[mutation], name);
+
+  test('holds something and not too much, and nothing but what it is a list of', async () => {
+    if (!MAY_BE_EMPTY.includes(name)) expect(await refusal(mutation, name, [])).toEqual(['TOO_SHORT']);
+    expect(await refusal(mutation, name, Array(201).fill(item))).toEqual(['TOO_LONG']);
+    for (const value of [[[item]], [item, null], [true], { 0: item }, 0.5])
+      expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['BAD_REQUEST']);
+  });
+});
+
+// The last, because they write.
+test.each(Object.keys(good))('%s takes the good input that the tests above have spoilt', async (mutation) => {
+  expect(await mutate(owner, mutation, good[mutation] ?? {})).toEqual({ errors: [] });
 });

@@ -32,7 +32,7 @@ describe('removing a member', () => {
     const leaver = await join(api, acme, 'admin', 'hasty');
     const answer = await duringChange(
       api,
-      (sql) => sql`delete from members using users u where u.id = user_id and u.name = 'hasty'`,
+      (sql) => sql`delete from principals using users u where u.id = user_id and u.name = 'hasty'`,
       () => mutate(leaver, 'createApiToken', { name: 'Stays behind' }),
     );
     expect(answer.refused).not.toBe('INTERNAL');

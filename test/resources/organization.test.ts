@@ -5,6 +5,7 @@ import {
   cast,
   checkOf,
   duringChange,
+  enroll,
   found,
   mutate,
   roleId,
@@ -151,10 +152,7 @@ test('another organization’s id names nothing: neither changing nor deleting r
 
 test('a member of two organizations acts in each with the role of that one', async () => {
   const home = await found(api, 'home');
-  await api.root`
-    insert into members (organization_id, id, user_id, role)
-    select o.id, gen_random_uuid(), u.id, 'read' from organizations o, users u
-    where o.slug = 'acme' and u.email = ${home.owner.email}`;
+  await enroll(api, acme, home.owner, 'read');
   const guest = await signIn(api, home.owner.email, 'acme');
   const rename = { name: 'Renamed by a guest' };
   expect(await mutate(guest, 'updateOrganization', { id: acme.id, ...rename })).toEqual({ refused: 'NO_GRANT' });

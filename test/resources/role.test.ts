@@ -1,26 +1,56 @@
 import { expect, test } from 'vitest';
+import { allow, createPolicy, projectRoleId } from '../decisions/support.ts';
 import type { Caller, Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
-import { ask, cast, found, roleId, schemaOf, tokenOf } from '../support/world.ts';
+import { ask, cast, found, mutate, roleId, tokenOf } from '../support/world.ts';
 
 const api = await startApi();
 const people = await cast(api, await found(api, 'acme'));
 
-const ROLES = '{ roles { nodes { id name description builtIn permissions viewerPermissions } } }';
+const ROLES =
+  '{ roles { nodes { id name description builtIn scope permissions denied policies { id } project { id } viewerPermissions } } }';
+const ORGANIZATION_ROLES = ['Owner', 'Admin', 'Write', 'User', 'Read'];
+const PROJECT_ROLES = ['Owner', 'Manager', 'Write', 'Member', 'Read'];
 
-test('the roles are five, the most powerful first, and each contains the next', async () => {
+const ofScope = (nodes: Json[], scope: string): Json[] => nodes.filter((role) => role.scope === scope);
+
+test('the built-in roles are ten, of the organization and then of a project, the most powerful first', async () => {
   const { nodes } = (await ask(people.read, ROLES)).roles;
-  expect(nodes.map(({ name }: Json) => name)).toEqual(['Owner', 'Admin', 'Write', 'User', 'Read']);
-  for (const [at, role] of nodes.slice(1).entries())
-    expect(nodes[at].permissions, `${nodes[at].name} ⊃ ${role.name}`).toEqual(expect.arrayContaining(role.permissions));
-  expect(nodes.every((role: Json) => role.builtIn && role.description)).toBe(true);
+  expect(nodes.map(({ name, scope }: Json) => [name, scope])).toEqual([
+    ...ORGANIZATION_ROLES.map((name) => [name, 'ORGANIZATION']),
+    ...PROJECT_ROLES.map((name) => [name, 'PROJECT']),
+  ]);
+  for (const role of nodes) {
+    expect(role).toMatchObject({ builtIn: true, denied: [], policies: [], project: null });
+    expect(role.description).toBeTruthy();
+  }
+});
+
+test('each built-in role contains the next; in a project Write stands apart, and has of Read what is asked in projects only', async () => {
+  const { nodes } = (await ask(people.read, ROLES)).roles;
+  const project = ofScope(nodes, 'PROJECT');
+  const chains = [ofScope(nodes, 'ORGANIZATION'), project.filter(({ name }) => name !== 'Write')];
+  for (const chain of chains)
+    for (const [at, role] of chain.slice(1).entries()) {
+      const what = `${chain[at].name} ⊃ ${role.name}`;
+      expect(chain[at].permissions, what).toEqual(expect.arrayContaining(role.permissions));
+      expect(chain[at].permissions.length, what).toBeGreaterThan(role.permissions.length);
+    }
+  const [write, read] = ['Write', 'Read'].map((name) => project.find((role) => role.name === name));
+  expect(read.permissions.filter((name: string) => !write.permissions.includes(name))).toEqual([
+    'role:read',
+    'policy:read',
+  ]);
 });
 
 test('roles have the same ids in every organization', async () => {
   const other = await found(api, 'globex');
   const ids = async (caller: Caller) => (await ask(caller, ROLES)).roles.nodes.map(({ id }: Json) => id as string);
   expect(await ids(other.owner)).toEqual(await ids(people.owner));
-  expect(await ids(people.owner)).toEqual((['owner', 'admin', 'write', 'user', 'read'] as const).map(roleId));
+  expect(await ids(people.owner)).toEqual([
+    ...(['owner', 'admin', 'write', 'user', 'read'] as const).map(roleId),
+    ...(['owner', 'manager', 'write', 'member', 'read'] as const).map(projectRoleId),
+  ]);
 });
 
 test('a role is found by its id', async () => {
@@ -48,15 +78,30 @@ test('an Owner may give every role, an Admin all but Owner, others none; and nob
     const { nodes } = (await ask(caller, ROLES)).roles;
     for (const { viewerPermissions } of nodes)
       expect(['role:read', 'role:assign']).toEqual(expect.arrayContaining(viewerPermissions));
-    return nodes.filter((role: Json) => role.viewerPermissions.includes('role:assign')).map(({ name }: Json) => name);
+    const names = (scope: string): string[] =>
+      ofScope(nodes, scope)
+        .filter((role) => role.viewerPermissions.includes('role:assign'))
+        .map(({ name }) => name);
+    return { organization: names('ORGANIZATION'), project: names('PROJECT') };
   };
-  expect(await given(people.owner)).toEqual(['Owner', 'Admin', 'Write', 'User', 'Read']);
-  expect(await given(people.admin)).toEqual(['Admin', 'Write', 'User', 'Read']);
-  expect(await given(await tokenOf(api, people.admin, 'READ'))).toEqual([]);
-  expect(await given(people.write)).toEqual([]);
+  const none = { organization: [], project: [] };
+  expect(await given(people.owner)).toEqual({ organization: ORGANIZATION_ROLES, project: PROJECT_ROLES });
+  expect(await given(people.admin)).toEqual({ organization: ORGANIZATION_ROLES.slice(1), project: PROJECT_ROLES });
+  expect(await given(await tokenOf(api, people.admin, 'READ'))).toEqual(none);
+  expect(await given(people.write)).toEqual(none);
 });
 
-test('no mutation changes a built-in role', async () => {
-  const mutations = Object.keys((await schemaOf(people.owner)).getMutationType()?.getFields() ?? {});
-  expect(mutations.filter((name) => /(update|delete)Role$/.test(name))).toEqual([]);
+test('no mutation changes a built-in role, whoever asks', async () => {
+  const before = (await ask(people.owner, ROLES)).roles.nodes;
+  const policies = [await createPolicy(people.owner, [allow('*:read')])];
+  for (const { id } of before) {
+    const builtIn = { errors: [{ code: 'INVALID', path: ['id'] }] };
+    for (const input of [{ name: 'Mine' }, { description: null }, { policyIds: policies }, {}])
+      expect(await mutate(people.owner, 'updateRole', { id, ...input })).toEqual(builtIn);
+    for (const input of [{}, { reassignTo: roleId('read') }, { dryRun: true }])
+      expect(await mutate(people.owner, 'deleteRole', { id, ...input })).toEqual(builtIn);
+    expect(await mutate(people.write, 'updateRole', { id, name: 'Mine' })).toEqual({ refused: 'NO_GRANT' });
+    expect(await mutate(people.write, 'deleteRole', { id })).toEqual({ refused: 'NO_GRANT' });
+  }
+  expect((await ask(people.owner, ROLES)).roles.nodes).toEqual(before);
 });

@@ -1,5 +1,5 @@
 import { buildClientSchema, type GraphQLSchema, getIntrospectionQuery } from 'graphql';
-import type { TransactionSql } from 'postgres';
+import type { Sql, TransactionSql } from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
 import { hashPassword } from '../../src/identity/password.ts';
@@ -82,13 +82,33 @@ export async function join(
   const userId = newId();
   const passwordHash = await hashed;
   await api.root`insert into users (id, email, name, password_hash) values (${userId}, ${email}, ${name}, ${passwordHash})`;
-  const [own] = await api.root`select id from organizations where slug = ${organization.slug}`;
-  const [organizationId, principalId] = [own?.['id'] as string, newId()];
-  await api.root`insert into principals (organization_id, id, user_id) values (${organizationId}, ${principalId}, ${userId})`;
+  await enroll(api, organization, { email }, role);
+  return signIn(api, email, organization.slug);
+}
+
+/** Makes a person who exists a member of one more organization, behind the walls. */
+export async function enroll(
+  api: Api,
+  organization: Organization,
+  { email }: { email: string },
+  role: BuiltInRole,
+): Promise<void> {
+  const [own] = await api.root`
+    insert into principals (organization_id, id, user_id)
+    select o.id, ${newId()}, u.id from organizations o, users u
+    where o.slug = ${organization.slug} and u.email = ${email} returning organization_id, id`;
   await api.root`
     insert into assignments (organization_id, id, principal_id, built_in_role_id)
-    values (${organizationId}, ${newId()}, ${principalId}, ${roleByKey(role).id})`;
-  return signIn(api, email, organization.slug);
+    values (${own?.['organization_id']}, ${newId()}, ${own?.['id']}, ${roleByKey(role).id})`;
+}
+
+/** Gives somebody this organization role wherever they are a member, behind the walls. */
+export async function setRole(sql: Sql | TransactionSql, email: string, role: BuiltInRole): Promise<void> {
+  await sql`
+    update assignments a set built_in_role_id = ${roleByKey(role).id}, role_id = null, expires_at = null,
+      fallback_built_in_role_id = null, fallback_role_id = null
+    from principals p join users u on u.id = p.user_id
+    where a.principal_id = p.id and a.project_id is null and u.email = ${email}`;
 }
 
 export type Cast = Record<BuiltInRole, Person>;

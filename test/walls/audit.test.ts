@@ -1,12 +1,13 @@
+import { getNamedType, isInputObjectType } from 'graphql';
 import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
 import { decodeId } from '../../src/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
-import { cast, found, mutate, rubricOf, tokenOf } from '../support/world.ts';
+import { cast, found, rubricOf, tokenOf } from '../support/world.ts';
 import { type Case, casesOf } from './mutations.ts';
-import { operationOf, organizationUuid, rootFields, ruleOf, unknownId, uuidOf } from './support.ts';
+import { dump, operationOf, organizationUuid, rootFields, ruleOf, unknownId, uuidOf } from './support.ts';
 
 /** Every mutation of the schema leaves exactly one event, however it ends. */
 const schema = buildSchema();
@@ -110,16 +111,48 @@ test.each(Object.keys(RIGHT))(
   },
 );
 
+const dryRuns = mutations.filter((field) => {
+  const input = getNamedType(field.args[0]?.type);
+  return isInputObjectType(input) && Object.hasOwn(input.getFields(), 'dryRun');
+});
+
+test('there are dry runs to test', () => {
+  expect(dryRuns.length).toBeGreaterThan(10);
+});
+
+test.each(dryRuns.map((field) => field.name))(
+  '%s as a dry run leaves no event and changes nothing; refused it leaves one like any other',
+  async (name) => {
+    const { caller = owner, input } = await (RIGHT[name] as () => Promise<Case>)();
+    const token = await tokenOf(api, caller, 'READ');
+    const before = await dump(api);
+    const dry = { ...input, dryRun: true };
+    const { answer, events } = await recorded(caller, name, dry);
+    expect(answer).toMatchObject({ errors: undefined, data: { [name]: { errors: [] } } });
+    expect(events).toEqual([]);
+    expect(await dump(api)).toEqual(before);
+    const refused = await recorded(token, name, dry);
+    expect(refused.events).toMatchObject([{ action: name, outcome: 'REFUSED', reason: 'READ_ONLY_TOKEN' }]);
+  },
+);
+
+test('an invitation that somebody declines who is not signed in leaves one event, of nobody', async () => {
+  const { input } = await (RIGHT['declineInvitation'] as () => Promise<Case>)();
+  const { answer, events } = await recorded(api.as(), 'declineInvitation', input);
+  const nobody = { actor: 'anonymous', user_id: null, role: null, credential_kind: 'NONE', credential_id: null };
+  const target_id = expect.stringMatching(/^inv_/);
+  const what = { outcome: 'ALLOWED', reason: null, target_id, before: expect.objectContaining({ id: target_id }) };
+  expect(events).toEqual([{ ...common('declineInvitation', answer), ...nobody, ...what }]);
+});
+
 test.each(Object.entries(WRONG).filter(([, wrong]) => wrong))(
   '%s with a wrong input leaves one event with the codes',
   async (name, wrong) => {
-    const [input, reason] = wrong as [Json, string];
+    const [input, reason, target = wrong?.[0].id ?? null] = wrong as [Json, string, string?];
     const { answer, events } = await recorded(owner, name, input);
     expect(answer.data[name].errors.map((error: Json) => error.code).join(' ')).toBe(reason);
     const who = { credential_kind: 'SESSION', credential_id: decodeId(await idOfCredential(owner))?.uuid };
-    expect(events).toEqual([
-      { ...common(name, answer), ...who, outcome: 'REJECTED', reason, target_id: input.id ?? null },
-    ]);
+    expect(events).toEqual([{ ...common(name, answer), ...who, outcome: 'REJECTED', reason, target_id: target }]);
   },
 );
 

@@ -142,8 +142,8 @@ export async function casesOf(api: Api, acme: Organization, rubric: Rubric) {
   const customRoleId = await created('createRole', { name: 'In use', policyIds: [policyId] }, 'role');
   const projectMemberId = await giveProjectRole(owner, projectId, robotId, customRoleId);
 
-  /** What is wrong with an input, and the codes that say so; null where an input can be wrong in its id only. */
-  const wrong: Record<string, [input: Json, codes: string] | null> = {
+  /** What is wrong with an input, the codes that say so, and what it is about unless that is its id; null where an input can be wrong in its id only. */
+  const wrong: Record<string, [input: Json, codes: string, target?: string] | null> = {
     acceptInvitation: [{ secret: 'made up' }, 'NOT_FOUND'],
     createApiToken: [{ name: '', expiresAt: '2001-01-01T00:00:00Z' }, 'TOO_SHORT'],
     createCategory: [{ name: 'security' }, 'TAKEN'],
@@ -169,7 +169,7 @@ export async function casesOf(api: Api, acme: Organization, rubric: Rubric) {
     deleteProjectMember: null,
     deleteRole: [{ id: customRoleId }, 'IN_USE'],
     deleteServiceAccount: null,
-    leaveOrganization: [{}, 'LAST_OWNER'],
+    leaveOrganization: [{}, 'LAST_OWNER', owner.memberId],
     refreshSession: [{ refreshToken: 'made up' }, 'WRONG_CREDENTIALS'],
     resendInvitation: null,
     signIn: [{ email: owner.email, password: 'wrong' }, 'WRONG_CREDENTIALS'],

@@ -37,6 +37,15 @@ const ABOUT: Record<string, Json> = {
   updateRole: { id: role },
 };
 
+/** Where it is asked of those. */
+const IN_PROJECT: Record<string, string> = {
+  createProjectMember: project,
+  deleteProject: project,
+  deleteProjectMember: project,
+  updateProject: project,
+  updateProjectMember: otherProject,
+};
+
 const everyField = (['Query', 'Mutation'] as const).flatMap((kind) =>
   rootFields(schema, kind).map((each) => ({ kind, each, name: `${kind}.${each.name}`, rule: ruleOf(each) })),
 );
@@ -64,6 +73,7 @@ test.each(beyondRead)(
     const refused = await reader.query(document, variables);
     const extensions = {
       code: 'FORBIDDEN',
+      target: IN_PROJECT[asked.each.name] ?? null,
       permission: asked.rule?.permission,
       reason: 'NO_GRANT',
       hint: expect.stringMatching(/^Roles that grant it: .*\bOwner\b/),

@@ -1,72 +1,61 @@
-import { type GraphQLInputType, type GraphQLInterfaceType, getNamedType, isInputObjectType } from 'graphql';
+import type { GraphQLInterfaceType } from 'graphql';
 import { expect, test } from 'vitest';
-import type { IdPrefix } from '../../src/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
-import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
-import { found, join, type Organization, PASSWORD, tokenOf } from '../support/world.ts';
-import { dump, furnish, operationOf, organizationUuid, rootFields, unknownId, uuidOf } from './support.ts';
+import { allow, createProject, createRole, createServiceAccount } from '../decisions/support.ts';
+import { type Caller, type Json, startApi } from '../support/api.ts';
+import { found, join, type Organization, PASSWORD, roleId, tokenOf } from '../support/world.ts';
+import { expectAlike, inputsOf, mutationAt, placesOf, QUESTIONS, told } from './places.ts';
+import { dump, type Furniture, furnish, organizationUuid, rootFields, unknownId, uuidOf } from './support.ts';
 
 /** Two organizations, through the front door: what belongs to the other one is answered like what does not exist. */
 const schema = buildSchema();
 const api = await startApi({ schema });
 const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+const furniture = await furnish(api, acme);
 
 const REST = '{ viewer { credential { id } } auditEvents(first: 1) { nodes { id } } }';
 
-/** An id of each type that has one. Roles are code, the same in every organization, so nobody's. */
-async function idsOf(organization: Organization): Promise<Record<string, string>> {
-  const { owner } = organization;
-  const { check, category, level, rubric, token } = await furnish(api, organization);
+/** An id of each type that has one. Built-in roles are code, the same in every organization, so nobody's. */
+async function idsOf({ id, owner }: Organization, own: Furniture): Promise<Record<string, string>> {
   const { data } = await owner.query(REST);
   return {
-    Organization: organization.id,
+    Organization: id,
     User: owner.userId,
     Member: owner.memberId,
+    ServiceAccount: own.serviceAccount,
+    Project: own.project,
+    ProjectMember: own.projectMember,
+    Policy: own.policy,
+    Role: own.role,
+    Invitation: own.invitation,
     Session: data.viewer.credential.id,
-    ApiToken: token.id,
+    ApiToken: own.token.id,
     AuditEvent: data.auditEvents.nodes[0].id,
-    Rubric: rubric,
-    Category: category,
-    Level: level,
-    Check: check,
+    Rubric: own.rubric,
+    Category: own.category,
+    Level: own.level,
+    Check: own.check,
   };
 }
-const [ours, theirs] = [await idsOf(acme), await idsOf(globex)];
-const their = Object.entries(theirs);
+const ours = await idsOf(acme, furniture);
+const theirFurniture = await furnish(api, globex);
+const theirs = await idsOf(globex, theirFurniture);
+/** One of each type, and what is of a project of theirs. */
+const their: [type: string, id: string][] = [
+  ...Object.entries(theirs),
+  ['Policy of a project', theirFurniture.projectPolicy],
+  ['Role of a project', theirFurniture.projectRole],
+];
 const callers: [string, Caller][] = [
   ['the Owner', acme.owner],
   ['a Read member', await join(api, acme, 'read')],
   ['a WRITE token', await tokenOf(api, acme.owner, 'WRITE')],
 ];
 
-/** The whole answer, with the id that was asked about made unrecognizable. */
-const told = ({ data, errors, status }: Answer, id: string): Json =>
-  JSON.parse(JSON.stringify({ data, errors, status }).replaceAll(id, '<id>'));
-
-/** Asks about their id, and about one that is not there: both must be told the same. Returns what they are told. */
-async function expectAlike(caller: Caller, ask: (id: string) => [string, Json], id: string): Promise<Json> {
-  const unknown = unknownId(id.split('_')[0] as IdPrefix);
-  const [theirAnswer, noAnswer] = [await caller.query(...ask(id)), await caller.query(...ask(unknown))];
-  expect(told(theirAnswer, id), JSON.stringify(ask(id))).toEqual(told(noAnswer, unknown));
-  return told(theirAnswer, id);
-}
-
-/** Every place in the arguments where an id goes: `checks.filter.categoryId`. */
-function idPlaces(name: string, type: GraphQLInputType): string[] {
-  const named = getNamedType(type);
-  if (isInputObjectType(named))
-    return Object.values(named.getFields()).flatMap((field) => idPlaces(`${name}.${field.name}`, field.type));
-  return named.name === 'ID' ? [name] : [];
-}
-const places = (kind: 'Query' | 'Mutation'): string[] =>
-  rootFields(schema, kind)
-    .flatMap((field) => field.args.flatMap((arg) => idPlaces(`${field.name}.${arg.name}`, arg.type)))
-    .sort();
-
 test('there is an id of each type to try, in both organizations', () => {
   const types = schema.getPossibleTypes(schema.getType('Node') as GraphQLInterfaceType).map((type) => type.name);
-  expect([...Object.keys(ours), 'Role'].sort()).toEqual([...types].sort());
-  for (const [type, id] of their) expect(id).not.toBe(ours[type]);
+  expect(Object.keys(ours).sort()).toEqual([...types].sort());
+  for (const [type, id] of Object.entries(theirs)) expect(id).not.toBe(ours[type]);
 });
 
 test.each(Object.keys(theirs))(
@@ -88,96 +77,106 @@ test.each(Object.keys(theirs))(
   },
 );
 
-test('another organization’s ids in a filter find as little as ids that are not there', async () => {
-  expect(places('Query')).toEqual([
-    'auditEvents.filter.actorId',
-    'auditEvents.filter.targetId',
-    'checks.filter.categoryId',
-    'checks.filter.levelId',
-    'node.id',
-    'nodes.ids',
-  ]);
-  for (const place of places('Query').filter((each) => each.includes('.filter.'))) {
-    const [list, , field] = place.split('.') as [string, string, string];
-    const input = list === 'checks' ? 'CheckFilter' : 'AuditEventFilter';
-    const document = `query ($filter: ${input}) { ${list}(filter: $filter) { totalCount nodes { id } } }`;
-    for (const [, id] of their)
-      expect(await expectAlike(acme.owner, (asked) => [document, { filter: { [field]: asked } }], id)).toEqual({
-        data: { [list]: { totalCount: 0, nodes: [] } },
-        status: 200,
-      });
-  }
-  const mine = 'query ($id: ID!) { checks(filter: { categoryId: $id }) { totalCount } }';
-  expect((await acme.owner.query(mine, { id: ours['Category'] })).data).toEqual({ checks: { totalCount: 1 } });
+test('there is a question for every id that a query takes', () => {
+  expect(Object.keys(QUESTIONS).sort()).toEqual(placesOf('Query'));
+});
+
+test.each(Object.entries(QUESTIONS))(
+  'another organization’s ids as %s are answered like unknown ones',
+  async (place, ask) => {
+    for (const [, caller] of callers)
+      for (const [type, id] of their) {
+        const answer = await expectAlike(caller, ask, id);
+        expect(JSON.stringify(answer), type).not.toMatch(/INTERNAL|globex|"allowed":true/);
+      }
+    if (place.includes('.filter.'))
+      for (const [, id] of their)
+        expect(await expectAlike(acme.owner, ask, id)).toEqual({
+          data: { [place.split('.')[0] as string]: { totalCount: 0, nodes: [] } },
+          status: 200,
+        });
+  },
+);
+
+test.each([
+  ['access.principal', 'Member', { access: { allowed: true } }],
+  ['access.principal', 'ServiceAccount', { access: { allowed: true } }],
+  ['access.target', 'Project', { access: { allowed: true } }],
+  ['accessMatrix.target', 'Organization', { accessMatrix: { totalCount: 3 } }],
+  ['authorize.requests.principal', 'User', { authorize: [{ allowed: true, reason: null }] }],
+  ['authorize.requests.target', 'Project', { authorize: [{ allowed: true, reason: null }] }],
+  ['checks.filter.categoryId', 'Category', { checks: { totalCount: 1, nodes: [{ id: ours['Check'] }] } }],
+  ['checks.filter.levelId', 'Level', { checks: { totalCount: 1, nodes: [{ id: ours['Check'] }] } }],
+  ['permissionsOf.principal', 'ServiceAccount', { permissionsOf: ['dataset:read'] }],
+  ['permissionsOf.target', 'Project', { permissionsOf: expect.arrayContaining(['dataset:read']) }],
+  ['policies.projectId', 'Project', { policies: { totalCount: 1, nodes: [{ id: furniture.projectPolicy }] } }],
+  ['project.id', 'Project', { project: { id: ours['Project'], key: 'first' } }],
+  [
+    'roles.projectId',
+    'Project',
+    { roles: { totalCount: 6, nodes: expect.arrayContaining([{ id: furniture.projectRole }]) } },
+  ],
+  [
+    'whoCan.target',
+    'Project',
+    { whoCan: { totalCount: 3, nodes: expect.arrayContaining([{ id: ours['ServiceAccount'] }]) } },
+  ],
+])('only the organization was wrong: one’s own id as %s of type %s is answered', async (place, type, expected) => {
+  const { data, errors } = await acme.owner.query(
+    ...(QUESTIONS[place] as (id: string) => [string, Json])(ours[type] as string),
+  );
+  expect([data, errors]).toEqual([expected, undefined]);
 });
 
 const lists = rootFields(schema, 'Query').filter((field) => field.args.some((arg) => arg.name === 'after'));
 
-// Pages of roles are the same for everybody.
-test.each(lists.map((field) => field.name).filter((name) => name !== 'roles'))(
+/** What a list asks for besides, and selects: rows of the matrix have no id. */
+const ARGUMENTS: Record<string, string> = {
+  accessMatrix: 'permissions: ["dataset:read"], ',
+  whoCan: 'permission: "dataset:read", ',
+};
+const pageOf = (list: string, args: string, selection: string): string =>
+  `${list}(${ARGUMENTS[list] ?? ''}${args}) { ${selection} }`;
+
+test.each(lists.map((field) => field.name))(
   'a cursor of another organization’s %s names no place here',
   async (list) => {
-    const { data } = await globex.owner.query(`{ ${list}(first: 1) { edges { cursor } } }`);
+    const first = `{ ${pageOf(list, 'first: 1', 'edges { cursor }')} }`;
+    const { data } = await globex.owner.query(first);
     const cursor = data[list].edges[0].cursor as string;
     const [, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     const forged = Buffer.from(JSON.stringify(['A1b2C3d4', ...values])).toString('base64url');
     for (const place of ['after', 'before']) {
-      const document = `query ($cursor: String!) { ${list}(${place}: $cursor) { nodes { id } } }`;
+      const document = `query ($cursor: String!) { ${pageOf(list, `${place}: $cursor`, 'nodes { __typename }')} }`;
       const answer = told(await acme.owner.query(document, { cursor }), cursor);
       expect(answer).toEqual(told(await acme.owner.query(document, { cursor: forged }), forged));
       expect(answer).toMatchObject({ data: { [list]: null }, errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
-      const own = (await acme.owner.query(`{ ${list}(first: 1) { edges { cursor } } }`)).data[list].edges[0].cursor;
+      const own = (await acme.owner.query(first)).data[list].edges[0].cursor;
       expect((await acme.owner.query(document, { cursor: own })).errors).toBeUndefined();
     }
   },
 );
 
-/** For each id in an input, what else the input takes to be right. */
-const REST_OF_INPUT: Record<string, Json> = {
-  'createCheck.input.categoryId': { name: 'Moved', levelId: ours['Level'] },
-  'createCheck.input.levelId': { name: 'Moved', categoryId: ours['Category'] },
-  'createCheck.input.ownerId': { name: 'Moved', categoryId: ours['Category'], levelId: ours['Level'] },
-  'deleteApiToken.input.id': {},
-  'deleteCategory.input.id': {},
-  'deleteCheck.input.id': {},
-  'deleteLevel.input.id': {},
-  'deleteMember.input.id': {},
-  'deleteOrganization.input.id': { slug: 'globex' },
-  'signOut.input.sessionId': {},
-  'signOutMember.input.id': {},
-  'switchOrganization.input.organizationId': {},
-  'updateCategory.input.id': { name: 'Taken over' },
-  'updateCheck.input.categoryId': { id: ours['Check'] },
-  'updateCheck.input.id': { name: 'Taken over', categoryId: ours['Category'], levelId: ours['Level'] },
-  'updateCheck.input.levelId': { id: ours['Check'] },
-  'updateCheck.input.ownerId': { id: ours['Check'] },
-  'updateLevel.input.id': { name: 'Taken over', index: 0 },
-  'updateMember.input.id': { roleId: 'rol_0000000000g008000000000001' },
-  'updateMember.input.roleId': { id: ours['Member'] },
-  'updateOrganization.input.id': { name: 'Taken over' },
-};
+const INPUTS = inputsOf(furniture, acme);
 
 test('there is an input for every id that a mutation takes', () => {
-  expect(Object.keys(REST_OF_INPUT).sort()).toEqual(places('Mutation'));
+  expect(Object.keys(INPUTS).sort()).toEqual(placesOf('Mutation'));
 });
 
 const written = () => dump(api, ['audit_events']);
 const theirLog = () =>
   api.root`select * from audit_events where organization_id = ${organizationUuid(globex)} order by id`;
 
-test.each(Object.keys(REST_OF_INPUT))(
+test.each(Object.entries(INPUTS))(
   'another organization’s ids as %s are answered like unknown ones, and change nothing',
-  async (place) => {
-    const [name, , field] = place.split('.') as [string, string, string];
-    const mutation = rootFields(schema, 'Mutation').find((each) => each.name === name) as never;
+  async (place, input) => {
     const before = [await written(), await theirLog()];
     for (const [who, caller] of callers)
       for (const [type, id] of their) {
-        const ask = (asked: string) =>
-          operationOf('Mutation', mutation, { input: { ...REST_OF_INPUT[place], [field]: asked } });
-        const { data, errors } = await expectAlike(caller, ask, id);
-        const complaints = [...(errors ?? []), ...(data[name]?.errors ?? [])];
+        const { data, errors } = await expectAlike(caller, (asked) => mutationAt(place, input(asked)), id);
+        const complaints = [...(errors ?? []), ...(data[place.split('.')[0] as string]?.errors ?? [])];
         expect(complaints, `${who} with ${type}`).toHaveLength(1);
+        if (who === 'the Owner') expect(complaints[0].extensions?.code ?? complaints[0].code, type).toBe('NOT_FOUND');
         expect(JSON.stringify(complaints), `${who} with ${type}`).not.toMatch(/INTERNAL|globex/);
       }
     expect([await written(), await theirLog()]).toEqual(before);
@@ -197,12 +196,15 @@ test('signing in to an organization that one does not belong to is answered like
 });
 
 test('the other organization is not counted either', async () => {
-  const counts = lists.map((field) => `${field.name} { totalCount }`).join(' ');
+  const counts = lists.map((field) => pageOf(field.name, 'first: 1', 'totalCount')).join(' ');
   const before = await acme.owner.query(`{ ${counts} }`);
   await join(api, globex, 'write');
   await tokenOf(api, globex.owner, 'READ');
   await api.root`
     insert into categories (organization_id, id, name)
     values (${organizationUuid(globex)}, ${uuidOf('cat', unknownId('cat'))}, 'Another')`;
+  await createProject(globex.owner, 'third');
+  await createRole(globex.owner, 'Another', [allow('*:read')]);
+  await createServiceAccount(globex.owner, 'Another', roleId('read'));
   expect((await acme.owner.query(`{ ${counts} }`)).data).toEqual(before.data);
 });

@@ -64,12 +64,21 @@ export async function changeRole(
     affected: [principal.id],
     dryRun,
     apply: async () => {
+      await requireWithin(ctx, principal);
       const before = await assignmentShown(ctx, principal.id);
       if (term) await assign(ctx, principal.id, term);
       audit(ctx, { before, after: await assignmentShown(ctx, principal.id) });
       return principal;
     },
   });
+}
+
+/** Nobody acts on a principal who holds more than they do, also when nothing would change. */
+async function requireWithin(ctx: Context, principal: PrincipalRow): Promise<void> {
+  const held = (await ctx.parts.engine.grantsOf(ctx, [principal.id])).get(principal.id);
+  // Gone while the lock was waited for.
+  if (!held) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
+  ctx.parts.engine.requireContains(ctx, held, 'WRITE', 'Changing this principal');
 }
 
 export async function deleteMember(ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> {
@@ -85,9 +94,12 @@ export async function deleteMember(ctx: Context, id: string, dryRun: boolean): P
 /** Sessions, tokens, roles and the ownership of checks go with the principal: foreign keys see to it. */
 export async function removePrincipal(ctx: Context, principal: PrincipalRow, prefix: 'mem' | 'sva'): Promise<string> {
   const before = await assignmentShown(ctx, principal.id);
-  await (await db(ctx))
+  const gone = await (await db(ctx))
     .delete(principals)
-    .where(and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, principal.id)));
+    .where(and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, principal.id)))
+    .returning({ id: principals.id });
+  // Whoever waited for the lock may come too late.
+  if (gone.length === 0) throw notFound(prefix === 'mem' ? 'Member' : 'ServiceAccount');
   audit(ctx, { targetId: toPublicId(prefix, principal.id), before, after: null });
   return toPublicId(prefix, principal.id);
 }

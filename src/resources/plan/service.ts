@@ -3,6 +3,7 @@ import { audit, type Context, db, tenant } from '../../context.ts';
 import { toPublicId } from '../../ids.ts';
 import type { Plan } from '../../plans.ts';
 import { invitations } from '../invitation/table.ts';
+import { lockOrganization } from '../organization/service.ts';
 import { organizations } from '../organization/table.ts';
 import type { AccessChanged } from '../principal/change.ts';
 import { principals } from '../principal/table.ts';
@@ -39,12 +40,13 @@ export async function updatePlan(ctx: Context, plan: Plan, dryRun: boolean): Pro
     permission: 'billing:update',
     dryRun,
     apply: async () => {
-      const before = ctx.access.held?.grants.plan;
+      const before = await lockOrganization(ctx);
       await (await db(ctx))
         .update(organizations)
         .set({ plan })
         .where(eq(organizations.id, tenant(ctx)));
-      audit(ctx, { targetId: toPublicId('org', tenant(ctx)), before: { plan: before }, after: { plan } });
+      const id = toPublicId('org', tenant(ctx));
+      audit(ctx, { targetId: id, before: { id, plan: before.plan }, after: { id, plan } });
       return plan;
     },
   });

@@ -88,7 +88,9 @@ export async function roleToGive(
   const told = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await ctx.parts.engine.findRole(ctx, uuid));
-  if (!role) throw invalid(userError('NOT_FOUND', path, `${told}: there is no role with this id.`));
+  // A role of a project that is hidden is as hidden.
+  if (!role || (role.projectId && !ctx.access.can('role:read', role.projectId)))
+    throw invalid(userError('NOT_FOUND', path, `${told}: there is no role with this id.`));
   if (!fitsIn(role, place)) {
     const where = place === null ? 'in the organization' : 'in this project';
     throw invalid(userError('INVALID', path, `${told}: the role ${role.name} cannot be given ${where}.`));

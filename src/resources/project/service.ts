@@ -7,8 +7,15 @@ import { fromPublicId, toPublicId } from '../../ids.ts';
 import { line, parse, prose } from '../../input.ts';
 import { rowsOf } from '../../rows.ts';
 import { organizations } from '../organization/table.ts';
-import { type AccessChanged, assignmentShown } from '../principal/change.ts';
-import { findByPublicId, type PrincipalRow, roleColumns, roleToGive } from '../principal/service.ts';
+import type { AccessChanged } from '../principal/change.ts';
+import {
+  findByPublicId,
+  findPrincipal,
+  type PrincipalRow,
+  publicIdOfPrincipal,
+  roleColumns,
+  roleToGive,
+} from '../principal/service.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { projects } from './table.ts';
 
@@ -159,7 +166,6 @@ export async function createProjectMember(
     affected: [principal.id],
     dryRun: input.dryRun ?? false,
     apply: async () => {
-      const before = await assignmentShown(ctx, principal.id);
       const values = {
         organizationId: tenant(ctx),
         principalId: principal.id,
@@ -168,11 +174,7 @@ export async function createProjectMember(
         createdAt: ctx.parts.clock(),
       };
       const [row] = await (await db(ctx)).insert(assignments).values(values).returning();
-      audit(ctx, {
-        targetId: toPublicId('pmb', row?.id ?? ''),
-        before,
-        after: await assignmentShown(ctx, principal.id),
-      });
+      audit(ctx, { targetId: toPublicId('pmb', row?.id ?? ''), after: await shown(ctx, row as ProjectMemberRow) });
       return row as ProjectMemberRow;
     },
   });
@@ -186,10 +188,13 @@ export async function updateProjectMember(
   ctx.access.requireFeature('projectRoles');
   const role = await roleOf(ctx, input.roleId, row.projectId ?? '');
   const values = input.roleId === undefined ? {} : roleColumns(role);
-  return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (own) => {
-    if (Object.keys(values).length === 0) return row;
-    const [after] = await (await db(ctx)).update(assignments).set(values).where(own).returning();
-    return after as ProjectMemberRow;
+  return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own) => {
+    const changed = Object.keys(values).length
+      ? await (await db(ctx)).update(assignments).set(values).where(own).returning()
+      : [before];
+    const after = changed[0] as ProjectMemberRow;
+    audit(ctx, { after: await shown(ctx, after) });
+    return after;
   });
 }
 
@@ -198,8 +203,9 @@ export async function deleteProjectMember(
   row: ProjectMemberRow,
   dryRun: boolean,
 ): Promise<AccessChanged<string>> {
-  return await change(ctx, row, 'project_member:delete', dryRun, async (own) => {
+  return await change(ctx, row, 'project_member:delete', dryRun, async (_before, own) => {
     await (await db(ctx)).delete(assignments).where(own);
+    audit(ctx, { after: null });
     return toPublicId('pmb', row.id);
   });
 }
@@ -209,7 +215,7 @@ async function change<Result>(
   row: ProjectMemberRow,
   permission: 'project_member:update' | 'project_member:delete',
   dryRun: boolean,
-  write: (own: SQL | undefined) => Promise<Result>,
+  write: (before: ProjectMemberRow, own: SQL | undefined) => Promise<Result>,
 ): Promise<AccessChanged<Result>> {
   return await ctx.parts.engine.changeAccess(ctx, {
     permission,
@@ -217,12 +223,26 @@ async function change<Result>(
     affected: [row.principalId],
     dryRun,
     apply: async () => {
-      const before = await assignmentShown(ctx, row.principalId);
-      const result = await write(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id)));
-      audit(ctx, { targetId: toPublicId('pmb', row.id), before, after: await assignmentShown(ctx, row.principalId) });
-      return result;
+      const own = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id));
+      // Again, now that changes of access wait for this one: it may be gone.
+      const [before] = await (await db(ctx)).select().from(assignments).where(own);
+      if (!before) throw notFound('ProjectMember');
+      audit(ctx, { targetId: toPublicId('pmb', row.id), before: await shown(ctx, before) });
+      return await write(before, own);
     },
   });
+}
+
+/** A project role as the audit log shows it. */
+async function shown(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
+  const principal = await findPrincipal(ctx, row.principalId);
+  const roleId = row.builtInRoleId ?? row.roleId;
+  return {
+    id: toPublicId('pmb', row.id),
+    projectId: row.projectId && toPublicId('prj', row.projectId),
+    principalId: principal && publicIdOfPrincipal(principal),
+    roleId: roleId && toPublicId('rol', roleId),
+  };
 }
 
 /** Where an input with an optional project is about: null for the organization. */

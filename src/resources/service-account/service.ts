@@ -64,6 +64,11 @@ export async function deleteServiceAccount(ctx: Context, id: string, dryRun: boo
     permission: 'service_account:delete',
     affected: [id],
     dryRun,
-    apply: () => removePrincipal(ctx, account, 'sva'),
+    apply: async () => {
+      const deletedId = await removePrincipal(ctx, account, 'sva');
+      const { name, description } = account;
+      audit(ctx, { before: { name, description, ...(ctx.event.before as object) } });
+      return deletedId;
+    },
   });
 }
