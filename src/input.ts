@@ -4,9 +4,9 @@ import { fromPublicId, ID_PREFIXES, type IdPrefix } from './ids.ts';
 
 /**
  * Postgres cannot store U+0000, half a surrogate pair would be stored as another character, and a name with line
- * breaks or escape codes forges logs and terminals.
+ * breaks or escape codes forges logs and terminals, and one with invisible or turning characters looks like another.
  */
-const LINE = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]*$/u;
+const LINE = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u00ad\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]*$/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it looks for
 const PROSE = /^[^\u0000\p{Cs}]*$/u;
 

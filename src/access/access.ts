@@ -20,6 +20,8 @@ export interface Access {
   readonly held: Held | null;
   decide(permission: Permission, target?: Target): Decision;
   can(permission: Permission, target?: Target): boolean;
+  /** Whether what belongs to a project, or to none, can be seen: what is inside an unreadable project cannot. */
+  sees(permission: Permission, target: Target): boolean;
   /** Throws FORBIDDEN with the reason. */
   require(permission: Permission, target?: Target): void;
   /** Throws FORBIDDEN for who is bound to no organization. */
@@ -37,6 +39,8 @@ export function accessOf(held: Held | null): Access {
     held,
     decide: (permission, target) => decide(held, permission, target),
     can: (permission, target) => decide(held, permission, target).allowed,
+    sees: (permission, target) =>
+      decide(held, permission, target).allowed && (target === null || decide(held, 'project:read', target).allowed),
     require(permission, target) {
       const decision = decide(held, permission, target);
       if (!decision.allowed) throw forbidden(decision, target);

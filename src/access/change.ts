@@ -6,10 +6,10 @@ import { organizations } from '../resources/organization/table.ts';
 import { principals } from '../resources/principal/table.ts';
 import { assignments } from '../resources/role/table.ts';
 import { forbidden, permissionsOf, refusal, type Target, wholly } from './access.ts';
-import type { Permission } from './catalog.ts';
+import { PERMISSIONS, type Permission } from './catalog.ts';
 import { decide, type Grants, type Held } from './decide.ts';
 import { inOrganization, loadGrants } from './grants.ts';
-import { roleByKey } from './roles.ts';
+import { type Role, roleByKey } from './roles.ts';
 
 /** What a change means to one principal in one place. */
 export interface AccessDelta {
@@ -24,8 +24,8 @@ export interface Change<Result> {
   /** What the caller needs, asked again under the lock. Null for what is one's own. */
   permission: Permission | null;
   target?: Target;
-  /** Whose access it may touch; all principals when it is not told. */
-  affected?: readonly string[];
+  /** Whose access it may touch, asked under the lock; all principals when it is not told. */
+  affected?: () => Promise<readonly string[]> | readonly string[];
   /** Looks and rolls back. */
   dryRun: boolean;
   /** Whose holdings bound what may be given and taken; the caller's unless told. */
@@ -38,6 +38,8 @@ export interface Changed<Result> {
   accessChanges: AccessDelta[];
 }
 
+type Everybody = Map<string, Grants>;
+
 /**
  * The one way in which access changes. Changes of an organization go one after the other, the caller's grants are read
  * again under the lock, and what everybody gains and loses is computed by the engine that decides: nobody gives or
@@ -45,44 +47,87 @@ export interface Changed<Result> {
  */
 export async function changeAccess<Result>(ctx: Context, change: Change<Result>): Promise<Changed<Result>> {
   const own = change.by ?? ctx.actor.principal?.id ?? '';
-  const wanted = change.affected && [...new Set([...change.affected, own])];
-  const before = await snapshot(ctx, wanted);
-  const holder = holderOf(ctx, before.now.get(own), change.by !== undefined);
+  await lockAccess(ctx);
+  const affected = await change.affected?.();
+  const wanted = affected && [...new Set([...affected, own])];
+  const moments = await momentsOf(ctx, own);
+  const before = await snapshots(ctx, moments, wanted);
+  const holders = before.map((everybody) => holderOf(ctx, everybody.get(own), change.by !== undefined));
   if (change.permission) {
-    const decision = decide(holder, change.permission, change.target);
+    const decision = decide(holders[0] ?? null, change.permission, change.target);
     if (!decision.allowed) throw forbidden(decision, change.target);
   }
   const result = await change.apply();
-  const after = await snapshot(ctx, wanted);
-  const now = differences(before.now, after.now);
-  const later = differences(before.later, after.later);
-  for (const delta of [...now, ...later])
-    if (delta.principalId !== own || delta.gained.length > 0) requireHeld(holder, delta);
+  const after = await snapshots(ctx, moments, wanted);
+  for (const [at, holder] of holders.entries())
+    requireWithin(holder, own, before[at] as Everybody, after[at] as Everybody);
   await requireOwner(ctx);
   if (change.dryRun) ctx.dryRun = true;
-  // A project that the caller cannot read does not exist for them. What they could have changed there is nothing.
-  const shown = told(now, before.now, after.now).filter(
+  return { result, accessChanges: tell(ctx, before[0] as Everybody, after[0] as Everybody) };
+}
+
+/** A project that the caller cannot read does not exist for them. What they could have changed there is nothing. */
+const tell = (ctx: Context, before: Everybody, after: Everybody): AccessDelta[] =>
+  told(differences(before, after), before, after).filter(
     ({ projectId }) => projectId === null || ctx.access.can('project:read', projectId),
   );
-  return { result, accessChanges: shown };
+
+/** A moment, and whether what the plan freezes counts as held. */
+interface Moment {
+  time: Date;
+  thawed: boolean;
 }
 
-type Everybody = Map<string, Grants>;
+export const END_OF_TIME = new Date(8_640_000_000_000_000);
 
-/** When every role that ends has ended: what follows it is given as well, though nobody has it yet. */
-const END_OF_TIME = new Date(8_640_000_000_000_000);
+/**
+ * When a change is looked at: now, and whenever what was given could come to more by itself: when the caller's own role
+ * has ended, when every role has, and each of it as if the plan had everything. Nobody lends beyond their own end.
+ */
+async function momentsOf(ctx: Context, own: string): Promise<Moment[]> {
+  const now = ctx.parts.clock();
+  const grants = (await loadGrants(await db(ctx), tenant(ctx), await lockAccess(ctx), now, [own])).get(own);
+  const ends = grants && Number.isFinite(grants.validUntil) ? [new Date(grants.validUntil)] : [];
+  const times = [now, ...ends, END_OF_TIME];
+  return [{ time: now, thawed: false }, ...times.map((time) => ({ time, thawed: true }))];
+}
 
-async function snapshot(
+async function snapshots(
   ctx: Context,
+  moments: Moment[],
   principalIds: readonly string[] | undefined,
-): Promise<{ now: Everybody; later: Everybody }> {
+): Promise<Everybody[]> {
   const plan = await lockAccess(ctx);
-  const at = async (time: Date): Promise<Everybody> => loadGrants(await db(ctx), tenant(ctx), plan, time, principalIds);
-  return { now: await at(ctx.parts.clock()), later: await at(END_OF_TIME) };
+  const tx = await db(ctx);
+  const all: Everybody[] = [];
+  for (const { time, thawed } of moments)
+    all.push(await loadGrants(tx, tenant(ctx), thawed ? 'ENTERPRISE' : plan, time, principalIds));
+  return all;
 }
 
+/** Throws NOT_HELD when somebody gains or loses what the holder does not hold there at that moment. */
+function requireWithin(holder: Held | null, own: string, before: Everybody, after: Everybody): void {
+  const elsewhere = [...(holder?.grants.projects.keys() ?? [])];
+  for (const delta of differences(before, after)) {
+    if (delta.principalId === own && delta.gained.length === 0) continue;
+    requireHeld(holder, delta, elsewhere);
+  }
+  // An Owner is more than the sum of what it grants: it is never narrowed, and counts for the last one.
+  for (const [id, { role }] of after)
+    if (isOwner(role) && !isOwnerOf(before.get(id)) && !isOwnerOf(holder?.grants))
+      throw refusal('NOT_HELD', 'Only an Owner makes an Owner.', 'Ask an Owner.', 'organization:transfer');
+}
+
+const isOwner = (role: Role): boolean => role.id === roleByKey('owner').id;
+const isOwnerOf = (grants: Grants | undefined): boolean => grants !== undefined && isOwner(grants.role);
+
+/** Of each principal in the organization and in the projects where they have a role; elsewhere it is as in the organization. */
 const differences = (before: Everybody, after: Everybody): AccessDelta[] =>
-  compare(before, after, placesOf([...before.values(), ...after.values()]));
+  [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((id) => {
+    const [had, has] = [before.get(id), after.get(id)];
+    const one = (grants: Grants | undefined): Everybody => new Map(grants ? [[id, grants]] : []);
+    return compare(one(had), one(has), placesOf([had, has].filter((grants) => grants !== undefined)));
+  });
 
 /** Locks the organization, whose version every change of access raises, and tells its plan. */
 async function lockAccess(ctx: Context): Promise<Plan> {
@@ -139,13 +184,19 @@ export function told(
 const permissionsOfGrants = (grants: Grants | undefined, place: Target): Permission[] =>
   grants ? permissionsOf(wholly(grants), place) : [];
 
-function requireHeld(holder: Held | null, { projectId, gained, lost }: AccessDelta): void {
-  const missing = [...gained, ...lost].find((permission) => !decide(holder, permission, projectId).allowed);
+/** What changes in the organization changes in every project without a role, so also where the holder has less. */
+function requireHeld(holder: Held | null, { projectId, gained, lost }: AccessDelta, elsewhere: string[]): void {
+  const lacks = (permission: Permission): boolean =>
+    !decide(holder, permission, projectId).allowed ||
+    (projectId === null &&
+      PERMISSIONS.get(permission)?.level !== 'organization' &&
+      elsewhere.some((place) => !decide(holder, permission, place).allowed));
+  const missing = [...gained, ...lost].find(lacks);
   if (!missing) return;
   const where = projectId ? 'in a project' : 'in the organization';
   throw refusal(
     'NOT_HELD',
-    `This would ${gained.includes(missing) ? 'give' : 'take'} ${missing} ${where}, which you do not hold yourself.`,
+    `This would ${gained.includes(missing) ? 'give' : 'take'} ${missing} ${where}, now or when a role ends, which you do not hold yourself then.`,
     'Ask somebody who holds it.',
     missing,
   );

@@ -1,7 +1,7 @@
 import { type Context, db, tenant } from '../context.ts';
 import { permissionsOf, refusal, type Target, wholly } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
-import { changeAccess } from './change.ts';
+import { changeAccess, END_OF_TIME } from './change.ts';
 import { decide, type Grants, type Held } from './decide.ts';
 import { loadGrants, loadRoles } from './grants.ts';
 import { complaintAbout, matching } from './pattern.ts';
@@ -50,10 +50,31 @@ export const engine = {
       );
   },
 
-  /** Throws NOT_HELD unless the caller holds all that the principal holds, so far as the token lets it through. */
+  /**
+   * Throws NOT_HELD unless the caller holds all that these grants give, so far as the token lets it through. What the
+   * plan freezes counts: another plan would thaw it.
+   */
   requireContains(ctx: Context, grants: Grants, access: Held['access'], doing: string): void {
     for (const place of placesOf(ctx, grants))
-      engine.requireHeld(ctx, permissionsOf({ grants, access }, place), place, doing);
+      engine.requireHeld(
+        ctx,
+        permissionsOf({ grants: { ...grants, plan: 'ENTERPRISE' }, access }, place),
+        place,
+        doing,
+      );
+  },
+  /** The same for a principal: for what it holds now, and for what it will hold when its role has ended. */
+  async requireContainsPrincipal(
+    ctx: Context,
+    principalId: string,
+    access: Held['access'],
+    doing: string,
+  ): Promise<void> {
+    for (const time of [ctx.parts.clock(), END_OF_TIME]) {
+      const all = await loadGrants(await db(ctx), tenant(ctx), 'ENTERPRISE', time, [principalId]);
+      const grants = all.get(principalId);
+      if (grants) engine.requireContains(ctx, grants, access, doing);
+    }
   },
   contains: (ctx: Context, grants: Grants): boolean =>
     placesOf(ctx, grants).every((place) =>

@@ -271,6 +271,8 @@ builder.queryFields((t) => ({
     nullable: true,
     permission: 'access:read',
     description: 'Everybody who may do it there, in the order of joining.',
+    // Whatever the page, everybody is looked at.
+    complexity: (args) => ({ field: 500, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
     args: {
       permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
       target: t.arg.id({ description: TARGET }),
@@ -290,10 +292,11 @@ builder.queryFields((t) => ({
     permission: 'access:read',
     description:
       'Principals × permissions at one place, with the source of each grant. Members and service accounts in the order of joining.',
-    // Rows times columns; a list counts ten by itself.
+    // Rows times columns, of which a list counts ten by itself; but never less than the rows.
     complexity: (args) => ({
       field: 1,
-      multiplier: ((args.first ?? args.last ?? DEFAULT_PAGE) * (args.permissions?.length ?? PERMISSIONS.size)) / 10,
+      multiplier:
+        (args.first ?? args.last ?? DEFAULT_PAGE) * Math.max((args.permissions?.length ?? PERMISSIONS.size) / 10, 1),
     }),
     args: {
       target: t.arg.id({ description: TARGET }),

@@ -1,7 +1,18 @@
 import { PERMISSIONS, type Permission } from './catalog.ts';
 
 /** `resource:action` with `*` in the place of either, or `*` for everything. What has a third part matches nothing. */
-export function matching(pattern: string): Permission[] {
+export function matching(pattern: string): readonly Permission[] {
+  // A role can have very many patterns, of which there are few hundred different ones that match anything.
+  const known = MATCHES.get(pattern);
+  if (known) return known;
+  const found = search(pattern);
+  if (found.length > 0) MATCHES.set(pattern, found);
+  return found;
+}
+
+const MATCHES = new Map<string, readonly Permission[]>();
+
+function search(pattern: string): Permission[] {
   const [resource, action, ...rest] = pattern === '*' ? ['*', '*'] : pattern.split(':');
   if (rest.length > 0) return [];
   return [...PERMISSIONS.values()]
@@ -40,12 +51,12 @@ function canonicalOf(pattern: string): string {
   return [singular ?? resource, ...actions].join(':');
 }
 
-function nearest(pattern: string): string[] {
+function nearest(pattern: string): readonly string[] {
   const [resource = '', action = ''] = pattern.split(':');
   if (RESOURCES.includes(resource)) return matching(`${resource}:*`);
   const candidates = ACTIONS.includes(action) ? matching(`*:${action}`) : [...PERMISSIONS.keys()];
   return candidates
-    .map((name) => ({ name, distance: distanceOf(name, pattern) }))
+    .map((name) => ({ name, distance: distanceOf(name, pattern.slice(0, 40)) }))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3)
     .map(({ name }) => name);

@@ -110,11 +110,17 @@ export interface CustomRole {
 export function compileRole({ policies, ...role }: CustomRole): Role {
   const deny = new Map<Permission, string>();
   const allow = new Set<Permission>();
-  for (const policy of policies)
-    for (const { effect, permissions } of policy.statements)
-      for (const permission of permissions.flatMap(matching))
-        if (effect === 'ALLOW') allow.add(permission);
-        else if (!deny.has(permission)) deny.set(permission, policy.name);
+  const seen = new Set<string>();
+  for (const { name, statements } of policies)
+    // Many policies say the same, and a pattern can match everything.
+    for (const { effect, permissions } of statements)
+      for (const pattern of permissions) {
+        if (seen.has(effect + pattern)) continue;
+        seen.add(effect + pattern);
+        for (const permission of matching(pattern))
+          if (effect === 'ALLOW') allow.add(permission);
+          else if (!deny.has(permission)) deny.set(permission, name);
+      }
   for (const permission of deny.keys()) allow.delete(permission);
   return { ...role, builtIn: null, scope: role.projectId ? 'project' : 'either', allow, deny, neverNarrowed: false };
 }

@@ -86,7 +86,7 @@ async function join(ctx: Context, userId: string, secret: string): Promise<Joine
   const { result: member } = await ctx.parts.engine.changeAccess(ctx, {
     permission: 'invitation:create',
     by: invitation.inviterId,
-    affected: [principalId],
+    affected: () => [principalId],
     dryRun: false,
     apply: () => makeMember(ctx, { id: principalId, userId }, offered),
   });

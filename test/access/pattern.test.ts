@@ -6,7 +6,7 @@ const NAMES = SPECIFICATION.map((row) => row.name);
 
 describe('a pattern', () => {
   test('`resource:*` is everything that can be done to it', () => {
-    expect(matching('dataset:*').sort()).toEqual(
+    expect(matching('dataset:*').toSorted()).toEqual(
       ['dataset:create', 'dataset:delete', 'dataset:evaluate', 'dataset:read', 'dataset:update'].sort(),
     );
   });

@@ -6,6 +6,7 @@ import { loadGrants } from '../../src/access/grants.ts';
 import { ROLES } from '../../src/access/roles.ts';
 import { drizzleOn } from '../../src/db/client.ts';
 import { decodeId, toPublicId } from '../../src/ids.ts';
+import type { Plan } from '../../src/plans.ts';
 import type { Json } from '../support/api.ts';
 import { join, mutate, type Person } from '../support/world.ts';
 import { allow, createPolicy, createProject, createRole, createServiceAccount, deny, startWorld } from './support.ts';
@@ -34,8 +35,33 @@ const principals = [...actors.map(({ memberId }) => memberId), robot];
 const roles = [...ROLES.map((role) => toPublicId('rol', role.id)), ...custom];
 
 const organizationId = decodeId(acme.id)?.uuid ?? '';
-const everybody = (): Promise<Map<string, Grants>> =>
-  loadGrants(drizzleOn(api.root), organizationId, 'ENTERPRISE', new Date());
+/** Now and on the plan of the moment, and when every role has ended and the plan has everything. */
+const MOMENTS: [Date | null, Plan | null][] = [
+  [null, null],
+  [null, 'ENTERPRISE'],
+  [new Date(8_640_000_000_000_000), 'ENTERPRISE'],
+];
+
+async function everybody([time, plan]: (typeof MOMENTS)[number]): Promise<Map<string, Grants>> {
+  const [row] = await api.root`select plan from organizations where id = ${organizationId}`;
+  return await loadGrants(drizzleOn(api.root), organizationId, plan ?? (row?.['plan'] as Plan), time ?? new Date());
+}
+
+const TABLES = ['policies', 'roles', 'role_policies', 'assignments', 'principals'];
+await api.root`create schema kept`;
+for (const table of TABLES) await api.root.unsafe(`create table kept.${table} as table public.${table}`);
+
+/** Each history begins in the same world. */
+const restore = (): Promise<unknown> =>
+  api.root.begin(async (tx) => {
+    await tx`set local session_replication_role = replica`;
+    for (const table of TABLES) {
+      await tx.unsafe(`delete from public.${table}`);
+      await tx.unsafe(`insert into public.${table} table kept.${table}`);
+    }
+    await tx`update organizations set plan = 'ENTERPRISE', access_version = access_version + 1`;
+  });
+
 const places: Target[] = [null, ...projects.map((id) => decodeId(id)?.uuid ?? '')];
 
 const projectMember = async (principal: string, project: string): Promise<string> => {
@@ -60,10 +86,15 @@ const attempt = fc.record({
     'deleteRole',
     'createRole',
     'createPolicy',
+    'createServiceAccount',
+    'updatePlan',
+    'transferOwnership',
   ]),
   principal: pick(principals),
   role: pick(roles),
   noRole: fc.boolean(),
+  fallback: fc.option(pick(roles)),
+  plan: pick(['FREE', 'TEAM', 'ENTERPRISE']),
   project: pick(projects),
   policyIds: fc.subarray(policies, { minLength: 1 }),
   statements: fc.subarray([allow('*'), allow('dataset:*'), deny('member:delete'), deny('trace:*'), allow('*:read')], {
@@ -73,11 +104,29 @@ const attempt = fc.record({
 
 type Attempt = typeof attempt extends fc.Arbitrary<infer T> ? T : never;
 
-async function inputOf({ name, principal, role, noRole, project, policyIds, statements }: Attempt): Promise<Json> {
+async function inputOf({
+  name,
+  principal,
+  role,
+  noRole,
+  fallback,
+  plan,
+  project,
+  policyIds,
+  statements,
+}: Attempt): Promise<Json> {
+  const term =
+    fallback === null ? {} : { expiresAt: new Date(Date.now() + 3_600_000).toISOString(), fallbackRoleId: fallback };
   switch (name) {
     case 'updateMember':
     case 'updateServiceAccount':
-      return { id: principal, roleId: role };
+      return { id: principal, roleId: role, ...term };
+    case 'createServiceAccount':
+      return { name: `${Math.random()}`, roleId: role, ...term };
+    case 'updatePlan':
+      return { plan };
+    case 'transferOwnership':
+      return { id: principal };
     case 'createProjectMember':
       return { projectId: project, principalId: principal, roleId: noRole ? null : role };
     case 'updateProjectMember':
@@ -101,22 +150,26 @@ test('nobody’s action raises what anybody holds above what the actor held, in 
   const outcomes = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(fc.array(attempt, { minLength: 3, maxLength: 6 }), async (history) => {
+      await restore();
       for (const step of history) {
-        const before = await everybody();
+        const before = await Promise.all(MOMENTS.map(everybody));
         const answer = await mutate(step.actor, step.name, await inputOf(step));
-        const after = await everybody();
+        const after = await Promise.all(MOMENTS.map(everybody));
         const outcome = answer.refused ?? answer.errors[0]?.code ?? 'done';
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-        const actor = before.get(decodeId(step.actor.memberId)?.uuid ?? '') as Grants;
-        for (const place of places) {
-          const bound = new Set(permissionsOf(wholly(actor), place));
-          for (const [id, grants] of after) {
-            const own = before.get(id);
-            const had = new Set(own ? permissionsOf(wholly(own), place) : []);
-            const above = permissionsOf(wholly(grants), place).filter((name) => !had.has(name) && !bound.has(name));
-            expect(above).toEqual([]);
+        const actor = decodeId(step.actor.memberId)?.uuid ?? '';
+        for (const at of MOMENTS.keys())
+          for (const place of places) {
+            const held = (all: Map<string, Grants>[], id: string): Set<string> => {
+              const grants = all[at]?.get(id);
+              return new Set(grants ? permissionsOf(wholly(grants), place) : []);
+            };
+            const bound = held(before, actor);
+            for (const id of after[at]?.keys() ?? []) {
+              const had = held(before, id);
+              expect([...held(after, id)].filter((name) => !had.has(name) && !bound.has(name))).toEqual([]);
+            }
           }
-        }
       }
     }),
     { numRuns: 200, endOnFailure: true },

@@ -6,7 +6,7 @@ import { invalid, notFound, userError } from '../../errors.ts';
 import { publicRow, toPublicId } from '../../ids.ts';
 import { line, parse } from '../../input.ts';
 import { loaderOf } from '../../loader.ts';
-import { findByPublicId, findPrincipal, grantsOf, publicIdOfPrincipal } from '../principal/service.ts';
+import { findByPublicId, findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
 import { hashSecret, newSecret } from './secret.ts';
 import { type Access, apiTokens } from './table.ts';
 
@@ -101,8 +101,7 @@ async function accountFor(ctx: Context, publicId: string, access: Access): Promi
       userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this id.'),
     );
   ctx.access.require('service_account:update');
-  const held = await grantsOf(ctx, account.id);
-  if (held) ctx.parts.engine.requireContains(ctx, held.grants, access, 'A token of this service account');
+  await ctx.parts.engine.requireContainsPrincipal(ctx, account.id, access, 'A token of this service account');
   return account.id;
 }
 

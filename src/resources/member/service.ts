@@ -3,7 +3,7 @@ import { audit, type Context, db, tenant } from '../../context.ts';
 import { invalid, notFound, userError } from '../../errors.ts';
 import { toPublicId } from '../../ids.ts';
 import { type AccessChanged, assignmentShown } from '../principal/change.ts';
-import { assign, findPrincipal, type PrincipalRow, roleToGive, type Term } from '../principal/service.ts';
+import { assign, findPrincipal, isVisible, type PrincipalRow, roleToGive, type Term } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 
 export interface RoleInput {
@@ -15,7 +15,7 @@ export interface RoleInput {
 
 export async function getMember(ctx: Context, id: string): Promise<PrincipalRow> {
   const row = await findPrincipal(ctx, id);
-  if (!row?.userId) throw notFound('Member');
+  if (!row?.userId || !isVisible(ctx, row)) throw notFound('Member');
   return row;
 }
 
@@ -61,7 +61,7 @@ export async function changeRole(
 ): Promise<AccessChanged<PrincipalRow>> {
   return await ctx.parts.engine.changeAccess(ctx, {
     permission,
-    affected: [principal.id],
+    affected: () => [principal.id],
     dryRun,
     apply: async () => {
       await requireWithin(ctx, principal);
@@ -78,14 +78,14 @@ async function requireWithin(ctx: Context, principal: PrincipalRow): Promise<voi
   const held = (await ctx.parts.engine.grantsOf(ctx, [principal.id])).get(principal.id);
   // Gone while the lock was waited for.
   if (!held) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
-  ctx.parts.engine.requireContains(ctx, held, 'WRITE', 'Changing this principal');
+  await ctx.parts.engine.requireContainsPrincipal(ctx, principal.id, 'WRITE', 'Changing this principal');
 }
 
 export async function deleteMember(ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> {
   const member = await getMember(ctx, id);
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: 'member:delete',
-    affected: [id],
+    affected: () => [id],
     dryRun,
     apply: () => removePrincipal(ctx, member, 'mem'),
   });
@@ -111,7 +111,7 @@ export async function leaveOrganization(ctx: Context, dryRun: boolean): Promise<
   const member = await getMember(ctx, ctx.actor.principal?.id ?? '');
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: null,
-    affected: [member.id],
+    affected: () => [member.id],
     dryRun,
     apply: () => removePrincipal(ctx, member, 'mem'),
   });
@@ -123,6 +123,7 @@ export async function transferOwnership(
   id: string,
   dryRun: boolean,
 ): Promise<AccessChanged<PrincipalRow>> {
+  ctx.parts.engine.requireSession(ctx);
   const member = await getMember(ctx, id);
   const giver = await getMember(ctx, ctx.actor.principal?.id ?? '');
   if (member.id === giver.id) throw invalid(userError('INVALID', 'id', 'id: you are Owner already.'));
@@ -132,7 +133,7 @@ export async function transferOwnership(
   if (!owner || !admin) throw new Error('the built-in roles are incomplete');
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: 'organization:transfer',
-    affected: [member.id, giver.id],
+    affected: () => [member.id, giver.id],
     dryRun,
     apply: async () => {
       const before = await Promise.all([assignmentShown(ctx, giver.id), assignmentShown(ctx, member.id)]);

@@ -3,9 +3,10 @@ import { z } from 'zod';
 import type { Statement } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
-import { invalid, notFound, userError } from '../../errors.ts';
+import { invalid, notFound, type UserError, userError } from '../../errors.ts';
 import { line, parse, prose } from '../../input.ts';
 import { rowsOf } from '../../rows.ts';
+import { lockOrganization } from '../organization/service.ts';
 import type { AccessChanged } from '../principal/change.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { policies } from './table.ts';
@@ -17,7 +18,7 @@ const rows = rowsOf(policies, 'pol');
 /** The policy, or null for who may not read it where it belongs. */
 export async function findPolicy(ctx: Context, id: string): Promise<PolicyRow | null> {
   const row = await rows.find(ctx, id);
-  return row && ctx.access.can('policy:read', row.projectId) ? row : null;
+  return row && ctx.access.sees('policy:read', row.projectId) ? row : null;
 }
 
 export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
@@ -51,22 +52,30 @@ const Create = z.object({
   statements: z.array(StatementInput).min(1).max(50),
 });
 
+/** Patterns of a policy altogether, and complaints about them that are told. */
+const PATTERNS = 500;
+const TOLD = 20;
+
 /** Every pattern names something, and nobody writes down a grant that they do not hold. */
 function checkStatements(ctx: Context, statements: Statement[], projectId: string | null): void {
-  const { complaintAbout, matching, requireHeld } = ctx.parts.engine;
-  const complaints = statements.flatMap(({ permissions }, at) =>
-    permissions.flatMap((pattern, index) => {
-      const complaint = complaintAbout(pattern);
-      return complaint
-        ? [userError('INVALID', ['statements', String(at), 'permissions', String(index)], `${complaint}.`)]
-        : [];
-    }),
-  );
+  const { matching, requireHeld } = ctx.parts.engine;
+  if (statements.reduce((total, { permissions }) => total + permissions.length, 0) > PATTERNS)
+    throw invalid(userError('TOO_LONG', 'statements', `statements: a policy has at most ${PATTERNS} patterns.`));
+  const complaints = complaintsAbout(ctx, statements);
   if (complaints.length > 0) throw invalid(...complaints);
-  const allowed = statements
-    .filter(({ effect }) => effect === 'ALLOW')
-    .flatMap(({ permissions }) => permissions.flatMap(matching));
-  requireHeld(ctx, allowed, projectId, 'Writing this policy');
+  const allowed = statements.filter(({ effect }) => effect === 'ALLOW').flatMap(({ permissions }) => permissions);
+  requireHeld(ctx, new Set([...new Set(allowed)].flatMap(matching)), projectId, 'Writing this policy');
+}
+
+function complaintsAbout(ctx: Context, statements: Statement[]): UserError[] {
+  const complaints: UserError[] = [];
+  for (const [at, { permissions }] of statements.entries())
+    for (const [index, pattern] of permissions.entries()) {
+      const complaint = complaints.length < TOLD ? ctx.parts.engine.complaintAbout(pattern) : null;
+      const path = ['statements', String(at), 'permissions', String(index)];
+      if (complaint) complaints.push(userError('INVALID', path, `${complaint}.`));
+    }
+  return complaints;
 }
 
 export async function createPolicy(ctx: Context, projectId: string | null, input: unknown): Promise<PolicyRow> {
@@ -87,7 +96,7 @@ export async function updatePolicy(
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: 'policy:update',
     target: policy.projectId,
-    affected: await holdersOf(ctx, await rolesWith(ctx, policy.id)),
+    affected: async () => holdersOf(ctx, await rolesWith(ctx, policy.id)),
     dryRun: dryRun ?? false,
     apply: async () => await rows.update(ctx, await rows.lock(ctx, policy.id), changes),
   });
@@ -119,6 +128,7 @@ export async function holdersOf(ctx: Context, roleIds: string[]): Promise<string
 }
 
 export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<string> {
+  await lockOrganization(ctx);
   const locked = await rows.lock(ctx, policy.id);
   const used = await rolesWith(ctx, policy.id);
   if (used.length > 0) {
@@ -127,7 +137,7 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
       .from(roles)
       .where(and(eq(roles.organizationId, tenant(ctx)), inArray(roles.id, used)))
       .orderBy(roles.name);
-    const visible = found.filter((role) => ctx.access.can('role:read', role.projectId));
+    const visible = found.filter((role) => ctx.access.sees('role:read', role.projectId));
     const names = visible
       .slice(0, 5)
       .map(({ name }) => `“${name}”`)

@@ -34,12 +34,16 @@ export async function listPrincipals(ctx: Context, kind: Kind | null, args: Page
   );
 }
 
+/** Oneself always; others with the permission for their kind. */
+export const isVisible = (ctx: Context, row: PrincipalRow): boolean =>
+  row.id === ctx.actor.principal?.id || ctx.access.can(row.userId ? 'member:read' : 'service_account:read');
+
 /** The principal with this public id of either kind, or null. */
 export async function findByPublicId(ctx: Context, id: string): Promise<PrincipalRow | null> {
   const decoded = decodeId(id);
   if (decoded?.prefix !== 'mem' && decoded?.prefix !== 'sva') return null;
   const row = await findPrincipal(ctx, decoded.uuid);
-  return row && (kindOf(row) === 'member') === (decoded.prefix === 'mem') ? row : null;
+  return row && (kindOf(row) === 'member') === (decoded.prefix === 'mem') && isVisible(ctx, row) ? row : null;
 }
 
 /** The member that a user is here; null for who is none. */
@@ -89,13 +93,15 @@ export async function roleToGive(
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await ctx.parts.engine.findRole(ctx, uuid));
   // A role of a project that is hidden is as hidden.
-  if (!role || (role.projectId && !ctx.access.can('role:read', role.projectId)))
+  if (!role || (role.projectId && !ctx.access.sees('role:read', role.projectId)))
     throw invalid(userError('NOT_FOUND', path, `${told}: there is no role with this id.`));
   if (!fitsIn(role, place)) {
     const where = place === null ? 'in the organization' : 'in this project';
     throw invalid(userError('INVALID', path, `${told}: the role ${role.name} cannot be given ${where}.`));
   }
   if (role.builtIn === null) ctx.access.requireFeature('customRoles');
+  // Also where something else hides what it grants, a denial or a greater role: that may go, and this would stay.
+  ctx.parts.engine.requireHeld(ctx, role.allow, place, `Giving the role ${role.name}`);
   return role;
 }
 

@@ -6,6 +6,7 @@ import { invalid, notFound, userError } from '../../errors.ts';
 import { fromPublicId, toPublicId } from '../../ids.ts';
 import { line, parse, prose } from '../../input.ts';
 import { rowsOf } from '../../rows.ts';
+import { lockOrganization } from '../organization/service.ts';
 import { organizations } from '../organization/table.ts';
 import type { AccessChanged } from '../principal/change.ts';
 import {
@@ -96,6 +97,8 @@ export async function updateProject(ctx: Context, id: string, input: unknown): P
 
 /** With its roles, policies and memberships. A role of the project cannot be in use elsewhere. */
 export async function deleteProject(ctx: Context, id: string, key: string): Promise<string> {
+  // First, as every change of access locks it.
+  await lockOrganization(ctx);
   const project = await rows.lock(ctx, id);
   if (key !== project.key)
     throw invalid(
@@ -136,7 +139,7 @@ export const findProjectMember = async (ctx: Context, id: string): Promise<Proje
     .select()
     .from(assignments)
     .where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, id), isNotNull(assignments.projectId)));
-  return row?.projectId && ctx.access.can('project_member:read', row.projectId) ? row : null;
+  return row?.projectId && ctx.access.sees('project_member:read', row.projectId) ? row : null;
 };
 
 export interface ProjectMemberInput {
@@ -163,7 +166,7 @@ export async function createProjectMember(
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: 'project_member:create',
     target: project.id,
-    affected: [principal.id],
+    affected: () => [principal.id],
     dryRun: input.dryRun ?? false,
     apply: async () => {
       const values = {
@@ -220,7 +223,7 @@ async function change<Result>(
   return await ctx.parts.engine.changeAccess(ctx, {
     permission,
     target: row.projectId,
-    affected: [row.principalId],
+    affected: () => [row.principalId],
     dryRun,
     apply: async () => {
       const own = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id));

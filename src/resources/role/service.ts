@@ -8,6 +8,7 @@ import { fromPublicId, toPublicId } from '../../ids.ts';
 import { line, parse, prose } from '../../input.ts';
 import { loaderOf } from '../../loader.ts';
 import { rowsOf } from '../../rows.ts';
+import { lockOrganization } from '../organization/service.ts';
 import { holdersOf } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
 import type { AccessChanged } from '../principal/change.ts';
@@ -23,7 +24,7 @@ const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await ctx.parts.engin
 /** A role, or null for who may not read it where it belongs. */
 export async function findRole(ctx: Context, id: string): Promise<Role | null> {
   const role = ctx.parts.engine.findBuiltIn(id) ?? (ctx.binding.organizationId ? await findCustom(ctx, id) : null);
-  return role && ctx.access.can('role:read', role.projectId) ? role : null;
+  return role && ctx.access.sees('role:read', role.projectId) ? role : null;
 }
 
 export async function getRole(ctx: Context, publicId: string): Promise<Role> {
@@ -70,7 +71,7 @@ export async function listHolders(ctx: Context, role: Role, args: PageArgs): Pro
     .from(assignments)
     .where(and(eq(assignments.organizationId, tenant(ctx)), has));
   const visible = found.filter(
-    ({ projectId }) => projectId === null || ctx.access.can('project_member:read', projectId),
+    ({ projectId }) => projectId === null || ctx.access.sees('project_member:read', projectId),
   );
   const ids = [...new Set(visible.map(({ principalId }) => principalId))];
   const where = and(
@@ -100,8 +101,16 @@ export const findPoliciesOf = async (ctx: Context, role: Role) =>
 
 const Create = z.object({ name: line(100), description: prose(2000), policyIds: z.array(z.string()).min(1).max(50) });
 
+/** As it looks: without invisible characters, and with full-width letters as the plain ones. */
+const plain = (name: string): string =>
+  name
+    .normalize('NFKC')
+    .replace(/\p{Cf}/gu, '')
+    .trim()
+    .toLowerCase();
+
 const notReserved = (ctx: Context, name: string | undefined): void => {
-  if (name !== undefined && ctx.parts.engine.reservedNames.has(name.toLowerCase()))
+  if (name !== undefined && ctx.parts.engine.reservedNames.has(plain(name)))
     throw invalid(userError('TAKEN', 'name', `name: ${name} is the name of a built-in role.`));
 };
 
@@ -112,11 +121,12 @@ async function policiesFor(ctx: Context, publicIds: string[], projectId: string 
     ? or(isNull(policies.projectId), eq(policies.projectId, projectId))
     : isNull(policies.projectId);
   const found = await (await db(ctx))
-    .select({ id: policies.id })
+    .select({ id: policies.id, projectId: policies.projectId })
     .from(policies)
     .where(and(eq(policies.organizationId, tenant(ctx)), inArray(policies.id, ids), place))
     .for('share');
-  const known = new Set(found.map(({ id }) => id));
+  // The role would show what is in them.
+  const known = new Set(found.filter((row) => ctx.access.sees('policy:read', row.projectId)).map(({ id }) => id));
   const missing = ids.flatMap((id, at) =>
     known.has(id)
       ? []
@@ -160,6 +170,8 @@ export async function createRole(ctx: Context, projectId: string | null, input: 
   ctx.access.requireFeature('customRoles');
   const { policyIds, ...given } = parse(Create, input);
   notReserved(ctx, given.name);
+  // Before the policies, as every other change of access locks them.
+  await lockOrganization(ctx);
   const ids = await policiesFor(ctx, policyIds, projectId);
   const row = await rows.insert(ctx, { ...given, projectId, createdAt: ctx.parts.clock() });
   await setPolicies(ctx, row.id, ids);
@@ -176,17 +188,17 @@ export async function updateRole(
   ctx.access.requireFeature('customRoles');
   const { policyIds, ...changes } = parse(Create.partial(), input);
   notReserved(ctx, changes.name);
-  const ids = policyIds && (await policiesFor(ctx, policyIds, role.projectId));
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: 'role:update',
     target: role.projectId,
-    affected: await holdersOf(ctx, [role.id]),
+    affected: () => holdersOf(ctx, [role.id]),
     dryRun: dryRun ?? false,
     apply: async () => {
       const before = shown(
         role,
         (await findPoliciesOf(ctx, role)).map(({ id }) => id),
       );
+      const ids = policyIds && (await policiesFor(ctx, policyIds, role.projectId));
       await rows.update(ctx, await rows.lock(ctx, role.id), changes);
       if (ids) await setPolicies(ctx, role.id, ids);
       const after = await compiled(ctx, role.id);
@@ -206,7 +218,7 @@ export async function deleteRole(ctx: Context, role: Role, input: DeleteInput): 
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: 'role:delete',
     target: role.projectId,
-    affected: await holdersOf(ctx, [role.id]),
+    affected: () => holdersOf(ctx, [role.id]),
     dryRun: input.dryRun ?? false,
     apply: async () => {
       const locked = await rows.lock(ctx, role.id);
@@ -245,7 +257,7 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
 async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
   // Who has it in a project that is hidden is not told, nor how many they are.
   const shownIn = used.filter(
-    ({ projectId }) => projectId === null || ctx.access.can('project_member:read', projectId),
+    ({ projectId }) => projectId === null || ctx.access.sees('project_member:read', projectId),
   );
   const ids = [...new Set(shownIn.map(({ principalId }) => principalId))];
   const found = await Promise.all(ids.slice(0, 100).map((id) => findPrincipal(ctx, id)));

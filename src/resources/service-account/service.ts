@@ -1,19 +1,19 @@
 import { z } from 'zod';
 import { audit, type Context } from '../../context.ts';
 import { invalid, notFound, userError } from '../../errors.ts';
-import { toPublicId } from '../../ids.ts';
+import { newId, toPublicId } from '../../ids.ts';
 import { line, parse, prose } from '../../input.ts';
 import { rowsOf } from '../../rows.ts';
 import { changeRole, type RoleInput, removePrincipal, termOf } from '../member/service.ts';
 import { type AccessChanged, assignmentShown } from '../principal/change.ts';
-import { assign, findPrincipal, type PrincipalRow } from '../principal/service.ts';
+import { assign, findPrincipal, isVisible, type PrincipalRow } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 
 const rows = rowsOf(principals, 'sva');
 
 export async function getServiceAccount(ctx: Context, id: string): Promise<PrincipalRow> {
   const row = await findPrincipal(ctx, id);
-  if (!row || row.userId) throw notFound('ServiceAccount');
+  if (!row || row.userId || !isVisible(ctx, row)) throw notFound('ServiceAccount');
   return row;
 }
 
@@ -26,12 +26,13 @@ export async function createServiceAccount(
   const given = parse(Create, input);
   const term = await termOf(ctx, input);
   if (!term) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  const id = newId();
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: 'service_account:create',
-    affected: [],
+    affected: () => [id],
     dryRun: dryRun ?? false,
     apply: async () => {
-      const account = await rows.insert(ctx, given);
+      const account = await rows.insert(ctx, { id, ...given });
       await assign(ctx, account.id, term);
       audit(ctx, { after: { ...given, ...((await assignmentShown(ctx, account.id)) as object) } });
       return account;
@@ -62,7 +63,7 @@ export async function deleteServiceAccount(ctx: Context, id: string, dryRun: boo
   const account = await getServiceAccount(ctx, id);
   return await ctx.parts.engine.changeAccess(ctx, {
     permission: 'service_account:delete',
-    affected: [id],
+    affected: () => [id],
     dryRun,
     apply: async () => {
       const deletedId = await removePrincipal(ctx, account, 'sva');

@@ -65,8 +65,7 @@ export async function endOwnSession(ctx: Context, id: string): Promise<void> {
 /** Ends all sessions that the member has in this organization; the next request of any of them is refused. */
 export async function signOutMember(ctx: Context, memberId: string): Promise<number> {
   const member = await getMember(ctx, memberId);
-  const held = await grantsOf(ctx, member.id);
-  if (held) ctx.parts.engine.requireContains(ctx, held.grants, 'WRITE', 'Signing out this member');
+  await ctx.parts.engine.requireContainsPrincipal(ctx, member.id, 'WRITE', 'Signing out this member');
   const ended = await (await db(ctx))
     .delete(sessions)
     .where(and(eq(sessions.organizationId, tenant(ctx)), eq(sessions.userId, member.userId ?? '')))
