@@ -2,7 +2,7 @@ import { builder } from '../builder.ts';
 import type { Context } from '../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../db/page.ts';
 import { Principal } from '../resources/principal/graphql.ts';
-import { findPrincipal, listPrincipals, type PrincipalRow } from '../resources/principal/service.ts';
+import { findPrincipal, listPrincipals, type PrincipalRow, visibleIds } from '../resources/principal/service.ts';
 import { RoleType } from '../resources/role/ref.ts';
 import { permissionsOf, type Target, wholly } from './access.ts';
 import { BUILT_IN_ROLES, PERMISSIONS, type Permission, type PermissionDefinition, PROJECT_ROLES } from './catalog.ts';
@@ -228,8 +228,9 @@ const MatrixRowType = builder.objectRef<MatrixRow>('AccessMatrixRow').implement(
 /** Everybody who may do it there, in the order of joining. */
 async function whoCan(ctx: Context, permission: Permission, target: Target): Promise<{ id: string }[]> {
   const all = await engine.grantsOf(ctx);
+  const visible = await visibleIds(ctx);
   return [...all]
-    .filter(([, grants]) => decide(wholly(grants), permission, target).allowed)
+    .filter(([id, grants]) => visible.has(id) && decide(wholly(grants), permission, target).allowed)
     .map(([id]) => ({ id }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }

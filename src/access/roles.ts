@@ -111,8 +111,8 @@ export function compileRole({ policies, ...role }: CustomRole): Role {
   const deny = new Map<Permission, string>();
   const allow = new Set<Permission>();
   const seen = new Set<string>();
+  // Many policies say the same, and a pattern can match everything.
   for (const { name, statements } of policies)
-    // Many policies say the same, and a pattern can match everything.
     for (const { effect, permissions } of statements)
       for (const pattern of permissions) {
         if (seen.has(effect + pattern)) continue;

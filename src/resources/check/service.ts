@@ -6,6 +6,7 @@ import { invalid, userError } from '../../errors.ts';
 import { fromPublicId } from '../../ids.ts';
 import { idOf, line, parse, prose } from '../../input.ts';
 import { rowsOf } from '../../rows.ts';
+import { findPrincipal } from '../principal/service.ts';
 import { checks } from './table.ts';
 
 export type CheckRow = typeof checks.$inferSelect;
@@ -89,6 +90,7 @@ const Create = z.object({
 
 export async function createCheck(ctx: Context, input: unknown): Promise<CheckRow> {
   const { enabled, enableOn, ...given } = parse(Create, input);
+  await refuseServiceAccount(ctx, given.ownerId);
   const now = ctx.parts.clock();
   return await rows.insert(ctx, { ...given, ...switchedOn({ enabled, enableOn }), createdAt: now, updatedAt: now });
 }
@@ -103,8 +105,16 @@ const Update = Create.omit({ type: true }).extend({
 export async function updateCheck(ctx: Context, id: string, input: unknown): Promise<CheckRow> {
   const { enabled, enableOn, ...changes } = parse(Update, input);
   const before = await rows.lock(ctx, id);
+  await refuseServiceAccount(ctx, changes.ownerId);
   const switched = switchedLater(ctx, before, { enabled, enableOn });
   return await rows.update(ctx, before, { ...changes, ...switched, updatedAt: ctx.parts.clock() });
+}
+
+/** A person answers for a check. The foreign key takes every principal, also under the prefix of a member. */
+async function refuseServiceAccount(ctx: Context, ownerId: string | null | undefined): Promise<void> {
+  const owner = ownerId == null ? null : await findPrincipal(ctx, ownerId);
+  if (owner && !owner.userId)
+    throw invalid(userError('NOT_FOUND', 'ownerId', 'ownerId: there is no Member with this id.'));
 }
 
 interface Switch {

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNotNull, isNull, type SQL } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Grants } from '../../access/decide.ts';
 import type { Role } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
@@ -25,13 +25,21 @@ export const ofKind = (kind: Kind): SQL =>
   (kind === 'member' ? isNotNull(principals.userId) : isNull(principals.userId)) as SQL;
 
 export async function listPrincipals(ctx: Context, kind: Kind | null, args: PageArgs): Promise<Page<PrincipalRow>> {
-  const where = and(eq(principals.organizationId, tenant(ctx)), kind ? ofKind(kind) : undefined) as SQL;
+  const where = and(eq(principals.organizationId, tenant(ctx)), kind ? ofKind(kind) : ofVisibleKinds(ctx)) as SQL;
   const order = [{ column: principals.id, key: (row: PrincipalRow) => row.id }];
   return await listPage<PrincipalRow>(
     await db(ctx),
     { table: principals, where, asked: [tenant(ctx), kind], order },
     args,
   );
+}
+
+/** In SQL, so that a list of both kinds has nothing in it that its types would refuse. */
+export function ofVisibleKinds(ctx: Context): SQL | undefined {
+  const [members, accounts] = [ctx.access.can('member:read'), ctx.access.can('service_account:read')];
+  if (members && accounts) return undefined;
+  if (members || accounts) return ofKind(members ? 'member' : 'service account');
+  return sql`false`;
 }
 
 /** Oneself always; others with the permission for their kind. */
@@ -130,4 +138,13 @@ export async function assign(ctx: Context, principalId: string, { role, expiresA
   const changed = await tx.update(assignments).set(values).where(own).returning({ id: assignments.id });
   if (changed.length === 0)
     await tx.insert(assignments).values({ ...values, organizationId: tenant(ctx), principalId });
+}
+
+/** Ids of all principals that the caller may see. */
+export async function visibleIds(ctx: Context): Promise<Set<string>> {
+  const found = await (await db(ctx))
+    .select({ id: principals.id })
+    .from(principals)
+    .where(and(eq(principals.organizationId, tenant(ctx)), ofVisibleKinds(ctx)));
+  return new Set(found.map(({ id }) => id));
 }

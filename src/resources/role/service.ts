@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, isNull, or, type SQL } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, isNull, lte, or, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Role } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
@@ -12,7 +12,14 @@ import { lockOrganization } from '../organization/service.ts';
 import { holdersOf } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
 import type { AccessChanged } from '../principal/change.ts';
-import { findPrincipal, kindOf, type PrincipalRow, roleColumns, roleToGive } from '../principal/service.ts';
+import {
+  findPrincipal,
+  kindOf,
+  ofVisibleKinds,
+  type PrincipalRow,
+  roleColumns,
+  roleToGive,
+} from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { assignments, rolePolicies, roles } from './table.ts';
 
@@ -65,7 +72,16 @@ export async function listRoles(ctx: Context, projectId: string | null, args: Pa
 /** Who has the role: in the organization or in a project that the caller can read. */
 export async function listHolders(ctx: Context, role: Role, args: PageArgs): Promise<Page<PrincipalRow>> {
   const tx = await db(ctx);
-  const has = role.builtIn === null ? eq(assignments.roleId, role.id) : eq(assignments.builtInRoleId, role.id);
+  const now = ctx.parts.clock();
+  const [given, next] =
+    role.builtIn === null
+      ? [assignments.roleId, assignments.fallbackRoleId]
+      : [assignments.builtInRoleId, assignments.fallbackBuiltInRoleId];
+  // Once a role has ended, whoever had it has the one that follows.
+  const has = or(
+    and(eq(given, role.id), or(isNull(assignments.expiresAt), gt(assignments.expiresAt, now))),
+    and(eq(next, role.id), lte(assignments.expiresAt, now)),
+  );
   const found = await tx
     .select()
     .from(assignments)
@@ -76,6 +92,7 @@ export async function listHolders(ctx: Context, role: Role, args: PageArgs): Pro
   const ids = [...new Set(visible.map(({ principalId }) => principalId))];
   const where = and(
     eq(principals.organizationId, tenant(ctx)),
+    ofVisibleKinds(ctx),
     inArray(principals.id, ids.length > 0 ? ids : [tenant(ctx)]),
   ) as SQL;
   const order = [{ column: principals.id, key: (row: PrincipalRow) => row.id }];

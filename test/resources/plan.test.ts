@@ -1,0 +1,324 @@
+import { describe, expect, test } from 'vitest';
+import { PLANS } from '../../src/plans.ts';
+import {
+  allow,
+  createPolicy,
+  createProject,
+  createRole,
+  createServiceAccount,
+  deny,
+  giveProjectRole,
+  giveRole,
+  projectRoleId,
+} from '../decisions/support.ts';
+import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
+import { ask, cast, found, join, mutate, type Organization, roleId } from '../support/world.ts';
+
+const api = await startApi();
+let last = 0;
+
+/** A new organization, with one member per built-in role. */
+async function fresh(on: Api = api): Promise<{ acme: Organization; people: Awaited<ReturnType<typeof cast>> }> {
+  const acme = await found(on, `acme-${++last}`);
+  return { acme, people: await cast(on, acme) };
+}
+
+const setPlan = async (by: Caller, plan: string): Promise<void> =>
+  expect(await mutate(by, 'updatePlan', { plan })).toEqual({ errors: [] });
+
+/** What a mutation answers, with the plan that PLAN_REQUIRED names. */
+async function attempt(by: Caller, name: string, input: object): Promise<Json> {
+  const type = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}Input`;
+  const { data, errors } = await by.query(
+    `mutation ($input: ${type}!) { ${name}(input: $input) { errors { code path } } }`,
+    { input },
+  );
+  const [error] = errors ?? [];
+  return error ? { code: error.extensions.code, plan: error.extensions.plan, message: error.message } : data[name];
+}
+const needs = (plan: string): Json => ({ code: 'PLAN_REQUIRED', plan, message: expect.stringContaining(plan) });
+
+/** Everything that everybody may do, in the organization and in these projects. */
+async function everything(by: Caller, ...projects: string[]): Promise<Record<string, string[]>> {
+  const all: Record<string, string[]> = {};
+  for (const target of [undefined, ...projects]) {
+    const { accessMatrix } = await ask(
+      by,
+      'query ($target: ID) { accessMatrix(target: $target, first: 25) { nodes { principal { id } entries { permission allowed } } } }',
+      { target },
+    );
+    for (const { principal, entries } of accessMatrix.nodes)
+      all[`${principal.id} in ${target ?? 'the organization'}`] = entries
+        .filter(({ allowed }: Json) => allowed)
+        .map(({ permission }: Json) => permission);
+  }
+  return all;
+}
+
+test('the plans are one table that everybody reads, and the own one is marked', async () => {
+  const PLAN = 'name current customRoles projectRoles enforcedSso seats projects';
+  const rows = Object.entries(PLANS).map(([name, row]) => ({ name, current: false, ...row }));
+  expect(rows.map(({ name }) => name)).toEqual(['FREE', 'TEAM', 'ENTERPRISE']);
+  expect((await ask(api.as(), `{ plans { ${PLAN} } }`)).plans).toEqual(rows);
+  const { people } = await fresh();
+  const own = rows.map((row) => ({ ...row, current: row.name === 'ENTERPRISE' }));
+  expect(await ask(people.admin, `{ plan { ${PLAN} } plans { ${PLAN} } }`)).toEqual({ plan: own[2], plans: own });
+  const { data, errors } = await people.write.query(`{ plan { name } plans { name } usage { seats } }`);
+  expect(data).toMatchObject({ plan: null, usage: null, plans: expect.any(Array) });
+  expect(errors?.map(({ extensions }) => extensions.permission)).toEqual(['plan:read', 'usage:read']);
+});
+
+test.each(['FREE', 'TEAM', 'ENTERPRISE'] as const)(
+  'a new organization has the plan %s when configured',
+  async (plan) => {
+    const other = await startApi({ config: { defaultPlan: plan } });
+    const { owner } = await found(other, 'acme');
+    expect((await ask(owner, '{ plan { name } }')).plan).toEqual({ name: plan });
+  },
+);
+
+test('an Admin changes the plan, and who may not is refused', async () => {
+  const { acme, people } = await fresh();
+  for (const caller of [people.write, people.user, people.read])
+    expect(await mutate(caller, 'updatePlan', { plan: 'TEAM' })).toEqual({ refused: 'NO_GRANT' });
+  expect(await mutate(people.admin, 'updatePlan', { plan: 'TEAM' }, 'plan { name current seats }')).toEqual({
+    plan: { name: 'TEAM', current: true, seats: 100 },
+    errors: [],
+  });
+  const stored = await api.root`select plan from organizations where slug = ${acme.slug}`;
+  expect(stored).toEqual([{ plan: 'TEAM' }]);
+  const dry = await mutate(people.admin, 'updatePlan', { plan: 'FREE', dryRun: true }, 'plan { name }');
+  expect(dry).toEqual({ plan: null, errors: [] });
+  expect((await ask(people.admin, '{ plan { name } }')).plan).toEqual({ name: 'TEAM' });
+});
+
+test('usage counts members and pending invitations as seats, and projects', async () => {
+  const { acme, people } = await fresh();
+  const usage = async (): Promise<Json> => (await ask(people.admin, '{ usage { seats projects } }')).usage;
+  expect(await usage()).toEqual({ seats: 5, projects: 0 });
+  const { memberId } = await join(api, acme, 'read', 'sixth');
+  const project = await createProject(people.owner, 'one');
+  await createServiceAccount(people.owner, 'robot', roleId('read'));
+  expect(await usage()).toEqual({ seats: 6, projects: 1 });
+  await mutate(people.owner, 'createInvitation', { emails: ['new@acme.test'], roleId: roleId('read') });
+  expect(await usage()).toEqual({ seats: 7, projects: 1 });
+  await mutate(people.owner, 'deleteMember', { id: memberId });
+  await mutate(people.owner, 'deleteProject', { id: project, key: 'one' });
+  expect(await usage()).toEqual({ seats: 6, projects: 0 });
+});
+
+describe('on FREE', async () => {
+  const free = await startApi({ config: { defaultPlan: 'FREE' } });
+  const { people } = await fresh(free);
+  const { owner, admin, user } = people;
+  const project = await createProject(owner, 'project');
+  const statements = [allow('dataset:read')];
+
+  test.each<[string, () => object]>([
+    ['createPolicy', () => ({ name: 'Policy', statements })],
+    ['createPolicy', () => ({ name: 'Policy', statements, projectId: project })],
+    ['createRole', () => ({ name: 'Role', policyIds: ['pol_01h455vb4pex5vsknk084sn02q'] })],
+    ['createProjectMember', () => ({ projectId: project, principalId: user.memberId, roleId: projectRoleId('read') })],
+    ['createProjectMember', () => ({ projectId: project, principalId: user.memberId })],
+    [
+      'createInvitation',
+      () => ({
+        emails: ['new@acme.test'],
+        roleId: roleId('read'),
+        projectRoles: [{ projectId: project, roleId: projectRoleId('read') }],
+      }),
+    ],
+  ])('%s needs TEAM', async (name, input) => {
+    for (const caller of [owner, admin]) expect(await attempt(caller, name, input())).toEqual(needs('TEAM'));
+    // Who may not anyway is told that, and nothing of the plan.
+    expect(await mutate(user, name, input())).toEqual({ refused: 'NO_GRANT' });
+  });
+
+  test('there are three projects, and the fourth needs TEAM', async () => {
+    for (const key of ['second', 'third'])
+      expect(await attempt(owner, 'createProject', { key, name: key })).toEqual({ errors: [] });
+    expect(await attempt(owner, 'createProject', { key: 'fourth', name: 'Fourth' })).toEqual(needs('TEAM'));
+    expect((await ask(owner, '{ usage { projects } }')).usage).toEqual({ projects: 3 });
+  });
+
+  test('built-in roles, service accounts and roles that end are had', async () => {
+    const robot = await createServiceAccount(owner, 'robot', roleId('user'));
+    const end = { expiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: roleId('read') };
+    for (const [name, id] of [
+      ['updateMember', user.memberId],
+      ['updateServiceAccount', robot],
+    ] as const)
+      expect(await attempt(owner, name, { id, roleId: roleId('write'), ...end })).toEqual({ errors: [] });
+    expect(await attempt(owner, 'updateMember', { id: user.memberId, roleId: roleId('user') })).toEqual({ errors: [] });
+  });
+
+  test('there are ten seats, and the eleventh needs TEAM', async () => {
+    const invite = (...emails: string[]) => attempt(owner, 'createInvitation', { emails, roleId: roleId('read') });
+    const { usage } = await ask(owner, '{ usage { seats } }');
+    const emails = Array.from({ length: 10 - usage.seats }, (_, at) => `new${at}@acme.test`);
+    expect(await invite(...emails, 'over@acme.test')).toEqual(needs('TEAM'));
+    expect((await ask(owner, '{ usage { seats } }')).usage).toEqual(usage);
+    expect(await invite(...emails)).toEqual({ errors: [] });
+    expect(await invite('over@acme.test')).toEqual(needs('TEAM'));
+  });
+
+  test('all of it is had after an upgrade', async () => {
+    await setPlan(owner, 'TEAM');
+    const role = await createRole(owner, 'Role', statements);
+    expect(await attempt(owner, 'createProject', { key: 'fourth', name: 'Fourth' })).toEqual({ errors: [] });
+    await giveProjectRole(owner, project, user.memberId, role);
+  });
+});
+
+describe('a downgrade', () => {
+  /** Custom and project roles, which widen, narrow and deny. */
+  async function world() {
+    const { acme, people } = await fresh();
+    const { owner } = people;
+    const [open, shut, wide] = [
+      await createProject(owner, 'open'),
+      await createProject(owner, 'shut'),
+      await createProject(owner, 'wide'),
+    ];
+    const custom = await createRole(owner, 'Data', [allow('dataset:*', 'check:create', '*:read'), deny('trace:*')]);
+    const own = await createRole(owner, 'Own', [allow('prompt:*', 'project:read')], open);
+    const mixed = await join(api, acme, 'read', 'mixed');
+    await giveRole(owner, mixed.memberId, custom);
+    await giveProjectRole(owner, open, mixed.memberId, own);
+    await giveProjectRole(owner, wide, mixed.memberId, projectRoleId('member'));
+    await giveProjectRole(owner, shut, people.write.memberId, null);
+    await giveProjectRole(owner, open, people.write.memberId, projectRoleId('read'));
+    await giveProjectRole(owner, wide, people.read.memberId, projectRoleId('manager'));
+    const robot = await createServiceAccount(owner, 'robot', custom);
+    return { acme, people, owner, mixed, robot, custom, own, projects: [open, shut, wide] as const };
+  }
+
+  test('freezes what the plan lacks, widens nothing for anybody, and an upgrade thaws it', async () => {
+    const { owner, mixed, people, projects } = await world();
+    const [open, shut, wide] = projects;
+    const before = await everything(owner, ...projects);
+    await setPlan(owner, 'TEAM');
+    expect(await everything(owner, ...projects)).toEqual(before);
+    await setPlan(owner, 'FREE');
+    const frozen = await everything(owner, ...projects);
+    expect(Object.keys(frozen)).toEqual(Object.keys(before));
+    for (const [who, permissions] of Object.entries(frozen))
+      expect(before[who], who).toEqual(expect.arrayContaining(permissions));
+    const may = (person: { memberId: string }, place?: string) =>
+      frozen[`${person.memberId} in ${place ?? 'the organization'}`];
+    // A custom role grants nothing; a project role no more than the organization role, and still narrows.
+    for (const place of [undefined, open, wide]) expect(may(mixed, place)).toEqual([]);
+    expect(may(people.write, shut)).toEqual([]);
+    expect(may(people.write, open)).toEqual(before[`${people.write.memberId} in ${open}`]);
+    expect(may(people.read, wide)).toEqual(expect.arrayContaining(['project:read']));
+    expect(may(people.read, wide)).not.toContain('project:update');
+
+    await setPlan(owner, 'ENTERPRISE');
+    expect(await everything(owner, ...projects)).toEqual(before);
+  });
+
+  test('says of what is frozen that the plan lacks it, and which one has it', async () => {
+    const { owner, mixed, people, projects } = await world();
+    await setPlan(owner, 'FREE');
+    const { errors } = await mixed.query(
+      'mutation { createCheck(input: { name: "x", categoryId: "x", levelId: "x" }) { errors { code } } }',
+    );
+    expect(errors?.[0].extensions).toMatchObject({
+      code: 'FORBIDDEN',
+      permission: 'check:create',
+      reason: 'PLAN_LACKS',
+      hint: expect.stringContaining('TEAM'),
+    });
+    const requests = [
+      { permission: 'project:update', target: projects[2], principal: people.read.memberId },
+      { permission: 'dataset:create', target: projects[1], principal: mixed.memberId },
+      { permission: 'trace:read', target: projects[1], principal: mixed.memberId },
+    ];
+    const { authorize } = await ask(
+      owner,
+      'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $requests) { allowed reason } }',
+      { requests },
+    );
+    expect(authorize.map(({ reason }: Json) => reason)).toEqual(['PLAN_LACKS', 'PLAN_LACKS', 'DENIED']);
+  });
+
+  test('deletes nothing, and tells before in a dry run who loses what', async () => {
+    const { owner, mixed, robot, custom, own, acme } = await world();
+    const counted = () => api.root`
+      select (select count(*) from roles where organization_id = o.id) roles,
+        (select count(*) from policies where organization_id = o.id) policies,
+        (select count(*) from projects where organization_id = o.id) projects,
+        (select count(*) from assignments where organization_id = o.id) assignments
+      from organizations o where slug = ${acme.slug}`;
+    const before = await counted();
+    const CHANGES = 'accessChanges { principal { id } project { id } gained lost }';
+    const dry = await mutate(owner, 'updatePlan', { plan: 'FREE', dryRun: true }, CHANGES);
+    const real = await mutate(owner, 'updatePlan', { plan: 'FREE' }, CHANGES);
+    expect(dry.accessChanges).toEqual(real.accessChanges);
+    expect(real.accessChanges.every(({ gained }: Json) => gained.length === 0)).toBe(true);
+    const losers = new Set(real.accessChanges.map(({ principal }: Json) => principal.id));
+    expect([...losers]).toEqual(expect.arrayContaining([mixed.memberId, robot]));
+    expect(await counted()).toEqual(before);
+    const { nodes } = await ask(owner, 'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Role { name } } }', {
+      ids: [custom, own],
+    });
+    expect(nodes).toEqual([{ name: 'Data' }, { name: 'Own' }]);
+  });
+
+  test('lets nobody change what is frozen or give it, but take it away', async () => {
+    const { owner, mixed, people, custom, projects } = await world();
+    const policy = await createPolicy(owner, [allow('dataset:read')]);
+    const { project } = await ask(
+      owner,
+      'query ($id: ID!) { project(id: $id) { members { nodes { id principal { id } } } } }',
+      { id: projects[2] },
+    );
+    const membership = project.members.nodes.find(({ principal }: Json) => principal.id === mixed.memberId).id;
+    await setPlan(owner, 'FREE');
+    for (const [name, input] of [
+      ['updatePolicy', { id: policy, name: 'Renamed' }],
+      ['updateRole', { id: custom, name: 'Renamed' }],
+      ['updateProjectMember', { id: membership, roleId: projectRoleId('owner') }],
+      ['updateMember', { id: people.user.memberId, roleId: custom }],
+      [
+        'updateMember',
+        { id: people.user.memberId, roleId: roleId('user'), expiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: custom },
+      ],
+      ['createServiceAccount', { name: 'Second', roleId: custom }],
+      ['createInvitation', { emails: ['new@acme.test'], roleId: custom }],
+    ] as const)
+      expect(await attempt(owner, name, input), name).toEqual(needs('TEAM'));
+    expect(await attempt(owner, 'deleteProjectMember', { id: membership })).toEqual({ errors: [] });
+    expect(await attempt(owner, 'deletePolicy', { id: policy })).toEqual({ errors: [] });
+    expect(await attempt(owner, 'updateMember', { id: mixed.memberId, roleId: roleId('read') })).toEqual({
+      errors: [],
+    });
+    expect(await attempt(owner, 'deleteRole', { id: custom, reassignTo: roleId('read') })).toEqual({ errors: [] });
+  });
+
+  test('below what is used deletes nothing; there is room again when there is less', async () => {
+    const { people } = await fresh();
+    const { owner } = people;
+    const projects = [];
+    for (const key of ['one', 'two', 'three', 'four']) projects.push(await createProject(owner, key));
+    await setPlan(owner, 'FREE');
+    expect((await ask(owner, '{ projects { totalCount } usage { projects } }')).projects).toEqual({ totalCount: 4 });
+    expect(await attempt(owner, 'updateProject', { id: projects[3], name: 'Renamed' })).toEqual({ errors: [] });
+    const make = (key: string) => attempt(owner, 'createProject', { key, name: key });
+    expect(await make('five')).toEqual(needs('TEAM'));
+    await mutate(owner, 'deleteProject', { id: projects[0], key: 'one' });
+    expect(await make('five')).toEqual(needs('TEAM'));
+    await mutate(owner, 'deleteProject', { id: projects[1], key: 'two' });
+    expect(await make('five')).toEqual({ errors: [] });
+  });
+});
+
+test('who would give by an upgrade what they do not hold is refused', async () => {
+  const { acme, people } = await fresh();
+  const { owner, admin } = people;
+  const mighty = await join(api, acme, 'read', 'mighty');
+  await giveRole(owner, mighty.memberId, await createRole(owner, 'Mighty', [allow('*')]));
+  await setPlan(owner, 'FREE');
+  expect(await mutate(admin, 'updatePlan', { plan: 'TEAM' })).toEqual({ refused: 'NOT_HELD' });
+  await setPlan(owner, 'TEAM');
+});
