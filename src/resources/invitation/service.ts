@@ -63,9 +63,10 @@ interface Offered {
 
 /** The roles that are offered: never Owner, and nothing that the caller does not hold at that place. */
 async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<Offered> {
-  const role = await roleToGive(ctx, roleId, null, 'roleId');
-  if (ctx.parts.engine.isOwner(role))
+  const builtIn = ctx.parts.engine.findBuiltIn(fromPublicId('rol', roleId) ?? '');
+  if (builtIn && ctx.parts.engine.isOwner(builtIn))
     throw invalid(userError('INVALID', 'roleId', 'roleId: nobody is invited as Owner; make a member Owner.'));
+  const role = await roleToGive(ctx, roleId, null, 'roleId');
   if (projectRoles?.length) ctx.access.requireFeature('projectRoles');
   const inProjects = new Map<string, Role>();
   for (const [at, given] of projectRoles?.entries() ?? []) {
