@@ -8,22 +8,17 @@ export const aboutOne = (resource: string): Permission[] =>
     .filter((name) => name.startsWith(`${resource}:`) && !name.endsWith(':create'));
 
 interface Options<Row> {
-  /** Whose needs no permission; then only the credential's access counts. */
-  own?: (row: Row, ctx: Context) => boolean;
   /** The project that the object belongs to. */
   on?: (row: Row) => string | null;
 }
 
 /** Options of the field `viewerPermissions`: what the caller may do with the object. */
-export function viewerPermissions<Row>(resource: string, { own, on }: Options<Row> = {}) {
+export function viewerPermissions<Row>(resource: string, { on }: Options<Row> = {}) {
   const names = aboutOne(resource);
   return {
     type: ['Permission'] as ['Permission'],
     description: 'What the caller may do with this object.',
-    resolve: (row: Row, _args: object, ctx: Context): Permission[] => {
-      if (own?.(row, ctx))
-        return ctx.actor.credential?.access === 'WRITE' ? names : names.filter((name) => name.endsWith(':read'));
-      return names.filter((name) => ctx.access.can(name, on?.(row)));
-    },
+    resolve: (row: Row, _args: object, ctx: Context): Permission[] =>
+      names.filter((name) => ctx.access.can(name, on?.(row))),
   };
 }
