@@ -1,6 +1,7 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { audit, type Context, db, tenant } from './context.ts';
+import { isAnyOf } from './db/array.ts';
 import { notFound } from './errors.ts';
 import { ID_PREFIXES, type IdPrefix, publicRow, toPublicId } from './ids.ts';
 import { loaderOf } from './loader.ts';
@@ -23,7 +24,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
     const rows = await (await db(ctx))
       .select()
       .from(table as PgTable)
-      .where(and(eq(table.organizationId, tenant(ctx)), inArray(table.id, [...ids])));
+      .where(and(eq(table.organizationId, tenant(ctx)), isAnyOf(table.id, ids)));
     return rows as (Row<Table> & { id: string })[];
   });
 

@@ -1,4 +1,5 @@
-import { and, eq, inArray, isNull, type SQL } from 'drizzle-orm';
+import { and, eq, isNull, type SQL } from 'drizzle-orm';
+import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import type { Plan } from '../plans.ts';
 import { policies } from '../resources/policy/table.ts';
@@ -27,7 +28,7 @@ export async function loadGrants(
     .where(
       and(
         eq(assignments.organizationId, organizationId),
-        principalIds && inArray(assignments.principalId, [...principalIds]),
+        principalIds && isAnyOf(assignments.principalId, principalIds),
       ),
     );
   const custom = await loadRoles(db, organizationId, rolesOf(rows));
@@ -42,7 +43,7 @@ const rolesOf = (rows: AssignmentRow[]): string[] => [
 /** Custom roles, compiled: those that are given, or all of the organization. */
 export async function loadRoles(db: Db, organizationId: string, ids?: readonly string[]): Promise<Map<string, Role>> {
   if (ids?.length === 0) return new Map();
-  const where: SQL | undefined = ids && inArray(roles.id, [...ids]);
+  const where: SQL | undefined = ids && isAnyOf(roles.id, ids);
   const rows = await db
     .select({ role: roles, policy: policies })
     .from(roles)

@@ -1,5 +1,6 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { type Context, db, tenant } from '../context.ts';
+import { isAnyOf } from '../db/array.ts';
 import { AmbitError, notFound } from '../errors.ts';
 import { decodeId, fromPublicId } from '../ids.ts';
 import { principals } from '../resources/principal/table.ts';
@@ -64,7 +65,7 @@ async function findTargets(ctx: Context, publicIds: string[]): Promise<Map<strin
       : await (await db(ctx))
           .select({ id: projects.id })
           .from(projects)
-          .where(and(eq(projects.organizationId, tenant(ctx)), inArray(projects.id, wanted)));
+          .where(and(eq(projects.organizationId, tenant(ctx)), isAnyOf(projects.id, wanted)));
   const known = new Set(found.map(({ id }) => id));
   return new Map<string, Target>([
     ...here.map(({ publicId }) => [publicId, null] as const),
@@ -111,13 +112,13 @@ async function findPrincipals(ctx: Context, publicIds: string[]): Promise<Row[]>
       ? await tx
           .select(fields)
           .from(principals)
-          .where(and(own, inArray(principals.id, ids)))
+          .where(and(own, isAnyOf(principals.id, ids)))
       : []),
     ...(users.length > 0
       ? await tx
           .select(fields)
           .from(principals)
-          .where(and(own, inArray(principals.userId, users)))
+          .where(and(own, isAnyOf(principals.userId, users)))
       : []),
   ];
 }

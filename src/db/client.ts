@@ -48,7 +48,14 @@ const dialect = new PgDialect();
 
 /** Drizzle's builder on a pool or on one reserved connection. */
 export const drizzleOn = (sql: Sql): Db =>
-  new PostgresJsDatabase(dialect, new PostgresJsSession(sql, dialect, undefined) as never, undefined) as Db;
+  new PostgresJsDatabase(dialect, new PostgresJsSession(preparing(sql), dialect, undefined) as never, undefined) as Db;
+
+/**
+ * Drizzle asks postgres.js for unnamed statements, which are parsed and planned each time and cost a second round trip
+ * to learn the types of their parameters. Named ones cost that once per connection.
+ */
+const preparing = (sql: Sql): Sql =>
+  ({ unsafe: (text: string, values: never[]) => sql.unsafe(text, values, { prepare: true }) }) as unknown as Sql;
 
 /** Refuses to serve with a role that walks through the third wall. */
 export async function assertRuntimeRole(sql: Sql): Promise<void> {

@@ -5,18 +5,29 @@ import { domainError } from '../db/constraints.ts';
 import { AmbitError } from '../errors.ts';
 import type { ServerContext } from './yoga.ts';
 
-type Answer = { errors?: readonly GraphQLFormattedError[] };
+export interface Result {
+  data?: unknown;
+  errors?: readonly GraphQLFormattedError[];
+}
 
 /** Gives every error a stable code, and keeps what is internal inside. */
-export function useErrors(parts: Parts, maySuggest: (request: Request) => boolean): Plugin<object, ServerContext> {
+export type ShowErrors = (result: Result, server: ServerContext) => Result;
+
+export const createShowErrors =
+  (parts: Parts, maySuggest: (server: ServerContext) => boolean): ShowErrors =>
+  (result, server) => {
+    const { errors, ...rest } = result;
+    if (!errors) return result;
+    const suggest = maySuggest(server);
+    const shown = errors.map((error) => present(error as GraphQLError, parts, server.requestId, suggest));
+    return { ...rest, errors: shown };
+  };
+
+export function useErrors(showErrors: ShowErrors): Plugin<object, ServerContext> {
   return {
-    onResultProcess({ result, setResult, request, serverContext }) {
+    onResultProcess({ result, setResult, serverContext }) {
       if (Symbol.asyncIterator in result || Array.isArray(result)) return;
-      const { errors, ...rest } = result as Answer;
-      if (!errors) return;
-      const suggest = maySuggest(request);
-      const shown = errors.map((error) => present(error as GraphQLError, parts, serverContext.requestId, suggest));
-      setResult({ ...rest, errors: shown });
+      setResult(showErrors(result as Result, serverContext) as never);
     },
   };
 }

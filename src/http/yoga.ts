@@ -4,7 +4,7 @@ import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { accessOf } from '../access/access.ts';
 import { become, type Context, endTransaction, type Parts } from '../context.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
-import { useErrors } from './errors.ts';
+import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { useLimits } from './limits.ts';
 
@@ -12,17 +12,26 @@ import { useLimits } from './limits.ts';
 export interface ServerContext {
   requestId: string;
   address: string;
+  /** The Authorization header. */
+  authorization: string | null;
+  userAgent: string | null;
 }
 
 export type Yoga = YogaServerInstance<ServerContext, Context>;
 
-export function createGraphql(schema: GraphQLSchema, parts: Parts): Yoga {
+export interface Graphql {
+  yoga: Yoga;
+  showErrors: ShowErrors;
+}
+
+export function createGraphql(schema: GraphQLSchema, parts: Parts): Graphql {
   const { config } = parts;
-  const mayIntrospect = (request: Request): boolean =>
-    config.introspection === 'public' || request.headers.has('authorization');
-  return createYoga<ServerContext, Context>({
+  const mayIntrospect = ({ authorization }: ServerContext): boolean =>
+    config.introspection === 'public' || authorization !== null;
+  const showErrors = createShowErrors(parts, mayIntrospect);
+  const yoga = createYoga<ServerContext, Context>({
     schema,
-    context: ({ request, requestId, address }) => createContext(parts, request, { requestId, address }),
+    context: (server) => createContext(parts, server),
     graphqlEndpoint: '/graphql',
     landingPage: false,
     graphiql: { defaultQuery: DEFAULT_QUERY, title: 'Ambit' },
@@ -42,19 +51,21 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts): Yoga {
             methods: ['GET', 'POST'],
           }
         : false,
-    plugins: [useErrors(parts, mayIntrospect), useLimits(), useIntrospection(mayIntrospect), useTransactionEnd()],
+    plugins: [useErrors(showErrors), useLimits(), useIntrospection(mayIntrospect), useTransactionEnd()],
   });
+  return { yoga, showErrors };
 }
 
-async function createContext(parts: Parts, request: Request, server: ServerContext): Promise<Context> {
-  const header = request.headers.get('authorization');
-  const authenticate = (): Promise<Actor> => parts.identity.authenticate(header);
+async function createContext(parts: Parts, server: ServerContext): Promise<Context> {
+  const { requestId, address, userAgent, authorization } = server;
+  const authenticate = (): Promise<Actor> => parts.identity.authenticate(authorization);
   // The first mutation of a document need not ask again for what was read a moment ago.
   let unused: Actor | null = await authenticate();
   const ctx: Context = {
     parts,
-    ...server,
-    userAgent: request.headers.get('user-agent')?.slice(0, 200) ?? null,
+    requestId,
+    address,
+    userAgent,
     authenticate: async () => {
       const actor = unused ?? (await authenticate());
       unused = null;
@@ -74,11 +85,10 @@ async function createContext(parts: Parts, request: Request, server: ServerConte
   return ctx;
 }
 
-function useIntrospection(mayIntrospect: (request: Request) => boolean): Plugin {
+function useIntrospection(mayIntrospect: (server: ServerContext) => boolean): Plugin {
   return {
     onValidate({ addValidationRule, context }) {
-      const { request } = context as unknown as { request: Request };
-      if (!mayIntrospect(request)) addValidationRule(NoSchemaIntrospectionCustomRule);
+      if (!mayIntrospect(context as unknown as ServerContext)) addValidationRule(NoSchemaIntrospectionCustomRule);
     },
   };
 }

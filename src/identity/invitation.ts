@@ -1,8 +1,9 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { type Access, accessOf, wholly } from '../access/access.ts';
 import { loadGrants } from '../access/grants.ts';
 import { findBuiltIn, type Role } from '../access/roles.ts';
 import { audit, become, bind, type Context, db, tenant } from '../context.ts';
+import { isAnyOf } from '../db/array.ts';
 import { drizzleOn } from '../db/client.ts';
 import { AmbitError, invalid, userError } from '../errors.ts';
 import { newId, toPublicId } from '../ids.ts';
@@ -137,7 +138,7 @@ async function requireProjects(ctx: Context, ids: string[]): Promise<void> {
   const found = await (await db(ctx))
     .select({ id: projects.id })
     .from(projects)
-    .where(and(eq(projects.organizationId, tenant(ctx)), inArray(projects.id, ids)))
+    .where(and(eq(projects.organizationId, tenant(ctx)), isAnyOf(projects.id, ids)))
     .for('key share');
   if (found.length < ids.length) throw noInvitation();
 }

@@ -1,6 +1,7 @@
-import { and, eq, inArray, type SQL } from 'drizzle-orm';
+import { and, eq, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, notFound, userError } from '../../errors.ts';
 import { publicRow, toPublicId } from '../../ids.ts';
@@ -42,7 +43,7 @@ export const findApiToken = loaderOf<ApiTokenRow>(async (ctx, ids) =>
     ? await (await db(ctx))
         .select(fields)
         .from(apiTokens)
-        .where(and(visible(ctx), inArray(apiTokens.id, [...ids])))
+        .where(and(visible(ctx), isAnyOf(apiTokens.id, ids)))
     : [],
 );
 

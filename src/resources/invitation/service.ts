@@ -1,7 +1,8 @@
-import { and, eq, getTableColumns, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Role } from '../../access/roles.ts';
 import { afterCommit, audit, type Context, db, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { AmbitError, invalid, notFound, userError } from '../../errors.ts';
 import { fromPublicId, toPublicId } from '../../ids.ts';
@@ -33,7 +34,7 @@ export const findInvitation = loaderOf<InvitationRow>(async (ctx, ids) =>
     ? await (await db(ctx))
         .select(fields)
         .from(invitations)
-        .where(and(here(ctx), inArray(invitations.id, [...ids])))
+        .where(and(here(ctx), isAnyOf(invitations.id, ids)))
     : [],
 );
 
@@ -153,7 +154,7 @@ const fold = (addresses: string[]): string[] => addresses.map((address) => addre
 async function removeExpired(ctx: Context, emails: string[]): Promise<void> {
   await (await db(ctx))
     .delete(invitations)
-    .where(and(here(ctx), inArray(folded, fold(emails)), lte(invitations.expiresAt, ctx.parts.clock())));
+    .where(and(here(ctx), isAnyOf(folded, fold(emails)), lte(invitations.expiresAt, ctx.parts.clock())));
 }
 
 /** One pending invitation for an address, and none for a member. */
@@ -165,11 +166,11 @@ async function refuseTaken(ctx: Context, emails: string[]): Promise<void> {
     .select({ address })
     .from(principals)
     .innerJoin(users, eq(users.id, principals.userId))
-    .where(and(eq(principals.organizationId, tenant(ctx)), inArray(address, wanted)));
+    .where(and(eq(principals.organizationId, tenant(ctx)), isAnyOf(address, wanted)));
   const pending = await tx
     .select({ address: folded })
     .from(invitations)
-    .where(and(here(ctx), inArray(folded, wanted)));
+    .where(and(here(ctx), isAnyOf(folded, wanted)));
   const why = new Map([
     ...pending.map((row) => [row.address, 'is invited already; send that invitation again'] as const),
     ...members.map((row) => [row.address, 'is a member already'] as const),

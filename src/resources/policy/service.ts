@@ -1,7 +1,8 @@
-import { and, eq, inArray, isNull, or, type SQL } from 'drizzle-orm';
+import { and, eq, isNull, or, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Statement } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, notFound, type UserError, userError } from '../../errors.ts';
 import { line, parse, prose } from '../../input.ts';
@@ -121,7 +122,7 @@ export async function holdersOf(ctx: Context, roleIds: string[]): Promise<string
     .where(
       and(
         eq(assignments.organizationId, tenant(ctx)),
-        or(inArray(assignments.roleId, roleIds), inArray(assignments.fallbackRoleId, roleIds)),
+        or(isAnyOf(assignments.roleId, roleIds), isAnyOf(assignments.fallbackRoleId, roleIds)),
       ),
     );
   return found.map(({ id }) => id);
@@ -135,7 +136,7 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
     const found = await (await db(ctx))
       .select()
       .from(roles)
-      .where(and(eq(roles.organizationId, tenant(ctx)), inArray(roles.id, used)))
+      .where(and(eq(roles.organizationId, tenant(ctx)), isAnyOf(roles.id, used)))
       .orderBy(roles.name);
     const visible = found.filter((role) => ctx.access.sees('role:read', role.projectId));
     const names = visible

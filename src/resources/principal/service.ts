@@ -1,7 +1,8 @@
-import { and, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Grants } from '../../access/decide.ts';
 import type { Role } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, userError } from '../../errors.ts';
 import { decodeId, fromPublicId, toPublicId } from '../../ids.ts';
@@ -59,7 +60,7 @@ export const findByUser = loaderOf<{ id: string; principalId: string }>(async (c
   const found = await (await db(ctx))
     .select({ id: principals.userId, principalId: principals.id })
     .from(principals)
-    .where(and(eq(principals.organizationId, tenant(ctx)), inArray(principals.userId, [...userIds])));
+    .where(and(eq(principals.organizationId, tenant(ctx)), isAnyOf(principals.userId, userIds)));
   return found.map(({ id, principalId }) => ({ id: id ?? '', principalId }));
 });
 
@@ -80,7 +81,7 @@ export const findAssignment = loaderOf<AssignmentRow>(async (ctx, ids) => {
       and(
         eq(assignments.organizationId, tenant(ctx)),
         isNull(assignments.projectId),
-        inArray(assignments.principalId, [...ids]),
+        isAnyOf(assignments.principalId, ids),
       ),
     );
   return found.map((row) => ({ ...row, id: row.principalId }));

@@ -1,6 +1,7 @@
 import { and, count, eq, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { isAnyOf, isNoneOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, notFound, userError } from '../../errors.ts';
 import { fromPublicId, toPublicId } from '../../ids.ts';
@@ -49,9 +50,9 @@ export async function visibleProject(ctx: Context, publicId: string): Promise<Pr
 function readable(ctx: Context): SQL | undefined {
   const assigned = [...(ctx.access.held?.grants.projects.keys() ?? [])];
   const open = assigned.filter((id) => ctx.access.can('project:read', id));
-  if (!ctx.access.can('project:read')) return open.length > 0 ? inArray(projects.id, open) : sql`false`;
+  if (!ctx.access.can('project:read')) return open.length > 0 ? isAnyOf(projects.id, open) : sql`false`;
   const closed = assigned.filter((id) => !ctx.access.can('project:read', id));
-  return closed.length > 0 ? sql`${projects.id} not in ${closed}` : undefined;
+  return closed.length > 0 ? isNoneOf(projects.id, closed) : undefined;
 }
 
 export async function listProjects(ctx: Context, args: PageArgs): Promise<Page<ProjectRow>> {

@@ -1,7 +1,8 @@
-import { and, asc, eq, gt, inArray, isNull, lte, or, type SQL } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, lte, or, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Role } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { arrayPage, listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, notFound, userError } from '../../errors.ts';
 import { fromPublicId, toPublicId } from '../../ids.ts';
@@ -93,7 +94,7 @@ export async function listHolders(ctx: Context, role: Role, args: PageArgs): Pro
   const where = and(
     eq(principals.organizationId, tenant(ctx)),
     ofVisibleKinds(ctx),
-    inArray(principals.id, ids.length > 0 ? ids : [tenant(ctx)]),
+    isAnyOf(principals.id, ids.length > 0 ? ids : [tenant(ctx)]),
   ) as SQL;
   const order = [{ column: principals.id, key: (row: PrincipalRow) => row.id }];
   return await listPage<PrincipalRow>(tx, { table: principals, where, asked: [tenant(ctx), role.id], order }, args);
@@ -140,7 +141,7 @@ async function policiesFor(ctx: Context, publicIds: string[], projectId: string 
   const found = await (await db(ctx))
     .select({ id: policies.id, projectId: policies.projectId })
     .from(policies)
-    .where(and(eq(policies.organizationId, tenant(ctx)), inArray(policies.id, ids), place))
+    .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), place))
     .for('share');
   // The role would show what is in them.
   const known = new Set(found.filter((row) => ctx.access.sees('policy:read', row.projectId)).map(({ id }) => id));

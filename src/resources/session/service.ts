@@ -1,5 +1,6 @@
-import { and, eq, gt, inArray, isNull, type SQL } from 'drizzle-orm';
+import { and, eq, gt, isNull, type SQL } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { notFound } from '../../errors.ts';
 import { toPublicId } from '../../ids.ts';
@@ -31,7 +32,7 @@ export const findSession = loaderOf<SessionRow>(async (ctx, ids) =>
   (await db(ctx))
     .select()
     .from(sessions)
-    .where(and(visible(ctx), inArray(sessions.id, [...ids]))),
+    .where(and(visible(ctx), isAnyOf(sessions.id, ids))),
 );
 
 export async function listSessions(ctx: Context, args: PageArgs): Promise<Page<SessionRow>> {

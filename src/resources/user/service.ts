@@ -1,5 +1,5 @@
-import { inArray } from 'drizzle-orm';
 import { db } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { loaderOf } from '../../loader.ts';
 import { users } from './table.ts';
 
@@ -15,5 +15,5 @@ export const findUser = loaderOf<UserRow>(async (ctx, ids) =>
   (await db(ctx))
     .select({ id: users.id, email: users.email, name: users.name, createdAt: users.createdAt })
     .from(users)
-    .where(inArray(users.id, [...ids])),
+    .where(isAnyOf(users.id, ids)),
 );
