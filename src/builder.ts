@@ -6,6 +6,7 @@ import { DateTimeResolver, JSONResolver } from 'graphql-scalars';
 import type { Permission } from './access/catalog.ts';
 import { authScopes, guardPlugin, unauthorized } from './access/guard.ts';
 import { visibleNodes } from './access/nodes.ts';
+import { passedPlugin } from './access/passed.ts';
 import type { Context } from './context.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from './db/page.ts';
 import { USER_ERROR_CODES, type UserError } from './errors.ts';
@@ -27,8 +28,8 @@ interface SchemaTypes {
 }
 
 export const builder = new SchemaBuilder<SchemaTypes>({
-  // guard first: it turns `permission` into scope-auth's scopes, and wraps its checks.
-  plugins: [guardPlugin, ScopeAuthPlugin, RelayPlugin, ComplexityPlugin],
+  // guard first: it turns `permission` into scope-auth's scopes, and wraps its checks. passed right behind what it remembers.
+  plugins: [guardPlugin, ScopeAuthPlugin, passedPlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   scopeAuth: { authScopes, unauthorizedError: unauthorized },
   complexity: { defaultListMultiplier: 10 },

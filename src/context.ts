@@ -1,6 +1,7 @@
 import { RequestCache } from '@pothos/plugin-scope-auth';
 import type { Sql } from 'postgres';
 import { type Access, accessOf } from './access/access.ts';
+import type { Permission } from './access/catalog.ts';
 import type { Held } from './access/decide.ts';
 import type { Engine } from './access/engine.ts';
 import type { Config } from './config.ts';
@@ -53,6 +54,8 @@ export interface Context {
   /** What waits for the end of the mutation's transaction, and is told whether it was committed. */
   afterCommit: ((committed: boolean) => Promise<void>)[];
   loaders: Map<unknown, unknown>;
+  /** Permissions, on the organization, that scope-auth has let through. Of the actor, like `access`. */
+  passed: Set<Permission>;
 }
 
 /** The request's transaction, opened by who first needs it: read-only but inside a root mutation field. */
@@ -81,6 +84,7 @@ export function become(ctx: Context, actor: Actor): void {
   ctx.access = accessOf(heldBy(actor));
   ctx.binding = { organizationId: actor.organization?.id ?? null, userId: actor.user?.id ?? null };
   ctx.loaders = new Map();
+  ctx.passed = new Set();
   RequestCache.clearForContext(ctx);
 }
 

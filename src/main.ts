@@ -5,6 +5,7 @@ import { type Config, readConfig } from './config.ts';
 import { assertRuntimeRole, connect, RUNTIME_ROLE } from './db/client.ts';
 import { type Embedded, startEmbedded } from './db/embedded.ts';
 import { migrateDatabase } from './db/migrate.ts';
+import { disconnect } from './db/transaction.ts';
 import { createDemo } from './demo.ts';
 
 /** Milliseconds that open requests have to end after a signal to stop. */
@@ -62,7 +63,7 @@ async function start(): Promise<void> {
     server.closeIdleConnections();
     setTimeout(() => server.closeAllConnections(), GRACE).unref();
     await new Promise((done) => (server.listening ? server.once('close', done) : done(null)));
-    await sql.end({ timeout: 5 });
+    await disconnect(sql);
     await embedded?.stop();
   };
   // A terminal sends the signal to the whole process group and npm passes it on: it may come twice.

@@ -1,7 +1,8 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { audit, type Context, db, tenant } from './context.ts';
 import { isAnyOf } from './db/array.ts';
+import { readerOf } from './db/reader.ts';
 import { notFound } from './errors.ts';
 import { ID_PREFIXES, type IdPrefix, publicRow, toPublicId } from './ids.ts';
 import { loaderOf } from './loader.ts';
@@ -20,13 +21,11 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
   const publicId = (id: string): string => toPublicId(prefix, id);
   const shown = (row: Row<Table>) => publicRow(prefix, row);
 
-  const find = loaderOf(async (ctx, ids) => {
-    const rows = await (await db(ctx))
-      .select()
-      .from(table as PgTable)
-      .where(and(eq(table.organizationId, tenant(ctx)), isAnyOf(table.id, ids)));
-    return rows as (Row<Table> & { id: string })[];
-  });
+  const reader = readerOf<Row<Table> & { id: string }>(table);
+
+  const find = loaderOf(async (ctx, ids) =>
+    reader.read(await db(ctx), sql`where ${table.organizationId} = ${tenant(ctx)} and ${isAnyOf(table.id, ids)}`),
+  );
 
   /** The row, locked until the transaction ends. */
   async function lock(ctx: Context, id: string): Promise<Row<Table>> {
@@ -71,5 +70,5 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
     return publicId(id);
   }
 
-  return { find, lock, insert, update, remove };
+  return { reader, find, lock, insert, update, remove };
 }

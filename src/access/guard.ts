@@ -14,6 +14,7 @@ import { AmbitError } from '../errors.ts';
 import { forbidden, refusal, type Target } from './access.ts';
 import type { Permission } from './catalog.ts';
 import { asMutation } from './mutation.ts';
+import { unlessPassed } from './passed.ts';
 
 /** The first wall: says of each root field and object type who may, and stops the build where nothing is said. */
 export const guardPlugin = 'guard' as const;
@@ -126,7 +127,7 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     resolver: GraphQLFieldResolver<unknown, Types['Context'], object>,
     config: PothosOutputFieldConfig<Types>,
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
-    if (config.kind !== 'Mutation') return resolver;
+    if (config.kind !== 'Mutation') return unlessPassed(resolver as never, config) as never;
     const { permission } = config.pothosOptions as Said;
     return asMutation({ name: config.name, permission: permission ?? null }, resolver as never) as never;
   }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { and, asc, count, desc, getTableName, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
-import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { AmbitError } from '../errors.ts';
 import type { Db } from './client.ts';
+import type { Reader } from './reader.ts';
 
 export const DEFAULT_PAGE = 50;
 export const MAX_PAGE = 500;
@@ -15,15 +16,13 @@ export interface PageArgs {
 }
 
 export interface ListOptions<Row> {
-  table: PgTable;
+  reader: Reader<Row>;
   where: SQL;
   /** Whose list it is and what was asked for. Not `where` itself: that may hold the time, which moves from page to page. */
   asked: readonly unknown[];
   /** Sort keys; the last one is unique, so that a cursor names one place. */
   order: readonly { column: PgColumn; key: (row: Row) => string | number }[];
   descending?: boolean;
-  /** What the columns to select are, when not all. */
-  fields?: Record<string, PgColumn>;
 }
 
 export interface Page<Row> {
@@ -43,8 +42,8 @@ function sizeOf({ first, last }: PageArgs): number {
 }
 
 /** Ties a cursor to its list: with another filter or order it would name an arbitrary place. */
-function listKey<Row>({ table, asked, order, descending }: ListOptions<Row>): string {
-  return digest([getTableName(table), asked, order.map(({ column }) => column.name), descending ?? false]);
+function listKey<Row>({ reader, asked, order, descending }: ListOptions<Row>): string {
+  return digest([getTableName(reader.table), asked, order.map(({ column }) => column.name), descending ?? false]);
 }
 
 function digest(list: unknown): string {
@@ -85,12 +84,12 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
     return sql`${tuple(columns)} ${sql.raw(forward === !options.descending ? '>' : '<')} ${tuple(bound)}`;
   };
   const direction = backward === !options.descending ? desc : asc;
-  const rows = (await db
-    .select(options.fields as never)
-    .from(options.table)
-    .where(and(options.where, beyond(args.after, true), beyond(args.before, false)))
-    .orderBy(...columns.map((column) => direction(column)))
-    .limit(size + 1)) as Row[];
+  const where = and(options.where, beyond(args.after, true), beyond(args.before, false));
+  const sorted = sql.join(
+    columns.map((column) => direction(column)),
+    sql`, `,
+  );
+  const rows = await options.reader.read(db, sql`where ${where} order by ${sorted} limit ${size + 1}`);
   const more = rows.length > size;
   const nodes = rows.slice(0, size);
   if (backward) nodes.reverse();
@@ -110,7 +109,7 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
       endCursor: edges.at(-1)?.cursor ?? null,
     },
     totalCount: async () => {
-      const [total] = await db.select({ total: count() }).from(options.table).where(options.where);
+      const [total] = await db.select({ total: count() }).from(options.reader.table).where(options.where);
       return total?.total ?? 0;
     },
   };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { type Db, drizzleOn } from './client.ts';
 
@@ -24,40 +25,73 @@ const BEGIN = {
   'read write': 'begin',
 } as const;
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** A message of several statements takes no parameters; nothing but an id becomes a literal. */
+function literal(id: string | null): string {
+  if (id !== null && !UUID.test(id)) throw new Error('a transaction is bound to uuids');
+  return `'${id ?? ''}'`;
+}
+
+/** The binding is a query, no `set local`: after the first one Postgres lets nobody make the transaction read-write. */
+const opening = ({ organizationId, userId }: Binding, mode: Mode): string =>
+  `${BEGIN[mode]};select set_config('ambit.organization_id',${literal(organizationId)},true),set_config('ambit.user_id',${literal(userId)},true)`;
+
+interface Gate {
+  free: number;
+  /** Who waits for a connection. */
+  waiting: (() => void)[];
+  /** Who waits for the last transaction to end. */
+  whenEmpty: (() => void)[];
+}
+
 /** Who may hold a connection. Of each pool, so it lives and dies with the pool. */
-const gates = new WeakMap<Sql, { free: number; waiting: (() => void)[] }>();
+const gates = new WeakMap<Sql, Gate>();
+
+const places = (sql: Sql): number => Math.max(sql.options.max - 1, 1);
 
 /**
  * Transactions leave one connection of the pool to single statements: a request that counts a try or looks up a
  * credential while it holds a transaction would else wait for others that wait for it. Gives the way to leave.
  */
 async function enter(sql: Sql): Promise<() => void> {
-  const gate = gates.get(sql) ?? { free: Math.max(sql.options.max - 1, 1), waiting: [] };
+  const gate = gates.get(sql) ?? { free: places(sql), waiting: [], whenEmpty: [] };
   gates.set(sql, gate);
   if (gate.free > 0) gate.free -= 1;
   else await new Promise<void>((next) => gate.waiting.push(next));
   return () => {
     const next = gate.waiting.shift();
-    if (next) next();
-    else gate.free += 1;
+    if (next) return next();
+    gate.free += 1;
+    if (gate.free === places(sql)) for (const tell of gate.whenEmpty.splice(0)) tell();
   };
+}
+
+/** Ends the pool after its transactions: nobody waits for the commit of what has only read. */
+export async function disconnect(sql: Sql, timeout = 5): Promise<void> {
+  const gate = gates.get(sql);
+  const empty =
+    gate && gate.free < places(sql)
+      ? new Promise<void>((done) => {
+          gate.whenEmpty.push(done);
+        })
+      : undefined;
+  await Promise.race([empty, sleep(timeout * 1_000, undefined, { ref: false })]);
+  await sql.end({ timeout });
 }
 
 /**
  * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
- * answers, so they share a round trip with the first query; if one of them fails, that query fails too.
+ * answer, so they share a round trip with the first query; if one of them fails, that query fails too.
  */
 export async function openTransaction(sql: Sql, binding: Binding, mode: Mode): Promise<Transaction> {
+  const begin = opening(binding, mode);
   const leave = await enter(sql);
   const connection = await sql.reserve().catch((error: unknown) => {
     leave();
     throw error;
   });
-  const begun = Promise.all([
-    connection.unsafe(BEGIN[mode]).execute(),
-    connection`select set_config('ambit.organization_id', ${binding.organizationId ?? ''}, true),
-                      set_config('ambit.user_id', ${binding.userId ?? ''}, true)`.execute(),
-  ]);
+  const begun = connection.unsafe(begin).execute();
   begun.catch(() => undefined);
   let ending: Promise<void> | undefined;
   const end = (statement: 'commit' | 'rollback'): Promise<void> => {

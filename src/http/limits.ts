@@ -1,5 +1,5 @@
 import { complexityFromQuery } from '@pothos/plugin-complexity';
-import { type DocumentNode, Kind, type ValidationRule } from 'graphql';
+import { type DocumentNode, type ExecutionArgs, getOperationAST, Kind, type ValidationRule } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { AmbitError } from '../errors.ts';
 
@@ -33,6 +33,7 @@ const countRule: ValidationRule = (context) => {
 };
 
 export function useLimits(): Plugin {
+  const costOf = rememberingCost();
   return {
     onParams({ params }) {
       if (params.query && params.query.length > LIMITS.characters)
@@ -45,17 +46,58 @@ export function useLimits(): Plugin {
       addValidationRule(countRule);
     },
     onExecute({ args }) {
-      const { complexity, depth } = complexityFromQuery(selected(args.document, args.operationName), {
-        schema: args.schema,
-        variables: args.variableValues ?? {},
-        ctx: args.contextValue as object,
-      });
+      const { complexity, depth } = costOf(args);
       if (depth > LIMITS.depth) throw tooLarge(`nested ${depth} deep, at most ${LIMITS.depth}`);
       if (complexity > LIMITS.cost)
         throw tooLarge(`it may read ${complexity} fields, at most ${LIMITS.cost}; ask for shorter pages`);
     },
   };
 }
+
+interface Cost {
+  complexity: number;
+  depth: number;
+}
+
+/** Costs of one document that are kept. */
+const COSTS = 16;
+
+/** What an operation costs, computed once for all values of the variables that do not matter. */
+function rememberingCost(): (args: ExecutionArgs) => Cost {
+  const kept = new WeakMap<DocumentNode, Map<string, Cost>>();
+  return (args) => {
+    const key = costKey(args);
+    if (key === null) return computeCost(args);
+    const costs = kept.get(args.document) ?? new Map<string, Cost>();
+    kept.set(args.document, costs);
+    const cost = costs.get(key) ?? computeCost(args);
+    if (costs.size === COSTS) costs.clear();
+    costs.set(key, cost);
+    return cost;
+  };
+}
+
+const computeCost = ({ document, operationName, schema, variableValues, contextValue }: ExecutionArgs): Cost =>
+  complexityFromQuery(selected(document, operationName), {
+    schema,
+    variables: variableValues ?? {},
+    ctx: contextValue as object,
+  });
+
+/** What the cost depends on: of variables, the numbers. Null where there are lists or objects, whose size counts. */
+function costKey({ document, operationName, variableValues }: ExecutionArgs): string | null {
+  const operation = getOperationAST(document, operationName);
+  const key = [operation?.name?.value];
+  for (const { variable, type } of operation?.variableDefinitions ?? []) {
+    const named = type.kind === Kind.NON_NULL_TYPE ? type.type : type;
+    if (named.kind !== Kind.NAMED_TYPE) return null;
+    if (named.name.value === 'Int') key.push(String(variableValues?.[variable.name.value]));
+    else if (!SIZELESS.has(named.name.value)) return null;
+  }
+  return key.join(' ');
+}
+
+const SIZELESS = new Set(['ID', 'String', 'Boolean']);
 
 /** The operation that will run, and not the first one of the document. */
 function selected(document: DocumentNode, operationName: string | null | undefined): DocumentNode {

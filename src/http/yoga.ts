@@ -5,6 +5,7 @@ import { accessOf } from '../access/access.ts';
 import { become, type Context, endTransaction, type Parts } from '../context.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
+import { createExecute } from './executor/execute.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { useLimits } from './limits.ts';
 
@@ -51,7 +52,7 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts): Graphql {
             methods: ['GET', 'POST'],
           }
         : false,
-    plugins: [useErrors(showErrors), useLimits(), useIntrospection(mayIntrospect), useTransactionEnd()],
+    plugins: [useErrors(showErrors), useLimits(), useIntrospection(mayIntrospect), useExecutor(), useTransactionEnd()],
   });
   return { yoga, showErrors };
 }
@@ -80,6 +81,7 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
     dryRun: false,
     afterCommit: [],
     loaders: new Map(),
+    passed: new Set(),
   };
   become(ctx, unused);
   return ctx;
@@ -93,11 +95,25 @@ function useIntrospection(mayIntrospect: (server: ServerContext) => boolean): Pl
   };
 }
 
-/** The transaction that reads of this operation shared ends with it, whatever came of it. */
+function useExecutor(): Plugin {
+  const execute = createExecute();
+  return {
+    onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+  };
+}
+
+/**
+ * The transaction that reads of this operation shared ends with it, whatever came of it. Nobody waits for that: it has
+ * changed nothing.
+ */
 function useTransactionEnd(): Plugin<Context> {
   return {
     onExecute() {
-      return { onExecuteDone: ({ args }) => endTransaction(args.contextValue, 'commit').catch(() => undefined) };
+      return {
+        onExecuteDone({ args }) {
+          endTransaction(args.contextValue, 'commit').catch(() => undefined);
+        },
+      };
     },
   };
 }

@@ -1,5 +1,6 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import type { Db } from '../db/client.ts';
+import { ask } from '../db/reader.ts';
 import type { Plan } from '../plans.ts';
 import type { Access } from '../resources/api-token/table.ts';
 
@@ -7,10 +8,6 @@ import type { Access } from '../resources/api-token/table.ts';
  * The few questions that go across organizations. Each is a function of the database (migration `walls`) that answers
  * about the one secret, address or id that it is given; nothing else in the code leaves the bound organization.
  */
-
-async function rows<Row>(db: Db, query: SQL): Promise<Row[]> {
-  return (await db.execute(query)) as unknown as Row[];
-}
 
 /** What a session or an API token stands for. */
 export interface CredentialRow {
@@ -29,10 +26,10 @@ export interface CredentialRow {
 }
 
 export const findSession = async (db: Db, id: string): Promise<CredentialRow | null> =>
-  (await rows<CredentialRow>(db, sql`select * from ambit.find_session(${id})`))[0] ?? null;
+  (await ask<CredentialRow>(db, sql`select * from ambit.find_session(${id})`))[0] ?? null;
 
 export const findApiToken = async (db: Db, hash: string): Promise<CredentialRow | null> =>
-  (await rows<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
+  (await ask<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
 
 export interface UserSecret {
   id: string;
@@ -40,7 +37,7 @@ export interface UserSecret {
 }
 
 export const findUserByEmail = async (db: Db, email: string): Promise<UserSecret | null> =>
-  (await rows<UserSecret>(db, sql`select * from ambit.find_user_by_email(${email})`))[0] ?? null;
+  (await ask<UserSecret>(db, sql`select * from ambit.find_user_by_email(${email})`))[0] ?? null;
 
 export interface Membership {
   organization_id: string;
@@ -54,7 +51,7 @@ export interface Membership {
 
 /** The organizations that a person belongs to, in the order of joining. */
 export const findMemberships = (db: Db, userId: string): Promise<Membership[]> =>
-  rows<Membership>(db, sql`select * from ambit.find_memberships(${userId})`);
+  ask<Membership>(db, sql`select * from ambit.find_memberships(${userId})`);
 
 export interface RefreshToken {
   session_id: string;
@@ -64,7 +61,7 @@ export interface RefreshToken {
 }
 
 export const findRefreshToken = async (db: Db, hash: string): Promise<RefreshToken | null> =>
-  (await rows<RefreshToken>(db, sql`select * from ambit.find_refresh_token(${hash})`))[0] ?? null;
+  (await ask<RefreshToken>(db, sql`select * from ambit.find_refresh_token(${hash})`))[0] ?? null;
 
 export interface InvitationSecret {
   organization_id: string;
@@ -78,4 +75,4 @@ export interface InvitationSecret {
 }
 
 export const findInvitation = async (db: Db, hash: string): Promise<InvitationSecret | null> =>
-  (await rows<InvitationSecret>(db, sql`select * from ambit.find_invitation(${hash})`))[0] ?? null;
+  (await ask<InvitationSecret>(db, sql`select * from ambit.find_invitation(${hash})`))[0] ?? null;

@@ -6,6 +6,7 @@ import { afterAll } from 'vitest';
 import { type App, createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { connect } from '../../src/db/client.ts';
+import { disconnect } from '../../src/db/transaction.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what a response holds is what its test says
@@ -70,7 +71,7 @@ export async function startApi({ config, schema, pool = 10, database }: ApiOptio
   afterAll(async () => {
     server.closeAllConnections();
     await new Promise((done) => server.close(done));
-    await sql.end();
+    await disconnect(sql);
   });
 
   const as = (token?: string): Caller => ({

@@ -1,8 +1,9 @@
-import { and, eq, type SQL } from 'drizzle-orm';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../errors.ts';
 import { publicRow, toPublicId } from '../../ids.ts';
 import { line, parse } from '../../input.ts';
@@ -38,12 +39,11 @@ const visible = (ctx: Context): SQL =>
     ctx.access.can('api_token:read') ? undefined : eq(apiTokens.principalId, ctx.actor.principal?.id ?? ''),
   ) as SQL;
 
+const reader = readerOf<ApiTokenRow>(apiTokens, fields);
+
 export const findApiToken = loaderOf<ApiTokenRow>(async (ctx, ids) =>
   ctx.binding.organizationId
-    ? await (await db(ctx))
-        .select(fields)
-        .from(apiTokens)
-        .where(and(visible(ctx), isAnyOf(apiTokens.id, ids)))
+    ? await reader.read(await db(ctx), sql`where ${visible(ctx)} and ${isAnyOf(apiTokens.id, ids)}`)
     : [],
 );
 
@@ -52,7 +52,7 @@ export async function listApiTokens(ctx: Context, args: PageArgs): Promise<Page<
   const order = [{ column: apiTokens.id, key: (row: ApiTokenRow) => row.id }];
   return await listPage<ApiTokenRow>(
     await db(ctx),
-    { table: apiTokens, fields, where: visible(ctx), asked: [tenant(ctx)], order, descending: true },
+    { reader, where: visible(ctx), asked: [tenant(ctx)], order, descending: true },
     args,
   );
 }

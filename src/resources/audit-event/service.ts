@@ -42,7 +42,9 @@ export async function recordEvent(own: Db, ctx: Context, attempt: Attempt): Prom
 
 export type AuditEventRow = typeof auditEvents.$inferSelect;
 
-export const findAuditEvent = rowsOf(auditEvents, 'evt').find;
+const rows = rowsOf(auditEvents, 'evt');
+
+export const findAuditEvent = rows.find;
 
 export interface AuditEventFilter {
   action?: string | null;
@@ -68,7 +70,7 @@ export async function listAuditEvents(
   const order = [{ column: auditEvents.id, key: (row: AuditEventRow) => row.id }];
   return await listPage<AuditEventRow>(
     await db(ctx),
-    { table: auditEvents, where, asked: [tenant(ctx), filter], order, descending: true },
+    { reader: rows.reader, where, asked: [tenant(ctx), filter], order, descending: true },
     args,
   );
 }

@@ -20,7 +20,7 @@ export async function listCategories(ctx: Context, args: PageArgs): Promise<Page
   ];
   return await listPage<CategoryRow>(
     await db(ctx),
-    { table: categories, where: eq(categories.organizationId, tenant(ctx)), asked: [tenant(ctx)], order },
+    { reader: rows.reader, where: eq(categories.organizationId, tenant(ctx)), asked: [tenant(ctx)], order },
     args,
   );
 }

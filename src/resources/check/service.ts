@@ -42,7 +42,7 @@ export async function listChecks(
   return await listPage<CheckRow>(
     await db(ctx),
     {
-      table: checks,
+      reader: rows.reader,
       where: matching(ctx, filter),
       asked: [tenant(ctx), filter],
       // An id is a UUIDv7, so its order is that of creation.
@@ -53,8 +53,10 @@ export async function listChecks(
   );
 }
 
+const Search = z.object({ search: z.string().max(100).nullish() });
+
 function matching(ctx: Context, filter: CheckFilter): SQL {
-  const { search } = parse(z.object({ search: z.string().max(100).nullish() }), { search: filter.search });
+  const { search } = parse(Search, { search: filter.search });
   const conditions = [
     eq(checks.organizationId, tenant(ctx)),
     filter.categoryId != null ? eqOrNone(checks.categoryId, fromPublicId('cat', filter.categoryId)) : undefined,

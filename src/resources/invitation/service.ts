@@ -4,6 +4,7 @@ import type { Role } from '../../access/roles.ts';
 import { afterCommit, audit, type Context, db, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { readerOf } from '../../db/reader.ts';
 import { AmbitError, invalid, notFound, userError } from '../../errors.ts';
 import { fromPublicId, toPublicId } from '../../ids.ts';
 import { email, parse } from '../../input.ts';
@@ -29,12 +30,11 @@ const SEVEN_DAYS = 7 * 24 * 60 * 60_000;
 const folded = sql<string>`lower(${invitations.email})`;
 const here = (ctx: Context): SQL => eq(invitations.organizationId, tenant(ctx));
 
+const reader = readerOf<InvitationRow>(invitations, fields);
+
 export const findInvitation = loaderOf<InvitationRow>(async (ctx, ids) =>
   ctx.binding.organizationId
-    ? await (await db(ctx))
-        .select(fields)
-        .from(invitations)
-        .where(and(here(ctx), isAnyOf(invitations.id, ids)))
+    ? await reader.read(await db(ctx), sql`where ${here(ctx)} and ${isAnyOf(invitations.id, ids)}`)
     : [],
 );
 
@@ -43,7 +43,7 @@ export async function listInvitations(ctx: Context, args: PageArgs): Promise<Pag
   const order = [{ column: invitations.id, key: (row: InvitationRow) => row.id }];
   return await listPage<InvitationRow>(
     await db(ctx),
-    { table: invitations, fields, where: here(ctx), asked: [tenant(ctx)], order, descending: true },
+    { reader, where: here(ctx), asked: [tenant(ctx)], order, descending: true },
     args,
   );
 }

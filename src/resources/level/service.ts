@@ -19,7 +19,7 @@ export async function listLevels(ctx: Context, args: PageArgs): Promise<Page<Lev
   const order = [{ column: levels.index, key: (row: LevelRow) => row.index }];
   return await listPage<LevelRow>(
     await db(ctx),
-    { table: levels, where: eq(levels.organizationId, tenant(ctx)), asked: [tenant(ctx)], order },
+    { reader: rows.reader, where: eq(levels.organizationId, tenant(ctx)), asked: [tenant(ctx)], order },
     args,
   );
 }

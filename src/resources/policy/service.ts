@@ -38,7 +38,7 @@ export async function listPolicies(ctx: Context, projectId: string | null, args:
   ];
   return await listPage<PolicyRow>(
     await db(ctx),
-    { table: policies, where, asked: [tenant(ctx), projectId], order },
+    { reader: rows.reader, where, asked: [tenant(ctx), projectId], order },
     args,
   );
 }

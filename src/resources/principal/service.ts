@@ -17,6 +17,7 @@ export type Kind = 'member' | 'service account';
 const rows = rowsOf(principals, 'mem');
 
 export const findPrincipal = rows.find;
+export const principalReader = rows.reader;
 
 export const kindOf = (row: PrincipalRow): Kind => (row.userId ? 'member' : 'service account');
 
@@ -30,7 +31,7 @@ export async function listPrincipals(ctx: Context, kind: Kind | null, args: Page
   const order = [{ column: principals.id, key: (row: PrincipalRow) => row.id }];
   return await listPage<PrincipalRow>(
     await db(ctx),
-    { table: principals, where, asked: [tenant(ctx), kind], order },
+    { reader: rows.reader, where, asked: [tenant(ctx), kind], order },
     args,
   );
 }

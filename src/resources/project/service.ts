@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { isAnyOf, isNoneOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../errors.ts';
 import { fromPublicId, toPublicId } from '../../ids.ts';
 import { line, parse, prose } from '../../input.ts';
@@ -62,7 +63,7 @@ export async function listProjects(ctx: Context, args: PageArgs): Promise<Page<P
     { column: projects.key, key: (row: ProjectRow) => row.key },
     { column: projects.id, key: (row: ProjectRow) => row.id },
   ];
-  return await listPage<ProjectRow>(await db(ctx), { table: projects, where, asked: [tenant(ctx)], order }, args);
+  return await listPage<ProjectRow>(await db(ctx), { reader: rows.reader, where, asked: [tenant(ctx)], order }, args);
 }
 
 const KEY = z
@@ -121,6 +122,8 @@ export async function deleteProject(ctx: Context, id: string, key: string): Prom
 
 export type ProjectMemberRow = typeof assignments.$inferSelect;
 
+const assignmentReader = readerOf<ProjectMemberRow>(assignments);
+
 export async function listProjectMembers(
   ctx: Context,
   projectId: string,
@@ -130,7 +133,7 @@ export async function listProjectMembers(
   const order = [{ column: assignments.id, key: (row: ProjectMemberRow) => row.id }];
   return await listPage<ProjectMemberRow>(
     await db(ctx),
-    { table: assignments, where, asked: [tenant(ctx), projectId], order },
+    { reader: assignmentReader, where, asked: [tenant(ctx), projectId], order },
     args,
   );
 }

@@ -18,6 +18,7 @@ import {
   kindOf,
   ofVisibleKinds,
   type PrincipalRow,
+  principalReader,
   roleColumns,
   roleToGive,
 } from '../principal/service.ts';
@@ -97,7 +98,11 @@ export async function listHolders(ctx: Context, role: Role, args: PageArgs): Pro
     isAnyOf(principals.id, ids.length > 0 ? ids : [tenant(ctx)]),
   ) as SQL;
   const order = [{ column: principals.id, key: (row: PrincipalRow) => row.id }];
-  return await listPage<PrincipalRow>(tx, { table: principals, where, asked: [tenant(ctx), role.id], order }, args);
+  return await listPage<PrincipalRow>(
+    tx,
+    { reader: principalReader, where, asked: [tenant(ctx), role.id], order },
+    args,
+  );
 }
 
 export const findPoliciesOf = async (ctx: Context, role: Role) =>

@@ -1,7 +1,8 @@
-import { and, eq, gt, isNull, type SQL } from 'drizzle-orm';
+import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { readerOf } from '../../db/reader.ts';
 import { notFound } from '../../errors.ts';
 import { toPublicId } from '../../ids.ts';
 import { loaderOf } from '../../loader.ts';
@@ -28,18 +29,17 @@ const visible = (ctx: Context): SQL =>
     ctx.access.can('session:read') ? undefined : own(ctx),
   ) as SQL;
 
+const reader = readerOf<SessionRow>(sessions);
+
 export const findSession = loaderOf<SessionRow>(async (ctx, ids) =>
-  (await db(ctx))
-    .select()
-    .from(sessions)
-    .where(and(visible(ctx), isAnyOf(sessions.id, ids))),
+  reader.read(await db(ctx), sql`where ${visible(ctx)} and ${isAnyOf(sessions.id, ids)}`),
 );
 
 export async function listSessions(ctx: Context, args: PageArgs): Promise<Page<SessionRow>> {
   const order = [{ column: sessions.id, key: (row: SessionRow) => row.id }];
   return await listPage<SessionRow>(
     await db(ctx),
-    { table: sessions, where: visible(ctx), asked: [ctx.binding.organizationId], order, descending: true },
+    { reader, where: visible(ctx), asked: [ctx.binding.organizationId], order, descending: true },
     args,
   );
 }

@@ -1,0 +1,45 @@
+import { Column, getTableColumns, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { clientOf, type Db, dialect } from './client.ts';
+
+type Decode = (value: unknown) => unknown;
+
+export interface Reader<Row> {
+  readonly table: PgTable;
+  /** `tail` is what follows the table's name, from `where` on. */
+  read(db: Db, tail: SQL): Promise<Row[]>;
+}
+
+/**
+ * Reads rows of one table as `db.select().from(table)` does. What is the same every time, the columns and how they are
+ * read, is made once: in a response of many rows Drizzle's builder and mapper cost more than the database.
+ */
+export function readerOf<Row>(table: PgTable, columns: Record<string, PgColumn> = getTableColumns(table)): Reader<Row> {
+  const head = dialect.sqlToQuery(sql`select ${sql.join(Object.values(columns), sql`, `)} from ${table} `).sql;
+  const readers = Object.entries(columns).map(([key, column]) => ({ key, decode: decoderOf(column) }));
+
+  function rowOf(values: readonly unknown[]): Row {
+    const row: Record<string, unknown> = {};
+    for (const [at, { key, decode }] of readers.entries()) {
+      const value = values[at];
+      row[key] = decode === null || value === null ? value : decode(value);
+    }
+    return row as Row;
+  }
+
+  return { table, read: async (db, tail) => (await send(db, head, tail).values()).map(rowOf) };
+}
+
+/** What a statement gives, by the database's names and types: for functions, which Drizzle knows nothing of. */
+export const ask = async <Row>(db: Db, query: SQL): Promise<Row[]> => (await send(db, '', query)) as unknown as Row[];
+
+function send(db: Db, head: string, tail: SQL) {
+  const { sql: text, params } = dialect.sqlToQuery(tail);
+  return clientOf(db).unsafe(head + text, params as never[], { prepare: true });
+}
+
+/** Null for what the driver gives as it is wanted. */
+const decoderOf = (column: PgColumn): Decode | null =>
+  column.mapFromDriverValue === Column.prototype.mapFromDriverValue
+    ? null
+    : (value) => column.mapFromDriverValue(value);

@@ -1,0 +1,141 @@
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  getArgumentValues,
+  isNonNullType,
+  Kind,
+  type OperationDefinitionNode,
+  TypeNameMetaFieldDef,
+  visit,
+} from 'graphql';
+import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
+import { defaultFieldResolver, getFieldDef } from 'graphql/execution/execute.js';
+import { type Complete, completerOf } from './complete.ts';
+import type { Holder } from './place.ts';
+
+export type Variables = Record<string, unknown>;
+
+/** What is known of a field before anybody asks for it. */
+export interface FieldPlan {
+  readonly key: string;
+  readonly name: string;
+  readonly parentType: GraphQLObjectType;
+  readonly type: GraphQLOutputType;
+  readonly nullable: boolean;
+  readonly nodes: readonly FieldNode[];
+  readonly resolve: GraphQLFieldResolver<unknown, unknown>;
+  readonly argsOf: (variables: Variables) => Record<string, unknown>;
+  readonly complete: Complete;
+  /** What is selected below, on one type of what the field returns. */
+  readonly selectionOn: (type: GraphQLObjectType) => Selection;
+}
+
+export interface Selection {
+  readonly fields: readonly FieldPlan[];
+  /** The object with all of its keys, in their order. */
+  readonly template: Readonly<Holder>;
+}
+
+/** An operation, ready to be run with any variables that select the same fields. */
+export interface Plan {
+  readonly schema: GraphQLSchema;
+  readonly operation: OperationDefinitionNode;
+  readonly fragments: Record<string, FragmentDefinitionNode>;
+  readonly selection: Selection;
+}
+
+/** Variables that decide in `@skip` and `@include` which fields there are. */
+export function selectingVariables(document: DocumentNode): string[] {
+  const names = new Set<string>();
+  visit(document, {
+    Directive: ({ arguments: given }) => {
+      for (const { value } of given ?? []) if (value.kind === Kind.VARIABLE) names.add(value.name.value);
+    },
+  });
+  return [...names];
+}
+
+export function planOf(
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+  fragments: Record<string, FragmentDefinitionNode>,
+  variables: Variables,
+): Plan {
+  const select = (type: GraphQLObjectType, byKey: Map<string, readonly FieldNode[]>): Selection => {
+    const fields: FieldPlan[] = [];
+    const template: Holder = {};
+    for (const [key, nodes] of byKey) {
+      const [node] = nodes as readonly [FieldNode];
+      const definition = getFieldDef(schema, type, node);
+      if (!definition) continue;
+      const constant = definition === TypeNameMetaFieldDef ? type.name : null;
+      // Not an assignment: that would take a response key `__proto__` for something else.
+      Object.defineProperty(template, key, { ...OWN, value: constant });
+      if (constant === null) fields.push(fieldPlan(key, type, definition, nodes));
+    }
+    return { fields, template };
+  };
+
+  const fieldPlan = (
+    key: string,
+    parentType: GraphQLObjectType,
+    definition: GraphQLField<unknown, unknown>,
+    nodes: readonly FieldNode[],
+  ): FieldPlan => {
+    const selections = new Map<GraphQLObjectType, Selection>();
+    return {
+      key,
+      name: definition.name,
+      parentType,
+      type: definition.type,
+      nullable: !isNonNullType(definition.type),
+      nodes,
+      resolve: definition.resolve ?? defaultFieldResolver,
+      argsOf: argumentsOf(definition, nodes[0] as FieldNode),
+      complete: completerOf(schema, definition.type),
+      selectionOn: (type) => {
+        let selection = selections.get(type);
+        if (!selection) {
+          selection = select(type, collectSubfields(schema, fragments, variables, type, nodes as FieldNode[]));
+          selections.set(type, selection);
+        }
+        return selection;
+      },
+    };
+  };
+
+  const root = schema.getRootType(operation.operation) as GraphQLObjectType;
+  const fields = collectFields(schema, fragments, variables, root, operation.selectionSet);
+  return { schema, operation, fragments, selection: select(root, fields) };
+}
+
+const OWN = { enumerable: true, writable: true, configurable: true };
+
+/** Arguments without variables are read once. What is wrong with them is an error of the field, so it waits. */
+function argumentsOf(definition: GraphQLField<unknown, unknown>, node: FieldNode): FieldPlan['argsOf'] {
+  const read: FieldPlan['argsOf'] = (variables) => getArgumentValues(definition, node, variables);
+  if (usesVariables(node)) return read;
+  try {
+    const values = Object.freeze(read({}));
+    return () => values;
+  } catch {
+    return read;
+  }
+}
+
+function usesVariables(node: FieldNode): boolean {
+  let found = false;
+  for (const argument of node.arguments ?? [])
+    visit(argument, {
+      Variable: () => {
+        found = true;
+      },
+    });
+  return found;
+}
