@@ -7,7 +7,7 @@ import { ambit, heldWith } from './ambit.ts';
 import { askAmbit, askCerbos, type Dialect, verify, windows } from './ask.ts';
 import { startCerbos } from './cerbos.ts';
 import { type Caller, customize } from './organization.ts';
-import { compile, policiesOf, type Question, questionsAbout, rulesOf } from './role.ts';
+import { compile, distinct, policiesOf, type Question, questionsAbout, rulesOf } from './role.ts';
 
 const POLICIES = policiesOf(1000);
 const SIZES = [1, 100];
@@ -21,6 +21,7 @@ export const run = (): Promise<void> =>
     try {
       servers.push(await startAmbit(ambitOn(own)));
       servers.push(await startCerbos(rulesOf(POLICIES)));
+      servers.push(await startCerbos(distinct(rulesOf(POLICIES))));
       for (const size of SIZES) await measure(size, servers, callers);
     } finally {
       await Promise.all(servers.map((server) => server.stop()));
@@ -28,13 +29,14 @@ export const run = (): Promise<void> =>
   });
 
 async function measure(size: number, servers: Server[], callers: Caller[]): Promise<void> {
-  const [own, cerbos] = servers as [Server, Server];
+  const [own, cerbos, brief] = servers as [Server, Server, Server];
   const organization = windows(questionsAbout(null), size);
   const project = windows(questionsAbout('their own'), size);
   const outcomes = await inTurn([
     await contender('Ambit', own, askAmbit, organization, callers),
     await contender('Ambit, about a project', own, askAmbit, project, callers),
     await contender('Cerbos', cerbos, askCerbos, organization, callers),
+    await contender('Cerbos, each rule once', brief, askCerbos, organization, callers),
   ]);
   await report({
     workload: `decide-http-${size}`,
@@ -46,6 +48,7 @@ async function measure(size: number, servers: Server[], callers: Caller[]): Prom
     notes: [
       `Ambit looks up the API token of one of ${callers.length} members of 20 organizations in Postgres; Cerbos has no database and believes the role that the request names.`,
       'One process of Ambit; Cerbos uses all processors. Load generator and Postgres are on the same machine.',
+      `Cerbos has each policy as a rule of its own, as Ambit has; "each rule once" has only the ${distinct(rulesOf(POLICIES)).length} different ones.`,
     ],
   });
 }
