@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { chart } from './chart.ts';
+import { json } from './json.ts';
 import type { Outcome } from './rounds.ts';
 import { format, table } from './table.ts';
 
@@ -39,8 +40,8 @@ export async function report(result: Report): Promise<void> {
   const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`;
   process.stdout.write(`\n${table(result, targets)}\n`);
   await mkdir(RESULTS, { recursive: true });
-  const json = { ...result, targets, machine, date: new Date().toISOString().slice(0, 10) };
-  await writeFile(new URL(`${result.workload}.json`, RESULTS), `${JSON.stringify(json, null, 2)}\n`);
+  const all = { ...result, targets, machine, date: new Date().toISOString().slice(0, 10) };
+  await writeFile(new URL(`${result.workload}.json`, RESULTS), json(all));
   await writeFile(new URL(`${result.workload}.svg`, RESULTS), chart(result));
 }
 

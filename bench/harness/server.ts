@@ -16,12 +16,18 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Starts a program of Node in production mode, with a channel to it. `file` is relative to the top of the repository. */
 export function start(file: string, env: Record<string, string> = {}, execArgv: string[] = []): ChildProcess {
   const { PATH = '' } = process.env;
-  return fork(file, {
+  const child = fork(file, {
     cwd: ROOT,
     env: { PATH, NODE_ENV: 'production', ...env },
     execArgv,
+    // Results alone stand on stdout.
     stdio: ['ignore', 2, 2, 'ipc'],
   });
+  // A bench that fails leaves nothing running.
+  const kill = (): boolean => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  return child;
 }
 
 /** Starts a server that says `{ url }` on its channel as soon as it listens (`peers/ready.ts`). */
