@@ -34,10 +34,12 @@ const denied = [...first.deny.keys()];
 export const policiesOf = (count: number): Policy[] =>
   Array.from({ length: count }, (_, at) => ({ name: `policy ${at}`, statements: at === 0 ? FIRST : [repeated(at)] }));
 
+const RESOURCES = ['dataset:*', 'trace:*', 'check:*', 'team:*'];
+
 function repeated(at: number): Statement {
   if (at % 10 === 0) return { effect: 'DENY', permissions: [pick(denied, at / 10)] };
   if (at % 50 === 1) return { effect: 'ALLOW', permissions: ['*:read'] };
-  if (at % 10 === 5) return { effect: 'ALLOW', permissions: [pick(['dataset:*', 'trace:*', 'check:*', 'team:*'], at)] };
+  if (at % 10 === 5) return { effect: 'ALLOW', permissions: [pick(RESOURCES, (at - 5) / 10)] };
   return { effect: 'ALLOW', permissions: [pick(granted, at)] };
 }
 
