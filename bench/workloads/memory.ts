@@ -54,7 +54,7 @@ export const run = (): Promise<void> =>
     await server.stop();
     await report({
       workload: 'memory',
-      what: 'resident memory after so many requests from 5,000 API tokens of 20 organizations, half of them new documents',
+      what: 'resident memory after so many requests from 5,000 API tokens of 20 organizations, with 25,000 different documents',
       unit: 'MB',
       higherIsBetter: false,
       outcomes,
