@@ -1,0 +1,56 @@
+import { ROUNDS } from './settings.ts';
+
+/** One figure, and what else is worth keeping of the round, such as latencies. */
+export interface Measured {
+  value: number;
+  details: Record<string, number>;
+}
+
+export interface Contender {
+  name: string;
+  /** One round. */
+  measure(): Promise<number | Measured>;
+}
+
+export interface Outcome {
+  name: string;
+  median: number;
+  all: number[];
+  /** Medians of what else was measured. */
+  details: Record<string, number>;
+}
+
+/** Each contender once, then each once more, and so on: what disturbs the machine for a while disturbs them all. */
+export async function inTurn(contenders: Contender[], rounds = ROUNDS): Promise<Outcome[]> {
+  const measured = contenders.map(() => [] as Measured[]);
+  for (let round = 0; round <= rounds; round += 1)
+    for (const [at, contender] of contenders.entries()) {
+      const result = await contender.measure();
+      const one = typeof result === 'number' ? { value: result, details: {} } : result;
+      // The first round warms up.
+      if (round > 0) measured[at]?.push(one);
+      progress(
+        `${round === 0 ? 'warm-up' : `round ${round}/${rounds}`}  ${contender.name}: ${one.value.toPrecision(4)}`,
+      );
+    }
+  return contenders.map(({ name }, at) => outcomeOf(name, measured[at] ?? []));
+}
+
+function outcomeOf(name: string, measured: Measured[]): Outcome {
+  const all = measured.map(({ value }) => value);
+  const keys = Object.keys(measured[0]?.details ?? {});
+  const details = keys.map((key) => [key, median(measured.map((one) => one.details[key] ?? Number.NaN))]);
+  return { name, median: median(all), all, details: Object.fromEntries(details) };
+}
+
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
+}
+
+/** Tells on stderr what goes on; stdout is for results. */
+export function progress(text: string): void {
+  process.stderr.write(`  ${text}\n`);
+}

@@ -1,0 +1,103 @@
+import type { Sql } from 'postgres';
+import { roleByKey } from '../../src/access/roles.ts';
+import { newId } from '../../src/ids.ts';
+import { hashSecret, newSecret } from '../../src/resources/api-token/secret.ts';
+import { fill } from './fill.ts';
+
+export interface Amounts {
+  /** Organizations that are asked, each with all of what follows. */
+  organizations: number;
+  /** Organizations that make the tables large: 20 checks and 5 members each. */
+  others: number;
+  checks: number;
+  members: number;
+  tokensPerMember: number;
+  /** Custom roles of each organization, with a policy each; members then have one of them. */
+  roles: number;
+}
+
+export const USUAL: Amounts = {
+  organizations: 20,
+  others: 0,
+  checks: 1000,
+  members: 50,
+  tokensPerMember: 1,
+  roles: 0,
+};
+
+export interface Organization {
+  id: string;
+  /** Of members who may read, one after the other. */
+  readTokens: string[];
+  /** Of an Admin. */
+  writeToken: string;
+  checkIds: string[];
+  categoryIds: string[];
+  levelIds: string[];
+}
+
+const KINDS = [
+  'organization',
+  'user',
+  'principal',
+  'category',
+  'level',
+  'check',
+  'assignment',
+  'role',
+  'policy',
+  'rubric',
+] as const;
+type Kind = (typeof KINDS)[number];
+
+const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+
+/** The `n`th row of a kind in an organization: a UUIDv7 whose order is that of creation. `fill.ts` makes the same in SQL. */
+export function idOf(kind: Kind, organization: number, n: number): string {
+  const digits = `${hex(n, 8)}00007${hex(KINDS.indexOf(kind), 3)}8${hex(organization, 15)}`;
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** Fills a migrated database, as its superuser. */
+export async function seed(sql: Sql, given: Partial<Amounts>): Promise<Organization[]> {
+  const amounts = { ...USUAL, ...given };
+  // Neither triggers nor foreign keys: what is inserted is right, and twenty thousand organizations take seconds.
+  await sql`set session_replication_role = replica`;
+  await sql`set synchronous_commit = off`;
+  await fill(sql, amounts, { read: roleByKey('read').id, admin: roleByKey('admin').id });
+  const numbers = Array.from({ length: amounts.organizations }, (_, at) => at);
+  const organizations = numbers.map((at) => described(at, amounts));
+  for (const [at, organization] of organizations.entries()) await insertTokens(sql, at, organization);
+  await sql`vacuum (analyze)`;
+  await sql`checkpoint`;
+  return organizations;
+}
+
+function described(at: number, { checks, members, tokensPerMember }: Amounts): Organization {
+  const ids = (kind: Kind, count: number): string[] => Array.from({ length: count }, (_, n) => idOf(kind, at, n));
+  return {
+    id: idOf('organization', at, 0),
+    readTokens: Array.from({ length: members * tokensPerMember }, () => newSecret('ambit_pat_')),
+    writeToken: newSecret('ambit_pat_'),
+    checkIds: ids('check', checks),
+    categoryIds: ids('category', 5),
+    levelIds: ids('level', 4),
+  };
+}
+
+/** The first member is the Admin and holds the token that may write; the others hold the rest in turn. */
+async function insertTokens(sql: Sql, at: number, organization: Organization): Promise<void> {
+  const members = await sql<{ id: string }[]>`
+    select id from principals where organization_id = ${organization.id} order by id`;
+  const holders = members.slice(1).map(({ id }) => id);
+  const rows = organization.readTokens.map((secret, n) => ({
+    organization_id: organization.id,
+    id: newId(),
+    principal_id: holders[n % holders.length] ?? '',
+    name: `bench ${at} ${n}`,
+    access: 'READ',
+    hash: hashSecret(secret),
+  }));
+  const write = { principal_id: members[0]?.id ?? '', access: 'WRITE', hash: hashSecret(organization.writeToken) };
+  await sql`insert into api_tokens ${sql([...rows, { ...rows[0], ...write, id: newId(), name: 'write' }] as never)}`;
+}

@@ -1,0 +1,75 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export interface Server {
+  /** Where it takes GraphQL, or whatever it takes. */
+  url: string;
+  process: ChildProcess;
+  stop(): Promise<void>;
+}
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Starts a program of Node in production mode, with a channel to it. `file` is relative to the top of the repository. */
+export function start(file: string, env: Record<string, string> = {}, execArgv: string[] = []): ChildProcess {
+  const { PATH = '' } = process.env;
+  const child = fork(file, {
+    cwd: ROOT,
+    env: { PATH, NODE_ENV: 'production', ...env },
+    execArgv,
+    // Results alone stand on stdout.
+    stdio: ['ignore', 2, 2, 'ipc'],
+  });
+  // A bench that fails leaves nothing running.
+  const kill = (): boolean => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  return child;
+}
+
+/** Starts a server that says `{ url }` on its channel as soon as it listens (`peers/ready.ts`). */
+export async function startPeer(file: string, env: Record<string, string> = {}): Promise<Server> {
+  const child = start(file, env);
+  const [{ url }] = await Promise.race([once(child, 'message'), died(child, file)]);
+  return { url, process: child, stop: () => stop(child) };
+}
+
+/** The product as its operator starts it, on a database that is there already. */
+export async function startAmbit(env: Record<string, string>, execArgv: string[] = []): Promise<Server> {
+  const port = await freePort();
+  const child = start('src/main.ts', { PORT: String(port), ...env }, execArgv);
+  await Promise.race([answers(`http://127.0.0.1:${port}/health/ready`), died(child, 'src/main.ts')]);
+  return { url: `http://127.0.0.1:${port}/graphql`, process: child, stop: () => stop(child) };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
+}
+
+export async function answers(url: string): Promise<void> {
+  while (
+    !(await fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    ))
+  )
+    await sleep(10);
+}
+
+async function died(child: ChildProcess, file: string): Promise<never> {
+  const [code] = await once(child, 'exit');
+  throw new Error(`${file} ended with ${code}`);
+}
+
+export async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}

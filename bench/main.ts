@@ -1,0 +1,24 @@
+/** `npm run bench -- NAME …`: each workload is one function of its file, loaded only when it is asked for. */
+const WORKLOADS: Record<string, string> = {
+  list: './workloads/list.ts',
+  point: './workloads/point.ts',
+  small: './workloads/small.ts',
+  write: './workloads/write.ts',
+  decide: './decisions/decide.ts',
+  'decide-http': './decisions/decide-http.ts',
+  growth: './workloads/growth.ts',
+  memory: './workloads/memory.ts',
+  start: './workloads/start.ts',
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !Object.hasOwn(WORKLOADS, name));
+if (unknown.length > 0) {
+  process.stderr.write(`bench: no workload ${unknown.join(', ')}; there are ${Object.keys(WORKLOADS).join(', ')}\n`);
+  process.exit(1);
+}
+for (const name of asked.length > 0 ? asked : Object.keys(WORKLOADS)) {
+  process.stderr.write(`${name}\n`);
+  const { run } = (await import(WORKLOADS[name] as string)) as { run: () => Promise<void> };
+  await run();
+}

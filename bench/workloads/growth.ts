@@ -1,0 +1,49 @@
+import { type Database, type Server, withDatabase } from '../harness/database.ts';
+import type { Request } from '../harness/load.ts';
+import { ambit, race } from '../harness/race.ts';
+import { report } from '../harness/report.ts';
+import type { Outcome } from '../harness/rounds.ts';
+import type { Amounts } from '../harness/seed.ts';
+import { CONNECTIONS } from '../harness/settings.ts';
+import { listRequests } from './list.ts';
+import { pointRequests } from './point.ts';
+
+/** Ten organizations are asked, whatever is beside them or in them. */
+const ASKED = 10;
+
+const SIZES: Record<string, { sizes: number[]; amounts: (size: number) => Partial<Amounts> }> = {
+  organizations: { sizes: [10, 1_000, 20_000], amounts: (size) => ({ others: size - ASKED }) },
+  roles: { sizes: [1, 100, 10_000], amounts: (roles) => ({ roles }) },
+};
+
+const ASKING: Record<string, (database: Database) => Request[]> = { list: listRequests, point: pointRequests };
+
+export const run = (): Promise<void> =>
+  withDatabase(async (server) => {
+    for (const what of Object.keys(SIZES)) await growthOf(server, what);
+  });
+
+async function growthOf(server: Server, what: string): Promise<void> {
+  const { sizes = [], amounts } = SIZES[what] ?? {};
+  const databases: Database[] = [];
+  for (const size of sizes)
+    databases.push(await server.create(`bench_${what}_${size}`, { organizations: ASKED, ...amounts?.(size) }));
+  const nameOf = (size = 0): string => `Ambit, ${size.toLocaleString('en')} ${size === 1 ? 'role' : what}`;
+  for (const [asking, requestsOf] of Object.entries(ASKING)) {
+    const sides = databases.map((database, at) => ambit(database, requestsOf(database), nameOf(sizes[at])));
+    await report({
+      workload: `growth-${asking}-${what}`,
+      what: `${asking}, with so many ${what}${what === 'roles' ? ' in each of ten organizations' : ''}, 16 connections`,
+      unit: 'ms',
+      higherIsBetter: false,
+      outcomes: (await race(sides)).map(inMilliseconds),
+      targets: [{ of: nameOf(sizes.at(-1)), against: nameOf(sizes[0]), atMost: 1.3 }],
+    });
+  }
+}
+
+/** With a fixed number of connections, how long one request takes is the other side of how many there are. */
+function inMilliseconds({ all, median, ...rest }: Outcome): Outcome {
+  const latency = (perSecond: number): number => (CONNECTIONS * 1000) / perSecond;
+  return { ...rest, median: latency(median), all: all.map(latency) };
+}

@@ -1,0 +1,37 @@
+import { toPublicId } from '../../src/ids.ts';
+import { type Database, withDatabase } from '../harness/database.ts';
+import { graphql, openly, type Request } from '../harness/load.ts';
+import { ambit, peer, race } from '../harness/race.ts';
+import { report } from '../harness/report.ts';
+import type { Organization } from '../harness/seed.ts';
+
+const NODE = 'query ($id: ID!) { node(id: $id) { ... on Check { id name enabled } } }';
+
+/** A peer need not find out what kind of thing an id names. */
+const CHECK = 'query ($id: ID!) { node: check(id: $id) { id name enabled } }';
+
+/** Some checks of each organization, and the next one is always of another organization. */
+const ofAll = ({ organizations }: Database, ask: (of: Organization, id: string) => Request): Request[] =>
+  Array.from({ length: 50 }, (_, n) => n * 20).flatMap((n) => organizations.map((of) => ask(of, of.checkIds[n] ?? '')));
+
+export const pointRequests = (database: Database): Request[] =>
+  ofAll(database, ({ readTokens }, id) => graphql(readTokens[0] ?? '', NODE, { id: toPublicId('chk', id) }));
+
+export const run = (): Promise<void> =>
+  withDatabase(async (server) => {
+    const database = await server.create('bench', {});
+    const open = ofAll(database, (of, id) => openly(of.id, CHECK, { id }));
+    const outcomes = await race([
+      ambit(database, pointRequests(database)),
+      peer('Mercurius + JIT, no walls', 'mercurius.ts', database, open),
+      peer('Apollo Server 5, no walls', 'apollo.ts', database, open),
+    ]);
+    await report({
+      workload: 'point',
+      what: 'node(id) of one of 1,000 checks with three fields, of 20 organizations in turn, 16 connections',
+      unit: 'requests/s',
+      higherIsBetter: true,
+      outcomes,
+      targets: [{ of: 'Ambit', against: 'Mercurius + JIT, no walls', atLeast: 1 }],
+    });
+  });

@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ambitOn, withDatabase } from '../harness/database.ts';
+import { report } from '../harness/report.ts';
+import { type Contender, inTurn } from '../harness/rounds.ts';
+import { freePort } from '../harness/server.ts';
+
+/** A data folder of the product, made by the first round and there already in all that are measured. */
+const DATA_DIR = '.ambit/bench-start';
+
+const COMMANDS = { 'npm start': ['npm', 'start'], node: [process.execPath, 'src/main.ts'] } as const;
+
+/** Asks until the answer is one; before that the port is closed, or the server says that it is not ready. */
+async function firstAnswer(port: number): Promise<void> {
+  const asked = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"query":"{ viewer { user { id } } }"}',
+  };
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/graphql`, asked).catch(() => null);
+    if (response?.ok) return;
+    await sleep(10);
+  }
+}
+
+async function seconds(command: readonly string[], env: Record<string, string>): Promise<number> {
+  const port = await freePort();
+  const { PATH = '', HOME = '' } = process.env;
+  const [file = '', ...args] = command;
+  const from = performance.now();
+  const child = spawn(file, args, {
+    env: { PATH, HOME, PORT: String(port), ...env },
+    stdio: ['ignore', 'pipe', 2],
+    detached: true,
+  });
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error('it ended before it answered')));
+  ended.catch(() => undefined);
+  await Promise.race([firstAnswer(port), ended]);
+  const taken = (performance.now() - from) / 1000;
+  await end(child);
+  return taken;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  child.stdout?.resume();
+  // As a terminal does, to the whole group: npm does not pass the signal on through the shell that it runs scripts in.
+  // It also leaves before the server that it started; their common output is closed by the last of them.
+  process.kill(-(child.pid ?? 0), 'SIGTERM');
+  await once(child, 'close');
+}
+
+export const run = (): Promise<void> =>
+  withDatabase(async (server) => {
+    const database = await server.create('bench', {});
+    const places = { 'existing data': { DATA_DIR }, DATABASE_URL: ambitOn(database) };
+    const contenders = Object.entries(places).flatMap(([place, env]) =>
+      Object.entries(COMMANDS).map(
+        ([name, command]): Contender => ({ name: `Ambit, ${place}, ${name}`, measure: () => seconds(command, env) }),
+      ),
+    );
+    await report({
+      workload: 'start',
+      what: 'from the command to the first answer of GraphQL',
+      unit: 's',
+      higherIsBetter: false,
+      outcomes: await inTurn(contenders),
+      targets: [
+        { of: 'Ambit, existing data, npm start', atMost: 3 },
+        { of: 'Ambit, DATABASE_URL, npm start', atMost: 1 },
+      ],
+    });
+  });

@@ -1,0 +1,38 @@
+import { toPublicId } from '../../src/ids.ts';
+import { type Database, withDatabase } from '../harness/database.ts';
+import { graphql, type Request } from '../harness/load.ts';
+import { ambit, peer, race } from '../harness/race.ts';
+import { report } from '../harness/report.ts';
+
+const CREATE = `mutation ($input: CreateCheckInput!) {
+  createCheck(input: $input) { check { name enabled } errors { code } }
+}`;
+
+/** Names repeat, as they may. */
+const requestsOf = ({ organizations }: Database): Request[] =>
+  Array.from({ length: 50 }, (_, n) => n).flatMap((n) =>
+    organizations.map(({ writeToken, categoryIds, levelIds }) => {
+      const categoryId = toPublicId('cat', categoryIds[n % 5] ?? '');
+      const levelId = toPublicId('lvl', levelIds[n % 4] ?? '');
+      return graphql(writeToken, CREATE, { input: { name: `Written ${n}`, categoryId, levelId } });
+    }),
+  );
+
+export const run = (): Promise<void> =>
+  withDatabase(async (server) => {
+    const database = await server.create('bench', {});
+    const requests = requestsOf(database);
+    const outcomes = await race([
+      ambit(database, requests),
+      // The same walls in the database: the same login, the same binding.
+      peer('floor: node:http, same SQL', 'floor-write.ts', { ...database, url: database.runtimeUrl }, requests),
+    ]);
+    await report({
+      workload: 'write',
+      what: 'createCheck with its audit event in one transaction, in 20 organizations in turn, 16 connections',
+      unit: 'requests/s',
+      higherIsBetter: true,
+      outcomes,
+      targets: [{ of: 'Ambit', against: 'floor: node:http, same SQL', atLeast: 0.8 }],
+    });
+  });
