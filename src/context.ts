@@ -5,10 +5,10 @@ import type { Permission } from './access/catalog.ts';
 import type { Held } from './access/decide.ts';
 import type { Engine } from './access/engine.ts';
 import type { Config } from './config.ts';
-import type { Db } from './db/client.ts';
+import { type Db, drizzleOn } from './db/client.ts';
 import { type Binding, type Mode, openTransaction, type Transaction } from './db/transaction.ts';
 import type { Actor } from './identity/actor.ts';
-import type { Identity } from './identity/identity.ts';
+import type { Identity, Presumed } from './identity/identity.ts';
 import type { Mailer } from './mail.ts';
 
 /** The parts that `createApp` was given, the same for every request. */
@@ -32,6 +32,12 @@ export interface AuditDraft {
   organizationId?: string;
 }
 
+export interface Presumption {
+  confirm: Presumed['confirm'];
+  /** The answer, once it was asked for. */
+  confirmed: Promise<boolean> | null;
+}
+
 /**
  * What a resolver may see. A plain object, because yoga copies own properties only. What changes during a request is
  * changed by the functions below and by the mutation wrapper alone.
@@ -43,6 +49,8 @@ export interface Context {
   readonly userAgent: string | null;
   /** Reads the request's credential again. */
   readonly authenticate: () => Promise<Actor>;
+  /** Set as long as nobody has confirmed that the actor still is who they were. */
+  presumption: Presumption | null;
   actor: Actor;
   access: Access;
   binding: Binding;
@@ -60,8 +68,29 @@ export interface Context {
 
 /** The request's transaction, opened by who first needs it: read-only but inside a root mutation field. */
 export async function db(ctx: Context): Promise<Db> {
-  ctx.transaction ??= openTransaction(ctx.parts.sql, ctx.binding, ctx.mode);
+  ctx.transaction ??= open(ctx);
   return (await ctx.transaction).db;
+}
+
+/** The first query of a presumed actor shares its round trip with the look-up that confirms them. */
+async function open(ctx: Context): Promise<Transaction> {
+  const transaction = await openTransaction(ctx.parts.sql, ctx.binding, ctx.mode);
+  if (ctx.presumption) void startConfirming(ctx.presumption, transaction.db);
+  return transaction;
+}
+
+function startConfirming(presumption: Presumption, on: Db): Promise<boolean> {
+  presumption.confirmed ??= presumption.confirm(on);
+  // Waited for at the end of the operation; until then a failure is not unhandled.
+  presumption.confirmed.catch(() => undefined);
+  return presumption.confirmed;
+}
+
+/** Whether the actor still is who they were: what the transaction has asked, or asked now where there was none. */
+export async function confirm(ctx: Context): Promise<boolean> {
+  if (!ctx.presumption) return true;
+  if (ctx.transaction) await ctx.transaction;
+  return await startConfirming(ctx.presumption, drizzleOn(ctx.parts.sql));
 }
 
 /** The organization that the transaction is bound to. Behind a permission there always is one. */

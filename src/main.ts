@@ -4,8 +4,8 @@ import { banner } from './banner.ts';
 import { type Config, readConfig } from './config.ts';
 import { assertRuntimeRole, connect, RUNTIME_ROLE } from './db/client.ts';
 import { type Embedded, startEmbedded } from './db/embedded.ts';
+import { disconnect } from './db/lending.ts';
 import { migrateDatabase } from './db/migrate.ts';
-import { disconnect } from './db/transaction.ts';
 import { createDemo } from './demo.ts';
 
 /** Milliseconds that open requests have to end after a signal to stop. */

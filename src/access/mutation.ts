@@ -38,6 +38,8 @@ export function asMutation(field: MutationField, resolve: Resolve): Resolve {
 
 /** What an earlier field of the document changed or revoked holds for this one. */
 async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<Actor> {
+  // What changes something waits until it is known who asks.
+  ctx.presumption = null;
   await endTransaction(ctx, 'rollback');
   become(ctx, await ctx.authenticate());
   // The second wall: a READ token gets no other transaction, so Postgres refuses what a guard let slip.

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { type Db, drizzleOn } from './client.ts';
+import { borrow, giveBack, type Lent } from './lending.ts';
 
 /** What a transaction may see: the rows of one organization, and those of the user alone. */
 export interface Binding {
@@ -37,82 +37,55 @@ function literal(id: string | null): string {
 const opening = ({ organizationId, userId }: Binding, mode: Mode): string =>
   `${BEGIN[mode]};select set_config('ambit.organization_id',${literal(organizationId)},true),set_config('ambit.user_id',${literal(userId)},true)`;
 
-interface Gate {
-  free: number;
-  /** Who waits for a connection. */
-  waiting: (() => void)[];
-  /** Who waits for the last transaction to end. */
-  whenEmpty: (() => void)[];
-}
-
-/** Who may hold a connection. Of each pool, so it lives and dies with the pool. */
-const gates = new WeakMap<Sql, Gate>();
-
-const places = (sql: Sql): number => Math.max(sql.options.max - 1, 1);
-
-/**
- * Transactions leave one connection of the pool to single statements: a request that counts a try or looks up a
- * credential while it holds a transaction would else wait for others that wait for it. Gives the way to leave.
- */
-async function enter(sql: Sql): Promise<() => void> {
-  const gate = gates.get(sql) ?? { free: places(sql), waiting: [], whenEmpty: [] };
-  gates.set(sql, gate);
-  if (gate.free > 0) gate.free -= 1;
-  else await new Promise<void>((next) => gate.waiting.push(next));
-  return () => {
-    const next = gate.waiting.shift();
-    if (next) return next();
-    gate.free += 1;
-    if (gate.free === places(sql)) for (const tell of gate.whenEmpty.splice(0)) tell();
-  };
-}
-
-/** Ends the pool after its transactions: nobody waits for the commit of what has only read. */
-export async function disconnect(sql: Sql, timeout = 5): Promise<void> {
-  const gate = gates.get(sql);
-  const empty =
-    gate && gate.free < places(sql)
-      ? new Promise<void>((done) => {
-          gate.whenEmpty.push(done);
-        })
-      : undefined;
-  await Promise.race([empty, sleep(timeout * 1_000, undefined, { ref: false })]);
-  await sql.end({ timeout });
-}
-
 /**
  * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
  * answer, so they share a round trip with the first query; if one of them fails, that query fails too.
  */
 export async function openTransaction(sql: Sql, binding: Binding, mode: Mode): Promise<Transaction> {
   const begin = opening(binding, mode);
-  const leave = await enter(sql);
-  const connection = await sql.reserve().catch((error: unknown) => {
-    leave();
-    throw error;
-  });
-  const begun = connection.unsafe(begin).execute();
+  const lent = await borrow(sql);
+  const { connection } = lent;
+  const begun = connection.unsafe(lent.open ? `commit;${begin}` : begin).execute();
   begun.catch(() => undefined);
-  let ending: Promise<void> | undefined;
-  const end = (statement: 'commit' | 'rollback'): Promise<void> => {
-    ending ??= begun
-      .then(() => connection.unsafe(statement))
-      .then((result) => {
-        // COMMIT of an aborted transaction succeeds, and rolls back.
-        if (statement === 'commit' && result.command !== 'COMMIT') throw new Error('the transaction was rolled back');
-      })
-      .finally(() => {
-        connection.release();
-        leave();
-      });
-    return ending;
-  };
+  let over = false;
+  // The connection goes on to somebody else: nothing of this transaction may reach it then.
+  const mine = ((text: string, values: never[], options: object) => {
+    if (over) throw new Error('the transaction has ended');
+    return connection.unsafe(text, values, options);
+  }) as Sql['unsafe'];
   let bound = binding.organizationId;
   const rebind = async (organizationId: string): Promise<void> => {
     if (organizationId !== bound) await connection`select set_config('ambit.organization_id', ${organizationId}, true)`;
     bound = organizationId;
   };
-  return { db: drizzleOn(connection), mode, rebind, commit: () => end('commit'), rollback: () => end('rollback') };
+  let ending: Promise<void> | undefined;
+  const end = (statement: 'commit' | 'rollback'): Promise<void> => {
+    ending ??= finish(sql, lent, mode, begun, statement);
+    over = true;
+    return ending;
+  };
+  const db = drizzleOn({ unsafe: mine } as Sql);
+  return { db, mode, rebind, commit: () => end('commit'), rollback: () => end('rollback') };
+}
+
+async function finish(
+  sql: Sql,
+  lent: Lent,
+  mode: Mode,
+  begun: PromiseLike<unknown>,
+  statement: 'commit' | 'rollback',
+): Promise<void> {
+  // What has only read is ended by who borrows the connection next.
+  lent.open = mode === 'read only';
+  try {
+    if (lent.open) return;
+    await begun;
+    const result = await lent.connection.unsafe(statement);
+    // COMMIT of an aborted transaction succeeds, and rolls back.
+    if (statement === 'commit' && result.command !== 'COMMIT') throw new Error('the transaction was rolled back');
+  } finally {
+    giveBack(sql, lent);
+  }
 }
 
 /** Runs `work` in one bound transaction: committed when it returns, rolled back when it throws. */

@@ -2,10 +2,10 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { accessOf } from '../access/access.ts';
-import { become, type Context, endTransaction, type Parts } from '../context.ts';
+import { become, type Context, confirm, endTransaction, type Parts } from '../context.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
-import { createExecute } from './executor/execute.ts';
+import { createExecute, type Execute } from './executor/execute.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { useLimits } from './limits.ts';
 
@@ -60,18 +60,21 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts): Graphql {
 async function createContext(parts: Parts, server: ServerContext): Promise<Context> {
   const { requestId, address, userAgent, authorization } = server;
   const authenticate = (): Promise<Actor> => parts.identity.authenticate(authorization);
+  const presumed = await parts.identity.presume(authorization);
+  const actor = presumed?.actor ?? (await authenticate());
   // The first mutation of a document need not ask again for what was read a moment ago.
-  let unused: Actor | null = await authenticate();
+  let unused: Actor | null = presumed ? null : actor;
   const ctx: Context = {
     parts,
     requestId,
     address,
     userAgent,
     authenticate: async () => {
-      const actor = unused ?? (await authenticate());
+      const known = unused ?? (await authenticate());
       unused = null;
-      return actor;
+      return known;
     },
+    presumption: presumed && { confirm: presumed.confirm, confirmed: null },
     actor: ANONYMOUS,
     access: accessOf(null),
     binding: { organizationId: null, userId: null },
@@ -83,7 +86,7 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
     loaders: new Map(),
     passed: new Set(),
   };
-  become(ctx, unused);
+  become(ctx, actor);
   return ctx;
 }
 
@@ -96,9 +99,25 @@ function useIntrospection(mayIntrospect: (server: ServerContext) => boolean): Pl
 }
 
 function useExecutor(): Plugin {
-  const execute = createExecute();
+  const execute = confirming(createExecute());
   return {
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+  };
+}
+
+/**
+ * Begins with the actor as they were known, and gives no result away before the credential's look-up has found all of
+ * it unchanged. Else the operation, which has only read, runs once more for who they are now.
+ */
+function confirming(execute: Execute): Execute {
+  return async (args) => {
+    const ctx = args.contextValue as Context;
+    const result = await execute(args);
+    if (await confirm(ctx)) return result;
+    await endTransaction(ctx, 'rollback');
+    ctx.presumption = null;
+    become(ctx, await ctx.authenticate());
+    return await execute(args);
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Grants } from '../access/decide.ts';
 import type { Access as TokenAccess } from '../resources/api-token/table.ts';
+import type { UserRow } from '../resources/user/service.ts';
 
 export interface Credential {
   kind: 'SESSION' | 'API_TOKEN';
@@ -13,7 +14,7 @@ export interface Actor {
   /** Null for an anonymous caller; then all else is null as well. */
   credential: Credential | null;
   /** The person; null for a service account. */
-  user: { id: string; email: string; name: string } | null;
+  user: UserRow | null;
   /** The organization that the credential is bound to; null while the user belongs to none. */
   organization: { id: string; slug: string; name: string } | null;
   /** The member or service account that the credential acts for in the organization. */

@@ -4,6 +4,7 @@ import type { Grants } from '../access/decide.ts';
 import { loadGrants } from '../access/grants.ts';
 import type { Db } from '../db/client.ts';
 import { inTransaction } from '../db/transaction.ts';
+import type { UserRow } from '../resources/user/service.ts';
 import type { Actor } from './actor.ts';
 import type { CredentialRow } from './lookup.ts';
 
@@ -14,6 +15,8 @@ const KEPT = 20_000;
 export interface Actors {
   /** Outside a transaction; grants are kept under the version of the organization's access. */
   of(kind: 'SESSION' | 'API_TOKEN', row: CredentialRow): Promise<Actor>;
+  /** Whether no role of the actor has ended since. */
+  isCurrent(actor: Actor): boolean;
 }
 
 export function createActors(sql: Sql, clock: () => Date): Actors {
@@ -38,6 +41,7 @@ export function createActors(sql: Sql, clock: () => Date): Actors {
       const bound = row.organization_id !== null ? (row as CredentialRow & { organization_id: string }) : null;
       return toActor(kind, row, bound && (await grantsOf(bound)));
     },
+    isCurrent: ({ grants }) => !grants || clock().getTime() < grants.validUntil,
   };
 }
 
@@ -55,8 +59,11 @@ const toActor = (kind: 'SESSION' | 'API_TOKEN', row: CredentialRow, grants: Gran
     access: row.access,
     expiresAt: row.expires_at ? new Date(row.expires_at) : null,
   },
-  user: row.user_id ? { id: row.user_id, email: row.email, name: row.name } : null,
+  user: userOf(row),
   organization: row.organization_id ? { id: row.organization_id, slug: row.slug, name: row.organization_name } : null,
   principal: row.organization_id ? { id: row.principal_id, name: row.name } : null,
   grants,
 });
+
+const userOf = ({ user_id: id, email, name, user_created_at: createdAt }: CredentialRow): UserRow | null =>
+  id && createdAt ? { id, email, name, createdAt: new Date(createdAt) } : null;

@@ -12,7 +12,6 @@ import { Principal } from '../resources/principal/graphql.ts';
 import { findPrincipal } from '../resources/principal/service.ts';
 import { RoleType } from '../resources/role/ref.ts';
 import { User } from '../resources/user/graphql.ts';
-import { findUser } from '../resources/user/service.ts';
 import type { Actor, Credential } from './actor.ts';
 import { findMemberships, type Membership } from './lookup.ts';
 import {
@@ -81,7 +80,7 @@ const Viewer = builder.objectRef<Actor>('Viewer').implement({
       type: User,
       nullable: true,
       description: 'The person who signed in, or whom the token acts for.',
-      resolve: (actor, _args, ctx) => (actor.user ? findUser(ctx, actor.user.id) : null),
+      resolve: (actor) => actor.user,
     }),
     member: t.field({
       type: Member,

@@ -1,6 +1,7 @@
+import { LRUCache } from 'lru-cache';
 import type { Sql } from 'postgres';
 import type { Config } from '../config.ts';
-import { drizzleOn } from '../db/client.ts';
+import { type Db, drizzleOn } from '../db/client.ts';
 import { AmbitError } from '../errors.ts';
 import { fromPublicId } from '../ids.ts';
 import { hashSecret, isSecret } from '../resources/api-token/secret.ts';
@@ -13,49 +14,83 @@ import { type CredentialRow, findApiToken, findSession } from './lookup.ts';
 export interface Identity {
   /** Who the value of an Authorization header stands for now. Throws UNAUTHENTICATED when it stands for nobody. */
   authenticate(header: string | null): Promise<Actor>;
+  /**
+   * Who it stood for a moment ago, to begin a query with; null when that is not known. What is read for them is shown
+   * to nobody before `confirm` has found the same again.
+   */
+  presume(header: string | null): Promise<Presumed | null>;
   readonly keys: Keys;
   readonly limiter: Limiter;
 }
 
-/** Reads one kind of credential; null when the text is not of its kind. */
-type Strategy = (text: string) => Promise<Actor | null> | null;
+export interface Presumed {
+  actor: Actor;
+  /** Looks the credential up, with everything that depends on it, and tells whether nothing has changed. */
+  confirm(db: Db): Promise<boolean>;
+}
+
+/** What a header claims, before the database is asked. */
+interface Claim {
+  kind: 'SESSION' | 'API_TOKEN';
+  /** Of a token its hash, of a session its id. */
+  key: string;
+  /** The organization that an access token was issued for. */
+  organizationId?: string | null;
+}
+
+/** Credentials that are remembered. */
+const REMEMBERED = 20_000;
+
+const FIND = { SESSION: findSession, API_TOKEN: findApiToken };
 
 export function createIdentity(sql: Sql, config: Config, clock: () => Date): Identity {
   const db = drizzleOn(sql);
   const actors = createActors(sql, clock);
   const keys = createKeys(sql, clock, config.publicUrl);
+  const remembered = new LRUCache<string, { row: CredentialRow; actor: Actor }>({ max: REMEMBERED });
 
-  const apiToken: Strategy = (text) => (isSecret('ambit_pat_', text) ? findToken(text) : null);
-
-  async function findToken(secret: string): Promise<Actor | null> {
-    const row = await findApiToken(db, hashSecret(secret));
-    return row && alive(row.expires_at) ? actors.of('API_TOKEN', row) : null;
+  async function claimOf(header: string): Promise<Claim | null> {
+    const text = /^Bearer ([^\s]+)$/i.exec(header)?.[1] ?? '';
+    if (isSecret('ambit_pat_', text)) return { kind: 'API_TOKEN', key: hashSecret(text) };
+    const claims = await keys.verify(text);
+    const key = typeof claims?.['sid'] === 'string' ? fromPublicId('ses', claims['sid']) : null;
+    const org = claims?.['org'];
+    if (!key) return null;
+    return { kind: 'SESSION', key, organizationId: typeof org === 'string' ? fromPublicId('org', org) : null };
   }
 
-  const alive = (expiresAt: string | null): boolean => expiresAt === null || new Date(expiresAt) > clock();
-
-  const session: Strategy = async (text) => {
-    const claims = await keys.verify(text);
-    const id = typeof claims?.['sid'] === 'string' ? fromPublicId('ses', claims['sid']) : null;
-    const row = id ? await findSession(db, id) : null;
+  const isGood = ({ kind, organizationId }: Claim, row: CredentialRow): boolean =>
+    (row.expires_at === null || new Date(row.expires_at) > clock()) &&
     // A session that has moved to another organization takes its earlier access tokens with it.
-    const good = row && alive(row.expires_at) && boundTo(row, claims?.['org']);
-    return good ? actors.of('SESSION', row) : null;
-  };
+    (kind === 'API_TOKEN' || row.organization_id === organizationId);
 
   async function authenticate(header: string | null): Promise<Actor> {
     if (header === null) return ANONYMOUS;
-    const text = /^Bearer ([^\s]+)$/i.exec(header)?.[1] ?? '';
-    const actor = await (apiToken(text) ?? session(text));
-    if (!actor) throw unauthenticated();
+    const claim = await claimOf(header);
+    const row = claim && (await FIND[claim.kind](db, claim.key));
+    if (!claim || !row || !isGood(claim, row)) throw unauthenticated();
+    const actor = await actors.of(claim.kind, row);
+    remembered.set(claim.key, { row, actor });
     return actor;
   }
 
-  return { authenticate, keys, limiter: createLimiter(sql, config.signInTries) };
+  async function presume(header: string | null): Promise<Presumed | null> {
+    const claim = header === null ? null : await claimOf(header);
+    const known = claim && remembered.get(claim.key);
+    if (!known || !isGood(claim, known.row) || !actors.isCurrent(known.actor)) return null;
+    const confirm = async (on: Db): Promise<boolean> => {
+      const unchanged = same(known.row, await FIND[claim.kind](on, claim.key));
+      if (!unchanged) remembered.delete(claim.key);
+      return unchanged;
+    };
+    return { actor: known.actor, confirm };
+  }
+
+  return { authenticate, presume, keys, limiter: createLimiter(sql, config.signInTries) };
 }
 
-const boundTo = (row: CredentialRow, claim: unknown): boolean =>
-  (typeof claim === 'string' ? fromPublicId('org', claim) : null) === row.organization_id;
+const same = (known: CredentialRow, found: CredentialRow | null): boolean =>
+  found !== null && (Object.keys(known) as (keyof CredentialRow)[]).every((column) => known[column] === found[column]);
 
 export const unauthenticated = (): AmbitError =>
   new AmbitError(

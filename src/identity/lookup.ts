@@ -17,6 +17,7 @@ export interface CredentialRow {
   user_id: string | null;
   email: string;
   name: string;
+  user_created_at: string | null;
   organization_id: string | null;
   slug: string;
   organization_name: string;

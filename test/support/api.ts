@@ -6,7 +6,7 @@ import { afterAll } from 'vitest';
 import { type App, createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { connect } from '../../src/db/client.ts';
-import { disconnect } from '../../src/db/transaction.ts';
+import { disconnect } from '../../src/db/lending.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what a response holds is what its test says

@@ -54,6 +54,7 @@ const THE_ADMIN = {
   user_id: uuidOf('usr', admin.userId),
   email: admin.email,
   name: 'admin',
+  user_created_at: expect.anything(),
   organization_id: organizationUuid(acme),
   slug: 'acme',
   organization_name: 'acme',
@@ -146,7 +147,13 @@ test('find_api_token tells of a service account its name, and no person', async 
   const MINT = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret errors { code } } }`;
   const { secret } = await done(acme.owner, MINT, { input: { name: 'Robot', serviceAccountId } });
   const [row] = await ask('find_api_token', hashSecret(secret));
-  const nobody = { user_id: null, email: null, name: 'Robot', principal_id: uuidOf('sva', serviceAccountId) };
+  const nobody = {
+    user_id: null,
+    email: null,
+    user_created_at: null,
+    name: 'Robot',
+    principal_id: uuidOf('sva', serviceAccountId),
+  };
   const where = { organization_id: organizationUuid(acme), slug: 'acme', organization_name: 'acme' };
   const credential = { credential_id: expect.any(String), access: 'READ', expires_at: null };
   expect(row).toEqual({ ...credential, ...nobody, ...where, ...(await planOf('acme')) });

@@ -3,6 +3,8 @@ import { buildExecutionContext } from 'graphql/execution/execute.js';
 import { type Plan, planOf, selectingVariables, type Variables } from './plan.ts';
 import { ask, idle, type Run } from './run.ts';
 
+export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
+
 /** Plans of one document, of which a client can make many by what it lets `@skip` depend on. */
 const PLANS = 16;
 
@@ -15,7 +17,7 @@ interface Plans {
  * An executor that plans each operation once: its fields, their types, resolvers and constant arguments. It makes no
  * code of what clients send, and answers as graphql's own does (a test sends both the same).
  */
-export function createExecute(): (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult {
+export function createExecute(): Execute {
   // As long as the document is kept, in the cache of parsed ones.
   const plans = new WeakMap<DocumentNode, Plans>();
 
