@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { type GraphQLResolveInfo, Kind } from 'graphql';
 import type { Context } from './context.ts';
 
 type Batch<Row> = (ctx: Context, ids: readonly string[]) => Promise<Row[]>;
@@ -19,3 +20,12 @@ export function loaderOf<Row extends { id: string }>(
     return loader.load(id);
   };
 }
+
+/**
+ * Whether the operation asks for this field of what another one gives. What is read for it can then be asked for
+ * together with that, in one round trip. Fragments are not looked into: they only cost the second one.
+ */
+export const isAskedFor = ({ fieldNodes }: GraphQLResolveInfo, name: string): boolean =>
+  fieldNodes.some(({ selectionSet }) =>
+    selectionSet?.selections.some((selection) => selection.kind === Kind.FIELD && selection.name.value === name),
+  );

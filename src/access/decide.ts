@@ -47,11 +47,12 @@ export type Decision =
   | Refusal;
 
 export interface Refusal {
-  allowed: false;
-  permission: Permission;
-  reason: RefusalReason;
-  message: string;
-  hint: string;
+  readonly allowed: false;
+  readonly permission: Permission;
+  readonly reason: RefusalReason;
+  /** Texts are made when somebody reads them: most refusals are only counted. */
+  readonly message: string;
+  readonly hint: string;
 }
 
 export const UNBOUND_HINT = 'Switch to an organization, or create one.';
@@ -65,16 +66,55 @@ export const UNBOUND_HINT = 'Switch to an organization, or create one.';
 export function decide(held: Held | null, permission: Permission, projectId: string | null = null): Decision {
   if (!held) return refuse(permission, 'NO_ORGANIZATION', 'you are bound to no organization', UNBOUND_HINT);
   const { grants, access } = held;
+  const decision = isPlain(grants)
+    ? decideByRoles(grants, permission, projectId)
+    : decideGrants(grants, permission, projectId);
+  return access === 'READ' && decision.allowed && !isReading(permission) ? readOnly(permission) : decision;
+}
+
+/** Whether nothing but the roles decides: none has ended, and the plan freezes none. */
+const isPlain = ({ ended, plan }: Grants): boolean =>
+  ended === null && entitlementsOf(plan).customRoles && entitlementsOf(plan).projectRoles;
+
+/**
+ * What roles alone decide is the same for all who hold them, so it is decided once, and kept with the role: in the
+ * organization, and under each project role.
+ */
+function decideByRoles(grants: Grants, permission: Permission, projectId: string | null): Decision {
+  const known = projectId === null ? grants.role.decided.inOrganization : decidedInProject(grants, projectId);
+  return known.get(permission) ?? decideAndKeep(known, grants, permission, projectId);
+}
+
+/** What stands for having no role in a project, and for having no access to it. */
+const [NO_ROLE, NO_ACCESS] = [{}, {}];
+
+function decidedInProject(grants: Grants, projectId: string): Map<Permission, Decision> {
+  const { inProjects } = grants.role.decided;
+  const projectRole = projectRoleIn(grants, projectId);
+  const key = projectRole ?? (projectRole === null ? NO_ACCESS : NO_ROLE);
+  let known = inProjects.get(key);
+  if (!known) {
+    known = new Map();
+    inProjects.set(key, known);
+  }
+  return known;
+}
+
+function decideAndKeep(
+  known: Map<Permission, Decision>,
+  grants: Grants,
+  permission: Permission,
+  projectId: string | null,
+): Decision {
   const decision = decideGrants(grants, permission, projectId);
-  if (decision.allowed && access === 'READ' && !isReading(permission))
-    return refuse(
-      permission,
-      'READ_ONLY_TOKEN',
-      'this API token is read-only',
-      'Use a token with WRITE access, or sign in.',
-    );
+  // What is no permission is asked for from outside, under any name.
+  if (PERMISSIONS.has(permission)) known.set(permission, decision);
   return decision;
 }
+
+/** The role that stands in the place of the organization role; undefined where none does. */
+const projectRoleIn = ({ role, projects }: Grants, projectId: string): Role | null | undefined =>
+  role.neverNarrowed ? undefined : projects.get(projectId);
 
 function decideGrants(grants: Grants, permission: Permission, projectId: string | null): Decision {
   const { role } = grants;
@@ -82,7 +122,7 @@ function decideGrants(grants: Grants, permission: Permission, projectId: string 
     return refuse(permission, 'WRONG_LEVEL', 'it cannot be asked on a project', 'Ask it on the organization.');
   // The organization's denials hold in every project, whatever role one has there.
   if (role.deny.has(permission)) return denied(permission, role);
-  const projectRole = projectId === null || role.neverNarrowed ? undefined : grants.projects.get(projectId);
+  const projectRole = projectId === null ? undefined : projectRoleIn(grants, projectId);
   return projectRole === undefined
     ? decideByOrganization(grants, permission)
     : decideByProject(grants, permission, projectRole);
@@ -115,22 +155,51 @@ function lacking({ role, ended }: Grants, permission: Permission, projectRole: R
   return noGrant(permission, projectRole ?? role);
 }
 
-const refuse = (permission: Permission, reason: RefusalReason, why: string, hint: string): Refusal => ({
+type Text = string | (() => string);
+
+const textOf = (text: Text): string => (typeof text === 'string' ? text : text());
+
+const refuse = (permission: Permission, reason: RefusalReason, why: Text, hint: Text): Refusal => ({
   allowed: false,
   permission,
   reason,
-  message: `${permission} is needed, and ${why}.`,
-  hint,
+  get message() {
+    return `${permission} is needed, and ${textOf(why)}.`;
+  },
+  get hint() {
+    return textOf(hint);
+  },
 });
 
+const readOnlyRefusals = new Map<Permission, Refusal>();
+
+function readOnly(permission: Permission): Refusal {
+  let refusal = readOnlyRefusals.get(permission);
+  if (!refusal) {
+    refusal = refuse(
+      permission,
+      'READ_ONLY_TOKEN',
+      'this API token is read-only',
+      'Use a token with WRITE access, or sign in.',
+    );
+    readOnlyRefusals.set(permission, refusal);
+  }
+  return refusal;
+}
+
 const noGrant = (permission: Permission, role: Role): Refusal =>
-  refuse(permission, 'NO_GRANT', `the role ${role.name} does not grant it`, whoGrants(permission));
+  refuse(
+    permission,
+    'NO_GRANT',
+    () => `the role ${role.name} does not grant it`,
+    () => whoGrants(permission),
+  );
 
 const denied = (permission: Permission, role: Role): Refusal =>
   refuse(
     permission,
     'DENIED',
-    `policy ${role.deny.get(permission)} of role ${role.name} denies it`,
+    () => `policy ${role.deny.get(permission)} of role ${role.name} denies it`,
     'A denial outweighs every grant: the policy has to change, or the role.',
   );
 
@@ -138,7 +207,7 @@ const narrowed = (permission: Permission, role: Role | null): Refusal =>
   refuse(
     permission,
     'NARROWED',
-    role ? `the project role ${role.name} does not grant it` : 'there is no access to this project',
+    () => (role ? `the project role ${role.name} does not grant it` : 'there is no access to this project'),
     'The organization role would grant it, but a project role stands in its place: ask for another one in this project.',
   );
 
@@ -146,7 +215,7 @@ const hasEnded = (permission: Permission, ended: { role: Role; at: Date }): Refu
   refuse(
     permission,
     'ENDED',
-    `the role ${ended.role.name}, which grants it, ended on ${ended.at.toISOString()}`,
+    () => `the role ${ended.role.name}, which grants it, ended on ${ended.at.toISOString()}`,
     'Ask for the role to be given again.',
   );
 
@@ -154,8 +223,8 @@ const frozen = (permission: Permission, { plan }: Grants, feature: 'customRoles'
   refuse(
     permission,
     'PLAN_LACKS',
-    `what grants it is frozen on the plan ${plan}`,
-    `The plan ${planWith(feature)} has it.`,
+    () => `what grants it is frozen on the plan ${plan}`,
+    () => `The plan ${planWith(feature)} has it.`,
   );
 
 function whoGrants(permission: Permission): string {

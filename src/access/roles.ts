@@ -6,6 +6,7 @@ import {
   PROJECT_ROLES,
   type ProjectRole,
 } from './catalog.ts';
+import type { Decision } from './decide.ts';
 import { matching } from './pattern.ts';
 
 export interface Statement {
@@ -29,7 +30,17 @@ export interface Role {
   deny: ReadonlyMap<Permission, string>;
   /** Owner and Admin are never narrowed by a project role. */
   neverNarrowed: boolean;
+  /** What was decided by it already (`decide.ts`). */
+  readonly decided: Decided;
 }
+
+export interface Decided {
+  inOrganization: Map<Permission, Decision>;
+  /** By the project role in force, weakly: a built-in role outlives the custom ones beside it. */
+  inProjects: WeakMap<object, Map<Permission, Decision>>;
+}
+
+const nothingYet = (): Decided => ({ inOrganization: new Map(), inProjects: new WeakMap() });
 
 const ORGANIZATION_ROLES: Record<BuiltInRole, string> = {
   owner: 'Everything, also handing over and deleting the organization.',
@@ -66,6 +77,7 @@ const organizationRole = (key: BuiltInRole, at: number): Role => ({
   allow: granted((row) => row.builtInRoles.includes(key)),
   deny: new Map(),
   neverNarrowed: key === 'owner' || key === 'admin',
+  decided: nothingYet(),
 });
 
 const projectRole = (key: ProjectRole, at: number): Role => ({
@@ -78,6 +90,7 @@ const projectRole = (key: ProjectRole, at: number): Role => ({
   allow: granted((row) => row.projectRoles.includes(key)),
   deny: new Map(),
   neverNarrowed: false,
+  decided: nothingYet(),
 });
 
 /** The built-in roles, the most powerful first. They are code: nobody can change or delete one. */
@@ -122,5 +135,6 @@ export function compileRole({ policies, ...role }: CustomRole): Role {
           else if (!deny.has(permission)) deny.set(permission, name);
       }
   for (const permission of deny.keys()) allow.delete(permission);
-  return { ...role, builtIn: null, scope: role.projectId ? 'project' : 'either', allow, deny, neverNarrowed: false };
+  const scope = role.projectId ? 'project' : 'either';
+  return { ...role, builtIn: null, scope, allow, deny, neverNarrowed: false, decided: nothingYet() };
 }

@@ -93,20 +93,23 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
   const more = rows.length > size;
   const nodes = rows.slice(0, size);
   if (backward) nodes.reverse();
-  const edges = nodes.map((node) => ({
-    node,
-    cursor: encodeCursor(
+  const cursorOf = (node: Row): string =>
+    encodeCursor(
       key,
       options.order.map((sort) => sort.key(node)),
-    ),
-  }));
+    );
+  const edges = nodes.map((node) => edgeOf(node, cursorOf));
   return {
     edges,
     pageInfo: {
       hasNextPage: backward ? args.before != null : more,
       hasPreviousPage: backward ? more : args.after != null,
-      startCursor: edges[0]?.cursor ?? null,
-      endCursor: edges.at(-1)?.cursor ?? null,
+      get startCursor() {
+        return edges[0]?.cursor ?? null;
+      },
+      get endCursor() {
+        return edges.at(-1)?.cursor ?? null;
+      },
     },
     totalCount: async () => {
       const [total] = await db.select({ total: count() }).from(options.reader.table).where(options.where);
@@ -114,6 +117,14 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
     },
   };
 }
+
+/** A cursor is made when somebody asks for it; most ask for `nodes` alone. */
+const edgeOf = <Row>(node: Row, cursorOf: (node: Row) => string) => ({
+  node,
+  get cursor() {
+    return cursorOf(node);
+  },
+});
 
 const tuple = (parts: SQLWrapper[]): SQL => sql`(${sql.join(parts, sql`, `)})`;
 

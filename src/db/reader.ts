@@ -1,4 +1,4 @@
-import { Column, getTableColumns, type SQL, sql } from 'drizzle-orm';
+import { Column, getTableColumns, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { clientOf, type Db, dialect } from './client.ts';
 
@@ -6,7 +6,7 @@ type Decode = (value: unknown) => unknown;
 
 export interface Reader<Row> {
   readonly table: PgTable;
-  /** `tail` is what follows the table's name, from `where` on. */
+  /** `tail` is what follows the tables, from `where` on. */
   read(db: Db, tail: SQL): Promise<Row[]>;
 }
 
@@ -14,8 +14,12 @@ export interface Reader<Row> {
  * Reads rows of one table as `db.select().from(table)` does. What is the same every time, the columns and how they are
  * read, is made once: in a response of many rows Drizzle's builder and mapper cost more than the database.
  */
-export function readerOf<Row>(table: PgTable, columns: Record<string, PgColumn> = getTableColumns(table)): Reader<Row> {
-  const head = dialect.sqlToQuery(sql`select ${sql.join(Object.values(columns), sql`, `)} from ${table} `).sql;
+export function readerOf<Row>(
+  table: PgTable,
+  columns: Record<string, PgColumn> = getTableColumns(table),
+  from: SQLWrapper = table,
+): Reader<Row> {
+  const head = dialect.sqlToQuery(sql`select ${sql.join(Object.values(columns), sql`, `)} from ${from} `).sql;
   const readers = Object.entries(columns).map(([key, column]) => ({ key, decode: decoderOf(column) }));
 
   function rowOf(values: readonly unknown[]): Row {

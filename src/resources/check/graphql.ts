@@ -1,5 +1,6 @@
 import { builder } from '../../builder.ts';
 import { targetId } from '../../input.ts';
+import { isAskedFor } from '../../loader.ts';
 import { DELETED, mutation } from '../../mutation.ts';
 import { viewerPermissions } from '../../viewer-permissions.ts';
 import { Category } from '../category/graphql.ts';
@@ -8,6 +9,7 @@ import { Level } from '../level/graphql.ts';
 import { findLevel } from '../level/service.ts';
 import { Member } from '../member/graphql.ts';
 import { findPrincipal } from '../principal/service.ts';
+import { findUserOfMember } from '../user/service.ts';
 import { type CheckRow, createCheck, deleteCheck, findCheck, isEnabled, listChecks, updateCheck } from './service.ts';
 
 const CheckTypeEnum = builder.enumType('CheckType', {
@@ -46,7 +48,11 @@ builder.node(Check, {
       type: Member,
       nullable: true,
       description: 'Who answers for it; null when nobody does. Leaving the organization clears it.',
-      resolve: (check, _args, ctx) => (check.ownerId ? findPrincipal(ctx, check.ownerId) : null),
+      resolve: (check, _args, ctx, info) => {
+        if (!check.ownerId) return null;
+        if (isAskedFor(info, 'user')) findUserOfMember(ctx, check.ownerId).catch(() => undefined);
+        return findPrincipal(ctx, check.ownerId);
+      },
     }),
     enabled: t.boolean({
       description: 'Whether it counts now: switched on, or `enableOn` has come.',

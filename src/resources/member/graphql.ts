@@ -8,7 +8,7 @@ import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
 import { findPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { User } from '../user/graphql.ts';
-import { findUser } from '../user/service.ts';
+import { findUserOfMember } from '../user/service.ts';
 import { deleteMember, leaveOrganization, transferOwnership, updateMember } from './service.ts';
 
 export const Member = builder.objectRef<PrincipalRow>('Member');
@@ -36,7 +36,7 @@ builder.node(Member, {
       type: User,
       nullable: true,
       description: 'The person.',
-      resolve: (member, _args, ctx) => findUser(ctx, member.userId ?? ''),
+      resolve: async (member, _args, ctx) => (await findUserOfMember(ctx, member.id))?.user ?? null,
     }),
     role: t.field({
       type: RoleType,

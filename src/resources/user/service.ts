@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm';
-import { db } from '../../context.ts';
+import { db, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { readerOf } from '../../db/reader.ts';
 import { loaderOf } from '../../loader.ts';
+import { principals } from '../principal/table.ts';
 import { users } from './table.ts';
 
 export interface UserRow {
@@ -18,9 +19,18 @@ export const findUser = loaderOf<UserRow>(async (ctx, ids) =>
 );
 
 /** Never the password: the runtime role may not read it. */
-const reader = readerOf<UserRow>(users, {
-  id: users.id,
-  email: users.email,
-  name: users.name,
-  createdAt: users.createdAt,
+const columns = { id: users.id, email: users.email, name: users.name, createdAt: users.createdAt };
+const reader = readerOf<UserRow>(users, columns);
+
+const memberReader = readerOf<UserRow & { principalId: string }>(
+  users,
+  { ...columns, principalId: principals.id },
+  sql`${principals} join ${users} on ${users.id} = ${principals.userId}`,
+);
+
+/** The person behind a member, by the member's id: so it can be asked for before the member is there. */
+export const findUserOfMember = loaderOf<{ id: string; user: UserRow }>(async (ctx, ids) => {
+  const where = sql`where ${principals.organizationId} = ${tenant(ctx)} and ${isAnyOf(principals.id, ids)}`;
+  const rows = await memberReader.read(await db(ctx), where);
+  return rows.map(({ principalId, ...user }) => ({ id: principalId, user }));
 });
