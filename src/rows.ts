@@ -3,6 +3,7 @@ import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { audit, type Context, db, tenant } from './context.ts';
 import { isAnyOf } from './db/array.ts';
 import { readerOf } from './db/reader.ts';
+import { inserterOf } from './db/writer.ts';
 import { notFound } from './errors.ts';
 import { ID_PREFIXES, type IdPrefix, publicRow, toPublicId } from './ids.ts';
 import { loaderOf } from './loader.ts';
@@ -22,6 +23,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
   const shown = (row: Row<Table>) => publicRow(prefix, row);
 
   const reader = readerOf<Row<Table> & { id: string }>(table);
+  const insertRow = inserterOf<Row<Table> & { id: string }>(table);
 
   const find = loaderOf(async (ctx, ids) =>
     reader.read(await db(ctx), sql`where ${table.organizationId} = ${tenant(ctx)} and ${isAnyOf(table.id, ids)}`),
@@ -39,9 +41,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
   }
 
   async function insert(ctx: Context, values: Insert<Table>): Promise<Row<Table>> {
-    const all = { ...values, organizationId: tenant(ctx) } as never;
-    const rows = (await (await db(ctx)).insert(table).values(all).returning()) as Row<Table>[];
-    const row = rows[0] as Row<Table> & { id: string };
+    const row = await insertRow(await db(ctx), { ...values, organizationId: tenant(ctx) });
     audit(ctx, { targetId: publicId(row.id), after: shown(row) });
     return row;
   }

@@ -11,9 +11,15 @@ type AssignmentRow = typeof assignments.$inferSelect;
 
 const NEVER = Number.POSITIVE_INFINITY;
 
+/** Compiled roles of the version of the organization's access that the transaction sees. */
+export interface KeptRoles {
+  get(id: string): Role | undefined;
+  set(id: string, role: Role): void;
+}
+
 /**
- * What principals hold now, by principal: of those that are given, or of all. Two statements, however many they are.
- * Runs in a transaction that is bound to the organization.
+ * What principals hold now, by principal: of those that are given, or of all. Two statements, however many they are,
+ * or one when all roles are kept. Runs in a transaction that is bound to the organization.
  */
 export async function loadGrants(
   db: Db,
@@ -21,6 +27,7 @@ export async function loadGrants(
   plan: Plan,
   now: Date,
   principalIds?: readonly string[],
+  kept?: KeptRoles,
 ): Promise<Map<string, Grants>> {
   const rows = await db
     .select()
@@ -31,9 +38,20 @@ export async function loadGrants(
         principalIds && isAnyOf(assignments.principalId, principalIds),
       ),
     );
-  const custom = await loadRoles(db, organizationId, rolesOf(rows));
+  const custom = await loadUnkept(db, organizationId, rolesOf(rows), kept);
   const byPrincipal = Map.groupBy(rows, (row) => row.principalId);
   return new Map([...byPrincipal].map(([principal, own]) => [principal, grantsOf(own, custom, plan, now)]));
+}
+
+async function loadUnkept(db: Db, organizationId: string, ids: string[], kept?: KeptRoles): Promise<Map<string, Role>> {
+  const known = new Map(ids.flatMap((id) => (kept?.get(id) ? [[id, kept.get(id) as Role] as const] : [])));
+  const loaded = await loadRoles(
+    db,
+    organizationId,
+    ids.filter((id) => !known.has(id)),
+  );
+  for (const [id, role] of loaded) kept?.set(id, role);
+  return new Map([...known, ...loaded]);
 }
 
 const rolesOf = (rows: AssignmentRow[]): string[] => [

@@ -52,26 +52,20 @@ async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<
   return ctx.actor;
 }
 
-async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<void> {
+async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<unknown> {
   // A dry run writes nothing, no event either.
   if (ctx.dryRun) return end(ctx, 'rollback');
   // Who signs in, or makes an organization, acts as who they have become, in the log of where they are now.
   const [actor, organizationId] = ctx.event.organizationId
     ? [ctx.actor, ctx.event.organizationId]
     : [before, before.organization?.id];
-  if (organizationId) {
-    const tx = await db(ctx);
-    await (await ctx.transaction)?.rebind(organizationId);
-    await recordEvent(tx, ctx, {
-      ...field,
-      action: field.name,
-      outcome: 'ALLOWED',
-      reason: null,
-      actor,
-      organizationId,
-    });
-  }
-  await end(ctx, 'commit');
+  if (!organizationId) return end(ctx, 'commit');
+  const tx = await db(ctx);
+  await (await ctx.transaction)?.rebind(organizationId);
+  const attempt = { ...field, action: field.name, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
+  // The commit goes right after the event, in one round trip. Without the event it rolls back.
+  const recorded = recordEvent(tx, ctx, attempt);
+  await Promise.all([recorded, end(ctx, 'commit')]);
 }
 
 async function end(ctx: Context, how: 'commit' | 'rollback'): Promise<void> {

@@ -20,18 +20,21 @@ export function readerOf<Row>(
   from: SQLWrapper = table,
 ): Reader<Row> {
   const head = dialect.sqlToQuery(sql`select ${sql.join(Object.values(columns), sql`, `)} from ${from} `).sql;
-  const readers = Object.entries(columns).map(([key, column]) => ({ key, decode: decoderOf(column) }));
+  const rowOf = mapperOf<Row>(columns);
+  return { table, read: async (db, tail) => (await send(db, head, tail).values()).map(rowOf) };
+}
 
-  function rowOf(values: readonly unknown[]): Row {
+/** Makes a row of the values that `returning` or `select` give for these columns. */
+export function mapperOf<Row>(columns: Record<string, PgColumn>): (values: readonly unknown[]) => Row {
+  const readers = Object.entries(columns).map(([key, column]) => ({ key, decode: decoderOf(column) }));
+  return (values) => {
     const row: Record<string, unknown> = {};
     for (const [at, { key, decode }] of readers.entries()) {
       const value = values[at];
       row[key] = decode === null || value === null ? value : decode(value);
     }
     return row as Row;
-  }
-
-  return { table, read: async (db, tail) => (await send(db, head, tail).values()).map(rowOf) };
+  };
 }
 
 /** What a statement gives, by the database's names and types: for functions, which Drizzle knows nothing of. */

@@ -89,8 +89,13 @@ async function finish(
 }
 
 /** Runs `work` in one bound transaction: committed when it returns, rolled back when it throws. */
-export async function inTransaction<T>(sql: Sql, binding: Binding, work: (db: Db) => Promise<T>): Promise<T> {
-  const transaction = await openTransaction(sql, binding, 'read write');
+export async function inTransaction<T>(
+  sql: Sql,
+  binding: Binding,
+  work: (db: Db) => Promise<T>,
+  mode: Mode = 'read write',
+): Promise<T> {
+  const transaction = await openTransaction(sql, binding, mode);
   try {
     const result = await work(transaction.db);
     await transaction.commit();

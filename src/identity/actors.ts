@@ -1,14 +1,18 @@
+import { sql as query } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Sql } from 'postgres';
 import type { Grants } from '../access/decide.ts';
 import { loadGrants } from '../access/grants.ts';
+import type { Role } from '../access/roles.ts';
 import type { Db } from '../db/client.ts';
+import { ask } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
+import type { Plan } from '../plans.ts';
 import type { UserRow } from '../resources/user/service.ts';
 import type { Actor } from './actor.ts';
 import type { CredentialRow } from './lookup.ts';
 
-/** Principals whose compiled grants are kept. */
+/** Principals whose grants are kept, and custom roles that are, compiled. */
 const KEPT = 20_000;
 
 /** Makes actors of credentials, with what they hold. */
@@ -21,6 +25,7 @@ export interface Actors {
 
 export function createActors(sql: Sql, clock: () => Date): Actors {
   const kept = new LRUCache<string, Grants>({ max: KEPT });
+  const roles = new LRUCache<string, Role>({ max: KEPT });
 
   async function grantsOf(row: CredentialRow & { organization_id: string }): Promise<Grants | null> {
     const { organization_id: organizationId, principal_id: principalId, plan, access_version: version } = row;
@@ -30,10 +35,32 @@ export function createActors(sql: Sql, clock: () => Date): Actors {
     const found = kept.get(key);
     if (found && now.getTime() < found.validUntil) return found;
     const binding = { organizationId, userId: row.user_id };
-    const grants = await inTransaction(sql, binding, (db) => loadGrants(db, organizationId, plan, now, [principalId]));
-    const own = grants.get(principalId) ?? null;
+    // One snapshot: roles of one version with assignments of another could give what nobody ever held.
+    const own = await inTransaction(
+      sql,
+      binding,
+      (db) => load(db, organizationId, plan, now, principalId),
+      'read only',
+    );
     if (own) kept.set(key, own);
     return own;
+  }
+
+  async function load(
+    db: Db,
+    organizationId: string,
+    plan: Plan,
+    now: Date,
+    principalId: string,
+  ): Promise<Grants | null> {
+    const version = await accessVersion(db, organizationId);
+    const keyOf = (id: string): string => [organizationId, version, id].join(' ');
+    const keptRoles = {
+      get: (id: string) => roles.get(keyOf(id)),
+      set: (id: string, role: Role) => void roles.set(keyOf(id), role),
+    };
+    const grants = await loadGrants(db, organizationId, plan, now, [principalId], keptRoles);
+    return grants.get(principalId) ?? null;
   }
 
   return {
@@ -43,6 +70,14 @@ export function createActors(sql: Sql, clock: () => Date): Actors {
     },
     isCurrent: ({ grants }) => !grants || clock().getTime() < grants.validUntil,
   };
+}
+
+async function accessVersion(db: Db, organizationId: string): Promise<string> {
+  const [row] = await ask<{ version: string }>(
+    db,
+    query`select access_version::text as version from organizations where id = ${organizationId}`,
+  );
+  return row?.version ?? '';
 }
 
 /** The actor inside a transaction that has just changed who they are, bound to their organization. */

@@ -2,6 +2,7 @@ import { and, eq, type SQL } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
 import type { Db } from '../../db/client.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { inserterOf } from '../../db/writer.ts';
 import type { Actor } from '../../identity/actor.ts';
 import { fromPublicId } from '../../ids.ts';
 import { rowsOf } from '../../rows.ts';
@@ -16,11 +17,16 @@ export interface Attempt {
   organizationId: string;
 }
 
-/** One event for one mutation. Every value is a copy: the event outlives what it speaks of. */
-export async function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<void> {
+const insert = inserterOf<AuditEventRow>(auditEvents);
+
+/**
+ * One event for one mutation. Every value is a copy: the event outlives what it speaks of. It is on its way to the
+ * database before this returns.
+ */
+export function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<AuditEventRow> {
   const { actor, organizationId, action, permission, outcome, reason } = attempt;
   const { before, after, targetId } = ctx.event;
-  await own.insert(auditEvents).values({
+  return insert(own, {
     organizationId,
     action,
     permission,
