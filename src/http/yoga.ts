@@ -1,4 +1,3 @@
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { accessOf } from '../access/access.ts';
@@ -36,7 +35,8 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts): Graphql {
     graphqlEndpoint: '/graphql',
     landingPage: false,
     graphiql: { defaultQuery: DEFAULT_QUERY, title: 'Ambit' },
-    renderGraphiQL,
+    // Megabytes that an API alone never reads.
+    renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
     // The errors plugin masks; yoga's own mask would not know the request.
     maskedErrors: false,
     logging: false,
