@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Parts } from '../context.ts';
 import { createAddressOf } from './address.ts';
 import { type Answer, json, problem, send } from './answer.ts';
-import { createDirect } from './direct.ts';
+import { createDirect, type Direct } from './direct.ts';
 import type { Graphql, ServerContext } from './yoga.ts';
 
 /** Bytes of a request body. */
@@ -28,9 +28,12 @@ const ROUTES: Record<string, Route> = {
 };
 
 /** The HTTP edge: request id, client address, size and type of the body; the rest is yoga's. */
-export function createHandler(graphql: Graphql, parts: Parts): RequestListener {
+export function createHandler(
+  graphql: Graphql,
+  parts: Parts,
+  direct: Direct = createDirect(graphql, parts.config),
+): RequestListener {
   const addressOf = createAddressOf(parts.config.trustedProxies);
-  const direct = createDirect(graphql, parts.config);
 
   async function answer(req: IncomingMessage, requestId: string): Promise<Answer> {
     const [path = '/'] = (req.url ?? '/').split('?', 1);

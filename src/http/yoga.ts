@@ -5,7 +5,7 @@ import { accessOf } from '../access/access.ts';
 import { become, type Context, endTransaction, type Parts } from '../context.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
-import { createExecute } from './executor/execute.ts';
+import { createExecute, type Execute } from './executor/execute.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { useLimits } from './limits.ts';
 
@@ -25,7 +25,7 @@ export interface Graphql {
   showErrors: ShowErrors;
 }
 
-export function createGraphql(schema: GraphQLSchema, parts: Parts): Graphql {
+export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Execute = createExecute()): Graphql {
   const { config } = parts;
   const mayIntrospect = ({ authorization }: ServerContext): boolean =>
     config.introspection === 'public' || authorization !== null;
@@ -52,7 +52,13 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts): Graphql {
             methods: ['GET', 'POST'],
           }
         : false,
-    plugins: [useErrors(showErrors), useLimits(), useIntrospection(mayIntrospect), useExecutor(), useTransactionEnd()],
+    plugins: [
+      useErrors(showErrors),
+      useLimits(),
+      useIntrospection(mayIntrospect),
+      useExecutor(execute),
+      useTransactionEnd(),
+    ],
   });
   return { yoga, showErrors };
 }
@@ -95,8 +101,7 @@ function useIntrospection(mayIntrospect: (server: ServerContext) => boolean): Pl
   };
 }
 
-function useExecutor(): Plugin {
-  const execute = createExecute();
+function useExecutor(execute: Execute): Plugin {
   return {
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
   };
