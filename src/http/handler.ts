@@ -103,11 +103,15 @@ const isJson = (req: IncomingMessage): boolean => /^application\/json\s*(;|$)/i.
 const headersOf = (req: IncomingMessage): [string, string][] =>
   Object.entries(req.headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
 
+/** Yoga would stream a multipart answer. Here it is sent whole, with its length, beside which these may not stand. */
+const OF_A_STREAM = new Set(['connection', 'transfer-encoding']);
+
 async function toAnswer(response: Response): Promise<Answer> {
   const isPage = response.headers.get('content-type')?.startsWith('text/html');
+  const headers = Object.fromEntries([...response.headers].filter(([name]) => !OF_A_STREAM.has(name.toLowerCase())));
   return {
     status: response.status,
-    headers: { ...Object.fromEntries(response.headers), ...(isPage && { 'content-security-policy': PAGE_POLICY }) },
+    headers: { ...headers, ...(isPage && { 'content-security-policy': PAGE_POLICY }) },
     body: await response.text(),
   };
 }
