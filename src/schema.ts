@@ -1,4 +1,11 @@
-import { DirectiveLocation, GraphQLBoolean, GraphQLDirective, type GraphQLSchema, GraphQLString } from 'graphql';
+import {
+  DirectiveLocation,
+  GraphQLBoolean,
+  GraphQLDirective,
+  type GraphQLSchema,
+  GraphQLString,
+  specifiedDirectives,
+} from 'graphql';
 import { builder } from './builder.ts';
 import './access/graphql.ts';
 import './identity/graphql.ts';
@@ -33,4 +40,5 @@ const requires = new GraphQLDirective({
 });
 
 /** The schema, built from the resources above. Throws where a field or type says nothing about access. */
-export const buildSchema = (): GraphQLSchema => builder.toSchema({ directives: [requires] } as never);
+export const buildSchema = (): GraphQLSchema =>
+  builder.toSchema({ directives: [...specifiedDirectives, requires] } as never);

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Parts } from '../context.ts';
 import { createAddressOf } from './address.ts';
 import { type Answer, json, problem, send } from './answer.ts';
-import { createDirect } from './direct.ts';
+import { createDirect, type Direct } from './direct.ts';
 import type { Graphql, ServerContext } from './yoga.ts';
 
 /** Bytes of a request body. */
@@ -28,9 +28,12 @@ const ROUTES: Record<string, Route> = {
 };
 
 /** The HTTP edge: request id, client address, size and type of the body; the rest is yoga's. */
-export function createHandler(graphql: Graphql, parts: Parts): RequestListener {
+export function createHandler(
+  graphql: Graphql,
+  parts: Parts,
+  direct: Direct = createDirect(graphql, parts.config),
+): RequestListener {
   const addressOf = createAddressOf(parts.config.trustedProxies);
-  const direct = createDirect(graphql, parts.config);
 
   async function answer(req: IncomingMessage, requestId: string): Promise<Answer> {
     const [path = '/'] = (req.url ?? '/').split('?', 1);
@@ -100,11 +103,15 @@ const isJson = (req: IncomingMessage): boolean => /^application\/json\s*(;|$)/i.
 const headersOf = (req: IncomingMessage): [string, string][] =>
   Object.entries(req.headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
 
+/** Yoga would stream a multipart answer. Here it is sent whole, with its length, beside which these may not stand. */
+const OF_A_STREAM = new Set(['connection', 'transfer-encoding']);
+
 async function toAnswer(response: Response): Promise<Answer> {
   const isPage = response.headers.get('content-type')?.startsWith('text/html');
+  const headers = Object.fromEntries([...response.headers].filter(([name]) => !OF_A_STREAM.has(name.toLowerCase())));
   return {
     status: response.status,
-    headers: { ...Object.fromEntries(response.headers), ...(isPage && { 'content-security-policy': PAGE_POLICY }) },
+    headers: { ...headers, ...(isPage && { 'content-security-policy': PAGE_POLICY }) },
     body: await response.text(),
   };
 }

@@ -24,7 +24,7 @@ export interface Graphql {
   showErrors: ShowErrors;
 }
 
-export function createGraphql(schema: GraphQLSchema, parts: Parts): Graphql {
+export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Execute = createExecute()): Graphql {
   const { config } = parts;
   const mayIntrospect = ({ authorization }: ServerContext): boolean =>
     config.introspection === 'public' || authorization !== null;
@@ -52,7 +52,13 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts): Graphql {
             methods: ['GET', 'POST'],
           }
         : false,
-    plugins: [useErrors(showErrors), useLimits(), useIntrospection(mayIntrospect), useExecutor(), useTransactionEnd()],
+    plugins: [
+      useErrors(showErrors),
+      useLimits(),
+      useIntrospection(mayIntrospect),
+      useExecutor(confirming(execute)),
+      useTransactionEnd(),
+    ],
   });
   return { yoga, showErrors };
 }
@@ -98,8 +104,7 @@ function useIntrospection(mayIntrospect: (server: ServerContext) => boolean): Pl
   };
 }
 
-function useExecutor(): Plugin {
-  const execute = confirming(createExecute());
+function useExecutor(execute: Execute): Plugin {
   return {
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
   };

@@ -88,6 +88,14 @@ test('every response has a request id, the client’s own when it is harmless', 
   expect(await idOf({}, '/nowhere')).toMatch(/^[0-9a-f-]{36}$/);
 });
 
+// Node's client refuses, as RFC 9112 (section 6.2) says, an answer with both a length and a transfer encoding.
+test.each(['multipart/mixed', 'text/event-stream'])('an answer of type %s is sent whole', async (accept) => {
+  const headers = { accept, 'content-type': 'application/json' };
+  const response = await send({ method: 'POST', headers, body: JSON.stringify({ query: '{ __typename }' }) });
+  expect([response.status, response.headers.get('transfer-encoding')]).toEqual([200, null]);
+  expect(await response.text()).toContain('{"data":{"__typename":"Query"}}');
+});
+
 test('a path that does not exist is told so, and one that no URL can hold does not crash', async () => {
   expect((await send({ path: '/' })).status).toBe(404);
   expect((await send({ path: '/constructor' })).status).toBe(404);

@@ -33,3 +33,11 @@ test('a made-up credential does not open it', async () => {
   const answer = await closed.as('made-up').query(SCHEMA);
   expect([answer.status, answer.data, answer.errors?.[0].extensions.code]).toEqual([401, undefined, 'UNAUTHENTICATED']);
 });
+
+test('a schema knows the directives that the specification gives to every one', async () => {
+  const { data } = await open.as().query('{ __schema { directives { name } } }');
+  const names = data.__schema.directives.map(({ name }: { name: string }) => name);
+  expect(names).toEqual(expect.arrayContaining(['skip', 'include', 'deprecated', 'specifiedBy', 'requires']));
+  const document = 'query ($yes: Boolean!) { viewer @skip(if: $yes) { permissions } __typename @include(if: $yes) }';
+  expect((await owner.query(document, { yes: true })).data).toEqual({ __typename: 'Query' });
+});

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Sql } from 'postgres';
@@ -65,33 +65,41 @@ export async function startApi({ config, schema, pool = 10, database }: ApiOptio
     log: (entry) => logged.push(entry),
     ...(schema && { schema }),
   });
-  const server = createServer(app.handler);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  afterAll(async () => {
-    server.closeAllConnections();
-    await new Promise((done) => server.close(done));
-    await disconnect(sql);
-  });
+  afterAll(() => disconnect(sql));
+  const address = await listen(app.handler);
 
-  const as = (token?: string): Caller => ({
-    token,
-    async query(document, variables) {
-      const response = await fetch(`${address}/graphql`, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          accept: ACCEPT,
-          ...(token && { authorization: `Bearer ${token}` }),
-        },
-        body: JSON.stringify({ query: document, variables }),
-      });
-      const { data, errors } = (await response.json()) as Json;
-      return { data, errors, status: response.status, headers: response.headers };
-    },
-  });
+  const as = (token?: string): Caller => callerAt(address, token);
   const advance = (milliseconds: number): void => {
     ahead += milliseconds;
   };
   return { ...own, app, sql, address, as, logged, advance };
 }
+
+/** Serves until the test file ends, and gives the address. */
+export async function listen(handler: RequestListener): Promise<string> {
+  const server = createServer(handler);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  afterAll(async () => {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Asks the server at this address. */
+export const callerAt = (address: string, token?: string): Caller => ({
+  token,
+  async query(document, variables) {
+    const response = await fetch(`${address}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: ACCEPT,
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query: document, variables }),
+    });
+    const { data, errors } = (await response.json()) as Json;
+    return { data, errors, status: response.status, headers: response.headers };
+  },
+});

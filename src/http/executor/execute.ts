@@ -13,6 +13,8 @@ interface Plans {
   byKey: Map<string, Plan>;
 }
 
+export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
+
 /**
  * An executor that plans each operation once: its fields, their types, resolvers and constant arguments. It makes no
  * code of what clients send, and answers as graphql's own does (a test sends both the same).
@@ -26,7 +28,7 @@ export function createExecute(): Execute {
     if (!('schema' in prepared)) return { errors: prepared };
     const { operation, fragments, variableValues } = prepared;
     const { selecting, byKey } = plansOf(args.document);
-    const key = [operation.name?.value, ...selecting.map((name) => variableValues[name])].join(' ');
+    const key = [operation.name?.value, ...selecting.map((name) => flagOf(variableValues[name]))].join(' ');
     let plan = byKey.get(key);
     if (!plan) {
       if (byKey.size === PLANS) byKey.clear();
@@ -45,6 +47,9 @@ export function createExecute(): Execute {
     return known;
   }
 }
+
+/** What decides is a Boolean. In another operation of the document the name can stand for any text, which decides nothing. */
+const flagOf = (value: unknown): string => (typeof value === 'boolean' ? String(value) : '-');
 
 function execute(plan: Plan, context: unknown, variables: Variables): Promise<ExecutionResult> | ExecutionResult {
   const { template, fields } = plan.selection;

@@ -117,13 +117,16 @@ export function planOf(
 
 const OWN = { enumerable: true, writable: true, configurable: true };
 
-/** Arguments without variables are read once. What is wrong with them is an error of the field, so it waits. */
+/**
+ * Arguments without variables are read once, unless they hold objects, which a resolver could change for all. What is
+ * wrong with them is an error of the field, so it waits.
+ */
 function argumentsOf(definition: GraphQLField<unknown, unknown>, node: FieldNode): FieldPlan['argsOf'] {
   const read: FieldPlan['argsOf'] = (variables) => getArgumentValues(definition, node, variables);
   if (usesVariables(node)) return read;
   try {
     const values = Object.freeze(read({}));
-    return () => values;
+    return Object.values(values).some((value) => typeof value === 'object' && value !== null) ? read : () => values;
   } catch {
     return read;
   }

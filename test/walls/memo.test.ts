@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { allow, createProject, createRole, giveProjectRole, giveRole } from '../decisions/support.ts';
+import { type Caller, type Json, startApi } from '../support/api.ts';
+import { ask, checkOf, found, join, rubricOf, setRole } from '../support/world.ts';
+
+/** What a request has been allowed is remembered for the rest of it (src/access/passed.ts), and for nothing else. */
+const api = await startApi();
+const acme = await found(api, 'acme');
+const { owner } = acme;
+const rubric = await rubricOf(owner);
+const check = await checkOf(owner, rubric);
+
+const CHANGE_AND_SEE = `mutation ($check: ID!, $me: ID!, $role: ID!) {
+  before: updateCheck(input: { id: $check, name: "Named" }) { check { name category { name } } errors { code } }
+  change: updateMember(input: { id: $me, roleId: $role }) { member { id } errors { code } }
+  after: updateCheck(input: { id: $check, name: "Renamed" }) { check { name category { name } } errors { code } }
+}`;
+
+const codesOf = ({ errors }: { errors: Json[] | undefined }): string[] =>
+  (errors ?? []).map(({ path, extensions }) => `${path.join('.')} ${extensions.reason ?? extensions.code}`);
+
+const changer = async (name: string, ...permissions: string[]) => {
+  const person = await join(api, acme, 'read', name);
+  await giveRole(owner, person.memberId, await createRole(owner, name, [allow(...permissions, 'member:*', 'role:*')]));
+  return person;
+};
+
+test('who gives up a permission in one mutation sees nothing by it in the next', async () => {
+  const blind = await createRole(owner, 'Blind', [allow('check:update', 'member:*')]);
+  const person = await changer('seeing', 'check:read', 'check:update', 'category:read');
+  const answer = await person.query(CHANGE_AND_SEE, { check, me: person.memberId, role: blind });
+  expect(answer.data).toMatchObject({
+    before: { check: { name: 'Named', category: { name: 'Security' } }, errors: [] },
+    change: { errors: [] },
+  });
+  expect(JSON.stringify(answer.data.after)).not.toContain('Renamed');
+  expect(codesOf(answer)).toEqual(['after.check.name NO_GRANT']);
+});
+
+test('who loses it between two requests with the same document loses it, and nobody else does', async () => {
+  const person = await join(api, acme, 'admin', 'demoted');
+  const other = await join(api, acme, 'admin', 'other');
+  const seen = async (): Promise<string[]> =>
+    codesOf(await person.query('{ plan { name } auditEvents(first: 1) { nodes { id action } } }'));
+  expect(await seen()).toEqual([]);
+  await setRole(api.root, person.email, 'read');
+  expect(await seen()).toEqual(['plan NO_GRANT', 'auditEvents NO_GRANT']);
+  expect(codesOf(await other.query('{ plan { name } }'))).toEqual([]);
+});
+
+test('callers at the same time remember nothing of each other, with the same document', async () => {
+  const [may, mayNot] = [await join(api, acme, 'admin', 'may'), await join(api, acme, 'read', 'may-not')];
+  const stranger = (await found(api, 'globex')).owner;
+  const DOCUMENT = `query ($id: ID!) { node(id: $id) { ...on Check { name } } auditEvents(first: 2) { nodes { action actor } } checks(first: 3) { nodes { name category { name } } } }`;
+  const whole = async (caller: Caller) =>
+    JSON.stringify(await caller.query(DOCUMENT, { id: check }).then(({ data, errors }) => ({ data, errors })));
+  const people = [may, mayNot, stranger, api.as()];
+  const alone: string[] = [];
+  for (const person of people) alone.push(await whole(person));
+  expect(new Set(alone).size).toBe(people.length);
+  const crowd = Array.from({ length: 80 }, (_, at) => at % people.length);
+  const together = await Promise.all(crowd.map((at) => whole(people[at] as Caller)));
+  for (const [at, who] of crowd.entries()) expect(together[at]).toBe(alone[who]);
+});
+
+test('what is one’s own opens nothing else of its type', async () => {
+  const person = await join(api, acme, 'read', 'narrow');
+  const narrow = await createRole(owner, 'Narrow', [allow('member:read', 'project:read', 'project_member:read')]);
+  await giveRole(owner, person.memberId, narrow);
+  const DOCUMENT =
+    '{ viewer { role { name permissions } user { email } } members { nodes { role { name } user { name } } } }';
+  const { data } = await person.query(DOCUMENT);
+  expect(data.viewer.role.name).toBe('Narrow');
+  expect(data.members.nodes.length).toBeGreaterThan(1);
+  for (const { role } of data.members.nodes) expect(role).toBeNull();
+});
+
+test('a permission in one project opens neither another nor the organization', async () => {
+  const person = await join(api, acme, 'read', 'placed');
+  const nothing = await createRole(owner, 'Nothing', [allow('project:read', 'member:read')]);
+  const [one, two] = [await createProject(owner, 'one'), await createProject(owner, 'two')];
+  await giveRole(owner, person.memberId, nothing);
+  const manager = await ask(owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', { id: one });
+  await giveProjectRole(owner, one, person.memberId, manager.roles.nodes[0].id);
+  for (const project of [one, two]) await giveProjectRole(owner, project, owner.memberId, manager.roles.nodes[0].id);
+  const DOCUMENT = '{ projects { nodes { key members { nodes { id createdAt } } } } }';
+  const answer = await person.query(DOCUMENT);
+  const [seen, hidden] = answer.data.projects.nodes;
+  expect([seen.key, seen.members.nodes.length]).toEqual(['one', 2]);
+  expect(hidden).toEqual({ key: 'two', members: null });
+  expect(codesOf(answer)).toEqual(['projects.nodes.1.members NO_GRANT']);
+});
