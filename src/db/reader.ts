@@ -8,14 +8,22 @@ export interface Reader<Row> {
   readonly table: PgTable;
   /** `tail` is what follows the table's name, from `where` on. */
   read(db: Db, tail: SQL): Promise<Row[]>;
+  /** The same for each of these parents, of which `tail` can speak as PARENT. */
+  readUnder(db: Db, parents: readonly string[], tail: SQL, order: SQL): Promise<{ parent: string; row: Row }[]>;
 }
+
+/** The id of the parent under which is read. */
+export const PARENT = sql`parent.id`;
+
+const parentsOf = (ids: readonly string[]): SQL => sql`unnest(${sql.param([...ids])}::uuid[]) as parent(id)`;
 
 /**
  * Reads rows of one table as `db.select().from(table)` does. What is the same every time, the columns and how they are
  * read, is made once: in a response of many rows Drizzle's builder and mapper cost more than the database.
  */
 export function readerOf<Row>(table: PgTable, columns: Record<string, PgColumn> = getTableColumns(table)): Reader<Row> {
-  const head = dialect.sqlToQuery(sql`select ${sql.join(Object.values(columns), sql`, `)} from ${table} `).sql;
+  const selected = sql.join(Object.values(columns), sql`, `);
+  const head = dialect.sqlToQuery(sql`select ${selected} from ${table} `).sql;
   const readers = Object.entries(columns).map(([key, column]) => ({ key, decode: decoderOf(column) }));
 
   function rowOf(values: readonly unknown[]): Row {
@@ -27,7 +35,28 @@ export function readerOf<Row>(table: PgTable, columns: Record<string, PgColumn> 
     return row as Row;
   }
 
-  return { table, read: async (db, tail) => (await send(db, head, tail).values()).map(rowOf) };
+  return {
+    table,
+    read: async (db, tail) => (await send(db, head, tail).values()).map(rowOf),
+    async readUnder(db, parents, tail, order) {
+      const each = sql`lateral (select ${selected} from ${table} ${tail}) as ${table}`;
+      const query = sql`select parent.id, ${selected} from ${parentsOf(parents)} cross join ${each} ${order}`;
+      const found: unknown[][] = await send(db, '', query).values();
+      return found.map(([parent, ...values]) => ({ parent: parent as string, row: rowOf(values) }));
+    },
+  };
+}
+
+/** How many rows there are under each parent. */
+export async function countUnder(
+  db: Db,
+  table: PgTable,
+  parents: readonly string[],
+  where: SQL,
+): Promise<Map<string, number>> {
+  const each = sql`lateral (select count(*)::int as total from ${table} where ${where}) as counted`;
+  const query = sql`select parent.id, counted.total from ${parentsOf(parents)} cross join ${each}`;
+  return new Map((await ask<{ id: string; total: number }>(db, query)).map(({ id, total }) => [id, total]));
 }
 
 /** What a statement gives, by the database's names and types: for functions, which Drizzle knows nothing of. */
