@@ -1,23 +1,50 @@
 import DataLoader from 'dataloader';
 import { type GraphQLResolveInfo, Kind } from 'graphql';
-import type { Context } from './context.ts';
+import { type Context, db } from './context.ts';
+import { listPages, listUnder, type NestedOptions } from './db/nested.ts';
+import { listPage, type Page, type PageArgs } from './db/page.ts';
 
-type Batch<Row> = (ctx: Context, ids: readonly string[]) => Promise<Row[]>;
+type Batch<Value> = (ctx: Context, ids: readonly string[]) => Promise<ReadonlyMap<string, Value>>;
 
-/** One query for all rows of a kind that a response asks for. The loaders die with the transaction they read in. */
-export function loaderOf<Row extends { id: string }>(
-  batch: Batch<Row>,
-): (ctx: Context, id: string) => Promise<Row | null> {
-  return (ctx, id) => {
-    let loader = ctx.loaders.get(batch) as DataLoader<string, Row | null> | undefined;
-    if (!loader) {
-      loader = new DataLoader(async (ids) => {
-        const rows = new Map((await batch(ctx, ids)).map((row) => [row.id, row]));
-        return ids.map((wanted) => rows.get(wanted) ?? null);
-      });
-      ctx.loaders.set(batch, loader);
-    }
-    return loader.load(id);
+type Loaders = Map<unknown, unknown>;
+
+function loaderIn<Value>(
+  loaders: Loaders,
+  key: unknown,
+  ctx: Context,
+  batch: Batch<Value>,
+): DataLoader<string, Value | null> {
+  let loader = loaders.get(key) as DataLoader<string, Value | null> | undefined;
+  if (!loader) {
+    loader = new DataLoader(async (ids) => {
+      const found = await batch(ctx, ids);
+      return ids.map((wanted) => found.get(wanted) ?? null);
+    });
+    loaders.set(key, loader);
+  }
+  return loader;
+}
+
+/** One query for what each of the ids has that a response asks about. Loaders die with the transaction they read in. */
+export const batched =
+  <Value>(batch: Batch<Value>): ((ctx: Context, id: string) => Promise<Value | null>) =>
+  (ctx, id) =>
+    loaderIn(ctx.loaders, batch, ctx, batch).load(id);
+
+/** One query for all rows of a kind that a response asks for. */
+export const loaderOf = <Row extends { id: string }>(batch: (ctx: Context, ids: readonly string[]) => Promise<Row[]>) =>
+  batched<Row>(async (ctx, ids) => new Map((await batch(ctx, ids)).map((row) => [row.id, row])));
+
+/** One query for the lists under all parents that a response asks about, such as the members of each role. */
+export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row>) {
+  return async (ctx: Context, parent: string, args: PageArgs): Promise<Page<Row>> => {
+    const { first, last, after, before } = args;
+    // A cursor is of one list, so who gives one asks for no other.
+    if (after != null || before != null) return await listPage(await db(ctx), listUnder(optionsOf(ctx), parent), args);
+    const batch: Batch<Page<Row>> = async (_ctx, parents) => listPages(await db(ctx), optionsOf(ctx), parents, args);
+    const loaders = (ctx.loaders.get(optionsOf) ?? new Map()) as Loaders;
+    ctx.loaders.set(optionsOf, loaders);
+    return (await loaderIn(loaders, `${first} ${last}`, ctx, batch).load(parent)) as Page<Row>;
   };
 }
 

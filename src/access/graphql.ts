@@ -2,7 +2,13 @@ import { builder } from '../builder.ts';
 import type { Context } from '../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../db/page.ts';
 import { Principal } from '../resources/principal/graphql.ts';
-import { findPrincipal, listPrincipals, type PrincipalRow, visibleIds } from '../resources/principal/service.ts';
+import {
+  findPrincipal,
+  grantsOf,
+  listPrincipals,
+  type PrincipalRow,
+  visibleIds,
+} from '../resources/principal/service.ts';
 import { RoleType } from '../resources/role/ref.ts';
 import { permissionsOf, type Target, wholly } from './access.ts';
 import { BUILT_IN_ROLES, PERMISSIONS, type Permission, type PermissionDefinition, PROJECT_ROLES } from './catalog.ts';
@@ -307,17 +313,14 @@ builder.queryFields((t) => ({
       const place = await requireTarget(ctx, target);
       const columns = permissions?.map(requirePermission) ?? [...PERMISSIONS.values()].map((row) => row.name);
       const page = await listPrincipals(ctx, null, args);
-      const grants = await engine.grantsOf(
-        ctx,
-        page.edges.map(({ node }) => node.id),
-      );
-      const rowOf = (principal: PrincipalRow): MatrixRow => ({
+      const rowOf = async (principal: PrincipalRow): Promise<MatrixRow> => ({
         principal,
-        grants: grants.get(principal.id),
+        grants: (await grantsOf(ctx, principal.id))?.grants,
         target: place,
         permissions: columns,
       });
-      return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: rowOf(node) })) };
+      const edges = page.edges.map(async ({ cursor, node }) => ({ cursor, node: await rowOf(node) }));
+      return { ...page, edges: await Promise.all(edges) };
     },
   }),
 }));

@@ -34,7 +34,7 @@ export interface Page<Row> {
 const badRequest = (message: string): AmbitError => new AmbitError('BAD_REQUEST', message);
 
 /** `first` or `last`, checked. */
-function sizeOf({ first, last }: PageArgs): number {
+export function sizeOf({ first, last }: PageArgs): number {
   if (first != null && last != null) throw badRequest('Give `first` or `last`, not both.');
   const size = first ?? last ?? DEFAULT_PAGE;
   if (size < 0 || size > MAX_PAGE) throw badRequest(`A page has 0 to ${MAX_PAGE} items, not ${size}.`);
@@ -42,7 +42,7 @@ function sizeOf({ first, last }: PageArgs): number {
 }
 
 /** Ties a cursor to its list: with another filter or order it would name an arbitrary place. */
-function listKey<Row>({ reader, asked, order, descending }: ListOptions<Row>): string {
+function listKey<Row>({ reader, asked, order, descending }: Omit<ListOptions<Row>, 'where'>): string {
   return digest([getTableName(reader.table), asked, order.map(({ column }) => column.name), descending ?? false]);
 }
 
@@ -74,28 +74,47 @@ function parseJson(text: string): unknown {
 /** One page by keyset: its cost does not grow with its distance from the start. */
 export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: PageArgs): Promise<Page<Row>> {
   const size = sizeOf(args);
-  const backward = args.last != null;
   const columns = options.order.map(({ column }) => column);
-  const key = listKey(options);
   const beyond = (cursor: string | null | undefined, forward: boolean): SQL | undefined => {
     if (cursor == null) return undefined;
-    const values = decodeCursor(cursor, key, columns.length);
+    const values = decodeCursor(cursor, listKey(options), columns.length);
     const bound = values.map((value, at) => sql.param(value, columns[at]));
     return sql`${tuple(columns)} ${sql.raw(forward === !options.descending ? '>' : '<')} ${tuple(bound)}`;
   };
-  const direction = backward === !options.descending ? desc : asc;
   const where = and(options.where, beyond(args.after, true), beyond(args.before, false));
-  const sorted = sql.join(
-    columns.map((column) => direction(column)),
-    sql`, `,
-  );
-  const rows = await options.reader.read(db, sql`where ${where} order by ${sorted} limit ${size + 1}`);
+  const rows = await options.reader.read(db, sql`where ${where} ${ordered(options, args)} limit ${size + 1}`);
+  return pageOf(rows, options, args, async () => {
+    const [total] = await db.select({ total: count() }).from(options.reader.table).where(options.where);
+    return total?.total ?? 0;
+  });
+}
+
+/** The order in which a page is read: from its own end of the list. */
+export function ordered<Row>(
+  { order, descending }: Pick<ListOptions<Row>, 'order' | 'descending'>,
+  args: PageArgs,
+): SQL {
+  const direction = (args.last != null) === !descending ? desc : asc;
+  const keys = order.map(({ column }) => direction(column));
+  return sql`order by ${sql.join(keys, sql`, `)}`;
+}
+
+/** A page of what was read: in the order of reading, and with one row more than it holds when there are more. */
+export function pageOf<Row>(
+  rows: Row[],
+  options: Omit<ListOptions<Row>, 'where'>,
+  args: PageArgs,
+  totalCount: () => Promise<number>,
+): Page<Row> {
+  const size = sizeOf(args);
+  const backward = args.last != null;
   const more = rows.length > size;
   const nodes = rows.slice(0, size);
   if (backward) nodes.reverse();
+  const key = lazily(() => listKey(options));
   const cursorOf = (node: Row): string =>
     encodeCursor(
-      key,
+      key(),
       options.order.map((sort) => sort.key(node)),
     );
   const edges = nodes.map((node) => edgeOf(node, cursorOf));
@@ -111,10 +130,7 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
         return edges.at(-1)?.cursor ?? null;
       },
     },
-    totalCount: async () => {
-      const [total] = await db.select({ total: count() }).from(options.reader.table).where(options.where);
-      return total?.total ?? 0;
-    },
+    totalCount,
   };
 }
 
@@ -125,6 +141,14 @@ const edgeOf = <Row>(node: Row, cursorOf: (node: Row) => string) => ({
     return cursorOf(node);
   },
 });
+
+function lazily<Value>(make: () => Value): () => Value {
+  let made: { value: Value } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
 
 const tuple = (parts: SQLWrapper[]): SQL => sql`(${sql.join(parts, sql`, `)})`;
 

@@ -8,7 +8,14 @@ export interface Reader<Row> {
   readonly table: PgTable;
   /** `tail` is what follows the tables, from `where` on. */
   read(db: Db, tail: SQL): Promise<Row[]>;
+  /** The same for each of these parents, of which `tail` can speak as PARENT. */
+  readUnder(db: Db, parents: readonly string[], tail: SQL, order: SQL): Promise<{ parent: string; row: Row }[]>;
 }
+
+/** The id of the parent under which is read. */
+export const PARENT = sql`parent.id`;
+
+const parentsOf = (ids: readonly string[]): SQL => sql`unnest(${sql.param([...ids])}::uuid[]) as parent(id)`;
 
 /**
  * Reads rows of one table as `db.select().from(table)` does. What is the same every time, the columns and how they are
@@ -19,9 +26,31 @@ export function readerOf<Row>(
   columns: Record<string, PgColumn> = getTableColumns(table),
   from: SQLWrapper = table,
 ): Reader<Row> {
-  const head = dialect.sqlToQuery(sql`select ${sql.join(Object.values(columns), sql`, `)} from ${from} `).sql;
+  const selected = sql.join(Object.values(columns), sql`, `);
+  const head = dialect.sqlToQuery(sql`select ${selected} from ${from} `).sql;
   const rowOf = mapperOf<Row>(columns);
-  return { table, read: async (db, tail) => (await send(db, head, tail).values()).map(rowOf) };
+  return {
+    table,
+    read: async (db, tail) => (await send(db, head, tail).values()).map(rowOf),
+    async readUnder(db, parents, tail, order) {
+      const each = sql`lateral (select ${selected} from ${from} ${tail}) as ${table}`;
+      const query = sql`select parent.id, ${selected} from ${parentsOf(parents)} cross join ${each} ${order}`;
+      const found: unknown[][] = await send(db, '', query).values();
+      return found.map(([parent, ...values]) => ({ parent: parent as string, row: rowOf(values) }));
+    },
+  };
+}
+
+/** How many rows there are under each parent. */
+export async function countUnder(
+  db: Db,
+  table: PgTable,
+  parents: readonly string[],
+  where: SQL,
+): Promise<Map<string, number>> {
+  const each = sql`lateral (select count(*)::int as total from ${table} where ${where}) as counted`;
+  const query = sql`select parent.id, counted.total from ${parentsOf(parents)} cross join ${each}`;
+  return new Map((await ask<{ id: string; total: number }>(db, query)).map(({ id, total }) => [id, total]));
 }
 
 /** Makes a row of the values that `returning` or `select` give for these columns. */

@@ -1,19 +1,10 @@
 import { expect, test } from 'vitest';
 import { newId } from '../../src/ids.ts';
+import { statementsOf } from '../support/statements.ts';
 import { signIn } from '../support/world.ts';
 import { startWorld } from './support.ts';
 
 const { api, people } = await startWorld();
-
-/** Statements that the server sends while `work` runs. */
-async function statements(work: () => Promise<unknown>): Promise<string[]> {
-  const sent: string[] = [];
-  const options = api.sql.options as unknown as { debug: unknown };
-  options.debug = (_connection: number, text: string) => sent.push(text);
-  await work();
-  options.debug = false;
-  return sent;
-}
 
 /** Projects in which the User has a role of their own, made behind the walls: five hundred requests prove nothing more. */
 async function projectsOf(count: number): Promise<void> {
@@ -38,10 +29,10 @@ test('a member with 500 projects signs in and lists them with as many statements
   await signInAndList();
   // A change of access before each, so that both read the grants anew.
   await projectsOf(1);
-  const few = await statements(signInAndList);
+  const few = await statementsOf(api, signInAndList);
   await projectsOf(495);
   let listed = 0;
-  const many = await statements(async () => {
+  const many = await statementsOf(api, async () => {
     listed = await signInAndList();
   });
   expect(listed).toBe(500);

@@ -2,7 +2,6 @@ import type { Permission } from '../../access/catalog.ts';
 import type { Role } from '../../access/roles.ts';
 import { builder } from '../../builder.ts';
 import type { Context } from '../../context.ts';
-import { findRole } from '../role/service.ts';
 import { findAssignment, grantsOf, kindOf, type PrincipalRow } from './service.ts';
 
 /** Rows of both kinds; the type follows from the row. */
@@ -27,12 +26,8 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
 
 /** The organization role in force. */
 export async function roleOf(principal: PrincipalRow, ctx: Context): Promise<Role | null> {
-  const held = await grantsOf(ctx, principal.id);
-  return held && ctx.access.can('role:read')
-    ? held.grants.role.builtIn
-      ? held.grants.role
-      : await findRole(ctx, held.grants.role.id)
-    : null;
+  const role = (await grantsOf(ctx, principal.id))?.grants.role;
+  return role && ctx.access.sees('role:read', role.projectId) ? role : null;
 }
 
 /** Nobody acts on a principal who holds more than they do; looking is another matter. */

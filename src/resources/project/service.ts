@@ -1,5 +1,7 @@
 import { and, count, eq, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
+import type { Permission } from '../../access/catalog.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { isAnyOf, isNoneOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
@@ -7,6 +9,7 @@ import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../errors.ts';
 import { fromPublicId, toPublicId } from '../../ids.ts';
 import { line, parse, prose } from '../../input.ts';
+import { loaderOf, pagesOf } from '../../loader.ts';
 import { rowsOf } from '../../rows.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { organizations } from '../organization/table.ts';
@@ -47,18 +50,24 @@ export async function visibleProject(ctx: Context, publicId: string): Promise<Pr
   return project;
 }
 
-/** In SQL, so that counts and pages tell nothing of what is hidden. */
-function readable(ctx: Context): SQL | undefined {
-  const assigned = [...(ctx.access.held?.grants.projects.keys() ?? [])];
-  const open = assigned.filter((id) => ctx.access.can('project:read', id));
-  if (!ctx.access.can('project:read')) return open.length > 0 ? isAnyOf(projects.id, open) : sql`false`;
-  const closed = assigned.filter((id) => !ctx.access.can('project:read', id));
-  return closed.length > 0 ? isNoneOf(projects.id, closed) : undefined;
+/**
+ * That a column names a project which the caller can read and has the permission in. In SQL, so that counts and pages
+ * tell nothing of what is hidden.
+ */
+export function inProjects(ctx: Context, column: PgColumn, permission: Permission): SQL {
+  // Without a project it is asked as it holds where they have no project role.
+  const may = (id: string | null): boolean => ctx.access.can('project:read', id) && ctx.access.can(permission, id);
+  const { true: open = [], false: closed = [] } = Object.groupBy(
+    ctx.access.held?.grants.projects.keys() ?? [],
+    (id) => `${may(id)}`,
+  );
+  if (!may(null)) return open.length > 0 ? isAnyOf(column, open) : sql`false`;
+  return closed.length > 0 ? isNoneOf(column, closed) : sql`true`;
 }
 
 export async function listProjects(ctx: Context, args: PageArgs): Promise<Page<ProjectRow>> {
   ctx.access.requireOrganization();
-  const where = and(eq(projects.organizationId, tenant(ctx)), readable(ctx)) as SQL;
+  const where = and(eq(projects.organizationId, tenant(ctx)), inProjects(ctx, projects.id, 'project:read')) as SQL;
   const order = [
     { column: projects.key, key: (row: ProjectRow) => row.key },
     { column: projects.id, key: (row: ProjectRow) => row.id },
@@ -124,25 +133,21 @@ export type ProjectMemberRow = typeof assignments.$inferSelect;
 
 const assignmentReader = readerOf<ProjectMemberRow>(assignments);
 
-export async function listProjectMembers(
-  ctx: Context,
-  projectId: string,
-  args: PageArgs,
-): Promise<Page<ProjectMemberRow>> {
-  const where = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, projectId)) as SQL;
-  const order = [{ column: assignments.id, key: (row: ProjectMemberRow) => row.id }];
-  return await listPage<ProjectMemberRow>(
-    await db(ctx),
-    { reader: assignmentReader, where, asked: [tenant(ctx), projectId], order },
-    args,
-  );
-}
+export const listProjectMembers = pagesOf<ProjectMemberRow>((ctx) => ({
+  reader: assignmentReader,
+  where: (project) =>
+    and(eq(assignments.organizationId, tenant(ctx)), sql`${assignments.projectId} = ${project}`) as SQL,
+  asked: (project) => [tenant(ctx), project],
+  order: [{ column: assignments.id, key: (row) => row.id }],
+}));
+
+const readProjectMember = loaderOf<ProjectMemberRow>(async (ctx, ids) => {
+  const own = and(eq(assignments.organizationId, tenant(ctx)), isAnyOf(assignments.id, ids));
+  return assignmentReader.read(await db(ctx), sql`where ${own} and ${isNotNull(assignments.projectId)}`);
+});
 
 export const findProjectMember = async (ctx: Context, id: string): Promise<ProjectMemberRow | null> => {
-  const [row] = await (await db(ctx))
-    .select()
-    .from(assignments)
-    .where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, id), isNotNull(assignments.projectId)));
+  const row = await readProjectMember(ctx, id);
   return row?.projectId && ctx.access.sees('project_member:read', row.projectId) ? row : null;
 };
 

@@ -1,16 +1,17 @@
-import { and, asc, eq, gt, isNull, lte, or, type SQL } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
 import type { Role } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
-import { arrayPage, listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { arrayPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, notFound, userError } from '../../errors.ts';
 import { fromPublicId, toPublicId } from '../../ids.ts';
 import { line, parse, prose } from '../../input.ts';
-import { loaderOf } from '../../loader.ts';
+import { batched, loaderOf, pagesOf } from '../../loader.ts';
 import { rowsOf } from '../../rows.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { holdersOf } from '../policy/service.ts';
+import { holdersOf, type PolicyRow } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
 import type { AccessChanged } from '../principal/change.ts';
 import {
@@ -23,6 +24,7 @@ import {
   roleToGive,
 } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
+import { inProjects } from '../project/service.ts';
 import { assignments, rolePolicies, roles } from './table.ts';
 
 const rows = rowsOf(roles, 'rol');
@@ -51,76 +53,80 @@ export async function getCustomRole(ctx: Context, publicId: string): Promise<Rol
   return role;
 }
 
-/** Built-in ones first. Custom roles are few: an organization keeps them in its head. */
+/** Built-in ones first. Of custom ones the whole list is of ids alone, and what the page shows is compiled. */
 export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
+  const { builtIns, findBuiltIn, customRoles } = ctx.parts.engine;
+  const custom = await idsIn(ctx, projectId);
+  const builtIn = builtIns.filter((role) => projectId === null || role.scope === 'project');
+  const page = arrayPage([...builtIn, ...custom], ['roles', tenant(ctx), projectId], args);
+  const shown = page.edges.map(({ node }) => node.id);
+  const compiled = await customRoles(
+    ctx,
+    shown.filter((id) => !findBuiltIn(id)),
+  );
+  const roleOf = (id: string): Role => (findBuiltIn(id) ?? compiled.get(id)) as Role;
+  return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: roleOf(node.id) })) };
+}
+
+async function idsIn(ctx: Context, projectId: string | null): Promise<{ id: string }[]> {
   const place = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
-  const found = await (await db(ctx))
+  return await (await db(ctx))
     .select({ id: roles.id })
     .from(roles)
     .where(and(eq(roles.organizationId, tenant(ctx)), place))
     .orderBy(asc(roles.name), asc(roles.id));
-  const compiled = await ctx.parts.engine.customRoles(
-    ctx,
-    found.map(({ id }) => id),
-  );
-  const builtIn = ctx.parts.engine.builtIns.filter((role) => projectId === null || role.scope === 'project');
-  return arrayPage(
-    [...builtIn, ...found.flatMap(({ id }) => compiled.get(id) ?? [])],
-    ['roles', tenant(ctx), projectId],
-    args,
-  );
 }
 
-/** Who has the role: in the organization or in a project that the caller can read. */
-export async function listHolders(ctx: Context, role: Role, args: PageArgs): Promise<Page<PrincipalRow>> {
-  const tx = await db(ctx);
+/** Who has each of these roles: in the organization or in a project that the caller can read. */
+const holdersBy = (given: PgColumn, next: PgColumn) =>
+  pagesOf<PrincipalRow>((ctx) => ({
+    reader: principalReader,
+    where: (role) =>
+      and(
+        eq(principals.organizationId, tenant(ctx)),
+        ofVisibleKinds(ctx),
+        sql`exists (select from ${assignments} where ${and(
+          eq(assignments.organizationId, tenant(ctx)),
+          eq(assignments.principalId, principals.id),
+          inForce(ctx, given, next, role),
+          or(isNull(assignments.projectId), inProjects(ctx, assignments.projectId, 'project_member:read')),
+        )})`,
+      ) as SQL,
+    asked: (role) => [tenant(ctx), role],
+    order: [{ column: principals.id, key: (row) => row.id }],
+  }));
+
+/** Once a role has ended, whoever had it has the one that follows. */
+function inForce(ctx: Context, given: PgColumn, next: PgColumn, role: SQL): SQL | undefined {
   const now = ctx.parts.clock();
-  const [given, next] =
-    role.builtIn === null
-      ? [assignments.roleId, assignments.fallbackRoleId]
-      : [assignments.builtInRoleId, assignments.fallbackBuiltInRoleId];
-  // Once a role has ended, whoever had it has the one that follows.
-  const has = or(
-    and(eq(given, role.id), or(isNull(assignments.expiresAt), gt(assignments.expiresAt, now))),
-    and(eq(next, role.id), lte(assignments.expiresAt, now)),
-  );
-  const found = await tx
-    .select()
-    .from(assignments)
-    .where(and(eq(assignments.organizationId, tenant(ctx)), has));
-  const visible = found.filter(
-    ({ projectId }) => projectId === null || ctx.access.sees('project_member:read', projectId),
-  );
-  const ids = [...new Set(visible.map(({ principalId }) => principalId))];
-  const where = and(
-    eq(principals.organizationId, tenant(ctx)),
-    ofVisibleKinds(ctx),
-    isAnyOf(principals.id, ids.length > 0 ? ids : [tenant(ctx)]),
-  ) as SQL;
-  const order = [{ column: principals.id, key: (row: PrincipalRow) => row.id }];
-  return await listPage<PrincipalRow>(
-    tx,
-    { reader: principalReader, where, asked: [tenant(ctx), role.id], order },
-    args,
+  return or(
+    and(sql`${given} = ${role}`, or(isNull(assignments.expiresAt), gt(assignments.expiresAt, now))),
+    and(sql`${next} = ${role}`, lte(assignments.expiresAt, now)),
   );
 }
 
-export const findPoliciesOf = async (ctx: Context, role: Role) =>
-  role.builtIn !== null
-    ? []
-    : (
-        await (
-          await db(ctx)
-        )
-          .select({ policy: policies })
-          .from(rolePolicies)
-          .innerJoin(
-            policies,
-            and(eq(policies.organizationId, rolePolicies.organizationId), eq(policies.id, rolePolicies.policyId)),
-          )
-          .where(and(eq(rolePolicies.organizationId, tenant(ctx)), eq(rolePolicies.roleId, role.id)))
-          .orderBy(policies.name, policies.id)
-      ).map(({ policy }) => policy);
+const holdersOfCustom = holdersBy(assignments.roleId, assignments.fallbackRoleId);
+const holdersOfBuiltIn = holdersBy(assignments.builtInRoleId, assignments.fallbackBuiltInRoleId);
+
+export const listHolders = (ctx: Context, role: Role, args: PageArgs): Promise<Page<PrincipalRow>> =>
+  (role.builtIn === null ? holdersOfCustom : holdersOfBuiltIn)(ctx, role.id, args);
+
+/** What custom roles are made of, by name. */
+const findPoliciesBy = batched(async (ctx, roleIds) => {
+  const found = await (await db(ctx))
+    .select({ roleId: rolePolicies.roleId, policy: policies })
+    .from(rolePolicies)
+    .innerJoin(
+      policies,
+      and(eq(policies.organizationId, rolePolicies.organizationId), eq(policies.id, rolePolicies.policyId)),
+    )
+    .where(and(eq(rolePolicies.organizationId, tenant(ctx)), isAnyOf(rolePolicies.roleId, roleIds)))
+    .orderBy(policies.name, policies.id);
+  return Map.groupBy(found, ({ roleId }) => roleId);
+});
+
+export const findPoliciesOf = async (ctx: Context, role: Role): Promise<PolicyRow[]> =>
+  role.builtIn === null ? ((await findPoliciesBy(ctx, role.id)) ?? []).map(({ policy }) => policy) : [];
 
 const Create = z.object({ name: line(100), description: prose(2000), policyIds: z.array(z.string()).min(1).max(50) });
 
