@@ -3,8 +3,6 @@ import { buildExecutionContext } from 'graphql/execution/execute.js';
 import { type Plan, planOf, selectingVariables, type Variables } from './plan.ts';
 import { ask, idle, type Run } from './run.ts';
 
-export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
-
 /** Plans of one document, of which a client can make many by what it lets `@skip` depend on. */
 const PLANS = 16;
 
