@@ -8,28 +8,35 @@ type Batch<Value> = (ctx: Context, ids: readonly string[]) => Promise<ReadonlyMa
 
 type Loaders = Map<unknown, unknown>;
 
-function loaderIn<Value>(
-  loaders: Loaders,
-  key: unknown,
-  ctx: Context,
-  batch: Batch<Value>,
-): DataLoader<string, Value | null> {
-  let loader = loaders.get(key) as DataLoader<string, Value | null> | undefined;
-  if (!loader) {
-    loader = new DataLoader(async (ids) => {
+interface Loader<Value> {
+  loader: DataLoader<string, Value | null>;
+  /** DataLoader's own cache makes a promise for each time that an id is asked for, and a category is asked for often. */
+  asked: Map<string, Promise<Value | null>>;
+}
+
+function load<Value>(loaders: Loaders, key: unknown, ctx: Context, batch: Batch<Value>, id: string) {
+  let known = loaders.get(key) as Loader<Value> | undefined;
+  if (!known) {
+    const loadAll = async (ids: readonly string[]): Promise<(Value | null)[]> => {
       const found = await batch(ctx, ids);
       return ids.map((wanted) => found.get(wanted) ?? null);
-    });
-    loaders.set(key, loader);
+    };
+    known = { loader: new DataLoader(loadAll, { cache: false }), asked: new Map() };
+    loaders.set(key, known);
   }
-  return loader;
+  let asked = known.asked.get(id);
+  if (!asked) {
+    asked = known.loader.load(id);
+    known.asked.set(id, asked);
+  }
+  return asked;
 }
 
 /** One query for what each of the ids has that a response asks about. Loaders die with the transaction they read in. */
 export const batched =
   <Value>(batch: Batch<Value>): ((ctx: Context, id: string) => Promise<Value | null>) =>
   (ctx, id) =>
-    loaderIn(ctx.loaders, batch, ctx, batch).load(id);
+    load(ctx.loaders, batch, ctx, batch, id);
 
 /** One query for all rows of a kind that a response asks for. */
 export const loaderOf = <Row extends { id: string }>(batch: (ctx: Context, ids: readonly string[]) => Promise<Row[]>) =>
@@ -44,7 +51,7 @@ export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row>) {
     const batch: Batch<Page<Row>> = async (_ctx, parents) => listPages(await db(ctx), optionsOf(ctx), parents, args);
     const loaders = (ctx.loaders.get(optionsOf) ?? new Map()) as Loaders;
     ctx.loaders.set(optionsOf, loaders);
-    return (await loaderIn(loaders, `${first} ${last}`, ctx, batch).load(parent)) as Page<Row>;
+    return (await load(loaders, `${first} ${last}`, ctx, batch, parent)) as Page<Row>;
   };
 }
 

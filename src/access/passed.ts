@@ -5,7 +5,7 @@ import type { Permission } from './catalog.ts';
 
 /**
  * Remembers what scope-auth let through, once for each request and permission: the guard of a type whose permission is
- * asked on the organization says the same for every object and field. Stands in the list of plugins right behind
+ * asked on the organization says the same for every object and field, also where one's own need none. Stands in the list of plugins right behind
  * scope-auth, so that what it wraps is called by scope-auth alone, or by who finds the permission among the passed.
  */
 export const passedPlugin = 'passed' as const;
@@ -28,28 +28,38 @@ export class PassedPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     resolver: GraphQLFieldResolver<unknown, Types['Context'], object>,
     config: PothosOutputFieldConfig<Types>,
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
-    const { authScopes } = config.pothosOptions as { authScopes?: unknown };
-    const type = this.buildCache.getTypeConfig(config.parentType);
-    const permission = authScopes ? undefined : permissionOf(type.pothosOptions as { authScopes?: unknown });
+    const permission = this.permissionOf(config);
     if (!permission) return resolver;
+    const { own } = this.buildCache.getTypeConfig(config.parentType).pothosOptions as Said;
     const resolve = resolver as Resolver;
     behind.set(config, { permission, resolve });
     const passing: Resolver = (parent, args, ctx, info) => {
-      ctx.passed.add(permission);
+      // Who was let through because the object is their own has passed for that object alone.
+      if (!own || ctx.access.can(permission)) ctx.passed.add(permission);
       return resolve(parent, args, ctx, info);
     };
     return passing as never;
   }
+
+  /** The permission that is enough for every object of the field's type, whichever it is; none where more is asked. */
+  private permissionOf(config: PothosOutputFieldConfig<Types>): Permission | undefined {
+    const type = this.buildCache.getTypeConfig(config.parentType);
+    const { permission, on } = type.pothosOptions as Said;
+    const interfaces = type.kind === 'Object' ? type.interfaces : [];
+    const others = [config, ...interfaces.map((one) => this.buildCache.getTypeConfig(one))];
+    const isAskedMore = others.some(({ pothosOptions }) => (pothosOptions as Said).authScopes);
+    return on || isAskedMore ? undefined : permission;
+  }
+}
+
+interface Said {
+  permission?: Permission;
+  on?: unknown;
+  own?: unknown;
+  authScopes?: unknown;
 }
 
 SchemaBuilder.registerPlugin(passedPlugin, PassedPlugin);
-
-/** The permission of a type that needs nothing else, and not the object, to be decided. */
-function permissionOf({ authScopes }: { authScopes?: unknown }): Permission | undefined {
-  if (typeof authScopes !== 'object' || authScopes === null) return undefined;
-  const { permission, ...others } = authScopes as { permission?: Permission };
-  return Object.keys(others).length === 0 ? permission : undefined;
-}
 
 /** Goes around scope-auth where it has let this request pass already. */
 export function unlessPassed(checked: Resolver, config: object): Resolver {

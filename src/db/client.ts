@@ -49,19 +49,18 @@ export function connect(options: ClientOptions): Sql {
 
 export const dialect = new PgDialect();
 
-const clients = new WeakMap<Db, Sql>();
+/** Where a `Db` keeps what it was made on. */
+const CLIENT = Symbol('client');
 
 /** Drizzle's builder on a pool or on one reserved connection. */
 export function drizzleOn(sql: Sql): Db {
   const session = new PostgresJsSession(preparing(sql), dialect, undefined);
-  const db = new PostgresJsDatabase(dialect, session as never, undefined) as Db;
-  clients.set(db, sql);
-  return db;
+  return Object.assign(new PostgresJsDatabase(dialect, session as never, undefined) as Db, { [CLIENT]: sql });
 }
 
 /** The pool or connection that `drizzleOn` was given. */
 export function clientOf(db: Db): Sql {
-  const sql = clients.get(db);
+  const { [CLIENT]: sql } = db as Db & { [CLIENT]?: Sql };
   if (!sql) throw new Error('not made by drizzleOn');
   return sql;
 }

@@ -1,5 +1,6 @@
 import { type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import { accessOf } from '../access/access.ts';
 import { become, type Context, confirm, endTransaction, type Parts } from '../context.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
@@ -41,6 +42,7 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
     maskedErrors: false,
     logging: false,
     multipart: false,
+    parserAndValidationCache: { documentCache: byText(), errorCache: byText() },
     batching: false,
     cors:
       config.corsOrigins.length > 0
@@ -62,6 +64,13 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
   });
   return { yoga, showErrors };
 }
+
+/** Characters of the documents that are kept parsed, validated and planned; what is made of one takes up to 200 times as much. */
+const KEPT_TEXT = 500_000;
+
+/** Bounded by size, not by number: a client can send very many, and very long ones. */
+const byText = <Value extends object>() =>
+  new LRUCache<string, Value>({ maxSize: KEPT_TEXT, sizeCalculation: (_value, text) => text.length + 1 });
 
 async function createContext(parts: Parts, server: ServerContext): Promise<Context> {
   const { requestId, address, userAgent, authorization } = server;

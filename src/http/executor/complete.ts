@@ -102,13 +102,20 @@ function runtimeType(schema: GraphQLSchema, field: FieldPlan, type: GraphQLAbstr
 }
 
 function object(run: Run, field: FieldPlan, place: Place, value: unknown, type: GraphQLObjectType): void {
-  const enter: Complete = (_run, _field, _place, isOne) => {
-    if (!isOne)
-      throw new GraphQLError(`Expected value of type "${type.name}" but got: ${inspect(value)}.`, {
-        nodes: field.nodes,
-      });
-    select(run, field.selectionOn(type), value, place);
-  };
-  if (!type.isTypeOf) select(run, field.selectionOn(type), value, place);
-  else wait(run, field, place, type.isTypeOf(value, run.context, infoOf(run, field, place)), enter);
+  const isOne = type.isTypeOf ? type.isTypeOf(value, run.context, infoOf(run, field, place)) : true;
+  if (isOne === true) select(run, field.selectionOn(type), value, place);
+  else wait(run, field, place, isOne, (_run, _field, _place, is) => selectIf(is, run, field, place, value, type));
+}
+
+function selectIf(
+  isOne: unknown,
+  run: Run,
+  field: FieldPlan,
+  place: Place,
+  value: unknown,
+  type: GraphQLObjectType,
+): void {
+  if (!isOne)
+    throw new GraphQLError(`Expected value of type "${type.name}" but got: ${inspect(value)}.`, { nodes: field.nodes });
+  select(run, field.selectionOn(type), value, place);
 }

@@ -56,7 +56,7 @@ export async function listChecks(
 const Search = z.object({ search: z.string().max(100).nullish() });
 
 function matching(ctx: Context, filter: CheckFilter): SQL {
-  const { search } = parse(Search, { search: filter.search });
+  const { search } = filter.search == null ? {} : parse(Search, { search: filter.search });
   const conditions = [
     eq(checks.organizationId, tenant(ctx)),
     filter.categoryId != null ? eqOrNone(checks.categoryId, fromPublicId('cat', filter.categoryId)) : undefined,

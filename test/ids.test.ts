@@ -1,0 +1,22 @@
+import fc from 'fast-check';
+import { fromUUID } from 'typeid-js';
+import { expect, test } from 'vitest';
+import { decodeId, ID_PREFIXES, type IdPrefix, newId, toPublicId } from '../src/ids.ts';
+
+const prefixes = fc.constantFrom(...(Object.keys(ID_PREFIXES) as IdPrefix[]));
+
+test('a public id is the TypeID that the library makes, and names the uuid that it was made of', () => {
+  fc.assert(
+    fc.property(prefixes, fc.oneof(fc.uuid(), fc.constant(newId())), (prefix, uuid) => {
+      const id = toPublicId(prefix, uuid);
+      expect(id).toBe(fromUUID(uuid, prefix));
+      expect(decodeId(id)).toEqual({ prefix, uuid });
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('the least and the greatest uuid have ids as well', () => {
+  expect(toPublicId('chk', '00000000-0000-0000-0000-000000000000')).toBe('chk_00000000000000000000000000');
+  expect(toPublicId('chk', 'ffffffff-ffff-ffff-ffff-ffffffffffff')).toBe('chk_7zzzzzzzzzzzzzzzzzzzzzzzzz');
+});
