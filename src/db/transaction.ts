@@ -38,24 +38,35 @@ const opening = ({ organizationId, userId }: Binding, mode: Mode): string =>
   `${BEGIN[mode]};select set_config('ambit.organization_id',${literal(organizationId)},true),set_config('ambit.user_id',${literal(userId)},true)`;
 
 /**
+ * What the driver cannot encode it notices late: it fails the statement that is under way instead, loses count of the
+ * answers, and sends what follows, even a commit, as if nothing were wrong. So it is given nothing of that kind.
+ */
+function isEncodable(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(isEncodable);
+  return value === null || ENCODED.has(typeof value);
+}
+const ENCODED = new Set(['string', 'number', 'boolean', 'bigint']);
+
+/**
  * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
  * answer, so they share a round trip with the first query; if one of them fails, that query fails too.
  */
 export async function openTransaction(sql: Sql, binding: Binding, mode: Mode): Promise<Transaction> {
   const begin = opening(binding, mode);
   const lent = await borrow(sql);
-  const { connection } = lent;
-  const begun = connection.unsafe(lent.open ? `commit;${begin}` : begin).execute();
-  begun.catch(() => undefined);
+  const begun = lent.begin(lent.open ? `commit;${begin}` : begin);
+  begun.then(undefined, () => undefined);
   let over = false;
   // The connection goes on to somebody else: nothing of this transaction may reach it then.
   const mine = ((text: string, values: never[], options: object) => {
     if (over) throw new Error('the transaction has ended');
-    return connection.unsafe(text, values, options);
+    if (!values.every(isEncodable)) throw new Error('a value cannot be sent to the database');
+    return lent.send(text, values, options);
   }) as Sql['unsafe'];
   let bound = binding.organizationId;
   const rebind = async (organizationId: string): Promise<void> => {
-    if (organizationId !== bound) await connection`select set_config('ambit.organization_id', ${organizationId}, true)`;
+    if (organizationId !== bound)
+      await lent.send("select set_config('ambit.organization_id', $1, true)", [organizationId], { prepare: true });
     bound = organizationId;
   };
   let ending: Promise<void> | undefined;
@@ -80,9 +91,13 @@ async function finish(
   try {
     if (lent.open) return;
     await begun;
-    const result = await lent.connection.unsafe(statement);
+    const result = await lent.send(statement);
     // COMMIT of an aborted transaction succeeds, and rolls back.
     if (statement === 'commit' && result.command !== 'COMMIT') throw new Error('the transaction was rolled back');
+  } catch (error) {
+    // What has failed here can have left an aborted transaction behind.
+    lent.open = true;
+    throw error;
   } finally {
     giveBack(sql, lent);
   }

@@ -1,0 +1,191 @@
+import type { TransactionSql } from 'postgres';
+import { expect, test } from 'vitest';
+import { roleByKey } from '../../src/access/roles.ts';
+import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
+import { found, join, type Organization, type Person, setRole, tokenOf } from '../support/world.ts';
+import { uuidOf } from '../walls/support.ts';
+import { DAY, moveTo, post, REFUSED, whole } from './support.ts';
+
+/** What is remembered of a credential may make an answer faster, and never another one. */
+const api = await startApi();
+const second = await startApi({ database: api });
+
+const READ =
+  '{ viewer { user { email name } organization { slug name } role { name } permissions } auditEvents(first: 1) { totalCount } plan { name } categories { totalCount } }';
+const QUIET = '{ __typename permissions { name } }';
+const MISSING = '{ node(id: "chk_00000000000000000000000000") { id } nodes(ids: ["nothing"]) { id } }';
+const NOT_VALID = 'query ($id: ID!) { node(id: $id) { id } }';
+
+let number = 0;
+async function world(): Promise<{ acme: Organization; ann: Person; token: Caller & { id: string } }> {
+  number += 1;
+  const acme = await found(api, `acme${number}`);
+  const ann = await join(api, acme, 'admin', `ann${number}`);
+  return { acme, ann, token: await tokenOf(api, ann, 'WRITE') };
+}
+
+const at = (node: Api, caller: Caller): Caller => node.as(caller.token);
+
+/** Who was never here before knows nothing: their answer is the right one. */
+async function fresh(caller: Caller, document: string): Promise<Json> {
+  const node = await startApi({ database: api });
+  return comparable(await at(node, caller).query(document));
+}
+
+const comparable = ({ status, data, errors, headers }: Awaited<ReturnType<Caller['query']>>): Json => {
+  const kept = [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name));
+  return JSON.parse(JSON.stringify({ status, data, errors, headers: kept }).replace(/request id [\w-]+/g, ''));
+};
+
+type World = Awaited<ReturnType<typeof world>>;
+type Change = (world: World, sql: TransactionSql | Api['root']) => Promise<unknown>;
+const organizationOf = ({ acme }: World): string => uuidOf('org', acme.id);
+
+const CHANGES: Record<string, Change> = {
+  'a demotion': ({ ann }, sql) => setRole(sql, ann.email, 'read'),
+  'a role that ends': ({ ann }, sql) => sql`
+    update assignments set expires_at = '2000-01-01', fallback_built_in_role_id = ${roleByKey('read').id} where principal_id in
+      (select p.id from principals p join users u on u.id = p.user_id where u.email = ${ann.email})`,
+  'a removal from the organization': ({ ann }, sql) => sql`
+    delete from principals where user_id = (select id from users where email = ${ann.email})`,
+  'a deleted session or token': async ({ ann }, sql) => {
+    await sql`delete from sessions where user_id = (select id from users where email = ${ann.email})`;
+    await sql`delete from api_tokens`;
+  },
+  'an end of session and token': async ({ ann }, sql) => {
+    await sql`update sessions set expires_at = '2000-01-01' where user_id = (select id from users where email = ${ann.email})`;
+    await sql`update api_tokens set expires_at = '2000-01-01'`;
+  },
+  'another plan': (world, sql) => sql`update organizations set plan = 'TEAM' where id = ${organizationOf(world)}`,
+  'another name of the organization': (world, sql) =>
+    sql`update organizations set name = 'Renamed' where id = ${organizationOf(world)}`,
+  'another name of the person': ({ ann }, sql) => sql`update users set name = 'Anna' where email = ${ann.email}`,
+  'a token that now only reads': (_, sql) => sql`update api_tokens set access = 'READ'`,
+  'a deleted organization': (world, sql) => sql`delete from organizations where id = ${organizationOf(world)}`,
+};
+
+const DOCUMENTS = { READ, QUIET, MISSING, NOT_VALID };
+
+test.each(Object.entries(CHANGES))(
+  '%s counts from the next request on, on every node and whatever is asked',
+  async (_, change) => {
+    const made = await world();
+    for (const node of [api, second])
+      for (const caller of [made.ann, made.token]) expect((await at(node, caller).query(READ)).errors).toBeUndefined();
+    await change(made, api.root);
+    for (const node of [api, second])
+      for (const caller of [made.ann, made.token]) {
+        // Each document finds a node that presumes: whoever is found changed is looked up, and remembered, anew.
+        for (const [name, document] of Object.entries(DOCUMENTS)) {
+          const told = node.logged.length;
+          expect(comparable(await at(node, caller).query(document)), name).toEqual(await fresh(caller, document));
+          expect(node.logged.slice(told)).toEqual([]);
+        }
+      }
+  },
+);
+
+test.each(Object.entries({ READ, QUIET, MISSING }))(
+  'the first request after a revocation is refused as any other: %s',
+  async (_, document) => {
+    const { ann, token } = await world();
+    const callers = [ann, token];
+    for (const caller of callers) await caller.query(READ);
+    await api.root`delete from sessions where user_id = ${uuidOf('usr', ann.userId)}`;
+    await api.root`delete from api_tokens where id = ${uuidOf('tok', token.id)}`;
+    for (const caller of callers) {
+      const answer = await caller.query(document);
+      expect(whole(answer)).toEqual(REFUSED);
+      expect(comparable(answer)).toEqual(await fresh(caller, document));
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+    }
+  },
+);
+
+test('a GET request is confirmed as well', async () => {
+  const { ann } = await world();
+  const get = async () => {
+    const headers = { accept: 'application/json', authorization: `Bearer ${ann.token}` };
+    const answer = await fetch(`${api.address}/graphql?query=${encodeURIComponent(READ)}`, { headers });
+    return { status: answer.status, body: (await answer.json()) as Json };
+  };
+  expect((await get()).body.errors).toBeUndefined();
+  await setRole(api.root, ann.email, 'read');
+  expect((await get()).body.errors[0]).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
+  await api.root`delete from sessions where user_id = ${uuidOf('usr', ann.userId)}`;
+  expect(await get()).toEqual({ status: 401, body: { errors: REFUSED.errors } });
+});
+
+test('fifty requests at once after a revocation are all refused, on both nodes', async () => {
+  const { ann } = await world();
+  for (const node of [api, second]) await at(node, ann).query(READ);
+  const before = Array.from({ length: 25 }, (_, n) => at(n % 2 ? api : second, ann).query(READ));
+  await api.root`delete from sessions where user_id = ${uuidOf('usr', ann.userId)}`;
+  const after = Array.from({ length: 50 }, (_, n) => at(n % 2 ? api : second, ann).query(READ));
+  for (const answer of await Promise.all(after)) expect(whole(answer)).toEqual(REFUSED);
+  for (const answer of await Promise.all(before)) if (answer.errors) expect(whole(answer)).toEqual(REFUSED);
+});
+
+test('a role that ends by the clock alone ends for who is remembered', async () => {
+  const own = await startApi({ database: api });
+  const { ann } = await world();
+  await api.root`update assignments set expires_at = now() + interval '1 day', fallback_built_in_role_id = ${roleByKey('read').id} where principal_id in
+    (select p.id from principals p join users u on u.id = p.user_id where u.email = ${ann.email})`;
+  // A token outlives the day; an access token does not.
+  const token = await tokenOf(api, ann, 'READ');
+  expect((await at(own, token).query(READ)).errors).toBeUndefined();
+  own.advance(2 * DAY);
+  const answer = await at(own, token).query(READ);
+  expect(answer.errors?.[0]).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
+});
+
+test('a session that moves takes its earlier access token with it, and the new one is of the new place', async () => {
+  const { acme, ann } = await world();
+  const other = await found(api, `other${number}`);
+  await api.root`insert into principals (organization_id, id, user_id)
+    values (${uuidOf('org', other.id)}, gen_random_uuid(), ${uuidOf('usr', ann.userId)})`;
+  await api.root`insert into assignments (organization_id, id, principal_id, built_in_role_id)
+    select p.organization_id, gen_random_uuid(), p.id, a.built_in_role_id from principals p, assignments a
+    where p.organization_id = ${uuidOf('org', other.id)} and p.user_id = ${uuidOf('usr', ann.userId)}
+      and a.organization_id = ${uuidOf('org', acme.id)} and a.built_in_role_id is not null limit 1`;
+  const LOOK = '{ viewer { organization { slug } } organization { slug } }';
+  for (const node of [api, second]) await at(node, ann).query(LOOK);
+  const moved = await moveTo(api, ann, other.id);
+  for (const node of [second, api, second]) {
+    expect(whole(await at(node, ann).query(LOOK))).toEqual(REFUSED);
+    expect((await at(node, moved).query(LOOK)).data.organization.slug).toBe(other.slug);
+  }
+});
+
+test('a mutation asks first who sends it, and leaves one event', async () => {
+  const { acme, ann, token } = await world();
+  await ann.query(READ);
+  await token.query(READ);
+  await setRole(api.root, ann.email, 'read');
+  for (const caller of [ann, token]) {
+    const answer = await caller.query('mutation { createCategory(input: { name: "Sneaked" }) { errors { code } } }');
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
+  }
+  const events = await api.root`select outcome from audit_events
+    where organization_id = ${uuidOf('org', acme.id)} and action = 'createCategory'`;
+  expect(events.map(({ outcome }) => outcome)).toEqual(['REFUSED', 'REFUSED']);
+});
+
+test('who is anonymous is presumed to be nobody', async () => {
+  const { ann } = await world();
+  await ann.query(READ);
+  expect((await api.as().query('{ viewer { user { id } } }')).data).toEqual({ viewer: null });
+  expect((await post(api, { authorization: 'Bearer nobody' }, READ)).status).toBe(401);
+});
+
+test('what fails in the database while the presumed actor is no more is neither shown nor logged', async () => {
+  const { ann } = await world();
+  await ann.query(READ);
+  await api.root`delete from sessions where user_id = ${uuidOf('usr', ann.userId)}`;
+  await api.root`alter table categories rename to categories_away`;
+  const told = api.logged.length;
+  const answer = await ann.query(READ);
+  await api.root`alter table categories_away rename to categories`;
+  expect(whole(answer)).toEqual(REFUSED);
+  expect(api.logged.slice(told)).toEqual([]);
+});

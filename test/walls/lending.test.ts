@@ -1,0 +1,142 @@
+import { sql as query } from 'drizzle-orm';
+import { expect, test } from 'vitest';
+import type { Db } from '../../src/db/client.ts';
+import { ask } from '../../src/db/reader.ts';
+import { inTransaction, openTransaction } from '../../src/db/transaction.ts';
+import { startApi } from '../support/api.ts';
+import { found } from '../support/world.ts';
+import { organizationUuid } from './support.ts';
+
+const api = await startApi({ pool: 2 });
+const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+const [own, others] = [acme, globex].map((one) => ({ organizationId: organizationUuid(one), userId: null })) as [
+  { organizationId: string; userId: null },
+  { organizationId: string; userId: null },
+];
+
+const pidOf = async (db: Db): Promise<number> =>
+  (await ask<{ pid: number }>(db, query`select pg_backend_pid() as pid`))[0]?.pid as number;
+const tenantsSeen = async (db: Db): Promise<string[]> =>
+  (await ask<{ id: string }>(db, query`select distinct organization_id as id from categories`)).map(({ id }) => id);
+const kill = async (pid: number): Promise<void> => {
+  await api.root`select pg_terminate_backend(${pid}, 5000)`;
+};
+const reading = <T>(work: (db: Db) => Promise<T>, binding = own) => inTransaction(api.sql, binding, work, 'read only');
+
+/** The server answers, many at a time, and each caller with what is theirs. */
+async function expectServing(): Promise<void> {
+  const asked = Array.from({ length: 20 }, (_, at) => (at % 2 ? acme : globex));
+  const answers = await Promise.all(asked.map(({ owner }) => owner.query('{ organization { slug } }')));
+  expect(answers.map(({ data }) => data?.organization.slug)).toEqual(asked.map(({ slug }) => slug));
+}
+
+test('a statement of a transaction that has ended is refused, and reaches nobody else’s', async () => {
+  const first = await openTransaction(api.sql, own, 'read only');
+  expect(await tenantsSeen(first.db)).toEqual([own.organizationId]);
+  const next = openTransaction(api.sql, others, 'read only');
+  await first.commit();
+  const second = await next;
+  await expect(tenantsSeen(first.db)).rejects.toThrow('the transaction has ended');
+  expect(await tenantsSeen(second.db)).toEqual([others.organizationId]);
+  await second.commit();
+});
+
+test('what was sent before the end is answered to who sent it, before the connection goes on', async () => {
+  const first = await openTransaction(api.sql, own, 'read only');
+  const next = openTransaction(api.sql, others, 'read only');
+  const late = tenantsSeen(first.db);
+  await first.commit();
+  const second = await next;
+  expect(await Promise.all([late, tenantsSeen(second.db)])).toEqual([[own.organizationId], [others.organizationId]]);
+  await second.commit();
+});
+
+test('an aborted transaction is no trouble for who goes on with its connection', async () => {
+  for (const wrong of [query`select 1 / 0`, query`select nothing from nowhere`, query`select ${'x'}::int`]) {
+    const first = await openTransaction(api.sql, own, 'read only');
+    const next = openTransaction(api.sql, others, 'read only');
+    await expect(ask(first.db, wrong)).rejects.toThrow();
+    await first.commit();
+    const second = await next;
+    expect(await tenantsSeen(second.db)).toEqual([others.organizationId]);
+    await second.commit();
+  }
+  await expectServing();
+});
+
+test('a value that cannot be encoded fails its own statement alone', async () => {
+  for (const value of [undefined, {}, () => 1, new Date(), [undefined]])
+    await reading(async (db) => {
+      await pidOf(db);
+      const [before, wrong, after] = await Promise.allSettled([
+        tenantsSeen(db),
+        ask(db, query`select ${query.param(value)}::jsonb`),
+        ask(db, query`select 'after' as it`),
+      ]);
+      expect(before).toEqual({ status: 'fulfilled', value: [own.organizationId] });
+      expect(wrong.status).toBe('rejected');
+      expect(after).toMatchObject({ status: 'fulfilled', value: [{ it: 'after' }] });
+    });
+});
+
+test('a transaction that has begun and could not be bound is left to nobody', async () => {
+  await api.root`revoke execute on function set_config from public`;
+  for (const mode of ['read only', 'read write', 'read write'] as const)
+    await expect(inTransaction(api.sql, own, pidOf, mode)).rejects.toThrow('current transaction is aborted');
+  await api.root`grant execute on function set_config to public`;
+  await expectServing();
+});
+
+test('a connection that is lost between two statements fails its transaction, and nobody else’s', async () => {
+  for (const mode of ['read only', 'read write'] as const) {
+    const lost = await openTransaction(api.sql, own, mode);
+    await kill(await pidOf(lost.db));
+    // Once another statement is answered over the wire, so is the end of that connection.
+    await api.sql`select 1`.catch(() => undefined);
+    await expect(tenantsSeen(lost.db)).rejects.toThrow();
+    if (mode === 'read write') await expect(lost.commit()).rejects.toThrow();
+    else await lost.commit();
+    await expectServing();
+  }
+});
+
+test('a connection that is lost under a statement fails it, and those that wait behind it', async () => {
+  const lost = await openTransaction(api.sql, own, 'read only');
+  const pid = await pidOf(lost.db);
+  const waiting = Promise.allSettled([
+    ask(lost.db, query`select pg_sleep(${60})`),
+    ask(lost.db, query`select ${'behind'}::text`),
+    ask(lost.db, query`select ${'further'}::text || 'behind'`),
+  ]);
+  const isAsleep = async () =>
+    (await api.root`select from pg_stat_activity where pid = ${pid} and wait_event = 'PgSleep'`).length > 0;
+  while (!(await isAsleep()));
+  await kill(pid);
+  expect((await waiting).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  await lost.rollback();
+  await expectServing();
+});
+
+test('a handed-on connection that is lost is shared with nobody', async () => {
+  const lost = await openTransaction(api.sql, own, 'read only');
+  const next = openTransaction(api.sql, others, 'read only');
+  await kill(await pidOf(lost.db));
+  await lost.commit();
+  const [second] = await Promise.allSettled([next]);
+  if (second.status === 'fulfilled') {
+    const [seen] = await Promise.allSettled([tenantsSeen(second.value.db)]);
+    if (seen.status === 'fulfilled') expect(seen.value).toEqual([others.organizationId]);
+    await second.value.commit();
+  }
+  await expectServing();
+});
+
+test('two hundred requests at once are all answered by two connections', async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, (_, at) =>
+      (at % 2 ? acme : globex).owner.query('{ organization { slug } checks { totalCount } }'),
+    ),
+  );
+  expect(new Set(answers.map(({ data }) => data.organization.slug))).toEqual(new Set(['acme', 'globex']));
+  expect(answers.every(({ errors }) => errors === undefined)).toBe(true);
+});
