@@ -8,7 +8,7 @@ import { DAY, moveTo, post, REFUSED, whole } from './support.ts';
 
 /** What is remembered of a credential may make an answer faster, and never another one. */
 const api = await startApi();
-const second = await startApi({ database: api });
+const second = await startApi({ database: api, pool: 2 });
 
 const READ =
   '{ viewer { user { email name } organization { slug name } role { name } permissions } auditEvents(first: 1) { totalCount } plan { name } categories { totalCount } }';
@@ -28,7 +28,7 @@ const at = (node: Api, caller: Caller): Caller => node.as(caller.token);
 
 /** Who was never here before knows nothing: their answer is the right one. */
 async function fresh(caller: Caller, document: string): Promise<Json> {
-  const node = await startApi({ database: api });
+  const node = await startApi({ database: api, pool: 2 });
   return comparable(await at(node, caller).query(document));
 }
 
@@ -127,7 +127,7 @@ test('fifty requests at once after a revocation are all refused, on both nodes',
 });
 
 test('a role that ends by the clock alone ends for who is remembered', async () => {
-  const own = await startApi({ database: api });
+  const own = await startApi({ database: api, pool: 2 });
   const { ann } = await world();
   await api.root`update assignments set expires_at = now() + interval '1 day', fallback_built_in_role_id = ${roleByKey('read').id} where principal_id in
     (select p.id from principals p join users u on u.id = p.user_id where u.email = ${ann.email})`;

@@ -16,7 +16,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const server = await startEmbedded(process.env['AMBIT_TEST_DIR'] ?? '.ambit/test', {
     fsync: 'off',
     synchronous_commit: 'off',
-    max_connections: '200',
+    max_connections: '400',
   });
   await server.sql.unsafe(`drop database if exists ${TEMPLATE}`);
   for (const { datname } of await server.sql`select datname from pg_database where datname like 'test_%'`)
