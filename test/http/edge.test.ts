@@ -107,6 +107,13 @@ test('the server says whether it lives and whether its database answers', async 
   expect(await (await send({ path: '/health/ready' })).json()).toEqual({ status: 'ok' });
 });
 
+test('a server that gets no connection for a query is not ready, and lives', async () => {
+  const cut = await startApi({ pool: 2 });
+  await cut.sql.end();
+  expect((await fetch(`${cut.address}/health/ready`)).status).toBe(503);
+  expect((await fetch(`${cut.address}/health/live`)).status).toBe(200);
+});
+
 test('the playground loads nothing from elsewhere', async () => {
   const response = await send({ headers: { accept: 'text/html' } });
   expect(response.headers.get('content-type')).toContain('text/html');
