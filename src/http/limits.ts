@@ -91,7 +91,7 @@ function costKey({ document, operationName, variableValues }: ExecutionArgs): st
   for (const { variable, type } of operation?.variableDefinitions ?? []) {
     const named = type.kind === Kind.NON_NULL_TYPE ? type.type : type;
     if (named.kind !== Kind.NAMED_TYPE) return null;
-    if (named.name.value === 'Int') key.push(String(variableValues?.[variable.name.value]));
+    if (named.name.value === 'Int') key.push(JSON.stringify(variableValues?.[variable.name.value]));
     else if (!SIZELESS.has(named.name.value)) return null;
   }
   return key.join(' ');

@@ -126,12 +126,18 @@ function useExecutor(execute: Execute): Plugin {
 function confirming(execute: Execute): Execute {
   return async (args) => {
     const ctx = args.contextValue as Context;
-    const result = await execute(args);
-    if (await confirm(ctx)) return result;
-    await endTransaction(ctx, 'rollback');
-    ctx.presumption = null;
-    become(ctx, await ctx.authenticate());
-    return await execute(args);
+    try {
+      const result = await execute(args);
+      if (await confirm(ctx)) return result;
+      await endTransaction(ctx, 'rollback');
+      ctx.presumption = null;
+      become(ctx, await ctx.authenticate());
+      return await execute(args);
+    } catch (error) {
+      // A look-up that fails leaves no result behind which the transaction would be ended.
+      await endTransaction(ctx, 'rollback').catch(() => undefined);
+      throw error;
+    }
   };
 }
 

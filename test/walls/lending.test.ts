@@ -140,3 +140,13 @@ test('two hundred requests at once are all answered by two connections', async (
   expect(new Set(answers.map(({ data }) => data.organization.slug))).toEqual(new Set(['acme', 'globex']));
   expect(answers.every(({ errors }) => errors === undefined)).toBe(true);
 });
+
+test('a look-up that fails in a query gives its connection back', async () => {
+  const document = '{ categories { totalCount } }';
+  await acme.owner.query(document);
+  await api.root`alter function ambit.find_session(uuid) rename to away`;
+  for (let tries = 0; tries < 3; tries += 1)
+    expect((await acme.owner.query(document)).errors).toMatchObject([{ extensions: { code: 'INTERNAL' } }]);
+  await api.root`alter function ambit.away(uuid) rename to find_session`;
+  await expectServing();
+});
