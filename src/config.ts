@@ -128,6 +128,10 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     throw new ConfigError(`${name}: ${issue?.message}${value}`);
   }
   const env = result.data;
+  if (env.DATABASE_POOLER === 'transaction' && !(env.DATABASE_URL && env.MIGRATION_DATABASE_URL))
+    throw new ConfigError(
+      'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction needs DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
+    );
   const production = env.NODE_ENV === 'production';
   return {
     host: env.HOST,

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { type App, createApp } from './app.ts';
 import { banner } from './banner.ts';
 import { type Config, readConfig } from './config.ts';
-import { assertRuntimeRole, connect, RUNTIME_ROLE } from './db/client.ts';
+import { assertUsable, type ClientOptions, connect, RUNTIME_ROLE } from './db/client.ts';
 import { type Embedded, startEmbedded } from './db/embedded.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { createDemo } from './demo.ts';
@@ -57,7 +57,7 @@ async function start(): Promise<void> {
   await migrateDatabase(config.migrationUrl ?? url).catch(explainUnreachable);
   if (hasDemo) await createDemo(url);
   const runtimeUrl = (await embedded?.loginUrl(DATABASE, RUNTIME_ROLE)) ?? url;
-  const pool = connect({
+  const database: ClientOptions = {
     url: runtimeUrl,
     pool: config.pool,
     statementTimeout: config.statementTimeout,
@@ -66,9 +66,10 @@ async function start(): Promise<void> {
     requestTimeout: config.requestTimeoutMs,
     pooler: config.pooler === 'transaction',
     log,
-    ...(config.logSql && { onStatement: (sql) => log({ message: 'statement', sql }) }),
-  });
-  await assertRuntimeRole(pool.sql);
+    ...(config.logSql && { onStatement: (sql: string) => log({ message: 'statement', sql }) }),
+  };
+  await assertUsable(database).catch(explainUnreachable);
+  const pool = connect(database);
   app = createApp({ pool, config, log });
 
   const stop = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import { PostgresJsSession } from 'drizzle-orm/postgres-js/session';
 import type { Sql } from 'postgres';
 import type { Log } from '../log.ts';
 import { openConnection } from './connection.ts';
-import { createPool, type Pool } from './pool.ts';
+import { createPool, type Pool, type PoolOptions } from './pool.ts';
 
 /** Owns no table and may not bypass row-level security: what every request runs as. */
 export const RUNTIME_ROLE = 'ambit_runtime';
@@ -62,35 +62,37 @@ const limitsOf = ({ statementTimeout, lockTimeout = 3_000 }: ClientOptions): Rec
   plan_cache_mode: 'force_generic_plan',
 });
 
-/**
- * Creates the pool; it connects when it is first used. Role and limits are start-up options of each connection, so
- * neither a forgotten statement nor `RESET ROLE` leaves them. A pooler in transaction mode passes no start-up options
- * and does not keep prepared statements: there the login is the runtime role, and each transaction sets its limits.
- */
+/** Creates the pool; it connects when it is first used. */
 export function connect(options: ClientOptions): Pool {
-  const { url, pool: size, statementTimeout, waitMs = 5_000, requestTimeout = 30_000, log = () => undefined } = options;
-  const limits = limitsOf(options);
-  const driver = {
-    onnotice: () => undefined,
-    prepare: !options.pooler,
-    types: { date: TEXT_DATES, json: TEXT_JSON, jsonb: TEXT_JSONB },
-    connection: {
-      application_name: 'ambit',
-      ...(!options.pooler && { role: RUNTIME_ROLE, ...limits }),
-    },
-  } as never;
+  const { pool: size, statementTimeout, waitMs = 5_000, requestTimeout = 30_000, log = () => undefined } = options;
   return createPool({
     size,
     waitMs,
     log,
     queue: QUEUE,
     silenceMs: Math.min(statementTimeout, requestTimeout) + SLACK,
-    settings: options.pooler ? limits : {},
-    open: (onLost) => {
-      const { onStatement, dial, renewMs = HALF_AN_HOUR } = options;
-      return openConnection({ url, driver, renewMs, onLost, onStatement, dial });
-    },
+    settings: options.pooler ? limitsOf(options) : {},
+    open: opener(options),
   });
+}
+
+/**
+ * Role and limits are start-up options of each connection, so neither a forgotten statement nor `RESET ROLE` leaves
+ * them. A pooler in transaction mode passes no start-up options and keeps no prepared statements: there the login is a
+ * member of the runtime role, and each transaction sets its limits.
+ */
+function opener(options: ClientOptions): PoolOptions['open'] {
+  const { url, onStatement, dial, renewMs = HALF_AN_HOUR } = options;
+  const driver = {
+    onnotice: () => undefined,
+    prepare: !options.pooler,
+    types: { date: TEXT_DATES, json: TEXT_JSON, jsonb: TEXT_JSONB },
+    connection: {
+      application_name: 'ambit',
+      ...(!options.pooler && { role: RUNTIME_ROLE, ...limitsOf(options) }),
+    },
+  } as never;
+  return (onLost) => openConnection({ url, driver, renewMs, onLost, onStatement, dial });
 }
 
 export const dialect = new PgDialect();
@@ -118,14 +120,41 @@ export function clientOf(db: Db): Sql {
 const preparing = (sql: Sql): Sql =>
   ({ unsafe: (text: string, values: never[]) => sql.unsafe(text, values, { prepare: true }) }) as unknown as Sql;
 
-/** Refuses to serve with a role that walks through the third wall. */
+/** Refuses to serve with a role that could bypass row-level security, or that lacks the rights of the runtime role. */
 export async function assertRuntimeRole(sql: Sql): Promise<void> {
   const [role] = await sql`
     select current_user as name, r.rolsuper or r.rolbypassrls as bypasses,
-           exists (select from pg_class c where c.relowner = r.oid and c.relnamespace = 'public'::regnamespace) as owns
+           exists (select from pg_class c where c.relowner = r.oid and c.relnamespace = 'public'::regnamespace) as owns,
+           pg_has_role(r.oid, ${RUNTIME_ROLE}, 'usage') as serves
     from pg_roles r where r.rolname = current_user`;
   if (role?.['bypasses'] || role?.['owns'])
     throw new Error(
       `the runtime role ${role['name']} could bypass row-level security; it must own no table and be no superuser`,
     );
+  if (!role?.['serves']) throw new Error(`the role ${role?.['name']} must be a member of ${RUNTIME_ROLE}`);
+}
+
+const POOLER =
+  'a connection pooler answers there; set DATABASE_POOLER=transaction and MIGRATION_DATABASE_URL (see README)';
+
+/** What a pooler says that does not know the start-up parameter `role`. */
+const REFUSED_PARAMETER = 'unsupported startup parameter';
+
+/** Connects once and refuses what Ambit must not serve with. */
+export async function assertUsable(options: ClientOptions): Promise<void> {
+  const connection = await opener(options)(() => undefined).catch((error: Error) => {
+    throw error.message.includes(REFUSED_PARAMETER) ? new Error(POOLER) : error;
+  });
+  try {
+    if (!options.pooler && (await isPooled(connection.query as Sql))) throw new Error(POOLER);
+    await assertRuntimeRole(connection.query as Sql);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** A pooler announces another process than the one that executes the statements. */
+export async function isPooled(sql: Sql): Promise<boolean> {
+  const result = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+  return result[0]?.pid !== result.state.pid;
 }

@@ -66,7 +66,7 @@ export function createPool(options: PoolOptions): Pool {
     ...shared,
     size: options.size,
     missing: () => shares.demand() - idle.length - returned.length,
-    onOpen: put,
+    onOpen: giveOut,
   });
   const lookups = createLookups({
     opener: () => lookupOpener,
@@ -143,11 +143,12 @@ export function createPool(options: PoolOptions): Pool {
   async function park(connection: Connection): Promise<void> {
     if (connection.hasOpenTransaction) await connection.send('commit').catch(() => undefined);
     connection.hasOpenTransaction = false;
-    put(connection);
+    if (isUsable(connection)) giveOut(connection);
+    else opener.fill();
   }
 
-  function put(connection: Connection): void {
-    if (isUsable(connection)) idle.push(connection);
+  function giveOut(connection: Connection): void {
+    idle.push(connection);
     if (shares.waiting > 0) schedule();
   }
 

@@ -5,7 +5,7 @@ import { ask } from '../../src/db/reader.ts';
 import { inTransaction, openTransaction } from '../../src/db/transaction.ts';
 import { startApi } from '../support/api.ts';
 import { found } from '../support/world.ts';
-import { organizationUuid } from './support.ts';
+import { organizationUuid } from '../walls/support.ts';
 
 const api = await startApi({ pool: 2 });
 const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
