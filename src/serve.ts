@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { type App, createApp } from './app.ts';
+import { type App, createApp, logToStderr } from './app.ts';
 import { banner } from './banner.ts';
 import { type Config, readConfig } from './config.ts';
 import { assertRuntimeRole, connect, RUNTIME_ROLE } from './db/client.ts';
@@ -14,6 +14,14 @@ const GRACE = 10_000;
 const DATABASE = 'ambit';
 
 let embedded: Embedded | undefined;
+
+/** Set while the embedded server starts and afterwards. */
+let starting: Promise<Embedded> | undefined;
+
+let isStopping = false;
+
+/** Aborted by a signal to stop. */
+const interrupted = new AbortController();
 
 /** Listens first, so that a taken port is told before a database is started. */
 function listen(server: Server, { host, port }: Config): Promise<void> {
@@ -31,11 +39,29 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
 
 /** The address of the embedded server's database, made when it is not there yet. */
 async function startDatabase(config: Config): Promise<string> {
-  embedded = await startEmbedded(config.dataDir);
+  const options = { log: logToStderr, onFailure: die, signal: interrupted.signal };
+  starting = startEmbedded(config.dataDir, {}, options);
+  embedded = await starting;
   const [found] = await embedded.sql`select from pg_database where datname = ${DATABASE}`;
   if (!found) await embedded.sql.unsafe(`create database ${DATABASE}`);
   return embedded.url(DATABASE);
 }
+
+/** What a signal does. Until requests are served, only the embedded server has to be stopped. */
+let stop = async (): Promise<void> => {
+  interrupted.abort();
+  await starting?.then(
+    (server) => server.stop(),
+    () => undefined,
+  );
+};
+
+// A terminal sends the signal to the whole process group, and who started this may pass it on: it may come twice.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    if (!isStopping) stop().then(() => process.exit(0), die);
+    isStopping = true;
+  });
 
 async function start(): Promise<void> {
   const config = readConfig(process.env);
@@ -58,7 +84,7 @@ async function start(): Promise<void> {
   await assertRuntimeRole(sql);
   app = createApp({ sql, config });
 
-  const stop = async (): Promise<void> => {
+  stop = async (): Promise<void> => {
     server.close();
     server.closeIdleConnections();
     setTimeout(() => server.closeAllConnections(), GRACE).unref();
@@ -66,13 +92,6 @@ async function start(): Promise<void> {
     await disconnect(sql);
     await embedded?.stop();
   };
-  // A terminal sends the signal to the whole process group, and who started this may pass it on: it may come twice.
-  let stopping = false;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.on(signal, () => {
-      if (!stopping) stop().then(() => process.exit(0), die);
-      stopping = true;
-    });
 
   process.stdout.write(banner(config.publicUrl, hasDemo));
 }
@@ -88,4 +107,4 @@ async function die(error: unknown): Promise<never> {
   process.exit(1);
 }
 
-start().catch(die);
+start().catch((error) => (isStopping ? undefined : die(error)));
