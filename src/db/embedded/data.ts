@@ -33,7 +33,9 @@ export async function openData(folder: string, signal?: AbortSignal): Promise<Da
 async function createData(parent: string, data: string, secret: string, signal?: AbortSignal): Promise<void> {
   for (const name of await readdir(parent))
     if (name.startsWith('pgdata-')) await rm(join(parent, name), { recursive: true, force: true });
-  await writeFile(secret, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  // Two processes that start at once must use the same password, whichever of them creates the data.
+  const known = await readFile(secret, 'utf8').catch(() => '');
+  if (!known) await writeFile(secret, randomBytes(24).toString('base64url'), { mode: 0o600 });
   const incomplete = await mkdtemp(join(parent, 'pgdata-'));
   try {
     if (isRoot()) await chown(incomplete, NOBODY, NOBODY);

@@ -31,15 +31,24 @@ async function keepLock(url: string, signal: AbortSignal, onTaken: () => void): 
   while (!signal.aborted) {
     const closed = Promise.withResolvers<void>();
     const sql = connect(url, closed.resolve);
-    const rows = await sql`select pg_try_advisory_lock(${LOCK}) as taken`.catch(() => []);
-    if (rows[0]?.['taken']) {
-      onTaken();
-      await Promise.race([closed.promise, aborted]);
+    try {
+      const [row] = await sql`select pg_try_advisory_lock(${LOCK}) as taken`;
+      if (row?.['taken']) {
+        onTaken();
+        await Promise.race([closed.promise, aborted]);
+      }
+    } catch (error) {
+      // A wrong password does not become right. Anything else ends with the server or with its recovery.
+      if (isRefused(error)) throw error;
+    } finally {
+      await sql.end({ timeout: 0 });
     }
-    await sql.end({ timeout: 0 });
     await sleep(50, undefined, { signal }).catch(() => undefined);
   }
 }
+
+/** SQLSTATE class 28: invalid authorization. */
+const isRefused = (error: unknown): boolean => String((error as { code?: unknown }).code).startsWith('28');
 
 /** Whether a process holds the lock of the server on `data`. Null when that server does not answer. */
 async function isOwned(url: string, data: string): Promise<boolean | null> {
