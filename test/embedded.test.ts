@@ -142,7 +142,7 @@ test('a database server that cannot be restarted ends the process with one line'
   await stopped(await started());
 });
 
-test('who lost the connection that holds the lock takes it again, and another process is still refused', async () => {
+test('a lost connection that held the lock is replaced, and another process is still refused', async () => {
   const data = join(folder, 'lock');
   const server = await startEmbedded(data);
   onTestFinished(() => server.stop());
@@ -159,7 +159,7 @@ test('who lost the connection that holds the lock takes it again, and another pr
   );
 });
 
-test('a wrong password is told, with the log file', async () => {
+test('a wrong password ends the start with one line that names the log file', async () => {
   const data = join(folder, 'lock');
   await writeFile(join(data, 'password'), 'wrong');
   await expect(startEmbedded(data)).rejects.toThrow(

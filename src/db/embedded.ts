@@ -26,6 +26,16 @@ export interface EmbeddedOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * Recovery after a crash first writes the data directory to disk. On a busy machine a restart took 0.5 to 0.7 s with one
+ * syncfs, and 1.5 to 4.6 s with Postgres's default, an fsync of each file. Only Linux has syncfs.
+ */
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  ...(process.platform === 'linux' && { recovery_init_sync_method: 'syncfs' }),
+};
+
 /** Milliseconds in which the children of a server that was killed end. Until then Postgres does not start. */
 const CHILDREN_END_WITHIN = 10_000;
 
@@ -88,7 +98,7 @@ export async function startEmbedded(
   const addressOn = (port: number, name: string, user = 'postgres'): string =>
     `postgres://${user}:${data.password}@127.0.0.1:${port}/${name}`;
   const url = addressOn(port, 'postgres');
-  const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', port, ...settings };
+  const all = { ...SETTINGS, port, ...settings };
   const failed =
     (what: string) =>
     (error: unknown): never => {

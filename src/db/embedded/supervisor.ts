@@ -8,7 +8,7 @@ const ATTEMPTS = 22;
 const delay = (attempts: number): number => Math.min(100 * 2 ** attempts, 1_000);
 
 /** A server that ran for this long, in milliseconds, has recovered: the restarts before no longer count. */
-const STABLE_AFTER = 60_000;
+const STABLE_AFTER = 10_000;
 
 /**
  * Starts the server again whenever it ends, until the signal, which stops it. Resolves when it has stopped. Throws when
