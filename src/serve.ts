@@ -8,7 +8,7 @@ import { migrateDatabase } from './db/migrate.ts';
 import { createDemo } from './demo.ts';
 import { unavailable } from './errors.ts';
 import { drain } from './http/drain.ts';
-import { createLog } from './log.ts';
+import { createLog, type Log } from './log.ts';
 
 /** Milliseconds that requests have to end after a signal to stop, and milliseconds for their answers. */
 const GRACE = { work: 9_000, answer: 1_000 };
@@ -16,6 +16,14 @@ const GRACE = { work: 9_000, answer: 1_000 };
 const DATABASE = 'ambit';
 
 let embedded: Embedded | undefined;
+
+/** Set while the embedded server starts and afterwards. */
+let starting: Promise<Embedded> | undefined;
+
+let isStopping = false;
+
+/** Aborted by a signal to stop. */
+const interrupted = new AbortController();
 
 /** Listens first, so that a taken port is told before a database is started. */
 function listen(server: Server, { host, port }: Config): Promise<void> {
@@ -32,12 +40,30 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
 }
 
 /** The address of the embedded server's database, made when it is not there yet. */
-async function startDatabase(config: Config): Promise<string> {
-  embedded = await startEmbedded(config.dataDir);
+async function startDatabase(config: Config, log: Log): Promise<string> {
+  const options = { log, onFailure: die, signal: interrupted.signal };
+  starting = startEmbedded(config.dataDir, {}, options);
+  embedded = await starting;
   const [found] = await embedded.sql`select from pg_database where datname = ${DATABASE}`;
   if (!found) await embedded.sql.unsafe(`create database ${DATABASE}`);
   return embedded.url(DATABASE);
 }
+
+/** What a signal does. Until requests are served, only the embedded server has to be stopped. */
+let stop = async (): Promise<void> => {
+  interrupted.abort();
+  await starting?.then(
+    (server) => server.stop(),
+    () => undefined,
+  );
+};
+
+// A terminal sends the signal to the whole process group, and who started this may pass it on: it may come twice.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    if (!isStopping) stop().then(() => process.exit(0), die);
+    isStopping = true;
+  });
 
 async function start(): Promise<void> {
   const config = readConfig(process.env);
@@ -52,7 +78,7 @@ async function start(): Promise<void> {
   server.headersTimeout = 10_000;
   await listen(server, config);
 
-  const url = config.databaseUrl ?? (await startDatabase(config));
+  const url = config.databaseUrl ?? (await startDatabase(config, log));
   const hasDemo = embedded !== undefined && !config.production;
   await migrateDatabase(config.migrationUrl ?? url).catch(explainUnreachable);
   if (hasDemo) await createDemo(url);
@@ -72,7 +98,7 @@ async function start(): Promise<void> {
   const pool = connect(database);
   app = createApp({ pool, config, log });
 
-  const stop = async (): Promise<void> => {
+  stop = async (): Promise<void> => {
     const stopRequests = () => app?.stopRequests(unavailable('The server is stopping. Try again.'));
     const stopping = setTimeout(stopRequests, GRACE.work);
     await drain(server, GRACE.work + GRACE.answer);
@@ -80,13 +106,6 @@ async function start(): Promise<void> {
     await pool.end();
     await embedded?.stop();
   };
-  // A terminal sends the signal to the whole process group, and who started this may pass it on: it may come twice.
-  let stopping = false;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.on(signal, () => {
-      if (!stopping) stop().then(() => process.exit(0), die);
-      stopping = true;
-    });
 
   process.stdout.write(banner(config.publicUrl, hasDemo));
 }
@@ -102,4 +121,4 @@ async function die(error: unknown): Promise<never> {
   process.exit(1);
 }
 
-start().catch(die);
+start().catch((error) => (isStopping ? undefined : die(error)));
