@@ -25,7 +25,7 @@ export interface App {
   parts: Parts;
 }
 
-const logToStderr = (entry: Record<string, unknown>): void => {
+export const logToStderr = (entry: Record<string, unknown>): void => {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
 };
 
