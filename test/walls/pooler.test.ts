@@ -17,6 +17,9 @@ const STARTUP_PARAMETERS = [
 
 const READ = '{ checks(first: 20) { totalCount nodes { id name } } }';
 
+/** Milliseconds after which a request counts as unanswered. */
+const DEADLINE = 30_000;
+
 interface Client extends Caller {
   organization: string;
   rubric: Rubric;
@@ -112,7 +115,9 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
 
   /** Sends one operation and returns its data, or null if it was not served. */
   async function send(caller: Caller, document: string, variables: object, outcome: Outcome): Promise<Json> {
-    const { data, errors } = await caller.query(document, { ...variables });
+    const answer = await Promise.race([caller.query(document, { ...variables }), sleep(DEADLINE)]);
+    if (!answer) throw new Error(`unanswered: ${document}`);
+    const { data, errors } = answer;
     outcome.requests += 1;
     if (errors || !data) outcome.codes.push(errors?.[0]?.extensions?.code ?? 'no data');
     return errors ? null : data;
@@ -156,11 +161,11 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   /** Looks at the setting that binds a transaction, from a session that shares the server connections of Ambit. */
   const LOOK = `select pg_backend_pid() as pid, coalesce(current_setting('ambit.organization_id', true), '') as bound`;
 
-  test('serves 30 clients of two organizations over three server connections', async () => {
+  test('serves 30 clients of two organizations over three server connections', { timeout: 120_000 }, async () => {
     const { server, pgbouncer } = await startPooled();
     const before = { audited: await audited(), checks: await countChecks() };
     const looker = postgres(pgbouncer.through(login), { max: 3, prepare: false, fetch_types: false });
-    onTestFinished(() => looker.end());
+    onTestFinished(() => looker.end({ timeout: 5 }));
 
     const outcome = newOutcome();
     const bound: string[] = [];
@@ -172,17 +177,20 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
         looks += 1;
       }
     })();
+    looking.catch(() => undefined);
     await everyone(async (client) => {
       for (let round = 0; round < 8; round += 1) await turn(client, server.address, outcome);
+    }).finally(() => {
+      loaded = false;
     });
-    loaded = false;
-    await looking;
 
     expect(outcome).toMatchObject({ codes: [], foreign: [], requests: 30 * 8 * 3 });
     expect(outcome.acknowledged).toHaveLength(30 * 8 * 2);
     expect(await audited()).toEqual([...before.audited, ...outcome.acknowledged].sort());
     expect(await countChecks()).toBe(before.checks + creations(outcome.acknowledged).length);
 
+    await looking;
+    expect(looks).toBeGreaterThan(0);
     // Transactions that are open together have a server connection each, so these are all there are.
     const { promise: allOpen, resolve } = Promise.withResolvers<void>();
     const open: number[] = [];
@@ -198,17 +206,15 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
       ),
     );
     expect(new Set(open).size).toBe(3);
-    expect(looks).toBeGreaterThan(0);
     expect(new Set(bound)).toEqual(new Set(['']));
   });
 
-  test('answers UNAVAILABLE while PgBouncer is gone, and serves everything once it is back', async () => {
+  test('answers UNAVAILABLE while PgBouncer is gone, and serves everything afterwards', {
+    timeout: 120_000,
+  }, async () => {
     const { server, pgbouncer } = await startPooled();
     const before = { audited: await audited(), checks: await countChecks() };
     const outcome = newOutcome();
-    const until = async (isReached: () => boolean): Promise<void> => {
-      while (!isReached()) await sleep(10);
-    };
     let loaded = true;
     const load = everyone(async (client) => {
       while (loaded) {
@@ -218,13 +224,18 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
         if (outcome.codes.length > failures) await sleep(50);
       }
     });
-    await until(() => outcome.requests > 60);
+    load.catch(() => undefined);
+    onTestFinished(() => {
+      loaded = false;
+    });
+    const until = (count: () => number, least: number): Promise<unknown> =>
+      Promise.race([load, expect.poll(count, { timeout: DEADLINE, interval: 10 }).toBeGreaterThan(least)]);
+    await until(() => outcome.requests, 60);
     expect(outcome.codes).toEqual([]);
     await pgbouncer.kill();
-    await until(() => outcome.codes.length > 30);
+    await until(() => outcome.codes.length, 30);
     await pgbouncer.start();
-    const restored = outcome.acknowledged.length + 60;
-    await until(() => outcome.acknowledged.length > restored);
+    await until(() => outcome.acknowledged.length, outcome.acknowledged.length + 60);
     loaded = false;
     await load;
 
