@@ -1,15 +1,17 @@
 import { createServer, type Server } from 'node:http';
-import { type App, createApp, logToStderr } from './app.ts';
+import { type App, createApp } from './app.ts';
 import { banner } from './banner.ts';
 import { type Config, readConfig } from './config.ts';
 import { assertRuntimeRole, connect, RUNTIME_ROLE } from './db/client.ts';
 import { type Embedded, startEmbedded } from './db/embedded.ts';
-import { disconnect } from './db/lending.ts';
 import { migrateDatabase, PoolerError } from './db/migrate.ts';
 import { createDemo } from './demo.ts';
+import { unavailable } from './errors.ts';
+import { drain } from './http/drain.ts';
+import { createLog } from './log.ts';
 
-/** Milliseconds that open requests have to end after a signal to stop. */
-const GRACE = 10_000;
+/** Milliseconds that requests have to end after a signal to stop, and milliseconds for their answers. */
+const GRACE = { work: 9_000, answer: 1_000 };
 
 const DATABASE = 'ambit';
 
@@ -39,6 +41,7 @@ async function startDatabase(config: Config): Promise<string> {
 
 async function start(): Promise<void> {
   const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
   let app: App | undefined;
   const server = createServer((req, res) => {
     if (app) app.handler(req, res);
@@ -51,21 +54,31 @@ async function start(): Promise<void> {
 
   const url = config.databaseUrl ?? (await startDatabase(config));
   const hasDemo = embedded !== undefined && !config.production;
-  await migrateDatabase(config.migrationUrl ?? url, { log: logToStderr }).catch((error: unknown) =>
+  await migrateDatabase(config.migrationUrl ?? url, { log }).catch((error: unknown) =>
     explainUnreachable(error, config),
   );
   if (hasDemo) await createDemo(url);
   const runtimeUrl = (await embedded?.loginUrl(DATABASE, RUNTIME_ROLE)) ?? url;
-  const sql = connect({ url: runtimeUrl, pool: config.pool, statementTimeout: config.statementTimeout });
-  await assertRuntimeRole(sql);
-  app = createApp({ sql, config });
+  const pool = connect({
+    url: runtimeUrl,
+    pool: config.pool,
+    statementTimeout: config.statementTimeout,
+    lockTimeout: config.databaseLockMs,
+    waitMs: config.databaseWaitMs,
+    requestTimeout: config.requestTimeoutMs,
+    pooler: config.pooler === 'transaction',
+    log,
+    ...(config.logSql && { onStatement: (sql) => log({ message: 'statement', sql }) }),
+  });
+  await assertRuntimeRole(pool.sql);
+  app = createApp({ pool, config, log });
 
   const stop = async (): Promise<void> => {
-    server.close();
-    server.closeIdleConnections();
-    setTimeout(() => server.closeAllConnections(), GRACE).unref();
-    await new Promise((done) => (server.listening ? server.once('close', done) : done(null)));
-    await disconnect(sql);
+    const stopRequests = () => app?.stopRequests(unavailable('The server is stopping. Try again.'));
+    const stopping = setTimeout(stopRequests, GRACE.work);
+    await drain(server, GRACE.work + GRACE.answer);
+    clearTimeout(stopping);
+    await pool.end();
     await embedded?.stop();
   };
   // A terminal sends the signal to the whole process group, and who started this may pass it on: it may come twice.

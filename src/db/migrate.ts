@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres, { type Sql } from 'postgres';
+import type { Log } from '../log.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
 
@@ -13,7 +14,7 @@ export const MIGRATION_LOCK = 0x616d6269;
 const POLL = 250;
 
 export interface MigrateOptions {
-  log?: (entry: Record<string, unknown>) => void;
+  log?: Log;
   /** Milliseconds to wait for another node that migrates. Defaults to 60 s. */
   lockTimeout?: number;
   /** Milliseconds to wait for a connection. Defaults to 10 s. */
@@ -55,7 +56,7 @@ async function assertDirect(sql: Sql): Promise<void> {
   if (result[0]?.['pid'] !== result.state.pid) throw new PoolerError('a connection pooler answers there');
 }
 
-async function lock(sql: Sql, log: NonNullable<MigrateOptions['log']>, timeout: number): Promise<void> {
+async function lock(sql: Sql, log: Log, timeout: number): Promise<void> {
   const deadline = performance.now() + timeout;
   for (let attempt = 1; !(await tryLock(sql)); attempt += 1) {
     if (attempt === 1) log({ level: 'info', message: 'another node migrates the database; waiting' });

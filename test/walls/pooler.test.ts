@@ -89,13 +89,16 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   });
 
   /** A server behind a PgBouncer of three server connections with its default settings. */
-  async function startPooled(): Promise<{ server: ServerProcess; pgbouncer: Pgbouncer }> {
+  async function startPooled(
+    env: Record<string, string> = {},
+  ): Promise<{ server: ServerProcess; pgbouncer: Pgbouncer }> {
     const pgbouncer = await startPgbouncer([login]);
     const server = await startServer({
       DATABASE_URL: pgbouncer.through(login),
       DATABASE_POOLER: 'transaction',
       MIGRATION_DATABASE_URL: api.url,
       PUBLIC_URL: 'http://ambit.test',
+      ...env,
     });
     await server.ready();
     return { server, pgbouncer };
@@ -162,7 +165,9 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   const LOOK = `select pg_backend_pid() as pid, coalesce(current_setting('ambit.organization_id', true), '') as bound`;
 
   test('serves 30 clients of two organizations over three server connections', { timeout: 120_000 }, async () => {
-    const { server, pgbouncer } = await startPooled();
+    // On a slow machine, 30 clients may have to wait longer for three connections than the defaults allow.
+    const patient = { DATABASE_WAIT_MS: '30000', DATABASE_LOCK_MS: '30000', STATEMENT_TIMEOUT_MS: '30000' };
+    const { server, pgbouncer } = await startPooled(patient);
     const before = { audited: await audited(), checks: await countChecks() };
     const looker = postgres(pgbouncer.through(login), { max: 3, prepare: false, fetch_types: false });
     onTestFinished(() => looker.end({ timeout: 5 }));
