@@ -18,7 +18,7 @@ const STARTUP_PARAMETERS = [
 const READ = '{ checks(first: 20) { totalCount nodes { id name } } }';
 
 /** Milliseconds after which a request counts as unanswered. */
-const DEADLINE = 30_000;
+const DEADLINE = 45_000;
 
 interface Client extends Caller {
   organization: string;
