@@ -4,7 +4,7 @@ import { banner } from './banner.ts';
 import { type Config, readConfig } from './config.ts';
 import { assertUsable, type ClientOptions, connect, RUNTIME_ROLE } from './db/client.ts';
 import { type Embedded, startEmbedded } from './db/embedded.ts';
-import { migrateDatabase } from './db/migrate.ts';
+import { migrateDatabase, PoolerError } from './db/migrate.ts';
 import { createDemo } from './demo.ts';
 import { unavailable } from './errors.ts';
 import { drain } from './http/drain.ts';
@@ -80,7 +80,9 @@ async function start(): Promise<void> {
 
   const url = config.databaseUrl ?? (await startDatabase(config, log));
   const hasDemo = embedded !== undefined && !config.production;
-  await migrateDatabase(config.migrationUrl ?? url).catch(explainUnreachable);
+  await migrateDatabase(config.migrationUrl ?? url, { log }).catch((error: unknown) =>
+    explainUnreachable(error, config),
+  );
   if (hasDemo) await createDemo(url);
   const runtimeUrl = (await embedded?.loginUrl(DATABASE, RUNTIME_ROLE)) ?? url;
   const database: ClientOptions = {
@@ -110,9 +112,15 @@ async function start(): Promise<void> {
   process.stdout.write(banner(config.publicUrl, hasDemo));
 }
 
-function explainUnreachable(error: unknown): never {
+function explainUnreachable(error: unknown, { databaseUrl, migrationUrl }: Config): never {
+  const name = migrationUrl === databaseUrl ? 'DATABASE_URL' : 'MIGRATION_DATABASE_URL';
   const { code, message } = error as { code?: string; message: string };
-  throw new Error(`DATABASE_URL: the database cannot be used: ${message || code}`);
+  if (!(error instanceof PoolerError)) throw new Error(`${name}: the database cannot be used: ${message || code}`);
+  const advice =
+    name === 'DATABASE_URL'
+      ? 'set DATABASE_POOLER=transaction and MIGRATION_DATABASE_URL (see README)'
+      : 'it must lead to PostgreSQL itself (see README)';
+  throw new Error(`${name}: ${message}; ${advice}`);
 }
 
 async function die(error: unknown): Promise<never> {
