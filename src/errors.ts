@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'RATE_LIMITED'
   | 'CONFLICT'
   | 'BAD_REQUEST'
+  | 'UNAVAILABLE'
   | 'INTERNAL';
 
 /** Codes of what the caller can mend in the input; they stand in a payload's `errors`. */

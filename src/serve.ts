@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { type App, createApp } from './app.ts';
 import { banner } from './banner.ts';
 import { type Config, readConfig } from './config.ts';
@@ -7,6 +7,7 @@ import { type Embedded, startEmbedded } from './db/embedded.ts';
 import { disconnect } from './db/lending.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { createDemo } from './demo.ts';
+import { createHttpServer } from './http/server.ts';
 
 /** Milliseconds that open requests have to end after a signal to stop. */
 const GRACE = 10_000;
@@ -40,13 +41,10 @@ async function startDatabase(config: Config): Promise<string> {
 async function start(): Promise<void> {
   const config = readConfig(process.env);
   let app: App | undefined;
-  const server = createServer((req, res) => {
+  const server = createHttpServer((req, res) => {
     if (app) app.handler(req, res);
     else res.writeHead(503, { 'retry-after': '1' }).end();
-  });
-  // A client has 30 seconds for its whole request, so slow ones cannot hold connections (slowloris).
-  server.requestTimeout = 30_000;
-  server.headersTimeout = 10_000;
+  }, config);
   await listen(server, config);
 
   const url = config.databaseUrl ?? (await startDatabase(config));

@@ -6,14 +6,14 @@ import type { Parts } from '../context.ts';
 import { ask } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { createAddressOf } from './address.ts';
-import { type Answer, json, problem, send } from './answer.ts';
+import { type Answer, json, problem, requestIdOf } from './answer.ts';
 import { createDirect, type Direct } from './direct.ts';
+import { createRequestMemory, type RequestMemory } from './memory.ts';
+import { createOutbox } from './outbox.ts';
 import type { Graphql, ServerContext } from './yoga.ts';
 
 /** Bytes of a request body. */
 const MAX_BODY = 100_000;
-
-const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 /** What GraphiQL needs and nothing else: the page is one file. */
 const PAGE_POLICY =
@@ -48,7 +48,9 @@ export function createHandler(
   graphql: Graphql,
   parts: Parts,
   direct: Direct = createDirect(graphql, parts.config),
+  memory: RequestMemory = createRequestMemory(parts.config.requestMemory),
 ): RequestListener {
+  const outbox = createOutbox(parts.config, parts.log);
   const addressOf = createAddressOf(parts.config.trustedProxies);
 
   async function answer(req: IncomingMessage, requestId: string): Promise<Answer> {
@@ -56,13 +58,16 @@ export function createHandler(
     const route = Object.hasOwn(ROUTES, path) && req.method === 'GET' ? ROUTES[path] : undefined;
     if (route) return await route(parts);
     if (path !== '/graphql') return problem(404, 'Not here. The API is at /graphql.', requestId);
-    const body = await readBody(req);
-    if (body === null) return problem(413, `A request body has at most ${MAX_BODY} bytes.`, requestId);
+    if (memory.isFull()) return busy(requestId);
+    const body = await memory.readBody(req, MAX_BODY);
+    if (body === 'incomplete') return busy(requestId, { connection: 'close' });
+    if (body === 'too large') return problem(413, `A request body has at most ${MAX_BODY} bytes.`, requestId);
     // Forms and plain text are what another site's page can send without asking (CSRF), so they are not taken.
     if (req.method === 'POST' && !isJson(req))
       return problem(415, 'Send JSON: content-type: application/json.', requestId);
     const server = serverContext(req, requestId);
-    return (await direct(req, body, server)) ?? (await askYoga(req, body, server));
+    const work = async () => (await direct(req, body, server)) ?? (await askYoga(req, body, server));
+    return (await memory.during(body.length, work)) ?? busy(requestId);
   }
 
   function serverContext({ headers, socket }: IncomingMessage, requestId: string): ServerContext {
@@ -82,8 +87,7 @@ export function createHandler(
   }
 
   return (req, res) => {
-    const given = req.headers['x-request-id'];
-    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : crypto.randomUUID();
+    const requestId = requestIdOf(req);
     answer(req, requestId)
       .catch((error: unknown) => {
         parts.log({ level: 'error', requestId, error: error instanceof Error ? error.stack : String(error) });
@@ -93,26 +97,13 @@ export function createHandler(
           requestId,
         );
       })
-      .then((answered) => send(res, requestId, answered))
+      .then((answered) => outbox.send(res, requestId, answered))
       .catch(() => res.destroy());
   };
 }
 
-/** The whole body, or null when it is too large. */
-function readBody(req: IncomingMessage): Promise<Buffer | null> {
-  if (Number(req.headers['content-length']) > MAX_BODY) return Promise.resolve(null);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  return new Promise((done, fail) => {
-    req.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > MAX_BODY) done(null);
-      else chunks.push(chunk);
-    });
-    req.on('end', () => done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    req.on('error', fail);
-  });
-}
+const busy = (requestId: string, headers?: Record<string, string>): Answer =>
+  problem(503, 'The server has too many requests in progress. Try again later.', requestId, headers);
 
 const isJson = (req: IncomingMessage): boolean => /^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '');
 
