@@ -16,8 +16,8 @@ export interface OutboxOptions {
   responseMemory: number;
 }
 
-/** Characters that are written at once. A longer text would be copied whole for every client that does not read it. */
-const PIECE = 32_768;
+/** Bytes that are written at once: what is written is counted as read only when the operating system has taken it. */
+const PIECE = 65_536;
 
 /** Milliseconds that the slowest client may take for one response. */
 const WHOLE_RESPONSE = 300_000;
@@ -64,13 +64,20 @@ export function createOutbox(
     return sending;
   }
 
+  /** As bytes at once: the text, in V8's heap, would else stay as long as the client takes to read it. */
+  function sendLarge(res: ServerResponse, requestId: string, answer: Answer): void {
+    const body = Buffer.from(answer.body);
+    res.writeHead(answer.status, headersOf(answer, requestId, body.length));
+    writePieces(res, body, watch(res, requestId, body.length));
+  }
+
   return {
     held: () => [...sendings].reduce((sum, { length }) => sum + length, 0),
     send: (res, requestId, answer) => {
       if (res.destroyed) return;
+      if (answer.body.length > PIECE) return sendLarge(res, requestId, answer);
       const length = Buffer.byteLength(answer.body);
       res.writeHead(answer.status, headersOf(answer, requestId, length));
-      if (answer.body.length > PIECE) return writePieces(res, answer.body, watch(res, requestId, length));
       const { socket } = res;
       res.end(answer.body);
       // Most answers are taken by the operating system at once.
@@ -79,26 +86,16 @@ export function createOutbox(
   };
 }
 
-function writePieces(res: ServerResponse, body: string, sending: Sending): void {
-  let at = 0;
+function writePieces(res: ServerResponse, body: Buffer, sending: Sending): void {
   let given = 0;
   const next = (): void => {
     sending.sent = given;
-    for (;;) {
-      const end = endOfPiece(body, at);
-      const piece = Buffer.from(body.slice(at, end));
-      at = end;
+    while (given < body.length) {
+      const piece = body.subarray(given, given + PIECE);
       given += piece.length;
-      if (at === body.length) return void res.end(piece);
-      if (!res.write(piece)) return void res.once('drain', next);
+      if (given === body.length) res.end(piece);
+      else if (!res.write(piece)) return void res.once('drain', next);
     }
   };
   next();
-}
-
-/** Does not separate the two halves of a character outside the Basic Multilingual Plane. */
-function endOfPiece(body: string, at: number): number {
-  const end = Math.min(at + PIECE, body.length);
-  const isHigh = (body.charCodeAt(end - 1) & 0xfc00) === 0xd800;
-  return isHigh && end < body.length ? end - 1 : end;
 }
