@@ -1,4 +1,4 @@
-import { type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { type ExecutionArgs, type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { accessOf } from '../access/access.ts';
@@ -8,6 +8,7 @@ import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
 import { createExecute, type Execute } from './executor/execute.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { useLimits } from './limits.ts';
+import { takingTurns } from './turns.ts';
 
 /** What the HTTP edge knows before GraphQL begins. */
 export interface ServerContext {
@@ -29,6 +30,8 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
   const { config } = parts;
   const mayIntrospect = ({ authorization }: ServerContext): boolean =>
     config.introspection === 'public' || authorization !== null;
+  const costs = new WeakMap<object, number>();
+  const costOf = (args: ExecutionArgs): number => costs.get(args.contextValue as object) ?? 0;
   const showErrors = createShowErrors(parts, mayIntrospect);
   const yoga = createYoga<ServerContext, Context>({
     schema,
@@ -56,9 +59,9 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
         : false,
     plugins: [
       useErrors(showErrors),
-      useLimits(),
+      useLimits((args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
-      useExecutor(confirming(execute)),
+      useExecutor(takingTurns(confirming(execute), costOf)),
       useTransactionEnd(),
     ],
   });
