@@ -12,7 +12,7 @@ import { requestIdOf, send } from './http/answer.ts';
 import { drain } from './http/drain.ts';
 import { outOfService } from './http/health.ts';
 import { createHttpServer } from './http/server.ts';
-import { createLog, type Log } from './log.ts';
+import { createLog, describeError, type Log } from './log.ts';
 
 /** Milliseconds that requests have to end after a signal to stop, and milliseconds for their answers. */
 const GRACE = { work: 9_000, answer: 1_000 };
@@ -71,6 +71,8 @@ async function startDatabase(config: Config, log: Log): Promise<Embedded> {
 async function start(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
+  // Requests are independent of each other, so a mistake in one does not end the others.
+  process.on('unhandledRejection', (error) => log({ level: 'error', error: describeError(error) }));
   let app: App | undefined;
   let waitingFor = 'the database';
   const listener: RequestListener = (req, res) => {

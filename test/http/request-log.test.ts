@@ -12,7 +12,7 @@ const reader = await join(api, acme, 'read');
 /** The entries of this request. */
 async function entriesOf({ headers }: Pick<Answer, 'headers'>): Promise<Record<string, unknown>[]> {
   const requestId = headers.get('x-request-id');
-  const own = () => api.logged.filter((entry) => entry['requestId'] === requestId);
+  const own = () => [...api.logged, ...api.requests].filter((entry) => entry['requestId'] === requestId);
   await until(() => own().some(({ message }) => message === 'request'));
   return own();
 }
@@ -51,7 +51,7 @@ test('the line tells the codes of the errors, once each', async () => {
 test('a path that is no route is not written to the log', async () => {
   const response = await fetch(`${api.address}/integrations/secret`);
   expect(await entriesOf(response)).toMatchObject([{ route: 'none', status: 404, outcome: 'FAILED' }]);
-  expect(JSON.stringify(api.logged)).not.toContain('integrations');
+  expect(JSON.stringify(api.requests)).not.toContain('integrations');
 });
 
 test('a statement that fails is logged without its parameters', async () => {
