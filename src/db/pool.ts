@@ -211,7 +211,7 @@ export function createPool(options: PoolOptions): Pool {
       const limit = isShort ? Math.min(options.waitMs, options.silenceMs) : options.silenceMs;
       if (now - waitsSince > limit) deadSince = Math.max(deadSince, waitsSince);
       else if (isShort && connection.pending === 0 && now - heardAt > TEST_IDLE)
-        connection.send('select 1').catch(() => undefined);
+        connection.probe();
     }
     if (deadSince === 0) return;
     for (const one of all) if (one.silence().heardAt <= deadSince + CHECK_EVERY) one.destroy('SILENT');
