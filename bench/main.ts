@@ -11,7 +11,7 @@ const WORKLOADS: Record<string, string> = {
   start: './workloads/start.ts',
 };
 
-/** Not run unless it is asked for. */
+/** Workloads that run only when the command names them. */
 const EXTRA: Record<string, string> = { compare: './workloads/compare.ts' };
 const ALL = { ...WORKLOADS, ...EXTRA };
 

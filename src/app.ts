@@ -26,7 +26,7 @@ export interface AppOptions {
 export interface App {
   handler: RequestListener;
   parts: Parts;
-  /** Ends the requests in progress, each with this error or with what it has done. */
+  /** Stops the requests in progress. A field that has not finished fails with this error. */
   stopRequests(reason: AmbitError): void;
 }
 

@@ -31,7 +31,7 @@ export const VARIABLES = {
     .optional()
     .describe('The same database as the role that owns the tables, when `DATABASE_URL` is not that role.'),
   DATABASE_POOL: integer(2, 500, 10).describe(
-    'Connections to the database for transactions; one more serves lookups. One organization uses at most half of them.',
+    'Connections to the database for transactions. One more connection is for lookups. One organization uses at most half of the connections.',
   ),
   DATABASE_POOLER: z
     .enum(['none', 'transaction'])
@@ -40,31 +40,29 @@ export const VARIABLES = {
   DATABASE_WAIT_MS: integer(100, 60_000, 5_000).describe(
     'Milliseconds that a request waits for a connection to the database.',
   ),
-  DATABASE_LOCK_MS: integer(100, 60_000, 3_000).describe(
-    'Milliseconds that a database statement waits for a lock of another request.',
-  ),
+  DATABASE_LOCK_MS: integer(100, 60_000, 3_000).describe('Milliseconds that a database statement waits for a lock.'),
   REQUEST_TIMEOUT_MS: integer(1_000, 600_000, 30_000).describe(
-    'Milliseconds after which a request is answered in any case.',
+    'Milliseconds after which a request is stopped and its response is sent.',
   ),
   DATA_DIR: z.string().min(1).default('.ambit').describe('Folder of the embedded server.'),
   STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000).describe(
     'Milliseconds after which a database statement is cancelled.',
   ),
-  CONNECTIONS: integer(10, 1_000_000, 10_000).describe('Open connections of clients in all.'),
+  CONNECTIONS: integer(10, 1_000_000, 10_000).describe('Maximum number of open client connections.'),
   CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000, 1_000).describe(
-    'Open connections from one address; `TRUSTED_PROXIES` have no such limit.',
+    'Maximum number of open connections from one address. Does not apply to `TRUSTED_PROXIES`.',
   ),
   KEEP_ALIVE_TIMEOUT_MS: integer(1_000, 600_000, 65_000).describe(
-    'Milliseconds without a request after which a connection is closed. Longer than a load balancer in front waits.',
+    'Milliseconds without a request after which a connection is closed. Must be longer than the idle timeout of the load balancer.',
   ),
   WRITE_TIMEOUT_MS: integer(1_000, 600_000, 15_000).describe(
-    'Milliseconds after which a response is cut when the client reads nothing of it.',
+    'Milliseconds after which a response is aborted if the client does not read from it.',
   ),
   REQUEST_MEMORY_MB: integer(8, 65_536, 64).describe(
-    'Memory for requests in progress. Above it a new request is answered with 503.',
+    'Megabytes of memory for requests in progress. Above this limit a new request gets status 503.',
   ),
   RESPONSE_MEMORY_MB: integer(8, 65_536, 64).describe(
-    'Memory for responses that clients read slowly. Above it the slowest are cut.',
+    'Megabytes of memory for responses that clients read slowly. Above this limit the slowest responses are aborted.',
   ),
   ACCESS_TOKEN_MINUTES: integer(1, 60, 15).describe('How long an access token is valid.'),
   SESSION_DAYS: integer(1, 365, 30).describe('Days without a refresh after which a session ends.'),
@@ -93,7 +91,9 @@ export const VARIABLES = {
   LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .default('info')
-    .describe('What is logged to stderr, as JSON lines: `info` includes one line per request.'),
+    .describe(
+      'Lowest level of the entries that are logged to stderr, as JSON lines. `info` includes one line per request.',
+    ),
   LOG_SQL: z
     .enum(['true', 'false'])
     .default('false')
@@ -117,8 +117,9 @@ export interface Config {
   connections: { total: number; perAddress: number };
   keepAliveTimeout: number;
   writeTimeout: number;
-  /** In bytes, as `responseMemory`. */
+  /** In bytes. */
   requestMemory: number;
+  /** In bytes. */
   responseMemory: number;
   accessTokenMinutes: number;
   sessionDays: number;
@@ -152,7 +153,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   const env = result.data;
   if (env.DATABASE_POOLER === 'transaction' && !(env.DATABASE_URL && env.MIGRATION_DATABASE_URL))
     throw new ConfigError(
-      'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction needs DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
+      'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction requires DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
     );
   const production = env.NODE_ENV === 'production';
   return {

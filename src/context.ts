@@ -49,7 +49,7 @@ export interface Context {
   readonly requestId: string;
   readonly address: string;
   readonly userAgent: string | null;
-  /** What the database does for the request, and whether it must stop. */
+  /** The database work of the request. */
   readonly work: Work;
   /** Reads the request's credential again. */
   readonly authenticate: () => Promise<Actor>;

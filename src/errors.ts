@@ -67,7 +67,7 @@ export const userError = (code: UserErrorCode, path: string | string[], message:
 export const notFound = (what: string): AmbitError =>
   new AmbitError('NOT_FOUND', `There is no ${what} with this id, or you may not see it.`);
 
-/** Nothing was done, and the same request can succeed in a moment. */
+/** Nothing was changed. The same request may succeed when it is sent again. */
 export const unavailable = (message = 'The database is not available. Try again in a moment.'): AmbitError =>
   new AmbitError('UNAVAILABLE', message, { http: { status: 503, headers: { 'retry-after': '1' } } });
 

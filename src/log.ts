@@ -1,28 +1,28 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 import sonic, { type SonicBoom } from 'sonic-boom';
 
-/** What is logged at each level, which includes the levels before it. */
+/** Log levels. Each level includes the levels before it. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** An entry without a level is at level `info`. */
+/** Writes an entry. Its level defaults to `info`. */
 export type Log = (entry: Record<string, unknown>) => void;
 
-/** Characters that are collected before they are written, at most for this many milliseconds. */
+/** Entries are written together after this many characters, or after this many milliseconds. */
 const BATCH = { characters: 4_096, milliseconds: 100 };
-/** Characters that wait for a reader who does not read. What comes after them is dropped. */
-const UNREAD = 1_000_000;
+/** Maximum number of characters that are buffered when stderr accepts no more data. Further entries are dropped. */
+const MAX_BUFFERED = 1_000_000;
 
-/** Writes entries at this level and before as JSON lines to stderr. A slow reader of the log slows nothing down. */
+/** Writes entries of this level and the levels before it to stderr, as JSON lines. Writing never blocks requests. */
 export function createLog(level: LogLevel): Log {
   const out = new sonic.SonicBoom({
     fd: process.stderr.fd,
     minLength: BATCH.characters,
-    maxLength: UNREAD,
+    maxLength: MAX_BUFFERED,
     periodicFlush: BATCH.milliseconds,
   });
-  // Nobody reads any more, so there is nobody to tell.
+  // stderr is closed, so the error cannot be reported.
   out.on('error', () => undefined);
   process.on('exit', () => flushAtExit(out));
   const levels = new Set<unknown>(LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(level) + 1));
@@ -35,14 +35,14 @@ function flushAtExit(out: SonicBoom): void {
   try {
     out.flushSync();
   } catch {
-    // The reader is gone.
+    // stderr is closed.
   }
 }
 
-/** Class of the SQLSTATEs whose messages quote the value that is wrong. */
+/** Class of the SQLSTATEs whose messages quote the invalid value. */
 const DATA_EXCEPTION = '22';
 
-/** An error for the log, with its causes and without the parameters of a statement. */
+/** Describes an error for the log, with its causes and without the parameters of a statement. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { message, stack = '' } = error;
@@ -51,6 +51,6 @@ export function describeError(error: unknown): string {
   const cause = error.cause ? `\ncaused by ${describeError(error.cause)}` : '';
   if (error instanceof DrizzleQueryError) return `Failed query: ${error.query}${frames}${cause}`;
   const code = (error as { code?: unknown }).code;
-  const quotes = typeof code === 'string' && 'severity' in error && code.startsWith(DATA_EXCEPTION);
-  return `${error.name}${code ? ` ${code}` : ''}: ${quotes ? 'a value is not valid' : message}${frames}${cause}`;
+  const quotesValue = typeof code === 'string' && 'severity' in error && code.startsWith(DATA_EXCEPTION);
+  return `${error.name}${code ? ` ${code}` : ''}: ${quotesValue ? 'a value is not valid' : message}${frames}${cause}`;
 }

@@ -10,24 +10,24 @@ import { createDemo } from './demo.ts';
 import { unavailable } from './errors.ts';
 import { requestIdOf, send } from './http/answer.ts';
 import { drain } from './http/drain.ts';
-import { outOfService } from './http/health.ts';
+import { notServing } from './http/health.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog, describeError, type Log } from './log.ts';
 
-/** Milliseconds that requests have to end after a signal to stop, and milliseconds for their answers. */
+/** Milliseconds that requests have to end after a signal to stop, and milliseconds for sending their responses. */
 const GRACE = { work: 9_000, answer: 1_000 };
 
-/** Connections that the operating system accepts before the server takes them. */
+/** Maximum number of connections in the operating system's accept queue. */
 const BACKLOG = 4_096;
 
 const DATABASE = 'ambit';
 
-/** What a signal to stop ends, the last one first. */
-const running: (() => Promise<unknown>)[] = [];
+/** Steps that run after a signal to stop, in reverse order. */
+const shutdownSteps: (() => Promise<unknown>)[] = [];
 
 let isStopping = false;
 
-// A terminal sends the signal to the whole process group, and who started this may pass it on: it may come twice.
+// The signal may arrive twice: a terminal sends it to the whole process group, and the parent process may forward it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
     if (!isStopping) stop().then(() => process.exit(0), die);
@@ -35,7 +35,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   });
 
 async function stop(): Promise<void> {
-  for (let end = running.pop(); end; end = running.pop()) await end();
+  for (let end = shutdownSteps.pop(); end; end = shutdownSteps.pop()) await end();
 }
 
 /** Listens first, so that a taken port is told before a database is started. */
@@ -52,11 +52,11 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
   });
 }
 
-/** Starts the embedded server, with its database. */
+/** Starts the embedded server and creates its database if it does not exist. */
 async function startDatabase(config: Config, log: Log): Promise<Embedded> {
   const interrupted = new AbortController();
   const starting = startEmbedded(config.dataDir, {}, { log, onFailure: die, signal: interrupted.signal });
-  running.push(() => {
+  shutdownSteps.push(() => {
     interrupted.abort();
     return starting.then(
       (server) => server.stop(),
@@ -72,14 +72,14 @@ async function startDatabase(config: Config, log: Log): Promise<Embedded> {
 async function start(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
-  // Requests are independent of each other, so a mistake in one does not end the others.
+  // Requests are independent of each other, so a bug in one must not end the others.
   process.on('unhandledRejection', (error) => log({ level: 'error', error: describeError(error) }));
   let app: App | undefined;
   let waitingFor = 'the database';
   const listener: RequestListener = (req, res) => {
-    const isOut = !app || (isStopping && req.url === '/health/ready');
-    if (app && !isOut) return app.handler(req, res);
-    send(res, requestIdOf(req), outOfService(req, isStopping ? 'stopping' : 'starting', waitingFor));
+    const isNotReady = isStopping && req.url === '/health/ready';
+    if (app && !isNotReady) return app.handler(req, res);
+    send(res, requestIdOf(req), notServing(req, isStopping ? 'stopping' : 'starting', waitingFor));
   };
   const server = createHttpServer(listener, config);
   await listen(server, config);
@@ -96,10 +96,10 @@ async function start(): Promise<void> {
   const database = clientOptions(runtimeUrl, config, log);
   await assertUsable(database).catch((error: unknown) => explain(error, 'DATABASE_URL'));
   const pool = connect(database);
-  running.push(() => pool.end());
+  shutdownSteps.push(() => pool.end());
   app = createApp({ pool, config, log });
   waitingFor = 'the end of the requests in progress';
-  running.push(() => endRequests(server, app as App));
+  shutdownSteps.push(() => endRequests(server, app as App));
   process.stdout.write(banner(config.publicUrl, hasDemo));
 }
 
@@ -121,14 +121,14 @@ async function endRequests(server: Server, app: App): Promise<void> {
   clearTimeout(deadline);
 }
 
-/** One line that names the variable and says what to do. */
+/** Throws an error of one line that names the variable and what to do. */
 function explain(error: unknown, variable: 'DATABASE_URL' | 'MIGRATION_DATABASE_URL'): never {
   const { code, message } = error as { code?: string; message: string };
   if (!(error instanceof PoolerError)) throw new Error(`${variable}: the database cannot be used: ${message || code}`);
   const advice =
     variable === 'DATABASE_URL'
       ? 'set DATABASE_POOLER=transaction and MIGRATION_DATABASE_URL (see README)'
-      : 'it must lead to PostgreSQL itself (see README)';
+      : 'it must connect directly to PostgreSQL (see README)';
   throw new Error(`${variable}: ${message}; ${advice}`);
 }
 

@@ -14,7 +14,7 @@ vi.setConfig({ testTimeout: 240_000 });
 const folder = await realpath(await mkdtemp(join(tmpdir(), 'ambit-embedded-')));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** The demo's data, which most tests continue with. */
+/** Data directory with the demo, which most tests share. */
 const DEMO = join(folder, 'demo');
 
 /** Lines of postmaster.pid. Empty when there is none. */
@@ -27,7 +27,7 @@ const databasePid = (data: string): number => Number(pidFile(data)[0]);
 const databasePort = (data: string): number => Number(pidFile(data)[3]);
 const statusOf = (data: string): string | undefined => pidFile(data)[7]?.trim();
 
-/** Every Postgres program of this data directory, complete or not. */
+/** Process IDs of all Postgres programs that use this data directory, complete or not. */
 const postgresOf = (data: string): Promise<number[]> => findProcesses(`${data}/pgdata`);
 
 async function started(data = DEMO): Promise<Run> {
@@ -42,7 +42,7 @@ async function stopped(server: Run): Promise<void> {
   expect(await server.ended).toBe(0);
 }
 
-/** A client of one's own: it does not depend on how the server's pool recovers. */
+/** A separate client, so that the test does not depend on how the server's pool recovers. */
 function clientOf(data: string): Sql {
   const password = readFileSync(join(data, 'password'), 'utf8');
   const sql = postgres(`postgres://postgres:${password}@127.0.0.1:${databasePort(data)}/ambit`, { max: 1 });
@@ -73,7 +73,7 @@ test('a database server that is killed is restarted on its port, and the data ar
   expect(await postgresOf(DEMO)).toEqual([]);
 });
 
-test('a process that is killed leaves no database server behind, and the next start works', async () => {
+test('no database server keeps running after Ambit is killed, and the next start works', async () => {
   const killed = await started();
   expect(await postgresOf(DEMO)).toHaveLength(1);
   killed.process.kill('SIGKILL');
@@ -84,7 +84,10 @@ test('a process that is killed leaves no database server behind, and the next st
 const KILLED: [string, (pid: number) => Promise<number[]>][] = [
   ['Ambit alone', async () => []],
   ['Ambit and the database server', async (pid) => [pid]],
-  ['Ambit and the watchdog, so that the database server stays', (pid) => findProcesses(`kill -INT "$0" ${pid}`)],
+  [
+    'Ambit and the watchdog, so that the database server keeps running',
+    (pid) => findProcesses(`kill -INT "$0" ${pid}`),
+  ],
 ];
 
 test.each(KILLED)('a start works directly after a kill of %s', async (_, othersOf) => {
@@ -104,21 +107,24 @@ test.each([
   ['initdb runs', (data: string) => globSync(`${data}/pgdata-*/PG_VERSION`).length > 0],
   ['Postgres starts', (data: string) => pidFile(data).length > 0],
   ['Ambit migrates', (data: string) => statusOf(data) === 'ready'],
-])('a signal during the first start, while %s, leaves nothing behind', async (name, isReached) => {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    const data = join(folder, `${name} ${signal}`);
-    const first = await run({ DATA_DIR: data });
-    await until(name, () => isReached(data));
-    first.process.kill(signal);
-    expect(await first.ended).toBe(signal === 'SIGTERM' ? 0 : signal);
-    expect(first.output()).toBe('');
-    if (signal === 'SIGTERM') expect(await postgresOf(data)).toEqual([]);
-    await until('no Postgres is left', async () => (await postgresOf(data)).length === 0);
-    await stopped(await started(data));
-  }
-});
+])(
+  'after a signal during the first start, while %s, no Postgres keeps running and the next start works',
+  async (name, isReached) => {
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      const data = join(folder, `${name} ${signal}`);
+      const first = await run({ DATA_DIR: data });
+      await until(name, () => isReached(data));
+      first.process.kill(signal);
+      expect(await first.ended).toBe(signal === 'SIGTERM' ? 0 : signal);
+      expect(first.output()).toBe('');
+      if (signal === 'SIGTERM') expect(await postgresOf(data)).toEqual([]);
+      await until('no Postgres is left', async () => (await postgresOf(data)).length === 0);
+      await stopped(await started(data));
+    }
+  },
+);
 
-test('a database server that cannot be restarted ends the process with one line', async () => {
+test('Ambit exits with one line when the database server cannot be restarted', async () => {
   const server = await started();
   const file = join(DEMO, 'pgdata/PG_VERSION');
   const version = readFileSync(file);
@@ -142,7 +148,7 @@ test('a database server that cannot be restarted ends the process with one line'
   await stopped(await started());
 });
 
-test('a lost connection that held the lock is replaced, and another process is still refused', async () => {
+test('a lost connection that held the lock is replaced, and another process still cannot use the data', async () => {
   const data = join(folder, 'lock');
   const server = await startEmbedded(data);
   onTestFinished(() => server.stop());
@@ -159,7 +165,7 @@ test('a lost connection that held the lock is replaced, and another process is s
   );
 });
 
-test('a wrong password ends the start with one line that names the log file', async () => {
+test('with a wrong password the start fails with one line that names the log file', async () => {
   const data = join(folder, 'lock');
   await writeFile(join(data, 'password'), 'wrong');
   await expect(startEmbedded(data)).rejects.toThrow(

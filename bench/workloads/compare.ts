@@ -15,7 +15,7 @@ const REQUESTS: Record<string, (database: Database) => Request[]> = {
   write: writeRequests,
 };
 
-/** This checkout beside another one, whose folder is in BENCH_OTHER: the ratio of each round, and their median. */
+/** Compares this checkout with the one in BENCH_OTHER. Prints the ratio of each round and their median. */
 export const run = (): Promise<void> =>
   withDatabase(async (server) => {
     const { BENCH_OTHER } = process.env;
@@ -25,7 +25,7 @@ export const run = (): Promise<void> =>
       const requests = requestsOf(database);
       const [own, other] = await race([
         ambit(database, requests, 'this checkout'),
-        ambit(database, requests, 'the other one', resolve(BENCH_OTHER)),
+        ambit(database, requests, 'the other checkout', resolve(BENCH_OTHER)),
       ]);
       const ratios = (own?.all ?? []).map((value, at) => value / (other?.all[at] ?? Number.NaN));
       const shown = ratios.map((ratio) => ratio.toFixed(2)).join(' ');

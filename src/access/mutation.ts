@@ -68,7 +68,7 @@ async function succeed(ctx: Context, field: MutationField, before: Actor): Promi
   // The commit goes right after the event, in one round trip. Without the event it rolls back.
   const recorded = recordEvent(tx, ctx, attempt);
   const [event, ended] = await Promise.allSettled([recorded, end(ctx, 'commit')]);
-  // A lost connection fails both, and what became of the commit is what counts.
+  // A lost connection fails both. The outcome of the commit decides which error the client gets.
   const failed = [ended, event].filter((part) => part.status === 'rejected').map(({ reason }) => reason);
   if (failed.length > 0) throw failed.find(isOutcomeUnknown) ?? failed.at(-1);
 }
@@ -93,7 +93,10 @@ async function fail(ctx: Context, field: MutationField, actor: Actor, thrown: un
   throw error;
 }
 
-/** The database failed the request. That tells nothing about the caller, and the event would fail as well. */
+/**
+ * Whether the database caused the failure. Such a failure is not an access decision, and writing the event would also
+ * fail.
+ */
 const isFault = (thrown: unknown, error: unknown): boolean =>
   postgresError(thrown)?.code === LOCK_NOT_AVAILABLE ||
   (error instanceof AmbitError && (error.code === 'UNAVAILABLE' || error.code === 'OUTCOME_UNKNOWN'));

@@ -2,9 +2,9 @@ import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { makePgArray } from 'drizzle-orm/pg-core';
 
 /**
- * A list as one parameter. Drizzle's `inArray` writes a placeholder per value, so every number of values would be a
- * statement of its own, to be parsed and planned again on every connection. The text form is made here, because the
- * driver knows array types only after a query of its own on each new connection.
+ * A list as one parameter. Drizzle's `inArray` writes one placeholder per value. Each number of values would then be a
+ * separate statement, which every connection parses and plans again. The list is sent in its text form, because the
+ * driver would need an extra query on each new connection to know array types.
  */
 export const arrayParam = (values: Iterable<string>): SQLWrapper => sql.param(makePgArray([...values]));
 

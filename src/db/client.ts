@@ -23,23 +23,25 @@ export interface ClientOptions {
   lockTimeout?: number;
   /** Milliseconds that a request waits for a connection. Defaults to 5,000. */
   waitMs?: number;
-  /** Milliseconds after which a request is answered in any case. Defaults to 30,000. */
+  /** Milliseconds after which a request is stopped. Defaults to 30,000. */
   requestTimeout?: number;
-  /** Statements are sent through a pooler in transaction mode, such as PgBouncer. */
+  /** Whether `url` leads to a pooler in transaction mode, such as PgBouncer. Defaults to false. */
   pooler?: boolean;
-  /** Milliseconds after which a connection is replaced: between this and twice this. Defaults to half an hour. */
+  /**
+   * Minimum age in milliseconds at which a connection is replaced; the maximum is twice this. Defaults to half an hour.
+   */
   renewMs?: number;
   log?: Log;
-  /** Sees the text of each statement, without its parameters. */
+  /** Called with the text of each statement, without its parameters. */
   onStatement?: (text: string) => void;
-  /** Opens a socket to the server; by default the address of `url`. */
+  /** Opens a socket to the server. Defaults to the address of `url`. */
   dial?: () => Socket;
 }
 
-/** Requests that may wait for a connection. */
-const QUEUE = 1_000;
-/** Milliseconds that the answer to a cancelled statement may take. */
-const SLACK = 1_000;
+/** Maximum number of requests that wait for a connection. */
+const MAX_WAITING = 1_000;
+/** Milliseconds that PostgreSQL may take to report a cancelled statement. */
+const CANCEL_MARGIN = 1_000;
 const HALF_AN_HOUR = 1_800_000;
 const IDLE_IN_TRANSACTION = 60_000;
 
@@ -53,36 +55,36 @@ const TEXT_DATES = {
 const TEXT_JSON = { to: 114, from: [], serialize: (value: unknown) => value, parse: (value: unknown) => value };
 const TEXT_JSONB = { ...TEXT_JSON, to: 3802 };
 
-/** What bounds the statements of a connection or a transaction, by PostgreSQL's names. */
+/** PostgreSQL settings that limit the statements of a connection or a transaction. */
 const limitsOf = ({ statementTimeout, lockTimeout = 3_000 }: ClientOptions): Record<string, string> => ({
   statement_timeout: String(statementTimeout),
   lock_timeout: String(lockTimeout),
   idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION),
-  // Every statement names its tenant, so one plan suits all values. With row-level security, planning is expensive
-  // (measured: reading a row by its id took 100 µs of PostgreSQL, and takes 20).
+  // Every statement filters by its tenant, so one plan is good for all values. With row-level security, planning is
+  // expensive (measured: reading a row by its ID took 100 µs in PostgreSQL before, and takes 20 µs with this setting).
   plan_cache_mode: 'force_generic_plan',
 });
 
-/** Creates the pool; it connects when it is first used. */
+/** Creates the pool. It connects when it is first used. */
 export function connect(options: ClientOptions): Pool {
   const { pool: size, statementTimeout, waitMs = 5_000, requestTimeout = 30_000, log = () => undefined } = options;
   return createPool({
     size,
     waitMs,
     log,
-    queue: QUEUE,
-    silenceMs: Math.min(statementTimeout, requestTimeout) + SLACK,
+    queue: MAX_WAITING,
+    responseTimeoutMs: Math.min(statementTimeout, requestTimeout) + CANCEL_MARGIN,
     settings: options.pooler ? limitsOf(options) : {},
-    open: opener(options),
+    open: connectionFactory(options),
   });
 }
 
 /**
- * Role and limits are start-up options of each connection, so neither a forgotten statement nor `RESET ROLE` leaves
- * them. A pooler in transaction mode passes no start-up options and keeps no prepared statements: there the login is a
- * member of the runtime role, and each transaction sets its limits.
+ * Role and limits are start-up parameters of each connection, so `RESET ROLE` does not remove them. A pooler in
+ * transaction mode does not forward start-up parameters and does not keep prepared statements. Behind a pooler, the
+ * login is a member of the runtime role, and each transaction sets its limits.
  */
-function opener(options: ClientOptions): PoolOptions['open'] {
+function connectionFactory(options: ClientOptions): PoolOptions['open'] {
   const { url, onStatement, dial, renewMs = HALF_AN_HOUR } = options;
   const driver = {
     onnotice: () => undefined,
@@ -101,13 +103,13 @@ export const dialect = new PgDialect();
 /** Where a `Db` keeps what it was made on. */
 const CLIENT = Symbol('client');
 
-/** Drizzle's builder on a pool's single statements or on one connection. */
+/** Drizzle's query builder on single statements of a pool or on one connection. */
 export function drizzleOn(sql: Sql): Db {
   const session = new PostgresJsSession(preparing(sql), dialect, undefined);
   return Object.assign(new PostgresJsDatabase(dialect, session as never, undefined) as Db, { [CLIENT]: sql });
 }
 
-/** What `drizzleOn` was given. */
+/** The client that `drizzleOn` was called with. */
 export function clientOf(db: Db): Sql {
   const { [CLIENT]: sql } = db as Db & { [CLIENT]?: Sql };
   if (!sql) throw new Error('not made by drizzleOn');
@@ -126,21 +128,21 @@ export async function assertRuntimeRole(sql: Sql): Promise<void> {
   const [role] = await sql`
     select current_user as name, r.rolsuper or r.rolbypassrls as bypasses,
            exists (select from pg_class c where c.relowner = r.oid and c.relnamespace = 'public'::regnamespace) as owns,
-           pg_has_role(r.oid, ${RUNTIME_ROLE}, 'usage') as serves
+           pg_has_role(r.oid, ${RUNTIME_ROLE}, 'usage') as member
     from pg_roles r where r.rolname = current_user`;
   if (role?.['bypasses'] || role?.['owns'])
     throw new Error(
       `the runtime role ${role['name']} could bypass row-level security; it must own no table and be no superuser`,
     );
-  if (!role?.['serves']) throw new Error(`the role ${role?.['name']} must be a member of ${RUNTIME_ROLE}`);
+  if (!role?.['member']) throw new Error(`the role ${role?.['name']} must be a member of ${RUNTIME_ROLE}`);
 }
 
-/** What a pooler says that does not know the start-up parameter `role`. */
+/** Error message of a pooler that does not support the start-up parameter `role`. */
 const REFUSED_PARAMETER = 'unsupported startup parameter';
 
-/** Connects once and refuses what Ambit must not serve with. */
+/** Connects once. Throws if the URL leads to a pooler or if the role is not safe to use. */
 export async function assertUsable(options: ClientOptions): Promise<void> {
-  const connection = await opener(options)(() => undefined).catch((error: Error) => {
+  const connection = await connectionFactory(options)(() => undefined).catch((error: Error) => {
     throw error.message.includes(REFUSED_PARAMETER) ? new PoolerError() : error;
   });
   try {

@@ -3,10 +3,10 @@ import postgres, { type Options, type PendingQuery, type Row, type Sql } from 'p
 import { type AmbitError, unavailable } from '../errors.ts';
 
 /**
- * PostgreSQL routines that report a prepared statement which no longer fits its tables. The driver repeats such a
- * statement by itself, even when its transaction has been aborted or has ended. The repetition would then run in
- * another organization's transaction. This setter hides the routine from the driver, so nothing is ever repeated, and
- * marks the error instead. It applies to the whole process; `stale-statement.test.ts` fails when the driver changes.
+ * PostgreSQL routines that report a stale prepared statement, which no longer matches its tables. The driver retries
+ * such a statement by itself, even when its transaction was aborted or has ended. The retry could then run in another
+ * organization's transaction. This setter hides the routine from the driver, so that it never retries, and marks the
+ * error instead. It applies to the whole process. `stale-statement.test.ts` fails when the driver changes.
  */
 const STALE_STATEMENT = new Set(['FetchPreparedStatement', 'RevalidateCachedQuery', 'transformAssignedExpr']);
 Object.defineProperty(postgres.PostgresError.prototype, 'routine', {
@@ -15,7 +15,7 @@ Object.defineProperty(postgres.PostgresError.prototype, 'routine', {
   },
 });
 
-/** Milliseconds in which a connection must be ready. */
+/** Milliseconds after which an attempt to connect fails. */
 const CONNECT_TIMEOUT = 5_000;
 /** Milliseconds for the server to accept a request to cancel a statement. */
 const CANCEL_TIMEOUT = 1_000;
@@ -25,52 +25,59 @@ const CANCEL_REQUEST = 80_877_102;
 export interface ConnectionOptions {
   url: string;
   driver: Options<never>;
-  /** Opens a socket to the server; by default the address of `url`. */
+  /** Opens a socket to the server. Defaults to the address of `url`. */
   dial?: (() => Socket) | undefined;
-  /** Sees the text of each statement, without its parameters. */
+  /** Called with the text of each statement, without its parameters. */
   onStatement?: ((text: string) => void) | undefined;
-  /** Milliseconds after which it is replaced: between this and twice this. */
+  /** Minimum age in milliseconds at which the connection is replaced. The maximum is twice this. */
   renewMs: number;
-  /** The connection can no longer be used. Called once. */
+  /** Called once, when the connection can no longer be used. */
   onLost(connection: Connection, cause: LossCause): void;
 }
 
-/** STALE: a prepared statement no longer fits its tables. SILENT: the server stopped answering. */
-export type LossCause = 'CLOSED' | 'STALE' | 'SILENT' | 'STOPPED';
+/**
+ * STALE: a prepared statement no longer matches its tables. UNRESPONSIVE: the server stopped answering. STOPPED: the
+ * statement of a stopped request could not be cancelled.
+ */
+export type LossCause = 'CLOSED' | 'STALE' | 'UNRESPONSIVE' | 'STOPPED';
 
 /** One connection to PostgreSQL. */
 export interface Connection {
   /** Sends a statement. Throws when the connection is lost. */
   readonly send: Sql['unsafe'];
-  /** Sends a template. */
+  /** Sends a statement that is written as a template literal. Throws when the connection is lost. */
   readonly query: (strings: TemplateStringsArray, ...values: never[]) => PendingQuery<Row[]>;
   readonly begin: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>;
-  /** Set when nothing can be sent any more. */
+  /** The error for further statements. Undefined while the connection can be used. */
   readonly lost: AmbitError | undefined;
-  /** Statements without an answer. */
+  /** Number of statements without a response. */
   readonly pending: number;
-  /** When it was opened, and when it is to be replaced, on the clock of `performance.now()`. */
+  /** When it was opened, as `performance.now()`. */
   readonly openedAt: number;
+  /** When it is to be replaced, as `performance.now()`. */
   readonly renewAt: number;
   /** A read-only transaction is still open. Its COMMIT is sent together with the next BEGIN. */
   hasOpenTransaction: boolean;
-  /** When the last byte arrived, and since when a statement waits for one. Must be read regularly. */
-  silence(): { heardAt: number; waitsSince: number };
-  /** Asks for an answer, so that a dead connection is noticed. */
+  /**
+   * When the last byte arrived, and since when a statement has been waiting for one. Accurate only if called regularly.
+   */
+  activity(): { lastByteAt: number; waitingSince: number };
+  /** Sends a statement, so that a dead connection is noticed. */
   probe(): void;
   /** Asks the server to cancel the running statement. */
   cancel(): void;
-  /** Calls back once every statement is answered and no cancellation is under way. */
+  /** Calls `react` when no statement and no cancellation is pending. */
   whenQuiet(react: () => void): void;
-  /** Waits for pending statements. */
+  /** Closes the connection when the pending statements have finished. */
   close(): Promise<void>;
-  /** Fails pending statements. */
+  /** Closes the connection immediately. Pending statements fail. */
   destroy(cause: LossCause): void;
 }
 
 /**
- * Opens a connection with a driver's client of its own, which never reconnects: what the driver keeps of a lost
- * connection (unsent bytes, the last error, waiting statements) would break the next one. The pool replaces it instead.
+ * Opens a connection with its own client of the driver. The client never reconnects, because the driver keeps state of
+ * a lost connection (unsent bytes, the last error, queued statements) that would break the next one. The pool replaces
+ * the connection instead.
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   let socket: Socket | undefined;
@@ -82,15 +89,15 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   let pending = 0;
   let bytes = 0;
   const openedAt = performance.now();
-  let heardAt = openedAt;
-  let waitsSince = openedAt;
+  let lastByteAt = openedAt;
+  let waitingSince = openedAt;
   let waiting: (() => void)[] = [];
 
   const lose = (cause: LossCause): void => {
     if (lost) return;
     lost = unavailable();
     socket?.destroy();
-    // Fails what is still in the queue of the driver.
+    // Rejects the statements that are still in the driver's queue.
     void sql.end({ timeout: 0 });
     if (isReady) options.onLost(connection, cause);
     settle();
@@ -106,10 +113,10 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   const sql = postgres(options.url, {
     ...options.driver,
     max: 1,
-    // The limit below counts from the start and covers every step.
+    // Longer than `deadline` below, which covers every step of the attempt.
     connect_timeout: 2 * (CONNECT_TIMEOUT / 1_000),
     max_lifetime: null,
-    // It would run a query of the driver's own, whose failure nobody could catch.
+    // The driver would run an extra query, and a failure of that query could not be caught.
     fetch_types: false,
     onclose: () => lose('CLOSED'),
     socket: (parsed: Address) => {
@@ -129,7 +136,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       if (waiting.length > 0) settle();
     };
     query.then(answered, (error: { isStale?: boolean }) => {
-      // The driver would use the statement that no longer fits again and again.
+      // The driver would keep using the stale statement.
       if (error.isStale) lose('STALE');
       answered();
     });
@@ -155,16 +162,16 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       return pending;
     },
     openedAt,
-    // Spread, so that connections which were opened together are not replaced together.
+    // Random, so that connections that were opened together are not replaced together.
     renewAt: openedAt + options.renewMs * (1 + Math.random()),
     hasOpenTransaction: false,
-    silence() {
+    activity() {
       const now = performance.now();
       const read = socket?.bytesRead ?? 0;
-      if (read !== bytes) heardAt = now;
-      if (read !== bytes || pending === 0) waitsSince = now;
+      if (read !== bytes) lastByteAt = now;
+      if (read !== bytes || pending === 0) waitingSince = now;
       bytes = read;
-      return { heardAt, waitsSince };
+      return { lastByteAt, waitingSince };
     },
     probe: () => void track(sql.unsafe('select 1')).catch(() => undefined),
     cancel() {
@@ -183,7 +190,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     destroy: lose,
   };
 
-  const deadline = setTimeout(lose, CONNECT_TIMEOUT, 'SILENT');
+  const deadline = setTimeout(lose, CONNECT_TIMEOUT, 'UNRESPONSIVE');
   try {
     backend = (await sql.unsafe('select 1')).state;
   } catch (error) {
@@ -197,7 +204,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   return connection;
 }
 
-/** How the driver describes the server. */
+/** The server's address, as the driver passes it. */
 interface Address {
   host: string[];
   port: number[];
@@ -210,7 +217,7 @@ function dial({ host: [host], port: [port], path }: Address): Socket {
   return Object.assign(socket, { host });
 }
 
-/** A cancellation is a message on a connection of its own, which the server closes when it has sent the signal. */
+/** Sends a CancelRequest on a separate connection. The server closes it after it has sent the signal. */
 function requestCancel(socket: Socket, { pid, secret }: { pid: number; secret: number }, done: () => void): void {
   const message = Buffer.alloc(16);
   for (const [at, value] of [message.length, CANCEL_REQUEST, pid, secret].entries())

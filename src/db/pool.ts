@@ -3,8 +3,8 @@ import type { Sql } from 'postgres';
 import { type AmbitError, unavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Connection, LossCause } from './connection.ts';
+import { createConnector } from './connector.ts';
 import { createLookups } from './lookups.ts';
-import { createOpener } from './opener.ts';
 import { createShares, type Waiter } from './shares.ts';
 import type { Work } from './work.ts';
 
@@ -13,11 +13,11 @@ export interface PoolOptions {
   size: number;
   /** Milliseconds that a request waits for a connection. */
   waitMs: number;
-  /** Requests that may wait for a connection. */
+  /** Maximum number of requests that wait for a connection. */
   queue: number;
-  /** Milliseconds without a byte after which a connection with a pending statement is closed. */
-  silenceMs: number;
-  /** Settings that each transaction makes for itself, by PostgreSQL's names. */
+  /** Milliseconds without received data after which a connection with a pending statement is closed. */
+  responseTimeoutMs: number;
+  /** PostgreSQL settings that each transaction sets for itself. */
   settings: Record<string, string>;
   open(onLost: (connection: Connection, cause: LossCause) => void): Promise<Connection>;
   log: Log;
@@ -27,7 +27,7 @@ export interface PoolState {
   open: number;
   idle: number;
   waiting: number;
-  /** Code of the last failed attempt to connect, until one succeeds. */
+  /** Error code of the last attempt to connect, or null if it succeeded. */
   failure: string | null;
 }
 
@@ -35,47 +35,50 @@ export interface Pool {
   /** Runs single statements on a connection that no transaction uses. */
   readonly sql: Sql;
   readonly settings: Record<string, string>;
-  /** Waits for a connection for a request of this organization. Fails with UNAVAILABLE when there is none in time. */
+  /** Waits for a connection for a request of this organization. Throws UNAVAILABLE if none is free in time. */
   acquire(organization: string, work: Work): Promise<Connection>;
   release(organization: string, connection: Connection): void;
   state(): PoolState;
-  /** Ends when all transactions have ended, or after these milliseconds. */
+  /** Closes the pool when all transactions have ended, or after `timeoutMs`. */
   end(timeoutMs?: number): Promise<void>;
 }
 
-/** Milliseconds between two checks of deadlines, silence and age. */
+/** Milliseconds between two checks of deadlines, responsiveness and age. */
 const CHECK_EVERY = 250;
+/** Milliseconds in which a lookup or the test of an idle connection is answered. */
+const LOOKUP_TIMEOUT = 5_000;
 /** Milliseconds after which an idle connection is tested. */
-const TEST_IDLE = 15_000;
-/** Milliseconds in which a message is logged at most once. */
+const TEST_IDLE_AFTER = 15_000;
+/** Minimum of milliseconds between two log entries with the same message. */
 const LOG_EVERY = 5_000;
 
 export function createPool(options: PoolOptions): Pool {
   const shares = createShares<Connection>(options.size, options.queue);
-  const log = atMostOnceIn(LOG_EVERY, options.log);
+  const log = throttle(LOG_EVERY, options.log);
   const idle: Connection[] = [];
-  /** Given back in this turn of the event loop. */
+  /** Connections that were released in this iteration of the event loop. */
   const returned: { organization: string; connection: Connection }[] = [];
   let isScheduled = false;
   let isEnded = false;
-  /** Connections that were opened before are replaced. */
+  /** Connections that were opened before this time are replaced. */
   let renewBefore = 0;
+  let checkedAt = performance.now();
 
   const shared = { open: options.open, log, onLost: drop };
-  const opener = createOpener({
+  const connector = createConnector({
     ...shared,
     size: options.size,
     missing: () => shares.demand() - idle.length - returned.length,
-    onOpen: giveOut,
+    onOpen: addIdle,
   });
   const lookups = createLookups({
-    opener: () => lookupOpener,
+    connector: () => lookupConnector,
     openOwn: () => options.open(() => undefined),
     waitMs: options.waitMs,
     queue: options.queue,
     exhausted,
   });
-  const lookupOpener = createOpener({ ...shared, size: 1, missing: lookups.missing, onOpen: lookups.use });
+  const lookupConnector = createConnector({ ...shared, size: 1, missing: lookups.missing, onOpen: lookups.use });
 
   function acquire(organization: string, work: Work): Promise<Connection> {
     if (work.stopped) return Promise.reject(work.stopped);
@@ -88,7 +91,7 @@ export function createPool(options: PoolOptions): Pool {
       };
       const waiter: Waiter<Connection> = {
         owner: organization,
-        until: since + options.waitMs,
+        deadline: since + options.waitMs,
         resolve(connection) {
           end();
           resolve(connection);
@@ -107,7 +110,7 @@ export function createPool(options: PoolOptions): Pool {
     });
   }
 
-  /** A connection changes hands only when everything that was sent on it is answered. */
+  /** The connection is reused only when no statement on it is pending. */
   function release(organization: string, connection: Connection): void {
     connection.whenQuiet(() => {
       returned.push({ organization, connection });
@@ -116,8 +119,8 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   /**
-   * Once for each turn of the event loop, so that a request can go on where another one ends in the same turn: a COMMIT
-   * and a BEGIN are one message then.
+   * Connections are assigned once per iteration of the event loop. So the next request can use a connection that is
+   * released in the same iteration, and COMMIT and BEGIN are sent as one message.
    */
   function schedule(): void {
     if (!isScheduled) setImmediate(serve);
@@ -128,7 +131,7 @@ export function createPool(options: PoolOptions): Pool {
     isScheduled = false;
     const ready: Connection[] = [];
     for (const { organization, connection } of returned.splice(0)) {
-      shares.giveBack(organization);
+      shares.release(organization);
       if (isUsable(connection)) ready.push(connection);
     }
     while (ready.length + idle.length > 0) {
@@ -136,28 +139,28 @@ export function createPool(options: PoolOptions): Pool {
       if (!waiter) break;
       waiter.resolve((ready.pop() ?? idle.pop()) as Connection);
     }
-    for (const connection of ready) void park(connection);
-    if (shares.waiting > 0) opener.fill();
+    for (const connection of ready) void commitAndAddIdle(connection);
+    if (shares.waiting > 0) connector.fill();
   }
 
-  async function park(connection: Connection): Promise<void> {
+  async function commitAndAddIdle(connection: Connection): Promise<void> {
     if (connection.hasOpenTransaction) await connection.send('commit').catch(() => undefined);
     connection.hasOpenTransaction = false;
-    if (isUsable(connection)) giveOut(connection);
-    else opener.fill();
+    if (isUsable(connection)) addIdle(connection);
+    else connector.fill();
   }
 
-  function giveOut(connection: Connection): void {
+  function addIdle(connection: Connection): void {
     idle.push(connection);
     if (shares.waiting > 0) schedule();
   }
 
-  /** Whether another transaction can run on it. Otherwise it leaves the pool. */
+  /** Whether another transaction can run on the connection. Otherwise it is removed from the pool. */
   function isUsable(connection: Connection): boolean {
     if (connection.lost) return false;
     if (!isOld(connection)) return true;
     log({ level: 'info', message: 'database connection renewed' });
-    void opener.retire(connection);
+    void connector.retire(connection);
     return false;
   }
 
@@ -166,80 +169,85 @@ export function createPool(options: PoolOptions): Pool {
   function drop(connection: Connection, cause: LossCause): void {
     const at = idle.indexOf(connection);
     if (at >= 0) idle.splice(at, 1);
-    // The tables have changed, so the statements of the other connections no longer fit either.
+    // The tables have changed, so the prepared statements of the other connections are stale too.
     if (cause === 'STALE') renewBefore = performance.now();
   }
 
   function exhausted(): AmbitError {
     log({ level: 'warn', message: 'database pool exhausted', ...state() });
-    return unavailable('Too many requests wait for the database. Try again in a moment.');
+    return unavailable('Too many requests are waiting for the database. Try again in a moment.');
   }
 
   function check(): void {
     const now = performance.now();
-    const late = shares.removeLate(now);
-    if (late.length > 0) log({ level: 'warn', message: 'database pool exhausted', timedOut: late.length, ...state() });
-    for (const { reject } of late) reject(unavailable());
-    lookups.failLate(now);
+    const expired = shares.removeExpired(now);
+    if (expired.length > 0)
+      log({ level: 'warn', message: 'database pool exhausted', timedOut: expired.length, ...state() });
+    for (const { reject } of expired) reject(unavailable());
+    lookups.failExpired(now);
     for (const organization of shares.exhausted())
       log({ level: 'warn', message: 'organization over its share of the database pool', organization });
-    closeSilent(now);
+    closeUnresponsive(now);
     idle.push(...idle.splice(0).filter(isUsable));
     renewLookups();
-    opener.fill();
-    lookupOpener.fill();
+    connector.fill();
+    lookupConnector.fill();
   }
 
   function renewLookups(): void {
     const { connection } = lookups;
     if (!connection || !isOld(connection)) return;
     lookups.drop();
-    void lookupOpener.retire(connection);
+    void lookupConnector.retire(connection);
   }
 
   /**
-   * The server cancels a statement before `silenceMs`, so a connection that is silent for longer is dead. Those from
-   * which nothing has come since then are dead as well.
+   * The server cancels a statement before `responseTimeoutMs`, so a connection without any data for longer is dead.
+   * Every connection that has received nothing since then is dead as well.
    */
-  function closeSilent(now: number): void {
-    const all = [...opener.connections, ...lookupOpener.connections];
+  function closeUnresponsive(now: number): void {
+    const isLate = now - checkedAt > 4 * CHECK_EVERY;
+    checkedAt = now;
+    // The event loop was blocked. What has arrived in the meantime is not read yet.
+    if (isLate) return;
+    const all = [...connector.connections, ...lookupConnector.connections];
     let deadSince = 0;
     for (const connection of all) {
-      const { heardAt, waitsSince } = connection.silence();
-      // Lookups are short, and idle connections are only tested.
+      const { lastByteAt, waitingSince } = connection.activity();
+      // Lookups and the tests of idle connections take little time.
       const isShort = connection === lookups.connection || idle.includes(connection);
-      const limit = isShort ? Math.min(options.waitMs, options.silenceMs) : options.silenceMs;
-      if (now - waitsSince > limit) deadSince = Math.max(deadSince, waitsSince);
-      else if (isShort && connection.pending === 0 && now - heardAt > TEST_IDLE) connection.probe();
+      const limit = isShort ? Math.min(LOOKUP_TIMEOUT, options.responseTimeoutMs) : options.responseTimeoutMs;
+      if (now - waitingSince > limit) deadSince = Math.max(deadSince, waitingSince);
+      else if (isShort && connection.pending === 0 && now - lastByteAt > TEST_IDLE_AFTER) connection.probe();
     }
     if (deadSince === 0) return;
-    for (const one of all) if (one.silence().heardAt <= deadSince + CHECK_EVERY) one.destroy('SILENT');
+    for (const one of all) if (one.activity().lastByteAt <= deadSince + CHECK_EVERY) one.destroy('UNRESPONSIVE');
   }
 
   const state = (): PoolState => ({
-    open: opener.connections.size,
+    open: connector.connections.size,
     idle: idle.length,
     waiting: shares.waiting,
-    failure: opener.failure() ?? lookupOpener.failure(),
+    failure: connector.failure() ?? lookupConnector.failure(),
   });
 
   async function end(timeoutMs = 5_000): Promise<void> {
     const until = performance.now() + timeoutMs;
-    const isBusy = (): boolean => shares.waiting > 0 || isScheduled || idle.length < opener.connections.size;
+    const isBusy = (): boolean => shares.waiting > 0 || isScheduled || idle.length < connector.connections.size;
     while (isBusy() && performance.now() < until) await sleep(5);
     isEnded = true;
     clearInterval(checking);
-    for (const { reject } of shares.removeLate(Number.POSITIVE_INFINITY)) reject(unavailable());
+    for (const { reject } of shares.removeExpired(Number.POSITIVE_INFINITY)) reject(unavailable());
     lookups.end();
-    await Promise.all([opener.end(), lookupOpener.end()]);
+    await Promise.all([connector.end(), lookupConnector.end()]);
   }
 
   const checking = setInterval(check, CHECK_EVERY).unref();
   return { sql: lookups.sql, settings: options.settings, acquire, release, state, end };
 }
 
-/** Drops entries with the same message that follow too soon. */
-function atMostOnceIn(milliseconds: number, log: Log): Log {
+/** Drops an entry if one with the same message was logged less than this many milliseconds ago. */
+function throttle(milliseconds: number, log: Log): Log {
   const loggedAt = new Map<unknown, number>();
   return (entry) => {
     const now = performance.now();

@@ -1,15 +1,15 @@
 import type { Sql } from 'postgres';
 
-/** The URL leads to a connection pooler. */
+/** The URL leads to a connection pooler instead of PostgreSQL. */
 export class PoolerError extends Error {
   constructor() {
-    super('a connection pooler answers there');
+    super('the URL leads to a connection pooler');
   }
 }
 
 /**
- * PostgreSQL announces the process of a connection when it starts (BackendKeyData); a pooler announces a number of its
- * own. Asked in one message of the simple protocol, which a pooler cannot send to two servers.
+ * Throws a PoolerError behind a pooler. PostgreSQL sends the process ID of a new connection (BackendKeyData), and a
+ * pooler sends a number of its own. One message of the simple protocol reads the real process ID.
  */
 export async function assertDirect(sql: Pick<Sql, 'unsafe'>): Promise<void> {
   const result = await sql.unsafe('select pg_backend_pid() as pid');

@@ -1,9 +1,9 @@
-/** A request that waits for a connection. */
+/** A request that waits for an item, such as a connection. */
 export interface Waiter<Item> {
   /** The organization, or '' for requests without one. */
   readonly owner: string;
-  /** When it fails, on the clock of `performance.now()`. */
-  readonly until: number;
+  /** When it is rejected, as `performance.now()`. */
+  readonly deadline: number;
   resolve(item: Item): void;
   reject(error: unknown): void;
 }
@@ -13,31 +13,31 @@ interface Share<Item> {
   waiting: Waiter<Item>[];
 }
 
-/** Divides connections among organizations. */
+/** Divides connections fairly among organizations. */
 export interface Shares<Item> {
   readonly waiting: number;
-  /** False when too many requests wait already. */
+  /** Returns false when too many requests are waiting. */
   add(waiter: Waiter<Item>): boolean;
-  /** Takes the next waiter whose owner has not used up its share. The owner holds a connection until `giveBack`. */
+  /** Takes the next waiter whose owner has not used up its share. The owner holds a connection until `release`. */
   next(): Waiter<Item> | undefined;
-  giveBack(owner: string): void;
-  /** How many connections the waiters could use now. */
+  release(owner: string): void;
+  /** Number of connections that the waiters could use now. */
   demand(): number;
-  /** Owners with waiters that have used up their share. */
+  /** Owners that have waiters and have used up their share. */
   exhausted(): string[];
   remove(waiter: Waiter<Item>): boolean;
-  /** Removes the waiters whose time has passed by `now`. */
-  removeLate(now: number): Waiter<Item>[];
+  /** Removes and returns the waiters whose deadline is before `now`. */
+  removeExpired(now: number): Waiter<Item>[];
 }
 
 /**
- * Owners are served in turn. One owner holds at most half of the connections and of the places in the queue, so that a
- * lock or slow statements of one organization leave the other half to the others.
+ * Owners are served round-robin. One owner holds at most half of the connections and of the places in the queue, so
+ * that locks and slow statements of one organization do not block the others.
  */
 export function createShares<Item>(connections: number, places: number): Shares<Item> {
   const mostHeld = Math.ceil(connections / 2);
   const mostWaiting = Math.ceil(places / 2);
-  /** The owner that was served last is the last. */
+  /** In the order in which the owners are served next. */
   const shares = new Map<string, Share<Item>>();
   let waiting = 0;
 
@@ -73,7 +73,7 @@ export function createShares<Item>(connections: number, places: number): Shares<
       }
       return undefined;
     },
-    giveBack(owner) {
+    release(owner) {
       const share = shareOf(owner);
       share.held -= 1;
       dropEmpty(owner, share);
@@ -94,16 +94,16 @@ export function createShares<Item>(connections: number, places: number): Shares<
       dropEmpty(waiter.owner, share);
       return true;
     },
-    removeLate(now) {
-      const late: Waiter<Item>[] = [];
+    removeExpired(now) {
+      const expired: Waiter<Item>[] = [];
       for (const [owner, share] of shares) {
-        // In the order of arrival, so the late ones are first.
-        const kept = share.waiting.findIndex(({ until }) => until > now);
-        late.push(...share.waiting.splice(0, kept < 0 ? share.waiting.length : kept));
+        // Waiters are in the order of arrival, so the expired ones are first.
+        const kept = share.waiting.findIndex(({ deadline }) => deadline > now);
+        expired.push(...share.waiting.splice(0, kept < 0 ? share.waiting.length : kept));
         dropEmpty(owner, share);
       }
-      waiting -= late.length;
-      return late;
+      waiting -= expired.length;
+      return expired;
     },
   };
 }

@@ -31,7 +31,9 @@ const BEGIN = {
   'read write': 'begin',
 } as const;
 
-/** Milliseconds in which a stopped statement may end by itself, and milliseconds until its connection is closed. */
+/**
+ * Milliseconds after which the statement of a stopped request is cancelled, and after which its connection is closed.
+ */
 const CANCEL_AFTER = 100;
 const CLOSE_AFTER = 1_500;
 
@@ -77,7 +79,7 @@ export async function openTransaction(
   const begin = opening(binding, mode, pool.settings);
   const organization = binding.organizationId ?? '';
   let connection = await pool.acquire(organization, work);
-  // It can have been lost between the turn in which it was lent and this one.
+  // The connection may have been lost after the pool assigned it.
   while (connection.lost) {
     pool.release(organization, connection);
     connection = await pool.acquire(organization, work);
@@ -85,9 +87,9 @@ export async function openTransaction(
   const begun = connection.send(connection.hasOpenTransaction ? `commit;${begin}` : begin, []).execute();
   begun.then(undefined, () => undefined);
   let over = false;
-  const abandon = (): void => cancelSoon(connection);
-  work.onStop.add(abandon);
-  // The connection goes on to another request: nothing of this transaction may reach it then.
+  const cancel = (): void => cancelSoon(connection);
+  work.onStop.add(cancel);
+  // Another request uses the connection afterwards, so this transaction must send nothing after its end.
   const send = ((text: string, values: never[], options: object) => {
     if (work.stopped) throw work.stopped;
     if (over) throw new Error('the transaction has ended');
@@ -105,7 +107,7 @@ export async function openTransaction(
   const end = (statement: 'commit' | 'rollback'): Promise<void> => {
     ending ??= finish(connection, mode, begun, statement, work).finally(() => pool.release(organization, connection));
     over = true;
-    work.onStop.delete(abandon);
+    work.onStop.delete(cancel);
     return ending;
   };
   const db = drizzleOn({ unsafe: send } as Sql);
@@ -121,7 +123,7 @@ export async function openTransaction(
   };
 }
 
-/** A statement that nobody waits for any more is cancelled. One that does not end even so loses its connection. */
+/** Cancels the running statement. If it still does not end, closes the connection. */
 function cancelSoon(connection: Connection): void {
   const cancelling = setTimeout(() => connection.cancel(), CANCEL_AFTER);
   const closing = setTimeout(() => connection.destroy('STOPPED'), CLOSE_AFTER);
@@ -138,7 +140,7 @@ async function finish(
   statement: 'commit' | 'rollback',
   work: Work,
 ): Promise<void> {
-  // What has only read is ended by the next request that gets the connection.
+  // The next transaction on this connection sends the COMMIT of a read-only transaction together with its BEGIN.
   connection.hasOpenTransaction = mode === 'read only';
   if (connection.hasOpenTransaction) return;
   try {
@@ -161,14 +163,14 @@ async function commit(connection: Connection, work: Work): Promise<void> {
   work.hasSentCommit = true;
   const { promise: timedOut, reject } = Promise.withResolvers<never>();
   const giveUp = (): void => {
-    if (!work.isAbandoned) reject(outcomeUnknown());
+    if (!work.isClientDisconnected) reject(outcomeUnknown());
   };
   work.onStop.add(giveUp);
   const answer = connection.send('commit').catch((error: unknown) => {
     throw isRolledBack(error) ? error : outcomeUnknown();
   });
   const { command } = await Promise.race([answer, timedOut]).finally(() => work.onStop.delete(giveUp));
-  // COMMIT of an aborted transaction succeeds, and rolls back.
+  // COMMIT of an aborted transaction reports no error but rolls back.
   if (command !== 'COMMIT') throw new Error('the transaction was rolled back');
 }
 

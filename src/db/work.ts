@@ -1,18 +1,18 @@
 import type { AmbitError } from '../errors.ts';
 
-/** What the database does for one request, and whether it must stop. */
+/** State of the database work of one request. */
 export interface Work {
-  /** Statements sent, COMMIT and ROLLBACK not counted. */
+  /** Number of statements sent, without COMMIT and ROLLBACK. */
   statements: number;
   /** Milliseconds spent waiting for a connection. */
   waitedMs: number;
-  /** A COMMIT was sent, so a change may have been made. */
+  /** Whether a COMMIT was sent, so that a change may have been made. */
   hasSentCommit: boolean;
-  /** Why nothing more is sent. */
+  /** The error for further statements. Undefined unless the work was stopped. */
   stopped: AmbitError | undefined;
-  /** The client has disconnected, so nobody reads the response. */
-  isAbandoned: boolean;
-  /** What to do when the work is stopped. */
+  /** Whether the client has disconnected, so that no response is needed. */
+  isClientDisconnected: boolean;
+  /** Callbacks for when the work is stopped. */
   readonly onStop: Set<() => void>;
 }
 
@@ -21,11 +21,11 @@ export const newWork = (): Work => ({
   waitedMs: 0,
   hasSentCommit: false,
   stopped: undefined,
-  isAbandoned: false,
+  isClientDisconnected: false,
   onStop: new Set(),
 });
 
-/** Drops what waits for a connection and cancels the running statement. */
+/** Stops waiting for a connection and cancels the running statement. */
 export function stopWork(work: Work, reason: AmbitError): void {
   if (work.stopped) return;
   work.stopped = reason;

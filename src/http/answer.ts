@@ -10,7 +10,7 @@ export interface Answer {
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
-/** The client's own request id when it is harmless, else a new one. */
+/** The client's request ID if it has a safe format, otherwise a new one. */
 export function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers['x-request-id'];
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : crypto.randomUUID();
@@ -41,10 +41,10 @@ export function problem(
   return json(status, { errors }, { ...PROBLEM_HEADERS[status], ...headers });
 }
 
-/** Statuses of errors without one of their own. */
+/** HTTP status of errors that do not define one. */
 const STATUS: Partial<Record<ErrorCode, number>> = { BAD_REQUEST: 400, CONFLICT: 409, OUTCOME_UNKNOWN: 504 };
 
-/** A request that failed before GraphQL could answer it. */
+/** The response to a request that failed before GraphQL produced a result. */
 export function failure(error: AmbitError, requestId: string): Answer {
   const { http, ...extensions } = error.extensions as { http?: { status: number; headers?: Record<string, string> } };
   const errors = [{ message: error.message, extensions: { ...extensions, requestId } }];
@@ -64,7 +64,7 @@ export const headersOf = (
   ...(status !== 204 && { 'content-length': length }),
 });
 
-/** Sends a short answer. */
+/** Sends a short response. */
 export function send(res: ServerResponse, requestId: string, answer: Answer): void {
   res.writeHead(answer.status, headersOf(answer, requestId, Buffer.byteLength(answer.body))).end(answer.body);
 }

@@ -2,20 +2,21 @@ import type { Server } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
 
 export interface ConnectionLimits {
-  /** Open connections in all. */
+  /** Maximum number of open connections. */
   total: number;
-  /** Of these, connections from one address that are served. */
+  /** Maximum number of connections from one address whose requests are served. */
   perAddress: number;
-  /** Whether many clients share this address. */
+  /** Whether the address is a trusted proxy, which many clients share. */
   isTrusted: (address: string) => boolean;
 }
 
-/** Whether requests of this connection are refused. */
+/** Whether requests on this connection are refused. */
 export type IsRefused = (socket: Socket) => boolean;
 
 /**
- * Counts the open connections of each address. Those above the limit are refused with a response, not a reset, so they
- * stay open until their first request. To leave room for others, an address gets at most half of all connections.
+ * Counts the open connections of each address. A connection above the limit stays open until its first request, so that
+ * the client gets a 503 response instead of a reset. One address gets at most half of all connections, which leaves the
+ * other half for other clients.
  */
 export function limitConnections(server: Server, { total, perAddress, isTrusted }: ConnectionLimits): IsRefused {
   const open = new Map<string, number>();
@@ -39,7 +40,7 @@ export function limitConnections(server: Server, { total, perAddress, isTrusted 
   return (socket) => refused.has(socket);
 }
 
-/** The address; of IPv6 the first 64 bits, because a single customer has as many addresses as the rest can tell. */
+/** The IPv4 address, or the first 64 bits of the IPv6 address. One customer usually controls a whole /64 network. */
 export function networkOf(address: string): string {
   if (!isIPv6(address) || address.includes('.')) return address;
   const [head = '', tail] = (address.split('%')[0] ?? '').split('::');

@@ -2,12 +2,14 @@ import type { ServerResponse } from 'node:http';
 import { stopWork, type Work } from '../db/work.ts';
 import { outcomeUnknown, unavailable } from '../errors.ts';
 
-/** Share of the time that is kept for the answer, once the work is stopped. At most this many milliseconds. */
+/**
+ * Part of the timeout that is reserved for the response after the work was stopped, and its maximum in milliseconds.
+ */
 const RESERVE = { share: 0.1, atMost: 1_000 };
 
 /**
- * Stops the work of a request at its deadline, or when its client disconnects. Work that is stopped ends with an exact
- * answer: what was done, and which fields failed. If it does not end in time, the general answer is given.
+ * Stops the work of a request at its deadline, or when its client disconnects. The response to stopped work lists which
+ * fields succeeded and which failed. If the work does not end in time, the whole request fails.
  */
 export function withDeadline<Answer>(
   work: Work,
@@ -25,7 +27,7 @@ export function withDeadline<Answer>(
   res.once('close', () => {
     clearTimeout(timer);
     if (res.writableFinished) return;
-    work.isAbandoned = true;
+    work.isClientDisconnected = true;
     stopWork(work, unavailable('The client has disconnected.'));
   });
   return Promise.race([answer(), timedOut]).finally(() => clearTimeout(timer));

@@ -5,12 +5,12 @@ import net from 'node:net';
 const IDLE = 300;
 
 /**
- * Takes no more connections and resolves when the last one is closed. Each response from now on asks its client to
- * close the connection. What is still open after `graceMs` is cut.
+ * Accepts no more connections and resolves when the last one is closed. Each response from now on asks its client to
+ * close the connection. Connections that are still open after `graceMs` are closed.
  */
 export function drain(server: Server, graceMs: number): Promise<void> {
   server.prependListener('request', (_req, res) => res.setHeader('connection', 'close'));
-  // The method of http.Server would cut idle connections at once, under the requests that are on their way.
+  // http.Server's own method closes idle connections immediately, and would lose requests that are in transit.
   const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(server, () => resolve()));
   const closeIdle = setInterval(() => server.closeIdleConnections(), IDLE);
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);

@@ -26,8 +26,8 @@ export const createShowErrors =
   };
 
 /**
- * A response gets status 503, which proxies and clients repeat, only when no root field was answered and nothing can
- * have been done.
+ * Whether the response gets status 503, which makes proxies and clients send the request again. Allowed only when no
+ * root field was resolved and nothing can have been changed.
  */
 function isUnavailable(data: unknown, errors: readonly GraphQLError[]): boolean {
   const failed = new Set(errors.map(({ path }) => path?.[0]));

@@ -9,8 +9,8 @@ import { type Answer, failure, json, problem, requestIdOf } from './answer.ts';
 import { withDeadline } from './deadline.ts';
 import { createDirect, type Direct } from './direct.ts';
 import { live, ready } from './health.ts';
-import { type Claim, createRequestMemory, type RequestMemory } from './memory.ts';
-import { createOutbox } from './outbox.ts';
+import { type ChargeOrganization, createRequestMemory, type RequestMemory } from './memory.ts';
+import { createResponseWriter } from './response-writer.ts';
 import { newTrace, requestEntry, type Trace } from './trace.ts';
 import type { Graphql, ServerContext } from './yoga.ts';
 
@@ -32,7 +32,7 @@ const ROUTES: Record<string, Route> = {
 
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';
 
-/** For the log: a path that is no route may hold anything. */
+/** The route for the log. An unknown path is not logged, because it may contain a secret. */
 function routeOf(req: IncomingMessage): string {
   const path = pathOf(req);
   return path === '/graphql' || Object.hasOwn(ROUTES, path) ? path : 'none';
@@ -40,7 +40,7 @@ function routeOf(req: IncomingMessage): string {
 
 export interface HandlerOptions {
   direct?: Direct;
-  /** Gets the work of each request for as long as it lasts. */
+  /** The handler adds the work of each request and removes it when the request has ended. */
   inProgress?: Set<Work>;
   memory?: RequestMemory;
 }
@@ -55,7 +55,7 @@ export function createHandler(
     memory = createRequestMemory(parts.config.requestMemory),
   }: HandlerOptions = {},
 ): RequestListener {
-  const outbox = createOutbox(parts.config, parts.log);
+  const writer = createResponseWriter(parts.config, parts.log);
   const addressOf = createAddressOf(parts.config.trustedProxies);
 
   async function answer(req: IncomingMessage, requestId: string, work: Work, trace: Trace): Promise<Answer> {
@@ -70,8 +70,8 @@ export function createHandler(
     // Forms and plain text are what another site's page can send without asking (CSRF), so they are not taken.
     if (req.method === 'POST' && !isJson(req))
       return problem(415, 'Send JSON: content-type: application/json.', requestId);
-    const run = async (claim: Claim): Promise<Answer> => {
-      const server = serverContext(req, { requestId, work, trace, claim });
+    const run = async (chargeOrganization: ChargeOrganization): Promise<Answer> => {
+      const server = serverContext(req, { requestId, work, trace, chargeOrganization });
       return (await direct(req, body, server)) ?? (await askYoga(req, body, server));
     };
     return (await memory.during(body.length, run)) ?? busy(requestId);
@@ -79,7 +79,7 @@ export function createHandler(
 
   function serverContext(
     { headers, socket }: IncomingMessage,
-    own: Pick<ServerContext, 'requestId' | 'work' | 'trace' | 'claim'>,
+    own: Pick<ServerContext, 'requestId' | 'work' | 'trace' | 'chargeOrganization'>,
   ): ServerContext {
     const forwarded = headers['x-forwarded-for'];
     return {
@@ -118,7 +118,7 @@ export function createHandler(
           requestId,
         );
       })
-      .then((answered) => outbox.send(res, requestId, answered))
+      .then((answered) => writer.send(res, requestId, answered))
       .catch(() => res.destroy());
   };
 }

@@ -1,34 +1,34 @@
 import type { IncomingMessage } from 'node:http';
 import { unavailable } from '../errors.ts';
 
-/** Bytes that a request in progress holds beside its body: headers, context, plan state, the wait for a connection. */
+/** Bytes that a request in progress holds in addition to its body: headers, context, execution state. */
 export const REQUEST_COST = 32_000;
 
 /** A body is held as bytes, as text and as parsed values. */
 const COPIES_OF_BODY = 3;
 
-/** Of the limit, the part that bodies may hold while they arrive. */
+/** Share of the limit for bodies that are being received. */
 const READING_SHARE = 0.25;
 
-/** Of the limit, the part that requests of one organization may hold. */
+/** Share of the limit for the requests of one organization. */
 const ORGANIZATION_SHARE = 0.5;
 
-/** Requests in progress, and what they hold. */
+/** Accounts for the memory of requests in progress. */
 export interface RequestMemory {
   /** Bytes held. */
   held(): number;
   /** Whether there is no room for one more request. */
   isFull(): boolean;
-  /** The whole body, or why there is none. */
+  /** The whole body, or the reason why it was not read. */
   readBody(req: IncomingMessage, max: number): Promise<Body>;
-  /** Runs `work` and accounts for it until it ends. Null, without running it, when there is no room. */
-  during<T>(bodyBytes: number, work: (claim: Claim) => Promise<T>): Promise<T> | null;
+  /** Runs `work` and accounts for it until it ends. Null if there is no room; then `work` does not run. */
+  during<T>(bodyBytes: number, work: (chargeOrganization: ChargeOrganization) => Promise<T>): Promise<T> | null;
 }
 
-/** Accounts for a request in the name of its organization. Throws UNAVAILABLE when that holds too much already. */
-export type Claim = (organization: string) => void;
+/** Counts the request against its organization's share. Throws UNAVAILABLE if the share is used up. */
+export type ChargeOrganization = (organization: string) => void;
 
-/** `incomplete` when the client is gone, or when the memory for bodies ran out while this one arrived. */
+/** `incomplete` if the client disconnected, or if the memory for bodies ran out while this body was received. */
 export type Body = Buffer | 'too large' | 'incomplete';
 
 interface Reading {
@@ -37,9 +37,9 @@ interface Reading {
 }
 
 /**
- * Bounds what requests in progress hold: many clients can wait at once, for the database or for each other. New
- * requests are refused at the limit. Of bodies that arrive slowly the oldest is refused, so that clients that never
- * finish sending cannot keep others from being served.
+ * Limits the memory of requests in progress, because many of them can wait for the database at once. At the limit, new
+ * requests are refused. If bodies that are being received use up their share, the oldest one is refused. Otherwise
+ * clients that never finish sending could block all others.
  */
 export function createRequestMemory(limit: number): RequestMemory {
   let working = 0;
@@ -47,7 +47,7 @@ export function createRequestMemory(limit: number): RequestMemory {
   const readings = new Set<Reading>();
   const byOrganization = new Map<string, number>();
 
-  const charge = (organization: string, cost: number): void => {
+  const addToOrganization = (organization: string, cost: number): void => {
     const held = (byOrganization.get(organization) ?? 0) + cost;
     if (held > 0) byOrganization.set(organization, held);
     else byOrganization.delete(organization);
@@ -94,16 +94,16 @@ export function createRequestMemory(limit: number): RequestMemory {
       const cost = REQUEST_COST + COPIES_OF_BODY * bodyBytes;
       if (working + cost > limit) return null;
       working += cost;
-      let claimant: string | undefined;
-      const claim: Claim = (organization) => {
+      let charged: string | undefined;
+      const chargeOrganization: ChargeOrganization = (organization) => {
         if ((byOrganization.get(organization) ?? 0) + cost > limit * ORGANIZATION_SHARE)
           throw unavailable('Too many requests of this organization are in progress. Try again in a moment.');
-        claimant = organization;
-        charge(organization, cost);
+        charged = organization;
+        addToOrganization(organization, cost);
       };
-      return work(claim).finally(() => {
+      return work(chargeOrganization).finally(() => {
         working -= cost;
-        if (claimant !== undefined) charge(claimant, -cost);
+        if (charged !== undefined) addToOrganization(charged, -cost);
       });
     },
   };

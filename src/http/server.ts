@@ -3,11 +3,14 @@ import type { Config } from '../config.ts';
 import { createIsTrusted } from './address.ts';
 import { problem, requestIdOf, send } from './answer.ts';
 import { limitConnections } from './connections.ts';
-import { oneAtATime } from './pipeline.ts';
+import { serializeRequests } from './pipeline.ts';
 
 export type ServerConfig = Pick<Config, 'connections' | 'keepAliveTimeout' | 'trustedProxies'>;
 
-/** A server whose clients have limits: of connections, of time, and of one request at a time for each connection. */
+/**
+ * Creates a server that limits the connections and the time of its clients, and runs one request per connection at a
+ * time.
+ */
 export function createHttpServer(listener: RequestListener, config: ServerConfig): Server {
   const server = createServer({
     // A client has 30 seconds for its whole request, so slow ones cannot hold connections (slowloris).
@@ -19,10 +22,10 @@ export function createHttpServer(listener: RequestListener, config: ServerConfig
   const isTrusted = createIsTrusted(config.trustedProxies);
   const isRefused = limitConnections(server, { ...config.connections, isTrusted });
   const serve: RequestListener = (req, res) => (isRefused(req.socket) ? refuse(req, res) : listener(req, res));
-  return server.on('request', oneAtATime(serve));
+  return server.on('request', serializeRequests(serve));
 }
 
-/** Reads the body to its end first: a connection that is closed with unread data is reset, and the answer lost. */
+/** Reads the whole body first. If a connection is closed with unread data, it is reset and the response is lost. */
 function refuse(req: IncomingMessage, res: ServerResponse): void {
   const requestId = requestIdOf(req);
   const message = 'There are too many connections from this address. Close some, or try again later.';

@@ -2,7 +2,7 @@ import type { Work } from '../db/work.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { toPublicId } from '../ids.ts';
 
-/** What the log tells of a request. No variable, parameter or credential is ever part of it. */
+/** What is logged about a request. It never contains a variable, a parameter or a credential. */
 export interface Trace {
   /** Name of the GraphQL operation. */
   operation: string | null;
@@ -13,7 +13,7 @@ export interface Trace {
 
 export const newTrace = (): Trace => ({ operation: null, actor: ANONYMOUS, codes: new Set() });
 
-export interface Ended {
+export interface FinishedRequest {
   requestId: string;
   route: string;
   status: number;
@@ -21,9 +21,9 @@ export interface Ended {
   isAnswered: boolean;
 }
 
-/** The one line of a request. */
+/** The log entry of a request. */
 export const requestEntry = (
-  { requestId, route, status, startedAt, isAnswered }: Ended,
+  { requestId, route, status, startedAt, isAnswered }: FinishedRequest,
   { operation, actor, codes }: Trace,
   { statements, waitedMs }: Work,
 ): Record<string, unknown> => ({

@@ -14,10 +14,10 @@ import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
 import { createExecute, type Execute } from './executor/execute.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
+import { limitHeavyQueries } from './heavy-queries.ts';
 import { useLimits } from './limits.ts';
-import type { Claim } from './memory.ts';
+import type { ChargeOrganization } from './memory.ts';
 import type { Trace } from './trace.ts';
-import { takingTurns } from './turns.ts';
 
 /** What the HTTP edge knows before GraphQL begins. */
 export interface ServerContext {
@@ -28,7 +28,7 @@ export interface ServerContext {
   userAgent: string | null;
   work: Work;
   trace: Trace;
-  claim: Claim;
+  chargeOrganization: ChargeOrganization;
 }
 
 export type Yoga = YogaServerInstance<ServerContext, Context>;
@@ -74,7 +74,7 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
       useTrace(),
       useLimits((args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
-      useExecutor(takingTurns(confirming(execute), costOf)),
+      useExecutor(limitHeavyQueries(confirming(execute), costOf)),
       useTransactionEnd(),
     ],
   });
@@ -88,7 +88,7 @@ const KEPT_TEXT = 500_000;
 const byText = <Value extends object>() =>
   new LRUCache<string, Value>({ maxSize: KEPT_TEXT, sizeCalculation: (_value, text) => text.length + 1 });
 
-/** Milliseconds for which an actor that was read is used without reading it again. */
+/** Milliseconds during which a mutation uses an actor that was already read instead of reading it again. */
 const FRESH = 100;
 
 async function createContext(parts: Parts, server: ServerContext): Promise<Context> {
@@ -124,7 +124,7 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
     passed: new Set(),
   };
   server.trace.actor = actor;
-  server.claim(actor.organization?.id ?? '');
+  server.chargeOrganization(actor.organization?.id ?? '');
   become(ctx, actor);
   return ctx;
 }
@@ -154,8 +154,8 @@ function useExecutor(execute: Execute): Plugin {
 
 /**
  * Runs with the cached actor and reads the credential again in the same transaction. If it changed, the result is
- * discarded and the query runs once more, as who the caller is now. It also runs once more when its connection was
- * lost: it has only read.
+ * discarded and the query runs again as the new actor. A query also runs again when its connection was lost, which is
+ * safe because it only reads.
  */
 function confirming(execute: Execute): Execute {
   return async (args) => {
@@ -168,26 +168,26 @@ function confirming(execute: Execute): Execute {
       become(ctx, await ctx.authenticate());
       return await execute(args);
     } catch (error) {
-      // A lookup that fails leaves no result behind which the transaction would be ended.
+      // A failed lookup produces no result, so `useTransactionEnd` does not end the transaction.
       await endTransaction(ctx, 'rollback').catch(() => undefined);
       throw error;
     }
   };
 }
 
-/** Null when the query has to run once more. */
+/** The result. Null when the query has to run again. */
 async function attempt(execute: Execute, args: ExecutionArgs, ctx: Context): Promise<ExecutionResult | null> {
   try {
     const result = await execute(args);
     const isConfirmed = await confirm(ctx);
-    return isConfirmed && !(await hasLostQuery(args, ctx)) ? result : null;
+    return isConfirmed && !(await isRetryable(args, ctx)) ? result : null;
   } catch (error) {
-    if (await hasLostQuery(args, ctx)) return null;
+    if (await isRetryable(args, ctx)) return null;
     throw error;
   }
 }
 
-async function hasLostQuery({ document, operationName }: ExecutionArgs, ctx: Context): Promise<boolean> {
+async function isRetryable({ document, operationName }: ExecutionArgs, ctx: Context): Promise<boolean> {
   const transaction = await ctx.transaction?.catch(() => undefined);
   if (!transaction?.isLost || ctx.work.stopped) return false;
   return getOperationAST(document, operationName)?.operation === 'query';

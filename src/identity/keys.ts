@@ -40,7 +40,7 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
   let loadedAt = Number.NEGATIVE_INFINITY;
   let loading: Promise<Key[]> | undefined;
 
-  /** Requests that need the keys at once read them once. */
+  /** Concurrent requests share one read of the keys. */
   async function fresh(maxAge: number): Promise<Key[]> {
     const now = clock();
     if (now.getTime() - loadedAt < maxAge) return keys;

@@ -11,7 +11,7 @@ const WAITING = { level: 'info', message: 'another node migrates the database; w
 const applied = async (root: Sql): Promise<number> =>
   (await root`select count(*)::int as count from drizzle.__drizzle_migrations`)[0]?.['count'];
 
-/** Holds the lock as a node that migrates does, until the returned function is called. */
+/** Holds the lock as a migrating node does, until the returned function is called. */
 async function holdLock(root: Sql): Promise<() => Promise<void>> {
   const connection = await root.reserve();
   await connection`select pg_advisory_lock(${MIGRATION_LOCK})`;
@@ -27,7 +27,7 @@ test('nodes that start at once migrate an empty database once', async () => {
   expect(await applied(root)).toBe(MIGRATIONS.length);
 });
 
-test('a node that finds another one migrating says so once, waits, and goes on', async () => {
+test('a node logs once that another node migrates, waits, and then continues', async () => {
   const { url, root } = await cloneDatabase('template0');
   const release = await holdLock(root);
   const { promise: waits, resolve } = Promise.withResolvers<void>();
@@ -47,7 +47,7 @@ test('a node that finds another one migrating says so once, waits, and goes on',
   expect(await applied(root)).toBe(MIGRATIONS.length);
 });
 
-test('a node that has waited too long gives up with one line', async () => {
+test('a node that waits too long for another migration fails with one line', async () => {
   const { url, root } = await cloneDatabase('template0');
   const release = await holdLock(root);
   onTestFinished(release);
@@ -59,7 +59,7 @@ test('a node that has waited too long gives up with one line', async () => {
   expect(logged).toEqual([WAITING]);
 });
 
-test('a server that accepts a connection and never answers is given up', async () => {
+test('a migration fails when the server accepts a connection and never answers', async () => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   onTestFinished(() => void silent.close());

@@ -8,7 +8,7 @@ import { found, type Organization, tokenOf } from '../support/world.ts';
 const CREATE =
   'mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }';
 
-/** Sends a mutation, and gives its response as `status CODE`. */
+/** Sends a mutation and returns its response as `status CODE retry-after`. */
 async function create(api: Api, { owner }: Organization, name: string, signal?: AbortSignal): Promise<string> {
   const response = await fetch(`${api.address}/graphql`, {
     method: 'POST',
@@ -22,14 +22,14 @@ async function create(api: Api, { owner }: Organization, name: string, signal?: 
     .join(' ');
 }
 
-/** Does this while another transaction holds the organization's row. */
+/** Runs `work` while another transaction locks the organization's row. */
 const whileLocked = <T>(api: Api, { slug }: Organization, work: () => Promise<T>): Promise<T> =>
   api.root.begin(async (sql) => {
     await sql`select from organizations where slug = ${slug} for update`;
     return await work();
   }) as Promise<T>;
 
-/** How many of the server's statements PostgreSQL executes now. */
+/** Number of the server's statements that PostgreSQL is executing now. */
 const running = async (api: Api): Promise<number> =>
   (
     await api.root`
@@ -43,7 +43,7 @@ const categories = async (api: Api, like: string): Promise<number> =>
 const reads = async ({ owner }: Organization): Promise<unknown> =>
   (await owner.query('{ organization { slug } }')).data?.organization?.slug;
 
-test('one organization behind a lock leaves half of the connections to the others, and is told to try again', async () => {
+test('a locked organization uses at most half of the connections, and its other requests fail with Retry-After', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 2_000, waitMs: 500 } });
   const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
   const stuck = await whileLocked(api, acme, async () => {
@@ -60,7 +60,7 @@ test('one organization behind a lock leaves half of the connections to the other
   expect(messages).toContain('database pool exhausted');
 });
 
-test('what a disconnected client waits for is dropped, and its running statement is cancelled', async () => {
+test('requests of disconnected clients leave the queue, and their running statements are cancelled', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
   const acme = await found(api, 'acme');
   await whileLocked(api, acme, async () => {
@@ -76,15 +76,15 @@ test('what a disconnected client waits for is dropped, and its running statement
   expect(await categories(api, 'gone %')).toBe(0);
 });
 
-/** An organization, and a node on its database that answers within a second. */
-async function impatient(client: Partial<ClientOptions> = {}): Promise<[Organization, Api]> {
-  const patient = await startApi();
-  const acme = await found(patient, 'acme');
-  return [acme, await startApi({ pool: 4, database: patient, config: { requestTimeoutMs: 1_000 }, client })];
+/** An organization, and a node on its database with a request timeout of one second. */
+async function startWithShortTimeout(client: Partial<ClientOptions> = {}): Promise<[Organization, Api]> {
+  const first = await startApi();
+  const acme = await found(first, 'acme');
+  return [acme, await startApi({ pool: 4, database: first, config: { requestTimeoutMs: 1_000 }, client })];
 }
 
-test('at its deadline a request is answered, and its statement is cancelled', async () => {
-  const [acme, api] = await impatient({ lockTimeout: 60_000 });
+test('a request is answered at its deadline, and its statement is cancelled', async () => {
+  const [acme, api] = await startWithShortTimeout({ lockTimeout: 60_000 });
   await whileLocked(api, acme, async () => {
     expect(await create(api, acme, 'late')).toBe('503 UNAVAILABLE 1');
     await until(async () => (await running(api)) === 0);
@@ -93,7 +93,7 @@ test('at its deadline a request is answered, and its statement is cancelled', as
   expect(await categories(api, 'late')).toBe(0);
 });
 
-/** Lets each commit of a new category take this long. */
+/** Delays each commit of a new category by this time. */
 const slowCommits = async (api: Api, seconds: number): Promise<void> => {
   await api.root.unsafe(`
     create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(${seconds}); return null; end';
@@ -102,10 +102,10 @@ const slowCommits = async (api: Api, seconds: number): Promise<void> => {
 };
 
 test('a mutation whose COMMIT is not answered before the deadline has an unknown outcome', async () => {
-  const [acme, api] = await impatient();
+  const [acme, api] = await startWithShortTimeout();
   await slowCommits(api, 2);
   expect(await create(api, acme, 'unknown')).toBe('200 OUTCOME_UNKNOWN');
-  // Nothing cancels it: here it was made.
+  // Nothing cancels the COMMIT, so here the change was made.
   await until(async () => (await categories(api, 'unknown')) === 1);
   const events = await api.root`select from audit_events where action = 'createCategory' and outcome = 'ALLOWED'`;
   expect(events.length).toBe(1);
@@ -124,7 +124,7 @@ test('a mutation whose connection is lost during COMMIT has an unknown outcome',
   expect(await reads(acme)).toBe('acme');
 });
 
-test('a connection that is lost before COMMIT is UNAVAILABLE, and nothing was done', async () => {
+test('a mutation whose connection is lost before COMMIT fails with UNAVAILABLE, and nothing was changed', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
   const acme = await found(api, 'acme');
   const answer = await whileLocked(api, acme, async () => {
@@ -139,7 +139,7 @@ test('a connection that is lost before COMMIT is UNAVAILABLE, and nothing was do
   expect(await categories(api, 'lost')).toBe(0);
 });
 
-test('a query whose connection is lost runs once more, because it has only read', async () => {
+test('a query whose connection is lost runs again, because it only reads', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
   const acme = await found(api, 'acme');
   const document = '{ categories { totalCount } }';
@@ -157,7 +157,7 @@ test('a query whose connection is lost runs once more, because it has only read'
   expect(await answer.waiting).toMatchObject({ status: 200, data: expected, errors: undefined });
 });
 
-test('a connection that is lost during the lookup of a credential is UNAVAILABLE, never UNAUTHENTICATED', async () => {
+test('a connection that is lost during the lookup of a credential causes UNAVAILABLE, never UNAUTHENTICATED', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
   const acme = await found(api, 'acme');
   for (const document of ['{ viewer { user { id } } }', CREATE.replace('$name: String!', '$name: String = "x"')]) {
@@ -176,7 +176,7 @@ test('a connection that is lost during the lookup of a credential is UNAVAILABLE
   expect(await reads(acme)).toBe('acme');
 });
 
-test('a response has status 503 only when no root field could be answered', async () => {
+test('a response has status 503 only when no root field could be resolved', async () => {
   const api = await startApi({ pool: 2, client: { waitMs: 300, lockTimeout: 2_000 } });
   const acme = await found(api, 'acme');
   const fresh = async () => await tokenOf(api, acme.owner, 'READ');
@@ -206,7 +206,7 @@ test('connections are renewed while requests are served', async () => {
   expect(api.logged).toContainEqual({ level: 'info', message: 'database connection renewed' });
 });
 
-test('a connection that says nothing is closed, with all that have been silent since, and requests are served', async () => {
+test('unresponsive connections are closed together, and requests are served on new ones', async () => {
   const sockets: Socket[] = [];
   const api = await startApi({ pool: 4, client: { waitMs: 500, statementTimeout: 500 } });
   const acme = await found(api, 'acme');
@@ -222,7 +222,7 @@ test('a connection that says nothing is closed, with all that have been silent s
   await until(async () => (await reads(acme)) === 'acme' && sockets.length > 0);
   await until(() => api.pool.state().idle === api.pool.state().open);
   for (const socket of sockets) socket.pause();
-  // It runs once more on a new connection.
+  // The query runs again on a new connection.
   expect(await reads(acme)).toBe('acme');
   expect(sockets.filter((socket) => socket.isPaused() && !socket.destroyed)).toEqual([]);
 });

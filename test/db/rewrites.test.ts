@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { cloneDatabase } from '../support/database.ts';
 import { MIGRATIONS, rewritesOf } from '../support/rewrites.ts';
 
-test('no migration rewrites a table, because nodes serve while another one migrates', async () => {
+test('no migration rewrites a table, because other nodes serve requests during a migration', async () => {
   const { root } = await cloneDatabase('template0');
   expect(await rewritesOf(root, MIGRATIONS)).toEqual([]);
 });
@@ -35,7 +35,7 @@ test.each([
     "alter table categories add constraint made_up check (name <> '') not valid; alter table categories validate constraint made_up",
   ],
   ['a new table', 'create table made_up (id uuid)'],
-])('%s is not', async (_, statement) => {
+])('%s is not reported', async (_, statement) => {
   const { root } = await cloneDatabase();
   expect(await rewritesOf(root, [{ name: '9999_made_up', statements: [statement] }])).toEqual([]);
 });

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { createShares, type Shares, type Waiter } from '../../src/db/shares.ts';
 
 const nothing = (): void => undefined;
-const waiterOf = (owner: string, until = Number.POSITIVE_INFINITY): Waiter<null> => ({
-  ...{ owner, until },
+const waiterOf = (owner: string, deadline = Number.POSITIVE_INFINITY): Waiter<null> => ({
+  ...{ owner, deadline },
   resolve: nothing,
   reject: nothing,
 });
@@ -20,36 +20,36 @@ test('owners are served in turn, and none gets more than half of the connections
   for (const owner of 'aaaaaaabbc') shares.add(waiterOf(owner));
   expect(served(shares)).toBe('abcabaa');
   expect([shares.waiting, shares.demand(), shares.exhausted()]).toEqual([3, 0, ['a']]);
-  shares.giveBack('a');
+  shares.release('a');
   expect([shares.demand(), served(shares), shares.waiting]).toEqual([1, 'a', 2]);
 });
 
-test('one of two connections is left to the others', () => {
+test('an owner uses at most one of two connections', () => {
   const shares = createShares<null>(2, 100);
   for (const owner of 'aab') shares.add(waiterOf(owner));
   expect(served(shares)).toBe('ab');
 });
 
-test('the queue has a bound, and one owner takes at most half of it', () => {
+test('the queue has a limit, and one owner uses at most half of it', () => {
   const shares = createShares<null>(2, 4);
   expect([...'aaabbb'].map((owner) => shares.add(waiterOf(owner)))).toEqual([true, true, false, true, true, false]);
   expect(shares.waiting).toBe(4);
 });
 
-test('waiters whose time has passed are removed, and no others', () => {
+test('only waiters whose deadline has passed are removed', () => {
   const shares = createShares<null>(2, 100);
-  for (const until of [1, 2, 3]) for (const owner of 'ab') shares.add(waiterOf(owner, until));
-  expect(shares.removeLate(2).map(({ owner, until }) => `${owner}${until}`)).toEqual(['a1', 'a2', 'b1', 'b2']);
+  for (const deadline of [1, 2, 3]) for (const owner of 'ab') shares.add(waiterOf(owner, deadline));
+  expect(shares.removeExpired(2).map(({ owner, deadline }) => `${owner}${deadline}`)).toEqual(['a1', 'a2', 'b1', 'b2']);
   expect([shares.waiting, served(shares)]).toEqual([2, 'ab']);
 });
 
-/** What happens to the shares, with what a list of all waiters and holders makes of it. */
+/** Random operations on the shares. The test compares them with lists of all waiters and holders. */
 const steps = fc.array(
   fc.record({ what: fc.constantFrom('add', 'add', 'next', 'back', 'remove'), owner: fc.constantFrom('a', 'b', 'c') }),
   { maxLength: 60 },
 );
 
-test('whatever happens, nobody is lost, served twice, or given more than half', () => {
+test('after any operations no waiter is lost or served twice, and no owner holds more than half', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), steps, (connections, all) => {
       const shares = createShares<null>(connections, 1000);
@@ -73,7 +73,7 @@ test('whatever happens, nobody is lost, served twice, or given more than half', 
           }
         } else if (what === 'back' && held.includes(owner)) {
           held.splice(held.indexOf(owner), 1);
-          shares.giveBack(owner);
+          shares.release(owner);
         } else if (what === 'remove' && first) {
           waiting.splice(waiting.indexOf(first), 1);
           expect([shares.remove(first), shares.remove(first)]).toEqual([true, false]);

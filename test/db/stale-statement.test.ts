@@ -9,8 +9,8 @@ import { type Api, startApi } from '../support/api.ts';
 import { found, type Organization } from '../support/world.ts';
 import { organizationUuid } from '../walls/support.ts';
 
-// A prepared statement becomes stale when the type of a column that it returns is changed. PostgreSQL then refuses it,
-// and the driver used to repeat it by itself, even behind the end of its transaction.
+// A prepared statement becomes stale when the type of a column that it returns changes. PostgreSQL then rejects it, and
+// the driver by default sends it again, even after the end of its transaction.
 
 /** Everything that was sent to the database. */
 let sent = '';
@@ -25,7 +25,7 @@ const recording = (): Socket => {
   return socket;
 };
 
-// One connection for transactions, so that one goes on where the other ends.
+// One connection for transactions, so that consecutive transactions share it.
 const api: Api = await startApi({ pool: 1, client: { dial: recording } });
 const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
 const bindingOf = (organization: Organization) => ({ organizationId: organizationUuid(organization), userId: null });
@@ -43,7 +43,7 @@ const tenantsSeen = async (db: Db): Promise<string[]> =>
 const isOnly = ({ organizationId }: { organizationId: string }, seen: string[]): boolean =>
   seen.length > 0 && seen.every((id) => id === organizationId);
 
-// Neither rewrites the table. A rewritten table looks empty to every transaction that began before, whoever reads it.
+// Neither type change rewrites the table. A rewritten table looks empty to every transaction with an older snapshot.
 const changeType = async (on: Api, type: 'text' | 'varchar'): Promise<void> => {
   await on.root.unsafe(`alter table categories alter column description type ${type}`);
 };
@@ -56,7 +56,7 @@ async function prepare(mode: Mode): Promise<void> {
 }
 
 test.each(['read only', 'read write'] as const)(
-  'a stale statement of a %s transaction is not repeated, neither in it nor behind it',
+  'a stale statement of a %s transaction is not sent again, neither in the transaction nor after it',
   async (mode) => {
     await prepare(mode);
     await changeType(api, 'varchar');
@@ -64,18 +64,18 @@ test.each(['read only', 'read write'] as const)(
     const first = await openTransaction(api.pool, own, mode);
     const next = openTransaction(api.pool, others, mode);
     await ask(first.db, query`select 1`);
-    // The end of the transaction, and the next one, are under way before the failure of the statement is known.
+    // The end of the transaction and the next BEGIN are sent before the failure of the statement is known.
     const [seen] = await Promise.allSettled([tenantsSeen(first.db), first.commit()]);
     expect(seen).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('cached plan') } });
     const second = await next;
     expect(isOnly(others, await tenantsSeen(second.db))).toBe(true);
     await second.commit();
-    // It had been prepared before, so its text is sent once: for the second transaction, on a new connection.
+    // The statement was already prepared, so its text is sent once: for the second transaction, on a new connection.
     expect(sent.split(MARK).length - 1).toBe(1);
   },
 );
 
-test('after one stale statement every connection is replaced, and everything is served', async () => {
+test('after one stale statement every connection is replaced, and requests are served', async () => {
   await prepare('read write');
   await changeType(api, 'varchar');
   const [failed] = await Promise.allSettled([inTransaction(api.pool, own, tenantsSeen)]);
@@ -85,11 +85,11 @@ test('after one stale statement every connection is replaced, and everything is 
 });
 
 const CREATE = 'mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } } }';
-/** Mutations that must have succeeded meanwhile. */
-const ENOUGH = 20;
+/** Minimum number of mutations that must succeed during the test. */
+const MIN_MUTATIONS = 20;
 const LIST = '{ organization { slug } categories(first: 500) { totalCount nodes { name description } } }';
 
-test('while a type is changed under load, no answer is wrong and no mutation lacks its event', async () => {
+test('while a column type changes under load, no response is wrong and no mutation lacks its audit event', async () => {
   const busy = await startApi({ pool: 4 });
   const organizations = [await found(busy, 'acme'), await found(busy, 'globex')];
   const made: string[] = [];
@@ -108,7 +108,7 @@ test('while a type is changed under load, no answer is wrong and no mutation lac
     }
   };
   const clients = Array.from({ length: 12 }, (_, at) => client(at));
-  for (let round = 0; round < 10 || made.length < ENOUGH; round += 1) {
+  for (let round = 0; round < 10 || made.length < MIN_MUTATIONS; round += 1) {
     await changeType(busy, round % 2 ? 'text' : 'varchar');
     await sleep(100);
   }

@@ -14,10 +14,10 @@ import { unavailable } from '../../src/errors.ts';
 import { has } from '../support/packages.ts';
 import { until } from '../support/until.ts';
 
-/** PostgreSQL refuses to run as root, so for root it runs as this user. */
+/** PostgreSQL refuses to run as root, so root starts it as this user. */
 const NOBODY = 65534;
 
-/** A server that takes TLS connections. */
+/** A server that accepts TLS connections. */
 async function startTls(): Promise<Embedded> {
   const folder = mkdtempSync(join(tmpdir(), 'ambit-tls-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,15 +33,15 @@ async function startTls(): Promise<Embedded> {
 }
 
 describe.skipIf(!has('openssl'))('needs openssl: a connection over TLS', () => {
-  test('is encrypted, notices what it hears, and can be cancelled', async () => {
+  test('is encrypted, records received data, and can cancel a statement', async () => {
     const server = await startTls();
     const url = `${server.url('postgres')}?sslmode=require`;
     const connection = await openConnection({ url, driver: {}, renewMs: 60_000, onLost: () => undefined });
     const [row] = await connection.send('select ssl from pg_stat_ssl where pid = pg_backend_pid()');
     expect(row).toEqual({ ssl: true });
-    const { heardAt } = connection.silence();
+    const { lastByteAt } = connection.activity();
     await connection.send('select 1');
-    expect(connection.silence().heardAt).toBeGreaterThan(heardAt);
+    expect(connection.activity().lastByteAt).toBeGreaterThan(lastByteAt);
     await connection.close();
 
     const pool = connect({ url, pool: 2, statementTimeout: 60_000 });

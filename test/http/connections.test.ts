@@ -10,7 +10,7 @@ const answering = (limits: object) => serve((_req, res) => res.end('served'), li
 const openMany = (port: number): Promise<Client[]> => Promise.all(Array.from({ length: MANY }, () => open(port)));
 
 describe('connections from one address have a limit', () => {
-  test('those above it are refused with 503, those below it are served', async () => {
+  test('connections above the limit get 503, and the others are served', async () => {
     const server = await answering(LIMITED);
     const clients = await openMany(portOf(server));
     for (const { socket } of clients) socket.write(requestOf('x'.repeat(90_000)));
@@ -34,14 +34,14 @@ describe('connections from one address have a limit', () => {
     await until(async () => (await fetch(addressOf(server))).status === 200);
   });
 
-  test('a trusted proxy, whose address many clients share, has none', async () => {
+  test('the limit does not apply to a trusted proxy, because many clients share its address', async () => {
     const server = await answering({ ...LIMITED, trustedProxies: ['127.0.0.0/8'] });
     const clients = await openMany(portOf(server));
     for (const { socket } of clients) socket.write(requestOf('{}'));
     await until(() => clients.every((client) => client.text().endsWith('served')));
   });
 
-  test('one address leaves half of all connections to others', async () => {
+  test('one address uses at most half of all connections', async () => {
     const server = await answering({ connections: { total: 8, perAddress: 1 } });
     const clients = await openMany(portOf(server));
     await until(() => clients.filter((client) => client.isClosed()).length === 2);
@@ -62,7 +62,7 @@ test.each([
   ['2001:db8::6', '2001:db8:0:0'],
   ['::1', '0:0:0:0'],
   ['fe80::1%eth0', 'fe80:0:0:0'],
-])('connections from %s count for %s', (address, network) => {
+])('connections from %s are counted for %s', (address, network) => {
   expect(networkOf(address)).toBe(network);
 });
 
@@ -85,7 +85,7 @@ describe('requests of one connection', () => {
     expect(most).toBe(1);
   });
 
-  test('that a client sends ahead without end cost it the connection', async () => {
+  test('are limited: the connection is closed when the client sends too many ahead', async () => {
     let handled = 0;
     const server = await serve((_req, res) => {
       handled += 1;
@@ -96,7 +96,7 @@ describe('requests of one connection', () => {
     expect(handled).toBe(1);
   });
 
-  test('hold one response, when the client does not read it', async () => {
+  test('keep only one response in memory when the client does not read', async () => {
     let handled = 0;
     const server = await serve((_req, res) => {
       handled += 1;

@@ -20,7 +20,7 @@ async function serve(listener: RequestListener) {
   return { server, ask };
 }
 
-test('a request that was accepted is answered, and its client asked to close the connection', async () => {
+test('an accepted request is answered, and its client is asked to close the connection', async () => {
   const answers: (() => void)[] = [];
   const { server, ask } = await serve((_req, res) => void answers.push(() => res.end()));
   const first = ask();
@@ -28,7 +28,7 @@ test('a request that was accepted is answered, and its client asked to close the
   const drained = drain(server, 60_000);
   answers.pop()?.();
   expect(await first).toBe('200 keep-alive');
-  // It came on a connection that had been accepted before.
+  // The connection of this request was accepted before the server was drained.
   const second = ask();
   await once(server, 'request');
   answers.pop()?.();
@@ -37,7 +37,7 @@ test('a request that was accepted is answered, and its client asked to close the
   expect(await ask()).toBe('ECONNREFUSED');
 });
 
-test('an idle connection is closed, and what never ends is cut', async () => {
+test('an idle connection is closed, and a request that never ends is aborted', async () => {
   const idle = await serve((_req, res) => res.end());
   expect(await idle.ask()).toBe('200 keep-alive');
   await drain(idle.server, 60_000);

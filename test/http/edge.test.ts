@@ -114,7 +114,7 @@ test('a server that gets no connection for a query is not ready, and lives', asy
   expect([ready.status, ready.headers.get('retry-after')]).toEqual([503, '1']);
   expect(await ready.json()).toEqual({
     status: 'unavailable',
-    waitingFor: 'a free connection to the database (0 in use, 0 requests wait)',
+    waitingFor: 'a free connection to the database (0 in use, 0 requests waiting)',
   });
   expect((await fetch(`${cut.address}/health/live`)).status).toBe(200);
 });

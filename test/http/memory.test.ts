@@ -27,7 +27,7 @@ async function limited(requests: number, body = '{}') {
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 describe('requests above the memory for requests', () => {
-  test('are answered 503 with Retry-After, and served when others are done', async () => {
+  test('get 503 with Retry-After, and later requests are served when the others have ended', async () => {
     const { memory, running, ask, finish } = await limited(2);
     const first = [ask(), ask()];
     await until(() => running.length === 2);
@@ -59,7 +59,7 @@ describe('requests above the memory for requests', () => {
     await until(() => large.text().startsWith('HTTP/1.1 200'));
   });
 
-  test('do not include the question whether the server lives', async () => {
+  test('do not include the liveness check', async () => {
     const { running, server, ask, finish } = await limited(1);
     const first = ask();
     await until(() => running.length === 1);
@@ -69,7 +69,7 @@ describe('requests above the memory for requests', () => {
   });
 });
 
-test('of bodies that arrive slowly the oldest is refused, and quick requests are served', async () => {
+test('the oldest of the slow request bodies is refused, and quick requests are served', async () => {
   const { memory, running, server, ask, finish } = await limited(2);
   const slow: Client[] = [];
   for (let bodies = 1; bodies <= 3; bodies += 1) {
@@ -87,7 +87,7 @@ test('of bodies that arrive slowly the oldest is refused, and quick requests are
   expect((await quick).status).toBe(200);
 });
 
-describe('a client that goes away gives its memory back', () => {
+describe('the memory of a request is released when its client disconnects', () => {
   test.each([
     ['after the headers', 'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n', false],
     ['in the middle of its body', HALF, true],
@@ -100,7 +100,7 @@ describe('a client that goes away gives its memory back', () => {
     await until(() => connectionsOf(server).then((open) => open === 0));
   });
 
-  test('while its operation runs, when that has ended', async () => {
+  test('while its operation runs; the memory is released when the operation has ended', async () => {
     const { memory, running, server, finish } = await limited(10);
     const client = await open(portOf(server), requestOf(QUERY));
     await until(() => running.length === 1);
@@ -111,7 +111,7 @@ describe('a client that goes away gives its memory back', () => {
     await until(() => memory.held() === 0);
   });
 
-  test('while it gets the response', async () => {
+  test('while it receives the response', async () => {
     const { memory, running, server, finish } = await limited(10, 'x'.repeat(30_000_000));
     const client = await open(portOf(server), requestOf(QUERY), { reads: false });
     await until(() => running.length === 1);
@@ -122,7 +122,7 @@ describe('a client that goes away gives its memory back', () => {
   });
 });
 
-test('an operation that fails gives its memory back', async () => {
+test('the memory of an operation that fails is released', async () => {
   const memory = createRequestMemory(1_000_000);
   await expect(memory.during(1_000, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
   expect(memory.held()).toBe(0);

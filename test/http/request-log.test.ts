@@ -9,7 +9,7 @@ const api = await startApi();
 const acme = await found(api, 'acme');
 const reader = await join(api, acme, 'read');
 
-/** The entries of this request. */
+/** The log entries of this request. */
 async function entriesOf({ headers }: Pick<Answer, 'headers'>): Promise<Record<string, unknown>[]> {
   const requestId = headers.get('x-request-id');
   const own = () => [...api.logged, ...api.requests].filter((entry) => entry['requestId'] === requestId);
@@ -19,7 +19,7 @@ async function entriesOf({ headers }: Pick<Answer, 'headers'>): Promise<Record<s
 
 const number = expect.any(Number);
 
-test('every request leaves one line, with what it cost and what came of it', async () => {
+test('each request is logged as one line with its cost and its outcome', async () => {
   expect(await entriesOf(await acme.owner.query('query Checks { checks { totalCount } }'))).toEqual([
     {
       level: 'info',
@@ -38,7 +38,7 @@ test('every request leaves one line, with what it cost and what came of it', asy
   ]);
 });
 
-test('the line tells the codes of the errors, once each', async () => {
+test('the log line contains each error code once', async () => {
   const REFUSED =
     'mutation { a: deleteCheck(input: { id: "x" }) { deletedId } b: deleteCheck(input: { id: "y" }) { deletedId } }';
   expect(await entriesOf(await reader.query(REFUSED))).toMatchObject([{ outcome: 'FORBIDDEN', status: 200 }]);
@@ -48,7 +48,7 @@ test('the line tells the codes of the errors, once each', async () => {
   expect(await entriesOf(invalid)).toMatchObject([{ outcome: 'BAD_REQUEST', operation: null }]);
 });
 
-test('a path that is no route is not written to the log', async () => {
+test('an unknown path is not logged', async () => {
   const response = await fetch(`${api.address}/integrations/secret`);
   expect(await entriesOf(response)).toMatchObject([{ route: 'none', status: 404, outcome: 'FAILED' }]);
   expect(JSON.stringify(api.requests)).not.toContain('integrations');
@@ -70,7 +70,7 @@ test('a statement that fails is logged without its parameters', async () => {
   expect(JSON.stringify(entries)).not.toMatch(/logged@ambit|secret of mine|argon2/i);
 });
 
-test('a value that the database does not accept is not quoted', () => {
+test('a value that the database rejects is not logged', () => {
   const error = new postgres.PostgresError({ message: 'invalid input syntax for type uuid: "my secret"' } as never);
   Object.assign(error, { code: '22P02', severity: 'ERROR' });
   expect(describeError(error)).toContain('22P02');

@@ -21,12 +21,12 @@ export const addressOf = (server: Server): string => `http://127.0.0.1:${portOf(
 
 export interface Client {
   socket: Socket;
-  /** What was received. */
+  /** The text that was received. */
   text(): string;
   isClosed(): boolean;
 }
 
-/** Sends exactly these bytes. `reads: false` never reads what comes. */
+/** Opens a connection and sends exactly this text. With `reads: false` the client never reads. */
 export async function open(port: number, sent = '', { reads = true } = {}): Promise<Client> {
   const socket = connect(port, '127.0.0.1');
   let text = '';
@@ -46,11 +46,11 @@ export async function open(port: number, sent = '', { reads = true } = {}): Prom
 export const requestOf = (body: string, headers = ''): string =>
   `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${headers}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
-/** Polls until this is so. */
-export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+/** Polls until the condition is true. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 2_000; tries += 1) {
-    if (await isSo()) return;
+    if (await condition()) return;
     await sleep(10);
   }
-  throw new Error(`never so: ${isSo}`);
+  throw new Error(`the condition did not become true: ${condition}`);
 }

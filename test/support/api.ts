@@ -30,23 +30,23 @@ export interface Api extends TestDatabase {
   app: App;
   /** The pool that the server runs on: the runtime role. */
   pool: Pool;
-  /** Single statements on it. */
+  /** Runs single statements on the pool. */
   sql: Sql;
-  /** What a test may change of the pool's connections. */
+  /** Hooks into the pool's connections, which a test may set. */
   hooks: Hooks;
   address: string;
   /** Whoever has this token; without one, an anonymous caller. */
   as(token?: string): Caller;
-  /** What the server logged, without the lines of requests. */
+  /** Entries that the server logged, without the entries of requests. */
   logged: Record<string, unknown>[];
-  /** The lines of requests that the server logged. */
+  /** Entries of requests that the server logged. */
   requests: Record<string, unknown>[];
   /** Moves the server's clock. */
   advance(milliseconds: number): void;
 }
 
 export interface Hooks {
-  /** Sees each statement that is sent. */
+  /** Called with each statement that is sent. */
   onStatement?: (text: string) => void;
   /** Opens the sockets of new connections. */
   dial?: () => Socket;

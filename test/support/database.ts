@@ -9,7 +9,7 @@ export interface TestDatabase {
   root: Sql;
 }
 
-/** A database of the test file's own, cloned from the migrated template; `template0` gives an empty one. */
+/** Creates a database for the test file from the migrated template. With `template0` the database is empty. */
 export async function cloneDatabase(template = TEMPLATE): Promise<TestDatabase> {
   const address = (name: string): string => inject('server').replace('%', name);
   const name = `test_${newId().replaceAll('-', '')}`;

@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Where Debian installs servers; it is in root's PATH alone. */
-const SERVERS = '/usr/sbin';
+/** Folder in which Debian installs servers. Only root's PATH contains it. */
+const SERVER_FOLDER = '/usr/sbin';
 
 function isExecutable(path: string): boolean {
   try {
@@ -15,12 +15,12 @@ function isExecutable(path: string): boolean {
 
 /** The file of a command that npm does not install, or null. */
 export function find(command: string): string | null {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), SERVERS].filter(Boolean);
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), SERVER_FOLDER].filter(Boolean);
   return folders.map((folder) => join(folder, command)).find(isExecutable) ?? null;
 }
 
 /**
- * For `describe.skipIf(!has('pgbouncer'))('needs pgbouncer: …')`. The command has the name of its Debian package:
- * `.ci/run` installs what these lines name.
+ * For `describe.skipIf(!has('pgbouncer'))('needs pgbouncer: …')`. The command must have the same name as its Debian
+ * package, because `.ci/run` installs the packages by these names.
  */
 export const has = (command: string): boolean => find(command) !== null;

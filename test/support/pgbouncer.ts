@@ -9,13 +9,13 @@ import { onTestFinished } from 'vitest';
 import { find } from './packages.ts';
 import { freePort } from './server.ts';
 
-/** PgBouncer refuses to run as root, so for root it runs as this user, who exists on every system. */
+/** PgBouncer refuses to run as root, so root starts it as this user, which exists on every system. */
 const NOBODY = { name: 'nobody', id: 65534 };
 
 export interface Pgbouncer {
   /** The same database and login behind PgBouncer. */
   through(url: string): string;
-  /** Ends the process at once (SIGKILL). */
+  /** Kills the process (SIGKILL). */
   kill(): Promise<void>;
   /** Starts it again on the same port. */
   start(): Promise<void>;
@@ -46,7 +46,7 @@ ignore_startup_parameters = ${ignored.join(',')}
 ${isRoot() ? `user = ${NOBODY.name}` : ''}
 `;
 
-/** Writes the settings and the passwords where the user of PgBouncer alone can read them. */
+/** Writes the settings and the passwords to files that only the user of PgBouncer can read. */
 async function writeSettings(urls: readonly string[], port: number, options: PgbouncerOptions): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ambit-pgbouncer-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -66,7 +66,7 @@ const accepts = (port: number): Promise<boolean> =>
     socket.once('connect', () => socket.destroy());
   });
 
-/** A PgBouncer of the test's own, in transaction mode, in front of the server of these logins. */
+/** Starts a PgBouncer for the test, in transaction mode, in front of the server of these logins. */
 export async function startPgbouncer(urls: readonly string[], options: PgbouncerOptions = {}): Promise<Pgbouncer> {
   const port = await freePort();
   const file = await writeSettings(urls, port, options);

@@ -6,7 +6,7 @@ export interface Migration {
   statements: string[];
 }
 
-/** The migrations of the project, in their order. */
+/** The migrations of the project, in order. */
 export const MIGRATIONS: Migration[] = JSON.parse(readFileSync('migrations/meta/_journal.json', 'utf8')).entries.map(
   ({ tag }: { tag: string }) => ({
     name: tag,
@@ -15,9 +15,12 @@ export const MIGRATIONS: Migration[] = JSON.parse(readFileSync('migrations/meta/
 );
 
 const ADVICE =
-  'A transaction whose snapshot is older than a rewrite sees the table empty. Add a column, backfill it and move the code over instead; see CONTRIBUTING.md.';
+  'A transaction whose snapshot is older than a rewrite sees an empty table. Instead, add a column, backfill it and use it in the code; see CONTRIBUTING.md.';
 
-/** The file that holds the rows of each table, by name: a table that is dropped and created again counts as rewritten. */
+/**
+ * The data file of each table by the table's name, so that a table that is dropped and created again counts as
+ * rewritten.
+ */
 async function filesOf(sql: Sql | TransactionSql): Promise<Map<string, string>> {
   const rows = await sql<{ name: string; file: string }[]>`
     select c.oid::regclass::text as name, pg_relation_filenode(c.oid)::text as file

@@ -10,7 +10,7 @@ export interface Run {
   port: number;
   /** Everything printed so far. */
   output(): string;
-  /** Resolves with the exit code, or the signal that ended it. */
+  /** Resolves with the exit code, or with the signal that ended the process. */
   ended: Promise<number | string>;
 }
 
@@ -22,7 +22,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts Ambit as users do, on a free port unless told. */
+/** Starts Ambit as users do. `PORT` defaults to a free port. */
 export async function run(env: Record<string, string>): Promise<Run> {
   const port = Number(env['PORT'] ?? (await freePort()));
   const { PATH = '' } = process.env;

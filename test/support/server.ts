@@ -9,7 +9,7 @@ export interface ServerProcess {
   output(): string;
   /** Resolves with the exit code, or with the signal that ended the process. */
   ended: Promise<number | string>;
-  /** Resolves when the server serves, and rejects when it ends before. */
+  /** Resolves when the server is ready. Rejects if it exits before that. */
   ready(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts `node src/main.ts` with this environment and nothing else. It ends with the test at the latest. */
+/** Starts `node src/main.ts` with only these environment variables. The process is killed at the end of the test. */
 export async function startServer(env: Record<string, string>): Promise<ServerProcess> {
   const port = await freePort();
   const { PATH = '' } = process.env;

@@ -9,7 +9,7 @@ import { type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
 import { type ServerProcess, startServer } from '../support/server.ts';
 import { found, type Organization, type Rubric, rubricOf, tokenOf } from '../support/world.ts';
 
-/** Parameters that a server without DATABASE_POOLER may send when it connects. */
+/** Start-up parameters that a server without DATABASE_POOLER may send. */
 const STARTUP_PARAMETERS = [
   ...['role', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'],
   ...['transaction_timeout', 'plan_cache_mode', 'extra_float_digits', 'options'],
@@ -30,7 +30,7 @@ const api = await startApi();
 /** A login that is a member of the runtime role and nothing else. */
 const login = await createLogin();
 
-/** The same, whose sessions begin with `set role`, as some guides advise. */
+/** The same, but its sessions begin with `set role`, as some guides recommend. */
 const loginWithRole = await createLogin();
 await api.root.unsafe(`alter role ${new URL(loginWithRole).username} set role ${RUNTIME_ROLE}`);
 
@@ -59,7 +59,7 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   describe('the server refuses to start', () => {
     async function refusal(env: Record<string, string>): Promise<string> {
       const server = await startServer(env);
-      expect(await Promise.race([server.ended, server.ready().then(() => 'it serves')])).toBe(1);
+      expect(await Promise.race([server.ended, server.ready().then(() => 'it is ready')])).toBe(1);
       expect(server.output()).not.toContain(new URL(api.url).password);
       return server.output();
     }
@@ -72,7 +72,7 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
       expect(await refusal({ DATABASE_URL: pgbouncer.through(api.url) })).toMatch(ADVICE);
     });
 
-    test('behind PgBouncer that drops the start-up parameters, without DATABASE_POOLER', async () => {
+    test('behind PgBouncer that ignores the start-up parameters, without DATABASE_POOLER', async () => {
       const pgbouncer = await startPgbouncer([api.url, loginWithRole], { ignored: STARTUP_PARAMETERS });
       const pooled = pgbouncer.through(loginWithRole);
       expect(await refusal({ DATABASE_URL: pooled, MIGRATION_DATABASE_URL: api.url })).toMatch(ADVICE);
@@ -116,7 +116,7 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
 
   const newOutcome = (): Outcome => ({ acknowledged: [], codes: [], requests: 0, foreign: [] });
 
-  /** Sends one operation and returns its data, or null if it was not served. */
+  /** Sends one operation and returns its data, or null if it failed. */
   async function send(caller: Caller, document: string, variables: object, outcome: Outcome): Promise<Json> {
     const answer = await Promise.race([caller.query(document, { ...variables }), sleep(DEADLINE)]);
     if (!answer) throw new Error(`unanswered: ${document}`);
@@ -129,7 +129,7 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   const CREATE = `mutation ($input: CreateCheckInput!) { createCheck(input: $input) { check { id } errors { code } } }`;
   const UPDATE = `mutation ($input: UpdateCheckInput!) { updateCheck(input: $input) { check { id } errors { code } } }`;
 
-  /** Creates a check, changes it, and reads what is there. */
+  /** Creates a check, updates it, and lists the checks. */
   async function turn(client: Client, address: string, outcome: Outcome): Promise<void> {
     const caller = callerAt(address, client.token);
     const { categories, levels } = client.rubric;
@@ -147,7 +147,7 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
 
   const everyone = (work: (client: Client) => Promise<void>): Promise<unknown> => Promise.all(clients.map(work));
 
-  /** What the audit log says was done, each mutation as often as it is in the log. */
+  /** The successful mutations in the audit log, including duplicates. */
   async function audited(): Promise<string[]> {
     const rows = await api.root`
       select action || ' ' || target_id as done from audit_events
@@ -161,32 +161,32 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   const creations = (mutations: readonly string[]): string[] =>
     mutations.filter((each) => each.startsWith('createCheck'));
 
-  /** Looks at the setting that binds a transaction, from a session that shares the server connections of Ambit. */
-  const LOOK = `select pg_backend_pid() as pid, coalesce(current_setting('ambit.organization_id', true), '') as bound`;
+  /** Reads the setting that binds a transaction, in a session that shares the server connections of Ambit. */
+  const OBSERVE = `select pg_backend_pid() as pid, coalesce(current_setting('ambit.organization_id', true), '') as bound`;
 
   test('serves 30 clients of two organizations over three server connections', { timeout: 120_000 }, async () => {
     // On a slow machine, 30 clients may have to wait longer for three connections than the defaults allow.
-    const patient = { DATABASE_WAIT_MS: '30000', DATABASE_LOCK_MS: '30000', STATEMENT_TIMEOUT_MS: '30000' };
-    const { server, pgbouncer } = await startPooled(patient);
+    const longTimeouts = { DATABASE_WAIT_MS: '30000', DATABASE_LOCK_MS: '30000', STATEMENT_TIMEOUT_MS: '30000' };
+    const { server, pgbouncer } = await startPooled(longTimeouts);
     const before = { audited: await audited(), checks: await countChecks() };
-    const looker = postgres(pgbouncer.through(login), { max: 3, prepare: false, fetch_types: false });
-    onTestFinished(() => looker.end({ timeout: 5 }));
+    const observer = postgres(pgbouncer.through(login), { max: 3, prepare: false, fetch_types: false });
+    onTestFinished(() => observer.end({ timeout: 5 }));
 
     const outcome = newOutcome();
     const bound: string[] = [];
-    let looks = 0;
-    let loaded = true;
-    const looking = (async () => {
-      while (loaded) {
-        for (const row of await looker.unsafe(LOOK).simple()) bound.push(row['bound']);
-        looks += 1;
+    let observations = 0;
+    let isLoadRunning = true;
+    const observing = (async () => {
+      while (isLoadRunning) {
+        for (const row of await observer.unsafe(OBSERVE).simple()) bound.push(row['bound']);
+        observations += 1;
       }
     })();
-    looking.catch(() => undefined);
+    observing.catch(() => undefined);
     await everyone(async (client) => {
       for (let round = 0; round < 8; round += 1) await turn(client, server.address, outcome);
     }).finally(() => {
-      loaded = false;
+      isLoadRunning = false;
     });
 
     expect(outcome).toMatchObject({ codes: [], foreign: [], requests: 30 * 8 * 3 });
@@ -194,18 +194,18 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
     expect(await audited()).toEqual([...before.audited, ...outcome.acknowledged].sort());
     expect(await countChecks()).toBe(before.checks + creations(outcome.acknowledged).length);
 
-    await looking;
-    expect(looks).toBeGreaterThan(0);
-    // Transactions that are open together have a server connection each, so these are all there are.
+    await observing;
+    expect(observations).toBeGreaterThan(0);
+    // Each open transaction uses its own server connection, so these transactions use all of them.
     const { promise: allOpen, resolve } = Promise.withResolvers<void>();
     const open: number[] = [];
-    const look = looker.options.max;
+    const count = observer.options.max;
     await Promise.all(
-      Array.from({ length: look }, () =>
-        looker.begin(async (tx) => {
-          const [row] = await tx.unsafe(LOOK).simple();
+      Array.from({ length: count }, () =>
+        observer.begin(async (tx) => {
+          const [row] = await tx.unsafe(OBSERVE).simple();
           bound.push(row?.['bound']);
-          if (open.push(row?.['pid']) === look) resolve();
+          if (open.push(row?.['pid']) === count) resolve();
           await allOpen;
         }),
       ),
@@ -214,24 +214,24 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
     expect(new Set(bound)).toEqual(new Set(['']));
   });
 
-  test('answers UNAVAILABLE while PgBouncer is gone, and serves everything afterwards', {
+  test('answers UNAVAILABLE while PgBouncer is down, and serves all requests afterwards', {
     timeout: 120_000,
   }, async () => {
     const { server, pgbouncer } = await startPooled();
     const before = { audited: await audited(), checks: await countChecks() };
     const outcome = newOutcome();
-    let loaded = true;
+    let isLoadRunning = true;
     const load = everyone(async (client) => {
-      while (loaded) {
+      while (isLoadRunning) {
         const failures = outcome.codes.length;
         await turn(client, server.address, outcome);
-        // As a client backs off, so that the outage is not a contest of thousands of requests.
+        // Clients back off, so that the outage does not cause thousands of requests.
         if (outcome.codes.length > failures) await sleep(50);
       }
     });
     load.catch(() => undefined);
     onTestFinished(() => {
-      loaded = false;
+      isLoadRunning = false;
     });
     const until = (count: () => number, least: number): Promise<unknown> =>
       Promise.race([load, expect.poll(count, { timeout: DEADLINE, interval: 10 }).toBeGreaterThan(least)]);
@@ -241,10 +241,10 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
     await until(() => outcome.codes.length, 30);
     await pgbouncer.start();
     await until(() => outcome.acknowledged.length, outcome.acknowledged.length + 60);
-    loaded = false;
+    isLoadRunning = false;
     await load;
 
-    // What was under way when the connection was lost may have been committed: then the server says that it cannot know.
+    // A change may have been committed when the connection was lost. The server then answers OUTCOME_UNKNOWN.
     const known = ['UNAVAILABLE', 'OUTCOME_UNKNOWN'];
     expect(outcome.codes.filter((code) => !known.includes(code))).toEqual([]);
     expect(outcome.codes).toContain('UNAVAILABLE');

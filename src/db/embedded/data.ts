@@ -6,7 +6,7 @@ import { binaries, isRoot, NOBODY, run } from './process.ts';
 export interface Data {
   /** Absolute path of PostgreSQL's data directory, without symbolic links. */
   folder: string;
-  /** What the server prints. */
+  /** File that the server's output is written to. */
   logFile: string;
   /** The superuser's password. */
   password: string;
@@ -18,10 +18,10 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Opens the data in `folder`, and creates them first if there are none. */
+/** Opens the data in `folder`. Creates them first if there are none. */
 export async function openData(folder: string, signal?: AbortSignal): Promise<Data> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // One server has one path: that of its process is compared with it.
+  // The real path, because it is compared with the command line of the server process.
   const parent = await realpath(folder);
   const data = join(parent, 'pgdata');
   const secret = join(parent, 'password');
@@ -29,7 +29,7 @@ export async function openData(folder: string, signal?: AbortSignal): Promise<Da
   return { folder: data, logFile: join(data, 'server.log'), password: await readFile(secret, 'utf8') };
 }
 
-/** The data directory gets its name when it is complete, so one whose creation was interrupted is never used. */
+/** Renames the data directory when it is complete, so that a directory whose creation was interrupted is never used. */
 async function createData(parent: string, data: string, secret: string, signal?: AbortSignal): Promise<void> {
   for (const name of await readdir(parent))
     if (name.startsWith('pgdata-')) await rm(join(parent, name), { recursive: true, force: true });

@@ -9,15 +9,15 @@ const REMEDY = 'stop it, or set DATA_DIR to another folder';
 const LOCK = 0x656d6264; // "embd"
 
 /** Milliseconds that another process's server may take to start or to stop. */
-const OTHER_WITHIN = 60_000;
+const OTHER_TIMEOUT = 60_000;
 
-/** A client of one connection. `onclose` runs when it ends. */
+/** A client with one connection. `onclose` is called when the connection is closed. */
 const connect = (url: string, onclose: () => void = () => undefined): Sql =>
   postgres(url, { max: 1, max_lifetime: null, connect_timeout: 5, onnotice: () => undefined, onclose });
 
 /**
- * Holds the advisory lock that says which process the server belongs to, until the signal. Postgres releases it when
- * that process dies, however it dies. Resolves when the lock is taken.
+ * Holds the advisory lock of the process that owns the server, until the signal is aborted. Postgres releases the lock
+ * when that process ends for any reason. Resolves when the lock is taken.
  */
 export function holdLock(url: string, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -38,7 +38,7 @@ async function keepLock(url: string, signal: AbortSignal, onTaken: () => void): 
         await Promise.race([closed.promise, aborted]);
       }
     } catch (error) {
-      // A wrong password does not become right. Anything else ends with the server or with its recovery.
+      // Retrying does not help against a wrong password. Any other error disappears when the server has recovered.
       if (isRefused(error)) throw error;
     } finally {
       await sql.end({ timeout: 0 });
@@ -61,12 +61,12 @@ async function isOwned(url: string, data: string): Promise<boolean | null> {
 }
 
 /**
- * Makes sure that no server runs on `data`. One that a killed process left behind is stopped; one of a living process is
- * an error. The lock is looked at twice: a process needs a moment to take it when its server has started, and Postgres
- * needs one to release it when the process has died.
+ * Makes sure that no server runs on `data`. A server that a killed process left running is stopped; one of a running
+ * process is an error. The lock is checked twice, because a process takes it shortly after its server has started, and
+ * Postgres releases it shortly after the process has ended.
  */
 export async function evictOrphan(data: string, urlOf: (port: number) => string, signal: AbortSignal): Promise<void> {
-  const deadline = performance.now() + OTHER_WITHIN;
+  const deadline = performance.now() + OTHER_TIMEOUT;
   let before: boolean | null = null;
   for (let server = await findServer(data); server; server = await findServer(data)) {
     const owned = server.status === 'ready' ? await isOwned(urlOf(server.port), data) : null;
@@ -78,7 +78,7 @@ export async function evictOrphan(data: string, urlOf: (port: number) => string,
   }
 }
 
-/** It may have stopped by itself in the meantime: whether it still runs is asked again. */
+/** Ignores errors, because the server may have stopped already. The caller checks again whether it still runs. */
 async function stopOrphan(data: string): Promise<void> {
   const { pg_ctl } = await binaries();
   await run(pg_ctl, ['stop', '-D', data, '-m', 'fast', '-w', '-s']).catch(() => undefined);

@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** What a server says of itself in its data directory. One that was killed leaves it there. */
+/** The content of postmaster.pid in the data directory. The file remains when the server is killed. */
 export interface PidFile {
   pid: number;
   port: number;
@@ -18,8 +18,8 @@ export async function readPidFile(data: string): Promise<PidFile | null> {
 }
 
 /**
- * The file of a running server. Postgres itself recognizes a file whose process has ended, but not when the process ID
- * belongs to another program by now, as it soon does in a restarted container: that file is removed.
+ * The PID file of the running server, or null. Postgres ignores the file of a process that has ended, unless another
+ * program has the same process ID now, which is common in a restarted container. Such a file is removed.
  */
 export async function findServer(data: string): Promise<PidFile | null> {
   const file = await readPidFile(data);

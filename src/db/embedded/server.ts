@@ -4,16 +4,16 @@ import type { Data } from './data.ts';
 import { readPidFile } from './pid-file.ts';
 import { binaries, type Child, spawnChild, stopChild } from './process.ts';
 
-/** Milliseconds that Postgres may take to start; after a crash it first recovers from its log. */
-const READY_WITHIN = 300_000;
+/** Milliseconds that Postgres may take to start. After a crash it first recovers from its write-ahead log. */
+const READY_TIMEOUT = 300_000;
 
 export interface Server {
-  /** Resolves when the server has ended, with a text that says how. */
+  /** Resolves with the reason when the server has ended. */
   ended: Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts Postgres and waits until it accepts connections. The signal stops it while it starts. */
+/** Starts Postgres and waits until it accepts connections. The signal interrupts the start. */
 export async function startServer(
   data: Data,
   settings: Record<string, string | number>,
@@ -36,17 +36,17 @@ export async function startServer(
 }
 
 async function untilReady(child: Child, data: Data, logSize: number, signal?: AbortSignal): Promise<void> {
-  const deadline = performance.now() + READY_WITHIN;
+  const deadline = performance.now() + READY_TIMEOUT;
   for (;;) {
     if (child.hasEnded()) throw new Error((await lastError(data.logFile, logSize)) ?? (await child.ended));
     const file = await readPidFile(data.folder);
     if (file?.pid === child.pid && file?.status === 'ready') return;
-    if (performance.now() > deadline) throw new Error(`it was not ready within ${READY_WITHIN / 1_000} s`);
+    if (performance.now() > deadline) throw new Error(`it was not ready within ${READY_TIMEOUT / 1_000} s`);
     await Promise.race([child.ended, sleep(20, undefined, { signal })]);
   }
 }
 
-/** The last fatal error in what was logged from `start` on, or the last line. Undefined when there is none. */
+/** The last fatal error in the log after byte `start`, or the last line. Undefined when nothing was logged. */
 async function lastError(file: string, start: number): Promise<string | undefined> {
   const bytes = await readFile(file);
   const lines = bytes.subarray(start).toString().trim().split('\n').filter(Boolean);

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from './server.ts';
 
-/** Restarts in a row after which the server is given up: about 20 seconds when each of them fails at once. */
+/** Maximum number of restarts in a row. They take about 20 seconds if each one fails immediately. */
 const ATTEMPTS = 22;
 
-/** Milliseconds before an attempt. One second at most, so that a fault which has passed costs no more. */
+/** Milliseconds before an attempt. At most one second, so that recovery is quick once the fault is over. */
 const delay = (attempts: number): number => Math.min(100 * 2 ** attempts, 1_000);
 
-/** A server that ran for this long, in milliseconds, has recovered: the restarts before no longer count. */
+/** Milliseconds after which a running server counts as recovered. The number of attempts is then reset. */
 const STABLE_AFTER = 10_000;
 
 /**
- * Starts the server again whenever it ends, until the signal, which stops it. Resolves when it has stopped. Throws when
- * it cannot be restarted.
+ * Restarts the server whenever it ends, until the signal is aborted. Then stops the server, and resolves. Throws when
+ * the server cannot be restarted.
  */
 export async function supervise(
   first: Server,

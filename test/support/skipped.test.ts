@@ -6,8 +6,8 @@ import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 
 const CONFIG = `
-import { leftOut } from ${JSON.stringify(resolve('test/support/left-out.ts'))};
-export default { test: { globals: true, include: ['*.suite.ts'], reporters: ['default', leftOut()] } };`;
+import { reportSkipped } from ${JSON.stringify(resolve('test/support/skipped.ts'))};
+export default { test: { globals: true, include: ['*.suite.ts'], reporters: ['default', reportSkipped()] } };`;
 
 const PASSES = "test('passes', () => {});";
 const NEEDS = `${PASSES} describe.skip('needs no-such-command: a part', () => { test('one', () => {}); });`;
@@ -16,11 +16,11 @@ const FAILS_BEFORE = `beforeAll(() => { throw new Error('no server'); }); ${PASS
 
 interface Run {
   code: number;
-  /** The lines that tell what was left out. */
-  told: string[];
+  /** The lines that report skipped suites and tests. */
+  reported: string[];
 }
 
-/** Runs a suite of this text in a process of its own: with `ci` as `.ci/run` does, else as `npm test` does. */
+/** Runs a suite with this source in a separate process: with `ci` as `.ci/run` does, otherwise as `npm test` does. */
 async function run(text: string, { ci = false, only }: { ci?: boolean; only?: string } = {}): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), 'ambit-left-out-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -34,23 +34,23 @@ async function run(text: string, { ci = false, only }: { ci?: boolean; only?: st
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const [code] = await once(child, 'close');
   expect(output).toContain('Test Files');
-  return { code, told: output.split('\n').filter((line) => line.startsWith('left out')) };
+  return { code, reported: output.split('\n').filter((line) => line.startsWith('skipped, ')) };
 }
 
-const MISSING = 'left out, because no-such-command is not installed: a.suite.ts';
+const MISSING = 'skipped, because no-such-command is not installed: a.suite.ts';
 
-test('a suite whose package is missing is told at the end, and only CI fails for it', async () => {
-  expect(await run(NEEDS)).toEqual({ code: 0, told: [MISSING] });
-  expect(await run(NEEDS, { ci: true })).toEqual({ code: 1, told: [MISSING] });
+test('a suite whose package is missing is reported at the end, and fails the run only in CI', async () => {
+  expect(await run(NEEDS)).toEqual({ code: 0, reported: [MISSING] });
+  expect(await run(NEEDS, { ci: true })).toEqual({ code: 1, reported: [MISSING] });
 });
 
-test('CI also fails for a test that the code skips', async () => {
-  const skipped = 'left out, because the code skips "forgotten": a.suite.ts';
-  expect(await run(SKIPS, { ci: true })).toEqual({ code: 1, told: [skipped] });
+test('a test that the code skips also fails the run in CI', async () => {
+  const skipped = 'skipped, because the code skips "forgotten": a.suite.ts';
+  expect(await run(SKIPS, { ci: true })).toEqual({ code: 1, reported: [skipped] });
 });
 
-test('nothing is told of a complete run, of selected tests, and of tests behind a hook that failed', async () => {
-  expect(await run(PASSES, { ci: true })).toEqual({ code: 0, told: [] });
-  expect(await run(NEEDS, { only: 'passes' })).toEqual({ code: 0, told: [] });
-  expect(await run(FAILS_BEFORE)).toEqual({ code: 1, told: [] });
+test('nothing is reported for a complete run, for selected tests, and for tests after a failed hook', async () => {
+  expect(await run(PASSES, { ci: true })).toEqual({ code: 0, reported: [] });
+  expect(await run(NEEDS, { only: 'passes' })).toEqual({ code: 0, reported: [] });
+  expect(await run(FAILS_BEFORE)).toEqual({ code: 1, reported: [] });
 });

@@ -1,10 +1,10 @@
 import type { Log } from '../log.ts';
 import type { Connection, LossCause } from './connection.ts';
 
-export interface OpenerOptions {
-  /** Connections at most. */
+export interface ConnectorOptions {
+  /** Maximum number of connections. */
   size: number;
-  /** How many more connections are needed now. */
+  /** Number of connections that are needed in addition to the open ones. */
   missing(): number;
   open(onLost: (connection: Connection, cause: LossCause) => void): Promise<Connection>;
   onOpen(connection: Connection): void;
@@ -12,25 +12,25 @@ export interface OpenerOptions {
   log: Log;
 }
 
-/** Keeps connections open while they are needed, and tries again for as long as the database is away. */
-export interface Opener {
+/** Opens connections when they are needed. Retries as long as the database is unavailable. */
+export interface Connector {
   readonly connections: ReadonlySet<Connection>;
-  /** Opens what is missing. */
+  /** Opens the missing connections. */
   fill(): void;
-  /** Takes a connection out and closes it. */
+  /** Removes a connection and closes it. */
   retire(connection: Connection): Promise<void>;
-  /** Code of the last failed attempt, until one succeeds. */
+  /** Error code of the last attempt, or null if it succeeded. */
   failure(): string | null;
   /** Closes all connections and opens no more. */
   end(): Promise<void>;
 }
 
-/** Milliseconds after which an unfinished attempt no longer keeps another one from being started. */
+/** Milliseconds after which an unfinished attempt counts as stalled and another one may start. */
 const ATTEMPT_STALLS = 500;
-/** Milliseconds until the next attempt after one has failed: doubled from the first to the last. */
+/** Milliseconds before a retry. The delay doubles with each failure, from `first` to `last`. */
 const RETRY = { first: 25, last: 400 };
 
-export function createOpener({ size, missing, open, onOpen, onLost, log }: OpenerOptions): Opener {
+export function createConnector({ size, missing, open, onOpen, onLost, log }: ConnectorOptions): Connector {
   const connections = new Set<Connection>();
   const attempts = new Set<{ startedAt: number }>();
   let failure: string | null = null;

@@ -5,19 +5,19 @@ import { unavailable } from '../errors.ts';
 import type { Execute } from './executor/execute.ts';
 import { LIMITS } from './limits.ts';
 
-/** An operation of at most this cost never waits for others. */
+/** An operation with at most this cost never waits for others. */
 const LIGHT = LIMITS.cost / 10;
-/** Heavy queries that run at once, of which one organization has at most half, and that may wait. */
+/** Maximum number of heavy queries that run, and that wait. One organization has at most half of each. */
 const HEAVY = { running: 2, waiting: 100 };
 
 const isQuery = ({ document, operationName }: ExecutionArgs): boolean =>
   getOperationAST(document, operationName)?.operation === 'query';
 
 /**
- * Runs few heavy queries at once. Their results are all in memory until they are sent, and one thread does not compute
- * them faster side by side. Mutations never wait: they begin with an actor who was read a moment before.
+ * Limits how many heavy queries run at once. Each result stays in memory until it is sent, and a single thread does not
+ * compute them faster in parallel. Mutations never wait, because the actor that they use must have been read recently.
  */
-export function takingTurns(execute: Execute, costOf: (args: ExecutionArgs) => number): Execute {
+export function limitHeavyQueries(execute: Execute, costOf: (args: ExecutionArgs) => number): Execute {
   const shares = createShares<void>(HEAVY.running, HEAVY.waiting);
   let free = HEAVY.running;
 
@@ -37,8 +37,8 @@ export function takingTurns(execute: Execute, costOf: (args: ExecutionArgs) => n
         work.onStop.delete(leave);
         resolve();
       };
-      const waiter: Waiter<void> = { owner, until: Number.POSITIVE_INFINITY, resolve: start, reject };
-      if (!shares.add(waiter)) return reject(unavailable('Too many heavy queries wait. Try again in a moment.'));
+      const waiter: Waiter<void> = { owner, deadline: Number.POSITIVE_INFINITY, resolve: start, reject };
+      if (!shares.add(waiter)) return reject(unavailable('Too many heavy queries are waiting. Try again in a moment.'));
       work.onStop.add(leave);
       startNext();
     });
@@ -49,14 +49,14 @@ export function takingTurns(execute: Execute, costOf: (args: ExecutionArgs) => n
     const owner = ctx.binding.organizationId ?? '';
     await turn(ctx, owner);
     try {
-      // Who the caller is may have changed during the wait.
+      // The caller's credential may have changed while the query was waiting.
       if (!ctx.presumption) become(ctx, await ctx.authenticate());
       return await execute(args);
     } finally {
-      // After the result has become text.
+      // Runs after the result was serialized.
       setImmediate(() => {
         free += 1;
-        shares.giveBack(owner);
+        shares.release(owner);
         startNext();
       });
     }

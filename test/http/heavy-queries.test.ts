@@ -3,18 +3,18 @@ import { type ExecutionArgs, parse } from 'graphql';
 import { expect, test } from 'vitest';
 import { newWork, stopWork } from '../../src/db/work.ts';
 import { unavailable } from '../../src/errors.ts';
+import { limitHeavyQueries } from '../../src/http/heavy-queries.ts';
 import { LIMITS } from '../../src/http/limits.ts';
-import { takingTurns } from '../../src/http/turns.ts';
 import { until } from './sockets.ts';
 
 const QUERY = parse('{ a }');
 const MUTATION = parse('mutation { a }');
 
-/** Operations that run until they are ended, by the names that they are started with. */
+/** Operations that run until the test ends them, by their names. */
 function operations() {
   const running = new Map<string, { end: (result: object) => void; fail: (error: Error) => void }>();
   const costs = new WeakMap<object, number>();
-  const execute = takingTurns(
+  const execute = limitHeavyQueries(
     ({ contextValue }) =>
       new Promise((end, fail) => {
         running.set((contextValue as { name: string }).name, { end, fail });
@@ -44,7 +44,7 @@ function operations() {
   return { start, nowRunning };
 }
 
-test('two heavy queries run at once, one of each organization, and the others in turn', async () => {
+test('two heavy queries run at once, one of each organization, and the others run round-robin', async () => {
   const { start, nowRunning } = operations();
   const [a] = ['a1', 'a2', 'a3'].map((name) => start(name, 'a'));
   const b = start('b1', 'b');
@@ -56,7 +56,7 @@ test('two heavy queries run at once, one of each organization, and the others in
   await nowRunning(['a2', 'b2']);
 });
 
-test('a heavy query whose client has gone does not wait any longer', async () => {
+test('a heavy query stops waiting when its client disconnects', async () => {
   const { start, nowRunning } = operations();
   const first = start('first', 'a');
   const gone = start('gone', 'a');

@@ -9,24 +9,24 @@ function reasonOf(test: TestCase): string {
   return command && !has(command) ? `because ${command} is not installed` : `because the code skips "${test.fullName}"`;
 }
 
-/** What follows a failed hook is skipped as well, but is told as a failure already. */
-const isLeftOut = (test: TestCase): boolean => test.options.mode !== 'run' && test.options.mode !== 'only';
+/** Tests after a failed hook are skipped too, but vitest already reports the failure. */
+const isSkipped = (test: TestCase): boolean => test.options.mode !== 'run' && test.options.mode !== 'only';
 
 /** One line for each file and reason. */
 function linesOf(modules: readonly TestModule[]): string[] {
   const lines = modules.flatMap((module) =>
     [...module.children.allTests('skipped')]
-      .filter(isLeftOut)
-      .map((test) => `left out, ${reasonOf(test)}: ${module.relativeModuleId}`),
+      .filter(isSkipped)
+      .map((test) => `skipped, ${reasonOf(test)}: ${module.relativeModuleId}`),
   );
   return [...new Set(lines)];
 }
 
 /**
- * Prints at the end of a run which suites were left out and why. With `CI=true` a run that left something out fails.
- * A run of selected tests (`-t`) skips the others on purpose, and says nothing.
+ * Prints at the end of a run which suites were skipped and why. With `CI=true` a skipped suite or test fails the run. A
+ * run of selected tests (`-t`) skips the others on purpose, so nothing is printed.
  */
-export function leftOut(): Reporter {
+export function reportSkipped(): Reporter {
   let vitest: Vitest | undefined;
   return {
     onInit(started) {
