@@ -35,7 +35,7 @@ export interface Load {
 export interface LoadOptions {
   world: World;
   tag: string;
-  /** The address that a client asks with its attempt number `attempt`; null when there is none left. */
+  /** The address for a client's attempt number `attempt` at one request: after a refused connection the next one. */
   addressOf(client: number, attempt: number): string | null;
   /** Milliseconds between an answer and the client's next request. */
   pause?: number;
@@ -46,23 +46,28 @@ export function startLoad({ world, tag, addressOf, pause = PAUSE }: LoadOptions)
   const sent: Sent[] = [];
   const agent = new Agent({ keepAlive: true });
   const stopping = new AbortController();
-  const attempt = async (seat: Seat, client: number, step: Step, requestId: string): Promise<Reply> => {
+  const attempt = async (first: string, seat: Seat, client: number, step: Step, requestId: string): Promise<Reply> => {
     const { token } = seat.tenant;
-    for (let tried = 0; ; tried += 1) {
-      const address = addressOf(client, tried);
-      if (address === null) return { status: null, retryAfter: false, body: null, failed: 'refused' };
+    let address = first;
+    for (let tried = 1; ; tried += 1) {
       const reply = await send({ agent, address, token, requestId, operation: step, deadline: CLIENT_DEADLINE });
-      if (reply.failed !== 'refused' || addressOf(client, tried + 1) === null) return reply;
+      const next = reply.failed === 'refused' ? addressOf(client, tried) : null;
+      if (next === null) return reply;
+      address = next;
     }
+  };
+  const ask = async (address: string, seat: Seat, client: number, number: number): Promise<void> => {
+    const id = `${seat.tenant.slug}.${tag}.${client}.${number}`;
+    const step = stepOf(seat, id, number);
+    const startedAt = performance.now();
+    const reply = await attempt(address, seat, client, step, id);
+    sent.push(judged({ seat, client, step, id, startedAt, reply }));
   };
   const run = async (seat: Seat, client: number): Promise<void> => {
     // Clients are at different steps at any moment.
     for (let number = client; !stopping.signal.aborted; number += 1) {
-      const id = `${seat.tenant.slug}.${tag}.${client}.${number}`;
-      const step = stepOf(seat, id, number);
-      const startedAt = performance.now();
-      const reply = await attempt(seat, client, step, id);
-      sent.push(judged({ seat, client, step, id, startedAt, reply }));
+      const address = addressOf(client, 0);
+      if (address !== null) await ask(address, seat, client, number);
       await sleep(pause * (0.5 + Math.random()), undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };

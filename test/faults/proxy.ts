@@ -84,7 +84,10 @@ function destroy({ near, far }: Link): void {
 function link(state: State, near: Socket): void {
   const far = net.connect({ port: state.target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   const held: (() => void)[] = [];
-  const made: Link = { near, far, isDead: false, release: () => held.splice(0).forEach((run) => run()) };
+  const release = (): void => {
+    for (const run of held.splice(0)) run();
+  };
+  const made: Link = { near, far, isDead: false, release };
   state.links.add(made);
   const hold = (run: () => void): void => void (state.mode === 'silent' || held.length > 0 ? held.push(run) : run());
   for (const [from, to] of [

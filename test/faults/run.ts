@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codesOf, send } from './client.ts';
 import { type Balance, balance } from './ledger.ts';
-import { baselineOf, leftovers } from './leftovers.ts';
+import { leftovers } from './leftovers.ts';
 import { type Load, type Sent, startLoad } from './load.ts';
 import { IS_FULL, OBSERVED, SERVED_WITHIN, SLACK } from './sizes.ts';
 import type { Stage, Target } from './stage.ts';
@@ -23,6 +23,8 @@ export interface Fault {
   inflict(round: number): Promise<void>;
   /** Rounds after which the load goes on for the whole time in which the server must be serving again; all by default. */
   isObserved?(round: number): boolean;
+  /** Servers on each database; one by default. */
+  servers?: number;
   /** Addresses for a load on several nodes: see `LoadOptions`. */
   addressOf?(target: Target, client: number, attempt: number): string | null;
 }
@@ -42,8 +44,8 @@ export interface Outcome {
   afterwards: string[];
 }
 
-const onlyAddressOf = ({ server }: Target, _client: number, attempt: number): string | null =>
-  attempt === 0 ? server.address : null;
+const onlyAddressOf = ({ server, isListed }: Target, _client: number, attempt: number): string | null =>
+  isListed && attempt === 0 ? server.address : null;
 
 /** Load before the first fault, in milliseconds. */
 const QUIET = 300;
@@ -53,7 +55,7 @@ let loads = 0;
 /** Inflicts a fault, several times, while 40 clients of each target read and write. */
 export async function run(stage: Stage, fault: Fault): Promise<Outcome[]> {
   const { targets } = stage;
-  const baselines = new Map(targets.map(({ server }) => [server, baselineOf(server)]));
+  for (const target of targets) if (!target.server.isRunning()) await target.restart();
   const running = targets.map((target) => {
     loads += 1;
     const addressOf = fault.addressOf ?? onlyAddressOf;
@@ -75,8 +77,7 @@ export async function run(stage: Stage, fault: Fault): Promise<Outcome[]> {
     targets.map(async (target, at) => {
       const { sent, tag } = running[at] as Load;
       const { pool, database, server } = target;
-      const before = baselines.get(server) ?? baselineOf(server);
-      const left = await stage.postgres.ask(database, (sql) => leftovers(sql, server, pool, before));
+      const left = await stage.postgres.ask(database, (sql) => leftovers(sql, server, pool, fault.servers ?? 1));
       const compared = await stage.postgres.ask(database, (sql) => balance(sql, tag, sent));
       const afterwards = await probe(target);
       const output = server.output();

@@ -14,6 +14,8 @@ export interface Server {
   /** Resolves with the exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>;
   isRunning(): boolean;
+  /** Its open file descriptors when it became ready; null where the system does not tell. */
+  descriptors: number | null;
 }
 
 const READY_WITHIN = 60_000;
@@ -41,6 +43,7 @@ export async function startServer({ port, databaseUrl, pool, env }: ServerOption
   });
   const server = watch(child, `http://127.0.0.1:${port}`);
   await becomeReady(server);
+  server.descriptors = descriptorsOf(server.pid);
   return server;
 }
 
@@ -58,6 +61,7 @@ function watch(child: ChildProcess, address: string): Server {
     output: () => output,
     signal: (name) => void child.kill(name),
     ended,
+    descriptors: null,
     isRunning: () => child.exitCode === null && child.signalCode === null,
   };
 }

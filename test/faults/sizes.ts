@@ -31,3 +31,6 @@ export const SLACK = 1_500;
 
 /** Milliseconds of load after each fault in the full form. The short form ends when every client has been served. */
 export const OBSERVED = SERVED_WITHIN + SLACK + 500;
+
+/** STATEMENT_TIMEOUT_MS of the servers, longer than DATABASE_LOCK_MS: the default, or less so that silence is shorter. */
+export const STATEMENT_TIMEOUT = size(4_000, 10_000);

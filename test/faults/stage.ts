@@ -15,6 +15,8 @@ export interface Target {
   readonly world: World;
   readonly proxy: NetworkProxy | null;
   server: Server;
+  /** Whether clients ask it: not while it starts. */
+  isListed: boolean;
   /** Starts the server again, on the same port, when it has ended; kills it first if need be. */
   restart(): Promise<void>;
 }
@@ -62,12 +64,14 @@ async function createTarget(postgres: Postgres, pool: number, { isProxied, env =
   const options = { port: await freePort(), databaseUrl: postgres.url(database, proxy?.port), pool, env };
   const server = await startServer(options);
   const target: Target = {
-    ...{ pool, database, proxy, server },
+    ...{ pool, database, proxy, server, isListed: true },
     world: await createWorld(server.address),
     async restart() {
       target.server.signal('SIGKILL');
       await target.server.ended;
+      target.isListed = false;
       target.server = await startServer(options);
+      target.isListed = true;
     },
   };
   return target;
