@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, test } from 'vitest';
 import { expectHeld } from './judge.ts';
 import { run } from './run.ts';
-import { size } from './sizes.ts';
+import { POOLS, size } from './sizes.ts';
 import { createStage } from './stage.ts';
 
 /** A file system of 64 MB of its own, or null where this process may not mount one. */
@@ -48,7 +48,7 @@ describe.skipIf(disk === null)('needs mount: a database on a small disk', async 
     execFileSync('umount', [disk]);
     rmSync(disk, { recursive: true });
   });
-  const stage = await createStage({ data: folder });
+  const stage = await createStage({ data: folder, pools: POOLS.slice(size(-1, 0)) });
 
   test('a full disk makes changes unavailable until there is space again', { timeout: 120_000 }, async () => {
     const ballast = join(disk, 'ballast');

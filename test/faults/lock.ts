@@ -1,24 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { expect, test } from 'vitest';
-import { expectHeld, p99 } from './judge.ts';
+import { expectHeld, quantile } from './judge.ts';
 import { type Outcome, run } from './run.ts';
-import { IS_MEASURED_ONLY, SLACK, size } from './sizes.ts';
+import { IS_FULL, IS_MEASURED_ONLY, SLACK, size } from './sizes.ts';
 import type { Stage, Target } from './stage.ts';
 
 const LOCKED = 'amber';
 /** Longer than DATABASE_LOCK_MS, after which a statement that waits for a lock fails. */
 const HELD = size(4_000, 12_000);
-/** Milliseconds in which the other organizations must be served, at the 99th percentile. */
+/** Milliseconds in which the other organizations must be served. */
 const OTHERS = 1_000;
 
-/** The 99th percentile of the other organizations, before the lock and while it is held. */
-function others({ sent, windows: [window] }: Outcome): { quiet: number; held: number } {
+/**
+ * A pool that one organization has blocked makes half of the requests wait for DATABASE_LOCK_MS, three seconds. Few
+ * requests on a busy machine say no more than that.
+ */
+const SHARE = IS_FULL ? 0.99 : 0.5;
+
+/** How long the other organizations wait, before the lock and while it is held. */
+function others({ sent, windows: [window] }: Outcome, share: number): { quiet: number; held: number } {
   const { began, passed } = window as { began: number; passed: number };
   const theirs = sent.filter(({ slug }) => slug !== LOCKED);
   return {
-    quiet: p99(theirs.filter(({ endedAt }) => endedAt < began)),
-    held: p99(theirs.filter(({ endedAt, startedAt }) => endedAt > began && startedAt < passed)),
+    quiet: quantile(
+      theirs.filter(({ endedAt }) => endedAt < began),
+      share,
+    ),
+    held: quantile(
+      theirs.filter(({ endedAt, startedAt }) => endedAt > began && startedAt < passed),
+      share,
+    ),
   };
 }
 
@@ -50,12 +62,14 @@ export function lockFaults(stage: Stage): void {
       codes: ({ slug, action }) => (slug !== LOCKED ? [] : action ? ['CONFLICT', 'UNAVAILABLE'] : ['UNAVAILABLE']),
       seen: 'CONFLICT',
       note(outcome) {
-        const { quiet, held } = others(outcome);
+        const { quiet, held } = others(outcome, 0.99);
         return `others p99 ${Math.round(held)} ms, before ${Math.round(quiet)} ms`;
       },
     });
     if (!IS_MEASURED_ONLY)
-      for (const outcome of outcomes)
-        expect(others(outcome).held).toBeLessThan(Math.max(OTHERS, others(outcome).quiet) + SLACK);
+      for (const outcome of outcomes) {
+        const { quiet, held } = others(outcome, SHARE);
+        expect(held).toBeLessThan(Math.max(OTHERS, quiet) + SLACK);
+      }
   });
 }

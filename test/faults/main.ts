@@ -8,7 +8,12 @@ import type { Line } from './judge.ts';
 const folder = mkdtempSync(join(tmpdir(), 'ambit-table-'));
 const table = join(folder, 'lines');
 writeFileSync(table, '');
-Object.assign(process.env, { FAULTS: 'full', FAULTS_TABLE: table });
+const minutes = process.env['FAULTS_SERVER'] ? 10 : 6;
+Object.assign(process.env, {
+  FAULTS: 'full',
+  FAULTS_TABLE: table,
+  FAULTS_UNTIL: String(Date.now() + minutes * 60_000),
+});
 
 const vitest = await startVitest('test', ['test/faults'], { run: true, watch: false, fileParallelism: false });
 await vitest.close();

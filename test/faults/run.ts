@@ -4,7 +4,7 @@ import { codesOf, send } from './client.ts';
 import { type Balance, balance } from './ledger.ts';
 import { leftovers } from './leftovers.ts';
 import { type Load, type Sent, startLoad } from './load.ts';
-import { IS_FULL, OBSERVED, SERVED_WITHIN, SLACK } from './sizes.ts';
+import { IS_FULL, OBSERVED, SERVED_WITHIN, SLACK, UNTIL } from './sizes.ts';
 import type { Stage, Target } from './stage.ts';
 
 /** When a fault began and when it had passed. */
@@ -33,7 +33,6 @@ export interface Fault {
 export interface Outcome {
   fault: string;
   pool: number;
-  rounds: number;
   sent: readonly Sent[];
   windows: readonly Window[];
   balance: Balance;
@@ -69,6 +68,7 @@ export async function run(stage: Stage, fault: Fault): Promise<Outcome[]> {
     await fault.inflict(round);
     const passed = performance.now();
     windows.push({ began, passed });
+    if (Date.now() > UNTIL) round = fault.rounds;
     const isObserved = IS_FULL && (fault.isObserved?.(round) ?? true);
     await Promise.all(running.map((load) => settle(load, passed, isObserved ? OBSERVED : 0)));
   }
@@ -85,7 +85,6 @@ export async function run(stage: Stage, fault: Fault): Promise<Outcome[]> {
       return {
         fault: fault.name,
         pool,
-        rounds: fault.rounds,
         sent,
         windows,
         balance: compared,

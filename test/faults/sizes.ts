@@ -12,6 +12,9 @@ export const IS_MEASURED_ONLY = OTHER !== undefined;
 /** The checkout whose server runs. */
 export const CHECKOUT = resolve(OTHER ?? '.');
 
+/** When the time of the whole suite is over, in milliseconds since 1970: each fault has one round from then on. */
+export const UNTIL = Number(process.env['FAULTS_UNTIL'] ?? Number.POSITIVE_INFINITY);
+
 export const CLIENTS = 40;
 
 /** The pools that each fault is tried with. */
