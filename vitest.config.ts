@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { leftOut } from './test/support/left-out.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: ['default', leftOut()],
     globalSetup: ['test/support/global-setup.ts'],
     // Hashing a password and a thousand races take their time on a small machine.
     testTimeout: 60_000,

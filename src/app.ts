@@ -1,20 +1,23 @@
 import type { RequestListener } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
-import type { Sql } from 'postgres';
 import { engine } from './access/engine.ts';
 import type { Config } from './config.ts';
 import type { Parts } from './context.ts';
+import type { Pool } from './db/pool.ts';
+import { stopWork, type Work } from './db/work.ts';
+import type { AmbitError } from './errors.ts';
 import { createHandler } from './http/handler.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createLog, type Log } from './log.ts';
 import { createMailer, type Mailer } from './mail.ts';
 import { buildSchema } from './schema.ts';
 
 export interface AppOptions {
-  sql: Sql;
+  pool: Pool;
   config: Config;
   clock?: () => Date;
-  log?: (entry: Record<string, unknown>) => void;
+  log?: Log;
   /** Sends over the configured SMTP server unless told. */
   mailer?: Mailer;
   schema?: GraphQLSchema;
@@ -23,21 +26,26 @@ export interface AppOptions {
 export interface App {
   handler: RequestListener;
   parts: Parts;
+  /** Ends the requests in progress, each with this error or with what it has done. */
+  stopRequests(reason: AmbitError): void;
 }
-
-const logToStderr = (entry: Record<string, unknown>): void => {
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
-};
 
 /** Wires the layers and opens nothing: whoever calls owns the database, the clock and the socket. */
 export function createApp({
-  sql,
+  pool,
   config,
   clock = () => new Date(),
-  log = logToStderr,
+  log = createLog(config.logLevel),
   mailer = createMailer(config, log),
   schema = buildSchema(),
 }: AppOptions): App {
-  const parts: Parts = { sql, config, clock, log, identity: createIdentity(sql, config, clock), engine, mailer };
-  return { parts, handler: createHandler(createGraphql(schema, parts), parts) };
+  const parts: Parts = { pool, config, clock, log, identity: createIdentity(pool, config, clock), engine, mailer };
+  const inProgress = new Set<Work>();
+  return {
+    parts,
+    handler: createHandler(createGraphql(schema, parts), parts, undefined, inProgress),
+    stopRequests: (reason) => {
+      for (const work of inProgress) stopWork(work, reason);
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
 import type { Plan } from './plans.ts';
 
 const list = z
@@ -29,7 +30,22 @@ export const VARIABLES = {
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .describe('The same database as the role that owns the tables, when `DATABASE_URL` is not that role.'),
-  DATABASE_POOL: integer(2, 500, 10).describe('Connections to the database.'),
+  DATABASE_POOL: integer(2, 500, 10).describe(
+    'Connections to the database for transactions; one more serves lookups. One organization uses at most half of them.',
+  ),
+  DATABASE_POOLER: z
+    .enum(['none', 'transaction'])
+    .default('none')
+    .describe('`transaction` when `DATABASE_URL` is a connection pooler in transaction mode, such as PgBouncer.'),
+  DATABASE_WAIT_MS: integer(100, 60_000, 5_000).describe(
+    'Milliseconds that a request waits for a connection to the database.',
+  ),
+  DATABASE_LOCK_MS: integer(100, 60_000, 3_000).describe(
+    'Milliseconds that a database statement waits for a lock of another request.',
+  ),
+  REQUEST_TIMEOUT_MS: integer(1_000, 600_000, 30_000).describe(
+    'Milliseconds after which a request is answered in any case.',
+  ),
   DATA_DIR: z.string().min(1).default('.ambit').describe('Folder of the embedded server.'),
   STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000).describe(
     'Milliseconds after which a database statement is cancelled.',
@@ -58,6 +74,14 @@ export const VARIABLES = {
     .url()
     .optional()
     .describe('Page that accepts invitations; gets `?invitation=SECRET`. The playground unless set.'),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .describe('What is logged to stderr, as JSON lines: `info` includes one line per request.'),
+  LOG_SQL: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('`true` logs each database statement, without its parameters.'),
   NODE_ENV: z.string().default('development').describe('`production` makes no demo organization.'),
 } as const;
 
@@ -68,6 +92,10 @@ export interface Config {
   databaseUrl: string | undefined;
   migrationUrl: string | undefined;
   pool: number;
+  pooler: 'none' | 'transaction';
+  databaseWaitMs: number;
+  databaseLockMs: number;
+  requestTimeoutMs: number;
   dataDir: string;
   statementTimeout: number;
   accessTokenMinutes: number;
@@ -80,6 +108,8 @@ export interface Config {
   smtpUrl: string | undefined;
   mailFrom: string;
   invitationUrl: string | undefined;
+  logLevel: LogLevel;
+  logSql: boolean;
   production: boolean;
 }
 
@@ -98,6 +128,10 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     throw new ConfigError(`${name}: ${issue?.message}${value}`);
   }
   const env = result.data;
+  if (env.DATABASE_POOLER === 'transaction' && !(env.DATABASE_URL && env.MIGRATION_DATABASE_URL))
+    throw new ConfigError(
+      'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction needs DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
+    );
   const production = env.NODE_ENV === 'production';
   return {
     host: env.HOST,
@@ -106,6 +140,10 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     databaseUrl: env.DATABASE_URL,
     migrationUrl: env.MIGRATION_DATABASE_URL ?? env.DATABASE_URL,
     pool: env.DATABASE_POOL,
+    pooler: env.DATABASE_POOLER,
+    databaseWaitMs: env.DATABASE_WAIT_MS,
+    databaseLockMs: env.DATABASE_LOCK_MS,
+    requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
     dataDir: env.DATA_DIR,
     statementTimeout: env.STATEMENT_TIMEOUT_MS,
     accessTokenMinutes: env.ACCESS_TOKEN_MINUTES,
@@ -118,6 +156,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     smtpUrl: env.SMTP_URL,
     mailFrom: env.MAIL_FROM,
     invitationUrl: env.INVITATION_URL,
+    logLevel: env.LOG_LEVEL,
+    logSql: env.LOG_SQL === 'true',
     production,
   };
 }

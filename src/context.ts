@@ -1,22 +1,24 @@
 import { RequestCache } from '@pothos/plugin-scope-auth';
-import type { Sql } from 'postgres';
 import { type Access, accessOf } from './access/access.ts';
 import type { Permission } from './access/catalog.ts';
 import type { Held } from './access/decide.ts';
 import type { Engine } from './access/engine.ts';
 import type { Config } from './config.ts';
 import { type Db, drizzleOn } from './db/client.ts';
+import type { Pool } from './db/pool.ts';
 import { type Binding, type Mode, openTransaction, type Transaction } from './db/transaction.ts';
+import type { Work } from './db/work.ts';
 import type { Actor } from './identity/actor.ts';
 import type { Identity, Presumed } from './identity/identity.ts';
+import { describeError, type Log } from './log.ts';
 import type { Mailer } from './mail.ts';
 
 /** The parts that `createApp` was given, the same for every request. */
 export interface Parts {
-  readonly sql: Sql;
+  readonly pool: Pool;
   readonly config: Config;
   readonly clock: () => Date;
-  readonly log: (entry: Record<string, unknown>) => void;
+  readonly log: Log;
   readonly identity: Identity;
   readonly engine: Engine;
   readonly mailer: Mailer;
@@ -47,6 +49,8 @@ export interface Context {
   readonly requestId: string;
   readonly address: string;
   readonly userAgent: string | null;
+  /** What the database does for the request, and whether it must stop. */
+  readonly work: Work;
   /** Reads the request's credential again. */
   readonly authenticate: () => Promise<Actor>;
   /** Set as long as nobody has confirmed that the actor still is who they were. */
@@ -74,7 +78,7 @@ export async function db(ctx: Context): Promise<Db> {
 
 /** The first query of a presumed actor shares its round trip with the look-up that confirms them. */
 async function open(ctx: Context): Promise<Transaction> {
-  const transaction = await openTransaction(ctx.parts.sql, ctx.binding, ctx.mode);
+  const transaction = await openTransaction(ctx.parts.pool, ctx.binding, ctx.mode, ctx.work);
   if (ctx.presumption) void startConfirming(ctx.presumption, transaction.db);
   return transaction;
 }
@@ -90,7 +94,8 @@ function startConfirming(presumption: Presumption, on: Db): Promise<boolean> {
 export async function confirm(ctx: Context): Promise<boolean> {
   if (!ctx.presumption) return true;
   if (ctx.transaction) await ctx.transaction;
-  return await startConfirming(ctx.presumption, drizzleOn(ctx.parts.sql));
+  ctx.work.statements += 1;
+  return await startConfirming(ctx.presumption, drizzleOn(ctx.parts.pool.sql));
 }
 
 /** The organization that the transaction is bound to. Behind a permission there always is one. */
@@ -134,8 +139,7 @@ export function afterCommit<T>(ctx: Context, work: () => Promise<T>): Promise<T 
   const { promise, resolve } = Promise.withResolvers<T | null>();
   const attempt = (): Promise<T | null> =>
     work().catch((error: unknown) => {
-      const told = error instanceof Error ? error.stack : String(error);
-      ctx.parts.log({ level: 'error', requestId: ctx.requestId, error: told });
+      ctx.parts.log({ level: 'error', requestId: ctx.requestId, error: describeError(error) });
       return null;
     });
   ctx.afterCommit.push(async (committed) => resolve(committed ? await attempt() : null));

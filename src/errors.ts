@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'RATE_LIMITED'
   | 'CONFLICT'
   | 'BAD_REQUEST'
+  | 'UNAVAILABLE'
+  | 'OUTCOME_UNKNOWN'
   | 'INTERNAL';
 
 /** Codes of what the caller can mend in the input; they stand in a payload's `errors`. */
@@ -64,3 +66,13 @@ export const userError = (code: UserErrorCode, path: string | string[], message:
 /** One answer for what does not exist and for what the caller may not see. */
 export const notFound = (what: string): AmbitError =>
   new AmbitError('NOT_FOUND', `There is no ${what} with this id, or you may not see it.`);
+
+/** Nothing was done, and the same request can succeed in a moment. */
+export const unavailable = (message = 'The database is not available. Try again in a moment.'): AmbitError =>
+  new AmbitError('UNAVAILABLE', message, { http: { status: 503, headers: { 'retry-after': '1' } } });
+
+export const outcomeUnknown = (): AmbitError =>
+  new AmbitError(
+    'OUTCOME_UNKNOWN',
+    'The change was sent to the database, but no confirmation arrived. Check whether it was made before you try again.',
+  );

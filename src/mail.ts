@@ -1,5 +1,6 @@
 import { createTransport } from 'nodemailer';
 import type { Config } from './config.ts';
+import type { Log } from './log.ts';
 
 export interface Mail {
   /** One address. */
@@ -12,8 +13,6 @@ export interface Mailer {
   /** Resolves once the server has taken the message, or rejects. */
   send(mail: Mail): Promise<void>;
 }
-
-type Log = (entry: Record<string, unknown>) => void;
 
 /** Milliseconds that a mail server has for each answer: a request waits for it. */
 const PATIENCE = 10_000;

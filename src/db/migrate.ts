@@ -1,18 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import postgres from 'postgres';
+import postgres, { type Sql } from 'postgres';
+import type { Log } from '../log.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
-const LOCK = 0x616d6269; // "ambi": two nodes that start at once migrate one after the other
 
-/** Brings the database up to date, as the role of `url`, which owns the tables. */
-export async function migrateDatabase(url: string): Promise<void> {
-  const sql = postgres(url, { max: 1, onnotice: () => undefined, connection: { application_name: 'ambit-migrate' } });
+/** Key of the advisory lock ("ambi") that lets one node migrate at a time. */
+export const MIGRATION_LOCK = 0x616d6269;
+
+/** Milliseconds between two attempts to take the lock. */
+const POLL = 250;
+
+export interface MigrateOptions {
+  log?: Log;
+  /** Milliseconds to wait for another node that migrates. Defaults to 60 s. */
+  lockTimeout?: number;
+  /** Milliseconds to wait for a connection. Defaults to 10 s. */
+  connectTimeout?: number;
+}
+
+/** The URL leads to a connection pooler. */
+export class PoolerError extends Error {}
+
+/** Applies the migrations that are missing, as the role of `url`, which owns the tables. */
+export async function migrateDatabase(
+  url: string,
+  { log = () => undefined, lockTimeout = 60_000, connectTimeout = 10_000 }: MigrateOptions = {},
+): Promise<void> {
+  const sql = postgres(url, {
+    max: 1,
+    // The lock belongs to the connection, so the driver must not replace it.
+    max_lifetime: null,
+    connect_timeout: connectTimeout / 1000,
+    onnotice: () => undefined,
+    connection: { application_name: 'ambit-migrate' },
+  });
   try {
-    await sql`select pg_advisory_lock(${LOCK})`;
+    await assertDirect(sql);
+    await lock(sql, log, lockTimeout);
     await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS });
   } finally {
-    await sql.end();
+    await sql.end({ timeout: 5 });
   }
+}
+
+/**
+ * A pooler gives each transaction another server connection, and the lock would stay behind on one of them. PostgreSQL
+ * announces the process of a connection when it starts (BackendKeyData); a pooler announces a number of its own.
+ */
+async function assertDirect(sql: Sql): Promise<void> {
+  // One message of the simple protocol: a pooler could send the messages of a prepared statement to two servers.
+  const result = await sql.unsafe('select pg_backend_pid() as pid').simple();
+  if (result[0]?.['pid'] !== result.state.pid) throw new PoolerError('a connection pooler answers there');
+}
+
+async function lock(sql: Sql, log: Log, timeout: number): Promise<void> {
+  const deadline = performance.now() + timeout;
+  for (let attempt = 1; !(await tryLock(sql)); attempt += 1) {
+    if (attempt === 1) log({ level: 'info', message: 'another node migrates the database; waiting' });
+    if (performance.now() >= deadline)
+      throw new Error(`another node has not finished its migration within ${timeout / 1000} s; start again later`);
+    await sleep(POLL);
+  }
+}
+
+async function tryLock(sql: Sql): Promise<boolean> {
+  const [row] = await sql`select pg_try_advisory_lock(${MIGRATION_LOCK}) as locked`;
+  return row?.['locked'] === true;
 }

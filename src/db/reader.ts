@@ -1,5 +1,6 @@
 import { Column, getTableColumns, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { arrayParam } from './array.ts';
 import { clientOf, type Db, dialect } from './client.ts';
 
 type Decode = (value: unknown) => unknown;
@@ -15,7 +16,7 @@ export interface Reader<Row> {
 /** The id of the parent under which is read. */
 export const PARENT = sql`parent.id`;
 
-const parentsOf = (ids: readonly string[]): SQL => sql`unnest(${sql.param([...ids])}::uuid[]) as parent(id)`;
+const parentsOf = (ids: readonly string[]): SQL => sql`unnest(${arrayParam(ids)}::uuid[]) as parent(id)`;
 
 /**
  * Reads rows of one table as `db.select().from(table)` does. What is the same every time, the columns and how they are

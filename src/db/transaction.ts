@@ -1,6 +1,10 @@
 import type { Sql } from 'postgres';
+import { outcomeUnknown } from '../errors.ts';
 import { type Db, drizzleOn } from './client.ts';
-import { borrow, giveBack, type Lent } from './lending.ts';
+import type { Connection } from './connection.ts';
+import { isRolledBack } from './constraints.ts';
+import type { Pool } from './pool.ts';
+import { newWork, type Work } from './work.ts';
 
 /** What a transaction may see: the rows of one organization, and those of the user alone. */
 export interface Binding {
@@ -25,6 +29,10 @@ const BEGIN = {
   'read write': 'begin',
 } as const;
 
+/** Milliseconds in which a stopped statement may end by itself, and milliseconds until its connection is closed. */
+const CANCEL_AFTER = 100;
+const CLOSE_AFTER = 1_500;
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A message of several statements takes no parameters; nothing but an id becomes a literal. */
@@ -34,8 +42,15 @@ function literal(id: string | null): string {
 }
 
 /** The binding is a query, no `set local`: after the first one Postgres lets nobody make the transaction read-write. */
-const opening = ({ organizationId, userId }: Binding, mode: Mode): string =>
-  `${BEGIN[mode]};select set_config('ambit.organization_id',${literal(organizationId)},true),set_config('ambit.user_id',${literal(userId)},true)`;
+function opening({ organizationId, userId }: Binding, mode: Mode, settings: Record<string, string>): string {
+  const local = (name: string, value: string): string => `set_config('${name}',${value},true)`;
+  const all = [
+    local('ambit.organization_id', literal(organizationId)),
+    local('ambit.user_id', literal(userId)),
+    ...Object.entries(settings).map(([name, value]) => local(name, `'${value}'`)),
+  ];
+  return `${BEGIN[mode]};select ${all.join(',')}`;
+}
 
 /**
  * What the driver cannot encode it notices late: it fails the statement that is under way instead, loses count of the
@@ -51,68 +66,117 @@ const ENCODED = new Set(['string', 'number', 'boolean', 'bigint']);
  * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
  * answer, so they share a round trip with the first query; if one of them fails, that query fails too.
  */
-export async function openTransaction(sql: Sql, binding: Binding, mode: Mode): Promise<Transaction> {
-  const begin = opening(binding, mode);
-  const lent = await borrow(sql);
-  const begun = lent.begin(lent.open ? `commit;${begin}` : begin);
-  begun.then(undefined, () => undefined);
+export async function openTransaction(
+  pool: Pool,
+  binding: Binding,
+  mode: Mode,
+  work: Work = newWork(),
+): Promise<Transaction> {
+  const begin = opening(binding, mode, pool.settings);
+  const organization = binding.organizationId ?? '';
+  const connection = await pool.acquire(organization, work);
+  const begun = start(pool, organization, connection, begin);
   let over = false;
-  // The connection goes on to somebody else: nothing of this transaction may reach it then.
-  const mine = ((text: string, values: never[], options: object) => {
+  const abandon = (): void => cancelSoon(connection);
+  work.onStop.add(abandon);
+  // The connection goes on to another request: nothing of this transaction may reach it then.
+  const send = ((text: string, values: never[], options: object) => {
+    if (work.stopped) throw work.stopped;
     if (over) throw new Error('the transaction has ended');
     if (!values.every(isEncodable)) throw new Error('a value cannot be sent to the database');
-    return lent.send(text, values, options);
+    work.statements += 1;
+    return connection.send(text, values, options);
   }) as Sql['unsafe'];
   let bound = binding.organizationId;
   const rebind = async (organizationId: string): Promise<void> => {
     if (organizationId !== bound)
-      await lent.send("select set_config('ambit.organization_id', $1, true)", [organizationId], { prepare: true });
+      await send("select set_config('ambit.organization_id', $1, true)", [organizationId], { prepare: true });
     bound = organizationId;
   };
   let ending: Promise<void> | undefined;
   const end = (statement: 'commit' | 'rollback'): Promise<void> => {
-    ending ??= finish(sql, lent, mode, begun, statement);
+    ending ??= finish(connection, mode, begun, statement, work).finally(() => pool.release(organization, connection));
     over = true;
+    work.onStop.delete(abandon);
     return ending;
   };
-  const db = drizzleOn({ unsafe: mine } as Sql);
+  const db = drizzleOn({ unsafe: send } as Sql);
   return { db, mode, rebind, commit: () => end('commit'), rollback: () => end('rollback') };
 }
 
+function start(pool: Pool, organization: string, connection: Connection, begin: string): PromiseLike<unknown> {
+  try {
+    const begun = connection.send(connection.hasOpenTransaction ? `commit;${begin}` : begin, []).execute();
+    begun.then(undefined, () => undefined);
+    return begun;
+  } catch (error) {
+    pool.release(organization, connection);
+    throw error;
+  }
+}
+
+/** A statement that nobody waits for any more is cancelled. One that does not end even so loses its connection. */
+function cancelSoon(connection: Connection): void {
+  const cancelling = setTimeout(() => connection.cancel(), CANCEL_AFTER);
+  const closing = setTimeout(() => connection.destroy('STOPPED'), CLOSE_AFTER);
+  connection.whenQuiet(() => {
+    clearTimeout(cancelling);
+    clearTimeout(closing);
+  });
+}
+
 async function finish(
-  sql: Sql,
-  lent: Lent,
+  connection: Connection,
   mode: Mode,
   begun: PromiseLike<unknown>,
   statement: 'commit' | 'rollback',
+  work: Work,
 ): Promise<void> {
-  // What has only read is ended by who borrows the connection next.
-  lent.open = mode === 'read only';
+  // What has only read is ended by the next request that gets the connection.
+  connection.hasOpenTransaction = mode === 'read only';
+  if (connection.hasOpenTransaction) return;
   try {
-    if (lent.open) return;
     await begun;
-    const result = await lent.send(statement);
-    // COMMIT of an aborted transaction succeeds, and rolls back.
-    if (statement === 'commit' && result.command !== 'COMMIT') throw new Error('the transaction was rolled back');
+    if (statement === 'commit') await commit(connection, work);
+    else await connection.send('rollback');
   } catch (error) {
     // What has failed here can have left an aborted transaction behind.
-    lent.open = true;
+    connection.hasOpenTransaction = true;
     throw error;
-  } finally {
-    giveBack(sql, lent);
   }
+}
+
+/** Only an error of the statement itself proves that nothing was committed. */
+async function commit(connection: Connection, work: Work): Promise<void> {
+  if (work.stopped) {
+    await connection.send('rollback');
+    throw work.stopped;
+  }
+  work.hasSentCommit = true;
+  const { promise: timedOut, reject } = Promise.withResolvers<never>();
+  const giveUp = (): void => {
+    if (!work.isAbandoned) reject(outcomeUnknown());
+  };
+  work.onStop.add(giveUp);
+  const answer = connection.send('commit').catch((error: unknown) => {
+    throw isRolledBack(error) ? error : outcomeUnknown();
+  });
+  const { command } = await Promise.race([answer, timedOut]).finally(() => work.onStop.delete(giveUp));
+  // COMMIT of an aborted transaction succeeds, and rolls back.
+  if (command !== 'COMMIT') throw new Error('the transaction was rolled back');
 }
 
 /** Runs `work` in one bound transaction: committed when it returns, rolled back when it throws. */
 export async function inTransaction<T>(
-  sql: Sql,
+  pool: Pool,
   binding: Binding,
-  work: (db: Db) => Promise<T>,
+  run: (db: Db) => Promise<T>,
   mode: Mode = 'read write',
+  work?: Work,
 ): Promise<T> {
-  const transaction = await openTransaction(sql, binding, mode);
+  const transaction = await openTransaction(pool, binding, mode, work);
   try {
-    const result = await work(transaction.db);
+    const result = await run(transaction.db);
     await transaction.commit();
     return result;
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { AmbitError } from '../errors.ts';
 
 /** A whole response, as the edge sends it. */
 export interface Answer {
@@ -14,11 +15,21 @@ export const json = (status: number, body: unknown, headers?: Record<string, str
 });
 
 export function problem(status: number, message: string, requestId: string): Answer {
-  const code = { 404: 'NOT_FOUND', 500: 'INTERNAL' }[status] ?? 'BAD_REQUEST';
+  const code = { 404: 'NOT_FOUND', 500: 'INTERNAL', 503: 'UNAVAILABLE' }[status] ?? 'BAD_REQUEST';
   // What is left of a body that is too large is not read.
   const close: Record<string, string> = status === 413 ? { connection: 'close' } : {};
   return json(status, { errors: [{ message, extensions: { code, requestId } }] }, close);
 }
+
+/** A request that failed before GraphQL could answer it. */
+export const failure = (error: AmbitError, requestId: string): Answer => {
+  const { http, ...extensions } = error.extensions as { http?: { status: number; headers?: Record<string, string> } };
+  return json(
+    http?.status ?? 500,
+    { errors: [{ message: error.message, extensions: { ...extensions, requestId } }] },
+    http?.headers,
+  );
+};
 
 export function send(res: ServerResponse, requestId: string, { status, headers, body }: Answer): void {
   res.writeHead(status, {

@@ -3,6 +3,7 @@ import type { Plugin } from 'graphql-yoga';
 import type { Parts } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
 import { AmbitError } from '../errors.ts';
+import { describeError } from '../log.ts';
 import type { ServerContext } from './yoga.ts';
 
 export interface Result {
@@ -20,8 +21,24 @@ export const createShowErrors =
     if (!errors) return result;
     const suggest = maySuggest(server);
     const shown = errors.map((error) => present(error as GraphQLError, parts, server.requestId, suggest));
-    return { ...rest, errors: shown };
+    for (const { extensions } of shown) server.trace.codes.add(extensions['code']);
+    return { ...rest, errors: isUnavailable(rest.data, shown) ? shown : shown.map(withoutRetry) };
   };
+
+/**
+ * A response gets status 503, which proxies and clients repeat, only when no root field was answered and nothing can
+ * have been done.
+ */
+function isUnavailable(data: unknown, errors: readonly GraphQLError[]): boolean {
+  const failed = new Set(errors.map(({ path }) => path?.[0]));
+  return (
+    errors.every(({ extensions }) => extensions['code'] === 'UNAVAILABLE') &&
+    Object.entries(data ?? {}).every(([name, value]) => value === null && failed.has(name))
+  );
+}
+
+const withoutRetry = (error: GraphQLError): GraphQLError =>
+  error.extensions['code'] === 'UNAVAILABLE' ? relocate(error, new AmbitError('UNAVAILABLE', error.message)) : error;
 
 export function useErrors(showErrors: ShowErrors): Plugin<object, ServerContext> {
   return {
@@ -37,7 +54,7 @@ function present(error: GraphQLError, parts: Parts, requestId: string, suggest: 
   if (cause === null) return asBadRequest(error, suggest);
   const known = domainError(cause);
   if (known instanceof AmbitError) return known === cause ? error : relocate(error, known);
-  parts.log({ level: 'error', requestId, path: error.path, error: describe(cause) });
+  parts.log({ level: 'error', requestId, path: error.path, error: describeError(cause) });
   return relocate(
     error,
     new AmbitError('INTERNAL', `Something went wrong on our side. Tell the operator the request id ${requestId}.`),
@@ -74,8 +91,3 @@ function asBadRequest(error: GraphQLError, suggest: boolean): GraphQLError {
     extensions: { code: 'BAD_REQUEST', http: originalError ? { status: 400 } : http },
   });
 }
-
-const describe = (cause: unknown): string =>
-  cause instanceof Error
-    ? `${cause.stack ?? cause.message}${cause.cause ? `\ncaused by ${describe(cause.cause)}` : ''}`
-    : String(cause);

@@ -1,13 +1,19 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql as query } from 'drizzle-orm';
-import type { Sql } from 'postgres';
 import type { Parts } from '../context.ts';
+import { domainError } from '../db/constraints.ts';
+import type { Pool } from '../db/pool.ts';
 import { ask } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
+import { newWork, type Work } from '../db/work.ts';
+import { AmbitError } from '../errors.ts';
+import { describeError } from '../log.ts';
 import { createAddressOf } from './address.ts';
-import { type Answer, json, problem, send } from './answer.ts';
+import { type Answer, failure, json, problem, send } from './answer.ts';
+import { withDeadline } from './deadline.ts';
 import { createDirect, type Direct } from './direct.ts';
+import { newTrace, requestEntry, type Trace } from './trace.ts';
 import type { Graphql, ServerContext } from './yoga.ts';
 
 /** Bytes of a request body. */
@@ -23,9 +29,9 @@ const PAGE_POLICY =
 const READY_WITHIN = 5_000;
 
 /** Asks as a query does, in a transaction, so that it tells too when there are no connections for these. */
-const isServing = (sql: Sql): Promise<boolean> =>
+const isServing = (pool: Pool): Promise<boolean> =>
   inTransaction(
-    sql,
+    pool,
     { organizationId: null, userId: null },
     async (db) => (await ask(db, query`select 1`)).length === 1,
     'read only',
@@ -37,22 +43,31 @@ const ROUTES: Record<string, Route> = {
   '/.well-known/jwks.json': async ({ identity }) =>
     json(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
   '/health/live': async () => json(200, { status: 'ok' }),
-  '/health/ready': async ({ sql }) =>
-    Promise.race([isServing(sql), sleep(READY_WITHIN, false, { ref: false })]).then((ready) =>
+  '/health/ready': async ({ pool }) =>
+    Promise.race([isServing(pool), sleep(READY_WITHIN, false, { ref: false })]).then((ready) =>
       ready ? json(200, { status: 'ok' }) : json(503, { status: 'the database does not answer' }),
     ),
 };
+
+const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';
+
+/** For the log: a path that is no route may hold anything. */
+function routeOf(req: IncomingMessage): string {
+  const path = pathOf(req);
+  return path === '/graphql' || Object.hasOwn(ROUTES, path) ? path : 'none';
+}
 
 /** The HTTP edge: request id, client address, size and type of the body; the rest is yoga's. */
 export function createHandler(
   graphql: Graphql,
   parts: Parts,
   direct: Direct = createDirect(graphql, parts.config),
+  inProgress = new Set<Work>(),
 ): RequestListener {
   const addressOf = createAddressOf(parts.config.trustedProxies);
 
-  async function answer(req: IncomingMessage, requestId: string): Promise<Answer> {
-    const [path = '/'] = (req.url ?? '/').split('?', 1);
+  async function answer(req: IncomingMessage, requestId: string, work: Work, trace: Trace): Promise<Answer> {
+    const path = pathOf(req);
     const route = Object.hasOwn(ROUTES, path) && req.method === 'GET' ? ROUTES[path] : undefined;
     if (route) return await route(parts);
     if (path !== '/graphql') return problem(404, 'Not here. The API is at /graphql.', requestId);
@@ -61,14 +76,17 @@ export function createHandler(
     // Forms and plain text are what another site's page can send without asking (CSRF), so they are not taken.
     if (req.method === 'POST' && !isJson(req))
       return problem(415, 'Send JSON: content-type: application/json.', requestId);
-    const server = serverContext(req, requestId);
+    const server = serverContext(req, { requestId, work, trace });
     return (await direct(req, body, server)) ?? (await askYoga(req, body, server));
   }
 
-  function serverContext({ headers, socket }: IncomingMessage, requestId: string): ServerContext {
+  function serverContext(
+    { headers, socket }: IncomingMessage,
+    own: Pick<ServerContext, 'requestId' | 'work' | 'trace'>,
+  ): ServerContext {
     const forwarded = headers['x-forwarded-for'];
     return {
-      requestId,
+      ...own,
       address: addressOf(socket.remoteAddress ?? 'unknown', forwarded?.toString()),
       authorization: headers.authorization ?? null,
       userAgent: headers['user-agent']?.slice(0, 200) ?? null,
@@ -84,9 +102,20 @@ export function createHandler(
   return (req, res) => {
     const given = req.headers['x-request-id'];
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : crypto.randomUUID();
-    answer(req, requestId)
+    const startedAt = performance.now();
+    const [work, trace] = [newWork(), newTrace()];
+    inProgress.add(work);
+    res.once('close', () => {
+      inProgress.delete(work);
+      const { statusCode: status, writableFinished: isAnswered } = res;
+      parts.log(requestEntry({ requestId, route: routeOf(req), status, startedAt, isAnswered }, trace, work));
+    });
+    withDeadline(work, parts.config.requestTimeoutMs, res, () => answer(req, requestId, work, trace))
       .catch((error: unknown) => {
-        parts.log({ level: 'error', requestId, error: error instanceof Error ? error.stack : String(error) });
+        const known = domainError(error);
+        trace.codes.add(known instanceof AmbitError ? known.code : 'INTERNAL');
+        if (known instanceof AmbitError) return failure(known, requestId);
+        parts.log({ level: 'error', requestId, error: describeError(error) });
         return problem(
           500,
           `Something went wrong on our side. Tell the operator the request id ${requestId}.`,

@@ -1,13 +1,15 @@
-import { type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { type GraphQLSchema, getOperationAST, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { accessOf } from '../access/access.ts';
 import { become, type Context, confirm, endTransaction, type Parts } from '../context.ts';
+import type { Work } from '../db/work.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
 import { createExecute, type Execute } from './executor/execute.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { useLimits } from './limits.ts';
+import type { Trace } from './trace.ts';
 
 /** What the HTTP edge knows before GraphQL begins. */
 export interface ServerContext {
@@ -16,6 +18,8 @@ export interface ServerContext {
   /** The Authorization header. */
   authorization: string | null;
   userAgent: string | null;
+  work: Work;
+  trace: Trace;
 }
 
 export type Yoga = YogaServerInstance<ServerContext, Context>;
@@ -56,6 +60,7 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
         : false,
     plugins: [
       useErrors(showErrors),
+      useTrace(),
       useLimits(),
       useIntrospection(mayIntrospect),
       useExecutor(confirming(execute)),
@@ -73,8 +78,8 @@ const byText = <Value extends object>() =>
   new LRUCache<string, Value>({ maxSize: KEPT_TEXT, sizeCalculation: (_value, text) => text.length + 1 });
 
 async function createContext(parts: Parts, server: ServerContext): Promise<Context> {
-  const { requestId, address, userAgent, authorization } = server;
-  const authenticate = (): Promise<Actor> => parts.identity.authenticate(authorization);
+  const { requestId, address, userAgent, authorization, work } = server;
+  const authenticate = (): Promise<Actor> => parts.identity.authenticate(authorization, work);
   const presumed = await parts.identity.presume(authorization);
   const actor = presumed?.actor ?? (await authenticate());
   // The first mutation of a document need not ask again for what was read a moment ago.
@@ -84,6 +89,7 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
     requestId,
     address,
     userAgent,
+    work,
     authenticate: async () => {
       const known = unused ?? (await authenticate());
       unused = null;
@@ -101,6 +107,7 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
     loaders: new Map(),
     passed: new Set(),
   };
+  server.trace.actor = actor;
   become(ctx, actor);
   return ctx;
 }
@@ -109,6 +116,15 @@ function useIntrospection(mayIntrospect: (server: ServerContext) => boolean): Pl
   return {
     onValidate({ addValidationRule, context }) {
       if (!mayIntrospect(context as unknown as ServerContext)) addValidationRule(NoSchemaIntrospectionCustomRule);
+    },
+  };
+}
+
+function useTrace(): Plugin<object, ServerContext> {
+  return {
+    onExecute({ args: { document, operationName, contextValue } }) {
+      (contextValue as unknown as ServerContext).trace.operation =
+        getOperationAST(document, operationName)?.name?.value ?? null;
     },
   };
 }

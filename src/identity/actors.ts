@@ -1,12 +1,13 @@
 import { sql as query } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
-import type { Sql } from 'postgres';
 import type { Grants } from '../access/decide.ts';
 import { loadGrants } from '../access/grants.ts';
 import type { Role } from '../access/roles.ts';
 import type { Db } from '../db/client.ts';
+import type { Pool } from '../db/pool.ts';
 import { ask } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
+import type { Work } from '../db/work.ts';
 import type { Plan } from '../plans.ts';
 import type { UserRow } from '../resources/user/service.ts';
 import type { Actor } from './actor.ts';
@@ -18,16 +19,16 @@ const KEPT = 20_000;
 /** Makes actors of credentials, with what they hold. */
 export interface Actors {
   /** Outside a transaction; grants are kept under the version of the organization's access. */
-  of(kind: 'SESSION' | 'API_TOKEN', row: CredentialRow): Promise<Actor>;
+  of(kind: 'SESSION' | 'API_TOKEN', row: CredentialRow, work: Work): Promise<Actor>;
   /** Whether no role of the actor has ended since. */
   isCurrent(actor: Actor): boolean;
 }
 
-export function createActors(sql: Sql, clock: () => Date): Actors {
+export function createActors(pool: Pool, clock: () => Date): Actors {
   const kept = new LRUCache<string, Grants>({ max: KEPT });
   const roles = new LRUCache<string, Role>({ max: KEPT });
 
-  async function grantsOf(row: CredentialRow & { organization_id: string }): Promise<Grants | null> {
+  async function grantsOf(row: CredentialRow & { organization_id: string }, work: Work): Promise<Grants | null> {
     const { organization_id: organizationId, principal_id: principalId, plan, access_version: version } = row;
     // Everything that the grants depend on is in the key, but for the time, which they tell themselves.
     const key = [organizationId, principalId, version, plan].join(' ');
@@ -37,10 +38,11 @@ export function createActors(sql: Sql, clock: () => Date): Actors {
     const binding = { organizationId, userId: row.user_id };
     // One snapshot: roles of one version with assignments of another could give what nobody ever held.
     const own = await inTransaction(
-      sql,
+      pool,
       binding,
       (db) => load(db, organizationId, plan, now, principalId),
       'read only',
+      work,
     );
     if (own) kept.set(key, own);
     return own;
@@ -64,9 +66,9 @@ export function createActors(sql: Sql, clock: () => Date): Actors {
   }
 
   return {
-    async of(kind, row) {
+    async of(kind, row, work) {
       const bound = row.organization_id !== null ? (row as CredentialRow & { organization_id: string }) : null;
-      return toActor(kind, row, bound && (await grantsOf(bound)));
+      return toActor(kind, row, bound && (await grantsOf(bound, work)));
     },
     isCurrent: ({ grants }) => !grants || clock().getTime() < grants.validUntil,
   };

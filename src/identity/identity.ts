@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import type { Sql } from 'postgres';
 import type { Config } from '../config.ts';
 import { type Db, drizzleOn } from '../db/client.ts';
+import type { Pool } from '../db/pool.ts';
+import type { Work } from '../db/work.ts';
 import { AmbitError } from '../errors.ts';
 import { fromPublicId } from '../ids.ts';
 import { hashSecret, isSecret } from '../resources/api-token/secret.ts';
@@ -13,7 +14,7 @@ import { type CredentialRow, findApiToken, findSession } from './lookup.ts';
 
 export interface Identity {
   /** Who the value of an Authorization header stands for now. Throws UNAUTHENTICATED when it stands for nobody. */
-  authenticate(header: string | null): Promise<Actor>;
+  authenticate(header: string | null, work: Work): Promise<Actor>;
   /**
    * Who it stood for a moment ago, to begin a query with; null when that is not known. What is read for them is shown
    * to nobody before `confirm` has found the same again.
@@ -43,9 +44,10 @@ const REMEMBERED = 20_000;
 
 const FIND = { SESSION: findSession, API_TOKEN: findApiToken };
 
-export function createIdentity(sql: Sql, config: Config, clock: () => Date): Identity {
+export function createIdentity(pool: Pool, config: Config, clock: () => Date): Identity {
+  const { sql } = pool;
   const db = drizzleOn(sql);
-  const actors = createActors(sql, clock);
+  const actors = createActors(pool, clock);
   const keys = createKeys(sql, clock, config.publicUrl);
   const remembered = new LRUCache<string, { row: CredentialRow; actor: Actor }>({ max: REMEMBERED });
 
@@ -64,12 +66,14 @@ export function createIdentity(sql: Sql, config: Config, clock: () => Date): Ide
     // A session that has moved to another organization takes its earlier access tokens with it.
     (kind === 'API_TOKEN' || row.organization_id === organizationId);
 
-  async function authenticate(header: string | null): Promise<Actor> {
+  async function authenticate(header: string | null, work: Work): Promise<Actor> {
     if (header === null) return ANONYMOUS;
     const claim = await claimOf(header);
+    if (work.stopped) throw work.stopped;
+    work.statements += 1;
     const row = claim && (await FIND[claim.kind](db, claim.key));
     if (!claim || !row || !isGood(claim, row)) throw unauthenticated();
-    const actor = await actors.of(claim.kind, row);
+    const actor = await actors.of(claim.kind, row, work);
     remembered.set(claim.key, { row, actor });
     return actor;
   }

@@ -40,7 +40,7 @@ const noInvitation = (): AmbitError =>
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
   await ctx.parts.identity.limiter.count({ address: ctx.address });
   if (!isSecret('ambit_inv_', secret)) return null;
-  const row = await findInvitation(drizzleOn(ctx.parts.sql), hashSecret(secret));
+  const row = await findInvitation(drizzleOn(ctx.parts.pool.sql), hashSecret(secret));
   return row && new Date(row.expires_at) > ctx.parts.clock() ? row : null;
 }
 

@@ -38,10 +38,19 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
   let keys: Key[] = [];
   let imported = new Map<string, VerifyKey>();
   let loadedAt = Number.NEGATIVE_INFINITY;
+  let loading: Promise<Key[]> | undefined;
 
+  /** Requests that need the keys at once read them once. */
   async function fresh(maxAge: number): Promise<Key[]> {
     const now = clock();
     if (now.getTime() - loadedAt < maxAge) return keys;
+    loading ??= reload(now).finally(() => {
+      loading = undefined;
+    });
+    return await loading;
+  }
+
+  async function reload(now: Date): Promise<Key[]> {
     keys = await rotate(sql, now);
     imported = new Map(
       await Promise.all(keys.map(async (key) => [key.kid, await importJWK(key.publicJwk, ALGORITHM)] as const)),

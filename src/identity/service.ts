@@ -61,7 +61,7 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   const account = given.email.trim().toLowerCase();
   const { limiter } = ctx.parts.identity;
   await limiter.count({ account, address: ctx.address });
-  const pool = drizzleOn(ctx.parts.sql);
+  const pool = drizzleOn(ctx.parts.pool.sql);
   const user = await findUserByEmail(pool, account);
   const right = await verifyPassword(given.password, user?.password_hash ?? null);
   if (!user || !right) throw wrongCredentials('E-mail address and password do not belong together.');
@@ -76,7 +76,7 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
 
 /** The one that is asked for, else the one that was joined first. */
 async function chooseOrganization(ctx: Context, userId: string, slug: string | null): Promise<string | null> {
-  const memberships = await findMemberships(drizzleOn(ctx.parts.sql), userId);
+  const memberships = await findMemberships(drizzleOn(ctx.parts.pool.sql), userId);
   if (slug === null) return memberships[0]?.organization_id ?? null;
   const chosen = memberships.find((membership) => membership.slug === slug);
   if (!chosen)
@@ -134,7 +134,7 @@ const INVALID_REFRESH = 'refreshToken: is not valid: it is unknown, used, or its
 export async function refreshSession(ctx: Context, input: { refreshToken: string }): Promise<IssuedSession> {
   const secret = input.refreshToken;
   const token = isSecret('ambit_ref_', secret)
-    ? await findRefreshToken(drizzleOn(ctx.parts.sql), hashSecret(secret))
+    ? await findRefreshToken(drizzleOn(ctx.parts.pool.sql), hashSecret(secret))
     : null;
   if (!token || new Date(token.expires_at) <= ctx.parts.clock())
     throw wrongCredentials(INVALID_REFRESH, ['refreshToken']);
@@ -160,7 +160,7 @@ async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
   const organizationId = token.organization_id;
   const binding = { organizationId, userId: token.user_id };
   audit(ctx, { targetId: toPublicId('ses', token.session_id) });
-  await inTransaction(ctx.parts.sql, binding, async (own) => {
+  await inTransaction(ctx.parts.pool, binding, async (own) => {
     const row = await findSession(own, token.session_id);
     const actor = row ? await actorIn(own, 'SESSION', row, ctx.parts.clock()) : ANONYMOUS;
     await own.delete(sessions).where(eq(sessions.id, token.session_id));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../support/server.ts';
 import { expectHeld, onlyWhenOverloaded } from './judge.ts';
-import { freePort } from './postgres.ts';
 import { run } from './run.ts';
 import { type Server, startServer } from './server.ts';
 import { IS_MEASURED_ONLY, size } from './sizes.ts';

@@ -98,11 +98,11 @@ function violations(outcome: Outcome, rules: Rules): string[] {
   const limit = (rules.requestTimeout ?? REQUEST_TIMEOUT) + SLACK;
   return [
     ...[...breaches].map(([text, all]) => `${all.length} × ${text}, such as ${describe(all[0] as Sent, outcome)}`),
-    ...(isMissed ? [`no request was answered with ${rules.seen}: the fault did not hit`] : []),
+    ...(isMissed ? [`no request was answered with ${rules.seen}`] : []),
     ...(slowest(outcome) > limit ? [`the slowest answer took ${Math.round(slowest(outcome))} ms`] : []),
     ...Object.entries(balance).flatMap(([what, ids]) => (ids.length > 0 ? [`${what}: ${ids.slice(0, 3)} …`] : [])),
     ...left.map((text) => `left behind: ${text}`),
-    ...afterwards.map((text) => `afterwards ${text}`),
+    ...(afterwards.length > 0 ? [`does not serve afterwards: ${afterwards}`] : []),
     ...(sent.some(({ isOk }) => isOk) ? [] : ['nothing succeeded']),
   ];
 }
@@ -121,7 +121,8 @@ export interface Line {
   requests: number;
   unanswered: number;
   slowest: number;
-  served: number;
+  /** Null when it did not serve again. */
+  served: number | null;
   lost: number;
   codes: Record<string, number>;
   note: string;
@@ -129,12 +130,12 @@ export interface Line {
 }
 
 function lineOf(outcome: Outcome, rules: Rules): Line {
-  const { fault, pool, sent, windows, balance } = outcome;
+  const { fault, pool, sent, windows, balance, afterwards } = outcome;
   return {
     ...{ fault, pool, rounds: windows.length, requests: sent.length },
     unanswered: sent.filter(({ reply }) => reply.failed === 'timeout').length,
     slowest: slowest(outcome),
-    served: servedAfter(outcome),
+    served: afterwards.length > 0 ? null : servedAfter(outcome),
     lost: Object.values(balance).flat().length,
     codes: countBy(sent.map(endOf)),
     note: rules.note?.(outcome) ?? '',

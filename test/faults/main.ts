@@ -35,11 +35,13 @@ function formatTable(lines: Line[]): string {
   ];
   const rows = lines.map((line) => [
     ...[line.fault, line.pool, line.rounds, line.requests, line.unanswered],
-    ...[seconds(line.slowest), seconds(line.served), line.lost],
+    ...[seconds(line.slowest), line.served === null ? 'never' : seconds(line.served), line.lost],
     Object.entries(line.codes)
       .map(([code, count]) => `${code} ${count}`)
       .join(', '),
-    [line.note, ...line.violations.map((text) => text.slice(0, 80))].filter(Boolean).join('; '),
+    [line.note, ...line.violations.map((text) => text.replace(/, such as .*/s, '').slice(0, 100))]
+      .filter(Boolean)
+      .join('; '),
   ]);
   const all = [[...head, 'ends', 'remarks'], ...rows];
   const cells = all.map((row) => `| ${row.map((cell) => String(cell).replaceAll('|', '/')).join(' | ')} |`);

@@ -1,8 +1,9 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { createPostgres, freePort, type Postgres, type PostgresOptions, removePostgres } from './postgres.ts';
+import { freePort } from '../support/server.ts';
+import { createPostgres, type Postgres, type PostgresOptions } from './postgres.ts';
 import { type NetworkProxy, startProxy } from './proxy.ts';
 import { type Server, startServer } from './server.ts';
 import { POOLS } from './sizes.ts';
@@ -47,7 +48,8 @@ export async function createStage({
   afterAll(async () => {
     for (const { server } of targets) server.signal('SIGKILL');
     for (const { proxy } of targets) proxy?.close();
-    await removePostgres(postgres, folder);
+    await postgres.stop('immediate');
+    await rm(folder, { recursive: true, force: true });
   });
   await postgres.start();
   const made = await Promise.all(pools.map((pool) => createTarget(postgres, pool, { isProxied, env })));

@@ -1,12 +1,12 @@
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as dial, type Socket } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Sql } from 'postgres';
 import { afterAll } from 'vitest';
 import { type App, createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
-import { connect } from '../../src/db/client.ts';
-import { disconnect } from '../../src/db/lending.ts';
+import { type ClientOptions, connect } from '../../src/db/client.ts';
+import type { Pool } from '../../src/db/pool.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what a response holds is what its test says
@@ -28,7 +28,11 @@ export interface Caller {
 export interface Api extends TestDatabase {
   app: App;
   /** The pool that the server runs on: the runtime role. */
+  pool: Pool;
+  /** Single statements on it. */
   sql: Sql;
+  /** What a test may change of the pool's connections. */
+  hooks: Hooks;
   address: string;
   /** Whoever has this token; without one, an anonymous caller. */
   as(token?: string): Caller;
@@ -38,10 +42,18 @@ export interface Api extends TestDatabase {
   advance(milliseconds: number): void;
 }
 
+export interface Hooks {
+  /** Sees each statement that is sent. */
+  onStatement?: (text: string) => void;
+  /** Opens the sockets of new connections. */
+  dial?: () => Socket;
+}
+
 export interface ApiOptions {
   config?: Partial<Config>;
   schema?: GraphQLSchema;
   pool?: number;
+  client?: Partial<ClientOptions>;
   /** Runs on this database instead of one of its own, as a second node does. */
   database?: TestDatabase;
 }
@@ -50,29 +62,39 @@ export interface ApiOptions {
 const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 
 /** The real server on a database of its own, asked over real HTTP. */
-export async function startApi({ config, schema, pool = 10, database }: ApiOptions = {}): Promise<Api> {
+export async function startApi({ config, schema, pool: size = 10, client, database }: ApiOptions = {}): Promise<Api> {
   const own = database ?? (await cloneDatabase());
-  const sql = connect({ url: own.url, pool, statementTimeout: 20_000 });
   const logged: Record<string, unknown>[] = [];
+  const hooks: Hooks = {};
+  const { hostname, port } = new URL(own.url);
+  const pool = connect({
+    url: own.url,
+    pool: size,
+    statementTimeout: 20_000,
+    log: (entry) => logged.push(entry),
+    onStatement: (text) => hooks.onStatement?.(text),
+    dial: () => hooks.dial?.() ?? dial({ host: hostname, port: Number(port), noDelay: true }),
+    ...client,
+  });
   let ahead = 0;
   const full: Config = { ...readConfig({}), publicUrl: 'http://ambit.test', ...config };
   // Every test signs in from the same address.
   if (!config?.signInTries) full.signInTries = { account: 1000, address: 100_000 };
   const app = createApp({
-    sql,
+    pool,
     config: full,
     clock: () => new Date(Date.now() + ahead),
     log: (entry) => logged.push(entry),
     ...(schema && { schema }),
   });
-  afterAll(() => disconnect(sql));
+  afterAll(() => pool.end());
   const address = await listen(app.handler);
 
   const as = (token?: string): Caller => callerAt(address, token);
   const advance = (milliseconds: number): void => {
     ahead += milliseconds;
   };
-  return { ...own, app, sql, address, as, logged, advance };
+  return { ...own, app, pool, sql: pool.sql, hooks, address, as, logged, advance };
 }
 
 /** Serves until the test file ends, and gives the address. */

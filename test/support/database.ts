@@ -9,12 +9,12 @@ export interface TestDatabase {
   root: Sql;
 }
 
-/** A database of the test file's own, cloned from the migrated template. */
-export async function cloneDatabase(): Promise<TestDatabase> {
+/** A database of the test file's own, cloned from the migrated template; `template0` gives an empty one. */
+export async function cloneDatabase(template = TEMPLATE): Promise<TestDatabase> {
   const address = (name: string): string => inject('server').replace('%', name);
   const name = `test_${newId().replaceAll('-', '')}`;
   const server = postgres(address('postgres'), { max: 1, onnotice: () => undefined });
-  await server.unsafe(`create database ${name} template ${TEMPLATE}`);
+  await server.unsafe(`create database ${name} template ${template}`);
   const root = postgres(address(name), { max: 4, onnotice: () => undefined });
   afterAll(async () => {
     await root.end();

@@ -1,14 +1,12 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Api } from './api.ts';
 
 /** Statements that the server sends while `work` runs, without the ends of transactions: nobody waits for those. */
 export async function statementsOf(api: Api, work: () => Promise<unknown>): Promise<string[]> {
   const sent: string[] = [];
-  const options = api.sql.options as unknown as { debug: unknown };
-  options.debug = (_connection: number, text: string) => sent.push(text);
+  api.hooks.onStatement = (text) => sent.push(text);
   await work();
-  options.debug = false;
+  delete api.hooks.onStatement;
   return sent.filter((text) => text !== 'commit' && text !== 'rollback');
 }
 
@@ -17,13 +15,8 @@ export async function statementsOf(api: Api, work: () => Promise<unknown>): Prom
  * now on. Else it would hang on the moment how much of what follows from them is asked in one statement.
  */
 export function answerTogether(api: Api): void {
-  const options = api.sql.options as unknown as { socket: () => Promise<Socket> };
   const { hostname, port } = new URL(api.url);
-  options.socket = async () => {
-    const socket = connect(Number(port), hostname);
-    await once(socket, 'connect');
-    return holding(socket);
-  };
+  api.hooks.dial = () => holding(connect(Number(port), hostname));
 }
 
 /** Each of these messages that Postgres is sent, a simple query or a Sync, is answered with one ReadyForQuery. */

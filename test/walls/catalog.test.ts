@@ -124,13 +124,7 @@ test.each([
   ['alter role ambit_runtime bypassrls', 'permission denied'],
   ['grant select on users to ambit_runtime; select password_hash from users', 'permission denied'],
 ])('the runtime role cannot take the wall away: %s', async (statement, why) => {
-  const connection = await api.sql.reserve();
-  try {
-    await expect(connection.unsafe(`begin; ${statement}`)).rejects.toThrow(why);
-  } finally {
-    await connection.unsafe('rollback');
-    connection.release();
-  }
+  await expect(api.sql.begin((tx) => tx.unsafe(statement))).rejects.toThrow(why);
 });
 
 test('the server starts as the runtime role, and refuses to as a superuser, as one who bypasses, or as an owner', async () => {
@@ -153,7 +147,8 @@ test('a login that is nothing but a member of the runtime role can serve, and be
   await api.root.unsafe(`create role ${login} login password 'secret' in role ${RUNTIME_ROLE}`);
   const url = new URL(api.url);
   [url.username, url.password] = [login, 'secret'];
-  const sql = connect({ url: url.href, pool: 1, statementTimeout: 1000 });
+  const pool = connect({ url: url.href, pool: 1, statementTimeout: 1000 });
+  const { sql } = pool;
   try {
     await found(api, 'acme');
     expect(await sql`select current_user as name`).toEqual([{ name: RUNTIME_ROLE }]);
@@ -163,7 +158,7 @@ test('a login that is nothing but a member of the runtime role can serve, and be
     await sql`reset role`;
     expect(await sql`select current_user as name`).toEqual([{ name: RUNTIME_ROLE }]);
   } finally {
-    await sql.end();
+    await pool.end();
     await api.root.unsafe(`drop role ${login}`);
   }
 });

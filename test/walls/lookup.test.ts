@@ -215,14 +215,12 @@ test('each of them runs as ambit_lookup, reads only, trusts no search path and i
 });
 
 test('tables of the caller do not come between a function and what it looks at', async () => {
-  const connection = await api.sql.reserve();
-  await connection`begin`;
-  await connection`create temp table users (id uuid, email text, password_hash text) on commit drop`;
-  await connection`insert into users values (gen_random_uuid(), 'made@up.test', 'known')`;
-  await connection`set local search_path = pg_temp, public`;
-  const rows = await connection`select * from ambit.find_user_by_email('made@up.test')`;
-  await connection`rollback`;
-  connection.release();
+  const rows = await api.sql.begin(async (tx) => {
+    await tx`create temp table users (id uuid, email text, password_hash text) on commit drop`;
+    await tx`insert into users values (gen_random_uuid(), 'made@up.test', 'known')`;
+    await tx`set local search_path = pg_temp, public`;
+    return await tx`select * from ambit.find_user_by_email('made@up.test')`;
+  });
   expect(rows).toEqual([]);
 });
 

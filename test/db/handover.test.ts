@@ -5,7 +5,7 @@ import { ask } from '../../src/db/reader.ts';
 import { inTransaction, openTransaction } from '../../src/db/transaction.ts';
 import { startApi } from '../support/api.ts';
 import { found } from '../support/world.ts';
-import { organizationUuid } from './support.ts';
+import { organizationUuid } from '../walls/support.ts';
 
 const api = await startApi({ pool: 2 });
 const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
@@ -21,7 +21,7 @@ const tenantsSeen = async (db: Db): Promise<string[]> =>
 const kill = async (pid: number): Promise<void> => {
   await api.root`select pg_terminate_backend(${pid}, 5000)`;
 };
-const reading = <T>(work: (db: Db) => Promise<T>, binding = own) => inTransaction(api.sql, binding, work, 'read only');
+const reading = <T>(work: (db: Db) => Promise<T>, binding = own) => inTransaction(api.pool, binding, work, 'read only');
 
 /** The server answers, many at a time, and each caller with what is theirs. */
 async function expectServing(): Promise<void> {
@@ -31,9 +31,9 @@ async function expectServing(): Promise<void> {
 }
 
 test('a statement of a transaction that has ended is refused, and reaches nobody else’s', async () => {
-  const first = await openTransaction(api.sql, own, 'read only');
+  const first = await openTransaction(api.pool, own, 'read only');
   expect(await tenantsSeen(first.db)).toEqual([own.organizationId]);
-  const next = openTransaction(api.sql, others, 'read only');
+  const next = openTransaction(api.pool, others, 'read only');
   await first.commit();
   const second = await next;
   await expect(tenantsSeen(first.db)).rejects.toThrow('the transaction has ended');
@@ -42,8 +42,8 @@ test('a statement of a transaction that has ended is refused, and reaches nobody
 });
 
 test('what was sent before the end is answered to who sent it, before the connection goes on', async () => {
-  const first = await openTransaction(api.sql, own, 'read only');
-  const next = openTransaction(api.sql, others, 'read only');
+  const first = await openTransaction(api.pool, own, 'read only');
+  const next = openTransaction(api.pool, others, 'read only');
   const late = tenantsSeen(first.db);
   await first.commit();
   const second = await next;
@@ -53,8 +53,8 @@ test('what was sent before the end is answered to who sent it, before the connec
 
 test('an aborted transaction is no trouble for who goes on with its connection', async () => {
   for (const wrong of [query`select 1 / 0`, query`select nothing from nowhere`, query`select ${'x'}::int`]) {
-    const first = await openTransaction(api.sql, own, 'read only');
-    const next = openTransaction(api.sql, others, 'read only');
+    const first = await openTransaction(api.pool, own, 'read only');
+    const next = openTransaction(api.pool, others, 'read only');
     await expect(ask(first.db, wrong)).rejects.toThrow();
     await first.commit();
     const second = await next;
@@ -82,14 +82,14 @@ test('a value that cannot be encoded fails its own statement alone', async () =>
 test('a transaction that has begun and could not be bound is left to nobody', async () => {
   await api.root`revoke execute on function set_config from public`;
   for (const mode of ['read only', 'read write', 'read write'] as const)
-    await expect(inTransaction(api.sql, own, pidOf, mode)).rejects.toThrow('current transaction is aborted');
+    await expect(inTransaction(api.pool, own, pidOf, mode)).rejects.toThrow('current transaction is aborted');
   await api.root`grant execute on function set_config to public`;
   await expectServing();
 });
 
 test('a connection that is lost between two statements fails its transaction, and nobody else’s', async () => {
   for (const mode of ['read only', 'read write'] as const) {
-    const lost = await openTransaction(api.sql, own, mode);
+    const lost = await openTransaction(api.pool, own, mode);
     await kill(await pidOf(lost.db));
     // Once another statement is answered over the wire, so is the end of that connection.
     await api.sql`select 1`.catch(() => undefined);
@@ -101,7 +101,7 @@ test('a connection that is lost between two statements fails its transaction, an
 });
 
 test('a connection that is lost under a statement fails it, and those that wait behind it', async () => {
-  const lost = await openTransaction(api.sql, own, 'read only');
+  const lost = await openTransaction(api.pool, own, 'read only');
   const pid = await pidOf(lost.db);
   const waiting = Promise.allSettled([
     ask(lost.db, query`select pg_sleep(${60})`),
@@ -118,8 +118,8 @@ test('a connection that is lost under a statement fails it, and those that wait 
 });
 
 test('a handed-on connection that is lost is shared with nobody', async () => {
-  const lost = await openTransaction(api.sql, own, 'read only');
-  const next = openTransaction(api.sql, others, 'read only');
+  const lost = await openTransaction(api.pool, own, 'read only');
+  const next = openTransaction(api.pool, others, 'read only');
   await kill(await pidOf(lost.db));
   await lost.commit();
   const [second] = await Promise.allSettled([next]);

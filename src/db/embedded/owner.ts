@@ -1,0 +1,85 @@
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import postgres, { type Sql } from 'postgres';
+import { findServer } from './pid-file.ts';
+import { binaries, run } from './process.ts';
+
+const REMEDY = 'stop it, or set DATA_DIR to another folder';
+
+const LOCK = 0x656d6264; // "embd"
+
+/** Milliseconds that another process's server may take to start or to stop. */
+const OTHER_WITHIN = 60_000;
+
+/** A client of one connection. `onclose` runs when it ends. */
+const connect = (url: string, onclose: () => void = () => undefined): Sql =>
+  postgres(url, { max: 1, max_lifetime: null, connect_timeout: 5, onnotice: () => undefined, onclose });
+
+/**
+ * Holds the advisory lock that says which process the server belongs to, until the signal. Postgres releases it when
+ * that process dies, however it dies. Resolves when the lock is taken.
+ */
+export function holdLock(url: string, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  keepLock(url, signal, resolve).then(() => reject(new Error('it ended at once')), reject);
+  return promise;
+}
+
+/** A client whose connection was lost is replaced, because postgres.js keeps state of the lost connection. */
+async function keepLock(url: string, signal: AbortSignal, onTaken: () => void): Promise<void> {
+  const aborted = new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+  while (!signal.aborted) {
+    const closed = Promise.withResolvers<void>();
+    const sql = connect(url, closed.resolve);
+    try {
+      const [row] = await sql`select pg_try_advisory_lock(${LOCK}) as taken`;
+      if (row?.['taken']) {
+        onTaken();
+        await Promise.race([closed.promise, aborted]);
+      }
+    } catch (error) {
+      // A wrong password does not become right. Anything else ends with the server or with its recovery.
+      if (isRefused(error)) throw error;
+    } finally {
+      await sql.end({ timeout: 0 });
+    }
+    await sleep(50, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** SQLSTATE class 28: invalid authorization. */
+const isRefused = (error: unknown): boolean => String((error as { code?: unknown }).code).startsWith('28');
+
+/** Whether a process holds the lock of the server on `data`. Null when that server does not answer. */
+async function isOwned(url: string, data: string): Promise<boolean | null> {
+  const sql = connect(url);
+  const rows = await sql`
+    select exists (select from pg_locks where locktype = 'advisory' and objid = ${LOCK} and granted) as owned
+    where current_setting('data_directory') = ${data}`.catch(() => []);
+  await sql.end({ timeout: 0 });
+  return rows[0]?.['owned'] ?? null;
+}
+
+/**
+ * Makes sure that no server runs on `data`. One that a killed process left behind is stopped; one of a living process is
+ * an error. The lock is looked at twice: a process needs a moment to take it when its server has started, and Postgres
+ * needs one to release it when the process has died.
+ */
+export async function evictOrphan(data: string, urlOf: (port: number) => string, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + OTHER_WITHIN;
+  let before: boolean | null = null;
+  for (let server = await findServer(data); server; server = await findServer(data)) {
+    const owned = server.status === 'ready' ? await isOwned(urlOf(server.port), data) : null;
+    if (owned && before) throw new Error(`another process uses the database in ${dirname(data)}; ${REMEDY}`);
+    if (performance.now() > deadline) throw new Error(`process ${server.pid} uses ${data} and does not answer`);
+    if (owned === false && before === false) await stopOrphan(data);
+    before = owned;
+    await sleep(300, undefined, { signal });
+  }
+}
+
+/** It may have stopped by itself in the meantime: whether it still runs is asked again. */
+async function stopOrphan(data: string): Promise<void> {
+  const { pg_ctl } = await binaries();
+  await run(pg_ctl, ['stop', '-D', data, '-m', 'fast', '-w', '-s']).catch(() => undefined);
+}

@@ -1,0 +1,99 @@
+import type { Log } from '../log.ts';
+import type { Connection, LossCause } from './connection.ts';
+
+export interface OpenerOptions {
+  /** Connections at most. */
+  size: number;
+  /** How many more connections are needed now. */
+  missing(): number;
+  open(onLost: (connection: Connection, cause: LossCause) => void): Promise<Connection>;
+  onOpen(connection: Connection): void;
+  onLost(connection: Connection, cause: LossCause): void;
+  log: Log;
+}
+
+/** Keeps connections open while they are needed, and tries again for as long as the database is away. */
+export interface Opener {
+  readonly connections: ReadonlySet<Connection>;
+  /** Opens what is missing. */
+  fill(): void;
+  /** Takes a connection out and closes it. */
+  retire(connection: Connection): Promise<void>;
+  /** Code of the last failed attempt, until one succeeds. */
+  failure(): string | null;
+  /** Closes all connections and opens no more. */
+  end(): Promise<void>;
+}
+
+/** Milliseconds after which an unfinished attempt no longer keeps another one from being started. */
+const ATTEMPT_STALLS = 500;
+/** Milliseconds until the next attempt after one has failed: doubled from the first to the last. */
+const RETRY = { first: 25, last: 400 };
+
+export function createOpener({ size, missing, open, onOpen, onLost, log }: OpenerOptions): Opener {
+  const connections = new Set<Connection>();
+  const attempts = new Set<{ startedAt: number }>();
+  let failure: string | null = null;
+  let delay = 0;
+  let retry: NodeJS.Timeout | undefined;
+  let isEnded = false;
+
+  const lose = (connection: Connection, cause: LossCause): void => {
+    if (!connections.delete(connection)) return;
+    log({ level: 'warn', message: 'database connection lost', cause });
+    onLost(connection, cause);
+    fill();
+  };
+
+  function fill(): void {
+    if (isEnded || retry) return;
+    const now = performance.now();
+    // The network may have recovered since a stalled attempt was started.
+    const pending = [...attempts].filter(({ startedAt }) => now - startedAt < ATTEMPT_STALLS).length;
+    const wanted = Math.min(missing(), size - connections.size) - pending;
+    for (let n = 0; n < wanted && attempts.size < 2 * size; n += 1) void attempt();
+  }
+
+  async function attempt(): Promise<void> {
+    const started = { startedAt: performance.now() };
+    attempts.add(started);
+    try {
+      const connection = await open(lose);
+      [failure, delay] = [null, 0];
+      if (isEnded || connections.size >= size) return void connection.close();
+      connections.add(connection);
+      onOpen(connection);
+    } catch (error) {
+      failure = String((error as { code?: unknown }).code);
+      log({ level: 'error', message: 'database connection failed', code: failure });
+      retryLater();
+    } finally {
+      attempts.delete(started);
+    }
+  }
+
+  function retryLater(): void {
+    delay = Math.min(Math.max(2 * delay, RETRY.first), RETRY.last);
+    retry ??= setTimeout(() => {
+      retry = undefined;
+      fill();
+    }, delay).unref();
+  }
+
+  return {
+    connections,
+    fill,
+    retire(connection) {
+      connections.delete(connection);
+      return connection.close();
+    },
+    failure: () => failure,
+    async end() {
+      isEnded = true;
+      clearTimeout(retry);
+      const open = [...connections];
+      connections.clear();
+      await Promise.all(open.map((connection) => connection.close()));
+    },
+  };
+}

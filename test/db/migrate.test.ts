@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { Sql } from 'postgres';
+import { expect, onTestFinished, test } from 'vitest';
+import { MIGRATION_LOCK, migrateDatabase } from '../../src/db/migrate.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { MIGRATIONS } from '../support/rewrites.ts';
+
+const WAITING = { level: 'info', message: 'another node migrates the database; waiting' };
+
+const applied = async (root: Sql): Promise<number> =>
+  (await root`select count(*)::int as count from drizzle.__drizzle_migrations`)[0]?.['count'];
+
+/** Holds the lock as a node that migrates does, until the returned function is called. */
+async function holdLock(root: Sql): Promise<() => Promise<void>> {
+  const connection = await root.reserve();
+  await connection`select pg_advisory_lock(${MIGRATION_LOCK})`;
+  return async () => {
+    await connection`select pg_advisory_unlock(${MIGRATION_LOCK})`;
+    connection.release();
+  };
+}
+
+test('nodes that start at once migrate an empty database once', async () => {
+  const { url, root } = await cloneDatabase('template0');
+  await Promise.all([migrateDatabase(url), migrateDatabase(url), migrateDatabase(url)]);
+  expect(await applied(root)).toBe(MIGRATIONS.length);
+});
+
+test('a node that finds another one migrating says so once, waits, and goes on', async () => {
+  const { url, root } = await cloneDatabase('template0');
+  const release = await holdLock(root);
+  const { promise: waits, resolve } = Promise.withResolvers<void>();
+  const logged: unknown[] = [];
+  const migrated = migrateDatabase(url, {
+    log: (entry) => {
+      logged.push(entry);
+      resolve();
+    },
+  });
+  await Promise.race([waits, migrated]);
+  const [before] = await root`select to_regclass('drizzle.__drizzle_migrations') as table`;
+  expect(before?.['table']).toBeNull();
+  await release();
+  await migrated;
+  expect(logged).toEqual([WAITING]);
+  expect(await applied(root)).toBe(MIGRATIONS.length);
+});
+
+test('a node that has waited too long gives up with one line', async () => {
+  const { url, root } = await cloneDatabase('template0');
+  const release = await holdLock(root);
+  onTestFinished(release);
+  const logged: unknown[] = [];
+  const migrated = migrateDatabase(url, { lockTimeout: 600, log: (entry) => logged.push(entry) });
+  await expect(migrated).rejects.toThrow(
+    /^another node has not finished its migration within 0.6 s; start again later$/,
+  );
+  expect(logged).toEqual([WAITING]);
+});
+
+test('a server that accepts a connection and never answers is given up', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  onTestFinished(() => void silent.close());
+  const { port } = silent.address() as { port: number };
+  const migrated = migrateDatabase(`postgres://nobody@127.0.0.1:${port}/none`, { connectTimeout: 300 });
+  await expect(migrated).rejects.toThrow(/CONNECT_TIMEOUT/);
+});

@@ -1,0 +1,207 @@
+import { connect, type Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { type Answer, type Api, startApi } from '../support/api.ts';
+import { until } from '../support/until.ts';
+import { found, type Organization, tokenOf } from '../support/world.ts';
+
+const CREATE =
+  'mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }';
+
+/** Sends a mutation, and gives its response as `status CODE`. */
+async function create(api: Api, { owner }: Organization, name: string, signal?: AbortSignal): Promise<string> {
+  const response = await fetch(`${api.address}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${owner.token}` },
+    body: JSON.stringify({ query: CREATE, variables: { name } }),
+    ...(signal && { signal }),
+  });
+  const { errors } = (await response.json()) as { errors?: { extensions: { code: string } }[] };
+  return [response.status, errors?.[0]?.extensions.code, response.headers.get('retry-after')]
+    .filter((part) => part != null)
+    .join(' ');
+}
+
+/** Does this while another transaction holds the organization's row. */
+const whileLocked = <T>(api: Api, { slug }: Organization, work: () => Promise<T>): Promise<T> =>
+  api.root.begin(async (sql) => {
+    await sql`select from organizations where slug = ${slug} for update`;
+    return await work();
+  }) as Promise<T>;
+
+/** How many of the server's statements PostgreSQL executes now. */
+const running = async (api: Api): Promise<number> =>
+  (
+    await api.root`
+      select from pg_stat_activity
+      where datname = current_database() and application_name = 'ambit' and state = 'active'`
+  ).length;
+
+const categories = async (api: Api, like: string): Promise<number> =>
+  (await api.root`select from categories where name like ${like}`).length;
+
+const reads = async ({ owner }: Organization): Promise<unknown> =>
+  (await owner.query('{ organization { slug } }')).data?.organization?.slug;
+
+test('one organization behind a lock leaves half of the connections to the others, and is told to try again', async () => {
+  const api = await startApi({ pool: 4, client: { lockTimeout: 2_000, waitMs: 500 } });
+  const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+  const stuck = await whileLocked(api, acme, async () => {
+    const all = Array.from({ length: 12 }, (_, at) => create(api, acme, `stuck ${at}`));
+    await until(async () => (await running(api)) === 2);
+    for (let at = 0; at < 20; at += 1) expect(await reads(globex)).toBe('globex');
+    expect(await running(api)).toBe(2);
+    return await Promise.all(all);
+  });
+  expect(stuck.toSorted()).toEqual([...Array(2).fill('200 CONFLICT'), ...Array(10).fill('503 UNAVAILABLE 1')]);
+  expect(await categories(api, 'stuck %')).toBe(0);
+  const messages = api.logged.map((entry) => entry['message']);
+  expect(messages).toContain('organization over its share of the database pool');
+  expect(messages).toContain('database pool exhausted');
+});
+
+test('what a disconnected client waits for is dropped, and its running statement is cancelled', async () => {
+  const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
+  const acme = await found(api, 'acme');
+  await whileLocked(api, acme, async () => {
+    const gone = new AbortController();
+    const all = Array.from({ length: 12 }, (_, at) => create(api, acme, `gone ${at}`, gone.signal).catch(() => 'gone'));
+    await until(async () => (await running(api)) === 2);
+    gone.abort();
+    expect(new Set(await Promise.all(all))).toEqual(new Set(['gone']));
+    await until(async () => (await running(api)) === 0);
+    expect(api.pool.state()).toMatchObject({ waiting: 0 });
+  });
+  expect(await create(api, acme, 'afterwards')).toBe('200');
+  expect(await categories(api, 'gone %')).toBe(0);
+});
+
+test('at its deadline a request is answered, and its statement is cancelled', async () => {
+  const config = { requestTimeoutMs: 1_000 };
+  const api = await startApi({ pool: 4, config, client: { lockTimeout: 60_000 } });
+  const acme = await found(api, 'acme');
+  await whileLocked(api, acme, async () => {
+    expect(await create(api, acme, 'late')).toBe('503 UNAVAILABLE 1');
+    await until(async () => (await running(api)) === 0);
+  });
+  expect(await create(api, acme, 'afterwards')).toBe('200');
+  expect(await categories(api, 'late')).toBe(0);
+});
+
+/** Lets each commit of a new category take this long. */
+const slowCommits = async (api: Api, seconds: number): Promise<void> => {
+  await api.root.unsafe(`
+    create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(${seconds}); return null; end';
+    create constraint trigger slow after insert on categories deferrable initially deferred
+      for each row execute function slow()`);
+};
+
+test('a mutation whose COMMIT is not answered before the deadline has an unknown outcome', async () => {
+  const api = await startApi({ pool: 4, config: { requestTimeoutMs: 1_000 } });
+  const acme = await found(api, 'acme');
+  await slowCommits(api, 2);
+  expect(await create(api, acme, 'unknown')).toBe('200 OUTCOME_UNKNOWN');
+  // Nothing cancels it: here it was made.
+  await until(async () => (await categories(api, 'unknown')) === 1);
+  const events = await api.root`select from audit_events where action = 'createCategory' and outcome = 'ALLOWED'`;
+  expect(events.length).toBe(1);
+});
+
+test('a mutation whose connection is lost during COMMIT has an unknown outcome', async () => {
+  const api = await startApi({ pool: 4 });
+  const acme = await found(api, 'acme');
+  await slowCommits(api, 30);
+  const answer = create(api, acme, 'unknown');
+  await until(async () => (await running(api)) === 1);
+  await api.root`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and application_name = 'ambit' and state = 'active'`;
+  expect(await answer).toBe('200 OUTCOME_UNKNOWN');
+  expect(await reads(acme)).toBe('acme');
+});
+
+test('a connection that is lost before COMMIT is UNAVAILABLE, and nothing was done', async () => {
+  const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
+  const acme = await found(api, 'acme');
+  const answer = await whileLocked(api, acme, async () => {
+    const waiting = create(api, acme, 'lost');
+    await until(async () => (await running(api)) === 1);
+    await api.root`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and application_name = 'ambit' and state = 'active'`;
+    return await waiting;
+  });
+  expect(answer).toBe('503 UNAVAILABLE 1');
+  expect(await categories(api, 'lost')).toBe(0);
+});
+
+test('a connection that is lost during the lookup of a credential is UNAVAILABLE, never UNAUTHENTICATED', async () => {
+  const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
+  const acme = await found(api, 'acme');
+  for (const document of ['{ viewer { user { id } } }', CREATE.replace('$name: String!', '$name: String = "x"')]) {
+    const answer = await api.root.begin(async (sql) => {
+      await sql`lock table sessions in access exclusive mode`;
+      const waiting = acme.owner.query(document);
+      await until(async () => (await running(api)) > 0);
+      await api.root`
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and application_name = 'ambit' and state = 'active'`;
+      return await waiting;
+    });
+    expect([answer.status, answer.errors?.[0].extensions.code]).toEqual([503, 'UNAVAILABLE']);
+    expect(answer.headers.get('retry-after')).toBe('1');
+  }
+  expect(await reads(acme)).toBe('acme');
+});
+
+test('a response has status 503 only when no root field could be answered', async () => {
+  const api = await startApi({ pool: 2, client: { waitMs: 300, lockTimeout: 2_000 } });
+  const acme = await found(api, 'acme');
+  const fresh = async () => await tokenOf(api, acme.owner, 'READ');
+  const tokens = [await fresh(), await fresh()] as const;
+  const codesOf = ({ status, data, errors }: Answer) => [
+    status,
+    data,
+    errors?.map(({ extensions }) => extensions.code),
+  ];
+  await whileLocked(api, acme, async () => {
+    const stuck = create(api, acme, 'stuck');
+    await until(async () => (await running(api)) === 1);
+    const none = await tokens[0].query('{ categories { totalCount } }');
+    const some = await tokens[1].query('{ __typename categories { totalCount } }');
+    expect(codesOf(none)).toEqual([503, { categories: null }, ['UNAVAILABLE']]);
+    expect(codesOf(some)).toEqual([200, { __typename: 'Query', categories: null }, ['UNAVAILABLE']]);
+    expect([none, some].map(({ headers }) => headers.get('retry-after'))).toEqual(['1', null]);
+    await stuck;
+  });
+});
+
+test('connections are renewed while requests are served', async () => {
+  const api = await startApi({ pool: 4, client: { renewMs: 100 } });
+  const acme = await found(api, 'acme');
+  for (let round = 0; round < 5; round += 1)
+    expect(new Set(await Promise.all(Array.from({ length: 10 }, () => reads(acme))))).toEqual(new Set(['acme']));
+  expect(api.logged).toContainEqual({ level: 'info', message: 'database connection renewed' });
+});
+
+test('a connection that says nothing is closed, with all that have been silent since, and the next request is served', async () => {
+  const sockets: Socket[] = [];
+  const api = await startApi({ pool: 4, client: { waitMs: 500, statementTimeout: 500 } });
+  const acme = await found(api, 'acme');
+  const { hostname, port } = new URL(api.url);
+  api.hooks.dial = () => {
+    const socket = connect(Number(port), hostname);
+    sockets.push(socket);
+    return socket;
+  };
+  await api.root`
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and application_name = 'ambit'`;
+  await until(async () => (await reads(acme)) === 'acme' && sockets.length > 0);
+  await until(() => api.pool.state().idle === api.pool.state().open);
+  for (const socket of sockets) socket.pause();
+  expect((await acme.owner.query('{ organization { slug } }')).errors).toMatchObject([
+    { extensions: { code: 'UNAVAILABLE' } },
+  ]);
+  await until(() => sockets.every((socket) => socket.destroyed || !socket.isPaused()));
+  expect(await reads(acme)).toBe('acme');
+});

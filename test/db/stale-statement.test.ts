@@ -1,0 +1,133 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql as query } from 'drizzle-orm';
+import { afterEach, expect, test } from 'vitest';
+import type { Db } from '../../src/db/client.ts';
+import { ask } from '../../src/db/reader.ts';
+import { inTransaction, type Mode, openTransaction } from '../../src/db/transaction.ts';
+import { type Api, startApi } from '../support/api.ts';
+import { found, type Organization } from '../support/world.ts';
+import { organizationUuid } from '../walls/support.ts';
+
+// A prepared statement becomes stale when the type of a column that it returns is changed. PostgreSQL then refuses it,
+// and the driver used to repeat it by itself, even behind the end of its transaction.
+
+/** Everything that was sent to the database. */
+let sent = '';
+const recording = (): Socket => {
+  const { hostname, port } = new URL(api.url);
+  const socket = connect(Number(port), hostname);
+  const write = socket.write.bind(socket);
+  socket.write = ((chunk: Buffer, ...rest: []) => {
+    sent += chunk.toString('latin1');
+    return write(chunk, ...rest);
+  }) as never;
+  return socket;
+};
+
+// One connection for transactions, so that one goes on where the other ends.
+const api: Api = await startApi({ pool: 1, client: { dial: recording } });
+const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+const bindingOf = (organization: Organization) => ({ organizationId: organizationUuid(organization), userId: null });
+const [own, others] = [bindingOf(acme), bindingOf(globex)];
+
+const MARK = 'stale_test';
+
+const tenantsSeen = async (db: Db): Promise<string[]> =>
+  (
+    await ask<{ organization_id: string }>(
+      db,
+      query`select * from categories as ${query.raw(MARK)} where name <> ${'none'}`,
+    )
+  ).map((row) => row.organization_id);
+const isOnly = ({ organizationId }: { organizationId: string }, seen: string[]): boolean =>
+  seen.length > 0 && seen.every((id) => id === organizationId);
+
+// Neither rewrites the table. A rewritten table looks empty to every transaction that began before, whoever reads it.
+const changeType = async (on: Api, type: 'text' | 'varchar'): Promise<void> => {
+  await on.root.unsafe(`alter table categories alter column description type ${type}`);
+};
+afterEach(() => changeType(api, 'text'));
+
+/** Prepares the statement on each connection. */
+async function prepare(mode: Mode): Promise<void> {
+  const all = Array.from({ length: 6 }, (_, at) => inTransaction(api.pool, at % 2 ? own : others, tenantsSeen, mode));
+  await Promise.allSettled(all);
+}
+
+test.each(['read only', 'read write'] as const)(
+  'a stale statement of a %s transaction is not repeated, neither in it nor behind it',
+  async (mode) => {
+    await prepare(mode);
+    await changeType(api, 'varchar');
+    sent = '';
+    const first = await openTransaction(api.pool, own, mode);
+    const next = openTransaction(api.pool, others, mode);
+    await ask(first.db, query`select 1`);
+    // The end of the transaction, and the next one, are under way before the failure of the statement is known.
+    const [seen] = await Promise.allSettled([tenantsSeen(first.db), first.commit()]);
+    expect(seen).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('cached plan') } });
+    const second = await next;
+    expect(isOnly(others, await tenantsSeen(second.db))).toBe(true);
+    await second.commit();
+    // It had been prepared before, so its text is sent once: for the second transaction, on a new connection.
+    expect(sent.split(MARK).length - 1).toBe(1);
+  },
+);
+
+test('after one stale statement every connection is replaced, and everything is served', async () => {
+  await prepare('read write');
+  await changeType(api, 'varchar');
+  const [failed] = await Promise.allSettled([inTransaction(api.pool, own, tenantsSeen)]);
+  expect(failed.status).toBe('rejected');
+  for (const binding of [own, others, own, others])
+    expect(isOnly(binding, await inTransaction(api.pool, binding, tenantsSeen))).toBe(true);
+});
+
+const CREATE = 'mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } } }';
+/** Mutations that must have succeeded meanwhile. */
+const ENOUGH = 20;
+const LIST = '{ organization { slug } categories(first: 500) { totalCount nodes { name description } } }';
+
+test('while a type is changed under load, no answer is wrong and no mutation lacks its event', async () => {
+  const busy = await startApi({ pool: 4 });
+  const organizations = [await found(busy, 'acme'), await found(busy, 'globex')];
+  const made: string[] = [];
+  const codes = new Set<string>();
+  const wrong: unknown[] = [];
+  let isOn = true;
+  const client = async (at: number): Promise<void> => {
+    const { owner, slug } = organizations[at % 2] as Organization;
+    for (let turn = 0; isOn; turn += 1) {
+      const name = `${slug} ${at} ${turn}`;
+      const isMutation = turn % 3 === 0;
+      const { data, errors } = await owner.query(isMutation ? CREATE : LIST, { name });
+      if (errors) codes.add(errors[0].extensions.code);
+      else if (isMutation) made.push(name);
+      else if (!isRight(data, slug)) wrong.push(data);
+    }
+  };
+  const clients = Array.from({ length: 12 }, (_, at) => client(at));
+  for (let round = 0; round < 10 || made.length < ENOUGH; round += 1) {
+    await changeType(busy, round % 2 ? 'text' : 'varchar');
+    await sleep(100);
+  }
+  isOn = false;
+  await Promise.all(clients);
+
+  expect(wrong).toEqual([]);
+  expect([...codes].filter((code) => code !== 'UNAVAILABLE')).toEqual([]);
+  const rows = await busy.root<{ name: string; events: number }[]>`
+    select name, (select count(*)::int from audit_events e
+      where e.action = 'createCategory' and e.outcome = 'ALLOWED' and e.after->>'name' = c.name) as events
+    from categories c where name ~ ' \\d+ \\d+$'`;
+  expect(rows.map(({ name }) => name).toSorted()).toEqual(made.toSorted());
+  expect(rows.filter(({ events }) => events !== 1)).toEqual([]);
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: a response
+const isRight = ({ organization, categories: { totalCount, nodes } }: any, slug: string): boolean =>
+  organization.slug === slug &&
+  totalCount >= 4 &&
+  nodes.length === Math.min(totalCount, 500) &&
+  nodes.every(({ name }: { name: string }) => !name.includes(' ') || name.startsWith(slug));

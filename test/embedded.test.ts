@@ -1,0 +1,169 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres, { type Sql } from 'postgres';
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import { startEmbedded } from '../src/db/embedded.ts';
+import { findProcesses, until } from './support/processes.ts';
+import { ask, type Run, ready, run, signIn } from './support/run.ts';
+
+// Each test starts several processes.
+vi.setConfig({ testTimeout: 240_000 });
+
+const folder = await realpath(await mkdtemp(join(tmpdir(), 'ambit-embedded-')));
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The demo's data, which most tests continue with. */
+const DEMO = join(folder, 'demo');
+
+/** Lines of postmaster.pid. Empty when there is none. */
+function pidFile(data: string): string[] {
+  const file = join(data, 'pgdata/postmaster.pid');
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+}
+
+const databasePid = (data: string): number => Number(pidFile(data)[0]);
+const databasePort = (data: string): number => Number(pidFile(data)[3]);
+const statusOf = (data: string): string | undefined => pidFile(data)[7]?.trim();
+
+/** Every Postgres program of this data directory, complete or not. */
+const postgresOf = (data: string): Promise<number[]> => findProcesses(`${data}/pgdata`);
+
+async function started(data = DEMO): Promise<Run> {
+  const server = await run({ DATA_DIR: data });
+  onTestFinished(() => void server.process.kill('SIGKILL'));
+  await ready(server);
+  return server;
+}
+
+async function stopped(server: Run): Promise<void> {
+  server.process.kill('SIGTERM');
+  expect(await server.ended).toBe(0);
+}
+
+/** A client of one's own: it does not depend on how the server's pool recovers. */
+function clientOf(data: string): Sql {
+  const password = readFileSync(join(data, 'password'), 'utf8');
+  const sql = postgres(`postgres://postgres:${password}@127.0.0.1:${databasePort(data)}/ambit`, { max: 1 });
+  onTestFinished(() => sql.end());
+  return sql;
+}
+
+const isReady = (server: Run): Promise<boolean> =>
+  fetch(`${server.address}/health/ready`, { signal: AbortSignal.timeout(10_000) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+test('a database server that is killed is restarted on its port, and the data are kept', async () => {
+  const server = await started();
+  const token = (await signIn(server.address)) ?? '';
+  await ask(server.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
+  const before = { pid: databasePid(DEMO), port: databasePort(DEMO) };
+
+  process.kill(before.pid, 'SIGKILL');
+  await until('the restart is logged', () => server.output().includes('the embedded database was restarted'));
+  expect(server.output()).toContain('the embedded database ended (signal SIGKILL) and is being restarted');
+  await until('Ambit is ready', () => isReady(server));
+  expect(databasePid(DEMO)).not.toBe(before.pid);
+  expect(databasePort(DEMO)).toBe(before.port);
+  expect(await clientOf(DEMO)`select from rubrics where name = 'Kept'`).toHaveLength(1);
+  await stopped(server);
+  expect(await postgresOf(DEMO)).toEqual([]);
+});
+
+test('a process that is killed leaves no database server behind, and the next start works', async () => {
+  const killed = await started();
+  expect(await postgresOf(DEMO)).toHaveLength(1);
+  killed.process.kill('SIGKILL');
+  await until('no Postgres is left', async () => (await postgresOf(DEMO)).length === 0);
+  await stopped(await started());
+});
+
+const KILLED: [string, (pid: number) => Promise<number[]>][] = [
+  ['Ambit alone', async () => []],
+  ['Ambit and the database server', async (pid) => [pid]],
+  ['Ambit and the watchdog, so that the database server stays', (pid) => findProcesses(`kill -INT "$0" ${pid}`)],
+];
+
+test.each(KILLED)('a start works directly after a kill of %s', async (_, othersOf) => {
+  const killed = await started();
+  const pid = databasePid(DEMO);
+  for (const other of await othersOf(pid)) process.kill(other, 'SIGKILL');
+  killed.process.kill('SIGKILL');
+  await killed.ended;
+  const next = await started();
+  expect(await signIn(next.address)).toBeDefined();
+  expect(databasePid(DEMO)).not.toBe(pid);
+  expect(await postgresOf(DEMO)).toEqual([databasePid(DEMO)]);
+  await stopped(next);
+});
+
+test.each([
+  ['initdb runs', (data: string) => globSync(`${data}/pgdata-*/PG_VERSION`).length > 0],
+  ['Postgres starts', (data: string) => pidFile(data).length > 0],
+  ['Ambit migrates', (data: string) => statusOf(data) === 'ready'],
+])('a signal during the first start, while %s, leaves nothing behind', async (name, isReached) => {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const data = join(folder, `${name} ${signal}`);
+    const first = await run({ DATA_DIR: data });
+    await until(name, () => isReached(data));
+    first.process.kill(signal);
+    expect(await first.ended).toBe(signal === 'SIGTERM' ? 0 : signal);
+    expect(first.output()).toBe('');
+    if (signal === 'SIGTERM') expect(await postgresOf(data)).toEqual([]);
+    await until('no Postgres is left', async () => (await postgresOf(data)).length === 0);
+    await stopped(await started(data));
+  }
+});
+
+test('a database server that cannot be restarted ends the process with one line', async () => {
+  const server = await started();
+  const file = join(DEMO, 'pgdata/PG_VERSION');
+  const version = readFileSync(file);
+  await writeFile(file, 'garbage');
+  process.kill(databasePid(DEMO), 'SIGKILL');
+  expect(await server.ended).toBe(1);
+  const log = join(DEMO, 'pgdata/server.log');
+  const [line, ...more] = server.output().match(/^ambit: .*$/gm) ?? [];
+  expect([line, more]).toEqual([
+    `ambit: the embedded database ended and could not be restarted: "${DEMO}/pgdata" is not a valid data directory; see ${log}`,
+    [],
+  ]);
+  expect(await postgresOf(DEMO)).toEqual([]);
+
+  const next = await run({ DATA_DIR: DEMO });
+  expect(await next.ended).toBe(1);
+  expect(next.output()).toBe(
+    `ambit: the embedded database does not start: "${DEMO}/pgdata" is not a valid data directory; see ${log}\n`,
+  );
+  await writeFile(file, version);
+  await stopped(await started());
+});
+
+test('a lost connection that held the lock is replaced, and another process is still refused', async () => {
+  const data = join(folder, 'lock');
+  const server = await startEmbedded(data);
+  onTestFinished(() => server.stop());
+  const owners = async (): Promise<number[]> => {
+    const rows = await server.sql<{ pid: number }[]>`select pid from pg_locks where locktype = 'advisory' and granted`;
+    return rows.map(({ pid }) => pid);
+  };
+  const [before = 0] = await owners();
+  await server.sql`select pg_terminate_backend(${before})`;
+  await until('another connection holds the lock', async () => (await owners()).some((pid) => pid !== before));
+  const refused = startEmbedded(data);
+  await expect(refused).rejects.toThrow(
+    `another process uses the database in ${data}; stop it, or set DATA_DIR to another folder`,
+  );
+});
+
+test('a wrong password ends the start with one line that names the log file', async () => {
+  const data = join(folder, 'lock');
+  await writeFile(join(data, 'password'), 'wrong');
+  await expect(startEmbedded(data)).rejects.toThrow(
+    `the embedded database does not start: password authentication failed for user "postgres"; see ${data}/pgdata/server.log`,
+  );
+  expect(await postgresOf(data)).toEqual([]);
+});

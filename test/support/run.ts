@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { DEMO_PASSWORD } from '../../src/demo.ts';
+
+/** A running `npm start`. */
+export interface Run {
+  process: ChildProcess;
+  address: string;
+  port: number;
+  /** Everything printed so far. */
+  output(): string;
+  /** Resolves with the exit code, or the signal that ended it. */
+  ended: Promise<number | string>;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
+}
+
+/** Starts Ambit as users do, on a free port unless told. */
+export async function run(env: Record<string, string>): Promise<Run> {
+  const port = Number(env['PORT'] ?? (await freePort()));
+  const { PATH = '' } = process.env;
+  const child = spawn('node', ['src/main.ts'], {
+    env: { PATH, PORT: String(port), ...env },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const ended = once(child, 'close').then(([code, signal]) => code ?? signal);
+  return { process: child, port, address: `http://localhost:${port}`, output: () => output, ended };
+}
+
+export async function ready(server: Run): Promise<void> {
+  const dead = server.ended.then(() => Promise.reject(new Error(`it ended: ${server.output()}`)));
+  dead.catch(() => undefined);
+  while (!server.output().includes('Ambit is ready'))
+    await Promise.race([once(server.process.stdout as never, 'data'), dead]);
+}
+
+export async function signIn(address: string, email = 'admin@acme.test'): Promise<string | undefined> {
+  const query = `mutation { signIn(input: { email: "${email}", password: "${DEMO_PASSWORD}" }) { session { accessToken } errors { code } } }`;
+  const response = await fetch(`${address}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  const { data } = (await response.json()) as { data: { signIn: { session: { accessToken: string } | null } } };
+  return data.signIn.session?.accessToken;
+}
+
+export async function ask(address: string, token: string, query: string): Promise<unknown> {
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+  const response = await fetch(`${address}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
+  return response.json();
+}

@@ -1,0 +1,261 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import postgres from 'postgres';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { RUNTIME_ROLE } from '../../src/db/client.ts';
+import { newId } from '../../src/ids.ts';
+import { type Caller, callerAt, type Json, startApi } from '../support/api.ts';
+import { has } from '../support/packages.ts';
+import { type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
+import { type ServerProcess, startServer } from '../support/server.ts';
+import { found, type Organization, type Rubric, rubricOf, tokenOf } from '../support/world.ts';
+
+/** Parameters that a server without DATABASE_POOLER may send when it connects. */
+const STARTUP_PARAMETERS = [
+  ...['role', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'],
+  ...['transaction_timeout', 'plan_cache_mode', 'extra_float_digits', 'options'],
+];
+
+const READ = '{ checks(first: 20) { totalCount nodes { id name } } }';
+
+/** Milliseconds after which a request counts as unanswered. */
+const DEADLINE = 45_000;
+
+interface Client extends Caller {
+  organization: string;
+  rubric: Rubric;
+}
+
+const api = await startApi();
+
+/** A login that is a member of the runtime role and nothing else. */
+const login = await createLogin();
+
+/** The same, whose sessions begin with `set role`, as some guides advise. */
+const loginWithRole = await createLogin();
+await api.root.unsafe(`alter role ${new URL(loginWithRole).username} set role ${RUNTIME_ROLE}`);
+
+async function createLogin(): Promise<string> {
+  const url = new URL(api.url);
+  const name = `login_${newId().replaceAll('-', '')}`;
+  await api.root.unsafe(`create role ${name} login password '${url.password}' in role ${RUNTIME_ROLE}`);
+  afterAll(() => api.root.unsafe(`drop role ${name}`));
+  return Object.assign(url, { username: name }).href;
+}
+
+describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
+  let clients: Client[];
+
+  beforeAll(async () => {
+    const organizations = await Promise.all([found(api, 'acme'), found(api, 'globex')]);
+    clients = (await Promise.all(organizations.map((each) => clientsOf(each, 15)))).flat();
+  });
+
+  async function clientsOf({ owner, slug }: Organization, count: number): Promise<Client[]> {
+    const rubric = await rubricOf(owner);
+    const tokens = await Promise.all(Array.from({ length: count }, () => tokenOf(api, owner, 'WRITE')));
+    return tokens.map((token) => ({ ...token, organization: slug, rubric }));
+  }
+
+  describe('the server refuses to start', () => {
+    async function refusal(env: Record<string, string>): Promise<string> {
+      const server = await startServer(env);
+      expect(await Promise.race([server.ended, server.ready().then(() => 'it serves')])).toBe(1);
+      expect(server.output()).not.toContain(new URL(api.url).password);
+      return server.output();
+    }
+    const ADVICE = /^ambit: DATABASE_URL: .*DATABASE_POOLER=transaction.*\n$/;
+
+    test('behind PgBouncer with its default settings, without DATABASE_POOLER', async () => {
+      const pgbouncer = await startPgbouncer([api.url, login]);
+      const pooled = pgbouncer.through(login);
+      expect(await refusal({ DATABASE_URL: pooled, MIGRATION_DATABASE_URL: api.url })).toMatch(ADVICE);
+      expect(await refusal({ DATABASE_URL: pgbouncer.through(api.url) })).toMatch(ADVICE);
+    });
+
+    test('behind PgBouncer that drops the start-up parameters, without DATABASE_POOLER', async () => {
+      const pgbouncer = await startPgbouncer([api.url, loginWithRole], { ignored: STARTUP_PARAMETERS });
+      const pooled = pgbouncer.through(loginWithRole);
+      expect(await refusal({ DATABASE_URL: pooled, MIGRATION_DATABASE_URL: api.url })).toMatch(ADVICE);
+    });
+
+    test('when MIGRATION_DATABASE_URL leads to PgBouncer, whatever DATABASE_URL leads to', async () => {
+      const pgbouncer = await startPgbouncer([api.url, login]);
+      const MIGRATION_DATABASE_URL = pgbouncer.through(api.url);
+      const named = /^ambit: MIGRATION_DATABASE_URL: [^\n]+\n$/;
+      expect(await refusal({ DATABASE_URL: login, MIGRATION_DATABASE_URL })).toMatch(named);
+      const pooled = { DATABASE_URL: pgbouncer.through(login), DATABASE_POOLER: 'transaction' };
+      expect(await refusal({ ...pooled, MIGRATION_DATABASE_URL })).toMatch(named);
+    });
+  });
+
+  /** A server behind a PgBouncer of three server connections with its default settings. */
+  async function startPooled(
+    env: Record<string, string> = {},
+  ): Promise<{ server: ServerProcess; pgbouncer: Pgbouncer }> {
+    const pgbouncer = await startPgbouncer([login]);
+    const server = await startServer({
+      DATABASE_URL: pgbouncer.through(login),
+      DATABASE_POOLER: 'transaction',
+      MIGRATION_DATABASE_URL: api.url,
+      PUBLIC_URL: 'http://ambit.test',
+      ...env,
+    });
+    await server.ready();
+    return { server, pgbouncer };
+  }
+
+  interface Outcome {
+    /** Mutations that the server acknowledged, as the audit log names them. */
+    acknowledged: string[];
+    /** Codes of the errors. */
+    codes: string[];
+    requests: number;
+    /** Names of checks that a client of another organization read. */
+    foreign: string[];
+  }
+
+  const newOutcome = (): Outcome => ({ acknowledged: [], codes: [], requests: 0, foreign: [] });
+
+  /** Sends one operation and returns its data, or null if it was not served. */
+  async function send(caller: Caller, document: string, variables: object, outcome: Outcome): Promise<Json> {
+    const answer = await Promise.race([caller.query(document, { ...variables }), sleep(DEADLINE)]);
+    if (!answer) throw new Error(`unanswered: ${document}`);
+    const { data, errors } = answer;
+    outcome.requests += 1;
+    if (errors || !data) outcome.codes.push(errors?.[0]?.extensions?.code ?? 'no data');
+    return errors ? null : data;
+  }
+
+  const CREATE = `mutation ($input: CreateCheckInput!) { createCheck(input: $input) { check { id } errors { code } } }`;
+  const UPDATE = `mutation ($input: UpdateCheckInput!) { updateCheck(input: $input) { check { id } errors { code } } }`;
+
+  /** Creates a check, changes it, and reads what is there. */
+  async function turn(client: Client, address: string, outcome: Outcome): Promise<void> {
+    const caller = callerAt(address, client.token);
+    const { categories, levels } = client.rubric;
+    const place = { categoryId: categories['Security'], levelId: levels['Bronze'] };
+    const name = `${client.organization} ${newId()}`;
+    const created = await send(caller, CREATE, { input: { name, ...place } }, outcome);
+    const id = created?.createCheck.check?.id;
+    if (id) outcome.acknowledged.push(`createCheck ${id}`);
+    const updated = id && (await send(caller, UPDATE, { input: { id, notes: 'Changed' } }, outcome));
+    if (updated?.updateCheck.check) outcome.acknowledged.push(`updateCheck ${id}`);
+    const read = await send(caller, READ, {}, outcome);
+    const names: string[] = read?.checks.nodes.map((node: Json) => node.name) ?? [];
+    outcome.foreign.push(...names.filter((each) => !each.startsWith(client.organization)));
+  }
+
+  const everyone = (work: (client: Client) => Promise<void>): Promise<unknown> => Promise.all(clients.map(work));
+
+  /** What the audit log says was done, each mutation as often as it is in the log. */
+  async function audited(): Promise<string[]> {
+    const rows = await api.root`
+      select action || ' ' || target_id as done from audit_events
+      where action in ('createCheck', 'updateCheck') and outcome = 'ALLOWED'`;
+    return rows.map((row) => row['done']).sort();
+  }
+
+  const countChecks = async (): Promise<number> =>
+    (await api.root`select count(*)::int as count from checks`)[0]?.['count'];
+
+  const creations = (mutations: readonly string[]): string[] =>
+    mutations.filter((each) => each.startsWith('createCheck'));
+
+  /** Looks at the setting that binds a transaction, from a session that shares the server connections of Ambit. */
+  const LOOK = `select pg_backend_pid() as pid, coalesce(current_setting('ambit.organization_id', true), '') as bound`;
+
+  test('serves 30 clients of two organizations over three server connections', { timeout: 120_000 }, async () => {
+    // On a slow machine, 30 clients may have to wait longer for three connections than the defaults allow.
+    const patient = { DATABASE_WAIT_MS: '30000', DATABASE_LOCK_MS: '30000', STATEMENT_TIMEOUT_MS: '30000' };
+    const { server, pgbouncer } = await startPooled(patient);
+    const before = { audited: await audited(), checks: await countChecks() };
+    const looker = postgres(pgbouncer.through(login), { max: 3, prepare: false, fetch_types: false });
+    onTestFinished(() => looker.end({ timeout: 5 }));
+
+    const outcome = newOutcome();
+    const bound: string[] = [];
+    let looks = 0;
+    let loaded = true;
+    const looking = (async () => {
+      while (loaded) {
+        for (const row of await looker.unsafe(LOOK).simple()) bound.push(row['bound']);
+        looks += 1;
+      }
+    })();
+    looking.catch(() => undefined);
+    await everyone(async (client) => {
+      for (let round = 0; round < 8; round += 1) await turn(client, server.address, outcome);
+    }).finally(() => {
+      loaded = false;
+    });
+
+    expect(outcome).toMatchObject({ codes: [], foreign: [], requests: 30 * 8 * 3 });
+    expect(outcome.acknowledged).toHaveLength(30 * 8 * 2);
+    expect(await audited()).toEqual([...before.audited, ...outcome.acknowledged].sort());
+    expect(await countChecks()).toBe(before.checks + creations(outcome.acknowledged).length);
+
+    await looking;
+    expect(looks).toBeGreaterThan(0);
+    // Transactions that are open together have a server connection each, so these are all there are.
+    const { promise: allOpen, resolve } = Promise.withResolvers<void>();
+    const open: number[] = [];
+    const look = looker.options.max;
+    await Promise.all(
+      Array.from({ length: look }, () =>
+        looker.begin(async (tx) => {
+          const [row] = await tx.unsafe(LOOK).simple();
+          bound.push(row?.['bound']);
+          if (open.push(row?.['pid']) === look) resolve();
+          await allOpen;
+        }),
+      ),
+    );
+    expect(new Set(open).size).toBe(3);
+    expect(new Set(bound)).toEqual(new Set(['']));
+  });
+
+  test('answers UNAVAILABLE while PgBouncer is gone, and serves everything afterwards', {
+    timeout: 120_000,
+  }, async () => {
+    const { server, pgbouncer } = await startPooled();
+    const before = { audited: await audited(), checks: await countChecks() };
+    const outcome = newOutcome();
+    let loaded = true;
+    const load = everyone(async (client) => {
+      while (loaded) {
+        const failures = outcome.codes.length;
+        await turn(client, server.address, outcome);
+        // As a client backs off, so that the outage is not a contest of thousands of requests.
+        if (outcome.codes.length > failures) await sleep(50);
+      }
+    });
+    load.catch(() => undefined);
+    onTestFinished(() => {
+      loaded = false;
+    });
+    const until = (count: () => number, least: number): Promise<unknown> =>
+      Promise.race([load, expect.poll(count, { timeout: DEADLINE, interval: 10 }).toBeGreaterThan(least)]);
+    await until(() => outcome.requests, 60);
+    expect(outcome.codes).toEqual([]);
+    await pgbouncer.kill();
+    await until(() => outcome.codes.length, 30);
+    await pgbouncer.start();
+    await until(() => outcome.acknowledged.length, outcome.acknowledged.length + 60);
+    loaded = false;
+    await load;
+
+    // What was under way when the connection was lost may have been committed: then the server says that it cannot know.
+    const known = ['UNAVAILABLE', 'OUTCOME_UNKNOWN'];
+    expect(outcome.codes.filter((code) => !known.includes(code))).toEqual([]);
+    expect(outcome.codes).toContain('UNAVAILABLE');
+    expect(outcome.foreign).toEqual([]);
+    const done = await audited();
+    expect(new Set(done).size).toBe(done.length);
+    expect(done).toEqual(expect.arrayContaining(outcome.acknowledged));
+    expect(await countChecks()).toBe(before.checks + creations(done).length - creations(before.audited).length);
+
+    const afterwards = newOutcome();
+    await everyone((client) => turn(client, server.address, afterwards));
+    expect(afterwards).toMatchObject({ codes: [], foreign: [], requests: 30 * 3 });
+  });
+});
