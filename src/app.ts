@@ -43,7 +43,7 @@ export function createApp({
   const inProgress = new Set<Work>();
   return {
     parts,
-    handler: createHandler(createGraphql(schema, parts), parts, undefined, inProgress),
+    handler: createHandler(createGraphql(schema, parts), parts, { inProgress }),
     stopRequests: (reason) => {
       for (const work of inProgress) stopWork(work, reason);
     },

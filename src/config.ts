@@ -50,6 +50,22 @@ export const VARIABLES = {
   STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000).describe(
     'Milliseconds after which a database statement is cancelled.',
   ),
+  CONNECTIONS: integer(10, 1_000_000, 10_000).describe('Open connections of clients in all.'),
+  CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000, 1_000).describe(
+    'Open connections from one address; `TRUSTED_PROXIES` have no such limit.',
+  ),
+  KEEP_ALIVE_TIMEOUT_MS: integer(1_000, 600_000, 65_000).describe(
+    'Milliseconds without a request after which a connection is closed. Longer than a load balancer in front waits.',
+  ),
+  WRITE_TIMEOUT_MS: integer(1_000, 600_000, 15_000).describe(
+    'Milliseconds after which a response is cut when the client reads nothing of it.',
+  ),
+  REQUEST_MEMORY_MB: integer(8, 65_536, 64).describe(
+    'Memory for requests in progress. Above it a new request is answered with 503.',
+  ),
+  RESPONSE_MEMORY_MB: integer(8, 65_536, 64).describe(
+    'Memory for responses that clients read slowly. Above it the slowest are cut.',
+  ),
   ACCESS_TOKEN_MINUTES: integer(1, 60, 15).describe('How long an access token is valid.'),
   SESSION_DAYS: integer(1, 365, 30).describe('Days without a refresh after which a session ends.'),
   SIGN_IN_TRIES_PER_ACCOUNT: integer(1, 1000, 10).describe('Sign-ins tried for one account in 15 minutes.'),
@@ -98,6 +114,12 @@ export interface Config {
   requestTimeoutMs: number;
   dataDir: string;
   statementTimeout: number;
+  connections: { total: number; perAddress: number };
+  keepAliveTimeout: number;
+  writeTimeout: number;
+  /** In bytes, as `responseMemory`. */
+  requestMemory: number;
+  responseMemory: number;
   accessTokenMinutes: number;
   sessionDays: number;
   signInTries: { account: number; address: number };
@@ -146,6 +168,11 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
     dataDir: env.DATA_DIR,
     statementTimeout: env.STATEMENT_TIMEOUT_MS,
+    connections: { total: env.CONNECTIONS, perAddress: env.CONNECTIONS_PER_ADDRESS },
+    keepAliveTimeout: env.KEEP_ALIVE_TIMEOUT_MS,
+    writeTimeout: env.WRITE_TIMEOUT_MS,
+    requestMemory: env.REQUEST_MEMORY_MB * 1_000_000,
+    responseMemory: env.RESPONSE_MEMORY_MB * 1_000_000,
     accessTokenMinutes: env.ACCESS_TOKEN_MINUTES,
     sessionDays: env.SESSION_DAYS,
     signInTries: { account: env.SIGN_IN_TRIES_PER_ACCOUNT, address: env.SIGN_IN_TRIES_PER_ADDRESS },

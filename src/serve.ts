@@ -1,29 +1,43 @@
-import { createServer, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { type App, createApp } from './app.ts';
 import { banner } from './banner.ts';
 import { type Config, readConfig } from './config.ts';
 import { assertUsable, type ClientOptions, connect, RUNTIME_ROLE } from './db/client.ts';
 import { type Embedded, startEmbedded } from './db/embedded.ts';
-import { migrateDatabase, PoolerError } from './db/migrate.ts';
+import { migrateDatabase } from './db/migrate.ts';
+import { PoolerError } from './db/pooler.ts';
 import { createDemo } from './demo.ts';
 import { unavailable } from './errors.ts';
+import { requestIdOf, send } from './http/answer.ts';
 import { drain } from './http/drain.ts';
+import { outOfService } from './http/health.ts';
+import { createHttpServer } from './http/server.ts';
 import { createLog, type Log } from './log.ts';
 
 /** Milliseconds that requests have to end after a signal to stop, and milliseconds for their answers. */
 const GRACE = { work: 9_000, answer: 1_000 };
 
+/** Connections that the operating system accepts before the server takes them. */
+const BACKLOG = 4_096;
+
 const DATABASE = 'ambit';
 
-let embedded: Embedded | undefined;
-
-/** Set while the embedded server starts and afterwards. */
-let starting: Promise<Embedded> | undefined;
-
-let isStopping = false;
+/** What a signal to stop ends, the last one first. */
+const running: (() => Promise<unknown>)[] = [];
 
 /** Aborted by a signal to stop. */
 const interrupted = new AbortController();
+
+// A terminal sends the signal to the whole process group, and who started this may pass it on: it may come twice.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    if (!interrupted.signal.aborted) stop().then(() => process.exit(0), die);
+    interrupted.abort();
+  });
+
+async function stop(): Promise<void> {
+  for (let end = running.pop(); end; end = running.pop()) await end();
+}
 
 /** Listens first, so that a taken port is told before a database is started. */
 function listen(server: Server, { host, port }: Config): Promise<void> {
@@ -35,98 +49,91 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
           : error,
       ),
     );
-    server.listen(port, host, done);
+    server.listen({ port, host, backlog: BACKLOG }, done);
   });
 }
 
-/** The address of the embedded server's database, made when it is not there yet. */
-async function startDatabase(config: Config, log: Log): Promise<string> {
-  const options = { log, onFailure: die, signal: interrupted.signal };
-  starting = startEmbedded(config.dataDir, {}, options);
-  embedded = await starting;
+/** Starts the embedded server, with its database. */
+async function startDatabase(config: Config, log: Log): Promise<Embedded> {
+  const starting = startEmbedded(config.dataDir, {}, { log, onFailure: die, signal: interrupted.signal });
+  running.push(() =>
+    starting.then(
+      (server) => server.stop(),
+      () => undefined,
+    ),
+  );
+  const embedded = await starting;
   const [found] = await embedded.sql`select from pg_database where datname = ${DATABASE}`;
   if (!found) await embedded.sql.unsafe(`create database ${DATABASE}`);
-  return embedded.url(DATABASE);
+  return embedded;
 }
-
-/** What a signal does. Until requests are served, only the embedded server has to be stopped. */
-let stop = async (): Promise<void> => {
-  interrupted.abort();
-  await starting?.then(
-    (server) => server.stop(),
-    () => undefined,
-  );
-};
-
-// A terminal sends the signal to the whole process group, and who started this may pass it on: it may come twice.
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.on(signal, () => {
-    if (!isStopping) stop().then(() => process.exit(0), die);
-    isStopping = true;
-  });
 
 async function start(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
   let app: App | undefined;
-  const server = createServer((req, res) => {
-    if (app) app.handler(req, res);
-    else res.writeHead(503, { 'retry-after': '1' }).end();
-  });
-  // A client has 30 seconds for its whole request, so slow ones cannot hold connections (slowloris).
-  server.requestTimeout = 30_000;
-  server.headersTimeout = 10_000;
+  let waitingFor = 'the database';
+  const listener: RequestListener = (req, res) => {
+    const isOut = !app || (interrupted.signal.aborted && req.url === '/health/ready');
+    if (app && !isOut) return app.handler(req, res);
+    const status = interrupted.signal.aborted ? 'stopping' : 'starting';
+    send(res, requestIdOf(req), outOfService(req, status, waitingFor));
+  };
+  const server = createHttpServer(listener, config);
   await listen(server, config);
 
-  const url = config.databaseUrl ?? (await startDatabase(config, log));
+  const embedded = config.databaseUrl ? undefined : await startDatabase(config, log);
+  const url = config.databaseUrl ?? (embedded as Embedded).url(DATABASE);
   const hasDemo = embedded !== undefined && !config.production;
+  waitingFor = 'the migration of the database';
   await migrateDatabase(config.migrationUrl ?? url, { log }).catch((error: unknown) =>
-    explainUnreachable(error, config),
+    explain(error, config.migrationUrl === config.databaseUrl ? 'DATABASE_URL' : 'MIGRATION_DATABASE_URL'),
   );
   if (hasDemo) await createDemo(url);
   const runtimeUrl = (await embedded?.loginUrl(DATABASE, RUNTIME_ROLE)) ?? url;
-  const database: ClientOptions = {
-    url: runtimeUrl,
-    pool: config.pool,
-    statementTimeout: config.statementTimeout,
-    lockTimeout: config.databaseLockMs,
-    waitMs: config.databaseWaitMs,
-    requestTimeout: config.requestTimeoutMs,
-    pooler: config.pooler === 'transaction',
-    log,
-    ...(config.logSql && { onStatement: (sql: string) => log({ message: 'statement', sql }) }),
-  };
-  await assertUsable(database).catch(explainUnreachable);
+  const database = clientOptions(runtimeUrl, config, log);
+  await assertUsable(database).catch((error: unknown) => explain(error, 'DATABASE_URL'));
   const pool = connect(database);
+  running.push(() => pool.end());
   app = createApp({ pool, config, log });
-
-  stop = async (): Promise<void> => {
-    const stopRequests = () => app?.stopRequests(unavailable('The server is stopping. Try again.'));
-    const stopping = setTimeout(stopRequests, GRACE.work);
-    await drain(server, GRACE.work + GRACE.answer);
-    clearTimeout(stopping);
-    await pool.end();
-    await embedded?.stop();
-  };
-
+  waitingFor = 'the end of the requests in progress';
+  running.push(() => endRequests(server, app as App));
   process.stdout.write(banner(config.publicUrl, hasDemo));
 }
 
-function explainUnreachable(error: unknown, { databaseUrl, migrationUrl }: Config): never {
-  const name = migrationUrl === databaseUrl ? 'DATABASE_URL' : 'MIGRATION_DATABASE_URL';
+const clientOptions = (url: string, config: Config, log: Log): ClientOptions => ({
+  url,
+  log,
+  pool: config.pool,
+  pooler: config.pooler === 'transaction',
+  statementTimeout: config.statementTimeout,
+  lockTimeout: config.databaseLockMs,
+  waitMs: config.databaseWaitMs,
+  requestTimeout: config.requestTimeoutMs,
+  ...(config.logSql && { onStatement: (sql: string) => log({ message: 'statement', sql }) }),
+});
+
+async function endRequests(server: Server, app: App): Promise<void> {
+  const deadline = setTimeout(() => app.stopRequests(unavailable('The server is stopping. Try again.')), GRACE.work);
+  await drain(server, GRACE.work + GRACE.answer);
+  clearTimeout(deadline);
+}
+
+/** One line that names the variable and says what to do. */
+function explain(error: unknown, variable: 'DATABASE_URL' | 'MIGRATION_DATABASE_URL'): never {
   const { code, message } = error as { code?: string; message: string };
-  if (!(error instanceof PoolerError)) throw new Error(`${name}: the database cannot be used: ${message || code}`);
+  if (!(error instanceof PoolerError)) throw new Error(`${variable}: the database cannot be used: ${message || code}`);
   const advice =
-    name === 'DATABASE_URL'
+    variable === 'DATABASE_URL'
       ? 'set DATABASE_POOLER=transaction and MIGRATION_DATABASE_URL (see README)'
       : 'it must lead to PostgreSQL itself (see README)';
-  throw new Error(`${name}: ${message}; ${advice}`);
+  throw new Error(`${variable}: ${message}; ${advice}`);
 }
 
 async function die(error: unknown): Promise<never> {
   process.stderr.write(`ambit: ${error instanceof Error ? error.message : String(error)}\n`);
-  await embedded?.stop().catch(() => undefined);
+  await stop().catch(() => undefined);
   process.exit(1);
 }
 
-start().catch((error) => (isStopping ? undefined : die(error)));
+start().catch((error) => (interrupted.signal.aborted ? undefined : die(error)));

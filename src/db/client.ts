@@ -6,6 +6,7 @@ import type { Sql } from 'postgres';
 import type { Log } from '../log.ts';
 import { openConnection } from './connection.ts';
 import { createPool, type Pool, type PoolOptions } from './pool.ts';
+import { assertDirect, PoolerError } from './pooler.ts';
 
 /** Owns no table and may not bypass row-level security: what every request runs as. */
 export const RUNTIME_ROLE = 'ambit_runtime';
@@ -134,27 +135,18 @@ export async function assertRuntimeRole(sql: Sql): Promise<void> {
   if (!role?.['serves']) throw new Error(`the role ${role?.['name']} must be a member of ${RUNTIME_ROLE}`);
 }
 
-const POOLER =
-  'a connection pooler answers there; set DATABASE_POOLER=transaction and MIGRATION_DATABASE_URL (see README)';
-
 /** What a pooler says that does not know the start-up parameter `role`. */
 const REFUSED_PARAMETER = 'unsupported startup parameter';
 
 /** Connects once and refuses what Ambit must not serve with. */
 export async function assertUsable(options: ClientOptions): Promise<void> {
   const connection = await opener(options)(() => undefined).catch((error: Error) => {
-    throw error.message.includes(REFUSED_PARAMETER) ? new Error(POOLER) : error;
+    throw error.message.includes(REFUSED_PARAMETER) ? new PoolerError() : error;
   });
   try {
-    if (!options.pooler && (await isPooled(connection.query as Sql))) throw new Error(POOLER);
+    if (!options.pooler) await assertDirect({ unsafe: connection.send });
     await assertRuntimeRole(connection.query as Sql);
   } finally {
     await connection.close();
   }
-}
-
-/** A pooler announces another process than the one that executes the statements. */
-export async function isPooled(sql: Sql): Promise<boolean> {
-  const result = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-  return result[0]?.pid !== result.state.pid;
 }

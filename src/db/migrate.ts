@@ -4,6 +4,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres, { type Sql } from 'postgres';
 import type { Log } from '../log.ts';
+import { assertDirect } from './pooler.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
 
@@ -21,9 +22,6 @@ export interface MigrateOptions {
   connectTimeout?: number;
 }
 
-/** The URL leads to a connection pooler. */
-export class PoolerError extends Error {}
-
 /** Applies the migrations that are missing, as the role of `url`, which owns the tables. */
 export async function migrateDatabase(
   url: string,
@@ -33,27 +31,19 @@ export async function migrateDatabase(
     max: 1,
     // The lock belongs to the connection, so the driver must not replace it.
     max_lifetime: null,
+    fetch_types: false,
     connect_timeout: connectTimeout / 1000,
     onnotice: () => undefined,
     connection: { application_name: 'ambit-migrate' },
   });
   try {
+    // Through a pooler the lock would stay behind on a server connection.
     await assertDirect(sql);
     await lock(sql, log, lockTimeout);
     await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS });
   } finally {
     await sql.end({ timeout: 5 });
   }
-}
-
-/**
- * A pooler gives each transaction another server connection, and the lock would stay behind on one of them. PostgreSQL
- * announces the process of a connection when it starts (BackendKeyData); a pooler announces a number of its own.
- */
-async function assertDirect(sql: Sql): Promise<void> {
-  // One message of the simple protocol: a pooler could send the messages of a prepared statement to two servers.
-  const result = await sql.unsafe('select pg_backend_pid() as pid').simple();
-  if (result[0]?.['pid'] !== result.state.pid) throw new PoolerError('a connection pooler answers there');
 }
 
 async function lock(sql: Sql, log: Log, timeout: number): Promise<void> {

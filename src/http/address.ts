@@ -9,15 +9,20 @@ export type AddressOf = (peer: string, forwardedFor: string | undefined) => stri
  * further left is what the client says of itself.
  */
 export function createAddressOf(trustedProxies: readonly string[]): AddressOf {
-  const trusted = new BlockList();
-  for (const network of trustedProxies) add(trusted, network);
-  const isTrusted = (address: string): boolean => isIP(address) !== 0 && trusted.check(address, familyOf(address));
+  const isTrusted = createIsTrusted(trustedProxies);
   return (peer, forwardedFor) => {
     const hops = [...(forwardedFor?.split(',').map((hop) => plain(hop.trim())) ?? []), plain(peer)];
     let at = hops.length - 1;
     while (at > 0 && isTrusted(hops[at] ?? '') && isIP(hops[at - 1] ?? '') !== 0) at -= 1;
     return hops[at] ?? 'unknown';
   };
+}
+
+/** Tells whether an address is one of the trusted proxies. */
+export function createIsTrusted(trustedProxies: readonly string[]): (address: string) => boolean {
+  const trusted = new BlockList();
+  for (const network of trustedProxies) add(trusted, network);
+  return (address) => isIP(plain(address)) !== 0 && trusted.check(plain(address), familyOf(plain(address)));
 }
 
 const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');

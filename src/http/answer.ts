@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AmbitError } from '../errors.ts';
 
 /** A whole response, as the edge sends it. */
@@ -8,37 +8,60 @@ export interface Answer {
   body: string;
 }
 
+const REQUEST_ID = /^[\w.-]{1,64}$/;
+
+/** The client's own request id when it is harmless, else a new one. */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : crypto.randomUUID();
+}
+
 export const json = (status: number, body: unknown, headers?: Record<string, string>): Answer => ({
   status,
   headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
   body: JSON.stringify(body),
 });
 
-export function problem(status: number, message: string, requestId: string): Answer {
-  const code = { 404: 'NOT_FOUND', 500: 'INTERNAL', 503: 'UNAVAILABLE' }[status] ?? 'BAD_REQUEST';
+const CODES: Record<number, string> = { 404: 'NOT_FOUND', 500: 'INTERNAL', 503: 'UNAVAILABLE' };
+
+const PROBLEM_HEADERS: Record<number, Record<string, string>> = {
   // What is left of a body that is too large is not read.
-  const close: Record<string, string> = status === 413 ? { connection: 'close' } : {};
-  return json(status, { errors: [{ message, extensions: { code, requestId } }] }, close);
+  413: { connection: 'close' },
+  503: { 'retry-after': '1' },
+};
+
+export function problem(
+  status: number,
+  message: string,
+  requestId: string,
+  headers: Record<string, string> = {},
+): Answer {
+  const code = CODES[status] ?? 'BAD_REQUEST';
+  const errors = [{ message, extensions: { code, requestId } }];
+  return json(status, { errors }, { ...PROBLEM_HEADERS[status], ...headers });
 }
 
 /** A request that failed before GraphQL could answer it. */
-export const failure = (error: AmbitError, requestId: string): Answer => {
+export function failure(error: AmbitError, requestId: string): Answer {
   const { http, ...extensions } = error.extensions as { http?: { status: number; headers?: Record<string, string> } };
-  return json(
-    http?.status ?? 500,
-    { errors: [{ message: error.message, extensions: { ...extensions, requestId } }] },
-    http?.headers,
-  );
-};
+  const errors = [{ message: error.message, extensions: { ...extensions, requestId } }];
+  return json(http?.status ?? 200, { errors }, http?.headers);
+}
 
-export function send(res: ServerResponse, requestId: string, { status, headers, body }: Answer): void {
-  res.writeHead(status, {
-    'x-request-id': requestId,
-    'x-content-type-options': 'nosniff',
-    'cache-control': 'no-store',
-    ...headers,
-    // RFC 9110, section 8.6: a 204 has none.
-    ...(status !== 204 && { 'content-length': Buffer.byteLength(body) }),
-  });
-  res.end(body);
+export const headersOf = (
+  { status, headers }: Answer,
+  requestId: string,
+  length: number,
+): Record<string, string | number> => ({
+  'x-request-id': requestId,
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  ...headers,
+  // RFC 9110, section 8.6: a 204 has none.
+  ...(status !== 204 && { 'content-length': length }),
+});
+
+/** Sends a short answer. */
+export function send(res: ServerResponse, requestId: string, answer: Answer): void {
+  res.writeHead(answer.status, headersOf(answer, requestId, Buffer.byteLength(answer.body))).end(answer.body);
 }

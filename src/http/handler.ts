@@ -1,52 +1,33 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { sql as query } from 'drizzle-orm';
 import type { Parts } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
-import type { Pool } from '../db/pool.ts';
-import { ask } from '../db/reader.ts';
-import { inTransaction } from '../db/transaction.ts';
 import { newWork, type Work } from '../db/work.ts';
 import { AmbitError } from '../errors.ts';
 import { describeError } from '../log.ts';
 import { createAddressOf } from './address.ts';
-import { type Answer, failure, json, problem, send } from './answer.ts';
+import { type Answer, failure, json, problem, requestIdOf } from './answer.ts';
 import { withDeadline } from './deadline.ts';
 import { createDirect, type Direct } from './direct.ts';
+import { live, ready } from './health.ts';
+import { type Claim, createRequestMemory, type RequestMemory } from './memory.ts';
+import { createOutbox } from './outbox.ts';
 import { newTrace, requestEntry, type Trace } from './trace.ts';
 import type { Graphql, ServerContext } from './yoga.ts';
 
 /** Bytes of a request body. */
 const MAX_BODY = 100_000;
 
-const REQUEST_ID = /^[\w.-]{1,64}$/;
-
 /** What GraphiQL needs and nothing else: the page is one file. */
 const PAGE_POLICY =
   "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src data:; font-src data:; connect-src 'self'; frame-ancestors 'none'";
-
-/** Milliseconds after which a database that says nothing counts as one that does not answer. */
-const READY_WITHIN = 5_000;
-
-/** Asks as a query does, in a transaction, so that it tells too when there are no connections for these. */
-const isServing = (pool: Pool): Promise<boolean> =>
-  inTransaction(
-    pool,
-    { organizationId: null, userId: null },
-    async (db) => (await ask(db, query`select 1`)).length === 1,
-    'read only',
-  ).catch(() => false);
 
 type Route = (parts: Parts) => Promise<Answer>;
 
 const ROUTES: Record<string, Route> = {
   '/.well-known/jwks.json': async ({ identity }) =>
     json(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
-  '/health/live': async () => json(200, { status: 'ok' }),
-  '/health/ready': async ({ pool }) =>
-    Promise.race([isServing(pool), sleep(READY_WITHIN, false, { ref: false })]).then((ready) =>
-      ready ? json(200, { status: 'ok' }) : json(503, { status: 'the database does not answer' }),
-    ),
+  '/health/live': live,
+  '/health/ready': ({ pool }) => ready(pool),
 };
 
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';
@@ -57,13 +38,24 @@ function routeOf(req: IncomingMessage): string {
   return path === '/graphql' || Object.hasOwn(ROUTES, path) ? path : 'none';
 }
 
+export interface HandlerOptions {
+  direct?: Direct;
+  /** Gets the work of each request for as long as it lasts. */
+  inProgress?: Set<Work>;
+  memory?: RequestMemory;
+}
+
 /** The HTTP edge: request id, client address, size and type of the body; the rest is yoga's. */
 export function createHandler(
   graphql: Graphql,
   parts: Parts,
-  direct: Direct = createDirect(graphql, parts.config),
-  inProgress = new Set<Work>(),
+  {
+    direct = createDirect(graphql, parts.config),
+    inProgress = new Set(),
+    memory = createRequestMemory(parts.config.requestMemory),
+  }: HandlerOptions = {},
 ): RequestListener {
+  const outbox = createOutbox(parts.config, parts.log);
   const addressOf = createAddressOf(parts.config.trustedProxies);
 
   async function answer(req: IncomingMessage, requestId: string, work: Work, trace: Trace): Promise<Answer> {
@@ -71,18 +63,23 @@ export function createHandler(
     const route = Object.hasOwn(ROUTES, path) && req.method === 'GET' ? ROUTES[path] : undefined;
     if (route) return await route(parts);
     if (path !== '/graphql') return problem(404, 'Not here. The API is at /graphql.', requestId);
-    const body = await readBody(req);
-    if (body === null) return problem(413, `A request body has at most ${MAX_BODY} bytes.`, requestId);
+    if (memory.isFull()) return busy(requestId);
+    const body = await memory.readBody(req, MAX_BODY);
+    if (body === 'incomplete') return busy(requestId, { connection: 'close' });
+    if (body === 'too large') return problem(413, `A request body has at most ${MAX_BODY} bytes.`, requestId);
     // Forms and plain text are what another site's page can send without asking (CSRF), so they are not taken.
     if (req.method === 'POST' && !isJson(req))
       return problem(415, 'Send JSON: content-type: application/json.', requestId);
-    const server = serverContext(req, { requestId, work, trace });
-    return (await direct(req, body, server)) ?? (await askYoga(req, body, server));
+    const run = async (claim: Claim): Promise<Answer> => {
+      const server = serverContext(req, { requestId, work, trace, claim });
+      return (await direct(req, body, server)) ?? (await askYoga(req, body, server));
+    };
+    return (await memory.during(body.length, run)) ?? busy(requestId);
   }
 
   function serverContext(
     { headers, socket }: IncomingMessage,
-    own: Pick<ServerContext, 'requestId' | 'work' | 'trace'>,
+    own: Pick<ServerContext, 'requestId' | 'work' | 'trace' | 'claim'>,
   ): ServerContext {
     const forwarded = headers['x-forwarded-for'];
     return {
@@ -100,8 +97,7 @@ export function createHandler(
   }
 
   return (req, res) => {
-    const given = req.headers['x-request-id'];
-    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : crypto.randomUUID();
+    const requestId = requestIdOf(req);
     const startedAt = performance.now();
     const [work, trace] = [newWork(), newTrace()];
     inProgress.add(work);
@@ -122,26 +118,13 @@ export function createHandler(
           requestId,
         );
       })
-      .then((answered) => send(res, requestId, answered))
+      .then((answered) => outbox.send(res, requestId, answered))
       .catch(() => res.destroy());
   };
 }
 
-/** The whole body, or null when it is too large. */
-function readBody(req: IncomingMessage): Promise<Buffer | null> {
-  if (Number(req.headers['content-length']) > MAX_BODY) return Promise.resolve(null);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  return new Promise((done, fail) => {
-    req.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > MAX_BODY) done(null);
-      else chunks.push(chunk);
-    });
-    req.on('end', () => done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    req.on('error', fail);
-  });
-}
+const busy = (requestId: string, headers?: Record<string, string>): Answer =>
+  problem(503, 'The server has too many requests in progress. Try again later.', requestId, headers);
 
 const isJson = (req: IncomingMessage): boolean => /^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '');
 

@@ -32,7 +32,7 @@ const countRule: ValidationRule = (context) => {
   };
 };
 
-export function useLimits(): Plugin {
+export function useLimits(remember: (args: ExecutionArgs, cost: number) => void): Plugin {
   const costOf = rememberingCost();
   return {
     onParams({ params }) {
@@ -50,6 +50,7 @@ export function useLimits(): Plugin {
       if (depth > LIMITS.depth) throw tooLarge(`nested ${depth} deep, at most ${LIMITS.depth}`);
       if (complexity > LIMITS.cost)
         throw tooLarge(`it may read ${complexity} fields, at most ${LIMITS.cost}; ask for shorter pages`);
+      remember(args, complexity);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type GraphQLSchema, getOperationAST, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { type ExecutionArgs, type GraphQLSchema, getOperationAST, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { accessOf } from '../access/access.ts';
@@ -9,7 +9,9 @@ import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
 import { createExecute, type Execute } from './executor/execute.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { useLimits } from './limits.ts';
+import type { Claim } from './memory.ts';
 import type { Trace } from './trace.ts';
+import { takingTurns } from './turns.ts';
 
 /** What the HTTP edge knows before GraphQL begins. */
 export interface ServerContext {
@@ -20,6 +22,7 @@ export interface ServerContext {
   userAgent: string | null;
   work: Work;
   trace: Trace;
+  claim: Claim;
 }
 
 export type Yoga = YogaServerInstance<ServerContext, Context>;
@@ -33,6 +36,8 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
   const { config } = parts;
   const mayIntrospect = ({ authorization }: ServerContext): boolean =>
     config.introspection === 'public' || authorization !== null;
+  const costs = new WeakMap<object, number>();
+  const costOf = (args: ExecutionArgs): number => costs.get(args.contextValue as object) ?? 0;
   const showErrors = createShowErrors(parts, mayIntrospect);
   const yoga = createYoga<ServerContext, Context>({
     schema,
@@ -61,9 +66,9 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
     plugins: [
       useErrors(showErrors),
       useTrace(),
-      useLimits(),
+      useLimits((args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
-      useExecutor(confirming(execute)),
+      useExecutor(takingTurns(confirming(execute), costOf)),
       useTransactionEnd(),
     ],
   });
@@ -77,6 +82,9 @@ const KEPT_TEXT = 500_000;
 const byText = <Value extends object>() =>
   new LRUCache<string, Value>({ maxSize: KEPT_TEXT, sizeCalculation: (_value, text) => text.length + 1 });
 
+/** Milliseconds for which an actor that was read is used without reading it again. */
+const FRESH = 100;
+
 async function createContext(parts: Parts, server: ServerContext): Promise<Context> {
   const { requestId, address, userAgent, authorization, work } = server;
   const authenticate = (): Promise<Actor> => parts.identity.authenticate(authorization, work);
@@ -84,6 +92,7 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
   const actor = presumed?.actor ?? (await authenticate());
   // The first mutation of a document need not ask again for what was read a moment ago.
   let unused: Actor | null = presumed ? null : actor;
+  const readAt = performance.now();
   const ctx: Context = {
     parts,
     requestId,
@@ -91,7 +100,8 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
     userAgent,
     work,
     authenticate: async () => {
-      const known = unused ?? (await authenticate());
+      const isFresh = performance.now() - readAt < FRESH;
+      const known = (isFresh && unused) || (await authenticate());
       unused = null;
       return known;
     },
@@ -108,6 +118,7 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
     passed: new Set(),
   };
   server.trace.actor = actor;
+  server.claim(actor.organization?.id ?? '');
   become(ctx, actor);
   return ctx;
 }
