@@ -15,6 +15,8 @@ export interface Reply {
   body: Json;
   /** `refused`: nobody listens. `cut`: the connection ended before the answer. `timeout`: the client gave up. */
   failed: 'refused' | 'cut' | 'timeout' | null;
+  /** What the client's connection was told. */
+  error: string | null;
 }
 
 export interface Request {
@@ -42,10 +44,13 @@ export function send({ agent, address, token, requestId, operation, deadline }: 
     let isLate = false;
     const end = (reply: Partial<Reply>): void => {
       clearTimeout(timer);
-      done({ status: null, retryAfter: false, body: null, failed: null, ...reply });
+      done({ status: null, retryAfter: false, body: null, failed: null, error: null, ...reply });
     };
     const fail = (error: NodeJS.ErrnoException): void =>
-      end({ failed: isLate ? 'timeout' : error.code === 'ECONNREFUSED' ? 'refused' : 'cut' });
+      end({
+        failed: isLate ? 'timeout' : error.code === 'ECONNREFUSED' ? 'refused' : 'cut',
+        error: `${error.message}${req.reusedSocket ? ' on a kept connection' : ''}`,
+      });
     const req = http.request(`${address}/graphql`, { method: 'POST', agent, headers }, (res) => {
       const chunks: Buffer[] = [];
       res.on('data', (chunk) => chunks.push(chunk));

@@ -108,9 +108,11 @@ function violations(outcome: Outcome, rules: Rules): string[] {
 }
 
 /** The response, and what the server logged of the request. */
-function describe({ id, reply }: Sent, { output }: Outcome): string {
+function describe({ id, reply, startedAt, endedAt }: Sent, { output, windows }: Outcome): string {
   const line = output.split('\n').find((text) => text.includes(`"${id}"`));
-  return `${id} ${reply.failed ?? JSON.stringify(reply.body).slice(0, 300)} ${line?.slice(0, 600) ?? ''}`;
+  const window = windows.findLast(({ began }) => began < endedAt);
+  const when = `${Math.round(startedAt - (window?.began ?? 0))} ms after the fault began, for ${Math.round(endedAt - startedAt)} ms`;
+  return `${id}, ${when}: ${reply.error ?? JSON.stringify(reply.body).slice(0, 300)} ${line?.slice(0, 600) ?? ''}`;
 }
 
 /** A line of the table. */

@@ -41,13 +41,14 @@ export interface LoadOptions {
   pause?: number;
 }
 
-/** Each client sends one request after the other on a kept connection. */
+/** Each client sends one request after the other on a kept connection of its own. */
 export function startLoad({ world, tag, addressOf, pause = PAUSE }: LoadOptions): Load {
   const sent: Sent[] = [];
-  const agent = new Agent({ keepAlive: true });
+  const agents = world.seats.map(() => new Agent({ keepAlive: true }));
   const stopping = new AbortController();
   const attempt = async (first: string, seat: Seat, client: number, step: Step, requestId: string): Promise<Reply> => {
     const { token } = seat.tenant;
+    const agent = agents[client] as Agent;
     let address = first;
     for (let tried = 1; ; tried += 1) {
       const reply = await send({ agent, address, token, requestId, operation: step, deadline: CLIENT_DEADLINE });
@@ -79,7 +80,7 @@ export function startLoad({ world, tag, addressOf, pause = PAUSE }: LoadOptions)
     async stop() {
       stopping.abort();
       await running;
-      agent.destroy();
+      for (const agent of agents) agent.destroy();
     },
   };
 }
