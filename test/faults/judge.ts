@@ -110,9 +110,10 @@ function violations(outcome: Outcome, rules: Rules): string[] {
 /** The response, and what the server logged of the request. */
 function describe({ id, reply, startedAt, endedAt }: Sent, { output, windows }: Outcome): string {
   const line = output.split('\n').find((text) => text.includes(`"${id}"`));
+  const logged = line && `logged: ${line.slice(0, 300)} … ${/caused by .{0,200}/.exec(line)?.[0] ?? ''}`;
   const window = windows.findLast(({ began }) => began < endedAt);
   const when = `${Math.round(startedAt - (window?.began ?? 0))} ms after the fault began, for ${Math.round(endedAt - startedAt)} ms`;
-  return `${id}, ${when}: ${reply.error ?? JSON.stringify(reply.body).slice(0, 300)} ${line?.slice(0, 600) ?? ''}`;
+  return `${id}, ${when}: ${reply.error ?? JSON.stringify(reply.body).slice(0, 300)} ${logged ?? ''}`;
 }
 
 /** A line of the table. */
