@@ -43,12 +43,16 @@ const disk = mountSmall();
 describe.skipIf(disk === null)('needs mount: a database on a small disk', async () => {
   if (disk === null) return;
   const folder = join(disk, 'data');
-  // Registered first, so it runs last.
-  afterAll(() => {
+  const unmount = (): void => {
     execFileSync('umount', [disk]);
     rmSync(disk, { recursive: true });
+  };
+  // Registered first, so it runs last.
+  afterAll(unmount);
+  const stage = await createStage({ data: folder, pools: POOLS.slice(size(-1, 0)) }).catch((error) => {
+    unmount();
+    throw error;
   });
-  const stage = await createStage({ data: folder, pools: POOLS.slice(size(-1, 0)) });
 
   test('a full disk makes changes unavailable until there is space again', { timeout: 120_000 }, async () => {
     const ballast = join(disk, 'ballast');

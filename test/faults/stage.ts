@@ -45,15 +45,24 @@ export async function createStage({
   const folder = await mkdtemp(join(tmpdir(), 'ambit-faults-'));
   const postgres = await createPostgres({ folder, ...options });
   const targets: Target[] = [];
-  afterAll(async () => {
-    for (const { server } of targets) server.signal('SIGKILL');
-    for (const { proxy } of targets) proxy?.close();
+  const close = async (): Promise<void> => {
+    for (const { server, proxy } of targets) {
+      server.signal('SIGKILL');
+      proxy?.close();
+    }
     await postgres.stop('immediate');
     await rm(folder, { recursive: true, force: true });
-  });
+  };
+  afterAll(close);
   await postgres.start();
-  const made = await Promise.all(pools.map((pool) => createTarget(postgres, pool, { isProxied, env })));
-  targets.push(...made);
+  const made = await Promise.allSettled(pools.map((pool) => createTarget(postgres, pool, { isProxied, env })));
+  for (const result of made) if (result.status === 'fulfilled') targets.push(result.value);
+  const failed = made.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+  if (failed) {
+    // Without tests no hook runs.
+    await close();
+    throw failed.reason;
+  }
   return { postgres, targets };
 }
 
