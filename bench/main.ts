@@ -11,14 +11,18 @@ const WORKLOADS: Record<string, string> = {
   start: './workloads/start.ts',
 };
 
+/** Not run unless it is asked for. */
+const EXTRA: Record<string, string> = { compare: './workloads/compare.ts' };
+const ALL = { ...WORKLOADS, ...EXTRA };
+
 const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !Object.hasOwn(WORKLOADS, name));
+const unknown = asked.filter((name) => !Object.hasOwn(ALL, name));
 if (unknown.length > 0) {
-  process.stderr.write(`bench: no workload ${unknown.join(', ')}; there are ${Object.keys(WORKLOADS).join(', ')}\n`);
+  process.stderr.write(`bench: no workload ${unknown.join(', ')}; there are ${Object.keys(ALL).join(', ')}\n`);
   process.exit(1);
 }
 for (const name of asked.length > 0 ? asked : Object.keys(WORKLOADS)) {
   process.stderr.write(`${name}\n`);
-  const { run } = (await import(WORKLOADS[name] as string)) as { run: () => Promise<void> };
+  const { run } = (await import(ALL[name] as string)) as { run: () => Promise<void> };
   await run();
 }

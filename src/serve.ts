@@ -12,7 +12,7 @@ import { requestIdOf, send } from './http/answer.ts';
 import { drain } from './http/drain.ts';
 import { outOfService } from './http/health.ts';
 import { createHttpServer } from './http/server.ts';
-import { createLog, type Log } from './log.ts';
+import { createLog, describeError, type Log } from './log.ts';
 
 /** Milliseconds that requests have to end after a signal to stop, and milliseconds for their answers. */
 const GRACE = { work: 9_000, answer: 1_000 };
@@ -25,14 +25,13 @@ const DATABASE = 'ambit';
 /** What a signal to stop ends, the last one first. */
 const running: (() => Promise<unknown>)[] = [];
 
-/** Aborted by a signal to stop. */
-const interrupted = new AbortController();
+let isStopping = false;
 
 // A terminal sends the signal to the whole process group, and who started this may pass it on: it may come twice.
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
-    if (!interrupted.signal.aborted) stop().then(() => process.exit(0), die);
-    interrupted.abort();
+    if (!isStopping) stop().then(() => process.exit(0), die);
+    isStopping = true;
   });
 
 async function stop(): Promise<void> {
@@ -55,13 +54,15 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
 
 /** Starts the embedded server, with its database. */
 async function startDatabase(config: Config, log: Log): Promise<Embedded> {
+  const interrupted = new AbortController();
   const starting = startEmbedded(config.dataDir, {}, { log, onFailure: die, signal: interrupted.signal });
-  running.push(() =>
-    starting.then(
+  running.push(() => {
+    interrupted.abort();
+    return starting.then(
       (server) => server.stop(),
       () => undefined,
-    ),
-  );
+    );
+  });
   const embedded = await starting;
   const [found] = await embedded.sql`select from pg_database where datname = ${DATABASE}`;
   if (!found) await embedded.sql.unsafe(`create database ${DATABASE}`);
@@ -71,13 +72,14 @@ async function startDatabase(config: Config, log: Log): Promise<Embedded> {
 async function start(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
+  // Requests are independent of each other, so a mistake in one does not end the others.
+  process.on('unhandledRejection', (error) => log({ level: 'error', error: describeError(error) }));
   let app: App | undefined;
   let waitingFor = 'the database';
   const listener: RequestListener = (req, res) => {
-    const isOut = !app || (interrupted.signal.aborted && req.url === '/health/ready');
+    const isOut = !app || (isStopping && req.url === '/health/ready');
     if (app && !isOut) return app.handler(req, res);
-    const status = interrupted.signal.aborted ? 'stopping' : 'starting';
-    send(res, requestIdOf(req), outOfService(req, status, waitingFor));
+    send(res, requestIdOf(req), outOfService(req, isStopping ? 'stopping' : 'starting', waitingFor));
   };
   const server = createHttpServer(listener, config);
   await listen(server, config);
@@ -136,4 +138,4 @@ async function die(error: unknown): Promise<never> {
   process.exit(1);
 }
 
-start().catch((error) => (interrupted.signal.aborted ? undefined : die(error)));
+start().catch((error) => (isStopping ? undefined : die(error)));

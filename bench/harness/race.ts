@@ -12,9 +12,9 @@ export interface Side {
   requests: Request[];
 }
 
-export const ambit = (database: Database, requests: Request[], name = 'Ambit'): Side => ({
+export const ambit = (database: Database, requests: Request[], name = 'Ambit', checkout?: string): Side => ({
   name,
-  start: () => startAmbit(ambitOn(database)),
+  start: () => startAmbit(ambitOn(database), [], checkout),
   requests,
 });
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -14,10 +15,15 @@ export interface Server {
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Starts a program of Node in production mode, with a channel to it. `file` is relative to the top of the repository. */
-export function start(file: string, env: Record<string, string> = {}, execArgv: string[] = []): ChildProcess {
+export function start(
+  file: string,
+  env: Record<string, string> = {},
+  execArgv: string[] = [],
+  cwd = ROOT,
+): ChildProcess {
   const { PATH = '' } = process.env;
-  const child = fork(file, {
-    cwd: ROOT,
+  const child = fork(join(cwd, file), {
+    cwd,
     env: { PATH, NODE_ENV: 'production', ...env },
     execArgv,
     // Results alone stand on stdout.
@@ -38,9 +44,13 @@ export async function startPeer(file: string, env: Record<string, string> = {}):
 }
 
 /** The product as its operator starts it, on a database that is there already. */
-export async function startAmbit(env: Record<string, string>, execArgv: string[] = []): Promise<Server> {
+export async function startAmbit(
+  env: Record<string, string>,
+  execArgv: string[] = [],
+  checkout?: string,
+): Promise<Server> {
   const port = await freePort();
-  const child = start('src/main.ts', { PORT: String(port), ...env }, execArgv);
+  const child = start('src/main.ts', { PORT: String(port), ...env }, execArgv, checkout);
   await Promise.race([answers(`http://127.0.0.1:${port}/health/ready`), died(child, 'src/main.ts')]);
   return { url: `http://127.0.0.1:${port}/graphql`, process: child, stop: () => stop(child) };
 }

@@ -1,14 +1,17 @@
-import { withDatabase } from '../harness/database.ts';
-import { graphql } from '../harness/load.ts';
+import { type Database, withDatabase } from '../harness/database.ts';
+import { graphql, type Request } from '../harness/load.ts';
 import { ambit, peer, race } from '../harness/race.ts';
 import { report } from '../harness/report.ts';
 
 export const SMALL = '{ viewer { user { name } permissions } }';
 
+export const smallRequests = ({ organizations }: Database): Request[] =>
+  organizations.map(({ readTokens }) => graphql(readTokens[0] ?? '', SMALL));
+
 export const run = (): Promise<void> =>
   withDatabase(async (server) => {
     const database = await server.create('bench', {});
-    const requests = database.organizations.map(({ readTokens }) => graphql(readTokens[0] ?? '', SMALL));
+    const requests = smallRequests(database);
     const outcomes = await race([
       ambit(database, requests),
       peer('Mercurius + JIT', 'mercurius.ts', database, requests),

@@ -9,7 +9,7 @@ const CREATE = `mutation ($input: CreateCheckInput!) {
 }`;
 
 /** Names repeat, as they may. */
-const requestsOf = ({ organizations }: Database): Request[] =>
+export const writeRequests = ({ organizations }: Database): Request[] =>
   Array.from({ length: 50 }, (_, n) => n).flatMap((n) =>
     organizations.map(({ writeToken, categoryIds, levelIds }) => {
       const categoryId = toPublicId('cat', categoryIds[n % 5] ?? '');
@@ -21,7 +21,7 @@ const requestsOf = ({ organizations }: Database): Request[] =>
 export const run = (): Promise<void> =>
   withDatabase(async (server) => {
     const database = await server.create('bench', {});
-    const requests = requestsOf(database);
+    const requests = writeRequests(database);
     const outcomes = await race([
       ambit(database, requests),
       // The same walls in the database: the same login, the same binding.

@@ -59,6 +59,7 @@ export function createOpener({ size, missing, open, onOpen, onLost, log }: Opene
     attempts.add(started);
     try {
       const connection = await open(lose);
+      if (connection.lost) throw connection.lost;
       [failure, delay] = [null, 0];
       if (isEnded || connections.size >= size) return void connection.close();
       connections.add(connection);

@@ -17,6 +17,8 @@ export type Mode = 'read only' | 'read write';
 export interface Transaction {
   readonly db: Db;
   readonly mode: Mode;
+  /** Whether its connection was lost. */
+  readonly isLost: boolean;
   /** Goes on in another organization: only to write the audit event of who came from there. */
   rebind(organizationId: string): Promise<void>;
   commit(): Promise<void>;
@@ -74,8 +76,14 @@ export async function openTransaction(
 ): Promise<Transaction> {
   const begin = opening(binding, mode, pool.settings);
   const organization = binding.organizationId ?? '';
-  const connection = await pool.acquire(organization, work);
-  const begun = start(pool, organization, connection, begin);
+  let connection = await pool.acquire(organization, work);
+  // It can have been lost between the turn in which it was lent and this one.
+  while (connection.lost) {
+    pool.release(organization, connection);
+    connection = await pool.acquire(organization, work);
+  }
+  const begun = connection.send(connection.hasOpenTransaction ? `commit;${begin}` : begin, []).execute();
+  begun.then(undefined, () => undefined);
   let over = false;
   const abandon = (): void => cancelSoon(connection);
   work.onStop.add(abandon);
@@ -101,18 +109,16 @@ export async function openTransaction(
     return ending;
   };
   const db = drizzleOn({ unsafe: send } as Sql);
-  return { db, mode, rebind, commit: () => end('commit'), rollback: () => end('rollback') };
-}
-
-function start(pool: Pool, organization: string, connection: Connection, begin: string): PromiseLike<unknown> {
-  try {
-    const begun = connection.send(connection.hasOpenTransaction ? `commit;${begin}` : begin, []).execute();
-    begun.then(undefined, () => undefined);
-    return begun;
-  } catch (error) {
-    pool.release(organization, connection);
-    throw error;
-  }
+  return {
+    db,
+    mode,
+    get isLost() {
+      return connection.lost !== undefined;
+    },
+    rebind,
+    commit: () => end('commit'),
+    rollback: () => end('rollback'),
+  };
 }
 
 /** A statement that nobody waits for any more is cancelled. One that does not end even so loses its connection. */

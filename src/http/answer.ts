@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AmbitError } from '../errors.ts';
+import type { AmbitError, ErrorCode } from '../errors.ts';
 
 /** A whole response, as the edge sends it. */
 export interface Answer {
@@ -41,11 +41,14 @@ export function problem(
   return json(status, { errors }, { ...PROBLEM_HEADERS[status], ...headers });
 }
 
+/** Statuses of errors without one of their own. */
+const STATUS: Partial<Record<ErrorCode, number>> = { BAD_REQUEST: 400, CONFLICT: 409, OUTCOME_UNKNOWN: 504 };
+
 /** A request that failed before GraphQL could answer it. */
 export function failure(error: AmbitError, requestId: string): Answer {
   const { http, ...extensions } = error.extensions as { http?: { status: number; headers?: Record<string, string> } };
   const errors = [{ message: error.message, extensions: { ...extensions, requestId } }];
-  return json(http?.status ?? 200, { errors }, http?.headers);
+  return json(http?.status ?? STATUS[error.code] ?? 500, { errors }, http?.headers);
 }
 
 export const headersOf = (

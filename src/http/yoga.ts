@@ -1,4 +1,10 @@
-import { type ExecutionArgs, type GraphQLSchema, getOperationAST, NoSchemaIntrospectionCustomRule } from 'graphql';
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLSchema,
+  getOperationAST,
+  NoSchemaIntrospectionCustomRule,
+} from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { accessOf } from '../access/access.ts';
@@ -147,25 +153,44 @@ function useExecutor(execute: Execute): Plugin {
 }
 
 /**
- * Begins with the actor as they were known, and gives no result away before the credential's look-up has found all of
- * it unchanged. Else the operation, which has only read, runs once more for who they are now.
+ * Runs with the cached actor and reads the credential again in the same transaction. If it changed, the result is
+ * discarded and the query runs once more, as who the caller is now. It also runs once more when its connection was
+ * lost: it has only read.
  */
 function confirming(execute: Execute): Execute {
   return async (args) => {
     const ctx = args.contextValue as Context;
     try {
-      const result = await execute(args);
-      if (await confirm(ctx)) return result;
-      await endTransaction(ctx, 'rollback');
+      const result = await attempt(execute, args, ctx);
+      if (result) return result;
+      await endTransaction(ctx, 'rollback').catch(() => undefined);
       ctx.presumption = null;
       become(ctx, await ctx.authenticate());
       return await execute(args);
     } catch (error) {
-      // A look-up that fails leaves no result behind which the transaction would be ended.
+      // A lookup that fails leaves no result behind which the transaction would be ended.
       await endTransaction(ctx, 'rollback').catch(() => undefined);
       throw error;
     }
   };
+}
+
+/** Null when the query has to run once more. */
+async function attempt(execute: Execute, args: ExecutionArgs, ctx: Context): Promise<ExecutionResult | null> {
+  try {
+    const result = await execute(args);
+    const isConfirmed = await confirm(ctx);
+    return isConfirmed && !(await hasLostQuery(args, ctx)) ? result : null;
+  } catch (error) {
+    if (await hasLostQuery(args, ctx)) return null;
+    throw error;
+  }
+}
+
+async function hasLostQuery({ document, operationName }: ExecutionArgs, ctx: Context): Promise<boolean> {
+  const transaction = await ctx.transaction?.catch(() => undefined);
+  if (!transaction?.isLost || ctx.work.stopped) return false;
+  return getOperationAST(document, operationName)?.operation === 'query';
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Stage, Target } from './stage.ts';
 
 const LOCKED = 'amber';
 /** Longer than DATABASE_LOCK_MS, after which a statement that waits for a lock fails. */
-const HELD = size(4_000, 12_000);
+const HELD = size(3_500, 12_000);
 /** Milliseconds in which the other organizations must be served. */
 const OTHERS = 1_000;
 

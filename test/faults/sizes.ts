@@ -36,4 +36,4 @@ export const SLACK = 1_500;
 export const OBSERVED = SERVED_WITHIN + SLACK + 500;
 
 /** STATEMENT_TIMEOUT_MS of the servers, longer than DATABASE_LOCK_MS: the default, or less so that silence is shorter. */
-export const STATEMENT_TIMEOUT = size(4_000, 10_000);
+export const STATEMENT_TIMEOUT = size(3_500, 10_000);

@@ -7,6 +7,7 @@ import { type App, createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type ClientOptions, connect } from '../../src/db/client.ts';
 import type { Pool } from '../../src/db/pool.ts';
+import type { Log } from '../../src/log.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what a response holds is what its test says
@@ -36,8 +37,10 @@ export interface Api extends TestDatabase {
   address: string;
   /** Whoever has this token; without one, an anonymous caller. */
   as(token?: string): Caller;
-  /** What the server logged. */
+  /** What the server logged, without the lines of requests. */
   logged: Record<string, unknown>[];
+  /** The lines of requests that the server logged. */
+  requests: Record<string, unknown>[];
   /** Moves the server's clock. */
   advance(milliseconds: number): void;
 }
@@ -65,13 +68,15 @@ const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 export async function startApi({ config, schema, pool: size = 10, client, database }: ApiOptions = {}): Promise<Api> {
   const own = database ?? (await cloneDatabase());
   const logged: Record<string, unknown>[] = [];
+  const requests: Record<string, unknown>[] = [];
+  const log: Log = (entry) => void (entry['message'] === 'request' ? requests : logged).push(entry);
   const hooks: Hooks = {};
   const { hostname, port } = new URL(own.url);
   const pool = connect({
     url: own.url,
     pool: size,
     statementTimeout: 20_000,
-    log: (entry) => logged.push(entry),
+    log,
     onStatement: (text) => hooks.onStatement?.(text),
     dial: () => hooks.dial?.() ?? dial({ host: hostname, port: Number(port), noDelay: true }),
     ...client,
@@ -84,7 +89,7 @@ export async function startApi({ config, schema, pool: size = 10, client, databa
     pool,
     config: full,
     clock: () => new Date(Date.now() + ahead),
-    log: (entry) => logged.push(entry),
+    log,
     ...(schema && { schema }),
   });
   afterAll(() => pool.end());
@@ -94,7 +99,7 @@ export async function startApi({ config, schema, pool: size = 10, client, databa
   const advance = (milliseconds: number): void => {
     ahead += milliseconds;
   };
-  return { ...own, app, pool, sql: pool.sql, hooks, address, as, logged, advance };
+  return { ...own, app, pool, sql: pool.sql, hooks, address, as, logged, requests, advance };
 }
 
 /** Serves until the test file ends, and gives the address. */

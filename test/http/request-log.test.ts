@@ -1,0 +1,78 @@
+import postgres from 'postgres';
+import { expect, test } from 'vitest';
+import { describeError } from '../../src/log.ts';
+import { type Answer, startApi } from '../support/api.ts';
+import { until } from '../support/until.ts';
+import { found, join } from '../support/world.ts';
+
+const api = await startApi();
+const acme = await found(api, 'acme');
+const reader = await join(api, acme, 'read');
+
+/** The entries of this request. */
+async function entriesOf({ headers }: Pick<Answer, 'headers'>): Promise<Record<string, unknown>[]> {
+  const requestId = headers.get('x-request-id');
+  const own = () => [...api.logged, ...api.requests].filter((entry) => entry['requestId'] === requestId);
+  await until(() => own().some(({ message }) => message === 'request'));
+  return own();
+}
+
+const number = expect.any(Number);
+
+test('every request leaves one line, with what it cost and what came of it', async () => {
+  expect(await entriesOf(await acme.owner.query('query Checks { checks { totalCount } }'))).toEqual([
+    {
+      level: 'info',
+      message: 'request',
+      requestId: expect.any(String),
+      route: '/graphql',
+      operation: 'Checks',
+      principal: acme.owner.userId,
+      organization: acme.id,
+      status: 200,
+      outcome: 'OK',
+      durationMs: number,
+      waitedMs: number,
+      statements: number,
+    },
+  ]);
+});
+
+test('the line tells the codes of the errors, once each', async () => {
+  const REFUSED =
+    'mutation { a: deleteCheck(input: { id: "x" }) { deletedId } b: deleteCheck(input: { id: "y" }) { deletedId } }';
+  expect(await entriesOf(await reader.query(REFUSED))).toMatchObject([{ outcome: 'FORBIDDEN', status: 200 }]);
+  const stranger = await api.as('ambit_pat_wrong').query('{ __typename }');
+  expect(await entriesOf(stranger)).toMatchObject([{ outcome: 'UNAUTHENTICATED', status: 401, principal: null }]);
+  const invalid = await acme.owner.query('{ nothing }');
+  expect(await entriesOf(invalid)).toMatchObject([{ outcome: 'BAD_REQUEST', operation: null }]);
+});
+
+test('a path that is no route is not written to the log', async () => {
+  const response = await fetch(`${api.address}/integrations/secret`);
+  expect(await entriesOf(response)).toMatchObject([{ route: 'none', status: 404, outcome: 'FAILED' }]);
+  expect(JSON.stringify(api.requests)).not.toContain('integrations');
+});
+
+test('a statement that fails is logged without its parameters', async () => {
+  const input = { email: 'logged@ambit.test', password: 'a secret of mine', name: 'Logged' };
+  await api.root`alter table users rename column password_hash to away`;
+  const answer = await api
+    .as()
+    .query('mutation ($input: SignUpInput!) { signUp(input: $input) { errors { code } } }', { input });
+  await api.root`alter table users rename column away to password_hash`;
+  expect(answer.errors).toMatchObject([{ extensions: { code: 'INTERNAL' } }]);
+  const entries = await entriesOf(answer);
+  expect(entries).toMatchObject([
+    { level: 'error', error: expect.stringMatching(/Failed query: insert into "users"[\s\S]+caused by .*42703/) },
+    { message: 'request', outcome: 'INTERNAL' },
+  ]);
+  expect(JSON.stringify(entries)).not.toMatch(/logged@ambit|secret of mine|argon2/i);
+});
+
+test('a value that the database does not accept is not quoted', () => {
+  const error = new postgres.PostgresError({ message: 'invalid input syntax for type uuid: "my secret"' } as never);
+  Object.assign(error, { code: '22P02', severity: 'ERROR' });
+  expect(describeError(error)).toContain('22P02');
+  expect(describeError(new Error('outer', { cause: error }))).not.toContain('my secret');
+});
