@@ -61,7 +61,9 @@ export async function run(stage: Stage, fault: Fault): Promise<Outcome[]> {
     const tag = `${process.pid}-${loads}`;
     return startLoad({ world: target.world, tag, addressOf: (...asked) => addressOf(target, ...asked) });
   });
-  await sleep(fault.quiet ?? QUIET);
+  const started = performance.now();
+  // A new connection that waits in the queue of a socket is reset when the server stops listening.
+  await Promise.all(running.map((load) => settle(load, started, fault.quiet ?? QUIET)));
   const windows: Window[] = [];
   for (let round = 1; round <= fault.rounds; round += 1) {
     const began = performance.now();
