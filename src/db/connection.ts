@@ -56,6 +56,8 @@ export interface Connection {
   hasOpenTransaction: boolean;
   /** When the last byte arrived, and since when a statement waits for one. Must be read regularly. */
   silence(): { heardAt: number; waitsSince: number };
+  /** Asks for an answer, so that a dead connection is noticed. */
+  probe(): void;
   /** Asks the server to cancel the running statement. */
   cancel(): void;
   /** Calls back once every statement is answered and no cancellation is under way. */
@@ -164,6 +166,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       bytes = read;
       return { heardAt, waitsSince };
     },
+    probe: () => void track(sql.unsafe('select 1')).catch(() => undefined),
     cancel() {
       if (!backend || !address || isCancelling || lost) return;
       isCancelling = true;

@@ -15,6 +15,8 @@ export interface Lookups {
   readonly connection: Connection | undefined;
   /** The connection is used no more. */
   drop(): void;
+  /** Fails what waits, and everything that comes. */
+  end(): void;
 }
 
 export interface LookupsOptions {
@@ -43,6 +45,7 @@ interface Waiter {
 export function createLookups({ opener, openOwn, waitMs, queue, exhausted }: LookupsOptions): Lookups {
   let current: Connection | undefined;
   let waiters: Waiter[] = [];
+  let isEnded = false;
 
   const wait = (): Promise<Connection> =>
     new Promise((resolve, reject) => {
@@ -52,6 +55,7 @@ export function createLookups({ opener, openOwn, waitMs, queue, exhausted }: Loo
 
   /** Sends now if there is a connection, and otherwise as soon as there is one. */
   function send(run: (connection: Connection) => Query): Query {
+    if (isEnded) throw unavailable();
     if (!current || current.lost) {
       if (waiters.length >= queue) throw exhausted();
       return later(wait, run);
@@ -71,6 +75,12 @@ export function createLookups({ opener, openOwn, waitMs, queue, exhausted }: Loo
     },
   }) as unknown as Sql;
 
+  function failLate(now: number): void {
+    const late = waiters.filter(({ until }) => until <= now);
+    waiters = waiters.filter(({ until }) => until > now);
+    for (const { reject } of late) reject(unavailable());
+  }
+
   return {
     sql,
     use(connection) {
@@ -78,13 +88,13 @@ export function createLookups({ opener, openOwn, waitMs, queue, exhausted }: Loo
       for (const { resolve } of waiters.splice(0)) resolve(connection);
     },
     missing: () => (waiters.length > 0 && (!current || current.lost) ? 1 : 0),
-    failLate(now) {
-      const late = waiters.filter(({ until }) => until <= now);
-      waiters = waiters.filter(({ until }) => until > now);
-      for (const { reject } of late) reject(unavailable());
-    },
+    failLate,
     drop() {
       current = undefined;
+    },
+    end() {
+      isEnded = true;
+      failLate(Number.POSITIVE_INFINITY);
     },
     get connection() {
       return current?.lost ? undefined : current;

@@ -210,8 +210,7 @@ export function createPool(options: PoolOptions): Pool {
       const isShort = connection === lookups.connection || idle.includes(connection);
       const limit = isShort ? Math.min(options.waitMs, options.silenceMs) : options.silenceMs;
       if (now - waitsSince > limit) deadSince = Math.max(deadSince, waitsSince);
-      else if (isShort && connection.pending === 0 && now - heardAt > TEST_IDLE)
-        connection.send('select 1').catch(() => undefined);
+      else if (isShort && connection.pending === 0 && now - heardAt > TEST_IDLE) connection.probe();
     }
     if (deadSince === 0) return;
     for (const one of all) if (one.silence().heardAt <= deadSince + CHECK_EVERY) one.destroy('SILENT');
@@ -231,7 +230,7 @@ export function createPool(options: PoolOptions): Pool {
     isEnded = true;
     clearInterval(checking);
     for (const { reject } of shares.removeLate(Number.POSITIVE_INFINITY)) reject(unavailable());
-    lookups.failLate(Number.POSITIVE_INFINITY);
+    lookups.end();
     await Promise.all([opener.end(), lookupOpener.end()]);
   }
 

@@ -105,11 +105,11 @@ test('a credential in a cookie, in the query string or in the body is none', asy
 
 test('a database that does not answer is our fault and not the credential’s', async () => {
   const cut = await startApi({ database: api });
-  await cut.sql.end();
+  await cut.pool.end();
   for (const credential of [owner.token, secret]) {
     const answer = await cut.as(credential).query(LOOK);
-    expect(answer.errors).toMatchObject([{ extensions: { code: 'INTERNAL' } }]);
-    expect(answer.status).not.toBe(401);
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }]);
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
     expect(answer.data).toBeUndefined();
   }
 });
