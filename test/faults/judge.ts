@@ -1,0 +1,157 @@
+import { appendFileSync } from 'node:fs';
+import { expect } from 'vitest';
+import type { Reply } from './client.ts';
+import type { Sent } from './load.ts';
+import type { Outcome, Window } from './run.ts';
+import { IS_MEASURED_ONLY, SERVED_WITHIN, SLACK } from './sizes.ts';
+
+export interface Rules {
+  /** Codes that this request may be answered with because of the fault. */
+  codes?(request: Sent): readonly string[];
+  /** Ends without an answer that are right: the server itself was killed or stopped. */
+  ends?: readonly (Reply['failed'] & string)[];
+  /** A code that must occur: else the fault did not hit. */
+  seen?: string;
+  /** REQUEST_TIMEOUT_MS of the server. */
+  requestTimeout?: number;
+  /** A figure for the table. */
+  note?(outcome: Outcome): string;
+}
+
+/** What the database's absence is answered with: only a change can have an unknown outcome. */
+const whenAway = ({ action }: Sent): readonly string[] =>
+  action ? ['UNAVAILABLE', 'OUTCOME_UNKNOWN'] : ['UNAVAILABLE'];
+
+const REQUEST_TIMEOUT = 30_000;
+
+/** Milliseconds from the end of a fault to the start of the last request that failed because of it. */
+export function servedAfter({ sent, windows }: Outcome): number {
+  const delays = sent
+    .filter(({ isOk }) => !isOk)
+    .map((request) => request.startedAt - (windowBefore(request, windows)?.passed ?? request.startedAt));
+  return Math.max(0, ...delays);
+}
+
+/** The last fault that had passed when the request began; none if it had not yet passed, or the next one hit it too. */
+function windowBefore({ startedAt, endedAt }: Sent, windows: readonly Window[]): Window | undefined {
+  const at = windows.findLastIndex(({ began }) => began <= endedAt);
+  const window = windows[at];
+  return window && window.passed < startedAt ? window : undefined;
+}
+
+export const slowest = ({ sent }: Outcome): number =>
+  Math.max(0, ...sent.filter(({ reply }) => !reply.failed).map(({ startedAt, endedAt }) => endedAt - startedAt));
+
+/** The time within which this share of the requests ended, in milliseconds. */
+export const quantile = (sent: readonly Sent[], share: number): number => {
+  const times = sent.map(({ startedAt, endedAt }) => endedAt - startedAt).sort((a, b) => a - b);
+  return times[Math.floor(times.length * share)] ?? 0;
+};
+
+/**
+ * For faults in which no request may fail. A machine that is so busy that a request waits five seconds for a connection
+ * (DATABASE_WAIT_MS) is no fault of the server.
+ */
+export const onlyWhenOverloaded = ({ startedAt, endedAt }: Sent): readonly string[] =>
+  endedAt - startedAt < 5_000 ? [] : ['UNAVAILABLE'];
+
+const countBy = (names: string[]): Record<string, number> =>
+  Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
+
+/** How a request ended, in short. */
+function endOf({ reply, codes, wrong }: Sent): string {
+  if (reply.failed) return reply.failed;
+  if (wrong) return `wrong: ${wrong}`;
+  return codes.length === 0 ? 'ok' : `${reply.status} ${[...new Set(codes)].join('+')}`;
+}
+
+/** Why a request breaks the rules by itself; null when it does not. */
+function breach(request: Sent, outcome: Outcome, { codes = whenAway, ends = [] }: Rules): string | null {
+  const { reply, wrong, isOk } = request;
+  if (isOk) return null;
+  if (reply.failed === 'timeout') return 'unanswered';
+  if (reply.failed && !ends.includes(reply.failed)) return reply.failed;
+  if (wrong) return `wrong: ${wrong}`;
+  const odd = request.codes.find((code) => !codes(request).includes(code));
+  if (odd) return `code ${odd}`;
+  if (!reply.failed && !isShaped(request)) return `status ${reply.status} for ${request.codes}`;
+  const { began } = outcome.windows[0] as Window;
+  if (request.endedAt < began) return `${endOf(request)} without a fault`;
+  const window = windowBefore(request, outcome.windows);
+  const late = window ? request.startedAt - window.passed : 0;
+  return late > SERVED_WITHIN + SLACK ? `${endOf(request)} more than ${SERVED_WITHIN} ms after the fault` : null;
+}
+
+/** UNAVAILABLE is status 503 with Retry-After when nothing was answered; a change that may have been made never is. */
+function isShaped({ reply: { status, retryAfter, body }, codes }: Sent): boolean {
+  const isEmpty = Object.values(body?.data ?? {}).every((value) => value === null);
+  const isAway = isEmpty && codes.length > 0 && codes.every((code) => code === 'UNAVAILABLE');
+  return isAway ? status === 503 && retryAfter : status !== 503;
+}
+
+/** What the fault broke that it must not break; empty when everything held. */
+function violations(outcome: Outcome, rules: Rules): string[] {
+  const { sent, balance, left, afterwards } = outcome;
+  const breaches = Map.groupBy(sent, (request) => breach(request, outcome, rules) ?? '');
+  breaches.delete('');
+  const isMissed = rules.seen && !sent.some(({ codes }) => codes.includes(rules.seen as string));
+  const limit = (rules.requestTimeout ?? REQUEST_TIMEOUT) + SLACK;
+  return [
+    ...[...breaches].map(([text, all]) => `${all.length} × ${text}, such as ${describe(all[0] as Sent, outcome)}`),
+    ...(isMissed ? [`no request was answered with ${rules.seen}`] : []),
+    ...(slowest(outcome) > limit ? [`the slowest answer took ${Math.round(slowest(outcome))} ms`] : []),
+    ...Object.entries(balance).flatMap(([what, ids]) => (ids.length > 0 ? [`${what}: ${ids.slice(0, 3)} …`] : [])),
+    ...left.map((text) => `left behind: ${text}`),
+    ...(afterwards.length > 0 ? [`does not serve afterwards: ${afterwards}`] : []),
+    ...(sent.some(({ isOk }) => isOk) ? [] : ['nothing succeeded']),
+  ];
+}
+
+/** The response, and what the server logged of the request. */
+function describe({ id, reply, startedAt, endedAt }: Sent, { output, windows }: Outcome): string {
+  const line = output.split('\n').find((text) => text.includes(`"${id}"`));
+  const logged = line && `logged: ${line.slice(0, 300)} … ${/caused by .{0,200}/.exec(line)?.[0] ?? ''}`;
+  const window = windows.findLast(({ began }) => began < endedAt);
+  const when = `${Math.round(startedAt - (window?.began ?? 0))} ms after the fault began, for ${Math.round(endedAt - startedAt)} ms`;
+  return `${id}, ${when}: ${reply.error ?? JSON.stringify(reply.body).slice(0, 300)} ${logged ?? ''}`;
+}
+
+/** A line of the table. */
+export interface Line {
+  fault: string;
+  pool: number;
+  rounds: number;
+  requests: number;
+  unanswered: number;
+  slowest: number;
+  /** Null when it did not serve again. */
+  served: number | null;
+  lost: number;
+  codes: Record<string, number>;
+  note: string;
+  violations: string[];
+}
+
+function lineOf(outcome: Outcome, rules: Rules): Line {
+  const { fault, pool, sent, windows, balance, afterwards } = outcome;
+  return {
+    ...{ fault, pool, rounds: windows.length, requests: sent.length },
+    unanswered: sent.filter(({ reply }) => reply.failed === 'timeout').length,
+    slowest: slowest(outcome),
+    served: afterwards.length > 0 ? null : servedAfter(outcome),
+    lost: Object.values(balance).flat().length,
+    codes: countBy(sent.map(endOf)),
+    note: rules.note?.(outcome) ?? '',
+    violations: violations(outcome, rules),
+  };
+}
+
+/** Writes the lines of the table, and asserts that the faults broke nothing. */
+export function expectHeld(outcomes: readonly Outcome[], rules: Rules = {}): void {
+  const lines = outcomes.map((outcome) => lineOf(outcome, rules));
+  const table = process.env['FAULTS_TABLE'];
+  if (table) for (const line of lines) appendFileSync(table, `${JSON.stringify(line)}\n`);
+  if (IS_MEASURED_ONLY) return;
+  for (const { fault, pool, violations: found, codes } of lines)
+    expect({ fault, pool, found, ...(found.length > 0 && { codes }) }).toEqual({ fault, pool, found: [] });
+}
