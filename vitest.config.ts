@@ -8,8 +8,8 @@ export default defineConfig({
     reporters: ['default', reportSkipped()],
     globalSetup: ['test/support/global-setup.ts'],
     // Hashing a password and a thousand races take their time on a small machine.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     maxWorkers: 2,
   },
   resolve: {

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { startEmbedded } from '../src/db/embedded.ts';
-import { findProcesses, until } from './support/processes.ts';
+import { findProcesses } from './support/processes.ts';
 import { ask, type Run, ready, run, signIn } from './support/run.ts';
+import { until } from './support/until.ts';
 
 // Each test starts several processes.
 vi.setConfig({ testTimeout: 240_000 });
@@ -63,9 +64,9 @@ test('a database server that is killed is restarted on its port, and the data ar
   const before = { pid: databasePid(DEMO), port: databasePort(DEMO) };
 
   process.kill(before.pid, 'SIGKILL');
-  await until('the restart is logged', () => server.output().includes('the embedded database was restarted'));
+  await until(() => server.output().includes('the embedded database was restarted'));
   expect(server.output()).toContain('the embedded database ended (signal SIGKILL) and is being restarted');
-  await until('Ambit is ready', () => isReady(server));
+  await until(() => isReady(server));
   expect(databasePid(DEMO)).not.toBe(before.pid);
   expect(databasePort(DEMO)).toBe(before.port);
   expect(await clientOf(DEMO)`select from rubrics where name = 'Kept'`).toHaveLength(1);
@@ -77,7 +78,7 @@ test('no database server keeps running after Ambit is killed, and the next start
   const killed = await started();
   expect(await postgresOf(DEMO)).toHaveLength(1);
   killed.process.kill('SIGKILL');
-  await until('no Postgres is left', async () => (await postgresOf(DEMO)).length === 0);
+  await until(async () => (await postgresOf(DEMO)).length === 0);
   await stopped(await started());
 });
 
@@ -109,16 +110,16 @@ test.each([
   ['Ambit migrates', (data: string) => statusOf(data) === 'ready'],
 ])(
   'after a signal during the first start, while %s, no Postgres keeps running and the next start works',
-  async (name, isReached) => {
+  async (_name, isReached) => {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const data = join(folder, `${name} ${signal}`);
       const first = await run({ DATA_DIR: data });
-      await until(name, () => isReached(data));
+      await until(() => isReached(data));
       first.process.kill(signal);
       expect(await first.ended).toBe(signal === 'SIGTERM' ? 0 : signal);
       expect(first.output()).toBe('');
       if (signal === 'SIGTERM') expect(await postgresOf(data)).toEqual([]);
-      await until('no Postgres is left', async () => (await postgresOf(data)).length === 0);
+      await until(async () => (await postgresOf(data)).length === 0);
       await stopped(await started(data));
     }
   },
@@ -158,7 +159,7 @@ test('a lost connection that held the lock is replaced, and another process stil
   };
   const [before = 0] = await owners();
   await server.sql`select pg_terminate_backend(${before})`;
-  await until('another connection holds the lock', async () => (await owners()).some((pid) => pid !== before));
+  await until(async () => (await owners()).some((pid) => pid !== before));
   const refused = startEmbedded(data);
   await expect(refused).rejects.toThrow(
     `another process uses the database in ${data}; stop it, or set DATA_DIR to another folder`,

@@ -111,3 +111,23 @@ test('a database of one’s own, and production, get no demo', async () => {
   production.process.kill('SIGTERM');
   expect(await production.ended).toBe(0);
 });
+
+test('LOG_LEVEL and LOG_SQL say what is logged, and statements are logged without parameters', async () => {
+  const { url } = await cloneDatabase();
+  for (const [env, messages] of [
+    [{ LOG_LEVEL: 'warn' }, []],
+    [{ LOG_SQL: 'true' }, ['request', 'statement']],
+  ] as const) {
+    const server = await run({ DATABASE_URL: url, ...env });
+    await ready(server);
+    expect(await signIn(server.address, 'nobody@logged.test')).toBeUndefined();
+    server.process.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+    const lines = server
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'));
+    expect([...new Set(lines.map((line) => JSON.parse(line).message))].toSorted()).toEqual(messages);
+    expect(server.output()).not.toMatch(/nobody@logged|ambit-demo/);
+  }
+});

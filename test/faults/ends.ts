@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../support/server.ts';
+import { freePort } from '../support/run.ts';
 import { expectHeld, onlyWhenOverloaded } from './judge.ts';
 import { run } from './run.ts';
 import { type Server, startServer } from './server.ts';

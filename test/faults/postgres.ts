@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
 import { binaries, type Child, isRoot, NOBODY, run, spawnChild } from '../../src/db/embedded/process.ts';
-import { freePort } from '../support/server.ts';
+import { freePort } from '../support/run.ts';
 
 export interface PostgresOptions {
   folder: string;

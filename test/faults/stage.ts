@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { freePort } from '../support/server.ts';
+import { freePort } from '../support/run.ts';
 import { createPostgres, type Postgres, type PostgresOptions } from './postgres.ts';
 import { type NetworkProxy, startProxy } from './proxy.ts';
 import { type Server, startServer } from './server.ts';

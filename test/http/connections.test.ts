@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { networkOf } from '../../src/http/connections.ts';
-import { addressOf, type Client, open, portOf, requestOf, serve, until } from './sockets.ts';
+import { until } from '../support/until.ts';
+import { addressOf, type Client, open, portOf, requestOf, serve } from './sockets.ts';
 
 const LIMITED = { connections: { total: 100, perAddress: 3 } };
 const MANY = 6;

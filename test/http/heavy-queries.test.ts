@@ -5,7 +5,7 @@ import { newWork, stopWork } from '../../src/db/work.ts';
 import { unavailable } from '../../src/errors.ts';
 import { limitHeavyQueries } from '../../src/http/heavy-queries.ts';
 import { LIMITS } from '../../src/http/limits.ts';
-import { until } from './sockets.ts';
+import { until } from '../support/until.ts';
 
 const QUERY = parse('{ a }');
 const MUTATION = parse('mutation { a }');

@@ -3,7 +3,8 @@ import { createHandler } from '../../src/http/handler.ts';
 import { createRequestMemory, REQUEST_COST } from '../../src/http/memory.ts';
 import type { Graphql } from '../../src/http/yoga.ts';
 import { startApi } from '../support/api.ts';
-import { addressOf, type Client, open, portOf, requestOf, serve, until } from './sockets.ts';
+import { until } from '../support/until.ts';
+import { addressOf, type Client, open, portOf, requestOf, serve } from './sockets.ts';
 
 const api = await startApi();
 const QUERY = JSON.stringify({ query: '{ __typename }' });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createResponseWriter, type ResponseWriterOptions } from '../../src/http/response-writer.ts';
-import { addressOf, open, portOf, serve, until } from './sockets.ts';
+import { until } from '../support/until.ts';
+import { addressOf, open, portOf, serve } from './sockets.ts';
 
 const GET = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
 /** More than the operating system buffers for a client that does not read. */

@@ -1,6 +1,5 @@
 import type { RequestListener, Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { createHttpServer, type ServerConfig } from '../../src/http/server.ts';
@@ -45,12 +44,3 @@ export async function open(port: number, sent = '', { reads = true } = {}): Prom
 
 export const requestOf = (body: string, headers = ''): string =>
   `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${headers}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-
-/** Polls until the condition is true. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 2_000; tries += 1) {
-    if (await condition()) return;
-    await sleep(10);
-  }
-  throw new Error(`the condition did not become true: ${condition}`);
-}

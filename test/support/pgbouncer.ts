@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { find } from './packages.ts';
-import { freePort } from './server.ts';
+import { freePort } from './run.ts';
 
 /** PgBouncer refuses to run as root, so root starts it as this user, which exists on every system. */
 const NOBODY = { name: 'nobody', id: 65534 };

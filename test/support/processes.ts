@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 /** IDs of the processes with `text` in their command line. */
@@ -7,13 +6,4 @@ export async function findProcesses(text: string): Promise<number[]> {
   const { stdout } = await promisify(execFile)('ps', ['-ww', '-A', '-o', 'pid=,args=']);
   const lines = stdout.split('\n').filter((line) => line.includes(text));
   return lines.map((line) => Number.parseInt(line, 10));
-}
-
-/** Polls until the condition is true. Fails after 60 seconds. */
-export async function until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(`not within 60 seconds: ${what}`);
-    await sleep(20);
-  }
 }

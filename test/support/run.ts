@@ -14,11 +14,11 @@ export interface Run {
   ended: Promise<number | string>;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  server.close();
+  await new Promise((done) => server.close(done));
   return port;
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Milliseconds after which `until` fails. */
-const TIMEOUT = 30_000;
+const TIMEOUT = 60_000;
 
 /** Polls until the condition is true. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

@@ -6,7 +6,7 @@ import { newId } from '../../src/ids.ts';
 import { type Caller, callerAt, type Json, startApi } from '../support/api.ts';
 import { has } from '../support/packages.ts';
 import { type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
-import { type ServerProcess, startServer } from '../support/server.ts';
+import { type Run, ready, run } from '../support/run.ts';
 import { found, type Organization, type Rubric, rubricOf, tokenOf } from '../support/world.ts';
 
 /** Start-up parameters that a server without DATABASE_POOLER may send. */
@@ -42,6 +42,16 @@ async function createLogin(): Promise<string> {
   return Object.assign(url, { username: name }).href;
 }
 
+/** Starts Ambit. The process is killed at the end of the test. */
+async function start(env: Record<string, string>): Promise<Run> {
+  const server = await run(env);
+  onTestFinished(async () => {
+    server.process.kill('SIGKILL');
+    await server.ended;
+  });
+  return server;
+}
+
 describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   let clients: Client[];
 
@@ -58,8 +68,8 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
 
   describe('the server refuses to start', () => {
     async function refusal(env: Record<string, string>): Promise<string> {
-      const server = await startServer(env);
-      expect(await Promise.race([server.ended, server.ready().then(() => 'it is ready')])).toBe(1);
+      const server = await start(env);
+      expect(await Promise.race([server.ended, ready(server).then(() => 'it is ready')])).toBe(1);
       expect(server.output()).not.toContain(new URL(api.url).password);
       return server.output();
     }
@@ -89,18 +99,16 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   });
 
   /** A server behind a PgBouncer of three server connections with its default settings. */
-  async function startPooled(
-    env: Record<string, string> = {},
-  ): Promise<{ server: ServerProcess; pgbouncer: Pgbouncer }> {
+  async function startPooled(env: Record<string, string> = {}): Promise<{ server: Run; pgbouncer: Pgbouncer }> {
     const pgbouncer = await startPgbouncer([login]);
-    const server = await startServer({
+    const server = await start({
       DATABASE_URL: pgbouncer.through(login),
       DATABASE_POOLER: 'transaction',
       MIGRATION_DATABASE_URL: api.url,
       PUBLIC_URL: 'http://ambit.test',
       ...env,
     });
-    await server.ready();
+    await ready(server);
     return { server, pgbouncer };
   }
 
