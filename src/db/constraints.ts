@@ -59,6 +59,11 @@ function isUnavailable(error: unknown): boolean {
   return cause?.isStale === true || UNAVAILABLE.test(String(cause?.code ?? ''));
 }
 
+const ABORTED = '25P02';
+
+/** Whether the statement was refused because an earlier one of its transaction had failed. */
+export const isAbortedTransaction = (error: unknown): boolean => postgresError(error)?.code === ABORTED;
+
 /** The domain's error for a database error that has one; the error itself otherwise. */
 export function domainError(error: unknown): unknown {
   const cause = causeOf(error);

@@ -170,7 +170,9 @@ export function createPool(options: PoolOptions): Pool {
     const at = idle.indexOf(connection);
     if (at >= 0) idle.splice(at, 1);
     // The tables have changed, so the prepared statements of the other connections are stale too.
-    if (cause === 'STALE') renewBefore = performance.now();
+    if (cause !== 'STALE') return;
+    renewBefore = performance.now();
+    renewIdle();
   }
 
   function exhausted(): AmbitError {
@@ -188,10 +190,14 @@ export function createPool(options: PoolOptions): Pool {
     for (const organization of shares.exhausted())
       log({ level: 'warn', message: 'organization over its share of the database pool', organization });
     closeUnresponsive(now);
-    idle.push(...idle.splice(0).filter(isUsable));
+    renewIdle();
     renewLookups();
     connector.fill();
     lookupConnector.fill();
+  }
+
+  function renewIdle(): void {
+    idle.push(...idle.splice(0).filter(isUsable));
   }
 
   function renewLookups(): void {

@@ -1,8 +1,8 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Parts } from '../context.ts';
-import { domainError } from '../db/constraints.ts';
-import { AmbitError } from '../errors.ts';
+import { domainError, isAbortedTransaction } from '../db/constraints.ts';
+import { AmbitError, type ErrorCode, unavailable } from '../errors.ts';
 import { describeError } from '../log.ts';
 import type { ServerContext } from './yoga.ts';
 
@@ -20,7 +20,13 @@ export const createShowErrors =
     const { errors, ...rest } = result;
     if (!errors) return result;
     const suggest = maySuggest(server);
-    const shown = errors.map((error) => present(error as GraphQLError, parts, server.requestId, suggest));
+    const causes = errors.map((error) => knownCause(error as GraphQLError));
+    // The fields of a query share a transaction. The failure of one statement aborts those after it.
+    const isAborted = causes.some(hasCode('UNAVAILABLE'));
+    const shown = errors.map((error, at) => {
+      const cause = isAborted && isAbortedTransaction(causes[at]) ? unavailable() : causes[at];
+      return present(error as GraphQLError, cause, parts, server.requestId, suggest);
+    });
     for (const { extensions } of shown) server.trace.codes.add(extensions['code']);
     return { ...rest, errors: isUnavailable(rest.data, shown) ? shown : shown.map(withoutRetry) };
   };
@@ -49,11 +55,20 @@ export function useErrors(showErrors: ShowErrors): Plugin<object, ServerContext>
   };
 }
 
-function present(error: GraphQLError, parts: Parts, requestId: string, suggest: boolean): GraphQLError {
-  const cause = rootOf(error);
+/** What was thrown, as the domain's error if it has one. Null for an error of the request. */
+function knownCause(error: GraphQLError): unknown {
+  const root = rootOf(error);
+  return root === null ? null : domainError(root);
+}
+
+const hasCode =
+  (code: ErrorCode) =>
+  (error: unknown): boolean =>
+    error instanceof AmbitError && error.code === code;
+
+function present(error: GraphQLError, cause: unknown, parts: Parts, requestId: string, suggest: boolean): GraphQLError {
   if (cause === null) return asBadRequest(error, suggest);
-  const known = domainError(cause);
-  if (known instanceof AmbitError) return known === cause ? error : relocate(error, known);
+  if (cause instanceof AmbitError) return rootOf(error) === cause ? error : relocate(error, cause);
   parts.log({ level: 'error', requestId, path: error.path, error: describeError(cause) });
   return relocate(
     error,

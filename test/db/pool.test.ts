@@ -198,6 +198,18 @@ test('a response has status 503 only when no root field could be resolved', asyn
   });
 });
 
+test('a statement that takes too long is UNAVAILABLE, and so are the fields whose transaction it aborts', async () => {
+  const patient = await startApi();
+  const acme = await found(patient, 'acme');
+  const api = await startApi({ database: patient, client: { statementTimeout: 500, lockTimeout: 60_000 } });
+  const { data, errors, status } = await api.root.begin(async (sql) => {
+    await sql`lock table categories in access exclusive mode`;
+    return await api.as(acme.owner.token).query('{ categories { totalCount } levels { totalCount } }');
+  });
+  expect([status, data]).toEqual([503, { categories: null, levels: null }]);
+  expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['UNAVAILABLE', 'UNAVAILABLE']);
+});
+
 test('connections are renewed while requests are served', async () => {
   const api = await startApi({ pool: 4, client: { renewMs: 100 } });
   const acme = await found(api, 'acme');

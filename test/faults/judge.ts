@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Reply } from './client.ts';
 import type { Sent } from './load.ts';
 import type { Outcome, Window } from './run.ts';
-import { IS_MEASURED_ONLY, SERVED_WITHIN, SLACK } from './sizes.ts';
+import { IS_FULL, IS_MEASURED_ONLY, SERVED_WITHIN, SLACK } from './sizes.ts';
 
 export interface Rules {
   /** Codes that this request may be answered with because of the fault. */
@@ -94,7 +94,8 @@ function violations(outcome: Outcome, rules: Rules): string[] {
   const { sent, balance, left, afterwards } = outcome;
   const breaches = Map.groupBy(sent, (request) => breach(request, outcome, rules) ?? '');
   breaches.delete('');
-  const isMissed = rules.seen && !sent.some(({ codes }) => codes.includes(rules.seen as string));
+  // In the short form every request may wait until the fault has passed.
+  const isMissed = IS_FULL && rules.seen && !sent.some(({ codes }) => codes.includes(rules.seen as string));
   const limit = (rules.requestTimeout ?? REQUEST_TIMEOUT) + SLACK;
   return [
     ...[...breaches].map(([text, all]) => `${all.length} × ${text}, such as ${describe(all[0] as Sent, outcome)}`),

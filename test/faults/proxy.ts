@@ -101,13 +101,16 @@ function link(state: State, near: Socket): void {
 
 function carry(state: State, made: Link, from: Socket, to: Socket, hold: (run: () => void) => void): void {
   let isMute = false;
-  /** When the last delayed byte goes on: order is kept. */
-  let dueAt = 0;
+  /** Delayed bytes and ends, in their order. A late timer must not let later bytes overtake them, as TCP never does. */
+  const delayed: { dueAt: number; run: () => void }[] = [];
+  const runDue = (): void => {
+    while (delayed[0] && delayed[0].dueAt <= performance.now()) delayed.shift()?.run();
+    if (delayed[0]) setTimeout(runDue, Math.max(delayed[0].dueAt - performance.now(), 1));
+  };
   const later = (run: () => void): void => {
-    dueAt = Math.max(dueAt, performance.now() + state.delay);
-    const wait = dueAt - performance.now();
-    if (wait > 1) setTimeout(run, wait);
-    else run();
+    if (state.delay === 0 && delayed.length === 0) return void run();
+    delayed.push({ dueAt: performance.now() + state.delay, run });
+    if (delayed.length === 1) runDue();
   };
   from.on('data', (chunk) => {
     if (made.isDead) return;
