@@ -4,8 +4,8 @@ import { engine } from './access/engine.ts';
 import type { Config } from './config.ts';
 import type { Parts } from './context.ts';
 import type { Pool } from './db/pool.ts';
-import { stopWork, type Work } from './db/work.ts';
 import type { AmbitError } from './errors.ts';
+import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
@@ -40,12 +40,10 @@ export function createApp({
   schema = buildSchema(),
 }: AppOptions): App {
   const parts: Parts = { pool, config, clock, log, identity: createIdentity(pool, config, clock), engine, mailer };
-  const inProgress = new Set<Work>();
+  const deadlines = createDeadlines(config.requestTimeoutMs);
   return {
     parts,
-    handler: createHandler(createGraphql(schema, parts), parts, { inProgress }),
-    stopRequests: (reason) => {
-      for (const work of inProgress) stopWork(work, reason);
-    },
+    handler: createHandler(createGraphql(schema, parts), parts, { deadlines }),
+    stopRequests: deadlines.stopAll,
   };
 }

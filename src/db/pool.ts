@@ -17,6 +17,8 @@ export interface PoolOptions {
   queue: number;
   /** Milliseconds without received data after which a connection with a pending statement is closed. */
   responseTimeoutMs: number;
+  /** Milliseconds that an idle connection keeps a read-only transaction open. */
+  commitAfterMs: number;
   /** PostgreSQL settings that each transaction sets for itself. */
   settings: Record<string, string>;
   open(onLost: (connection: Connection, cause: LossCause) => void): Promise<Connection>;
@@ -63,6 +65,7 @@ export function createPool(options: PoolOptions): Pool {
   /** Connections that were opened before this time are replaced. */
   let renewBefore = 0;
   let checkedAt = performance.now();
+  let commitTimer: NodeJS.Timeout | undefined;
 
   const shared = { open: options.open, log, onLost: drop };
   const connector = createConnector({
@@ -139,12 +142,25 @@ export function createPool(options: PoolOptions): Pool {
       if (!waiter) break;
       waiter.resolve((ready.pop() ?? idle.pop()) as Connection);
     }
-    for (const connection of ready) void commitAndAddIdle(connection);
+    for (const connection of ready) addIdle(connection);
     if (shares.waiting > 0) connector.fill();
   }
 
+  /**
+   * Under load the next BEGIN follows within milliseconds, and COMMIT is sent together with it. That saves a message per
+   * query. Otherwise COMMIT is sent alone, so that no snapshot stays open.
+   */
+  function commitIdle(): void {
+    commitTimer = undefined;
+    const open = idle.filter((connection) => connection.hasOpenTransaction);
+    for (const connection of open) {
+      idle.splice(idle.indexOf(connection), 1);
+      void commitAndAddIdle(connection);
+    }
+  }
+
   async function commitAndAddIdle(connection: Connection): Promise<void> {
-    if (connection.hasOpenTransaction) await connection.send('commit').catch(() => undefined);
+    await connection.send('commit').catch(() => undefined);
     connection.hasOpenTransaction = false;
     if (isUsable(connection)) addIdle(connection);
     else connector.fill();
@@ -152,6 +168,7 @@ export function createPool(options: PoolOptions): Pool {
 
   function addIdle(connection: Connection): void {
     idle.push(connection);
+    if (connection.hasOpenTransaction) commitTimer ??= setTimeout(commitIdle, options.commitAfterMs);
     if (shares.waiting > 0) schedule();
   }
 
@@ -243,6 +260,7 @@ export function createPool(options: PoolOptions): Pool {
     while (isBusy() && performance.now() < until) await sleep(5);
     isEnded = true;
     clearInterval(checking);
+    clearTimeout(commitTimer);
     for (const { reject } of shares.removeExpired(Number.POSITIVE_INFINITY)) reject(unavailable());
     lookups.end();
     await Promise.all([connector.end(), lookupConnector.end()]);

@@ -17,8 +17,6 @@ export type Mode = 'read only' | 'read write';
 export interface Transaction {
   readonly db: Db;
   readonly mode: Mode;
-  /** Whether its connection was lost. */
-  readonly isLost: boolean;
   /** Goes on in another organization: only to write the audit event of who came from there. */
   rebind(organizationId: string): Promise<void>;
   commit(): Promise<void>;
@@ -84,6 +82,7 @@ export async function openTransaction(
     pool.release(organization, connection);
     connection = await pool.acquire(organization, work);
   }
+  work.connection = connection;
   const begun = connection.send(connection.hasOpenTransaction ? `commit;${begin}` : begin, []).execute();
   begun.then(undefined, () => undefined);
   let over = false;
@@ -114,9 +113,6 @@ export async function openTransaction(
   return {
     db,
     mode,
-    get isLost() {
-      return connection.lost !== undefined;
-    },
     rebind,
     commit: () => end('commit'),
     rollback: () => end('rollback'),

@@ -1,4 +1,5 @@
 import type { AmbitError } from '../errors.ts';
+import type { Connection } from './connection.ts';
 
 /** State of the database work of one request. */
 export interface Work {
@@ -10,6 +11,8 @@ export interface Work {
   hasSentCommit: boolean;
   /** The error for further statements. Undefined unless the work was stopped. */
   stopped: AmbitError | undefined;
+  /** The connection of the last transaction. */
+  connection: Connection | undefined;
   /** Whether the client has disconnected, so that no response is needed. */
   isClientDisconnected: boolean;
   /** Callbacks for when the work is stopped. */
@@ -21,6 +24,7 @@ export const newWork = (): Work => ({
   waitedMs: 0,
   hasSentCommit: false,
   stopped: undefined,
+  connection: undefined,
   isClientDisconnected: false,
   onStop: new Set(),
 });

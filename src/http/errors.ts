@@ -4,6 +4,7 @@ import type { Parts } from '../context.ts';
 import { domainError, isAbortedTransaction } from '../db/constraints.ts';
 import { AmbitError, type ErrorCode, unavailable } from '../errors.ts';
 import { describeError } from '../log.ts';
+import { addCode } from './trace.ts';
 import type { ServerContext } from './yoga.ts';
 
 export interface Result {
@@ -27,7 +28,7 @@ export const createShowErrors =
       const cause = isAborted && isAbortedTransaction(causes[at]) ? unavailable() : causes[at];
       return present(error as GraphQLError, cause, parts, server.requestId, suggest);
     });
-    for (const { extensions } of shown) server.trace.codes.add(extensions['code']);
+    for (const { extensions } of shown) addCode(server.state.trace, extensions['code']);
     return { ...rest, errors: isUnavailable(rest.data, shown) ? shown : shown.map(withoutRetry) };
   };
 

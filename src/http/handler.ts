@@ -6,13 +6,13 @@ import { AmbitError } from '../errors.ts';
 import { describeError } from '../log.ts';
 import { createAddressOf } from './address.ts';
 import { type Answer, failure, json, problem, requestIdOf } from './answer.ts';
-import { withDeadline } from './deadline.ts';
+import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts';
 import { createDirect, type Direct } from './direct.ts';
 import { live, ready } from './health.ts';
-import { type ChargeOrganization, createRequestMemory, type RequestMemory } from './memory.ts';
+import { createRequestMemory, type RequestMemory } from './memory.ts';
 import { createResponseWriter } from './response-writer.ts';
-import { newTrace, requestEntry, type Trace } from './trace.ts';
-import type { Graphql, ServerContext } from './yoga.ts';
+import { addCode, newTrace, requestEntry, type Trace } from './trace.ts';
+import type { Graphql, RequestState, ServerContext } from './yoga.ts';
 
 /** Bytes of a request body. */
 const MAX_BODY = 100_000;
@@ -40,8 +40,7 @@ function routeOf(req: IncomingMessage): string {
 
 export interface HandlerOptions {
   direct?: Direct;
-  /** The handler adds the work of each request and removes it when the request has ended. */
-  inProgress?: Set<Work>;
+  deadlines?: Deadlines;
   memory?: RequestMemory;
 }
 
@@ -51,7 +50,7 @@ export function createHandler(
   parts: Parts,
   {
     direct = createDirect(graphql, parts.config),
-    inProgress = new Set(),
+    deadlines = createDeadlines(parts.config.requestTimeoutMs),
     memory = createRequestMemory(parts.config.requestMemory),
   }: HandlerOptions = {},
 ): RequestListener {
@@ -70,20 +69,22 @@ export function createHandler(
     // Forms and plain text are what another site's page can send without asking (CSRF), so they are not taken.
     if (req.method === 'POST' && !isJson(req))
       return problem(415, 'Send JSON: content-type: application/json.', requestId);
-    const run = async (chargeOrganization: ChargeOrganization): Promise<Answer> => {
-      const server = serverContext(req, { requestId, work, trace, chargeOrganization });
+    const admission = memory.admit(body.length);
+    if (!admission) return busy(requestId);
+    try {
+      const { chargeOrganization } = admission;
+      const server = serverContext(req, requestId, { work, trace, chargeOrganization });
       return (await direct(req, body, server)) ?? (await askYoga(req, body, server));
-    };
-    return (await memory.during(body.length, run)) ?? busy(requestId);
+    } finally {
+      admission.release();
+    }
   }
 
-  function serverContext(
-    { headers, socket }: IncomingMessage,
-    own: Pick<ServerContext, 'requestId' | 'work' | 'trace' | 'chargeOrganization'>,
-  ): ServerContext {
+  function serverContext({ headers, socket }: IncomingMessage, requestId: string, state: RequestState): ServerContext {
     const forwarded = headers['x-forwarded-for'];
     return {
-      ...own,
+      requestId,
+      state,
       address: addressOf(socket.remoteAddress ?? 'unknown', forwarded?.toString()),
       authorization: headers.authorization ?? null,
       userAgent: headers['user-agent']?.slice(0, 200) ?? null,
@@ -96,29 +97,36 @@ export function createHandler(
     return toAnswer(await graphql.yoga.fetch(`http://localhost${req.url}`, init as RequestInit, server));
   }
 
+  function failed(error: unknown, requestId: string, trace: Trace): Answer {
+    const known = domainError(error);
+    addCode(trace, known instanceof AmbitError ? known.code : 'INTERNAL');
+    if (known instanceof AmbitError) return failure(known, requestId);
+    parts.log({ level: 'error', requestId, error: describeError(error) });
+    return problem(500, `Something went wrong on our side. Tell the operator the request id ${requestId}.`, requestId);
+  }
+
   return (req, res) => {
     const requestId = requestIdOf(req);
     const startedAt = performance.now();
     const [work, trace] = [newWork(), newTrace()];
-    inProgress.add(work);
+    let isAnswered = false;
+    const send = (answered: Answer): void => {
+      // The deadline may have answered already.
+      if (isAnswered) return;
+      isAnswered = true;
+      writer.send(res, requestId, answered);
+    };
+    const fail = (error: unknown): void => send(failed(error, requestId, trace));
+    const request = { work, startedAt, giveUp: fail };
+    deadlines.add(request);
     res.once('close', () => {
-      inProgress.delete(work);
-      const { statusCode: status, writableFinished: isAnswered } = res;
-      parts.log(requestEntry({ requestId, route: routeOf(req), status, startedAt, isAnswered }, trace, work));
+      deadlines.delete(request);
+      if (!res.writableFinished) stopDisconnected(work);
+      const status = res.writableFinished ? res.statusCode : null;
+      parts.log(requestEntry({ requestId, route: routeOf(req), status, startedAt }, trace, work));
     });
-    withDeadline(work, parts.config.requestTimeoutMs, res, () => answer(req, requestId, work, trace))
-      .catch((error: unknown) => {
-        const known = domainError(error);
-        trace.codes.add(known instanceof AmbitError ? known.code : 'INTERNAL');
-        if (known instanceof AmbitError) return failure(known, requestId);
-        parts.log({ level: 'error', requestId, error: describeError(error) });
-        return problem(
-          500,
-          `Something went wrong on our side. Tell the operator the request id ${requestId}.`,
-          requestId,
-        );
-      })
-      .then((answered) => writer.send(res, requestId, answered))
+    answer(req, requestId, work, trace)
+      .then(send, fail)
       .catch(() => res.destroy());
   };
 }

@@ -21,12 +21,16 @@ export interface RequestMemory {
   isFull(): boolean;
   /** The whole body, or the reason why it was not read. */
   readBody(req: IncomingMessage, max: number): Promise<Body>;
-  /** Runs `work` and accounts for it until it ends. Null if there is no room; then `work` does not run. */
-  during<T>(bodyBytes: number, work: (chargeOrganization: ChargeOrganization) => Promise<T>): Promise<T> | null;
+  /** Accounts for a request until `release`. Null if there is no room. */
+  admit(bodyBytes: number): Admission | null;
 }
 
-/** Counts the request against its organization's share. Throws UNAVAILABLE if the share is used up. */
-export type ChargeOrganization = (organization: string) => void;
+/** The memory of one request. */
+export interface Admission {
+  /** Counts the request against its organization's share. Throws UNAVAILABLE if the share is used up. */
+  chargeOrganization(organization: string): void;
+  release(): void;
+}
 
 /** `incomplete` if the client disconnected, or if the memory for bodies ran out while this body was received. */
 export type Body = Buffer | 'too large' | 'incomplete';
@@ -90,21 +94,23 @@ export function createRequestMemory(limit: number): RequestMemory {
       req.on('error', () => settle('incomplete'));
       return promise;
     },
-    during: (bodyBytes, work) => {
+    admit: (bodyBytes) => {
       const cost = REQUEST_COST + COPIES_OF_BODY * bodyBytes;
       if (working + cost > limit) return null;
       working += cost;
       let charged: string | undefined;
-      const chargeOrganization: ChargeOrganization = (organization) => {
-        if ((byOrganization.get(organization) ?? 0) + cost > limit * ORGANIZATION_SHARE)
-          throw unavailable('Too many requests of this organization are in progress. Try again in a moment.');
-        charged = organization;
-        addToOrganization(organization, cost);
+      return {
+        chargeOrganization(organization) {
+          if ((byOrganization.get(organization) ?? 0) + cost > limit * ORGANIZATION_SHARE)
+            throw unavailable('Too many requests of this organization are in progress. Try again in a moment.');
+          charged = organization;
+          addToOrganization(organization, cost);
+        },
+        release() {
+          working -= cost;
+          if (charged !== undefined) addToOrganization(charged, -cost);
+        },
       };
-      return work(chargeOrganization).finally(() => {
-        working -= cost;
-        if (charged !== undefined) addToOrganization(charged, -cost);
-      });
     },
   };
 }

@@ -7,23 +7,27 @@ export interface Trace {
   /** Name of the GraphQL operation. */
   operation: string | null;
   actor: Actor;
-  /** Codes of the errors in the response. */
-  codes: Set<unknown>;
+  /** Codes of the errors in the response, each once. */
+  codes: string[];
 }
 
-export const newTrace = (): Trace => ({ operation: null, actor: ANONYMOUS, codes: new Set() });
+export const newTrace = (): Trace => ({ operation: null, actor: ANONYMOUS, codes: [] });
+
+export function addCode({ codes }: Trace, code: unknown): void {
+  if (typeof code === 'string' && !codes.includes(code)) codes.push(code);
+}
 
 export interface FinishedRequest {
   requestId: string;
   route: string;
-  status: number;
+  /** Null when the client disconnected before the end of the response. */
+  status: number | null;
   startedAt: number;
-  isAnswered: boolean;
 }
 
 /** The log entry of a request. */
 export const requestEntry = (
-  { requestId, route, status, startedAt, isAnswered }: FinishedRequest,
+  { requestId, route, status, startedAt }: FinishedRequest,
   { operation, actor, codes }: Trace,
   { statements, waitedMs }: Work,
 ): Record<string, unknown> => ({
@@ -34,12 +38,18 @@ export const requestEntry = (
   operation,
   principal: principalOf(actor),
   organization: actor.organization && toPublicId('org', actor.organization.id),
-  status: isAnswered ? status : null,
-  outcome: isAnswered ? [...codes].join(' ') || (status < 400 ? 'OK' : 'FAILED') : 'DISCONNECTED',
+  status,
+  outcome: outcomeOf(status, codes),
   durationMs: round(performance.now() - startedAt),
   waitedMs: round(waitedMs),
   statements,
 });
+
+function outcomeOf(status: number | null, codes: string[]): string {
+  if (status === null) return 'DISCONNECTED';
+  if (codes.length > 0) return codes.join(' ');
+  return status < 400 ? 'OK' : 'FAILED';
+}
 
 function principalOf({ user, principal }: Actor): string | null {
   if (user) return toPublicId('usr', user.id);

@@ -1,10 +1,4 @@
-import {
-  type ExecutionArgs,
-  type ExecutionResult,
-  type GraphQLSchema,
-  getOperationAST,
-  NoSchemaIntrospectionCustomRule,
-} from 'graphql';
+import { type ExecutionArgs, type GraphQLSchema, getOperationAST, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { accessOf } from '../access/access.ts';
@@ -16,7 +10,7 @@ import { createExecute, type Execute } from './executor/execute.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { limitHeavyQueries } from './heavy-queries.ts';
 import { useLimits } from './limits.ts';
-import type { ChargeOrganization } from './memory.ts';
+import type { Admission } from './memory.ts';
 import type { Trace } from './trace.ts';
 
 /** What the HTTP edge knows before GraphQL begins. */
@@ -26,9 +20,15 @@ export interface ServerContext {
   /** The Authorization header. */
   authorization: string | null;
   userAgent: string | null;
+  /** One object, because yoga copies each property several times. */
+  state: RequestState;
+}
+
+/** What changes while the request is executed. */
+export interface RequestState {
   work: Work;
   trace: Trace;
-  chargeOrganization: ChargeOrganization;
+  chargeOrganization: Admission['chargeOrganization'];
 }
 
 export type Yoga = YogaServerInstance<ServerContext, Context>;
@@ -71,7 +71,6 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
         : false,
     plugins: [
       useErrors(showErrors),
-      useTrace(),
       useLimits((args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
       useExecutor(limitHeavyQueries(confirming(execute), costOf)),
@@ -92,7 +91,8 @@ const byText = <Value extends object>() =>
 const FRESH = 100;
 
 async function createContext(parts: Parts, server: ServerContext): Promise<Context> {
-  const { requestId, address, userAgent, authorization, work } = server;
+  const { requestId, address, userAgent, authorization, state } = server;
+  const { work } = state;
   const authenticate = (): Promise<Actor> => parts.identity.authenticate(authorization, work);
   const presumed = await parts.identity.presume(authorization);
   const actor = presumed?.actor ?? (await authenticate());
@@ -123,8 +123,8 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
     loaders: new Map(),
     passed: new Set(),
   };
-  server.trace.actor = actor;
-  server.chargeOrganization(actor.organization?.id ?? '');
+  state.trace.actor = actor;
+  state.chargeOrganization(actor.organization?.id ?? '');
   become(ctx, actor);
   return ctx;
 }
@@ -133,15 +133,6 @@ function useIntrospection(mayIntrospect: (server: ServerContext) => boolean): Pl
   return {
     onValidate({ addValidationRule, context }) {
       if (!mayIntrospect(context as unknown as ServerContext)) addValidationRule(NoSchemaIntrospectionCustomRule);
-    },
-  };
-}
-
-function useTrace(): Plugin<object, ServerContext> {
-  return {
-    onExecute({ args: { document, operationName, contextValue } }) {
-      (contextValue as unknown as ServerContext).trace.operation =
-        getOperationAST(document, operationName)?.name?.value ?? null;
     },
   };
 }
@@ -159,10 +150,15 @@ function useExecutor(execute: Execute): Plugin {
  */
 function confirming(execute: Execute): Execute {
   return async (args) => {
-    const ctx = args.contextValue as Context;
+    const ctx = args.contextValue as Context & ServerContext;
+    ctx.state.trace.operation = getOperationAST(args.document, args.operationName)?.name?.value ?? null;
     try {
-      const result = await attempt(execute, args, ctx);
-      if (result) return result;
+      try {
+        const result = await execute(args);
+        if ((await confirm(ctx)) && !isRetryable(args, ctx)) return result;
+      } catch (error) {
+        if (!isRetryable(args, ctx)) throw error;
+      }
       await endTransaction(ctx, 'rollback').catch(() => undefined);
       ctx.presumption = null;
       become(ctx, await ctx.authenticate());
@@ -175,23 +171,10 @@ function confirming(execute: Execute): Execute {
   };
 }
 
-/** The result. Null when the query has to run again. */
-async function attempt(execute: Execute, args: ExecutionArgs, ctx: Context): Promise<ExecutionResult | null> {
-  try {
-    const result = await execute(args);
-    const isConfirmed = await confirm(ctx);
-    return isConfirmed && !(await isRetryable(args, ctx)) ? result : null;
-  } catch (error) {
-    if (await isRetryable(args, ctx)) return null;
-    throw error;
-  }
-}
-
-async function isRetryable({ document, operationName }: ExecutionArgs, ctx: Context): Promise<boolean> {
-  const transaction = await ctx.transaction?.catch(() => undefined);
-  if (!transaction?.isLost || ctx.work.stopped) return false;
-  return getOperationAST(document, operationName)?.operation === 'query';
-}
+const isRetryable = ({ document, operationName }: ExecutionArgs, { work }: Context): boolean =>
+  work.connection?.lost !== undefined &&
+  !work.stopped &&
+  getOperationAST(document, operationName)?.operation === 'query';
 
 /**
  * The transaction that reads of this operation shared ends with it, whatever came of it. Nobody waits for that: it has

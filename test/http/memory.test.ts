@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createHandler } from '../../src/http/handler.ts';
-import { createRequestMemory, REQUEST_COST } from '../../src/http/memory.ts';
+import { type Admission, createRequestMemory, REQUEST_COST } from '../../src/http/memory.ts';
 import type { Graphql } from '../../src/http/yoga.ts';
 import { startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
@@ -123,9 +123,25 @@ describe('the memory of a request is released when its client disconnects', () =
   });
 });
 
-test('the memory of an operation that fails is released', async () => {
-  const memory = createRequestMemory(1_000_000);
-  await expect(memory.during(1_000, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+test('one organization gets at most half of the memory, until it releases some', () => {
+  const memory = createRequestMemory(10 * REQUEST_COST);
+  const charged = (organization: string): Admission => {
+    const admission = memory.admit(0) as Admission;
+    try {
+      admission.chargeOrganization(organization);
+    } catch (error) {
+      admission.release();
+      throw error;
+    }
+    return admission;
+  };
+  const own = Array.from({ length: 5 }, () => charged('acme'));
+  expect(() => charged('acme')).toThrow('Too many requests of this organization');
+  const others = Array.from({ length: 5 }, () => charged('globex'));
+  expect(memory.admit(0)).toBeNull();
+  own.pop()?.release();
+  own.push(charged('acme'));
+  for (const admission of [...own, ...others]) admission.release();
   expect(memory.held()).toBe(0);
 });
 
