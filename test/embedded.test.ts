@@ -110,7 +110,7 @@ test.each([
   ['Ambit migrates', (data: string) => statusOf(data) === 'ready'],
 ])(
   'after a signal during the first start, while %s, no Postgres keeps running and the next start works',
-  async (_name, isReached) => {
+  async (name, isReached) => {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const data = join(folder, `${name} ${signal}`);
       const first = await run({ DATA_DIR: data });
