@@ -43,7 +43,7 @@ const MAX_WAITING = 1_000;
 /** Milliseconds that PostgreSQL may take to report a cancelled statement. */
 const CANCEL_MARGIN = 1_000;
 /** Milliseconds that an idle connection keeps a read-only transaction open. */
-const COMMIT_AFTER = 5;
+const END_AFTER = 5;
 const HALF_AN_HOUR = 1_800_000;
 const IDLE_IN_TRANSACTION = 60_000;
 
@@ -78,7 +78,7 @@ export function connect(options: ClientOptions): Pool {
     responseTimeoutMs: Math.min(statementTimeout, requestTimeout) + CANCEL_MARGIN,
     settings: options.pooler ? limitsOf(options) : {},
     // A pooler assigns a server connection for as long as a transaction is open.
-    commitAfterMs: options.pooler ? 0 : COMMIT_AFTER,
+    endAfterMs: options.pooler ? 0 : END_AFTER,
     open: connectionFactory(options),
   });
 }

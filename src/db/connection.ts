@@ -56,8 +56,8 @@ export interface Connection {
   readonly openedAt: number;
   /** When it is to be replaced, as `performance.now()`. */
   readonly renewAt: number;
-  /** A read-only transaction is still open. Its COMMIT is sent together with the next BEGIN. */
-  hasOpenTransaction: boolean;
+  /** How to end the transaction that may still be open. It is sent together with the next BEGIN. */
+  unfinished: 'commit' | 'rollback' | null;
   /**
    * When the last byte arrived, and since when a statement has been waiting for one. Accurate only if called regularly.
    */
@@ -164,7 +164,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     openedAt,
     // Random, so that connections that were opened together are not replaced together.
     renewAt: openedAt + options.renewMs * (1 + Math.random()),
-    hasOpenTransaction: false,
+    unfinished: null,
     activity() {
       const now = performance.now();
       const read = socket?.bytesRead ?? 0;

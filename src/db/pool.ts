@@ -18,7 +18,7 @@ export interface PoolOptions {
   /** Milliseconds without received data after which a connection with a pending statement is closed. */
   responseTimeoutMs: number;
   /** Milliseconds that an idle connection keeps a read-only transaction open. */
-  commitAfterMs: number;
+  endAfterMs: number;
   /** PostgreSQL settings that each transaction sets for itself. */
   settings: Record<string, string>;
   open(onLost: (connection: Connection, cause: LossCause) => void): Promise<Connection>;
@@ -65,7 +65,7 @@ export function createPool(options: PoolOptions): Pool {
   /** Connections that were opened before this time are replaced. */
   let renewBefore = 0;
   let checkedAt = performance.now();
-  let commitTimer: NodeJS.Timeout | undefined;
+  let endTimer: NodeJS.Timeout | undefined;
 
   const shared = { open: options.open, log, onLost: drop };
   const connector = createConnector({
@@ -150,25 +150,25 @@ export function createPool(options: PoolOptions): Pool {
    * Under load the next BEGIN follows within milliseconds, and COMMIT is sent together with it. That saves a message per
    * query. Otherwise COMMIT is sent alone, so that no snapshot stays open.
    */
-  function commitIdle(): void {
-    commitTimer = undefined;
-    const open = idle.filter((connection) => connection.hasOpenTransaction);
+  function endIdleTransactions(): void {
+    endTimer = undefined;
+    const open = idle.filter(({ unfinished }) => unfinished);
     for (const connection of open) {
       idle.splice(idle.indexOf(connection), 1);
-      void commitAndAddIdle(connection);
+      void endAndAddIdle(connection);
     }
   }
 
-  async function commitAndAddIdle(connection: Connection): Promise<void> {
-    await connection.send('commit').catch(() => undefined);
-    connection.hasOpenTransaction = false;
+  async function endAndAddIdle(connection: Connection): Promise<void> {
+    if (!connection.lost) await connection.send(connection.unfinished ?? 'rollback').catch(() => undefined);
+    connection.unfinished = null;
     if (isUsable(connection)) addIdle(connection);
     else connector.fill();
   }
 
   function addIdle(connection: Connection): void {
     idle.push(connection);
-    if (connection.hasOpenTransaction) commitTimer ??= setTimeout(commitIdle, options.commitAfterMs);
+    if (connection.unfinished) endTimer ??= setTimeout(endIdleTransactions, options.endAfterMs);
     if (shares.waiting > 0) schedule();
   }
 
@@ -260,7 +260,7 @@ export function createPool(options: PoolOptions): Pool {
     while (isBusy() && performance.now() < until) await sleep(5);
     isEnded = true;
     clearInterval(checking);
-    clearTimeout(commitTimer);
+    clearTimeout(endTimer);
     for (const { reject } of shares.removeExpired(Number.POSITIVE_INFINITY)) reject(unavailable());
     lookups.end();
     await Promise.all([connector.end(), lookupConnector.end()]);

@@ -83,7 +83,7 @@ export async function openTransaction(
     connection = await pool.acquire(organization, work);
   }
   work.connection = connection;
-  const begun = connection.send(connection.hasOpenTransaction ? `commit;${begin}` : begin, []).execute();
+  const begun = connection.send(connection.unfinished ? `${connection.unfinished};${begin}` : begin, []).execute();
   begun.then(undefined, () => undefined);
   let over = false;
   const cancel = (): void => cancelSoon(connection);
@@ -137,15 +137,15 @@ async function finish(
   work: Work,
 ): Promise<void> {
   // The next transaction on this connection sends the COMMIT of a read-only transaction together with its BEGIN.
-  connection.hasOpenTransaction = mode === 'read only';
-  if (connection.hasOpenTransaction) return;
+  connection.unfinished = mode === 'read only' ? 'commit' : null;
+  if (connection.unfinished) return;
   try {
     await begun;
     if (statement === 'commit') await commit(connection, work);
     else await connection.send('rollback');
   } catch (error) {
     // What has failed here can have left an aborted transaction behind.
-    connection.hasOpenTransaction = true;
+    connection.unfinished = 'rollback';
     throw error;
   }
 }

@@ -7,7 +7,9 @@ export async function statementsOf(api: Api, work: () => Promise<unknown>): Prom
   api.hooks.onStatement = (text) => sent.push(text);
   await work();
   delete api.hooks.onStatement;
-  return sent.map((text) => text.replace(/^commit;/, '')).filter((text) => text !== 'commit' && text !== 'rollback');
+  return sent
+    .map((text) => text.replace(/^(commit|rollback);/, ''))
+    .filter((text) => text !== 'commit' && text !== 'rollback');
 }
 
 /**
