@@ -83,6 +83,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   let socket: Socket | undefined;
   let address: Address | undefined;
   let lost: AmbitError | undefined;
+  let socketError: Error | undefined;
   let backend: { pid: number; secret: number } | undefined;
   let isReady = false;
   let isCancelling = false;
@@ -125,6 +126,11 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       if (lost) throw lost;
       address = parsed;
       socket = options.dial?.() ?? dial(parsed);
+      // The driver adds its own listener later. An error such as ENETUNREACH arrives before and would end the process.
+      socket.once('error', (error) => {
+        socketError = error;
+        lose('CLOSED');
+      });
       return socket;
     },
   } as never);
@@ -195,7 +201,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     backend = (await sql.unsafe('select 1')).state;
   } catch (error) {
     lose('CLOSED');
-    throw error;
+    throw socketError ?? error;
   } finally {
     clearTimeout(deadline);
   }
