@@ -37,9 +37,9 @@ export interface ConnectionOptions {
 
 /**
  * STALE: a prepared statement no longer matches its tables. UNRESPONSIVE: the server stopped answering. STOPPED: the
- * statement of a stopped request could not be cancelled.
+ * statement of a stopped request could not be cancelled. UNBOUND: BEGIN or the binding of a transaction failed.
  */
-export type LossCause = 'CLOSED' | 'STALE' | 'UNRESPONSIVE' | 'STOPPED';
+export type LossCause = 'CLOSED' | 'STALE' | 'UNRESPONSIVE' | 'STOPPED' | 'UNBOUND';
 
 /** One connection to PostgreSQL. */
 export interface Connection {
