@@ -84,7 +84,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   let address: Address | undefined;
   let lost: AmbitError | undefined;
   let socketError: Error | undefined;
-  let backend: { pid: number; secret: number } | undefined;
+  let backend: Backend | undefined;
   let isReady = false;
   let isCancelling = false;
   let pending = 0;
@@ -183,8 +183,10 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     cancel() {
       if (!backend || !address || isCancelling || lost) return;
       isCancelling = true;
-      requestCancel(options.dial?.() ?? dial(address), backend, () => {
+      requestCancel(options.dial?.() ?? dial(address), backend, (isLate) => {
         isCancelling = false;
+        // The server may still cancel a later statement, of another request.
+        if (isLate) lose('STOPPED');
         settle();
       });
     },
@@ -217,6 +219,12 @@ interface Address {
   path?: string | false;
 }
 
+/** What identifies the connection in a CancelRequest. */
+interface Backend {
+  pid: number;
+  secret: number;
+}
+
 function dial({ host: [host], port: [port], path }: Address): Socket {
   const socket = path ? net.connect(path) : net.connect({ host: host as string, port: port as number, noDelay: true });
   // The driver checks the certificate against this name.
@@ -224,11 +232,15 @@ function dial({ host: [host], port: [port], path }: Address): Socket {
 }
 
 /** Sends a CancelRequest on a separate connection. The server closes it after it has sent the signal. */
-function requestCancel(socket: Socket, { pid, secret }: { pid: number; secret: number }, done: () => void): void {
+function requestCancel(socket: Socket, { pid, secret }: Backend, done: (isLate: boolean) => void): void {
   const message = Buffer.alloc(16);
   for (const [at, value] of [message.length, CANCEL_REQUEST, pid, secret].entries())
     message.writeUInt32BE(value, 4 * at);
-  socket.setTimeout(CANCEL_TIMEOUT, () => socket.destroy());
-  socket.on('error', () => undefined).once('close', done);
+  let isLate = false;
+  socket.setTimeout(CANCEL_TIMEOUT, () => {
+    isLate = true;
+    socket.destroy();
+  });
+  socket.on('error', () => undefined).once('close', () => done(isLate));
   socket.resume().end(message);
 }
