@@ -14,6 +14,9 @@ const list = z
 const integer = (min: number, max: number, standard: number) =>
   z.coerce.number().int().min(min).max(max).default(standard);
 
+/** A failover between hosts is the task of an address that moves, or of a pooler. */
+const hasOneHost = (url: string): boolean => !new URL(url).host.includes(',');
+
 /** Every environment variable that Ambit reads. The README's table is made from the descriptions. */
 export const VARIABLES = {
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on; `0.0.0.0` for all.'),
@@ -24,10 +27,12 @@ export const VARIABLES = {
     .describe('Where clients reach Ambit; the issuer of its access tokens. `http://localhost:PORT` unless set.'),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
+    .refine(hasOneHost, 'must name one host')
     .optional()
     .describe('PostgreSQL ≥ 15. Without it an embedded server is started.'),
   MIGRATION_DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
+    .refine(hasOneHost, 'must name one host')
     .optional()
     .describe('The same database as the role that owns the tables, when `DATABASE_URL` is not that role.'),
   DATABASE_POOL: integer(2, 500, 10).describe(

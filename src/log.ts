@@ -50,8 +50,9 @@ const DATA_EXCEPTION = '22';
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { message, stack = '' } = error;
-  const at = stack.indexOf('\n    at ');
-  const frames = at < 0 ? '' : stack.slice(at);
+  // After the whole message, because a parameter in it can look like a frame.
+  const at = stack.indexOf(message);
+  const frames = at < 0 ? '' : stack.slice(at + message.length);
   const cause = error.cause ? `\ncaused by ${describeError(error.cause)}` : '';
   if (error instanceof DrizzleQueryError) return `Failed query: ${error.query}${frames}${cause}`;
   const code = (error as { code?: unknown }).code;

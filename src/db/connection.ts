@@ -37,9 +37,9 @@ export interface ConnectionOptions {
 
 /**
  * STALE: a prepared statement no longer matches its tables. UNRESPONSIVE: the server stopped answering. STOPPED: the
- * statement of a stopped request could not be cancelled.
+ * statement of a stopped request could not be cancelled. UNBOUND: BEGIN or the binding of a transaction failed.
  */
-export type LossCause = 'CLOSED' | 'STALE' | 'UNRESPONSIVE' | 'STOPPED';
+export type LossCause = 'CLOSED' | 'STALE' | 'UNRESPONSIVE' | 'STOPPED' | 'UNBOUND';
 
 /** One connection to PostgreSQL. */
 export interface Connection {
@@ -83,7 +83,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   let socket: Socket | undefined;
   let address: Address | undefined;
   let lost: AmbitError | undefined;
-  let backend: { pid: number; secret: number } | undefined;
+  let socketError: Error | undefined;
+  let backend: Backend | undefined;
   let isReady = false;
   let isCancelling = false;
   let pending = 0;
@@ -125,6 +126,11 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       if (lost) throw lost;
       address = parsed;
       socket = options.dial?.() ?? dial(parsed);
+      // The driver adds its own listener later. An error such as ENETUNREACH arrives before and would end the process.
+      socket.once('error', (error) => {
+        socketError = error;
+        lose('CLOSED');
+      });
       return socket;
     },
   } as never);
@@ -177,8 +183,10 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     cancel() {
       if (!backend || !address || isCancelling || lost) return;
       isCancelling = true;
-      requestCancel(options.dial?.() ?? dial(address), backend, () => {
+      requestCancel(options.dial?.() ?? dial(address), backend, (isLate) => {
         isCancelling = false;
+        // The server may still cancel a later statement, of another request.
+        if (isLate) lose('STOPPED');
         settle();
       });
     },
@@ -195,7 +203,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     backend = (await sql.unsafe('select 1')).state;
   } catch (error) {
     lose('CLOSED');
-    throw error;
+    throw socketError ?? error;
   } finally {
     clearTimeout(deadline);
   }
@@ -211,6 +219,12 @@ interface Address {
   path?: string | false;
 }
 
+/** What identifies the connection in a CancelRequest. */
+interface Backend {
+  pid: number;
+  secret: number;
+}
+
 function dial({ host: [host], port: [port], path }: Address): Socket {
   const socket = path ? net.connect(path) : net.connect({ host: host as string, port: port as number, noDelay: true });
   // The driver checks the certificate against this name.
@@ -218,11 +232,15 @@ function dial({ host: [host], port: [port], path }: Address): Socket {
 }
 
 /** Sends a CancelRequest on a separate connection. The server closes it after it has sent the signal. */
-function requestCancel(socket: Socket, { pid, secret }: { pid: number; secret: number }, done: () => void): void {
+function requestCancel(socket: Socket, { pid, secret }: Backend, done: (isLate: boolean) => void): void {
   const message = Buffer.alloc(16);
   for (const [at, value] of [message.length, CANCEL_REQUEST, pid, secret].entries())
     message.writeUInt32BE(value, 4 * at);
-  socket.setTimeout(CANCEL_TIMEOUT, () => socket.destroy());
-  socket.on('error', () => undefined).once('close', done);
+  let isLate = false;
+  socket.setTimeout(CANCEL_TIMEOUT, () => {
+    isLate = true;
+    socket.destroy();
+  });
+  socket.on('error', () => undefined).once('close', () => done(isLate));
   socket.resume().end(message);
 }

@@ -24,6 +24,8 @@ export interface LookupsOptions {
   openOwn(): Promise<Connection>;
   /** Milliseconds that a statement waits for a connection. */
   waitMs: number;
+  /** Milliseconds after which the separate connection of a transaction is closed. */
+  transactionMs: number;
   /** Maximum number of pending statements. */
   queue: number;
   exhausted(): AmbitError;
@@ -42,7 +44,8 @@ interface Waiter {
  * Single statements share one connection, which no transaction uses. This prevents a deadlock: a request that runs a
  * lookup during its transaction must not wait for requests that are waiting for its connection.
  */
-export function createLookups({ connector, openOwn, waitMs, queue, exhausted }: LookupsOptions): Lookups {
+export function createLookups(options: LookupsOptions): Lookups {
+  const { connector, openOwn, waitMs, transactionMs, queue, exhausted } = options;
   let current: Connection | undefined;
   let waiters: Waiter[] = [];
   let isEnded = false;
@@ -71,7 +74,11 @@ export function createLookups({ connector, openOwn, waitMs, queue, exhausted }: 
       send((connection) => connection.send(text, values, options) as unknown as Query),
     begin: async (work: (sql: Sql) => Promise<unknown>) => {
       const own = await openOwn();
-      return await own.begin(work).finally(() => own.close());
+      const deadline = setTimeout(() => own.destroy('UNRESPONSIVE'), transactionMs);
+      return await own.begin(work).finally(() => {
+        clearTimeout(deadline);
+        return own.close();
+      });
     },
   }) as unknown as Sql;
 

@@ -78,6 +78,7 @@ export function createPool(options: PoolOptions): Pool {
     connector: () => lookupConnector,
     openOwn: () => options.open(() => undefined),
     waitMs: options.waitMs,
+    transactionMs: options.responseTimeoutMs,
     queue: options.queue,
     exhausted,
   });

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import { outcomeUnknown } from '../errors.ts';
+import { type AmbitError, outcomeUnknown, unavailable } from '../errors.ts';
 import { type Db, drizzleOn } from './client.ts';
 import type { Connection } from './connection.ts';
 import { isRolledBack } from './constraints.ts';
@@ -66,7 +66,8 @@ const ENCODED = new Set(['string', 'number', 'boolean', 'bigint']);
 
 /**
  * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
- * answer, so they share a round trip with the first query; if one of them fails, that query fails too.
+ * answer, so they share a round trip with the first query. If one of them fails, the connection is closed, and what was
+ * read counts as lost.
  */
 export async function openTransaction(
   pool: Pool,
@@ -84,7 +85,12 @@ export async function openTransaction(
   }
   work.connection = connection;
   const begun = connection.send(connection.unfinished ? `${connection.unfinished};${begin}` : begin, []).execute();
-  begun.then(undefined, () => undefined);
+  // Without BEGIN, the statements that were sent after it run without the binding and find no rows.
+  let unbound: AmbitError | undefined;
+  begun.then(undefined, () => {
+    if (!connection.lost) unbound = unavailable();
+    connection.destroy('UNBOUND');
+  });
   let over = false;
   const cancel = (): void => cancelSoon(connection);
   work.onStop.add(cancel);
@@ -114,7 +120,10 @@ export async function openTransaction(
     db,
     mode,
     rebind,
-    commit: () => end('commit'),
+    commit: async () => {
+      await end('commit');
+      if (unbound) throw unbound;
+    },
     rollback: () => end('rollback'),
   };
 }

@@ -1,4 +1,4 @@
-import type { AmbitError } from '../errors.ts';
+import { type AmbitError, unavailable } from '../errors.ts';
 import type { Connection } from './connection.ts';
 
 /** State of the database work of one request. */
@@ -35,4 +35,11 @@ export function stopWork(work: Work, reason: AmbitError): void {
   work.stopped = reason;
   for (const react of work.onStop) react();
   work.onStop.clear();
+}
+
+const ENDED = unavailable('The request has ended.');
+
+/** Lets a request that was answered send nothing more. A transaction that is opened later would never be ended. */
+export function endWork(work: Work): void {
+  work.stopped ??= ENDED;
 }

@@ -1,14 +1,14 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Parts } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
-import { newWork, type Work } from '../db/work.ts';
+import { endWork, newWork, type Work } from '../db/work.ts';
 import { AmbitError } from '../errors.ts';
 import { describeError } from '../log.ts';
 import { createAddressOf } from './address.ts';
 import { type Answer, failure, json, problem, requestIdOf } from './answer.ts';
 import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts';
 import { createDirect, type Direct } from './direct.ts';
-import { live, ready } from './health.ts';
+import { createReady, live } from './health.ts';
 import { createRequestMemory, type RequestMemory } from './memory.ts';
 import { createResponseWriter } from './response-writer.ts';
 import { addCode, newTrace, requestEntry, type Trace } from './trace.ts';
@@ -21,21 +21,24 @@ const MAX_BODY = 100_000;
 const PAGE_POLICY =
   "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src data:; font-src data:; connect-src 'self'; frame-ancestors 'none'";
 
-type Route = (parts: Parts) => Promise<Answer>;
+type Routes = ReadonlyMap<string, () => Promise<Answer>>;
 
-const ROUTES: Record<string, Route> = {
-  '/.well-known/jwks.json': async ({ identity }) =>
-    json(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
-  '/health/live': live,
-  '/health/ready': ({ pool }) => ready(pool),
-};
+const createRoutes = ({ identity, pool }: Parts): Routes =>
+  new Map([
+    [
+      '/.well-known/jwks.json',
+      async () => json(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
+    ],
+    ['/health/live', live],
+    ['/health/ready', createReady(pool)],
+  ]);
 
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';
 
 /** The route for the log. An unknown path is not logged, because it may contain a secret. */
-function routeOf(req: IncomingMessage): string {
+function routeOf(req: IncomingMessage, routes: Routes): string {
   const path = pathOf(req);
-  return path === '/graphql' || Object.hasOwn(ROUTES, path) ? path : 'none';
+  return path === '/graphql' || routes.has(path) ? path : 'none';
 }
 
 export interface HandlerOptions {
@@ -54,13 +57,14 @@ export function createHandler(
     memory = createRequestMemory(parts.config.requestMemory),
   }: HandlerOptions = {},
 ): RequestListener {
+  const routes = createRoutes(parts);
   const writer = createResponseWriter(parts.config, parts.log);
   const addressOf = createAddressOf(parts.config.trustedProxies);
 
   async function answer(req: IncomingMessage, requestId: string, work: Work, trace: Trace): Promise<Answer> {
     const path = pathOf(req);
-    const route = Object.hasOwn(ROUTES, path) && req.method === 'GET' ? ROUTES[path] : undefined;
-    if (route) return await route(parts);
+    const route = req.method === 'GET' ? routes.get(path) : undefined;
+    if (route) return await route();
     if (path !== '/graphql') return problem(404, 'Not here. The API is at /graphql.', requestId);
     if (memory.isFull()) return busy(requestId);
     const body = await memory.readBody(req, MAX_BODY);
@@ -121,9 +125,10 @@ export function createHandler(
     deadlines.add(request);
     res.once('close', () => {
       deadlines.delete(request);
-      if (!res.writableFinished) stopDisconnected(work);
+      if (res.writableFinished) endWork(work);
+      else stopDisconnected(work);
       const status = res.writableFinished ? res.statusCode : null;
-      parts.log(requestEntry({ requestId, route: routeOf(req), status, startedAt }, trace, work));
+      parts.log(requestEntry({ requestId, route: routeOf(req, routes), status, startedAt }, trace, work));
     });
     answer(req, requestId, work, trace)
       .then(send, fail)

@@ -13,8 +13,19 @@ const OK = json(200, { status: 'ok' });
 
 export const live = async (): Promise<Answer> => OK;
 
+/** Callers share the check in progress: they need no credential, so they must not use up connections. */
+export function createReady(pool: Pool): () => Promise<Answer> {
+  let checking: Promise<Answer> | undefined;
+  return () => {
+    checking ??= check(pool).finally(() => {
+      checking = undefined;
+    });
+    return checking;
+  };
+}
+
 /** Runs a statement in a transaction, as a query does. So it also fails when no connection is free for a query. */
-export async function ready(pool: Pool): Promise<Answer> {
+async function check(pool: Pool): Promise<Answer> {
   const isServing = inTransaction(
     pool,
     { organizationId: null, userId: null },

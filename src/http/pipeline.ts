@@ -33,6 +33,7 @@ function wait(pipeline: Pipeline, req: IncomingMessage, res: ServerResponse, lis
   pipeline.waiting += 1;
   previous.once('close', () => {
     pipeline.waiting -= 1;
-    if (!req.socket.destroyed) listener(req, res);
+    // After a response with `Connection: close` Node closes the connection, and another response would be lost.
+    if (!req.socket.destroyed && previous.shouldKeepAlive) listener(req, res);
   });
 }

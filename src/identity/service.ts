@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { refusal } from '../access/access.ts';
 import { loadGrants } from '../access/grants.ts';
 import { audit, become, bind, type Context, db, endTransaction } from '../context.ts';
-import { drizzleOn } from '../db/client.ts';
+import { type Db, drizzleOn } from '../db/client.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { type AmbitError, invalid, userError } from '../errors.ts';
 import { fromPublicId, newId, toPublicId } from '../ids.ts';
@@ -160,7 +160,7 @@ async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
   const organizationId = token.organization_id;
   const binding = { organizationId, userId: token.user_id };
   audit(ctx, { targetId: toPublicId('ses', token.session_id) });
-  await inTransaction(ctx.parts.pool, binding, async (own) => {
+  const end = async (own: Db): Promise<void> => {
     const row = await findSession(own, token.session_id);
     const actor = row ? await actorIn(own, 'SESSION', row, ctx.parts.clock()) : ANONYMOUS;
     await own.delete(sessions).where(eq(sessions.id, token.session_id));
@@ -175,7 +175,8 @@ async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
         actor,
         organizationId,
       });
-  });
+  };
+  await inTransaction(ctx.parts.pool, binding, end, 'read write', ctx.work);
   throw wrongCredentials(INVALID_REFRESH, ['refreshToken']);
 }
 

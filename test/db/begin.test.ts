@@ -1,0 +1,60 @@
+import { connect, type Socket } from 'node:net';
+import { sql as query } from 'drizzle-orm';
+import { expect, test } from 'vitest';
+import { ask } from '../../src/db/reader.ts';
+import { inTransaction, type Mode } from '../../src/db/transaction.ts';
+import { type Api, startApi } from '../support/api.ts';
+import { found } from '../support/world.ts';
+import { organizationUuid } from '../walls/support.ts';
+
+const BEGIN = 'begin';
+/** Of the same length, and a syntax error. */
+const INVALID = 'bogus';
+
+/** How many of the next BEGIN statements fail. */
+let failing = 0;
+const failBegin = (): Socket => {
+  const { hostname, port } = new URL(first.url);
+  const socket = connect(Number(port), hostname);
+  const write = socket.write.bind(socket);
+  socket.write = ((chunk: Buffer, ...rest: []) => {
+    const at = failing > 0 ? chunk.indexOf(BEGIN) : -1;
+    if (at >= 0) {
+      failing -= 1;
+      chunk.write(INVALID, at);
+    }
+    return write(chunk, ...rest);
+  }) as never;
+  return socket;
+};
+
+const first: Api = await startApi();
+const acme = await found(first, 'acme');
+const api = await startApi({ pool: 1, database: first, client: { dial: failBegin } });
+const binding = { organizationId: organizationUuid(acme), userId: null };
+
+test('a query whose BEGIN failed runs again instead of finding nothing', async () => {
+  const send = async (): Promise<unknown> => {
+    const response = await fetch(`${api.address}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${acme.owner.token}` },
+      body: JSON.stringify({ query: '{ organization { slug } }' }),
+    });
+    return await response.json();
+  };
+  // The second request begins with what the first one has read of the credential.
+  for (let round = 0; round < 3; round += 1) {
+    expect(await send()).toEqual({ data: { organization: { slug: 'acme' } } });
+    failing = 1;
+  }
+  expect(failing).toBe(1);
+  failing = 0;
+});
+
+test.each<Mode>(['read only', 'read write'])('a %s transaction whose BEGIN failed fails as well', async (mode) => {
+  failing = 1;
+  const found = inTransaction(api.pool, binding, (db) => ask(db, query`select slug from organizations`), mode);
+  await expect(found).rejects.toThrow();
+  expect(failing).toBe(0);
+  expect(api.logged).toContainEqual(expect.objectContaining({ message: 'database connection lost', cause: 'UNBOUND' }));
+});
