@@ -118,7 +118,11 @@ export function createHandler(
       // The deadline may have answered already.
       if (isAnswered) return;
       isAnswered = true;
-      writer.send(res, requestId, answered);
+      try {
+        writer.send(res, requestId, answered);
+      } catch {
+        res.destroy();
+      }
     };
     const fail = (error: unknown): void => send(failed(error, requestId, trace));
     const request = { work, startedAt, giveUp: fail };
@@ -130,9 +134,7 @@ export function createHandler(
       const status = res.writableFinished ? res.statusCode : null;
       parts.log(requestEntry({ requestId, route: routeOf(req, routes), status, startedAt }, trace, work));
     });
-    answer(req, requestId, work, trace)
-      .then(send, fail)
-      .catch(() => res.destroy());
+    void answer(req, requestId, work, trace).then(send, fail);
   };
 }
 
