@@ -1,8 +1,8 @@
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { BUILT_IN_ROLES, PERMISSIONS } from '../../src/access/catalog.ts';
-import { REFUSAL_REASONS } from '../../src/access/decide.ts';
+import { REFUSAL_REASONS } from '../../src/access/reasons.ts';
 import { VARIABLES } from '../../src/config.ts';
-import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/plans.ts';
+import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
 import { buildSchema } from '../../src/schema.ts';
 
 /** What `schema.graphql` must hold. */

@@ -1,5 +1,5 @@
-import { builder } from '../../builder.ts';
-import { toPublicId } from '../../ids.ts';
+import { builder } from '../../graphql/builder.ts';
+import { toPublicId } from '../../lib/ids.ts';
 import { type AuditEventRow, findAuditEvent, listAuditEvents } from './service.ts';
 
 const OutcomeEnum = builder.enumType('AuditOutcome', {

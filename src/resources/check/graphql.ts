@@ -1,8 +1,8 @@
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { isAskedFor } from '../../loader.ts';
-import { DELETED, mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { isAskedFor } from '../../data/loader.ts';
+import { builder } from '../../graphql/builder.ts';
+import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
 import { Category } from '../category/graphql.ts';
 import { findCategory } from '../category/service.ts';
 import { Level } from '../level/graphql.ts';

@@ -1,7 +1,7 @@
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal } from '../principal/service.ts';
 import { Project } from '../project/ref.ts';
@@ -58,7 +58,8 @@ builder.node(Invitation, {
     projectRoles: t.field({
       type: [InvitationProjectRole],
       description: 'The project roles that it offers, in the projects that the caller can read.',
-      resolve: (row, _args, ctx) => row.projectRoles.filter((own) => ctx.access.can('project:read', own.projectId)),
+      resolve: (row, _args, ctx) =>
+        row.projectRoles.filter((own) => ctx.unit.access.can('project:read', own.projectId)),
     }),
     inviter: t.field({
       type: Principal,

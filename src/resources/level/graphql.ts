@@ -1,7 +1,7 @@
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
 import { createLevel, deleteLevel, findLevel, type LevelRow, listLevels, updateLevel } from './service.ts';
 
 export const Level = builder.objectRef<LevelRow>('Level');

@@ -1,9 +1,8 @@
-import type { Statement } from '../../access/roles.ts';
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation, withChanges } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
+import { builder } from '../../graphql/builder.ts';
+import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from '../project/ref.ts';
 import { findProject, projectOf } from '../project/service.ts';
 import {
@@ -15,6 +14,7 @@ import {
   type PolicyRow,
   updatePolicy,
 } from './service.ts';
+import type { Statement } from './table.ts';
 
 const PolicyEffect = builder.enumType('PolicyEffect', {
   description: 'What a statement does.',
