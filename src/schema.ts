@@ -8,24 +8,24 @@ import {
 } from 'graphql';
 import { builder } from './graphql/builder.ts';
 import './resources/access/graphql.ts';
-import './resources/session/sign-in-graphql.ts';
-import './resources/invitation/accept-graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
 import './resources/category/graphql.ts';
 import './resources/check/graphql.ts';
+import './resources/invitation/accept-graphql.ts';
 import './resources/invitation/graphql.ts';
 import './resources/level/graphql.ts';
 import './resources/member/graphql.ts';
 import './resources/organization/graphql.ts';
 import './resources/plan/graphql.ts';
 import './resources/policy/graphql.ts';
+import './resources/project-member/graphql.ts';
 import './resources/project/graphql.ts';
-
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
 import './resources/service-account/graphql.ts';
 import './resources/session/graphql.ts';
+import './resources/session/sign-in-graphql.ts';
 import './resources/user/graphql.ts';
 
 const requires = new GraphQLDirective({
