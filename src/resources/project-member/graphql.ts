@@ -61,11 +61,10 @@ builder.objectField(Project, 'members', (t) =>
     {
       type: ProjectMember,
       nullable: true,
+      permission: 'project_member:read',
+      on: (project) => project.id,
       description: 'Who has a role of their own here. Others work here with their organization role.',
-      resolve: (project, args, ctx) => {
-        ctx.unit.access.require('project_member:read', project.id);
-        return listProjectMembers(ctx, project.id, args);
-      },
+      resolve: (project, args, ctx) => listProjectMembers(ctx, project.id, args),
     },
     connectionOf(ProjectMember),
   ),
