@@ -27,6 +27,7 @@ import './resources/service-account/graphql.ts';
 import './resources/session/graphql.ts';
 import './resources/session/sign-in-graphql.ts';
 import './resources/user/graphql.ts';
+import './resources/viewer/graphql.ts';
 
 const requires = new GraphQLDirective({
   name: 'requires',

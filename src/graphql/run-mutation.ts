@@ -38,9 +38,9 @@ export function asMutation(field: MutationField, resolve: Resolve): Resolve {
 }
 
 /** What an earlier field of the document changed or revoked holds for this one. */
-async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<Actor> {
+async function begin(ctx: Context, args: { input?: { id?: unknown; memberId?: unknown } }): Promise<Actor> {
   if (ctx.work.stopped) throw ctx.work.stopped;
-  const id = args.input?.id;
+  const id = args.input?.id ?? args.input?.memberId;
   // The log can neither store a NUL character nor index a text of any length.
   return await beginMutation(ctx, typeof id === 'string' && decodeId(id) ? id : null);
 }

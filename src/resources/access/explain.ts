@@ -5,13 +5,13 @@ import type { Decision, EffectiveGrants, Role } from '../../access/model.ts';
 import { entitlementsOf } from '../../lib/plans.ts';
 
 export const STEP_KINDS = {
-  LEVEL: 'Whether the permission can be asked there.',
-  ORGANIZATION_ROLE: 'The role in force in the organization.',
-  DENIAL: 'Whether a policy denies it.',
-  PROJECT_ROLE: 'Whether a project role stands in the place of the organization role.',
-  GRANT: 'Whether the role that counts grants it.',
-  PLAN: 'Whether the plan has what grants it.',
-  CREDENTIAL: 'Whether the credential lets it through.',
+  LEVEL: 'Whether the permission can be checked on the target.',
+  ORGANIZATION_ROLE: 'The current organization role. This step always passes.',
+  DENIAL: 'Whether a policy of the role denies the permission.',
+  PROJECT_ROLE: 'Whether a project role replaces the organization role. This step always passes.',
+  GRANT: 'Whether the effective role grants the permission.',
+  PLAN: 'Whether the plan includes the role.',
+  CREDENTIAL: 'Whether the credential allows it. A read-only API token does not allow changes.',
 } as const;
 
 export interface Step {

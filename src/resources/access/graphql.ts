@@ -27,11 +27,11 @@ const described = <Key extends string>(table: Record<Key, string>) =>
   >;
 
 const PermissionLevel = builder.enumType('PermissionLevel', {
-  description: 'Where a permission is asked.',
+  description: 'What a permission is checked on.',
   values: {
-    ORGANIZATION: { value: 'organization', description: 'On the organization.' },
-    PROJECT: { value: 'project', description: 'On a project.' },
-    BOTH: { value: 'both', description: 'On the organization or on a project.' },
+    ORGANIZATION: { value: 'organization', description: 'The organization.' },
+    PROJECT: { value: 'project', description: 'A project.' },
+    BOTH: { value: 'both', description: 'The organization or a project.' },
   } as const,
 });
 
@@ -39,36 +39,43 @@ const roleEnum = <Key extends string>(name: string, description: string, keys: r
   builder.enumType(name, {
     description,
     values: Object.fromEntries(
-      keys.map((key) => [key.toUpperCase(), { value: key, description: `The role ${key}.` }]),
+      keys.map((key) => [
+        key.toUpperCase(),
+        { value: key, description: `The role ${key.slice(0, 1).toUpperCase()}${key.slice(1)}.` },
+      ]),
     ) as Record<string, { value: Key; description: string }>,
   });
 
 const BuiltInRoleEnum = roleEnum(
   'BuiltInRole',
-  'The roles that every organization has. Each contains the one before it.',
+  'The built-in organization roles. Owner contains Admin, Admin contains Write, Write contains User, and User contains Read.',
   BUILT_IN_ROLES,
 );
 const ProjectRoleEnum = roleEnum(
   'BuiltInProjectRole',
-  'The roles that every project has. Owner contains Manager, Manager Member, Member Read; Write is what the organization role Write has in a project.',
+  'The built-in project roles. Owner contains Manager, Manager contains Member, and Member contains Read. Write grants what the organization role Write grants in a project.',
   PROJECT_ROLES,
 );
 
 const PermissionDefinitionType = builder.objectRef<PermissionDefinition>('PermissionDefinition').implement({
-  description: 'A row of the permission catalog.',
+  description: 'A permission and the built-in roles that grant it.',
   public: true,
   fields: (t) => ({
-    name: t.field({ type: 'Permission', description: 'Its name.', resolve: (row) => row.name }),
-    level: t.field({ type: PermissionLevel, description: 'Where it is asked.', resolve: (row) => row.level }),
-    description: t.exposeString('description', { description: 'What it allows.' }),
+    name: t.field({ type: 'Permission', description: 'The name of the permission.', resolve: (row) => row.name }),
+    level: t.field({
+      type: PermissionLevel,
+      description: 'What the permission is checked on.',
+      resolve: (row) => row.level,
+    }),
+    description: t.exposeString('description', { description: 'What the permission allows.' }),
     builtInRoles: t.field({
       type: [BuiltInRoleEnum],
-      description: 'The built-in organization roles that have it, the least first.',
+      description: 'The built-in organization roles that grant the permission, smallest first.',
       resolve: (row) => row.builtInRoles,
     }),
     projectRoles: t.field({
       type: [ProjectRoleEnum],
-      description: 'The built-in project roles that have it.',
+      description: 'The built-in project roles that grant the permission.',
       resolve: (row) => row.projectRoles,
     }),
   }),
@@ -78,48 +85,43 @@ builder.queryField('permissions', (t) =>
   t.field({
     type: [PermissionDefinitionType],
     public: true,
-    description:
-      'The permission catalog: everything that a guard can ask for, and what other services ask `authorize` about. The same for every caller.',
+    description: 'All permissions that exist. The result is the same for every caller. Available without a credential.',
     complexity: 10,
     resolve: () => [...PERMISSIONS.values()],
   }),
 );
 
 const RefusalReasonEnum = builder.enumType('RefusalReason', {
-  description: 'Why something is refused, as in `extensions.reason` of a FORBIDDEN error.',
+  description: 'The reason of a refusal, as in `extensions.reason` of a FORBIDDEN error.',
   values: described(REFUSAL_REASONS),
 });
 
+const TARGET = 'The ID of the organization or of a project. Defaults to the organization.';
+const PRINCIPAL =
+  'The ID of a member, service account or user. Defaults to the caller. Another principal requires `access:read`.';
+
 const AuthorizationRequest = builder.inputType('AuthorizationRequest', {
-  description: 'One question: may they do that there?',
+  description: 'A question: does a principal have a permission on a target?',
   fields: (t) => ({
-    permission: t.field({ type: 'Permission', required: true, description: 'What is to be done.' }),
-    target: t.id({
-      description:
-        'The organization or a project; the organization unless told. What lives elsewhere is asked on its project.',
-    }),
-    principal: t.id({
-      description: 'A member, service account or user; the caller unless told. Others need `access:read`.',
-    }),
+    permission: t.field({ type: 'Permission', required: true, description: 'The name of the permission.' }),
+    targetId: t.id({ description: TARGET }),
+    principalId: t.id({ description: PRINCIPAL }),
   }),
 });
 
 const Authorization = builder.objectRef<Answer>('Authorization').implement({
-  description: 'The answer to one question.',
+  description: 'The answer to an authorization question.',
   public: true,
   fields: (t) => ({
-    allowed: t.exposeBoolean('allowed', { description: 'Whether they may.' }),
+    allowed: t.exposeBoolean('allowed', { description: 'Whether the principal has the permission.' }),
     reason: t.field({
       type: RefusalReasonEnum,
       nullable: true,
-      description: 'Why not; null when they may.',
+      description: 'The reason of the refusal. Null if it is allowed.',
       resolve: (answer) => answer.reason,
     }),
   }),
 });
-
-const TARGET = 'The organization or a project; the organization unless told.';
-const PRINCIPAL = 'A member, service account or user; the caller unless told. Others need `access:read`.';
 
 builder.queryField('authorize', (t) =>
   t.field({
@@ -127,12 +129,13 @@ builder.queryField('authorize', (t) =>
     nullable: true,
     own: true,
     permission: 'access:read',
-    description: `May they? Answers up to ${MAX_QUESTIONS} questions in their order: what other services ask on every request of theirs.`,
+    description:
+      'Answers whether principals have permissions, in the order of the questions. Other services can use it to authorize their own requests.',
     args: {
       requests: t.arg({
         type: [AuthorizationRequest],
         required: true,
-        description: `The questions, at most ${MAX_QUESTIONS}.`,
+        description: `The questions, at most ${MAX_QUESTIONS.toLocaleString('en')}.`,
       }),
     },
     complexity: (args) => ({ field: 1, multiplier: Math.max(args.requests.length, 1) }),
@@ -141,73 +144,81 @@ builder.queryField('authorize', (t) =>
 );
 
 const StepKind = builder.enumType('AccessStepKind', {
-  description: 'What a step of the reasoning looks at.',
+  description: 'What a step of an access decision checks.',
   values: described(STEP_KINDS),
 });
 
 const AccessStep = builder.objectRef<Step>('AccessStep').implement({
-  description: 'A step of the reasoning.',
+  description: 'A step of an access decision.',
   public: true,
   fields: (t) => ({
-    kind: t.field({ type: StepKind, description: 'What it looks at.', resolve: (step) => step.kind }),
+    kind: t.field({ type: StepKind, description: 'What the step checks.', resolve: (step) => step.kind }),
     passed: t.exposeBoolean('passed', {
-      description: 'Whether it speaks for the permission. The first that does not ends the reasoning.',
+      description:
+        'Whether the step passed. The first step that does not pass refuses the permission and is the last step.',
     }),
-    text: t.exposeString('text', { description: 'What it found, for people.' }),
+    text: t.exposeString('text', { description: 'The result of the step as a sentence, for people.' }),
   }),
 });
 
 const refusalOf = (decision: Decision) => (decision.allowed ? null : decision);
 
 const AccessExplanation = builder.objectRef<Explanation>('AccessExplanation').implement({
-  description: 'Whether somebody may do something somewhere, and the whole reasoning.',
+  description: 'An access decision and its steps.',
   public: true,
   fields: (t) => ({
-    allowed: t.boolean({ description: 'Whether they may.', resolve: ({ decision }) => decision.allowed }),
+    allowed: t.boolean({
+      description: 'Whether the principal has the permission.',
+      resolve: ({ decision }) => decision.allowed,
+    }),
     reason: t.field({
       type: RefusalReasonEnum,
       nullable: true,
-      description: 'Why not; null when they may.',
+      description: 'The reason of the refusal. Null if it is allowed.',
       resolve: ({ decision }) => refusalOf(decision)?.reason ?? null,
     }),
     message: t.string({
       nullable: true,
-      description: 'Why not, for people.',
+      description: 'The reason of the refusal as a sentence, for people. Null if it is allowed.',
       resolve: ({ decision }) => refusalOf(decision)?.message ?? null,
     }),
     hint: t.string({
       nullable: true,
-      description: 'What would grant it.',
+      description: 'What would grant the permission. Null if it is allowed.',
       resolve: ({ decision }) => refusalOf(decision)?.hint ?? null,
     }),
     steps: t.field({
       type: [AccessStep],
-      description: 'The reasoning, in the order of the rules.',
+      description: 'The steps of the decision, in the order in which they were checked.',
       resolve: ({ steps }) => steps,
     }),
   }),
 });
 
 const MatrixEntry = builder.objectRef<Decision>('AccessMatrixEntry').implement({
-  description: 'What one principal may do, and where that comes from.',
+  description: 'Whether a principal has a permission, and the role that grants it.',
   public: true,
   fields: (t) => ({
     permission: t.field({
       type: 'Permission',
-      description: 'The permission.',
+      description: 'The name of the permission.',
       resolve: (decision) => decision.permission,
     }),
-    allowed: t.boolean({ description: 'Whether they may.', resolve: (decision) => decision.allowed }),
+    allowed: t.boolean({
+      description: 'Whether the principal has the permission.',
+      resolve: (decision) => decision.allowed,
+    }),
     role: t.field({
       type: RoleType,
       nullable: true,
-      description: 'The role that grants it; null when they may not.',
+      description:
+        'The role that grants the permission. Null if it is refused or the role is not visible to the caller.',
       resolve: (decision) => (decision.allowed ? decision.because.role : null),
     }),
     reason: t.field({
       type: RefusalReasonEnum,
       nullable: true,
-      description: 'Why not; null when they may.',
+      description: 'The reason of the refusal. Null if it is allowed.',
       resolve: (decision) => refusalOf(decision)?.reason ?? null,
     }),
   }),
@@ -221,20 +232,25 @@ interface MatrixRow {
 }
 
 const MatrixRowType = builder.objectRef<MatrixRow>('AccessMatrixRow').implement({
-  description: 'A row of the access matrix: one principal.',
+  description: 'A row of the access matrix: the permissions of one principal.',
   permission: 'access:read',
   fields: (t) => ({
-    principal: t.field({ type: Principal, nullable: true, description: 'Who.', resolve: (row) => row.principal }),
+    principal: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'The member or service account. Null if it is not visible to the caller.',
+      resolve: (row) => row.principal,
+    }),
     entries: t.field({
       type: [MatrixEntry],
-      description: 'What they may do, in the order of the catalog.',
+      description: 'One entry for each permission, in the order of the argument `permissions`.',
       resolve: ({ grants, target, permissions }) =>
         grants ? permissions.map((permission) => decide(unrestricted(grants), permission, target)) : [],
     }),
   }),
 });
 
-/** Everybody who may do it there, in the order of joining. */
+/** All principals that have the permission on the target, in the order of joining. */
 async function whoCan(ctx: Context, permission: Permission, target: Target): Promise<{ id: string }[]> {
   const all = await findGrants(ctx);
   const visible = await visibleIds(ctx);
@@ -257,39 +273,39 @@ builder.queryFields((t) => ({
     nullable: true,
     own: true,
     permission: 'access:read',
-    description: 'May they, and why: the whole reasoning, step by step, allowed or refused.',
+    description: 'Decides whether a principal has a permission, and explains the decision step by step.',
     args: {
-      principal: t.arg.id({ description: PRINCIPAL }),
-      permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
-      target: t.arg.id({ description: TARGET }),
+      principalId: t.arg.id({ description: PRINCIPAL }),
+      permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
+      targetId: t.arg.id({ description: TARGET }),
     },
-    resolve: async (_root, { principal, permission, target }, ctx) =>
-      explain(await requireHolder(ctx, principal), requirePermission(permission), await requireTarget(ctx, target)),
+    resolve: async (_root, { principalId, permission, targetId }, ctx) =>
+      explain(await requireHolder(ctx, principalId), requirePermission(permission), await requireTarget(ctx, targetId)),
   }),
   permissionsOf: t.field({
     type: ['Permission'],
     nullable: true,
     own: true,
     permission: 'access:read',
-    description: 'Everything that they may do there.',
-    args: { principal: t.arg.id({ description: PRINCIPAL }), target: t.arg.id({ description: TARGET }) },
-    resolve: async (_root, { principal, target }, ctx) =>
-      permissionsOf(await requireHolder(ctx, principal), await requireTarget(ctx, target)),
+    description: 'All permissions that a principal has on a target.',
+    args: { principalId: t.arg.id({ description: PRINCIPAL }), targetId: t.arg.id({ description: TARGET }) },
+    resolve: async (_root, { principalId, targetId }, ctx) =>
+      permissionsOf(await requireHolder(ctx, principalId), await requireTarget(ctx, targetId)),
   }),
   whoCan: t.connection(
     {
       type: Principal,
       nullable: true,
       permission: 'access:read',
-      description: 'Everybody who may do it there, in the order of joining.',
-      // Whatever the page, everybody is looked at.
+      description: 'The members and service accounts that have a permission on a target, in the order of joining.',
+      // The grants of all principals are read for every page.
       complexity: (args) => ({ field: 500, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
       args: {
-        permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
-        target: t.arg.id({ description: TARGET }),
+        permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
+        targetId: t.arg.id({ description: TARGET }),
       },
-      resolve: async (_root, { permission, target, ...args }, ctx) => {
-        const place = await requireTarget(ctx, target);
+      resolve: async (_root, { permission, targetId, ...args }, ctx) => {
+        const place = await requireTarget(ctx, targetId);
         const found = await whoCan(ctx, requirePermission(permission), place);
         return await principalPage(
           ctx,
@@ -305,19 +321,19 @@ builder.queryFields((t) => ({
       nullable: true,
       permission: 'access:read',
       description:
-        'Principals × permissions at one place, with the source of each grant. Members and service accounts in the order of joining.',
-      // Rows times columns, of which a list counts ten by itself; but never less than the rows.
+        'The permissions of all members and service accounts on a target, with the roles that grant them. One row for each principal, in the order of joining.',
+      // Rows times columns. A list counts as ten by itself. Never less than the rows.
       complexity: (args) => ({
         field: 1,
         multiplier:
           (args.first ?? args.last ?? DEFAULT_PAGE) * Math.max((args.permissions?.length ?? PERMISSIONS.size) / 10, 1),
       }),
       args: {
-        target: t.arg.id({ description: TARGET }),
-        permissions: t.arg({ type: ['Permission'], description: 'The columns; the whole catalog unless told.' }),
+        targetId: t.arg.id({ description: TARGET }),
+        permissions: t.arg({ type: ['Permission'], description: 'The names of the permissions. Defaults to all.' }),
       },
-      resolve: async (_root, { target, permissions, ...args }, ctx) => {
-        const place = await requireTarget(ctx, target);
+      resolve: async (_root, { targetId, permissions, ...args }, ctx) => {
+        const place = await requireTarget(ctx, targetId);
         const columns = permissions?.map(requirePermission) ?? [...PERMISSIONS.values()].map((row) => row.name);
         const page = await listPrincipals(ctx, null, args);
         const rowOf = async (principal: PrincipalRow): Promise<MatrixRow> => ({

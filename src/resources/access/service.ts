@@ -15,8 +15,8 @@ import { projects } from '../project/table.ts';
 
 export interface Question {
   permission: string;
-  target?: string | null | undefined;
-  principal?: string | null | undefined;
+  targetId?: string | null | undefined;
+  principalId?: string | null | undefined;
 }
 
 export interface Answer {
@@ -36,17 +36,17 @@ export async function authorize(ctx: Context, questions: readonly Question[]): P
     throw new AmbitError('BAD_REQUEST', `At most ${MAX_QUESTIONS} requests at once, not ${questions.length}.`);
   const targets = await findTargets(
     ctx,
-    questions.flatMap(({ target }) => target ?? []),
+    questions.flatMap(({ targetId }) => targetId ?? []),
   );
   const holders = await findHolders(
     ctx,
-    questions.flatMap(({ principal }) => principal ?? []),
+    questions.flatMap(({ principalId }) => principalId ?? []),
   );
-  return questions.map(({ permission, target, principal }) => {
+  return questions.map(({ permission, targetId, principalId }) => {
     if (!PERMISSIONS.has(permission)) return refused('UNKNOWN_PERMISSION');
-    const held = principal == null ? ctx.unit.access.effective : holders.get(principal);
+    const held = principalId == null ? ctx.unit.access.effective : holders.get(principalId);
     if (held === undefined) return refused('NO_SUCH_PRINCIPAL');
-    const place = target == null ? null : targets.get(target);
+    const place = targetId == null ? null : targets.get(targetId);
     if (place === undefined) return refused('NO_SUCH_TARGET');
     const decision = decide(held, permission as Permission, place);
     return decision.allowed ? { allowed: true, reason: null } : refused(decision.reason);

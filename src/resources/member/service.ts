@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
@@ -15,12 +15,28 @@ import {
   type RoleAssignment,
 } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
+import { users } from '../user/table.ts';
 
 export interface RoleInput {
   roleId?: string | null | undefined;
-  expiresAt?: Date | null | undefined;
+  roleExpiresAt?: Date | null | undefined;
   fallbackRoleId?: string | null | undefined;
   dryRun?: boolean | null | undefined;
+}
+
+/** The member with this ID. Null for a service account. */
+export async function findMember(ctx: Context, id: string): Promise<PrincipalRow | null> {
+  const row = await findPrincipal(ctx, id);
+  return row?.userId ? row : null;
+}
+
+export async function findMemberByEmail(ctx: Context, email: string): Promise<PrincipalRow | null> {
+  const [found] = await (await db(ctx))
+    .select({ id: principals.id })
+    .from(principals)
+    .innerJoin(users, eq(users.id, principals.userId))
+    .where(and(eq(principals.organizationId, tenant(ctx)), sql`lower(${users.email}) = lower(${email.trim()})`));
+  return found ? await findMember(ctx, found.id) : null;
 }
 
 export async function getMember(ctx: Context, id: string): Promise<PrincipalRow> {
@@ -34,21 +50,21 @@ export async function getMember(ctx: Context, id: string): Promise<PrincipalRow>
  * names what follows it, so that nobody is ever without a role.
  */
 export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<RoleAssignment | null> {
-  const { roleId, expiresAt, fallbackRoleId } = input;
+  const { roleId, roleExpiresAt: expiresAt, fallbackRoleId } = input;
   if (roleId === null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
   if (roleId === undefined) {
     if (expiresAt === undefined && fallbackRoleId === undefined) return null;
-    throw invalid(userError('REQUIRED', 'roleId', 'roleId: an end is given together with the role that ends.'));
+    throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required with roleExpiresAt or fallbackRoleId.'));
   }
   const role = await getAssignableRole(ctx, roleId, null, 'roleId');
   if (expiresAt && expiresAt <= ctx.dependencies.clock())
-    throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
+    throw invalid(userError('INVALID', 'roleExpiresAt', 'roleExpiresAt: must be in the future.'));
   if ((expiresAt == null) !== (fallbackRoleId == null))
     throw invalid(
       userError(
         'REQUIRED',
-        expiresAt == null ? 'expiresAt' : 'fallbackRoleId',
-        'expiresAt and fallbackRoleId go together: a role that ends names the role that follows.',
+        expiresAt == null ? 'roleExpiresAt' : 'fallbackRoleId',
+        'roleExpiresAt and fallbackRoleId go together: a role that expires needs a role that follows.',
       ),
     );
   const fallback = fallbackRoleId == null ? null : await getAssignableRole(ctx, fallbackRoleId, null, 'fallbackRoleId');
@@ -136,7 +152,7 @@ export async function transferOwnership(
   requireSession(ctx);
   const member = await getMember(ctx, id);
   const giver = await getMember(ctx, ctx.unit.actor.principal?.id ?? '');
-  if (member.id === giver.id) throw invalid(userError('INVALID', 'id', 'id: you are Owner already.'));
+  if (member.id === giver.id) throw invalid(userError('INVALID', 'memberId', 'memberId: you are Owner already.'));
   const builtIn = (key: string) => ROLES.find((role) => role.scope === 'organization' && role.builtIn === key);
   const [owner, admin] = [builtIn('owner'), builtIn('admin')];
   if (!owner || !admin) throw new Error('the built-in roles are incomplete');

@@ -1,4 +1,5 @@
 import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
+import type { Role } from '../../access/model.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -42,12 +43,19 @@ export const findProjectMember = async (ctx: Context, id: string): Promise<Proje
 
 export interface ProjectMemberInput {
   roleId?: string | null | undefined;
+  noAccess?: boolean | null | undefined;
   dryRun?: boolean | null | undefined;
 }
 
-/** A null role is "no access". */
-const roleOf = async (ctx: Context, roleId: string | null | undefined, projectId: string) =>
-  roleId == null ? null : await getAssignableRole(ctx, roleId, projectId, 'roleId');
+/** The role that an input names. Null means no access, which has to be said: a variable that is not set must not lock somebody out. */
+async function roleOf(ctx: Context, { roleId, noAccess }: ProjectMemberInput, projectId: string): Promise<Role | null> {
+  if (noAccess && roleId != null)
+    throw invalid(userError('INVALID', 'noAccess', 'noAccess: cannot be combined with roleId.'));
+  if (noAccess) return null;
+  if (roleId == null)
+    throw invalid(userError('REQUIRED', 'roleId', 'roleId: must be given, and not be null, unless noAccess is true.'));
+  return await getAssignableRole(ctx, roleId, projectId, 'roleId');
+}
 
 export async function createProjectMember(
   ctx: Context,
@@ -60,7 +68,7 @@ export async function createProjectMember(
     throw invalid(
       userError('NOT_FOUND', 'principalId', 'principalId: there is no member or service account with this id.'),
     );
-  const role = await roleOf(ctx, input.roleId, project.id);
+  const role = await roleOf(ctx, input, project.id);
   return await changeAccess(ctx, {
     permission: 'project_member:create',
     target: project.id,
@@ -87,13 +95,9 @@ export async function updateProjectMember(
   input: ProjectMemberInput,
 ): Promise<AccessChanged<ProjectMemberRow>> {
   ctx.unit.access.requireFeature('projectRoles');
-  const role = await roleOf(ctx, input.roleId, row.projectId ?? '');
-  const values = input.roleId === undefined ? {} : roleColumns(role);
+  const values = roleColumns(await roleOf(ctx, input, row.projectId ?? ''));
   return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own) => {
-    const changed = Object.keys(values).length
-      ? await (await db(ctx)).update(assignments).set(values).where(own).returning()
-      : [before];
-    const after = changed[0] as ProjectMemberRow;
+    const [after = before] = await (await db(ctx)).update(assignments).set(values).where(own).returning();
     audit(ctx, { after: await shown(ctx, after) });
     return after;
   });

@@ -1,9 +1,9 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
-import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { byId, findBy } from '../../graphql/find-by.ts';
+import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
-import { AmbitError } from '../../lib/errors.ts';
-import { fromPublicId } from '../../lib/ids.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from './ref.ts';
 import {
   createProject,
@@ -18,20 +18,25 @@ import {
 
 builder.node(Project, {
   description:
-    'A part of the organization with roles of its own: an app, an environment, a product. To who cannot read it, it does not exist.',
+    'A part of the organization that can have its own roles, such as an application, an environment or a product. For callers without `project:read` on it the project does not exist.',
   permission: 'project:read',
   on: (project) => project.id,
   id: { resolve: (project) => project.id },
   loadWithoutCache: (id, ctx) => findProject(ctx, id),
   brandLoadedObjects: true,
   fields: (t) => ({
-    key: t.exposeString('key', { description: 'Its short name, unique in the organization in whichever case.' }),
-    name: t.exposeString('name', { description: 'Its name.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    key: t.exposeString('key', {
+      description: 'The short name of the project. Unique in the organization, case-insensitive.',
+    }),
+    name: t.exposeString('name', { description: 'The display name of the project.' }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'What the project is about. Null if not given.',
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the project was created.' }),
     viewerPermissions: t.field({
       ...viewerPermissions<ProjectRow>('project'),
-      description: 'Everything that the caller may do in the project.',
+      description: 'All permissions that the caller has in the project.',
       resolve: (project, _args, ctx) => ctx.unit.access.permissions(project.id),
     }),
   }),
@@ -44,7 +49,8 @@ builder.queryField('projects', (t) =>
       nullable: true,
       permission: 'project:read',
       own: true,
-      description: 'The projects that the caller can read, by key. Others do not exist for them, in counts neither.',
+      description:
+        'The projects that are visible to the caller, ordered by key. `totalCount` does not include other projects.',
       resolve: (_root, args, ctx) => listProjects(ctx, args),
     },
     connectionOf(Project),
@@ -57,31 +63,34 @@ builder.queryField('project', (t) =>
     nullable: true,
     permission: 'project:read',
     own: true,
-    description: 'The project with this id or key; null when there is none, or none that the caller can read.',
+    description:
+      'The project with this ID or key. Null if it does not exist or is not visible to the caller. Returns BAD_REQUEST unless exactly one of the two is given.',
     args: {
-      id: t.arg.id({ description: 'Its id.' }),
-      key: t.arg.string({ description: 'Its key, in whichever case.' }),
+      id: t.arg.id({ description: 'The ID of the project.' }),
+      key: t.arg.string({ description: 'The key of the project. Case-insensitive.' }),
     },
-    resolve: async (_root, { id, key }, ctx) => {
-      if ((id == null) === (key == null)) throw new AmbitError('BAD_REQUEST', 'Give `id` or `key`, one of the two.');
+    resolve: (_root, args, ctx) => {
       ctx.unit.access.requireOrganization();
-      if (key != null) return await findProjectByKey(ctx, key);
-      const uuid = fromPublicId('prj', id ?? '');
-      return uuid ? await findProject(ctx, uuid) : null;
+      return findBy(args, {
+        id: byId('prj', (id) => findProject(ctx, id)),
+        key: (key) => findProjectByKey(ctx, key),
+      });
     },
   }),
 );
 
+const KEY =
+  'The short name: 1 to 50 letters and digits, with single hyphens or underscores between them. Unique in the organization, case-insensitive.';
+const NAME = 'The display name, 1 to 100 characters.';
+const DESCRIPTION = 'What the project is about, at most 2,000 characters.';
+
 mutation('createProject', {
   permission: 'project:create',
-  description: 'Makes a project. PLAN_REQUIRED when the plan has no room for another.',
+  description: 'Creates a project. Returns PLAN_REQUIRED if the organization has all projects that its plan includes.',
   input: (t) => ({
-    key: t.string({
-      required: true,
-      description: 'Its short name: 1 to 50 letters and digits, with single hyphens or underscores between them.',
-    }),
-    name: t.string({ required: true, description: 'Its name, 1 to 100 characters.' }),
-    description: t.string({ description: 'What it is for, at most 2,000 characters.' }),
+    key: t.string({ required: true, description: KEY }),
+    name: t.string({ required: true, description: NAME }),
+    description: t.string({ description: DESCRIPTION }),
   }),
   results: { project: { type: Project, description: 'The new project.' } },
   resolve: async (input, ctx) => ({ project: await createProject(ctx, input) }),
@@ -89,15 +98,15 @@ mutation('createProject', {
 
 mutation('updateProject', {
   permission: 'project:update',
-  description: 'Changes a project. What is omitted stays as it is.',
+  description: 'Updates a project. Omitted fields are unchanged.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The project.' }),
-    key: t.string({ description: 'Its short name, unique in the organization. Cannot be cleared.' }),
-    name: t.string({ description: 'Its name, 1 to 100 characters. Cannot be cleared.' }),
-    description: t.string({ description: 'What it is for, at most 2,000 characters; null clears it.' }),
+    id: t.id({ required: true, description: 'The ID of the project.' }),
+    key: t.string({ description: `${KEY} Cannot be null.` }),
+    name: t.string({ description: `${NAME} Cannot be null.` }),
+    description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
   }),
   on: async (input, ctx) => (await visibleProject(ctx, input.id)).id,
-  results: { project: { type: Project, description: 'The project as it is now.' } },
+  results: { project: { type: Project, description: 'The updated project.' } },
   resolve: async ({ id, ...changes }, ctx) => ({
     project: await updateProject(ctx, (await visibleProject(ctx, id)).id, changes),
   }),
@@ -105,14 +114,18 @@ mutation('updateProject', {
 
 mutation('deleteProject', {
   permission: 'project:delete',
-  description: 'Deletes a project with its roles, policies and everything inside. Cannot be undone.',
+  description:
+    'Deletes a project with everything in it, including its roles, policies and project roles. This cannot be undone. `accessChanges` lists what everybody with a project role loses.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The project.' }),
-    key: t.string({ required: true, description: 'Its key once more, to make sure.' }),
+    id: t.id({ required: true, description: 'The ID of the project.' }),
+    key: t.string({
+      required: true,
+      description: 'The key of the project, as a confirmation. Returns MISMATCH if it differs.',
+    }),
+    dryRun: t.boolean({ description: DRY_RUN }),
   }),
   on: async (input, ctx) => (await visibleProject(ctx, input.id)).id,
-  results: DELETED,
-  resolve: async ({ id, key }, ctx) => ({
-    deletedId: await deleteProject(ctx, (await visibleProject(ctx, id)).id, key),
-  }),
+  results: { ...DELETED, ...ACCESS_CHANGES },
+  resolve: async ({ id, ...input }, ctx) =>
+    withChanges(ctx, 'deletedId', await deleteProject(ctx, (await visibleProject(ctx, id)).id, input)),
 });

@@ -1,8 +1,9 @@
 import { and, count, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
+import { permissionsOf, unrestricted } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
-import { type Context, db, tenant } from '../../context.ts';
+import { type Context, db, setDryRun, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf, isNoneOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
@@ -11,6 +12,8 @@ import { fromPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { organizations } from '../organization/table.ts';
+import { findGrants } from '../principal/access.ts';
+import type { AccessChanged } from '../principal/change.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { projects } from './table.ts';
 
@@ -96,8 +99,36 @@ export async function updateProject(ctx: Context, id: string, input: unknown): P
   return await rows.update(ctx, await rows.lock(ctx, id), changes);
 }
 
+/** What each principal with a project role loses with the project. Empty for callers who cannot see project roles. */
+async function lossesIn(ctx: Context, projectId: string): Promise<AccessChanged<string>['accessChanges']> {
+  if (!ctx.unit.access.can('project_member:read', projectId)) return [];
+  const holders = await (await db(ctx))
+    .select({ id: assignments.principalId })
+    .from(assignments)
+    .where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, projectId)))
+    .orderBy(assignments.principalId);
+  const grants = await findGrants(
+    ctx,
+    holders.map(({ id }) => id),
+  );
+  return holders.flatMap(({ id: principalId }) => {
+    const own = grants.get(principalId);
+    const lost = own ? permissionsOf(unrestricted(own), projectId) : [];
+    return lost.length > 0 ? [{ principalId, projectId, gained: [], lost }] : [];
+  });
+}
+
+interface DeleteInput {
+  key: string;
+  dryRun?: boolean | null | undefined;
+}
+
 /** With its roles, policies and memberships. A role of the project cannot be in use elsewhere. */
-export async function deleteProject(ctx: Context, id: string, key: string): Promise<string> {
+export async function deleteProject(
+  ctx: Context,
+  id: string,
+  { key, dryRun }: DeleteInput,
+): Promise<AccessChanged<string>> {
   // First, as every change of access locks it.
   await lockOrganization(ctx);
   const project = await rows.lock(ctx, id);
@@ -105,6 +136,7 @@ export async function deleteProject(ctx: Context, id: string, key: string): Prom
     throw invalid(
       userError('MISMATCH', 'key', 'key: differs from the key of the project, which is asked to make sure.'),
     );
+  const accessChanges = await lossesIn(ctx, id);
   const tx = await db(ctx);
   const here = eq(roles.organizationId, tenant(ctx));
   // Roles would stop the deletion of their policies, whichever of the two the cascade reaches first.
@@ -116,7 +148,8 @@ export async function deleteProject(ctx: Context, id: string, key: string): Prom
   await tx
     .delete(rolePolicies)
     .where(and(eq(rolePolicies.organizationId, tenant(ctx)), inArray(rolePolicies.roleId, own)));
-  return await rows.remove(ctx, project);
+  if (dryRun) setDryRun(ctx);
+  return { result: await rows.remove(ctx, project), accessChanges };
 }
 
 /** Where an input with an optional project is about: null for the organization. */
