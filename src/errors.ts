@@ -9,7 +9,7 @@ export const ERROR_CODES = {
   RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
   CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
   BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
-  UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. Nothing was changed.',
+  UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
   OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
   INTERNAL: 'An unexpected error. The log has its details under the request ID.',
 } as const;
