@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { LOG_LEVELS, type LogLevel } from './log.ts';
-import type { Plan } from './plans.ts';
+import { LOG_LEVELS, type LogLevel } from './lib/log.ts';
+import type { Plan } from './lib/plans.ts';
 
 const list = z
   .string()

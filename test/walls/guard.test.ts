@@ -16,9 +16,9 @@ import {
 } from 'graphql';
 import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
-import { authScopes, guardPlugin, unauthorized } from '../../src/access/guard.ts';
-import { builder as real } from '../../src/builder.ts';
 import type { Context } from '../../src/context.ts';
+import { builder as real } from '../../src/graphql/builder.ts';
+import { authScopes, guardPlugin, unauthorized } from '../../src/graphql/guard.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { OPEN_FIELDS } from './support.ts';
 
