@@ -46,7 +46,7 @@ async function idsOfAcme(): Promise<Record<string, string>> {
   const role = await createRole(people.owner, 'Swept', [allow('dataset:read')]);
   const { invitations } = await mutate(
     people.owner,
-    'createInvitation',
+    'createInvitations',
     { emails: ['guest@acme.test'], roleId: role },
     'invitations { id }',
   );

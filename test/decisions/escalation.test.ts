@@ -20,13 +20,13 @@ const NOT_HELD = { refused: 'NOT_HELD' };
 
 test('an Admin makes no service account that is Owner, now or later', async () => {
   expect(await mutate(admin, 'createServiceAccount', { name: 'a', roleId: roleId('owner') })).toEqual(NOT_HELD);
-  const later = { name: 'b', roleId: roleId('read'), expiresAt: soon(), fallbackRoleId: roleId('owner') };
+  const later = { name: 'b', roleId: roleId('read'), roleExpiresAt: soon(), fallbackRoleId: roleId('owner') };
   expect(await mutate(admin, 'createServiceAccount', later)).toEqual(NOT_HELD);
   expect(await mutate(owner, 'createServiceAccount', later)).toEqual({ errors: [] });
 });
 
 test('a token of a service account is minted by nobody whom the account will outgrow', async () => {
-  const input = { name: 'growing', roleId: roleId('read'), expiresAt: soon(), fallbackRoleId: roleId('owner') };
+  const input = { name: 'growing', roleId: roleId('read'), roleExpiresAt: soon(), fallbackRoleId: roleId('owner') };
   const { serviceAccount } = await mutate(owner, 'createServiceAccount', input, 'serviceAccount { id }');
   const mint = (by: typeof owner) =>
     mutate(by, 'createApiToken', { name: 'x', serviceAccountId: serviceAccount.id, access: 'WRITE' });
@@ -45,16 +45,16 @@ test('a token of a service account is minted by nobody whom the account will out
 test('nobody whose role ends makes it last, for themselves or for another', async () => {
   const guest = await join(api, acme, 'read', 'guest');
   const friend = await join(api, acme, 'read', 'friend');
-  await giveRole(owner, guest.memberId, roleId('owner'), { expiresAt: soon(), fallbackRoleId: roleId('read') });
+  await giveRole(owner, guest.memberId, roleId('owner'), { roleExpiresAt: soon(), fallbackRoleId: roleId('read') });
   expect(await mutate(guest, 'updateMember', { id: guest.memberId, roleId: roleId('owner') })).toEqual(NOT_HELD);
   expect(await mutate(guest, 'updateMember', { id: friend.memberId, roleId: roleId('admin') })).toEqual(NOT_HELD);
-  expect(await mutate(guest, 'transferOwnership', { id: friend.memberId })).toEqual(NOT_HELD);
+  expect(await mutate(guest, 'transferOwnership', { memberId: friend.memberId })).toEqual(NOT_HELD);
   const after = new Date(Date.now() + 7_200_000).toISOString();
-  const lend = (expiresAt: string) =>
+  const lend = (roleExpiresAt: string) =>
     mutate(guest, 'updateMember', {
       id: friend.memberId,
       roleId: roleId('admin'),
-      expiresAt,
+      roleExpiresAt,
       fallbackRoleId: roleId('read'),
     });
   expect(await lend(after)).toEqual(NOT_HELD);
@@ -92,10 +92,12 @@ test('only an Owner makes an Owner, whatever else a role grants', async () => {
   const nearly = await join(api, acme, 'read', 'nearly');
   await giveRole(owner, nearly.memberId, await createRole(owner, 'Nearly', [allow('*')]));
   expect(await mutate(nearly, 'updateMember', { id: people.user.memberId, roleId: roleId('owner') })).toEqual(NOT_HELD);
-  expect(await mutate(nearly, 'transferOwnership', { id: people.user.memberId })).toEqual(NOT_HELD);
-  expect(await mutate(owner, 'transferOwnership', { id: people.user.memberId, dryRun: true })).toEqual({ errors: [] });
+  expect(await mutate(nearly, 'transferOwnership', { memberId: people.user.memberId })).toEqual(NOT_HELD);
+  expect(await mutate(owner, 'transferOwnership', { memberId: people.user.memberId, dryRun: true })).toEqual({
+    errors: [],
+  });
   const token = await tokenOf(api, owner, 'WRITE');
-  expect(await mutate(token, 'transferOwnership', { id: people.user.memberId })).toEqual({
+  expect(await mutate(token, 'transferOwnership', { memberId: people.user.memberId })).toEqual({
     refused: 'SESSION_REQUIRED',
   });
 });

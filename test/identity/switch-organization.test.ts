@@ -63,9 +63,10 @@ test('switching to the organization where one is ends the earlier tokens as well
 });
 
 test('in each organization one has the role that one has there, and sees what is there', async () => {
-  const LOOK = '{ viewer { role { name } memberships { slug current } } organization { slug } }';
+  const LOOK = '{ viewer { role { name } memberships { organization { slug } current } } organization { slug } }';
   const session = await signedIn();
-  const memberships = (current: string) => ['acme', 'globex'].map((slug) => ({ slug, current: slug === current }));
+  const memberships = (current: string) =>
+    ['acme', 'globex'].map((slug) => ({ organization: { slug }, current: slug === current }));
   const seen = (slug: string, name: string) => ({
     viewer: { role: { name }, memberships: memberships(slug) },
     organization: { slug },

@@ -114,13 +114,13 @@ export async function startInputs(): Promise<Inputs> {
   const projectMember = await giveProjectRole(owner, project, user.memberId, projectRoleId('member'));
   const { invitations } = await mutate(
     owner,
-    'createInvitation',
+    'createInvitations',
     { emails: ['invited@acme.test'], roleId: roleId('read') },
     'invitations { id }',
   );
   // Mail is in the log, where faults are looked for.
   api.logged.length = 0;
-  const term = { expiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: roleId('read') };
+  const term = { roleExpiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: roleId('read') };
   const statements = [{ effect: 'ALLOW', permissions: ['dataset:*', '*:read'] }];
   const place = { categoryId: categories['Security'], levelId: levels['Bronze'] };
 
@@ -130,7 +130,7 @@ export async function startInputs(): Promise<Inputs> {
     createLevel: { name: 'Platinum', description: 'Shines.', index: 0 },
     createCheck: { name: 'Logs', notes: 'Kept.', ...place, ownerId: owner.memberId, type: 'MANUAL', enabled: true },
     createApiToken: { name: 'Deploy', access: 'READ', expiresAt: '2999-01-01T00:00:00Z', serviceAccountId: robot },
-    createInvitation: {
+    createInvitations: {
       emails: ['new@acme.test'],
       roleId: roleId('read'),
       projectRoles: [{ projectId: project, roleId: projectRoleId('member') }],

@@ -26,7 +26,7 @@ function secretFor(email: string, server: Api = api): string {
 }
 
 const invite = (by: Caller, input: object): Promise<Json> =>
-  mutate(by, 'createInvitation', { roleId: roleId('read'), ...input }, INVITED);
+  mutate(by, 'createInvitations', { roleId: roleId('read'), ...input }, INVITED);
 
 /** Invites one new address, and gives what the mail brought. */
 async function invited(by: Caller, input: object = {}): Promise<{ email: string; id: string; secret: string }> {
@@ -39,7 +39,7 @@ async function invited(by: Caller, input: object = {}): Promise<{ email: string;
 const accept = (by: Caller, secret: string, results = 'organization { name }'): Promise<Json> =>
   mutate(by, 'acceptInvitation', { secret }, results);
 
-const OFFER = 'query ($secret: String!) { invitation(secret: $secret) { organizationName email roleName } }';
+const OFFER = 'query ($secret: String!) { invitationOffer(secret: $secret) { organizationName email roleName } }';
 const offerOf = async (secret: string): Promise<Json> => (await ask(api.as(), OFFER, { secret })).invitation;
 
 const membersOf = async (organization: Organization): Promise<number> =>
@@ -68,8 +68,14 @@ test('an invited person sees what is offered, signs up, accepts once, and belong
   expect(await accept(ada, secret)).toEqual(GONE);
   expect(await offerOf(secret)).toBeNull();
   // The session stays where it was.
-  const { viewer } = await ask(ada, '{ viewer { organization { id } memberships { slug role current } } }');
-  expect(viewer).toEqual({ organization: null, memberships: [{ slug: 'acme', role: 'Write', current: false }] });
+  const { viewer } = await ask(
+    ada,
+    '{ viewer { organization { id } memberships { organization { slug } roleName current } } }',
+  );
+  expect(viewer).toEqual({
+    organization: null,
+    memberships: [{ organization: { slug: 'acme' }, roleName: 'Write', current: false }],
+  });
 });
 
 test('project roles come with it, and custom roles', async () => {
@@ -418,7 +424,7 @@ test('guessing secrets is counted per field, so that aliases do not help', async
   const server = await startApi({ config: { signInTries: { account: 10, address: 20 } } });
   const guesses = Array.from(
     { length: 30 },
-    (_, at) => `g${at}: invitation(secret: "${newSecret('ambit_inv_')}") { email }`,
+    (_, at) => `g${at}: invitationOffer(secret: "${newSecret('ambit_inv_')}") { email }`,
   );
   const { data, errors } = await server.as().query(`{ ${guesses.join(' ')} }`);
   expect(Object.values(data)).toEqual(Array(30).fill(null));
@@ -435,7 +441,7 @@ test('guessing secrets is counted per field, so that aliases do not help', async
 test('many who look at an invitation beside other things do not take the connections from one another', async () => {
   const server = await startApi({ pool: 4 });
   const { owner } = await found(server, 'crowded');
-  const document = `{ checks { totalCount } invitation(secret: "${newSecret('ambit_inv_')}") { email } }`;
+  const document = `{ checks { totalCount } invitationOffer(secret: "${newSecret('ambit_inv_')}") { email } }`;
   const answers = await Promise.all(Array.from({ length: 40 }, () => owner.query(document)));
   // One that hangs has let its transaction be waited for: see `enter` in db/transaction.ts.
   expect(answers.map(({ data }) => data)).toEqual(Array(40).fill({ checks: { totalCount: 0 }, invitation: null }));

@@ -117,7 +117,7 @@ const mutations = Object.values((await schemaOf(owner)).getMutationType()?.getFi
 const updates = mutations.filter(({ name }) => name.startsWith('update'));
 
 /** What is no value of the object, and has tests of its own below. */
-const APART = ['dryRun', 'expiresAt', 'fallbackRoleId'];
+const APART = ['dryRun', 'roleExpiresAt', 'fallbackRoleId'];
 
 const inputOf = (name: string): GraphQLInputField[] => {
   const input = updates.find((mutation) => mutation.name === name)?.args.find((arg) => arg.name === 'input');
@@ -231,7 +231,7 @@ describe.each(Object.entries(UPDATES).filter(([, { fields }]) => Object.keys(fie
   },
 );
 
-const WITH_TERM = updates.filter(({ name }) => takes(name, 'expiresAt')).map(({ name }) => name);
+const WITH_TERM = updates.filter(({ name }) => takes(name, 'roleExpiresAt')).map(({ name }) => name);
 
 test('a role that ends is tried here wherever one can be given', () => {
   expect(WITH_TERM.toSorted()).toEqual(['updateMember', 'updateServiceAccount']);
@@ -240,8 +240,8 @@ test('a role that ends is tried here wherever one can be given', () => {
 
 describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
   const { object, id } = UPDATES[mutation] as Update;
-  const term = { roleId: roleId('write'), expiresAt: '2999-01-01T00:00:00.000Z', fallbackRoleId: roleId('read') };
-  const ending = { role: { id: roleId('write') }, roleExpiresAt: term.expiresAt };
+  const term = { roleId: roleId('write'), roleExpiresAt: '2999-01-01T00:00:00.000Z', fallbackRoleId: roleId('read') };
+  const ending = { role: { id: roleId('write') }, roleExpiresAt: term.roleExpiresAt };
   const lasting = { role: { id: roleId('write') }, roleExpiresAt: null };
   const update = (input: object) =>
     mutate(owner, mutation, { id, ...input }, `${object} { role { id } roleExpiresAt }`);
@@ -265,19 +265,19 @@ describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
 
   test.each([
     ['omitted', {}],
-    ['null', { expiresAt: null, fallbackRoleId: null }],
-    ['null and omitted', { expiresAt: null }],
+    ['null', { roleExpiresAt: null, fallbackRoleId: null }],
+    ['null and omitted', { roleExpiresAt: null }],
   ])('takes the end away when the role is given again and the end is %s', async (_what, rest) => {
     expect(await update({ roleId: term.roleId, ...rest })).toEqual({ [object]: lasting, errors: [] });
     expect(await now()).toEqual(lasting);
   });
 
   test.each([
-    ['an end without a role', { expiresAt: term.expiresAt, fallbackRoleId: term.fallbackRoleId }, 'roleId'],
-    ['an end that is taken away without a role', { expiresAt: null, fallbackRoleId: null }, 'roleId'],
+    ['an end without a role', { roleExpiresAt: term.roleExpiresAt, fallbackRoleId: term.fallbackRoleId }, 'roleId'],
+    ['an end that is taken away without a role', { roleExpiresAt: null, fallbackRoleId: null }, 'roleId'],
     ['no role', { ...term, roleId: null }, 'roleId'],
     ['an end that nothing follows', { ...term, fallbackRoleId: null }, 'fallbackRoleId'],
-    ['what follows no end', { ...term, expiresAt: null }, 'expiresAt'],
+    ['what follows no end', { ...term, roleExpiresAt: null }, 'roleExpiresAt'],
   ])('refuses %s, and then nothing is changed', async (_what, input, path) => {
     expect(await update(input)).toEqual({ [object]: null, errors: [{ code: 'REQUIRED', path: [path] }] });
     expect(await now()).toEqual(ending);

@@ -41,7 +41,7 @@ for (const name of ['One', 'Two', 'Three', 'Four', 'Five']) {
   await giveProjectRole(owner, project, robot, projectRoleId('read'));
   await giveProjectRole(owner, other, robot, null);
   await createPolicy(owner, policy, other);
-  await mutate(owner, 'createInvitation', { emails: [`${name}@acme.test`], roleId: roleId('read') });
+  await mutate(owner, 'createInvitations', { emails: [`${name}@acme.test`], roleId: roleId('read') });
 }
 // Mail is in the log, where faults are looked for.
 api.logged.length = 0;
@@ -94,13 +94,13 @@ const VARIANTS: Record<string, object[]> = {
   'Query.whoCan': [
     { permission: 'check:read' },
     { permission: 'service:create' },
-    { permission: 'project:read', target: project },
-    { permission: 'trace:read', target: project },
-    { permission: 'project:read', target: acme.id },
+    { permission: 'project:read', targetId: project },
+    { permission: 'trace:read', targetId: project },
+    { permission: 'project:read', targetId: acme.id },
   ],
   'Query.accessMatrix': [
     { permissions: ['check:read'] },
-    { permissions: ['dataset:read', 'trace:read'], target: project },
+    { permissions: ['dataset:read', 'trace:read'], targetId: project },
   ],
 };
 
@@ -300,7 +300,7 @@ test('a cursor of another organization’s list is of another list', async () =>
   await createRole(globex.owner, 'One', [allow('dataset:*')]);
   await createServiceAccount(globex.owner, 'One', roleId('user'));
   await tokenOf(api, globex.owner, 'READ');
-  await mutate(globex.owner, 'createInvitation', { emails: ['one@globex.test'], roleId: roleId('read') });
+  await mutate(globex.owner, 'createInvitations', { emails: ['one@globex.test'], roleId: roleId('read') });
   await checkOf(globex.owner, await rubricOf(globex.owner));
   for (const each of connections.filter(({ name }) => name.startsWith('Query.'))) {
     const { name } = each.field;

@@ -76,7 +76,7 @@ const ends =
   (memberOf: (caller: Who) => string): Try =>
   async (caller, id) =>
     (await may('signOut', () => ({ sessionId: id }))(caller, id)) ||
-    (await may('signOutMember')(caller, memberOf(caller)));
+    (await may('signOutMember', (memberId) => ({ memberId }))(caller, memberOf(caller)));
 
 interface Kind {
   target: (caller: Who) => Promise<string> | string;
@@ -169,7 +169,7 @@ const perRole = (role: BuiltInRole): Record<string, Kind> => ({
       'member:read': sees,
       'member:update': may('updateMember', (id) => ({ id, roleId: roleId(role) })),
       'session:read': seesOthers('sessions', 'user'),
-      'session:delete': may('signOutMember'),
+      'session:delete': may('signOutMember', (memberId) => ({ memberId })),
       'member:delete': spends(role, may('deleteMember')),
     },
   },
@@ -213,7 +213,7 @@ const KINDS: Record<string, Kind> = {
       'organization:delete': may('deleteOrganization', (id) => ({ id, slug: 'not its slug' })),
       // To themselves, which changes nothing. A token that holds it is told that a person does this.
       'organization:transfer': async (caller, _id) => {
-        const input = { id: caller.person.memberId };
+        const input = { memberId: caller.person.memberId };
         const { refused } = await mutate(caller, 'transferOwnership', input);
         return refused === undefined || refused === 'SESSION_REQUIRED';
       },
@@ -226,7 +226,7 @@ const KINDS: Record<string, Kind> = {
       'project:read': sees,
       'project:update': may('updateProject'),
       'project_member:read': answers('{ project(id: "$id") { members { totalCount } } }'),
-      'project_member:create': may('createProjectMember', (id) => ({ projectId: id, principalId: '' })),
+      'project_member:create': may('createProjectMember', (id) => ({ projectId: id, principalId: '', noAccess: true })),
       'project_member:update': may('updateProjectMember', its('member')),
       'project_member:delete': may('deleteProjectMember', its('member')),
       'role:read': answers('{ roles(projectId: "$id") { totalCount } }'),
@@ -268,7 +268,7 @@ const KINDS: Record<string, Kind> = {
   'an invitation': {
     target: async () => {
       const input = { emails: [`invited-${++made}@acme.test`], roleId: roleId('read') };
-      return (await mutate(owner, 'createInvitation', input, 'invitations { id }')).invitations[0].id;
+      return (await mutate(owner, 'createInvitations', input, 'invitations { id }')).invitations[0].id;
     },
     tries: {
       'invitation:read': sees,
@@ -316,7 +316,7 @@ const AT_LARGE: Record<string, Try> = {
   'api_token:create': may('createApiToken', () => ({ name: 'New' })),
   'api_token:grant_write': may('createApiToken', () => ({ name: 'New', access: 'WRITE' })),
   'invitation:read': seesList('invitations'),
-  'invitation:create': may('createInvitation', () => ({ emails: ['no address'], roleId: roleId('read') })),
+  'invitation:create': may('createInvitations', () => ({ emails: ['no address'], roleId: roleId('read') })),
   'service_account:read': seesList('serviceAccounts'),
   'service_account:create': may('createServiceAccount', () => ({ name: fresh(), roleId: roleId('read') })),
   'policy:read': seesList('policies'),

@@ -50,7 +50,7 @@ export async function casesOf(api: Api, acme: Organization, rubric: Rubric) {
   const newProjectMember = async () =>
     giveProjectRole(owner, await newProject(), await newMember(), projectRoleId('member'));
   const newInvitation = (email: string) =>
-    created('createInvitation', { emails: [email], roleId: roleId('user') }, 'invitations');
+    created('createInvitations', { emails: [email], roleId: roleId('user') }, 'invitations');
   /** Somebody who is the Owner of another organization, and invited here. */
   const newGuest = async () => {
     const home = await found(api, fresh('guest'));
@@ -69,7 +69,7 @@ export async function casesOf(api: Api, acme: Organization, rubric: Rubric) {
     createApiToken: async () => ({ input: { name: 'Token', access: 'WRITE' } }),
     createCategory: async () => ({ input: { name: fresh('Category') } }),
     createCheck: async () => ({ input: { name: 'Check', categoryId, levelId, ownerId: owner.memberId } }),
-    createInvitation: async () => ({ input: { emails: [`${fresh('new')}@acme.test`], roleId: roleId('user') } }),
+    createInvitations: async () => ({ input: { emails: [`${fresh('new')}@acme.test`], roleId: roleId('user') } }),
     createLevel: async () => ({ input: { name: fresh('Level'), index: 0 } }),
     createOrganization: async () => ({ input: { name: 'Other', slug: fresh('other') } }),
     createPolicy: async () => ({ input: { name: fresh('Policy'), statements: [allow('dataset:*')] } }),
@@ -110,12 +110,12 @@ export async function casesOf(api: Api, acme: Organization, rubric: Rubric) {
     resendInvitation: async () => ({ input: { id: await newInvitation(`${fresh('new')}@acme.test`) } }),
     signIn: async () => ({ input: { email: owner.email, password: PASSWORD } }),
     signOut: async () => ({ caller: await signIn(api, owner.email), input: {} }),
-    signOutMember: async () => ({ input: { id: await newMember() } }),
+    signOutMember: async () => ({ input: { memberId: await newMember() } }),
     signUp: async () => ({ input: { email: `${fresh('new')}@acme.test`, password: PASSWORD, name: 'New' } }),
     switchOrganization: async () => ({ caller: await signIn(api, owner.email), input: { organizationId: acme.id } }),
     transferOwnership: async () => {
       const home = await found(api, fresh('estate'));
-      return { home, caller: home.owner, input: { id: (await join(api, home, 'user', 'heir')).memberId } };
+      return { home, caller: home.owner, input: { memberId: (await join(api, home, 'user', 'heir')).memberId } };
     },
     updateCategory: async () => ({ input: { id: await newCategory(), name: fresh('Renamed') } }),
     updateCheck: async () => ({
@@ -130,7 +130,7 @@ export async function casesOf(api: Api, acme: Organization, rubric: Rubric) {
     },
     updatePolicy: async () => ({ input: { id: await newPolicy(), name: fresh('Renamed') } }),
     updateProject: async () => ({ input: { id: await newProject(), name: fresh('Renamed') } }),
-    updateProjectMember: async () => ({ input: { id: await newProjectMember(), roleId: null } }),
+    updateProjectMember: async () => ({ input: { id: await newProjectMember(), noAccess: true } }),
     updateRole: async () => ({ input: { id: await newRole(), name: fresh('Renamed') } }),
     updateRubric: async () => ({ input: { name: fresh('Renamed') } }),
     updateServiceAccount: async () => ({
@@ -148,12 +148,12 @@ export async function casesOf(api: Api, acme: Organization, rubric: Rubric) {
     createApiToken: [{ name: '', expiresAt: '2001-01-01T00:00:00Z' }, 'TOO_SHORT'],
     createCategory: [{ name: 'security' }, 'TAKEN'],
     createCheck: [{ name: '', categoryId: unknownId('lvl'), levelId }, 'TOO_SHORT NOT_FOUND'],
-    createInvitation: [{ emails: [owner.email], roleId: roleId('user') }, 'TAKEN'],
+    createInvitations: [{ emails: [owner.email], roleId: roleId('user') }, 'TAKEN'],
     createLevel: [{ name: 'Far', index: 99 }, 'INVALID'],
     createOrganization: [{ name: 'Acme', slug: 'acme' }, 'TAKEN'],
     createPolicy: [{ name: '', statements: [allow('dataset:*')] }, 'TOO_SHORT'],
     createProject: [{ key: 'not a key', name: '' }, 'INVALID TOO_SHORT'],
-    createProjectMember: [{ projectId, principalId: unknownId('mem') }, 'NOT_FOUND'],
+    createProjectMember: [{ projectId, principalId: unknownId('mem'), noAccess: true }, 'NOT_FOUND'],
     createRole: [{ name: 'owner', policyIds: [policyId] }, 'TAKEN'],
     createServiceAccount: [{ name: 'Robot', roleId: projectRoleId('member') }, 'INVALID'],
     declineInvitation: [{ secret: 'made up' }, 'NOT_FOUND'],
@@ -177,7 +177,7 @@ export async function casesOf(api: Api, acme: Organization, rubric: Rubric) {
     signOutMember: null,
     signUp: [{ email: owner.email, password: PASSWORD, name: 'Again' }, 'TAKEN'],
     switchOrganization: [{ organizationId: unknownId('org') }, 'NOT_FOUND'],
-    transferOwnership: [{ id: owner.memberId }, 'INVALID'],
+    transferOwnership: [{ memberId: owner.memberId }, 'INVALID', owner.memberId],
     updateCategory: [{ id: categoryId, name: null }, 'REQUIRED'],
     updateCheck: [{ id: used, categoryId: unknownId('cat') }, 'NOT_FOUND'],
     updateLevel: [{ id: levelId, index: -1 }, 'INVALID'],

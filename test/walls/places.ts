@@ -44,54 +44,54 @@ const COUNTED = '{ totalCount nodes { id } }';
 
 /** For each id in the arguments of a query, a question with it. */
 export const QUESTIONS: Record<string, Ask> = {
-  'access.principal': askOf('ID', 'access(permission: "dataset:read", principal: $id) { allowed }'),
-  'access.target': askOf('ID', 'access(permission: "dataset:read", target: $id) { allowed }'),
-  'accessMatrix.target': askOf('ID', 'accessMatrix(target: $id, permissions: ["dataset:read"]) { totalCount }'),
+  'access.principalId': askOf('ID', 'access(permission: "dataset:read", principalId: $id) { allowed }'),
+  'access.targetId': askOf('ID', 'access(permission: "dataset:read", targetId: $id) { allowed }'),
+  'accessMatrix.targetId': askOf('ID', 'accessMatrix(targetId: $id, permissions: ["dataset:read"]) { totalCount }'),
   'auditEvents.filter.actorId': askOf('ID', `auditEvents(filter: { actorId: $id }) ${COUNTED}`),
   'auditEvents.filter.targetId': askOf('ID', `auditEvents(filter: { targetId: $id }) ${COUNTED}`),
-  'authorize.requests.principal': askOf(
+  'authorize.requests.principalId': askOf(
     'ID',
-    'authorize(requests: [{ permission: "dataset:read", principal: $id }]) { allowed reason }',
+    'authorize(requests: [{ permission: "dataset:read", principalId: $id }]) { allowed reason }',
   ),
-  'authorize.requests.target': askOf(
+  'authorize.requests.targetId': askOf(
     'ID',
-    'authorize(requests: [{ permission: "dataset:read", target: $id }]) { allowed reason }',
+    'authorize(requests: [{ permission: "dataset:read", targetId: $id }]) { allowed reason }',
   ),
   'checks.filter.categoryId': askOf('ID', `checks(filter: { categoryId: $id }) ${COUNTED}`),
   'checks.filter.levelId': askOf('ID', `checks(filter: { levelId: $id }) ${COUNTED}`),
   'node.id': askOf('ID!', 'node(id: $id) { __typename id }'),
   'nodes.ids': askOf('[ID!]!', 'nodes(ids: $id) { __typename id }'),
-  'permissionsOf.principal': askOf('ID', 'permissionsOf(principal: $id)'),
-  'permissionsOf.target': askOf('ID', 'permissionsOf(target: $id)'),
+  'permissionsOf.principalId': askOf('ID', 'permissionsOf(principalId: $id)'),
+  'permissionsOf.targetId': askOf('ID', 'permissionsOf(targetId: $id)'),
   'policies.projectId': askOf('ID', `policies(projectId: $id) ${COUNTED}`),
   'project.id': askOf('ID', 'project(id: $id) { id key }'),
   'roles.projectId': askOf('ID', `roles(projectId: $id) ${COUNTED}`),
-  'whoCan.target': askOf('ID', `whoCan(permission: "dataset:read", target: $id) ${COUNTED}`),
+  'whoCan.targetId': askOf('ID', `whoCan(permission: "dataset:read", targetId: $id) ${COUNTED}`),
 };
 
 /** For each id in the input of a mutation, the input with it: of this organization but for the id. */
 export function inputsOf(own: Furniture, { owner }: Organization): Record<string, (id: string) => Json> {
   const place = { categoryId: own.category, levelId: own.level };
   const statements = [{ effect: 'ALLOW', permissions: ['dataset:read'] }];
-  const ends = { roleId: roleId('user'), expiresAt: '2100-01-01T00:00:00Z' };
+  const ends = { roleId: roleId('user'), roleExpiresAt: '2100-01-01T00:00:00Z' };
   const invited = { emails: ['guest@elsewhere.test'], roleId: roleId('user') };
   return {
     'createApiToken.input.serviceAccountId': (id) => ({ name: 'Moved', serviceAccountId: id }),
     'createCheck.input.categoryId': (id) => ({ name: 'Moved', ...place, categoryId: id }),
     'createCheck.input.levelId': (id) => ({ name: 'Moved', ...place, levelId: id }),
     'createCheck.input.ownerId': (id) => ({ name: 'Moved', ...place, ownerId: id }),
-    'createInvitation.input.projectRoles.projectId': (id) => ({
+    'createInvitations.input.projectRoles.projectId': (id) => ({
       ...invited,
       projectRoles: [{ projectId: id, roleId: projectRoleId('member') }],
     }),
-    'createInvitation.input.projectRoles.roleId': (id) => ({
+    'createInvitations.input.projectRoles.roleId': (id) => ({
       ...invited,
       projectRoles: [{ projectId: own.project, roleId: id }],
     }),
-    'createInvitation.input.roleId': (id) => ({ ...invited, roleId: id }),
+    'createInvitations.input.roleId': (id) => ({ ...invited, roleId: id }),
     'createPolicy.input.projectId': (id) => ({ name: 'Moved', statements, projectId: id }),
-    'createProjectMember.input.principalId': (id) => ({ projectId: own.project, principalId: id }),
-    'createProjectMember.input.projectId': (id) => ({ projectId: id, principalId: owner.memberId }),
+    'createProjectMember.input.principalId': (id) => ({ projectId: own.project, principalId: id, noAccess: true }),
+    'createProjectMember.input.projectId': (id) => ({ projectId: id, principalId: owner.memberId, noAccess: true }),
     'createProjectMember.input.roleId': (id) => ({
       projectId: own.otherProject,
       principalId: own.serviceAccount,
@@ -116,9 +116,9 @@ export function inputsOf(own: Furniture, { owner }: Organization): Record<string
     'deleteServiceAccount.input.id': (id) => ({ id }),
     'resendInvitation.input.id': (id) => ({ id }),
     'signOut.input.sessionId': (id) => ({ sessionId: id }),
-    'signOutMember.input.id': (id) => ({ id }),
+    'signOutMember.input.memberId': (id) => ({ memberId: id }),
     'switchOrganization.input.organizationId': (id) => ({ organizationId: id }),
-    'transferOwnership.input.id': (id) => ({ id }),
+    'transferOwnership.input.memberId': (id) => ({ memberId: id }),
     'updateCategory.input.id': (id) => ({ id, name: 'Taken over' }),
     'updateCheck.input.categoryId': (id) => ({ id: own.check, categoryId: id }),
     'updateCheck.input.id': (id) => ({ id, name: 'Taken over', ...place }),
@@ -131,7 +131,7 @@ export function inputsOf(own: Furniture, { owner }: Organization): Record<string
     'updateOrganization.input.id': (id) => ({ id, name: 'Taken over' }),
     'updatePolicy.input.id': (id) => ({ id, name: 'Taken over' }),
     'updateProject.input.id': (id) => ({ id, name: 'Taken over' }),
-    'updateProjectMember.input.id': (id) => ({ id, roleId: null }),
+    'updateProjectMember.input.id': (id) => ({ id, noAccess: true }),
     'updateProjectMember.input.roleId': (id) => ({ id: own.projectMember, roleId: id }),
     'updateRole.input.id': (id) => ({ id, name: 'Taken over' }),
     'updateRole.input.policyIds': (id) => ({ id: own.role, policyIds: [own.policy, id] }),

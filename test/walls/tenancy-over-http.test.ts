@@ -99,16 +99,16 @@ test.each(Object.entries(QUESTIONS))(
 );
 
 test.each([
-  ['access.principal', 'Member', { access: { allowed: true } }],
-  ['access.principal', 'ServiceAccount', { access: { allowed: true } }],
-  ['access.target', 'Project', { access: { allowed: true } }],
-  ['accessMatrix.target', 'Organization', { accessMatrix: { totalCount: 3 } }],
-  ['authorize.requests.principal', 'User', { authorize: [{ allowed: true, reason: null }] }],
-  ['authorize.requests.target', 'Project', { authorize: [{ allowed: true, reason: null }] }],
+  ['access.principalId', 'Member', { access: { allowed: true } }],
+  ['access.principalId', 'ServiceAccount', { access: { allowed: true } }],
+  ['access.targetId', 'Project', { access: { allowed: true } }],
+  ['accessMatrix.targetId', 'Organization', { accessMatrix: { totalCount: 3 } }],
+  ['authorize.requests.principalId', 'User', { authorize: [{ allowed: true, reason: null }] }],
+  ['authorize.requests.targetId', 'Project', { authorize: [{ allowed: true, reason: null }] }],
   ['checks.filter.categoryId', 'Category', { checks: { totalCount: 1, nodes: [{ id: ours['Check'] }] } }],
   ['checks.filter.levelId', 'Level', { checks: { totalCount: 1, nodes: [{ id: ours['Check'] }] } }],
-  ['permissionsOf.principal', 'ServiceAccount', { permissionsOf: ['dataset:read'] }],
-  ['permissionsOf.target', 'Project', { permissionsOf: expect.arrayContaining(['dataset:read']) }],
+  ['permissionsOf.principalId', 'ServiceAccount', { permissionsOf: ['dataset:read'] }],
+  ['permissionsOf.targetId', 'Project', { permissionsOf: expect.arrayContaining(['dataset:read']) }],
   ['policies.projectId', 'Project', { policies: { totalCount: 1, nodes: [{ id: furniture.projectPolicy }] } }],
   ['project.id', 'Project', { project: { id: ours['Project'], key: 'first' } }],
   [
@@ -117,7 +117,7 @@ test.each([
     { roles: { totalCount: 6, nodes: expect.arrayContaining([{ id: furniture.projectRole }]) } },
   ],
   [
-    'whoCan.target',
+    'whoCan.targetId',
     'Project',
     { whoCan: { totalCount: 3, nodes: expect.arrayContaining([{ id: ours['ServiceAccount'] }]) } },
   ],
