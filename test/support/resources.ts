@@ -210,7 +210,7 @@ export const RESOURCES: Record<string, Resource> = {
   Member: {
     obtain: async ({ api, organization, unique }) => {
       const email = `${unique('member')}@${organization.slug}.test`;
-      await api.root`insert into users (id, email, name, password_hash) values (gen_random_uuid(), ${email}, 'A member', '')`;
+      await api.root`insert into users (id, email, name, password_hash) values (gen_random_uuid(), ${email}, 'A member', 'of nobody')`;
       await enroll(api, organization, { email }, 'user');
       const [row] = await api.root`
         select p.id from principals p join users u on u.id = p.user_id where u.email = ${email}`;
