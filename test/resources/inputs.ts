@@ -1,5 +1,6 @@
 import { afterEach, expect } from 'vitest';
 import { type Api, type Json, startApi } from '../support/api.ts';
+import { everything } from '../support/everything.ts';
 import { caseOf, createFixtures } from '../support/fixtures.ts';
 import { mutations, type Place, placesOf, withValue } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
@@ -47,14 +48,14 @@ export async function startInputs(): Promise<Inputs> {
   afterEach(async () => {
     if (!refused) return;
     refused = false;
-    expect(await everything(api), 'nothing is written').toEqual(state);
+    expect(await everything(api, APART), 'nothing is written').toEqual(state);
     expect(api.logged, 'nothing is a fault of the server').toEqual([]);
   });
 
   return {
     ...{ api, owner, good, fields, lists, ids },
     async refusal(mutation, name, value) {
-      state ??= await everything(api);
+      state ??= await everything(api, APART);
       refused = true;
       const answer = await mutate(owner, mutation, withValue(good[mutation], name, value));
       if (answer.refused) return [answer.refused];
@@ -70,13 +71,3 @@ export async function startInputs(): Promise<Inputs> {
 
 /** What changes without a mutation, or tells of attempts. */
 const APART = ['audit_events', 'sessions', 'refresh_tokens'];
-
-/** All that the instance holds, the log of attempts apart. */
-async function everything(api: Api): Promise<Json> {
-  const tables = await api.root`select relname as name from pg_class
-    where relkind = 'r' and relnamespace = 'public'::regnamespace`;
-  const rows = tables
-    .filter(({ name }) => !APART.includes(name))
-    .map(({ name }) => `(select json_agg(t order by t::text) from "${name}" t) as "${name}"`);
-  return (await api.root.unsafe(`select ${rows.join(', ')}`))[0];
-}

@@ -11,14 +11,17 @@ export function resourceOf(type: string): Resource {
   return entry;
 }
 
-/** Objects of this organization, made by its Owner over HTTP when they are first asked for. */
-export function createFixtures(api: Api, organization: Organization): Fixtures {
+/**
+ * Objects of this organization, made by its Owner over HTTP when they are first asked for. The label tells the names of
+ * several such sets in one organization apart.
+ */
+export function createFixtures(api: Api, organization: Organization, label = ''): Fixtures {
   const { owner } = organization;
   const ones = new Map<string, Promise<string>>();
   let count = 0;
   const fixtures: Fixtures = {
     ...{ api, organization, owner },
-    unique: (text) => `${text}-${++count}`,
+    unique: (text) => `${text}-${label}${++count}`,
     one(type) {
       if (!ones.has(type)) ones.set(type, fixtures.make(type));
       return ones.get(type) as Promise<string>;
@@ -47,11 +50,6 @@ export async function baseOf(fixtures: Fixtures, type: string): Promise<Input> {
   const input = base ?? full;
   if (!input) throw new Error(`RESOURCES.${type} needs \`create\` or \`obtain\``);
   return await input(fixtures);
-}
-
-/** One in the project of the fixtures, of a type that can belong to a project. */
-export async function makeInProject(fixtures: Fixtures, type: string): Promise<string> {
-  return await fixtures.make(type, { projectId: await fixtures.one('Project') });
 }
 
 const casesIn = (mutation: string) =>

@@ -66,7 +66,10 @@ export function nodeOfList(field: RootField): GraphQLNamedType | undefined {
 /** Root fields that list objects of this type. */
 export const listsOf = (type: string): RootField[] => queries.filter((field) => nodeOfList(field)?.name === type);
 
-/** Whether objects of the type belong to a project: they cannot be created without one. */
+/** Types of which an object can belong to a project. */
+export const typesInProjects = nodeTypes.filter((type) => takes(`create${type}`, 'projectId'));
+
+/** Whether every object of the type belongs to a project: none can be created without. */
 export const isOfProject = (type: string): boolean =>
   inputFields(`create${type}`).some((field) => field.name === 'projectId' && isNonNullType(field.type));
 
@@ -76,6 +79,7 @@ export const permissionOf = (field: RootField | undefined): string | undefined =
 
 /** A single value in a mutation's input: a field, the first item of a list, or a field of that item. */
 export interface Place {
+  /** Or query. */
   mutation: string;
   /** The path, such as `statements.0.effect`. */
   name: string;
@@ -117,6 +121,12 @@ const placesOfField = (
   placesIn(
     { mutation, name: `${prefix}${name}`, hasDefault: defaultValue !== undefined, description: description ?? '' },
     type,
+  );
+
+/** Every place for a value in an argument of a query, with the argument's name first. */
+export const placesOfQuery = (query: RootField): Place[] =>
+  query.args.flatMap(
+    (arg) => placesIn({ mutation: query.name, name: arg.name, hasDefault: false, description: '' }, arg.type).values,
   );
 
 /** Every place for a value in the input of these mutations. */
