@@ -42,6 +42,8 @@ export interface Rows {
   insert(table: string, row: (at: number) => object, count?: number): Promise<string[]>;
   /** Ids of the rows of another type, one for each row. Made on first use. */
   of(type: string): Promise<string[]>;
+  /** The same, but where lists are filtered the first half refers to one row, so that a filter finds several. */
+  refer(type: string): Promise<string[]>;
   /** The result of the first call with this key. */
   once<T>(key: string, work: () => Promise<T>): Promise<T>;
 }
@@ -64,7 +66,7 @@ export interface Resource {
   cases?: Record<string, (fixtures: Fixtures) => Promise<Case>>;
   /** For each mutation an input that is refused, or null where only its id can be wrong. Replaces the derived ones. */
   wrong?: (fixtures: Fixtures) => Promise<Record<string, Wrong | null>>;
-  /** Inserts as many rows as asked for. No two refer to the same row of another type. */
+  /** Inserts as many rows as asked for. */
   rows: (rows: Rows) => Promise<string[]>;
   /** Uuid of the one whose lists have many items; the first row by default. */
   parent?: (rows: Rows) => Promise<string>;

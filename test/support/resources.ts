@@ -101,8 +101,8 @@ export const RESOURCES: Record<string, Resource> = {
       createCheck: [{ name: '', categoryId: unknownId('lvl'), levelId: await one('Level') }, 'TOO_SHORT NOT_FOUND'],
       updateCheck: [{ id: await one('Check'), categoryId: unknownId('cat') }, 'NOT_FOUND'],
     }),
-    rows: async ({ insert, of }) => {
-      const [categories, levels, members] = [await of('Category'), await of('Level'), await of('Member')];
+    rows: async ({ insert, refer }) => {
+      const [categories, levels, members] = [await refer('Category'), await refer('Level'), await refer('Member')];
       const refers = (at: number) => ({ category_id: categories[at], level_id: levels[at], owner_id: members[at] });
       return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
     },
@@ -330,15 +330,15 @@ export const RESOURCES: Record<string, Resource> = {
   AuditEvent: {
     obtain: async ({ owner }) =>
       (await ask(owner, '{ auditEvents(first: 1) { nodes { id } } }')).auditEvents.nodes[0].id,
-    rows: async ({ organization: { slug }, insert, of }) => {
-      const users = await of('User');
+    rows: async ({ organization: { slug }, insert, refer }) => {
+      const users = await refer('User');
       return insert('audit_events', (at) => ({
         ...{
           action: 'none',
           outcome: 'ALLOWED',
           actor: `${at}@${slug}.test`,
           user_id: users[at],
-          target_id: `none ${at}`,
+          target_id: `none ${at % 2}`,
         },
         ...{ credential_kind: 'NONE', request_id: `${at}`, address: 'here' },
       }));

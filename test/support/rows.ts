@@ -16,9 +16,12 @@ export interface Crowd {
 /** Tables that belong to the instance, not to an organization. */
 const OF_INSTANCE = ['users'];
 
-/** Rows of every type of the registry in this organization, by SQL: `size` of each. */
-export async function insertRows(api: Api, organization: Organization, size: number): Promise<Crowd> {
-  const rows = rowsOf(api, organization, size);
+/**
+ * Rows of every type of the registry in this organization, by SQL: `size` of each. No two refer to the same row of
+ * another type, so what is read for one tells nothing about the next; unless references are `repeated`.
+ */
+export async function insertRows(api: Api, organization: Organization, size: number, repeated = false): Promise<Crowd> {
+  const rows = rowsOf(api, organization, size, repeated);
   await api.root`update organizations set plan = 'ENTERPRISE' where slug = ${organization.slug}`;
   const ids: Record<string, string[]> = {};
   const parents: Record<string, string> = {};
@@ -29,7 +32,7 @@ export async function insertRows(api: Api, organization: Organization, size: num
   return { organization, ids, parent: (type) => parents[type] ?? '' };
 }
 
-function rowsOf(api: Api, organization: Organization, size: number): Rows {
+function rowsOf(api: Api, organization: Organization, size: number, repeated: boolean): Rows {
   const results = new Map<string, Promise<unknown>>();
   const rows: Rows = {
     ...{ api, organization, size, organizationUuid: organizationUuid(organization) },
@@ -44,6 +47,10 @@ function rowsOf(api: Api, organization: Organization, size: number): Rows {
       return made.map(({ id }) => id);
     },
     of: (type) => rows.once(`rows of ${type}`, () => resource(type).rows(rows)),
+    async refer(type) {
+      const ids = await rows.of(type);
+      return repeated ? ids.map((id, at) => (at < size / 2 ? (ids[0] ?? id) : id)) : ids;
+    },
     once<T>(key: string, work: () => Promise<T>) {
       if (!results.has(key)) results.set(key, work());
       return results.get(key) as Promise<T>;
