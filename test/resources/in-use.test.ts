@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeId } from '../../src/ids.ts';
+import { decodeId } from '../../src/lib/ids.ts';
 import { startApi } from '../support/api.ts';
 import { baseOf, createFixtures } from '../support/fixtures.ts';
 import { inputFields, mutationNamed, nodeTypes, resultOf, shownBy, takes } from '../support/introspect.ts';

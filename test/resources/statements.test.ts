@@ -10,7 +10,7 @@ import {
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/http/limits.ts';
-import { type IdPrefix, newId, toPublicId } from '../../src/ids.ts';
+import { type IdPrefix, newId, toPublicId } from '../../src/lib/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { type Crowd, insertRows } from '../support/rows.ts';

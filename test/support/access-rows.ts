@@ -1,5 +1,5 @@
 import { ROLES } from '../../src/access/roles.ts';
-import { decodeId } from '../../src/ids.ts';
+import { decodeId } from '../../src/lib/ids.ts';
 import type { Rows } from './resource.ts';
 
 /** Rows of members, service accounts and their roles, which depend on each other. */

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { decodeId, toPublicId } from '../../src/ids.ts';
+import { decodeId, toPublicId } from '../../src/lib/ids.ts';
 import { allow, deny, giveProjectRole, projectRoleId } from '../decisions/support.ts';
 import { organizationUuid, secretFor, unknownId } from '../walls/support.ts';
 import {

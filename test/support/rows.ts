@@ -1,4 +1,4 @@
-import { newId, publicIdOf } from '../../src/ids.ts';
+import { newId, publicIdOf } from '../../src/lib/ids.ts';
 import { organizationUuid } from '../walls/support.ts';
 import type { Api } from './api.ts';
 import type { Rows } from './resource.ts';

@@ -3,7 +3,7 @@ import type { Sql, TransactionSql } from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
 import { hashPassword } from '../../src/identity/password.ts';
-import { newId, toPublicId } from '../../src/ids.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
 import type { Api, Caller, Json } from './api.ts';
 
 export const PASSWORD = 'correct horse battery';

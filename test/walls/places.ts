@@ -9,7 +9,7 @@ import {
   isRequiredInputField,
 } from 'graphql';
 import { expect } from 'vitest';
-import { decodeId, ID_PREFIXES, type IdPrefix } from '../../src/ids.ts';
+import { decodeId, ID_PREFIXES, type IdPrefix } from '../../src/lib/ids.ts';
 import type { Answer, Caller, Json } from '../support/api.ts';
 import { aimedAt, caseOf } from '../support/fixtures.ts';
 import {

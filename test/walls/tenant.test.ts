@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newId } from '../../src/ids.ts';
+import { newId } from '../../src/lib/ids.ts';
 import { startApi } from '../support/api.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { RESOURCES } from '../support/resources.ts';
