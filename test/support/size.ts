@@ -1,0 +1,1 @@
+export const long = process.env['AMBIT_TEST_LONG'] === '1';
