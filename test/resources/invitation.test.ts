@@ -40,7 +40,7 @@ const accept = (by: Caller, secret: string, results = 'organization { name }'): 
   mutate(by, 'acceptInvitation', { secret }, results);
 
 const OFFER = 'query ($secret: String!) { invitationOffer(secret: $secret) { organizationName email roleName } }';
-const offerOf = async (secret: string): Promise<Json> => (await ask(api.as(), OFFER, { secret })).invitation;
+const offerOf = async (secret: string): Promise<Json> => (await ask(api.as(), OFFER, { secret })).invitationOffer;
 
 const membersOf = async (organization: Organization): Promise<number> =>
   (await ask(organization.owner, '{ members { totalCount } }')).members.totalCount;
@@ -239,11 +239,11 @@ test('after 7 days it has ended; sending it again, or inviting anew, begins 7 ne
   server.advance(7 * DAY - 60_000);
   // Tokens of a session end sooner than that.
   const late = await again(server, ann);
-  expect((await ask(late, OFFER, { secret: secretFor(ann, server) })).invitation).not.toBeNull();
+  expect((await ask(late, OFFER, { secret: secretFor(ann, server) })).invitationOffer).not.toBeNull();
   server.advance(60_000);
   const [later, founder] = [await again(server, ann), await again(server, owner.email, 'clockwork')];
   expect(await accept(later, secretFor(ann, server))).toEqual(GONE);
-  expect((await ask(later, OFFER, { secret: secretFor(ann, server) })).invitation).toBeNull();
+  expect((await ask(later, OFFER, { secret: secretFor(ann, server) })).invitationOffer).toBeNull();
   expect(await ask(founder, '{ usage { seats } invitations { totalCount } }')).toEqual({
     usage: { seats: 1 },
     invitations: { totalCount: 2 },
@@ -444,5 +444,5 @@ test('many who look at an invitation beside other things do not take the connect
   const document = `{ checks { totalCount } invitationOffer(secret: "${newSecret('ambit_inv_')}") { email } }`;
   const answers = await Promise.all(Array.from({ length: 40 }, () => owner.query(document)));
   // One that hangs has let its transaction be waited for: see `enter` in db/transaction.ts.
-  expect(answers.map(({ data }) => data)).toEqual(Array(40).fill({ checks: { totalCount: 0 }, invitation: null }));
+  expect(answers.map(({ data }) => data)).toEqual(Array(40).fill({ checks: { totalCount: 0 }, invitationOffer: null }));
 });

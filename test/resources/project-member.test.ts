@@ -229,7 +229,9 @@ describe('a Manager of a project', async () => {
     expect(await create(manager, project, member.memberId, projectRoleId('owner'))).toEqual({ refused: 'NOT_HELD' });
     const id = await giveProjectRole(owner, project, boss.memberId, projectRoleId('owner'));
     for (const role of [projectRoleId('read'), null])
-      expect(await mutate(manager, 'updateProjectMember', { id, roleId: role })).toEqual({ refused: 'NOT_HELD' });
+      expect(await mutate(manager, 'updateProjectMember', { id, ...projectRole(role) })).toEqual({
+        refused: 'NOT_HELD',
+      });
     expect(await mutate(manager, 'deleteProjectMember', { id })).toEqual({ refused: 'NOT_HELD' });
     const own = (await listed(owner, project)).find(({ principal }: Json) => principal.id === manager.memberId);
     expect(await mutate(manager, 'updateProjectMember', { id: own.id, roleId: projectRoleId('owner') })).toEqual({

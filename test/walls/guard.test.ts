@@ -123,6 +123,7 @@ const OPEN_TYPES = [
   'InvitationProjectRole',
   'IssuedSession',
   'Membership',
+  'OrganizationSummary',
   'PageInfo',
   'PermissionDefinition',
   'Plan',
