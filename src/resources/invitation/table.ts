@@ -1,3 +1,5 @@
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { sql } from 'drizzle-orm';
 import { foreignKey, index, jsonb, pgTable, primaryKey, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
@@ -31,3 +33,5 @@ export const invitations = pgTable(
     }).onDelete('cascade'),
   ],
 );
+
+explainViolation('invitations_email', userError('TAKEN', 'emails', 'emails: an address is invited already.'));

@@ -1,3 +1,5 @@
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { bigint, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt } from '../../db/columns.ts';
 import type { Plan } from '../../lib/plans.ts';
@@ -16,3 +18,5 @@ export const organizations = pgTable(
   },
   (t) => [unique('organizations_slug').on(t.slug)],
 );
+
+explainViolation('organizations_slug', userError('TAKEN', 'slug', 'Another organization has this slug.'));

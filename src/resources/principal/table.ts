@@ -1,3 +1,5 @@
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, organizationId } from '../../db/columns.ts';
 import { organizations } from '../organization/table.ts';
@@ -22,3 +24,6 @@ export const principals = pgTable(
     foreignKey({ columns: [t.userId], foreignColumns: [users.id] }),
   ],
 );
+
+explainViolation('principals_name', userError('TAKEN', 'name', 'Another service account has this name.'));
+explainViolation('principals_user', userError('TAKEN', 'secret', 'secret: you are a member of this organization already.'));

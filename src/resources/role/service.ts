@@ -28,7 +28,7 @@ import {
   roleColumns,
 } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
-import { inProjects } from '../project/service.ts';
+import { inProjects } from '../../data/project-scope.ts';
 import { assignments, rolePolicies, roles } from './table.ts';
 
 const rows = rowsOf(roles, 'rol');

@@ -1,3 +1,5 @@
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
 import { organizations } from '../organization/table.ts';
@@ -94,3 +96,6 @@ export const assignments = pgTable(
     }),
   ],
 );
+
+explainViolation('roles_name', userError('TAKEN', 'name', 'Another role has this name.'));
+explainViolation('assignments_place', userError('TAKEN', 'principalId', 'They have a role in this project already; change that one.'));

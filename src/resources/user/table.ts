@@ -1,3 +1,5 @@
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { sql } from 'drizzle-orm';
 import { pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { createdAt } from '../../db/columns.ts';
@@ -22,3 +24,5 @@ export interface UserRow {
   name: string;
   createdAt: Date;
 }
+
+explainViolation('users_email', userError('TAKEN', 'email', 'This e-mail address has an account already; sign in instead.'));
