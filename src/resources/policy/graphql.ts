@@ -78,7 +78,7 @@ builder.queryField('policies', (t) =>
       type: Policy,
       nullable: true,
       permission: 'policy:read',
-      on: (args, ctx) => projectOf(ctx, args.projectId),
+      on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description: 'The policies of the organization, or with `projectId` those of the project, by name.',
       args: { projectId: t.arg.id({ description: 'Policies of this project.' }) },
       resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),

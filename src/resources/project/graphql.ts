@@ -83,10 +83,9 @@ builder.node(Project, {
         type: ProjectMember,
         nullable: true,
         description: 'Who has a role of their own here. Others work here with their organization role.',
-        resolve: (project, args, ctx) => {
-          ctx.unit.access.require('project_member:read', project.id);
-          return listProjectMembers(ctx, project.id, args);
-        },
+        permission: 'project_member:read',
+        on: (project) => project.id,
+        resolve: (project, args, ctx) => listProjectMembers(ctx, project.id, args),
       },
       connectionOf(ProjectMember),
     ),

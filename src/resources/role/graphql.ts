@@ -102,7 +102,7 @@ builder.queryField('roles', (t) =>
       type: RoleType,
       nullable: true,
       permission: 'role:read',
-      on: (args, ctx) => projectOf(ctx, args.projectId),
+      on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description:
         'The roles of the organization, or with `projectId` those of the project: built-in ones first, then custom ones by name.',
       args: { projectId: t.arg.id({ description: 'Roles of this project.' }) },
