@@ -1,28 +1,79 @@
 import type { ObjectRef } from '@pothos/core';
 import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { GraphQLResolveInfo } from 'graphql';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import type { TenantTable } from '../data/rows.ts';
-import type { IdPrefix } from '../lib/ids.ts';
-
-export interface TargetRow {
-  id: string;
-}
+import { invalid, userError } from '../lib/errors.ts';
+import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
+import type { SchemaTypes } from './builder.ts';
+import { nounOf } from './words.ts';
 
 /** A type that attributes can refer to. */
-export interface Target {
+export interface Target<Row extends { id: string } = { id: string }> {
   readonly name: string;
-  readonly type: ObjectRef<never>;
+  readonly type: ObjectRef<SchemaTypes, Row>;
   readonly prefix: IdPrefix;
   readonly table: TenantTable;
   /** Needed to see an object of the type. */
   readonly permission: Permission;
   /** The column of the project. Null if the objects belong to the organization. */
   readonly project: PgColumn | null;
-  /** Whether a foreign key alone proves that a given ID is a valid reference: every row of the table is of this type. */
+  /** The project of an object. Null if it belongs to the organization. */
+  readonly projectOf: (row: Row) => string | null;
+  /** Whether each row of the table is of this type, so that a foreign key proves that an ID is a valid reference. */
   readonly isWholeTable: boolean;
-  /** The object, or null if it does not exist or the caller may not see it. */
-  find(ctx: Context, id: string): Promise<TargetRow | null>;
-  /** The same by alias, for types that have one. */
-  readonly findByAlias: ((ctx: Context, alias: string) => Promise<TargetRow | null>) | null;
+  /** The object, also if the caller may not see it. Null if it does not exist. */
+  load(ctx: Context, id: string, info?: GraphQLResolveInfo): Promise<Row | null>;
+  /** The same by alias. Null for types without aliases. */
+  readonly loadByAlias: ((ctx: Context, alias: string) => Promise<Row | null>) | null;
+}
+
+/** A given reference: an ID, or for types with aliases an ID or an alias. */
+export type GivenReference = string | { id?: string | null; alias?: string | null };
+
+const parts = (given: GivenReference): { id?: string | null; alias?: string | null } =>
+  typeof given === 'string' ? { id: given } : given;
+
+export function canSee<Row extends { id: string }>(ctx: Context, target: Target<Row>, row: Row): boolean {
+  const project = target.projectOf(row);
+  return project === null
+    ? ctx.unit.access.can(target.permission)
+    : ctx.unit.access.sees(target.permission, project);
+}
+
+/** The object with this ID or alias, or null if it does not exist. */
+export async function loadReferenced<Row extends { id: string }>(
+  ctx: Context,
+  target: Target<Row>,
+  given: GivenReference,
+): Promise<Row | null> {
+  const { id, alias } = parts(given);
+  if (alias != null) return (await target.loadByAlias?.(ctx, alias)) ?? null;
+  const uuid = fromPublicId(target.prefix, id ?? '');
+  return uuid ? await target.load(ctx, uuid) : null;
+}
+
+/**
+ * The row ID of a reference in an input. The object must exist, be visible to the caller and, if it belongs to a project,
+ * belong to this one. Costs no statement if the foreign key proves all of it.
+ */
+export async function resolveReference(
+  ctx: Context,
+  target: Target,
+  given: GivenReference,
+  path: string,
+  projectId: string | null,
+): Promise<string> {
+  const { id, alias } = parts(given);
+  if (alias == null && target.isWholeTable && !target.project && ctx.unit.access.can(target.permission)) {
+    const uuid = fromPublicId(target.prefix, id ?? '');
+    if (uuid) return uuid;
+  } else {
+    const row = await loadReferenced(ctx, target, given);
+    const isHere = row && (target.projectOf(row) ?? projectId) === projectId;
+    if (row && isHere && canSee(ctx, target, row)) return row.id;
+  }
+  const by = alias == null ? 'ID' : 'alias';
+  throw invalid(userError('NOT_FOUND', path, `${path}: there is no ${nounOf(target.name)} with this ${by}.`));
 }
