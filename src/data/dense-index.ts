@@ -32,7 +32,9 @@ export function denseIndexOf(table: TenantTable, column: PgColumn) {
   /** In two steps over negative positions, because the unique constraint is checked for each row at once. */
   async function shift(ctx: Context, which: SQL, by: number): Promise<void> {
     const set = async (where: SQL, value: SQL): Promise<void> =>
-      void (await (await db(ctx))
+      void (await (
+        await db(ctx)
+      )
         .update(table)
         .set({ index: value } as never)
         .where(own(ctx, where)));

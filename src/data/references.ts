@@ -36,16 +36,23 @@ const MAX_NAMED = 5;
  * Prepares the deletion of a row that the caller has locked: sets the references to null that are declared so, and fails
  * with IN_USE if others exist. The lock makes new references wait, and then fail.
  */
-export async function releaseReferences(ctx: Context, to: TenantTable, noun: string, id: string): Promise<void> {
+export async function releaseReferences(
+  ctx: Context,
+  to: TenantTable,
+  noun: string,
+  id: string,
+  path = 'id',
+): Promise<void> {
   for (const reference of REFERENCES.get(to) ?? [])
-    await (reference.onDelete === 'clear' ? clear(ctx, reference, id) : refuseIfUsed(ctx, reference, noun, id));
+    await (reference.onDelete === 'clear' ? clear(ctx, reference, id) : refuseIfUsed(ctx, reference, noun, id, path));
 }
 
 const referring = (ctx: Context, { table, column }: Reference, id: string): SQL =>
   and(eq(table.organizationId, tenant(ctx)), eq(column, id)) as SQL;
 
 async function clear(ctx: Context, reference: Reference, id: string): Promise<void> {
-  const [key] = Object.entries(getTableColumns(reference.table)).find(([, column]) => column === reference.column) ?? [];
+  const [key] =
+    Object.entries(getTableColumns(reference.table)).find(([, column]) => column === reference.column) ?? [];
   await (await db(ctx))
     .update(reference.table)
     .set({ [key as string]: null })
@@ -53,12 +60,15 @@ async function clear(ctx: Context, reference: Reference, id: string): Promise<vo
 }
 
 /** Callers who cannot see the referring objects learn their number, but not those in hidden projects. */
-async function refuseIfUsed(ctx: Context, reference: Reference, noun: string, id: string): Promise<void> {
+async function refuseIfUsed(ctx: Context, reference: Reference, noun: string, id: string, path: string): Promise<void> {
   const { table, permission, project, typename } = reference;
   const where = referring(ctx, reference, id);
   const tx = await db(ctx);
   const order = 'name' in table ? [asc(table.name as PgColumn), asc(table.id)] : [asc(table.id)];
-  const [all] = await tx.select({ total: count() }).from(table as PgTable).where(where);
+  const [all] = await tx
+    .select({ total: count() })
+    .from(table as PgTable)
+    .where(where);
   if (!all?.total) return;
   const isVisible = project ? inProjects(ctx, project, permission) : undefined;
   const users =
@@ -71,7 +81,7 @@ async function refuseIfUsed(ctx: Context, reference: Reference, noun: string, id
           .limit(MAX_LISTED)) as { name?: string }[])
       : [];
   throw invalid({
-    ...userError('IN_USE', 'id', messageFor(reference, noun, project ? null : all.total, users)),
+    ...userError('IN_USE', path, messageFor(reference, noun, project ? null : all.total, users)),
     usedBy: users.map((row) => ({ __typename: typename, ...row })),
   });
 }
@@ -86,6 +96,11 @@ function messageFor(
     .slice(0, MAX_NAMED)
     .flatMap(({ name }) => (name ? [`“${name}”`] : []))
     .join(', ');
-  const subject = total === null ? `${plural[0]?.toUpperCase()}${plural.slice(1)} use` : total === 1 ? `1 ${user} uses` : `${total} ${plural} use`;
+  const subject =
+    total === null
+      ? `${plural[0]?.toUpperCase()}${plural.slice(1)} use`
+      : total === 1
+        ? `1 ${user} uses`
+        : `${total} ${plural} use`;
   return `${subject} this ${noun}${names && `, such as ${names}`}. Move or delete what uses it first.`;
 }

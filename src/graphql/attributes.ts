@@ -1,6 +1,7 @@
 import type { EnumRef } from '@pothos/core';
 import { z } from 'zod';
 import { aliasText, multiLine as multiLineText, singleLine as singleLineText } from '../lib/input.ts';
+import type { SchemaTypes } from './builder.ts';
 import type { Target } from './target.ts';
 
 type Scalar = 'String' | 'Int' | 'Float' | 'Boolean' | 'DateTime' | 'JSON';
@@ -16,7 +17,7 @@ export interface ReferenceOptions {
 
 /** One attribute of a resource: a column, a field of the type, and a field of the inputs. */
 export interface Attribute<Value = unknown> {
-  readonly type: Scalar | ['String'] | EnumRef<never>;
+  readonly type: Scalar | ['String'] | EnumRef<SchemaTypes, never>;
   readonly nullable: boolean;
   /** Whether the create mutation requires a value. */
   readonly required: boolean;
@@ -68,7 +69,11 @@ export const singleLine = (
 });
 
 /** Optional text of one line. */
-export const optionalLine = (max: number, description: string, { fixed = false }: Common = {}): Attribute<string | null> => ({
+export const optionalLine = (
+  max: number,
+  description: string,
+  { fixed = false }: Common = {},
+): Attribute<string | null> => ({
   ...BASE,
   type: 'String',
   nullable: true,
@@ -107,13 +112,13 @@ export const alias = (description: string): Attribute<string | null> => ({
 
 /** One of the values of a GraphQL enum. */
 export const oneOf = <const Value extends string>(
-  type: EnumRef<never, Value> | EnumRef<Value>,
+  type: EnumRef<SchemaTypes, Value>,
   values: readonly Value[],
   description: string,
   { defaultValue, fixed = false }: Common & { defaultValue?: NoInfer<Value> } = {},
 ): Attribute<Value> => ({
   ...BASE,
-  type: type as EnumRef<never>,
+  type: type as unknown as EnumRef<SchemaTypes, never>,
   nullable: false,
   required: defaultValue === undefined,
   defaultValue,

@@ -1,4 +1,4 @@
-import type { ObjectRef } from '@pothos/core';
+import type { InputRef, ObjectRef } from '@pothos/core';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Permission } from '../access/catalog.ts';
@@ -6,8 +6,8 @@ import type { Context } from '../context.ts';
 import type { TenantTable } from '../data/rows.ts';
 import { invalid, userError } from '../lib/errors.ts';
 import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
-import type { SchemaTypes } from './builder.ts';
-import { nounOf } from './words.ts';
+import { builder, type SchemaTypes } from './builder.ts';
+import { nounOf, withArticle } from './words.ts';
 
 /** A type that attributes can refer to. */
 export interface Target<Row extends { id: string } = { id: string }> {
@@ -20,7 +20,7 @@ export interface Target<Row extends { id: string } = { id: string }> {
   /** The column of the project. Null if the objects belong to the organization. */
   readonly project: PgColumn | null;
   /** The project of an object. Null if it belongs to the organization. */
-  readonly projectOf: (row: Row) => string | null;
+  projectOf(row: Row): string | null;
   /** Whether each row of the table is of this type, so that a foreign key proves that an ID is a valid reference. */
   readonly isWholeTable: boolean;
   /** The object, also if the caller may not see it. Null if it does not exist. */
@@ -37,9 +37,7 @@ const parts = (given: GivenReference): { id?: string | null; alias?: string | nu
 
 export function canSee<Row extends { id: string }>(ctx: Context, target: Target<Row>, row: Row): boolean {
   const project = target.projectOf(row);
-  return project === null
-    ? ctx.unit.access.can(target.permission)
-    : ctx.unit.access.sees(target.permission, project);
+  return project === null ? ctx.unit.access.can(target.permission) : ctx.unit.access.sees(target.permission, project);
 }
 
 /** The object with this ID or alias, or null if it does not exist. */
@@ -76,4 +74,25 @@ export async function resolveReference(
   }
   const by = alias == null ? 'ID' : 'alias';
   throw invalid(userError('NOT_FOUND', path, `${path}: there is no ${nounOf(target.name)} with this ${by}.`));
+}
+
+// Part of the builder, which is also filled while the modules load: each type has one input for references.
+const inputs = new Map<string, InputRef<GivenReference>>();
+
+/** The input type of a reference: an ID or, for types with aliases, an ID or an alias. */
+export function referenceInputOf({ name, loadByAlias }: Target): InputRef<GivenReference> | 'ID' {
+  if (!loadByAlias) return 'ID';
+  const noun = nounOf(name);
+  const known =
+    inputs.get(name) ??
+    (builder.inputType(`${name}Reference`, {
+      description: `${withArticle(noun).replace(/^a/, 'A')}, by its ID or by its alias.`,
+      isOneOf: true,
+      fields: (t) => ({
+        id: t.id({ description: `The ID of the ${noun}.` }),
+        alias: t.string({ description: `The alias of the ${noun}.` }),
+      }),
+    }) as unknown as InputRef<GivenReference>);
+  inputs.set(name, known);
+  return known;
 }

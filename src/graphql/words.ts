@@ -1,6 +1,5 @@
 /** The words of a type name: `ServiceAccount` gives "service account". */
-export const nounOf = (typename: string): string =>
-  typename.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+export const nounOf = (typename: string): string => typename.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
 
 /** The words of a field name: `serviceAccounts` gives "service accounts". */
 export const wordsOf = nounOf;

@@ -23,7 +23,8 @@ const PREFIXES = new Map([...TYPES].map(([prefix, type]) => [type, prefix]));
 export type IdPrefix = string;
 
 export function declareIdPrefix(prefix: IdPrefix, typename: string): void {
-  if (!/^[a-z]{3}$/.test(prefix)) throw new Error(`${typename}: the ID prefix ${prefix} must be three lower-case letters`);
+  if (!/^[a-z]{3}$/.test(prefix))
+    throw new Error(`${typename}: the ID prefix ${prefix} must be three lower-case letters`);
   if (TYPES.has(prefix)) throw new Error(`${typename}: the ID prefix ${prefix} belongs to ${TYPES.get(prefix)}`);
   TYPES.set(prefix, typename);
   PREFIXES.set(typename, prefix);

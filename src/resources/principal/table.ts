@@ -1,7 +1,7 @@
-import { explainViolation } from '../../db/constraints.ts';
-import { userError } from '../../lib/errors.ts';
 import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, organizationId } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
 import { users } from '../user/table.ts';
 
@@ -26,4 +26,7 @@ export const principals = pgTable(
 );
 
 explainViolation('principals_name', userError('TAKEN', 'name', 'Another service account has this name.'));
-explainViolation('principals_user', userError('TAKEN', 'secret', 'secret: you are a member of this organization already.'));
+explainViolation(
+  'principals_user',
+  userError('TAKEN', 'secret', 'secret: you are a member of this organization already.'),
+);

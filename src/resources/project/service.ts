@@ -1,12 +1,10 @@
-import { inProjects } from '../../data/project-scope.ts';
 import { and, count, eq, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
-import type { Permission } from '../../access/catalog.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf, pagesOf } from '../../data/loader.ts';
+import { inProjects } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
-import { isAnyOf, isNoneOf } from '../../db/array.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';

@@ -1,8 +1,8 @@
-import { explainViolation } from '../../db/constraints.ts';
-import { userError } from '../../lib/errors.ts';
 import { sql } from 'drizzle-orm';
 import { foreignKey, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { createdAt, id, organizationId } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
 
 export const projects = pgTable(

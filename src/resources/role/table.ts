@@ -1,7 +1,7 @@
-import { explainViolation } from '../../db/constraints.ts';
-import { userError } from '../../lib/errors.ts';
 import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
 import { policies } from '../policy/table.ts';
 import { principals } from '../principal/table.ts';
@@ -98,4 +98,7 @@ export const assignments = pgTable(
 );
 
 explainViolation('roles_name', userError('TAKEN', 'name', 'Another role has this name.'));
-explainViolation('assignments_place', userError('TAKEN', 'principalId', 'They have a role in this project already; change that one.'));
+explainViolation(
+  'assignments_place',
+  userError('TAKEN', 'principalId', 'They have a role in this project already; change that one.'),
+);

@@ -1,8 +1,8 @@
-import { explainViolation } from '../../db/constraints.ts';
-import { userError } from '../../lib/errors.ts';
 import { sql } from 'drizzle-orm';
 import { pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { createdAt } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 
 /** People, known to the whole instance. The runtime role can write `password_hash` but not read it. */
 export const users = pgTable(
@@ -25,4 +25,7 @@ export interface UserRow {
   createdAt: Date;
 }
 
-explainViolation('users_email', userError('TAKEN', 'email', 'This e-mail address has an account already; sign in instead.'));
+explainViolation(
+  'users_email',
+  userError('TAKEN', 'email', 'This e-mail address has an account already; sign in instead.'),
+);
