@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { denseIndexOf } from '../data/dense-index.ts';
 import { releaseReferences } from '../data/references.ts';
-import { invalid, notFound, userError } from '../lib/errors.ts';
+import { AmbitError, invalid, notFound, type UserError, userError } from '../lib/errors.ts';
 import { fromPublicId } from '../lib/ids.ts';
 import { parse, targetId } from '../lib/input.ts';
-import type { Attribute } from './attributes.ts';
+import type { Attribute, ReferenceOptions } from './attributes.ts';
 import type { SchemaTypes } from './builder.ts';
 import { DELETED, mutation } from './mutation.ts';
 import { type AnyRow, columnOf, inputNameOf, type Resource, targetOf } from './resource-model.ts';
@@ -197,23 +197,54 @@ async function valuesOf(
   const shape = Object.fromEntries(
     given.map(([key, attribute]) => [inputName(resource, key, attribute), attribute[when]]),
   );
-  const parsed = parse(z.object(shape), input) as Input;
+  const errors: UserError[] = [];
+  const parsed = (await collect(errors, () => parse(z.object(shape), input) as Input)) ?? input;
   const values: Input = {};
   for (const [key, attribute] of given) {
     const name = inputName(resource, key, attribute);
     const value = parsed[name];
-    const { reference, nullable, isList } = attribute;
-    if (reference && value === null && !nullable)
-      throw invalid(userError('REQUIRED', name, `${name}: must be given, and not be null.`));
     if (value === undefined) continue;
-    values[key] =
-      reference && value !== null
-        ? await resolveReference(ctx, targetOf(resource, reference.target), value as GivenReference, name, projectId)
-        : isList
-          ? [...new Set(value as string[])]
-          : value;
+    values[key] = attribute.reference
+      ? await collect(errors, () =>
+          referenced(ctx, resource, attribute, value as GivenReference | null, name, projectId),
+        )
+      : attribute.isList
+        ? [...new Set(value as string[])]
+        : value;
   }
+  if (errors.length > 0) throw invalid(...errors);
   return values;
+}
+
+/** Adds the input errors of a step to the list, so that the caller gets all of them at once. */
+async function collect<T>(errors: UserError[], step: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof AmbitError && error.userErrors)) throw error;
+    errors.push(...error.userErrors);
+    return undefined;
+  }
+}
+
+async function referenced(
+  ctx: Context,
+  resource: Resource,
+  { reference, nullable }: Attribute,
+  given: GivenReference | null,
+  name: string,
+  projectId: string | null,
+): Promise<string | null> {
+  if (given !== null)
+    return await resolveReference(
+      ctx,
+      targetOf(resource, (reference as ReferenceOptions).target),
+      given,
+      name,
+      projectId,
+    );
+  if (nullable) return null;
+  throw invalid(userError('REQUIRED', name, `${name}: must be given, and not be null.`));
 }
 
 /** Applies `addTags` and `removeTags` to the list of the locked row. */

@@ -21,7 +21,7 @@ const place = { errors: [{ code: 'INVALID', path: ['index'] }] };
 
 beforeEach(async () => {
   await order();
-  for (const id of Object.values(ids)) await mutate(admin, 'deleteLevel', { id });
+  for (const id of Object.values(ids)) await mutate(admin, 'deleteLevel', { level: { id } });
   for (const name of ['A', 'B', 'C', 'D']) await mutate(admin, 'createLevel', { name });
   expect(await order()).toBe('A B C D');
 });
@@ -67,7 +67,7 @@ describe('a level moves', () => {
     ['D', 0, 'D A B C'],
     ['D', 3, 'A B C D'],
   ])('%s to %i: %s', async (name, index, expected) => {
-    expect(await mutate(admin, 'updateLevel', { id: ids[name], index }, 'level { name index }')).toEqual({
+    expect(await mutate(admin, 'updateLevel', { level: { id: ids[name] }, index }, 'level { name index }')).toEqual({
       level: { name, index },
       errors: [],
     });
@@ -75,27 +75,31 @@ describe('a level moves', () => {
   });
 
   test.each([-1, 4, 2_147_483_647, -2_147_483_648])('not to %i, and keeps its name then', async (index) => {
-    expect(await mutate(admin, 'updateLevel', { id: ids['B'], index, name: 'moved' })).toEqual(place);
+    expect(await mutate(admin, 'updateLevel', { level: { id: ids['B'] }, index, name: 'moved' })).toEqual(place);
     expect(await order()).toBe('A B C D');
   });
 
   test('and is renamed in one go', async () => {
-    const change = { id: ids['D'], index: 1, name: 'moved', description: 'Here now.' };
-    expect(await mutate(admin, 'updateLevel', change, 'level { id index name description }')).toEqual({
-      level: change,
+    const change = { index: 1, name: 'moved', description: 'Here now.' };
+    expect(
+      await mutate(admin, 'updateLevel', { level: { id: ids['D'] }, ...change }, 'level { id index name description }'),
+    ).toEqual({
+      level: { id: ids['D'], ...change },
       errors: [],
     });
     expect(await order()).toBe('A moved B C');
   });
 
   test('not with a name that another has, and then nothing moves', async () => {
-    const change = { id: ids['D'], index: 0, name: 'b' };
+    const change = { level: { id: ids['D'] }, index: 0, name: 'b' };
     expect(await mutate(admin, 'updateLevel', change)).toEqual({ errors: [{ code: 'TAKEN', path: ['name'] }] });
     expect(await order()).toBe('A B C D');
   });
 
   test('not for a User', async () => {
-    expect(await mutate(people.user, 'updateLevel', { id: ids['D'], index: 0 })).toEqual({ refused: 'NO_GRANT' });
+    expect(await mutate(people.user, 'updateLevel', { level: { id: ids['D'] }, index: 0 })).toEqual({
+      refused: 'NO_GRANT',
+    });
     expect(await order()).toBe('A B C D');
   });
 });
@@ -105,7 +109,7 @@ test.each([
   ['B', 'A C D'],
   ['D', 'A B C'],
 ])('deleting %s closes the gap: %s', async (name, expected) => {
-  expect(await mutate(admin, 'deleteLevel', { id: ids[name] }, 'deletedId')).toEqual({
+  expect(await mutate(admin, 'deleteLevel', { level: { id: ids[name] } }, 'deletedId')).toEqual({
     deletedId: ids[name],
     errors: [],
   });
@@ -124,13 +128,13 @@ test('levels that are made, moved and deleted at once are all there, and in one 
   for (let round = 0; round < 5; round += 1) {
     const answers = await Promise.all([
       mutate(admin, 'createLevel', { name: `low ${round}`, index: 0 }),
-      mutate(admin, 'updateLevel', { id: ids['A'], index: 3 }),
+      mutate(admin, 'updateLevel', { level: { id: ids['A'] }, index: 3 }),
       mutate(admin, 'createLevel', { name: `doomed ${round}`, index: 1 }, 'level { id }').then(({ level }) =>
-        mutate(admin, 'deleteLevel', { id: level.id }),
+        mutate(admin, 'deleteLevel', { level: { id: level.id } }),
       ),
-      mutate(admin, 'updateLevel', { id: ids['D'], index: 0 }),
+      mutate(admin, 'updateLevel', { level: { id: ids['D'] }, index: 0 }),
       mutate(admin, 'createLevel', { name: `top ${round}` }),
-      mutate(admin, 'updateLevel', { id: ids['B'], index: 2 }),
+      mutate(admin, 'updateLevel', { level: { id: ids['B'] }, index: 2 }),
     ]);
     expect(answers).toEqual(answers.map(() => ({ errors: [] })));
   }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { protectNewTables } from './protect.ts';
 import { printedSchema, withTables } from './generated.ts';
+import { protectNewTables } from './protect.ts';
 
 await protectNewTables();
 // What a drift test compares.
