@@ -1,8 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { printedSchema, withTables } from './generated.ts';
+import { writeFileSync } from 'node:fs';
+import { GENERATED } from './generated.ts';
 import { protectNewTables } from './protect.ts';
 
+// `npm run generate`: protects new tables, and writes what a drift test compares.
 await protectNewTables();
-// What a drift test compares.
-writeFileSync('schema.graphql', printedSchema());
-writeFileSync('README.md', withTables(readFileSync('README.md', 'utf8')));
+for (const [path, content] of Object.entries(GENERATED)) writeFileSync(path, content());
