@@ -31,6 +31,10 @@ export interface Attribute<Value = unknown> {
   readonly description: string;
   /** Limits, as sentences for the descriptions of the inputs. */
   readonly limits: string;
+  /** A sentence for the input of the create mutation. */
+  readonly creation?: string;
+  /** A sentence for the input of the update mutation. */
+  readonly change?: string;
   readonly reference?: ReferenceOptions;
   /** A position without gaps, see `denseIndex`. */
   readonly isDenseIndex?: true;
@@ -128,13 +132,13 @@ export const oneOf = <const Value extends string>(
   description,
 });
 
-/** A Boolean. The default is a value, or null if a hook chooses it. */
-export const boolean = (description: string, defaultValue: boolean | null): Attribute<boolean> => ({
+/** A Boolean. The default is a value, or a sentence if a hook computes it. */
+export const boolean = (description: string, byDefault: boolean | string): Attribute<boolean> => ({
   ...BASE,
   type: 'Boolean',
   nullable: false,
   required: false,
-  ...(defaultValue !== null && { defaultValue }),
+  ...(typeof byDefault === 'boolean' ? { defaultValue: byDefault } : { creation: byDefault }),
   create: z.boolean().nullish(),
   update: z.boolean().optional(),
   description,
@@ -185,6 +189,8 @@ export const denseIndex = (description: string): Attribute<number> => ({
   nullable: false,
   required: false,
   isDenseIndex: true,
+  creation: 'Defaults to the last position.',
+  change: 'The objects between the old and the new position move.',
   create: z.int().nullish(),
   update: z.int().optional(),
   description: `${description}. 0 is the first, and there are no gaps`,

@@ -10,7 +10,14 @@ import type { Attribute, ReferenceOptions } from './attributes.ts';
 import type { SchemaTypes } from './builder.ts';
 import { DELETED, mutation } from './mutation.ts';
 import { type AnyRow, columnOf, inputNameOf, type Resource, targetOf } from './resource-model.ts';
-import { canSee, type GivenReference, loadReferenced, referenceInputOf, resolveReference } from './target.ts';
+import {
+  canSee,
+  type GivenReference,
+  loadReferenced,
+  referenceInputOf,
+  resolveReference,
+  type Target,
+} from './target.ts';
 import { capitalized, withArticle } from './words.ts';
 
 type Input = Record<string, unknown>;
@@ -26,7 +33,10 @@ export function addMutations(resource: Resource): void {
     permission: resource.permissionTo('create'),
     description: `Creates ${withArticle(noun)}${where}.`,
     input: (t: Fields) => ({ ...projectInput(t, resource), ...attributeInputs(t, resource, 'create') }),
-    ...(project && { on: async (input: Input, ctx: Context) => visibleProject(ctx, input['projectId'] as string) }),
+    ...(project && {
+      on: async (input: Input, ctx: Context) =>
+        (await getVisible(ctx, resource.declaration.project as Target, input['projectId'] as string)).id,
+    }),
     results: payload,
     resolve: async (input: Input, ctx: Context) => ({ [field]: await create(ctx, resource, input) }),
   } as never);
@@ -100,19 +110,14 @@ const inputName = (resource: Resource, key: string, { reference }: Attribute): s
   reference ? inputNameOf(key, targetOf(resource, reference.target)) : key;
 
 function inputDescription(resource: Resource, key: string, attribute: Attribute, when: When): string {
-  const { description, limits, unique, nullable, isDenseIndex } = attribute;
+  const { description, limits, unique, nullable } = attribute;
+  const note = when === 'create' ? attribute.creation : attribute.change;
   const where = resource.project ? 'project' : 'organization';
   return [
     `${description}.`,
     ...(limits ? [limits] : []),
     ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', ignoring case'}.`] : []),
-    ...(isDenseIndex
-      ? [
-          when === 'create'
-            ? 'Defaults to the last position.'
-            : 'The objects between the old and the new position move.',
-        ]
-      : []),
+    ...(note ? [note] : []),
     ...(when === 'update' ? [nullable ? 'Null clears it.' : 'Cannot be null.'] : []),
   ].join(' ');
 }
@@ -173,16 +178,14 @@ async function lockTarget(ctx: Context, resource: Resource, input: Input): Promi
   return (await resource.rows.lock(ctx, id)) as AnyRow;
 }
 
-async function getVisible(ctx: Context, resource: Resource, given: GivenReference): Promise<AnyRow> {
-  const row = await loadReferenced(ctx, resource, given);
-  if (!row || !canSee(ctx, resource, row)) throw notFound(resource.name);
+async function getVisible<Row extends { id: string }>(
+  ctx: Context,
+  target: Target<Row>,
+  given: GivenReference,
+): Promise<Row> {
+  const row = await loadReferenced(ctx, target, given);
+  if (!row || !canSee(ctx, target, row)) throw notFound(target.name);
   return row;
-}
-
-function visibleProject(ctx: Context, publicId: string): string {
-  const id = fromPublicId('prj', publicId);
-  if (!id || !ctx.unit.access.can('project:read', id)) throw notFound('Project');
-  return id;
 }
 
 /** The columns that an input sets. */

@@ -29,7 +29,7 @@ export const Check = resource('Check', {
       reverse: 'ownedChecks',
       onDelete: 'clear',
     }),
-    enabled: boolean('Whether the check counts. Defaults to true, or to false if `enableOn` is given', null),
+    enabled: boolean('Whether the check counts', 'Defaults to true, or to false if `enableOn` is given.'),
     enableOn: dateTime('The time from which the check counts. Not together with `enabled: true`'),
   },
   computed: {
