@@ -12,7 +12,7 @@ import { authScopes, guardPlugin, unauthorized } from './guard.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
 
-interface SchemaTypes {
+export interface BuilderTypes {
   Context: Context;
   DefaultFieldNullability: false;
   DefaultEdgesNullability: false;
@@ -30,7 +30,7 @@ interface SchemaTypes {
 /** The description of every field `id` of a node. */
 export const ID = 'Globally unique ID. The prefix names the type.';
 
-export const builder = new SchemaBuilder<SchemaTypes>({
+export const builder = new SchemaBuilder<BuilderTypes>({
   // The guard is first: it turns `permission` into scopes of scope-auth, and wraps the checks. The permission cache comes
   // right after scope-auth, whose results it keeps.
   plugins: [guardPlugin, ScopeAuthPlugin, permissionCachePlugin, RelayPlugin, ComplexityPlugin],
@@ -166,3 +166,5 @@ export const Payload = builder.interfaceRef<{ errors?: UserError[] }>('MutationP
     }),
   }),
 });
+
+export type SchemaTypes = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer Types> ? Types : never;

@@ -9,7 +9,7 @@ import {
   isRequiredInputField,
 } from 'graphql';
 import { expect } from 'vitest';
-import { decodeId, ID_PREFIXES, type IdPrefix } from '../../src/lib/ids.ts';
+import { decodeId, type IdPrefix, typeOfPrefix } from '../../src/lib/ids.ts';
 import type { Answer, Caller, Json } from '../support/api.ts';
 import { aimedAt, caseOf } from '../support/fixtures.ts';
 import {
@@ -109,7 +109,7 @@ export function inputsOf(fixtures: Fixtures) {
     /** The type of the id in the good input of this place; undefined where that has none. */
     async typeAt(place: Place): Promise<string | undefined> {
       const prefix = decodeId(String(valueAt(await goodInput(place.mutation), place.name)))?.prefix;
-      return prefix && ID_PREFIXES[prefix];
+      return prefix && typeOfPrefix(prefix);
     },
     /** The mutation about an id like this one, also about one that is not there. */
     async askAt(place: Place, id: string): Promise<Ask> {

@@ -1,11 +1,14 @@
+import { isAskedFor } from '../../data/loader.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import type { Target } from '../../graphql/target.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import { principals } from '../principal/table.ts';
 import { User } from '../user/graphql.ts';
 import { findUserOfMember } from '../user/service.ts';
 import {
@@ -122,3 +125,21 @@ mutation('transferOwnership', {
   resolve: async ({ memberId, dryRun }, ctx) =>
     withChanges(ctx, 'member', await transferOwnership(ctx, targetId('mem', memberId), dryRun ?? false)),
 });
+
+/** A member as the target of a reference, such as the owner of a check. */
+export const memberTarget: Target = {
+  name: 'Member',
+  type: Member as unknown as Target['type'],
+  prefix: 'mem',
+  table: principals,
+  permission: 'member:read',
+  project: null,
+  projectOf: () => null,
+  isWholeTable: false,
+  load: async (ctx, id, info) => {
+    // In the same round trip as the member.
+    if (info && isAskedFor(info, 'user')) findUserOfMember(ctx, id).catch(() => undefined);
+    return await findMember(ctx, id);
+  },
+  loadByAlias: null,
+};
