@@ -32,6 +32,13 @@ import './resources/tier/resource.ts';
 import './resources/user/graphql.ts';
 import './resources/viewer/graphql.ts';
 
+const DESCRIPTION = [
+  'The API of Ambit, a service for access control: organizations, members, roles, policies and projects, and the questions of who may do what.',
+  'A request acts in the organization that its session or API token is bound to. Objects of other organizations do not exist for it.',
+  '`@requires` names the permission that a field or type requires. `permissions` lists all permissions.',
+  'Errors in the input of a mutation are in the field `errors` of its payload. All other errors are GraphQL errors with a stable code in `extensions.code`.',
+].join('\n\n');
+
 const requires = new GraphQLDirective({
   name: 'requires',
   description:
@@ -44,5 +51,9 @@ const requires = new GraphQLDirective({
 });
 
 /** The schema, built from the resources above. Throws where a field or type says nothing about access. */
-export const buildSchema = (): GraphQLSchema =>
-  builder.toSchema({ directives: [...specifiedDirectives, requires] } as never);
+export function buildSchema(): GraphQLSchema {
+  const schema = builder.toSchema({ directives: [...specifiedDirectives, requires] } as never);
+  // Pothos has no option for it.
+  schema.description = DESCRIPTION;
+  return schema;
+}

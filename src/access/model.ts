@@ -11,7 +11,7 @@ export interface Role {
   /** Null for a custom role. */
   builtIn: BuiltInRole | ProjectRole | null;
   /** What it can be given for: a whole organization or a project. */
-  scope: 'organization' | 'project' | 'either';
+  scope: 'organization' | 'project' | 'both';
   /** The one project that a custom role belongs to. */
   projectId: string | null;
   allow: ReadonlySet<Permission>;

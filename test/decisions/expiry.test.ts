@@ -76,7 +76,7 @@ test('the last Owner does not end by themselves', async () => {
 test('ownership is handed over in one: the member becomes Owner, the giver Admin', async () => {
   expect(await mutate(admin, 'transferOwnership', { memberId: admin.memberId })).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(owner, 'transferOwnership', { memberId: owner.memberId })).toEqual({
-    errors: [{ code: 'INVALID', path: ['id'] }],
+    errors: [{ code: 'INVALID', path: ['memberId'] }],
   });
   expect(await mutate(owner, 'transferOwnership', { memberId: admin.memberId }, 'member { role { name } }')).toEqual({
     member: { role: { name: 'Owner' } },

@@ -56,7 +56,7 @@ test('an invited person sees what is offered, signs up, accepts once, and belong
   const left = new Date(answer.invitations[0].expiresAt).getTime() - Date.now();
   expect(left).toBeGreaterThan(7 * DAY - 60_000);
   expect(left).toBeLessThanOrEqual(7 * DAY);
-  const secret = secretFor(email);
+  const secret = secretFor(email, api);
   expect(await offerOf(secret)).toEqual({ organizationName: 'acme', email, roleName: 'Write' });
 
   const ada = await signUp(api, 'ADA@Elsewhere.test');
@@ -229,6 +229,29 @@ test('every secret that is no good is answered alike: wrong person, unknown, mal
 const ACCEPT =
   'mutation ($secret: String!) { acceptInvitation(input: { secret: $secret }) { organization { id } errors { code message path } } }';
 
+test('a dry run of accepting tells what the person would gain, joins nothing, and shows nothing of the organization', async () => {
+  const email = someone();
+  const person = await signUp(api, email);
+  await invite(acme.owner, { emails: [email], roleId: roleId('user') });
+  const document = `mutation ($secret: String!) {
+    acceptInvitation(input: { secret: $secret, dryRun: true }) {
+      organization { id } member { id } accessChanges { principal { id } project { id } gained lost } errors { code }
+    }
+  }`;
+  const secret = secretFor(email, api);
+  const { acceptInvitation } = await ask(person, document, { secret });
+  const { node } = await ask(acme.owner, 'query ($id: ID!) { node(id: $id) { ... on Role { permissions } } }', {
+    id: roleId('user'),
+  });
+  expect(acceptInvitation).toEqual({
+    ...{ organization: null, member: null, errors: [] },
+    accessChanges: [{ principal: null, project: null, gained: expect.any(Array), lost: [] }],
+  });
+  expect(acceptInvitation.accessChanges[0].gained.toSorted()).toEqual(node.permissions.toSorted());
+  expect((await ask(person, '{ viewer { memberships { current } } }')).viewer.memberships).toEqual([]);
+  expect(await offerOf(secret)).not.toBeNull();
+});
+
 test('after 7 days it has ended; sending it again, or inviting anew, begins 7 new days', async () => {
   const server = await startApi();
   const { owner } = await found(server, 'clockwork');
@@ -253,8 +276,8 @@ test('after 7 days it has ended; sending it again, or inviting anew, begins 7 ne
   expect((await invite(founder, { emails: [bob.toUpperCase()] })).errors).toEqual([]);
   expect(person.token).toBeDefined();
 });
-const again = async (server: Api, email: string, organization?: string): Promise<Caller> => {
-  const input = { email, password: 'correct horse battery', organization };
+const again = async (server: Api, email: string, organizationSlug?: string): Promise<Caller> => {
+  const input = { email, password: 'correct horse battery', organizationSlug };
   const { session } = await mutate(server.as(), 'signIn', input, 'session { accessToken }');
   return server.as(session.accessToken);
 };

@@ -101,7 +101,7 @@ const PRINCIPAL =
   'The ID of a member, service account or user. Defaults to the caller. Another principal requires `access:read`.';
 
 const AuthorizationRequest = builder.inputType('AuthorizationRequest', {
-  description: 'A question: does a principal have a permission on a target?',
+  description: 'A question: whether a principal has a permission on a target.',
   fields: (t) => ({
     permission: t.field({ type: 'Permission', required: true, description: 'The name of the permission.' }),
     targetId: t.id({ description: TARGET }),

@@ -31,7 +31,7 @@ const RoleScope = builder.enumType('RoleScope', {
   values: {
     ORGANIZATION: { value: 'organization', description: 'In the organization.' },
     PROJECT: { value: 'project', description: 'In a project.' },
-    BOTH: { value: 'either', description: 'In the organization and in a project.' },
+    BOTH: { value: 'both', description: 'In the organization and in a project.' },
   } as const,
 });
 
