@@ -17,7 +17,9 @@ export const AccessChange = builder.objectRef<Delta>('AccessChange').implement({
       nullable: true,
       description:
         'The member or service account whose access changes. Null if it is deleted, does not exist yet, or is not visible to the caller.',
-      resolve: (delta, _args, ctx) => findPrincipal(ctx, delta.principalId),
+      // A dry run of `acceptInvitation` can be made by a caller without an organization.
+      resolve: (delta, _args, ctx) =>
+        ctx.unit.binding.organizationId ? findPrincipal(ctx, delta.principalId) : null,
     }),
     project: t.field({
       type: Project,
