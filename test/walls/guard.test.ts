@@ -18,7 +18,7 @@ import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
 import type { Context } from '../../src/context.ts';
 import { builder as real } from '../../src/graphql/builder.ts';
-import { authScopes, guardPlugin, unauthorized } from '../../src/graphql/guard.ts';
+import { authScopes, guardPlugin, refusedFieldError } from '../../src/graphql/guard.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { OPEN_FIELDS } from './support.ts';
 
@@ -35,7 +35,7 @@ function small() {
   const builder = new SchemaBuilder<Types>({
     plugins: [guardPlugin, ScopeAuthPlugin],
     defaultFieldNullability: false,
-    scopeAuth: { authScopes, unauthorizedError: unauthorized },
+    scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
   });
   builder.queryType({});
   builder.queryField('open', (t) => t.boolean({ public: true, resolve: () => true }));

@@ -97,7 +97,6 @@ builder.queryField('projects', (t) =>
   t.connection({
     type: Project,
     nullable: true,
-    permission: 'project:read',
     own: true,
     description: 'The projects that the caller can read, by key. Others do not exist for them, in counts neither.',
     resolve: (_root, args, ctx) => listProjects(ctx, args),
@@ -108,7 +107,6 @@ builder.queryField('project', (t) =>
   t.field({
     type: Project,
     nullable: true,
-    permission: 'project:read',
     own: true,
     description: 'The project with this id or key; null when there is none, or none that the caller can read.',
     args: {
