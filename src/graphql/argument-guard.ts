@@ -26,8 +26,11 @@ declare global {
     > {
       /** Needed to give the argument or input field, where the permission of the field is asked. Null needs nothing. */
       permission?: Permission;
-      /** The values that need no permission, because they name what is the caller's own. */
-      own?: (value: NonNullable<InputShapeFromTypeParam<Types, Type, Req>>, ctx: Context) => boolean;
+      /**
+       * The values that need no permission, because they name what is the caller's own. With `permission` a function,
+       * which the guard calls; with `visibleWith` true, because the resolver decides.
+       */
+      own?: true | ((value: NonNullable<InputShapeFromTypeParam<Types, Type, Req>>, ctx: Context) => boolean);
       /**
        * Needed to see the object that the value names: one of these permissions. The resolver asks, and answers as if
        * there were no such object.
@@ -43,7 +46,7 @@ declare global {
 
 interface InputOptions {
   permission?: Permission;
-  own?: Own;
+  own?: true | Own;
   visibleWith?: Permission | readonly Permission[];
 }
 
@@ -63,16 +66,16 @@ interface InputConfig {
 function requirementsOf({ permission, own, visibleWith }: InputOptions): Requirement[] {
   const visible = [visibleWith ?? []].flat() as Permission[];
   const [only] = visible;
-  return [
-    ...(permission ? [{ permission, ...(own && { own: true as const }) }] : []),
-    ...(visible.length > 1 ? [{ anyOf: visible }] : only ? [{ permission: only }] : []),
-  ];
+  const guard = permission ? [{ permission, ...(typeof own === 'function' && { own: true as const }) }] : [];
+  const visibility = visible.length > 1 ? [{ anyOf: visible }] : only ? [{ permission: only }] : [];
+  return [...guard, ...visibility.map((requirement) => ({ ...requirement, ...(own === true && { own }) }))];
 }
 
 /** The configuration of an argument, input field or enum value, with its guard and what the schema says of it. */
 export function guardedInput<Config extends InputConfig>(config: Config, options: InputOptions, what: string): Config {
-  const { permission, own } = options;
-  if (own && !permission) throw new Error(`${what}: \`own\` goes with a permission`);
+  const { permission, own, visibleWith } = options;
+  if (own === true ? !visibleWith : own && !permission)
+    throw new Error(`${what}: a function \`own\` goes with \`permission\`, and \`own: true\` with \`visibleWith\``);
   const requirements = requirementsOf(options);
   if (requirements.length === 0) return config;
   return {
@@ -80,7 +83,7 @@ export function guardedInput<Config extends InputConfig>(config: Config, options
     description: withSentence(config.description, sentenceOf(requirements)),
     extensions: {
       ...withDirectives(config.extensions, requirements),
-      ...(permission && { guard: { permission, own } satisfies InputGuard }),
+      ...(permission && { guard: { permission, own: own === true ? undefined : own } satisfies InputGuard }),
     },
   };
 }

@@ -107,7 +107,7 @@ mutation('deleteApiToken', {
   permission: 'api_token:delete',
   own: true,
   description: 'Revokes a token: one’s own, or with the permission anybody’s. Its next request is refused.',
-  input: (t) => ({ id: t.id({ required: true, description: 'The token.' }) }),
+  input: (t) => ({ id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The token.' }) }),
   results: DELETED,
   resolve: async (input, ctx) => ({ deletedId: await deleteApiToken(ctx, targetId('tok', input.id)) }),
 });
