@@ -1,17 +1,20 @@
 import { GraphQLError } from 'graphql';
 
 /** Codes in `extensions.code` of a GraphQL error. Part of the public contract: never rename one. */
-export type ErrorCode =
-  | 'UNAUTHENTICATED'
-  | 'FORBIDDEN'
-  | 'NOT_FOUND'
-  | 'PLAN_REQUIRED'
-  | 'RATE_LIMITED'
-  | 'CONFLICT'
-  | 'BAD_REQUEST'
-  | 'UNAVAILABLE'
-  | 'OUTCOME_UNKNOWN'
-  | 'INTERNAL';
+export const ERROR_CODES = {
+  UNAUTHENTICATED: 'The request has no credential although it needs one, or its credential is invalid.',
+  FORBIDDEN: 'The caller lacks a permission. `permission`, `target`, `reason` and `hint` describe the refusal.',
+  NOT_FOUND: 'The object does not exist, or the caller may not see it.',
+  PLAN_REQUIRED: 'The plan of the organization does not include the feature. `plan` names the plan that does.',
+  RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
+  CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
+  BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
+  UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
+  OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
+  INTERNAL: 'An unexpected error. The log has its details under the request ID.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Codes of what the caller can mend in the input; they stand in a payload's `errors`. */
 export const USER_ERROR_CODES = {

@@ -1,4 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -74,13 +75,16 @@ builder.node(Invitation, {
 });
 
 builder.queryField('invitations', (t) =>
-  t.connection({
-    type: Invitation,
-    nullable: true,
-    permission: 'invitation:read',
-    description: 'The invitations that wait for an answer or have expired unanswered, the newest first.',
-    resolve: (_root, args, ctx) => listInvitations(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Invitation,
+      nullable: true,
+      permission: 'invitation:read',
+      description: 'The invitations that wait for an answer or have expired unanswered, the newest first.',
+      resolve: (_root, args, ctx) => listInvitations(ctx, args),
+    },
+    connectionOf(Invitation),
+  ),
 );
 
 const ProjectRoleInput = builder.inputType('InvitationProjectRoleInput', {
@@ -129,11 +133,13 @@ mutation('resendInvitation', {
   permission: 'invitation:update',
   description:
     'Sends a new secret, valid for 7 days from now; the one before is dead. The caller vouches for it from then on, so it is refused (NOT_HELD) when it offers what they do not hold.',
-  input: (t) => ({ id: t.id({
+  input: (t) => ({
+    id: t.id({
       required: true,
       visibleWith: 'role:read',
       description: 'The invitation. The caller must be able to see the roles that it offers.',
-    }) }),
+    }),
+  }),
   results: { invitation: { type: Invitation, description: 'The invitation as it is now.' }, ...MAIL_SENT },
   resolve: async (input, ctx) => {
     const { result, mailSent } = await resendInvitation(ctx, targetId('inv', input.id));
