@@ -238,7 +238,7 @@ function declared({ description, extensions }: Described, { permission, own, on 
 }
 
 /** Whether the guard of the type lets the caller see the object. */
-export function canSee(type: GraphQLObjectType, object: unknown, ctx: Context): boolean {
+export function guardAllows(type: GraphQLObjectType, object: unknown, ctx: Context): boolean {
   const { guard } = type.extensions as { guard?: Guard };
   if (!guard || guard.ownOf?.(object, ctx)) return true;
   const { permission } = guard.rule;

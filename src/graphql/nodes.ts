@@ -2,7 +2,7 @@ import { type GraphQLResolveInfo, isObjectType } from 'graphql';
 import type { Context } from '../context.ts';
 import { MAX_PAGE } from '../db/page.ts';
 import { AmbitError } from '../lib/errors.ts';
-import { canSee } from './guard.ts';
+import { guardAllows } from './guard.ts';
 
 interface TypedId {
   typename: string;
@@ -26,5 +26,5 @@ export async function visibleNodes(
 
 function nodeIfVisible(typename: string, node: unknown, ctx: Context, info: GraphQLResolveInfo): unknown {
   const type = info.schema.getType(typename);
-  return node && isObjectType(type) && canSee(type, node, ctx) ? node : null;
+  return node && isObjectType(type) && guardAllows(type, node, ctx) ? node : null;
 }

@@ -1,13 +1,13 @@
 import { getNamedType, isCompositeType } from 'graphql';
 import { expect, test, vi } from 'vitest';
 import { PERMISSIONS } from '../../src/access/catalog.ts';
-import { ID_PREFIXES, type IdPrefix } from '../../src/lib/ids.ts';
+import { typeOfPrefix } from '../../src/lib/ids.ts';
 import { allow } from '../decisions/support.ts';
 import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
 import { everything } from '../support/selection.ts';
 import { found, join, roleId, rubricOf } from '../support/world.ts';
 import { type Case, casesOf } from '../walls/mutations.ts';
-import { furnish, operationOf, type RootField, rootFields } from '../walls/support.ts';
+import { furnish, made, operationOf, type RootField, rootFields } from '../walls/support.ts';
 import { fieldsOf, isThere, type Need, needsOf, readSchema } from './needs.ts';
 
 /** Permissions that the server has asked for, except where it compares what the caller holds with what they give. */
@@ -129,7 +129,7 @@ const ARGUMENTS: Record<string, string[]> = {
   access: [...PRINCIPALS, ...TARGETS].map((given) => `(${DECISION} ${given})`),
   accessMatrix: TARGETS.map((given) => `(first: 5 permissions: ["check:read"] ${given})`),
   authorize: [...PRINCIPALS, ...TARGETS].map((given) => `(requests: [{ ${DECISION} }, { ${DECISION} ${given} }])`),
-  checks: ['', `(filter: { categoryId: "${of.category}", enabled: true }, orderBy: { field: NAME })`],
+  checks: ['', `(filter: { category: { id: "${of.category}" }, enabled: true }, orderBy: { field: NAME })`],
   invitation: ['(secret: "made up")'],
   node: [`(id: "${of.check}")`],
   nodes: [`(ids: ${JSON.stringify(ID.map(([, id]) => id))})`],
@@ -143,8 +143,41 @@ const ARGUMENTS: Record<string, string[]> = {
 /** For the names of tests. */
 const nameIds = (args: string): string => ID.reduce((text, [name, id]) => text.replaceAll(id, name), args);
 
-const queries = rootFields(schema, 'Query').flatMap((field) =>
-  (ARGUMENTS[field.name] ?? ['']).map((args): [string, RootField, string] => [field.name + nameIds(args), field, args]),
+const DECLARED = ['Category', 'Level', 'Tier', 'Lifecycle', 'Check', 'Dataset'];
+const fieldOf = (type: string): string => type.slice(0, 1).toLowerCase() + type.slice(1);
+let counter = 0;
+
+/** What a declared resource needs to be created. */
+const createInput = (type: string): Json => {
+  counter += 1;
+  const name = `${type} ${counter}`;
+  if (type === 'Check') return { name, category: { id: of.category }, level: { id: of.level } };
+  return type === 'Dataset' ? { name, projectId: of.project } : { name };
+};
+
+/** An input of this mutation that is right, and who gives it. */
+async function caseOf(mutation: string): Promise<Case> {
+  const type = DECLARED.find((one) => mutation.endsWith(one));
+  if (!type) return await (right[mutation] as () => Promise<Case>)();
+  const input = createInput(type);
+  if (mutation.startsWith('create')) return { input };
+  const id = await made(owner, `create${type}`, input, fieldOf(type));
+  const target = schema.getType(`${type}Reference`) ? { [fieldOf(type)]: { id } } : { id };
+  return { input: mutation.startsWith('update') ? { ...target, name: `${input.name} again` } : target };
+}
+
+/** Of a query for one object by id: an object that a mutation makes. */
+async function argumentsOf({ name, args }: RootField): Promise<string[]> {
+  const known = ARGUMENTS[name];
+  if (known || !args.some((arg) => arg.name === 'id')) return known ?? [''];
+  const { input } = await caseOf(`create${name.slice(0, 1).toUpperCase()}${name.slice(1)}`);
+  return [`(id: "${await made(owner, `create${name.slice(0, 1).toUpperCase()}${name.slice(1)}`, input, name)}")`];
+}
+
+const queryFields = rootFields(schema, 'Query');
+const given = await Promise.all(queryFields.map(argumentsOf));
+const queries = queryFields.flatMap((field, at) =>
+  (given[at] ?? []).map((args): [string, RootField, string] => [field.name + nameIds(args), field, args]),
 );
 
 test.each(queries)('%s asks for what the schema says, and for nothing else', async (_name, field, args) => {
@@ -152,7 +185,7 @@ test.each(queries)('%s asks for what the schema says, and for nothing else', asy
 });
 
 test.each(ID)('node(id: "%s") asks for what the schema says, and for nothing else', async (_name, id) => {
-  const type = ID_PREFIXES[id.split('_')[0] as IdPrefix];
+  const type = typeOfPrefix(id.slice(0, 3));
   await expectQuery(`{ node(id: "${id}") { __typename ... on ${type} ${selectionOf(type, 1)} } }`);
 });
 
@@ -167,7 +200,7 @@ async function expectQuery(document: string): Promise<void> {
 test.each(rootFields(schema, 'Mutation'))(
   '$name asks for what the schema says, and for nothing else',
   async (field) => {
-    const { input, caller = owner } = await (right[field.name] as () => Promise<Case>)();
+    const { input, caller = owner } = await caseOf(field.name);
     await expectMutation(caller, field, input);
   },
 );
