@@ -1,10 +1,10 @@
+import type { RefusalReason } from '../lib/errors.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { toPublicId } from '../lib/ids.ts';
 import { type Entitlements, entitlementsOf, type Feature, planFor, planWith } from '../lib/plans.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import { decide, UNBOUND_HINT } from './decide.ts';
 import type { Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
-import type { RefusalReason } from './reasons.ts';
 
 /** Where something is asked: a project, or null for the organization. */
 export type Target = string | null;

@@ -7,10 +7,8 @@ import {
   PROJECT_ROLES,
   type ProjectRole,
 } from './catalog.ts';
-import type { Decided, Role } from './model.ts';
+import type { Role } from './model.ts';
 import { matchingPermissions } from './pattern.ts';
-
-const nothingYet = (): Decided => ({ inOrganization: new Map(), inProjects: new WeakMap() });
 
 const ORGANIZATION_ROLES: Record<BuiltInRole, string> = {
   owner: 'Everything, also handing over and deleting the organization.',
@@ -47,7 +45,7 @@ const organizationRole = (key: BuiltInRole, at: number): Role => ({
   allow: granted((row) => row.builtInRoles.includes(key)),
   deny: new Map(),
   neverOverridden: key === 'owner' || key === 'admin',
-  decided: nothingYet(),
+  decisions: {},
 });
 
 const projectRole = (key: ProjectRole, at: number): Role => ({
@@ -60,7 +58,7 @@ const projectRole = (key: ProjectRole, at: number): Role => ({
   allow: granted((row) => row.projectRoles.includes(key)),
   deny: new Map(),
   neverOverridden: false,
-  decided: nothingYet(),
+  decisions: {},
 });
 
 /** The built-in roles, the most powerful first. They are code: nobody can change or delete one. */
@@ -111,5 +109,5 @@ export function compileRole({ policies, ...role }: CustomRole): Role {
       }
   for (const permission of deny.keys()) allow.delete(permission);
   const scope = role.projectId ? 'project' : 'either';
-  return { ...role, builtIn: null, scope, allow, deny, neverOverridden: false, decided: nothingYet() };
+  return { ...role, builtIn: null, scope, allow, deny, neverOverridden: false, decisions: {} };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from '../../src/access/access.ts';
 import type { EffectiveGrants } from '../../src/access/model.ts';
-import { REFUSAL_REASONS } from '../../src/access/reasons.ts';
 import { compileRole, roleByKey } from '../../src/access/roles.ts';
+import { REFUSAL_REASONS } from '../../src/lib/errors.ts';
 import { allow, ask, customRole, deny, holding, PROJECT, projectRole } from './holdings.ts';
 
 const inProject = (role: Parameters<typeof holding>[0], own: ReturnType<typeof projectRole> | null): EffectiveGrants =>
@@ -21,7 +21,7 @@ describe('allowed, and why:', () => {
     expect(ask(holding({ role }), 'trace:create', 'another')).toEqual(decision);
   });
 
-  test('by the project role that stands in its place', () => {
+  test('by the project role that replaces it', () => {
     const role = projectRole('member');
     const decision = { allowed: true, permission: 'trace:create', because: { role, in: 'project' } };
     expect(ask(inProject({}, role), 'trace:create', PROJECT)).toEqual(decision);
@@ -35,7 +35,7 @@ describe('allowed, and why:', () => {
   });
 });
 
-const ENDED = { role: roleByKey('admin'), at: new Date('2026-05-01T12:00:00Z') };
+const EXPIRED = { role: roleByKey('admin'), at: new Date('2026-05-01T12:00:00Z') };
 const CAREFUL = customRole('Careful', allow('*'), deny('*:delete'));
 const ANNOTATOR = customRole('Annotator', allow('trace:*'), deny('trace:delete'));
 
@@ -79,21 +79,21 @@ const REFUSALS = [
   },
   {
     title: 'the role that granted it has ended',
-    held: holding({ role: roleByKey('user'), expired: ENDED }),
+    held: holding({ role: roleByKey('user'), expired: EXPIRED }),
     permission: 'check:create',
     target: null,
-    reason: 'ENDED',
-    message: 'check:create is needed, and the role Admin, which grants it, ended on 2026-05-01T12:00:00.000Z.',
-    hint: 'Ask for the role to be given again.',
+    reason: 'ROLE_EXPIRED',
+    message: 'check:create is needed, and the role Admin, which grants it, expired on 2026-05-01T12:00:00.000Z.',
+    hint: 'Ask for the role to be assigned again.',
   },
   {
     title: 'the role of an Admin, whom nothing narrowed, has ended',
-    held: inProject({ expired: ENDED }, projectRole('read')),
+    held: inProject({ expired: EXPIRED }, projectRole('read')),
     permission: 'trace:create',
     target: PROJECT,
-    reason: 'ENDED',
-    message: 'trace:create is needed, and the role Admin, which grants it, ended on 2026-05-01T12:00:00.000Z.',
-    hint: 'Ask for the role to be given again.',
+    reason: 'ROLE_EXPIRED',
+    message: 'trace:create is needed, and the role Admin, which grants it, expired on 2026-05-01T12:00:00.000Z.',
+    hint: 'Ask for the role to be assigned again.',
   },
   {
     title: 'a policy of the organization role denies it',
@@ -102,7 +102,7 @@ const REFUSALS = [
     target: null,
     reason: 'DENIED',
     message: 'team:delete is needed, and policy Careful policy of role Careful denies it.',
-    hint: 'A denial outweighs every grant: the policy has to change, or the role.',
+    hint: 'A denial outweighs every grant. Change the policy or the role.',
   },
   {
     title: 'a policy of the organization role denies it in every project, also to an Owner of the project',
@@ -111,7 +111,7 @@ const REFUSALS = [
     target: PROJECT,
     reason: 'DENIED',
     message: 'trace:delete is needed, and policy Careful policy of role Careful denies it.',
-    hint: 'A denial outweighs every grant: the policy has to change, or the role.',
+    hint: 'A denial outweighs every grant. Change the policy or the role.',
   },
   {
     title: 'a policy of the project role denies it',
@@ -120,25 +120,25 @@ const REFUSALS = [
     target: PROJECT,
     reason: 'DENIED',
     message: 'trace:delete is needed, and policy Annotator policy of role Annotator denies it.',
-    hint: 'A denial outweighs every grant: the policy has to change, or the role.',
+    hint: 'A denial outweighs every grant. Change the policy or the role.',
   },
   {
     title: 'the project role grants less than the organization role',
     held: inProject({ role: roleByKey('write') }, projectRole('read')),
     permission: 'trace:create',
     target: PROJECT,
-    reason: 'NARROWED',
+    reason: 'OVERRIDDEN_BY_PROJECT_ROLE',
     message: 'trace:create is needed, and the project role Read does not grant it.',
-    hint: 'The organization role would grant it, but a project role stands in its place: ask for another one in this project.',
+    hint: 'The organization role grants it, but a project role replaces that role here. Ask for another role in this project.',
   },
   {
     title: 'there is no access to the project',
     held: inProject({ role: roleByKey('write') }, null),
     permission: 'project:read',
     target: PROJECT,
-    reason: 'NARROWED',
+    reason: 'OVERRIDDEN_BY_PROJECT_ROLE',
     message: 'project:read is needed, and there is no access to this project.',
-    hint: 'The organization role would grant it, but a project role stands in its place: ask for another one in this project.',
+    hint: 'The organization role grants it, but a project role replaces that role here. Ask for another role in this project.',
   },
   {
     title: 'the custom role is frozen by the plan',
@@ -146,8 +146,8 @@ const REFUSALS = [
     permission: 'check:read',
     target: null,
     reason: 'PLAN_LACKS',
-    message: 'check:read is needed, and what grants it is frozen on the plan FREE.',
-    hint: 'The plan TEAM has it.',
+    message: 'check:read is needed, and the role that grants it is suspended by the plan FREE.',
+    hint: 'The plan TEAM includes it.',
   },
   {
     title: 'the project role that would widen is frozen by the plan',
@@ -155,8 +155,8 @@ const REFUSALS = [
     permission: 'trace:create',
     target: PROJECT,
     reason: 'PLAN_LACKS',
-    message: 'trace:create is needed, and what grants it is frozen on the plan FREE.',
-    hint: 'The plan TEAM has it.',
+    message: 'trace:create is needed, and the role that grants it is suspended by the plan FREE.',
+    hint: 'The plan TEAM includes it.',
   },
   {
     title: 'the token is read-only, though its holder may',

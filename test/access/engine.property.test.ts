@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from '../../src/access/access.ts';
+import type { Permission } from '../../src/access/catalog.ts';
+import { trace } from '../../src/access/decide.ts';
 import type { Grants } from '../../src/access/model.ts';
+import type { Step } from '../../src/access/steps.ts';
+import type { RefusalReason } from '../../src/lib/errors.ts';
 import { compare } from '../../src/resources/principal/change-access.ts';
 import { ask } from './holdings.ts';
 import { naiveAnswer, naivePermissions, type Policy, type World } from './naive.ts';
@@ -46,6 +50,32 @@ describe('the engine and the naive second implementation', () => {
           }
       }),
       { numRuns: 300 },
+    );
+  });
+
+  test('decide the same with and without a trace, whose only step that fails is the last and explains the reason', () => {
+    const kindOf: Partial<Record<RefusalReason, Step['kind']>> = {
+      WRONG_LEVEL: 'LEVEL',
+      DENIED: 'DENIAL',
+      NO_GRANT: 'GRANT',
+      ROLE_EXPIRED: 'GRANT',
+      OVERRIDDEN_BY_PROJECT_ROLE: 'GRANT',
+      PLAN_LACKS: 'PLAN',
+      READ_ONLY_TOKEN: 'CREDENTIAL',
+    };
+    fc.assert(
+      fc.property(worlds, (world) => {
+        const held = heldIn(world);
+        for (const target of TARGETS)
+          for (const name of NAMES) {
+            const { decision, steps } = trace(held, name as Permission, target);
+            expect(decision).toEqual(ask(held, name, target));
+            const failed = steps.filter(({ passed }) => !passed);
+            expect(failed.map(({ kind }) => kind)).toEqual(decision.allowed ? [] : [kindOf[decision.reason]]);
+            expect(steps.at(-1)?.passed).toBe(decision.allowed);
+          }
+      }),
+      { numRuns: 40 },
     );
   });
 

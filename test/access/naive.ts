@@ -92,8 +92,8 @@ function reasonOf(world: World, permission: string, target: string | null): stri
   const best: World = { ...world, access: 'WRITE', plan: 'ENTERPRISE' };
   if (allows(best, permission, target)) return 'PLAN_LACKS';
   const reasons: string[] = [];
-  if (allows({ ...best, projects: [] }, permission, target)) reasons.push('NARROWED');
-  if (allows({ ...best, now: Number.NEGATIVE_INFINITY }, permission, target)) reasons.push('ENDED');
+  if (allows({ ...best, projects: [] }, permission, target)) reasons.push('OVERRIDDEN_BY_PROJECT_ROLE');
+  if (allows({ ...best, now: Number.NEGATIVE_INFINITY }, permission, target)) reasons.push('ROLE_EXPIRED');
   return reasons.length > 1 ? null : (reasons[0] ?? 'NO_GRANT');
 }
 

@@ -23,7 +23,11 @@ test('a role ends by itself, on the next request, and the one that was named wit
   const { signIn } = await import('../support/world.ts');
   const again = await signIn(api, guest.email, 'acme');
   const { errors } = await again.query('mutation { createCategory(input: { name: "after" }) { errors { code } } }');
-  expect(errors?.[0].extensions).toMatchObject({ code: 'FORBIDDEN', reason: 'ENDED', permission: 'category:create' });
+  expect(errors?.[0].extensions).toMatchObject({
+    code: 'FORBIDDEN',
+    reason: 'ROLE_EXPIRED',
+    permission: 'category:create',
+  });
   expect(errors?.[0].message).toMatch(/^category:create is needed, and the role Admin, which grants it, ended on /);
   expect((await again.query('{ viewer { role { name } } }')).data.viewer.role.name).toBe('User');
   api.advance(-2 * HOUR - 1000);

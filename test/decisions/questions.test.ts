@@ -114,7 +114,7 @@ test('access tells the whole reasoning, allowed or refused', async () => {
     allowed: false,
     reason: 'DENIED',
     message: expect.stringMatching(/^dataset:delete is needed, and policy policy \d+ of role Mixed denies it\.$/),
-    hint: 'A denial outweighs every grant: the policy has to change, or the role.',
+    hint: 'A denial outweighs every grant. Change the policy or the role.',
     steps: [
       { kind: 'LEVEL', passed: true, text: 'dataset:delete is asked on the project; its level is project.' },
       { kind: 'ORGANIZATION_ROLE', passed: true, text: 'The organization role is Mixed (custom).' },
@@ -129,7 +129,7 @@ test('access tells the whole reasoning, allowed or refused', async () => {
       {
         kind: 'PROJECT_ROLE',
         passed: true,
-        text: 'In this project Member (built-in) stands in the place of the organization role.',
+        text: 'In this project Member (built-in) replaces the organization role.',
       },
     ]),
   });

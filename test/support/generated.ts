@@ -1,7 +1,7 @@
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { BUILT_IN_ROLES, PERMISSIONS } from '../../src/access/catalog.ts';
-import { REFUSAL_REASONS } from '../../src/access/reasons.ts';
 import { VARIABLES } from '../../src/config.ts';
+import { REFUSAL_REASONS } from '../../src/lib/errors.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
 import { buildSchema } from '../../src/schema.ts';
 
