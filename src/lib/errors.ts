@@ -2,22 +2,18 @@ import { GraphQLError } from 'graphql';
 
 /** Codes in `extensions.code` of a GraphQL error. Part of the public contract: never rename one. */
 export const ERROR_CODES = {
-  UNAUTHENTICATED: 'The credential in the Authorization header is wrong, expired or revoked, or one is missing.',
-  FORBIDDEN:
-    'The caller lacks a permission. `permission`, `reason` and `hint` say which, why, and what would grant it.',
+  UNAUTHENTICATED: 'The request has no credential although it needs one, or its credential is invalid.',
+  FORBIDDEN: 'The caller lacks a permission. `permission`, `target`, `reason` and `hint` describe the refusal.',
   NOT_FOUND: 'The object does not exist, or the caller may not see it.',
-  PLAN_REQUIRED:
-    'The plan of the organization lacks the feature, or its limit is reached. `plan` names one that has it.',
-  RATE_LIMITED: 'Too many attempts. Wait before the next one.',
+  PLAN_REQUIRED: 'The plan of the organization does not include the feature. `plan` names the plan that does.',
+  RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
   CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
-  BAD_REQUEST: 'The request is malformed, or exceeds a limit.',
-  RESPONSE_TOO_LARGE: 'The response would exceed the size limit. Ask for less.',
-  UNAVAILABLE: 'The server or its database is temporarily unavailable. Nothing was changed. Send the request again.',
-  OUTCOME_UNKNOWN:
-    'The connection was lost during the commit. Check whether the change was made before you send it again.',
-  INTERNAL: 'An unexpected error. The log has the details under the request ID.',
+  BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
+  RESPONSE_TOO_LARGE: 'The response would exceed the size limit. Request fewer objects or fields.',
+  UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
+  OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
+  INTERNAL: 'An unexpected error. The log has its details under the request ID.',
 } as const;
-
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Codes in `extensions.reason` of a FORBIDDEN error and in answers about access. Part of the public contract. */
