@@ -100,6 +100,37 @@ test('only an Owner makes an Owner, whatever else a role grants', async () => {
   });
 });
 
+test('only an Owner demotes, removes or signs out an Owner, or creates a WRITE token of one', async () => {
+  const nearly = await join(api, acme, 'read', 'not quite');
+  await giveRole(owner, nearly.memberId, await createRole(owner, 'Not quite', [allow('*')]));
+  const second = await join(api, acme, 'owner', 'second');
+  const robot = await createServiceAccount(owner, 'owning', roleId('owner'));
+  const ATTEMPTS: [string, object][] = [
+    ['updateMember', { id: second.memberId, roleId: roleId('read'), dryRun: true }],
+    ['deleteMember', { id: second.memberId, dryRun: true }],
+    ['updateServiceAccount', { id: robot, roleId: roleId('read'), dryRun: true }],
+    ['createApiToken', { name: 'x', serviceAccountId: robot, access: 'WRITE' }],
+    ['signOutMember', { id: second.memberId }],
+  ];
+  for (const [name, input] of ATTEMPTS) {
+    expect(await mutate(nearly, name, input), name).toEqual(NOT_HELD);
+    expect(await mutate(owner, name, input), name).toEqual({ errors: [] });
+  }
+});
+
+test('a change is compared in each project, where the roles of the caller and of the principal replace others', async () => {
+  const project = await createProject(owner, 'compared');
+  const lesser = await join(api, acme, 'read', 'lesser');
+  await giveRole(owner, lesser.memberId, await createRole(owner, 'Manages', [allow('*'), deny('billing:*')]));
+  await giveProjectRole(owner, project, lesser.memberId, projectRoleId('read'));
+  const [without, within] = [await join(api, acme, 'read', 'without'), await join(api, acme, 'read', 'within')];
+  await giveProjectRole(owner, project, within.memberId, projectRoleId('read'));
+  const change = (id: string) => mutate(lesser, 'updateMember', { id, roleId: roleId('write') });
+  // Without a project role the new role would also apply in the project, where the caller holds less.
+  expect(await change(without.memberId)).toEqual(NOT_HELD);
+  expect(await change(within.memberId)).toEqual({ errors: [] });
+});
+
 test('who gets a role while it is replaced is not replaced past what the caller holds, 100 times', async () => {
   const accomplice = await join(api, acme, 'read', 'accomplice');
   for (let round = 0; round < 100; round += 1) {
