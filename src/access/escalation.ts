@@ -4,7 +4,7 @@ import { differenceIn } from './change.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
 import { isOwnerRole } from './roles.ts';
 
-/** Nobody gives, takes or mints what they do not hold themselves. This file is the only place of that rule. */
+// The only place of the rule that nobody gives, takes or creates a token with a permission that they do not hold.
 
 /**
  * Throws NOT_HELD unless the caller holds all of these permissions in this scope. Permissions of level `organization`

@@ -34,15 +34,15 @@ export async function getMember(ctx: Context, id: string): Promise<PrincipalRow>
 }
 
 /**
- * The role that an input asks for, with its end. Null when it leaves the role as it is. A role that ends by itself
- * names what follows it, so that nobody is ever without a role.
+ * The role that an input assigns, with its expiry. Null if the input does not change the role. A role that expires needs
+ * a fallback role, so that every principal always has a role.
  */
 export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<RoleAssignment | null> {
   const { roleId, expiresAt, fallbackRoleId } = input;
   if (roleId === null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
   if (roleId === undefined) {
     if (expiresAt === undefined && fallbackRoleId === undefined) return null;
-    throw invalid(userError('REQUIRED', 'roleId', 'roleId: an end is given together with the role that ends.'));
+    throw invalid(userError('REQUIRED', 'roleId', 'roleId: expiresAt and fallbackRoleId need a role.'));
   }
   const role = await getAssignableRole(ctx, roleId, null, 'roleId');
   if (expiresAt && expiresAt <= ctx.dependencies.clock())
@@ -52,7 +52,7 @@ export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<
       userError(
         'REQUIRED',
         expiresAt == null ? 'expiresAt' : 'fallbackRoleId',
-        'expiresAt and fallbackRoleId go together: a role that ends names the role that follows.',
+        'expiresAt and fallbackRoleId go together: a role that expires needs a fallback role.',
       ),
     );
   const fallback = fallbackRoleId == null ? null : await getAssignableRole(ctx, fallbackRoleId, null, 'fallbackRoleId');
@@ -61,15 +61,15 @@ export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<
 
 export async function updateMember(ctx: Context, id: string, input: RoleInput): Promise<AccessChanged<PrincipalRow>> {
   const member = await getMember(ctx, id);
-  const term = await roleAssignmentOf(ctx, input);
-  return await changeRole(ctx, member, term, 'member:update', input.dryRun ?? false);
+  const assignment = await roleAssignmentOf(ctx, input);
+  return await changeRole(ctx, member, assignment, 'member:update', input.dryRun ?? false);
 }
 
-/** Gives a member or a service account another organization role. */
+/** Assigns another organization role to a member or a service account. */
 export async function changeRole(
   ctx: Context,
   principal: PrincipalRow,
-  term: RoleAssignment | null,
+  assignment: RoleAssignment | null,
   permission: 'member:update' | 'service_account:update',
   dryRun: boolean,
 ): Promise<AccessChanged<PrincipalRow>> {
@@ -79,7 +79,7 @@ export async function changeRole(
     dryRun,
     apply: async (locked) => {
       requireHeldBy(ctx, locked, principal);
-      if (term) await assign(ctx, principal.id, term);
+      if (assignment) await assign(ctx, principal.id, assignment);
       return principal;
     },
   });
@@ -89,10 +89,10 @@ export async function changeRole(
 
 /** Nobody acts on a principal that holds more than they do, even if nothing would change. */
 function requireHeldBy(ctx: Context, { rows, access }: LockedAccess, principal: PrincipalRow): void {
-  const held = grantsOverTime(rows, principal.id, ctx.dependencies.clock());
+  const current = grantsOverTime(rows, principal.id, ctx.dependencies.clock());
   // It may have been deleted before the lock was acquired.
-  if (held.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
-  for (const grants of held)
+  if (current.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
+  for (const grants of current)
     requireHeldChange(access, { before: unrestricted(grants), after: null }, 'Changing this principal');
 }
 
@@ -133,7 +133,7 @@ export async function leaveOrganization(ctx: Context, dryRun: boolean): Promise<
   return await removePrincipal(ctx, await getMember(ctx, ctx.unit.actor.principal?.id ?? ''), null, dryRun);
 }
 
-/** The member becomes Owner and the caller Admin, in one. */
+/** Makes the member Owner and the caller Admin in one change. */
 export async function transferOwnership(
   ctx: Context,
   id: string,

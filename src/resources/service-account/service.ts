@@ -25,8 +25,8 @@ export async function createServiceAccount(
   { dryRun, ...input }: RoleInput & { name: string },
 ): Promise<AccessChanged<PrincipalRow>> {
   const given = parse(Create, input);
-  const term = await roleAssignmentOf(ctx, input);
-  if (!term) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  const assignment = await roleAssignmentOf(ctx, input);
+  if (!assignment) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
   const id = newId();
   const changed = await changeAccess(ctx, {
     permission: 'service_account:create',
@@ -34,7 +34,7 @@ export async function createServiceAccount(
     dryRun: dryRun ?? false,
     apply: async () => {
       const account = await rows.insert(ctx, { id, ...given });
-      await assign(ctx, account.id, term);
+      await assign(ctx, account.id, assignment);
       return account;
     },
   });
@@ -49,8 +49,8 @@ export async function updateServiceAccount(
 ): Promise<AccessChanged<PrincipalRow>> {
   const { name, description } = parse(Create.partial(), input);
   const account = await getServiceAccount(ctx, id);
-  const term = await roleAssignmentOf(ctx, input);
-  const changed = await changeRole(ctx, account, term, 'service_account:update', dryRun ?? false);
+  const assignment = await roleAssignmentOf(ctx, input);
+  const changed = await changeRole(ctx, account, assignment, 'service_account:update', dryRun ?? false);
   const { before, after } = ctx.unit.auditDraft;
   const updated = await rows.update(ctx, account, { name, description });
   audit(ctx, {
