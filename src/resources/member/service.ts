@@ -4,6 +4,7 @@ import { requireHeldChange } from '../../access/escalation.ts';
 import { grantsOverTime } from '../../access/grants.ts';
 import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { releaseReferences } from '../../data/references.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { requireSession } from '../principal/access.ts';
@@ -99,7 +100,7 @@ function requireHeldBy(ctx: Context, { rows, access }: LockedAccess, principal: 
 export const deleteMember = async (ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> =>
   await removePrincipal(ctx, await getMember(ctx, id), 'member:delete', dryRun);
 
-/** Foreign keys delete the sessions, tokens and roles of the principal, and clear its ownership of checks. */
+/** Foreign keys delete the sessions, tokens and roles of the principal. References to it, such as the owner of a check, are cleared. */
 export async function removePrincipal(
   ctx: Context,
   principal: PrincipalRow,
@@ -113,6 +114,7 @@ export async function removePrincipal(
     affected: () => [principal.id],
     dryRun,
     apply: async () => {
+      await releaseReferences(ctx, principals, principal.userId ? 'member' : 'service account', principal.id);
       const deleted = await (await db(ctx))
         .delete(principals)
         .where(and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, principal.id)))
