@@ -8,6 +8,7 @@ import { authScopes, guardPlugin, unauthorized } from '../../src/access/guard.ts
 import { passedPlugin } from '../../src/access/passed.ts';
 import type { Context } from '../../src/context.ts';
 import { createExecute } from '../../src/http/executor/execute.ts';
+import { size } from '../support/size.ts';
 
 /**
  * What scope-auth has let through is remembered for the rest of the request. Here that memory is attacked: documents
@@ -120,7 +121,7 @@ test('with the memory and without, everybody sees the same and is refused the sa
       expect([ours.data, ours.errors]).toEqual([plain.data, plain.errors]);
       for (const permission of ours.passed) expect(allowed).toContain(permission);
     }),
-    { numRuns: 500 },
+    { numRuns: size(200, 500) },
   ));
 
 test('what was let through in one place opens no other: not in a project, not another permission, not what is another’s', async () => {

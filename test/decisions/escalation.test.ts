@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { size } from '../support/size.ts';
 import { join, mutate, roleId, tokenOf } from '../support/world.ts';
 import {
   allow,
@@ -100,9 +101,9 @@ test('only an Owner makes an Owner, whatever else a role grants', async () => {
   });
 });
 
-test('who gets a role while it is replaced is not replaced past what the caller holds, 100 times', async () => {
+test('who gets a role while it is replaced is not replaced past what the caller holds, in any round', async () => {
   const accomplice = await join(api, acme, 'read', 'accomplice');
-  for (let round = 0; round < 100; round += 1) {
+  for (let round = 0; round < size(15, 100); round += 1) {
     const role = await createRole(admin, `Passing ${round}`, [allow('dataset:read')]);
     const [, deleted] = await Promise.all([
       mutate(admin, 'updateMember', { id: accomplice.memberId, roleId: role }),

@@ -8,6 +8,7 @@ import { drizzleOn } from '../../src/db/client.ts';
 import { decodeId, toPublicId } from '../../src/ids.ts';
 import type { Plan } from '../../src/plans.ts';
 import type { Json } from '../support/api.ts';
+import { size } from '../support/size.ts';
 import { join, mutate, type Person } from '../support/world.ts';
 import { allow, createPolicy, createProject, createRole, createServiceAccount, deny, startWorld } from './support.ts';
 
@@ -146,7 +147,7 @@ async function inputOf({
   }
 }
 
-test('nobody’s action raises what anybody holds above what the actor held, in 200 random histories', async () => {
+test('nobody’s action raises what anybody holds above what the actor held, in random histories', async () => {
   const outcomes = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(fc.array(attempt, { minLength: 3, maxLength: 6 }), async (history) => {
@@ -172,8 +173,9 @@ test('nobody’s action raises what anybody holds above what the actor held, in 
           }
       }
     }),
-    { numRuns: 200, endOnFailure: true },
+    { numRuns: size(50, 200), endOnFailure: true },
   );
   // Histories in which nothing happens, or nothing is refused, would prove nothing.
-  for (const outcome of ['done', 'NOT_HELD', 'NO_GRANT']) expect(outcomes.get(outcome) ?? 0).toBeGreaterThan(20);
+  for (const outcome of ['done', 'NOT_HELD', 'NO_GRANT'])
+    expect(outcomes.get(outcome) ?? 0).toBeGreaterThan(size(5, 20));
 });
