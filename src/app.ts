@@ -1,16 +1,15 @@
 import type { RequestListener } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
-import { engine } from './access/engine.ts';
 import type { Config } from './config.ts';
-import type { Parts } from './context.ts';
+import type { Dependencies } from './context.ts';
 import type { Pool } from './db/pool.ts';
-import type { AmbitError } from './errors.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
-import { createLog, type Log } from './log.ts';
-import { createMailer, type Mailer } from './mail.ts';
+import type { AmbitError } from './lib/errors.ts';
+import { createLog, type Log } from './lib/log.ts';
+import { createMailer, type Mailer } from './lib/mail.ts';
 import { buildSchema } from './schema.ts';
 
 export interface AppOptions {
@@ -25,7 +24,7 @@ export interface AppOptions {
 
 export interface App {
   handler: RequestListener;
-  parts: Parts;
+  parts: Dependencies;
   /** Stops the requests in progress. A field that has not finished fails with this error. */
   stopRequests(reason: AmbitError): void;
 }
@@ -39,7 +38,7 @@ export function createApp({
   mailer = createMailer(config, log),
   schema = buildSchema(),
 }: AppOptions): App {
-  const parts: Parts = { pool, config, clock, log, identity: createIdentity(pool, config, clock), engine, mailer };
+  const parts: Dependencies = { pool, config, clock, log, identity: createIdentity(pool, config, clock), mailer };
   const deadlines = createDeadlines(config.requestTimeoutMs);
   return {
     parts,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { LOG_LEVELS, type LogLevel } from './log.ts';
-import type { Plan } from './plans.ts';
+import { LOG_LEVELS, type LogLevel } from './lib/log.ts';
+import type { Plan } from './lib/plans.ts';
 
 const list = z
   .string()
@@ -17,7 +17,7 @@ const integer = (min: number, max: number, standard: number) =>
 /** A failover between hosts is the task of an address that moves, or of a pooler. */
 const hasOneHost = (url: string): boolean => !new URL(url).host.includes(',');
 
-/** Every environment variable that Ambit reads. The README's table is made from the descriptions. */
+/** Every environment variable that Ambit reads. The descriptions are the table in `docs/configuration.md`. */
 export const VARIABLES = {
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on; `0.0.0.0` for all.'),
   PORT: integer(0, 65535, 4000).describe('Port to listen on.'),

@@ -6,10 +6,10 @@ import {
   GraphQLString,
   specifiedDirectives,
 } from 'graphql';
-import { builder } from './builder.ts';
-import './access/graphql.ts';
-import './identity/graphql.ts';
-import './identity/invitation-graphql.ts';
+import { builder } from './graphql/builder.ts';
+import './resources/access/graphql.ts';
+import './resources/session/sign-in-graphql.ts';
+import './resources/invitation/accept-graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
 import './resources/category/graphql.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { fromUUID } from 'typeid-js';
 import { expect, test } from 'vitest';
-import { decodeId, ID_PREFIXES, type IdPrefix, newId, toPublicId } from '../src/ids.ts';
+import { decodeId, ID_PREFIXES, type IdPrefix, newId, toPublicId } from '../src/lib/ids.ts';
 
 const prefixes = fc.constantFrom(...(Object.keys(ID_PREFIXES) as IdPrefix[]));
 

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, expect, test } from 'vitest';
-import { createMailer, sendAll } from '../src/mail.ts';
+import { createMailer, sendAll } from '../src/lib/mail.ts';
 import { type Json, startApi } from './support/api.ts';
 import { ask, found, mutate, roleId, signUp } from './support/world.ts';
 

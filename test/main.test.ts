@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { DEMO_ACCOUNTS } from '../src/demo.ts';
+import { DEMO_ACCOUNTS } from '../src/startup/demo.ts';
 import { cloneDatabase } from './support/database.ts';
 import { ask, type Run, ready, run as runIn, signIn } from './support/run.ts';
 

@@ -1,14 +1,14 @@
-import { decide, type Held } from '../../src/access/decide.ts';
-import type { Role } from '../../src/access/roles.ts';
+import { decide } from '../../src/access/decide.ts';
+import type { EffectiveGrants, Role } from '../../src/access/model.ts';
 import type { Ask } from './role.ts';
 
 /** What a member holds who has this role and, in some projects, another one: compiled before, as the engine keeps it. */
-export function heldWith(role: Role, projects: ReadonlyMap<string, Role | null> = new Map()): Held {
+export function heldWith(role: Role, projects: ReadonlyMap<string, Role | null> = new Map()): EffectiveGrants {
   const grants = { plan: 'ENTERPRISE', role, ended: null, projects, validUntil: Number.POSITIVE_INFINITY } as const;
   return { grants, access: 'WRITE' };
 }
 
 export const ambit =
-  (held: Held): Ask =>
+  (held: EffectiveGrants): Ask =>
   ({ permission, project }) =>
     decide(held, permission, project).allowed;

@@ -1,5 +1,5 @@
 import { createMongoAbility, type MongoAbility, type RawRuleOf } from '@casl/ability';
-import type { Role } from '../../src/access/roles.ts';
+import type { Role } from '../../src/access/model.ts';
 import type { Ask, Rule } from './role.ts';
 
 /**

@@ -1,5 +1,5 @@
 import postgres, { type Sql } from 'postgres';
-import { newId, toPublicId } from '../../src/ids.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
 import type { Database } from '../harness/database.ts';
 import type { Policy } from './role.ts';
 

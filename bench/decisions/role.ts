@@ -1,5 +1,7 @@
 import { PERMISSIONS, type Permission } from '../../src/access/catalog.ts';
-import { compileRole, type Role, type Statement } from '../../src/access/roles.ts';
+import type { Role } from '../../src/access/model.ts';
+import { compileRole } from '../../src/access/roles.ts';
+import type { Statement } from '../../src/resources/policy/table.ts';
 
 /** A policy of one custom role, as a customer of Ambit would write it; each contender gets it in its own language. */
 export interface Policy {

@@ -1,4 +1,5 @@
-import { type Role, roleByKey } from '../../src/access/roles.ts';
+import type { Role } from '../../src/access/model.ts';
+import { roleByKey } from '../../src/access/roles.ts';
 import { report } from '../harness/report.ts';
 import { type Contender, inTurn } from '../harness/rounds.ts';
 import { ambit, heldWith } from './ambit.ts';

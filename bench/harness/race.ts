@@ -1,5 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict';
-import { decodeId } from '../../src/ids.ts';
+import { decodeId } from '../../src/lib/ids.ts';
 import { ambitOn, type Database, peerOn } from './database.ts';
 import { type Request, requestsPerSecond } from './load.ts';
 import { inTurn, type Outcome } from './rounds.ts';

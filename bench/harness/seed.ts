@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import { roleByKey } from '../../src/access/roles.ts';
-import { newId } from '../../src/ids.ts';
-import { hashSecret, newSecret } from '../../src/resources/api-token/secret.ts';
+import { newId } from '../../src/lib/ids.ts';
+import { hashSecret, newSecret } from '../../src/lib/secret.ts';
 import { type Amounts, USUAL } from './amounts.ts';
 import { fill } from './fill.ts';
 

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import { fromPublicId, newId, toPublicId } from '../../src/ids.ts';
+import { fromPublicId, newId, toPublicId } from '../../src/lib/ids.ts';
 import { ready, text } from './ready.ts';
 import { sql } from './rows.ts';
 

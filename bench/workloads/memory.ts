@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { toPublicId } from '../../src/ids.ts';
+import { toPublicId } from '../../src/lib/ids.ts';
 import { ambitOn, type Database, withDatabase } from '../harness/database.ts';
 import { graphql, load, type Request } from '../harness/load.ts';
 import { report } from '../harness/report.ts';

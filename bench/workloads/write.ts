@@ -1,4 +1,4 @@
-import { toPublicId } from '../../src/ids.ts';
+import { toPublicId } from '../../src/lib/ids.ts';
 import { type Database, withDatabase } from '../harness/database.ts';
 import { graphql, type Request } from '../harness/load.ts';
 import { ambit, peer, race } from '../harness/race.ts';

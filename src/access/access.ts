@@ -1,23 +1,17 @@
-import { AmbitError } from '../errors.ts';
-import { toPublicId } from '../ids.ts';
-import { type Entitlements, entitlementsOf, type Feature, planFor, planWith } from '../plans.ts';
+import { AmbitError } from '../lib/errors.ts';
+import { toPublicId } from '../lib/ids.ts';
+import { type Entitlements, entitlementsOf, type Feature, planFor, planWith } from '../lib/plans.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
-import {
-  type Decision,
-  decide,
-  type Grants,
-  type Held,
-  type Refusal,
-  type RefusalReason,
-  UNBOUND_HINT,
-} from './decide.ts';
+import { decide, UNBOUND_HINT } from './decide.ts';
+import type { Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
+import type { RefusalReason } from './reasons.ts';
 
 /** Where something is asked: a project, or null for the organization. */
 export type Target = string | null;
 
 /** What services and resolvers ask about the caller. Fixed for the actor it was made for. */
 export interface Access {
-  readonly held: Held | null;
+  readonly effective: EffectiveGrants | null;
   decide(permission: Permission, target?: Target): Decision;
   can(permission: Permission, target?: Target): boolean;
   /** Whether what belongs to a project, or to none, can be seen: what is inside an unreadable project cannot. */
@@ -33,10 +27,10 @@ export interface Access {
   permissions(target?: Target): Permission[];
 }
 
-export function accessOf(held: Held | null): Access {
+export function accessOf(held: EffectiveGrants | null): Access {
   const entitlements: Entitlements | null = held && entitlementsOf(held.grants.plan);
   return {
-    held,
+    effective: held,
     decide: (permission, target) => decide(held, permission, target),
     can: (permission, target) => decide(held, permission, target).allowed,
     sees: (permission, target) =>
@@ -60,11 +54,11 @@ export function accessOf(held: Held | null): Access {
 }
 
 /** Every permission that is allowed there. */
-export const permissionsOf = (held: Held | null, target: Target = null): Permission[] =>
+export const permissionsOf = (held: EffectiveGrants | null, target: Target = null): Permission[] =>
   [...PERMISSIONS.values()].map((row) => row.name).filter((name) => decide(held, name, target).allowed);
 
 /** What a principal holds, with nothing in between that lets through less. */
-export const wholly = (grants: Grants): Held => ({ grants, access: 'WRITE' });
+export const unrestricted = (grants: Grants): EffectiveGrants => ({ grants, access: 'WRITE' });
 
 export const forbidden = (decision: Refusal, target: Target = null): AmbitError =>
   refusal(decision.reason, decision.message, decision.hint, decision.permission, target);

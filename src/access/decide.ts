@@ -1,59 +1,8 @@
-import { entitlementsOf, type Plan, planWith } from '../plans.ts';
+import { entitlementsOf, planWith } from '../lib/plans.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
-import { ROLES, type Role } from './roles.ts';
-
-export type TokenAccess = 'READ' | 'WRITE';
-
-/** What a principal holds in one organization, as of one version of its access and until `validUntil`. */
-export interface Grants {
-  plan: Plan;
-  /** The organization role in force. */
-  role: Role;
-  /** A role that has ended, and when. */
-  ended: { role: Role; at: Date } | null;
-  /** Project roles by project; null says "no access". */
-  projects: ReadonlyMap<string, Role | null>;
-  /** When the next assignment ends, in milliseconds since 1970. */
-  validUntil: number;
-}
-
-/** Grants as a credential lets them through. */
-export interface Held {
-  grants: Grants;
-  access: TokenAccess;
-}
-
-/** Why not. Part of the public contract (`extensions.reason`): texts may change, these may not. */
-export const REFUSAL_REASONS = {
-  NO_ORGANIZATION: 'The credential is bound to no organization.',
-  UNKNOWN_PERMISSION: 'There is no such permission.',
-  NO_SUCH_PRINCIPAL: 'There is no such member, service account or user in the organization.',
-  NO_SUCH_TARGET: 'The target does not exist, or the caller may not see it.',
-  WRONG_LEVEL: 'The permission is about the organization and cannot be asked on a project.',
-  NO_GRANT: 'No role of the principal grants the permission.',
-  ENDED: 'A role that granted it has ended.',
-  DENIED: 'A policy of a role denies it, which no other grant outweighs.',
-  NARROWED: 'The role that the principal has in this project grants less than the organization role.',
-  PLAN_LACKS: 'What grants it is frozen, because the plan of the organization lacks it.',
-  READ_ONLY_TOKEN: 'The principal holds the permission, but the API token is read-only.',
-  NOT_HELD: 'The principal would give, or take from somebody, permissions that it does not hold itself.',
-  SESSION_REQUIRED: 'This is done by a signed-in person, not by an API token.',
-} as const;
-
-export type RefusalReason = keyof typeof REFUSAL_REASONS;
-
-export type Decision =
-  | { allowed: true; permission: Permission; because: { role: Role; in: 'organization' | 'project' } }
-  | Refusal;
-
-export interface Refusal {
-  readonly allowed: false;
-  readonly permission: Permission;
-  readonly reason: RefusalReason;
-  /** Texts are made when somebody reads them: most refusals are only counted. */
-  readonly message: string;
-  readonly hint: string;
-}
+import type { Decision, EffectiveGrants, Grants, Refusal, Role } from './model.ts';
+import type { RefusalReason } from './reasons.ts';
+import { ROLES } from './roles.ts';
 
 export const UNBOUND_HINT = 'Switch to an organization, or create one.';
 
@@ -63,7 +12,11 @@ export const UNBOUND_HINT = 'Switch to an organization, or create one.';
  *
  * The only place where that is decided: guards, `authorize`, `viewerPermissions`, dry runs and services all ask here.
  */
-export function decide(held: Held | null, permission: Permission, projectId: string | null = null): Decision {
+export function decide(
+  held: EffectiveGrants | null,
+  permission: Permission,
+  projectId: string | null = null,
+): Decision {
   if (!held) return refuse(permission, 'NO_ORGANIZATION', 'you are bound to no organization', UNBOUND_HINT);
   const { grants, access } = held;
   const decision = isPlain(grants)
@@ -73,8 +26,8 @@ export function decide(held: Held | null, permission: Permission, projectId: str
 }
 
 /** Whether nothing but the roles decides: none has ended, and the plan freezes none. */
-const isPlain = ({ ended, plan }: Grants): boolean =>
-  ended === null && entitlementsOf(plan).customRoles && entitlementsOf(plan).projectRoles;
+const isPlain = ({ expired, plan }: Grants): boolean =>
+  expired === null && entitlementsOf(plan).customRoles && entitlementsOf(plan).projectRoles;
 
 /**
  * What roles alone decide is the same for all who hold them, so it is decided once, and kept with the role: in the
@@ -114,7 +67,7 @@ function decideAndKeep(
 
 /** The role that stands in the place of the organization role; undefined where none does. */
 const projectRoleIn = ({ role, projects }: Grants, projectId: string): Role | null | undefined =>
-  role.neverNarrowed ? undefined : projects.get(projectId);
+  role.neverOverridden ? undefined : projects.get(projectId);
 
 function decideGrants(grants: Grants, permission: Permission, projectId: string | null): Decision {
   const { role } = grants;
@@ -129,11 +82,11 @@ function decideGrants(grants: Grants, permission: Permission, projectId: string 
 }
 
 function decideByOrganization(grants: Grants, permission: Permission): Decision {
-  const { role, ended } = grants;
+  const { role, expired } = grants;
   if (!role.allow.has(permission))
-    return ended?.role.allow.has(permission) ? hasEnded(permission, ended) : noGrant(permission, role);
+    return expired?.role.allow.has(permission) ? roleExpired(permission, expired) : noGrant(permission, role);
   if (role.builtIn === null && !entitlementsOf(grants.plan).customRoles)
-    return frozen(permission, grants, 'customRoles');
+    return suspendedByPlan(permission, grants, 'customRoles');
   return { allowed: true, permission, because: { role, in: 'organization' } };
 }
 
@@ -141,17 +94,18 @@ function decideByProject(grants: Grants, permission: Permission, projectRole: Ro
   if (projectRole?.deny.has(permission)) return denied(permission, projectRole);
   if (!projectRole?.allow.has(permission)) return lacking(grants, permission, projectRole);
   const entitlements = entitlementsOf(grants.plan);
-  if (projectRole.builtIn === null && !entitlements.customRoles) return frozen(permission, grants, 'customRoles');
+  if (projectRole.builtIn === null && !entitlements.customRoles)
+    return suspendedByPlan(permission, grants, 'customRoles');
   // Frozen project roles still narrow, but widen no more: after a downgrade nobody can do more than before.
   if (!entitlements.projectRoles && !decideByOrganization(grants, permission).allowed)
-    return frozen(permission, grants, 'projectRoles');
+    return suspendedByPlan(permission, grants, 'projectRoles');
   return { allowed: true, permission, because: { role: projectRole, in: 'project' } };
 }
 
-function lacking({ role, ended }: Grants, permission: Permission, projectRole: Role | null): Refusal {
-  if (role.allow.has(permission)) return narrowed(permission, projectRole);
+function lacking({ role, expired }: Grants, permission: Permission, projectRole: Role | null): Refusal {
+  if (role.allow.has(permission)) return overridden(permission, projectRole);
   // As long as the ended role was in force, the project role did not count.
-  if (ended?.role.neverNarrowed && ended.role.allow.has(permission)) return hasEnded(permission, ended);
+  if (expired?.role.neverOverridden && expired.role.allow.has(permission)) return roleExpired(permission, expired);
   return noGrant(permission, projectRole ?? role);
 }
 
@@ -203,7 +157,7 @@ const denied = (permission: Permission, role: Role): Refusal =>
     'A denial outweighs every grant: the policy has to change, or the role.',
   );
 
-const narrowed = (permission: Permission, role: Role | null): Refusal =>
+const overridden = (permission: Permission, role: Role | null): Refusal =>
   refuse(
     permission,
     'NARROWED',
@@ -211,7 +165,7 @@ const narrowed = (permission: Permission, role: Role | null): Refusal =>
     'The organization role would grant it, but a project role stands in its place: ask for another one in this project.',
   );
 
-const hasEnded = (permission: Permission, ended: { role: Role; at: Date }): Refusal =>
+const roleExpired = (permission: Permission, ended: { role: Role; at: Date }): Refusal =>
   refuse(
     permission,
     'ENDED',
@@ -219,7 +173,7 @@ const hasEnded = (permission: Permission, ended: { role: Role; at: Date }): Refu
     'Ask for the role to be given again.',
   );
 
-const frozen = (permission: Permission, { plan }: Grants, feature: 'customRoles' | 'projectRoles'): Refusal =>
+const suspendedByPlan = (permission: Permission, { plan }: Grants, feature: 'customRoles' | 'projectRoles'): Refusal =>
   refuse(
     permission,
     'PLAN_LACKS',

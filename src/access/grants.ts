@@ -1,18 +1,18 @@
 import { and, eq, isNull, type SQL } from 'drizzle-orm';
 import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
-import type { Plan } from '../plans.ts';
+import type { Plan } from '../lib/plans.ts';
 import { policies } from '../resources/policy/table.ts';
 import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
-import type { Grants } from './decide.ts';
-import { compileRole, findBuiltIn, type Role } from './roles.ts';
+import type { Grants, Role } from './model.ts';
+import { compileRole, findBuiltIn } from './roles.ts';
 
 type AssignmentRow = typeof assignments.$inferSelect;
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** Compiled roles of the version of the organization's access that the transaction sees. */
-export interface KeptRoles {
+export interface RoleCache {
   get(id: string): Role | undefined;
   set(id: string, role: Role): void;
 }
@@ -27,7 +27,7 @@ export async function loadGrants(
   plan: Plan,
   now: Date,
   principalIds?: readonly string[],
-  kept?: KeptRoles,
+  kept?: RoleCache,
 ): Promise<Map<string, Grants>> {
   const rows = await db
     .select()
@@ -43,7 +43,7 @@ export async function loadGrants(
   return new Map([...byPrincipal].map(([principal, own]) => [principal, grantsOf(own, custom, plan, now)]));
 }
 
-async function loadUnkept(db: Db, organizationId: string, ids: string[], kept?: KeptRoles): Promise<Map<string, Role>> {
+async function loadUnkept(db: Db, organizationId: string, ids: string[], kept?: RoleCache): Promise<Map<string, Role>> {
   const known = new Map(ids.flatMap((id) => (kept?.get(id) ? [[id, kept.get(id) as Role] as const] : [])));
   const loaded = await loadRoles(
     db,
@@ -95,7 +95,7 @@ function grantsOf(rows: AssignmentRow[], custom: Map<string, Role>, plan: Plan, 
   return {
     plan,
     role: over && fallback ? fallback : given,
-    ended: over && organization.expiresAt ? { role: given, at: organization.expiresAt } : null,
+    expired: over && organization.expiresAt ? { role: given, at: organization.expiresAt } : null,
     projects: new Map(
       rows.flatMap((row) => (row.projectId ? [[row.projectId, pick(row.builtInRoleId, row.roleId)]] : [])),
     ),

@@ -1,7 +1,7 @@
 import { PERMISSIONS, type Permission } from './catalog.ts';
 
 /** `resource:action` with `*` in the place of either, or `*` for everything. What has a third part matches nothing. */
-export function matching(pattern: string): readonly Permission[] {
+export function matchingPermissions(pattern: string): readonly Permission[] {
   // A role can have very many patterns, of which there are few hundred different ones that match anything.
   const known = MATCHES.get(pattern);
   if (known) return known;
@@ -28,10 +28,10 @@ const ACTIONS = [...new Set([...PERMISSIONS.keys()].map((name) => name.split(':'
 const FORM = /^(\*|(\*|[a-z]+(_[a-z]+)*):(\*|[a-z]+(_[a-z]+)*))$/;
 
 /** What is wrong with a pattern, with what was probably meant; null when it matches a row of the catalog. */
-export function complaintAbout(pattern: string): string | null {
-  if (FORM.test(pattern) && matching(pattern).length > 0) return null;
+export function validatePattern(pattern: string): string | null {
+  if (FORM.test(pattern) && matchingPermissions(pattern).length > 0) return null;
   const canonical = canonicalOf(pattern);
-  if (canonical !== pattern && FORM.test(canonical) && matching(canonical).length > 0)
+  if (canonical !== pattern && FORM.test(canonical) && matchingPermissions(canonical).length > 0)
     return `${JSON.stringify(pattern)} is spelled ${canonical}`;
   return `${JSON.stringify(pattern)} matches no permission; did you mean ${nearest(canonical).join(', ')}?`;
 }
@@ -53,8 +53,8 @@ function canonicalOf(pattern: string): string {
 
 function nearest(pattern: string): readonly string[] {
   const [resource = '', action = ''] = pattern.split(':');
-  if (RESOURCES.includes(resource)) return matching(`${resource}:*`);
-  const candidates = ACTIONS.includes(action) ? matching(`*:${action}`) : [...PERMISSIONS.keys()];
+  if (RESOURCES.includes(resource)) return matchingPermissions(`${resource}:*`);
+  const candidates = ACTIONS.includes(action) ? matchingPermissions(`*:${action}`) : [...PERMISSIONS.keys()];
   return candidates
     .map((name) => ({ name, distance: distanceOf(name, pattern.slice(0, 40)) }))
     .sort((a, b) => a.distance - b.distance)

@@ -1,3 +1,4 @@
+import type { Statement } from '../resources/policy/table.ts';
 import {
   BUILT_IN_ROLES,
   type BuiltInRole,
@@ -6,39 +7,8 @@ import {
   PROJECT_ROLES,
   type ProjectRole,
 } from './catalog.ts';
-import type { Decision } from './decide.ts';
-import { matching } from './pattern.ts';
-
-export interface Statement {
-  effect: 'ALLOW' | 'DENY';
-  permissions: string[];
-}
-
-/** A role as the engine reads it, compiled once per change of access. */
-export interface Role {
-  id: string;
-  name: string;
-  description: string | null;
-  /** Null for a custom role. */
-  builtIn: BuiltInRole | ProjectRole | null;
-  /** What it can be given for: a whole organization or a project. */
-  scope: 'organization' | 'project' | 'either';
-  /** The one project that a custom role belongs to. */
-  projectId: string | null;
-  allow: ReadonlySet<Permission>;
-  /** Denied permissions, with the name of the policy that denies. */
-  deny: ReadonlyMap<Permission, string>;
-  /** Owner and Admin are never narrowed by a project role. */
-  neverNarrowed: boolean;
-  /** What was decided by it already (`decide.ts`). */
-  readonly decided: Decided;
-}
-
-export interface Decided {
-  inOrganization: Map<Permission, Decision>;
-  /** By the project role in force, weakly: a built-in role outlives the custom ones beside it. */
-  inProjects: WeakMap<object, Map<Permission, Decision>>;
-}
+import type { Decided, Role } from './model.ts';
+import { matchingPermissions } from './pattern.ts';
 
 const nothingYet = (): Decided => ({ inOrganization: new Map(), inProjects: new WeakMap() });
 
@@ -76,7 +46,7 @@ const organizationRole = (key: BuiltInRole, at: number): Role => ({
   projectId: null,
   allow: granted((row) => row.builtInRoles.includes(key)),
   deny: new Map(),
-  neverNarrowed: key === 'owner' || key === 'admin',
+  neverOverridden: key === 'owner' || key === 'admin',
   decided: nothingYet(),
 });
 
@@ -89,7 +59,7 @@ const projectRole = (key: ProjectRole, at: number): Role => ({
   projectId: null,
   allow: granted((row) => row.projectRoles.includes(key)),
   deny: new Map(),
-  neverNarrowed: false,
+  neverOverridden: false,
   decided: nothingYet(),
 });
 
@@ -107,6 +77,11 @@ export const findBuiltIn = (id: string): Role | null => BY_ID.get(id) ?? null;
 
 export const roleByKey = (key: BuiltInRole): Role =>
   ROLES.find((role) => role.scope === 'organization' && role.builtIn === key) as Role;
+
+export const OWNER = roleByKey('owner');
+
+/** Only an Owner makes a principal Owner, and never by an invitation. */
+export const isOwnerRole = (role: Role): boolean => role.id === OWNER.id;
 
 /** Names that no custom role can have, in whichever case. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set(ROLES.map((role) => role.name.toLowerCase()));
@@ -130,11 +105,11 @@ export function compileRole({ policies, ...role }: CustomRole): Role {
       for (const pattern of permissions) {
         if (seen.has(effect + pattern)) continue;
         seen.add(effect + pattern);
-        for (const permission of matching(pattern))
+        for (const permission of matchingPermissions(pattern))
           if (effect === 'ALLOW') allow.add(permission);
           else if (!deny.has(permission)) deny.set(permission, name);
       }
   for (const permission of deny.keys()) allow.delete(permission);
   const scope = role.projectId ? 'project' : 'either';
-  return { ...role, builtIn: null, scope, allow, deny, neverNarrowed: false, decided: nothingYet() };
+  return { ...role, builtIn: null, scope, allow, deny, neverOverridden: false, decided: nothingYet() };
 }

@@ -3,7 +3,7 @@ import { PgDialect } from 'drizzle-orm/pg-core';
 import { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import { PostgresJsSession } from 'drizzle-orm/postgres-js/session';
 import type { Sql } from 'postgres';
-import type { Log } from '../log.ts';
+import type { Log } from '../lib/log.ts';
 import { openConnection } from './connection.ts';
 import { createPool, type Pool, type PoolOptions } from './pool.ts';
 import { assertDirect, PoolerError } from './pooler.ts';

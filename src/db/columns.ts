@@ -1,5 +1,5 @@
 import { timestamp, uuid } from 'drizzle-orm/pg-core';
-import { newId } from '../ids.ts';
+import { newId } from '../lib/ids.ts';
 
 /** First column of every tenant table's keys, so that no key can reach across organizations. */
 export const organizationId = () => uuid('organization_id').notNull();

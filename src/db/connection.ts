@@ -1,6 +1,6 @@
 import net, { type Socket } from 'node:net';
 import postgres, { type Options, type PendingQuery, type Row, type Sql } from 'postgres';
-import { type AmbitError, unavailable } from '../errors.ts';
+import { type AmbitError, unavailable } from '../lib/errors.ts';
 
 /**
  * PostgreSQL routines that report a stale prepared statement, which no longer matches its tables. The driver retries

@@ -1,4 +1,4 @@
-import { AmbitError, invalid, type UserError, unavailable, userError } from '../errors.ts';
+import { AmbitError, invalid, type UserError, unavailable, userError } from '../lib/errors.ts';
 
 /** What the breach of a constraint means to the caller. Any other breach is a bug, and masked. */
 const MEANINGS: Record<string, UserError> = {

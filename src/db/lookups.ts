@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import { type AmbitError, unavailable } from '../errors.ts';
+import { type AmbitError, unavailable } from '../lib/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Connector } from './connector.ts';
 

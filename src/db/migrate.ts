@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres, { type Sql } from 'postgres';
-import type { Log } from '../log.ts';
+import type { Log } from '../lib/log.ts';
 import { assertDirect } from './pooler.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { and, asc, count, desc, getTableName, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import { AmbitError } from '../errors.ts';
+import { AmbitError } from '../lib/errors.ts';
 import type { Db } from './client.ts';
 import type { Reader } from './reader.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
-import { type AmbitError, unavailable } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { type AmbitError, unavailable } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import type { Connection, LossCause } from './connection.ts';
 import { createConnector } from './connector.ts';
 import { createLookups } from './lookups.ts';

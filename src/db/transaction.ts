@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import { type AmbitError, outcomeUnknown, unavailable } from '../errors.ts';
+import { type AmbitError, outcomeUnknown, unavailable } from '../lib/errors.ts';
 import { type Db, drizzleOn } from './client.ts';
 import type { Connection } from './connection.ts';
 import { isRolledBack } from './constraints.ts';

@@ -1,4 +1,4 @@
-import { type AmbitError, unavailable } from '../errors.ts';
+import { type AmbitError, unavailable } from '../lib/errors.ts';
 import type { Connection } from './connection.ts';
 
 /** State of the database work of one request. */

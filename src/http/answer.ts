@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AmbitError, ErrorCode } from '../errors.ts';
+import type { AmbitError, ErrorCode } from '../lib/errors.ts';
 
 /** A whole response, as the edge sends it. */
 export interface Answer {

@@ -1,5 +1,5 @@
 import { stopWork, type Work } from '../db/work.ts';
-import { type AmbitError, outcomeUnknown, unavailable } from '../errors.ts';
+import { type AmbitError, outcomeUnknown, unavailable } from '../lib/errors.ts';
 
 /** A request in progress. */
 export interface RequestInProgress {

@@ -1,11 +1,11 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import type { Parts } from '../context.ts';
+import type { Dependencies } from '../context.ts';
 import { domainError, isAbortedTransaction } from '../db/constraints.ts';
-import { AmbitError, type ErrorCode, unavailable } from '../errors.ts';
-import { describeError } from '../log.ts';
+import { AmbitError, type ErrorCode, unavailable } from '../lib/errors.ts';
+import { describeError } from '../lib/log.ts';
+import type { ServerContext } from './server-context.ts';
 import { addCode } from './trace.ts';
-import type { ServerContext } from './yoga.ts';
 
 export interface Result {
   data?: unknown;
@@ -16,7 +16,7 @@ export interface Result {
 export type ShowErrors = (result: Result, server: ServerContext) => Result;
 
 export const createShowErrors =
-  (parts: Parts, maySuggest: (server: ServerContext) => boolean): ShowErrors =>
+  (parts: Dependencies, maySuggest: (server: ServerContext) => boolean): ShowErrors =>
   (result, server) => {
     const { errors, ...rest } = result;
     if (!errors) return result;
@@ -67,7 +67,13 @@ const hasCode =
   (error: unknown): boolean =>
     error instanceof AmbitError && error.code === code;
 
-function present(error: GraphQLError, cause: unknown, parts: Parts, requestId: string, suggest: boolean): GraphQLError {
+function present(
+  error: GraphQLError,
+  cause: unknown,
+  parts: Dependencies,
+  requestId: string,
+  suggest: boolean,
+): GraphQLError {
   if (cause === null) return asBadRequest(error, suggest);
   if (cause instanceof AmbitError) return rootOf(error) === cause ? error : relocate(error, cause);
   parts.log({ level: 'error', requestId, path: error.path, error: describeError(cause) });

@@ -1,18 +1,19 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
-import type { Parts } from '../context.ts';
+import type { Dependencies } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
-import { AmbitError } from '../errors.ts';
-import { describeError } from '../log.ts';
+import { AmbitError } from '../lib/errors.ts';
+import { describeError } from '../lib/log.ts';
 import { createAddressOf } from './address.ts';
 import { type Answer, failure, json, problem, requestIdOf } from './answer.ts';
 import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts';
-import { createDirect, type Direct } from './direct.ts';
+import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
 import { createRequestMemory, type RequestMemory } from './memory.ts';
 import { createResponseWriter } from './response-writer.ts';
+import type { RequestState, ServerContext } from './server-context.ts';
 import { addCode, newTrace, requestEntry, type Trace } from './trace.ts';
-import type { Graphql, RequestState, ServerContext } from './yoga.ts';
+import type { Graphql } from './yoga.ts';
 
 /** Bytes of a request body. */
 const MAX_BODY = 100_000;
@@ -23,7 +24,7 @@ const PAGE_POLICY =
 
 type Routes = ReadonlyMap<string, () => Promise<Answer>>;
 
-const createRoutes = ({ identity, pool }: Parts): Routes =>
+const createRoutes = ({ identity, pool }: Dependencies): Routes =>
   new Map([
     [
       '/.well-known/jwks.json',
@@ -42,7 +43,7 @@ function routeOf(req: IncomingMessage, routes: Routes): string {
 }
 
 export interface HandlerOptions {
-  direct?: Direct;
+  direct?: FastPath;
   deadlines?: Deadlines;
   memory?: RequestMemory;
 }
@@ -50,9 +51,9 @@ export interface HandlerOptions {
 /** The HTTP edge: request id, client address, size and type of the body; the rest is yoga's. */
 export function createHandler(
   graphql: Graphql,
-  parts: Parts,
+  parts: Dependencies,
   {
-    direct = createDirect(graphql, parts.config),
+    direct = createFastPath(graphql, parts.config),
     deadlines = createDeadlines(parts.config.requestTimeoutMs),
     memory = createRequestMemory(parts.config.requestMemory),
   }: HandlerOptions = {},

@@ -1,8 +1,8 @@
 import { type ExecutionArgs, getOperationAST } from 'graphql';
-import { become, type Context } from '../context.ts';
+import { type Context, setActor } from '../context.ts';
 import { createShares, type Waiter } from '../db/shares.ts';
-import { unavailable } from '../errors.ts';
-import type { Execute } from './executor/execute.ts';
+import type { Execute } from '../executor/execute.ts';
+import { unavailable } from '../lib/errors.ts';
 import { LIMITS } from './limits.ts';
 
 /** An operation with at most this cost never waits for others. */
@@ -46,11 +46,11 @@ export function limitHeavyQueries(execute: Execute, costOf: (args: ExecutionArgs
   return async (args) => {
     if (costOf(args) <= LIGHT || !isQuery(args)) return await execute(args);
     const ctx = args.contextValue as Context;
-    const owner = ctx.binding.organizationId ?? '';
+    const owner = ctx.unit.binding.organizationId ?? '';
     await turn(ctx, owner);
     try {
       // The caller's credential may have changed while the query was waiting.
-      if (!ctx.presumption) become(ctx, await ctx.authenticate());
+      if (!ctx.unit.revalidation) setActor(ctx, await ctx.authenticate());
       return await execute(args);
     } finally {
       // Runs after the result was serialized.

@@ -1,7 +1,7 @@
 import { complexityFromQuery } from '@pothos/plugin-complexity';
 import { type DocumentNode, type ExecutionArgs, getOperationAST, Kind, type ValidationRule } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { AmbitError } from '../errors.ts';
+import { AmbitError } from '../lib/errors.ts';
 
 /** How large an operation may be. Everything beyond is refused with status 400 before it is executed. */
 export const LIMITS = {

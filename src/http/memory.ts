@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../lib/errors.ts';
 
 /** Bytes that a request in progress holds in addition to its body: headers, context, execution state. */
 export const REQUEST_COST = 32_000;

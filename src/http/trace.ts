@@ -1,6 +1,6 @@
 import type { Work } from '../db/work.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
-import { toPublicId } from '../ids.ts';
+import { toPublicId } from '../lib/ids.ts';
 
 /** What is logged about a request. It never contains a variable, a parameter or a credential. */
 export interface Trace {

@@ -1,35 +1,22 @@
 import { type ExecutionArgs, type GraphQLSchema, getOperationAST, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
-import { accessOf } from '../access/access.ts';
-import { become, type Context, confirm, endTransaction, type Parts } from '../context.ts';
-import type { Work } from '../db/work.ts';
-import { type Actor, ANONYMOUS } from '../identity/actor.ts';
+import {
+  type Context,
+  type Dependencies,
+  endTransaction,
+  newUnitOfWork,
+  restart,
+  revalidate,
+  setActor,
+} from '../context.ts';
+import { createExecute, type Execute } from '../executor/execute.ts';
+import type { Actor } from '../identity/actor.ts';
 import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
-import { createExecute, type Execute } from './executor/execute.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { limitHeavyQueries } from './heavy-queries.ts';
 import { useLimits } from './limits.ts';
-import type { Admission } from './memory.ts';
-import type { Trace } from './trace.ts';
-
-/** What the HTTP edge knows before GraphQL begins. */
-export interface ServerContext {
-  requestId: string;
-  address: string;
-  /** The Authorization header. */
-  authorization: string | null;
-  userAgent: string | null;
-  /** One object, because yoga copies each property several times. */
-  state: RequestState;
-}
-
-/** What changes while the request is executed. */
-export interface RequestState {
-  work: Work;
-  trace: Trace;
-  chargeOrganization: Admission['chargeOrganization'];
-}
+import type { ServerContext } from './server-context.ts';
 
 export type Yoga = YogaServerInstance<ServerContext, Context>;
 
@@ -38,7 +25,7 @@ export interface Graphql {
   showErrors: ShowErrors;
 }
 
-export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Execute = createExecute()): Graphql {
+export function createGraphql(schema: GraphQLSchema, parts: Dependencies, execute: Execute = createExecute()): Graphql {
   const { config } = parts;
   const mayIntrospect = ({ authorization }: ServerContext): boolean =>
     config.introspection === 'public' || authorization !== null;
@@ -73,7 +60,7 @@ export function createGraphql(schema: GraphQLSchema, parts: Parts, execute: Exec
       useErrors(showErrors),
       useLimits((args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
-      useExecutor(limitHeavyQueries(confirming(execute), costOf)),
+      useExecutor(limitHeavyQueries(revalidating(execute), costOf)),
       useTransactionEnd(),
     ],
   });
@@ -90,17 +77,17 @@ const byText = <Value extends object>() =>
 /** Milliseconds during which a mutation uses an actor that was already read instead of reading it again. */
 const FRESH = 100;
 
-async function createContext(parts: Parts, server: ServerContext): Promise<Context> {
+async function createContext(parts: Dependencies, server: ServerContext): Promise<Context> {
   const { requestId, address, userAgent, authorization, state } = server;
   const { work } = state;
   const authenticate = (): Promise<Actor> => parts.identity.authenticate(authorization, work);
-  const presumed = await parts.identity.presume(authorization);
-  const actor = presumed?.actor ?? (await authenticate());
+  const cached = await parts.identity.findCached(authorization);
+  const actor = cached?.actor ?? (await authenticate());
   // The first mutation of a document need not ask again for what was read a moment ago.
-  let unused: Actor | null = presumed ? null : actor;
+  let unused: Actor | null = cached ? null : actor;
   const readAt = performance.now();
   const ctx: Context = {
-    parts,
+    dependencies: parts,
     requestId,
     address,
     userAgent,
@@ -111,21 +98,11 @@ async function createContext(parts: Parts, server: ServerContext): Promise<Conte
       unused = null;
       return known;
     },
-    presumption: presumed && { confirm: presumed.confirm, confirmed: null },
-    actor: ANONYMOUS,
-    access: accessOf(null),
-    binding: { organizationId: null, userId: null },
-    mode: 'read only',
-    transaction: null,
-    event: {},
-    dryRun: false,
-    afterCommit: [],
-    loaders: new Map(),
-    passed: new Set(),
+    unit: newUnitOfWork(cached && { revalidate: cached.revalidate, result: null }),
   };
   state.trace.actor = actor;
   state.chargeOrganization(actor.organization?.id ?? '');
-  become(ctx, actor);
+  setActor(ctx, actor);
   return ctx;
 }
 
@@ -148,20 +125,18 @@ function useExecutor(execute: Execute): Plugin {
  * discarded and the query runs again as the new actor. A query also runs again when its connection was lost, which is
  * safe because it only reads.
  */
-function confirming(execute: Execute): Execute {
+function revalidating(execute: Execute): Execute {
   return async (args) => {
     const ctx = args.contextValue as Context & ServerContext;
     ctx.state.trace.operation = getOperationAST(args.document, args.operationName)?.name?.value ?? null;
     try {
       try {
         const result = await execute(args);
-        if ((await confirm(ctx)) && !isRetryable(args, ctx)) return result;
+        if ((await revalidate(ctx)) && !isRetryable(args, ctx)) return result;
       } catch (error) {
         if (!isRetryable(args, ctx)) throw error;
       }
-      await endTransaction(ctx, 'rollback').catch(() => undefined);
-      ctx.presumption = null;
-      become(ctx, await ctx.authenticate());
+      await restart(ctx);
       return await execute(args);
     } catch (error) {
       // A failed lookup produces no result, so `useTransactionEnd` does not end the transaction.

@@ -1,6 +1,6 @@
-import type { Grants } from '../access/decide.ts';
-import type { Access as TokenAccess } from '../resources/api-token/table.ts';
-import type { UserRow } from '../resources/user/service.ts';
+import type { Grants } from '../access/model.ts';
+import type { TokenAccess } from '../resources/api-token/table.ts';
+import type { UserRow } from '../resources/user/table.ts';
 
 export interface Credential {
   kind: 'SESSION' | 'API_TOKEN';

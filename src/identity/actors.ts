@@ -1,17 +1,16 @@
 import { sql as query } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
-import type { Grants } from '../access/decide.ts';
 import { loadGrants } from '../access/grants.ts';
-import type { Role } from '../access/roles.ts';
+import type { Grants, Role } from '../access/model.ts';
 import type { Db } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
 import { ask } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Work } from '../db/work.ts';
-import type { Plan } from '../plans.ts';
-import type { UserRow } from '../resources/user/service.ts';
+import type { Plan } from '../lib/plans.ts';
+import type { UserRow } from '../resources/user/table.ts';
+import type { CredentialRow } from './across-tenants.ts';
 import type { Actor } from './actor.ts';
-import type { CredentialRow } from './lookup.ts';
 
 /** Principals whose grants are kept, and custom roles that are, compiled. */
 const KEPT = 20_000;

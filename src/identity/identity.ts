@@ -3,31 +3,31 @@ import type { Config } from '../config.ts';
 import { type Db, drizzleOn } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Work } from '../db/work.ts';
-import { AmbitError } from '../errors.ts';
-import { fromPublicId } from '../ids.ts';
-import { hashSecret, isSecret } from '../resources/api-token/secret.ts';
+import { AmbitError } from '../lib/errors.ts';
+import { fromPublicId } from '../lib/ids.ts';
+import { hashSecret, isSecret } from '../lib/secret.ts';
+import { type CredentialRow, findApiTokenAcrossTenants, findSessionAcrossTenants } from './across-tenants.ts';
 import { type Actor, ANONYMOUS } from './actor.ts';
 import { createActors } from './actors.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
-import { type CredentialRow, findApiToken, findSession } from './lookup.ts';
 
 export interface Identity {
   /** Who the value of an Authorization header stands for now. Throws UNAUTHENTICATED when it stands for nobody. */
   authenticate(header: string | null, work: Work): Promise<Actor>;
   /**
    * Who it stood for a moment ago, to begin a query with; null when that is not known. What is read for them is shown
-   * to nobody before `confirm` has found the same again.
+   * to nobody before `revalidate` has found the same again.
    */
-  presume(header: string | null): Promise<Presumed | null>;
+  findCached(header: string | null): Promise<CachedActor | null>;
   readonly keys: Keys;
   readonly limiter: Limiter;
 }
 
-export interface Presumed {
+export interface CachedActor {
   actor: Actor;
   /** Looks the credential up, with everything that depends on it, and tells whether nothing has changed. */
-  confirm(db: Db): Promise<boolean>;
+  revalidate(db: Db): Promise<boolean>;
 }
 
 /** What a header claims, before the database is asked. */
@@ -42,7 +42,7 @@ interface Claim {
 /** Credentials that are remembered. */
 const REMEMBERED = 20_000;
 
-const FIND = { SESSION: findSession, API_TOKEN: findApiToken };
+const FIND = { SESSION: findSessionAcrossTenants, API_TOKEN: findApiTokenAcrossTenants };
 
 export function createIdentity(pool: Pool, config: Config, clock: () => Date): Identity {
   const { sql } = pool;
@@ -78,19 +78,19 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     return actor;
   }
 
-  async function presume(header: string | null): Promise<Presumed | null> {
+  async function findCached(header: string | null): Promise<CachedActor | null> {
     const claim = header === null ? null : await claimOf(header);
     const known = claim && remembered.get(claim.key);
     if (!known || !isGood(claim, known.row) || !actors.isCurrent(known.actor)) return null;
-    const confirm = async (on: Db): Promise<boolean> => {
+    const revalidate = async (on: Db): Promise<boolean> => {
       const unchanged = same(known.row, await FIND[claim.kind](on, claim.key));
       if (!unchanged) remembered.delete(claim.key);
       return unchanged;
     };
-    return { actor: known.actor, confirm };
+    return { actor: known.actor, revalidate };
   }
 
-  return { authenticate, presume, keys, limiter: createLimiter(sql, config.signInTries) };
+  return { authenticate, findCached, keys, limiter: createLimiter(sql, config.signInTries) };
 }
 
 const same = (known: CredentialRow, found: CredentialRow | null): boolean =>

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Sql } from 'postgres';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
-import { AmbitError } from '../errors.ts';
+import { AmbitError } from '../lib/errors.ts';
 
 /** Seconds after which tries are forgotten. */
 const WINDOW = 15 * 60;

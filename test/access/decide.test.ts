@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from '../../src/access/access.ts';
-import { type Held, REFUSAL_REASONS } from '../../src/access/decide.ts';
+import type { EffectiveGrants } from '../../src/access/model.ts';
+import { REFUSAL_REASONS } from '../../src/access/reasons.ts';
 import { compileRole, roleByKey } from '../../src/access/roles.ts';
 import { allow, ask, customRole, deny, holding, PROJECT, projectRole } from './holdings.ts';
 
-const inProject = (role: Parameters<typeof holding>[0], own: ReturnType<typeof projectRole> | null): Held =>
+const inProject = (role: Parameters<typeof holding>[0], own: ReturnType<typeof projectRole> | null): EffectiveGrants =>
   holding({ ...role, projects: new Map([[PROJECT, own]]) });
 
 describe('allowed, and why:', () => {
@@ -78,7 +79,7 @@ const REFUSALS = [
   },
   {
     title: 'the role that granted it has ended',
-    held: holding({ role: roleByKey('user'), ended: ENDED }),
+    held: holding({ role: roleByKey('user'), expired: ENDED }),
     permission: 'check:create',
     target: null,
     reason: 'ENDED',
@@ -87,7 +88,7 @@ const REFUSALS = [
   },
   {
     title: 'the role of an Admin, whom nothing narrowed, has ended',
-    held: inProject({ ended: ENDED }, projectRole('read')),
+    held: inProject({ expired: ENDED }, projectRole('read')),
     permission: 'trace:create',
     target: PROJECT,
     reason: 'ENDED',

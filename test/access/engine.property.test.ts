@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from '../../src/access/access.ts';
-import { compare } from '../../src/access/change.ts';
-import type { Grants } from '../../src/access/decide.ts';
+import type { Grants } from '../../src/access/model.ts';
+import { compare } from '../../src/resources/principal/change-access.ts';
 import { size } from '../support/size.ts';
 import { ask } from './holdings.ts';
 import { naiveAnswer, naivePermissions, type Policy, type World } from './naive.ts';
@@ -115,7 +115,7 @@ describe('deny', () => {
         ]);
         for (const target of TARGETS) {
           const { role, projects } = heldIn(denied).grants;
-          const own = role.neverNarrowed ? undefined : projects.get(target ?? '');
+          const own = role.neverOverridden ? undefined : projects.get(target ?? '');
           if (role.builtIn === null || own?.builtIn === null) expect(permissionsIn(denied, target)).not.toContain(name);
         }
       }),
@@ -221,7 +221,7 @@ describe('taking a grant away never grants:', () => {
         const others = world.projects.filter((project) => project.id !== id);
         const out: World = { ...world, projects: [...others, { id, role: null }] };
         expectNoMore(out, world);
-        if (!heldIn(out).grants.role.neverNarrowed) expect(permissionsIn(out, id).size).toBe(0);
+        if (!heldIn(out).grants.role.neverOverridden) expect(permissionsIn(out, id).size).toBe(0);
         expectSame(
           out,
           world,

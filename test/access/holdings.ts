@@ -1,6 +1,8 @@
 import type { Permission } from '../../src/access/catalog.ts';
-import { type Decision, decide, type Grants, type Held } from '../../src/access/decide.ts';
-import { compileRole, ROLES, type Role, roleByKey, type Statement } from '../../src/access/roles.ts';
+import { decide } from '../../src/access/decide.ts';
+import type { Decision, EffectiveGrants, Grants, Role } from '../../src/access/model.ts';
+import { compileRole, ROLES, roleByKey } from '../../src/access/roles.ts';
+import type { Statement } from '../../src/resources/policy/table.ts';
 
 /** The project that the examples are about. */
 export const PROJECT = 'staging';
@@ -22,11 +24,14 @@ export const projectRole = (key: string): Role =>
   ROLES.find((role) => role.scope === 'project' && role.builtIn === key) as Role;
 
 /** What somebody holds who signed in, with organization role Read on the greatest plan unless told otherwise. */
-export const holding = (grants: Partial<Grants> = {}, access: Held['access'] = 'WRITE'): Held => ({
+export const holding = (
+  grants: Partial<Grants> = {},
+  access: EffectiveGrants['access'] = 'WRITE',
+): EffectiveGrants => ({
   grants: {
     plan: 'ENTERPRISE',
     role: roleByKey('read'),
-    ended: null,
+    expired: null,
     projects: new Map(),
     validUntil: Number.POSITIVE_INFINITY,
     ...grants,
@@ -34,9 +39,12 @@ export const holding = (grants: Partial<Grants> = {}, access: Held['access'] = '
   access,
 });
 
-export const ask = (held: Held | null, permission: string, target: string | null = null): Decision =>
+export const ask = (held: EffectiveGrants | null, permission: string, target: string | null = null): Decision =>
   decide(held, permission as Permission, target);
 
 /** Which of these may be done there. */
-export const allowedOf = (held: Held, permissions: readonly string[], target: string | null = null): string[] =>
-  permissions.filter((permission) => ask(held, permission, target).allowed);
+export const allowedOf = (
+  held: EffectiveGrants,
+  permissions: readonly string[],
+  target: string | null = null,
+): string[] => permissions.filter((permission) => ask(held, permission, target).allowed);

@@ -1,42 +1,42 @@
 import { describe, expect, test } from 'vitest';
-import { complaintAbout, matching } from '../../src/access/pattern.ts';
+import { matchingPermissions, validatePattern } from '../../src/access/pattern.ts';
 import { SPECIFICATION } from './naive.ts';
 
 const NAMES = SPECIFICATION.map((row) => row.name);
 
 describe('a pattern', () => {
   test('`resource:*` is everything that can be done to it', () => {
-    expect(matching('dataset:*').toSorted()).toEqual(
+    expect(matchingPermissions('dataset:*').toSorted()).toEqual(
       ['dataset:create', 'dataset:delete', 'dataset:evaluate', 'dataset:read', 'dataset:update'].sort(),
     );
   });
 
   test('`resource:*` is about that resource, not about those whose names begin alike', () => {
-    expect(matching('metric:*').filter((name) => name.startsWith('metric_collection'))).toEqual([]);
-    expect(matching('project:*').filter((name) => name.startsWith('project_member'))).toEqual([]);
+    expect(matchingPermissions('metric:*').filter((name) => name.startsWith('metric_collection'))).toEqual([]);
+    expect(matchingPermissions('project:*').filter((name) => name.startsWith('project_member'))).toEqual([]);
   });
 
   test('`*:action` is doing it to everything', () => {
-    expect(matching('*:read')).toEqual(NAMES.filter((name) => name.endsWith(':read')));
-    expect(matching('*:assign')).toEqual(NAMES.filter((name) => name.endsWith(':assign')));
+    expect(matchingPermissions('*:read')).toEqual(NAMES.filter((name) => name.endsWith(':read')));
+    expect(matchingPermissions('*:assign')).toEqual(NAMES.filter((name) => name.endsWith(':assign')));
   });
 
   test.each(['*', '*:*'])('%j is everything', (pattern) => {
-    expect(complaintAbout(pattern)).toBeNull();
-    expect(matching(pattern)).toEqual(NAMES);
+    expect(validatePattern(pattern)).toBeNull();
+    expect(matchingPermissions(pattern)).toEqual(NAMES);
   });
 
   test('each row of the catalog is one that matches itself alone', () => {
     for (const name of NAMES) {
-      expect(complaintAbout(name)).toBeNull();
-      expect(matching(name)).toEqual([name]);
+      expect(validatePattern(name)).toBeNull();
+      expect(matchingPermissions(name)).toEqual([name]);
     }
   });
 
   test.each([...new Set(NAMES.flatMap((name) => [name.replace(/:.*/, ':*'), name.replace(/.*:/, '*:')]))])(
     '%s is valid',
     (pattern) => {
-      expect(complaintAbout(pattern)).toBeNull();
+      expect(validatePattern(pattern)).toBeNull();
     },
   );
 });
@@ -61,7 +61,7 @@ describe('refused with the canonical spelling:', () => {
     ['dataset:read\n', 'dataset:read'],
     ['* ', '*'],
   ])('%j is %s', (pattern, canonical) => {
-    expect(complaintAbout(pattern)).toBe(`${JSON.stringify(pattern)} is spelled ${canonical}`);
+    expect(validatePattern(pattern)).toBe(`${JSON.stringify(pattern)} is spelled ${canonical}`);
   });
 
   test('whatever the resource, in the plural, in camelCase and with a dot', () => {
@@ -70,7 +70,7 @@ describe('refused with the canonical spelling:', () => {
       const camel = (text: string) => text.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
       const plural = resource.endsWith('y') ? `${resource.slice(0, -1)}ies` : `${resource}s`;
       for (const other of [`${plural}:${action}`, `${camel(plural)}:${camel(action)}`, `${camel(resource)}.${action}`])
-        expect(complaintAbout(other)).toBe(`${JSON.stringify(other)} is spelled ${name}`);
+        expect(validatePattern(other)).toBe(`${JSON.stringify(other)} is spelled ${name}`);
     }
   });
 });
@@ -78,15 +78,15 @@ describe('refused with the canonical spelling:', () => {
 describe('refused with the nearest names:', () => {
   test.each([
     ['rubric:create', ['rubric:read', 'rubric:update']],
-    ['annotation_queue:evaluate', matching('annotation_queue:*')],
-    ['dataset:write', matching('dataset:*')],
-    ['dataset', matching('dataset:*')],
-    ['datasets', matching('dataset:*')],
-    ['dataset:', matching('dataset:*')],
-    ['dataset:re*', matching('dataset:*')],
-    ['dataset:**', matching('dataset:*')],
+    ['annotation_queue:evaluate', matchingPermissions('annotation_queue:*')],
+    ['dataset:write', matchingPermissions('dataset:*')],
+    ['dataset', matchingPermissions('dataset:*')],
+    ['datasets', matchingPermissions('dataset:*')],
+    ['dataset:', matchingPermissions('dataset:*')],
+    ['dataset:re*', matchingPermissions('dataset:*')],
+    ['dataset:**', matchingPermissions('dataset:*')],
   ])('%j is no row, and these are the rows of its resource', (pattern, names) => {
-    expect(complaintAbout(pattern)).toBe(
+    expect(validatePattern(pattern)).toBe(
       `${JSON.stringify(pattern)} matches no permission; did you mean ${names.join(', ')}?`,
     );
   });
@@ -99,7 +99,7 @@ describe('refused with the nearest names:', () => {
     ['ｄataset:read', 'dataset:read'], // with a full-width d
     ['trace\u200b:read', 'trace:read'],
   ])('%j is nearest to %s', (pattern, nearest) => {
-    const complaint = complaintAbout(pattern);
+    const complaint = validatePattern(pattern);
     expect(complaint).toContain(`${JSON.stringify(pattern)} matches no permission; did you mean `);
     expect(complaint).toContain(`did you mean ${nearest}, `);
   });
@@ -149,11 +149,11 @@ describe('refused with the nearest names:', () => {
     '%j is invalid, and whatever is proposed is valid',
     (_, pattern = '') => {
       const start = performance.now();
-      const complaint = complaintAbout(pattern);
+      const complaint = validatePattern(pattern);
       const proposed = complaint?.slice(JSON.stringify(pattern).length).match(/[a-z_]+:[a-z_]+/g) ?? [];
       expect(proposed.length).toBeGreaterThan(0);
       expect(proposed.filter((name) => !NAMES.includes(name))).toEqual([]);
-      expect(matching(pattern)).toEqual([]);
+      expect(matchingPermissions(pattern)).toEqual([]);
       expect(performance.now() - start).toBeLessThan(250);
     },
   );

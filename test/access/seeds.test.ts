@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from '../../src/access/access.ts';
-import { complaintAbout, matching } from '../../src/access/pattern.ts';
-import { type Role, roleByKey } from '../../src/access/roles.ts';
+import type { Role } from '../../src/access/model.ts';
+import { matchingPermissions, validatePattern } from '../../src/access/pattern.ts';
+import { roleByKey } from '../../src/access/roles.ts';
 import { allow, allowedOf, customRole, deny, holding, PROJECT, projectRole } from './holdings.ts';
 import { SPECIFICATION } from './naive.ts';
 
 const NAMES = SPECIFICATION.map((row) => row.name);
-const of = (...resources: string[]): string[] => resources.flatMap((resource) => matching(`${resource}:*`));
+const of = (...resources: string[]): string[] => resources.flatMap((resource) => matchingPermissions(`${resource}:*`));
 const reading = (names: string[]): string[] => names.filter((name) => name.endsWith(':read'));
 const writing = (names: string[]): string[] => names.filter((name) => !name.endsWith(':read'));
 const as = (role: Role) => holding({ role });
@@ -143,9 +144,9 @@ describe('Confident AI', () => {
 
   test('not every resource has all actions', () => {
     for (const pattern of ['dataset:read', 'dataset:create', 'golden:update', 'trace:delete', 'trace:evaluate'])
-      expect(complaintAbout(pattern)).toBeNull();
+      expect(validatePattern(pattern)).toBeNull();
     for (const pattern of ['dataset:project_member', 'annotation_queue:evaluate'])
-      expect(complaintAbout(pattern)).toContain('matches no permission');
+      expect(validatePattern(pattern)).toContain('matches no permission');
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Held } from '../../src/access/decide.ts';
-import { compileRole, type Role, roleByKey } from '../../src/access/roles.ts';
+import type { EffectiveGrants, Role } from '../../src/access/model.ts';
+import { compileRole, roleByKey } from '../../src/access/roles.ts';
 import { projectRole } from './holdings.ts';
 import { type AnyRole, type Policy, SPECIFICATION, type World } from './naive.ts';
 
@@ -69,14 +69,14 @@ function inProject(role: AnyRole | null, projectId: string): Role | null {
 }
 
 /** The same world as the engine reads it; what `loadGrants` does with the rows of the database. */
-export function heldIn({ plan, organization, projects, access, now }: World): Held {
+export function heldIn({ plan, organization, projects, access, now }: World): EffectiveGrants {
   const { role, expiresAt, fallback } = organization;
   const over = expiresAt !== null && expiresAt <= now;
   return {
     grants: {
       plan,
       role: inOrganization(over ? fallback : role),
-      ended: over ? { role: inOrganization(role), at: new Date(expiresAt) } : null,
+      expired: over ? { role: inOrganization(role), at: new Date(expiresAt) } : null,
       projects: new Map(projects.map((project) => [project.id, inProject(project.role, project.id)])),
       validUntil: expiresAt !== null && !over ? expiresAt : Number.POSITIVE_INFINITY,
     },

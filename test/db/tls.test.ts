@@ -10,7 +10,7 @@ import { type Embedded, startEmbedded } from '../../src/db/embedded.ts';
 import { ask } from '../../src/db/reader.ts';
 import { openTransaction } from '../../src/db/transaction.ts';
 import { newWork, stopWork } from '../../src/db/work.ts';
-import { unavailable } from '../../src/errors.ts';
+import { unavailable } from '../../src/lib/errors.ts';
 import { has } from '../support/packages.ts';
 import { until } from '../support/until.ts';
 

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { permissionsOf, type Target, wholly } from '../../src/access/access.ts';
-import type { Grants } from '../../src/access/decide.ts';
+import { permissionsOf, type Target, unrestricted } from '../../src/access/access.ts';
 import { loadGrants } from '../../src/access/grants.ts';
+import type { Grants } from '../../src/access/model.ts';
 import { ROLES } from '../../src/access/roles.ts';
 import { drizzleOn } from '../../src/db/client.ts';
-import { decodeId, toPublicId } from '../../src/ids.ts';
-import type { Plan } from '../../src/plans.ts';
+import { decodeId, toPublicId } from '../../src/lib/ids.ts';
+import type { Plan } from '../../src/lib/plans.ts';
 import type { Json } from '../support/api.ts';
 import { size } from '../support/size.ts';
 import { join, mutate, type Person } from '../support/world.ts';
@@ -163,7 +163,7 @@ test('nobody’s action raises what anybody holds above what the actor held, in 
           for (const place of places) {
             const held = (all: Map<string, Grants>[], id: string): Set<string> => {
               const grants = all[at]?.get(id);
-              return new Set(grants ? permissionsOf(wholly(grants), place) : []);
+              return new Set(grants ? permissionsOf(unrestricted(grants), place) : []);
             };
             const bound = held(before, actor);
             for (const id of after[at]?.keys() ?? []) {

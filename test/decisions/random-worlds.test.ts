@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ROLES, type Role } from '../../src/access/roles.ts';
-import { decodeId, newId } from '../../src/ids.ts';
+import type { Role } from '../../src/access/model.ts';
+import { ROLES } from '../../src/access/roles.ts';
+import { decodeId, newId } from '../../src/lib/ids.ts';
 import { type AnyRole, naiveAnswer, type World } from '../access/naive.ts';
 import { NAMES, PROJECTS, worlds } from '../access/worlds.ts';
 import type { Json } from '../support/api.ts';

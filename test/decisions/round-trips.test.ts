@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newId } from '../../src/ids.ts';
+import { newId } from '../../src/lib/ids.ts';
 import { statementsOf } from '../support/statements.ts';
 import { signIn } from '../support/world.ts';
 import { startWorld } from './support.ts';

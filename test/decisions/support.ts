@@ -1,6 +1,6 @@
 import type { ProjectRole } from '../../src/access/catalog.ts';
 import { ROLES } from '../../src/access/roles.ts';
-import { toPublicId } from '../../src/ids.ts';
+import { toPublicId } from '../../src/lib/ids.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { cast, done, found } from '../support/world.ts';
 

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import { toPublicId } from '../../src/ids.ts';
+import { toPublicId } from '../../src/lib/ids.ts';
 import type { Sent } from './load.ts';
 
 /** How the database differs from what the clients were told. Each holds request ids. */

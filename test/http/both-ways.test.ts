@@ -1,6 +1,6 @@
 import { serverAudits } from 'graphql-http';
 import { describe, expect, test } from 'vitest';
-import { createDirect, type Direct } from '../../src/http/direct.ts';
+import { createFastPath, type FastPath } from '../../src/http/fast-path.ts';
 import { createHandler } from '../../src/http/handler.ts';
 import { createGraphql } from '../../src/http/yoga.ts';
 import { buildSchema } from '../../src/schema.ts';
@@ -22,8 +22,8 @@ async function bothWays(options: ApiOptions = {}): Promise<Ways> {
   const api = await startApi(options);
   const { parts } = api.app;
   const [one, other] = [createGraphql(buildSchema(), parts), createGraphql(buildSchema(), parts)];
-  const direct = createDirect(one, parts.config);
-  const counted: Direct = async (...request) => {
+  const direct = createFastPath(one, parts.config);
+  const counted: FastPath = async (...request) => {
     const answer = await direct(...request);
     if (answer) sent.direct += 1;
     return answer;

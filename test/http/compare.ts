@@ -1,6 +1,6 @@
 import { type ExecutionArgs, type ExecutionResult, execute, type GraphQLSchema, parse, validate } from 'graphql';
 import { expect } from 'vitest';
-import { createExecute, type Execute } from '../../src/http/executor/execute.ts';
+import { createExecute, type Execute } from '../../src/executor/execute.ts';
 
 /** Both say that an abstract type did not resolve, in words of their own. */
 const UNRESOLVED = /^(Abstract type|Runtime Object type|Support for returning GraphQLObjectType).*/;

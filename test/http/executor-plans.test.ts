@@ -1,6 +1,6 @@
 import { buildSchema, type ExecutionArgs, execute, parse } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { createExecute, type Execute } from '../../src/http/executor/execute.ts';
+import { createExecute, type Execute } from '../../src/executor/execute.ts';
 import { type Asked, documentIn, shown } from './compare.ts';
 
 const SDL = `

@@ -1,7 +1,7 @@
 import { type ExecutionArgs, execute, getIntrospectionQuery } from 'graphql';
 import { expect, test } from 'vitest';
 import { BUILT_IN_ROLES } from '../../src/access/catalog.ts';
-import type { Execute } from '../../src/http/executor/execute.ts';
+import type { Execute } from '../../src/executor/execute.ts';
 import { createHandler } from '../../src/http/handler.ts';
 import { createGraphql } from '../../src/http/yoga.ts';
 import { buildSchema } from '../../src/schema.ts';

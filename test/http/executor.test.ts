@@ -1,6 +1,6 @@
 import { buildSchema, type ExecutionResult, execute, type GraphQLSchema, parse } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { createExecute } from '../../src/http/executor/execute.ts';
+import { createExecute } from '../../src/executor/execute.ts';
 import { documentIn } from './compare.ts';
 
 type Resolvers = Record<string, Record<string, unknown>>;

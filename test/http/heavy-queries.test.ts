@@ -2,9 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type ExecutionArgs, parse } from 'graphql';
 import { expect, test } from 'vitest';
 import { newWork, stopWork } from '../../src/db/work.ts';
-import { unavailable } from '../../src/errors.ts';
 import { limitHeavyQueries } from '../../src/http/heavy-queries.ts';
 import { LIMITS } from '../../src/http/limits.ts';
+import { unavailable } from '../../src/lib/errors.ts';
 import { until } from '../support/until.ts';
 
 const QUERY = parse('{ a }');

@@ -1,7 +1,7 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
-import { describeError } from '../../src/log.ts';
+import { describeError } from '../../src/lib/log.ts';
 import { type Answer, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 import { found, join } from '../support/world.ts';

@@ -15,7 +15,7 @@ import {
   UnsecuredJWT,
 } from 'jose';
 import { expect, test } from 'vitest';
-import { newId, toPublicId } from '../../src/ids.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { found, join, signIn } from '../support/world.ts';
 import { inside, look, REFUSED } from './support.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { newId, toPublicId } from '../../src/ids.ts';
-import { hashSecret } from '../../src/resources/api-token/secret.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
+import { hashSecret } from '../../src/lib/secret.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { cast, done, found, tokenOf } from '../support/world.ts';
 import { DAY, everythingStored, inside, look, MINUTE, REFUSED, whole } from './support.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newSecret } from '../../src/resources/api-token/secret.ts';
+import { newSecret } from '../../src/lib/secret.ts';
 import { type Answer, startApi } from '../support/api.ts';
 import { found, PASSWORD, tokenOf } from '../support/world.ts';
 import { eventsOf, inside, look, post, REFUSED, whole } from './support.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newSecret } from '../../src/resources/api-token/secret.ts';
+import { newSecret } from '../../src/lib/secret.ts';
 import { startApi } from '../support/api.ts';
 import { done, found, join, signIn, tokenOf } from '../support/world.ts';
 import { DAY, eventsOf, inside, look, MINUTE, post, REFUSED, refresh, WRONG_REFRESH } from './support.ts';

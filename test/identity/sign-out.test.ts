@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newId, toPublicId } from '../../src/ids.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { type Caller, startApi } from '../support/api.ts';
 import { cast, done, enroll, found, join, signIn, tokenOf } from '../support/world.ts';
 import { credentialOf, inside, look, moveTo, REFUSED, refresh, refusedAt, WRONG_REFRESH, whole } from './support.ts';

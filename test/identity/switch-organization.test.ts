@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newId, toPublicId } from '../../src/ids.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { startApi } from '../support/api.ts';
 import { done, enroll, found, join, signIn, tokenOf } from '../support/world.ts';
 import {

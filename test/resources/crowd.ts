@@ -1,5 +1,5 @@
 import { ROLES } from '../../src/access/roles.ts';
-import { type IdPrefix, newId, toPublicId } from '../../src/ids.ts';
+import { type IdPrefix, newId, toPublicId } from '../../src/lib/ids.ts';
 import type { Api, Json } from '../support/api.ts';
 import { found, type Person } from '../support/world.ts';
 

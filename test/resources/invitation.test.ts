@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newSecret } from '../../src/resources/api-token/secret.ts';
+import { newSecret } from '../../src/lib/secret.ts';
 import { createProject, createRole, giveProjectRole, giveRole } from '../decisions/support.ts';
 import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
 import { size } from '../support/size.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PLANS } from '../../src/plans.ts';
+import { PLANS } from '../../src/lib/plans.ts';
 import {
   allow,
   createPolicy,

@@ -2,7 +2,7 @@ import { complexityFromQuery } from '@pothos/plugin-complexity';
 import { type GraphQLInterfaceType, type GraphQLNamedType, getNamedType, isCompositeType } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/http/limits.ts';
-import { type IdPrefix, newId, toPublicId } from '../../src/ids.ts';
+import { type IdPrefix, newId, toPublicId } from '../../src/lib/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { type Connection, connectionsOf, everything, pageOf } from '../support/selection.ts';

@@ -7,7 +7,7 @@ import { type App, createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type ClientOptions, connect } from '../../src/db/client.ts';
 import type { Pool } from '../../src/db/pool.ts';
-import type { Log } from '../../src/log.ts';
+import type { Log } from '../../src/lib/log.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
 

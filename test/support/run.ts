@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { DEMO_PASSWORD } from '../../src/demo.ts';
+import { DEMO_PASSWORD } from '../../src/startup/demo.ts';
 
 /** A running `npm start`. */
 export interface Run {

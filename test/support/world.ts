@@ -2,7 +2,7 @@ import { buildClientSchema, type GraphQLSchema, getIntrospectionQuery } from 'gr
 import type { Sql, TransactionSql } from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
-import { newId, toPublicId } from '../../src/ids.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
 import type { Api, Caller, Json } from './api.ts';
 import { cheapHash } from './password.ts';
 

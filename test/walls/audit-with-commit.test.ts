@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
-import { builder } from '../../src/builder.ts';
 import { audit, type Context, db } from '../../src/context.ts';
-import { mutation } from '../../src/mutation.ts';
+import { builder } from '../../src/graphql/builder.ts';
+import { mutation } from '../../src/graphql/mutation.ts';
 import { createCategory } from '../../src/resources/category/service.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { startApi } from '../support/api.ts';

@@ -2,7 +2,7 @@ import { getNamedType, isInputObjectType } from 'graphql';
 import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
-import { decodeId } from '../../src/ids.ts';
+import { decodeId } from '../../src/lib/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
 import { cast, found, rubricOf, tokenOf } from '../support/world.ts';

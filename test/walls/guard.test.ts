@@ -16,9 +16,9 @@ import {
 } from 'graphql';
 import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
-import { authScopes, guardPlugin, unauthorized } from '../../src/access/guard.ts';
-import { builder as real } from '../../src/builder.ts';
 import type { Context } from '../../src/context.ts';
+import { builder as real } from '../../src/graphql/builder.ts';
+import { authScopes, guardPlugin, unauthorized } from '../../src/graphql/guard.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { OPEN_FIELDS } from './support.ts';
 
@@ -78,6 +78,14 @@ test.each([
 
   for (const said of [{ public: true }, { permission: 'check:read' }, { own }, { own, permission: 'check:read' }])
     expect(built(said), JSON.stringify(said)).not.toThrow();
+});
+
+test('`on` goes with a permission, and not with own', () => {
+  const on = () => null;
+  const message = 'field Query.asked: `on` goes with a permission, and not with own';
+  expect(query({ own: true, on })).toThrow(message);
+  expect(query({ own: true, permission: 'check:read', on })).toThrow(message);
+  expect(query({ permission: 'check:read', on })).not.toThrow();
 });
 
 test('a field that can be refused must be nullable, so that a refusal does not take its parent away', () => {

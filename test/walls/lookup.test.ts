@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { roleByKey } from '../../src/access/roles.ts';
 import { RUNTIME_ROLE } from '../../src/db/client.ts';
-import { newId, toPublicId } from '../../src/ids.ts';
-import { hashSecret } from '../../src/resources/api-token/secret.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
+import { hashSecret } from '../../src/lib/secret.ts';
 import { allow, createRole, giveRole } from '../decisions/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { done, found, join, type Person, roleId, signIn, tokenOf } from '../support/world.ts';

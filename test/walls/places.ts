@@ -1,6 +1,6 @@
 import { type GraphQLInputType, getNamedType, isInputObjectType } from 'graphql';
 import { expect } from 'vitest';
-import type { IdPrefix } from '../../src/ids.ts';
+import type { IdPrefix } from '../../src/lib/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { projectRoleId } from '../decisions/support.ts';
 import type { Answer, Caller, Json } from '../support/api.ts';

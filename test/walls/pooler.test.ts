@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { RUNTIME_ROLE } from '../../src/db/client.ts';
-import { newId } from '../../src/ids.ts';
+import { newId } from '../../src/lib/ids.ts';
 import { type Caller, callerAt, type Json, startApi } from '../support/api.ts';
 import { has } from '../support/packages.ts';
 import { type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
-import { builder } from '../../src/builder.ts';
+import { builder } from '../../src/graphql/builder.ts';
 import { Session } from '../../src/resources/session/graphql.ts';
 import type { SessionRow } from '../../src/resources/session/service.ts';
 import { buildSchema } from '../../src/schema.ts';

@@ -14,7 +14,7 @@ import {
 } from 'graphql';
 import type { TransactionSql } from 'postgres';
 import { expect } from 'vitest';
-import { fromPublicId, type IdPrefix, newId, toPublicId } from '../../src/ids.ts';
+import { fromPublicId, type IdPrefix, newId, toPublicId } from '../../src/lib/ids.ts';
 import { createPolicy, createProject, giveProjectRole } from '../decisions/support.ts';
 import type { Answer, Api, Caller, Json } from '../support/api.ts';
 import { mutate, type Organization, roleId, tokenOf } from '../support/world.ts';

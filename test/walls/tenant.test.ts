@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newId } from '../../src/ids.ts';
+import { newId } from '../../src/lib/ids.ts';
 import { startApi } from '../support/api.ts';
 import { found, join } from '../support/world.ts';
 import { bound, dump, furnish, organizationUuid, tenantTables, uuidOf } from './support.ts';

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { afterEach, expect, test } from 'vitest';
-import { builder } from '../../src/builder.ts';
 import { type Context, db } from '../../src/context.ts';
-import { mutation } from '../../src/mutation.ts';
+import { builder } from '../../src/graphql/builder.ts';
+import { mutation } from '../../src/graphql/mutation.ts';
 import { createCategory, listCategories } from '../../src/resources/category/service.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Json, startApi } from '../support/api.ts';

@@ -1,9 +1,10 @@
 import type { Permission } from '../../access/catalog.ts';
-import { builder } from '../../builder.ts';
 import type { Context } from '../../context.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal } from '../principal/service.ts';
 import {
@@ -28,9 +29,9 @@ export const ApiToken = builder.objectRef<ApiTokenRow>('ApiToken');
 /** What is one's own needs no permission. Giving write access is for tokens to be made, not for one that exists. */
 function mayDo(token: ApiTokenRow, ctx: Context): Permission[] {
   const own = isOwnToken(token, ctx);
-  const change = own && ctx.actor.credential?.access === 'WRITE';
+  const change = own && ctx.unit.actor.credential?.access === 'WRITE';
   return (['api_token:read', 'api_token:delete'] as const).filter(
-    (name) => ctx.access.can(name) || (name === 'api_token:read' ? own : change),
+    (name) => ctx.unit.access.can(name) || (name === 'api_token:read' ? own : change),
   );
 }
 
@@ -65,14 +66,18 @@ builder.node(ApiToken, {
 });
 
 builder.queryField('apiTokens', (t) =>
-  t.connection({
-    type: ApiToken,
-    nullable: true,
-    permission: 'api_token:read',
-    own: true,
-    description: 'API tokens of the organization, the newest first: all of them, or without the permission one’s own.',
-    resolve: (_root, args, ctx) => listApiTokens(ctx, args),
-  }),
+  t.connection(
+    {
+      type: ApiToken,
+      nullable: true,
+      permission: 'api_token:read',
+      own: true,
+      description:
+        'API tokens of the organization, the newest first: all of them, or without the permission one’s own.',
+      resolve: (_root, args, ctx) => listApiTokens(ctx, args),
+    },
+    connectionOf(ApiToken),
+  ),
 );
 
 mutation('createApiToken', {

@@ -1,16 +1,17 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
-import { invalid, notFound, userError } from '../../errors.ts';
-import { publicRow, toPublicId } from '../../ids.ts';
-import { line, parse } from '../../input.ts';
-import { loaderOf } from '../../loader.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { publicRow, toPublicId } from '../../lib/ids.ts';
+import { parse, singleLine } from '../../lib/input.ts';
+import { hashSecret, newSecret } from '../../lib/secret.ts';
+import { requireContainsPrincipal } from '../principal/access.ts';
 import { findByPublicId, findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
-import { hashSecret, newSecret } from './secret.ts';
-import { type Access, apiTokens } from './table.ts';
+import { apiTokens, type TokenAccess } from './table.ts';
 
 /** Everything but the hash of the secret, which no resolver needs. */
 const fields = {
@@ -26,29 +27,30 @@ export interface ApiTokenRow {
   id: string;
   principalId: string;
   name: string;
-  access: Access;
+  access: TokenAccess;
   createdAt: Date;
   expiresAt: Date | null;
 }
 
-export const isOwnToken = (token: ApiTokenRow, ctx: Context): boolean => token.principalId === ctx.actor.principal?.id;
+export const isOwnToken = (token: ApiTokenRow, ctx: Context): boolean =>
+  token.principalId === ctx.unit.actor.principal?.id;
 
 const visible = (ctx: Context): SQL =>
   and(
     eq(apiTokens.organizationId, tenant(ctx)),
-    ctx.access.can('api_token:read') ? undefined : eq(apiTokens.principalId, ctx.actor.principal?.id ?? ''),
+    ctx.unit.access.can('api_token:read') ? undefined : eq(apiTokens.principalId, ctx.unit.actor.principal?.id ?? ''),
   ) as SQL;
 
 const reader = readerOf<ApiTokenRow>(apiTokens, fields);
 
 export const findApiToken = loaderOf<ApiTokenRow>(async (ctx, ids) =>
-  ctx.binding.organizationId
+  ctx.unit.binding.organizationId
     ? await reader.read(await db(ctx), sql`where ${visible(ctx)} and ${isAnyOf(apiTokens.id, ids)}`)
     : [],
 );
 
 export async function listApiTokens(ctx: Context, args: PageArgs): Promise<Page<ApiTokenRow>> {
-  ctx.access.requireOrganization();
+  ctx.unit.access.requireOrganization();
   const order = [{ column: apiTokens.id, key: (row: ApiTokenRow) => row.id }];
   return await listPage<ApiTokenRow>(
     await db(ctx),
@@ -58,7 +60,7 @@ export async function listApiTokens(ctx: Context, args: PageArgs): Promise<Page<
 }
 
 const Create = z.object({
-  name: line(100),
+  name: singleLine(100),
   access: z.enum(['READ', 'WRITE']).default('READ'),
   expiresAt: z.date().nullish(),
 });
@@ -74,17 +76,17 @@ export async function createApiToken(
   { serviceAccountId, ...input }: { serviceAccountId?: string | null | undefined; name: string },
 ): Promise<CreatedToken> {
   const given = parse(Create, input);
-  if (given.access === 'WRITE') ctx.access.require('api_token:grant_write');
+  if (given.access === 'WRITE') ctx.unit.access.require('api_token:grant_write');
   refuseLifetime(ctx, given.expiresAt ?? null);
   const principalId =
-    serviceAccountId == null ? ctx.actor.principal?.id : await accountFor(ctx, serviceAccountId, given.access);
+    serviceAccountId == null ? ctx.unit.actor.principal?.id : await accountFor(ctx, serviceAccountId, given.access);
   const secret = newSecret('ambit_pat_');
   const values = {
     ...given,
     organizationId: tenant(ctx),
     principalId: principalId ?? '',
     hash: hashSecret(secret),
-    createdAt: ctx.parts.clock(),
+    createdAt: ctx.dependencies.clock(),
   };
   const [apiToken] = await (await db(ctx)).insert(apiTokens).values(values).returning(fields);
   audit(ctx, {
@@ -95,14 +97,14 @@ export async function createApiToken(
 }
 
 /** The token of a service account would be the caller's own, so it must not reach further than they do. */
-async function accountFor(ctx: Context, publicId: string, access: Access): Promise<string> {
+async function accountFor(ctx: Context, publicId: string, access: TokenAccess): Promise<string> {
   const account = await findByPublicId(ctx, publicId);
-  if (!account || account.userId || !ctx.access.can('service_account:read'))
+  if (!account || account.userId || !ctx.unit.access.can('service_account:read'))
     throw invalid(
       userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this id.'),
     );
-  ctx.access.require('service_account:update');
-  await ctx.parts.engine.requireContainsPrincipal(ctx, account.id, access, 'A token of this service account');
+  ctx.unit.access.require('service_account:update');
+  await requireContainsPrincipal(ctx, account.id, access, 'A token of this service account');
   return account.id;
 }
 
@@ -113,9 +115,9 @@ async function shown(ctx: Context, { principalId, ...token }: ApiTokenRow): Prom
 
 /** A token that makes a token does not outlive itself that way. */
 function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
-  if (expiresAt && expiresAt <= ctx.parts.clock())
+  if (expiresAt && expiresAt <= ctx.dependencies.clock())
     throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
-  const own = ctx.actor.credential?.kind === 'API_TOKEN' ? ctx.actor.credential.expiresAt : null;
+  const own = ctx.unit.actor.credential?.kind === 'API_TOKEN' ? ctx.unit.actor.credential.expiresAt : null;
   if (own && (!expiresAt || expiresAt > own))
     throw invalid(
       userError(
@@ -130,7 +132,7 @@ function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
 export async function deleteApiToken(ctx: Context, id: string): Promise<string> {
   const token = await findApiToken(ctx, id);
   if (!token) throw notFound('ApiToken');
-  if (!isOwnToken(token, ctx)) ctx.access.require('api_token:delete');
+  if (!isOwnToken(token, ctx)) ctx.unit.access.require('api_token:delete');
   const before = await shown(ctx, token);
   await (await db(ctx)).delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
   audit(ctx, { targetId: toPublicId('tok', id), before, after: null });

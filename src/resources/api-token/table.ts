@@ -3,7 +3,7 @@ import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
 import { principals } from '../principal/table.ts';
 
 /** READ may ask, WRITE may also change; neither ever more than who it acts for. */
-export type Access = 'READ' | 'WRITE';
+export type TokenAccess = 'READ' | 'WRITE';
 
 export const apiTokens = pgTable(
   'api_tokens',
@@ -12,7 +12,7 @@ export const apiTokens = pgTable(
     id: id(),
     principalId: uuid('principal_id').notNull(),
     name: text('name').notNull(),
-    access: text('access').$type<Access>().notNull(),
+    access: text('access').$type<TokenAccess>().notNull(),
     /** SHA-256 of the secret, which is random enough that a slow hash would only cost. */
     hash: text('hash').notNull(),
     createdAt: createdAt(),

@@ -1,11 +1,11 @@
 import { and, eq, type SQL } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
+import { rowsOf } from '../../data/rows.ts';
 import type { Db } from '../../db/client.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { inserterOf } from '../../db/writer.ts';
 import type { Actor } from '../../identity/actor.ts';
-import { fromPublicId } from '../../ids.ts';
-import { rowsOf } from '../../rows.ts';
+import { fromPublicId } from '../../lib/ids.ts';
 import { auditEvents, type Outcome } from './table.ts';
 
 export interface Attempt {
@@ -25,14 +25,14 @@ const insert = inserterOf<AuditEventRow>(auditEvents);
  */
 export function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<AuditEventRow> {
   const { actor, organizationId, action, permission, outcome, reason } = attempt;
-  const { before, after, targetId } = ctx.event;
+  const { before, after, targetId } = ctx.unit.auditDraft;
   return insert(own, {
     organizationId,
     action,
     permission,
     outcome,
     reason,
-    createdAt: ctx.parts.clock(),
+    createdAt: ctx.dependencies.clock(),
     userId: actor.user?.id ?? null,
     actor: actor.user?.email ?? actor.principal?.name ?? 'anonymous',
     role: actor.grants?.role.name ?? null,

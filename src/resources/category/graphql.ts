@@ -1,7 +1,8 @@
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
 import {
   type CategoryRow,
   createCategory,
@@ -27,13 +28,16 @@ builder.node(Category, {
 });
 
 builder.queryField('categories', (t) =>
-  t.connection({
-    type: Category,
-    nullable: true,
-    permission: 'category:read',
-    description: 'The categories of the rubric, by name.',
-    resolve: (_root, args, ctx) => listCategories(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Category,
+      nullable: true,
+      permission: 'category:read',
+      description: 'The categories of the rubric, by name.',
+      resolve: (_root, args, ctx) => listCategories(ctx, args),
+    },
+    connectionOf(Category),
+  ),
 );
 
 mutation('createCategory', {

@@ -1,9 +1,9 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Context, db, tenant } from '../../context.ts';
+import { rowsOf } from '../../data/rows.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
-import { line, parse, prose } from '../../input.ts';
-import { rowsOf } from '../../rows.ts';
+import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { refuseIfUsed } from '../check/service.ts';
 import { categories } from './table.ts';
 
@@ -25,7 +25,7 @@ export async function listCategories(ctx: Context, args: PageArgs): Promise<Page
   );
 }
 
-const Create = z.object({ name: line(100), description: prose(2000) });
+const Create = z.object({ name: singleLine(100), description: multiLine(2000) });
 
 export async function createCategory(ctx: Context, input: unknown): Promise<CategoryRow> {
   return await rows.insert(ctx, parse(Create, input));

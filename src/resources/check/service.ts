@@ -1,11 +1,11 @@
 import { and, count, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Context, db, tenant } from '../../context.ts';
+import { rowsOf } from '../../data/rows.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
-import { invalid, userError } from '../../errors.ts';
-import { fromPublicId } from '../../ids.ts';
-import { idOf, line, parse, prose } from '../../input.ts';
-import { rowsOf } from '../../rows.ts';
+import { invalid, userError } from '../../lib/errors.ts';
+import { fromPublicId } from '../../lib/ids.ts';
+import { idOf, multiLine, parse, singleLine } from '../../lib/input.ts';
 import { findPrincipal } from '../principal/service.ts';
 import { checks } from './table.ts';
 
@@ -17,7 +17,7 @@ export const findCheck = rows.find;
 
 /** A check counts from `enableOn` on, also when nobody has switched it on by hand. */
 export const isEnabled = (ctx: Context, check: CheckRow): boolean =>
-  check.enabled || (check.enableOn !== null && check.enableOn <= ctx.parts.clock());
+  check.enabled || (check.enableOn !== null && check.enableOn <= ctx.dependencies.clock());
 
 export interface CheckFilter {
   categoryId?: string | null;
@@ -73,15 +73,15 @@ const eqOrNone = (column: typeof checks.categoryId | typeof checks.levelId, id: 
   id ? eq(column, id) : sql`false`;
 
 function enabledIs(ctx: Context, enabled: boolean): SQL {
-  const now = ctx.parts.clock();
+  const now = ctx.dependencies.clock();
   const on = or(eq(checks.enabled, true), lte(checks.enableOn, now));
   const off = and(eq(checks.enabled, false), or(isNull(checks.enableOn), gt(checks.enableOn, now)));
   return (enabled ? on : off) as SQL;
 }
 
 const Create = z.object({
-  name: line(200),
-  notes: prose(20_000),
+  name: singleLine(200),
+  notes: multiLine(20_000),
   type: z.enum(['MANUAL']).default('MANUAL'),
   categoryId: idOf('cat'),
   levelId: idOf('lvl'),
@@ -93,12 +93,12 @@ const Create = z.object({
 export async function createCheck(ctx: Context, input: unknown): Promise<CheckRow> {
   const { enabled, enableOn, ...given } = parse(Create, input);
   await refuseServiceAccount(ctx, given.ownerId);
-  const now = ctx.parts.clock();
+  const now = ctx.dependencies.clock();
   return await rows.insert(ctx, { ...given, ...switchedOn({ enabled, enableOn }), createdAt: now, updatedAt: now });
 }
 
 const Update = Create.omit({ type: true }).extend({
-  name: line(200).optional(),
+  name: singleLine(200).optional(),
   categoryId: idOf('cat').optional(),
   levelId: idOf('lvl').optional(),
   enabled: z.boolean().optional(),
@@ -109,7 +109,7 @@ export async function updateCheck(ctx: Context, id: string, input: unknown): Pro
   const before = await rows.lock(ctx, id);
   await refuseServiceAccount(ctx, changes.ownerId);
   const switched = switchedLater(ctx, before, { enabled, enableOn });
-  return await rows.update(ctx, before, { ...changes, ...switched, updatedAt: ctx.parts.clock() });
+  return await rows.update(ctx, before, { ...changes, ...switched, updatedAt: ctx.dependencies.clock() });
 }
 
 /** A person answers for a check. The foreign key takes every principal, also under the prefix of a member. */
@@ -162,7 +162,7 @@ export async function refuseIfUsed(ctx: Context, what: 'category' | 'level', id:
   const users = await tx.select().from(checks).where(where).orderBy(checks.name, checks.id).limit(SHOWN);
   if (users.length === 0) return;
   const [all] = await tx.select({ total: count() }).from(checks).where(where);
-  const visible = ctx.access.can('check:read') ? users : [];
+  const visible = ctx.unit.access.can('check:read') ? users : [];
   const names = visible
     .slice(0, 5)
     .map((check) => `“${check.name}”`)

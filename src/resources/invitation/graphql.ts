@@ -1,7 +1,8 @@
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal } from '../principal/service.ts';
 import { Project } from '../project/ref.ts';
@@ -58,7 +59,8 @@ builder.node(Invitation, {
     projectRoles: t.field({
       type: [InvitationProjectRole],
       description: 'The project roles that it offers, in the projects that the caller can read.',
-      resolve: (row, _args, ctx) => row.projectRoles.filter((own) => ctx.access.can('project:read', own.projectId)),
+      resolve: (row, _args, ctx) =>
+        row.projectRoles.filter((own) => ctx.unit.access.can('project:read', own.projectId)),
     }),
     inviter: t.field({
       type: Principal,
@@ -73,13 +75,16 @@ builder.node(Invitation, {
 });
 
 builder.queryField('invitations', (t) =>
-  t.connection({
-    type: Invitation,
-    nullable: true,
-    permission: 'invitation:read',
-    description: 'The invitations that wait for an answer or have expired unanswered, the newest first.',
-    resolve: (_root, args, ctx) => listInvitations(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Invitation,
+      nullable: true,
+      permission: 'invitation:read',
+      description: 'The invitations that wait for an answer or have expired unanswered, the newest first.',
+      resolve: (_root, args, ctx) => listInvitations(ctx, args),
+    },
+    connectionOf(Invitation),
+  ),
 );
 
 const ProjectRoleInput = builder.inputType('InvitationProjectRoleInput', {

@@ -1,6 +1,6 @@
-import type { Role } from '../../access/roles.ts';
+import type { Role } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
-import type { Mail } from '../../mail.ts';
+import type { Mail } from '../../lib/mail.ts';
 
 const ACCEPT = (secret: string): string => `# Sign in or sign up first, with the address that was invited.
 mutation {
@@ -8,7 +8,7 @@ mutation {
 }`;
 
 /** The page that accepts; the playground with the mutation in it unless there is one. */
-function linkOf({ parts: { config } }: Context, secret: string): string {
+function linkOf({ dependencies: { config } }: Context, secret: string): string {
   const link = new URL(config.invitationUrl ?? `${config.publicUrl}/graphql`);
   link.searchParams.set('invitation', secret);
   if (!config.invitationUrl) link.searchParams.set('query', ACCEPT(secret));
@@ -22,8 +22,8 @@ export function invitationMail(
   role: Role,
   secret: string,
 ): Mail {
-  const organization = ctx.actor.organization?.name ?? '';
-  const inviter = ctx.actor.user?.name ?? ctx.actor.principal?.name ?? '';
+  const organization = ctx.unit.actor.organization?.name ?? '';
+  const inviter = ctx.unit.actor.user?.name ?? ctx.unit.actor.principal?.name ?? '';
   return {
     to: email,
     subject: `Invitation to ${organization}`,

@@ -1,19 +1,21 @@
 import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import type { Role } from '../../access/roles.ts';
+import { requireContains } from '../../access/escalation.ts';
+import type { Role } from '../../access/model.ts';
+import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
 import { afterCommit, audit, type Context, db, tenant } from '../../context.ts';
+import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
-import { AmbitError, invalid, notFound, userError } from '../../errors.ts';
-import { fromPublicId, toPublicId } from '../../ids.ts';
-import { email, parse } from '../../input.ts';
-import { loaderOf } from '../../loader.ts';
-import { sendAll } from '../../mail.ts';
-import { hashSecret, newSecret } from '../api-token/secret.ts';
+import { AmbitError, invalid, notFound, userError } from '../../lib/errors.ts';
+import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { email, parse } from '../../lib/input.ts';
+import { sendAll } from '../../lib/mail.ts';
+import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { usageOf } from '../plan/service.ts';
-import { findPrincipal, publicIdOfPrincipal, roleToGive } from '../principal/service.ts';
+import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { findProject } from '../project/service.ts';
 import { users } from '../user/table.ts';
@@ -33,7 +35,7 @@ const here = (ctx: Context): SQL => eq(invitations.organizationId, tenant(ctx));
 const reader = readerOf<InvitationRow>(invitations, fields);
 
 export const findInvitation = loaderOf<InvitationRow>(async (ctx, ids) =>
-  ctx.binding.organizationId
+  ctx.unit.binding.organizationId
     ? await reader.read(await db(ctx), sql`where ${here(ctx)} and ${isAnyOf(invitations.id, ids)}`)
     : [],
 );
@@ -64,20 +66,20 @@ interface Offered {
 
 /** The roles that are offered: never Owner, and nothing that the caller does not hold at that place. */
 async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<Offered> {
-  const builtIn = ctx.parts.engine.findBuiltIn(fromPublicId('rol', roleId) ?? '');
-  if (builtIn && ctx.parts.engine.isOwner(builtIn))
+  const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
+  if (builtIn && isOwnerRole(builtIn))
     throw invalid(userError('INVALID', 'roleId', 'roleId: nobody is invited as Owner; make a member Owner.'));
-  const role = await roleToGive(ctx, roleId, null, 'roleId');
-  if (projectRoles?.length) ctx.access.requireFeature('projectRoles');
+  const role = await getAssignableRole(ctx, roleId, null, 'roleId');
+  if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
   const inProjects = new Map<string, Role>();
   for (const [at, given] of projectRoles?.entries() ?? []) {
     const path = ['projectRoles', String(at)];
     const projectId = await projectToOffer(ctx, given.projectId, inProjects, [...path, 'projectId']);
-    inProjects.set(projectId, await roleToGive(ctx, given.roleId, projectId, [...path, 'roleId']));
+    inProjects.set(projectId, await getAssignableRole(ctx, given.roleId, projectId, [...path, 'roleId']));
   }
-  const plan = ctx.access.held?.grants.plan ?? 'FREE';
-  const grants = { plan, role, ended: null, projects: inProjects, validUntil: Number.POSITIVE_INFINITY };
-  ctx.parts.engine.requireContains(ctx, grants, 'WRITE', 'Inviting with these roles');
+  const plan = ctx.unit.access.effective?.grants.plan ?? 'FREE';
+  const grants = { plan, role, expired: null, projects: inProjects, validUntil: Number.POSITIVE_INFINITY };
+  requireContains(ctx.unit.access, grants, 'WRITE', 'Inviting with these roles');
   return { role, projectRoles: [...inProjects].map(([projectId, own]) => ({ projectId, role: own })) };
 }
 
@@ -106,7 +108,7 @@ export async function createInvitations(ctx: Context, input: unknown): Promise<S
   await lockOrganization(ctx);
   await removeExpired(ctx, emails);
   await refuseTaken(ctx, emails);
-  ctx.access.requireRoom('seats', (await usageOf(ctx)).seats + emails.length);
+  ctx.unit.access.requireRoom('seats', (await usageOf(ctx)).seats + emails.length);
   const roles = {
     roleId: offered.role.id,
     projectRoles: offered.projectRoles.map(({ projectId, role }) => ({ projectId, roleId: role.id })),
@@ -116,7 +118,7 @@ export async function createInvitations(ctx: Context, input: unknown): Promise<S
     organizationId: tenant(ctx),
     email: address,
     ...roles,
-    createdAt: ctx.parts.clock(),
+    createdAt: ctx.dependencies.clock(),
     ...validity(ctx, secret),
   }));
   const rows = await (await db(ctx)).insert(invitations).values(values).returning(fields);
@@ -132,9 +134,9 @@ export async function createInvitations(ctx: Context, input: unknown): Promise<S
 
 /** What is new each time it is sent. Who sends it vouches for it: what it grants is checked against them in the end. */
 const validity = (ctx: Context, secret: string) => ({
-  inviterId: ctx.actor.principal?.id ?? '',
+  inviterId: ctx.unit.actor.principal?.id ?? '',
   hash: hashSecret(secret),
-  expiresAt: new Date(ctx.parts.clock().getTime() + SEVEN_DAYS),
+  expiresAt: new Date(ctx.dependencies.clock().getTime() + SEVEN_DAYS),
 });
 
 const mail = (
@@ -145,7 +147,7 @@ const mail = (
 ): Promise<boolean | null> => {
   const mails = rows.map((row) => invitationMail(ctx, row, role, secretOf(row)));
   return afterCommit(ctx, () =>
-    sendAll(ctx.parts.mailer, mails, (entry) => ctx.parts.log({ requestId: ctx.requestId, ...entry })),
+    sendAll(ctx.dependencies.mailer, mails, (entry) => ctx.dependencies.log({ requestId: ctx.requestId, ...entry })),
   );
 };
 
@@ -154,7 +156,7 @@ const fold = (addresses: string[]): string[] => addresses.map((address) => addre
 async function removeExpired(ctx: Context, emails: string[]): Promise<void> {
   await (await db(ctx))
     .delete(invitations)
-    .where(and(here(ctx), isAnyOf(folded, fold(emails)), lte(invitations.expiresAt, ctx.parts.clock())));
+    .where(and(here(ctx), isAnyOf(folded, fold(emails)), lte(invitations.expiresAt, ctx.dependencies.clock())));
 }
 
 /** One pending invitation for an address, and none for a member. */
@@ -197,7 +199,8 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   await lockOrganization(ctx);
   const before = await lock(ctx, id);
   const { role } = await offerAgain(ctx, before);
-  if (before.expiresAt <= ctx.parts.clock()) ctx.access.requireRoom('seats', (await usageOf(ctx)).seats + 1);
+  if (before.expiresAt <= ctx.dependencies.clock())
+    ctx.unit.access.requireRoom('seats', (await usageOf(ctx)).seats + 1);
   const secret = newSecret('ambit_inv_');
   const [row] = await (await db(ctx))
     .update(invitations)
@@ -232,7 +235,9 @@ export async function deleteInvitation(ctx: Context, id: string): Promise<string
 export async function takeInvitation(ctx: Context, secret: string): Promise<InvitationRow | null> {
   const [row] = await (await db(ctx))
     .delete(invitations)
-    .where(and(here(ctx), eq(invitations.hash, hashSecret(secret)), gt(invitations.expiresAt, ctx.parts.clock())))
+    .where(
+      and(here(ctx), eq(invitations.hash, hashSecret(secret)), gt(invitations.expiresAt, ctx.dependencies.clock())),
+    )
     .returning(fields);
   return row ?? null;
 }

@@ -1,7 +1,8 @@
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
 import { createLevel, deleteLevel, findLevel, type LevelRow, listLevels, updateLevel } from './service.ts';
 
 export const Level = builder.objectRef<LevelRow>('Level');
@@ -21,13 +22,16 @@ builder.node(Level, {
 });
 
 builder.queryField('levels', (t) =>
-  t.connection({
-    type: Level,
-    nullable: true,
-    permission: 'level:read',
-    description: 'The levels of the rubric, the lowest first.',
-    resolve: (_root, args, ctx) => listLevels(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Level,
+      nullable: true,
+      permission: 'level:read',
+      description: 'The levels of the rubric, the lowest first.',
+      resolve: (_root, args, ctx) => listLevels(ctx, args),
+    },
+    connectionOf(Level),
+  ),
 );
 
 mutation('createLevel', {

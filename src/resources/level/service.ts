@@ -1,10 +1,10 @@
 import { and, between, count, eq, gte, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Context, db, tenant } from '../../context.ts';
+import { rowsOf } from '../../data/rows.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
-import { invalid, userError } from '../../errors.ts';
-import { line, parse, prose } from '../../input.ts';
-import { rowsOf } from '../../rows.ts';
+import { invalid, userError } from '../../lib/errors.ts';
+import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { refuseIfUsed } from '../check/service.ts';
 import { lockRubric } from '../rubric/service.ts';
 import { levels } from './table.ts';
@@ -24,7 +24,7 @@ export async function listLevels(ctx: Context, args: PageArgs): Promise<Page<Lev
   );
 }
 
-const Create = z.object({ name: line(100), description: prose(2000), index: z.int().nullish() });
+const Create = z.object({ name: singleLine(100), description: multiLine(2000), index: z.int().nullish() });
 
 /** Puts the level at `index`, and those from there on one higher; on top of all unless told. */
 export async function createLevel(ctx: Context, input: unknown): Promise<LevelRow> {

@@ -1,10 +1,11 @@
 import type { Permission } from '../../access/catalog.ts';
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation, withChanges } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { mayDo, Principal, roleOf } from '../principal/graphql.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
 import { findPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { User } from '../user/graphql.ts';
@@ -52,13 +53,16 @@ builder.node(Member, {
 });
 
 builder.queryField('members', (t) =>
-  t.connection({
-    type: Member,
-    nullable: true,
-    permission: 'member:read',
-    description: 'The members of the organization, in the order of joining.',
-    resolve: (_root, args, ctx) => listPrincipals(ctx, 'member', args),
-  }),
+  t.connection(
+    {
+      type: Member,
+      nullable: true,
+      permission: 'member:read',
+      description: 'The members of the organization, in the order of joining.',
+      resolve: (_root, args, ctx) => listPrincipals(ctx, 'member', args),
+    },
+    connectionOf(Member),
+  ),
 );
 
 const NOT_HELD = 'Refused (NOT_HELD) when somebody would gain or lose what the caller does not hold';

@@ -1,9 +1,19 @@
 import { and, eq } from 'drizzle-orm';
+import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { invalid, notFound, userError } from '../../errors.ts';
-import { toPublicId } from '../../ids.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { toPublicId } from '../../lib/ids.ts';
+import { findGrants, requireContainsPrincipal, requireSession } from '../principal/access.ts';
 import { type AccessChanged, assignmentShown } from '../principal/change.ts';
-import { assign, findPrincipal, isVisible, type PrincipalRow, roleToGive, type Term } from '../principal/service.ts';
+import { changeAccess } from '../principal/change-access.ts';
+import {
+  assign,
+  findPrincipal,
+  getAssignableRole,
+  isVisible,
+  type PrincipalRow,
+  type RoleAssignment,
+} from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 
 export interface RoleInput {
@@ -23,15 +33,15 @@ export async function getMember(ctx: Context, id: string): Promise<PrincipalRow>
  * The role that an input asks for, with its end. Null when it leaves the role as it is. A role that ends by itself
  * names what follows it, so that nobody is ever without a role.
  */
-export async function termOf(ctx: Context, input: RoleInput): Promise<Term | null> {
+export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<RoleAssignment | null> {
   const { roleId, expiresAt, fallbackRoleId } = input;
   if (roleId === null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
   if (roleId === undefined) {
     if (expiresAt === undefined && fallbackRoleId === undefined) return null;
     throw invalid(userError('REQUIRED', 'roleId', 'roleId: an end is given together with the role that ends.'));
   }
-  const role = await roleToGive(ctx, roleId, null, 'roleId');
-  if (expiresAt && expiresAt <= ctx.parts.clock())
+  const role = await getAssignableRole(ctx, roleId, null, 'roleId');
+  if (expiresAt && expiresAt <= ctx.dependencies.clock())
     throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
   if ((expiresAt == null) !== (fallbackRoleId == null))
     throw invalid(
@@ -41,13 +51,13 @@ export async function termOf(ctx: Context, input: RoleInput): Promise<Term | nul
         'expiresAt and fallbackRoleId go together: a role that ends names the role that follows.',
       ),
     );
-  const fallback = fallbackRoleId == null ? null : await roleToGive(ctx, fallbackRoleId, null, 'fallbackRoleId');
+  const fallback = fallbackRoleId == null ? null : await getAssignableRole(ctx, fallbackRoleId, null, 'fallbackRoleId');
   return { role, expiresAt: expiresAt ?? null, fallback };
 }
 
 export async function updateMember(ctx: Context, id: string, input: RoleInput): Promise<AccessChanged<PrincipalRow>> {
   const member = await getMember(ctx, id);
-  const term = await termOf(ctx, input);
+  const term = await roleAssignmentOf(ctx, input);
   return await changeRole(ctx, member, term, 'member:update', input.dryRun ?? false);
 }
 
@@ -55,11 +65,11 @@ export async function updateMember(ctx: Context, id: string, input: RoleInput): 
 export async function changeRole(
   ctx: Context,
   principal: PrincipalRow,
-  term: Term | null,
+  term: RoleAssignment | null,
   permission: 'member:update' | 'service_account:update',
   dryRun: boolean,
 ): Promise<AccessChanged<PrincipalRow>> {
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission,
     affected: () => [principal.id],
     dryRun,
@@ -75,15 +85,15 @@ export async function changeRole(
 
 /** Nobody acts on a principal who holds more than they do, also when nothing would change. */
 async function requireWithin(ctx: Context, principal: PrincipalRow): Promise<void> {
-  const held = (await ctx.parts.engine.grantsOf(ctx, [principal.id])).get(principal.id);
+  const held = (await findGrants(ctx, [principal.id])).get(principal.id);
   // Gone while the lock was waited for.
   if (!held) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
-  await ctx.parts.engine.requireContainsPrincipal(ctx, principal.id, 'WRITE', 'Changing this principal');
+  await requireContainsPrincipal(ctx, principal.id, 'WRITE', 'Changing this principal');
 }
 
 export async function deleteMember(ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> {
   const member = await getMember(ctx, id);
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission: 'member:delete',
     affected: () => [id],
     dryRun,
@@ -106,10 +116,10 @@ export async function removePrincipal(ctx: Context, principal: PrincipalRow, pre
 
 /** One's own membership; the last Owner stays. */
 export async function leaveOrganization(ctx: Context, dryRun: boolean): Promise<AccessChanged<string>> {
-  ctx.parts.engine.requireSession(ctx);
-  ctx.access.requireOrganization();
-  const member = await getMember(ctx, ctx.actor.principal?.id ?? '');
-  return await ctx.parts.engine.changeAccess(ctx, {
+  requireSession(ctx);
+  ctx.unit.access.requireOrganization();
+  const member = await getMember(ctx, ctx.unit.actor.principal?.id ?? '');
+  return await changeAccess(ctx, {
     permission: null,
     affected: () => [member.id],
     dryRun,
@@ -123,15 +133,14 @@ export async function transferOwnership(
   id: string,
   dryRun: boolean,
 ): Promise<AccessChanged<PrincipalRow>> {
-  ctx.parts.engine.requireSession(ctx);
+  requireSession(ctx);
   const member = await getMember(ctx, id);
-  const giver = await getMember(ctx, ctx.actor.principal?.id ?? '');
+  const giver = await getMember(ctx, ctx.unit.actor.principal?.id ?? '');
   if (member.id === giver.id) throw invalid(userError('INVALID', 'id', 'id: you are Owner already.'));
-  const builtIn = (key: string) =>
-    ctx.parts.engine.builtIns.find((role) => role.scope === 'organization' && role.builtIn === key);
+  const builtIn = (key: string) => ROLES.find((role) => role.scope === 'organization' && role.builtIn === key);
   const [owner, admin] = [builtIn('owner'), builtIn('admin')];
   if (!owner || !admin) throw new Error('the built-in roles are incomplete');
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission: 'organization:transfer',
     affected: () => [member.id, giver.id],
     dryRun,

@@ -1,9 +1,9 @@
-import { builder } from '../../builder.ts';
 import { type Context, tenant } from '../../context.ts';
-import { notFound } from '../../errors.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { notFound } from '../../lib/errors.ts';
+import { targetId } from '../../lib/input.ts';
 import { deleteOrganization, findOrganization, type OrganizationRow, updateOrganization } from './service.ts';
 
 export const Organization = builder.objectRef<OrganizationRow>('Organization');

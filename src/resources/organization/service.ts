@@ -1,10 +1,11 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
-import { audit, bind, type Context, db, tenant } from '../../context.ts';
-import { invalid, notFound, userError } from '../../errors.ts';
-import { newId, publicRow, toPublicId } from '../../ids.ts';
-import { line, parse, slug } from '../../input.ts';
-import { loaderOf } from '../../loader.ts';
+import { ROLES } from '../../access/roles.ts';
+import { audit, type Context, db, setTenant, tenant } from '../../context.ts';
+import { loaderOf } from '../../data/loader.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { newId, publicRow, toPublicId } from '../../lib/ids.ts';
+import { parse, singleLine, slug } from '../../lib/input.ts';
 import { checks } from '../check/table.ts';
 import { assign } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
@@ -16,7 +17,7 @@ export type OrganizationRow = typeof organizations.$inferSelect;
 
 /** The bound organization, or null: row-level security shows no other. */
 export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
-  ids.some((id) => id === ctx.binding.organizationId)
+  ids.some((id) => id === ctx.unit.binding.organizationId)
     ? await (await db(ctx))
         .select()
         .from(organizations)
@@ -24,27 +25,27 @@ export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
     : [],
 );
 
-const Create = z.object({ name: line(100), slug });
+const Create = z.object({ name: singleLine(100), slug });
 
 const shown = (row: OrganizationRow) => publicRow('org', { ...row });
 
-export interface Founded {
+export interface CreatedOrganization {
   organization: OrganizationRow;
   principalId: string;
 }
 
 /** Makes the organization with its rubric, and `userId` its Owner. The transaction is bound to the new organization. */
-export async function foundOrganization(ctx: Context, userId: string, input: unknown): Promise<Founded> {
+export async function insertOrganization(ctx: Context, userId: string, input: unknown): Promise<CreatedOrganization> {
   const given = parse(Create, input);
   const id = newId();
-  bind(ctx, { organizationId: id, userId });
+  setTenant(ctx, { organizationId: id, userId });
   const tx = await db(ctx);
   const [organization] = await tx
     .insert(organizations)
-    .values({ id, ...given, plan: ctx.parts.config.defaultPlan, createdAt: ctx.parts.clock() })
+    .values({ id, ...given, plan: ctx.dependencies.config.defaultPlan, createdAt: ctx.dependencies.clock() })
     .returning();
   const [owner] = await tx.insert(principals).values({ organizationId: id, userId }).returning();
-  const role = ctx.parts.engine.builtIns[0];
+  const role = ROLES[0];
   if (!owner || role?.builtIn !== 'owner') throw new Error('the first built-in role is the Owner');
   await assign(ctx, owner.id, { role, expiresAt: null, fallback: null });
   await createDefaultRubric(ctx);

@@ -1,6 +1,6 @@
 import { bigint, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt } from '../../db/columns.ts';
-import type { Plan } from '../../plans.ts';
+import type { Plan } from '../../lib/plans.ts';
 
 /** The tenant itself: its row is bound by `id`, and its slug is unique in the instance. */
 export const organizations = pgTable(

@@ -1,7 +1,7 @@
-import { builder } from '../../builder.ts';
-import { mutation, withChanges } from '../../mutation.ts';
-import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../plans.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
+import { builder } from '../../graphql/builder.ts';
+import { mutation, withChanges } from '../../graphql/mutation.ts';
+import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../lib/plans.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { type Usage, updatePlan, usageOf } from './service.ts';
 
 const PlanName = builder.enumType('PlanName', {
@@ -50,7 +50,7 @@ builder.queryFields((t) => ({
     permission: 'plan:read',
     description: 'The plan of the organization and its limits.',
     resolve: (_root, _args, ctx) => {
-      const plan = ctx.access.held?.grants.plan ?? 'FREE';
+      const plan = ctx.unit.access.effective?.grants.plan ?? 'FREE';
       return entitlements(plan, plan);
     },
   }),
@@ -58,7 +58,8 @@ builder.queryFields((t) => ({
     type: [PlanType],
     public: true,
     description: 'All plans, the least first: the table of entitlements.',
-    resolve: (_root, _args, ctx) => PLAN_NAMES.map((name) => entitlements(name, ctx.access.held?.grants.plan)),
+    resolve: (_root, _args, ctx) =>
+      PLAN_NAMES.map((name) => entitlements(name, ctx.unit.access.effective?.grants.plan)),
   }),
   usage: t.field({
     type: UsageType,

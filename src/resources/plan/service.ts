@@ -1,11 +1,12 @@
 import { and, count, eq, gt, isNotNull } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { toPublicId } from '../../ids.ts';
-import type { Plan } from '../../plans.ts';
+import { toPublicId } from '../../lib/ids.ts';
+import type { Plan } from '../../lib/plans.ts';
 import { invitations } from '../invitation/table.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { organizations } from '../organization/table.ts';
 import type { AccessChanged } from '../principal/change.ts';
+import { changeAccess } from '../principal/change-access.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 
@@ -29,14 +30,14 @@ export async function usageOf(ctx: Context): Promise<Usage> {
   const [invited] = await tx
     .select({ total: count() })
     .from(invitations)
-    .where(and(eq(invitations.organizationId, own), gt(invitations.expiresAt, ctx.parts.clock())));
+    .where(and(eq(invitations.organizationId, own), gt(invitations.expiresAt, ctx.dependencies.clock())));
   const [made] = await tx.select({ total: count() }).from(projects).where(eq(projects.organizationId, own));
   return { seats: (await countMembers(ctx)) + (invited?.total ?? 0), projects: made?.total ?? 0 };
 }
 
 /** What the new plan lacks is frozen, and nothing deleted. */
 export async function updatePlan(ctx: Context, plan: Plan, dryRun: boolean): Promise<AccessChanged<Plan>> {
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission: 'billing:update',
     dryRun,
     apply: async () => {

@@ -1,9 +1,9 @@
-import type { Statement } from '../../access/roles.ts';
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation, withChanges } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from '../project/ref.ts';
 import { findProject, projectOf } from '../project/service.ts';
 import {
@@ -15,6 +15,7 @@ import {
   type PolicyRow,
   updatePolicy,
 } from './service.ts';
+import type { Statement } from './table.ts';
 
 const PolicyEffect = builder.enumType('PolicyEffect', {
   description: 'What a statement does.',
@@ -72,15 +73,18 @@ builder.node(Policy, {
 });
 
 builder.queryField('policies', (t) =>
-  t.connection({
-    type: Policy,
-    nullable: true,
-    permission: 'policy:read',
-    on: (args, ctx) => projectOf(ctx, args.projectId),
-    description: 'The policies of the organization, or with `projectId` those of the project, by name.',
-    args: { projectId: t.arg.id({ description: 'Policies of this project.' }) },
-    resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),
-  }),
+  t.connection(
+    {
+      type: Policy,
+      nullable: true,
+      permission: 'policy:read',
+      on: (_root, args, ctx) => projectOf(ctx, args.projectId),
+      description: 'The policies of the organization, or with `projectId` those of the project, by name.',
+      args: { projectId: t.arg.id({ description: 'Policies of this project.' }) },
+      resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),
+    },
+    connectionOf(Policy),
+  ),
 );
 
 const policyPlace = async (id: string, ctx: Parameters<typeof getPolicy>[0]) => getPolicy(ctx, targetId('pol', id));

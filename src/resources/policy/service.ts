@@ -1,16 +1,19 @@
 import { and, eq, isNull, or, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
-import type { Statement } from '../../access/roles.ts';
+import { requireHeld } from '../../access/escalation.ts';
+import { matchingPermissions, validatePattern } from '../../access/pattern.ts';
 import { type Context, db, tenant } from '../../context.ts';
+import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
-import { invalid, notFound, type UserError, userError } from '../../errors.ts';
-import { line, parse, prose } from '../../input.ts';
-import { rowsOf } from '../../rows.ts';
+import { invalid, notFound, type UserError, userError } from '../../lib/errors.ts';
+import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
+import { findCustomRoles } from '../principal/access.ts';
 import type { AccessChanged } from '../principal/change.ts';
+import { changeAccess } from '../principal/change-access.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
-import { policies } from './table.ts';
+import { policies, type Statement } from './table.ts';
 
 export type PolicyRow = typeof policies.$inferSelect;
 
@@ -19,7 +22,7 @@ const rows = rowsOf(policies, 'pol');
 /** The policy, or null for who may not read it where it belongs. */
 export async function findPolicy(ctx: Context, id: string): Promise<PolicyRow | null> {
   const row = await rows.find(ctx, id);
-  return row && ctx.access.sees('policy:read', row.projectId) ? row : null;
+  return row && ctx.unit.access.sees('policy:read', row.projectId) ? row : null;
 }
 
 export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
@@ -48,8 +51,8 @@ const StatementInput = z.object({
   permissions: z.array(z.string().max(100)).min(1).max(200),
 });
 const Create = z.object({
-  name: line(100),
-  description: prose(2000),
+  name: singleLine(100),
+  description: multiLine(2000),
   statements: z.array(StatementInput).min(1).max(50),
 });
 
@@ -59,20 +62,24 @@ const TOLD = 20;
 
 /** Every pattern names something, and nobody writes down a grant that they do not hold. */
 function checkStatements(ctx: Context, statements: Statement[], projectId: string | null): void {
-  const { matching, requireHeld } = ctx.parts.engine;
   if (statements.reduce((total, { permissions }) => total + permissions.length, 0) > PATTERNS)
     throw invalid(userError('TOO_LONG', 'statements', `statements: a policy has at most ${PATTERNS} patterns.`));
   const complaints = complaintsAbout(ctx, statements);
   if (complaints.length > 0) throw invalid(...complaints);
   const allowed = statements.filter(({ effect }) => effect === 'ALLOW').flatMap(({ permissions }) => permissions);
-  requireHeld(ctx, new Set([...new Set(allowed)].flatMap(matching)), projectId, 'Writing this policy');
+  requireHeld(
+    ctx.unit.access,
+    new Set([...new Set(allowed)].flatMap(matchingPermissions)),
+    projectId,
+    'Writing this policy',
+  );
 }
 
-function complaintsAbout(ctx: Context, statements: Statement[]): UserError[] {
+function complaintsAbout(_ctx: Context, statements: Statement[]): UserError[] {
   const complaints: UserError[] = [];
   for (const [at, { permissions }] of statements.entries())
     for (const [index, pattern] of permissions.entries()) {
-      const complaint = complaints.length < TOLD ? ctx.parts.engine.complaintAbout(pattern) : null;
+      const complaint = complaints.length < TOLD ? validatePattern(pattern) : null;
       const path = ['statements', String(at), 'permissions', String(index)];
       if (complaint) complaints.push(userError('INVALID', path, `${complaint}.`));
     }
@@ -80,10 +87,10 @@ function complaintsAbout(ctx: Context, statements: Statement[]): UserError[] {
 }
 
 export async function createPolicy(ctx: Context, projectId: string | null, input: unknown): Promise<PolicyRow> {
-  ctx.access.requireFeature('customRoles');
+  ctx.unit.access.requireFeature('customRoles');
   const given = parse(Create, input);
   checkStatements(ctx, given.statements, projectId);
-  return await rows.insert(ctx, { ...given, projectId, createdAt: ctx.parts.clock() });
+  return await rows.insert(ctx, { ...given, projectId, createdAt: ctx.dependencies.clock() });
 }
 
 export async function updatePolicy(
@@ -91,10 +98,10 @@ export async function updatePolicy(
   policy: PolicyRow,
   { dryRun, ...input }: { dryRun?: boolean | null | undefined },
 ): Promise<AccessChanged<PolicyRow>> {
-  ctx.access.requireFeature('customRoles');
+  ctx.unit.access.requireFeature('customRoles');
   const changes = parse(Create.partial(), input);
   if (changes.statements) checkStatements(ctx, changes.statements, policy.projectId);
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission: 'policy:update',
     target: policy.projectId,
     affected: async () => holdersOf(ctx, await rolesWith(ctx, policy.id)),
@@ -138,12 +145,12 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
       .from(roles)
       .where(and(eq(roles.organizationId, tenant(ctx)), isAnyOf(roles.id, used)))
       .orderBy(roles.name);
-    const visible = found.filter((role) => ctx.access.sees('role:read', role.projectId));
+    const visible = found.filter((role) => ctx.unit.access.sees('role:read', role.projectId));
     const names = visible
       .slice(0, 5)
       .map(({ name }) => `“${name}”`)
       .join(', ');
-    const compiled = await ctx.parts.engine.customRoles(
+    const compiled = await findCustomRoles(
       ctx,
       visible.map(({ id }) => id),
     );

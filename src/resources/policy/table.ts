@@ -1,8 +1,12 @@
 import { foreignKey, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
-import type { Statement } from '../../access/roles.ts';
 import { createdAt, id, organizationId } from '../../db/columns.ts';
 import { organizations } from '../organization/table.ts';
 import { projects } from '../project/table.ts';
+
+export interface Statement {
+  effect: 'ALLOW' | 'DENY';
+  permissions: string[];
+}
 
 /** Custom policies, of the organization or of one project. */
 export const policies = pgTable(

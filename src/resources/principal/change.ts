@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
-import { toPublicId } from '../../ids.ts';
+import { toPublicId } from '../../lib/ids.ts';
 import { assignments } from '../role/table.ts';
 import { findPrincipal, publicIdOfPrincipal } from './service.ts';
 

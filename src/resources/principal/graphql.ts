@@ -1,7 +1,8 @@
 import type { Permission } from '../../access/catalog.ts';
-import type { Role } from '../../access/roles.ts';
-import { builder } from '../../builder.ts';
+import { contains } from '../../access/escalation.ts';
+import type { Role } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
+import { builder } from '../../graphql/builder.ts';
 import { findAssignment, grantsOf, kindOf, type PrincipalRow } from './service.ts';
 
 /** Rows of both kinds; the type follows from the row. */
@@ -27,7 +28,7 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
 /** The organization role in force. */
 export async function roleOf(principal: PrincipalRow, ctx: Context): Promise<Role | null> {
   const role = (await grantsOf(ctx, principal.id))?.grants.role;
-  return role && ctx.access.sees('role:read', role.projectId) ? role : null;
+  return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
 }
 
 /** Nobody acts on a principal who holds more than they do; looking is another matter. */
@@ -37,6 +38,6 @@ export async function mayDo(
   names: readonly Permission[],
 ): Promise<Permission[]> {
   const held = await grantsOf(ctx, principal.id);
-  const within = held ? ctx.parts.engine.contains(ctx, held.grants) : true;
-  return names.filter((name) => ctx.access.can(name) && (within || name.endsWith(':read')));
+  const within = held ? contains(ctx.unit.access, held.grants) : true;
+  return names.filter((name) => ctx.unit.access.can(name) && (within || name.endsWith(':read')));
 }

@@ -1,14 +1,15 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
-import type { Grants } from '../../access/decide.ts';
-import type { Role } from '../../access/roles.ts';
+import { requireHeld } from '../../access/escalation.ts';
+import type { Grants, Role } from '../../access/model.ts';
 import { type Context, db, tenant } from '../../context.ts';
+import { loaderOf } from '../../data/loader.ts';
+import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
-import { invalid, userError } from '../../errors.ts';
-import { decodeId, fromPublicId, toPublicId } from '../../ids.ts';
-import { loaderOf } from '../../loader.ts';
-import { rowsOf } from '../../rows.ts';
+import { invalid, userError } from '../../lib/errors.ts';
+import { decodeId, fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { assignments } from '../role/table.ts';
+import { findAnyRole, findGrants } from './access.ts';
 import { principals } from './table.ts';
 
 export type PrincipalRow = typeof principals.$inferSelect;
@@ -38,7 +39,7 @@ export async function listPrincipals(ctx: Context, kind: Kind | null, args: Page
 
 /** In SQL, so that a list of both kinds has nothing in it that its types would refuse. */
 export function ofVisibleKinds(ctx: Context): SQL | undefined {
-  const [members, accounts] = [ctx.access.can('member:read'), ctx.access.can('service_account:read')];
+  const [members, accounts] = [ctx.unit.access.can('member:read'), ctx.unit.access.can('service_account:read')];
   if (members && accounts) return undefined;
   if (members || accounts) return ofKind(members ? 'member' : 'service account');
   return sql`false`;
@@ -46,7 +47,7 @@ export function ofVisibleKinds(ctx: Context): SQL | undefined {
 
 /** Oneself always; others with the permission for their kind. */
 export const isVisible = (ctx: Context, row: PrincipalRow): boolean =>
-  row.id === ctx.actor.principal?.id || ctx.access.can(row.userId ? 'member:read' : 'service_account:read');
+  row.id === ctx.unit.actor.principal?.id || ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read');
 
 /** The principal with this public id of either kind, or null. */
 export async function findByPublicId(ctx: Context, id: string): Promise<PrincipalRow | null> {
@@ -67,7 +68,7 @@ export const findByUser = loaderOf<{ id: string; principalId: string }>(async (c
 
 /** What the principal holds now, read once for all of a response. */
 export const grantsOf = loaderOf<{ id: string; grants: Grants }>(async (ctx, ids) => {
-  const all = await ctx.parts.engine.grantsOf(ctx, ids);
+  const all = await findGrants(ctx, ids);
   return [...all].map(([id, grants]) => ({ id, grants }));
 });
 
@@ -89,11 +90,11 @@ export const findAssignment = loaderOf<AssignmentRow>(async (ctx, ids) => {
 });
 
 /** Whether a role can be given in this project, or without one in the organization. */
-export const fitsIn = (role: Role, place: string | null): boolean =>
+export const isAssignableIn = (role: Role, place: string | null): boolean =>
   place === null ? role.scope !== 'project' : role.scope !== 'organization' && (role.projectId ?? place) === place;
 
 /** A role by its public id, which must fit where it is to be given. */
-export async function roleToGive(
+export async function getAssignableRole(
   ctx: Context,
   id: string,
   place: string | null,
@@ -101,17 +102,17 @@ export async function roleToGive(
 ): Promise<Role> {
   const told = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
-  const role = uuid && (await ctx.parts.engine.findRole(ctx, uuid));
+  const role = uuid && (await findAnyRole(ctx, uuid));
   // A role of a project that is hidden is as hidden.
-  if (!role || (role.projectId && !ctx.access.sees('role:read', role.projectId)))
+  if (!role || (role.projectId && !ctx.unit.access.sees('role:read', role.projectId)))
     throw invalid(userError('NOT_FOUND', path, `${told}: there is no role with this id.`));
-  if (!fitsIn(role, place)) {
+  if (!isAssignableIn(role, place)) {
     const where = place === null ? 'in the organization' : 'in this project';
     throw invalid(userError('INVALID', path, `${told}: the role ${role.name} cannot be given ${where}.`));
   }
-  if (role.builtIn === null) ctx.access.requireFeature('customRoles');
+  if (role.builtIn === null) ctx.unit.access.requireFeature('customRoles');
   // Also where something else hides what it grants, a denial or a greater role: that may go, and this would stay.
-  ctx.parts.engine.requireHeld(ctx, role.allow, place, `Giving the role ${role.name}`);
+  requireHeld(ctx.unit.access, role.allow, place, `Giving the role ${role.name}`);
   return role;
 }
 
@@ -121,14 +122,18 @@ export const roleColumns = (role: Role | null): { builtInRoleId: string | null; 
   roleId: role && role.builtIn === null ? role.id : null,
 });
 
-export interface Term {
+export interface RoleAssignment {
   role: Role;
   expiresAt: Date | null;
   fallback: Role | null;
 }
 
 /** Gives the organization role, in the place of the one before. */
-export async function assign(ctx: Context, principalId: string, { role, expiresAt, fallback }: Term): Promise<void> {
+export async function assign(
+  ctx: Context,
+  principalId: string,
+  { role, expiresAt, fallback }: RoleAssignment,
+): Promise<void> {
   const own = and(
     eq(assignments.organizationId, tenant(ctx)),
     eq(assignments.principalId, principalId),

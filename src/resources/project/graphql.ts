@@ -1,10 +1,11 @@
-import { builder } from '../../builder.ts';
-import { AmbitError } from '../../errors.ts';
-import { fromPublicId } from '../../ids.ts';
-import { DELETED, mutation, withChanges } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { AmbitError } from '../../lib/errors.ts';
+import { fromPublicId } from '../../lib/ids.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
 import { findPrincipal } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
@@ -77,32 +78,37 @@ builder.node(Project, {
     name: t.exposeString('name', { description: 'Its name.' }),
     description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
-    members: t.connection({
-      type: ProjectMember,
-      nullable: true,
-      description: 'Who has a role of their own here. Others work here with their organization role.',
-      resolve: (project, args, ctx) => {
-        ctx.access.require('project_member:read', project.id);
-        return listProjectMembers(ctx, project.id, args);
+    members: t.connection(
+      {
+        type: ProjectMember,
+        nullable: true,
+        description: 'Who has a role of their own here. Others work here with their organization role.',
+        permission: 'project_member:read',
+        on: (project) => project.id,
+        resolve: (project, args, ctx) => listProjectMembers(ctx, project.id, args),
       },
-    }),
+      connectionOf(ProjectMember),
+    ),
     viewerPermissions: t.field({
       ...viewerPermissions<ProjectRow>('project'),
       description: 'Everything that the caller may do in the project.',
-      resolve: (project, _args, ctx) => ctx.access.permissions(project.id),
+      resolve: (project, _args, ctx) => ctx.unit.access.permissions(project.id),
     }),
   }),
 });
 
 builder.queryField('projects', (t) =>
-  t.connection({
-    type: Project,
-    nullable: true,
-    permission: 'project:read',
-    own: true,
-    description: 'The projects that the caller can read, by key. Others do not exist for them, in counts neither.',
-    resolve: (_root, args, ctx) => listProjects(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Project,
+      nullable: true,
+      permission: 'project:read',
+      own: true,
+      description: 'The projects that the caller can read, by key. Others do not exist for them, in counts neither.',
+      resolve: (_root, args, ctx) => listProjects(ctx, args),
+    },
+    connectionOf(Project),
+  ),
 );
 
 builder.queryField('project', (t) =>
@@ -118,7 +124,7 @@ builder.queryField('project', (t) =>
     },
     resolve: async (_root, { id, key }, ctx) => {
       if ((id == null) === (key == null)) throw new AmbitError('BAD_REQUEST', 'Give `id` or `key`, one of the two.');
-      ctx.access.requireOrganization();
+      ctx.unit.access.requireOrganization();
       if (key != null) return await findProjectByKey(ctx, key);
       const uuid = fromPublicId('prj', id ?? '');
       return uuid ? await findProject(ctx, uuid) : null;

@@ -3,24 +3,25 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
 import type { Permission } from '../../access/catalog.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { loaderOf, pagesOf } from '../../data/loader.ts';
+import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf, isNoneOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
-import { invalid, notFound, userError } from '../../errors.ts';
-import { fromPublicId, toPublicId } from '../../ids.ts';
-import { line, parse, prose } from '../../input.ts';
-import { loaderOf, pagesOf } from '../../loader.ts';
-import { rowsOf } from '../../rows.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { organizations } from '../organization/table.ts';
 import type { AccessChanged } from '../principal/change.ts';
+import { changeAccess } from '../principal/change-access.ts';
 import {
   findByPublicId,
   findPrincipal,
+  getAssignableRole,
   type PrincipalRow,
   publicIdOfPrincipal,
   roleColumns,
-  roleToGive,
 } from '../principal/service.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { projects } from './table.ts';
@@ -31,7 +32,7 @@ const rows = rowsOf(projects, 'prj');
 
 /** The project, or null for who may not read it: to them it does not exist. */
 export async function findProject(ctx: Context, id: string): Promise<ProjectRow | null> {
-  return ctx.access.can('project:read', id) ? await rows.find(ctx, id) : null;
+  return ctx.unit.access.can('project:read', id) ? await rows.find(ctx, id) : null;
 }
 
 export async function findProjectByKey(ctx: Context, key: string): Promise<ProjectRow | null> {
@@ -39,7 +40,7 @@ export async function findProjectByKey(ctx: Context, key: string): Promise<Proje
     .select()
     .from(projects)
     .where(and(eq(projects.organizationId, tenant(ctx)), sql`lower(${projects.key}) = lower(${key})`));
-  return row && ctx.access.can('project:read', row.id) ? row : null;
+  return row && ctx.unit.access.can('project:read', row.id) ? row : null;
 }
 
 /** The uuid of a project that the caller can read, for an argument. */
@@ -56,9 +57,10 @@ export async function visibleProject(ctx: Context, publicId: string): Promise<Pr
  */
 export function inProjects(ctx: Context, column: PgColumn, permission: Permission): SQL {
   // Without a project it is asked as it holds where they have no project role.
-  const may = (id: string | null): boolean => ctx.access.can('project:read', id) && ctx.access.can(permission, id);
+  const may = (id: string | null): boolean =>
+    ctx.unit.access.can('project:read', id) && ctx.unit.access.can(permission, id);
   const { true: open = [], false: closed = [] } = Object.groupBy(
-    ctx.access.held?.grants.projects.keys() ?? [],
+    ctx.unit.access.effective?.grants.projects.keys() ?? [],
     (id) => `${may(id)}`,
   );
   if (!may(null)) return open.length > 0 ? isAnyOf(column, open) : sql`false`;
@@ -66,7 +68,7 @@ export function inProjects(ctx: Context, column: PgColumn, permission: Permissio
 }
 
 export async function listProjects(ctx: Context, args: PageArgs): Promise<Page<ProjectRow>> {
-  ctx.access.requireOrganization();
+  ctx.unit.access.requireOrganization();
   const where = and(eq(projects.organizationId, tenant(ctx)), inProjects(ctx, projects.id, 'project:read')) as SQL;
   const order = [
     { column: projects.key, key: (row: ProjectRow) => row.key },
@@ -83,7 +85,7 @@ const KEY = z
     /^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$/,
     'must be letters and digits, with single hyphens or underscores between them',
   );
-const Create = z.object({ key: KEY, name: line(100), description: prose(2000) });
+const Create = z.object({ key: KEY, name: singleLine(100), description: multiLine(2000) });
 
 export async function createProject(ctx: Context, input: unknown): Promise<ProjectRow> {
   const given = parse(Create, input);
@@ -97,8 +99,8 @@ export async function createProject(ctx: Context, input: unknown): Promise<Proje
     .select({ total: count() })
     .from(projects)
     .where(eq(projects.organizationId, tenant(ctx)));
-  ctx.access.requireRoom('projects', (all?.total ?? 0) + 1);
-  return await rows.insert(ctx, { ...given, createdAt: ctx.parts.clock() });
+  ctx.unit.access.requireRoom('projects', (all?.total ?? 0) + 1);
+  return await rows.insert(ctx, { ...given, createdAt: ctx.dependencies.clock() });
 }
 
 export async function updateProject(ctx: Context, id: string, input: unknown): Promise<ProjectRow> {
@@ -148,7 +150,7 @@ const readProjectMember = loaderOf<ProjectMemberRow>(async (ctx, ids) => {
 
 export const findProjectMember = async (ctx: Context, id: string): Promise<ProjectMemberRow | null> => {
   const row = await readProjectMember(ctx, id);
-  return row?.projectId && ctx.access.sees('project_member:read', row.projectId) ? row : null;
+  return row?.projectId && ctx.unit.access.sees('project_member:read', row.projectId) ? row : null;
 };
 
 export interface ProjectMemberInput {
@@ -158,21 +160,21 @@ export interface ProjectMemberInput {
 
 /** A null role is "no access". */
 const roleOf = async (ctx: Context, roleId: string | null | undefined, projectId: string) =>
-  roleId == null ? null : await roleToGive(ctx, roleId, projectId, 'roleId');
+  roleId == null ? null : await getAssignableRole(ctx, roleId, projectId, 'roleId');
 
 export async function createProjectMember(
   ctx: Context,
   project: ProjectRow,
   input: ProjectMemberInput & { principalId: string },
 ): Promise<AccessChanged<ProjectMemberRow>> {
-  ctx.access.requireFeature('projectRoles');
+  ctx.unit.access.requireFeature('projectRoles');
   const principal: PrincipalRow | null = await findByPublicId(ctx, input.principalId);
   if (!principal)
     throw invalid(
       userError('NOT_FOUND', 'principalId', 'principalId: there is no member or service account with this id.'),
     );
   const role = await roleOf(ctx, input.roleId, project.id);
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission: 'project_member:create',
     target: project.id,
     affected: () => [principal.id],
@@ -183,7 +185,7 @@ export async function createProjectMember(
         principalId: principal.id,
         projectId: project.id,
         ...roleColumns(role),
-        createdAt: ctx.parts.clock(),
+        createdAt: ctx.dependencies.clock(),
       };
       const [row] = await (await db(ctx)).insert(assignments).values(values).returning();
       audit(ctx, { targetId: toPublicId('pmb', row?.id ?? ''), after: await shown(ctx, row as ProjectMemberRow) });
@@ -197,7 +199,7 @@ export async function updateProjectMember(
   row: ProjectMemberRow,
   input: ProjectMemberInput,
 ): Promise<AccessChanged<ProjectMemberRow>> {
-  ctx.access.requireFeature('projectRoles');
+  ctx.unit.access.requireFeature('projectRoles');
   const role = await roleOf(ctx, input.roleId, row.projectId ?? '');
   const values = input.roleId === undefined ? {} : roleColumns(role);
   return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own) => {
@@ -229,7 +231,7 @@ async function change<Result>(
   dryRun: boolean,
   write: (before: ProjectMemberRow, own: SQL | undefined) => Promise<Result>,
 ): Promise<AccessChanged<Result>> {
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission,
     target: row.projectId,
     affected: () => [row.principalId],

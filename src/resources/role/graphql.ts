@@ -1,12 +1,13 @@
 import type { Permission } from '../../access/catalog.ts';
-import type { Role } from '../../access/roles.ts';
-import { builder } from '../../builder.ts';
+import type { Role } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
-import { DELETED, mutation, withChanges } from '../../mutation.ts';
-import { aboutOne, viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { Policy } from '../policy/graphql.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
 import { Project } from '../project/ref.ts';
 import { findProject, projectOf } from '../project/service.ts';
 import { RoleType } from './ref.ts';
@@ -36,14 +37,14 @@ const FOR_BUILT_IN: readonly Permission[] = ['role:read', 'role:assign'];
 
 /** Nobody gives an organization role that grants what they do not hold; a project role depends on the project. */
 const mayGive = (role: Role, ctx: Context): boolean =>
-  role.scope === 'project' || [...role.allow].every((permission) => ctx.access.can(permission));
+  role.scope === 'project' || [...role.allow].every((permission) => ctx.unit.access.can(permission));
 
 builder.node(RoleType, {
   description:
     'What a principal may do. Built-in roles are the same everywhere and cannot be changed; custom ones are made of policies.',
   permission: 'role:read',
   on: (role) => role.projectId,
-  own: (role, ctx) => role.id === ctx.actor.grants?.role.id,
+  own: (role, ctx) => role.id === ctx.unit.actor.grants?.role.id,
   id: { resolve: (role) => role.id },
   loadWithoutCache: (id, ctx) => findRole(ctx, id),
   brandLoadedObjects: true,
@@ -74,35 +75,41 @@ builder.node(RoleType, {
       description: 'What it is made of, by name; empty for a built-in role.',
       resolve: (role, _args, ctx) => findPoliciesOf(ctx, role),
     }),
-    members: t.connection({
-      type: Principal,
-      nullable: true,
-      permission: 'member:read',
-      description:
-        'The members and service accounts that have it, in the organization or in a project that the caller can read.',
-      resolve: (role, args, ctx) => listHolders(ctx, role, args),
-    }),
+    members: t.connection(
+      {
+        type: Principal,
+        nullable: true,
+        permission: 'member:read',
+        description:
+          'The members and service accounts that have it, in the organization or in a project that the caller can read.',
+        resolve: (role, args, ctx) => listHolders(ctx, role, args),
+      },
+      connectionOf(Principal),
+    ),
     viewerPermissions: t.field({
       ...viewerPermissions<Role>('role'),
       resolve: (role, _args, ctx) =>
         (role.builtIn === null ? aboutOne('role') : FOR_BUILT_IN).filter(
-          (name) => ctx.access.can(name, role.projectId) && (name !== 'role:assign' || mayGive(role, ctx)),
+          (name) => ctx.unit.access.can(name, role.projectId) && (name !== 'role:assign' || mayGive(role, ctx)),
         ),
     }),
   }),
 });
 
 builder.queryField('roles', (t) =>
-  t.connection({
-    type: RoleType,
-    nullable: true,
-    permission: 'role:read',
-    on: (args, ctx) => projectOf(ctx, args.projectId),
-    description:
-      'The roles of the organization, or with `projectId` those of the project: built-in ones first, then custom ones by name.',
-    args: { projectId: t.arg.id({ description: 'Roles of this project.' }) },
-    resolve: async (_root, { projectId, ...args }, ctx) => listRoles(ctx, await projectOf(ctx, projectId), args),
-  }),
+  t.connection(
+    {
+      type: RoleType,
+      nullable: true,
+      permission: 'role:read',
+      on: (_root, args, ctx) => projectOf(ctx, args.projectId),
+      description:
+        'The roles of the organization, or with `projectId` those of the project: built-in ones first, then custom ones by name.',
+      args: { projectId: t.arg.id({ description: 'Roles of this project.' }) },
+      resolve: async (_root, { projectId, ...args }, ctx) => listRoles(ctx, await projectOf(ctx, projectId), args),
+    },
+    connectionOf(RoleType),
+  ),
 );
 
 mutation('createRole', {

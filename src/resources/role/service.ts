@@ -1,27 +1,31 @@
 import { and, asc, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
-import type { Role } from '../../access/roles.ts';
+import { requireHeld } from '../../access/escalation.ts';
+import type { Role } from '../../access/model.ts';
+import { findBuiltIn, RESERVED_NAMES, ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { batched, loaderOf, pagesOf } from '../../data/loader.ts';
+import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { arrayPage, type Page, type PageArgs } from '../../db/page.ts';
-import { invalid, notFound, userError } from '../../errors.ts';
-import { fromPublicId, toPublicId } from '../../ids.ts';
-import { line, parse, prose } from '../../input.ts';
-import { batched, loaderOf, pagesOf } from '../../loader.ts';
-import { rowsOf } from '../../rows.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { holdersOf, type PolicyRow } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
+import { findCustomRoles } from '../principal/access.ts';
 import type { AccessChanged } from '../principal/change.ts';
+import { changeAccess } from '../principal/change-access.ts';
 import {
   findPrincipal,
+  getAssignableRole,
   kindOf,
   ofVisibleKinds,
   type PrincipalRow,
   principalReader,
   roleColumns,
-  roleToGive,
 } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { inProjects } from '../project/service.ts';
@@ -30,12 +34,12 @@ import { assignments, rolePolicies, roles } from './table.ts';
 const rows = rowsOf(roles, 'rol');
 
 /** Custom roles of a response, compiled together. */
-const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await ctx.parts.engine.customRoles(ctx, ids)).values()]);
+const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles(ctx, ids)).values()]);
 
 /** A role, or null for who may not read it where it belongs. */
 export async function findRole(ctx: Context, id: string): Promise<Role | null> {
-  const role = ctx.parts.engine.findBuiltIn(id) ?? (ctx.binding.organizationId ? await findCustom(ctx, id) : null);
-  return role && ctx.access.sees('role:read', role.projectId) ? role : null;
+  const role = findBuiltIn(id) ?? (ctx.unit.binding.organizationId ? await findCustom(ctx, id) : null);
+  return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
 }
 
 export async function getRole(ctx: Context, publicId: string): Promise<Role> {
@@ -55,12 +59,11 @@ export async function getCustomRole(ctx: Context, publicId: string): Promise<Rol
 
 /** Built-in ones first. Of custom ones the whole list is of ids alone, and what the page shows is compiled. */
 export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
-  const { builtIns, findBuiltIn, customRoles } = ctx.parts.engine;
   const custom = await idsIn(ctx, projectId);
-  const builtIn = builtIns.filter((role) => projectId === null || role.scope === 'project');
+  const builtIn = ROLES.filter((role) => projectId === null || role.scope === 'project');
   const page = arrayPage([...builtIn, ...custom], ['roles', tenant(ctx), projectId], args);
   const shown = page.edges.map(({ node }) => node.id);
-  const compiled = await customRoles(
+  const compiled = await findCustomRoles(
     ctx,
     shown.filter((id) => !findBuiltIn(id)),
   );
@@ -98,7 +101,7 @@ const holdersBy = (given: PgColumn, next: PgColumn) =>
 
 /** Once a role has ended, whoever had it has the one that follows. */
 function inForce(ctx: Context, given: PgColumn, next: PgColumn, role: SQL): SQL | undefined {
-  const now = ctx.parts.clock();
+  const now = ctx.dependencies.clock();
   return or(
     and(sql`${given} = ${role}`, or(isNull(assignments.expiresAt), gt(assignments.expiresAt, now))),
     and(sql`${next} = ${role}`, lte(assignments.expiresAt, now)),
@@ -128,7 +131,11 @@ const findPoliciesBy = batched(async (ctx, roleIds) => {
 export const findPoliciesOf = async (ctx: Context, role: Role): Promise<PolicyRow[]> =>
   role.builtIn === null ? ((await findPoliciesBy(ctx, role.id)) ?? []).map(({ policy }) => policy) : [];
 
-const Create = z.object({ name: line(100), description: prose(2000), policyIds: z.array(z.string()).min(1).max(50) });
+const Create = z.object({
+  name: singleLine(100),
+  description: multiLine(2000),
+  policyIds: z.array(z.string()).min(1).max(50),
+});
 
 /** As it looks: without invisible characters, and with full-width letters as the plain ones. */
 const plain = (name: string): string =>
@@ -138,8 +145,8 @@ const plain = (name: string): string =>
     .trim()
     .toLowerCase();
 
-const notReserved = (ctx: Context, name: string | undefined): void => {
-  if (name !== undefined && ctx.parts.engine.reservedNames.has(plain(name)))
+const notReserved = (_ctx: Context, name: string | undefined): void => {
+  if (name !== undefined && RESERVED_NAMES.has(plain(name)))
     throw invalid(userError('TAKEN', 'name', `name: ${name} is the name of a built-in role.`));
 };
 
@@ -155,7 +162,7 @@ async function policiesFor(ctx: Context, publicIds: string[], projectId: string 
     .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), place))
     .for('share');
   // The role would show what is in them.
-  const known = new Set(found.filter((row) => ctx.access.sees('policy:read', row.projectId)).map(({ id }) => id));
+  const known = new Set(found.filter((row) => ctx.unit.access.sees('policy:read', row.projectId)).map(({ id }) => id));
   const missing = ids.flatMap((id, at) =>
     known.has(id)
       ? []
@@ -182,8 +189,8 @@ async function setPolicies(ctx: Context, roleId: string, policyIds: string[]): P
 
 /** The role as it is now, which must not grant what the caller does not hold. */
 async function compiled(ctx: Context, id: string): Promise<Role> {
-  const role = (await ctx.parts.engine.customRoles(ctx, [id])).get(id) as Role;
-  ctx.parts.engine.requireHeld(ctx, role.allow, role.projectId, 'A role with these policies');
+  const role = (await findCustomRoles(ctx, [id])).get(id) as Role;
+  requireHeld(ctx.unit.access, role.allow, role.projectId, 'A role with these policies');
   return role;
 }
 
@@ -196,13 +203,13 @@ const shown = (role: Role, policyIds: string[]) => ({
 });
 
 export async function createRole(ctx: Context, projectId: string | null, input: unknown): Promise<Role> {
-  ctx.access.requireFeature('customRoles');
+  ctx.unit.access.requireFeature('customRoles');
   const { policyIds, ...given } = parse(Create, input);
   notReserved(ctx, given.name);
   // Before the policies, as every other change of access locks them.
   await lockOrganization(ctx);
   const ids = await policiesFor(ctx, policyIds, projectId);
-  const row = await rows.insert(ctx, { ...given, projectId, createdAt: ctx.parts.clock() });
+  const row = await rows.insert(ctx, { ...given, projectId, createdAt: ctx.dependencies.clock() });
   await setPolicies(ctx, row.id, ids);
   const role = await compiled(ctx, row.id);
   audit(ctx, { after: shown(role, ids) });
@@ -214,10 +221,10 @@ export async function updateRole(
   role: Role,
   { dryRun, ...input }: { dryRun?: boolean | null | undefined },
 ): Promise<AccessChanged<Role>> {
-  ctx.access.requireFeature('customRoles');
+  ctx.unit.access.requireFeature('customRoles');
   const { policyIds, ...changes } = parse(Create.partial(), input);
   notReserved(ctx, changes.name);
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission: 'role:update',
     target: role.projectId,
     affected: () => holdersOf(ctx, [role.id]),
@@ -244,7 +251,7 @@ interface DeleteInput {
 
 /** In use it is refused with its holders, unless another role is named that they get instead. */
 export async function deleteRole(ctx: Context, role: Role, input: DeleteInput): Promise<AccessChanged<string>> {
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission: 'role:delete',
     target: role.projectId,
     affected: () => holdersOf(ctx, [role.id]),
@@ -267,7 +274,7 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
   if (used.length === 0) return;
   if (reassignTo === null) throw await inUse(ctx, used);
   for (const place of new Set(used.map(({ projectId }) => projectId))) {
-    const next = await roleToGive(ctx, reassignTo, place, 'reassignTo');
+    const next = await getAssignableRole(ctx, reassignTo, place, 'reassignTo');
     if (next.id === role.id)
       throw invalid(userError('INVALID', 'reassignTo', 'reassignTo: is the role that is to be deleted.'));
     const at = and(here, place === null ? isNull(assignments.projectId) : eq(assignments.projectId, place));
@@ -286,13 +293,13 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
 async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
   // Who has it in a project that is hidden is not told, nor how many they are.
   const shownIn = used.filter(
-    ({ projectId }) => projectId === null || ctx.access.sees('project_member:read', projectId),
+    ({ projectId }) => projectId === null || ctx.unit.access.sees('project_member:read', projectId),
   );
   const ids = [...new Set(shownIn.map(({ principalId }) => principalId))];
   const found = await Promise.all(ids.slice(0, 100).map((id) => findPrincipal(ctx, id)));
   const visible = found
     .filter((row) => row !== null)
-    .filter((row) => ctx.access.can(row.userId ? 'member:read' : 'service_account:read'));
+    .filter((row) => ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read'));
   return invalid({
     ...userError(
       'IN_USE',

@@ -1,6 +1,6 @@
-import { builder } from '../../builder.ts';
-import { mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { findRubric, getRubric, type RubricRow, updateRubric } from './service.ts';
 
 const Rubric = builder.objectRef<RubricRow>('Rubric');

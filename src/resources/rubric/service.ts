@@ -1,10 +1,10 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { AmbitError } from '../../errors.ts';
-import { toPublicId } from '../../ids.ts';
-import { line, parse, prose } from '../../input.ts';
-import { rowsOf } from '../../rows.ts';
+import { rowsOf } from '../../data/rows.ts';
+import { AmbitError } from '../../lib/errors.ts';
+import { toPublicId } from '../../lib/ids.ts';
+import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { categories } from '../category/table.ts';
 import { levels } from '../level/table.ts';
 import { rubrics } from './table.ts';
@@ -38,7 +38,7 @@ export async function lockRubric(ctx: Context): Promise<RubricRow> {
 /** Every organization has one, until it is deleted while the request runs. */
 const gone = (): AmbitError => new AmbitError('NOT_FOUND', 'The organization was deleted a moment ago.');
 
-const Update = z.object({ name: line(100).optional(), description: prose(2000) });
+const Update = z.object({ name: singleLine(100).optional(), description: multiLine(2000) });
 
 export async function updateRubric(ctx: Context, input: unknown): Promise<RubricRow> {
   const changes = parse(Update, input);

@@ -1,9 +1,10 @@
-import { builder } from '../../builder.ts';
-import { targetId } from '../../input.ts';
-import { DELETED, mutation, withChanges } from '../../mutation.ts';
-import { aboutOne, viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { mayDo, Principal, roleOf } from '../principal/graphql.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/mutation.ts';
 import { findPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { createServiceAccount, deleteServiceAccount, updateServiceAccount } from './service.ts';
@@ -37,13 +38,16 @@ builder.node(ServiceAccount, {
 });
 
 builder.queryField('serviceAccounts', (t) =>
-  t.connection({
-    type: ServiceAccount,
-    nullable: true,
-    permission: 'service_account:read',
-    description: 'The service accounts of the organization, the oldest first.',
-    resolve: (_root, args, ctx) => listPrincipals(ctx, 'service account', args),
-  }),
+  t.connection(
+    {
+      type: ServiceAccount,
+      nullable: true,
+      permission: 'service_account:read',
+      description: 'The service accounts of the organization, the oldest first.',
+      resolve: (_root, args, ctx) => listPrincipals(ctx, 'service account', args),
+    },
+    connectionOf(ServiceAccount),
+  ),
 );
 
 mutation('createServiceAccount', {

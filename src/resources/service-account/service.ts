@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { audit, type Context } from '../../context.ts';
-import { invalid, notFound, userError } from '../../errors.ts';
-import { newId, toPublicId } from '../../ids.ts';
-import { line, parse, prose } from '../../input.ts';
-import { rowsOf } from '../../rows.ts';
-import { changeRole, type RoleInput, removePrincipal, termOf } from '../member/service.ts';
+import { rowsOf } from '../../data/rows.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { newId, toPublicId } from '../../lib/ids.ts';
+import { multiLine, parse, singleLine } from '../../lib/input.ts';
+import { changeRole, type RoleInput, removePrincipal, roleAssignmentOf } from '../member/service.ts';
 import { type AccessChanged, assignmentShown } from '../principal/change.ts';
+import { changeAccess } from '../principal/change-access.ts';
 import { assign, findPrincipal, isVisible, type PrincipalRow } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 
@@ -17,17 +18,17 @@ export async function getServiceAccount(ctx: Context, id: string): Promise<Princ
   return row;
 }
 
-const Create = z.object({ name: line(100), description: prose(2000) });
+const Create = z.object({ name: singleLine(100), description: multiLine(2000) });
 
 export async function createServiceAccount(
   ctx: Context,
   { dryRun, ...input }: RoleInput & { name: string },
 ): Promise<AccessChanged<PrincipalRow>> {
   const given = parse(Create, input);
-  const term = await termOf(ctx, input);
+  const term = await roleAssignmentOf(ctx, input);
   if (!term) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
   const id = newId();
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission: 'service_account:create',
     affected: () => [id],
     dryRun: dryRun ?? false,
@@ -47,9 +48,9 @@ export async function updateServiceAccount(
 ): Promise<AccessChanged<PrincipalRow>> {
   const { name, description } = parse(Create.partial(), input);
   const account = await getServiceAccount(ctx, id);
-  const term = await termOf(ctx, input);
+  const term = await roleAssignmentOf(ctx, input);
   const changed = await changeRole(ctx, account, term, 'service_account:update', dryRun ?? false);
-  const { before, after } = ctx.event;
+  const { before, after } = ctx.unit.auditDraft;
   const updated = await rows.update(ctx, account, { name, description });
   audit(ctx, {
     targetId: toPublicId('sva', id),
@@ -61,14 +62,14 @@ export async function updateServiceAccount(
 
 export async function deleteServiceAccount(ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> {
   const account = await getServiceAccount(ctx, id);
-  return await ctx.parts.engine.changeAccess(ctx, {
+  return await changeAccess(ctx, {
     permission: 'service_account:delete',
     affected: () => [id],
     dryRun,
     apply: async () => {
       const deletedId = await removePrincipal(ctx, account, 'sva');
       const { name, description } = account;
-      audit(ctx, { before: { name, description, ...(ctx.event.before as object) } });
+      audit(ctx, { before: { name, description, ...(ctx.unit.auditDraft.before as object) } });
       return deletedId;
     },
   });

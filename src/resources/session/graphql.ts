@@ -1,9 +1,10 @@
 import type { Permission } from '../../access/catalog.ts';
-import { builder } from '../../builder.ts';
 import type { Context } from '../../context.ts';
-import { targetId } from '../../input.ts';
-import { mutation } from '../../mutation.ts';
-import { viewerPermissions } from '../../viewer-permissions.ts';
+import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
+import { mutation } from '../../graphql/mutation.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { targetId } from '../../lib/input.ts';
 import { User } from '../user/graphql.ts';
 import { findUser } from '../user/service.ts';
 import { findSession, isOwnSession, listSessions, mayEnd, type SessionRow, signOutMember } from './service.ts';
@@ -12,7 +13,7 @@ export const Session = builder.objectRef<SessionRow>('Session');
 
 async function mayDo(session: SessionRow, ctx: Context): Promise<Permission[]> {
   const may = {
-    'session:read': isOwnSession(session, ctx) || ctx.access.can('session:read'),
+    'session:read': isOwnSession(session, ctx) || ctx.unit.access.can('session:read'),
     'session:delete': await mayEnd(ctx, session),
   };
   return (['session:read', 'session:delete'] as const).filter((name) => may[name]);
@@ -36,7 +37,7 @@ builder.node(Session, {
     userAgent: t.exposeString('userAgent', { nullable: true, description: 'What the client called itself.' }),
     current: t.boolean({
       description: 'Whether this request uses it.',
-      resolve: (session, _args, ctx) => session.id === ctx.actor.credential?.id,
+      resolve: (session, _args, ctx) => session.id === ctx.unit.actor.credential?.id,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
     refreshedAt: t.expose('refreshedAt', { type: 'DateTime', description: 'When it was last refreshed.' }),
@@ -49,15 +50,18 @@ builder.node(Session, {
 });
 
 builder.queryField('sessions', (t) =>
-  t.connection({
-    type: Session,
-    nullable: true,
-    permission: 'session:read',
-    own: true,
-    description:
-      'Live sessions bound to the organization, the newest first: all of them, or without the permission one’s own.',
-    resolve: (_root, args, ctx) => listSessions(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Session,
+      nullable: true,
+      permission: 'session:read',
+      own: true,
+      description:
+        'Live sessions bound to the organization, the newest first: all of them, or without the permission one’s own.',
+      resolve: (_root, args, ctx) => listSessions(ctx, args),
+    },
+    connectionOf(Session),
+  ),
 );
 
 mutation('signOutMember', {

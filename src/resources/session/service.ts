@@ -1,32 +1,34 @@
 import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
+import { contains } from '../../access/escalation.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
-import { notFound } from '../../errors.ts';
-import { toPublicId } from '../../ids.ts';
-import { loaderOf } from '../../loader.ts';
+import { notFound } from '../../lib/errors.ts';
+import { toPublicId } from '../../lib/ids.ts';
 import { getMember } from '../member/service.ts';
+import { requireContainsPrincipal } from '../principal/access.ts';
 import { findByUser, grantsOf } from '../principal/service.ts';
 import { sessions } from './table.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
 
-export const isOwnSession = (session: SessionRow, ctx: Context): boolean => session.userId === ctx.actor.user?.id;
+export const isOwnSession = (session: SessionRow, ctx: Context): boolean => session.userId === ctx.unit.actor.user?.id;
 
 /** Of the bound organization; of no organization for who is bound to none. */
 const here = (ctx: Context): SQL =>
-  ctx.binding.organizationId
-    ? eq(sessions.organizationId, ctx.binding.organizationId)
+  ctx.unit.binding.organizationId
+    ? eq(sessions.organizationId, ctx.unit.binding.organizationId)
     : isNull(sessions.organizationId);
 
-const own = (ctx: Context): SQL => eq(sessions.userId, ctx.actor.user?.id ?? '');
+const own = (ctx: Context): SQL => eq(sessions.userId, ctx.unit.actor.user?.id ?? '');
 
 const visible = (ctx: Context): SQL =>
   and(
     here(ctx),
-    gt(sessions.expiresAt, ctx.parts.clock()),
-    ctx.access.can('session:read') ? undefined : own(ctx),
+    gt(sessions.expiresAt, ctx.dependencies.clock()),
+    ctx.unit.access.can('session:read') ? undefined : own(ctx),
   ) as SQL;
 
 const reader = readerOf<SessionRow>(sessions);
@@ -39,18 +41,18 @@ export async function listSessions(ctx: Context, args: PageArgs): Promise<Page<S
   const order = [{ column: sessions.id, key: (row: SessionRow) => row.id }];
   return await listPage<SessionRow>(
     await db(ctx),
-    { reader, where: visible(ctx), asked: [ctx.binding.organizationId], order, descending: true },
+    { reader, where: visible(ctx), asked: [ctx.unit.binding.organizationId], order, descending: true },
     args,
   );
 }
 
 /** By `signOut`, which a signed-in person has for their own, or by `signOutMember`. */
 export async function mayEnd(ctx: Context, session: SessionRow): Promise<boolean> {
-  if (isOwnSession(session, ctx) && ctx.actor.credential?.kind === 'SESSION') return true;
-  if (!ctx.access.can('session:delete')) return false;
+  if (isOwnSession(session, ctx) && ctx.unit.actor.credential?.kind === 'SESSION') return true;
+  if (!ctx.unit.access.can('session:delete')) return false;
   const member = await findByUser(ctx, session.userId);
   const held = member && (await grantsOf(ctx, member.principalId));
-  return held !== null && ctx.parts.engine.contains(ctx, held.grants);
+  return held !== null && contains(ctx.unit.access, held.grants);
 }
 
 /** Ends one of the caller's own sessions, in whichever organization. */
@@ -66,7 +68,7 @@ export async function endOwnSession(ctx: Context, id: string): Promise<void> {
 /** Ends all sessions that the member has in this organization; the next request of any of them is refused. */
 export async function signOutMember(ctx: Context, memberId: string): Promise<number> {
   const member = await getMember(ctx, memberId);
-  await ctx.parts.engine.requireContainsPrincipal(ctx, member.id, 'WRITE', 'Signing out this member');
+  await requireContainsPrincipal(ctx, member.id, 'WRITE', 'Signing out this member');
   const ended = await (await db(ctx))
     .delete(sessions)
     .where(and(eq(sessions.organizationId, tenant(ctx)), eq(sessions.userId, member.userId ?? '')))

@@ -1,17 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { db, tenant } from '../../context.ts';
+import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { readerOf } from '../../db/reader.ts';
-import { loaderOf } from '../../loader.ts';
 import { principals } from '../principal/table.ts';
+import type { UserRow } from './table.ts';
 import { users } from './table.ts';
-
-export interface UserRow {
-  id: string;
-  email: string;
-  name: string;
-  createdAt: Date;
-}
 
 /** Oneself and who shares the bound organization; row-level security hides the others. */
 export const findUser = loaderOf<UserRow>(async (ctx, ids) =>

@@ -14,3 +14,11 @@ export const users = pgTable(
   },
   (t) => [uniqueIndex('users_email').on(sql`lower(${t.email})`)],
 );
+
+/** A user without the password hash, which the runtime role cannot read. */
+export interface UserRow {
+  id: string;
+  email: string;
+  name: string;
+  createdAt: Date;
+}

@@ -1,0 +1,65 @@
+import DataLoader from 'dataloader';
+import { type GraphQLResolveInfo, Kind } from 'graphql';
+import { type Context, db } from '../context.ts';
+import { listPages, listUnder, type NestedOptions } from '../db/nested.ts';
+import { listPage, type Page, type PageArgs } from '../db/page.ts';
+
+type Batch<Value> = (ctx: Context, ids: readonly string[]) => Promise<ReadonlyMap<string, Value>>;
+
+type Loaders = Map<unknown, unknown>;
+
+interface Loader<Value> {
+  loader: DataLoader<string, Value | null>;
+  /** DataLoader's own cache makes a promise for each time that an id is asked for, and a category is asked for often. */
+  asked: Map<string, Promise<Value | null>>;
+}
+
+function load<Value>(loaders: Loaders, key: unknown, ctx: Context, batch: Batch<Value>, id: string) {
+  let known = loaders.get(key) as Loader<Value> | undefined;
+  if (!known) {
+    const loadAll = async (ids: readonly string[]): Promise<(Value | null)[]> => {
+      const found = await batch(ctx, ids);
+      return ids.map((wanted) => found.get(wanted) ?? null);
+    };
+    known = { loader: new DataLoader(loadAll, { cache: false }), asked: new Map() };
+    loaders.set(key, known);
+  }
+  let asked = known.asked.get(id);
+  if (!asked) {
+    asked = known.loader.load(id);
+    known.asked.set(id, asked);
+  }
+  return asked;
+}
+
+/** One query for what each of the ids has that a response asks about. Loaders die with the transaction they read in. */
+export const batched =
+  <Value>(batch: Batch<Value>): ((ctx: Context, id: string) => Promise<Value | null>) =>
+  (ctx, id) =>
+    load(ctx.unit.loaders, batch, ctx, batch, id);
+
+/** One query for all rows of a kind that a response asks for. */
+export const loaderOf = <Row extends { id: string }>(batch: (ctx: Context, ids: readonly string[]) => Promise<Row[]>) =>
+  batched<Row>(async (ctx, ids) => new Map((await batch(ctx, ids)).map((row) => [row.id, row])));
+
+/** One query for the lists under all parents that a response asks about, such as the members of each role. */
+export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row>) {
+  return async (ctx: Context, parent: string, args: PageArgs): Promise<Page<Row>> => {
+    const { first, last, after, before } = args;
+    // A cursor is of one list, so who gives one asks for no other.
+    if (after != null || before != null) return await listPage(await db(ctx), listUnder(optionsOf(ctx), parent), args);
+    const batch: Batch<Page<Row>> = async (_ctx, parents) => listPages(await db(ctx), optionsOf(ctx), parents, args);
+    const loaders = (ctx.unit.loaders.get(optionsOf) ?? new Map()) as Loaders;
+    ctx.unit.loaders.set(optionsOf, loaders);
+    return (await load(loaders, `${first} ${last}`, ctx, batch, parent)) as Page<Row>;
+  };
+}
+
+/**
+ * Whether the operation asks for this field of what another one gives. What is read for it can then be asked for
+ * together with that, in one round trip. Fragments are not looked into: they only cost the second one.
+ */
+export const isAskedFor = ({ fieldNodes }: GraphQLResolveInfo, name: string): boolean =>
+  fieldNodes.some(({ selectionSet }) =>
+    selectionSet?.selections.some((selection) => selection.kind === Kind.FIELD && selection.name.value === name),
+  );

@@ -1,0 +1,112 @@
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  getArgumentValues,
+  isNonNullType,
+  Kind,
+  type OperationDefinitionNode,
+  TypeNameMetaFieldDef,
+  visit,
+} from 'graphql';
+import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
+import { defaultFieldResolver, getFieldDef } from 'graphql/execution/execute.js';
+import { completerOf } from './complete.ts';
+import type { FieldPlan, Plan, Selection, Variables } from './model.ts';
+import type { Container } from './position.ts';
+
+/** Variables that decide in `@skip` and `@include` which fields there are. */
+export function selectingVariables(document: DocumentNode): string[] {
+  const names = new Set<string>();
+  visit(document, {
+    Directive: ({ arguments: given }) => {
+      for (const { value } of given ?? []) if (value.kind === Kind.VARIABLE) names.add(value.name.value);
+    },
+  });
+  return [...names];
+}
+
+export function planOf(
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+  fragments: Record<string, FragmentDefinitionNode>,
+  variables: Variables,
+): Plan {
+  const select = (type: GraphQLObjectType, byKey: Map<string, readonly FieldNode[]>): Selection => {
+    const fields: FieldPlan[] = [];
+    const template: Container = {};
+    for (const [key, nodes] of byKey) {
+      const [node] = nodes as readonly [FieldNode];
+      const definition = getFieldDef(schema, type, node);
+      if (!definition) continue;
+      const constant = definition === TypeNameMetaFieldDef ? type.name : null;
+      // Not an assignment: that would take a response key `__proto__` for something else.
+      Object.defineProperty(template, key, { ...OWN, value: constant });
+      if (constant === null) fields.push(fieldPlan(key, type, definition, nodes));
+    }
+    return { fields, template };
+  };
+
+  const fieldPlan = (
+    key: string,
+    parentType: GraphQLObjectType,
+    definition: GraphQLField<unknown, unknown>,
+    nodes: readonly FieldNode[],
+  ): FieldPlan => {
+    const selections = new Map<GraphQLObjectType, Selection>();
+    return {
+      key,
+      name: definition.name,
+      parentType,
+      type: definition.type,
+      nullable: !isNonNullType(definition.type),
+      nodes,
+      resolve: definition.resolve ?? defaultFieldResolver,
+      argsOf: argumentsOf(definition, nodes[0] as FieldNode),
+      complete: completerOf(schema, definition.type),
+      selectionOn: (type) => {
+        let selection = selections.get(type);
+        if (!selection) {
+          selection = select(type, collectSubfields(schema, fragments, variables, type, nodes as FieldNode[]));
+          selections.set(type, selection);
+        }
+        return selection;
+      },
+    };
+  };
+
+  const root = schema.getRootType(operation.operation) as GraphQLObjectType;
+  const fields = collectFields(schema, fragments, variables, root, operation.selectionSet);
+  return { schema, operation, fragments, selection: select(root, fields) };
+}
+
+const OWN = { enumerable: true, writable: true, configurable: true };
+
+/**
+ * Arguments without variables are read once, unless they hold objects, which a resolver could change for all. What is
+ * wrong with them is an error of the field, so it waits.
+ */
+function argumentsOf(definition: GraphQLField<unknown, unknown>, node: FieldNode): FieldPlan['argsOf'] {
+  const read: FieldPlan['argsOf'] = (variables) => getArgumentValues(definition, node, variables);
+  if (usesVariables(node)) return read;
+  try {
+    const values = Object.freeze(read({}));
+    return Object.values(values).some((value) => typeof value === 'object' && value !== null) ? read : () => values;
+  } catch {
+    return read;
+  }
+}
+
+function usesVariables(node: FieldNode): boolean {
+  let found = false;
+  for (const argument of node.arguments ?? [])
+    visit(argument, {
+      Variable: () => {
+        found = true;
+      },
+    });
+  return found;
+}

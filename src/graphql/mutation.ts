@@ -1,0 +1,80 @@
+import type {
+  InputFieldBuilder,
+  InputFieldMap,
+  InputShapeFromFields,
+  MaybePromise,
+  ShapeFromTypeParam,
+  TypeParam,
+} from '@pothos/core';
+import type { Permission } from '../access/catalog.ts';
+import type { Context } from '../context.ts';
+import { builder, Payload } from './builder.ts';
+
+type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never;
+type Result = { type: TypeParam<Types>; description: string };
+
+interface MutationOptions<Input extends InputFieldMap, Results extends Record<string, Result>> {
+  permission?: Permission;
+  own?: true;
+  public?: true;
+  /** Where the permission is asked; the organization unless told. */
+  on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
+  description: string;
+  input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
+  /** Fields of the payload beside `errors`; null when there are errors. */
+  results: Results;
+  resolve: (
+    input: InputShapeFromFields<Input>,
+    ctx: Context,
+  ) => MaybePromise<{ [Name in keyof Results]: MaybePromise<ShapeFromTypeParam<Types, Results[Name]['type'], true>> }>;
+}
+
+/** The result of a mutation that deletes. */
+export const DELETED = { deletedId: { type: 'ID', description: 'The id of what was deleted.' } } as const;
+
+/**
+ * Every mutation has one form: `name(input: NameInput!): NamePayload`. The payload can be null, so that a refusal does
+ * not take the results of the document's other mutations away.
+ */
+export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
+  name: string,
+  { description, input, results, resolve, on, ...access }: MutationOptions<Input, Results>,
+): void {
+  const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
+  const inputType = builder.inputType(`${typeName}Input`, { description: `Input of \`${name}\`.`, fields: input });
+  const payload = builder.objectRef<Record<string, never>>(`${typeName}Payload`).implement({
+    description: `What \`${name}\` did.`,
+    public: true,
+    interfaces: [Payload],
+    fields: (t) =>
+      Object.fromEntries(
+        Object.entries(results).map(([field, result]) => [
+          field,
+          t.field({ ...result, nullable: true, resolve: (parent) => parent[field] ?? null }),
+        ]),
+      ),
+  });
+  builder.mutationField(name, (t) =>
+    t.field({
+      ...access,
+      ...(on && {
+        on: (_root: unknown, args: unknown, ctx: Context) =>
+          on((args as { input: InputShapeFromFields<Input> }).input, ctx),
+      }),
+      type: payload,
+      nullable: true,
+      description,
+      args: { input: t.arg({ type: inputType, required: true, description: 'What to do.' }) },
+      resolve: (_root, args, ctx) =>
+        resolve((args as unknown as { input: InputShapeFromFields<Input> }).input, ctx) as never,
+    }),
+  );
+}
+
+/** The answer of a mutation that changes access: a dry run has changes to tell and no result. */
+export const withChanges = <Name extends string, Row, Delta>(
+  ctx: Context,
+  name: Name,
+  { result, accessChanges }: { result: Row; accessChanges: Delta[] },
+) =>
+  ({ [name]: ctx.unit.dryRun ? null : result, accessChanges }) as Record<Name, Row | null> & { accessChanges: Delta[] };

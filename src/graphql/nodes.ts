@@ -1,0 +1,30 @@
+import { type GraphQLResolveInfo, isObjectType } from 'graphql';
+import type { Context } from '../context.ts';
+import { MAX_PAGE } from '../db/page.ts';
+import { AmbitError } from '../lib/errors.ts';
+import { maySee } from './guard.ts';
+
+interface TypedId {
+  typename: string;
+  id: string;
+}
+
+/**
+ * The nodes with these ids, with null for those that are not there and, no differently, for those that the caller may
+ * not see: even `node(id:) { __typename }` tells nothing.
+ */
+export async function visibleNodes(
+  ids: readonly TypedId[],
+  ctx: Context,
+  info: GraphQLResolveInfo,
+  load: (ids: TypedId[]) => Promise<unknown[]>,
+): Promise<unknown[]> {
+  if (ids.length > MAX_PAGE) throw new AmbitError('BAD_REQUEST', `At most ${MAX_PAGE} ids at once, not ${ids.length}.`);
+  const nodes = await load([...ids]);
+  return ids.map(({ typename }, at) => see(typename, nodes[at], ctx, info));
+}
+
+function see(typename: string, node: unknown, ctx: Context, info: GraphQLResolveInfo): unknown {
+  const type = info.schema.getType(typename);
+  return node && isObjectType(type) && maySee(type, node, ctx) ? node : null;
+}

@@ -1,0 +1,113 @@
+import { refusal } from '../access/access.ts';
+import { beginMutation, type Context, db, endMutation, endTransaction, runAfterCommit, setActor } from '../context.ts';
+import { domainError, postgresError } from '../db/constraints.ts';
+import { inTransaction } from '../db/transaction.ts';
+import type { Actor } from '../identity/actor.ts';
+import { AmbitError } from '../lib/errors.ts';
+import { decodeId } from '../lib/ids.ts';
+import { recordEvent } from '../resources/audit-event/service.ts';
+import type { Outcome } from '../resources/audit-event/table.ts';
+
+export interface MutationField {
+  name: string;
+  permission: string | null;
+}
+
+type Resolve = (parent: unknown, args: never, ctx: Context, info: never) => unknown;
+
+const READ_ONLY_TRANSACTION = '25006';
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/**
+ * Wraps a root mutation field, guard included: fresh grants, a transaction of its own, and one audit event, which
+ * commits with the change or, for what was refused, alone.
+ */
+export function asMutation(field: MutationField, resolve: Resolve): Resolve {
+  return async (parent, args, ctx, info) => {
+    const actor = await begin(ctx, args);
+    try {
+      const result = await resolve(parent, args, ctx, info);
+      await succeed(ctx, field, actor);
+      return result;
+    } catch (thrown) {
+      return await fail(ctx, field, actor, thrown);
+    } finally {
+      endMutation(ctx);
+    }
+  };
+}
+
+/** What an earlier field of the document changed or revoked holds for this one. */
+async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<Actor> {
+  if (ctx.work.stopped) throw ctx.work.stopped;
+  const id = args.input?.id;
+  // The log can neither store a NUL character nor index a text of any length.
+  return await beginMutation(ctx, typeof id === 'string' && decodeId(id) ? id : null);
+}
+
+async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<unknown> {
+  // A dry run writes nothing, no event either.
+  if (ctx.unit.dryRun) return end(ctx, 'rollback');
+  // Who signs in, or makes an organization, acts as who they have become, in the log of where they are now.
+  const [actor, organizationId] = ctx.unit.auditDraft.organizationId
+    ? [ctx.unit.actor, ctx.unit.auditDraft.organizationId]
+    : [before, before.organization?.id];
+  if (!organizationId) return end(ctx, 'commit');
+  const tx = await db(ctx);
+  await (await ctx.unit.transaction)?.rebind(organizationId);
+  const attempt = { ...field, action: field.name, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
+  // The commit goes right after the event, in one round trip. Without the event it rolls back.
+  const recorded = recordEvent(tx, ctx, attempt);
+  const [event, ended] = await Promise.allSettled([recorded, end(ctx, 'commit')]);
+  // A lost connection fails both. The outcome of the commit decides which error the client gets.
+  const failed = [ended, event].filter((part) => part.status === 'rejected').map(({ reason }) => reason);
+  if (failed.length > 0) throw failed.find(isOutcomeUnknown) ?? failed.at(-1);
+}
+
+const isOutcomeUnknown = (error: unknown): boolean => error instanceof AmbitError && error.code === 'OUTCOME_UNKNOWN';
+
+async function end(ctx: Context, how: 'commit' | 'rollback'): Promise<void> {
+  await endTransaction(ctx, how);
+  await runAfterCommit(ctx, how);
+}
+
+async function fail(ctx: Context, field: MutationField, actor: Actor, thrown: unknown): Promise<{ errors: unknown }> {
+  await end(ctx, 'rollback').catch(() => undefined);
+  setActor(ctx, actor);
+  const error = explain(thrown, actor);
+  const organizationId = actor.organization?.id;
+  if (organizationId && !isFault(thrown, error)) {
+    const attempt = { ...field, action: field.name, ...outcomeOf(error), actor, organizationId };
+    await inTransaction(
+      ctx.dependencies.pool,
+      ctx.unit.binding,
+      (own) => recordEvent(own, ctx, attempt),
+      'read write',
+      ctx.work,
+    );
+  }
+  if (error instanceof AmbitError && error.userErrors) return { errors: error.userErrors };
+  throw error;
+}
+
+/**
+ * Whether the database caused the failure. Such a failure is not an access decision, and writing the event would also
+ * fail.
+ */
+const isFault = (thrown: unknown, error: unknown): boolean =>
+  postgresError(thrown)?.code === LOCK_NOT_AVAILABLE ||
+  (error instanceof AmbitError && (error.code === 'UNAVAILABLE' || error.code === 'OUTCOME_UNKNOWN'));
+
+function explain(thrown: unknown, actor: Actor): unknown {
+  if (postgresError(thrown)?.code === READ_ONLY_TRANSACTION && actor.credential?.access === 'READ')
+    return refusal('READ_ONLY_TOKEN', 'This API token is read-only.', 'Use a token with WRITE access, or sign in.');
+  return domainError(thrown);
+}
+
+function outcomeOf(error: unknown): { outcome: Outcome; reason: string } {
+  if (!(error instanceof AmbitError)) return { outcome: 'FAILED', reason: 'INTERNAL' };
+  if (error.userErrors) return { outcome: 'REJECTED', reason: error.userErrors.map(({ code }) => code).join(' ') };
+  if (error.code === 'BAD_REQUEST') return { outcome: 'REJECTED', reason: error.code };
+  const reason = error.extensions['reason'];
+  return { outcome: 'REFUSED', reason: typeof reason === 'string' ? reason : error.code };
+}

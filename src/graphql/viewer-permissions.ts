@@ -1,0 +1,24 @@
+import { PERMISSIONS, type Permission } from '../access/catalog.ts';
+import type { Context } from '../context.ts';
+
+/** The rows of one resource that are about an object which exists already. */
+export const aboutOne = (resource: string): Permission[] =>
+  [...PERMISSIONS.values()]
+    .map((row) => row.name)
+    .filter((name) => name.startsWith(`${resource}:`) && !name.endsWith(':create'));
+
+interface Options<Row> {
+  /** The project that the object belongs to. */
+  on?: (row: Row) => string | null;
+}
+
+/** Options of the field `viewerPermissions`: what the caller may do with the object. */
+export function viewerPermissions<Row>(resource: string, { on }: Options<Row> = {}) {
+  const names = aboutOne(resource);
+  return {
+    type: ['Permission'] as ['Permission'],
+    description: 'What the caller may do with this object.',
+    resolve: (row: Row, _args: object, ctx: Context): Permission[] =>
+      names.filter((name) => ctx.unit.access.can(name, on?.(row))),
+  };
+}

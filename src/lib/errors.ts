@@ -1,0 +1,81 @@
+import { GraphQLError } from 'graphql';
+
+/** Codes in `extensions.code` of a GraphQL error. Part of the public contract: never rename one. */
+export const ERROR_CODES = {
+  UNAUTHENTICATED: 'The request has no credential although it needs one, or its credential is invalid.',
+  FORBIDDEN: 'The caller lacks a permission. `permission`, `target`, `reason` and `hint` describe the refusal.',
+  NOT_FOUND: 'The object does not exist, or the caller may not see it.',
+  PLAN_REQUIRED: 'The plan of the organization does not include the feature. `plan` names the plan that does.',
+  RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
+  CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
+  BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
+  UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
+  OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
+  INTERNAL: 'An unexpected error. The log has its details under the request ID.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Codes of what the caller can mend in the input; they stand in a payload's `errors`. */
+export const USER_ERROR_CODES = {
+  REQUIRED: 'A value is missing, or null was given where a value must stay.',
+  INVALID: 'The value is not of the form that is asked for; the message says which.',
+  TOO_SHORT: 'The text or list is shorter than allowed.',
+  TOO_LONG: 'The text or list is longer than allowed.',
+  TAKEN: 'Another object of the organization, or of the instance, has this value already.',
+  NOT_FOUND: 'The id in this place names nothing that the caller can see.',
+  IN_USE: 'Other objects use this one; they are listed in `usedBy`.',
+  MISMATCH: 'The confirmation differs from what it has to confirm.',
+  LAST_OWNER: 'An organization keeps at least one Owner.',
+  WRONG_CREDENTIALS: 'E-mail and password do not belong together, or the token is not valid (any more).',
+} as const;
+
+export type UserErrorCode = keyof typeof USER_ERROR_CODES;
+
+export interface UserError {
+  code: UserErrorCode;
+  message: string;
+  /** Where in the input: `['name']`. Empty when it is about the whole input. */
+  path: string[];
+  /** What stands in the way (IN_USE): nodes of the schema. */
+  usedBy?: readonly object[];
+}
+
+/**
+ * The one error class. With `userErrors` it is a complaint about the input, which a mutation turns into its payload;
+ * without, it is a GraphQL error that the client sees as it stands, so no message may hold anything internal.
+ */
+export class AmbitError extends GraphQLError {
+  readonly code: ErrorCode;
+  readonly userErrors: UserError[] | undefined;
+
+  constructor(code: ErrorCode, message: string, details: Record<string, unknown> = {}, userErrors?: UserError[]) {
+    super(message, { extensions: { code, ...details } });
+    this.name = 'AmbitError';
+    this.code = code;
+    this.userErrors = userErrors;
+  }
+}
+
+export const invalid = (...errors: UserError[]): AmbitError =>
+  new AmbitError('BAD_REQUEST', errors.map((error) => error.message).join(' '), {}, errors);
+
+export const userError = (code: UserErrorCode, path: string | string[], message: string): UserError => ({
+  code,
+  message,
+  path: typeof path === 'string' ? [path] : path,
+});
+
+/** One answer for what does not exist and for what the caller may not see. */
+export const notFound = (what: string): AmbitError =>
+  new AmbitError('NOT_FOUND', `There is no ${what} with this id, or you may not see it.`);
+
+/** Nothing was changed. The same request may succeed when it is sent again. */
+export const unavailable = (message = 'The database is not available. Try again in a moment.'): AmbitError =>
+  new AmbitError('UNAVAILABLE', message, { http: { status: 503, headers: { 'retry-after': '1' } } });
+
+export const outcomeUnknown = (): AmbitError =>
+  new AmbitError(
+    'OUTCOME_UNKNOWN',
+    'The change was sent to the database, but no confirmation arrived. Check whether it was made before you try again.',
+  );

@@ -1,0 +1,173 @@
+import { and, eq } from 'drizzle-orm';
+import { type Target, unrestricted } from '../../access/access.ts';
+import { PERMISSIONS, type Permission } from '../../access/catalog.ts';
+import { decide } from '../../access/decide.ts';
+import type { EffectiveGrants } from '../../access/model.ts';
+import { validatePattern } from '../../access/pattern.ts';
+import type { RefusalReason } from '../../access/reasons.ts';
+import { type Context, db, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
+import { AmbitError, notFound } from '../../lib/errors.ts';
+import { decodeId, fromPublicId } from '../../lib/ids.ts';
+import { findGrants } from '../principal/access.ts';
+import { principals } from '../principal/table.ts';
+import { projects } from '../project/table.ts';
+
+export interface Question {
+  permission: string;
+  target?: string | null | undefined;
+  principal?: string | null | undefined;
+}
+
+export interface Answer {
+  allowed: boolean;
+  reason: RefusalReason | null;
+}
+
+/** Questions in one request. */
+export const MAX_QUESTIONS = 1_000;
+
+/**
+ * Answers in the order of the questions. However many they are, projects, people and what these hold are read once, in
+ * at most four statements; questions of the caller about the organization need none.
+ */
+export async function authorize(ctx: Context, questions: readonly Question[]): Promise<Answer[]> {
+  if (questions.length > MAX_QUESTIONS)
+    throw new AmbitError('BAD_REQUEST', `At most ${MAX_QUESTIONS} requests at once, not ${questions.length}.`);
+  const targets = await findTargets(
+    ctx,
+    questions.flatMap(({ target }) => target ?? []),
+  );
+  const holders = await findHolders(
+    ctx,
+    questions.flatMap(({ principal }) => principal ?? []),
+  );
+  return questions.map(({ permission, target, principal }) => {
+    if (!PERMISSIONS.has(permission)) return refused('UNKNOWN_PERMISSION');
+    const held = principal == null ? ctx.unit.access.effective : holders.get(principal);
+    if (held === undefined) return refused('NO_SUCH_PRINCIPAL');
+    const place = target == null ? null : targets.get(target);
+    if (place === undefined) return refused('NO_SUCH_TARGET');
+    const decision = decide(held, permission as Permission, place);
+    return decision.allowed ? { allowed: true, reason: null } : refused(decision.reason);
+  });
+}
+
+const refused = (reason: RefusalReason): Answer => ({ allowed: false, reason });
+
+/** Places by public id: the organization, and the projects that the caller can read. Others are not there. */
+async function findTargets(ctx: Context, publicIds: string[]): Promise<Map<string, Target>> {
+  const decoded = [...new Set(publicIds)].map((publicId) => ({ publicId, id: decodeId(publicId) }));
+  const here = decoded.filter(({ id }) => id?.prefix === 'org' && id.uuid === ctx.unit.actor.organization?.id);
+  const wanted = decoded.flatMap(({ id }) =>
+    id?.prefix === 'prj' && ctx.unit.access.can('project:read', id.uuid) ? [id.uuid] : [],
+  );
+  const found =
+    wanted.length === 0
+      ? []
+      : await (await db(ctx))
+          .select({ id: projects.id })
+          .from(projects)
+          .where(and(eq(projects.organizationId, tenant(ctx)), isAnyOf(projects.id, wanted)));
+  const known = new Set(found.map(({ id }) => id));
+  return new Map<string, Target>([
+    ...here.map(({ publicId }) => [publicId, null] as const),
+    ...decoded.flatMap(({ publicId, id }) => (id && known.has(id.uuid) ? [[publicId, id.uuid] as const] : [])),
+  ]);
+}
+
+/** What others hold, by the public id that they were asked by: of a member, a service account or a user. */
+async function findHolders(ctx: Context, publicIds: string[]): Promise<Map<string, EffectiveGrants>> {
+  const asked = [...new Set(publicIds)];
+  if (asked.length === 0) return new Map();
+  if (asked.some((publicId) => !isCaller(ctx, publicId))) ctx.unit.access.require('access:read');
+  const rows = await findPrincipals(ctx, asked);
+  const grants = await findGrants(
+    ctx,
+    rows.map(({ id }) => id),
+  );
+  const byUuid = new Map(
+    rows.flatMap((row) => [[row.id, row] as const, ...(row.userId ? [[row.userId, row] as const] : [])]),
+  );
+  return new Map(
+    asked.flatMap((publicId) => {
+      const row = byUuid.get(decodeId(publicId)?.uuid ?? '');
+      const own = row && isNamed(publicId, row) ? grants.get(row.id) : undefined;
+      return own
+        ? [
+            [
+              publicId,
+              isCaller(ctx, publicId) && ctx.unit.access.effective ? ctx.unit.access.effective : unrestricted(own),
+            ],
+          ]
+        : [];
+    }),
+  );
+}
+
+type Row = { id: string; userId: string | null };
+
+async function findPrincipals(ctx: Context, publicIds: string[]): Promise<Row[]> {
+  const uuids = (prefix: string): string[] =>
+    publicIds.flatMap((publicId) => {
+      const id = decodeId(publicId);
+      return id?.prefix === prefix ? [id.uuid] : [];
+    });
+  const [ids, users] = [[...uuids('mem'), ...uuids('sva')], uuids('usr')];
+  const fields = { id: principals.id, userId: principals.userId };
+  const own = eq(principals.organizationId, tenant(ctx));
+  const tx = await db(ctx);
+  return [
+    ...(ids.length > 0
+      ? await tx
+          .select(fields)
+          .from(principals)
+          .where(and(own, isAnyOf(principals.id, ids)))
+      : []),
+    ...(users.length > 0
+      ? await tx
+          .select(fields)
+          .from(principals)
+          .where(and(own, isAnyOf(principals.userId, users)))
+      : []),
+  ];
+}
+
+/** A member is no service account, whatever its id is put behind. */
+const isNamed = (publicId: string, row: Row): boolean => (row.userId === null) === publicId.startsWith('sva_');
+
+/** The caller, as the principal or the user that they are. */
+function isCaller(ctx: Context, publicId: string): boolean {
+  const { principal, user } = ctx.unit.actor;
+  const id = decodeId(publicId);
+  if (!principal || !id) return false;
+  return id.prefix === 'usr'
+    ? id.uuid === user?.id
+    : id.uuid === principal.id && isNamed(publicId, { id: principal.id, userId: user?.id ?? null });
+}
+
+/** One place, for the questions that go into depth. */
+export async function requireTarget(ctx: Context, publicId: string | null | undefined): Promise<Target> {
+  ctx.unit.access.requireOrganization();
+  if (publicId == null) return null;
+  const place = (await findTargets(ctx, [publicId])).get(publicId);
+  if (place === undefined) throw notFound(fromPublicId('prj', publicId) ? 'Project' : 'target');
+  return place;
+}
+
+/** What one principal holds; the caller unless told. */
+export async function requireHolder(ctx: Context, publicId: string | null | undefined): Promise<EffectiveGrants> {
+  ctx.unit.access.requireOrganization();
+  const held = publicId == null ? ctx.unit.access.effective : (await findHolders(ctx, [publicId])).get(publicId);
+  if (!held) throw notFound('principal');
+  return held;
+}
+
+export function requirePermission(name: string): Permission {
+  // A text of any length comes from outside; an answer does not grow with it.
+  const complaint = PERMISSIONS.has(name)
+    ? null
+    : (validatePattern(name.slice(0, 100)) ?? `${JSON.stringify(name)} is a pattern`);
+  if (complaint) throw new AmbitError('BAD_REQUEST', `permission: ${complaint}.`);
+  return name as Permission;
+}

@@ -1,0 +1,189 @@
+import { and, eq } from 'drizzle-orm';
+import { type Access, accessOf, unrestricted } from '../../access/access.ts';
+import { loadGrants } from '../../access/grants.ts';
+import type { Role } from '../../access/model.ts';
+import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
+import { audit, type Context, db, setActor, setTenant, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
+import { drizzleOn } from '../../db/client.ts';
+import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
+import { AmbitError, invalid, userError } from '../../lib/errors.ts';
+import { newId, toPublicId } from '../../lib/ids.ts';
+import { hashSecret, isSecret } from '../../lib/secret.ts';
+import { lockOrganization, type OrganizationRow } from '../organization/service.ts';
+import { countMembers } from '../plan/service.ts';
+import { findAnyRole, requireSession } from '../principal/access.ts';
+import { assignmentShown } from '../principal/change.ts';
+import { changeAccess } from '../principal/change-access.ts';
+import { assign, isAssignableIn, type PrincipalRow, roleColumns } from '../principal/service.ts';
+import { principals } from '../principal/table.ts';
+import { projects } from '../project/table.ts';
+import { assignments } from '../role/table.ts';
+import { type InvitationRow, invitationShown, takeInvitation } from './service.ts';
+
+/** What an invitation offers, as who has its secret sees it. */
+export interface InvitationOffer {
+  organizationName: string;
+  email: string;
+  roleName: string;
+  expiresAt: Date;
+}
+
+/**
+ * The one answer to a secret that is unknown, used, revoked, expired or another person's, and to an invitation that is
+ * void because a role or project is gone or the inviter may not offer it any more.
+ */
+const noInvitation = (): AmbitError =>
+  invalid(
+    userError('NOT_FOUND', 'secret', 'secret: there is no such invitation for you, or it has ended. Ask for another.'),
+  );
+
+/** Counts as a try for the address, whatever comes of it; what is mistyped never reaches the invitations. */
+async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
+  await ctx.dependencies.identity.limiter.count({ address: ctx.address });
+  if (!isSecret('ambit_inv_', secret)) return null;
+  const row = await findInvitationAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), hashSecret(secret));
+  return row && new Date(row.expires_at) > ctx.dependencies.clock() ? row : null;
+}
+
+export async function findOffer(ctx: Context, secret: string): Promise<InvitationOffer | null> {
+  const row = await find(ctx, secret);
+  const roleName = row && (findBuiltIn(row.role_id)?.name ?? row.role_name);
+  if (!row || !roleName) return null;
+  return { organizationName: row.organization_name, email: row.email, roleName, expiresAt: new Date(row.expires_at) };
+}
+
+export interface AcceptedInvitation {
+  organization: OrganizationRow;
+  member: PrincipalRow;
+}
+
+export async function acceptInvitation(ctx: Context, { secret }: { secret: string }): Promise<AcceptedInvitation> {
+  const { userId } = requireSession(ctx);
+  const found = await find(ctx, secret);
+  if (!found || !sameAddress(found.email, ctx.unit.actor.user?.email ?? '')) throw noInvitation();
+  setTenant(ctx, { organizationId: found.organization_id, userId });
+  try {
+    return await join(ctx, userId, secret);
+  } catch (error) {
+    // The organization is gone, or the inviter may not offer this any more.
+    if (error instanceof AmbitError && (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN')) throw noInvitation();
+    throw error;
+  }
+}
+
+/** Both are ASCII (see `email` in input.ts), so JavaScript and Postgres fold them alike. */
+const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
+
+/** In the organization of the invitation, and as far as its inviter may go now. */
+async function join(ctx: Context, userId: string, secret: string): Promise<AcceptedInvitation> {
+  const organization = await lockOrganization(ctx);
+  const invitation = await takeInvitation(ctx, secret);
+  if (!invitation) throw noInvitation();
+  const { id, plan, slug, name } = organization;
+  const grantsOf = async (principalId: string) =>
+    (await loadGrants(await db(ctx), id, plan, ctx.dependencies.clock(), [principalId])).get(principalId) ?? null;
+  const inviter = await grantsOf(invitation.inviterId);
+  const offered = await offeredBy(ctx, invitation, accessOf(inviter && unrestricted(inviter)));
+  const principalId = newId();
+  const { result: member } = await changeAccess(ctx, {
+    permission: 'invitation:create',
+    by: invitation.inviterId,
+    affected: () => [principalId],
+    dryRun: false,
+    apply: () => makeMember(ctx, { id: principalId, userId }, offered),
+  });
+  audit(ctx, {
+    organizationId: id,
+    targetId: toPublicId('mem', principalId),
+    before: { invitation: await invitationShown(ctx, invitation) },
+    after: await assignmentShown(ctx, principalId),
+  });
+  // The answer shows the organization as its new member sees it; the session stays where it is.
+  const principal = { id: principalId, name: ctx.unit.actor.user?.name ?? '' };
+  setActor(ctx, {
+    ...ctx.unit.actor,
+    organization: { id, slug, name },
+    principal,
+    grants: await grantsOf(principalId),
+  });
+  return { organization, member };
+}
+
+interface Offered {
+  role: Role;
+  projectRoles: { projectId: string; role: Role }[];
+}
+
+/** The roles, if all that is offered is still there. What the plan lacks by now is refused, and can be accepted later. */
+async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Access): Promise<Offered> {
+  const role = await roleIn(ctx, invitation.roleId, null);
+  if (isOwnerRole(role)) throw noInvitation();
+  const projectIds = invitation.projectRoles.map(({ projectId }) => projectId);
+  await requireProjects(ctx, projectIds);
+  const projectRoles = [];
+  for (const { projectId, roleId } of invitation.projectRoles)
+    projectRoles.push({ projectId, role: await roleIn(ctx, roleId, projectId) });
+  if (inviter.effective === null) throw noInvitation();
+  if (projectRoles.length > 0) inviter.requireFeature('projectRoles');
+  if ([role, ...projectRoles.map((own) => own.role)].some((one) => one.builtIn === null))
+    inviter.requireFeature('customRoles');
+  // The seat of an invitation is taken already, unless the plan has become smaller.
+  inviter.requireRoom('seats', (await countMembers(ctx)) + 1);
+  return { role, projectRoles };
+}
+
+async function roleIn(ctx: Context, id: string, place: string | null): Promise<Role> {
+  const role = await findAnyRole(ctx, id);
+  if (!role || !isAssignableIn(role, place)) throw noInvitation();
+  return role;
+}
+
+/** All of them are there, and stay until the end of the transaction. */
+async function requireProjects(ctx: Context, ids: string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const found = await (await db(ctx))
+    .select({ id: projects.id })
+    .from(projects)
+    .where(and(eq(projects.organizationId, tenant(ctx)), isAnyOf(projects.id, ids)))
+    .for('key share');
+  if (found.length < ids.length) throw noInvitation();
+}
+
+async function makeMember(
+  ctx: Context,
+  person: { id: string; userId: string },
+  { role, projectRoles }: Offered,
+): Promise<PrincipalRow> {
+  const tx = await db(ctx);
+  const organizationId = tenant(ctx);
+  const createdAt = ctx.dependencies.clock();
+  const [member] = await tx
+    .insert(principals)
+    .values({ ...person, organizationId, createdAt })
+    .returning();
+  await assign(ctx, person.id, { role, expiresAt: null, fallback: null });
+  const rows = projectRoles.map(({ projectId, role: own }) => ({
+    organizationId,
+    principalId: person.id,
+    projectId,
+    ...roleColumns(own),
+    createdAt,
+  }));
+  if (rows.length > 0) await tx.insert(assignments).values(rows);
+  return member as PrincipalRow;
+}
+
+/** Possession of the secret is enough: who does not want to join need not make an account to say so. */
+export async function declineInvitation(ctx: Context, { secret }: { secret: string }): Promise<string> {
+  const found = await find(ctx, secret);
+  if (!found) throw noInvitation();
+  setTenant(ctx, { organizationId: found.organization_id, userId: ctx.unit.actor.user?.id ?? null });
+  const invitation = await takeInvitation(ctx, secret);
+  if (!invitation) throw noInvitation();
+  const before = await invitationShown(ctx, invitation);
+  audit(ctx, { organizationId: found.organization_id, targetId: before.id, before, after: null });
+  // Whom they are elsewhere is no business of this organization's log.
+  setActor(ctx, { ...ctx.unit.actor, organization: null, principal: null, grants: null });
+  return before.id;
+}

@@ -1,0 +1,116 @@
+import postgres from 'postgres';
+import { BUILT_IN_ROLES, type BuiltInRole } from '../access/catalog.ts';
+import { roleByKey } from '../access/roles.ts';
+import { type Db, drizzleOn } from '../db/client.ts';
+import { hashPassword } from '../identity/password.ts';
+import { newId } from '../lib/ids.ts';
+import { categories } from '../resources/category/table.ts';
+import { checks } from '../resources/check/table.ts';
+import { levels } from '../resources/level/table.ts';
+import { organizations } from '../resources/organization/table.ts';
+import { principals } from '../resources/principal/table.ts';
+import { projects } from '../resources/project/table.ts';
+import { assignments } from '../resources/role/table.ts';
+import { rubrics } from '../resources/rubric/table.ts';
+import { users } from '../resources/user/table.ts';
+
+export const DEMO_PASSWORD = 'ambit-demo';
+
+/** Who can sign in to the demo. */
+export const DEMO_ACCOUNTS: readonly { organization: string; email: string; role: BuiltInRole }[] = [
+  ...[...BUILT_IN_ROLES].reverse().map((role) => ({ organization: 'acme', email: `${role}@acme.test`, role })),
+  { organization: 'globex', email: 'admin@globex.test', role: 'owner' },
+];
+
+const LEVELS = ['Bronze', 'Silver', 'Gold'] as const;
+
+/** Category → level → checks. */
+const CHECKS: Record<string, Record<(typeof LEVELS)[number], string[]>> = {
+  Ownership: {
+    Bronze: ['Has an owning team', 'Has a README that says what it is for'],
+    Silver: ['Has an on-call rotation'],
+    Gold: ['Reviews its dependencies every quarter'],
+  },
+  Observability: {
+    Bronze: ['Writes structured logs', 'Has a dashboard'],
+    Silver: ['Traces requests from end to end', 'Has a service level objective'],
+    Gold: ['Alerts on its error budget'],
+  },
+  Reliability: {
+    Bronze: ['Answers a health check', 'Is deployed by a pipeline'],
+    Silver: ['Runs in two zones', 'Has restored a backup this year'],
+    Gold: ['Survives the loss of a zone', 'Rolls back by itself'],
+  },
+  Security: {
+    Bronze: ['Keeps secrets out of the repository', 'Patches critical findings within a week'],
+    Silver: ['Uses short-lived credentials', 'Limits its rate of requests'],
+    Gold: ['Has a threat model', 'Verifies the provenance of its builds'],
+  },
+};
+
+/**
+ * Fills an empty database with two organizations to play with. Runs as the superuser of the embedded server, in one
+ * transaction, and does nothing when anybody has an account already.
+ */
+export async function createDemo(url: string): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    const [{ used }] = (await sql`select exists (select from users) as used`) as unknown as [{ used: boolean }];
+    if (used) return;
+    const passwordHash = await hashPassword(DEMO_PASSWORD);
+    await sql.begin(async (tx) => {
+      const db = drizzleOn(tx as never);
+      for (const slug of ['acme', 'globex']) await createDemoOrganization(db, slug, passwordHash);
+    });
+  } finally {
+    await sql.end();
+  }
+}
+
+async function createDemoOrganization(db: Db, slug: string, passwordHash: string): Promise<void> {
+  const organizationId = newId();
+  const name = slug.slice(0, 1).toUpperCase() + slug.slice(1);
+  await db.insert(organizations).values({ id: organizationId, slug, name, plan: 'ENTERPRISE' });
+  for (const { email, role } of DEMO_ACCOUNTS.filter((account) => account.organization === slug)) {
+    const userId = newId();
+    const first = email.split('@')[0] ?? '';
+    const person = `${first.slice(0, 1).toUpperCase()}${first.slice(1)} of ${name}`;
+    await db.insert(users).values({ id: userId, email, name: person, passwordHash });
+    const id = newId();
+    await db.insert(principals).values({ organizationId, id, userId });
+    await db.insert(assignments).values({ organizationId, principalId: id, builtInRoleId: roleByKey(role).id });
+  }
+  await db
+    .insert(rubrics)
+    .values({ organizationId, name: 'Service maturity', description: 'What a service at this company has to fulfil.' });
+  await db.insert(projects).values(
+    ['staging', 'production'].map((key) => ({
+      organizationId,
+      key,
+      name: key.slice(0, 1).toUpperCase() + key.slice(1),
+    })),
+  );
+  await createDemoChecks(db, organizationId);
+}
+
+async function createDemoChecks(db: Db, organizationId: string): Promise<void> {
+  const levelRows = await db
+    .insert(levels)
+    .values(LEVELS.map((name, index) => ({ organizationId, name, index })))
+    .returning();
+  for (const [category, byLevel] of Object.entries(CHECKS)) {
+    const [row] = await db.insert(categories).values({ organizationId, name: category }).returning();
+    const values = Object.entries(byLevel).flatMap(([level, names]) =>
+      names.map((name) => ({
+        organizationId,
+        name,
+        type: 'MANUAL' as const,
+        categoryId: row?.id ?? '',
+        levelId: levelRows.find((candidate) => candidate.name === level)?.id ?? '',
+        enabled: level !== 'Gold',
+        notes: `**${name}.** Ask the owning team how it is done.`,
+      })),
+    );
+    await db.insert(checks).values(values);
+  }
+}
