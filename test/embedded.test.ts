@@ -7,6 +7,7 @@ import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { startEmbedded } from '../src/db/embedded.ts';
 import { findProcesses } from './support/processes.ts';
 import { ask, type Run, ready, run, signIn } from './support/run.ts';
+import { long } from './support/size.ts';
 import { until } from './support/until.ts';
 
 // Each test starts several processes.
@@ -91,27 +92,31 @@ const KILLED: [string, (pid: number) => Promise<number[]>][] = [
   ],
 ];
 
-test.each(KILLED)('a start works directly after a kill of %s', async (_, othersOf) => {
-  const killed = await started();
-  const pid = databasePid(DEMO);
-  for (const other of await othersOf(pid)) process.kill(other, 'SIGKILL');
-  killed.process.kill('SIGKILL');
-  await killed.ended;
-  const next = await started();
-  expect(await signIn(next.address)).toBeDefined();
-  expect(databasePid(DEMO)).not.toBe(pid);
-  expect(await postgresOf(DEMO)).toEqual([databasePid(DEMO)]);
-  await stopped(next);
+test('a start works directly after a kill of Ambit, of its database server and of its watchdog', async () => {
+  let server = await started();
+  for (const [killed, othersOf] of KILLED) {
+    const pid = databasePid(DEMO);
+    for (const other of await othersOf(pid)) process.kill(other, 'SIGKILL');
+    server.process.kill('SIGKILL');
+    await server.ended;
+    server = await started();
+    expect(await signIn(server.address), killed).toBeDefined();
+    expect(databasePid(DEMO), killed).not.toBe(pid);
+    expect(await postgresOf(DEMO), killed).toEqual([databasePid(DEMO)]);
+  }
+  await stopped(server);
 });
 
-test.each([
-  ['initdb runs', (data: string) => globSync(`${data}/pgdata-*/PG_VERSION`).length > 0],
-  ['Postgres starts', (data: string) => pidFile(data).length > 0],
-  ['Ambit migrates', (data: string) => statusOf(data) === 'ready'],
-])(
+const STAGES: [string, (data: string) => boolean, NodeJS.Signals][] = [
+  ['initdb runs', (data) => globSync(`${data}/pgdata-*/PG_VERSION`).length > 0, 'SIGKILL'],
+  ['Postgres starts', (data) => pidFile(data).length > 0, 'SIGTERM'],
+  ['Ambit migrates', (data) => statusOf(data) === 'ready', 'SIGKILL'],
+];
+
+test.each(STAGES)(
   'after a signal during the first start, while %s, no Postgres keeps running and the next start works',
-  async (name, isReached) => {
-    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  async (name, isReached, usual) => {
+    for (const signal of long ? (['SIGTERM', 'SIGKILL'] as const) : [usual]) {
       const data = join(folder, `${name} ${signal}`);
       const first = await run({ DATA_DIR: data });
       await until(() => isReached(data));
