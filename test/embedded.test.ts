@@ -1,5 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
@@ -140,7 +140,7 @@ test('Ambit exits with one line when the database server cannot be restarted', a
   const log = join(DEMO, 'pgdata/server.log');
   const [line, ...more] = server.output().match(/^ambit: .*$/gm) ?? [];
   expect([line, more]).toEqual([
-    `ambit: the embedded database ended and could not be restarted: "${DEMO}/pgdata" is not a valid data directory; see ${log}`,
+    `ambit: The embedded PostgreSQL ended and could not be restarted: "${DEMO}/pgdata" is not a valid data directory. See ${log}.`,
     [],
   ]);
   expect(await postgresOf(DEMO)).toEqual([]);
@@ -148,7 +148,7 @@ test('Ambit exits with one line when the database server cannot be restarted', a
   const next = await run({ DATA_DIR: DEMO });
   expect(await next.ended).toBe(1);
   expect(next.output()).toBe(
-    `ambit: the embedded database does not start: "${DEMO}/pgdata" is not a valid data directory; see ${log}\n`,
+    `ambit: The embedded PostgreSQL failed to start: "${DEMO}/pgdata" is not a valid data directory. See ${log}.\n`,
   );
   await writeFile(file, version);
   await stopped(await started());
@@ -175,7 +175,19 @@ test('with a wrong password the start fails with one line that names the log fil
   const data = join(folder, 'lock');
   await writeFile(join(data, 'password'), 'wrong');
   await expect(startEmbedded(data)).rejects.toThrow(
-    `the embedded database does not start: password authentication failed for user "postgres"; see ${data}/pgdata/server.log`,
+    `The embedded PostgreSQL failed to start: password authentication failed for user "postgres". See ${data}/pgdata/server.log.`,
   );
   expect(await postgresOf(data)).toEqual([]);
+});
+
+test('when the data cannot be created, the error names a file with the output of initdb', async () => {
+  const data = join(folder, 'uncreated');
+  await mkdir(data);
+  await writeFile(join(data, 'password'), Buffer.of(0xff));
+  const log = join(data, 'initdb.log');
+  const reason = 'invalid byte sequence for encoding "UTF8": 0xff';
+  await expect(startEmbedded(data)).rejects.toThrow(
+    `The embedded PostgreSQL could not be created: ${reason}. See ${log}, or set DATABASE_URL to use another server.`,
+  );
+  expect(readFileSync(log, 'utf8')).toContain(reason);
 });
