@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '../db/page.ts';
 import { USER_ERROR_CODES, type UserError } from '../lib/errors.ts';
 import { publicIdOf, typedIdOf } from '../lib/ids.ts';
-import { authScopes, guardPlugin, unauthorized } from './guard.ts';
+import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
 
@@ -35,7 +35,7 @@ export const builder = new SchemaBuilder<BuilderTypes>({
   // right after scope-auth, whose results it keeps.
   plugins: [guardPlugin, ScopeAuthPlugin, permissionCachePlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
-  scopeAuth: { authScopes, unauthorizedError: unauthorized },
+  scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
   complexity: { defaultListMultiplier: 10 },
   relay: {
     encodeGlobalID: (typename, id) => publicIdOf(typename, String(id)),

@@ -6,19 +6,28 @@ import {
   type PermissionDefinition,
   PROJECT_ROLES,
 } from '../../access/catalog.ts';
-import { decide } from '../../access/decide.ts';
+import { decide, type Trace, trace } from '../../access/decide.ts';
 import type { Decision, Grants } from '../../access/model.ts';
-import { REFUSAL_REASONS } from '../../access/reasons.ts';
+import { STEP_KINDS, type Step } from '../../access/steps.ts';
 import type { Context } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { REFUSAL_REASONS } from '../../lib/errors.ts';
 import { findGrants } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
-import { type Explanation, explain, STEP_KINDS, type Step } from './explain.ts';
-import { type Answer, authorize, MAX_QUESTIONS, requireHolder, requirePermission, requireTarget } from './service.ts';
+import { textOf } from './explain.ts';
+import {
+  type Answer,
+  authorize,
+  isCaller,
+  MAX_QUESTIONS,
+  requireHolder,
+  requirePermission,
+  requireTarget,
+} from './service.ts';
 
 const described = <Key extends string>(table: Record<Key, string>) =>
   Object.fromEntries(Object.entries(table).map(([key, description]) => [key, { description }])) as Record<
@@ -97,15 +106,15 @@ const RefusalReasonEnum = builder.enumType('RefusalReason', {
 });
 
 const TARGET = 'The ID of the organization or of a project. Defaults to the organization.';
-const PRINCIPAL =
-  'The ID of a member, service account or user. Defaults to the caller. Another principal requires `access:read`.';
+const PRINCIPAL = 'The ID of a member, service account or user. Defaults to the caller.';
+const OF_OTHERS = { permission: 'access:read', own: (id: string, ctx: Context) => isCaller(ctx, id) } as const;
 
 const AuthorizationRequest = builder.inputType('AuthorizationRequest', {
   description: 'A question: whether a principal has a permission on a target.',
   fields: (t) => ({
     permission: t.field({ type: 'Permission', required: true, description: 'The name of the permission.' }),
-    targetId: t.id({ description: TARGET }),
-    principalId: t.id({ description: PRINCIPAL }),
+    targetId: t.id({ visibleWith: 'project:read', own: true, description: TARGET }),
+    principalId: t.id({ ...OF_OTHERS, description: PRINCIPAL }),
   }),
 });
 
@@ -128,7 +137,6 @@ builder.queryField('authorize', (t) =>
     type: [Authorization],
     nullable: true,
     own: true,
-    permission: 'access:read',
     description:
       'Answers whether principals have permissions, in the order of the questions. Other services can use it to authorize their own requests.',
     args: {
@@ -157,13 +165,13 @@ const AccessStep = builder.objectRef<Step>('AccessStep').implement({
       description:
         'Whether the step passed. The first step that does not pass refuses the permission and is the last step.',
     }),
-    text: t.exposeString('text', { description: 'The result of the step as a sentence, for people.' }),
+    text: t.string({ description: 'The result of the step as a sentence, for people.', resolve: textOf }),
   }),
 });
 
 const refusalOf = (decision: Decision) => (decision.allowed ? null : decision);
 
-const AccessExplanation = builder.objectRef<Explanation>('AccessExplanation').implement({
+const AccessExplanation = builder.objectRef<Trace>('AccessExplanation').implement({
   description: 'An access decision and its steps.',
   public: true,
   fields: (t) => ({
@@ -272,23 +280,24 @@ builder.queryFields((t) => ({
     type: AccessExplanation,
     nullable: true,
     own: true,
-    permission: 'access:read',
     description: 'Decides whether a principal has a permission, and explains the decision step by step.',
     args: {
-      principalId: t.arg.id({ description: PRINCIPAL }),
+      principalId: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
       permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
-      targetId: t.arg.id({ description: TARGET }),
+      targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
     resolve: async (_root, { principalId, permission, targetId }, ctx) =>
-      explain(await requireHolder(ctx, principalId), requirePermission(permission), await requireTarget(ctx, targetId)),
+      trace(await requireHolder(ctx, principalId), requirePermission(permission), await requireTarget(ctx, targetId)),
   }),
   permissionsOf: t.field({
     type: ['Permission'],
     nullable: true,
     own: true,
-    permission: 'access:read',
     description: 'All permissions that a principal has on a target.',
-    args: { principalId: t.arg.id({ description: PRINCIPAL }), targetId: t.arg.id({ description: TARGET }) },
+    args: {
+      principalId: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
+      targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
+    },
     resolve: async (_root, { principalId, targetId }, ctx) =>
       permissionsOf(await requireHolder(ctx, principalId), await requireTarget(ctx, targetId)),
   }),
@@ -302,7 +311,7 @@ builder.queryFields((t) => ({
       complexity: (args) => ({ field: 500, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
       args: {
         permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
-        targetId: t.arg.id({ description: TARGET }),
+        targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
       },
       resolve: async (_root, { permission, targetId, ...args }, ctx) => {
         const place = await requireTarget(ctx, targetId);
@@ -329,7 +338,7 @@ builder.queryFields((t) => ({
           (args.first ?? args.last ?? DEFAULT_PAGE) * Math.max((args.permissions?.length ?? PERMISSIONS.size) / 10, 1),
       }),
       args: {
-        targetId: t.arg.id({ description: TARGET }),
+        targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
         permissions: t.arg({ type: ['Permission'], description: 'The names of the permissions. Defaults to all.' }),
       },
       resolve: async (_root, { targetId, permissions, ...args }, ctx) => {

@@ -21,7 +21,7 @@ const AccessEnum = builder.enumType('ApiTokenAccess', {
   description: 'What an API token allows, within the permissions of the member or service account that it acts for.',
   values: {
     READ: { description: 'Reading only.' },
-    WRITE: { description: 'Reading and changing.' },
+    WRITE: { permission: 'api_token:grant_write', description: 'Reading and changing.' },
   } as const,
 });
 
@@ -103,14 +103,16 @@ mutation('createApiToken', {
     'Creates an API token for the caller or for a service account. If the request uses an API token, the new token cannot expire later than that token.',
   input: (t) => ({
     serviceAccountId: t.id({
+      permission: 'service_account:update',
+      visibleWith: 'service_account:read',
       description:
-        'The ID of the service account that the token acts for. Defaults to the caller. Requires `service_account:update` and all permissions of the service account.',
+        'The ID of the service account that the token acts for. Defaults to the caller. Returns NOT_HELD for a service account that has permissions that the caller does not have.',
     }),
     name: t.string({ required: true, description: 'The name of the token, 1 to 100 characters.' }),
     access: t.field({
       type: AccessEnum,
       defaultValue: 'READ',
-      description: 'Whether the token allows changes. `WRITE` requires `api_token:grant_write`.',
+      description: 'Whether the token allows changes.',
     }),
     expiresAt: t.field({
       type: 'DateTime',
@@ -133,7 +135,9 @@ mutation('deleteApiToken', {
   own: true,
   description:
     'Revokes an API token: a token of the caller, or with the permission any token. It is refused from the next request on.',
-  input: (t) => ({ id: t.id({ required: true, description: 'The ID of the API token.' }) }),
+  input: (t) => ({
+    id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The ID of the API token.' }),
+  }),
   results: DELETED,
   resolve: async (input, ctx) => ({ deletedId: await deleteApiToken(ctx, targetId('tok', input.id)) }),
 });

@@ -1,7 +1,7 @@
 import { permissionsOf, unrestricted } from '../../access/access.ts';
 import type { Role } from '../../access/model.ts';
 import type { Plan } from '../../lib/plans.ts';
-import type { AccessChanged } from '../principal/change.ts';
+import type { AccessChanged } from '../principal/change-access.ts';
 
 interface OfferedRoles {
   role: Role;

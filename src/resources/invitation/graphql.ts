@@ -107,8 +107,12 @@ builder.queryField('invitations', (t) =>
 const ProjectRoleInput = builder.inputType('InvitationProjectRoleInput', {
   description: 'A project role that an invitation includes.',
   fields: (t) => ({
-    projectId: t.id({ required: true, description: 'The ID of the project.' }),
-    roleId: t.id({ required: true, description: 'The ID of a built-in project role, or of a custom role.' }),
+    projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
+    roleId: t.id({
+      required: true,
+      visibleWith: 'role:read',
+      description: 'The ID of a built-in project role, or of a custom role.',
+    }),
   }),
 });
 
@@ -130,7 +134,7 @@ mutation('createInvitations', {
       description:
         '1 to 50 e-mail addresses. Returns TAKEN for the address of a member or of another pending invitation, case-insensitive.',
     }),
-    roleId: t.id({ required: true, description: 'The ID of the organization role.' }),
+    roleId: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the organization role.' }),
     projectRoles: t.field({
       type: [ProjectRoleInput],
       description:
@@ -153,7 +157,13 @@ mutation('resendInvitation', {
   permission: 'invitation:update',
   description:
     'Sends an invitation again with a new secret that is valid for 7 days. The former secret cannot be used any more. The caller becomes the inviter. Returns NOT_HELD if the invitation grants permissions that the caller does not have.',
-  input: (t) => ({ id: t.id({ required: true, description: 'The ID of the invitation.' }) }),
+  input: (t) => ({
+    id: t.id({
+      required: true,
+      visibleWith: 'role:read',
+      description: 'The ID of the invitation. Its roles must be visible to the caller.',
+    }),
+  }),
   results: { invitation: { type: Invitation, description: 'The updated invitation.' }, ...MAIL_SENT },
   resolve: async (input, ctx) => {
     const { result, mailSent } = await resendInvitation(ctx, targetId('inv', input.id));

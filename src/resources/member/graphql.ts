@@ -78,15 +78,19 @@ mutation('updateMember', {
   permission: 'member:update',
   description: `Assigns another organization role to a member. ${NOT_HELD}, and ${LAST_OWNER}.`,
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the member.' }),
+    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The ID of the member.' }),
     roleId: t.id({
+      visibleWith: 'role:read',
       description: 'The ID of the new organization role. Unchanged if omitted. Cannot be null.',
     }),
     roleExpiresAt: t.field({
       type: 'DateTime',
       description: 'When the new role expires. Requires `roleId` and `fallbackRoleId`. By default it does not expire.',
     }),
-    fallbackRoleId: t.id({ description: 'The ID of the organization role from `roleExpiresAt` on.' }),
+    fallbackRoleId: t.id({
+      visibleWith: 'role:read',
+      description: 'The ID of the organization role from `roleExpiresAt` on.',
+    }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { member: { type: Member, description: 'The updated member.' }, ...ACCESS_CHANGES },
@@ -98,7 +102,7 @@ mutation('deleteMember', {
   permission: 'member:delete',
   description: `Removes a member from the organization. Their sessions and API tokens in the organization are refused from the next request on, and their checks have no owner any more. ${NOT_HELD}, and ${LAST_OWNER}.`,
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the member.' }),
+    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The ID of the member.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { ...DELETED, ...ACCESS_CHANGES },
@@ -118,7 +122,12 @@ mutation('transferOwnership', {
   permission: 'organization:transfer',
   description: 'Makes a member Owner and the caller Admin. To add a second Owner instead, use `updateMember`.',
   input: (t) => ({
-    memberId: t.id({ required: true, description: 'The ID of the member who becomes Owner.' }),
+    memberId: t.id({
+      required: true,
+      visibleWith: 'member:read',
+      own: true,
+      description: 'The ID of the member who becomes Owner.',
+    }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { member: { type: Member, description: 'The new Owner.' }, ...ACCESS_CHANGES },

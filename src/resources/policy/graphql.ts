@@ -112,6 +112,7 @@ builder.queryField('policy', (t) =>
       id: t.arg.id({ description: 'The ID of the policy.' }),
       name: t.arg.string({ description: 'The name of the policy. Case-insensitive.' }),
       projectId: t.arg.id({
+        visibleWith: 'project:read',
         description:
           'The ID of a project, to find a policy of the project by its name. Defaults to the organization. Not used with `id`.',
       }),
@@ -132,7 +133,12 @@ builder.queryField('policies', (t) =>
       permission: 'policy:read',
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description: 'The policies of the organization, or of a project, ordered by name.',
-      args: { projectId: t.arg.id({ description: 'The ID of a project. Defaults to the organization.' }) },
+      args: {
+        projectId: t.arg.id({
+          visibleWith: 'project:read',
+          description: 'The ID of a project. Defaults to the organization.',
+        }),
+      },
       resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),
     },
     connectionOf(Policy),
@@ -150,7 +156,10 @@ mutation('createPolicy', {
   description:
     'Creates a custom policy. Returns PLAN_REQUIRED if the plan has no custom roles, and NOT_HELD if the policy grants permissions that the caller does not have.',
   input: (t) => ({
-    projectId: t.id({ description: 'The ID of the project that the policy belongs to. Defaults to the organization.' }),
+    projectId: t.id({
+      visibleWith: 'project:read',
+      description: 'The ID of the project that the policy belongs to. Defaults to the organization.',
+    }),
     name: t.string({ required: true, description: NAME }),
     description: t.string({ description: DESCRIPTION }),
     statements: t.field({ type: [PolicyStatementInput], required: true, description: STATEMENTS }),
@@ -167,7 +176,7 @@ mutation('updatePolicy', {
   description:
     'Updates a custom policy, and with it the access of everybody whose role contains the policy. Omitted fields are unchanged. Returns NOT_HELD if somebody would gain or lose permissions that the caller does not have.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the policy.' }),
+    id: t.id({ required: true, visibleWith: 'policy:read', description: 'The ID of the policy.' }),
     name: t.string({ description: `${NAME} Cannot be null.` }),
     description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
     statements: t.field({
@@ -185,7 +194,7 @@ mutation('updatePolicy', {
 mutation('deletePolicy', {
   permission: 'policy:delete',
   description: 'Deletes a custom policy. If a role contains the policy, returns IN_USE and lists the roles.',
-  input: (t) => ({ id: t.id({ required: true, description: 'The ID of the policy.' }) }),
+  input: (t) => ({ id: t.id({ required: true, visibleWith: 'policy:read', description: 'The ID of the policy.' }) }),
   on: async (input, ctx) => (await find(ctx, input.id)).projectId,
   results: DELETED,
   resolve: async ({ id }, ctx) => ({ deletedId: await deletePolicy(ctx, await find(ctx, id)) }),

@@ -1,13 +1,11 @@
+import type { AccessDelta } from '../../access/change.ts';
 import { builder } from '../../graphql/builder.ts';
 import { Project } from '../project/ref.ts';
 import { findProject } from '../project/service.ts';
-import type { AccessChanged } from './change.ts';
 import { Principal } from './graphql.ts';
 import { findPrincipal } from './service.ts';
 
-type Delta = AccessChanged<unknown>['accessChanges'][number];
-
-export const AccessChange = builder.objectRef<Delta>('AccessChange').implement({
+export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').implement({
   description:
     'The permissions that one member or service account gains and loses in one scope: the organization or a project.',
   public: true,
@@ -18,8 +16,7 @@ export const AccessChange = builder.objectRef<Delta>('AccessChange').implement({
       description:
         'The member or service account whose access changes. Null if it is deleted, does not exist yet, or is not visible to the caller.',
       // A dry run of `acceptInvitation` can be made by a caller without an organization.
-      resolve: (delta, _args, ctx) =>
-        ctx.unit.binding.organizationId ? findPrincipal(ctx, delta.principalId) : null,
+      resolve: (delta, _args, ctx) => (ctx.unit.binding.organizationId ? findPrincipal(ctx, delta.principalId) : null),
     }),
     project: t.field({
       type: Project,

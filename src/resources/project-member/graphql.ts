@@ -102,9 +102,14 @@ mutation('createProjectMember', {
   permission: 'project_member:create',
   description: `Gives a member or service account a project role. Returns PLAN_REQUIRED if the plan has no project roles, and ${NOT_HELD}.`,
   input: (t) => ({
-    projectId: t.id({ required: true, description: 'The ID of the project.' }),
-    principalId: t.id({ required: true, description: 'The ID of the member or service account.' }),
-    roleId: t.id({ description: ROLE }),
+    projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
+    principalId: t.id({
+      required: true,
+      visibleWith: ['member:read', 'service_account:read'],
+      own: true,
+      description: 'The ID of the member or service account.',
+    }),
+    roleId: t.id({ visibleWith: 'role:read', description: ROLE }),
     noAccess: t.boolean({ description: NO_ACCESS }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
@@ -122,8 +127,8 @@ mutation('updateProjectMember', {
   permission: 'project_member:update',
   description: `Replaces a project role by another one. Returns PLAN_REQUIRED if the plan has no project roles, and ${NOT_HELD}.`,
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the project role.' }),
-    roleId: t.id({ description: ROLE }),
+    id: t.id({ required: true, visibleWith: 'project_member:read', description: 'The ID of the project role.' }),
+    roleId: t.id({ visibleWith: 'role:read', description: ROLE }),
     noAccess: t.boolean({ description: NO_ACCESS }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
@@ -137,7 +142,7 @@ mutation('deleteProjectMember', {
   permission: 'project_member:delete',
   description: `Removes a project role. The member or service account has its organization role in the project again. Returns ${NOT_HELD}.`,
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the project role.' }),
+    id: t.id({ required: true, visibleWith: 'project_member:read', description: 'The ID of the project role.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   on: async (input, ctx) => (await getProjectMember(ctx, input.id)).projectId,

@@ -6,8 +6,7 @@ import { isAnyOf } from '../../db/array.ts';
 import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
-import type { AccessChanged } from '../principal/change.ts';
-import { changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findByPublicId,
   findPrincipal,
@@ -127,10 +126,10 @@ async function change<Result>(
     target: row.projectId,
     affected: () => [row.principalId],
     dryRun,
-    apply: async () => {
+    apply: async ({ rows: { assignments: locked } }) => {
       const own = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id));
-      // Again, now that changes of access wait for this one: it may be gone.
-      const [before] = await (await db(ctx)).select().from(assignments).where(own);
+      // It may have been deleted before the lock was acquired.
+      const before = locked.find(({ id }) => id === row.id);
       if (!before) throw notFound('ProjectMember');
       audit(ctx, { targetId: toPublicId('pmb', row.id), before: await shown(ctx, before) });
       return await write(before, own);

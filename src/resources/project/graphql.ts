@@ -47,7 +47,6 @@ builder.queryField('projects', (t) =>
     {
       type: Project,
       nullable: true,
-      permission: 'project:read',
       own: true,
       description:
         'The projects that are visible to the caller, ordered by key. `totalCount` does not include other projects.',
@@ -61,7 +60,6 @@ builder.queryField('project', (t) =>
   t.field({
     type: Project,
     nullable: true,
-    permission: 'project:read',
     own: true,
     description:
       'The project with this ID or key. Null if it does not exist or is not visible to the caller. Returns BAD_REQUEST unless exactly one of the two is given.',
@@ -100,7 +98,7 @@ mutation('updateProject', {
   permission: 'project:update',
   description: 'Updates a project. Omitted fields are unchanged.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the project.' }),
+    id: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
     key: t.string({ description: `${KEY} Cannot be null.` }),
     name: t.string({ description: `${NAME} Cannot be null.` }),
     description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
@@ -117,7 +115,7 @@ mutation('deleteProject', {
   description:
     'Deletes a project with everything in it, including its roles, policies and project roles. This cannot be undone. `accessChanges` lists what everybody with a project role loses.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the project.' }),
+    id: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
     key: t.string({
       required: true,
       description: 'The key of the project, as a confirmation. Returns MISMATCH if it differs.',

@@ -9,9 +9,8 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { organizations } from '../organization/table.ts';
 import { findGrants } from '../principal/access.ts';
-import type { AccessChanged } from '../principal/change.ts';
+import type { AccessChanged } from '../principal/change-access.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { projects } from './table.ts';
 
@@ -62,12 +61,8 @@ const Create = z.object({ key: KEY, name: singleLine(100), description: multiLin
 
 export async function createProject(ctx: Context, input: unknown): Promise<ProjectRow> {
   const given = parse(Create, input);
-  // The lock makes two that want the last place wait for one another.
-  await (await db(ctx))
-    .select({ id: organizations.id })
-    .from(organizations)
-    .where(eq(organizations.id, tenant(ctx)))
-    .for('update');
+  // Two requests for the last project of the plan run one after the other.
+  await lockOrganization(ctx);
   const [all] = await (await db(ctx))
     .select({ total: count() })
     .from(projects)

@@ -134,6 +134,7 @@ builder.queryField('role', (t) =>
       id: t.arg.id({ description: 'The ID of the role.' }),
       name: t.arg.string({ description: 'The name of the role. Case-insensitive.' }),
       projectId: t.arg.id({
+        visibleWith: 'project:read',
         description:
           'The ID of a project, to find a role of the project by its name. Defaults to the organization. Not used with `id`.',
       }),
@@ -155,7 +156,12 @@ builder.queryField('roles', (t) =>
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description:
         'The roles of the organization, or of a project: first the built-in roles, then the custom roles ordered by name.',
-      args: { projectId: t.arg.id({ description: 'The ID of a project. Defaults to the organization.' }) },
+      args: {
+        projectId: t.arg.id({
+          visibleWith: 'project:read',
+          description: 'The ID of a project. Defaults to the organization.',
+        }),
+      },
       resolve: async (_root, { projectId, ...args }, ctx) => listRoles(ctx, await projectOf(ctx, projectId), args),
     },
     connectionOf(RoleType),
@@ -173,10 +179,13 @@ mutation('createRole', {
   description:
     'Creates a custom role. Returns PLAN_REQUIRED if the plan has no custom roles, and NOT_HELD if the role would grant permissions that the caller does not have.',
   input: (t) => ({
-    projectId: t.id({ description: 'The ID of the project that the role belongs to. Defaults to the organization.' }),
+    projectId: t.id({
+      visibleWith: 'project:read',
+      description: 'The ID of the project that the role belongs to. Defaults to the organization.',
+    }),
     name: t.string({ required: true, description: NAME }),
     description: t.string({ description: DESCRIPTION }),
-    policyIds: t.idList({ required: true, description: POLICIES }),
+    policyIds: t.idList({ visibleWith: 'policy:read', required: true, description: POLICIES }),
   }),
   on: (input, ctx) => projectOf(ctx, input.projectId),
   results: { role: { type: RoleType, description: 'The new role.' } },
@@ -190,10 +199,13 @@ mutation('updateRole', {
   description:
     'Updates a custom role, and with it the access of everybody who has the role. Omitted fields are unchanged. Returns NOT_HELD if somebody would gain or lose permissions that the caller does not have.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the role.' }),
+    id: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the role.' }),
     name: t.string({ description: `${NAME} Cannot be null.` }),
     description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
-    policyIds: t.idList({ description: `${POLICIES} They replace the current policies. Cannot be null.` }),
+    policyIds: t.idList({
+      visibleWith: 'policy:read',
+      description: `${POLICIES} They replace the current policies. Cannot be null.`,
+    }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   on: async (input, ctx) => (await getRole(ctx, input.id)).projectId,
@@ -207,8 +219,9 @@ mutation('deleteRole', {
   description:
     'Deletes a custom role. If a member or service account has the role, returns IN_USE and lists them, unless `reassignTo` is given.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the role.' }),
+    id: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the role.' }),
     reassignTo: t.id({
+      visibleWith: 'role:read',
       description:
         'The ID of the role that replaces it for everybody who has it. By default a role in use is not deleted.',
     }),

@@ -75,9 +75,9 @@ mutation('createServiceAccount', {
   input: (t) => ({
     name: t.string({ required: true, description: NAME }),
     description: t.string({ description: DESCRIPTION }),
-    roleId: t.id({ required: true, description: 'The ID of its organization role.' }),
+    roleId: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of its organization role.' }),
     roleExpiresAt: t.field({ type: 'DateTime', description: EXPIRES }),
-    fallbackRoleId: t.id({ description: FALLBACK }),
+    fallbackRoleId: t.id({ visibleWith: 'role:read', description: FALLBACK }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { serviceAccount: { type: ServiceAccount, description: 'The new service account.' }, ...ACCESS_CHANGES },
@@ -89,12 +89,17 @@ mutation('updateServiceAccount', {
   description:
     'Updates a service account or its organization role. Omitted fields are unchanged. Returns NOT_HELD if it would gain or lose permissions that the caller does not have.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the service account.' }),
+    id: t.id({
+      required: true,
+      visibleWith: 'service_account:read',
+      own: true,
+      description: 'The ID of the service account.',
+    }),
     name: t.string({ description: `${NAME} Cannot be null.` }),
     description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
-    roleId: t.id({ description: 'The ID of the new organization role. Cannot be null.' }),
+    roleId: t.id({ visibleWith: 'role:read', description: 'The ID of the new organization role. Cannot be null.' }),
     roleExpiresAt: t.field({ type: 'DateTime', description: EXPIRES }),
-    fallbackRoleId: t.id({ description: FALLBACK }),
+    fallbackRoleId: t.id({ visibleWith: 'role:read', description: FALLBACK }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: {
@@ -110,7 +115,12 @@ mutation('deleteServiceAccount', {
   description:
     'Deletes a service account. Its API tokens are refused from the next request on. Returns NOT_HELD if it has permissions that the caller does not have.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The ID of the service account.' }),
+    id: t.id({
+      required: true,
+      visibleWith: 'service_account:read',
+      own: true,
+      description: 'The ID of the service account.',
+    }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { ...DELETED, ...ACCESS_CHANGES },

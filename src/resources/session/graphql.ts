@@ -98,7 +98,9 @@ mutation('signOutMember', {
   permission: 'session:delete',
   description:
     'Ends all sessions of a member in this organization. Their next requests are refused on every node. API tokens stay valid. Returns NOT_HELD if the member has permissions that the caller does not have.',
-  input: (t) => ({ memberId: t.id({ required: true, description: 'The ID of the member.' }) }),
+  input: (t) => ({
+    memberId: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The ID of the member.' }),
+  }),
   results: { endedSessions: { type: 'Int', description: 'The number of sessions that were ended.' } },
   resolve: async (input, ctx) => ({ endedSessions: await signOutMember(ctx, targetId('mem', input.memberId)) }),
 });

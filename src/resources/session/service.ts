@@ -1,5 +1,6 @@
 import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
-import { contains } from '../../access/escalation.ts';
+import { unrestricted } from '../../access/access.ts';
+import { contains, requireHeldChange } from '../../access/escalation.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -9,7 +10,7 @@ import { notFound } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
 import { getMember } from '../member/service.ts';
-import { requireContainsPrincipal, requireSession } from '../principal/access.ts';
+import { findGrantsOverTime, requireSession } from '../principal/access.ts';
 import { findByUser, grantsOf } from '../principal/service.ts';
 import { sessions } from './table.ts';
 
@@ -72,7 +73,8 @@ export async function signOut(ctx: Context, publicId: string | null | undefined)
 /** Ends all sessions of the member in this organization. The next request of each session is refused. */
 export async function signOutMember(ctx: Context, memberId: string): Promise<number> {
   const member = await getMember(ctx, memberId);
-  await requireContainsPrincipal(ctx, member.id, 'WRITE', 'Signing out this member');
+  for (const grants of await findGrantsOverTime(ctx, member.id))
+    requireHeldChange(ctx.unit.access, { before: unrestricted(grants), after: null }, 'Signing out this member');
   const ended = await (await db(ctx))
     .delete(sessions)
     .where(and(eq(sessions.organizationId, tenant(ctx)), eq(sessions.userId, member.userId ?? '')))
