@@ -101,10 +101,10 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     // Rejects the statements that are still in the driver's queue.
     void sql.end({ timeout: 0 });
     if (isReady) options.onLost(connection, cause);
-    settle();
+    notifyIfQuiet();
   };
 
-  const settle = (): void => {
+  const notifyIfQuiet = (): void => {
     if (!lost && (pending > 0 || isCancelling)) return;
     const quiet = waiting;
     waiting = [];
@@ -139,7 +139,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     pending += 1;
     const answered = (): void => {
       pending -= 1;
-      if (waiting.length > 0) settle();
+      if (waiting.length > 0) notifyIfQuiet();
     };
     query.then(answered, (error: { isStale?: boolean }) => {
       // The driver would keep using the stale statement.
@@ -187,12 +187,12 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
         isCancelling = false;
         // The server may still cancel a later statement, of another request.
         if (isLate) lose('STOPPED');
-        settle();
+        notifyIfQuiet();
       });
     },
     whenQuiet(react) {
       waiting.push(react);
-      settle();
+      notifyIfQuiet();
     },
     close: () => sql.end({ timeout: CANCEL_TIMEOUT / 1_000 }).then(() => lose('CLOSED')),
     destroy: lose,

@@ -1,26 +1,31 @@
 import { AmbitError, invalid, type UserError, unavailable, userError } from '../lib/errors.ts';
+import { DATA_EXCEPTION } from '../lib/log.ts';
 
-/** What the breach of a constraint means to the caller. Any other breach is a bug, and masked. */
-const MEANINGS: Record<string, UserError> = {
+/** The error for each violated constraint. A violation of any other constraint is a bug and is masked. */
+const CONSTRAINT_ERRORS: Record<string, UserError> = {
   organizations_slug: userError('TAKEN', 'slug', 'Another organization has this slug.'),
-  users_email: userError('TAKEN', 'email', 'This e-mail address has an account already; sign in instead.'),
+  users_email: userError('TAKEN', 'email', 'An account with this e-mail address already exists. Sign in instead.'),
   categories_name: userError('TAKEN', 'name', 'Another category has this name.'),
   levels_name: userError('TAKEN', 'name', 'Another level has this name.'),
   principals_name: userError('TAKEN', 'name', 'Another service account has this name.'),
   projects_key: userError('TAKEN', 'key', 'Another project has this key.'),
   policies_name: userError('TAKEN', 'name', 'Another policy has this name.'),
   roles_name: userError('TAKEN', 'name', 'Another role has this name.'),
-  assignments_place: userError('TAKEN', 'principalId', 'They have a role in this project already; change that one.'),
+  assignments_place: userError(
+    'TAKEN',
+    'principalId',
+    'This principal already has a role in the project. Change that role instead.',
+  ),
   checks_category: userError('NOT_FOUND', 'categoryId', 'There is no such category.'),
   checks_level: userError('NOT_FOUND', 'levelId', 'There is no such level.'),
-  invitations_email: userError('TAKEN', 'emails', 'emails: an address is invited already.'),
-  principals_user: userError('TAKEN', 'secret', 'secret: you are a member of this organization already.'),
+  invitations_email: userError('TAKEN', 'emails', 'emails: an address already has an invitation.'),
+  principals_user: userError('TAKEN', 'secret', 'secret: you are already a member of this organization.'),
   checks_owner: userError('NOT_FOUND', 'ownerId', 'There is no such member.'),
 };
 
 /**
- * SQLSTATEs that tell of two requests in each other's way; trying again is right. A foreign key that none of the
- * meanings above explains points to what another request has just deleted.
+ * SQLSTATEs of conflicts between concurrent requests, where a retry can succeed. A violated foreign key that is not in
+ * CONSTRAINT_ERRORS means that another request has just deleted the referenced row.
  */
 const CONFLICTS = new Set(['40001', '40P01', '55P03', '23503']);
 
@@ -32,9 +37,6 @@ const UNAVAILABLE = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENET|EAI_|(
 
 /** A statement was cancelled because it took longer than STATEMENT_TIMEOUT_MS. */
 const CANCELLED = '57014';
-
-/** Class of the SQLSTATEs that tell of a bad value, such as a NUL character in a text. */
-const DATA_EXCEPTION = '22';
 
 interface PostgresError {
   code: string;
@@ -64,20 +66,20 @@ const ABORTED = '25P02';
 /** Whether the statement was refused because an earlier one of its transaction had failed. */
 export const isAbortedTransaction = (error: unknown): boolean => postgresError(error)?.code === ABORTED;
 
-/** The domain's error for a database error that has one; the error itself otherwise. */
+/** Returns the domain error for a database error, or the error itself if there is none. */
 export function domainError(error: unknown): unknown {
   const cause = causeOf(error);
   if (cause instanceof AmbitError) return cause;
-  const breach = postgresError(error);
-  if (breach?.code === CANCELLED)
-    return unavailable('The database took too long. Try again in a moment, or ask for less.');
+  const violation = postgresError(error);
+  if (violation?.code === CANCELLED)
+    return unavailable('The database took too long. Try again in a moment, or request less data.');
   if (isUnavailable(error)) return unavailable();
-  if (!breach) return error;
-  const meaning = MEANINGS[breach.constraint_name ?? ''];
-  if (meaning) return invalid(meaning);
-  if (CONFLICTS.has(breach.code))
-    return new AmbitError('CONFLICT', 'Another request changed the same things at the same time; try again.');
-  if (breach.code.startsWith(DATA_EXCEPTION))
-    return new AmbitError('BAD_REQUEST', 'A value cannot be stored as it is.');
+  if (!violation) return error;
+  const known = CONSTRAINT_ERRORS[violation.constraint_name ?? ''];
+  if (known) return invalid(known);
+  if (CONFLICTS.has(violation.code))
+    return new AmbitError('CONFLICT', 'Another request changed the same data at the same time. Try again.');
+  if (violation.code.startsWith(DATA_EXCEPTION))
+    return new AmbitError('BAD_REQUEST', 'A value cannot be stored in the database.');
   return error;
 }

@@ -70,4 +70,4 @@ export function stopDisconnected(work: Work): void {
   stopWork(work, unavailable('The client has disconnected.'));
 }
 
-const timeout = () => unavailable('The request took too long. Try again in a moment, or ask for less.');
+const timeout = () => unavailable('The request took too long. Try again in a moment, or request less data.');

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql as query } from 'drizzle-orm';
 import type { Pool } from '../db/pool.ts';
-import { ask } from '../db/reader.ts';
+import { queryRows } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { type Answer, json, problem, requestIdOf } from './answer.ts';
 
@@ -29,7 +29,7 @@ async function check(pool: Pool): Promise<Answer> {
   const isServing = inTransaction(
     pool,
     { organizationId: null, userId: null },
-    async (db) => (await ask(db, query`select 1`)).length === 1,
+    async (db) => (await queryRows(db, query`select 1`)).length === 1,
     'read only',
   ).catch(() => false);
   const timeout = new AbortController();

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from '../db/client.ts';
-import { ask } from '../db/reader.ts';
+import { queryRows } from '../db/reader.ts';
 import type { Plan } from '../lib/plans.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 
@@ -27,10 +27,10 @@ export interface CredentialRow {
 }
 
 export const findSessionAcrossTenants = async (db: Db, id: string): Promise<CredentialRow | null> =>
-  (await ask<CredentialRow>(db, sql`select * from ambit.find_session(${id})`))[0] ?? null;
+  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_session(${id})`))[0] ?? null;
 
 export const findApiTokenAcrossTenants = async (db: Db, hash: string): Promise<CredentialRow | null> =>
-  (await ask<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
+  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
 
 export interface UserSecret {
   id: string;
@@ -38,7 +38,7 @@ export interface UserSecret {
 }
 
 export const findUserByEmailAcrossTenants = async (db: Db, email: string): Promise<UserSecret | null> =>
-  (await ask<UserSecret>(db, sql`select * from ambit.find_user_by_email(${email})`))[0] ?? null;
+  (await queryRows<UserSecret>(db, sql`select * from ambit.find_user_by_email(${email})`))[0] ?? null;
 
 export interface Membership {
   organization_id: string;
@@ -52,7 +52,7 @@ export interface Membership {
 
 /** The organizations that a person belongs to, in the order of joining. */
 export const findMembershipsAcrossTenants = (db: Db, userId: string): Promise<Membership[]> =>
-  ask<Membership>(db, sql`select * from ambit.find_memberships(${userId})`);
+  queryRows<Membership>(db, sql`select * from ambit.find_memberships(${userId})`);
 
 export interface RefreshToken {
   session_id: string;
@@ -62,7 +62,7 @@ export interface RefreshToken {
 }
 
 export const findRefreshTokenAcrossTenants = async (db: Db, hash: string): Promise<RefreshToken | null> =>
-  (await ask<RefreshToken>(db, sql`select * from ambit.find_refresh_token(${hash})`))[0] ?? null;
+  (await queryRows<RefreshToken>(db, sql`select * from ambit.find_refresh_token(${hash})`))[0] ?? null;
 
 export interface InvitationSecret {
   organization_id: string;
@@ -76,4 +76,4 @@ export interface InvitationSecret {
 }
 
 export const findInvitationAcrossTenants = async (db: Db, hash: string): Promise<InvitationSecret | null> =>
-  (await ask<InvitationSecret>(db, sql`select * from ambit.find_invitation(${hash})`))[0] ?? null;
+  (await queryRows<InvitationSecret>(db, sql`select * from ambit.find_invitation(${hash})`))[0] ?? null;

@@ -4,7 +4,7 @@ import { loadGrants } from '../access/grants.ts';
 import type { Grants, Role } from '../access/model.ts';
 import type { Db } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
-import { ask } from '../db/reader.ts';
+import { queryRows } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Work } from '../db/work.ts';
 import type { Plan } from '../lib/plans.ts';
@@ -74,7 +74,7 @@ export function createActors(pool: Pool, clock: () => Date): Actors {
 }
 
 async function accessVersion(db: Db, organizationId: string): Promise<string> {
-  const [row] = await ask<{ version: string }>(
+  const [row] = await queryRows<{ version: string }>(
     db,
     query`select access_version::text as version from organizations where id = ${organizationId}`,
   );
