@@ -31,7 +31,7 @@ export interface Shares<Item> {
 }
 
 /**
- * Owners are served round-robin. One owner holds at most half of the connections and of the queueSize in the queue, so
+ * Owners are served round-robin. One owner holds at most half of the connections and of the waiting requests, so
  * that locks and slow statements of one organization do not block the others.
  */
 export function createShares<Item>(connections: number, queueSize: number): Shares<Item> {

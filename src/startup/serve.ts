@@ -5,9 +5,9 @@ import { assertUsable, type ClientOptions, connect, RUNTIME_ROLE } from '../db/c
 import { type Embedded, startEmbedded } from '../db/embedded.ts';
 import { migrateDatabase } from '../db/migrate.ts';
 import { PoolerError } from '../db/pooler.ts';
-import { requestIdOf, send } from '../http/answer.ts';
 import { drain } from '../http/drain.ts';
 import { notServing } from '../http/health.ts';
+import { requestIdOf, send } from '../http/response.ts';
 import { createHttpServer } from '../http/server.ts';
 import { unavailable } from '../lib/errors.ts';
 import { createLog, describeError, type Log } from '../lib/log.ts';
