@@ -1,6 +1,6 @@
 import { getType, toUUID, typeidUnboxed } from 'typeid-js';
 
-/** What an id names, by its prefix. A new type with an id adds its line here. */
+/** The GraphQL type of each ID prefix. Each type with an ID needs an entry. */
 export const ID_PREFIXES = {
   org: 'Organization',
   usr: 'User',
@@ -22,16 +22,17 @@ export const ID_PREFIXES = {
 
 export type IdPrefix = keyof typeof ID_PREFIXES;
 
-/** A new UUIDv7: ids of one process sort by the time they were made. */
+/** Creates a UUIDv7. IDs of one process are ordered by creation time. */
 export const newId = (): string => toUUID(typeidUnboxed(''));
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-/** Ten bits, as two characters. */
+/** The two characters for each value of ten bits. */
 const PAIRS = Array.from({ length: 1024 }, (_, bits) => `${ALPHABET[bits >> 5]}${ALPHABET[bits & 31]}`);
 
 /**
- * The public form of a stored uuid: a TypeID such as `chk_01j…` (https://github.com/jetify-com/typeid). A response holds
- * hundreds, so it is written here: five hexadecimal digits are four of base 32. A test compares it with the library.
+ * The public form of a stored UUID: a TypeID such as `chk_01j…` (https://github.com/jetify-com/typeid). The library is too
+ * slow for responses with hundreds of IDs. Five hexadecimal digits are four digits of base 32. A test compares the results
+ * with the library.
  */
 export function toPublicId(prefix: IdPrefix, uuid: string): string {
   const hex = uuid.replaceAll('-', '');
@@ -43,18 +44,19 @@ export function toPublicId(prefix: IdPrefix, uuid: string): string {
   return id;
 }
 
-/** The uuid of a public id of this type; null for anything else, so a wrong id is one that names nothing. */
+/** Returns the UUID of a public ID with this prefix, or null for any other text. */
 export function fromPublicId(prefix: IdPrefix, id: string): string | null {
   const decoded = decodeId(id);
   return decoded?.prefix === prefix ? decoded.uuid : null;
 }
 
+/** Returns the prefix and the UUID of a public ID, or null for any other text. */
 export function decodeId(id: string): { prefix: IdPrefix; uuid: string } | null {
   try {
     const prefix = getType(id as never) as string;
     if (!Object.hasOwn(ID_PREFIXES, prefix)) return null;
     const decoded = { prefix: prefix as IdPrefix, uuid: toUUID(id as never) };
-    // The library drops overflowing bits, which would give one row several ids.
+    // The library ignores overflowing bits, so several texts would be IDs of the same row.
     return toPublicId(decoded.prefix, decoded.uuid) === id ? decoded : null;
   } catch {
     return null;
@@ -63,23 +65,23 @@ export function decodeId(id: string): { prefix: IdPrefix; uuid: string } | null 
 
 const PREFIX_OF = new Map(Object.entries(ID_PREFIXES).map(([prefix, type]) => [type as string, prefix as IdPrefix]));
 
-/** The public id of a row of this GraphQL type. */
+/** Returns the public ID of a row of this GraphQL type. */
 export function publicIdOf(typename: string, uuid: string): string {
   const prefix = PREFIX_OF.get(typename);
   if (!prefix) throw new Error(`no id prefix for type ${typename}: add it to ID_PREFIXES`);
   return toPublicId(prefix, uuid);
 }
 
-// What is no id names an organization that cannot be: it is looked for like any other, and is not there.
-const NOTHING = { typename: 'Organization', id: '00000000-0000-0000-0000-000000000000' };
+// Used for a text that is not an ID. It is handled like the ID of an object that does not exist.
+const NONEXISTENT = { typename: 'Organization', id: '00000000-0000-0000-0000-000000000000' };
 
-/** Type and uuid that a public id names. */
+/** Returns the GraphQL type and the UUID of a public ID. */
 export function typedIdOf(id: string): { typename: string; id: string } {
   const decoded = decodeId(id);
-  return decoded ? { typename: ID_PREFIXES[decoded.prefix], id: decoded.uuid } : NOTHING;
+  return decoded ? { typename: ID_PREFIXES[decoded.prefix], id: decoded.uuid } : NONEXISTENT;
 }
 
-/** Columns that hold the id of another row. */
+/** Columns that reference another row, with the prefix of its ID. */
 const REFERENCES: Record<string, IdPrefix> = {
   categoryId: 'cat',
   levelId: 'lvl',
@@ -88,7 +90,7 @@ const REFERENCES: Record<string, IdPrefix> = {
   userId: 'usr',
 };
 
-/** A row as the audit log shows it: with public ids, and without the organization that the log belongs to. */
+/** A row for the audit log: with public IDs, and without its organization, which is that of the log. */
 export function publicRow(prefix: IdPrefix, row: Record<string, unknown>): Record<string, unknown> {
   const { organizationId: _, ...rest } = row;
   const publicOf = (column: string, value: unknown): unknown => {
