@@ -25,7 +25,7 @@ export const USER_ERROR_CODES = {
   TAKEN: 'The value must be unique, and another object already has it.',
   NOT_FOUND: 'The ID belongs to no object that the caller may see.',
   IN_USE: 'Other objects use this object. `usedBy` lists them.',
-  MISMATCH: 'The confirmation does not match the name of the object.',
+  MISMATCH: 'The confirmation does not match the key or slug of the object.',
   LAST_OWNER: 'An organization must have at least one Owner.',
   WRONG_CREDENTIALS: 'The e-mail address or the password is wrong, or the token is not valid.',
 } as const;
