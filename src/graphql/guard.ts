@@ -3,6 +3,7 @@ import SchemaBuilder, {
   type FieldNullability,
   type InputFieldMap,
   type InputShapeFromFields,
+  type MaybePromise,
   type PothosOutputFieldConfig,
   type PothosTypeConfig,
   type SchemaTypes,
@@ -21,6 +22,7 @@ export const guardPlugin = 'guard' as const;
 
 type OwnOf<Shape> = (parent: Shape, ctx: Context) => boolean;
 type OnOf = (parent: unknown) => Target;
+type OnOfField = (parent: unknown, args: never, ctx: Context) => MaybePromise<Target>;
 
 declare global {
   export namespace PothosSchemaTypes {
@@ -49,7 +51,7 @@ declare global {
       /** Needed to use the field: where `on` says, on the organization that the credential is bound to unless told. */
       permission?: Permission;
       /** The project, or null for the organization. Throws NOT_FOUND for one that the caller cannot read. */
-      on?: (args: InputShapeFromFields<Args>, ctx: Context) => Promise<Target>;
+      on?: (parent: ParentShape, args: InputShapeFromFields<Args>, ctx: Context) => MaybePromise<Target>;
       /** Open to every signed-in caller for what is their own; `permission` is for what is not. */
       own?: true;
       /** Open to everyone, also without a credential. */
@@ -107,14 +109,13 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     if (!permission && !own) return config;
     if (!config.type.nullable)
       throw new Error(`field ${config.parentType}.${config.name} can be refused, so it must be nullable`);
-    const on = said.on as ((args: never, ctx: Context) => Promise<Target>) | undefined;
-    const authScopes = on
-      ? async (_parent: unknown, args: never, ctx: Context) => {
-          requireSignedIn(ctx);
-          if (permission) ctx.unit.access.require(permission, await on(args, ctx));
-          return true;
-        }
-      : { ...(permission && { permission }), ...(own && { own: config.kind === 'Mutation' ? 'change' : 'look' }) };
+    const on = said.on as OnOfField | undefined;
+    if (on && (!permission || own))
+      throw new Error(`field ${config.parentType}.${config.name}: \`on\` goes with a permission, and not with own`);
+    const authScopes =
+      on && permission
+        ? requireOn(permission, on)
+        : { ...(permission && { permission }), ...(own && { own: config.kind === 'Mutation' ? 'change' : 'look' }) };
     return {
       ...config,
       pothosOptions: { ...config.pothosOptions, authScopes } as never,
@@ -165,6 +166,19 @@ export const authScopes = (ctx: Context) => ({
   own: (use: 'look' | 'change') =>
     ctx.unit.actor.credential !== null && (use === 'look' || ctx.unit.actor.credential.access === 'WRITE'),
 });
+
+/** Throws unless the caller has the permission on the target. Synchronous where the target is known at once. */
+function requireOn(permission: Permission, on: OnOfField) {
+  return (parent: unknown, args: never, ctx: Context): MaybePromise<true> => {
+    requireSignedIn(ctx);
+    const check = (target: Target): true => {
+      ctx.unit.access.require(permission, target);
+      return true;
+    };
+    const target = on(parent, args, ctx);
+    return target instanceof Promise ? target.then(check) : check(target);
+  };
+}
 
 function requireSignedIn(ctx: Context): void {
   if (!ctx.unit.actor.credential)

@@ -58,7 +58,8 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
     t.field({
       ...access,
       ...(on && {
-        on: (args: unknown, ctx: Context) => on((args as { input: InputShapeFromFields<Input> }).input, ctx),
+        on: (_root: unknown, args: unknown, ctx: Context) =>
+          on((args as { input: InputShapeFromFields<Input> }).input, ctx),
       }),
       type: payload,
       nullable: true,

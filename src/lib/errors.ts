@@ -2,16 +2,16 @@ import { GraphQLError } from 'graphql';
 
 /** Codes in `extensions.code` of a GraphQL error. They are part of the public contract and must not be renamed. */
 export const ERROR_CODES = {
-  UNAUTHENTICATED: 'The credential is missing, or it is not valid.',
-  FORBIDDEN: 'The caller does not have the required permission.',
+  UNAUTHENTICATED: 'The request has no credential although it needs one, or its credential is invalid.',
+  FORBIDDEN: 'The caller lacks a permission. `permission`, `target`, `reason` and `hint` describe the refusal.',
   NOT_FOUND: 'The object does not exist, or the caller may not see it.',
-  PLAN_REQUIRED: 'The plan of the organization does not include the feature.',
+  PLAN_REQUIRED: 'The plan of the organization does not include the feature. `plan` names the plan that does.',
   RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
-  CONFLICT: 'Another request changed the same data at the same time. The request can be sent again.',
-  BAD_REQUEST: 'The request is not valid.',
-  UNAVAILABLE: 'The server or its database is not available, or the request took too long. Nothing was changed.',
-  OUTCOME_UNKNOWN: 'The connection to the database was lost during the commit. The change may have been made.',
-  INTERNAL: 'An error in the server. It is logged with the request ID.',
+  CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
+  BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
+  UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
+  OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
+  INTERNAL: 'An unexpected error. The log has its details under the request ID.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

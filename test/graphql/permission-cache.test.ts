@@ -1,7 +1,7 @@
 import SchemaBuilder from '@pothos/core';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import fc from 'fast-check';
-import { type ExecutionResult, parse } from 'graphql';
+import { type ExecutionResult, GraphQLError, parse } from 'graphql';
 import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
 import type { Context } from '../../src/context.ts';
@@ -59,6 +59,13 @@ function schemaWith(plugins: readonly string[]) {
     later: t.boolean({ nullable: true, resolve: async () => true }),
     guarded: t.boolean({ nullable: true, permission: SHARED, resolve: () => true }),
     ownGuarded: t.boolean({ nullable: true, permission: OTHER, resolve: () => true }),
+    onParent: t.boolean({ nullable: true, permission: SHARED, on: ({ place }: Thing) => place, resolve: () => true }),
+    onLater: t.boolean({
+      nullable: true,
+      permission: SHARED,
+      on: async ({ place }: Thing) => place,
+      resolve: () => true,
+    }),
   });
   for (const [name, guard] of Object.entries(GUARDS))
     refs[name].implement({ ...guard, fields: (t: Any) => ({ ...leaves(t), ...ways(t, {}) }) });
@@ -78,8 +85,15 @@ function contextOf(allowed: readonly string[]): { ctx: Context; asked: string[] 
     return { allowed: allowed.includes(question), permission, reason: 'NOT_GRANTED', message: question, hint: '' };
   };
   const access = { decide, can: (...question: [Permission, string | null]) => decide(...question).allowed };
-  const ctx = { access, actor: { credential: { access: 'WRITE' } }, passed: new Set<Permission>() };
-  return { ctx: ctx as unknown as Context, asked };
+  const require = (permission: Permission, target: string | null) => {
+    if (!decide(permission, target).allowed) throw new GraphQLError(`${permission} ${target}`);
+  };
+  const unit = {
+    access: { ...access, require },
+    actor: { credential: { access: 'WRITE' } },
+    permissionCache: new Set<Permission>(),
+  };
+  return { ctx: { unit } as unknown as Context, asked };
 }
 
 async function answer(schema: typeof remembering, source: string, allowed: readonly string[]) {
@@ -96,7 +110,10 @@ const { selection } = fc.letrec<{ selection: string }>((tie) => ({
   selection: fc
     .array(
       fc.oneof(
-        { weight: 3, arbitrary: fc.constantFrom('now', 'later', 'guarded', 'ownGuarded', '__typename') },
+        {
+          weight: 3,
+          arbitrary: fc.constantFrom('now', 'later', 'guarded', 'ownGuarded', 'onParent', 'onLater', '__typename'),
+        },
         { weight: 2, arbitrary: fc.tuple(way, tie('selection')).map(([step, below]) => fieldOf(step, below)) },
       ),
       { minLength: 1, maxLength: 4, depthIdentifier: 'selection' },
@@ -135,6 +152,19 @@ test('what was let through in one place opens no other: not in a project, not an
     const { data } = await answer(remembering, `{ ${first} refused: ${field} { now } }`, [SHARED]);
     expect(JSON.parse(data)).toMatchObject({ toPlain: { now: true, later: true }, refused: { now: null } });
   }
+});
+
+test('a field that is asked on its parent’s project is asked for each parent, whatever the cache holds', async () => {
+  const fields = '{ now onParent onLater }';
+  const source = `{ org: toPlain(mine: false) ${fields} one: toPlain(mine: false, place: "p1") ${fields}
+    two: toPlain(mine: false, place: "p2") ${fields} }`;
+  const { data, asked } = await answer(remembering, source, [SHARED, `${SHARED} p1`]);
+  expect(JSON.parse(data)).toEqual({
+    org: { now: true, onParent: true, onLater: true },
+    one: { now: true, onParent: true, onLater: true },
+    two: { now: true, onParent: null, onLater: null },
+  });
+  expect(asked.filter((question) => question === `${SHARED} p2`)).toHaveLength(2);
 });
 
 test('what is let through as one’s own, or in a project, is not remembered for the organization', async () => {

@@ -80,6 +80,14 @@ test.each([
     expect(built(said), JSON.stringify(said)).not.toThrow();
 });
 
+test('`on` goes with a permission, and not with own', () => {
+  const on = () => null;
+  const message = 'field Query.asked: `on` goes with a permission, and not with own';
+  expect(query({ own: true, on })).toThrow(message);
+  expect(query({ own: true, permission: 'check:read', on })).toThrow(message);
+  expect(query({ permission: 'check:read', on })).not.toThrow();
+});
+
 test('a field that can be refused must be nullable, so that a refusal does not take its parent away', () => {
   const message = 'can be refused, so it must be nullable';
   expect(query({ permission: 'check:read', nullable: false })).toThrow(`field Query.asked ${message}`);

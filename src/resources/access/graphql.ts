@@ -12,6 +12,7 @@ import { REFUSAL_REASONS } from '../../access/reasons.ts';
 import type { Context } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { findGrants } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
@@ -275,54 +276,60 @@ builder.queryFields((t) => ({
     resolve: async (_root, { principal, target }, ctx) =>
       permissionsOf(await requireHolder(ctx, principal), await requireTarget(ctx, target)),
   }),
-  whoCan: t.connection({
-    type: Principal,
-    nullable: true,
-    permission: 'access:read',
-    description: 'Everybody who may do it there, in the order of joining.',
-    // Whatever the page, everybody is looked at.
-    complexity: (args) => ({ field: 500, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
-    args: {
-      permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
-      target: t.arg.id({ description: TARGET }),
+  whoCan: t.connection(
+    {
+      type: Principal,
+      nullable: true,
+      permission: 'access:read',
+      description: 'Everybody who may do it there, in the order of joining.',
+      // Whatever the page, everybody is looked at.
+      complexity: (args) => ({ field: 500, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
+      args: {
+        permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
+        target: t.arg.id({ description: TARGET }),
+      },
+      resolve: async (_root, { permission, target, ...args }, ctx) => {
+        const place = await requireTarget(ctx, target);
+        const found = await whoCan(ctx, requirePermission(permission), place);
+        return await principalPage(
+          ctx,
+          arrayPage(found, ['whoCan', ctx.unit.actor.organization?.id, permission, place], args),
+        );
+      },
     },
-    resolve: async (_root, { permission, target, ...args }, ctx) => {
-      const place = await requireTarget(ctx, target);
-      const found = await whoCan(ctx, requirePermission(permission), place);
-      return await principalPage(
-        ctx,
-        arrayPage(found, ['whoCan', ctx.unit.actor.organization?.id, permission, place], args),
-      );
+    connectionOf(Principal),
+  ),
+  accessMatrix: t.connection(
+    {
+      type: MatrixRowType,
+      nullable: true,
+      permission: 'access:read',
+      description:
+        'Principals × permissions at one place, with the source of each grant. Members and service accounts in the order of joining.',
+      // Rows times columns, of which a list counts ten by itself; but never less than the rows.
+      complexity: (args) => ({
+        field: 1,
+        multiplier:
+          (args.first ?? args.last ?? DEFAULT_PAGE) * Math.max((args.permissions?.length ?? PERMISSIONS.size) / 10, 1),
+      }),
+      args: {
+        target: t.arg.id({ description: TARGET }),
+        permissions: t.arg({ type: ['Permission'], description: 'The columns; the whole catalog unless told.' }),
+      },
+      resolve: async (_root, { target, permissions, ...args }, ctx) => {
+        const place = await requireTarget(ctx, target);
+        const columns = permissions?.map(requirePermission) ?? [...PERMISSIONS.values()].map((row) => row.name);
+        const page = await listPrincipals(ctx, null, args);
+        const rowOf = async (principal: PrincipalRow): Promise<MatrixRow> => ({
+          principal,
+          grants: (await grantsOf(ctx, principal.id))?.grants,
+          target: place,
+          permissions: columns,
+        });
+        const edges = page.edges.map(async ({ cursor, node }) => ({ cursor, node: await rowOf(node) }));
+        return { ...page, edges: await Promise.all(edges) };
+      },
     },
-  }),
-  accessMatrix: t.connection({
-    type: MatrixRowType,
-    nullable: true,
-    permission: 'access:read',
-    description:
-      'Principals × permissions at one place, with the source of each grant. Members and service accounts in the order of joining.',
-    // Rows times columns, of which a list counts ten by itself; but never less than the rows.
-    complexity: (args) => ({
-      field: 1,
-      multiplier:
-        (args.first ?? args.last ?? DEFAULT_PAGE) * Math.max((args.permissions?.length ?? PERMISSIONS.size) / 10, 1),
-    }),
-    args: {
-      target: t.arg.id({ description: TARGET }),
-      permissions: t.arg({ type: ['Permission'], description: 'The columns; the whole catalog unless told.' }),
-    },
-    resolve: async (_root, { target, permissions, ...args }, ctx) => {
-      const place = await requireTarget(ctx, target);
-      const columns = permissions?.map(requirePermission) ?? [...PERMISSIONS.values()].map((row) => row.name);
-      const page = await listPrincipals(ctx, null, args);
-      const rowOf = async (principal: PrincipalRow): Promise<MatrixRow> => ({
-        principal,
-        grants: (await grantsOf(ctx, principal.id))?.grants,
-        target: place,
-        permissions: columns,
-      });
-      const edges = page.edges.map(async ({ cursor, node }) => ({ cursor, node: await rowOf(node) }));
-      return { ...page, edges: await Promise.all(edges) };
-    },
-  }),
+    connectionOf(MatrixRowType),
+  ),
 }));

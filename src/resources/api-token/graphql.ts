@@ -1,6 +1,7 @@
 import type { Permission } from '../../access/catalog.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -65,14 +66,18 @@ builder.node(ApiToken, {
 });
 
 builder.queryField('apiTokens', (t) =>
-  t.connection({
-    type: ApiToken,
-    nullable: true,
-    permission: 'api_token:read',
-    own: true,
-    description: 'API tokens of the organization, the newest first: all of them, or without the permission one’s own.',
-    resolve: (_root, args, ctx) => listApiTokens(ctx, args),
-  }),
+  t.connection(
+    {
+      type: ApiToken,
+      nullable: true,
+      permission: 'api_token:read',
+      own: true,
+      description:
+        'API tokens of the organization, the newest first: all of them, or without the permission one’s own.',
+      resolve: (_root, args, ctx) => listApiTokens(ctx, args),
+    },
+    connectionOf(ApiToken),
+  ),
 );
 
 mutation('createApiToken', {

@@ -1,4 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { type AuditEventRow, findAuditEvent, listAuditEvents } from './service.ts';
 
@@ -88,15 +89,18 @@ const AuditEventFilter = builder.inputType('AuditEventFilter', {
 });
 
 builder.queryField('auditEvents', (t) =>
-  t.connection({
-    type: AuditEvent,
-    nullable: true,
-    permission: 'audit_event:read',
-    description: 'What was done and refused in the organization, the newest first.',
-    args: { filter: t.arg({ type: AuditEventFilter, description: 'Which events to list; all unless told.' }) },
-    resolve: (_root, { filter, ...args }, ctx) => {
-      const { actorId, ...rest } = filter ?? {};
-      return listAuditEvents(ctx, { ...rest, userId: actorId ?? null }, args);
+  t.connection(
+    {
+      type: AuditEvent,
+      nullable: true,
+      permission: 'audit_event:read',
+      description: 'What was done and refused in the organization, the newest first.',
+      args: { filter: t.arg({ type: AuditEventFilter, description: 'Which events to list; all unless told.' }) },
+      resolve: (_root, { filter, ...args }, ctx) => {
+        const { actorId, ...rest } = filter ?? {};
+        return listAuditEvents(ctx, { ...rest, userId: actorId ?? null }, args);
+      },
     },
-  }),
+    connectionOf(AuditEvent),
+  ),
 );

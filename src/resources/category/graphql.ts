@@ -1,4 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -27,13 +28,16 @@ builder.node(Category, {
 });
 
 builder.queryField('categories', (t) =>
-  t.connection({
-    type: Category,
-    nullable: true,
-    permission: 'category:read',
-    description: 'The categories of the rubric, by name.',
-    resolve: (_root, args, ctx) => listCategories(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Category,
+      nullable: true,
+      permission: 'category:read',
+      description: 'The categories of the rubric, by name.',
+      resolve: (_root, args, ctx) => listCategories(ctx, args),
+    },
+    connectionOf(Category),
+  ),
 );
 
 mutation('createCategory', {

@@ -1,5 +1,6 @@
 import { isAskedFor } from '../../data/loader.ts';
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -106,18 +107,21 @@ const CheckOrder = builder.inputType('CheckOrder', {
 });
 
 builder.queryField('checks', (t) =>
-  t.connection({
-    type: Check,
-    nullable: true,
-    permission: 'check:read',
-    description: 'The checks of the organization.',
-    args: {
-      filter: t.arg({ type: CheckFilter, description: 'Which checks; all unless told.' }),
-      orderBy: t.arg({ type: CheckOrder, description: 'In which order; by name unless told.' }),
+  t.connection(
+    {
+      type: Check,
+      nullable: true,
+      permission: 'check:read',
+      description: 'The checks of the organization.',
+      args: {
+        filter: t.arg({ type: CheckFilter, description: 'Which checks; all unless told.' }),
+        orderBy: t.arg({ type: CheckOrder, description: 'In which order; by name unless told.' }),
+      },
+      resolve: (_root, { filter, orderBy, ...args }, ctx) =>
+        listChecks(ctx, filter ?? {}, orderBy ?? { field: 'NAME', direction: 'ASC' }, args),
     },
-    resolve: (_root, { filter, orderBy, ...args }, ctx) =>
-      listChecks(ctx, filter ?? {}, orderBy ?? { field: 'NAME', direction: 'ASC' }, args),
-  }),
+    connectionOf(Check),
+  ),
 );
 
 mutation('createCheck', {

@@ -1,4 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -74,13 +75,16 @@ builder.node(Invitation, {
 });
 
 builder.queryField('invitations', (t) =>
-  t.connection({
-    type: Invitation,
-    nullable: true,
-    permission: 'invitation:read',
-    description: 'The invitations that wait for an answer or have expired unanswered, the newest first.',
-    resolve: (_root, args, ctx) => listInvitations(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Invitation,
+      nullable: true,
+      permission: 'invitation:read',
+      description: 'The invitations that wait for an answer or have expired unanswered, the newest first.',
+      resolve: (_root, args, ctx) => listInvitations(ctx, args),
+    },
+    connectionOf(Invitation),
+  ),
 );
 
 const ProjectRoleInput = builder.inputType('InvitationProjectRoleInput', {

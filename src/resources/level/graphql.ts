@@ -1,4 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -21,13 +22,16 @@ builder.node(Level, {
 });
 
 builder.queryField('levels', (t) =>
-  t.connection({
-    type: Level,
-    nullable: true,
-    permission: 'level:read',
-    description: 'The levels of the rubric, the lowest first.',
-    resolve: (_root, args, ctx) => listLevels(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Level,
+      nullable: true,
+      permission: 'level:read',
+      description: 'The levels of the rubric, the lowest first.',
+      resolve: (_root, args, ctx) => listLevels(ctx, args),
+    },
+    connectionOf(Level),
+  ),
 );
 
 mutation('createLevel', {

@@ -1,5 +1,6 @@
 import type { Permission } from '../../access/catalog.ts';
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -52,13 +53,16 @@ builder.node(Member, {
 });
 
 builder.queryField('members', (t) =>
-  t.connection({
-    type: Member,
-    nullable: true,
-    permission: 'member:read',
-    description: 'The members of the organization, in the order of joining.',
-    resolve: (_root, args, ctx) => listPrincipals(ctx, 'member', args),
-  }),
+  t.connection(
+    {
+      type: Member,
+      nullable: true,
+      permission: 'member:read',
+      description: 'The members of the organization, in the order of joining.',
+      resolve: (_root, args, ctx) => listPrincipals(ctx, 'member', args),
+    },
+    connectionOf(Member),
+  ),
 );
 
 const NOT_HELD = 'Refused (NOT_HELD) when somebody would gain or lose what the caller does not hold';

@@ -1,4 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -72,15 +73,18 @@ builder.node(Policy, {
 });
 
 builder.queryField('policies', (t) =>
-  t.connection({
-    type: Policy,
-    nullable: true,
-    permission: 'policy:read',
-    on: (args, ctx) => projectOf(ctx, args.projectId),
-    description: 'The policies of the organization, or with `projectId` those of the project, by name.',
-    args: { projectId: t.arg.id({ description: 'Policies of this project.' }) },
-    resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),
-  }),
+  t.connection(
+    {
+      type: Policy,
+      nullable: true,
+      permission: 'policy:read',
+      on: (_root, args, ctx) => projectOf(ctx, args.projectId),
+      description: 'The policies of the organization, or with `projectId` those of the project, by name.',
+      args: { projectId: t.arg.id({ description: 'Policies of this project.' }) },
+      resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),
+    },
+    connectionOf(Policy),
+  ),
 );
 
 const policyPlace = async (id: string, ctx: Parameters<typeof getPolicy>[0]) => getPolicy(ctx, targetId('pol', id));

@@ -1,4 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { AmbitError } from '../../lib/errors.ts';
@@ -77,15 +78,17 @@ builder.node(Project, {
     name: t.exposeString('name', { description: 'Its name.' }),
     description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
-    members: t.connection({
-      type: ProjectMember,
-      nullable: true,
-      description: 'Who has a role of their own here. Others work here with their organization role.',
-      resolve: (project, args, ctx) => {
-        ctx.unit.access.require('project_member:read', project.id);
-        return listProjectMembers(ctx, project.id, args);
+    members: t.connection(
+      {
+        type: ProjectMember,
+        nullable: true,
+        description: 'Who has a role of their own here. Others work here with their organization role.',
+        permission: 'project_member:read',
+        on: (project) => project.id,
+        resolve: (project, args, ctx) => listProjectMembers(ctx, project.id, args),
       },
-    }),
+      connectionOf(ProjectMember),
+    ),
     viewerPermissions: t.field({
       ...viewerPermissions<ProjectRow>('project'),
       description: 'Everything that the caller may do in the project.',
@@ -95,14 +98,17 @@ builder.node(Project, {
 });
 
 builder.queryField('projects', (t) =>
-  t.connection({
-    type: Project,
-    nullable: true,
-    permission: 'project:read',
-    own: true,
-    description: 'The projects that the caller can read, by key. Others do not exist for them, in counts neither.',
-    resolve: (_root, args, ctx) => listProjects(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Project,
+      nullable: true,
+      permission: 'project:read',
+      own: true,
+      description: 'The projects that the caller can read, by key. Others do not exist for them, in counts neither.',
+      resolve: (_root, args, ctx) => listProjects(ctx, args),
+    },
+    connectionOf(Project),
+  ),
 );
 
 builder.queryField('project', (t) =>

@@ -2,6 +2,7 @@ import type { Permission } from '../../access/catalog.ts';
 import type { Role } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { Policy } from '../policy/graphql.ts';
@@ -74,14 +75,17 @@ builder.node(RoleType, {
       description: 'What it is made of, by name; empty for a built-in role.',
       resolve: (role, _args, ctx) => findPoliciesOf(ctx, role),
     }),
-    members: t.connection({
-      type: Principal,
-      nullable: true,
-      permission: 'member:read',
-      description:
-        'The members and service accounts that have it, in the organization or in a project that the caller can read.',
-      resolve: (role, args, ctx) => listHolders(ctx, role, args),
-    }),
+    members: t.connection(
+      {
+        type: Principal,
+        nullable: true,
+        permission: 'member:read',
+        description:
+          'The members and service accounts that have it, in the organization or in a project that the caller can read.',
+        resolve: (role, args, ctx) => listHolders(ctx, role, args),
+      },
+      connectionOf(Principal),
+    ),
     viewerPermissions: t.field({
       ...viewerPermissions<Role>('role'),
       resolve: (role, _args, ctx) =>
@@ -93,16 +97,19 @@ builder.node(RoleType, {
 });
 
 builder.queryField('roles', (t) =>
-  t.connection({
-    type: RoleType,
-    nullable: true,
-    permission: 'role:read',
-    on: (args, ctx) => projectOf(ctx, args.projectId),
-    description:
-      'The roles of the organization, or with `projectId` those of the project: built-in ones first, then custom ones by name.',
-    args: { projectId: t.arg.id({ description: 'Roles of this project.' }) },
-    resolve: async (_root, { projectId, ...args }, ctx) => listRoles(ctx, await projectOf(ctx, projectId), args),
-  }),
+  t.connection(
+    {
+      type: RoleType,
+      nullable: true,
+      permission: 'role:read',
+      on: (_root, args, ctx) => projectOf(ctx, args.projectId),
+      description:
+        'The roles of the organization, or with `projectId` those of the project: built-in ones first, then custom ones by name.',
+      args: { projectId: t.arg.id({ description: 'Roles of this project.' }) },
+      resolve: async (_root, { projectId, ...args }, ctx) => listRoles(ctx, await projectOf(ctx, projectId), args),
+    },
+    connectionOf(RoleType),
+  ),
 );
 
 mutation('createRole', {

@@ -1,4 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -37,13 +38,16 @@ builder.node(ServiceAccount, {
 });
 
 builder.queryField('serviceAccounts', (t) =>
-  t.connection({
-    type: ServiceAccount,
-    nullable: true,
-    permission: 'service_account:read',
-    description: 'The service accounts of the organization, the oldest first.',
-    resolve: (_root, args, ctx) => listPrincipals(ctx, 'service account', args),
-  }),
+  t.connection(
+    {
+      type: ServiceAccount,
+      nullable: true,
+      permission: 'service_account:read',
+      description: 'The service accounts of the organization, the oldest first.',
+      resolve: (_root, args, ctx) => listPrincipals(ctx, 'service account', args),
+    },
+    connectionOf(ServiceAccount),
+  ),
 );
 
 mutation('createServiceAccount', {

@@ -1,6 +1,7 @@
 import type { Permission } from '../../access/catalog.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -49,15 +50,18 @@ builder.node(Session, {
 });
 
 builder.queryField('sessions', (t) =>
-  t.connection({
-    type: Session,
-    nullable: true,
-    permission: 'session:read',
-    own: true,
-    description:
-      'Live sessions bound to the organization, the newest first: all of them, or without the permission one’s own.',
-    resolve: (_root, args, ctx) => listSessions(ctx, args),
-  }),
+  t.connection(
+    {
+      type: Session,
+      nullable: true,
+      permission: 'session:read',
+      own: true,
+      description:
+        'Live sessions bound to the organization, the newest first: all of them, or without the permission one’s own.',
+      resolve: (_root, args, ctx) => listSessions(ctx, args),
+    },
+    connectionOf(Session),
+  ),
 );
 
 mutation('signOutMember', {

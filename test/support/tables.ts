@@ -1,0 +1,119 @@
+import { BUILT_IN_ROLES, PERMISSIONS, PROJECT_ROLES } from '../../src/access/catalog.ts';
+import { REFUSAL_REASONS } from '../../src/access/reasons.ts';
+import { VARIABLES } from '../../src/config.ts';
+import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
+import { LIMITS } from '../../src/http/limits.ts';
+import { ERROR_CODES, USER_ERROR_CODES } from '../../src/lib/errors.ts';
+import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
+
+type Align = 'left' | 'center' | 'right';
+
+const RULES: Record<Align, string> = { left: ' --- ', center: ' :-: ', right: ' --: ' };
+
+interface Column {
+  title: string;
+  align?: Align;
+}
+
+const columns = (...titles: string[]): Column[] => titles.map((title) => ({ title }));
+
+const marked = (titles: readonly string[]): Column[] => titles.map((title) => ({ title, align: 'center' }));
+
+/** A table in Markdown. */
+function table(head: Column[], rows: string[][]): string {
+  const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
+  const rule = `|${head.map(({ align = 'left' }) => RULES[align]).join('|')}|`;
+  return [line(head.map(({ title }) => title)), rule, ...rows.map(line)].join('\n');
+}
+
+const code = (text: string): string => `\`${text}\``;
+
+const mark = (has: boolean): string => (has ? '●' : '');
+
+/** A table of names and their descriptions. */
+const described = (title: string, texts: Record<string, string>): string =>
+  table(
+    columns(title, 'description'),
+    Object.entries(texts).map(([name, text]) => [code(name), text]),
+  );
+
+function organizationRoles(): string {
+  const roles = [...BUILT_IN_ROLES].reverse();
+  const rows = [...PERMISSIONS.values()].map(({ name, level, description, builtInRoles }) => [
+    code(name),
+    level,
+    ...roles.map((role) => mark(builtInRoles.includes(role))),
+    description,
+  ]);
+  return table([...columns('permission', 'level'), ...marked(roles), ...columns('description')], rows);
+}
+
+function projectRoles(): string {
+  const rows = [...PERMISSIONS.values()]
+    .filter(({ level }) => level !== 'organization')
+    .map(({ name, projectRoles }) => [code(name), ...PROJECT_ROLES.map((role) => mark(projectRoles.includes(role)))]);
+  return table([...columns('permission'), ...marked(PROJECT_ROLES)], rows);
+}
+
+function configuration(): string {
+  const rows = Object.entries(VARIABLES).map(([name, schema]) => {
+    const value = schema.safeParse(undefined).data;
+    const text = Array.isArray(value) ? value.join(',') : String(value ?? '');
+    return [code(name), text && code(text), schema.description ?? ''];
+  });
+  return table(columns('variable', 'default', 'description'), rows);
+}
+
+const ENTITLEMENTS: Record<keyof Entitlements, string> = {
+  customRoles: 'Custom roles and custom policies',
+  projectRoles: 'Roles of single projects',
+  enforcedSso: 'Enforced single sign-on',
+  seats: 'Members, including pending invitations',
+  projects: 'Projects',
+};
+
+const amount = (value: boolean | number | null): string =>
+  typeof value === 'boolean' ? mark(value) : (value?.toLocaleString('en') ?? 'unlimited');
+
+function plans(): string {
+  const features = Object.keys(PLANS.FREE) as (keyof Entitlements)[];
+  const rows = features.map((feature) => [
+    ENTITLEMENTS[feature],
+    code(feature),
+    ...PLAN_NAMES.map((plan) => amount(PLANS[plan][feature])),
+  ]);
+  return table([...columns('entitlement', 'name'), ...marked(PLAN_NAMES)], rows);
+}
+
+const MEASURES: Record<keyof typeof LIMITS, string> = {
+  characters: 'Characters of the document',
+  tokens: 'Tokens of the document',
+  aliases: 'Aliases of the document',
+  directives: 'Directives of the document',
+  depth: 'Levels of nested fields',
+  cost: 'Cost of the operation',
+};
+
+function limits(): string {
+  const rows = Object.entries(MEASURES).map(([name, text]): [string, number] => [
+    text,
+    LIMITS[name as keyof typeof LIMITS],
+  ]);
+  rows.push(['Items of a page', MAX_PAGE], ['Items of a page if neither `first` nor `last` is given', DEFAULT_PAGE]);
+  return table(
+    [...columns('limit'), { title: 'value', align: 'right' }],
+    rows.map(([text, value]) => [text, value.toLocaleString('en')]),
+  );
+}
+
+/** The generated tables of each document, by name. */
+export const TABLES: Record<string, Record<string, () => string>> = {
+  'docs/permissions.md': { 'organization roles': organizationRoles, 'project roles': projectRoles },
+  'docs/configuration.md': { configuration },
+  'docs/errors.md': {
+    'error codes': () => described('code', ERROR_CODES),
+    'input error codes': () => described('code', USER_ERROR_CODES),
+    reasons: () => described('reason', REFUSAL_REASONS),
+  },
+  'docs/plans-and-limits.md': { plans, limits },
+};
