@@ -7,7 +7,7 @@ import { format, table } from './table.ts';
 
 const RESULTS = new URL('../results/', import.meta.url);
 
-/** Bounds the ratio of two medians or, without `against`, the median itself. */
+/** Limits for the ratio of two medians or, without `against`, for the median of `of`. */
 export interface Target {
   of: string;
   against?: string;
@@ -16,13 +16,13 @@ export interface Target {
 }
 
 export interface Report {
-  /** Names the files of the result. */
+  /** Name of the result files. */
   workload: string;
-  /** One sentence: what was measured. */
+  /** Describes the measurement in one sentence. */
   what: string;
   unit: string;
   higherIsBetter: boolean;
-  /** Ambit's first: the others are told relative to it. */
+  /** The first one is Ambit. The ratios of the others refer to it. */
   outcomes: Outcome[];
   targets: Target[];
   notes?: string[];
@@ -34,7 +34,7 @@ export interface Judged extends Target {
   text: string;
 }
 
-/** Prints the result, and writes it as JSON and as a chart. */
+/** Prints the result, and writes it as JSON and SVG. */
 export async function report(result: Report): Promise<void> {
   const targets = result.targets.map((target) => judge(target, result));
   const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`;
@@ -56,6 +56,6 @@ function judge(target: Target, { outcomes, unit }: Report): Judged {
 
 function medianOf(outcomes: Outcome[], name: string): number {
   const found = outcomes.find((outcome) => outcome.name === name);
-  if (!found) throw new Error(`no contender is called ${name}`);
+  if (!found) throw new Error(`there is no contender ${name}`);
   return found.median;
 }
