@@ -40,7 +40,7 @@ export interface Revalidation {
 }
 
 /**
- * The state of the operation or mutation field that runs now: who acts, in which transaction, and what it has done.
+ * The state of the current operation or mutation field: its actor, its transaction and its effects so far.
  * Only the functions of this file change it.
  */
 export interface UnitOfWork {

@@ -75,9 +75,9 @@ export interface Connection {
 }
 
 /**
- * Opens a connection with its own client of the driver. The client never reconnects, because the driver keeps state of
- * a lost connection (unsent bytes, the last error, queued statements) that would break the next one. The pool replaces
- * the connection instead.
+ * Opens a connection with its own client of the driver. The client never reconnects. The driver would keep state of the
+ * lost connection (unsent bytes, the last error, queued statements), which breaks the next one. The pool replaces the
+ * connection instead.
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   let socket: Socket | undefined;
@@ -137,14 +137,14 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
 
   const track = <Query extends PromiseLike<unknown>>(query: Query): Query => {
     pending += 1;
-    const answered = (): void => {
+    const onResponse = (): void => {
       pending -= 1;
       if (waiting.length > 0) notifyIfQuiet();
     };
-    query.then(answered, (error: { isStale?: boolean }) => {
+    query.then(onResponse, (error: { isStale?: boolean }) => {
       // The driver would keep using the stale statement.
       if (error.isStale) lose('STALE');
-      answered();
+      onResponse();
     });
     return query;
   };

@@ -31,8 +31,8 @@ export interface Shares<Item> {
 }
 
 /**
- * Owners are served round-robin. One owner holds at most half of the connections and of the waiting requests, so
- * that locks and slow statements of one organization do not block the others.
+ * Owners are served round-robin. One owner has at most half of the connections and of the waiting requests. So locks and
+ * slow statements of one organization do not block the others.
  */
 export function createShares<Item>(connections: number, queueSize: number): Shares<Item> {
   const mostHeld = Math.ceil(connections / 2);

@@ -44,8 +44,8 @@ function literal(id: string | null): string {
 }
 
 /**
- * Returns BEGIN and the binding. The binding is a query instead of SET LOCAL, because PostgreSQL does not allow a switch
- * to read-write mode after the first query of a transaction.
+ * Returns BEGIN and the binding. The binding is a query instead of SET LOCAL: after the first query of a transaction,
+ * PostgreSQL does not allow a switch to read-write mode.
  */
 function beginStatement({ organizationId, userId }: Binding, mode: Mode, settings: Record<string, string>): string {
   const local = (name: string, value: string): string => `set_config('${name}',${value},true)`;
@@ -58,8 +58,8 @@ function beginStatement({ organizationId, userId }: Binding, mode: Mode, setting
 }
 
 /**
- * Whether the driver can encode the value. With any other value it fails the running statement instead, assigns later
- * responses to the wrong statements, and still sends the statements that follow, even COMMIT.
+ * Whether the driver can encode the value. With any other value, it fails the running statement and assigns later
+ * responses to the wrong statements. It still sends the statements that follow, even COMMIT.
  */
 function isEncodable(value: unknown): boolean {
   if (Array.isArray(value)) return value.every(isEncodable);

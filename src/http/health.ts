@@ -6,7 +6,7 @@ import { queryRows } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { errorResponse, type HttpResponse, jsonResponse, requestIdOf } from './response.ts';
 
-/** Milliseconds that the database has to answer the readiness check. */
+/** Milliseconds that the database may take for the readiness check. */
 const READY_TIMEOUT = 5_000;
 
 const OK = jsonResponse(200, { status: 'ok' });

@@ -15,7 +15,7 @@ import { banner } from './banner.ts';
 import { createDemo } from './demo.ts';
 
 /** Milliseconds that requests have to end after a signal to stop, and milliseconds for sending their responses. */
-const GRACE = { work: 9_000, answer: 1_000 };
+const GRACE = { work: 9_000, responses: 1_000 };
 
 /** Maximum number of connections in the operating system's accept queue. */
 const BACKLOG = 4_096;
@@ -117,7 +117,7 @@ const clientOptions = (url: string, config: Config, log: Log): ClientOptions => 
 
 async function endRequests(server: Server, app: App): Promise<void> {
   const deadline = setTimeout(() => app.stopRequests(unavailable('The server is stopping. Try again.')), GRACE.work);
-  await drain(server, GRACE.work + GRACE.answer);
+  await drain(server, GRACE.work + GRACE.responses);
   clearTimeout(deadline);
 }
 
