@@ -1,31 +1,20 @@
-import { AmbitError, invalid, type UserError, unavailable, userError } from '../lib/errors.ts';
+import { AmbitError, invalid, type UserError, unavailable } from '../lib/errors.ts';
 import { DATA_EXCEPTION } from '../lib/log.ts';
 
-/** The error for each violated constraint. A violation of any other constraint is a bug and is masked. */
-const CONSTRAINT_ERRORS: Record<string, UserError> = {
-  organizations_slug: userError('TAKEN', 'slug', 'Another organization has this slug.'),
-  users_email: userError('TAKEN', 'email', 'An account with this e-mail address already exists. Sign in instead.'),
-  categories_name: userError('TAKEN', 'name', 'Another category has this name.'),
-  levels_name: userError('TAKEN', 'name', 'Another level has this name.'),
-  principals_name: userError('TAKEN', 'name', 'Another service account has this name.'),
-  projects_key: userError('TAKEN', 'key', 'Another project has this key.'),
-  policies_name: userError('TAKEN', 'name', 'Another policy has this name.'),
-  roles_name: userError('TAKEN', 'name', 'Another role has this name.'),
-  assignments_place: userError(
-    'TAKEN',
-    'principalId',
-    'This principal already has a role in the project. Change that role instead.',
-  ),
-  checks_category: userError('NOT_FOUND', 'categoryId', 'There is no such category.'),
-  checks_level: userError('NOT_FOUND', 'levelId', 'There is no such level.'),
-  invitations_email: userError('TAKEN', 'emails', 'emails: an address already has an invitation.'),
-  principals_user: userError('TAKEN', 'secret', 'secret: you are already a member of this organization.'),
-  checks_owner: userError('NOT_FOUND', 'ownerId', 'There is no such member.'),
-};
+/** The errors for violated constraints, by the name of the constraint. */
+const VIOLATIONS = new Map<string, UserError>();
+
+/**
+ * Sets the error that the caller gets when a write violates the constraint. It is called next to the table. The violation
+ * of any other constraint is a defect, and is masked.
+ */
+export function explainViolation(constraint: string, error: UserError): void {
+  VIOLATIONS.set(constraint, error);
+}
 
 /**
  * SQLSTATEs of conflicts between concurrent requests, where a retry can succeed. A violated foreign key that is not in
- * CONSTRAINT_ERRORS means that another request has just deleted the referenced row.
+ * VIOLATIONS means that another request has just deleted the referenced row.
  */
 const CONFLICTS = new Set(['40001', '40P01', '55P03', '23503']);
 
@@ -75,7 +64,7 @@ export function domainError(error: unknown): unknown {
     return unavailable('The database took too long. Try again in a moment, or request less data.');
   if (isUnavailable(error)) return unavailable();
   if (!violation) return error;
-  const known = CONSTRAINT_ERRORS[violation.constraint_name ?? ''];
+  const known = VIOLATIONS.get(violation.constraint_name ?? '');
   if (known) return invalid(known);
   if (CONFLICTS.has(violation.code))
     return new AmbitError('CONFLICT', 'Another request changed the same data at the same time. Try again.');
