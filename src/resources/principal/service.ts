@@ -103,8 +103,8 @@ export async function getAssignableRole(
   const told = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await findAnyRole(ctx, uuid));
-  // A role of a project that is hidden is as hidden.
-  if (!role || (role.projectId && !ctx.unit.access.sees('role:read', role.projectId)))
+  // To a caller who may not see the role, it does not exist.
+  if (!role || !ctx.unit.access.sees('role:read', role.projectId))
     throw invalid(userError('NOT_FOUND', path, `${told}: there is no role with this id.`));
   if (!isAssignableIn(role, place)) {
     const where = place === null ? 'in the organization' : 'in this project';
