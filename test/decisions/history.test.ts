@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { permissionsOf, type Target, unrestricted } from '../../src/access/access.ts';
-import { loadGrants } from '../../src/access/grants.ts';
-import type { Grants } from '../../src/access/model.ts';
+import { type GrantsById, loadGrants } from '../../src/access/grants.ts';
 import { ROLES } from '../../src/access/roles.ts';
 import { drizzleOn } from '../../src/db/client.ts';
 import { decodeId, toPublicId } from '../../src/lib/ids.ts';
@@ -42,7 +41,7 @@ const MOMENTS: [Date | null, Plan | null][] = [
   [new Date(8_640_000_000_000_000), 'ENTERPRISE'],
 ];
 
-async function everybody([time, plan]: (typeof MOMENTS)[number]): Promise<Map<string, Grants>> {
+async function everybody([time, plan]: (typeof MOMENTS)[number]): Promise<GrantsById> {
   const [row] = await api.root`select plan from organizations where id = ${organizationId}`;
   return await loadGrants(drizzleOn(api.root), organizationId, plan ?? (row?.['plan'] as Plan), time ?? new Date());
 }
@@ -160,7 +159,7 @@ test('nobody’s action raises what anybody holds above what the actor held, in 
         const actor = decodeId(step.actor.memberId)?.uuid ?? '';
         for (const at of MOMENTS.keys())
           for (const place of places) {
-            const held = (all: Map<string, Grants>[], id: string): Set<string> => {
+            const held = (all: GrantsById[], id: string): Set<string> => {
               const grants = all[at]?.get(id);
               return new Set(grants ? permissionsOf(unrestricted(grants), place) : []);
             };
