@@ -98,6 +98,8 @@ const EXCEPTIONS: Record<string, string[]> = {
   accessChanges: ['project:read'],
   // `Invitation.projectRoles` leaves them out as well.
   'Invitation.projectRoles': ['project:read'],
+  // The inviter, not the caller, must still hold it.
+  'Mutation.acceptInvitation': ['invitation:create'],
 };
 
 const exceptionsOf = (document: string): string[] =>
