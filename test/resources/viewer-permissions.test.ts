@@ -12,7 +12,16 @@ import {
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { baseOf, createFixtures } from '../support/fixtures.ts';
 import { printedSchema } from '../support/generated.ts';
-import { isOfProject, leavesOf, listsOf, mutationNamed, nodeTypes, permissionOf } from '../support/introspect.ts';
+import {
+  formed,
+  isOfProject,
+  leavesOf,
+  listsOf,
+  mutationNamed,
+  nodeTypes,
+  permissionOf,
+} from '../support/introspect.ts';
+import type { Input } from '../support/resource.ts';
 import { RESOURCES } from '../support/resources.ts';
 import { long } from '../support/size.ts';
 import { ask, found, join, mutate, type Person, roleId, signIn, tokenOf } from '../support/world.ts';
@@ -44,9 +53,9 @@ type Try = (caller: Who, id: string) => Promise<boolean>;
 
 /** Allowed is what no guard refuses: whether the input is good is another question. */
 const may =
-  (mutation: string, input: (id: string, caller: Who) => object = (id) => ({ id })): Try =>
+  (mutation: string, input: (id: string, caller: Who) => Input = (id) => ({ id })): Try =>
   async (caller, id) =>
-    !(await mutate(caller, mutation, input(id, caller))).refused;
+    !(await mutate(caller, mutation, formed(mutation, input(id, caller)))).refused;
 
 const sees: Try = async (caller, id) =>
   (await ask(caller, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node !== null;
@@ -226,7 +235,7 @@ const inProject: Record<string, Try> = Object.fromEntries(
           permission(type, 'create'),
           async (caller, projectId) => {
             const input = { ...(await baseOf(fixtures, type)), projectId };
-            return !(await mutate(caller, `create${type}`, input)).refused;
+            return !(await mutate(caller, `create${type}`, formed(`create${type}`, input))).refused;
           },
         ],
         [permission(type, 'update'), may(`update${type}`, its(type))],
@@ -344,7 +353,7 @@ const LISTS_AND_CREATES: Record<string, Try> = Object.fromEntries(
       const lists = listsOf(type).filter(({ extensions }) => !(extensions['guard'] as Json)?.rule.own);
       const create = permissionOf(mutationNamed(`create${type}`));
       const attempt: Try = async (caller) =>
-        !(await mutate(caller, `create${type}`, await baseOf(fixtures, type))).refused;
+        !(await mutate(caller, `create${type}`, formed(`create${type}`, await baseOf(fixtures, type)))).refused;
       return [
         ...lists.map((list): [string, Try] => [permissionOf(list) ?? '', seesList(list.name)]),
         ...(create && RESOURCES[type]?.create ? [[create, attempt] as [string, Try]] : []),
