@@ -12,10 +12,12 @@ import './resources/session/sign-in-graphql.ts';
 import './resources/invitation/accept-graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
-import './resources/category/graphql.ts';
-import './resources/check/graphql.ts';
+import './resources/category/resource.ts';
+import './resources/check/resource.ts';
+import './resources/dataset/resource.ts';
 import './resources/invitation/graphql.ts';
-import './resources/level/graphql.ts';
+import './resources/level/resource.ts';
+import './resources/lifecycle/resource.ts';
 import './resources/member/graphql.ts';
 import './resources/organization/graphql.ts';
 import './resources/plan/graphql.ts';
@@ -26,6 +28,7 @@ import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
 import './resources/service-account/graphql.ts';
 import './resources/session/graphql.ts';
+import './resources/tier/resource.ts';
 import './resources/user/graphql.ts';
 
 const requires = new GraphQLDirective({

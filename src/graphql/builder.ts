@@ -12,7 +12,7 @@ import { authScopes, guardPlugin, unauthorized } from './guard.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
 
-interface SchemaTypes {
+export interface BuilderTypes {
   Context: Context;
   DefaultFieldNullability: false;
   DefaultEdgesNullability: false;
@@ -27,7 +27,7 @@ interface SchemaTypes {
   };
 }
 
-export const builder = new SchemaBuilder<SchemaTypes>({
+export const builder = new SchemaBuilder<BuilderTypes>({
   // guard first: it turns `permission` into scope-auth's scopes, and wraps its checks. passed right behind what it remembers.
   plugins: [guardPlugin, ScopeAuthPlugin, permissionCachePlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
@@ -141,3 +141,5 @@ export const Payload = builder.interfaceRef<{ errors?: UserError[] }>('MutationP
     }),
   }),
 });
+
+export type SchemaTypes = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer Types> ? Types : never;

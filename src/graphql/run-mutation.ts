@@ -7,6 +7,7 @@ import { AmbitError } from '../lib/errors.ts';
 import { decodeId } from '../lib/ids.ts';
 import { recordEvent } from '../resources/audit-event/service.ts';
 import type { Outcome } from '../resources/audit-event/table.ts';
+import { fieldOf } from './words.ts';
 
 export interface MutationField {
   name: string;
@@ -24,7 +25,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
  */
 export function asMutation(field: MutationField, resolve: Resolve): Resolve {
   return async (parent, args, ctx, info) => {
-    const actor = await begin(ctx, args);
+    const actor = await begin(ctx, field, args);
     try {
       const result = await resolve(parent, args, ctx, info);
       await succeed(ctx, field, actor);
@@ -38,11 +39,19 @@ export function asMutation(field: MutationField, resolve: Resolve): Resolve {
 }
 
 /** What an earlier field of the document changed or revoked holds for this one. */
-async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<Actor> {
+async function begin(ctx: Context, field: MutationField, args: { input?: Input }): Promise<Actor> {
   if (ctx.work.stopped) throw ctx.work.stopped;
-  const id = args.input?.id;
+  const id = targetIn(field, args.input);
   // The log can neither store a NUL character nor index a text of any length.
   return await beginMutation(ctx, typeof id === 'string' && decodeId(id) ? id : null);
+}
+
+type Input = Record<string, unknown>;
+
+/** The ID of the object that a mutation is about: `id`, or for example `category: { id }` of `updateCategory`. */
+function targetIn({ name }: MutationField, input: Input = {}): unknown {
+  const reference = input[fieldOf(name.replace(/^[a-z]+/, ''))] as { id?: unknown } | null | undefined;
+  return input['id'] ?? reference?.id;
 }
 
 async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<unknown> {

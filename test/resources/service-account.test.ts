@@ -136,7 +136,7 @@ describe('nobody', () => {
     for (const name of ['deleteMember', 'signOutMember', 'transferOwnership'])
       expect(await mutate(owner, name, { id: disguised })).toEqual(nowhere);
     const { categories, levels } = await rubricOf(owner);
-    const check = { name: 'Run', categoryId: categories['Security'], levelId: levels['Bronze'] };
+    const check = { name: 'Run', category: { id: categories['Security'] }, level: { id: levels['Bronze'] } };
     for (const ownerId of [id, disguised])
       expect(await mutate(owner, 'createCheck', { ...check, ownerId })).toEqual({
         errors: [{ code: 'NOT_FOUND', path: ['ownerId'] }],

@@ -11,9 +11,9 @@ const rubric = await rubricOf(owner);
 const check = await checkOf(owner, rubric);
 
 const CHANGE_AND_SEE = `mutation ($check: ID!, $me: ID!, $role: ID!) {
-  before: updateCheck(input: { id: $check, name: "Named" }) { check { name category { name } } errors { code } }
+  before: updateCheck(input: { check: { id: $check }, name: "Named" }) { check { name category { name } } errors { code } }
   change: updateMember(input: { id: $me, roleId: $role }) { member { id } errors { code } }
-  after: updateCheck(input: { id: $check, name: "Renamed" }) { check { name category { name } } errors { code } }
+  after: updateCheck(input: { check: { id: $check }, name: "Renamed" }) { check { name category { name } } errors { code } }
 }`;
 
 const codesOf = ({ errors }: { errors: Json[] | undefined }): string[] =>

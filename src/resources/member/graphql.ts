@@ -1,12 +1,15 @@
 import type { Permission } from '../../access/catalog.ts';
+import { isAskedFor } from '../../data/loader.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import type { Target } from '../../graphql/target.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { mayDo, Principal, roleOf } from '../principal/graphql.ts';
 import { findPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import { principals } from '../principal/table.ts';
 import { RoleType } from '../role/ref.ts';
 import { User } from '../user/graphql.ts';
 import { findUserOfMember } from '../user/service.ts';
@@ -118,3 +121,22 @@ mutation('transferOwnership', {
   resolve: async ({ id, dryRun }, ctx) =>
     withChanges(ctx, 'member', await transferOwnership(ctx, targetId('mem', id), dryRun ?? false)),
 });
+
+/** A member as the target of a reference, such as the owner of a check. */
+export const memberTarget: Target = {
+  name: 'Member',
+  type: Member as unknown as Target['type'],
+  prefix: 'mem',
+  table: principals,
+  permission: 'member:read',
+  project: null,
+  projectOf: () => null,
+  isWholeTable: false,
+  load: async (ctx, id, info) => {
+    // In the same round trip as the member.
+    if (info && isAskedFor(info, 'user')) findUserOfMember(ctx, id).catch(() => undefined);
+    const row = await findPrincipal(ctx, id);
+    return row?.userId ? row : null;
+  },
+  loadByAlias: null,
+};

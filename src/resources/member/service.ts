@@ -1,6 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { releaseReferences } from '../../data/references.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { findGrants, requireContainsPrincipal, requireSession } from '../principal/access.ts';
@@ -104,6 +105,7 @@ export async function deleteMember(ctx: Context, id: string, dryRun: boolean): P
 /** Sessions, tokens, roles and the ownership of checks go with the principal: foreign keys see to it. */
 export async function removePrincipal(ctx: Context, principal: PrincipalRow, prefix: 'mem' | 'sva'): Promise<string> {
   const before = await assignmentShown(ctx, principal.id);
+  await releaseReferences(ctx, principals, prefix === 'mem' ? 'member' : 'service account', principal.id);
   const gone = await (await db(ctx))
     .delete(principals)
     .where(and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, principal.id)))

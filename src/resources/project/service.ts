@@ -1,11 +1,10 @@
 import { and, count, eq, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
-import type { Permission } from '../../access/catalog.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf, pagesOf } from '../../data/loader.ts';
+import { inProjects } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
-import { isAnyOf, isNoneOf } from '../../db/array.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
@@ -49,22 +48,6 @@ export async function visibleProject(ctx: Context, publicId: string): Promise<Pr
   const project = id && (await findProject(ctx, id));
   if (!project) throw notFound('Project');
   return project;
-}
-
-/**
- * That a column names a project which the caller can read and has the permission in. In SQL, so that counts and pages
- * tell nothing of what is hidden.
- */
-export function inProjects(ctx: Context, column: PgColumn, permission: Permission): SQL {
-  // Without a project it is asked as it holds where they have no project role.
-  const may = (id: string | null): boolean =>
-    ctx.unit.access.can('project:read', id) && ctx.unit.access.can(permission, id);
-  const { true: open = [], false: closed = [] } = Object.groupBy(
-    ctx.unit.access.effective?.grants.projects.keys() ?? [],
-    (id) => `${may(id)}`,
-  );
-  if (!may(null)) return open.length > 0 ? isAnyOf(column, open) : sql`false`;
-  return closed.length > 0 ? isNoneOf(column, closed) : sql`true`;
 }
 
 export async function listProjects(ctx: Context, args: PageArgs): Promise<Page<ProjectRow>> {
