@@ -1,4 +1,4 @@
-import type { Report } from './report.ts';
+import type { Report } from './result.ts';
 import { format } from './table.ts';
 
 const WIDTH = 760;

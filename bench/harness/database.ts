@@ -2,8 +2,9 @@ import postgres from 'postgres';
 import { RUNTIME_ROLE } from '../../src/db/client.ts';
 import { type Embedded, startEmbedded } from '../../src/db/embedded.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
+import type { Amounts } from './amounts.ts';
 import { progress } from './rounds.ts';
-import { type Amounts, type Organization, seed } from './seed.ts';
+import { type Organization, seed } from './seed.ts';
 import { POOL } from './settings.ts';
 
 const { BENCH_DIR = '.ambit/bench' } = process.env;

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import type { Amounts } from './seed.ts';
+import type { Amounts } from './amounts.ts';
 
 /** Organizations that are not asked are small. */
 const SMALL = { checks: 20, members: 5 };

@@ -2,37 +2,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { chart } from './chart.ts';
 import { json } from './json.ts';
+import type { Judged, Report, Target } from './result.ts';
 import type { Outcome } from './rounds.ts';
 import { format, table } from './table.ts';
 
 const RESULTS = new URL('../results/', import.meta.url);
-
-/** Bounds the ratio of two medians or, without `against`, the median itself. */
-export interface Target {
-  of: string;
-  against?: string;
-  atLeast?: number;
-  atMost?: number;
-}
-
-export interface Report {
-  /** Names the files of the result. */
-  workload: string;
-  /** One sentence: what was measured. */
-  what: string;
-  unit: string;
-  higherIsBetter: boolean;
-  /** Ambit's first: the others are told relative to it. */
-  outcomes: Outcome[];
-  targets: Target[];
-  notes?: string[];
-}
-
-export interface Judged extends Target {
-  value: number;
-  met: boolean;
-  text: string;
-}
 
 /** Prints the result, and writes it as JSON and as a chart. */
 export async function report(result: Report): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Judged, Report } from './report.ts';
+import type { Judged, Report } from './result.ts';
 
 /** At least three digits that count, and thousands with a comma. */
 export const format = (value: number): string =>

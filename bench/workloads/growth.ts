@@ -1,9 +1,9 @@
+import type { Amounts } from '../harness/amounts.ts';
 import { type Database, type Server, withDatabase } from '../harness/database.ts';
 import type { Request } from '../harness/load.ts';
 import { ambit, race } from '../harness/race.ts';
 import { report } from '../harness/report.ts';
 import type { Outcome } from '../harness/rounds.ts';
-import type { Amounts } from '../harness/seed.ts';
 import { CONNECTIONS } from '../harness/settings.ts';
 import { listRequests } from './list.ts';
 import { pointRequests } from './point.ts';

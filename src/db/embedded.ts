@@ -104,7 +104,7 @@ export async function startEmbedded(
     (error: unknown): never => {
       signal?.throwIfAborted();
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`the embedded database ${what}: ${reason}; see ${data.logFile}`);
+      throw new Error(`The embedded PostgreSQL ${what}: ${reason}. See ${data.logFile}.`);
     };
 
   const stopping = new AbortController();
@@ -112,7 +112,7 @@ export async function startEmbedded(
   const evict = (): Promise<void> => evictOrphan(data.folder, (at) => addressOn(at, 'postgres'), until);
   const start = (): Promise<Server> => startOwned(data, all, url, until);
   await evict();
-  const first = await startAfterCrash(start).catch(failed('does not start'));
+  const first = await startAfterCrash(start).catch(failed('failed to start'));
   const restart = (): Promise<Server> => evict().then(start);
   const stopped = supervise(first, restart, until, log)
     .catch((error) => (until.aborted ? undefined : failed('ended and could not be restarted')(error)))

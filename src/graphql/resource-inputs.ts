@@ -20,9 +20,11 @@ export function attributeInputs(t: Fields, resource: DeclaredNode, when: When): 
     given.flatMap(([key, attribute]) => {
       const name = inputName(resource, key, attribute);
       const { reference, defaultValue, required } = attribute;
-      const type = reference ? referenceInputOf(targetOf(resource, reference.target)) : attribute.type;
+      const target = reference && targetOf(resource, reference.target);
+      const type = target ? referenceInputOf(target) : attribute.type;
       const description = inputDescription(resource, key, attribute, when);
-      const field = (options: object) => t.field({ type, description, ...options } as never);
+      const field = (options: object) =>
+        t.field({ type, description, ...(target && { visibleWith: target.permission }), ...options } as never);
       if (when === 'create')
         return [
           [

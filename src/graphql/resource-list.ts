@@ -22,8 +22,8 @@ export function addGetter(resource: Resource): void {
     t.field({
       type,
       nullable: true,
-      permission,
-      ...(project && { own: true }),
+      // Of a project, the permission is asked on the project of each object.
+      ...(project ? { own: true } : { permission }),
       description: `The ${noun} with this ${by}. Null if it does not exist or the caller may not see it.`,
       args: {
         id: t.arg.id({ required: !loadByAlias, description: `The ID of the ${noun}.` }),
@@ -56,8 +56,7 @@ export function addList(resource: Resource): void {
         {
           type,
           nullable: true,
-          permission,
-          ...(project && { own: true }),
+          ...(project ? { own: true } : { permission }),
           description: `The ${words} ${scope}, ${orderWords(order[0])} by default.`,
           args: {
             ...(filter && { filter: t.arg({ type: filter, description: `Which ${words} to list. Defaults to all.` }) }),
@@ -119,8 +118,8 @@ export function addReverseList(resource: Resource, target: Target, field: string
         {
           type,
           nullable: true,
-          permission,
-          ...(project && (target.project ? { on: target.projectOf } : { own: true })),
+          ...(project && !target.project ? { own: true } : { permission }),
+          ...(project && target.project && { on: target.projectOf }),
           description: `The ${nounOf(declaration.plural)} whose \`${by}\` is this ${nounOf(target.name)}, ${orderWords(declaration.order[0])}.`,
           resolve: (row: AnyRow, args: PageArgs, ctx: Context) => pages(ctx, row.id, args),
         } as never,

@@ -51,14 +51,17 @@ export function addMutations(resource: Resource): void {
 }
 
 const projectInput = (t: Fields, { project, noun }: Resource): InputFieldMap =>
-  project ? { projectId: t.id({ required: true, description: `The project of the ${noun}.` }) } : {};
+  project
+    ? { projectId: t.id({ required: true, visibleWith: 'project:read', description: `The project of the ${noun}.` }) }
+    : {};
 
 /** The object that a mutation is about: `id`, or `category: { id } | { alias }`. */
 function targetInput(t: Fields, resource: Resource): InputFieldMap {
-  const { loadByAlias, field, noun } = resource;
+  const { loadByAlias, field, noun, project, permission } = resource;
+  const options = { required: true, ...(project && { visibleWith: permission }) } as const;
   return loadByAlias
-    ? { [field]: t.field({ type: referenceInputOf(resource), required: true, description: `The ${noun}.` }) }
-    : { id: t.id({ required: true, description: `The ID of the ${noun}.` }) };
+    ? { [field]: t.field({ ...options, type: referenceInputOf(resource), description: `The ${noun}.` }) }
+    : { id: t.id({ ...options, description: `The ID of the ${noun}.` }) };
 }
 
 const targetIn = ({ loadByAlias, field }: Resource, input: Input): GivenReference =>

@@ -6,8 +6,9 @@ import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
 import type { Context } from '../../src/context.ts';
 import { createExecute } from '../../src/executor/execute.ts';
-import { authScopes, guardPlugin, unauthorized } from '../../src/graphql/guard.ts';
+import { authScopes, guardPlugin, refusedFieldError } from '../../src/graphql/guard.ts';
 import { permissionCachePlugin } from '../../src/graphql/permission-cache.ts';
+import { size } from '../support/size.ts';
 
 /**
  * What scope-auth has let through is remembered for the rest of the request. Here that memory is attacked: documents
@@ -43,7 +44,7 @@ type Any = any;
 function schemaWith(plugins: readonly string[]) {
   const builder: Any = new SchemaBuilder({
     plugins,
-    scopeAuth: { authScopes, unauthorizedError: unauthorized },
+    scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
   } as Any);
   const refs = Object.fromEntries(NAMES.map((name) => [name, builder.objectRef(name)]));
   const ways = (t: Any, root: object) =>
@@ -137,7 +138,7 @@ test('with the memory and without, everybody sees the same and is refused the sa
       expect([ours.data, ours.errors]).toEqual([plain.data, plain.errors]);
       for (const permission of ours.passed) expect(allowed).toContain(permission);
     }),
-    { numRuns: 500 },
+    { numRuns: size(200, 500) },
   ));
 
 test('what was let through in one place opens no other: not in a project, not another permission, not what is another’s', async () => {
@@ -165,6 +166,12 @@ test('a field that is asked on its parent’s project is asked for each parent, 
     two: { now: true, onParent: null, onLater: null },
   });
   expect(asked.filter((question) => question === `${SHARED} p2`)).toHaveLength(2);
+});
+
+test('a refusal names the permission of the guard that refused: the type’s before the field’s', async () => {
+  const source = '{ toDifferent(mine: false) { guarded } toPlain(mine: false) { ownGuarded } }';
+  const { errors } = await answer(remembering, source, [SHARED]);
+  expect(errors?.map((error) => JSON.parse(error)[1])).toEqual([OTHER, OTHER]);
 });
 
 test('what is let through as one’s own, or in a project, is not remembered for the organization', async () => {

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
 import { findServer } from './pid-file.ts';
@@ -71,7 +71,8 @@ export async function evictOrphan(data: string, urlOf: (port: number) => string,
   for (let server = await findServer(data); server; server = await findServer(data)) {
     const owned = server.status === 'ready' ? await isOwned(urlOf(server.port), data) : null;
     if (owned && before) throw new Error(`another process uses the database in ${dirname(data)}; ${REMEDY}`);
-    if (performance.now() > deadline) throw new Error(`process ${server.pid} uses ${data} and does not answer`);
+    if (performance.now() > deadline)
+      throw new Error(`process ${server.pid} uses ${data} and does not answer; see ${join(data, 'server.log')}`);
     if (owned === false && before === false) await stopOrphan(data);
     before = owned;
     await sleep(300, undefined, { signal });

@@ -11,9 +11,7 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { organizations } from '../organization/table.ts';
-import type { AccessChanged } from '../principal/change.ts';
-import { changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findByPublicId,
   findPrincipal,
@@ -72,12 +70,8 @@ const Create = z.object({ key: KEY, name: singleLine(100), description: multiLin
 
 export async function createProject(ctx: Context, input: unknown): Promise<ProjectRow> {
   const given = parse(Create, input);
-  // The lock makes two that want the last place wait for one another.
-  await (await db(ctx))
-    .select({ id: organizations.id })
-    .from(organizations)
-    .where(eq(organizations.id, tenant(ctx)))
-    .for('update');
+  // Two requests for the last project of the plan run one after the other.
+  await lockOrganization(ctx);
   const [all] = await (await db(ctx))
     .select({ total: count() })
     .from(projects)
@@ -141,7 +135,7 @@ export interface ProjectMemberInput {
   dryRun?: boolean | null | undefined;
 }
 
-/** A null role is "no access". */
+/** The project role of an input. Null for "no access". */
 const roleOf = async (ctx: Context, roleId: string | null | undefined, projectId: string) =>
   roleId == null ? null : await getAssignableRole(ctx, roleId, projectId, 'roleId');
 
@@ -219,10 +213,10 @@ async function change<Result>(
     target: row.projectId,
     affected: () => [row.principalId],
     dryRun,
-    apply: async () => {
+    apply: async ({ rows: { assignments: locked } }) => {
       const own = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id));
-      // Again, now that changes of access wait for this one: it may be gone.
-      const [before] = await (await db(ctx)).select().from(assignments).where(own);
+      // It may have been deleted before the lock was acquired.
+      const before = locked.find(({ id }) => id === row.id);
       if (!before) throw notFound('ProjectMember');
       audit(ctx, { targetId: toPublicId('pmb', row.id), before: await shown(ctx, before) });
       return await write(before, own);

@@ -17,8 +17,7 @@ import { lockOrganization } from '../organization/service.ts';
 import { holdersOf, type PolicyRow } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
 import { findCustomRoles } from '../principal/access.ts';
-import type { AccessChanged } from '../principal/change.ts';
-import { changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findPrincipal,
   getAssignableRole,
