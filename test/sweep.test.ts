@@ -1,78 +1,71 @@
+import { readFileSync } from 'node:fs';
 import {
-  type GraphQLField,
   type GraphQLInputType,
   getNamedType,
+  isCompositeType,
   isEnumType,
   isInputObjectType,
   isListType,
   isNonNullType,
-  isObjectType,
-  isScalarType,
+  isRequiredArgument,
+  isRequiredInputField,
 } from 'graphql';
 import { expect, test } from 'vitest';
-import { BUILT_IN_ROLES } from '../src/access/catalog.ts';
-import { buildSchema } from '../src/schema.ts';
-import {
-  allow,
-  createPolicy,
-  createProject,
-  createRole,
-  createServiceAccount,
-  giveProjectRole,
-} from './decisions/support.ts';
+import { BUILT_IN_ROLES, type BuiltInRole } from '../src/access/catalog.ts';
+import { createProject, giveProjectRole } from './decisions/support.ts';
 import { type Answer, type Caller, type Json, startApi } from './support/api.ts';
-import { cast, done, found, mutate, tokenOf } from './support/world.ts';
+import { baseOf, createFixtures } from './support/fixtures.ts';
+import {
+  capitalized,
+  formed,
+  isOfProject,
+  mutations,
+  nodeOfList,
+  nodeTypes,
+  placesOf,
+  queries,
+  type RootField,
+  referencedBy,
+  valueAt,
+  verbAndType,
+} from './support/introspect.ts';
+import { RESOURCES } from './support/resources.ts';
+import { restorer } from './support/restore.ts';
+import { cast, found, tokenOf } from './support/world.ts';
 
 /**
- * Every root field, asked by everybody, with ids of acme. The golden file says what each gets; read its diff as a
- * change of power. `-` stands for an anonymous caller, READ and WRITE for the Owner's tokens.
+ * Every root field, asked by everybody, with ids of acme. What each gets follows from golden/permissions.tsv, or else
+ * stands in golden/sweep.tsv. Both are edited by hand; read their diff as a change of power. `-` stands for an
+ * anonymous caller, READ and WRITE for the Owner's tokens.
  */
-const schema = buildSchema();
 const api = await startApi();
 const acme = await found(api, 'acme');
 const people = await cast(api, acme);
 const globex = await found(api, 'globex');
+const fixtures = createFixtures(api, acme);
+const callers: Record<string, Caller> = {
+  '-': api.as(),
+  outsider: globex.owner,
+  ...Object.fromEntries(BUILT_IN_ROLES.map((role) => [role, people[role]])),
+  READ: await tokenOf(api, people.owner, 'READ'),
+  WRITE: await tokenOf(api, people.owner, 'WRITE'),
+};
 
-/** Ids of acme's things, by the type that an argument's name speaks of. */
-async function idsOfAcme(): Promise<Record<string, string>> {
-  const { data } = await people.owner.query(`{
-    organization { id } rubric { id } members(last: 1) { nodes { id } }
-    categories(last: 1) { nodes { id } } levels(last: 1) { nodes { id } } sessions(last: 1) { nodes { id } } }`);
-  const [categoryId, levelId] = [data.categories.nodes[0].id, data.levels.nodes[0].id];
-  const { check } = await done(people.owner, CREATE_CHECK, { input: { name: 'Swept', categoryId, levelId } });
-  const { apiToken } = await done(people.user, CREATE_TOKEN, { input: { name: 'Swept' } });
-  const project = await createProject(people.owner, 'swept');
-  const policyId = await createPolicy(people.owner, [allow('dataset:*')]);
-  const role = await createRole(people.owner, 'Swept', [allow('dataset:read')]);
-  const { invitations } = await mutate(
-    people.owner,
-    'createInvitation',
-    { emails: ['guest@acme.test'], roleId: role },
-    'invitations { id }',
-  );
-  return {
-    Organization: data.organization.id,
-    Member: data.members.nodes[0].id,
-    Principal: data.members.nodes[0].id,
-    Role: role,
-    Policy: policyId,
-    Project: project,
-    ProjectMember: await giveProjectRole(people.owner, project, people.user.memberId, role),
-    ServiceAccount: await createServiceAccount(people.owner, 'swept', role),
-    Invitation: invitations[0].id,
-    Category: categoryId,
-    Level: levelId,
-    Session: data.sessions.nodes[0].id,
-    Check: check.id,
-    ApiToken: apiToken.id,
-  };
+/** An object of each type that nothing refers to, so that it can be deleted. */
+const ids: Record<string, string> = {};
+for (const type of nodeTypes) ids[type] = await fixtures.make(type);
+ids['Principal'] = ids['Member'] ?? '';
+ids['ApiToken'] = (await tokenOf(api, people.user, 'READ')).id;
+// A role that somebody has, in a project that the User cannot see with it.
+ids['Role'] = await fixtures.one('Role');
+ids['Project'] = await createProject(people.owner, 'swept');
+ids['ProjectMember'] = await giveProjectRole(people.owner, ids['Project'], people.user.memberId, ids['Role']);
+/** Inputs that create an object. All that they refer to is of acme, also their role. */
+const bases: Record<string, Json> = {};
+for (const type of nodeTypes.filter((name) => RESOURCES[name]?.create)) {
+  const base = await baseOf(fixtures, type);
+  bases[type] = formed(`create${type}`, { ...base, ...('roleId' in base && { roleId: ids['Role'] }) });
 }
-const CREATE_CHECK =
-  'mutation ($input: CreateCheckInput!) { createCheck(input: $input) { check { id } errors { code } } }';
-const CREATE_TOKEN =
-  'mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { apiToken { id } errors { code } } }';
-
-const ids = await idsOfAcme();
 
 const unique = (): string => `swept-${Math.random().toString(36).slice(2)}`;
 
@@ -89,74 +82,166 @@ function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
   if (isNonNullType(type)) return sampleOf(type.ofType, name, field);
   if (isListType(type)) return [sampleOf(type.ofType, name, field)];
   if (isEnumType(type)) return type.getValues()[0]?.name;
+  const referenced = referencedBy(type);
+  if (referenced) return { id: ids[referenced] };
   if (isInputObjectType(type)) {
-    const fields = Object.values(type.getFields()).filter(
-      (part) => isNonNullType(part.type) && part.defaultValue === undefined,
-    );
+    const fields = Object.values(type.getFields()).filter(isRequiredInputField);
     return Object.fromEntries(fields.map((part) => [part.name, sampleOf(part.type, part.name, field)]));
   }
-  if (!isScalarType(type) || type.name !== 'ID') return TEXTS[name]?.() ?? 'swept@acme.test';
+  if (type.name !== 'ID') return TEXTS[name]?.() ?? 'swept@acme.test';
   const about =
     name === 'id' || name === 'ids'
       ? field.replace(/^(update|delete|signOut|resend|transfer|node)s?/, '').replace('Ownership', 'Member') || 'Check'
       : name.replace(/Ids?$/, '');
-  return ids[about.slice(0, 1).toUpperCase() + about.slice(1)] ?? ids['Check'];
+  return ids[capitalized(about)] ?? ids['Check'];
 }
 
-function documentOf(kind: 'query' | 'mutation', field: GraphQLField<unknown, unknown>): [string, Record<string, Json>] {
-  const args = field.args.filter((arg) => isNonNullType(arg.type));
-  const variables = Object.fromEntries(args.map((arg) => [arg.name, sampleOf(arg.type, arg.name, field.name)]));
-  const declared = args.map((arg) => `$${arg.name}: ${arg.type}`).join(', ');
-  const passed = args.map((arg) => `${arg.name}: $${arg.name}`).join(', ');
-  const type = getNamedType(field.type);
-  const inside =
-    !isObjectType(type) && type.name !== 'Node' ? '' : kind === 'mutation' ? '{ errors { code } }' : '{ __typename }';
-  return [`${kind} ${declared && `(${declared})`} { ${field.name}${passed && `(${passed})`} ${inside} }`, variables];
+interface Operation {
+  declared: string[];
+  text: string;
+  variables: Record<string, Json>;
+}
+
+/** One field; its variables have its name in theirs, so that several fields go into one document. */
+function operationOf(field: RootField, isMutation: boolean): Operation {
+  const byId = gets(field) && !hasGolden(field);
+  const args = field.args.filter(
+    (arg) => isRequiredArgument(arg) || isNonNullType(arg.type) || (byId && arg.name === 'id'),
+  );
+  const created = hasGolden(field) ? undefined : bases[createdBy(field.name)];
+  const composite = isCompositeType(getNamedType(field.type));
+  const selection = !composite ? '' : isMutation ? '{ errors { code } }' : '{ __typename }';
+  const passed = args.map(({ name }) => `${name}: $${field.name}_${name}`).join(', ');
+  return {
+    declared: args.map(({ name, type }) => `$${field.name}_${name}: ${type}`),
+    text: `${field.name}${passed && `(${passed})`} ${selection}`,
+    variables: Object.fromEntries(
+      args.map(({ name, type }) => [`${field.name}_${name}`, created ?? sampleOf(type, name, field.name)]),
+    ),
+  };
+}
+
+/** The type of which a query returns the object with an id. */
+const gets = (field: RootField): string | undefined => {
+  const type = getNamedType(field.type).name;
+  return nodeTypes.includes(type) && field.args.some((arg) => arg.name === 'id') ? type : undefined;
+};
+
+const createdBy = (name: string): string => {
+  const { verb, type = '' } = verbAndType(name) ?? {};
+  return verb === 'create' ? type : '';
+};
+
+function send(caller: Caller, kind: 'query' | 'mutation', operations: Operation[]): Promise<Answer> {
+  const declared = operations.flatMap((operation) => operation.declared).join(', ');
+  const text = operations.map((operation) => operation.text).join('\n');
+  const variables = Object.assign({}, ...operations.map((operation) => operation.variables));
+  return caller.query(`${kind} ${declared && `(${declared})`} { ${text} }`, variables);
 }
 
 function outcomeOf({ data, errors }: Answer, field: string): string {
-  if (errors) return [...new Set(errors.map(({ extensions }) => extensions.reason ?? extensions.code))].join('+');
+  const own = errors?.filter(({ path }) => !path || path[0] === field) ?? [];
+  if (own.length > 0) return [...new Set(own.map(({ extensions }) => extensions.reason ?? extensions.code))].join('+');
   const value = data[field];
   if (value === null || (Array.isArray(value) && value.every((item) => item === null))) return 'null';
   return value.errors?.length ? `input:${value.errors.map(({ code }: Json) => code).join('+')}` : 'ok';
 }
 
-/** Undoes what a field did, so that the next caller finds the same world. */
-async function inTheSameWorld<T>(work: () => Promise<T>): Promise<T> {
-  const tables = await api.root`select tablename from pg_tables where schemaname = 'public'`;
-  const names = tables.map((row) => row['tablename'] as string);
-  for (const name of names) await api.root.unsafe(`create table if not exists kept.${name} as table public.${name}`);
-  try {
-    return await work();
-  } finally {
-    await api.root.begin(async (tx) => {
-      await tx`set local session_replication_role = replica`;
-      await tx.unsafe(`truncate ${names.map((name) => `public.${name}`).join(', ')}`);
-      for (const name of names) await tx.unsafe(`insert into public.${name} table kept.${name}`);
-    });
-  }
+const tableIn = (file: string): string[][] =>
+  readFileSync(`test/golden/${file}`, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('\t'));
+
+const titleOf = (field: RootField): string => `${queries.includes(field) ? 'query' : 'mutation'} ${field.name}`;
+const [header = [], ...lines] = tableIn('sweep.tsv');
+const golden = new Map(lines.map(([title = '', ...cells]) => [title, cells]));
+const hasGolden = (field: RootField): boolean => golden.has(titleOf(field));
+
+const catalog = new Map(tableIn('permissions.tsv').map(([name = '', level, role = '']) => [name, { level, role }]));
+const holds = (role: BuiltInRole, permission: string): boolean => {
+  const least = catalog.get(permission)?.role as BuiltInRole;
+  return BUILT_IN_ROLES.includes(least) && BUILT_IN_ROLES.indexOf(role) >= BUILT_IN_ROLES.indexOf(least);
+};
+
+/** What an Owner of another organization gets, to whom nothing of acme exists. */
+function outsiderGets(field: RootField): string {
+  const { verb, type = '' } = verbAndType(field.name) ?? {};
+  if (gets(field)) return 'null';
+  if (!verb) return field.args.some(isRequiredArgument) ? 'NOT_FOUND' : 'ok';
+  if (verb !== 'create' || isOfProject(type)) return 'NOT_FOUND';
+  const references = placesOf([field.name]).values.filter((place) => place.type.name === 'ID');
+  return references.some(({ name }) => valueAt(bases[type], name)) ? 'input:NOT_FOUND' : 'ok';
 }
 
-test('every root field answers everybody as the golden file says', async () => {
-  const callers: [string, Caller][] = [
-    ['-', api.as()],
-    ['outsider', globex.owner],
-    ...BUILT_IN_ROLES.map((role): [string, Caller] => [role, people[role]]),
-    ['READ', await tokenOf(api, people.owner, 'READ')],
-    ['WRITE', await tokenOf(api, people.owner, 'WRITE')],
-  ];
-  await api.root`create schema kept`;
-  const rows = [['field', ...callers.map(([name]) => name)]];
-  for (const kind of ['query', 'mutation'] as const) {
-    const root = kind === 'query' ? schema.getQueryType() : schema.getMutationType();
-    for (const field of Object.values(root?.getFields() ?? {})) {
-      const [document, variables] = documentOf(kind, field);
-      const row = [`${kind} ${field.name}`];
-      for (const [, caller] of callers)
-        row.push(outcomeOf(await inTheSameWorld(() => caller.query(document, variables)), field.name));
-      rows.push(row);
-    }
+/** The permission that a list or a mutation of a resource has to require, whatever its guard says. */
+function permissionOf(field: RootField): string | undefined {
+  const { verb = 'read', type = nodeOfList(field)?.name ?? gets(field) } = verbAndType(field.name) ?? {};
+  const resource = type?.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
+  const permission = `${resource}:${verb}`;
+  return catalog.has(permission) ? permission : undefined;
+}
+
+/** What everybody gets by that permission; null where a row of the golden file has to say it. */
+function derived(field: RootField): string[] | null {
+  const permission = permissionOf(field);
+  if (!permission) return null;
+  const { type = '' } = verbAndType(field.name) ?? {};
+  const cells: Record<string, string> = { '-': 'UNAUTHENTICATED', outsider: outsiderGets(field) };
+  for (const role of BUILT_IN_ROLES) {
+    const sees = !isOfProject(type) || holds(role, 'project:read');
+    cells[role] = holds(role, permission) ? 'ok' : sees ? 'NO_GRANT' : 'NOT_FOUND';
   }
-  const text = `${rows.map((row) => row.join('\t')).join('\n')}\n`;
-  await expect(text).toMatchFileSnapshot('golden/sweep.tsv');
+  cells['READ'] = queries.includes(field) ? (cells['owner'] ?? '') : 'READ_ONLY_TOKEN';
+  cells['WRITE'] = cells['owner'] ?? '';
+  return Object.keys(callers).map((name) => cells[name] ?? '');
+}
+
+const expected = (field: RootField): string[] =>
+  golden.get(titleOf(field)) ?? derived(field) ?? ['add a row to test/golden/sweep.tsv by hand'];
+const line = (field: RootField, cells: string[]): string => [titleOf(field), ...cells].join('\t');
+
+test('the golden file has a column for each caller, and rows of fields that the schema has', () => {
+  expect(header).toEqual(['field', ...Object.keys(callers)]);
+  const titles = [...queries, ...mutations].map(titleOf);
+  expect([...golden.keys()].filter((title) => !titles.includes(title))).toEqual([]);
+});
+
+test('the golden file has no row that follows from the permission of the field', () => {
+  const follows = [...queries, ...mutations].filter(
+    (field) => hasGolden(field) && String(golden.get(titleOf(field))) === String(derived(field)),
+  );
+  expect(follows.map(titleOf)).toEqual([]);
+});
+
+test('every query answers everybody as the golden files say', async () => {
+  const operations = queries.map((field) => operationOf(field, false));
+  const answers: Answer[] = [];
+  for (const caller of Object.values(callers)) answers.push(await send(caller, 'query', operations));
+  const rows = queries.map((field) =>
+    line(
+      field,
+      answers.map((answer) => outcomeOf(answer, field.name)),
+    ),
+  );
+  expect(rows).toEqual(queries.map((field) => line(field, expected(field))));
+});
+
+test('every mutation answers everybody as the golden files say', async () => {
+  const restore = await restorer(api);
+  const rows: string[] = [];
+  for (const field of mutations) {
+    const cells: string[] = [];
+    for (const caller of Object.values(callers)) {
+      const outcome = outcomeOf(await send(caller, 'mutation', [operationOf(field, true)]), field.name);
+      const wrote = await restore();
+      const isRefused = !/^(ok|input:)/.test(outcome);
+      // Attempts are counted, whatever comes of them.
+      const changed = wrote.filter((name) => name !== 'rate_limits');
+      if (isRefused) expect(changed, `${field.name} wrote something although refused`).toEqual([]);
+      cells.push(outcome);
+    }
+    rows.push(line(field, cells));
+  }
+  expect(rows).toEqual(mutations.map((field) => line(field, expected(field))));
 });

@@ -4,9 +4,9 @@ import { PERMISSIONS } from '../../src/access/catalog.ts';
 import { typeOfPrefix } from '../../src/lib/ids.ts';
 import { allow } from '../decisions/support.ts';
 import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
+import { caseOf, createFixtures } from '../support/fixtures.ts';
 import { everything } from '../support/selection.ts';
-import { found, join, roleId, rubricOf } from '../support/world.ts';
-import { type Case, casesOf } from '../walls/mutations.ts';
+import { found, join, roleId } from '../support/world.ts';
 import { furnish, made, operationOf, type RootField, rootFields } from '../walls/support.ts';
 import { fieldsOf, isThere, type Need, needsOf, readSchema } from './needs.ts';
 
@@ -53,7 +53,7 @@ const acme = await found(api, 'acme');
 const { owner } = acme;
 const reader = await join(api, acme, 'read');
 const of = await furnish(api, acme);
-const { right } = await casesOf(api, acme, await rubricOf(owner));
+const fixtures = createFixtures(api, acme);
 
 interface Asked extends Pick<Answer, 'data' | 'errors'> {
   document: string;
@@ -145,34 +145,11 @@ const ARGUMENTS: Record<string, string[]> = {
 /** For the names of tests. */
 const nameIds = (args: string): string => ID.reduce((text, [name, id]) => text.replaceAll(id, name), args);
 
-const DECLARED = ['Category', 'Level', 'Tier', 'Lifecycle', 'Check', 'Dataset'];
-const fieldOf = (type: string): string => type.slice(0, 1).toLowerCase() + type.slice(1);
-let counter = 0;
-
-/** What a declared resource needs to be created. */
-const createInput = (type: string): Json => {
-  counter += 1;
-  const name = `${type} ${counter}`;
-  if (type === 'Check') return { name, category: { id: of.category }, level: { id: of.level } };
-  return type === 'Dataset' ? { name, projectId: of.project } : { name };
-};
-
-/** An input of this mutation that is right, and who gives it. */
-async function caseOf(mutation: string): Promise<Case> {
-  const type = DECLARED.find((one) => mutation.endsWith(one));
-  if (!type) return await (right[mutation] as () => Promise<Case>)();
-  const input = createInput(type);
-  if (mutation.startsWith('create')) return { input };
-  const id = await made(owner, `create${type}`, input, fieldOf(type));
-  const target = schema.getType(`${type}Reference`) ? { [fieldOf(type)]: { id } } : { id };
-  return { input: mutation.startsWith('update') ? { ...target, name: `${input.name} again` } : target };
-}
-
 /** Of a query for one object by id: an object that a mutation makes. */
 async function argumentsOf({ name, args }: RootField): Promise<string[]> {
   const known = ARGUMENTS[name];
   if (known || !args.some((arg) => arg.name === 'id')) return known ?? [''];
-  const { input } = await caseOf(`create${name.slice(0, 1).toUpperCase()}${name.slice(1)}`);
+  const { input } = await caseOf(fixtures, `create${name.slice(0, 1).toUpperCase()}${name.slice(1)}`);
   return [`(id: "${await made(owner, `create${name.slice(0, 1).toUpperCase()}${name.slice(1)}`, input, name)}")`];
 }
 
@@ -202,7 +179,7 @@ async function expectQuery(document: string): Promise<void> {
 test.each(rootFields(schema, 'Mutation'))(
   '$name asks for what the schema says, and for nothing else',
   async (field) => {
-    const { input, caller = owner } = await caseOf(field.name);
+    const { input, caller = owner } = await caseOf(fixtures, field.name);
     await expectMutation(caller, field, input);
   },
 );

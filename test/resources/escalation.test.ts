@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
+import { long } from '../support/size.ts';
 import { ask, cast, found, join, mutate, roleId, setRole } from '../support/world.ts';
 
 const api = await startApi();
@@ -61,7 +62,7 @@ test('whatever members try in whatever order, nobody gives, takes or keeps more 
       for (const each of order) expect(await attempt(each)).toBe(judge(now, each));
       expect(await rolesNow()).toEqual(now.map(roleId));
     }),
-    { numRuns: 40 },
+    { numRuns: long ? 40 : 15 },
   );
 });
 
@@ -74,6 +75,6 @@ test('without an Owner’s help the Admins together make no Owner and shake none
       const owners = (await rolesNow()).map((id) => id === roleId('owner'));
       expect(owners).toEqual(START.map((role) => role === 'owner'));
     }),
-    { numRuns: 15 },
+    { numRuns: long ? 15 : 6 },
   );
 });

@@ -1,25 +1,45 @@
 import { describe, expect, test } from 'vitest';
-import { mutate } from '../support/world.ts';
-import { startInputs, titled, withValue } from './inputs.ts';
+import { type Place, resultOf, valueAt, withValue } from '../support/introspect.ts';
+import { sample } from '../support/sample.ts';
+import { startInputs, titled } from './inputs.ts';
 
-const { api, owner, good, fields, refusal } = await startInputs();
+const { api, good, fields, refusal, send } = await startInputs();
 
 const texts = fields.filter(({ type }) => type.name === 'String');
-const lines = texts.filter(({ name }) => ['name', 'slug', 'key'].includes(name));
-const proses = texts.filter(({ name }) => ['description', 'notes'].includes(name));
 const patterns = texts.filter(({ name }) => name === 'statements.0.permissions.0');
 const addresses = texts.filter(({ name }) => name === 'emails.0');
+const others = texts.filter((text) => !patterns.includes(text) && !addresses.includes(text));
+/** The good input of a multi-line text has several lines. */
+const proses = others.filter(({ mutation, name }) => valueAt(good[mutation], name).includes('\n'));
+const lines = others.filter((text) => !proses.includes(text));
 
-test('every text is tried here', () => {
-  expect(texts.filter((text) => ![lines, proses, patterns, addresses].flat().includes(text))).toEqual([]);
+/** Texts that are part of an address: lower-case letters, digits and hyphens. */
+const isFormed = (name: string): boolean => /^(slug|key|alias)$/.test(name);
+
+/** The limit that the description states. */
+function longest({ description }: Place, otherwise: number): number {
+  const [, limit] = /(?:at most|to) ([\d,]+) [^.]*characters/.exec(description) ?? [];
+  return limit ? Number(limit.replaceAll(',', '')) : otherwise;
+}
+
+test('every kind of text is tried here', () => {
   expect([lines, proses, patterns, addresses].every(({ length }) => length > 0)).toBe(true);
 });
 
-describe.each(titled(lines))('the line %s', (_title, { mutation, name }) => {
-  test.each([
+test('every text that can be given several lines says how long it may be', () => {
+  expect(proses.filter((place) => longest(place, 0) === 0).map(({ mutation, name }) => `${mutation}(${name})`)).toEqual(
+    [],
+  );
+});
+
+const CASES = 5;
+
+describe.each(titled(lines))('the line %s', (title, place) => {
+  const { mutation, name } = place;
+  const cases: [what: string, value: unknown, code: string][] = [
     ['empty', '', 'TOO_SHORT'],
-    ['blank', ' \t\u00a0 ', name === 'name' ? 'TOO_SHORT' : 'INVALID'],
-    ['too long', 'x'.repeat(201), 'TOO_LONG'],
+    ['blank', ' \t\u00a0 ', isFormed(name) ? 'INVALID' : 'TOO_SHORT'],
+    ['too long', 'x'.repeat(longest(place, 200) + 1), 'TOO_LONG'],
     ['as long as a request can be', 'x'.repeat(90_000), 'TOO_LONG'],
     ['with a NUL character', 'a\u0000b', 'INVALID'],
     ['with a line break', 'a\nb', 'INVALID'],
@@ -30,19 +50,21 @@ describe.each(titled(lines))('the line %s', (_title, { mutation, name }) => {
     ['that is a number', 42, 'BAD_REQUEST'],
     ['that is a list', ['a', 'b'], 'BAD_REQUEST'],
     ['that is an object', { toString: 'a' }, 'BAD_REQUEST'],
-  ])('is not taken %s', async (_what, value, code) => {
+  ];
+  test.each(sample(cases, CASES, title))('is not taken %s', async (_what, value, code) => {
     expect(await refusal(mutation, name, value)).toContain(code);
   });
 });
 
-describe.each(titled(proses))('the text %s', (_title, { mutation, name }) => {
-  const most = name === 'notes' ? 20_000 : 2000;
-  test.each([
-    ['too long', 'x'.repeat(most + 1), 'TOO_LONG'],
+describe.each(titled(proses))('the text %s', (title, place) => {
+  const { mutation, name } = place;
+  const cases: [what: string, value: unknown, code: string][] = [
+    ['too long', 'x'.repeat(longest(place, 2000) + 1), 'TOO_LONG'],
     ['with a NUL character', 'a\u0000b', 'INVALID'],
     ['with half a surrogate pair', 'a\udc00b', 'INVALID'],
     ['that is a boolean', true, 'BAD_REQUEST'],
-  ])('is not taken %s', async (_what, value, code) => {
+  ];
+  test.each(sample(cases, 2, title))('is not taken %s', async (_what, value, code) => {
     expect(await refusal(mutation, name, value)).toEqual([code]);
   });
 });
@@ -85,25 +107,24 @@ describe.each(titled(addresses))('the address %s', (_title, { mutation, name }) 
 });
 
 // The last, because they write.
-describe.each(titled([...lines, ...proses].filter(({ name }) => name !== 'slug' && name !== 'key')))(
+describe.each(titled([...lines, ...proses].filter(({ name }) => !isFormed(name) && !name.includes('.'))))(
   '%s keeps',
-  (title, { mutation, name }) => {
-    const object = mutation.slice(6, 7).toLowerCase() + mutation.slice(7);
+  (title, place) => {
+    const { mutation, name } = place;
+    const object = resultOf(mutation);
+    const formed = fields.filter((field) => field.mutation === mutation && isFormed(field.name));
 
     /** Sends the text, with a name and a slug that are not taken, and gives what is kept of it. */
     async function kept(text: string): Promise<unknown> {
-      const unique = {
-        name: crypto.randomUUID(),
-        ...(mutation === 'createOrganization' && { slug: crypto.randomUUID() }),
-        ...(mutation === 'createProject' && { key: crypto.randomUUID() }),
-      };
-      const input = withValue({ ...good[mutation], ...unique }, name, text);
-      const { [object]: result, errors } = await mutate(owner, mutation, input, `${object} { ${name} }`);
+      const unique = ['name', ...(mutation.startsWith('create') ? formed.map((field) => field.name) : [])];
+      const fresh = Object.fromEntries(unique.map((field) => [field, crypto.randomUUID()]));
+      const input = withValue({ ...good[mutation], ...fresh }, name, text);
+      const { [object]: result, errors } = await send(mutation, input, `${object} { ${name} }`);
       expect(errors).toEqual([]);
       return result[name];
     }
 
-    test.each([
+    const cases: [what: string, text: string][] = [
       ['emoji', '👩‍👩‍👧‍👦 🦊 🏳️‍🌈'],
       ['Hebrew', 'שלום עולם'],
       ['Arabic', 'مرحبا بالعالم'],
@@ -111,15 +132,20 @@ describe.each(titled([...lines, ...proses].filter(({ name }) => name !== 'slug' 
       ['combining marks', 'Z̷̧͗a̸l̴g̵o'],
       ['markup and quotes', `<script>alert("1")</script> 'a' \`b\` \\n %s {}; --`],
       ['a word that means something elsewhere', 'null'],
-    ])('%s as written', async (_what, text) => {
+    ];
+    test.each(sample(cases, 2, title))('%s as written', async (_what, text) => {
       expect(await kept(`${text} in ${title}`)).toBe(`${text} in ${title}`);
     });
-    if (name === 'name') return;
+    if (lines.includes(place)) return;
 
-    test('line breaks, but not the blanks around it, and nothing of what is blank', async () => {
+    test('line breaks, but not the blanks around it', async () => {
       expect(await kept(' a\n\n\tb\r\n ')).toBe('a\n\n\tb');
-      expect(await kept(' \n ')).toBeNull();
       expect(api.logged).toEqual([]);
+    });
+
+    test('no blank text: null is what clears it', async () => {
+      const { errors } = await send(mutation, withValue(good[mutation], name, ' \n '));
+      expect(errors).toEqual([{ code: 'TOO_SHORT', path: [name] }]);
     });
   },
 );

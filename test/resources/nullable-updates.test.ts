@@ -1,178 +1,91 @@
-import { type GraphQLInputField, type GraphQLInputObjectType, getNamedType, isNonNullType } from 'graphql';
+import { type GraphQLInputField, isNonNullType } from 'graphql';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { type Json, startApi } from '../support/api.ts';
+import { createFixtures, resourceOf } from '../support/fixtures.ts';
 import {
-  allow,
-  createPolicy,
-  createProject,
-  createRole,
-  createServiceAccount,
-  deny,
-  giveProjectRole,
-  projectRoleId,
-} from '../decisions/support.ts';
-import type { Json } from '../support/api.ts';
-import { startApi } from '../support/api.ts';
-import { ask, cast, checkOf, found, join, mutate, roleId, rubricOf, schemaOf } from '../support/world.ts';
+  formed,
+  inputFields,
+  mutations,
+  resultOf,
+  shownBy,
+  takes,
+  targetOf,
+  verbAndType,
+} from '../support/introspect.ts';
+import type { Input } from '../support/resource.ts';
+import { ask, found, mutate, roleId } from '../support/world.ts';
 
 const api = await startApi();
 const acme = await found(api, 'acme');
-const { owner } = await cast(api, acme);
-const rubric = await rubricOf(owner);
-const [first, second] = [await join(api, acme, 'user', 'first'), await join(api, acme, 'user', 'second')];
+const { owner } = acme;
+const fixtures = createFixtures(api, acme);
 
 interface Update {
+  mutation: string;
+  type: string;
   /** What the payload calls the object. */
   object: string;
   /** Its id; none where there is but one. */
-  id?: string | undefined;
-  /** Every optional field of the input with two values. */
-  fields: Record<string, [value: unknown, other: unknown]>;
-  /** What a field takes along when it changes, because its description says so. */
-  along?: Record<string, string[]>;
+  id?: string;
+  /** Two values of every optional field. */
+  values: [Input, Input];
 }
-
-const check = await checkOf(owner, rubric);
-const project = await createProject(owner, 'project');
-const policies = [await createPolicy(owner, [allow('dataset:*')]), await createPolicy(owner, [deny('trace:*')])];
-const robot = await createServiceAccount(owner, 'robot', roleId('read'));
-
-/** One line for each `update…` mutation: the first test fails for one that has none. */
-const UPDATES: Record<string, Update> = {
-  updateOrganization: {
-    object: 'organization',
-    id: acme.id,
-    fields: { name: ['Acme', 'Acme & Co'], slug: ['acme', 'acme-co'] },
-  },
-  updateMember: {
-    object: 'member',
-    id: first.memberId,
-    fields: { roleId: [roleId('user'), roleId('write')] },
-  },
-  updateProject: {
-    object: 'project',
-    id: project,
-    fields: { key: ['app', 'APP-2'], name: ['App', 'App & Co'], description: ['One.', 'Two.'] },
-  },
-  updateProjectMember: {
-    object: 'projectMember',
-    id: await giveProjectRole(owner, project, second.memberId, null),
-    fields: { roleId: [projectRoleId('read'), projectRoleId('manager')] },
-  },
-  updatePolicy: {
-    object: 'policy',
-    id: await createPolicy(owner, [allow('*')]),
-    fields: {
-      name: ['Data', 'Sets'],
-      description: ['Sets.', 'Sets and more.'],
-      statements: [[allow('dataset:*', 'golden:read')], [deny('*:delete'), allow('*'), allow('*')]],
-    },
-  },
-  updateRole: {
-    object: 'role',
-    id: await createRole(owner, 'Annotator', [allow('*:read')]),
-    fields: { name: ['Data', 'Sets'], description: ['Sets.', 'Sets and more.'], policyIds: [[policies[1]], policies] },
-  },
-  updateServiceAccount: {
-    object: 'serviceAccount',
-    id: robot,
-    fields: {
-      name: ['Robot', 'Bot'],
-      description: ['Builds.', 'Builds and deploys.'],
-      roleId: [roleId('user'), roleId('write')],
-    },
-  },
-  // What is always given cannot be null; the plan has a test file of its own.
-  updatePlan: { object: 'plan', fields: {} },
-  updateRubric: {
-    object: 'rubric',
-    fields: { name: ['Maturity', 'Quality'], description: ['To be mature.', 'To be good.'] },
-  },
-  updateCategory: {
-    object: 'category',
-    id: rubric.categories['Reliability'],
-    fields: { name: ['Cost', 'Costs'], description: ['Money.', 'Money and time.'] },
-  },
-  updateLevel: {
-    object: 'level',
-    id: rubric.levels['Silver'],
-    fields: { name: ['Platinum', 'Titanium'], description: ['Shines.', 'Shines and lasts.'], index: [1, 0] },
-  },
-  updateCheck: {
-    object: 'check',
-    id: check,
-    fields: {
-      name: ['Logs', 'Traces'],
-      notes: ['Kept.', 'Read.'],
-      categoryId: [rubric.categories['Security'], rubric.categories['Ownership']],
-      levelId: [rubric.levels['Bronze'], rubric.levels['Gold']],
-      ownerId: [first.memberId, second.memberId],
-      enabled: [false, true],
-      enableOn: ['2999-01-01T00:00:00.000Z', '2999-02-02T00:00:00.000Z'],
-    },
-    along: { enabled: ['enableOn'], enableOn: ['enabled'] },
-  },
-};
-
-const mutations = Object.values((await schemaOf(owner)).getMutationType()?.getFields() ?? {});
-const updates = mutations.filter(({ name }) => name.startsWith('update'));
 
 /** What is no value of the object, and has tests of its own below. */
 const APART = ['dryRun', 'expiresAt', 'fallbackRoleId'];
 
-const inputOf = (name: string): GraphQLInputField[] => {
-  const input = updates.find((mutation) => mutation.name === name)?.args.find((arg) => arg.name === 'input');
-  return Object.values((getNamedType(input?.type) as GraphQLInputObjectType).getFields());
+/** `addTags` and `removeTags` are two more ways to change `tags`. */
+const isPart = (mutation: string, name: string): boolean => {
+  const [, list] = /^(?:add|remove)([A-Z].*)$/.exec(name) ?? [];
+  return list !== undefined && takes(mutation, list.slice(0, 1).toLowerCase() + list.slice(1));
 };
-const optionalOf = (name: string): GraphQLInputField[] =>
-  inputOf(name).filter(({ type, name: field }) => !isNonNullType(type) && !APART.includes(field));
-const takes = (name: string, field: string): boolean => inputOf(name).some((each) => each.name === field);
+
+/** Optional fields of a mutation. */
+const optionalOf = (mutation: string): GraphQLInputField[] =>
+  inputFields(mutation).filter(
+    ({ type, name }) => !isNonNullType(type) && !APART.includes(name) && !isPart(mutation, name),
+  );
+
+async function updateOf(mutation: string, type: string): Promise<Update> {
+  const [one, other] = (await resourceOf(type).updates?.(fixtures)) ?? [{}, {}];
+  const only = (values: Input): Input => {
+    const given = formed(mutation, values);
+    return Object.fromEntries(optionalOf(mutation).map(({ name }) => [name, given[name]]));
+  };
+  const id = targetOf(mutation) ? { id: await fixtures.make(type) } : {};
+  return { mutation, type, object: resultOf(mutation), ...id, values: [only(one), only(other)] };
+}
+
+const updates: Update[] = [];
+for (const { name } of mutations) {
+  const { verb, type } = verbAndType(name) ?? {};
+  if (verb === 'update' && type) updates.push(await updateOf(name, type));
+}
 
 const clears = ({ description }: GraphQLInputField): boolean =>
   /\bnull clears it\b|\bnull is "no access"/i.test(description ?? '');
-const stays = ({ description }: GraphQLInputField): boolean => /\bcannot be cleared\b/i.test(description ?? '');
+const stays = ({ description }: GraphQLInputField): boolean => /\bcannot be (cleared|null)\b/i.test(description ?? '');
 
-/** What the object calls a list of the input. */
-const LISTS: Record<string, { selection: string; value: (object: Json) => unknown }> = {
-  policyIds: { selection: 'policies { id }', value: ({ policies: list }) => list.map(({ id }: Json) => id) },
-  statements: { selection: 'statements { effect permissions }', value: ({ statements }) => statements },
-};
-
-/** `ownerId` of the input is `owner { id }` of the object. */
-const selected = (field: string): string =>
-  LISTS[field]?.selection ?? (field.endsWith('Id') ? `${field.slice(0, -2)} { id }` : field);
-const valueIn = (object: Json, field: string): unknown => {
-  if (LISTS[field]) return LISTS[field].value(object);
-  return field.endsWith('Id') ? (object[field.slice(0, -2)]?.id ?? null) : object[field];
-};
-
-test('every update mutation and each of its optional fields is tried here', () => {
-  const listed = Object.entries(UPDATES).map(([name, { fields }]) => [name, Object.keys(fields).sort()]);
-  expect(listed.sort()).toEqual(
-    updates
-      .map(({ name }) => [
-        name,
-        optionalOf(name)
-          .map((field) => field.name)
-          .sort(),
-      ])
-      .sort(),
-  );
+test('every update mutation with an optional field is tried here', () => {
+  const tried = updates.map(({ mutation }) => mutation);
+  const optional = mutations.filter(({ name }) => name.startsWith('update') && optionalOf(name).length > 0);
+  expect(optional.map(({ name }) => name).filter((name) => !tried.includes(name))).toEqual([]);
 });
 
-describe.each(Object.entries(UPDATES).filter(([, { fields }]) => Object.keys(fields).length > 0))(
+describe.each(updates.map((each) => [each.mutation, each] as const))(
   '%s',
-  (mutation, { object, id, fields, along = {} }) => {
-    const names = Object.keys(fields);
-    const results = `${object} { ${names.map(selected).join(' ')} }`;
-    const full = Object.fromEntries(names.map((name) => [name, fields[name]?.[0]]));
-    const others = Object.fromEntries(names.map((name) => [name, fields[name]?.[1]]));
+  (mutation, { type, object, id, values: [full, others] }) => {
+    const { along = {} } = resourceOf(type);
+    const names = Object.keys(full);
+    const shown = Object.fromEntries(optionalOf(mutation).map((field) => [field.name, shownBy(type, field)]));
+    const results = `${object} { ${names.map((name) => shown[name]?.selection).join(' ')} }`;
 
     /** Sends the changes and gives the values of all fields, or the errors. */
     async function update(changes: object): Promise<Json> {
-      const answer = await mutate(owner, mutation, { ...(id && { id }), ...changes }, results);
+      const answer = await mutate(owner, mutation, { ...(id && formed(mutation, { id })), ...changes }, results);
       if (answer.refused) throw new Error(`${mutation} was refused: ${answer.refused}`);
       if (answer.errors.length > 0) return answer.errors;
-      return Object.fromEntries(names.map((name) => [name, valueIn(answer[object], name)]));
+      return Object.fromEntries(names.map((name) => [name, shown[name]?.read(answer[object])]));
     }
 
     beforeEach(async () => {
@@ -231,15 +144,17 @@ describe.each(Object.entries(UPDATES).filter(([, { fields }]) => Object.keys(fie
   },
 );
 
-const WITH_TERM = updates.filter(({ name }) => takes(name, 'expiresAt')).map(({ name }) => name);
+const WITH_TERM = updates.map(({ mutation }) => mutation).filter((name) => takes(name, 'expiresAt'));
 
 test('a role that ends is tried here wherever one can be given', () => {
   expect(WITH_TERM.toSorted()).toEqual(['updateMember', 'updateServiceAccount']);
-  expect(updates.filter(({ name }) => takes(name, 'fallbackRoleId')).map(({ name }) => name)).toEqual(WITH_TERM);
+  expect(
+    mutations.map(({ name }) => name).filter((name) => /^update/.test(name) && takes(name, 'fallbackRoleId')),
+  ).toEqual(WITH_TERM);
 });
 
 describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
-  const { object, id } = UPDATES[mutation] as Update;
+  const { object, id } = updates.find((each) => each.mutation === mutation) as Update;
   const term = { roleId: roleId('write'), expiresAt: '2999-01-01T00:00:00.000Z', fallbackRoleId: roleId('read') };
   const ending = { role: { id: roleId('write') }, roleExpiresAt: term.expiresAt };
   const lasting = { role: { id: roleId('write') }, roleExpiresAt: null };

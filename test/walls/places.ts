@@ -1,16 +1,42 @@
-import { type GraphQLInputType, getNamedType, isInputObjectType } from 'graphql';
+import {
+  getNamedType,
+  getNullableType,
+  isInputObjectType,
+  isInterfaceType,
+  isLeafType,
+  isListType,
+  isRequiredArgument,
+  isRequiredInputField,
+} from 'graphql';
 import { expect } from 'vitest';
-import type { IdPrefix } from '../../src/lib/ids.ts';
-import { buildSchema } from '../../src/schema.ts';
-import { projectRoleId } from '../decisions/support.ts';
+import { type IdPrefix, typedIdOf } from '../../src/lib/ids.ts';
 import type { Answer, Caller, Json } from '../support/api.ts';
-import { type Organization, roleId } from '../support/world.ts';
-import { type Furniture, operationOf, rootFields, unknownId } from './support.ts';
+import { aimedAt, caseOf } from '../support/fixtures.ts';
+import {
+  capitalized,
+  leavesOf,
+  mutationNamed,
+  mutations,
+  nodeOfList,
+  nodeTypes,
+  type Place,
+  placesOf,
+  placesOfQuery,
+  queries,
+  type RootField,
+  targetPath,
+  valueAt,
+  withValue,
+} from '../support/introspect.ts';
+import type { Fixtures, Input } from '../support/resource.ts';
+import { sample } from '../support/sample.ts';
+import { long } from '../support/size.ts';
+import { operationOf, unknownId } from './support.ts';
 
-/** Every place of the schema where an id goes, with a question that is right but for the id. */
-const schema = buildSchema();
+/** Every place of the schema where an id goes, with an operation that is right but for the id. */
 
-type Ask = (id: string) => [document: string, variables: Json];
+/** An operation about this id. */
+export type Ask = (id: string) => [document: string, variables: Json];
 
 /** The whole answer, with the id that was asked about made unrecognizable. */
 export const told = ({ data, errors, status }: Answer, id: string): Json =>
@@ -24,126 +50,99 @@ export async function expectAlike(caller: Caller, ask: Ask, id: string): Promise
   return told(answer, id);
 }
 
-/** Every place in the arguments where an id goes: `checks.filter.categoryId`. */
-function idPlaces(name: string, type: GraphQLInputType): string[] {
-  const named = getNamedType(type);
-  if (isInputObjectType(named))
-    return Object.values(named.getFields()).flatMap((field) => idPlaces(`${name}.${field.name}`, field.type));
-  return named.name === 'ID' ? [name] : [];
+const PERMISSION = 'dataset:read';
+const isId = ({ type }: Place): boolean => type.name === 'ID';
+
+/** As `createCheck.categoryId` or `checks.filter.levelId`. */
+export const titleOf = ({ mutation, name }: Place): string => `${mutation}.${name.replaceAll('.0', '')}`;
+export const byTitle = (places: Place[]) => places.map((place) => [titleOf(place), place] as const);
+
+export const idsInMutations = placesOf(mutations.map(({ name }) => name)).values.filter(isId);
+export const idsInQueries = queries.flatMap(placesOfQuery).filter(isId);
+
+const queryOf = ({ mutation }: Place): RootField => queries.find(({ name }) => name === mutation) as RootField;
+
+/** What a query selects: all values of the object, and of a list the ids and their count. */
+function selectionOf(field: RootField): string {
+  const [type, node] = [getNamedType(field.type), nodeOfList(field)];
+  if (isLeafType(type)) return '';
+  if (node) return `{ totalCount ${leavesOf(node.name).includes('id') ? 'nodes { id }' : ''} }`;
+  if (isInterfaceType(type)) return '{ __typename id }';
+  return `{ ${leavesOf(type.name).join(' ')} }`;
 }
-export const placesOf = (kind: 'Query' | 'Mutation'): string[] =>
-  rootFields(schema, kind)
-    .flatMap((field) => field.args.flatMap((arg) => idPlaces(`${field.name}.${arg.name}`, arg.type)))
-    .sort();
 
-const askOf = (declared: string, call: string): Ask => {
-  const document = `query ($id: ${declared}) { ${call} }`;
-  return (id) => [document, { id: declared.startsWith('[') ? [id] : id }];
-};
-const COUNTED = '{ totalCount nodes { id } }';
+/** An argument with a permission wherever one is needed, and with nothing that is not. */
+function sampleOf({ type }: RootField['args'][number]): Json {
+  const named = getNamedType(type);
+  const required = isInputObjectType(named) ? Object.values(named.getFields()).filter(isRequiredInputField) : [];
+  const one = isInputObjectType(named)
+    ? Object.fromEntries(required.map(({ name }) => [name, PERMISSION]))
+    : PERMISSION;
+  return isListType(getNullableType(type)) ? [one] : one;
+}
 
-/** For each id in the arguments of a query, a question with it. */
-export const QUESTIONS: Record<string, Ask> = {
-  'access.principal': askOf('ID', 'access(permission: "dataset:read", principal: $id) { allowed }'),
-  'access.target': askOf('ID', 'access(permission: "dataset:read", target: $id) { allowed }'),
-  'accessMatrix.target': askOf('ID', 'accessMatrix(target: $id, permissions: ["dataset:read"]) { totalCount }'),
-  'auditEvents.filter.actorId': askOf('ID', `auditEvents(filter: { actorId: $id }) ${COUNTED}`),
-  'auditEvents.filter.targetId': askOf('ID', `auditEvents(filter: { targetId: $id }) ${COUNTED}`),
-  'authorize.requests.principal': askOf(
-    'ID',
-    'authorize(requests: [{ permission: "dataset:read", principal: $id }]) { allowed reason }',
-  ),
-  'authorize.requests.target': askOf(
-    'ID',
-    'authorize(requests: [{ permission: "dataset:read", target: $id }]) { allowed reason }',
-  ),
-  'checks.filter.categoryId': askOf('ID', `checks(filter: { categoryId: $id }) ${COUNTED}`),
-  'checks.filter.levelId': askOf('ID', `checks(filter: { levelId: $id }) ${COUNTED}`),
-  'node.id': askOf('ID!', 'node(id: $id) { __typename id }'),
-  'nodes.ids': askOf('[ID!]!', 'nodes(ids: $id) { __typename id }'),
-  'permissionsOf.principal': askOf('ID', 'permissionsOf(principal: $id)'),
-  'permissionsOf.target': askOf('ID', 'permissionsOf(target: $id)'),
-  'policies.projectId': askOf('ID', `policies(projectId: $id) ${COUNTED}`),
-  'project.id': askOf('ID', 'project(id: $id) { id key }'),
-  'roles.projectId': askOf('ID', `roles(projectId: $id) ${COUNTED}`),
-  'whoCan.target': askOf('ID', `whoCan(permission: "dataset:read", target: $id) ${COUNTED}`),
-};
+/** A query with this id in its place. */
+export function questionAt(place: Place): Ask {
+  const field = queryOf(place);
+  const [argument = ''] = place.name.split('.');
+  const args = field.args.filter(
+    (arg) => arg.name === argument || isRequiredArgument(arg) || getNamedType(arg.type).name === 'Permission',
+  );
+  const declared = args.map((arg) => `$${arg.name}: ${arg.type}`).join(', ');
+  const passed = args.map((arg) => `${arg.name}: $${arg.name}`).join(', ');
+  const document = `query (${declared}) { ${field.name}(${passed}) ${selectionOf(field)} }`;
+  const given = Object.fromEntries(args.map((arg) => [arg.name, sampleOf(arg)]));
+  return (id) => [document, withValue(given, place.name, id)];
+}
 
-/** For each id in the input of a mutation, the input with it: of this organization but for the id. */
-export function inputsOf(own: Furniture, { owner }: Organization): Record<string, (id: string) => Json> {
-  const place = { categoryId: own.category, levelId: own.level };
-  const statements = [{ effect: 'ALLOW', permissions: ['dataset:read'] }];
-  const ends = { roleId: roleId('user'), expiresAt: '2100-01-01T00:00:00Z' };
-  const invited = { emails: ['guest@elsewhere.test'], roleId: roleId('user') };
+/** A good input for each mutation, made once, in which an id is then replaced. */
+export function inputsOf(fixtures: Fixtures) {
+  const inputs = new Map<string, Promise<Input>>();
+  const goodInput = (mutation: string): Promise<Input> => {
+    if (!inputs.has(mutation))
+      inputs.set(
+        mutation,
+        caseOf(fixtures, mutation).then(({ input }) => input),
+      );
+    return inputs.get(mutation) as Promise<Input>;
+  };
   return {
-    'createApiToken.input.serviceAccountId': (id) => ({ name: 'Moved', serviceAccountId: id }),
-    'createCheck.input.categoryId': (id) => ({ name: 'Moved', ...place, categoryId: id }),
-    'createCheck.input.levelId': (id) => ({ name: 'Moved', ...place, levelId: id }),
-    'createCheck.input.ownerId': (id) => ({ name: 'Moved', ...place, ownerId: id }),
-    'createInvitation.input.projectRoles.projectId': (id) => ({
-      ...invited,
-      projectRoles: [{ projectId: id, roleId: projectRoleId('member') }],
-    }),
-    'createInvitation.input.projectRoles.roleId': (id) => ({
-      ...invited,
-      projectRoles: [{ projectId: own.project, roleId: id }],
-    }),
-    'createInvitation.input.roleId': (id) => ({ ...invited, roleId: id }),
-    'createPolicy.input.projectId': (id) => ({ name: 'Moved', statements, projectId: id }),
-    'createProjectMember.input.principalId': (id) => ({ projectId: own.project, principalId: id }),
-    'createProjectMember.input.projectId': (id) => ({ projectId: id, principalId: owner.memberId }),
-    'createProjectMember.input.roleId': (id) => ({
-      projectId: own.otherProject,
-      principalId: own.serviceAccount,
-      roleId: id,
-    }),
-    'createRole.input.policyIds': (id) => ({ name: 'Moved', policyIds: [own.policy, id] }),
-    'createRole.input.projectId': (id) => ({ name: 'Moved', policyIds: [own.policy], projectId: id }),
-    'createServiceAccount.input.fallbackRoleId': (id) => ({ name: 'Moved', ...ends, fallbackRoleId: id }),
-    'createServiceAccount.input.roleId': (id) => ({ name: 'Moved', roleId: id }),
-    'deleteApiToken.input.id': (id) => ({ id }),
-    'deleteCategory.input.id': (id) => ({ id }),
-    'deleteCheck.input.id': (id) => ({ id }),
-    'deleteInvitation.input.id': (id) => ({ id }),
-    'deleteLevel.input.id': (id) => ({ id }),
-    'deleteMember.input.id': (id) => ({ id }),
-    'deleteOrganization.input.id': (id) => ({ id, slug: 'globex' }),
-    'deletePolicy.input.id': (id) => ({ id }),
-    'deleteProject.input.id': (id) => ({ id, key: 'first' }),
-    'deleteProjectMember.input.id': (id) => ({ id }),
-    'deleteRole.input.id': (id) => ({ id }),
-    'deleteRole.input.reassignTo': (id) => ({ id: own.role, reassignTo: id }),
-    'deleteServiceAccount.input.id': (id) => ({ id }),
-    'resendInvitation.input.id': (id) => ({ id }),
-    'signOut.input.sessionId': (id) => ({ sessionId: id }),
-    'signOutMember.input.id': (id) => ({ id }),
-    'switchOrganization.input.organizationId': (id) => ({ organizationId: id }),
-    'transferOwnership.input.id': (id) => ({ id }),
-    'updateCategory.input.id': (id) => ({ id, name: 'Taken over' }),
-    'updateCheck.input.categoryId': (id) => ({ id: own.check, categoryId: id }),
-    'updateCheck.input.id': (id) => ({ id, name: 'Taken over', ...place }),
-    'updateCheck.input.levelId': (id) => ({ id: own.check, levelId: id }),
-    'updateCheck.input.ownerId': (id) => ({ id: own.check, ownerId: id }),
-    'updateLevel.input.id': (id) => ({ id, name: 'Taken over', index: 0 }),
-    'updateMember.input.fallbackRoleId': (id) => ({ id: owner.memberId, ...ends, fallbackRoleId: id }),
-    'updateMember.input.id': (id) => ({ id, roleId: roleId('read') }),
-    'updateMember.input.roleId': (id) => ({ id: owner.memberId, roleId: id }),
-    'updateOrganization.input.id': (id) => ({ id, name: 'Taken over' }),
-    'updatePolicy.input.id': (id) => ({ id, name: 'Taken over' }),
-    'updateProject.input.id': (id) => ({ id, name: 'Taken over' }),
-    'updateProjectMember.input.id': (id) => ({ id, roleId: null }),
-    'updateProjectMember.input.roleId': (id) => ({ id: own.projectMember, roleId: id }),
-    'updateRole.input.id': (id) => ({ id, name: 'Taken over' }),
-    'updateRole.input.policyIds': (id) => ({ id: own.role, policyIds: [own.policy, id] }),
-    'updateServiceAccount.input.fallbackRoleId': (id) => ({ id: own.serviceAccount, ...ends, fallbackRoleId: id }),
-    'updateServiceAccount.input.id': (id) => ({ id, name: 'Taken over' }),
-    'updateServiceAccount.input.roleId': (id) => ({ id: own.serviceAccount, roleId: id }),
+    /** The type of the id in the good input of this place; undefined where that has none. */
+    async typeAt(place: Place): Promise<string | undefined> {
+      const id = valueAt(await goodInput(place.mutation), place.name);
+      return id && typedIdOf(id).typename;
+    },
+    /** The mutation about an id like this one, also about one that is not there. */
+    async askAt(place: Place, id: string): Promise<Ask> {
+      const good = await goodInput(place.mutation);
+      const input =
+        place.name === targetPath(place.mutation) ? await aimedAt(fixtures, place.mutation, good, id) : good;
+      return (asked) => mutationAt(place.mutation, withId(input, place.name, asked));
+    },
   };
 }
 
-/** The mutation of this place with this input. */
-export function mutationAt(place: string, input: Json): [string, Json] {
-  const name = place.split('.')[0];
-  const field = rootFields(schema, 'Mutation').find((each) => each.name === name);
-  return operationOf('Mutation', field as never, { input });
+/** Puts the id in its place; in a list of ids, after the good ones. */
+function withId(input: Input, path: string, id: string): Input {
+  const [, list] = /^(.+)\.0$/.exec(path) ?? [];
+  return withValue(input, list ? `${list}.${valueAt(input, list)?.length ?? 0}` : path, id);
+}
+
+const mutationAt = (mutation: string, input: Json): [string, Json] =>
+  operationOf('Mutation', mutationNamed(mutation) as RootField, { input });
+
+/** The type that the name of a place speaks of: `categoryId` of Category. */
+export function typeNamed({ mutation, name }: Place): string | undefined {
+  const steps = name.split('.').filter((step) => step !== '0');
+  const last = (steps.at(-1) === 'id' ? (steps.at(-2) ?? mutation) : steps.at(-1)) ?? '';
+  const type = capitalized(last.replace(/Ids?$/, ''));
+  return nodeTypes.includes(type) ? type : undefined;
+}
+
+/** Which ids to try in a place: those of its own type, or of any type when it takes several, and a few others. */
+export function chosen<T extends { type: string }>(all: T[], type: string | undefined, title: string): T[] {
+  if (long) return all;
+  const fitting = all.filter((each) => each.type === type);
+  const others = all.filter((each) => each.type !== type);
+  return [...fitting, ...sample(others, type ? 2 : 5, title)];
 }

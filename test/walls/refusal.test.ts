@@ -1,3 +1,4 @@
+import type { GraphQLInputType } from 'graphql';
 import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
@@ -5,10 +6,12 @@ import { builder } from '../../src/graphql/builder.ts';
 import { Session } from '../../src/resources/session/graphql.ts';
 import type { SessionRow } from '../../src/resources/session/service.ts';
 import { buildSchema } from '../../src/schema.ts';
-import { giveProjectRole } from '../decisions/support.ts';
-import { type Json, startApi } from '../support/api.ts';
+import { startApi } from '../support/api.ts';
+import { baseOf, createFixtures } from '../support/fixtures.ts';
+import { formed, isOfProject, mutationNamed, takes, targetOf, verbAndType } from '../support/introspect.ts';
+import type { Input } from '../support/resource.ts';
 import { found, join } from '../support/world.ts';
-import { furnish, OPEN_FIELDS, operationOf, rootFields, ruleOf } from './support.ts';
+import { madeUp, OPEN_FIELDS, operationOf, rootFields, ruleOf } from './support.ts';
 
 /** The first wall, seen from outside. */
 const schema = buildSchema();
@@ -22,29 +25,23 @@ builder.queryField('leak', (t) =>
 const api = await startApi({ schema: buildSchema() });
 const acme = await found(api, 'acme');
 const reader = await join(api, acme, 'read');
-const { policy, role, project, otherProject, serviceAccount, projectMember } = await furnish(api, acme);
+const fixtures = createFixtures(api, acme);
 
-/** What is asked where the object is needs one that is there; else there is nobody who may. */
-const ABOUT: Record<string, Json> = {
-  createProjectMember: { projectId: project, principalId: serviceAccount },
-  deletePolicy: { id: policy },
-  deleteProject: { id: project, key: 'made-up' },
-  deleteProjectMember: { id: projectMember },
-  deleteRole: { id: role },
-  updatePolicy: { id: policy },
-  updateProject: { id: project },
-  updateProjectMember: { id: await giveProjectRole(acme.owner, otherProject, serviceAccount, role) },
-  updateRole: { id: role },
-};
-
-/** Where it is asked of those. */
-const IN_PROJECT: Record<string, string> = {
-  createProjectMember: project,
-  deleteProject: project,
-  deleteProjectMember: project,
-  updateProject: project,
-  updateProjectMember: otherProject,
-};
+/** Mutations of project-level objects ask on the project of their object; without one there is nobody who may. */
+async function about(mutation: string): Promise<{ input: Input; target: string | null } | undefined> {
+  const { verb, type } = verbAndType(mutation) ?? {};
+  if (!verb || !type || !(verb === 'create' ? takes(mutation, 'projectId') : targetOf(mutation))) return undefined;
+  const inside = type === 'Project' || isOfProject(type);
+  const target = verb !== 'create' && inside ? await fixtures.one('Project') : null;
+  if (verb === 'create')
+    return {
+      input: formed(mutation, await baseOf(fixtures, type)),
+      target: inside ? await fixtures.one('Project') : null,
+    };
+  const id = type === 'Project' ? await fixtures.one(type) : await fixtures.make(type);
+  const others = madeUp(mutationNamed(mutation)?.args[0]?.type as GraphQLInputType);
+  return { input: { ...others, ...formed(mutation, { id }) }, target };
+}
 
 const everyField = (['Query', 'Mutation'] as const).flatMap((kind) =>
   rootFields(schema, kind).map((each) => ({ kind, each, name: `${kind}.${each.name}`, rule: ruleOf(each) })),
@@ -68,12 +65,12 @@ const beyondRead = everyField.filter(
 test.each(beyondRead)(
   '$name tells a Read member which permission is missing and why, and lets the Owner in',
   async (asked) => {
-    const about = ABOUT[asked.each.name];
-    const [document, variables] = operationOf(asked.kind, asked.each, about && { input: about });
+    const known = await about(asked.each.name);
+    const [document, variables] = operationOf(asked.kind, asked.each, known && { input: known.input });
     const refused = await reader.query(document, variables);
     const extensions = {
       code: 'FORBIDDEN',
-      target: IN_PROJECT[asked.each.name] ?? null,
+      target: known?.target ?? null,
       permission: asked.rule?.permission,
       reason: 'NO_GRANT',
       hint: expect.stringMatching(/^Roles that grant it: .*\bOwner\b/),

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { startApi } from '../support/api.ts';
+import { complaintAbout, createFixtures, wrongOf } from '../support/fixtures.ts';
+import { formed, inputFields, mutations, nodeTypes, takes, targetOf } from '../support/introspect.ts';
+import { RESOURCES } from '../support/resources.ts';
+import { found } from '../support/world.ts';
+
+/** The registry says enough about each resource of the schema; a failure names the entry to add. */
+const api = await startApi();
+const fixtures = createFixtures(api, await found(api, 'acme'));
+
+test.each(nodeTypes)('the registry has an entry for the type %s', (type) => {
+  expect(RESOURCES[type] ? null : `add RESOURCES.${type} to test/support/resources.ts`).toBeNull();
+});
+
+test('the registry has no entry for a type that the schema lacks', () => {
+  expect(Object.keys(RESOURCES).filter((type) => !nodeTypes.includes(type))).toEqual([]);
+});
+
+test('the registry has no case of a mutation that the schema lacks', () => {
+  const names = mutations.map(({ name }) => name);
+  const cases = Object.values(RESOURCES).flatMap((entry) => Object.keys(entry.cases ?? {}));
+  expect(cases.filter((name) => !names.includes(name))).toEqual([]);
+});
+
+test.each(mutations.map(({ name }) => name))('the registry has an input for %s', (mutation) => {
+  expect(complaintAbout(mutation)).toBeNull();
+});
+
+test('the wrong inputs of the registry are of mutations of the schema', async () => {
+  const names = mutations.map(({ name }) => name);
+  expect(Object.keys(await wrongOf(fixtures)).sort()).toEqual(names.toSorted());
+});
+
+/** All but the object itself, the dry run, and what edits a list in parts. */
+const fieldsOf = (mutation: string): string[] =>
+  inputFields(mutation)
+    .map(({ name }) => name)
+    .filter((name) => name !== targetOf(mutation) && name !== 'dryRun' && !/^(add|remove)[A-Z]/.test(name))
+    .sort();
+
+describe.each(Object.keys(RESOURCES))('the entry %s', (type) => {
+  const { create, obtain, updates } = RESOURCES[type] ?? {};
+
+  if (create)
+    test('gives each field of the create mutation a value', async () => {
+      expect(Object.keys(formed(`create${type}`, await create(fixtures))).sort(), `RESOURCES.${type}.create`).toEqual(
+        fieldsOf(`create${type}`),
+      );
+    });
+
+  if (updates)
+    test('gives each field of the update mutation two values', async () => {
+      const [one, other] = await updates(fixtures);
+      for (const values of [one, other])
+        expect(Object.keys(formed(`update${type}`, values)).sort(), `RESOURCES.${type}.updates`).toEqual(
+          fieldsOf(`update${type}`),
+        );
+      const same = Object.keys(one).filter((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]));
+      const ofTerm = takes(`update${type}`, 'fallbackRoleId') ? ['expiresAt', 'fallbackRoleId'] : [];
+      expect(same.sort(), `RESOURCES.${type}.updates: the same value twice`).toEqual(ofTerm);
+    });
+
+  test('makes one', async () => {
+    expect(await fixtures.one(type)).toMatch(/^[a-z]{3}_/);
+    if (!obtain) expect(await fixtures.make(type)).not.toBe(await fixtures.one(type));
+  });
+});

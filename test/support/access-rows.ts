@@ -1,0 +1,87 @@
+import { ROLES } from '../../src/access/roles.ts';
+import { decodeId } from '../../src/lib/ids.ts';
+import type { Rows } from './resource.ts';
+
+/** Rows of members, service accounts and their roles, which depend on each other. */
+const LATER = '2100-01-01T00:00:00Z';
+export const READ_IN_PROJECT = ROLES.find((role) => role.scope === 'project' && role.builtIn === 'read')?.id ?? '';
+
+/** Where as many have a project role, each another one, as there are rows of each type. */
+export const sharedProject = ({ once, insert }: Rows): Promise<string> =>
+  once('shared project', async () => {
+    const [id = ''] = await insert('projects', () => ({ key: 'shared', name: 'Shared' }), 1);
+    return id;
+  });
+
+/** Where all members have the same project role. */
+export const commonProject = ({ once, insert, of }: Rows): Promise<string> =>
+  once('common project', async () => {
+    const [id = ''] = await insert('projects', () => ({ key: 'common', name: 'Common' }), 1);
+    const members = await of('Member');
+    await insert('assignments', (at) => ({
+      ...{ principal_id: members[at], project_id: id, built_in_role_id: READ_IN_PROJECT },
+    }));
+    return id;
+  });
+
+/** Custom roles, each of a policy of its own. */
+function customRoles(
+  { once, insert, api, organizationUuid }: Rows,
+  name: string,
+  projectOf: (at: number) => string | null,
+) {
+  return once(`roles ${name}`, async () => {
+    const place = (at: number) => ({ name: `${name} ${at}`, project_id: projectOf(at) });
+    const statements = [{ effect: 'ALLOW', permissions: ['*:read'] }];
+    const policies = await insert('policies', (at) => ({ ...place(at), statements }));
+    const roles = await insert('roles', place);
+    const links = roles.map((role, at) => ({
+      ...{ organization_id: organizationUuid, role_id: role, policy_id: policies[at] as string },
+    }));
+    await api.root`insert into role_policies ${api.root(links)}`;
+    return { policies, roles };
+  });
+}
+
+export const memberRoles = (rows: Rows) => customRoles(rows, 'Member', () => null);
+export async function projectPolicies(rows: Rows) {
+  const projects = await rows.of('Project');
+  return customRoles(rows, 'Own', (at) => projects[at] ?? null);
+}
+
+/** Gives each of these an organization role that ends. */
+const assign = (rows: Rows, principals: string[], roles: string[]): Promise<string[]> =>
+  rows.insert('assignments', (at) => ({
+    ...{ principal_id: principals[at], role_id: roles[at], fallback_role_id: roles[at], expires_at: LATER },
+  }));
+
+export async function memberRows(rows: Rows): Promise<string[]> {
+  const users = await rows.of('User');
+  const members = await rows.insert('principals', (at) => ({ user_id: users[at] }));
+  await assign(rows, members, (await memberRoles(rows)).roles);
+  return members;
+}
+
+export async function accountRows(rows: Rows): Promise<string[]> {
+  const accounts = await rows.insert('principals', (at) => ({ name: `Account ${at}` }));
+  await assign(rows, accounts, (await customRoles(rows, 'Account', () => null)).roles);
+  const shared = await sharedProject(rows);
+  const { roles } = await customRoles(rows, 'Shared', () => shared);
+  await rows.insert('assignments', (at) => ({
+    ...{ principal_id: accounts[at], project_id: shared, role_id: roles[at] },
+  }));
+  return accounts;
+}
+
+export async function projectMemberRows(rows: Rows): Promise<string[]> {
+  const [members, projects] = [await rows.of('Member'), await rows.of('Project')];
+  const { roles } = await projectPolicies(rows);
+  return rows.insert('assignments', (at) => ({
+    ...{ principal_id: members[at], project_id: projects[at], role_id: roles[at] },
+  }));
+}
+
+/** The one organization that there is. */
+export const organizationRows = async ({ organization }: Rows): Promise<string[]> => [
+  decodeId(organization.id)?.uuid ?? '',
+];

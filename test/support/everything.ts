@@ -1,0 +1,11 @@
+import type { Api, Json } from './api.ts';
+
+/** All rows of the instance by table, in one statement, so that two moments can be compared. */
+export async function everything(api: Api, except: readonly string[] = []): Promise<Json> {
+  const tables = await api.root`select relname as name from pg_class
+    where relkind = 'r' and relnamespace = 'public'::regnamespace`;
+  const rows = tables
+    .filter(({ name }) => !except.includes(name))
+    .map(({ name }) => `(select json_agg(t order by t::text) from "${name}" t) as "${name}"`);
+  return (await api.root.unsafe(`select ${rows.join(', ')}`))[0];
+}

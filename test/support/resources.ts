@@ -1,0 +1,431 @@
+import { expect } from 'vitest';
+import { decodeId, toPublicId } from '../../src/lib/ids.ts';
+import { allow, deny, giveProjectRole, projectRoleId } from '../decisions/support.ts';
+import { organizationUuid, secretFor, unknownId } from '../walls/support.ts';
+import {
+  accountRows,
+  commonProject,
+  memberRoles,
+  memberRows,
+  organizationRows,
+  projectMemberRows,
+  projectPolicies,
+  READ_IN_PROJECT,
+  sharedProject,
+} from './access-rows.ts';
+import type { Fixtures, Resource } from './resource.ts';
+import { ask, enroll, found, join, PASSWORD, roleId, signIn } from './world.ts';
+
+const DISTANT = '2999-01-01T00:00:00.000Z';
+const LATER = '2100-01-01T00:00:00Z';
+const TERM = { expiresAt: DISTANT, fallbackRoleId: roleId('read') };
+const STATEMENTS = [allow('dataset:*', '*:read')];
+
+/** The one of this type that `user` refers to. */
+async function usedBy(user: string, one: Fixtures['one'], type: string): Promise<string> {
+  await one(user);
+  return await one(type);
+}
+
+/** A custom role that somebody has in a project. */
+async function roleInUse({ owner, one, make }: Fixtures): Promise<string> {
+  const role = await make('Role');
+  await giveProjectRole(owner, await one('Project'), await make('Member'), role);
+  return role;
+}
+
+const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
+  (await ask(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
+
+/** An Owner of another organization, who is invited to this one. */
+async function guest({ api, unique, make }: Fixtures) {
+  const home = await found(api, unique('guest'));
+  await make('Invitation', { emails: [home.owner.email] });
+  return { home, caller: home.owner, input: { secret: secretFor(api, home.owner.email) } };
+}
+
+async function columnOf({ api }: Fixtures, table: string, column: string, id: string): Promise<string> {
+  const [row] = await api.root`
+    select ${api.root(column)} as value from ${api.root(table)} where id = ${decodeId(id)?.uuid ?? null}`;
+  return row?.['value'] ?? 'none';
+}
+
+/**
+ * The one registry of resources for all generated tests. A new resource is one entry here; names of mutations, fields,
+ * lists and permissions are read from the schema.
+ */
+export const RESOURCES: Record<string, Resource> = {
+  Category: {
+    create: ({ unique }) => ({ name: unique('Category'), alias: unique('cost'), description: 'Cost.\nMoney.' }),
+    updates: ({ unique }) => [
+      { name: unique('Cost'), alias: unique('cost'), description: 'Money.\nTime.' },
+      { name: unique('Costs'), alias: unique('costs'), description: 'Money.' },
+    ],
+    wrong: async ({ one }) => ({
+      createCategory: [{ name: 'security' }, 'TAKEN'],
+      deleteCategory: [{ id: await usedBy('Check', one, 'Category') }, 'IN_USE'],
+    }),
+    rows: ({ insert }) => insert('categories', (at) => ({ name: `Number ${at}` })),
+  },
+  Level: {
+    create: ({ unique }) => ({
+      name: unique('Level'),
+      alias: unique('level'),
+      description: 'Shines.\nRusts.',
+      index: 0,
+    }),
+    updates: ({ unique }) => [
+      { name: unique('Iron'), alias: unique('iron'), description: 'Rusts.\nSlowly.', index: 1 },
+      { name: unique('Tin'), alias: unique('tin'), description: 'Bends.', index: 0 },
+    ],
+    wrong: async ({ one }) => ({
+      createLevel: [{ name: 'Far', index: 99 }, 'INVALID'],
+      updateLevel: [{ id: await one('Level'), index: -1 }, 'INVALID'],
+      deleteLevel: [{ id: await usedBy('Check', one, 'Level') }, 'IN_USE'],
+    }),
+    // The levels of a new organization have the first indexes.
+    rows: ({ insert }) => insert('levels', (at) => ({ name: `Number ${at}`, index: at + 100 })),
+  },
+  Check: {
+    create: async ({ unique, one, owner }) => ({
+      ...{
+        name: unique('Check'),
+        alias: unique('check'),
+        notes: 'Kept.\nRead.',
+        type: 'MANUAL',
+        enabled: false,
+        enableOn: DISTANT,
+      },
+      ...{ categoryId: await one('Category'), levelId: await one('Level'), ownerId: owner.memberId },
+    }),
+    updates: async ({ unique, one, make, owner }) => [
+      {
+        ...{ name: unique('Logs'), alias: unique('logs'), notes: 'Kept.\nRead.', enabled: false, enableOn: DISTANT },
+        ...{ categoryId: await one('Category'), levelId: await one('Level'), ownerId: owner.memberId },
+      },
+      {
+        ...{
+          name: unique('Traces'),
+          alias: unique('traces'),
+          notes: 'Read.',
+          enabled: true,
+          enableOn: '2999-02-02T00:00:00.000Z',
+        },
+        ...{ categoryId: await make('Category'), levelId: await make('Level'), ownerId: await one('Member') },
+      },
+    ],
+    along: { enabled: ['enableOn'], enableOn: ['enabled'] },
+    wrong: async ({ one }) => ({
+      createCheck: [{ name: '', categoryId: unknownId('lvl'), levelId: await one('Level') }, 'TOO_SHORT NOT_FOUND'],
+      updateCheck: [{ id: await one('Check'), categoryId: unknownId('cat') }, 'NOT_FOUND'],
+    }),
+    rows: async ({ insert, refer }) => {
+      const [categories, levels, members] = [await refer('Category'), await refer('Level'), await refer('Member')];
+      const refers = (at: number) => ({ category_id: categories[at], level_id: levels[at], owner_id: members[at] });
+      return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
+    },
+  },
+  Tier: {
+    create: ({ unique }) => ({ name: unique('Tier'), alias: unique('tier'), description: 'One.\nTwo.', index: 0 }),
+    updates: ({ unique }) => [
+      { name: unique('First'), alias: unique('first'), description: 'One.\nTwo.', index: 1 },
+      { name: unique('Second'), alias: unique('second'), description: 'Two.', index: 0 },
+    ],
+    rows: ({ insert }) => insert('tiers', (at) => ({ name: `Number ${at}`, index: at + 100 })),
+  },
+  Lifecycle: {
+    create: ({ unique }) => ({
+      name: unique('Lifecycle'),
+      alias: unique('lifecycle'),
+      description: 'One.\nTwo.',
+      index: 0,
+    }),
+    updates: ({ unique }) => [
+      { name: unique('First'), alias: unique('first'), description: 'One.\nTwo.', index: 1 },
+      { name: unique('Second'), alias: unique('second'), description: 'Two.', index: 0 },
+    ],
+    rows: ({ insert }) => insert('lifecycles', (at) => ({ name: `Number ${at}`, index: at + 100 })),
+  },
+  Dataset: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Dataset'), description: 'One.\nTwo.' },
+      projectId: await one('Project'),
+    }),
+    updates: ({ unique }) => [
+      { name: unique('Golden'), description: 'One.\nTwo.' },
+      { name: unique('Silver'), description: 'Two.' },
+    ],
+    rows: async ({ insert, refer }) => {
+      const projects = await refer('Project');
+      return insert('datasets', (at) => ({ name: `Dataset ${at}`, project_id: projects[at] }));
+    },
+  },
+  Rubric: {
+    obtain: async ({ owner }) => (await ask(owner, '{ rubric { id } }')).rubric.id,
+    updates: ({ unique }) => [
+      { name: unique('Maturity'), description: 'To be mature.\nAll of it.' },
+      { name: unique('Quality'), description: 'To be good.' },
+    ],
+    wrong: async () => ({ updateRubric: [{ name: 'x'.repeat(101) }, 'TOO_LONG'] }),
+    rows: async ({ api, organizationUuid: id }) =>
+      (await api.root`select id from rubrics where organization_id = ${id}`).map((row) => row['id'] as string),
+  },
+  Project: {
+    create: ({ unique }) => ({ key: unique('project'), name: unique('Project'), description: 'One.\nTwo.' }),
+    updates: ({ unique }) => [
+      { key: unique('app'), name: 'App', description: 'One.\nTwo.' },
+      { key: unique('APP'), name: 'App & Co', description: 'Two.' },
+    ],
+    confirm: async (fixtures, id) => ({ key: await columnOf(fixtures, 'projects', 'key', id) }),
+    wrong: async ({ one }) => ({
+      createProject: [{ key: 'not a key', name: '' }, 'INVALID TOO_SHORT'],
+      updateProject: [{ id: await one('Project'), key: null }, 'REQUIRED'],
+      deleteProject: [{ id: await one('Project'), key: 'another' }, 'MISMATCH'],
+    }),
+    rows: ({ insert }) => insert('projects', (at) => ({ key: `own-${at}`, name: `Own ${at}` })),
+    parent: sharedProject,
+  },
+  ProjectMember: {
+    create: async ({ make }) => ({
+      ...{ projectId: await make('Project'), principalId: await make('Member') },
+      roleId: projectRoleId('read'),
+    }),
+    base: async ({ one, make }) => ({
+      ...{ projectId: await one('Project'), principalId: await make('Member') },
+      roleId: projectRoleId('member'),
+    }),
+    updates: () => [{ roleId: projectRoleId('read') }, { roleId: projectRoleId('manager') }],
+    wrong: async ({ one, make }) => ({
+      createProjectMember: [{ projectId: await one('Project'), principalId: unknownId('mem') }, 'NOT_FOUND'],
+      updateProjectMember: [{ id: await make('ProjectMember'), roleId: roleId('read') }, 'INVALID'],
+    }),
+    rows: projectMemberRows,
+  },
+  Policy: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Policy'), description: 'Data.\nSets.', statements: STATEMENTS },
+      projectId: await one('Project'),
+    }),
+    base: ({ unique }) => ({ name: unique('Policy'), statements: [allow('dataset:read')] }),
+    updates: ({ unique }) => [
+      { name: unique('Data'), description: 'Sets.\nData.', statements: [allow('dataset:*', 'golden:read')] },
+      { name: unique('Sets'), description: 'More.', statements: [deny('*:delete'), allow('*'), allow('*')] },
+    ],
+    wrong: async ({ one }) => ({
+      createPolicy: [{ name: '', statements: STATEMENTS }, 'TOO_SHORT'],
+      updatePolicy: [{ id: await one('Policy'), statements: [allow('datasets:*')] }, 'INVALID'],
+      deletePolicy: [{ id: await usedBy('Role', one, 'Policy') }, 'IN_USE'],
+    }),
+    rows: async (rows) => (await projectPolicies(rows)).policies,
+  },
+  Role: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Role'), description: 'Annotates.\nReads.' },
+      ...{ projectId: await one('Project'), policyIds: [await one('Policy')] },
+    }),
+    base: async ({ unique, one }) => ({ name: unique('Role'), policyIds: [await one('Policy')] }),
+    updates: async ({ unique, make }) => {
+      const policies = [await make('Policy'), await make('Policy')];
+      return [
+        { name: unique('Reader'), description: 'Reads.\nWrites.', policyIds: policies.slice(1) },
+        { name: unique('Writer'), description: 'Writes.', policyIds: policies },
+      ];
+    },
+    cases: {
+      deleteRole: async (fixtures) => ({
+        input: { id: await roleInUse(fixtures), reassignTo: await fixtures.make('Role') },
+      }),
+    },
+    wrong: async (fixtures) => ({
+      createRole: [{ name: 'owner', policyIds: [await fixtures.one('Policy')] }, 'TAKEN'],
+      updateRole: [{ id: await fixtures.one('Role'), policyIds: [] }, 'TOO_SHORT'],
+      deleteRole: [{ id: await roleInUse(fixtures) }, 'IN_USE'],
+    }),
+    rows: async (rows) => (await projectPolicies(rows)).roles,
+    parent: async (rows) => {
+      await commonProject(rows);
+      return READ_IN_PROJECT;
+    },
+  },
+  ServiceAccount: {
+    create: ({ unique }) => ({ name: unique('Robot'), description: 'Builds.\nRuns.', roleId: roleId('user'), ...TERM }),
+    base: ({ unique }) => ({ name: unique('Robot'), roleId: roleId('user') }),
+    updates: ({ unique }) => [
+      { name: unique('Bot'), description: 'Builds.\nRuns.', roleId: roleId('user'), ...TERM },
+      { name: unique('Builder'), description: 'Deploys.', roleId: roleId('write'), ...TERM },
+    ],
+    wrong: async ({ one }) => ({
+      createServiceAccount: [{ name: 'Robot', roleId: projectRoleId('member') }, 'INVALID'],
+      updateServiceAccount: [{ id: await one('ServiceAccount'), roleId: null }, 'REQUIRED'],
+    }),
+    rows: accountRows,
+  },
+  Member: {
+    obtain: async ({ api, organization, unique }) => {
+      const email = `${unique('member')}@${organization.slug}.test`;
+      await api.root`insert into users (id, email, name, password_hash) values (gen_random_uuid(), ${email}, 'A member', 'of nobody')`;
+      await enroll(api, organization, { email }, 'user');
+      const [row] = await api.root`
+        select p.id from principals p join users u on u.id = p.user_id where u.email = ${email}`;
+      return toPublicId('mem', row?.['id']);
+    },
+    updates: () => [
+      { roleId: roleId('user'), ...TERM },
+      { roleId: roleId('write'), ...TERM },
+    ],
+    cases: {
+      leaveOrganization: async ({ api, organization, unique }) => {
+        const caller = await join(api, organization, 'user', unique('leaver'));
+        return { caller, input: {}, event: { role: 'User', target_id: caller.memberId, after: null } };
+      },
+      signOutMember: async ({ api, organization, unique }) => ({
+        input: { id: (await join(api, organization, 'user', unique('user'))).memberId },
+      }),
+      transferOwnership: async ({ api, unique }) => {
+        const home = await found(api, unique('estate'));
+        return { home, caller: home.owner, input: { id: (await join(api, home, 'user', 'heir')).memberId } };
+      },
+    },
+    wrong: async ({ owner }) => ({
+      updateMember: [{ id: owner.memberId, roleId: roleId('read') }, 'LAST_OWNER'],
+      deleteMember: [{ id: owner.memberId }, 'LAST_OWNER'],
+      leaveOrganization: [{}, 'LAST_OWNER', owner.memberId],
+      signOutMember: null,
+      transferOwnership: [{ id: owner.memberId }, 'INVALID'],
+    }),
+    rows: memberRows,
+  },
+  Invitation: {
+    create: async ({ unique, one }) => ({
+      ...{ emails: [`${unique('new')}@elsewhere.test`], roleId: roleId('user') },
+      projectRoles: [{ projectId: await one('Project'), roleId: projectRoleId('member') }],
+    }),
+    base: ({ unique }) => ({ emails: [`${unique('new')}@elsewhere.test`], roleId: roleId('user') }),
+    cases: {
+      // In the log of the organization that they have joined, as who they are there.
+      acceptInvitation: async (fixtures) => ({
+        ...(await guest(fixtures)),
+        event: {
+          ...{ organization_id: organizationUuid(fixtures.organization), role: 'User' },
+          target_id: expect.stringMatching(/^mem_/),
+        },
+      }),
+      // In the log of the organization that is declined, which learns nothing of who they are elsewhere.
+      declineInvitation: async (fixtures) => ({
+        ...(await guest(fixtures)),
+        event: {
+          ...{ organization_id: organizationUuid(fixtures.organization), role: null },
+          target_id: expect.stringMatching(/^inv_/),
+        },
+      }),
+      resendInvitation: async ({ make }) => ({ input: { id: await make('Invitation') } }),
+    },
+    wrong: async ({ owner }) => ({
+      createInvitation: [{ emails: [owner.email], roleId: roleId('user') }, 'TAKEN'],
+      acceptInvitation: [{ secret: 'made up' }, 'NOT_FOUND'],
+      declineInvitation: [{ secret: 'made up' }, 'NOT_FOUND'],
+      resendInvitation: null,
+    }),
+    rows: async (rows) => {
+      const { organization, insert, of } = rows;
+      const [members, projects, roles] = [await of('Member'), await of('Project'), await of('Role')];
+      const { roles: offered } = await memberRoles(rows);
+      return insert('invitations', (at) => ({
+        ...{ email: `guest-${at}@${organization.slug}.test`, hash: `invitation ${at}`, expires_at: LATER },
+        ...{ inviter_id: members[at], role_id: offered[at] },
+        project_roles: [{ projectId: projects[at], roleId: roles[at] }],
+      }));
+    },
+  },
+  ApiToken: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Deploy'), access: 'WRITE', expiresAt: DISTANT },
+      serviceAccountId: await one('ServiceAccount'),
+    }),
+    base: ({ unique }) => ({ name: unique('Token') }),
+    wrong: async () => ({ createApiToken: [{ name: '', expiresAt: '2001-01-01T00:00:00Z' }, 'TOO_SHORT'] }),
+    rows: async ({ organization, insert, of }) => {
+      const [members, accounts] = [await of('Member'), await of('ServiceAccount')];
+      const token = { name: 'A token', access: 'READ' };
+      const hash = (at: number): string => `${organization.slug} ${at}`;
+      await insert('api_tokens', (at) => ({ ...token, hash: `account ${hash(at)}`, principal_id: accounts[at] }));
+      return insert('api_tokens', (at) => ({ ...token, hash: `member ${hash(at)}`, principal_id: members[at] }));
+    },
+  },
+  Session: {
+    obtain: async ({ api, owner }) => credentialId(await signIn(api, owner.email)),
+    cases: {
+      refreshSession: async ({ api, owner }) => ({
+        input: { refreshToken: (await signIn(api, owner.email)).refreshToken },
+      }),
+      signIn: async ({ owner }) => ({ input: { email: owner.email, password: PASSWORD } }),
+      signOut: async ({ api, owner }) => ({ caller: await signIn(api, owner.email), input: {} }),
+      signUp: async ({ unique }) => ({
+        input: { email: `${unique('new')}@elsewhere.test`, password: PASSWORD, name: 'New' },
+      }),
+    },
+    wrong: async ({ owner }) => ({
+      refreshSession: [{ refreshToken: 'made up' }, 'WRONG_CREDENTIALS'],
+      signIn: [{ email: owner.email, password: 'wrong' }, 'WRONG_CREDENTIALS'],
+      signOut: null,
+      signUp: [{ email: owner.email, password: PASSWORD, name: 'Again' }, 'TAKEN'],
+    }),
+    rows: async ({ insert, of }) => {
+      const users = await of('User');
+      return insert('sessions', (at) => ({ user_id: users[at], address: 'here', expires_at: LATER }));
+    },
+  },
+  User: {
+    obtain: ({ owner }) => owner.userId,
+    rows: ({ organization: { slug }, insert }) =>
+      insert('users', (at) => ({ name: `User ${at}`, email: `${at}@${slug}.test`, password_hash: '' })),
+  },
+  AuditEvent: {
+    obtain: async ({ owner }) =>
+      (await ask(owner, '{ auditEvents(first: 1) { nodes { id } } }')).auditEvents.nodes[0].id,
+    rows: async ({ organization: { slug }, insert, refer }) => {
+      const users = await refer('User');
+      return insert('audit_events', (at) => ({
+        ...{
+          action: 'none',
+          outcome: 'ALLOWED',
+          actor: `${at}@${slug}.test`,
+          user_id: users[at],
+          target_id: `none ${at % 2}`,
+        },
+        ...{ credential_kind: 'NONE', request_id: `${at}`, address: 'here' },
+      }));
+    },
+  },
+  Organization: {
+    create: ({ unique }) => ({ name: 'Other', slug: unique('other') }),
+    obtain: ({ organization }) => organization.id,
+    updates: ({ organization, unique }) => [
+      { name: unique('Acme'), slug: organization.slug },
+      { name: 'Acme & Co', slug: unique('acme-co') },
+    ],
+    confirm: async (fixtures, id) => ({ slug: await columnOf(fixtures, 'organizations', 'slug', id) }),
+    cases: {
+      deleteOrganization: async ({ api, unique }) => {
+        const doomed = await found(api, unique('doomed'));
+        return { caller: doomed.owner, home: doomed, input: { id: doomed.id, slug: doomed.slug } };
+      },
+      switchOrganization: async ({ api, owner, organization }) => ({
+        caller: await signIn(api, owner.email),
+        input: { organizationId: organization.id },
+      }),
+      updatePlan: async ({ owner, organization }) => {
+        const { plan } = await ask(owner, '{ plan { name } }');
+        return { input: { plan: plan.name === 'TEAM' ? 'ENTERPRISE' : 'TEAM' }, event: { target_id: organization.id } };
+      },
+    },
+    wrong: async ({ organization: { id, slug } }) => ({
+      createOrganization: [{ name: 'Acme', slug }, 'TAKEN'],
+      updateOrganization: [{ id, slug: 'Not a slug' }, 'INVALID'],
+      deleteOrganization: [{ id, slug: 'globex' }, 'MISMATCH'],
+      switchOrganization: [{ organizationId: unknownId('org') }, 'NOT_FOUND'],
+      updatePlan: null,
+    }),
+    rows: organizationRows,
+  },
+};
