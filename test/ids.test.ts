@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { fromUUID } from 'typeid-js';
 import { expect, test } from 'vitest';
-import { decodeId, ID_PREFIXES, type IdPrefix, newId, toPublicId } from '../src/lib/ids.ts';
+import { decodeId, newId, toPublicId } from '../src/lib/ids.ts';
 
-const prefixes = fc.constantFrom(...(Object.keys(ID_PREFIXES) as IdPrefix[]));
+const prefixes = fc.constantFrom('org', 'mem', 'prj', 'usr');
 
 test('a public id is the TypeID that the library makes, and names the uuid that it was made of', () => {
   fc.assert(

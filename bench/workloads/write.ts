@@ -14,7 +14,9 @@ export const writeRequests = ({ organizations }: Database): Request[] =>
     organizations.map(({ writeToken, categoryIds, levelIds }) => {
       const categoryId = toPublicId('cat', categoryIds[n % 5] ?? '');
       const levelId = toPublicId('lvl', levelIds[n % 4] ?? '');
-      return graphql(writeToken, CREATE, { input: { name: `Written ${n}`, categoryId, levelId } });
+      return graphql(writeToken, CREATE, {
+        input: { name: `Written ${n}`, category: { id: categoryId }, level: { id: levelId } },
+      });
     }),
   );
 

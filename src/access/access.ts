@@ -1,46 +1,47 @@
+import type { RefusalReason } from '../lib/errors.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { toPublicId } from '../lib/ids.ts';
 import { type Entitlements, entitlementsOf, type Feature, planFor, planWith } from '../lib/plans.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import { decide, UNBOUND_HINT } from './decide.ts';
 import type { Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
-import type { RefusalReason } from './reasons.ts';
 
-/** Where something is asked: a project, or null for the organization. */
+/** The scope of a question: a project, or null for the organization. */
 export type Target = string | null;
 
-/** What services and resolvers ask about the caller. Fixed for the actor it was made for. */
+/** Decides for one actor, and throws for what is refused. */
 export interface Access {
   readonly effective: EffectiveGrants | null;
   decide(permission: Permission, target?: Target): Decision;
   can(permission: Permission, target?: Target): boolean;
-  /** Whether what belongs to a project, or to none, can be seen: what is inside an unreadable project cannot. */
+  /** Whether the actor has the permission in this scope and, if that is a project, can read the project. */
   sees(permission: Permission, target: Target): boolean;
   /** Throws FORBIDDEN with the reason. */
   require(permission: Permission, target?: Target): void;
-  /** Throws FORBIDDEN for who is bound to no organization. */
+  /** Throws FORBIDDEN if the actor is bound to no organization. */
   requireOrganization(): void;
-  /** Throws PLAN_REQUIRED unless the plan has the feature. */
+  /** Throws PLAN_REQUIRED unless the plan includes the feature. */
   requireFeature(feature: Feature): void;
-  /** Throws PLAN_REQUIRED unless the plan has room for so many. */
+  /** Throws PLAN_REQUIRED if the count exceeds the limit of the plan. */
   requireRoom(limit: 'seats' | 'projects', count: number): void;
   permissions(target?: Target): Permission[];
 }
 
-export function accessOf(held: EffectiveGrants | null): Access {
-  const entitlements: Entitlements | null = held && entitlementsOf(held.grants.plan);
+export function accessOf(effective: EffectiveGrants | null): Access {
+  const entitlements: Entitlements | null = effective && entitlementsOf(effective.grants.plan);
   return {
-    effective: held,
-    decide: (permission, target) => decide(held, permission, target),
-    can: (permission, target) => decide(held, permission, target).allowed,
+    effective,
+    decide: (permission, target) => decide(effective, permission, target),
+    can: (permission, target) => decide(effective, permission, target).allowed,
     sees: (permission, target) =>
-      decide(held, permission, target).allowed && (target === null || decide(held, 'project:read', target).allowed),
+      decide(effective, permission, target).allowed &&
+      (target === null || decide(effective, 'project:read', target).allowed),
     require(permission, target) {
-      const decision = decide(held, permission, target);
+      const decision = decide(effective, permission, target);
       if (!decision.allowed) throw forbidden(decision, target);
     },
     requireOrganization() {
-      if (!held) throw refusal('NO_ORGANIZATION', 'You are bound to no organization.', UNBOUND_HINT);
+      if (!effective) throw refusal('NO_ORGANIZATION', 'You are bound to no organization.', UNBOUND_HINT);
     },
     requireFeature(feature) {
       if (!entitlements?.[feature]) throw planRequired(planWith(feature));
@@ -49,21 +50,23 @@ export function accessOf(held: EffectiveGrants | null): Access {
       if (entitlements && count > (entitlements[limit] ?? Number.POSITIVE_INFINITY))
         throw planRequired(planFor(limit, count));
     },
-    permissions: (target) => permissionsOf(held, target),
+    permissions: (target) => permissionsOf(effective, target),
   };
 }
 
-/** Every permission that is allowed there. */
-export const permissionsOf = (held: EffectiveGrants | null, target: Target = null): Permission[] =>
-  [...PERMISSIONS.values()].map((row) => row.name).filter((name) => decide(held, name, target).allowed);
+/** Every permission that is allowed in this scope, in the order of the catalog. */
+export const permissionsOf = (effective: EffectiveGrants | null, target: Target = null): Permission[] =>
+  effective ? NAMES.filter((name) => decide(effective, name, target).allowed) : [];
 
-/** What a principal holds, with nothing in between that lets through less. */
+const NAMES: readonly Permission[] = [...PERMISSIONS.values()].map((row) => row.name);
+
+/** The grants of a principal without the limit of a credential. */
 export const unrestricted = (grants: Grants): EffectiveGrants => ({ grants, access: 'WRITE' });
 
 export const forbidden = (decision: Refusal, target: Target = null): AmbitError =>
   refusal(decision.reason, decision.message, decision.hint, decision.permission, target);
 
-/** `target` in the error is the project where it was asked; null says the organization. */
+/** `target` in the error is the project where the permission was asked. Null for the organization. */
 export const refusal = (
   reason: RefusalReason,
   message: string,
@@ -79,4 +82,6 @@ export const refusal = (
   });
 
 const planRequired = (plan: string): AmbitError =>
-  new AmbitError('PLAN_REQUIRED', `The plan of the organization lacks this; ${plan} has it.`, { plan });
+  new AmbitError('PLAN_REQUIRED', `The plan of the organization does not include this. The plan ${plan} does.`, {
+    plan,
+  });

@@ -1,5 +1,5 @@
 /**
- * THE table: each permission, where it is asked, the least built-in role that has it, and what it is for.
+ * The permission catalog: each permission, its level, the least powerful built-in role that has it, and its purpose.
  *
  * `organization` is asked on the organization, `project` on a project, `both` on either. The organization's roles are
  * owner ⊃ admin ⊃ write ⊃ user ⊃ read, a project's owner ⊃ manager ⊃ member ⊃ read. A pair that has no row does not
@@ -179,11 +179,11 @@ export const CATALOG = [
 export type Permission = (typeof CATALOG)[number][0];
 export type Level = 'organization' | 'project' | 'both';
 
-/** Organization roles from the least to the most. */
+/** Organization roles, the least powerful first. */
 export const BUILT_IN_ROLES = ['read', 'user', 'write', 'admin', 'owner'] as const;
 export type BuiltInRole = (typeof BUILT_IN_ROLES)[number];
 
-/** Project roles from the least to the most. `write` stands beside them: what organization role Write has in a project. */
+/** Project roles, the least powerful first. `write`, the permissions of organization role Write in a project, is separate. */
 const PROJECT_LADDER = ['read', 'member', 'manager', 'owner'] as const;
 export const PROJECT_ROLES = [...PROJECT_LADDER, 'write'] as const;
 export type ProjectRole = (typeof PROJECT_ROLES)[number];
@@ -205,7 +205,7 @@ function projectRolesOf(level: Level, leastRole: BuiltInRole, leastProjectRole: 
   return inWrite ? [...ladder, 'write'] : ladder;
 }
 
-// A Map, not an object: names come from clients, and `constructor` is no permission.
+// A Map and not an object, because clients send names and `constructor` is not a permission.
 export const PERMISSIONS: ReadonlyMap<string, PermissionDefinition> = new Map(
   CATALOG.map(([name, level, leastRole, leastProjectRole, description]) => [
     name,
@@ -219,5 +219,5 @@ export const PERMISSIONS: ReadonlyMap<string, PermissionDefinition> = new Map(
   ]),
 );
 
-/** What a READ token may do at most: look. */
+/** Whether a READ token may have the permission. */
 export const isReading = (permission: Permission): boolean => permission.endsWith(':read');

@@ -1,112 +1,180 @@
-import { entitlementsOf, planWith } from '../lib/plans.ts';
+import type { RefusalReason } from '../lib/errors.ts';
+import { entitlementsOf, type Plan, planWith } from '../lib/plans.ts';
+import type { TokenAccess } from '../resources/api-token/table.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
-import type { Decision, EffectiveGrants, Grants, Refusal, Role } from './model.ts';
-import type { RefusalReason } from './reasons.ts';
+import type { Decision, DecisionCache, EffectiveGrants, Grants, Refusal, Role } from './model.ts';
 import { ROLES } from './roles.ts';
+import type { Recorder, Step } from './steps.ts';
 
 export const UNBOUND_HINT = 'Switch to an organization, or create one.';
 
 /**
- * May the holder of these grants do this, in this project or, without one, in the organization? A project-level
- * permission that is asked on the organization is answered as it holds in a project where there is no project role.
+ * Whether the principal may do this in a project or, without one, in the organization. A project-level permission that
+ * is asked on the organization is decided as in a project where the principal has no project role.
  *
- * The only place where that is decided: guards, `authorize`, `viewerPermissions`, dry runs and services all ask here.
+ * The only place where that is decided: guards, `authorize`, `viewerPermissions`, dry runs and services all call it.
  */
 export function decide(
-  held: EffectiveGrants | null,
+  effective: EffectiveGrants | null,
   permission: Permission,
   projectId: string | null = null,
 ): Decision {
-  if (!held) return refuse(permission, 'NO_ORGANIZATION', 'you are bound to no organization', UNBOUND_HINT);
-  const { grants, access } = held;
-  const decision = isPlain(grants)
-    ? decideByRoles(grants, permission, projectId)
-    : decideGrants(grants, permission, projectId);
-  return access === 'READ' && decision.allowed && !isReading(permission) ? readOnly(permission) : decision;
+  if (!effective) return refuse(permission, 'NO_ORGANIZATION', 'you are bound to no organization', UNBOUND_HINT);
+  const { grants, access } = effective;
+  const decision =
+    grants.expired === null ? decideCached(grants, permission, projectId) : decideGrants(grants, permission, projectId);
+  return decision.allowed ? (checkCredential(access, permission) ?? decision) : decision;
 }
 
-/** Whether nothing but the roles decides: none has ended, and the plan freezes none. */
-const isPlain = ({ expired, plan }: Grants): boolean =>
-  expired === null && entitlementsOf(plan).customRoles && entitlementsOf(plan).projectRoles;
+export interface Trace {
+  decision: Decision;
+  /** Up to the first that did not pass. */
+  steps: Step[];
+}
+
+/** The decision with its steps. Runs the same rules as `decide`, without the cache. */
+export function trace({ grants, access }: EffectiveGrants, permission: Permission, projectId: string | null): Trace {
+  const steps: Step[] = [];
+  const record: Recorder = (step) => void steps.push(step);
+  const decision = decideGrants(grants, permission, projectId, record);
+  const refusal = decision.allowed ? checkCredential(access, permission, record) : null;
+  return { decision: refusal ?? decision, steps };
+}
 
 /**
- * What roles alone decide is the same for all who hold them, so it is decided once, and kept with the role: in the
- * organization, and under each project role.
+ * Without an expired role a decision is the same for all principals with these roles on this plan. It is cached with
+ * the organization role: for the organization, and for each project role.
  */
-function decideByRoles(grants: Grants, permission: Permission, projectId: string | null): Decision {
-  const known = projectId === null ? grants.role.decided.inOrganization : decidedInProject(grants, projectId);
-  return known.get(permission) ?? decideAndKeep(known, grants, permission, projectId);
+function decideCached(grants: Grants, permission: Permission, projectId: string | null): Decision {
+  const { role, plan } = grants;
+  let decisions = role.decisions[plan];
+  if (!decisions) {
+    decisions = { inOrganization: new Map(), inProjects: new WeakMap() };
+    role.decisions[plan] = decisions;
+  }
+  const cache = projectId === null ? decisions.inOrganization : cacheInProject(decisions, grants, projectId);
+  return cache.get(permission) ?? decideAndCache(cache, grants, permission, projectId);
 }
 
-/** What stands for having no role in a project, and for having no access to it. */
+/** Cache keys for having no role in a project, and for having no access to it. */
 const [NO_ROLE, NO_ACCESS] = [{}, {}];
 
-function decidedInProject(grants: Grants, projectId: string): Map<Permission, Decision> {
-  const { inProjects } = grants.role.decided;
+function cacheInProject({ inProjects }: DecisionCache, grants: Grants, projectId: string): Map<Permission, Decision> {
   const projectRole = projectRoleIn(grants, projectId);
   const key = projectRole ?? (projectRole === null ? NO_ACCESS : NO_ROLE);
-  let known = inProjects.get(key);
-  if (!known) {
-    known = new Map();
-    inProjects.set(key, known);
+  let cache = inProjects.get(key);
+  if (!cache) {
+    cache = new Map();
+    inProjects.set(key, cache);
   }
-  return known;
+  return cache;
 }
 
-function decideAndKeep(
-  known: Map<Permission, Decision>,
+function decideAndCache(
+  cache: Map<Permission, Decision>,
   grants: Grants,
   permission: Permission,
   projectId: string | null,
 ): Decision {
   const decision = decideGrants(grants, permission, projectId);
-  // What is no permission is asked for from outside, under any name.
-  if (PERMISSIONS.has(permission)) known.set(permission, decision);
+  // Clients can ask for names that are no permissions. Caching those would let the cache grow without limit.
+  if (PERMISSIONS.has(permission)) cache.set(permission, decision);
   return decision;
 }
 
-/** The role that stands in the place of the organization role; undefined where none does. */
+/** The project role that replaces the organization role. Null for "no access", undefined if there is none. */
 const projectRoleIn = ({ role, projects }: Grants, projectId: string): Role | null | undefined =>
   role.neverOverridden ? undefined : projects.get(projectId);
 
-function decideGrants(grants: Grants, permission: Permission, projectId: string | null): Decision {
-  const { role } = grants;
-  if (projectId !== null && PERMISSIONS.get(permission)?.level === 'organization')
-    return refuse(permission, 'WRONG_LEVEL', 'it cannot be asked on a project', 'Ask it on the organization.');
-  // The organization's denials hold in every project, whatever role one has there.
-  if (role.deny.has(permission)) return denied(permission, role);
-  const projectRole = projectId === null ? undefined : projectRoleIn(grants, projectId);
-  return projectRole === undefined
-    ? decideByOrganization(grants, permission)
-    : decideByProject(grants, permission, projectRole);
-}
-
-function decideByOrganization(grants: Grants, permission: Permission): Decision {
+/** The rules in their order. The first that refuses decides. */
+function decideGrants(grants: Grants, permission: Permission, projectId: string | null, record?: Recorder): Decision {
   const { role, expired } = grants;
-  if (!role.allow.has(permission))
-    return expired?.role.allow.has(permission) ? roleExpired(permission, expired) : noGrant(permission, role);
-  if (role.builtIn === null && !entitlementsOf(grants.plan).customRoles)
-    return suspendedByPlan(permission, grants, 'customRoles');
-  return { allowed: true, permission, because: { role, in: 'organization' } };
+  const wrongLevel = checkLevel(permission, projectId, record);
+  if (wrongLevel) return wrongLevel;
+  record?.({ kind: 'ORGANIZATION_ROLE', passed: true, role, expired });
+  const projectRole = projectId === null ? undefined : projectRoleIn(grants, projectId);
+  return (
+    // The denials of the organization role apply in every project, whatever the project role.
+    checkDenial(role, permission, record) ??
+    (projectId === null ? null : checkProjectRole(role, projectRole, permission, record)) ??
+    checkGrant(grants, projectRole, permission, record) ??
+    checkPlan(grants, projectRole, permission, record) ?? {
+      allowed: true,
+      permission,
+      because: projectRole ? { role: projectRole, in: 'project' } : { role, in: 'organization' },
+    }
+  );
 }
 
-function decideByProject(grants: Grants, permission: Permission, projectRole: Role | null): Decision {
-  if (projectRole?.deny.has(permission)) return denied(permission, projectRole);
-  if (!projectRole?.allow.has(permission)) return lacking(grants, permission, projectRole);
-  const entitlements = entitlementsOf(grants.plan);
-  if (projectRole.builtIn === null && !entitlements.customRoles)
-    return suspendedByPlan(permission, grants, 'customRoles');
-  // Frozen project roles still narrow, but widen no more: after a downgrade nobody can do more than before.
-  if (!entitlements.projectRoles && !decideByOrganization(grants, permission).allowed)
-    return suspendedByPlan(permission, grants, 'projectRoles');
-  return { allowed: true, permission, because: { role: projectRole, in: 'project' } };
+function checkLevel(permission: Permission, projectId: string | null, record?: Recorder): Refusal | null {
+  const level = PERMISSIONS.get(permission)?.level;
+  const passed = projectId === null || level !== 'organization';
+  record?.({ kind: 'LEVEL', passed, permission, level, scope: projectId === null ? 'organization' : 'project' });
+  return passed
+    ? null
+    : refuse(permission, 'WRONG_LEVEL', 'it cannot be asked on a project', 'Ask it on the organization.');
 }
 
-function lacking({ role, expired }: Grants, permission: Permission, projectRole: Role | null): Refusal {
-  if (role.allow.has(permission)) return overridden(permission, projectRole);
-  // As long as the ended role was in force, the project role did not count.
-  if (expired?.role.neverOverridden && expired.role.allow.has(permission)) return roleExpired(permission, expired);
-  return noGrant(permission, projectRole ?? role);
+function checkDenial(role: Role, permission: Permission, record?: Recorder): Refusal | null {
+  const passed = !role.deny.has(permission);
+  record?.({ kind: 'DENIAL', passed, role, policy: role.deny.get(permission) });
+  return passed ? null : denied(permission, role);
+}
+
+function checkProjectRole(
+  role: Role,
+  projectRole: Role | null | undefined,
+  permission: Permission,
+  record?: Recorder,
+): Refusal | null {
+  record?.({ kind: 'PROJECT_ROLE', passed: true, role, projectRole });
+  return projectRole ? checkDenial(projectRole, permission, record) : null;
+}
+
+function checkGrant(
+  grants: Grants,
+  projectRole: Role | null | undefined,
+  permission: Permission,
+  record?: Recorder,
+): Refusal | null {
+  const role = projectRole === undefined ? grants.role : projectRole;
+  const passed = role?.allow.has(permission) ?? false;
+  record?.({ kind: 'GRANT', passed, role });
+  if (passed) return null;
+  const { expired } = grants;
+  if (projectRole !== undefined && grants.role.allow.has(permission)) return overridden(permission, projectRole);
+  // Before it expired, a role that is never overridden applied instead of the project role.
+  if (expired?.role.allow.has(permission) && (projectRole === undefined || expired.role.neverOverridden))
+    return roleExpired(permission, expired);
+  return noGrant(permission, role ?? grants.role);
+}
+
+function checkPlan(
+  grants: Grants,
+  projectRole: Role | null | undefined,
+  permission: Permission,
+  record?: Recorder,
+): Refusal | null {
+  const suspended = suspendedFeature(grants.plan, projectRole ?? grants.role, projectRole !== undefined);
+  // A suspended project role still takes but no longer gives, so that nobody can do more after a downgrade.
+  const passed = suspended === null || (suspended === 'projectRoles' && isGrantedInOrganization(grants, permission));
+  record?.({ kind: 'PLAN', passed, plan: grants.plan, suspended });
+  return passed || suspended === null ? null : suspendedByPlan(permission, grants.plan, suspended);
+}
+
+function suspendedFeature(plan: Plan, role: Role, isProjectRole: boolean): 'customRoles' | 'projectRoles' | null {
+  const entitlements = entitlementsOf(plan);
+  if (role.builtIn === null && !entitlements.customRoles) return 'customRoles';
+  return isProjectRole && !entitlements.projectRoles ? 'projectRoles' : null;
+}
+
+const isGrantedInOrganization = ({ role, plan }: Grants, permission: Permission): boolean =>
+  role.allow.has(permission) && suspendedFeature(plan, role, false) === null;
+
+function checkCredential(access: TokenAccess, permission: Permission, record?: Recorder): Refusal | null {
+  const passed = access === 'WRITE' || isReading(permission);
+  record?.({ kind: 'CREDENTIAL', passed, access });
+  return passed ? null : readOnly(permission);
 }
 
 type Text = string | (() => string);
@@ -154,31 +222,32 @@ const denied = (permission: Permission, role: Role): Refusal =>
     permission,
     'DENIED',
     () => `policy ${role.deny.get(permission)} of role ${role.name} denies it`,
-    'A denial outweighs every grant: the policy has to change, or the role.',
+    'A denial outweighs every grant. Change the policy or the role.',
   );
 
-const overridden = (permission: Permission, role: Role | null): Refusal =>
+const overridden = (permission: Permission, projectRole: Role | null): Refusal =>
   refuse(
     permission,
-    'NARROWED',
-    () => (role ? `the project role ${role.name} does not grant it` : 'there is no access to this project'),
-    'The organization role would grant it, but a project role stands in its place: ask for another one in this project.',
+    'OVERRIDDEN_BY_PROJECT_ROLE',
+    () =>
+      projectRole ? `the project role ${projectRole.name} does not grant it` : 'there is no access to this project',
+    'The organization role grants it, but a project role replaces that role here. Ask for another role in this project.',
   );
 
-const roleExpired = (permission: Permission, ended: { role: Role; at: Date }): Refusal =>
+const roleExpired = (permission: Permission, expired: { role: Role; at: Date }): Refusal =>
   refuse(
     permission,
-    'ENDED',
-    () => `the role ${ended.role.name}, which grants it, ended on ${ended.at.toISOString()}`,
-    'Ask for the role to be given again.',
+    'ROLE_EXPIRED',
+    () => `the role ${expired.role.name}, which grants it, expired on ${expired.at.toISOString()}`,
+    'Ask for the role to be assigned again.',
   );
 
-const suspendedByPlan = (permission: Permission, { plan }: Grants, feature: 'customRoles' | 'projectRoles'): Refusal =>
+const suspendedByPlan = (permission: Permission, plan: Plan, feature: 'customRoles' | 'projectRoles'): Refusal =>
   refuse(
     permission,
     'PLAN_LACKS',
-    () => `what grants it is frozen on the plan ${plan}`,
-    () => `The plan ${planWith(feature)} has it.`,
+    () => `the role that grants it is suspended by the plan ${plan}`,
+    () => `The plan ${planWith(feature)} includes it.`,
   );
 
 function whoGrants(permission: Permission): string {

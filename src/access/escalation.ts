@@ -1,45 +1,84 @@
-import { type Access, permissionsOf, refusal, type Target } from './access.ts';
+import { type Access, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
+import { differenceIn } from './change.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
+import { isOwnerRole } from './roles.ts';
+
+// The only place of the rule that nobody gives, takes or creates a token with a permission that they do not hold.
 
 /**
  * Throws NOT_HELD unless the caller holds all of these permissions in this scope. Permissions of level `organization`
  * have no effect in a project, so they are ignored there.
  */
 export function requireHeld(access: Access, permissions: Iterable<Permission>, scope: Target, action: string): void {
-  const relevant = [...permissions].filter((name) => scope === null || PERMISSIONS.get(name)?.level !== 'organization');
-  const missing = relevant.find((permission) => !access.can(permission, scope));
+  const missing = findMissing(access, permissions, scope);
   if (missing)
     throw refusal(
       'NOT_HELD',
-      `${action} takes ${missing}, which you do not hold yourself.`,
+      `${action} requires ${missing}, which you do not hold yourself.`,
       'Ask somebody who holds it.',
       missing,
     );
 }
 
+/** What a principal holds before and after an action. Null where it does not exist. */
+export interface GrantsChange {
+  before: EffectiveGrants | null;
+  after: EffectiveGrants | null;
+}
+
 /**
- * Throws NOT_HELD unless the caller holds everything that the grants allow through a token of this access. What the
- * plan suspends counts as well, because another plan would restore it.
+ * Throws NOT_HELD unless the caller holds, in every scope, all that the principal gains and loses. Acting on a principal
+ * counts as taking all that it holds, and creating a token for it as giving that.
  */
-export function requireContains(
-  access: Access,
-  grants: Grants,
-  tokenAccess: EffectiveGrants['access'],
-  action: string,
-): void {
-  const ignoringPlan: Grants = { ...grants, plan: 'ENTERPRISE' };
-  for (const scope of scopesOf(access, grants))
-    requireHeld(access, permissionsOf({ grants: ignoringPlan, access: tokenAccess }, scope), scope, action);
+export function requireHeldChange(access: Access, change: GrantsChange, action: string): void {
+  if (!mayChangeOwner(access, change))
+    throw refusal(
+      'NOT_HELD',
+      'Only an Owner can make, change or remove an Owner.',
+      'Ask an Owner.',
+      'organization:transfer',
+    );
+  for (const { permissions, scope } of changedPermissions(access, change))
+    requireHeld(access, permissions, scope, action);
 }
 
 /** Whether the caller holds everything that these grants allow now. */
-export const contains = (access: Access, grants: Grants): boolean =>
-  scopesOf(access, grants).every((scope) =>
-    permissionsOf({ grants, access: 'WRITE' }, scope).every((name) => access.can(name, scope)),
+export function contains(access: Access, grants: Grants): boolean {
+  const change: GrantsChange = { before: null, after: unrestricted(grants) };
+  return (
+    mayChangeOwner(access, change) &&
+    changedPermissions(access, change).every(({ permissions, scope }) => !findMissing(access, permissions, scope))
   );
+}
 
-/** The scopes in which the two can differ: the organization, and each project in which one of them has a role. */
-const scopesOf = (access: Access, grants: Grants): Target[] => [
-  ...new Set([null, ...grants.projects.keys(), ...(access.effective?.grants.projects.keys() ?? [])]),
-];
+const findMissing = (access: Access, permissions: Iterable<Permission>, scope: Target): Permission | undefined =>
+  [...permissions]
+    .filter((name) => scope === null || PERMISSIONS.get(name)?.level !== 'organization')
+    .find((permission) => !access.can(permission, scope));
+
+/** An Owner is more than the permissions of the role: no project role overrides it, and one must always remain. */
+const mayChangeOwner = ({ effective }: Access, { before, after }: GrantsChange): boolean =>
+  isOwner(before) === isOwner(after) || isOwner(effective);
+
+/** A READ token of an Owner gives no more than its permissions. */
+const isOwner = (effective: EffectiveGrants | null): boolean =>
+  effective?.access === 'WRITE' && isOwnerRole(effective.grants.role);
+
+/**
+ * In the organization, and in each project where the principal or the caller has a role. Where only the caller has one,
+ * the principal gains and loses the same as in the organization.
+ */
+function changedPermissions(
+  access: Access,
+  { before, after }: GrantsChange,
+): { scope: Target; permissions: Permission[] }[] {
+  const changedIn = (scope: Target): Permission[] => Object.values(differenceIn(scope, before, after)).flat();
+  const own = new Set([...(before?.grants.projects.keys() ?? []), ...(after?.grants.projects.keys() ?? [])]);
+  const callers = new Set(access.effective?.grants.projects.keys()).difference(own);
+  const inOrganization = changedIn(null);
+  return [
+    ...[null, ...callers].map((scope) => ({ scope, permissions: inOrganization })),
+    ...[...own].map((scope) => ({ scope, permissions: changedIn(scope) })),
+  ];
+}

@@ -1,4 +1,4 @@
-import { and, eq, isNull, type SQL } from 'drizzle-orm';
+import { and, eq, type SQL } from 'drizzle-orm';
 import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import type { Plan } from '../lib/plans.ts';
@@ -7,28 +7,38 @@ import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
 import type { Grants, Role } from './model.ts';
 import { compileRole, findBuiltIn } from './roles.ts';
 
-type AssignmentRow = typeof assignments.$inferSelect;
+export type AssignmentRow = typeof assignments.$inferSelect;
 
-const NEVER = Number.POSITIVE_INFINITY;
+/** All that the grants of principals depend on, except for the plan and the time. */
+export interface AccessRows {
+  assignments: readonly AssignmentRow[];
+  /** The custom roles of these assignments. */
+  roles: ReadonlyMap<string, Role>;
+}
 
-/** Compiled roles of the version of the organization's access that the transaction sees. */
+export type GrantsById = ReadonlyMap<string, Grants>;
+
+/** Compiled custom roles of one version of the organization's access: the version that the transaction sees. */
 export interface RoleCache {
   get(id: string): Role | undefined;
   set(id: string, role: Role): void;
 }
 
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Later than the expiry of every role. */
+export const END_OF_TIME = new Date(8_640_000_000_000_000);
+
 /**
- * What principals hold now, by principal: of those that are given, or of all. Two statements, however many they are,
- * or one when all roles are kept. Runs in a transaction that is bound to the organization.
+ * The assignments of these principals or, by default, of all, with their custom roles. One statement, and a second one
+ * if there are custom roles that are not cached. The transaction must be bound to the organization.
  */
-export async function loadGrants(
+export async function loadAssignments(
   db: Db,
   organizationId: string,
-  plan: Plan,
-  now: Date,
   principalIds?: readonly string[],
-  kept?: RoleCache,
-): Promise<Map<string, Grants>> {
+  cache?: RoleCache,
+): Promise<AccessRows> {
   const rows = await db
     .select()
     .from(assignments)
@@ -38,27 +48,70 @@ export async function loadGrants(
         principalIds && isAnyOf(assignments.principalId, principalIds),
       ),
     );
-  const custom = await loadUnkept(db, organizationId, rolesOf(rows), kept);
-  const byPrincipal = Map.groupBy(rows, (row) => row.principalId);
-  return new Map([...byPrincipal].map(([principal, own]) => [principal, grantsOf(own, custom, plan, now)]));
+  return { assignments: rows, roles: await loadUncached(db, organizationId, customRoleIds(rows), cache) };
 }
 
-async function loadUnkept(db: Db, organizationId: string, ids: string[], kept?: RoleCache): Promise<Map<string, Role>> {
-  const known = new Map(ids.flatMap((id) => (kept?.get(id) ? [[id, kept.get(id) as Role] as const] : [])));
+async function loadUncached(
+  db: Db,
+  organizationId: string,
+  ids: string[],
+  cache?: RoleCache,
+): Promise<Map<string, Role>> {
+  const cached = new Map(
+    ids.flatMap((id): [string, Role][] => {
+      const role = cache?.get(id);
+      return role ? [[id, role]] : [];
+    }),
+  );
   const loaded = await loadRoles(
     db,
     organizationId,
-    ids.filter((id) => !known.has(id)),
+    ids.filter((id) => !cached.has(id)),
   );
-  for (const [id, role] of loaded) kept?.set(id, role);
-  return new Map([...known, ...loaded]);
+  for (const [id, role] of loaded) cache?.set(id, role);
+  return new Map([...cached, ...loaded]);
 }
 
-const rolesOf = (rows: AssignmentRow[]): string[] => [
+const customRoleIds = (rows: AssignmentRow[]): string[] => [
   ...new Set(rows.flatMap((row) => [row.roleId, row.fallbackRoleId]).filter((id) => id !== null)),
 ];
 
-/** Custom roles, compiled: those that are given, or all of the organization. */
+/** The grants of each principal under this plan at this time. */
+export function grantsAt({ assignments: rows, roles: custom }: AccessRows, plan: Plan, time: Date): GrantsById {
+  const byPrincipal = Map.groupBy(rows, (row) => row.principalId);
+  return new Map([...byPrincipal].map(([id, own]) => [id, grantsOf(own, custom, plan, time)]));
+}
+
+/** The grants of one principal. Undefined if it has none, because it does not exist. */
+export const grantsOfPrincipal = (rows: AccessRows, id: string, plan: Plan, time: Date): Grants | undefined =>
+  grantsAt({ ...rows, assignments: rows.assignments.filter((row) => row.principalId === id) }, plan, time).get(id);
+
+/** Everything that a principal can come to hold without a further change: now and after its role has expired, on any plan. */
+export const grantsOverTime = (rows: AccessRows, id: string, now: Date): Grants[] =>
+  [now, END_OF_TIME]
+    .map((time) => grantsOfPrincipal(rows, id, 'ENTERPRISE', time))
+    .filter((grants) => grants !== undefined);
+
+/** The grants of a principal with these roles that no plan suspends and that do not expire. */
+export const grantsOfRoles = (role: Role, projects: ReadonlyMap<string, Role>): Grants => ({
+  plan: 'ENTERPRISE',
+  role,
+  expired: null,
+  projects,
+  validUntil: NEVER,
+});
+
+/** The current grants of these principals or, by default, of all. */
+export const loadGrants = async (
+  db: Db,
+  organizationId: string,
+  plan: Plan,
+  now: Date,
+  principalIds?: readonly string[],
+  cache?: RoleCache,
+): Promise<GrantsById> => grantsAt(await loadAssignments(db, organizationId, principalIds, cache), plan, now);
+
+/** The custom roles with these ids or, by default, all of the organization. */
 export async function loadRoles(db: Db, organizationId: string, ids?: readonly string[]): Promise<Map<string, Role>> {
   if (ids?.length === 0) return new Map();
   const where: SQL | undefined = ids && isAnyOf(roles.id, ids);
@@ -84,24 +137,22 @@ export async function loadRoles(db: Db, organizationId: string, ids?: readonly s
   );
 }
 
-function grantsOf(rows: AssignmentRow[], custom: Map<string, Role>, plan: Plan, now: Date): Grants {
+function grantsOf(rows: readonly AssignmentRow[], custom: ReadonlyMap<string, Role>, plan: Plan, time: Date): Grants {
   const pick = (builtInId: string | null, customId: string | null): Role | null =>
     (builtInId && findBuiltIn(builtInId)) || (customId && custom.get(customId)) || null;
   const organization = rows.find((row) => row.projectId === null);
-  const given = organization && pick(organization.builtInRoleId, organization.roleId);
-  if (!organization || !given) throw new Error('a principal has no organization role');
-  const over = organization.expiresAt !== null && organization.expiresAt <= now;
+  const assigned = organization && pick(organization.builtInRoleId, organization.roleId);
+  if (!organization || !assigned) throw new Error('a principal has no organization role');
+  const { expiresAt } = organization;
+  const isExpired = expiresAt !== null && expiresAt <= time;
   const fallback = pick(organization.fallbackBuiltInRoleId, organization.fallbackRoleId);
   return {
     plan,
-    role: over && fallback ? fallback : given,
-    expired: over && organization.expiresAt ? { role: given, at: organization.expiresAt } : null,
+    role: isExpired && fallback ? fallback : assigned,
+    expired: isExpired ? { role: assigned, at: expiresAt } : null,
     projects: new Map(
       rows.flatMap((row) => (row.projectId ? [[row.projectId, pick(row.builtInRoleId, row.roleId)]] : [])),
     ),
-    validUntil: organization.expiresAt && !over ? organization.expiresAt.getTime() : NEVER,
+    validUntil: expiresAt && !isExpired ? expiresAt.getTime() : NEVER,
   };
 }
-
-/** The assignment that stands for the whole organization. */
-export const inOrganization = isNull(assignments.projectId);

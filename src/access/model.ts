@@ -1,48 +1,48 @@
+import type { RefusalReason } from '../lib/errors.ts';
 import type { Plan } from '../lib/plans.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import type { BuiltInRole, Permission, ProjectRole } from './catalog.ts';
-import type { RefusalReason } from './reasons.ts';
 
-/** A role as the engine reads it, compiled once per change of access. */
+/** A role with its policies resolved to permissions. */
 export interface Role {
   id: string;
   name: string;
   description: string | null;
   /** Null for a custom role. */
   builtIn: BuiltInRole | ProjectRole | null;
-  /** What it can be given for: a whole organization or a project. */
+  /** Where it can be assigned. */
   scope: 'organization' | 'project' | 'either';
-  /** The one project that a custom role belongs to. */
+  /** The project that a custom role belongs to. Null if it belongs to the organization. */
   projectId: string | null;
   allow: ReadonlySet<Permission>;
   /** Denied permissions, with the name of the policy that denies. */
   deny: ReadonlyMap<Permission, string>;
-  /** Owner and Admin are never narrowed by a project role. */
+  /** Whether no project role overrides it: true for Owner and Admin. */
   neverOverridden: boolean;
-  /** What was decided by it already (`decide.ts`). */
-  readonly decided: Decided;
+  /** Cached decisions by plan. Filled by `decide`. */
+  readonly decisions: { [P in Plan]?: DecisionCache };
 }
 
-export interface Decided {
+export interface DecisionCache {
   inOrganization: Map<Permission, Decision>;
-  /** By the project role in force, weakly: a built-in role outlives the custom ones beside it. */
+  /** By project role. Weak, because a built-in organization role outlives custom project roles. */
   inProjects: WeakMap<object, Map<Permission, Decision>>;
 }
 
-/** What a principal holds in one organization, as of one version of its access and until `validUntil`. */
+/** What a principal holds in one organization. Correct for one version of its access and until `validUntil`. */
 export interface Grants {
   plan: Plan;
-  /** The organization role in force. */
+  /** The current organization role: the assigned one, or the fallback after that has expired. */
   role: Role;
-  /** A role that has ended, and when. */
+  /** The assigned role if it has expired, and when. */
   expired: { role: Role; at: Date } | null;
   /** Project roles by project; null says "no access". */
   projects: ReadonlyMap<string, Role | null>;
-  /** When the next assignment ends, in milliseconds since 1970. */
+  /** When the current role expires, in milliseconds since 1970. Infinity if it does not. */
   validUntil: number;
 }
 
-/** Grants as a credential lets them through. */
+/** Grants, limited by the access of the credential. */
 export interface EffectiveGrants {
   grants: Grants;
   access: TokenAccess;
@@ -56,7 +56,7 @@ export interface Refusal {
   readonly allowed: false;
   readonly permission: Permission;
   readonly reason: RefusalReason;
-  /** Texts are made when somebody reads them: most refusals are only counted. */
+  /** Texts are composed when they are read, because most refusals are only counted. */
   readonly message: string;
   readonly hint: string;
 }

@@ -1,10 +1,10 @@
 import { PERMISSIONS, type Permission } from './catalog.ts';
 
-/** `resource:action` with `*` in the place of either, or `*` for everything. What has a third part matches nothing. */
+/** The permissions of a pattern: `resource:action` where either may be `*`, or `*` for all. Other forms match nothing. */
 export function matchingPermissions(pattern: string): readonly Permission[] {
-  // A role can have very many patterns, of which there are few hundred different ones that match anything.
-  const known = MATCHES.get(pattern);
-  if (known) return known;
+  // Only patterns that match something are cached. There are a few hundred of those.
+  const cached = MATCHES.get(pattern);
+  if (cached) return cached;
   const found = search(pattern);
   if (found.length > 0) MATCHES.set(pattern, found);
   return found;
@@ -27,7 +27,7 @@ const RESOURCES = [...new Set([...PERMISSIONS.keys()].map((name) => name.split('
 const ACTIONS = [...new Set([...PERMISSIONS.keys()].map((name) => name.split(':')[1] as string))];
 const FORM = /^(\*|(\*|[a-z]+(_[a-z]+)*):(\*|[a-z]+(_[a-z]+)*))$/;
 
-/** What is wrong with a pattern, with what was probably meant; null when it matches a row of the catalog. */
+/** What is wrong with a pattern, with a suggestion. Null if it matches a row of the catalog. */
 export function validatePattern(pattern: string): string | null {
   if (FORM.test(pattern) && matchingPermissions(pattern).length > 0) return null;
   const canonical = canonicalOf(pattern);
@@ -36,7 +36,7 @@ export function validatePattern(pattern: string): string | null {
   return `${JSON.stringify(pattern)} matches no permission; did you mean ${nearest(canonical).join(', ')}?`;
 }
 
-/** Dots and slashes, camelCase, hyphens, capitals and plurals, put into the catalog's spelling. */
+/** Replaces dots, slashes, camelCase, hyphens, capitals and plurals by the spelling of the catalog. */
 function canonicalOf(pattern: string): string {
   const [resource = '', ...actions] = pattern
     .trim()
@@ -62,7 +62,7 @@ function nearest(pattern: string): readonly string[] {
     .map(({ name }) => name);
 }
 
-/** Levenshtein's: how many letters have to be put in, taken out or exchanged. */
+/** The Levenshtein distance: the number of letters to insert, delete or replace. */
 function distanceOf(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
   for (let i = 1; i <= a.length; i += 1) {

@@ -7,10 +7,8 @@ import {
   PROJECT_ROLES,
   type ProjectRole,
 } from './catalog.ts';
-import type { Decided, Role } from './model.ts';
+import type { Role } from './model.ts';
 import { matchingPermissions } from './pattern.ts';
-
-const nothingYet = (): Decided => ({ inOrganization: new Map(), inProjects: new WeakMap() });
 
 const ORGANIZATION_ROLES: Record<BuiltInRole, string> = {
   owner: 'Everything, also handing over and deleting the organization.',
@@ -30,7 +28,7 @@ const IN_PROJECT: Record<ProjectRole, string> = {
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
-// UUIDv8 by hand: stable, and never equal to a generated UUIDv7.
+// A UUIDv8, so that it is stable and never equal to a generated UUIDv7.
 const idOf = (group: 0 | 1, at: number): string => `00000000-0000-8000-8000-0000000000${group}${at + 1}`;
 
 const granted = (
@@ -47,7 +45,7 @@ const organizationRole = (key: BuiltInRole, at: number): Role => ({
   allow: granted((row) => row.builtInRoles.includes(key)),
   deny: new Map(),
   neverOverridden: key === 'owner' || key === 'admin',
-  decided: nothingYet(),
+  decisions: {},
 });
 
 const projectRole = (key: ProjectRole, at: number): Role => ({
@@ -60,10 +58,10 @@ const projectRole = (key: ProjectRole, at: number): Role => ({
   allow: granted((row) => row.projectRoles.includes(key)),
   deny: new Map(),
   neverOverridden: false,
-  decided: nothingYet(),
+  decisions: {},
 });
 
-/** The built-in roles, the most powerful first. They are code: nobody can change or delete one. */
+/** The built-in roles, the most powerful first. They are code, so nobody can change or delete one. */
 export const ROLES: readonly Role[] = [
   ...BUILT_IN_ROLES.map(organizationRole).reverse(),
   ...['owner', 'manager', 'write', 'member', 'read'].map((key) =>
@@ -80,10 +78,10 @@ export const roleByKey = (key: BuiltInRole): Role =>
 
 export const OWNER = roleByKey('owner');
 
-/** Only an Owner makes a principal Owner, and never by an invitation. */
+/** Whether the role is Owner. Only an Owner assigns or removes it, and nobody is invited with it. */
 export const isOwnerRole = (role: Role): boolean => role.id === OWNER.id;
 
-/** Names that no custom role can have, in whichever case. */
+/** Names that no custom role can have, regardless of case. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set(ROLES.map((role) => role.name.toLowerCase()));
 
 export interface CustomRole {
@@ -94,12 +92,12 @@ export interface CustomRole {
   policies: { name: string; statements: Statement[] }[];
 }
 
-/** Deny wins, whatever the order: what any policy denies is not in `allow`. A pattern of a row that is gone is inert. */
+/** Resolves policies to permissions. A denial wins, whatever the order. A pattern that matches no permission is ignored. */
 export function compileRole({ policies, ...role }: CustomRole): Role {
   const deny = new Map<Permission, string>();
   const allow = new Set<Permission>();
   const seen = new Set<string>();
-  // Many policies say the same, and a pattern can match everything.
+  // Policies often repeat patterns, and one pattern can match every permission.
   for (const { name, statements } of policies)
     for (const { effect, permissions } of statements)
       for (const pattern of permissions) {
@@ -111,5 +109,5 @@ export function compileRole({ policies, ...role }: CustomRole): Role {
       }
   for (const permission of deny.keys()) allow.delete(permission);
   const scope = role.projectId ? 'project' : 'either';
-  return { ...role, builtIn: null, scope, allow, deny, neverOverridden: false, decided: nothingYet() };
+  return { ...role, builtIn: null, scope, allow, deny, neverOverridden: false, decisions: {} };
 }

@@ -1,8 +1,12 @@
 import DataLoader from 'dataloader';
+import { getTableColumns, sql } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { type GraphQLResolveInfo, Kind } from 'graphql';
-import { type Context, db } from '../context.ts';
+import { type Context, db, tenant } from '../context.ts';
+import { isAnyOf } from '../db/array.ts';
 import { listPages, listUnder, type NestedOptions } from '../db/nested.ts';
 import { listPage, type Page, type PageArgs } from '../db/page.ts';
+import type { Reader } from '../db/reader.ts';
 
 type Batch<Value> = (ctx: Context, ids: readonly string[]) => Promise<ReadonlyMap<string, Value>>;
 
@@ -41,6 +45,18 @@ export const batched =
 /** One query for all rows of a kind that a response asks for. */
 export const loaderOf = <Row extends { id: string }>(batch: (ctx: Context, ids: readonly string[]) => Promise<Row[]>) =>
   batched<Row>(async (ctx, ids) => new Map((await batch(ctx, ids)).map((row) => [row.id, row])));
+
+/** One query for all rows that a response asks for by the value of a unique column, such as an alias. */
+export const loaderByColumn = <Row>(reader: Reader<Row>, column: PgColumn & { table: PgTable }) =>
+  batched<Row>(async (ctx, values) => {
+    const { organizationId } = reader.table as unknown as { organizationId: PgColumn };
+    const rows = await reader.read(
+      await db(ctx),
+      sql`where ${organizationId} = ${tenant(ctx)} and ${isAnyOf(column, values)}`,
+    );
+    const [key] = Object.entries(getTableColumns(reader.table)).find(([, one]) => one === column) ?? [];
+    return new Map(rows.map((row) => [(row as Record<string, unknown>)[key as string] as string, row]));
+  });
 
 /** One query for the lists under all parents that a response asks about, such as the members of each role. */
 export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row>) {

@@ -5,49 +5,49 @@ import { isAnyOf } from '../db/array.ts';
 import { readerOf } from '../db/reader.ts';
 import { inserterOf } from '../db/writer.ts';
 import { notFound } from '../lib/errors.ts';
-import { ID_PREFIXES, type IdPrefix, publicRow, toPublicId } from '../lib/ids.ts';
+import { type IdPrefix, publicRow, type References, toPublicId, typeOfPrefix } from '../lib/ids.ts';
 import { loaderOf } from './loader.ts';
 
 /** What every tenant table has. */
 export type TenantTable = PgTable & { organizationId: PgColumn; id: PgColumn };
-type Row<Table extends TenantTable> = Table['$inferSelect'];
-type Insert<Table extends TenantTable> = Omit<Table['$inferInsert'], 'organizationId'>;
+export type RowOf<Table extends TenantTable> = Table['$inferSelect'];
+export type InsertOf<Table extends TenantTable> = Omit<Table['$inferInsert'], 'organizationId'>;
 
 /**
  * The rows of one tenant table, always those of the bound organization: row-level security would hide others, the
  * condition is there for the index. Writing reports itself to the audit event.
  */
-export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix) {
+export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix, references: References = {}) {
   const at = (ctx: Context, id: string) => and(eq(table.organizationId, tenant(ctx)), eq(table.id, id));
   const publicId = (id: string): string => toPublicId(prefix, id);
-  const shown = (row: Row<Table>) => publicRow(prefix, row);
+  const shown = (row: RowOf<Table>) => publicRow(prefix, row, references);
 
-  const reader = readerOf<Row<Table> & { id: string }>(table);
-  const insertRow = inserterOf<Row<Table> & { id: string }>(table);
+  const reader = readerOf<RowOf<Table> & { id: string }>(table);
+  const insertRow = inserterOf<RowOf<Table> & { id: string }>(table);
 
   const find = loaderOf(async (ctx, ids) =>
     reader.read(await db(ctx), sql`where ${table.organizationId} = ${tenant(ctx)} and ${isAnyOf(table.id, ids)}`),
   );
 
   /** The row, locked until the transaction ends. */
-  async function lock(ctx: Context, id: string): Promise<Row<Table>> {
+  async function lock(ctx: Context, id: string): Promise<RowOf<Table>> {
     const rows = await (await db(ctx))
       .select()
       .from(table as PgTable)
       .where(at(ctx, id))
       .for('update');
-    if (!rows[0]) throw notFound(ID_PREFIXES[prefix]);
-    return rows[0] as Row<Table>;
+    if (!rows[0]) throw notFound(typeOfPrefix(prefix));
+    return rows[0] as RowOf<Table>;
   }
 
-  async function insert(ctx: Context, values: Insert<Table>): Promise<Row<Table>> {
+  async function insert(ctx: Context, values: InsertOf<Table>): Promise<RowOf<Table>> {
     const row = await insertRow(await db(ctx), { ...values, organizationId: tenant(ctx) });
     audit(ctx, { targetId: publicId(row.id), after: shown(row) });
     return row;
   }
 
   /** Changes what is given; what is undefined stays, null clears. */
-  async function update(ctx: Context, before: Row<Table>, changes: Partial<Insert<Table>>): Promise<Row<Table>> {
+  async function update(ctx: Context, before: RowOf<Table>, changes: Partial<InsertOf<Table>>): Promise<RowOf<Table>> {
     const { id } = before as { id: string };
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
     let after = before;
@@ -57,13 +57,13 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
         .set(given as never)
         .where(at(ctx, id))
         .returning();
-      after = (rows as Row<Table>[])[0] as Row<Table>;
+      after = (rows as RowOf<Table>[])[0] as RowOf<Table>;
     }
     audit(ctx, { targetId: publicId(id), before: shown(before), after: shown(after) });
     return after;
   }
 
-  async function remove(ctx: Context, before: Row<Table>): Promise<string> {
+  async function remove(ctx: Context, before: RowOf<Table>): Promise<string> {
     const { id } = before as { id: string };
     await (await db(ctx)).delete(table).where(at(ctx, id));
     audit(ctx, { targetId: publicId(id), before: shown(before), after: null });

@@ -1,22 +1,15 @@
-import { AmbitError, invalid, type UserError, unavailable, userError } from '../lib/errors.ts';
+import { AmbitError, invalid, type UserError, unavailable } from '../lib/errors.ts';
 
-/** What the breach of a constraint means to the caller. Any other breach is a bug, and masked. */
-const MEANINGS: Record<string, UserError> = {
-  organizations_slug: userError('TAKEN', 'slug', 'Another organization has this slug.'),
-  users_email: userError('TAKEN', 'email', 'This e-mail address has an account already; sign in instead.'),
-  categories_name: userError('TAKEN', 'name', 'Another category has this name.'),
-  levels_name: userError('TAKEN', 'name', 'Another level has this name.'),
-  principals_name: userError('TAKEN', 'name', 'Another service account has this name.'),
-  projects_key: userError('TAKEN', 'key', 'Another project has this key.'),
-  policies_name: userError('TAKEN', 'name', 'Another policy has this name.'),
-  roles_name: userError('TAKEN', 'name', 'Another role has this name.'),
-  assignments_place: userError('TAKEN', 'principalId', 'They have a role in this project already; change that one.'),
-  checks_category: userError('NOT_FOUND', 'categoryId', 'There is no such category.'),
-  checks_level: userError('NOT_FOUND', 'levelId', 'There is no such level.'),
-  invitations_email: userError('TAKEN', 'emails', 'emails: an address is invited already.'),
-  principals_user: userError('TAKEN', 'secret', 'secret: you are a member of this organization already.'),
-  checks_owner: userError('NOT_FOUND', 'ownerId', 'There is no such member.'),
-};
+/** The errors for violated constraints, by the name of the constraint. */
+const VIOLATIONS = new Map<string, UserError>();
+
+/**
+ * Sets the error that the caller gets when a write violates the constraint. It is called next to the table. The violation
+ * of any other constraint is a defect, and is masked.
+ */
+export function explainViolation(constraint: string, error: UserError): void {
+  VIOLATIONS.set(constraint, error);
+}
 
 /**
  * SQLSTATEs that tell of two requests in each other's way; trying again is right. A foreign key that none of the
@@ -73,7 +66,7 @@ export function domainError(error: unknown): unknown {
     return unavailable('The database took too long. Try again in a moment, or ask for less.');
   if (isUnavailable(error)) return unavailable();
   if (!breach) return error;
-  const meaning = MEANINGS[breach.constraint_name ?? ''];
+  const meaning = VIOLATIONS.get(breach.constraint_name ?? '');
   if (meaning) return invalid(meaning);
   if (CONFLICTS.has(breach.code))
     return new AmbitError('CONFLICT', 'Another request changed the same things at the same time; try again.');

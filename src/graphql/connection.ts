@@ -1,7 +1,6 @@
 import type { InterfaceRef, ObjectRef } from '@pothos/core';
-import { builder } from './builder.ts';
+import { builder, type SchemaTypes as Types } from './builder.ts';
 
-type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never;
 type NodeRef<Row> = (ObjectRef<Types, Row> | InterfaceRef<Types, Row>) & { name: string };
 
 const create = <Row>(type: NodeRef<Row>) =>

@@ -7,6 +7,7 @@ import { AmbitError } from '../lib/errors.ts';
 import { decodeId } from '../lib/ids.ts';
 import { recordEvent } from '../resources/audit-event/service.ts';
 import type { Outcome } from '../resources/audit-event/table.ts';
+import { fieldOf } from './words.ts';
 
 export interface MutationField {
   name: string;
@@ -19,12 +20,13 @@ const READ_ONLY_TRANSACTION = '25006';
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
- * Wraps a root mutation field, guard included: fresh grants, a transaction of its own, and one audit event, which
- * commits with the change or, for what was refused, alone.
+ * The resolver of a root mutation field. It reads the caller's grants again, runs the guard and the given resolver in a
+ * transaction of their own, and writes one audit event. The event commits with the change; the event of a refused
+ * mutation commits alone.
  */
-export function asMutation(field: MutationField, resolve: Resolve): Resolve {
+export function mutationResolver(field: MutationField, resolve: Resolve): Resolve {
   return async (parent, args, ctx, info) => {
-    const actor = await begin(ctx, args);
+    const actor = await begin(ctx, field, args);
     try {
       const result = await resolve(parent, args, ctx, info);
       await succeed(ctx, field, actor);
@@ -37,18 +39,26 @@ export function asMutation(field: MutationField, resolve: Resolve): Resolve {
   };
 }
 
-/** What an earlier field of the document changed or revoked holds for this one. */
-async function begin(ctx: Context, args: { input?: { id?: unknown } }): Promise<Actor> {
+/** Reads the actor again, so that what an earlier field of the document changed or revoked holds for this one. */
+async function begin(ctx: Context, field: MutationField, args: { input?: Input }): Promise<Actor> {
   if (ctx.work.stopped) throw ctx.work.stopped;
-  const id = args.input?.id;
-  // The log can neither store a NUL character nor index a text of any length.
+  const id = targetIn(field, args.input);
+  // Only a valid id is logged: the log cannot store a NUL character, nor index a text of any length.
   return await beginMutation(ctx, typeof id === 'string' && decodeId(id) ? id : null);
+}
+
+type Input = Record<string, unknown>;
+
+/** The ID of the object that a mutation is about: `id`, or for example `category: { id }` of `updateCategory`. */
+function targetIn({ name }: MutationField, input: Input = {}): unknown {
+  const reference = input[fieldOf(name.replace(/^[a-z]+/, ''))] as { id?: unknown } | null | undefined;
+  return input['id'] ?? reference?.id;
 }
 
 async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<unknown> {
   // A dry run writes nothing, no event either.
   if (ctx.unit.dryRun) return end(ctx, 'rollback');
-  // Who signs in, or makes an organization, acts as who they have become, in the log of where they are now.
+  // After signing in or creating an organization, the event names the new actor and the new organization.
   const [actor, organizationId] = ctx.unit.auditDraft.organizationId
     ? [ctx.unit.actor, ctx.unit.auditDraft.organizationId]
     : [before, before.organization?.id];

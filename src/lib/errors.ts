@@ -9,25 +9,45 @@ export const ERROR_CODES = {
   RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
   CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
   BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
+  RESPONSE_TOO_LARGE: 'The response would exceed the size limit. Request fewer objects or fields.',
   UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
   OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
   INTERNAL: 'An unexpected error. The log has its details under the request ID.',
 } as const;
-
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Codes of what the caller can mend in the input; they stand in a payload's `errors`. */
+/** Codes in `extensions.reason` of a FORBIDDEN error and in answers about access. Part of the public contract. */
+export const REFUSAL_REASONS = {
+  NO_ORGANIZATION: 'The credential is bound to no organization.',
+  UNKNOWN_PERMISSION: 'The permission does not exist.',
+  NO_SUCH_PRINCIPAL: 'The organization has no such member, service account or user.',
+  NO_SUCH_TARGET: 'The target does not exist, or the caller may not see it.',
+  WRONG_LEVEL: 'The permission is about the organization and cannot be asked on a project.',
+  NO_GRANT: 'No role of the principal grants the permission.',
+  ROLE_EXPIRED: 'A role that granted it has expired.',
+  DENIED: 'A policy of a role denies it. A denial outweighs every grant.',
+  OVERRIDDEN_BY_PROJECT_ROLE:
+    'The organization role grants it, but the project role of the principal replaces that role and does not.',
+  PLAN_LACKS: 'The role that grants it is suspended by the plan of the organization.',
+  READ_ONLY_TOKEN: 'The principal holds the permission, but the API token is read-only.',
+  NOT_HELD: 'The principal would give, or take from somebody, permissions that it does not hold itself.',
+  SESSION_REQUIRED: 'The operation is for a signed-in person, not for an API token.',
+} as const;
+
+export type RefusalReason = keyof typeof REFUSAL_REASONS;
+
+/** Codes of errors in the input, which stand in a payload's `errors`. Part of the public contract. */
 export const USER_ERROR_CODES = {
   REQUIRED: 'A value is missing, or null was given where a value must stay.',
-  INVALID: 'The value is not of the form that is asked for; the message says which.',
+  INVALID: 'The value has the wrong form. The message says which form is expected.',
   TOO_SHORT: 'The text or list is shorter than allowed.',
   TOO_LONG: 'The text or list is longer than allowed.',
-  TAKEN: 'Another object of the organization, or of the instance, has this value already.',
-  NOT_FOUND: 'The id in this place names nothing that the caller can see.',
-  IN_USE: 'Other objects use this one; they are listed in `usedBy`.',
-  MISMATCH: 'The confirmation differs from what it has to confirm.',
-  LAST_OWNER: 'An organization keeps at least one Owner.',
-  WRONG_CREDENTIALS: 'E-mail and password do not belong together, or the token is not valid (any more).',
+  TAKEN: 'Another object of the organization, or of the instance, already has this value.',
+  NOT_FOUND: 'The ID names no object that the caller can see.',
+  IN_USE: 'Other objects use this one. `usedBy` lists them.',
+  MISMATCH: 'The confirmation differs from the value that it must repeat.',
+  LAST_OWNER: 'The organization would be left without an Owner.',
+  WRONG_CREDENTIALS: 'E-mail and password do not match, or the token is not valid.',
 } as const;
 
 export type UserErrorCode = keyof typeof USER_ERROR_CODES;

@@ -1,26 +1,36 @@
 import { getType, toUUID, typeidUnboxed } from 'typeid-js';
 
-/** What an id names, by its prefix. A new type with an id adds its line here. */
-export const ID_PREFIXES = {
-  org: 'Organization',
-  usr: 'User',
-  mem: 'Member',
-  sva: 'ServiceAccount',
-  prj: 'Project',
-  pmb: 'ProjectMember',
-  pol: 'Policy',
-  inv: 'Invitation',
-  rol: 'Role',
-  ses: 'Session',
-  tok: 'ApiToken',
-  evt: 'AuditEvent',
-  rub: 'Rubric',
-  cat: 'Category',
-  lvl: 'Level',
-  chk: 'Check',
-} as const;
+/** GraphQL types by the prefix of their IDs. `declareIdPrefix` adds those of declared resources. */
+const TYPES = new Map<string, string>(
+  Object.entries({
+    org: 'Organization',
+    usr: 'User',
+    mem: 'Member',
+    sva: 'ServiceAccount',
+    prj: 'Project',
+    pmb: 'ProjectMember',
+    pol: 'Policy',
+    inv: 'Invitation',
+    rol: 'Role',
+    ses: 'Session',
+    tok: 'ApiToken',
+    evt: 'AuditEvent',
+  }),
+);
+const PREFIXES = new Map([...TYPES].map(([prefix, type]) => [type, prefix]));
 
-export type IdPrefix = keyof typeof ID_PREFIXES;
+export type IdPrefix = string;
+
+export function declareIdPrefix(prefix: IdPrefix, typename: string): void {
+  if (!/^[a-z]{3}$/.test(prefix))
+    throw new Error(`${typename}: the ID prefix ${prefix} must be three lower-case letters`);
+  if (TYPES.has(prefix)) throw new Error(`${typename}: the ID prefix ${prefix} belongs to ${TYPES.get(prefix)}`);
+  TYPES.set(prefix, typename);
+  PREFIXES.set(typename, prefix);
+}
+
+/** The GraphQL type of the objects with this prefix. */
+export const typeOfPrefix = (prefix: IdPrefix): string => TYPES.get(prefix) ?? prefix;
 
 /** A new UUIDv7: ids of one process sort by the time they were made. */
 export const newId = (): string => toUUID(typeidUnboxed(''));
@@ -52,8 +62,8 @@ export function fromPublicId(prefix: IdPrefix, id: string): string | null {
 export function decodeId(id: string): { prefix: IdPrefix; uuid: string } | null {
   try {
     const prefix = getType(id as never) as string;
-    if (!Object.hasOwn(ID_PREFIXES, prefix)) return null;
-    const decoded = { prefix: prefix as IdPrefix, uuid: toUUID(id as never) };
+    if (!TYPES.has(prefix)) return null;
+    const decoded = { prefix, uuid: toUUID(id as never) };
     // The library drops overflowing bits, which would give one row several ids.
     return toPublicId(decoded.prefix, decoded.uuid) === id ? decoded : null;
   } catch {
@@ -61,12 +71,10 @@ export function decodeId(id: string): { prefix: IdPrefix; uuid: string } | null 
   }
 }
 
-const PREFIX_OF = new Map(Object.entries(ID_PREFIXES).map(([prefix, type]) => [type as string, prefix as IdPrefix]));
-
 /** The public id of a row of this GraphQL type. */
 export function publicIdOf(typename: string, uuid: string): string {
-  const prefix = PREFIX_OF.get(typename);
-  if (!prefix) throw new Error(`no id prefix for type ${typename}: add it to ID_PREFIXES`);
+  const prefix = PREFIXES.get(typename);
+  if (!prefix) throw new Error(`no ID prefix for type ${typename}: add it to TYPES in lib/ids.ts`);
   return toPublicId(prefix, uuid);
 }
 
@@ -76,23 +84,22 @@ const NOTHING = { typename: 'Organization', id: '00000000-0000-0000-0000-0000000
 /** Type and uuid that a public id names. */
 export function typedIdOf(id: string): { typename: string; id: string } {
   const decoded = decodeId(id);
-  return decoded ? { typename: ID_PREFIXES[decoded.prefix], id: decoded.uuid } : NOTHING;
+  return decoded ? { typename: typeOfPrefix(decoded.prefix), id: decoded.uuid } : NOTHING;
 }
 
-/** Columns that hold the id of another row. */
-const REFERENCES: Record<string, IdPrefix> = {
-  categoryId: 'cat',
-  levelId: 'lvl',
-  ownerId: 'mem',
-  projectId: 'prj',
-  userId: 'usr',
-};
+/** Prefixes of the IDs in columns that refer to rows of other tables. */
+export type References = Readonly<Record<string, IdPrefix>>;
 
-/** A row as the audit log shows it: with public ids, and without the organization that the log belongs to. */
-export function publicRow(prefix: IdPrefix, row: Record<string, unknown>): Record<string, unknown> {
+/** A row as the audit log shows it: with public IDs, and without the organization, to which the log belongs. */
+export function publicRow(
+  prefix: IdPrefix,
+  row: Record<string, unknown>,
+  references: References = {},
+): Record<string, unknown> {
   const { organizationId: _, ...rest } = row;
+  const prefixes: References = { projectId: 'prj', userId: 'usr', ...references, id: prefix };
   const publicOf = (column: string, value: unknown): unknown => {
-    const reference = column === 'id' ? prefix : REFERENCES[column];
+    const reference = prefixes[column];
     return reference && typeof value === 'string' ? toPublicId(reference, value) : value;
   };
   return Object.fromEntries(Object.entries(rest).map(([column, value]) => [column, publicOf(column, value)]));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { invalid, notFound, type UserErrorCode, userError } from './errors.ts';
-import { fromPublicId, ID_PREFIXES, type IdPrefix } from './ids.ts';
+import { fromPublicId, type IdPrefix, typeOfPrefix } from './ids.ts';
 
 /**
  * Postgres cannot store U+0000, half a surrogate pair would be stored as another character, and a name with line
@@ -15,13 +15,14 @@ const LINE_ONLY = 'must be one line without control characters';
 /** One line that must not be empty. */
 export const singleLine = (max: number) => z.string().trim().min(1).max(max).regex(LINE, LINE_ONLY);
 
-/** Text of several lines; empty counts as none. */
+/** Text of several lines that must not be empty. Null for no text. */
 export const multiLine = (max: number) =>
   z
     .string()
+    .trim()
+    .min(1, 'must not be empty; use null for no text')
     .max(max)
     .regex(PROSE, 'must not contain NUL characters or halves of surrogate pairs')
-    .transform((text) => text.trim() || null)
     .nullish();
 
 /** A public id of this type, read to the row's uuid. */
@@ -29,7 +30,7 @@ export const idOf = (prefix: IdPrefix) =>
   z.string().transform((id, ctx) => {
     const uuid = fromPublicId(prefix, id);
     if (uuid) return uuid;
-    const message = `there is no ${ID_PREFIXES[prefix]} with this id`;
+    const message = `there is no ${typeOfPrefix(prefix)} with this id`;
     ctx.addIssue({ code: 'custom', message, params: { code: 'NOT_FOUND' satisfies UserErrorCode } });
     return z.NEVER;
   });
@@ -39,6 +40,16 @@ export const slug = z
   .min(2)
   .max(63)
   .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'must be lower-case letters, digits and single hyphens between them');
+
+/** The short name of an object, for use in code. */
+export const aliasText = z
+  .string()
+  .min(2)
+  .max(63)
+  .regex(
+    /^[a-z0-9]+([-_][a-z0-9]+)*$/,
+    'must be lower-case letters and digits, with single hyphens or underscores between them',
+  );
 
 export const email = z.string().trim().max(254).pipe(z.email('must be an e-mail address'));
 
@@ -61,6 +72,6 @@ export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown):
 /** The row's uuid of the object that a mutation is about. */
 export function targetId(prefix: IdPrefix, id: string): string {
   const uuid = fromPublicId(prefix, id);
-  if (!uuid) throw notFound(ID_PREFIXES[prefix]);
+  if (!uuid) throw notFound(typeOfPrefix(prefix));
   return uuid;
 }

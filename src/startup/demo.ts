@@ -96,10 +96,13 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
 async function createDemoChecks(db: Db, organizationId: string): Promise<void> {
   const levelRows = await db
     .insert(levels)
-    .values(LEVELS.map((name, index) => ({ organizationId, name, index })))
+    .values(LEVELS.map((name, index) => ({ organizationId, name, alias: name.toLowerCase(), index })))
     .returning();
   for (const [category, byLevel] of Object.entries(CHECKS)) {
-    const [row] = await db.insert(categories).values({ organizationId, name: category }).returning();
+    const [row] = await db
+      .insert(categories)
+      .values({ organizationId, name: category, alias: category.toLowerCase() })
+      .returning();
     const values = Object.entries(byLevel).flatMap(([level, names]) =>
       names.map((name) => ({
         organizationId,

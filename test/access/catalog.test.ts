@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { permissionsOf } from '../../src/access/access.ts';
 import { BUILT_IN_ROLES, CATALOG, PERMISSIONS, PROJECT_ROLES } from '../../src/access/catalog.ts';
 import { ROLES, roleByKey } from '../../src/access/roles.ts';
-import { ask, holding, PROJECT, projectRole } from './holdings.ts';
-import { organizationRoleHas, projectRoleHas, SPECIFICATION } from './naive.ts';
+import { ask, effective, PROJECT, projectRole } from './examples.ts';
+import { MISSING, organizationRoleHas, projectRoleHas, SPECIFICATION, SPECIFIED_NAMES } from './naive.ts';
 
 test('the catalog says what the specification says, row by row', () => {
   const rows = CATALOG.map(([name, level, leastRole, leastProjectRole, description]) => ({
@@ -18,13 +18,17 @@ test('the catalog says what the specification says, row by row', () => {
   expect([...PERMISSIONS.keys()]).toEqual(SPECIFICATION.map((row) => row.name));
 });
 
+test('the specified permissions that the catalog lacks are the listed ones', () => {
+  expect(SPECIFIED_NAMES.filter((name) => !PERMISSIONS.has(name))).toEqual(MISSING);
+});
+
 describe('the matrix of the built-in roles:', () => {
   const organizationHolders = (permission: string, target: string | null) =>
-    BUILT_IN_ROLES.filter((key) => ask(holding({ role: roleByKey(key) }), permission, target).allowed);
+    BUILT_IN_ROLES.filter((key) => ask(effective({ role: roleByKey(key) }), permission, target).allowed);
   // Read is the organization role with the least, so what is seen in the project is the project role's own.
   const projectHolders = (permission: string, target: string | null) =>
     PROJECT_ROLES.filter(
-      (key) => ask(holding({ projects: new Map([[PROJECT, projectRole(key)]]) }), permission, target).allowed,
+      (key) => ask(effective({ projects: new Map([[PROJECT, projectRole(key)]]) }), permission, target).allowed,
     );
 
   test.each(SPECIFICATION)('$name is held from organization role $leastRole on', (row) => {
@@ -46,7 +50,7 @@ describe('the matrix of the built-in roles:', () => {
 
   test('each organization role contains the next: Owner, Admin, Write, User, Read', () => {
     const sets = ['owner', 'admin', 'write', 'user', 'read'].map(
-      (key) => new Set(permissionsOf(holding({ role: roleByKey(key as 'read') }))),
+      (key) => new Set(permissionsOf(effective({ role: roleByKey(key as 'read') }))),
     );
     expect(sets[0]?.size).toBe(167);
     for (const [at, set] of sets.slice(1).entries()) {
@@ -74,6 +78,6 @@ test.each(['', ':', 'constructor', '__proto__', 'check:*', '*', 'CHECK:READ', 'c
   (name) => {
     expect(PERMISSIONS.has(name)).toBe(false);
     for (const target of [null, PROJECT])
-      expect(ask(holding({ role: roleByKey('owner') }), name, target).allowed).toBe(false);
+      expect(ask(effective({ role: roleByKey('owner') }), name, target).allowed).toBe(false);
   },
 );

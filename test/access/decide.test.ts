@@ -1,33 +1,35 @@
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from '../../src/access/access.ts';
 import type { EffectiveGrants } from '../../src/access/model.ts';
-import { REFUSAL_REASONS } from '../../src/access/reasons.ts';
 import { compileRole, roleByKey } from '../../src/access/roles.ts';
-import { allow, ask, customRole, deny, holding, PROJECT, projectRole } from './holdings.ts';
+import { REFUSAL_REASONS } from '../../src/lib/errors.ts';
+import { allow, ask, customRole, deny, effective, PROJECT, projectRole } from './examples.ts';
 
-const inProject = (role: Parameters<typeof holding>[0], own: ReturnType<typeof projectRole> | null): EffectiveGrants =>
-  holding({ ...role, projects: new Map([[PROJECT, own]]) });
+const inProject = (
+  role: Parameters<typeof effective>[0],
+  own: ReturnType<typeof projectRole> | null,
+): EffectiveGrants => effective({ ...role, projects: new Map([[PROJECT, own]]) });
 
-describe('allowed, and why:', () => {
+describe('allowed, with the reason:', () => {
   test('by the organization role', () => {
     const role = roleByKey('admin');
     const decision = { allowed: true, permission: 'check:create', because: { role, in: 'organization' } };
-    expect(ask(holding({ role }), 'check:create')).toEqual(decision);
+    expect(ask(effective({ role }), 'check:create')).toEqual(decision);
   });
 
-  test('by the organization role in a project, where there is no project role', () => {
+  test('by the organization role in a project without a project role', () => {
     const role = roleByKey('write');
     const decision = { allowed: true, permission: 'trace:create', because: { role, in: 'organization' } };
-    expect(ask(holding({ role }), 'trace:create', 'another')).toEqual(decision);
+    expect(ask(effective({ role }), 'trace:create', 'another')).toEqual(decision);
   });
 
-  test('by the project role that stands in its place', () => {
+  test('by the project role that replaces it', () => {
     const role = projectRole('member');
     const decision = { allowed: true, permission: 'trace:create', because: { role, in: 'project' } };
     expect(ask(inProject({}, role), 'trace:create', PROJECT)).toEqual(decision);
   });
 
-  test('by the organization role of an Admin, whatever project role there is', () => {
+  test('by the organization role of an Admin, whatever the project role', () => {
     const role = roleByKey('admin');
     const decision = { allowed: true, permission: 'trace:create', because: { role, in: 'organization' } };
     for (const own of [null, projectRole('read'), customRole('Blind', deny('*'))])
@@ -35,14 +37,14 @@ describe('allowed, and why:', () => {
   });
 });
 
-const ENDED = { role: roleByKey('admin'), at: new Date('2026-05-01T12:00:00Z') };
+const EXPIRED = { role: roleByKey('admin'), at: new Date('2026-05-01T12:00:00Z') };
 const CAREFUL = customRole('Careful', allow('*'), deny('*:delete'));
 const ANNOTATOR = customRole('Annotator', allow('trace:*'), deny('trace:delete'));
 
 /** Every reason that `decide` gives, at least once. */
 const REFUSALS = [
   {
-    title: 'who is bound to no organization may do nothing',
+    title: 'the caller is bound to no organization',
     held: null,
     permission: 'check:read',
     target: null,
@@ -51,8 +53,8 @@ const REFUSALS = [
     hint: 'Switch to an organization, or create one.',
   },
   {
-    title: 'what is about the organization cannot be asked on a project, not even by an Owner',
-    held: holding({ role: roleByKey('owner') }),
+    title: 'a permission of level organization is asked on a project, even by an Owner',
+    held: effective({ role: roleByKey('owner') }),
     permission: 'check:read',
     target: PROJECT,
     reason: 'WRONG_LEVEL',
@@ -60,8 +62,8 @@ const REFUSALS = [
     hint: 'Ask it on the organization.',
   },
   {
-    title: 'no role grants it, and these would',
-    held: holding({ role: roleByKey('user') }),
+    title: 'no role grants it, and the hint names the roles that do',
+    held: effective({ role: roleByKey('user') }),
     permission: 'check:create',
     target: null,
     reason: 'NO_GRANT',
@@ -78,31 +80,31 @@ const REFUSALS = [
     hint: 'Roles that grant it: Owner, Admin. Ask who manages the members for one of them.',
   },
   {
-    title: 'the role that granted it has ended',
-    held: holding({ role: roleByKey('user'), expired: ENDED }),
+    title: 'the role that granted it has expired',
+    held: effective({ role: roleByKey('user'), expired: EXPIRED }),
     permission: 'check:create',
     target: null,
-    reason: 'ENDED',
-    message: 'check:create is needed, and the role Admin, which grants it, ended on 2026-05-01T12:00:00.000Z.',
-    hint: 'Ask for the role to be given again.',
+    reason: 'ROLE_EXPIRED',
+    message: 'check:create is needed, and the role Admin, which grants it, expired on 2026-05-01T12:00:00.000Z.',
+    hint: 'Ask for the role to be assigned again.',
   },
   {
-    title: 'the role of an Admin, whom nothing narrowed, has ended',
-    held: inProject({ expired: ENDED }, projectRole('read')),
+    title: 'the role Admin, which no project role overrides, has expired',
+    held: inProject({ expired: EXPIRED }, projectRole('read')),
     permission: 'trace:create',
     target: PROJECT,
-    reason: 'ENDED',
-    message: 'trace:create is needed, and the role Admin, which grants it, ended on 2026-05-01T12:00:00.000Z.',
-    hint: 'Ask for the role to be given again.',
+    reason: 'ROLE_EXPIRED',
+    message: 'trace:create is needed, and the role Admin, which grants it, expired on 2026-05-01T12:00:00.000Z.',
+    hint: 'Ask for the role to be assigned again.',
   },
   {
     title: 'a policy of the organization role denies it',
-    held: holding({ role: CAREFUL }),
+    held: effective({ role: CAREFUL }),
     permission: 'team:delete',
     target: null,
     reason: 'DENIED',
     message: 'team:delete is needed, and policy Careful policy of role Careful denies it.',
-    hint: 'A denial outweighs every grant: the policy has to change, or the role.',
+    hint: 'A denial outweighs every grant. Change the policy or the role.',
   },
   {
     title: 'a policy of the organization role denies it in every project, also to an Owner of the project',
@@ -111,7 +113,7 @@ const REFUSALS = [
     target: PROJECT,
     reason: 'DENIED',
     message: 'trace:delete is needed, and policy Careful policy of role Careful denies it.',
-    hint: 'A denial outweighs every grant: the policy has to change, or the role.',
+    hint: 'A denial outweighs every grant. Change the policy or the role.',
   },
   {
     title: 'a policy of the project role denies it',
@@ -120,47 +122,47 @@ const REFUSALS = [
     target: PROJECT,
     reason: 'DENIED',
     message: 'trace:delete is needed, and policy Annotator policy of role Annotator denies it.',
-    hint: 'A denial outweighs every grant: the policy has to change, or the role.',
+    hint: 'A denial outweighs every grant. Change the policy or the role.',
   },
   {
     title: 'the project role grants less than the organization role',
     held: inProject({ role: roleByKey('write') }, projectRole('read')),
     permission: 'trace:create',
     target: PROJECT,
-    reason: 'NARROWED',
+    reason: 'OVERRIDDEN_BY_PROJECT_ROLE',
     message: 'trace:create is needed, and the project role Read does not grant it.',
-    hint: 'The organization role would grant it, but a project role stands in its place: ask for another one in this project.',
+    hint: 'The organization role grants it, but a project role replaces that role here. Ask for another role in this project.',
   },
   {
     title: 'there is no access to the project',
     held: inProject({ role: roleByKey('write') }, null),
     permission: 'project:read',
     target: PROJECT,
-    reason: 'NARROWED',
+    reason: 'OVERRIDDEN_BY_PROJECT_ROLE',
     message: 'project:read is needed, and there is no access to this project.',
-    hint: 'The organization role would grant it, but a project role stands in its place: ask for another one in this project.',
+    hint: 'The organization role grants it, but a project role replaces that role here. Ask for another role in this project.',
   },
   {
-    title: 'the custom role is frozen by the plan',
-    held: holding({ plan: 'FREE', role: customRole('Auditor', allow('*:read')) }),
+    title: 'the plan suspends the custom role',
+    held: effective({ plan: 'FREE', role: customRole('Auditor', allow('*:read')) }),
     permission: 'check:read',
     target: null,
     reason: 'PLAN_LACKS',
-    message: 'check:read is needed, and what grants it is frozen on the plan FREE.',
-    hint: 'The plan TEAM has it.',
+    message: 'check:read is needed, and the role that grants it is suspended by the plan FREE.',
+    hint: 'The plan TEAM includes it.',
   },
   {
-    title: 'the project role that would widen is frozen by the plan',
+    title: 'the plan suspends the project role that grants more',
     held: inProject({ plan: 'FREE' }, projectRole('member')),
     permission: 'trace:create',
     target: PROJECT,
     reason: 'PLAN_LACKS',
-    message: 'trace:create is needed, and what grants it is frozen on the plan FREE.',
-    hint: 'The plan TEAM has it.',
+    message: 'trace:create is needed, and the role that grants it is suspended by the plan FREE.',
+    hint: 'The plan TEAM includes it.',
   },
   {
     title: 'the token is read-only, though its holder may',
-    held: holding({ role: roleByKey('owner') }, 'READ'),
+    held: effective({ role: roleByKey('owner') }, 'READ'),
     permission: 'check:create',
     target: null,
     reason: 'READ_ONLY_TOKEN',
@@ -174,32 +176,32 @@ describe('refused:', () => {
     expect(ask(held, permission, target)).toEqual({ allowed: false, permission, ...why });
   });
 
-  test('bound to no organization, nothing may be done at all', () => {
+  test('a caller that is bound to no organization has no permission', () => {
     expect(permissionsOf(null)).toEqual([]);
   });
 
-  // A new reason wants its sentence above, or its place here when `decide` cannot give it.
-  test('every reason is among these, but those that are given elsewhere', () => {
+  // Add a new reason to REFUSALS or, if `decide` never gives it, to this list.
+  test('every reason has an example above, except those that other functions give', () => {
     const elsewhere = ['UNKNOWN_PERMISSION', 'NO_SUCH_PRINCIPAL', 'NO_SUCH_TARGET', 'NOT_HELD', 'SESSION_REQUIRED'];
-    const told = new Set<string>([...REFUSALS.map(({ reason }) => reason), ...elsewhere]);
-    expect([...told].sort()).toEqual(Object.keys(REFUSAL_REASONS).sort());
+    const covered = new Set<string>([...REFUSALS.map(({ reason }) => reason), ...elsewhere]);
+    expect([...covered].sort()).toEqual(Object.keys(REFUSAL_REASONS).sort());
   });
 });
 
 describe('a custom role', () => {
   const compile = (...patterns: string[]) => [...customRole('Any', allow(...patterns)).allow];
 
-  test('is not narrowed less than others because it allows everything', () => {
+  test('is overridden by a project role even if it allows everything', () => {
     expect(ask(inProject({ role: customRole('All', allow('*')) }, null), 'trace:read', PROJECT).allowed).toBe(false);
   });
 
-  test('joins its policies', () => {
+  test('grants what any of its policies allows', () => {
     const policies = ['trace:read', 'prompt:read'].map((name) => ({ name, statements: [allow(name)] }));
     const role = compileRole({ id: 'r', name: 'Reader', description: null, projectId: null, policies });
     expect([...role.allow].sort()).toEqual(['prompt:read', 'trace:read']);
   });
 
-  test('without a policy, or with one that says nothing, grants nothing', () => {
+  test('grants nothing without a policy, or with an empty policy', () => {
     expect(compileRole({ id: 'r', name: 'Empty', description: null, projectId: null, policies: [] }).allow.size).toBe(
       0,
     );
@@ -215,7 +217,7 @@ describe('a custom role', () => {
     'dataset:',
     '',
     '__proto__',
-  ])('is not moved by the stored pattern %j, which is no row of the catalog (any more)', (pattern) => {
+  ])('ignores the stored pattern %j, which matches no row of the catalog', (pattern) => {
     expect(compile(pattern, 'trace:read')).toEqual(['trace:read']);
     expect(customRole('Any', allow('trace:read'), deny(pattern)).deny.size).toBe(0);
   });

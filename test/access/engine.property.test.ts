@@ -1,13 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from '../../src/access/access.ts';
+import type { Permission } from '../../src/access/catalog.ts';
+import { accessChanges } from '../../src/access/change.ts';
+import { trace } from '../../src/access/decide.ts';
 import type { Grants } from '../../src/access/model.ts';
-import { compare } from '../../src/resources/principal/change-access.ts';
+import type { Step } from '../../src/access/steps.ts';
+import type { RefusalReason } from '../../src/lib/errors.ts';
 import { size } from '../support/size.ts';
-import { ask } from './holdings.ts';
-import { naiveAnswer, naivePermissions, type Policy, type World } from './naive.ts';
+import { ask } from './examples.ts';
+import { naiveAnswer, naivePermissions, type Policy, SPECIFICATION, type World } from './naive.ts';
 import {
-  heldIn,
+  grantsIn,
   NAMES,
   organizationRoles,
   PROJECTS,
@@ -21,7 +25,7 @@ import {
 const RUNS = { numRuns: size(40, 120) };
 
 const permissionsIn = (world: World, target: string | null): Set<string> =>
-  new Set(permissionsOf(heldIn(world), target));
+  new Set(permissionsOf(grantsIn(world), target));
 
 function expectNoMore(after: World, before: World, targets = TARGETS): void {
   for (const target of targets)
@@ -32,11 +36,11 @@ function expectSame(one: World, other: World, targets = TARGETS): void {
   for (const target of targets) expect([...permissionsIn(one, target)]).toEqual([...permissionsIn(other, target)]);
 }
 
-describe('the engine and the naive second implementation', () => {
-  test('decide alike, and for the same reason, every permission in every place', () => {
+describe('the implementation and a naive second one', () => {
+  test('decide every permission in every scope alike, with the same reason', () => {
     fc.assert(
       fc.property(worlds, (world) => {
-        const held = heldIn(world);
+        const held = grantsIn(world);
         const differences = TARGETS.flatMap((target) =>
           NAMES.flatMap((name) => {
             const decision = ask(held, name, target);
@@ -53,42 +57,72 @@ describe('the engine and the naive second implementation', () => {
     );
   });
 
-  test('list the same permissions in every place', () => {
+  test('decide the same with and without a trace, whose only step that fails is the last and explains the reason', () => {
+    const kindOf: Partial<Record<RefusalReason, Step['kind']>> = {
+      WRONG_LEVEL: 'LEVEL',
+      DENIED: 'DENIAL',
+      NO_GRANT: 'GRANT',
+      ROLE_EXPIRED: 'GRANT',
+      OVERRIDDEN_BY_PROJECT_ROLE: 'GRANT',
+      PLAN_LACKS: 'PLAN',
+      READ_ONLY_TOKEN: 'CREDENTIAL',
+    };
+    fc.assert(
+      fc.property(worlds, (world) => {
+        const held = grantsIn(world);
+        for (const target of TARGETS)
+          for (const name of NAMES) {
+            const { decision, steps } = trace(held, name as Permission, target);
+            expect(decision).toEqual(ask(held, name, target));
+            const failed = steps.filter(({ passed }) => !passed);
+            expect(failed.map(({ kind }) => kind)).toEqual(decision.allowed ? [] : [kindOf[decision.reason]]);
+            expect(steps.at(-1)?.passed).toBe(decision.allowed);
+          }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('list the same permissions in every scope', () => {
     fc.assert(
       fc.property(worlds, (world) => {
         for (const target of TARGETS)
-          expect(permissionsOf(heldIn(world), target)).toEqual(naivePermissions(world, target));
+          expect(permissionsOf(grantsIn(world), target)).toEqual(naivePermissions(world, target));
       }),
       RUNS,
     );
   });
 
-  test('tell the same gains and losses of a change, whoever it brings, changes or removes', () => {
+  test('report the same gains and losses of a change, whichever principals it adds, changes or removes', () => {
     const histories = fc.dictionary(fc.constantFrom('ada', 'bob', 'cyd'), worlds, { noNullPrototype: true });
     const grantsOf = (all: Record<string, World>): Map<string, Grants> =>
-      new Map(Object.entries(all).map(([id, world]) => [id, heldIn(world).grants]));
-    // What a token lets through is not what its holder gains or loses.
+      new Map(Object.entries(all).map(([id, world]) => [id, grantsIn(world).grants]));
+    // The credential limits a request, not what a principal gains or loses.
     const held = (world: World | undefined, target: string | null): string[] =>
       world ? naivePermissions({ ...world, access: 'WRITE' }, target) : [];
     fc.assert(
       fc.property(histories, histories, (before, after) => {
-        const expected = ['ada', 'bob', 'cyd'].flatMap((principalId) =>
-          TARGETS.flatMap((projectId) => {
+        const changes = accessChanges(grantsOf(before), grantsOf(after));
+        for (const principalId of ['ada', 'bob', 'cyd'])
+          for (const projectId of TARGETS) {
             const [had, has] = [held(before[principalId], projectId), held(after[principalId], projectId)];
-            const gained = has.filter((name) => !had.includes(name));
-            const lost = had.filter((name) => !has.includes(name));
-            return gained.length + lost.length > 0 ? [{ principalId, projectId, gained, lost }] : [];
-          }),
-        );
-        expect(compare(grantsOf(before), grantsOf(after), TARGETS)).toEqual(expected);
+            const own = changes.filter((change) => change.principalId === principalId);
+            // A project that is not listed changes as the organization does.
+            const change = own.find((one) => one.projectId === projectId) ?? own.find((one) => one.projectId === null);
+            const applies = (name: string) => projectId === null || levelOf(name) !== 'organization';
+            expect(change?.gained.filter(applies) ?? []).toEqual(has.filter((name) => !had.includes(name)));
+            expect(change?.lost.filter(applies) ?? []).toEqual(had.filter((name) => !has.includes(name)));
+          }
       }),
       { numRuns: size(30, 80) },
     );
   });
 });
 
+const levelOf = (permission: string): string | undefined => SPECIFICATION.find((row) => row.name === permission)?.level;
+
 describe('deny', () => {
-  test('wins in any order of policies, statements and patterns', () => {
+  test('wins whatever the order of policies, statements and patterns', () => {
     const turned = (policies: Policy[]): Policy[] =>
       policies.toReversed().map((policy) => ({
         ...policy,
@@ -106,7 +140,7 @@ describe('deny', () => {
     );
   });
 
-  test('takes what it names from whoever has the custom role, in the organization and in every project', () => {
+  test('removes the permission from every custom role, in the organization and in every project', () => {
     fc.assert(
       fc.property(worlds, fc.constantFrom(...NAMES), (world, name) => {
         const denied = withPolicies(world, (policies) => [
@@ -114,7 +148,7 @@ describe('deny', () => {
           { name: 'No', statements: [{ effect: 'DENY', permissions: [name] }] },
         ]);
         for (const target of TARGETS) {
-          const { role, projects } = heldIn(denied).grants;
+          const { role, projects } = grantsIn(denied).grants;
           const own = role.neverOverridden ? undefined : projects.get(target ?? '');
           if (role.builtIn === null || own?.builtIn === null) expect(permissionsIn(denied, target)).not.toContain(name);
         }
@@ -123,7 +157,7 @@ describe('deny', () => {
     );
   });
 
-  test('never grants when it is added, to a policy or as one, first or last', () => {
+  test('never grants when it is added to a policy or as a policy, first or last', () => {
     fc.assert(
       fc.property(worlds, patterns, fc.boolean(), (world, permissions, first) => {
         const statement = { effect: 'DENY' as const, permissions };
@@ -140,7 +174,7 @@ describe('deny', () => {
     );
   });
 
-  test('of the organization role holds in every project, whatever role one has there', () => {
+  test('of the organization role applies in every project, whatever the project role', () => {
     fc.assert(
       fc.property(worlds, organizationRoles, projectRoles, fc.constantFrom(...PROJECTS), (world, role, own, id) => {
         const all: World = {
@@ -148,7 +182,7 @@ describe('deny', () => {
           organization: { role, expiresAt: null, fallback: 'read' },
           projects: [{ id, role: own }],
         };
-        const denied = heldIn(all).grants.role.deny;
+        const denied = grantsIn(all).grants.role.deny;
         expect([...permissionsIn(all, id)].filter((name) => denied.has(name as never))).toEqual([]);
       }),
       RUNS,
@@ -156,8 +190,8 @@ describe('deny', () => {
   });
 });
 
-describe('taking a grant away never grants:', () => {
-  test('a permission, a statement or a policy that allows', () => {
+describe('nobody gains a permission by replacing:', () => {
+  test('a policy by one that allows less', () => {
     // Only what allows: taking a denial away gives, and is meant to.
     const allowing = (policy: Policy) => policy.statements.every(({ effect }) => effect === 'ALLOW');
     const smaller: Record<string, (policies: Policy[], at: number) => Policy[]> = {
@@ -185,7 +219,7 @@ describe('taking a grant away never grants:', () => {
     );
   });
 
-  test('a built-in organization role for the next lower one', () => {
+  test('a built-in organization role by the next lower one', () => {
     const ladder = ['owner', 'admin', 'write', 'user', 'read'];
     fc.assert(
       fc.property(worlds, fc.nat(3), (world, at) => {
@@ -201,7 +235,7 @@ describe('taking a grant away never grants:', () => {
     );
   });
 
-  test('a custom organization role for an empty one with its denials', () => {
+  test('a custom organization role by an empty one with the same denials', () => {
     const emptied = (policies: Policy[]): Policy[] =>
       policies.map((policy) => ({
         ...policy,
@@ -215,13 +249,13 @@ describe('taking a grant away never grants:', () => {
     );
   });
 
-  test('a project role for no access, which leaves nothing to those who can be narrowed', () => {
+  test('a project role by no access, which leaves no permission unless the organization role is never overridden', () => {
     fc.assert(
       fc.property(worlds, fc.constantFrom(...PROJECTS), (world, id) => {
         const others = world.projects.filter((project) => project.id !== id);
         const out: World = { ...world, projects: [...others, { id, role: null }] };
         expectNoMore(out, world);
-        if (!heldIn(out).grants.role.neverOverridden) expect(permissionsIn(out, id).size).toBe(0);
+        if (!grantsIn(out).grants.role.neverOverridden) expect(permissionsIn(out, id).size).toBe(0);
         expectSame(
           out,
           world,
@@ -234,7 +268,7 @@ describe('taking a grant away never grants:', () => {
 });
 
 describe('a READ token', () => {
-  test('lets through what a WRITE token does, less all that is not reading', () => {
+  test('allows the read permissions of a WRITE token, and no others', () => {
     fc.assert(
       fc.property(worlds, (world) => {
         for (const target of TARGETS) {
@@ -249,7 +283,7 @@ describe('a READ token', () => {
 });
 
 describe('a plan', () => {
-  test('that lacks more lets nobody do more, in any place', () => {
+  test('that lacks more features allows nobody more, in any scope', () => {
     fc.assert(
       fc.property(worlds, (world) => {
         expectNoMore({ ...world, plan: 'FREE' }, { ...world, plan: 'TEAM' });
@@ -259,7 +293,7 @@ describe('a plan', () => {
     );
   });
 
-  test('gives back what it froze', () => {
+  test('restores what a smaller plan suspended', () => {
     fc.assert(
       fc.property(worlds, (world) => {
         expectSame({ ...world, plan: 'TEAM' }, { ...world, plan: 'ENTERPRISE' });
@@ -268,7 +302,7 @@ describe('a plan', () => {
     );
   });
 
-  test('touches nobody who has a built-in organization role and no project role', () => {
+  test('does not affect a built-in organization role without project roles', () => {
     fc.assert(
       fc.property(worlds, fc.constantFrom('owner', 'admin', 'write', 'user', 'read'), (world, role) => {
         const plain: World = { ...world, organization: { role, expiresAt: null, fallback: role }, projects: [] };
@@ -282,7 +316,7 @@ describe('a plan', () => {
 describe('a project role', () => {
   const paid = worlds.map((world): World => ({ ...world, plan: 'TEAM' }));
 
-  test('narrows no Owner and no Admin', () => {
+  test('overrides neither Owner nor Admin', () => {
     fc.assert(
       fc.property(worlds, fc.constantFrom('owner', 'admin'), (world, role) => {
         const held: World = { ...world, organization: { role, expiresAt: null, fallback: role } };
@@ -292,16 +326,16 @@ describe('a project role', () => {
     );
   });
 
-  test('stands in the place of the organization role, which leaves nothing there but its denials', () => {
-    const narrowable = organizationRoles.filter((role) => role !== 'owner' && role !== 'admin');
+  test('replaces the organization role, of which only the denials still apply', () => {
+    const overridable = organizationRoles.filter((role) => role !== 'owner' && role !== 'admin');
     fc.assert(
-      fc.property(paid, narrowable, projectRoles, fc.constantFrom(...PROJECTS), (world, role, own, id) => {
+      fc.property(paid, overridable, projectRoles, fc.constantFrom(...PROJECTS), (world, role, own, id) => {
         const withRole = (one: typeof role): World => ({
           ...world,
           organization: { role: one, expiresAt: null, fallback: one },
           projects: [{ id, role: own }],
         });
-        const denied = heldIn(withRole(role)).grants.role.deny;
+        const denied = grantsIn(withRole(role)).grants.role.deny;
         const alone = [...permissionsIn(withRole('read'), id)].filter((name) => !denied.has(name as never));
         expect([...permissionsIn(withRole(role), id)]).toEqual(alone);
       }),
@@ -309,7 +343,7 @@ describe('a project role', () => {
     );
   });
 
-  test('changes nothing in the organization and in other projects', () => {
+  test('changes nothing in the organization or in other projects', () => {
     fc.assert(
       fc.property(worlds, projectRoles, fc.constantFrom(...PROJECTS), (world, own, id) => {
         const others = world.projects.filter((project) => project.id !== id);

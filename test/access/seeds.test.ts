@@ -3,14 +3,14 @@ import { permissionsOf } from '../../src/access/access.ts';
 import type { Role } from '../../src/access/model.ts';
 import { matchingPermissions, validatePattern } from '../../src/access/pattern.ts';
 import { roleByKey } from '../../src/access/roles.ts';
-import { allow, allowedOf, customRole, deny, holding, PROJECT, projectRole } from './holdings.ts';
+import { allow, allowedOf, customRole, deny, effective, PROJECT, projectRole } from './examples.ts';
 import { SPECIFICATION } from './naive.ts';
 
 const NAMES = SPECIFICATION.map((row) => row.name);
 const of = (...resources: string[]): string[] => resources.flatMap((resource) => matchingPermissions(`${resource}:*`));
 const reading = (names: string[]): string[] => names.filter((name) => name.endsWith(':read'));
 const writing = (names: string[]): string[] => names.filter((name) => !name.endsWith(':read'));
-const as = (role: Role) => holding({ role });
+const as = (role: Role) => effective({ role });
 
 describe('AgentMark', () => {
   const [owner, admin, write, read] = (['owner', 'admin', 'write', 'read'] as const).map((key) =>
@@ -67,14 +67,14 @@ describe('AgentMark', () => {
 
   test('a custom role needs plan Team', () => {
     const role = customRole('Runner', allow('trace:read'));
-    expect(permissionsOf(holding({ plan: 'FREE', role }))).toEqual([]);
-    expect(permissionsOf(holding({ plan: 'TEAM', role }))).toEqual(['trace:read']);
+    expect(permissionsOf(effective({ plan: 'FREE', role }))).toEqual([]);
+    expect(permissionsOf(effective({ plan: 'TEAM', role }))).toEqual(['trace:read']);
   });
 
   const editing = writing(of('prompt', 'trace', 'dataset'));
 
   test.each(['read', 'write'] as const)('a member with role %s writes in staging and reads in production', (key) => {
-    const member = holding({
+    const member = effective({
       role: roleByKey(key),
       projects: new Map([
         ['staging', projectRole('write')],
@@ -93,7 +93,7 @@ describe('AgentMark', () => {
       ['production', projectRole('read')],
     ]);
     const [reader, writer] = (['read', 'write'] as const).map((key) =>
-      holding({ plan: 'FREE', role: roleByKey(key), projects }),
+      effective({ plan: 'FREE', role: roleByKey(key), projects }),
     ) as [ReturnType<typeof as>, ReturnType<typeof as>];
     expect(allowedOf(reader, editing, 'staging')).toEqual([]);
     expect(allowedOf(writer, editing, 'staging')).toEqual(editing);
@@ -102,7 +102,7 @@ describe('AgentMark', () => {
 });
 
 describe('Confident AI', () => {
-  const inProject = (role: Role) => holding({ projects: new Map([[PROJECT, role]]) });
+  const inProject = (role: Role) => effective({ projects: new Map([[PROJECT, role]]) });
   const resources = of(
     'dataset',
     'golden',
@@ -162,7 +162,7 @@ describe('OpsLevel', () => {
 
   test.each(cells)('$resource, $action: a User reads, an Admin does everything, by session and by token', (cell) => {
     const name = `${cell.resource}:${cell.action}`;
-    const may = (role: Role, access: 'READ' | 'WRITE') => allowedOf(holding({ role }, access), [name]).length === 1;
+    const may = (role: Role, access: 'READ' | 'WRITE') => allowedOf(effective({ role }, access), [name]).length === 1;
     expect(NAMES.includes(name)).toBe(!isNone(cell));
     const reads = cell.action === 'read';
     for (const access of ['READ', 'WRITE'] as const) expect(may(user, access)).toBe(reads);

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import type { EffectiveGrants, Role } from '../../src/access/model.ts';
 import { compileRole, roleByKey } from '../../src/access/roles.ts';
-import { projectRole } from './holdings.ts';
+import { projectRole } from './examples.ts';
 import { type AnyRole, type Policy, SPECIFICATION, type World } from './naive.ts';
 
 export const NAMES = SPECIFICATION.map((row) => row.name);
 export const PROJECTS = ['staging', 'production', 'lab'];
-/** The organization, the projects that one may have a role in, and one in which nobody has. */
+/** The organization, the projects in which a world may have roles, and a project without roles. */
 export const TARGETS: (string | null)[] = [null, ...PROJECTS, 'open'];
 
-/** Patterns that no policy can be given, but that could be left in one. */
+/** Patterns that no new policy can have, but that a stored policy could contain. */
 const INERT = ['retired:read', 'dataset:read:all', '*:*:*', 'data*:read', 'dataset:', '__proto__', 'constructor', ''];
 
 const pattern = fc.oneof(
@@ -44,7 +44,7 @@ export const projectRoles: fc.Arbitrary<AnyRole | null> = fc.oneof(
 
 const NOW = Date.parse('2026-05-01T12:00:00Z');
 
-/** The moment itself and its neighbours are the interesting ones. */
+/** The boundary and the values next to it. */
 const expiry = fc.option(fc.constantFrom(NOW - 1, NOW, NOW + 1));
 
 export const worlds: fc.Arbitrary<World> = fc.record({
@@ -68,8 +68,8 @@ function inProject(role: AnyRole | null, projectId: string): Role | null {
   return typeof role === 'string' ? projectRole(role) : compiled(role, projectId);
 }
 
-/** The same world as the engine reads it; what `loadGrants` does with the rows of the database. */
-export function heldIn({ plan, organization, projects, access, now }: World): EffectiveGrants {
+/** The effective grants in a world, as `loadGrants` computes them from rows. */
+export function grantsIn({ plan, organization, projects, access, now }: World): EffectiveGrants {
   const { role, expiresAt, fallback } = organization;
   const over = expiresAt !== null && expiresAt <= now;
   return {
@@ -84,7 +84,7 @@ export function heldIn({ plan, organization, projects, access, now }: World): Ef
   };
 }
 
-/** The world with each custom role in it put through `change`; built-in ones stay. */
+/** The world after `change` is applied to each custom role. */
 export function withPolicies(world: World, change: (policies: Policy[]) => Policy[]): World {
   const changed = <R extends AnyRole | null>(role: R): R => (Array.isArray(role) ? (change(role) as R) : role);
   const { role, fallback, expiresAt } = world.organization;

@@ -42,7 +42,7 @@ async function world(): Promise<Json> {
   );
 }
 
-/** What really changed, in the form of `accessChanges`. */
+/** The actual changes, in the form of `accessChanges`. */
 function difference(before: Json, after: Json): Json[] {
   return [null, project].flatMap((place, at) =>
     [...new Set([...Object.keys(before[at]), ...Object.keys(after[at])])].flatMap((id) => {
@@ -58,17 +58,17 @@ function difference(before: Json, after: Json): Json[] {
 
 const isAskedInProjects = (name: string): boolean => PERMISSIONS.get(name)?.level !== 'organization';
 
-/** What is told of the organization holds in every project that is not told of on its own. */
-function everywhere(told: Json[]): Json[] {
-  const implied = told
-    .filter(({ id, place }) => place === null && !told.some((other) => other.id === id && other.place === project))
+/** A change in the organization applies in every project that is not listed. */
+function everywhere(reported: Json[]): Json[] {
+  const implied = reported
+    .filter(({ id, place }) => place === null && !reported.some((other) => other.id === id && other.place === project))
     .map(({ gained, lost, ...change }) => ({
       ...change,
       place: project,
       gained: gained.filter(isAskedInProjects),
       lost: lost.filter(isAskedInProjects),
     }));
-  return [...told, ...implied].filter(({ gained, lost }) => gained.length + lost.length > 0);
+  return [...reported, ...implied].filter(({ gained, lost }) => gained.length + lost.length > 0);
 }
 
 const keyed = (changes: Json[]): string[] => changes.map((change) => JSON.stringify(change)).sort();
@@ -99,7 +99,7 @@ const MUTATIONS: [string, object][] = [
   ['transferOwnership', { id: admin.memberId }],
 ];
 
-test.each(MUTATIONS)('%s(%j) tells before what it does, and does what it told', async (name, input) => {
+test.each(MUTATIONS)('%s(%j) reports the same changes as a dry run that it then makes', async (name, input) => {
   const before = await world();
   const counted = async () => (await api.root`select count(*)::int as events from audit_events`)[0]?.['events'];
   const events = await counted();
@@ -108,9 +108,9 @@ test.each(MUTATIONS)('%s(%j) tells before what it does, and does what it told', 
   expect(await world()).toEqual(before);
   expect(await counted()).toBe(events);
   const real = await mutate(owner, name, input, CHANGES);
-  // Whoever is gone has no name any more, so compare what was told before.
+  // A deleted principal is null afterwards, so compare what the dry run reported.
   expect(real.errors).toEqual([]);
-  const told = dry.accessChanges.map((change: Json) => ({
+  const reported = dry.accessChanges.map((change: Json) => ({
     id: change.principal?.id,
     place: change.project?.id ?? null,
     gained: change.gained,
@@ -119,9 +119,9 @@ test.each(MUTATIONS)('%s(%j) tells before what it does, and does what it told', 
   const watcher = name === 'transferOwnership' ? admin : owner;
   expect((await watcher.query('{ viewer { role { name } } }')).data.viewer.role.name).toBe('Owner');
   const after = name === 'transferOwnership' ? null : await world();
-  if (after) expect(keyed(everywhere(told))).toEqual(keyed(difference(before, after)));
+  if (after) expect(keyed(everywhere(reported))).toEqual(keyed(difference(before, after)));
   else
-    expect(told).toMatchObject(
+    expect(reported).toMatchObject(
       [
         { id: owner.memberId, gained: [] },
         { id: admin.memberId, lost: [] },

@@ -7,7 +7,7 @@ const { owner, admin } = people;
 const HOUR = 3_600_000;
 const inHours = (hours: number): string => new Date(Date.now() + hours * HOUR).toISOString();
 
-test('a role ends by itself, on the next request, and the one that was named with it follows', async () => {
+test('a role expires with the next request, and its fallback role replaces it', async () => {
   const guest = await join(api, acme, 'read', 'guest');
   const input = { id: guest.memberId, roleId: roleId('admin'), expiresAt: inHours(2), fallbackRoleId: roleId('user') };
   expect(await mutate(owner, 'updateMember', input, 'member { role { name } roleExpiresAt }')).toEqual({
@@ -18,18 +18,22 @@ test('a role ends by itself, on the next request, and the one that was named wit
   expect(await create('before')).toEqual({ errors: [] });
   api.advance(2 * HOUR + 1000);
   const signedIn = api.as(guest.token);
-  // The access token has ended by now as well: sign in again.
+  // The access token has expired as well.
   expect((await signedIn.query('{ viewer { role { name } } }')).status).toBe(401);
   const { signIn } = await import('../support/world.ts');
   const again = await signIn(api, guest.email, 'acme');
   const { errors } = await again.query('mutation { createCategory(input: { name: "after" }) { errors { code } } }');
-  expect(errors?.[0].extensions).toMatchObject({ code: 'FORBIDDEN', reason: 'ENDED', permission: 'category:create' });
-  expect(errors?.[0].message).toMatch(/^category:create is needed, and the role Admin, which grants it, ended on /);
+  expect(errors?.[0].extensions).toMatchObject({
+    code: 'FORBIDDEN',
+    reason: 'ROLE_EXPIRED',
+    permission: 'category:create',
+  });
+  expect(errors?.[0].message).toMatch(/^category:create is needed, and the role Admin, which grants it, expired on /);
   expect((await again.query('{ viewer { role { name } } }')).data.viewer.role.name).toBe('User');
   api.advance(-2 * HOUR - 1000);
 });
 
-test('an end names what follows, and neither goes without the other or without a role', async () => {
+test('an expiry requires a fallback role and a role, and the reverse', async () => {
   const id = people.user.memberId;
   const give = (input: object) => mutate(owner, 'updateMember', { id, ...input });
   expect(await give({ roleId: roleId('admin'), expiresAt: inHours(1) })).toEqual({
@@ -47,23 +51,23 @@ test('an end names what follows, and neither goes without the other or without a
   expect(await give({ roleId: null })).toEqual({ errors: [{ code: 'REQUIRED', path: ['roleId'] }] });
 });
 
-test('an Admin gives nobody a role that becomes Owner later, nor makes one last that ends', async () => {
+test('an Admin gives nobody a role with the fallback Owner, and takes none away', async () => {
   const id = people.read.memberId;
   const later = { id, roleId: roleId('read'), expiresAt: inHours(1), fallbackRoleId: roleId('owner') };
   expect(await mutate(admin, 'updateMember', later)).toEqual({ refused: 'NOT_HELD' });
   expect(await mutate(owner, 'updateMember', later)).toEqual({ errors: [] });
-  // What was given for later is taken away by nobody who does not hold it.
+  // An Admin does not hold the fallback role either, so cannot take it away.
   expect(await mutate(admin, 'updateMember', { id, roleId: roleId('read') })).toEqual({ refused: 'NOT_HELD' });
   expect(await mutate(owner, 'updateMember', { id, roleId: roleId('read') })).toEqual({ errors: [] });
 });
 
-test('the last Owner does not end by themselves', async () => {
+test('the role of the last Owner cannot expire', async () => {
   const end = { id: owner.memberId, roleId: roleId('owner'), expiresAt: inHours(1), fallbackRoleId: roleId('admin') };
   expect(await mutate(owner, 'updateMember', end)).toEqual({ errors: [{ code: 'LAST_OWNER', path: ['id'] }] });
   expect(await mutate(owner, 'leaveOrganization', {})).toEqual({ errors: [{ code: 'LAST_OWNER', path: ['id'] }] });
 });
 
-test('ownership is handed over in one: the member becomes Owner, the giver Admin', async () => {
+test('a transfer makes the member Owner and the caller Admin', async () => {
   expect(await mutate(admin, 'transferOwnership', { id: admin.memberId })).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(owner, 'transferOwnership', { id: owner.memberId })).toEqual({
     errors: [{ code: 'INVALID', path: ['id'] }],

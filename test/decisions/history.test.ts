@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { permissionsOf, type Target, unrestricted } from '../../src/access/access.ts';
-import { loadGrants } from '../../src/access/grants.ts';
+import { type GrantsById, loadGrants } from '../../src/access/grants.ts';
 import type { Grants } from '../../src/access/model.ts';
 import { ROLES } from '../../src/access/roles.ts';
 import { drizzleOn } from '../../src/db/client.ts';
@@ -43,7 +43,7 @@ const MOMENTS: [Date | null, Plan | null][] = [
   [new Date(8_640_000_000_000_000), 'ENTERPRISE'],
 ];
 
-async function everybody([time, plan]: (typeof MOMENTS)[number]): Promise<Map<string, Grants>> {
+async function everybody([time, plan]: (typeof MOMENTS)[number]): Promise<GrantsById> {
   const [row] = await api.root`select plan from organizations where id = ${organizationId}`;
   return await loadGrants(drizzleOn(api.root), organizationId, plan ?? (row?.['plan'] as Plan), time ?? new Date());
 }

@@ -40,7 +40,7 @@ test('a project that the caller cannot read does not exist for them, in lists, c
   expect(await mutate(member, 'updateProject', { id: open, name: 'Opened' })).toEqual({ errors: [] });
 });
 
-test('keys are unique in whichever case, and deleting asks for the key again', async () => {
+test('keys are unique regardless of case, and deletion requires the key', async () => {
   const id = await createProject(owner, 'Once');
   expect(await mutate(owner, 'createProject', { key: 'ONCE', name: 'x' })).toEqual({
     errors: [{ code: 'TAKEN', path: ['key'] }],
@@ -51,7 +51,7 @@ test('keys are unique in whichever case, and deleting asks for the key again', a
   expect(await mutate(owner, 'deleteProject', { id, key: 'Once' }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
 });
 
-test('a project is deleted with the roles and policies that belong to it, in use or not', async () => {
+test('a project is deleted with its roles and policies, whether they are used or not', async () => {
   const id = await createProject(owner, 'whole');
   const { policy } = await mutate(
     owner,

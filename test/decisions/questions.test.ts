@@ -56,7 +56,7 @@ test('answers come in the order of the questions, with the reason of each refusa
   ]);
 });
 
-test('what is not there, is another’s or cannot be read, is no target', async () => {
+test('a target that does not exist, is of another organization or cannot be read is reported as NO_SUCH_TARGET', async () => {
   const foreign = await createProject(globex.owner, 'theirs');
   const none = { allowed: false, reason: 'NO_SUCH_TARGET' };
   for (const target of [foreign, globex.id, hidden, 'prj_00000000000000000000000000', 'rubbish', acme.owner.memberId])
@@ -66,7 +66,7 @@ test('what is not there, is another’s or cannot be read, is no target', async 
   ]);
 });
 
-test('about others it needs access:read, whoever is named among the questions', async () => {
+test('questions about other principals require access:read', async () => {
   const about = (principal: string) => ({ permission: 'check:create', principal });
   const refused = await people.user.query(ASK, { requests: [{ permission: 'check:read' }, about(owner.memberId)] });
   expect([refused.data.authorize, refused.errors?.[0].extensions]).toMatchObject([
@@ -95,7 +95,7 @@ test('about others it needs access:read, whoever is named among the questions', 
   ]);
 });
 
-test('a read-only token is told so, and 1,001 questions are too many', async () => {
+test('a read-only token gets its own reason, and 1,001 questions are too many', async () => {
   const token = await tokenOf(api, owner, 'READ');
   expect(await authorize(token, { permission: 'check:create' })).toEqual([
     { allowed: false, reason: 'READ_ONLY_TOKEN' },
@@ -106,7 +106,7 @@ test('a read-only token is told so, and 1,001 questions are too many', async () 
   expect((await many(1001)).errors?.[0].extensions.code).toBe('BAD_REQUEST');
 });
 
-test('access tells the whole reasoning, allowed or refused', async () => {
+test('access returns every step of a decision, whether allowed or refused', async () => {
   const WHY =
     'query ($permission: Permission!, $target: ID, $principal: ID) { access(permission: $permission, target: $target, principal: $principal) { allowed reason message hint steps { kind passed text } } }';
   const { data } = await mixed.query(WHY, { permission: 'dataset:delete', target: project });
@@ -114,7 +114,7 @@ test('access tells the whole reasoning, allowed or refused', async () => {
     allowed: false,
     reason: 'DENIED',
     message: expect.stringMatching(/^dataset:delete is needed, and policy policy \d+ of role Mixed denies it\.$/),
-    hint: 'A denial outweighs every grant: the policy has to change, or the role.',
+    hint: 'A denial outweighs every grant. Change the policy or the role.',
     steps: [
       { kind: 'LEVEL', passed: true, text: 'dataset:delete is asked on the project; its level is project.' },
       { kind: 'ORGANIZATION_ROLE', passed: true, text: 'The organization role is Mixed (custom).' },
@@ -129,7 +129,7 @@ test('access tells the whole reasoning, allowed or refused', async () => {
       {
         kind: 'PROJECT_ROLE',
         passed: true,
-        text: 'In this project Member (built-in) stands in the place of the organization role.',
+        text: 'In this project Member (built-in) replaces the organization role.',
       },
     ]),
   });
@@ -141,7 +141,7 @@ test('access tells the whole reasoning, allowed or refused', async () => {
   ).toBe('FORBIDDEN');
 });
 
-test('authorize, access, permissionsOf, whoCan, accessMatrix and the guard agree, for everybody and everything', async () => {
+test('authorize, access, permissionsOf, whoCan, accessMatrix and the guard agree for every principal and permission', async () => {
   const names = [...PERMISSIONS.keys()];
   const principals = [...Object.values(people).map(({ memberId }) => memberId), mixed.memberId, robot];
   for (const target of [undefined, project, hidden]) {

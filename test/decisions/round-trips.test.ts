@@ -6,7 +6,7 @@ import { startWorld } from './support.ts';
 
 const { api, people } = await startWorld();
 
-/** Projects in which the User has a role of their own, made behind the walls: five hundred requests prove nothing more. */
+/** Projects in which the User has a project role. Inserted with SQL, because five hundred requests would prove nothing more. */
 async function projectsOf(count: number): Promise<void> {
   const [own] =
     await api.root`select organization_id, id from principals where user_id in (select id from users where email = ${people.user.email})`;

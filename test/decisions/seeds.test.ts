@@ -67,8 +67,8 @@ test('a member has Write in staging and Read in production', async () => {
 });
 
 test('a member whose organization role is Write reads only, where the project role is Read', async () => {
-  const project = await createProject(owner, 'narrow');
-  const writer = await join(api, acme, 'write', 'narrowed');
+  const project = await createProject(owner, 'overridden');
+  const writer = await join(api, acme, 'write', 'overridden');
   expect(await may(writer, ['prompt:update'], project)).toEqual([true]);
   await giveProjectRole(owner, project, writer.memberId, projectRoleId('read'));
   expect(await may(writer, ['prompt:read', 'prompt:update'], project)).toEqual([true, false]);
@@ -79,7 +79,7 @@ test('a member whose organization role is Write reads only, where the project ro
   expect(await may(token, ['prompt:read', 'prompt:update'], elsewhere)).toEqual([true, false]);
 });
 
-test('Owner and Admin are never narrowed, and a denial of the organization role holds in every project', async () => {
+test('no project role overrides Owner or Admin, and a denial of the organization role applies in every project', async () => {
   const project = await createProject(owner, 'closed');
   await giveProjectRole(owner, project, people.admin.memberId, null);
   expect(await may(people.admin, ['project:read', 'dataset:delete'], project)).toEqual([true, true]);

@@ -28,7 +28,7 @@ const nextName = (): string => {
   return `policy ${named}`;
 };
 
-/** Builders that go through the front door. */
+/** Builders that use the API. */
 export const createPolicy = async (by: Caller, statements: Statement[], projectId?: string): Promise<string> =>
   (await done(by, CREATE_POLICY, { input: { name: nextName(), statements, projectId } })).policy.id;
 

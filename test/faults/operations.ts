@@ -41,14 +41,16 @@ const one = ({ categoryId, name }: Seat): Step => ({
 
 const create = ({ tenant, categoryId }: Seat, id: string, what: 'Category' | 'Check'): Step => ({
   query: what === 'Check' ? CREATE_CHECK : CREATE_CATEGORY,
-  variables: { input: { name: id, ...(what === 'Check' && { categoryId, levelId: tenant.levelId }) } },
+  variables: {
+    input: { name: id, ...(what === 'Check' && { category: { id: categoryId }, level: { id: tenant.levelId } }) },
+  },
   action: `create${what}`,
   wrong: (data) => (data[`create${what}`][what.toLowerCase()]?.id ? null : 'no id'),
 });
 
 const update = ({ categoryId }: Seat, id: string): Step => ({
   query: UPDATE_CATEGORY,
-  variables: { input: { id: categoryId, description: id } },
+  variables: { input: { category: { id: categoryId }, description: id } },
   action: 'updateCategory',
   wrong: ({ updateCategory }) => (updateCategory.category.description === id ? null : 'another description'),
 });

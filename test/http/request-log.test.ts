@@ -41,7 +41,7 @@ test('each request is logged as one line with its cost and its outcome', async (
 
 test('the log line contains each error code once', async () => {
   const REFUSED =
-    'mutation { a: deleteCheck(input: { id: "x" }) { deletedId } b: deleteCheck(input: { id: "y" }) { deletedId } }';
+    'mutation { a: deleteCheck(input: { check: { id: "x" } }) { deletedId } b: deleteCheck(input: { check: { id: "y" } }) { deletedId } }';
   expect(await entriesOf(await reader.query(REFUSED))).toMatchObject([{ outcome: 'FORBIDDEN', status: 200 }]);
   const stranger = await api.as('ambit_pat_wrong').query('{ __typename }');
   expect(await entriesOf(stranger)).toMatchObject([{ outcome: 'UNAUTHENTICATED', status: 401, principal: null }]);

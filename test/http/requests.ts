@@ -121,11 +121,11 @@ export const operations = ({ category, check }: Ids): Family => ({
   'a mutation of input that is none': op(CREATE, { variables: { input: { name: 7, nobody: 1 } } }),
   'a mutation of a name that is taken': op(CREATE, { variables: { input: { name: 'Security' } } }),
   'a mutation that leaves all as it is': op(
-    'mutation ($id: ID!) { updateCategory(input: { id: $id, name: "Security" }) { category { name } errors { code } } }',
+    'mutation ($id: ID!) { updateCategory(input: { category: { id: $id }, name: "Security" }) { category { name } errors { code } } }',
     { variables: { id: category } },
   ),
   'mutations one after the other': op(
-    'mutation { a: createCategory(input: { name: "" }) { errors { code } } b: deleteCheck(input: { id: "chk_none" }) { errors { code } } c: signOut { errors { code } } }'.replace(
+    'mutation { a: createCategory(input: { name: "" }) { errors { code } } b: deleteCheck(input: { check: { id: "chk_none" } }) { errors { code } } c: signOut { errors { code } } }'.replace(
       ' c: signOut { errors { code } }',
       '',
     ),

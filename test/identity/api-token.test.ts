@@ -88,7 +88,7 @@ test('a READ token of an Owner changes nothing', async () => {
     `deleteApiToken(input: { id: "${token.id}" }) { deletedId }`,
     `deleteApiToken(input: { id: "${other.id}" }) { deletedId }`,
     'createCategory(input: { name: "New" }) { category { id } }',
-    `deleteCategory(input: { id: "${data.categories.nodes[0].id}" }) { deletedId }`,
+    `deleteCategory(input: { category: { id: "${data.categories.nodes[0].id}" } }) { deletedId }`,
     'updateRubric(input: { name: "Changed" }) { rubric { name } }',
     `updateOrganization(input: { id: "${acme.id}", name: "Changed" }) { organization { name } }`,
     `deleteOrganization(input: { id: "${acme.id}", slug: "acme" }) { deletedId }`,

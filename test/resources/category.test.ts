@@ -19,9 +19,15 @@ test('an Admin makes, changes and deletes a category; everybody sees it by its i
   const { id } = made.category;
   const node = 'query ($id: ID!) { node(id: $id) { id ... on Category { name description } } }';
   expect(await ask(people.read, node, { id })).toEqual({ node: made.category });
-  const changed = { id, name: 'Costs', description: 'Money and time.' };
-  expect(await mutate(people.admin, 'updateCategory', changed, FIELDS)).toEqual({ category: changed, errors: [] });
-  expect(await mutate(people.admin, 'deleteCategory', { id }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
+  const changed = { name: 'Costs', description: 'Money and time.' };
+  expect(await mutate(people.admin, 'updateCategory', { category: { id }, ...changed }, FIELDS)).toEqual({
+    category: { id, ...changed },
+    errors: [],
+  });
+  expect(await mutate(people.admin, 'deleteCategory', { category: { id } }, 'deletedId')).toEqual({
+    deletedId: id,
+    errors: [],
+  });
   expect(await ask(people.read, node, { id })).toEqual({ node: null });
 });
 
@@ -29,10 +35,14 @@ test('what a User tries is refused and changes nothing', async () => {
   const { categories } = await rubricOf(people.user);
   const before = await names();
   expect(await mutate(people.user, 'createCategory', { name: 'Mine' })).toEqual({ refused: 'NO_GRANT' });
-  expect(await mutate(people.user, 'updateCategory', { id: categories['Security'], name: 'Mine' })).toEqual({
+  expect(
+    await mutate(people.user, 'updateCategory', { category: { id: categories['Security'] }, name: 'Mine' }),
+  ).toEqual({
     refused: 'NO_GRANT',
   });
-  expect(await mutate(people.user, 'deleteCategory', { id: categories['Security'] })).toEqual({ refused: 'NO_GRANT' });
+  expect(await mutate(people.user, 'deleteCategory', { category: { id: categories['Security'] } })).toEqual({
+    refused: 'NO_GRANT',
+  });
   expect(await names()).toEqual(before);
 });
 
@@ -48,8 +58,10 @@ test('a name is unique in the organization, whatever its case, and free in anoth
   expect(await mutate(people.admin, 'createCategory', { name: 'SECURITY' }, FIELDS)).toEqual(taken);
   const { categories } = await rubricOf(people.admin);
   const id = categories['Reliability'];
-  expect(await mutate(people.admin, 'updateCategory', { id, name: ' security ' }, FIELDS)).toEqual(taken);
-  expect(await mutate(people.admin, 'updateCategory', { id, name: 'RELIABILITY' }, 'category { name }')).toEqual({
+  expect(await mutate(people.admin, 'updateCategory', { category: { id }, name: ' security ' }, FIELDS)).toEqual(taken);
+  expect(
+    await mutate(people.admin, 'updateCategory', { category: { id }, name: 'RELIABILITY' }, 'category { name }'),
+  ).toEqual({
     category: { name: 'RELIABILITY' },
     errors: [],
   });
@@ -67,8 +79,11 @@ test('of several who take a name at once, one gets it', async () => {
 
 test('a check shows its category under the new name', async () => {
   const rubric = await rubricOf(people.admin);
-  const id = await checkOf(people.admin, rubric, { categoryId: rubric.categories['Ownership'] });
-  await mutate(people.admin, 'updateCategory', { id: rubric.categories['Ownership'], name: 'Stewardship' });
+  const id = await checkOf(people.admin, rubric, { category: { id: rubric.categories['Ownership'] } });
+  await mutate(people.admin, 'updateCategory', {
+    category: { id: rubric.categories['Ownership'] },
+    name: 'Stewardship',
+  });
   const seen = await ask(people.read, 'query ($id: ID!) { node(id: $id) { ... on Check { category { name } } } }', {
     id,
   });

@@ -6,7 +6,7 @@ import { ask, cast, checkOf, found, mutate, rubricOf, tokenOf } from '../support
 const api = await startApi();
 const people = await cast(api, await found(api, 'acme'));
 const rubric = await rubricOf(people.owner);
-const place = { categoryId: rubric.categories['Security'], levelId: rubric.levels['Bronze'] };
+const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
 
 const DAY = 24 * 3_600_000;
 const inDays = (days: number): string => new Date(Date.now() + days * DAY).toISOString();
@@ -36,7 +36,7 @@ describe('whether a check counts', () => {
     const wrong = { enabled: true, enableOn: inDays(1) };
     expect(await mutate(people.admin, 'createCheck', { name: 'Both', ...place, ...wrong })).toEqual(both);
     const id = await checkOf(people.admin, rubric, { enabled: false });
-    expect(await mutate(people.admin, 'updateCheck', { id, ...wrong })).toEqual(both);
+    expect(await mutate(people.admin, 'updateCheck', { check: { id }, ...wrong })).toEqual(both);
     expect(await nodeOf(id)).toMatchObject({ enabled: false, enableOn: null });
   });
 
@@ -52,7 +52,7 @@ describe('whether a check counts', () => {
     ['another change leaves it', later, { name: 'Still later' }, { enabled: false, enableOn: later.enableOn }],
   ])('%s', async (_what, first, change, expected) => {
     const id = await checkOf(people.admin, rubric, first);
-    expect(await mutate(people.admin, 'updateCheck', { id, ...change })).toEqual({ errors: [] });
+    expect(await mutate(people.admin, 'updateCheck', { check: { id }, ...change })).toEqual({ errors: [] });
     expect(await nodeOf(id)).toMatchObject(expected);
   });
 

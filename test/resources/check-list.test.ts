@@ -10,13 +10,13 @@ const { categories, levels } = rubric;
 
 // In the order of creation, which is no other order.
 const CHECKS = [
-  { name: 'Zero downtime', categoryId: categories['Reliability'], levelId: levels['Gold'] },
-  { name: '100% covered', categoryId: categories['Reliability'], levelId: levels['Silver'] },
-  { name: 'has_owner', categoryId: categories['Ownership'], levelId: levels['Bronze'] },
-  { name: 'Übersicht', categoryId: categories['Observability'], levelId: levels['Bronze'], enabled: false },
-  { name: 'Backups', categoryId: categories['Reliability'], levelId: levels['Bronze'], enabled: false },
-  { name: 'hasXowner', categoryId: categories['Ownership'], levelId: levels['Gold'] },
-  { name: 'Path C:\\temp', categoryId: categories['Security'], levelId: levels['Gold'] },
+  { name: 'Zero downtime', category: { id: categories['Reliability'] }, level: { id: levels['Gold'] } },
+  { name: '100% covered', category: { id: categories['Reliability'] }, level: { id: levels['Silver'] } },
+  { name: 'has_owner', category: { id: categories['Ownership'] }, level: { id: levels['Bronze'] } },
+  { name: 'Übersicht', category: { id: categories['Observability'] }, level: { id: levels['Bronze'] }, enabled: false },
+  { name: 'Backups', category: { id: categories['Reliability'] }, level: { id: levels['Bronze'] }, enabled: false },
+  { name: 'hasXowner', category: { id: categories['Ownership'] }, level: { id: levels['Gold'] } },
+  { name: 'Path C:\\temp', category: { id: categories['Security'] }, level: { id: levels['Gold'] } },
 ];
 for (const check of CHECKS) await checkOf(people.admin, rubric, check);
 
@@ -47,8 +47,8 @@ describe('checks are ordered', () => {
 
 describe('checks are found', () => {
   test.each([
-    ['by category', { categoryId: categories['Ownership'] }, ['hasXowner', 'has_owner']],
-    ['by level', { levelId: levels['Bronze'] }, ['Backups', 'has_owner', 'Übersicht']],
+    ['by category', { category: { id: categories['Ownership'] } }, ['hasXowner', 'has_owner']],
+    ['by level', { level: { id: levels['Bronze'] } }, ['Backups', 'has_owner', 'Übersicht']],
     ['that count', { enabled: true }, named.filter((name) => name !== 'Backups' && name !== 'Übersicht')],
     ['that do not count', { enabled: false }, ['Backups', 'Übersicht']],
     ['by a part of the name', { search: 'ow' }, ['Zero downtime', 'hasXowner', 'has_owner']],
@@ -60,15 +60,15 @@ describe('checks are found', () => {
     ['with \\ as it stands', { search: 'C:\\T' }, ['Path C:\\temp']],
     ['with a quote that ends nothing', { search: "' or '1'='1" }, []],
     ['all of them without a search', { search: '' }, named],
-    ['all of them with a filter of nulls', { categoryId: null, levelId: null, enabled: null, search: null }, named],
+    ['all of them with a filter of nulls', { category: null, level: null, enabled: null, search: null }, named],
     [
       'that fulfil everything given',
-      { categoryId: categories['Reliability'], levelId: levels['Bronze'], enabled: false, search: 'back' },
+      { category: { id: categories['Reliability'] }, level: { id: levels['Bronze'] }, enabled: false, search: 'back' },
       ['Backups'],
     ],
-    ['nowhere that two conditions exclude', { categoryId: categories['Ownership'], enabled: false }, []],
-    ['not in what is no category', { categoryId: levels['Gold'] }, []],
-    ['not on what is no level', { levelId: 'Gold' }, []],
+    ['nowhere that two conditions exclude', { category: { id: categories['Ownership'] }, enabled: false }, []],
+    ['not in what is no category', { category: { id: levels['Gold'] } }, []],
+    ['not on what is no level', { level: { alias: 'platinum' } }, []],
   ])('%s', async (_how, filter, expected) => {
     expect(await list({ filter })).toEqual(expected);
   });

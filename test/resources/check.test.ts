@@ -7,7 +7,7 @@ const acme = await found(api, 'acme');
 const people = await cast(api, acme);
 const rubric = await rubricOf(people.owner);
 const { categories, levels } = rubric;
-const place = { categoryId: categories['Security'], levelId: levels['Bronze'] };
+const place = { category: { id: categories['Security'] }, level: { id: levels['Bronze'] } };
 
 const FIELDS = `check {
   id name notes type enabled enableOn createdAt updatedAt viewerPermissions
@@ -19,8 +19,8 @@ test('an Admin makes a check with everything it can have, and everybody sees all
   const input = {
     name: '  Logs are kept for 30 days ',
     notes: '# Why\n\nAudits. ',
-    categoryId: categories['Observability'],
-    levelId: levels['Silver'],
+    category: { id: categories['Observability'] },
+    level: { id: levels['Silver'] },
     ownerId: people.user.memberId,
     enabled: true,
     type: 'MANUAL',
@@ -52,8 +52,8 @@ test('a User makes, changes and deletes no check', async () => {
   const id = await checkOf(people.admin, rubric);
   const before = await nodeOf(id);
   expect(await mutate(people.user, 'createCheck', { name: 'Mine', ...place })).toEqual({ refused: 'NO_GRANT' });
-  expect(await mutate(people.user, 'updateCheck', { id, name: 'Mine' })).toEqual({ refused: 'NO_GRANT' });
-  expect(await mutate(people.user, 'deleteCheck', { id })).toEqual({ refused: 'NO_GRANT' });
+  expect(await mutate(people.user, 'updateCheck', { check: { id }, name: 'Mine' })).toEqual({ refused: 'NO_GRANT' });
+  expect(await mutate(people.user, 'deleteCheck', { check: { id } })).toEqual({ refused: 'NO_GRANT' });
   expect(await nodeOf(id)).toEqual(before);
 });
 
@@ -61,49 +61,59 @@ test('a changed check says when, a deleted one is gone', async () => {
   const id = await checkOf(people.admin, rubric);
   const before = await nodeOf(id);
   api.advance(60_000);
-  await mutate(people.admin, 'updateCheck', { id, name: 'Renamed' });
+  await mutate(people.admin, 'updateCheck', { check: { id }, name: 'Renamed' });
   const after = await nodeOf(id);
   expect(after).toMatchObject({ id, name: 'Renamed' });
   expect(Date.parse(after.updatedAt) - Date.parse(before.updatedAt)).toBeGreaterThanOrEqual(60_000);
-  expect(await mutate(people.admin, 'deleteCheck', { id }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
+  expect(await mutate(people.admin, 'deleteCheck', { check: { id } }, 'deletedId')).toEqual({
+    deletedId: id,
+    errors: [],
+  });
   expect(await nodeOf(id)).toBeNull();
-  expect(await mutate(people.admin, 'deleteCheck', { id })).toEqual({ refused: 'NOT_FOUND' });
-  expect(await mutate(people.admin, 'updateCheck', { id, name: 'Back' })).toEqual({ refused: 'NOT_FOUND' });
+  expect(await mutate(people.admin, 'deleteCheck', { check: { id } })).toEqual({ refused: 'NOT_FOUND' });
+  expect(await mutate(people.admin, 'updateCheck', { check: { id }, name: 'Back' })).toEqual({ refused: 'NOT_FOUND' });
 });
 
 describe('a reference that names nothing is an error in its place, and nothing is written:', () => {
   const nothing = (prefix: string) => `${prefix}_01h455vb4pex5vsknk084sn02q`;
   const globex = found(api, 'globex').then(async ({ owner }) => ({ owner, ...(await rubricOf(owner)) }));
   test.each([
-    ['a category that does not exist', 'categoryId', () => nothing('cat')],
-    ['a level that does not exist', 'levelId', () => nothing('lvl')],
+    ['a category that does not exist', 'category', () => nothing('cat')],
+    ['a level that does not exist', 'level', () => nothing('lvl')],
     ['a member who does not exist', 'ownerId', () => nothing('mem')],
-    ['a level as category', 'categoryId', () => levels['Bronze']],
-    ['a category as level', 'levelId', () => categories['Security']],
+    ['a level as category', 'category', () => levels['Bronze']],
+    ['a category as level', 'level', () => categories['Security']],
     ['a user as owner, who is a member under another id', 'ownerId', () => people.user.userId],
-    ['a text as category', 'categoryId', () => 'Security'],
-    ['an empty level', 'levelId', () => ''],
-    ['another organization’s category', 'categoryId', async () => (await globex).categories['Security']],
-    ['another organization’s level', 'levelId', async () => (await globex).levels['Gold']],
+    ['a text as category', 'category', () => 'Security'],
+    ['an empty level', 'level', () => ''],
+    ['another organization’s category', 'category', async () => (await globex).categories['Security']],
+    ['another organization’s level', 'level', async () => (await globex).levels['Gold']],
     ['another organization’s member', 'ownerId', async () => (await globex).owner.memberId],
   ])('%s', async (_what, field, reference) => {
-    const wrong = { [field]: await reference() };
+    const id = await reference();
+    const wrong = { [field]: field === 'ownerId' ? id : { id } };
     const answer = { check: null, errors: [{ code: 'NOT_FOUND', path: [field] }] };
-    const id = await checkOf(people.admin, rubric, { name: 'Stays' });
+    const stays = await checkOf(people.admin, rubric, { name: 'Stays' });
     const [before] = await api.root`select count(*) as checks from checks`;
     const input = { name: 'Astray', ...place, ...wrong };
     expect(await mutate(people.admin, 'createCheck', input, 'check { id }')).toEqual(answer);
-    expect(await mutate(people.admin, 'updateCheck', { id, name: 'Goes', ...wrong }, 'check { id }')).toEqual(answer);
-    expect((await nodeOf(id)).name).toBe('Stays');
+    expect(
+      await mutate(people.admin, 'updateCheck', { check: { id: stays }, name: 'Goes', ...wrong }, 'check { id }'),
+    ).toEqual(answer);
+    expect((await nodeOf(stays)).name).toBe('Stays');
     expect((await api.root`select count(*) as checks from checks`)[0]).toEqual(before);
   });
 
   test('all that is wrong is said at once', async () => {
-    const { errors } = await mutate(people.admin, 'createCheck', { name: ' ', categoryId: 'x', levelId: 'y' });
+    const { errors } = await mutate(people.admin, 'createCheck', {
+      name: ' ',
+      category: { id: 'x' },
+      level: { alias: 'y' },
+    });
     expect(errors).toEqual([
       { code: 'TOO_SHORT', path: ['name'] },
-      { code: 'NOT_FOUND', path: ['categoryId'] },
-      { code: 'NOT_FOUND', path: ['levelId'] },
+      { code: 'NOT_FOUND', path: ['category'] },
+      { code: 'NOT_FOUND', path: ['level'] },
     ]);
   });
 });

@@ -21,7 +21,7 @@ const api = await startApi();
 const acme = await found(api, 'acme');
 const people = await cast(api, acme);
 const rubric = await rubricOf(people.owner);
-const place = { categoryId: rubric.categories['Security'], levelId: rubric.levels['Bronze'] };
+const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
 
 let last = 0;
 const named = (): { name: string } => ({ name: `Made ${++last}` });
@@ -61,17 +61,22 @@ const VERBS: Record<string, (caller: Caller, resource: string) => Promise<string
     })),
   Update: (caller, resource) =>
     attempt(caller, `update${RESOURCES[resource]?.type}`, async () => ({
-      ...(await RESOURCES[resource]?.object?.()),
+      ...(await targetOf(resource)),
       ...named(),
     })),
-  Delete: (caller, resource) =>
-    attempt(caller, `delete${RESOURCES[resource]?.type}`, async () => ({ ...(await RESOURCES[resource]?.object?.()) })),
+  Delete: (caller, resource) => attempt(caller, `delete${RESOURCES[resource]?.type}`, () => targetOf(resource)),
   Read: async (caller, resource) => {
     const { data } = await caller.query(`{ ${RESOURCES[resource]?.list} }`);
     const [seen] = Object.values(data);
     return seen && JSON.stringify(await all()).includes(JSON.stringify(seen)) ? 'yes' : 'no';
   },
 };
+
+/** The object that a mutation is about, as its input takes it. The rubric needs none. */
+async function targetOf(resource: string): Promise<object> {
+  const { type = '', object } = RESOURCES[resource] ?? {};
+  return object ? { [type.toLowerCase()]: await object() } : {};
+}
 
 async function attempt(caller: Caller, mutation: string, input: () => Promise<object>): Promise<string> {
   const given = await input();

@@ -166,7 +166,7 @@ describe('what is written while the organization is being deleted is refused, an
   test.each(['createCategory', 'createLevel', 'createCheck'])('%s', async (mutation) => {
     const brief = await found(api, `brief-${mutation.toLowerCase()}`);
     const rubric = await rubricOf(brief.owner);
-    const place = { categoryId: rubric.categories['Security'], levelId: rubric.levels['Gold'] };
+    const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Gold'] } };
     const answer = await duringChange(
       api,
       (sql) => sql`delete from organizations where slug = ${brief.slug}`,

@@ -314,6 +314,6 @@ test('an item that is deleted between two pages neither repeats nor hides anothe
   const field = list('checks');
   const { ids } = await read(field, {});
   const { pageInfo } = await read(field, { first: 3 });
-  await mutate(owner, 'deleteCheck', { id: ids[2] });
+  await mutate(owner, 'deleteCheck', { check: { id: ids[2] } });
   expect((await read(field, { after: pageInfo.endCursor })).ids).toEqual(ids.slice(3));
 });

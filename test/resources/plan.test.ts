@@ -221,7 +221,7 @@ describe('a downgrade', () => {
     const { owner, mixed, people, projects } = await world();
     await setPlan(owner, 'FREE');
     const { errors } = await mixed.query(
-      'mutation { createCheck(input: { name: "x", categoryId: "x", levelId: "x" }) { errors { code } } }',
+      'mutation { createCheck(input: { name: "x", category: { id: "x" }, level: { id: "x" } }) { errors { code } } }',
     );
     expect(errors?.[0].extensions).toMatchObject({
       code: 'FORBIDDEN',

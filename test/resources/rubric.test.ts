@@ -24,8 +24,11 @@ test('an Admin changes name and description, trimmed; a User is refused and chan
   expect(await ask(people.read, `{ ${FIELDS} }`)).toEqual(now);
 });
 
-test('a blank description is none', async () => {
-  expect(await mutate(people.admin, 'updateRubric', { name: 'Maturity', description: ' \n ' }, FIELDS)).toEqual({
+test.each(['', ' \n '])('a description of %j is an error, and null clears it', async (description) => {
+  expect(await mutate(people.admin, 'updateRubric', { name: 'Maturity', description })).toEqual({
+    errors: [{ code: 'TOO_SHORT', path: ['description'] }],
+  });
+  expect(await mutate(people.admin, 'updateRubric', { name: 'Maturity', description: null }, FIELDS)).toEqual({
     rubric: { name: 'Maturity', description: null },
     errors: [],
   });

@@ -136,7 +136,7 @@ describe('nobody', () => {
     for (const name of ['deleteMember', 'signOutMember', 'transferOwnership'])
       expect(await mutate(owner, name, { id: disguised })).toEqual(nowhere);
     const { categories, levels } = await rubricOf(owner);
-    const check = { name: 'Run', categoryId: categories['Security'], levelId: levels['Bronze'] };
+    const check = { name: 'Run', category: { id: categories['Security'] }, level: { id: levels['Bronze'] } };
     for (const ownerId of [id, disguised])
       expect(await mutate(owner, 'createCheck', { ...check, ownerId })).toEqual({
         errors: [{ code: 'NOT_FOUND', path: ['ownerId'] }],
@@ -280,7 +280,7 @@ test('it stands beside members wherever a principal can stand, and takes no seat
     principal: robot,
     entries: [
       { permission: 'project:create', allowed: false, reason: 'WRONG_LEVEL' },
-      { permission: 'prompt:update', allowed: false, reason: 'NARROWED' },
+      { permission: 'prompt:update', allowed: false, reason: 'OVERRIDDEN_BY_PROJECT_ROLE' },
     ],
   });
   expect(seen.node.members.nodes).toContainEqual(robot);
@@ -326,7 +326,7 @@ test('its role ends by itself, and the one that was named with it follows', asyn
   const watcher = await tokenOf(api, owner, 'READ');
   expect(await mutate(token, 'createCategory', { name: 'Before' })).toEqual({ errors: [] });
   api.advance(2 * HOUR);
-  expect(await mutate(token, 'createCategory', { name: 'After' })).toEqual({ refused: 'ENDED' });
+  expect(await mutate(token, 'createCategory', { name: 'After' })).toEqual({ refused: 'ROLE_EXPIRED' });
   expect((await ask(watcher, NODE, { id })).node).toMatchObject({ role: { name: 'User' } });
   api.advance(-2 * HOUR);
 });

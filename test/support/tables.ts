@@ -1,9 +1,8 @@
 import { BUILT_IN_ROLES, PERMISSIONS, PROJECT_ROLES } from '../../src/access/catalog.ts';
-import { REFUSAL_REASONS } from '../../src/access/reasons.ts';
 import { VARIABLES } from '../../src/config.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
 import { LIMITS } from '../../src/http/limits.ts';
-import { ERROR_CODES, USER_ERROR_CODES } from '../../src/lib/errors.ts';
+import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
 
 type Align = 'left' | 'center' | 'right';

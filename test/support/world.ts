@@ -181,7 +181,7 @@ export async function rubricOf(caller: Caller): Promise<Rubric> {
 
 /** Makes a check, in Security on Bronze unless told, and gives its id. */
 export async function checkOf(caller: Caller, rubric: Rubric, input: Record<string, unknown> = {}): Promise<string> {
-  const place = { categoryId: rubric.categories['Security'], levelId: rubric.levels['Bronze'] };
+  const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
   const answer = await mutate(caller, 'createCheck', { name: 'A check', ...place, ...input }, 'check { id }');
   if (!answer.check) throw new Error(JSON.stringify(answer));
   return answer.check.id;

@@ -45,7 +45,7 @@ test('the log says in public ids what was done by whom and with what', async () 
       credentialId: token.id,
       targetId: id,
       before: null,
-      after: { id, name: 'Logged', description: null },
+      after: { id, name: 'Logged', alias: null, description: null },
       requestId: answer.headers.get('x-request-id'),
       address: '127.0.0.1',
     },
@@ -183,7 +183,7 @@ test('the address is that of the connection, whatever a client says of itself', 
 test('what was done stays in the log when who did it, what it was about and the organization are gone', async () => {
   const leaver = await join(api, acme, 'admin', 'leaver');
   const { category } = await done(leaver, CREATE, { name: 'Left behind' });
-  await mutate(people.owner, 'deleteCategory', { id: category.id });
+  await mutate(people.owner, 'deleteCategory', { category: { id: category.id } });
   await mutate(people.owner, 'deleteMember', { id: leaver.memberId });
   const about = `{ auditEvents(filter: { targetId: "${category.id}" }) { nodes { action actor actorId } } }`;
   const { auditEvents } = (await people.owner.query(about)).data;

@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { audit, type Context, db } from '../../src/context.ts';
+import { rowsOf } from '../../src/data/rows.ts';
 import { builder } from '../../src/graphql/builder.ts';
 import { mutation } from '../../src/graphql/mutation.ts';
-import { createCategory } from '../../src/resources/category/service.ts';
+import { categories } from '../../src/resources/category/table.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { startApi } from '../support/api.ts';
 import { found } from '../support/world.ts';
@@ -22,7 +23,7 @@ const naming = (name: string, work: (ctx: Context) => Promise<unknown>): void =>
     input: (t) => ({ name: t.string({ required: true, description: 'Of the category.' }) }),
     results: { nothing: { type: Nothing, description: 'Nothing.' } },
     resolve: async (given, ctx) => {
-      await createCategory(ctx, given);
+      await rowsOf(categories, 'cat').insert(ctx, given);
       await work(ctx);
       return { nothing: {} };
     },

@@ -3,7 +3,7 @@ import { allow, createProject, createRole, giveProjectRole, giveRole } from '../
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { ask, checkOf, found, join, rubricOf, setRole } from '../support/world.ts';
 
-/** What a request has been allowed is remembered for the rest of it (src/access/passed.ts), and for nothing else. */
+/** What a request has been allowed is cached for the rest of it (src/graphql/permission-cache.ts), and for nothing else. */
 const api = await startApi();
 const acme = await found(api, 'acme');
 const { owner } = acme;
@@ -11,9 +11,9 @@ const rubric = await rubricOf(owner);
 const check = await checkOf(owner, rubric);
 
 const CHANGE_AND_SEE = `mutation ($check: ID!, $me: ID!, $role: ID!) {
-  before: updateCheck(input: { id: $check, name: "Named" }) { check { name category { name } } errors { code } }
+  before: updateCheck(input: { check: { id: $check }, name: "Named" }) { check { name category { name } } errors { code } }
   change: updateMember(input: { id: $me, roleId: $role }) { member { id } errors { code } }
-  after: updateCheck(input: { id: $check, name: "Renamed" }) { check { name category { name } } errors { code } }
+  after: updateCheck(input: { check: { id: $check }, name: "Renamed" }) { check { name category { name } } errors { code } }
 }`;
 
 const codesOf = ({ errors }: { errors: Json[] | undefined }): string[] =>

@@ -145,12 +145,12 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   async function turn(client: Client, address: string, outcome: Outcome): Promise<void> {
     const caller = callerAt(address, client.token);
     const { categories, levels } = client.rubric;
-    const place = { categoryId: categories['Security'], levelId: levels['Bronze'] };
+    const place = { category: { id: categories['Security'] }, level: { id: levels['Bronze'] } };
     const name = `${client.organization} ${newId()}`;
     const created = await send(caller, CREATE, { input: { name, ...place } }, outcome);
     const id = created?.createCheck.check?.id;
     if (id) outcome.acknowledged.push(`createCheck ${id}`);
-    const updated = id && (await send(caller, UPDATE, { input: { id, notes: 'Changed' } }, outcome));
+    const updated = id && (await send(caller, UPDATE, { input: { check: { id }, notes: 'Changed' } }, outcome));
     if (updated?.updateCheck.check) outcome.acknowledged.push(`updateCheck ${id}`);
     const read = await send(caller, READ, {}, outcome);
     const names: string[] = read?.checks.nodes.map((node: Json) => node.name) ?? [];

@@ -126,7 +126,7 @@ const ANY = [{ effect: 'ALLOW' as const, permissions: ['dataset:read'] }];
 export async function furnish(api: Api, { owner, slug }: Organization): Promise<Furniture> {
   const { data } = await owner.query(PLACES);
   const [category, level] = [data.categories.nodes[0].id, data.levels.nodes[0].id];
-  const place = { categoryId: category, levelId: level, ownerId: owner.memberId };
+  const place = { category: { id: category }, level: { id: level }, ownerId: owner.memberId };
   const check = await made(owner, 'createCheck', { name: `Check of ${slug}`, ...place }, 'check');
 
   const [project, otherProject] = [await createProject(owner, 'first'), await createProject(owner, 'second')];

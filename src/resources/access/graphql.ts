@@ -6,19 +6,28 @@ import {
   type PermissionDefinition,
   PROJECT_ROLES,
 } from '../../access/catalog.ts';
-import { decide } from '../../access/decide.ts';
+import { decide, type Trace, trace } from '../../access/decide.ts';
 import type { Decision, Grants } from '../../access/model.ts';
-import { REFUSAL_REASONS } from '../../access/reasons.ts';
+import { STEP_KINDS, type Step } from '../../access/steps.ts';
 import type { Context } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { REFUSAL_REASONS } from '../../lib/errors.ts';
 import { findGrants } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
-import { type Explanation, explain, STEP_KINDS, type Step } from './explain.ts';
-import { type Answer, authorize, MAX_QUESTIONS, requireHolder, requirePermission, requireTarget } from './service.ts';
+import { textOf } from './explain.ts';
+import {
+  type Answer,
+  authorize,
+  isCaller,
+  MAX_QUESTIONS,
+  requireHolder,
+  requirePermission,
+  requireTarget,
+} from './service.ts';
 
 const described = <Key extends string>(table: Record<Key, string>) =>
   Object.fromEntries(Object.entries(table).map(([key, description]) => [key, { description }])) as Record<
@@ -90,17 +99,21 @@ const RefusalReasonEnum = builder.enumType('RefusalReason', {
   values: described(REFUSAL_REASONS),
 });
 
+const TARGET = 'The organization or a project. Defaults to the organization.';
+const PRINCIPAL = 'A member, service account or user. Defaults to the caller.';
+const OF_OTHERS = { permission: 'access:read', own: (id: string, ctx: Context) => isCaller(ctx, id) } as const;
+
 const AuthorizationRequest = builder.inputType('AuthorizationRequest', {
   description: 'One question: may they do that there?',
   fields: (t) => ({
     permission: t.field({ type: 'Permission', required: true, description: 'What is to be done.' }),
     target: t.id({
+      visibleWith: 'project:read',
+      own: true,
       description:
         'The organization or a project; the organization unless told. What lives elsewhere is asked on its project.',
     }),
-    principal: t.id({
-      description: 'A member, service account or user; the caller unless told. Others need `access:read`.',
-    }),
+    principal: t.id({ ...OF_OTHERS, description: PRINCIPAL }),
   }),
 });
 
@@ -118,15 +131,11 @@ const Authorization = builder.objectRef<Answer>('Authorization').implement({
   }),
 });
 
-const TARGET = 'The organization or a project; the organization unless told.';
-const PRINCIPAL = 'A member, service account or user; the caller unless told. Others need `access:read`.';
-
 builder.queryField('authorize', (t) =>
   t.field({
     type: [Authorization],
     nullable: true,
     own: true,
-    permission: 'access:read',
     description: `May they? Answers up to ${MAX_QUESTIONS} questions in their order: what other services ask on every request of theirs.`,
     args: {
       requests: t.arg({
@@ -141,26 +150,26 @@ builder.queryField('authorize', (t) =>
 );
 
 const StepKind = builder.enumType('AccessStepKind', {
-  description: 'What a step of the reasoning looks at.',
+  description: 'What a step of a decision checks.',
   values: described(STEP_KINDS),
 });
 
 const AccessStep = builder.objectRef<Step>('AccessStep').implement({
-  description: 'A step of the reasoning.',
+  description: 'One rule of a decision and its outcome.',
   public: true,
   fields: (t) => ({
-    kind: t.field({ type: StepKind, description: 'What it looks at.', resolve: (step) => step.kind }),
+    kind: t.field({ type: StepKind, description: 'What the step checks.', resolve: (step) => step.kind }),
     passed: t.exposeBoolean('passed', {
-      description: 'Whether it speaks for the permission. The first that does not ends the reasoning.',
+      description: 'Whether the step passed. The first step that does not pass ends the decision.',
     }),
-    text: t.exposeString('text', { description: 'What it found, for people.' }),
+    text: t.string({ description: 'The outcome of the step as a sentence.', resolve: textOf }),
   }),
 });
 
 const refusalOf = (decision: Decision) => (decision.allowed ? null : decision);
 
-const AccessExplanation = builder.objectRef<Explanation>('AccessExplanation').implement({
-  description: 'Whether somebody may do something somewhere, and the whole reasoning.',
+const AccessExplanation = builder.objectRef<Trace>('AccessExplanation').implement({
+  description: 'A decision with its steps.',
   public: true,
   fields: (t) => ({
     allowed: t.boolean({ description: 'Whether they may.', resolve: ({ decision }) => decision.allowed }),
@@ -182,7 +191,7 @@ const AccessExplanation = builder.objectRef<Explanation>('AccessExplanation').im
     }),
     steps: t.field({
       type: [AccessStep],
-      description: 'The reasoning, in the order of the rules.',
+      description: 'The steps of the decision, in the order of the rules.',
       resolve: ({ steps }) => steps,
     }),
   }),
@@ -256,23 +265,24 @@ builder.queryFields((t) => ({
     type: AccessExplanation,
     nullable: true,
     own: true,
-    permission: 'access:read',
-    description: 'May they, and why: the whole reasoning, step by step, allowed or refused.',
+    description: 'Whether a principal may do something, with every step of the decision, whether allowed or refused.',
     args: {
-      principal: t.arg.id({ description: PRINCIPAL }),
+      principal: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
       permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
-      target: t.arg.id({ description: TARGET }),
+      target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
     resolve: async (_root, { principal, permission, target }, ctx) =>
-      explain(await requireHolder(ctx, principal), requirePermission(permission), await requireTarget(ctx, target)),
+      trace(await requireHolder(ctx, principal), requirePermission(permission), await requireTarget(ctx, target)),
   }),
   permissionsOf: t.field({
     type: ['Permission'],
     nullable: true,
     own: true,
-    permission: 'access:read',
     description: 'Everything that they may do there.',
-    args: { principal: t.arg.id({ description: PRINCIPAL }), target: t.arg.id({ description: TARGET }) },
+    args: {
+      principal: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
+      target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
+    },
     resolve: async (_root, { principal, target }, ctx) =>
       permissionsOf(await requireHolder(ctx, principal), await requireTarget(ctx, target)),
   }),
@@ -286,7 +296,7 @@ builder.queryFields((t) => ({
       complexity: (args) => ({ field: 500, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
       args: {
         permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
-        target: t.arg.id({ description: TARGET }),
+        target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
       },
       resolve: async (_root, { permission, target, ...args }, ctx) => {
         const place = await requireTarget(ctx, target);
@@ -313,7 +323,7 @@ builder.queryFields((t) => ({
           (args.first ?? args.last ?? DEFAULT_PAGE) * Math.max((args.permissions?.length ?? PERMISSIONS.size) / 10, 1),
       }),
       args: {
-        target: t.arg.id({ description: TARGET }),
+        target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
         permissions: t.arg({ type: ['Permission'], description: 'The columns; the whole catalog unless told.' }),
       },
       resolve: async (_root, { target, permissions, ...args }, ctx) => {

@@ -4,9 +4,9 @@ import { PERMISSIONS, type Permission } from '../../access/catalog.ts';
 import { decide } from '../../access/decide.ts';
 import type { EffectiveGrants } from '../../access/model.ts';
 import { validatePattern } from '../../access/pattern.ts';
-import type { RefusalReason } from '../../access/reasons.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
+import type { RefusalReason } from '../../lib/errors.ts';
 import { AmbitError, notFound } from '../../lib/errors.ts';
 import { decodeId, fromPublicId } from '../../lib/ids.ts';
 import { findGrants } from '../principal/access.ts';
@@ -24,12 +24,12 @@ export interface Answer {
   reason: RefusalReason | null;
 }
 
-/** Questions in one request. */
+/** The most questions in one request. */
 export const MAX_QUESTIONS = 1_000;
 
 /**
- * Answers in the order of the questions. However many they are, projects, people and what these hold are read once, in
- * at most four statements; questions of the caller about the organization need none.
+ * Answers in the order of the questions. Projects, principals and their grants are loaded in at most four statements,
+ * however many questions there are. Questions of the caller about the organization need none.
  */
 export async function authorize(ctx: Context, questions: readonly Question[]): Promise<Answer[]> {
   if (questions.length > MAX_QUESTIONS)
@@ -44,18 +44,18 @@ export async function authorize(ctx: Context, questions: readonly Question[]): P
   );
   return questions.map(({ permission, target, principal }) => {
     if (!PERMISSIONS.has(permission)) return refused('UNKNOWN_PERMISSION');
-    const held = principal == null ? ctx.unit.access.effective : holders.get(principal);
-    if (held === undefined) return refused('NO_SUCH_PRINCIPAL');
-    const place = target == null ? null : targets.get(target);
-    if (place === undefined) return refused('NO_SUCH_TARGET');
-    const decision = decide(held, permission as Permission, place);
+    const effective = principal == null ? ctx.unit.access.effective : holders.get(principal);
+    if (effective === undefined) return refused('NO_SUCH_PRINCIPAL');
+    const scope = target == null ? null : targets.get(target);
+    if (scope === undefined) return refused('NO_SUCH_TARGET');
+    const decision = decide(effective, permission as Permission, scope);
     return decision.allowed ? { allowed: true, reason: null } : refused(decision.reason);
   });
 }
 
 const refused = (reason: RefusalReason): Answer => ({ allowed: false, reason });
 
-/** Places by public id: the organization, and the projects that the caller can read. Others are not there. */
+/** Scopes by public id: the organization, and the projects that the caller can read. Others do not exist. */
 async function findTargets(ctx: Context, publicIds: string[]): Promise<Map<string, Target>> {
   const decoded = [...new Set(publicIds)].map((publicId) => ({ publicId, id: decodeId(publicId) }));
   const here = decoded.filter(({ id }) => id?.prefix === 'org' && id.uuid === ctx.unit.actor.organization?.id);
@@ -76,11 +76,10 @@ async function findTargets(ctx: Context, publicIds: string[]): Promise<Map<strin
   ]);
 }
 
-/** What others hold, by the public id that they were asked by: of a member, a service account or a user. */
+/** Effective grants by public id: of a member, a service account or a user. */
 async function findHolders(ctx: Context, publicIds: string[]): Promise<Map<string, EffectiveGrants>> {
   const asked = [...new Set(publicIds)];
   if (asked.length === 0) return new Map();
-  if (asked.some((publicId) => !isCaller(ctx, publicId))) ctx.unit.access.require('access:read');
   const rows = await findPrincipals(ctx, asked);
   const grants = await findGrants(
     ctx,
@@ -133,11 +132,11 @@ async function findPrincipals(ctx: Context, publicIds: string[]): Promise<Row[]>
   ];
 }
 
-/** A member is no service account, whatever its id is put behind. */
+/** Whether the prefix of the public id fits the kind of the principal. */
 const isNamed = (publicId: string, row: Row): boolean => (row.userId === null) === publicId.startsWith('sva_');
 
-/** The caller, as the principal or the user that they are. */
-function isCaller(ctx: Context, publicId: string): boolean {
+/** Whether the public id is that of the caller's principal or user. */
+export function isCaller(ctx: Context, publicId: string): boolean {
   const { principal, user } = ctx.unit.actor;
   const id = decodeId(publicId);
   if (!principal || !id) return false;
@@ -146,25 +145,25 @@ function isCaller(ctx: Context, publicId: string): boolean {
     : id.uuid === principal.id && isNamed(publicId, { id: principal.id, userId: user?.id ?? null });
 }
 
-/** One place, for the questions that go into depth. */
+/** The scope with this public id. Defaults to the organization. */
 export async function requireTarget(ctx: Context, publicId: string | null | undefined): Promise<Target> {
   ctx.unit.access.requireOrganization();
   if (publicId == null) return null;
-  const place = (await findTargets(ctx, [publicId])).get(publicId);
-  if (place === undefined) throw notFound(fromPublicId('prj', publicId) ? 'Project' : 'target');
-  return place;
+  const scope = (await findTargets(ctx, [publicId])).get(publicId);
+  if (scope === undefined) throw notFound(fromPublicId('prj', publicId) ? 'Project' : 'target');
+  return scope;
 }
 
-/** What one principal holds; the caller unless told. */
+/** The effective grants of a principal. Defaults to those of the caller. */
 export async function requireHolder(ctx: Context, publicId: string | null | undefined): Promise<EffectiveGrants> {
   ctx.unit.access.requireOrganization();
-  const held = publicId == null ? ctx.unit.access.effective : (await findHolders(ctx, [publicId])).get(publicId);
-  if (!held) throw notFound('principal');
-  return held;
+  const effective = publicId == null ? ctx.unit.access.effective : (await findHolders(ctx, [publicId])).get(publicId);
+  if (!effective) throw notFound('principal');
+  return effective;
 }
 
 export function requirePermission(name: string): Permission {
-  // A text of any length comes from outside; an answer does not grow with it.
+  // Clients send texts of any length. The response must not grow with them.
   const complaint = PERMISSIONS.has(name)
     ? null
     : (validatePattern(name.slice(0, 100)) ?? `${JSON.stringify(name)} is a pattern`);

@@ -1,5 +1,6 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
+import { requireHeldChange } from '../../access/escalation.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -9,7 +10,7 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { publicRow, toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine } from '../../lib/input.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
-import { requireContainsPrincipal } from '../principal/access.ts';
+import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
 import { apiTokens, type TokenAccess } from './table.ts';
 
@@ -76,7 +77,6 @@ export async function createApiToken(
   { serviceAccountId, ...input }: { serviceAccountId?: string | null | undefined; name: string },
 ): Promise<CreatedToken> {
   const given = parse(Create, input);
-  if (given.access === 'WRITE') ctx.unit.access.require('api_token:grant_write');
   refuseLifetime(ctx, given.expiresAt ?? null);
   const principalId =
     serviceAccountId == null ? ctx.unit.actor.principal?.id : await accountFor(ctx, serviceAccountId, given.access);
@@ -96,15 +96,15 @@ export async function createApiToken(
   return { apiToken: apiToken as ApiTokenRow, secret };
 }
 
-/** The token of a service account would be the caller's own, so it must not reach further than they do. */
+/** The caller gets the token of the service account, so it must not allow more than the caller holds. */
 async function accountFor(ctx: Context, publicId: string, access: TokenAccess): Promise<string> {
   const account = await findByPublicId(ctx, publicId);
   if (!account || account.userId || !ctx.unit.access.can('service_account:read'))
     throw invalid(
       userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this id.'),
     );
-  ctx.unit.access.require('service_account:update');
-  await requireContainsPrincipal(ctx, account.id, access, 'A token of this service account');
+  for (const grants of await findGrantsOverTime(ctx, account.id))
+    requireHeldChange(ctx.unit.access, { before: null, after: { grants, access } }, 'A token of this service account');
   return account.id;
 }
 

@@ -1,19 +1,13 @@
 import { sql } from 'drizzle-orm';
-import { foreignKey, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
-import { id, organizationId } from '../../db/columns.ts';
-import { organizations } from '../organization/table.ts';
+import { index, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { tenantTable } from '../organization/table.ts';
 
-export const categories = pgTable(
+export const categories = tenantTable(
   'categories',
-  {
-    organizationId: organizationId(),
-    id: id(),
-    name: text('name').notNull(),
-    description: text('description'),
-  },
+  { name: text('name').notNull(), alias: text('alias'), description: text('description') },
   (t) => [
-    primaryKey({ columns: [t.organizationId, t.id] }),
     uniqueIndex('categories_name').on(t.organizationId, sql`lower(${t.name})`),
-    foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),
+    uniqueIndex('categories_alias').on(t.organizationId, t.alias),
+    index('categories_by_name').on(t.organizationId, t.name, t.id),
   ],
 );

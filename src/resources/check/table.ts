@@ -1,18 +1,17 @@
-import { boolean, foreignKey, index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
-import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
+import { boolean, foreignKey, index, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { createdAt, instant } from '../../db/columns.ts';
 import { categories } from '../category/table.ts';
 import { levels } from '../level/table.ts';
-import { organizations } from '../organization/table.ts';
+import { tenantTable } from '../organization/table.ts';
 import { principals } from '../principal/table.ts';
 
 export type CheckType = 'MANUAL';
 
-export const checks = pgTable(
+export const checks = tenantTable(
   'checks',
   {
-    organizationId: organizationId(),
-    id: id(),
     name: text('name').notNull(),
+    alias: text('alias'),
     notes: text('notes'),
     type: text('type').$type<CheckType>().notNull(),
     categoryId: uuid('category_id').notNull(),
@@ -24,12 +23,12 @@ export const checks = pgTable(
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
   (t) => [
-    primaryKey({ columns: [t.organizationId, t.id] }),
+    uniqueIndex('checks_alias').on(t.organizationId, t.alias),
     index('checks_by_name').on(t.organizationId, t.name, t.id),
+    index('checks_by_update').on(t.organizationId, t.updatedAt, t.id),
     index('checks_by_category').on(t.organizationId, t.categoryId),
     index('checks_by_level').on(t.organizationId, t.levelId),
     index('checks_by_owner').on(t.organizationId, t.ownerId),
-    foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),
     foreignKey({
       name: 'checks_category',
       columns: [t.organizationId, t.categoryId],
@@ -40,7 +39,7 @@ export const checks = pgTable(
       columns: [t.organizationId, t.levelId],
       foreignColumns: [levels.organizationId, levels.id],
     }),
-    // A hand-written migration adds ON DELETE SET NULL (owner_id): leaving the organization clears the owner alone.
+    // An earlier migration has added ON DELETE SET NULL. The code clears the owner itself.
     foreignKey({
       name: 'checks_owner',
       columns: [t.organizationId, t.ownerId],

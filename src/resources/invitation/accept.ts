@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
-import { type Access, accessOf, unrestricted } from '../../access/access.ts';
-import { loadGrants } from '../../access/grants.ts';
+import type { Access } from '../../access/access.ts';
+import { grantsOfPrincipal } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setTenant, tenant } from '../../context.ts';
@@ -13,7 +13,7 @@ import { hashSecret, isSecret } from '../../lib/secret.ts';
 import { lockOrganization, type OrganizationRow } from '../organization/service.ts';
 import { countMembers } from '../plan/service.ts';
 import { findAnyRole, requireSession } from '../principal/access.ts';
-import { assignmentShown } from '../principal/change.ts';
+import { auditedRoles } from '../principal/audit.ts';
 import { changeAccess } from '../principal/change-access.ts';
 import { assign, isAssignableIn, type PrincipalRow, roleColumns } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
@@ -75,37 +75,32 @@ export async function acceptInvitation(ctx: Context, { secret }: { secret: strin
 /** Both are ASCII (see `email` in input.ts), so JavaScript and Postgres fold them alike. */
 const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
-/** In the organization of the invitation, and as far as its inviter may go now. */
+/** Creates the member with the offered roles, as far as the inviter may give them now. */
 async function join(ctx: Context, userId: string, secret: string): Promise<AcceptedInvitation> {
   const organization = await lockOrganization(ctx);
   const invitation = await takeInvitation(ctx, secret);
   if (!invitation) throw noInvitation();
-  const { id, plan, slug, name } = organization;
-  const grantsOf = async (principalId: string) =>
-    (await loadGrants(await db(ctx), id, plan, ctx.dependencies.clock(), [principalId])).get(principalId) ?? null;
-  const inviter = await grantsOf(invitation.inviterId);
-  const offered = await offeredBy(ctx, invitation, accessOf(inviter && unrestricted(inviter)));
   const principalId = newId();
-  const { result: member } = await changeAccess(ctx, {
+  const { result: member, after } = await changeAccess(ctx, {
     permission: 'invitation:create',
     by: invitation.inviterId,
     affected: () => [principalId],
     dryRun: false,
-    apply: () => makeMember(ctx, { id: principalId, userId }, offered),
+    apply: async ({ access }) => makeMember(ctx, { id: principalId, userId }, await offeredBy(ctx, invitation, access)),
   });
+  const { id, plan, slug, name } = organization;
   audit(ctx, {
     organizationId: id,
     targetId: toPublicId('mem', principalId),
     before: { invitation: await invitationShown(ctx, invitation) },
-    after: await assignmentShown(ctx, principalId),
+    after: auditedRoles(member, after),
   });
-  // The answer shows the organization as its new member sees it; the session stays where it is.
-  const principal = { id: principalId, name: ctx.unit.actor.user?.name ?? '' };
+  // The response shows the organization as the new member sees it. The session stays bound to its own organization.
   setActor(ctx, {
     ...ctx.unit.actor,
     organization: { id, slug, name },
-    principal,
-    grants: await grantsOf(principalId),
+    principal: { id: principalId, name: ctx.unit.actor.user?.name ?? '' },
+    grants: grantsOfPrincipal(after, principalId, plan, ctx.dependencies.clock()) ?? null,
   });
   return { organization, member };
 }
@@ -124,7 +119,6 @@ async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Acces
   const projectRoles = [];
   for (const { projectId, roleId } of invitation.projectRoles)
     projectRoles.push({ projectId, role: await roleIn(ctx, roleId, projectId) });
-  if (inviter.effective === null) throw noInvitation();
   if (projectRoles.length > 0) inviter.requireFeature('projectRoles');
   if ([role, ...projectRoles.map((own) => own.role)].some((one) => one.builtIn === null))
     inviter.requireFeature('customRoles');

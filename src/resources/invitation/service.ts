@@ -1,6 +1,8 @@
 import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { requireContains } from '../../access/escalation.ts';
+import { unrestricted } from '../../access/access.ts';
+import { requireHeldChange } from '../../access/escalation.ts';
+import { grantsOfRoles } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
 import { afterCommit, audit, type Context, db, tenant } from '../../context.ts';
@@ -77,9 +79,11 @@ async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Off
     const projectId = await projectToOffer(ctx, given.projectId, inProjects, [...path, 'projectId']);
     inProjects.set(projectId, await getAssignableRole(ctx, given.roleId, projectId, [...path, 'roleId']));
   }
-  const plan = ctx.unit.access.effective?.grants.plan ?? 'FREE';
-  const grants = { plan, role, expired: null, projects: inProjects, validUntil: Number.POSITIVE_INFINITY };
-  requireContains(ctx.unit.access, grants, 'WRITE', 'Inviting with these roles');
+  requireHeldChange(
+    ctx.unit.access,
+    { before: null, after: unrestricted(grantsOfRoles(role, inProjects)) },
+    'Inviting with these roles',
+  );
   return { role, projectRoles: [...inProjects].map(([projectId, own]) => ({ projectId, role: own })) };
 }
 

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { foreignKey, index, jsonb, pgTable, primaryKey, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { principals } from '../principal/table.ts';
 
 /** Pending invitations only: accepting, declining and revoking one deletes it. */
@@ -31,3 +33,5 @@ export const invitations = pgTable(
     }).onDelete('cascade'),
   ],
 );
+
+explainViolation('invitations_email', userError('TAKEN', 'emails', 'emails: an address is invited already.'));

@@ -1,23 +1,19 @@
 import { sql } from 'drizzle-orm';
-import { foreignKey, integer, pgTable, primaryKey, text, unique, uniqueIndex } from 'drizzle-orm/pg-core';
-import { id, organizationId } from '../../db/columns.ts';
-import { organizations } from '../organization/table.ts';
+import { integer, text, unique, uniqueIndex } from 'drizzle-orm/pg-core';
+import { tenantTable } from '../organization/table.ts';
 
-export const levels = pgTable(
+export const levels = tenantTable(
   'levels',
   {
-    organizationId: organizationId(),
-    id: id(),
     name: text('name').notNull(),
+    alias: text('alias'),
     description: text('description'),
-    /** 0 is the lowest. Without gaps: a move shifts the others. */
     index: integer('index').notNull(),
   },
   (t) => [
-    primaryKey({ columns: [t.organizationId, t.id] }),
     uniqueIndex('levels_name').on(t.organizationId, sql`lower(${t.name})`),
-    // A hand-written migration makes it deferrable, so that one statement can shift several levels.
+    uniqueIndex('levels_alias').on(t.organizationId, t.alias),
+    // A migration has made it deferrable. The code does not rely on that.
     unique('levels_index').on(t.organizationId, t.index),
-    foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),
   ],
 );

@@ -1,12 +1,15 @@
 import type { Permission } from '../../access/catalog.ts';
+import { isAskedFor } from '../../data/loader.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import type { Target } from '../../graphql/target.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { mayDo, Principal, roleOf } from '../principal/graphql.ts';
 import { findPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import { principals } from '../principal/table.ts';
 import { RoleType } from '../role/ref.ts';
 import { User } from '../user/graphql.ts';
 import { findUserOfMember } from '../user/service.ts';
@@ -71,13 +74,13 @@ mutation('updateMember', {
   permission: 'member:update',
   description: `Gives the member another role. ${NOT_HELD}; the last Owner stays Owner (LAST_OWNER).`,
   input: (t) => ({
-    id: t.id({ required: true, description: 'The member.' }),
-    roleId: t.id({ description: 'The new organization role. Cannot be cleared.' }),
+    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The member.' }),
+    roleId: t.id({ visibleWith: 'role:read', description: 'The new organization role. Cannot be cleared.' }),
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the role ends by itself; together with `fallbackRoleId`.',
     }),
-    fallbackRoleId: t.id({ description: 'The role that follows from `expiresAt` on.' }),
+    fallbackRoleId: t.id({ visibleWith: 'role:read', description: 'The role that follows from `expiresAt` on.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { member: { type: Member, description: 'The member as they are now.' }, ...ACCESS_CHANGES },
@@ -89,7 +92,7 @@ mutation('deleteMember', {
   permission: 'member:delete',
   description: `Removes the member: their sessions and API tokens of this organization end with the next request, their checks lose their owner. ${NOT_HELD}, and for the last Owner (LAST_OWNER).`,
   input: (t) => ({
-    id: t.id({ required: true, description: 'The member.' }),
+    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The member.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { ...DELETED, ...ACCESS_CHANGES },
@@ -111,10 +114,34 @@ mutation('transferOwnership', {
   description:
     'Makes the member Owner and the caller Admin, in one. To have a second Owner instead, use `updateMember`.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The member who becomes Owner.' }),
+    id: t.id({
+      required: true,
+      visibleWith: 'member:read',
+      own: true,
+      description: 'The member who becomes Owner.',
+    }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { member: { type: Member, description: 'The new Owner.' }, ...ACCESS_CHANGES },
   resolve: async ({ id, dryRun }, ctx) =>
     withChanges(ctx, 'member', await transferOwnership(ctx, targetId('mem', id), dryRun ?? false)),
 });
+
+/** A member as the target of a reference, such as the owner of a check. */
+export const memberTarget: Target = {
+  name: 'Member',
+  type: Member as unknown as Target['type'],
+  prefix: 'mem',
+  table: principals,
+  permission: 'member:read',
+  project: null,
+  projectOf: () => null,
+  isWholeTable: false,
+  load: async (ctx, id, info) => {
+    // In the same round trip as the member.
+    if (info && isAskedFor(info, 'user')) findUserOfMember(ctx, id).catch(() => undefined);
+    const row = await findPrincipal(ctx, id);
+    return row?.userId ? row : null;
+  },
+  loadByAlias: null,
+};

@@ -1,17 +1,22 @@
 import { and, eq } from 'drizzle-orm';
+import { unrestricted } from '../../access/access.ts';
+import { requireHeldChange } from '../../access/escalation.ts';
+import { grantsOverTime } from '../../access/grants.ts';
 import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { releaseReferences } from '../../data/references.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
-import { findGrants, requireContainsPrincipal, requireSession } from '../principal/access.ts';
-import { type AccessChanged, assignmentShown } from '../principal/change.ts';
-import { changeAccess } from '../principal/change-access.ts';
+import { requireSession } from '../principal/access.ts';
+import { auditedRoles } from '../principal/audit.ts';
+import { type AccessChanged, changeAccess, type LockedAccess } from '../principal/change-access.ts';
 import {
   assign,
   findPrincipal,
   getAssignableRole,
   isVisible,
   type PrincipalRow,
+  publicIdOfPrincipal,
   type RoleAssignment,
 } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
@@ -30,15 +35,15 @@ export async function getMember(ctx: Context, id: string): Promise<PrincipalRow>
 }
 
 /**
- * The role that an input asks for, with its end. Null when it leaves the role as it is. A role that ends by itself
- * names what follows it, so that nobody is ever without a role.
+ * The role that an input assigns, with its expiry. Null if the input does not change the role. A role that expires needs
+ * a fallback role, so that every principal always has a role.
  */
 export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<RoleAssignment | null> {
   const { roleId, expiresAt, fallbackRoleId } = input;
   if (roleId === null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
   if (roleId === undefined) {
     if (expiresAt === undefined && fallbackRoleId === undefined) return null;
-    throw invalid(userError('REQUIRED', 'roleId', 'roleId: an end is given together with the role that ends.'));
+    throw invalid(userError('REQUIRED', 'roleId', 'roleId: expiresAt and fallbackRoleId need a role.'));
   }
   const role = await getAssignableRole(ctx, roleId, null, 'roleId');
   if (expiresAt && expiresAt <= ctx.dependencies.clock())
@@ -48,7 +53,7 @@ export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<
       userError(
         'REQUIRED',
         expiresAt == null ? 'expiresAt' : 'fallbackRoleId',
-        'expiresAt and fallbackRoleId go together: a role that ends names the role that follows.',
+        'expiresAt and fallbackRoleId go together: a role that expires needs a fallback role.',
       ),
     );
   const fallback = fallbackRoleId == null ? null : await getAssignableRole(ctx, fallbackRoleId, null, 'fallbackRoleId');
@@ -57,77 +62,80 @@ export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<
 
 export async function updateMember(ctx: Context, id: string, input: RoleInput): Promise<AccessChanged<PrincipalRow>> {
   const member = await getMember(ctx, id);
-  const term = await roleAssignmentOf(ctx, input);
-  return await changeRole(ctx, member, term, 'member:update', input.dryRun ?? false);
+  const assignment = await roleAssignmentOf(ctx, input);
+  return await changeRole(ctx, member, assignment, 'member:update', input.dryRun ?? false);
 }
 
-/** Gives a member or a service account another organization role. */
+/** Assigns another organization role to a member or a service account. */
 export async function changeRole(
   ctx: Context,
   principal: PrincipalRow,
-  term: RoleAssignment | null,
+  assignment: RoleAssignment | null,
   permission: 'member:update' | 'service_account:update',
   dryRun: boolean,
 ): Promise<AccessChanged<PrincipalRow>> {
-  return await changeAccess(ctx, {
+  const changed = await changeAccess(ctx, {
+    permission,
+    affected: () => [principal.id],
+    dryRun,
+    apply: async (locked) => {
+      requireHeldBy(ctx, locked, principal);
+      if (assignment) await assign(ctx, principal.id, assignment);
+      return principal;
+    },
+  });
+  audit(ctx, { before: auditedRoles(principal, changed.before), after: auditedRoles(principal, changed.after) });
+  return changed;
+}
+
+/** Nobody acts on a principal that holds more than they do, even if nothing would change. */
+function requireHeldBy(ctx: Context, { rows, access }: LockedAccess, principal: PrincipalRow): void {
+  const current = grantsOverTime(rows, principal.id, ctx.dependencies.clock());
+  // It may have been deleted before the lock was acquired.
+  if (current.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
+  for (const grants of current)
+    requireHeldChange(access, { before: unrestricted(grants), after: null }, 'Changing this principal');
+}
+
+export const deleteMember = async (ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> =>
+  await removePrincipal(ctx, await getMember(ctx, id), 'member:delete', dryRun);
+
+/** Foreign keys delete the sessions, tokens and roles of the principal. References to it, such as the owner of a check, are cleared. */
+export async function removePrincipal(
+  ctx: Context,
+  principal: PrincipalRow,
+  permission: 'member:delete' | 'service_account:delete' | null,
+  dryRun: boolean,
+): Promise<AccessChanged<string>> {
+  const publicId = publicIdOfPrincipal(principal);
+  audit(ctx, { targetId: publicId });
+  const changed = await changeAccess(ctx, {
     permission,
     affected: () => [principal.id],
     dryRun,
     apply: async () => {
-      await requireWithin(ctx, principal);
-      const before = await assignmentShown(ctx, principal.id);
-      if (term) await assign(ctx, principal.id, term);
-      audit(ctx, { before, after: await assignmentShown(ctx, principal.id) });
-      return principal;
+      await releaseReferences(ctx, principals, principal.userId ? 'member' : 'service account', principal.id);
+      const deleted = await (await db(ctx))
+        .delete(principals)
+        .where(and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, principal.id)))
+        .returning({ id: principals.id });
+      // It may have been deleted before the lock was acquired.
+      if (deleted.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
+      return publicId;
     },
   });
+  audit(ctx, { before: auditedRoles(principal, changed.before), after: null });
+  return changed;
 }
 
-/** Nobody acts on a principal who holds more than they do, also when nothing would change. */
-async function requireWithin(ctx: Context, principal: PrincipalRow): Promise<void> {
-  const held = (await findGrants(ctx, [principal.id])).get(principal.id);
-  // Gone while the lock was waited for.
-  if (!held) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
-  await requireContainsPrincipal(ctx, principal.id, 'WRITE', 'Changing this principal');
-}
-
-export async function deleteMember(ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> {
-  const member = await getMember(ctx, id);
-  return await changeAccess(ctx, {
-    permission: 'member:delete',
-    affected: () => [id],
-    dryRun,
-    apply: () => removePrincipal(ctx, member, 'mem'),
-  });
-}
-
-/** Sessions, tokens, roles and the ownership of checks go with the principal: foreign keys see to it. */
-export async function removePrincipal(ctx: Context, principal: PrincipalRow, prefix: 'mem' | 'sva'): Promise<string> {
-  const before = await assignmentShown(ctx, principal.id);
-  const gone = await (await db(ctx))
-    .delete(principals)
-    .where(and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, principal.id)))
-    .returning({ id: principals.id });
-  // Whoever waited for the lock may come too late.
-  if (gone.length === 0) throw notFound(prefix === 'mem' ? 'Member' : 'ServiceAccount');
-  audit(ctx, { targetId: toPublicId(prefix, principal.id), before, after: null });
-  return toPublicId(prefix, principal.id);
-}
-
-/** One's own membership; the last Owner stays. */
+/** Ends the caller's own membership. */
 export async function leaveOrganization(ctx: Context, dryRun: boolean): Promise<AccessChanged<string>> {
   requireSession(ctx);
   ctx.unit.access.requireOrganization();
-  const member = await getMember(ctx, ctx.unit.actor.principal?.id ?? '');
-  return await changeAccess(ctx, {
-    permission: null,
-    affected: () => [member.id],
-    dryRun,
-    apply: () => removePrincipal(ctx, member, 'mem'),
-  });
+  return await removePrincipal(ctx, await getMember(ctx, ctx.unit.actor.principal?.id ?? ''), null, dryRun);
 }
 
-/** The member becomes Owner and the caller Admin, in one. */
+/** Makes the member Owner and the caller Admin in one change. */
 export async function transferOwnership(
   ctx: Context,
   id: string,
@@ -140,17 +148,20 @@ export async function transferOwnership(
   const builtIn = (key: string) => ROLES.find((role) => role.scope === 'organization' && role.builtIn === key);
   const [owner, admin] = [builtIn('owner'), builtIn('admin')];
   if (!owner || !admin) throw new Error('the built-in roles are incomplete');
-  return await changeAccess(ctx, {
+  const changed = await changeAccess(ctx, {
     permission: 'organization:transfer',
     affected: () => [member.id, giver.id],
     dryRun,
     apply: async () => {
-      const before = await Promise.all([assignmentShown(ctx, giver.id), assignmentShown(ctx, member.id)]);
       await assign(ctx, member.id, { role: owner, expiresAt: null, fallback: null });
       await assign(ctx, giver.id, { role: admin, expiresAt: null, fallback: null });
-      const after = await Promise.all([assignmentShown(ctx, giver.id), assignmentShown(ctx, member.id)]);
-      audit(ctx, { targetId: toPublicId('mem', member.id), before, after });
       return member;
     },
   });
+  audit(ctx, {
+    targetId: toPublicId('mem', member.id),
+    before: [giver, member].map((principal) => auditedRoles(principal, changed.before)),
+    after: [giver, member].map((principal) => auditedRoles(principal, changed.after)),
+  });
+  return changed;
 }

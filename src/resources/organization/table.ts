@@ -1,5 +1,18 @@
-import { bigint, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
-import { createdAt } from '../../db/columns.ts';
+import {
+  bigint,
+  type ExtraConfigColumn,
+  foreignKey,
+  type PgColumnBuilderBase,
+  type PgTableExtraConfigValue,
+  pgTable,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import { createdAt, id, organizationId } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import type { Plan } from '../../lib/plans.ts';
 
 /** The tenant itself: its row is bound by `id`, and its slug is unique in the instance. */
@@ -16,3 +29,23 @@ export const organizations = pgTable(
   },
   (t) => [unique('organizations_slug').on(t.slug)],
 );
+
+explainViolation('organizations_slug', userError('TAKEN', 'slug', 'Another organization has this slug.'));
+
+/**
+ * A table of rows that belong to an organization. Its primary key begins with the organization, and so must all its
+ * unique and foreign keys, so that no key can refer to another organization and the table can be distributed. A generated
+ * migration protects it with row-level security.
+ */
+export const tenantTable = <const Name extends string, Columns extends Record<string, PgColumnBuilderBase>>(
+  name: Name,
+  columns: Columns,
+  constraints: (t: Record<keyof Columns | 'organizationId' | 'id', ExtraConfigColumn>) => PgTableExtraConfigValue[],
+) =>
+  pgTable(name, { organizationId: organizationId(), id: id(), ...columns }, (t) => [
+    primaryKey({ columns: [t.organizationId, t.id] as never }),
+    foreignKey({ columns: [t.organizationId] as never, foreignColumns: [organizations.id] as never }).onDelete(
+      'cascade',
+    ),
+    ...constraints(t as never),
+  ]);

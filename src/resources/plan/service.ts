@@ -3,10 +3,8 @@ import { audit, type Context, db, tenant } from '../../context.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import type { Plan } from '../../lib/plans.ts';
 import { invitations } from '../invitation/table.ts';
-import { lockOrganization } from '../organization/service.ts';
 import { organizations } from '../organization/table.ts';
-import type { AccessChanged } from '../principal/change.ts';
-import { changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 
@@ -35,13 +33,13 @@ export async function usageOf(ctx: Context): Promise<Usage> {
   return { seats: (await countMembers(ctx)) + (invited?.total ?? 0), projects: made?.total ?? 0 };
 }
 
-/** What the new plan lacks is frozen, and nothing deleted. */
+/** Roles that the new plan lacks are suspended. Nothing is deleted. */
 export async function updatePlan(ctx: Context, plan: Plan, dryRun: boolean): Promise<AccessChanged<Plan>> {
   return await changeAccess(ctx, {
     permission: 'billing:update',
     dryRun,
-    apply: async () => {
-      const before = await lockOrganization(ctx);
+    plan,
+    apply: async ({ organization: before }) => {
       await (await db(ctx))
         .update(organizations)
         .set({ plan })

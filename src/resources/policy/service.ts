@@ -10,8 +10,7 @@ import { invalid, notFound, type UserError, userError } from '../../lib/errors.t
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { findCustomRoles } from '../principal/access.ts';
-import type { AccessChanged } from '../principal/change.ts';
-import { changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { policies, type Statement } from './table.ts';
 

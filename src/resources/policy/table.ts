@@ -1,5 +1,7 @@
 import { foreignKey, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, organizationId } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
 import { projects } from '../project/table.ts';
 
@@ -32,3 +34,5 @@ export const policies = pgTable(
     }).onDelete('cascade'),
   ],
 );
+
+explainViolation('policies_name', userError('TAKEN', 'name', 'Another policy has this name.'));

@@ -1,13 +1,11 @@
+import type { AccessDelta } from '../../access/change.ts';
 import { builder } from '../../graphql/builder.ts';
 import { Project } from '../project/ref.ts';
 import { findProject } from '../project/service.ts';
-import type { AccessChanged } from './change.ts';
 import { Principal } from './graphql.ts';
 import { findPrincipal } from './service.ts';
 
-type Delta = AccessChanged<unknown>['accessChanges'][number];
-
-export const AccessChange = builder.objectRef<Delta>('AccessChange').implement({
+export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').implement({
   description: 'What a change means to one principal in one place.',
   public: true,
   fields: (t) => ({

@@ -25,19 +25,19 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
   }),
 });
 
-/** The organization role in force. */
+/** The current organization role. */
 export async function roleOf(principal: PrincipalRow, ctx: Context): Promise<Role | null> {
   const role = (await grantsOf(ctx, principal.id))?.grants.role;
   return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
 }
 
-/** Nobody acts on a principal who holds more than they do; looking is another matter. */
+/** Nobody acts on a principal that holds more than they do. Reading is not limited. */
 export async function mayDo(
   principal: PrincipalRow,
   ctx: Context,
   names: readonly Permission[],
 ): Promise<Permission[]> {
-  const held = await grantsOf(ctx, principal.id);
-  const within = held ? contains(ctx.unit.access, held.grants) : true;
+  const found = await grantsOf(ctx, principal.id);
+  const within = found ? contains(ctx.unit.access, found.grants) : true;
   return names.filter((name) => ctx.unit.access.can(name) && (within || name.endsWith(':read')));
 }

@@ -1,4 +1,5 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
+import type { Target } from '../../access/access.ts';
 import { requireHeld } from '../../access/escalation.ts';
 import type { Grants, Role } from '../../access/model.ts';
 import { type Context, db, tenant } from '../../context.ts';
@@ -37,7 +38,7 @@ export async function listPrincipals(ctx: Context, kind: Kind | null, args: Page
   );
 }
 
-/** In SQL, so that a list of both kinds has nothing in it that its types would refuse. */
+/** Filters in SQL, so that a list of both kinds contains nothing that the guards of its types refuse. */
 export function ofVisibleKinds(ctx: Context): SQL | undefined {
   const [members, accounts] = [ctx.unit.access.can('member:read'), ctx.unit.access.can('service_account:read')];
   if (members && accounts) return undefined;
@@ -45,7 +46,7 @@ export function ofVisibleKinds(ctx: Context): SQL | undefined {
   return sql`false`;
 }
 
-/** Oneself always; others with the permission for their kind. */
+/** The caller itself, and others with the permission for their kind. */
 export const isVisible = (ctx: Context, row: PrincipalRow): boolean =>
   row.id === ctx.unit.actor.principal?.id || ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read');
 
@@ -57,7 +58,7 @@ export async function findByPublicId(ctx: Context, id: string): Promise<Principa
   return row && (kindOf(row) === 'member') === (decoded.prefix === 'mem') && isVisible(ctx, row) ? row : null;
 }
 
-/** The member that a user is here; null for who is none. */
+/** The member that belongs to a user. Null if the user is no member of this organization. */
 export const findByUser = loaderOf<{ id: string; principalId: string }>(async (ctx, userIds) => {
   const found = await (await db(ctx))
     .select({ id: principals.userId, principalId: principals.id })
@@ -66,7 +67,7 @@ export const findByUser = loaderOf<{ id: string; principalId: string }>(async (c
   return found.map(({ id, principalId }) => ({ id: id ?? '', principalId }));
 });
 
-/** What the principal holds now, read once for all of a response. */
+/** The current grants of a principal, loaded once for a whole response. */
 export const grantsOf = loaderOf<{ id: string; grants: Grants }>(async (ctx, ids) => {
   const all = await findGrants(ctx, ids);
   return [...all].map(([id, grants]) => ({ id, grants }));
@@ -89,30 +90,30 @@ export const findAssignment = loaderOf<AssignmentRow>(async (ctx, ids) => {
   return found.map((row) => ({ ...row, id: row.principalId }));
 });
 
-/** Whether a role can be given in this project, or without one in the organization. */
-export const isAssignableIn = (role: Role, place: string | null): boolean =>
-  place === null ? role.scope !== 'project' : role.scope !== 'organization' && (role.projectId ?? place) === place;
+/** Whether a role can be assigned in this scope: a project, or null for the organization. */
+export const isAssignableIn = (role: Role, scope: Target): boolean =>
+  scope === null ? role.scope !== 'project' : role.scope !== 'organization' && (role.projectId ?? scope) === scope;
 
-/** A role by its public id, which must fit where it is to be given. */
+/** The role with this public id. Throws unless the caller can assign it in this scope. */
 export async function getAssignableRole(
   ctx: Context,
   id: string,
-  place: string | null,
+  scope: Target,
   path: string | string[],
 ): Promise<Role> {
-  const told = [path].flat().join('.');
+  const field = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await findAnyRole(ctx, uuid));
-  // A role of a project that is hidden is as hidden.
-  if (!role || (role.projectId && !ctx.unit.access.sees('role:read', role.projectId)))
-    throw invalid(userError('NOT_FOUND', path, `${told}: there is no role with this id.`));
-  if (!isAssignableIn(role, place)) {
-    const where = place === null ? 'in the organization' : 'in this project';
-    throw invalid(userError('INVALID', path, `${told}: the role ${role.name} cannot be given ${where}.`));
+  // To a caller who may not see the role, it does not exist.
+  if (!role || !ctx.unit.access.sees('role:read', role.projectId))
+    throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this id.`));
+  if (!isAssignableIn(role, scope)) {
+    const where = scope === null ? 'in the organization' : 'in this project';
+    throw invalid(userError('INVALID', path, `${field}: the role ${role.name} cannot be given ${where}.`));
   }
   if (role.builtIn === null) ctx.unit.access.requireFeature('customRoles');
-  // Also where something else hides what it grants, a denial or a greater role: that may go, and this would stay.
-  requireHeld(ctx.unit.access, role.allow, place, `Giving the role ${role.name}`);
+  // Also if a denial or a greater role of the principal hides what this role grants, because those can be removed later.
+  requireHeld(ctx.unit.access, role.allow, scope, `Giving the role ${role.name}`);
   return role;
 }
 
@@ -128,7 +129,7 @@ export interface RoleAssignment {
   fallback: Role | null;
 }
 
-/** Gives the organization role, in the place of the one before. */
+/** Assigns the organization role and replaces the one before. */
 export async function assign(
   ctx: Context,
   principalId: string,

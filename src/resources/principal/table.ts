@@ -1,5 +1,7 @@
 import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, organizationId } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
 import { users } from '../user/table.ts';
 
@@ -21,4 +23,10 @@ export const principals = pgTable(
     foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),
     foreignKey({ columns: [t.userId], foreignColumns: [users.id] }),
   ],
+);
+
+explainViolation('principals_name', userError('TAKEN', 'name', 'Another service account has this name.'));
+explainViolation(
+  'principals_user',
+  userError('TAKEN', 'secret', 'secret: you are a member of this organization already.'),
 );

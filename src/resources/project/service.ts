@@ -1,20 +1,17 @@
 import { and, count, eq, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
-import type { Permission } from '../../access/catalog.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf, pagesOf } from '../../data/loader.ts';
+import { inProjects } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
-import { isAnyOf, isNoneOf } from '../../db/array.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { organizations } from '../organization/table.ts';
-import type { AccessChanged } from '../principal/change.ts';
-import { changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findByPublicId,
   findPrincipal,
@@ -51,22 +48,6 @@ export async function visibleProject(ctx: Context, publicId: string): Promise<Pr
   return project;
 }
 
-/**
- * That a column names a project which the caller can read and has the permission in. In SQL, so that counts and pages
- * tell nothing of what is hidden.
- */
-export function inProjects(ctx: Context, column: PgColumn, permission: Permission): SQL {
-  // Without a project it is asked as it holds where they have no project role.
-  const may = (id: string | null): boolean =>
-    ctx.unit.access.can('project:read', id) && ctx.unit.access.can(permission, id);
-  const { true: open = [], false: closed = [] } = Object.groupBy(
-    ctx.unit.access.effective?.grants.projects.keys() ?? [],
-    (id) => `${may(id)}`,
-  );
-  if (!may(null)) return open.length > 0 ? isAnyOf(column, open) : sql`false`;
-  return closed.length > 0 ? isNoneOf(column, closed) : sql`true`;
-}
-
 export async function listProjects(ctx: Context, args: PageArgs): Promise<Page<ProjectRow>> {
   ctx.unit.access.requireOrganization();
   const where = and(eq(projects.organizationId, tenant(ctx)), inProjects(ctx, projects.id, 'project:read')) as SQL;
@@ -89,12 +70,8 @@ const Create = z.object({ key: KEY, name: singleLine(100), description: multiLin
 
 export async function createProject(ctx: Context, input: unknown): Promise<ProjectRow> {
   const given = parse(Create, input);
-  // The lock makes two that want the last place wait for one another.
-  await (await db(ctx))
-    .select({ id: organizations.id })
-    .from(organizations)
-    .where(eq(organizations.id, tenant(ctx)))
-    .for('update');
+  // Two requests for the last project of the plan run one after the other.
+  await lockOrganization(ctx);
   const [all] = await (await db(ctx))
     .select({ total: count() })
     .from(projects)
@@ -158,7 +135,7 @@ export interface ProjectMemberInput {
   dryRun?: boolean | null | undefined;
 }
 
-/** A null role is "no access". */
+/** The project role of an input. Null for "no access". */
 const roleOf = async (ctx: Context, roleId: string | null | undefined, projectId: string) =>
   roleId == null ? null : await getAssignableRole(ctx, roleId, projectId, 'roleId');
 
@@ -236,10 +213,10 @@ async function change<Result>(
     target: row.projectId,
     affected: () => [row.principalId],
     dryRun,
-    apply: async () => {
+    apply: async ({ rows: { assignments: locked } }) => {
       const own = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id));
-      // Again, now that changes of access wait for this one: it may be gone.
-      const [before] = await (await db(ctx)).select().from(assignments).where(own);
+      // It may have been deleted before the lock was acquired.
+      const before = locked.find(({ id }) => id === row.id);
       if (!before) throw notFound('ProjectMember');
       audit(ctx, { targetId: toPublicId('pmb', row.id), before: await shown(ctx, before) });
       return await write(before, own);

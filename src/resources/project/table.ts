@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { foreignKey, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { createdAt, id, organizationId } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
 
 export const projects = pgTable(
@@ -19,3 +21,5 @@ export const projects = pgTable(
     foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),
   ],
 );
+
+explainViolation('projects_key', userError('TAKEN', 'key', 'Another project has this key.'));

@@ -6,6 +6,7 @@ import type { Role } from '../../access/model.ts';
 import { findBuiltIn, RESERVED_NAMES, ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { batched, loaderOf, pagesOf } from '../../data/loader.ts';
+import { inProjects } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { arrayPage, type Page, type PageArgs } from '../../db/page.ts';
@@ -16,8 +17,7 @@ import { lockOrganization } from '../organization/service.ts';
 import { holdersOf, type PolicyRow } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
 import { findCustomRoles } from '../principal/access.ts';
-import type { AccessChanged } from '../principal/change.ts';
-import { changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findPrincipal,
   getAssignableRole,
@@ -28,7 +28,6 @@ import {
   roleColumns,
 } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
-import { inProjects } from '../project/service.ts';
 import { assignments, rolePolicies, roles } from './table.ts';
 
 const rows = rowsOf(roles, 'rol');

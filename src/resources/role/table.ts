@@ -1,5 +1,7 @@
 import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
 import { policies } from '../policy/table.ts';
 import { principals } from '../principal/table.ts';
@@ -93,4 +95,10 @@ export const assignments = pgTable(
       foreignColumns: [roles.organizationId, roles.id],
     }),
   ],
+);
+
+explainViolation('roles_name', userError('TAKEN', 'name', 'Another role has this name.'));
+explainViolation(
+  'assignments_place',
+  userError('TAKEN', 'principalId', 'They have a role in this project already; change that one.'),
 );

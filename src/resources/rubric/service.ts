@@ -1,19 +1,17 @@
 import { eq } from 'drizzle-orm';
-import { z } from 'zod';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { AmbitError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
-import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { categories } from '../category/table.ts';
 import { levels } from '../level/table.ts';
+import { lifecycles } from '../lifecycle/table.ts';
+import { tiers } from '../tier/table.ts';
 import { rubrics } from './table.ts';
 
 export type RubricRow = typeof rubrics.$inferSelect;
 
 const rows = rowsOf(rubrics, 'rub');
-
-export const findRubric = rows.find;
 
 export async function getRubric(ctx: Context): Promise<RubricRow> {
   const [rubric] = await (await db(ctx))
@@ -38,28 +36,45 @@ export async function lockRubric(ctx: Context): Promise<RubricRow> {
 /** Every organization has one, until it is deleted while the request runs. */
 const gone = (): AmbitError => new AmbitError('NOT_FOUND', 'The organization was deleted a moment ago.');
 
-const Update = z.object({ name: singleLine(100).optional(), description: multiLine(2000) });
-
-export async function updateRubric(ctx: Context, input: unknown): Promise<RubricRow> {
-  const changes = parse(Update, input);
+export async function updateRubric(ctx: Context, changes: Partial<RubricRow>): Promise<RubricRow> {
   const before = await lockRubric(ctx);
   return await rows.update(ctx, before, changes);
 }
 
 const CATEGORIES = [
-  ['Ownership', 'Somebody answers for the service and can be reached.'],
-  ['Observability', 'What the service does can be seen from outside.'],
+  ['Ownership', 'A team is responsible for the service and can be reached.'],
+  ['Observability', 'The behavior of the service can be observed from outside.'],
   ['Reliability', 'The service withstands failures and recovers from them.'],
   ['Security', 'The service protects itself and its data.'],
 ] as const;
 
 const LEVELS = [
-  ['Bronze', 'The least that a service in production needs.'],
-  ['Silver', 'What a service that others depend on needs.'],
-  ['Gold', 'What the organization is proud of.'],
+  ['Bronze', 'The minimum for a service in production.'],
+  ['Silver', 'The minimum for a service that other services depend on.'],
+  ['Gold', 'The best services of the organization.'],
 ] as const;
 
-/** What a new organization starts with. */
+const TIERS = [
+  ['Tier 1', 'Mission critical: an outage stops the business.'],
+  ['Tier 2', 'Important: an outage affects customers.'],
+  ['Tier 3', 'Internal: an outage affects other teams.'],
+  ['Tier 4', 'Low: an outage can wait.'],
+] as const;
+
+const LIFECYCLES = [
+  ['Pre-alpha', 'In design or in early development.'],
+  ['Alpha', 'Tested by its own team.'],
+  ['Beta', 'Tested by some customers.'],
+  ['Generally available', 'In production for all customers.'],
+  ['End of life', 'No longer developed, and removed soon.'],
+] as const;
+
+const named = <Row extends object>(own: Row, rows: readonly (readonly [name: string, description: string])[]) =>
+  rows.map(([name, description]) => ({ ...own, name, alias: name.toLowerCase().replaceAll(' ', '_'), description }));
+
+const ordered = <Row extends object>(rows: Row[]) => rows.map((row, index) => ({ ...row, index }));
+
+/** Creates the rubric, tiers and lifecycle stages that a new organization starts with. */
 export async function createDefaultRubric(ctx: Context): Promise<void> {
   const own = { organizationId: tenant(ctx) };
   const tx = await db(ctx);
@@ -67,7 +82,9 @@ export async function createDefaultRubric(ctx: Context): Promise<void> {
     .insert(rubrics)
     .values({ ...own, name: 'Service maturity' })
     .returning();
-  await tx.insert(categories).values(CATEGORIES.map(([name, description]) => ({ ...own, name, description })));
-  await tx.insert(levels).values(LEVELS.map(([name, description], index) => ({ ...own, name, description, index })));
+  await tx.insert(categories).values(named(own, CATEGORIES));
+  await tx.insert(levels).values(ordered(named(own, LEVELS)));
+  await tx.insert(tiers).values(ordered(named(own, TIERS)));
+  await tx.insert(lifecycles).values(ordered(named(own, LIFECYCLES)));
   if (rubric) audit(ctx, { after: { rubricId: toPublicId('rub', rubric.id) } });
 }

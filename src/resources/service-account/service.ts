@@ -5,8 +5,8 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { changeRole, type RoleInput, removePrincipal, roleAssignmentOf } from '../member/service.ts';
-import { type AccessChanged, assignmentShown } from '../principal/change.ts';
-import { changeAccess } from '../principal/change-access.ts';
+import { auditedRoles } from '../principal/audit.ts';
+import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import { assign, findPrincipal, isVisible, type PrincipalRow } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 
@@ -25,20 +25,21 @@ export async function createServiceAccount(
   { dryRun, ...input }: RoleInput & { name: string },
 ): Promise<AccessChanged<PrincipalRow>> {
   const given = parse(Create, input);
-  const term = await roleAssignmentOf(ctx, input);
-  if (!term) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  const assignment = await roleAssignmentOf(ctx, input);
+  if (!assignment) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
   const id = newId();
-  return await changeAccess(ctx, {
+  const changed = await changeAccess(ctx, {
     permission: 'service_account:create',
     affected: () => [id],
     dryRun: dryRun ?? false,
     apply: async () => {
       const account = await rows.insert(ctx, { id, ...given });
-      await assign(ctx, account.id, term);
-      audit(ctx, { after: { ...given, ...((await assignmentShown(ctx, account.id)) as object) } });
+      await assign(ctx, account.id, assignment);
       return account;
     },
   });
+  audit(ctx, { after: { ...given, ...auditedRoles(changed.result, changed.after) } });
+  return changed;
 }
 
 export async function updateServiceAccount(
@@ -48,8 +49,8 @@ export async function updateServiceAccount(
 ): Promise<AccessChanged<PrincipalRow>> {
   const { name, description } = parse(Create.partial(), input);
   const account = await getServiceAccount(ctx, id);
-  const term = await roleAssignmentOf(ctx, input);
-  const changed = await changeRole(ctx, account, term, 'service_account:update', dryRun ?? false);
+  const assignment = await roleAssignmentOf(ctx, input);
+  const changed = await changeRole(ctx, account, assignment, 'service_account:update', dryRun ?? false);
   const { before, after } = ctx.unit.auditDraft;
   const updated = await rows.update(ctx, account, { name, description });
   audit(ctx, {
@@ -62,15 +63,8 @@ export async function updateServiceAccount(
 
 export async function deleteServiceAccount(ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> {
   const account = await getServiceAccount(ctx, id);
-  return await changeAccess(ctx, {
-    permission: 'service_account:delete',
-    affected: () => [id],
-    dryRun,
-    apply: async () => {
-      const deletedId = await removePrincipal(ctx, account, 'sva');
-      const { name, description } = account;
-      audit(ctx, { before: { name, description, ...(ctx.unit.auditDraft.before as object) } });
-      return deletedId;
-    },
-  });
+  const changed = await removePrincipal(ctx, account, 'service_account:delete', dryRun);
+  const { name, description } = account;
+  audit(ctx, { before: { name, description, ...(ctx.unit.auditDraft.before as object) } });
+  return changed;
 }

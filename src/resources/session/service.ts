@@ -1,5 +1,6 @@
 import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
-import { contains } from '../../access/escalation.ts';
+import { unrestricted } from '../../access/access.ts';
+import { contains, requireHeldChange } from '../../access/escalation.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -8,7 +9,7 @@ import { readerOf } from '../../db/reader.ts';
 import { notFound } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { getMember } from '../member/service.ts';
-import { requireContainsPrincipal } from '../principal/access.ts';
+import { findGrantsOverTime } from '../principal/access.ts';
 import { findByUser, grantsOf } from '../principal/service.ts';
 import { sessions } from './table.ts';
 
@@ -68,7 +69,8 @@ export async function endOwnSession(ctx: Context, id: string): Promise<void> {
 /** Ends all sessions that the member has in this organization; the next request of any of them is refused. */
 export async function signOutMember(ctx: Context, memberId: string): Promise<number> {
   const member = await getMember(ctx, memberId);
-  await requireContainsPrincipal(ctx, member.id, 'WRITE', 'Signing out this member');
+  for (const grants of await findGrantsOverTime(ctx, member.id))
+    requireHeldChange(ctx.unit.access, { before: unrestricted(grants), after: null }, 'Signing out this member');
   const ended = await (await db(ctx))
     .delete(sessions)
     .where(and(eq(sessions.organizationId, tenant(ctx)), eq(sessions.userId, member.userId ?? '')))

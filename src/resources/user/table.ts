@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { createdAt } from '../../db/columns.ts';
+import { explainViolation } from '../../db/constraints.ts';
+import { userError } from '../../lib/errors.ts';
 
 /** People, known to the whole instance. The runtime role can write `password_hash` but not read it. */
 export const users = pgTable(
@@ -22,3 +24,8 @@ export interface UserRow {
   name: string;
   createdAt: Date;
 }
+
+explainViolation(
+  'users_email',
+  userError('TAKEN', 'email', 'This e-mail address has an account already; sign in instead.'),
+);

@@ -4,7 +4,7 @@ import type { Decision, EffectiveGrants, Grants, Role } from '../../src/access/m
 import { compileRole, ROLES, roleByKey } from '../../src/access/roles.ts';
 import type { Statement } from '../../src/resources/policy/table.ts';
 
-/** The project that the examples are about. */
+/** The project of the examples. */
 export const PROJECT = 'staging';
 
 export const allow = (...permissions: string[]): Statement => ({ effect: 'ALLOW', permissions });
@@ -23,8 +23,8 @@ export const customRole = (name: string, ...statements: Statement[]): Role =>
 export const projectRole = (key: string): Role =>
   ROLES.find((role) => role.scope === 'project' && role.builtIn === key) as Role;
 
-/** What somebody holds who signed in, with organization role Read on the greatest plan unless told otherwise. */
-export const holding = (
+/** Effective grants of a signed-in member. Defaults to the organization role Read on the plan ENTERPRISE. */
+export const effective = (
   grants: Partial<Grants> = {},
   access: EffectiveGrants['access'] = 'WRITE',
 ): EffectiveGrants => ({
@@ -39,12 +39,12 @@ export const holding = (
   access,
 });
 
-export const ask = (held: EffectiveGrants | null, permission: string, target: string | null = null): Decision =>
-  decide(held, permission as Permission, target);
+export const ask = (grants: EffectiveGrants | null, permission: string, target: string | null = null): Decision =>
+  decide(grants, permission as Permission, target);
 
-/** Which of these may be done there. */
+/** The permissions of these that are allowed in the scope. */
 export const allowedOf = (
-  held: EffectiveGrants,
+  grants: EffectiveGrants,
   permissions: readonly string[],
   target: string | null = null,
-): string[] => permissions.filter((permission) => ask(held, permission, target).allowed);
+): string[] => permissions.filter((permission) => ask(grants, permission, target).allowed);

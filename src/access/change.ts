@@ -1,0 +1,89 @@
+import type { Plan } from '../lib/plans.ts';
+import { permissionsOf, type Target, unrestricted } from './access.ts';
+import type { Permission } from './catalog.ts';
+import { type AccessRows, END_OF_TIME, type GrantsById, grantsAt, grantsOfPrincipal } from './grants.ts';
+import type { EffectiveGrants, Grants } from './model.ts';
+import { OWNER } from './roles.ts';
+
+/** The effect of a change on one principal in one scope. */
+export interface AccessDelta {
+  principalId: string;
+  /** Null for the organization, and for every project that is not listed for this principal. */
+  projectId: string | null;
+  gained: Permission[];
+  lost: Permission[];
+}
+
+/** What a principal can do in this scope after a change and not before, and the reverse. Null if it does not exist. */
+export function differenceIn(
+  scope: Target,
+  before: EffectiveGrants | null,
+  after: EffectiveGrants | null,
+): Pick<AccessDelta, 'gained' | 'lost'> {
+  const [had, has] = [new Set(permissionsOf(before, scope)), new Set(permissionsOf(after, scope))];
+  return { gained: [...has.difference(had)], lost: [...had.difference(has)] };
+}
+
+export const principalIds = (before: GrantsById, after: GrantsById): string[] =>
+  [...new Set([...before.keys(), ...after.keys()])].sort();
+
+/**
+ * What each principal gains and loses: in the organization, and in each project where it has a role. While access to the
+ * organization changes, such a project is listed even if nothing changes there, because there it differs.
+ */
+export const accessChanges = (before: GrantsById, after: GrantsById): AccessDelta[] =>
+  principalIds(before, after).flatMap((id) => changesOf(id, before.get(id), after.get(id)));
+
+function changesOf(principalId: string, before: Grants | undefined, after: Grants | undefined): AccessDelta[] {
+  const deltaIn = (projectId: Target): AccessDelta => ({
+    principalId,
+    projectId,
+    ...differenceIn(projectId, unrestrictedOrNull(before), unrestrictedOrNull(after)),
+  });
+  const inOrganization = [deltaIn(null)].filter(isChange);
+  const projects = new Set([...(before?.projects.keys() ?? []), ...(after?.projects.keys() ?? [])]);
+  const inProjects = [...projects].map(deltaIn).filter((delta) => inOrganization.length > 0 || isChange(delta));
+  return [...inOrganization, ...inProjects];
+}
+
+const isChange = ({ gained, lost }: AccessDelta): boolean => gained.length + lost.length > 0;
+
+export const unrestrictedOrNull = (grants: Grants | undefined): EffectiveGrants | null =>
+  grants ? unrestricted(grants) : null;
+
+/** The access of an organization before or after a change. */
+export interface AccessState {
+  rows: AccessRows;
+  plan: Plan;
+}
+
+/** A time at which a change is checked, and whether roles that the plan suspends count as held. */
+export interface Moment {
+  time: Date;
+  ignorePlan: boolean;
+}
+
+export const grantsAtMoment = ({ rows, plan }: AccessState, { time, ignorePlan }: Moment): GrantsById =>
+  grantsAt(rows, ignorePlan ? 'ENTERPRISE' : plan, time);
+
+/**
+ * When a change is checked: now, when the caller's own role has expired, and when every role has. At each of these times
+ * also as if the plan suspended nothing. So a caller cannot give anything that outlasts what the caller holds.
+ */
+export function momentsOf({ rows, plan }: AccessState, callerId: string, now: Date): Moment[] {
+  const caller = grantsOfPrincipal(rows, callerId, plan, now);
+  const expiry = caller && Number.isFinite(caller.validUntil) ? [new Date(caller.validUntil)] : [];
+  const times = [now, ...expiry, END_OF_TIME];
+  return [{ time: now, ignorePlan: false }, ...times.map((time) => ({ time, ignorePlan: true }))];
+}
+
+/** Whether a principal who was Owner without expiry is so no longer. */
+export function losesOwner(before: AccessRows, after: AccessRows): boolean {
+  const ownersIn = ({ assignments }: AccessRows): Set<string> =>
+    new Set(
+      assignments
+        .filter((row) => row.projectId === null && row.builtInRoleId === OWNER.id && row.expiresAt === null)
+        .map((row) => row.principalId),
+    );
+  return !ownersIn(before).isSubsetOf(ownersIn(after));
+}

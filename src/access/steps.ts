@@ -1,0 +1,35 @@
+import type { Feature, Plan } from '../lib/plans.ts';
+import type { TokenAccess } from '../resources/api-token/table.ts';
+import type { Level, Permission } from './catalog.ts';
+import type { Role } from './model.ts';
+
+export const STEP_KINDS = {
+  LEVEL: 'Whether the permission can be asked in this scope.',
+  ORGANIZATION_ROLE: 'The current organization role.',
+  DENIAL: 'Whether a policy denies the permission.',
+  PROJECT_ROLE: 'Whether a project role replaces the organization role.',
+  GRANT: 'Whether the role that applies grants the permission.',
+  PLAN: 'Whether the plan suspends the role that grants the permission.',
+  CREDENTIAL: 'Whether the credential allows the permission.',
+} as const;
+
+/** What each kind of step looked at. */
+interface Facts {
+  LEVEL: { permission: Permission; level: Level | undefined; scope: 'organization' | 'project' };
+  ORGANIZATION_ROLE: { role: Role; expired: { role: Role; at: Date } | null };
+  /** `policy` is the name of the policy that denies. */
+  DENIAL: { role: Role; policy: string | undefined };
+  /** `projectRole` is null for "no access", and undefined if the organization role applies. */
+  PROJECT_ROLE: { role: Role; projectRole: Role | null | undefined };
+  /** `role` is the role that applies. Null for "no access". */
+  GRANT: { role: Role | null };
+  /** `suspended` is the feature that the plan lacks. A step with one passes if the organization role grants as well. */
+  PLAN: { plan: Plan; suspended: Feature | null };
+  CREDENTIAL: { access: TokenAccess };
+}
+
+/** One rule of a decision and its outcome. The first step that does not pass ends the decision. */
+export type Step = { [Kind in keyof Facts]: { kind: Kind; passed: boolean } & Facts[Kind] }[keyof Facts];
+
+/** Receives the steps of a decision in order. */
+export type Recorder = (step: Step) => void;

@@ -1,0 +1,106 @@
+import { and, asc, count, eq, getTableColumns, type SQL } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import type { Permission } from '../access/catalog.ts';
+import { type Context, db, tenant } from '../context.ts';
+import { invalid, userError } from '../lib/errors.ts';
+import { inProjects } from './project-scope.ts';
+import type { TenantTable } from './rows.ts';
+
+/** A column of another table that refers to a row. */
+export interface Reference {
+  /** GraphQL type of the referring objects. */
+  readonly typename: string;
+  /** Words for one and for several of the referring objects. */
+  readonly noun: string;
+  readonly plural: string;
+  /** Needed to see a referring object. */
+  readonly permission: Permission;
+  readonly table: TenantTable;
+  readonly column: PgColumn;
+  /** The column of the project. Null if the referring objects belong to the organization. */
+  readonly project: PgColumn | null;
+  readonly onDelete: 'restrict' | 'clear';
+}
+
+const REFERENCES = new Map<PgTable, Reference[]>();
+
+/** Called for each declared attribute that is a reference. */
+export function declareReference(to: PgTable, reference: Reference): void {
+  REFERENCES.set(to, [...(REFERENCES.get(to) ?? []), reference]);
+}
+
+const MAX_LISTED = 100;
+const MAX_NAMED = 5;
+
+/**
+ * Prepares the deletion of a row that the caller has locked: sets the references to null that are declared so, and fails
+ * with IN_USE if others exist. The lock makes new references wait, and then fail.
+ */
+export async function releaseReferences(
+  ctx: Context,
+  to: TenantTable,
+  noun: string,
+  id: string,
+  path = 'id',
+): Promise<void> {
+  for (const reference of REFERENCES.get(to) ?? [])
+    await (reference.onDelete === 'clear' ? clear(ctx, reference, id) : refuseIfUsed(ctx, reference, noun, id, path));
+}
+
+const referring = (ctx: Context, { table, column }: Reference, id: string): SQL =>
+  and(eq(table.organizationId, tenant(ctx)), eq(column, id)) as SQL;
+
+async function clear(ctx: Context, reference: Reference, id: string): Promise<void> {
+  const [key] =
+    Object.entries(getTableColumns(reference.table)).find(([, column]) => column === reference.column) ?? [];
+  await (await db(ctx))
+    .update(reference.table)
+    .set({ [key as string]: null })
+    .where(referring(ctx, reference, id));
+}
+
+/** Callers who cannot see the referring objects learn their number, but not those in hidden projects. */
+async function refuseIfUsed(ctx: Context, reference: Reference, noun: string, id: string, path: string): Promise<void> {
+  const { table, permission, project, typename } = reference;
+  const where = referring(ctx, reference, id);
+  const tx = await db(ctx);
+  const order = 'name' in table ? [asc(table.name as PgColumn), asc(table.id)] : [asc(table.id)];
+  const [all] = await tx
+    .select({ total: count() })
+    .from(table as PgTable)
+    .where(where);
+  if (!all?.total) return;
+  const isVisible = project ? inProjects(ctx, project, permission) : undefined;
+  const users =
+    project || ctx.unit.access.can(permission)
+      ? ((await tx
+          .select()
+          .from(table as PgTable)
+          .where(and(where, isVisible))
+          .orderBy(...order)
+          .limit(MAX_LISTED)) as { name?: string }[])
+      : [];
+  throw invalid({
+    ...userError('IN_USE', path, messageFor(reference, noun, project ? null : all.total, users)),
+    usedBy: users.map((row) => ({ __typename: typename, ...row })),
+  });
+}
+
+function messageFor(
+  { noun: user, plural }: Reference,
+  noun: string,
+  total: number | null,
+  users: { name?: string }[],
+): string {
+  const names = users
+    .slice(0, MAX_NAMED)
+    .flatMap(({ name }) => (name ? [`“${name}”`] : []))
+    .join(', ');
+  const subject =
+    total === null
+      ? `${plural[0]?.toUpperCase()}${plural.slice(1)} use`
+      : total === 1
+        ? `1 ${user} uses`
+        : `${total} ${plural} use`;
+  return `${subject} this ${noun}${names && `, such as ${names}`}. Move or delete what uses it first.`;
+}

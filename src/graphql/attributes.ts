@@ -1,0 +1,268 @@
+import type { EnumRef } from '@pothos/core';
+import { z } from 'zod';
+import { aliasText, multiLine as multiLineText, singleLine as singleLineText } from '../lib/input.ts';
+import type { SchemaTypes } from './builder.ts';
+import type { Target } from './target.ts';
+
+type Scalar = 'String' | 'Int' | 'Float' | 'Boolean' | 'DateTime' | 'JSON';
+
+/** A reference to an object of another declared resource or of a type that is written by hand. */
+export interface ReferenceOptions {
+  readonly target: Target | 'self';
+  /** The connection on the type of the target. Null: the plural of the declaring resource. */
+  readonly reverse: string | null;
+  /** What the deletion of the referenced object does: it fails with IN_USE, or it sets the reference to null. */
+  readonly onDelete: 'restrict' | 'clear';
+}
+
+/** One attribute of a resource: a column, a field of the type, and a field of the inputs. */
+export interface Attribute<Value = unknown> {
+  readonly type: Scalar | ['String'] | EnumRef<SchemaTypes, never>;
+  readonly nullable: boolean;
+  /** Whether the create mutation requires a value. */
+  readonly required: boolean;
+  readonly defaultValue?: unknown;
+  /** Cannot be changed after creation. */
+  readonly fixed: boolean;
+  /** Has a unique index, in the organization or in the project. */
+  readonly unique: boolean;
+  readonly create: z.ZodType;
+  readonly update: z.ZodType;
+  readonly description: string;
+  /** Limits, as sentences for the descriptions of the inputs. */
+  readonly limits: string;
+  /** A sentence for the input of the create mutation. */
+  readonly creation?: string;
+  /** A sentence for the input of the update mutation. */
+  readonly change?: string;
+  readonly reference?: ReferenceOptions;
+  /** A position without gaps, see `denseIndex`. */
+  readonly isDenseIndex?: true;
+  /** A list that `add…` and `remove…` change as well. */
+  readonly isList?: true;
+  /** Carries the type of the column. Has no value at run time. */
+  readonly column?: (value: Value) => Value;
+}
+
+interface Common {
+  /** Cannot be changed after creation. */
+  fixed?: boolean;
+}
+
+const BASE = { fixed: false, unique: false, limits: '' };
+
+const number = (value: number): string => value.toLocaleString('en');
+const characters = (max: number): string => (max === 1 ? '1 character' : `${number(max)} characters`);
+
+/** Required text of one line. */
+export const singleLine = (
+  max: number,
+  description: string,
+  { unique = false, fixed = false }: Common & { unique?: boolean } = {},
+): Attribute<string> => ({
+  ...BASE,
+  type: 'String',
+  nullable: false,
+  required: true,
+  unique,
+  fixed,
+  create: singleLineText(max),
+  update: singleLineText(max).optional(),
+  description,
+  limits: `1 to ${characters(max)}.`,
+});
+
+/** Optional text of one line. */
+export const optionalLine = (
+  max: number,
+  description: string,
+  { fixed = false }: Common = {},
+): Attribute<string | null> => ({
+  ...BASE,
+  type: 'String',
+  nullable: true,
+  required: false,
+  fixed,
+  create: singleLineText(max).nullish(),
+  update: singleLineText(max).nullish(),
+  description,
+  limits: `1 to ${characters(max)}.`,
+});
+
+/** Optional text of several lines. */
+export const multiLine = (max: number, description: string): Attribute<string | null> => ({
+  ...BASE,
+  type: 'String',
+  nullable: true,
+  required: false,
+  create: multiLineText(max),
+  update: multiLineText(max),
+  description,
+  limits: `1 to ${characters(max)}.`,
+});
+
+/** An optional short name for use in code. With it the resource is found by `alias` wherever it is found by `id`. */
+export const alias = (description: string): Attribute<string | null> => ({
+  ...BASE,
+  type: 'String',
+  nullable: true,
+  required: false,
+  unique: true,
+  create: aliasText.nullish(),
+  update: aliasText.nullish(),
+  description,
+  limits: '2 to 63 lower-case letters, digits, and single hyphens or underscores between them.',
+});
+
+/** One of the values of a GraphQL enum. */
+export const oneOf = <const Value extends string>(
+  type: EnumRef<SchemaTypes, Value>,
+  values: readonly Value[],
+  description: string,
+  { defaultValue, fixed = false }: Common & { defaultValue?: NoInfer<Value> } = {},
+): Attribute<Value> => ({
+  ...BASE,
+  type: type as unknown as EnumRef<SchemaTypes, never>,
+  nullable: false,
+  required: defaultValue === undefined,
+  defaultValue,
+  fixed,
+  create: z.enum(values),
+  update: z.enum(values).optional(),
+  description,
+});
+
+/** A Boolean. The default is a value, or a sentence if a hook computes it. */
+export const boolean = (description: string, byDefault: boolean | string): Attribute<boolean> => ({
+  ...BASE,
+  type: 'Boolean',
+  nullable: false,
+  required: false,
+  ...(typeof byDefault === 'boolean' ? { defaultValue: byDefault } : { creation: byDefault }),
+  create: z.boolean().nullish(),
+  update: z.boolean().optional(),
+  description,
+});
+
+/** An optional point in time. */
+export const dateTime = (description: string): Attribute<Date | null> => ({
+  ...BASE,
+  type: 'DateTime',
+  nullable: true,
+  required: false,
+  create: z.date().nullish(),
+  update: z.date().nullish(),
+  description,
+});
+
+interface Range {
+  min: number;
+  max: number;
+}
+
+const numeric = (type: 'Int' | 'Float', schema: z.ZodNumber, { min, max }: Range, description: string) => ({
+  ...BASE,
+  type,
+  nullable: false,
+  required: true,
+  create: schema.min(min).max(max),
+  update: schema.min(min).max(max).optional(),
+  description,
+  limits: `${number(min)} to ${number(max)}.`,
+});
+
+/** A required whole number. */
+export const integer = (range: Range, description: string): Attribute<number> =>
+  numeric('Int', z.int(), range, description);
+
+/** A required number. */
+export const decimal = (range: Range, description: string): Attribute<number> =>
+  numeric('Float', z.number(), range, description);
+
+/**
+ * The position in a list without gaps, from 0. The others move to make room, and to close the gap of one that is deleted
+ * or moved. The table needs a unique constraint on the column.
+ */
+export const denseIndex = (description: string): Attribute<number> => ({
+  ...BASE,
+  type: 'Int',
+  nullable: false,
+  required: false,
+  isDenseIndex: true,
+  creation: 'Defaults to the last position.',
+  change: 'The objects between the old and the new position move.',
+  create: z.int().nullish(),
+  update: z.int().optional(),
+  description: `${description}. 0 is the first, and there are no gaps`,
+});
+
+/** A list of lines. Can be replaced as a whole, or changed with `add…` and `remove…`. */
+export const lines = (max: { items: number; characters: number }, description: string): Attribute<string[]> => {
+  const list = z.array(singleLineText(max.characters)).max(max.items);
+  return {
+    ...BASE,
+    type: ['String'],
+    nullable: false,
+    required: false,
+    defaultValue: [],
+    isList: true,
+    create: list,
+    update: list.optional(),
+    description,
+    limits: `At most ${number(max.items)} items of 1 to ${characters(max.characters)}. Duplicates are removed.`,
+  };
+};
+
+/** Characters of a JSON value, written without white space. */
+const MAX_JSON = 65_536;
+
+/** A JSON value that a zod schema accepts. */
+export const json = <Value>(schema: z.ZodType<Value>, description: string): Attribute<Value> => {
+  const bounded = schema.refine((value) => JSON.stringify(value).length <= MAX_JSON, {
+    message: `must be at most ${number(MAX_JSON)} characters of JSON`,
+  });
+  return {
+    ...BASE,
+    type: 'JSON',
+    nullable: false,
+    required: true,
+    create: bounded,
+    update: bounded.optional(),
+    description,
+    limits: `At most ${number(MAX_JSON)} characters of JSON.`,
+  };
+};
+
+interface RefOptions extends Common {
+  /** The connection on the type of the target. Defaults to the plural of the declaring resource. */
+  reverse?: string;
+}
+
+const reference = (
+  target: Target | 'self',
+  nullable: boolean,
+  description: string,
+  { reverse, fixed = false }: RefOptions,
+  onDelete: ReferenceOptions['onDelete'],
+) => ({
+  ...BASE,
+  type: 'String' as const,
+  nullable,
+  required: !nullable,
+  fixed,
+  create: nullable ? z.unknown().nullish() : z.unknown(),
+  update: nullable ? z.unknown().nullish() : z.unknown().optional(),
+  description,
+  reference: { target, reverse: reverse ?? null, onDelete },
+});
+
+/** A required reference. The referenced object cannot be deleted. */
+export const ref = (target: Target | 'self', description: string, options: RefOptions = {}): Attribute<string> =>
+  reference(target, false, description, options, 'restrict');
+
+/** An optional reference. `onDelete: 'clear'` sets it to null when the referenced object is deleted. */
+export const optionalRef = (
+  target: Target | 'self',
+  description: string,
+  { onDelete = 'restrict', ...options }: RefOptions & { onDelete?: ReferenceOptions['onDelete'] } = {},
+): Attribute<string | null> => reference(target, true, description, options, onDelete);

@@ -1,0 +1,157 @@
+import { getTableColumns, getTableName } from 'drizzle-orm';
+import { getTableConfig, type PgColumn } from 'drizzle-orm/pg-core';
+import { PERMISSIONS } from '../access/catalog.ts';
+import type { TenantTable } from '../data/rows.ts';
+import type { Attribute, ReferenceOptions } from './attributes.ts';
+import type { Declaration, NodeDeclaration } from './declaration.ts';
+
+/** Reports a problem, with the name of the attribute or option. */
+type Check = (condition: unknown, at: string, problem: string) => asserts condition;
+
+/** Throws, with the name of the resource and the attribute, if a declaration does not fit its table or the catalog. */
+export function assertValid(
+  name: string,
+  declaration: NodeDeclaration<TenantTable> & Partial<Pick<Declaration<TenantTable>, 'order' | 'filter'>>,
+): void {
+  const check: Check = (condition, at, problem) => {
+    if (!condition) throw new Error(`${[name, at].filter(Boolean).join('.')}: ${problem}`);
+  };
+  const tableInfo = infoOf(declaration.table);
+  assertProject(check, declaration, tableInfo);
+  for (const [key, attribute] of Object.entries(declaration.attributes) as [string, Attribute][])
+    assertAttribute(check, declaration, tableInfo, key, attribute);
+  assertOrder(check, declaration, tableInfo);
+  assertFilter(check, declaration, tableInfo);
+}
+
+interface TableInfo {
+  name: string;
+  columns: Record<string, PgColumn>;
+  uniqueNames: Set<string>;
+  foreignKeys: ReturnType<typeof getTableConfig>['foreignKeys'];
+  /** Whether an index, or a unique or primary key, begins with these columns. */
+  hasIndex(columns: (PgColumn | undefined)[]): boolean;
+}
+
+function infoOf(table: TenantTable): TableInfo {
+  const { indexes, uniqueConstraints, primaryKeys, foreignKeys } = getTableConfig(table);
+  const keys = [
+    ...indexes.map(({ config }) => config.columns.map((column) => ('name' in column ? column.name : ''))),
+    ...[...uniqueConstraints, ...primaryKeys].map(({ columns }) => columns.map((column) => column.name)),
+  ];
+  return {
+    name: getTableName(table),
+    columns: getTableColumns(table),
+    uniqueNames: new Set([
+      ...indexes.flatMap(({ config }) => (config.unique ? [config.name] : [])),
+      ...uniqueConstraints.map(({ name }) => name),
+    ] as string[]),
+    foreignKeys,
+    hasIndex: (columns) => keys.some((names) => columns.every((column, at) => names[at] === column?.name)),
+  };
+}
+
+const namesOf = (columns: (PgColumn | undefined)[]): string => columns.map((column) => column?.name).join(', ');
+
+function assertProject(
+  check: Check,
+  { permission, project }: NodeDeclaration<TenantTable>,
+  { name, columns }: TableInfo,
+): void {
+  const isProjectLevel = PERMISSIONS.get(`${permission}:read`)?.level === 'project';
+  check(!isProjectLevel || project, 'project', `is required, because ${permission}:read is asked on a project`);
+  check(
+    isProjectLevel || !project,
+    'project',
+    `is not allowed, because ${permission}:read is asked on the organization`,
+  );
+  check(
+    !project || project === 'self' || columns['projectId']?.notNull,
+    'project',
+    `the table ${name} needs a column projectId that cannot be null`,
+  );
+}
+
+function assertAttribute(
+  check: Check,
+  { table, project }: NodeDeclaration<TenantTable>,
+  { name, columns, uniqueNames, hasIndex, foreignKeys }: TableInfo,
+  key: string,
+  { nullable, unique, isDenseIndex, reference }: Attribute,
+): void {
+  const column = columns[key];
+  check(column, key, `the table ${name} has no such column`);
+  const not = (isNullable: boolean): string => (isNullable ? 'can' : 'cannot');
+  const problem = `the attribute ${not(nullable)} be null, but the column ${not(!column.notNull)}`;
+  check(column.notNull !== nullable, key, problem);
+  check(key !== 'alias' || !project, key, 'a resource of a project cannot have an alias');
+  const constraint = `${name}_${column.name}`;
+  check(!unique || uniqueNames.has(constraint), key, `the table ${name} needs the unique index ${constraint}`);
+  if (isDenseIndex) {
+    check(key === 'index', key, 'a dense index must be named `index`');
+    check(uniqueNames.has(constraint), key, `the table ${name} needs the unique constraint ${constraint}`);
+    check(!project, key, 'a resource of a project cannot have a dense index');
+  }
+  if (!reference) return;
+  check(key.endsWith('Id'), key, 'the name of a reference must end with `Id`');
+  check(
+    isForeignKey(foreignKeys, constraintOf(name, key), column, tableOf(reference, table)),
+    key,
+    `the table ${name} needs the foreign key ${constraintOf(name, key)} from organization_id, ${column.name} to ${getTableName(tableOf(reference, table))}`,
+  );
+  const wanted = [table.organizationId, column];
+  check(hasIndex(wanted), key, `the table ${name} needs an index that begins with ${namesOf(wanted)}`);
+}
+
+const tableOf = ({ target }: ReferenceOptions, own: TenantTable): TenantTable =>
+  target === 'self' ? own : target.table;
+
+function isForeignKey(
+  foreignKeys: TableInfo['foreignKeys'],
+  constraint: string,
+  column: PgColumn,
+  table: TenantTable,
+): boolean {
+  const found = foreignKeys.find((one) => one.getName() === constraint)?.reference();
+  return found?.foreignTable === table && namesOf(found.columns) === `organization_id, ${column.name}`;
+}
+
+type Order = Pick<NodeDeclaration<TenantTable>, 'table' | 'project'> & { order?: readonly string[] };
+
+function assertOrder(
+  check: Check,
+  { table, order = [], project }: Order,
+  { name, columns, hasIndex }: TableInfo,
+): void {
+  for (const key of order) {
+    const column = columns[key];
+    check(column?.notNull, 'order', `the table ${name} has no column ${key} that cannot be null`);
+    if (key === 'createdAt') continue;
+    for (const wanted of [
+      [table.organizationId, column],
+      [table.organizationId, ...(project ? [columns['projectId']] : []), column],
+    ])
+      check(hasIndex(wanted), 'order', `the table ${name} needs an index that begins with ${namesOf(wanted)}`);
+  }
+}
+
+function assertFilter(
+  check: Check,
+  { filter = {} }: Pick<Partial<Declaration<TenantTable>>, 'filter'>,
+  { name, columns }: TableInfo,
+): void {
+  for (const [key, kind] of Object.entries(filter) as [string, unknown][])
+    for (const column of key === 'search' ? (kind as string[]) : [key]) {
+      check(columns[column], `filter.${key}`, `the table ${name} has no column ${column}`);
+      check(
+        key !== 'search' || columns[column].dataType === 'string',
+        'filter.search',
+        `${column} is not a text column`,
+      );
+      check(kind !== 'range' || columns[column].dataType === 'date', `filter.${key}`, 'a range needs a column of time');
+    }
+}
+
+/** The name of the foreign key of a reference: `checks_category` for `categoryId`. */
+export const constraintOf = (tableName: string, key: string): string =>
+  `${tableName}_${key.slice(0, -2).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;

@@ -1,0 +1,72 @@
+import type { FieldMap } from '@pothos/core';
+import type { SQL } from 'drizzle-orm';
+import type { Permission } from '../access/catalog.ts';
+import type { Hooks } from '../data/hooks.ts';
+import type { TenantTable } from '../data/rows.ts';
+import type { IdPrefix } from '../lib/ids.ts';
+import type { Attribute } from './attributes.ts';
+import type { SchemaTypes } from './builder.ts';
+import type { Target } from './target.ts';
+
+/** Resources for which the catalog has create, read, update and delete. Other names do not compile. */
+export type CrudResource = {
+  [P in Permission]: P extends `${infer Resource}:create`
+    ? [`${Resource}:read` | `${Resource}:update` | `${Resource}:delete`] extends [Permission]
+      ? Resource
+      : never
+    : never;
+}[Permission];
+
+/** Resources for which the catalog has read. */
+export type ReadableResource = {
+  [P in Permission]: P extends `${infer Resource}:read` ? Resource : never;
+}[Permission];
+
+export type Row<Table extends TenantTable> = Table['$inferSelect'] & { id: string; organizationId: string };
+
+type ColumnOf<Table extends TenantTable> = keyof Table['$inferSelect'] & string;
+
+/** A field that is computed from columns of the row and the time. */
+export interface Computed<RowType> {
+  readonly type: 'Boolean' | 'Int' | 'String' | 'DateTime';
+  readonly nullable?: boolean;
+  readonly description: string;
+  readonly columns: readonly (keyof RowType & string)[];
+  readonly value: (row: RowType, time: Date) => unknown;
+  /** The condition that the field has this value. With it the list can be filtered by the field. */
+  readonly filter?: (value: never, time: Date) => SQL;
+}
+
+/** What a list can be filtered by, beside computed fields: equality, a range of time, or a substring of texts. */
+export type Filter<Table extends TenantTable> = { readonly [Column in ColumnOf<Table>]?: true | 'range' } & {
+  readonly search?: readonly ColumnOf<Table>[];
+};
+
+/** A node type with attributes. Its lists and mutations are written by hand. */
+export interface NodeDeclaration<Table extends TenantTable> {
+  readonly table: Table;
+  /** Three letters, unique among all types. */
+  readonly id: IdPrefix;
+  /** The resource part of the permissions. `x:read` guards the type. */
+  readonly permission: ReadableResource;
+  readonly description: string;
+  /** The type Project for a resource of a project, whose table needs the column `projectId`. `self` for Project itself. */
+  readonly project?: Target | 'self';
+  readonly attributes: { readonly [Column in ColumnOf<Table>]?: Attribute<Table['$inferSelect'][Column]> };
+  readonly computed?: Readonly<Record<string, Computed<Row<Table>>>>;
+  /** Additional fields, as in any Pothos type. */
+  readonly fields?: (t: PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Row<Table>>) => FieldMap;
+}
+
+/** A resource with a node type, a getter, a list, and the mutations create, update and delete. */
+export interface Declaration<Table extends TenantTable> extends NodeDeclaration<Table> {
+  /** `x:read` guards the type and the lists, `x:create`, `x:update` and `x:delete` guard the mutations. */
+  readonly permission: CrudResource;
+  readonly project?: Target;
+  /** The name of the list. */
+  readonly plural: string;
+  readonly filter?: Filter<Table>;
+  /** The columns by which the list can be ordered. The first is the default. `createdAt` is the order of creation. */
+  readonly order: readonly [ColumnOf<Table>, ...ColumnOf<Table>[]];
+  readonly hooks?: Hooks<Row<Table>>;
+}

@@ -1,0 +1,129 @@
+import type { ObjectRef } from '@pothos/core';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { type Context, db, tenant } from '../context.ts';
+import { pagesOf } from '../data/loader.ts';
+import { inProjects } from '../data/project-scope.ts';
+import { type ListOptions, listPage, type Page, type PageArgs } from '../db/page.ts';
+import { builder, type SchemaTypes } from './builder.ts';
+import { connectionOf } from './connection.ts';
+import { byId, findBy } from './find-by.ts';
+import { conditions, type FilterInput, filterInputOf } from './resource-filter.ts';
+import type { AnyRow, Resource } from './resource-model.ts';
+import { type Order, orderInputOf, orderWords, sortKeys } from './resource-order.ts';
+import { canSee, type Target } from './target.ts';
+import { nounOf } from './words.ts';
+
+/** Adds the field for one object: `category(id:, alias:)`. */
+export function addGetter(resource: Resource): void {
+  const { type, noun, field, permission, project, loadByAlias } = resource;
+  const by = loadByAlias ? 'ID or alias. Exactly one of the two is required' : 'ID';
+  builder.queryField(field, (t) =>
+    t.field({
+      type,
+      nullable: true,
+      // Of a project, the permission is asked on the project of each object.
+      ...(project ? { own: true } : { permission }),
+      description: `The ${noun} with this ${by}. Null if it does not exist or the caller may not see it.`,
+      args: {
+        id: t.arg.id({ required: !loadByAlias, description: `The ID of the ${noun}.` }),
+        ...(loadByAlias && { alias: t.arg.string({ description: `The alias of the ${noun}.` }) }),
+      },
+      resolve: async (_root: unknown, args: { id?: string | null; alias?: string | null }, ctx: Context) => {
+        ctx.unit.access.requireOrganization();
+        const id = byId(resource.prefix, (uuid) => resource.load(ctx, uuid));
+        const row = await (loadByAlias
+          ? findBy(args, { id, alias: (alias) => loadByAlias(ctx, alias) })
+          : findBy(args, { id }));
+        return row && canSee(ctx, resource, row) ? row : null;
+      },
+    } as never),
+  );
+}
+
+/** Adds the list of all objects that the caller can see. */
+export function addList(resource: Resource): void {
+  const { type, permission, project, declaration } = resource;
+  const { plural, order } = declaration;
+  const words = nounOf(plural);
+  const filter = filterInputOf(resource);
+  const orderBy = orderInputOf(resource);
+  const scope = project ? 'of the projects that the caller can read' : 'of the organization';
+  builder.queryField(
+    plural,
+    (t) =>
+      t.connection(
+        {
+          type,
+          nullable: true,
+          ...(project ? { own: true } : { permission }),
+          description: `The ${words} ${scope}, ${orderWords(order[0])} by default.`,
+          args: {
+            ...(filter && { filter: t.arg({ type: filter, description: `Which ${words} to list. Defaults to all.` }) }),
+            ...(orderBy && { orderBy: t.arg({ type: orderBy, description: `The order of the ${words}.` }) }),
+          },
+          resolve: async (
+            _root: unknown,
+            args: PageArgs & { filter?: FilterInput | null; orderBy?: Order | null },
+            ctx: Context,
+          ) => {
+            ctx.unit.access.requireOrganization();
+            return await list(ctx, resource, args);
+          },
+        } as never,
+        connectionOf(type),
+      ) as never,
+  );
+}
+
+async function list(
+  ctx: Context,
+  resource: Resource,
+  { filter, orderBy, ...page }: PageArgs & { filter?: FilterInput | null; orderBy?: Order | null },
+): Promise<Page<AnyRow>> {
+  const field = orderBy?.field ?? resource.declaration.order[0];
+  const where = and(visible(ctx, resource), ...(await conditions(ctx, resource, filter ?? {}))) as SQL;
+  return await listPage<AnyRow>(
+    await db(ctx),
+    {
+      reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
+      where,
+      asked: [tenant(ctx), filter ?? {}],
+      order: sortKeys(resource, field),
+      descending: orderBy?.direction === 'DESC',
+    },
+    page,
+  );
+}
+
+/** The rows that the caller can see. For a project resource, the guard's condition in SQL. */
+function visible(ctx: Context, { table, project, permission }: Resource): SQL {
+  return and(eq(table.organizationId, tenant(ctx)), project ? inProjects(ctx, project, permission) : undefined) as SQL;
+}
+
+/** Adds to the type of a target the list of the objects that refer to it. */
+export function addReverseList(resource: Resource, target: Target, field: string, by: string, column: PgColumn): void {
+  const { type, permission, project, declaration } = resource;
+  const pages = pagesOf<AnyRow>((ctx) => ({
+    reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
+    where: (parent) => and(visible(ctx, resource), sql`${column} = ${parent}`) as SQL,
+    asked: (parent) => [tenant(ctx), field, parent],
+    order: sortKeys(resource, declaration.order[0]),
+  }));
+  builder.objectField(
+    target.type as ObjectRef<SchemaTypes, AnyRow>,
+    field,
+    (t) =>
+      t.connection(
+        {
+          type,
+          nullable: true,
+          ...(project && !target.project ? { own: true } : { permission }),
+          ...(project && target.project && { on: target.projectOf }),
+          description: `The ${nounOf(declaration.plural)} whose \`${by}\` is this ${nounOf(target.name)}, ${orderWords(declaration.order[0])}.`,
+          resolve: (row: AnyRow, args: PageArgs, ctx: Context) => pages(ctx, row.id, args),
+        } as never,
+        connectionOf(type),
+      ) as never,
+  );
+}

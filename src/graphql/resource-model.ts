@@ -1,0 +1,96 @@
+import { getTableName } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { Permission } from '../access/catalog.ts';
+import { loaderByColumn } from '../data/loader.ts';
+import { rowsOf, type TenantTable } from '../data/rows.ts';
+import { explainViolation } from '../db/constraints.ts';
+import { userError } from '../lib/errors.ts';
+import { declareIdPrefix } from '../lib/ids.ts';
+import type { Attribute } from './attributes.ts';
+import { builder } from './builder.ts';
+import type { Declaration, NodeDeclaration } from './declaration.ts';
+import { assertValid, constraintOf } from './declaration-checks.ts';
+import type { Target } from './target.ts';
+import { fieldOf, nounOf } from './words.ts';
+
+/** A declared node type, as the parts that are built from it see it. */
+export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends Target<RowType> {
+  readonly declaration: NodeDeclaration<TenantTable>;
+  readonly attributes: readonly [key: string, attribute: Attribute][];
+  /** The name of the field for one object, and the words for it. */
+  readonly field: string;
+  readonly noun: string;
+  readonly rows: ReturnType<typeof rowsOf<TenantTable>>;
+  permissionTo(action: 'create' | 'update' | 'delete'): Permission;
+}
+
+/** A declared resource. */
+export interface Resource<RowType extends { id: string } = AnyRow> extends DeclaredNode<RowType> {
+  readonly declaration: AnyDeclaration;
+}
+
+export type AnyRow = Record<string, unknown> & { id: string };
+export type AnyDeclaration = Declaration<TenantTable>;
+
+export const columnOf = ({ table }: Target, key: string): PgColumn => columnNamed(table, key);
+
+const columnNamed = (table: TenantTable, key: string): PgColumn =>
+  (table as unknown as Record<string, PgColumn>)[key] as PgColumn;
+
+export function describe(name: string, declaration: NodeDeclaration<TenantTable>): DeclaredNode {
+  assertValid(name, declaration);
+  const { table, id: prefix, permission, project } = declaration;
+  declareIdPrefix(prefix, name);
+  const attributes = Object.entries(declaration.attributes) as [string, Attribute][];
+  const references = attributes.flatMap(([key, { reference }]) =>
+    reference ? [[key, reference.target === 'self' ? prefix : reference.target.prefix] as const] : [],
+  );
+  const rows = rowsOf(table, prefix, Object.fromEntries(references));
+  const hasAlias = attributes.some(([key]) => key === 'alias');
+  const projectColumn = project && columnNamed(table, project === 'self' ? 'id' : 'projectId');
+  const declared: DeclaredNode = {
+    name,
+    declaration,
+    attributes,
+    type: builder.objectRef<AnyRow>(name),
+    prefix,
+    table,
+    permission: `${permission}:read`,
+    permissionTo: (action) => `${permission}:${action}` as Permission,
+    field: fieldOf(name),
+    noun: nounOf(name),
+    project: projectColumn ?? null,
+    projectOf: (row) => (project === 'self' ? row.id : project ? (row['projectId'] as string) : null),
+    isWholeTable: true,
+    rows,
+    load: (ctx, id) => rows.find(ctx, id) as Promise<AnyRow | null>,
+    loadByAlias: hasAlias ? loaderByColumn(rows.reader, columnNamed(table, 'alias')) : null,
+  };
+  explainViolations(declared);
+  return declared;
+}
+
+/** The errors for violated unique indexes and foreign keys, which exist as `assertValid` has checked. */
+function explainViolations({ table, attributes, noun, project }: DeclaredNode): void {
+  const where = project ? ' in this project' : '';
+  for (const [key, { unique, reference }] of attributes) {
+    const tableName = getTableName(table);
+    if (unique)
+      explainViolation(
+        `${tableName}_${key}`,
+        userError('TAKEN', key, `Another ${noun}${where} has this ${nounOf(key)}.`),
+      );
+    if (reference && reference.target !== 'self') {
+      const path = inputNameOf(key, reference.target);
+      const message = `${path}: there is no ${nounOf(reference.target.name)} with this ID.`;
+      explainViolation(constraintOf(tableName, key), userError('NOT_FOUND', path, message));
+    }
+  }
+}
+
+/** The name of the input field of a reference: `category` if it takes an ID or an alias, otherwise `ownerId`. */
+export const inputNameOf = (key: string, target: Pick<Target, 'loadByAlias'>): string =>
+  target.loadByAlias ? key.slice(0, -2) : key;
+
+export const targetOf = (declared: DeclaredNode, target: Target | 'self'): Target =>
+  target === 'self' ? (declared as unknown as Target) : target;

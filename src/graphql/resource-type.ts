@@ -1,0 +1,89 @@
+import type { GraphQLResolveInfo } from 'graphql';
+import type { Context } from '../context.ts';
+import type { Attribute } from './attributes.ts';
+import { builder, type SchemaTypes } from './builder.ts';
+import type { Computed } from './declaration.ts';
+import { type AnyRow, type DeclaredNode, targetOf } from './resource-model.ts';
+import { viewerPermissions } from './viewer-permissions.ts';
+
+type Fields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, AnyRow>;
+
+/** Adds the node type with a field for each attribute. */
+export function addType(resource: DeclaredNode): void {
+  const { type, declaration, attributes, permission, project, projectOf, noun } = resource;
+  const { computed = {}, fields } = declaration;
+  builder.node(type, {
+    description: declaration.description,
+    permission,
+    ...(project && { on: projectOf }),
+    id: { resolve: (row: AnyRow) => row.id },
+    loadWithoutCache: (id: string, ctx: Context) => resource.load(ctx, id),
+    brandLoadedObjects: true,
+    fields: (t: Fields) => ({
+      ...projectField(t, resource),
+      ...Object.fromEntries(attributes.map(([key, attribute]) => fieldFor(t, resource, key, attribute))),
+      ...Object.fromEntries(Object.entries(computed).map(([key, one]) => [key, computedField(t, one as never)])),
+      ...times(t, resource),
+      viewerPermissions: t.field({
+        ...viewerPermissions<AnyRow>(declaration.permission, project ? { on: projectOf } : {}),
+        ...fields?.(t as never),
+        description: `What the caller may do with the ${noun}.`,
+      }),
+    }),
+  } as never);
+}
+
+function projectField(t: Fields, { declaration, noun }: DeclaredNode) {
+  const target = declaration.project;
+  if (!target || target === 'self') return {};
+  return {
+    project: t.field({
+      type: target.type,
+      nullable: true,
+      description: `The project of the ${noun}.`,
+      resolve: (row: AnyRow, _args: object, ctx: Context) => target.load(ctx, row['projectId'] as string),
+    } as never),
+  };
+}
+
+function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Attribute) {
+  const { type, nullable, description, reference, unique } = attribute;
+  if (!reference) {
+    const where = resource.project ? 'project' : 'organization';
+    const notes = [
+      `${description}.`,
+      ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', ignoring case'}.`] : []),
+      ...(nullable ? ['Null if there is none.'] : []),
+    ];
+    return [key, t.expose(key as never, { type, nullable, description: notes.join(' ') } as never)];
+  }
+  const target = targetOf(resource, reference.target);
+  const cleared = reference.onDelete === 'clear' ? ' Deleting the referenced object clears it.' : '';
+  return [
+    key.slice(0, -2),
+    t.field({
+      type: target.type,
+      nullable: true,
+      description: `${description}.${nullable ? ' Null if there is none.' : ''}${cleared}`,
+      resolve: (row: AnyRow, _args: object, ctx: Context, info: GraphQLResolveInfo) =>
+        row[key] === null ? null : target.load(ctx, row[key] as string, info),
+    } as never),
+  ];
+}
+
+const computedField = (t: Fields, { type, nullable = false, description, value }: Computed<AnyRow>) =>
+  t.field({
+    type,
+    nullable,
+    description,
+    resolve: (row: AnyRow, _args: object, ctx: Context) => value(row, ctx.dependencies.clock()),
+  } as never);
+
+/** Fields for the columns `createdAt` and `updatedAt` of the table. */
+function times(t: Fields, { table, noun }: DeclaredNode) {
+  const time = (key: string, verb: string) =>
+    key in table
+      ? { [key]: t.expose(key as never, { type: 'DateTime', description: `When the ${noun} was ${verb}.` } as never) }
+      : {};
+  return { ...time('createdAt', 'created'), ...time('updatedAt', 'last updated') };
+}

@@ -1,0 +1,64 @@
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { declareReference } from '../data/references.ts';
+import type { TenantTable } from '../data/rows.ts';
+import type { Declaration, NodeDeclaration, Row } from './declaration.ts';
+import { addGetter, addList, addReverseList } from './resource-list.ts';
+import {
+  type AnyDeclaration,
+  columnOf,
+  type DeclaredNode,
+  describe,
+  type Resource,
+  targetOf,
+} from './resource-model.ts';
+import { addMutations } from './resource-mutations.ts';
+import { addType } from './resource-type.ts';
+import { nounOf } from './words.ts';
+
+/** All declared resources, in the order of their declaration. */
+export const RESOURCES: Resource[] = [];
+
+/**
+ * Builds a node type, a getter, a list, and the mutations create, update and delete for a tenant table, each with its own
+ * permission. The result equals what `builder.node`, `t.connection` and `mutation` give when written by hand.
+ */
+export function resource<Table extends TenantTable>(
+  name: string,
+  declaration: Declaration<Table>,
+): Resource<Row<Table>> {
+  const declared = describe(name, declaration as unknown as AnyDeclaration) as Resource;
+  RESOURCES.push(declared);
+  addType(declared);
+  addGetter(declared);
+  addList(declared);
+  if (declaration.project)
+    addReverseList(declared, declaration.project, declaration.plural, 'project', declared.project as PgColumn);
+  for (const [key, { reference }] of declared.attributes) {
+    if (!reference) continue;
+    const target = targetOf(declared, reference.target);
+    const column = columnOf(declared, key);
+    addReverseList(declared, target, reference.reverse ?? declaration.plural, key.slice(0, -2), column);
+    declareReference(target.table, {
+      typename: name,
+      noun: declared.noun,
+      plural: nounOf(declaration.plural),
+      permission: declared.permission,
+      table: declared.table,
+      column,
+      project: declared.project,
+      onDelete: reference.onDelete,
+    });
+  }
+  addMutations(declared);
+  return declared as unknown as Resource<Row<Table>>;
+}
+
+/** Builds a node type with declared attributes, for a resource whose lists and mutations are written by hand. */
+export function node<Table extends TenantTable>(
+  name: string,
+  declaration: NodeDeclaration<Table>,
+): DeclaredNode<Row<Table>> {
+  const declared = describe(name, declaration as unknown as NodeDeclaration<TenantTable>);
+  addType(declared);
+  return declared as unknown as DeclaredNode<Row<Table>>;
+}

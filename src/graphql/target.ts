@@ -1,0 +1,98 @@
+import type { InputRef, ObjectRef } from '@pothos/core';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { GraphQLResolveInfo } from 'graphql';
+import type { Permission } from '../access/catalog.ts';
+import type { Context } from '../context.ts';
+import type { TenantTable } from '../data/rows.ts';
+import { invalid, userError } from '../lib/errors.ts';
+import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
+import { builder, type SchemaTypes } from './builder.ts';
+import { nounOf, withArticle } from './words.ts';
+
+/** A type that attributes can refer to. */
+export interface Target<Row extends { id: string } = { id: string }> {
+  readonly name: string;
+  readonly type: ObjectRef<SchemaTypes, Row>;
+  readonly prefix: IdPrefix;
+  readonly table: TenantTable;
+  /** Needed to see an object of the type. */
+  readonly permission: Permission;
+  /** The column of the project. Null if the objects belong to the organization. */
+  readonly project: PgColumn | null;
+  /** The project of an object. Null if it belongs to the organization. */
+  projectOf(row: Row): string | null;
+  /** Whether each row of the table is of this type, so that a foreign key proves that an ID is a valid reference. */
+  readonly isWholeTable: boolean;
+  /** The object, also if the caller may not see it. Null if it does not exist. */
+  load(ctx: Context, id: string, info?: GraphQLResolveInfo): Promise<Row | null>;
+  /** The same by alias. Null for types without aliases. */
+  readonly loadByAlias: ((ctx: Context, alias: string) => Promise<Row | null>) | null;
+}
+
+/** A given reference: an ID, or for types with aliases an ID or an alias. */
+export type GivenReference = string | { id?: string | null; alias?: string | null };
+
+const parts = (given: GivenReference): { id?: string | null; alias?: string | null } =>
+  typeof given === 'string' ? { id: given } : given;
+
+export function canSee<Row extends { id: string }>(ctx: Context, target: Target<Row>, row: Row): boolean {
+  const project = target.projectOf(row);
+  return project === null ? ctx.unit.access.can(target.permission) : ctx.unit.access.sees(target.permission, project);
+}
+
+/** The object with this ID or alias, or null if it does not exist. */
+export async function loadReferenced<Row extends { id: string }>(
+  ctx: Context,
+  target: Target<Row>,
+  given: GivenReference,
+): Promise<Row | null> {
+  const { id, alias } = parts(given);
+  if (alias != null) return (await target.loadByAlias?.(ctx, alias)) ?? null;
+  const uuid = fromPublicId(target.prefix, id ?? '');
+  return uuid ? await target.load(ctx, uuid) : null;
+}
+
+/**
+ * The row ID of a reference in an input. The object must exist, be visible to the caller and, if it belongs to a project,
+ * belong to this one. Costs no statement if the foreign key proves all of it.
+ */
+export async function resolveReference(
+  ctx: Context,
+  target: Target,
+  given: GivenReference,
+  path: string,
+  projectId: string | null,
+): Promise<string> {
+  const { id, alias } = parts(given);
+  if (alias == null && target.isWholeTable && !target.project && ctx.unit.access.can(target.permission)) {
+    const uuid = fromPublicId(target.prefix, id ?? '');
+    if (uuid) return uuid;
+  } else {
+    const row = await loadReferenced(ctx, target, given);
+    const isHere = row && (target.projectOf(row) ?? projectId) === projectId;
+    if (row && isHere && canSee(ctx, target, row)) return row.id;
+  }
+  const by = alias == null ? 'ID' : 'alias';
+  throw invalid(userError('NOT_FOUND', path, `${path}: there is no ${nounOf(target.name)} with this ${by}.`));
+}
+
+// Part of the builder, which is also filled while the modules load: each type has one input for references.
+const inputs = new Map<string, InputRef<GivenReference>>();
+
+/** The input type of a reference: an ID or, for types with aliases, an ID or an alias. */
+export function referenceInputOf({ name, loadByAlias }: Target): InputRef<GivenReference> | 'ID' {
+  if (!loadByAlias) return 'ID';
+  const noun = nounOf(name);
+  const known =
+    inputs.get(name) ??
+    (builder.inputType(`${name}Reference`, {
+      description: `${withArticle(noun).replace(/^a/, 'A')}, by its ID or by its alias.`,
+      isOneOf: true,
+      fields: (t) => ({
+        id: t.id({ description: `The ID of the ${noun}.` }),
+        alias: t.string({ description: `The alias of the ${noun}.` }),
+      }),
+    }) as unknown as InputRef<GivenReference>);
+  inputs.set(name, known);
+  return known;
+}

@@ -1,0 +1,47 @@
+import { alias, boolean, dateTime, multiLine, oneOf, optionalRef, ref, singleLine } from '../../graphql/attributes.ts';
+import { builder } from '../../graphql/builder.ts';
+import { resource } from '../../graphql/resource.ts';
+import { Category } from '../category/resource.ts';
+import { Level } from '../level/resource.ts';
+import { memberTarget } from '../member/graphql.ts';
+import { checkHooks, enabledIs, isEnabled } from './service.ts';
+import { checks } from './table.ts';
+
+const CheckType = builder.enumType('CheckType', {
+  description: 'How the result of a check is determined.',
+  values: { MANUAL: { description: 'A person reports the result.' } } as const,
+});
+
+export const Check = resource('Check', {
+  table: checks,
+  id: 'chk',
+  permission: 'check',
+  plural: 'checks',
+  description: 'A requirement for services. Each check belongs to one category and one level of the rubric.',
+  attributes: {
+    name: singleLine(200, 'The name of the check'),
+    alias: alias('The short name of the check, for use in code'),
+    notes: multiLine(20_000, 'Why the check exists and how to pass it. Markdown; sanitize it before you render it'),
+    type: oneOf(CheckType, ['MANUAL'], 'How the result is determined', { defaultValue: 'MANUAL', fixed: true }),
+    categoryId: ref(Category, 'The category of the check'),
+    levelId: ref(Level, 'The level of the check'),
+    ownerId: optionalRef(memberTarget, 'The member who is responsible for the check', {
+      reverse: 'ownedChecks',
+      onDelete: 'clear',
+    }),
+    enabled: boolean('Whether the check counts', 'Defaults to true, or to false if `enableOn` is given.'),
+    enableOn: dateTime('The time from which the check counts. Not together with `enabled: true`'),
+  },
+  computed: {
+    enabled: {
+      type: 'Boolean',
+      description: 'Whether the check counts now: it is enabled, or `enableOn` has passed.',
+      columns: ['enabled', 'enableOn'],
+      value: isEnabled,
+      filter: enabledIs,
+    },
+  },
+  filter: { categoryId: true, levelId: true, ownerId: true, search: ['name'], createdAt: 'range', updatedAt: 'range' },
+  order: ['name', 'createdAt', 'updatedAt'],
+  hooks: checkHooks,
+});

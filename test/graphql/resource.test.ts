@@ -1,0 +1,139 @@
+import { index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { expect, test } from 'vitest';
+import { alias, denseIndex, multiLine, ref, singleLine } from '../../src/graphql/attributes.ts';
+import { RESOURCES, resource } from '../../src/graphql/resource.ts';
+import { Category } from '../../src/resources/category/resource.ts';
+import { tenantTable } from '../../src/resources/organization/table.ts';
+import { projectTarget } from '../../src/resources/project/ref.ts';
+import { buildSchema } from '../../src/schema.ts';
+
+buildSchema();
+
+/** A declaration that fits its table. Each test changes one thing. It is never added, because it always fails. */
+const gadgets = tenantTable(
+  'gadgets',
+  {
+    name: text('name').notNull(),
+    note: text('note'),
+    size: integer('size'),
+    categoryId: uuid('category_id').notNull(),
+  },
+  (t) => [
+    index('gadgets_by_name').on(t.organizationId, t.name, t.id),
+    uniqueIndex('gadgets_note').on(t.organizationId, t.note),
+  ],
+);
+const GADGET = {
+  table: gadgets,
+  id: 'gad',
+  permission: 'tier',
+  plural: 'gadgets',
+  description: 'For this test.',
+  attributes: { name: singleLine(10, 'The name') },
+  order: ['name'],
+} as const;
+
+const WRONG: [string, () => unknown, string][] = [
+  [
+    'an unknown permission',
+    // @ts-expect-error there is no such permission
+    () => resource('Gadget', { ...GADGET, permission: 'gadget', project: projectTarget }),
+    'Gadget.project: is not allowed, because gadget:read is asked on the organization',
+  ],
+  [
+    'an attribute without a column',
+    // @ts-expect-error there is no such column
+    () => resource('Gadget', { ...GADGET, attributes: { title: singleLine(10, 'The title') } }),
+    'Gadget.title: the table gadgets has no such column',
+  ],
+  [
+    'an attribute that cannot be null for a column that can',
+    // @ts-expect-error the column can be null
+    () => resource('Gadget', { ...GADGET, attributes: { note: singleLine(10, 'The note') } }),
+    'Gadget.note: the attribute cannot be null, but the column can',
+  ],
+  [
+    'an attribute that can be null for a column that cannot',
+    // @ts-expect-error the column cannot be null
+    () => resource('Gadget', { ...GADGET, attributes: { name: multiLine(10, 'The name') } }),
+    'Gadget.name: the attribute can be null, but the column cannot',
+  ],
+  [
+    'an attribute of another type than its column',
+    // @ts-expect-error the column is a number
+    () => resource('Gadget', { ...GADGET, attributes: { size: multiLine(10, 'The size') }, order: ['size'] }),
+    'Gadget.order: the table gadgets has no column size that cannot be null',
+  ],
+  [
+    'a unique attribute without a unique index',
+    () => resource('Gadget', { ...GADGET, attributes: { name: singleLine(10, 'The name', { unique: true }) } }),
+    'Gadget.name: the table gadgets needs the unique index gadgets_name',
+  ],
+  [
+    'an alias without a unique index',
+    // @ts-expect-error there is no such column
+    () => resource('Gadget', { ...GADGET, attributes: { alias: alias('The alias') } }),
+    'Gadget.alias: the table gadgets has no such column',
+  ],
+  [
+    'a dense index in another column',
+    // @ts-expect-error the column can be null
+    () => resource('Gadget', { ...GADGET, attributes: { size: denseIndex('The size') } }),
+    'Gadget.size: the attribute cannot be null, but the column can',
+  ],
+  [
+    'a reference without a foreign key',
+    () => resource('Gadget', { ...GADGET, attributes: { categoryId: ref(Category, 'The category') } }),
+    'Gadget.categoryId: the table gadgets needs the foreign key gadgets_category from organization_id, category_id to categories',
+  ],
+  [
+    'an order without an index',
+    () => resource('Gadget', { ...GADGET, order: ['name', 'categoryId'] }),
+    'Gadget.order: the table gadgets needs an index that begins with organization_id, category_id',
+  ],
+  [
+    'a filter without a column',
+    // @ts-expect-error there is no such column
+    () => resource('Gadget', { ...GADGET, filter: { colour: true } }),
+    'Gadget.filter.colour: the table gadgets has no column colour',
+  ],
+  [
+    'a search in a column that is no text',
+    () => resource('Gadget', { ...GADGET, filter: { search: ['size'] } }),
+    'Gadget.filter.search: size is not a text column',
+  ],
+  [
+    'a range of texts',
+    () => resource('Gadget', { ...GADGET, filter: { name: 'range' } }),
+    'Gadget.filter.name: a range needs a column of time',
+  ],
+  [
+    'a project for a permission of the organization',
+    () => resource('Gadget', { ...GADGET, project: projectTarget }),
+    'Gadget.project: is not allowed, because tier:read is asked on the organization',
+  ],
+  [
+    'no project for a permission of a project',
+    () => resource('Gadget', { ...GADGET, permission: 'dataset' }),
+    'Gadget.project: is required, because dataset:read is asked on a project',
+  ],
+  [
+    'an ID prefix that another type has',
+    () => resource('Gadget', { ...GADGET, id: 'cat' }),
+    'Gadget: the ID prefix cat belongs to Category',
+  ],
+  [
+    'an ID prefix of another form',
+    () => resource('Gadget', { ...GADGET, id: 'gadget' }),
+    'Gadget: the ID prefix gadget must be three lower-case letters',
+  ],
+];
+
+test.each(WRONG)(
+  'a declaration with %s does not build, and the message names resource and attribute',
+  (_what, declare, message) => {
+    const count = RESOURCES.length;
+    expect(declare).toThrow(new Error(message));
+    expect(RESOURCES).toHaveLength(count);
+  },
+);

@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest';
+import { createProject, giveProjectRole, projectRoleId } from '../decisions/support.ts';
+import { startApi } from '../support/api.ts';
+import { ask, cast, found, join, mutate, tokenOf } from '../support/world.ts';
+
+/** The first declared resource of a project. */
+const api = await startApi();
+const acme = await found(api, 'acme');
+const people = await cast(api, acme);
+const { owner } = people;
+const staging = await createProject(owner, 'staging');
+const secret = await createProject(owner, 'secret');
+/** Has no access to the project `secret`. */
+const outsider = await join(api, acme, 'write', 'outsider');
+await giveProjectRole(owner, secret, outsider.memberId, null);
+/** Reads everything in the organization, but may change the project `staging`. */
+const member = await join(api, acme, 'read', 'member');
+await giveProjectRole(owner, staging, member.memberId, projectRoleId('member'));
+
+const FIELDS = 'dataset { id name description project { key } viewerPermissions }';
+const create = async (projectId: string, name: string): Promise<string> =>
+  (await mutate(owner, 'createDataset', { projectId, name }, FIELDS)).dataset.id;
+
+const hidden = await create(secret, 'Hidden');
+const visible = await create(staging, 'Visible');
+const MISSING = 'dts_01h455vb4pex5vsknk084sn02q';
+
+test('who holds the permission in the project creates, updates and deletes a dataset there', async () => {
+  const input = { projectId: staging, name: ' Golden answers ', description: 'By hand.' };
+  const { dataset, errors } = await mutate(member, 'createDataset', input, FIELDS);
+  expect(errors).toEqual([]);
+  expect(dataset).toEqual({
+    id: expect.stringMatching(/^dts_/),
+    name: 'Golden answers',
+    description: 'By hand.',
+    project: { key: 'staging' },
+    viewerPermissions: ['dataset:read', 'dataset:update', 'dataset:delete', 'dataset:evaluate'],
+  });
+  const { id } = dataset;
+  expect(await mutate(member, 'updateDataset', { id, description: null }, FIELDS)).toEqual({
+    dataset: { ...dataset, description: null },
+    errors: [],
+  });
+  expect(await mutate(member, 'deleteDataset', { id }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
+  expect(await ask(member, 'query ($id: ID!) { dataset(id: $id) { id } node(id: $id) { id } }', { id })).toEqual({
+    dataset: null,
+    node: null,
+  });
+});
+
+test('a Read member and a READ token change none', async () => {
+  const input = { projectId: staging, name: 'No' };
+  expect(await mutate(people.read, 'createDataset', input)).toEqual({ refused: 'NO_GRANT' });
+  expect(await mutate(people.read, 'updateDataset', { id: visible, name: 'No' })).toEqual({ refused: 'NO_GRANT' });
+  expect(await mutate(people.read, 'deleteDataset', { id: visible })).toEqual({ refused: 'NO_GRANT' });
+  const token = await tokenOf(api, owner, 'READ');
+  expect(await mutate(token, 'createDataset', input)).toEqual({ refused: 'READ_ONLY_TOKEN' });
+  expect(await ask(token, `{ dataset(id: "${visible}") { name } }`)).toEqual({ dataset: { name: 'Visible' } });
+});
+
+test('the name is unique in the project, ignoring case, also when two requests use it at once', async () => {
+  const taken = { errors: [{ code: 'TAKEN', path: ['name'] }] };
+  expect(await mutate(owner, 'createDataset', { projectId: staging, name: 'VISIBLE' })).toEqual(taken);
+  expect(await mutate(owner, 'createDataset', { projectId: secret, name: 'Visible' })).toEqual({ errors: [] });
+  const both = await Promise.all(
+    ['Same', 'SAME'].map((name) => mutate(owner, 'createDataset', { projectId: staging, name })),
+  );
+  expect(both).toContainEqual({ errors: [] });
+  expect(both).toContainEqual(taken);
+});
+
+describe('a dataset of a hidden project does not exist', () => {
+  const QUESTIONS: [string, (id: string) => Promise<unknown>][] = [
+    ['dataset', (id) => outsider.query(`{ dataset(id: "${id}") { id name } }`)],
+    ['node', (id) => outsider.query(`{ node(id: "${id}") { __typename } }`)],
+    ['updateDataset', (id) => mutate(outsider, 'updateDataset', { id, name: 'Mine' })],
+    ['deleteDataset', (id) => mutate(outsider, 'deleteDataset', { id })],
+  ];
+  test.each(QUESTIONS)('for %s', async (_field, question) => {
+    const answers = await Promise.all([question(hidden), question(MISSING)]);
+    const [found, missing] = answers.map((answer) => JSON.stringify({ ...(answer as object), headers: null }));
+    expect(found?.replaceAll(hidden, 'ID')).toBe(missing?.replaceAll(MISSING, 'ID'));
+  });
+
+  test('for lists, counts, searches and filters', async () => {
+    const LIST = `query ($filter: DatasetFilter) { datasets(filter: $filter) { totalCount nodes { name } } }`;
+    const names = async (filter: object | null) => (await ask(outsider, LIST, { filter })).datasets;
+    const [all] =
+      await api.root`select count(*)::int as total from datasets d join projects p on p.id = d.project_id where p.key = 'staging'`;
+    expect((await names(null)).totalCount).toBe(all?.['total']);
+    expect(await names({ search: 'hid' })).toEqual({ totalCount: 0, nodes: [] });
+    expect(await names({ projectId: secret })).toEqual({ totalCount: 0, nodes: [] });
+    expect(await names({ search: 'visible' })).toEqual({ totalCount: 1, nodes: [{ name: 'Visible' }] });
+  });
+
+  test('as the project of a new one', async () => {
+    const refused = await mutate(outsider, 'createDataset', { projectId: secret, name: 'Mine' });
+    expect(refused).toEqual({ refused: 'NOT_FOUND' });
+    const [count] = await api.root`select count(*)::int as mine from datasets where name = 'Mine'`;
+    expect(count).toEqual({ mine: 0 });
+  });
+});
+
+test('who has access to one project alone lists the datasets of that project alone', async () => {
+  const { datasets } = await ask(member, '{ datasets { nodes { project { key } } } }');
+  expect(new Set(datasets.nodes.map(({ project }: { project: { key: string } }) => project.key))).toEqual(
+    new Set(['staging', 'secret']),
+  );
+  const only = await join(api, acme, 'read', 'only');
+  await giveProjectRole(owner, secret, only.memberId, null);
+  const { datasets: seen } = await ask(only, '{ datasets { nodes { name project { key } } } }');
+  expect(seen.nodes.every(({ project }: { project: { key: string } }) => project.key === 'staging')).toBe(true);
+});
+
+test('another organization sees and changes none', async () => {
+  const globex = await found(api, 'globex');
+  expect(await ask(globex.owner, `{ dataset(id: "${visible}") { id } datasets { totalCount } }`)).toEqual({
+    dataset: null,
+    datasets: { totalCount: 0 },
+  });
+  expect(await mutate(globex.owner, 'updateDataset', { id: visible, name: 'Taken' })).toEqual({ refused: 'NOT_FOUND' });
+  expect(await mutate(globex.owner, 'createDataset', { projectId: staging, name: 'Astray' })).toEqual({
+    refused: 'NOT_FOUND',
+  });
+});
+
+test('a project lists its datasets, by name, with a cursor', async () => {
+  const key = await createProject(owner, 'paged');
+  for (const name of ['C', 'A', 'B']) await create(key, name);
+  const PAGE = `query ($id: ID!, $after: String) {
+    project(id: $id) { datasets(first: 2, after: $after) { totalCount nodes { name } pageInfo { hasNextPage endCursor } } }
+  }`;
+  const first = (await ask(owner, PAGE, { id: key })).project.datasets;
+  expect(first).toMatchObject({
+    totalCount: 3,
+    nodes: [{ name: 'A' }, { name: 'B' }],
+    pageInfo: { hasNextPage: true },
+  });
+  const rest = (await ask(owner, PAGE, { id: key, after: first.pageInfo.endCursor })).project.datasets;
+  expect(rest).toMatchObject({ nodes: [{ name: 'C' }], pageInfo: { hasNextPage: false } });
+});
+
+test('datasets are ordered by name or by creation, and filtered by time', async () => {
+  const id = await createProject(owner, 'ordered');
+  for (const name of ['Z', 'Y', 'X']) await create(id, name);
+  const LIST = `query ($filter: DatasetFilter, $orderBy: DatasetOrder) {
+    datasets(filter: $filter, orderBy: $orderBy) { nodes { name createdAt } }
+  }`;
+  const list = async (orderBy: object | null, more: object = {}) =>
+    (await ask(owner, LIST, { filter: { projectId: id, ...more }, orderBy })).datasets.nodes;
+  const names = (nodes: { name: string }[]) => nodes.map(({ name }) => name).join('');
+  expect(names(await list(null))).toBe('XYZ');
+  expect(names(await list({ field: 'NAME', direction: 'DESC' }))).toBe('ZYX');
+  const byCreation = await list({ field: 'CREATED_AT' });
+  expect(names(byCreation)).toBe('ZYX');
+  const [, second] = byCreation;
+  expect(names(await list(null, { createdAt: { from: second.createdAt } }))).toBe('XY');
+  expect(names(await list(null, { createdAt: { to: second.createdAt } }))).toBe('Z');
+});
+
+test('deleting a project deletes its datasets', async () => {
+  const id = await createProject(owner, 'doomed');
+  const dataset = await create(id, 'Doomed');
+  expect(await mutate(owner, 'deleteProject', { id, key: 'doomed' })).toEqual({ errors: [] });
+  expect(await ask(owner, `{ node(id: "${dataset}") { id } }`)).toEqual({ node: null });
+});

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { startApi } from '../support/api.ts';
+import { statementsOf } from '../support/statements.ts';
+import { cast, found, mutate, roleId } from '../support/world.ts';
+
+const api = await startApi({ pool: 2 });
+const acme = await found(api, 'acme');
+const people = await cast(api, acme);
+await api.root`update organizations set plan = 'ENTERPRISE'`;
+
+/** The most statements of a request that changes one role. Authentication and the audit event count. */
+const LIMIT = 14;
+
+async function createRole(name: string): Promise<string> {
+  const statements = [{ effect: 'ALLOW', permissions: ['*:read'] }];
+  const { policy } = await mutate(acme.owner, 'createPolicy', { name, statements }, 'policy { id }');
+  const { role } = await mutate(acme.owner, 'createRole', { name, policyIds: [policy.id] }, 'role { id }');
+  return role.id;
+}
+
+const [one, another] = [await createRole('One'), await createRole('Another')];
+const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+
+const CHANGES: [title: string, before: object, after: object][] = [
+  ['from one built-in role to another', { roleId: roleId('write') }, { roleId: roleId('user') }],
+  ['from one custom role to another', { roleId: one }, { roleId: another }],
+  ['to a role that expires', { roleId: one }, { roleId: roleId('user'), expiresAt: inAnHour, fallbackRoleId: one }],
+];
+
+test.each(CHANGES)(`a change of a member's role %s takes at most ${LIMIT} statements`, async (_, before, after) => {
+  const change = (role: object) => mutate(acme.owner, 'updateMember', { id: people.read.memberId, ...role });
+  expect(await change(before)).toEqual({ errors: [] });
+  const sent = await statementsOf(api, async () => expect(await change(after)).toEqual({ errors: [] }));
+  const list = sent.map((text, at) => `${at + 1}. ${text}`).join('\n');
+  expect(sent.length, `${sent.length} statements:\n${list}`).toBeLessThanOrEqual(LIMIT);
+});
