@@ -2,6 +2,8 @@ import {
   DirectiveLocation,
   GraphQLBoolean,
   GraphQLDirective,
+  GraphQLList,
+  GraphQLNonNull,
   type GraphQLSchema,
   GraphQLString,
   specifiedDirectives,
@@ -23,7 +25,6 @@ import './resources/organization/graphql.ts';
 import './resources/plan/graphql.ts';
 import './resources/policy/graphql.ts';
 import './resources/project/graphql.ts';
-
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
 import './resources/service-account/graphql.ts';
@@ -34,11 +35,25 @@ import './resources/user/graphql.ts';
 const requires = new GraphQLDirective({
   name: 'requires',
   description:
-    'What a caller needs to use the field, or to see an object of the type. Fields without it are open to everyone who can reach them.',
-  locations: [DirectiveLocation.FIELD_DEFINITION, DirectiveLocation.OBJECT],
+    'What a caller needs to use the field, to see an object of the type, or to give the argument, input field or enum value. Where the directive is repeated, each of them is needed. A permission that is asked on a project also takes `project:read` on that project. An element without it needs no more than the element around it.',
+  locations: [
+    DirectiveLocation.FIELD_DEFINITION,
+    DirectiveLocation.OBJECT,
+    DirectiveLocation.ARGUMENT_DEFINITION,
+    DirectiveLocation.INPUT_FIELD_DEFINITION,
+    DirectiveLocation.ENUM_VALUE,
+  ],
+  isRepeatable: true,
   args: {
     permission: { type: GraphQLString, description: 'The permission, as in the query `permissions`.' },
-    own: { type: GraphQLBoolean, description: 'Signed-in callers need no permission for what is their own.' },
+    anyOf: {
+      type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
+      description: 'Permissions, of which one is enough.',
+    },
+    own: {
+      type: GraphQLBoolean,
+      description: 'Signed-in callers need no permission for what is their own.',
+    },
   },
 });
 

@@ -3,7 +3,7 @@ import { fromUUID } from 'typeid-js';
 import { expect, test } from 'vitest';
 import { decodeId, newId, toPublicId } from '../src/lib/ids.ts';
 
-const prefixes = fc.constantFrom('org', 'mem', 'prj', 'rub');
+const prefixes = fc.constantFrom('org', 'mem', 'prj', 'usr');
 
 test('a public id is the TypeID that the library makes, and names the uuid that it was made of', () => {
   fc.assert(

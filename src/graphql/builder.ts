@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '../db/page.ts';
 import { USER_ERROR_CODES, type UserError } from '../lib/errors.ts';
 import { publicIdOf, typedIdOf } from '../lib/ids.ts';
-import { authScopes, guardPlugin, unauthorized } from './guard.ts';
+import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
 
@@ -28,10 +28,11 @@ export interface BuilderTypes {
 }
 
 export const builder = new SchemaBuilder<BuilderTypes>({
-  // guard first: it turns `permission` into scope-auth's scopes, and wraps its checks. passed right behind what it remembers.
+  // The guard comes first: it turns `permission` into scope-auth's scopes and wraps its checks. The permission cache
+  // comes right behind scope-auth, whose decisions it caches.
   plugins: [guardPlugin, ScopeAuthPlugin, permissionCachePlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
-  scopeAuth: { authScopes, unauthorizedError: unauthorized },
+  scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
   complexity: { defaultListMultiplier: 10 },
   relay: {
     encodeGlobalID: (typename, id) => publicIdOf(typename, String(id)),

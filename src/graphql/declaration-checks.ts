@@ -3,13 +3,16 @@ import { getTableConfig, type PgColumn } from 'drizzle-orm/pg-core';
 import { PERMISSIONS } from '../access/catalog.ts';
 import type { TenantTable } from '../data/rows.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
-import type { Declaration } from './declaration.ts';
+import type { Declaration, NodeDeclaration } from './declaration.ts';
 
 /** Reports a problem, with the name of the attribute or option. */
 type Check = (condition: unknown, at: string, problem: string) => asserts condition;
 
 /** Throws, with the name of the resource and the attribute, if a declaration does not fit its table or the catalog. */
-export function assertValid(name: string, declaration: Declaration<TenantTable>): void {
+export function assertValid(
+  name: string,
+  declaration: NodeDeclaration<TenantTable> & Partial<Pick<Declaration<TenantTable>, 'order' | 'filter'>>,
+): void {
   const check: Check = (condition, at, problem) => {
     if (!condition) throw new Error(`${[name, at].filter(Boolean).join('.')}: ${problem}`);
   };
@@ -52,7 +55,7 @@ const namesOf = (columns: (PgColumn | undefined)[]): string => columns.map((colu
 
 function assertProject(
   check: Check,
-  { permission, project }: Declaration<TenantTable>,
+  { permission, project }: NodeDeclaration<TenantTable>,
   { name, columns }: TableInfo,
 ): void {
   const isProjectLevel = PERMISSIONS.get(`${permission}:read`)?.level === 'project';
@@ -63,7 +66,7 @@ function assertProject(
     `is not allowed, because ${permission}:read is asked on the organization`,
   );
   check(
-    !project || columns['projectId']?.notNull,
+    !project || project === 'self' || columns['projectId']?.notNull,
     'project',
     `the table ${name} needs a column projectId that cannot be null`,
   );
@@ -71,7 +74,7 @@ function assertProject(
 
 function assertAttribute(
   check: Check,
-  { table, project }: Declaration<TenantTable>,
+  { table, project }: NodeDeclaration<TenantTable>,
   { name, columns, uniqueNames, hasIndex, foreignKeys }: TableInfo,
   key: string,
   { nullable, unique, isDenseIndex, reference }: Attribute,
@@ -113,9 +116,11 @@ function isForeignKey(
   return found?.foreignTable === table && namesOf(found.columns) === `organization_id, ${column.name}`;
 }
 
+type Order = Pick<NodeDeclaration<TenantTable>, 'table' | 'project'> & { order?: readonly string[] };
+
 function assertOrder(
   check: Check,
-  { table, order, project }: Declaration<TenantTable>,
+  { table, order = [], project }: Order,
   { name, columns, hasIndex }: TableInfo,
 ): void {
   for (const key of order) {
@@ -130,7 +135,11 @@ function assertOrder(
   }
 }
 
-function assertFilter(check: Check, { filter = {} }: Declaration<TenantTable>, { name, columns }: TableInfo): void {
+function assertFilter(
+  check: Check,
+  { filter = {} }: Pick<Partial<Declaration<TenantTable>>, 'filter'>,
+  { name, columns }: TableInfo,
+): void {
   for (const [key, kind] of Object.entries(filter) as [string, unknown][])
     for (const column of key === 'search' ? (kind as string[]) : [key]) {
       check(columns[column], `filter.${key}`, `the table ${name} has no column ${column}`);

@@ -17,6 +17,11 @@ export type CrudResource = {
     : never;
 }[Permission];
 
+/** Resources for which the catalog has read. */
+export type ReadableResource = {
+  [P in Permission]: P extends `${infer Resource}:read` ? Resource : never;
+}[Permission];
+
 export type Row<Table extends TenantTable> = Table['$inferSelect'] & { id: string; organizationId: string };
 
 type ColumnOf<Table extends TenantTable> = keyof Table['$inferSelect'] & string;
@@ -37,21 +42,29 @@ export type Filter<Table extends TenantTable> = { readonly [Column in ColumnOf<T
   readonly search?: readonly ColumnOf<Table>[];
 };
 
-export interface Declaration<Table extends TenantTable> {
+/** A node type with attributes. Its lists and mutations are written by hand. */
+export interface NodeDeclaration<Table extends TenantTable> {
   readonly table: Table;
   /** Three letters, unique among all types. */
   readonly id: IdPrefix;
-  /** `x:read` guards the type and the lists, `x:create`, `x:update` and `x:delete` guard the mutations. */
-  readonly permission: CrudResource;
-  /** The name of the list. */
-  readonly plural: string;
+  /** The resource part of the permissions. `x:read` guards the type. */
+  readonly permission: ReadableResource;
   readonly description: string;
-  /** The type Project, for a resource of a project. The table needs the column `projectId`. */
-  readonly project?: Target;
+  /** The type Project for a resource of a project, whose table needs the column `projectId`. `self` for Project itself. */
+  readonly project?: Target | 'self';
   readonly attributes: { readonly [Column in ColumnOf<Table>]?: Attribute<Table['$inferSelect'][Column]> };
   readonly computed?: Readonly<Record<string, Computed<Row<Table>>>>;
   /** Additional fields, as in any Pothos type. */
   readonly fields?: (t: PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Row<Table>>) => FieldMap;
+}
+
+/** A resource with a node type, a getter, a list, and the mutations create, update and delete. */
+export interface Declaration<Table extends TenantTable> extends NodeDeclaration<Table> {
+  /** `x:read` guards the type and the lists, `x:create`, `x:update` and `x:delete` guard the mutations. */
+  readonly permission: CrudResource;
+  readonly project?: Target;
+  /** The name of the list. */
+  readonly plural: string;
   readonly filter?: Filter<Table>;
   /** The columns by which the list can be ordered. The first is the default. `createdAt` is the order of creation. */
   readonly order: readonly [ColumnOf<Table>, ...ColumnOf<Table>[]];

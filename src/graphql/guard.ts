@@ -4,20 +4,34 @@ import SchemaBuilder, {
   type InputFieldMap,
   type InputShapeFromFields,
   type MaybePromise,
+  type PothosEnumValueConfig,
+  type PothosInputFieldConfig,
   type PothosOutputFieldConfig,
   type PothosTypeConfig,
   type SchemaTypes,
   type TypeParam,
 } from '@pothos/core';
-import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
+import {
+  type GraphQLFieldResolver,
+  type GraphQLObjectType,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  isNonNullType,
+  isObjectType,
+} from 'graphql';
 import { forbidden, refusal, type Target } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
-import { AmbitError } from '../lib/errors.ts';
+import { type Check, checkOfArguments, guardedInput } from './argument-guard.ts';
 import { unlessCached } from './permission-cache.ts';
-import { asMutation } from './run-mutation.ts';
+import { PUBLIC, type Requirement, sentenceOf, withDirectives, withSentence } from './requirement.ts';
+import { mutationResolver } from './run-mutation.ts';
+import { requireSignedIn } from './signed-in.ts';
 
-/** The first wall: says of each root field and object type who may, and stops the build where nothing is said. */
+/**
+ * The first enforcement layer. Every root field and object type declares who may use it; the schema does not build when
+ * one declares nothing. The same options make `@requires` and the last sentence of the description.
+ */
 export const guardPlugin = 'guard' as const;
 
 type OwnOf<Shape> = (parent: Shape, ctx: Context) => boolean;
@@ -32,11 +46,11 @@ declare global {
     interface ObjectTypeOptions<Types extends SchemaTypes, Shape> {
       /** Needed to see any field of the type. */
       permission?: Permission;
-      /** The project that the permission is asked on; the organization unless told. */
+      /** The project that the permission is asked on. Defaults to the organization. */
       on?: (parent: Shape) => Target;
-      /** Who needs no permission, because the object is their own. */
+      /** Whether the object is the caller's own, so that they need no permission. */
       own?: OwnOf<Shape>;
-      /** Open to everyone who can reach it. */
+      /** Open to every caller who can reach an object of the type. */
       public?: true;
     }
     interface FieldOptions<
@@ -48,26 +62,24 @@ declare global {
       ResolveShape,
       ResolveReturnShape,
     > {
-      /** Needed to use the field: where `on` says, on the organization that the credential is bound to unless told. */
+      /** Needed to use the field, on the target that `on` returns. Defaults to the organization of the credential. */
       permission?: Permission;
-      /** The project, or null for the organization. Throws NOT_FOUND for one that the caller cannot read. */
+      /**
+       * The project that the permission is asked on, or null for the organization. Throws NOT_FOUND for a project that
+       * the caller cannot read.
+       */
       on?: (parent: ParentShape, args: InputShapeFromFields<Args>, ctx: Context) => MaybePromise<Target>;
-      /** Open to every signed-in caller for what is their own; `permission` is for what is not. */
+      /** Open to every signed-in caller. With `permission`: for what is their own. */
       own?: true;
-      /** Open to everyone, also without a credential. */
+      /** Open to every caller, also without a credential. */
       public?: true;
     }
   }
 }
 
-interface Rule {
-  permission?: Permission;
-  own?: boolean;
-}
-
-/** What a field or type keeps of what was said about it. */
+/** What the guard of a field or type needs to know, kept in its extensions. */
 interface Guard {
-  rule: Rule;
+  rule: Requirement;
   ownOf: OwnOf<unknown> | undefined;
   onOf: unknown;
 }
@@ -79,48 +91,62 @@ interface AccessOptions {
   public?: true;
 }
 
+/** The check of a field's arguments, set when the input types are built. */
+interface ArgumentCheck {
+  check: Check | null;
+}
+
 const ROOT = new Set(['Query', 'Mutation', 'Subscription']);
 
 export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override onTypeConfig(config: PothosTypeConfig): PothosTypeConfig {
     if (config.kind !== 'Object') return config;
-    const said = config.pothosOptions as AccessOptions;
-    assertAccessDeclared(said, `type ${config.name}`);
-    const { permission } = said;
-    const ownOf = typeof said.own === 'function' ? said.own : undefined;
-    const onOf = said.on as OnOf | undefined;
-    const authScopes =
-      ownOf || onOf
-        ? (parent: unknown, ctx: Context) =>
-            Boolean(ownOf?.(parent, ctx)) || Boolean(permission && ctx.unit.access.can(permission, onOf?.(parent)))
-        : permission && { permission };
+    const options = config.pothosOptions as AccessOptions;
+    assertAccessDeclared(options, `type ${config.name}`);
+    const authScopes = scopesOfType(options);
     return {
       ...config,
+      ...declared(config, options),
       pothosOptions: { ...config.pothosOptions, ...(authScopes && { authScopes }) } as never,
-      extensions: withRule(config.extensions, said),
     };
   }
 
-  override onOutputFieldConfig(config: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
-    const said = config.pothosOptions as AccessOptions;
+  override onOutputFieldConfig(given: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
+    const config = withArgumentCheck(given);
+    const options = config.pothosOptions as AccessOptions;
     const isRoot = ROOT.has(config.kind);
-    if (isRoot) assertAccessDeclared(said, `field ${config.kind}.${config.name}`);
-    const { permission, own } = said;
-    if (!permission && !own) return config;
-    if (!config.type.nullable)
-      throw new Error(`field ${config.parentType}.${config.name} can be refused, so it must be nullable`);
-    const on = said.on as OnOfField | undefined;
-    if (on && (!permission || own))
-      throw new Error(`field ${config.parentType}.${config.name}: \`on\` goes with a permission, and not with own`);
-    const authScopes =
-      on && permission
-        ? requireOn(permission, on)
-        : { ...(permission && { permission }), ...(own && { own: config.kind === 'Mutation' ? 'change' : 'look' }) };
+    if (isRoot) assertAccessDeclared(options, `field ${config.kind}.${config.name}`);
+    if (!options.permission && !options.own)
+      return isRoot ? { ...config, description: withSentence(config.description, PUBLIC) } : config;
+    if (!config.type.nullable) throw new Error(mustBeNullable(config.parentType, config.name));
+    const authScopes = scopesOfField(config.kind, `field ${config.parentType}.${config.name}`, options);
     return {
       ...config,
+      ...declared(config, options),
       pothosOptions: { ...config.pothosOptions, authScopes } as never,
-      extensions: withRule(config.extensions, said),
     };
+  }
+
+  override onInputFieldConfig(config: PothosInputFieldConfig<Types>): PothosInputFieldConfig<Types> {
+    const { parentType, parentField, name } = config;
+    const what = [parentType, parentField, name].filter(Boolean).join('.');
+    return guardedInput(config, config.pothosOptions as never, what);
+  }
+
+  override onEnumValueConfig(config: PothosEnumValueConfig<Types>): PothosEnumValueConfig<Types> {
+    return guardedInput(config, config.pothosOptions as never, 'enum value');
+  }
+
+  override afterBuild(schema: GraphQLSchema): GraphQLSchema {
+    const types = Object.values(schema.getTypeMap()).filter(isObjectType);
+    for (const type of types)
+      for (const field of Object.values(type.getFields())) {
+        const argumentCheck = field.extensions['argumentCheck'] as ArgumentCheck | undefined;
+        if (!argumentCheck) continue;
+        argumentCheck.check = checkOfArguments(field.args);
+        if (argumentCheck.check && isNonNullType(field.type)) throw new Error(mustBeNullable(type.name, field.name));
+      }
+    return schema;
   }
 
   // Listed before scope-auth, so this wraps around its check: refusals are audited too.
@@ -130,42 +156,36 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
     if (config.kind !== 'Mutation') return unlessCached(resolver as never, config) as never;
     const { permission } = config.pothosOptions as AccessOptions;
-    return asMutation({ name: config.name, permission: permission ?? null }, resolver as never) as never;
+    return mutationResolver({ name: config.name, permission: permission ?? null }, resolver as never) as never;
   }
 }
 
 SchemaBuilder.registerPlugin(guardPlugin, GuardPlugin);
 
-function assertAccessDeclared(said: AccessOptions, what: string): void {
-  if (!said.permission && !said.own && !said.public)
+function assertAccessDeclared(options: AccessOptions, what: string): void {
+  if (!options.permission && !options.own && !options.public)
     throw new Error(`${what} says nothing about access: give it a permission, own, or public: true`);
-  if (said.public && (said.permission || said.own))
+  if (options.public && (options.permission || options.own))
     throw new Error(`${what} is public and guarded at once: take one of the two away`);
 }
 
-/** Prints as `@requires`, and lets the refusal name the permission. */
-function withRule(extensions: Readonly<Record<string, unknown>> | null | undefined, said: AccessOptions) {
-  const { permission, own, on } = said;
-  if (!permission && !own) return extensions ?? {};
-  const rule: Rule = { ...(permission && { permission }), ...(own && { own: true }) };
+const mustBeNullable = (type: string, field: string): string =>
+  `field ${type}.${field} can be refused, so it must be nullable`;
+
+/** The scopes that scope-auth asks before any field of the type. */
+function scopesOfType({ permission, own, on }: AccessOptions) {
   const ownOf = typeof own === 'function' ? own : undefined;
-  return { ...extensions, guard: { rule, ownOf, onOf: on } satisfies Guard, directives: { requires: rule } };
+  const onOf = on as OnOf | undefined;
+  if (!ownOf && !onOf) return permission && { permission };
+  return (parent: unknown, ctx: Context) =>
+    Boolean(ownOf?.(parent, ctx)) || Boolean(permission && ctx.unit.access.can(permission, onOf?.(parent)));
 }
 
-/** Whether the caller may see this object of the type: what its fields will ask, asked before it is shown at all. */
-export function maySee(type: GraphQLObjectType, object: unknown, ctx: Context): boolean {
-  const { guard } = type.extensions as { guard?: Guard };
-  if (!guard || guard.ownOf?.(object, ctx)) return true;
-  const { permission } = guard.rule;
-  return permission !== undefined && ctx.unit.access.can(permission, (guard.onOf as OnOf | undefined)?.(object));
+function scopesOfField(kind: string, what: string, { permission, own, on }: AccessOptions) {
+  if (!on) return { ...(permission && { permission }), ...(own && { own: kind === 'Mutation' ? 'change' : 'look' }) };
+  if (!permission || own) throw new Error(`${what}: \`on\` goes with a permission, and not with own`);
+  return requireOn(permission, on as OnOfField);
 }
-
-/** Scopes of scope-auth, for one caller. */
-export const authScopes = (ctx: Context) => ({
-  permission: (permission: Permission) => ctx.unit.access.can(permission),
-  own: (use: 'look' | 'change') =>
-    ctx.unit.actor.credential !== null && (use === 'look' || ctx.unit.actor.credential.access === 'WRITE'),
-});
 
 /** Throws unless the caller has the permission on the target. Synchronous where the target is known at once. */
 function requireOn(permission: Permission, on: OnOfField) {
@@ -180,18 +200,72 @@ function requireOn(permission: Permission, on: OnOfField) {
   };
 }
 
-function requireSignedIn(ctx: Context): void {
-  if (!ctx.unit.actor.credential)
-    throw new AmbitError('UNAUTHENTICATED', 'Sign in first: this needs an Authorization header with a token.');
+/** Checks the arguments behind the field's own guard, and on the same target. */
+function withArgumentCheck<Types extends SchemaTypes>(
+  config: PothosOutputFieldConfig<Types>,
+): PothosOutputFieldConfig<Types> {
+  const resolve = config.resolve as GraphQLFieldResolver<unknown, Context> | undefined;
+  if (!resolve || Object.keys(config.args).length === 0) return config;
+  const argumentCheck: ArgumentCheck = { check: null };
+  const on = (config.pothosOptions as AccessOptions).on as OnOfField | undefined;
+  const checked: GraphQLFieldResolver<unknown, Context> = (parent, args, ctx, info) => {
+    const { check } = argumentCheck;
+    if (!check) return resolve(parent, args, ctx, info);
+    const go = (target: Target) => {
+      check(args, ctx, target);
+      return resolve(parent, args, ctx, info);
+    };
+    const target = on ? on(parent, args as never, ctx) : null;
+    return target instanceof Promise ? target.then(go) : go(target);
+  };
+  return { ...config, resolve: checked as never, extensions: { ...config.extensions, argumentCheck } };
 }
 
-/** Why the field, or the type around it, was refused. */
-export function unauthorized(parent: unknown, ctx: Context, info: GraphQLResolveInfo): Error {
+interface Described {
+  description?: string | null | undefined;
+  extensions?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** What the schema says about a guarded field or type, and what a refusal needs to name the permission. */
+function declared({ description, extensions }: Described, { permission, own, on }: AccessOptions) {
+  if (!permission && !own) return {};
+  const rule: Requirement = { ...(permission && { permission }), ...(own && { own: true }) };
+  const guard: Guard = { rule, ownOf: typeof own === 'function' ? own : undefined, onOf: on };
+  return {
+    description: withSentence(description, sentenceOf([rule])),
+    extensions: { ...withDirectives(extensions, [rule]), guard },
+  };
+}
+
+/** Whether the guard of the type lets the caller see the object. */
+export function guardAllows(type: GraphQLObjectType, object: unknown, ctx: Context): boolean {
+  const { guard } = type.extensions as { guard?: Guard };
+  if (!guard || guard.ownOf?.(object, ctx)) return true;
+  const { permission } = guard.rule;
+  return permission !== undefined && ctx.unit.access.can(permission, (guard.onOf as OnOf | undefined)?.(object));
+}
+
+/** The scopes of scope-auth, for one caller. */
+export const authScopes = (ctx: Context) => ({
+  permission: (permission: Permission) => ctx.unit.access.can(permission),
+  own: (use: 'look' | 'change') =>
+    ctx.unit.actor.credential !== null && (use === 'look' || ctx.unit.actor.credential.access === 'WRITE'),
+});
+
+/** The error of a field that scope-auth has refused: by the guard of the type, which is asked first, or by the field's. */
+export function refusedFieldError(parent: unknown, ctx: Context, { parentType, fieldName }: GraphQLResolveInfo): Error {
   requireSignedIn(ctx);
-  const field = info.parentType.getFields()[info.fieldName]?.extensions['guard'] as Guard | undefined;
-  const guard = field ?? (info.parentType.extensions['guard'] as Guard | undefined);
-  const target = field ? null : (guard?.onOf as OnOf | undefined)?.(parent);
-  const decision = guard?.rule.permission ? ctx.unit.access.decide(guard.rule.permission, target) : null;
-  if (decision && !decision.allowed) return forbidden(decision, target);
-  return refusal('READ_ONLY_TOKEN', 'This API token is read-only.', 'Use a token with WRITE access, or sign in.');
+  const type = parentType.extensions['guard'] as Guard | undefined;
+  const target = (type?.onOf as OnOf | undefined)?.(parent);
+  const field = parentType.getFields()[fieldName]?.extensions['guard'] as Guard | undefined;
+  return (
+    (type && !type.ownOf?.(parent, ctx) && errorOf(type, ctx, target)) ||
+    (field && errorOf(field, ctx, null)) ||
+    refusal('READ_ONLY_TOKEN', 'This API token is read-only.', 'Use a token with WRITE access, or sign in.')
+  );
+}
+
+function errorOf({ rule }: Guard, ctx: Context, target: Target | undefined): Error | null {
+  const decision = rule.permission ? ctx.unit.access.decide(rule.permission, target) : null;
+  return decision && !decision.allowed ? forbidden(decision, target) : null;
 }

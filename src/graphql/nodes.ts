@@ -2,7 +2,7 @@ import { type GraphQLResolveInfo, isObjectType } from 'graphql';
 import type { Context } from '../context.ts';
 import { MAX_PAGE } from '../db/page.ts';
 import { AmbitError } from '../lib/errors.ts';
-import { maySee } from './guard.ts';
+import { guardAllows } from './guard.ts';
 
 interface TypedId {
   typename: string;
@@ -10,8 +10,8 @@ interface TypedId {
 }
 
 /**
- * The nodes with these ids, with null for those that are not there and, no differently, for those that the caller may
- * not see: even `node(id:) { __typename }` tells nothing.
+ * The nodes with these ids. Null for a node that does not exist and for one that the caller may not see, so that
+ * `node(id:) { __typename }` does not tell the two apart.
  */
 export async function visibleNodes(
   ids: readonly TypedId[],
@@ -21,10 +21,10 @@ export async function visibleNodes(
 ): Promise<unknown[]> {
   if (ids.length > MAX_PAGE) throw new AmbitError('BAD_REQUEST', `At most ${MAX_PAGE} ids at once, not ${ids.length}.`);
   const nodes = await load([...ids]);
-  return ids.map(({ typename }, at) => see(typename, nodes[at], ctx, info));
+  return ids.map(({ typename }, at) => nodeIfVisible(typename, nodes[at], ctx, info));
 }
 
-function see(typename: string, node: unknown, ctx: Context, info: GraphQLResolveInfo): unknown {
+function nodeIfVisible(typename: string, node: unknown, ctx: Context, info: GraphQLResolveInfo): unknown {
   const type = info.schema.getType(typename);
-  return node && isObjectType(type) && maySee(type, node, ctx) ? node : null;
+  return node && isObjectType(type) && guardAllows(type, node, ctx) ? node : null;
 }

@@ -4,24 +4,24 @@ import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 
 /**
- * Remembers what scope-auth let through, once for each request and permission: the guard of a type whose permission is
- * asked on the organization says the same for every object and field, also where one's own need none. Stands in the list of plugins right behind
- * scope-auth, so that what it wraps is called by scope-auth alone, or by who finds the permission among the passed.
+ * Caches for the request which permissions scope-auth has allowed. The guard of a type whose permission is asked on the
+ * organization decides the same for every object and field of the type. In the list of plugins it stands right behind
+ * scope-auth: the resolver that it wraps is called by scope-auth, or by `unlessCached` when the permission is cached.
  */
-export const permissionCachePlugin = 'passed' as const;
+export const permissionCachePlugin = 'permissionCache' as const;
 
 type Resolver = GraphQLFieldResolver<unknown, Context, object>;
 
 declare global {
   export namespace PothosSchemaTypes {
     interface Plugins<Types extends SchemaTypes> {
-      passed: PermissionCachePlugin<Types>;
+      permissionCache: PermissionCachePlugin<Types>;
     }
   }
 }
 
-/** What stands behind scope-auth, by the field. Made with the schema and as constant. */
-const behind = new WeakMap<object, { permission: Permission; resolve: Resolver }>();
+/** The resolver behind scope-auth by field configuration. Filled while the schema is built, and constant afterwards. */
+const resolvers = new WeakMap<object, { permission: Permission; resolve: Resolver }>();
 
 export class PermissionCachePlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override wrapResolve(
@@ -32,16 +32,16 @@ export class PermissionCachePlugin<Types extends SchemaTypes> extends BasePlugin
     if (!permission) return resolver;
     const { own } = this.buildCache.getTypeConfig(config.parentType).pothosOptions as AccessOptions;
     const resolve = resolver as Resolver;
-    behind.set(config, { permission, resolve });
-    const passing: Resolver = (parent, args, ctx, info) => {
-      // Who was let through because the object is their own has passed for that object alone.
+    resolvers.set(config, { permission, resolve });
+    const caching: Resolver = (parent, args, ctx, info) => {
+      // A caller who was allowed because the object is their own was allowed for that object only.
       if (!own || ctx.unit.access.can(permission)) ctx.unit.permissionCache.add(permission);
       return resolve(parent, args, ctx, info);
     };
-    return passing as never;
+    return caching as never;
   }
 
-  /** The permission that is enough for every object of the field's type, whichever it is; none where more is asked. */
+  /** The permission that is enough for every object of the field's type; undefined where a guard asks for more. */
   private permissionOf(config: PothosOutputFieldConfig<Types>): Permission | undefined {
     const type = this.buildCache.getTypeConfig(config.parentType);
     const { permission, on } = type.pothosOptions as AccessOptions;
@@ -61,9 +61,9 @@ interface AccessOptions {
 
 SchemaBuilder.registerPlugin(permissionCachePlugin, PermissionCachePlugin);
 
-/** Goes around scope-auth where it has let this request pass already. */
+/** Skips scope-auth where the permission is in the request's cache. */
 export function unlessCached(checked: Resolver, config: object): Resolver {
-  const known = behind.get(config);
+  const known = resolvers.get(config);
   if (!known) return checked;
   const { permission, resolve } = known;
   return (parent, args, ctx, info) =>

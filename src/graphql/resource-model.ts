@@ -8,14 +8,14 @@ import { userError } from '../lib/errors.ts';
 import { declareIdPrefix } from '../lib/ids.ts';
 import type { Attribute } from './attributes.ts';
 import { builder } from './builder.ts';
-import type { Declaration } from './declaration.ts';
+import type { Declaration, NodeDeclaration } from './declaration.ts';
 import { assertValid, constraintOf } from './declaration-checks.ts';
 import type { Target } from './target.ts';
 import { fieldOf, nounOf } from './words.ts';
 
-/** A declared resource, as the parts that are built from it see it. */
-export interface Resource<RowType extends { id: string } = AnyRow> extends Target<RowType> {
-  readonly declaration: AnyDeclaration;
+/** A declared node type, as the parts that are built from it see it. */
+export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends Target<RowType> {
+  readonly declaration: NodeDeclaration<TenantTable>;
   readonly attributes: readonly [key: string, attribute: Attribute][];
   /** The name of the field for one object, and the words for it. */
   readonly field: string;
@@ -24,13 +24,20 @@ export interface Resource<RowType extends { id: string } = AnyRow> extends Targe
   permissionTo(action: 'create' | 'update' | 'delete'): Permission;
 }
 
+/** A declared resource. */
+export interface Resource<RowType extends { id: string } = AnyRow> extends DeclaredNode<RowType> {
+  readonly declaration: AnyDeclaration;
+}
+
 export type AnyRow = Record<string, unknown> & { id: string };
 export type AnyDeclaration = Declaration<TenantTable>;
 
-export const columnOf = ({ table }: Target, key: string): PgColumn =>
+export const columnOf = ({ table }: Target, key: string): PgColumn => columnNamed(table, key);
+
+const columnNamed = (table: TenantTable, key: string): PgColumn =>
   (table as unknown as Record<string, PgColumn>)[key] as PgColumn;
 
-export function describe(name: string, declaration: AnyDeclaration): Resource {
+export function describe(name: string, declaration: NodeDeclaration<TenantTable>): DeclaredNode {
   assertValid(name, declaration);
   const { table, id: prefix, permission, project } = declaration;
   declareIdPrefix(prefix, name);
@@ -40,7 +47,8 @@ export function describe(name: string, declaration: AnyDeclaration): Resource {
   );
   const rows = rowsOf(table, prefix, Object.fromEntries(references));
   const hasAlias = attributes.some(([key]) => key === 'alias');
-  const declared: Resource = {
+  const projectColumn = project && columnNamed(table, project === 'self' ? 'id' : 'projectId');
+  const declared: DeclaredNode = {
     name,
     declaration,
     attributes,
@@ -51,19 +59,19 @@ export function describe(name: string, declaration: AnyDeclaration): Resource {
     permissionTo: (action) => `${permission}:${action}` as Permission,
     field: fieldOf(name),
     noun: nounOf(name),
-    project: project ? (table as unknown as { projectId: PgColumn }).projectId : null,
-    projectOf: (row) => (project ? (row['projectId'] as string) : null),
+    project: projectColumn ?? null,
+    projectOf: (row) => (project === 'self' ? row.id : project ? (row['projectId'] as string) : null),
     isWholeTable: true,
     rows,
     load: (ctx, id) => rows.find(ctx, id) as Promise<AnyRow | null>,
-    loadByAlias: hasAlias ? loaderByColumn(rows.reader, (table as unknown as { alias: PgColumn }).alias) : null,
+    loadByAlias: hasAlias ? loaderByColumn(rows.reader, columnNamed(table, 'alias')) : null,
   };
   explainViolations(declared);
   return declared;
 }
 
 /** The errors for violated unique indexes and foreign keys, which exist as `assertValid` has checked. */
-function explainViolations({ table, attributes, noun, project }: Resource): void {
+function explainViolations({ table, attributes, noun, project }: DeclaredNode): void {
   const where = project ? ' in this project' : '';
   for (const [key, { unique, reference }] of attributes) {
     const tableName = getTableName(table);
@@ -84,5 +92,5 @@ function explainViolations({ table, attributes, noun, project }: Resource): void
 export const inputNameOf = (key: string, target: Pick<Target, 'loadByAlias'>): string =>
   target.loadByAlias ? key.slice(0, -2) : key;
 
-export const targetOf = (declared: Resource, target: Target | 'self'): Target =>
+export const targetOf = (declared: DeclaredNode, target: Target | 'self'): Target =>
   target === 'self' ? (declared as unknown as Target) : target;

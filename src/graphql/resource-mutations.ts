@@ -3,26 +3,14 @@ import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { denseIndexOf } from '../data/dense-index.ts';
 import { releaseReferences } from '../data/references.ts';
-import { AmbitError, invalid, notFound, type UserError, userError } from '../lib/errors.ts';
+import { invalid, notFound, userError } from '../lib/errors.ts';
 import { fromPublicId } from '../lib/ids.ts';
 import { parse, targetId } from '../lib/input.ts';
-import type { Attribute, ReferenceOptions } from './attributes.ts';
-import type { SchemaTypes } from './builder.ts';
 import { DELETED, mutation } from './mutation.ts';
-import { type AnyRow, columnOf, inputNameOf, type Resource, targetOf } from './resource-model.ts';
-import {
-  canSee,
-  type GivenReference,
-  loadReferenced,
-  referenceInputOf,
-  resolveReference,
-  type Target,
-} from './target.ts';
+import { attributeInputs, type Fields, type Input, valuesOf } from './resource-inputs.ts';
+import { type AnyRow, columnOf, type Resource } from './resource-model.ts';
+import { canSee, type GivenReference, loadReferenced, referenceInputOf, type Target } from './target.ts';
 import { capitalized, withArticle } from './words.ts';
-
-type Input = Record<string, unknown>;
-type Fields = PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>;
-type When = 'create' | 'update';
 
 /** Adds the mutations create, update and delete. */
 export function addMutations(resource: Resource): void {
@@ -63,64 +51,21 @@ export function addMutations(resource: Resource): void {
 }
 
 const projectInput = (t: Fields, { project, noun }: Resource): InputFieldMap =>
-  project ? { projectId: t.id({ required: true, description: `The project of the ${noun}.` }) } : {};
+  project
+    ? { projectId: t.id({ required: true, visibleWith: 'project:read', description: `The project of the ${noun}.` }) }
+    : {};
 
 /** The object that a mutation is about: `id`, or `category: { id } | { alias }`. */
 function targetInput(t: Fields, resource: Resource): InputFieldMap {
-  const { loadByAlias, field, noun } = resource;
+  const { loadByAlias, field, noun, project, permission } = resource;
+  const options = { required: true, ...(project && { visibleWith: permission }) } as const;
   return loadByAlias
-    ? { [field]: t.field({ type: referenceInputOf(resource), required: true, description: `The ${noun}.` }) }
-    : { id: t.id({ required: true, description: `The ID of the ${noun}.` }) };
+    ? { [field]: t.field({ ...options, type: referenceInputOf(resource), description: `The ${noun}.` }) }
+    : { id: t.id({ ...options, description: `The ID of the ${noun}.` }) };
 }
 
 const targetIn = ({ loadByAlias, field }: Resource, input: Input): GivenReference =>
   (loadByAlias ? input[field] : input['id']) as GivenReference;
-
-function attributeInputs(t: Fields, resource: Resource, when: When): InputFieldMap {
-  const given = resource.attributes.filter(([, { fixed }]) => when === 'create' || !fixed);
-  return Object.fromEntries(
-    given.flatMap(([key, attribute]) => {
-      const name = inputName(resource, key, attribute);
-      const { reference, defaultValue, required } = attribute;
-      const type = reference ? referenceInputOf(targetOf(resource, reference.target)) : attribute.type;
-      const description = inputDescription(resource, key, attribute, when);
-      const field = (options: object) => t.field({ type, description, ...options } as never);
-      if (when === 'create')
-        return [
-          [
-            name,
-            field({
-              required: required || defaultValue !== undefined,
-              ...(defaultValue !== undefined && { defaultValue }),
-            }),
-          ],
-        ];
-      return [[name, field({})], ...listInputs(t, name, attribute)];
-    }),
-  );
-}
-
-const listInputs = (t: Fields, name: string, { isList }: Attribute) =>
-  (isList ? (['add', 'remove'] as const) : []).map((verb) => [
-    `${verb}${capitalized(name)}`,
-    t.stringList({ description: `Items to ${verb}. Not together with \`${name}\`.` }),
-  ]);
-
-const inputName = (resource: Resource, key: string, { reference }: Attribute): string =>
-  reference ? inputNameOf(key, targetOf(resource, reference.target)) : key;
-
-function inputDescription(resource: Resource, key: string, attribute: Attribute, when: When): string {
-  const { description, limits, unique, nullable } = attribute;
-  const note = when === 'create' ? attribute.creation : attribute.change;
-  const where = resource.project ? 'project' : 'organization';
-  return [
-    `${description}.`,
-    ...(limits ? [limits] : []),
-    ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', ignoring case'}.`] : []),
-    ...(note ? [note] : []),
-    ...(when === 'update' ? [nullable ? 'Null clears it.' : 'Cannot be null.'] : []),
-  ].join(' ');
-}
 
 async function create(ctx: Context, resource: Resource, input: Input): Promise<AnyRow> {
   const { declaration, rows, table } = resource;
@@ -186,68 +131,6 @@ async function getVisible<Row extends { id: string }>(
   const row = await loadReferenced(ctx, target, given);
   if (!row || !canSee(ctx, target, row)) throw notFound(target.name);
   return row;
-}
-
-/** The columns that an input sets. */
-async function valuesOf(
-  ctx: Context,
-  resource: Resource,
-  when: When,
-  input: Input,
-  projectId: string | null,
-): Promise<Input> {
-  const given = resource.attributes.filter(([, { fixed }]) => when === 'create' || !fixed);
-  const shape = Object.fromEntries(
-    given.map(([key, attribute]) => [inputName(resource, key, attribute), attribute[when]]),
-  );
-  const errors: UserError[] = [];
-  const parsed = (await collect(errors, () => parse(z.object(shape), input) as Input)) ?? input;
-  const values: Input = {};
-  for (const [key, attribute] of given) {
-    const name = inputName(resource, key, attribute);
-    const value = parsed[name];
-    if (value === undefined) continue;
-    values[key] = attribute.reference
-      ? await collect(errors, () =>
-          referenced(ctx, resource, attribute, value as GivenReference | null, name, projectId),
-        )
-      : attribute.isList
-        ? [...new Set(value as string[])]
-        : value;
-  }
-  if (errors.length > 0) throw invalid(...errors);
-  return values;
-}
-
-/** Adds the input errors of a step to the list, so that the caller gets all of them at once. */
-async function collect<T>(errors: UserError[], step: () => T | Promise<T>): Promise<T | undefined> {
-  try {
-    return await step();
-  } catch (error) {
-    if (!(error instanceof AmbitError && error.userErrors)) throw error;
-    errors.push(...error.userErrors);
-    return undefined;
-  }
-}
-
-async function referenced(
-  ctx: Context,
-  resource: Resource,
-  { reference, nullable }: Attribute,
-  given: GivenReference | null,
-  name: string,
-  projectId: string | null,
-): Promise<string | null> {
-  if (given !== null)
-    return await resolveReference(
-      ctx,
-      targetOf(resource, (reference as ReferenceOptions).target),
-      given,
-      name,
-      projectId,
-    );
-  if (nullable) return null;
-  throw invalid(userError('REQUIRED', name, `${name}: must be given, and not be null.`));
 }
 
 /** Applies `addTags` and `removeTags` to the list of the locked row. */

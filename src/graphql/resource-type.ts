@@ -3,13 +3,13 @@ import type { Context } from '../context.ts';
 import type { Attribute } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
-import { type AnyRow, type Resource, targetOf } from './resource-model.ts';
+import { type AnyRow, type DeclaredNode, targetOf } from './resource-model.ts';
 import { viewerPermissions } from './viewer-permissions.ts';
 
 type Fields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, AnyRow>;
 
 /** Adds the node type with a field for each attribute. */
-export function addType(resource: Resource): void {
+export function addType(resource: DeclaredNode): void {
   const { type, declaration, attributes, permission, project, projectOf, noun } = resource;
   const { computed = {}, fields } = declaration;
   builder.node(type, {
@@ -24,18 +24,18 @@ export function addType(resource: Resource): void {
       ...Object.fromEntries(attributes.map(([key, attribute]) => fieldFor(t, resource, key, attribute))),
       ...Object.fromEntries(Object.entries(computed).map(([key, one]) => [key, computedField(t, one as never)])),
       ...times(t, resource),
-      ...fields?.(t as never),
       viewerPermissions: t.field({
         ...viewerPermissions<AnyRow>(declaration.permission, project ? { on: projectOf } : {}),
+        ...fields?.(t as never),
         description: `What the caller may do with the ${noun}.`,
       }),
     }),
   } as never);
 }
 
-function projectField(t: Fields, { declaration, noun }: Resource) {
+function projectField(t: Fields, { declaration, noun }: DeclaredNode) {
   const target = declaration.project;
-  if (!target) return {};
+  if (!target || target === 'self') return {};
   return {
     project: t.field({
       type: target.type,
@@ -46,7 +46,7 @@ function projectField(t: Fields, { declaration, noun }: Resource) {
   };
 }
 
-function fieldFor(t: Fields, resource: Resource, key: string, attribute: Attribute) {
+function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Attribute) {
   const { type, nullable, description, reference, unique } = attribute;
   if (!reference) {
     const where = resource.project ? 'project' : 'organization';
@@ -80,7 +80,7 @@ const computedField = (t: Fields, { type, nullable = false, description, value }
   } as never);
 
 /** Fields for the columns `createdAt` and `updatedAt` of the table. */
-function times(t: Fields, { table, noun }: Resource) {
+function times(t: Fields, { table, noun }: DeclaredNode) {
   const time = (key: string, verb: string) =>
     key in table
       ? { [key]: t.expose(key as never, { type: 'DateTime', description: `When the ${noun} was ${verb}.` } as never) }

@@ -1,9 +1,16 @@
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { declareReference } from '../data/references.ts';
 import type { TenantTable } from '../data/rows.ts';
-import type { Declaration, Row } from './declaration.ts';
+import type { Declaration, NodeDeclaration, Row } from './declaration.ts';
 import { addGetter, addList, addReverseList } from './resource-list.ts';
-import { type AnyDeclaration, columnOf, describe, type Resource, targetOf } from './resource-model.ts';
+import {
+  type AnyDeclaration,
+  columnOf,
+  type DeclaredNode,
+  describe,
+  type Resource,
+  targetOf,
+} from './resource-model.ts';
 import { addMutations } from './resource-mutations.ts';
 import { addType } from './resource-type.ts';
 import { nounOf } from './words.ts';
@@ -19,7 +26,7 @@ export function resource<Table extends TenantTable>(
   name: string,
   declaration: Declaration<Table>,
 ): Resource<Row<Table>> {
-  const declared = describe(name, declaration as unknown as AnyDeclaration);
+  const declared = describe(name, declaration as unknown as AnyDeclaration) as Resource;
   RESOURCES.push(declared);
   addType(declared);
   addGetter(declared);
@@ -44,4 +51,14 @@ export function resource<Table extends TenantTable>(
   }
   addMutations(declared);
   return declared as unknown as Resource<Row<Table>>;
+}
+
+/** Builds a node type with declared attributes, for a resource whose lists and mutations are written by hand. */
+export function node<Table extends TenantTable>(
+  name: string,
+  declaration: NodeDeclaration<Table>,
+): DeclaredNode<Row<Table>> {
+  const declared = describe(name, declaration as unknown as NodeDeclaration<TenantTable>);
+  addType(declared);
+  return declared as unknown as DeclaredNode<Row<Table>>;
 }

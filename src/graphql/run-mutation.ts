@@ -20,10 +20,11 @@ const READ_ONLY_TRANSACTION = '25006';
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
- * Wraps a root mutation field, guard included: fresh grants, a transaction of its own, and one audit event, which
- * commits with the change or, for what was refused, alone.
+ * The resolver of a root mutation field. It reads the caller's grants again, runs the guard and the given resolver in a
+ * transaction of their own, and writes one audit event. The event commits with the change; the event of a refused
+ * mutation commits alone.
  */
-export function asMutation(field: MutationField, resolve: Resolve): Resolve {
+export function mutationResolver(field: MutationField, resolve: Resolve): Resolve {
   return async (parent, args, ctx, info) => {
     const actor = await begin(ctx, field, args);
     try {
@@ -38,11 +39,11 @@ export function asMutation(field: MutationField, resolve: Resolve): Resolve {
   };
 }
 
-/** What an earlier field of the document changed or revoked holds for this one. */
+/** Reads the actor again, so that what an earlier field of the document changed or revoked holds for this one. */
 async function begin(ctx: Context, field: MutationField, args: { input?: Input }): Promise<Actor> {
   if (ctx.work.stopped) throw ctx.work.stopped;
   const id = targetIn(field, args.input);
-  // The log can neither store a NUL character nor index a text of any length.
+  // Only a valid id is logged: the log cannot store a NUL character, nor index a text of any length.
   return await beginMutation(ctx, typeof id === 'string' && decodeId(id) ? id : null);
 }
 
@@ -57,7 +58,7 @@ function targetIn({ name }: MutationField, input: Input = {}): unknown {
 async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<unknown> {
   // A dry run writes nothing, no event either.
   if (ctx.unit.dryRun) return end(ctx, 'rollback');
-  // Who signs in, or makes an organization, acts as who they have become, in the log of where they are now.
+  // After signing in or creating an organization, the event names the new actor and the new organization.
   const [actor, organizationId] = ctx.unit.auditDraft.organizationId
     ? [ctx.unit.actor, ctx.unit.auditDraft.organizationId]
     : [before, before.organization?.id];

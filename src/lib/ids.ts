@@ -15,7 +15,6 @@ const TYPES = new Map<string, string>(
     ses: 'Session',
     tok: 'ApiToken',
     evt: 'AuditEvent',
-    rub: 'Rubric',
   }),
 );
 const PREFIXES = new Map([...TYPES].map(([prefix, type]) => [type, prefix]));

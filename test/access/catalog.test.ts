@@ -3,7 +3,7 @@ import { permissionsOf } from '../../src/access/access.ts';
 import { BUILT_IN_ROLES, CATALOG, PERMISSIONS, PROJECT_ROLES } from '../../src/access/catalog.ts';
 import { ROLES, roleByKey } from '../../src/access/roles.ts';
 import { ask, effective, PROJECT, projectRole } from './examples.ts';
-import { organizationRoleHas, projectRoleHas, SPECIFICATION } from './naive.ts';
+import { MISSING, organizationRoleHas, projectRoleHas, SPECIFICATION, SPECIFIED_NAMES } from './naive.ts';
 
 test('the catalog says what the specification says, row by row', () => {
   const rows = CATALOG.map(([name, level, leastRole, leastProjectRole, description]) => ({
@@ -16,6 +16,10 @@ test('the catalog says what the specification says, row by row', () => {
   expect(rows).toEqual(SPECIFICATION);
   expect(rows).toHaveLength(167);
   expect([...PERMISSIONS.keys()]).toEqual(SPECIFICATION.map((row) => row.name));
+});
+
+test('the specified permissions that the catalog lacks are the listed ones', () => {
+  expect(SPECIFIED_NAMES.filter((name) => !PERMISSIONS.has(name))).toEqual(MISSING);
 });
 
 describe('the matrix of the built-in roles:', () => {

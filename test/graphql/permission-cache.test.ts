@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
 import type { Context } from '../../src/context.ts';
 import { createExecute } from '../../src/executor/execute.ts';
-import { authScopes, guardPlugin, unauthorized } from '../../src/graphql/guard.ts';
+import { authScopes, guardPlugin, refusedFieldError } from '../../src/graphql/guard.ts';
 import { permissionCachePlugin } from '../../src/graphql/permission-cache.ts';
 
 /**
@@ -43,7 +43,7 @@ type Any = any;
 function schemaWith(plugins: readonly string[]) {
   const builder: Any = new SchemaBuilder({
     plugins,
-    scopeAuth: { authScopes, unauthorizedError: unauthorized },
+    scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
   } as Any);
   const refs = Object.fromEntries(NAMES.map((name) => [name, builder.objectRef(name)]));
   const ways = (t: Any, root: object) =>
@@ -165,6 +165,12 @@ test('a field that is asked on its parent’s project is asked for each parent, 
     two: { now: true, onParent: null, onLater: null },
   });
   expect(asked.filter((question) => question === `${SHARED} p2`)).toHaveLength(2);
+});
+
+test('a refusal names the permission of the guard that refused: the type’s before the field’s', async () => {
+  const source = '{ toDifferent(mine: false) { guarded } toPlain(mine: false) { ownGuarded } }';
+  const { errors } = await answer(remembering, source, [SHARED]);
+  expect(errors?.map((error) => JSON.parse(error)[1])).toEqual([OTHER, OTHER]);
 });
 
 test('what is let through as one’s own, or in a project, is not remembered for the organization', async () => {

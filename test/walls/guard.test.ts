@@ -2,6 +2,7 @@ import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import SchemaBuilder from '@pothos/core';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import {
+  type ConstDirectiveNode,
   type GraphQLNamedType,
   isEnumType,
   isInputObjectType,
@@ -13,12 +14,13 @@ import {
   Kind,
   type ObjectTypeDefinitionNode,
   parse,
+  visit,
 } from 'graphql';
 import { expect, test } from 'vitest';
 import type { Permission } from '../../src/access/catalog.ts';
 import type { Context } from '../../src/context.ts';
 import { builder as real } from '../../src/graphql/builder.ts';
-import { authScopes, guardPlugin, unauthorized } from '../../src/graphql/guard.ts';
+import { authScopes, guardPlugin, refusedFieldError } from '../../src/graphql/guard.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { OPEN_FIELDS } from './support.ts';
 
@@ -35,7 +37,7 @@ function small() {
   const builder = new SchemaBuilder<Types>({
     plugins: [guardPlugin, ScopeAuthPlugin],
     defaultFieldNullability: false,
-    scopeAuth: { authScopes, unauthorizedError: unauthorized },
+    scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
   });
   builder.queryType({});
   builder.queryField('open', (t) => t.boolean({ public: true, resolve: () => true }));
@@ -156,6 +158,72 @@ test('what a printed @requires names is what the field refuses for', () => {
   const shown = node?.fields?.find(({ name }) => name.value === 'deleteApiToken')?.directives?.[0];
   const args = shown?.arguments?.map(({ name, value }) => [name.value, 'value' in value ? value.value : null]);
   expect(Object.fromEntries(args ?? [])).toEqual({ permission: 'api_token:delete', own: true });
+});
+
+type Printed = { description?: { value: string } | undefined; directives?: readonly ConstDirectiveNode[] | undefined };
+
+/** What `@requires` of an element says, in the words of its description. */
+function sentenceOf({ directives = [] }: Printed): string | null {
+  const given = directives
+    .filter((directive) => directive.name.value === 'requires')
+    .map((directive) => Object.fromEntries(directive.arguments?.map((arg) => [arg.name.value, arg.value]) ?? []));
+  if (given.length === 0) return null;
+  const names = given.flatMap(({ permission, anyOf }) => {
+    const values = anyOf?.kind === Kind.LIST ? anyOf.values : permission ? [permission] : [];
+    return values.length > 0 ? [values.map((value) => `\`${'value' in value && value.value}\``).join(' or ')] : [];
+  });
+  if (names.length === 0) return 'Requires a signed-in caller.';
+  return `Requires ${names.join(' and ')}${given.some(({ own }) => own) ? ", except for what is the caller's own" : ''}.`;
+}
+
+test('the description of every root field ends with who may use it', () => {
+  const roots = objects.filter((node) => ['Query', 'Mutation'].includes(node.name.value));
+  for (const field of roots.flatMap((node) => node.fields ?? [])) {
+    const sentence = sentenceOf(field) ?? 'Public: needs no credential.';
+    expect(field.description?.value.endsWith(`. ${sentence}`), `${field.name.value}: ${sentence}`).toBe(true);
+  }
+});
+
+test('the description of everything with @requires ends with what it requires', () => {
+  const kinds = new Set<string>();
+  visit(printed, {
+    enter(node) {
+      const sentence = 'directives' in node ? sentenceOf(node as Printed) : null;
+      if (!sentence) return;
+      kinds.add(node.kind);
+      expect((node as Printed).description?.value).toMatch(/[.!?] Requires [^.]+\.$/);
+      expect((node as Printed).description?.value.endsWith(` ${sentence}`), JSON.stringify(node)).toBe(true);
+    },
+  });
+  expect([...kinds].sort()).toEqual([
+    Kind.ENUM_VALUE_DEFINITION,
+    Kind.FIELD_DEFINITION,
+    Kind.INPUT_VALUE_DEFINITION,
+    Kind.OBJECT_TYPE_DEFINITION,
+  ]);
+});
+
+test('a permission that is not in the catalog does not compile, wherever it is declared', () => {
+  small().queryField('asked', (t) =>
+    t.boolean({
+      nullable: true,
+      // @ts-expect-error: no such permission
+      permission: 'check:reed',
+      resolve: () => true,
+      args: {
+        // @ts-expect-error: no such permission
+        one: t.arg.id({ permission: 'check:reed' }),
+        // @ts-expect-error: no such permission
+        two: t.arg.id({ visibleWith: ['check:read', 'check:reed'] }),
+      },
+    }),
+  );
+  small().inputType('Given', {
+    // @ts-expect-error: no such permission
+    fields: (t) => ({ name: t.string({ permission: 'check:reed' }) }),
+  });
+  // @ts-expect-error: no such permission
+  small().enumType('Choice', { values: { ONE: { permission: 'check:reed' } } as const });
 });
 
 test('every type, field, argument, input field and enum value has a description', () => {

@@ -3,7 +3,7 @@ import { allow, createProject, createRole, giveProjectRole, giveRole } from '../
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { ask, checkOf, found, join, rubricOf, setRole } from '../support/world.ts';
 
-/** What a request has been allowed is remembered for the rest of it (src/access/passed.ts), and for nothing else. */
+/** What a request has been allowed is cached for the rest of it (src/graphql/permission-cache.ts), and for nothing else. */
 const api = await startApi();
 const acme = await found(api, 'acme');
 const { owner } = acme;

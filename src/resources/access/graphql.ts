@@ -19,7 +19,15 @@ import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { textOf } from './explain.ts';
-import { type Answer, authorize, MAX_QUESTIONS, requireHolder, requirePermission, requireTarget } from './service.ts';
+import {
+  type Answer,
+  authorize,
+  isCaller,
+  MAX_QUESTIONS,
+  requireHolder,
+  requirePermission,
+  requireTarget,
+} from './service.ts';
 
 const described = <Key extends string>(table: Record<Key, string>) =>
   Object.fromEntries(Object.entries(table).map(([key, description]) => [key, { description }])) as Record<
@@ -91,17 +99,21 @@ const RefusalReasonEnum = builder.enumType('RefusalReason', {
   values: described(REFUSAL_REASONS),
 });
 
+const TARGET = 'The organization or a project. Defaults to the organization.';
+const PRINCIPAL = 'A member, service account or user. Defaults to the caller.';
+const OF_OTHERS = { permission: 'access:read', own: (id: string, ctx: Context) => isCaller(ctx, id) } as const;
+
 const AuthorizationRequest = builder.inputType('AuthorizationRequest', {
   description: 'One question: may they do that there?',
   fields: (t) => ({
     permission: t.field({ type: 'Permission', required: true, description: 'What is to be done.' }),
     target: t.id({
+      visibleWith: 'project:read',
+      own: true,
       description:
         'The organization or a project; the organization unless told. What lives elsewhere is asked on its project.',
     }),
-    principal: t.id({
-      description: 'A member, service account or user; the caller unless told. Others need `access:read`.',
-    }),
+    principal: t.id({ ...OF_OTHERS, description: PRINCIPAL }),
   }),
 });
 
@@ -119,15 +131,11 @@ const Authorization = builder.objectRef<Answer>('Authorization').implement({
   }),
 });
 
-const TARGET = 'The organization or a project; the organization unless told.';
-const PRINCIPAL = 'A member, service account or user; the caller unless told. Others need `access:read`.';
-
 builder.queryField('authorize', (t) =>
   t.field({
     type: [Authorization],
     nullable: true,
     own: true,
-    permission: 'access:read',
     description: `May they? Answers up to ${MAX_QUESTIONS} questions in their order: what other services ask on every request of theirs.`,
     args: {
       requests: t.arg({
@@ -257,12 +265,11 @@ builder.queryFields((t) => ({
     type: AccessExplanation,
     nullable: true,
     own: true,
-    permission: 'access:read',
     description: 'Whether a principal may do something, with every step of the decision, whether allowed or refused.',
     args: {
-      principal: t.arg.id({ description: PRINCIPAL }),
+      principal: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
       permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
-      target: t.arg.id({ description: TARGET }),
+      target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
     resolve: async (_root, { principal, permission, target }, ctx) =>
       trace(await requireHolder(ctx, principal), requirePermission(permission), await requireTarget(ctx, target)),
@@ -271,9 +278,11 @@ builder.queryFields((t) => ({
     type: ['Permission'],
     nullable: true,
     own: true,
-    permission: 'access:read',
     description: 'Everything that they may do there.',
-    args: { principal: t.arg.id({ description: PRINCIPAL }), target: t.arg.id({ description: TARGET }) },
+    args: {
+      principal: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
+      target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
+    },
     resolve: async (_root, { principal, target }, ctx) =>
       permissionsOf(await requireHolder(ctx, principal), await requireTarget(ctx, target)),
   }),
@@ -287,7 +296,7 @@ builder.queryFields((t) => ({
       complexity: (args) => ({ field: 500, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
       args: {
         permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
-        target: t.arg.id({ description: TARGET }),
+        target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
       },
       resolve: async (_root, { permission, target, ...args }, ctx) => {
         const place = await requireTarget(ctx, target);
@@ -314,7 +323,7 @@ builder.queryFields((t) => ({
           (args.first ?? args.last ?? DEFAULT_PAGE) * Math.max((args.permissions?.length ?? PERMISSIONS.size) / 10, 1),
       }),
       args: {
-        target: t.arg.id({ description: TARGET }),
+        target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
         permissions: t.arg({ type: ['Permission'], description: 'The columns; the whole catalog unless told.' }),
       },
       resolve: async (_root, { target, permissions, ...args }, ctx) => {

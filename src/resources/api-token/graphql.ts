@@ -20,7 +20,7 @@ export const AccessEnum = builder.enumType('ApiTokenAccess', {
   description: 'How far a token reaches: never further than whom it acts for at that moment.',
   values: {
     READ: { description: 'What they may see. Changes nothing.' },
-    WRITE: { description: 'What they may see and change.' },
+    WRITE: { permission: 'api_token:grant_write', description: 'What they may see and change.' },
   } as const,
 });
 
@@ -86,11 +86,13 @@ mutation('createApiToken', {
     'Makes an API token that acts for the caller or for a service account. A token that is made with a token ends no later than that one.',
   input: (t) => ({
     serviceAccountId: t.id({
+      permission: 'service_account:update',
+      visibleWith: 'service_account:read',
       description:
-        'The service account that it acts for; the caller unless told. Needs `service_account:update`, and everything that the account may do.',
+        'The service account that it acts for. Defaults to the caller. Refused (NOT_HELD) for an account that may do more than the caller.',
     }),
     name: t.string({ required: true, description: 'What it is for, 1 to 100 characters.' }),
-    access: t.field({ type: AccessEnum, defaultValue: 'READ', description: 'WRITE needs `api_token:grant_write`.' }),
+    access: t.field({ type: AccessEnum, defaultValue: 'READ', description: 'How far it reaches.' }),
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When it ends. Without it the token lasts until it is deleted.',
@@ -110,7 +112,7 @@ mutation('deleteApiToken', {
   permission: 'api_token:delete',
   own: true,
   description: 'Revokes a token: one’s own, or with the permission anybody’s. Its next request is refused.',
-  input: (t) => ({ id: t.id({ required: true, description: 'The token.' }) }),
+  input: (t) => ({ id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The token.' }) }),
   results: DELETED,
   resolve: async (input, ctx) => ({ deletedId: await deleteApiToken(ctx, targetId('tok', input.id)) }),
 });

@@ -90,8 +90,12 @@ builder.queryField('invitations', (t) =>
 const ProjectRoleInput = builder.inputType('InvitationProjectRoleInput', {
   description: 'A project role to offer.',
   fields: (t) => ({
-    projectId: t.id({ required: true, description: 'The project.' }),
-    roleId: t.id({ required: true, description: 'A built-in project role, or a custom one.' }),
+    projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The project.' }),
+    roleId: t.id({
+      required: true,
+      visibleWith: 'role:read',
+      description: 'A built-in project role, or a custom one.',
+    }),
   }),
 });
 
@@ -112,7 +116,7 @@ mutation('createInvitation', {
       required: true,
       description: 'The addresses, 1 to 50; TAKEN for one that is a member or invited already, in whichever case.',
     }),
-    roleId: t.id({ required: true, description: 'The organization role that they get.' }),
+    roleId: t.id({ required: true, visibleWith: 'role:read', description: 'The organization role that they get.' }),
     projectRoles: t.field({
       type: [ProjectRoleInput],
       description: 'Project roles that they get, at most 100, one in a project. Need the plan TEAM.',
@@ -129,7 +133,13 @@ mutation('resendInvitation', {
   permission: 'invitation:update',
   description:
     'Sends a new secret, valid for 7 days from now; the one before is dead. The caller vouches for it from then on, so it is refused (NOT_HELD) when it offers what they do not hold.',
-  input: (t) => ({ id: t.id({ required: true, description: 'The invitation.' }) }),
+  input: (t) => ({
+    id: t.id({
+      required: true,
+      visibleWith: 'role:read',
+      description: 'The invitation. The caller must be able to see the roles that it offers.',
+    }),
+  }),
   results: { invitation: { type: Invitation, description: 'The invitation as it is now.' }, ...MAIL_SENT },
   resolve: async (input, ctx) => {
     const { result, mailSent } = await resendInvitation(ctx, targetId('inv', input.id));

@@ -74,13 +74,13 @@ mutation('updateMember', {
   permission: 'member:update',
   description: `Gives the member another role. ${NOT_HELD}; the last Owner stays Owner (LAST_OWNER).`,
   input: (t) => ({
-    id: t.id({ required: true, description: 'The member.' }),
-    roleId: t.id({ description: 'The new organization role. Cannot be cleared.' }),
+    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The member.' }),
+    roleId: t.id({ visibleWith: 'role:read', description: 'The new organization role. Cannot be cleared.' }),
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the role ends by itself; together with `fallbackRoleId`.',
     }),
-    fallbackRoleId: t.id({ description: 'The role that follows from `expiresAt` on.' }),
+    fallbackRoleId: t.id({ visibleWith: 'role:read', description: 'The role that follows from `expiresAt` on.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { member: { type: Member, description: 'The member as they are now.' }, ...ACCESS_CHANGES },
@@ -92,7 +92,7 @@ mutation('deleteMember', {
   permission: 'member:delete',
   description: `Removes the member: their sessions and API tokens of this organization end with the next request, their checks lose their owner. ${NOT_HELD}, and for the last Owner (LAST_OWNER).`,
   input: (t) => ({
-    id: t.id({ required: true, description: 'The member.' }),
+    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The member.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { ...DELETED, ...ACCESS_CHANGES },
@@ -114,7 +114,12 @@ mutation('transferOwnership', {
   description:
     'Makes the member Owner and the caller Admin, in one. To have a second Owner instead, use `updateMember`.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The member who becomes Owner.' }),
+    id: t.id({
+      required: true,
+      visibleWith: 'member:read',
+      own: true,
+      description: 'The member who becomes Owner.',
+    }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { member: { type: Member, description: 'The new Owner.' }, ...ACCESS_CHANGES },

@@ -80,7 +80,7 @@ builder.queryField('policies', (t) =>
       permission: 'policy:read',
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description: 'The policies of the organization, or with `projectId` those of the project, by name.',
-      args: { projectId: t.arg.id({ description: 'Policies of this project.' }) },
+      args: { projectId: t.arg.id({ visibleWith: 'project:read', description: 'Policies of this project.' }) },
       resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),
     },
     connectionOf(Policy),
@@ -94,7 +94,10 @@ mutation('createPolicy', {
   description:
     'Makes a custom policy. Needs the plan TEAM; refused (NOT_HELD) when it allows what the caller does not hold.',
   input: (t) => ({
-    projectId: t.id({ description: 'The project that it belongs to; the organization unless told.' }),
+    projectId: t.id({
+      visibleWith: 'project:read',
+      description: 'The project that it belongs to; the organization unless told.',
+    }),
     name: t.string({ required: true, description: 'Its name, 1 to 100 characters, unique there.' }),
     description: t.string({ description: 'What it is for, at most 2,000 characters.' }),
     statements: t.field({
@@ -114,7 +117,7 @@ mutation('updatePolicy', {
   permission: 'policy:update',
   description: 'Changes a custom policy, for everybody whose role uses it. What is omitted stays as it is.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The policy.' }),
+    id: t.id({ required: true, visibleWith: 'policy:read', description: 'The policy.' }),
     name: t.string({ description: 'Its name, 1 to 100 characters, unique there. Cannot be cleared.' }),
     description: t.string({ description: 'What it is for, at most 2,000 characters; null clears it.' }),
     statements: t.field({
@@ -132,7 +135,7 @@ mutation('updatePolicy', {
 mutation('deletePolicy', {
   permission: 'policy:delete',
   description: 'Deletes a custom policy that no role uses; else the answer lists the roles (IN_USE).',
-  input: (t) => ({ id: t.id({ required: true, description: 'The policy.' }) }),
+  input: (t) => ({ id: t.id({ required: true, visibleWith: 'policy:read', description: 'The policy.' }) }),
   on: async (input, ctx) => (await policyPlace(input.id, ctx)).projectId,
   results: DELETED,
   resolve: async ({ id }, ctx) => ({ deletedId: await deletePolicy(ctx, await policyPlace(id, ctx)) }),

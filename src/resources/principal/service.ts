@@ -104,8 +104,8 @@ export async function getAssignableRole(
   const field = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await findAnyRole(ctx, uuid));
-  // A role of a project that the caller cannot read does not exist for the caller.
-  if (!role || (role.projectId && !ctx.unit.access.sees('role:read', role.projectId)))
+  // To a caller who may not see the role, it does not exist.
+  if (!role || !ctx.unit.access.sees('role:read', role.projectId))
     throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this id.`));
   if (!isAssignableIn(role, scope)) {
     const where = scope === null ? 'in the organization' : 'in this project';

@@ -102,7 +102,6 @@ builder.queryField('projects', (t) =>
     {
       type: Project,
       nullable: true,
-      permission: 'project:read',
       own: true,
       description: 'The projects that the caller can read, by key. Others do not exist for them, in counts neither.',
       resolve: (_root, args, ctx) => listProjects(ctx, args),
@@ -115,7 +114,6 @@ builder.queryField('project', (t) =>
   t.field({
     type: Project,
     nullable: true,
-    permission: 'project:read',
     own: true,
     description: 'The project with this id or key; null when there is none, or none that the caller can read.',
     args: {
@@ -151,7 +149,7 @@ mutation('updateProject', {
   permission: 'project:update',
   description: 'Changes a project. What is omitted stays as it is.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The project.' }),
+    id: t.id({ required: true, visibleWith: 'project:read', description: 'The project.' }),
     key: t.string({ description: 'Its short name, unique in the organization. Cannot be cleared.' }),
     name: t.string({ description: 'Its name, 1 to 100 characters. Cannot be cleared.' }),
     description: t.string({ description: 'What it is for, at most 2,000 characters; null clears it.' }),
@@ -167,7 +165,7 @@ mutation('deleteProject', {
   permission: 'project:delete',
   description: 'Deletes a project with its roles, policies and everything inside. Cannot be undone.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The project.' }),
+    id: t.id({ required: true, visibleWith: 'project:read', description: 'The project.' }),
     key: t.string({ required: true, description: 'Its key once more, to make sure.' }),
   }),
   on: async (input, ctx) => (await visibleProject(ctx, input.id)).id,
@@ -184,9 +182,14 @@ mutation('createProjectMember', {
   description:
     'Gives a member or service account a role of their own in the project. Needs the plan TEAM; refused (NOT_HELD) when they would gain or lose what the caller does not hold there.',
   input: (t) => ({
-    projectId: t.id({ required: true, description: 'The project.' }),
-    principalId: t.id({ required: true, description: 'The member or service account.' }),
-    roleId: t.id({ description: NO_ACCESS }),
+    projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The project.' }),
+    principalId: t.id({
+      required: true,
+      visibleWith: ['member:read', 'service_account:read'],
+      own: true,
+      description: 'The member or service account.',
+    }),
+    roleId: t.id({ visibleWith: 'role:read', description: NO_ACCESS }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   on: async (input, ctx) => (await visibleProject(ctx, input.projectId)).id,
@@ -203,8 +206,8 @@ mutation('updateProjectMember', {
   permission: 'project_member:update',
   description: 'Gives another role in the project.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The project role to change.' }),
-    roleId: t.id({ description: NO_ACCESS }),
+    id: t.id({ required: true, visibleWith: 'project_member:read', description: 'The project role to change.' }),
+    roleId: t.id({ visibleWith: 'role:read', description: NO_ACCESS }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   on: async (input, ctx) => (await getProjectMember(ctx, input.id)).projectId,
@@ -217,7 +220,7 @@ mutation('deleteProjectMember', {
   permission: 'project_member:delete',
   description: 'Takes the project role away: the organization role holds in the project again.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The project role.' }),
+    id: t.id({ required: true, visibleWith: 'project_member:read', description: 'The project role.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   on: async (input, ctx) => (await getProjectMember(ctx, input.id)).projectId,

@@ -105,7 +105,7 @@ builder.queryField('roles', (t) =>
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description:
         'The roles of the organization, or with `projectId` those of the project: built-in ones first, then custom ones by name.',
-      args: { projectId: t.arg.id({ description: 'Roles of this project.' }) },
+      args: { projectId: t.arg.id({ visibleWith: 'project:read', description: 'Roles of this project.' }) },
       resolve: async (_root, { projectId, ...args }, ctx) => listRoles(ctx, await projectOf(ctx, projectId), args),
     },
     connectionOf(RoleType),
@@ -117,13 +117,17 @@ mutation('createRole', {
   description:
     'Makes a custom role. Needs the plan TEAM; refused (NOT_HELD) when it would grant what the caller does not hold.',
   input: (t) => ({
-    projectId: t.id({ description: 'The project that it belongs to; the organization unless told.' }),
+    projectId: t.id({
+      visibleWith: 'project:read',
+      description: 'The project that it belongs to; the organization unless told.',
+    }),
     name: t.string({
       required: true,
       description: 'Its name, 1 to 100 characters, unique there; not that of a built-in role.',
     }),
     description: t.string({ description: 'Whom it is for, at most 2,000 characters.' }),
     policyIds: t.idList({
+      visibleWith: 'policy:read',
       required: true,
       description: 'What it is made of, 1 to 50 policies: the organization’s, and the project’s own.',
     }),
@@ -139,10 +143,11 @@ mutation('updateRole', {
   permission: 'role:update',
   description: 'Changes a custom role, for everybody who has it. What is omitted stays as it is.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The role.' }),
+    id: t.id({ required: true, visibleWith: 'role:read', description: 'The role.' }),
     name: t.string({ description: 'Its name, 1 to 100 characters, unique there. Cannot be cleared.' }),
     description: t.string({ description: 'Whom it is for, at most 2,000 characters; null clears it.' }),
     policyIds: t.idList({
+      visibleWith: 'policy:read',
       description: 'What it is made of, 1 to 50 policies, in the place of those before. Cannot be cleared.',
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
@@ -158,8 +163,8 @@ mutation('deleteRole', {
   description:
     'Deletes a custom role. While somebody has it, the answer lists them (IN_USE), unless `reassignTo` says what they get instead.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The role.' }),
-    reassignTo: t.id({ description: 'The role that its holders get.' }),
+    id: t.id({ required: true, visibleWith: 'role:read', description: 'The role.' }),
+    reassignTo: t.id({ visibleWith: 'role:read', description: 'The role that its holders get.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   on: async (input, ctx) => (await getRole(ctx, input.id)).projectId,

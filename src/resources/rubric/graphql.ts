@@ -1,27 +1,26 @@
+import { multiLine, singleLine } from '../../graphql/attributes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { mutation } from '../../graphql/mutation.ts';
-import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
-import { findRubric, getRubric, type RubricRow, updateRubric } from './service.ts';
+import { node } from '../../graphql/resource.ts';
+import { attributeInputs, valuesOf } from '../../graphql/resource-inputs.ts';
+import { getRubric, updateRubric } from './service.ts';
+import { rubrics } from './table.ts';
 
-const Rubric = builder.objectRef<RubricRow>('Rubric');
-
-builder.node(Rubric, {
+const Rubric = node('Rubric', {
+  table: rubrics,
+  id: 'rub',
+  permission: 'rubric',
   description:
-    'How the organization judges its services: categories × levels, filled with checks. Each organization has one.',
-  permission: 'rubric:read',
-  id: { resolve: (rubric) => rubric.id },
-  loadWithoutCache: (id, ctx) => findRubric(ctx, id),
-  brandLoadedObjects: true,
-  fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is meant to reach.' }),
-    viewerPermissions: t.field(viewerPermissions<RubricRow>('rubric')),
-  }),
+    'How the organization evaluates its services: categories and levels, with checks in each cell. Each organization has one rubric.',
+  attributes: {
+    name: singleLine(100, 'The name of the rubric'),
+    description: multiLine(2000, 'The purpose of the rubric'),
+  },
 });
 
 builder.queryField('rubric', (t) =>
   t.field({
-    type: Rubric,
+    type: Rubric.type,
     nullable: true,
     permission: 'rubric:read',
     description: 'The rubric of the organization.',
@@ -31,11 +30,8 @@ builder.queryField('rubric', (t) =>
 
 mutation('updateRubric', {
   permission: 'rubric:update',
-  description: 'Changes the rubric’s name and description. What is omitted stays as it is.',
-  input: (t) => ({
-    name: t.string({ description: 'Its name, 1 to 100 characters. Cannot be cleared.' }),
-    description: t.string({ description: 'What it is meant to reach, at most 2,000 characters; null clears it.' }),
-  }),
-  results: { rubric: { type: Rubric, description: 'The rubric as it is now.' } },
-  resolve: async (input, ctx) => ({ rubric: await updateRubric(ctx, input) }),
+  description: 'Updates the rubric. Omitted fields are unchanged.',
+  input: (t) => attributeInputs(t, Rubric, 'update'),
+  results: { rubric: { type: Rubric.type, description: 'The updated rubric.' } },
+  resolve: async (input, ctx) => ({ rubric: await updateRubric(ctx, await valuesOf(ctx, Rubric, 'update', input)) }),
 });

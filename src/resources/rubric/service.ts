@@ -1,10 +1,8 @@
 import { eq } from 'drizzle-orm';
-import { z } from 'zod';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { AmbitError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
-import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { categories } from '../category/table.ts';
 import { levels } from '../level/table.ts';
 import { lifecycles } from '../lifecycle/table.ts';
@@ -14,8 +12,6 @@ import { rubrics } from './table.ts';
 export type RubricRow = typeof rubrics.$inferSelect;
 
 const rows = rowsOf(rubrics, 'rub');
-
-export const findRubric = rows.find;
 
 export async function getRubric(ctx: Context): Promise<RubricRow> {
   const [rubric] = await (await db(ctx))
@@ -40,10 +36,7 @@ export async function lockRubric(ctx: Context): Promise<RubricRow> {
 /** Every organization has one, until it is deleted while the request runs. */
 const gone = (): AmbitError => new AmbitError('NOT_FOUND', 'The organization was deleted a moment ago.');
 
-const Update = z.object({ name: singleLine(100).optional(), description: multiLine(2000) });
-
-export async function updateRubric(ctx: Context, input: unknown): Promise<RubricRow> {
-  const changes = parse(Update, input);
+export async function updateRubric(ctx: Context, changes: Partial<RubricRow>): Promise<RubricRow> {
   const before = await lockRubric(ctx);
   return await rows.update(ctx, before, changes);
 }

@@ -56,12 +56,12 @@ mutation('createServiceAccount', {
   input: (t) => ({
     name: t.string({ required: true, description: 'Its name, 1 to 100 characters, unique in the organization.' }),
     description: t.string({ description: 'What it is for, at most 2,000 characters.' }),
-    roleId: t.id({ required: true, description: 'Its organization role.' }),
+    roleId: t.id({ required: true, visibleWith: 'role:read', description: 'Its organization role.' }),
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the role ends by itself; together with `fallbackRoleId`.',
     }),
-    fallbackRoleId: t.id({ description: 'The role that follows from `expiresAt` on.' }),
+    fallbackRoleId: t.id({ visibleWith: 'role:read', description: 'The role that follows from `expiresAt` on.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { serviceAccount: { type: ServiceAccount, description: 'The new service account.' }, ...ACCESS_CHANGES },
@@ -72,15 +72,20 @@ mutation('updateServiceAccount', {
   permission: 'service_account:update',
   description: 'Changes a service account or its role. What is omitted stays as it is.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The service account.' }),
+    id: t.id({
+      required: true,
+      visibleWith: 'service_account:read',
+      own: true,
+      description: 'The service account.',
+    }),
     name: t.string({ description: 'Its name, 1 to 100 characters, unique in the organization. Cannot be cleared.' }),
     description: t.string({ description: 'What it is for, at most 2,000 characters; null clears it.' }),
-    roleId: t.id({ description: 'Its organization role. Cannot be cleared.' }),
+    roleId: t.id({ visibleWith: 'role:read', description: 'Its organization role. Cannot be cleared.' }),
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the role ends by itself; together with `fallbackRoleId`.',
     }),
-    fallbackRoleId: t.id({ description: 'The role that follows from `expiresAt` on.' }),
+    fallbackRoleId: t.id({ visibleWith: 'role:read', description: 'The role that follows from `expiresAt` on.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: {
@@ -95,7 +100,12 @@ mutation('deleteServiceAccount', {
   permission: 'service_account:delete',
   description: 'Deletes a service account; its tokens end with the next request.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The service account.' }),
+    id: t.id({
+      required: true,
+      visibleWith: 'service_account:read',
+      own: true,
+      description: 'The service account.',
+    }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { ...DELETED, ...ACCESS_CHANGES },

@@ -68,7 +68,7 @@ mutation('signOutMember', {
   permission: 'session:delete',
   description:
     'Ends all sessions of the member in this organization at once: their next request is refused, on every node. API tokens stay. Refused (NOT_HELD) for who holds more than the caller.',
-  input: (t) => ({ id: t.id({ required: true, description: 'The member.' }) }),
+  input: (t) => ({ id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The member.' }) }),
   results: { endedSessions: { type: 'Int', description: 'How many sessions were ended.' } },
   resolve: async (input, ctx) => ({ endedSessions: await signOutMember(ctx, targetId('mem', input.id)) }),
 });

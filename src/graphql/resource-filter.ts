@@ -1,0 +1,101 @@
+import type { InputFieldMap } from '@pothos/core';
+import { eq, gte, lt, or, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { z } from 'zod';
+import type { Context } from '../context.ts';
+import { fromPublicId } from '../lib/ids.ts';
+import { parse } from '../lib/input.ts';
+import { builder, type SchemaTypes } from './builder.ts';
+import { columnOf, inputNameOf, type Resource, targetOf } from './resource-model.ts';
+import { type GivenReference, loadReferenced, referenceInputOf } from './target.ts';
+import { nounOf } from './words.ts';
+
+export type FilterInput = Record<string, unknown>;
+
+const DateTimeRange = builder.inputType('DateTimeRange', {
+  description: 'A range of time. A missing bound is no bound.',
+  fields: (t) => ({
+    from: t.field({ type: 'DateTime', description: 'At or after this time.' }),
+    to: t.field({ type: 'DateTime', description: 'Before this time.' }),
+  }),
+});
+
+const Search = z.object({ search: z.string().max(100) });
+
+/** The conditions of a filter. */
+export async function conditions(ctx: Context, resource: Resource, filter: FilterInput): Promise<SQL[]> {
+  const all = Object.entries(filter).filter(([, value]) => value != null);
+  return (await Promise.all(all.map(([name, value]) => condition(ctx, resource, name, value)))).flat();
+}
+
+async function condition(ctx: Context, resource: Resource, name: string, value: unknown): Promise<SQL[]> {
+  const { declaration, attributes, project } = resource;
+  const computed = declaration.computed?.[name];
+  if (computed?.filter) return [computed.filter(value as never, ctx.dependencies.clock())];
+  if (name === 'search') return searchIn(resource, parse(Search, { search: value }).search);
+  if (name === 'projectId' && project) return [equals(project, fromPublicId('prj', value as string))];
+  const reference = attributes.find(
+    ([key, one]) => one.reference && inputNameOf(key, targetOf(resource, one.reference.target)) === name,
+  );
+  if (reference?.[1].reference) {
+    const target = targetOf(resource, reference[1].reference.target);
+    const row = await loadReferenced(ctx, target, value as GivenReference);
+    return [equals(columnOf(resource, reference[0]), row?.id ?? null)];
+  }
+  const column = columnOf(resource, name);
+  if ((declaration.filter as Record<string, unknown>)[name] !== 'range') return [eq(column, value)];
+  const { from, to } = value as { from?: Date | null; to?: Date | null };
+  return [...(from ? [gte(column, from)] : []), ...(to ? [lt(column, to)] : [])];
+}
+
+/** A reference to an object that does not exist matches nothing. */
+const equals = (column: PgColumn, id: string | null): SQL => (id ? eq(column, id) : sql`false`);
+
+/**
+ * Not LIKE, so `%` and `_` are ordinary characters. Reads all rows of the organization: under row-level security
+ * PostgreSQL uses no trigram index, because its operators are not leakproof.
+ */
+function searchIn(resource: Resource, text: string): SQL[] {
+  const columns = (resource.declaration.filter?.search ?? []) as readonly string[];
+  const matches = columns.map((key) => sql`strpos(lower(${columnOf(resource, key)}), lower(${text})) > 0`);
+  return text === '' ? [] : [or(...matches) as SQL];
+}
+
+type InputFields = PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>;
+
+/** The input type of the filter. Null if the declaration has no filter. */
+export function filterInputOf(resource: Resource) {
+  const { name, declaration, project, noun } = resource;
+  const { filter = {}, computed = {}, plural } = declaration;
+  const keys = Object.keys(filter).filter((key) => key !== 'search');
+  const byComputed = Object.entries(computed).filter(([, one]) => one.filter);
+  if (keys.length + byComputed.length === 0 && !('search' in filter) && !project) return null;
+  return builder.inputType(`${name}Filter`, {
+    description: `Selects ${nounOf(plural)} that match all given fields.`,
+    fields: (t) =>
+      ({
+        ...(project && { projectId: t.id({ description: 'In this project.' }) }),
+        ...Object.fromEntries(keys.map((key) => filterField(t, resource, key))),
+        ...Object.fromEntries(
+          byComputed.map(([key, { type }]) => [key, t.field({ type, description: `With this value of \`${key}\`.` })]),
+        ),
+        ...('search' in filter && {
+          search: t.string({
+            description: `With this text in ${(filter.search as readonly string[]).map((key) => `\`${key}\``).join(' or ')}, ignoring case. At most 100 characters. Reads every ${noun} of the organization, so its cost grows with their number.`,
+          }),
+        }),
+      }) as InputFieldMap,
+  });
+}
+
+function filterField(t: InputFields, resource: Resource, key: string) {
+  const attribute = resource.attributes.find(([one]) => one === key)?.[1];
+  if (resource.declaration.filter?.[key as never] === ('range' as never))
+    return [key, t.field({ type: DateTimeRange, description: `With \`${key}\` in this range.` })];
+  if (attribute?.reference) {
+    const target = targetOf(resource, attribute.reference.target);
+    const description = `With this ${nounOf(target.name)} as \`${key.slice(0, -2)}\`.`;
+    return [inputNameOf(key, target), t.field({ type: referenceInputOf(target), description })];
+  }
+  return [key, t.field({ type: attribute?.type ?? 'String', description: `With this value of \`${key}\`.` } as never)];
+}

@@ -1,0 +1,125 @@
+import type { InputFieldMap } from '@pothos/core';
+import { z } from 'zod';
+import type { Context } from '../context.ts';
+import { AmbitError, invalid, type UserError, userError } from '../lib/errors.ts';
+import { parse } from '../lib/input.ts';
+import type { Attribute, ReferenceOptions } from './attributes.ts';
+import type { SchemaTypes } from './builder.ts';
+import { type DeclaredNode, inputNameOf, targetOf } from './resource-model.ts';
+import { type GivenReference, referenceInputOf, resolveReference } from './target.ts';
+import { capitalized } from './words.ts';
+
+export type Input = Record<string, unknown>;
+export type Fields = PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>;
+type When = 'create' | 'update';
+
+/** The input fields for the attributes. */
+export function attributeInputs(t: Fields, resource: DeclaredNode, when: When): InputFieldMap {
+  const given = resource.attributes.filter(([, { fixed }]) => when === 'create' || !fixed);
+  return Object.fromEntries(
+    given.flatMap(([key, attribute]) => {
+      const name = inputName(resource, key, attribute);
+      const { reference, defaultValue, required } = attribute;
+      const target = reference && targetOf(resource, reference.target);
+      const type = target ? referenceInputOf(target) : attribute.type;
+      const description = inputDescription(resource, key, attribute, when);
+      const field = (options: object) =>
+        t.field({ type, description, ...(target && { visibleWith: target.permission }), ...options } as never);
+      if (when === 'create')
+        return [
+          [
+            name,
+            field({
+              required: required || defaultValue !== undefined,
+              ...(defaultValue !== undefined && { defaultValue }),
+            }),
+          ],
+        ];
+      return [[name, field({})], ...listInputs(t, name, attribute)];
+    }),
+  );
+}
+
+const listInputs = (t: Fields, name: string, { isList }: Attribute) =>
+  (isList ? (['add', 'remove'] as const) : []).map((verb) => [
+    `${verb}${capitalized(name)}`,
+    t.stringList({ description: `Items to ${verb}. Not together with \`${name}\`.` }),
+  ]);
+
+const inputName = (resource: DeclaredNode, key: string, { reference }: Attribute): string =>
+  reference ? inputNameOf(key, targetOf(resource, reference.target)) : key;
+
+function inputDescription(resource: DeclaredNode, key: string, attribute: Attribute, when: When): string {
+  const { description, limits, unique, nullable } = attribute;
+  const note = when === 'create' ? attribute.creation : attribute.change;
+  const where = resource.project ? 'project' : 'organization';
+  return [
+    `${description}.`,
+    ...(limits ? [limits] : []),
+    ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', ignoring case'}.`] : []),
+    ...(note ? [note] : []),
+    ...(when === 'update' ? [nullable ? 'Null clears it.' : 'Cannot be null.'] : []),
+  ].join(' ');
+}
+
+/** The columns that an input sets. */
+export async function valuesOf(
+  ctx: Context,
+  resource: DeclaredNode,
+  when: When,
+  input: Input,
+  projectId: string | null = null,
+): Promise<Input> {
+  const given = resource.attributes.filter(([, { fixed }]) => when === 'create' || !fixed);
+  const shape = Object.fromEntries(
+    given.map(([key, attribute]) => [inputName(resource, key, attribute), attribute[when]]),
+  );
+  const errors: UserError[] = [];
+  const parsed = (await collect(errors, () => parse(z.object(shape), input) as Input)) ?? input;
+  const values: Input = {};
+  for (const [key, attribute] of given) {
+    const name = inputName(resource, key, attribute);
+    const value = parsed[name];
+    if (value === undefined) continue;
+    values[key] = attribute.reference
+      ? await collect(errors, () =>
+          referenced(ctx, resource, attribute, value as GivenReference | null, name, projectId),
+        )
+      : attribute.isList
+        ? [...new Set(value as string[])]
+        : value;
+  }
+  if (errors.length > 0) throw invalid(...errors);
+  return values;
+}
+
+/** Adds the input errors of a step to the list, so that the caller gets all of them at once. */
+async function collect<T>(errors: UserError[], step: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof AmbitError && error.userErrors)) throw error;
+    errors.push(...error.userErrors);
+    return undefined;
+  }
+}
+
+async function referenced(
+  ctx: Context,
+  resource: DeclaredNode,
+  { reference, nullable }: Attribute,
+  given: GivenReference | null,
+  name: string,
+  projectId: string | null,
+): Promise<string | null> {
+  if (given !== null)
+    return await resolveReference(
+      ctx,
+      targetOf(resource, (reference as ReferenceOptions).target),
+      given,
+      name,
+      projectId,
+    );
+  if (nullable) return null;
+  throw invalid(userError('REQUIRED', name, `${name}: must be given, and not be null.`));
+}
