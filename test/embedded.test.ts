@@ -1,5 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
@@ -7,6 +7,7 @@ import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { startEmbedded } from '../src/db/embedded.ts';
 import { findProcesses } from './support/processes.ts';
 import { ask, type Run, ready, run, signIn } from './support/run.ts';
+import { long } from './support/size.ts';
 import { until } from './support/until.ts';
 
 // Each test starts several processes.
@@ -91,27 +92,31 @@ const KILLED: [string, (pid: number) => Promise<number[]>][] = [
   ],
 ];
 
-test.each(KILLED)('a start works directly after a kill of %s', async (_, othersOf) => {
-  const killed = await started();
-  const pid = databasePid(DEMO);
-  for (const other of await othersOf(pid)) process.kill(other, 'SIGKILL');
-  killed.process.kill('SIGKILL');
-  await killed.ended;
-  const next = await started();
-  expect(await signIn(next.address)).toBeDefined();
-  expect(databasePid(DEMO)).not.toBe(pid);
-  expect(await postgresOf(DEMO)).toEqual([databasePid(DEMO)]);
-  await stopped(next);
+test('a start works directly after a kill of Ambit, of its database server and of its watchdog', async () => {
+  let server = await started();
+  for (const [killed, othersOf] of KILLED) {
+    const pid = databasePid(DEMO);
+    for (const other of await othersOf(pid)) process.kill(other, 'SIGKILL');
+    server.process.kill('SIGKILL');
+    await server.ended;
+    server = await started();
+    expect(await signIn(server.address), killed).toBeDefined();
+    expect(databasePid(DEMO), killed).not.toBe(pid);
+    expect(await postgresOf(DEMO), killed).toEqual([databasePid(DEMO)]);
+  }
+  await stopped(server);
 });
 
-test.each([
-  ['initdb runs', (data: string) => globSync(`${data}/pgdata-*/PG_VERSION`).length > 0],
-  ['Postgres starts', (data: string) => pidFile(data).length > 0],
-  ['Ambit migrates', (data: string) => statusOf(data) === 'ready'],
-])(
+const STAGES: [string, (data: string) => boolean, NodeJS.Signals][] = [
+  ['initdb runs', (data) => globSync(`${data}/pgdata-*/PG_VERSION`).length > 0, 'SIGKILL'],
+  ['Postgres starts', (data) => pidFile(data).length > 0, 'SIGTERM'],
+  ['Ambit migrates', (data) => statusOf(data) === 'ready', 'SIGKILL'],
+];
+
+test.each(STAGES)(
   'after a signal during the first start, while %s, no Postgres keeps running and the next start works',
-  async (name, isReached) => {
-    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  async (name, isReached, usual) => {
+    for (const signal of long ? (['SIGTERM', 'SIGKILL'] as const) : [usual]) {
       const data = join(folder, `${name} ${signal}`);
       const first = await run({ DATA_DIR: data });
       await until(() => isReached(data));
@@ -135,7 +140,7 @@ test('Ambit exits with one line when the database server cannot be restarted', a
   const log = join(DEMO, 'pgdata/server.log');
   const [line, ...more] = server.output().match(/^ambit: .*$/gm) ?? [];
   expect([line, more]).toEqual([
-    `ambit: the embedded database ended and could not be restarted: "${DEMO}/pgdata" is not a valid data directory; see ${log}`,
+    `ambit: The embedded PostgreSQL ended and could not be restarted: "${DEMO}/pgdata" is not a valid data directory. See ${log}.`,
     [],
   ]);
   expect(await postgresOf(DEMO)).toEqual([]);
@@ -143,7 +148,7 @@ test('Ambit exits with one line when the database server cannot be restarted', a
   const next = await run({ DATA_DIR: DEMO });
   expect(await next.ended).toBe(1);
   expect(next.output()).toBe(
-    `ambit: the embedded database does not start: "${DEMO}/pgdata" is not a valid data directory; see ${log}\n`,
+    `ambit: The embedded PostgreSQL failed to start: "${DEMO}/pgdata" is not a valid data directory. See ${log}.\n`,
   );
   await writeFile(file, version);
   await stopped(await started());
@@ -170,7 +175,19 @@ test('with a wrong password the start fails with one line that names the log fil
   const data = join(folder, 'lock');
   await writeFile(join(data, 'password'), 'wrong');
   await expect(startEmbedded(data)).rejects.toThrow(
-    `the embedded database does not start: password authentication failed for user "postgres"; see ${data}/pgdata/server.log`,
+    `The embedded PostgreSQL failed to start: password authentication failed for user "postgres". See ${data}/pgdata/server.log.`,
   );
   expect(await postgresOf(data)).toEqual([]);
+});
+
+test('when the data cannot be created, the error names a file with the output of initdb', async () => {
+  const data = join(folder, 'uncreated');
+  await mkdir(data);
+  await writeFile(join(data, 'password'), Buffer.of(0xff));
+  const log = join(data, 'initdb.log');
+  const reason = 'invalid byte sequence for encoding "UTF8": 0xff';
+  await expect(startEmbedded(data)).rejects.toThrow(
+    `The embedded PostgreSQL could not be created: ${reason}. See ${log}, or set DATABASE_URL to use another server.`,
+  );
+  expect(readFileSync(log, 'utf8')).toContain(reason);
 });

@@ -6,9 +6,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { readConfig } from '../src/config.ts';
 import { DEMO_ACCOUNTS } from '../src/startup/demo.ts';
 import { cloneDatabase } from './support/database.ts';
 import { ask, type Run, ready, run as runIn, signIn } from './support/run.ts';
+import { long } from './support/size.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'ambit-main-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -18,7 +20,20 @@ const run = (env: Record<string, string> = {}): Promise<Run> => runIn({ DATA_DIR
 /** A server that was stopped takes its lock away; one that was killed leaves it. */
 const databaseIsDown = (): boolean => !existsSync(join(folder, 'data/pgdata/postmaster.pid'));
 
-test('an empty folder becomes a demo, a second start keeps the data, and a signal stops both processes', async () => {
+/** Runs the command in the server's output as a shell does. */
+async function runPrintedCommand(server: Run): Promise<string> {
+  const line = server
+    .output()
+    .split('\n')
+    .find((text) => text.includes('curl'));
+  const shell = spawn('sh', ['-c', line ?? 'false']);
+  let answer = '';
+  shell.stdout.on('data', (chunk) => (answer += chunk));
+  await once(shell, 'close');
+  return answer;
+}
+
+test('an empty folder becomes a demo, the printed curl line works, a second start keeps the data, and a signal stops both processes', async () => {
   const first = await run();
   await ready(first);
   for (const { email } of DEMO_ACCOUNTS) {
@@ -29,6 +44,7 @@ test('an empty folder becomes a demo, a second start keeps the data, and a signa
   expect(await ask(first.address, token, '{ checks { totalCount } }')).toEqual({
     data: { checks: { totalCount: 21 } },
   });
+  expect(await runPrintedCommand(first)).toContain('"accessToken":"ey');
   await ask(first.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
   first.process.kill('SIGINT');
   expect(await first.ended).toBe(0);
@@ -54,22 +70,6 @@ test('an empty folder becomes a demo, a second start keeps the data, and a signa
   expect(await second.ended).toBe(0);
 });
 
-test('the printed curl line works as it stands', async () => {
-  const server = await run();
-  await ready(server);
-  const line = server
-    .output()
-    .split('\n')
-    .find((text) => text.includes('curl'));
-  const shell = spawn('sh', ['-c', line ?? 'false']);
-  let answer = '';
-  shell.stdout.on('data', (chunk) => (answer += chunk));
-  await once(shell, 'close');
-  expect(answer).toContain('"accessToken":"ey');
-  server.process.kill('SIGINT');
-  await server.ended;
-});
-
 test('a taken port is one clear line, and no database is left behind', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -77,19 +77,38 @@ test('a taken port is one clear line, and no database is left behind', async () 
   const refused = await run({ PORT: String(port), DATA_DIR: join(folder, 'never') });
   expect(await refused.ended).toBe(1);
   expect(refused.output()).toBe(
-    `ambit: PORT: ${port} on 127.0.0.1 is taken by another process; set PORT to a free one\n`,
+    `ambit: PORT: ${port} on 127.0.0.1 is in use by another process; set PORT to a free port\n`,
   );
   server.close();
 });
 
-test.each([
+/** Values that the configuration refuses. A start reads it like the test does. */
+const INVALID: [name: string, value: string][] = [
   ['PORT', 'many'],
   ['PORT', '70000'],
   ['PUBLIC_URL', 'ambit.example'],
   ['DATABASE_URL', 'mysql://root:hunter2@localhost/x'],
-  ['DATABASE_URL', 'postgres://nobody:hunter2@127.0.0.1:1/x'],
   ['INTROSPECTION', 'maybe'],
+];
+
+function messageOf(environment: Record<string, string>): string {
+  try {
+    readConfig(environment);
+    return 'valid';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+test.each(INVALID)('%s=%s is an error of one line that names the variable, and shows no password', (name, value) => {
+  expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name}: [^\\n]+$`));
+  expect(messageOf({ [name]: value })).not.toContain('hunter2');
+});
+
+test.each<[name: string, value: string]>([
+  ...(long ? INVALID : INVALID.filter(([name]) => name === 'DATABASE_URL')),
   ['TRUSTED_PROXIES', '10.0.0.0/99'],
+  ['DATABASE_URL', 'postgres://nobody:hunter2@127.0.0.1:1/x'],
 ])('%s=%s ends the start with one line that names the variable, and shows no password', async (name, value) => {
   const refused = await run({ [name]: value, DATA_DIR: join(folder, 'bad') });
   expect(await refused.ended).toBe(1);

@@ -2,39 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { chart } from './chart.ts';
 import { json } from './json.ts';
+import type { Judged, Report, Target } from './result.ts';
 import type { Outcome } from './rounds.ts';
 import { format, table } from './table.ts';
 
 const RESULTS = new URL('../results/', import.meta.url);
 
-/** Bounds the ratio of two medians or, without `against`, the median itself. */
-export interface Target {
-  of: string;
-  against?: string;
-  atLeast?: number;
-  atMost?: number;
-}
-
-export interface Report {
-  /** Names the files of the result. */
-  workload: string;
-  /** One sentence: what was measured. */
-  what: string;
-  unit: string;
-  higherIsBetter: boolean;
-  /** Ambit's first: the others are told relative to it. */
-  outcomes: Outcome[];
-  targets: Target[];
-  notes?: string[];
-}
-
-export interface Judged extends Target {
-  value: number;
-  met: boolean;
-  text: string;
-}
-
-/** Prints the result, and writes it as JSON and as a chart. */
+/** Prints the result, and writes it as JSON and SVG. */
 export async function report(result: Report): Promise<void> {
   const targets = result.targets.map((target) => judge(target, result));
   const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`;
@@ -56,6 +30,6 @@ function judge(target: Target, { outcomes, unit }: Report): Judged {
 
 function medianOf(outcomes: Outcome[], name: string): number {
   const found = outcomes.find((outcome) => outcome.name === name);
-  if (!found) throw new Error(`no contender is called ${name}`);
+  if (!found) throw new Error(`there is no contender ${name}`);
   return found.median;
 }

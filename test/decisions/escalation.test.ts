@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { size } from '../support/size.ts';
 import { join, mutate, roleId, tokenOf } from '../support/world.ts';
 import {
   allow,
@@ -131,9 +132,9 @@ test('a change is compared in each project, where the roles of the caller and of
   expect(await change(within.memberId)).toEqual({ errors: [] });
 });
 
-test('a role that is assigned while it is replaced never turns into more than the caller holds, 100 times', async () => {
+test('a role that is assigned while it is replaced never turns into more than the caller holds, in any round', async () => {
   const accomplice = await join(api, acme, 'read', 'accomplice');
-  for (let round = 0; round < 100; round += 1) {
+  for (let round = 0; round < size(15, 100); round += 1) {
     const role = await createRole(admin, `Passing ${round}`, [allow('dataset:read')]);
     const [, deleted] = await Promise.all([
       mutate(admin, 'updateMember', { id: accomplice.memberId, roleId: role }),

@@ -6,6 +6,7 @@ import { decodeId, newId } from '../../src/lib/ids.ts';
 import { type AnyRole, naiveAnswer, type World } from '../access/naive.ts';
 import { NAMES, PROJECTS, worlds } from '../access/worlds.ts';
 import type { Json } from '../support/api.ts';
+import { size } from '../support/size.ts';
 import { join, tokenOf } from '../support/world.ts';
 import { createProject, startWorld } from './support.ts';
 
@@ -109,6 +110,6 @@ test('in random worlds authorize, permissionsOf, whoCan, accessMatrix and the gu
       const seen = Object.keys(GUARDED).filter((field) => data[field] !== null);
       expect(seen).toEqual(Object.entries(GUARDED).flatMap(([field, name]) => (may(name, null) ? [field] : [])));
     }),
-    { numRuns: 40, endOnFailure: true },
+    { numRuns: size(15, 40), endOnFailure: true },
   );
 });

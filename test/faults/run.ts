@@ -51,7 +51,7 @@ const QUIET = 300;
 
 let loads = 0;
 
-/** Inflicts a fault, several times, while 40 clients of each target read and write. */
+/** Inflicts a fault, several times, while the clients of each target read and write. */
 export async function run(stage: Stage, fault: Fault): Promise<Outcome[]> {
   const { targets } = stage;
   for (const target of targets) if (!target.server.isRunning()) await target.restart();

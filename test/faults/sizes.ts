@@ -15,7 +15,8 @@ export const CHECKOUT = resolve(OTHER ?? '.');
 /** When the time of the whole suite is over, in milliseconds since 1970: each fault has one round from then on. */
 export const UNTIL = Number(process.env['FAULTS_UNTIL'] ?? Number.POSITIVE_INFINITY);
 
-export const CLIENTS = 40;
+/** More than the connections of the largest pool, and many more than those of the smallest. */
+export const CLIENTS = size(16, 40);
 
 /** The pools that each fault is tried with. */
 export const POOLS = [2, 10];

@@ -8,6 +8,7 @@ import type { Context } from '../../src/context.ts';
 import { createExecute } from '../../src/executor/execute.ts';
 import { authScopes, guardPlugin, refusedFieldError } from '../../src/graphql/guard.ts';
 import { permissionCachePlugin } from '../../src/graphql/permission-cache.ts';
+import { size } from '../support/size.ts';
 
 /**
  * What scope-auth has let through is remembered for the rest of the request. Here that memory is attacked: documents
@@ -137,7 +138,7 @@ test('with the memory and without, everybody sees the same and is refused the sa
       expect([ours.data, ours.errors]).toEqual([plain.data, plain.errors]);
       for (const permission of ours.passed) expect(allowed).toContain(permission);
     }),
-    { numRuns: 500 },
+    { numRuns: size(200, 500) },
   ));
 
 test('what was let through in one place opens no other: not in a project, not another permission, not what is another’s', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { size } from '../support/size.ts';
 import { documentIn, type Shown } from './compare.ts';
 import { diceOf } from './dice.ts';
 import { documentOf, OPERATIONS } from './documents.ts';
@@ -78,13 +79,13 @@ function asSpecified({ own, usual, every }: Answers): void {
 }
 
 test('where everything is there at once, data, errors and the order of asking are those of graphql-js', () =>
-  fc.assert(always({ promises: 0, trouble: 10 }, exactly), { numRuns: 400 }));
+  fc.assert(always({ promises: 0, trouble: 10 }, exactly), { numRuns: size(100, 400) }));
 
 test('where some of it comes later and nothing goes wrong, too', () =>
-  fc.assert(always({ promises: 2, trouble: 1e9 }, exactly), { numRuns: 200 }));
+  fc.assert(always({ promises: 2, trouble: 1e9 }, exactly), { numRuns: size(60, 200) }));
 
 test('where some of it comes later and some goes wrong, the same places are null, each for a good reason', () =>
-  fc.assert(always({ promises: 3, trouble: 10 }, asSpecified), { numRuns: 300 }));
+  fc.assert(always({ promises: 3, trouble: 10 }, asSpecified), { numRuns: size(80, 300) }));
 
 test('where everything comes later and much goes wrong, too', () =>
-  fc.assert(always({ promises: 1, trouble: 4 }, asSpecified), { numRuns: 200 }));
+  fc.assert(always({ promises: 1, trouble: 4 }, asSpecified), { numRuns: size(60, 200) }));

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { roleByKey } from '../../src/access/roles.ts';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
+import { size } from '../support/size.ts';
 import { ask, found, join, mutate, roleId, setRole } from '../support/world.ts';
 
 const api = await startApi();
@@ -92,10 +93,10 @@ const countOwners = async (slug: string): Promise<number> =>
 
 describe('one Owner is left, one request wins and nobody sees a fault when', () => {
   test.each<[string, number, () => Promise<Json>[]]>([
-    ['two Owners demote each other', 100, () => [demote(owner, partner), demote(partner, owner)]],
-    ['both step down', 50, () => owners.map((each) => demote(each, each))],
-    ['one steps down and demotes the other', 25, () => [demote(owner, owner), demote(owner, partner)]],
-    ['all of that at once', 25, () => owners.flatMap((each) => owners.map((other) => demote(each, other)))],
+    ['two Owners demote each other', size(25, 100), () => [demote(owner, partner), demote(partner, owner)]],
+    ['both step down', size(15, 50), () => owners.map((each) => demote(each, each))],
+    ['one steps down and demotes the other', size(10, 25), () => [demote(owner, owner), demote(owner, partner)]],
+    ['all of that at once', size(10, 25), () => owners.flatMap((each) => owners.map((other) => demote(each, other)))],
   ])('%s, %i times', async (_what, rounds, race) => {
     for (let round = 0; round < rounds; round += 1) {
       const answers = (await Promise.all(race())).map(said);
@@ -108,7 +109,7 @@ describe('one Owner is left, one request wins and nobody sees a fault when', () 
 });
 
 test('when two Owners remove each other, one of them stays', async () => {
-  for (let round = 0; round < 20; round += 1) {
+  for (let round = 0; round < size(5, 20); round += 1) {
     const pair = await found(api, `pair-${round}`);
     const other = await join(api, pair, 'owner', 'other');
     const remove = (caller: typeof owner, { memberId: id }: typeof owner) => mutate(caller, 'deleteMember', { id });

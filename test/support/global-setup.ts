@@ -18,6 +18,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     synchronous_commit: 'off',
     max_connections: '400',
   });
+  // The suite opens thousands of connections, and each verifies the password.
+  const { password } = new URL(server.url(TEMPLATE));
+  await server.sql.unsafe(`set scram_iterations = 1; alter role postgres password '${password}'`);
   await server.sql.unsafe(`drop database if exists ${TEMPLATE}`);
   for (const { datname } of await server.sql`select datname from pg_database where datname like 'test_%'`)
     await server.sql.unsafe(`drop database "${datname}" with (force)`);

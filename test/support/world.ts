@@ -2,13 +2,13 @@ import { buildClientSchema, type GraphQLSchema, getIntrospectionQuery } from 'gr
 import type { Sql, TransactionSql } from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
-import { hashPassword } from '../../src/identity/password.ts';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
 import type { Api, Caller, Json } from './api.ts';
+import { cheapHash } from './password.ts';
 
 export const PASSWORD = 'correct horse battery';
 
-let hashed: Promise<string> | undefined;
+const HASH = cheapHash(PASSWORD);
 
 export interface Person extends Caller {
   userId: string;
@@ -25,7 +25,6 @@ export interface Organization {
   owner: Person;
 }
 
-const SIGN_UP = `mutation ($input: SignUpInput!) { signUp(input: $input) { session { accessToken refreshToken } errors { code path } } }`;
 const SIGN_IN = `mutation ($input: SignInInput!) { signIn(input: $input) { session { accessToken refreshToken } errors { code path } } }`;
 const FOUND = `mutation ($input: CreateOrganizationInput!) { createOrganization(input: $input) { organization { id } errors { code path } } }`;
 const SWITCH = `mutation ($id: ID!) { switchOrganization(input: { organizationId: $id }) { session { accessToken refreshToken } errors { code path } } }`;
@@ -51,26 +50,37 @@ async function person(api: Api, email: string, session: Json): Promise<Person> {
   };
 }
 
-/** An account that belongs to no organization, through the front door. */
-export async function signUp(api: Api, email: string): Promise<Person> {
-  const { session } = await done(api.as(), SIGN_UP, { input: { email, password: PASSWORD, name: email } });
-  return person(api, email, session);
+/** Creates a user in the database, because a sign-up computes an expensive hash. */
+async function createUser(api: Api, email: string, name = email): Promise<void> {
+  await api.root`insert into users (id, email, name, password_hash) values (${newId()}, ${email}, ${name}, ${HASH})`;
 }
 
-export async function signIn(api: Api, email: string, organization?: string): Promise<Person> {
+/** Signs in over HTTP. */
+async function beginSession(api: Api, email: string, organization?: string): Promise<Json> {
   const { session } = await done(api.as(), SIGN_IN, { input: { email, password: PASSWORD, organization } });
-  return person(api, email, session);
+  return session;
 }
 
-/** An organization with its founder, through the front door. */
+export const signIn = async (api: Api, email: string, organization?: string): Promise<Person> =>
+  person(api, email, await beginSession(api, email, organization));
+
+/** A new account that belongs to no organization, signed in. */
+export async function signUp(api: Api, email: string): Promise<Person> {
+  await createUser(api, email);
+  return signIn(api, email);
+}
+
+/** A new organization with its founder, over HTTP. */
 export async function found(api: Api, slug: string): Promise<Organization> {
-  const founder = await signUp(api, `owner@${slug}.test`);
+  const email = `owner@${slug}.test`;
+  await createUser(api, email);
+  const founder = api.as((await beginSession(api, email)).accessToken);
   const { organization } = await done(founder, FOUND, { input: { name: slug, slug } });
   const { session } = await done(founder, SWITCH, { id: organization.id });
-  return { id: organization.id, slug, owner: await person(api, founder.email, session) };
+  return { id: organization.id, slug, owner: await person(api, email, session) };
 }
 
-/** A member with this role, put in place behind the walls: this is no test of how people join. */
+/** A member with this role, put in place in the database: this is no test of how people join. */
 export async function join(
   api: Api,
   organization: Organization,
@@ -78,10 +88,7 @@ export async function join(
   name: string = role,
 ): Promise<Person> {
   const email = `${name}@${organization.slug}.test`;
-  hashed ??= hashPassword(PASSWORD);
-  const userId = newId();
-  const passwordHash = await hashed;
-  await api.root`insert into users (id, email, name, password_hash) values (${userId}, ${email}, ${name}, ${passwordHash})`;
+  await createUser(api, email, name);
   await enroll(api, organization, { email }, role);
   return signIn(api, email, organization.slug);
 }

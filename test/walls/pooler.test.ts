@@ -7,6 +7,7 @@ import { type Caller, callerAt, type Json, startApi } from '../support/api.ts';
 import { has } from '../support/packages.ts';
 import { type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
 import { type Run, ready, run } from '../support/run.ts';
+import { size } from '../support/size.ts';
 import { found, type Organization, type Rubric, rubricOf, tokenOf } from '../support/world.ts';
 
 /** Start-up parameters that a server without DATABASE_POOLER may send. */
@@ -14,6 +15,9 @@ const STARTUP_PARAMETERS = [
   ...['role', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'],
   ...['transaction_timeout', 'plan_cache_mode', 'extra_float_digits', 'options'],
 ];
+
+/** Requests that each client repeats. */
+const ROUNDS = size(3, 8);
 
 const READ = '{ checks(first: 20) { totalCount nodes { id name } } }';
 
@@ -192,13 +196,13 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
     })();
     observing.catch(() => undefined);
     await everyone(async (client) => {
-      for (let round = 0; round < 8; round += 1) await turn(client, server.address, outcome);
+      for (let round = 0; round < ROUNDS; round += 1) await turn(client, server.address, outcome);
     }).finally(() => {
       isLoadRunning = false;
     });
 
-    expect(outcome).toMatchObject({ codes: [], foreign: [], requests: 30 * 8 * 3 });
-    expect(outcome.acknowledged).toHaveLength(30 * 8 * 2);
+    expect(outcome).toMatchObject({ codes: [], foreign: [], requests: 30 * ROUNDS * 3 });
+    expect(outcome.acknowledged).toHaveLength(30 * ROUNDS * 2);
     expect(await audited()).toEqual([...before.audited, ...outcome.acknowledged].sort());
     expect(await countChecks()).toBe(before.checks + creations(outcome.acknowledged).length);
 

@@ -39,14 +39,14 @@ async function createData(parent: string, data: string, secret: string, signal?:
   const incomplete = await mkdtemp(join(parent, 'pgdata-'));
   try {
     if (isRoot()) await chown(incomplete, NOBODY, NOBODY);
-    await initialise(incomplete, secret, signal);
+    await initialise(incomplete, secret, join(parent, 'initdb.log'), signal);
     await rename(incomplete, data);
   } finally {
     await rm(incomplete, { recursive: true, force: true });
   }
 }
 
-async function initialise(data: string, secret: string, signal?: AbortSignal): Promise<void> {
+async function initialise(data: string, secret: string, logFile: string, signal?: AbortSignal): Promise<void> {
   const { initdb } = await binaries();
   const args = [
     `--pgdata=${data}`,
@@ -57,10 +57,10 @@ async function initialise(data: string, secret: string, signal?: AbortSignal): P
     '--locale=C.UTF-8',
     '--no-sync',
   ];
-  await run(initdb, args, signal).catch(({ message }) => {
+  await run(initdb, args, { signal, logFile }).catch(({ message }) => {
     signal?.throwIfAborted();
     throw new Error(
-      `the embedded database cannot be created: ${message}; set DATABASE_URL to use a server of your own`,
+      `The embedded PostgreSQL could not be created: ${message}. See ${logFile}, or set DATABASE_URL to use another server.`,
     );
   });
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A child process that is stopped when this process ends for any reason. */
@@ -99,8 +100,22 @@ export async function stopChild(child: Child): Promise<void> {
   }
 }
 
-/** Runs a Postgres program until it exits. If it fails, throws an error with the last line of its stderr. */
-export async function run(command: string, args: string[], signal?: AbortSignal): Promise<void> {
+export interface RunOptions {
+  /** Stops the program. */
+  signal?: AbortSignal | undefined;
+  /** File that stderr is written to if the program fails. */
+  logFile?: string;
+}
+
+/** The last fatal error in the output of a Postgres program, or the last line. Undefined when there is no output. */
+export function errorIn(output: string): string | undefined {
+  const lines = output.trim().split('\n').filter(Boolean);
+  const fatal = lines.map((line) => /(?:FATAL|PANIC): +(.*)/.exec(line)?.[1]).filter(Boolean);
+  return fatal.at(-1) ?? lines.at(-1);
+}
+
+/** Runs a Postgres program until it exits. If it fails, throws the error in its stderr. */
+export async function run(command: string, args: string[], { signal, logFile }: RunOptions = {}): Promise<void> {
   signal?.throwIfAborted();
   const child = spawnChild(command, args, ['ignore', 'ignore', 'pipe']);
   let stderr = '';
@@ -110,5 +125,7 @@ export async function run(command: string, args: string[], signal?: AbortSignal)
   const how = await child.ended;
   signal?.removeEventListener('abort', stop);
   signal?.throwIfAborted();
-  if (how !== 'exit code 0') throw new Error(stderr.trim().split('\n').at(-1) || how);
+  if (how === 'exit code 0') return;
+  if (logFile) await writeFile(logFile, stderr, { mode: 0o600 });
+  throw new Error(errorIn(stderr) ?? how);
 }

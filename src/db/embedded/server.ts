@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Data } from './data.ts';
 import { readPidFile } from './pid-file.ts';
-import { binaries, type Child, spawnChild, stopChild } from './process.ts';
+import { binaries, type Child, errorIn, spawnChild, stopChild } from './process.ts';
 
 /** Milliseconds that Postgres may take to start. After a crash it first recovers from its write-ahead log. */
 const READY_TIMEOUT = 300_000;
@@ -46,10 +46,6 @@ async function untilReady(child: Child, data: Data, logSize: number, signal?: Ab
   }
 }
 
-/** The last fatal error in the log after byte `start`, or the last line. Undefined when nothing was logged. */
-async function lastError(file: string, start: number): Promise<string | undefined> {
-  const bytes = await readFile(file);
-  const lines = bytes.subarray(start).toString().trim().split('\n').filter(Boolean);
-  const fatal = lines.map((line) => /(?:FATAL|PANIC): +(.*)/.exec(line)?.[1]).filter(Boolean);
-  return fatal.at(-1) ?? lines.at(-1);
-}
+/** The last error in the log after byte `start`. Undefined when nothing was logged. */
+const lastError = async (file: string, start: number): Promise<string | undefined> =>
+  errorIn((await readFile(file)).subarray(start).toString());
