@@ -23,7 +23,8 @@ export default defineConfig({
   test: {
     reporters: ['default', reportSkipped()],
     globalSetup: ['test/support/global-setup.ts'],
-    maxWorkers: 2,
+    // More than two processors, because some files mostly wait for processes that start and stop.
+    maxWorkers: 3,
     projects: [
       // Importing the product takes a second of a processor. These files share a process, which imports it once.
       project('shared', { include: ['test/**/*.test.ts'], exclude: isolated }, false),

@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME …`: each workload is one function of its file, loaded only when it is asked for. */
+/** The workloads of `npm run bench -- NAME …`. Each file exports `run`, and is loaded only when it is needed. */
 const WORKLOADS: Record<string, string> = {
   list: './workloads/list.ts',
   point: './workloads/point.ts',

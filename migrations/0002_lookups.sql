@@ -1,5 +1,5 @@
--- The credential's look-ups tell all of the person, so that asking who one is reads nothing more. In PL/pgSQL, because
--- before version 18 Postgres plans a function in SQL anew for each call.
+-- The credential lookups also return the creation time of the user, so that `viewer` needs no further query. They are
+-- written in PL/pgSQL, because Postgres before version 18 plans an SQL function again in each call.
 DROP FUNCTION ambit.find_session(uuid);--> statement-breakpoint
 DROP FUNCTION ambit.find_api_token(text);--> statement-breakpoint
 
@@ -44,7 +44,7 @@ DO $$ DECLARE f regprocedure; BEGIN
   REVOKE CREATE ON SCHEMA ambit FROM ambit_lookup;
 END $$;--> statement-breakpoint
 
--- As EXISTS the planner turns it into a hash of all members of the organization, for whichever single user is read.
+-- With EXISTS, the planner builds a hash of all members of the organization, even to read a single user.
 ALTER POLICY fellow ON users USING ((
   SELECT true FROM principals m
   WHERE m.organization_id = (SELECT ambit.organization_id()) AND m.user_id = users.id LIMIT 1));

@@ -17,7 +17,7 @@ export interface AppOptions {
   config: Config;
   clock?: () => Date;
   log?: Log;
-  /** Sends over the configured SMTP server unless told. */
+  /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
   schema?: GraphQLSchema;
 }
@@ -29,7 +29,7 @@ export interface App {
   stopRequests(reason: AmbitError): void;
 }
 
-/** Wires the layers and opens nothing: whoever calls owns the database, the clock and the socket. */
+/** Connects the layers. Opens no connection: the caller provides the database, the clock and the socket. */
 export function createApp({
   pool,
   config,

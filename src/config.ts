@@ -14,34 +14,36 @@ const list = z
 const integer = (min: number, max: number, standard: number) =>
   z.coerce.number().int().min(min).max(max).default(standard);
 
-/** A failover between hosts is the task of an address that moves, or of a pooler. */
+/** Several hosts are not supported. For a failover, use an address that moves, or a pooler. */
 const hasOneHost = (url: string): boolean => !new URL(url).host.includes(',');
 
 /** Every environment variable that Ambit reads. The descriptions are the table in `docs/configuration.md`. */
 export const VARIABLES = {
-  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on; `0.0.0.0` for all.'),
+  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on. `0.0.0.0` listens on all addresses.'),
   PORT: integer(0, 65535, 4000).describe('Port to listen on.'),
   PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('Where clients reach Ambit; the issuer of its access tokens. `http://localhost:PORT` unless set.'),
+    .describe(
+      'URL at which clients reach Ambit. Also the issuer of its access tokens. Defaults to `http://localhost:PORT`.',
+    ),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .refine(hasOneHost, 'must name one host')
     .optional()
-    .describe('PostgreSQL ≥ 15. Without it an embedded server is started.'),
+    .describe('URL of a PostgreSQL database, version 15 or later. Without it, Ambit starts an embedded server.'),
   MIGRATION_DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .refine(hasOneHost, 'must name one host')
     .optional()
-    .describe('The same database as the role that owns the tables, when `DATABASE_URL` is not that role.'),
+    .describe('URL of the same database for the role that owns the tables. Defaults to `DATABASE_URL`.'),
   DATABASE_POOL: integer(2, 500, 10).describe(
     'Connections to the database for transactions. One more connection is for lookups. One organization uses at most half of the connections.',
   ),
   DATABASE_POOLER: z
     .enum(['none', 'transaction'])
     .default('none')
-    .describe('`transaction` when `DATABASE_URL` is a connection pooler in transaction mode, such as PgBouncer.'),
+    .describe('`transaction` if `DATABASE_URL` leads to a connection pooler in transaction mode, such as PgBouncer.'),
   DATABASE_WAIT_MS: integer(100, 60_000, 5_000).describe(
     'Milliseconds that a request waits for a connection to the database.',
   ),
@@ -69,30 +71,36 @@ export const VARIABLES = {
   RESPONSE_MEMORY_MB: integer(8, 65_536, 64).describe(
     'Megabytes of memory for responses that clients read slowly. Above this limit the slowest responses are aborted.',
   ),
-  ACCESS_TOKEN_MINUTES: integer(1, 60, 15).describe('How long an access token is valid.'),
-  SESSION_DAYS: integer(1, 365, 30).describe('Days without a refresh after which a session ends.'),
-  SIGN_IN_TRIES_PER_ACCOUNT: integer(1, 1000, 10).describe('Sign-ins tried for one account in 15 minutes.'),
+  ACCESS_TOKEN_MINUTES: integer(1, 60, 15).describe('Minutes for which an access token is valid.'),
+  SESSION_DAYS: integer(1, 365, 30).describe('Days without a refresh after which a session expires.'),
+  SIGN_IN_TRIES_PER_ACCOUNT: integer(1, 1000, 10).describe(
+    'Maximum number of attempts to sign in to one account in 15 minutes.',
+  ),
   SIGN_IN_TRIES_PER_ADDRESS: integer(1, 100_000, 100).describe(
-    'Sign-ins, sign-ups and secrets of invitations tried from one address in 15 minutes.',
+    'Maximum number of attempts to sign in, to sign up or to use an invitation from one address in 15 minutes.',
   ),
   TRUSTED_PROXIES: list.describe(
-    'Addresses or networks (CIDR), separated by commas, whose `X-Forwarded-For` is believed.',
+    'Addresses or networks (CIDR) of proxies whose `X-Forwarded-For` is used, separated by commas.',
   ),
-  CORS_ORIGINS: list.describe('Origins, separated by commas, whose pages may call the API; none unless set.'),
+  CORS_ORIGINS: list.describe('Origins whose pages may call the API, separated by commas. Defaults to none.'),
   INTROSPECTION: z
     .enum(['public', 'signed-in'])
     .optional()
-    .describe('Who may read the schema from the API. `signed-in` in production, else `public`.'),
+    .describe(
+      'Who may read the schema by introspection. Defaults to `signed-in` in production, otherwise to `public`.',
+    ),
   DEFAULT_PLAN: z.enum(['FREE', 'TEAM', 'ENTERPRISE']).default('ENTERPRISE').describe('Plan of a new organization.'),
   SMTP_URL: z
     .url({ protocol: /^smtps?$/ })
     .optional()
-    .describe('Where mail is sent, as `smtp://user:password@host:587`. Without it, mail goes to the log.'),
+    .describe(
+      'URL of the mail server, such as `smtp://user:password@host:587`. Without it, mail is logged instead of sent.',
+    ),
   MAIL_FROM: z.string().default('Ambit <ambit@localhost>').describe('Sender of mail.'),
   INVITATION_URL: z
     .url()
     .optional()
-    .describe('Page that accepts invitations; gets `?invitation=SECRET`. The playground unless set.'),
+    .describe('Page that accepts invitations. Ambit appends `?invitation=SECRET`. Defaults to the playground.'),
   LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .default('info')
@@ -103,7 +111,10 @@ export const VARIABLES = {
     .enum(['true', 'false'])
     .default('false')
     .describe('`true` logs each database statement, without its parameters.'),
-  NODE_ENV: z.string().default('development').describe('`production` makes no demo organization.'),
+  NODE_ENV: z
+    .string()
+    .default('development')
+    .describe('`production` disables the demo organizations of the embedded server.'),
 } as const;
 
 export interface Config {
@@ -143,15 +154,15 @@ export interface Config {
 
 export class ConfigError extends Error {}
 
-/** Reads the environment, or throws one line that names the variable. */
+/** Reads the configuration from the environment. Throws an error whose message is one line, with the variable. */
 export function readConfig(environment: Record<string, string | undefined>): Config {
-  // An empty variable is one that is not set, as in `PORT= npm start`.
+  // An empty variable counts as not set, as in `PORT= npm start`.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const result = z.object(VARIABLES).safeParse(given);
   if (!result.success) {
     const [issue] = result.error.issues;
     const name = String(issue?.path[0]);
-    // An address of a database holds a password.
+    // The URL of a database or a mail server contains a password.
     const value = /(DATABASE|SMTP)_URL$/.test(name) ? '' : ` (it is ${JSON.stringify(given[name])})`;
     throw new ConfigError(`${name}: ${issue?.message}${value}`);
   }

@@ -12,7 +12,7 @@ import type { CachedActor, Identity } from './identity/identity.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
 
-/** The parts that `createApp` was given, the same for every request. */
+/** The dependencies of the application. They are the same for all requests. */
 export interface Dependencies {
   readonly pool: Pool;
   readonly config: Config;
@@ -22,25 +22,25 @@ export interface Dependencies {
   readonly mailer: Mailer;
 }
 
-/** What a mutation reports about itself; the audit event is made of it. */
+/** The part of the audit event that the mutation itself provides. */
 export interface AuditDraft {
-  /** The public id of what is changed. */
+  /** The public ID of the changed object. */
   targetId?: string;
   before?: unknown;
   after?: unknown;
-  /** For who was anonymous when the mutation began. */
+  /** The organization, if the caller was anonymous when the mutation began. */
   organizationId?: string | undefined;
 }
 
 /** A check that the cached actor is still right, sent with the first query of the operation. */
 export interface Revalidation {
   revalidate: CachedActor['revalidate'];
-  /** The answer. Null before the check is sent. */
+  /** Whether the actor is unchanged. Null before the check is sent. */
   result: Promise<boolean> | null;
 }
 
 /**
- * The state of the operation or mutation field that runs now: who acts, in which transaction, and what it has done.
+ * The state of the current operation or mutation field: its actor, its transaction and its effects so far.
  * Only the functions of this file change it.
  */
 export interface UnitOfWork {
@@ -90,27 +90,27 @@ export function newUnitOfWork(revalidation: Revalidation | null): UnitOfWork {
   };
 }
 
-/** The request's transaction, opened by who first needs it: read-only but inside a root mutation field. */
+/** The transaction of the request. It is opened at the first call, and is read-only except in a root mutation field. */
 export async function db(ctx: Context): Promise<Db> {
   ctx.unit.transaction ??= open(ctx);
   return (await ctx.unit.transaction).db;
 }
 
-/** The first query of a presumed actor shares its round trip with the look-up that confirms them. */
+/** With a cached actor, the first query shares its round trip with the lookup that revalidates the actor. */
 async function open(ctx: Context): Promise<Transaction> {
   const transaction = await openTransaction(ctx.dependencies.pool, ctx.unit.binding, ctx.unit.mode, ctx.work);
   if (ctx.unit.revalidation) void startRevalidating(ctx.unit.revalidation, transaction.db);
   return transaction;
 }
 
-function startRevalidating(presumption: Revalidation, on: Db): Promise<boolean> {
-  presumption.result ??= presumption.revalidate(on);
-  // Waited for at the end of the operation; until then a failure is not unhandled.
-  presumption.result.catch(() => undefined);
-  return presumption.result;
+function startRevalidating(revalidation: Revalidation, on: Db): Promise<boolean> {
+  revalidation.result ??= revalidation.revalidate(on);
+  // The result is awaited at the end of the operation. Until then a rejection would count as unhandled.
+  revalidation.result.catch(() => undefined);
+  return revalidation.result;
 }
 
-/** Whether the actor still is who they were: what the transaction has asked, or asked now where there was none. */
+/** Whether the cached actor is unchanged. The lookup is sent now if there was no transaction. */
 export async function revalidate(ctx: Context): Promise<boolean> {
   if (!ctx.unit.revalidation) return true;
   if (ctx.unit.transaction) await ctx.unit.transaction;
@@ -118,7 +118,7 @@ export async function revalidate(ctx: Context): Promise<boolean> {
   return await startRevalidating(ctx.unit.revalidation, drizzleOn(ctx.dependencies.pool.sql));
 }
 
-/** Begins the unit of work of a mutation field: as this actor, in a transaction of its own. */
+/** Begins the unit of work of a mutation field, with its own transaction. Returns the current actor. */
 export async function beginMutation(ctx: Context, targetId: string | null): Promise<Actor> {
   // A mutation runs with an actor that was read from the database, never with a cached one.
   ctx.unit.revalidation = null;
@@ -136,7 +136,7 @@ export function endMutation(ctx: Context): void {
   ctx.unit.mode = 'read only';
 }
 
-/** Discards what was read with a cached actor, and continues with the actor that the credential belongs to now. */
+/** Discards the data that was read with the cached actor, and continues with the current one. */
 export async function restart(ctx: Context): Promise<void> {
   await endTransaction(ctx, 'rollback').catch(() => undefined);
   ctx.unit.revalidation = null;
@@ -148,9 +148,9 @@ export function setDryRun(ctx: Context): void {
   ctx.unit.dryRun = true;
 }
 
-/** The organization that the transaction is bound to. Behind a permission there always is one. */
+/** The organization that the transaction is bound to. After a permission check, it is never missing. */
 export function tenant(ctx: Context): string {
-  if (!ctx.unit.binding.organizationId) throw new Error('no organization is bound');
+  if (!ctx.unit.binding.organizationId) throw new Error('the transaction is not bound to an organization');
   return ctx.unit.binding.organizationId;
 }
 
@@ -162,28 +162,28 @@ export async function endTransaction(ctx: Context, how: 'commit' | 'rollback'): 
   if (open) await (await open)[how]();
 }
 
-/** From here on the request acts as somebody else: after signing in, or with the grants read anew. */
+/** Replaces the actor of the request, after a sign-in or when the grants were read again. */
 export function setActor(ctx: Context, actor: Actor): void {
   ctx.unit.actor = actor;
-  ctx.unit.access = accessOf(heldBy(actor));
+  ctx.unit.access = accessOf(effectiveGrantsOf(actor));
   ctx.unit.binding = { organizationId: actor.organization?.id ?? null, userId: actor.user?.id ?? null };
   ctx.unit.loaders = new Map();
   ctx.unit.permissionCache = new Set();
   RequestCache.clearForContext(ctx);
 }
 
-const heldBy = ({ grants, credential }: Actor): EffectiveGrants | null =>
+const effectiveGrantsOf = ({ grants, credential }: Actor): EffectiveGrants | null =>
   grants && credential ? { grants, access: credential.access } : null;
 
-/** Binds the mutation's transaction to another organization than the caller's. Before its first query only. */
+/** Binds the transaction of the mutation to another organization. Must be called before its first query. */
 export function setTenant(ctx: Context, binding: Binding): void {
-  if (ctx.unit.transaction) throw new Error('a transaction is bound before its first query');
+  if (ctx.unit.transaction) throw new Error('the tenant must be set before the first query of the transaction');
   ctx.unit.binding = binding;
 }
 
 /**
- * Does what no rollback undoes, such as sending mail, once the mutation is committed. Its failure is logged and neither
- * undoes nor hides the change: the promise, which can stand in a payload, then gives null, as it does after a rollback.
+ * Runs work that a rollback cannot undo, such as sending mail, after the mutation was committed. If it fails, the error is
+ * logged and the change remains. The promise resolves to null then, and also after a rollback.
  */
 export function afterCommit<T>(ctx: Context, work: () => Promise<T>): Promise<T | null> {
   const { promise, resolve } = Promise.withResolvers<T | null>();
@@ -196,14 +196,14 @@ export function afterCommit<T>(ctx: Context, work: () => Promise<T>): Promise<T 
   return promise;
 }
 
-/** The mutation's transaction has ended. */
+/** Runs the functions of `afterCommit`. Must be called when the transaction of the mutation has ended. */
 export async function runAfterCommit(ctx: Context, how: 'commit' | 'rollback'): Promise<void> {
-  const waiting = ctx.unit.afterCommit;
+  const callbacks = ctx.unit.afterCommit;
   ctx.unit.afterCommit = [];
-  await Promise.all(waiting.map((tell) => tell(how === 'commit')));
+  await Promise.all(callbacks.map((callback) => callback(how === 'commit')));
 }
 
-/** Adds to the mutation's audit event. */
+/** Adds data to the audit event of the mutation. */
 export function audit(ctx: Context, draft: AuditDraft): void {
   ctx.unit.auditDraft = { ...ctx.unit.auditDraft, ...draft };
 }

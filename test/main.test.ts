@@ -77,7 +77,7 @@ test('a taken port is one clear line, and no database is left behind', async () 
   const refused = await run({ PORT: String(port), DATA_DIR: join(folder, 'never') });
   expect(await refused.ended).toBe(1);
   expect(refused.output()).toBe(
-    `ambit: PORT: ${port} on 127.0.0.1 is taken by another process; set PORT to a free one\n`,
+    `ambit: PORT: ${port} on 127.0.0.1 is in use by another process; set PORT to a free port\n`,
   );
   server.close();
 });

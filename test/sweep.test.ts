@@ -17,7 +17,8 @@ import { type Answer, type Caller, type Json, startApi } from './support/api.ts'
 import { baseOf, createFixtures } from './support/fixtures.ts';
 import {
   capitalized,
-  isGetter,
+  createMutationOf,
+  formed,
   isOfProject,
   mutations,
   nodeOfList,
@@ -25,6 +26,7 @@ import {
   placesOf,
   queries,
   type RootField,
+  referencedBy,
   valueAt,
   verbAndType,
 } from './support/introspect.ts';
@@ -63,7 +65,7 @@ ids['ProjectMember'] = await giveProjectRole(people.owner, ids['Project'], peopl
 const bases: Record<string, Json> = {};
 for (const type of nodeTypes.filter((name) => RESOURCES[name]?.create)) {
   const base = await baseOf(fixtures, type);
-  bases[type] = { ...base, ...('roleId' in base && { roleId: ids['Role'] }) };
+  bases[type] = formed(createMutationOf(type), { ...base, ...('roleId' in base && { roleId: ids['Role'] }) });
 }
 
 const unique = (): string => `swept-${Math.random().toString(36).slice(2)}`;
@@ -81,6 +83,8 @@ function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
   if (isNonNullType(type)) return sampleOf(type.ofType, name, field);
   if (isListType(type)) return [sampleOf(type.ofType, name, field)];
   if (isEnumType(type)) return type.getValues()[0]?.name;
+  const referenced = referencedBy(type);
+  if (referenced) return { id: ids[referenced] };
   if (isInputObjectType(type)) {
     // A project role is a role or no access.
     const fields = Object.values(type.getFields()).filter(
@@ -105,8 +109,10 @@ interface Operation {
 
 /** One field; its variables have its name in theirs, so that several fields go into one document. */
 function operationOf(field: RootField, isMutation: boolean): Operation {
-  const given = (name: string): boolean => name === 'id' && isGetter(field);
-  const args = field.args.filter((arg) => isRequiredArgument(arg) || isNonNullType(arg.type) || given(arg.name));
+  const byId = gets(field) !== undefined;
+  const args = field.args.filter(
+    (arg) => isRequiredArgument(arg) || isNonNullType(arg.type) || (byId && arg.name === 'id'),
+  );
   const created = hasGolden(field) ? undefined : bases[createdBy(field.name)];
   const composite = isCompositeType(getNamedType(field.type));
   const selection = !composite ? '' : isMutation ? '{ errors { code } }' : '{ __typename }';
@@ -119,6 +125,12 @@ function operationOf(field: RootField, isMutation: boolean): Operation {
     ),
   };
 }
+
+/** The type of which a query returns the object with an id. */
+const gets = (field: RootField): string | undefined => {
+  const type = getNamedType(field.type).name;
+  return nodeTypes.includes(type) && field.args.some((arg) => arg.name === 'id') ? type : undefined;
+};
 
 const createdBy = (name: string): string => {
   const { verb, type = '' } = verbAndType(name) ?? {};
@@ -160,7 +172,7 @@ const holds = (role: BuiltInRole, permission: string): boolean => {
 /** What an Owner of another organization gets, to whom nothing of acme exists. */
 function outsiderGets(field: RootField): string {
   const { verb, type = '' } = verbAndType(field.name) ?? {};
-  if (isGetter(field)) return 'null';
+  if (gets(field)) return 'null';
   if (!verb) return field.args.some(isRequiredArgument) ? 'NOT_FOUND' : 'ok';
   if (verb !== 'create' || isOfProject(type)) return 'NOT_FOUND';
   const references = placesOf([field.name]).values.filter((place) => place.type.name === 'ID');
@@ -169,8 +181,7 @@ function outsiderGets(field: RootField): string {
 
 /** The permission that a list or a mutation of a resource has to require, whatever its guard says. */
 function permissionOf(field: RootField): string | undefined {
-  const read = isGetter(field) ? getNamedType(field.type) : nodeOfList(field);
-  const { verb = 'read', type = read?.name } = verbAndType(field.name) ?? {};
+  const { verb = 'read', type = nodeOfList(field)?.name ?? gets(field) } = verbAndType(field.name) ?? {};
   const resource = type?.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
   const permission = `${resource}:${verb}`;
   return catalog.has(permission) ? permission : undefined;

@@ -2,7 +2,7 @@ import { decide } from '../../src/access/decide.ts';
 import type { EffectiveGrants, Role } from '../../src/access/model.ts';
 import type { Ask } from './role.ts';
 
-/** What a member holds who has this role and, in some projects, another one: compiled before, as the engine keeps it. */
+/** The grants of a member with this role and with other roles in some projects. Roles are compiled, as in Ambit's cache. */
 export function heldWith(role: Role, projects: ReadonlyMap<string, Role | null> = new Map()): EffectiveGrants {
   const grants = { plan: 'ENTERPRISE', role, ended: null, projects, validUntil: Number.POSITIVE_INFINITY } as const;
   return { grants, access: 'WRITE' };

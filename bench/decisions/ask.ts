@@ -4,10 +4,10 @@ import { ROLE } from './cerbos.ts';
 import type { Caller } from './organization.ts';
 import type { Ask, Question } from './role.ts';
 
-/** One way to put questions into one request, and to read the decisions of its answer in their order. */
+/** Converts questions to one request, and reads the decisions from the response, in the order of the questions. */
 export interface Dialect {
   request(questions: Question[], caller: Caller): Request;
-  // biome-ignore lint/suspicious/noExplicitAny: it is read once, to compare it
+  // biome-ignore lint/suspicious/noExplicitAny: only used for the comparison
   decisions(answer: any, questions: Question[]): boolean[];
 }
 
@@ -24,7 +24,7 @@ export const askAmbit: Dialect = {
   decisions: ({ data }) => data.authorize.map(({ allowed }: { allowed: boolean }) => allowed),
 };
 
-/** Actions on the same resource go together, as `CheckResources` is documented. The caller is whoever they say they are. */
+/** Groups actions by resource, as documented for `CheckResources`. Cerbos does not authenticate the caller. */
 export const askCerbos: Dialect = {
   request: (questions, { token }) => ({
     method: 'POST',
@@ -46,13 +46,13 @@ export const askCerbos: Dialect = {
   },
 };
 
-/** The list goes round, beginning further on each time, until every question has been the first one. */
+/** Returns one window of `size` questions for each start position. A window continues at the start of the list. */
 export const windows = (questions: Question[], size: number): Question[][] =>
   questions.map((_, at) =>
     Array.from({ length: size }, (__, n) => questions[(at * 7 + n) % questions.length] as Question),
   );
 
-/** Everything is decided as `expected` does, or nothing is measured. */
+/** Throws if any decision differs from `expected`. Called before the measurement. */
 export async function verify(
   { url }: Server,
   { request, decisions }: Dialect,
@@ -64,6 +64,6 @@ export async function verify(
     const answer = await (await fetch(url, { method, headers, body })).json();
     const got = decisions(answer, questions);
     const wrong = questions.find((question, at) => got[at] !== expected(question));
-    if (wrong) throw new Error(`${url}: ${wrong.permission} is decided otherwise: ${JSON.stringify(answer)}`);
+    if (wrong) throw new Error(`${url}: ${wrong.permission} has a different decision: ${JSON.stringify(answer)}`);
   }
 }

@@ -3,7 +3,7 @@ import { type Ask, distinct, type Question, type Rule } from './role.ts';
 
 /**
  * RBAC with deny-override, as in casbin's examples (`rbac_with_deny_model.conf`). The matcher compares the object first
- * and asks for the role last, which took least time of the orders that were tried; its `keyMatch` takes longer than `*`.
+ * and the role last, which was the fastest order. `keyMatch` is slower than the comparison with `*`.
  */
 const MODEL = `
 [request_definition]
@@ -21,22 +21,22 @@ m = (p.obj == "*" || r.obj == p.obj) && (p.act == "*" || r.act == p.act) && g(r.
 const MEMBER = 'member';
 const ROLE = 'custom';
 
-/** Permissions stand with the role and not with the user, and no other tenant's are loaded (casbin.org/docs/performance). */
+/** Permissions belong to the role, and only one tenant is loaded, as casbin.org/docs/performance recommends. */
 async function fill<E extends Enforcer>(enforcer: E, rules: Rule[]): Promise<E> {
-  // Casbin takes no line twice.
+  // Casbin does not accept duplicate lines.
   const lines = distinct(rules).map(({ effect, resource, action }) => [ROLE, resource, action, effect.toLowerCase()]);
   await enforcer.addPolicies(lines);
   await enforcer.addGroupingPolicy(MEMBER, ROLE);
   return enforcer;
 }
 
-/** `enforceSync` is the faster one where no matcher waits for anything, says its documentation. */
+/** Uses `enforceSync`, which the documentation recommends for synchronous matchers. */
 export async function casbin(rules: Rule[]): Promise<Ask> {
   const enforcer = await fill(await newEnforcer(newModelFromString(MODEL)), rules);
   return ({ resource, action }) => enforcer.enforceSync(MEMBER, resource, action);
 }
 
-/** Remembers its answers by the question: a look-up, once every question has been asked. It has no synchronous form. */
+/** Caches decisions by question, so it measures only a lookup after the first pass. It has no synchronous form. */
 export async function casbinCached(rules: Rule[]): Promise<(question: Question) => Promise<boolean>> {
   const enforcer: CachedEnforcer = await fill(await newCachedEnforcer(newModelFromString(MODEL)), rules);
   return ({ resource, action }) => enforcer.enforce(MEMBER, resource, action);

@@ -3,9 +3,9 @@ import type { Role } from '../../src/access/model.ts';
 import type { Ask, Rule } from './role.ts';
 
 /**
- * CASL as its guide says: `manage` and `all` are any action and any subject; a later rule outweighs an earlier one, so
- * the inverted rules come last. Abilities are built once, and asked with the subject's type, which its README names the
- * fastest way (O(1)).
+ * CASL as in its guide: `manage` and `all` mean any action and any subject. A later rule overrides an earlier one, so the
+ * inverted rules are last. Abilities are built once and checked with the subject's type, which is the fastest way
+ * according to its README (O(1)).
  */
 export const abilityOf = (rules: Rule[]): MongoAbility =>
   createMongoAbility([
@@ -19,7 +19,7 @@ const rawRule = ({ resource, action }: Rule, inverted: boolean): RawRuleOf<Mongo
   inverted,
 });
 
-/** No rule but one for each permission that comes of it all, as nobody writes it by hand: the least work for CASL. */
+/** One rule for each effective permission. This is the least work for CASL, but nobody writes such rules by hand. */
 export const flatAbilityOf = ({ allow }: Role): MongoAbility =>
   abilityOf([...allow].map((name) => ({ effect: 'ALLOW', ...(split(name) as Pick<Rule, 'resource' | 'action'>) })));
 
@@ -33,7 +33,7 @@ export const casl =
   ({ action, resource }) =>
     ability.can(action, resource);
 
-/** CASL has no places: an application keeps one ability for each. */
+/** CASL has no scopes, so an application needs one ability for each project. */
 export const caslIn =
   (abilities: ReadonlyMap<string, MongoAbility>): Ask =>
   ({ action, resource, project }) =>

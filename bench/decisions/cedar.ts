@@ -6,15 +6,15 @@ const ENTITIES = [{ uid: MEMBER, attrs: {}, parents: [{ type: 'Role', id: 'custo
 
 const POLICY_SET = 'custom role';
 
-/** Resources are types and permissions actions on them; `forbid` outweighs `permit`, whatever the order. */
+/** A resource is a type, and a permission is an action on it. `forbid` overrides `permit` in any order. */
 const policyOf = ({ effect, resource, action }: Rule): string =>
   `${effect === 'ALLOW' ? 'permit' : 'forbid'}(principal in Role::"custom", ` +
   `${action === '*' ? 'action' : `action == Action::"${action}"`}, ` +
   `${resource === '*' ? 'resource' : `resource is ${resource}`});`;
 
 /**
- * The policy set is parsed once and kept inside the module, which takes a fifth of the time of `isAuthorized`. The
- * request is not validated against a schema: that would take longer still.
+ * The policy set is parsed once and kept in the module, which takes a fifth of the time of `isAuthorized`. The request is
+ * not validated against a schema, which would take longer.
  */
 export function cedar(rules: Rule[]): Ask {
   const parsed = preparsePolicySet(POLICY_SET, { staticPolicies: rules.map(policyOf).join('\n') });

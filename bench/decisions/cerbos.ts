@@ -11,9 +11,9 @@ export const ROLE = 'custom';
 const KINDS = [...new Set(questionsAbout(null).map(({ resource }) => resource))];
 
 /**
- * One resource policy for each kind, with one rule for each of the role's: within a role, EFFECT_DENY outweighs
- * EFFECT_ALLOW. Cerbos' role policies cannot deny, and need the resource policies besides. Here `*` can stand for an
- * action and not for a kind, so what grants it on all kinds is a rule of each; once, as nobody writes it there twice.
+ * One resource policy for each kind, with one rule for each rule of the role. Within a role, EFFECT_DENY overrides
+ * EFFECT_ALLOW. Role policies are not used, because they cannot deny. Cerbos allows `*` as an action but not as a kind, so
+ * a rule for all kinds is repeated in each policy. Duplicates of such rules are removed.
  */
 const policyOf = (kind: string, rules: Rule[]): object => ({
   apiVersion: 'api.cerbos.dev/v1',
@@ -30,8 +30,8 @@ function rulesOn(kind: string, rules: Rule[]): Rule[] {
 }
 
 /**
- * As its documentation has it for production: policies from the disk and not watched, kept compiled in memory; no audit
- * log, no telemetry, no metrics, no payloads in the log, and no line there for each request. It uses all processors.
+ * The configuration for production from its documentation. Policies are read from disk once and compiled in memory. Audit
+ * log, telemetry, metrics and request logs are disabled. Cerbos uses all processors.
  */
 const configuration = (directory: string, http: number, grpc: number): object => ({
   server: {
@@ -45,18 +45,18 @@ const configuration = (directory: string, http: number, grpc: number): object =>
   storage: { driver: 'disk', disk: { directory, watchForChanges: false } },
 });
 
-/** The package's own launcher would stand between a signal and the server. */
+/** The package's launcher is not used, because it does not forward signals to the server. */
 function binary(): string {
   const { resolve } = createRequire(import.meta.resolve('cerbos'));
   return resolve(`@cerbos/cerbos-${process.platform}-${process.arch}`);
 }
 
-/** Cerbos with this role. */
+/** Starts Cerbos with the rules of one role. */
 export async function startCerbos(rules: Rule[]): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'ambit-bench-cerbos-'));
   const [http, grpc] = [await freePort(), await freePort()];
   const config = await writeFiles(folder, rules, http, grpc);
-  // It complains of every connection that the load generator closes at the end of a round.
+  // Not stderr, because Cerbos logs each connection that the load generator closes at the end of a round.
   const log = await open(join(folder, 'log'), 'w');
   const arguments_ = ['server', `--config=${config}`, '--log-level=error'];
   const child = spawn(binary(), arguments_, { stdio: ['ignore', log.fd, log.fd] });
@@ -66,7 +66,7 @@ export async function startCerbos(rules: Rule[]): Promise<Server> {
   return { url: `http://127.0.0.1:${http}/api/check/resources`, process: child, stop: end };
 }
 
-/** Policies and configuration; JSON is YAML. */
+/** Writes policies and configuration as JSON, which is valid YAML. */
 async function writeFiles(folder: string, rules: Rule[], http: number, grpc: number): Promise<string> {
   const policies = join(folder, 'policies');
   await mkdir(policies);
@@ -80,5 +80,5 @@ async function writeFiles(folder: string, rules: Rule[], http: number, grpc: num
 const failed = (child: ChildProcess, folder: string): Promise<never> =>
   new Promise((_, fail) => {
     child.once('error', fail);
-    child.once('exit', (code) => fail(new Error(`cerbos ended with ${code}; see ${folder}/log`)));
+    child.once('exit', (code) => fail(new Error(`cerbos exited with ${code}; see ${folder}/log`)));
   });

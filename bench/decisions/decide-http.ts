@@ -12,7 +12,7 @@ import { compile, distinct, policiesOf, type Question, questionsAbout, rulesOf }
 const POLICIES = policiesOf(1000);
 const SIZES = [1, 100];
 
-/** Decisions over HTTP: Ambit as its operator starts it, with its database and all walls, and the Cerbos server. */
+/** Decisions over HTTP: Ambit with its default configuration, its database and all enforcement layers, and Cerbos. */
 export const run = (): Promise<void> =>
   withDatabase(async (database) => {
     const own = await database.create('bench_decide', { checks: 10, members: 10 });
@@ -53,7 +53,7 @@ async function measure(size: number, servers: Server[], callers: Caller[]): Prom
   });
 }
 
-/** Each caller asks one of the windows, and has asked once before it is measured: what they hold is compiled by then. */
+/** Each caller sends one of the windows. It was sent once before the measurement, so the caller's grants are cached. */
 async function contender(
   name: string,
   server: Server,

@@ -8,7 +8,7 @@ import { type Asked, agreed, FAST, UNIT } from './measure.ts';
 import { compile, distinct, policiesOf, questionsAbout, rulesOf } from './role.ts';
 import { roles } from './sizes.ts';
 
-/** One permission in process: Ambit and the libraries, then roles of other sizes. */
+/** Decisions in the process: Ambit and the libraries, then roles of other sizes. */
 export async function run(): Promise<void> {
   await libraries();
   await roles();
@@ -35,7 +35,7 @@ async function libraries(): Promise<void> {
     outcomes: await inTurn(await agreed(contenders, questions)),
     targets: [
       { of: 'Ambit', against: 'CASL', atLeast: 3 },
-      // Less than a microsecond each.
+      // Less than a microsecond per decision.
       { of: 'Ambit', atLeast: 1_000_000 },
     ],
     notes: [

@@ -1,20 +1,20 @@
 import type { Contender, Measured } from '../harness/rounds.ts';
 import type { Ask, Question } from './role.ts';
 
-/** Who is asked: all contenders in one and the same loop, so that whatever the loop costs, it costs all of them. */
+/** A contender. All run in the same loop, so its cost is the same for all. */
 export interface Asked {
   name: string;
   ask: Ask | ((question: Question) => Promise<boolean>);
-  /** How often all questions are asked in one round: fewer times of who is slow. */
+  /** Number of passes over all questions in one round. Slow contenders have fewer. */
   passes: number;
-  /** Each answer is waited for. */
+  /** Whether `ask` returns a promise. */
   waits?: boolean;
 }
 
 export const UNIT = 'decisions/s';
 export const FAST = 5_000;
 
-/** All decide every question alike, or nothing is measured. */
+/** Throws if two contenders decide a question differently. Returns the contenders to measure. */
 export async function agreed(asked: Asked[], questions: Question[]): Promise<Contender[]> {
   let allowed = 0;
   for (const question of questions) allowed += (await agreedOn(question, asked)) ? 1 : 0;
@@ -26,11 +26,11 @@ async function agreedOn(question: Question, asked: Asked[]): Promise<boolean> {
   const at = answers.findIndex((answer) => answer !== answers[0]);
   if (at < 0) return answers[0] as boolean;
   throw new Error(
-    `${JSON.stringify(question)}: ${asked[at]?.name} says ${answers[at]}, and ${asked[0]?.name} does not`,
+    `${JSON.stringify(question)}: ${asked[at]?.name} returns ${answers[at]}, and ${asked[0]?.name} does not`,
   );
 }
 
-/** Answers are counted and the count is checked, so that none can be left out by an optimizing compiler, or be wrong. */
+/** Counts the decisions and checks the count, so that an optimizing compiler cannot remove calls. */
 function contender({ name, ask, passes, waits }: Asked, questions: Question[], allowed: number): Contender {
   return {
     name,

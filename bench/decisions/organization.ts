@@ -3,17 +3,17 @@ import { newId, toPublicId } from '../../src/lib/ids.ts';
 import type { Database } from '../harness/database.ts';
 import type { Policy } from './role.ts';
 
-/** Who asks, and what they can ask about. */
+/** A caller, and a project that the caller can ask about. */
 export interface Caller {
   token: string;
-  /** Public id of a project of their organization. */
+  /** Public ID of a project of the caller's organization. */
   project: string;
 }
 
-/** Gives every member of every organization the same custom role, of policies of the organization's own. */
+/** Gives every member a custom role. Each organization has its own copy of the role and its policies. */
 export async function customize({ url, organizations }: Database, policies: Policy[]): Promise<Caller[]> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
-  // As the harness does: triggers and foreign keys have nothing to find.
+  // Disables triggers and foreign keys, as in `seed.ts`.
   await sql`set session_replication_role = replica`;
   const callers: Caller[] = [];
   for (const { id, readTokens } of organizations) {
@@ -21,7 +21,7 @@ export async function customize({ url, organizations }: Database, policies: Poli
     const project = await insertProject(sql, id);
     callers.push(...readTokens.map((token) => ({ token, project })));
   }
-  // A read-only token would refuse most questions before they come to the role.
+  // With a READ token, most questions would be refused before the role is checked.
   await sql`update api_tokens set access = 'WRITE'`;
   await sql`vacuum (analyze)`;
   await sql.end();
@@ -50,7 +50,7 @@ async function insertProject(sql: Sql, organization: string): Promise<string> {
   return toPublicId('prj', id);
 }
 
-/** One of each organization in turn: neighbours in the list share nothing. */
+/** Orders callers so that neighbours belong to different organizations. */
 const alternating = (callers: Caller[], organizations: number): Caller[] => {
   const each = callers.length / organizations;
   return callers.map((_, at) => callers[(at % organizations) * each + Math.floor(at / organizations)] as Caller);

@@ -3,21 +3,21 @@ import type { Role } from '../../src/access/model.ts';
 import { compileRole } from '../../src/access/roles.ts';
 import type { Statement } from '../../src/resources/policy/table.ts';
 
-/** A policy of one custom role, as a customer of Ambit would write it; each contender gets it in its own language. */
+/** A policy of a custom role, as a customer of Ambit would write it. It is converted for each contender. */
 export interface Policy {
   name: string;
   statements: Statement[];
 }
 
-/** A pattern taken apart: what every contender makes its rules of. */
+/** A parsed pattern, from which the rules of each contender are built. */
 export interface Rule {
   effect: Statement['effect'];
-  /** `*` for any. */
+  /** `*` means any. */
   resource: string;
   action: string;
 }
 
-/** Grants about half the permissions of the catalog, by patterns of every form, and denies some of those again. */
+/** Grants about half of the permissions, with all forms of patterns, and denies some of them. */
 const FIRST: Statement[] = [
   { effect: 'ALLOW', permissions: ['*:read', 'team:*', 'service:*', 'check:*', 'check_result:*', 'category:*'] },
   { effect: 'ALLOW', permissions: ['dataset:*', 'golden:*', 'metric:*', 'trace:*', 'span:*', 'thread:*', 'prompt:*'] },
@@ -30,8 +30,8 @@ const granted = [...first.allow];
 const denied = [...first.deny.keys()];
 
 /**
- * So many policies. Those after the first say again, one permission or pattern each, what the first says already, so
- * the decisions stay the same and nothing but the number of policies shows.
+ * Creates `count` policies. Each policy after the first repeats one permission or pattern of the first, so the decisions
+ * do not depend on the number of policies.
  */
 export const policiesOf = (count: number): Policy[] =>
   Array.from({ length: count }, (_, at) => ({ name: `policy ${at}`, statements: at === 0 ? FIRST : [repeated(at)] }));
@@ -51,13 +51,13 @@ export function compile(policies: Policy[]): Role {
   return compileRole({ id: 'custom', name: 'Custom', description: null, projectId: null, policies });
 }
 
-/** In the order of the policies. */
+/** All rules, in the order of the policies. */
 export const rulesOf = (policies: Policy[]): Rule[] =>
   policies
     .flatMap(({ statements }) => statements)
     .flatMap(({ effect, permissions }) => permissions.map((pattern) => ({ effect, ...partsOf(pattern) })));
 
-/** For who takes no rule twice. */
+/** Removes duplicate rules, for contenders that do not accept them. */
 export const distinct = (rules: Rule[]): Rule[] => [
   ...new Map(rules.map((rule) => [Object.values(rule).join(), rule])).values(),
 ];
@@ -67,18 +67,18 @@ function partsOf(pattern: string): Pick<Rule, 'resource' | 'action'> {
   return { resource, action };
 }
 
-/** Taken apart beforehand: no contender pays for it. */
+/** A question with the permission already parsed, so that parsing is not measured. */
 export interface Question {
   permission: Permission;
   resource: string;
   action: string;
-  /** Null asks about the organization. */
+  /** Null means the organization. */
   project: string | null;
 }
 
 export type Ask = (question: Question) => boolean;
 
-/** Every permission of the catalog that can be asked there. */
+/** One question for each permission that applies to the project or the organization. */
 export const questionsAbout = (project: string | null): Question[] =>
   [...PERMISSIONS.values()]
     .filter(({ level }) => project === null || level !== 'organization')

@@ -7,7 +7,7 @@ import { abilityOf, casl, caslIn, flatAbilityOf } from './casl.ts';
 import { type Asked, agreed, FAST, UNIT } from './measure.ts';
 import { compile, type Policy, policiesOf, questionsAbout, rulesOf } from './role.ts';
 
-/** Roles of every size, for Ambit and for the library that comes nearest. */
+/** Roles of different sizes, for Ambit and for CASL, the fastest of the other libraries. */
 export async function roles(): Promise<void> {
   const contenders = [await builtIn(), await sized(1), await sized(100), await sized(1000), await inProjects()].flat();
   await report({
@@ -16,7 +16,7 @@ export async function roles(): Promise<void> {
     unit: UNIT,
     higherIsBetter: true,
     outcomes: await inTurn([...contenders, ...(await granted()), ...(await refused())]),
-    // The bound of the workload `growth`.
+    // The same limit as in the workload `growth`.
     targets: [{ of: 'Ambit, 1 policy', against: 'Ambit, 1,000 policies', atMost: 1.3 }],
     notes: ['A refusal costs more than a grant: its message and hint are put together.'],
   });
@@ -41,13 +41,13 @@ const sized = (count: number): Promise<Contender[]> =>
     questionsAbout(null),
   );
 
-/** What one has in each project instead of the organization's grants; the organization's denials hold there too. */
+/** The role in each project. It replaces the organization's grants, but the organization's denials still apply. */
 const IN_PROJECT: Policy[] = [
   { name: 'work', statements: [{ effect: 'ALLOW', permissions: ['*:read', 'dataset:*', 'golden:*', 'trace:*'] }] },
   { name: 'keep', statements: [{ effect: 'DENY', permissions: ['trace:delete'] }] },
 ];
 
-/** A member of 500 projects with a role of 1,000 policies, asked about every tenth of the projects. */
+/** A member of 500 projects with a role of 1,000 policies. The questions are about every tenth project. */
 function inProjects(): Promise<Contender[]> {
   const projects = Array.from({ length: 500 }, (_, at) => `project ${at}`);
   const policies = policiesOf(1000);

@@ -7,7 +7,7 @@ const FIGURES = 110;
 const ROW = 28;
 const TOP = 62;
 
-// Read on GitHub as an image: it follows the reader's system, and has no background of its own.
+// GitHub shows the file as an image, so it follows the reader's colour scheme and has no background.
 const STYLE = `
   text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328; }
   .title { font-size: 15px; font-weight: 600; }
@@ -23,7 +23,7 @@ const STYLE = `
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-/** One bar per contender, Ambit's in colour. */
+/** Draws one bar per contender. The bars of Ambit have another colour. */
 export function chart({ workload, what, unit, higherIsBetter, outcomes }: Report): string {
   const largest = Math.max(...outcomes.map(({ median }) => median));
   const scale = (WIDTH - NAMES - FIGURES) / largest;

@@ -10,22 +10,22 @@ import { POOL } from './settings.ts';
 const { BENCH_DIR = '.ambit/bench' } = process.env;
 
 export interface Database {
-  /** Superuser's address: owns the tables and walks through row-level security. */
+  /** URL for the superuser, who owns the tables and bypasses row-level security. */
   url: string;
-  /** Address of a login that is nothing but a member of the runtime role. */
+  /** URL for a login role that is only a member of the runtime role. */
   runtimeUrl: string;
   organizations: Organization[];
 }
 
 export interface Server extends Embedded {
-  /** A new database with these contents. */
+  /** Creates a database with these contents. */
   create(name: string, amounts: Partial<Amounts>): Promise<Database>;
 }
 
-/** Room for the pools of all contenders; everything else, fsync too, is as Postgres has it. */
+/** Enough connections for the pools of all contenders. All other settings have their defaults, including fsync. */
 const SETTINGS = { max_connections: '300' };
 
-/** Starts the bench's own server; its data is made anew every time. */
+/** Starts the server of the bench. Its databases are created again in each run. */
 export async function startDatabase(): Promise<Server> {
   const server = await startEmbedded(BENCH_DIR, SETTINGS);
   return {
@@ -45,7 +45,7 @@ export async function startDatabase(): Promise<Server> {
   };
 }
 
-/** Ends the database server whatever comes of `work`. */
+/** Starts the database server, runs `work`, and stops the server. */
 export async function withDatabase(work: (server: Server) => Promise<void>): Promise<void> {
   const server = await startDatabase();
   try {
@@ -55,12 +55,12 @@ export async function withDatabase(work: (server: Server) => Promise<void>): Pro
   }
 }
 
-/** Environment of the product on this database. */
+/** Environment variables of Ambit for this database. */
 export const ambitOn = ({ url, runtimeUrl }: Database): Record<string, string> => ({
   DATABASE_URL: runtimeUrl,
   MIGRATION_DATABASE_URL: url,
   DATABASE_POOL: String(POOL),
 });
 
-/** Environment of a peer on this database: past all walls unless told. */
+/** Environment variables of a peer for this database. As the superuser, so without enforcement, by default. */
 export const peerOn = ({ url }: { url: string }): Record<string, string> => ({ DATABASE_URL: url, POOL: String(POOL) });

@@ -1,18 +1,18 @@
 import type { Sql } from 'postgres';
 import type { Amounts } from './amounts.ts';
 
-/** Organizations that are not asked are small. */
+/** Size of the organizations that get no requests. */
 const SMALL = { checks: 20, members: 5 };
 
-/** What a custom role lets its members do: as much as they need to read. */
+/** The policy of each custom role. It grants what the read requests need. */
 const STATEMENTS = [
   { effect: 'ALLOW', permissions: ['*:read'] },
   { effect: 'DENY', permissions: ['session:delete'] },
 ];
 
 /**
- * Rows are inserted in the order in which they would have come about: the organizations' rows lie among each other's on
- * the disk, not side by side.
+ * Inserts rows in the order in which they would have been created. So the rows of all organizations are mixed on disk, as
+ * in a real database.
  */
 export async function fill(sql: Sql, amounts: Amounts, roleIds: { read: string; admin: string }): Promise<void> {
   const { organizations, others, checks, members, roles } = amounts;
@@ -64,6 +64,6 @@ async function fillRoles(sql: Sql, { organizations, roles }: Amounts): Promise<v
     select id, pg_temp.id(7, at, n), pg_temp.id(8, at, n) from r`;
 }
 
-/** The same as `idOf` in `seed.ts`. */
+/** Returns the same IDs as `idOf` in `seed.ts`. */
 const ID = `create function pg_temp.id(kind int, organization int, n int) returns uuid immutable
   return (lpad(to_hex(n), 8, '0') || '00007' || lpad(to_hex(kind), 3, '0') || '8' || lpad(to_hex(organization), 15, '0'))::uuid`;

@@ -1,6 +1,6 @@
 const LINE = 120;
 
-/** JSON as the formatter of this repository has it, with figures of four digits: no measurement has more to say. */
+/** Returns JSON in the format of this repository's formatter. Numbers are rounded to four significant digits. */
 export function json(value: unknown): string {
   const rounded = (_key: string, one: unknown): unknown => (typeof one === 'number' ? Number(one.toPrecision(4)) : one);
   const text = JSON.stringify(value, rounded, 2);

@@ -15,43 +15,43 @@ export interface Load {
   requests: Request[];
   connections: number;
   seconds: number;
-  /** So many requests, instead of so many seconds. */
+  /** Number of requests. Replaces `seconds`. */
   amount?: number;
-  /** Each request belongs to one connection, instead of all to all. */
+  /** Whether the requests are divided among the connections. By default each connection sends all of them. */
   dealt?: boolean;
 }
 
 export interface Loaded {
   perSecond: number;
-  /** Milliseconds. */
+  /** Mean latency in milliseconds. */
   mean: number;
   p50: number;
   p99: number;
   bad: Record<string, number>;
 }
 
-/** A GraphQL request by the bearer of this token. */
+/** A GraphQL request with a bearer token. */
 export const graphql = (token: string, query: string, variables: Record<string, unknown> = {}): Request => ({
   method: 'POST',
   headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
   body: JSON.stringify({ query, variables }),
 });
 
-/** A GraphQL request of a peer that asks for no credential, and believes which organization it is told. */
+/** A GraphQL request for a peer without authentication. The header names the organization. */
 export const openly = (organization: string, query: string, variables: Record<string, unknown> = {}): Request => ({
   method: 'POST',
   headers: { 'content-type': 'application/json', 'x-organization-id': organization },
   body: JSON.stringify({ query, variables }),
 });
 
-/** Loads a server from a process of its own. One answer that is not good fails the bench. */
+/** Sends requests from a separate process. Throws if any response is an error. */
 export async function load(given: Partial<Load> & Pick<Load, 'url' | 'requests'>): Promise<Loaded> {
   const child = start('bench/peers/load-generator.ts');
   child.send({ connections: CONNECTIONS, seconds: SECONDS, ...given });
   const [loaded] = (await once(child, 'message')) as [Loaded];
   await stop(child);
   if (Object.values(loaded.bad).some((count) => count > 0))
-    throw new Error(`${given.url} gave answers that are not good: ${JSON.stringify(loaded.bad)}`);
+    throw new Error(`${given.url} returned errors: ${JSON.stringify(loaded.bad)}`);
   return loaded;
 }
 

@@ -5,7 +5,7 @@ import { type Request, requestsPerSecond } from './load.ts';
 import { inTurn, type Outcome } from './rounds.ts';
 import { type Server, startAmbit, startPeer } from './server.ts';
 
-/** A server, and how it is asked for what the others are asked for. */
+/** A server, and its requests for the same data as those of the other servers. */
 export interface Side {
   name: string;
   start(): Promise<Server>;
@@ -26,7 +26,7 @@ export const peer = (
   env: Record<string, string> = {},
 ): Side => ({ name, start: () => startPeer(`bench/peers/${file}`, { ...peerOn(database), ...env }), requests });
 
-/** All servers run all the time, and are asked in turn. None is, unless all give the same answers. */
+/** Measures the servers in turn, while all of them run. Throws if their responses differ. */
 export async function race(sides: Side[]): Promise<Outcome[]> {
   const servers: Server[] = [];
   try {
@@ -43,11 +43,12 @@ export async function race(sides: Side[]): Promise<Outcome[]> {
 
 type Asked = Side & { server: Server };
 
-/** Compares the answers to the first and to the last request, which are about two organizations. */
+/** Compares the responses to the first and the last request, which concern two organizations. */
 async function expectSame([first, ...others]: Asked[]): Promise<void> {
   for (const at of [0, -1]) {
     const expected = first && (await answerOf(first, at));
-    for (const other of others) deepStrictEqual(await answerOf(other, at), expected, `${other.name} answers otherwise`);
+    for (const other of others)
+      deepStrictEqual(await answerOf(other, at), expected, `${other.name} returns different data`);
   }
 }
 
@@ -55,11 +56,11 @@ async function answerOf({ name, server, requests }: Asked, at: number): Promise<
   const { method, headers, body } = requests.at(at) as Request;
   const response = await fetch(server.url, { method, headers, body });
   const answer = (await response.json()) as { data?: unknown; errors?: unknown };
-  if (answer.errors || !answer.data) throw new Error(`${name} answers ${JSON.stringify(answer)}`);
+  if (answer.errors || !answer.data) throw new Error(`${name} returns ${JSON.stringify(answer)}`);
   return withPlainIds(answer);
 }
 
-/** Ambit's ids tell their type; the peers' are the uuids as they are stored. */
+/** Replaces Ambit's public IDs by UUIDs, which the peers return. */
 function withPlainIds(value: unknown): unknown {
   if (typeof value === 'string') return decodeId(value)?.uuid ?? value;
   if (Array.isArray(value)) return value.map(withPlainIds);

@@ -8,7 +8,7 @@ import { format, table } from './table.ts';
 
 const RESULTS = new URL('../results/', import.meta.url);
 
-/** Prints the result, and writes it as JSON and as a chart. */
+/** Prints the result, and writes it as JSON and SVG. */
 export async function report(result: Report): Promise<void> {
   const targets = result.targets.map((target) => judge(target, result));
   const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`;
@@ -30,6 +30,6 @@ function judge(target: Target, { outcomes, unit }: Report): Judged {
 
 function medianOf(outcomes: Outcome[], name: string): number {
   const found = outcomes.find((outcome) => outcome.name === name);
-  if (!found) throw new Error(`no contender is called ${name}`);
+  if (!found) throw new Error(`there is no contender ${name}`);
   return found.median;
 }

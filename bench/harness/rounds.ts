@@ -1,6 +1,6 @@
 import { ROUNDS } from './settings.ts';
 
-/** One figure, and what else is worth keeping of the round, such as latencies. */
+/** The result of one round: its main figure, and details such as latencies. */
 export interface Measured {
   value: number;
   details: Record<string, number>;
@@ -8,7 +8,7 @@ export interface Measured {
 
 export interface Contender {
   name: string;
-  /** One round. */
+  /** Runs one round. */
   measure(): Promise<number | Measured>;
 }
 
@@ -16,11 +16,11 @@ export interface Outcome {
   name: string;
   median: number;
   all: number[];
-  /** Medians of what else was measured. */
+  /** Medians of the details. */
   details: Record<string, number>;
 }
 
-/** Each contender once, then each once more, and so on: what disturbs the machine for a while disturbs them all. */
+/** Runs one round of each contender in turn, so that a temporary disturbance affects all of them. */
 export async function inTurn(contenders: Contender[], rounds = ROUNDS): Promise<Outcome[]> {
   const measured = contenders.map(() => [] as Measured[]);
   for (let round = 0; round <= rounds; round += 1)
@@ -50,7 +50,7 @@ export function median(values: number[]): number {
   return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
 }
 
-/** Tells on stderr what goes on; stdout is for results. */
+/** Writes progress to stderr. Only results are written to stdout. */
 export function progress(text: string): void {
   process.stderr.write(`  ${text}\n`);
 }

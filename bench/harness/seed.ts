@@ -7,9 +7,9 @@ import { fill } from './fill.ts';
 
 export interface Organization {
   id: string;
-  /** Of members who may read, one after the other. */
+  /** API tokens of members with read access, in turn. */
   readTokens: string[];
-  /** Of an Admin. */
+  /** API token of an Admin. */
   writeToken: string;
   checkIds: string[];
   categoryIds: string[];
@@ -32,16 +32,16 @@ type Kind = (typeof KINDS)[number];
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
-/** The `n`th row of a kind in an organization: a UUIDv7 whose order is that of creation. `fill.ts` makes the same in SQL. */
+/** Returns the ID of the `n`th row of a kind: a UUIDv7, in the order of creation. `fill.ts` does the same in SQL. */
 export function idOf(kind: Kind, organization: number, n: number): string {
   const digits = `${hex(n, 8)}00007${hex(KINDS.indexOf(kind), 3)}8${hex(organization, 15)}`;
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** Fills a migrated database, as its superuser. */
+/** Fills a migrated database. Must run as superuser. */
 export async function seed(sql: Sql, given: Partial<Amounts>): Promise<Organization[]> {
   const amounts = { ...USUAL, ...given };
-  // Neither triggers nor foreign keys: what is inserted is right, and twenty thousand organizations take seconds.
+  // Disables triggers and foreign keys. The data is valid, and 20,000 organizations take seconds.
   await sql`set session_replication_role = replica`;
   await sql`set synchronous_commit = off`;
   await fill(sql, amounts, { read: roleByKey('read').id, admin: roleByKey('admin').id });
@@ -65,7 +65,7 @@ function described(at: number, { checks, members, tokensPerMember }: Amounts): O
   };
 }
 
-/** The first member is the Admin and holds the token that may write; the others hold the rest in turn. */
+/** The first member is the Admin and gets the write token. The other members get the read tokens in turn. */
 async function insertTokens(sql: Sql, at: number, organization: Organization): Promise<void> {
   const members = await sql<{ id: string }[]>`
     select id from principals where organization_id = ${organization.id} order by id`;

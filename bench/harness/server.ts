@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export interface Server {
-  /** Where it takes GraphQL, or whatever it takes. */
+  /** URL for the requests. */
   url: string;
   process: ChildProcess;
   stop(): Promise<void>;
@@ -14,7 +14,7 @@ export interface Server {
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Starts a program of Node in production mode, with a channel to it. `file` is relative to the top of the repository. */
+/** Starts a Node.js program in production mode, with an IPC channel. `file` is relative to the repository. */
 export function start(
   file: string,
   env: Record<string, string> = {},
@@ -26,24 +26,24 @@ export function start(
     cwd,
     env: { PATH, NODE_ENV: 'production', ...env },
     execArgv,
-    // Results alone stand on stdout.
+    // Only results are written to stdout.
     stdio: ['ignore', 2, 2, 'ipc'],
   });
-  // A bench that fails leaves nothing running.
+  // If the bench fails, the child must not keep running.
   const kill = (): boolean => child.kill('SIGKILL');
   process.once('exit', kill);
   child.once('exit', () => process.off('exit', kill));
   return child;
 }
 
-/** Starts a server that says `{ url }` on its channel as soon as it listens (`peers/ready.ts`). */
+/** Starts a server that sends `{ url }` on its channel when it listens (`peers/ready.ts`). */
 export async function startPeer(file: string, env: Record<string, string> = {}): Promise<Server> {
   const child = start(file, env);
   const [{ url }] = await Promise.race([once(child, 'message'), died(child, file)]);
   return { url, process: child, stop: () => stop(child) };
 }
 
-/** The product as its operator starts it, on a database that is there already. */
+/** Starts Ambit with its default configuration on an existing database. */
 export async function startAmbit(
   env: Record<string, string>,
   execArgv: string[] = [],
@@ -75,7 +75,7 @@ export async function answers(url: string): Promise<void> {
 
 async function died(child: ChildProcess, file: string): Promise<never> {
   const [code] = await once(child, 'exit');
-  throw new Error(`${file} ended with ${code}`);
+  throw new Error(`${file} exited with ${code}`);
 }
 
 export async function stop(child: ChildProcess): Promise<void> {

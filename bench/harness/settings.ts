@@ -1,6 +1,6 @@
 const number = (name: string, standard: number): number => Number(process.env[name] ?? standard);
 
-/** Measured rounds of each contender; one more before them warms up. */
+/** Number of measured rounds. One more round before them is the warm-up. */
 export const ROUNDS = number('BENCH_ROUNDS', 5);
 
 /** Seconds of load in one round. */
@@ -9,5 +9,5 @@ export const SECONDS = number('BENCH_SECONDS', 5);
 /** Connections of the load generator. */
 export const CONNECTIONS = 16;
 
-/** Connections of each server to the database, the same for all. */
+/** Database connections of each server. */
 export const POOL = 16;

@@ -1,10 +1,10 @@
 import type { Judged, Report } from './result.ts';
 
-/** At least three digits that count, and thousands with a comma. */
+/** Formats a number with at least three significant digits, and with a comma for thousands. */
 export const format = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
 
-/** The result as aligned text. */
+/** Formats the result as aligned text. */
 export function table({ workload, what, unit, outcomes }: Report, targets: Judged[]): string {
   const reference = outcomes[0]?.median ?? Number.NaN;
   const details = Object.keys(outcomes[0]?.details ?? {});

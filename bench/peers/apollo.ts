@@ -14,7 +14,7 @@ import {
   typeDefs,
 } from './rows.ts';
 
-/** Apollo Server with a DataLoader per relation and request, as its documentation has it. */
+/** Apollo Server with a DataLoader per relation and request, as in its documentation. */
 interface Context {
   organization: string;
   viewer: { user: { name: string } } | null;

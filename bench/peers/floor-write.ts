@@ -5,8 +5,8 @@ import { ready, text } from './ready.ts';
 import { sql } from './rows.ts';
 
 /**
- * What writing a check costs at the least: the token's look-up, then binding, check and audit event in one transaction,
- * sent together. Nothing is parsed as GraphQL, checked or decided.
+ * The minimum cost of creating a check: the lookup of the token, then binding, check and audit event in one transaction,
+ * sent together. Without GraphQL, validation and access decisions.
  */
 interface Input {
   name: string;

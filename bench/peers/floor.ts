@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import postgres from 'postgres';
 import { DATABASE_URL, POOL, ready, text } from './ready.ts';
 
-/** What a request for data costs at the least: bare `node:http`, one SQL statement that returns the JSON as it is sent. */
+/** The minimum cost of a read: `node:http`, and one SQL statement that returns the JSON of the response. */
 const sql = postgres(DATABASE_URL, { max: Number(POOL) });
 
 const list = (organization: string) => sql<{ json: string }[]>`
@@ -19,7 +19,7 @@ const list = (organization: string) => sql<{ json: string }[]>`
   left join users u on u.id = p.user_id`;
 
 const server = createServer(async (req, res) => {
-  // A client of GraphQL sends a document, so this one takes it and reads it as JSON too.
+  // Parsed because a GraphQL server also has to read the body.
   JSON.parse(await text(req));
   const [row] = await list(String(req.headers['x-organization-id']));
   res.writeHead(200, { 'content-type': 'application/json; charset=utf-8' }).end(row?.json);

@@ -1,12 +1,12 @@
 import autocannon from 'autocannon';
 import type { Load, Loaded, Request } from '../harness/load.ts';
 
-/** A process of its own, so that no server shares its time with what asks it. */
+/** The load generator. It runs in a separate process, so that it does not use the CPU time of the bench itself. */
 process.on('message', async (load: Load) => {
   process.send?.(await run(load));
 });
 
-// A refusal by GraphQL comes with status 200.
+// GraphQL errors have status 200.
 const isGood = (body: unknown): boolean =>
   !String(body).includes('"errors":[{') && !String(body).startsWith('{"errors"');
 
@@ -35,7 +35,7 @@ async function run({ url, requests, connections, seconds, amount, dealt }: Load)
   };
 }
 
-/** Each connection begins at another place of the list, or all would ask for the same at the same time. */
+/** Each connection starts at another request, because otherwise all would send the same request at the same time. */
 function shareOf(requests: Request[], at: number, connections: number, dealt = false): Request[] {
   if (dealt) return requests.filter((_, n) => n % connections === at);
   const from = Math.floor((at * requests.length) / connections);

@@ -1,4 +1,4 @@
-/** Loaded into a process before its program: tells on its channel how much memory it holds. Needs `--expose-gc`. */
+/** Preloaded into a process. Reports its memory on the IPC channel. Requires `--expose-gc`. */
 process.on('message', (message) => {
   if (message !== 'memory') return;
   const { rss: before } = process.memoryUsage();
@@ -6,5 +6,5 @@ process.on('message', (message) => {
   const { rss, heapUsed } = process.memoryUsage();
   process.send?.({ before, rss, heapUsed });
 });
-// The program may not live on for the channel's sake.
+// The channel must not keep the process running.
 process.channel?.unref();

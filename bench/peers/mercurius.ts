@@ -14,7 +14,7 @@ import {
   typeDefs,
 } from './rows.ts';
 
-/** Mercurius as its documentation has it for speed: compiled queries (`jit: 1`) and its own loaders. */
+/** Mercurius as its documentation recommends for speed: compiled queries (`jit: 1`) and its own loaders. */
 interface Context {
   organization: string;
   viewer: { user: { name: string } } | null;
@@ -22,7 +22,7 @@ interface Context {
 
 type Asked = { obj: Check }[];
 
-// Each check is asked once, so a cache of the loader could only cost.
+// Each check is resolved once, so a loader cache would only cost time.
 const once = { opts: { cache: false } };
 
 const loaders = {

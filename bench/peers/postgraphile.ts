@@ -5,12 +5,12 @@ import { grafserv } from 'postgraphile/grafserv/node';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { DATABASE_URL, POOL, ready } from './ready.ts';
 
-/** PostGraphile 5 in production form. With ROLE each request runs as it, bound to the organization of its header. */
+/** PostGraphile 5 in production mode. With ROLE, each request uses this role and the organization of its header. */
 const { ROLE } = process.env;
 
 const instance = postgraphile({
   extends: [PostGraphileAmberPreset],
-  // Orders are offered for single indexed columns only, but every index here begins with the organization.
+  // The plugin allows orders only for single indexed columns, but each index here begins with the organization.
   disablePlugins: ['PgIndexBehaviorsPlugin'],
   pgServices: [
     makePgService({ connectionString: DATABASE_URL, schemas: ['public'], poolConfig: { max: Number(POOL) } }),

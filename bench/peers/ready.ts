@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Tells who started this process where it listens. */
+/** Sends the URL of this server to the parent process. */
 export function ready(address: AddressInfo | string | null, path = '/graphql'): void {
   process.send?.({ url: `http://127.0.0.1:${(address as AddressInfo).port}${path}` });
 }
 
-/** The address of the database and the size of the pool, the same for all. */
+/** URL of the database and size of the pool. */
 export const { DATABASE_URL = '', POOL = '' } = process.env;
 
-/** The body of a request. */
+/** Reads the body of a request. */
 export async function text(req: IncomingMessage): Promise<string> {
   let body = '';
   for await (const chunk of req) body += chunk;

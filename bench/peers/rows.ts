@@ -3,7 +3,7 @@ import postgres from 'postgres';
 import { PERMISSIONS } from '../../src/access/catalog.ts';
 import { DATABASE_URL, POOL } from './ready.ts';
 
-/** The SQL of the peers that bring none of their own. No walls: what binds it to an organization is a condition. */
+/** The SQL of the peers that do not generate SQL. Without enforcement: only a condition selects the organization. */
 export const sql = postgres(DATABASE_URL, { max: Number(POOL) });
 
 export interface Check {
@@ -48,13 +48,13 @@ export async function findMembers(organization: string, ids: Ids): Promise<Membe
 
 const distinct = (ids: Ids): string[] => [...new Set(ids)];
 
-/** Rows in the order in which they were asked for. */
+/** Returns the rows in the order of the IDs. */
 export function inOrder<Row extends { id: string }>(rows: Row[], ids: Ids): (Row | null)[] {
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.map((id) => byId.get(id) ?? null);
 }
 
-/** Whom a token stands for: the look-up that Ambit makes with each request. */
+/** Looks up an API token with the same database function as Ambit. */
 export async function findViewer(authorization: string): Promise<{ user: { name: string } }> {
   const hash = createHash('sha256').update(authorization.slice('Bearer '.length)).digest('base64url');
   const [row] = await sql<{ name: string }[]>`select * from ambit.find_api_token(${hash})`;
@@ -62,12 +62,12 @@ export async function findViewer(authorization: string): Promise<{ user: { name:
   return { user: { name: row.name } };
 }
 
-/** As many names as the role Read holds, from memory. */
+/** The permissions of the role Read, from memory. */
 export const permissions = [...PERMISSIONS.values()]
   .filter((row) => row.builtInRoles.includes('read'))
   .map(({ name }) => name);
 
-/** Ambit's schema, so far as the documents of the bench ask for it. */
+/** The part of Ambit's schema that the documents of the bench use. */
 export const typeDefs = /* GraphQL */ `
   type Query {
     checks(first: Int!): CheckConnection

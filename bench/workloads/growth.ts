@@ -8,7 +8,7 @@ import { CONNECTIONS } from '../harness/settings.ts';
 import { listRequests } from './list.ts';
 import { pointRequests } from './point.ts';
 
-/** Ten organizations are asked, whatever is beside them or in them. */
+/** Number of organizations that get requests, in all databases. */
 const ASKED = 10;
 
 const SIZES: Record<string, { sizes: number[]; amounts: (size: number) => Partial<Amounts> }> = {
@@ -42,7 +42,7 @@ async function growthOf(server: Server, what: string): Promise<void> {
   }
 }
 
-/** With a fixed number of connections, how long one request takes is the other side of how many there are. */
+/** Converts requests per second to latency, which is possible because the number of connections is fixed. */
 function inMilliseconds({ all, median, ...rest }: Outcome): Outcome {
   const latency = (perSecond: number): number => (CONNECTIONS * 1000) / perSecond;
   return { ...rest, median: latency(median), all: all.map(latency) };

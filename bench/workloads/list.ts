@@ -8,7 +8,7 @@ export const LIST = `{ checks(first: 50) { nodes {
   id name enabled category { id name } level { id name index } owner { id user { id name } }
 } } }`;
 
-/** The same of a schema that is made from the tables. */
+/** The same list for PostGraphile, whose schema is generated from the tables. */
 const listOfTables = (condition: string): string => `query ($organization: UUID!) {
   checks: allChecks(first: 50, orderBy: [NAME_ASC, PRIMARY_KEY_ASC]${condition}) { nodes {
     id: rowId name enabled
@@ -21,7 +21,7 @@ const listOfTables = (condition: string): string => `query ($organization: UUID!
 const BOUND = listOfTables('').replace('query ($organization: UUID!) ', '');
 const UNBOUND = listOfTables(', condition: { organizationId: $organization }');
 
-/** One request of each organization, by a member who may read. */
+/** One request for each organization, from a member with read access. */
 export const listRequests = ({ organizations }: Database): Request[] =>
   organizations.map(({ readTokens }) => graphql(readTokens[0] ?? '', LIST));
 
@@ -32,10 +32,10 @@ export const run = (): Promise<void> =>
     const open = (query: string): Request[] => ids.map((organization) => openly(organization, query, { organization }));
     const outcomes = await race([
       ambit(database, listRequests(database)),
-      peer('Mercurius + JIT, no walls', 'mercurius.ts', database, open(LIST)),
+      peer('Mercurius + JIT, no enforcement', 'mercurius.ts', database, open(LIST)),
       peer('PostGraphile 5 with RLS', 'postgraphile.ts', database, open(BOUND), { ROLE: RUNTIME_ROLE }),
-      peer('PostGraphile 5, no walls', 'postgraphile.ts', database, open(UNBOUND)),
-      peer('Apollo Server 5, no walls', 'apollo.ts', database, open(LIST)),
+      peer('PostGraphile 5, no enforcement', 'postgraphile.ts', database, open(UNBOUND)),
+      peer('Apollo Server 5, no enforcement', 'apollo.ts', database, open(LIST)),
       peer('floor: node:http, one SQL', 'floor.ts', database, open(LIST)),
     ]);
     await report({
@@ -45,7 +45,7 @@ export const run = (): Promise<void> =>
       higherIsBetter: true,
       outcomes,
       targets: [
-        { of: 'Ambit', against: 'Mercurius + JIT, no walls', atLeast: 1 },
+        { of: 'Ambit', against: 'Mercurius + JIT, no enforcement', atLeast: 1 },
         { of: 'Ambit', against: 'PostGraphile 5 with RLS', atLeast: 1.5 },
         { of: 'Ambit', against: 'floor: node:http, one SQL', atLeast: 0.75 },
       ],

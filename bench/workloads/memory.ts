@@ -15,7 +15,7 @@ const MEGABYTE = 1024 * 1024;
 
 const PROBE = ['--expose-gc', '--import', './bench/peers/memory-probe.ts'];
 
-/** Documents that nobody sent before, so that whatever keeps documents is filled, and documents that everybody sends. */
+/** Alternates new documents, which fill all caches of documents, with documents that are sent again and again. */
 function requestOf({ readTokens, checkIds }: Organization, n: number, round: number): Request {
   const token = readTokens[n % readTokens.length] ?? '';
   const id = toPublicId('chk', checkIds[n % checkIds.length] ?? '');
@@ -26,7 +26,7 @@ function requestOf({ readTokens, checkIds }: Organization, n: number, round: num
   });
 }
 
-/** One request of each credential. */
+/** One request with each credential. */
 const requestsOf = ({ organizations }: Database, round: number): Request[] =>
   organizations.flatMap((organization, at) =>
     organization.readTokens.map((_, n) => requestOf(organization, at * organization.readTokens.length + n, round)),

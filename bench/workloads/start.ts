@@ -6,12 +6,12 @@ import { report } from '../harness/report.ts';
 import { type Contender, inTurn } from '../harness/rounds.ts';
 import { freePort } from '../harness/server.ts';
 
-/** A data folder of the product, made by the first round and there already in all that are measured. */
+/** The data folder. The warm-up round creates it, so it exists in all measured rounds. */
 const DATA_DIR = '.ambit/bench-start';
 
 const COMMANDS = { 'npm start': ['npm', 'start'], node: [process.execPath, 'src/main.ts'] } as const;
 
-/** Asks until the answer is one; before that the port is closed, or the server says that it is not ready. */
+/** Repeats the request until it succeeds. Before that, the port is closed or the server is not ready. */
 async function firstAnswer(port: number): Promise<void> {
   const asked = {
     method: 'POST',
@@ -35,7 +35,9 @@ async function seconds(command: readonly string[], env: Record<string, string>):
     stdio: ['ignore', 'pipe', 2],
     detached: true,
   });
-  const ended = once(child, 'exit').then(() => Promise.reject(new Error('it ended before it answered')));
+  const ended = once(child, 'exit').then(() =>
+    Promise.reject(new Error('the process exited before its first response')),
+  );
   ended.catch(() => undefined);
   await Promise.race([firstAnswer(port), ended]);
   const taken = (performance.now() - from) / 1000;
@@ -45,8 +47,8 @@ async function seconds(command: readonly string[], env: Record<string, string>):
 
 async function end(child: ChildProcess): Promise<void> {
   child.stdout?.resume();
-  // As a terminal does, to the whole group: npm does not pass the signal on through the shell that it runs scripts in.
-  // It also leaves before the server that it started; their common output is closed by the last of them.
+  // Sent to the process group, as a terminal does, because npm does not forward the signal through its shell. npm exits
+  // before the server, so this waits until their common output is closed.
   process.kill(-(child.pid ?? 0), 'SIGTERM');
   await once(child, 'close');
 }

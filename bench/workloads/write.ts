@@ -8,7 +8,7 @@ const CREATE = `mutation ($input: CreateCheckInput!) {
   createCheck(input: $input) { check { name enabled } errors { code } }
 }`;
 
-/** Names repeat, as they may. */
+/** 50 requests for each organization. Names of checks need not be unique. */
 export const writeRequests = ({ organizations }: Database): Request[] =>
   Array.from({ length: 50 }, (_, n) => n).flatMap((n) =>
     organizations.map(({ writeToken, categoryIds, levelIds }) => {
@@ -26,7 +26,7 @@ export const run = (): Promise<void> =>
     const requests = writeRequests(database);
     const outcomes = await race([
       ambit(database, requests),
-      // The same walls in the database: the same login, the same binding.
+      // Row-level security applies here too: the same login role and the same binding.
       peer('floor: node:http, same SQL', 'floor-write.ts', { ...database, url: database.runtimeUrl }, requests),
     ]);
     await report({

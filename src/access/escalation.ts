@@ -32,6 +32,8 @@ export interface GrantsChange {
  * counts as taking all that it holds, and creating a token for it as giving that.
  */
 export function requireHeldChange(access: Access, change: GrantsChange, action: string): void {
+  for (const { permissions, scope } of changedPermissions(access, change))
+    requireHeld(access, permissions, scope, action);
   if (!mayChangeOwner(access, change))
     throw refusal(
       'NOT_HELD',
@@ -39,8 +41,6 @@ export function requireHeldChange(access: Access, change: GrantsChange, action: 
       'Ask an Owner.',
       'organization:transfer',
     );
-  for (const { permissions, scope } of changedPermissions(access, change))
-    requireHeld(access, permissions, scope, action);
 }
 
 /** Whether the caller holds everything that these grants allow now. */

@@ -14,7 +14,7 @@ type Loaders = Map<unknown, unknown>;
 
 interface Loader<Value> {
   loader: DataLoader<string, Value | null>;
-  /** DataLoader's own cache makes a promise for each time that an id is asked for, and a category is asked for often. */
+  /** Used instead of DataLoader's cache, which creates a promise for each request of an ID, such as that of a category. */
   asked: Map<string, Promise<Value | null>>;
 }
 
@@ -36,17 +36,17 @@ function load<Value>(loaders: Loaders, key: unknown, ctx: Context, batch: Batch<
   return asked;
 }
 
-/** One query for what each of the ids has that a response asks about. Loaders die with the transaction they read in. */
+/** Loads a value for each id with one query for all ids of a response. The cache ends with the transaction. */
 export const batched =
   <Value>(batch: Batch<Value>): ((ctx: Context, id: string) => Promise<Value | null>) =>
   (ctx, id) =>
     load(ctx.unit.loaders, batch, ctx, batch, id);
 
-/** One query for all rows of a kind that a response asks for. */
+/** Loads rows by id with one query for all ids of a response. */
 export const loaderOf = <Row extends { id: string }>(batch: (ctx: Context, ids: readonly string[]) => Promise<Row[]>) =>
   batched<Row>(async (ctx, ids) => new Map((await batch(ctx, ids)).map((row) => [row.id, row])));
 
-/** One query for all rows that a response asks for by the value of a unique column, such as an alias. */
+/** Loads rows by a unique column, such as an alias, with one query for all values of a response. */
 export const loaderByColumn = <Row>(reader: Reader<Row>, column: PgColumn & { table: PgTable }) =>
   batched<Row>(async (ctx, values) => {
     const { organizationId } = reader.table as unknown as { organizationId: PgColumn };
@@ -58,11 +58,11 @@ export const loaderByColumn = <Row>(reader: Reader<Row>, column: PgColumn & { ta
     return new Map(rows.map((row) => [(row as Record<string, unknown>)[key as string] as string, row]));
   });
 
-/** One query for the lists under all parents that a response asks about, such as the members of each role. */
+/** Loads one page for each parent, such as the members of each role, with one query for all parents of a response. */
 export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row>) {
   return async (ctx: Context, parent: string, args: PageArgs): Promise<Page<Row>> => {
     const { first, last, after, before } = args;
-    // A cursor is of one list, so who gives one asks for no other.
+    // A cursor belongs to the list of one parent.
     if (after != null || before != null) return await listPage(await db(ctx), listUnder(optionsOf(ctx), parent), args);
     const batch: Batch<Page<Row>> = async (_ctx, parents) => listPages(await db(ctx), optionsOf(ctx), parents, args);
     const loaders = (ctx.unit.loaders.get(optionsOf) ?? new Map()) as Loaders;
@@ -72,8 +72,8 @@ export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row>) {
 }
 
 /**
- * Whether the operation asks for this field of what another one gives. What is read for it can then be asked for
- * together with that, in one round trip. Fragments are not looked into: they only cost the second one.
+ * Whether the operation selects this field below the current one. Its data can then be read in the same round trip.
+ * Fragments are not searched. A field in a fragment costs another round trip.
  */
 export const isAskedFor = ({ fieldNodes }: GraphQLResolveInfo, name: string): boolean =>
   fieldNodes.some(({ selectionSet }) =>

@@ -8,14 +8,14 @@ import { notFound } from '../lib/errors.ts';
 import { type IdPrefix, publicRow, type References, toPublicId, typeOfPrefix } from '../lib/ids.ts';
 import { loaderOf } from './loader.ts';
 
-/** What every tenant table has. */
+/** The columns of every tenant table. */
 export type TenantTable = PgTable & { organizationId: PgColumn; id: PgColumn };
 export type RowOf<Table extends TenantTable> = Table['$inferSelect'];
 export type InsertOf<Table extends TenantTable> = Omit<Table['$inferInsert'], 'organizationId'>;
 
 /**
- * The rows of one tenant table, always those of the bound organization: row-level security would hide others, the
- * condition is there for the index. Writing reports itself to the audit event.
+ * Reads and writes rows of one tenant table. Row-level security already hides other organizations. The condition on the
+ * organization lets PostgreSQL use the index. Each write adds to the audit event.
  */
 export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix, references: References = {}) {
   const at = (ctx: Context, id: string) => and(eq(table.organizationId, tenant(ctx)), eq(table.id, id));
@@ -29,7 +29,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
     reader.read(await db(ctx), sql`where ${table.organizationId} = ${tenant(ctx)} and ${isAnyOf(table.id, ids)}`),
   );
 
-  /** The row, locked until the transaction ends. */
+  /** Reads the row and locks it until the transaction ends. */
   async function lock(ctx: Context, id: string): Promise<RowOf<Table>> {
     const rows = await (await db(ctx))
       .select()
@@ -46,7 +46,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
     return row;
   }
 
-  /** Changes what is given; what is undefined stays, null clears. */
+  /** Updates the given columns. Undefined leaves a column unchanged, and null clears it. */
   async function update(ctx: Context, before: RowOf<Table>, changes: Partial<InsertOf<Table>>): Promise<RowOf<Table>> {
     const { id } = before as { id: string };
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));

@@ -8,7 +8,7 @@ import { openConnection } from './connection.ts';
 import { createPool, type Pool, type PoolOptions } from './pool.ts';
 import { assertDirect, PoolerError } from './pooler.ts';
 
-/** Owns no table and may not bypass row-level security: what every request runs as. */
+/** The database role of every request. It owns no table and cannot bypass row-level security. */
 export const RUNTIME_ROLE = 'ambit_runtime';
 
 export type Db = PostgresJsDatabase<Record<string, never>>;
@@ -47,7 +47,7 @@ const END_AFTER = 5;
 const HALF_AN_HOUR = 1_800_000;
 const IDLE_IN_TRANSACTION = 60_000;
 
-// Drizzle maps dates by itself; anything but its text form would be parsed twice (see drizzle's own driver).
+// Drizzle parses dates and JSON itself, so the driver passes them as text (as in drizzle's own driver).
 const TEXT_DATES = {
   to: 1184,
   from: [1082, 1083, 1114, 1184],
@@ -104,30 +104,30 @@ function connectionFactory(options: ClientOptions): PoolOptions['open'] {
 
 export const dialect = new PgDialect();
 
-/** Where a `Db` keeps what it was made on. */
+/** The property of a `Db` that holds its client. */
 const CLIENT = Symbol('client');
 
 /** Drizzle's query builder on single statements of a pool or on one connection. */
 export function drizzleOn(sql: Sql): Db {
-  const session = new PostgresJsSession(preparing(sql), dialect, undefined);
+  const session = new PostgresJsSession(withNamedStatements(sql), dialect, undefined);
   return Object.assign(new PostgresJsDatabase(dialect, session as never, undefined) as Db, { [CLIENT]: sql });
 }
 
 /** The client that `drizzleOn` was called with. */
 export function clientOf(db: Db): Sql {
   const { [CLIENT]: sql } = db as Db & { [CLIENT]?: Sql };
-  if (!sql) throw new Error('not made by drizzleOn');
+  if (!sql) throw new Error('the Db was not created by drizzleOn');
   return sql;
 }
 
 /**
- * Drizzle asks postgres.js for unnamed statements, which are parsed and planned each time and cost a second round trip
- * to learn the types of their parameters. Named ones cost that once per connection.
+ * Uses named statements instead of Drizzle's unnamed ones. An unnamed statement is parsed and planned in each execution,
+ * and needs a second round trip for the types of its parameters. A named one needs this once per connection.
  */
-const preparing = (sql: Sql): Sql =>
+const withNamedStatements = (sql: Sql): Sql =>
   ({ unsafe: (text: string, values: never[]) => sql.unsafe(text, values, { prepare: true }) }) as unknown as Sql;
 
-/** Refuses to serve with a role that could bypass row-level security, or that lacks the rights of the runtime role. */
+/** Throws if the current role could bypass row-level security or lacks the rights of the runtime role. */
 export async function assertRuntimeRole(sql: Sql): Promise<void> {
   const [role] = await sql`
     select current_user as name, r.rolsuper or r.rolbypassrls as bypasses,
@@ -136,7 +136,7 @@ export async function assertRuntimeRole(sql: Sql): Promise<void> {
     from pg_roles r where r.rolname = current_user`;
   if (role?.['bypasses'] || role?.['owns'])
     throw new Error(
-      `the runtime role ${role['name']} could bypass row-level security; it must own no table and be no superuser`,
+      `the runtime role ${role['name']} could bypass row-level security; it must not own a table and must not be a superuser`,
     );
   if (!role?.['member']) throw new Error(`the role ${role?.['name']} must be a member of ${RUNTIME_ROLE}`);
 }

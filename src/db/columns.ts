@@ -1,7 +1,7 @@
 import { timestamp, uuid } from 'drizzle-orm/pg-core';
 import { newId } from '../lib/ids.ts';
 
-/** First column of every tenant table's keys, so that no key can reach across organizations. */
+/** First column of all keys of a tenant table, so that no foreign key can reference another organization. */
 export const organizationId = () => uuid('organization_id').notNull();
 export const id = () => uuid('id').notNull().$defaultFn(newId);
 export const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });

@@ -75,9 +75,9 @@ export interface Connection {
 }
 
 /**
- * Opens a connection with its own client of the driver. The client never reconnects, because the driver keeps state of
- * a lost connection (unsent bytes, the last error, queued statements) that would break the next one. The pool replaces
- * the connection instead.
+ * Opens a connection with its own client of the driver. The client never reconnects. The driver would keep state of the
+ * lost connection (unsent bytes, the last error, queued statements), which breaks the next one. The pool replaces the
+ * connection instead.
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   let socket: Socket | undefined;
@@ -101,10 +101,10 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     // Rejects the statements that are still in the driver's queue.
     void sql.end({ timeout: 0 });
     if (isReady) options.onLost(connection, cause);
-    settle();
+    notifyIfQuiet();
   };
 
-  const settle = (): void => {
+  const notifyIfQuiet = (): void => {
     if (!lost && (pending > 0 || isCancelling)) return;
     const quiet = waiting;
     waiting = [];
@@ -137,14 +137,14 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
 
   const track = <Query extends PromiseLike<unknown>>(query: Query): Query => {
     pending += 1;
-    const answered = (): void => {
+    const onResponse = (): void => {
       pending -= 1;
-      if (waiting.length > 0) settle();
+      if (waiting.length > 0) notifyIfQuiet();
     };
-    query.then(answered, (error: { isStale?: boolean }) => {
+    query.then(onResponse, (error: { isStale?: boolean }) => {
       // The driver would keep using the stale statement.
       if (error.isStale) lose('STALE');
-      answered();
+      onResponse();
     });
     return query;
   };
@@ -187,12 +187,12 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
         isCancelling = false;
         // The server may still cancel a later statement, of another request.
         if (isLate) lose('STOPPED');
-        settle();
+        notifyIfQuiet();
       });
     },
     whenQuiet(react) {
       waiting.push(react);
-      settle();
+      notifyIfQuiet();
     },
     close: () => sql.end({ timeout: CANCEL_TIMEOUT / 1_000 }).then(() => lose('CLOSED')),
     destroy: lose,

@@ -1,4 +1,5 @@
 import { AmbitError, invalid, type UserError, unavailable } from '../lib/errors.ts';
+import { DATA_EXCEPTION } from '../lib/log.ts';
 
 /** The errors for violated constraints, by the name of the constraint. */
 const VIOLATIONS = new Map<string, UserError>();
@@ -12,8 +13,8 @@ export function explainViolation(constraint: string, error: UserError): void {
 }
 
 /**
- * SQLSTATEs that tell of two requests in each other's way; trying again is right. A foreign key that none of the
- * meanings above explains points to what another request has just deleted.
+ * SQLSTATEs of conflicts between concurrent requests, where a retry can succeed. A violated foreign key that is not in
+ * VIOLATIONS means that another request has just deleted the referenced row.
  */
 const CONFLICTS = new Set(['40001', '40P01', '55P03', '23503']);
 
@@ -25,9 +26,6 @@ const UNAVAILABLE = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENET|EAI_|(
 
 /** A statement was cancelled because it took longer than STATEMENT_TIMEOUT_MS. */
 const CANCELLED = '57014';
-
-/** Class of the SQLSTATEs that tell of a bad value, such as a NUL character in a text. */
-const DATA_EXCEPTION = '22';
 
 interface PostgresError {
   code: string;
@@ -57,20 +55,20 @@ const ABORTED = '25P02';
 /** Whether the statement was refused because an earlier one of its transaction had failed. */
 export const isAbortedTransaction = (error: unknown): boolean => postgresError(error)?.code === ABORTED;
 
-/** The domain's error for a database error that has one; the error itself otherwise. */
+/** Returns the domain error for a database error, or the error itself if there is none. */
 export function domainError(error: unknown): unknown {
   const cause = causeOf(error);
   if (cause instanceof AmbitError) return cause;
-  const breach = postgresError(error);
-  if (breach?.code === CANCELLED)
-    return unavailable('The database took too long. Try again in a moment, or ask for less.');
+  const violation = postgresError(error);
+  if (violation?.code === CANCELLED)
+    return unavailable('The database took too long. Try again in a moment, or request less data.');
   if (isUnavailable(error)) return unavailable();
-  if (!breach) return error;
-  const meaning = VIOLATIONS.get(breach.constraint_name ?? '');
-  if (meaning) return invalid(meaning);
-  if (CONFLICTS.has(breach.code))
-    return new AmbitError('CONFLICT', 'Another request changed the same things at the same time; try again.');
-  if (breach.code.startsWith(DATA_EXCEPTION))
-    return new AmbitError('BAD_REQUEST', 'A value cannot be stored as it is.');
+  if (!violation) return error;
+  const known = VIOLATIONS.get(violation.constraint_name ?? '');
+  if (known) return invalid(known);
+  if (CONFLICTS.has(violation.code))
+    return new AmbitError('CONFLICT', 'Another request changed the same data at the same time. Try again.');
+  if (violation.code.startsWith(DATA_EXCEPTION))
+    return new AmbitError('BAD_REQUEST', 'A value cannot be stored in the database.');
   return error;
 }

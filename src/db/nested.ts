@@ -3,14 +3,15 @@ import type { Db } from './client.ts';
 import { type ListOptions, ordered, type Page, type PageArgs, pageOf, sizeOf } from './page.ts';
 import { countUnder, PARENT } from './reader.ts';
 
-/** Lists of one kind, each under a parent of its own. */
+/** Options for the same list under several parents, such as the members of each role. */
 export interface NestedOptions<Row> extends Omit<ListOptions<Row>, 'where' | 'asked'> {
-  /** Which rows are in the list of this parent, whose id is an expression. */
+  /** The condition for the rows of one parent. `parent` is an SQL expression for its id. */
   where: (parent: SQL) => SQL;
+  /** What a cursor of this parent's list is bound to. */
   asked: (parent: string) => readonly unknown[];
 }
 
-/** The list of one parent. */
+/** Options for the list of one parent. */
 export const listUnder = <Row>({ where, asked, ...rest }: NestedOptions<Row>, parent: string): ListOptions<Row> => ({
   ...rest,
   where: where(sql`${parent}`),
@@ -18,8 +19,8 @@ export const listUnder = <Row>({ where, asked, ...rest }: NestedOptions<Row>, pa
 });
 
 /**
- * The first or the last page of each parent's list, all of them in one statement, and their counts in one more. Takes
- * no cursor: that is of one list, and of no other.
+ * Reads the first or the last page of each parent's list in one statement, and all counts in another one. Cursors are
+ * not supported, because each cursor belongs to the list of one parent.
  */
 export async function listPages<Row>(
   db: Db,

@@ -18,9 +18,9 @@ export interface PageArgs {
 export interface ListOptions<Row> {
   reader: Reader<Row>;
   where: SQL;
-  /** Whose list it is and what was asked for. Not `where` itself: that may hold the time, which moves from page to page. */
+  /** What a cursor is bound to: the parent and the filter. It is not `where`, which may contain the current time. */
   asked: readonly unknown[];
-  /** Sort keys; the last one is unique, so that a cursor names one place. */
+  /** Sort keys. The last one must be unique, so that a cursor identifies one position. */
   order: readonly { column: PgColumn; key: (row: Row) => string | number }[];
   descending?: boolean;
 }
@@ -33,7 +33,7 @@ export interface Page<Row> {
 
 const badRequest = (message: string): AmbitError => new AmbitError('BAD_REQUEST', message);
 
-/** `first` or `last`, checked. */
+/** Returns the validated page size. */
 export function sizeOf({ first, last }: PageArgs): number {
   if (first != null && last != null) throw badRequest('Give `first` or `last`, not both.');
   const size = first ?? last ?? DEFAULT_PAGE;
@@ -41,13 +41,13 @@ export function sizeOf({ first, last }: PageArgs): number {
   return size;
 }
 
-/** Ties a cursor to its list: with another filter or order it would name an arbitrary place. */
+/** Binds a cursor to its list, because with another filter or order its position would be wrong. */
 function listKey<Row>({ reader, asked, order, descending }: Omit<ListOptions<Row>, 'where'>): string {
   return digest([getTableName(reader.table), asked, order.map(({ column }) => column.name), descending ?? false]);
 }
 
 function digest(list: unknown): string {
-  // In a filter null and omitted are the same.
+  // A filter of null is the same as an omitted filter.
   const text = JSON.stringify(list, (_key, value) => value ?? undefined);
   return createHash('sha256').update(text).digest('base64url').slice(0, 8);
 }
@@ -71,7 +71,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** One page by keyset: its cost does not grow with its distance from the start. */
+/** Reads one page by keyset pagination. Its cost does not depend on its distance from the start. */
 export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: PageArgs): Promise<Page<Row>> {
   const size = sizeOf(args);
   const columns = options.order.map(({ column }) => column);
@@ -89,7 +89,7 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
   });
 }
 
-/** The order in which a page is read: from its own end of the list. */
+/** ORDER BY for reading a page: from the start of the list, or from its end if `last` is given. */
 export function ordered<Row>(
   { order, descending }: Pick<ListOptions<Row>, 'order' | 'descending'>,
   args: PageArgs,
@@ -99,7 +99,7 @@ export function ordered<Row>(
   return sql`order by ${sql.join(keys, sql`, `)}`;
 }
 
-/** A page of what was read: in the order of reading, and with one row more than it holds when there are more. */
+/** Builds a page from rows in the order of `ordered`. If there are more rows, `rows` has one row more than the page. */
 export function pageOf<Row>(
   rows: Row[],
   options: Omit<ListOptions<Row>, 'where'>,
@@ -134,7 +134,7 @@ export function pageOf<Row>(
   };
 }
 
-/** A cursor is made when somebody asks for it; most ask for `nodes` alone. */
+/** Encodes the cursor only when it is requested. Most operations select `nodes` only. */
 const edgeOf = <Row>(node: Row, cursorOf: (node: Row) => string) => ({
   node,
   get cursor() {
@@ -152,7 +152,7 @@ function lazily<Value>(make: () => Value): () => Value {
 
 const tuple = (parts: SQLWrapper[]): SQL => sql`(${sql.join(parts, sql`, `)})`;
 
-/** The same for a list that is code. */
+/** Returns one page of a list that is not in the database. */
 export function arrayPage<Row extends { id: string }>(rows: readonly Row[], asked: unknown, args: PageArgs): Page<Row> {
   const size = sizeOf(args);
   const key = digest(asked);

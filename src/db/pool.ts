@@ -47,7 +47,7 @@ export interface Pool {
 
 /** Milliseconds between two checks of deadlines, responsiveness and age. */
 const CHECK_EVERY = 250;
-/** Milliseconds in which a lookup or the test of an idle connection is answered. */
+/** Milliseconds that a lookup or the test of an idle connection may take. */
 const LOOKUP_TIMEOUT = 5_000;
 /** Milliseconds after which an idle connection is tested. */
 const TEST_IDLE_AFTER = 15_000;

@@ -7,20 +7,20 @@ type Decode = (value: unknown) => unknown;
 
 export interface Reader<Row> {
   readonly table: PgTable;
-  /** `tail` is what follows the tables, from `where` on. */
+  /** `tail` is the rest of the statement, beginning with WHERE. */
   read(db: Db, tail: SQL): Promise<Row[]>;
-  /** The same for each of these parents, of which `tail` can speak as PARENT. */
+  /** Reads the rows of several parents. `tail` refers to the id of the parent as PARENT. */
   readUnder(db: Db, parents: readonly string[], tail: SQL, order: SQL): Promise<{ parent: string; row: Row }[]>;
 }
 
-/** The id of the parent under which is read. */
+/** SQL expression for the id of the parent in `readUnder` and `countUnder`. */
 export const PARENT = sql`parent.id`;
 
 const parentsOf = (ids: readonly string[]): SQL => sql`unnest(${arrayParam(ids)}::uuid[]) as parent(id)`;
 
 /**
- * Reads rows of one table as `db.select().from(table)` does. What is the same every time, the columns and how they are
- * read, is made once: in a response of many rows Drizzle's builder and mapper cost more than the database.
+ * Reads rows of one table as `db.select().from(table)` does. The list of columns and their decoders are created once,
+ * because with many rows Drizzle's query builder and mapper cost more than the database.
  */
 export function readerOf<Row>(
   table: PgTable,
@@ -36,13 +36,13 @@ export function readerOf<Row>(
     async readUnder(db, parents, tail, order) {
       const each = sql`lateral (select ${selected} from ${from} ${tail}) as ${table}`;
       const query = sql`select parent.id, ${selected} from ${parentsOf(parents)} cross join ${each} ${order}`;
-      const found: unknown[][] = await send(db, '', query).values();
-      return found.map(([parent, ...values]) => ({ parent: parent as string, row: rowOf(values) }));
+      const rows: unknown[][] = await send(db, '', query).values();
+      return rows.map(([parent, ...values]) => ({ parent: parent as string, row: rowOf(values) }));
     },
   };
 }
 
-/** How many rows there are under each parent. */
+/** Returns the number of rows of each parent. */
 export async function countUnder(
   db: Db,
   table: PgTable,
@@ -51,15 +51,15 @@ export async function countUnder(
 ): Promise<Map<string, number>> {
   const each = sql`lateral (select count(*)::int as total from ${table} where ${where}) as counted`;
   const query = sql`select parent.id, counted.total from ${parentsOf(parents)} cross join ${each}`;
-  return new Map((await ask<{ id: string; total: number }>(db, query)).map(({ id, total }) => [id, total]));
+  return new Map((await queryRows<{ id: string; total: number }>(db, query)).map(({ id, total }) => [id, total]));
 }
 
-/** Makes a row of the values that `returning` or `select` give for these columns. */
+/** Returns a function that converts the values of these columns to a row. */
 export function mapperOf<Row>(columns: Record<string, PgColumn>): (values: readonly unknown[]) => Row {
-  const readers = Object.entries(columns).map(([key, column]) => ({ key, decode: decoderOf(column) }));
+  const decoders = Object.entries(columns).map(([key, column]) => ({ key, decode: decoderOf(column) }));
   return (values) => {
     const row: Record<string, unknown> = {};
-    for (const [at, { key, decode }] of readers.entries()) {
+    for (const [at, { key, decode }] of decoders.entries()) {
       const value = values[at];
       row[key] = decode === null || value === null ? value : decode(value);
     }
@@ -67,15 +67,16 @@ export function mapperOf<Row>(columns: Record<string, PgColumn>): (values: reado
   };
 }
 
-/** What a statement gives, by the database's names and types: for functions, which Drizzle knows nothing of. */
-export const ask = async <Row>(db: Db, query: SQL): Promise<Row[]> => (await send(db, '', query)) as unknown as Row[];
+/** Returns rows with the column names and types of the database. For functions, which Drizzle has no schema for. */
+export const queryRows = async <Row>(db: Db, query: SQL): Promise<Row[]> =>
+  (await send(db, '', query)) as unknown as Row[];
 
 function send(db: Db, head: string, tail: SQL) {
   const { sql: text, params } = dialect.sqlToQuery(tail);
   return clientOf(db).unsafe(head + text, params as never[], { prepare: true });
 }
 
-/** Null for what the driver gives as it is wanted. */
+/** Returns null if the driver's value is used unchanged. */
 const decoderOf = (column: PgColumn): Decode | null =>
   column.mapFromDriverValue === Column.prototype.mapFromDriverValue
     ? null

@@ -31,12 +31,12 @@ export interface Shares<Item> {
 }
 
 /**
- * Owners are served round-robin. One owner holds at most half of the connections and of the places in the queue, so
- * that locks and slow statements of one organization do not block the others.
+ * Owners are served round-robin. One owner has at most half of the connections and of the waiting requests. So locks and
+ * slow statements of one organization do not block the others.
  */
-export function createShares<Item>(connections: number, places: number): Shares<Item> {
+export function createShares<Item>(connections: number, queueSize: number): Shares<Item> {
   const mostHeld = Math.ceil(connections / 2);
-  const mostWaiting = Math.ceil(places / 2);
+  const mostWaiting = Math.ceil(queueSize / 2);
   /** In the order in which the owners are served next. */
   const shares = new Map<string, Share<Item>>();
   let waiting = 0;
@@ -56,7 +56,7 @@ export function createShares<Item>(connections: number, places: number): Shares<
     },
     add(waiter) {
       const queued = shares.get(waiter.owner)?.waiting.length ?? 0;
-      if (waiting >= places || queued >= mostWaiting) return false;
+      if (waiting >= queueSize || queued >= mostWaiting) return false;
       shareOf(waiter.owner).waiting.push(waiter);
       waiting += 1;
       return true;

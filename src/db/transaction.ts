@@ -6,7 +6,7 @@ import { isRolledBack } from './constraints.ts';
 import type { Pool } from './pool.ts';
 import { newWork, type Work } from './work.ts';
 
-/** What a transaction may see: the rows of one organization, and those of the user alone. */
+/** Whose rows a transaction can access: those of the organization, and the user's own. */
 export interface Binding {
   organizationId: string | null;
   userId: string | null;
@@ -17,13 +17,13 @@ export type Mode = 'read only' | 'read write';
 export interface Transaction {
   readonly db: Db;
   readonly mode: Mode;
-  /** Goes on in another organization: only to write the audit event of who came from there. */
+  /** Continues in another organization. Only for the audit event of a user who has switched from there. */
   rebind(organizationId: string): Promise<void>;
   commit(): Promise<void>;
   rollback(): Promise<void>;
 }
 
-// A response that reads in several statements is one snapshot only from REPEATABLE READ on.
+// With REPEATABLE READ, all statements of a response read the same snapshot.
 const BEGIN = {
   'read only': 'begin isolation level repeatable read read only',
   'read write': 'begin',
@@ -37,14 +37,17 @@ const CLOSE_AFTER = 1_500;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A message of several statements takes no parameters; nothing but an id becomes a literal. */
+/** Returns an id as an SQL literal, because a message with several statements cannot have parameters. */
 function literal(id: string | null): string {
-  if (id !== null && !UUID.test(id)) throw new Error('a transaction is bound to uuids');
+  if (id !== null && !UUID.test(id)) throw new Error('a transaction can only be bound to UUIDs');
   return `'${id ?? ''}'`;
 }
 
-/** The binding is a query, no `set local`: after the first one Postgres lets nobody make the transaction read-write. */
-function opening({ organizationId, userId }: Binding, mode: Mode, settings: Record<string, string>): string {
+/**
+ * Returns BEGIN and the binding. The binding is a query instead of SET LOCAL: after the first query of a transaction,
+ * PostgreSQL does not allow a switch to read-write mode.
+ */
+function beginStatement({ organizationId, userId }: Binding, mode: Mode, settings: Record<string, string>): string {
   const local = (name: string, value: string): string => `set_config('${name}',${value},true)`;
   const all = [
     local('ambit.organization_id', literal(organizationId)),
@@ -55,8 +58,8 @@ function opening({ organizationId, userId }: Binding, mode: Mode, settings: Reco
 }
 
 /**
- * What the driver cannot encode it notices late: it fails the statement that is under way instead, loses count of the
- * answers, and sends what follows, even a commit, as if nothing were wrong. So it is given nothing of that kind.
+ * Whether the driver can encode the value. With any other value, it fails the running statement and assigns later
+ * responses to the wrong statements. It still sends the statements that follow, even COMMIT.
  */
 function isEncodable(value: unknown): boolean {
   if (Array.isArray(value)) return value.every(isEncodable);
@@ -66,8 +69,8 @@ const ENCODED = new Set(['string', 'number', 'boolean', 'bigint']);
 
 /**
  * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
- * answer, so they share a round trip with the first query. If one of them fails, the connection is closed, and what was
- * read counts as lost.
+ * response, so they share a round trip with the first query. If one of them fails, the connection is closed, and the
+ * rows that were read are discarded.
  */
 export async function openTransaction(
   pool: Pool,
@@ -75,7 +78,7 @@ export async function openTransaction(
   mode: Mode,
   work: Work = newWork(),
 ): Promise<Transaction> {
-  const begin = opening(binding, mode, pool.settings);
+  const begin = beginStatement(binding, mode, pool.settings);
   const organization = binding.organizationId ?? '';
   let connection = await pool.acquire(organization, work);
   // The connection may have been lost after the pool assigned it.
@@ -91,13 +94,13 @@ export async function openTransaction(
     if (!connection.lost) unbound = unavailable();
     connection.destroy('UNBOUND');
   });
-  let over = false;
+  let hasEnded = false;
   const cancel = (): void => cancelSoon(connection);
   work.onStop.add(cancel);
   // Another request uses the connection afterwards, so this transaction must send nothing after its end.
   const send = ((text: string, values: never[], options: object) => {
     if (work.stopped) throw work.stopped;
-    if (over) throw new Error('the transaction has ended');
+    if (hasEnded) throw new Error('the transaction has ended');
     if (!values.every(isEncodable)) throw new Error('a value cannot be sent to the database');
     work.statements += 1;
     return connection.send(text, values, options);
@@ -111,7 +114,7 @@ export async function openTransaction(
   let ending: Promise<void> | undefined;
   const end = (statement: 'commit' | 'rollback'): Promise<void> => {
     ending ??= finish(connection, mode, begun, statement, work).finally(() => pool.release(organization, connection));
-    over = true;
+    hasEnded = true;
     work.onStop.delete(cancel);
     return ending;
   };
@@ -153,7 +156,7 @@ async function finish(
     if (statement === 'commit') await commit(connection, work);
     else await connection.send('rollback');
   } catch (error) {
-    // What has failed here can have left an aborted transaction behind.
+    // The transaction may still be open and aborted.
     connection.unfinished = 'rollback';
     throw error;
   }
@@ -171,15 +174,15 @@ async function commit(connection: Connection, work: Work): Promise<void> {
     if (!work.isClientDisconnected) reject(outcomeUnknown());
   };
   work.onStop.add(giveUp);
-  const answer = connection.send('commit').catch((error: unknown) => {
+  const committed = connection.send('commit').catch((error: unknown) => {
     throw isRolledBack(error) ? error : outcomeUnknown();
   });
-  const { command } = await Promise.race([answer, timedOut]).finally(() => work.onStop.delete(giveUp));
+  const { command } = await Promise.race([committed, timedOut]).finally(() => work.onStop.delete(giveUp));
   // COMMIT of an aborted transaction reports no error but rolls back.
   if (command !== 'COMMIT') throw new Error('the transaction was rolled back');
 }
 
-/** Runs `work` in one bound transaction: committed when it returns, rolled back when it throws. */
+/** Calls `run` in a bound transaction. Commits when it returns, and rolls back when it throws. */
 export async function inTransaction<T>(
   pool: Pool,
   binding: Binding,

@@ -39,7 +39,7 @@ export function stopWork(work: Work, reason: AmbitError): void {
 
 const ENDED = unavailable('The request has ended.');
 
-/** Lets a request that was answered send nothing more. A transaction that is opened later would never be ended. */
+/** Prevents further statements after the response was sent. A transaction that is opened later would never be ended. */
 export function endWork(work: Work): void {
   work.stopped ??= ENDED;
 }

@@ -15,26 +15,28 @@ import {
 import { inspect } from 'graphql/jsutils/inspect.js';
 import type { Complete, FieldPlan, Run } from './model.ts';
 import type { Position } from './position.ts';
-import { infoOf, select, take, wait } from './run.ts';
+import { awaitValue, completeValue, executeSelection, infoOf } from './run.ts';
 
+/** Returns the function that completes values of this type (GraphQL specification, section 6.4.3). */
 export function completerOf(schema: GraphQLSchema, type: GraphQLOutputType): Complete {
   if (isNonNullType(type)) return nonNull(completerOfNullable(schema, type.ofType));
   const complete = completerOfNullable(schema, type);
-  return (run, field, place, value) => {
-    if (value == null) place.holder[place.key] = null;
-    else complete(run, field, place, thrown(value));
+  return (run, field, position, value) => {
+    if (value == null) position.container[position.key] = null;
+    else complete(run, field, position, throwIfError(value));
   };
 }
 
 const nonNull =
   (complete: Complete): Complete =>
-  (run, field, place, value) => {
+  (run, field, position, value) => {
     if (value == null)
       throw new Error(`Cannot return null for non-nullable field ${field.parentType.name}.${field.name}.`);
-    complete(run, field, place, thrown(value));
+    complete(run, field, position, throwIfError(value));
   };
 
-function thrown(value: unknown): unknown {
+/** A resolver may return an error instead of throwing it. */
+function throwIfError(value: unknown): unknown {
   if (value instanceof Error) throw value;
   return value;
 }
@@ -43,35 +45,42 @@ function completerOfNullable(schema: GraphQLSchema, type: Exclude<GraphQLOutputT
   if (isListType(type)) return list(schema, type.ofType);
   if (isLeafType(type)) return leaf(type);
   if (isAbstractType(type)) return abstract(schema, type);
-  return (run, field, place, value) => object(run, field, place, value, type as GraphQLObjectType);
+  return (run, field, position, value) => object(run, field, position, value, type as GraphQLObjectType);
 }
 
 function leaf(type: GraphQLLeafType): Complete {
-  return (_run, _field, place, value) => {
+  return (_run, _field, position, value) => {
     const serialized = type.serialize(value);
     if (serialized == null)
       throw new Error(
         `Expected \`${inspect(type)}.serialize(${inspect(value)})\` to return non-nullable value, returned: ${inspect(serialized)}`,
       );
-    place.holder[place.key] = serialized;
+    position.container[position.key] = serialized;
   };
 }
 
 function list(schema: GraphQLSchema, itemType: GraphQLOutputType): Complete {
   const complete = completerOf(schema, itemType);
   const nullable = !isNonNullType(itemType);
-  return (run, field, place, value) => {
+  return (run, field, position, value) => {
     if (typeof value !== 'object' || !isIterable(value))
       throw new GraphQLError(
         `Expected Iterable, but did not find one for field "${field.parentType.name}.${field.name}".`,
       );
     const items: unknown[] = [];
-    place.holder[place.key] = items;
+    position.container[position.key] = items;
     for (const item of value) {
       const key = items.push(null) - 1;
-      const at: Position = { prev: place, key, typename: undefined, holder: items as never, nullable, dead: false };
-      take(run, field, at, item, complete);
-      if (place.dead) return;
+      const itemPosition: Position = {
+        prev: position,
+        key,
+        typename: undefined,
+        container: items as never,
+        nullable,
+        isNulled: false,
+      };
+      completeValue(run, field, itemPosition, item, complete);
+      if (position.isNulled) return;
     }
   };
 }
@@ -81,11 +90,11 @@ const isIterable = (value: object | null): value is Iterable<unknown> =>
 
 function abstract(schema: GraphQLSchema, type: GraphQLAbstractType): Complete {
   const resolveType = type.resolveType ?? defaultTypeResolver;
-  return (run, field, place, value) => {
-    const name = resolveType(value, run.context, infoOf(run, field, place), type);
-    const known: Complete = (_run, _field, _place, resolved) =>
-      object(run, field, place, value, runtimeType(schema, field, type, resolved));
-    wait(run, field, place, name, known);
+  return (run, field, position, value) => {
+    const name = resolveType(value, run.context, infoOf(run, field, position), type);
+    const completeAs: Complete = (_run, _field, _position, resolved) =>
+      object(run, field, position, value, runtimeType(schema, field, type, resolved));
+    awaitValue(run, field, position, name, completeAs);
   };
 }
 
@@ -98,21 +107,24 @@ function runtimeType(schema: GraphQLSchema, field: FieldPlan, type: GraphQLAbstr
   );
 }
 
-function object(run: Run, field: FieldPlan, place: Position, value: unknown, type: GraphQLObjectType): void {
-  const isOne = type.isTypeOf ? type.isTypeOf(value, run.context, infoOf(run, field, place)) : true;
-  if (isOne === true) select(run, field.selectionOn(type), value, place);
-  else wait(run, field, place, isOne, (_run, _field, _place, is) => selectIf(is, run, field, place, value, type));
+function object(run: Run, field: FieldPlan, position: Position, value: unknown, type: GraphQLObjectType): void {
+  const isType = type.isTypeOf ? type.isTypeOf(value, run.context, infoOf(run, field, position)) : true;
+  if (isType === true) executeSelection(run, field.selectionOn(type), value, position);
+  else
+    awaitValue(run, field, position, isType, (_run, _field, _position, isType) =>
+      executeIfType(isType, run, field, position, value, type),
+    );
 }
 
-function selectIf(
-  isOne: unknown,
+function executeIfType(
+  isType: unknown,
   run: Run,
   field: FieldPlan,
-  place: Position,
+  position: Position,
   value: unknown,
   type: GraphQLObjectType,
 ): void {
-  if (!isOne)
+  if (!isType)
     throw new GraphQLError(`Expected value of type "${type.name}" but got: ${inspect(value)}.`, { nodes: field.nodes });
-  select(run, field.selectionOn(type), value, place);
+  executeSelection(run, field.selectionOn(type), value, position);
 }

@@ -2,12 +2,14 @@ import type { DocumentNode, ExecutionArgs, ExecutionResult } from 'graphql';
 import { buildExecutionContext } from 'graphql/execution/execute.js';
 import type { Plan, Run, Variables } from './model.ts';
 import { planOf, selectingVariables } from './plan.ts';
-import { ask, idle } from './run.ts';
+import { executeField, whenIdle } from './run.ts';
 
-/** Plans of one document, of which a client can make many by what it lets `@skip` depend on. */
+/** Maximum number of plans per document. Variables in `@skip` and `@include` can require a different plan each time. */
 const PLANS = 16;
 
+/** The plans of a document. */
 interface Plans {
+  /** Variables that select fields. Their values are part of the key. */
   selecting: readonly string[];
   byKey: Map<string, Plan>;
 }
@@ -15,11 +17,11 @@ interface Plans {
 export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
 
 /**
- * An executor that plans each operation once: its fields, their types, resolvers and constant arguments. It makes no
- * code of what clients send, and answers as graphql's own does (a test sends both the same).
+ * An executor that plans each operation once: its fields, their types, resolvers and constant arguments. It generates no
+ * code, and its results are those of graphql-js. See README.md.
  */
 export function createExecute(): Execute {
-  // As long as the document is kept, in the cache of parsed ones.
+  // A plan is kept as long as its document, which is in the cache of parsed documents.
   const plans = new WeakMap<DocumentNode, Plans>();
 
   return (args) => {
@@ -38,36 +40,36 @@ export function createExecute(): Execute {
   };
 
   function plansOf(document: DocumentNode): Plans {
-    let known = plans.get(document);
-    if (!known) {
-      known = { selecting: selectingVariables(document), byKey: new Map() };
-      plans.set(document, known);
+    let ofDocument = plans.get(document);
+    if (!ofDocument) {
+      ofDocument = { selecting: selectingVariables(document), byKey: new Map() };
+      plans.set(document, ofDocument);
     }
-    return known;
+    return ofDocument;
   }
 }
 
-/** What decides is a Boolean. In another operation of the document the name can stand for any text, which decides nothing. */
+/** Only Booleans select fields. Another operation of the document may declare a variable of another type with this name. */
 const flagOf = (value: unknown): string => (typeof value === 'boolean' ? String(value) : '-');
 
 function execute(plan: Plan, context: unknown, variables: Variables): Promise<ExecutionResult> | ExecutionResult {
   const { template, fields } = plan.selection;
   const data = { ...template };
-  const run: Run = { plan, context, variables, data, errors: [], pending: 0, whenIdle: null };
+  const run: Run = { plan, context, variables, data, errors: [], pending: 0, onIdle: null };
   if (plan.operation.operation === 'mutation') return serially(run).then(() => responseOf(run));
   for (const field of fields) {
-    ask(run, field, undefined, data, undefined);
+    executeField(run, field, undefined, data, undefined);
     if (run.data === null) break;
   }
-  return idle(run)?.then(() => responseOf(run)) ?? responseOf(run);
+  return whenIdle(run)?.then(() => responseOf(run)) ?? responseOf(run);
 }
 
-/** One root field after the other, each with all that is selected below it. */
+/** Executes the root fields one after the other, each with its whole selection. */
 async function serially(run: Run): Promise<void> {
   const data = run.data as NonNullable<Run['data']>;
   for (const field of run.plan.selection.fields) {
-    ask(run, field, undefined, data, undefined);
-    await idle(run);
+    executeField(run, field, undefined, data, undefined);
+    await whenIdle(run);
     if (run.data === null) return;
   }
 }

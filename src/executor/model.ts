@@ -11,7 +11,7 @@ import type { Container, Position, Response } from './position.ts';
 
 export type Variables = Record<string, unknown>;
 
-/** What is known of a field before anybody asks for it. */
+/** Everything about a field that is the same in each execution. */
 export interface FieldPlan {
   readonly key: string;
   readonly name: string;
@@ -22,17 +22,18 @@ export interface FieldPlan {
   readonly resolve: GraphQLFieldResolver<unknown, unknown>;
   readonly argsOf: (variables: Variables) => Record<string, unknown>;
   readonly complete: Complete;
-  /** What is selected below, on one type of what the field returns. */
+  /** The selected fields of the returned object, if it has this type. */
   readonly selectionOn: (type: GraphQLObjectType) => Selection;
 }
 
+/** The selected fields of an object. */
 export interface Selection {
   readonly fields: readonly FieldPlan[];
-  /** The object with all of its keys, in their order. */
+  /** An object with all response keys in their order. It is copied for each object of the response. */
   readonly template: Readonly<Container>;
 }
 
-/** An operation, ready to be run with any variables that select the same fields. */
+/** A planned operation. It can run with all variables that select the same fields. */
 export interface Plan {
   readonly schema: GraphQLSchema;
   readonly operation: OperationDefinitionNode;
@@ -45,10 +46,11 @@ export interface Run extends Response {
   readonly plan: Plan;
   readonly context: unknown;
   readonly variables: Variables;
-  /** Promises that are waited for. */
+  /** Number of pending promises. */
   pending: number;
-  whenIdle: (() => void) | null;
+  /** Called when no promise is pending. */
+  onIdle: (() => void) | null;
 }
 
-/** Writes what a resolver gave into its place, or throws what is wrong with it. */
-export type Complete = (run: Run, field: FieldPlan, place: Position, value: unknown) => void;
+/** Completes a resolved value: writes it to its position, or throws a field error. */
+export type Complete = (run: Run, field: FieldPlan, position: Position, value: unknown) => void;

@@ -18,7 +18,7 @@ import { completerOf } from './complete.ts';
 import type { FieldPlan, Plan, Selection, Variables } from './model.ts';
 import type { Container } from './position.ts';
 
-/** Variables that decide in `@skip` and `@include` which fields there are. */
+/** Names of the variables that select fields, in `@skip` and `@include`. */
 export function selectingVariables(document: DocumentNode): string[] {
   const names = new Set<string>();
   visit(document, {
@@ -29,6 +29,7 @@ export function selectingVariables(document: DocumentNode): string[] {
   return [...names];
 }
 
+/** Plans an operation for all variables that select the same fields as these. */
 export function planOf(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
@@ -43,7 +44,7 @@ export function planOf(
       const definition = getFieldDef(schema, type, node);
       if (!definition) continue;
       const constant = definition === TypeNameMetaFieldDef ? type.name : null;
-      // Not an assignment: that would take a response key `__proto__` for something else.
+      // An assignment to the response key `__proto__` would change the prototype instead.
       Object.defineProperty(template, key, { ...OWN, value: constant });
       if (constant === null) fields.push(fieldPlan(key, type, definition, nodes));
     }
@@ -86,8 +87,8 @@ export function planOf(
 const OWN = { enumerable: true, writable: true, configurable: true };
 
 /**
- * Arguments without variables are read once, unless they hold objects, which a resolver could change for all. What is
- * wrong with them is an error of the field, so it waits.
+ * Reads arguments without variables once, unless they contain objects, which a resolver could modify. Invalid arguments
+ * are a field error, so they are read again when the field is executed.
  */
 function argumentsOf(definition: GraphQLField<unknown, unknown>, node: FieldNode): FieldPlan['argsOf'] {
   const read: FieldPlan['argsOf'] = (variables) => getArgumentValues(definition, node, variables);

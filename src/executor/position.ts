@@ -1,48 +1,48 @@
 import { type FieldNode, type GraphQLError, locatedError } from 'graphql';
 import type { Path } from 'graphql/jsutils/Path.js';
 
-/** Objects and lists of the response. */
+/** An object or a list of the response. */
 export type Container = Record<string | number, unknown>;
 
-/** A position of the response: what its path is made of, and where its value is written. */
+/** A position in the response. Its links to `prev` make the path, and its value is `container[key]`. */
 export interface Position extends Path {
   readonly prev: Position | undefined;
-  readonly holder: Container;
+  readonly container: Container;
   readonly nullable: boolean;
-  /** An error has nulled it, or something around it: what is still to come for it is dropped. */
-  dead: boolean;
+  /** Whether an error has set this position to null. Values that arrive for it later are dropped. */
+  isNulled: boolean;
 }
 
-/** The whole response, while it is made. */
+/** The response of an execution in progress. */
 export interface Response {
   data: Container | null;
   readonly errors: GraphQLError[];
 }
 
-export function pathOf(place: Position): (string | number)[] {
+export function pathOf(position: Position): (string | number)[] {
   const path: (string | number)[] = [];
-  for (let at: Position | undefined = place; at; at = at.prev) path.push(at.key);
+  for (let at: Position | undefined = position; at; at = at.prev) path.push(at.key);
   return path.reverse();
 }
 
 /**
- * Reports a field error and nulls the nearest place around it that can be null (GraphQL specification, section 6.4.4).
- * Of errors below what is nulled already, none is reported.
+ * Reports a field error and sets the nearest nullable position to null: this one or one that contains it (GraphQL
+ * specification, section 6.4.4). An error inside a position that is already null is not reported.
  */
-export function fail(response: Response, nodes: readonly FieldNode[], place: Position, error: unknown): void {
-  if (isDead(response, place)) return;
-  response.errors.push(locatedError(error, nodes, pathOf(place)));
-  let at: Position | undefined = place;
+export function fail(response: Response, nodes: readonly FieldNode[], position: Position, error: unknown): void {
+  if (isInsideNull(response, position)) return;
+  response.errors.push(locatedError(error, nodes, pathOf(position)));
+  let at: Position | undefined = position;
   while (at) {
-    at.dead = true;
+    at.isNulled = true;
     if (at.nullable) break;
     at = at.prev;
   }
-  if (at) at.holder[at.key] = null;
+  if (at) at.container[at.key] = null;
   else response.data = null;
 }
 
-function isDead(response: Response, place: Position): boolean {
-  for (let at: Position | undefined = place; at; at = at.prev) if (at.dead) return true;
+function isInsideNull(response: Response, position: Position): boolean {
+  for (let at: Position | undefined = position; at; at = at.prev) if (at.isNulled) return true;
   return response.data === null;
 }

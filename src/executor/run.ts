@@ -3,12 +3,12 @@ import type { Complete, FieldPlan, Run, Selection } from './model.ts';
 import { type Container, fail, type Position } from './position.ts';
 
 /** The fourth argument of resolvers. */
-export const infoOf = ({ plan, variables }: Run, field: FieldPlan, place: Position): GraphQLResolveInfo => ({
+export const infoOf = ({ plan, variables }: Run, field: FieldPlan, position: Position): GraphQLResolveInfo => ({
   fieldName: field.name,
   fieldNodes: field.nodes,
   returnType: field.type,
   parentType: field.parentType,
-  path: place,
+  path: position,
   schema: plan.schema,
   fragments: plan.fragments,
   rootValue: undefined,
@@ -16,69 +16,81 @@ export const infoOf = ({ plan, variables }: Run, field: FieldPlan, place: Positi
   variableValues: variables,
 });
 
-/** Makes the object of a place and asks for its fields. */
-export function select(run: Run, selection: Selection, source: unknown, place: Position): void {
+/** Writes the object of a position and executes its selected fields. */
+export function executeSelection(run: Run, selection: Selection, source: unknown, position: Position): void {
   const object: Container = { ...selection.template };
-  place.holder[place.key] = object;
+  position.container[position.key] = object;
   for (const field of selection.fields) {
-    ask(run, field, source, object, place);
-    if (place.dead) return;
+    executeField(run, field, source, object, position);
+    if (position.isNulled) return;
   }
 }
 
-/** Asks one field of an object. */
-export function ask(run: Run, field: FieldPlan, source: unknown, holder: Container, prev: Position | undefined): void {
+/** Calls the resolver of a field and completes its value. */
+export function executeField(
+  run: Run,
+  field: FieldPlan,
+  source: unknown,
+  container: Container,
+  prev: Position | undefined,
+): void {
   const { key, nullable, parentType } = field;
-  const place: Position = { prev, key, typename: parentType.name, holder, nullable, dead: false };
+  const position: Position = { prev, key, typename: parentType.name, container, nullable, isNulled: false };
   let value: unknown;
   try {
-    value = field.resolve(source, field.argsOf(run.variables), run.context, infoOf(run, field, place));
+    value = field.resolve(source, field.argsOf(run.variables), run.context, infoOf(run, field, position));
   } catch (error) {
-    fail(run, field.nodes, place, error);
+    fail(run, field.nodes, position, error);
     return;
   }
-  take(run, field, place, value, field.complete);
+  completeValue(run, field, position, value, field.complete);
 }
 
-/** Completes what a resolver or a list gave, now or when it is there. */
-export function take(run: Run, field: FieldPlan, place: Position, value: unknown, complete: Complete): void {
+/** Completes a value, or a promise of one when it is fulfilled. Reports all errors. */
+export function completeValue(
+  run: Run,
+  field: FieldPlan,
+  position: Position,
+  value: unknown,
+  complete: Complete,
+): void {
   try {
-    wait(run, field, place, value, complete);
+    awaitValue(run, field, position, value, complete);
   } catch (error) {
-    fail(run, field.nodes, place, error);
+    fail(run, field.nodes, position, error);
   }
 }
 
-/** The same; what is wrong now is thrown, what is wrong later is reported. */
-export function wait(run: Run, field: FieldPlan, place: Position, value: unknown, complete: Complete): void {
+/** Completes a value or a promise of one. Throws the errors of a value, and reports those of a promise. */
+export function awaitValue(run: Run, field: FieldPlan, position: Position, value: unknown, complete: Complete): void {
   if (!isPromise(value)) {
-    complete(run, field, place, value);
+    complete(run, field, position, value);
     return;
   }
   run.pending += 1;
   value.then(
     (resolved) => {
-      take(run, field, place, resolved, complete);
-      leave(run);
+      completeValue(run, field, position, resolved, complete);
+      endPending(run);
     },
     (error: unknown) => {
-      fail(run, field.nodes, place, error);
-      leave(run);
+      fail(run, field.nodes, position, error);
+      endPending(run);
     },
   );
 }
 
-function leave(run: Run): void {
+function endPending(run: Run): void {
   run.pending -= 1;
-  if (run.pending === 0) run.whenIdle?.();
+  if (run.pending === 0) run.onIdle?.();
 }
 
-/** Resolves when nothing is waited for any more. */
-export const idle = (run: Run): Promise<void> | undefined =>
+/** Resolves when no promise is pending. Undefined if that is already so. */
+export const whenIdle = (run: Run): Promise<void> | undefined =>
   run.pending === 0
     ? undefined
     : new Promise((done) => {
-        run.whenIdle = done;
+        run.onIdle = done;
       });
 
 const isPromise = (value: unknown): value is PromiseLike<unknown> =>

@@ -1,34 +1,37 @@
 import { BlockList, isIP } from 'node:net';
 import { ConfigError } from '../config.ts';
 
-/** Tells the client's address from the connection's peer and `X-Forwarded-For`. */
+/** Returns the client's address, from the connection's peer and `X-Forwarded-For`. */
 export type AddressOf = (peer: string, forwardedFor: string | undefined) => string;
 
 /**
- * Believes `X-Forwarded-For` from trusted proxies only, and of it the last entry that none of them wrote: everything
- * further left is what the client says of itself.
+ * Uses `X-Forwarded-For` from trusted proxies only. The client's address is the last entry that is not a trusted proxy.
+ * The client may have written all entries before it.
  */
 export function createAddressOf(trustedProxies: readonly string[]): AddressOf {
   const isTrusted = createIsTrusted(trustedProxies);
   return (peer, forwardedFor) => {
-    const hops = [...(forwardedFor?.split(',').map((hop) => plain(hop.trim())) ?? []), plain(peer)];
+    const hops = [...(forwardedFor?.split(',').map((hop) => unmapped(hop.trim())) ?? []), unmapped(peer)];
     let at = hops.length - 1;
     while (at > 0 && isTrusted(hops[at] ?? '') && isIP(hops[at - 1] ?? '') !== 0) at -= 1;
     return hops[at] ?? 'unknown';
   };
 }
 
-/** Tells whether an address is one of the trusted proxies. */
+/** Returns a function that checks whether an address is a trusted proxy. */
 export function createIsTrusted(trustedProxies: readonly string[]): (address: string) => boolean {
   const trusted = new BlockList();
   for (const network of trustedProxies) add(trusted, network);
-  return (address) => isIP(plain(address)) !== 0 && trusted.check(plain(address), familyOf(plain(address)));
+  return (given) => {
+    const address = unmapped(given);
+    return isIP(address) !== 0 && trusted.check(address, familyOf(address));
+  };
 }
 
 const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
-/** A socket that listens on IPv6 shows IPv4 clients as `::ffff:192.0.2.1`. */
-const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
+/** The IPv4 address of an IPv4-mapped one. An IPv6 socket reports an IPv4 client as `::ffff:192.0.2.1`. */
+const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
 function add(list: BlockList, network: string): void {
   const [address = '', bits] = network.split('/');
@@ -37,7 +40,7 @@ function add(list: BlockList, network: string): void {
     else list.addSubnet(address, Number(bits), familyOf(address));
   } catch {
     throw new ConfigError(
-      `TRUSTED_PROXIES: ${JSON.stringify(network)} is no address and no network such as 10.0.0.0/8`,
+      `TRUSTED_PROXIES: ${JSON.stringify(network)} is neither an IP address nor a network such as 10.0.0.0/8`,
     );
   }
 }

@@ -14,7 +14,7 @@ export interface RequestInProgress {
 export interface Deadlines {
   add(request: RequestInProgress): void;
   delete(request: RequestInProgress): void;
-  /** Stops all requests. Each one is answered with this error or with what it has done. */
+  /** Stops all requests. The response of each one has this error, or the result if the work was finished. */
   stopAll(reason: AmbitError): void;
 }
 
@@ -70,4 +70,4 @@ export function stopDisconnected(work: Work): void {
   stopWork(work, unavailable('The client has disconnected.'));
 }
 
-const timeout = () => unavailable('The request took too long. Try again in a moment, or ask for less.');
+const timeout = () => unavailable('The request took too long. Try again in a moment, or request less data.');

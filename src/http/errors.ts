@@ -4,19 +4,21 @@ import type { Dependencies } from '../context.ts';
 import { domainError, isAbortedTransaction } from '../db/constraints.ts';
 import { AmbitError, type ErrorCode, unavailable } from '../lib/errors.ts';
 import { describeError } from '../lib/log.ts';
+import { internalErrorMessage } from './response.ts';
 import type { ServerContext } from './server-context.ts';
 import { addCode } from './trace.ts';
 
+/** The result of an operation. */
 export interface Result {
   data?: unknown;
   errors?: readonly GraphQLFormattedError[];
 }
 
-/** Gives every error a stable code, and keeps what is internal inside. */
-export type ShowErrors = (result: Result, server: ServerContext) => Result;
+/** Adds a stable code to each error and masks internal errors. */
+export type FormatErrors = (result: Result, server: ServerContext) => Result;
 
-export const createShowErrors =
-  (parts: Dependencies, maySuggest: (server: ServerContext) => boolean): ShowErrors =>
+export const createErrorFormatter =
+  (dependencies: Dependencies, maySuggest: (server: ServerContext) => boolean): FormatErrors =>
   (result, server) => {
     const { errors, ...rest } = result;
     if (!errors) return result;
@@ -24,12 +26,12 @@ export const createShowErrors =
     const causes = errors.map((error) => knownCause(error as GraphQLError));
     // The fields of a query share a transaction. The failure of one statement aborts those after it.
     const isAborted = causes.some(hasCode('UNAVAILABLE'));
-    const shown = errors.map((error, at) => {
+    const formatted = errors.map((error, at) => {
       const cause = isAborted && isAbortedTransaction(causes[at]) ? unavailable() : causes[at];
-      return present(error as GraphQLError, cause, parts, server.requestId, suggest);
+      return formatError(error as GraphQLError, cause, dependencies, server.requestId, suggest);
     });
-    for (const { extensions } of shown) addCode(server.state.trace, extensions['code']);
-    return { ...rest, errors: isUnavailable(rest.data, shown) ? shown : shown.map(withoutRetry) };
+    for (const { extensions } of formatted) addCode(server.state.trace, extensions['code']);
+    return { ...rest, errors: isUnavailable(rest.data, formatted) ? formatted : formatted.map(withoutRetry) };
   };
 
 /**
@@ -47,16 +49,16 @@ function isUnavailable(data: unknown, errors: readonly GraphQLError[]): boolean 
 const withoutRetry = (error: GraphQLError): GraphQLError =>
   error.extensions['code'] === 'UNAVAILABLE' ? relocate(error, new AmbitError('UNAVAILABLE', error.message)) : error;
 
-export function useErrors(showErrors: ShowErrors): Plugin<object, ServerContext> {
+export function useErrors(formatErrors: FormatErrors): Plugin<object, ServerContext> {
   return {
     onResultProcess({ result, setResult, serverContext }) {
       if (Symbol.asyncIterator in result || Array.isArray(result)) return;
-      setResult(showErrors(result as Result, serverContext) as never);
+      setResult(formatErrors(result as Result, serverContext) as never);
     },
   };
 }
 
-/** What was thrown, as the domain's error if it has one. Null for an error of the request. */
+/** The thrown error, or the domain error for it. Null if the request itself is invalid. */
 function knownCause(error: GraphQLError): unknown {
   const root = rootOf(error);
   return root === null ? null : domainError(root);
@@ -67,27 +69,24 @@ const hasCode =
   (error: unknown): boolean =>
     error instanceof AmbitError && error.code === code;
 
-function present(
+function formatError(
   error: GraphQLError,
   cause: unknown,
-  parts: Dependencies,
+  dependencies: Dependencies,
   requestId: string,
   suggest: boolean,
 ): GraphQLError {
   if (cause === null) return asBadRequest(error, suggest);
   if (cause instanceof AmbitError) return rootOf(error) === cause ? error : relocate(error, cause);
-  parts.log({ level: 'error', requestId, path: error.path, error: describeError(cause) });
-  return relocate(
-    error,
-    new AmbitError('INTERNAL', `Something went wrong on our side. Tell the operator the request id ${requestId}.`),
-  );
+  dependencies.log({ level: 'error', requestId, path: error.path, error: describeError(cause) });
+  return relocate(error, new AmbitError('INTERNAL', internalErrorMessage(requestId)));
 }
 
-/** What was thrown; null for an error of the request, which graphql or yoga made itself. */
+/** The thrown error. Null for an error that graphql or yoga created, because the request itself is invalid. */
 function rootOf(error: GraphQLError): unknown {
   let cause: unknown = error;
   while (cause instanceof GraphQLError && !(cause instanceof AmbitError)) {
-    // graphql copies the extensions of what it wraps, the HTTP status among them.
+    // graphql copies the extensions of the error that it wraps, including the HTTP status.
     if (cause.originalError instanceof AmbitError) return cause.originalError;
     if (cause.extensions['http'] || (!cause.originalError && cause.path === undefined)) return null;
     if (!cause.originalError) break;
@@ -99,17 +98,20 @@ function rootOf(error: GraphQLError): unknown {
 const relocate = (at: GraphQLError, error: AmbitError): GraphQLError =>
   new GraphQLError(error.message, { nodes: at.nodes ?? null, path: at.path ?? null, extensions: error.extensions });
 
-/** Status 400 for who accepts `application/graphql-response+json`; with plain JSON the specification wants 200. */
-const WHERE_SPECIFIED = { status: 400, spec: true };
+/**
+ * Status 400 for clients that accept `application/graphql-response+json`. For `application/json`, the GraphQL over HTTP
+ * specification requires status 200.
+ */
+const HTTP_BAD_REQUEST = { status: 400, spec: true };
 
 function asBadRequest(error: GraphQLError, suggest: boolean): GraphQLError {
   const message = suggest ? error.message : error.message.replace(/ Did you mean .+\?$/s, '');
-  const { http = WHERE_SPECIFIED, originalError } = error.extensions;
+  const { http = HTTP_BAD_REQUEST, originalError } = error.extensions;
   return new GraphQLError(message, {
     nodes: error.nodes ?? null,
     source: error.source ?? null,
     positions: error.positions ?? null,
-    // A body that is no JSON is 400 for everybody.
+    // A body that is not valid JSON gets status 400 with each media type.
     extensions: { code: 'BAD_REQUEST', http: originalError ? { status: 400 } : http },
   });
 }

@@ -1,4 +1,4 @@
-/** What the playground shows first. */
+/** The document that the playground shows first. */
 export const DEFAULT_QUERY = `# Welcome to Ambit.
 #
 # 1. Sign in: run this, and copy the accessToken.

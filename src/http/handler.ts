@@ -5,30 +5,37 @@ import { endWork, newWork, type Work } from '../db/work.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { describeError } from '../lib/log.ts';
 import { createAddressOf } from './address.ts';
-import { type Answer, failure, json, problem, requestIdOf } from './answer.ts';
 import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts';
 import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
 import { createRequestMemory, type RequestMemory } from './memory.ts';
+import {
+  domainErrorResponse,
+  errorResponse,
+  type HttpResponse,
+  internalErrorMessage,
+  jsonResponse,
+  requestIdOf,
+} from './response.ts';
 import { createResponseWriter } from './response-writer.ts';
 import type { RequestState, ServerContext } from './server-context.ts';
 import { addCode, newTrace, requestEntry, type Trace } from './trace.ts';
 import type { Graphql } from './yoga.ts';
 
-/** Bytes of a request body. */
+/** Maximum number of bytes of a request body. */
 const MAX_BODY = 100_000;
 
-/** What GraphiQL needs and nothing else: the page is one file. */
+/** Content-Security-Policy of GraphiQL, which is a single file. */
 const PAGE_POLICY =
   "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src data:; font-src data:; connect-src 'self'; frame-ancestors 'none'";
 
-type Routes = ReadonlyMap<string, () => Promise<Answer>>;
+type Routes = ReadonlyMap<string, () => Promise<HttpResponse>>;
 
 const createRoutes = ({ identity, pool }: Dependencies): Routes =>
   new Map([
     [
       '/.well-known/jwks.json',
-      async () => json(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
+      async () => jsonResponse(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
     ],
     ['/health/live', live],
     ['/health/ready', createReady(pool)],
@@ -43,43 +50,47 @@ function routeOf(req: IncomingMessage, routes: Routes): string {
 }
 
 export interface HandlerOptions {
-  direct?: FastPath;
+  fastPath?: FastPath;
   deadlines?: Deadlines;
   memory?: RequestMemory;
 }
 
-/** The HTTP edge: request id, client address, size and type of the body; the rest is yoga's. */
+/**
+ * Handles all HTTP requests. Checks the path, the size and the type of the body, and passes operations to the fast path
+ * or to yoga.
+ */
 export function createHandler(
   graphql: Graphql,
-  parts: Dependencies,
+  dependencies: Dependencies,
   {
-    direct = createFastPath(graphql, parts.config),
-    deadlines = createDeadlines(parts.config.requestTimeoutMs),
-    memory = createRequestMemory(parts.config.requestMemory),
+    fastPath = createFastPath(graphql, dependencies.config),
+    deadlines = createDeadlines(dependencies.config.requestTimeoutMs),
+    memory = createRequestMemory(dependencies.config.requestMemory),
   }: HandlerOptions = {},
 ): RequestListener {
-  const routes = createRoutes(parts);
-  const writer = createResponseWriter(parts.config, parts.log);
-  const addressOf = createAddressOf(parts.config.trustedProxies);
+  const routes = createRoutes(dependencies);
+  const writer = createResponseWriter(dependencies.config, dependencies.log);
+  const addressOf = createAddressOf(dependencies.config.trustedProxies);
 
-  async function answer(req: IncomingMessage, requestId: string, work: Work, trace: Trace): Promise<Answer> {
+  async function respond(req: IncomingMessage, requestId: string, work: Work, trace: Trace): Promise<HttpResponse> {
     const path = pathOf(req);
     const route = req.method === 'GET' ? routes.get(path) : undefined;
     if (route) return await route();
-    if (path !== '/graphql') return problem(404, 'Not here. The API is at /graphql.', requestId);
+    if (path !== '/graphql') return errorResponse(404, 'This path does not exist. The API is at /graphql.', requestId);
     if (memory.isFull()) return busy(requestId);
     const body = await memory.readBody(req, MAX_BODY);
     if (body === 'incomplete') return busy(requestId, { connection: 'close' });
-    if (body === 'too large') return problem(413, `A request body has at most ${MAX_BODY} bytes.`, requestId);
-    // Forms and plain text are what another site's page can send without asking (CSRF), so they are not taken.
+    if (body === 'too large')
+      return errorResponse(413, `The request body must not be larger than ${MAX_BODY} bytes.`, requestId);
+    // A page of another site can send forms and plain text without a preflight request (CSRF).
     if (req.method === 'POST' && !isJson(req))
-      return problem(415, 'Send JSON: content-type: application/json.', requestId);
+      return errorResponse(415, 'The request body must be JSON, with content-type: application/json.', requestId);
     const admission = memory.admit(body.length);
     if (!admission) return busy(requestId);
     try {
       const { chargeOrganization } = admission;
       const server = serverContext(req, requestId, { work, trace, chargeOrganization });
-      return (await direct(req, body, server)) ?? (await askYoga(req, body, server));
+      return (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
     } finally {
       admission.release();
     }
@@ -96,36 +107,36 @@ export function createHandler(
     };
   }
 
-  /** The long way: everything that yoga can answer. */
-  async function askYoga(req: IncomingMessage, body: Buffer, server: ServerContext): Promise<Answer> {
+  /** Handles every request that yoga supports. */
+  async function fallback(req: IncomingMessage, body: Buffer, server: ServerContext): Promise<HttpResponse> {
     const init = { method: req.method ?? 'GET', headers: headersOf(req), ...(body.length > 0 && { body }) };
-    return toAnswer(await graphql.yoga.fetch(`http://localhost${req.url}`, init as RequestInit, server));
+    return readResponse(await graphql.yoga.fetch(`http://localhost${req.url}`, init as RequestInit, server));
   }
 
-  function failed(error: unknown, requestId: string, trace: Trace): Answer {
+  function responseForError(error: unknown, requestId: string, trace: Trace): HttpResponse {
     const known = domainError(error);
     addCode(trace, known instanceof AmbitError ? known.code : 'INTERNAL');
-    if (known instanceof AmbitError) return failure(known, requestId);
-    parts.log({ level: 'error', requestId, error: describeError(error) });
-    return problem(500, `Something went wrong on our side. Tell the operator the request id ${requestId}.`, requestId);
+    if (known instanceof AmbitError) return domainErrorResponse(known, requestId);
+    dependencies.log({ level: 'error', requestId, error: describeError(error) });
+    return errorResponse(500, internalErrorMessage(requestId), requestId);
   }
 
   return (req, res) => {
     const requestId = requestIdOf(req);
     const startedAt = performance.now();
     const [work, trace] = [newWork(), newTrace()];
-    let isAnswered = false;
-    const send = (answered: Answer): void => {
-      // The deadline may have answered already.
-      if (isAnswered) return;
-      isAnswered = true;
+    let isSent = false;
+    const send = (response: HttpResponse): void => {
+      // The response may have been sent at the deadline.
+      if (isSent) return;
+      isSent = true;
       try {
-        writer.send(res, requestId, answered);
+        writer.send(res, requestId, response);
       } catch {
         res.destroy();
       }
     };
-    const fail = (error: unknown): void => send(failed(error, requestId, trace));
+    const fail = (error: unknown): void => send(responseForError(error, requestId, trace));
     const request = { work, startedAt, giveUp: fail };
     deadlines.add(request);
     res.once('close', () => {
@@ -133,26 +144,26 @@ export function createHandler(
       if (res.writableFinished) endWork(work);
       else stopDisconnected(work);
       const status = res.writableFinished ? res.statusCode : null;
-      parts.log(requestEntry({ requestId, route: routeOf(req, routes), status, startedAt }, trace, work));
+      dependencies.log(requestEntry({ requestId, route: routeOf(req, routes), status, startedAt }, trace, work));
     });
-    void answer(req, requestId, work, trace).then(send, fail);
+    void respond(req, requestId, work, trace).then(send, fail);
   };
 }
 
-const busy = (requestId: string, headers?: Record<string, string>): Answer =>
-  problem(503, 'The server has too many requests in progress. Try again later.', requestId, headers);
+const busy = (requestId: string, headers?: Record<string, string>): HttpResponse =>
+  errorResponse(503, 'The server has too many requests in progress. Try again later.', requestId, headers);
 
 const isJson = (req: IncomingMessage): boolean => /^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '');
 
 const headersOf = (req: IncomingMessage): [string, string][] =>
   Object.entries(req.headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
 
-/** Yoga would stream a multipart answer. Here it is sent whole, with its length, beside which these may not stand. */
-const OF_A_STREAM = new Set(['connection', 'transfer-encoding']);
+/** Headers of a streamed response. They must not be sent with a Content-Length, and responses are sent as a whole. */
+const STREAM_HEADERS = new Set(['connection', 'transfer-encoding']);
 
-async function toAnswer(response: Response): Promise<Answer> {
+async function readResponse(response: Response): Promise<HttpResponse> {
   const isPage = response.headers.get('content-type')?.startsWith('text/html');
-  const headers = Object.fromEntries([...response.headers].filter(([name]) => !OF_A_STREAM.has(name.toLowerCase())));
+  const headers = Object.fromEntries([...response.headers].filter(([name]) => !STREAM_HEADERS.has(name.toLowerCase())));
   return {
     status: response.status,
     headers: { ...headers, ...(isPage && { 'content-security-policy': PAGE_POLICY }) },

@@ -2,20 +2,20 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql as query } from 'drizzle-orm';
 import type { Pool } from '../db/pool.ts';
-import { ask } from '../db/reader.ts';
+import { queryRows } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
-import { type Answer, json, problem, requestIdOf } from './answer.ts';
+import { errorResponse, type HttpResponse, jsonResponse, requestIdOf } from './response.ts';
 
-/** Milliseconds that the database has to answer the readiness check. */
+/** Milliseconds that the database may take for the readiness check. */
 const READY_TIMEOUT = 5_000;
 
-const OK = json(200, { status: 'ok' });
+const OK = jsonResponse(200, { status: 'ok' });
 
-export const live = async (): Promise<Answer> => OK;
+export const live = async (): Promise<HttpResponse> => OK;
 
 /** Callers share the check in progress: they need no credential, so they must not use up connections. */
-export function createReady(pool: Pool): () => Promise<Answer> {
-  let checking: Promise<Answer> | undefined;
+export function createReady(pool: Pool): () => Promise<HttpResponse> {
+  let checking: Promise<HttpResponse> | undefined;
   return () => {
     checking ??= check(pool).finally(() => {
       checking = undefined;
@@ -25,11 +25,11 @@ export function createReady(pool: Pool): () => Promise<Answer> {
 }
 
 /** Runs a statement in a transaction, as a query does. So it also fails when no connection is free for a query. */
-async function check(pool: Pool): Promise<Answer> {
+async function check(pool: Pool): Promise<HttpResponse> {
   const isServing = inTransaction(
     pool,
     { organizationId: null, userId: null },
-    async (db) => (await ask(db, query`select 1`)).length === 1,
+    async (db) => (await queryRows(db, query`select 1`)).length === 1,
     'read only',
   ).catch(() => false);
   const timeout = new AbortController();
@@ -46,12 +46,12 @@ function waitingFor(pool: Pool): string {
   return 'a response from the database';
 }
 
-const notReady = (status: string, what: string): Answer =>
-  json(503, { status, waitingFor: what }, { 'retry-after': '1' });
+const notReady = (status: string, what: string): HttpResponse =>
+  jsonResponse(503, { status, waitingFor: what }, { 'retry-after': '1' });
 
 /** The response of a server that is starting or stopping. */
-export function notServing(req: IncomingMessage, status: 'starting' | 'stopping', what: string): Answer {
+export function notServing(req: IncomingMessage, status: 'starting' | 'stopping', what: string): HttpResponse {
   if (req.url === '/health/live') return OK;
   if (req.url === '/health/ready') return notReady(status, what);
-  return problem(503, `The server is ${status}. Try again in a moment.`, requestIdOf(req));
+  return errorResponse(503, `The server is ${status}. Try again in a moment.`, requestIdOf(req));
 }

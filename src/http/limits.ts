@@ -3,28 +3,30 @@ import { type DocumentNode, type ExecutionArgs, getOperationAST, Kind, type Vali
 import type { Plugin } from 'graphql-yoga';
 import { AmbitError } from '../lib/errors.ts';
 
-/** How large an operation may be. Everything beyond is refused with status 400 before it is executed. */
+/** Limits of an operation. An operation above a limit is refused with status 400 before it is executed. */
 export const LIMITS = {
   /** Characters of the document. */
   characters: 15_000,
-  /** Tokens of the document, the least thing that a parser can count. */
+  /** Tokens of the document. The parser stops at this limit. */
   tokens: 1_000,
   aliases: 60,
   directives: 50,
   depth: 15,
-  /** Fields, each times the lengths of the lists around it. */
+  /** Number of fields, each multiplied by the lengths of the lists that contain it. */
   cost: 50_000,
 } as const;
 
-const tooLarge = (what: string): AmbitError =>
-  new AmbitError('BAD_REQUEST', `The operation is too large: ${what}. Split it.`, { http: { status: 400 } });
+const tooLarge = (reason: string): AmbitError =>
+  new AmbitError('BAD_REQUEST', `The operation is too large: ${reason}. Split it into several operations.`, {
+    http: { status: 400 },
+  });
 
-/** Counts what makes validation and execution dear, whatever the schema says. */
+/** Counts aliases and directives, which make validation and execution expensive with any schema. */
 const countRule: ValidationRule = (context) => {
   const counts = { aliases: 0, directives: 0 };
-  const add = (what: keyof typeof counts): void => {
-    counts[what] += 1;
-    if (counts[what] === LIMITS[what] + 1) context.reportError(tooLarge(`more than ${LIMITS[what]} ${what}`));
+  const add = (kind: keyof typeof counts): void => {
+    counts[kind] += 1;
+    if (counts[kind] === LIMITS[kind] + 1) context.reportError(tooLarge(`more than ${LIMITS[kind]} ${kind}`));
   };
   return {
     Field: (node) => void (node.alias && add('aliases')),
@@ -32,8 +34,9 @@ const countRule: ValidationRule = (context) => {
   };
 };
 
-export function useLimits(remember: (args: ExecutionArgs, cost: number) => void): Plugin {
-  const costOf = rememberingCost();
+/** Enforces the limits. Calls `onCost` with the cost of each operation before it is executed. */
+export function useLimits(onCost: (args: ExecutionArgs, cost: number) => void): Plugin {
+  const costOf = cachedCost();
   return {
     onParams({ params }) {
       if (params.query && params.query.length > LIMITS.characters)
@@ -47,10 +50,10 @@ export function useLimits(remember: (args: ExecutionArgs, cost: number) => void)
     },
     onExecute({ args }) {
       const { complexity, depth } = costOf(args);
-      if (depth > LIMITS.depth) throw tooLarge(`nested ${depth} deep, at most ${LIMITS.depth}`);
+      if (depth > LIMITS.depth) throw tooLarge(`its depth is ${depth}, the limit is ${LIMITS.depth}`);
       if (complexity > LIMITS.cost)
-        throw tooLarge(`it may read ${complexity} fields, at most ${LIMITS.cost}; ask for shorter pages`);
-      remember(args, complexity);
+        throw tooLarge(`it may read ${complexity} fields, the limit is ${LIMITS.cost}; request smaller pages`);
+      onCost(args, complexity);
     },
   };
 }
@@ -60,32 +63,35 @@ interface Cost {
   depth: number;
 }
 
-/** Costs of one document that are kept. */
-const COSTS = 16;
+/** Maximum number of cached costs per document. */
+const MAX_COSTS = 16;
 
-/** What an operation costs, computed once for all values of the variables that do not matter. */
-function rememberingCost(): (args: ExecutionArgs) => Cost {
-  const kept = new WeakMap<DocumentNode, Map<string, Cost>>();
+/** Computes the cost of an operation once for all variables that do not affect it. */
+function cachedCost(): (args: ExecutionArgs) => Cost {
+  const cache = new WeakMap<DocumentNode, Map<string, Cost>>();
   return (args) => {
     const key = costKey(args);
     if (key === null) return computeCost(args);
-    const costs = kept.get(args.document) ?? new Map<string, Cost>();
-    kept.set(args.document, costs);
+    const costs = cache.get(args.document) ?? new Map<string, Cost>();
+    cache.set(args.document, costs);
     const cost = costs.get(key) ?? computeCost(args);
-    if (costs.size === COSTS) costs.clear();
+    if (costs.size === MAX_COSTS) costs.clear();
     costs.set(key, cost);
     return cost;
   };
 }
 
 const computeCost = ({ document, operationName, schema, variableValues, contextValue }: ExecutionArgs): Cost =>
-  complexityFromQuery(selected(document, operationName), {
+  complexityFromQuery(withoutOtherOperations(document, operationName), {
     schema,
     variables: variableValues ?? {},
     ctx: contextValue as object,
   });
 
-/** What the cost depends on: of variables, the numbers. Null where there are lists or objects, whose size counts. */
+/**
+ * The cache key: the operation and its Int variables, such as page sizes. Null if a variable can be a list or an object,
+ * because the cost depends on its size.
+ */
 function costKey({ document, operationName, variableValues }: ExecutionArgs): string | null {
   const operation = getOperationAST(document, operationName);
   const key = [operation?.name?.value];
@@ -98,10 +104,11 @@ function costKey({ document, operationName, variableValues }: ExecutionArgs): st
   return key.join(' ');
 }
 
+/** Types of variables that do not affect the cost. */
 const SIZELESS = new Set(['ID', 'String', 'Boolean']);
 
-/** The operation that will run, and not the first one of the document. */
-function selected(document: DocumentNode, operationName: string | null | undefined): DocumentNode {
+/** Keeps only the operation that will be executed. The cost is computed from the first operation of a document. */
+function withoutOtherOperations(document: DocumentNode, operationName: string | null | undefined): DocumentNode {
   const definitions = document.definitions.filter(
     (definition) =>
       definition.kind !== Kind.OPERATION_DEFINITION || !operationName || definition.name?.value === operationName,

@@ -17,11 +17,11 @@ const ORGANIZATION_SHARE = 0.5;
 export interface RequestMemory {
   /** Bytes held. */
   held(): number;
-  /** Whether there is no room for one more request. */
+  /** Whether the memory for another request is missing. */
   isFull(): boolean;
   /** The whole body, or the reason why it was not read. */
   readBody(req: IncomingMessage, max: number): Promise<Body>;
-  /** Accounts for a request until `release`. Null if there is no room. */
+  /** Accounts for a request until `release`. Null if the limit would be exceeded. */
   admit(bodyBytes: number): Admission | null;
 }
 

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
-import { type Answer, headersOf } from './answer.ts';
 import { findResponsesToAbort, type PendingResponse } from './pending-response.ts';
+import { type HttpResponse, headersOf } from './response.ts';
 
 /** Sends responses and limits the memory that slow clients use. */
 export interface ResponseWriter {
-  send(res: ServerResponse, requestId: string, answer: Answer): void;
+  send(res: ServerResponse, requestId: string, response: HttpResponse): void;
   /** Bytes of the responses that clients have not read completely. */
   held(): number;
 }
@@ -53,33 +53,33 @@ export function createResponseWriter(
 
   function watch(res: ServerResponse, requestId: string, length: number): PendingResponse {
     const abort = (reason: string): void => {
-      responses.delete(response);
+      responses.delete(pending);
       log({ level: 'info', requestId, message: `response aborted: ${reason}` });
       res.destroy();
     };
-    const response: PendingResponse = { length, sent: 0, seen: 0, rate: 0, idle: 0, age: 0, abort };
-    responses.add(response);
-    res.once('close', () => responses.delete(response));
+    const pending: PendingResponse = { length, sent: 0, seen: 0, rate: 0, idle: 0, age: 0, abort };
+    responses.add(pending);
+    res.once('close', () => responses.delete(pending));
     schedule();
-    return response;
+    return pending;
   }
 
   /** Encodes the text first. Otherwise the string would stay in V8's heap until the client has read it. */
-  function sendLarge(res: ServerResponse, requestId: string, answer: Answer): void {
-    const body = Buffer.from(answer.body);
-    res.writeHead(answer.status, headersOf(answer, requestId, body.length));
+  function sendLarge(res: ServerResponse, requestId: string, response: HttpResponse): void {
+    const body = Buffer.from(response.body);
+    res.writeHead(response.status, headersOf(response, requestId, body.length));
     writeChunks(res, body, watch(res, requestId, body.length));
   }
 
   return {
     held: () => [...responses].reduce((sum, { length }) => sum + length, 0),
-    send: (res, requestId, answer) => {
+    send: (res, requestId, response) => {
       if (res.destroyed) return;
-      if (answer.body.length > CHUNK) return sendLarge(res, requestId, answer);
-      const length = Buffer.byteLength(answer.body);
-      res.writeHead(answer.status, headersOf(answer, requestId, length));
+      if (response.body.length > CHUNK) return sendLarge(res, requestId, response);
+      const length = Buffer.byteLength(response.body);
+      res.writeHead(response.status, headersOf(response, requestId, length));
       const { socket } = res;
-      res.end(answer.body);
+      res.end(response.body);
       // The operating system accepts most responses immediately.
       if (socket && socket.writableLength > 0) watch(res, requestId, length);
     },

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Config } from '../config.ts';
 import { createIsTrusted } from './address.ts';
-import { problem, requestIdOf, send } from './answer.ts';
 import { limitConnections } from './connections.ts';
 import { serializeRequests } from './pipeline.ts';
+import { errorResponse, requestIdOf, send } from './response.ts';
 
 export type ServerConfig = Pick<Config, 'connections' | 'keepAliveTimeout' | 'trustedProxies'>;
 
@@ -29,5 +29,5 @@ export function createHttpServer(listener: RequestListener, config: ServerConfig
 function refuse(req: IncomingMessage, res: ServerResponse): void {
   const requestId = requestIdOf(req);
   const message = 'There are too many connections from this address. Close some, or try again later.';
-  req.resume().once('end', () => send(res, requestId, problem(503, message, requestId, { connection: 'close' })));
+  req.resume().once('end', () => send(res, requestId, errorResponse(503, message, requestId, { connection: 'close' })));
 }

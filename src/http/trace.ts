@@ -2,12 +2,12 @@ import type { Work } from '../db/work.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { toPublicId } from '../lib/ids.ts';
 
-/** What is logged about a request. It never contains a variable, a parameter or a credential. */
+/** Data about a request for its log entry. It never contains a variable, a parameter or a credential. */
 export interface Trace {
   /** Name of the GraphQL operation. */
   operation: string | null;
   actor: Actor;
-  /** Codes of the errors in the response, each once. */
+  /** Distinct codes of the errors in the response. */
   codes: string[];
 }
 

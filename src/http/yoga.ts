@@ -12,7 +12,7 @@ import {
 } from '../context.ts';
 import { createExecute, type Execute } from '../executor/execute.ts';
 import type { Actor } from '../identity/actor.ts';
-import { createShowErrors, type ShowErrors, useErrors } from './errors.ts';
+import { createErrorFormatter, type FormatErrors, useErrors } from './errors.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { limitHeavyQueries } from './heavy-queries.ts';
 import { useLimits } from './limits.ts';
@@ -20,31 +20,36 @@ import type { ServerContext } from './server-context.ts';
 
 export type Yoga = YogaServerInstance<ServerContext, Context>;
 
+/** The GraphQL server and its error formatter, which the fast path calls itself. */
 export interface Graphql {
   yoga: Yoga;
-  showErrors: ShowErrors;
+  formatErrors: FormatErrors;
 }
 
-export function createGraphql(schema: GraphQLSchema, parts: Dependencies, execute: Execute = createExecute()): Graphql {
-  const { config } = parts;
+export function createGraphql(
+  schema: GraphQLSchema,
+  dependencies: Dependencies,
+  execute: Execute = createExecute(),
+): Graphql {
+  const { config } = dependencies;
   const mayIntrospect = ({ authorization }: ServerContext): boolean =>
     config.introspection === 'public' || authorization !== null;
   const costs = new WeakMap<object, number>();
   const costOf = (args: ExecutionArgs): number => costs.get(args.contextValue as object) ?? 0;
-  const showErrors = createShowErrors(parts, mayIntrospect);
+  const formatErrors = createErrorFormatter(dependencies, mayIntrospect);
   const yoga = createYoga<ServerContext, Context>({
     schema,
-    context: (server) => createContext(parts, server),
+    context: (server) => createContext(dependencies, server),
     graphqlEndpoint: '/graphql',
     landingPage: false,
     graphiql: { defaultQuery: DEFAULT_QUERY, title: 'Ambit' },
-    // Megabytes that an API alone never reads.
+    // Loaded on demand, because it needs several megabytes of memory.
     renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
-    // The errors plugin masks; yoga's own mask would not know the request.
+    // The errors plugin masks errors. Yoga's own function does not get the request.
     maskedErrors: false,
     logging: false,
     multipart: false,
-    parserAndValidationCache: { documentCache: byText(), errorCache: byText() },
+    parserAndValidationCache: { documentCache: documentCache(), errorCache: documentCache() },
     batching: false,
     cors:
       config.corsOrigins.length > 0
@@ -57,46 +62,49 @@ export function createGraphql(schema: GraphQLSchema, parts: Dependencies, execut
           }
         : false,
     plugins: [
-      useErrors(showErrors),
+      useErrors(formatErrors),
       useLimits((args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
       useExecutor(limitHeavyQueries(revalidating(execute), costOf)),
       useTransactionEnd(),
     ],
   });
-  return { yoga, showErrors };
+  return { yoga, formatErrors };
 }
 
-/** Characters of the documents that are kept parsed, validated and planned; what is made of one takes up to 200 times as much. */
-const KEPT_TEXT = 500_000;
+/**
+ * Maximum number of characters of all cached documents. A parsed, validated and planned document needs up to 200 times as
+ * much memory as its text.
+ */
+const CACHED_CHARACTERS = 500_000;
 
-/** Bounded by size, not by number: a client can send very many, and very long ones. */
-const byText = <Value extends object>() =>
-  new LRUCache<string, Value>({ maxSize: KEPT_TEXT, sizeCalculation: (_value, text) => text.length + 1 });
+/** A cache by document text. Limited by size, because a client can send very long documents. */
+const documentCache = <Value extends object>() =>
+  new LRUCache<string, Value>({ maxSize: CACHED_CHARACTERS, sizeCalculation: (_value, text) => text.length + 1 });
 
-/** Milliseconds during which a mutation uses an actor that was already read instead of reading it again. */
+/** Milliseconds during which a mutation uses the actor that was read for the request instead of reading it again. */
 const FRESH = 100;
 
-async function createContext(parts: Dependencies, server: ServerContext): Promise<Context> {
+async function createContext(dependencies: Dependencies, server: ServerContext): Promise<Context> {
   const { requestId, address, userAgent, authorization, state } = server;
   const { work } = state;
-  const authenticate = (): Promise<Actor> => parts.identity.authenticate(authorization, work);
-  const cached = await parts.identity.findCached(authorization);
+  const authenticate = (): Promise<Actor> => dependencies.identity.authenticate(authorization, work);
+  const cached = await dependencies.identity.findCached(authorization);
   const actor = cached?.actor ?? (await authenticate());
-  // The first mutation of a document need not ask again for what was read a moment ago.
-  let unused: Actor | null = cached ? null : actor;
+  // The first mutation of a document may use the actor that has just been read.
+  let freshActor: Actor | null = cached ? null : actor;
   const readAt = performance.now();
   const ctx: Context = {
-    dependencies: parts,
+    dependencies,
     requestId,
     address,
     userAgent,
     work,
     authenticate: async () => {
       const isFresh = performance.now() - readAt < FRESH;
-      const known = (isFresh && unused) || (await authenticate());
-      unused = null;
-      return known;
+      const current = (isFresh && freshActor) || (await authenticate());
+      freshActor = null;
+      return current;
     },
     unit: newUnitOfWork(cached && { revalidate: cached.revalidate, result: null }),
   };
@@ -151,10 +159,7 @@ const isRetryable = ({ document, operationName }: ExecutionArgs, { work }: Conte
   !work.stopped &&
   getOperationAST(document, operationName)?.operation === 'query';
 
-/**
- * The transaction that reads of this operation shared ends with it, whatever came of it. Nobody waits for that: it has
- * changed nothing.
- */
+/** Ends the read-only transaction of the operation. The response does not wait for this, because nothing was changed. */
 function useTransactionEnd(): Plugin<Context> {
   return {
     onExecute() {

@@ -1,15 +1,15 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from '../db/client.ts';
-import { ask } from '../db/reader.ts';
+import { queryRows } from '../db/reader.ts';
 import type { Plan } from '../lib/plans.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 
 /**
- * The few questions that go across organizations. Each is a function of the database (migration `walls`) that answers
- * about the one secret, address or id that it is given; nothing else in the code leaves the bound organization.
+ * The only queries that read rows of other organizations than the bound one. Each calls a database function of the
+ * migration `row_level_security`, which returns only the rows for one secret, e-mail address or id.
  */
 
-/** What a session or an API token stands for. */
+/** A session or an API token, with its user or service account and its organization. */
 export interface CredentialRow {
   credential_id: string;
   access: TokenAccess;
@@ -27,33 +27,36 @@ export interface CredentialRow {
 }
 
 export const findSessionAcrossTenants = async (db: Db, id: string): Promise<CredentialRow | null> =>
-  (await ask<CredentialRow>(db, sql`select * from ambit.find_session(${id})`))[0] ?? null;
+  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_session(${id})`))[0] ?? null;
 
 export const findApiTokenAcrossTenants = async (db: Db, hash: string): Promise<CredentialRow | null> =>
-  (await ask<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
+  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
 
+/** A user, for checking the password. */
 export interface UserSecret {
   id: string;
   password_hash: string;
 }
 
 export const findUserByEmailAcrossTenants = async (db: Db, email: string): Promise<UserSecret | null> =>
-  (await ask<UserSecret>(db, sql`select * from ambit.find_user_by_email(${email})`))[0] ?? null;
+  (await queryRows<UserSecret>(db, sql`select * from ambit.find_user_by_email(${email})`))[0] ?? null;
 
+/** An organization of a user, and the user's role in it. */
 export interface Membership {
   organization_id: string;
   slug: string;
   name: string;
   principal_id: string;
   built_in_role_id: string | null;
-  /** Of a custom role. */
+  /** The name of a custom role. Null for a built-in role. */
   role_name: string | null;
 }
 
-/** The organizations that a person belongs to, in the order of joining. */
+/** The organizations of a user, in the order of joining. */
 export const findMembershipsAcrossTenants = (db: Db, userId: string): Promise<Membership[]> =>
-  ask<Membership>(db, sql`select * from ambit.find_memberships(${userId})`);
+  queryRows<Membership>(db, sql`select * from ambit.find_memberships(${userId})`);
 
+/** A refresh token, with its session. */
 export interface RefreshToken {
   session_id: string;
   user_id: string;
@@ -62,8 +65,9 @@ export interface RefreshToken {
 }
 
 export const findRefreshTokenAcrossTenants = async (db: Db, hash: string): Promise<RefreshToken | null> =>
-  (await ask<RefreshToken>(db, sql`select * from ambit.find_refresh_token(${hash})`))[0] ?? null;
+  (await queryRows<RefreshToken>(db, sql`select * from ambit.find_refresh_token(${hash})`))[0] ?? null;
 
+/** An invitation, found by its secret. */
 export interface InvitationSecret {
   organization_id: string;
   organization_name: string;
@@ -71,9 +75,9 @@ export interface InvitationSecret {
   email: string;
   expires_at: string;
   role_id: string;
-  /** Of a custom role that is still there. */
+  /** The name of a custom role. Null for a built-in role, and if the custom role was deleted. */
   role_name: string | null;
 }
 
 export const findInvitationAcrossTenants = async (db: Db, hash: string): Promise<InvitationSecret | null> =>
-  (await ask<InvitationSecret>(db, sql`select * from ambit.find_invitation(${hash})`))[0] ?? null;
+  (await queryRows<InvitationSecret>(db, sql`select * from ambit.find_invitation(${hash})`))[0] ?? null;

@@ -2,6 +2,7 @@ import type { Grants } from '../access/model.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import type { UserRow } from '../resources/user/table.ts';
 
+/** The session or API token that authenticates the request. */
 export interface Credential {
   kind: 'SESSION' | 'API_TOKEN';
   id: string;
@@ -9,17 +10,17 @@ export interface Credential {
   expiresAt: Date | null;
 }
 
-/** Who asks: everything about them that a request may rely on, read anew for each request. */
+/** The caller of a request, with everything that decisions about access depend on. */
 export interface Actor {
-  /** Null for an anonymous caller; then all else is null as well. */
+  /** Null for an anonymous caller. All other fields are null then too. */
   credential: Credential | null;
-  /** The person; null for a service account. */
+  /** Null for a service account. */
   user: UserRow | null;
-  /** The organization that the credential is bound to; null while the user belongs to none. */
+  /** The organization that the credential is bound to. Null if the user belongs to none. */
   organization: { id: string; slug: string; name: string } | null;
   /** The member or service account that the credential acts for in the organization. */
   principal: { id: string; name: string } | null;
-  /** What the principal holds now. */
+  /** The current grants of the principal. Null without an organization. */
   grants: Grants | null;
 }
 

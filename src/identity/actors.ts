@@ -4,7 +4,7 @@ import { loadGrants } from '../access/grants.ts';
 import type { Grants, Role } from '../access/model.ts';
 import type { Db } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
-import { ask } from '../db/reader.ts';
+import { queryRows } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Work } from '../db/work.ts';
 import type { Plan } from '../lib/plans.ts';
@@ -12,42 +12,42 @@ import type { UserRow } from '../resources/user/table.ts';
 import type { CredentialRow } from './across-tenants.ts';
 import type { Actor } from './actor.ts';
 
-/** Principals whose grants are kept, and custom roles that are, compiled. */
-const KEPT = 20_000;
+/** Maximum number of principals whose grants are cached, and of compiled custom roles that are cached. */
+const MAX_CACHED = 20_000;
 
-/** Makes actors of credentials, with what they hold. */
+/** Loads the actors of credentials, with their grants. */
 export interface Actors {
-  /** Outside a transaction; grants are kept under the version of the organization's access. */
-  of(kind: 'SESSION' | 'API_TOKEN', row: CredentialRow, work: Work): Promise<Actor>;
-  /** Whether no role of the actor has ended since. */
+  /** Must be called outside a transaction. Grants are cached by the access version of the organization. */
+  load(kind: 'SESSION' | 'API_TOKEN', row: CredentialRow, work: Work): Promise<Actor>;
+  /** Whether the grants of the actor are still valid. They are not when one of the actor's roles has expired. */
   isCurrent(actor: Actor): boolean;
 }
 
 export function createActors(pool: Pool, clock: () => Date): Actors {
-  const kept = new LRUCache<string, Grants>({ max: KEPT });
-  const roles = new LRUCache<string, Role>({ max: KEPT });
+  const cachedGrants = new LRUCache<string, Grants>({ max: MAX_CACHED });
+  const cachedRoles = new LRUCache<string, Role>({ max: MAX_CACHED });
 
   async function grantsOf(row: CredentialRow & { organization_id: string }, work: Work): Promise<Grants | null> {
     const { organization_id: organizationId, principal_id: principalId, plan, access_version: version } = row;
-    // Everything that the grants depend on is in the key, but for the time, which they tell themselves.
+    // The key contains everything that the grants depend on, except the time. For that, they have `validUntil`.
     const key = [organizationId, principalId, version, plan].join(' ');
     const now = clock();
-    const found = kept.get(key);
-    if (found && now.getTime() < found.validUntil) return found;
+    const cached = cachedGrants.get(key);
+    if (cached && now.getTime() < cached.validUntil) return cached;
     const binding = { organizationId, userId: row.user_id };
-    // One snapshot: roles of one version with assignments of another could give what nobody ever held.
-    const own = await inTransaction(
+    // One snapshot, because roles and assignments of different versions could result in grants that never existed.
+    const grants = await inTransaction(
       pool,
       binding,
-      (db) => load(db, organizationId, plan, now, principalId),
+      (db) => loadWithCachedRoles(db, organizationId, plan, now, principalId),
       'read only',
       work,
     );
-    if (own) kept.set(key, own);
-    return own;
+    if (grants) cachedGrants.set(key, grants);
+    return grants;
   }
 
-  async function load(
+  async function loadWithCachedRoles(
     db: Db,
     organizationId: string,
     plan: Plan,
@@ -55,17 +55,17 @@ export function createActors(pool: Pool, clock: () => Date): Actors {
     principalId: string,
   ): Promise<Grants | null> {
     const version = await accessVersion(db, organizationId);
-    const keyOf = (id: string): string => [organizationId, version, id].join(' ');
-    const keptRoles = {
-      get: (id: string) => roles.get(keyOf(id)),
-      set: (id: string, role: Role) => void roles.set(keyOf(id), role),
+    const roleKey = (id: string): string => [organizationId, version, id].join(' ');
+    const roles = {
+      get: (id: string) => cachedRoles.get(roleKey(id)),
+      set: (id: string, role: Role) => void cachedRoles.set(roleKey(id), role),
     };
-    const grants = await loadGrants(db, organizationId, plan, now, [principalId], keptRoles);
+    const grants = await loadGrants(db, organizationId, plan, now, [principalId], roles);
     return grants.get(principalId) ?? null;
   }
 
   return {
-    async of(kind, row, work) {
+    async load(kind, row, work) {
       const bound = row.organization_id !== null ? (row as CredentialRow & { organization_id: string }) : null;
       return toActor(kind, row, bound && (await grantsOf(bound, work)));
     },
@@ -74,14 +74,14 @@ export function createActors(pool: Pool, clock: () => Date): Actors {
 }
 
 async function accessVersion(db: Db, organizationId: string): Promise<string> {
-  const [row] = await ask<{ version: string }>(
+  const [row] = await queryRows<{ version: string }>(
     db,
     query`select access_version::text as version from organizations where id = ${organizationId}`,
   );
   return row?.version ?? '';
 }
 
-/** The actor inside a transaction that has just changed who they are, bound to their organization. */
+/** Loads the actor in the transaction that has just changed it. The transaction must be bound to the actor's organization. */
 export async function actorIn(db: Db, kind: 'SESSION', row: CredentialRow, now: Date): Promise<Actor> {
   const { organization_id: organizationId, principal_id: principalId, plan } = row;
   const grants = organizationId ? await loadGrants(db, organizationId, plan, now, [principalId]) : null;

@@ -12,12 +12,13 @@ import { createActors } from './actors.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
 
+/** Authenticates requests. */
 export interface Identity {
-  /** Who the value of an Authorization header stands for now. Throws UNAUTHENTICATED when it stands for nobody. */
+  /** Reads the actor of an Authorization header from the database. Throws UNAUTHENTICATED if the credential is not valid. */
   authenticate(header: string | null, work: Work): Promise<Actor>;
   /**
-   * Who it stood for a moment ago, to begin a query with; null when that is not known. What is read for them is shown
-   * to nobody before `revalidate` has found the same again.
+   * Returns the cached actor of an Authorization header, or null. Data that was read for this actor must not be sent
+   * before `revalidate` has returned true.
    */
   findCached(header: string | null): Promise<CachedActor | null>;
   readonly keys: Keys;
@@ -26,21 +27,21 @@ export interface Identity {
 
 export interface CachedActor {
   actor: Actor;
-  /** Looks the credential up, with everything that depends on it, and tells whether nothing has changed. */
+  /** Reads the credential again. Returns whether the actor is unchanged. */
   revalidate(db: Db): Promise<boolean>;
 }
 
-/** What a header claims, before the database is asked. */
+/** The content of a header, which is not yet checked against the database. */
 interface Claim {
   kind: 'SESSION' | 'API_TOKEN';
-  /** Of a token its hash, of a session its id. */
+  /** The hash of an API token, or the id of a session. */
   key: string;
   /** The organization that an access token was issued for. */
   organizationId?: string | null;
 }
 
-/** Credentials that are remembered. */
-const REMEMBERED = 20_000;
+/** Maximum number of cached actors. */
+const MAX_CACHED = 20_000;
 
 const FIND = { SESSION: findSessionAcrossTenants, API_TOKEN: findApiTokenAcrossTenants };
 
@@ -49,7 +50,7 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
   const db = drizzleOn(sql);
   const actors = createActors(pool, clock);
   const keys = createKeys(sql, clock, config.publicUrl);
-  const remembered = new LRUCache<string, { row: CredentialRow; actor: Actor }>({ max: REMEMBERED });
+  const cache = new LRUCache<string, { row: CredentialRow; actor: Actor }>({ max: MAX_CACHED });
 
   async function claimOf(header: string): Promise<Claim | null> {
     const text = /^Bearer ([^\s]+)$/i.exec(header)?.[1] ?? '';
@@ -61,9 +62,9 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     return { kind: 'SESSION', key, organizationId: typeof org === 'string' ? fromPublicId('org', org) : null };
   }
 
-  const isGood = ({ kind, organizationId }: Claim, row: CredentialRow): boolean =>
+  const isValid = ({ kind, organizationId }: Claim, row: CredentialRow): boolean =>
     (row.expires_at === null || new Date(row.expires_at) > clock()) &&
-    // A session that has moved to another organization takes its earlier access tokens with it.
+    // When a session is switched to another organization, its earlier access tokens become invalid.
     (kind === 'API_TOKEN' || row.organization_id === organizationId);
 
   async function authenticate(header: string | null, work: Work): Promise<Actor> {
@@ -72,33 +73,34 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     if (work.stopped) throw work.stopped;
     work.statements += 1;
     const row = claim && (await FIND[claim.kind](db, claim.key));
-    if (!claim || !row || !isGood(claim, row)) throw unauthenticated();
-    const actor = await actors.of(claim.kind, row, work);
-    remembered.set(claim.key, { row, actor });
+    if (!claim || !row || !isValid(claim, row)) throw unauthenticated();
+    const actor = await actors.load(claim.kind, row, work);
+    cache.set(claim.key, { row, actor });
     return actor;
   }
 
   async function findCached(header: string | null): Promise<CachedActor | null> {
     const claim = header === null ? null : await claimOf(header);
-    const known = claim && remembered.get(claim.key);
-    if (!known || !isGood(claim, known.row) || !actors.isCurrent(known.actor)) return null;
+    const cached = claim && cache.get(claim.key);
+    if (!cached || !isValid(claim, cached.row) || !actors.isCurrent(cached.actor)) return null;
     const revalidate = async (on: Db): Promise<boolean> => {
-      const unchanged = same(known.row, await FIND[claim.kind](on, claim.key));
-      if (!unchanged) remembered.delete(claim.key);
-      return unchanged;
+      const isUnchanged = isSameRow(cached.row, await FIND[claim.kind](on, claim.key));
+      if (!isUnchanged) cache.delete(claim.key);
+      return isUnchanged;
     };
-    return { actor: known.actor, revalidate };
+    return { actor: cached.actor, revalidate };
   }
 
   return { authenticate, findCached, keys, limiter: createLimiter(sql, config.signInTries) };
 }
 
-const same = (known: CredentialRow, found: CredentialRow | null): boolean =>
-  found !== null && (Object.keys(known) as (keyof CredentialRow)[]).every((column) => known[column] === found[column]);
+const isSameRow = (cached: CredentialRow, current: CredentialRow | null): boolean =>
+  current !== null &&
+  (Object.keys(cached) as (keyof CredentialRow)[]).every((column) => cached[column] === current[column]);
 
 export const unauthenticated = (): AmbitError =>
   new AmbitError(
     'UNAUTHENTICATED',
-    'The credential in the Authorization header is not valid: it is wrong, has ended or was revoked. Sign in again, or leave the header out.',
+    'The credential in the Authorization header is not valid: it is wrong, has expired or was revoked. Sign in again, or omit the header.',
     { http: { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } } },
   );

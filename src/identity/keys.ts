@@ -3,16 +3,19 @@ import type { Sql } from 'postgres';
 
 const ALGORITHM = 'EdDSA';
 const AUDIENCE = 'ambit';
-/** RFC 9068: an access token is never taken for another kind of JWT. */
+/** The `typ` header of access tokens (RFC 9068). It distinguishes them from other JWTs. */
 const TYPE = 'at+jwt';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** A key signs for this long. */
+/** Milliseconds during which a key signs. */
 const PERIOD = 30 * DAY;
-/** A key is published this long before it signs, longer than anybody caches the JWKS. */
+/** Milliseconds between the publication of a key and its first use. Clients must not cache the JWKS for longer. */
 const LEAD = DAY;
-/** Other nodes may have rotated; an unknown key id asks the database, but no more often than every second. */
+/**
+ * Milliseconds after which the keys are read again, because another node may have rotated them. For a token with an
+ * unknown key ID, they are read at most once per second.
+ */
 const REFRESH = 60_000;
 const REFRESH_UNKNOWN = 1_000;
 
@@ -26,11 +29,12 @@ interface Key {
 
 type VerifyKey = Awaited<ReturnType<typeof importJWK>>;
 
+/** Signs and verifies access tokens. */
 export interface Keys {
   sign(claims: JWTPayload, expiresAt: Date): Promise<string>;
-  /** The claims of a token that this instance signed and that has not ended; null for any other text. */
+  /** Returns the claims of a valid access token, or null. */
   verify(token: string): Promise<JWTPayload | null>;
-  /** What `/.well-known/jwks.json` publishes. */
+  /** The public keys, for `/.well-known/jwks.json`. */
   jwks(): Promise<{ keys: JWK[] }>;
 }
 
@@ -40,8 +44,8 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
   let loadedAt = Number.NEGATIVE_INFINITY;
   let loading: Promise<Key[]> | undefined;
 
-  /** Concurrent requests share one read of the keys. */
-  async function fresh(maxAge: number): Promise<Key[]> {
+  /** Reads the keys if they are older than `maxAge` milliseconds. Concurrent requests share one read. */
+  async function refresh(maxAge: number): Promise<Key[]> {
     const now = clock();
     if (now.getTime() - loadedAt < maxAge) return keys;
     loading ??= reload(now).finally(() => {
@@ -60,8 +64,8 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
   }
 
   async function verifyKey(kid: string | undefined): Promise<VerifyKey> {
-    await fresh(REFRESH);
-    if (!imported.has(kid ?? '')) await fresh(REFRESH_UNKNOWN);
+    await refresh(REFRESH);
+    if (!imported.has(kid ?? '')) await refresh(REFRESH_UNKNOWN);
     const key = imported.get(kid ?? '');
     if (!key) throw new errors.JWKSNoMatchingKey();
     return key;
@@ -69,7 +73,7 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
 
   return {
     async sign(claims, expiresAt) {
-      const key = signer(await fresh(REFRESH), clock()) as Key;
+      const key = signer(await refresh(REFRESH), clock()) as Key;
       return new SignJWT({ ...claims, jti: crypto.randomUUID() })
         .setProtectedHeader({ alg: ALGORITHM, kid: key.kid, typ: TYPE })
         .setIssuer(issuer)
@@ -87,42 +91,42 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
         requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'],
         currentDate: clock(),
       }).catch((error: unknown) => {
-        // That the database does not answer says nothing about the token.
+        // Any other error, such as a lost connection, does not mean that the token is invalid.
         if (error instanceof errors.JOSEError) return null;
         throw error;
       });
       return verified?.payload ?? null;
     },
     async jwks() {
-      return { keys: (await fresh(REFRESH)).map((key) => key.publicJwk) };
+      return { keys: (await refresh(REFRESH)).map((key) => key.publicJwk) };
     },
   };
 }
 
-/** The key that signs now: the newest whose time has come. */
+/** The key that signs now: the last one whose start time has passed. */
 const signer = (keys: Key[], now: Date): Key | undefined =>
   keys.filter((key) => key.signsFrom <= now).sort((a, b) => b.signsFrom.getTime() - a.signsFrom.getTime())[0];
 
 /**
- * From when the next key signs, when one has to be made; null while none is due. One that is needed at once counts from
- * an hour ago, or nodes whose clocks are behind would not find it and make another.
+ * The start time of the next key if it must be created now, otherwise null. The start time of a key that is needed
+ * immediately is one hour ago. Otherwise a node whose clock is slow would ignore it and create another one.
  */
-function dueFrom(keys: Key[], now: Date): Date | null {
+function nextStart(keys: Key[], now: Date): Date | null {
   const current = signer(keys, now);
   if (!current || current.expiresAt.getTime() - now.getTime() < HOUR) return new Date(now.getTime() - HOUR);
   const newest = Math.max(...keys.map((key) => key.signsFrom.getTime()));
   return newest + PERIOD - LEAD <= now.getTime() ? new Date(now.getTime() + LEAD) : null;
 }
 
-/** The keys in force; makes the next one when it is due and forgets those whose last token has ended. */
+/** Returns the valid keys. Creates the next one if necessary, and deletes keys whose tokens have all expired. */
 async function rotate(sql: Sql, now: Date): Promise<Key[]> {
   const keys = await load(sql, now);
-  if (!dueFrom(keys, now)) return keys;
+  if (!nextStart(keys, now)) return keys;
   return await sql.begin(async (tx) => {
-    // Nodes that find a key due at once make one key.
+    // Prevents several nodes from creating a key at the same time.
     await tx`select pg_advisory_xact_lock(hashtext('ambit signing keys'))`;
-    const due = dueFrom(await load(tx as unknown as Sql, now), now);
-    if (due) await insert(tx as unknown as Sql, await generate(due));
+    const start = nextStart(await load(tx as unknown as Sql, now), now);
+    if (start) await insert(tx as unknown as Sql, await generate(start));
     await tx`delete from signing_keys where expires_at <= ${now.toISOString()}::timestamptz`;
     return await load(tx as unknown as Sql, now);
   });

@@ -3,18 +3,19 @@ import type { Sql } from 'postgres';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { AmbitError } from '../lib/errors.ts';
 
-/** Seconds after which tries are forgotten. */
+/** Length of the window in seconds. */
 const WINDOW = 15 * 60;
 
+/** Limits attempts to sign in, per account and per address. */
 export interface Limiter {
-  /** Counts one try of each kind, or throws RATE_LIMITED. Counted in the database, so for all nodes together. */
-  count(tries: { account?: string; address: string }): Promise<void>;
-  /** Forgets the tries of an account: its owner has come in. */
-  forget(account: string): Promise<void>;
+  /** Counts an attempt for the address and the account, or throws RATE_LIMITED. All nodes share the counters. */
+  count(attempt: { account?: string; address: string }): Promise<void>;
+  /** Resets the counter of an account after a successful sign-in. */
+  reset(account: string): Promise<void>;
 }
 
 export function createLimiter(sql: Sql, limits: { account: number; address: number }): Limiter {
-  // The library speaks node-postgres; this is all of it that it uses.
+  // The library expects a client of node-postgres. It uses only this method.
   const client = {
     query: async ({ text, values }: { text: string; values: never[] }) => {
       const rows = await sql.unsafe(text, values);
@@ -40,7 +41,7 @@ export function createLimiter(sql: Sql, limits: { account: number; address: numb
       await consume(byAddress, digest(address));
       if (account !== undefined) await consume(byAccount, digest(account));
     },
-    forget: async (account) => {
+    reset: async (account) => {
       await byAccount.delete(digest(account));
       await sql`delete from rate_limits where expire < ${Date.now()}`;
     },
@@ -50,12 +51,12 @@ export function createLimiter(sql: Sql, limits: { account: number; address: numb
 async function consume(limiter: RateLimiterPostgres, key: string): Promise<void> {
   try {
     await limiter.consume(key);
-  } catch (refused) {
-    if (!(refused instanceof RateLimiterRes)) throw refused;
-    const retryAfter = Math.ceil(refused.msBeforeNext / 1000);
-    throw new AmbitError('RATE_LIMITED', `Too many tries; try again in ${retryAfter} seconds.`, { retryAfter });
+  } catch (refusal) {
+    if (!(refusal instanceof RateLimiterRes)) throw refusal;
+    const retryAfter = Math.ceil(refusal.msBeforeNext / 1000);
+    throw new AmbitError('RATE_LIMITED', `Too many attempts. Try again in ${retryAfter} seconds.`, { retryAfter });
   }
 }
 
-/** Keys have a bounded length, and the table holds no addresses of people. */
+/** A hash, so that keys have a fixed length and the table contains no e-mail addresses. */
 const digest = (text: string): string => createHash('sha256').update(text.toLowerCase()).digest('base64url');

@@ -8,7 +8,7 @@ const COST = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 } as con
 
 const unpadded = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '');
 
-/** A PHC string, so that the cost can change without a migration. */
+/** Hashes a password as a PHC string. It contains the parameters, so they can be changed without a migration. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(16);
   const tag = await derive('argon2id', { ...COST, message: password, nonce: salt });
@@ -18,13 +18,13 @@ export async function hashPassword(password: string): Promise<string> {
 
 const PHC = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
-// What an unknown e-mail address is compared with: the same work, and no password matches it.
+// Compared with the password if the e-mail address is unknown. It costs the same time, and no password matches it.
 const NOBODY = `$argon2id$v=19$m=${COST.memory},t=${COST.passes},p=${COST.parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
-/** Whether this is the password. Takes as long when there is no hash, because nobody has the address. */
+/** Checks a password. Takes the same time without a hash, so that it does not reveal which addresses have accounts. */
 export async function verifyPassword(password: string, hash: string | null): Promise<boolean> {
   const [, memory, passes, parallelism, salt, tag] = PHC.exec(hash ?? NOBODY) ?? [];
-  if (!salt || !tag) throw new Error('a stored password hash is not in the PHC form of argon2id');
+  if (!salt || !tag) throw new Error('a stored password hash is not a PHC string of argon2id');
   const expected = Buffer.from(tag, 'base64');
   const actual = await derive('argon2id', {
     message: password,

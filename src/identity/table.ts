@@ -1,7 +1,7 @@
 import { bigint, integer, jsonb, pgTable, text, varchar } from 'drizzle-orm/pg-core';
 import { createdAt, instant } from '../db/columns.ts';
 
-/** Keys that sign access tokens. One is published before it signs and stays until its last token has ended. */
+/** Keys that sign access tokens. A key is published before it signs, and is kept until its last token has expired. */
 export const signingKeys = pgTable('signing_keys', {
   kid: text('kid').primaryKey(),
   publicJwk: jsonb('public_jwk').notNull(),
@@ -11,7 +11,7 @@ export const signingKeys = pgTable('signing_keys', {
   expiresAt: instant('expires_at').notNull(),
 });
 
-/** Counters of rate-limiter-flexible; the column names are the library's. */
+/** Counters of rate-limiter-flexible, which defines the column names. */
 export const rateLimits = pgTable('rate_limits', {
   key: varchar('key', { length: 255 }).primaryKey(),
   points: integer('points').notNull().default(0),

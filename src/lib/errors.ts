@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 
-/** Codes in `extensions.code` of a GraphQL error. Part of the public contract: never rename one. */
+/** Codes in `extensions.code` of a GraphQL error. They are part of the public contract and must not be renamed. */
 export const ERROR_CODES = {
   UNAUTHENTICATED: 'The request has no credential although it needs one, or its credential is invalid.',
   FORBIDDEN: 'The caller lacks a permission. `permission`, `target`, `reason` and `hint` describe the refusal.',
@@ -36,34 +36,35 @@ export const REFUSAL_REASONS = {
 
 export type RefusalReason = keyof typeof REFUSAL_REASONS;
 
-/** Codes of errors in the input, which stand in a payload's `errors`. Part of the public contract. */
+/** Codes of errors that the caller can correct in the input. They are in the `errors` of a payload. */
 export const USER_ERROR_CODES = {
-  REQUIRED: 'A value is missing, or null was given where a value must stay.',
-  INVALID: 'The value has the wrong form. The message says which form is expected.',
-  TOO_SHORT: 'The text or list is shorter than allowed.',
-  TOO_LONG: 'The text or list is longer than allowed.',
-  TAKEN: 'Another object of the organization, or of the instance, already has this value.',
-  NOT_FOUND: 'The ID names no object that the caller can see.',
-  IN_USE: 'Other objects use this one. `usedBy` lists them.',
-  MISMATCH: 'The confirmation differs from the value that it must repeat.',
-  LAST_OWNER: 'The organization would be left without an Owner.',
-  WRONG_CREDENTIALS: 'E-mail and password do not match, or the token is not valid.',
+  REQUIRED: 'A value is missing, or it is null and must not be.',
+  INVALID: 'The value does not have the required format. The message describes the format.',
+  TOO_SHORT: 'The text or list is shorter than the minimum.',
+  TOO_LONG: 'The text or list is longer than the maximum.',
+  TAKEN: 'The value must be unique, and another object already has it.',
+  NOT_FOUND: 'The ID belongs to no object that the caller may see.',
+  IN_USE: 'Other objects use this object. `usedBy` lists them.',
+  MISMATCH: 'The confirmation does not match the key or slug of the object.',
+  LAST_OWNER: 'An organization must have at least one Owner.',
+  WRONG_CREDENTIALS: 'The e-mail address or the password is wrong, or the token is not valid.',
 } as const;
 
 export type UserErrorCode = keyof typeof USER_ERROR_CODES;
 
+/** An error that the caller can correct in the input. */
 export interface UserError {
   code: UserErrorCode;
   message: string;
-  /** Where in the input: `['name']`. Empty when it is about the whole input. */
+  /** Path of the input field, such as `['name']`. Empty if the error concerns the whole input. */
   path: string[];
-  /** What stands in the way (IN_USE): nodes of the schema. */
+  /** For IN_USE: the objects that use this one, as nodes of the schema. */
   usedBy?: readonly object[];
 }
 
 /**
- * The one error class. With `userErrors` it is a complaint about the input, which a mutation turns into its payload;
- * without, it is a GraphQL error that the client sees as it stands, so no message may hold anything internal.
+ * An error that the client may see, so its message must not contain internal data. A mutation returns `userErrors` in its
+ * payload. Without them, it is a GraphQL error.
  */
 export class AmbitError extends GraphQLError {
   readonly code: ErrorCode;
@@ -86,9 +87,9 @@ export const userError = (code: UserErrorCode, path: string | string[], message:
   path: typeof path === 'string' ? [path] : path,
 });
 
-/** One answer for what does not exist and for what the caller may not see. */
-export const notFound = (what: string): AmbitError =>
-  new AmbitError('NOT_FOUND', `There is no ${what} with this id, or you may not see it.`);
+/** The same error for objects that do not exist and for objects that the caller may not see. */
+export const notFound = (typename: string): AmbitError =>
+  new AmbitError('NOT_FOUND', `There is no ${typename} with this id, or you may not see it.`);
 
 /** Nothing was changed. The same request may succeed when it is sent again. */
 export const unavailable = (message = 'The database is not available. Try again in a moment.'): AmbitError =>

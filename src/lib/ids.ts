@@ -21,6 +21,7 @@ const PREFIXES = new Map([...TYPES].map(([prefix, type]) => [type, prefix]));
 
 export type IdPrefix = string;
 
+/** Adds the ID prefix of a declared resource. Throws if it is already in use. */
 export function declareIdPrefix(prefix: IdPrefix, typename: string): void {
   if (!/^[a-z]{3}$/.test(prefix))
     throw new Error(`${typename}: the ID prefix ${prefix} must be three lower-case letters`);
@@ -32,16 +33,17 @@ export function declareIdPrefix(prefix: IdPrefix, typename: string): void {
 /** The GraphQL type of the objects with this prefix. */
 export const typeOfPrefix = (prefix: IdPrefix): string => TYPES.get(prefix) ?? prefix;
 
-/** A new UUIDv7: ids of one process sort by the time they were made. */
+/** Creates a UUIDv7. IDs of one process are ordered by creation time. */
 export const newId = (): string => toUUID(typeidUnboxed(''));
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-/** Ten bits, as two characters. */
+/** The two characters for each value of ten bits. */
 const PAIRS = Array.from({ length: 1024 }, (_, bits) => `${ALPHABET[bits >> 5]}${ALPHABET[bits & 31]}`);
 
 /**
- * The public form of a stored uuid: a TypeID such as `chk_01j…` (https://github.com/jetify-com/typeid). A response holds
- * hundreds, so it is written here: five hexadecimal digits are four of base 32. A test compares it with the library.
+ * The public form of a stored UUID: a TypeID such as `chk_01j…` (https://github.com/jetify-com/typeid). The library is too
+ * slow for responses with hundreds of IDs. Five hexadecimal digits are four digits of base 32. A test compares the results
+ * with the library.
  */
 export function toPublicId(prefix: IdPrefix, uuid: string): string {
   const hex = uuid.replaceAll('-', '');
@@ -53,44 +55,45 @@ export function toPublicId(prefix: IdPrefix, uuid: string): string {
   return id;
 }
 
-/** The uuid of a public id of this type; null for anything else, so a wrong id is one that names nothing. */
+/** Returns the UUID of a public ID with this prefix, or null for any other text. */
 export function fromPublicId(prefix: IdPrefix, id: string): string | null {
   const decoded = decodeId(id);
   return decoded?.prefix === prefix ? decoded.uuid : null;
 }
 
+/** Returns the prefix and the UUID of a public ID, or null for any other text. */
 export function decodeId(id: string): { prefix: IdPrefix; uuid: string } | null {
   try {
     const prefix = getType(id as never) as string;
     if (!TYPES.has(prefix)) return null;
     const decoded = { prefix, uuid: toUUID(id as never) };
-    // The library drops overflowing bits, which would give one row several ids.
+    // The library ignores overflowing bits, so several texts would be IDs of the same row.
     return toPublicId(decoded.prefix, decoded.uuid) === id ? decoded : null;
   } catch {
     return null;
   }
 }
 
-/** The public id of a row of this GraphQL type. */
+/** Returns the public ID of a row of this GraphQL type. */
 export function publicIdOf(typename: string, uuid: string): string {
   const prefix = PREFIXES.get(typename);
   if (!prefix) throw new Error(`no ID prefix for type ${typename}: add it to TYPES in lib/ids.ts`);
   return toPublicId(prefix, uuid);
 }
 
-// What is no id names an organization that cannot be: it is looked for like any other, and is not there.
-const NOTHING = { typename: 'Organization', id: '00000000-0000-0000-0000-000000000000' };
+// Used for a text that is not an ID. It is handled like the ID of an object that does not exist.
+const NONEXISTENT = { typename: 'Organization', id: '00000000-0000-0000-0000-000000000000' };
 
-/** Type and uuid that a public id names. */
+/** Returns the GraphQL type and the UUID of a public ID. */
 export function typedIdOf(id: string): { typename: string; id: string } {
   const decoded = decodeId(id);
-  return decoded ? { typename: typeOfPrefix(decoded.prefix), id: decoded.uuid } : NOTHING;
+  return decoded ? { typename: typeOfPrefix(decoded.prefix), id: decoded.uuid } : NONEXISTENT;
 }
 
-/** Prefixes of the IDs in columns that refer to rows of other tables. */
+/** ID prefixes of the columns that reference other tables. */
 export type References = Readonly<Record<string, IdPrefix>>;
 
-/** A row as the audit log shows it: with public IDs, and without the organization, to which the log belongs. */
+/** A row for the audit log: with public IDs, and without its organization, which is that of the log. */
 export function publicRow(
   prefix: IdPrefix,
   row: Record<string, unknown>,

@@ -3,29 +3,29 @@ import { invalid, notFound, type UserErrorCode, userError } from './errors.ts';
 import { fromPublicId, type IdPrefix, typeOfPrefix } from './ids.ts';
 
 /**
- * Postgres cannot store U+0000, half a surrogate pair would be stored as another character, and a name with line
- * breaks or escape codes forges logs and terminals, and one with invisible or turning characters looks like another.
+ * Excludes line breaks and control characters, which could forge log lines or terminal output. Also excludes invisible and
+ * bidirectional characters, which make two names look the same, and halves of surrogate pairs, which PostgreSQL replaces.
  */
-const LINE = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u00ad\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]*$/u;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it looks for
-const PROSE = /^[^\u0000\p{Cs}]*$/u;
+const SINGLE_LINE = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u00ad\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]*$/u;
+/** Excludes NUL, which PostgreSQL cannot store, and halves of surrogate pairs. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression looks for NUL
+const MULTI_LINE = /^[^\u0000\p{Cs}]*$/u;
 
-const LINE_ONLY = 'must be one line without control characters';
+/** A single line that must not be empty. */
+export const singleLine = (max: number) =>
+  z.string().trim().min(1).max(max).regex(SINGLE_LINE, 'must be one line without control characters');
 
-/** One line that must not be empty. */
-export const singleLine = (max: number) => z.string().trim().min(1).max(max).regex(LINE, LINE_ONLY);
-
-/** Text of several lines that must not be empty. Null for no text. */
+/** Text with line breaks that must not be empty. Null means no text. */
 export const multiLine = (max: number) =>
   z
     .string()
     .trim()
     .min(1, 'must not be empty; use null for no text')
     .max(max)
-    .regex(PROSE, 'must not contain NUL characters or halves of surrogate pairs')
+    .regex(MULTI_LINE, 'must not contain NUL characters or halves of surrogate pairs')
     .nullish();
 
-/** A public id of this type, read to the row's uuid. */
+/** A public ID with this prefix. It is converted to the UUID of the row. */
 export const idOf = (prefix: IdPrefix) =>
   z.string().transform((id, ctx) => {
     const uuid = fromPublicId(prefix, id);
@@ -55,21 +55,21 @@ export const email = z.string().trim().max(254).pipe(z.email('must be an e-mail 
 
 const CODES: Record<string, UserErrorCode> = { too_small: 'TOO_SHORT', too_big: 'TOO_LONG', invalid_type: 'REQUIRED' };
 
-/** Reads an input by its schema, or throws all that is wrong with it at once. */
+/** Parses an input with its schema. Throws one error that contains all user errors. */
 export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   throw invalid(
     ...result.error.issues.map((issue) => {
       const path = issue.path.map(String);
-      const given = issue.code === 'custom' ? (issue.params?.['code'] as UserErrorCode | undefined) : undefined;
-      const message = issue.code === 'invalid_type' ? 'must be given, and not be null' : issue.message;
-      return userError(given ?? CODES[issue.code] ?? 'INVALID', path, `${path.join('.') || 'input'}: ${message}.`);
+      const code = issue.code === 'custom' ? (issue.params?.['code'] as UserErrorCode | undefined) : undefined;
+      const message = issue.code === 'invalid_type' ? 'is required and must not be null' : issue.message;
+      return userError(code ?? CODES[issue.code] ?? 'INVALID', path, `${path.join('.') || 'input'}: ${message}.`);
     }),
   );
 }
 
-/** The row's uuid of the object that a mutation is about. */
+/** Returns the UUID for the public ID of the object that a mutation changes. */
 export function targetId(prefix: IdPrefix, id: string): string {
   const uuid = fromPublicId(prefix, id);
   if (!uuid) throw notFound(typeOfPrefix(prefix));

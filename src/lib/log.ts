@@ -43,8 +43,8 @@ function flushAtExit(out: SonicBoom): void {
   }
 }
 
-/** Class of the SQLSTATEs whose messages quote the invalid value. */
-const DATA_EXCEPTION = '22';
+/** Class of the SQLSTATEs for invalid values, such as a NUL character in text. Their messages quote the value. */
+export const DATA_EXCEPTION = '22';
 
 /** Describes an error for the log, with its causes and without the parameters of a statement. */
 export function describeError(error: unknown): string {

@@ -10,30 +10,34 @@ export interface Mail {
 }
 
 export interface Mailer {
-  /** Resolves once the server has taken the message, or rejects. */
+  /** Resolves when the mail server has accepted the message, and rejects otherwise. */
   send(mail: Mail): Promise<void>;
 }
 
-/** Milliseconds that a mail server has for each answer: a request waits for it. */
-const PATIENCE = 10_000;
-const AT_ONCE = 5;
+/** Milliseconds that the mail server may take for each response. The request waits for it. */
+const TIMEOUT = 10_000;
+/** Number of mails that are sent at the same time. */
+const CONCURRENCY = 5;
 
-/** Over SMTP; without a server the message goes to the log, with its link. Connects when it first sends. */
+/** Sends over SMTP. Without SMTP_URL, logs the message with its link. Connects when the first mail is sent. */
 export function createMailer({ smtpUrl, mailFrom }: Pick<Config, 'smtpUrl' | 'mailFrom'>, log: Log): Mailer {
-  if (!smtpUrl) return { send: async (mail) => log({ level: 'info', message: 'mail, as SMTP_URL is not set', mail }) };
+  if (!smtpUrl)
+    return {
+      send: async (mail) => log({ level: 'info', message: 'mail not sent, because SMTP_URL is not set', mail }),
+    };
   const transport = createTransport({
     url: smtpUrl,
-    connectionTimeout: PATIENCE,
-    greetingTimeout: PATIENCE,
-    socketTimeout: PATIENCE,
-    dnsTimeout: PATIENCE,
-    // A text is a text, whatever it looks like.
+    connectionTimeout: TIMEOUT,
+    greetingTimeout: TIMEOUT,
+    socketTimeout: TIMEOUT,
+    dnsTimeout: TIMEOUT,
+    // Prevents nodemailer from reading files or fetching URLs.
     disableFileAccess: true,
     disableUrlAccess: true,
   });
   return {
     async send({ to, subject, text }) {
-      // An address that is given in parts is not parsed, so it cannot turn out to be two.
+      // An address object is not parsed, so it cannot result in two recipients.
       await transport.sendMail({
         from: mailFrom,
         to: { name: '', address: plainAddress(to) },
@@ -44,29 +48,29 @@ export function createMailer({ smtpUrl, mailFrom }: Pick<Config, 'smtpUrl' | 'ma
   };
 }
 
-/** What holds a line break begins another header. Names are checked where they come in, and once more here. */
+/** A line break in a subject would start another header. Names in the subject were already validated as input. */
 const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
 
 function plainAddress(address: string): string {
   if (!/^[^\s\p{Cc}<>(),;:"[\]\\@]+@[^\s\p{Cc}<>(),;:"[\]\\@]+$/u.test(address))
-    throw new Error('not the plain address of one mailbox');
+    throw new Error('the recipient is not a single plain e-mail address');
   return address;
 }
 
 /**
- * Sends a few at once and tells whether all were taken; which were not is in the log. A server that fails as often as
- * it is asked at once is not asked for the rest.
+ * Sends several mails at the same time. Returns whether the mail server accepted all, and logs those that failed. After
+ * CONCURRENCY failures, the remaining mails are not sent.
  */
 export async function sendAll(mailer: Mailer, mails: readonly Mail[], log: Log): Promise<boolean> {
-  const waiting = [...mails];
+  const queue = [...mails];
   let failed = 0;
-  const work = async (): Promise<void> => {
-    for (let mail = waiting.shift(); mail && failed < AT_ONCE; mail = waiting.shift())
+  const sendQueued = async (): Promise<void> => {
+    for (let mail = queue.shift(); mail && failed < CONCURRENCY; mail = queue.shift())
       await mailer.send(mail).catch((error: unknown) => {
         failed += 1;
-        log({ level: 'error', message: 'a mail was not sent', to: mail?.to, error: String(error) });
+        log({ level: 'error', message: 'mail not sent', to: mail?.to, error: String(error) });
       });
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await Promise.all(Array.from({ length: CONCURRENCY }, sendQueued));
   return failed === 0;
 }

@@ -1,4 +1,4 @@
-/** What an organization pays for, and what it gets. THE table of entitlements. */
+/** The features and limits of each plan. */
 export const PLANS = {
   FREE: { customRoles: false, projectRoles: false, enforcedSso: false, seats: 10, projects: 3 },
   TEAM: { customRoles: true, projectRoles: true, enforcedSso: false, seats: 100, projects: 100 },
@@ -11,8 +11,9 @@ export interface Entitlements {
   /** Roles of one project. */
   projectRoles: boolean;
   enforcedSso: boolean;
-  /** How many members there can be, pending invitations included; null without limit. */
+  /** Maximum number of members, including pending invitations. Null means unlimited. */
   seats: number | null;
+  /** Maximum number of projects. Null means unlimited. */
   projects: number | null;
 }
 
@@ -23,8 +24,9 @@ export const PLAN_NAMES = Object.keys(PLANS) as Plan[];
 
 export const entitlementsOf = (plan: Plan): Entitlements => PLANS[plan];
 
-/** The least plan that has a feature, or room for so many. */
+/** The smallest plan with this feature. */
 export const planWith = (feature: Feature): Plan => PLAN_NAMES.find((plan) => PLANS[plan][feature]) ?? 'ENTERPRISE';
 
+/** The smallest plan whose limit is at least `count`. */
 export const planFor = (limit: 'seats' | 'projects', count: number): Plan =>
   PLAN_NAMES.find((plan) => (PLANS[plan][limit] ?? Number.POSITIVE_INFINITY) >= count) ?? 'ENTERPRISE';

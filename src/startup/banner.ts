@@ -1,6 +1,6 @@
 import { DEMO_ACCOUNTS, DEMO_PASSWORD } from './demo.ts';
 
-/** What `npm start` says when it is ready. */
+/** The text that `npm start` prints when Ambit is ready. */
 export function banner(address: string, hasDemo: boolean): string {
   const lines = ['', `  Ambit is ready: ${address}/graphql`, ''];
   if (hasDemo) lines.push(...demoLines(address));

@@ -16,7 +16,7 @@ import { users } from '../resources/user/table.ts';
 
 export const DEMO_PASSWORD = 'ambit-demo';
 
-/** Who can sign in to the demo. */
+/** The accounts of the demo. */
 export const DEMO_ACCOUNTS: readonly { organization: string; email: string; role: BuiltInRole }[] = [
   ...[...BUILT_IN_ROLES].reverse().map((role) => ({ organization: 'acme', email: `${role}@acme.test`, role })),
   { organization: 'globex', email: 'admin@globex.test', role: 'owner' },
@@ -24,7 +24,7 @@ export const DEMO_ACCOUNTS: readonly { organization: string; email: string; role
 
 const LEVELS = ['Bronze', 'Silver', 'Gold'] as const;
 
-/** Category → level → checks. */
+/** Names of the checks, by category and level. */
 const CHECKS: Record<string, Record<(typeof LEVELS)[number], string[]>> = {
   Ownership: {
     Bronze: ['Has an owning team', 'Has a README that says what it is for'],
@@ -49,14 +49,14 @@ const CHECKS: Record<string, Record<(typeof LEVELS)[number], string[]>> = {
 };
 
 /**
- * Fills an empty database with two organizations to play with. Runs as the superuser of the embedded server, in one
- * transaction, and does nothing when anybody has an account already.
+ * Creates two demo organizations. Runs as the superuser of the embedded server in one transaction. Does nothing if the
+ * database already has a user.
  */
 export async function createDemo(url: string): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   try {
-    const [{ used }] = (await sql`select exists (select from users) as used`) as unknown as [{ used: boolean }];
-    if (used) return;
+    const [row] = await sql`select exists (select from users) as used`;
+    if (row?.['used']) return;
     const passwordHash = await hashPassword(DEMO_PASSWORD);
     await sql.begin(async (tx) => {
       const db = drizzleOn(tx as never);
@@ -67,14 +67,16 @@ export async function createDemo(url: string): Promise<void> {
   }
 }
 
+const capitalize = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
 async function createDemoOrganization(db: Db, slug: string, passwordHash: string): Promise<void> {
   const organizationId = newId();
-  const name = slug.slice(0, 1).toUpperCase() + slug.slice(1);
+  const name = capitalize(slug);
   await db.insert(organizations).values({ id: organizationId, slug, name, plan: 'ENTERPRISE' });
   for (const { email, role } of DEMO_ACCOUNTS.filter((account) => account.organization === slug)) {
     const userId = newId();
     const first = email.split('@')[0] ?? '';
-    const person = `${first.slice(0, 1).toUpperCase()}${first.slice(1)} of ${name}`;
+    const person = `${capitalize(first)} of ${name}`;
     await db.insert(users).values({ id: userId, email, name: person, passwordHash });
     const id = newId();
     await db.insert(principals).values({ organizationId, id, userId });
@@ -87,7 +89,7 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
     ['staging', 'production'].map((key) => ({
       organizationId,
       key,
-      name: key.slice(0, 1).toUpperCase() + key.slice(1),
+      name: capitalize(key),
     })),
   );
   await createDemoChecks(db, organizationId);

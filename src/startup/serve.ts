@@ -5,9 +5,9 @@ import { assertUsable, type ClientOptions, connect, RUNTIME_ROLE } from '../db/c
 import { type Embedded, startEmbedded } from '../db/embedded.ts';
 import { migrateDatabase } from '../db/migrate.ts';
 import { PoolerError } from '../db/pooler.ts';
-import { requestIdOf, send } from '../http/answer.ts';
 import { drain } from '../http/drain.ts';
 import { notServing } from '../http/health.ts';
+import { requestIdOf, send } from '../http/response.ts';
 import { createHttpServer } from '../http/server.ts';
 import { unavailable } from '../lib/errors.ts';
 import { createLog, describeError, type Log } from '../lib/log.ts';
@@ -15,7 +15,7 @@ import { banner } from './banner.ts';
 import { createDemo } from './demo.ts';
 
 /** Milliseconds that requests have to end after a signal to stop, and milliseconds for sending their responses. */
-const GRACE = { work: 9_000, answer: 1_000 };
+const GRACE = { work: 9_000, responses: 1_000 };
 
 /** Maximum number of connections in the operating system's accept queue. */
 const BACKLOG = 4_096;
@@ -30,7 +30,7 @@ let isStopping = false;
 // The signal may arrive twice: a terminal sends it to the whole process group, and the parent process may forward it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
-    if (!isStopping) stop().then(() => process.exit(0), die);
+    if (!isStopping) stop().then(() => process.exit(0), exitWithError);
     isStopping = true;
   });
 
@@ -38,13 +38,13 @@ async function stop(): Promise<void> {
   for (let end = shutdownSteps.pop(); end; end = shutdownSteps.pop()) await end();
 }
 
-/** Listens first, so that a taken port is told before a database is started. */
+/** Called before the database is started, so that a port in use is reported immediately. */
 function listen(server: Server, { host, port }: Config): Promise<void> {
   return new Promise((done, fail) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       fail(
         error.code === 'EADDRINUSE'
-          ? new Error(`PORT: ${port} on ${host} is taken by another process; set PORT to a free one`)
+          ? new Error(`PORT: ${port} on ${host} is in use by another process; set PORT to a free port`)
           : error,
       ),
     );
@@ -55,7 +55,7 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
 /** Starts the embedded server and creates its database if it does not exist. */
 async function startDatabase(config: Config, log: Log): Promise<Embedded> {
   const interrupted = new AbortController();
-  const starting = startEmbedded(config.dataDir, {}, { log, onFailure: die, signal: interrupted.signal });
+  const starting = startEmbedded(config.dataDir, {}, { log, onFailure: exitWithError, signal: interrupted.signal });
   shutdownSteps.push(() => {
     interrupted.abort();
     return starting.then(
@@ -64,8 +64,8 @@ async function startDatabase(config: Config, log: Log): Promise<Embedded> {
     );
   });
   const embedded = await starting;
-  const [found] = await embedded.sql`select from pg_database where datname = ${DATABASE}`;
-  if (!found) await embedded.sql.unsafe(`create database ${DATABASE}`);
+  const [existing] = await embedded.sql`select from pg_database where datname = ${DATABASE}`;
+  if (!existing) await embedded.sql.unsafe(`create database ${DATABASE}`);
   return embedded;
 }
 
@@ -89,12 +89,12 @@ async function start(): Promise<void> {
   const hasDemo = embedded !== undefined && !config.production;
   waitingFor = 'the migration of the database';
   await migrateDatabase(config.migrationUrl ?? url, { log }).catch((error: unknown) =>
-    explain(error, config.migrationUrl === config.databaseUrl ? 'DATABASE_URL' : 'MIGRATION_DATABASE_URL'),
+    throwWithVariable(error, config.migrationUrl === config.databaseUrl ? 'DATABASE_URL' : 'MIGRATION_DATABASE_URL'),
   );
   if (hasDemo) await createDemo(url);
   const runtimeUrl = (await embedded?.loginUrl(DATABASE, RUNTIME_ROLE)) ?? url;
   const database = clientOptions(runtimeUrl, config, log);
-  await assertUsable(database).catch((error: unknown) => explain(error, 'DATABASE_URL'));
+  await assertUsable(database).catch((error: unknown) => throwWithVariable(error, 'DATABASE_URL'));
   const pool = connect(database);
   shutdownSteps.push(() => pool.end());
   app = createApp({ pool, config, log });
@@ -117,12 +117,12 @@ const clientOptions = (url: string, config: Config, log: Log): ClientOptions => 
 
 async function endRequests(server: Server, app: App): Promise<void> {
   const deadline = setTimeout(() => app.stopRequests(unavailable('The server is stopping. Try again.')), GRACE.work);
-  await drain(server, GRACE.work + GRACE.answer);
+  await drain(server, GRACE.work + GRACE.responses);
   clearTimeout(deadline);
 }
 
-/** Throws an error of one line that names the variable and what to do. */
-function explain(error: unknown, variable: 'DATABASE_URL' | 'MIGRATION_DATABASE_URL'): never {
+/** Throws an error whose message is one line, with the variable to change. */
+function throwWithVariable(error: unknown, variable: 'DATABASE_URL' | 'MIGRATION_DATABASE_URL'): never {
   const { code, message } = error as { code?: string; message: string };
   if (!(error instanceof PoolerError)) throw new Error(`${variable}: the database cannot be used: ${message || code}`);
   const advice =
@@ -132,10 +132,11 @@ function explain(error: unknown, variable: 'DATABASE_URL' | 'MIGRATION_DATABASE_
   throw new Error(`${variable}: ${message}; ${advice}`);
 }
 
-async function die(error: unknown): Promise<never> {
+/** Prints the error, stops what was started, and exits. */
+async function exitWithError(error: unknown): Promise<never> {
   process.stderr.write(`ambit: ${error instanceof Error ? error.message : String(error)}\n`);
   await stop().catch(() => undefined);
   process.exit(1);
 }
 
-start().catch((error) => (isStopping ? undefined : die(error)));
+start().catch((error) => (isStopping ? undefined : exitWithError(error)));

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { sql as query } from 'drizzle-orm';
 import { expect, test } from 'vitest';
-import { ask } from '../../src/db/reader.ts';
+import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, type Mode } from '../../src/db/transaction.ts';
 import { type Api, startApi } from '../support/api.ts';
 import { found } from '../support/world.ts';
@@ -53,7 +53,7 @@ test('a query whose BEGIN failed runs again instead of finding nothing', async (
 
 test.each<Mode>(['read only', 'read write'])('a %s transaction whose BEGIN failed fails as well', async (mode) => {
   failing = 1;
-  const found = inTransaction(api.pool, binding, (db) => ask(db, query`select slug from organizations`), mode);
+  const found = inTransaction(api.pool, binding, (db) => queryRows(db, query`select slug from organizations`), mode);
   await expect(found).rejects.toThrow();
   expect(failing).toBe(0);
   expect(api.logged).toContainEqual(expect.objectContaining({ message: 'database connection lost', cause: 'UNBOUND' }));

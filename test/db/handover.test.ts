@@ -1,7 +1,7 @@
 import { sql as query } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
-import { ask } from '../../src/db/reader.ts';
+import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, openTransaction } from '../../src/db/transaction.ts';
 import { startApi } from '../support/api.ts';
 import { found } from '../support/world.ts';
@@ -15,9 +15,11 @@ const [own, others] = [acme, globex].map((one) => ({ organizationId: organizatio
 ];
 
 const pidOf = async (db: Db): Promise<number> =>
-  (await ask<{ pid: number }>(db, query`select pg_backend_pid() as pid`))[0]?.pid as number;
+  (await queryRows<{ pid: number }>(db, query`select pg_backend_pid() as pid`))[0]?.pid as number;
 const tenantsSeen = async (db: Db): Promise<string[]> =>
-  (await ask<{ id: string }>(db, query`select distinct organization_id as id from categories`)).map(({ id }) => id);
+  (await queryRows<{ id: string }>(db, query`select distinct organization_id as id from categories`)).map(
+    ({ id }) => id,
+  );
 const kill = async (pid: number): Promise<void> => {
   await api.root`select pg_terminate_backend(${pid}, 5000)`;
 };
@@ -55,7 +57,7 @@ test('an aborted transaction is no trouble for who goes on with its connection',
   for (const wrong of [query`select 1 / 0`, query`select nothing from nowhere`, query`select ${'x'}::int`]) {
     const first = await openTransaction(api.pool, own, 'read only');
     const next = openTransaction(api.pool, others, 'read only');
-    await expect(ask(first.db, wrong)).rejects.toThrow();
+    await expect(queryRows(first.db, wrong)).rejects.toThrow();
     await first.commit();
     const second = await next;
     expect(await tenantsSeen(second.db)).toEqual([others.organizationId]);
@@ -70,8 +72,8 @@ test('a value that cannot be encoded fails its own statement alone', async () =>
       await pidOf(db);
       const [before, wrong, after] = await Promise.allSettled([
         tenantsSeen(db),
-        ask(db, query`select ${query.param(value)}::jsonb`),
-        ask(db, query`select 'after' as it`),
+        queryRows(db, query`select ${query.param(value)}::jsonb`),
+        queryRows(db, query`select 'after' as it`),
       ]);
       expect(before).toEqual({ status: 'fulfilled', value: [own.organizationId] });
       expect(wrong.status).toBe('rejected');
@@ -104,9 +106,9 @@ test('a connection that is lost under a statement fails it, and those that wait 
   const lost = await openTransaction(api.pool, own, 'read only');
   const pid = await pidOf(lost.db);
   const waiting = Promise.allSettled([
-    ask(lost.db, query`select pg_sleep(${60})`),
-    ask(lost.db, query`select ${'behind'}::text`),
-    ask(lost.db, query`select ${'further'}::text || 'behind'`),
+    queryRows(lost.db, query`select pg_sleep(${60})`),
+    queryRows(lost.db, query`select ${'behind'}::text`),
+    queryRows(lost.db, query`select ${'further'}::text || 'behind'`),
   ]);
   const isAsleep = async () =>
     (await api.root`select from pg_stat_activity where pid = ${pid} and wait_event = 'PgSleep'`).length > 0;

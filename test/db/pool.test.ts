@@ -236,7 +236,8 @@ test('unresponsive connections are closed together, and requests are served on n
   for (const socket of sockets) socket.pause();
   // The query runs again on a new connection.
   expect(await reads(acme)).toBe('acme');
-  expect(sockets.filter((socket) => socket.isPaused() && !socket.destroyed)).toEqual([]);
+  // A connection that was being opened is closed a little later than the others. Nothing else closes an idle one.
+  await until(() => sockets.every((socket) => !socket.isPaused() || socket.destroyed));
 });
 
 test('a transaction outside the pool, as for the signing keys, fails when its connection is unresponsive', async () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql as query } from 'drizzle-orm';
 import { afterEach, expect, test } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
-import { ask } from '../../src/db/reader.ts';
+import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, type Mode, openTransaction } from '../../src/db/transaction.ts';
 import { type Api, startApi } from '../support/api.ts';
 import { found, type Organization } from '../support/world.ts';
@@ -35,7 +35,7 @@ const MARK = 'stale_test';
 
 const tenantsSeen = async (db: Db): Promise<string[]> =>
   (
-    await ask<{ organization_id: string }>(
+    await queryRows<{ organization_id: string }>(
       db,
       query`select * from categories as ${query.raw(MARK)} where name <> ${'none'}`,
     )
@@ -63,7 +63,7 @@ test.each(['read only', 'read write'] as const)(
     sent = '';
     const first = await openTransaction(api.pool, own, mode);
     const next = openTransaction(api.pool, others, mode);
-    await ask(first.db, query`select 1`);
+    await queryRows(first.db, query`select 1`);
     // The end of the transaction and the next BEGIN are sent before the failure of the statement is known.
     const [seen] = await Promise.allSettled([tenantsSeen(first.db), first.commit()]);
     expect(seen).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('cached plan') } });

@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/db/client.ts';
 import { openConnection } from '../../src/db/connection.ts';
 import { type Embedded, startEmbedded } from '../../src/db/embedded.ts';
-import { ask } from '../../src/db/reader.ts';
+import { queryRows } from '../../src/db/reader.ts';
 import { openTransaction } from '../../src/db/transaction.ts';
 import { newWork, stopWork } from '../../src/db/work.ts';
 import { unavailable } from '../../src/lib/errors.ts';
@@ -48,7 +48,9 @@ describe.skipIf(!has('openssl'))('needs openssl: a connection over TLS', () => {
     onTestFinished(() => pool.end());
     const work = newWork();
     const transaction = await openTransaction(pool, { organizationId: null, userId: null }, 'read write', work);
-    const sleeping = ask(transaction.db, query`select pg_sleep(${60})`).catch((error: { code: string }) => error.code);
+    const sleeping = queryRows(transaction.db, query`select pg_sleep(${60})`).catch(
+      (error: { code: string }) => error.code,
+    );
     await until(async () => (await server.sql`select from pg_stat_activity where wait_event = 'PgSleep'`).length > 0);
     stopWork(work, unavailable());
     expect(await sleeping).toBe('57014');

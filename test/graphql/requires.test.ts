@@ -4,9 +4,9 @@ import { PERMISSIONS } from '../../src/access/catalog.ts';
 import { typeOfPrefix } from '../../src/lib/ids.ts';
 import { allow } from '../decisions/support.ts';
 import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
+import { caseOf, createFixtures } from '../support/fixtures.ts';
 import { everything } from '../support/selection.ts';
-import { found, join, roleId, rubricOf } from '../support/world.ts';
-import { type Case, casesOf } from '../walls/mutations.ts';
+import { found, join, roleId } from '../support/world.ts';
 import { furnish, made, operationOf, type RootField, rootFields } from '../walls/support.ts';
 import { fieldsOf, isThere, type Need, needsOf, readSchema } from './needs.ts';
 
@@ -53,7 +53,7 @@ const acme = await found(api, 'acme');
 const { owner } = acme;
 const reader = await join(api, acme, 'read');
 const of = await furnish(api, acme);
-const { right } = await casesOf(api, acme, await rubricOf(owner));
+const fixtures = createFixtures(api, acme);
 
 interface Asked extends Pick<Answer, 'data' | 'errors'> {
   document: string;
@@ -117,11 +117,11 @@ function selectionOf(name: string, depth: number): string {
 
 const PRINCIPALS = [
   '',
-  `principal: "${owner.memberId}"`,
-  `principal: "${acme.owner.userId}"`,
-  `principal: "${of.serviceAccount}"`,
+  `principalId: "${owner.memberId}"`,
+  `principalId: "${acme.owner.userId}"`,
+  `principalId: "${of.serviceAccount}"`,
 ];
-const TARGETS = ['', `target: "${acme.id}"`, `target: "${of.project}"`];
+const TARGETS = ['', `targetId: "${acme.id}"`, `targetId: "${of.project}"`];
 const IN_PROJECT = ['', `(projectId: "${of.project}")`];
 const DECISION = 'permission: "dataset:read"';
 const ID = Object.entries({ ...of, token: of.token.id, member: owner.memberId, organization: acme.id });
@@ -132,7 +132,8 @@ const ARGUMENTS: Record<string, string[]> = {
   accessMatrix: TARGETS.map((given) => `(first: 5 permissions: ["check:read"] ${given})`),
   authorize: [...PRINCIPALS, ...TARGETS].map((given) => `(requests: [{ ${DECISION} }, { ${DECISION} ${given} }])`),
   checks: ['', `(filter: { category: { id: "${of.category}" }, enabled: true }, orderBy: { field: NAME })`],
-  invitation: ['(secret: "made up")'],
+  invitation: [`(id: "${of.invitation}")`],
+  invitationOffer: ['(secret: "made up")'],
   node: [`(id: "${of.check}")`],
   nodes: [`(ids: ${JSON.stringify(ID.map(([, id]) => id))})`],
   permissionsOf: [...PRINCIPALS, ...TARGETS].map((given) => (given ? `(${given})` : '')),
@@ -145,35 +146,11 @@ const ARGUMENTS: Record<string, string[]> = {
 /** For the names of tests. */
 const nameIds = (args: string): string => ID.reduce((text, [name, id]) => text.replaceAll(id, name), args);
 
-const DECLARED = ['Category', 'Level', 'Tier', 'Lifecycle', 'Check', 'Dataset'];
-const fieldOf = (type: string): string => type.slice(0, 1).toLowerCase() + type.slice(1);
-let counter = 0;
-
-/** What a declared resource needs to be created. */
-const createInput = (type: string): Json => {
-  counter += 1;
-  const name = `${type} ${counter}`;
-  if (type === 'Check') return { name, category: { id: of.category }, level: { id: of.level } };
-  return type === 'Dataset' ? { name, projectId: of.project } : { name };
-};
-
-/** An input of this mutation that is right, and who gives it. */
-async function caseOf(mutation: string): Promise<Case> {
-  const type = DECLARED.find((one) => mutation.endsWith(one));
-  if (!type) return await (right[mutation] as () => Promise<Case>)();
-  const input = createInput(type);
-  if (mutation.startsWith('create')) return { input };
-  const id = await made(owner, `create${type}`, input, fieldOf(type));
-  const target = schema.getType(`${type}Reference`) ? { [fieldOf(type)]: { id } } : { id };
-  return { input: mutation.startsWith('update') ? { ...target, name: `${input.name} again` } : target };
-}
-
-/** Of a query for one object by id: an object that a mutation makes. */
+/** Of a query for one object by id: a new object. */
 async function argumentsOf({ name, args }: RootField): Promise<string[]> {
   const known = ARGUMENTS[name];
   if (known || !args.some((arg) => arg.name === 'id')) return known ?? [''];
-  const { input } = await caseOf(`create${name.slice(0, 1).toUpperCase()}${name.slice(1)}`);
-  return [`(id: "${await made(owner, `create${name.slice(0, 1).toUpperCase()}${name.slice(1)}`, input, name)}")`];
+  return [`(id: "${await fixtures.make(`${name.slice(0, 1).toUpperCase()}${name.slice(1)}`)}")`];
 }
 
 const queryFields = rootFields(schema, 'Query');
@@ -202,7 +179,7 @@ async function expectQuery(document: string): Promise<void> {
 test.each(rootFields(schema, 'Mutation'))(
   '$name asks for what the schema says, and for nothing else',
   async (field) => {
-    const { input, caller = owner } = await caseOf(field.name);
+    const { input, caller = owner } = await caseOf(fixtures, field.name);
     await expectMutation(caller, field, input);
   },
 );
@@ -230,8 +207,8 @@ test.each([
   ['updateRole', { id: of.projectRole, policyIds: [of.projectPolicy], dryRun: true }],
   ['updateProjectMember', { id: of.projectMember, roleId: of.projectRole, dryRun: true }],
   ['deleteRole', { id: of.role, reassignTo: roleId('read'), dryRun: true }],
-  ['updateServiceAccount', { id: of.serviceAccount, roleId: roleId('read'), expiresAt: null, dryRun: true }],
-  ['signOutMember', { id: reader.memberId }],
+  ['updateServiceAccount', { id: of.serviceAccount, roleId: roleId('read'), roleExpiresAt: null, dryRun: true }],
+  ['signOutMember', { memberId: reader.memberId }],
 ])('%s %o asks for what the schema says, and for nothing else', async (name, input) => {
   await expectMutation(owner, rootFields(schema, 'Mutation').find((field) => field.name === name) as RootField, input);
 });

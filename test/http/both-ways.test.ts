@@ -28,8 +28,8 @@ async function bothWays(options: ApiOptions = {}): Promise<Ways> {
     if (answer) sent.direct += 1;
     return answer;
   };
-  const short = await listen(createHandler(one, parts, { direct: counted }));
-  return { api, short, long: await listen(createHandler(other, parts, { direct: async () => null })) };
+  const short = await listen(createHandler(one, parts, { fastPath: counted }));
+  return { api, short, long: await listen(createHandler(other, parts, { fastPath: async () => null })) };
 }
 
 async function expectAlike({ short, long }: Ways, family: Record<string, requests.Asked>): Promise<void> {

@@ -142,7 +142,7 @@ test('what goes wrong inside stays inside', async () => {
     data: { rubric: null },
     errors: [
       {
-        message: `Something went wrong on our side. Tell the operator the request id ${requestId}.`,
+        message: `An internal error occurred. Report the request ID ${requestId} to the operator.`,
         path: ['rubric'],
         extensions: { code: 'INTERNAL' },
       },

@@ -23,7 +23,7 @@ function operations() {
   );
   const start = (name: string, organizationId: string, share = 1, document = QUERY) => {
     const work = newWork();
-    const contextValue = { name, work, binding: { organizationId }, presumption: {} };
+    const contextValue = { name, work, unit: { binding: { organizationId }, revalidation: {} } };
     const args = { document, contextValue: contextValue as object } as ExecutionArgs;
     costs.set(args, LIMITS.cost * share);
     const result = Promise.resolve(execute(args)).then(

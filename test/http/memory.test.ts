@@ -14,11 +14,11 @@ const HALF = requestOf('x'.repeat(20_000)).slice(0, -10_000);
 async function limited(requests: number, body = '{}') {
   const memory = createRequestMemory(requests * (REQUEST_COST + 3_000));
   const running: (() => void)[] = [];
-  const direct = async () => {
+  const fastPath = async () => {
     await new Promise<void>((done) => running.push(done));
     return { status: 200, headers: {}, body };
   };
-  const server = await serve(createHandler({} as Graphql, api.app.parts, { direct, memory }));
+  const server = await serve(createHandler({} as Graphql, api.app.parts, { fastPath, memory }));
   const ask = () => fetch(`${addressOf(server)}/graphql`, { method: 'POST', headers: JSON_TYPE, body: QUERY });
   const finish = () => {
     for (const done of running.splice(0)) done();

@@ -36,7 +36,7 @@ const LIMITED: Json = {
   data: { signIn: null },
   errors: [
     {
-      message: expect.stringMatching(/^Too many tries; try again in \d+ seconds\.$/),
+      message: expect.stringMatching(/^Too many attempts\. Try again in \d+ seconds\.$/),
       path: ['signIn'],
       locations: expect.any(Array),
       extensions: { code: 'RATE_LIMITED', retryAfter: expect.any(Number) },

@@ -18,7 +18,7 @@ export const inside = (email: string, slug: string | null): Json => ({
 });
 
 const NOBODY =
-  'The credential in the Authorization header is not valid: it is wrong, has ended or was revoked. Sign in again, or leave the header out.';
+  'The credential in the Authorization header is not valid: it is wrong, has expired or was revoked. Sign in again, or omit the header.';
 
 /** What every request answers to a credential that stands for nobody. */
 export const REFUSED: Json = {

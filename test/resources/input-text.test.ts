@@ -138,10 +138,14 @@ describe.each(titled([...lines, ...proses].filter(({ name }) => !isFormed(name) 
     });
     if (lines.includes(place)) return;
 
-    test('line breaks, but not the blanks around it, and nothing of what is blank', async () => {
+    test('line breaks, but not the blanks around it', async () => {
       expect(await kept(' a\n\n\tb\r\n ')).toBe('a\n\n\tb');
-      expect(await kept(' \n ')).toBeNull();
       expect(api.logged).toEqual([]);
+    });
+
+    test('no blank text: null is what clears it', async () => {
+      const { errors } = await send(mutation, withValue(good[mutation], name, ' \n '));
+      expect(errors).toEqual([{ code: 'TOO_SHORT', path: [name] }]);
     });
   },
 );

@@ -59,7 +59,9 @@ export async function startInputs(): Promise<Inputs> {
       refused = true;
       const answer = await mutate(owner, mutation, withValue(good[mutation], name, value));
       if (answer.refused) return [answer.refused];
-      for (const error of answer.errors) expect(error.path).toEqual(name.split('.'));
+      // A reference by id or alias is wrong as a whole.
+      const path = name.replace(/\.id$/, '').split('.');
+      for (const error of answer.errors) expect(error.path).toEqual(path);
       return answer.errors.map(({ code }: Json) => code);
     },
     async send(mutation, input, results) {

@@ -2,7 +2,16 @@ import { type GraphQLInputField, isNonNullType } from 'graphql';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Json, startApi } from '../support/api.ts';
 import { createFixtures, resourceOf } from '../support/fixtures.ts';
-import { inputFields, mutations, resultOf, shownBy, takes, verbAndType } from '../support/introspect.ts';
+import {
+  formed,
+  inputFields,
+  mutations,
+  resultOf,
+  shownBy,
+  takes,
+  targetOf,
+  verbAndType,
+} from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
 import { ask, found, mutate, roleId } from '../support/world.ts';
 
@@ -25,18 +34,29 @@ interface Update {
 /** What is no value of the object, and has tests of its own below. */
 const APART = ['dryRun', 'noAccess', 'roleExpiresAt', 'fallbackRoleId'];
 
+/** `addTags` and `removeTags` are two more ways to change `tags`. */
+const isPart = (mutation: string, name: string): boolean => {
+  const [, list] = /^(?:add|remove)([A-Z].*)$/.exec(name) ?? [];
+  return list !== undefined && takes(mutation, list.slice(0, 1).toLowerCase() + list.slice(1));
+};
+
 /** Optional fields of a mutation. */
 const optionalOf = (mutation: string): GraphQLInputField[] =>
   inputFields(mutation).filter(
     ({ type, name, description }) =>
-      !isNonNullType(type) && !APART.includes(name) && !/\brequired unless\b/i.test(description ?? ''),
+      !isNonNullType(type) &&
+      !APART.includes(name) &&
+      !isPart(mutation, name) &&
+      !/\brequired unless\b/i.test(description ?? ''),
   );
 
 async function updateOf(mutation: string, type: string): Promise<Update> {
   const [one, other] = (await resourceOf(type).updates?.(fixtures)) ?? [{}, {}];
-  const only = (values: Input): Input =>
-    Object.fromEntries(optionalOf(mutation).map(({ name }) => [name, values[name]]));
-  const id = takes(mutation, 'id') ? { id: await fixtures.make(type) } : {};
+  const only = (values: Input): Input => {
+    const given = formed(mutation, values);
+    return Object.fromEntries(optionalOf(mutation).map(({ name }) => [name, given[name]]));
+  };
+  const id = targetOf(mutation) ? { id: await fixtures.make(type) } : {};
   return { mutation, type, object: resultOf(mutation), ...id, values: [only(one), only(other)] };
 }
 
@@ -65,7 +85,7 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
 
     /** Sends the changes and gives the values of all fields, or the errors. */
     async function update(changes: object): Promise<Json> {
-      const answer = await mutate(owner, mutation, { ...(id && { id }), ...changes }, results);
+      const answer = await mutate(owner, mutation, { ...(id && formed(mutation, { id })), ...changes }, results);
       if (answer.refused) throw new Error(`${mutation} was refused: ${answer.refused}`);
       if (answer.errors.length > 0) return answer.errors;
       return Object.fromEntries(names.map((name) => [name, shown[name]?.read(answer[object])]));

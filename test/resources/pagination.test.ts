@@ -1,8 +1,15 @@
-import { type GraphQLField, getNamedType, isEnumType, isInputObjectType, isNonNullType } from 'graphql';
+import {
+  type GraphQLField,
+  type GraphQLInputField,
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isNonNullType,
+} from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { createServiceAccount } from '../decisions/support.ts';
 import { type Answer, type Json, startApi } from '../support/api.ts';
-import { leavesOf, schema } from '../support/introspect.ts';
+import { leavesOf, referencedBy, schema } from '../support/introspect.ts';
 import { insertRows } from '../support/rows.ts';
 import { sample } from '../support/sample.ts';
 import { connectionsOf } from '../support/selection.ts';
@@ -96,35 +103,36 @@ interface Filter {
   count: number;
 }
 
-/** How an item shows what a filter asks for: `categoryId` is `category { id }`. */
-function shownAs(item: string, field: string): string | undefined {
-  if (leavesOf(item).includes(field)) return field;
-  return field.endsWith('Id') ? `${field.slice(0, -2)} { id }` : undefined;
-}
-
 /** For each field of the list's filter the value that most items have. */
 async function filtersOf({ name, field }: List): Promise<Filter[]> {
   const type = getNamedType(field.args.find((arg) => arg.name === 'filter')?.type);
   if (!isInputObjectType(type)) return [];
   const item = connectionsOf(schema).find((each) => each.name === name)?.node.name ?? '';
-  const names = Object.keys(type.getFields());
-  const selected = new Set(
-    [...names, ...(names.includes('search') ? ['name'] : [])].flatMap((each) => shownAs(item, each) ?? []),
-  );
+  const shown = Object.values(type.getFields()).map((each) => ({ each, ...filteredBy(item, each) }));
+  const selected = new Set(shown.map(({ selection }) => selection));
   const data = await ask(owner, `{ ${field.name}(first: 500) { nodes { id ${[...selected].join(' ')} } } }`);
-  return Object.values(type.getFields()).map((each) => {
-    const values = data[field.name].nodes.map(
-      (node: Json) => node[each.name] ?? node[each.name.replace(/Id$/, '')]?.id,
-    );
-    if (each.name === 'search') return commonLetter(data[field.name].nodes.map((node: Json) => node.name));
+  const nodes: Json[] = data[field.name].nodes;
+  return shown.map(({ each, read }) => {
+    const values = nodes.map(read).filter((value) => value !== null && value !== undefined);
+    if (each.name === 'search') return commonLetter(values);
     const of = getNamedType(each.type);
-    // The bounds of a range: everything from the least value on.
-    if (isInputObjectType(of)) {
-      const [bound = ''] = Object.keys(of.getFields());
-      return { field: each.name, value: { [bound]: values.toSorted()[0] }, count: values.length };
+    if (!isInputObjectType(of) || of.isOneOf) {
+      const { value, count } = mostCommon(values);
+      return { field: each.name, value: isInputObjectType(of) ? { id: value } : value, count };
     }
-    return { field: each.name, ...mostCommon(values.filter((value: Json) => value !== null && value !== undefined)) };
+    // The bounds of a range: everything from the least value on.
+    const [bound = ''] = Object.keys(of.getFields());
+    return { field: each.name, value: { [bound]: values.toSorted()[0] }, count: values.length };
   });
+}
+
+/** How an item shows what it is filtered by: `categoryId` and `category` by `category { id }`. */
+function filteredBy(item: string, { name, type }: GraphQLInputField): { selection: string; read(node: Json): Json } {
+  if (name === 'search') return { selection: 'name', read: (node) => node.name };
+  if (leavesOf(item).includes(name) || (!name.endsWith('Id') && !referencedBy(type)))
+    return { selection: name, read: (node) => node[name] };
+  const object = name.replace(/Id$/, '');
+  return { selection: `${object} { id }`, read: (node) => node[object]?.id };
 }
 
 function mostCommon(values: Json[]): { value: Json; count: number } {

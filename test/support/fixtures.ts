@@ -1,5 +1,14 @@
 import type { Api } from './api.ts';
-import { createMutationOf, inputFields, mutations, resultOf, takes, verbAndType } from './introspect.ts';
+import {
+  createMutationOf,
+  formed,
+  inputFields,
+  mutations,
+  resultOf,
+  takes,
+  targetOf,
+  verbAndType,
+} from './introspect.ts';
 import type { Case, Fixtures, Input, Resource, Wrong } from './resource.ts';
 import { RESOURCES } from './resources.ts';
 import { mutate, type Organization } from './world.ts';
@@ -38,7 +47,7 @@ export function createFixtures(api: Api, organization: Organization, label = '')
 async function create({ owner }: Fixtures, type: string, input: Input): Promise<string> {
   const mutation = createMutationOf(type);
   const result = resultOf(mutation);
-  const answer = await mutate(owner, mutation, input, `${result} { id }`);
+  const answer = await mutate(owner, mutation, formed(mutation, input), `${result} { id }`);
   const [object] = [answer[result]].flat();
   if (!object) throw new Error(`${mutation} ${JSON.stringify(input)}: ${JSON.stringify(answer)}`);
   return object.id;
@@ -57,12 +66,17 @@ const casesIn = (mutation: string) =>
 
 /** A mutation of the schema with an input that succeeds, another one on each call. */
 export async function caseOf(fixtures: Fixtures, mutation: string): Promise<Case> {
+  const { input, ...rest } = await canonicalCase(fixtures, mutation);
+  return { input: formed(mutation, input), ...rest };
+}
+
+async function canonicalCase(fixtures: Fixtures, mutation: string): Promise<Case> {
   const particular = casesIn(mutation);
   if (particular) return await particular(fixtures);
   const { verb, type } = verbAndType(mutation) ?? {};
   if (!verb || !type) throw new Error(missingCase(mutation));
   if (verb === 'create') return { input: (await resourceOf(type).create?.(fixtures)) ?? missing(type, 'create') };
-  const id = takes(mutation, 'id') ? { id: await fixtures.make(type) } : {};
+  const id = targetOf(mutation) ? { id: await fixtures.make(type) } : {};
   if (verb === 'delete') return { input: { ...id, ...(await confirmOf(fixtures, type, id.id)) } };
   const [changes] = (await resourceOf(type).updates?.(fixtures)) ?? missing(type, 'updates');
   return { input: { ...id, ...changes } };
@@ -74,7 +88,8 @@ const confirmOf = async (fixtures: Fixtures, type: string, id = ''): Promise<Inp
 /** The same input about another object, with what confirms it. */
 export async function aimedAt(fixtures: Fixtures, mutation: string, input: Input, id: string): Promise<Input> {
   const { verb, type } = verbAndType(mutation) ?? {};
-  return { ...input, id, ...(verb === 'delete' && type ? await confirmOf(fixtures, type, id) : {}) };
+  const target = formed(mutation, { id });
+  return { ...input, ...target, ...(verb === 'delete' && type ? await confirmOf(fixtures, type, id) : {}) };
 }
 
 function missing(type: string, part: string): never {
@@ -101,6 +116,7 @@ export async function wrongOf(fixtures: Fixtures): Promise<Record<string, Wrong 
   const wrong: Record<string, Wrong | null> = {};
   for (const { name } of mutations) wrong[name] = await derivedWrong(fixtures, name);
   for (const { wrong: particular } of Object.values(RESOURCES)) Object.assign(wrong, await particular?.(fixtures));
+  for (const [name, each] of Object.entries(wrong)) if (each) each[0] = formed(name, each[0]);
   return wrong;
 }
 

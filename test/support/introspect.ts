@@ -32,12 +32,10 @@ export const nodeTypes: string[] = schema
 
 export const mutationNamed = (name: string): RootField | undefined => mutations.find((field) => field.name === name);
 
-/**
- * The verb and type of `createCheck`, and of `createInvitations`, which creates several; undefined for a mutation of
- * another form, and for a type without an id.
- */
+/** The verb and type of `createCheck`; undefined for a mutation of another form, and for a type without an id. */
 export function verbAndType(mutation: string): { verb: 'create' | 'update' | 'delete'; type: string } | undefined {
   const [, verb, name = ''] = /^(create|update|delete)([A-Z].*)$/.exec(mutation) ?? [];
+  // `createInvitations` creates several.
   const type = nodeTypes.find((each) => name === each || (verb === 'create' && name === `${each}s`));
   return type === undefined ? undefined : { verb: verb as 'create', type };
 }
@@ -55,6 +53,46 @@ export function inputFields(mutation: string): GraphQLInputField[] {
 export const takes = (mutation: string, field: string): boolean =>
   inputFields(mutation).some(({ name }) => name === field);
 
+/** The type of `CategoryReference`, which names an object by its id or its alias; undefined for another type. */
+export function referencedBy(type: GraphQLInputType | undefined): string | undefined {
+  const named = getNamedType(type);
+  return isInputObjectType(named) && named.isOneOf && named.getFields()['id']
+    ? named.name.replace(/Reference$/, '')
+    : undefined;
+}
+
+const uncapitalized = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1);
+
+/** The field with which the input of a mutation names the object that it is about: `id`, or `category`. */
+export function targetOf(mutation: string): string | undefined {
+  if (takes(mutation, 'id')) return 'id';
+  const type = mutation.replace(/^[a-z]+/, '');
+  return inputFields(mutation).find((field) => field.name === uncapitalized(type) && referencedBy(field.type))?.name;
+}
+
+/** Where the id of that object is: `id`, or `category.id`. */
+export function targetPath(mutation: string): string | undefined {
+  const target = targetOf(mutation);
+  return target && target !== 'id' ? `${target}.id` : target;
+}
+
+/** The field of an input for the reference `categoryId`: of that name, or `category`, which takes an id or an alias. */
+export function referenceOf(mutation: string, name: string): string | undefined {
+  if (takes(mutation, name)) return name;
+  const field = inputFields(mutation).find((each) => `${each.name}Id` === name);
+  return referencedBy(field?.type) && field?.name;
+}
+
+/** The input as the mutation takes it: the registry names objects by `id` and `categoryId` everywhere. */
+export function formed(mutation: string, input: Record<string, Json>): Record<string, Json> {
+  const entries = Object.entries(input).map(([name, value]) => {
+    const field = name === 'id' ? targetOf(mutation) : referenceOf(mutation, name);
+    if (!field || field === name) return [name, value];
+    return [field, value === null ? null : { id: value }];
+  });
+  return Object.fromEntries(entries);
+}
+
 /** What the payload calls the object: `check` of `createCheck`, `invitations` of `createInvitations`. */
 export function resultOf(mutation: string): string {
   const { type } = verbAndType(mutation) ?? {};
@@ -70,10 +108,6 @@ export function nodeOfList(field: RootField): GraphQLNamedType | undefined {
   if (!isObjectType(type) || !type.name.endsWith('Connection')) return undefined;
   return getNamedType(type.getFields()['nodes']?.type) as GraphQLNamedType;
 }
-
-/** Whether the query finds one object by its id, as `member(id:)` does. */
-export const isGetter = (field: RootField): boolean =>
-  nodeTypes.includes(getNamedType(field.type).name) && field.args.some(({ name }) => name === 'id');
 
 /** Root fields that list objects of this type. */
 export const listsOf = (type: string): RootField[] => queries.filter((field) => nodeOfList(field)?.name === type);
@@ -120,9 +154,9 @@ function placesIn(place: Omit<Place, 'type' | 'required'>, type: GraphQLInputTyp
     return { values, lists: [own, ...lists] };
   }
   if (!isInputObjectType(inner)) return { values: [own], lists: [] };
-  return joined(
-    Object.values(inner.getFields()).map((field) => placesOfField(place.mutation, `${place.name}.`, field)),
-  );
+  // Of an id or an alias, the id: not both can be given.
+  const fields = Object.values(inner.getFields()).filter(({ name }) => !referencedBy(inner) || name === 'id');
+  return joined(fields.map((field) => placesOfField(place.mutation, `${place.name}.`, field)));
 }
 
 const placesOfField = (
@@ -167,6 +201,7 @@ export interface Shown {
 export function shownBy(type: string, field: GraphQLInputField): Shown {
   const { name } = field;
   const named = getNamedType(field.type);
+  if (referencedBy(named as GraphQLInputType)) return { selection: `${name} { id }`, read: (object) => object[name] };
   if (isInputObjectType(named))
     return {
       selection: `${name} { ${Object.keys(named.getFields()).join(' ')} }`,

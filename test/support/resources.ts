@@ -56,10 +56,10 @@ async function columnOf({ api }: Fixtures, table: string, column: string, id: st
  */
 export const RESOURCES: Record<string, Resource> = {
   Category: {
-    create: ({ unique }) => ({ name: unique('Category'), description: 'Cost.\nMoney.' }),
+    create: ({ unique }) => ({ name: unique('Category'), alias: unique('cost'), description: 'Cost.\nMoney.' }),
     updates: ({ unique }) => [
-      { name: unique('Cost'), description: 'Money.\nTime.' },
-      { name: unique('Costs'), description: 'Money.' },
+      { name: unique('Cost'), alias: unique('cost'), description: 'Money.\nTime.' },
+      { name: unique('Costs'), alias: unique('costs'), description: 'Money.' },
     ],
     wrong: async ({ one }) => ({
       createCategory: [{ name: 'security' }, 'TAKEN'],
@@ -68,10 +68,15 @@ export const RESOURCES: Record<string, Resource> = {
     rows: ({ insert }) => insert('categories', (at) => ({ name: `Number ${at}` })),
   },
   Level: {
-    create: ({ unique }) => ({ name: unique('Level'), description: 'Shines.\nRusts.', index: 0 }),
+    create: ({ unique }) => ({
+      name: unique('Level'),
+      alias: unique('level'),
+      description: 'Shines.\nRusts.',
+      index: 0,
+    }),
     updates: ({ unique }) => [
-      { name: unique('Iron'), description: 'Rusts.\nSlowly.', index: 1 },
-      { name: unique('Tin'), description: 'Bends.', index: 0 },
+      { name: unique('Iron'), alias: unique('iron'), description: 'Rusts.\nSlowly.', index: 1 },
+      { name: unique('Tin'), alias: unique('tin'), description: 'Bends.', index: 0 },
     ],
     wrong: async ({ one }) => ({
       createLevel: [{ name: 'Far', index: 99 }, 'INVALID'],
@@ -83,16 +88,29 @@ export const RESOURCES: Record<string, Resource> = {
   },
   Check: {
     create: async ({ unique, one, owner }) => ({
-      ...{ name: unique('Check'), notes: 'Kept.\nRead.', type: 'MANUAL', enabled: false, enableOn: DISTANT },
+      ...{
+        name: unique('Check'),
+        alias: unique('check'),
+        notes: 'Kept.\nRead.',
+        type: 'MANUAL',
+        enabled: false,
+        enableOn: DISTANT,
+      },
       ...{ categoryId: await one('Category'), levelId: await one('Level'), ownerId: owner.memberId },
     }),
     updates: async ({ unique, one, make, owner }) => [
       {
-        ...{ name: unique('Logs'), notes: 'Kept.\nRead.', enabled: false, enableOn: DISTANT },
+        ...{ name: unique('Logs'), alias: unique('logs'), notes: 'Kept.\nRead.', enabled: false, enableOn: DISTANT },
         ...{ categoryId: await one('Category'), levelId: await one('Level'), ownerId: owner.memberId },
       },
       {
-        ...{ name: unique('Traces'), notes: 'Read.', enabled: true, enableOn: '2999-02-02T00:00:00.000Z' },
+        ...{
+          name: unique('Traces'),
+          alias: unique('traces'),
+          notes: 'Read.',
+          enabled: true,
+          enableOn: '2999-02-02T00:00:00.000Z',
+        },
         ...{ categoryId: await make('Category'), levelId: await make('Level'), ownerId: await one('Member') },
       },
     ],
@@ -105,6 +123,41 @@ export const RESOURCES: Record<string, Resource> = {
       const [categories, levels, members] = [await refer('Category'), await refer('Level'), await refer('Member')];
       const refers = (at: number) => ({ category_id: categories[at], level_id: levels[at], owner_id: members[at] });
       return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
+    },
+  },
+  Tier: {
+    create: ({ unique }) => ({ name: unique('Tier'), alias: unique('tier'), description: 'One.\nTwo.', index: 0 }),
+    updates: ({ unique }) => [
+      { name: unique('First'), alias: unique('first'), description: 'One.\nTwo.', index: 1 },
+      { name: unique('Second'), alias: unique('second'), description: 'Two.', index: 0 },
+    ],
+    rows: ({ insert }) => insert('tiers', (at) => ({ name: `Number ${at}`, index: at + 100 })),
+  },
+  Lifecycle: {
+    create: ({ unique }) => ({
+      name: unique('Lifecycle'),
+      alias: unique('lifecycle'),
+      description: 'One.\nTwo.',
+      index: 0,
+    }),
+    updates: ({ unique }) => [
+      { name: unique('First'), alias: unique('first'), description: 'One.\nTwo.', index: 1 },
+      { name: unique('Second'), alias: unique('second'), description: 'Two.', index: 0 },
+    ],
+    rows: ({ insert }) => insert('lifecycles', (at) => ({ name: `Number ${at}`, index: at + 100 })),
+  },
+  Dataset: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Dataset'), description: 'One.\nTwo.' },
+      projectId: await one('Project'),
+    }),
+    updates: ({ unique }) => [
+      { name: unique('Golden'), description: 'One.\nTwo.' },
+      { name: unique('Silver'), description: 'Two.' },
+    ],
+    rows: async ({ insert, refer }) => {
+      const projects = await refer('Project');
+      return insert('datasets', (at) => ({ name: `Dataset ${at}`, project_id: projects[at] }));
     },
   },
   Rubric: {

@@ -1,8 +1,10 @@
-import { newId, publicIdOf } from '../../src/lib/ids.ts';
+import { decodeId, newId, publicIdOf } from '../../src/lib/ids.ts';
 import { organizationUuid } from '../walls/support.ts';
 import type { Api } from './api.ts';
+import { schema } from './introspect.ts';
 import type { Rows } from './resource.ts';
 import { RESOURCES } from './resources.ts';
+import { connectionsOf } from './selection.ts';
 import type { Organization } from './world.ts';
 
 export interface Crowd {
@@ -28,6 +30,10 @@ export async function insertRows(api: Api, organization: Organization, size: num
   for (const [type, { parent }] of Object.entries(RESOURCES)) {
     ids[type] = (await rows.of(type)).map((uuid) => publicIdOf(type, uuid));
     parents[type] = parent ? publicIdOf(type, await parent(rows)) : (ids[type][0] ?? '');
+  }
+  for (const { name, node } of connectionsOf(schema)) {
+    const [type = ''] = name.split('.');
+    if (parents[type] && ids[node.name]) await gather(api, parents[type], ids[node.name] ?? []);
   }
   return { organization, ids, parent: (type) => parents[type] ?? '' };
 }
@@ -63,4 +69,37 @@ function resource(type: string) {
   const entry = RESOURCES[type];
   if (!entry) throw new Error(`test/support/resources.ts has no entry ${type}`);
   return entry;
+}
+
+/** Copies these rows into the lists of one parent that has fewer, so that the rows themselves stay as they are. */
+async function gather(api: Api, parent: string, children: string[]): Promise<void> {
+  const uuids = children.map((id) => decodeId(id)?.uuid ?? '');
+  const [table, target] = [await tableOf(api, uuids[0] ?? ''), await tableOf(api, decodeId(parent)?.uuid ?? '')];
+  const [key] = await api.root`
+    select a.attname as column from pg_constraint f
+    join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[2]
+    where f.contype = 'f' and f.conrelid = ${table}::regclass and f.confrelid = ${target}::regclass`;
+  if (!key) return;
+  const { column } = key as unknown as { column: string };
+  const inParent = `${column} = '${decodeId(parent)?.uuid}'`;
+  const [{ count } = { count: 0 }] = await api.root.unsafe(`select count(*)::int from ${table} where ${inParent}`);
+  if (count >= children.length) return;
+  const columns = await api.root`
+    select column_name as name from information_schema.columns
+    where table_schema = 'public' and table_name = ${table} and column_name in ('name', 'alias', 'slug', 'key')`;
+  const copied = columns.map(({ name }) => `'${name}', t.${name} || '-copy'`);
+  await api.root.unsafe(
+    `insert into ${table} select (jsonb_populate_record(null::${table}, to_jsonb(t) || jsonb_build_object(
+       ${["'id'", 'gen_random_uuid()', `'${column}'`, `'${decodeId(parent)?.uuid}'::text`, ...copied].join(', ')}))).*
+     from ${table} t where t.id = any ($1)`,
+    [uuids],
+  );
+}
+
+/** The table that has a row with this id. */
+export async function tableOf(api: Api, id: string): Promise<string> {
+  const tables = await api.root`
+    select table_name as name from information_schema.columns where table_schema = 'public' and column_name = 'id'`;
+  const searches = tables.map(({ name }) => `select '${name}' as name from "${name}" where id::text = '${id}'`);
+  return (await api.root.unsafe(searches.join(' union all ')))[0]?.['name'];
 }

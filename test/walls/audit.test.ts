@@ -6,6 +6,7 @@ import { decodeId } from '../../src/lib/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
 import { caseOf, createFixtures, wrongOf } from '../support/fixtures.ts';
+import { formed, targetOf, targetPath, valueAt } from '../support/introspect.ts';
 import type { Case } from '../support/resource.ts';
 import { sample } from '../support/sample.ts';
 import { cast, found, tokenOf } from '../support/world.ts';
@@ -21,6 +22,10 @@ const { owner } = people;
 const fixtures = createFixtures(api, acme);
 const names = mutations.map((field) => field.name);
 /** A mutation with an input that succeeds. */
+const idIn = (name: string, input: Json): string | undefined => {
+  const path = targetPath(name);
+  return path && valueAt(input, path);
+};
 const goodCase = (name: string): Promise<Case> => caseOf(fixtures, name);
 const WRONG = await wrongOf(fixtures);
 /** Half of the mutations, another half for each reason to refuse them; all of them in a long run. */
@@ -94,7 +99,7 @@ test.each(names)(
     expect(events).toEqual([{ ...usual, ...(BECOMES.includes(name) && elsewhere), ...what, ...particular }]);
 
     expect(decodeId(event.target_id)).not.toBeNull();
-    if (input.id) expect(event.target_id).toBe(input.id);
+    if (idIn(name, input)) expect(event.target_id).toBe(idIn(name, input));
     const shown = JSON.stringify([event.target_id, event.before, event.after]);
     expect(shown).not.toMatch(UUID);
     expect(shown).not.toMatch(SECRET);
@@ -150,7 +155,7 @@ test('an invitation that somebody declines who is not signed in leaves one event
 test.each(Object.entries(WRONG).filter(([, wrong]) => wrong))(
   '%s with a wrong input leaves one event with the codes',
   async (name, wrong) => {
-    const [input, reason, target = wrong?.[0].id ?? null] = wrong as [Json, string, string?];
+    const [input, reason, target = idIn(name, wrong?.[0]) ?? null] = wrong as [Json, string, string?];
     const { answer, events } = await recorded(owner, name, input);
     expect(answer.data[name].errors.map((error: Json) => error.code).join(' ')).toBe(reason);
     const who = { credential_kind: 'SESSION', credential_id: decodeId(await idOfCredential(owner))?.uuid };
@@ -165,7 +170,7 @@ test.each(names)('%s with a READ token is refused and leaves one event, which na
   const { answer, events } = await recorded(token, name, input);
   expect(answer.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN', reason: 'READ_ONLY_TOKEN' } }]);
   const who = { credential_kind: 'API_TOKEN', credential_id: uuidOf('tok', token.id) };
-  const what = { outcome: 'REFUSED', reason: 'READ_ONLY_TOKEN', target_id: input.id ?? null };
+  const what = { outcome: 'REFUSED', reason: 'READ_ONLY_TOKEN', target_id: idIn(name, input) ?? null };
   const { role } = await caller
     .query('{ viewer { role { name } } }')
     .then(({ data }) => ({ role: data.viewer.role.name }));
@@ -190,11 +195,11 @@ test.each(
   const { email: actor, userId } = people.read;
   const who = { actor, user_id: uuidOf('usr', userId), role: 'Read', credential_kind: 'SESSION' };
   const credential_id = decodeId(await idOfCredential(people.read))?.uuid;
-  const what = { outcome: 'REFUSED', reason: 'NO_GRANT', target_id: input.id ?? null };
+  const what = { outcome: 'REFUSED', reason: 'NO_GRANT', target_id: idIn(name, input) ?? null };
   expect(events).toEqual([{ ...common(name, answer), ...who, credential_id, ...what }]);
 });
 
-const takesId = mutations.filter((field) => operationOf('Mutation', field)[1]['input'].id);
+const takesId = mutations.filter((field) => targetOf(field.name));
 // Postgres could store neither NUL nor, in an index, a long text that does not compress.
 const UNSTORABLE = [
   '\u0000',
@@ -208,9 +213,9 @@ test.each(
   ),
 )('%s of what does not exist leaves one event, whatever was given as its id', async (name) => {
   const { input } = await goodCase(name);
-  const unknown = unknownId(decodeId(input.id)?.prefix ?? 'chk');
+  const unknown = unknownId(decodeId(idIn(name, input) ?? '')?.prefix ?? 'chk');
   for (const id of [unknown, 'made-up', ...UNSTORABLE]) {
-    const { answer, events } = await recorded(owner, name, { ...input, id });
+    const { answer, events } = await recorded(owner, name, { ...input, ...formed(name, { id }) });
     expect(answer.errors).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
     expect(events).toMatchObject([{ outcome: 'REFUSED', reason: 'NOT_FOUND', target_id: id === unknown ? id : null }]);
   }

@@ -9,7 +9,7 @@ import {
   isRequiredInputField,
 } from 'graphql';
 import { expect } from 'vitest';
-import { decodeId, type IdPrefix, typeOfPrefix } from '../../src/lib/ids.ts';
+import { type IdPrefix, typedIdOf } from '../../src/lib/ids.ts';
 import type { Answer, Caller, Json } from '../support/api.ts';
 import { aimedAt, caseOf } from '../support/fixtures.ts';
 import {
@@ -24,6 +24,7 @@ import {
   placesOfQuery,
   queries,
   type RootField,
+  targetPath,
   valueAt,
   withValue,
 } from '../support/introspect.ts';
@@ -108,13 +109,14 @@ export function inputsOf(fixtures: Fixtures) {
   return {
     /** The type of the id in the good input of this place; undefined where that has none. */
     async typeAt(place: Place): Promise<string | undefined> {
-      const prefix = decodeId(String(valueAt(await goodInput(place.mutation), place.name)))?.prefix;
-      return prefix && typeOfPrefix(prefix);
+      const id = valueAt(await goodInput(place.mutation), place.name);
+      return id && typedIdOf(id).typename;
     },
     /** The mutation about an id like this one, also about one that is not there. */
     async askAt(place: Place, id: string): Promise<Ask> {
       const good = await goodInput(place.mutation);
-      const input = place.name === 'id' ? await aimedAt(fixtures, place.mutation, good, id) : good;
+      const input =
+        place.name === targetPath(place.mutation) ? await aimedAt(fixtures, place.mutation, good, id) : good;
       return (asked) => mutationAt(place.mutation, withId(input, place.name, asked));
     },
   };
@@ -130,8 +132,9 @@ const mutationAt = (mutation: string, input: Json): [string, Json] =>
   operationOf('Mutation', mutationNamed(mutation) as RootField, { input });
 
 /** The type that the name of a place speaks of: `categoryId` of Category. */
-export function typeNamed({ name }: Place): string | undefined {
-  const last = name.split('.').findLast((step) => step !== '0') ?? '';
+export function typeNamed({ mutation, name }: Place): string | undefined {
+  const steps = name.split('.').filter((step) => step !== '0');
+  const last = (steps.at(-1) === 'id' ? (steps.at(-2) ?? mutation) : steps.at(-1)) ?? '';
   const type = capitalized(last.replace(/Ids?$/, ''));
   return nodeTypes.includes(type) ? type : undefined;
 }

@@ -8,7 +8,7 @@ import type { SessionRow } from '../../src/resources/session/service.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { startApi } from '../support/api.ts';
 import { baseOf, createFixtures } from '../support/fixtures.ts';
-import { isOfProject, mutationNamed, takes, verbAndType } from '../support/introspect.ts';
+import { formed, isOfProject, mutationNamed, takes, targetOf, verbAndType } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
 import { found, join } from '../support/world.ts';
 import { madeUp, OPEN_FIELDS, operationOf, rootFields, ruleOf } from './support.ts';
@@ -30,14 +30,17 @@ const fixtures = createFixtures(api, acme);
 /** Mutations of project-level objects ask on the project of their object; without one there is nobody who may. */
 async function about(mutation: string): Promise<{ input: Input; target: string | null } | undefined> {
   const { verb, type } = verbAndType(mutation) ?? {};
-  if (!verb || !type || !takes(mutation, verb === 'create' ? 'projectId' : 'id')) return undefined;
+  if (!verb || !type || !(verb === 'create' ? takes(mutation, 'projectId') : targetOf(mutation))) return undefined;
   const inside = type === 'Project' || isOfProject(type);
   const target = verb !== 'create' && inside ? await fixtures.one('Project') : null;
   if (verb === 'create')
-    return { input: await baseOf(fixtures, type), target: inside ? await fixtures.one('Project') : null };
+    return {
+      input: formed(mutation, await baseOf(fixtures, type)),
+      target: inside ? await fixtures.one('Project') : null,
+    };
   const id = type === 'Project' ? await fixtures.one(type) : await fixtures.make(type);
   const others = madeUp(mutationNamed(mutation)?.args[0]?.type as GraphQLInputType);
-  return { input: { ...others, id }, target };
+  return { input: { ...others, ...formed(mutation, { id }) }, target };
 }
 
 const everyField = (['Query', 'Mutation'] as const).flatMap((kind) =>

@@ -47,6 +47,7 @@ export function madeUp(type: GraphQLInputType): Json {
   if (isListType(type)) return [madeUp(type.ofType)];
   if (isEnumType(type)) return type.getValues()[0]?.name;
   if (isInputObjectType(type)) {
+    if (type.isOneOf) return { id: unknownId('chk') };
     const required = Object.values(type.getFields()).filter(isRequiredInputField);
     return Object.fromEntries(required.map((field) => [field.name, madeUp(field.type)]));
   }

@@ -80,7 +80,7 @@ test.each(tenants)('%s takes no row for another organization, and gives none awa
 });
 
 test('bound to their organization, a row of the same form is taken: only the organization was wrong', async () => {
-  const json = await copied('categories', { organization_id: ours, id: newId(), name: 'Taken' });
+  const json = await copied('categories', { organization_id: ours, id: newId(), name: 'Taken', alias: null });
   await expect(insert('categories', json)).resolves.toMatchObject({ count: 1 });
 });
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
@@ -21,13 +22,13 @@ const connect = (url: string, onclose: () => void = () => undefined): Sql =>
  */
 export function holdLock(url: string, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  keepLock(url, signal, resolve).then(() => reject(new Error('it ended at once')), reject);
+  keepLock(url, signal, resolve).then(() => reject(new Error('the server ended before the lock was taken')), reject);
   return promise;
 }
 
 /** A client whose connection was lost is replaced, because postgres.js keeps state of the lost connection. */
 async function keepLock(url: string, signal: AbortSignal, onTaken: () => void): Promise<void> {
-  const aborted = new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+  const aborted = once(signal, 'abort');
   while (!signal.aborted) {
     const closed = Promise.withResolvers<void>();
     const sql = connect(url, closed.resolve);
@@ -61,9 +62,9 @@ async function isOwned(url: string, data: string): Promise<boolean | null> {
 }
 
 /**
- * Makes sure that no server runs on `data`. A server that a killed process left running is stopped; one of a running
- * process is an error. The lock is checked twice, because a process takes it shortly after its server has started, and
- * Postgres releases it shortly after the process has ended.
+ * Makes sure that no server runs on `data`. A server that a killed process left running is stopped. A server of a running
+ * process is an error. The lock is checked twice: a process takes it shortly after its server has started, and Postgres
+ * releases it shortly after the process has ended.
  */
 export async function evictOrphan(data: string, urlOf: (port: number) => string, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + OTHER_TIMEOUT;

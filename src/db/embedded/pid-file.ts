@@ -19,7 +19,7 @@ export async function readPidFile(data: string): Promise<PidFile | null> {
 
 /**
  * The PID file of the running server, or null. Postgres ignores the file of a process that has ended, unless another
- * program has the same process ID now, which is common in a restarted container. Such a file is removed.
+ * program now has the same process ID. This is common in a restarted container. Such a file is removed.
  */
 export async function findServer(data: string): Promise<PidFile | null> {
   const file = await readPidFile(data);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from './server.ts';
 
@@ -20,7 +21,7 @@ export async function supervise(
   signal: AbortSignal,
   log: (entry: Record<string, unknown>) => void,
 ): Promise<void> {
-  const aborted = new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+  const aborted = once(signal, 'abort');
   let server = first;
   let attempts = 0;
   while (!signal.aborted) {

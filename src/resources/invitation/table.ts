@@ -34,4 +34,4 @@ export const invitations = pgTable(
   ],
 );
 
-explainViolation('invitations_email', userError('TAKEN', 'emails', 'emails: an address is invited already.'));
+explainViolation('invitations_email', userError('TAKEN', 'emails', 'emails: an address already has an invitation.'));

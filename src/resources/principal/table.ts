@@ -28,5 +28,5 @@ export const principals = pgTable(
 explainViolation('principals_name', userError('TAKEN', 'name', 'Another service account has this name.'));
 explainViolation(
   'principals_user',
-  userError('TAKEN', 'secret', 'secret: you are a member of this organization already.'),
+  userError('TAKEN', 'secret', 'secret: you are already a member of this organization.'),
 );

@@ -100,5 +100,5 @@ export const assignments = pgTable(
 explainViolation('roles_name', userError('TAKEN', 'name', 'Another role has this name.'));
 explainViolation(
   'assignments_place',
-  userError('TAKEN', 'principalId', 'They have a role in this project already; change that one.'),
+  userError('TAKEN', 'principalId', 'This principal already has a role in the project. Change that role instead.'),
 );

@@ -74,7 +74,7 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   const user = await findUserByEmailAcrossTenants(pool, account);
   const right = await verifyPassword(given.password, user?.password_hash ?? null);
   if (!user || !right) throw wrongCredentials('E-mail address and password do not belong together.');
-  await limiter.forget(account);
+  await limiter.reset(account);
   const organizationId = await chooseOrganization(ctx, user.id, given.organizationSlug ?? null);
   setTenant(ctx, { organizationId, userId: user.id });
   await (await db(ctx))

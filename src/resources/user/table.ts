@@ -27,5 +27,5 @@ export interface UserRow {
 
 explainViolation(
   'users_email',
-  userError('TAKEN', 'email', 'This e-mail address has an account already; sign in instead.'),
+  userError('TAKEN', 'email', 'An account with this e-mail address already exists. Sign in instead.'),
 );

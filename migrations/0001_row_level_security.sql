@@ -1,10 +1,10 @@
--- The third wall: what drizzle-kit does not know. Roles, forced row-level security, grants, and the few functions that
--- look across organizations. A later migration that adds a tenant table calls ambit.protect('its_name').
+-- The enforcement layer in the database, which drizzle-kit cannot generate: roles, forced row-level security, grants, and
+-- the lookup functions across organizations. A later migration that adds a tenant table calls ambit.protect('its_name').
 
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ambit_runtime') THEN CREATE ROLE ambit_runtime NOLOGIN; END IF;
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ambit_lookup') THEN CREATE ROLE ambit_lookup NOLOGIN; END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- roles belong to the cluster; another database was faster
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- roles belong to the cluster; another database created them at the same time
 END $$;--> statement-breakpoint
 GRANT ambit_runtime, ambit_lookup TO CURRENT_USER;--> statement-breakpoint
 REVOKE ALL ON SCHEMA public FROM PUBLIC;--> statement-breakpoint
@@ -12,14 +12,14 @@ GRANT USAGE ON SCHEMA public TO ambit_runtime, ambit_lookup;--> statement-breakp
 CREATE SCHEMA ambit;--> statement-breakpoint
 GRANT USAGE ON SCHEMA ambit TO ambit_runtime, ambit_lookup;--> statement-breakpoint
 
--- What the transaction is bound to. Null when it is bound to nothing, and null equals no row.
+-- The organization and the user that the transaction is bound to. Null if there is none, and null matches no row.
 CREATE FUNCTION ambit.organization_id() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
   RETURN nullif(current_setting('ambit.organization_id', true), '')::uuid;--> statement-breakpoint
 CREATE FUNCTION ambit.user_id() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
   RETURN nullif(current_setting('ambit.user_id', true), '')::uuid;--> statement-breakpoint
 
--- Makes a table a tenant table: closed to everyone, its owner included, but for the rows of the bound organization.
--- The setting stands in a scalar subselect so that it is read once per statement, not once per row.
+-- Turns a table into a tenant table: only rows of the bound organization can be read or written, also by the owner.
+-- The setting is read in a scalar subselect, which runs once per statement instead of once per row.
 CREATE PROCEDURE ambit.protect(name text) LANGUAGE plpgsql AS $$ BEGIN
   EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
   EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', name);
@@ -43,17 +43,17 @@ CALL ambit.protect('categories');--> statement-breakpoint
 CALL ambit.protect('levels');--> statement-breakpoint
 CALL ambit.protect('checks');--> statement-breakpoint
 CALL ambit.protect('audit_events');--> statement-breakpoint
--- The log can be written to and read, never rewritten.
+-- The audit log can be appended to and read, but not changed.
 REVOKE UPDATE, DELETE ON audit_events FROM ambit_runtime;--> statement-breakpoint
 
--- Tables of the instance: as closed, with rules of their own.
+-- Tables of the instance. They are protected as well, each with its own policies.
 ALTER TABLE organizations ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE organizations FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE POLICY tenant ON organizations TO ambit_runtime
   USING (id = (SELECT ambit.organization_id())) WITH CHECK (id = (SELECT ambit.organization_id()));--> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE (slug, name, plan, access_version), DELETE ON organizations TO ambit_runtime;--> statement-breakpoint
 
--- A user is seen by themselves and by who is bound to an organization that they belong to.
+-- A user is visible to themselves and in each organization that they belong to.
 ALTER TABLE users ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE users FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE POLICY self ON users TO ambit_runtime
@@ -62,7 +62,7 @@ CREATE POLICY fellow ON users FOR SELECT TO ambit_runtime
   USING (EXISTS (SELECT FROM principals m WHERE m.organization_id = (SELECT ambit.organization_id()) AND m.user_id = users.id));--> statement-breakpoint
 GRANT SELECT (id, email, name, created_at), INSERT, UPDATE (name) ON users TO ambit_runtime;--> statement-breakpoint
 
--- A session is seen by its user and in the organization that it is bound to; only its user makes or moves one.
+-- A session is visible to its user and in the organization that it is bound to. Only its user can create or change it.
 ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE sessions FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE POLICY self ON sessions TO ambit_runtime
@@ -80,7 +80,7 @@ CREATE POLICY self ON refresh_tokens TO ambit_runtime
   WITH CHECK (EXISTS (SELECT FROM sessions s WHERE s.id = session_id AND s.user_id = (SELECT ambit.user_id())));--> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE ON refresh_tokens TO ambit_runtime;--> statement-breakpoint
 
--- These two hold nothing of an organization.
+-- The next two tables contain no data of an organization.
 ALTER TABLE signing_keys ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE signing_keys FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE POLICY instance ON signing_keys TO ambit_runtime USING (true);--> statement-breakpoint
@@ -90,8 +90,8 @@ ALTER TABLE rate_limits FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE POLICY instance ON rate_limits TO ambit_runtime USING (true);--> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits TO ambit_runtime;--> statement-breakpoint
 
--- The functions that look across organizations. They run as ambit_lookup, which may read these tables and nothing
--- else, and each answers about the one secret, address or id that it is given.
+-- Lookup functions across organizations. They run as ambit_lookup, which may only read these tables. Each returns only
+-- the rows for the secret, address or id that it is called with.
 GRANT SELECT ON organizations, users, principals, assignments, roles, sessions, refresh_tokens, api_tokens, invitations TO ambit_lookup;--> statement-breakpoint
 CREATE POLICY lookup ON organizations FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 CREATE POLICY lookup ON users FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
@@ -126,8 +126,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   FROM public.refresh_tokens r JOIN public.sessions s ON s.id = r.session_id WHERE r.hash = secret_hash
 $$;--> statement-breakpoint
 
--- What a credential stands for now: one row, or none once it, its holder or the organization is gone. Grants are kept
--- under the version that it tells.
+-- The user or service account and the organization of a credential. Returns no row if one of them was deleted. Grants
+-- are cached by access_version.
 CREATE FUNCTION ambit.find_session(session uuid)
 RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, name text,
   organization_id uuid, slug text, organization_name text, plan text, access_version bigint, principal_id uuid)
@@ -171,7 +171,7 @@ DO $$ DECLARE f regprocedure; BEGIN
   REVOKE CREATE ON SCHEMA ambit FROM ambit_lookup;
 END $$;--> statement-breakpoint
 
--- Constraints that drizzle-kit cannot say.
+-- Constraints that drizzle-kit does not support.
 ALTER TABLE levels DROP CONSTRAINT levels_index;--> statement-breakpoint
 ALTER TABLE levels ADD CONSTRAINT levels_index UNIQUE (organization_id, index) DEFERRABLE INITIALLY IMMEDIATE;--> statement-breakpoint
 ALTER TABLE checks DROP CONSTRAINT checks_owner;--> statement-breakpoint
@@ -184,13 +184,13 @@ CREATE UNIQUE INDEX roles_name ON roles (organization_id, project_id, lower(name
 ALTER TABLE assignments ADD CONSTRAINT assignments_one_role CHECK (num_nonnulls(built_in_role_id, role_id) <= 1);--> statement-breakpoint
 ALTER TABLE assignments ADD CONSTRAINT assignments_some_role
   CHECK (project_id IS NOT NULL OR num_nonnulls(built_in_role_id, role_id) = 1);--> statement-breakpoint
--- An organization role that ends has one that follows, and one that does not end has none.
+-- An organization role that expires has a fallback role. One that does not expire has none.
 ALTER TABLE assignments ADD CONSTRAINT assignments_fallback
   CHECK (num_nonnulls(fallback_built_in_role_id, fallback_role_id) = CASE WHEN expires_at IS NULL THEN 0 ELSE 1 END);--> statement-breakpoint
 ALTER TABLE organizations ADD CONSTRAINT organizations_plan CHECK (plan IN ('FREE', 'TEAM', 'ENTERPRISE'));--> statement-breakpoint
 ALTER TABLE api_tokens ADD CONSTRAINT api_tokens_access CHECK (access IN ('READ', 'WRITE'));--> statement-breakpoint
 
--- Every change of who may do what makes a new version of the organization's access, whoever makes it.
+-- Every change that affects access increments the access version of the organization, whichever role makes it.
 CREATE FUNCTION ambit.access_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE public.organizations SET access_version = access_version + 1
   WHERE id = CASE TG_OP WHEN 'DELETE' THEN OLD.organization_id ELSE NEW.organization_id END;
