@@ -113,7 +113,7 @@ test('only an Owner demotes, removes or signs out an Owner, or creates a WRITE t
     ['deleteMember', { id: second.memberId, dryRun: true }],
     ['updateServiceAccount', { id: robot, roleId: roleId('read'), dryRun: true }],
     ['createApiToken', { name: 'x', serviceAccountId: robot, access: 'WRITE' }],
-    ['signOutMember', { id: second.memberId }],
+    ['signOutMember', { memberId: second.memberId }],
   ];
   for (const [name, input] of ATTEMPTS) {
     expect(await mutate(nearly, name, input), name).toEqual(NOT_HELD);
