@@ -305,7 +305,7 @@ test('the generated tests need nothing else', () => {
   const generated = [
     'test/sweep.test.ts',
     'test/resources/registry.test.ts',
-    ...(long ? ['test/resources', 'test/walls'] : []),
+    ...(long ? ['test/resources', 'test/enforcement'] : []),
   ];
   run('vitest', 'run', 'test/runbook.test.ts', 'test/access/catalog.test.ts', 'test/drift.test.ts', ...generated);
 });

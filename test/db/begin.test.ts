@@ -3,9 +3,9 @@ import { sql as query } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, type Mode } from '../../src/db/transaction.ts';
+import { organizationUuid } from '../enforcement/support.ts';
 import { type Api, startApi } from '../support/api.ts';
 import { found } from '../support/world.ts';
-import { organizationUuid } from '../walls/support.ts';
 
 const BEGIN = 'begin';
 /** Of the same length, and a syntax error. */

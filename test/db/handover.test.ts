@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, openTransaction } from '../../src/db/transaction.ts';
+import { organizationUuid } from '../enforcement/support.ts';
 import { startApi } from '../support/api.ts';
 import { found } from '../support/world.ts';
-import { organizationUuid } from '../walls/support.ts';
 
 const api = await startApi({ pool: 2 });
 const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];

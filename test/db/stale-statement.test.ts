@@ -5,9 +5,9 @@ import { afterEach, expect, test } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, type Mode, openTransaction } from '../../src/db/transaction.ts';
+import { organizationUuid } from '../enforcement/support.ts';
 import { type Api, startApi } from '../support/api.ts';
 import { found, type Organization } from '../support/world.ts';
-import { organizationUuid } from '../walls/support.ts';
 
 // A prepared statement becomes stale when the type of a column that it returns changes. PostgreSQL then rejects it, and
 // the driver by default sends it again, even after the end of its transaction.

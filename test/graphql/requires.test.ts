@@ -3,11 +3,11 @@ import { expect, test, vi } from 'vitest';
 import { PERMISSIONS } from '../../src/access/catalog.ts';
 import { typeOfPrefix } from '../../src/lib/ids.ts';
 import { allow } from '../decisions/support.ts';
+import { furnish, operationOf, type RootField, rootFields } from '../enforcement/support.ts';
 import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
 import { caseOf, createFixtures } from '../support/fixtures.ts';
 import { everything } from '../support/selection.ts';
 import { found, join, roleId } from '../support/world.ts';
-import { furnish, operationOf, type RootField, rootFields } from '../walls/support.ts';
 import { fieldsOf, isThere, type Need, needsOf, readSchema } from './needs.ts';
 
 /** Permissions that the server has asked for, except where it compares what the caller holds with what they give. */

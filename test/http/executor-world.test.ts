@@ -5,9 +5,9 @@ import type { Execute } from '../../src/executor/execute.ts';
 import { createHandler } from '../../src/http/handler.ts';
 import { createGraphql } from '../../src/http/yoga.ts';
 import { buildSchema } from '../../src/schema.ts';
+import { furnish, operationOf, rootFields } from '../enforcement/support.ts';
 import { type Answer, type Caller, callerAt, listen, startApi } from '../support/api.ts';
 import { cast, found, tokenOf } from '../support/world.ts';
-import { furnish, operationOf, rootFields } from '../walls/support.ts';
 
 /** The same world behind the executor of graphql-js. */
 const api = await startApi();

@@ -1,9 +1,9 @@
 import type { TransactionSql } from 'postgres';
 import { expect, test } from 'vitest';
 import { roleByKey } from '../../src/access/roles.ts';
+import { uuidOf } from '../enforcement/support.ts';
 import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
 import { found, join, type Organization, type Person, setRole, tokenOf } from '../support/world.ts';
-import { uuidOf } from '../walls/support.ts';
 import { DAY, moveTo, post, REFUSED, whole } from './support.ts';
 
 /** What is remembered of a credential may make an answer faster, and never another one. */

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { decodeId, toPublicId } from '../../src/lib/ids.ts';
 import { allow, deny, giveProjectRole, projectRoleId } from '../decisions/support.ts';
-import { organizationUuid, secretFor, unknownId } from '../walls/support.ts';
+import { organizationUuid, secretFor, unknownId } from '../enforcement/support.ts';
 import {
   accountRows,
   commonProject,

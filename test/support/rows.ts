@@ -1,5 +1,5 @@
 import { decodeId, newId, publicIdOf } from '../../src/lib/ids.ts';
-import { organizationUuid } from '../walls/support.ts';
+import { organizationUuid } from '../enforcement/support.ts';
 import type { Api } from './api.ts';
 import { schema } from './introspect.ts';
 import type { Rows } from './resource.ts';

@@ -22,7 +22,7 @@ import {
   inputsOf,
   questionAt,
   typeNamed,
-} from './places.ts';
+} from './id-inputs.ts';
 import { furnish, made } from './support.ts';
 
 /**

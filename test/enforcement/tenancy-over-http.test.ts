@@ -17,7 +17,7 @@ import {
   titleOf,
   told,
   typeNamed,
-} from './places.ts';
+} from './id-inputs.ts';
 import { furnish, organizationUuid } from './support.ts';
 
 /** Two organizations, through the front door: what belongs to the other one is answered like what does not exist. */
