@@ -3,7 +3,7 @@ import { SMTPServer } from 'smtp-server';
 import { afterAll, expect, test } from 'vitest';
 import { createMailer, sendAll } from '../src/lib/mail.ts';
 import { type Json, startApi } from './support/api.ts';
-import { ask, found, mutate, roleId, signUp } from './support/world.ts';
+import { createOrganization, mutate, queryData, roleId, signUp } from './support/world.ts';
 
 interface Received {
   to: string[];
@@ -38,7 +38,7 @@ const INVITED = 'invitations { id } mailSent';
 
 test('an invitation arrives with a link to the page of the instance, and its secret is good', async () => {
   const api = await startApi({ config: { ...SMTP, invitationUrl: 'https://app.test/join?from=mail' } });
-  const { owner } = await found(api, 'acme');
+  const { owner } = await createOrganization(api, 'acme');
   const answer = await mutate(
     owner,
     'createInvitations',
@@ -65,12 +65,12 @@ test('an invitation arrives with a link to the page of the instance, and its sec
 
 test('a server that does not answer, or refuses an address, neither undoes nor hides the invitation', async () => {
   const dead = await startApi({ config: { ...SMTP, smtpUrl: 'smtp://127.0.0.1:1' } });
-  const acme = await found(dead, 'acme');
+  const acme = await createOrganization(dead, 'acme');
   const emails = Array.from({ length: 12 }, (_, at) => `p${at}@mail.test`);
   const answer = await mutate(acme.owner, 'createInvitations', { emails, roleId: roleId('read') }, INVITED);
   expect(answer).toMatchObject({ mailSent: false, errors: [] });
   expect(answer.invitations).toHaveLength(12);
-  expect((await ask(acme.owner, '{ invitations { totalCount } }')).invitations.totalCount).toBe(12);
+  expect((await queryData(acme.owner, '{ invitations { totalCount } }')).invitations.totalCount).toBe(12);
   const failures = dead.logged.filter(({ message }) => message === 'mail not sent');
   expect(failures.length).toBeGreaterThanOrEqual(5);
   expect(failures.length).toBeLessThan(12);
@@ -79,7 +79,7 @@ test('a server that does not answer, or refuses an address, neither undoes nor h
   expect(one).toEqual({ mailSent: false, errors: [] });
 
   const live = await startApi({ config: SMTP });
-  const globex = await found(live, 'globex');
+  const globex = await createOrganization(live, 'globex');
   const mixed = { emails: ['refused@mail.test', 'taken@mail.test'], roleId: roleId('read') };
   expect(await mutate(globex.owner, 'createInvitations', mixed, INVITED)).toMatchObject({
     mailSent: false,
@@ -90,7 +90,7 @@ test('a server that does not answer, or refuses an address, neither undoes nor h
 
 test('no mail goes out for what was refused', async () => {
   const api = await startApi({ config: SMTP });
-  const { owner } = await found(api, 'acme');
+  const { owner } = await createOrganization(api, 'acme');
   const sent = received.length;
   const emails = ['new@mail.test', owner.email];
   const answer = await mutate(owner, 'createInvitations', { emails, roleId: roleId('read') }, INVITED);

@@ -32,7 +32,7 @@ import {
 } from './support/introspect.ts';
 import { RESOURCES } from './support/resources.ts';
 import { restorer } from './support/restore.ts';
-import { cast, found, tokenOf } from './support/world.ts';
+import { createApiToken, createOrganization, membersOfEachRole } from './support/world.ts';
 
 /**
  * Every root field, asked by everybody, with ids of acme. What each gets follows from golden/permissions.tsv, or else
@@ -40,23 +40,23 @@ import { cast, found, tokenOf } from './support/world.ts';
  * anonymous caller, READ and WRITE for the Owner's tokens.
  */
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
-const globex = await found(api, 'globex');
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
+const globex = await createOrganization(api, 'globex');
 const fixtures = createFixtures(api, acme);
 const callers: Record<string, Caller> = {
   '-': api.as(),
   outsider: globex.owner,
   ...Object.fromEntries(BUILT_IN_ROLES.map((role) => [role, people[role]])),
-  READ: await tokenOf(api, people.owner, 'READ'),
-  WRITE: await tokenOf(api, people.owner, 'WRITE'),
+  READ: await createApiToken(api, people.owner, 'READ'),
+  WRITE: await createApiToken(api, people.owner, 'WRITE'),
 };
 
 /** An object of each type that nothing refers to, so that it can be deleted. */
 const ids: Record<string, string> = {};
 for (const type of nodeTypes) ids[type] = await fixtures.make(type);
 ids['Principal'] = ids['Member'] ?? '';
-ids['ApiToken'] = (await tokenOf(api, people.user, 'READ')).id;
+ids['ApiToken'] = (await createApiToken(api, people.user, 'READ')).id;
 // A role that somebody has, in a project that the User cannot see with it.
 ids['Role'] = await fixtures.one('Role');
 ids['Project'] = await createProject(people.owner, 'swept');

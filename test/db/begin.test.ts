@@ -5,7 +5,7 @@ import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, type Mode } from '../../src/db/transaction.ts';
 import { organizationUuid } from '../enforcement/support.ts';
 import { type Api, startApi } from '../support/api.ts';
-import { found } from '../support/world.ts';
+import { createOrganization } from '../support/world.ts';
 
 const BEGIN = 'begin';
 /** Of the same length, and a syntax error. */
@@ -29,7 +29,7 @@ const failBegin = (): Socket => {
 };
 
 const first: Api = await startApi();
-const acme = await found(first, 'acme');
+const acme = await createOrganization(first, 'acme');
 const api = await startApi({ pool: 1, database: first, client: { dial: failBegin } });
 const binding = { organizationId: organizationUuid(acme), userId: null };
 

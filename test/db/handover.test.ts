@@ -5,10 +5,10 @@ import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, openTransaction } from '../../src/db/transaction.ts';
 import { organizationUuid } from '../enforcement/support.ts';
 import { startApi } from '../support/api.ts';
-import { found } from '../support/world.ts';
+import { createOrganization } from '../support/world.ts';
 
 const api = await startApi({ pool: 2 });
-const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
 const [own, others] = [acme, globex].map((one) => ({ organizationId: organizationUuid(one), userId: null })) as [
   { organizationId: string; userId: null },
   { organizationId: string; userId: null },

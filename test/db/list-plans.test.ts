@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import { RESOURCES } from '../../src/graphql/resource.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { insertRows } from '../support/rows.ts';
-import { ask, found } from '../support/world.ts';
+import { createOrganization, queryData } from '../support/world.ts';
 
 /** Lists and searches of declared resources read rows of the own organization only, by an index. */
 const api = await startApi();
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 await insertRows(api, acme, 20);
-await insertRows(api, await found(api, 'globex'), 2_000);
+await insertRows(api, await createOrganization(api, 'globex'), 2_000);
 await api.root`analyze`;
 
 const constantOf = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
@@ -29,7 +29,7 @@ function scansOf(plan: Json): { table: string; condition: string }[] {
 test.each(LISTS)('%s', async (list) => {
   const statements: string[] = [];
   api.hooks.onStatement = (text) => statements.push(text);
-  await ask(acme.owner, `{ ${list} { totalCount nodes { id } } }`);
+  await queryData(acme.owner, `{ ${list} { totalCount nodes { id } } }`);
   delete api.hooks.onStatement;
   const { plural } = RESOURCES.find(({ declaration }) => list.startsWith(declaration.plural))?.declaration ?? {};
   const reads = statements.filter((text) => text.startsWith('select') && text.includes(`from "${plural}"`));

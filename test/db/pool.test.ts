@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ClientOptions } from '../../src/db/client.ts';
 import { type Answer, type Api, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
-import { found, type Organization, tokenOf } from '../support/world.ts';
+import { createApiToken, createOrganization, type Organization } from '../support/world.ts';
 
 const CREATE =
   'mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }';
@@ -45,7 +45,7 @@ const reads = async ({ owner }: Organization): Promise<unknown> =>
 
 test('a locked organization uses at most half of the connections, and its other requests fail with Retry-After', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 2_000, waitMs: 500 } });
-  const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+  const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
   const stuck = await whileLocked(api, acme, async () => {
     const all = Array.from({ length: 12 }, (_, at) => create(api, acme, `stuck ${at}`));
     await until(async () => (await running(api)) === 2);
@@ -62,7 +62,7 @@ test('a locked organization uses at most half of the connections, and its other 
 
 test('requests of disconnected clients leave the queue, and their running statements are cancelled', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
-  const acme = await found(api, 'acme');
+  const acme = await createOrganization(api, 'acme');
   await whileLocked(api, acme, async () => {
     const gone = new AbortController();
     const all = Array.from({ length: 12 }, (_, at) => create(api, acme, `gone ${at}`, gone.signal).catch(() => 'gone'));
@@ -79,7 +79,7 @@ test('requests of disconnected clients leave the queue, and their running statem
 /** An organization, and a node on its database with a request timeout of one second. */
 async function startWithShortTimeout(client: Partial<ClientOptions> = {}): Promise<[Organization, Api]> {
   const first = await startApi();
-  const acme = await found(first, 'acme');
+  const acme = await createOrganization(first, 'acme');
   return [acme, await startApi({ pool: 4, database: first, config: { requestTimeoutMs: 1_000 }, client })];
 }
 
@@ -113,7 +113,7 @@ test('a mutation whose COMMIT is not answered before the deadline has an unknown
 
 test('a mutation whose connection is lost during COMMIT has an unknown outcome', async () => {
   const api = await startApi({ pool: 4 });
-  const acme = await found(api, 'acme');
+  const acme = await createOrganization(api, 'acme');
   await slowCommits(api, 30);
   const answer = create(api, acme, 'unknown');
   const terminate = () => api.root`
@@ -126,7 +126,7 @@ test('a mutation whose connection is lost during COMMIT has an unknown outcome',
 
 test('a mutation whose connection is lost before COMMIT fails with UNAVAILABLE, and nothing was changed', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
-  const acme = await found(api, 'acme');
+  const acme = await createOrganization(api, 'acme');
   const answer = await whileLocked(api, acme, async () => {
     const waiting = create(api, acme, 'lost');
     await until(async () => (await running(api)) === 1);
@@ -141,7 +141,7 @@ test('a mutation whose connection is lost before COMMIT fails with UNAVAILABLE, 
 
 test('a query whose connection is lost runs again, because it only reads', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
-  const acme = await found(api, 'acme');
+  const acme = await createOrganization(api, 'acme');
   const document = '{ categories { totalCount } }';
   const expected = (await acme.owner.query(document)).data;
   const answer = await api.root.begin(async (sql) => {
@@ -159,7 +159,7 @@ test('a query whose connection is lost runs again, because it only reads', async
 
 test('a connection that is lost during the lookup of a credential causes UNAVAILABLE, never UNAUTHENTICATED', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
-  const acme = await found(api, 'acme');
+  const acme = await createOrganization(api, 'acme');
   for (const document of ['{ viewer { user { id } } }', CREATE.replace('$name: String!', '$name: String = "x"')]) {
     const answer = await api.root.begin(async (sql) => {
       await sql`lock table sessions in access exclusive mode`;
@@ -178,8 +178,8 @@ test('a connection that is lost during the lookup of a credential causes UNAVAIL
 
 test('a response has status 503 only when no root field could be resolved', async () => {
   const api = await startApi({ pool: 2, client: { waitMs: 300, lockTimeout: 2_000 } });
-  const acme = await found(api, 'acme');
-  const fresh = async () => await tokenOf(api, acme.owner, 'READ');
+  const acme = await createOrganization(api, 'acme');
+  const fresh = async () => await createApiToken(api, acme.owner, 'READ');
   const tokens = [await fresh(), await fresh()] as const;
   const codesOf = ({ status, data, errors }: Answer) => [
     status,
@@ -200,7 +200,7 @@ test('a response has status 503 only when no root field could be resolved', asyn
 
 test('a statement that takes too long is UNAVAILABLE, and so are the fields whose transaction it aborts', async () => {
   const patient = await startApi();
-  const acme = await found(patient, 'acme');
+  const acme = await createOrganization(patient, 'acme');
   const api = await startApi({ database: patient, client: { statementTimeout: 500, lockTimeout: 60_000 } });
   const { data, errors, status } = await api.root.begin(async (sql) => {
     await sql`lock table categories in access exclusive mode`;
@@ -212,7 +212,7 @@ test('a statement that takes too long is UNAVAILABLE, and so are the fields whos
 
 test('connections are renewed while requests are served', async () => {
   const api = await startApi({ pool: 4, client: { renewMs: 100 } });
-  const acme = await found(api, 'acme');
+  const acme = await createOrganization(api, 'acme');
   for (let round = 0; round < 5; round += 1)
     expect(new Set(await Promise.all(Array.from({ length: 10 }, () => reads(acme))))).toEqual(new Set(['acme']));
   expect(api.logged).toContainEqual({ level: 'info', message: 'database connection renewed' });
@@ -221,7 +221,7 @@ test('connections are renewed while requests are served', async () => {
 test('unresponsive connections are closed together, and requests are served on new ones', async () => {
   const sockets: Socket[] = [];
   const api = await startApi({ pool: 4, client: { waitMs: 500, statementTimeout: 500 } });
-  const acme = await found(api, 'acme');
+  const acme = await createOrganization(api, 'acme');
   const { hostname, port } = new URL(api.url);
   api.hooks.dial = () => {
     const socket = connect(Number(port), hostname);

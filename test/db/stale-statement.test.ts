@@ -7,7 +7,7 @@ import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, type Mode, openTransaction } from '../../src/db/transaction.ts';
 import { organizationUuid } from '../enforcement/support.ts';
 import { type Api, startApi } from '../support/api.ts';
-import { found, type Organization } from '../support/world.ts';
+import { createOrganization, type Organization } from '../support/world.ts';
 
 // A prepared statement becomes stale when the type of a column that it returns changes. PostgreSQL then rejects it, and
 // the driver by default sends it again, even after the end of its transaction.
@@ -27,7 +27,7 @@ const recording = (): Socket => {
 
 // One connection for transactions, so that consecutive transactions share it.
 const api: Api = await startApi({ pool: 1, client: { dial: recording } });
-const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
 const bindingOf = (organization: Organization) => ({ organizationId: organizationUuid(organization), userId: null });
 const [own, others] = [bindingOf(acme), bindingOf(globex)];
 
@@ -91,7 +91,7 @@ const LIST = '{ organization { slug } categories(first: 500) { totalCount nodes 
 
 test('while a column type changes under load, no response is wrong and no mutation lacks its audit event', async () => {
   const busy = await startApi({ pool: 4 });
-  const organizations = [await found(busy, 'acme'), await found(busy, 'globex')];
+  const organizations = [await createOrganization(busy, 'acme'), await createOrganization(busy, 'globex')];
   const made: string[] = [];
   const codes = new Set<string>();
   const wrong: unknown[] = [];

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PERMISSIONS } from '../../src/access/catalog.ts';
 import type { Json } from '../support/api.ts';
-import { join, mutate } from '../support/world.ts';
+import { addMember, mutate } from '../support/world.ts';
 import {
   allow,
   createPolicy,
@@ -75,8 +75,8 @@ const keyed = (changes: Json[]): string[] => changes.map((change) => JSON.string
 
 const policy = await createPolicy(owner, [allow('dataset:*', 'project:read')]);
 const role = (await mutate(owner, 'createRole', { name: 'Changing', policyIds: [policy] }, 'role { id }')).role.id;
-const first = await join(api, acme, 'read', 'first');
-const second = await join(api, acme, 'write', 'second');
+const first = await addMember(api, acme, 'read', 'first');
+const second = await addMember(api, acme, 'write', 'second');
 const robot = await createServiceAccount(owner, 'robot', roleIdOf('read'));
 await giveRole(owner, first.memberId, role);
 const membership = await giveProjectRole(owner, project, second.memberId, projectRoleId('read'));

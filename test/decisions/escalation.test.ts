@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { size } from '../support/size.ts';
-import { join, mutate, roleId, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken, mutate, roleId } from '../support/world.ts';
 import {
   allow,
   createPolicy,
@@ -44,8 +44,8 @@ test('nobody creates a token of a service account that will hold more than they 
 });
 
 test('a caller whose role expires cannot make it last longer, for themselves or for another', async () => {
-  const guest = await join(api, acme, 'read', 'guest');
-  const friend = await join(api, acme, 'read', 'friend');
+  const guest = await addMember(api, acme, 'read', 'guest');
+  const friend = await addMember(api, acme, 'read', 'friend');
   await giveRole(owner, guest.memberId, roleId('owner'), { roleExpiresAt: soon(), fallbackRoleId: roleId('read') });
   expect(await mutate(guest, 'updateMember', { id: guest.memberId, roleId: roleId('owner') })).toEqual(NOT_HELD);
   expect(await mutate(guest, 'updateMember', { id: friend.memberId, roleId: roleId('admin') })).toEqual(NOT_HELD);
@@ -64,9 +64,9 @@ test('a caller whose role expires cannot make it last longer, for themselves or 
 
 test('a permission is not given either where a denial or a greater role hides it', async () => {
   const project = await createProject(owner, 'masked');
-  const manager = await join(api, acme, 'read', 'manager');
+  const manager = await addMember(api, acme, 'read', 'manager');
   await giveProjectRole(owner, project, manager.memberId, projectRoleId('manager'));
-  const denied = await join(api, acme, 'read', 'denied');
+  const denied = await addMember(api, acme, 'read', 'denied');
   await giveRole(
     owner,
     denied.memberId,
@@ -90,23 +90,23 @@ test('a permission is not given either where a denial or a greater role hides it
 });
 
 test('only an Owner makes an Owner, whatever a custom role grants', async () => {
-  const nearly = await join(api, acme, 'read', 'nearly');
+  const nearly = await addMember(api, acme, 'read', 'nearly');
   await giveRole(owner, nearly.memberId, await createRole(owner, 'Nearly', [allow('*')]));
   expect(await mutate(nearly, 'updateMember', { id: people.user.memberId, roleId: roleId('owner') })).toEqual(NOT_HELD);
   expect(await mutate(nearly, 'transferOwnership', { memberId: people.user.memberId })).toEqual(NOT_HELD);
   expect(await mutate(owner, 'transferOwnership', { memberId: people.user.memberId, dryRun: true })).toEqual({
     errors: [],
   });
-  const token = await tokenOf(api, owner, 'WRITE');
+  const token = await createApiToken(api, owner, 'WRITE');
   expect(await mutate(token, 'transferOwnership', { memberId: people.user.memberId })).toEqual({
     refused: 'SESSION_REQUIRED',
   });
 });
 
 test('only an Owner demotes, removes or signs out an Owner, or creates a WRITE token of one', async () => {
-  const nearly = await join(api, acme, 'read', 'not quite');
+  const nearly = await addMember(api, acme, 'read', 'not quite');
   await giveRole(owner, nearly.memberId, await createRole(owner, 'Not quite', [allow('*')]));
-  const second = await join(api, acme, 'owner', 'second');
+  const second = await addMember(api, acme, 'owner', 'second');
   const robot = await createServiceAccount(owner, 'owning', roleId('owner'));
   const ATTEMPTS: [string, object][] = [
     ['updateMember', { id: second.memberId, roleId: roleId('read'), dryRun: true }],
@@ -123,10 +123,13 @@ test('only an Owner demotes, removes or signs out an Owner, or creates a WRITE t
 
 test('a change is compared in each project, where the roles of the caller and of the principal replace others', async () => {
   const project = await createProject(owner, 'compared');
-  const lesser = await join(api, acme, 'read', 'lesser');
+  const lesser = await addMember(api, acme, 'read', 'lesser');
   await giveRole(owner, lesser.memberId, await createRole(owner, 'Manages', [allow('*'), deny('billing:*')]));
   await giveProjectRole(owner, project, lesser.memberId, projectRoleId('read'));
-  const [without, within] = [await join(api, acme, 'read', 'without'), await join(api, acme, 'read', 'within')];
+  const [without, within] = [
+    await addMember(api, acme, 'read', 'without'),
+    await addMember(api, acme, 'read', 'within'),
+  ];
   await giveProjectRole(owner, project, within.memberId, projectRoleId('read'));
   const change = (id: string) => mutate(lesser, 'updateMember', { id, roleId: roleId('write') });
   // Without a project role the new role would also apply in the project, where the caller holds less.
@@ -135,7 +138,7 @@ test('a change is compared in each project, where the roles of the caller and of
 });
 
 test('a role that is assigned while it is replaced never turns into more than the caller holds, in any round', async () => {
-  const accomplice = await join(api, acme, 'read', 'accomplice');
+  const accomplice = await addMember(api, acme, 'read', 'accomplice');
   for (let round = 0; round < size(15, 100); round += 1) {
     const role = await createRole(admin, `Passing ${round}`, [allow('dataset:read')]);
     const [, deleted] = await Promise.all([
@@ -154,7 +157,7 @@ test('objects of a project that the caller cannot read do not exist for them', a
   const policy = await createPolicy(owner, [allow('dataset:read')], project);
   const role = await createRole(owner, 'Inside', [allow('dataset:read')], project);
   const member = await giveProjectRole(owner, project, people.write.memberId, role);
-  const blind = await join(api, acme, 'read', 'blind');
+  const blind = await addMember(api, acme, 'read', 'blind');
   const seeing = await createRole(owner, 'All but the project', [allow('*:read'), deny('project:read')]);
   await giveRole(owner, blind.memberId, seeing);
   const { data } = await blind.query('query ($ids: [ID!]!) { nodes(ids: $ids) { __typename } }', {
@@ -166,7 +169,7 @@ test('objects of a project that the caller cannot read do not exist for them', a
 test('a role cannot be created from a policy that the caller cannot read', async () => {
   const project = await createProject(owner, 'curious');
   const policy = await createPolicy(owner, [allow('dataset:read')]);
-  const curious = await join(api, acme, 'read', 'curious');
+  const curious = await addMember(api, acme, 'read', 'curious');
   await giveRole(owner, curious.memberId, await createRole(owner, 'Little', [allow('organization:read')]));
   await giveProjectRole(owner, project, curious.memberId, projectRoleId('owner'));
   const peek = { projectId: project, name: 'Peek', policyIds: [policy] };

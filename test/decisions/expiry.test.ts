@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { join, mutate, roleId } from '../support/world.ts';
+import { addMember, mutate, roleId } from '../support/world.ts';
 import { startWorld } from './support.ts';
 
 const { api, acme, people } = await startWorld();
@@ -8,7 +8,7 @@ const HOUR = 3_600_000;
 const inHours = (hours: number): string => new Date(Date.now() + hours * HOUR).toISOString();
 
 test('a role expires with the next request, and its fallback role replaces it', async () => {
-  const guest = await join(api, acme, 'read', 'guest');
+  const guest = await addMember(api, acme, 'read', 'guest');
   const input = {
     id: guest.memberId,
     roleId: roleId('admin'),

@@ -9,7 +9,7 @@ import { decodeId, toPublicId } from '../../src/lib/ids.ts';
 import type { Plan } from '../../src/lib/plans.ts';
 import type { Json } from '../support/api.ts';
 import { size } from '../support/size.ts';
-import { join, mutate, type Person } from '../support/world.ts';
+import { addMember, mutate, type Person } from '../support/world.ts';
 import {
   allow,
   createPolicy,
@@ -38,7 +38,7 @@ const custom = [
   await createRole(owner, 'Bound', [allow('*')], projects[0]),
 ];
 const robot = await createServiceAccount(owner, 'robot', toPublicId('rol', ROLES[4]?.id ?? ''));
-const half = await join(api, acme, 'read', 'half');
+const half = await addMember(api, acme, 'read', 'half');
 await mutate(owner, 'updateMember', { id: half.memberId, roleId: custom[0] });
 const actors: Person[] = [...Object.values(people), half];
 const principals = [...actors.map(({ memberId }) => memberId), robot];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { join, mutate } from '../support/world.ts';
+import { addMember, mutate } from '../support/world.ts';
 import { createProject, giveProjectRole, projectRoleId, startWorld } from './support.ts';
 
 const { api, acme, people, globex } = await startWorld();
@@ -7,7 +7,7 @@ const { owner } = people;
 
 test('a project that the caller cannot read does not exist for them, in lists, counts, node and errors', async () => {
   const [open, hidden] = [await createProject(owner, 'open'), await createProject(owner, 'hidden')];
-  const member = await join(api, acme, 'write', 'shut-out');
+  const member = await addMember(api, acme, 'write', 'shut-out');
   await giveProjectRole(owner, hidden, member.memberId, null);
   const see = `query ($id: ID!) { projects { totalCount nodes { key } } node(id: $id) { __typename } nodes(ids: [$id]) { __typename }
     project(id: $id) { key } byKey: project(key: "hidden") { key } }`;
@@ -65,7 +65,7 @@ test('a project is deleted with its roles and policies, whether they are used or
     { projectId: id, name: 'Own', policyIds: [policy.id] },
     'role { id }',
   );
-  const member = await join(api, acme, 'read', 'inside');
+  const member = await addMember(api, acme, 'read', 'inside');
   await giveProjectRole(owner, id, member.memberId, role.id);
   expect(await mutate(owner, 'deleteProject', { id, key: 'whole' }, 'deletedId')).toEqual({
     deletedId: id,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PERMISSIONS } from '../../src/access/catalog.ts';
 import type { Caller, Json } from '../support/api.ts';
-import { join, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken } from '../support/world.ts';
 import {
   allow,
   createProject,
@@ -20,7 +20,7 @@ const { owner } = people;
 const project = await createProject(owner, 'project');
 const hidden = await createProject(owner, 'hidden');
 const robot = await createServiceAccount(owner, 'robot', roleIdOf('write'));
-const mixed = await join(api, acme, 'read', 'mixed');
+const mixed = await addMember(api, acme, 'read', 'mixed');
 await giveRole(
   owner,
   mixed.memberId,
@@ -96,7 +96,7 @@ test('questions about other principals require access:read', async () => {
 });
 
 test('a read-only token gets its own reason, and 1,001 questions are too many', async () => {
-  const token = await tokenOf(api, owner, 'READ');
+  const token = await createApiToken(api, owner, 'READ');
   expect(await authorize(token, { permission: 'check:create' })).toEqual([
     { allowed: false, reason: 'READ_ONLY_TOKEN' },
   ]);

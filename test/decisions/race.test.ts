@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { roleByKey } from '../../src/access/roles.ts';
 import type { Json } from '../support/api.ts';
 import { size } from '../support/size.ts';
-import { join, mutate, roleId, signUp } from '../support/world.ts';
+import { addMember, mutate, roleId, signUp } from '../support/world.ts';
 import { startWorld } from './support.ts';
 
 const { api, acme, people } = await startWorld();
@@ -21,7 +21,7 @@ async function race(
 const won = (answers: Json[]): number => answers.filter(({ errors }) => errors?.length === 0).length;
 
 test(`two Owners demote each other, ${ROUNDS} times: one stays`, async () => {
-  const other = await join(api, acme, 'owner', 'second-owner');
+  const other = await addMember(api, acme, 'owner', 'second-owner');
   const restore = () => api.root`update assignments set built_in_role_id = ${roleByKey('owner').id}
     where principal_id in (select id from principals where user_id in (select id from users where email in (${owner.email}, ${other.email})))`;
   await race(

@@ -7,14 +7,14 @@ import { type AnyRole, naiveAnswer, type World } from '../access/naive.ts';
 import { NAMES, PROJECTS, worlds } from '../access/worlds.ts';
 import type { Json } from '../support/api.ts';
 import { size } from '../support/size.ts';
-import { join, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken } from '../support/world.ts';
 import { createProject, startWorld } from './support.ts';
 
 const { api, acme, people } = await startWorld();
 const { owner } = people;
-const subject = await join(api, acme, 'user', 'subject');
+const subject = await addMember(api, acme, 'user', 'subject');
 // A token that is made while its holder may make it acts with what they hold at each request.
-const tokens = { READ: await tokenOf(api, subject, 'READ'), WRITE: api.as(subject.token) };
+const tokens = { READ: await createApiToken(api, subject, 'READ'), WRITE: api.as(subject.token) };
 
 const organizationId = decodeId(acme.id)?.uuid ?? '';
 const principalId = decodeId(subject.memberId)?.uuid ?? '';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { join, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken } from '../support/world.ts';
 import {
   allow,
   createProject,
@@ -30,7 +30,7 @@ const may = async (
 
 test('an Annotator reads and writes datasets, without access to traces or test runs', async () => {
   const project = await createProject(owner, 'evaluation');
-  const annotator = await join(api, acme, 'read', 'annotator');
+  const annotator = await addMember(api, acme, 'read', 'annotator');
   const role = await createRole(owner, 'Annotator', [allow('project:read', 'dataset:*', 'golden:*')], project);
   await giveProjectRole(owner, project, annotator.memberId, role);
   expect(await may(annotator, ['dataset:read', 'dataset:create', 'dataset:update', 'golden:update'], project)).toEqual([
@@ -44,7 +44,7 @@ test('an Annotator reads and writes datasets, without access to traces or test r
 
 test('somebody can view traces and run experiments, but cannot edit prompts or manage billing', async () => {
   const project = await createProject(owner, 'research');
-  const researcher = await join(api, acme, 'read', 'researcher');
+  const researcher = await addMember(api, acme, 'read', 'researcher');
   const role = await createRole(owner, 'Researcher', [
     allow('project:read', 'trace:read', 'experiment:*', 'prompt:read'),
   ]);
@@ -58,7 +58,7 @@ test('somebody can view traces and run experiments, but cannot edit prompts or m
 
 test('a member has Write in staging and Read in production', async () => {
   const [staging, production] = [await createProject(owner, 'staging'), await createProject(owner, 'production')];
-  const developer = await join(api, acme, 'read', 'developer');
+  const developer = await addMember(api, acme, 'read', 'developer');
   await giveProjectRole(owner, staging, developer.memberId, projectRoleId('write'));
   await giveProjectRole(owner, production, developer.memberId, projectRoleId('read'));
   const asked = ['prompt:read', 'prompt:update', 'project:update', 'api_key:create'];
@@ -68,14 +68,14 @@ test('a member has Write in staging and Read in production', async () => {
 
 test('a member whose organization role is Write reads only, where the project role is Read', async () => {
   const project = await createProject(owner, 'overridden');
-  const writer = await join(api, acme, 'write', 'overridden');
+  const writer = await addMember(api, acme, 'write', 'overridden');
   expect(await may(writer, ['prompt:update'], project)).toEqual([true]);
   await giveProjectRole(owner, project, writer.memberId, projectRoleId('read'));
   expect(await may(writer, ['prompt:read', 'prompt:update'], project)).toEqual([true, false]);
   // A token never reaches further than whom it acts for, and a read-only one not as far.
   const elsewhere = await createProject(owner, 'wide');
   expect(await may(writer, ['prompt:update'], elsewhere)).toEqual([true]);
-  const token = await tokenOf(api, writer, 'READ');
+  const token = await createApiToken(api, writer, 'READ');
   expect(await may(token, ['prompt:read', 'prompt:update'], elsewhere)).toEqual([true, false]);
 });
 
@@ -83,7 +83,7 @@ test('no project role overrides Owner or Admin, and a denial of the organization
   const project = await createProject(owner, 'closed');
   await giveProjectRole(owner, project, people.admin.memberId, null);
   expect(await may(people.admin, ['project:read', 'dataset:delete'], project)).toEqual([true, true]);
-  const careful = await join(api, acme, 'read', 'careful');
+  const careful = await addMember(api, acme, 'read', 'careful');
   const role = await createRole(owner, 'Careful', [allow('*:read'), deny('*:delete')]);
   await giveRole(owner, careful.memberId, role);
   await giveProjectRole(owner, project, careful.memberId, projectRoleId('owner'));

@@ -2,7 +2,7 @@ import type { ProjectRole } from '../../src/access/catalog.ts';
 import { ROLES } from '../../src/access/roles.ts';
 import { toPublicId } from '../../src/lib/ids.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { cast, done, found } from '../support/world.ts';
+import { createOrganization, executeMutation, membersOfEachRole } from '../support/world.ts';
 
 const CREATE_POLICY =
   'mutation ($input: CreatePolicyInput!) { createPolicy(input: $input) { policy { id } errors { code path message } } }';
@@ -30,7 +30,7 @@ const nextName = (): string => {
 
 /** Builders that use the API. */
 export const createPolicy = async (by: Caller, statements: Statement[], projectId?: string): Promise<string> =>
-  (await done(by, CREATE_POLICY, { input: { name: nextName(), statements, projectId } })).policy.id;
+  (await executeMutation(by, CREATE_POLICY, { input: { name: nextName(), statements, projectId } })).policy.id;
 
 export async function createRole(
   by: Caller,
@@ -39,14 +39,14 @@ export async function createRole(
   projectId?: string,
 ): Promise<string> {
   const policyIds = [await createPolicy(by, statements, projectId)];
-  return (await done(by, CREATE_ROLE, { input: { name, policyIds, projectId } })).role.id;
+  return (await executeMutation(by, CREATE_ROLE, { input: { name, policyIds, projectId } })).role.id;
 }
 
 export const createProject = async (by: Caller, key: string): Promise<string> =>
-  (await done(by, CREATE_PROJECT, { input: { key, name: key } })).project.id;
+  (await executeMutation(by, CREATE_PROJECT, { input: { key, name: key } })).project.id;
 
 export const giveRole = (by: Caller, memberId: string, role: string, more: object = {}): Promise<Json> =>
-  done(by, UPDATE_MEMBER, { input: { id: memberId, roleId: role, ...more } });
+  executeMutation(by, UPDATE_MEMBER, { input: { id: memberId, roleId: role, ...more } });
 
 export const giveProjectRole = async (
   by: Caller,
@@ -54,13 +54,14 @@ export const giveProjectRole = async (
   principalId: string,
   role: string | null,
 ): Promise<string> =>
-  (await done(by, CREATE_PROJECT_MEMBER, { input: { projectId, principalId, ...projectRole(role) } })).projectMember.id;
+  (await executeMutation(by, CREATE_PROJECT_MEMBER, { input: { projectId, principalId, ...projectRole(role) } }))
+    .projectMember.id;
 
 /** The input of a mutation of project members. Null is no access. */
 export const projectRole = (role: string | null): object => (role === null ? { noAccess: true } : { roleId: role });
 
 export const createServiceAccount = async (by: Caller, name: string, role: string): Promise<string> =>
-  (await done(by, CREATE_SERVICE_ACCOUNT, { input: { name, roleId: role } })).serviceAccount.id;
+  (await executeMutation(by, CREATE_SERVICE_ACCOUNT, { input: { name, roleId: role } })).serviceAccount.id;
 
 export const allow = (...permissions: string[]): Statement => ({ effect: 'ALLOW', permissions });
 export const deny = (...permissions: string[]): Statement => ({ effect: 'DENY', permissions });
@@ -71,8 +72,8 @@ export const projectRoleId = (key: ProjectRole): string =>
 
 export async function startWorld() {
   const api = await startApi();
-  const acme = await found(api, 'acme');
-  return { api, acme, people: await cast(api, acme), globex: await found(api, 'globex') };
+  const acme = await createOrganization(api, 'acme');
+  return { api, acme, people: await membersOfEachRole(api, acme), globex: await createOrganization(api, 'globex') };
 }
 
 export { roleId as roleIdOf } from '../support/world.ts';

@@ -1,12 +1,21 @@
 import { expect, test } from 'vitest';
 import { type Json, startApi } from '../support/api.ts';
-import { cast, done, found, join, mutate, roleId, signIn, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  createApiToken,
+  createOrganization,
+  executeMutation,
+  membersOfEachRole,
+  mutate,
+  roleId,
+  signIn,
+} from '../support/world.ts';
 import { dump, organizationUuid, uuidOf } from './support.ts';
 
 /** Who reads the audit log, what it says of a request, and that nothing keeps it from being written. */
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
 
 const CREATE = `mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }`;
 const LOG = `{ auditEvents(first: 1) { totalCount nodes { id action } } }`;
@@ -28,7 +37,7 @@ async function post(headers: Record<string, string>, name: string): Promise<Resp
 test('the log says in public ids what was done by whom and with what', async () => {
   const ALL = `{ auditEvents(first: 1) { nodes {
     action permission outcome reason actor actorId role credentialKind credentialId targetId before after requestId ipAddress } } }`;
-  const token = await tokenOf(api, people.admin, 'WRITE');
+  const token = await createApiToken(api, people.admin, 'WRITE');
   const answer = await token.query(CREATE, { name: 'Logged' });
   const id = answer.data.createCategory.category.id;
   const { data } = await people.owner.query(ALL);
@@ -58,7 +67,7 @@ const others = ['write', 'user', 'read'] as const;
 test.each(readers)(
   'a member with the role %s reads the log, by list and by id, also with a READ token',
   async (role) => {
-    const tokens = [people[role], await tokenOf(api, people[role], 'READ')];
+    const tokens = [people[role], await createApiToken(api, people[role], 'READ')];
     for (const caller of tokens) {
       const { data, errors } = await caller.query(LOG);
       expect(errors).toBeUndefined();
@@ -75,7 +84,10 @@ test.each(others)(
   async (role) => {
     const { data: log } = await people.owner.query(LOG);
     const [{ id }] = log.auditEvents.nodes;
-    for (const caller of [people[role], ...(role === 'read' ? [] : [await tokenOf(api, people[role], 'READ')])]) {
+    for (const caller of [
+      people[role],
+      ...(role === 'read' ? [] : [await createApiToken(api, people[role], 'READ')]),
+    ]) {
       for (const document of [LOG, '{ auditEvents { totalCount } }', '{ auditEvents { __typename } }']) {
         const { data, errors } = await caller.query(document);
         expect(data).toEqual({ auditEvents: null });
@@ -181,8 +193,8 @@ test('the address is that of the connection, whatever a client says of itself', 
 });
 
 test('what was done stays in the log when who did it, what it was about and the organization are gone', async () => {
-  const leaver = await join(api, acme, 'admin', 'leaver');
-  const { category } = await done(leaver, CREATE, { name: 'Left behind' });
+  const leaver = await addMember(api, acme, 'admin', 'leaver');
+  const { category } = await executeMutation(leaver, CREATE, { name: 'Left behind' });
   await mutate(people.owner, 'deleteCategory', { category: { id: category.id } });
   await mutate(people.owner, 'deleteMember', { id: leaver.memberId });
   const about = `{ auditEvents(filter: { targetId: "${category.id}" }) { nodes { action actor actorId } } }`;

@@ -7,7 +7,7 @@ import { mutation } from '../../src/graphql/mutation.ts';
 import { categories } from '../../src/resources/category/table.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { startApi } from '../support/api.ts';
-import { found } from '../support/world.ts';
+import { createOrganization } from '../support/world.ts';
 
 /** The event and the commit are sent together: what is wrong with either undoes the change, and is told. */
 const Nothing = builder.objectRef<object>('Nothing').implement({
@@ -44,7 +44,7 @@ for (const [name, draft] of Object.entries(WRONG)) naming(name, async (ctx) => a
 naming('failsAtCommit', async (ctx) => (await db(ctx)).execute(sql`select public.fail_at_commit()`));
 
 const api = await startApi({ schema: buildSchema(), pool: 3 });
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 await api.root.unsafe(`
   create table public.later (id int primary key deferrable initially deferred);
   create function public.fail_at_commit() returns void language sql security definer as

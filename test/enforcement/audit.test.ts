@@ -9,15 +9,15 @@ import { caseOf, createFixtures, wrongOf } from '../support/fixtures.ts';
 import { formed, targetOf, targetPath, valueAt } from '../support/introspect.ts';
 import type { Case } from '../support/resource.ts';
 import { sample } from '../support/sample.ts';
-import { cast, found, tokenOf } from '../support/world.ts';
+import { createApiToken, createOrganization, membersOfEachRole } from '../support/world.ts';
 import { dump, operationOf, organizationUuid, rootFields, ruleOf, unknownId, uuidOf } from './support.ts';
 
 /** Every mutation of the schema leaves exactly one event, however it ends. */
 const schema = buildSchema();
 const mutations = rootFields(schema, 'Mutation');
 const api = await startApi({ schema });
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
 const { owner } = people;
 const fixtures = createFixtures(api, acme);
 const names = mutations.map((field) => field.name);
@@ -131,7 +131,7 @@ test.each(dryRuns.map((field) => field.name))(
   '%s as a dry run leaves no event and changes nothing; refused it leaves one like any other',
   async (name) => {
     const { caller = owner, input } = await goodCase(name);
-    const token = await tokenOf(api, caller, 'READ');
+    const token = await createApiToken(api, caller, 'READ');
     // Attempts with the secret of an invitation are counted, also in a dry run.
     const rows = async () => ({ ...(await dump(api)), rate_limits: null });
     const before = await rows();
@@ -168,7 +168,7 @@ test.each(Object.entries(WRONG).filter(([, wrong]) => wrong))(
 test.each(names)('%s with a READ token is refused and leaves one event, which names the token', async (name) => {
   const known = await goodCase(name);
   const { caller = owner, input } = known;
-  const token = await tokenOf(api, caller, 'READ');
+  const token = await createApiToken(api, caller, 'READ');
   const { answer, events } = await recorded(token, name, input);
   expect(answer.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN', reason: 'READ_ONLY_TOKEN' } }]);
   const who = { credential_kind: 'API_TOKEN', credential_id: uuidOf('tok', token.id) };

@@ -3,7 +3,7 @@ import type { Sql } from 'postgres';
 import { expect, test } from 'vitest';
 import { assertRuntimeRole, connect, RUNTIME_ROLE } from '../../src/db/client.ts';
 import { startApi } from '../support/api.ts';
-import { found } from '../support/world.ts';
+import { createOrganization } from '../support/world.ts';
 import { tenantTables } from './support.ts';
 
 /** The third wall by the database's own catalog, so that a new table or grant cannot be forgotten. */
@@ -150,7 +150,7 @@ test('a login that is nothing but a member of the runtime role can serve, and be
   const pool = connect({ url: url.href, pool: 1, statementTimeout: 1000 });
   const { sql } = pool;
   try {
-    await found(api, 'acme');
+    await createOrganization(api, 'acme');
     expect(await sql`select current_user as name`).toEqual([{ name: RUNTIME_ROLE }]);
     expect(await sql`select * from principals`).toEqual([]);
     for (const role of ['postgres', 'ambit_lookup'])

@@ -12,7 +12,7 @@ import { startApi } from '../support/api.ts';
 import { everything as state } from '../support/everything.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { typesInProjects } from '../support/introspect.ts';
-import { ask, found, join, mutate, roleId } from '../support/world.ts';
+import { addMember, createOrganization, mutate, queryData, roleId } from '../support/world.ts';
 import {
   byTitle,
   chosen,
@@ -30,10 +30,10 @@ import { furnish, made } from './support.ts';
  * But for the log, which tells everything of the organization to who may read it at all.
  */
 const api = await startApi();
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
 const own = await furnish(api, acme);
-const blind = await join(api, acme, 'read', 'blind');
+const blind = await addMember(api, acme, 'read', 'blind');
 const everything = await createRole(owner, 'Everything', [allow('*'), deny('audit_event:read')]);
 await giveRole(owner, blind.memberId, everything);
 await createProject(owner, 'third');
@@ -42,11 +42,11 @@ await giveProjectRole(owner, own.project, blind.memberId, null);
 test('the hidden project is in no list, no count and under no key', async () => {
   const document = `query ($key: String!) { projects { totalCount nodes { key } } project(key: $key) { id } }`;
   const [second, third] = [{ key: 'second' }, { key: 'third' }];
-  expect(await ask(blind, document, { key: 'FIRST' })).toEqual({
+  expect(await queryData(blind, document, { key: 'FIRST' })).toEqual({
     projects: { totalCount: 2, nodes: [second, third] },
     project: null,
   });
-  expect(await ask(owner, document, { key: 'FIRST' })).toEqual({
+  expect(await queryData(owner, document, { key: 'FIRST' })).toEqual({
     projects: { totalCount: 3, nodes: [{ key: 'first' }, second, third] },
     project: { id: own.project },
   });
@@ -54,17 +54,17 @@ test('the hidden project is in no list, no count and under no key', async () => 
 
 test('who has a role in the hidden project alone is not among its holders, nor told as what stands in the way', async () => {
   const role = await createRole(owner, 'Secret agent', [allow('dataset:read')]);
-  const agent = await join(api, acme, 'user', 'agent');
+  const agent = await addMember(api, acme, 'user', 'agent');
   await giveProjectRole(owner, own.project, agent.memberId, role);
   const members = 'query ($id: ID!) { node(id: $id) { ... on Role { members { totalCount nodes { id } } } } }';
-  expect((await ask(blind, members, { id: role })).node.members).toEqual({ totalCount: 0, nodes: [] });
-  expect((await ask(owner, members, { id: role })).node.members).toMatchObject({ totalCount: 1 });
+  expect((await queryData(blind, members, { id: role })).node.members).toEqual({ totalCount: 0, nodes: [] });
+  expect((await queryData(owner, members, { id: role })).node.members).toMatchObject({ totalCount: 1 });
 
   const document = 'mutation ($id: ID!) { deleteRole(input: { id: $id }) { errors { code message usedBy { id } } } }';
-  const told = await ask(blind, document, { id: role });
+  const told = await queryData(blind, document, { id: role });
   expect(told.deleteRole.errors).toMatchObject([{ code: 'IN_USE', usedBy: [] }]);
   expect(told.deleteRole.errors[0].message).not.toMatch(/\d/);
-  expect((await ask(owner, document, { id: role })).deleteRole.errors).toMatchObject([
+  expect((await queryData(owner, document, { id: role })).deleteRole.errors).toMatchObject([
     { usedBy: [{ id: agent.memberId }] },
   ]);
 });
@@ -74,15 +74,15 @@ test('which role of the hidden project uses a policy is not told, nor how many d
   const name = 'Hidden role';
   const role = await made(owner, 'createRole', { name, policyIds: [id], projectId: own.project }, 'role');
   const document = 'mutation ($id: ID!) { deletePolicy(input: { id: $id }) { errors { code message usedBy { id } } } }';
-  const { deletePolicy } = await ask(blind, document, { id });
+  const { deletePolicy } = await queryData(blind, document, { id });
   expect(deletePolicy.errors).toMatchObject([{ code: 'IN_USE', usedBy: [] }]);
   expect(deletePolicy.errors[0].message).not.toMatch(/\d|Hidden/);
-  const seen = (await ask(owner, document, { id })).deletePolicy.errors[0];
+  const seen = (await queryData(owner, document, { id })).deletePolicy.errors[0];
   expect(seen).toMatchObject({ message: expect.stringContaining(name), usedBy: [{ id: role }] });
 });
 
 test('a change of access does not tell that somebody has a role in the hidden project', async () => {
-  const target = await join(api, acme, 'user', 'target');
+  const target = await addMember(api, acme, 'user', 'target');
   await giveProjectRole(owner, own.project, target.memberId, null);
   const input = { id: target.memberId, roleId: roleId('read'), dryRun: true };
   const results = 'accessChanges { project { id } lost }';
@@ -97,8 +97,10 @@ test('an invitation does not tell that it offers a role in the hidden project', 
   const input = { emails: ['agent@elsewhere.test'], roleId: roleId('read'), projectRoles: [offered] };
   const id = await made(owner, 'createInvitations', input, 'invitations');
   const document = 'query ($id: ID!) { node(id: $id) { ... on Invitation { projectRoles { project { id } } } } }';
-  expect(await ask(blind, document, { id })).toEqual({ node: { projectRoles: [] } });
-  expect(await ask(owner, document, { id })).toEqual({ node: { projectRoles: [{ project: { id: own.project } }] } });
+  expect(await queryData(blind, document, { id })).toEqual({ node: { projectRoles: [] } });
+  expect(await queryData(owner, document, { id })).toEqual({
+    node: { projectRoles: [{ project: { id: own.project } }] },
+  });
 });
 
 // The last, because they make more of everything.
@@ -150,7 +152,10 @@ test.each(hidden.map((each) => [each.type, each] as const))(
   async (type, each) => {
     const { id } = await idOf(each);
     const document = 'query ($id: ID!) { node(id: $id) { __typename } nodes(ids: [$id]) { __typename } }';
-    expect(await ask(blind, document, { id })).toEqual({ node: null, nodes: [null] });
-    expect(await ask(owner, document, { id })).toEqual({ node: { __typename: type }, nodes: [{ __typename: type }] });
+    expect(await queryData(blind, document, { id })).toEqual({ node: null, nodes: [null] });
+    expect(await queryData(owner, document, { id })).toEqual({
+      node: { __typename: type },
+      nodes: [{ __typename: type }],
+    });
   },
 );

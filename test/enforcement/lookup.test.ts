@@ -5,15 +5,23 @@ import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { hashSecret } from '../../src/lib/secret.ts';
 import { allow, createRole, giveRole } from '../decisions/support.ts';
 import { type Json, startApi } from '../support/api.ts';
-import { done, found, join, type Person, roleId, signIn, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  createApiToken,
+  createOrganization,
+  executeMutation,
+  type Person,
+  roleId,
+  signIn,
+} from '../support/world.ts';
 import { made, organizationUuid, secretFor, uuidOf } from './support.ts';
 
 /** The doors in the third wall: functions that look across organizations, called as the runtime role that is bound to nothing. */
 const api = await startApi();
-const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
-const admin = await join(api, acme, 'admin');
-await join(api, globex, 'user');
-const token = await tokenOf(api, admin, 'READ');
+const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
+const admin = await addMember(api, acme, 'admin');
+await addMember(api, globex, 'user');
+const token = await createApiToken(api, admin, 'READ');
 const TABLES = [
   'api_tokens',
   'assignments',
@@ -108,7 +116,7 @@ test('find_refresh_token tells the session of this secret, used or not, and of n
     organization_id: organizationUuid(acme),
     expires_at: expect.anything(),
   };
-  const { session } = await done(api.as(), REFRESH, { t: person.refreshToken });
+  const { session } = await executeMutation(api.as(), REFRESH, { t: person.refreshToken });
   for (const secret of [person.refreshToken, session.refreshToken])
     expect(await ask('find_refresh_token', hashSecret(secret))).toEqual([expected]);
   for (const hash of [...GREEDY, session.refreshToken, hashSecret('other')])
@@ -145,7 +153,7 @@ test('find_api_token tells of a service account its name, and no person', async 
   const robot = { name: 'Robot', roleId: roleId('read') };
   const serviceAccountId = await made(acme.owner, 'createServiceAccount', robot, 'serviceAccount');
   const MINT = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret errors { code } } }`;
-  const { secret } = await done(acme.owner, MINT, { input: { name: 'Robot', serviceAccountId } });
+  const { secret } = await executeMutation(acme.owner, MINT, { input: { name: 'Robot', serviceAccountId } });
   const [row] = await ask('find_api_token', hashSecret(secret));
   const nobody = {
     user_id: null,

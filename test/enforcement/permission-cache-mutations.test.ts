@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { allow, createProject, createRole, giveProjectRole, giveRole } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { ask, checkOf, found, join, rubricOf, setRole } from '../support/world.ts';
+import { addMember, createCheck, createOrganization, getRubric, queryData, setRole } from '../support/world.ts';
 
 /** What a request has been allowed is cached for the rest of it (src/graphql/permission-cache.ts), and for nothing else. */
 const api = await startApi();
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
-const rubric = await rubricOf(owner);
-const check = await checkOf(owner, rubric);
+const rubric = await getRubric(owner);
+const check = await createCheck(owner, rubric);
 
 const CHANGE_AND_SEE = `mutation ($check: ID!, $me: ID!, $role: ID!) {
   before: updateCheck(input: { check: { id: $check }, name: "Named" }) { check { name category { name } } errors { code } }
@@ -20,7 +20,7 @@ const codesOf = ({ errors }: { errors: Json[] | undefined }): string[] =>
   (errors ?? []).map(({ path, extensions }) => `${path.join('.')} ${extensions.reason ?? extensions.code}`);
 
 const changer = async (name: string, ...permissions: string[]) => {
-  const person = await join(api, acme, 'read', name);
+  const person = await addMember(api, acme, 'read', name);
   await giveRole(owner, person.memberId, await createRole(owner, name, [allow(...permissions, 'member:*', 'role:*')]));
   return person;
 };
@@ -38,8 +38,8 @@ test('who gives up a permission in one mutation sees nothing by it in the next',
 });
 
 test('who loses it between two requests with the same document loses it, and nobody else does', async () => {
-  const person = await join(api, acme, 'admin', 'demoted');
-  const other = await join(api, acme, 'admin', 'other');
+  const person = await addMember(api, acme, 'admin', 'demoted');
+  const other = await addMember(api, acme, 'admin', 'other');
   const seen = async (): Promise<string[]> =>
     codesOf(await person.query('{ plan { name } auditEvents(first: 1) { nodes { id action } } }'));
   expect(await seen()).toEqual([]);
@@ -49,8 +49,8 @@ test('who loses it between two requests with the same document loses it, and nob
 });
 
 test('callers at the same time remember nothing of each other, with the same document', async () => {
-  const [may, mayNot] = [await join(api, acme, 'admin', 'may'), await join(api, acme, 'read', 'may-not')];
-  const stranger = (await found(api, 'globex')).owner;
+  const [may, mayNot] = [await addMember(api, acme, 'admin', 'may'), await addMember(api, acme, 'read', 'may-not')];
+  const stranger = (await createOrganization(api, 'globex')).owner;
   const DOCUMENT = `query ($id: ID!) { node(id: $id) { ...on Check { name } } auditEvents(first: 2) { nodes { action actor } } checks(first: 3) { nodes { name category { name } } } }`;
   const whole = async (caller: Caller) =>
     JSON.stringify(await caller.query(DOCUMENT, { id: check }).then(({ data, errors }) => ({ data, errors })));
@@ -64,7 +64,7 @@ test('callers at the same time remember nothing of each other, with the same doc
 });
 
 test('what is one’s own opens nothing else of its type', async () => {
-  const person = await join(api, acme, 'read', 'narrow');
+  const person = await addMember(api, acme, 'read', 'narrow');
   const narrow = await createRole(owner, 'Narrow', [allow('member:read', 'project:read', 'project_member:read')]);
   await giveRole(owner, person.memberId, narrow);
   const DOCUMENT =
@@ -76,11 +76,13 @@ test('what is one’s own opens nothing else of its type', async () => {
 });
 
 test('a permission in one project opens neither another nor the organization', async () => {
-  const person = await join(api, acme, 'read', 'placed');
+  const person = await addMember(api, acme, 'read', 'placed');
   const nothing = await createRole(owner, 'Nothing', [allow('project:read', 'member:read')]);
   const [one, two] = [await createProject(owner, 'one'), await createProject(owner, 'two')];
   await giveRole(owner, person.memberId, nothing);
-  const manager = await ask(owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', { id: one });
+  const manager = await queryData(owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
+    id: one,
+  });
   await giveProjectRole(owner, one, person.memberId, manager.roles.nodes[0].id);
   for (const project of [one, two]) await giveProjectRole(owner, project, owner.memberId, manager.roles.nodes[0].id);
   const DOCUMENT = '{ projects { nodes { key members { nodes { id createdAt } } } } }';

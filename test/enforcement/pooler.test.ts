@@ -8,7 +8,7 @@ import { has } from '../support/packages.ts';
 import { type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
 import { type Run, ready, run } from '../support/run.ts';
 import { size } from '../support/size.ts';
-import { found, type Organization, type Rubric, rubricOf, tokenOf } from '../support/world.ts';
+import { createApiToken, createOrganization, getRubric, type Organization, type Rubric } from '../support/world.ts';
 
 /** Start-up parameters that a server without DATABASE_POOLER may send. */
 const STARTUP_PARAMETERS = [
@@ -60,13 +60,13 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   let clients: Client[];
 
   beforeAll(async () => {
-    const organizations = await Promise.all([found(api, 'acme'), found(api, 'globex')]);
+    const organizations = await Promise.all([createOrganization(api, 'acme'), createOrganization(api, 'globex')]);
     clients = (await Promise.all(organizations.map((each) => clientsOf(each, 15)))).flat();
   });
 
   async function clientsOf({ owner, slug }: Organization, count: number): Promise<Client[]> {
-    const rubric = await rubricOf(owner);
-    const tokens = await Promise.all(Array.from({ length: count }, () => tokenOf(api, owner, 'WRITE')));
+    const rubric = await getRubric(owner);
+    const tokens = await Promise.all(Array.from({ length: count }, () => createApiToken(api, owner, 'WRITE')));
     return tokens.map((token) => ({ ...token, organization: slug, rubric }));
   }
 

@@ -10,7 +10,7 @@ import { startApi } from '../support/api.ts';
 import { baseOf, createFixtures } from '../support/fixtures.ts';
 import { formed, isOfProject, mutationNamed, takes, targetOf, verbAndType } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
-import { found, join } from '../support/world.ts';
+import { addMember, createOrganization } from '../support/world.ts';
 import { madeUp, OPEN_FIELDS, operationOf, rootFields, ruleOf } from './support.ts';
 
 /** The first wall, seen from outside. */
@@ -23,8 +23,8 @@ builder.queryField('leak', (t) =>
 );
 
 const api = await startApi({ schema: buildSchema() });
-const acme = await found(api, 'acme');
-const reader = await join(api, acme, 'read');
+const acme = await createOrganization(api, 'acme');
+const reader = await addMember(api, acme, 'read');
 const fixtures = createFixtures(api, acme);
 
 /** Mutations of project-level objects ask on the project of their object; without one there is nobody who may. */

@@ -17,7 +17,7 @@ import { expect } from 'vitest';
 import { fromPublicId, type IdPrefix, newId, toPublicId } from '../../src/lib/ids.ts';
 import { createPolicy, createProject, giveProjectRole } from '../decisions/support.ts';
 import type { Answer, Api, Caller, Json } from '../support/api.ts';
-import { mutate, type Organization, roleId, tokenOf } from '../support/world.ts';
+import { createApiToken, mutate, type Organization, roleId } from '../support/world.ts';
 
 export type RootField = GraphQLField<unknown, unknown>;
 export type Rule = { permission?: string; own?: true };
@@ -143,7 +143,7 @@ export async function furnish(api: Api, { owner, slug }: Organization): Promise<
   const invitation = await made(owner, 'createInvitations', invited, 'invitations');
 
   const custom = { project, otherProject, policy, role, projectPolicy, projectRole, projectMember };
-  const token = await tokenOf(api, owner, 'WRITE');
+  const token = await createApiToken(api, owner, 'WRITE');
   return { check, category, level, rubric: data.rubric.id, ...custom, serviceAccount, invitation, token };
 }
 

@@ -5,7 +5,7 @@ import { createFixtures } from '../support/fixtures.ts';
 import { nodeOfList, nodeTypes, queries, type RootField, typesInProjects } from '../support/introspect.ts';
 import { RESOURCES } from '../support/resources.ts';
 import { long } from '../support/size.ts';
-import { found, join, PASSWORD, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken, createOrganization, PASSWORD } from '../support/world.ts';
 import {
   byTitle,
   chosen,
@@ -22,7 +22,7 @@ import { furnish, organizationUuid } from './support.ts';
 
 /** Two organizations, through the front door: what belongs to the other one is answered like what does not exist. */
 const api = await startApi();
-const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
 const furniture = await furnish(api, acme);
 const [ours, theirs] = [createFixtures(api, acme), createFixtures(api, globex)];
 /** One of each type, and what is of a project of theirs. */
@@ -33,8 +33,8 @@ for (const type of typesInProjects)
 /** The Owner, who is told what is wrong, comes first. */
 const callers: [string, Caller][] = [
   ['the Owner', acme.owner],
-  ['a Read member', await join(api, acme, 'read')],
-  ['a WRITE token', await tokenOf(api, acme.owner, 'WRITE')],
+  ['a Read member', await addMember(api, acme, 'read')],
+  ['a WRITE token', await createApiToken(api, acme.owner, 'WRITE')],
 ];
 /** Every caller asks about ids of the type that the place is for; the Owner alone about others, but in a long run. */
 const asking = (type: string, of: string | undefined) =>

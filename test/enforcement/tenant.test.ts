@@ -3,15 +3,15 @@ import { newId } from '../../src/lib/ids.ts';
 import { startApi } from '../support/api.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { RESOURCES } from '../support/resources.ts';
-import { found, join } from '../support/world.ts';
+import { addMember, createOrganization } from '../support/world.ts';
 import { bound, dump, furnish, organizationUuid, tenantTables, uuidOf } from './support.ts';
 
 /** The third wall without the others: raw SQL of the runtime role. */
 const api = await startApi();
-const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
+const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
 for (const organization of [acme, globex]) {
   await furnish(api, organization);
-  await join(api, organization, 'read');
+  await addMember(api, organization, 'read');
   const { one, make } = createFixtures(api, organization);
   // Two of each, so that a reference can move from one to another.
   for (const type of Object.keys(RESOURCES)) await Promise.all([one(type), make(type)]);

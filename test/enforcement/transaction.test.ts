@@ -7,7 +7,7 @@ import { mutation } from '../../src/graphql/mutation.ts';
 import { categories } from '../../src/resources/category/table.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Json, startApi } from '../support/api.ts';
-import { done, found, join, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken, createOrganization, executeMutation } from '../support/world.ts';
 import { expectMasked, organizationUuid } from './support.ts';
 
 /** The second wall without the first: these fields are open to everyone, and their resolvers do what they should not. */
@@ -87,11 +87,11 @@ naming('divide', async (ctx) => {
 });
 
 const api = await startApi({ schema: buildSchema(), pool: 3 });
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 const organization = organizationUuid(acme);
-const admin = await join(api, acme, 'admin');
-const readToken = await tokenOf(api, admin, 'READ');
-const writeToken = await tokenOf(api, admin, 'WRITE');
+const admin = await addMember(api, acme, 'admin');
+const readToken = await createApiToken(api, admin, 'READ');
+const writeToken = await createApiToken(api, admin, 'WRITE');
 
 const isThere = async (name: string): Promise<boolean> =>
   (await api.root`select from categories where name = ${name}`).length > 0;
@@ -127,7 +127,7 @@ test('a mutation that forgot its guard is stopped by Postgres for a READ token, 
   expect(JSON.stringify(refused)).not.toMatch(/insert|read-only transaction|25006/i);
   expect(await isThere('By token')).toBe(false);
 
-  await done(writeToken, call('writeOne'), { name: 'By token' });
+  await executeMutation(writeToken, call('writeOne'), { name: 'By token' });
   expect(await isThere('By token')).toBe(true);
   expect(await eventsOf('writeOne')).toMatchObject([
     { outcome: 'REFUSED', reason: 'READ_ONLY_TOKEN' },
@@ -144,7 +144,7 @@ test('what a mutation answers with cannot write any more', async () => {
 });
 
 test('a response is one snapshot: what is committed while it is made belongs to the next one', async () => {
-  between = () => done(admin, CREATE, { name: 'In between' });
+  between = () => executeMutation(admin, CREATE, { name: 'In between' });
   const { data } = await admin.query('{ first second }');
   expect(await isThere('In between')).toBe(true);
   expect(data.second).toBe(data.first);
@@ -190,7 +190,7 @@ test('each mutation of a document has a transaction of its own', async () => {
 });
 
 test('the change and its audit event are written by one transaction', async () => {
-  const { category } = await done(admin, CREATE, { name: 'Together' });
+  const { category } = await executeMutation(admin, CREATE, { name: 'Together' });
   const [row] = await api.root`select xmin::text from categories where name = 'Together'`;
   const events = await api.root`select xmin::text, outcome from audit_events where target_id = ${category.id}`;
   expect(events).toEqual([{ xmin: row?.['xmin'], outcome: 'ALLOWED' }]);
@@ -215,6 +215,6 @@ test('without its audit event no change is made, however often it is tried', asy
     await api.root`select from audit_events where organization_id = ${organization} and after->>'name' = 'Unseen'`,
   ).toEqual([]);
 
-  await done(admin, CREATE, { name: 'Unseen' });
+  await executeMutation(admin, CREATE, { name: 'Unseen' });
   expect(await isThere('Unseen')).toBe(true);
 });

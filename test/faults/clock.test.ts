@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
 import { has } from '../support/packages.ts';
-import { done, found, PASSWORD, tokenOf } from '../support/world.ts';
+import { createApiToken, createOrganization, executeMutation, PASSWORD } from '../support/world.ts';
 import { expectHeld, onlyWhenOverloaded } from './judge.ts';
 import { run } from './run.ts';
 import { CLIENTS, size } from './sizes.ts';
@@ -17,11 +17,11 @@ const ME = '{ viewer { organization { id } } }';
 
 describe('the clock of the server jumps', async () => {
   const api = await startApi({ pool: 2, config: { signInTries: { account: 3, address: 100_000 } } });
-  const organization = await found(api, 'clock');
-  const lasting = await tokenOf(api, organization.owner, 'WRITE');
+  const organization = await createOrganization(api, 'clock');
+  const lasting = await createApiToken(api, organization.owner, 'WRITE');
 
   test('credentials end when it jumps past their end, and are valid again when it jumps back', async () => {
-    const ending = await tokenOf(api, organization.owner, 'READ', new Date(Date.now() + HOUR));
+    const ending = await createApiToken(api, organization.owner, 'READ', new Date(Date.now() + HOUR));
     const callers = [organization.owner, ending, lasting];
     const statuses = (): Promise<number[]> =>
       Promise.all(callers.map(async (caller) => (await caller.query(ME)).status));
@@ -54,7 +54,7 @@ describe('the clock of the server jumps', async () => {
       'mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }';
     const asked = Array.from({ length: CLIENTS * 5 }, async (_, at) => {
       await sleep(at);
-      return at % 3 > 0 ? await lasting.query(ME) : await done(lasting, create, { name: `jump ${at}` });
+      return at % 3 > 0 ? await lasting.query(ME) : await executeMutation(lasting, create, { name: `jump ${at}` });
     });
     for (let jump = 0; jump < CLIENTS; jump += 1) {
       api.advance((jump % 4 < 2 ? 1 : -1) * 6 * HOUR);

@@ -7,7 +7,7 @@ import { furnish, operationOf, type RootField, rootFields } from '../enforcement
 import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
 import { caseOf, createFixtures } from '../support/fixtures.ts';
 import { everything } from '../support/selection.ts';
-import { found, join, roleId } from '../support/world.ts';
+import { addMember, createOrganization, roleId } from '../support/world.ts';
 import { fieldsOf, isThere, type Need, needsOf, readSchema } from './needs.ts';
 
 /** Permissions that the server has asked for, except where it compares what the caller holds with what they give. */
@@ -49,9 +49,9 @@ vi.mock('../../src/access/escalation.ts', async (original) => {
 
 const schema = readSchema();
 const api = await startApi();
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
-const reader = await join(api, acme, 'read');
+const reader = await addMember(api, acme, 'read');
 const of = await furnish(api, acme);
 const fixtures = createFixtures(api, acme);
 

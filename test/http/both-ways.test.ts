@@ -5,7 +5,7 @@ import { createHandler } from '../../src/http/handler.ts';
 import { createGraphql } from '../../src/http/yoga.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Api, type ApiOptions, listen, startApi } from '../support/api.ts';
-import { checkOf, found, join, rubricOf, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken, createCheck, createOrganization, getRubric } from '../support/world.ts';
 import * as requests from './requests.ts';
 
 interface Ways {
@@ -48,16 +48,16 @@ const operations = requests.operations(world);
 const { authorization } = world;
 
 async function worldIn(api: Api) {
-  const { owner, ...acme } = await found(api, 'acme');
-  const reader = await join(api, { owner, ...acme }, 'read');
-  const other = await found(api, 'globex');
-  const rubric = await rubricOf(owner);
-  const [check, category] = [await checkOf(owner, rubric), rubric.categories['Security'] as string];
+  const { owner, ...acme } = await createOrganization(api, 'acme');
+  const reader = await addMember(api, { owner, ...acme }, 'read');
+  const other = await createOrganization(api, 'globex');
+  const rubric = await getRubric(owner);
+  const [check, category] = [await createCheck(owner, rubric), rubric.categories['Security'] as string];
   const soon = new Date(Date.now() + 60_000);
   const [read, write, ended] = [
-    await tokenOf(api, owner, 'READ'),
-    await tokenOf(api, owner, 'WRITE'),
-    await tokenOf(api, owner, 'READ', soon),
+    await createApiToken(api, owner, 'READ'),
+    await createApiToken(api, owner, 'WRITE'),
+    await createApiToken(api, owner, 'READ', soon),
   ];
   api.advance(120_000);
   const bearer = ({ token }: { token: string | undefined }): string => `Bearer ${token}`;

@@ -1,10 +1,10 @@
 import { request } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
-import { found } from '../support/world.ts';
+import { createOrganization } from '../support/world.ts';
 
 const api = await startApi();
-const { owner } = await found(api, 'acme');
+const { owner } = await createOrganization(api, 'acme');
 
 const send = (init: RequestInit & { path?: string }): Promise<Response> =>
   fetch(`${api.address}${init.path ?? '/graphql'}`, init);

@@ -7,7 +7,7 @@ import { createGraphql } from '../../src/http/yoga.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { furnish, operationOf, rootFields } from '../enforcement/support.ts';
 import { type Answer, type Caller, callerAt, listen, startApi } from '../support/api.ts';
-import { cast, found, tokenOf } from '../support/world.ts';
+import { createApiToken, createOrganization, membersOfEachRole } from '../support/world.ts';
 
 /** The same world behind the executor of graphql-js. */
 const api = await startApi();
@@ -20,14 +20,14 @@ const usual = await listen(
   ),
 );
 
-const acme = await found(api, 'acme');
-const globex = await found(api, 'globex');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const globex = await createOrganization(api, 'globex');
+const people = await membersOfEachRole(api, acme);
 const things = await furnish(api, acme);
 const callers: Record<string, Caller> = {
   ...Object.fromEntries(BUILT_IN_ROLES.map((role) => [role, people[role]])),
   outsider: globex.owner,
-  READ: await tokenOf(api, people.owner, 'READ'),
+  READ: await createApiToken(api, people.owner, 'READ'),
   nobody: api.as(),
 };
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
-import { found } from '../support/world.ts';
+import { createOrganization } from '../support/world.ts';
 
 const open = await startApi({ config: { introspection: 'public' } });
 const closed = await startApi({ config: { introspection: 'signed-in' } });
-const { owner } = await found(closed, 'acme');
+const { owner } = await createOrganization(closed, 'acme');
 
 const SCHEMA = '{ __schema { queryType { name } } }';
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/http/limits.ts';
 import { startApi } from '../support/api.ts';
-import { found } from '../support/world.ts';
+import { createOrganization } from '../support/world.ts';
 
 const api = await startApi();
-const { owner } = await found(api, 'acme');
+const { owner } = await createOrganization(api, 'acme');
 
 const repeat = (times: number, text: (at: number) => string): string =>
   Array.from({ length: times }, (_, at) => text(at)).join(' ');

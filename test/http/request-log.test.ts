@@ -4,11 +4,11 @@ import { expect, test } from 'vitest';
 import { describeError } from '../../src/lib/log.ts';
 import { type Answer, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
-import { found, join } from '../support/world.ts';
+import { addMember, createOrganization } from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const reader = await join(api, acme, 'read');
+const acme = await createOrganization(api, 'acme');
+const reader = await addMember(api, acme, 'read');
 
 /** The log entries of this request. */
 async function entriesOf({ headers }: Pick<Answer, 'headers'>): Promise<Record<string, unknown>[]> {

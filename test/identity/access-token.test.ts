@@ -17,13 +17,13 @@ import {
 import { expect, test } from 'vitest';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { type Json, startApi } from '../support/api.ts';
-import { found, join, signIn } from '../support/world.ts';
+import { addMember, createOrganization, signIn } from '../support/world.ts';
 import { inside, look, REFUSED } from './support.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const globex = await found(api, 'globex');
-const person = await join(api, acme, 'admin', 'person');
+const acme = await createOrganization(api, 'acme');
+const globex = await createOrganization(api, 'globex');
+const person = await addMember(api, acme, 'admin', 'person');
 const INSIDE = inside(person.email, 'acme');
 
 const real = person.token ?? '';
@@ -196,7 +196,7 @@ test('a token that was tampered with is refused', async () => {
 
 test('a token of another instance is refused', async () => {
   const elsewhere = await startApi();
-  const namesake = await join(elsewhere, await found(elsewhere, 'acme'), 'admin', 'person');
+  const namesake = await addMember(elsewhere, await createOrganization(elsewhere, 'acme'), 'admin', 'person');
   expect(await look(namesake)).toEqual(INSIDE);
   expect(await bearer(namesake.token ?? '')).toEqual(REFUSED);
   expect(await look(elsewhere.as(real))).toEqual(REFUSED);

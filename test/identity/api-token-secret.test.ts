@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { hashSecret } from '../../src/lib/secret.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { cast, done, found, tokenOf } from '../support/world.ts';
+import { createApiToken, createOrganization, executeMutation, membersOfEachRole } from '../support/world.ts';
 import { DAY, everythingStored, inside, look, MINUTE, REFUSED, whole } from './support.ts';
 
 const CREATE = `mutation ($input: CreateApiTokenInput!) {
@@ -17,9 +17,9 @@ const CREATE = `mutation ($input: CreateApiTokenInput!) {
 const DELETE = 'mutation ($id: ID!) { deleteApiToken(input: { id: $id }) { deletedId errors { code } } }';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const globex = await found(api, 'globex');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const globex = await createOrganization(api, 'globex');
+const people = await membersOfEachRole(api, acme);
 
 const create = async (caller: Caller, input: Json) => (await caller.query(CREATE, { input })).data.createApiToken;
 const revoke = async (caller: Caller, id: string) => whole(await caller.query(DELETE, { id }));
@@ -61,7 +61,7 @@ test('no two tokens have one secret, and no other secret that was handed out is 
 });
 
 test('a secret with a wrong checksum never reaches the database', async () => {
-  const { token: secret = '' } = await tokenOf(api, people.user, 'READ');
+  const { token: secret = '' } = await createApiToken(api, people.user, 'READ');
   const cut = await startApi({ database: api });
   await cut.pool.end();
   const made = (body: string) => body + crc32(body).toString(16).padStart(8, '0');
@@ -92,8 +92,8 @@ test('a secret with a wrong checksum never reaches the database', async () => {
 
 test('a token ends when it says, on every node by its clock', async () => {
   const slow = await startApi({ database: api });
-  const ending = await tokenOf(api, people.admin, 'WRITE', after(DAY));
-  const lasting = await tokenOf(api, people.admin, 'WRITE');
+  const ending = await createApiToken(api, people.admin, 'WRITE', after(DAY));
+  const lasting = await createApiToken(api, people.admin, 'WRITE');
   slow.advance(DAY - MINUTE);
   for (const token of [ending, lasting])
     expect(await look(slow.as(token.token))).toEqual(inside(people.admin.email, 'acme'));
@@ -123,7 +123,7 @@ test('a token is not made for the past, nor without a name of one line', async (
 
 test('a token that is made by a token ends no later than that one', async () => {
   const end = after(DAY);
-  const maker = await tokenOf(api, people.admin, 'WRITE', end);
+  const maker = await createApiToken(api, people.admin, 'WRITE', end);
   for (const expiresAt of [undefined, null, new Date(end.getTime() + 1), after(365 * DAY)])
     for (const access of ['READ', 'WRITE'])
       expect(await create(maker, { name: 'Heir', access, expiresAt })).toEqual({
@@ -135,13 +135,13 @@ test('a token that is made by a token ends no later than that one', async () => 
     const { apiToken, errors } = await create(maker, { name: 'Heir', expiresAt });
     expect({ errors, expiresAt: apiToken.expiresAt }).toEqual({ errors: [], expiresAt: expiresAt.toISOString() });
   }
-  const lasting = await tokenOf(api, people.admin, 'WRITE');
+  const lasting = await createApiToken(api, people.admin, 'WRITE');
   expect((await create(lasting, { name: 'Heir' })).apiToken.expiresAt).toBeNull();
 });
 
 test('everybody sees and revokes their own tokens; others’ need a permission and are not there without', async () => {
-  const mine = await tokenOf(api, people.user, 'READ');
-  const theirs = await tokenOf(api, people.admin, 'READ');
+  const mine = await createApiToken(api, people.user, 'READ');
+  const theirs = await createApiToken(api, people.admin, 'READ');
   const seen = async (caller: Caller) => {
     const LIST =
       'query ($id: ID!) { apiTokens(first: 500) { totalCount nodes { principal { id } } } node(id: $id) { id } }';
@@ -162,10 +162,10 @@ test('everybody sees and revokes their own tokens; others’ need a permission a
   for (const id of [people.user.memberId, '', 'nonsense']) expect(await revoke(people.user, id)).toEqual(none);
   expect(await look(theirs)).toEqual(inside(people.admin.email, 'acme'));
 
-  await done(people.user, DELETE, { id: mine.id });
+  await executeMutation(people.user, DELETE, { id: mine.id });
   expect(await look(mine)).toEqual(REFUSED);
-  const second = await tokenOf(api, people.user, 'READ');
-  await done(people.admin, DELETE, { id: second.id });
+  const second = await createApiToken(api, people.user, 'READ');
+  await executeMutation(people.admin, DELETE, { id: second.id });
   expect(await look(second)).toEqual(REFUSED);
   expect(await revoke(people.admin, second.id)).toEqual(none);
 });

@@ -1,7 +1,16 @@
 import { expect, test } from 'vitest';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { cast, done, enroll, found, join, roleId, signIn, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  addToOrganization,
+  createApiToken,
+  createOrganization,
+  executeMutation,
+  membersOfEachRole,
+  roleId,
+  signIn,
+} from '../support/world.ts';
 import { everythingStored, inside, look, moveTo, REFUSED, refusedAt, whole } from './support.ts';
 
 const UPDATE_MEMBER = `mutation ($id: ID!, $roleId: ID!) {
@@ -11,24 +20,24 @@ const CREATE_CATEGORY = 'mutation ($name: String!) { createCategory(input: { nam
 
 const api = await startApi();
 const node = await startApi({ database: api });
-const acme = await found(api, 'acme');
-const globex = await found(api, 'globex');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const globex = await createOrganization(api, 'globex');
+const people = await membersOfEachRole(api, acme);
 const onNode = (caller: Caller) => node.as(caller.token);
 
 const permissionsOf = async (caller: Caller): Promise<string[]> =>
   (await caller.query('{ viewer { permissions } }')).data.viewer.permissions;
 const become = (person: { memberId: string }, role: BuiltInRole) =>
-  done(acme.owner, UPDATE_MEMBER, { id: person.memberId, roleId: roleId(role) });
+  executeMutation(acme.owner, UPDATE_MEMBER, { id: person.memberId, roleId: roleId(role) });
 const forbidden = (field: string, permission: string | null, reason: string) => ({
   data: { [field]: null },
   errors: [{ path: [field], extensions: { code: 'FORBIDDEN', permission, reason } }],
 });
 
 test('a token holds what its holder holds at that moment, of which READ lets only the reading through', async () => {
-  const holder = await join(api, acme, 'admin', 'changing');
-  const write = await tokenOf(api, holder, 'WRITE');
-  const read = await tokenOf(api, holder, 'READ');
+  const holder = await addMember(api, acme, 'admin', 'changing');
+  const write = await createApiToken(api, holder, 'WRITE');
+  const read = await createApiToken(api, holder, 'READ');
   for (const role of ['admin', 'read', 'write', 'owner', 'user'] as const) {
     await become(holder, role);
     const held = await permissionsOf(holder);
@@ -39,8 +48,8 @@ test('a token holds what its holder holds at that moment, of which READ lets onl
 });
 
 test('a demotion holds for a token from the next request on, and from the next field of the same document', async () => {
-  const holder = await join(api, acme, 'admin', 'demoted');
-  const token = await tokenOf(api, holder, 'WRITE');
+  const holder = await addMember(api, acme, 'admin', 'demoted');
+  const token = await createApiToken(api, holder, 'WRITE');
   const answer = await token.query(
     `mutation ($id: ID!, $roleId: ID!) {
       before: createCategory(input: { name: "While Admin" }) { errors { code } }
@@ -57,31 +66,31 @@ test('a demotion holds for a token from the next request on, and from the next f
   const later = await onNode(token).query(CREATE_CATEGORY, { name: 'No more' });
   expect(later).toMatchObject(forbidden('createCategory', 'category:create', 'NO_GRANT'));
   await become(holder, 'admin');
-  expect((await done(token, CREATE_CATEGORY, { name: 'Admin again' })).errors).toEqual([]);
+  expect((await executeMutation(token, CREATE_CATEGORY, { name: 'Admin again' })).errors).toEqual([]);
   expect(await api.root`select from categories where name = 'No more'`).toHaveLength(0);
 });
 
 test('removing the holder ends their tokens, and so does deleting the organization', async () => {
-  const holder = await join(api, acme, 'admin', 'removed');
-  const token = await tokenOf(api, holder, 'WRITE');
+  const holder = await addMember(api, acme, 'admin', 'removed');
+  const token = await createApiToken(api, holder, 'WRITE');
   const DELETE = 'mutation ($id: ID!) { deleteMember(input: { id: $id }) { deletedId errors { code } } }';
   expect(await look(token)).toEqual(inside(holder.email, 'acme'));
-  await done(acme.owner, DELETE, { id: holder.memberId });
+  await executeMutation(acme.owner, DELETE, { id: holder.memberId });
   for (const caller of [token, onNode(token)]) expect(await look(caller)).toEqual(REFUSED);
 
-  const { id, slug, owner } = await found(api, 'short-lived');
-  const theirs = await tokenOf(api, owner, 'WRITE');
+  const { id, slug, owner } = await createOrganization(api, 'short-lived');
+  const theirs = await createApiToken(api, owner, 'WRITE');
   const DISSOLVE = `mutation ($id: ID!, $slug: String!) {
     deleteOrganization(input: { id: $id, slug: $slug }) { deletedId errors { code } }
   }`;
-  await done(theirs, DISSOLVE, { id, slug });
+  await executeMutation(theirs, DISSOLVE, { id, slug });
   expect(await look(onNode(theirs))).toEqual(REFUSED);
 });
 
 test('a READ token of an Owner changes nothing', async () => {
   const { owner } = people;
-  const token = await tokenOf(api, owner, 'READ');
-  const other = await tokenOf(api, owner, 'READ');
+  const token = await createApiToken(api, owner, 'READ');
+  const other = await createApiToken(api, owner, 'READ');
   const { data } = await owner.query('{ categories(first: 1) { nodes { id } } }');
   const attempts = [
     'createApiToken(input: { name: "more" }) { secret }',
@@ -141,18 +150,18 @@ test('a WRITE token needs api_token:grant_write, a READ token api_token:create',
 });
 
 test('a token makes tokens only as far as its holder still may', async () => {
-  const holder = await join(api, acme, 'admin', 'minter');
-  const token = await tokenOf(api, holder, 'WRITE');
-  expect(await permissionsOf(await tokenOf(api, token, 'WRITE'))).toEqual(await permissionsOf(holder));
+  const holder = await addMember(api, acme, 'admin', 'minter');
+  const token = await createApiToken(api, holder, 'WRITE');
+  expect(await permissionsOf(await createApiToken(api, token, 'WRITE'))).toEqual(await permissionsOf(holder));
   await become(holder, 'user');
-  await tokenOf(api, token, 'READ');
-  await expect(tokenOf(api, token, 'WRITE')).rejects.toThrow('api_token:grant_write');
+  await createApiToken(api, token, 'READ');
+  await expect(createApiToken(api, token, 'WRITE')).rejects.toThrow('api_token:grant_write');
   await become(holder, 'read');
-  await expect(tokenOf(api, token, 'READ')).rejects.toThrow('api_token:create');
+  await expect(createApiToken(api, token, 'READ')).rejects.toThrow('api_token:create');
 });
 
 test('a token that revokes itself is refused from the next field on, and on the other node', async () => {
-  const token = await tokenOf(api, people.admin, 'WRITE');
+  const token = await createApiToken(api, people.admin, 'WRITE');
   const answer = await token.query(
     `mutation ($id: ID!) {
       revoke: deleteApiToken(input: { id: $id }) { deletedId }
@@ -171,9 +180,9 @@ test('a token that revokes itself is refused from the next field on, and on the 
 });
 
 test('a token stays in its organization, wherever its holder goes and belongs', async () => {
-  const holder = await join(api, acme, 'admin', 'traveller');
-  const token = await tokenOf(api, holder, 'WRITE');
-  await enroll(api, globex, holder, 'admin');
+  const holder = await addMember(api, acme, 'admin', 'traveller');
+  const token = await createApiToken(api, holder, 'WRITE');
+  await addToOrganization(api, globex, holder, 'admin');
   const abroad = await moveTo(api, holder, globex.id);
   const ABROAD = `{
     organization { slug }
@@ -194,7 +203,7 @@ test('a token stays in its organization, wherever its holder goes and belongs', 
 });
 
 test('what a person does for themselves, a WRITE token of theirs does not', async () => {
-  const token = await tokenOf(api, people.owner, 'WRITE');
+  const token = await createApiToken(api, people.owner, 'WRITE');
   const attempts = {
     switchOrganization: `(input: { organizationId: "${acme.id}" }) { errors { code } }`,
     signOut: '(input: {}) { errors { code } }',

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { newSecret } from '../../src/lib/secret.ts';
 import { type Answer, startApi } from '../support/api.ts';
-import { found, PASSWORD, tokenOf } from '../support/world.ts';
+import { createApiToken, createOrganization, PASSWORD } from '../support/world.ts';
 import { eventsOf, inside, look, post, REFUSED, whole } from './support.ts';
 
 const LOOK = '{ viewer { user { email } organization { slug } } }';
 
 const api = await startApi();
-const { owner } = await found(api, 'acme');
-const { token: secret } = await tokenOf(api, owner, 'READ');
+const { owner } = await createOrganization(api, 'acme');
+const { token: secret } = await createApiToken(api, owner, 'READ');
 const INSIDE = inside(owner.email, 'acme');
 
 const withHeader = async (authorization: string) => whole(await post(api, { authorization }, LOOK));

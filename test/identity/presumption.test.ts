@@ -3,7 +3,14 @@ import { expect, test } from 'vitest';
 import { roleByKey } from '../../src/access/roles.ts';
 import { uuidOf } from '../enforcement/support.ts';
 import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
-import { found, join, type Organization, type Person, setRole, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  createApiToken,
+  createOrganization,
+  type Organization,
+  type Person,
+  setRole,
+} from '../support/world.ts';
 import { DAY, moveTo, post, REFUSED, whole } from './support.ts';
 
 /** What is remembered of a credential may make an answer faster, and never another one. */
@@ -19,9 +26,9 @@ const NOT_VALID = 'query ($id: ID!) { node(id: $id) { id } }';
 let number = 0;
 async function world(): Promise<{ acme: Organization; ann: Person; token: Caller & { id: string } }> {
   number += 1;
-  const acme = await found(api, `acme${number}`);
-  const ann = await join(api, acme, 'admin', `ann${number}`);
-  return { acme, ann, token: await tokenOf(api, ann, 'WRITE') };
+  const acme = await createOrganization(api, `acme${number}`);
+  const ann = await addMember(api, acme, 'admin', `ann${number}`);
+  return { acme, ann, token: await createApiToken(api, ann, 'WRITE') };
 }
 
 const at = (node: Api, caller: Caller): Caller => node.as(caller.token);
@@ -133,7 +140,7 @@ test('a role that ends by the clock alone ends for who is remembered', async () 
   await api.root`update assignments set expires_at = now() + interval '1 day', fallback_built_in_role_id = ${roleByKey('read').id} where principal_id in
     (select p.id from principals p join users u on u.id = p.user_id where u.email = ${ann.email})`;
   // A token outlives the day; an access token does not.
-  const token = await tokenOf(api, ann, 'READ');
+  const token = await createApiToken(api, ann, 'READ');
   expect((await at(own, token).query(READ)).errors).toBeUndefined();
   own.advance(2 * DAY);
   const answer = await at(own, token).query(READ);
@@ -142,7 +149,7 @@ test('a role that ends by the clock alone ends for who is remembered', async () 
 
 test('a session that moves takes its earlier access token with it, and the new one is of the new place', async () => {
   const { acme, ann } = await world();
-  const other = await found(api, `other${number}`);
+  const other = await createOrganization(api, `other${number}`);
   await api.root`insert into principals (organization_id, id, user_id)
     values (${uuidOf('org', other.id)}, gen_random_uuid(), ${uuidOf('usr', ann.userId)})`;
   await api.root`insert into assignments (organization_id, id, principal_id, built_in_role_id)

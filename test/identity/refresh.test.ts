@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { newSecret } from '../../src/lib/secret.ts';
 import { startApi } from '../support/api.ts';
-import { done, found, join, signIn, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken, createOrganization, executeMutation, signIn } from '../support/world.ts';
 import { DAY, eventsOf, inside, look, MINUTE, post, REFUSED, refresh, WRONG_REFRESH } from './support.ts';
 
 const api = await startApi();
 const node = await startApi({ database: api });
-const acme = await found(api, 'acme');
-const person = await join(api, acme, 'admin', 'person');
+const acme = await createOrganization(api, 'acme');
+const person = await addMember(api, acme, 'admin', 'person');
 const email = person.email;
 
 const signedIn = () => signIn(api, email, 'acme');
@@ -58,7 +58,11 @@ test('of several that show one refresh token at once, on two nodes, one wins and
 });
 
 test('a reuse leaves one event in the organization, whoever shows the token', async () => {
-  const [session, own, stranger] = [await signedIn(), await signedIn(), (await found(api, 'globex')).owner];
+  const [session, own, stranger] = [
+    await signedIn(),
+    await signedIn(),
+    (await createOrganization(api, 'globex')).owner,
+  ];
   const before = (await eventsOf(api, 'refreshSession')).length;
   await refresh(api, session.refreshToken);
   await refresh(api, session.refreshToken);
@@ -84,7 +88,7 @@ test('a reuse leaves one event in the organization, whoever shows the token', as
 test('nothing but a refresh token refreshes, and a refresh token does nothing else', async () => {
   const session = await signedIn();
   const { refreshToken } = session;
-  const apiToken = await tokenOf(api, session, 'WRITE');
+  const apiToken = await createApiToken(api, session, 'WRITE');
   const broken = [
     '',
     'ambit_ref_',
@@ -118,9 +122,9 @@ test('a refresh token with a wrong checksum never reaches the database', async (
 });
 
 test('who is removed from the organization can neither go on nor refresh', async () => {
-  const leaver = await join(api, acme, 'write', 'leaver');
+  const leaver = await addMember(api, acme, 'write', 'leaver');
   const DELETE = 'mutation ($id: ID!) { deleteMember(input: { id: $id }) { deletedId errors { code } } }';
-  await done(acme.owner, DELETE, { id: leaver.memberId });
+  await executeMutation(acme.owner, DELETE, { id: leaver.memberId });
   expect(await refresh(node, leaver.refreshToken)).toEqual(WRONG_REFRESH);
   expect(await look(node.as(leaver.token))).toEqual(REFUSED);
 });

@@ -1,7 +1,15 @@
 import * as crypto from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { type Answer, startApi } from '../support/api.ts';
-import { done, enroll, found, join, PASSWORD, signIn, signUp } from '../support/world.ts';
+import {
+  addMember,
+  addToOrganization,
+  createOrganization,
+  executeMutation,
+  PASSWORD,
+  signIn,
+  signUp,
+} from '../support/world.ts';
 import { DAY, eventsOf, inside, look, refusedAt, whole } from './support.ts';
 
 vi.mock('node:crypto', async (original) => {
@@ -16,13 +24,13 @@ const SIGN_IN = `mutation ($input: SignInInput!) {
 const SIGN_UP = 'mutation ($input: SignUpInput!) { signUp(input: $input) { errors { code } } }';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const globex = await found(api, 'globex');
-const person = await join(api, acme, 'user', 'person');
+const acme = await createOrganization(api, 'acme');
+const globex = await createOrganization(api, 'globex');
+const person = await addMember(api, acme, 'user', 'person');
 // With the product's own hash, whose cost is compared below.
-await done(api.as(), SIGN_UP, { input: { email: 'costly@acme.test', password: PASSWORD, name: 'Costly' } });
-const member = await join(api, globex, 'read', 'member');
-await enroll(api, globex, person, 'admin');
+await executeMutation(api.as(), SIGN_UP, { input: { email: 'costly@acme.test', password: PASSWORD, name: 'Costly' } });
+const member = await addMember(api, globex, 'read', 'member');
+await addToOrganization(api, globex, person, 'admin');
 
 const hashing = vi.mocked(crypto.argon2);
 

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { type Caller, startApi } from '../support/api.ts';
-import { cast, done, enroll, found, join, signIn, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  addToOrganization,
+  createApiToken,
+  createOrganization,
+  executeMutation,
+  membersOfEachRole,
+  signIn,
+} from '../support/world.ts';
 import { credentialOf, inside, look, moveTo, REFUSED, refresh, refusedAt, WRONG_REFRESH, whole } from './support.ts';
 
 const SIGN_OUT = 'mutation ($id: ID) { signOut(input: { sessionId: $id }) { deletedId errors { code } } }';
@@ -10,9 +18,9 @@ const SIGN_OUT_MEMBER =
 
 const api = await startApi();
 const node = await startApi({ database: api });
-const acme = await found(api, 'acme');
-const globex = await found(api, 'globex');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const globex = await createOrganization(api, 'globex');
+const people = await membersOfEachRole(api, acme);
 
 const signOut = async (caller: Caller, id?: string) => whole(await caller.query(SIGN_OUT, { id }));
 const signOutMember = async (caller: Caller, id: string) => whole(await caller.query(SIGN_OUT_MEMBER, { id }));
@@ -41,8 +49,8 @@ test('one can end another session of one’s own by its id', async () => {
 });
 
 test('also one that is bound to another organization', async () => {
-  const person = await join(api, acme, 'read', 'traveller');
-  await enroll(api, globex, person, 'read');
+  const person = await addMember(api, acme, 'read', 'traveller');
+  await addToOrganization(api, globex, person, 'read');
   const abroad = await signIn(api, person.email, 'globex');
   expect(await signOut(person, await credentialOf(abroad))).toEqual(OUT);
   expect(await look(abroad)).toEqual(REFUSED);
@@ -72,7 +80,7 @@ test('somebody else’s session answers like none, for an Owner too, and stays',
 
 test('an API token signs nobody out, and goes on when its member signs out', async () => {
   const session = await again(people.admin);
-  const [read, write] = [await tokenOf(api, session, 'READ'), await tokenOf(api, session, 'WRITE')];
+  const [read, write] = [await createApiToken(api, session, 'READ'), await createApiToken(api, session, 'WRITE')];
   for (const id of [undefined, await credentialOf(session)]) {
     expect((await signOut(write, id)).errors).toMatchObject([{ extensions: { reason: 'SESSION_REQUIRED' } }]);
     expect((await signOut(read, id)).errors).toMatchObject([{ extensions: { reason: 'READ_ONLY_TOKEN' } }]);
@@ -108,12 +116,12 @@ test('requests that run beside a sign-out see all or are refused, and those afte
 });
 
 test('signing a member out ends all their sessions here on every node; API tokens and other organizations stay', async () => {
-  const person = await join(api, acme, 'admin', 'busy');
-  await enroll(api, globex, person, 'read');
+  const person = await addMember(api, acme, 'admin', 'busy');
+  await addToOrganization(api, globex, person, 'read');
   const [second, third] = [await again(person), await again(person)];
   const refreshed = await refresh(api, third.refreshToken);
   const abroad = await moveTo(api, await again(person), globex.id);
-  const token = await tokenOf(api, person, 'WRITE');
+  const token = await createApiToken(api, person, 'WRITE');
   expect(await signOutMember(people.admin, person.memberId)).toEqual({
     status: 200,
     data: { signOutMember: { endedSessions: 3, errors: [] } },
@@ -131,7 +139,7 @@ test('signing a member out ends all their sessions here on every node; API token
 test('who signs themselves out as a member is refused here from the next field on, and goes on elsewhere', async () => {
   const session = await again(people.admin);
   const keeper = await again(people.owner);
-  await enroll(api, globex, people.admin, 'read');
+  await addToOrganization(api, globex, people.admin, 'read');
   const abroad = await signIn(api, session.email, 'globex');
   const answer = await session.query(
     `mutation ($id: ID!) {
@@ -163,15 +171,17 @@ test('a member is signed out by who may and holds as much, and by nobody else', 
   expect(await signOutMember(target.admin, people.owner.memberId)).toMatchObject(
     forbidden('NOT_HELD', 'organization:delete'),
   );
-  const read = await tokenOf(api, target.admin, 'READ');
+  const read = await createApiToken(api, target.admin, 'READ');
   expect(await signOutMember(read, people.user.memberId)).toMatchObject(forbidden('READ_ONLY_TOKEN'));
   const absent = { data: { signOutMember: null }, errors: [{ extensions: { code: 'NOT_FOUND' } }] };
   for (const id of [people.admin.memberId, toPublicId('mem', newId())])
     expect(await signOutMember(globex.owner, id)).toMatchObject(absent);
   for (const person of Object.values(target)) expect(await look(person)).toEqual(inside(person.email, 'acme'));
-  const write = await tokenOf(api, target.admin, 'WRITE');
-  expect((await done(write, SIGN_OUT_MEMBER, { id: people.user.memberId })).endedSessions).toBeGreaterThan(0);
+  const write = await createApiToken(api, target.admin, 'WRITE');
+  expect((await executeMutation(write, SIGN_OUT_MEMBER, { id: people.user.memberId })).endedSessions).toBeGreaterThan(
+    0,
+  );
   expect(await look(target.user)).toEqual(REFUSED);
-  await done(target.owner, SIGN_OUT_MEMBER, { id: people.admin.memberId });
+  await executeMutation(target.owner, SIGN_OUT_MEMBER, { id: people.admin.memberId });
   expect(await look(target.admin)).toEqual(REFUSED);
 });

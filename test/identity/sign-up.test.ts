@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
-import { done, found, PASSWORD, signUp } from '../support/world.ts';
+import { createOrganization, executeMutation, PASSWORD, signUp } from '../support/world.ts';
 import { eventsOf, everythingStored, inside, look, whole } from './support.ts';
 
 const SIGN_UP = `mutation ($input: SignUpInput!) {
@@ -97,7 +97,7 @@ test('a client cannot say which id or role the account has', async () => {
 
 test('a password is stored as argon2id alone, with a salt of its own for each account', async () => {
   for (const email of ['one@salt.test', 'two@salt.test'])
-    await done(api.as(), SIGN_UP, { input: { email, password: PASSWORD, name: 'Salt' } });
+    await executeMutation(api.as(), SIGN_UP, { input: { email, password: PASSWORD, name: 'Salt' } });
   const hashes = await api.root`select password_hash as hash from users where email like '%@salt.test'`;
   for (const { hash } of hashes) expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$]{22}\$[^$]{43}$/);
   const salts = hashes.map(({ hash }) => hash.split('$')[4]);
@@ -106,7 +106,7 @@ test('a password is stored as argon2id alone, with a salt of its own for each ac
 });
 
 test('who signs somebody else up leaves one event in their own organization', async () => {
-  const { owner } = await found(api, 'acme');
+  const { owner } = await createOrganization(api, 'acme');
   const before = await eventsOf(api, 'signUp');
   const input = { email: 'guest@example.test', password: PASSWORD, name: 'Guest' };
   const { data } = await owner.query(SIGN_UP, { input });

@@ -10,7 +10,7 @@ import type { Sql } from 'postgres';
 import { expect, test } from 'vitest';
 import { createKeys } from '../../src/identity/keys.ts';
 import { type Api, type Json, startApi } from '../support/api.ts';
-import { found, signIn } from '../support/world.ts';
+import { createOrganization, signIn } from '../support/world.ts';
 import { DAY, inside, look, MINUTE, REFUSED, refresh } from './support.ts';
 
 const HOUR = 60 * MINUTE;
@@ -26,7 +26,7 @@ async function twoNodes() {
   const a = await startApi();
   const b = await startApi({ database: a });
   const advance = (milliseconds: number) => [a, b].forEach((node) => void node.advance(milliseconds));
-  return { a, b, advance, owner: (await found(a, 'acme')).owner };
+  return { a, b, advance, owner: (await createOrganization(a, 'acme')).owner };
 }
 
 test('anybody verifies an access token with the published keys and jose alone', async () => {

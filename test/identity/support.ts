@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Answer, Api, Caller, Json } from '../support/api.ts';
-import { done } from '../support/world.ts';
+import { executeMutation } from '../support/world.ts';
 
 /** A response without what differs from one to the next anyway. */
 export const whole = ({ status, data, errors }: Answer): Json => ({ status, data, errors });
@@ -70,7 +70,7 @@ const SWITCH = `mutation ($id: ID!) {
 
 /** Moves the caller's session: whoever has it from then on, and the refresh token. */
 export async function moveTo(api: Api, caller: Caller, id: string): Promise<Caller & { refreshToken: string }> {
-  const { session } = await done(caller, SWITCH, { id });
+  const { session } = await executeMutation(caller, SWITCH, { id });
   return { ...api.as(session.accessToken), refreshToken: session.refreshToken };
 }
 

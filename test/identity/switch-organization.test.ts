@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { startApi } from '../support/api.ts';
-import { done, enroll, found, join, signIn, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  addToOrganization,
+  createApiToken,
+  createOrganization,
+  executeMutation,
+  signIn,
+} from '../support/world.ts';
 import {
   eventsOf,
   inside,
@@ -17,10 +24,10 @@ import {
 
 const api = await startApi();
 const node = await startApi({ database: api });
-const acme = await found(api, 'acme');
-const globex = await found(api, 'globex');
-const { email } = await join(api, acme, 'admin', 'person').then(async (person) => {
-  await enroll(api, globex, person, 'read');
+const acme = await createOrganization(api, 'acme');
+const globex = await createOrganization(api, 'globex');
+const { email } = await addMember(api, acme, 'admin', 'person').then(async (person) => {
+  await addToOrganization(api, globex, person, 'read');
   return person;
 });
 
@@ -77,7 +84,7 @@ test('in each organization one has the role that one has there, and sees what is
 });
 
 test('a foreign organization answers like one that does not exist, and the session stays', async () => {
-  const foreign = await found(api, 'foreign');
+  const foreign = await createOrganization(api, 'foreign');
   const session = await signedIn();
   const answer = await tryMove(session, foreign.id);
   expect(answer).toEqual({
@@ -103,11 +110,11 @@ test('a foreign organization answers like one that does not exist, and the sessi
 });
 
 test('who was removed from an organization cannot switch to it', async () => {
-  const leaver = await join(api, acme, 'user', 'leaver');
-  await enroll(api, globex, leaver, 'user');
+  const leaver = await addMember(api, acme, 'user', 'leaver');
+  await addToOrganization(api, globex, leaver, 'user');
   const moved = await moveTo(api, leaver, globex.id);
   const DELETE = 'mutation ($id: ID!) { deleteMember(input: { id: $id }) { deletedId errors { code } } }';
-  await done(acme.owner, DELETE, { id: leaver.memberId });
+  await executeMutation(acme.owner, DELETE, { id: leaver.memberId });
   expect(await tryMove(moved, acme.id)).toMatchObject({
     data: { switchOrganization: { session: null, errors: [{ code: 'NOT_FOUND' }] } },
   });
@@ -116,7 +123,7 @@ test('who was removed from an organization cannot switch to it', async () => {
 
 test('an API token and an anonymous caller switch nowhere', async () => {
   const session = await signedIn();
-  const [read, write] = [await tokenOf(api, session, 'READ'), await tokenOf(api, session, 'WRITE')];
+  const [read, write] = [await createApiToken(api, session, 'READ'), await createApiToken(api, session, 'WRITE')];
   const refused = (extensions: object) => ({ data: { switchOrganization: null }, errors: [{ extensions }] });
   expect(await tryMove(write, globex.id)).toMatchObject(refused({ code: 'FORBIDDEN', reason: 'SESSION_REQUIRED' }));
   expect(await tryMove(read, globex.id)).toMatchObject(refused({ code: 'FORBIDDEN', reason: 'READ_ONLY_TOKEN' }));
@@ -142,8 +149,8 @@ test('the next field of the document is refused, for the token is of where the s
 });
 
 test('of two switches of one session at once, one wins, and there is one session', async () => {
-  const racer = await join(api, acme, 'user', 'racer');
-  await enroll(api, globex, racer, 'user');
+  const racer = await addMember(api, acme, 'user', 'racer');
+  await addToOrganization(api, globex, racer, 'user');
   const answers = await Promise.all([tryMove(racer, globex.id), tryMove(node.as(racer.token), globex.id)]);
   const tokens = answers.flatMap(({ data }) => data?.switchOrganization?.session?.accessToken ?? []);
   expect(tokens).toHaveLength(1);

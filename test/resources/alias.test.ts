@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
-import { ask, cast, found, mutate } from '../support/world.ts';
+import { createOrganization, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
 /** An object with an alias is found by it wherever it is found by its ID. */
 const api = await startApi();
-const people = await cast(api, await found(api, 'acme'));
+const people = await membersOfEachRole(api, await createOrganization(api, 'acme'));
 const { admin } = people;
 
 test('a getter takes the ID or the alias, and exactly one of the two', async () => {
-  const { category } = await ask(people.read, '{ category(alias: "security") { id name alias } }');
+  const { category } = await queryData(people.read, '{ category(alias: "security") { id name alias } }');
   expect(category).toMatchObject({ name: 'Security', alias: 'security' });
-  expect(await ask(people.read, `{ category(id: "${category.id}") { name } }`)).toEqual({
+  expect(await queryData(people.read, `{ category(id: "${category.id}") { name } }`)).toEqual({
     category: { name: 'Security' },
   });
   for (const args of ['(id: "cat_x", alias: "security")', '(id: null)']) {
@@ -46,7 +46,7 @@ test('a reference and the target of a mutation take the ID or the alias', async 
     errors: [],
   });
   const LIST = '{ checks(filter: { category: { alias: "security" } }) { nodes { name } } }';
-  expect((await ask(admin, LIST)).checks.nodes).toEqual([{ name: 'Renamed' }]);
+  expect((await queryData(admin, LIST)).checks.nodes).toEqual([{ name: 'Renamed' }]);
   expect(await mutate(admin, 'deleteCheck', { check: { alias: 'by-alias' } }, 'deletedId')).toEqual({
     deletedId: check.id,
     errors: [],
@@ -55,9 +55,9 @@ test('a reference and the target of a mutation take the ID or the alias', async 
 });
 
 test('the audit log has the ID of the object that a refused mutation was about', async () => {
-  const { category } = await ask(admin, '{ category(alias: "security") { id } }');
+  const { category } = await queryData(admin, '{ category(alias: "security") { id } }');
   await mutate(people.user, 'updateCategory', { category: { id: category.id }, name: 'Mine' });
-  const { auditEvents } = await ask(admin, '{ auditEvents(first: 1) { nodes { action outcome targetId } } }');
+  const { auditEvents } = await queryData(admin, '{ auditEvents(first: 1) { nodes { action outcome targetId } } }');
   expect(auditEvents.nodes).toEqual([{ action: 'updateCategory', outcome: 'REFUSED', targetId: category.id }]);
 });
 
@@ -65,8 +65,8 @@ test('an alias is unique in the organization, and another organization can use i
   const taken = { errors: [{ code: 'TAKEN', path: ['alias'] }] };
   expect(await mutate(admin, 'createCategory', { name: 'Other', alias: 'security' })).toEqual(taken);
   expect(await mutate(admin, 'updateCategory', { category: { alias: 'ownership' }, alias: 'security' })).toEqual(taken);
-  const globex = await found(api, 'globex');
-  expect(await ask(globex.owner, '{ category(alias: "security") { name } }')).toEqual({
+  const globex = await createOrganization(api, 'globex');
+  expect(await queryData(globex.owner, '{ category(alias: "security") { name } }')).toEqual({
     category: { name: 'Security' },
   });
 });
@@ -104,7 +104,7 @@ test('references lead back: a category, a level and a member list the checks tha
     ownerId: people.user.memberId,
   };
   await mutate(admin, 'createCheck', input);
-  const data = await ask(
+  const data = await queryData(
     people.read,
     `query ($member: ID!) {
       category(alias: "reliability") { checks { totalCount nodes { name owner { id } } } }

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
-import { ask, cast, checkOf, found, mutate, rubricOf } from '../support/world.ts';
+import { createCheck, createOrganization, getRubric, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
 const api = await startApi();
-const people = await cast(api, await found(api, 'acme'));
+const people = await membersOfEachRole(api, await createOrganization(api, 'acme'));
 
 const FIELDS = 'category { id name description }';
 const names = async (): Promise<string[]> =>
-  (await ask(people.read, '{ categories { nodes { name } } }')).categories.nodes.map(({ name }: Json) => name);
+  (await queryData(people.read, '{ categories { nodes { name } } }')).categories.nodes.map(({ name }: Json) => name);
 
 test('an Admin makes, changes and deletes a category; everybody sees it by its id', async () => {
   const made = await mutate(people.admin, 'createCategory', { name: ' Cost ', description: 'Money.' }, FIELDS);
@@ -18,7 +18,7 @@ test('an Admin makes, changes and deletes a category; everybody sees it by its i
   });
   const { id } = made.category;
   const node = 'query ($id: ID!) { node(id: $id) { id ... on Category { name description } } }';
-  expect(await ask(people.read, node, { id })).toEqual({ node: made.category });
+  expect(await queryData(people.read, node, { id })).toEqual({ node: made.category });
   const changed = { name: 'Costs', description: 'Money and time.' };
   expect(await mutate(people.admin, 'updateCategory', { category: { id }, ...changed }, FIELDS)).toEqual({
     category: { id, ...changed },
@@ -28,11 +28,11 @@ test('an Admin makes, changes and deletes a category; everybody sees it by its i
     deletedId: id,
     errors: [],
   });
-  expect(await ask(people.read, node, { id })).toEqual({ node: null });
+  expect(await queryData(people.read, node, { id })).toEqual({ node: null });
 });
 
 test('what a User tries is refused and changes nothing', async () => {
-  const { categories } = await rubricOf(people.user);
+  const { categories } = await getRubric(people.user);
   const before = await names();
   expect(await mutate(people.user, 'createCategory', { name: 'Mine' })).toEqual({ refused: 'NO_GRANT' });
   expect(
@@ -56,7 +56,7 @@ test('categories are listed by name', async () => {
 test('a name is unique in the organization, whatever its case, and free in another', async () => {
   const taken = { category: null, errors: [{ code: 'TAKEN', path: ['name'] }] };
   expect(await mutate(people.admin, 'createCategory', { name: 'SECURITY' }, FIELDS)).toEqual(taken);
-  const { categories } = await rubricOf(people.admin);
+  const { categories } = await getRubric(people.admin);
   const id = categories['Reliability'];
   expect(await mutate(people.admin, 'updateCategory', { category: { id }, name: ' security ' }, FIELDS)).toEqual(taken);
   expect(
@@ -65,7 +65,7 @@ test('a name is unique in the organization, whatever its case, and free in anoth
     category: { name: 'RELIABILITY' },
     errors: [],
   });
-  const globex = await found(api, 'globex');
+  const globex = await createOrganization(api, 'globex');
   expect(await mutate(globex.owner, 'createCategory', { name: 'Zeal' })).toEqual({ errors: [] });
 });
 
@@ -78,14 +78,18 @@ test('of several who take a name at once, one gets it', async () => {
 });
 
 test('a check shows its category under the new name', async () => {
-  const rubric = await rubricOf(people.admin);
-  const id = await checkOf(people.admin, rubric, { category: { id: rubric.categories['Ownership'] } });
+  const rubric = await getRubric(people.admin);
+  const id = await createCheck(people.admin, rubric, { category: { id: rubric.categories['Ownership'] } });
   await mutate(people.admin, 'updateCategory', {
     category: { id: rubric.categories['Ownership'] },
     name: 'Stewardship',
   });
-  const seen = await ask(people.read, 'query ($id: ID!) { node(id: $id) { ... on Check { category { name } } } }', {
-    id,
-  });
+  const seen = await queryData(
+    people.read,
+    'query ($id: ID!) { node(id: $id) { ... on Check { category { name } } } }',
+    {
+      id,
+    },
+  );
   expect(seen).toEqual({ node: { category: { name: 'Stewardship' } } });
 });

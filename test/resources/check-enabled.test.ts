@@ -1,18 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
-import { ask, cast, checkOf, found, mutate, rubricOf, tokenOf } from '../support/world.ts';
+import {
+  createApiToken,
+  createCheck,
+  createOrganization,
+  getRubric,
+  membersOfEachRole,
+  mutate,
+  queryData,
+} from '../support/world.ts';
 
 const api = await startApi();
-const people = await cast(api, await found(api, 'acme'));
-const rubric = await rubricOf(people.owner);
+const people = await membersOfEachRole(api, await createOrganization(api, 'acme'));
+const rubric = await getRubric(people.owner);
 const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
 
 const DAY = 24 * 3_600_000;
 const inDays = (days: number): string => new Date(Date.now() + days * DAY).toISOString();
 
 const NODE = 'query ($id: ID!) { node(id: $id) { ... on Check { enabled enableOn } } }';
-const nodeOf = async (id: string) => (await ask(people.read, NODE, { id })).node;
+const nodeOf = async (id: string) => (await queryData(people.read, NODE, { id })).node;
 
 describe('whether a check counts', () => {
   const both = { errors: [{ code: 'INVALID', path: ['enableOn'] }] };
@@ -25,17 +33,20 @@ describe('whether a check counts', () => {
     ['it does not yet with a date and switched off', { enabled: false, enableOn: inDays(1) }, false],
     ['it does when the date is past', { enableOn: inDays(-1) }, true],
   ])('%s', async (_what, input, enabled) => {
-    const id = await checkOf(people.admin, rubric, input);
+    const id = await createCheck(people.admin, rubric, input);
     const enableOn = 'enableOn' in input ? input.enableOn : null;
     expect(await nodeOf(id)).toMatchObject({ enabled, enableOn });
-    const { checks } = await ask(people.read, '{ checks(filter: { enabled: true }, first: 500) { nodes { id } } }');
+    const { checks } = await queryData(
+      people.read,
+      '{ checks(filter: { enabled: true }, first: 500) { nodes { id } } }',
+    );
     expect(checks.nodes.some((check: Json) => check.id === id)).toBe(enabled);
   });
 
   test('it is not switched on and dated at once', async () => {
     const wrong = { enabled: true, enableOn: inDays(1) };
     expect(await mutate(people.admin, 'createCheck', { name: 'Both', ...place, ...wrong })).toEqual(both);
-    const id = await checkOf(people.admin, rubric, { enabled: false });
+    const id = await createCheck(people.admin, rubric, { enabled: false });
     expect(await mutate(people.admin, 'updateCheck', { check: { id }, ...wrong })).toEqual(both);
     expect(await nodeOf(id)).toMatchObject({ enabled: false, enableOn: null });
   });
@@ -51,17 +62,17 @@ describe('whether a check counts', () => {
     ['clearing and switching in one', later, { enableOn: null, enabled: true }, { enabled: true, enableOn: null }],
     ['another change leaves it', later, { name: 'Still later' }, { enabled: false, enableOn: later.enableOn }],
   ])('%s', async (_what, first, change, expected) => {
-    const id = await checkOf(people.admin, rubric, first);
+    const id = await createCheck(people.admin, rubric, first);
     expect(await mutate(people.admin, 'updateCheck', { check: { id }, ...change })).toEqual({ errors: [] });
     expect(await nodeOf(id)).toMatchObject(expected);
   });
 
   test('it begins when the date comes, in its field and in the filter alike', async () => {
     // A session's access token would not last so long.
-    const caller = await tokenOf(api, people.user, 'READ');
-    const id = await checkOf(people.admin, rubric, { name: 'In a month', enableOn: inDays(30) });
+    const caller = await createApiToken(api, people.user, 'READ');
+    const id = await createCheck(people.admin, rubric, { name: 'In a month', enableOn: inDays(30) });
     const seen = async () => {
-      const { on, off, node } = await ask(
+      const { on, off, node } = await queryData(
         caller,
         `query ($id: ID!) {
           on: checks(filter: { search: "In a month", enabled: true }) { totalCount nodes { id } }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
-import { ask, cast, checkOf, found, rubricOf } from '../support/world.ts';
+import { createCheck, createOrganization, getRubric, membersOfEachRole, queryData } from '../support/world.ts';
 
 const api = await startApi();
-const people = await cast(api, await found(api, 'acme'));
-const rubric = await rubricOf(people.owner);
+const people = await membersOfEachRole(api, await createOrganization(api, 'acme'));
+const rubric = await getRubric(people.owner);
 const { categories, levels } = rubric;
 
 // In the order of creation, which is no other order.
@@ -18,14 +18,14 @@ const CHECKS = [
   { name: 'hasXowner', category: { id: categories['Ownership'] }, level: { id: levels['Gold'] } },
   { name: 'Path C:\\temp', category: { id: categories['Security'] }, level: { id: levels['Gold'] } },
 ];
-for (const check of CHECKS) await checkOf(people.admin, rubric, check);
+for (const check of CHECKS) await createCheck(people.admin, rubric, check);
 
 const LIST = `query ($filter: CheckFilter, $orderBy: CheckOrder) {
   checks(filter: $filter, orderBy: $orderBy) { totalCount nodes { name } } }`;
 
 /** The names of the list; throws when totalCount counts others. */
 async function list(variables: object): Promise<string[]> {
-  const { checks } = await ask(people.read, LIST, { ...variables });
+  const { checks } = await queryData(people.read, LIST, { ...variables });
   expect(checks.totalCount).toBe(checks.nodes.length);
   return checks.nodes.map(({ name }: Json) => name);
 }

@@ -1,11 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
-import { ask, cast, checkOf, found, join, mutate, rubricOf } from '../support/world.ts';
+import {
+  addMember,
+  createCheck,
+  createOrganization,
+  getRubric,
+  membersOfEachRole,
+  mutate,
+  queryData,
+} from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
-const rubric = await rubricOf(people.owner);
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
+const rubric = await getRubric(people.owner);
 const { categories, levels } = rubric;
 const place = { category: { id: categories['Security'] }, level: { id: levels['Bronze'] } };
 
@@ -13,7 +21,7 @@ const FIELDS = `check {
   id name notes type enabled enableOn createdAt updatedAt viewerPermissions
   category { name } level { name } owner { id user { name } } }`;
 const NODE = 'query ($id: ID!) { node(id: $id) { id ... on Check { name owner { id } updatedAt } } }';
-const nodeOf = async (id: string) => (await ask(people.read, NODE, { id })).node;
+const nodeOf = async (id: string) => (await queryData(people.read, NODE, { id })).node;
 
 test('an Admin makes a check with everything it can have, and everybody sees all of it', async () => {
   const input = {
@@ -43,13 +51,13 @@ test('an Admin makes a check with everything it can have, and everybody sees all
   const can = ['check:read', 'check:update', 'check:delete'];
   expect(made).toEqual({ check: { ...check, viewerPermissions: can }, errors: [] });
   const document = `query ($id: ID!) { node(id: $id) { ... on Check ${FIELDS.replace('check', '')} } }`;
-  expect(await ask(people.read, document, { id: made.check.id })).toEqual({
+  expect(await queryData(people.read, document, { id: made.check.id })).toEqual({
     node: { ...made.check, viewerPermissions: ['check:read'] },
   });
 });
 
 test('a User makes, changes and deletes no check', async () => {
-  const id = await checkOf(people.admin, rubric);
+  const id = await createCheck(people.admin, rubric);
   const before = await nodeOf(id);
   expect(await mutate(people.user, 'createCheck', { name: 'Mine', ...place })).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(people.user, 'updateCheck', { check: { id }, name: 'Mine' })).toEqual({ refused: 'NO_GRANT' });
@@ -58,7 +66,7 @@ test('a User makes, changes and deletes no check', async () => {
 });
 
 test('a changed check says when, a deleted one is gone', async () => {
-  const id = await checkOf(people.admin, rubric);
+  const id = await createCheck(people.admin, rubric);
   const before = await nodeOf(id);
   api.advance(60_000);
   await mutate(people.admin, 'updateCheck', { check: { id }, name: 'Renamed' });
@@ -76,7 +84,7 @@ test('a changed check says when, a deleted one is gone', async () => {
 
 describe('a reference that names nothing is an error in its place, and nothing is written:', () => {
   const nothing = (prefix: string) => `${prefix}_01h455vb4pex5vsknk084sn02q`;
-  const globex = found(api, 'globex').then(async ({ owner }) => ({ owner, ...(await rubricOf(owner)) }));
+  const globex = createOrganization(api, 'globex').then(async ({ owner }) => ({ owner, ...(await getRubric(owner)) }));
   test.each([
     ['a category that does not exist', 'category', () => nothing('cat')],
     ['a level that does not exist', 'level', () => nothing('lvl')],
@@ -93,7 +101,7 @@ describe('a reference that names nothing is an error in its place, and nothing i
     const id = await reference();
     const wrong = { [field]: field === 'ownerId' ? id : { id } };
     const answer = { check: null, errors: [{ code: 'NOT_FOUND', path: [field] }] };
-    const stays = await checkOf(people.admin, rubric, { name: 'Stays' });
+    const stays = await createCheck(people.admin, rubric, { name: 'Stays' });
     const [before] = await api.root`select count(*) as checks from checks`;
     const input = { name: 'Astray', ...place, ...wrong };
     expect(await mutate(people.admin, 'createCheck', input, 'check { id }')).toEqual(answer);
@@ -119,8 +127,8 @@ describe('a reference that names nothing is an error in its place, and nothing i
 });
 
 test('who leaves the organization owns no check any more; the checks stay', async () => {
-  const leaver = await join(api, acme, 'user', 'leaver');
-  const id = await checkOf(people.admin, rubric, { name: 'Orphan', ownerId: leaver.memberId });
+  const leaver = await addMember(api, acme, 'user', 'leaver');
+  const id = await createCheck(people.admin, rubric, { name: 'Orphan', ownerId: leaver.memberId });
   expect((await nodeOf(id)).owner).toEqual({ id: leaver.memberId });
   expect(await mutate(people.admin, 'deleteMember', { id: leaver.memberId })).toEqual({ errors: [] });
   expect(await nodeOf(id)).toMatchObject({ name: 'Orphan', owner: null });

@@ -1,20 +1,27 @@
 import { describe, expect, test } from 'vitest';
 import { createProject, giveProjectRole, projectRoleId } from '../decisions/support.ts';
 import { startApi } from '../support/api.ts';
-import { ask, cast, found, join, mutate, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  createApiToken,
+  createOrganization,
+  membersOfEachRole,
+  mutate,
+  queryData,
+} from '../support/world.ts';
 
 /** The first declared resource of a project. */
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
 const { owner } = people;
 const staging = await createProject(owner, 'staging');
 const secret = await createProject(owner, 'secret');
 /** Has no access to the project `secret`. */
-const outsider = await join(api, acme, 'write', 'outsider');
+const outsider = await addMember(api, acme, 'write', 'outsider');
 await giveProjectRole(owner, secret, outsider.memberId, null);
 /** Reads everything in the organization, but may change the project `staging`. */
-const member = await join(api, acme, 'read', 'member');
+const member = await addMember(api, acme, 'read', 'member');
 await giveProjectRole(owner, staging, member.memberId, projectRoleId('member'));
 
 const FIELDS = 'dataset { id name description project { key } viewerPermissions }';
@@ -42,7 +49,7 @@ test('who holds the permission in the project creates, updates and deletes a dat
     errors: [],
   });
   expect(await mutate(member, 'deleteDataset', { id }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
-  expect(await ask(member, 'query ($id: ID!) { dataset(id: $id) { id } node(id: $id) { id } }', { id })).toEqual({
+  expect(await queryData(member, 'query ($id: ID!) { dataset(id: $id) { id } node(id: $id) { id } }', { id })).toEqual({
     dataset: null,
     node: null,
   });
@@ -53,9 +60,9 @@ test('a Read member and a READ token change none', async () => {
   expect(await mutate(people.read, 'createDataset', input)).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(people.read, 'updateDataset', { id: visible, name: 'No' })).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(people.read, 'deleteDataset', { id: visible })).toEqual({ refused: 'NO_GRANT' });
-  const token = await tokenOf(api, owner, 'READ');
+  const token = await createApiToken(api, owner, 'READ');
   expect(await mutate(token, 'createDataset', input)).toEqual({ refused: 'READ_ONLY_TOKEN' });
-  expect(await ask(token, `{ dataset(id: "${visible}") { name } }`)).toEqual({ dataset: { name: 'Visible' } });
+  expect(await queryData(token, `{ dataset(id: "${visible}") { name } }`)).toEqual({ dataset: { name: 'Visible' } });
 });
 
 test('the name is unique in the project, ignoring case, also when two requests use it at once', async () => {
@@ -84,7 +91,7 @@ describe('a dataset of a hidden project does not exist', () => {
 
   test('for lists, counts, searches and filters', async () => {
     const LIST = `query ($filter: DatasetFilter) { datasets(filter: $filter) { totalCount nodes { name } } }`;
-    const names = async (filter: object | null) => (await ask(outsider, LIST, { filter })).datasets;
+    const names = async (filter: object | null) => (await queryData(outsider, LIST, { filter })).datasets;
     const [all] =
       await api.root`select count(*)::int as total from datasets d join projects p on p.id = d.project_id where p.key = 'staging'`;
     expect((await names(null)).totalCount).toBe(all?.['total']);
@@ -102,19 +109,19 @@ describe('a dataset of a hidden project does not exist', () => {
 });
 
 test('who has access to one project alone lists the datasets of that project alone', async () => {
-  const { datasets } = await ask(member, '{ datasets { nodes { project { key } } } }');
+  const { datasets } = await queryData(member, '{ datasets { nodes { project { key } } } }');
   expect(new Set(datasets.nodes.map(({ project }: { project: { key: string } }) => project.key))).toEqual(
     new Set(['staging', 'secret']),
   );
-  const only = await join(api, acme, 'read', 'only');
+  const only = await addMember(api, acme, 'read', 'only');
   await giveProjectRole(owner, secret, only.memberId, null);
-  const { datasets: seen } = await ask(only, '{ datasets { nodes { name project { key } } } }');
+  const { datasets: seen } = await queryData(only, '{ datasets { nodes { name project { key } } } }');
   expect(seen.nodes.every(({ project }: { project: { key: string } }) => project.key === 'staging')).toBe(true);
 });
 
 test('another organization sees and changes none', async () => {
-  const globex = await found(api, 'globex');
-  expect(await ask(globex.owner, `{ dataset(id: "${visible}") { id } datasets { totalCount } }`)).toEqual({
+  const globex = await createOrganization(api, 'globex');
+  expect(await queryData(globex.owner, `{ dataset(id: "${visible}") { id } datasets { totalCount } }`)).toEqual({
     dataset: null,
     datasets: { totalCount: 0 },
   });
@@ -130,13 +137,13 @@ test('a project lists its datasets, by name, with a cursor', async () => {
   const PAGE = `query ($id: ID!, $after: String) {
     project(id: $id) { datasets(first: 2, after: $after) { totalCount nodes { name } pageInfo { hasNextPage endCursor } } }
   }`;
-  const first = (await ask(owner, PAGE, { id: key })).project.datasets;
+  const first = (await queryData(owner, PAGE, { id: key })).project.datasets;
   expect(first).toMatchObject({
     totalCount: 3,
     nodes: [{ name: 'A' }, { name: 'B' }],
     pageInfo: { hasNextPage: true },
   });
-  const rest = (await ask(owner, PAGE, { id: key, after: first.pageInfo.endCursor })).project.datasets;
+  const rest = (await queryData(owner, PAGE, { id: key, after: first.pageInfo.endCursor })).project.datasets;
   expect(rest).toMatchObject({ nodes: [{ name: 'C' }], pageInfo: { hasNextPage: false } });
 });
 
@@ -147,7 +154,7 @@ test('datasets are ordered by name or by creation, and filtered by time', async 
     datasets(filter: $filter, orderBy: $orderBy) { nodes { name createdAt } }
   }`;
   const list = async (orderBy: object | null, more: object = {}) =>
-    (await ask(owner, LIST, { filter: { projectId: id, ...more }, orderBy })).datasets.nodes;
+    (await queryData(owner, LIST, { filter: { projectId: id, ...more }, orderBy })).datasets.nodes;
   const names = (nodes: { name: string }[]) => nodes.map(({ name }) => name).join('');
   expect(names(await list(null))).toBe('XYZ');
   expect(names(await list({ field: 'NAME', direction: 'DESC' }))).toBe('ZYX');
@@ -162,5 +169,5 @@ test('deleting a project deletes its datasets', async () => {
   const id = await createProject(owner, 'doomed');
   const dataset = await create(id, 'Doomed');
   expect(await mutate(owner, 'deleteProject', { id, key: 'doomed' })).toEqual({ errors: [] });
-  expect(await ask(owner, `{ node(id: "${dataset}") { id } }`)).toEqual({ node: null });
+  expect(await queryData(owner, `{ node(id: "${dataset}") { id } }`)).toEqual({ node: null });
 });

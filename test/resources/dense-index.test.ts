@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
-import { ask, cast, found, mutate } from '../support/world.ts';
+import { createOrganization, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
 const api = await startApi();
-const people = await cast(api, await found(api, 'acme'));
+const people = await membersOfEachRole(api, await createOrganization(api, 'acme'));
 const { admin } = people;
 
 const RESOURCES = [
@@ -18,7 +18,7 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
 
   /** The names from the lowest level up; throws when the indexes are not 0, 1, 2 … */
   async function order(): Promise<string> {
-    const { nodes } = (await ask(people.read, `{ ${plural} { nodes { id name index } } }`))[plural];
+    const { nodes } = (await queryData(people.read, `{ ${plural} { nodes { id name index } } }`))[plural];
     expect(nodes.map(({ index }: Json) => index)).toEqual(nodes.map((_: Json, at: number) => at));
     ids = Object.fromEntries(nodes.map(({ id, name }: Json) => [name, id]));
     return nodes.map(({ name }: Json) => name).join(' ');
@@ -41,7 +41,7 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
       errors: [],
     });
     const node = `query ($id: ID!) { node(id: $id) { id ... on ${type} { name description index } } }`;
-    expect(await ask(people.read, node, { id: made[field].id })).toEqual({ node: made[field] });
+    expect(await queryData(people.read, node, { id: made[field].id })).toEqual({ node: made[field] });
     expect(await mutate(people.user, `create${type}`, { name: 'F' })).toEqual({ refused: 'NO_GRANT' });
     expect(await order()).toBe('A B C D E');
   });

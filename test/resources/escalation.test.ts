@@ -4,14 +4,25 @@ import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
 import { long } from '../support/size.ts';
-import { ask, cast, found, join, mutate, roleId, setRole } from '../support/world.ts';
+import {
+  addMember,
+  createOrganization,
+  membersOfEachRole,
+  mutate,
+  queryData,
+  roleId,
+  setRole,
+} from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = [...Object.values(await cast(api, acme)), await join(api, acme, 'admin', 'second admin')];
+const acme = await createOrganization(api, 'acme');
+const people = [
+  ...Object.values(await membersOfEachRole(api, acme)),
+  await addMember(api, acme, 'admin', 'second admin'),
+];
 const START: BuiltInRole[] = ['owner', 'read', 'user', 'write', 'admin', 'admin'];
 
-const { roles } = await ask(acme.owner, '{ roles { nodes { id permissions } } }');
+const { roles } = await queryData(acme.owner, '{ roles { nodes { id permissions } } }');
 const permissionsOf = (role: BuiltInRole): Set<string> =>
   new Set(roles.nodes.find(({ id }: Json) => id === roleId(role)).permissions);
 
@@ -43,7 +54,7 @@ async function reset(): Promise<void> {
 }
 
 async function rolesNow(): Promise<string[]> {
-  const { members } = await ask(acme.owner, '{ members { nodes { id role { id } } } }');
+  const { members } = await queryData(acme.owner, '{ members { nodes { id role { id } } } }');
   const byMember = new Map(members.nodes.map(({ id, role }: Json) => [id, role.id]));
   return people.map(({ memberId }) => byMember.get(memberId) as string);
 }

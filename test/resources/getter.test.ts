@@ -11,7 +11,7 @@ import {
   startWorld,
 } from '../decisions/support.ts';
 import type { Caller, Json } from '../support/api.ts';
-import { ask, join, mutate, roleId, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken, mutate, queryData, roleId } from '../support/world.ts';
 
 const { api, acme, people, globex } = await startWorld();
 const { owner, user } = people;
@@ -21,7 +21,7 @@ const role = await createRole(owner, 'Annotator', [allow('dataset:read')]);
 const ownRole = await createRole(owner, 'Annotator', [allow('dataset:read')], project);
 const ownPolicy = await createPolicy(owner, [allow('dataset:read')], project);
 const policyName = async (id: string): Promise<string> =>
-  (await ask(owner, 'query ($id: ID!) { policy(id: $id) { name } }', { id })).policy.name;
+  (await queryData(owner, 'query ($id: ID!) { policy(id: $id) { name } }', { id })).policy.name;
 
 const idBy = async (caller: Caller, field: string): Promise<Json> => {
   const { data, errors } = await caller.query(`{ found: ${field} { id } }`);
@@ -38,11 +38,14 @@ test('an object is found by its ID and by its natural key, in any case', async (
   expect(await idBy(user, 'role(name: "OWNER")')).toBe(roleId('owner'));
   expect(await idBy(owner, 'project(key: "SHOP")')).toBe(project);
   expect(
-    await idBy(owner, `session(id: "${(await ask(owner, '{ viewer { credential { id } } }')).viewer.credential.id}")`),
+    await idBy(
+      owner,
+      `session(id: "${(await queryData(owner, '{ viewer { credential { id } } }')).viewer.credential.id}")`,
+    ),
   ).toMatch(/^ses_/);
-  const token = await tokenOf(api, owner, 'READ');
+  const token = await createApiToken(api, owner, 'READ');
   expect(await idBy(owner, `apiToken(id: "${token.id}")`)).toBe(token.id);
-  const { auditEvents } = await ask(owner, '{ auditEvents(first: 1) { nodes { id } } }');
+  const { auditEvents } = await queryData(owner, '{ auditEvents(first: 1) { nodes { id } } }');
   expect(await idBy(owner, `auditEvent(id: "${auditEvents.nodes[0].id}")`)).toBe(auditEvents.nodes[0].id);
 });
 
@@ -112,11 +115,11 @@ test.each([
 });
 
 test('a principal has a name, its roles and what the caller may do with it, whatever its kind', async () => {
-  const guest = await join(api, acme, 'read', 'guest');
+  const guest = await addMember(api, acme, 'read', 'guest');
   const roleExpiresAt = new Date(Date.now() + 3_600_000).toISOString();
   await giveRole(owner, guest.memberId, roleId('user'), { roleExpiresAt, fallbackRoleId: roleId('read') });
   const PRINCIPAL = '{ id name role { name } roleExpiresAt fallbackRole { name } viewerPermissions }';
-  const { whoCan } = await ask(owner, `{ whoCan(permission: "check:read", first: 100) { nodes ${PRINCIPAL} } }`);
+  const { whoCan } = await queryData(owner, `{ whoCan(permission: "check:read", first: 100) { nodes ${PRINCIPAL} } }`);
   const of = (id: string): Json => whoCan.nodes.find((node: Json) => node.id === id);
   expect(of(guest.memberId)).toEqual({
     ...{ id: guest.memberId, name: 'guest', role: { name: 'User' }, roleExpiresAt, fallbackRole: { name: 'Read' } },
@@ -132,9 +135,10 @@ const CHANGES = 'accessChanges { principal { id } project { id } gained lost }';
 
 test('a dry run of deleteProject tells what project members lose, and deletes nothing', async () => {
   const doomed = await createProject(owner, 'doomed');
-  const manager = await join(api, acme, 'read', 'manager');
+  const manager = await addMember(api, acme, 'read', 'manager');
   await giveProjectRole(owner, doomed, manager.memberId, projectRoleId('manager'));
-  const held = (await ask(manager, 'query ($id: ID) { permissionsOf(targetId: $id) }', { id: doomed })).permissionsOf;
+  const held = (await queryData(manager, 'query ($id: ID) { permissionsOf(targetId: $id) }', { id: doomed }))
+    .permissionsOf;
   const input = { id: doomed, key: 'doomed' };
   expect(await mutate(owner, 'deleteProject', { ...input, dryRun: true }, `deletedId ${CHANGES}`)).toEqual({
     deletedId: null,
@@ -150,7 +154,7 @@ test('a dry run of createInvitations tells what people would gain, and invites a
   const input = { emails: ['new@elsewhere.test'], roleId: roleId('user'), projectRoles, dryRun: true };
   const mails = api.logged.length;
   const answer = await mutate(owner, 'createInvitations', input, `invitations { id } mailSent ${CHANGES}`);
-  const { permissionsOf } = await ask(user, '{ permissionsOf }');
+  const { permissionsOf } = await queryData(user, '{ permissionsOf }');
   expect(answer).toEqual({
     ...{ invitations: null, mailSent: null, errors: [] },
     accessChanges: [
@@ -158,6 +162,6 @@ test('a dry run of createInvitations tells what people would gain, and invites a
       { principal: null, project: { id: project }, gained: expect.arrayContaining(['dataset:read']), lost: [] },
     ],
   });
-  expect((await ask(owner, '{ invitations { totalCount } }')).invitations).toEqual({ totalCount: 0 });
+  expect((await queryData(owner, '{ invitations { totalCount } }')).invitations).toEqual({ totalCount: 0 });
   expect(api.logged.length).toBe(mails);
 });

@@ -19,12 +19,12 @@ import { RESOURCES } from '../support/resources.ts';
 import { tableOf } from '../support/rows.ts';
 import { sample } from '../support/sample.ts';
 import { long } from '../support/size.ts';
-import { ask, cast, duringChange, found, mutate } from '../support/world.ts';
+import { createOrganization, duringChange, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
 /** Every reference that keeps an object from being deleted, as the foreign keys of the database say. */
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
 const fixtures = createFixtures(api, acme);
 
 interface Reference {
@@ -71,7 +71,7 @@ test('there are references to try', () => {
 
 const fresh = (type: string): Promise<string> => fixtures.make(type);
 const isThere = async (id: string): Promise<boolean> =>
-  (await ask(people.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node !== null;
+  (await queryData(people.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node !== null;
 const remove = (id: string, type: string, results = 'deletedId') =>
   mutate(people.admin, `delete${type}`, formed(`delete${type}`, { id }), results);
 

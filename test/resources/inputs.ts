@@ -5,7 +5,7 @@ import { caseOf, createFixtures } from '../support/fixtures.ts';
 import { mutations, type Place, placesOf, withValue } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
 import { RESOURCES } from '../support/resources.ts';
-import { found, mutate, type Person } from '../support/world.ts';
+import { createOrganization, mutate, type Person } from '../support/world.ts';
 
 export interface Inputs {
   api: Api;
@@ -30,8 +30,8 @@ export const titled = (fields: Place[]) => fields.map((field) => [`${field.mutat
 /** A server with an object for each update, and all that its create and update mutations take. */
 export async function startInputs(): Promise<Inputs> {
   const api = await startApi();
-  const acme = await found(api, 'acme');
-  const globex = await found(api, 'globex');
+  const acme = await createOrganization(api, 'acme');
+  const globex = await createOrganization(api, 'globex');
   const { owner } = acme;
   const fixtures = createFixtures(api, acme);
   const writing = mutations.map(({ name }) => name).filter((name) => /^(create|update)/.test(name));

@@ -3,13 +3,23 @@ import { newSecret } from '../../src/lib/secret.ts';
 import { createProject, createRole, giveProjectRole, giveRole } from '../decisions/support.ts';
 import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
 import { size } from '../support/size.ts';
-import { ask, cast, found, join, mutate, type Organization, roleId, signUp, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  createApiToken,
+  createOrganization,
+  membersOfEachRole,
+  mutate,
+  type Organization,
+  queryData,
+  roleId,
+  signUp,
+} from '../support/world.ts';
 
 const DAY = 24 * 60 * 60_000;
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
-const globex = await found(api, 'globex');
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
+const globex = await createOrganization(api, 'globex');
 
 const INVITED = 'invitations { id email expiresAt } mailSent';
 const GONE = { organization: null, errors: [{ code: 'NOT_FOUND', path: ['secret'] }] };
@@ -41,10 +51,10 @@ const accept = (by: Caller, secret: string, results = 'organization { name }'): 
   mutate(by, 'acceptInvitation', { secret }, results);
 
 const OFFER = 'query ($secret: String!) { invitationOffer(secret: $secret) { organizationName email roleName } }';
-const offerOf = async (secret: string): Promise<Json> => (await ask(api.as(), OFFER, { secret })).invitationOffer;
+const offerOf = async (secret: string): Promise<Json> => (await queryData(api.as(), OFFER, { secret })).invitationOffer;
 
 const membersOf = async (organization: Organization): Promise<number> =>
-  (await ask(organization.owner, '{ members { totalCount } }')).members.totalCount;
+  (await queryData(organization.owner, '{ members { totalCount } }')).members.totalCount;
 
 test('an invited person sees what is offered, signs up, accepts once, and belongs to the organization', async () => {
   const email = 'ada@elsewhere.test';
@@ -69,7 +79,7 @@ test('an invited person sees what is offered, signs up, accepts once, and belong
   expect(await accept(ada, secret)).toEqual(GONE);
   expect(await offerOf(secret)).toBeNull();
   // The session stays where it was.
-  const { viewer } = await ask(
+  const { viewer } = await queryData(
     ada,
     '{ viewer { organization { id } memberships { organization { slug } roleName current } } }',
   );
@@ -82,7 +92,7 @@ test('an invited person sees what is offered, signs up, accepts once, and belong
 test('project roles come with it, and custom roles', async () => {
   const projectId = await createProject(acme.owner, 'apollo');
   const annotator = await createRole(acme.owner, 'Annotator', [{ effect: 'ALLOW', permissions: ['dataset:*'] }]);
-  const { roles } = await ask(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
+  const { roles } = await queryData(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
     id: projectId,
   });
   const manager = roles.nodes.find(({ name }: Json) => name === 'Manager').id;
@@ -90,7 +100,7 @@ test('project roles come with it, and custom roles', async () => {
     roleId: annotator,
     projectRoles: [{ projectId, roleId: manager }],
   });
-  const { invitations } = await ask(
+  const { invitations } = await queryData(
     people.admin,
     '{ invitations(first: 1) { nodes { email role { name } projectRoles { project { key } role { name } } inviter { id } viewerPermissions } } }',
   );
@@ -104,7 +114,7 @@ test('project roles come with it, and custom roles', async () => {
     },
   ]);
   await accept(await signUp(api, email), secret);
-  const { project } = await ask(
+  const { project } = await queryData(
     acme.owner,
     '{ project(key: "apollo") { members { nodes { role { name } principal { ... on Member { user { email } role { name } } } } } } }',
   );
@@ -136,10 +146,10 @@ test('who may invite is who has the permission: Admin and Owner, no lesser role,
   for (const role of ['read', 'user', 'write'] as const)
     expect(await invite(people[role], { emails: [someone()] })).toEqual({ refused: 'NO_GRANT' });
   expect(await invite(api.as(), { emails: [someone()] })).toEqual({ refused: 'UNAUTHENTICATED' });
-  expect(await invite(await tokenOf(api, acme.owner, 'READ'), { emails: [someone()] })).toEqual({
+  expect(await invite(await createApiToken(api, acme.owner, 'READ'), { emails: [someone()] })).toEqual({
     refused: 'READ_ONLY_TOKEN',
   });
-  expect((await invite(await tokenOf(api, people.admin, 'WRITE'), { emails: [someone()] })).errors).toEqual([]);
+  expect((await invite(await createApiToken(api, people.admin, 'WRITE'), { emails: [someone()] })).errors).toEqual([]);
 });
 
 test('nobody is invited as Owner, not by an Owner either', async () => {
@@ -155,12 +165,12 @@ test('nobody invites with what they do not hold, in the organization or in a pro
   const recruiter = await createRole(acme.owner, 'Recruiter', [
     { effect: 'ALLOW', permissions: ['invitation:*', '*:read'] },
   ]);
-  const person = await join(api, acme, 'read', 'recruiter');
+  const person = await addMember(api, acme, 'read', 'recruiter');
   await giveRole(acme.owner, person.memberId, recruiter);
   expect(await invite(person, { emails: [someone()], roleId: roleId('admin') })).toEqual({ refused: 'NOT_HELD' });
   expect((await invite(person, { emails: [someone()], roleId: recruiter })).errors).toEqual([]);
   const projectId = await createProject(acme.owner, 'gemini');
-  const { roles } = await ask(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
+  const { roles } = await queryData(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
     id: projectId,
   });
   const manager = roles.nodes.find(({ name }: Json) => name === 'Manager').id;
@@ -195,7 +205,7 @@ test('ids of another organization name nothing, and nothing happens', async () =
   ]);
   for (const name of ['resendInvitation', 'deleteInvitation'])
     expect(await mutate(acme.owner, name, { id: foreign.id })).toEqual({ refused: 'NOT_FOUND' });
-  expect(await ask(acme.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: foreign.id })).toEqual({
+  expect(await queryData(acme.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: foreign.id })).toEqual({
     node: null,
   });
   expect(secretFor(emails[0] as string)).toBe('');
@@ -240,8 +250,8 @@ test('a dry run of accepting tells what the person would gain, joins nothing, an
     }
   }`;
   const secret = secretFor(email, api);
-  const { acceptInvitation } = await ask(person, document, { secret });
-  const { node } = await ask(acme.owner, 'query ($id: ID!) { node(id: $id) { ... on Role { permissions } } }', {
+  const { acceptInvitation } = await queryData(person, document, { secret });
+  const { node } = await queryData(acme.owner, 'query ($id: ID!) { node(id: $id) { ... on Role { permissions } } }', {
     id: roleId('user'),
   });
   expect(acceptInvitation).toEqual({
@@ -249,13 +259,13 @@ test('a dry run of accepting tells what the person would gain, joins nothing, an
     accessChanges: [{ principal: null, project: null, gained: expect.any(Array), lost: [] }],
   });
   expect(acceptInvitation.accessChanges[0].gained.toSorted()).toEqual(node.permissions.toSorted());
-  expect((await ask(person, '{ viewer { memberships { current } } }')).viewer.memberships).toEqual([]);
+  expect((await queryData(person, '{ viewer { memberships { current } } }')).viewer.memberships).toEqual([]);
   expect(await offerOf(secret)).not.toBeNull();
 });
 
 test('after 7 days it has ended; sending it again, or inviting anew, begins 7 new days', async () => {
   const server = await startApi();
-  const { owner } = await found(server, 'clockwork');
+  const { owner } = await createOrganization(server, 'clockwork');
   const make = async (email: string) => (await invite(owner, { emails: [email] })).invitations[0];
   const [ann, bob] = [someone(), someone()];
   const [person, { id }] = [await signUp(server, ann), await make(ann)];
@@ -263,12 +273,12 @@ test('after 7 days it has ended; sending it again, or inviting anew, begins 7 ne
   server.advance(7 * DAY - 60_000);
   // Tokens of a session end sooner than that.
   const late = await again(server, ann);
-  expect((await ask(late, OFFER, { secret: secretFor(ann, server) })).invitationOffer).not.toBeNull();
+  expect((await queryData(late, OFFER, { secret: secretFor(ann, server) })).invitationOffer).not.toBeNull();
   server.advance(60_000);
   const [later, founder] = [await again(server, ann), await again(server, owner.email, 'clockwork')];
   expect(await accept(later, secretFor(ann, server))).toEqual(GONE);
-  expect((await ask(later, OFFER, { secret: secretFor(ann, server) })).invitationOffer).toBeNull();
-  expect(await ask(founder, '{ usage { seats } invitations { totalCount } }')).toEqual({
+  expect((await queryData(later, OFFER, { secret: secretFor(ann, server) })).invitationOffer).toBeNull();
+  expect(await queryData(founder, '{ usage { seats } invitations { totalCount } }')).toEqual({
     usage: { seats: 1 },
     invitations: { totalCount: 2 },
   });
@@ -284,7 +294,7 @@ const again = async (server: Api, email: string, organizationSlug?: string): Pro
 };
 
 test('what it grants is checked against the inviter again when it is accepted', async () => {
-  const inviter = await join(api, acme, 'admin', 'inviter');
+  const inviter = await addMember(api, acme, 'admin', 'inviter');
   const [first, second, third] = [
     await invited(inviter, { roleId: roleId('admin') }),
     await invited(inviter),
@@ -315,7 +325,7 @@ test('what it grants is checked against the inviter again when it is accepted', 
 
 test('a role or a project that is gone makes it void, and it cannot be sent again', async () => {
   const projectId = await createProject(acme.owner, 'fleeting');
-  const { roles } = await ask(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
+  const { roles } = await queryData(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
     id: projectId,
   });
   const manager = roles.nodes.find(({ name }: Json) => name === 'Manager').id;
@@ -333,11 +343,13 @@ test('a role or a project that is gone makes it void, and it cannot be sent agai
 });
 
 test('a token accepts nothing, and an anonymous caller neither', async () => {
-  const server = await found(api, 'initech');
+  const server = await createOrganization(api, 'initech');
   const { email, secret } = await invited(people.admin);
   await api.root`update users set email = ${email} where email = ${server.owner.email}`;
-  expect(await accept(await tokenOf(api, server.owner, 'WRITE'), secret)).toEqual({ refused: 'SESSION_REQUIRED' });
-  expect(await accept(await tokenOf(api, server.owner, 'READ'), secret)).toEqual({ refused: 'READ_ONLY_TOKEN' });
+  expect(await accept(await createApiToken(api, server.owner, 'WRITE'), secret)).toEqual({
+    refused: 'SESSION_REQUIRED',
+  });
+  expect(await accept(await createApiToken(api, server.owner, 'READ'), secret)).toEqual({ refused: 'READ_ONLY_TOKEN' });
   expect(await accept(api.as(), secret)).toEqual({ refused: 'UNAUTHENTICATED' });
   expect((await accept(server.owner, secret)).organization).toEqual({ name: 'acme' });
 });
@@ -350,7 +362,7 @@ test('who has the secret declines without an account, once; the log tells it', a
   // Somebody of another organization leaves a name, and nothing of what they are there.
   const other = await invited(people.admin);
   await mutate(globex.owner, 'declineInvitation', { secret: other.secret }, 'deletedId');
-  const { auditEvents } = await ask(
+  const { auditEvents } = await queryData(
     acme.owner,
     '{ auditEvents(first: 2, filter: { action: "declineInvitation" }) { nodes { actor role targetId outcome } } }',
   );
@@ -362,7 +374,7 @@ test('who has the secret declines without an account, once; the log tells it', a
 
 test('joining leaves one event, in the organization that is joined, and no secret stands in any', async () => {
   const { email, secret } = await invited(people.admin);
-  const hooli = await found(api, 'hooli');
+  const hooli = await createOrganization(api, 'hooli');
   await api.root`update users set email = ${email} where email = ${hooli.owner.email}`;
   const eventsOf = async (slug: string): Promise<Json[]> =>
     await api.root`select action, outcome, actor, role from audit_events
@@ -391,7 +403,7 @@ test('two who accept at once: exactly one joins, in every round', { timeout: 300
 });
 
 test('two who take the last seat, or invite one address: exactly one does', { timeout: 300_000 }, async () => {
-  const small = await found(api, 'small');
+  const small = await createOrganization(api, 'small');
   await api.root`update organizations set plan = 'FREE' where slug = 'small'`;
   const nine = (await invite(small.owner, { emails: Array.from({ length: 8 }, someone) })).errors;
   expect(nine).toEqual([]);
@@ -419,9 +431,9 @@ test('accepting while it is sent again or revoked: either it was in time, or the
 });
 
 test('the plan is asked when it is offered and when it is accepted', async () => {
-  const team = await found(api, 'team');
+  const team = await createOrganization(api, 'team');
   const projectId = await createProject(team.owner, 'p');
-  const { roles } = await ask(team.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
+  const { roles } = await queryData(team.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
     id: projectId,
   });
   const projectRoles = [{ projectId, roleId: roles.nodes.find(({ name }: Json) => name === 'Manager').id }];
@@ -464,7 +476,7 @@ test('guessing secrets is counted per field, so that aliases do not help', async
 
 test('many who look at an invitation beside other things do not take the connections from one another', async () => {
   const server = await startApi({ pool: 4 });
-  const { owner } = await found(server, 'crowded');
+  const { owner } = await createOrganization(server, 'crowded');
   const document = `{ checks { totalCount } invitationOffer(secret: "${newSecret('ambit_inv_')}") { email } }`;
   const answers = await Promise.all(Array.from({ length: 40 }, () => owner.query(document)));
   // One that hangs has let its transaction be waited for: see `enter` in db/transaction.ts.

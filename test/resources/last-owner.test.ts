@@ -3,19 +3,19 @@ import { roleByKey } from '../../src/access/roles.ts';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
 import { size } from '../support/size.ts';
-import { ask, found, join, mutate, roleId, setRole } from '../support/world.ts';
+import { addMember, createOrganization, mutate, queryData, roleId, setRole } from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
-const partner = await join(api, acme, 'owner', 'partner');
-const admin = await join(api, acme, 'admin');
+const partner = await addMember(api, acme, 'owner', 'partner');
+const admin = await addMember(api, acme, 'admin');
 const owners = [owner, partner];
 
 const LAST = { errors: [{ code: 'LAST_OWNER', path: ['id'] }] };
 
 const ownersNow = async (): Promise<string[]> =>
-  (await ask(admin, '{ members { nodes { id role { name } } } }')).members.nodes
+  (await queryData(admin, '{ members { nodes { id role { name } } } }')).members.nodes
     .filter(({ role }: Json) => role.name === 'Owner')
     .map(({ id }: Json) => id);
 
@@ -69,7 +69,7 @@ describe('the last Owner', () => {
       a: updateMember(input: { id: $b, roleId: $role }) { errors { code } }
       b: updateMember(input: { id: $a, roleId: $role }) { errors { code } } }`;
     const variables = { a: owner.memberId, b: partner.memberId, role: roleId('read') };
-    expect(await ask(owner, document, variables)).toEqual({
+    expect(await queryData(owner, document, variables)).toEqual({
       a: { errors: [] },
       b: { errors: [{ code: 'LAST_OWNER' }] },
     });
@@ -110,8 +110,8 @@ describe('one Owner is left, one request wins and nobody sees a fault when', () 
 
 test('when two Owners remove each other, one of them stays', async () => {
   for (let round = 0; round < size(5, 20); round += 1) {
-    const pair = await found(api, `pair-${round}`);
-    const other = await join(api, pair, 'owner', 'other');
+    const pair = await createOrganization(api, `pair-${round}`);
+    const other = await addMember(api, pair, 'owner', 'other');
     const remove = (caller: typeof owner, { memberId: id }: typeof owner) => mutate(caller, 'deleteMember', { id });
     const answers = (await Promise.all([remove(pair.owner, other), remove(other, pair.owner)])).map(said);
     // Who was removed while they waited is no member any more, and their credential has ended.

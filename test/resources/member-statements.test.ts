@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
 import { statementsOf } from '../support/statements.ts';
-import { cast, found, mutate, roleId } from '../support/world.ts';
+import { createOrganization, membersOfEachRole, mutate, roleId } from '../support/world.ts';
 
 const api = await startApi({ pool: 2 });
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
 await api.root`update organizations set plan = 'ENTERPRISE'`;
 
 /** The most statements of a request that changes one role. Authentication and the audit event count. */

@@ -2,32 +2,32 @@ import { describe, expect, test } from 'vitest';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
 import {
-  ask,
-  cast,
+  addMember,
+  createApiToken,
+  createOrganization,
   duringChange,
-  found,
-  join,
   memberInput,
+  membersOfEachRole,
   mutate,
+  queryData,
   roleId,
   setRole,
-  tokenOf,
 } from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
 
 const MEMBER = 'member { id role { name } user { name email } }';
 const rolesNow = async (): Promise<Record<string, string>> =>
   Object.fromEntries(
-    (await ask(people.read, '{ members { nodes { user { name } role { name } } } }')).members.nodes.map(
+    (await queryData(people.read, '{ members { nodes { user { name } role { name } } } }')).members.nodes.map(
       ({ user, role }: Json) => [user.name, role.name],
     ),
   );
 
 test('everybody sees the members, in the order of joining', async () => {
-  const { members } = await ask(people.read, '{ members { totalCount nodes { user { email } role { name } } } }');
+  const { members } = await queryData(people.read, '{ members { totalCount nodes { user { email } role { name } } } }');
   expect(members).toEqual({
     totalCount: 5,
     nodes: [
@@ -42,7 +42,7 @@ test('everybody sees the members, in the order of joining', async () => {
 
 describe('an Admin', () => {
   test('gives every role but Owner, and a member with role Write gives none', async () => {
-    const { memberId: id } = await join(api, acme, 'read', 'rising');
+    const { memberId: id } = await addMember(api, acme, 'read', 'rising');
     for (const role of ['user', 'write', 'admin', 'read'] as const) {
       const answer = await mutate(
         people.admin,
@@ -75,7 +75,7 @@ describe('an Admin', () => {
   });
 
   test('does no more with a token than in a session', async () => {
-    const token = await tokenOf(api, people.admin, 'WRITE');
+    const token = await createApiToken(api, people.admin, 'WRITE');
     const owner = { id: people.owner.memberId };
     expect(await mutate(token, 'updateMember', { id: people.admin.memberId, roleId: roleId('owner') })).toEqual({
       refused: 'NOT_HELD',
@@ -87,7 +87,7 @@ describe('an Admin', () => {
   });
 
   test('signs out and removes another Admin', async () => {
-    const peer = await join(api, acme, 'admin', 'peer');
+    const peer = await addMember(api, acme, 'admin', 'peer');
     expect(await mutate(people.admin, 'signOutMember', { memberId: peer.memberId }, 'endedSessions')).toEqual({
       endedSessions: 1,
       errors: [],
@@ -100,7 +100,7 @@ describe('an Admin', () => {
 });
 
 test('an Owner makes an Owner, demotes and removes one', async () => {
-  const { memberId: id } = await join(api, acme, 'read', 'heir');
+  const { memberId: id } = await addMember(api, acme, 'read', 'heir');
   const give = (role: 'owner' | 'admin') => mutate(people.owner, 'updateMember', { id, roleId: roleId(role) }, MEMBER);
   const heir = { id, user: { name: 'heir', email: 'heir@acme.test' } };
   expect(await give('owner')).toEqual({ member: { ...heir, role: { name: 'Owner' } }, errors: [] });
@@ -127,20 +127,22 @@ test.each([
 
 describe('a demotion counts from the next request on', () => {
   test('for sessions and tokens alike', async () => {
-    const fallen = await join(api, acme, 'admin', 'fallen');
-    const token = await tokenOf(api, fallen, 'WRITE');
+    const fallen = await addMember(api, acme, 'admin', 'fallen');
+    const token = await createApiToken(api, fallen, 'WRITE');
     for (const caller of [fallen, token])
       expect(await mutate(caller, 'createCategory', { name: `By ${caller.token?.slice(-9)}` })).toEqual({ errors: [] });
     await mutate(people.admin, 'updateMember', { id: fallen.memberId, roleId: roleId('user') });
     for (const caller of [fallen, token]) {
       expect(await mutate(caller, 'createCategory', { name: 'Too late' })).toEqual({ refused: 'NO_GRANT' });
-      expect((await ask(caller, '{ viewer { permissions } }')).viewer.permissions).not.toContain('category:create');
-      expect((await ask(caller, '{ checks { totalCount } }')).checks).toEqual({ totalCount: 0 });
+      expect((await queryData(caller, '{ viewer { permissions } }')).viewer.permissions).not.toContain(
+        'category:create',
+      );
+      expect((await queryData(caller, '{ checks { totalCount } }')).checks).toEqual({ totalCount: 0 });
     }
   });
 
   test('also for what they had begun', async () => {
-    const late = await join(api, acme, 'admin', 'late');
+    const late = await addMember(api, acme, 'admin', 'late');
     const before = await rolesNow();
     const answer = await duringChange(
       api,
@@ -152,7 +154,7 @@ describe('a demotion counts from the next request on', () => {
   });
 
   test('and from the next field on, for who demotes themselves', async () => {
-    const humble = await join(api, acme, 'admin', 'humble');
+    const humble = await addMember(api, acme, 'admin', 'humble');
     const document = `mutation ($id: ID!, $read: ID!, $admin: ID!) {
       down: updateMember(input: { id: $id, roleId: $read }) { member { role { name } viewerPermissions } }
       make: createCategory(input: { name: "After the fall" }) { category { id } }

@@ -9,11 +9,11 @@ import {
   projectRoleId,
 } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { ask, cast, found, join, roleId } from '../support/world.ts';
+import { addMember, createOrganization, membersOfEachRole, queryData, roleId } from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const { owner, user, read } = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const { owner, user, read } = await membersOfEachRole(api, acme);
 
 /** Holders of several roles: by themselves, after another role has ended, and in projects, one of which the User cannot see. */
 const custom = await createRole(owner, 'Reader of data', [allow('dataset:read', 'member:read')]);
@@ -25,7 +25,7 @@ for (const name of ['one', 'two', 'three', 'four']) {
   await giveProjectRole(owner, open, robot, projectRoleId('read'));
   await giveProjectRole(owner, hidden, robot, inHidden);
 }
-const guest = await join(api, acme, 'write', 'guest');
+const guest = await addMember(api, acme, 'write', 'guest');
 const soon = new Date(Date.now() + 60_000);
 await giveRole(owner, guest.memberId, roleId('write'), { roleExpiresAt: soon, fallbackRoleId: custom });
 // Who has a role in the hidden project alone.
@@ -41,10 +41,10 @@ const LISTS = {
 const pages = ['first: 2', 'last: 2', 'first: 1', 'first: 0', 'last: 50'];
 
 async function expectEachAsAlone(by: Caller, list: string, type: string, args: string): Promise<Json[]> {
-  const data = await ask(by, `{ ${list} { id members(${args}) { ${MEMBERS} } } } }`);
+  const data = await queryData(by, `{ ${list} { id members(${args}) { ${MEMBERS} } } } }`);
   const { nodes } = Object.values(data)[0] as Json;
   for (const { id, members } of nodes) {
-    const alone = await ask(by, `{ node(id: "${id}") { ... on ${type} { members(${args}) { ${MEMBERS} } } } }`);
+    const alone = await queryData(by, `{ node(id: "${id}") { ... on ${type} { members(${args}) { ${MEMBERS} } } } }`);
     expect(members).toEqual(alone.node.members);
   }
   return nodes;
@@ -69,7 +69,7 @@ describe.each(Object.entries(LISTS))('%s { members } }', (list, type) => {
 
 /** How many hold each role, by its name in the organization. */
 async function holders(by: Caller): Promise<Record<string, number>> {
-  const { roles } = await ask(by, '{ roles { nodes { name scope members { totalCount nodes { id } } } } }');
+  const { roles } = await queryData(by, '{ roles { nodes { name scope members { totalCount nodes { id } } } } }');
   for (const { members } of roles.nodes) expect(members.nodes).toHaveLength(members.totalCount);
   return Object.fromEntries(
     roles.nodes.map(({ name, scope, members }: Json) => [`${name} ${scope}`, members.totalCount]),
@@ -79,7 +79,7 @@ async function holders(by: Caller): Promise<Record<string, number>> {
 test('who has a role only where the caller cannot look is not in its list, nor counted', async () => {
   expect(await holders(owner)).toMatchObject({ 'Member PROJECT': 1, 'Read PROJECT': 4, 'Read ORGANIZATION': 1 });
   expect(await holders(user)).toMatchObject({ 'Member PROJECT': 0, 'Read PROJECT': 4, 'Read ORGANIZATION': 1 });
-  const { node } = await ask(owner, `{ node(id: "${inHidden}") { ... on Role { members { totalCount } } } }`);
+  const { node } = await queryData(owner, `{ node(id: "${inHidden}") { ... on Role { members { totalCount } } } }`);
   expect(node.members.totalCount).toBe(4);
 });
 

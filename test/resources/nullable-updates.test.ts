@@ -13,10 +13,10 @@ import {
   verbAndType,
 } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
-import { ask, found, mutate, roleId } from '../support/world.ts';
+import { createOrganization, mutate, queryData, roleId } from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
 const fixtures = createFixtures(api, acme);
 
@@ -165,7 +165,7 @@ describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
     mutate(owner, mutation, { id, ...input }, `${object} { role { id } roleExpiresAt }`);
   const now = async (): Promise<Json> =>
     (
-      await ask(
+      await queryData(
         owner,
         'query ($id: ID!) { node(id: $id) { ... on Member { role { id } roleExpiresAt } ... on ServiceAccount { role { id } roleExpiresAt } } }',
         { id },

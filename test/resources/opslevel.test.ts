@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { ask, cast, checkOf, found, memberInput, mutate, roleId, rubricOf, tokenOf } from '../support/world.ts';
+import {
+  createApiToken,
+  createCheck,
+  createOrganization,
+  getRubric,
+  memberInput,
+  membersOfEachRole,
+  mutate,
+  queryData,
+  roleId,
+} from '../support/world.ts';
 
 /** OpsLevel's two tables, "Check Related Permissions". Campaigns and Filters join them when they exist. */
 const TABLES = `
@@ -18,9 +28,9 @@ const TABLES = `
 `;
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
-const rubric = await rubricOf(people.owner);
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
+const rubric = await getRubric(people.owner);
 const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
 
 let last = 0;
@@ -33,7 +43,7 @@ const RESOURCES: Record<string, { list: string; object?: () => Promise<{ id: str
   Checks: {
     list: 'checks { nodes { id name } }',
     type: 'Check',
-    object: async () => ({ id: await checkOf(people.owner, rubric) }),
+    object: async () => ({ id: await createCheck(people.owner, rubric) }),
   },
   Levels: { list: 'levels { nodes { id name } }', type: 'Level', object: () => make('createLevel', 'level') },
   Categories: {
@@ -45,7 +55,7 @@ const RESOURCES: Record<string, { list: string; object?: () => Promise<{ id: str
 };
 
 const all = (): Promise<Json> =>
-  ask(
+  queryData(
     people.owner,
     `{ ${Object.values(RESOURCES)
       .map(({ list }) => list)
@@ -107,7 +117,7 @@ const cells = TABLES.trim()
 async function demoted(): Promise<Caller> {
   const member = { id: people.write.memberId };
   await mutate(people.owner, 'updateMember', { ...member, roleId: roleId('admin') });
-  const token = await tokenOf(api, people.write, 'WRITE');
+  const token = await createApiToken(api, people.write, 'WRITE');
   await mutate(people.owner, 'updateMember', { ...member, roleId: roleId('user') });
   return token;
 }
@@ -116,10 +126,10 @@ const { user, admin } = people;
 const CALLERS: Record<string, Record<string, Caller>> = {
   Users: {
     'in a session': user,
-    'with a read-only token': await tokenOf(api, user, 'READ'),
+    'with a read-only token': await createApiToken(api, user, 'READ'),
     'with a write token from better days': await demoted(),
   },
-  Admins: { 'in a session': admin, 'with a write token': await tokenOf(api, admin, 'WRITE') },
+  Admins: { 'in a session': admin, 'with a write token': await createApiToken(api, admin, 'WRITE') },
 };
 
 test('the tables are read whole', () => {
@@ -137,7 +147,7 @@ describe.each(Object.entries(CALLERS))('%s', (role, callers) => {
 });
 
 test('an Admin with a read-only token reads everything and changes nothing', async () => {
-  const token = await tokenOf(api, admin, 'READ');
+  const token = await createApiToken(api, admin, 'READ');
   for (const { verb, resource } of cells.filter((cell) => cell.role === 'Admins'))
     expect(await VERBS[verb]?.(token, resource), `${verb} ${resource}`).toBe(verb === 'Read' ? 'yes' : 'no');
 });

@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
 import {
-  ask,
-  cast,
-  checkOf,
+  addToOrganization,
+  createApiToken,
+  createCheck,
+  createOrganization,
   duringChange,
-  enroll,
-  found,
+  getRubric,
+  membersOfEachRole,
   mutate,
+  queryData,
   roleId,
-  rubricOf,
   signIn,
   signUp,
-  tokenOf,
 } from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
-const people = await cast(api, acme);
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
 
 const FIELDS = 'organization { id name slug }';
 
@@ -26,7 +26,7 @@ test('who makes an organization becomes its Owner, and finds a rubric to start f
   const made = await mutate(founder, 'createOrganization', { name: 'Ann & Co', slug: 'ann-co' }, FIELDS);
   expect(made).toEqual({ organization: { id: expect.any(String), name: 'Ann & Co', slug: 'ann-co' }, errors: [] });
   const owner = await signIn(api, 'ann@example.test', 'ann-co');
-  const seen = await ask(
+  const seen = await queryData(
     owner,
     `{ organization { id name slug viewerPermissions } viewer { role { name } } members { totalCount }
        rubric { name description } checks { totalCount }
@@ -56,7 +56,7 @@ test('who makes an organization becomes its Owner, and finds a rubric to start f
 
 test('a person makes organizations, a token does not', async () => {
   expect(await mutate(people.read, 'createOrganization', { name: 'Second', slug: 'second' })).toEqual({ errors: [] });
-  const token = await tokenOf(api, people.owner, 'WRITE');
+  const token = await createApiToken(api, people.owner, 'WRITE');
   expect(await mutate(token, 'createOrganization', { name: 'Third', slug: 'third' })).toEqual({
     refused: 'SESSION_REQUIRED',
   });
@@ -71,7 +71,7 @@ test('an Admin renames the organization, and a member with role Write does not',
   expect(await mutate(people.write, 'updateOrganization', { id: acme.id, name: 'Mine' })).toEqual({
     refused: 'NO_GRANT',
   });
-  expect((await ask(people.read, '{ organization { id name slug } }')).organization).toEqual(renamed);
+  expect((await queryData(people.read, '{ organization { id name slug } }')).organization).toEqual(renamed);
   await mutate(people.admin, 'updateOrganization', { id: acme.id, slug: 'acme' });
 });
 
@@ -80,7 +80,7 @@ test('a slug is unique in the instance, also when two take it at once', async ()
     organization: null,
     errors: [{ code: 'TAKEN', path: ['slug'] }],
   });
-  const other = await found(api, 'other');
+  const other = await createOrganization(api, 'other');
   expect(await mutate(other.owner, 'updateOrganization', { id: other.id, slug: 'acme' })).toEqual({
     errors: [{ code: 'TAKEN', path: ['slug'] }],
   });
@@ -110,7 +110,7 @@ test.each(['a1', '42', 'a-b-c', 'x'.repeat(63)])('%j is a slug', async (slug) =>
 });
 
 test('an organization is deleted by its Owner, who gives the slug again', async () => {
-  const doomed = await found(api, 'doomed');
+  const doomed = await createOrganization(api, 'doomed');
   expect(await mutate(doomed.owner, 'deleteOrganization', { id: doomed.id, slug: 'acme' }, 'deletedId')).toEqual({
     deletedId: null,
     errors: [{ code: 'MISMATCH', path: ['slug'] }],
@@ -125,34 +125,34 @@ test('an organization is deleted by its Owner, who gives the slug again', async 
 });
 
 test('with the organization its checks, sessions and tokens end, the account stays and the slug is free', async () => {
-  const brief = await found(api, 'brief');
-  await checkOf(brief.owner, await rubricOf(brief.owner), { ownerId: brief.owner.memberId });
-  const token = await tokenOf(api, brief.owner, 'READ');
+  const brief = await createOrganization(api, 'brief');
+  await createCheck(brief.owner, await getRubric(brief.owner), { ownerId: brief.owner.memberId });
+  const token = await createApiToken(api, brief.owner, 'READ');
   const twice = await signIn(api, brief.owner.email, 'brief');
   expect(await mutate(brief.owner, 'deleteOrganization', { id: brief.id, slug: 'brief' })).toEqual({ errors: [] });
   for (const caller of [brief.owner, twice, token])
     expect((await caller.query('{ viewer { organization { id } } }')).status).toBe(401);
   const back = await signIn(api, brief.owner.email);
-  expect((await ask(back, '{ viewer { organization { id } } }')).viewer).toEqual({ organization: null });
+  expect((await queryData(back, '{ viewer { organization { id } } }')).viewer).toEqual({ organization: null });
   expect(await mutate(back, 'createOrganization', { name: 'Again', slug: 'brief' })).toEqual({ errors: [] });
 });
 
 test('another organization’s id names nothing: neither changing nor deleting reaches it', async () => {
-  const far = await found(api, 'far');
+  const far = await createOrganization(api, 'far');
   expect(await mutate(people.owner, 'updateOrganization', { id: far.id, name: 'Taken over' })).toEqual({
     refused: 'NOT_FOUND',
   });
   expect(await mutate(people.owner, 'deleteOrganization', { id: far.id, slug: 'far' })).toEqual({
     refused: 'NOT_FOUND',
   });
-  expect(await ask(far.owner, '{ organization { name slug } }')).toEqual({
+  expect(await queryData(far.owner, '{ organization { name slug } }')).toEqual({
     organization: { name: 'far', slug: 'far' },
   });
 });
 
 test('a member of two organizations acts in each with the role of that one', async () => {
-  const home = await found(api, 'home');
-  await enroll(api, acme, home.owner, 'read');
+  const home = await createOrganization(api, 'home');
+  await addToOrganization(api, acme, home.owner, 'read');
   const guest = await signIn(api, home.owner.email, 'acme');
   const rename = { name: 'Renamed by a guest' };
   expect(await mutate(guest, 'updateOrganization', { id: acme.id, ...rename })).toEqual({ refused: 'NO_GRANT' });
@@ -164,8 +164,8 @@ test('a member of two organizations acts in each with the role of that one', asy
 
 describe('what is written while the organization is being deleted is refused, and is no fault of ours', () => {
   test.each(['createCategory', 'createLevel', 'createCheck'])('%s', async (mutation) => {
-    const brief = await found(api, `brief-${mutation.toLowerCase()}`);
-    const rubric = await rubricOf(brief.owner);
+    const brief = await createOrganization(api, `brief-${mutation.toLowerCase()}`);
+    const rubric = await getRubric(brief.owner);
     const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Gold'] } };
     const answer = await duringChange(
       api,
@@ -176,7 +176,7 @@ describe('what is written while the organization is being deleted is refused, an
   });
 
   test('and the other way round, the deletion waits for what came first', async () => {
-    const brief = await found(api, 'brief-order');
+    const brief = await createOrganization(api, 'brief-order');
     const answers = await Promise.all([
       ...[1, 2, 3].map((n) => mutate(brief.owner, 'createLevel', { name: `Level ${n}` })),
       mutate(brief.owner, 'deleteOrganization', { id: brief.id, slug: brief.slug }),

@@ -13,10 +13,10 @@ import { leavesOf, referencedBy, schema } from '../support/introspect.ts';
 import { insertRows } from '../support/rows.ts';
 import { sample } from '../support/sample.ts';
 import { connectionsOf } from '../support/selection.ts';
-import { ask, found, mutate, roleId } from '../support/world.ts';
+import { createOrganization, mutate, queryData, roleId } from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
 
 /** Half of these can be found by one filter, and more than the five that each list needs. */
@@ -110,7 +110,7 @@ async function filtersOf({ name, field }: List): Promise<Filter[]> {
   const item = connectionsOf(schema).find((each) => each.name === name)?.node.name ?? '';
   const shown = Object.values(type.getFields()).map((each) => ({ each, ...filteredBy(item, each) }));
   const selected = new Set(shown.map(({ selection }) => selection));
-  const data = await ask(owner, `{ ${field.name}(first: 500) { nodes { id ${[...selected].join(' ')} } } }`);
+  const data = await queryData(owner, `{ ${field.name}(first: 500) { nodes { id ${[...selected].join(' ')} } } }`);
   const nodes: Json[] = data[field.name].nodes;
   return shown.map(({ each, read }) => {
     const values = nodes.map(read).filter((value) => value !== null && value !== undefined);
@@ -376,14 +376,14 @@ const sameItems = (some: string[], others: string[]): boolean => JSON.stringify(
 const list = (name: string): List => connections.find((each) => each.name === `Query.${name}`) as List;
 
 test('a cursor of another organization’s list is of another list', async () => {
-  const globex = await found(api, 'globex');
+  const globex = await createOrganization(api, 'globex');
   const theirs = await insertRows(api, globex, 1);
   for (const each of connections.filter(({ name }) => name.startsWith('Query.'))) {
     const { name } = each.field;
     const inProject = each.field.args.some((arg) => arg.name === 'projectId' && isNonNullType(arg.type));
     const args = inProject ? `(projectId: "${theirs.parent('Project')}")` : '';
     const asked = name === 'whoCan' ? 'whoCan(permission: "check:read")' : `${name}${args}`;
-    const cursor = (await ask(globex.owner, `{ ${asked} { edges { cursor } } }`))[name].edges[0].cursor;
+    const cursor = (await queryData(globex.owner, `{ ${asked} { edges { cursor } } }`))[name].edges[0].cursor;
     expect(codes(await page(each, { ...plainly(each), after: cursor })), name).toEqual(['BAD_REQUEST']);
   }
 });

@@ -12,15 +12,25 @@ import {
   projectRoleId,
 } from '../decisions/support.ts';
 import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
-import { ask, cast, found, join, mutate, type Organization, roleId } from '../support/world.ts';
+import {
+  addMember,
+  createOrganization,
+  membersOfEachRole,
+  mutate,
+  type Organization,
+  queryData,
+  roleId,
+} from '../support/world.ts';
 
 const api = await startApi();
 let last = 0;
 
 /** A new organization, with one member per built-in role. */
-async function fresh(on: Api = api): Promise<{ acme: Organization; people: Awaited<ReturnType<typeof cast>> }> {
-  const acme = await found(on, `acme-${++last}`);
-  return { acme, people: await cast(on, acme) };
+async function fresh(
+  on: Api = api,
+): Promise<{ acme: Organization; people: Awaited<ReturnType<typeof membersOfEachRole>> }> {
+  const acme = await createOrganization(on, `acme-${++last}`);
+  return { acme, people: await membersOfEachRole(on, acme) };
 }
 
 const setPlan = async (by: Caller, plan: string): Promise<void> =>
@@ -42,7 +52,7 @@ const needs = (plan: string): Json => ({ code: 'PLAN_REQUIRED', plan, message: e
 async function everything(by: Caller, ...projects: string[]): Promise<Record<string, string[]>> {
   const all: Record<string, string[]> = {};
   for (const target of [undefined, ...projects]) {
-    const { accessMatrix } = await ask(
+    const { accessMatrix } = await queryData(
       by,
       'query ($target: ID) { accessMatrix(targetId: $target, first: 25) { nodes { principal { id } entries { permission allowed } } } }',
       { target },
@@ -59,10 +69,10 @@ test('the plans are one table that everybody reads, and the own one is marked', 
   const PLAN = 'name current customRoles projectRoles enforcedSso seats projects';
   const rows = Object.entries(PLANS).map(([name, row]) => ({ name, current: false, ...row }));
   expect(rows.map(({ name }) => name)).toEqual(['FREE', 'TEAM', 'ENTERPRISE']);
-  expect((await ask(api.as(), `{ plans { ${PLAN} } }`)).plans).toEqual(rows);
+  expect((await queryData(api.as(), `{ plans { ${PLAN} } }`)).plans).toEqual(rows);
   const { people } = await fresh();
   const own = rows.map((row) => ({ ...row, current: row.name === 'ENTERPRISE' }));
-  expect(await ask(people.admin, `{ plan { ${PLAN} } plans { ${PLAN} } }`)).toEqual({ plan: own[2], plans: own });
+  expect(await queryData(people.admin, `{ plan { ${PLAN} } plans { ${PLAN} } }`)).toEqual({ plan: own[2], plans: own });
   const { data, errors } = await people.write.query(`{ plan { name } plans { name } usage { seats } }`);
   expect(data).toMatchObject({ plan: null, usage: null, plans: expect.any(Array) });
   expect(errors?.map(({ extensions }) => extensions.permission)).toEqual(['plan:read', 'usage:read']);
@@ -72,8 +82,8 @@ test.each(['FREE', 'TEAM', 'ENTERPRISE'] as const)(
   'a new organization has the plan %s when configured',
   async (plan) => {
     const other = await startApi({ config: { defaultPlan: plan } });
-    const { owner } = await found(other, 'acme');
-    expect((await ask(owner, '{ plan { name } }')).plan).toEqual({ name: plan });
+    const { owner } = await createOrganization(other, 'acme');
+    expect((await queryData(owner, '{ plan { name } }')).plan).toEqual({ name: plan });
   },
 );
 
@@ -89,14 +99,14 @@ test('an Admin changes the plan, and who may not is refused', async () => {
   expect(stored).toEqual([{ plan: 'TEAM' }]);
   const dry = await mutate(people.admin, 'updatePlan', { plan: 'FREE', dryRun: true }, 'plan { name }');
   expect(dry).toEqual({ plan: null, errors: [] });
-  expect((await ask(people.admin, '{ plan { name } }')).plan).toEqual({ name: 'TEAM' });
+  expect((await queryData(people.admin, '{ plan { name } }')).plan).toEqual({ name: 'TEAM' });
 });
 
 test('usage counts members and pending invitations as seats, and projects', async () => {
   const { acme, people } = await fresh();
-  const usage = async (): Promise<Json> => (await ask(people.admin, '{ usage { seats projects } }')).usage;
+  const usage = async (): Promise<Json> => (await queryData(people.admin, '{ usage { seats projects } }')).usage;
   expect(await usage()).toEqual({ seats: 5, projects: 0 });
-  const { memberId } = await join(api, acme, 'read', 'sixth');
+  const { memberId } = await addMember(api, acme, 'read', 'sixth');
   const project = await createProject(people.owner, 'one');
   await createServiceAccount(people.owner, 'robot', roleId('read'));
   expect(await usage()).toEqual({ seats: 6, projects: 1 });
@@ -138,7 +148,7 @@ describe('on FREE', async () => {
     for (const key of ['second', 'third'])
       expect(await attempt(owner, 'createProject', { key, name: key })).toEqual({ errors: [] });
     expect(await attempt(owner, 'createProject', { key: 'fourth', name: 'Fourth' })).toEqual(needs('TEAM'));
-    expect((await ask(owner, '{ usage { projects } }')).usage).toEqual({ projects: 3 });
+    expect((await queryData(owner, '{ usage { projects } }')).usage).toEqual({ projects: 3 });
   });
 
   test('built-in roles, service accounts and roles that end are had', async () => {
@@ -154,10 +164,10 @@ describe('on FREE', async () => {
 
   test('there are ten seats, and the eleventh needs TEAM', async () => {
     const invite = (...emails: string[]) => attempt(owner, 'createInvitations', { emails, roleId: roleId('read') });
-    const { usage } = await ask(owner, '{ usage { seats } }');
+    const { usage } = await queryData(owner, '{ usage { seats } }');
     const emails = Array.from({ length: 10 - usage.seats }, (_, at) => `new${at}@acme.test`);
     expect(await invite(...emails, 'over@acme.test')).toEqual(needs('TEAM'));
-    expect((await ask(owner, '{ usage { seats } }')).usage).toEqual(usage);
+    expect((await queryData(owner, '{ usage { seats } }')).usage).toEqual(usage);
     expect(await invite(...emails)).toEqual({ errors: [] });
     expect(await invite('over@acme.test')).toEqual(needs('TEAM'));
   });
@@ -182,7 +192,7 @@ describe('a downgrade', () => {
     ];
     const custom = await createRole(owner, 'Data', [allow('dataset:*', 'check:create', '*:read'), deny('trace:*')]);
     const own = await createRole(owner, 'Own', [allow('prompt:*', 'project:read')], open);
-    const mixed = await join(api, acme, 'read', 'mixed');
+    const mixed = await addMember(api, acme, 'read', 'mixed');
     await giveRole(owner, mixed.memberId, custom);
     await giveProjectRole(owner, open, mixed.memberId, own);
     await giveProjectRole(owner, wide, mixed.memberId, projectRoleId('member'));
@@ -234,7 +244,7 @@ describe('a downgrade', () => {
       { permission: 'dataset:create', targetId: projects[1], principalId: mixed.memberId },
       { permission: 'trace:read', targetId: projects[1], principalId: mixed.memberId },
     ];
-    const { authorize } = await ask(
+    const { authorize } = await queryData(
       owner,
       'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $requests) { allowed reason } }',
       { requests },
@@ -259,7 +269,7 @@ describe('a downgrade', () => {
     const losers = new Set(real.accessChanges.map(({ principal }: Json) => principal.id));
     expect([...losers]).toEqual(expect.arrayContaining([mixed.memberId, robot]));
     expect(await counted()).toEqual(before);
-    const { nodes } = await ask(owner, 'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Role { name } } }', {
+    const { nodes } = await queryData(owner, 'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Role { name } } }', {
       ids: [custom, own],
     });
     expect(nodes).toEqual([{ name: 'Data' }, { name: 'Own' }]);
@@ -268,7 +278,7 @@ describe('a downgrade', () => {
   test('lets nobody change what is frozen or give it, but take it away', async () => {
     const { owner, mixed, people, custom, projects } = await world();
     const policy = await createPolicy(owner, [allow('dataset:read')]);
-    const { project } = await ask(
+    const { project } = await queryData(
       owner,
       'query ($id: ID!) { project(id: $id) { members { nodes { id principal { id } } } } }',
       { id: projects[2] },
@@ -307,7 +317,9 @@ describe('a downgrade', () => {
     const projects = [];
     for (const key of ['one', 'two', 'three', 'four']) projects.push(await createProject(owner, key));
     await setPlan(owner, 'FREE');
-    expect((await ask(owner, '{ projects { totalCount } usage { projects } }')).projects).toEqual({ totalCount: 4 });
+    expect((await queryData(owner, '{ projects { totalCount } usage { projects } }')).projects).toEqual({
+      totalCount: 4,
+    });
     expect(await attempt(owner, 'updateProject', { id: projects[3], name: 'Renamed' })).toEqual({ errors: [] });
     const make = (key: string) => attempt(owner, 'createProject', { key, name: key });
     expect(await make('five')).toEqual(needs('TEAM'));
@@ -321,7 +333,7 @@ describe('a downgrade', () => {
 test('who would give by an upgrade what they do not hold is refused', async () => {
   const { acme, people } = await fresh();
   const { owner, admin } = people;
-  const mighty = await join(api, acme, 'read', 'mighty');
+  const mighty = await addMember(api, acme, 'read', 'mighty');
   await giveRole(owner, mighty.memberId, await createRole(owner, 'Mighty', [allow('*')]));
   await setPlan(owner, 'FREE');
   expect(await mutate(admin, 'updatePlan', { plan: 'TEAM' })).toEqual({ refused: 'NOT_HELD' });

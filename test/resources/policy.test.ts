@@ -10,7 +10,7 @@ import {
   startWorld,
 } from '../decisions/support.ts';
 import type { Json } from '../support/api.ts';
-import { ask, join, mutate } from '../support/world.ts';
+import { addMember, mutate, queryData } from '../support/world.ts';
 
 const { api, acme, people, globex } = await startWorld();
 const { owner, admin, write, read } = people;
@@ -19,9 +19,9 @@ const [project, other] = [await createProject(owner, 'project'), await createPro
 const FIELDS =
   'policy { id name description project { id } statements { effect permissions } createdAt viewerPermissions }';
 const NODE = `query ($id: ID!) { node(id: $id) { ... on Policy ${FIELDS.replace('policy', '')} } }`;
-const nodeOf = async (id: string): Promise<Json> => (await ask(read, NODE, { id })).node;
+const nodeOf = async (id: string): Promise<Json> => (await queryData(read, NODE, { id })).node;
 const names = async (projectId?: string): Promise<string[]> => {
-  const { policies } = await ask(
+  const { policies } = await queryData(
     read,
     'query ($projectId: ID) { policies(projectId: $projectId) { nodes { name } } }',
     {
@@ -150,15 +150,16 @@ test('a changed policy changes every role that uses it, from the next request on
       async (name) => (await mutate(owner, 'createRole', { name, policyIds: [policy] }, 'role { id }')).role.id,
     ),
   );
-  const member = await join(api, acme, 'read', 'changing');
+  const member = await addMember(api, acme, 'read', 'changing');
   await giveRole(owner, member.memberId, roles[0] as string);
-  const held = async (): Promise<string[]> => (await ask(member, '{ viewer { permissions } }')).viewer.permissions;
+  const held = async (): Promise<string[]> =>
+    (await queryData(member, '{ viewer { permissions } }')).viewer.permissions;
   expect(await held()).toEqual(['role:read', 'check:read']);
   const changes = { id: policy, statements: [allow('check:*'), deny('check:delete')] };
   expect(await mutate(admin, 'updatePolicy', changes)).toEqual({ errors: [] });
   const granted = ['check:read', 'check:create', 'check:update'];
   expect(await held()).toEqual(granted);
-  const { nodes } = await ask(
+  const { nodes } = await queryData(
     owner,
     'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Role { permissions denied } } }',
     { ids: roles },
@@ -201,7 +202,7 @@ describe('a policy in use', () => {
   test('tells nothing of a role in a project that the caller cannot read', async () => {
     const policy = await createPolicy(owner, statements);
     await mutate(owner, 'createRole', { name: 'Secret', projectId: other, policyIds: [policy] });
-    const keeper = await join(api, acme, 'read', 'keeper');
+    const keeper = await addMember(api, acme, 'read', 'keeper');
     await giveRole(owner, keeper.memberId, await createRole(owner, 'Keeper', [allow('policy:*', 'role:*', '*:read')]));
     await giveProjectRole(owner, other, keeper.memberId, null);
     const { errors } = await mutate(keeper, 'deletePolicy', { id: policy }, USED);
@@ -224,9 +225,9 @@ describe('a policy in use', () => {
 
 test('a policy of a project that the caller cannot read does not exist for them', async () => {
   const id = await createPolicy(owner, statements, other);
-  const outsider = await join(api, acme, 'write', 'outsider');
+  const outsider = await addMember(api, acme, 'write', 'outsider');
   await giveProjectRole(owner, other, outsider.memberId, null);
-  expect(await ask(outsider, 'query ($id: ID!) { node(id: $id) { id } }', { id })).toEqual({ node: null });
+  expect(await queryData(outsider, 'query ($id: ID!) { node(id: $id) { id } }', { id })).toEqual({ node: null });
   const list = await outsider.query(`{ policies(projectId: "${other}") { totalCount } }`);
   expect([list.data.policies, list.errors?.[0].extensions.code]).toEqual([null, 'NOT_FOUND']);
   expect(await mutate(outsider, 'updatePolicy', { id, name: 'Mine' })).toEqual({ refused: 'NOT_FOUND' });

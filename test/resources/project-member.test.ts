@@ -11,24 +11,25 @@ import {
   startWorld,
 } from '../decisions/support.ts';
 import type { Caller, Json } from '../support/api.ts';
-import { ask, join, mutate, type Person, roleId, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken, mutate, type Person, queryData, roleId } from '../support/world.ts';
 
 const { api, acme, people, globex } = await startWorld();
 const { owner, admin } = people;
 
 let last = 0;
 const freshProject = (): Promise<string> => createProject(owner, `project-${++last}`);
-const freshMember = (role: Parameters<typeof join>[2] = 'read'): Promise<Person> =>
-  join(api, acme, role, `member-${++last}`);
+const freshMember = (role: Parameters<typeof addMember>[2] = 'read'): Promise<Person> =>
+  addMember(api, acme, role, `member-${++last}`);
 
 const FIELDS =
   'projectMember { id principal { __typename id } project { id } role { id } createdAt viewerPermissions }';
 const LIST = `query ($id: ID!) { project(id: $id) { members(first: 100) { totalCount nodes { id principal { id } role { name } } } } }`;
-const listed = async (by: Caller, id: string): Promise<Json> => (await ask(by, LIST, { id })).project.members.nodes;
+const listed = async (by: Caller, id: string): Promise<Json> =>
+  (await queryData(by, LIST, { id })).project.members.nodes;
 const create = (by: Caller, projectId: string, principalId: unknown, role: string | null, results = '') =>
   mutate(by, 'createProjectMember', { projectId, principalId, ...projectRole(role) }, results);
 const permissions = async (caller: Caller, target: string): Promise<string[]> =>
-  (await ask(caller, 'query ($target: ID!) { permissionsOf(targetId: $target) }', { target })).permissionsOf;
+  (await queryData(caller, 'query ($target: ID!) { permissionsOf(targetId: $target) }', { target })).permissionsOf;
 
 test('an Admin gives a project role, changes it and takes it away, and everybody who reads the project sees it', async () => {
   const [project, member] = [await freshProject(), await freshMember()];
@@ -47,13 +48,13 @@ test('an Admin gives a project role, changes it and takes it away, and everybody
   });
   const { id } = projectMember;
   const NODE = `query ($id: ID!) { node(id: $id) { ... on ProjectMember ${FIELDS.replace('projectMember', '')} } }`;
-  expect((await ask(people.read, NODE, { id })).node).toEqual({
+  expect((await queryData(people.read, NODE, { id })).node).toEqual({
     ...projectMember,
     viewerPermissions: ['project_member:read'],
   });
   const granted = async (role: 'manager' | 'read' | 'member'): Promise<string[]> =>
     (
-      await ask(owner, 'query ($id: ID!) { node(id: $id) { ... on Role { permissions } } }', {
+      await queryData(owner, 'query ($id: ID!) { node(id: $id) { ... on Role { permissions } } }', {
         id: projectRoleId(role),
       })
     ).node.permissions.toSorted();
@@ -87,7 +88,7 @@ test('noAccess removes all access to the project, and reads as a project role wi
     'projectMember { noAccess role { id } }',
   );
   expect(projectMember).toEqual({ noAccess: true, role: null });
-  expect((await ask(member, '{ projects(first: 100) { nodes { id } } }')).projects.nodes).not.toContainEqual({
+  expect((await queryData(member, '{ projects(first: 100) { nodes { id } } }')).projects.nodes).not.toContainEqual({
     id: project,
   });
 });
@@ -237,7 +238,7 @@ describe('a Manager of a project', async () => {
     expect(await mutate(manager, 'updateProjectMember', { id: own.id, roleId: projectRoleId('owner') })).toEqual({
       refused: 'NOT_HELD',
     });
-    expect(await mutate(await tokenOf(api, owner, 'READ'), 'deleteProjectMember', { id })).toEqual({
+    expect(await mutate(await createApiToken(api, owner, 'READ'), 'deleteProjectMember', { id })).toEqual({
       refused: 'READ_ONLY_TOKEN',
     });
   });
@@ -282,7 +283,7 @@ test('in a hidden project, and in another organization, there is no such role', 
   await giveProjectRole(owner, project, shut.memberId, null);
   const id = await giveProjectRole(owner, project, (await freshMember()).memberId, projectRoleId('read'));
   for (const caller of [shut, globex.owner]) {
-    expect(await ask(caller, 'query ($id: ID!) { node(id: $id) { id } }', { id })).toEqual({ node: null });
+    expect(await queryData(caller, 'query ($id: ID!) { node(id: $id) { id } }', { id })).toEqual({ node: null });
     for (const name of ['updateProjectMember', 'deleteProjectMember'])
       expect(await mutate(caller, name, { id })).toEqual({ refused: 'NOT_FOUND' });
   }

@@ -3,11 +3,11 @@ import { startApi } from '../support/api.ts';
 import { complaintAbout, createFixtures, wrongOf } from '../support/fixtures.ts';
 import { createMutationOf, formed, inputFields, mutations, nodeTypes, takes, targetOf } from '../support/introspect.ts';
 import { RESOURCES } from '../support/resources.ts';
-import { found } from '../support/world.ts';
+import { createOrganization } from '../support/world.ts';
 
 /** The registry says enough about each resource of the schema; a failure names the entry to add. */
 const api = await startApi();
-const fixtures = createFixtures(api, await found(api, 'acme'));
+const fixtures = createFixtures(api, await createOrganization(api, 'acme'));
 
 test.each(nodeTypes)('the registry has an entry for the type %s', (type) => {
   expect(RESOURCES[type] ? null : `add RESOURCES.${type} to test/support/resources.ts`).toBeNull();

@@ -12,7 +12,7 @@ import {
   startWorld,
 } from '../decisions/support.ts';
 import type { Json } from '../support/api.ts';
-import { ask, join, mutate, roleId, tokenOf } from '../support/world.ts';
+import { addMember, createApiToken, mutate, queryData, roleId } from '../support/world.ts';
 
 const { api, acme, people, globex } = await startWorld();
 const { owner, admin, write, read } = people;
@@ -65,8 +65,8 @@ test('a role grants what its policies allow and none of them denies', async () =
     'project:read',
   ]);
   expect(role.denied).toEqual(expect.arrayContaining(['dataset:delete', 'trace:read', 'trace:create']));
-  expect((await ask(read, NODE, { id: role.id })).node).toEqual({ ...role, viewerPermissions: ['role:read'] });
-  const { roles } = await ask(read, '{ roles { nodes { name builtIn } } }');
+  expect((await queryData(read, NODE, { id: role.id })).node).toEqual({ ...role, viewerPermissions: ['role:read'] });
+  const { roles } = await queryData(read, '{ roles { nodes { name builtIn } } }');
   expect(roles.nodes.slice(0, 10).every(({ builtIn }: Json) => builtIn)).toBe(true);
   expect(roles.nodes.slice(10)).toEqual([{ name: 'Annotator', builtIn: false }]);
 });
@@ -77,7 +77,7 @@ test('a role of a project is made of the organization’s policies and the proje
   expect(role).toMatchObject({ scope: 'PROJECT', project: { id: project } });
   const listed = async (projectId?: string): Promise<string[]> =>
     (
-      await ask(read, 'query ($projectId: ID) { roles(projectId: $projectId) { nodes { id } } }', { projectId })
+      await queryData(read, 'query ($projectId: ID) { roles(projectId: $projectId) { nodes { id } } }', { projectId })
     ).roles.nodes.map(({ id }: Json) => id);
   expect((await listed(project)).slice(0, 5)).toEqual(
     (['owner', 'manager', 'write', 'member', 'read'] as const).map(projectRoleId),
@@ -92,7 +92,7 @@ test('a role of a project is made of the organization’s policies and the proje
   expect(await use(project, policies.foreign)).toEqual(missing(0));
   expect(await use(undefined, policies.organization, policies.denying, role.id)).toEqual(missing(2));
   expect(await mutate(admin, 'updateRole', { id: role.id, policyIds: [policies.other] })).toEqual(missing(0));
-  expect((await ask(read, NODE, { id: role.id })).node).toEqual({ ...role, viewerPermissions: ['role:read'] });
+  expect((await queryData(read, NODE, { id: role.id })).node).toEqual({ ...role, viewerPermissions: ['role:read'] });
 });
 
 test('a role has at least one policy and at most fifty, each of them once', async () => {
@@ -155,7 +155,7 @@ describe('nobody', () => {
     const id = await made();
     expect(await make({ policyIds: [all] })).toEqual({ refused: 'NOT_HELD' });
     expect(await mutate(admin, 'updateRole', { id, policyIds: [all] })).toEqual({ refused: 'NOT_HELD' });
-    expect((await ask(owner, NODE, { id })).node.policies).toEqual([{ id: policies.organization }]);
+    expect((await queryData(owner, NODE, { id })).node.policies).toEqual([{ id: policies.organization }]);
     // What it denies it does not allow.
     const denied = await createPolicy(owner, [deny('organization:*')]);
     expect(await make({ policyIds: [all, denied] })).toEqual({ errors: [] });
@@ -163,7 +163,7 @@ describe('nobody', () => {
 
   test('gives a role where it does not belong', async () => {
     const [own, theirs] = [await made({ projectId: project }), await made({ projectId: other })];
-    const member = await join(api, acme, 'read', 'unplaced');
+    const member = await addMember(api, acme, 'read', 'unplaced');
     const wrong = { errors: [{ code: 'INVALID', path: ['roleId'] }] };
     for (const role of [own, projectRoleId('owner')])
       expect(await mutate(owner, 'updateMember', { id: member.memberId, roleId: role })).toEqual(wrong);
@@ -178,7 +178,7 @@ describe('nobody', () => {
 
 const HOLDERS = `query ($id: ID!) { node(id: $id) { ... on Role { members { totalCount nodes { __typename id } } } } }`;
 const holders = async (id: string, caller = owner): Promise<string[]> => {
-  const { members } = (await ask(caller, HOLDERS, { id })).node;
+  const { members } = (await queryData(caller, HOLDERS, { id })).node;
   expect(members.totalCount).toBe(members.nodes.length);
   return members.nodes.map((node: Json) => node.id).sort();
 };
@@ -186,7 +186,7 @@ const holders = async (id: string, caller = owner): Promise<string[]> => {
 describe('the holders of a role', () => {
   test('are members and service accounts, in the organization or in a project, each of them once', async () => {
     const role = await made();
-    const [one, two] = [await join(api, acme, 'read', 'one'), await join(api, acme, 'read', 'two')];
+    const [one, two] = [await addMember(api, acme, 'read', 'one'), await addMember(api, acme, 'read', 'two')];
     const robot = await createServiceAccount(owner, 'holder', role);
     expect(await holders(role)).toEqual([robot]);
     await giveRole(owner, one.memberId, role);
@@ -194,7 +194,7 @@ describe('the holders of a role', () => {
     await giveProjectRole(owner, project, two.memberId, role);
     expect(await holders(role)).toEqual([robot, one.memberId, two.memberId].sort());
     // Who cannot read the project learns nothing of who works there.
-    const outsider = await join(api, acme, 'read', 'outsider');
+    const outsider = await addMember(api, acme, 'read', 'outsider');
     await giveProjectRole(owner, project, outsider.memberId, null);
     expect(await holders(role, outsider)).toEqual([robot, one.memberId].sort());
     await giveRole(owner, one.memberId, roleId('read'));
@@ -205,11 +205,11 @@ describe('the holders of a role', () => {
   test('have it now: neither who had it until it ended, nor who will have it then', async () => {
     const HOUR = 3_600_000;
     const [brief, after] = [await made(), await made()];
-    const { memberId: id } = await join(api, acme, 'read', 'brief');
+    const { memberId: id } = await addMember(api, acme, 'read', 'brief');
     const roleExpiresAt = new Date(Date.now() + HOUR);
     await giveRole(owner, id, brief, { roleExpiresAt, fallbackRoleId: after });
     // An access token would not last so long.
-    const caller = { ...owner, ...(await tokenOf(api, owner, 'READ')) };
+    const caller = { ...owner, ...(await createApiToken(api, owner, 'READ')) };
     expect([await holders(brief, caller), await holders(after, caller)]).toEqual([[id], []]);
     api.advance(2 * HOUR);
     expect([await holders(brief, caller), await holders(after, caller)]).toEqual([[], [id]]);
@@ -224,7 +224,7 @@ describe('a role in use', () => {
     const role = await made();
     const robot = await createServiceAccount(owner, 'in use', role);
     const [now, later, inside] = await Promise.all(
-      ['now', 'later', 'inside'].map((name) => join(api, acme, 'read', name)),
+      ['now', 'later', 'inside'].map((name) => addMember(api, acme, 'read', name)),
     );
     await giveRole(owner, now?.memberId ?? '', role);
     const end = { roleExpiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: role };
@@ -245,7 +245,7 @@ describe('a role in use', () => {
     expect(await holders(role)).toHaveLength(3);
     expect(await mutate(admin, 'deleteRole', reassigned, 'deletedId')).toEqual({ deletedId: role, errors: [] });
     expect(await holders(next)).toEqual([robot, now?.memberId, inside?.memberId].sort());
-    expect((await ask(owner, NODE, { id: role })).node).toBeNull();
+    expect((await queryData(owner, NODE, { id: role })).node).toBeNull();
     // Who would have had it later has the other one then.
     expect((await mutate(admin, 'deleteRole', { id: next }, USED)).errors[0].usedBy).toHaveLength(4);
   });
@@ -253,7 +253,7 @@ describe('a role in use', () => {
   test('tells nothing of who has it in a project that the caller cannot read', async () => {
     const role = await made();
     await giveProjectRole(owner, other, people.user.memberId, role);
-    const keeper = await join(api, acme, 'read', 'keeper');
+    const keeper = await addMember(api, acme, 'read', 'keeper');
     await giveRole(owner, keeper.memberId, await createRole(owner, 'Keeper', [allow('role:*', 'dataset:*', '*:read')]));
     await giveProjectRole(owner, other, keeper.memberId, null);
     expect(await mutate(keeper, 'deleteRole', { id: role }, USED)).toEqual({
@@ -270,7 +270,7 @@ describe('a role in use', () => {
     ['a role of a project', 'INVALID', () => made({ projectId: project })],
   ])('is not replaced by %s', async (_what, code, next) => {
     const role = await made();
-    const { memberId } = await join(api, acme, 'read', fresh().replace(' ', '-'));
+    const { memberId } = await addMember(api, acme, 'read', fresh().replace(' ', '-'));
     await giveRole(owner, memberId, role);
     expect(await mutate(admin, 'deleteRole', { id: role, reassignTo: await next(role) })).toEqual({
       errors: [{ code, path: ['reassignTo'] }],
@@ -280,7 +280,7 @@ describe('a role in use', () => {
 
   test('is not replaced by one that gives or takes what the caller does not hold', async () => {
     const role = await made();
-    const { memberId } = await join(api, acme, 'read', 'guarded');
+    const { memberId } = await addMember(api, acme, 'read', 'guarded');
     await giveRole(owner, memberId, role);
     expect(await mutate(admin, 'deleteRole', { id: role, reassignTo: roleId('owner') })).toEqual({
       refused: 'NOT_HELD',
@@ -294,7 +294,7 @@ describe('a role in use', () => {
   });
 
   test('is either deleted or given, when both happen at once', async () => {
-    const { memberId: id } = await join(api, acme, 'read', 'racer');
+    const { memberId: id } = await addMember(api, acme, 'read', 'racer');
     for (let round = 0; round < 20; round += 1) {
       const role = await made();
       const [removed, given] = await Promise.all([
@@ -310,9 +310,9 @@ describe('a role in use', () => {
 
 test('a role of a project that the caller cannot read does not exist for them', async () => {
   const id = await made({ projectId: other });
-  const shut = await join(api, acme, 'write', 'shut-out');
+  const shut = await addMember(api, acme, 'write', 'shut-out');
   await giveProjectRole(owner, other, shut.memberId, null);
-  expect((await ask(shut, NODE, { id })).node).toBeNull();
+  expect((await queryData(shut, NODE, { id })).node).toBeNull();
   expect(await mutate(shut, 'updateRole', { id, name: 'Mine' })).toEqual({ refused: 'NOT_FOUND' });
   expect(await mutate(shut, 'deleteRole', { id })).toEqual({ refused: 'NOT_FOUND' });
   expect(await mutate(globex.owner, 'deleteRole', { id })).toEqual({ refused: 'NOT_FOUND' });

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { allow, createPolicy, projectRoleId } from '../decisions/support.ts';
 import type { Caller, Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
-import { ask, cast, found, mutate, roleId, tokenOf } from '../support/world.ts';
+import { createApiToken, createOrganization, membersOfEachRole, mutate, queryData, roleId } from '../support/world.ts';
 
 const api = await startApi();
-const people = await cast(api, await found(api, 'acme'));
+const people = await membersOfEachRole(api, await createOrganization(api, 'acme'));
 
 const ROLES =
   '{ roles { nodes { id name description builtIn scope permissions denied policies { id } project { id } viewerPermissions } } }';
@@ -15,7 +15,7 @@ const PROJECT_ROLES = ['Owner', 'Manager', 'Write', 'Member', 'Read'];
 const ofScope = (nodes: Json[], scope: string): Json[] => nodes.filter((role) => role.scope === scope);
 
 test('the built-in roles are ten, of the organization and then of a project, the most powerful first', async () => {
-  const { nodes } = (await ask(people.read, ROLES)).roles;
+  const { nodes } = (await queryData(people.read, ROLES)).roles;
   expect(nodes.map(({ name, scope }: Json) => [name, scope])).toEqual([
     ...ORGANIZATION_ROLES.map((name) => [name, 'ORGANIZATION']),
     ...PROJECT_ROLES.map((name) => [name, 'PROJECT']),
@@ -27,7 +27,7 @@ test('the built-in roles are ten, of the organization and then of a project, the
 });
 
 test('each built-in role contains the next; in a project Write stands apart, and has of Read what is asked in projects only', async () => {
-  const { nodes } = (await ask(people.read, ROLES)).roles;
+  const { nodes } = (await queryData(people.read, ROLES)).roles;
   const project = ofScope(nodes, 'PROJECT');
   const chains = [ofScope(nodes, 'ORGANIZATION'), project.filter(({ name }) => name !== 'Write')];
   for (const chain of chains)
@@ -44,8 +44,9 @@ test('each built-in role contains the next; in a project Write stands apart, and
 });
 
 test('roles have the same ids in every organization', async () => {
-  const other = await found(api, 'globex');
-  const ids = async (caller: Caller) => (await ask(caller, ROLES)).roles.nodes.map(({ id }: Json) => id as string);
+  const other = await createOrganization(api, 'globex');
+  const ids = async (caller: Caller) =>
+    (await queryData(caller, ROLES)).roles.nodes.map(({ id }: Json) => id as string);
   expect(await ids(other.owner)).toEqual(await ids(people.owner));
   expect(await ids(people.owner)).toEqual([
     ...(['owner', 'admin', 'write', 'user', 'read'] as const).map(roleId),
@@ -55,7 +56,7 @@ test('roles have the same ids in every organization', async () => {
 
 test('a role is found by its id', async () => {
   const document = 'query ($id: ID!) { node(id: $id) { id ... on Role { name permissions } } }';
-  const { node } = await ask(people.read, document, { id: roleId('read') });
+  const { node } = await queryData(people.read, document, { id: roleId('read') });
   expect(node).toMatchObject({ id: roleId('read'), name: 'Read' });
   expect(node.permissions).toContain('check:read');
   expect(node.permissions.every((permission: string) => permission.endsWith(':read'))).toBe(true);
@@ -63,19 +64,21 @@ test('a role is found by its id', async () => {
 
 test('an id that looks like a role’s names nothing', async () => {
   const almost = roleId('owner').replace(/5$/, '6');
-  expect(await ask(people.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: almost })).toEqual({ node: null });
+  expect(await queryData(people.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: almost })).toEqual({
+    node: null,
+  });
 });
 
 test('what a role grants is what its members hold', async () => {
   for (const person of Object.values(people)) {
-    const { viewer } = await ask(person, '{ viewer { permissions role { name permissions } } }');
+    const { viewer } = await queryData(person, '{ viewer { permissions role { name permissions } } }');
     expect(viewer.permissions.toSorted(), viewer.role.name).toEqual(viewer.role.permissions.toSorted());
   }
 });
 
 test('an Owner may give every role, an Admin all but Owner, others none; and nobody changes a built-in one', async () => {
   const given = async (caller: Caller) => {
-    const { nodes } = (await ask(caller, ROLES)).roles;
+    const { nodes } = (await queryData(caller, ROLES)).roles;
     for (const { viewerPermissions } of nodes)
       expect(['role:read', 'role:assign']).toEqual(expect.arrayContaining(viewerPermissions));
     const names = (scope: string): string[] =>
@@ -87,12 +90,12 @@ test('an Owner may give every role, an Admin all but Owner, others none; and nob
   const none = { organization: [], project: [] };
   expect(await given(people.owner)).toEqual({ organization: ORGANIZATION_ROLES, project: PROJECT_ROLES });
   expect(await given(people.admin)).toEqual({ organization: ORGANIZATION_ROLES.slice(1), project: PROJECT_ROLES });
-  expect(await given(await tokenOf(api, people.admin, 'READ'))).toEqual(none);
+  expect(await given(await createApiToken(api, people.admin, 'READ'))).toEqual(none);
   expect(await given(people.write)).toEqual(none);
 });
 
 test('no mutation changes a built-in role, whoever asks', async () => {
-  const before = (await ask(people.owner, ROLES)).roles.nodes;
+  const before = (await queryData(people.owner, ROLES)).roles.nodes;
   const policies = [await createPolicy(people.owner, [allow('*:read')])];
   for (const { id } of before) {
     const builtIn = { errors: [{ code: 'INVALID', path: ['id'] }] };
@@ -103,5 +106,5 @@ test('no mutation changes a built-in role, whoever asks', async () => {
     expect(await mutate(people.write, 'updateRole', { id, name: 'Mine' })).toEqual({ refused: 'NO_GRANT' });
     expect(await mutate(people.write, 'deleteRole', { id })).toEqual({ refused: 'NO_GRANT' });
   }
-  expect((await ask(people.owner, ROLES)).roles.nodes).toEqual(before);
+  expect((await queryData(people.owner, ROLES)).roles.nodes).toEqual(before);
 });

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
-import { ask, cast, found, mutate } from '../support/world.ts';
+import { createOrganization, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
 const api = await startApi();
-const people = await cast(api, await found(api, 'acme'));
+const people = await membersOfEachRole(api, await createOrganization(api, 'acme'));
 
 const FIELDS = 'rubric { name description }';
 
 test('everybody reads the rubric, and finds it by its id', async () => {
   for (const person of Object.values(people)) {
-    const { rubric } = await ask(person, '{ rubric { id name description } }');
+    const { rubric } = await queryData(person, '{ rubric { id name description } }');
     expect(rubric).toMatchObject({ name: 'Service maturity', description: null });
     const document = 'query ($id: ID!) { node(id: $id) { id ... on Rubric { name description } } }';
-    expect(await ask(person, document, { id: rubric.id })).toEqual({ node: rubric });
+    expect(await queryData(person, document, { id: rubric.id })).toEqual({ node: rubric });
   }
 });
 
@@ -21,7 +21,7 @@ test('an Admin changes name and description, trimmed; a User is refused and chan
   const now = { rubric: { name: 'Maturity', description: '# Why\n\nBecause.' } };
   expect(await mutate(people.admin, 'updateRubric', changes, FIELDS)).toEqual({ ...now, errors: [] });
   expect(await mutate(people.user, 'updateRubric', { name: 'Mine' }, FIELDS)).toEqual({ refused: 'NO_GRANT' });
-  expect(await ask(people.read, `{ ${FIELDS} }`)).toEqual(now);
+  expect(await queryData(people.read, `{ ${FIELDS} }`)).toEqual(now);
 });
 
 test.each(['', ' \n '])('a description of %j is an error, and null clears it', async (description) => {
@@ -35,11 +35,11 @@ test.each(['', ' \n '])('a description of %j is an error, and null clears it', a
 });
 
 test('the rubric of one organization is not that of another', async () => {
-  const globex = await found(api, 'globex');
+  const globex = await createOrganization(api, 'globex');
   await mutate(people.admin, 'updateRubric', { name: 'Of Acme' });
-  expect((await ask(globex.owner, '{ rubric { name } }')).rubric.name).toBe('Service maturity');
-  const { rubric } = await ask(people.owner, '{ rubric { id } }');
-  expect(await ask(globex.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: rubric.id })).toEqual({
+  expect((await queryData(globex.owner, '{ rubric { name } }')).rubric.name).toBe('Service maturity');
+  const { rubric } = await queryData(people.owner, '{ rubric { id } }');
+  expect(await queryData(globex.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: rubric.id })).toEqual({
     node: null,
   });
 });
@@ -51,7 +51,7 @@ test('changes that come at once all go through, one after the other', async () =
     ),
   );
   expect(answers).toEqual(Array.from({ length: 10 }, () => ({ errors: [] })));
-  const { rubric } = await ask(people.read, `{ ${FIELDS} }`);
+  const { rubric } = await queryData(people.read, `{ ${FIELDS} }`);
   expect(rubric).toEqual({
     name: expect.stringMatching(/^Name \d$/),
     description: expect.stringMatching(/^Description \d$/),

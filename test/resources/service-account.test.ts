@@ -10,7 +10,17 @@ import {
   startWorld,
 } from '../decisions/support.ts';
 import type { Caller, Json } from '../support/api.ts';
-import { ask, done, join, memberInput, mutate, roleId, rubricOf, setRole, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  createApiToken,
+  executeMutation,
+  getRubric,
+  memberInput,
+  mutate,
+  queryData,
+  roleId,
+  setRole,
+} from '../support/world.ts';
 
 const { api, acme, people, globex } = await startWorld();
 const { owner, admin, write, user, read } = people;
@@ -28,7 +38,7 @@ const robotWith = (role: Parameters<typeof roleId>[0]): Promise<string> =>
 /** A token of the service account, made by this caller. */
 async function tokenFor(by: Caller, serviceAccountId: string, access = 'WRITE'): Promise<Caller & { id: string }> {
   const input = { name: 'Deploy', access, serviceAccountId };
-  const { secret, apiToken } = await done(by, TOKEN, { input });
+  const { secret, apiToken } = await executeMutation(by, TOKEN, { input });
   expect(apiToken.principal).toEqual({ __typename: 'ServiceAccount', id: serviceAccountId });
   return { ...api.as(secret), id: apiToken.id };
 }
@@ -48,7 +58,7 @@ test('an Admin makes, changes and deletes a service account, and everybody sees 
     errors: [],
   });
   const { id } = serviceAccount;
-  expect((await ask(read, NODE, { id })).node).toEqual({
+  expect((await queryData(read, NODE, { id })).node).toEqual({
     ...serviceAccount,
     viewerPermissions: ['service_account:read'],
   });
@@ -60,19 +70,19 @@ test('an Admin makes, changes and deletes a service account, and everybody sees 
     role: { id: roleId('user'), name: 'User' },
   });
   expect(await mutate(admin, 'deleteServiceAccount', { id }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
-  expect((await ask(read, NODE, { id })).node).toBeNull();
+  expect((await queryData(read, NODE, { id })).node).toBeNull();
   expect(await mutate(admin, 'deleteServiceAccount', { id })).toEqual({ refused: 'NOT_FOUND' });
   expect(await mutate(admin, 'updateServiceAccount', { id, name: 'Back' })).toEqual({ refused: 'NOT_FOUND' });
 });
 
 test('a member with role Write makes, changes and deletes none', async () => {
   const id = await robotWith('read');
-  const before = (await ask(owner, NODE, { id })).node;
+  const before = (await queryData(owner, NODE, { id })).node;
   const input = { name: 'Mine', roleId: roleId('read') };
   expect(await mutate(write, 'createServiceAccount', input)).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(write, 'updateServiceAccount', { id, ...input })).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(write, 'deleteServiceAccount', { id })).toEqual({ refused: 'NO_GRANT' });
-  expect((await ask(owner, NODE, { id })).node).toEqual(before);
+  expect((await queryData(owner, NODE, { id })).node).toEqual(before);
 });
 
 test('a name is unique in the organization, whatever its case, and free in another', async () => {
@@ -109,7 +119,7 @@ describe('nobody', () => {
       refused: 'NOT_HELD',
     });
     expect(await mutate(admin, 'deleteServiceAccount', { id: mighty })).toEqual({ refused: 'NOT_HELD' });
-    expect((await ask(admin, NODE, { id: mighty })).node.viewerPermissions).toEqual(['service_account:read']);
+    expect((await queryData(admin, NODE, { id: mighty })).node.viewerPermissions).toEqual(['service_account:read']);
   });
 
   test('gives one a role that is none of the organization', async () => {
@@ -135,7 +145,7 @@ describe('nobody', () => {
     const disguised = id.replace('sva_', 'mem_');
     for (const name of ['deleteMember', 'signOutMember', 'transferOwnership'])
       expect(await mutate(owner, name, memberInput(name, disguised))).toEqual(nowhere);
-    const { categories, levels } = await rubricOf(owner);
+    const { categories, levels } = await getRubric(owner);
     const check = { name: 'Run', category: { id: categories['Security'] }, level: { id: levels['Bronze'] } };
     for (const ownerId of [id, disguised])
       expect(await mutate(owner, 'createCheck', { ...check, ownerId })).toEqual({
@@ -151,14 +161,14 @@ describe('a token of a service account', () => {
   test('is the service account, and no person', async () => {
     const id = await robotWith('write');
     const token = await tokenFor(admin, id);
-    const { viewer } = await ask(token, ME);
+    const { viewer } = await queryData(token, ME);
     expect(viewer).toEqual({
       user: null,
       member: null,
       principal: { __typename: 'ServiceAccount', id },
       role: { name: 'Write' },
       organization: { id: acme.id },
-      permissions: (await ask(write, '{ viewer { permissions } }')).viewer.permissions,
+      permissions: (await queryData(write, '{ viewer { permissions } }')).viewer.permissions,
     });
     expect(await mutate(token, 'createProject', { key: 'by-robot', name: 'By a robot' })).toEqual({ errors: [] });
     expect(await mutate(token, 'createCategory', { name: 'By a robot' })).toEqual({ refused: 'NO_GRANT' });
@@ -191,7 +201,7 @@ describe('a token of a service account', () => {
     expect(await make(admin, await robotWith('owner'), 'WRITE')).toEqual({ refused: 'NOT_HELD' });
     expect(await make(owner, await robotWith('owner'), 'WRITE')).toEqual({ errors: [] });
 
-    const keeper = await join(api, acme, 'read', 'keeper');
+    const keeper = await addMember(api, acme, 'read', 'keeper');
     const grants = allow('service_account:*', 'api_token:*', '*:read');
     await giveRole(owner, keeper.memberId, await createRole(owner, 'Keeper', [grants]));
     expect(await make(keeper, small, 'WRITE')).toEqual({ errors: [] });
@@ -232,7 +242,7 @@ describe('a token of a service account', () => {
     const token = await tokenFor(admin, id);
     const LIST = '{ apiTokens(first: 500) { nodes { id principal { __typename id } } } }';
     const seen = async (caller: Caller): Promise<Json> =>
-      (await ask(caller, LIST)).apiTokens.nodes.find((each: Json) => each.id === token.id);
+      (await queryData(caller, LIST)).apiTokens.nodes.find((each: Json) => each.id === token.id);
     expect(await seen(admin)).toEqual({ id: token.id, principal: { __typename: 'ServiceAccount', id } });
     expect(await seen(token)).toEqual({ id: token.id, principal: { __typename: 'ServiceAccount', id } });
     expect(await seen(user)).toBeUndefined();
@@ -244,9 +254,9 @@ describe('a token of a service account', () => {
   test('makes tokens of its own account, which reach no further', async () => {
     const id = await robotWith('user');
     const token = await tokenFor(admin, id);
-    const { secret, apiToken } = await done(token, TOKEN, { input: { name: 'More' } });
+    const { secret, apiToken } = await executeMutation(token, TOKEN, { input: { name: 'More' } });
     expect(apiToken.principal).toEqual({ __typename: 'ServiceAccount', id });
-    expect((await ask(api.as(secret), ME)).viewer.principal).toEqual({ __typename: 'ServiceAccount', id });
+    expect((await queryData(api.as(secret), ME)).viewer.principal).toEqual({ __typename: 'ServiceAccount', id });
     expect(await mutate(token, 'createApiToken', { name: 'More', access: 'WRITE' })).toEqual({ refused: 'NO_GRANT' });
     expect(await mutate(token, 'createApiToken', { name: 'Other', serviceAccountId: await robotWith('read') })).toEqual(
       {
@@ -257,12 +267,12 @@ describe('a token of a service account', () => {
 });
 
 test('it stands beside members wherever a principal can stand, and takes no seat', async () => {
-  const seats = async () => (await ask(owner, '{ usage { seats } }')).usage.seats;
+  const seats = async () => (await queryData(owner, '{ usage { seats } }')).usage.seats;
   const before = await seats();
   const id = await robotWith('write');
   const project = await createProject(owner, 'beside');
   const membership = await giveProjectRole(owner, project, id, projectRoleId('read'));
-  const seen = await ask(
+  const seen = await queryData(
     owner,
     `query ($project: ID!, $role: ID!) {
       whoCan(permission: "project:create", first: 100) { nodes { __typename id } }
@@ -290,9 +300,9 @@ test('it stands beside members wherever a principal can stand, and takes no seat
   expect(await seats()).toBe(before);
   await mutate(owner, 'deleteServiceAccount', { id });
   expect(
-    (await ask(owner, '{ whoCan(permission: "project:create") { nodes { id } } }')).whoCan.nodes,
+    (await queryData(owner, '{ whoCan(permission: "project:create") { nodes { id } } }')).whoCan.nodes,
   ).not.toContainEqual({ id });
-  const { node } = await ask(owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: membership });
+  const { node } = await queryData(owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: membership });
   expect(node).toBeNull();
 });
 
@@ -323,10 +333,10 @@ test('its role ends by itself, and the one that was named with it follows', asyn
   const { serviceAccount } = await mutate(admin, 'updateServiceAccount', input, FIELDS);
   expect(serviceAccount).toMatchObject({ role: { name: 'Admin' }, roleExpiresAt });
   const token = await tokenFor(admin, id);
-  const watcher = await tokenOf(api, owner, 'READ');
+  const watcher = await createApiToken(api, owner, 'READ');
   expect(await mutate(token, 'createCategory', { name: 'Before' })).toEqual({ errors: [] });
   api.advance(2 * HOUR);
   expect(await mutate(token, 'createCategory', { name: 'After' })).toEqual({ refused: 'ROLE_EXPIRED' });
-  expect((await ask(watcher, NODE, { id })).node).toMatchObject({ role: { name: 'User' } });
+  expect((await queryData(watcher, NODE, { id })).node).toMatchObject({ role: { name: 'User' } });
   api.advance(-2 * HOUR);
 });

@@ -17,7 +17,7 @@ import { type Crowd, insertRows } from '../support/rows.ts';
 import { sample } from '../support/sample.ts';
 import { type Connection, connectionsOf, everything, pageOf } from '../support/selection.ts';
 import { answerTogether, statementsOf } from '../support/statements.ts';
-import { ask, found } from '../support/world.ts';
+import { createOrganization, queryData } from '../support/world.ts';
 
 const api = await startApi({ pool: 2 });
 answerTogether(api);
@@ -26,8 +26,8 @@ const schema = buildSchema();
 const MANY = 100;
 /** Room for those, and for the little that an organization starts with. */
 const FIRST = MANY + 12;
-const few = await insertRows(api, await found(api, 'few'), 1);
-const many = await insertRows(api, await found(api, 'many'), MANY);
+const few = await insertRows(api, await createOrganization(api, 'few'), 1);
+const many = await insertRows(api, await createOrganization(api, 'many'), MANY);
 
 /** A few lists and types, all of them in a long run. */
 const connections = sample(connectionsOf(schema), 14, 'lists');
@@ -68,10 +68,10 @@ const listed = (connection: Connection, crowd: Crowd, args: string): string =>
 /** What is answered, and what the server sends for it: each statement with how often. */
 async function measure({ organization: { owner } }: Crowd, document: string, variables?: Record<string, unknown>) {
   // What lasts longer than a request is there then: the grants, the plan of the operation, the prepared statements.
-  await ask(owner, document, variables);
+  await queryData(owner, document, variables);
   let data: Json;
   const sent = await statementsOf(api, async () => {
-    data = await ask(owner, document, variables);
+    data = await queryData(owner, document, variables);
   });
   const tally: Record<string, number> = {};
   // The signing keys are read again after a while, whatever is asked.

@@ -25,10 +25,19 @@ import {
 import type { Input } from '../support/resource.ts';
 import { RESOURCES } from '../support/resources.ts';
 import { long } from '../support/size.ts';
-import { ask, found, join, mutate, type Person, roleId, signIn, tokenOf } from '../support/world.ts';
+import {
+  addMember,
+  createApiToken,
+  createOrganization,
+  mutate,
+  type Person,
+  queryData,
+  roleId,
+  signIn,
+} from '../support/world.ts';
 
 const api = await startApi();
-const acme = await found(api, 'acme');
+const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
 const fixtures = createFixtures(api, acme, 'told');
 
@@ -43,9 +52,9 @@ interface Who extends Caller {
 
 /** A member of this role who shows this credential, which they got while they were more than that. */
 async function whoHas(role: BuiltInRole, credential: 'SESSION' | 'WRITE' | 'READ'): Promise<Who> {
-  const person = await join(api, acme, 'owner', fresh());
-  const caller = credential === 'SESSION' ? person : await tokenOf(api, person, credential);
-  const { id: spare } = await tokenOf(api, person, 'READ');
+  const person = await addMember(api, acme, 'owner', fresh());
+  const caller = credential === 'SESSION' ? person : await createApiToken(api, person, credential);
+  const { id: spare } = await createApiToken(api, person, 'READ');
   await mutate(owner, 'updateMember', { id: person.memberId, roleId: roleId(role) });
   return { ...caller, person, spare };
 }
@@ -59,7 +68,7 @@ const may =
     !(await mutate(caller, mutation, formed(mutation, input(id, caller)))).refused;
 
 const sees: Try = async (caller, id) =>
-  (await ask(caller, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node !== null;
+  (await queryData(caller, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node !== null;
 
 /** Whether the list shows what is not the caller's own. */
 const seesOthers =
@@ -81,7 +90,7 @@ const answers =
     !(await caller.query(document.replace('$id', id))).errors;
 
 const credentialId = async (caller: Caller): Promise<string> =>
-  (await ask(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
+  (await queryData(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
 
 /** Ends a session in one of the two ways that there are. */
 const ends =
@@ -125,7 +134,7 @@ const victims = new Map<BuiltInRole, Victim>();
 
 /** A member to act on, another one once it is spent. */
 async function victimOf(role: BuiltInRole): Promise<Victim> {
-  const person = victims.has(role) ? undefined : await join(api, acme, role, fresh());
+  const person = victims.has(role) ? undefined : await addMember(api, acme, role, fresh());
   if (person) victims.set(role, { memberId: person.memberId, session: await credentialId(person) });
   return victims.get(role) as Victim;
 }
@@ -138,7 +147,7 @@ const spends =
     return done;
   };
 
-const newcomer = await join(api, acme, 'read', 'newcomer');
+const newcomer = await addMember(api, acme, 'read', 'newcomer');
 
 /** Gives the role to the newcomer, who then loses it again. */
 const givesRole: Try = async (caller, id) => {
@@ -325,12 +334,12 @@ const KINDS: Record<string, Kind> = {
     },
   },
   'the rubric': {
-    target: async () => (await ask(owner, '{ rubric { id } }')).rubric.id,
+    target: async () => (await queryData(owner, '{ rubric { id } }')).rubric.id,
     tries: { 'rubric:read': sees, 'rubric:update': may('updateRubric', () => ({})) },
   },
   ...Object.fromEntries(plain.map((type) => [`a ${type}`, crud(type)])),
   'somebody’s token': {
-    target: async () => (await tokenOf(api, owner, 'READ')).id,
+    target: async () => (await createApiToken(api, owner, 'READ')).id,
     tries: { 'api_token:read': sees, 'api_token:delete': may('deleteApiToken') },
   },
   'one’s own token': {
@@ -375,7 +384,9 @@ const AT_LARGE: Record<string, Try> = {
   'billing:update': may('updatePlan', () => ({ plan: 'ENTERPRISE' })),
 };
 
-const catalog: string[] = (await ask(owner, '{ permissions { name } }')).permissions.map(({ name }: Json) => name);
+const catalog: string[] = (await queryData(owner, '{ permissions { name } }')).permissions.map(
+  ({ name }: Json) => name,
+);
 const tried = new Set(
   [AT_LARGE, ...Object.values(KINDS).map(({ tries }) => tries)].flatMap((tries) => Object.keys(tries)),
 );
@@ -412,14 +423,14 @@ function kindsFor(role: BuiltInRole, credential: (typeof cases)[number][1]): [st
 
 test.each(cases)('what %s is told through %s is what is then allowed', async (role, credential) => {
   const caller = await whoHas(role, credential);
-  const { viewer } = await ask(caller, '{ viewer { permissions } }');
+  const { viewer } = await queryData(caller, '{ viewer { permissions } }');
   const known = (names: string[]): string[] => names.filter((name) => !NOT_YET.includes(name)).sort();
   const told: Record<string, string[]> = {};
   const allowed: Record<string, string[]> = {};
   const granted = new Set<string>();
   for (const [kind, { target, tries }] of kindsFor(role, credential)) {
     const id = await target(caller);
-    const { node } = await ask(caller, VIEWER_PERMISSIONS, { id });
+    const { node } = await queryData(caller, VIEWER_PERMISSIONS, { id });
     told[kind] = known(node?.viewerPermissions ?? []);
     const names = await allowedOf(tries, caller, id);
     allowed[kind] = names;

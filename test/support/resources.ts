@@ -14,7 +14,7 @@ import {
   sharedProject,
 } from './access-rows.ts';
 import type { Fixtures, Resource } from './resource.ts';
-import { ask, enroll, found, join, PASSWORD, roleId, signIn } from './world.ts';
+import { addMember, addToOrganization, createOrganization, PASSWORD, queryData, roleId, signIn } from './world.ts';
 
 const DISTANT = '2999-01-01T00:00:00.000Z';
 const LATER = '2100-01-01T00:00:00Z';
@@ -35,11 +35,11 @@ async function roleInUse({ owner, one, make }: Fixtures): Promise<string> {
 }
 
 const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
-  (await ask(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
+  (await queryData(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
 
 /** An Owner of another organization, who is invited to this one. */
 async function guest({ api, unique, make }: Fixtures) {
-  const home = await found(api, unique('guest'));
+  const home = await createOrganization(api, unique('guest'));
   await make('Invitation', { emails: [home.owner.email] });
   return { home, caller: home.owner, input: { secret: secretFor(api, home.owner.email) } };
 }
@@ -161,7 +161,7 @@ export const RESOURCES: Record<string, Resource> = {
     },
   },
   Rubric: {
-    obtain: async ({ owner }) => (await ask(owner, '{ rubric { id } }')).rubric.id,
+    obtain: async ({ owner }) => (await queryData(owner, '{ rubric { id } }')).rubric.id,
     updates: ({ unique }) => [
       { name: unique('Maturity'), description: 'To be mature.\nAll of it.' },
       { name: unique('Quality'), description: 'To be good.' },
@@ -267,7 +267,7 @@ export const RESOURCES: Record<string, Resource> = {
     obtain: async ({ api, organization, unique }) => {
       const email = `${unique('member')}@${organization.slug}.test`;
       await api.root`insert into users (id, email, name, password_hash) values (gen_random_uuid(), ${email}, 'A member', 'of nobody')`;
-      await enroll(api, organization, { email }, 'user');
+      await addToOrganization(api, organization, { email }, 'user');
       const [row] = await api.root`
         select p.id from principals p join users u on u.id = p.user_id where u.email = ${email}`;
       return toPublicId('mem', row?.['id']);
@@ -278,15 +278,15 @@ export const RESOURCES: Record<string, Resource> = {
     ],
     cases: {
       leaveOrganization: async ({ api, organization, unique }) => {
-        const caller = await join(api, organization, 'user', unique('leaver'));
+        const caller = await addMember(api, organization, 'user', unique('leaver'));
         return { caller, input: {}, event: { role: 'User', target_id: caller.memberId, after: null } };
       },
       signOutMember: async ({ api, organization, unique }) => ({
-        input: { memberId: (await join(api, organization, 'user', unique('user'))).memberId },
+        input: { memberId: (await addMember(api, organization, 'user', unique('user'))).memberId },
       }),
       transferOwnership: async ({ api, unique }) => {
-        const home = await found(api, unique('estate'));
-        return { home, caller: home.owner, input: { memberId: (await join(api, home, 'user', 'heir')).memberId } };
+        const home = await createOrganization(api, unique('estate'));
+        return { home, caller: home.owner, input: { memberId: (await addMember(api, home, 'user', 'heir')).memberId } };
       },
     },
     wrong: async ({ owner }) => ({
@@ -385,7 +385,7 @@ export const RESOURCES: Record<string, Resource> = {
   },
   AuditEvent: {
     obtain: async ({ owner }) =>
-      (await ask(owner, '{ auditEvents(first: 1) { nodes { id } } }')).auditEvents.nodes[0].id,
+      (await queryData(owner, '{ auditEvents(first: 1) { nodes { id } } }')).auditEvents.nodes[0].id,
     rows: async ({ organization: { slug }, insert, refer }) => {
       const users = await refer('User');
       return insert('audit_events', (at) => ({
@@ -410,7 +410,7 @@ export const RESOURCES: Record<string, Resource> = {
     confirm: async (fixtures, id) => ({ slug: await columnOf(fixtures, 'organizations', 'slug', id) }),
     cases: {
       deleteOrganization: async ({ api, unique }) => {
-        const doomed = await found(api, unique('doomed'));
+        const doomed = await createOrganization(api, unique('doomed'));
         return { caller: doomed.owner, home: doomed, input: { id: doomed.id, slug: doomed.slug } };
       },
       switchOrganization: async ({ api, owner, organization }) => ({
@@ -418,7 +418,7 @@ export const RESOURCES: Record<string, Resource> = {
         input: { organizationId: organization.id },
       }),
       updatePlan: async ({ owner, organization }) => {
-        const { plan } = await ask(owner, '{ plan { name } }');
+        const { plan } = await queryData(owner, '{ plan { name } }');
         return { input: { plan: plan.name === 'TEAM' ? 'ENTERPRISE' : 'TEAM' }, event: { target_id: organization.id } };
       },
     },

@@ -26,12 +26,16 @@ export interface Organization {
 }
 
 const SIGN_IN = `mutation ($input: SignInInput!) { signIn(input: $input) { session { accessToken refreshToken } errors { code path } } }`;
-const FOUND = `mutation ($input: CreateOrganizationInput!) { createOrganization(input: $input) { organization { id } errors { code path } } }`;
-const SWITCH = `mutation ($id: ID!) { switchOrganization(input: { organizationId: $id }) { session { accessToken refreshToken } errors { code path } } }`;
+const CREATE_ORGANIZATION = `mutation ($input: CreateOrganizationInput!) { createOrganization(input: $input) { organization { id } errors { code path } } }`;
+const SWITCH_ORGANIZATION = `mutation ($id: ID!) { switchOrganization(input: { organizationId: $id }) { session { accessToken refreshToken } errors { code path } } }`;
 const ME = `{ viewer { user { id } member { id } } }`;
 
 /** The one field of a mutation's answer, or an error that shows the whole answer. */
-export async function done(caller: Caller, document: string, variables?: Record<string, unknown>): Promise<Json> {
+export async function executeMutation(
+  caller: Caller,
+  document: string,
+  variables?: Record<string, unknown>,
+): Promise<Json> {
   const answer = await caller.query(document, variables);
   const [payload] = Object.values(answer.data ?? {}) as Json[];
   if (answer.errors || !payload || payload.errors?.length) throw new Error(JSON.stringify(answer, null, 1));
@@ -57,7 +61,9 @@ async function createUser(api: Api, email: string, name = email): Promise<void> 
 
 /** Signs in over HTTP. */
 async function beginSession(api: Api, email: string, organizationSlug?: string): Promise<Json> {
-  const { session } = await done(api.as(), SIGN_IN, { input: { email, password: PASSWORD, organizationSlug } });
+  const { session } = await executeMutation(api.as(), SIGN_IN, {
+    input: { email, password: PASSWORD, organizationSlug },
+  });
   return session;
 }
 
@@ -71,17 +77,17 @@ export async function signUp(api: Api, email: string): Promise<Person> {
 }
 
 /** A new organization with its founder, over HTTP. */
-export async function found(api: Api, slug: string): Promise<Organization> {
+export async function createOrganization(api: Api, slug: string): Promise<Organization> {
   const email = `owner@${slug}.test`;
   await createUser(api, email);
   const founder = api.as((await beginSession(api, email)).accessToken);
-  const { organization } = await done(founder, FOUND, { input: { name: slug, slug } });
-  const { session } = await done(founder, SWITCH, { id: organization.id });
+  const { organization } = await executeMutation(founder, CREATE_ORGANIZATION, { input: { name: slug, slug } });
+  const { session } = await executeMutation(founder, SWITCH_ORGANIZATION, { id: organization.id });
   return { id: organization.id, slug, owner: await person(api, email, session) };
 }
 
 /** A member with this role, put in place in the database: this is no test of how people join. */
-export async function join(
+export async function addMember(
   api: Api,
   organization: Organization,
   role: BuiltInRole,
@@ -89,12 +95,12 @@ export async function join(
 ): Promise<Person> {
   const email = `${name}@${organization.slug}.test`;
   await createUser(api, email, name);
-  await enroll(api, organization, { email }, role);
+  await addToOrganization(api, organization, { email }, role);
   return signIn(api, email, organization.slug);
 }
 
 /** Makes a person who exists a member of one more organization, behind the walls. */
-export async function enroll(
+export async function addToOrganization(
   api: Api,
   organization: Organization,
   { email }: { email: string },
@@ -118,25 +124,27 @@ export async function setRole(sql: Sql | TransactionSql, email: string, role: Bu
     where a.principal_id = p.id and a.project_id is null and u.email = ${email}`;
 }
 
-export type Cast = Record<BuiltInRole, Person>;
+export type Members = Record<BuiltInRole, Person>;
 
 /** One member per built-in role; the founder is the Owner. */
-export async function cast(api: Api, organization: Organization): Promise<Cast> {
-  const people = { owner: organization.owner } as Cast;
-  for (const role of BUILT_IN_ROLES) if (role !== 'owner') people[role] = await join(api, organization, role);
+export async function membersOfEachRole(api: Api, organization: Organization): Promise<Members> {
+  const people = { owner: organization.owner } as Members;
+  for (const role of BUILT_IN_ROLES) if (role !== 'owner') people[role] = await addMember(api, organization, role);
   return people;
 }
 
 const TOKEN = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret apiToken { id } errors { code path message } } }`;
 
 /** An API token of this person, through the front door. */
-export async function tokenOf(
+export async function createApiToken(
   api: Api,
   holder: Caller,
   access: 'READ' | 'WRITE',
   expiresAt?: Date,
 ): Promise<Caller & { id: string }> {
-  const { secret, apiToken } = await done(holder, TOKEN, { input: { name: `${access} token`, access, expiresAt } });
+  const { secret, apiToken } = await executeMutation(holder, TOKEN, {
+    input: { name: `${access} token`, access, expiresAt },
+  });
   return { ...api.as(secret), id: apiToken.id };
 }
 
@@ -158,15 +166,15 @@ export const memberInput = (mutation: string, id: string): object =>
   mutation === 'signOutMember' || mutation === 'transferOwnership' ? { memberId: id } : { id };
 
 /** The data of a query, or an error that shows the whole answer. */
-export async function ask(caller: Caller, document: string, variables?: Record<string, unknown>): Promise<Json> {
+export async function queryData(caller: Caller, document: string, variables?: Record<string, unknown>): Promise<Json> {
   const answer = await caller.query(document, variables);
   if (answer.errors) throw new Error(JSON.stringify(answer, null, 1));
   return answer.data;
 }
 
 /** The schema as a client sees it. */
-export async function schemaOf(caller: Caller): Promise<GraphQLSchema> {
-  return buildClientSchema(await ask(caller, getIntrospectionQuery({ inputValueDeprecation: true })));
+export async function fetchSchema(caller: Caller): Promise<GraphQLSchema> {
+  return buildClientSchema(await queryData(caller, getIntrospectionQuery({ inputValueDeprecation: true })));
 }
 
 export interface Rubric {
@@ -176,15 +184,22 @@ export interface Rubric {
 }
 
 /** The rubric that an organization starts with: Ownership, Observability, Reliability, Security × Bronze, Silver, Gold. */
-export async function rubricOf(caller: Caller): Promise<Rubric> {
-  const { categories, levels } = await ask(caller, '{ categories { nodes { id name } } levels { nodes { id name } } }');
+export async function getRubric(caller: Caller): Promise<Rubric> {
+  const { categories, levels } = await queryData(
+    caller,
+    '{ categories { nodes { id name } } levels { nodes { id name } } }',
+  );
   const byName = (list: Json): Record<string, string> =>
     Object.fromEntries(list.nodes.map(({ id, name }: Json) => [name, id]));
   return { categories: byName(categories), levels: byName(levels) };
 }
 
 /** Makes a check, in Security on Bronze unless told, and gives its id. */
-export async function checkOf(caller: Caller, rubric: Rubric, input: Record<string, unknown> = {}): Promise<string> {
+export async function createCheck(
+  caller: Caller,
+  rubric: Rubric,
+  input: Record<string, unknown> = {},
+): Promise<string> {
   const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
   const answer = await mutate(caller, 'createCheck', { name: 'A check', ...place, ...input }, 'check { id }');
   if (!answer.check) throw new Error(JSON.stringify(answer));
