@@ -6,7 +6,7 @@ import postgres, { type Sql } from 'postgres';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { startEmbedded } from '../src/db/embedded.ts';
 import { findProcesses } from './support/processes.ts';
-import { ask, type Run, ready, run, signIn } from './support/run.ts';
+import { queryServer, type Run, signIn, startAmbit, waitUntilReady } from './support/run.ts';
 import { long } from './support/size.ts';
 import { until } from './support/until.ts';
 
@@ -33,9 +33,9 @@ const statusOf = (data: string): string | undefined => pidFile(data)[7]?.trim();
 const postgresOf = (data: string): Promise<number[]> => findProcesses(`${data}/pgdata`);
 
 async function started(data = DEMO): Promise<Run> {
-  const server = await run({ DATA_DIR: data });
+  const server = await startAmbit({ DATA_DIR: data });
   onTestFinished(() => void server.process.kill('SIGKILL'));
-  await ready(server);
+  await waitUntilReady(server);
   return server;
 }
 
@@ -61,7 +61,7 @@ const isReady = (server: Run): Promise<boolean> =>
 test('a database server that is killed is restarted on its port, and the data are kept', async () => {
   const server = await started();
   const token = (await signIn(server.address)) ?? '';
-  await ask(server.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
+  await queryServer(server.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
   const before = { pid: databasePid(DEMO), port: databasePort(DEMO) };
 
   process.kill(before.pid, 'SIGKILL');
@@ -118,7 +118,7 @@ test.each(STAGES)(
   async (name, isReached, usual) => {
     for (const signal of long ? (['SIGTERM', 'SIGKILL'] as const) : [usual]) {
       const data = join(folder, `${name} ${signal}`);
-      const first = await run({ DATA_DIR: data });
+      const first = await startAmbit({ DATA_DIR: data });
       await until(() => isReached(data));
       first.process.kill(signal);
       expect(await first.ended).toBe(signal === 'SIGTERM' ? 0 : signal);
@@ -145,7 +145,7 @@ test('Ambit exits with one line when the database server cannot be restarted', a
   ]);
   expect(await postgresOf(DEMO)).toEqual([]);
 
-  const next = await run({ DATA_DIR: DEMO });
+  const next = await startAmbit({ DATA_DIR: DEMO });
   expect(await next.ended).toBe(1);
   expect(next.output()).toBe(
     `ambit: The embedded PostgreSQL failed to start: "${DEMO}/pgdata" is not a valid data directory. See ${log}.\n`,

@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { DEMO_ACCOUNTS } from '../src/startup/demo.ts';
 import { cloneDatabase } from './support/database.ts';
-import { ask, type Run, ready, run as runIn, signIn } from './support/run.ts';
+import { queryServer, type Run, startAmbit as runIn, signIn, waitUntilReady } from './support/run.ts';
 import { long } from './support/size.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'ambit-main-'));
@@ -35,26 +35,26 @@ async function runPrintedCommand(server: Run): Promise<string> {
 
 test('an empty folder becomes a demo, the printed curl line works, a second start keeps the data, and a signal stops both processes', async () => {
   const first = await run();
-  await ready(first);
+  await waitUntilReady(first);
   for (const { email } of DEMO_ACCOUNTS) {
     expect(first.output()).toContain(email);
     expect(await signIn(first.address, email)).toBeDefined();
   }
   const token = (await signIn(first.address)) ?? '';
-  expect(await ask(first.address, token, '{ checks { totalCount } }')).toEqual({
+  expect(await queryServer(first.address, token, '{ checks { totalCount } }')).toEqual({
     data: { checks: { totalCount: 21 } },
   });
   expect(await runPrintedCommand(first)).toContain('"accessToken":"ey');
-  await ask(first.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
+  await queryServer(first.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
   first.process.kill('SIGINT');
   expect(await first.ended).toBe(0);
   expect(databaseIsDown()).toBe(true);
 
   const second = await run();
-  await ready(second);
+  await waitUntilReady(second);
   // The session that was signed in before is one of the data, and its signing key as well.
   const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 21 } } };
-  const issuer = await ask(
+  const issuer = await queryServer(
     second.address,
     (await signIn(second.address)) ?? '',
     '{ rubric { name } checks { totalCount } }',
@@ -119,13 +119,13 @@ test.each<[name: string, value: string]>([
 test('a database of one’s own, and production, get no demo', async () => {
   const { url } = await cloneDatabase();
   const own = await run({ DATABASE_URL: url });
-  await ready(own);
+  await waitUntilReady(own);
   expect([await signIn(own.address), own.output().includes('acme')]).toEqual([undefined, false]);
   own.process.kill('SIGTERM');
   expect(await own.ended).toBe(0);
 
   const production = await run({ NODE_ENV: 'production', DATA_DIR: join(folder, 'production') });
-  await ready(production);
+  await waitUntilReady(production);
   expect([await signIn(production.address), production.output().includes('acme')]).toEqual([undefined, false]);
   production.process.kill('SIGTERM');
   expect(await production.ended).toBe(0);
@@ -138,7 +138,7 @@ test('LOG_LEVEL and LOG_SQL say what is logged, and statements are logged withou
     [{ LOG_SQL: 'true' }, ['request', 'statement']],
   ] as const) {
     const server = await run({ DATABASE_URL: url, ...env });
-    await ready(server);
+    await waitUntilReady(server);
     expect(await signIn(server.address, 'nobody@logged.test')).toBeUndefined();
     server.process.kill('SIGTERM');
     expect(await server.ended).toBe(0);

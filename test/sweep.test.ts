@@ -13,20 +13,20 @@ import {
 import { expect, test } from 'vitest';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../src/access/catalog.ts';
 import { createProject, giveProjectRole } from './decisions/support.ts';
-import { type Answer, type Caller, type Json, startApi } from './support/api.ts';
-import { baseOf, createFixtures } from './support/fixtures.ts';
+import { type ApiResponse, type Caller, type Json, startApi } from './support/api.ts';
+import { createFixtures, ordinaryInput } from './support/fixtures.ts';
 import {
   capitalized,
   createMutationOf,
-  formed,
+  inputPaths,
   isOfProject,
   mutations,
   nodeOfList,
   nodeTypes,
-  placesOf,
   queries,
   type RootField,
   referencedBy,
+  toInput,
   valueAt,
   verbAndType,
 } from './support/introspect.ts';
@@ -64,8 +64,8 @@ ids['ProjectMember'] = await giveProjectRole(people.owner, ids['Project'], peopl
 /** Inputs that create an object. All that they refer to is of acme, also their role. */
 const bases: Record<string, Json> = {};
 for (const type of nodeTypes.filter((name) => RESOURCES[name]?.create)) {
-  const base = await baseOf(fixtures, type);
-  bases[type] = formed(createMutationOf(type), { ...base, ...('roleId' in base && { roleId: ids['Role'] }) });
+  const base = await ordinaryInput(fixtures, type);
+  bases[type] = toInput(createMutationOf(type), { ...base, ...('roleId' in base && { roleId: ids['Role'] }) });
 }
 
 const unique = (): string => `swept-${Math.random().toString(36).slice(2)}`;
@@ -137,14 +137,14 @@ const createdBy = (name: string): string => {
   return verb === 'create' ? type : '';
 };
 
-function send(caller: Caller, kind: 'query' | 'mutation', operations: Operation[]): Promise<Answer> {
+function send(caller: Caller, kind: 'query' | 'mutation', operations: Operation[]): Promise<ApiResponse> {
   const declared = operations.flatMap((operation) => operation.declared).join(', ');
   const text = operations.map((operation) => operation.text).join('\n');
   const variables = Object.assign({}, ...operations.map((operation) => operation.variables));
   return caller.query(`${kind} ${declared && `(${declared})`} { ${text} }`, variables);
 }
 
-function outcomeOf({ data, errors }: Answer, field: string): string {
+function outcomeOf({ data, errors }: ApiResponse, field: string): string {
   const own = errors?.filter(({ path }) => !path || path[0] === field) ?? [];
   if (own.length > 0) return [...new Set(own.map(({ extensions }) => extensions.reason ?? extensions.code))].join('+');
   const value = data[field];
@@ -175,7 +175,7 @@ function outsiderGets(field: RootField): string {
   if (gets(field)) return 'null';
   if (!verb) return field.args.some(isRequiredArgument) ? 'NOT_FOUND' : 'ok';
   if (verb !== 'create' || isOfProject(type)) return 'NOT_FOUND';
-  const references = placesOf([field.name]).values.filter((place) => place.type.name === 'ID');
+  const references = inputPaths([field.name]).values.filter((place) => place.type.name === 'ID');
   return references.some(({ name }) => valueAt(bases[type], name)) ? 'input:NOT_FOUND' : 'ok';
 }
 
@@ -221,7 +221,7 @@ test('the golden file has no row that follows from the permission of the field',
 
 test('every query answers everybody as the golden files say', async () => {
   const operations = queries.map((field) => operationOf(field, false));
-  const answers: Answer[] = [];
+  const answers: ApiResponse[] = [];
   for (const caller of Object.values(callers)) answers.push(await send(caller, 'query', operations));
   const rows = queries.map((field) =>
     line(

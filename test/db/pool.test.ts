@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import type { ClientOptions } from '../../src/db/client.ts';
-import { type Answer, type Api, startApi } from '../support/api.ts';
+import { type Api, type ApiResponse, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 import { createApiToken, createOrganization, type Organization } from '../support/world.ts';
 
@@ -181,7 +181,7 @@ test('a response has status 503 only when no root field could be resolved', asyn
   const acme = await createOrganization(api, 'acme');
   const fresh = async () => await createApiToken(api, acme.owner, 'READ');
   const tokens = [await fresh(), await fresh()] as const;
-  const codesOf = ({ status, data, errors }: Answer) => [
+  const codesOf = ({ status, data, errors }: ApiResponse) => [
     status,
     data,
     errors?.map(({ extensions }) => extensions.code),

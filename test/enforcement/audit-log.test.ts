@@ -10,7 +10,7 @@ import {
   roleId,
   signIn,
 } from '../support/world.ts';
-import { dump, organizationUuid, uuidOf } from './support.ts';
+import { dumpRows, organizationUuid, uuidOf } from './support.ts';
 
 /** Who reads the audit log, what it says of a request, and that nothing keeps it from being written. */
 const api = await startApi();
@@ -201,10 +201,10 @@ test('what was done stays in the log when who did it, what it was about and the 
   const { auditEvents } = (await people.owner.query(about)).data;
   expect(auditEvents.nodes[1]).toEqual({ action: 'createCategory', actor: leaver.email, actorId: leaver.userId });
 
-  const before = (await dump(api))['audit_events'] as string[];
+  const before = (await dumpRows(api))['audit_events'] as string[];
   await mutate(people.owner, 'deleteOrganization', { id: acme.id, slug: 'acme' });
   expect((await people.owner.query(LOG)).status).toBe(401);
-  const after = (await dump(api))['audit_events'] as string[];
+  const after = (await dumpRows(api))['audit_events'] as string[];
   expect(after).toHaveLength(before.length + 1);
   expect(after).toEqual(expect.arrayContaining(before));
   expect(await newest(1)).toMatchObject([

@@ -4,13 +4,13 @@ import type { Permission } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
 import { decodeId } from '../../src/lib/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
-import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
-import { caseOf, createFixtures, wrongOf } from '../support/fixtures.ts';
-import { formed, targetOf, targetPath, valueAt } from '../support/introspect.ts';
+import { type ApiResponse, type Caller, type Json, startApi } from '../support/api.ts';
+import { createFixtures, rejectedInputs, validCase } from '../support/fixtures.ts';
+import { targetOf, targetPath, toInput, valueAt } from '../support/introspect.ts';
 import type { Case } from '../support/resource.ts';
 import { sample } from '../support/sample.ts';
 import { createApiToken, createOrganization, membersOfEachRole } from '../support/world.ts';
-import { dump, operationOf, organizationUuid, rootFields, ruleOf, unknownId, uuidOf } from './support.ts';
+import { dumpRows, operationOf, organizationUuid, rootFields, ruleOf, unknownId, uuidOf } from './support.ts';
 
 /** Every mutation of the schema leaves exactly one event, however it ends. */
 const schema = buildSchema();
@@ -26,8 +26,8 @@ const idIn = (name: string, input: Json): string | undefined => {
   const path = targetPath(name);
   return path ? valueAt(input, path) : input?.memberId;
 };
-const goodCase = (name: string): Promise<Case> => caseOf(fixtures, name);
-const WRONG = await wrongOf(fixtures);
+const goodCase = (name: string): Promise<Case> => validCase(fixtures, name);
+const WRONG = await rejectedInputs(fixtures);
 /** Half of the mutations, another half for each reason to refuse them; all of them in a long run. */
 const half = (all: string[], reason: string): string[] => sample(all, Math.ceil(all.length / 2), reason);
 
@@ -36,7 +36,7 @@ const idOfCredential = async (caller: Caller): Promise<string> =>
   (await caller.query('{ viewer { credential { id } } }')).data.viewer.credential.id;
 
 /** What the log of all organizations has more after the mutation than before. */
-async function recorded(caller: Caller, name: string, input: Json): Promise<{ answer: Answer; events: Json[] }> {
+async function recorded(caller: Caller, name: string, input: Json): Promise<{ answer: ApiResponse; events: Json[] }> {
   const before = (await api.root`select id from audit_events`).map((row) => row['id'] as string);
   const answer = await caller.query(...operationOf('Mutation', fieldOf(name), { input }));
   const events = await api.root`select * from audit_events where id <> all (${before})`;
@@ -44,7 +44,7 @@ async function recorded(caller: Caller, name: string, input: Json): Promise<{ an
 }
 
 /** What every event says, of the Owner of acme unless told otherwise. */
-const common = (name: string, answer: Answer, { caller, home }: Partial<Case> = {}) => ({
+const common = (name: string, answer: ApiResponse, { caller, home }: Partial<Case> = {}) => ({
   id: expect.any(String),
   created_at: expect.any(Date),
   organization_id: organizationUuid(home ?? acme),
@@ -133,7 +133,7 @@ test.each(dryRuns.map((field) => field.name))(
     const { caller = owner, input } = await goodCase(name);
     const token = await createApiToken(api, caller, 'READ');
     // Attempts with the secret of an invitation are counted, also in a dry run.
-    const rows = async () => ({ ...(await dump(api)), rate_limits: null });
+    const rows = async () => ({ ...(await dumpRows(api)), rate_limits: null });
     const before = await rows();
     const dry = { ...input, dryRun: true };
     const { answer, events } = await recorded(caller, name, dry);
@@ -217,7 +217,7 @@ test.each(
   const { input } = await goodCase(name);
   const unknown = unknownId(decodeId(idIn(name, input) ?? '')?.prefix ?? 'chk');
   for (const id of [unknown, 'made-up', ...UNSTORABLE]) {
-    const { answer, events } = await recorded(owner, name, { ...input, ...formed(name, { id }) });
+    const { answer, events } = await recorded(owner, name, { ...input, ...toInput(name, { id }) });
     expect(answer.errors).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
     expect(events).toMatchObject([{ outcome: 'REFUSED', reason: 'NOT_FOUND', target_id: id === unknown ? id : null }]);
   }

@@ -22,7 +22,7 @@ import type { Context } from '../../src/context.ts';
 import { builder as real } from '../../src/graphql/builder.ts';
 import { authScopes, guardPlugin, refusedFieldError } from '../../src/graphql/guard.ts';
 import { buildSchema } from '../../src/schema.ts';
-import { OPEN_FIELDS } from './support.ts';
+import { PUBLIC_FIELDS } from './support.ts';
 
 const schema = buildSchema();
 
@@ -146,7 +146,7 @@ test('the printed schema shows @requires on every root field and type, but for t
       .filter((entry) => !isGuarded(entry?.[1] ?? {}))
       .map((entry) => entry?.[0])
       .sort(),
-  ).toEqual(OPEN_FIELDS);
+  ).toEqual(PUBLIC_FIELDS);
 
   // Pages, edges and payloads are frames: what stands in them is guarded by its own type.
   const isFrame = (name: string): boolean => /(Connection|Edge|Payload)$/.test(name);

@@ -8,22 +8,22 @@ import {
   giveProjectRole,
   giveRole,
 } from '../decisions/support.ts';
+import { allRows } from '../support/all-rows.ts';
 import { startApi } from '../support/api.ts';
-import { everything as state } from '../support/everything.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { typesInProjects } from '../support/introspect.ts';
 import { addMember, createOrganization, mutate, queryData, roleId } from '../support/world.ts';
 import {
   byTitle,
-  chosen,
-  expectAlike,
+  expectSameResponse,
   idsInMutations,
   idsInQueries,
   inputsOf,
-  questionAt,
+  queryAt,
+  sampleIds,
   typeNamed,
 } from './id-inputs.ts';
-import { furnish, made } from './support.ts';
+import { createAndGetId, createSampleObjects } from './support.ts';
 
 /**
  * One organization, and a project that is closed to somebody who may do everything else: to them it does not exist.
@@ -32,7 +32,7 @@ import { furnish, made } from './support.ts';
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
-const own = await furnish(api, acme);
+const own = await createSampleObjects(api, acme);
 const blind = await addMember(api, acme, 'read', 'blind');
 const everything = await createRole(owner, 'Everything', [allow('*'), deny('audit_event:read')]);
 await giveRole(owner, blind.memberId, everything);
@@ -72,7 +72,7 @@ test('who has a role in the hidden project alone is not among its holders, nor t
 test('which role of the hidden project uses a policy is not told, nor how many do', async () => {
   const id = await createPolicy(owner, [allow('dataset:read')]);
   const name = 'Hidden role';
-  const role = await made(owner, 'createRole', { name, policyIds: [id], projectId: own.project }, 'role');
+  const role = await createAndGetId(owner, 'createRole', { name, policyIds: [id], projectId: own.project }, 'role');
   const document = 'mutation ($id: ID!) { deletePolicy(input: { id: $id }) { errors { code message usedBy { id } } } }';
   const { deletePolicy } = await queryData(blind, document, { id });
   expect(deletePolicy.errors).toMatchObject([{ code: 'IN_USE', usedBy: [] }]);
@@ -95,7 +95,7 @@ test('a change of access does not tell that somebody has a role in the hidden pr
 test('an invitation does not tell that it offers a role in the hidden project', async () => {
   const offered = { projectId: own.project, roleId: own.projectRole };
   const input = { emails: ['agent@elsewhere.test'], roleId: roleId('read'), projectRoles: [offered] };
-  const id = await made(owner, 'createInvitations', input, 'invitations');
+  const id = await createAndGetId(owner, 'createInvitations', input, 'invitations');
   const document = 'query ($id: ID!) { node(id: $id) { ... on Invitation { projectRoles { project { id } } } } }';
   expect(await queryData(blind, document, { id })).toEqual({ node: { projectRoles: [] } });
   expect(await queryData(owner, document, { id })).toEqual({
@@ -123,9 +123,9 @@ const idOf = async (each: (typeof hidden)[number]): Promise<Hidden> => {
 };
 
 test.each(byTitle(idsInQueries))('what is hidden is answered as %s like what does not exist', async (title, place) => {
-  for (const each of chosen(hidden, typeNamed(place), title)) {
+  for (const each of sampleIds(hidden, typeNamed(place), title)) {
     const { type, id } = await idOf(each);
-    const answer = await expectAlike(blind, questionAt(place), id);
+    const answer = await expectSameResponse(blind, queryAt(place), id);
     expect(JSON.stringify(answer), type).not.toMatch(/INTERNAL|first|"allowed":true/);
   }
 });
@@ -133,17 +133,17 @@ test.each(byTitle(idsInQueries))('what is hidden is answered as %s like what doe
 test.each(byTitle(idsInMutations))(
   'what is hidden is answered as %s like what does not exist, and does not change',
   async (title, place) => {
-    const tried = chosen(hidden, await inputs.typeAt(place), title);
+    const tried = sampleIds(hidden, await inputs.typeAt(place), title);
     for (const each of tried) await idOf(each);
-    const before = await state(api, ['audit_events']);
+    const before = await allRows(api, ['audit_events']);
     for (const each of tried) {
       const { type, id } = await idOf(each);
-      const { data, errors } = await expectAlike(blind, await inputs.askAt(place, id), id);
+      const { data, errors } = await expectSameResponse(blind, await inputs.askAt(place, id), id);
       const complaints = [...(errors ?? []), ...(data[place.mutation]?.errors ?? [])];
       expect(complaints, type).toHaveLength(1);
       expect(JSON.stringify(complaints), type).toMatch(/NOT_FOUND/);
     }
-    expect(await state(api, ['audit_events'])).toEqual(before);
+    expect(await allRows(api, ['audit_events'])).toEqual(before);
   },
 );
 

@@ -14,7 +14,7 @@ import {
   roleId,
   signIn,
 } from '../support/world.ts';
-import { made, organizationUuid, secretFor, uuidOf } from './support.ts';
+import { createAndGetId, organizationUuid, secretFor, uuidOf } from './support.ts';
 
 /** The doors in the third wall: functions that look across organizations, called as the runtime role that is bound to nothing. */
 const api = await startApi();
@@ -151,7 +151,7 @@ test('find_api_token tells whom this token stands for, and of no other', async (
 
 test('find_api_token tells of a service account its name, and no person', async () => {
   const robot = { name: 'Robot', roleId: roleId('read') };
-  const serviceAccountId = await made(acme.owner, 'createServiceAccount', robot, 'serviceAccount');
+  const serviceAccountId = await createAndGetId(acme.owner, 'createServiceAccount', robot, 'serviceAccount');
   const MINT = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret errors { code } } }`;
   const { secret } = await executeMutation(acme.owner, MINT, { input: { name: 'Robot', serviceAccountId } });
   const [row] = await ask('find_api_token', hashSecret(secret));
@@ -169,7 +169,7 @@ test('find_api_token tells of a service account its name, and no person', async 
 
 test('find_invitation tells what the invitation of this secret offers, and of no other', async () => {
   const invite = async (email: string, role: string, by: Person) =>
-    uuidOf('inv', await made(by, 'createInvitations', { emails: [email], roleId: role }, 'invitations'));
+    uuidOf('inv', await createAndGetId(by, 'createInvitations', { emails: [email], roleId: role }, 'invitations'));
   const id = await invite('Guest@Globex.test', auditor, globex.owner);
   await invite('guest@acme.test', roleId('user'), acme.owner);
   const hash = hashSecret(secretFor(api, 'Guest@Globex.test'));

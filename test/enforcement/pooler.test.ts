@@ -6,7 +6,7 @@ import { newId } from '../../src/lib/ids.ts';
 import { type Caller, callerAt, type Json, startApi } from '../support/api.ts';
 import { has } from '../support/packages.ts';
 import { type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
-import { type Run, ready, run } from '../support/run.ts';
+import { type Run, startAmbit, waitUntilReady } from '../support/run.ts';
 import { size } from '../support/size.ts';
 import { createApiToken, createOrganization, getRubric, type Organization, type Rubric } from '../support/world.ts';
 
@@ -48,7 +48,7 @@ async function createLogin(): Promise<string> {
 
 /** Starts Ambit. The process is killed at the end of the test. */
 async function start(env: Record<string, string>): Promise<Run> {
-  const server = await run(env);
+  const server = await startAmbit(env);
   onTestFinished(async () => {
     server.process.kill('SIGKILL');
     await server.ended;
@@ -73,7 +73,7 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
   describe('the server refuses to start', () => {
     async function refusal(env: Record<string, string>): Promise<string> {
       const server = await start(env);
-      expect(await Promise.race([server.ended, ready(server).then(() => 'it is ready')])).toBe(1);
+      expect(await Promise.race([server.ended, waitUntilReady(server).then(() => 'it is ready')])).toBe(1);
       expect(server.output()).not.toContain(new URL(api.url).password);
       return server.output();
     }
@@ -112,7 +112,7 @@ describe.skipIf(!has('pgbouncer'))('needs pgbouncer: transaction mode', () => {
       PUBLIC_URL: 'http://ambit.test',
       ...env,
     });
-    await ready(server);
+    await waitUntilReady(server);
     return { server, pgbouncer };
   }
 

@@ -7,11 +7,11 @@ import { Session } from '../../src/resources/session/graphql.ts';
 import type { SessionRow } from '../../src/resources/session/service.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { startApi } from '../support/api.ts';
-import { baseOf, createFixtures } from '../support/fixtures.ts';
-import { formed, isOfProject, mutationNamed, takes, targetOf, verbAndType } from '../support/introspect.ts';
+import { createFixtures, ordinaryInput } from '../support/fixtures.ts';
+import { hasInputField, isOfProject, mutationNamed, targetOf, toInput, verbAndType } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
 import { addMember, createOrganization } from '../support/world.ts';
-import { madeUp, OPEN_FIELDS, operationOf, rootFields, ruleOf } from './support.ts';
+import { arbitraryValue, operationOf, PUBLIC_FIELDS, rootFields, ruleOf } from './support.ts';
 
 /** The first wall, seen from outside. */
 const schema = buildSchema();
@@ -30,17 +30,18 @@ const fixtures = createFixtures(api, acme);
 /** Mutations of project-level objects ask on the project of their object; without one there is nobody who may. */
 async function about(mutation: string): Promise<{ input: Input; target: string | null } | undefined> {
   const { verb, type } = verbAndType(mutation) ?? {};
-  if (!verb || !type || !(verb === 'create' ? takes(mutation, 'projectId') : targetOf(mutation))) return undefined;
+  if (!verb || !type || !(verb === 'create' ? hasInputField(mutation, 'projectId') : targetOf(mutation)))
+    return undefined;
   const inside = type === 'Project' || isOfProject(type);
   const target = verb !== 'create' && inside ? await fixtures.one('Project') : null;
   if (verb === 'create')
     return {
-      input: formed(mutation, await baseOf(fixtures, type)),
+      input: toInput(mutation, await ordinaryInput(fixtures, type)),
       target: inside ? await fixtures.one('Project') : null,
     };
   const id = type === 'Project' ? await fixtures.one(type) : await fixtures.make(type);
-  const others = madeUp(mutationNamed(mutation)?.args[0]?.type as GraphQLInputType);
-  return { input: { ...others, ...formed(mutation, { id }) }, target };
+  const others = arbitraryValue(mutationNamed(mutation)?.args[0]?.type as GraphQLInputType);
+  return { input: { ...others, ...toInput(mutation, { id }) }, target };
 }
 
 const everyField = (['Query', 'Mutation'] as const).flatMap((kind) =>
@@ -52,7 +53,7 @@ test.each(everyField)(
   async (asked) => {
     const { data, errors } = await api.as().query(...operationOf(asked.kind, asked.each));
     const codes = errors?.map((error) => error.extensions.code) ?? [];
-    if (OPEN_FIELDS.includes(asked.name)) return expect(codes).not.toContain('UNAUTHENTICATED');
+    if (PUBLIC_FIELDS.includes(asked.name)) return expect(codes).not.toContain('UNAUTHENTICATED');
     expect(codes).toEqual(['UNAUTHENTICATED']);
     expect(data).toEqual({ [asked.each.name]: null });
   },

@@ -16,7 +16,7 @@ import type { TransactionSql } from 'postgres';
 import { expect } from 'vitest';
 import { fromPublicId, type IdPrefix, newId, toPublicId } from '../../src/lib/ids.ts';
 import { createPolicy, createProject, giveProjectRole } from '../decisions/support.ts';
-import type { Answer, Api, Caller, Json } from '../support/api.ts';
+import type { Api, ApiResponse, Caller, Json } from '../support/api.ts';
 import { createApiToken, mutate, type Organization, roleId } from '../support/world.ts';
 
 export type RootField = GraphQLField<unknown, unknown>;
@@ -30,7 +30,7 @@ export const ruleOf = (field: RootField): Rule | undefined =>
   (field.extensions['guard'] as { rule: Rule } | undefined)?.rule;
 
 /** Fields that are open to everyone. Edit by hand only. */
-export const OPEN_FIELDS = [
+export const PUBLIC_FIELDS = [
   'Mutation.declineInvitation',
   'Mutation.refreshSession',
   'Mutation.signIn',
@@ -42,14 +42,14 @@ export const OPEN_FIELDS = [
 ];
 
 /** A value of this type that names nothing, with what is required and no more. */
-export function madeUp(type: GraphQLInputType): Json {
-  if (isNonNullType(type)) return madeUp(type.ofType);
-  if (isListType(type)) return [madeUp(type.ofType)];
+export function arbitraryValue(type: GraphQLInputType): Json {
+  if (isNonNullType(type)) return arbitraryValue(type.ofType);
+  if (isListType(type)) return [arbitraryValue(type.ofType)];
   if (isEnumType(type)) return type.getValues()[0]?.name;
   if (isInputObjectType(type)) {
     if (type.isOneOf) return { id: unknownId('chk') };
     const required = Object.values(type.getFields()).filter(isRequiredInputField);
-    return Object.fromEntries(required.map((field) => [field.name, madeUp(field.type)]));
+    return Object.fromEntries(required.map((field) => [field.name, arbitraryValue(field.type)]));
   }
   const scalars: Record<string, Json> = {
     ID: unknownId('chk'),
@@ -72,7 +72,7 @@ export function operationOf(
   const payload = kind === 'Mutation' ? '{ __typename errors { code message path } }' : '{ __typename }';
   const selection = isCompositeType(getNamedType(field.type)) ? payload : '';
   const call = `${field.name}${passed && `(${passed})`} ${selection}`;
-  const variables = Object.fromEntries(args.map((arg) => [arg.name, given[arg.name] ?? madeUp(arg.type)]));
+  const variables = Object.fromEntries(args.map((arg) => [arg.name, given[arg.name] ?? arbitraryValue(arg.type)]));
   return [`${kind.toLowerCase()} ${declared && `(${declared})`} { ${call} }`, variables];
 }
 
@@ -83,10 +83,10 @@ export const uuidOf = (prefix: IdPrefix, id: string): string => fromPublicId(pre
 
 export const organizationUuid = (organization: Organization): string => uuidOf('org', organization.id);
 
-const PLACES = `{ categories { nodes { id } } levels { nodes { id } } rubric { id } }`;
+const EXISTING = `{ categories { nodes { id } } levels { nodes { id } } rubric { id } }`;
 
 /** What `results` names of the result of a mutation that must succeed. */
-export async function made(by: Caller, name: string, input: object, result: string): Promise<string> {
+export async function createAndGetId(by: Caller, name: string, input: object, result: string): Promise<string> {
   const answer = await mutate(by, name, input, `${result} { id }`);
   const given = [answer[result]].flat()[0];
   if (!given) throw new Error(`${name} ${JSON.stringify(input)}: ${JSON.stringify(answer)}`);
@@ -101,7 +101,7 @@ export function secretFor(api: Api, email: string): string {
   return secret;
 }
 
-export interface Furniture {
+export interface SampleObjects {
   check: string;
   category: string;
   level: string;
@@ -124,23 +124,28 @@ export interface Furniture {
 const ANY = [{ effect: 'ALLOW' as const, permissions: ['dataset:read'] }];
 
 /** Gives the organization what `found` does not: something of everything that it can have. */
-export async function furnish(api: Api, { owner, slug }: Organization): Promise<Furniture> {
-  const { data } = await owner.query(PLACES);
+export async function createSampleObjects(api: Api, { owner, slug }: Organization): Promise<SampleObjects> {
+  const { data } = await owner.query(EXISTING);
   const [category, level] = [data.categories.nodes[0].id, data.levels.nodes[0].id];
   const place = { category: { id: category }, level: { id: level }, ownerId: owner.memberId };
-  const check = await made(owner, 'createCheck', { name: `Check of ${slug}`, ...place }, 'check');
+  const check = await createAndGetId(owner, 'createCheck', { name: `Check of ${slug}`, ...place }, 'check');
 
   const [project, otherProject] = [await createProject(owner, 'first'), await createProject(owner, 'second')];
   const [policy, projectPolicy] = [await createPolicy(owner, ANY), await createPolicy(owner, ANY, project)];
   const roleOf = (name: string, policyId: string, projectId?: string) =>
-    made(owner, 'createRole', { name, policyIds: [policyId], projectId }, 'role');
+    createAndGetId(owner, 'createRole', { name, policyIds: [policyId], projectId }, 'role');
   const role = await roleOf('Reader of data', policy);
   const projectRole = await roleOf('Reader of data', projectPolicy, project);
   const term = { roleId: role, roleExpiresAt: '2100-01-01T00:00:00Z', fallbackRoleId: role };
-  const serviceAccount = await made(owner, 'createServiceAccount', { name: 'Robot', ...term }, 'serviceAccount');
+  const serviceAccount = await createAndGetId(
+    owner,
+    'createServiceAccount',
+    { name: 'Robot', ...term },
+    'serviceAccount',
+  );
   const projectMember = await giveProjectRole(owner, project, serviceAccount, projectRole);
   const invited = { emails: [`guest@${slug}.test`], roleId: roleId('read') };
-  const invitation = await made(owner, 'createInvitations', invited, 'invitations');
+  const invitation = await createAndGetId(owner, 'createInvitations', invited, 'invitations');
 
   const custom = { project, otherProject, policy, role, projectPolicy, projectRole, projectMember };
   const token = await createApiToken(api, owner, 'WRITE');
@@ -148,7 +153,7 @@ export async function furnish(api: Api, { owner, slug }: Organization): Promise<
 }
 
 /** Raw SQL of the runtime role, in a transaction that is bound as a request's is. */
-export function bound<T>(
+export function withBinding<T>(
   api: Api,
   { organization = '', user = '' }: { organization?: string; user?: string },
   work: (tx: TransactionSql) => Promise<T>,
@@ -170,7 +175,7 @@ export async function tenantTables(api: Api): Promise<string[]> {
 }
 
 /** Everything that the database holds, so that two moments can be compared. */
-export async function dump(api: Api, except: readonly string[] = []): Promise<Record<string, unknown>> {
+export async function dumpRows(api: Api, except: readonly string[] = []): Promise<Record<string, unknown>> {
   const tables = await api.root`select tablename as name from pg_tables where schemaname = 'public' order by 1`;
   const names = tables.map((table) => table['name'] as string).filter((name) => !except.includes(name));
   const all: Record<string, unknown> = {};
@@ -185,7 +190,7 @@ const INTERNALS =
   /select |insert |update |delete |failed query|_events|constraint|relation|pg_|postgres|at \w+.*\.ts|\$1/i;
 
 /** The answer says that it is our fault and whom to tell, and nothing else. */
-export function expectMasked({ errors, headers }: Answer): void {
+export function expectMasked({ errors, headers }: ApiResponse): void {
   const requestId = headers.get('x-request-id') as string;
   expect(errors).toHaveLength(1);
   expect(errors?.[0].extensions).toEqual({ code: 'INTERNAL' });

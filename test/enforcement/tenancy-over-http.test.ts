@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { allRows } from '../support/all-rows.ts';
 import { type Caller, startApi } from '../support/api.ts';
-import { everything } from '../support/everything.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { nodeOfList, nodeTypes, queries, type RootField, typesInProjects } from '../support/introspect.ts';
 import { RESOURCES } from '../support/resources.ts';
@@ -8,22 +8,22 @@ import { long } from '../support/size.ts';
 import { addMember, createApiToken, createOrganization, PASSWORD } from '../support/world.ts';
 import {
   byTitle,
-  chosen,
-  expectAlike,
+  expectSameResponse,
   idsInMutations,
   idsInQueries,
   inputsOf,
-  questionAt,
+  queryAt,
+  sampleIds,
   titleOf,
-  told,
   typeNamed,
+  withoutId,
 } from './id-inputs.ts';
-import { furnish, organizationUuid } from './support.ts';
+import { createSampleObjects, organizationUuid } from './support.ts';
 
 /** Two organizations, through the front door: what belongs to the other one is answered like what does not exist. */
 const api = await startApi();
 const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
-const furniture = await furnish(api, acme);
+const furniture = await createSampleObjects(api, acme);
 const [ours, theirs] = [createFixtures(api, acme), createFixtures(api, globex)];
 /** One of each type, and what is of a project of theirs. */
 const their: { type: string; id: string }[] = [];
@@ -68,7 +68,7 @@ test.each([
   // `categoryId`, or `category` by its id.
   const place = idsInQueries.find((each) => [titleOf(each), titleOf(each).replace(/\.id$/, 'Id')].includes(title));
   if (!place) throw new Error(`the schema has no ${title}`);
-  const { data, errors } = await acme.owner.query(...questionAt(place)(id));
+  const { data, errors } = await acme.owner.query(...queryAt(place)(id));
   expect(errors).toBeUndefined();
   expect(data).toMatchObject(expected);
 });
@@ -82,11 +82,11 @@ test.each(nodeTypes)('node and nodes tell nothing of another organization’s %s
   const one = 'query ($id: ID!) { node(id: $id) { __typename id } }';
   const many = 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename } }';
   for (const [, caller] of callers) {
-    expect(await expectAlike(caller, (asked) => [one, { id: asked }], id)).toEqual({
+    expect(await expectSameResponse(caller, (asked) => [one, { id: asked }], id)).toEqual({
       data: { node: null },
       status: 200,
     });
-    const mixed = await expectAlike(caller, (asked) => [many, { ids: [check, asked] }], id);
+    const mixed = await expectSameResponse(caller, (asked) => [many, { ids: [check, asked] }], id);
     expect(mixed).toEqual({ data: { nodes: [{ __typename: 'Check' }, null] }, status: 200 });
   }
   const mine = await ours.one(type);
@@ -97,10 +97,10 @@ test.each(nodeTypes)('node and nodes tell nothing of another organization’s %s
 test.each(byTitle(idsInQueries))(
   'another organization’s ids as %s are answered like unknown ones',
   async (title, place) => {
-    const [ask, of] = [questionAt(place), typeNamed(place)];
-    for (const { type, id } of chosen(their, of, title))
+    const [ask, of] = [queryAt(place), typeNamed(place)];
+    for (const { type, id } of sampleIds(their, of, title))
       for (const [, caller] of asking(type, of)) {
-        const answer = await expectAlike(caller, ask, id);
+        const answer = await expectSameResponse(caller, ask, id);
         expect(JSON.stringify(answer), type).not.toMatch(/INTERNAL|globex|"allowed":true/);
         if (title.includes('.filter.') && caller === acme.owner)
           expect(answer, type).toEqual({ data: { [place.mutation]: { totalCount: 0, nodes: [] } }, status: 200 });
@@ -135,8 +135,8 @@ test.each(lists.map((field) => [field.name, field] as const))(
     const forged = Buffer.from(JSON.stringify(['A1b2C3d4', ...values])).toString('base64url');
     for (const place of ['after', 'before']) {
       const document = `query ($cursor: String!) { ${pageOf(list, `${place}: $cursor`, 'nodes { __typename }')} }`;
-      const answer = told(await acme.owner.query(document, { cursor }), cursor);
-      expect(answer).toEqual(told(await acme.owner.query(document, { cursor: forged }), forged));
+      const answer = withoutId(await acme.owner.query(document, { cursor }), cursor);
+      expect(answer).toEqual(withoutId(await acme.owner.query(document, { cursor: forged }), forged));
       expect(answer).toMatchObject({ data: { [list]: null }, errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
       const own = (await acme.owner.query(first)).data[list].edges[0].cursor;
       expect((await acme.owner.query(document, { cursor: own })).errors).toBeUndefined();
@@ -145,7 +145,7 @@ test.each(lists.map((field) => [field.name, field] as const))(
 );
 
 const inputs = inputsOf(ours);
-const written = () => everything(api, ['audit_events']);
+const written = () => allRows(api, ['audit_events']);
 const theirLog = () =>
   api.root`select * from audit_events where organization_id = ${organizationUuid(globex)} order by id`;
 
@@ -154,10 +154,10 @@ test.each(byTitle(idsInMutations))(
   async (title, place) => {
     const of = (await inputs.typeAt(place)) ?? typeNamed(place);
     const before = [await written(), await theirLog()];
-    for (const { type, id } of chosen(their, of, title)) {
+    for (const { type, id } of sampleIds(their, of, title)) {
       const ask = await inputs.askAt(place, id);
       for (const [who, caller] of asking(type, of)) {
-        const { data, errors } = await expectAlike(caller, ask, id);
+        const { data, errors } = await expectSameResponse(caller, ask, id);
         const complaints = [...(errors ?? []), ...(data[place.mutation]?.errors ?? [])];
         expect(complaints, `${who} with ${type}`).toHaveLength(1);
         if (who === 'the Owner') expect(complaints[0].extensions?.code ?? complaints[0].code, type).toBe('NOT_FOUND');
@@ -171,7 +171,7 @@ test.each(byTitle(idsInMutations))(
 test('signing in to an organization that one does not belong to is answered like to one that does not exist', async () => {
   const document = `mutation ($input: SignInInput!) { signIn(input: $input) { session { accessToken } errors { code message path } } }`;
   const into = async (organizationSlug: string) =>
-    told(
+    withoutId(
       await api.as().query(document, { input: { email: acme.owner.email, password: PASSWORD, organizationSlug } }),
       organizationSlug,
     );

@@ -4,13 +4,13 @@ import { startApi } from '../support/api.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { RESOURCES } from '../support/resources.ts';
 import { addMember, createOrganization } from '../support/world.ts';
-import { bound, dump, furnish, organizationUuid, tenantTables, uuidOf } from './support.ts';
+import { createSampleObjects, dumpRows, organizationUuid, tenantTables, uuidOf, withBinding } from './support.ts';
 
 /** The third wall without the others: raw SQL of the runtime role. */
 const api = await startApi();
 const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
 for (const organization of [acme, globex]) {
-  await furnish(api, organization);
+  await createSampleObjects(api, organization);
   await addMember(api, organization, 'read');
   const { one, make } = createFixtures(api, organization);
   // Two of each, so that a reference can move from one to another.
@@ -24,7 +24,9 @@ const count = async (table: string, where: string): Promise<number> =>
 
 /** Of whom are the rows that a transaction bound like this sees? */
 const seen = (table: string, binding: { organization?: string; user?: string }, columns = 'organization_id') =>
-  bound(api, binding, async (tx) => (await tx.unsafe(`select ${columns} from ${table}`)).map((row) => ({ ...row })));
+  withBinding(api, binding, async (tx) =>
+    (await tx.unsafe(`select ${columns} from ${table}`)).map((row) => ({ ...row })),
+  );
 
 /** A row of theirs, as somebody who has seen it would write it down. */
 async function copied(table: string, changes: Record<string, unknown>): Promise<string> {
@@ -34,7 +36,7 @@ async function copied(table: string, changes: Record<string, unknown>): Promise<
   return JSON.stringify({ ...(row?.['row'] as object), ...changes });
 }
 const insert = (table: string, json: string) =>
-  bound(api, { organization: ours }, async (tx) =>
+  withBinding(api, { organization: ours }, async (tx) =>
     tx.unsafe(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1::text::jsonb)`, [json]),
   );
 
@@ -61,13 +63,13 @@ test.each(tenants)('%s shows to who is bound to an organization all its rows and
 });
 
 test.each(tenants)('%s takes no row for another organization, and gives none away', async (table) => {
-  const before = await dump(api);
+  const before = await dumpRows(api);
   const violates = `new row violates row-level security policy for table "${table}"`;
   await expect(insert(table, await copied(table, { id: newId() }))).rejects.toThrow(violates);
 
   // The log may not be updated or deleted from at all.
   const verdict = table === 'audit_events' ? 'permission denied' : violates;
-  const run = (statement: string) => bound(api, { organization: ours }, (tx) => tx.unsafe(statement));
+  const run = (statement: string) => withBinding(api, { organization: ours }, (tx) => tx.unsafe(statement));
   await expect(run(`update ${table} set organization_id = '${theirs}'`)).rejects.toThrow(verdict);
   if (table !== 'audit_events') {
     const changed = await run(
@@ -76,7 +78,7 @@ test.each(tenants)('%s takes no row for another organization, and gives none awa
     const deleted = await run(`delete from ${table} where organization_id = '${theirs}'`);
     expect([changed.count, deleted.count]).toEqual([0, 0]);
   }
-  expect(await dump(api)).toEqual(before);
+  expect(await dumpRows(api)).toEqual(before);
 });
 
 test('bound to their organization, a row of the same form is taken: only the organization was wrong', async () => {
@@ -156,10 +158,10 @@ test('tables of the instance show the bound organization, its people and its ses
 });
 
 test('rows of the instance that are not one’s own cannot be written', async () => {
-  const before = await dump(api);
+  const before = await dumpRows(api);
   const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];
   const [session] = await api.root`select id from sessions where user_id = ${them} limit 1`;
-  const run = (statement: string) => bound(api, { organization: ours, user: me }, (tx) => tx.unsafe(statement));
+  const run = (statement: string) => withBinding(api, { organization: ours, user: me }, (tx) => tx.unsafe(statement));
   const touched = [
     `update organizations set name = 'Taken over' where id <> '${ours}'`,
     `delete from organizations where id <> '${ours}'`,
@@ -183,5 +185,5 @@ test('rows of the instance that are not one’s own cannot be written', async ()
     'delete from users',
   ])
     await expect(run(statement), statement).rejects.toThrow('permission denied');
-  expect(await dump(api)).toEqual(before);
+  expect(await dumpRows(api)).toEqual(before);
 });

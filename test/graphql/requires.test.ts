@@ -3,10 +3,10 @@ import { expect, test, vi } from 'vitest';
 import { PERMISSIONS } from '../../src/access/catalog.ts';
 import { typeOfPrefix } from '../../src/lib/ids.ts';
 import { allow } from '../decisions/support.ts';
-import { furnish, operationOf, type RootField, rootFields } from '../enforcement/support.ts';
-import { type Answer, type Caller, type Json, startApi } from '../support/api.ts';
-import { caseOf, createFixtures } from '../support/fixtures.ts';
-import { everything } from '../support/selection.ts';
+import { createSampleObjects, operationOf, type RootField, rootFields } from '../enforcement/support.ts';
+import { type ApiResponse, type Caller, type Json, startApi } from '../support/api.ts';
+import { createFixtures, validCase } from '../support/fixtures.ts';
+import { selectAll } from '../support/selection.ts';
 import { addMember, createOrganization, roleId } from '../support/world.ts';
 import { fieldsOf, isThere, type Need, needsOf, readSchema } from './needs.ts';
 
@@ -52,10 +52,10 @@ const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
 const reader = await addMember(api, acme, 'read');
-const of = await furnish(api, acme);
+const of = await createSampleObjects(api, acme);
 const fixtures = createFixtures(api, acme);
 
-interface Asked extends Pick<Answer, 'data' | 'errors'> {
+interface Asked extends Pick<ApiResponse, 'data' | 'errors'> {
   document: string;
   needs: Need[];
   asked: string[];
@@ -114,7 +114,7 @@ function selectionOf(name: string, depth: number): string {
     return '{ __typename id ... on Check { name } ... on Project { key } ... on Invitation { email } }';
   const type = schema.getType(name);
   if (!isCompositeType(type)) return '';
-  return `{ ${everything(schema, type, depth).replaceAll(/\bviewerPermissions\b/g, '__typename')} }`;
+  return `{ ${selectAll(schema, type, depth).replaceAll(/\bviewerPermissions\b/g, '__typename')} }`;
 }
 
 const PRINCIPALS = [
@@ -181,7 +181,7 @@ async function expectQuery(document: string): Promise<void> {
 test.each(rootFields(schema, 'Mutation'))(
   '$name asks for what the schema says, and for nothing else',
   async (field) => {
-    const { input, caller = owner } = await caseOf(fixtures, field.name);
+    const { input, caller = owner } = await validCase(fixtures, field.name);
     await expectMutation(caller, field, input);
   },
 );

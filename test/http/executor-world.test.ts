@@ -5,8 +5,8 @@ import type { Execute } from '../../src/executor/execute.ts';
 import { createHandler } from '../../src/http/handler.ts';
 import { createGraphql } from '../../src/http/yoga.ts';
 import { buildSchema } from '../../src/schema.ts';
-import { furnish, operationOf, rootFields } from '../enforcement/support.ts';
-import { type Answer, type Caller, callerAt, listen, startApi } from '../support/api.ts';
+import { createSampleObjects, operationOf, rootFields } from '../enforcement/support.ts';
+import { type ApiResponse, type Caller, callerAt, listen, startApi } from '../support/api.ts';
 import { createApiToken, createOrganization, membersOfEachRole } from '../support/world.ts';
 
 /** The same world behind the executor of graphql-js. */
@@ -23,7 +23,7 @@ const usual = await listen(
 const acme = await createOrganization(api, 'acme');
 const globex = await createOrganization(api, 'globex');
 const people = await membersOfEachRole(api, acme);
-const things = await furnish(api, acme);
+const things = await createSampleObjects(api, acme);
 const callers: Record<string, Caller> = {
   ...Object.fromEntries(BUILT_IN_ROLES.map((role) => [role, people[role]])),
   outsider: globex.owner,
@@ -32,9 +32,13 @@ const callers: Record<string, Caller> = {
 };
 
 /** What a client reads; the id of the request is in the text of what goes wrong inside alone. */
-const shown = ({ data, errors, status }: Answer): string => JSON.stringify({ data, errors, status }, null, 1);
+const shown = ({ data, errors, status }: ApiResponse): string => JSON.stringify({ data, errors, status }, null, 1);
 
-async function expectAlike(caller: Caller, document: string, variables?: Record<string, unknown>): Promise<Answer> {
+async function expectAlike(
+  caller: Caller,
+  document: string,
+  variables?: Record<string, unknown>,
+): Promise<ApiResponse> {
   const own = await caller.query(document, variables);
   expect(shown(own)).toBe(shown(await callerAt(usual, caller.token).query(document, variables)));
   return own;

@@ -2,7 +2,7 @@ import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { describeError } from '../../src/lib/log.ts';
-import { type Answer, startApi } from '../support/api.ts';
+import { type ApiResponse, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 import { addMember, createOrganization } from '../support/world.ts';
 
@@ -11,7 +11,7 @@ const acme = await createOrganization(api, 'acme');
 const reader = await addMember(api, acme, 'read');
 
 /** The log entries of this request. */
-async function entriesOf({ headers }: Pick<Answer, 'headers'>): Promise<Record<string, unknown>[]> {
+async function entriesOf({ headers }: Pick<ApiResponse, 'headers'>): Promise<Record<string, unknown>[]> {
   const requestId = headers.get('x-request-id');
   const own = () => [...api.logged, ...api.requests].filter((entry) => entry['requestId'] === requestId);
   await until(() => own().some(({ message }) => message === 'request'));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { newSecret } from '../../src/lib/secret.ts';
-import { type Answer, startApi } from '../support/api.ts';
+import { type ApiResponse, startApi } from '../support/api.ts';
 import { createApiToken, createOrganization, PASSWORD } from '../support/world.ts';
 import { eventsOf, inside, look, post, REFUSED, whole } from './support.ts';
 
@@ -61,7 +61,7 @@ test('a bad credential refuses the whole request with 401 and says how to authen
     `mutation { signUp(input: { email: "x@x.test", password: "${PASSWORD}", name: "x" }) { session { accessToken } } }`,
   ];
   const before = await eventsOf(api, 'signIn');
-  const answers: Answer[] = [];
+  const answers: ApiResponse[] = [];
   for (const document of documents) answers.push(await post(api, { authorization: 'Bearer nobody' }, document));
   // A document that is not valid is refused as such, before anybody asks who sends it.
   const [invalid] = answers.splice(3, 1);

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { type Answer, type Api, type Json, startApi } from '../support/api.ts';
+import { type Api, type ApiResponse, type Json, startApi } from '../support/api.ts';
 import { PASSWORD, signUp } from '../support/world.ts';
 import { everythingStored, post, whole } from './support.ts';
 
@@ -22,7 +22,7 @@ const account = async (name: string) => (await signUp(unlimited, `${name}@exampl
 
 const signIn = (email: string, from: string, password = 'wrong', at = api) =>
   post(at, { 'x-forwarded-for': from }, SIGN_IN, { input: { email, password } });
-const resultOf = ({ data, errors }: Answer): string =>
+const resultOf = ({ data, errors }: ApiResponse): string =>
   errors?.[0].extensions.code ?? data.signIn.errors[0]?.code ?? 'SIGNED_IN';
 /** What becomes of so many tries, one after the other. */
 async function tries(count: number, email: string, from: () => string, password?: string, at?: Api): Promise<string[]> {

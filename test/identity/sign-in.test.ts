@@ -1,6 +1,6 @@
 import * as crypto from 'node:crypto';
 import { expect, test, vi } from 'vitest';
-import { type Answer, startApi } from '../support/api.ts';
+import { type ApiResponse, startApi } from '../support/api.ts';
 import {
   addMember,
   addToOrganization,
@@ -36,7 +36,7 @@ const hashing = vi.mocked(crypto.argon2);
 
 const attempt = (input: object) =>
   api.as().query(SIGN_IN, { input: { email: person.email, password: PASSWORD, ...input } });
-const slugOf = ({ data }: Answer) => data.signIn.session?.organization?.slug;
+const slugOf = ({ data }: ApiResponse) => data.signIn.session?.organization?.slug;
 
 const WRONG = {
   status: 200,

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import type { Answer, Api, Caller, Json } from '../support/api.ts';
+import type { Api, ApiResponse, Caller, Json } from '../support/api.ts';
 import { executeMutation } from '../support/world.ts';
 
 /** A response without what differs from one to the next anyway. */
-export const whole = ({ status, data, errors }: Answer): Json => ({ status, data, errors });
+export const whole = ({ status, data, errors }: ApiResponse): Json => ({ status, data, errors });
 
 const LOOK = '{ viewer { user { email } organization { slug } } }';
 
@@ -89,7 +89,7 @@ export async function post(
   headers: Record<string, string>,
   query: string,
   variables?: Record<string, unknown>,
-): Promise<Answer> {
+): Promise<ApiResponse> {
   const response = await fetch(`${api.address}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },

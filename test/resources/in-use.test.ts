@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { decodeId } from '../../src/lib/ids.ts';
 import { startApi } from '../support/api.ts';
-import { baseOf, createFixtures } from '../support/fixtures.ts';
+import { createFixtures, ordinaryInput } from '../support/fixtures.ts';
 import {
   createMutationOf,
-  formed,
+  hasInputField,
   inputFields,
   mutationNamed,
   nodeTypes,
+  outputOf,
   referenceOf,
   resultOf,
-  shownBy,
-  takes,
   targetOf,
+  toInput,
 } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
 import { RESOURCES } from '../support/resources.ts';
@@ -73,17 +73,17 @@ const fresh = (type: string): Promise<string> => fixtures.make(type);
 const isThere = async (id: string): Promise<boolean> =>
   (await queryData(people.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node !== null;
 const remove = (id: string, type: string, results = 'deletedId') =>
-  mutate(people.admin, `delete${type}`, formed(`delete${type}`, { id }), results);
+  mutate(people.admin, `delete${type}`, toInput(`delete${type}`, { id }), results);
 
 describe.each(references.map((each) => [title(each), each] as const))('%s', (_title, reference) => {
   const { type, user, field } = reference;
-  const shown = shownBy(
+  const shown = outputOf(
     user,
     inputFields(createMutationOf(user)).find(
       ({ name }) => name === referenceOf(createMutationOf(user), field),
     ) as never,
   );
-  const hasName = takes(createMutationOf(user), 'name');
+  const hasName = hasInputField(createMutationOf(user), 'name');
   const used = `deletedId errors { code path message usedBy { __typename id ... on ${user} { ${hasName ? 'name' : ''} ${shown.selection} } } }`;
   const refer = (id: string, more: Input = {}): Promise<string> => fixtures.make(user, { [field]: id, ...more });
 
@@ -121,7 +121,7 @@ describe.each(references.map((each) => [title(each), each] as const))('%s', (_ti
     const isMoved = referenceOf(update, field);
     const [moved, deleted] = [isMoved ? await refer(id) : undefined, await refer(id)];
     if (moved)
-      expect((await mutate(people.admin, update, formed(update, { id: moved, [field]: other }))).errors).toEqual([]);
+      expect((await mutate(people.admin, update, toInput(update, { id: moved, [field]: other }))).errors).toEqual([]);
     expect((await remove(id, type)).errors).toEqual([{ code: 'IN_USE', path: [targetOf(`delete${type}`)] }]);
     expect((await remove(deleted, user)).errors).toEqual([]);
     expect(await remove(id, type)).toEqual({ deletedId: id, errors: [] });
@@ -130,7 +130,7 @@ describe.each(references.map((each) => [title(each), each] as const))('%s', (_ti
   test('tells a Read member nothing of what refers to it', async () => {
     const id = await fresh(type);
     await refer(id);
-    expect(await mutate(people.read, `delete${type}`, formed(`delete${type}`, { id }), used)).toEqual({
+    expect(await mutate(people.read, `delete${type}`, toInput(`delete${type}`, { id }), used)).toEqual({
       refused: 'NO_GRANT',
     });
   });
@@ -145,7 +145,7 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
   test('in much use lists a hundred, and says how many there are', async () => {
     const id = await fresh(type);
     const one = uuidOf(await refer(id));
-    const names = ['name', 'alias', 'slug', 'key'].filter((name) => takes(createMutationOf(user), name));
+    const names = ['name', 'alias', 'slug', 'key'].filter((name) => hasInputField(createMutationOf(user), name));
     const changed = names.map((name) => `'${name}', t.${name} || '-' || n`);
     await api.root.unsafe(`
       insert into ${userTable} select (jsonb_populate_record(null::${userTable},
@@ -158,7 +158,7 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
 
   test('that is being deleted takes no more references', async () => {
     const id = await fresh(type);
-    const input = formed(createMutationOf(user), { ...(await baseOf(fixtures, user)), [field]: id });
+    const input = toInput(createMutationOf(user), { ...(await ordinaryInput(fixtures, user)), [field]: id });
     const result = resultOf(createMutationOf(user));
     const answer = await duringChange(
       api,
@@ -174,7 +174,7 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
   test('is either deleted or referred to, when both happen at once', async () => {
     for (let round = 0; round < (long ? 25 : 8); round += 1) {
       const id = await fresh(type);
-      const input = formed(createMutationOf(user), { ...(await baseOf(fixtures, user)), [field]: id });
+      const input = toInput(createMutationOf(user), { ...(await ordinaryInput(fixtures, user)), [field]: id });
       const [removed, made] = await Promise.all([
         remove(id, type),
         mutate(people.admin, createMutationOf(user), input),

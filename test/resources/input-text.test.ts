@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Place, resultOf, valueAt, withValue } from '../support/introspect.ts';
+import { type InputPath, resultOf, valueAt, withValue } from '../support/introspect.ts';
 import { sample } from '../support/sample.ts';
 import { startInputs, titled } from './inputs.ts';
 
@@ -17,7 +17,7 @@ const lines = others.filter((text) => !proses.includes(text));
 const isFormed = (name: string): boolean => /^(slug|key|alias)$/.test(name);
 
 /** The limit that the description states. */
-function longest({ description }: Place, otherwise: number): number {
+function longest({ description }: InputPath, otherwise: number): number {
   const [, limit] = /(?:at most|to) ([\d,]+) [^.]*characters/.exec(description) ?? [];
   return limit ? Number(limit.replaceAll(',', '')) : otherwise;
 }

@@ -1,6 +1,6 @@
 import { isEnumType, isNonNullType } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { createMutationOf, inputFields, takes, valueAt, verbAndType } from '../support/introspect.ts';
+import { createMutationOf, hasInputField, inputFields, valueAt, verbAndType } from '../support/introspect.ts';
 import { sample } from '../support/sample.ts';
 import { startInputs, titled } from './inputs.ts';
 
@@ -100,7 +100,10 @@ test.each(titled(required))('%s must be given, and not be null', async (_title, 
 /** A list that may be left out when the object is created may also be empty. */
 function mayBeEmpty(mutation: string, name: string): boolean {
   const create = createMutationOf(verbAndType(mutation)?.type ?? '');
-  return takes(create, name) && inputFields(create).some((field) => field.name === name && !isNonNullType(field.type));
+  return (
+    hasInputField(create, name) &&
+    inputFields(create).some((field) => field.name === name && !isNonNullType(field.type))
+  );
 }
 
 describe.each(titled(lists))('the list %s', (_title, { mutation, name }) => {

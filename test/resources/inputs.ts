@@ -1,8 +1,8 @@
 import { afterEach, expect } from 'vitest';
+import { allRows } from '../support/all-rows.ts';
 import { type Api, type Json, startApi } from '../support/api.ts';
-import { everything } from '../support/everything.ts';
-import { caseOf, createFixtures } from '../support/fixtures.ts';
-import { mutations, type Place, placesOf, withValue } from '../support/introspect.ts';
+import { createFixtures, validCase } from '../support/fixtures.ts';
+import { type InputPath, inputPaths, mutations, withValue } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
 import { RESOURCES } from '../support/resources.ts';
 import { createOrganization, mutate, type Person } from '../support/world.ts';
@@ -13,9 +13,9 @@ export interface Inputs {
   /** A good input for each create and update mutation. */
   good: Record<string, Input>;
   /** Every place for one value in these. */
-  fields: Place[];
+  fields: InputPath[];
   /** The lists among these inputs, as a whole. */
-  lists: Place[];
+  lists: InputPath[];
   /** Public ids of every type, and of another organization. */
   ids: string[];
   /** Sends the good input with one bad value. Gives the codes; the test fails when anything was written or broken. */
@@ -25,7 +25,8 @@ export interface Inputs {
 }
 
 /** For `describe.each`: the fields with their names. */
-export const titled = (fields: Place[]) => fields.map((field) => [`${field.mutation}(${field.name})`, field] as const);
+export const titled = (fields: InputPath[]) =>
+  fields.map((field) => [`${field.mutation}(${field.name})`, field] as const);
 
 /** A server with an object for each update, and all that its create and update mutations take. */
 export async function startInputs(): Promise<Inputs> {
@@ -36,26 +37,26 @@ export async function startInputs(): Promise<Inputs> {
   const fixtures = createFixtures(api, acme);
   const writing = mutations.map(({ name }) => name).filter((name) => /^(create|update)/.test(name));
   const good: Inputs['good'] = {};
-  for (const name of writing) good[name] = (await caseOf(fixtures, name)).input;
+  for (const name of writing) good[name] = (await validCase(fixtures, name)).input;
   const ids = [globex.owner.memberId];
   for (const type of Object.keys(RESOURCES)) ids.push(await fixtures.one(type));
   // Mail is in the log, where faults are looked for.
   api.logged.length = 0;
-  const { values: fields, lists } = placesOf(writing);
+  const { values: fields, lists } = inputPaths(writing);
 
   let state: Json;
   let refused = false;
   afterEach(async () => {
     if (!refused) return;
     refused = false;
-    expect(await everything(api, APART), 'nothing is written').toEqual(state);
+    expect(await allRows(api, APART), 'nothing is written').toEqual(state);
     expect(api.logged, 'nothing is a fault of the server').toEqual([]);
   });
 
   return {
     ...{ api, owner, good, fields, lists, ids },
     async refusal(mutation, name, value) {
-      state ??= await everything(api, APART);
+      state ??= await allRows(api, APART);
       refused = true;
       const answer = await mutate(owner, mutation, withValue(good[mutation], name, value));
       if (answer.refused) return [answer.refused];

@@ -3,13 +3,13 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type Json, startApi } from '../support/api.ts';
 import { createFixtures, resourceOf } from '../support/fixtures.ts';
 import {
-  formed,
+  hasInputField,
   inputFields,
   mutations,
+  outputOf,
   resultOf,
-  shownBy,
-  takes,
   targetOf,
+  toInput,
   verbAndType,
 } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
@@ -37,7 +37,7 @@ const APART = ['dryRun', 'noAccess', 'roleExpiresAt', 'fallbackRoleId'];
 /** `addTags` and `removeTags` are two more ways to change `tags`. */
 const isPart = (mutation: string, name: string): boolean => {
   const [, list] = /^(?:add|remove)([A-Z].*)$/.exec(name) ?? [];
-  return list !== undefined && takes(mutation, list.slice(0, 1).toLowerCase() + list.slice(1));
+  return list !== undefined && hasInputField(mutation, list.slice(0, 1).toLowerCase() + list.slice(1));
 };
 
 /** Optional fields of a mutation. */
@@ -53,7 +53,7 @@ const optionalOf = (mutation: string): GraphQLInputField[] =>
 async function updateOf(mutation: string, type: string): Promise<Update> {
   const [one, other] = (await resourceOf(type).updates?.(fixtures)) ?? [{}, {}];
   const only = (values: Input): Input => {
-    const given = formed(mutation, values);
+    const given = toInput(mutation, values);
     return Object.fromEntries(optionalOf(mutation).map(({ name }) => [name, given[name]]));
   };
   const id = targetOf(mutation) ? { id: await fixtures.make(type) } : {};
@@ -78,14 +78,14 @@ test('every update mutation with an optional field is tried here', () => {
 describe.each(updates.map((each) => [each.mutation, each] as const))(
   '%s',
   (mutation, { type, object, id, values: [full, others] }) => {
-    const { along = {} } = resourceOf(type);
+    const { alsoChanges = {} } = resourceOf(type);
     const names = Object.keys(full);
-    const shown = Object.fromEntries(optionalOf(mutation).map((field) => [field.name, shownBy(type, field)]));
+    const shown = Object.fromEntries(optionalOf(mutation).map((field) => [field.name, outputOf(type, field)]));
     const results = `${object} { ${names.map((name) => shown[name]?.selection).join(' ')} }`;
 
     /** Sends the changes and gives the values of all fields, or the errors. */
     async function update(changes: object): Promise<Json> {
-      const answer = await mutate(owner, mutation, { ...(id && formed(mutation, { id })), ...changes }, results);
+      const answer = await mutate(owner, mutation, { ...(id && toInput(mutation, { id })), ...changes }, results);
       if (answer.refused) throw new Error(`${mutation} was refused: ${answer.refused}`);
       if (answer.errors.length > 0) return answer.errors;
       return Object.fromEntries(names.map((name) => [name, shown[name]?.read(answer[object])]));
@@ -99,7 +99,7 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
       expect(await update({})).toEqual(full);
     });
 
-    if (takes(mutation, 'dryRun'))
+    if (hasInputField(mutation, 'dryRun'))
       test('on a dry run changes nothing and answers with no object, and is real without it', async () => {
         const dry = { id, ...others, dryRun: true };
         expect(await mutate(owner, mutation, dry, `${results} accessChanges { gained }`)).toEqual({
@@ -116,7 +116,7 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
 
     describe.each(optionalOf(mutation).map((field) => [field.name, field] as const))('%s', (name, field) => {
       const without = (values: object): object => {
-        const moved = [name, ...(along[name] ?? [])];
+        const moved = [name, ...(alsoChanges[name] ?? [])];
         return Object.fromEntries(Object.entries(values).filter(([each]) => !moved.includes(each)));
       };
 
@@ -147,12 +147,12 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
   },
 );
 
-const WITH_TERM = updates.map(({ mutation }) => mutation).filter((name) => takes(name, 'roleExpiresAt'));
+const WITH_TERM = updates.map(({ mutation }) => mutation).filter((name) => hasInputField(name, 'roleExpiresAt'));
 
 test('a role that ends is tried here wherever one can be given', () => {
   expect(WITH_TERM.toSorted()).toEqual(['updateMember', 'updateServiceAccount']);
   expect(
-    mutations.map(({ name }) => name).filter((name) => /^update/.test(name) && takes(name, 'fallbackRoleId')),
+    mutations.map(({ name }) => name).filter((name) => /^update/.test(name) && hasInputField(name, 'fallbackRoleId')),
   ).toEqual(WITH_TERM);
 });
 

@@ -8,8 +8,8 @@ import {
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { createServiceAccount } from '../decisions/support.ts';
-import { type Answer, type Json, startApi } from '../support/api.ts';
-import { leavesOf, referencedBy, schema } from '../support/introspect.ts';
+import { type ApiResponse, type Json, startApi } from '../support/api.ts';
+import { leafFields, referencedBy, schema } from '../support/introspect.ts';
 import { insertRows } from '../support/rows.ts';
 import { sample } from '../support/sample.ts';
 import { connectionsOf } from '../support/selection.ts';
@@ -58,7 +58,7 @@ const connections: List[] = connectionsOf(schema).map(({ name, field, node }) =>
   const parent = `place: node(id: "${crowd.parent(type)}") { ... on ${type} { $ } }`;
   return {
     ...{ name, field, around: type === 'Query' ? '$' : parent },
-    ...(!leavesOf(node.name).includes('id') && { node: 'principal' }),
+    ...(!leafFields(node.name).includes('id') && { node: 'principal' }),
   };
 });
 
@@ -129,7 +129,7 @@ async function filtersOf({ name, field }: List): Promise<Filter[]> {
 /** How an item shows what it is filtered by: `categoryId` and `category` by `category { id }`. */
 function filteredBy(item: string, { name, type }: GraphQLInputField): { selection: string; read(node: Json): Json } {
   if (name === 'search') return { selection: 'name', read: (node) => node.name };
-  if (leavesOf(item).includes(name) || (!name.endsWith('Id') && !referencedBy(type)))
+  if (leafFields(item).includes(name) || (!name.endsWith('Id') && !referencedBy(type)))
     return { selection: name, read: (node) => node[name] };
   const object = name.replace(/Id$/, '');
   return { selection: `${object} { id }`, read: (node) => node[object]?.id };
@@ -174,7 +174,7 @@ const plainly = (list: List): object =>
     : {};
 
 /** Asks for one page, always with the clock further on: a list may not hang on the moment. */
-function page({ field, around, node }: List, args: object, fields = ''): Promise<Answer> {
+function page({ field, around, node }: List, args: object, fields = ''): Promise<ApiResponse> {
   api.advance(7);
   const types = Object.fromEntries(field.args.map(({ name, type }) => [name, type]));
   const given = Object.keys(args);
@@ -201,7 +201,7 @@ async function read(list: List, args: object, fields?: string): Promise<Json> {
   };
 }
 
-const codes = ({ errors }: Answer): string[] => errors?.map(({ extensions }) => extensions.code) ?? [];
+const codes = ({ errors }: ApiResponse): string[] => errors?.map(({ extensions }) => extensions.code) ?? [];
 
 test.each(connections.map((list) => [list.name, list] as const))('every argument of %s is tried', (_name, list) => {
   const tried = new Set(variantsOf(list).flatMap((args) => Object.keys(args)));

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
-import { complaintAbout, createFixtures, wrongOf } from '../support/fixtures.ts';
-import { createMutationOf, formed, inputFields, mutations, nodeTypes, takes, targetOf } from '../support/introspect.ts';
+import { createFixtures, missingEntryFor, rejectedInputs } from '../support/fixtures.ts';
+import {
+  createMutationOf,
+  hasInputField,
+  inputFields,
+  mutations,
+  nodeTypes,
+  targetOf,
+  toInput,
+} from '../support/introspect.ts';
 import { RESOURCES } from '../support/resources.ts';
 import { createOrganization } from '../support/world.ts';
 
@@ -24,12 +32,12 @@ test('the registry has no case of a mutation that the schema lacks', () => {
 });
 
 test.each(mutations.map(({ name }) => name))('the registry has an input for %s', (mutation) => {
-  expect(complaintAbout(mutation)).toBeNull();
+  expect(missingEntryFor(mutation)).toBeNull();
 });
 
 test('the wrong inputs of the registry are of mutations of the schema', async () => {
   const names = mutations.map(({ name }) => name);
-  expect(Object.keys(await wrongOf(fixtures)).sort()).toEqual(names.toSorted());
+  expect(Object.keys(await rejectedInputs(fixtures)).sort()).toEqual(names.toSorted());
 });
 
 /** All but the object itself, the dry run, and what edits a list in parts. */
@@ -48,7 +56,7 @@ describe.each(Object.keys(RESOURCES))('the entry %s', (type) => {
   if (create)
     test('gives each field of the create mutation a value', async () => {
       expect(
-        Object.keys(formed(createMutationOf(type), await create(fixtures))).sort(),
+        Object.keys(toInput(createMutationOf(type), await create(fixtures))).sort(),
         `RESOURCES.${type}.create`,
       ).toEqual(fieldsOf(createMutationOf(type)));
     });
@@ -57,11 +65,11 @@ describe.each(Object.keys(RESOURCES))('the entry %s', (type) => {
     test('gives each field of the update mutation two values', async () => {
       const [one, other] = await updates(fixtures);
       for (const values of [one, other])
-        expect(Object.keys(formed(`update${type}`, values)).sort(), `RESOURCES.${type}.updates`).toEqual(
+        expect(Object.keys(toInput(`update${type}`, values)).sort(), `RESOURCES.${type}.updates`).toEqual(
           fieldsOf(`update${type}`),
         );
       const same = Object.keys(one).filter((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]));
-      const ofTerm = takes(`update${type}`, 'fallbackRoleId') ? ['fallbackRoleId', 'roleExpiresAt'] : [];
+      const ofTerm = hasInputField(`update${type}`, 'fallbackRoleId') ? ['fallbackRoleId', 'roleExpiresAt'] : [];
       expect(same.sort(), `RESOURCES.${type}.updates: the same value twice`).toEqual(ofTerm);
     });
 

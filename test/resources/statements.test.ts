@@ -13,14 +13,14 @@ import { LIMITS } from '../../src/http/limits.ts';
 import { type IdPrefix, newId, toPublicId } from '../../src/lib/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Json, startApi } from '../support/api.ts';
-import { type Crowd, insertRows } from '../support/rows.ts';
+import { type InsertedRows, insertRows } from '../support/rows.ts';
 import { sample } from '../support/sample.ts';
-import { type Connection, connectionsOf, everything, pageOf } from '../support/selection.ts';
-import { answerTogether, statementsOf } from '../support/statements.ts';
+import { type Connection, connectionsOf, pageOf, selectAll } from '../support/selection.ts';
+import { batchResponses, statementsOf } from '../support/statements.ts';
 import { createOrganization, queryData } from '../support/world.ts';
 
 const api = await startApi({ pool: 2 });
-answerTogether(api);
+batchResponses(api);
 const schema = buildSchema();
 
 const MANY = 100;
@@ -42,13 +42,13 @@ function deep(documentOf: (depth: number) => string, variables: Record<string, u
 }
 
 /** Where the list is: in the query, or in the object of its type that has many items. */
-function around({ name }: Connection, { parent }: Crowd): string {
+function around({ name }: Connection, { parent }: InsertedRows): string {
   const [type = ''] = name.split('.');
   return type === 'Query' ? '$' : `place: node(id: "${parent(type)}") { ... on ${type} { $ } }`;
 }
 
 /** Arguments beside the size of the page: what is required, and then also the project. */
-function variantsOf({ field }: Connection, { parent }: Crowd): string[] {
+function variantsOf({ field }: Connection, { parent }: InsertedRows): string[] {
   const required = field.args.flatMap(({ name, type }) => {
     if (getNamedType(type).name !== 'Permission') return [];
     return [`${name}: ${isListType(getNullableType(type)) ? '["check:read"]' : '"check:read"'}`];
@@ -58,7 +58,7 @@ function variantsOf({ field }: Connection, { parent }: Crowd): string[] {
   return [...whole, ...inProject.map((project) => [...required, project])].map((args) => args.join(', '));
 }
 
-const listed = (connection: Connection, crowd: Crowd, args: string): string =>
+const listed = (connection: Connection, crowd: InsertedRows, args: string): string =>
   deep((depth) => {
     const { field } = connection;
     const page = pageOf(schema, getNamedType(field.type), depth);
@@ -66,7 +66,11 @@ const listed = (connection: Connection, crowd: Crowd, args: string): string =>
   });
 
 /** What is answered, and what the server sends for it: each statement with how often. */
-async function measure({ organization: { owner } }: Crowd, document: string, variables?: Record<string, unknown>) {
+async function measure(
+  { organization: { owner } }: InsertedRows,
+  document: string,
+  variables?: Record<string, unknown>,
+) {
   // What lasts longer than a request is there then: the grants, the plan of the operation, the prepared statements.
   await queryData(owner, document, variables);
   let data: Json;
@@ -93,7 +97,8 @@ describe.each(connections.map((connection) => [connection.name, connection] as c
   const variants = variantsOf(connection, few).map((_, at) => at);
 
   test.each(variants)('sends as many statements for a hundred rows as for one, variant %i', async (at) => {
-    const listIn = (crowd: Crowd) => measure(crowd, listed(connection, crowd, variantsOf(connection, crowd)[at] ?? ''));
+    const listIn = (crowd: InsertedRows) =>
+      measure(crowd, listed(connection, crowd, variantsOf(connection, crowd)[at] ?? ''));
     const [one, hundred] = [await listIn(few), await listIn(many)];
     expect(nodesOf(one).length).toBeLessThanOrEqual(FIRST - MANY);
     expect(nodesOf(hundred).length, `the registry inserts too few rows for ${connection.name}`).toBeGreaterThanOrEqual(
@@ -111,7 +116,7 @@ function idsOf({ name }: GraphQLNamedType, count: number): string[] {
 }
 
 describe.each(sample([...nodeTypes], 12, 'types').map((type) => [type.name, type] as const))('%s', (_name, type) => {
-  const selected = (depth: number): string => `... on ${type.name} { ${everything(schema, type, depth)} }`;
+  const selected = (depth: number): string => `... on ${type.name} { ${selectAll(schema, type, depth)} }`;
 
   test('is read by nodes(ids:) with as many statements for a hundred as for one', async () => {
     const document = deep((depth) => `query ($ids: [ID!]!) { nodes(ids: $ids) { ${selected(depth)} } }`, {
@@ -131,7 +136,7 @@ describe.each(sample([...nodeTypes], 12, 'types').map((type) => [type.name, type
   test('is read by fifty times node(id:) in one document with as many statements as by one', async () => {
     const nodes = (count: number) => {
       const fields = idsOf(type, count).map((id, at) => `n${at}: node(id: "${id}") { ...All }`);
-      return measure(many, `{ ${fields.join(' ')} } fragment All on ${type.name} { ${everything(schema, type, 1)} }`);
+      return measure(many, `{ ${fields.join(' ')} } fragment All on ${type.name} { ${selectAll(schema, type, 1)} }`);
     };
     expectAlike(await nodes(1), await nodes(50));
   });

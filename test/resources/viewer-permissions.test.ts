@@ -10,17 +10,17 @@ import {
   projectRoleId,
 } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { baseOf, createFixtures } from '../support/fixtures.ts';
+import { createFixtures, ordinaryInput } from '../support/fixtures.ts';
 import { printedSchema } from '../support/generated.ts';
 import {
   createMutationOf,
-  formed,
   isOfProject,
-  leavesOf,
+  leafFields,
   listsOf,
   mutationNamed,
   nodeTypes,
   permissionOf,
+  toInput,
 } from '../support/introspect.ts';
 import type { Input } from '../support/resource.ts';
 import { RESOURCES } from '../support/resources.ts';
@@ -65,7 +65,7 @@ type Try = (caller: Who, id: string) => Promise<boolean>;
 const may =
   (mutation: string, input: (id: string, caller: Who) => Input = (id) => ({ id })): Try =>
   async (caller, id) =>
-    !(await mutate(caller, mutation, formed(mutation, input(id, caller)))).refused;
+    !(await mutate(caller, mutation, toInput(mutation, input(id, caller)))).refused;
 
 const sees: Try = async (caller, id) =>
   (await queryData(caller, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node !== null;
@@ -244,8 +244,8 @@ const inProject: Record<string, Try> = Object.fromEntries(
         [
           permission(type, 'create'),
           async (caller, projectId) => {
-            const input = { ...(await baseOf(fixtures, type)), projectId };
-            return !(await mutate(caller, createMutationOf(type), formed(createMutationOf(type), input))).refused;
+            const input = { ...(await ordinaryInput(fixtures, type)), projectId };
+            return !(await mutate(caller, createMutationOf(type), toInput(createMutationOf(type), input))).refused;
           },
         ],
         [permission(type, 'update'), may(`update${type}`, its(type))],
@@ -363,8 +363,13 @@ const LISTS_AND_CREATES: Record<string, Try> = Object.fromEntries(
       const lists = listsOf(type).filter(({ extensions }) => !(extensions['guard'] as Json)?.rule.own);
       const create = permissionOf(mutationNamed(createMutationOf(type)));
       const attempt: Try = async (caller) =>
-        !(await mutate(caller, createMutationOf(type), formed(createMutationOf(type), await baseOf(fixtures, type))))
-          .refused;
+        !(
+          await mutate(
+            caller,
+            createMutationOf(type),
+            toInput(createMutationOf(type), await ordinaryInput(fixtures, type)),
+          )
+        ).refused;
       return [
         ...lists.map((list): [string, Try] => [permissionOf(list) ?? '', seesList(list.name)]),
         ...(create && RESOURCES[type]?.create ? [[create, attempt] as [string, Try]] : []),
@@ -394,7 +399,7 @@ const tried = new Set(
 /** Held by roles already, and asked for by no field yet: policies name them, and decisions are asked about them. */
 const NOT_YET = catalog.filter((name) => !tried.has(name));
 const OWN = ['one’s own token', 'one’s own session'];
-const TELLING = nodeTypes.filter((type) => leavesOf(type).includes('viewerPermissions'));
+const TELLING = nodeTypes.filter((type) => leafFields(type).includes('viewerPermissions'));
 const VIEWER_PERMISSIONS = `query ($id: ID!) { node(id: $id) { ${TELLING.map((type) => `... on ${type} { viewerPermissions }`).join(' ')} } }`;
 
 test('every permission to create, read, update or delete what the schema has is tried here', () => {

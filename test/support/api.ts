@@ -14,7 +14,7 @@ import { cloneDatabase, type TestDatabase } from './database.ts';
 // biome-ignore lint/suspicious/noExplicitAny: what a response holds is what its test says
 export type Json = any;
 
-export interface Answer {
+export interface ApiResponse {
   data: Json;
   errors: Json[] | undefined;
   status: number;
@@ -23,7 +23,7 @@ export interface Answer {
 
 export interface Caller {
   /** Sends one operation over HTTP. */
-  query(document: string, variables?: Record<string, unknown>): Promise<Answer>;
+  query(document: string, variables?: Record<string, unknown>): Promise<ApiResponse>;
   token: string | undefined;
 }
 

@@ -1,15 +1,15 @@
 import type { Api } from './api.ts';
 import {
   createMutationOf,
-  formed,
+  hasInputField,
   inputFields,
   mutations,
   resultOf,
-  takes,
   targetOf,
+  toInput,
   verbAndType,
 } from './introspect.ts';
-import type { Case, Fixtures, Input, Resource, Wrong } from './resource.ts';
+import type { Case, Fixtures, Input, RejectedInput, Resource } from './resource.ts';
 import { RESOURCES } from './resources.ts';
 import { mutate, type Organization } from './world.ts';
 
@@ -38,7 +38,7 @@ export function createFixtures(api: Api, organization: Organization, label = '')
     async make(type, more = {}) {
       const { obtain } = resourceOf(type);
       if (obtain) return await obtain(fixtures);
-      return await create(fixtures, type, { ...(await baseOf(fixtures, type)), ...more });
+      return await create(fixtures, type, { ...(await ordinaryInput(fixtures, type)), ...more });
     },
   };
   return fixtures;
@@ -47,31 +47,31 @@ export function createFixtures(api: Api, organization: Organization, label = '')
 async function create({ owner }: Fixtures, type: string, input: Input): Promise<string> {
   const mutation = createMutationOf(type);
   const result = resultOf(mutation);
-  const answer = await mutate(owner, mutation, formed(mutation, input), `${result} { id }`);
+  const answer = await mutate(owner, mutation, toInput(mutation, input), `${result} { id }`);
   const [object] = [answer[result]].flat();
   if (!object) throw new Error(`${mutation} ${JSON.stringify(input)}: ${JSON.stringify(answer)}`);
   return object.id;
 }
 
 /** The input that makes an ordinary object of this type. */
-export async function baseOf(fixtures: Fixtures, type: string): Promise<Input> {
+export async function ordinaryInput(fixtures: Fixtures, type: string): Promise<Input> {
   const { base, create: full } = resourceOf(type);
   const input = base ?? full;
   if (!input) throw new Error(`RESOURCES.${type} needs \`create\` or \`obtain\``);
   return await input(fixtures);
 }
 
-const casesIn = (mutation: string) =>
+const particularCase = (mutation: string) =>
   Object.values(RESOURCES).flatMap(({ cases }) => (cases?.[mutation] ? [cases[mutation]] : []))[0];
 
 /** A mutation of the schema with an input that succeeds, another one on each call. */
-export async function caseOf(fixtures: Fixtures, mutation: string): Promise<Case> {
+export async function validCase(fixtures: Fixtures, mutation: string): Promise<Case> {
   const { input, ...rest } = await canonicalCase(fixtures, mutation);
-  return { input: formed(mutation, input), ...rest };
+  return { input: toInput(mutation, input), ...rest };
 }
 
 async function canonicalCase(fixtures: Fixtures, mutation: string): Promise<Case> {
-  const particular = casesIn(mutation);
+  const particular = particularCase(mutation);
   if (particular) return await particular(fixtures);
   const { verb, type } = verbAndType(mutation) ?? {};
   if (!verb || !type) throw new Error(missingCase(mutation));
@@ -86,9 +86,9 @@ const confirmOf = async (fixtures: Fixtures, type: string, id = ''): Promise<Inp
   (await resourceOf(type).confirm?.(fixtures, id)) ?? {};
 
 /** The same input about another object, with what confirms it. */
-export async function aimedAt(fixtures: Fixtures, mutation: string, input: Input, id: string): Promise<Input> {
+export async function withTarget(fixtures: Fixtures, mutation: string, input: Input, id: string): Promise<Input> {
   const { verb, type } = verbAndType(mutation) ?? {};
-  const target = formed(mutation, { id });
+  const target = toInput(mutation, { id });
   return { ...input, ...target, ...(verb === 'delete' && type ? await confirmOf(fixtures, type, id) : {}) };
 }
 
@@ -100,8 +100,8 @@ const missingCase = (mutation: string): string =>
   `test/support/resources.ts has no case of ${mutation}: add it to \`cases\` of the resource that it changes`;
 
 /** Whether the registry can make an input for this mutation; the message says what to add. */
-export function complaintAbout(mutation: string): string | null {
-  if (casesIn(mutation)) return null;
+export function missingEntryFor(mutation: string): string | null {
+  if (particularCase(mutation)) return null;
   const { verb, type } = verbAndType(mutation) ?? {};
   if (!verb || !type) return missingCase(mutation);
   const entry = RESOURCES[type];
@@ -112,21 +112,22 @@ export function complaintAbout(mutation: string): string | null {
 }
 
 /** For each mutation an input that is refused: an empty text on create, null for what is required on update. */
-export async function wrongOf(fixtures: Fixtures): Promise<Record<string, Wrong | null>> {
-  const wrong: Record<string, Wrong | null> = {};
-  for (const { name } of mutations) wrong[name] = await derivedWrong(fixtures, name);
-  for (const { wrong: particular } of Object.values(RESOURCES)) Object.assign(wrong, await particular?.(fixtures));
-  for (const [name, each] of Object.entries(wrong)) if (each) each[0] = formed(name, each[0]);
+export async function rejectedInputs(fixtures: Fixtures): Promise<Record<string, RejectedInput | null>> {
+  const wrong: Record<string, RejectedInput | null> = {};
+  for (const { name } of mutations) wrong[name] = await derivedRejectedInput(fixtures, name);
+  for (const { rejected: particular } of Object.values(RESOURCES)) Object.assign(wrong, await particular?.(fixtures));
+  for (const [name, each] of Object.entries(wrong)) if (each) each[0] = toInput(name, each[0]);
   return wrong;
 }
 
-async function derivedWrong(fixtures: Fixtures, mutation: string): Promise<Wrong | null> {
+async function derivedRejectedInput(fixtures: Fixtures, mutation: string): Promise<RejectedInput | null> {
   const { verb, type } = verbAndType(mutation) ?? {};
   if (!type || (verb !== 'create' && verb !== 'update')) return null;
   const text = inputFields(createMutationOf(type)).find((field) => String(field.type) === 'String!')?.name;
   if (!text) return null;
   if (verb === 'create' && RESOURCES[type]?.create)
-    return [{ ...(await baseOf(fixtures, type)), [text]: '' }, 'TOO_SHORT'];
-  if (verb === 'update' && takes(mutation, text)) return [{ id: await fixtures.one(type), [text]: null }, 'REQUIRED'];
+    return [{ ...(await ordinaryInput(fixtures, type)), [text]: '' }, 'TOO_SHORT'];
+  if (verb === 'update' && hasInputField(mutation, text))
+    return [{ id: await fixtures.one(type), [text]: null }, 'REQUIRED'];
   return null;
 }

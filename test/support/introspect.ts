@@ -50,7 +50,7 @@ export function inputFields(mutation: string): GraphQLInputField[] {
   return isInputObjectType(type) ? Object.values(type.getFields()) : [];
 }
 
-export const takes = (mutation: string, field: string): boolean =>
+export const hasInputField = (mutation: string, field: string): boolean =>
   inputFields(mutation).some(({ name }) => name === field);
 
 /** The type of `CategoryReference`, which names an object by its id or its alias; undefined for another type. */
@@ -65,7 +65,7 @@ const uncapitalized = (text: string): string => text.slice(0, 1).toLowerCase() +
 
 /** The field with which the input of a mutation names the object that it is about: `id`, or `category`. */
 export function targetOf(mutation: string): string | undefined {
-  if (takes(mutation, 'id')) return 'id';
+  if (hasInputField(mutation, 'id')) return 'id';
   const type = mutation.replace(/^[a-z]+/, '');
   return inputFields(mutation).find((field) => field.name === uncapitalized(type) && referencedBy(field.type))?.name;
 }
@@ -78,13 +78,13 @@ export function targetPath(mutation: string): string | undefined {
 
 /** The field of an input for the reference `categoryId`: of that name, or `category`, which takes an id or an alias. */
 export function referenceOf(mutation: string, name: string): string | undefined {
-  if (takes(mutation, name)) return name;
+  if (hasInputField(mutation, name)) return name;
   const field = inputFields(mutation).find((each) => `${each.name}Id` === name);
   return referencedBy(field?.type) && field?.name;
 }
 
 /** The input as the mutation takes it: the registry names objects by `id` and `categoryId` everywhere. */
-export function formed(mutation: string, input: Record<string, Json>): Record<string, Json> {
+export function toInput(mutation: string, input: Record<string, Json>): Record<string, Json> {
   const entries = Object.entries(input).map(([name, value]) => {
     const field = name === 'id' ? targetOf(mutation) : referenceOf(mutation, name);
     if (!field || field === name) return [name, value];
@@ -113,7 +113,7 @@ export function nodeOfList(field: RootField): GraphQLNamedType | undefined {
 export const listsOf = (type: string): RootField[] => queries.filter((field) => nodeOfList(field)?.name === type);
 
 /** Types of which an object can belong to a project. */
-export const typesInProjects = nodeTypes.filter((type) => takes(createMutationOf(type), 'projectId'));
+export const typesInProjects = nodeTypes.filter((type) => hasInputField(createMutationOf(type), 'projectId'));
 
 /** Whether every object of the type belongs to a project: none can be created without. */
 export const isOfProject = (type: string): boolean =>
@@ -124,7 +124,7 @@ export const permissionOf = (field: RootField | undefined): string | undefined =
   (field?.extensions['guard'] as { rule: { permission?: string } } | undefined)?.rule.permission;
 
 /** A single value in a mutation's input: a field, the first item of a list, or a field of that item. */
-export interface Place {
+export interface InputPath {
   /** Or query. */
   mutation: string;
   /** The path, such as `statements.0.effect`. */
@@ -135,49 +135,45 @@ export interface Place {
   description: string;
 }
 
-interface Places {
-  values: Place[];
+interface InputPaths {
+  values: InputPath[];
   /** The lists on the way, as a whole. */
-  lists: Place[];
+  lists: InputPath[];
 }
 
-const joined = (all: Places[]): Places => ({
+const joined = (all: InputPaths[]): InputPaths => ({
   values: all.flatMap(({ values }) => values),
   lists: all.flatMap(({ lists }) => lists),
 });
 
-function placesIn(place: Omit<Place, 'type' | 'required'>, type: GraphQLInputType): Places {
-  const own: Place = { ...place, type: getNamedType(type), required: isNonNullType(type) };
+function pathsIn(place: Omit<InputPath, 'type' | 'required'>, type: GraphQLInputType): InputPaths {
+  const own: InputPath = { ...place, type: getNamedType(type), required: isNonNullType(type) };
   const inner = getNullableType(type);
   if (isListType(inner)) {
-    const { values, lists } = placesIn({ ...place, name: `${place.name}.0`, hasDefault: false }, inner.ofType);
+    const { values, lists } = pathsIn({ ...place, name: `${place.name}.0`, hasDefault: false }, inner.ofType);
     return { values, lists: [own, ...lists] };
   }
   if (!isInputObjectType(inner)) return { values: [own], lists: [] };
   // Of an id or an alias, the id: not both can be given.
   const fields = Object.values(inner.getFields()).filter(({ name }) => !referencedBy(inner) || name === 'id');
-  return joined(fields.map((field) => placesOfField(place.mutation, `${place.name}.`, field)));
+  return joined(fields.map((field) => pathsOfField(place.mutation, `${place.name}.`, field)));
 }
 
-const placesOfField = (
-  mutation: string,
-  prefix: string,
-  { name, type, defaultValue, description }: GraphQLInputField,
-) =>
-  placesIn(
+const pathsOfField = (mutation: string, prefix: string, { name, type, defaultValue, description }: GraphQLInputField) =>
+  pathsIn(
     { mutation, name: `${prefix}${name}`, hasDefault: defaultValue !== undefined, description: description ?? '' },
     type,
   );
 
 /** Every place for a value in an argument of a query, with the argument's name first. */
-export const placesOfQuery = (query: RootField): Place[] =>
+export const argumentPaths = (query: RootField): InputPath[] =>
   query.args.flatMap(
-    (arg) => placesIn({ mutation: query.name, name: arg.name, hasDefault: false, description: '' }, arg.type).values,
+    (arg) => pathsIn({ mutation: query.name, name: arg.name, hasDefault: false, description: '' }, arg.type).values,
   );
 
 /** Every place for a value in the input of these mutations. */
-export const placesOf = (names: string[]): Places =>
-  joined(names.flatMap((name) => inputFields(name).map((field) => placesOfField(name, '', field))));
+export const inputPaths = (names: string[]): InputPaths =>
+  joined(names.flatMap((name) => inputFields(name).map((field) => pathsOfField(name, '', field))));
 
 /** The value in this place of an input. */
 export const valueAt = (input: Json, path: string): Json =>
@@ -192,13 +188,13 @@ function replaced(input: Json, [step = '', ...rest]: string[], value: unknown): 
 }
 
 /** How an object shows what an input field has set. */
-export interface Shown {
+export interface OutputField {
   selection: string;
   read(object: Json): unknown;
 }
 
 /** `ownerId` is shown by `owner { id }`, `policyIds` by the list of policies, anything else by the field of its name. */
-export function shownBy(type: string, field: GraphQLInputField): Shown {
+export function outputOf(type: string, field: GraphQLInputField): OutputField {
   const { name } = field;
   const named = getNamedType(field.type);
   if (referencedBy(named as GraphQLInputType)) return { selection: `${name} { id }`, read: (object) => object[name] };
@@ -226,7 +222,7 @@ function listOfType(type: string, item: string): string {
 }
 
 /** Fields of the type that hold a value and take no arguments. */
-export const leavesOf = (type: string): string[] =>
+export const leafFields = (type: string): string[] =>
   Object.values((schema.getType(type) as GraphQLObjectType).getFields())
     .filter((field) => isLeafType(getNamedType(field.type)) && field.args.length === 0)
     .map(({ name }) => name);

@@ -29,7 +29,7 @@ export interface Case {
 }
 
 /** An input that is refused with these codes, and the target in the audit event unless it is the input's id. */
-export type Wrong = [input: Input, codes: string, target?: string];
+export type RejectedInput = [input: Input, codes: string, target?: string];
 
 /** Rows by SQL, many of each type. */
 export interface Rows {
@@ -59,13 +59,13 @@ export interface Resource {
   /** Two inputs of the update mutation with every field but the id, different in each field. */
   updates?: (fixtures: Fixtures) => [Input, Input] | Promise<[Input, Input]>;
   /** Fields that change along with another one, because its description says so. */
-  along?: Record<string, string[]>;
+  alsoChanges?: Record<string, string[]>;
   /** What the delete mutation needs beside the id. */
   confirm?: (fixtures: Fixtures, id: string) => Promise<Input>;
   /** Mutations of the resource beside create, update and delete; and a case of these that differs from the derived one. */
   cases?: Record<string, (fixtures: Fixtures) => Promise<Case>>;
   /** For each mutation an input that is refused, or null where only its id can be wrong. Replaces the derived ones. */
-  wrong?: (fixtures: Fixtures) => Promise<Record<string, Wrong | null>>;
+  rejected?: (fixtures: Fixtures) => Promise<Record<string, RejectedInput | null>>;
   /** Inserts as many rows as asked for. */
   rows: (rows: Rows) => Promise<string[]>;
   /** Uuid of the one whose lists have many items; the first row by default. */

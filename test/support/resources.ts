@@ -61,7 +61,7 @@ export const RESOURCES: Record<string, Resource> = {
       { name: unique('Cost'), alias: unique('cost'), description: 'Money.\nTime.' },
       { name: unique('Costs'), alias: unique('costs'), description: 'Money.' },
     ],
-    wrong: async ({ one }) => ({
+    rejected: async ({ one }) => ({
       createCategory: [{ name: 'security' }, 'TAKEN'],
       deleteCategory: [{ id: await usedBy('Check', one, 'Category') }, 'IN_USE'],
     }),
@@ -78,7 +78,7 @@ export const RESOURCES: Record<string, Resource> = {
       { name: unique('Iron'), alias: unique('iron'), description: 'Rusts.\nSlowly.', index: 1 },
       { name: unique('Tin'), alias: unique('tin'), description: 'Bends.', index: 0 },
     ],
-    wrong: async ({ one }) => ({
+    rejected: async ({ one }) => ({
       createLevel: [{ name: 'Far', index: 99 }, 'INVALID'],
       updateLevel: [{ id: await one('Level'), index: -1 }, 'INVALID'],
       deleteLevel: [{ id: await usedBy('Check', one, 'Level') }, 'IN_USE'],
@@ -114,8 +114,8 @@ export const RESOURCES: Record<string, Resource> = {
         ...{ categoryId: await make('Category'), levelId: await make('Level'), ownerId: await one('Member') },
       },
     ],
-    along: { enabled: ['enableOn'], enableOn: ['enabled'] },
-    wrong: async ({ one }) => ({
+    alsoChanges: { enabled: ['enableOn'], enableOn: ['enabled'] },
+    rejected: async ({ one }) => ({
       createCheck: [{ name: '', categoryId: unknownId('lvl'), levelId: await one('Level') }, 'TOO_SHORT NOT_FOUND'],
       updateCheck: [{ id: await one('Check'), categoryId: unknownId('cat') }, 'NOT_FOUND'],
     }),
@@ -166,7 +166,7 @@ export const RESOURCES: Record<string, Resource> = {
       { name: unique('Maturity'), description: 'To be mature.\nAll of it.' },
       { name: unique('Quality'), description: 'To be good.' },
     ],
-    wrong: async () => ({ updateRubric: [{ name: 'x'.repeat(101) }, 'TOO_LONG'] }),
+    rejected: async () => ({ updateRubric: [{ name: 'x'.repeat(101) }, 'TOO_LONG'] }),
     rows: async ({ api, organizationUuid: id }) =>
       (await api.root`select id from rubrics where organization_id = ${id}`).map((row) => row['id'] as string),
   },
@@ -177,7 +177,7 @@ export const RESOURCES: Record<string, Resource> = {
       { key: unique('APP'), name: 'App & Co', description: 'Two.' },
     ],
     confirm: async (fixtures, id) => ({ key: await columnOf(fixtures, 'projects', 'key', id) }),
-    wrong: async ({ one }) => ({
+    rejected: async ({ one }) => ({
       createProject: [{ key: 'not a key', name: '' }, 'INVALID TOO_SHORT'],
       updateProject: [{ id: await one('Project'), key: null }, 'REQUIRED'],
       deleteProject: [{ id: await one('Project'), key: 'another' }, 'MISMATCH'],
@@ -195,7 +195,7 @@ export const RESOURCES: Record<string, Resource> = {
       roleId: projectRoleId('member'),
     }),
     updates: () => [{ roleId: projectRoleId('read') }, { roleId: projectRoleId('manager') }],
-    wrong: async ({ one, make }) => ({
+    rejected: async ({ one, make }) => ({
       createProjectMember: [
         { projectId: await one('Project'), principalId: unknownId('mem'), noAccess: true },
         'NOT_FOUND',
@@ -214,7 +214,7 @@ export const RESOURCES: Record<string, Resource> = {
       { name: unique('Data'), description: 'Sets.\nData.', statements: [allow('dataset:*', 'golden:read')] },
       { name: unique('Sets'), description: 'More.', statements: [deny('*:delete'), allow('*'), allow('*')] },
     ],
-    wrong: async ({ one }) => ({
+    rejected: async ({ one }) => ({
       createPolicy: [{ name: '', statements: STATEMENTS }, 'TOO_SHORT'],
       updatePolicy: [{ id: await one('Policy'), statements: [allow('datasets:*')] }, 'INVALID'],
       deletePolicy: [{ id: await usedBy('Role', one, 'Policy') }, 'IN_USE'],
@@ -239,7 +239,7 @@ export const RESOURCES: Record<string, Resource> = {
         input: { id: await roleInUse(fixtures), reassignTo: await fixtures.make('Role') },
       }),
     },
-    wrong: async (fixtures) => ({
+    rejected: async (fixtures) => ({
       createRole: [{ name: 'owner', policyIds: [await fixtures.one('Policy')] }, 'TAKEN'],
       updateRole: [{ id: await fixtures.one('Role'), policyIds: [] }, 'TOO_SHORT'],
       deleteRole: [{ id: await roleInUse(fixtures) }, 'IN_USE'],
@@ -257,7 +257,7 @@ export const RESOURCES: Record<string, Resource> = {
       { name: unique('Bot'), description: 'Builds.\nRuns.', roleId: roleId('user'), ...TERM },
       { name: unique('Builder'), description: 'Deploys.', roleId: roleId('write'), ...TERM },
     ],
-    wrong: async ({ one }) => ({
+    rejected: async ({ one }) => ({
       createServiceAccount: [{ name: 'Robot', roleId: projectRoleId('member') }, 'INVALID'],
       updateServiceAccount: [{ id: await one('ServiceAccount'), roleId: null }, 'REQUIRED'],
     }),
@@ -289,7 +289,7 @@ export const RESOURCES: Record<string, Resource> = {
         return { home, caller: home.owner, input: { memberId: (await addMember(api, home, 'user', 'heir')).memberId } };
       },
     },
-    wrong: async ({ owner }) => ({
+    rejected: async ({ owner }) => ({
       updateMember: [{ id: owner.memberId, roleId: roleId('read') }, 'LAST_OWNER'],
       deleteMember: [{ id: owner.memberId }, 'LAST_OWNER'],
       leaveOrganization: [{}, 'LAST_OWNER', owner.memberId],
@@ -323,7 +323,7 @@ export const RESOURCES: Record<string, Resource> = {
       }),
       resendInvitation: async ({ make }) => ({ input: { id: await make('Invitation') } }),
     },
-    wrong: async ({ owner }) => ({
+    rejected: async ({ owner }) => ({
       createInvitations: [{ emails: [owner.email], roleId: roleId('user') }, 'TAKEN'],
       acceptInvitation: [{ secret: 'made up' }, 'NOT_FOUND'],
       declineInvitation: [{ secret: 'made up' }, 'NOT_FOUND'],
@@ -346,7 +346,7 @@ export const RESOURCES: Record<string, Resource> = {
       serviceAccountId: await one('ServiceAccount'),
     }),
     base: ({ unique }) => ({ name: unique('Token') }),
-    wrong: async () => ({ createApiToken: [{ name: '', expiresAt: '2001-01-01T00:00:00Z' }, 'TOO_SHORT'] }),
+    rejected: async () => ({ createApiToken: [{ name: '', expiresAt: '2001-01-01T00:00:00Z' }, 'TOO_SHORT'] }),
     rows: async ({ organization, insert, of }) => {
       const [members, accounts] = [await of('Member'), await of('ServiceAccount')];
       const token = { name: 'A token', access: 'READ' };
@@ -367,7 +367,7 @@ export const RESOURCES: Record<string, Resource> = {
         input: { email: `${unique('new')}@elsewhere.test`, password: PASSWORD, name: 'New' },
       }),
     },
-    wrong: async ({ owner }) => ({
+    rejected: async ({ owner }) => ({
       refreshSession: [{ refreshToken: 'made up' }, 'WRONG_CREDENTIALS'],
       signIn: [{ email: owner.email, password: 'wrong' }, 'WRONG_CREDENTIALS'],
       signOut: null,
@@ -422,7 +422,7 @@ export const RESOURCES: Record<string, Resource> = {
         return { input: { plan: plan.name === 'TEAM' ? 'ENTERPRISE' : 'TEAM' }, event: { target_id: organization.id } };
       },
     },
-    wrong: async ({ organization: { id, slug } }) => ({
+    rejected: async ({ organization: { id, slug } }) => ({
       createOrganization: [{ name: 'Acme', slug }, 'TAKEN'],
       updateOrganization: [{ id, slug: 'Not a slug' }, 'INVALID'],
       deleteOrganization: [{ id, slug: 'globex' }, 'MISMATCH'],

@@ -7,7 +7,7 @@ import { RESOURCES } from './resources.ts';
 import { connectionsOf } from './selection.ts';
 import type { Organization } from './world.ts';
 
-export interface Crowd {
+export interface InsertedRows {
   organization: Organization;
   /** Public ids of the rows, by type. */
   ids: Record<string, string[]>;
@@ -22,7 +22,12 @@ const OF_INSTANCE = ['users'];
  * Rows of every type of the registry in this organization, by SQL: `size` of each. No two refer to the same row of
  * another type, so what is read for one tells nothing about the next; unless references are `repeated`.
  */
-export async function insertRows(api: Api, organization: Organization, size: number, repeated = false): Promise<Crowd> {
+export async function insertRows(
+  api: Api,
+  organization: Organization,
+  size: number,
+  repeated = false,
+): Promise<InsertedRows> {
   const rows = rowsOf(api, organization, size, repeated);
   await api.root`update organizations set plan = 'ENTERPRISE' where slug = ${organization.slug}`;
   const ids: Record<string, string[]> = {};
@@ -33,7 +38,7 @@ export async function insertRows(api: Api, organization: Organization, size: num
   }
   for (const { name, node } of connectionsOf(schema)) {
     const [type = ''] = name.split('.');
-    if (parents[type] && ids[node.name]) await gather(api, parents[type], ids[node.name] ?? []);
+    if (parents[type] && ids[node.name]) await copyIntoParent(api, parents[type], ids[node.name] ?? []);
   }
   return { organization, ids, parent: (type) => parents[type] ?? '' };
 }
@@ -72,7 +77,7 @@ function resource(type: string) {
 }
 
 /** Copies these rows into the lists of one parent that has fewer, so that the rows themselves stay as they are. */
-async function gather(api: Api, parent: string, children: string[]): Promise<void> {
+async function copyIntoParent(api: Api, parent: string, children: string[]): Promise<void> {
   const uuids = children.map((id) => decodeId(id)?.uuid ?? '');
   const [table, target] = [await tableOf(api, uuids[0] ?? ''), await tableOf(api, decodeId(parent)?.uuid ?? '')];
   const [key] = await api.root`

@@ -23,7 +23,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Starts Ambit as users do. `PORT` defaults to a free port. */
-export async function run(env: Record<string, string>): Promise<Run> {
+export async function startAmbit(env: Record<string, string>): Promise<Run> {
   const port = Number(env['PORT'] ?? (await freePort()));
   const { PATH = '' } = process.env;
   const child = spawn('node', ['src/main.ts'], {
@@ -35,7 +35,7 @@ export async function run(env: Record<string, string>): Promise<Run> {
   return { process: child, port, address: `http://localhost:${port}`, output: () => output, ended };
 }
 
-export async function ready(server: Run): Promise<void> {
+export async function waitUntilReady(server: Run): Promise<void> {
   const dead = server.ended.then(() => Promise.reject(new Error(`it ended: ${server.output()}`)));
   dead.catch(() => undefined);
   while (!server.output().includes('Ambit is ready'))
@@ -53,7 +53,7 @@ export async function signIn(address: string, email = 'admin@acme.test'): Promis
   return data.signIn.session?.accessToken;
 }
 
-export async function ask(address: string, token: string, query: string): Promise<unknown> {
+export async function queryServer(address: string, token: string, query: string): Promise<unknown> {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
   const response = await fetch(`${address}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
   return response.json();

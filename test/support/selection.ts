@@ -37,17 +37,12 @@ export const connectionsOf = (schema: GraphQLSchema): Connection[] =>
  * Everything that can be selected on a type, so many objects deep: what is reached on the way to an object is not
  * selected in it again, and a list inside has a page of one.
  */
-export function everything(
-  schema: GraphQLSchema,
-  type: GraphQLNamedType,
-  depth: number,
-  inside: string[] = [],
-): string {
+export function selectAll(schema: GraphQLSchema, type: GraphQLNamedType, depth: number, inside: string[] = []): string {
   if (isAbstractType(type)) {
     const kinds = schema.getPossibleTypes(type);
     return [
       '__typename',
-      ...kinds.map((kind) => `... on ${kind.name} { ${everything(schema, kind, depth, inside)} }`),
+      ...kinds.map((kind) => `... on ${kind.name} { ${selectAll(schema, kind, depth, inside)} }`),
     ].join(' ');
   }
   const fields = Object.values((type as GraphQLObjectType).getFields()).filter(
@@ -62,7 +57,7 @@ function select(schema: GraphQLSchema, field: GraphQLField<unknown, unknown>, de
   if (isLeafType(type)) return field.name;
   if (depth === 0 || inside.includes(type.name)) return '';
   if (!isConnection(type)) {
-    const selection = everything(schema, type, depth - 1, inside);
+    const selection = selectAll(schema, type, depth - 1, inside);
     return selection && `${field.name} { ${selection} }`;
   }
   return `${field.name}(first: 1) { ${pageOf(schema, type, depth - 1, inside)} }`;
@@ -70,4 +65,4 @@ function select(schema: GraphQLSchema, field: GraphQLField<unknown, unknown>, de
 
 /** A page with everything about it. */
 export const pageOf = (schema: GraphQLSchema, type: GraphQLNamedType, depth: number, inside: string[] = []): string =>
-  `totalCount pageInfo { hasNextPage endCursor } edges { cursor } nodes { ${everything(schema, nodeOf(type as GraphQLObjectType), depth, inside)} }`;
+  `totalCount pageInfo { hasNextPage endCursor } edges { cursor } nodes { ${selectAll(schema, nodeOf(type as GraphQLObjectType), depth, inside)} }`;

@@ -16,33 +16,33 @@ export async function statementsOf(api: Api, work: () => Promise<unknown>): Prom
  * Lets the answers to statements that are under way together arrive together, on the connections that are opened from
  * now on. Else it would hang on the moment how much of what follows from them is asked in one statement.
  */
-export function answerTogether(api: Api): void {
+export function batchResponses(api: Api): void {
   const { hostname, port } = new URL(api.url);
-  api.hooks.dial = () => holding(connect(Number(port), hostname));
+  api.hooks.dial = () => holdResponses(connect(Number(port), hostname));
 }
 
 /** Each of these messages that Postgres is sent, a simple query or a Sync, is answered with one ReadyForQuery. */
 const ASKING = 'QS';
 const READY = 'Z';
 
-function holding(socket: Socket): Socket {
+function holdResponses(socket: Socket): Socket {
   const [askedIn, readyIn] = [counterOf(ASKING), counterOf(READY)];
   const [write, emit] = [socket.write.bind(socket), socket.emit.bind(socket)];
-  let begun = false;
-  let owed = 0;
+  let started = false;
+  let pending = 0;
   let held: Buffer[] = [];
   socket.write = ((chunk: Buffer, ...rest: []) => {
     // Before, messages are of another form, and each waits for the one before.
-    if (begun) owed += askedIn(chunk);
+    if (started) pending += askedIn(chunk);
     return write(chunk, ...rest);
   }) as never;
   socket.emit = ((event: string, ...given: unknown[]) => {
     if (event !== 'data') return emit(event, ...given);
     const ready = readyIn(given[0] as Buffer);
-    if (begun) owed -= ready;
-    begun ||= ready > 0;
+    if (started) pending -= ready;
+    started ||= ready > 0;
     held.push(given[0] as Buffer);
-    if (owed > 0) return true;
+    if (pending > 0) return true;
     const all = Buffer.concat(held);
     held = [];
     return emit('data', all);

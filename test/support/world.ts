@@ -1,4 +1,3 @@
-import { buildClientSchema, type GraphQLSchema, getIntrospectionQuery } from 'graphql';
 import type { Sql, TransactionSql } from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
@@ -170,11 +169,6 @@ export async function queryData(caller: Caller, document: string, variables?: Re
   const answer = await caller.query(document, variables);
   if (answer.errors) throw new Error(JSON.stringify(answer, null, 1));
   return answer.data;
-}
-
-/** The schema as a client sees it. */
-export async function fetchSchema(caller: Caller): Promise<GraphQLSchema> {
-  return buildClientSchema(await queryData(caller, getIntrospectionQuery({ inputValueDeprecation: true })));
 }
 
 export interface Rubric {
