@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
 import { createOrganization, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
-/** An object with an alias is found by it wherever it is found by its ID. */
+/** An alias identifies an object wherever its ID does. */
 const api = await startApi();
 const people = await membersOfEachRole(api, await createOrganization(api, 'acme'));
 const { admin } = people;
 
-test('a getter takes the ID or the alias, and exactly one of the two', async () => {
+test('a getter takes exactly one of ID and alias', async () => {
   const { category } = await queryData(people.read, '{ category(alias: "security") { id name alias } }');
   expect(category).toMatchObject({ name: 'Security', alias: 'security' });
   expect(await queryData(people.read, `{ category(id: "${category.id}") { name } }`)).toEqual({
@@ -54,7 +54,7 @@ test('a reference and the target of a mutation take the ID or the alias', async 
   expect(await mutate(admin, 'deleteCheck', { check: { alias: 'by-alias' } })).toEqual({ refused: 'NOT_FOUND' });
 });
 
-test('the audit log has the ID of the object that a refused mutation was about', async () => {
+test('the audit event of a refused mutation has the ID of the target, also when the input has its alias', async () => {
   const { category } = await queryData(admin, '{ category(alias: "security") { id } }');
   await mutate(people.user, 'updateCategory', { category: { id: category.id }, name: 'Mine' });
   const { auditEvents } = await queryData(admin, '{ auditEvents(first: 1) { nodes { action outcome targetId } } }');
@@ -71,12 +71,15 @@ test('an alias is unique in the organization, and another organization can use i
   });
 });
 
-test.each(['x', 'a b', 'Ünïcode', 'UPPER', '-a', 'a--b', 'x'.repeat(64), ' alias'])('%j is no alias', async (alias) => {
-  const { errors } = await mutate(admin, 'createCategory', { name: 'Named', alias });
-  expect(errors).toEqual([{ code: expect.stringMatching(/INVALID|TOO_/), path: ['alias'] }]);
-});
+test.each(['x', 'a b', 'Ünïcode', 'UPPER', '-a', 'a--b', 'x'.repeat(64), ' alias'])(
+  '%j is not a valid alias',
+  async (alias) => {
+    const { errors } = await mutate(admin, 'createCategory', { name: 'Named', alias });
+    expect(errors).toEqual([{ code: expect.stringMatching(/INVALID|TOO_/), path: ['alias'] }]);
+  },
+);
 
-test('null clears an alias, and then it is free', async () => {
+test('null clears an alias, and another object can take it', async () => {
   await mutate(admin, 'createTier', { name: 'First', alias: 'first' });
   expect(await mutate(admin, 'updateTier', { tier: { alias: 'first' }, alias: null }, 'tier { alias }')).toEqual({
     tier: { alias: null },
@@ -85,7 +88,7 @@ test('null clears an alias, and then it is free', async () => {
   expect(await mutate(admin, 'createTier', { name: 'Second', alias: 'first' })).toEqual({ errors: [] });
 });
 
-test('an input with neither ID nor alias, or with both, is refused before it is executed', async () => {
+test('an input with neither ID nor alias, or with both, fails validation', async () => {
   for (const category of [{}, { id: 'cat_x', alias: 'security' }, { id: null }]) {
     const answer = await admin.query(
       'mutation ($category: CategoryReference!) { deleteCategory(input: { category: $category }) { deletedId } }',
@@ -96,7 +99,7 @@ test('an input with neither ID nor alias, or with both, is refused before it is 
   }
 });
 
-test('references lead back: a category, a level and a member list the checks that refer to them', async () => {
+test('a category, a level and a member list the checks that refer to them', async () => {
   const input = {
     name: 'Owned',
     category: { alias: 'reliability' },

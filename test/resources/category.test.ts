@@ -10,7 +10,7 @@ const FIELDS = 'category { id name description }';
 const names = async (): Promise<string[]> =>
   (await queryData(people.read, '{ categories { nodes { name } } }')).categories.nodes.map(({ name }: Json) => name);
 
-test('an Admin makes, changes and deletes a category; everybody sees it by its id', async () => {
+test('an Admin creates, updates and deletes a category, and every member can read it by ID', async () => {
   const made = await mutate(people.admin, 'createCategory', { name: ' Cost ', description: 'Money.' }, FIELDS);
   expect(made).toEqual({
     category: { id: expect.stringMatching(/^cat_/), name: 'Cost', description: 'Money.' },
@@ -31,7 +31,7 @@ test('an Admin makes, changes and deletes a category; everybody sees it by its i
   expect(await queryData(people.read, node, { id })).toEqual({ node: null });
 });
 
-test('what a User tries is refused and changes nothing', async () => {
+test('a User cannot create, update or delete a category', async () => {
   const { categories } = await getRubric(people.user);
   const before = await names();
   expect(await mutate(people.user, 'createCategory', { name: 'Mine' })).toEqual({ refused: 'NO_GRANT' });
@@ -53,7 +53,7 @@ test('categories are listed by name', async () => {
   expect(all).toEqual(expect.arrayContaining(['Accessibility', 'Latency', 'Security', 'Zeal']));
 });
 
-test('a name is unique in the organization, whatever its case, and free in another', async () => {
+test('a name is unique in the organization, ignoring case, and free in another organization', async () => {
   const taken = { category: null, errors: [{ code: 'TAKEN', path: ['name'] }] };
   expect(await mutate(people.admin, 'createCategory', { name: 'SECURITY' }, FIELDS)).toEqual(taken);
   const { categories } = await getRubric(people.admin);
@@ -69,7 +69,7 @@ test('a name is unique in the organization, whatever its case, and free in anoth
   expect(await mutate(globex.owner, 'createCategory', { name: 'Zeal' })).toEqual({ errors: [] });
 });
 
-test('of several who take a name at once, one gets it', async () => {
+test('one of several concurrent requests gets the same name', async () => {
   const answers = await Promise.all(
     Array.from({ length: 6 }, () => mutate(people.admin, 'createCategory', { name: 'Wanted' })),
   );

@@ -22,7 +22,7 @@ const inDays = (days: number): string => new Date(Date.now() + days * DAY).toISO
 const NODE = 'query ($id: ID!) { node(id: $id) { ... on Check { enabled enableOn } } }';
 const nodeOf = async (id: string) => (await queryData(people.read, NODE, { id })).node;
 
-describe('whether a check counts', () => {
+describe('a check is enabled', () => {
   const both = { errors: [{ code: 'INVALID', path: ['enableOn'] }] };
 
   test.each([
@@ -43,7 +43,7 @@ describe('whether a check counts', () => {
     expect(checks.nodes.some((check: Json) => check.id === id)).toBe(enabled);
   });
 
-  test('it is not switched on and dated at once', async () => {
+  test('enabled and enableOn cannot both be set', async () => {
     const wrong = { enabled: true, enableOn: inDays(1) };
     expect(await mutate(people.admin, 'createCheck', { name: 'Both', ...place, ...wrong })).toEqual(both);
     const id = await createCheck(people.admin, rubric, { enabled: false });
@@ -67,7 +67,7 @@ describe('whether a check counts', () => {
     expect(await nodeOf(id)).toMatchObject(expected);
   });
 
-  test('it begins when the date comes, in its field and in the filter alike', async () => {
+  test('the field and the filter change when the date comes', async () => {
     // A session's access token would not last so long.
     const caller = await createApiToken(api, people.user, 'READ');
     const id = await createCheck(people.admin, rubric, { name: 'In a month', enableOn: inDays(30) });

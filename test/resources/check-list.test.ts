@@ -45,7 +45,7 @@ describe('checks are ordered', () => {
   });
 });
 
-describe('checks are found', () => {
+describe('checks are filtered', () => {
   test.each([
     ['by category', { category: { id: categories['Ownership'] } }, ['hasXowner', 'has_owner']],
     ['by level', { level: { id: levels['Bronze'] } }, ['Backups', 'has_owner', 'Übersicht']],
@@ -62,7 +62,7 @@ describe('checks are found', () => {
     ['all of them without a search', { search: '' }, named],
     ['all of them with a filter of nulls', { category: null, level: null, enabled: null, search: null }, named],
     [
-      'that fulfil everything given',
+      'by all given conditions',
       { category: { id: categories['Reliability'] }, level: { id: levels['Bronze'] }, enabled: false, search: 'back' },
       ['Backups'],
     ],

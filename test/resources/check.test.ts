@@ -23,7 +23,7 @@ const FIELDS = `check {
 const NODE = 'query ($id: ID!) { node(id: $id) { id ... on Check { name owner { id } updatedAt } } }';
 const nodeOf = async (id: string) => (await queryData(people.read, NODE, { id })).node;
 
-test('an Admin makes a check with everything it can have, and everybody sees all of it', async () => {
+test('an Admin creates a check with all fields, and every member can read all of them', async () => {
   const input = {
     name: '  Logs are kept for 30 days ',
     notes: '# Why\n\nAudits. ',
@@ -56,7 +56,7 @@ test('an Admin makes a check with everything it can have, and everybody sees all
   });
 });
 
-test('a User makes, changes and deletes no check', async () => {
+test('a User cannot create, update or delete a check', async () => {
   const id = await createCheck(people.admin, rubric);
   const before = await nodeOf(id);
   expect(await mutate(people.user, 'createCheck', { name: 'Mine', ...place })).toEqual({ refused: 'NO_GRANT' });
@@ -65,7 +65,7 @@ test('a User makes, changes and deletes no check', async () => {
   expect(await nodeOf(id)).toEqual(before);
 });
 
-test('a changed check says when, a deleted one is gone', async () => {
+test('an update sets updatedAt, and a deleted check cannot be read', async () => {
   const id = await createCheck(people.admin, rubric);
   const before = await nodeOf(id);
   api.advance(60_000);
@@ -82,7 +82,7 @@ test('a changed check says when, a deleted one is gone', async () => {
   expect(await mutate(people.admin, 'updateCheck', { check: { id }, name: 'Back' })).toEqual({ refused: 'NOT_FOUND' });
 });
 
-describe('a reference that names nothing is an error in its place, and nothing is written:', () => {
+describe('an unknown reference is an error with the path of its field, and nothing is written:', () => {
   const nothing = (prefix: string) => `${prefix}_01h455vb4pex5vsknk084sn02q`;
   const globex = createOrganization(api, 'globex').then(async ({ owner }) => ({ owner, ...(await getRubric(owner)) }));
   test.each([
@@ -112,7 +112,7 @@ describe('a reference that names nothing is an error in its place, and nothing i
     expect((await api.root`select count(*) as checks from checks`)[0]).toEqual(before);
   });
 
-  test('all that is wrong is said at once', async () => {
+  test('one response lists all errors of the input', async () => {
     const { errors } = await mutate(people.admin, 'createCheck', {
       name: ' ',
       category: { id: 'x' },
@@ -126,7 +126,7 @@ describe('a reference that names nothing is an error in its place, and nothing i
   });
 });
 
-test('who leaves the organization owns no check any more; the checks stay', async () => {
+test('the checks of a member who leaves remain without an owner', async () => {
   const leaver = await addMember(api, acme, 'user', 'leaver');
   const id = await createCheck(people.admin, rubric, { name: 'Orphan', ownerId: leaver.memberId });
   expect((await nodeOf(id)).owner).toEqual({ id: leaver.memberId });

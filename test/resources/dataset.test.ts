@@ -32,7 +32,7 @@ const hidden = await create(secret, 'Hidden');
 const visible = await create(staging, 'Visible');
 const MISSING = 'dts_01h455vb4pex5vsknk084sn02q';
 
-test('who holds the permission in the project creates, updates and deletes a dataset there', async () => {
+test('a project member with the permission creates, updates and deletes a dataset in the project', async () => {
   const input = { projectId: staging, name: ' Golden answers ', description: 'By hand.' };
   const { dataset, errors } = await mutate(member, 'createDataset', input, FIELDS);
   expect(errors).toEqual([]);
@@ -55,7 +55,7 @@ test('who holds the permission in the project creates, updates and deletes a dat
   });
 });
 
-test('a Read member and a READ token change none', async () => {
+test('a Read member and a READ token cannot change a dataset', async () => {
   const input = { projectId: staging, name: 'No' };
   expect(await mutate(people.read, 'createDataset', input)).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(people.read, 'updateDataset', { id: visible, name: 'No' })).toEqual({ refused: 'NO_GRANT' });
@@ -65,7 +65,7 @@ test('a Read member and a READ token change none', async () => {
   expect(await queryData(token, `{ dataset(id: "${visible}") { name } }`)).toEqual({ dataset: { name: 'Visible' } });
 });
 
-test('the name is unique in the project, ignoring case, also when two requests use it at once', async () => {
+test('the name is unique in the project, ignoring case, also in concurrent requests', async () => {
   const taken = { errors: [{ code: 'TAKEN', path: ['name'] }] };
   expect(await mutate(owner, 'createDataset', { projectId: staging, name: 'VISIBLE' })).toEqual(taken);
   expect(await mutate(owner, 'createDataset', { projectId: secret, name: 'Visible' })).toEqual({ errors: [] });
@@ -108,7 +108,7 @@ describe('a dataset of a hidden project does not exist', () => {
   });
 });
 
-test('who has access to one project alone lists the datasets of that project alone', async () => {
+test('a member with access to one project lists only the datasets of that project', async () => {
   const { datasets } = await queryData(member, '{ datasets { nodes { project { key } } } }');
   expect(new Set(datasets.nodes.map(({ project }: { project: { key: string } }) => project.key))).toEqual(
     new Set(['staging', 'secret']),
@@ -119,7 +119,7 @@ test('who has access to one project alone lists the datasets of that project alo
   expect(seen.nodes.every(({ project }: { project: { key: string } }) => project.key === 'staging')).toBe(true);
 });
 
-test('another organization sees and changes none', async () => {
+test('members of another organization can neither read nor change a dataset', async () => {
   const globex = await createOrganization(api, 'globex');
   expect(await queryData(globex.owner, `{ dataset(id: "${visible}") { id } datasets { totalCount } }`)).toEqual({
     dataset: null,
@@ -131,7 +131,7 @@ test('another organization sees and changes none', async () => {
   });
 });
 
-test('a project lists its datasets, by name, with a cursor', async () => {
+test('a project lists its datasets by name, with cursors', async () => {
   const key = await createProject(owner, 'paged');
   for (const name of ['C', 'A', 'B']) await create(key, name);
   const PAGE = `query ($id: ID!, $after: String) {
@@ -147,7 +147,7 @@ test('a project lists its datasets, by name, with a cursor', async () => {
   expect(rest).toMatchObject({ nodes: [{ name: 'C' }], pageInfo: { hasNextPage: false } });
 });
 
-test('datasets are ordered by name or by creation, and filtered by time', async () => {
+test('datasets can be ordered by name or creation time, and filtered by creation time', async () => {
   const id = await createProject(owner, 'ordered');
   for (const name of ['Z', 'Y', 'X']) await create(id, name);
   const LIST = `query ($filter: DatasetFilter, $orderBy: DatasetOrder) {

@@ -33,7 +33,7 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
     expect(await order()).toBe('A B C D');
   });
 
-  test('an Admin creates one, and everybody finds it by its id; a User makes none', async () => {
+  test('an Admin creates an object, every member can read it by ID, and a User cannot create one', async () => {
     const fields = `${field} { id name description index }`;
     const made = await mutate(admin, `create${type}`, { name: ' E ', description: 'Best.' }, fields);
     expect(made).toEqual({
@@ -53,18 +53,21 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
       [0, 'new A B C D'],
       [2, 'A B new C D'],
       [4, 'A B C D new'],
-    ])('at index %s: %s', async (index, expected) => {
+    ])('is inserted at index %s: %s', async (index, expected) => {
       expect(await mutate(admin, `create${type}`, { name: 'new', index })).toEqual({ errors: [] });
       expect(await order()).toBe(expected);
     });
 
-    test.each([-1, 5, 2_147_483_647, -2_147_483_648])('at index %i would leave a gap', async (index) => {
-      expect(await mutate(admin, `create${type}`, { name: 'new', index })).toEqual(place);
-      expect(await order()).toBe('A B C D');
-    });
+    test.each([-1, 5, 2_147_483_647, -2_147_483_648])(
+      'is rejected at index %i, which would leave a gap',
+      async (index) => {
+        expect(await mutate(admin, `create${type}`, { name: 'new', index })).toEqual(place);
+        expect(await order()).toBe('A B C D');
+      },
+    );
   });
 
-  describe('an object moves', () => {
+  describe('an update of the index', () => {
     test.each([
       ['A', 0, 'A B C D'],
       ['A', 1, 'B A C D'],
@@ -73,7 +76,7 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
       ['C', 1, 'A C B D'],
       ['D', 0, 'D A B C'],
       ['D', 3, 'A B C D'],
-    ])('%s to %i: %s', async (name, index, expected) => {
+    ])('moves %s to %i: %s', async (name, index, expected) => {
       expect(
         await mutate(admin, `update${type}`, { [field]: { id: ids[name] }, index }, `${field} { name index }`),
       ).toEqual({
@@ -83,12 +86,17 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
       expect(await order()).toBe(expected);
     });
 
-    test.each([-1, 4, 2_147_483_647, -2_147_483_648])('not to %i, and keeps its name then', async (index) => {
-      expect(await mutate(admin, `update${type}`, { [field]: { id: ids['B'] }, index, name: 'moved' })).toEqual(place);
-      expect(await order()).toBe('A B C D');
-    });
+    test.each([-1, 4, 2_147_483_647, -2_147_483_648])(
+      'to %i is rejected, and the name does not change either',
+      async (index) => {
+        expect(await mutate(admin, `update${type}`, { [field]: { id: ids['B'] }, index, name: 'moved' })).toEqual(
+          place,
+        );
+        expect(await order()).toBe('A B C D');
+      },
+    );
 
-    test('and is renamed in one go', async () => {
+    test('can also change the name', async () => {
       const change = { index: 1, name: 'moved', description: 'Here now.' };
       expect(
         await mutate(
@@ -104,13 +112,13 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
       expect(await order()).toBe('A moved B C');
     });
 
-    test('not with a name that another has, and then nothing moves', async () => {
+    test('with a name in use is rejected, and no object moves', async () => {
       const change = { [field]: { id: ids['D'] }, index: 0, name: 'b' };
       expect(await mutate(admin, `update${type}`, change)).toEqual({ errors: [{ code: 'TAKEN', path: ['name'] }] });
       expect(await order()).toBe('A B C D');
     });
 
-    test('not for a User', async () => {
+    test('is refused for a User', async () => {
       expect(await mutate(people.user, `update${type}`, { [field]: { id: ids['D'] }, index: 0 })).toEqual({
         refused: 'NO_GRANT',
       });
@@ -130,7 +138,7 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
     expect(await order()).toBe(expected);
   });
 
-  test('a name is unique whatever its case', async () => {
+  test('a name is unique, ignoring case', async () => {
     expect(await mutate(admin, `create${type}`, { name: 'a', index: 0 }, `${field} { id }`)).toEqual({
       [field]: null,
       errors: [{ code: 'TAKEN', path: ['name'] }],
@@ -138,7 +146,7 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
     expect(await order()).toBe('A B C D');
   });
 
-  test('levels that are made, moved and deleted at once are all there, and in one order', async () => {
+  test('concurrent creates, moves and deletes leave dense indexes', async () => {
     for (let round = 0; round < 5; round += 1) {
       const answers = await Promise.all([
         mutate(admin, `create${type}`, { name: `low ${round}`, index: 0 }),

@@ -65,7 +65,7 @@ const attempts = fc.array(fc.record({ actor: anybody, target: anybody, role: fc.
   maxLength: 12,
 });
 
-test('whatever members try in whatever order, nobody gives, takes or keeps more than the rules say', async () => {
+test('no sequence of role changes gives a member more access than the rules allow', async () => {
   await fc.assert(
     fc.asyncProperty(attempts, async (order) => {
       await reset();
@@ -77,7 +77,7 @@ test('whatever members try in whatever order, nobody gives, takes or keeps more 
   );
 });
 
-test('without an Owner’s help the Admins together make no Owner and shake none, in any order', async () => {
+test('Admins cannot create, change or remove an Owner, in any order of requests', async () => {
   const byOthers = attempts.map((order) => order.map((each) => ({ ...each, actor: Math.max(each.actor, 1) })));
   await fc.assert(
     fc.asyncProperty(byOthers, async (order) => {

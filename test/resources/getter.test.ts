@@ -28,7 +28,7 @@ const idBy = async (caller: Caller, field: string): Promise<Json> => {
   return errors ? errors[0].extensions.code : (data.found?.id ?? null);
 };
 
-test('an object is found by its ID and by its natural key, in any case', async () => {
+test('a getter finds an object by ID and by natural key, ignoring case', async () => {
   expect(await idBy(user, `member(id: "${owner.memberId}")`)).toBe(owner.memberId);
   expect(await idBy(user, `member(email: "${owner.email.toUpperCase()}")`)).toBe(owner.memberId);
   expect(await idBy(user, `serviceAccount(id: "${robot}")`)).toBe(robot);
@@ -49,7 +49,7 @@ test('an object is found by its ID and by its natural key, in any case', async (
   expect(await idBy(owner, `auditEvent(id: "${auditEvents.nodes[0].id}")`)).toBe(auditEvents.nodes[0].id);
 });
 
-test('a role or policy of a project is found by its name with the ID of the project', async () => {
+test('a getter finds a role or policy of a project by name and project ID', async () => {
   expect(await idBy(owner, `role(name: "Annotator", projectId: "${project}")`)).toBe(ownRole);
   expect(await idBy(owner, `role(name: "Manager", projectId: "${project}")`)).toBe(projectRoleId('manager'));
   expect(await idBy(owner, `role(id: "${ownRole}")`)).toBe(ownRole);
@@ -58,7 +58,7 @@ test('a role or policy of a project is found by its name with the ID of the proj
   expect(await idBy(owner, `policy(name: "${name}")`)).toBeNull();
 });
 
-describe('a getter is null', async () => {
+describe('a getter returns null', async () => {
   const id = await giveProjectRole(owner, project, user.memberId, null);
   const FIELDS = [
     `member(id: "${owner.memberId}")`,
@@ -73,7 +73,7 @@ describe('a getter is null', async () => {
     `policy(id: "${ownPolicy}")`,
   ];
 
-  test.each(FIELDS)('in another organization: %s', async (field) => {
+  test.each(FIELDS)('for an object of another organization: %s', async (field) => {
     expect(await idBy(owner, field)).not.toBeNull();
     expect(await idBy(globex.owner, field)).toBeNull();
   });
@@ -114,7 +114,7 @@ test.each([
   expect(await idBy(owner, `${field}(${key}: "none\\u0000")`)).not.toBe('INTERNAL');
 });
 
-test('a principal has a name, its roles and what the caller may do with it, whatever its kind', async () => {
+test('members and service accounts have a name, roles and viewerPermissions', async () => {
   const guest = await addMember(api, acme, 'read', 'guest');
   const roleExpiresAt = new Date(Date.now() + 3_600_000).toISOString();
   await giveRole(owner, guest.memberId, roleId('user'), { roleExpiresAt, fallbackRoleId: roleId('read') });
@@ -133,7 +133,7 @@ test('a principal has a name, its roles and what the caller may do with it, what
 
 const CHANGES = 'accessChanges { principal { id } project { id } gained lost }';
 
-test('a dry run of deleteProject tells what project members lose, and deletes nothing', async () => {
+test('a dry run of deleteProject returns the access that project members would lose, and deletes nothing', async () => {
   const doomed = await createProject(owner, 'doomed');
   const manager = await addMember(api, acme, 'read', 'manager');
   await giveProjectRole(owner, doomed, manager.memberId, projectRoleId('manager'));
@@ -149,7 +149,7 @@ test('a dry run of deleteProject tells what project members lose, and deletes no
   expect(await mutate(owner, 'deleteProject', input, 'deletedId')).toEqual({ deletedId: doomed, errors: [] });
 });
 
-test('a dry run of createInvitations tells what people would gain, and invites and mails nobody', async () => {
+test('a dry run of createInvitations returns the access that people would gain, and sends no mail', async () => {
   const projectRoles = [{ projectId: project, roleId: projectRoleId('read') }];
   const input = { emails: ['new@elsewhere.test'], roleId: roleId('user'), projectRoles, dryRun: true };
   const mails = api.logged.length;

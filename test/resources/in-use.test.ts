@@ -65,7 +65,7 @@ async function referencesOf(): Promise<Reference[]> {
 const references = await referencesOf();
 const title = ({ type, user, field }: Reference): string => `a ${type} that a ${user} refers to by ${field}`;
 
-test('there are references to try', () => {
+test('the schema has references to test', () => {
   expect(references.map(title)).toContain('a Category that a Check refers to by categoryId');
 });
 
@@ -87,13 +87,13 @@ describe.each(references.map((each) => [title(each), each] as const))('%s', (_ti
   const used = `deletedId errors { code path message usedBy { __typename id ... on ${user} { ${hasName ? 'name' : ''} ${shown.selection} } } }`;
   const refer = (id: string, more: Input = {}): Promise<string> => fixtures.make(user, { [field]: id, ...more });
 
-  test('is deleted while nothing refers to it', async () => {
+  test('can be deleted while no object refers to it', async () => {
     const id = await fresh(type);
     expect(await remove(id, type)).toEqual({ deletedId: id, errors: [] });
     expect(await isThere(id)).toBe(false);
   });
 
-  test('stays while it is in use, and the answer lists what refers to it', async () => {
+  test('cannot be deleted while it is in use, and the error lists the objects that refer to it', async () => {
     const id = await fresh(type);
     const b = await refer(id, hasName ? { name: 'Beta' } : {});
     const a = await refer(id, hasName ? { name: 'Alpha' } : {});
@@ -115,7 +115,7 @@ describe.each(references.map((each) => [title(each), each] as const))('%s', (_ti
     expect(await isThere(id)).toBe(true);
   });
 
-  test('can be deleted once what refers to it is moved or deleted', async () => {
+  test('can be deleted after the referring objects are moved or deleted', async () => {
     const [id, other] = [await fresh(type), await fresh(type)];
     const update = `update${user}`;
     const isMoved = referenceOf(update, field);
@@ -127,7 +127,7 @@ describe.each(references.map((each) => [title(each), each] as const))('%s', (_ti
     expect(await remove(id, type)).toEqual({ deletedId: id, errors: [] });
   });
 
-  test('tells a Read member nothing of what refers to it', async () => {
+  test('does not show the referring objects to a Read member', async () => {
     const id = await fresh(type);
     await refer(id);
     expect(await mutate(people.read, `delete${type}`, toInput(`delete${type}`, { id }), used)).toEqual({
@@ -142,7 +142,7 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
   const { type, table, user, userTable, field } = reference;
   const refer = (id: string, more: Input = {}): Promise<string> => fixtures.make(user, { [field]: id, ...more });
 
-  test('in much use lists a hundred, and says how many there are', async () => {
+  test('with more than a hundred references returns a hundred and the total count', async () => {
     const id = await fresh(type);
     const one = uuidOf(await refer(id));
     const names = ['name', 'alias', 'slug', 'key'].filter((name) => hasInputField(createMutationOf(user), name));
@@ -156,7 +156,7 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
     expect(new Set(errors[0].usedBy.map((each: { id: string }) => each.id)).size).toBe(100);
   });
 
-  test('that is being deleted takes no more references', async () => {
+  test('cannot be referred to while it is being deleted', async () => {
     const id = await fresh(type);
     const input = toInput(createMutationOf(user), { ...(await ordinaryInput(fixtures, user)), [field]: id });
     const result = resultOf(createMutationOf(user));
@@ -171,7 +171,7 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
     });
   });
 
-  test('is either deleted or referred to, when both happen at once', async () => {
+  test('is either deleted or referred to after concurrent requests', async () => {
     for (let round = 0; round < (long ? 25 : 8); round += 1) {
       const id = await fresh(type);
       const input = toInput(createMutationOf(user), { ...(await ordinaryInput(fixtures, user)), [field]: id });

@@ -22,11 +22,11 @@ function longest({ description }: InputPath, otherwise: number): number {
   return limit ? Number(limit.replaceAll(',', '')) : otherwise;
 }
 
-test('every kind of text is tried here', () => {
+test('these tests cover every kind of text', () => {
   expect([lines, proses, patterns, addresses].every(({ length }) => length > 0)).toBe(true);
 });
 
-test('every text that can be given several lines says how long it may be', () => {
+test('the description of every multi-line text states its maximum length', () => {
   expect(proses.filter((place) => longest(place, 0) === 0).map(({ mutation, name }) => `${mutation}(${name})`)).toEqual(
     [],
   );
@@ -34,7 +34,7 @@ test('every text that can be given several lines says how long it may be', () =>
 
 const CASES = 5;
 
-describe.each(titled(lines))('the line %s', (title, place) => {
+describe.each(titled(lines))('the single-line text %s', (title, place) => {
   const { mutation, name } = place;
   const cases: [what: string, value: unknown, code: string][] = [
     ['empty', '', 'TOO_SHORT'],
@@ -56,7 +56,7 @@ describe.each(titled(lines))('the line %s', (title, place) => {
   });
 });
 
-describe.each(titled(proses))('the text %s', (title, place) => {
+describe.each(titled(proses))('the multi-line text %s', (title, place) => {
   const { mutation, name } = place;
   const cases: [what: string, value: unknown, code: string][] = [
     ['too long', 'x'.repeat(longest(place, 2000) + 1), 'TOO_LONG'],
@@ -138,12 +138,12 @@ describe.each(titled([...lines, ...proses].filter(({ name }) => !isFormed(name) 
     });
     if (lines.includes(place)) return;
 
-    test('line breaks, but not the blanks around it', async () => {
+    test('line breaks, and trims the text', async () => {
       expect(await kept(' a\n\n\tb\r\n ')).toBe('a\n\n\tb');
       expect(api.logged).toEqual([]);
     });
 
-    test('no blank text: null is what clears it', async () => {
+    test('no blank text, because null clears the field', async () => {
       const { errors } = await send(mutation, withValue(good[mutation], name, ' \n '));
       expect(errors).toEqual([{ code: 'TOO_SHORT', path: [name] }]);
     });

@@ -54,7 +54,7 @@ const NO_ENUM_VALUE = ['', 'OWNER', 'read', 'constructor', '__proto__', 0, ['REA
 const choices = fields.filter(({ type }) => isEnumType(type));
 const plain = fields.filter(({ type }) => type.name in ODD);
 
-test('every field is of a type that is tried here', () => {
+test('these tests cover every input type', () => {
   const types = new Set([
     ...choices,
     // What a JSON value holds is for its resource to check.
@@ -64,7 +64,7 @@ test('every field is of a type that is tried here', () => {
 });
 
 test.each(titled([...plain, ...choices]))(
-  '%s takes nothing of another type',
+  '%s rejects values of another type',
   async (_title, { mutation, name, type }) => {
     for (const value of ODD[type.name] ?? NO_ENUM_VALUE)
       expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['BAD_REQUEST']);
@@ -72,7 +72,7 @@ test.each(titled([...plain, ...choices]))(
 );
 
 test.each(titled(plain.filter(({ type }) => type.name === 'Int')))(
-  '%s takes no number that is out of place',
+  '%s rejects numbers out of range',
   async (_title, { mutation, name }) => {
     for (const value of [-1, 2_147_483_647, -2_147_483_648])
       expect(await refusal(mutation, name, value), String(value)).toEqual(['INVALID']);
@@ -80,7 +80,7 @@ test.each(titled(plain.filter(({ type }) => type.name === 'Int')))(
 );
 
 test.each(titled(plain.filter(({ type }) => type.name === 'DateTime')))(
-  '%s takes no date that the database cannot hold',
+  '%s rejects dates that the database cannot store',
   async (_title, { mutation, name }) => {
     for (const value of ['0000-01-01T00:00:00Z', '-000001-01-01T00:00:00Z', '+275760-09-13T00:00:00Z']) {
       const { refused, errors } = await send(mutation, { ...good[mutation], [name]: value });
@@ -92,7 +92,7 @@ test.each(titled(plain.filter(({ type }) => type.name === 'DateTime')))(
 
 const required = [...fields, ...lists].filter((field) => field.required);
 
-test.each(titled(required))('%s must be given, and not be null', async (_title, { mutation, name, hasDefault }) => {
+test.each(titled(required))('%s is required and cannot be null', async (_title, { mutation, name, hasDefault }) => {
   expect(await refusal(mutation, name, null)).toEqual(['BAD_REQUEST']);
   if (!hasDefault) expect(await refusal(mutation, name, undefined)).toEqual(['BAD_REQUEST']);
 });
@@ -109,7 +109,7 @@ function mayBeEmpty(mutation: string, name: string): boolean {
 describe.each(titled(lists))('the list %s', (_title, { mutation, name }) => {
   const [item] = valueAt(good[mutation], name);
 
-  test('holds something and not too much, and nothing but what it is a list of', async () => {
+  test('rejects too few items, too many items and items of another type', async () => {
     if (!mayBeEmpty(mutation, name)) expect(await refusal(mutation, name, [])).toEqual(['TOO_SHORT']);
     expect(await refusal(mutation, name, Array(201).fill(item))).toEqual(['TOO_LONG']);
     for (const value of [[[item]], [item, null], [true], { 0: item }, 0.5])
@@ -118,6 +118,6 @@ describe.each(titled(lists))('the list %s', (_title, { mutation, name }) => {
 });
 
 // The last, because they write.
-test.each(Object.keys(good))('%s takes the good input that the tests above have spoilt', async (mutation) => {
+test.each(Object.keys(good))('%s accepts the valid input that the tests above modify', async (mutation) => {
   expect(await send(mutation, good[mutation] ?? {})).toEqual({ errors: [] });
 });

@@ -56,7 +56,7 @@ const offerOf = async (secret: string): Promise<Json> => (await queryData(api.as
 const membersOf = async (organization: Organization): Promise<number> =>
   (await queryData(organization.owner, '{ members { totalCount } }')).members.totalCount;
 
-test('an invited person sees what is offered, signs up, accepts once, and belongs to the organization', async () => {
+test('an invited person reads the offer, signs up, accepts once and becomes a member', async () => {
   const email = 'ada@elsewhere.test';
   const answer = await invite(people.admin, { emails: [email], roleId: roleId('write') });
   expect(answer).toEqual({
@@ -89,7 +89,7 @@ test('an invited person sees what is offered, signs up, accepts once, and belong
   });
 });
 
-test('project roles come with it, and custom roles', async () => {
+test('an invitation can grant project roles and custom roles', async () => {
   const projectId = await createProject(acme.owner, 'apollo');
   const annotator = await createRole(acme.owner, 'Annotator', [{ effect: 'ALLOW', permissions: ['dataset:*'] }]);
   const { roles } = await queryData(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
@@ -123,7 +123,7 @@ test('project roles come with it, and custom roles', async () => {
   ]);
 });
 
-test('several are invited together, all or none, and each wrong address is told in its place', async () => {
+test('one invalid address rejects all invitations of a request, with an error at its path', async () => {
   const emails = [someone(), someone(), someone()];
   expect((await invite(people.admin, { emails })).invitations.map(({ email }: Json) => email)).toEqual(emails);
   const fresh = someone();
@@ -142,7 +142,7 @@ test('several are invited together, all or none, and each wrong address is told 
   expect((await invite(people.admin, { emails: many })).errors).toEqual([{ code: 'TOO_LONG', path: ['emails'] }]);
 });
 
-test('who may invite is who has the permission: Admin and Owner, no lesser role, no READ token, nobody else', async () => {
+test('only Owners and Admins can invite, and not with a READ token', async () => {
   for (const role of ['read', 'user', 'write'] as const)
     expect(await invite(people[role], { emails: [someone()] })).toEqual({ refused: 'NO_GRANT' });
   expect(await invite(api.as(), { emails: [someone()] })).toEqual({ refused: 'UNAUTHENTICATED' });
@@ -152,7 +152,7 @@ test('who may invite is who has the permission: Admin and Owner, no lesser role,
   expect((await invite(await createApiToken(api, people.admin, 'WRITE'), { emails: [someone()] })).errors).toEqual([]);
 });
 
-test('nobody is invited as Owner, not by an Owner either', async () => {
+test('nobody can be invited as Owner, also not by an Owner', async () => {
   for (const by of [acme.owner, people.admin])
     expect(await invite(by, { emails: [someone()], roleId: roleId('owner') })).toEqual({
       invitations: null,
@@ -161,7 +161,7 @@ test('nobody is invited as Owner, not by an Owner either', async () => {
     });
 });
 
-test('nobody invites with what they do not hold, in the organization or in a project', async () => {
+test('an invitation cannot grant permissions that the inviter lacks, in the organization or in a project', async () => {
   const recruiter = await createRole(acme.owner, 'Recruiter', [
     { effect: 'ALLOW', permissions: ['invitation:*', '*:read'] },
   ]);
@@ -186,7 +186,7 @@ test('nobody invites with what they do not hold, in the organization or in a pro
   expect(await mutate(person, 'resendInvitation', { id }, 'mailSent')).toEqual({ refused: 'NOT_HELD' });
 });
 
-test('ids of another organization name nothing, and nothing happens', async () => {
+test('IDs of another organization are rejected like unknown IDs, and nothing is written', async () => {
   const foreignProject = await createProject(globex.owner, 'secret');
   const foreignRole = await createRole(globex.owner, 'Foreign', [{ effect: 'ALLOW', permissions: ['*:read'] }]);
   const project = await createProject(acme.owner, 'own');
@@ -212,7 +212,7 @@ test('ids of another organization name nothing, and nothing happens', async () =
   expect(await offerOf(foreign.secret)).not.toBeNull();
 });
 
-test('every secret that is no good is answered alike: wrong person, unknown, malformed, revoked, replaced, expired', async () => {
+test('the response is the same for an unknown, malformed, revoked, replaced, expired or foreign secret', async () => {
   const { email, secret } = await invited(people.admin);
   const [right, wrong] = [await signUp(api, email), await signUp(api, someone())];
   const revoked = await invited(people.admin);
@@ -240,7 +240,7 @@ test('every secret that is no good is answered alike: wrong person, unknown, mal
 const ACCEPT =
   'mutation ($secret: String!) { acceptInvitation(input: { secret: $secret }) { organization { id } errors { code message path } } }';
 
-test('a dry run of accepting tells what the person would gain, joins nothing, and shows nothing of the organization', async () => {
+test('a dry run of acceptInvitation returns the access to be gained, and changes nothing', async () => {
   const email = someone();
   const person = await signUp(api, email);
   await invite(acme.owner, { emails: [email], roleId: roleId('user') });
@@ -263,7 +263,7 @@ test('a dry run of accepting tells what the person would gain, joins nothing, an
   expect(await offerOf(secret)).not.toBeNull();
 });
 
-test('after 7 days it has ended; sending it again, or inviting anew, begins 7 new days', async () => {
+test('an invitation expires after 7 days, and resending or replacing it starts 7 new days', async () => {
   const server = await startApi();
   const { owner } = await createOrganization(server, 'clockwork');
   const make = async (email: string) => (await invite(owner, { emails: [email] })).invitations[0];
@@ -293,7 +293,7 @@ const again = async (server: Api, email: string, organizationSlug?: string): Pro
   return server.as(session.accessToken);
 };
 
-test('what it grants is checked against the inviter again when it is accepted', async () => {
+test('acceptance checks the granted permissions against those of the inviter again', async () => {
   const inviter = await addMember(api, acme, 'admin', 'inviter');
   const [first, second, third] = [
     await invited(inviter, { roleId: roleId('admin') }),
@@ -323,7 +323,7 @@ test('what it grants is checked against the inviter again when it is accepted', 
   expect(await offerOf(third.secret)).toBeNull();
 });
 
-test('a role or a project that is gone makes it void, and it cannot be sent again', async () => {
+test('an invitation to a deleted role or project can neither be accepted nor resent', async () => {
   const projectId = await createProject(acme.owner, 'fleeting');
   const { roles } = await queryData(acme.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
     id: projectId,
@@ -342,7 +342,7 @@ test('a role or a project that is gone makes it void, and it cannot be sent agai
   expect(await offerOf(withRole.secret)).toBeNull();
 });
 
-test('a token accepts nothing, and an anonymous caller neither', async () => {
+test('an API token and an anonymous caller cannot accept an invitation', async () => {
   const server = await createOrganization(api, 'initech');
   const { email, secret } = await invited(people.admin);
   await api.root`update users set email = ${email} where email = ${server.owner.email}`;
@@ -354,7 +354,7 @@ test('a token accepts nothing, and an anonymous caller neither', async () => {
   expect((await accept(server.owner, secret)).organization).toEqual({ name: 'acme' });
 });
 
-test('who has the secret declines without an account, once; the log tells it', async () => {
+test('a person without an account declines once with the secret, which leaves an audit event', async () => {
   const { secret, id, email } = await invited(people.admin);
   expect(await mutate(api.as(), 'declineInvitation', { secret }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
   expect((await mutate(api.as(), 'declineInvitation', { secret })).errors).toEqual(GONE.errors);
@@ -372,7 +372,7 @@ test('who has the secret declines without an account, once; the log tells it', a
   ]);
 });
 
-test('joining leaves one event, in the organization that is joined, and no secret stands in any', async () => {
+test('acceptance leaves one audit event in the joined organization, and no event contains a secret', async () => {
   const { email, secret } = await invited(people.admin);
   const hooli = await createOrganization(api, 'hooli');
   await api.root`update users set email = ${email} where email = ${hooli.owner.email}`;
@@ -390,7 +390,7 @@ test('joining leaves one event, in the organization that is joined, and no secre
   expect(dump).not.toContain('"hash"');
 });
 
-test('two who accept at once: exactly one joins, in every round', { timeout: 300_000 }, async () => {
+test('exactly one of two concurrent acceptances succeeds', { timeout: 300_000 }, async () => {
   for (let round = 0; round < size(10, 100); round += 1) {
     const { email, secret } = await invited(people.admin);
     const person = await signUp(api, email);
@@ -402,7 +402,9 @@ test('two who accept at once: exactly one joins, in every round', { timeout: 300
   }
 });
 
-test('two who take the last seat, or invite one address: exactly one does', { timeout: 300_000 }, async () => {
+test('exactly one of two concurrent requests gets the last seat, or invites one address', {
+  timeout: 300_000,
+}, async () => {
   const small = await createOrganization(api, 'small');
   await api.root`update organizations set plan = 'FREE' where slug = 'small'`;
   const nine = (await invite(small.owner, { emails: Array.from({ length: 8 }, someone) })).errors;
@@ -419,7 +421,7 @@ test('two who take the last seat, or invite one address: exactly one does', { ti
   }
 });
 
-test('accepting while it is sent again or revoked: either it was in time, or the secret is dead', async () => {
+test('an acceptance during a resend or a deletion either succeeds or finds the secret invalid', async () => {
   for (const name of ['resendInvitation', 'deleteInvitation'])
     for (let round = 0; round < size(5, 20); round += 1) {
       const { email, id, secret } = await invited(people.admin);
@@ -430,7 +432,7 @@ test('accepting while it is sent again or revoked: either it was in time, or the
     }
 });
 
-test('the plan is asked when it is offered and when it is accepted', async () => {
+test('the plan limits apply to the creation and to the acceptance of an invitation', async () => {
   const team = await createOrganization(api, 'team');
   const projectId = await createProject(team.owner, 'p');
   const { roles } = await queryData(team.owner, 'query ($id: ID!) { roles(projectId: $id) { nodes { id name } } }', {
@@ -456,7 +458,7 @@ test('the plan is asked when it is offered and when it is accepted', async () =>
     expect((await accept(person, made[at]?.secret ?? '')).errors).toEqual([]);
 });
 
-test('guessing secrets is counted per field, so that aliases do not help', async () => {
+test('the rate limit counts each guessed secret, also several in one document', async () => {
   const server = await startApi({ config: { signInTries: { account: 10, address: 20 } } });
   const guesses = Array.from(
     { length: 30 },
@@ -474,7 +476,7 @@ test('guessing secrets is counted per field, so that aliases do not help', async
   expect(declined.errors?.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
 });
 
-test('many who look at an invitation beside other things do not take the connections from one another', async () => {
+test('many concurrent queries for an invitation and other fields do not exhaust the connection pool', async () => {
   const server = await startApi({ pool: 4 });
   const { owner } = await createOrganization(server, 'crowded');
   const document = `{ checks { totalCount } invitationOffer(secret: "${newSecret('ambit_inv_')}") { email } }`;

@@ -36,25 +36,25 @@ describe('the last Owner', () => {
     expect(await demote(owner, partner)).toEqual({ errors: [] });
   });
 
-  test.each(['admin', 'write', 'user', 'read'] as const)('does not become %s', async (role) => {
+  test.each(['admin', 'write', 'user', 'read'] as const)('cannot be changed to %s', async (role) => {
     const input = { id: owner.memberId, roleId: roleId(role) };
     expect(await mutate(owner, 'updateMember', input)).toEqual(LAST);
     expect(await ownersNow()).toEqual([owner.memberId]);
   });
 
-  test('is not removed', async () => {
+  test('cannot be removed', async () => {
     expect(await mutate(owner, 'deleteMember', { id: owner.memberId })).toEqual(LAST);
     expect(await ownersNow()).toEqual([owner.memberId]);
   });
 
-  test('stays Owner when told to become one, and may be signed out', async () => {
+  test('can be set to Owner again and can be signed out', async () => {
     expect(await mutate(owner, 'updateMember', { id: owner.memberId, roleId: roleId('owner') })).toEqual({
       errors: [],
     });
     expect(await mutate(owner, 'updateMember', { id: owner.memberId })).toEqual({ errors: [] });
   });
 
-  test('steps down once there is another', async () => {
+  test('can be demoted after another Owner is added', async () => {
     await mutate(owner, 'updateMember', { id: partner.memberId, roleId: roleId('owner') });
     expect(await demote(owner, owner)).toEqual({ errors: [] });
     expect(await ownersNow()).toEqual([partner.memberId]);
@@ -63,7 +63,7 @@ describe('the last Owner', () => {
     });
   });
 
-  test('is the last also within one document', async () => {
+  test('is protected from two mutations in one document', async () => {
     await reset();
     const document = `mutation ($a: ID!, $b: ID!, $role: ID!) {
       a: updateMember(input: { id: $b, roleId: $role }) { errors { code } }
@@ -91,7 +91,7 @@ const countOwners = async (slug: string): Promise<number> =>
         and a.built_in_role_id = ${roleByKey('owner').id}`
   ).count;
 
-describe('one Owner is left, one request wins and nobody sees a fault when', () => {
+describe('one of two concurrent requests succeeds, and one Owner remains, when', () => {
   test.each<[string, number, () => Promise<Json>[]]>([
     ['two Owners demote each other', size(25, 100), () => [demote(owner, partner), demote(partner, owner)]],
     ['both step down', size(15, 50), () => owners.map((each) => demote(each, each))],
@@ -108,7 +108,7 @@ describe('one Owner is left, one request wins and nobody sees a fault when', () 
   });
 });
 
-test('when two Owners remove each other, one of them stays', async () => {
+test('one Owner remains when two Owners remove each other', async () => {
   for (let round = 0; round < size(5, 20); round += 1) {
     const pair = await createOrganization(api, `pair-${round}`);
     const other = await addMember(api, pair, 'owner', 'other');

@@ -34,7 +34,7 @@ describe.each(Object.keys(good))('%s', (mutation) => {
   const own = fields.filter((field) => field.mutation === mutation).map(({ name }) => name);
   const guarded = GUARDED[mutation] ?? [];
 
-  test('asks for nothing that the server alone decides', () => {
+  test('has no input field that only the server sets', () => {
     expect(own.filter((name) => NOT_ASKED.includes(name))).toEqual(guarded);
   });
 

@@ -19,7 +19,7 @@ const acme = await createOrganization(api, 'acme');
 const people = await membersOfEachRole(api, acme);
 
 describe('removing a member', () => {
-  test('ends their sessions and tokens here, clears them from their checks, and leaves their account', async () => {
+  test('ends their sessions and tokens in the organization, clears their ownership of checks, and keeps their account', async () => {
     const leaver = await addMember(api, acme, 'admin', 'leaver');
     const [again, token] = [await signIn(api, leaver.email, 'acme'), await createApiToken(api, leaver, 'WRITE')];
     const check = await createCheck(people.admin, await getRubric(people.admin), { ownerId: leaver.memberId });
@@ -40,7 +40,7 @@ describe('removing a member', () => {
     });
   });
 
-  test('refuses what they do at the same moment, and is no fault of ours', async () => {
+  test('refuses their concurrent requests without an internal error', async () => {
     const leaver = await addMember(api, acme, 'admin', 'hasty');
     const answer = await duringChange(
       api,
@@ -51,14 +51,14 @@ describe('removing a member', () => {
     expect(await api.root`select from api_tokens where name = 'Stays behind'`).toHaveLength(0);
   });
 
-  test('happens once: the second time they are not there', async () => {
+  test('succeeds once, and then returns NOT_FOUND', async () => {
     const { memberId: id } = await addMember(api, acme, 'read', 'once');
     const answers = await Promise.all([1, 2, 3].map(() => mutate(people.admin, 'deleteMember', { id })));
     expect(answers.filter(({ errors }) => errors)).toHaveLength(1);
     expect(answers.filter(({ refused }) => refused === 'NOT_FOUND')).toHaveLength(2);
   });
 
-  test('of another organization names nobody', async () => {
+  test('of another organization returns NOT_FOUND', async () => {
     const globex = await createOrganization(api, 'globex');
     const stranger = globex.owner.memberId;
     for (const mutation of ['updateMember', 'deleteMember', 'signOutMember'])

@@ -26,7 +26,7 @@ const rolesNow = async (): Promise<Record<string, string>> =>
     ),
   );
 
-test('everybody sees the members, in the order of joining', async () => {
+test('every member can list the members, in the order of joining', async () => {
   const { members } = await queryData(people.read, '{ members { totalCount nodes { user { email } role { name } } } }');
   expect(members).toEqual({
     totalCount: 5,
@@ -41,7 +41,7 @@ test('everybody sees the members, in the order of joining', async () => {
 });
 
 describe('an Admin', () => {
-  test('gives every role but Owner, and a member with role Write gives none', async () => {
+  test('can give every role but Owner, and a member with role Write none', async () => {
     const { memberId: id } = await addMember(api, acme, 'read', 'rising');
     for (const role of ['user', 'write', 'admin', 'read'] as const) {
       const answer = await mutate(
@@ -55,7 +55,7 @@ describe('an Admin', () => {
     expect(await mutate(people.write, 'updateMember', { id, roleId: roleId('read') })).toEqual({ refused: 'NO_GRANT' });
   });
 
-  test('makes nobody an Owner: not another, not themselves', async () => {
+  test('cannot make anybody an Owner, also not themselves', async () => {
     const before = await rolesNow();
     for (const { memberId: id } of [people.read, people.write, people.admin])
       expect(await mutate(people.admin, 'updateMember', { id, roleId: roleId('owner') })).toEqual({
@@ -64,7 +64,7 @@ describe('an Admin', () => {
     expect(await rolesNow()).toEqual(before);
   });
 
-  test('neither demotes, removes nor signs out an Owner, and does not touch one in any other way', async () => {
+  test('cannot demote, remove, sign out or otherwise change an Owner', async () => {
     const { memberId: id } = people.owner;
     for (const role of ['read', 'admin', 'owner'] as const)
       expect(await mutate(people.admin, 'updateMember', { id, roleId: roleId(role) })).toEqual({ refused: 'NOT_HELD' });
@@ -74,7 +74,7 @@ describe('an Admin', () => {
     expect((await people.owner.query('{ viewer { role { name } } }')).status).toBe(200);
   });
 
-  test('does no more with a token than in a session', async () => {
+  test('has the same limits with a token as in a session', async () => {
     const token = await createApiToken(api, people.admin, 'WRITE');
     const owner = { id: people.owner.memberId };
     expect(await mutate(token, 'updateMember', { id: people.admin.memberId, roleId: roleId('owner') })).toEqual({
@@ -86,7 +86,7 @@ describe('an Admin', () => {
     });
   });
 
-  test('signs out and removes another Admin', async () => {
+  test('can sign out and remove another Admin', async () => {
     const peer = await addMember(api, acme, 'admin', 'peer');
     expect(await mutate(people.admin, 'signOutMember', { memberId: peer.memberId }, 'endedSessions')).toEqual({
       endedSessions: 1,
@@ -99,7 +99,7 @@ describe('an Admin', () => {
   });
 });
 
-test('an Owner makes an Owner, demotes and removes one', async () => {
+test('an Owner can promote, demote and remove another Owner', async () => {
   const { memberId: id } = await addMember(api, acme, 'read', 'heir');
   const give = (role: 'owner' | 'admin') => mutate(people.owner, 'updateMember', { id, roleId: roleId(role) }, MEMBER);
   const heir = { id, user: { name: 'heir', email: 'heir@acme.test' } };
@@ -115,7 +115,7 @@ test.each([
   ['nothing', () => ''],
   ['a member', () => people.admin.memberId],
   ['a property of every object', () => 'constructor'],
-])('%s is no role to give', async (_what, role) => {
+])('%s cannot be given', async (_what, role) => {
   const before = await rolesNow();
   const input = { id: people.read.memberId, roleId: role() };
   expect(await mutate(people.owner, 'updateMember', input, 'member { id }')).toEqual({
@@ -125,7 +125,7 @@ test.each([
   expect(await rolesNow()).toEqual(before);
 });
 
-describe('a demotion counts from the next request on', () => {
+describe('a demotion applies from the next request on', () => {
   test('for sessions and tokens alike', async () => {
     const fallen = await addMember(api, acme, 'admin', 'fallen');
     const token = await createApiToken(api, fallen, 'WRITE');
@@ -141,7 +141,7 @@ describe('a demotion counts from the next request on', () => {
     }
   });
 
-  test('also for what they had begun', async () => {
+  test('also for requests in progress', async () => {
     const late = await addMember(api, acme, 'admin', 'late');
     const before = await rolesNow();
     const answer = await duringChange(
@@ -153,7 +153,7 @@ describe('a demotion counts from the next request on', () => {
     expect(await rolesNow()).toEqual({ ...before, late: 'Read' });
   });
 
-  test('and from the next field on, for who demotes themselves', async () => {
+  test('and from the next field on for members who demote themselves', async () => {
     const humble = await addMember(api, acme, 'admin', 'humble');
     const document = `mutation ($id: ID!, $read: ID!, $admin: ID!) {
       down: updateMember(input: { id: $id, roleId: $read }) { member { role { name } viewerPermissions } }

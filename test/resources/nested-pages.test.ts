@@ -51,11 +51,11 @@ async function expectEachAsAlone(by: Caller, list: string, type: string, args: s
 }
 
 describe.each(Object.entries(LISTS))('%s { members } }', (list, type) => {
-  test.each(pages)('with %s gives each the page that it has alone', async (args) => {
+  test.each(pages)('with %s returns for each object the same page as a query for one object', async (args) => {
     for (const by of [owner, user]) expect((await expectEachAsAlone(by, list, type, args)).length).toBeGreaterThan(0);
   });
 
-  test('with a cursor goes on in the list of the cursor, and in no other', async () => {
+  test('with a cursor continues only the list of the cursor', async () => {
     const nodes = await expectEachAsAlone(owner, list, type, 'first: 1');
     const parent = nodes.findLast(({ members }) => members.pageInfo.hasNextPage);
     const args = `first: 1, after: "${parent.members.pageInfo.endCursor}"`;
@@ -76,14 +76,14 @@ async function holders(by: Caller): Promise<Record<string, number>> {
   );
 }
 
-test('who has a role only where the caller cannot look is not in its list, nor counted', async () => {
+test('the members of a role exclude holders in projects that the caller cannot read', async () => {
   expect(await holders(owner)).toMatchObject({ 'Member PROJECT': 1, 'Read PROJECT': 4, 'Read ORGANIZATION': 1 });
   expect(await holders(user)).toMatchObject({ 'Member PROJECT': 0, 'Read PROJECT': 4, 'Read ORGANIZATION': 1 });
   const { node } = await queryData(owner, `{ node(id: "${inHidden}") { ... on Role { members { totalCount } } } }`);
   expect(node.members.totalCount).toBe(4);
 });
 
-test('once a role has ended, who had it is in the list of the one that follows', async () => {
+test('a member with an expired role is listed under the fallback role', async () => {
   expect(await holders(owner)).toMatchObject({ 'Write ORGANIZATION': 2, 'Reader of data BOTH': 4 });
   api.advance(61_000);
   expect(await holders(owner)).toMatchObject({ 'Write ORGANIZATION': 1, 'Reader of data BOTH': 5 });

@@ -69,7 +69,7 @@ for (const { name } of mutations) {
 const clears = ({ description }: GraphQLInputField): boolean => /\bnull clears it\b/i.test(description ?? '');
 const stays = ({ description }: GraphQLInputField): boolean => /\bcannot be (cleared|null)\b/i.test(description ?? '');
 
-test('every update mutation with an optional field is tried here', () => {
+test('these tests cover every update mutation with an optional field', () => {
   const tried = updates.map(({ mutation }) => mutation);
   const optional = mutations.filter(({ name }) => name.startsWith('update') && optionalOf(name).length > 0);
   expect(optional.map(({ name }) => name).filter((name) => !tried.includes(name))).toEqual([]);
@@ -100,7 +100,7 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
     });
 
     if (hasInputField(mutation, 'dryRun'))
-      test('on a dry run changes nothing and answers with no object, and is real without it', async () => {
+      test('changes nothing and returns no object on a dry run', async () => {
         const dry = { id, ...others, dryRun: true };
         expect(await mutate(owner, mutation, dry, `${results} accessChanges { gained }`)).toEqual({
           [object]: null,
@@ -120,25 +120,25 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
         return Object.fromEntries(Object.entries(values).filter(([each]) => !moved.includes(each)));
       };
 
-      test('alone is changed, and what is omitted stays', async () => {
+      test('can be changed alone, and omitted fields keep their values', async () => {
         const changed = await update({ [name]: others[name] });
         expect(changed[name]).toEqual(others[name]);
         expect(without(changed)).toEqual(without(full));
       });
 
-      test('says in its description what null does', () => {
+      test('has a description of the effect of null', () => {
         expect(clears(field)).toBe(!stays(field));
       });
 
       if (clears(field))
-        test('is cleared by null, and what is omitted stays', async () => {
+        test('is cleared by null, and omitted fields keep their values', async () => {
           const cleared = await update({ [name]: null });
           expect(cleared[name]).toBeNull();
           expect(without(cleared)).toEqual(without(full));
         });
 
       if (stays(field))
-        test('refuses null, and then nothing is changed', async () => {
+        test('rejects null, and nothing changes', async () => {
           expect(await update({ [name]: null })).toEqual([{ code: 'REQUIRED', path: [name] }]);
           expect(await update({ ...others, [name]: null })).toContainEqual({ code: 'REQUIRED', path: [name] });
           expect(await update({})).toEqual(full);
@@ -149,14 +149,14 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
 
 const WITH_TERM = updates.map(({ mutation }) => mutation).filter((name) => hasInputField(name, 'roleExpiresAt'));
 
-test('a role that ends is tried here wherever one can be given', () => {
+test('these tests cover every mutation that gives an expiring role', () => {
   expect(WITH_TERM.toSorted()).toEqual(['updateMember', 'updateServiceAccount']);
   expect(
     mutations.map(({ name }) => name).filter((name) => /^update/.test(name) && hasInputField(name, 'fallbackRoleId')),
   ).toEqual(WITH_TERM);
 });
 
-describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
+describe.each(WITH_TERM)('%s of an expiring role', (mutation) => {
   const { object, id } = updates.find((each) => each.mutation === mutation) as Update;
   const term = { roleId: roleId('write'), roleExpiresAt: '2999-01-01T00:00:00.000Z', fallbackRoleId: roleId('read') };
   const ending = { role: { id: roleId('write') }, roleExpiresAt: term.roleExpiresAt };
@@ -176,7 +176,7 @@ describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
     expect(await update(term)).toEqual({ [object]: ending, errors: [] });
   });
 
-  test('leaves it as it is when nothing is said of the role', async () => {
+  test('keeps role and expiry when both are omitted', async () => {
     expect(await update({})).toEqual({ [object]: ending, errors: [] });
     expect(await now()).toEqual(ending);
   });
@@ -185,7 +185,7 @@ describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
     ['omitted', {}],
     ['null', { roleExpiresAt: null, fallbackRoleId: null }],
     ['null and omitted', { roleExpiresAt: null }],
-  ])('takes the end away when the role is given again and the end is %s', async (_what, rest) => {
+  ])('removes the expiry when the role is given and the expiry is %s', async (_what, rest) => {
     expect(await update({ roleId: term.roleId, ...rest })).toEqual({ [object]: lasting, errors: [] });
     expect(await now()).toEqual(lasting);
   });
@@ -196,7 +196,7 @@ describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
     ['no role', { ...term, roleId: null }, 'roleId'],
     ['an end that nothing follows', { ...term, fallbackRoleId: null }, 'fallbackRoleId'],
     ['what follows no end', { ...term, roleExpiresAt: null }, 'roleExpiresAt'],
-  ])('refuses %s, and then nothing is changed', async (_what, input, path) => {
+  ])('rejects %s, and nothing changes', async (_what, input, path) => {
     expect(await update(input)).toEqual({ [object]: null, errors: [{ code: 'REQUIRED', path: [path] }] });
     expect(await now()).toEqual(ending);
   });

@@ -132,7 +132,7 @@ const CALLERS: Record<string, Record<string, Caller>> = {
   Admins: { 'in a session': admin, 'with a write token': await createApiToken(api, admin, 'WRITE') },
 };
 
-test('the tables are read whole', () => {
+test('the tables are parsed completely', () => {
   expect(cells).toHaveLength(2 * (3 * 4 + 2));
   expect(cells.filter(({ mark }) => mark === 'yes')).toHaveLength(4 + 14);
 });
@@ -152,7 +152,7 @@ test('an Admin with a read-only token reads everything and changes nothing', asy
     expect(await VERBS[verb]?.(token, resource), `${verb} ${resource}`).toBe(verb === 'Read' ? 'yes' : 'no');
 });
 
-test('an Admin makes tokens with write access, a User read-only ones', async () => {
+test('an Admin can create WRITE tokens, and a User only READ tokens', async () => {
   const made = (caller: Caller, access: string) =>
     mutate(caller, 'createApiToken', { name: 'New', access }, 'apiToken { access }');
   expect(await made(admin, 'WRITE')).toEqual({ apiToken: { access: 'WRITE' }, errors: [] });
@@ -161,7 +161,7 @@ test('an Admin makes tokens with write access, a User read-only ones', async () 
   expect(await made(user, 'WRITE')).toEqual({ refused: 'NO_GRANT' });
 });
 
-test('an Admin edits, logs out and removes members, a User does not', async () => {
+test('an Admin can update, sign out and remove members, and a User cannot', async () => {
   const { memberId: id } = people.read;
   const attempts = ['updateMember', 'signOutMember', 'deleteMember'];
   for (const mutation of attempts)

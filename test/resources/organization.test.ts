@@ -21,7 +21,7 @@ const people = await membersOfEachRole(api, acme);
 
 const FIELDS = 'organization { id name slug }';
 
-test('who makes an organization becomes its Owner, and finds a rubric to start from', async () => {
+test('the creator of an organization becomes its Owner, and the organization has a default rubric', async () => {
   const founder = await signUp(api, 'ann@example.test');
   const made = await mutate(founder, 'createOrganization', { name: 'Ann & Co', slug: 'ann-co' }, FIELDS);
   expect(made).toEqual({ organization: { id: expect.any(String), name: 'Ann & Co', slug: 'ann-co' }, errors: [] });
@@ -54,7 +54,7 @@ test('who makes an organization becomes its Owner, and finds a rubric to start f
   });
 });
 
-test('a person makes organizations, a token does not', async () => {
+test('a signed-in user can create organizations, and an API token cannot', async () => {
   expect(await mutate(people.read, 'createOrganization', { name: 'Second', slug: 'second' })).toEqual({ errors: [] });
   const token = await createApiToken(api, people.owner, 'WRITE');
   expect(await mutate(token, 'createOrganization', { name: 'Third', slug: 'third' })).toEqual({
@@ -62,7 +62,7 @@ test('a person makes organizations, a token does not', async () => {
   });
 });
 
-test('an Admin renames the organization, and a member with role Write does not', async () => {
+test('an Admin can rename the organization, and a member with role Write cannot', async () => {
   const renamed = { id: acme.id, name: 'Acme Inc.', slug: 'acme-inc' };
   expect(await mutate(people.admin, 'updateOrganization', renamed, FIELDS)).toEqual({
     organization: renamed,
@@ -75,7 +75,7 @@ test('an Admin renames the organization, and a member with role Write does not',
   await mutate(people.admin, 'updateOrganization', { id: acme.id, slug: 'acme' });
 });
 
-test('a slug is unique in the instance, also when two take it at once', async () => {
+test('a slug is unique in the instance, also in concurrent requests', async () => {
   expect(await mutate(people.owner, 'createOrganization', { name: 'Copy', slug: 'acme' }, FIELDS)).toEqual({
     organization: null,
     errors: [{ code: 'TAKEN', path: ['slug'] }],
@@ -100,16 +100,16 @@ test.each([
   ['acmé', 'INVALID'],
   ['acme\n', 'INVALID'],
   ['x'.repeat(64), 'TOO_LONG'],
-])('%j is no slug: %s', async (slug, code) => {
+])('%j is not a valid slug: %s', async (slug, code) => {
   const { errors } = await mutate(people.owner, 'createOrganization', { name: 'Bad', slug });
   expect(errors).toContainEqual({ code, path: ['slug'] });
 });
 
-test.each(['a1', '42', 'a-b-c', 'x'.repeat(63)])('%j is a slug', async (slug) => {
+test.each(['a1', '42', 'a-b-c', 'x'.repeat(63)])('%j is a valid slug', async (slug) => {
   expect(await mutate(people.owner, 'createOrganization', { name: 'Good', slug })).toEqual({ errors: [] });
 });
 
-test('an organization is deleted by its Owner, who gives the slug again', async () => {
+test('an Owner deletes the organization and confirms its slug', async () => {
   const doomed = await createOrganization(api, 'doomed');
   expect(await mutate(doomed.owner, 'deleteOrganization', { id: doomed.id, slug: 'acme' }, 'deletedId')).toEqual({
     deletedId: null,
@@ -124,7 +124,7 @@ test('an organization is deleted by its Owner, who gives the slug again', async 
   });
 });
 
-test('with the organization its checks, sessions and tokens end, the account stays and the slug is free', async () => {
+test('deletion removes checks, sessions and tokens, keeps the account and frees the slug', async () => {
   const brief = await createOrganization(api, 'brief');
   await createCheck(brief.owner, await getRubric(brief.owner), { ownerId: brief.owner.memberId });
   const token = await createApiToken(api, brief.owner, 'READ');
@@ -137,7 +137,7 @@ test('with the organization its checks, sessions and tokens end, the account sta
   expect(await mutate(back, 'createOrganization', { name: 'Again', slug: 'brief' })).toEqual({ errors: [] });
 });
 
-test('another organization’s id names nothing: neither changing nor deleting reaches it', async () => {
+test('an organization cannot be updated or deleted from another organization', async () => {
   const far = await createOrganization(api, 'far');
   expect(await mutate(people.owner, 'updateOrganization', { id: far.id, name: 'Taken over' })).toEqual({
     refused: 'NOT_FOUND',
@@ -150,7 +150,7 @@ test('another organization’s id names nothing: neither changing nor deleting r
   });
 });
 
-test('a member of two organizations acts in each with the role of that one', async () => {
+test('a member of two organizations has a separate role in each', async () => {
   const home = await createOrganization(api, 'home');
   await addToOrganization(api, acme, home.owner, 'read');
   const guest = await signIn(api, home.owner.email, 'acme');
@@ -162,7 +162,7 @@ test('a member of two organizations acts in each with the role of that one', asy
   });
 });
 
-describe('what is written while the organization is being deleted is refused, and is no fault of ours', () => {
+describe('a write during the deletion of the organization is refused without an internal error', () => {
   test.each(['createCategory', 'createLevel', 'createCheck'])('%s', async (mutation) => {
     const brief = await createOrganization(api, `brief-${mutation.toLowerCase()}`);
     const rubric = await getRubric(brief.owner);
@@ -175,7 +175,7 @@ describe('what is written while the organization is being deleted is refused, an
     expect(['CONFLICT', 'NOT_FOUND']).toContain(answer.refused);
   });
 
-  test('and the other way round, the deletion waits for what came first', async () => {
+  test('the deletion waits for a write that started first', async () => {
     const brief = await createOrganization(api, 'brief-order');
     const answers = await Promise.all([
       ...[1, 2, 3].map((n) => mutate(brief.owner, 'createLevel', { name: `Level ${n}` })),

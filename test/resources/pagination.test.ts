@@ -203,14 +203,17 @@ async function read(list: List, args: object, fields?: string): Promise<Json> {
 
 const codes = ({ errors }: ApiResponse): string[] => errors?.map(({ extensions }) => extensions.code) ?? [];
 
-test.each(connections.map((list) => [list.name, list] as const))('every argument of %s is tried', (_name, list) => {
-  const tried = new Set(variantsOf(list).flatMap((args) => Object.keys(args)));
-  const others = list.field.args.map(({ name }) => name).filter((name) => !PAGING.includes(name));
-  expect([...tried].sort()).toEqual(others.sort());
-});
+test.each(connections.map((list) => [list.name, list] as const))(
+  'these tests cover every argument of %s',
+  (_name, list) => {
+    const tried = new Set(variantsOf(list).flatMap((args) => Object.keys(args)));
+    const others = list.field.args.map(({ name }) => name).filter((name) => !PAGING.includes(name));
+    expect([...tried].sort()).toEqual(others.sort());
+  },
+);
 
 test.each([...filters].filter(([, found]) => found.length > 0))(
-  'the filter of %s finds some items and not all',
+  'the filter of %s matches some items and not all',
   (list, found) => {
     for (const { field, count } of found)
       expect(count, `let five rows of the registry for ${list} have the same ${field}`).toBeGreaterThanOrEqual(5);
@@ -225,7 +228,7 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
   const [first, ...variants] = variantsOf(field);
 
   describe.each([first, ...few(variants, 4, listName)].map((args) => [args ?? {}]))('with %j', (args) => {
-    test('is the same list on one page, by twos forward, and by twos backward', async () => {
+    test('returns the same list on one page, in pages of two forward and backward', async () => {
       const whole = await read(field, { ...plain, ...args, first: 500 }, 'totalCount nodes');
       expect(
         whole.ids.length,
@@ -262,7 +265,7 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
       expect(backward).toEqual(whole.ids);
     });
 
-    test('is cut by after and before together, and counts all the same', async () => {
+    test('can be limited by after and before together, without an effect on totalCount', async () => {
       const { ids, cursors, totalCount } = await read(field, { ...plain, ...args, first: 500 }, 'totalCount');
       const window = { ...args, after: cursors[0], before: cursors[4] };
       expect((await read(field, window)).ids).toEqual(ids.slice(1, 4));
@@ -276,7 +279,7 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
       expect((await read(field, { ...args, before: cursors[0] })).ids).toEqual([]);
     });
 
-    test('takes no cursor of the same list with another filter or order', async () => {
+    test('rejects a cursor of the same list with another filter or order', async () => {
       const { cursors } = await read(field, { ...args, first: 1 });
       if (SAME_ITEMS.includes(field.name)) return;
       const { ids } = await read(field, { ...args, first: 500 });
@@ -295,7 +298,7 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
   });
 
   if (filters.get(listName)?.length)
-    test('lists with a filter exactly the items that have the value', async () => {
+    test('returns with a filter exactly the items with the value', async () => {
       const whole = (await read(field, { first: 500 })).ids;
       for (const { field: by, value, count } of filters.get(listName) ?? []) {
         const { ids } = await read(field, { filter: { [by]: value }, first: 500 });
@@ -304,7 +307,7 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
       }
     });
 
-  test.each(['first', 'last'])('counts and shows nothing on a page of %s: 0', async (size) => {
+  test.each(['first', 'last'])('returns totalCount and no items with %s: 0', async (size) => {
     const { totalCount, ids, pageInfo } = await read(field, { ...plain, [size]: 0 }, 'totalCount');
     const [more, other] = size === 'first' ? ['hasNextPage', 'hasPreviousPage'] : ['hasPreviousPage', 'hasNextPage'];
     expect(ids).toEqual([]);
@@ -330,11 +333,11 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
     { first: 2, last: 2 },
     { first: 0, last: 0 },
   ];
-  test.each(few(sizes, 4, listName))('is not listed with %j', async (args) => {
+  test.each(few(sizes, 4, listName))('rejects %j', async (args) => {
     expect(codes(await page(field, { ...plain, ...args }))).toEqual(['BAD_REQUEST']);
   });
 
-  test('takes no cursor of another connection', async () => {
+  test('rejects a cursor of another connection', async () => {
     for (const other of few(connections, 4, listName)) {
       if (other.name === field.name) continue;
       const { cursors } = await read(other, { ...plainly(other), first: 1 });
@@ -342,7 +345,7 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
     }
   });
 
-  test('takes no forged cursor, and is not brought down by one', async () => {
+  test('rejects a forged cursor without an internal error', async () => {
     const { cursors } = await read(field, { ...plain, first: 1 });
     const [key, ...values] = JSON.parse(Buffer.from(cursors[0], 'base64url').toString());
     const forge = (...parts: unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
@@ -375,7 +378,7 @@ const sameItems = (some: string[], others: string[]): boolean => JSON.stringify(
 
 const list = (name: string): List => connections.find((each) => each.name === `Query.${name}`) as List;
 
-test('a cursor of another organization’s list is of another list', async () => {
+test('a cursor of a list of another organization is rejected', async () => {
   const globex = await createOrganization(api, 'globex');
   const theirs = await insertRows(api, globex, 1);
   for (const each of connections.filter(({ name }) => name.startsWith('Query.'))) {
@@ -388,7 +391,7 @@ test('a cursor of another organization’s list is of another list', async () =>
   }
 });
 
-test('an item that is deleted between two pages neither repeats nor hides another', async () => {
+test('the deletion of an item between two pages neither repeats nor skips another item', async () => {
   const field = list('checks');
   const { ids } = await read(field, {});
   const { pageInfo } = await read(field, { first: 3 });

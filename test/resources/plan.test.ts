@@ -65,7 +65,7 @@ async function everything(by: Caller, ...projects: string[]): Promise<Record<str
   return all;
 }
 
-test('the plans are one table that everybody reads, and the own one is marked', async () => {
+test('everybody can read the plans, and the plan of the organization is marked', async () => {
   const PLAN = 'name current customRoles projectRoles enforcedSso seats projects';
   const rows = Object.entries(PLANS).map(([name, row]) => ({ name, current: false, ...row }));
   expect(rows.map(({ name }) => name)).toEqual(['FREE', 'TEAM', 'ENTERPRISE']);
@@ -78,16 +78,13 @@ test('the plans are one table that everybody reads, and the own one is marked', 
   expect(errors?.map(({ extensions }) => extensions.permission)).toEqual(['plan:read', 'usage:read']);
 });
 
-test.each(['FREE', 'TEAM', 'ENTERPRISE'] as const)(
-  'a new organization has the plan %s when configured',
-  async (plan) => {
-    const other = await startApi({ config: { defaultPlan: plan } });
-    const { owner } = await createOrganization(other, 'acme');
-    expect((await queryData(owner, '{ plan { name } }')).plan).toEqual({ name: plan });
-  },
-);
+test.each(['FREE', 'TEAM', 'ENTERPRISE'] as const)('a new organization has the configured plan %s', async (plan) => {
+  const other = await startApi({ config: { defaultPlan: plan } });
+  const { owner } = await createOrganization(other, 'acme');
+  expect((await queryData(owner, '{ plan { name } }')).plan).toEqual({ name: plan });
+});
 
-test('an Admin changes the plan, and who may not is refused', async () => {
+test('an Admin can change the plan, and members without the permission cannot', async () => {
   const { acme, people } = await fresh();
   for (const caller of [people.write, people.user, people.read])
     expect(await mutate(caller, 'updatePlan', { plan: 'TEAM' })).toEqual({ refused: 'NO_GRANT' });
@@ -102,7 +99,7 @@ test('an Admin changes the plan, and who may not is refused', async () => {
   expect((await queryData(people.admin, '{ plan { name } }')).plan).toEqual({ name: 'TEAM' });
 });
 
-test('usage counts members and pending invitations as seats, and projects', async () => {
+test('usage counts projects, and members and pending invitations as seats', async () => {
   const { acme, people } = await fresh();
   const usage = async (): Promise<Json> => (await queryData(people.admin, '{ usage { seats projects } }')).usage;
   expect(await usage()).toEqual({ seats: 5, projects: 0 });
@@ -144,14 +141,14 @@ describe('on FREE', async () => {
     expect(await mutate(user, name, input())).toEqual({ refused: 'NO_GRANT' });
   });
 
-  test('there are three projects, and the fourth needs TEAM', async () => {
+  test('an organization can have three projects, and the fourth needs TEAM', async () => {
     for (const key of ['second', 'third'])
       expect(await attempt(owner, 'createProject', { key, name: key })).toEqual({ errors: [] });
     expect(await attempt(owner, 'createProject', { key: 'fourth', name: 'Fourth' })).toEqual(needs('TEAM'));
     expect((await queryData(owner, '{ usage { projects } }')).usage).toEqual({ projects: 3 });
   });
 
-  test('built-in roles, service accounts and roles that end are had', async () => {
+  test('built-in roles, service accounts and expiring roles are available', async () => {
     const robot = await createServiceAccount(owner, 'robot', roleId('user'));
     const end = { roleExpiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: roleId('read') };
     for (const [name, id] of [
@@ -162,7 +159,7 @@ describe('on FREE', async () => {
     expect(await attempt(owner, 'updateMember', { id: user.memberId, roleId: roleId('user') })).toEqual({ errors: [] });
   });
 
-  test('there are ten seats, and the eleventh needs TEAM', async () => {
+  test('an organization has ten seats, and the eleventh needs TEAM', async () => {
     const invite = (...emails: string[]) => attempt(owner, 'createInvitations', { emails, roleId: roleId('read') });
     const { usage } = await queryData(owner, '{ usage { seats } }');
     const emails = Array.from({ length: 10 - usage.seats }, (_, at) => `new${at}@acme.test`);
@@ -172,7 +169,7 @@ describe('on FREE', async () => {
     expect(await invite('over@acme.test')).toEqual(needs('TEAM'));
   });
 
-  test('all of it is had after an upgrade', async () => {
+  test('everything is available after an upgrade', async () => {
     await setPlan(owner, 'TEAM');
     const role = await createRole(owner, 'Role', statements);
     expect(await attempt(owner, 'createProject', { key: 'fourth', name: 'Fourth' })).toEqual({ errors: [] });
@@ -203,7 +200,7 @@ describe('a downgrade', () => {
     return { acme, people, owner, mixed, robot, custom, own, projects: [open, shut, wide] as const };
   }
 
-  test('freezes what the plan lacks, widens nothing for anybody, and an upgrade thaws it', async () => {
+  test('suspends features that the plan lacks, extends no access, and an upgrade restores them', async () => {
     const { owner, mixed, people, projects } = await world();
     const [open, shut, wide] = projects;
     const before = await everything(owner, ...projects);
@@ -227,7 +224,7 @@ describe('a downgrade', () => {
     expect(await everything(owner, ...projects)).toEqual(before);
   });
 
-  test('says of what is frozen that the plan lacks it, and which one has it', async () => {
+  test('names in the refusal of a suspended feature the plan that includes it', async () => {
     const { owner, mixed, people, projects } = await world();
     await setPlan(owner, 'FREE');
     const { errors } = await mixed.query(
@@ -252,7 +249,7 @@ describe('a downgrade', () => {
     expect(authorize.map(({ reason }: Json) => reason)).toEqual(['PLAN_LACKS', 'PLAN_LACKS', 'DENIED']);
   });
 
-  test('deletes nothing, and tells before in a dry run who loses what', async () => {
+  test('deletes nothing, and a dry run returns the access that each principal would lose', async () => {
     const { owner, mixed, robot, custom, own, acme } = await world();
     const counted = () => api.root`
       select (select count(*) from roles where organization_id = o.id) roles,
@@ -275,7 +272,7 @@ describe('a downgrade', () => {
     expect(nodes).toEqual([{ name: 'Data' }, { name: 'Own' }]);
   });
 
-  test('lets nobody change what is frozen or give it, but take it away', async () => {
+  test('allows suspended roles to be removed, but not to be changed or given', async () => {
     const { owner, mixed, people, custom, projects } = await world();
     const policy = await createPolicy(owner, [allow('dataset:read')]);
     const { project } = await queryData(
@@ -311,7 +308,7 @@ describe('a downgrade', () => {
     expect(await attempt(owner, 'deleteRole', { id: custom, reassignTo: roleId('read') })).toEqual({ errors: [] });
   });
 
-  test('below what is used deletes nothing; there is room again when there is less', async () => {
+  test('below the current usage deletes nothing, and blocks additions until the usage is lower', async () => {
     const { people } = await fresh();
     const { owner } = people;
     const projects = [];
@@ -330,7 +327,7 @@ describe('a downgrade', () => {
   });
 });
 
-test('who would give by an upgrade what they do not hold is refused', async () => {
+test('an upgrade that would grant permissions that the caller lacks is refused', async () => {
   const { acme, people } = await fresh();
   const { owner, admin } = people;
   const mighty = await addMember(api, acme, 'read', 'mighty');

@@ -32,7 +32,7 @@ const names = async (projectId?: string): Promise<string[]> => {
 };
 const statements = [allow('dataset:*', '*:read'), deny('dataset:delete')];
 
-test('an Admin makes, changes and deletes a policy, and everybody reads it', async () => {
+test('an Admin creates, updates and deletes a policy, and every member can read it', async () => {
   const input = { name: ' Data ', description: ' Sets. ', statements };
   const { policy, errors } = await mutate(admin, 'createPolicy', input, FIELDS);
   const made = { id: expect.stringMatching(/^pol_/), name: 'Data', description: 'Sets.', project: null, statements };
@@ -50,7 +50,7 @@ test('an Admin makes, changes and deletes a policy, and everybody reads it', asy
   expect(await mutate(admin, 'deletePolicy', { id })).toEqual({ refused: 'NOT_FOUND' });
 });
 
-test('what a member with role Write tries is refused, and changes nothing', async () => {
+test('a member with role Write cannot create, update or delete a policy', async () => {
   const id = await createPolicy(owner, statements);
   const before = await nodeOf(id);
   expect(await mutate(write, 'createPolicy', { name: 'Mine', statements })).toEqual({ refused: 'NO_GRANT' });
@@ -59,7 +59,7 @@ test('what a member with role Write tries is refused, and changes nothing', asyn
   expect(await nodeOf(id)).toEqual(before);
 });
 
-test('policies are listed by name, those of the organization and those of each project apart', async () => {
+test('policies are listed by name, separately for the organization and for each project', async () => {
   for (const name of ['Zeal', 'Apart']) {
     await mutate(owner, 'createPolicy', { name, statements });
     await mutate(owner, 'createPolicy', { name: `${name} inside`, statements, projectId: project });
@@ -71,7 +71,7 @@ test('policies are listed by name, those of the organization and those of each p
   expect(await names(other)).toEqual([]);
 });
 
-test('a name is unique where the policy belongs, whatever its case, and free elsewhere', async () => {
+test('a name is unique in the organization or project of the policy, ignoring case, and free elsewhere', async () => {
   const taken = { errors: [{ code: 'TAKEN', path: ['name'] }] };
   const make = (name: string, projectId?: string) => mutate(admin, 'createPolicy', { name, statements, projectId });
   for (const place of [undefined, project, other]) {
@@ -91,7 +91,7 @@ test('a name is unique where the policy belongs, whatever its case, and free els
   expect(await make('Owner')).toEqual({ errors: [] });
 });
 
-test('of several who take a name at once, one gets it', async () => {
+test('one of several concurrent requests gets the same name', async () => {
   for (const projectId of [undefined, project]) {
     const answers = await Promise.all(
       Array.from({ length: 6 }, () => mutate(admin, 'createPolicy', { name: 'Wanted', statements, projectId })),
@@ -100,7 +100,7 @@ test('of several who take a name at once, one gets it', async () => {
   }
 });
 
-test('every pattern that names nothing is said at once, in its place and with the right spelling', async () => {
+test('one response lists every pattern that matches no permission, with its path and a suggestion', async () => {
   const wrong = [allow('dataset:read', 'traces:read'), deny('metricCollection:read', '*', 'trace.read', 'datset:read')];
   const before = await names();
   const answer = await mutate(owner, 'createPolicy', { name: 'Wrong', statements: wrong }, 'errors { message }');
@@ -119,8 +119,8 @@ test('every pattern that names nothing is said at once, in its place and with th
   expect(await names()).toEqual(before);
 });
 
-describe('nobody writes down a grant that they do not hold,', () => {
-  test('but denies what they like', async () => {
+describe('a policy cannot grant permissions that its author lacks,', () => {
+  test('but can deny any permission', async () => {
     const make = (by: typeof owner, statement: object) =>
       mutate(by, 'createPolicy', { name: `By ${by.email} ${JSON.stringify(statement)}`, statements: [statement] });
     for (const pattern of ['organization:delete', 'organization:*', '*:delete', '*']) {
@@ -135,7 +135,7 @@ describe('nobody writes down a grant that they do not hold,', () => {
     expect((await nodeOf(id)).statements).toEqual([allow('dataset:read')]);
   });
 
-  test('where in a project only what is asked in projects counts', async () => {
+  test('where a policy of a project counts only permissions of projects', async () => {
     const make = (projectId?: string) =>
       mutate(admin, 'createPolicy', { name: 'Everything here', statements: [allow('*')], projectId });
     expect(await make()).toEqual({ refused: 'NOT_HELD' });
@@ -143,7 +143,7 @@ describe('nobody writes down a grant that they do not hold,', () => {
   });
 });
 
-test('a changed policy changes every role that uses it, from the next request on', async () => {
+test('an update of a policy changes every role that uses it, from the next request on', async () => {
   const policy = await createPolicy(owner, [allow('check:read', 'role:read')]);
   const roles = await Promise.all(
     ['First', 'Second'].map(
@@ -173,7 +173,7 @@ test('a changed policy changes every role that uses it, from the next request on
 describe('a policy in use', () => {
   const USED = 'deletedId errors { message usedBy { __typename id ... on Role { name } } }';
 
-  test('stays, and the answer lists the roles by name', async () => {
+  test('cannot be deleted, and the error lists the roles by name', async () => {
     const policy = await createPolicy(owner, statements);
     const roleOf = async (name: string, projectId?: string): Promise<string> =>
       (await mutate(owner, 'createRole', { name, projectId, policyIds: [policy] }, 'role { id }')).role.id;
@@ -199,7 +199,7 @@ describe('a policy in use', () => {
     expect(await mutate(admin, 'deletePolicy', { id: policy })).toEqual({ errors: [] });
   });
 
-  test('tells nothing of a role in a project that the caller cannot read', async () => {
+  test('does not show a role of a project that the caller cannot read', async () => {
     const policy = await createPolicy(owner, statements);
     await mutate(owner, 'createRole', { name: 'Secret', projectId: other, policyIds: [policy] });
     const keeper = await addMember(api, acme, 'read', 'keeper');
@@ -210,7 +210,7 @@ describe('a policy in use', () => {
     expect(errors[0].message).not.toMatch(/Secret|\d/);
   });
 
-  test('is either deleted or used by the new role, when both happen at once', async () => {
+  test('is either deleted or used by the new role after concurrent requests', async () => {
     for (let round = 0; round < 20; round += 1) {
       const policy = await createPolicy(owner, statements);
       const [removed, made] = await Promise.all([
@@ -223,7 +223,7 @@ describe('a policy in use', () => {
   });
 });
 
-test('a policy of a project that the caller cannot read does not exist for them', async () => {
+test('a policy of a project that the caller cannot read is answered like an unknown one', async () => {
   const id = await createPolicy(owner, statements, other);
   const outsider = await addMember(api, acme, 'write', 'outsider');
   await giveProjectRole(owner, other, outsider.memberId, null);

@@ -31,7 +31,7 @@ const create = (by: Caller, projectId: string, principalId: unknown, role: strin
 const permissions = async (caller: Caller, target: string): Promise<string[]> =>
   (await queryData(caller, 'query ($target: ID!) { permissionsOf(targetId: $target) }', { target })).permissionsOf;
 
-test('an Admin gives a project role, changes it and takes it away, and everybody who reads the project sees it', async () => {
+test('an Admin gives, changes and removes a project role, and every reader of the project can see it', async () => {
   const [project, member] = [await freshProject(), await freshMember()];
   const before = await permissions(member, project);
   const { projectMember, errors } = await create(admin, project, member.memberId, projectRoleId('manager'), FIELDS);
@@ -77,7 +77,7 @@ test('an Admin gives a project role, changes it and takes it away, and everybody
     expect(await mutate(admin, name, { id })).toEqual({ refused: 'NOT_FOUND' });
 });
 
-test('noAccess removes all access to the project, and reads as a project role without role', async () => {
+test('noAccess removes all access to the project, and the project member has no role', async () => {
   const project = await freshProject();
   const member = await freshMember('write');
   const { projectMember } = await create(
@@ -93,7 +93,7 @@ test('noAccess removes all access to the project, and reads as a project role wi
   });
 });
 
-test('a missing role is an error, so that a variable that is not set locks nobody out', async () => {
+test('a missing role is an error, so that an unset variable removes no access', async () => {
   const project = await freshProject();
   const member = await freshMember('write');
   const place = { projectId: project, principalId: member.memberId };
@@ -110,7 +110,7 @@ test('a missing role is an error, so that a variable that is not set locks nobod
   expect(await listed(owner, project)).toEqual([{ id, principal: { id: member.memberId }, role: { name: 'Read' } }]);
 });
 
-test('a principal has one role in a project, also when two are given at once', async () => {
+test('a principal has one role in a project, also after concurrent requests', async () => {
   const project = await freshProject();
   const robot = await createServiceAccount(owner, `robot-${++last}`, roleId('read'));
   const taken = { errors: [{ code: 'TAKEN', path: ['principalId'] }] };
@@ -125,7 +125,7 @@ test('a principal has one role in a project, also when two are given at once', a
   expect(await listed(owner, project)).toHaveLength(2);
 });
 
-test('who changes or takes away what is being taken away is told that it is gone', async () => {
+test('an update or deletion of a project member returns NOT_FOUND during its deletion', async () => {
   const project = await freshProject();
   for (let round = 0; round < 10; round += 1) {
     const id = await giveProjectRole(owner, project, (await freshMember()).memberId, projectRoleId('read'));
@@ -150,7 +150,7 @@ describe('a principal', () => {
     ['that is a member under the prefix of a service account', () => people.user.memberId.replace('mem_', 'sva_')],
     ['that is a project', () => freshProject()],
     ['that is a text', () => 'somebody'],
-  ])('%s gets no role', async (_what, id) => {
+  ])('%s cannot get a role', async (_what, id) => {
     const project = await freshProject();
     expect(await create(owner, project, await id(), projectRoleId('read'))).toEqual({
       errors: [{ code: 'NOT_FOUND', path: ['principalId'] }],
@@ -158,7 +158,7 @@ describe('a principal', () => {
     expect(await listed(owner, project)).toEqual([]);
   });
 
-  test('who leaves the organization, or is deleted, has no role in its projects any more', async () => {
+  test('loses its project roles when it leaves the organization or is deleted', async () => {
     const project = await freshProject();
     const [leaver, removed] = [await freshMember(), await freshMember()];
     const robot = await createServiceAccount(owner, `robot-${++last}`, roleId('read'));
@@ -184,7 +184,7 @@ test.each([
     'NOT_FOUND',
     () => createRole(globex.owner, `Role ${++last}`, [allow('dataset:*')]),
   ],
-])('%s is no role to give in a project', async (_what, code, role) => {
+])('%s cannot be given in a project', async (_what, code, role) => {
   const [project, member] = [await freshProject(), await freshMember()];
   const wrong = { errors: [{ code, path: ['roleId'] }] };
   const given = await role();
@@ -194,7 +194,7 @@ test.each([
   expect(await listed(owner, project)).toEqual([{ id, principal: { id: member.memberId }, role: { name: 'Read' } }]);
 });
 
-test('a custom role of the organization, and one of the project, can be given there', async () => {
+test('custom roles of the organization and of the project can be given in the project', async () => {
   const project = await freshProject();
   const grants = [allow('project:read', 'dataset:create')];
   for (const place of [undefined, project]) {
@@ -209,7 +209,7 @@ describe('a Manager of a project', async () => {
   const [manager, other] = [await freshMember(), await freshProject()];
   await giveProjectRole(owner, project, manager.memberId, projectRoleId('manager'));
 
-  test('manages who works there, up to what they hold, and nowhere else', async () => {
+  test('manages the members of that project only, up to their own permissions', async () => {
     const { memberId } = await freshMember();
     for (const role of ['read', 'member', 'write', 'manager'] as const) {
       const { projectMember, errors } = await create(manager, project, memberId, projectRoleId(role), FIELDS);
@@ -225,7 +225,7 @@ describe('a Manager of a project', async () => {
     });
   });
 
-  test('makes no Owner, takes nothing from one, and does not raise themselves', async () => {
+  test('cannot create an Owner, remove access from one, or extend their own access', async () => {
     const [member, boss] = [await freshMember(), await freshMember()];
     expect(await create(manager, project, member.memberId, projectRoleId('owner'))).toEqual({ refused: 'NOT_HELD' });
     const id = await giveProjectRole(owner, project, boss.memberId, projectRoleId('owner'));
@@ -243,7 +243,7 @@ describe('a Manager of a project', async () => {
     });
   });
 
-  test('steps down, and is no Manager from the next request on', async () => {
+  test('can step down, and loses the permissions of a Manager from the next request on', async () => {
     const stepping = await freshMember();
     const id = await giveProjectRole(owner, project, stepping.memberId, projectRoleId('manager'));
     expect(await mutate(stepping, 'updateProjectMember', { id, roleId: projectRoleId('read') })).toEqual({
@@ -255,7 +255,7 @@ describe('a Manager of a project', async () => {
   });
 });
 
-test('a member with role Write gives no project role, and who may not see them does not', async () => {
+test('a member with role Write cannot give a project role, nor read project members without the permission', async () => {
   const project = await freshProject();
   const { memberId } = await freshMember();
   expect(await create(people.write, project, memberId, projectRoleId('read'))).toEqual({ refused: 'NO_GRANT' });
@@ -277,7 +277,7 @@ test('a member with role Write gives no project role, and who may not see them d
     expect(await mutate(blind, name, { id })).toEqual({ refused: 'NOT_FOUND' });
 });
 
-test('in a hidden project, and in another organization, there is no such role', async () => {
+test('a project member of a hidden project or another organization is answered like an unknown one', async () => {
   const project = await freshProject();
   const shut = await freshMember('write');
   await giveProjectRole(owner, project, shut.memberId, null);

@@ -25,7 +25,7 @@ test('the registry has no entry for a type that the schema lacks', () => {
   expect(Object.keys(RESOURCES).filter((type) => !nodeTypes.includes(type))).toEqual([]);
 });
 
-test('the registry has no case of a mutation that the schema lacks', () => {
+test('the registry has no case for a mutation that the schema lacks', () => {
   const names = mutations.map(({ name }) => name);
   const cases = Object.values(RESOURCES).flatMap((entry) => Object.keys(entry.cases ?? {}));
   expect(cases.filter((name) => !names.includes(name))).toEqual([]);
@@ -35,7 +35,7 @@ test.each(mutations.map(({ name }) => name))('the registry has an input for %s',
   expect(missingEntryFor(mutation)).toBeNull();
 });
 
-test('the wrong inputs of the registry are of mutations of the schema', async () => {
+test('the rejected inputs of the registry belong to mutations of the schema', async () => {
   const names = mutations.map(({ name }) => name);
   expect(Object.keys(await rejectedInputs(fixtures)).sort()).toEqual(names.toSorted());
 });
@@ -73,7 +73,7 @@ describe.each(Object.keys(RESOURCES))('the entry %s', (type) => {
       expect(same.sort(), `RESOURCES.${type}.updates: the same value twice`).toEqual(ofTerm);
     });
 
-  test('makes one', async () => {
+  test('creates an object', async () => {
     expect(await fixtures.one(type)).toMatch(/^[a-z]{3}_/);
     if (!obtain) expect(await fixtures.make(type)).not.toBe(await fixtures.one(type));
   });

@@ -34,7 +34,7 @@ const made = async (input: object = {}): Promise<string> => (await make(input, '
 const FIELDS = `role { id name description builtIn scope project { id } permissions denied policies { id } viewerPermissions }`;
 const NODE = `query ($id: ID!) { node(id: $id) { ... on Role ${FIELDS.replace('role', '')} } }`;
 
-test('a role grants what its policies allow and none of them denies', async () => {
+test('a role grants the permissions that its policies allow and none of them denies', async () => {
   const input = {
     name: ' Annotator ',
     description: 'Annotates.',
@@ -71,7 +71,7 @@ test('a role grants what its policies allow and none of them denies', async () =
   expect(roles.nodes.slice(10)).toEqual([{ name: 'Annotator', builtIn: false }]);
 });
 
-test('a role of a project is made of the organization’s policies and the project’s own, and of no other', async () => {
+test('a role of a project has policies of the organization and of that project only', async () => {
   const policyIds = [policies.organization, policies.project];
   const { role } = await make({ projectId: project, policyIds }, FIELDS);
   expect(role).toMatchObject({ scope: 'PROJECT', project: { id: project } });
@@ -95,7 +95,7 @@ test('a role of a project is made of the organization’s policies and the proje
   expect((await queryData(read, NODE, { id: role.id })).node).toEqual({ ...role, viewerPermissions: ['role:read'] });
 });
 
-test('a role has at least one policy and at most fifty, each of them once', async () => {
+test('a role has 1 to 50 policies, without duplicates', async () => {
   const { role } = await make(
     { policyIds: [policies.organization, policies.organization] },
     'role { policies { id } }',
@@ -110,7 +110,7 @@ test('a role has at least one policy and at most fifty, each of them once', asyn
 describe('a name', () => {
   const taken = { errors: [{ code: 'TAKEN', path: ['name'] }] };
 
-  test('is unique where the role belongs, whatever its case, and free elsewhere', async () => {
+  test('is unique in the organization or project of the role, ignoring case, and free elsewhere', async () => {
     for (const projectId of [undefined, project, other]) {
       expect(await make({ name: 'Once', projectId })).toEqual({ errors: [] });
       expect(await make({ name: ' ONCE ', projectId })).toEqual(taken);
@@ -123,7 +123,7 @@ describe('a name', () => {
   });
 
   test.each(['Owner', 'owner', ' ADMIN ', 'Write', 'uSER', 'read', 'Manager', 'MEMBER'])(
-    '%j is that of a built-in role, and given to no other',
+    '%j is the name of a built-in role and cannot be used',
     async (name) => {
       for (const projectId of [undefined, project]) expect(await make({ name, projectId })).toEqual(taken);
       const id = await made();
@@ -131,18 +131,18 @@ describe('a name', () => {
     },
   );
 
-  test('that only contains one is free', async () => {
+  test('that only contains the name of a built-in role can be used', async () => {
     expect(await make({ name: 'Product Owner' })).toEqual({ errors: [] });
   });
 
-  test('goes to one of several who take it at once', async () => {
+  test('goes to one of several concurrent requests', async () => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => make({ name: 'Wanted' })));
     expect(answers.map(({ errors }) => errors[0]?.code ?? 'made').sort()).toEqual([...Array(5).fill('TAKEN'), 'made']);
   });
 });
 
 describe('nobody', () => {
-  test('without the permission makes, changes or deletes a role', async () => {
+  test('without the permission creates, updates or deletes a role', async () => {
     const id = await made();
     const input = { name: 'Mine', policyIds: [policies.organization] };
     expect(await mutate(write, 'createRole', input)).toEqual({ refused: 'NO_GRANT' });
@@ -150,7 +150,7 @@ describe('nobody', () => {
     expect(await mutate(write, 'deleteRole', { id })).toEqual({ refused: 'NO_GRANT' });
   });
 
-  test('makes a role of policies that allow what they do not hold', async () => {
+  test('creates a role from policies that allow permissions they lack', async () => {
     const all = await createPolicy(owner, [allow('*')]);
     const id = await made();
     expect(await make({ policyIds: [all] })).toEqual({ refused: 'NOT_HELD' });
@@ -161,7 +161,7 @@ describe('nobody', () => {
     expect(await make({ policyIds: [all, denied] })).toEqual({ errors: [] });
   });
 
-  test('gives a role where it does not belong', async () => {
+  test('gives a role of a project in the organization or in another project', async () => {
     const [own, theirs] = [await made({ projectId: project }), await made({ projectId: other })];
     const member = await addMember(api, acme, 'read', 'unplaced');
     const wrong = { errors: [{ code: 'INVALID', path: ['roleId'] }] };
@@ -202,7 +202,7 @@ describe('the holders of a role', () => {
     expect(await holders(role)).toEqual([robot, one.memberId, two.memberId].sort());
   });
 
-  test('have it now: neither who had it until it ended, nor who will have it then', async () => {
+  test('exclude former holders of an expired role and future holders of a fallback role', async () => {
     const HOUR = 3_600_000;
     const [brief, after] = [await made(), await made()];
     const { memberId: id } = await addMember(api, acme, 'read', 'brief');
@@ -220,7 +220,7 @@ describe('the holders of a role', () => {
 describe('a role in use', () => {
   const USED = 'deletedId errors { usedBy { __typename id } }';
 
-  test('stays, and the answer lists who has it, also who will have it', async () => {
+  test('cannot be deleted, and the error lists its present and future holders', async () => {
     const role = await made();
     const robot = await createServiceAccount(owner, 'in use', role);
     const [now, later, inside] = await Promise.all(
@@ -250,7 +250,7 @@ describe('a role in use', () => {
     expect((await mutate(admin, 'deleteRole', { id: next }, USED)).errors[0].usedBy).toHaveLength(4);
   });
 
-  test('tells nothing of who has it in a project that the caller cannot read', async () => {
+  test('does not show holders in a project that the caller cannot read', async () => {
     const role = await made();
     await giveProjectRole(owner, other, people.user.memberId, role);
     const keeper = await addMember(api, acme, 'read', 'keeper');
@@ -268,7 +268,7 @@ describe('a role in use', () => {
     ['what is no role', 'NOT_FOUND', () => project],
     ['a role for projects', 'INVALID', () => projectRoleId('read')],
     ['a role of a project', 'INVALID', () => made({ projectId: project })],
-  ])('is not replaced by %s', async (_what, code, next) => {
+  ])('cannot be replaced by %s', async (_what, code, next) => {
     const role = await made();
     const { memberId } = await addMember(api, acme, 'read', fresh().replace(' ', '-'));
     await giveRole(owner, memberId, role);
@@ -278,7 +278,7 @@ describe('a role in use', () => {
     expect(await holders(role)).toEqual([memberId]);
   });
 
-  test('is not replaced by one that gives or takes what the caller does not hold', async () => {
+  test('cannot be replaced by a role that adds or removes permissions that the caller lacks', async () => {
     const role = await made();
     const { memberId } = await addMember(api, acme, 'read', 'guarded');
     await giveRole(owner, memberId, role);
@@ -293,7 +293,7 @@ describe('a role in use', () => {
     expect(await holders(mighty)).toEqual([memberId]);
   });
 
-  test('is either deleted or given, when both happen at once', async () => {
+  test('is either deleted or given after concurrent requests', async () => {
     const { memberId: id } = await addMember(api, acme, 'read', 'racer');
     for (let round = 0; round < 20; round += 1) {
       const role = await made();
@@ -308,7 +308,7 @@ describe('a role in use', () => {
   });
 });
 
-test('a role of a project that the caller cannot read does not exist for them', async () => {
+test('a role of a project that the caller cannot read is answered like an unknown one', async () => {
   const id = await made({ projectId: other });
   const shut = await addMember(api, acme, 'write', 'shut-out');
   await giveProjectRole(owner, other, shut.memberId, null);

@@ -14,7 +14,7 @@ const PROJECT_ROLES = ['Owner', 'Manager', 'Write', 'Member', 'Read'];
 
 const ofScope = (nodes: Json[], scope: string): Json[] => nodes.filter((role) => role.scope === scope);
 
-test('the built-in roles are ten, of the organization and then of a project, the most powerful first', async () => {
+test('the ten built-in roles are listed by power, organization roles before project roles', async () => {
   const { nodes } = (await queryData(people.read, ROLES)).roles;
   expect(nodes.map(({ name, scope }: Json) => [name, scope])).toEqual([
     ...ORGANIZATION_ROLES.map((name) => [name, 'ORGANIZATION']),
@@ -26,7 +26,7 @@ test('the built-in roles are ten, of the organization and then of a project, the
   }
 });
 
-test('each built-in role contains the next; in a project Write stands apart, and has of Read what is asked in projects only', async () => {
+test('each built-in role contains the next one, except Write in a project', async () => {
   const { nodes } = (await queryData(people.read, ROLES)).roles;
   const project = ofScope(nodes, 'PROJECT');
   const chains = [ofScope(nodes, 'ORGANIZATION'), project.filter(({ name }) => name !== 'Write')];
@@ -54,7 +54,7 @@ test('roles have the same ids in every organization', async () => {
   ]);
 });
 
-test('a role is found by its id', async () => {
+test('node returns a role by its ID', async () => {
   const document = 'query ($id: ID!) { node(id: $id) { id ... on Role { name permissions } } }';
   const { node } = await queryData(people.read, document, { id: roleId('read') });
   expect(node).toMatchObject({ id: roleId('read'), name: 'Read' });
@@ -62,21 +62,21 @@ test('a role is found by its id', async () => {
   expect(node.permissions.every((permission: string) => permission.endsWith(':read'))).toBe(true);
 });
 
-test('an id that looks like a role’s names nothing', async () => {
+test('a well-formed ID of an unknown role returns null', async () => {
   const almost = roleId('owner').replace(/5$/, '6');
   expect(await queryData(people.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id: almost })).toEqual({
     node: null,
   });
 });
 
-test('what a role grants is what its members hold', async () => {
+test('the permissions of a role are those of its members', async () => {
   for (const person of Object.values(people)) {
     const { viewer } = await queryData(person, '{ viewer { permissions role { name permissions } } }');
     expect(viewer.permissions.toSorted(), viewer.role.name).toEqual(viewer.role.permissions.toSorted());
   }
 });
 
-test('an Owner may give every role, an Admin all but Owner, others none; and nobody changes a built-in one', async () => {
+test('viewerPermissions lets an Owner give every role, an Admin all but Owner, and others none', async () => {
   const given = async (caller: Caller) => {
     const { nodes } = (await queryData(caller, ROLES)).roles;
     for (const { viewerPermissions } of nodes)
@@ -94,7 +94,7 @@ test('an Owner may give every role, an Admin all but Owner, others none; and nob
   expect(await given(people.write)).toEqual(none);
 });
 
-test('no mutation changes a built-in role, whoever asks', async () => {
+test('no caller can change a built-in role', async () => {
   const before = (await queryData(people.owner, ROLES)).roles.nodes;
   const policies = [await createPolicy(people.owner, [allow('*:read')])];
   for (const { id } of before) {

@@ -7,7 +7,7 @@ const people = await membersOfEachRole(api, await createOrganization(api, 'acme'
 
 const FIELDS = 'rubric { name description }';
 
-test('everybody reads the rubric, and finds it by its id', async () => {
+test('every member can read the rubric, also by its ID', async () => {
   for (const person of Object.values(people)) {
     const { rubric } = await queryData(person, '{ rubric { id name description } }');
     expect(rubric).toMatchObject({ name: 'Service maturity', description: null });
@@ -16,7 +16,7 @@ test('everybody reads the rubric, and finds it by its id', async () => {
   }
 });
 
-test('an Admin changes name and description, trimmed; a User is refused and changes nothing', async () => {
+test('an Admin updates name and description, which are trimmed, and a User cannot', async () => {
   const changes = { name: '  Maturity  ', description: ' # Why\n\nBecause. ' };
   const now = { rubric: { name: 'Maturity', description: '# Why\n\nBecause.' } };
   expect(await mutate(people.admin, 'updateRubric', changes, FIELDS)).toEqual({ ...now, errors: [] });
@@ -34,7 +34,7 @@ test.each(['', ' \n '])('a description of %j is an error, and null clears it', a
   });
 });
 
-test('the rubric of one organization is not that of another', async () => {
+test('each organization has its own rubric', async () => {
   const globex = await createOrganization(api, 'globex');
   await mutate(people.admin, 'updateRubric', { name: 'Of Acme' });
   expect((await queryData(globex.owner, '{ rubric { name } }')).rubric.name).toBe('Service maturity');
@@ -44,7 +44,7 @@ test('the rubric of one organization is not that of another', async () => {
   });
 });
 
-test('changes that come at once all go through, one after the other', async () => {
+test('concurrent updates all succeed, one after the other', async () => {
   const answers = await Promise.all(
     Array.from({ length: 10 }, (_, n) =>
       mutate(people.admin, 'updateRubric', n % 2 ? { name: `Name ${n}` } : { description: `Description ${n}` }),

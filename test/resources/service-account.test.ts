@@ -43,7 +43,7 @@ async function tokenFor(by: Caller, serviceAccountId: string, access = 'WRITE'):
   return { ...api.as(secret), id: apiToken.id };
 }
 
-test('an Admin makes, changes and deletes a service account, and everybody sees it', async () => {
+test('an Admin creates, updates and deletes a service account, and every member can read it', async () => {
   const input = { name: ' Deploy ', description: 'Deploys.', roleId: roleId('write') };
   const { serviceAccount, errors } = await mutate(admin, 'createServiceAccount', input, FIELDS);
   expect({ serviceAccount, errors }).toEqual({
@@ -75,7 +75,7 @@ test('an Admin makes, changes and deletes a service account, and everybody sees 
   expect(await mutate(admin, 'updateServiceAccount', { id, name: 'Back' })).toEqual({ refused: 'NOT_FOUND' });
 });
 
-test('a member with role Write makes, changes and deletes none', async () => {
+test('a member with role Write cannot create, update or delete a service account', async () => {
   const id = await robotWith('read');
   const before = (await queryData(owner, NODE, { id })).node;
   const input = { name: 'Mine', roleId: roleId('read') };
@@ -85,7 +85,7 @@ test('a member with role Write makes, changes and deletes none', async () => {
   expect((await queryData(owner, NODE, { id })).node).toEqual(before);
 });
 
-test('a name is unique in the organization, whatever its case, and free in another', async () => {
+test('a name is unique in the organization, ignoring case, and free in another organization', async () => {
   const taken = { errors: [{ code: 'TAKEN', path: ['name'] }] };
   const make = (by: Caller, name: string) =>
     mutate(by, 'createServiceAccount', { name, roleId: roleId('read') }, 'serviceAccount { id }');
@@ -103,7 +103,7 @@ test('a name is unique in the organization, whatever its case, and free in anoth
 });
 
 describe('nobody', () => {
-  test('gives one a role that grants what they do not hold, or takes such a role away', async () => {
+  test('gives or removes a role that grants permissions they lack', async () => {
     const input = { name: fresh(), roleId: roleId('owner') };
     expect(await mutate(admin, 'createServiceAccount', input)).toEqual({ refused: 'NOT_HELD' });
     const [mighty, small] = [await robotWith('owner'), await robotWith('read')];
@@ -122,7 +122,7 @@ describe('nobody', () => {
     expect((await queryData(admin, NODE, { id: mighty })).node.viewerPermissions).toEqual(['service_account:read']);
   });
 
-  test('gives one a role that is none of the organization', async () => {
+  test('gives a service account a role that is not of the organization', async () => {
     const make = (role: unknown) => mutate(owner, 'createServiceAccount', { name: fresh(), roleId: role });
     expect(await make(projectRoleId('owner'))).toEqual({ errors: [{ code: 'INVALID', path: ['roleId'] }] });
     const project = await createProject(owner, 'with-role');
@@ -132,7 +132,7 @@ describe('nobody', () => {
     expect(await make(foreign)).toEqual({ errors: [{ code: 'NOT_FOUND', path: ['roleId'] }] });
   });
 
-  test('finds a member where a service account is asked for, or the other way round', async () => {
+  test('can use a member as a service account, or a service account as a member', async () => {
     const id = await robotWith('read');
     const role = { roleId: roleId('user') };
     const nowhere = { refused: 'NOT_FOUND' };
@@ -158,7 +158,7 @@ describe('nobody', () => {
 describe('a token of a service account', () => {
   const ME = `{ viewer { user { id } member { id } principal { __typename id } role { name } organization { id } permissions } }`;
 
-  test('is the service account, and no person', async () => {
+  test('acts as the service account, without a user', async () => {
     const id = await robotWith('write');
     const token = await tokenFor(admin, id);
     const { viewer } = await queryData(token, ME);
@@ -184,7 +184,7 @@ describe('a token of a service account', () => {
     });
   });
 
-  test('is made by who may change the account, and holds all that it may do', async () => {
+  test('can be created with permission to update the account, and has all its permissions', async () => {
     const make = (by: Caller, serviceAccountId: string, access = 'READ') =>
       mutate(by, 'createApiToken', { name: 'Wanted', access, serviceAccountId });
     const small = await robotWith('read');
@@ -220,13 +220,13 @@ describe('a token of a service account', () => {
     ['nothing', () => 'sva_01h455vb4pex5vsknk084sn02q'],
     ['a text', () => 'Robot'],
     ['a service account of another organization', () => createServiceAccount(globex.owner, fresh(), roleId('read'))],
-  ])('is not made for %s', async (_what, id) => {
+  ])('cannot be created for %s', async (_what, id) => {
     expect(await mutate(owner, 'createApiToken', { name: 'Astray', serviceAccountId: await id() })).toEqual({
       errors: [{ code: 'NOT_FOUND', path: ['serviceAccountId'] }],
     });
   });
 
-  test('shrinks with the account, and ends with it at once', async () => {
+  test('loses permissions with the account, and ends immediately when the account is deleted', async () => {
     const id = await robotWith('admin');
     const [token, other] = [await tokenFor(admin, id), await tokenFor(admin, id, 'READ')];
     expect(await mutate(token, 'createCategory', { name: 'While Admin' })).toEqual({ errors: [] });
@@ -237,7 +237,7 @@ describe('a token of a service account', () => {
     expect(await api.root`select from api_tokens where principal_id not in (select id from principals)`).toEqual([]);
   });
 
-  test('is listed for who may see tokens, with whom it acts for, and revoked like any other', async () => {
+  test('is listed with its service account, and can be revoked like any other token', async () => {
     const id = await robotWith('user');
     const token = await tokenFor(admin, id);
     const LIST = '{ apiTokens(first: 500) { nodes { id principal { __typename id } } } }';
@@ -251,7 +251,7 @@ describe('a token of a service account', () => {
     expect((await token.query(ME)).status).toBe(401);
   });
 
-  test('makes tokens of its own account, which reach no further', async () => {
+  test('can create tokens of its own account, with no more permissions', async () => {
     const id = await robotWith('user');
     const token = await tokenFor(admin, id);
     const { secret, apiToken } = await executeMutation(token, TOKEN, { input: { name: 'More' } });
@@ -266,7 +266,7 @@ describe('a token of a service account', () => {
   });
 });
 
-test('it stands beside members wherever a principal can stand, and takes no seat', async () => {
+test('a service account can be used wherever a principal can, and takes no seat', async () => {
   const seats = async () => (await queryData(owner, '{ usage { seats } }')).usage.seats;
   const before = await seats();
   const id = await robotWith('write');
@@ -319,13 +319,13 @@ describe('an Owner that is a service account', () => {
     expect(await mutate(owner, 'leaveOrganization', {})).toEqual(last);
   });
 
-  test('can be taken back', async () => {
+  test('can be demoted', async () => {
     const id = await robotWith('owner');
     expect(await mutate(owner, 'updateServiceAccount', { id, roleId: roleId('read') })).toEqual({ errors: [] });
   });
 });
 
-test('its role ends by itself, and the one that was named with it follows', async () => {
+test('the role of a service account expires, and the fallback role replaces it', async () => {
   const HOUR = 3_600_000;
   const id = await robotWith('read');
   const roleExpiresAt = new Date(Date.now() + HOUR).toISOString();

@@ -96,7 +96,7 @@ describe.each(connections.map((connection) => [connection.name, connection] as c
   const nodesOf = ({ data }: Measured): Json[] => (data.place ?? data)[connection.field.name].nodes;
   const variants = variantsOf(connection, few).map((_, at) => at);
 
-  test.each(variants)('sends as many statements for a hundred rows as for one, variant %i', async (at) => {
+  test.each(variants)('sends the same number of statements for a hundred rows as for one, variant %i', async (at) => {
     const listIn = (crowd: InsertedRows) =>
       measure(crowd, listed(connection, crowd, variantsOf(connection, crowd)[at] ?? ''));
     const [one, hundred] = [await listIn(few), await listIn(many)];
@@ -118,7 +118,7 @@ function idsOf({ name }: GraphQLNamedType, count: number): string[] {
 describe.each(sample([...nodeTypes], 12, 'types').map((type) => [type.name, type] as const))('%s', (_name, type) => {
   const selected = (depth: number): string => `... on ${type.name} { ${selectAll(schema, type, depth)} }`;
 
-  test('is read by nodes(ids:) with as many statements for a hundred as for one', async () => {
+  test('is read by nodes(ids:) with the same number of statements for a hundred IDs as for one', async () => {
     const document = deep((depth) => `query ($ids: [ID!]!) { nodes(ids: $ids) { ${selected(depth)} } }`, {
       ids: idsOf(type, MANY),
     });
@@ -133,7 +133,7 @@ describe.each(sample([...nodeTypes], 12, 'types').map((type) => [type.name, type
       ).not.toEqual([]);
   });
 
-  test('is read by fifty times node(id:) in one document with as many statements as by one', async () => {
+  test('is read by fifty node(id:) fields in one document with the same number of statements as by one', async () => {
     const nodes = (count: number) => {
       const fields = idsOf(type, count).map((id, at) => `n${at}: node(id: "${id}") { ...All }`);
       return measure(many, `{ ${fields.join(' ')} } fragment All on ${type.name} { ${selectAll(schema, type, 1)} }`);

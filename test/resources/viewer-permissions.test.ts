@@ -402,7 +402,7 @@ const OWN = ['one’s own token', 'one’s own session'];
 const TELLING = nodeTypes.filter((type) => leafFields(type).includes('viewerPermissions'));
 const VIEWER_PERMISSIONS = `query ($id: ID!) { node(id: $id) { ${TELLING.map((type) => `... on ${type} { viewerPermissions }`).join(' ')} } }`;
 
-test('every permission to create, read, update or delete what the schema has is tried here', () => {
+test('these tests cover every permission to create, read, update or delete a type of the schema', () => {
   const changes = (type: string): string[] =>
     ['create', 'read', 'update', 'delete']
       .map((verb) => permission(type, verb))
@@ -411,7 +411,7 @@ test('every permission to create, read, update or delete what the schema has is 
   expect(nodeTypes.flatMap(changes).filter((name) => !tried.has(name))).toEqual([]);
 });
 
-test('a permission that is not tried is required by no field', () => {
+test('no field requires a permission that these tests do not cover', () => {
   const schema = printedSchema();
   expect(NOT_YET.filter((name) => schema.includes(`permission: "${name}"`))).toEqual([]);
 });
@@ -426,7 +426,7 @@ function kindsFor(role: BuiltInRole, credential: (typeof cases)[number][1]): [st
   return Object.entries(KINDS).filter((_, at) => long || at % 3 === third % 3);
 }
 
-test.each(cases)('what %s is told through %s is what is then allowed', async (role, credential) => {
+test.each(cases)('viewerPermissions of %s with %s are exactly the allowed operations', async (role, credential) => {
   const caller = await whoHas(role, credential);
   const { viewer } = await queryData(caller, '{ viewer { permissions } }');
   const known = (names: string[]): string[] => names.filter((name) => !NOT_YET.includes(name)).sort();
