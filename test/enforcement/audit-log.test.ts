@@ -12,7 +12,7 @@ import {
 } from '../support/world.ts';
 import { dumpRows, organizationUuid, uuidOf } from './support.ts';
 
-/** Who reads the audit log, what it says of a request, and that nothing keeps it from being written. */
+/** Access to the audit log, the fields of its events, and that every mutation leaves one. */
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const people = await membersOfEachRole(api, acme);
@@ -20,12 +20,12 @@ const people = await membersOfEachRole(api, acme);
 const CREATE = `mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }`;
 const LOG = `{ auditEvents(first: 1) { totalCount nodes { id action } } }`;
 
-/** The newest events of everybody, the newest first. */
+/** The newest events of all organizations, newest first. */
 const newest = (count: number): Promise<Json[]> =>
   api.root`select * from audit_events order by id desc limit ${count}` as unknown as Promise<Json[]>;
 const total = async (): Promise<number> => (await api.root`select count(*)::int as n from audit_events`)[0]?.['n'];
 
-/** Asks with headers that a client makes up. */
+/** Sends a request with these headers. */
 async function post(headers: Record<string, string>, name: string): Promise<Response> {
   return fetch(`${api.address}/graphql`, {
     method: 'POST',
@@ -34,7 +34,7 @@ async function post(headers: Record<string, string>, name: string): Promise<Resp
   });
 }
 
-test('the log says in public ids what was done by whom and with what', async () => {
+test('an event names actor, action, target and credential, with public IDs', async () => {
   const ALL = `{ auditEvents(first: 1) { nodes {
     action permission outcome reason actor actorId role credentialKind credentialId targetId before after requestId ipAddress } } }`;
   const token = await createApiToken(api, people.admin, 'WRITE');
@@ -65,7 +65,7 @@ const readers = ['owner', 'admin'] as const;
 const others = ['write', 'user', 'read'] as const;
 
 test.each(readers)(
-  'a member with the role %s reads the log, by list and by id, also with a READ token',
+  'a member with the role %s can read the log as a list and by ID, also with a READ token',
   async (role) => {
     const tokens = [people[role], await createApiToken(api, people[role], 'READ')];
     for (const caller of tokens) {
@@ -80,7 +80,7 @@ test.each(readers)(
 );
 
 test.each(others)(
-  'a member with the role %s reads nothing of it: not by list, by count, by id or by type',
+  'a member with the role %s can read no event, neither as a list, count, by ID nor by type',
   async (role) => {
     const { data: log } = await people.owner.query(LOG);
     const [{ id }] = log.auditEvents.nodes;
@@ -113,7 +113,7 @@ test('fifty refused aliases of one document leave fifty events', async () => {
     expect(event).toMatchObject({ action: 'createCategory', outcome: 'REFUSED', request_id: requestId });
 });
 
-test('a document that is done in part leaves an event for each part', async () => {
+test('a document that succeeds in part leaves an event for each mutation', async () => {
   const before = await total();
   const { data } = await people.admin.query(
     `mutation { a: createCategory(input: { name: "Part" }) { errors { code } }
@@ -125,7 +125,7 @@ test('a document that is done in part leaves an event for each part', async () =
   expect((await newest(3)).map((event) => event.outcome)).toEqual(['REFUSED', 'REJECTED', 'ALLOWED']);
 });
 
-test('acting on somebody who holds more is refused, and leaves an event that names them', async () => {
+test('a refused change of a member with more permissions leaves an event with that target', async () => {
   const input = { id: people.owner.memberId, roleId: roleId('read') };
   expect(await mutate(people.admin, 'updateMember', input)).toEqual({ refused: 'NOT_HELD' });
   expect(await newest(1)).toMatchObject([
@@ -137,7 +137,7 @@ test.each([
   ['signIn', { email: '\u0000', password: 'x' }, 'REJECTED'],
   ['signOut', { sessionId: 'made up' }, 'REFUSED'],
 ])(
-  '%s with a value that Postgres cannot take is the caller’s fault, in the log as in the answer',
+  '%s with a value that PostgreSQL cannot store is an input error in the log and in the response',
   async (name, input, outcome) => {
     const before = await total();
     expect(await mutate(people.admin, name, input)).not.toMatchObject({ refused: 'INTERNAL' });
@@ -146,7 +146,7 @@ test.each([
   },
 );
 
-test('showing a used refresh token leaves one event that names the session, whoever shows it', async () => {
+test('the reuse of a refresh token leaves one event that names the session, for every caller', async () => {
   for (const caller of [api.as(), people.admin]) {
     const thief = await signIn(api, people.user.email);
     const session = (await thief.query('{ viewer { credential { id } } }')).data.viewer.credential.id;
@@ -161,7 +161,7 @@ test('showing a used refresh token leaves one event that names the session, whoe
   }
 });
 
-test('a query leaves no event, whether it is answered or refused', async () => {
+test('a query leaves no event, also when it is refused', async () => {
   const before = await total();
   await people.owner.query(LOG);
   await people.read.query(LOG);
@@ -169,7 +169,7 @@ test('a query leaves no event, whether it is answered or refused', async () => {
 });
 
 test.each(['trace-1', 'A.b_c-9', 'x'.repeat(64)])(
-  'the request id %s that a client gives is in the event and in the response',
+  'the request ID %s of a client is in the event and in the response',
   async (id) => {
     const response = await post({ 'x-request-id': id }, id);
     expect(response.headers.get('x-request-id')).toBe(id);
@@ -178,7 +178,7 @@ test.each(['trace-1', 'A.b_c-9', 'x'.repeat(64)])(
 );
 
 test.each(['x'.repeat(65), 'a b', 'a;drop', 'a\tb', '"', '<script>', 'é', '%0d%0a', 'a, b', ''])(
-  'the forged request id %j is replaced',
+  'the invalid request ID %j is replaced',
   async (id) => {
     const response = await post({ 'x-request-id': id }, `Forged ${await total()}`);
     const given = response.headers.get('x-request-id');
@@ -187,12 +187,12 @@ test.each(['x'.repeat(65), 'a b', 'a;drop', 'a\tb', '"', '<script>', 'é', '%0d%
   },
 );
 
-test('the address is that of the connection, whatever a client says of itself', async () => {
+test('the event has the address of the connection, whatever headers a client sends', async () => {
   await post({ 'x-forwarded-for': '203.0.113.9', 'x-real-ip': '203.0.113.9', forwarded: 'for=203.0.113.9' }, 'Hidden');
   expect(await newest(1)).toMatchObject([{ address: '127.0.0.1', outcome: 'ALLOWED' }]);
 });
 
-test('what was done stays in the log when who did it, what it was about and the organization are gone', async () => {
+test('events remain after actor, target and organization are deleted', async () => {
   const leaver = await addMember(api, acme, 'admin', 'leaver');
   const { category } = await executeMutation(leaver, CREATE, { name: 'Left behind' });
   await mutate(people.owner, 'deleteCategory', { category: { id: category.id } });

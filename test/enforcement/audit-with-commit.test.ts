@@ -9,7 +9,7 @@ import { buildSchema } from '../../src/schema.ts';
 import { startApi } from '../support/api.ts';
 import { createOrganization } from '../support/world.ts';
 
-/** The event and the commit are sent together: what is wrong with either undoes the change, and is told. */
+/** The event and the commit are sent together. An error in either rolls the change back and is reported. */
 const Nothing = builder.objectRef<object>('Nothing').implement({
   description: 'For this test.',
   public: true,
@@ -51,14 +51,17 @@ await api.root.unsafe(`
     'insert into public.later values (1), (1)';
   grant execute on function public.fail_at_commit() to public`);
 
-test.each([...Object.keys(WRONG), 'failsAtCommit'])('%s: nothing is changed, and the answer says so', async (name) => {
-  // Twice: the first time the driver has still to learn the statement.
-  for (let time = 0; time < 2; time += 1) {
-    const answer = await acme.owner.query(`mutation { ${name}(input: { name: "${name}" }) { errors { code } } }`);
-    expect(answer.errors).toHaveLength(1);
-    expect(answer.data).toEqual({ [name]: null });
-    expect(await api.root`select from categories where name = ${name}`).toHaveLength(0);
-  }
-  const events = await api.root`select outcome from audit_events where action = ${name}`;
-  expect(events.filter(({ outcome }) => outcome === 'ALLOWED')).toEqual([]);
-});
+test.each([...Object.keys(WRONG), 'failsAtCommit'])(
+  '%s: the change is rolled back, and the response has the error',
+  async (name) => {
+    // Twice, because the driver prepares the statement on the first call.
+    for (let time = 0; time < 2; time += 1) {
+      const answer = await acme.owner.query(`mutation { ${name}(input: { name: "${name}" }) { errors { code } } }`);
+      expect(answer.errors).toHaveLength(1);
+      expect(answer.data).toEqual({ [name]: null });
+      expect(await api.root`select from categories where name = ${name}`).toHaveLength(0);
+    }
+    const events = await api.root`select outcome from audit_events where action = ${name}`;
+    expect(events.filter(({ outcome }) => outcome === 'ALLOWED')).toEqual([]);
+  },
+);

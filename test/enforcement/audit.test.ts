@@ -12,7 +12,7 @@ import { sample } from '../support/sample.ts';
 import { createApiToken, createOrganization, membersOfEachRole } from '../support/world.ts';
 import { dumpRows, operationOf, organizationUuid, rootFields, ruleOf, unknownId, uuidOf } from './support.ts';
 
-/** Every mutation of the schema leaves exactly one event, however it ends. */
+/** Every mutation of the schema leaves exactly one event, whatever its result. */
 const schema = buildSchema();
 const mutations = rootFields(schema, 'Mutation');
 const api = await startApi({ schema });
@@ -28,14 +28,14 @@ const idIn = (name: string, input: Json): string | undefined => {
 };
 const goodCase = (name: string): Promise<Case> => validCase(fixtures, name);
 const WRONG = await rejectedInputs(fixtures);
-/** Half of the mutations, another half for each reason to refuse them; all of them in a long run. */
+/** Half of the mutations, a different half for each kind of refusal. All of them in a long run. */
 const half = (all: string[], reason: string): string[] => sample(all, Math.ceil(all.length / 2), reason);
 
 const fieldOf = (name: string) => mutations.find((field) => field.name === name) as (typeof mutations)[number];
 const idOfCredential = async (caller: Caller): Promise<string> =>
   (await caller.query('{ viewer { credential { id } } }')).data.viewer.credential.id;
 
-/** What the log of all organizations has more after the mutation than before. */
+/** The events that the mutation added, of all organizations. */
 async function recorded(caller: Caller, name: string, input: Json): Promise<{ answer: ApiResponse; events: Json[] }> {
   const before = (await api.root`select id from audit_events`).map((row) => row['id'] as string);
   const answer = await caller.query(...operationOf('Mutation', fieldOf(name), { input }));
@@ -43,7 +43,7 @@ async function recorded(caller: Caller, name: string, input: Json): Promise<{ an
   return { answer, events: events.map((row) => ({ ...row })) };
 }
 
-/** What every event says, of the Owner of acme unless told otherwise. */
+/** The fields of every event. The actor defaults to the Owner of acme. */
 const common = (name: string, answer: ApiResponse, { caller, home }: Partial<Case> = {}) => ({
   id: expect.any(String),
   created_at: expect.any(Date),
@@ -61,18 +61,18 @@ const common = (name: string, answer: ApiResponse, { caller, home }: Partial<Cas
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 const SECRET = /"(hash|password\w*|secret)"|eyJ|ambit_|argon2/;
-/** What is stored of secrets is none of the log's business either. */
+/** Hashes of secrets must not be in the log either. */
 const storedSecrets = async (): Promise<string[]> =>
   (
     await api.root`
       select hash as text from api_tokens union select hash from refresh_tokens union select password_hash from users
       union select hash from invitations`
   ).map((row) => row['text'] as string);
-/** These act as who they have become, or in the organization that they have made. */
+/** The events of these have the actor after the mutation, or the created organization. */
 const BECOMES = ['signIn', 'refreshSession', 'createOrganization'];
 
 test.each(names)(
-  '%s, done, leaves one event: who, what it was and what it is, in public ids and without secrets',
+  '%s leaves one event with actor, before and after, with public IDs and without secrets',
   async (name) => {
     const known = await goodCase(name);
     const { caller = owner, input, event: particular } = known;
@@ -123,16 +123,16 @@ const dryRuns = mutations.filter((field) => {
   return isInputObjectType(input) && Object.hasOwn(input.getFields(), 'dryRun');
 });
 
-test('there are dry runs to test', () => {
+test('the schema has mutations with dryRun', () => {
   expect(dryRuns.length).toBeGreaterThan(10);
 });
 
 test.each(dryRuns.map((field) => field.name))(
-  '%s as a dry run leaves no event and changes nothing; refused it leaves one like any other',
+  '%s as a dry run changes nothing and leaves an event only if it is refused',
   async (name) => {
     const { caller = owner, input } = await goodCase(name);
     const token = await createApiToken(api, caller, 'READ');
-    // Attempts with the secret of an invitation are counted, also in a dry run.
+    // A dry run also counts attempts with the secret of an invitation.
     const rows = async () => ({ ...(await dumpRows(api)), rate_limits: null });
     const before = await rows();
     const dry = { ...input, dryRun: true };
@@ -145,7 +145,7 @@ test.each(dryRuns.map((field) => field.name))(
   },
 );
 
-test('an invitation that somebody declines who is not signed in leaves one event, of nobody', async () => {
+test('an anonymous caller who declines an invitation leaves one event without an actor', async () => {
   const { input } = await goodCase('declineInvitation');
   const { answer, events } = await recorded(api.as(), 'declineInvitation', input);
   const nobody = { actor: 'anonymous', user_id: null, role: null, credential_kind: 'NONE', credential_id: null };
@@ -155,7 +155,7 @@ test('an invitation that somebody declines who is not signed in leaves one event
 });
 
 test.each(Object.entries(WRONG).filter(([, wrong]) => wrong))(
-  '%s with a wrong input leaves one event with the codes',
+  '%s with a rejected input leaves one event with the codes',
   async (name, wrong) => {
     const [input, reason, target = idIn(name, wrong?.[0]) ?? null] = wrong as [Json, string, string?];
     const { answer, events } = await recorded(owner, name, input);
@@ -213,7 +213,7 @@ test.each(
     takesId.map((field) => field.name),
     'unknown id',
   ),
-)('%s of what does not exist leaves one event, whatever was given as its id', async (name) => {
+)('%s of an unknown object leaves one event, whatever ID was given', async (name) => {
   const { input } = await goodCase(name);
   const unknown = unknownId(decodeId(idIn(name, input) ?? '')?.prefix ?? 'chk');
   for (const id of [unknown, 'made-up', ...UNSTORABLE]) {
@@ -228,7 +228,7 @@ test.each(
     names.filter((name) => ruleOf(fieldOf(name))),
     'anonymous caller',
   ),
-)('%s of an anonymous caller leaves no event: it is in nobody’s log', async (name) => {
+)('%s of an anonymous caller leaves no event, because it belongs to no organization', async (name) => {
   const { input } = await goodCase(name);
   const { answer, events } = await recorded(api.as(), name, input);
   expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }]);

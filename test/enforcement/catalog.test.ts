@@ -6,10 +6,10 @@ import { startApi } from '../support/api.ts';
 import { createOrganization } from '../support/world.ts';
 import { tenantTables } from './support.ts';
 
-/** The third wall by the database's own catalog, so that a new table or grant cannot be forgotten. */
+/** Row-level security and grants according to the database's catalog, so that no table is forgotten. */
 const api = await startApi();
 
-/** Tables that hold nothing of one organization alone. A new table belongs here only with a reason as good as these. */
+/** Tables without tenant isolation by organization. Add a table only with a documented reason. */
 const INSTANCE_TABLES: Record<string, string> = {
   organizations: 'the tenants themselves: bound by id',
   users: 'a person may belong to several organizations: seen by themselves and their fellows',
@@ -26,14 +26,14 @@ const tables = await api.root`
 const tenants = await tenantTables(api);
 const names = tables.map((table) => table['name'] as string);
 
-test('every relation is a table, either of tenants or on the short list of the instance', () => {
-  // A view would show rows with its owner's eyes.
+test('every relation is a tenant table or a listed table of the instance', () => {
+  // A view would read with the rights of its owner.
   expect(tables.filter((table) => table['kind'] !== 'r').map((table) => table['name'])).toEqual([]);
   expect(names.filter((name) => !tenants.includes(name)).sort()).toEqual(Object.keys(INSTANCE_TABLES).sort());
   expect(tenants).toContain('checks');
 });
 
-test('row-level security is on for every table, its owner included, and the owner is not the runtime role', () => {
+test('every table forces row-level security, and the runtime role does not own it', () => {
   const open = tables.filter((table) => !table['secured'] || !table['forced'] || table['owner'] === RUNTIME_ROLE);
   expect(open.map((table) => table['name'])).toEqual([]);
 });
@@ -66,14 +66,14 @@ test('every foreign key between tenant tables begins with the organization on bo
   expect(into.filter((key) => !begins(key['columns']) || !begins(key['targets'])).map((key) => key['name'])).toEqual(
     [],
   );
-  // From a tenant table one can leave the organization for a user only, who belongs to the instance.
+  // Only references to users lead out of the organization, because users belong to the instance.
   const out = keys.filter((key) => tenants.includes(key['from']) && !tenants.includes(key['to']));
   expect(new Set(out.filter((key) => !begins(key['columns'])).map((key) => `${key['from']} → ${key['to']}`))).toEqual(
     new Set(['principals → users']),
   );
 });
 
-test('the runtime role is nobody: no superuser, no bypass, no owner, no member of another role', async () => {
+test('the runtime role is no superuser, bypasses no policy, owns nothing and is in no other role', async () => {
   const [role] = await api.root`
     select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolcanlogin,
       exists (select from pg_class where relowner = r.oid) or exists (select from pg_proc where proowner = r.oid)
@@ -85,7 +85,7 @@ test('the runtime role is nobody: no superuser, no bypass, no owner, no member o
   expect(Object.entries(role ?? {}).filter(([, value]) => value !== false)).toEqual([]);
 });
 
-test('nobody but the runtime role and the look-up functions was granted anything, and never to empty or to hook into a table', async () => {
+test('only the runtime role and the lookup role have grants, and neither can truncate a table or add triggers', async () => {
   const grants = await api.root`
     select distinct c.relname as table, case a.grantee when 0 then 'PUBLIC' else pg_get_userbyid(a.grantee) end as role,
            a.privilege_type as privilege
@@ -98,7 +98,7 @@ test('nobody but the runtime role and the look-up functions was granted anything
   expect(grants.filter((grant) => !used.includes(grant['privilege']))).toEqual([]);
 });
 
-test('the runtime role cannot read a password hash, nor rewrite, shorten or empty the audit log', async () => {
+test('the runtime role cannot read password hashes, and cannot update or delete audit events', async () => {
   await expect(api.sql`select password_hash from users`).rejects.toThrow('permission denied');
   await expect(api.sql`select * from users`).rejects.toThrow('permission denied');
   await expect(api.sql`select id, email, name, created_at from users`).resolves.toEqual([]);
@@ -123,11 +123,11 @@ test.each([
   ["call ambit.protect('users')", 'permission denied'],
   ['alter role ambit_runtime bypassrls', 'permission denied'],
   ['grant select on users to ambit_runtime; select password_hash from users', 'permission denied'],
-])('the runtime role cannot take the wall away: %s', async (statement, why) => {
+])('the runtime role cannot disable row-level security: %s', async (statement, why) => {
   await expect(api.sql.begin((tx) => tx.unsafe(statement))).rejects.toThrow(why);
 });
 
-test('the server starts as the runtime role, and refuses to as a superuser, as one who bypasses, or as an owner', async () => {
+test('the server refuses to start as a superuser, as an owner or with BYPASSRLS', async () => {
   await expect(assertRuntimeRole(api.sql)).resolves.toBeUndefined();
   await expect(assertRuntimeRole(api.root)).rejects.toThrow('could bypass row-level security');
   const as = (setup: string) =>
@@ -142,7 +142,7 @@ test('the server starts as the runtime role, and refuses to as a superuser, as o
   );
 });
 
-test('a login that is nothing but a member of the runtime role can serve, and become nobody else', async () => {
+test('a login in the runtime role can serve requests and cannot change to another role', async () => {
   const login = `login_${randomUUID().replaceAll('-', '')}`;
   await api.root.unsafe(`create role ${login} login password 'secret' in role ${RUNTIME_ROLE}`);
   const url = new URL(api.url);

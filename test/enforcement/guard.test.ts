@@ -32,7 +32,7 @@ interface Types {
   DefaultFieldNullability: false;
 }
 
-/** A schema of its own, with the plugins of the real one. */
+/** A separate schema with the plugins of the real one. */
 function small() {
   const builder = new SchemaBuilder<Types>({
     plugins: [guardPlugin, ScopeAuthPlugin],
@@ -71,7 +71,7 @@ test.each([
   ['field Mutation.done', mutation],
   ['field Subscription.heard', subscription],
   ['type Thing', type],
-])('the schema does not build when %s says nothing about access, nor when it says two things', (name, built) => {
+])('the schema does not build when %s declares no access, or contradictory access', (name, built) => {
   const own = name.startsWith('type') ? () => true : true;
   expect(built({})).toThrow(`${name} says nothing about access`);
   expect(built({ authScopes: { permission: 'check:read' } })).toThrow(`${name} says nothing about access`);
@@ -82,7 +82,7 @@ test.each([
     expect(built(said), JSON.stringify(said)).not.toThrow();
 });
 
-test('`on` goes with a permission, and not with own', () => {
+test('`on` requires a permission and excludes own', () => {
   const on = () => null;
   const message = 'field Query.asked: `on` goes with a permission, and not with own';
   expect(query({ own: true, on })).toThrow(message);
@@ -90,7 +90,7 @@ test('`on` goes with a permission, and not with own', () => {
   expect(query({ permission: 'check:read', on })).not.toThrow();
 });
 
-test('a field that can be refused must be nullable, so that a refusal does not take its parent away', () => {
+test('a refusable field must be nullable, so that a refusal does not make its parent null', () => {
   const message = 'can be refused, so it must be nullable';
   expect(query({ permission: 'check:read', nullable: false })).toThrow(`field Query.asked ${message}`);
   expect(query({ own: true, nullable: false })).toThrow(`field Query.asked ${message}`);
@@ -113,7 +113,7 @@ const objects = printed.definitions.filter(
 const isGuarded = (node: { directives?: readonly { name: { value: string } }[] | undefined }): boolean =>
   node.directives?.some((directive) => directive.name.value === 'requires') ?? false;
 
-// Edit it by hand only: whatever stands in it is open to everyone who reaches it.
+// Edit by hand only: everyone who reaches an object of these types can read it.
 const OPEN_TYPES = [
   'AccessChange',
   'AccessExplanation',
@@ -135,7 +135,7 @@ const OPEN_TYPES = [
   'Viewer',
 ];
 
-test('the printed schema shows @requires on every root field and type, but for those that are open on purpose', () => {
+test('the printed schema has @requires on every root field and type that is not public', () => {
   const roots = objects.filter((node) => ['Query', 'Mutation'].includes(node.name.value));
   const fields = roots.flatMap((node) =>
     node.fields?.map((each) => [`${node.name.value}.${each.name.value}`, each] as const),
@@ -148,13 +148,13 @@ test('the printed schema shows @requires on every root field and type, but for t
       .sort(),
   ).toEqual(PUBLIC_FIELDS);
 
-  // Pages, edges and payloads are frames: what stands in them is guarded by its own type.
+  // Connections, edges and payloads have no guard: the types of their fields do.
   const isFrame = (name: string): boolean => /(Connection|Edge|Payload)$/.test(name);
   const open = objects.filter((node) => !roots.includes(node) && !isGuarded(node)).map((node) => node.name.value);
   expect(open.filter((name) => !isFrame(name)).sort()).toEqual(OPEN_TYPES);
 });
 
-test('what a printed @requires names is what the field refuses for', () => {
+test('@requires names the permission that the field checks', () => {
   const [node] = objects.filter(({ name }) => name.value === 'Mutation');
   const shown = node?.fields?.find(({ name }) => name.value === 'deleteApiToken')?.directives?.[0];
   const args = shown?.arguments?.map(({ name, value }) => [name.value, 'value' in value ? value.value : null]);
@@ -163,7 +163,7 @@ test('what a printed @requires names is what the field refuses for', () => {
 
 type Printed = { description?: { value: string } | undefined; directives?: readonly ConstDirectiveNode[] | undefined };
 
-/** What `@requires` of an element says, in the words of its description. */
+/** The sentence of the description that corresponds to `@requires`. */
 function sentenceOf({ directives = [] }: Printed): string | null {
   const given = directives
     .filter((directive) => directive.name.value === 'requires')
@@ -177,7 +177,7 @@ function sentenceOf({ directives = [] }: Printed): string | null {
   return `Requires ${names.join(' and ')}${given.some(({ own }) => own) ? ", except for what is the caller's own" : ''}.`;
 }
 
-test('the description of every root field ends with who may use it', () => {
+test('the description of every root field ends with its access requirement', () => {
   const roots = objects.filter((node) => ['Query', 'Mutation'].includes(node.name.value));
   for (const field of roots.flatMap((node) => node.fields ?? [])) {
     const sentence = sentenceOf(field) ?? 'Public: needs no credential.';
@@ -185,7 +185,7 @@ test('the description of every root field ends with who may use it', () => {
   }
 });
 
-test('the description of everything with @requires ends with what it requires', () => {
+test('the description of every element with @requires ends with the requirement', () => {
   const kinds = new Set<string>();
   visit(printed, {
     enter(node) {
@@ -250,7 +250,7 @@ test('every type, field, argument, input field and enum value has a description'
   expect(described.filter(([, description]) => !description?.trim()).map(([name]) => name)).toEqual([]);
 });
 
-test('one forgotten field on the real builder stops the server from starting', () => {
+test('the server does not start with a field without declared access', () => {
   real.queryField('forgotten', (t) => t.boolean({ nullable: true, description: 'Oops.', resolve: () => true }));
   expect(() => buildSchema()).toThrow('field Query.forgotten says nothing about access');
 });

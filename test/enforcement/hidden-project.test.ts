@@ -26,8 +26,8 @@ import {
 import { createAndGetId, createSampleObjects } from './support.ts';
 
 /**
- * One organization, and a project that is closed to somebody who may do everything else: to them it does not exist.
- * But for the log, which tells everything of the organization to who may read it at all.
+ * A project that a member with all other permissions cannot read. For this member it does not exist.
+ * The audit log is an exception: its readers can see the events of all projects.
  */
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
@@ -39,7 +39,7 @@ await giveRole(owner, blind.memberId, everything);
 await createProject(owner, 'third');
 await giveProjectRole(owner, own.project, blind.memberId, null);
 
-test('the hidden project is in no list, no count and under no key', async () => {
+test('lists, counts and lookups by key exclude the hidden project', async () => {
   const document = `query ($key: String!) { projects { totalCount nodes { key } } project(key: $key) { id } }`;
   const [second, third] = [{ key: 'second' }, { key: 'third' }];
   expect(await queryData(blind, document, { key: 'FIRST' })).toEqual({
@@ -52,7 +52,7 @@ test('the hidden project is in no list, no count and under no key', async () => 
   });
 });
 
-test('who has a role in the hidden project alone is not among its holders, nor told as what stands in the way', async () => {
+test('the holders of a role, and the error IN_USE, exclude members of the hidden project', async () => {
   const role = await createRole(owner, 'Secret agent', [allow('dataset:read')]);
   const agent = await addMember(api, acme, 'user', 'agent');
   await giveProjectRole(owner, own.project, agent.memberId, role);
@@ -69,7 +69,7 @@ test('who has a role in the hidden project alone is not among its holders, nor t
   ]);
 });
 
-test('which role of the hidden project uses a policy is not told, nor how many do', async () => {
+test('the error IN_USE of a policy does not show or count roles of the hidden project', async () => {
   const id = await createPolicy(owner, [allow('dataset:read')]);
   const name = 'Hidden role';
   const role = await createAndGetId(owner, 'createRole', { name, policyIds: [id], projectId: own.project }, 'role');
@@ -81,7 +81,7 @@ test('which role of the hidden project uses a policy is not told, nor how many d
   expect(seen).toMatchObject({ message: expect.stringContaining(name), usedBy: [{ id: role }] });
 });
 
-test('a change of access does not tell that somebody has a role in the hidden project', async () => {
+test('a dry run of an access change does not show roles in the hidden project', async () => {
   const target = await addMember(api, acme, 'user', 'target');
   await giveProjectRole(owner, own.project, target.memberId, null);
   const input = { id: target.memberId, roleId: roleId('read'), dryRun: true };
@@ -92,7 +92,7 @@ test('a change of access does not tell that somebody has a role in the hidden pr
   expect(all.accessChanges).toEqual([...accessChanges, { project: { id: own.project }, lost: [] }]);
 });
 
-test('an invitation does not tell that it offers a role in the hidden project', async () => {
+test('an invitation does not show roles in the hidden project', async () => {
   const offered = { projectId: own.project, roleId: own.projectRole };
   const input = { emails: ['agent@elsewhere.test'], roleId: roleId('read'), projectRoles: [offered] };
   const id = await createAndGetId(owner, 'createInvitations', input, 'invitations');
@@ -103,7 +103,7 @@ test('an invitation does not tell that it offers a role in the hidden project', 
   });
 });
 
-// The last, because they make more of everything.
+// These tests are last, because they create more objects.
 const fixtures = createFixtures(api, acme);
 const inputs = inputsOf(fixtures);
 
@@ -111,7 +111,7 @@ interface Hidden {
   type: string;
   id: string;
 }
-/** The hidden project, and one of each type inside. */
+/** The hidden project, and one object of each type in it. */
 const hidden: { type: string; id: Promise<string> | undefined }[] = ['Project', ...typesInProjects].map((type) => ({
   type,
   id: undefined,
@@ -122,7 +122,7 @@ const idOf = async (each: (typeof hidden)[number]): Promise<Hidden> => {
   return { type: each.type, id: await each.id };
 };
 
-test.each(byTitle(idsInQueries))('what is hidden is answered as %s like what does not exist', async (title, place) => {
+test.each(byTitle(idsInQueries))('a hidden ID as %s gives the same response as an unknown ID', async (title, place) => {
   for (const each of sampleIds(hidden, typeNamed(place), title)) {
     const { type, id } = await idOf(each);
     const answer = await expectSameResponse(blind, queryAt(place), id);
@@ -131,7 +131,7 @@ test.each(byTitle(idsInQueries))('what is hidden is answered as %s like what doe
 });
 
 test.each(byTitle(idsInMutations))(
-  'what is hidden is answered as %s like what does not exist, and does not change',
+  'a hidden ID as %s gives the same response as an unknown ID, and nothing changes',
   async (title, place) => {
     const tried = sampleIds(hidden, await inputs.typeAt(place), title);
     for (const each of tried) await idOf(each);
@@ -148,7 +148,7 @@ test.each(byTitle(idsInMutations))(
 );
 
 test.each(hidden.map((each) => [each.type, each] as const))(
-  'node and nodes tell of the hidden %s to the Owner alone',
+  'node and nodes return the hidden %s only to the Owner',
   async (type, each) => {
     const { id } = await idOf(each);
     const document = 'query ($id: ID!) { node(id: $id) { __typename } nodes(ids: [$id]) { __typename } }';

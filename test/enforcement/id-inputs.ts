@@ -33,16 +33,16 @@ import { sample } from '../support/sample.ts';
 import { long } from '../support/size.ts';
 import { operationOf, unknownId } from './support.ts';
 
-/** Every place of the schema where an id goes, with an operation that is right but for the id. */
+/** Every input of the schema that takes an ID, with an operation that is valid except for the ID. */
 
-/** An operation about this id. */
+/** Returns an operation with this ID. */
 export type OperationWithId = (id: string) => [document: string, variables: Json];
 
-/** The whole answer, with the id that was asked about made unrecognizable. */
+/** The response, with the ID of the request replaced by a placeholder. */
 export const withoutId = ({ data, errors, status }: ApiResponse, id: string): Json =>
   JSON.parse(JSON.stringify({ data, errors, status }).replaceAll(id, '<id>'));
 
-/** Asks about this id, and about one that is not there: both must be told the same. Returns what they are told. */
+/** Expects the same response for this ID and for an unknown one, and returns it. */
 export async function expectSameResponse(caller: Caller, ask: OperationWithId, id: string): Promise<Json> {
   const unknown = unknownId(id.split('_')[0] as IdPrefix);
   const [answer, noAnswer] = [await caller.query(...ask(id)), await caller.query(...ask(unknown))];
@@ -53,7 +53,7 @@ export async function expectSameResponse(caller: Caller, ask: OperationWithId, i
 const PERMISSION = 'dataset:read';
 const isId = ({ type }: InputPath): boolean => type.name === 'ID';
 
-/** As `createCheck.categoryId` or `checks.filter.levelId`. */
+/** For example `createCheck.categoryId` or `checks.filter.levelId`. */
 export const titleOf = ({ mutation, name }: InputPath): string => `${mutation}.${name.replaceAll('.0', '')}`;
 export const byTitle = (places: InputPath[]) => places.map((place) => [titleOf(place), place] as const);
 
@@ -62,7 +62,7 @@ export const idsInQueries = queries.flatMap(argumentPaths).filter(isId);
 
 const queryOf = ({ mutation }: InputPath): RootField => queries.find(({ name }) => name === mutation) as RootField;
 
-/** What a query selects: all values of the object, and of a list the ids and their count. */
+/** The selection of a query: all leaf fields of an object; IDs and count of a list. */
 function selectionOf(field: RootField): string {
   const [type, node] = [getNamedType(field.type), nodeOfList(field)];
   if (isLeafType(type)) return '';
@@ -71,7 +71,7 @@ function selectionOf(field: RootField): string {
   return `{ ${leafFields(type.name).join(' ')} }`;
 }
 
-/** An argument with a permission wherever one is needed, and with nothing that is not. */
+/** A value with the required fields only. Every leaf is a permission. */
 function sampleOf({ type }: RootField['args'][number]): Json {
   const named = getNamedType(type);
   const required = isInputObjectType(named) ? Object.values(named.getFields()).filter(isRequiredInputField) : [];
@@ -81,7 +81,7 @@ function sampleOf({ type }: RootField['args'][number]): Json {
   return isListType(getNullableType(type)) ? [one] : one;
 }
 
-/** A query with this id in its place. */
+/** The query with the ID at this path. */
 export function queryAt(place: InputPath): OperationWithId {
   const field = queryOf(place);
   const [argument = ''] = place.name.split('.');
@@ -95,7 +95,7 @@ export function queryAt(place: InputPath): OperationWithId {
   return (id) => [document, withValue(given, place.name, id)];
 }
 
-/** A good input for each mutation, made once, in which an id is then replaced. */
+/** A valid input for each mutation, created once, in which an ID is then replaced. */
 export function inputsOf(fixtures: Fixtures) {
   const inputs = new Map<string, Promise<Input>>();
   const goodInput = (mutation: string): Promise<Input> => {
@@ -107,12 +107,12 @@ export function inputsOf(fixtures: Fixtures) {
     return inputs.get(mutation) as Promise<Input>;
   };
   return {
-    /** The type of the id in the good input of this place; undefined where that has none. */
+    /** The type of the ID at this path of the valid input, or undefined. */
     async typeAt(place: InputPath): Promise<string | undefined> {
       const id = valueAt(await goodInput(place.mutation), place.name);
       return id && typedIdOf(id).typename;
     },
-    /** The mutation about an id like this one, also about one that is not there. */
+    /** The mutation with the ID at this path. */
     async askAt(place: InputPath, id: string): Promise<OperationWithId> {
       const good = await goodInput(place.mutation);
       const input =
@@ -122,7 +122,7 @@ export function inputsOf(fixtures: Fixtures) {
   };
 }
 
-/** Puts the id in its place; in a list of ids, after the good ones. */
+/** Sets the ID at this path; in a list of IDs, after the valid ones. */
 function withId(input: Input, path: string, id: string): Input {
   const [, list] = /^(.+)\.0$/.exec(path) ?? [];
   return withValue(input, list ? `${list}.${valueAt(input, list)?.length ?? 0}` : path, id);
@@ -131,7 +131,7 @@ function withId(input: Input, path: string, id: string): Input {
 const mutationAt = (mutation: string, input: Json): [string, Json] =>
   operationOf('Mutation', mutationNamed(mutation) as RootField, { input });
 
-/** The type that the name of a place speaks of: `categoryId` of Category. */
+/** The type in the name of the input: Category for `categoryId`. */
 export function typeNamed({ mutation, name }: InputPath): string | undefined {
   const steps = name.split('.').filter((step) => step !== '0');
   const last = (steps.at(-1) === 'id' ? (steps.at(-2) ?? mutation) : steps.at(-1)) ?? '';
@@ -139,7 +139,7 @@ export function typeNamed({ mutation, name }: InputPath): string | undefined {
   return nodeTypes.includes(type) ? type : undefined;
 }
 
-/** Which ids to try in a place: those of its own type, or of any type when it takes several, and a few others. */
+/** The IDs to try: those of the expected type, and a few others. All in a long run. */
 export function sampleIds<T extends { type: string }>(all: T[], type: string | undefined, title: string): T[] {
   if (long) return all;
   const fitting = all.filter((each) => each.type === type);

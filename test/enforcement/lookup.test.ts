@@ -16,7 +16,7 @@ import {
 } from '../support/world.ts';
 import { createAndGetId, organizationUuid, secretFor, uuidOf } from './support.ts';
 
-/** The doors in the third wall: functions that look across organizations, called as the runtime role that is bound to nothing. */
+/** The functions that read across organizations, called by the runtime role without a bound organization. */
 const api = await startApi();
 const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
 const admin = await addMember(api, acme, 'admin');
@@ -34,7 +34,7 @@ const TABLES = [
   'users',
 ];
 
-// Joins another organization besides, later, and gets a custom role there.
+// Later the member also joins another organization, with a custom role.
 const elsewhere = newId();
 await api.root`
   insert into principals (organization_id, id, user_id)
@@ -45,7 +45,7 @@ await api.root`
 const auditor = await createRole(globex.owner, 'Auditor', [allow('*:read')]);
 await giveRole(globex.owner, toPublicId('mem', elsewhere), auditor);
 
-/** As the organization stands now. */
+/** The current row of the organization. */
 const planOf = async (slug: string) => {
   const [row] = await api.root`select plan, access_version from organizations where slug = ${slug}`;
   return { ...row };
@@ -57,7 +57,7 @@ const ask = async (name: string, argument: string | null): Promise<Json[]> =>
 const sessionOf = async (person: Person): Promise<string> =>
   uuidOf('ses', (await person.query('{ viewer { credential { id } } }')).data.viewer.credential.id);
 
-/** What a credential of the admin stands for, and not one column more. */
+/** All columns that a credential of the Admin returns. */
 const THE_ADMIN = {
   user_id: uuidOf('usr', admin.userId),
   email: admin.email,
@@ -69,10 +69,10 @@ const THE_ADMIN = {
   principal_id: uuidOf('mem', admin.memberId),
 };
 
-/** Texts that would find more than one thing in a look-up that matches instead of comparing. */
+/** Texts that would match several rows in a lookup with a pattern instead of equality. */
 const GREEDY = ['', '%', '_', '.*', "' or true --", null];
 
-test('find_user_by_email tells id and password hash of this address, in whichever case, and of no other', async () => {
+test('find_user_by_email returns ID and password hash for this address only, ignoring case', async () => {
   const [row] = await api.root`select id, password_hash from users where email = ${admin.email}`;
   expect(await ask('find_user_by_email', admin.email)).toEqual([{ ...row }]);
   expect(await ask('find_user_by_email', admin.email.toUpperCase())).toEqual([{ ...row }]);
@@ -80,7 +80,7 @@ test('find_user_by_email tells id and password hash of this address, in whicheve
     expect(await ask('find_user_by_email', address), String(address)).toEqual([]);
 });
 
-test('find_memberships tells the organizations of this person, in the order of joining, and of no other', async () => {
+test('find_memberships returns the organizations of this user only, in the order of joining', async () => {
   const rows = await ask('find_memberships', uuidOf('usr', admin.userId));
   expect(rows).toEqual([
     {
@@ -107,7 +107,7 @@ test('find_memberships tells the organizations of this person, in the order of j
     expect(await ask('find_memberships', nobody)).toEqual([]);
 });
 
-test('find_refresh_token tells the session of this secret, used or not, and of no other', async () => {
+test('find_refresh_token returns the session of this secret only, also of a used one', async () => {
   const REFRESH = `mutation ($t: String!) { refreshSession(input: { refreshToken: $t }) { session { refreshToken } errors { code } } }`;
   const person = await signIn(api, admin.email, 'acme');
   const expected = {
@@ -123,7 +123,7 @@ test('find_refresh_token tells the session of this secret, used or not, and of n
     expect(await ask('find_refresh_token', hash), String(hash)).toEqual([]);
 });
 
-test('find_session tells whom this session stands for, without a member once it is bound to nothing', async () => {
+test('find_session returns the actor of this session only, without a member if no organization is selected', async () => {
   const session = await sessionOf(admin);
   const [row] = await ask('find_session', session);
   const now = await planOf('acme');
@@ -139,7 +139,7 @@ test('find_session tells whom this session stands for, without a member once it 
   expect(alone).toMatchObject({ email: admin.email, ...nothing, plan: null, access_version: null });
 });
 
-test('find_api_token tells whom this token stands for, and of no other', async () => {
+test('find_api_token returns the actor of this token only', async () => {
   const hash = hashSecret(token.token as string);
   const id = uuidOf('tok', token.id);
   expect(await ask('find_api_token', hash)).toEqual([
@@ -149,7 +149,7 @@ test('find_api_token tells whom this token stands for, and of no other', async (
     expect(await ask('find_api_token', other), String(other)).toEqual([]);
 });
 
-test('find_api_token tells of a service account its name, and no person', async () => {
+test('find_api_token returns the name of a service account, and no user', async () => {
   const robot = { name: 'Robot', roleId: roleId('read') };
   const serviceAccountId = await createAndGetId(acme.owner, 'createServiceAccount', robot, 'serviceAccount');
   const MINT = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret errors { code } } }`;
@@ -167,7 +167,7 @@ test('find_api_token tells of a service account its name, and no person', async 
   expect(row).toEqual({ ...credential, ...nobody, ...where, ...(await planOf('acme')) });
 });
 
-test('find_invitation tells what the invitation of this secret offers, and of no other', async () => {
+test('find_invitation returns the invitation of this secret only', async () => {
   const invite = async (email: string, role: string, by: Person) =>
     uuidOf('inv', await createAndGetId(by, 'createInvitations', { emails: [email], roleId: role }, 'invitations'));
   const id = await invite('Guest@Globex.test', auditor, globex.owner);
@@ -198,8 +198,8 @@ const functions = await api.root`
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
   where n.nspname !~ '^(pg_|information_schema$)' order by 1`;
 
-test('nothing else looks across organizations: the list of functions with rights of their own is closed', () => {
-  // A new one takes a test above that shows that it answers about what it is given, and nothing else.
+test('no other function is a security definer', () => {
+  // A new function needs a test above that it returns rows for its argument only.
   expect(functions.filter((one) => one['definer']).map((one) => one['name'])).toEqual([
     'ambit.find_api_token',
     'ambit.find_invitation',
@@ -210,7 +210,7 @@ test('nothing else looks across organizations: the list of functions with rights
   ]);
 });
 
-test('each of them runs as ambit_lookup, reads only, trusts no search path and is called by the runtime role alone', () => {
+test('each runs as ambit_lookup, only reads, fixes the search path and is executable by the runtime role only', () => {
   for (const one of functions.filter((candidate) => candidate['definer']))
     expect(one).toMatchObject({
       owner: 'ambit_lookup',
@@ -218,11 +218,11 @@ test('each of them runs as ambit_lookup, reads only, trusts no search path and i
       config: ['search_path=pg_catalog, pg_temp'],
       callers: [RUNTIME_ROLE],
     });
-  // Without rights of its own, so harmless; but it is for migrations.
+  // It is no security definer, but it is for migrations only.
   expect(functions.find((one) => one['name'] === 'ambit.protect')?.['callers']).toEqual([]);
 });
 
-test('tables of the caller do not come between a function and what it looks at', async () => {
+test('temporary tables of the caller do not shadow the tables of a function', async () => {
   const rows = await api.sql.begin(async (tx) => {
     await tx`create temp table users (id uuid, email text, password_hash text) on commit drop`;
     await tx`insert into users values (gen_random_uuid(), 'made@up.test', 'known')`;
@@ -232,7 +232,7 @@ test('tables of the caller do not come between a function and what it looks at',
   expect(rows).toEqual([]);
 });
 
-test('ambit_lookup may read its nine tables and do nothing else', async () => {
+test('ambit_lookup can only read its nine tables', async () => {
   const privileges = await api.root`
     select c.relname as table, p.name as privilege
     from pg_class c, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) as p (name)
@@ -268,7 +268,7 @@ test.each([
   'insert into principals (organization_id, id, user_id) select organization_id, gen_random_uuid(), user_id from principals',
   'update assignments set expires_at = null',
   'delete from invitations',
-])('as ambit_lookup it is refused to %s', async (statement) => {
+])('ambit_lookup is not allowed to %s', async (statement) => {
   const run = api.root.begin(async (tx) => {
     await tx`set local role ambit_lookup`;
     expect((await tx`select from principals`).length).toBeGreaterThan(3);

@@ -3,7 +3,7 @@ import { allow, createProject, createRole, giveProjectRole, giveRole } from '../
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { addMember, createCheck, createOrganization, getRubric, queryData, setRole } from '../support/world.ts';
 
-/** What a request has been allowed is cached for the rest of it (src/graphql/permission-cache.ts), and for nothing else. */
+/** The permission cache lasts for one request at most, see src/graphql/permission-cache.ts. */
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
@@ -25,7 +25,7 @@ const changer = async (name: string, ...permissions: string[]) => {
   return person;
 };
 
-test('who gives up a permission in one mutation sees nothing by it in the next', async () => {
+test('a member who gives up a permission in one mutation lacks it in the next one', async () => {
   const blind = await createRole(owner, 'Blind', [allow('check:update', 'member:*')]);
   const person = await changer('seeing', 'check:read', 'check:update', 'category:read');
   const answer = await person.query(CHANGE_AND_SEE, { check, me: person.memberId, role: blind });
@@ -37,7 +37,7 @@ test('who gives up a permission in one mutation sees nothing by it in the next',
   expect(codesOf(answer)).toEqual(['after.check.name NO_GRANT']);
 });
 
-test('who loses it between two requests with the same document loses it, and nobody else does', async () => {
+test('a demotion between two requests with the same document affects only the demoted member', async () => {
   const person = await addMember(api, acme, 'admin', 'demoted');
   const other = await addMember(api, acme, 'admin', 'other');
   const seen = async (): Promise<string[]> =>
@@ -48,7 +48,7 @@ test('who loses it between two requests with the same document loses it, and nob
   expect(codesOf(await other.query('{ plan { name } }'))).toEqual([]);
 });
 
-test('callers at the same time remember nothing of each other, with the same document', async () => {
+test('concurrent callers with the same document do not share cached permissions', async () => {
   const [may, mayNot] = [await addMember(api, acme, 'admin', 'may'), await addMember(api, acme, 'read', 'may-not')];
   const stranger = (await createOrganization(api, 'globex')).owner;
   const DOCUMENT = `query ($id: ID!) { node(id: $id) { ...on Check { name } } auditEvents(first: 2) { nodes { action actor } } checks(first: 3) { nodes { name category { name } } } }`;
@@ -63,7 +63,7 @@ test('callers at the same time remember nothing of each other, with the same doc
   for (const [at, who] of crowd.entries()) expect(together[at]).toBe(alone[who]);
 });
 
-test('what is one’s own opens nothing else of its type', async () => {
+test('access to one’s own objects gives no access to other objects of the type', async () => {
   const person = await addMember(api, acme, 'read', 'narrow');
   const narrow = await createRole(owner, 'Narrow', [allow('member:read', 'project:read', 'project_member:read')]);
   await giveRole(owner, person.memberId, narrow);
@@ -75,7 +75,7 @@ test('what is one’s own opens nothing else of its type', async () => {
   for (const { role } of data.members.nodes) expect(role).toBeNull();
 });
 
-test('a permission in one project opens neither another nor the organization', async () => {
+test('a permission in one project gives no access to another project or to the organization', async () => {
   const person = await addMember(api, acme, 'read', 'placed');
   const nothing = await createRole(owner, 'Nothing', [allow('project:read', 'member:read')]);
   const [one, two] = [await createProject(owner, 'one'), await createProject(owner, 'two')];

@@ -13,10 +13,10 @@ import type { Input } from '../support/resource.ts';
 import { addMember, createOrganization } from '../support/world.ts';
 import { arbitraryValue, operationOf, PUBLIC_FIELDS, rootFields, ruleOf } from './support.ts';
 
-/** The first wall, seen from outside. */
+/** The guards of the schema, tested over HTTP. */
 const schema = buildSchema();
 
-/** A resolver that forgot to filter: it hands out a session of somebody else. */
+/** A resolver without a filter: it returns a session of another user. */
 let leaked: SessionRow | null = null;
 builder.queryField('leak', (t) =>
   t.field({ type: Session, nullable: true, public: true, description: 'For this test.', resolve: () => leaked }),
@@ -27,7 +27,7 @@ const acme = await createOrganization(api, 'acme');
 const reader = await addMember(api, acme, 'read');
 const fixtures = createFixtures(api, acme);
 
-/** Mutations of project-level objects ask on the project of their object; without one there is nobody who may. */
+/** These check the permission in the project of the object, so an unknown object refuses everyone. */
 async function about(mutation: string): Promise<{ input: Input; target: string | null } | undefined> {
   const { verb, type } = verbAndType(mutation) ?? {};
   if (!verb || !type || !(verb === 'create' ? hasInputField(mutation, 'projectId') : targetOf(mutation)))
@@ -48,23 +48,20 @@ const everyField = (['Query', 'Mutation'] as const).flatMap((kind) =>
   rootFields(schema, kind).map((each) => ({ kind, each, name: `${kind}.${each.name}`, rule: ruleOf(each) })),
 );
 
-test.each(everyField)(
-  'an anonymous caller is told to sign in by $name if it is guarded, and only then',
-  async (asked) => {
-    const { data, errors } = await api.as().query(...operationOf(asked.kind, asked.each));
-    const codes = errors?.map((error) => error.extensions.code) ?? [];
-    if (PUBLIC_FIELDS.includes(asked.name)) return expect(codes).not.toContain('UNAUTHENTICATED');
-    expect(codes).toEqual(['UNAUTHENTICATED']);
-    expect(data).toEqual({ [asked.each.name]: null });
-  },
-);
+test.each(everyField)('$name asks an anonymous caller to sign in if it is guarded, and only then', async (asked) => {
+  const { data, errors } = await api.as().query(...operationOf(asked.kind, asked.each));
+  const codes = errors?.map((error) => error.extensions.code) ?? [];
+  if (PUBLIC_FIELDS.includes(asked.name)) return expect(codes).not.toContain('UNAUTHENTICATED');
+  expect(codes).toEqual(['UNAUTHENTICATED']);
+  expect(data).toEqual({ [asked.each.name]: null });
+});
 
 const beyondRead = everyField.filter(
   ({ rule }) => rule?.permission && !rule.own && !roleByKey('read').allow.has(rule.permission as Permission),
 );
 
 test.each(beyondRead)(
-  '$name tells a Read member which permission is missing and why, and lets the Owner in',
+  '$name names the missing permission and the reason to a Read member, and allows the Owner',
   async (asked) => {
     const known = await about(asked.each.name);
     const [document, variables] = operationOf(asked.kind, asked.each, known && { input: known.input });
@@ -95,7 +92,7 @@ test.each(beyondRead)(
   },
 );
 
-test("a type's own guard holds where a resolver hands out what the caller may not see", async () => {
+test("a type's guard applies when a resolver returns an object that the caller cannot read", async () => {
   const [row] = await api.root`
     select id, user_id, organization_id, address, user_agent, created_at, refreshed_at, expires_at from sessions
     where user_id = (select id from users where email = ${acme.owner.email}) limit 1`;

@@ -25,11 +25,11 @@ export type Rule = { permission?: string; own?: true };
 export const rootFields = (schema: GraphQLSchema, kind: 'Query' | 'Mutation'): RootField[] =>
   Object.values((schema.getType(kind) as GraphQLObjectType).getFields());
 
-/** What the field asks of a caller; undefined for an open one. */
+/** The access rule of the field; undefined for a public one. */
 export const ruleOf = (field: RootField): Rule | undefined =>
   (field.extensions['guard'] as { rule: Rule } | undefined)?.rule;
 
-/** Fields that are open to everyone. Edit by hand only. */
+/** Public fields. Edit by hand only. */
 export const PUBLIC_FIELDS = [
   'Mutation.declineInvitation',
   'Mutation.refreshSession',
@@ -41,7 +41,7 @@ export const PUBLIC_FIELDS = [
   'Query.viewer',
 ];
 
-/** A value of this type that names nothing, with what is required and no more. */
+/** A value of this type with the required fields only, and unknown IDs. */
 export function arbitraryValue(type: GraphQLInputType): Json {
   if (isNonNullType(type)) return arbitraryValue(type.ofType);
   if (isListType(type)) return [arbitraryValue(type.ofType)];
@@ -60,7 +60,7 @@ export function arbitraryValue(type: GraphQLInputType): Json {
   return scalars[type.name] ?? 'made-up';
 }
 
-/** Asks a root field with these arguments, and with made-up ones where it needs others. */
+/** An operation of a root field with these arguments, and arbitrary values for other required ones. */
 export function operationOf(
   kind: 'Query' | 'Mutation',
   field: RootField,
@@ -76,7 +76,7 @@ export function operationOf(
   return [`${kind.toLowerCase()} ${declared && `(${declared})`} { ${call} }`, variables];
 }
 
-/** Well formed, and of nothing. */
+/** A well-formed ID of no object. */
 export const unknownId = (prefix: IdPrefix): string => toPublicId(prefix, newId());
 
 export const uuidOf = (prefix: IdPrefix, id: string): string => fromPublicId(prefix, id) as string;
@@ -85,7 +85,7 @@ export const organizationUuid = (organization: Organization): string => uuidOf('
 
 const EXISTING = `{ categories { nodes { id } } levels { nodes { id } } rubric { id } }`;
 
-/** What `results` names of the result of a mutation that must succeed. */
+/** Runs a mutation that must succeed, and returns the ID of the first object in `result`. */
 export async function createAndGetId(by: Caller, name: string, input: object, result: string): Promise<string> {
   const answer = await mutate(by, name, input, `${result} { id }`);
   const given = [answer[result]].flat()[0];
@@ -93,7 +93,7 @@ export async function createAndGetId(by: Caller, name: string, input: object, re
   return given.id;
 }
 
-/** The secret in the last mail to this address: without SMTP, mail is in the log. */
+/** The secret in the last mail to this address. Without SMTP, mail is written to the log. */
 export function secretFor(api: Api, email: string): string {
   const mail = api.logged.findLast((entry) => (entry['mail'] as Json)?.to === email)?.['mail'] as Json;
   const secret = /ambit_inv_[0-9a-f]{72}/.exec(mail?.text)?.[0];
@@ -115,7 +115,7 @@ export interface SampleObjects {
   projectPolicy: string;
   projectRole: string;
   projectMember: string;
-  /** Has `role`, which ends, and in the project `projectRole`. */
+  /** Has `role`, which expires, and `projectRole` in the project. */
   serviceAccount: string;
   invitation: string;
   token: Caller & { id: string };
@@ -123,7 +123,7 @@ export interface SampleObjects {
 
 const ANY = [{ effect: 'ALLOW' as const, permissions: ['dataset:read'] }];
 
-/** Gives the organization what `found` does not: something of everything that it can have. */
+/** Creates one object of each type that a new organization lacks. */
 export async function createSampleObjects(api: Api, { owner, slug }: Organization): Promise<SampleObjects> {
   const { data } = await owner.query(EXISTING);
   const [category, level] = [data.categories.nodes[0].id, data.levels.nodes[0].id];
@@ -152,7 +152,7 @@ export async function createSampleObjects(api: Api, { owner, slug }: Organizatio
   return { check, category, level, rubric: data.rubric.id, ...custom, serviceAccount, invitation, token };
 }
 
-/** Raw SQL of the runtime role, in a transaction that is bound as a request's is. */
+/** Runs SQL as the runtime role, in a transaction with this binding. */
 export function withBinding<T>(
   api: Api,
   { organization = '', user = '' }: { organization?: string; user?: string },
@@ -164,7 +164,7 @@ export function withBinding<T>(
   }) as Promise<T>;
 }
 
-/** Names of the tables that hold rows of one organization, by the database's own catalog. */
+/** Names of the tenant tables, from the database's catalog. */
 export async function tenantTables(api: Api): Promise<string[]> {
   const rows = await api.root`
     select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
@@ -174,7 +174,7 @@ export async function tenantTables(api: Api): Promise<string[]> {
   return rows.map((row) => row['name'] as string);
 }
 
-/** Everything that the database holds, so that two moments can be compared. */
+/** All rows by table, to compare two moments. */
 export async function dumpRows(api: Api, except: readonly string[] = []): Promise<Record<string, unknown>> {
   const tables = await api.root`select tablename as name from pg_tables where schemaname = 'public' order by 1`;
   const names = tables.map((table) => table['name'] as string).filter((name) => !except.includes(name));
@@ -189,7 +189,7 @@ export async function dumpRows(api: Api, except: readonly string[] = []): Promis
 const INTERNALS =
   /select |insert |update |delete |failed query|_events|constraint|relation|pg_|postgres|at \w+.*\.ts|\$1/i;
 
-/** The answer says that it is our fault and whom to tell, and nothing else. */
+/** Expects an internal error with the request ID and without details. */
 export function expectMasked({ errors, headers }: ApiResponse): void {
   const requestId = headers.get('x-request-id') as string;
   expect(errors).toHaveLength(1);

@@ -20,27 +20,27 @@ import {
 } from './id-inputs.ts';
 import { createSampleObjects, organizationUuid } from './support.ts';
 
-/** Two organizations, through the front door: what belongs to the other one is answered like what does not exist. */
+/** Over HTTP, an ID of another organization gives the same response as an unknown one. */
 const api = await startApi();
 const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
 const furniture = await createSampleObjects(api, acme);
 const [ours, theirs] = [createFixtures(api, acme), createFixtures(api, globex)];
-/** One of each type, and what is of a project of theirs. */
+/** IDs of one object of each type, and of objects in a project of the other organization. */
 const their: { type: string; id: string }[] = [];
 for (const type of nodeTypes) their.push({ type, id: await theirs.one(type) });
 for (const type of typesInProjects)
   their.push({ type, id: await theirs.make(type, { projectId: await theirs.one('Project') }) });
-/** The Owner, who is told what is wrong, comes first. */
+/** The Owner comes first, because the Owner gets detailed errors. */
 const callers: [string, Caller][] = [
   ['the Owner', acme.owner],
   ['a Read member', await addMember(api, acme, 'read')],
   ['a WRITE token', await createApiToken(api, acme.owner, 'WRITE')],
 ];
-/** Every caller asks about ids of the type that the place is for; the Owner alone about others, but in a long run. */
+/** All callers try IDs of the expected type; only the Owner tries others, except in a long run. */
 const asking = (type: string, of: string | undefined) =>
   long || type === of || of === undefined ? callers : callers.slice(0, 1);
 
-// The first, because the counts are of what has been furnished.
+// The first test, because later ones create objects and change the counts.
 test.each([
   ['access.principalId', furniture.serviceAccount, { access: { allowed: true } }],
   ['access.principalId', acme.owner.memberId, { access: { allowed: true } }],
@@ -64,8 +64,8 @@ test.each([
     furniture.project,
     { whoCan: { totalCount: 3, nodes: expect.arrayContaining([{ id: furniture.serviceAccount }]) } },
   ],
-])('only the organization was wrong: one’s own id as %s is answered (%s)', async (title, id, expected) => {
-  // `categoryId`, or `category` by its id.
+])('an ID of the own organization as %s gives a result (%s)', async (title, id, expected) => {
+  // `categoryId`, or `id` of `category`.
   const place = idsInQueries.find((each) => [titleOf(each), titleOf(each).replace(/\.id$/, 'Id')].includes(title));
   if (!place) throw new Error(`the schema has no ${title}`);
   const { data, errors } = await acme.owner.query(...queryAt(place)(id));
@@ -73,29 +73,32 @@ test.each([
   expect(data).toMatchObject(expected);
 });
 
-test.each(nodeTypes)('the two organizations have each a %s of their own', async (type) => {
+test.each(nodeTypes)('each organization has a different %s', async (type) => {
   expect(await ours.one(type)).not.toBe(await theirs.one(type));
 });
 
-test.each(nodeTypes)('node and nodes tell nothing of another organization’s %s, not even its type', async (type) => {
-  const [id, check] = [await theirs.one(type), await ours.one('Check')];
-  const one = 'query ($id: ID!) { node(id: $id) { __typename id } }';
-  const many = 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename } }';
-  for (const [, caller] of callers) {
-    expect(await expectSameResponse(caller, (asked) => [one, { id: asked }], id)).toEqual({
-      data: { node: null },
-      status: 200,
-    });
-    const mixed = await expectSameResponse(caller, (asked) => [many, { ids: [check, asked] }], id);
-    expect(mixed).toEqual({ data: { nodes: [{ __typename: 'Check' }, null] }, status: 200 });
-  }
-  const mine = await ours.one(type);
-  const own = await acme.owner.query(one, { id: mine });
-  expect(own.data).toEqual({ node: { __typename: type, id: mine } });
-});
+test.each(nodeTypes)(
+  'node and nodes return nothing for a %s of another organization, not even its type',
+  async (type) => {
+    const [id, check] = [await theirs.one(type), await ours.one('Check')];
+    const one = 'query ($id: ID!) { node(id: $id) { __typename id } }';
+    const many = 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename } }';
+    for (const [, caller] of callers) {
+      expect(await expectSameResponse(caller, (asked) => [one, { id: asked }], id)).toEqual({
+        data: { node: null },
+        status: 200,
+      });
+      const mixed = await expectSameResponse(caller, (asked) => [many, { ids: [check, asked] }], id);
+      expect(mixed).toEqual({ data: { nodes: [{ __typename: 'Check' }, null] }, status: 200 });
+    }
+    const mine = await ours.one(type);
+    const own = await acme.owner.query(one, { id: mine });
+    expect(own.data).toEqual({ node: { __typename: type, id: mine } });
+  },
+);
 
 test.each(byTitle(idsInQueries))(
-  'another organization’s ids as %s are answered like unknown ones',
+  'IDs of another organization as %s give the same response as unknown IDs',
   async (title, place) => {
     const [ask, of] = [queryAt(place), typeNamed(place)];
     for (const { type, id } of sampleIds(their, of, title))
@@ -110,7 +113,7 @@ test.each(byTitle(idsInQueries))(
 
 const lists = queries.filter((field) => nodeOfList(field));
 
-/** What a list asks for besides, and selects: rows of the matrix have no id. */
+/** Further arguments and the selection of a list. Rows of the matrix have no ID. */
 const ARGUMENTS: Record<string, string> = {
   accessMatrix: 'permissions: ["dataset:read"], ',
   whoCan: 'permission: "dataset:read", ',
@@ -118,14 +121,14 @@ const ARGUMENTS: Record<string, string> = {
 const pageOf = (list: string, args: string, selection: string): string =>
   `${list}(${ARGUMENTS[list] ?? ''}${args}) { ${selection} }`;
 
-/** Makes sure that the own list has something, too. */
+/** Expects that the own list is not empty either. */
 async function fill(list: RootField): Promise<void> {
   const { name } = nodeOfList(list) ?? { name: '' };
   if (RESOURCES[name]) await ours.one(name);
 }
 
 test.each(lists.map((field) => [field.name, field] as const))(
-  'a cursor of another organization’s %s names no place here',
+  'a cursor of %s of another organization is rejected',
   async (list, field) => {
     await fill(field);
     const first = `{ ${pageOf(list, 'first: 1', 'edges { cursor }')} }`;
@@ -150,7 +153,7 @@ const theirLog = () =>
   api.root`select * from audit_events where organization_id = ${organizationUuid(globex)} order by id`;
 
 test.each(byTitle(idsInMutations))(
-  'another organization’s ids as %s are answered like unknown ones, and change nothing',
+  'IDs of another organization as %s give the same response as unknown IDs, and change nothing',
   async (title, place) => {
     const of = (await inputs.typeAt(place)) ?? typeNamed(place);
     const before = [await written(), await theirLog()];
@@ -168,7 +171,7 @@ test.each(byTitle(idsInMutations))(
   },
 );
 
-test('signing in to an organization that one does not belong to is answered like to one that does not exist', async () => {
+test('signing in to an organization without membership gives the same response as to an unknown one', async () => {
   const document = `mutation ($input: SignInInput!) { signIn(input: $input) { session { accessToken } errors { code message path } } }`;
   const into = async (organizationSlug: string) =>
     withoutId(
@@ -180,7 +183,7 @@ test('signing in to an organization that one does not belong to is answered like
   expect(await into('acme')).toMatchObject({ data: { signIn: { session: { accessToken: expect.any(String) } } } });
 });
 
-test('the other organization is not counted either', async () => {
+test('counts exclude other organizations', async () => {
   const counts = lists.map((field) => pageOf(field.name, 'first: 1', 'totalCount')).join(' ');
   const before = await acme.owner.query(`{ ${counts} }`);
   for (const type of nodeTypes) await theirs.make(type);

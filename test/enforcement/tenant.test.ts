@@ -6,14 +6,14 @@ import { RESOURCES } from '../support/resources.ts';
 import { addMember, createOrganization } from '../support/world.ts';
 import { createSampleObjects, dumpRows, organizationUuid, tenantTables, uuidOf, withBinding } from './support.ts';
 
-/** The third wall without the others: raw SQL of the runtime role. */
+/** Row-level security without the other enforcement layers: SQL as the runtime role. */
 const api = await startApi();
 const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
 for (const organization of [acme, globex]) {
   await createSampleObjects(api, organization);
   await addMember(api, organization, 'read');
   const { one, make } = createFixtures(api, organization);
-  // Two of each, so that a reference can move from one to another.
+  // Two of each, so that a reference can change from one to the other.
   for (const type of Object.keys(RESOURCES)) await Promise.all([one(type), make(type)]);
 }
 const [ours, theirs] = [organizationUuid(acme), organizationUuid(globex)];
@@ -22,13 +22,13 @@ const tenants = await tenantTables(api);
 const count = async (table: string, where: string): Promise<number> =>
   (await api.root.unsafe(`select count(*)::int as n from ${table} where ${where}`))[0]?.['n'];
 
-/** Of whom are the rows that a transaction bound like this sees? */
+/** The organizations of the rows that a transaction with this binding reads. */
 const seen = (table: string, binding: { organization?: string; user?: string }, columns = 'organization_id') =>
   withBinding(api, binding, async (tx) =>
     (await tx.unsafe(`select ${columns} from ${table}`)).map((row) => ({ ...row })),
   );
 
-/** A row of theirs, as somebody who has seen it would write it down. */
+/** A row of the other organization as JSON. */
 async function copied(table: string, changes: Record<string, unknown>): Promise<string> {
   const [row] = await api.root.unsafe(
     `select to_jsonb(t) as row from ${table} t where organization_id = '${theirs}' limit 1`,
@@ -40,7 +40,7 @@ const insert = (table: string, json: string) =>
     tx.unsafe(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1::text::jsonb)`, [json]),
   );
 
-test('the wall is not tested against emptiness: every tenant table has rows of both organizations', async () => {
+test('every tenant table has rows of both organizations', async () => {
   expect(tenants.length).toBeGreaterThan(6);
   // The rows of a new table come from the entry of its resource in test/support/resources.ts.
   for (const table of tenants)
@@ -48,7 +48,7 @@ test('the wall is not tested against emptiness: every tenant table has rows of b
       expect(await count(table, `organization_id = '${organization}'`), table).toBeGreaterThan(0);
 });
 
-test.each(tenants)('%s shows nothing to who is bound to no organization', async (table) => {
+test.each(tenants)('%s returns no rows to a transaction without a bound organization', async (table) => {
   expect(await (await api.sql.unsafe(`select from ${table}`)).length).toBe(0);
   expect(await seen(table, {})).toEqual([]);
   expect(await seen(table, { user: uuidOf('usr', acme.owner.userId) })).toEqual([]);
@@ -56,18 +56,18 @@ test.each(tenants)('%s shows nothing to who is bound to no organization', async 
   await expect(seen(table, { organization: "' or true --" })).rejects.toThrow('invalid input syntax for type uuid');
 });
 
-test.each(tenants)('%s shows to who is bound to an organization all its rows and no other', async (table) => {
+test.each(tenants)('%s returns exactly the rows of the bound organization', async (table) => {
   const rows = await seen(table, { organization: ours });
   expect(rows).toHaveLength(await count(table, `organization_id = '${ours}'`));
   expect(new Set(rows.map((row) => row['organization_id']))).toEqual(new Set([ours]));
 });
 
-test.each(tenants)('%s takes no row for another organization, and gives none away', async (table) => {
+test.each(tenants)('%s rejects inserts, updates and deletes of rows of another organization', async (table) => {
   const before = await dumpRows(api);
   const violates = `new row violates row-level security policy for table "${table}"`;
   await expect(insert(table, await copied(table, { id: newId() }))).rejects.toThrow(violates);
 
-  // The log may not be updated or deleted from at all.
+  // Audit events cannot be updated or deleted at all.
   const verdict = table === 'audit_events' ? 'permission denied' : violates;
   const run = (statement: string) => withBinding(api, { organization: ours }, (tx) => tx.unsafe(statement));
   await expect(run(`update ${table} set organization_id = '${theirs}'`)).rejects.toThrow(verdict);
@@ -81,7 +81,7 @@ test.each(tenants)('%s takes no row for another organization, and gives none awa
   expect(await dumpRows(api)).toEqual(before);
 });
 
-test('bound to their organization, a row of the same form is taken: only the organization was wrong', async () => {
+test('the same row is accepted in a transaction bound to its organization', async () => {
   const json = await copied('categories', { organization_id: ours, id: newId(), name: 'Taken', alias: null });
   await expect(insert('categories', json)).resolves.toMatchObject({ count: 1 });
 });
@@ -94,7 +94,7 @@ const keys = await api.root`
   join pg_attribute b on b.attrelid = f.confrelid and b.attnum = f.confkey[2]
   where f.contype = 'f' and f.confrelid::regclass::text = any (${tenants})`;
 
-test('there are foreign keys to test', () => {
+test('the schema has foreign keys to test', () => {
   expect(keys.map((key) => key['name']).sort()).toEqual(
     expect.arrayContaining([
       'api_tokens_principal',
@@ -107,9 +107,9 @@ test('there are foreign keys to test', () => {
 });
 
 test.each(keys.map((key) => [key['name'], key] as const))(
-  '%s refers to nothing of another organization, even for a superuser',
+  '%s cannot refer to a row of another organization, even for a superuser',
   async (name, { table, target, column, key }) => {
-    // Of a row that refers to something. Their ids fail each time; of ours, another one than before goes.
+    // Changes a row that has a reference. Every foreign ID fails, and another ID of the own organization succeeds.
     const point = (value: string) =>
       api.root.begin(async (tx) => {
         const row = `(select ctid from ${table} where organization_id = '${ours}' and ${column} is not null
@@ -134,7 +134,7 @@ test.each(keys.map((key) => [key['name'], key] as const))(
   },
 );
 
-test('tables of the instance show the bound organization, its people and its sessions, and no other', async () => {
+test('tables of the instance return only the bound organization, its users and its sessions', async () => {
   const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];
   for (const table of ['organizations', 'users', 'sessions', 'refresh_tokens'])
     expect(await seen(table, {}, table === 'refresh_tokens' ? 'hash' : 'id'), table).toEqual([]);
@@ -157,7 +157,7 @@ test('tables of the instance show the bound organization, its people and its ses
   expect(await seen('users', { user: them }, 'id')).toEqual([{ id: them }]);
 });
 
-test('rows of the instance that are not one’s own cannot be written', async () => {
+test('a transaction cannot write rows of other users and organizations in tables of the instance', async () => {
   const before = await dumpRows(api);
   const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];
   const [session] = await api.root`select id from sessions where user_id = ${them} limit 1`;

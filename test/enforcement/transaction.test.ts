@@ -10,7 +10,7 @@ import { type Json, startApi } from '../support/api.ts';
 import { addMember, createApiToken, createOrganization, executeMutation } from '../support/world.ts';
 import { expectMasked, organizationUuid } from './support.ts';
 
-/** The second wall without the first: these fields are open to everyone, and their resolvers do what they should not. */
+/** Transaction modes without guards: these fields are public, and their resolvers write where they must not. */
 const input = { name: 'Sneaked' };
 const createCategory = rowsOf(categories, 'cat').insert;
 const forTest = { public: true, nullable: true, description: 'For this test.' } as const;
@@ -31,7 +31,7 @@ builder.queryField('unlockAndWrite', (t) =>
 
 const countCategories = async (ctx: Context): Promise<number> => (await db(ctx)).$count(categories);
 
-/** What happens between two reads of one response. */
+/** Runs between two reads of one response. */
 let between = async (): Promise<void> => undefined;
 const { promise: meantime, resolve: endMeantime } = Promise.withResolvers<void>();
 builder.queryField('first', (t) =>
@@ -106,7 +106,7 @@ afterEach(async () => {
   await api.root`delete from categories where name = 'Sneaked'`;
 });
 
-test.each(['write', 'unlockAndWrite'])('a query whose resolver tries to %s is stopped by Postgres', async (field) => {
+test.each(['write', 'unlockAndWrite'])('PostgreSQL stops a query with the resolver %s', async (field) => {
   for (const caller of [admin, writeToken, readToken, api.as()]) {
     const answer = await caller.query(`{ ${field} }`);
     expectMasked(answer);
@@ -115,7 +115,7 @@ test.each(['write', 'unlockAndWrite'])('a query whose resolver tries to %s is st
   expect(await isThere('Sneaked')).toBe(false);
 });
 
-test('a mutation that forgot its guard is stopped by Postgres for a READ token, and goes through for a WRITE one', async () => {
+test('PostgreSQL stops an unguarded mutation with a READ token, and not with a WRITE token', async () => {
   const refused = await readToken.query(call('writeOne'), { name: 'By token' });
   expect(refused.data).toEqual({ writeOne: null });
   expect(refused.errors).toEqual([
@@ -135,7 +135,7 @@ test('a mutation that forgot its guard is stopped by Postgres for a READ token, 
   ]);
 });
 
-test('what a mutation answers with cannot write any more', async () => {
+test('a resolver in the payload of a mutation cannot write', async () => {
   const document = `mutation { writeOne(input: { name: "Written" }) { writer { write } errors { code } } }`;
   const answer = await admin.query(document);
   expectMasked(answer);
@@ -143,7 +143,7 @@ test('what a mutation answers with cannot write any more', async () => {
   expect([await isThere('Written'), await isThere('Sneaked')]).toEqual([true, false]);
 });
 
-test('a response is one snapshot: what is committed while it is made belongs to the next one', async () => {
+test('a response reads one snapshot, without changes that are committed meanwhile', async () => {
   between = () => executeMutation(admin, CREATE, { name: 'In between' });
   const { data } = await admin.query('{ first second }');
   expect(await isThere('In between')).toBe(true);
@@ -152,14 +152,14 @@ test('a response is one snapshot: what is committed while it is made belongs to 
   expect((await admin.query('{ second }')).data).toEqual({ second: data.first + 1 });
 });
 
-test('a mutation that fails half-way leaves nothing, and its answer says what was wrong', async () => {
+test('a mutation with a user error is rolled back, and the response has the error', async () => {
   const answer = await admin.query(call('writeTwice'), { name: 'Half' });
   expect(answer).toMatchObject({ data: { writeTwice: { errors: [{ code: 'TAKEN' }] } }, errors: undefined });
   expect(await isThere('Half')).toBe(false);
   expect(await eventsOf('writeTwice')).toMatchObject([{ outcome: 'REJECTED', reason: 'TAKEN' }]);
 });
 
-test.each(['writeAndThrow', 'swallow'])('nothing stays of a mutation that ends as in %s', async (field) => {
+test.each(['writeAndThrow', 'swallow'])('the mutation %s is rolled back', async (field) => {
   const answer = await admin.query(call(field), { name: field });
   expectMasked(answer);
   expect(answer.data).toEqual({ [field]: null });
@@ -169,7 +169,7 @@ test.each(['writeAndThrow', 'swallow'])('nothing stays of a mutation that ends a
   expect(api.logged).toContainEqual(expect.objectContaining({ requestId, error: expect.stringContaining('Error') }));
 });
 
-test('a mutation that goes on after a database error is never told as done, with an event to write or without', async () => {
+test('a mutation that ignores a database error fails, with and without an audit event', async () => {
   for (const caller of [admin, api.as()]) {
     const answer = await caller.query(call('divide'), { name: 'Divided' });
     expectMasked(answer);
@@ -177,7 +177,7 @@ test('a mutation that goes on after a database error is never told as done, with
   }
 });
 
-test('each mutation of a document has a transaction of its own', async () => {
+test('each mutation of a document has a separate transaction', async () => {
   const one = (alias: string, field: string): string =>
     `${alias}: ${field}(input: { name: "${alias}" }) { errors { code } }`;
   const answer = await admin.query(
@@ -189,18 +189,18 @@ test('each mutation of a document has a transaction of its own', async () => {
   expect(new Set(rows.map((row) => row['xmin'])).size).toBe(2);
 });
 
-test('the change and its audit event are written by one transaction', async () => {
+test('one transaction writes the change and its audit event', async () => {
   const { category } = await executeMutation(admin, CREATE, { name: 'Together' });
   const [row] = await api.root`select xmin::text from categories where name = 'Together'`;
   const events = await api.root`select xmin::text, outcome from audit_events where target_id = ${category.id}`;
   expect(events).toEqual([{ xmin: row?.['xmin'], outcome: 'ALLOWED' }]);
 });
 
-test('without its audit event no change is made, however often it is tried', async () => {
+test('a change is rolled back when its audit event cannot be written, also on repeated tries', async () => {
   await api.root.unsafe(`
     create function public.fail() returns trigger language plpgsql as $$ begin raise 'no space left for audit_events'; end $$;
     create trigger full_disk before insert on audit_events for each row execute function public.fail()`);
-  // More often than the pool has connections: a failure keeps none.
+  // More tries than the pool has connections, because a failure must release its connection.
   const answers: Json[] = [];
   for (let time = 0; time < 5; time += 1) answers.push(await admin.query(CREATE, { name: 'Unseen' }));
   const refused = await readToken.query(CREATE, { name: 'Unseen' });
