@@ -43,7 +43,7 @@ describe('a check is enabled', () => {
     expect(checks.nodes.some((check: Json) => check.id === id)).toBe(enabled);
   });
 
-  test('enabled and enableOn cannot both be set', async () => {
+  test('enabled: true and enableOn cannot be set together', async () => {
     const wrong = { enabled: true, enableOn: inDays(1) };
     expect(await mutate(people.admin, 'createCheck', { name: 'Both', ...place, ...wrong })).toEqual(both);
     const id = await createCheck(people.admin, rubric, { enabled: false });
@@ -68,7 +68,7 @@ describe('a check is enabled', () => {
   });
 
   test('the field and the filter change when the date comes', async () => {
-    // A session's access token would not last so long.
+    // The access token of a session would expire earlier.
     const caller = await createApiToken(api, people.user, 'READ');
     const id = await createCheck(people.admin, rubric, { name: 'In a month', enableOn: inDays(30) });
     const seen = async () => {

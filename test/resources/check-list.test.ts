@@ -8,7 +8,7 @@ const people = await membersOfEachRole(api, await createOrganization(api, 'acme'
 const rubric = await getRubric(people.owner);
 const { categories, levels } = rubric;
 
-// In the order of creation, which is no other order.
+// The creation order differs from all other orders.
 const CHECKS = [
   { name: 'Zero downtime', category: { id: categories['Reliability'] }, level: { id: levels['Gold'] } },
   { name: '100% covered', category: { id: categories['Reliability'] }, level: { id: levels['Silver'] } },
@@ -23,7 +23,7 @@ for (const check of CHECKS) await createCheck(people.admin, rubric, check);
 const LIST = `query ($filter: CheckFilter, $orderBy: CheckOrder) {
   checks(filter: $filter, orderBy: $orderBy) { totalCount nodes { name } } }`;
 
-/** The names of the list; throws when totalCount counts others. */
+/** The names of the list. Throws if totalCount differs. */
 async function list(variables: object): Promise<string[]> {
   const { checks } = await queryData(people.read, LIST, { ...variables });
   expect(checks.totalCount).toBe(checks.nodes.length);

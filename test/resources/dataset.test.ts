@@ -10,17 +10,17 @@ import {
   queryData,
 } from '../support/world.ts';
 
-/** The first declared resource of a project. */
+/** Dataset is a declared resource that belongs to a project. */
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const people = await membersOfEachRole(api, acme);
 const { owner } = people;
 const staging = await createProject(owner, 'staging');
 const secret = await createProject(owner, 'secret');
-/** Has no access to the project `secret`. */
+/** This member has no access to the project `secret`. */
 const outsider = await addMember(api, acme, 'write', 'outsider');
 await giveProjectRole(owner, secret, outsider.memberId, null);
-/** Reads everything in the organization, but may change the project `staging`. */
+/** This Read member has a role with more permissions in the project `staging`. */
 const member = await addMember(api, acme, 'read', 'member');
 await giveProjectRole(owner, staging, member.memberId, projectRoleId('member'));
 

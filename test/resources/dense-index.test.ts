@@ -16,7 +16,7 @@ const RESOURCES = [
 describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, prefix }) => {
   let ids: Record<string, string> = {};
 
-  /** The names from the lowest level up; throws when the indexes are not 0, 1, 2 … */
+  /** The names by index. Throws if the indexes are not 0, 1, 2 … */
   async function order(): Promise<string> {
     const { nodes } = (await queryData(people.read, `{ ${plural} { nodes { id name index } } }`))[plural];
     expect(nodes.map(({ index }: Json) => index)).toEqual(nodes.map((_: Json, at: number) => at));

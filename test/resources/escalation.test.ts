@@ -32,7 +32,7 @@ interface Attempt {
   role: BuiltInRole;
 }
 
-/** What the rules say of an attempt, with sets of permissions and no ranks. Changes `now` when it goes through. */
+/** The expected result by sets of permissions instead of ranks. Updates `now` on success. */
 function judge(now: BuiltInRole[], { actor, target, role }: Attempt): string {
   const [held, has] = [now[actor], now[target]].map((key) => permissionsOf(key as BuiltInRole));
   if (!held?.has('member:update')) return 'NO_GRANT';

@@ -21,23 +21,23 @@ import { sample } from '../support/sample.ts';
 import { long } from '../support/size.ts';
 import { createOrganization, duringChange, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
-/** Every reference that keeps an object from being deleted, as the foreign keys of the database say. */
+/** Every reference that prevents a deletion, according to the foreign keys of the database. */
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const people = await membersOfEachRole(api, acme);
 const fixtures = createFixtures(api, acme);
 
 interface Reference {
-  /** What is referred to, and its table. */
+  /** The referenced type and its table. */
   type: string;
   table: string;
-  /** What refers to it, with this field of its input. */
+  /** The referring type, and the field of its input. */
   user: string;
   userTable: string;
   field: string;
 }
 
-/** Types whose users are not the objects that refer to them: a role is in use by who has it. */
+/** Types that are not used by the referring objects: a role is in use by its members. */
 const APART = ['Role'];
 
 const uuidOf = (id: string): string => decodeId(id)?.uuid ?? '';

@@ -9,7 +9,7 @@ const texts = fields.filter(({ type }) => type.name === 'String');
 const patterns = texts.filter(({ name }) => name === 'statements.0.permissions.0');
 const addresses = texts.filter(({ name }) => name === 'emails.0');
 const others = texts.filter((text) => !patterns.includes(text) && !addresses.includes(text));
-/** The good input of a multi-line text has several lines. */
+/** The valid input of a multi-line text has several lines. */
 const proses = others.filter(({ mutation, name }) => valueAt(good[mutation], name).includes('\n'));
 const lines = others.filter((text) => !proses.includes(text));
 
@@ -106,7 +106,7 @@ describe.each(titled(addresses))('the address %s', (_title, { mutation, name }) 
   });
 });
 
-// The last, because they write.
+// These tests are last, because they write.
 describe.each(titled([...lines, ...proses].filter(({ name }) => !isFormed(name) && !name.includes('.'))))(
   '%s keeps',
   (title, place) => {
@@ -114,7 +114,7 @@ describe.each(titled([...lines, ...proses].filter(({ name }) => !isFormed(name) 
     const object = resultOf(mutation);
     const formed = fields.filter((field) => field.mutation === mutation && isFormed(field.name));
 
-    /** Sends the text, with a name and a slug that are not taken, and gives what is kept of it. */
+    /** Sends the text with an unused name and slug, and returns the stored text. */
     async function kept(text: string): Promise<unknown> {
       const unique = ['name', ...(mutation.startsWith('create') ? formed.map((field) => field.name) : [])];
       const fresh = Object.fromEntries(unique.map((field) => [field, crypto.randomUUID()]));

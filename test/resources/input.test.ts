@@ -7,7 +7,7 @@ import { startInputs, titled } from './inputs.ts';
 const { api, good, fields, lists, ids, refusal, send } = await startInputs();
 
 const PREFIXES = [...new Set(ids.map((id) => id.slice(0, 3)))];
-/** Where either of two types is right. */
+/** Inputs that accept IDs of two types. */
 const PRINCIPALS: Record<string, string[]> = { principalId: ['mem_', 'sva_'] };
 const references = fields.filter(({ type }) => type.name === 'ID');
 
@@ -27,7 +27,7 @@ describe.each(titled(references))('the id %s', (title, { mutation, name }) => {
     ['that is a number', [0, 42, -1, 2 ** 40]],
     ['as long as a request can be', [Array.from({ length: 2000 }, () => crypto.randomUUID()).join('')]],
   ];
-  test.each(sample(cases, 4, title))('is not taken %s', async (what, values) => {
+  test.each(sample(cases, 4, title))('is rejected %s', async (what, values) => {
     expect(values.length).toBeGreaterThan(0);
     for (const value of sample(values, 3, title + what))
       expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['NOT_FOUND']);
@@ -37,13 +37,13 @@ describe.each(titled(references))('the id %s', (title, { mutation, name }) => {
     ['a list', [[one, one]]],
     ['an object', [{ id: one }]],
     ['a boolean or a fraction', [true, 0.5]],
-  ])('is not %s', async (_what, values) => {
+  ])('is rejected if it is %s', async (_what, values) => {
     for (const value of values)
       expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['BAD_REQUEST']);
   });
 });
 
-/** What is no value of these types. */
+/** Invalid values for each type. */
 const ODD: Record<string, unknown[]> = {
   Float: ['1', true, {}],
   Int: [2_147_483_648, -2_147_483_649, 1e300, 0.5, '1', true],
@@ -57,7 +57,7 @@ const plain = fields.filter(({ type }) => type.name in ODD);
 test('these tests cover every input type', () => {
   const types = new Set([
     ...choices,
-    // What a JSON value holds is for its resource to check.
+    // The content of a JSON value is validated by its resource.
     ...fields.filter(({ type }) => type.name in ODD || /^(ID|String|JSON)$/.test(type.name)),
   ]);
   expect(fields.filter((field) => !types.has(field))).toEqual([]);
@@ -97,7 +97,7 @@ test.each(titled(required))('%s is required and cannot be null', async (_title, 
   if (!hasDefault) expect(await refusal(mutation, name, undefined)).toEqual(['BAD_REQUEST']);
 });
 
-/** A list that may be left out when the object is created may also be empty. */
+/** A list that is optional on create may also be empty. */
 function mayBeEmpty(mutation: string, name: string): boolean {
   const create = createMutationOf(verbAndType(mutation)?.type ?? '');
   return (
@@ -117,7 +117,7 @@ describe.each(titled(lists))('the list %s', (_title, { mutation, name }) => {
   });
 });
 
-// The last, because they write.
+// These tests are last, because they write.
 test.each(Object.keys(good))('%s accepts the valid input that the tests above modify', async (mutation) => {
   expect(await send(mutation, good[mutation] ?? {})).toEqual({ errors: [] });
 });

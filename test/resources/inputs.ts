@@ -10,15 +10,15 @@ import { createOrganization, mutate, type Person } from '../support/world.ts';
 export interface Inputs {
   api: Api;
   owner: Person;
-  /** A good input for each create and update mutation. */
+  /** A valid input for each create and update mutation. */
   good: Record<string, Input>;
-  /** Every place for one value in these. */
+  /** Paths of all single values in these inputs. */
   fields: InputPath[];
-  /** The lists among these inputs, as a whole. */
+  /** Paths of the lists in these inputs. */
   lists: InputPath[];
-  /** Public ids of every type, and of another organization. */
+  /** Public IDs of every type and of another organization. */
   ids: string[];
-  /** Sends the good input with one bad value. Gives the codes; the test fails when anything was written or broken. */
+  /** Sends the valid input with one invalid value and returns the codes. Expects no write and no internal error. */
   refusal(mutation: string, name: string, value: unknown): Promise<string[]>;
   /** Sends an input that may be accepted. */
   send(mutation: string, input: Input, results?: string): Promise<Json>;
@@ -28,7 +28,7 @@ export interface Inputs {
 export const titled = (fields: InputPath[]) =>
   fields.map((field) => [`${field.mutation}(${field.name})`, field] as const);
 
-/** A server with an object for each update, and all that its create and update mutations take. */
+/** A server with an object for each update mutation, and all inputs of its mutations. */
 export async function startInputs(): Promise<Inputs> {
   const api = await startApi();
   const acme = await createOrganization(api, 'acme');
@@ -40,7 +40,7 @@ export async function startInputs(): Promise<Inputs> {
   for (const name of writing) good[name] = (await validCase(fixtures, name)).input;
   const ids = [globex.owner.memberId];
   for (const type of Object.keys(RESOURCES)) ids.push(await fixtures.one(type));
-  // Mail is in the log, where faults are looked for.
+  // Mail is written to the log, in which the tests look for internal errors.
   api.logged.length = 0;
   const { values: fields, lists } = inputPaths(writing);
 
@@ -60,7 +60,7 @@ export async function startInputs(): Promise<Inputs> {
       refused = true;
       const answer = await mutate(owner, mutation, withValue(good[mutation], name, value));
       if (answer.refused) return [answer.refused];
-      // A reference by id or alias is wrong as a whole.
+      // The error of a reference has the path of the reference, not of its id.
       const path = name.replace(/\.id$/, '').split('.');
       for (const error of answer.errors) expect(error.path).toEqual(path);
       return answer.errors.map(({ code }: Json) => code);
@@ -72,5 +72,5 @@ export async function startInputs(): Promise<Inputs> {
   };
 }
 
-/** What changes without a mutation, or tells of attempts. */
+/** Tables that requests change also when they fail. */
 const APART = ['audit_events', 'sessions', 'refresh_tokens'];

@@ -30,7 +30,7 @@ const someone = (): string => {
   return `person${count}@elsewhere.test`;
 };
 
-/** The secret in the last mail to this address: without SMTP, mail is in the log. */
+/** The secret in the last mail to this address. Without SMTP, mail is written to the log. */
 function secretFor(email: string, server: Api = api): string {
   const mail = server.logged.findLast((entry) => (entry['mail'] as Json)?.to === email)?.['mail'] as Json;
   return /ambit_inv_[0-9a-f]{72}/.exec(mail?.text)?.[0] ?? '';
@@ -39,7 +39,7 @@ function secretFor(email: string, server: Api = api): string {
 const invite = (by: Caller, input: object): Promise<Json> =>
   mutate(by, 'createInvitations', { roleId: roleId('read'), ...input }, INVITED);
 
-/** Invites one new address, and gives what the mail brought. */
+/** Invites one new address, and returns it with the secret of the mail. */
 async function invited(by: Caller, input: object = {}): Promise<{ email: string; id: string; secret: string }> {
   const email = someone();
   const answer = await invite(by, { emails: [email], ...input });
@@ -78,7 +78,7 @@ test('an invited person reads the offer, signs up, accepts once and becomes a me
   });
   expect(await accept(ada, secret)).toEqual(GONE);
   expect(await offerOf(secret)).toBeNull();
-  // The session stays where it was.
+  // The session keeps its organization.
   const { viewer } = await queryData(
     ada,
     '{ viewer { organization { id } memberships { organization { slug } roleName current } } }',
@@ -178,10 +178,10 @@ test('an invitation cannot grant permissions that the inviter lacks, in the orga
   expect(await invite(person, { emails: [someone()], roleId: recruiter, projectRoles })).toEqual({
     refused: 'NOT_HELD',
   });
-  // Narrowed in a project, one does not hold there what the organization role would give others.
+  // A project role limits which permissions the inviter can grant in that project.
   await giveProjectRole(acme.owner, projectId, person.memberId, null);
   expect(await invite(person, { emails: [someone()], roleId: recruiter })).toEqual({ refused: 'NOT_HELD' });
-  // A stronger invitation is not theirs to send again, either.
+  // Resending an invitation with more permissions is refused, too.
   const { id } = await invited(people.admin, { roleId: roleId('admin') });
   expect(await mutate(person, 'resendInvitation', { id }, 'mailSent')).toEqual({ refused: 'NOT_HELD' });
 });
@@ -271,7 +271,7 @@ test('an invitation expires after 7 days, and resending or replacing it starts 7
   const [person, { id }] = [await signUp(server, ann), await make(ann)];
   await make(bob);
   server.advance(7 * DAY - 60_000);
-  // Tokens of a session end sooner than that.
+  // Access tokens expire earlier.
   const late = await again(server, ann);
   expect((await queryData(late, OFFER, { secret: secretFor(ann, server) })).invitationOffer).not.toBeNull();
   server.advance(60_000);
@@ -305,19 +305,19 @@ test('acceptance checks the granted permissions against those of the inviter aga
     await signUp(api, second.email),
     await signUp(api, third.email),
   ];
-  // Still may invite, but holds less than was offered.
+  // The inviter can still invite, but lacks permissions of the offered role.
   const recruiter = await createRole(acme.owner, 'Weak recruiter', [
     { effect: 'ALLOW', permissions: ['invitation:*', '*:read'] },
   ]);
   await giveRole(acme.owner, inviter.memberId, recruiter);
   expect(await accept(one, first.secret)).toEqual(GONE);
-  // May not invite at all any more.
+  // The inviter cannot invite any more.
   await giveRole(acme.owner, inviter.memberId, roleId('write'));
   expect(await accept(two, second.secret)).toEqual(GONE);
-  // Who sends it again vouches for it.
+  // The member who resends it becomes the inviter.
   await mutate(people.admin, 'resendInvitation', { id: second.id }, 'mailSent');
   expect((await accept(two, secretFor(second.email))).errors).toEqual([]);
-  // Whose inviter is gone, is gone.
+  // An invitation ends with the membership of its inviter.
   await mutate(acme.owner, 'deleteMember', { id: inviter.memberId });
   expect(await accept(three, third.secret)).toEqual(GONE);
   expect(await offerOf(third.secret)).toBeNull();
@@ -359,7 +359,7 @@ test('a person without an account declines once with the secret, which leaves an
   expect(await mutate(api.as(), 'declineInvitation', { secret }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
   expect((await mutate(api.as(), 'declineInvitation', { secret })).errors).toEqual(GONE.errors);
   expect(await accept(await signUp(api, email), secret)).toEqual(GONE);
-  // Somebody of another organization leaves a name, and nothing of what they are there.
+  // The event of a member of another organization has the e-mail address, but no role.
   const other = await invited(people.admin);
   await mutate(globex.owner, 'declineInvitation', { secret: other.secret }, 'deletedId');
   const { auditEvents } = await queryData(
@@ -452,7 +452,7 @@ test('the plan limits apply to the creation and to the acceptance of an invitati
   const joined = [];
   for (const { email, secret } of full) joined.push(await accept(await signUp(api, email), secret));
   expect(joined.map((answer) => answer.refused ?? 'ok')).toEqual([...Array(9).fill('ok'), 'PLAN_REQUIRED']);
-  // Nothing was lost: with the plan comes the offer.
+  // The invitation is valid again after the upgrade.
   await mutate(team.owner, 'updatePlan', { plan: 'TEAM' });
   for (const [at, person] of persons.entries())
     expect((await accept(person, made[at]?.secret ?? '')).errors).toEqual([]);
@@ -481,6 +481,6 @@ test('many concurrent queries for an invitation and other fields do not exhaust 
   const { owner } = await createOrganization(server, 'crowded');
   const document = `{ checks { totalCount } invitationOffer(secret: "${newSecret('ambit_inv_')}") { email } }`;
   const answers = await Promise.all(Array.from({ length: 40 }, () => owner.query(document)));
-  // One that hangs has let its transaction be waited for: see `enter` in db/transaction.ts.
+  // A request that hangs waits for a connection while it uses another one.
   expect(answers.map(({ data }) => data)).toEqual(Array(40).fill({ checks: { totalCount: 0 }, invitationOffer: null }));
 });

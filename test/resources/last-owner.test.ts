@@ -76,12 +76,12 @@ describe('the last Owner', () => {
   });
 });
 
-/** What each of two that race may be answered: it was in time, or was told why not. */
+/** The possible results of each of two concurrent requests. */
 const FAIR = ['done', 'LAST_OWNER', 'CONFLICT', 'NO_GRANT', 'NOT_HELD', 'NOT_FOUND'];
 
 const said = ({ errors, refused }: Json): string => refused ?? errors[0]?.code ?? 'done';
 
-/** Members who are Owner in the organization with this slug. */
+/** The number of Owners of the organization with this slug. */
 const countOwners = async (slug: string): Promise<number> =>
   (
     await api.root`
@@ -114,7 +114,7 @@ test('one Owner remains when two Owners remove each other', async () => {
     const other = await addMember(api, pair, 'owner', 'other');
     const remove = (caller: typeof owner, { memberId: id }: typeof owner) => mutate(caller, 'deleteMember', { id });
     const answers = (await Promise.all([remove(pair.owner, other), remove(other, pair.owner)])).map(said);
-    // Who was removed while they waited is no member any more, and their credential has ended.
+    // A member who was removed during the request has an invalid credential afterwards.
     expect([...FAIR, 'UNAUTHENTICATED', 'NO_ORGANIZATION']).toEqual(expect.arrayContaining(answers));
     expect(answers.filter((answer) => answer === 'done')).toHaveLength(1);
     expect(await countOwners(pair.slug)).toBe(1);

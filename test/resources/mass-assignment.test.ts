@@ -4,7 +4,7 @@ import { startInputs } from './inputs.ts';
 
 const { good, fields, ids, refusal } = await startInputs();
 
-/** What the server alone decides. */
+/** Columns that only the server sets. */
 const NOT_ASKED = [
   'organizationId',
   'orgId',
@@ -27,7 +27,7 @@ const NOT_ASKED = [
   'constructor',
 ];
 
-/** What is asked for all the same, guarded by a permission of its own. */
+/** Exceptions, which require a separate permission. */
 const GUARDED: Record<string, string[]> = { createApiToken: ['access'] };
 
 describe.each(Object.keys(good))('%s', (mutation) => {

@@ -8,7 +8,7 @@ const acme = await createOrganization(api, 'acme');
 const people = await membersOfEachRole(api, acme);
 await api.root`update organizations set plan = 'ENTERPRISE'`;
 
-/** The most statements of a request that changes one role. Authentication and the audit event count. */
+/** The maximum number of statements of the request, with authentication and audit event. */
 const LIMIT = 14;
 
 async function createRole(name: string): Promise<string> {

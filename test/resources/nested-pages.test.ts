@@ -15,7 +15,7 @@ const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const { owner, user, read } = await membersOfEachRole(api, acme);
 
-/** Holders of several roles: by themselves, after another role has ended, and in projects, one of which the User cannot see. */
+/** Members with several roles: current, as a fallback, and in projects, one of which the User cannot read. */
 const custom = await createRole(owner, 'Reader of data', [allow('dataset:read', 'member:read')]);
 const [open, hidden] = [await createProject(owner, 'open'), await createProject(owner, 'hidden')];
 const inHidden = await createRole(owner, 'Hidden', [allow('dataset:read')], hidden);
@@ -28,7 +28,7 @@ for (const name of ['one', 'two', 'three', 'four']) {
 const guest = await addMember(api, acme, 'write', 'guest');
 const soon = new Date(Date.now() + 60_000);
 await giveRole(owner, guest.memberId, roleId('write'), { roleExpiresAt: soon, fallbackRoleId: custom });
-// Who has a role in the hidden project alone.
+// A member with a role in the hidden project only.
 await giveProjectRole(owner, hidden, read.memberId, projectRoleId('member'));
 
 const MEMBERS =
@@ -67,7 +67,7 @@ describe.each(Object.entries(LISTS))('%s { members } }', (list, type) => {
   });
 });
 
-/** How many hold each role, by its name in the organization. */
+/** The number of members of each role, by its name. */
 async function holders(by: Caller): Promise<Record<string, number>> {
   const { roles } = await queryData(by, '{ roles { nodes { name scope members { totalCount nodes { id } } } } }');
   for (const { members } of roles.nodes) expect(members.nodes).toHaveLength(members.totalCount);

@@ -23,18 +23,18 @@ const fixtures = createFixtures(api, acme);
 interface Update {
   mutation: string;
   type: string;
-  /** What the payload calls the object. */
+  /** The field of the payload with the object. */
   object: string;
-  /** Its id; none where there is but one. */
+  /** The ID of the object; none for a singleton. */
   id?: string;
   /** Two values of every optional field. */
   values: [Input, Input];
 }
 
-/** What is no value of the object, and has tests of its own below. */
+/** Input fields that are not values of the object. Other tests below cover them. */
 const APART = ['dryRun', 'noAccess', 'roleExpiresAt', 'fallbackRoleId'];
 
-/** `addTags` and `removeTags` are two more ways to change `tags`. */
+/** `addTags` and `removeTags` change `tags`, too. */
 const isPart = (mutation: string, name: string): boolean => {
   const [, list] = /^(?:add|remove)([A-Z].*)$/.exec(name) ?? [];
   return list !== undefined && hasInputField(mutation, list.slice(0, 1).toLowerCase() + list.slice(1));
@@ -83,7 +83,7 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
     const shown = Object.fromEntries(optionalOf(mutation).map((field) => [field.name, outputOf(type, field)]));
     const results = `${object} { ${names.map((name) => shown[name]?.selection).join(' ')} }`;
 
-    /** Sends the changes and gives the values of all fields, or the errors. */
+    /** Sends the changes and returns the values of all fields, or the errors. */
     async function update(changes: object): Promise<Json> {
       const answer = await mutate(owner, mutation, { ...(id && toInput(mutation, { id })), ...changes }, results);
       if (answer.refused) throw new Error(`${mutation} was refused: ${answer.refused}`);

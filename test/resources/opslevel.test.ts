@@ -38,7 +38,7 @@ const named = (): { name: string } => ({ name: `Made ${++last}` });
 const make = async (mutation: string, object: string): Promise<{ id: string }> =>
   (await mutate(people.owner, mutation, named(), `${object} { id }`))[object];
 
-/** One new object to act on, and what each verb of the tables is called. */
+/** Creates an object of each kind, and maps each verb of the tables to a mutation. */
 const RESOURCES: Record<string, { list: string; object?: () => Promise<{ id: string }>; type: string }> = {
   Checks: {
     list: 'checks { nodes { id name } }',
@@ -62,7 +62,7 @@ const all = (): Promise<Json> =>
       .join(' ')} }`,
   );
 
-/** Does it, and says whether it was done: then the rubric looks otherwise, and else just as before. */
+/** Runs the change and returns whether it succeeded. The rubric must change only if it did. */
 const VERBS: Record<string, (caller: Caller, resource: string) => Promise<string>> = {
   Create: (caller, resource) =>
     attempt(caller, `create${RESOURCES[resource]?.type}`, async () => ({
@@ -82,7 +82,7 @@ const VERBS: Record<string, (caller: Caller, resource: string) => Promise<string
   },
 };
 
-/** The object that a mutation is about, as its input takes it. The rubric needs none. */
+/** The target in the input of the mutation. The rubric needs none. */
 async function targetOf(resource: string): Promise<object> {
   const { type = '', object } = RESOURCES[resource] ?? {};
   return object ? { [type.toLowerCase()]: await object() } : {};
@@ -113,7 +113,7 @@ const cells = TABLES.trim()
     );
   });
 
-/** An Admin's WRITE token whose Admin is a User now. */
+/** The WRITE token of a former Admin who is now a User. */
 async function demoted(): Promise<Caller> {
   const member = { id: people.write.memberId };
   await mutate(people.owner, 'updateMember', { ...member, roleId: roleId('admin') });

@@ -19,13 +19,13 @@ const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
 
-/** Half of these can be found by one filter, and more than the five that each list needs. */
+/** One filter matches half of these, which is more than the five that each list needs. */
 const SIZE = 10;
 const crowd = await insertRows(api, acme, SIZE, true);
 for (const name of ['One', 'Two', 'Three', 'Four', 'Five']) await createServiceAccount(owner, name, roleId('user'));
 await mixOrders();
 
-/** Names and times that occur several times, and not in the order of the ids, wherever that is possible. */
+/** Sets repeated names and times, in another order than that of the IDs, where possible. */
 async function mixOrders(): Promise<void> {
   const columns = await api.root`
     select c.table_name as table, c.column_name as column from information_schema.columns c
@@ -38,18 +38,18 @@ async function mixOrders(): Promise<void> {
         : [`created_at - (abs(hashtext(id::text)) % 4) * interval '1 hour'`, 'true'];
     await api.root
       .unsafe(`update ${table} set ${column} = ${value} where ${condition.replace('%t', table)}`)
-      // A name that has to be unique stays so.
+      // Unique names stay unique.
       .catch((error) => expect(error).toMatchObject({ code: '23505' }));
   }
 }
 
 interface List {
-  /** As `Type.field`. */
+  /** The name, such as `Type.field`. */
   name: string;
   field: GraphQLField<unknown, unknown>;
-  /** What stands around the field in a document, with `$` in its place. */
+  /** The document around the field, with `$` in the position of the field. */
   around: string;
-  /** What a node is known by, when not by an id of its own. */
+  /** Identifies a node without an ID. */
   node?: string;
 }
 
@@ -62,10 +62,10 @@ const connections: List[] = connectionsOf(schema).map(({ name, field, node }) =>
   };
 });
 
-/** Lists whose arguments say what is told of the items, and not which items there are. */
+/** Lists with arguments that change the fields of the items, but not the items. */
 const SAME_ITEMS = ['Query.accessMatrix'];
 const project = crowd.parent('Project');
-/** Arguments of the lists that answer questions about access. */
+/** Arguments of the lists of access decisions. */
 const QUESTIONS: Record<string, object[]> = {
   'Query.whoCan': [
     { permission: 'check:read' },
@@ -96,14 +96,14 @@ function ordersOf({ field }: List): object[] {
 }
 
 interface Filter {
-  /** Of the filter's input. */
+  /** The field of the filter's input. */
   field: string;
   value: Json;
-  /** How often the list has it, as far as the items show it. */
+  /** The number of items with this value. */
   count: number;
 }
 
-/** For each field of the list's filter the value that most items have. */
+/** The most frequent value for each field of the list's filter. */
 async function filtersOf({ name, field }: List): Promise<Filter[]> {
   const type = getNamedType(field.args.find((arg) => arg.name === 'filter')?.type);
   if (!isInputObjectType(type)) return [];
@@ -120,13 +120,13 @@ async function filtersOf({ name, field }: List): Promise<Filter[]> {
       const { value, count } = mostCommon(values);
       return { field: each.name, value: isInputObjectType(of) ? { id: value } : value, count };
     }
-    // The bounds of a range: everything from the least value on.
+    // A range from the least value on.
     const [bound = ''] = Object.keys(of.getFields());
     return { field: each.name, value: { [bound]: values.toSorted()[0] }, count: values.length };
   });
 }
 
-/** How an item shows what it is filtered by: `categoryId` and `category` by `category { id }`. */
+/** The selection for a filter: `category { id }` for `categoryId` and `category`. */
 function filteredBy(item: string, { name, type }: GraphQLInputField): { selection: string; read(node: Json): Json } {
   if (name === 'search') return { selection: 'name', read: (node) => node.name };
   if (leafFields(item).includes(name) || (!name.endsWith('Id') && !referencedBy(type)))
@@ -151,7 +151,7 @@ function commonLetter(names: string[]): Filter {
 const filters = new Map<string, Filter[]>();
 for (const list of connections) filters.set(list.name, await filtersOf(list));
 
-/** Arguments beside those of paging. A connection that has some is walked with each of these, too. */
+/** Arguments besides those of paging. Such a connection is also tested with each of these. */
 function variantsOf(list: List): object[] {
   const has = (name: string): boolean => list.field.args.some((arg) => arg.name === name);
   const orders = ordersOf(list);
@@ -167,13 +167,13 @@ function variantsOf(list: List): object[] {
 }
 
 const needs = ({ field }: List): boolean => field.args.some(({ type }) => isNonNullType(type));
-/** What is said beside the page when nothing else matters. A whole matrix is too much for one page. */
+/** Default arguments. A matrix of all permissions would exceed the cost of one page. */
 const plainly = (list: List): object =>
   needs(list) || SAME_ITEMS.includes(list.name)
     ? (variantsOf(list).find((args) => Object.keys(args).length > 0) ?? {})
     : {};
 
-/** Asks for one page, always with the clock further on: a list may not hang on the moment. */
+/** Reads one page and advances the clock, because a list must not depend on the time. */
 function page({ field, around, node }: List, args: object, fields = ''): Promise<ApiResponse> {
   api.advance(7);
   const types = Object.fromEntries(field.args.map(({ name, type }) => [name, type]));
@@ -220,7 +220,7 @@ test.each([...filters].filter(([, found]) => found.length > 0))(
   },
 );
 
-/** By default a few variants, bad sizes, cursors and other lists are tried with each list. */
+/** By default, each list is tested with a sample of variants, invalid sizes, cursors and other lists. */
 const few = <T>(all: T[], count: number, name: string): T[] => sample(all, count, name);
 
 describe.each(connections.map((list) => [list.name, list] as const))('%s', (listName, field) => {
@@ -363,7 +363,7 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
       forge(key, ...values, 1),
       forge('', ...values),
       ...odd.map((value) => forge(value, ...values)),
-      // The last key is an id or an index; what is neither is refused, and never reaches the log as a fault.
+      // The last key is an ID or an index. Other values are rejected without an internal error.
       ...odd.filter((value) => value !== -1).map((value) => forge(key, ...values.slice(0, -1), value)),
     ];
     for (const cursor of few(forged, 12, listName))
@@ -373,7 +373,7 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
   });
 });
 
-/** Items in the same order: the order is the default one, and its cursors are good. */
+/** An order with the same result is the default order, so its cursors are valid. */
 const sameItems = (some: string[], others: string[]): boolean => JSON.stringify(some) === JSON.stringify(others);
 
 const list = (name: string): List => connections.find((each) => each.name === `Query.${name}`) as List;

@@ -36,7 +36,7 @@ async function fresh(
 const setPlan = async (by: Caller, plan: string): Promise<void> =>
   expect(await mutate(by, 'updatePlan', { plan })).toEqual({ errors: [] });
 
-/** What a mutation answers, with the plan that PLAN_REQUIRED names. */
+/** The result of a mutation, with the plan that PLAN_REQUIRED names. */
 async function attempt(by: Caller, name: string, input: object): Promise<Json> {
   const type = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}Input`;
   const { data, errors } = await by.query(
@@ -48,7 +48,7 @@ async function attempt(by: Caller, name: string, input: object): Promise<Json> {
 }
 const needs = (plan: string): Json => ({ code: 'PLAN_REQUIRED', plan, message: expect.stringContaining(plan) });
 
-/** Everything that everybody may do, in the organization and in these projects. */
+/** The permissions of all principals in the organization and in these projects. */
 async function everything(by: Caller, ...projects: string[]): Promise<Record<string, string[]>> {
   const all: Record<string, string[]> = {};
   for (const target of [undefined, ...projects]) {
@@ -137,7 +137,7 @@ describe('on FREE', async () => {
     ],
   ])('%s needs TEAM', async (name, input) => {
     for (const caller of [owner, admin]) expect(await attempt(caller, name, input())).toEqual(needs('TEAM'));
-    // Who may not anyway is told that, and nothing of the plan.
+    // A caller without the permission gets NO_GRANT instead of PLAN_REQUIRED.
     expect(await mutate(user, name, input())).toEqual({ refused: 'NO_GRANT' });
   });
 
@@ -178,7 +178,7 @@ describe('on FREE', async () => {
 });
 
 describe('a downgrade', () => {
-  /** Custom and project roles, which widen, narrow and deny. */
+  /** Custom and project roles that add, remove and deny permissions. */
   async function world() {
     const { acme, people } = await fresh();
     const { owner } = people;
@@ -213,7 +213,7 @@ describe('a downgrade', () => {
       expect(before[who], who).toEqual(expect.arrayContaining(permissions));
     const may = (person: { memberId: string }, place?: string) =>
       frozen[`${person.memberId} in ${place ?? 'the organization'}`];
-    // A custom role grants nothing; a project role no more than the organization role, and still narrows.
+    // A suspended custom role grants nothing. A suspended project role still limits the organization role.
     for (const place of [undefined, open, wide]) expect(may(mixed, place)).toEqual([]);
     expect(may(people.write, shut)).toEqual([]);
     expect(may(people.write, open)).toEqual(before[`${people.write.memberId} in ${open}`]);

@@ -87,7 +87,7 @@ test('a name is unique in the organization or project of the policy, ignoring ca
     expect(await mutate(admin, 'updatePolicy', { id: policy.id, name: 'TWICE' })).toEqual({ errors: [] });
   }
   expect(await mutate(globex.owner, 'createPolicy', { name: 'Once', statements })).toEqual({ errors: [] });
-  // Names of roles are none of policies.
+  // The names of built-in roles are not reserved for policies.
   expect(await make('Owner')).toEqual({ errors: [] });
 });
 

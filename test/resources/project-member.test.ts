@@ -125,7 +125,7 @@ test('a principal has one role in a project, also after concurrent requests', as
   expect(await listed(owner, project)).toHaveLength(2);
 });
 
-test('an update or deletion of a project member returns NOT_FOUND during its deletion', async () => {
+test('concurrent updates and deletions of a project member either succeed or return NOT_FOUND', async () => {
   const project = await freshProject();
   for (let round = 0; round < 10; round += 1) {
     const id = await giveProjectRole(owner, project, (await freshMember()).memberId, projectRoleId('read'));

@@ -13,7 +13,7 @@ import {
 import { RESOURCES } from '../support/resources.ts';
 import { createOrganization } from '../support/world.ts';
 
-/** The registry says enough about each resource of the schema; a failure names the entry to add. */
+/** The registry describes each resource of the schema. A failure names the entry to add. */
 const api = await startApi();
 const fixtures = createFixtures(api, await createOrganization(api, 'acme'));
 
@@ -40,7 +40,7 @@ test('the rejected inputs of the registry belong to mutations of the schema', as
   expect(Object.keys(await rejectedInputs(fixtures)).sort()).toEqual(names.toSorted());
 });
 
-/** All but the object itself, the dry run, and what edits a list in parts. */
+/** All fields except the target, the dry run, and fields that edit a list in parts. */
 const fieldsOf = (mutation: string): string[] =>
   inputFields(mutation)
     .map(({ name }) => name)

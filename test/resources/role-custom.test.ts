@@ -52,7 +52,7 @@ test('a role grants the permissions that its policies allow and none of them den
       project: null,
       permissions: expect.any(Array),
       denied: expect.any(Array),
-      // By name, as they were made.
+      // Policies are listed by name.
       policies: [{ id: policies.organization }, { id: policies.denying }],
       viewerPermissions: ['role:read', 'role:update', 'role:delete', 'role:assign'],
     },
@@ -156,7 +156,7 @@ describe('nobody', () => {
     expect(await make({ policyIds: [all] })).toEqual({ refused: 'NOT_HELD' });
     expect(await mutate(admin, 'updateRole', { id, policyIds: [all] })).toEqual({ refused: 'NOT_HELD' });
     expect((await queryData(owner, NODE, { id })).node.policies).toEqual([{ id: policies.organization }]);
-    // What it denies it does not allow.
+    // A policy that denies permissions grants none of them.
     const denied = await createPolicy(owner, [deny('organization:*')]);
     expect(await make({ policyIds: [all, denied] })).toEqual({ errors: [] });
   });
@@ -193,7 +193,7 @@ describe('the holders of a role', () => {
     await giveProjectRole(owner, project, one.memberId, role);
     await giveProjectRole(owner, project, two.memberId, role);
     expect(await holders(role)).toEqual([robot, one.memberId, two.memberId].sort());
-    // Who cannot read the project learns nothing of who works there.
+    // A caller who cannot read the project does not see its members.
     const outsider = await addMember(api, acme, 'read', 'outsider');
     await giveProjectRole(owner, project, outsider.memberId, null);
     expect(await holders(role, outsider)).toEqual([robot, one.memberId].sort());
@@ -208,7 +208,7 @@ describe('the holders of a role', () => {
     const { memberId: id } = await addMember(api, acme, 'read', 'brief');
     const roleExpiresAt = new Date(Date.now() + HOUR);
     await giveRole(owner, id, brief, { roleExpiresAt, fallbackRoleId: after });
-    // An access token would not last so long.
+    // An access token would expire earlier.
     const caller = { ...owner, ...(await createApiToken(api, owner, 'READ')) };
     expect([await holders(brief, caller), await holders(after, caller)]).toEqual([[id], []]);
     api.advance(2 * HOUR);
@@ -246,7 +246,7 @@ describe('a role in use', () => {
     expect(await mutate(admin, 'deleteRole', reassigned, 'deletedId')).toEqual({ deletedId: role, errors: [] });
     expect(await holders(next)).toEqual([robot, now?.memberId, inside?.memberId].sort());
     expect((await queryData(owner, NODE, { id: role })).node).toBeNull();
-    // Who would have had it later has the other one then.
+    // The fallback role of future holders was replaced, too.
     expect((await mutate(admin, 'deleteRole', { id: next }, USED)).errors[0].usedBy).toHaveLength(4);
   });
 

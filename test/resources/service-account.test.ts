@@ -35,7 +35,7 @@ const fresh = (): string => `robot ${++last}`;
 const robotWith = (role: Parameters<typeof roleId>[0]): Promise<string> =>
   createServiceAccount(owner, fresh(), roleId(role));
 
-/** A token of the service account, made by this caller. */
+/** A token of the service account, created by this caller. */
 async function tokenFor(by: Caller, serviceAccountId: string, access = 'WRITE'): Promise<Caller & { id: string }> {
   const input = { name: 'Deploy', access, serviceAccountId };
   const { secret, apiToken } = await executeMutation(by, TOKEN, { input });
@@ -141,7 +141,7 @@ describe('nobody', () => {
     expect(await mutate(owner, 'updateMember', { id, ...role })).toEqual(nowhere);
     for (const name of ['deleteMember', 'signOutMember', 'transferOwnership'])
       expect(await mutate(owner, name, memberInput(name, id))).toEqual(nowhere);
-    // Nor under the other prefix.
+    // The ID is also rejected with the other prefix.
     const disguised = id.replace('sva_', 'mem_');
     for (const name of ['deleteMember', 'signOutMember', 'transferOwnership'])
       expect(await mutate(owner, name, memberInput(name, disguised))).toEqual(nowhere);
@@ -184,7 +184,7 @@ describe('a token of a service account', () => {
     });
   });
 
-  test('can be created with permission to update the account, and has all its permissions', async () => {
+  test('can be created only by a caller who can update the account and has all its permissions', async () => {
     const make = (by: Caller, serviceAccountId: string, access = 'READ') =>
       mutate(by, 'createApiToken', { name: 'Wanted', access, serviceAccountId });
     const small = await robotWith('read');
@@ -206,7 +206,7 @@ describe('a token of a service account', () => {
     await giveRole(owner, keeper.memberId, await createRole(owner, 'Keeper', [grants]));
     expect(await make(keeper, small, 'WRITE')).toEqual({ errors: [] });
     expect(await make(keeper, await robotWith('user'), 'WRITE')).toEqual({ refused: 'NOT_HELD' });
-    // Nor what it may do in one project only.
+    // Permissions of the account in one project count, too.
     const inside = await robotWith('read');
     const project = await createProject(owner, 'one-project');
     await giveProjectRole(owner, project, inside, projectRoleId('member'));

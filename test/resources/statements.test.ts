@@ -24,16 +24,16 @@ batchResponses(api);
 const schema = buildSchema();
 
 const MANY = 100;
-/** Room for those, and for the little that an organization starts with. */
+/** The page size for these rows and the defaults of a new organization. */
 const FIRST = MANY + 12;
 const few = await insertRows(api, await createOrganization(api, 'few'), 1);
 const many = await insertRows(api, await createOrganization(api, 'many'), MANY);
 
-/** A few lists and types, all of them in a long run. */
+/** A sample of lists and types; all of them in a long run. */
 const connections = sample(connectionsOf(schema), 14, 'lists');
 const nodeTypes = schema.getPossibleTypes(schema.getType('Node') as GraphQLInterfaceType);
 
-/** Selects as many levels of objects as an operation may ask for. */
+/** Selects the maximum depth of an operation. */
 function deep(documentOf: (depth: number) => string, variables: Record<string, unknown> = {}): string {
   const fits = (document: string): boolean =>
     complexityFromQuery(document, { schema, variables, ctx: {} }).complexity <= LIMITS.cost;
@@ -41,13 +41,13 @@ function deep(documentOf: (depth: number) => string, variables: Record<string, u
   return documentOf(depth);
 }
 
-/** Where the list is: in the query, or in the object of its type that has many items. */
+/** The document with the list: in the query, or in the parent with many items. */
 function around({ name }: Connection, { parent }: InsertedRows): string {
   const [type = ''] = name.split('.');
   return type === 'Query' ? '$' : `place: node(id: "${parent(type)}") { ... on ${type} { $ } }`;
 }
 
-/** Arguments beside the size of the page: what is required, and then also the project. */
+/** Arguments besides the page size: the required ones, and then also the project. */
 function variantsOf({ field }: Connection, { parent }: InsertedRows): string[] {
   const required = field.args.flatMap(({ name, type }) => {
     if (getNamedType(type).name !== 'Permission') return [];
@@ -65,22 +65,22 @@ const listed = (connection: Connection, crowd: InsertedRows, args: string): stri
     return `{ ${around(connection, crowd).replace('$', () => `${field.name}(first: ${FIRST} ${args}) { ${page} }`)} }`;
   });
 
-/** What is answered, and what the server sends for it: each statement with how often. */
+/** The response, and the number of times that the server sends each statement. */
 async function measure(
   { organization: { owner } }: InsertedRows,
   document: string,
   variables?: Record<string, unknown>,
 ) {
-  // What lasts longer than a request is there then: the grants, the plan of the operation, the prepared statements.
+  // The first request fills the caches of grants, operation plans and prepared statements.
   await queryData(owner, document, variables);
   let data: Json;
   const sent = await statementsOf(api, async () => {
     data = await queryData(owner, document, variables);
   });
   const tally: Record<string, number> = {};
-  // The signing keys are read again after a while, whatever is asked.
+  // The signing keys are read again after some time by any request.
   for (const text of sent.filter((each) => !each.includes('from signing_keys'))) {
-    // The binding of a transaction is the one statement with ids in its text.
+    // Only the binding of a transaction has IDs in its text.
     const same = text.replaceAll(/'[0-9a-f-]{36}'/g, 'an id');
     tally[same] = (tally[same] ?? 0) + 1;
   }
@@ -89,7 +89,7 @@ async function measure(
 
 type Measured = Awaited<ReturnType<typeof measure>>;
 
-/** Whoever fails here asks for each row by itself: see `loaderOf`, `batched` and `pagesOf` in src/loader.ts. */
+/** A failure means one statement per row: see `loaderOf`, `batched` and `pagesOf` in src/data/loader.ts. */
 const expectAlike = (one: Measured, hundred: Measured): void => expect(hundred.tally).toEqual(one.tally);
 
 describe.each(connections.map((connection) => [connection.name, connection] as const))('%s', (_name, connection) => {
@@ -108,7 +108,7 @@ describe.each(connections.map((connection) => [connection.name, connection] as c
   });
 });
 
-/** So many ids of the type. There is one organization and one rubric: what else is asked for is not there. */
+/** This many IDs of the type. For singletons, the other IDs are unknown. */
 function idsOf({ name }: GraphQLNamedType, count: number): string[] {
   const known = (many.ids[name] as string[]).slice(0, count);
   const prefix = known[0]?.split('_')[0] as IdPrefix;

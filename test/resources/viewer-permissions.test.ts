@@ -46,11 +46,11 @@ const fresh = (): string => `new ${++made}`;
 
 interface Who extends Caller {
   person: Person;
-  /** A token of theirs that they do not show. */
+  /** Another token of the caller. */
   spare: string;
 }
 
-/** A member of this role who shows this credential, which they got while they were more than that. */
+/** A member with this role and this credential, which was created with a higher role. */
 async function whoHas(role: BuiltInRole, credential: 'SESSION' | 'WRITE' | 'READ'): Promise<Who> {
   const person = await addMember(api, acme, 'owner', fresh());
   const caller = credential === 'SESSION' ? person : await createApiToken(api, person, credential);
@@ -61,7 +61,7 @@ async function whoHas(role: BuiltInRole, credential: 'SESSION' | 'WRITE' | 'READ
 
 type Try = (caller: Who, id: string) => Promise<boolean>;
 
-/** Allowed is what no guard refuses: whether the input is good is another question. */
+/** An operation counts as allowed if no guard refuses it, also if its input is invalid. */
 const may =
   (mutation: string, input: (id: string, caller: Who) => Input = (id) => ({ id })): Try =>
   async (caller, id) =>
@@ -70,7 +70,7 @@ const may =
 const sees: Try = async (caller, id) =>
   (await queryData(caller, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node !== null;
 
-/** Whether the list shows what is not the caller's own. */
+/** Whether the list contains objects that are not the caller's own. */
 const seesOthers =
   (field: string, holder: string): Try =>
   async (caller) => {
@@ -92,7 +92,7 @@ const answers =
 const credentialId = async (caller: Caller): Promise<string> =>
   (await queryData(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
 
-/** Ends a session in one of the two ways that there are. */
+/** Ends a session by one of the two mutations. */
 const ends =
   (memberOf: (caller: Who) => string): Try =>
   async (caller, id) =>
@@ -117,7 +117,7 @@ const crud = (type: string, target: Kind['target'] = () => fixtures.make(type)):
   },
 });
 
-/** Types that are created, changed and deleted, and need no attempts of their own. */
+/** Types with create, update and delete mutations only. */
 const PARTICULAR = ['Organization', 'Project', 'ProjectMember', 'Role', 'ServiceAccount'];
 const plain = nodeTypes.filter(
   (type) =>
@@ -132,7 +132,7 @@ interface Victim {
 
 const victims = new Map<BuiltInRole, Victim>();
 
-/** A member to act on, another one once it is spent. */
+/** Returns the target member, or a new one after it was removed. */
 async function victimOf(role: BuiltInRole): Promise<Victim> {
   const person = victims.has(role) ? undefined : await addMember(api, acme, role, fresh());
   if (person) victims.set(role, { memberId: person.memberId, session: await credentialId(person) });
@@ -149,7 +149,7 @@ const spends =
 
 const newcomer = await addMember(api, acme, 'read', 'newcomer');
 
-/** Gives the role to the newcomer, who then loses it again. */
+/** Gives the role to a new member and removes it again. */
 const givesRole: Try = async (caller, id) => {
   const given = await may('updateMember', () => ({ id: newcomer.memberId, roleId: id }))(caller, id);
   await mutate(owner, 'updateMember', { id: newcomer.memberId, roleId: roleId('read') });
@@ -158,7 +158,7 @@ const givesRole: Try = async (caller, id) => {
 
 const DATA = [allow('project:read', 'dataset:read')];
 
-/** A project with one of everything that belongs to it. */
+/** A project with one object of each type in it. */
 async function freshProject() {
   const id = await createProject(owner, `project-${++made}`);
   const inside = {
@@ -172,21 +172,21 @@ async function freshProject() {
 }
 const projects = new Map<string, Record<string, string>>();
 
-/** One of each type of which every object belongs to a project. */
+/** One object of each type that always belongs to a project. */
 async function ofEach(projectId: string): Promise<Record<string, string>> {
   const made: Record<string, string> = {};
   for (const type of ofProjects) made[type] = await fixtures.make(type, { projectId });
   return made;
 }
 
-/** What belongs to the project with this id. */
+/** The objects in the project with this ID. */
 const its =
   (what: string) =>
   (id: string): { id: string } => ({ id: projects.get(id)?.[what] ?? '' });
 
 const robots = new Map<BuiltInRole, string>();
 
-/** A service account to act on, another one once it is spent. */
+/** Returns the target service account, or a new one after it was deleted. */
 async function robotOf(role: BuiltInRole): Promise<string> {
   const id = robots.get(role) ?? (await createServiceAccount(owner, fresh(), roleId(role)));
   robots.set(role, id);
@@ -235,7 +235,7 @@ const perRole = (role: BuiltInRole): Record<string, Kind> => ({
   },
 });
 
-/** What is asked in a project about the types that belong to one. */
+/** The permissions on types of a project, which are checked in the project. */
 const inProject: Record<string, Try> = Object.fromEntries(
   ofProjects.flatMap(
     (type) =>
@@ -257,13 +257,13 @@ const inProject: Record<string, Try> = Object.fromEntries(
 /** The project of a role. */
 const placeOf = new Map<string, string>();
 
-/** With giving it tried before it is deleted. */
+/** The role is given before it is deleted. */
 const withAssign = ({ target, tries }: Kind, assign: Try): Kind => ({
   target,
   tries: { 'role:assign': assign, ...tries },
 });
 
-/** What can be acted on, with everything that may be tried on it. What destroys comes last. */
+/** The targets with all operations on them. Deletions come last. */
 const KINDS: Record<string, Kind> = {
   'the organization': {
     target: () => acme.id,
@@ -271,7 +271,7 @@ const KINDS: Record<string, Kind> = {
       'organization:read': sees,
       'organization:update': may('updateOrganization'),
       'organization:delete': may('deleteOrganization', (id) => ({ id, slug: 'not its slug' })),
-      // To themselves, which changes nothing. A token that holds it is told that a person does this.
+      // The transfer to oneself changes nothing. A token with the permission gets SESSION_REQUIRED.
       'organization:transfer': async (caller, _id) => {
         const input = { memberId: caller.person.memberId };
         const { refused } = await mutate(caller, 'transferOwnership', input);
@@ -279,7 +279,7 @@ const KINDS: Record<string, Kind> = {
       },
     },
   },
-  // Everything that is asked there, so also what is asked about the things inside.
+  // All permissions that are checked in the project, also for the objects in it.
   'a project': {
     target: async () => (await freshProject()).id,
     tries: {
@@ -355,7 +355,7 @@ const KINDS: Record<string, Kind> = {
   },
 };
 
-/** The lists that need a permission, and the create mutations, of what belongs to the organization. */
+/** The lists with a permission and the create mutations of types of the organization. */
 const LISTS_AND_CREATES: Record<string, Try> = Object.fromEntries(
   nodeTypes
     .filter((type) => !isOfProject(type))
@@ -377,7 +377,7 @@ const LISTS_AND_CREATES: Record<string, Try> = Object.fromEntries(
     }),
 );
 
-/** What can be done without an object, and what is done to any. */
+/** Operations without a target, or with an arbitrary target. */
 const AT_LARGE: Record<string, Try> = {
   ...LISTS_AND_CREATES,
   'session:read': seesOthers('sessions', 'user'),
@@ -396,7 +396,7 @@ const tried = new Set(
   [AT_LARGE, ...Object.values(KINDS).map(({ tries }) => tries)].flatMap((tries) => Object.keys(tries)),
 );
 
-/** Held by roles already, and asked for by no field yet: policies name them, and decisions are asked about them. */
+/** Permissions of roles that no field requires. They can be used in policies and in `authorize`. */
 const NOT_YET = catalog.filter((name) => !tried.has(name));
 const OWN = ['one’s own token', 'one’s own session'];
 const TELLING = nodeTypes.filter((type) => leafFields(type).includes('viewerPermissions'));
@@ -420,7 +420,7 @@ const cases = BUILT_IN_ROLES.flatMap((role) =>
   (['SESSION', 'WRITE', 'READ'] as const).map((kind) => [role, kind] as const),
 );
 
-/** A third of the kinds for each credential, all of them over the three; everything in a long run. */
+/** A third of the kinds for each of the three credentials; all kinds in a long run. */
 function kindsFor(role: BuiltInRole, credential: (typeof cases)[number][1]): [string, Kind][] {
   const third = BUILT_IN_ROLES.indexOf(role) + ['SESSION', 'WRITE', 'READ'].indexOf(credential);
   return Object.entries(KINDS).filter((_, at) => long || at % 3 === third % 3);
@@ -439,12 +439,12 @@ test.each(cases)('viewerPermissions of %s with %s are exactly the allowed operat
     told[kind] = known(node?.viewerPermissions ?? []);
     const names = await allowedOf(tries, caller, id);
     allowed[kind] = names;
-    // What is one's own needs no permission, and proves none.
+    // Operations on one's own objects need no permission.
     if (!OWN.includes(kind)) for (const name of names) granted.add(name);
   }
   for (const name of await allowedOf(AT_LARGE, caller, '')) granted.add(name);
   expect(told).toEqual(allowed);
-  // Some permissions are proved by one kind alone, which is not tried each time.
+  // Some permissions belong to one kind only, which the sample may lack.
   const proved = known(viewer.permissions).filter((name) => long || granted.has(name) || name in AT_LARGE);
   expect(proved).toEqual([...granted].sort());
 });

@@ -2,18 +2,18 @@ import { ROLES } from '../../src/access/roles.ts';
 import { decodeId } from '../../src/lib/ids.ts';
 import type { Rows } from './resource.ts';
 
-/** Rows of members, service accounts and their roles, which depend on each other. */
+/** Rows of members, service accounts and their roles, which refer to each other. */
 const LATER = '2100-01-01T00:00:00Z';
 export const READ_IN_PROJECT = ROLES.find((role) => role.scope === 'project' && role.builtIn === 'read')?.id ?? '';
 
-/** Where as many have a project role, each another one, as there are rows of each type. */
+/** A project in which each service account has a different project role. */
 export const sharedProject = ({ once, insert }: Rows): Promise<string> =>
   once('shared project', async () => {
     const [id = ''] = await insert('projects', () => ({ key: 'shared', name: 'Shared' }), 1);
     return id;
   });
 
-/** Where all members have the same project role. */
+/** A project in which all members have the same role. */
 export const commonProject = ({ once, insert, of }: Rows): Promise<string> =>
   once('common project', async () => {
     const [id = ''] = await insert('projects', () => ({ key: 'common', name: 'Common' }), 1);
@@ -24,7 +24,7 @@ export const commonProject = ({ once, insert, of }: Rows): Promise<string> =>
     return id;
   });
 
-/** Custom roles, each of a policy of its own. */
+/** Custom roles, each with a separate policy. */
 function customRoles(
   { once, insert, api, organizationUuid }: Rows,
   name: string,
@@ -49,7 +49,7 @@ export async function projectPolicies(rows: Rows) {
   return customRoles(rows, 'Own', (at) => projects[at] ?? null);
 }
 
-/** Gives each of these an organization role that ends. */
+/** Gives each principal an organization role that expires. */
 const assign = (rows: Rows, principals: string[], roles: string[]): Promise<string[]> =>
   rows.insert('assignments', (at) => ({
     ...{ principal_id: principals[at], role_id: roles[at], fallback_role_id: roles[at], expires_at: LATER },
@@ -81,7 +81,7 @@ export async function projectMemberRows(rows: Rows): Promise<string[]> {
   }));
 }
 
-/** The one organization that there is. */
+/** The organization of the rows. */
 export const organizationRows = async ({ organization }: Rows): Promise<string[]> => [
   decodeId(organization.id)?.uuid ?? '',
 ];

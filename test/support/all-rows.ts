@@ -1,6 +1,6 @@
 import type { Api, Json } from './api.ts';
 
-/** All rows of the instance by table, in one statement, so that two moments can be compared. */
+/** All rows of the instance by table, in one statement, to compare two moments. */
 export async function allRows(api: Api, except: readonly string[] = []): Promise<Json> {
   const tables = await api.root`select relname as name from pg_class
     where relkind = 'r' and relnamespace = 'public'::regnamespace`;

@@ -11,7 +11,7 @@ import type { Log } from '../../src/lib/log.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: what a response holds is what its test says
+// biome-ignore lint/suspicious/noExplicitAny: each test knows the type of its response
 export type Json = any;
 
 export interface ApiResponse {
@@ -36,7 +36,7 @@ export interface Api extends TestDatabase {
   /** Hooks into the pool's connections, which a test may set. */
   hooks: Hooks;
   address: string;
-  /** Whoever has this token; without one, an anonymous caller. */
+  /** A caller with this token. Without a token, an anonymous caller. */
   as(token?: string): Caller;
   /** Entries that the server logged, without the entries of requests. */
   logged: Record<string, unknown>[];
@@ -66,14 +66,14 @@ export interface ApiOptions {
   schema?: GraphQLSchema;
   pool?: number;
   client?: Partial<ClientOptions>;
-  /** Runs on this database instead of one of its own, as a second node does. */
+  /** Runs on this database instead of a new one, as a second node does. */
   database?: TestDatabase;
 }
 
-/** The media type of today, with which a status says whether the operation was executed at all. */
+/** With this media type, the status tells whether the operation was executed. */
 const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 
-/** The real server on a database of its own, asked over real HTTP. */
+/** Starts the real server on a new database. Tests call it over HTTP. */
 export async function startApi({
   config,
   schema = sharedSchema(),
@@ -117,7 +117,7 @@ export async function startApi({
   return { ...own, app, pool, sql: pool.sql, hooks, address, as, logged, requests, advance };
 }
 
-/** Serves until the test file ends, and gives the address. */
+/** Serves until the test file ends, and returns the address. */
 export async function listen(handler: RequestListener): Promise<string> {
   const server = createServer(handler);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -128,7 +128,7 @@ export async function listen(handler: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Asks the server at this address. */
+/** A caller of the server at this address. */
 export const callerAt = (address: string, token?: string): Caller => ({
   token,
   async query(document, variables) {

@@ -5,7 +5,7 @@ import { TEMPLATE } from './global-setup.ts';
 
 export interface TestDatabase {
   url: string;
-  /** The superuser, to look behind the walls. */
+  /** Connections of the superuser, which bypass row-level security. */
   root: Sql;
 }
 

@@ -13,7 +13,7 @@ import type { Case, Fixtures, Input, RejectedInput, Resource } from './resource.
 import { RESOURCES } from './resources.ts';
 import { mutate, type Organization } from './world.ts';
 
-/** The entry of a type; an error that names the entry to add where there is none. */
+/** The entry of a type. Throws an error that names the missing entry. */
 export function resourceOf(type: string): Resource {
   const entry = RESOURCES[type];
   if (!entry) throw new Error(`test/support/resources.ts has no entry ${type}: add RESOURCES.${type}`);
@@ -21,8 +21,8 @@ export function resourceOf(type: string): Resource {
 }
 
 /**
- * Objects of this organization, made by its Owner over HTTP when they are first asked for. The label tells the names of
- * several such sets in one organization apart.
+ * Objects of this organization, created by its Owner over HTTP on first use. The label makes the names of several such
+ * sets in one organization unique.
  */
 export function createFixtures(api: Api, organization: Organization, label = ''): Fixtures {
   const { owner } = organization;
@@ -53,7 +53,7 @@ async function create({ owner }: Fixtures, type: string, input: Input): Promise<
   return object.id;
 }
 
-/** The input that makes an ordinary object of this type. */
+/** The input that creates an ordinary object of this type. */
 export async function ordinaryInput(fixtures: Fixtures, type: string): Promise<Input> {
   const { base, create: full } = resourceOf(type);
   const input = base ?? full;
@@ -64,7 +64,7 @@ export async function ordinaryInput(fixtures: Fixtures, type: string): Promise<I
 const particularCase = (mutation: string) =>
   Object.values(RESOURCES).flatMap(({ cases }) => (cases?.[mutation] ? [cases[mutation]] : []))[0];
 
-/** A mutation of the schema with an input that succeeds, another one on each call. */
+/** An input with which the mutation succeeds, a different one on each call. */
 export async function validCase(fixtures: Fixtures, mutation: string): Promise<Case> {
   const { input, ...rest } = await canonicalCase(fixtures, mutation);
   return { input: toInput(mutation, input), ...rest };
@@ -85,7 +85,7 @@ async function canonicalCase(fixtures: Fixtures, mutation: string): Promise<Case
 const confirmOf = async (fixtures: Fixtures, type: string, id = ''): Promise<Input> =>
   (await resourceOf(type).confirm?.(fixtures, id)) ?? {};
 
-/** The same input about another object, with what confirms it. */
+/** The same input for another object, with the confirmation that a deletion needs. */
 export async function withTarget(fixtures: Fixtures, mutation: string, input: Input, id: string): Promise<Input> {
   const { verb, type } = verbAndType(mutation) ?? {};
   const target = toInput(mutation, { id });
@@ -97,9 +97,9 @@ function missing(type: string, part: string): never {
 }
 
 const missingCase = (mutation: string): string =>
-  `test/support/resources.ts has no case of ${mutation}: add it to \`cases\` of the resource that it changes`;
+  `test/support/resources.ts has no case for ${mutation}: add it to \`cases\` of the resource that it changes`;
 
-/** Whether the registry can make an input for this mutation; the message says what to add. */
+/** The entry that the registry lacks to create an input for this mutation, or null. */
 export function missingEntryFor(mutation: string): string | null {
   if (particularCase(mutation)) return null;
   const { verb, type } = verbAndType(mutation) ?? {};
@@ -111,7 +111,7 @@ export function missingEntryFor(mutation: string): string | null {
   return null;
 }
 
-/** For each mutation an input that is refused: an empty text on create, null for what is required on update. */
+/** A rejected input for each mutation: an empty text on create, null for a required field on update. */
 export async function rejectedInputs(fixtures: Fixtures): Promise<Record<string, RejectedInput | null>> {
   const wrong: Record<string, RejectedInput | null> = {};
   for (const { name } of mutations) wrong[name] = await derivedRejectedInput(fixtures, name);

@@ -32,7 +32,7 @@ export const nodeTypes: string[] = schema
 
 export const mutationNamed = (name: string): RootField | undefined => mutations.find((field) => field.name === name);
 
-/** The verb and type of `createCheck`; undefined for a mutation of another form, and for a type without an id. */
+/** The verb and type of a name such as `createCheck`; undefined for another name or a type without an ID. */
 export function verbAndType(mutation: string): { verb: 'create' | 'update' | 'delete'; type: string } | undefined {
   const [, verb, name = ''] = /^(create|update|delete)([A-Z].*)$/.exec(mutation) ?? [];
   // `createInvitations` creates several.
@@ -53,7 +53,7 @@ export function inputFields(mutation: string): GraphQLInputField[] {
 export const hasInputField = (mutation: string, field: string): boolean =>
   inputFields(mutation).some(({ name }) => name === field);
 
-/** The type of `CategoryReference`, which names an object by its id or its alias; undefined for another type. */
+/** The type that an input such as `CategoryReference` identifies by ID or alias; undefined for another input. */
 export function referencedBy(type: GraphQLInputType | undefined): string | undefined {
   const named = getNamedType(type);
   return isInputObjectType(named) && named.isOneOf && named.getFields()['id']
@@ -63,27 +63,27 @@ export function referencedBy(type: GraphQLInputType | undefined): string | undef
 
 const uncapitalized = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1);
 
-/** The field with which the input of a mutation names the object that it is about: `id`, or `category`. */
+/** The input field with the target of a mutation: `id`, or for example `category`. */
 export function targetOf(mutation: string): string | undefined {
   if (hasInputField(mutation, 'id')) return 'id';
   const type = mutation.replace(/^[a-z]+/, '');
   return inputFields(mutation).find((field) => field.name === uncapitalized(type) && referencedBy(field.type))?.name;
 }
 
-/** Where the id of that object is: `id`, or `category.id`. */
+/** The path of the target's ID: `id`, or for example `category.id`. */
 export function targetPath(mutation: string): string | undefined {
   const target = targetOf(mutation);
   return target && target !== 'id' ? `${target}.id` : target;
 }
 
-/** The field of an input for the reference `categoryId`: of that name, or `category`, which takes an id or an alias. */
+/** The input field for the reference `categoryId`: that name, or `category`, which takes an ID or an alias. */
 export function referenceOf(mutation: string, name: string): string | undefined {
   if (hasInputField(mutation, name)) return name;
   const field = inputFields(mutation).find((each) => `${each.name}Id` === name);
   return referencedBy(field?.type) && field?.name;
 }
 
-/** The input as the mutation takes it: the registry names objects by `id` and `categoryId` everywhere. */
+/** Converts `id` and `categoryId` of the registry to the fields of the mutation's input. */
 export function toInput(mutation: string, input: Record<string, Json>): Record<string, Json> {
   const entries = Object.entries(input).map(([name, value]) => {
     const field = name === 'id' ? targetOf(mutation) : referenceOf(mutation, name);
@@ -93,7 +93,7 @@ export function toInput(mutation: string, input: Record<string, Json>): Record<s
   return Object.fromEntries(entries);
 }
 
-/** What the payload calls the object: `check` of `createCheck`, `invitations` of `createInvitations`. */
+/** The payload field with the object: `check` of `createCheck`, `invitations` of `createInvitations`. */
 export function resultOf(mutation: string): string {
   const { type } = verbAndType(mutation) ?? {};
   const payload = getNamedType(mutationNamed(mutation)?.type) as GraphQLObjectType;
@@ -102,7 +102,7 @@ export function resultOf(mutation: string): string {
   return field.name;
 }
 
-/** What a paged list lists; undefined for a field of another type. */
+/** The type of the items of a connection; undefined for a field of another type. */
 export function nodeOfList(field: RootField): GraphQLNamedType | undefined {
   const type = getNamedType(field.type);
   if (!isObjectType(type) || !type.name.endsWith('Connection')) return undefined;
@@ -115,7 +115,7 @@ export const listsOf = (type: string): RootField[] => queries.filter((field) => 
 /** Types of which an object can belong to a project. */
 export const typesInProjects = nodeTypes.filter((type) => hasInputField(createMutationOf(type), 'projectId'));
 
-/** Whether every object of the type belongs to a project: none can be created without. */
+/** Whether every object of the type belongs to a project: its create mutation requires one. */
 export const isOfProject = (type: string): boolean =>
   inputFields(createMutationOf(type)).some((field) => field.name === 'projectId' && isNonNullType(field.type));
 
@@ -123,9 +123,9 @@ export const isOfProject = (type: string): boolean =>
 export const permissionOf = (field: RootField | undefined): string | undefined =>
   (field?.extensions['guard'] as { rule: { permission?: string } } | undefined)?.rule.permission;
 
-/** A single value in a mutation's input: a field, the first item of a list, or a field of that item. */
+/** The path of a single value in an input: a field, the first item of a list, or a field of that item. */
 export interface InputPath {
-  /** Or query. */
+  /** Name of the mutation or query. */
   mutation: string;
   /** The path, such as `statements.0.effect`. */
   name: string;
@@ -137,7 +137,7 @@ export interface InputPath {
 
 interface InputPaths {
   values: InputPath[];
-  /** The lists on the way, as a whole. */
+  /** The paths of the lists that contain values. */
   lists: InputPath[];
 }
 
@@ -154,7 +154,7 @@ function pathsIn(place: Omit<InputPath, 'type' | 'required'>, type: GraphQLInput
     return { values, lists: [own, ...lists] };
   }
   if (!isInputObjectType(inner)) return { values: [own], lists: [] };
-  // Of an id or an alias, the id: not both can be given.
+  // Of ID and alias only the ID, because an input cannot have both.
   const fields = Object.values(inner.getFields()).filter(({ name }) => !referencedBy(inner) || name === 'id');
   return joined(fields.map((field) => pathsOfField(place.mutation, `${place.name}.`, field)));
 }
@@ -165,21 +165,21 @@ const pathsOfField = (mutation: string, prefix: string, { name, type, defaultVal
     type,
   );
 
-/** Every place for a value in an argument of a query, with the argument's name first. */
+/** The paths of all values in the arguments of a query. They begin with the argument's name. */
 export const argumentPaths = (query: RootField): InputPath[] =>
   query.args.flatMap(
     (arg) => pathsIn({ mutation: query.name, name: arg.name, hasDefault: false, description: '' }, arg.type).values,
   );
 
-/** Every place for a value in the input of these mutations. */
+/** The paths of all values in the inputs of these mutations. */
 export const inputPaths = (names: string[]): InputPaths =>
   joined(names.flatMap((name) => inputFields(name).map((field) => pathsOfField(name, '', field))));
 
-/** The value in this place of an input. */
+/** The value at this path of the input. */
 export const valueAt = (input: Json, path: string): Json =>
   path.split('.').reduce((value, step) => value?.[step], input);
 
-/** The input with another value in this place; undefined leaves it out. */
+/** The input with another value at this path; undefined omits the field. */
 export const withValue = (input: Json, path: string, value: unknown): Json => replaced(input, path.split('.'), value);
 
 function replaced(input: Json, [step = '', ...rest]: string[], value: unknown): Json {
@@ -187,13 +187,13 @@ function replaced(input: Json, [step = '', ...rest]: string[], value: unknown): 
   return Array.isArray(input) ? input.toSpliced(Number(step), 1, next) : { ...input, [step]: next };
 }
 
-/** How an object shows what an input field has set. */
+/** The output field that corresponds to an input field. */
 export interface OutputField {
   selection: string;
   read(object: Json): unknown;
 }
 
-/** `ownerId` is shown by `owner { id }`, `policyIds` by the list of policies, anything else by the field of its name. */
+/** `owner { id }` for `ownerId`, the list of policies for `policyIds`, else the field of the same name. */
 export function outputOf(type: string, field: GraphQLInputField): OutputField {
   const { name } = field;
   const named = getNamedType(field.type);
@@ -221,7 +221,7 @@ function listOfType(type: string, item: string): string {
   return field.name;
 }
 
-/** Fields of the type that hold a value and take no arguments. */
+/** Leaf fields of the type without arguments. */
 export const leafFields = (type: string): string[] =>
   Object.values((schema.getType(type) as GraphQLObjectType).getFields())
     .filter((field) => isLeafType(getNamedType(field.type)) && field.args.length === 0)

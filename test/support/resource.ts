@@ -3,71 +3,71 @@ import type { Organization, Person } from './world.ts';
 
 export type Input = Record<string, Json>;
 
-/** Objects of one organization, which the entries of the registry make. */
+/** Objects of one organization, created by the entries of the registry. */
 export interface Fixtures {
   api: Api;
   organization: Organization;
-  /** Owner of the organization, who makes everything. */
+  /** The Owner of the organization, who creates all objects. */
   owner: Person;
-  /** A text that no other call returns, such as `Cost-7`. */
+  /** Returns a different text on each call, such as `Cost-7`. */
   unique(text: string): string;
-  /** Public id of the object of this type that others refer to. Made on first use. */
+  /** Public ID of the object of this type that others refer to. Created on first use. */
   one(type: string): Promise<string>;
-  /** Public id of a new object that nothing refers to. */
+  /** Public ID of a new object without references to it. */
   make(type: string, more?: Input): Promise<string>;
 }
 
 /** A mutation that succeeds. */
 export interface Case {
   input: Input;
-  /** The Owner by default. */
+  /** Defaults to the Owner. */
   caller?: Person;
-  /** The organization of the caller, when it is another one. */
+  /** The organization of the caller, if it is another one. */
   home?: Organization;
-  /** What the audit event says that others do not. */
+  /** Fields of the audit event that differ from other mutations. */
   event?: Json;
 }
 
-/** An input that is refused with these codes, and the target in the audit event unless it is the input's id. */
+/** An input that is rejected with these codes, and the target of the audit event if it is not the input's ID. */
 export type RejectedInput = [input: Input, codes: string, target?: string];
 
-/** Rows by SQL, many of each type. */
+/** Inserts many rows of each type by SQL. */
 export interface Rows {
   api: Api;
   organization: Organization;
   organizationUuid: string;
-  /** How many rows of each type. */
+  /** The number of rows of each type. */
   size: number;
-  /** Inserts `size` rows, each with an id of its own in the organization, and returns the ids. */
+  /** Inserts `size` rows with new IDs into the organization, and returns the IDs. */
   insert(table: string, row: (at: number) => object, count?: number): Promise<string[]>;
-  /** Ids of the rows of another type, one for each row. Made on first use. */
+  /** IDs of the rows of another type, one for each row. Inserted on first use. */
   of(type: string): Promise<string[]>;
-  /** The same, but where lists are filtered the first half refers to one row, so that a filter finds several. */
+  /** Like `of`, but in tests of filters the first half is the same ID, so that a filter matches several rows. */
   refer(type: string): Promise<string[]>;
   /** The result of the first call with this key. */
   once<T>(key: string, work: () => Promise<T>): Promise<T>;
 }
 
-/** All that the generated tests need to know of a resource; they read the rest from the schema. */
+/** What the generated tests cannot read from the schema. */
 export interface Resource {
-  /** A good input of the create mutation, with every field. A unique name on each call. */
+  /** A valid input of the create mutation with all fields, and a unique name on each call. */
   create?: (fixtures: Fixtures) => Input | Promise<Input>;
-  /** The input that makes an ordinary object, where `create` is not it. */
+  /** The input that creates an ordinary object. Defaults to `create`. */
   base?: (fixtures: Fixtures) => Input | Promise<Input>;
-  /** Makes or finds one and returns its public id, where there is no create mutation. */
+  /** Creates or finds an object and returns its public ID, if there is no create mutation. */
   obtain?: (fixtures: Fixtures) => string | Promise<string>;
-  /** Two inputs of the update mutation with every field but the id, different in each field. */
+  /** Two inputs of the update mutation with all fields but the ID. They differ in each field. */
   updates?: (fixtures: Fixtures) => [Input, Input] | Promise<[Input, Input]>;
-  /** Fields that change along with another one, because its description says so. */
+  /** Other fields that an update of a field changes, according to its description. */
   alsoChanges?: Record<string, string[]>;
-  /** What the delete mutation needs beside the id. */
+  /** Further fields that the delete mutation requires. */
   confirm?: (fixtures: Fixtures, id: string) => Promise<Input>;
-  /** Mutations of the resource beside create, update and delete; and a case of these that differs from the derived one. */
+  /** Inputs of other mutations, and of create, update and delete where the derived input is not valid. */
   cases?: Record<string, (fixtures: Fixtures) => Promise<Case>>;
-  /** For each mutation an input that is refused, or null where only its id can be wrong. Replaces the derived ones. */
+  /** A rejected input for each mutation, or null if only its ID can be invalid. Replaces the derived inputs. */
   rejected?: (fixtures: Fixtures) => Promise<Record<string, RejectedInput | null>>;
-  /** Inserts as many rows as asked for. */
+  /** Inserts `size` rows and returns their IDs. */
   rows: (rows: Rows) => Promise<string[]>;
-  /** Uuid of the one whose lists have many items; the first row by default. */
+  /** UUID of the object whose lists have many items. Defaults to the first row. */
   parent?: (rows: Rows) => Promise<string>;
 }

@@ -21,13 +21,13 @@ const LATER = '2100-01-01T00:00:00Z';
 const TERM = { roleExpiresAt: DISTANT, fallbackRoleId: roleId('read') };
 const STATEMENTS = [allow('dataset:*', '*:read')];
 
-/** The one of this type that `user` refers to. */
+/** The object of this type that an object of type `user` refers to. */
 async function usedBy(user: string, one: Fixtures['one'], type: string): Promise<string> {
   await one(user);
   return await one(type);
 }
 
-/** A custom role that somebody has in a project. */
+/** A custom role with a member in a project. */
 async function roleInUse({ owner, one, make }: Fixtures): Promise<string> {
   const role = await make('Role');
   await giveProjectRole(owner, await one('Project'), await make('Member'), role);
@@ -37,7 +37,7 @@ async function roleInUse({ owner, one, make }: Fixtures): Promise<string> {
 const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
   (await queryData(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
 
-/** An Owner of another organization, who is invited to this one. */
+/** The Owner of another organization, with an invitation to this one. */
 async function guest({ api, unique, make }: Fixtures) {
   const home = await createOrganization(api, unique('guest'));
   await make('Invitation', { emails: [home.owner.email] });
@@ -51,7 +51,7 @@ async function columnOf({ api }: Fixtures, table: string, column: string, id: st
 }
 
 /**
- * The one registry of resources for all generated tests. A new resource is one entry here; names of mutations, fields,
+ * The registry of resources for all generated tests. A new resource is one entry here. Names of mutations, fields,
  * lists and permissions are read from the schema.
  */
 export const RESOURCES: Record<string, Resource> = {
@@ -305,7 +305,7 @@ export const RESOURCES: Record<string, Resource> = {
     }),
     base: ({ unique }) => ({ emails: [`${unique('new')}@elsewhere.test`], roleId: roleId('user') }),
     cases: {
-      // In the log of the organization that they have joined, as who they are there.
+      // The event is in the log of the joined organization, with the actor's role there.
       acceptInvitation: async (fixtures) => ({
         ...(await guest(fixtures)),
         event: {
@@ -313,7 +313,7 @@ export const RESOURCES: Record<string, Resource> = {
           target_id: expect.stringMatching(/^mem_/),
         },
       }),
-      // In the log of the organization that is declined, which learns nothing of who they are elsewhere.
+      // The event is in the log of the inviting organization, without the actor's role elsewhere.
       declineInvitation: async (fixtures) => ({
         ...(await guest(fixtures)),
         event: {

@@ -1,6 +1,6 @@
 import type { Api } from './api.ts';
 
-/** What changes with every mutation, also with a refused one. */
+/** Every mutation changes this table, also a refused one. */
 const LOG = 'audit_events';
 
 /**

@@ -11,7 +11,7 @@ export interface InsertedRows {
   organization: Organization;
   /** Public ids of the rows, by type. */
   ids: Record<string, string[]>;
-  /** Public id of the object of this type whose lists have many items. */
+  /** Public ID of the object of this type whose lists have many items. */
   parent(type: string): string;
 }
 
@@ -76,7 +76,7 @@ function resource(type: string) {
   return entry;
 }
 
-/** Copies these rows into the lists of one parent that has fewer, so that the rows themselves stay as they are. */
+/** Copies these rows into the lists of one parent if it has fewer. The rows themselves do not change. */
 async function copyIntoParent(api: Api, parent: string, children: string[]): Promise<void> {
   const uuids = children.map((id) => decodeId(id)?.uuid ?? '');
   const [table, target] = [await tableOf(api, uuids[0] ?? ''), await tableOf(api, decodeId(parent)?.uuid ?? '')];

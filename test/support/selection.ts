@@ -11,7 +11,7 @@ import {
 } from 'graphql';
 
 export interface Connection {
-  /** As `Type.field`. */
+  /** The name, such as `Type.field`. */
   name: string;
   field: GraphQLField<unknown, unknown>;
   node: GraphQLNamedType;
@@ -20,10 +20,10 @@ export interface Connection {
 const isConnection = (type: GraphQLNamedType): type is GraphQLObjectType =>
   isObjectType(type) && type.name.endsWith('Connection');
 
-/** What a list is a list of. */
+/** The type of a connection's items. */
 const nodeOf = (type: GraphQLObjectType): GraphQLNamedType => getNamedType(type.getFields()['nodes']?.type) as never;
 
-/** Every list of the schema that is paged, wherever it is. */
+/** Every connection field of the schema. */
 export const connectionsOf = (schema: GraphQLSchema): Connection[] =>
   Object.values(schema.getTypeMap())
     .filter(isObjectType)

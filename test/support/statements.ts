@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Api } from './api.ts';
 
-/** Statements that the server sends while `work` runs, without the ends of transactions: nobody waits for those. */
+/** The statements that the server sends while `work` runs, without commit and rollback. */
 export async function statementsOf(api: Api, work: () => Promise<unknown>): Promise<string[]> {
   const sent: string[] = [];
   api.hooks.onStatement = (text) => sent.push(text);
@@ -13,27 +13,27 @@ export async function statementsOf(api: Api, work: () => Promise<unknown>): Prom
 }
 
 /**
- * Lets the answers to statements that are under way together arrive together, on the connections that are opened from
- * now on. Else it would hang on the moment how much of what follows from them is asked in one statement.
+ * Delivers the responses to concurrent statements together, on connections that are opened from now on. Otherwise the
+ * number of statements would depend on timing, because later statements are batched by arrival.
  */
 export function batchResponses(api: Api): void {
   const { hostname, port } = new URL(api.url);
   api.hooks.dial = () => holdResponses(connect(Number(port), hostname));
 }
 
-/** Each of these messages that Postgres is sent, a simple query or a Sync, is answered with one ReadyForQuery. */
-const ASKING = 'QS';
+/** PostgreSQL sends one ReadyForQuery for each of these messages: simple query and Sync. */
+const REQUESTS = 'QS';
 const READY = 'Z';
 
 function holdResponses(socket: Socket): Socket {
-  const [askedIn, readyIn] = [counterOf(ASKING), counterOf(READY)];
+  const [requestsIn, readyIn] = [counterOf(REQUESTS), counterOf(READY)];
   const [write, emit] = [socket.write.bind(socket), socket.emit.bind(socket)];
   let started = false;
   let pending = 0;
   let held: Buffer[] = [];
   socket.write = ((chunk: Buffer, ...rest: []) => {
-    // Before, messages are of another form, and each waits for the one before.
-    if (started) pending += askedIn(chunk);
+    // Start-up messages have another format, and are sent one after the other.
+    if (started) pending += requestsIn(chunk);
     return write(chunk, ...rest);
   }) as never;
   socket.emit = ((event: string, ...given: unknown[]) => {
@@ -50,7 +50,7 @@ function holdResponses(socket: Socket): Socket {
   return socket;
 }
 
-/** Counts the messages of these types in a stream: a byte for the type, four for the length of what follows. */
+/** Counts the messages of these types in a stream. A message has one byte for the type and four for the length. */
 function counterOf(types: string): (chunk: Buffer) => number {
   let rest = Buffer.alloc(0);
   return (chunk) => {

@@ -20,7 +20,7 @@ export interface Person extends Caller {
 export interface Organization {
   id: string;
   slug: string;
-  /** Who founded it. */
+  /** The user who created the organization. */
   owner: Person;
 }
 
@@ -29,7 +29,7 @@ const CREATE_ORGANIZATION = `mutation ($input: CreateOrganizationInput!) { creat
 const SWITCH_ORGANIZATION = `mutation ($id: ID!) { switchOrganization(input: { organizationId: $id }) { session { accessToken refreshToken } errors { code path } } }`;
 const ME = `{ viewer { user { id } member { id } } }`;
 
-/** The one field of a mutation's answer, or an error that shows the whole answer. */
+/** Runs a mutation that must succeed and returns its payload. Throws an error with the whole response. */
 export async function executeMutation(
   caller: Caller,
   document: string,
@@ -69,13 +69,13 @@ async function beginSession(api: Api, email: string, organizationSlug?: string):
 export const signIn = async (api: Api, email: string, organization?: string): Promise<Person> =>
   person(api, email, await beginSession(api, email, organization));
 
-/** A new account that belongs to no organization, signed in. */
+/** Creates a user without an organization and signs in. */
 export async function signUp(api: Api, email: string): Promise<Person> {
   await createUser(api, email);
   return signIn(api, email);
 }
 
-/** A new organization with its founder, over HTTP. */
+/** Creates a user and an organization of that user, over HTTP. */
 export async function createOrganization(api: Api, slug: string): Promise<Organization> {
   const email = `owner@${slug}.test`;
   await createUser(api, email);
@@ -85,7 +85,7 @@ export async function createOrganization(api: Api, slug: string): Promise<Organi
   return { id: organization.id, slug, owner: await person(api, email, session) };
 }
 
-/** A member with this role, put in place in the database: this is no test of how people join. */
+/** Creates a user and a member with this role in the database, without an invitation. */
 export async function addMember(
   api: Api,
   organization: Organization,
@@ -98,7 +98,7 @@ export async function addMember(
   return signIn(api, email, organization.slug);
 }
 
-/** Makes a person who exists a member of one more organization, behind the walls. */
+/** Adds an existing user to an organization, in the database. */
 export async function addToOrganization(
   api: Api,
   organization: Organization,
@@ -114,7 +114,7 @@ export async function addToOrganization(
     values (${own?.['organization_id']}, ${newId()}, ${own?.['id']}, ${roleByKey(role).id})`;
 }
 
-/** Gives somebody this organization role wherever they are a member, behind the walls. */
+/** Sets the role of a user in all of their organizations, in the database. */
 export async function setRole(sql: Sql | TransactionSql, email: string, role: BuiltInRole): Promise<void> {
   await sql`
     update assignments a set built_in_role_id = ${roleByKey(role).id}, role_id = null, expires_at = null,
@@ -125,7 +125,7 @@ export async function setRole(sql: Sql | TransactionSql, email: string, role: Bu
 
 export type Members = Record<BuiltInRole, Person>;
 
-/** One member per built-in role; the founder is the Owner. */
+/** Creates one member for each built-in role. The creator of the organization is the Owner. */
 export async function membersOfEachRole(api: Api, organization: Organization): Promise<Members> {
   const people = { owner: organization.owner } as Members;
   for (const role of BUILT_IN_ROLES) if (role !== 'owner') people[role] = await addMember(api, organization, role);
@@ -134,7 +134,7 @@ export async function membersOfEachRole(api: Api, organization: Organization): P
 
 const TOKEN = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret apiToken { id } errors { code path message } } }`;
 
-/** An API token of this person, through the front door. */
+/** Creates an API token of the caller over HTTP. */
 export async function createApiToken(
   api: Api,
   holder: Caller,
@@ -150,8 +150,8 @@ export async function createApiToken(
 export const roleId = (role: BuiltInRole): string => toPublicId('rol', roleByKey(role).id);
 
 /**
- * What came of one mutation: its payload, or as `{ refused }` why it was refused. `results` selects from the payload,
- * whose `errors` are always there.
+ * Runs one mutation. Returns its payload, or the reason of a refusal as `{ refused }`. `results` is the selection of the
+ * payload besides `errors`.
  */
 export async function mutate(caller: Caller, name: string, input: object, results = ''): Promise<Json> {
   const type = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}Input`;
@@ -160,11 +160,11 @@ export async function mutate(caller: Caller, name: string, input: object, result
   return errors ? { refused: errors[0].extensions.reason ?? errors[0].extensions.code } : data[name];
 }
 
-/** The input of a mutation that takes nothing but a member. */
+/** The input of a mutation with a member as its only field. */
 export const memberInput = (mutation: string, id: string): object =>
   mutation === 'signOutMember' || mutation === 'transferOwnership' ? { memberId: id } : { id };
 
-/** The data of a query, or an error that shows the whole answer. */
+/** Runs a query and returns its data. Throws an error with the whole response. */
 export async function queryData(caller: Caller, document: string, variables?: Record<string, unknown>): Promise<Json> {
   const answer = await caller.query(document, variables);
   if (answer.errors) throw new Error(JSON.stringify(answer, null, 1));
@@ -177,7 +177,7 @@ export interface Rubric {
   levels: Record<string, string>;
 }
 
-/** The rubric that an organization starts with: Ownership, Observability, Reliability, Security × Bronze, Silver, Gold. */
+/** The IDs of the categories and levels of a new organization, such as Security and Bronze. */
 export async function getRubric(caller: Caller): Promise<Rubric> {
   const { categories, levels } = await queryData(
     caller,
@@ -188,7 +188,7 @@ export async function getRubric(caller: Caller): Promise<Rubric> {
   return { categories: byName(categories), levels: byName(levels) };
 }
 
-/** Makes a check, in Security on Bronze unless told, and gives its id. */
+/** Creates a check and returns its ID. The category defaults to Security, the level to Bronze. */
 export async function createCheck(
   caller: Caller,
   rubric: Rubric,
@@ -201,8 +201,8 @@ export async function createCheck(
 }
 
 /**
- * Starts `work` while `change` stands in an open transaction of somebody else, which commits as soon as the work waits
- * for it: the worst moment of a race, every time.
+ * Starts `work` while `change` is uncommitted in another transaction. That commits as soon as the work waits for its
+ * lock, which reproduces the race each time.
  */
 export async function duringChange<T>(
   api: Api,
