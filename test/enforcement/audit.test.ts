@@ -100,10 +100,10 @@ test.each(names)(
 
     expect(decodeId(event.target_id)).not.toBeNull();
     if (idIn(name, input)) expect(event.target_id).toBe(idIn(name, input));
-    const shown = JSON.stringify([event.target_id, event.before, event.after]);
-    expect(shown).not.toMatch(UUID);
-    expect(shown).not.toMatch(SECRET);
-    expect((await storedSecrets()).filter((secret) => shown.includes(secret))).toEqual([]);
+    const printed = JSON.stringify([event.target_id, event.before, event.after]);
+    expect(printed).not.toMatch(UUID);
+    expect(printed).not.toMatch(SECRET);
+    expect((await storedSecrets()).filter((secret) => printed.includes(secret))).toEqual([]);
 
     const { before, after, target_id: id } = event;
     const { name: newName } = input as { name?: string };

@@ -11,12 +11,12 @@ const api = await startApi();
 
 /** Tables without tenant isolation by organization. Add a table only with a documented reason. */
 const INSTANCE_TABLES: Record<string, string> = {
-  organizations: 'the tenants themselves: bound by id',
-  users: 'a person may belong to several organizations: seen by themselves and their fellows',
-  sessions: 'a person may be signed in before they belong anywhere: theirs, and read and ended where it is bound',
+  organizations: 'the tenants: policies use the id',
+  users: 'a user can belong to several organizations: visible to the user and to members of the bound organization',
+  sessions: 'a user can sign in without an organization: visible to the user and in the bound organization',
   refresh_tokens: 'belong to a session',
   signing_keys: 'sign the access tokens of all organizations',
-  rate_limits: 'count tries of callers who are nobody yet',
+  rate_limits: 'count attempts of anonymous callers',
 };
 
 const tables = await api.root`

@@ -33,7 +33,7 @@ interface Types {
 }
 
 /** A separate schema with the plugins of the real one. */
-function small() {
+function createTestBuilder() {
   const builder = new SchemaBuilder<Types>({
     plugins: [guardPlugin, ScopeAuthPlugin],
     defaultFieldNullability: false,
@@ -43,10 +43,10 @@ function small() {
   builder.queryField('open', (t) => t.boolean({ public: true, resolve: () => true }));
   return builder;
 }
-type Small = ReturnType<typeof small>;
+type TestBuilder = ReturnType<typeof createTestBuilder>;
 
-const build = (add: (builder: Small) => void) => () => {
-  const builder = small();
+const build = (add: (builder: TestBuilder) => void) => () => {
+  const builder = createTestBuilder();
   add(builder);
   return builder.toSchema();
 };
@@ -78,8 +78,8 @@ test.each([
   expect(built({ public: true, permission: 'check:read' })).toThrow(`${name} is public and guarded at once`);
   expect(built({ public: true, own })).toThrow(`${name} is public and guarded at once`);
 
-  for (const said of [{ public: true }, { permission: 'check:read' }, { own }, { own, permission: 'check:read' }])
-    expect(built(said), JSON.stringify(said)).not.toThrow();
+  for (const options of [{ public: true }, { permission: 'check:read' }, { own }, { own, permission: 'check:read' }])
+    expect(built(options), JSON.stringify(options)).not.toThrow();
 });
 
 test('`on` requires a permission and excludes own', () => {
@@ -99,8 +99,8 @@ test('a refusable field must be nullable, so that a refusal does not make its pa
 
   const nested = (nullable: boolean) =>
     build((b) => {
-      const said = field({ permission: 'check:read', nullable });
-      b.objectRef<object>('Thing').implement({ public: true, fields: (t) => ({ it: t.boolean(said) }) });
+      const options = field({ permission: 'check:read', nullable });
+      b.objectRef<object>('Thing').implement({ public: true, fields: (t) => ({ it: t.boolean(options) }) });
     });
   expect(nested(false)).toThrow(`field Thing.it ${message}`);
   expect(nested(true)).not.toThrow();
@@ -205,7 +205,7 @@ test('the description of every element with @requires ends with the requirement'
 });
 
 test('a permission that is not in the catalog does not compile, wherever it is declared', () => {
-  small().queryField('asked', (t) =>
+  createTestBuilder().queryField('asked', (t) =>
     t.boolean({
       nullable: true,
       // @ts-expect-error: no such permission
@@ -219,32 +219,32 @@ test('a permission that is not in the catalog does not compile, wherever it is d
       },
     }),
   );
-  small().inputType('Given', {
+  createTestBuilder().inputType('Given', {
     // @ts-expect-error: no such permission
     fields: (t) => ({ name: t.string({ permission: 'check:reed' }) }),
   });
   // @ts-expect-error: no such permission
-  small().enumType('Choice', { values: { ONE: { permission: 'check:reed' } } as const });
+  createTestBuilder().enumType('Choice', { values: { ONE: { permission: 'check:reed' } } as const });
 });
 
 test('every type, field, argument, input field and enum value has a description', () => {
   const described: [string, string | null | undefined][] = [];
-  const say = (name: string, { description }: { description?: string | null | undefined }): void => {
+  const addDescription = (name: string, { description }: { description?: string | null | undefined }): void => {
     described.push([name, description]);
   };
   const isOurs = (each: GraphQLNamedType): boolean => !isIntrospectionType(each) && !isSpecifiedScalarType(each);
   for (const each of Object.values(schema.getTypeMap()).filter(isOurs)) {
-    say(each.name, each);
-    if (isEnumType(each)) for (const value of each.getValues()) say(`${each.name}.${value.name}`, value);
+    addDescription(each.name, each);
+    if (isEnumType(each)) for (const value of each.getValues()) addDescription(`${each.name}.${value.name}`, value);
     if (isInputObjectType(each) || isObjectType(each) || isInterfaceType(each))
       for (const part of Object.values(each.getFields())) {
-        say(`${each.name}.${part.name}`, part);
-        if ('args' in part) for (const arg of part.args) say(`${each.name}.${part.name}(${arg.name})`, arg);
+        addDescription(`${each.name}.${part.name}`, part);
+        if ('args' in part) for (const arg of part.args) addDescription(`${each.name}.${part.name}(${arg.name})`, arg);
       }
   }
   for (const directive of schema.getDirectives().filter((each) => !isSpecifiedDirective(each))) {
-    say(`@${directive.name}`, directive);
-    for (const arg of directive.args) say(`@${directive.name}(${arg.name})`, arg);
+    addDescription(`@${directive.name}`, directive);
+    for (const arg of directive.args) addDescription(`@${directive.name}(${arg.name})`, arg);
   }
   expect(described.length).toBeGreaterThan(200);
   expect(described.filter(([, description]) => !description?.trim()).map(([name]) => name)).toEqual([]);

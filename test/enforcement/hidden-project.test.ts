@@ -33,16 +33,16 @@ const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
 const own = await createSampleObjects(api, acme);
-const blind = await addMember(api, acme, 'read', 'blind');
+const restricted = await addMember(api, acme, 'read', 'restricted');
 const everything = await createRole(owner, 'Everything', [allow('*'), deny('audit_event:read')]);
-await giveRole(owner, blind.memberId, everything);
+await giveRole(owner, restricted.memberId, everything);
 await createProject(owner, 'third');
-await giveProjectRole(owner, own.project, blind.memberId, null);
+await giveProjectRole(owner, own.project, restricted.memberId, null);
 
 test('lists, counts and lookups by key exclude the hidden project', async () => {
   const document = `query ($key: String!) { projects { totalCount nodes { key } } project(key: $key) { id } }`;
   const [second, third] = [{ key: 'second' }, { key: 'third' }];
-  expect(await queryData(blind, document, { key: 'FIRST' })).toEqual({
+  expect(await queryData(restricted, document, { key: 'FIRST' })).toEqual({
     projects: { totalCount: 2, nodes: [second, third] },
     project: null,
   });
@@ -57,13 +57,13 @@ test('the holders of a role, and the error IN_USE, exclude members of the hidden
   const agent = await addMember(api, acme, 'user', 'agent');
   await giveProjectRole(owner, own.project, agent.memberId, role);
   const members = 'query ($id: ID!) { node(id: $id) { ... on Role { members { totalCount nodes { id } } } } }';
-  expect((await queryData(blind, members, { id: role })).node.members).toEqual({ totalCount: 0, nodes: [] });
+  expect((await queryData(restricted, members, { id: role })).node.members).toEqual({ totalCount: 0, nodes: [] });
   expect((await queryData(owner, members, { id: role })).node.members).toMatchObject({ totalCount: 1 });
 
   const document = 'mutation ($id: ID!) { deleteRole(input: { id: $id }) { errors { code message usedBy { id } } } }';
-  const told = await queryData(blind, document, { id: role });
-  expect(told.deleteRole.errors).toMatchObject([{ code: 'IN_USE', usedBy: [] }]);
-  expect(told.deleteRole.errors[0].message).not.toMatch(/\d/);
+  const response = await queryData(restricted, document, { id: role });
+  expect(response.deleteRole.errors).toMatchObject([{ code: 'IN_USE', usedBy: [] }]);
+  expect(response.deleteRole.errors[0].message).not.toMatch(/\d/);
   expect((await queryData(owner, document, { id: role })).deleteRole.errors).toMatchObject([
     { usedBy: [{ id: agent.memberId }] },
   ]);
@@ -74,11 +74,11 @@ test('the error IN_USE of a policy does not show or count roles of the hidden pr
   const name = 'Hidden role';
   const role = await createAndGetId(owner, 'createRole', { name, policyIds: [id], projectId: own.project }, 'role');
   const document = 'mutation ($id: ID!) { deletePolicy(input: { id: $id }) { errors { code message usedBy { id } } } }';
-  const { deletePolicy } = await queryData(blind, document, { id });
+  const { deletePolicy } = await queryData(restricted, document, { id });
   expect(deletePolicy.errors).toMatchObject([{ code: 'IN_USE', usedBy: [] }]);
   expect(deletePolicy.errors[0].message).not.toMatch(/\d|Hidden/);
-  const seen = (await queryData(owner, document, { id })).deletePolicy.errors[0];
-  expect(seen).toMatchObject({ message: expect.stringContaining(name), usedBy: [{ id: role }] });
+  const ownerError = (await queryData(owner, document, { id })).deletePolicy.errors[0];
+  expect(ownerError).toMatchObject({ message: expect.stringContaining(name), usedBy: [{ id: role }] });
 });
 
 test('a dry run of an access change does not show roles in the hidden project', async () => {
@@ -86,7 +86,7 @@ test('a dry run of an access change does not show roles in the hidden project', 
   await giveProjectRole(owner, own.project, target.memberId, null);
   const input = { id: target.memberId, roleId: roleId('read'), dryRun: true };
   const results = 'accessChanges { project { id } lost }';
-  const { accessChanges } = await mutate(blind, 'updateMember', input, results);
+  const { accessChanges } = await mutate(restricted, 'updateMember', input, results);
   expect(accessChanges).toEqual([{ project: null, lost: expect.arrayContaining(['team:create']) }]);
   const all = await mutate(owner, 'updateMember', input, results);
   expect(all.accessChanges).toEqual([...accessChanges, { project: { id: own.project }, lost: [] }]);
@@ -97,7 +97,7 @@ test('an invitation does not show roles in the hidden project', async () => {
   const input = { emails: ['agent@elsewhere.test'], roleId: roleId('read'), projectRoles: [offered] };
   const id = await createAndGetId(owner, 'createInvitations', input, 'invitations');
   const document = 'query ($id: ID!) { node(id: $id) { ... on Invitation { projectRoles { project { id } } } } }';
-  expect(await queryData(blind, document, { id })).toEqual({ node: { projectRoles: [] } });
+  expect(await queryData(restricted, document, { id })).toEqual({ node: { projectRoles: [] } });
   expect(await queryData(owner, document, { id })).toEqual({
     node: { projectRoles: [{ project: { id: own.project } }] },
   });
@@ -122,24 +122,27 @@ const idOf = async (each: (typeof hidden)[number]): Promise<Hidden> => {
   return { type: each.type, id: await each.id };
 };
 
-test.each(byTitle(idsInQueries))('a hidden ID as %s gives the same response as an unknown ID', async (title, place) => {
-  for (const each of sampleIds(hidden, typeNamed(place), title)) {
-    const { type, id } = await idOf(each);
-    const answer = await expectSameResponse(blind, queryAt(place), id);
-    expect(JSON.stringify(answer), type).not.toMatch(/INTERNAL|first|"allowed":true/);
-  }
-});
+test.each(byTitle(idsInQueries))(
+  'a hidden ID as %s gives the same response as an unknown ID',
+  async (title, inputPath) => {
+    for (const each of sampleIds(hidden, typeNamed(inputPath), title)) {
+      const { type, id } = await idOf(each);
+      const answer = await expectSameResponse(restricted, queryAt(inputPath), id);
+      expect(JSON.stringify(answer), type).not.toMatch(/INTERNAL|first|"allowed":true/);
+    }
+  },
+);
 
 test.each(byTitle(idsInMutations))(
   'a hidden ID as %s gives the same response as an unknown ID, and nothing changes',
-  async (title, place) => {
-    const tried = sampleIds(hidden, await inputs.typeAt(place), title);
+  async (title, inputPath) => {
+    const tried = sampleIds(hidden, await inputs.typeAt(inputPath), title);
     for (const each of tried) await idOf(each);
     const before = await allRows(api, ['audit_events']);
     for (const each of tried) {
       const { type, id } = await idOf(each);
-      const { data, errors } = await expectSameResponse(blind, await inputs.askAt(place, id), id);
-      const complaints = [...(errors ?? []), ...(data[place.mutation]?.errors ?? [])];
+      const { data, errors } = await expectSameResponse(restricted, await inputs.askAt(inputPath, id), id);
+      const complaints = [...(errors ?? []), ...(data[inputPath.mutation]?.errors ?? [])];
       expect(complaints, type).toHaveLength(1);
       expect(JSON.stringify(complaints), type).toMatch(/NOT_FOUND/);
     }
@@ -152,7 +155,7 @@ test.each(hidden.map((each) => [each.type, each] as const))(
   async (type, each) => {
     const { id } = await idOf(each);
     const document = 'query ($id: ID!) { node(id: $id) { __typename } nodes(ids: [$id]) { __typename } }';
-    expect(await queryData(blind, document, { id })).toEqual({ node: null, nodes: [null] });
+    expect(await queryData(restricted, document, { id })).toEqual({ node: null, nodes: [null] });
     expect(await queryData(owner, document, { id })).toEqual({
       node: { __typename: type },
       nodes: [{ __typename: type }],

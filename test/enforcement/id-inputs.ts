@@ -55,7 +55,7 @@ const isId = ({ type }: InputPath): boolean => type.name === 'ID';
 
 /** For example `createCheck.categoryId` or `checks.filter.levelId`. */
 export const titleOf = ({ mutation, name }: InputPath): string => `${mutation}.${name.replaceAll('.0', '')}`;
-export const byTitle = (places: InputPath[]) => places.map((place) => [titleOf(place), place] as const);
+export const byTitle = (paths: InputPath[]) => paths.map((inputPath) => [titleOf(inputPath), inputPath] as const);
 
 export const idsInMutations = inputPaths(mutations.map(({ name }) => name)).values.filter(isId);
 export const idsInQueries = queries.flatMap(argumentPaths).filter(isId);
@@ -82,9 +82,9 @@ function sampleOf({ type }: RootField['args'][number]): Json {
 }
 
 /** The query with the ID at this path. */
-export function queryAt(place: InputPath): OperationWithId {
-  const field = queryOf(place);
-  const [argument = ''] = place.name.split('.');
+export function queryAt(inputPath: InputPath): OperationWithId {
+  const field = queryOf(inputPath);
+  const [argument = ''] = inputPath.name.split('.');
   const args = field.args.filter(
     (arg) => arg.name === argument || isRequiredArgument(arg) || getNamedType(arg.type).name === 'Permission',
   );
@@ -92,7 +92,7 @@ export function queryAt(place: InputPath): OperationWithId {
   const passed = args.map((arg) => `${arg.name}: $${arg.name}`).join(', ');
   const document = `query (${declared}) { ${field.name}(${passed}) ${selectionOf(field)} }`;
   const given = Object.fromEntries(args.map((arg) => [arg.name, sampleOf(arg)]));
-  return (id) => [document, withValue(given, place.name, id)];
+  return (id) => [document, withValue(given, inputPath.name, id)];
 }
 
 /** A valid input for each mutation, created once, in which an ID is then replaced. */
@@ -108,16 +108,18 @@ export function inputsOf(fixtures: Fixtures) {
   };
   return {
     /** The type of the ID at this path of the valid input, or undefined. */
-    async typeAt(place: InputPath): Promise<string | undefined> {
-      const id = valueAt(await goodInput(place.mutation), place.name);
+    async typeAt(inputPath: InputPath): Promise<string | undefined> {
+      const id = valueAt(await goodInput(inputPath.mutation), inputPath.name);
       return id && typedIdOf(id).typename;
     },
     /** The mutation with the ID at this path. */
-    async askAt(place: InputPath, id: string): Promise<OperationWithId> {
-      const good = await goodInput(place.mutation);
+    async askAt(inputPath: InputPath, id: string): Promise<OperationWithId> {
+      const good = await goodInput(inputPath.mutation);
       const input =
-        place.name === targetPath(place.mutation) ? await withTarget(fixtures, place.mutation, good, id) : good;
-      return (asked) => mutationAt(place.mutation, withId(input, place.name, asked));
+        inputPath.name === targetPath(inputPath.mutation)
+          ? await withTarget(fixtures, inputPath.mutation, good, id)
+          : good;
+      return (asked) => mutationAt(inputPath.mutation, withId(input, inputPath.name, asked));
     },
   };
 }

@@ -10,7 +10,7 @@ const { owner } = acme;
 const rubric = await getRubric(owner);
 const check = await createCheck(owner, rubric);
 
-const CHANGE_AND_SEE = `mutation ($check: ID!, $me: ID!, $role: ID!) {
+const CHANGE_ROLE_BETWEEN_UPDATES = `mutation ($check: ID!, $me: ID!, $role: ID!) {
   before: updateCheck(input: { check: { id: $check }, name: "Named" }) { check { name category { name } } errors { code } }
   change: updateMember(input: { id: $me, roleId: $role }) { member { id } errors { code } }
   after: updateCheck(input: { check: { id: $check }, name: "Renamed" }) { check { name category { name } } errors { code } }
@@ -19,16 +19,16 @@ const CHANGE_AND_SEE = `mutation ($check: ID!, $me: ID!, $role: ID!) {
 const codesOf = ({ errors }: { errors: Json[] | undefined }): string[] =>
   (errors ?? []).map(({ path, extensions }) => `${path.join('.')} ${extensions.reason ?? extensions.code}`);
 
-const changer = async (name: string, ...permissions: string[]) => {
+const addEditor = async (name: string, ...permissions: string[]) => {
   const person = await addMember(api, acme, 'read', name);
   await giveRole(owner, person.memberId, await createRole(owner, name, [allow(...permissions, 'member:*', 'role:*')]));
   return person;
 };
 
 test('a member who gives up a permission in one mutation lacks it in the next one', async () => {
-  const blind = await createRole(owner, 'Blind', [allow('check:update', 'member:*')]);
-  const person = await changer('seeing', 'check:read', 'check:update', 'category:read');
-  const answer = await person.query(CHANGE_AND_SEE, { check, me: person.memberId, role: blind });
+  const withoutRead = await createRole(owner, 'Without read', [allow('check:update', 'member:*')]);
+  const person = await addEditor('seeing', 'check:read', 'check:update', 'category:read');
+  const answer = await person.query(CHANGE_ROLE_BETWEEN_UPDATES, { check, me: person.memberId, role: withoutRead });
   expect(answer.data).toMatchObject({
     before: { check: { name: 'Named', category: { name: 'Security' } }, errors: [] },
     change: { errors: [] },
@@ -50,33 +50,33 @@ test('a demotion between two requests with the same document affects only the de
 
 test('concurrent callers with the same document do not share cached permissions', async () => {
   const [may, mayNot] = [await addMember(api, acme, 'admin', 'may'), await addMember(api, acme, 'read', 'may-not')];
-  const stranger = (await createOrganization(api, 'globex')).owner;
+  const outsider = (await createOrganization(api, 'globex')).owner;
   const DOCUMENT = `query ($id: ID!) { node(id: $id) { ...on Check { name } } auditEvents(first: 2) { nodes { action actor } } checks(first: 3) { nodes { name category { name } } } }`;
-  const whole = async (caller: Caller) =>
+  const responseOf = async (caller: Caller) =>
     JSON.stringify(await caller.query(DOCUMENT, { id: check }).then(({ data, errors }) => ({ data, errors })));
-  const people = [may, mayNot, stranger, api.as()];
+  const people = [may, mayNot, outsider, api.as()];
   const alone: string[] = [];
-  for (const person of people) alone.push(await whole(person));
+  for (const person of people) alone.push(await responseOf(person));
   expect(new Set(alone).size).toBe(people.length);
-  const crowd = Array.from({ length: 80 }, (_, at) => at % people.length);
-  const together = await Promise.all(crowd.map((at) => whole(people[at] as Caller)));
-  for (const [at, who] of crowd.entries()) expect(together[at]).toBe(alone[who]);
+  const callerIndexes = Array.from({ length: 80 }, (_, at) => at % people.length);
+  const together = await Promise.all(callerIndexes.map((at) => responseOf(people[at] as Caller)));
+  for (const [at, who] of callerIndexes.entries()) expect(together[at]).toBe(alone[who]);
 });
 
 test('access to one’s own objects gives no access to other objects of the type', async () => {
-  const person = await addMember(api, acme, 'read', 'narrow');
-  const narrow = await createRole(owner, 'Narrow', [allow('member:read', 'project:read', 'project_member:read')]);
-  await giveRole(owner, person.memberId, narrow);
+  const person = await addMember(api, acme, 'read', 'limited');
+  const limited = await createRole(owner, 'Limited', [allow('member:read', 'project:read', 'project_member:read')]);
+  await giveRole(owner, person.memberId, limited);
   const DOCUMENT =
     '{ viewer { role { name permissions } user { email } } members { nodes { role { name } user { name } } } }';
   const { data } = await person.query(DOCUMENT);
-  expect(data.viewer.role.name).toBe('Narrow');
+  expect(data.viewer.role.name).toBe('Limited');
   expect(data.members.nodes.length).toBeGreaterThan(1);
   for (const { role } of data.members.nodes) expect(role).toBeNull();
 });
 
 test('a permission in one project gives no access to another project or to the organization', async () => {
-  const person = await addMember(api, acme, 'read', 'placed');
+  const person = await addMember(api, acme, 'read', 'project-only');
   const nothing = await createRole(owner, 'Nothing', [allow('project:read', 'member:read')]);
   const [one, two] = [await createProject(owner, 'one'), await createProject(owner, 'two')];
   await giveRole(owner, person.memberId, nothing);

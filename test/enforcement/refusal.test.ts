@@ -48,12 +48,12 @@ const everyField = (['Query', 'Mutation'] as const).flatMap((kind) =>
   rootFields(schema, kind).map((each) => ({ kind, each, name: `${kind}.${each.name}`, rule: ruleOf(each) })),
 );
 
-test.each(everyField)('$name asks an anonymous caller to sign in if it is guarded, and only then', async (asked) => {
-  const { data, errors } = await api.as().query(...operationOf(asked.kind, asked.each));
+test.each(everyField)('$name asks an anonymous caller to sign in if it is guarded, and only then', async (entry) => {
+  const { data, errors } = await api.as().query(...operationOf(entry.kind, entry.each));
   const codes = errors?.map((error) => error.extensions.code) ?? [];
-  if (PUBLIC_FIELDS.includes(asked.name)) return expect(codes).not.toContain('UNAUTHENTICATED');
+  if (PUBLIC_FIELDS.includes(entry.name)) return expect(codes).not.toContain('UNAUTHENTICATED');
   expect(codes).toEqual(['UNAUTHENTICATED']);
-  expect(data).toEqual({ [asked.each.name]: null });
+  expect(data).toEqual({ [entry.each.name]: null });
 });
 
 const beyondRead = everyField.filter(
@@ -62,22 +62,22 @@ const beyondRead = everyField.filter(
 
 test.each(beyondRead)(
   '$name names the missing permission and the reason to a Read member, and allows the Owner',
-  async (asked) => {
-    const known = await about(asked.each.name);
-    const [document, variables] = operationOf(asked.kind, asked.each, known && { input: known.input });
+  async (entry) => {
+    const known = await about(entry.each.name);
+    const [document, variables] = operationOf(entry.kind, entry.each, known && { input: known.input });
     const refused = await reader.query(document, variables);
     const extensions = {
       code: 'FORBIDDEN',
       target: known?.target ?? null,
-      permission: asked.rule?.permission,
+      permission: entry.rule?.permission,
       reason: 'NO_GRANT',
       hint: expect.stringMatching(/^Roles that grant it: .*\bOwner\b/),
     };
-    const message = `${asked.rule?.permission} is needed, and the role Read does not grant it.`;
+    const message = `${entry.rule?.permission} is needed, and the role Read does not grant it.`;
     expect(refused).toMatchObject({
       status: 200,
-      data: { [asked.each.name]: null },
-      errors: [{ message, path: [asked.each.name], extensions }],
+      data: { [entry.each.name]: null },
+      errors: [{ message, path: [entry.each.name], extensions }],
     });
     expect(Object.keys(refused.errors?.[0].extensions).sort()).toEqual([
       'code',

@@ -23,13 +23,13 @@ import { createSampleObjects, organizationUuid } from './support.ts';
 /** Over HTTP, an ID of another organization gives the same response as an unknown one. */
 const api = await startApi();
 const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
-const furniture = await createSampleObjects(api, acme);
+const objects = await createSampleObjects(api, acme);
 const [ours, theirs] = [createFixtures(api, acme), createFixtures(api, globex)];
 /** IDs of one object of each type, and of objects in a project of the other organization. */
-const their: { type: string; id: string }[] = [];
-for (const type of nodeTypes) their.push({ type, id: await theirs.one(type) });
+const foreign: { type: string; id: string }[] = [];
+for (const type of nodeTypes) foreign.push({ type, id: await theirs.one(type) });
 for (const type of typesInProjects)
-  their.push({ type, id: await theirs.make(type, { projectId: await theirs.one('Project') }) });
+  foreign.push({ type, id: await theirs.make(type, { projectId: await theirs.one('Project') }) });
 /** The Owner comes first, because the Owner gets detailed errors. */
 const callers: [string, Caller][] = [
   ['the Owner', acme.owner],
@@ -37,38 +37,38 @@ const callers: [string, Caller][] = [
   ['a WRITE token', await createApiToken(api, acme.owner, 'WRITE')],
 ];
 /** All callers try IDs of the expected type; only the Owner tries others, except in a long run. */
-const asking = (type: string, of: string | undefined) =>
+const callersFor = (type: string, of: string | undefined) =>
   long || type === of || of === undefined ? callers : callers.slice(0, 1);
 
 // The first test, because later ones create objects and change the counts.
 test.each([
-  ['access.principalId', furniture.serviceAccount, { access: { allowed: true } }],
+  ['access.principalId', objects.serviceAccount, { access: { allowed: true } }],
   ['access.principalId', acme.owner.memberId, { access: { allowed: true } }],
-  ['access.targetId', furniture.project, { access: { allowed: true } }],
+  ['access.targetId', objects.project, { access: { allowed: true } }],
   ['accessMatrix.targetId', acme.id, { accessMatrix: { totalCount: 3 } }],
   ['authorize.requests.principalId', acme.owner.userId, { authorize: [{ allowed: true, reason: null }] }],
-  ['authorize.requests.targetId', furniture.project, { authorize: [{ allowed: true, reason: null }] }],
-  ['checks.filter.categoryId', furniture.category, { checks: { totalCount: 1, nodes: [{ id: furniture.check }] } }],
-  ['checks.filter.levelId', furniture.level, { checks: { totalCount: 1, nodes: [{ id: furniture.check }] } }],
-  ['permissionsOf.principalId', furniture.serviceAccount, { permissionsOf: ['dataset:read'] }],
-  ['permissionsOf.targetId', furniture.project, { permissionsOf: expect.arrayContaining(['dataset:read']) }],
-  ['policies.projectId', furniture.project, { policies: { totalCount: 1, nodes: [{ id: furniture.projectPolicy }] } }],
-  ['project.id', furniture.project, { project: { id: furniture.project, key: 'first' } }],
+  ['authorize.requests.targetId', objects.project, { authorize: [{ allowed: true, reason: null }] }],
+  ['checks.filter.categoryId', objects.category, { checks: { totalCount: 1, nodes: [{ id: objects.check }] } }],
+  ['checks.filter.levelId', objects.level, { checks: { totalCount: 1, nodes: [{ id: objects.check }] } }],
+  ['permissionsOf.principalId', objects.serviceAccount, { permissionsOf: ['dataset:read'] }],
+  ['permissionsOf.targetId', objects.project, { permissionsOf: expect.arrayContaining(['dataset:read']) }],
+  ['policies.projectId', objects.project, { policies: { totalCount: 1, nodes: [{ id: objects.projectPolicy }] } }],
+  ['project.id', objects.project, { project: { id: objects.project, key: 'first' } }],
   [
     'roles.projectId',
-    furniture.project,
-    { roles: { totalCount: 6, nodes: expect.arrayContaining([{ id: furniture.projectRole }]) } },
+    objects.project,
+    { roles: { totalCount: 6, nodes: expect.arrayContaining([{ id: objects.projectRole }]) } },
   ],
   [
     'whoCan.targetId',
-    furniture.project,
-    { whoCan: { totalCount: 3, nodes: expect.arrayContaining([{ id: furniture.serviceAccount }]) } },
+    objects.project,
+    { whoCan: { totalCount: 3, nodes: expect.arrayContaining([{ id: objects.serviceAccount }]) } },
   ],
 ])('an ID of the own organization as %s gives a result (%s)', async (title, id, expected) => {
   // `categoryId`, or `id` of `category`.
-  const place = idsInQueries.find((each) => [titleOf(each), titleOf(each).replace(/\.id$/, 'Id')].includes(title));
-  if (!place) throw new Error(`the schema has no ${title}`);
-  const { data, errors } = await acme.owner.query(...queryAt(place)(id));
+  const inputPath = idsInQueries.find((each) => [titleOf(each), titleOf(each).replace(/\.id$/, 'Id')].includes(title));
+  if (!inputPath) throw new Error(`the schema has no ${title}`);
+  const { data, errors } = await acme.owner.query(...queryAt(inputPath)(id));
   expect(errors).toBeUndefined();
   expect(data).toMatchObject(expected);
 });
@@ -99,14 +99,14 @@ test.each(nodeTypes)(
 
 test.each(byTitle(idsInQueries))(
   'IDs of another organization as %s give the same response as unknown IDs',
-  async (title, place) => {
-    const [ask, of] = [queryAt(place), typeNamed(place)];
-    for (const { type, id } of sampleIds(their, of, title))
-      for (const [, caller] of asking(type, of)) {
+  async (title, inputPath) => {
+    const [ask, of] = [queryAt(inputPath), typeNamed(inputPath)];
+    for (const { type, id } of sampleIds(foreign, of, title))
+      for (const [, caller] of callersFor(type, of)) {
         const answer = await expectSameResponse(caller, ask, id);
         expect(JSON.stringify(answer), type).not.toMatch(/INTERNAL|globex|"allowed":true/);
         if (title.includes('.filter.') && caller === acme.owner)
-          expect(answer, type).toEqual({ data: { [place.mutation]: { totalCount: 0, nodes: [] } }, status: 200 });
+          expect(answer, type).toEqual({ data: { [inputPath.mutation]: { totalCount: 0, nodes: [] } }, status: 200 });
       }
   },
 );
@@ -136,8 +136,8 @@ test.each(lists.map((field) => [field.name, field] as const))(
     const cursor = data[list].edges[0].cursor as string;
     const [, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     const forged = Buffer.from(JSON.stringify(['A1b2C3d4', ...values])).toString('base64url');
-    for (const place of ['after', 'before']) {
-      const document = `query ($cursor: String!) { ${pageOf(list, `${place}: $cursor`, 'nodes { __typename }')} }`;
+    for (const side of ['after', 'before']) {
+      const document = `query ($cursor: String!) { ${pageOf(list, `${side}: $cursor`, 'nodes { __typename }')} }`;
       const answer = withoutId(await acme.owner.query(document, { cursor }), cursor);
       expect(answer).toEqual(withoutId(await acme.owner.query(document, { cursor: forged }), forged));
       expect(answer).toMatchObject({ data: { [list]: null }, errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
@@ -154,14 +154,14 @@ const theirLog = () =>
 
 test.each(byTitle(idsInMutations))(
   'IDs of another organization as %s give the same response as unknown IDs, and change nothing',
-  async (title, place) => {
-    const of = (await inputs.typeAt(place)) ?? typeNamed(place);
+  async (title, inputPath) => {
+    const of = (await inputs.typeAt(inputPath)) ?? typeNamed(inputPath);
     const before = [await written(), await theirLog()];
-    for (const { type, id } of sampleIds(their, of, title)) {
-      const ask = await inputs.askAt(place, id);
-      for (const [who, caller] of asking(type, of)) {
+    for (const { type, id } of sampleIds(foreign, of, title)) {
+      const ask = await inputs.askAt(inputPath, id);
+      for (const [who, caller] of callersFor(type, of)) {
         const { data, errors } = await expectSameResponse(caller, ask, id);
-        const complaints = [...(errors ?? []), ...(data[place.mutation]?.errors ?? [])];
+        const complaints = [...(errors ?? []), ...(data[inputPath.mutation]?.errors ?? [])];
         expect(complaints, `${who} with ${type}`).toHaveLength(1);
         if (who === 'the Owner') expect(complaints[0].extensions?.code ?? complaints[0].code, type).toBe('NOT_FOUND');
         expect(JSON.stringify(complaints), `${who} with ${type}`).not.toMatch(/INTERNAL|globex/);

@@ -23,7 +23,7 @@ const count = async (table: string, where: string): Promise<number> =>
   (await api.root.unsafe(`select count(*)::int as n from ${table} where ${where}`))[0]?.['n'];
 
 /** The organizations of the rows that a transaction with this binding reads. */
-const seen = (table: string, binding: { organization?: string; user?: string }, columns = 'organization_id') =>
+const select = (table: string, binding: { organization?: string; user?: string }, columns = 'organization_id') =>
   withBinding(api, binding, async (tx) =>
     (await tx.unsafe(`select ${columns} from ${table}`)).map((row) => ({ ...row })),
   );
@@ -50,14 +50,14 @@ test('every tenant table has rows of both organizations', async () => {
 
 test.each(tenants)('%s returns no rows to a transaction without a bound organization', async (table) => {
   expect(await (await api.sql.unsafe(`select from ${table}`)).length).toBe(0);
-  expect(await seen(table, {})).toEqual([]);
-  expect(await seen(table, { user: uuidOf('usr', acme.owner.userId) })).toEqual([]);
-  expect(await seen(table, { organization: newId() })).toEqual([]);
-  await expect(seen(table, { organization: "' or true --" })).rejects.toThrow('invalid input syntax for type uuid');
+  expect(await select(table, {})).toEqual([]);
+  expect(await select(table, { user: uuidOf('usr', acme.owner.userId) })).toEqual([]);
+  expect(await select(table, { organization: newId() })).toEqual([]);
+  await expect(select(table, { organization: "' or true --" })).rejects.toThrow('invalid input syntax for type uuid');
 });
 
 test.each(tenants)('%s returns exactly the rows of the bound organization', async (table) => {
-  const rows = await seen(table, { organization: ours });
+  const rows = await select(table, { organization: ours });
   expect(rows).toHaveLength(await count(table, `organization_id = '${ours}'`));
   expect(new Set(rows.map((row) => row['organization_id']))).toEqual(new Set([ours]));
 });
@@ -137,24 +137,24 @@ test.each(keys.map((key) => [key['name'], key] as const))(
 test('tables of the instance return only the bound organization, its users and its sessions', async () => {
   const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];
   for (const table of ['organizations', 'users', 'sessions', 'refresh_tokens'])
-    expect(await seen(table, {}, table === 'refresh_tokens' ? 'hash' : 'id'), table).toEqual([]);
+    expect(await select(table, {}, table === 'refresh_tokens' ? 'hash' : 'id'), table).toEqual([]);
 
   const here = { organization: ours };
-  expect(await seen('organizations', here, 'id')).toEqual([{ id: ours }]);
+  expect(await select('organizations', here, 'id')).toEqual([{ id: ours }]);
   const ids = async (table: string, where: string) =>
     (await api.root.unsafe(`select id from ${table} where ${where} order by id`)).map((row) => ({ ...row }));
-  const fellows = await ids('users', `id in (select user_id from principals where organization_id = '${ours}')`);
-  expect(fellows.length).toBeGreaterThanOrEqual(2);
-  expect(await seen('(select id from users order by id) u', here, 'id')).toEqual(fellows);
+  const members = await ids('users', `id in (select user_id from principals where organization_id = '${ours}')`);
+  expect(members.length).toBeGreaterThanOrEqual(2);
+  expect(await select('(select id from users order by id) u', here, 'id')).toEqual(members);
   const sessions = await ids('sessions', `organization_id = '${ours}'`);
-  expect(await seen('(select id from sessions order by id) s', here, 'id')).toEqual(sessions);
-  expect(await seen('refresh_tokens', here, 'hash')).toEqual([]);
+  expect(await select('(select id from sessions order by id) s', here, 'id')).toEqual(sessions);
+  expect(await select('refresh_tokens', here, 'hash')).toEqual([]);
 
-  const tokens = await seen('refresh_tokens', { user: me }, 'session_id');
+  const tokens = await select('refresh_tokens', { user: me }, 'session_id');
   expect(tokens.length).toBeGreaterThan(0);
   const mine = await ids('sessions', `user_id = '${me}'`);
   expect(tokens.every((token) => mine.some((session) => session['id'] === token['session_id']))).toBe(true);
-  expect(await seen('users', { user: them }, 'id')).toEqual([{ id: them }]);
+  expect(await select('users', { user: them }, 'id')).toEqual([{ id: them }]);
 });
 
 test('a transaction cannot write rows of other users and organizations in tables of the instance', async () => {

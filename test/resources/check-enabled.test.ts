@@ -26,12 +26,12 @@ describe('a check is enabled', () => {
   const both = { errors: [{ code: 'INVALID', path: ['enableOn'] }] };
 
   test.each([
-    ['it does unless told', {}, true],
-    ['it does when switched on', { enabled: true }, true],
-    ['it does not when switched off', { enabled: false }, false],
-    ['it does not yet when a date is given', { enableOn: inDays(1) }, false],
-    ['it does not yet with a date and switched off', { enabled: false, enableOn: inDays(1) }, false],
-    ['it does when the date is past', { enableOn: inDays(-1) }, true],
+    ['by default', {}, true],
+    ['when it is enabled', { enabled: true }, true],
+    ['not when it is disabled', { enabled: false }, false],
+    ['not before its date', { enableOn: inDays(1) }, false],
+    ['not before its date, also when it is disabled', { enabled: false, enableOn: inDays(1) }, false],
+    ['when its date is past', { enableOn: inDays(-1) }, true],
   ])('%s', async (_what, input, enabled) => {
     const id = await createCheck(people.admin, rubric, input);
     const enableOn = 'enableOn' in input ? input.enableOn : null;
@@ -53,14 +53,24 @@ describe('a check is enabled', () => {
 
   const later = { name: 'Later', enabled: false, enableOn: inDays(10) };
   test.each([
-    ['switching on by hand ends the date', later, { enabled: true }, { enabled: true, enableOn: null }],
-    ['switching off by hand ends the date', later, { enabled: false }, { enabled: false, enableOn: null }],
-    ['a date switches off until then', {}, { enableOn: inDays(9) }, { enabled: false }],
-    ['clearing a date to come leaves off', later, { enableOn: null }, { enabled: false, enableOn: null }],
-    ['clearing a past date leaves on', { enableOn: inDays(-1) }, { enableOn: null }, { enabled: true, enableOn: null }],
-    ['clearing no date leaves on', {}, { enableOn: null }, { enabled: true, enableOn: null }],
-    ['clearing and switching in one', later, { enableOn: null, enabled: true }, { enabled: true, enableOn: null }],
-    ['another change leaves it', later, { name: 'Still later' }, { enabled: false, enableOn: later.enableOn }],
+    ['enabling clears the date', later, { enabled: true }, { enabled: true, enableOn: null }],
+    ['disabling clears the date', later, { enabled: false }, { enabled: false, enableOn: null }],
+    ['a future date disables until then', {}, { enableOn: inDays(9) }, { enabled: false }],
+    ['clearing a future date keeps the check disabled', later, { enableOn: null }, { enabled: false, enableOn: null }],
+    [
+      'clearing a past date keeps the check enabled',
+      { enableOn: inDays(-1) },
+      { enableOn: null },
+      { enabled: true, enableOn: null },
+    ],
+    ['clearing an unset date keeps the check enabled', {}, { enableOn: null }, { enabled: true, enableOn: null }],
+    [
+      'clearing the date and enabling can be combined',
+      later,
+      { enableOn: null, enabled: true },
+      { enabled: true, enableOn: null },
+    ],
+    ['other updates keep both', later, { name: 'Still later' }, { enabled: false, enableOn: later.enableOn }],
   ])('%s', async (_what, first, change, expected) => {
     const id = await createCheck(people.admin, rubric, first);
     expect(await mutate(people.admin, 'updateCheck', { check: { id }, ...change })).toEqual({ errors: [] });

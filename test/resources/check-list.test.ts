@@ -35,11 +35,11 @@ const named = made.toSorted();
 
 describe('checks are ordered', () => {
   test.each([
-    ['by name, unless told', undefined, named],
-    ['by name upwards, unless told which end', { field: 'NAME' }, named],
-    ['by name downwards', { field: 'NAME', direction: 'DESC' }, named.toReversed()],
-    ['by creation, the first first', { field: 'CREATED_AT', direction: 'ASC' }, made],
-    ['by creation, the last first', { field: 'CREATED_AT', direction: 'DESC' }, made.toReversed()],
+    ['by name by default', undefined, named],
+    ['by name, ascending by default', { field: 'NAME' }, named],
+    ['by name, descending', { field: 'NAME', direction: 'DESC' }, named.toReversed()],
+    ['by creation time, ascending', { field: 'CREATED_AT', direction: 'ASC' }, made],
+    ['by creation time, descending', { field: 'CREATED_AT', direction: 'DESC' }, made.toReversed()],
   ])('%s', async (_how, orderBy, expected) => {
     expect(await list({ orderBy })).toEqual(expected);
   });
@@ -49,26 +49,26 @@ describe('checks are filtered', () => {
   test.each([
     ['by category', { category: { id: categories['Ownership'] } }, ['hasXowner', 'has_owner']],
     ['by level', { level: { id: levels['Bronze'] } }, ['Backups', 'has_owner', 'Übersicht']],
-    ['that count', { enabled: true }, named.filter((name) => name !== 'Backups' && name !== 'Übersicht')],
-    ['that do not count', { enabled: false }, ['Backups', 'Übersicht']],
+    ['by enabled', { enabled: true }, named.filter((name) => name !== 'Backups' && name !== 'Übersicht')],
+    ['by disabled', { enabled: false }, ['Backups', 'Übersicht']],
     ['by a part of the name', { search: 'ow' }, ['Zero downtime', 'hasXowner', 'has_owner']],
-    ['whatever the case', { search: 'ZERO DOWN' }, ['Zero downtime']],
-    ['whatever the case, beyond ASCII too', { search: 'üBERSICHT' }, ['Übersicht']],
-    ['with _ as it stands', { search: 's_o' }, ['has_owner']],
-    ['with % as it stands', { search: '0%' }, ['100% covered']],
-    ['with % for nothing else', { search: 'Z%e' }, []],
-    ['with \\ as it stands', { search: 'C:\\T' }, ['Path C:\\temp']],
-    ['with a quote that ends nothing', { search: "' or '1'='1" }, []],
-    ['all of them without a search', { search: '' }, named],
-    ['all of them with a filter of nulls', { category: null, level: null, enabled: null, search: null }, named],
+    ['by name, ignoring case', { search: 'ZERO DOWN' }, ['Zero downtime']],
+    ['by name, ignoring case, also beyond ASCII', { search: 'üBERSICHT' }, ['Übersicht']],
+    ['with a literal _', { search: 's_o' }, ['has_owner']],
+    ['with a literal %', { search: '0%' }, ['100% covered']],
+    ['without % as a wildcard', { search: 'Z%e' }, []],
+    ['with a literal \\', { search: 'C:\\T' }, ['Path C:\\temp']],
+    ['with a literal quote', { search: "' or '1'='1" }, []],
+    ['not at all by an empty search', { search: '' }, named],
+    ['not at all by nulls', { category: null, level: null, enabled: null, search: null }, named],
     [
       'by all given conditions',
       { category: { id: categories['Reliability'] }, level: { id: levels['Bronze'] }, enabled: false, search: 'back' },
       ['Backups'],
     ],
-    ['nowhere that two conditions exclude', { category: { id: categories['Ownership'] }, enabled: false }, []],
-    ['not in what is no category', { category: { id: levels['Gold'] } }, []],
-    ['not on what is no level', { level: { alias: 'platinum' } }, []],
+    ['by two conditions that exclude each other', { category: { id: categories['Ownership'] }, enabled: false }, []],
+    ['by an ID that is not a category', { category: { id: levels['Gold'] } }, []],
+    ['by an unknown level', { level: { alias: 'platinum' } }, []],
   ])('%s', async (_how, filter, expected) => {
     expect(await list({ filter })).toEqual(expected);
   });

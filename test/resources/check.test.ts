@@ -86,12 +86,12 @@ describe('an unknown reference is an error with the path of its field, and nothi
   const nothing = (prefix: string) => `${prefix}_01h455vb4pex5vsknk084sn02q`;
   const globex = createOrganization(api, 'globex').then(async ({ owner }) => ({ owner, ...(await getRubric(owner)) }));
   test.each([
-    ['a category that does not exist', 'category', () => nothing('cat')],
-    ['a level that does not exist', 'level', () => nothing('lvl')],
-    ['a member who does not exist', 'ownerId', () => nothing('mem')],
+    ['an unknown category', 'category', () => nothing('cat')],
+    ['an unknown level', 'level', () => nothing('lvl')],
+    ['an unknown member', 'ownerId', () => nothing('mem')],
     ['a level as category', 'category', () => levels['Bronze']],
     ['a category as level', 'level', () => categories['Security']],
-    ['a user as owner, who is a member under another id', 'ownerId', () => people.user.userId],
+    ['the user ID of a member as owner', 'ownerId', () => people.user.userId],
     ['a text as category', 'category', () => 'Security'],
     ['an empty level', 'level', () => ''],
     ['another organization’s category', 'category', async () => (await globex).categories['Security']],

@@ -77,14 +77,14 @@ test('the name is unique in the project, ignoring case, also in concurrent reque
 });
 
 describe('a dataset of a hidden project does not exist', () => {
-  const QUESTIONS: [string, (id: string) => Promise<unknown>][] = [
+  const QUERIES: [string, (id: string) => Promise<unknown>][] = [
     ['dataset', (id) => outsider.query(`{ dataset(id: "${id}") { id name } }`)],
     ['node', (id) => outsider.query(`{ node(id: "${id}") { __typename } }`)],
     ['updateDataset', (id) => mutate(outsider, 'updateDataset', { id, name: 'Mine' })],
     ['deleteDataset', (id) => mutate(outsider, 'deleteDataset', { id })],
   ];
-  test.each(QUESTIONS)('for %s', async (_field, question) => {
-    const answers = await Promise.all([question(hidden), question(MISSING)]);
+  test.each(QUERIES)('for %s', async (_field, runQuery) => {
+    const answers = await Promise.all([runQuery(hidden), runQuery(MISSING)]);
     const [found, missing] = answers.map((answer) => JSON.stringify({ ...(answer as object), headers: null }));
     expect(found?.replaceAll(hidden, 'ID')).toBe(missing?.replaceAll(MISSING, 'ID'));
   });

@@ -38,7 +38,7 @@ interface Reference {
 }
 
 /** Types that are not used by the referring objects: a role is in use by its members. */
-const APART = ['Role'];
+const EXCEPTIONS = ['Role'];
 
 const uuidOf = (id: string): string => decodeId(id)?.uuid ?? '';
 
@@ -56,7 +56,7 @@ async function referencesOf(): Promise<Reference[]> {
   return keys.flatMap(({ user: userTable, table, column }) =>
     typesIn(table).flatMap((type) =>
       typesIn(userTable)
-        .filter((user) => referenceOf(createMutationOf(user), camelCase(column)) && !APART.includes(type))
+        .filter((user) => referenceOf(createMutationOf(user), camelCase(column)) && !EXCEPTIONS.includes(type))
         .map((user) => ({ type, table, user, userTable, field: camelCase(column) })),
     ),
   );
@@ -69,7 +69,7 @@ test('the schema has references to test', () => {
   expect(references.map(title)).toContain('a Category that a Check refers to by categoryId');
 });
 
-const fresh = (type: string): Promise<string> => fixtures.make(type);
+const create = (type: string): Promise<string> => fixtures.make(type);
 const isThere = async (id: string): Promise<boolean> =>
   (await queryData(people.owner, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node !== null;
 const remove = (id: string, type: string, results = 'deletedId') =>
@@ -88,13 +88,13 @@ describe.each(references.map((each) => [title(each), each] as const))('%s', (_ti
   const refer = (id: string, more: Input = {}): Promise<string> => fixtures.make(user, { [field]: id, ...more });
 
   test('can be deleted while no object refers to it', async () => {
-    const id = await fresh(type);
+    const id = await create(type);
     expect(await remove(id, type)).toEqual({ deletedId: id, errors: [] });
     expect(await isThere(id)).toBe(false);
   });
 
   test('cannot be deleted while it is in use, and the error lists the objects that refer to it', async () => {
-    const id = await fresh(type);
+    const id = await create(type);
     const b = await refer(id, hasName ? { name: 'Beta' } : {});
     const a = await refer(id, hasName ? { name: 'Alpha' } : {});
     const { deletedId, errors } = await remove(id, type, used);
@@ -116,7 +116,7 @@ describe.each(references.map((each) => [title(each), each] as const))('%s', (_ti
   });
 
   test('can be deleted after the referring objects are moved or deleted', async () => {
-    const [id, other] = [await fresh(type), await fresh(type)];
+    const [id, other] = [await create(type), await create(type)];
     const update = `update${user}`;
     const isMoved = referenceOf(update, field);
     const [moved, deleted] = [isMoved ? await refer(id) : undefined, await refer(id)];
@@ -128,7 +128,7 @@ describe.each(references.map((each) => [title(each), each] as const))('%s', (_ti
   });
 
   test('does not show the referring objects to a Read member', async () => {
-    const id = await fresh(type);
+    const id = await create(type);
     await refer(id);
     expect(await mutate(people.read, `delete${type}`, toInput(`delete${type}`, { id }), used)).toEqual({
       refused: 'NO_GRANT',
@@ -143,7 +143,7 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
   const refer = (id: string, more: Input = {}): Promise<string> => fixtures.make(user, { [field]: id, ...more });
 
   test('with more than a hundred references returns a hundred and the total count', async () => {
-    const id = await fresh(type);
+    const id = await create(type);
     const one = uuidOf(await refer(id));
     const names = ['name', 'alias', 'slug', 'key'].filter((name) => hasInputField(createMutationOf(user), name));
     const changed = names.map((name) => `'${name}', t.${name} || '-' || n`);
@@ -157,7 +157,7 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
   });
 
   test('cannot be referred to while it is being deleted', async () => {
-    const id = await fresh(type);
+    const id = await create(type);
     const input = toInput(createMutationOf(user), { ...(await ordinaryInput(fixtures, user)), [field]: id });
     const result = resultOf(createMutationOf(user));
     const answer = await duringChange(
@@ -173,7 +173,7 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
 
   test('is either deleted or referred to after concurrent requests', async () => {
     for (let round = 0; round < (long ? 25 : 8); round += 1) {
-      const id = await fresh(type);
+      const id = await create(type);
       const input = toInput(createMutationOf(user), { ...(await ordinaryInput(fixtures, user)), [field]: id });
       const [removed, made] = await Promise.all([
         remove(id, type),

@@ -15,19 +15,16 @@ describe.each(titled(references))('the id %s', (title, { mutation, name }) => {
   const one = String(valueAt(good[mutation], name));
   const own = PRINCIPALS[name] ?? [one.slice(0, 4)];
   const cases: [what: string, values: unknown[]][] = [
-    ['of another type', ids.filter((id) => !own.includes(id.slice(0, 4)))],
-    [
-      'that is the same under the name of another type',
-      PREFIXES.map((prefix) => prefix + one.slice(3)).filter((id) => id !== one),
-    ],
-    ['of nothing', [`${one.slice(0, 4)}01h455vb4pex5vsknk084sn02q`]],
-    ['that is almost one', [one.toUpperCase(), `${one} `, one.slice(0, -1), `${one}0`, one.slice(4), '']],
-    ['that is a text', ['Security', '%', "' or true --", '__proto__', 'a\u0000b', '\ud800', '🦊']],
-    ['that overflows to the same', [one.replace('_0', '_8'), one.replace('_0', '_z')]],
-    ['that is a number', [0, 42, -1, 2 ** 40]],
+    ['an ID of another type', ids.filter((id) => !own.includes(id.slice(0, 4)))],
+    ['the same ID with another prefix', PREFIXES.map((prefix) => prefix + one.slice(3)).filter((id) => id !== one)],
+    ['an unknown ID', [`${one.slice(0, 4)}01h455vb4pex5vsknk084sn02q`]],
+    ['a malformed ID', [one.toUpperCase(), `${one} `, one.slice(0, -1), `${one}0`, one.slice(4), '']],
+    ['a text', ['Security', '%', "' or true --", '__proto__', 'a\u0000b', '\ud800', '🦊']],
+    ['an ID that overflows to the same UUID', [one.replace('_0', '_8'), one.replace('_0', '_z')]],
+    ['a number', [0, 42, -1, 2 ** 40]],
     ['as long as a request can be', [Array.from({ length: 2000 }, () => crypto.randomUUID()).join('')]],
   ];
-  test.each(sample(cases, 4, title))('is rejected %s', async (what, values) => {
+  test.each(sample(cases, 4, title))('is rejected: %s', async (what, values) => {
     expect(values.length).toBeGreaterThan(0);
     for (const value of sample(values, 3, title + what))
       expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['NOT_FOUND']);
@@ -37,7 +34,7 @@ describe.each(titled(references))('the id %s', (title, { mutation, name }) => {
     ['a list', [[one, one]]],
     ['an object', [{ id: one }]],
     ['a boolean or a fraction', [true, 0.5]],
-  ])('is rejected if it is %s', async (_what, values) => {
+  ])('is rejected: %s', async (_what, values) => {
     for (const value of values)
       expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['BAD_REQUEST']);
   });

@@ -49,14 +49,14 @@ export async function startInputs(): Promise<Inputs> {
   afterEach(async () => {
     if (!refused) return;
     refused = false;
-    expect(await allRows(api, APART), 'nothing is written').toEqual(state);
+    expect(await allRows(api, EXCLUDED), 'nothing is written').toEqual(state);
     expect(api.logged, 'nothing is a fault of the server').toEqual([]);
   });
 
   return {
     ...{ api, owner, good, fields, lists, ids },
     async refusal(mutation, name, value) {
-      state ??= await allRows(api, APART);
+      state ??= await allRows(api, EXCLUDED);
       refused = true;
       const answer = await mutate(owner, mutation, withValue(good[mutation], name, value));
       if (answer.refused) return [answer.refused];
@@ -73,4 +73,4 @@ export async function startInputs(): Promise<Inputs> {
 }
 
 /** Tables that requests change also when they fail. */
-const APART = ['audit_events', 'sessions', 'refresh_tokens'];
+const EXCLUDED = ['audit_events', 'sessions', 'refresh_tokens'];

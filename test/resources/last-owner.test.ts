@@ -79,7 +79,7 @@ describe('the last Owner', () => {
 /** The possible results of each of two concurrent requests. */
 const FAIR = ['done', 'LAST_OWNER', 'CONFLICT', 'NO_GRANT', 'NOT_HELD', 'NOT_FOUND'];
 
-const said = ({ errors, refused }: Json): string => refused ?? errors[0]?.code ?? 'done';
+const resultCode = ({ errors, refused }: Json): string => refused ?? errors[0]?.code ?? 'done';
 
 /** The number of Owners of the organization with this slug. */
 const countOwners = async (slug: string): Promise<number> =>
@@ -99,7 +99,7 @@ describe('one of two concurrent requests succeeds, and one Owner remains, when',
     ['all of that at once', size(10, 25), () => owners.flatMap((each) => owners.map((other) => demote(each, other)))],
   ])('%s, %i times', async (_what, rounds, race) => {
     for (let round = 0; round < rounds; round += 1) {
-      const answers = (await Promise.all(race())).map(said);
+      const answers = (await Promise.all(race())).map(resultCode);
       expect(FAIR).toEqual(expect.arrayContaining(answers));
       expect(answers).toContain('done');
       expect(await countOwners('acme')).toBe(1);
@@ -113,7 +113,7 @@ test('one Owner remains when two Owners remove each other', async () => {
     const pair = await createOrganization(api, `pair-${round}`);
     const other = await addMember(api, pair, 'owner', 'other');
     const remove = (caller: typeof owner, { memberId: id }: typeof owner) => mutate(caller, 'deleteMember', { id });
-    const answers = (await Promise.all([remove(pair.owner, other), remove(other, pair.owner)])).map(said);
+    const answers = (await Promise.all([remove(pair.owner, other), remove(other, pair.owner)])).map(resultCode);
     // A member who was removed during the request has an invalid credential afterwards.
     expect([...FAIR, 'UNAUTHENTICATED', 'NO_ORGANIZATION']).toEqual(expect.arrayContaining(answers));
     expect(answers.filter((answer) => answer === 'done')).toHaveLength(1);

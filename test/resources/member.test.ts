@@ -100,19 +100,19 @@ describe('an Admin', () => {
 });
 
 test('an Owner can promote, demote and remove another Owner', async () => {
-  const { memberId: id } = await addMember(api, acme, 'read', 'heir');
+  const { memberId: id } = await addMember(api, acme, 'read', 'successor');
   const give = (role: 'owner' | 'admin') => mutate(people.owner, 'updateMember', { id, roleId: roleId(role) }, MEMBER);
-  const heir = { id, user: { name: 'heir', email: 'heir@acme.test' } };
-  expect(await give('owner')).toEqual({ member: { ...heir, role: { name: 'Owner' } }, errors: [] });
-  expect(await give('admin')).toEqual({ member: { ...heir, role: { name: 'Admin' } }, errors: [] });
+  const successor = { id, user: { name: 'successor', email: 'successor@acme.test' } };
+  expect(await give('owner')).toEqual({ member: { ...successor, role: { name: 'Owner' } }, errors: [] });
+  expect(await give('admin')).toEqual({ member: { ...successor, role: { name: 'Admin' } }, errors: [] });
   await give('owner');
   expect(await mutate(people.owner, 'deleteMember', { id }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
 });
 
 test.each([
-  ['no role at all', () => 'rol_01h455vb4pex5vsknk084sn02q'],
-  ['a role’s name', () => 'admin'],
-  ['nothing', () => ''],
+  ['an unknown role', () => 'rol_01h455vb4pex5vsknk084sn02q'],
+  ['the name of a role', () => 'admin'],
+  ['an empty text', () => ''],
   ['a member', () => people.admin.memberId],
   ['a property of every object', () => 'constructor'],
 ])('%s cannot be given', async (_what, role) => {

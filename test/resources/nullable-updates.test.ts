@@ -32,7 +32,7 @@ interface Update {
 }
 
 /** Input fields that are not values of the object. Other tests below cover them. */
-const APART = ['dryRun', 'noAccess', 'roleExpiresAt', 'fallbackRoleId'];
+const EXCLUDED = ['dryRun', 'noAccess', 'roleExpiresAt', 'fallbackRoleId'];
 
 /** `addTags` and `removeTags` change `tags`, too. */
 const isPart = (mutation: string, name: string): boolean => {
@@ -45,7 +45,7 @@ const optionalOf = (mutation: string): GraphQLInputField[] =>
   inputFields(mutation).filter(
     ({ type, name, description }) =>
       !isNonNullType(type) &&
-      !APART.includes(name) &&
+      !EXCLUDED.includes(name) &&
       !isPart(mutation, name) &&
       !/\brequired unless\b/i.test(description ?? ''),
   );
@@ -191,11 +191,11 @@ describe.each(WITH_TERM)('%s of an expiring role', (mutation) => {
   });
 
   test.each([
-    ['an end without a role', { roleExpiresAt: term.roleExpiresAt, fallbackRoleId: term.fallbackRoleId }, 'roleId'],
-    ['an end that is taken away without a role', { roleExpiresAt: null, fallbackRoleId: null }, 'roleId'],
-    ['no role', { ...term, roleId: null }, 'roleId'],
-    ['an end that nothing follows', { ...term, fallbackRoleId: null }, 'fallbackRoleId'],
-    ['what follows no end', { ...term, roleExpiresAt: null }, 'roleExpiresAt'],
+    ['an expiry without a role', { roleExpiresAt: term.roleExpiresAt, fallbackRoleId: term.fallbackRoleId }, 'roleId'],
+    ['a null expiry without a role', { roleExpiresAt: null, fallbackRoleId: null }, 'roleId'],
+    ['a null role', { ...term, roleId: null }, 'roleId'],
+    ['an expiry without a fallback role', { ...term, fallbackRoleId: null }, 'fallbackRoleId'],
+    ['a fallback role without an expiry', { ...term, roleExpiresAt: null }, 'roleExpiresAt'],
   ])('rejects %s, and nothing changes', async (_what, input, path) => {
     expect(await update(input)).toEqual({ [object]: null, errors: [{ code: 'REQUIRED', path: [path] }] });
     expect(await now()).toEqual(ending);

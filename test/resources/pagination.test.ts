@@ -21,7 +21,7 @@ const { owner } = acme;
 
 /** One filter matches half of these, which is more than the five that each list needs. */
 const SIZE = 10;
-const crowd = await insertRows(api, acme, SIZE, true);
+const inserted = await insertRows(api, acme, SIZE, true);
 for (const name of ['One', 'Two', 'Three', 'Four', 'Five']) await createServiceAccount(owner, name, roleId('user'));
 await mixOrders();
 
@@ -55,7 +55,7 @@ interface List {
 
 const connections: List[] = connectionsOf(schema).map(({ name, field, node }) => {
   const [type = ''] = name.split('.');
-  const parent = `place: node(id: "${crowd.parent(type)}") { ... on ${type} { $ } }`;
+  const parent = `parent: node(id: "${inserted.parent(type)}") { ... on ${type} { $ } }`;
   return {
     ...{ name, field, around: type === 'Query' ? '$' : parent },
     ...(!leafFields(node.name).includes('id') && { node: 'principal' }),
@@ -64,9 +64,9 @@ const connections: List[] = connectionsOf(schema).map(({ name, field, node }) =>
 
 /** Lists with arguments that change the fields of the items, but not the items. */
 const SAME_ITEMS = ['Query.accessMatrix'];
-const project = crowd.parent('Project');
+const project = inserted.parent('Project');
 /** Arguments of the lists of access decisions. */
-const QUESTIONS: Record<string, object[]> = {
+const DECISION_ARGUMENTS: Record<string, object[]> = {
   'Query.whoCan': [
     { permission: 'check:read' },
     { permission: 'service:create' },
@@ -158,7 +158,7 @@ function variantsOf(list: List): object[] {
   const filtered = (filters.get(list.name) ?? []).map(({ field, value }) => ({ filter: { [field]: value } }));
   return [
     ...(needs(list) ? [] : [{}]),
-    ...(QUESTIONS[list.name] ?? []),
+    ...(DECISION_ARGUMENTS[list.name] ?? []),
     ...(has('projectId') ? [{ projectId: project }] : []),
     ...orders,
     ...filtered,
@@ -191,7 +191,7 @@ const idOf = (node: string | undefined): string => (node ? `${node} { id }` : 'i
 async function read(list: List, args: object, fields?: string): Promise<Json> {
   const { data, errors } = await page(list, args, fields);
   if (errors) throw new Error(JSON.stringify(errors));
-  const { edges, nodes, ...rest } = (data.place ?? data)[list.field.name];
+  const { edges, nodes, ...rest } = (data.parent ?? data)[list.field.name];
   const known = (each: Json): string => (list.node ? each[list.node].id : each.id);
   return {
     ...rest,

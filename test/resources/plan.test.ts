@@ -26,7 +26,7 @@ const api = await startApi();
 let last = 0;
 
 /** A new organization, with one member per built-in role. */
-async function fresh(
+async function createMembers(
   on: Api = api,
 ): Promise<{ acme: Organization; people: Awaited<ReturnType<typeof membersOfEachRole>> }> {
   const acme = await createOrganization(on, `acme-${++last}`);
@@ -70,7 +70,7 @@ test('everybody can read the plans, and the plan of the organization is marked',
   const rows = Object.entries(PLANS).map(([name, row]) => ({ name, current: false, ...row }));
   expect(rows.map(({ name }) => name)).toEqual(['FREE', 'TEAM', 'ENTERPRISE']);
   expect((await queryData(api.as(), `{ plans { ${PLAN} } }`)).plans).toEqual(rows);
-  const { people } = await fresh();
+  const { people } = await createMembers();
   const own = rows.map((row) => ({ ...row, current: row.name === 'ENTERPRISE' }));
   expect(await queryData(people.admin, `{ plan { ${PLAN} } plans { ${PLAN} } }`)).toEqual({ plan: own[2], plans: own });
   const { data, errors } = await people.write.query(`{ plan { name } plans { name } usage { seats } }`);
@@ -85,7 +85,7 @@ test.each(['FREE', 'TEAM', 'ENTERPRISE'] as const)('a new organization has the c
 });
 
 test('an Admin can change the plan, and members without the permission cannot', async () => {
-  const { acme, people } = await fresh();
+  const { acme, people } = await createMembers();
   for (const caller of [people.write, people.user, people.read])
     expect(await mutate(caller, 'updatePlan', { plan: 'TEAM' })).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(people.admin, 'updatePlan', { plan: 'TEAM' }, 'plan { name current seats }')).toEqual({
@@ -100,7 +100,7 @@ test('an Admin can change the plan, and members without the permission cannot', 
 });
 
 test('usage counts projects, and members and pending invitations as seats', async () => {
-  const { acme, people } = await fresh();
+  const { acme, people } = await createMembers();
   const usage = async (): Promise<Json> => (await queryData(people.admin, '{ usage { seats projects } }')).usage;
   expect(await usage()).toEqual({ seats: 5, projects: 0 });
   const { memberId } = await addMember(api, acme, 'read', 'sixth');
@@ -116,7 +116,7 @@ test('usage counts projects, and members and pending invitations as seats', asyn
 
 describe('on FREE', async () => {
   const free = await startApi({ config: { defaultPlan: 'FREE' } });
-  const { people } = await fresh(free);
+  const { people } = await createMembers(free);
   const { owner, admin, user } = people;
   const project = await createProject(owner, 'project');
   const statements = [allow('dataset:read')];
@@ -180,7 +180,7 @@ describe('on FREE', async () => {
 describe('a downgrade', () => {
   /** Custom and project roles that add, remove and deny permissions. */
   async function world() {
-    const { acme, people } = await fresh();
+    const { acme, people } = await createMembers();
     const { owner } = people;
     const [open, shut, wide] = [
       await createProject(owner, 'open'),
@@ -207,12 +207,12 @@ describe('a downgrade', () => {
     await setPlan(owner, 'TEAM');
     expect(await everything(owner, ...projects)).toEqual(before);
     await setPlan(owner, 'FREE');
-    const frozen = await everything(owner, ...projects);
-    expect(Object.keys(frozen)).toEqual(Object.keys(before));
-    for (const [who, permissions] of Object.entries(frozen))
+    const suspended = await everything(owner, ...projects);
+    expect(Object.keys(suspended)).toEqual(Object.keys(before));
+    for (const [who, permissions] of Object.entries(suspended))
       expect(before[who], who).toEqual(expect.arrayContaining(permissions));
     const may = (person: { memberId: string }, place?: string) =>
-      frozen[`${person.memberId} in ${place ?? 'the organization'}`];
+      suspended[`${person.memberId} in ${place ?? 'the organization'}`];
     // A suspended custom role grants nothing. A suspended project role still limits the organization role.
     for (const place of [undefined, open, wide]) expect(may(mixed, place)).toEqual([]);
     expect(may(people.write, shut)).toEqual([]);
@@ -309,7 +309,7 @@ describe('a downgrade', () => {
   });
 
   test('below the current usage deletes nothing, and blocks additions until the usage is lower', async () => {
-    const { people } = await fresh();
+    const { people } = await createMembers();
     const { owner } = people;
     const projects = [];
     for (const key of ['one', 'two', 'three', 'four']) projects.push(await createProject(owner, key));
@@ -328,7 +328,7 @@ describe('a downgrade', () => {
 });
 
 test('an upgrade that would grant permissions that the caller lacks is refused', async () => {
-  const { acme, people } = await fresh();
+  const { acme, people } = await createMembers();
   const { owner, admin } = people;
   const mighty = await addMember(api, acme, 'read', 'mighty');
   await giveRole(owner, mighty.memberId, await createRole(owner, 'Mighty', [allow('*')]));

@@ -144,10 +144,10 @@ test('concurrent updates and deletions of a project member either succeed or ret
 
 describe('a principal', () => {
   test.each([
-    ['of nothing', () => 'mem_01h455vb4pex5vsknk084sn02q'],
+    ['with an unknown ID', () => 'mem_01h455vb4pex5vsknk084sn02q'],
     ['that is a user', () => people.user.userId],
     ['of another organization', () => globex.owner.memberId],
-    ['that is a member under the prefix of a service account', () => people.user.memberId.replace('mem_', 'sva_')],
+    ['that is a member with the prefix of a service account', () => people.user.memberId.replace('mem_', 'sva_')],
     ['that is a project', () => freshProject()],
     ['that is a text', () => 'somebody'],
   ])('%s cannot get a role', async (_what, id) => {
@@ -171,7 +171,7 @@ describe('a principal', () => {
 });
 
 test.each([
-  ['nothing', 'NOT_FOUND', () => 'rol_01h455vb4pex5vsknk084sn02q'],
+  ['an unknown role', 'NOT_FOUND', () => 'rol_01h455vb4pex5vsknk084sn02q'],
   ['a text', 'NOT_FOUND', () => 'Member'],
   ['an organization role', 'INVALID', () => roleId('read')],
   [

@@ -264,9 +264,9 @@ describe('a role in use', () => {
 
   test.each([
     ['itself', 'INVALID', (role: string) => role],
-    ['nothing', 'NOT_FOUND', () => 'rol_01h455vb4pex5vsknk084sn02q'],
-    ['what is no role', 'NOT_FOUND', () => project],
-    ['a role for projects', 'INVALID', () => projectRoleId('read')],
+    ['an unknown role', 'NOT_FOUND', () => 'rol_01h455vb4pex5vsknk084sn02q'],
+    ['an object that is not a role', 'NOT_FOUND', () => project],
+    ['a built-in project role', 'INVALID', () => projectRoleId('read')],
     ['a role of a project', 'INVALID', () => made({ projectId: project })],
   ])('cannot be replaced by %s', async (_what, code, next) => {
     const role = await made();

@@ -217,7 +217,7 @@ describe('a token of a service account', () => {
 
   test.each([
     ['a member', () => user.memberId],
-    ['nothing', () => 'sva_01h455vb4pex5vsknk084sn02q'],
+    ['an unknown service account', () => 'sva_01h455vb4pex5vsknk084sn02q'],
     ['a text', () => 'Robot'],
     ['a service account of another organization', () => createServiceAccount(globex.owner, fresh(), roleId('read'))],
   ])('cannot be created for %s', async (_what, id) => {

@@ -58,11 +58,11 @@ function variantsOf({ field }: Connection, { parent }: InsertedRows): string[] {
   return [...whole, ...inProject.map((project) => [...required, project])].map((args) => args.join(', '));
 }
 
-const listed = (connection: Connection, crowd: InsertedRows, args: string): string =>
+const listed = (connection: Connection, inserted: InsertedRows, args: string): string =>
   deep((depth) => {
     const { field } = connection;
     const page = pageOf(schema, getNamedType(field.type), depth);
-    return `{ ${around(connection, crowd).replace('$', () => `${field.name}(first: ${FIRST} ${args}) { ${page} }`)} }`;
+    return `{ ${around(connection, inserted).replace('$', () => `${field.name}(first: ${FIRST} ${args}) { ${page} }`)} }`;
   });
 
 /** The response, and the number of times that the server sends each statement. */
@@ -97,8 +97,8 @@ describe.each(connections.map((connection) => [connection.name, connection] as c
   const variants = variantsOf(connection, few).map((_, at) => at);
 
   test.each(variants)('sends the same number of statements for a hundred rows as for one, variant %i', async (at) => {
-    const listIn = (crowd: InsertedRows) =>
-      measure(crowd, listed(connection, crowd, variantsOf(connection, crowd)[at] ?? ''));
+    const listIn = (inserted: InsertedRows) =>
+      measure(inserted, listed(connection, inserted, variantsOf(connection, inserted)[at] ?? ''));
     const [one, hundred] = [await listIn(few), await listIn(many)];
     expect(nodesOf(one).length).toBeLessThanOrEqual(FIRST - MANY);
     expect(nodesOf(hundred).length, `the registry inserts too few rows for ${connection.name}`).toBeGreaterThanOrEqual(

@@ -39,7 +39,7 @@ import {
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
-const fixtures = createFixtures(api, acme, 'told');
+const fixtures = createFixtures(api, acme, 'reported');
 
 let made = 0;
 const fresh = (): string => `new ${++made}`;
@@ -430,20 +430,20 @@ test.each(cases)('viewerPermissions of %s with %s are exactly the allowed operat
   const caller = await whoHas(role, credential);
   const { viewer } = await queryData(caller, '{ viewer { permissions } }');
   const known = (names: string[]): string[] => names.filter((name) => !NOT_YET.includes(name)).sort();
-  const told: Record<string, string[]> = {};
+  const reported: Record<string, string[]> = {};
   const allowed: Record<string, string[]> = {};
   const granted = new Set<string>();
   for (const [kind, { target, tries }] of kindsFor(role, credential)) {
     const id = await target(caller);
     const { node } = await queryData(caller, VIEWER_PERMISSIONS, { id });
-    told[kind] = known(node?.viewerPermissions ?? []);
+    reported[kind] = known(node?.viewerPermissions ?? []);
     const names = await allowedOf(tries, caller, id);
     allowed[kind] = names;
     // Operations on one's own objects need no permission.
     if (!OWN.includes(kind)) for (const name of names) granted.add(name);
   }
   for (const name of await allowedOf(AT_LARGE, caller, '')) granted.add(name);
-  expect(told).toEqual(allowed);
+  expect(reported).toEqual(allowed);
   // Some permissions belong to one kind only, which the sample may lack.
   const proved = known(viewer.permissions).filter((name) => long || granted.has(name) || name in AT_LARGE);
   expect(proved).toEqual([...granted].sort());

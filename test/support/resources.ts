@@ -285,8 +285,12 @@ export const RESOURCES: Record<string, Resource> = {
         input: { memberId: (await addMember(api, organization, 'user', unique('user'))).memberId },
       }),
       transferOwnership: async ({ api, unique }) => {
-        const home = await createOrganization(api, unique('estate'));
-        return { home, caller: home.owner, input: { memberId: (await addMember(api, home, 'user', 'heir')).memberId } };
+        const home = await createOrganization(api, unique('transfer'));
+        return {
+          home,
+          caller: home.owner,
+          input: { memberId: (await addMember(api, home, 'user', 'successor')).memberId },
+        };
       },
     },
     rejected: async ({ owner }) => ({
