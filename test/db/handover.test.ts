@@ -7,7 +7,7 @@ import { organizationUuid } from '../enforcement/support.ts';
 import { startApi } from '../support/api.ts';
 import { createOrganization } from '../support/world.ts';
 
-const api = await startApi({ pool: 2 });
+const api = await startApi({ pool: 2, client: { waitMs: 60_000 } });
 const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
 const [own, others] = [acme, globex].map((one) => ({ organizationId: organizationUuid(one), userId: null })) as [
   { organizationId: string; userId: null },

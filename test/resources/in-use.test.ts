@@ -95,20 +95,22 @@ describe.each(references.map((each) => [title(each), each] as const))('%s', (_ti
 
   test('cannot be deleted while it is in use, and the error lists the objects that refer to it', async () => {
     const id = await create(type);
-    const b = await refer(id, hasName ? { name: 'Beta' } : {});
-    const a = await refer(id, hasName ? { name: 'Alpha' } : {});
+    const [alpha, beta] = ['Alpha', 'Beta'].map((name) => fixtures.unique(name));
+    const b = await refer(id, hasName ? { name: beta } : {});
+    const a = await refer(id, hasName ? { name: alpha } : {});
     const { deletedId, errors } = await remove(id, type, used);
     expect(deletedId).toBeNull();
     expect(errors).toMatchObject([{ code: 'IN_USE', path: [targetOf(`delete${type}`)] }]);
     const [{ message, usedBy }] = errors;
-    expect(message).toMatch(hasName ? /^2 .+ use this .+“Alpha”, “Beta”/ : /^2 .+ use this/);
+    expect(message).toMatch(/^2 .+ use this/);
+    if (hasName) expect(message).toContain(`“${alpha}”, “${beta}”`);
     expect(JSON.stringify(usedBy.map(shown.read)).split(id)).toHaveLength(3);
     const listed = usedBy.map((each: Input) => [each['__typename'], each['id'], each['name']]);
     expect(hasName ? listed : listed.sort()).toEqual(
       hasName
         ? [
-            [user, a, 'Alpha'],
-            [user, b, 'Beta'],
+            [user, a, alpha],
+            [user, b, beta],
           ]
         : [a, b].sort().map((each) => [user, each, undefined]),
     );
@@ -145,8 +147,10 @@ describe.each(hard.map((each) => [title(each), each] as const))('%s', (_title, r
   test('with more than a hundred references returns a hundred and the total count', async () => {
     const id = await create(type);
     const one = uuidOf(await refer(id));
-    const names = ['name', 'alias', 'slug', 'key'].filter((name) => hasInputField(createMutationOf(user), name));
+    const takesField = (name: string): boolean => hasInputField(createMutationOf(user), name);
+    const names = ['name', 'alias', 'slug', 'key'].filter(takesField);
     const changed = names.map((name) => `'${name}', t.${name} || '-' || n`);
+    if (takesField('index')) changed.push(`'index', t.index + 1000 + n`);
     await api.root.unsafe(`
       insert into ${userTable} select (jsonb_populate_record(null::${userTable},
         to_jsonb(t) || jsonb_build_object(${["'id'", 'gen_random_uuid()', ...changed].join(', ')}))).*

@@ -1,4 +1,4 @@
-import { isEnumType, isNonNullType } from 'graphql';
+import { type GraphQLInputField, isEnumType, isNonNullType } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { createMutationOf, hasInputField, inputFields, valueAt, verbAndType } from '../support/introspect.ts';
 import { sample } from '../support/sample.ts';
@@ -97,10 +97,9 @@ test.each(titled(required))('%s is required and cannot be null', async (_title, 
 /** A list that is optional on create may also be empty. */
 function mayBeEmpty(mutation: string, name: string): boolean {
   const create = createMutationOf(verbAndType(mutation)?.type ?? '');
-  return (
-    hasInputField(create, name) &&
-    inputFields(create).some((field) => field.name === name && !isNonNullType(field.type))
-  );
+  const isOptional = ({ type, defaultValue }: GraphQLInputField): boolean =>
+    !isNonNullType(type) || defaultValue !== undefined;
+  return hasInputField(create, name) && inputFields(create).some((field) => field.name === name && isOptional(field));
 }
 
 describe.each(titled(lists))('the list %s', (_title, { mutation, name }) => {

@@ -171,9 +171,15 @@ export const argumentPaths = (query: RootField): InputPath[] =>
     (arg) => pathsIn({ mutation: query.name, name: arg.name, hasDefault: false, description: '' }, arg.type).values,
   );
 
-/** The paths of all values in the inputs of these mutations. */
+/** The paths of all values in the inputs of these mutations, except fields that edit a list, such as `addTags`. */
 export const inputPaths = (names: string[]): InputPaths =>
-  joined(names.flatMap((name) => inputFields(name).map((field) => pathsOfField(name, '', field))));
+  joined(
+    names.flatMap((name) =>
+      inputFields(name)
+        .filter((field) => !/^(add|remove)[A-Z]/.test(field.name))
+        .map((field) => pathsOfField(name, '', field)),
+    ),
+  );
 
 /** The value at this path of the input. */
 export const valueAt = (input: Json, path: string): Json =>
