@@ -14,7 +14,7 @@ import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
 import { apiTokens, type TokenAccess } from './table.ts';
 
-/** Everything but the hash of the secret, which no resolver needs. */
+/** All columns except the hash of the secret, which no resolver needs. */
 const fields = {
   id: apiTokens.id,
   principalId: apiTokens.principalId,
@@ -71,7 +71,7 @@ export interface CreatedToken {
   secret: string;
 }
 
-/** Makes a token for the caller or for a service account. Its secret is in the answer and nowhere else. */
+/** Creates a token for the caller or for a service account. Only this response contains the secret. */
 export async function createApiToken(
   ctx: Context,
   { serviceAccountId, ...input }: { serviceAccountId?: string | null | undefined; name: string },
@@ -91,29 +91,29 @@ export async function createApiToken(
   const [apiToken] = await (await db(ctx)).insert(apiTokens).values(values).returning(fields);
   audit(ctx, {
     targetId: toPublicId('tok', (apiToken as ApiTokenRow).id),
-    after: await shown(ctx, apiToken as ApiTokenRow),
+    after: await auditValues(ctx, apiToken as ApiTokenRow),
   });
   return { apiToken: apiToken as ApiTokenRow, secret };
 }
 
-/** The caller gets the token of the service account, so it must not allow more than the caller holds. */
+/** The caller gets the token, so it must not grant permissions that the caller lacks. */
 async function accountFor(ctx: Context, publicId: string, access: TokenAccess): Promise<string> {
   const account = await findByPublicId(ctx, publicId);
   if (!account || account.userId || !ctx.unit.access.can('service_account:read'))
     throw invalid(
-      userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this id.'),
+      userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this ID.'),
     );
   for (const grants of await findGrantsOverTime(ctx, account.id))
     requireHeldChange(ctx.unit.access, { before: null, after: { grants, access } }, 'A token of this service account');
   return account.id;
 }
 
-async function shown(ctx: Context, { principalId, ...token }: ApiTokenRow): Promise<Record<string, unknown>> {
+async function auditValues(ctx: Context, { principalId, ...token }: ApiTokenRow): Promise<Record<string, unknown>> {
   const principal = await findPrincipal(ctx, principalId);
   return { ...publicRow('tok', token), principalId: principal && publicIdOfPrincipal(principal) };
 }
 
-/** A token that makes a token does not outlive itself that way. */
+/** A token that is created with another token must not expire later. */
 function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
   if (expiresAt && expiresAt <= ctx.dependencies.clock())
     throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
@@ -123,17 +123,17 @@ function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
       userError(
         'INVALID',
         'expiresAt',
-        `expiresAt: must not be later than ${own.toISOString()}, when the token that makes it ends.`,
+        `expiresAt: must not be later than ${own.toISOString()}, when the token of this request expires.`,
       ),
     );
 }
 
-/** One's own, or with `api_token:delete` anybody's. */
+/** Deletes the caller's own token, or with `api_token:delete` any token. */
 export async function deleteApiToken(ctx: Context, id: string): Promise<string> {
   const token = await findApiToken(ctx, id);
   if (!token) throw notFound('ApiToken');
   if (!isOwnToken(token, ctx)) ctx.unit.access.require('api_token:delete');
-  const before = await shown(ctx, token);
+  const before = await auditValues(ctx, token);
   await (await db(ctx)).delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
   audit(ctx, { targetId: toPublicId('tok', id), before, after: null });
   return toPublicId('tok', id);

@@ -2,7 +2,7 @@ import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'driz
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
 import { principals } from '../principal/table.ts';
 
-/** READ may ask, WRITE may also change; neither ever more than who it acts for. */
+/** READ allows queries, WRITE also mutations. A token never has more permissions than its principal. */
 export type TokenAccess = 'READ' | 'WRITE';
 
 export const apiTokens = pgTable(
@@ -13,7 +13,7 @@ export const apiTokens = pgTable(
     principalId: uuid('principal_id').notNull(),
     name: text('name').notNull(),
     access: text('access').$type<TokenAccess>().notNull(),
-    /** SHA-256 of the secret, which is random enough that a slow hash would only cost. */
+    /** SHA-256 of the secret. A slow hash is not needed, because the secret is random. */
     hash: text('hash').notNull(),
     createdAt: createdAt(),
     expiresAt: instant('expires_at'),

@@ -23,7 +23,7 @@ import { assignments } from '../role/table.ts';
 import { gainsOf } from './access-changes.ts';
 import { type InvitationRow, invitationShown, takeInvitation } from './service.ts';
 
-/** What an invitation offers, as who has its secret sees it. */
+/** The part of an invitation that is visible to everybody who has its secret. */
 export interface InvitationOffer {
   organizationName: string;
   email: string;
@@ -32,15 +32,19 @@ export interface InvitationOffer {
 }
 
 /**
- * The one answer to a secret that is unknown, used, revoked, expired or another person's, and to an invitation that is
- * void because a role or project is gone or the inviter may not offer it any more.
+ * The same error for a secret that is unknown, used, revoked, expired or for another address, and for an invitation that
+ * is invalid because a role or project was deleted or the inviter lacks the permission.
  */
 const noInvitation = (): AmbitError =>
   invalid(
-    userError('NOT_FOUND', 'secret', 'secret: there is no such invitation for you, or it has ended. Ask for another.'),
+    userError(
+      'NOT_FOUND',
+      'secret',
+      'secret: there is no valid invitation for you with this secret. Ask for a new one.',
+    ),
   );
 
-/** Counts as a try for the address, whatever comes of it; what is mistyped never reaches the invitations. */
+/** Counts every attempt of the IP address. A secret with a wrong checksum causes no lookup. */
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
   await ctx.dependencies.identity.limiter.count({ address: ctx.address });
   if (!isSecret('ambit_inv_', secret)) return null;
@@ -79,20 +83,20 @@ export async function acceptInvitation(
     const accepted = await join(ctx, userId, secret);
     if (!dryRun) return accepted;
     setDryRun(ctx);
-    // Whoever has not joined does not see the organization.
+    // After a dry run, the organization is not visible, because the caller has not joined it.
     setActor(ctx, caller);
     return { ...accepted, result: null };
   } catch (error) {
-    // The organization is gone, or the inviter may not offer this any more.
+    // The organization was deleted, or the inviter lacks the permission.
     if (error instanceof AmbitError && (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN')) throw noInvitation();
     throw error;
   }
 }
 
-/** Both are ASCII (see `email` in input.ts), so JavaScript and Postgres fold them alike. */
+/** Both are ASCII (see `email` in input.ts), so JavaScript and PostgreSQL fold the case in the same way. */
 const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
-/** Creates the member with the offered roles, as far as the inviter may give them now. */
+/** Creates the member with the offered roles. The inviter must still be able to give them. */
 async function join(ctx: Context, userId: string, secret: string): Promise<AccessChanged<AcceptedInvitation>> {
   const organization = await lockOrganization(ctx);
   const invitation = await takeInvitation(ctx, secret);
@@ -131,7 +135,7 @@ interface Offered {
   projectRoles: { projectId: string; role: Role }[];
 }
 
-/** The roles, if all that is offered is still there. What the plan lacks by now is refused, and can be accepted later. */
+/** The offered roles. Throws if one was deleted, or with PLAN_REQUIRED, after which the invitation remains valid. */
 async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Access): Promise<Offered> {
   const role = await roleIn(ctx, invitation.roleId, null);
   if (isOwnerRole(role)) throw noInvitation();
@@ -143,18 +147,18 @@ async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Acces
   if (projectRoles.length > 0) inviter.requireFeature('projectRoles');
   if ([role, ...projectRoles.map((own) => own.role)].some((one) => one.builtIn === null))
     inviter.requireFeature('customRoles');
-  // The seat of an invitation is taken already, unless the plan has become smaller.
+  // The invitation already counts as a seat, unless the plan was downgraded.
   inviter.requireRoom('seats', (await countMembers(ctx)) + 1);
   return { role, projectRoles };
 }
 
-async function roleIn(ctx: Context, id: string, place: string | null): Promise<Role> {
+async function roleIn(ctx: Context, id: string, scope: string | null): Promise<Role> {
   const role = await findAnyRole(ctx, id);
-  if (!role || !isAssignableIn(role, place)) throw noInvitation();
+  if (!role || !isAssignableIn(role, scope)) throw noInvitation();
   return role;
 }
 
-/** All of them are there, and stay until the end of the transaction. */
+/** Requires that all projects exist, and locks them until the end of the transaction. */
 async function requireProjects(ctx: Context, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
   const found = await (await db(ctx))
@@ -189,7 +193,7 @@ async function makeMember(
   return member as PrincipalRow;
 }
 
-/** Possession of the secret is enough: who does not want to join need not make an account to say so. */
+/** Requires only the secret, so that an invited person can decline without an account. */
 export async function declineInvitation(ctx: Context, { secret }: { secret: string }): Promise<string> {
   const found = await find(ctx, secret);
   if (!found) throw noInvitation();
@@ -198,7 +202,7 @@ export async function declineInvitation(ctx: Context, { secret }: { secret: stri
   if (!invitation) throw noInvitation();
   const before = await invitationShown(ctx, invitation);
   audit(ctx, { organizationId: found.organization_id, targetId: before.id, before, after: null });
-  // Whom they are elsewhere is no business of this organization's log.
+  // The log of this organization must not contain the caller's roles in another one.
   setActor(ctx, { ...ctx.unit.actor, organization: null, principal: null, grants: null });
   return before.id;
 }

@@ -8,7 +8,7 @@ interface OfferedRoles {
   projectRoles: { projectId: string; role: Role }[];
 }
 
-/** What a new member gains with these roles: first in the organization, then in each project. */
+/** The permissions that a new member gains with these roles: in the organization, then in each project. */
 export function gainsOf(
   principalId: string,
   plan: Plan,

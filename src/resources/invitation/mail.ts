@@ -7,7 +7,7 @@ mutation {
   acceptInvitation(input: { secret: "${secret}" }) { organization { id name } errors { code message } }
 }`;
 
-/** The page that accepts; the playground with the mutation in it unless there is one. */
+/** The configured page to accept invitations. Defaults to the playground with the mutation. */
 function linkOf({ dependencies: { config } }: Context, secret: string): string {
   const link = new URL(config.invitationUrl ?? `${config.publicUrl}/graphql`);
   link.searchParams.set('invitation', secret);
@@ -15,7 +15,7 @@ function linkOf({ dependencies: { config } }: Context, secret: string): string {
   return link.href;
 }
 
-/** The one place where the secret of an invitation is told: to the address, and not to who invites. */
+/** Only the mail contains the secret of an invitation, so that the inviter cannot accept it. */
 export function invitationMail(
   ctx: Context,
   { email, expiresAt }: { email: string; expiresAt: Date },

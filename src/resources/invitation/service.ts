@@ -26,7 +26,7 @@ import { gainsOf } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
 import { invitations } from './table.ts';
 
-/** Everything but the hash of the secret, which no resolver needs. */
+/** All columns except the hash of the secret, which no resolver needs. */
 const { hash: _, ...fields } = getTableColumns(invitations);
 
 export type InvitationRow = Omit<typeof invitations.$inferSelect, 'hash'>;
@@ -44,7 +44,7 @@ export const findInvitation = loaderOf<InvitationRow>(async (ctx, ids) =>
     : [],
 );
 
-/** The newest first. One that has expired stays until it is sent again, replaced or deleted. */
+/** Newest first. An expired invitation remains until it is resent, replaced or deleted. */
 export async function listInvitations(ctx: Context, args: PageArgs): Promise<Page<InvitationRow>> {
   const order = [{ column: invitations.id, key: (row: InvitationRow) => row.id }];
   return await listPage<InvitationRow>(
@@ -68,11 +68,13 @@ interface Offered {
   projectRoles: { projectId: string; role: Role }[];
 }
 
-/** The roles that are offered: never Owner, and nothing that the caller does not hold at that place. */
+/** The offered roles: never Owner, and no permission that the caller lacks in that scope. */
 async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<Offered> {
   const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
   if (builtIn && isOwnerRole(builtIn))
-    throw invalid(userError('INVALID', 'roleId', 'roleId: nobody is invited as Owner; make a member Owner.'));
+    throw invalid(
+      userError('INVALID', 'roleId', 'roleId: cannot be Owner. Change the role to Owner after the member has joined.'),
+    );
   const role = await getAssignableRole(ctx, roleId, null, 'roleId');
   if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
   const inProjects = new Map<string, Role>();
@@ -97,8 +99,8 @@ async function projectToOffer(
 ): Promise<string> {
   const project = await findProject(ctx, fromPublicId('prj', publicId) ?? tenant(ctx));
   const where = path.join('.');
-  if (!project) throw invalid(userError('NOT_FOUND', path, `${where}: there is no project with this id.`));
-  if (taken.has(project.id)) throw invalid(userError('TAKEN', path, `${where}: there is one role in a project.`));
+  if (!project) throw invalid(userError('NOT_FOUND', path, `${where}: there is no project with this ID.`));
+  if (taken.has(project.id)) throw invalid(userError('TAKEN', path, `${where}: only one role per project is allowed.`));
   return project.id;
 }
 
@@ -107,7 +109,7 @@ export interface Sent<Result> {
   mailSent: Promise<boolean | null>;
 }
 
-/** All or none. The lock makes two that want the last seat, or the same address, wait for one another. */
+/** Creates all invitations or none. The lock serializes requests for the last seat or the same address. */
 export async function createInvitations(
   ctx: Context,
   { dryRun, ...input }: { dryRun?: boolean | null | undefined },
@@ -132,7 +134,7 @@ export async function createInvitations(
   }));
   const rows = await (await db(ctx)).insert(invitations).values(values).returning(fields);
   const after = await Promise.all(rows.map((row) => invitationShown(ctx, row)));
-  // One event for all of them: it is about one invitation when there is one.
+  // One event for all invitations. It has a target if there is only one.
   audit(ctx, {
     ...(rows.length === 1 && { targetId: after[0]?.id ?? '' }),
     after: rows.length === 1 ? after[0] : after,
@@ -142,12 +144,12 @@ export async function createInvitations(
   return {
     result: rows,
     mailSent: mail(ctx, rows, offered.role, (row) => secrets.get(row.email) ?? ''),
-    // Nobody has this id: the members do not exist yet.
+    // A placeholder ID, because the members do not exist yet.
     accessChanges: gainsOf(newId(), ctx.unit.access.effective?.grants.plan ?? 'FREE', offered),
   };
 }
 
-/** What is new each time it is sent. Who sends it vouches for it: what it grants is checked against them in the end. */
+/** New values each time it is sent. The sender becomes the inviter, whose permissions limit the grants at acceptance. */
 const validity = (ctx: Context, secret: string) => ({
   inviterId: ctx.unit.actor.principal?.id ?? '',
   hash: hashSecret(secret),
@@ -174,7 +176,7 @@ async function removeExpired(ctx: Context, emails: string[]): Promise<void> {
     .where(and(here(ctx), isAnyOf(folded, fold(emails)), lte(invitations.expiresAt, ctx.dependencies.clock())));
 }
 
-/** One pending invitation for an address, and none for a member. */
+/** Requires that no address has a pending invitation or belongs to a member. */
 async function refuseTaken(ctx: Context, emails: string[]): Promise<void> {
   const wanted = fold(emails);
   const tx = await db(ctx);
@@ -209,7 +211,7 @@ async function lock(ctx: Context, id: string): Promise<InvitationRow> {
   return row;
 }
 
-/** A new secret and seven new days; the old secret is dead. One that had expired takes its seat again. */
+/** Sends a new secret with a new expiry and revokes the old secret. An expired invitation counts as a seat again. */
 export async function resendInvitation(ctx: Context, id: string): Promise<Sent<InvitationRow>> {
   await lockOrganization(ctx);
   const before = await lock(ctx, id);
@@ -235,7 +237,13 @@ async function offerAgain(ctx: Context, row: InvitationRow): Promise<Offered> {
   }));
   return await offer(ctx, { roleId, projectRoles }).catch((error: unknown) => {
     if (!(error instanceof AmbitError && error.userErrors)) throw error;
-    throw invalid(userError('INVALID', 'id', 'id: a role or project that it offers is gone; delete it, invite anew.'));
+    throw invalid(
+      userError(
+        'INVALID',
+        'id',
+        'id: an offered role or project was deleted. Delete the invitation and create a new one.',
+      ),
+    );
   });
 }
 
@@ -246,7 +254,7 @@ export async function deleteInvitation(ctx: Context, id: string): Promise<string
   return toPublicId('inv', id);
 }
 
-/** Uses up the invitation with this secret; null when there is none any more. Of two at once, one gets it. */
+/** Deletes the invitation with this secret and returns it, or null. Only one of two concurrent calls gets it. */
 export async function takeInvitation(ctx: Context, secret: string): Promise<InvitationRow | null> {
   const [row] = await (await db(ctx))
     .delete(invitations)
@@ -257,7 +265,7 @@ export async function takeInvitation(ctx: Context, secret: string): Promise<Invi
   return row ?? null;
 }
 
-/** An invitation as the audit log shows it. */
+/** The values of an invitation in the audit log. */
 export async function invitationShown(ctx: Context, row: InvitationRow) {
   const inviter = await findPrincipal(ctx, row.inviterId);
   return {

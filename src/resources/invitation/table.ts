@@ -5,7 +5,7 @@ import { explainViolation } from '../../db/constraints.ts';
 import { userError } from '../../lib/errors.ts';
 import { principals } from '../principal/table.ts';
 
-/** Pending invitations only: accepting, declining and revoking one deletes it. */
+/** Pending invitations. Accepting, declining or revoking an invitation deletes it. */
 export const invitations = pgTable(
   'invitations',
   {
@@ -14,7 +14,7 @@ export const invitations = pgTable(
     email: text('email').notNull(),
     hash: text('hash').notNull(),
     inviterId: uuid('inviter_id').notNull(),
-    /** A built-in or custom organization role; one that is gone when it is accepted makes the invitation void. */
+    /** A built-in or custom organization role. If it is deleted, the invitation is invalid. */
     roleId: uuid('role_id').notNull(),
     projectRoles: jsonb('project_roles').$type<{ projectId: string; roleId: string }[]>().notNull(),
     createdAt: createdAt(),
@@ -25,7 +25,7 @@ export const invitations = pgTable(
     unique('invitations_hash').on(t.organizationId, t.hash),
     index('invitations_by_hash').on(t.hash),
     uniqueIndex('invitations_email').on(t.organizationId, sql`lower(${t.email})`),
-    // What somebody offers falls with them.
+    // Invitations are deleted with their inviter.
     foreignKey({
       name: 'invitations_inviter',
       columns: [t.organizationId, t.inviterId],

@@ -17,7 +17,7 @@ import { organizations } from './table.ts';
 
 export type OrganizationRow = typeof organizations.$inferSelect;
 
-/** The bound organization, or null: row-level security shows no other. */
+/** The bound organization, or null. Row-level security hides all others. */
 export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
   ids.some((id) => id === ctx.unit.binding.organizationId)
     ? await (await db(ctx))
@@ -29,13 +29,13 @@ export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
 
 const Create = z.object({ name: singleLine(100), slug });
 
-const shown = (row: OrganizationRow) => publicRow('org', { ...row });
+const auditValues = (row: OrganizationRow) => publicRow('org', { ...row });
 
 export async function createOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
   const { userId } = requireSession(ctx);
   const { organization, principalId } = await insertOrganization(ctx, userId, parse(Create, input));
   const { id, slug, name } = organization;
-  // The payload shows the new organization as its Owner sees it. The session stays bound to the former organization.
+  // The payload is resolved as the Owner of the new organization. The session stays bound to the former one.
   const grants = await loadGrants(await db(ctx), id, organization.plan, ctx.dependencies.clock(), [principalId]);
   const principal = { id: principalId, name: ctx.unit.actor.user?.name ?? '' };
   setActor(ctx, {
@@ -65,11 +65,11 @@ async function insertOrganization(
   if (!owner || role?.builtIn !== 'owner') throw new Error('the first built-in role is the Owner');
   await assign(ctx, owner.id, { role, expiresAt: null, fallback: null });
   await createDefaultRubric(ctx);
-  audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && shown(organization) });
+  audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && auditValues(organization) });
   return { organization: organization as OrganizationRow, principalId: owner.id };
 }
 
-/** Whoever changes the organization, or counts what it has, waits for the one before. */
+/** Serializes changes of the organization and checks of its limits. */
 export async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
   const [row] = await (await db(ctx))
     .select()
@@ -85,7 +85,7 @@ export async function updateOrganization(ctx: Context, input: unknown): Promise<
   const before = await lockOrganization(ctx);
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   const after = Object.keys(given).length > 0 ? await write(ctx, given) : before;
-  audit(ctx, { targetId: toPublicId('org', before.id), before: shown(before), after: shown(after) });
+  audit(ctx, { targetId: toPublicId('org', before.id), before: auditValues(before), after: auditValues(after) });
   return after;
 }
 
@@ -98,21 +98,21 @@ async function write(ctx: Context, changes: { name?: string; slug?: string }): P
   return row as OrganizationRow;
 }
 
-/** Everything inside goes with it, and every session and token that is bound to it. The audit log stays. */
+/** Deletes the organization with its objects, sessions and tokens. The audit log remains. */
 export async function deleteOrganization(ctx: Context, input: { slug: string }): Promise<string> {
-  // The rubric first, as whoever changes its levels locks it: the other way round the two would block each other.
+  // The rubric is locked first, as in a change of its levels. Another order would cause deadlocks.
   await lockRubric(ctx);
   const before = await lockOrganization(ctx);
   if (input.slug !== before.slug)
     throw invalid(
-      userError('MISMATCH', 'slug', 'slug: differs from the slug of the organization, which is asked to make sure.'),
+      userError('MISMATCH', 'slug', 'slug: must be the slug of the organization, to confirm the deletion.'),
     );
   const tx = await db(ctx);
-  // What is in use cannot be deleted, and which of the two the cascade reaches first is not told.
+  // Referring rows are deleted first, because the cascade has no defined order and fails on rows in use.
   await tx.delete(checks).where(eq(checks.organizationId, tenant(ctx)));
   await tx.delete(assignments).where(eq(assignments.organizationId, tenant(ctx)));
   await tx.delete(rolePolicies).where(eq(rolePolicies.organizationId, tenant(ctx)));
   await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
-  audit(ctx, { targetId: toPublicId('org', before.id), before: shown(before), after: null });
+  audit(ctx, { targetId: toPublicId('org', before.id), before: auditValues(before), after: null });
   return toPublicId('org', before.id);
 }

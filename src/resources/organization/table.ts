@@ -15,7 +15,7 @@ import { explainViolation } from '../../db/constraints.ts';
 import { userError } from '../../lib/errors.ts';
 import type { Plan } from '../../lib/plans.ts';
 
-/** The tenant itself: its row is bound by `id`, and its slug is unique in the instance. */
+/** The tenants. Row-level security compares `id`. The slug is unique in the instance. */
 export const organizations = pgTable(
   'organizations',
   {
@@ -23,7 +23,7 @@ export const organizations = pgTable(
     slug: text('slug').notNull(),
     name: text('name').notNull(),
     plan: text('plan').$type<Plan>().notNull(),
-    /** Grows with every change of who may do what in it; compiled grants are kept under it. Triggers see to it. */
+    /** Incremented by triggers on every change of access. It is the key of cached grants. */
     accessVersion: bigint('access_version', { mode: 'number' }).notNull().default(0),
     createdAt: createdAt(),
   },

@@ -18,7 +18,7 @@ export type PolicyRow = typeof policies.$inferSelect;
 
 const rows = rowsOf(policies, 'pol');
 
-/** The policy, or null for who may not read it where it belongs. */
+/** The policy. Null if the caller cannot read it in its scope. */
 export async function findPolicy(ctx: Context, id: string): Promise<PolicyRow | null> {
   const row = await rows.find(ctx, id);
   return row && ctx.unit.access.sees('policy:read', row.projectId) ? row : null;
@@ -30,11 +30,11 @@ export async function findPolicyByName(
   projectId: string | null,
   name: string,
 ): Promise<PolicyRow | null> {
-  const place = projectId ? eq(policies.projectId, projectId) : isNull(policies.projectId);
+  const inScope = projectId ? eq(policies.projectId, projectId) : isNull(policies.projectId);
   const [found] = await (await db(ctx))
     .select({ id: policies.id })
     .from(policies)
-    .where(and(eq(policies.organizationId, tenant(ctx)), place, sql`lower(${policies.name}) = lower(${name})`));
+    .where(and(eq(policies.organizationId, tenant(ctx)), inScope, sql`lower(${policies.name}) = lower(${name})`));
   return found ? await findPolicy(ctx, found.id) : null;
 }
 
@@ -44,10 +44,10 @@ export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
   return row;
 }
 
-/** Of one project, or of the organization. */
+/** The policies of one project, or of the organization. */
 export async function listPolicies(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<PolicyRow>> {
-  const place = projectId ? eq(policies.projectId, projectId) : isNull(policies.projectId);
-  const where = and(eq(policies.organizationId, tenant(ctx)), place) as SQL;
+  const inScope = projectId ? eq(policies.projectId, projectId) : isNull(policies.projectId);
+  const where = and(eq(policies.organizationId, tenant(ctx)), inScope) as SQL;
   const order = [
     { column: policies.name, key: (row: PolicyRow) => row.name },
     { column: policies.id, key: (row: PolicyRow) => row.id },
@@ -69,11 +69,11 @@ const Create = z.object({
   statements: z.array(StatementInput).min(1).max(50),
 });
 
-/** Patterns of a policy altogether, and complaints about them that are told. */
+/** Maximum number of patterns in a policy, and of reported errors about them. */
 const PATTERNS = 500;
 const TOLD = 20;
 
-/** Every pattern names something, and nobody writes down a grant that they do not hold. */
+/** Requires that every pattern matches a permission, and that the caller has all allowed permissions. */
 function checkStatements(ctx: Context, statements: Statement[], projectId: string | null): void {
   if (statements.reduce((total, { permissions }) => total + permissions.length, 0) > PATTERNS)
     throw invalid(userError('TOO_LONG', 'statements', `statements: a policy has at most ${PATTERNS} patterns.`));
@@ -133,7 +133,7 @@ const rolesWith = async (ctx: Context, policyId: string): Promise<string[]> =>
       .where(and(eq(rolePolicies.organizationId, tenant(ctx)), eq(rolePolicies.policyId, policyId)))
   ).map(({ id }) => id);
 
-/** Principals that have one of the roles, now or after another has ended. */
+/** Principals with one of the roles, now or as a fallback. */
 export async function holdersOf(ctx: Context, roleIds: string[]): Promise<string[]> {
   if (roleIds.length === 0) return [];
   const found = await (await db(ctx))
@@ -171,7 +171,7 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
       ...userError(
         'IN_USE',
         'id',
-        // Not how many: some may be of projects that are hidden.
+        // Without a count, because roles of projects that the caller cannot read must not be visible.
         `Roles use this policy${names && `, such as ${names}`}. Change or delete them first.`,
       ),
       usedBy: visible.flatMap(({ id }) => ({ __typename: 'Role', ...compiled.get(id) })),

@@ -10,7 +10,7 @@ export interface Statement {
   permissions: string[];
 }
 
-/** Custom policies, of the organization or of one project. */
+/** Custom policies of the organization or of one project. */
 export const policies = pgTable(
   'policies',
   {
@@ -23,7 +23,7 @@ export const policies = pgTable(
     createdAt: createdAt(),
   },
   (t) => [
-    // A hand-written migration makes the name unique, in whichever case, per organization or project.
+    // A hand-written migration makes the name unique per organization or project, ignoring case.
     primaryKey({ columns: [t.organizationId, t.id] }),
     index('policies_by_project').on(t.organizationId, t.projectId),
     foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),

@@ -104,9 +104,9 @@ export async function getAssignableRole(
   const field = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await findAnyRole(ctx, uuid));
-  // To a caller who may not see the role, it does not exist.
+  // A role that the caller cannot read gives the same error as an unknown one.
   if (!role || !ctx.unit.access.sees('role:read', role.projectId))
-    throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this id.`));
+    throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this ID.`));
   if (!isAssignableIn(role, scope)) {
     const where = scope === null ? 'in the organization' : 'in this project';
     throw invalid(userError('INVALID', path, `${field}: the role ${role.name} cannot be given ${where}.`));

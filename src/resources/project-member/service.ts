@@ -46,13 +46,12 @@ export interface ProjectMemberInput {
   dryRun?: boolean | null | undefined;
 }
 
-/** The role that an input names. Null means no access, which has to be said: a variable that is not set must not lock somebody out. */
+/** The role of an input. Null is no access, which requires noAccess: an unset variable must not remove access. */
 async function roleOf(ctx: Context, { roleId, noAccess }: ProjectMemberInput, projectId: string): Promise<Role | null> {
   if (noAccess && roleId != null)
     throw invalid(userError('INVALID', 'noAccess', 'noAccess: cannot be combined with roleId.'));
   if (noAccess) return null;
-  if (roleId == null)
-    throw invalid(userError('REQUIRED', 'roleId', 'roleId: must be given, and not be null, unless noAccess is true.'));
+  if (roleId == null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required unless noAccess is true.'));
   return await getAssignableRole(ctx, roleId, projectId, 'roleId');
 }
 
@@ -65,7 +64,7 @@ export async function createProjectMember(
   const principal: PrincipalRow | null = await findByPublicId(ctx, input.principalId);
   if (!principal)
     throw invalid(
-      userError('NOT_FOUND', 'principalId', 'principalId: there is no member or service account with this id.'),
+      userError('NOT_FOUND', 'principalId', 'principalId: there is no member or service account with this ID.'),
     );
   const role = await roleOf(ctx, input, project.id);
   return await changeAccess(ctx, {
@@ -82,7 +81,10 @@ export async function createProjectMember(
         createdAt: ctx.dependencies.clock(),
       };
       const [row] = await (await db(ctx)).insert(assignments).values(values).returning();
-      audit(ctx, { targetId: toPublicId('pmb', row?.id ?? ''), after: await shown(ctx, row as ProjectMemberRow) });
+      audit(ctx, {
+        targetId: toPublicId('pmb', row?.id ?? ''),
+        after: await auditValues(ctx, row as ProjectMemberRow),
+      });
       return row as ProjectMemberRow;
     },
   });
@@ -97,7 +99,7 @@ export async function updateProjectMember(
   const values = roleColumns(await roleOf(ctx, input, row.projectId ?? ''));
   return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own) => {
     const [after = before] = await (await db(ctx)).update(assignments).set(values).where(own).returning();
-    audit(ctx, { after: await shown(ctx, after) });
+    audit(ctx, { after: await auditValues(ctx, after) });
     return after;
   });
 }
@@ -131,14 +133,14 @@ async function change<Result>(
       // It may have been deleted before the lock was acquired.
       const before = locked.find(({ id }) => id === row.id);
       if (!before) throw notFound('ProjectMember');
-      audit(ctx, { targetId: toPublicId('pmb', row.id), before: await shown(ctx, before) });
+      audit(ctx, { targetId: toPublicId('pmb', row.id), before: await auditValues(ctx, before) });
       return await write(before, own);
     },
   });
 }
 
-/** A project role as the audit log shows it. */
-async function shown(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
+/** The values of a project role in the audit log. */
+async function auditValues(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
   const principal = await findPrincipal(ctx, row.principalId);
   const roleId = row.builtInRoleId ?? row.roleId;
   return {
@@ -149,7 +151,7 @@ async function shown(ctx: Context, row: ProjectMemberRow): Promise<Record<string
   };
 }
 
-/** The project membership with this public id, where the caller can see it. */
+/** The project membership with this public ID, if the caller can read it. */
 export async function getProjectMember(ctx: Context, publicId: string): Promise<ProjectMemberRow> {
   const row = await findProjectMember(ctx, fromPublicId('pmb', publicId) ?? tenant(ctx));
   if (!row) throw notFound('ProjectMember');

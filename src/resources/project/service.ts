@@ -18,7 +18,7 @@ export type ProjectRow = typeof projects.$inferSelect;
 
 const rows = rowsOf(projects, 'prj');
 
-/** The project, or null for who may not read it: to them it does not exist. */
+/** The project. Null if the caller cannot read it. */
 export async function findProject(ctx: Context, id: string): Promise<ProjectRow | null> {
   return ctx.unit.access.can('project:read', id) ? await rows.find(ctx, id) : null;
 }
@@ -31,7 +31,7 @@ export async function findProjectByKey(ctx: Context, key: string): Promise<Proje
   return row && ctx.unit.access.can('project:read', row.id) ? row : null;
 }
 
-/** The uuid of a project that the caller can read, for an argument. */
+/** The UUID of the project in an argument. The caller must be able to read it. */
 export async function visibleProject(ctx: Context, publicId: string): Promise<ProjectRow> {
   const id = fromPublicId('prj', publicId);
   const project = id && (await findProject(ctx, id));
@@ -76,7 +76,7 @@ export async function updateProject(ctx: Context, id: string, input: unknown): P
   return await rows.update(ctx, await rows.lock(ctx, id), changes);
 }
 
-/** What each principal with a project role loses with the project. Empty for callers who cannot see project roles. */
+/** The permissions that each principal with a project role loses. Empty for callers who cannot read project roles. */
 async function lossesIn(ctx: Context, projectId: string): Promise<AccessChanged<string>['accessChanges']> {
   if (!ctx.unit.access.can('project_member:read', projectId)) return [];
   const holders = await (await db(ctx))
@@ -100,23 +100,21 @@ interface DeleteInput {
   dryRun?: boolean | null | undefined;
 }
 
-/** With its roles, policies and memberships. A role of the project cannot be in use elsewhere. */
+/** Deletes the project with its roles, policies and memberships. A role of a project cannot be used elsewhere. */
 export async function deleteProject(
   ctx: Context,
   id: string,
   { key, dryRun }: DeleteInput,
 ): Promise<AccessChanged<string>> {
-  // First, as every change of access locks it.
+  // Locked first, in the same order as in every change of access.
   await lockOrganization(ctx);
   const project = await rows.lock(ctx, id);
   if (key !== project.key)
-    throw invalid(
-      userError('MISMATCH', 'key', 'key: differs from the key of the project, which is asked to make sure.'),
-    );
+    throw invalid(userError('MISMATCH', 'key', 'key: must be the key of the project, to confirm the deletion.'));
   const accessChanges = await lossesIn(ctx, id);
   const tx = await db(ctx);
   const here = eq(roles.organizationId, tenant(ctx));
-  // Roles would stop the deletion of their policies, whichever of the two the cascade reaches first.
+  // Roles are deleted first, because a role prevents the deletion of its policies and the cascade has no order.
   await tx.delete(assignments).where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, id)));
   const own = tx
     .select({ id: roles.id })
@@ -129,6 +127,6 @@ export async function deleteProject(
   return { result: await rows.remove(ctx, project), accessChanges };
 }
 
-/** Where an input with an optional project is about: null for the organization. */
+/** The scope of an input with an optional project. Null for the organization. */
 export const projectOf = async (ctx: Context, publicId: string | null | undefined): Promise<string | null> =>
   publicId == null ? null : (await visibleProject(ctx, publicId)).id;

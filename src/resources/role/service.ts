@@ -35,7 +35,7 @@ const rows = rowsOf(roles, 'rol');
 /** Custom roles of a response, compiled together. */
 const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles(ctx, ids)).values()]);
 
-/** A role, or null for who may not read it where it belongs. */
+/** The role. Null if the caller cannot read it in its scope. */
 export async function findRole(ctx: Context, id: string): Promise<Role | null> {
   const role = findBuiltIn(id) ?? (ctx.unit.binding.organizationId ? await findCustom(ctx, id) : null);
   return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
@@ -44,11 +44,11 @@ export async function findRole(ctx: Context, id: string): Promise<Role | null> {
 /** A role of the organization or of a project by its name. Organization roles come before project roles. */
 export async function findRoleByName(ctx: Context, projectId: string | null, name: string): Promise<Role | null> {
   const builtIn = builtInRolesOf(projectId).find((role) => role.name.toLowerCase() === name.toLowerCase());
-  const place = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
+  const inScope = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
   const [found] = await (await db(ctx))
     .select({ id: roles.id })
     .from(roles)
-    .where(and(eq(roles.organizationId, tenant(ctx)), place, sql`lower(${roles.name}) = lower(${name})`));
+    .where(and(eq(roles.organizationId, tenant(ctx)), inScope, sql`lower(${roles.name}) = lower(${name})`));
   const id = builtIn?.id ?? found?.id;
   return id ? await findRole(ctx, id) : null;
 }
@@ -63,37 +63,37 @@ export async function getRole(ctx: Context, publicId: string): Promise<Role> {
   return role;
 }
 
-/** After the guard, so that who may change no role at all is told that. */
+/** Runs after the guard, so that a caller without the permission gets NO_GRANT. */
 export async function getCustomRole(ctx: Context, publicId: string): Promise<Role> {
   const role = await getRole(ctx, publicId);
   if (role.builtIn !== null)
-    throw invalid(userError('INVALID', 'id', `id: ${role.name} is a built-in role, which nobody can change.`));
+    throw invalid(userError('INVALID', 'id', `id: ${role.name} is a built-in role and cannot be changed.`));
   return role;
 }
 
-/** Built-in ones first. Of custom ones the whole list is of ids alone, and what the page shows is compiled. */
+/** Lists built-in roles first. Only the custom roles of the page are compiled; the list itself has only IDs. */
 export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
   const custom = await idsIn(ctx, projectId);
   const page = arrayPage([...builtInRolesOf(projectId), ...custom], ['roles', tenant(ctx), projectId], args);
-  const shown = page.edges.map(({ node }) => node.id);
+  const ids = page.edges.map(({ node }) => node.id);
   const compiled = await findCustomRoles(
     ctx,
-    shown.filter((id) => !findBuiltIn(id)),
+    ids.filter((id) => !findBuiltIn(id)),
   );
   const roleOf = (id: string): Role => (findBuiltIn(id) ?? compiled.get(id)) as Role;
   return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: roleOf(node.id) })) };
 }
 
 async function idsIn(ctx: Context, projectId: string | null): Promise<{ id: string }[]> {
-  const place = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
+  const inScope = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
   return await (await db(ctx))
     .select({ id: roles.id })
     .from(roles)
-    .where(and(eq(roles.organizationId, tenant(ctx)), place))
+    .where(and(eq(roles.organizationId, tenant(ctx)), inScope))
     .orderBy(asc(roles.name), asc(roles.id));
 }
 
-/** Who has each of these roles: in the organization or in a project that the caller can read. */
+/** The principals with each of these roles, in the organization or in a project that the caller can read. */
 const holdersBy = (given: PgColumn, next: PgColumn) =>
   pagesOf<PrincipalRow>((ctx) => ({
     reader: principalReader,
@@ -112,7 +112,7 @@ const holdersBy = (given: PgColumn, next: PgColumn) =>
     order: [{ column: principals.id, key: (row) => row.id }],
   }));
 
-/** Once a role has ended, whoever had it has the one that follows. */
+/** Matches current holders: after a role expires, the fallback role counts. */
 function inForce(ctx: Context, given: PgColumn, next: PgColumn, role: SQL): SQL | undefined {
   const now = ctx.dependencies.clock();
   return or(
@@ -127,7 +127,7 @@ const holdersOfBuiltIn = holdersBy(assignments.builtInRoleId, assignments.fallba
 export const listHolders = (ctx: Context, role: Role, args: PageArgs): Promise<Page<PrincipalRow>> =>
   (role.builtIn === null ? holdersOfCustom : holdersOfBuiltIn)(ctx, role.id, args);
 
-/** What custom roles are made of, by name. */
+/** The policies of custom roles, by name. */
 const findPoliciesBy = batched(async (ctx, roleIds) => {
   const found = await (await db(ctx))
     .select({ roleId: rolePolicies.roleId, policy: policies })
@@ -150,7 +150,7 @@ const Create = z.object({
   policyIds: z.array(z.string()).min(1).max(50),
 });
 
-/** As it looks: without invisible characters, and with full-width letters as the plain ones. */
+/** The visible form of a name: without invisible characters, and with full-width letters as normal ones. */
 const plain = (name: string): string =>
   name
     .normalize('NFKC')
@@ -163,18 +163,18 @@ const notReserved = (_ctx: Context, name: string | undefined): void => {
     throw invalid(userError('TAKEN', 'name', `name: ${name} is the name of a built-in role.`));
 };
 
-/** Policies that a role of this place may use: the organization's, and the project's own. */
+/** Policies that a role of this scope can use: those of the organization and of the project. */
 async function policiesFor(ctx: Context, publicIds: string[], projectId: string | null): Promise<string[]> {
   const ids = publicIds.map((id) => fromPublicId('pol', id) ?? tenant(ctx));
-  const place = projectId
+  const inScope = projectId
     ? or(isNull(policies.projectId), eq(policies.projectId, projectId))
     : isNull(policies.projectId);
   const found = await (await db(ctx))
     .select({ id: policies.id, projectId: policies.projectId })
     .from(policies)
-    .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), place))
+    .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), inScope))
     .for('share');
-  // The role would show what is in them.
+  // The role would make the contents of the policies visible.
   const known = new Set(found.filter((row) => ctx.unit.access.sees('policy:read', row.projectId)).map(({ id }) => id));
   const missing = ids.flatMap((id, at) =>
     known.has(id)
@@ -183,7 +183,7 @@ async function policiesFor(ctx: Context, publicIds: string[], projectId: string 
           userError(
             'NOT_FOUND',
             ['policyIds', String(at)],
-            `policyIds: there is no such policy ${projectId ? 'for this project' : 'of the organization'}.`,
+            `policyIds: there is no policy with this ID ${projectId ? 'for this project' : 'of the organization'}.`,
           ),
         ],
   );
@@ -200,14 +200,14 @@ async function setPolicies(ctx: Context, roleId: string, policyIds: string[]): P
   await tx.insert(rolePolicies).values(policyIds.map((policyId) => ({ organizationId, roleId, policyId })));
 }
 
-/** The role as it is now, which must not grant what the caller does not hold. */
+/** Compiles the stored role. It must not grant permissions that the caller lacks. */
 async function compiled(ctx: Context, id: string): Promise<Role> {
   const role = (await findCustomRoles(ctx, [id])).get(id) as Role;
   requireHeld(ctx.unit.access, role.allow, role.projectId, 'A role with these policies');
   return role;
 }
 
-const shown = (role: Role, policyIds: string[]) => ({
+const auditValues = (role: Role, policyIds: string[]) => ({
   id: toPublicId('rol', role.id),
   projectId: role.projectId && toPublicId('prj', role.projectId),
   name: role.name,
@@ -219,13 +219,13 @@ export async function createRole(ctx: Context, projectId: string | null, input: 
   ctx.unit.access.requireFeature('customRoles');
   const { policyIds, ...given } = parse(Create, input);
   notReserved(ctx, given.name);
-  // Before the policies, as every other change of access locks them.
+  // Locked before the policies, in the same order as in every change of access.
   await lockOrganization(ctx);
   const ids = await policiesFor(ctx, policyIds, projectId);
   const row = await rows.insert(ctx, { ...given, projectId, createdAt: ctx.dependencies.clock() });
   await setPolicies(ctx, row.id, ids);
   const role = await compiled(ctx, row.id);
-  audit(ctx, { after: shown(role, ids) });
+  audit(ctx, { after: auditValues(role, ids) });
   return role;
 }
 
@@ -243,7 +243,7 @@ export async function updateRole(
     affected: () => holdersOf(ctx, [role.id]),
     dryRun: dryRun ?? false,
     apply: async () => {
-      const before = shown(
+      const before = auditValues(
         role,
         (await findPoliciesOf(ctx, role)).map(({ id }) => id),
       );
@@ -251,7 +251,10 @@ export async function updateRole(
       await rows.update(ctx, await rows.lock(ctx, role.id), changes);
       if (ids) await setPolicies(ctx, role.id, ids);
       const after = await compiled(ctx, role.id);
-      audit(ctx, { before, after: shown(after, ids ?? before.policyIds.map((id) => fromPublicId('pol', id) ?? '')) });
+      audit(ctx, {
+        before,
+        after: auditValues(after, ids ?? before.policyIds.map((id) => fromPublicId('pol', id) ?? '')),
+      });
       return after;
     },
   });
@@ -262,7 +265,7 @@ interface DeleteInput {
   dryRun?: boolean | null | undefined;
 }
 
-/** In use it is refused with its holders, unless another role is named that they get instead. */
+/** Deletes a role. Fails with IN_USE and the holders unless `reassignTo` names their new role. */
 export async function deleteRole(ctx: Context, role: Role, input: DeleteInput): Promise<AccessChanged<string>> {
   return await changeAccess(ctx, {
     permission: 'role:delete',
@@ -286,11 +289,11 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
     .where(and(here, or(eq(assignments.roleId, role.id), eq(assignments.fallbackRoleId, role.id))));
   if (used.length === 0) return;
   if (reassignTo === null) throw await inUse(ctx, used);
-  for (const place of new Set(used.map(({ projectId }) => projectId))) {
-    const next = await getAssignableRole(ctx, reassignTo, place, 'reassignTo');
+  for (const scope of new Set(used.map(({ projectId }) => projectId))) {
+    const next = await getAssignableRole(ctx, reassignTo, scope, 'reassignTo');
     if (next.id === role.id)
-      throw invalid(userError('INVALID', 'reassignTo', 'reassignTo: is the role that is to be deleted.'));
-    const at = and(here, place === null ? isNull(assignments.projectId) : eq(assignments.projectId, place));
+      throw invalid(userError('INVALID', 'reassignTo', 'reassignTo: must differ from the role to delete.'));
+    const at = and(here, scope === null ? isNull(assignments.projectId) : eq(assignments.projectId, scope));
     await tx
       .update(assignments)
       .set(roleColumns(next))
@@ -304,11 +307,11 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
 }
 
 async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
-  // Who has it in a project that is hidden is not told, nor how many they are.
-  const shownIn = used.filter(
+  // Holders in a project that the caller cannot read are neither listed nor counted.
+  const visibleUses = used.filter(
     ({ projectId }) => projectId === null || ctx.unit.access.sees('project_member:read', projectId),
   );
-  const ids = [...new Set(shownIn.map(({ principalId }) => principalId))];
+  const ids = [...new Set(visibleUses.map(({ principalId }) => principalId))];
   const found = await Promise.all(ids.slice(0, 100).map((id) => findPrincipal(ctx, id)));
   const visible = found
     .filter((row) => row !== null)
@@ -317,7 +320,7 @@ async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
     ...userError(
       'IN_USE',
       'id',
-      'Members or service accounts have this role. Name another one in reassignTo, or change them first.',
+      'Members or service accounts have this role. Set reassignTo to another role, or change their role first.',
     ),
     usedBy: visible.map((row) => ({ __typename: kindOf(row) === 'member' ? 'Member' : 'ServiceAccount', ...row })),
   });

@@ -18,7 +18,7 @@ export type SessionRow = typeof sessions.$inferSelect;
 
 export const isOwnSession = (session: SessionRow, ctx: Context): boolean => session.userId === ctx.unit.actor.user?.id;
 
-/** Of the bound organization; of no organization for who is bound to none. */
+/** Sessions of the bound organization, or sessions without an organization if none is bound. */
 const here = (ctx: Context): SQL =>
   ctx.unit.binding.organizationId
     ? eq(sessions.organizationId, ctx.unit.binding.organizationId)
@@ -48,7 +48,7 @@ export async function listSessions(ctx: Context, args: PageArgs): Promise<Page<S
   );
 }
 
-/** By `signOut`, which a signed-in person has for their own, or by `signOutMember`. */
+/** Whether the caller can end the session: with `signOut` if it is their own, else with `signOutMember`. */
 export async function mayEnd(ctx: Context, session: SessionRow): Promise<boolean> {
   if (isOwnSession(session, ctx) && ctx.unit.actor.credential?.kind === 'SESSION') return true;
   if (!ctx.unit.access.can('session:delete')) return false;

@@ -23,11 +23,11 @@ import { requireSession } from '../principal/access.ts';
 import { users } from '../user/table.ts';
 import { refreshTokens, sessions } from './table.ts';
 
-/** What a client keeps of its sign-in. */
+/** The tokens that a client stores after sign-in. */
 export interface IssuedSession {
   accessToken: string;
   refreshToken: string;
-  /** When the access token ends. */
+  /** When the access token expires. */
   expiresAt: Date;
   organizationId: string | null;
 }
@@ -35,7 +35,7 @@ export interface IssuedSession {
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-// Length is what makes a password; 8 is the least that NIST SP 800-63B allows.
+// Only the length is checked. 8 is the minimum of NIST SP 800-63B.
 const password = z.string().min(8).max(256);
 
 const SignUp = z.object({ email, password, name: singleLine(100) });
@@ -63,10 +63,10 @@ const SignIn = z.object({
   organizationSlug: z.string().max(63).nullish(),
 });
 
-/** An unknown address and a wrong password take the same work and get the same answer. */
+/** An unknown address and a wrong password take the same time and get the same response. */
 export async function signIn(ctx: Context, input: unknown): Promise<IssuedSession> {
   const given = parse(SignIn, input);
-  // Folded once, so that what is counted and what is looked up cannot differ: Postgres reads İ as i, JavaScript does not.
+  // Folded once, so that rate limit and lookup use the same text: PostgreSQL folds İ to i, JavaScript does not.
   const account = given.email.trim().toLowerCase();
   const { limiter } = ctx.dependencies.identity;
   await limiter.count({ account, address: ctx.address });
@@ -83,7 +83,7 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   return await beginSession(ctx, user.id, organizationId);
 }
 
-/** The one that is asked for, else the one that was joined first. */
+/** The requested organization. Defaults to the one that the user joined first. */
 async function chooseOrganization(ctx: Context, userId: string, slug: string | null): Promise<string | null> {
   const memberships = await findMembershipsAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), userId);
   if (slug === null) return memberships[0]?.organization_id ?? null;
@@ -114,7 +114,7 @@ async function beginSession(ctx: Context, userId: string, organizationId: string
 const idleEnd = (ctx: Context): Date =>
   new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.sessionDays * DAY);
 
-/** New tokens for the session, and the request goes on as its user. */
+/** Issues new tokens for the session and sets its user as the actor of the request. */
 async function issue(ctx: Context, sessionId: string): Promise<IssuedSession> {
   const tx = await db(ctx);
   const refreshToken = newSecret('ambit_ref_');
@@ -152,7 +152,7 @@ export async function refreshSession(ctx: Context, input: { refreshToken: string
     throw wrongCredentials(INVALID_REFRESH, ['refreshToken']);
   setTenant(ctx, { organizationId: token.organization_id, userId: token.user_id });
   const tx = await db(ctx);
-  // Two that show the same token at once: the second waits for the first, and finds it used.
+  // The second of two concurrent requests with one token waits for the first, and finds the token used.
   const rotated = await tx
     .update(refreshTokens)
     .set({ usedAt: ctx.dependencies.clock() })
@@ -166,7 +166,7 @@ export async function refreshSession(ctx: Context, input: { refreshToken: string
   return await issue(ctx, token.session_id);
 }
 
-/** A used token was shown again: either the client or a thief has an old copy, so neither goes on (RFC 9700, 4.14.2). */
+/** Ends the session if a used token is sent again, because a thief may have a copy (RFC 9700, 4.14.2). */
 async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
   await endTransaction(ctx, 'rollback');
   const organizationId = token.organization_id;
@@ -177,7 +177,7 @@ async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
     const actor = row ? await actorIn(own, 'SESSION', row, ctx.dependencies.clock()) : ANONYMOUS;
     await own.delete(sessions).where(eq(sessions.id, token.session_id));
     const reason = 'REFRESH_TOKEN_REUSED';
-    // A mutation leaves one event: a caller who is here already gets it like any other that was refused.
+    // A mutation leaves one event. For an authenticated caller, the refusal writes it.
     if (organizationId && organizationId !== ctx.unit.actor.organization?.id)
       await recordEvent(own, ctx, {
         action: 'refreshSession',
@@ -192,7 +192,7 @@ async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
   throw wrongCredentials(INVALID_REFRESH, ['refreshToken']);
 }
 
-/** Moves the session: its earlier tokens end, and it acts in the other organization. */
+/** Binds the session to another organization and revokes its earlier tokens. */
 export async function switchOrganization(ctx: Context, input: { organizationId: string }): Promise<IssuedSession> {
   const { sessionId: session, userId } = requireSession(ctx);
   const wanted = fromPublicId('org', input.organizationId);
@@ -201,15 +201,15 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
   const target = memberships.find((membership) => membership.organization_id === wanted);
   if (!target)
     throw invalid(
-      userError('NOT_FOUND', 'organizationId', 'organizationId: you belong to no organization with this id.'),
+      userError('NOT_FOUND', 'organizationId', 'organizationId: you belong to no organization with this ID.'),
     );
-  // Under a new id, so that no earlier token comes back to life when the session comes back to an organization.
+  // With a new ID, so that earlier tokens stay invalid when the session returns to an organization.
   const [former] = await tx.delete(sessions).where(eq(sessions.id, session)).returning();
   if (!former) throw unauthenticated();
   const moved = { ...former, id: newId(), organizationId: target.organization_id, expiresAt: idleEnd(ctx) };
   await tx.insert(sessions).values(moved);
   const issued = await issue(ctx, moved.id);
-  // The transaction is bound to where the caller was, and so is the event.
+  // The transaction and its event belong to the former organization.
   const { targetId, after } = ctx.unit.auditDraft as { targetId: string; after: unknown };
   const from = former.organizationId && toPublicId('org', former.organizationId);
   audit(ctx, {

@@ -4,8 +4,8 @@ import { principals } from '../principal/table.ts';
 import { users } from '../user/table.ts';
 
 /**
- * A sign-in that lasts. It is bound to one organization, or to none while its user belongs to none; that is why it is
- * a table of the instance. Only live sessions have a row: ending one deletes it.
+ * Sessions. A session is bound to one organization, or to none if its user belongs to none. Therefore it is a table of
+ * the instance. Ending a session deletes its row.
  */
 export const sessions = pgTable(
   'sessions',
@@ -23,7 +23,7 @@ export const sessions = pgTable(
     index('sessions_by_member').on(t.organizationId, t.userId),
     index('sessions_by_user').on(t.userId),
     foreignKey({ columns: [t.userId], foreignColumns: [users.id] }).onDelete('cascade'),
-    // Who leaves the organization loses the sessions that are bound to it.
+    // The sessions of a member who leaves the organization are deleted.
     foreignKey({
       name: 'sessions_member',
       columns: [t.organizationId, t.userId],
@@ -32,7 +32,7 @@ export const sessions = pgTable(
   ],
 );
 
-/** Every refresh token of a live session, also the used ones: showing one of those again ends the session. */
+/** All refresh tokens of a session, also used ones, because the reuse of a token ends the session. */
 export const refreshTokens = pgTable(
   'refresh_tokens',
   {
