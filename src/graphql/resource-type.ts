@@ -26,9 +26,9 @@ export function addType(resource: DeclaredNode): void {
       ...times(t, resource),
       viewerPermissions: t.field({
         ...viewerPermissions<AnyRow>(declaration.permission, project ? { on: projectOf } : {}),
-        ...fields?.(t as never),
         description: `What the caller may do with the ${noun}.`,
       }),
+      ...fields?.(t as never),
     }),
   } as never);
 }
