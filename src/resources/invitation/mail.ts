@@ -15,7 +15,7 @@ function linkOf({ dependencies: { config } }: Context, secret: string): string {
   return link.href;
 }
 
-/** The one place where the secret of an invitation is told: to the address, and not to who invites. */
+/** The only code that discloses the secret of an invitation: to the invited address, and not to the inviter. */
 export function invitationMail(
   ctx: Context,
   { email, expiresAt }: { email: string; expiresAt: Date },
