@@ -15,8 +15,8 @@ export function requireHeld(access: Access, permissions: Iterable<Permission>, s
   if (missing)
     throw refusal(
       'NOT_HELD',
-      `${action} requires ${missing}, which you do not hold yourself.`,
-      'Ask somebody who holds it.',
+      `${action} requires ${missing}, which you do not have yourself.`,
+      'Ask somebody who has it.',
       missing,
     );
 }

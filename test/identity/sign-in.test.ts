@@ -103,7 +103,7 @@ test('a foreign organization answers like none, and only to who knows the passwo
           {
             code: 'NOT_FOUND',
             path: ['organizationSlug'],
-            message: 'organizationSlug: you belong to no organization with this slug.',
+            message: 'organizationSlug: you are not a member of an organization with this slug.',
           },
         ],
       },

@@ -174,7 +174,7 @@ function sentenceOf({ directives = [] }: Printed): string | null {
     return values.length > 0 ? [values.map((value) => `\`${'value' in value && value.value}\``).join(' or ')] : [];
   });
   if (names.length === 0) return 'Requires a signed-in caller.';
-  return `Requires ${names.join(' and ')}${given.some(({ own }) => own) ? ", except for what is the caller's own" : ''}.`;
+  return `Requires ${names.join(' and ')}${given.some(({ own }) => own) ? ', except for what belongs to the caller' : ''}.`;
 }
 
 test('the description of every root field ends with who may use it', () => {

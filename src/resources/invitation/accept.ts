@@ -37,7 +37,11 @@ export interface InvitationOffer {
  */
 const noInvitation = (): AmbitError =>
   invalid(
-    userError('NOT_FOUND', 'secret', 'secret: there is no such invitation for you, or it has ended. Ask for another.'),
+    userError(
+      'NOT_FOUND',
+      'secret',
+      'secret: the invitation does not exist, has ended, or was sent to another address. Ask for a new one.',
+    ),
   );
 
 /** Counts as a try for the address, whatever comes of it; what is mistyped never reaches the invitations. */

@@ -72,7 +72,13 @@ interface Offered {
 async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<Offered> {
   const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
   if (builtIn && isOwnerRole(builtIn))
-    throw invalid(userError('INVALID', 'roleId', 'roleId: nobody is invited as Owner; make a member Owner.'));
+    throw invalid(
+      userError(
+        'INVALID',
+        'roleId',
+        'roleId: nobody can be invited as Owner. Invite with another role, and make the member Owner afterwards.',
+      ),
+    );
   const role = await getAssignableRole(ctx, roleId, null, 'roleId');
   if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
   const inProjects = new Map<string, Role>();
@@ -97,8 +103,9 @@ async function projectToOffer(
 ): Promise<string> {
   const project = await findProject(ctx, fromPublicId('prj', publicId) ?? tenant(ctx));
   const where = path.join('.');
-  if (!project) throw invalid(userError('NOT_FOUND', path, `${where}: there is no project with this id.`));
-  if (taken.has(project.id)) throw invalid(userError('TAKEN', path, `${where}: there is one role in a project.`));
+  if (!project) throw invalid(userError('NOT_FOUND', path, `${where}: there is no project with this ID.`));
+  if (taken.has(project.id))
+    throw invalid(userError('TAKEN', path, `${where}: the invitation already has a role in this project.`));
   return project.id;
 }
 
@@ -235,7 +242,13 @@ async function offerAgain(ctx: Context, row: InvitationRow): Promise<Offered> {
   }));
   return await offer(ctx, { roleId, projectRoles }).catch((error: unknown) => {
     if (!(error instanceof AmbitError && error.userErrors)) throw error;
-    throw invalid(userError('INVALID', 'id', 'id: a role or project that it offers is gone; delete it, invite anew.'));
+    throw invalid(
+      userError(
+        'INVALID',
+        'id',
+        'id: a role or project of the invitation was deleted. Delete the invitation and create a new one.',
+      ),
+    );
   });
 }
 

@@ -33,7 +33,7 @@ builder.node(Member, {
     user: t.field({
       type: User,
       nullable: true,
-      description: 'The person. Null if the membership ended in the meantime.',
+      description: 'The person. Null if the membership ended during the request.',
       resolve: async (member, _args, ctx) => (await findUserOfMember(ctx, member.id))?.user ?? null,
     }),
   }),
@@ -120,7 +120,8 @@ mutation('leaveOrganization', {
 
 mutation('transferOwnership', {
   permission: 'organization:transfer',
-  description: 'Makes a member Owner and the caller Admin. To add a second Owner instead, use `updateMember`.',
+  description:
+    'Assigns the role Owner to a member and the role Admin to the caller. To add a second Owner instead, use `updateMember`.',
   input: (t) => ({
     memberId: t.id({
       required: true,

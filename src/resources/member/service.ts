@@ -56,7 +56,8 @@ export async function getMember(ctx: Context, id: string): Promise<PrincipalRow>
  */
 export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<RoleAssignment | null> {
   const { roleId, roleExpiresAt: expiresAt, fallbackRoleId } = input;
-  if (roleId === null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  if (roleId === null)
+    throw invalid(userError('REQUIRED', 'roleId', 'roleId: must not be null, because every member has a role.'));
   if (roleId === undefined) {
     if (expiresAt === undefined && fallbackRoleId === undefined) return null;
     throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required with roleExpiresAt or fallbackRoleId.'));
@@ -69,7 +70,7 @@ export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<
       userError(
         'REQUIRED',
         expiresAt == null ? 'roleExpiresAt' : 'fallbackRoleId',
-        'roleExpiresAt and fallbackRoleId go together: a role that expires needs a role that follows.',
+        'roleExpiresAt and fallbackRoleId are required together.',
       ),
     );
   const fallback = fallbackRoleId == null ? null : await getAssignableRole(ctx, fallbackRoleId, null, 'fallbackRoleId');
@@ -160,7 +161,7 @@ export async function transferOwnership(
   requireSession(ctx);
   const member = await getMember(ctx, id);
   const giver = await getMember(ctx, ctx.unit.actor.principal?.id ?? '');
-  if (member.id === giver.id) throw invalid(userError('INVALID', 'memberId', 'memberId: you are Owner already.'));
+  if (member.id === giver.id) throw invalid(userError('INVALID', 'memberId', 'memberId: you are already an Owner.'));
   const builtIn = (key: string) => ROLES.find((role) => role.scope === 'organization' && role.builtIn === key);
   const [owner, admin] = [builtIn('owner'), builtIn('admin')];
   if (!owner || !admin) throw new Error('the built-in roles are incomplete');

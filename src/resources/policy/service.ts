@@ -69,9 +69,9 @@ const Create = z.object({
   statements: z.array(StatementInput).min(1).max(50),
 });
 
-/** Patterns of a policy altogether, and complaints about them that are told. */
+/** The maximum number of patterns in a policy, and of errors that are reported for them. */
 const PATTERNS = 500;
-const TOLD = 20;
+const MAX_REPORTED = 20;
 
 /** Every pattern names something, and nobody writes down a grant that they do not hold. */
 function checkStatements(ctx: Context, statements: Statement[], projectId: string | null): void {
@@ -92,7 +92,7 @@ function complaintsAbout(_ctx: Context, statements: Statement[]): UserError[] {
   const complaints: UserError[] = [];
   for (const [at, { permissions }] of statements.entries())
     for (const [index, pattern] of permissions.entries()) {
-      const complaint = complaints.length < TOLD ? validatePattern(pattern) : null;
+      const complaint = complaints.length < MAX_REPORTED ? validatePattern(pattern) : null;
       const path = ['statements', String(at), 'permissions', String(index)];
       if (complaint) complaints.push(userError('INVALID', path, `${complaint}.`));
     }
@@ -172,7 +172,7 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
         'IN_USE',
         'id',
         // Not how many: some may be of projects that are hidden.
-        `Roles use this policy${names && `, such as ${names}`}. Change or delete them first.`,
+        `Roles contain this policy${names && `, such as ${names}`}. Update or delete them first.`,
       ),
       usedBy: visible.flatMap(({ id }) => ({ __typename: 'Role', ...compiled.get(id) })),
     });

@@ -106,14 +106,14 @@ export async function getAssignableRole(
   const role = uuid && (await findAnyRole(ctx, uuid));
   // To a caller who may not see the role, it does not exist.
   if (!role || !ctx.unit.access.sees('role:read', role.projectId))
-    throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this id.`));
+    throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this ID.`));
   if (!isAssignableIn(role, scope)) {
     const where = scope === null ? 'in the organization' : 'in this project';
-    throw invalid(userError('INVALID', path, `${field}: the role ${role.name} cannot be given ${where}.`));
+    throw invalid(userError('INVALID', path, `${field}: the role ${role.name} cannot be assigned ${where}.`));
   }
   if (role.builtIn === null) ctx.unit.access.requireFeature('customRoles');
   // Also if a denial or a greater role of the principal hides what this role grants, because those can be removed later.
-  requireHeld(ctx.unit.access, role.allow, scope, `Giving the role ${role.name}`);
+  requireHeld(ctx.unit.access, role.allow, scope, `Assigning the role ${role.name}`);
   return role;
 }
 

@@ -110,13 +110,11 @@ export async function deleteProject(
   await lockOrganization(ctx);
   const project = await rows.lock(ctx, id);
   if (key !== project.key)
-    throw invalid(
-      userError('MISMATCH', 'key', 'key: differs from the key of the project, which is asked to make sure.'),
-    );
+    throw invalid(userError('MISMATCH', 'key', 'key: must be the key of the project, as a confirmation.'));
   const accessChanges = await lossesIn(ctx, id);
   const tx = await db(ctx);
   const here = eq(roles.organizationId, tenant(ctx));
-  // Roles would stop the deletion of their policies, whichever of the two the cascade reaches first.
+  // Roles would stop the deletion of their policies, if the cascade reached the policies first.
   await tx.delete(assignments).where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, id)));
   const own = tx
     .select({ id: roles.id })

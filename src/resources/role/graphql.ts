@@ -57,7 +57,7 @@ builder.node(RoleType, {
     }),
     description: t.exposeString('description', {
       nullable: true,
-      description: 'What the role is intended for. Null if not given.',
+      description: 'What the role is intended for. Null if there is none.',
     }),
     builtIn: t.boolean({
       description: 'Whether the role is built in. Otherwise it is a custom role.',
@@ -170,7 +170,7 @@ builder.queryField('roles', (t) =>
 
 const NAME =
   'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive, and not the name of a built-in role.';
-const DESCRIPTION = 'What the role is intended for, at most 2,000 characters.';
+const DESCRIPTION = 'What the role is intended for, 1 to 2,000 characters.';
 const POLICIES =
   'The IDs of 1 to 50 policies. A role of a project can have policies of the organization and of the project.';
 

@@ -35,7 +35,7 @@ export interface IssuedSession {
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-// Length is what makes a password; 8 is the least that NIST SP 800-63B allows.
+// The strength of a password is its length. 8 is the minimum of NIST SP 800-63B.
 const password = z.string().min(8).max(256);
 
 const SignUp = z.object({ email, password, name: singleLine(100) });
@@ -90,7 +90,11 @@ async function chooseOrganization(ctx: Context, userId: string, slug: string | n
   const chosen = memberships.find((membership) => membership.slug === slug);
   if (!chosen)
     throw invalid(
-      userError('NOT_FOUND', 'organizationSlug', 'organizationSlug: you belong to no organization with this slug.'),
+      userError(
+        'NOT_FOUND',
+        'organizationSlug',
+        'organizationSlug: you are not a member of an organization with this slug.',
+      ),
     );
   return chosen.organization_id;
 }
@@ -166,7 +170,7 @@ export async function refreshSession(ctx: Context, input: { refreshToken: string
   return await issue(ctx, token.session_id);
 }
 
-/** A used token was shown again: either the client or a thief has an old copy, so neither goes on (RFC 9700, 4.14.2). */
+/** A refresh token was reused. The client or a thief has an old copy, so the session ends (RFC 9700, 4.14.2). */
 async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
   await endTransaction(ctx, 'rollback');
   const organizationId = token.organization_id;
@@ -201,7 +205,7 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
   const target = memberships.find((membership) => membership.organization_id === wanted);
   if (!target)
     throw invalid(
-      userError('NOT_FOUND', 'organizationId', 'organizationId: you belong to no organization with this id.'),
+      userError('NOT_FOUND', 'organizationId', 'organizationId: you are not a member of an organization with this ID.'),
     );
   // Under a new id, so that no earlier token comes back to life when the session comes back to an organization.
   const [former] = await tx.delete(sessions).where(eq(sessions.id, session)).returning();
