@@ -37,7 +37,7 @@ import './resources/viewer/graphql.ts';
 const DESCRIPTION = [
   'The API of Ambit, a service for access control: organizations, members, roles, policies, projects, and answers to the question who may do what.',
   'A request acts in the organization that its session or API token is bound to. Objects of other organizations do not exist for it.',
-  '`@requires` names the permission that a field, type, argument, input field or enum value requires. `permissions` lists all permissions. A field without the required permission is null and has a FORBIDDEN error.',
+  '`@requires` names the permission that a field, type, argument, input field or enum value requires. `permissions` lists all permissions. If the caller lacks it, the field is null and `errors` contains a FORBIDDEN error.',
   'Errors in the input of a mutation are in the field `errors` of its payload. All other errors are GraphQL errors with a stable code in `extensions.code`.',
   'A description that says “Returns CODE” means one of three kinds of codes: a `UserErrorCode`, a code in `extensions.code`, or a `RefusalReason`, which is in `extensions.reason` of a FORBIDDEN error.',
 ].join('\n\n');
@@ -71,7 +71,7 @@ const requires = new GraphQLDirective({
   },
 });
 
-/** The schema, built from the resources above. Throws where a field or type says nothing about access. */
+/** The schema, built from the resources above. Throws if a field or type declares no access. */
 export function buildSchema(): GraphQLSchema {
   const schema = builder.toSchema({ directives: [...specifiedDirectives, requires] } as never);
   // Pothos has no option for it.

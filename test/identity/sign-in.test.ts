@@ -35,7 +35,7 @@ const WRONG = {
   data: {
     signIn: {
       session: null,
-      errors: [{ code: 'WRONG_CREDENTIALS', path: [], message: 'E-mail address and password do not belong together.' }],
+      errors: [{ code: 'WRONG_CREDENTIALS', path: [], message: 'The e-mail address or the password is wrong.' }],
     },
   },
   errors: undefined,

@@ -54,7 +54,8 @@ builder.node(AuditEvent, {
         'The reason of a refusal, or the codes of the errors in the input, separated by spaces. Null if the change was made.',
     }),
     actor: t.exposeString('actor', {
-      description: 'The e-mail address of the caller at that time, or the name of the service account.',
+      description:
+        'The e-mail address of the caller at that time, or the name of the service account. `anonymous` for an anonymous caller.',
     }),
     actorId: t.id({
       nullable: true,

@@ -196,8 +196,8 @@ async function refuseTaken(ctx: Context, emails: string[]): Promise<void> {
     .from(invitations)
     .where(and(here(ctx), isAnyOf(folded, wanted)));
   const why = new Map([
-    ...pending.map((row) => [row.address, 'is invited already; send that invitation again'] as const),
-    ...members.map((row) => [row.address, 'is a member already'] as const),
+    ...pending.map((row) => [row.address, 'already has an invitation; use resendInvitation'] as const),
+    ...members.map((row) => [row.address, 'is already a member'] as const),
   ]);
   const errors = wanted.flatMap((one, at) => {
     const reason = why.get(one) ?? (wanted.indexOf(one) < at ? 'is in the list twice' : null);

@@ -100,7 +100,7 @@ mutation('updateMember', {
 
 mutation('deleteMember', {
   permission: 'member:delete',
-  description: `Removes a member from the organization. Their sessions and API tokens in the organization are refused from the next request on, and their checks have no owner any more. ${NOT_HELD}, and ${LAST_OWNER}.`,
+  description: `Removes a member from the organization. Their sessions and API tokens in the organization are refused from the next request on, and the \`owner\` of their checks becomes null. ${NOT_HELD}, and ${LAST_OWNER}.`,
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The ID of the member.' }),
     dryRun: t.boolean({ description: DRY_RUN }),

@@ -111,7 +111,11 @@ function requireHeldBy(ctx: Context, { rows, access }: LockedAccess, principal: 
   // It may have been deleted before the lock was acquired.
   if (current.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
   for (const grants of current)
-    requireHeldChange(access, { before: unrestricted(grants), after: null }, 'Changing this principal');
+    requireHeldChange(
+      access,
+      { before: unrestricted(grants), after: null },
+      'Acting on this member or service account',
+    );
 }
 
 export const deleteMember = async (ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> =>

@@ -80,12 +80,7 @@ function checkStatements(ctx: Context, statements: Statement[], projectId: strin
   const complaints = complaintsAbout(ctx, statements);
   if (complaints.length > 0) throw invalid(...complaints);
   const allowed = statements.filter(({ effect }) => effect === 'ALLOW').flatMap(({ permissions }) => permissions);
-  requireHeld(
-    ctx.unit.access,
-    new Set([...new Set(allowed)].flatMap(matchingPermissions)),
-    projectId,
-    'Writing this policy',
-  );
+  requireHeld(ctx.unit.access, new Set([...new Set(allowed)].flatMap(matchingPermissions)), projectId, 'This policy');
 }
 
 function complaintsAbout(_ctx: Context, statements: Statement[]): UserError[] {

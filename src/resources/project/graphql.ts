@@ -18,7 +18,7 @@ import {
 
 builder.node(Project, {
   description:
-    'A part of the organization that can have its own roles, such as an application, an environment or a product. For callers without `project:read` on it the project does not exist.',
+    'A part of the organization that can have its own roles, such as an application, an environment or a product. It is not visible to callers without `project:read` on it.',
   permission: 'project:read',
   on: (project) => project.id,
   id: { resolve: (project) => project.id },

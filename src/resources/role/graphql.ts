@@ -223,7 +223,7 @@ mutation('deleteRole', {
     reassignTo: t.id({
       visibleWith: 'role:read',
       description:
-        'The ID of the role that replaces it for everybody who has it. By default a role in use is not deleted.',
+        'The ID of the role that members and service accounts get instead. By default a role in use is not deleted.',
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),

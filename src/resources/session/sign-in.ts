@@ -73,7 +73,7 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   const pool = drizzleOn(ctx.dependencies.pool.sql);
   const user = await findUserByEmailAcrossTenants(pool, account);
   const right = await verifyPassword(given.password, user?.password_hash ?? null);
-  if (!user || !right) throw wrongCredentials('E-mail address and password do not belong together.');
+  if (!user || !right) throw wrongCredentials('The e-mail address or the password is wrong.');
   await limiter.reset(account);
   const organizationId = await chooseOrganization(ctx, user.id, given.organizationSlug ?? null);
   setTenant(ctx, { organizationId, userId: user.id });
@@ -124,7 +124,7 @@ async function issue(ctx: Context, sessionId: string): Promise<IssuedSession> {
   const refreshToken = newSecret('ambit_ref_');
   await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId });
   const row = await findSessionAcrossTenants(tx, sessionId);
-  if (!row) throw new Error('the session that was just made is gone');
+  if (!row) throw new Error('the new session does not exist');
   if (row.organization_id) await (await ctx.unit.transaction)?.rebind(row.organization_id);
   const actor = await actorIn(tx, 'SESSION', row, ctx.dependencies.clock());
   setActor(ctx, actor);
