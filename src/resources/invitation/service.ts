@@ -68,7 +68,7 @@ interface Offered {
   projectRoles: { projectId: string; role: Role }[];
 }
 
-/** The roles that are offered: never Owner, and nothing that the caller does not hold at that place. */
+/** The roles of the invitation. They must not include Owner, or grant permissions that the caller does not have there. */
 async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<Offered> {
   const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
   if (builtIn && isOwnerRole(builtIn))
@@ -154,7 +154,10 @@ export async function createInvitations(
   };
 }
 
-/** What is new each time it is sent. Who sends it vouches for it: what it grants is checked against them in the end. */
+/**
+ * The columns that change each time it is sent. The last sender is the inviter, who must still have all permissions of
+ * the invitation when it is accepted.
+ */
 const validity = (ctx: Context, secret: string) => ({
   inviterId: ctx.unit.actor.principal?.id ?? '',
   hash: hashSecret(secret),

@@ -105,7 +105,7 @@ export async function changeRole(
   return changed;
 }
 
-/** Nobody acts on a principal that holds more than they do, even if nothing would change. */
+/** Throws NOT_HELD for a principal with permissions that the caller does not have, even if nothing would change. */
 function requireHeldBy(ctx: Context, { rows, access }: LockedAccess, principal: PrincipalRow): void {
   const current = grantsOverTime(rows, principal.id, ctx.dependencies.clock());
   // It may have been deleted before the lock was acquired.

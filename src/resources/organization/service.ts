@@ -69,7 +69,7 @@ async function insertOrganization(
   return { organization: organization as OrganizationRow, principalId: owner.id };
 }
 
-/** Whoever changes the organization, or counts what it has, waits for the one before. */
+/** Locks the organization, so that changes and counts of its objects run one after the other. */
 export async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
   const [row] = await (await db(ctx))
     .select()

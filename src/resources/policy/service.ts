@@ -18,7 +18,7 @@ export type PolicyRow = typeof policies.$inferSelect;
 
 const rows = rowsOf(policies, 'pol');
 
-/** The policy, or null for who may not read it where it belongs. */
+/** The policy. Null if it does not exist or is not visible to the caller. */
 export async function findPolicy(ctx: Context, id: string): Promise<PolicyRow | null> {
   const row = await rows.find(ctx, id);
   return row && ctx.unit.access.sees('policy:read', row.projectId) ? row : null;
@@ -73,7 +73,7 @@ const Create = z.object({
 const PATTERNS = 500;
 const MAX_REPORTED = 20;
 
-/** Every pattern names something, and nobody writes down a grant that they do not hold. */
+/** Throws unless every pattern matches a permission and the caller has all permissions that the policy grants. */
 function checkStatements(ctx: Context, statements: Statement[], projectId: string | null): void {
   if (statements.reduce((total, { permissions }) => total + permissions.length, 0) > PATTERNS)
     throw invalid(userError('TOO_LONG', 'statements', `statements: a policy has at most ${PATTERNS} patterns.`));

@@ -18,7 +18,7 @@ export type ProjectRow = typeof projects.$inferSelect;
 
 const rows = rowsOf(projects, 'prj');
 
-/** The project, or null for who may not read it: to them it does not exist. */
+/** The project. Null if it does not exist or is not visible to the caller. */
 export async function findProject(ctx: Context, id: string): Promise<ProjectRow | null> {
   return ctx.unit.access.can('project:read', id) ? await rows.find(ctx, id) : null;
 }

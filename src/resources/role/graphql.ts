@@ -35,7 +35,7 @@ const RoleScope = builder.enumType('RoleScope', {
   } as const,
 });
 
-/** Nobody changes or deletes a built-in role, whatever they hold. */
+/** Built-in roles cannot be changed or deleted. */
 const FOR_BUILT_IN: readonly Permission[] = ['role:read', 'role:assign'];
 
 /** An organization role can be assigned by callers who hold all of it. A project role depends on the project. */

@@ -35,7 +35,7 @@ const rows = rowsOf(roles, 'rol');
 /** Custom roles of a response, compiled together. */
 const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles(ctx, ids)).values()]);
 
-/** A role, or null for who may not read it where it belongs. */
+/** The role. Null if it does not exist or is not visible to the caller. */
 export async function findRole(ctx: Context, id: string): Promise<Role | null> {
   const role = findBuiltIn(id) ?? (ctx.unit.binding.organizationId ? await findCustom(ctx, id) : null);
   return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
@@ -71,7 +71,7 @@ export async function getCustomRole(ctx: Context, publicId: string): Promise<Rol
   return role;
 }
 
-/** Built-in ones first. Of custom ones the whole list is of ids alone, and what the page shows is compiled. */
+/** Built-in roles first. Reads the IDs of all custom roles, and compiles only those of the page. */
 export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
   const custom = await idsIn(ctx, projectId);
   const page = arrayPage([...builtInRolesOf(projectId), ...custom], ['roles', tenant(ctx), projectId], args);
@@ -93,7 +93,7 @@ async function idsIn(ctx: Context, projectId: string | null): Promise<{ id: stri
     .orderBy(asc(roles.name), asc(roles.id));
 }
 
-/** Who has each of these roles: in the organization or in a project that the caller can read. */
+/** The principals that have each of these roles, in the organization or in a project that the caller can read. */
 const holdersBy = (given: PgColumn, next: PgColumn) =>
   pagesOf<PrincipalRow>((ctx) => ({
     reader: principalReader,
@@ -174,7 +174,7 @@ async function policiesFor(ctx: Context, publicIds: string[], projectId: string 
     .from(policies)
     .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), place))
     .for('share');
-  // The role would show what is in them.
+  // The role would disclose their statements.
   const known = new Set(found.filter((row) => ctx.unit.access.sees('policy:read', row.projectId)).map(({ id }) => id));
   const missing = ids.flatMap((id, at) =>
     known.has(id)
