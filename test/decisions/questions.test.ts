@@ -114,9 +114,9 @@ test('access returns every step of a decision, whether allowed or refused', asyn
     allowed: false,
     reason: 'DENIED',
     message: expect.stringMatching(/^dataset:delete is needed, and policy policy \d+ of role Mixed denies it\.$/),
-    hint: 'A denial outweighs every grant. Change the policy or the role.',
+    hint: 'A denial overrides every grant. Change the policy or the role.',
     steps: [
-      { kind: 'LEVEL', passed: true, text: 'dataset:delete is asked on the project; its level is project.' },
+      { kind: 'LEVEL', passed: true, text: 'dataset:delete is checked on the project; its level is project.' },
       { kind: 'ORGANIZATION_ROLE', passed: true, text: 'The organization role is Mixed (custom).' },
       { kind: 'DENIAL', passed: false, text: expect.stringMatching(/^Policy policy \d+ of Mixed denies it\.$/) },
     ],

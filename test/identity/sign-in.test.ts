@@ -43,7 +43,7 @@ const WRONG = {
   data: {
     signIn: {
       session: null,
-      errors: [{ code: 'WRONG_CREDENTIALS', path: [], message: 'E-mail address and password do not belong together.' }],
+      errors: [{ code: 'WRONG_CREDENTIALS', path: [], message: 'The e-mail address or the password is wrong.' }],
     },
   },
   errors: undefined,
@@ -111,7 +111,7 @@ test('a foreign organization answers like none, and only to who knows the passwo
           {
             code: 'NOT_FOUND',
             path: ['organizationSlug'],
-            message: 'organizationSlug: you belong to no organization with this slug.',
+            message: 'organizationSlug: you are not a member of an organization with this slug.',
           },
         ],
       },

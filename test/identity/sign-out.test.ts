@@ -64,7 +64,7 @@ test('somebody else’s session answers like none, for an Owner too, and stays',
     data: { signOut: null },
     errors: [
       {
-        message: 'There is no Session with this id, or you may not see it.',
+        message: 'There is no Session with this ID, or it is not visible to you.',
         path: ['signOut'],
         locations: expect.any(Array),
         extensions: { code: 'NOT_FOUND' },

@@ -96,7 +96,7 @@ test('a foreign organization answers like one that does not exist, and the sessi
           {
             code: 'NOT_FOUND',
             path: ['organizationId'],
-            message: 'organizationId: you belong to no organization with this ID.',
+            message: 'organizationId: you are not a member of an organization with this ID.',
           },
         ],
       },

@@ -71,7 +71,7 @@ export interface CreatedToken {
   secret: string;
 }
 
-/** Creates a token for the caller or for a service account. Only this response contains the secret. */
+/** Creates a token for the caller or for a service account. Only the response contains its secret. */
 export async function createApiToken(
   ctx: Context,
   { serviceAccountId, ...input }: { serviceAccountId?: string | null | undefined; name: string },
@@ -91,7 +91,7 @@ export async function createApiToken(
   const [apiToken] = await (await db(ctx)).insert(apiTokens).values(values).returning(fields);
   audit(ctx, {
     targetId: toPublicId('tok', (apiToken as ApiTokenRow).id),
-    after: await auditValues(ctx, apiToken as ApiTokenRow),
+    after: await snapshotOf(ctx, apiToken as ApiTokenRow),
   });
   return { apiToken: apiToken as ApiTokenRow, secret };
 }
@@ -108,12 +108,12 @@ async function accountFor(ctx: Context, publicId: string, access: TokenAccess): 
   return account.id;
 }
 
-async function auditValues(ctx: Context, { principalId, ...token }: ApiTokenRow): Promise<Record<string, unknown>> {
+async function snapshotOf(ctx: Context, { principalId, ...token }: ApiTokenRow): Promise<Record<string, unknown>> {
   const principal = await findPrincipal(ctx, principalId);
   return { ...publicRow('tok', token), principalId: principal && publicIdOfPrincipal(principal) };
 }
 
-/** A token that is created with another token must not expire later. */
+/** A token cannot extend its own lifetime by creating another token. */
 function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
   if (expiresAt && expiresAt <= ctx.dependencies.clock())
     throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
@@ -133,7 +133,7 @@ export async function deleteApiToken(ctx: Context, id: string): Promise<string> 
   const token = await findApiToken(ctx, id);
   if (!token) throw notFound('ApiToken');
   if (!isOwnToken(token, ctx)) ctx.unit.access.require('api_token:delete');
-  const before = await auditValues(ctx, token);
+  const before = await snapshotOf(ctx, token);
   await (await db(ctx)).delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
   audit(ctx, { targetId: toPublicId('tok', id), before, after: null });
   return toPublicId('tok', id);

@@ -32,19 +32,19 @@ export interface InvitationOffer {
 }
 
 /**
- * The same error for a secret that is unknown, used, revoked, expired or for another address, and for an invitation that
- * is invalid because a role or project was deleted or the inviter lacks the permission.
+ * The same error for a secret that is unknown, used, revoked, expired or another person's, and for an invitation that is
+ * invalid because a role or project was deleted or the inviter no longer has its permissions.
  */
 const noInvitation = (): AmbitError =>
   invalid(
     userError(
       'NOT_FOUND',
       'secret',
-      'secret: there is no valid invitation for you with this secret. Ask for a new one.',
+      'secret: the invitation does not exist, has ended, or was sent to another address. Ask for a new one.',
     ),
   );
 
-/** Counts every attempt of the IP address. A secret with a wrong checksum causes no lookup. */
+/** Counts as an attempt of the IP address, also if it succeeds. A malformed secret is not looked up. */
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
   await ctx.dependencies.identity.limiter.count({ address: ctx.address });
   if (!isSecret('ambit_inv_', secret)) return null;
@@ -135,7 +135,10 @@ interface Offered {
   projectRoles: { projectId: string; role: Role }[];
 }
 
-/** The offered roles. Throws if one was deleted, or with PLAN_REQUIRED, after which the invitation remains valid. */
+/**
+ * The roles of the invitation, if all of them exist. Throws PLAN_REQUIRED if the plan no longer includes them. The
+ * invitation stays valid, so it can be accepted later.
+ */
 async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Access): Promise<Offered> {
   const role = await roleIn(ctx, invitation.roleId, null);
   if (isOwnerRole(role)) throw noInvitation();

@@ -68,12 +68,16 @@ interface Offered {
   projectRoles: { projectId: string; role: Role }[];
 }
 
-/** The offered roles: never Owner, and no permission that the caller lacks in that scope. */
+/** The roles of the invitation. They must not include Owner, or grant permissions that the caller does not have there. */
 async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<Offered> {
   const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
   if (builtIn && isOwnerRole(builtIn))
     throw invalid(
-      userError('INVALID', 'roleId', 'roleId: cannot be Owner. Change the role to Owner after the member has joined.'),
+      userError(
+        'INVALID',
+        'roleId',
+        'roleId: nobody can be invited as Owner. Invite with another role, and make the member Owner afterwards.',
+      ),
     );
   const role = await getAssignableRole(ctx, roleId, null, 'roleId');
   if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
@@ -100,7 +104,8 @@ async function projectToOffer(
   const project = await findProject(ctx, fromPublicId('prj', publicId) ?? tenant(ctx));
   const where = path.join('.');
   if (!project) throw invalid(userError('NOT_FOUND', path, `${where}: there is no project with this ID.`));
-  if (taken.has(project.id)) throw invalid(userError('TAKEN', path, `${where}: only one role per project is allowed.`));
+  if (taken.has(project.id))
+    throw invalid(userError('TAKEN', path, `${where}: the invitation already has a role in this project.`));
   return project.id;
 }
 
@@ -149,7 +154,10 @@ export async function createInvitations(
   };
 }
 
-/** New values each time it is sent. The sender becomes the inviter, whose permissions limit the grants at acceptance. */
+/**
+ * The columns that change each time it is sent. The last sender is the inviter, who must still have all permissions of
+ * the invitation when it is accepted.
+ */
 const validity = (ctx: Context, secret: string) => ({
   inviterId: ctx.unit.actor.principal?.id ?? '',
   hash: hashSecret(secret),
@@ -191,8 +199,8 @@ async function refuseTaken(ctx: Context, emails: string[]): Promise<void> {
     .from(invitations)
     .where(and(here(ctx), isAnyOf(folded, wanted)));
   const why = new Map([
-    ...pending.map((row) => [row.address, 'is invited already; send that invitation again'] as const),
-    ...members.map((row) => [row.address, 'is a member already'] as const),
+    ...pending.map((row) => [row.address, 'already has an invitation; use resendInvitation'] as const),
+    ...members.map((row) => [row.address, 'is already a member'] as const),
   ]);
   const errors = wanted.flatMap((one, at) => {
     const reason = why.get(one) ?? (wanted.indexOf(one) < at ? 'is in the list twice' : null);
@@ -241,7 +249,7 @@ async function offerAgain(ctx: Context, row: InvitationRow): Promise<Offered> {
       userError(
         'INVALID',
         'id',
-        'id: an offered role or project was deleted. Delete the invitation and create a new one.',
+        'id: a role or project of the invitation was deleted. Delete the invitation and create a new one.',
       ),
     );
   });

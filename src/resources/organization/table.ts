@@ -23,7 +23,7 @@ export const organizations = pgTable(
     slug: text('slug').notNull(),
     name: text('name').notNull(),
     plan: text('plan').$type<Plan>().notNull(),
-    /** Incremented by triggers on every change of access. It is the key of cached grants. */
+    /** The version of the organization's access. Triggers increment it. Compiled grants are cached under it. */
     accessVersion: bigint('access_version', { mode: 'number' }).notNull().default(0),
     createdAt: createdAt(),
   },

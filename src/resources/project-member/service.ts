@@ -81,10 +81,7 @@ export async function createProjectMember(
         createdAt: ctx.dependencies.clock(),
       };
       const [row] = await (await db(ctx)).insert(assignments).values(values).returning();
-      audit(ctx, {
-        targetId: toPublicId('pmb', row?.id ?? ''),
-        after: await auditValues(ctx, row as ProjectMemberRow),
-      });
+      audit(ctx, { targetId: toPublicId('pmb', row?.id ?? ''), after: await snapshotOf(ctx, row as ProjectMemberRow) });
       return row as ProjectMemberRow;
     },
   });
@@ -99,7 +96,7 @@ export async function updateProjectMember(
   const values = roleColumns(await roleOf(ctx, input, row.projectId ?? ''));
   return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own) => {
     const [after = before] = await (await db(ctx)).update(assignments).set(values).where(own).returning();
-    audit(ctx, { after: await auditValues(ctx, after) });
+    audit(ctx, { after: await snapshotOf(ctx, after) });
     return after;
   });
 }
@@ -133,14 +130,14 @@ async function change<Result>(
       // It may have been deleted before the lock was acquired.
       const before = locked.find(({ id }) => id === row.id);
       if (!before) throw notFound('ProjectMember');
-      audit(ctx, { targetId: toPublicId('pmb', row.id), before: await auditValues(ctx, before) });
+      audit(ctx, { targetId: toPublicId('pmb', row.id), before: await snapshotOf(ctx, before) });
       return await write(before, own);
     },
   });
 }
 
 /** The values of a project role in the audit log. */
-async function auditValues(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
+async function snapshotOf(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
   const principal = await findPrincipal(ctx, row.principalId);
   const roleId = row.builtInRoleId ?? row.roleId;
   return {

@@ -18,7 +18,7 @@ export type ProjectRow = typeof projects.$inferSelect;
 
 const rows = rowsOf(projects, 'prj');
 
-/** The project. Null if the caller cannot read it. */
+/** The project. Null if it does not exist or is not visible to the caller. */
 export async function findProject(ctx: Context, id: string): Promise<ProjectRow | null> {
   return ctx.unit.access.can('project:read', id) ? await rows.find(ctx, id) : null;
 }
@@ -110,11 +110,11 @@ export async function deleteProject(
   await lockOrganization(ctx);
   const project = await rows.lock(ctx, id);
   if (key !== project.key)
-    throw invalid(userError('MISMATCH', 'key', 'key: must be the key of the project, to confirm the deletion.'));
+    throw invalid(userError('MISMATCH', 'key', 'key: must be the key of the project, as a confirmation.'));
   const accessChanges = await lossesIn(ctx, id);
   const tx = await db(ctx);
   const here = eq(roles.organizationId, tenant(ctx));
-  // Roles are deleted first, because a role prevents the deletion of its policies and the cascade has no order.
+  // Roles would stop the deletion of their policies, if the cascade reached the policies first.
   await tx.delete(assignments).where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, id)));
   const own = tx
     .select({ id: roles.id })

@@ -35,7 +35,7 @@ const rows = rowsOf(roles, 'rol');
 /** Custom roles of a response, compiled together. */
 const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles(ctx, ids)).values()]);
 
-/** The role. Null if the caller cannot read it in its scope. */
+/** The role. Null if it does not exist or is not visible to the caller. */
 export async function findRole(ctx: Context, id: string): Promise<Role | null> {
   const role = findBuiltIn(id) ?? (ctx.unit.binding.organizationId ? await findCustom(ctx, id) : null);
   return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
@@ -63,7 +63,7 @@ export async function getRole(ctx: Context, publicId: string): Promise<Role> {
   return role;
 }
 
-/** Runs after the guard, so that a caller without the permission gets NO_GRANT. */
+/** Runs after the guard, so that callers without the permission get FORBIDDEN. */
 export async function getCustomRole(ctx: Context, publicId: string): Promise<Role> {
   const role = await getRole(ctx, publicId);
   if (role.builtIn !== null)
@@ -71,7 +71,7 @@ export async function getCustomRole(ctx: Context, publicId: string): Promise<Rol
   return role;
 }
 
-/** Lists built-in roles first. Only the custom roles of the page are compiled; the list itself has only IDs. */
+/** Built-in roles first. Reads the IDs of all custom roles, and compiles only those of the page. */
 export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
   const custom = await idsIn(ctx, projectId);
   const page = arrayPage([...builtInRolesOf(projectId), ...custom], ['roles', tenant(ctx), projectId], args);
@@ -93,7 +93,7 @@ async function idsIn(ctx: Context, projectId: string | null): Promise<{ id: stri
     .orderBy(asc(roles.name), asc(roles.id));
 }
 
-/** The principals with each of these roles, in the organization or in a project that the caller can read. */
+/** The principals that have each of these roles, in the organization or in a project that the caller can read. */
 const holdersBy = (given: PgColumn, next: PgColumn) =>
   pagesOf<PrincipalRow>((ctx) => ({
     reader: principalReader,
@@ -174,7 +174,7 @@ async function policiesFor(ctx: Context, publicIds: string[], projectId: string 
     .from(policies)
     .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), inScope))
     .for('share');
-  // The role would make the contents of the policies visible.
+  // The role would disclose their statements.
   const known = new Set(found.filter((row) => ctx.unit.access.sees('policy:read', row.projectId)).map(({ id }) => id));
   const missing = ids.flatMap((id, at) =>
     known.has(id)
@@ -183,7 +183,7 @@ async function policiesFor(ctx: Context, publicIds: string[], projectId: string 
           userError(
             'NOT_FOUND',
             ['policyIds', String(at)],
-            `policyIds: there is no policy with this ID ${projectId ? 'for this project' : 'of the organization'}.`,
+            `policyIds.${at}: there is no policy with this ID ${projectId ? 'in this project or its organization' : 'in the organization'}.`,
           ),
         ],
   );
@@ -200,14 +200,14 @@ async function setPolicies(ctx: Context, roleId: string, policyIds: string[]): P
   await tx.insert(rolePolicies).values(policyIds.map((policyId) => ({ organizationId, roleId, policyId })));
 }
 
-/** Compiles the stored role. It must not grant permissions that the caller lacks. */
+/** The current role. Throws NOT_HELD if it grants permissions that the caller does not have. */
 async function compiled(ctx: Context, id: string): Promise<Role> {
   const role = (await findCustomRoles(ctx, [id])).get(id) as Role;
   requireHeld(ctx.unit.access, role.allow, role.projectId, 'A role with these policies');
   return role;
 }
 
-const auditValues = (role: Role, policyIds: string[]) => ({
+const snapshotOf = (role: Role, policyIds: string[]) => ({
   id: toPublicId('rol', role.id),
   projectId: role.projectId && toPublicId('prj', role.projectId),
   name: role.name,
@@ -225,7 +225,7 @@ export async function createRole(ctx: Context, projectId: string | null, input: 
   const row = await rows.insert(ctx, { ...given, projectId, createdAt: ctx.dependencies.clock() });
   await setPolicies(ctx, row.id, ids);
   const role = await compiled(ctx, row.id);
-  audit(ctx, { after: auditValues(role, ids) });
+  audit(ctx, { after: snapshotOf(role, ids) });
   return role;
 }
 
@@ -243,7 +243,7 @@ export async function updateRole(
     affected: () => holdersOf(ctx, [role.id]),
     dryRun: dryRun ?? false,
     apply: async () => {
-      const before = auditValues(
+      const before = snapshotOf(
         role,
         (await findPoliciesOf(ctx, role)).map(({ id }) => id),
       );
@@ -253,7 +253,7 @@ export async function updateRole(
       const after = await compiled(ctx, role.id);
       audit(ctx, {
         before,
-        after: auditValues(after, ids ?? before.policyIds.map((id) => fromPublicId('pol', id) ?? '')),
+        after: snapshotOf(after, ids ?? before.policyIds.map((id) => fromPublicId('pol', id) ?? '')),
       });
       return after;
     },
@@ -292,7 +292,7 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
   for (const scope of new Set(used.map(({ projectId }) => projectId))) {
     const next = await getAssignableRole(ctx, reassignTo, scope, 'reassignTo');
     if (next.id === role.id)
-      throw invalid(userError('INVALID', 'reassignTo', 'reassignTo: must differ from the role to delete.'));
+      throw invalid(userError('INVALID', 'reassignTo', 'reassignTo: must be another role than the deleted one.'));
     const at = and(here, scope === null ? isNull(assignments.projectId) : eq(assignments.projectId, scope));
     await tx
       .update(assignments)
@@ -307,7 +307,7 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
 }
 
 async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
-  // Holders in a project that the caller cannot read are neither listed nor counted.
+  // Assignments in projects that are not visible to the caller are neither listed nor counted.
   const visibleUses = used.filter(
     ({ projectId }) => projectId === null || ctx.unit.access.sees('project_member:read', projectId),
   );
@@ -320,7 +320,7 @@ async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
     ...userError(
       'IN_USE',
       'id',
-      'Members or service accounts have this role. Set reassignTo to another role, or change their role first.',
+      'Members or service accounts have this role. Give another role in reassignTo, or assign other roles to them first.',
     ),
     usedBy: visible.map((row) => ({ __typename: kindOf(row) === 'member' ? 'Member' : 'ServiceAccount', ...row })),
   });

@@ -7,7 +7,7 @@ import { policies } from '../policy/table.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 
-/** Custom roles of the organization or of one project. Built-in roles are code (`access/roles.ts`). */
+/** Custom roles, of the organization or of one project. Built-in ones are code (`access/roles.ts`). */
 export const roles = pgTable(
   'roles',
   {
@@ -19,7 +19,7 @@ export const roles = pgTable(
     createdAt: createdAt(),
   },
   (t) => [
-    // A hand-written migration makes the name unique per organization or project, ignoring case.
+    // A hand-written migration makes the name unique, case-insensitive, in the organization or project.
     primaryKey({ columns: [t.organizationId, t.id] }),
     index('roles_by_project').on(t.organizationId, t.projectId),
     foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),
@@ -51,9 +51,9 @@ export const rolePolicies = pgTable(
 );
 
 /**
- * The roles of principals: one row without a project for the organization, and at most one row for each project, which
- * overrides the organization role there. A role is the ID of a built-in role or of a row of `roles`. A row of a project
- * without a role is "no access". From `expires_at` on, the fallback role applies instead.
+ * Which role a principal has: one row without project for the organization, and at most one for each project, which
+ * replaces the first inside it. A role is the id of a built-in one or of a row of `roles`; in a project none at all is
+ * "no access". From `expires_at` on, the fallback replaces it.
  */
 export const assignments = pgTable(
   'assignments',

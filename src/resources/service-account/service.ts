@@ -43,7 +43,7 @@ export async function createServiceAccount(
   const assignment = await roleAssignmentOf(ctx, input);
   if (!assignment)
     throw invalid(
-      userError('REQUIRED', 'roleId', 'roleId: cannot be null, because a service account always has a role.'),
+      userError('REQUIRED', 'roleId', 'roleId: must not be null, because every service account has a role.'),
     );
   const id = newId();
   const changed = await changeAccess(ctx, {

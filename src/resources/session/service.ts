@@ -18,7 +18,7 @@ export type SessionRow = typeof sessions.$inferSelect;
 
 export const isOwnSession = (session: SessionRow, ctx: Context): boolean => session.userId === ctx.unit.actor.user?.id;
 
-/** Sessions of the bound organization, or sessions without an organization if none is bound. */
+/** Sessions of the bound organization. For a caller without an organization, sessions without one. */
 const here = (ctx: Context): SQL =>
   ctx.unit.binding.organizationId
     ? eq(sessions.organizationId, ctx.unit.binding.organizationId)
