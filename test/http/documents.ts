@@ -9,7 +9,7 @@ import {
   isCompositeType,
   isUnionType,
 } from 'graphql';
-import type { Dice } from './dice.ts';
+import type { Dice } from './random.ts';
 
 /** Response keys that an object could mistake for its own, among others. */
 const KEYS = ['a', 'b', 'c', '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', 'toJSON', 'length'];

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { size } from '../support/size.ts';
 import { documentIn, type Shown } from './compare.ts';
-import { diceOf } from './dice.ts';
 import { documentOf, OPERATIONS } from './documents.ts';
+import { diceOf } from './random.ts';
 import { quiet, syntheticSchema, type World, worldOf } from './synthetic.ts';
 
 const schema = syntheticSchema();

@@ -14,7 +14,7 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
-import { type Dice, diceOf } from './dice.ts';
+import { type Dice, diceOf } from './random.ts';
 
 const FIELDS = `
   id: ID!
