@@ -9,7 +9,7 @@ import type { Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
 /** The scope of a question: a project, or null for the organization. */
 export type Target = string | null;
 
-/** Decides for one actor, and throws for what is refused. */
+/** Access decisions for one actor. */
 export interface Access {
   readonly effective: EffectiveGrants | null;
   decide(permission: Permission, target?: Target): Decision;
@@ -66,7 +66,7 @@ export const unrestricted = (grants: Grants): EffectiveGrants => ({ grants, acce
 export const forbidden = (decision: Refusal, target: Target = null): AmbitError =>
   refusal(decision.reason, decision.message, decision.hint, decision.permission, target);
 
-/** `target` in the error is the project where the permission was asked. Null for the organization. */
+/** `target` in the error is the project in which the permission was checked. Null for the organization. */
 export const refusal = (
   reason: RefusalReason,
   message: string,

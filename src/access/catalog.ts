@@ -1,9 +1,9 @@
 /**
  * The permission catalog: each permission, its level, the least powerful built-in role that has it, and its purpose.
  *
- * `organization` is asked on the organization, `project` on a project, `both` on either. The organization's roles are
- * owner ⊃ admin ⊃ write ⊃ user ⊃ read, a project's owner ⊃ manager ⊃ member ⊃ read. A pair that has no row does not
- * exist. `test/golden/permissions.tsv` holds what each row must say.
+ * Level `organization` is checked on the organization, `project` on a project, `both` on either. Organization roles:
+ * owner ⊃ admin ⊃ write ⊃ user ⊃ read. Project roles: owner ⊃ manager ⊃ member ⊃ read. A permission without a row
+ * does not exist. `test/golden/permissions.tsv` contains the expected rows.
  */
 export const CATALOG = [
   // permission, level, least organization role, least project role, description

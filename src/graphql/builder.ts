@@ -131,7 +131,7 @@ const UserErrorType = builder.objectRef<UserError>('UserError').implement({
   }),
 });
 
-/** Options of every mutation's payload. */
+/** The interface of all payloads of mutations. */
 export const Payload = builder.interfaceRef<{ errors?: UserError[] }>('MutationPayload').implement({
   description: 'What every mutation answers: its result, or what is wrong with the input.',
   fields: (t) => ({

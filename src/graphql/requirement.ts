@@ -1,11 +1,11 @@
 import type { Permission } from '../access/catalog.ts';
 
-/** What a caller needs, as `@requires` prints it. Several requirements of one element must all be met. */
+/** A requirement in the form of `@requires`. If an element has several, all must be met. */
 export interface Requirement {
   permission?: Permission;
   /** One of these permissions is enough. */
   anyOf?: readonly Permission[];
-  /** What is the caller's own needs no permission. */
+  /** The caller's own objects need no permission. */
   own?: true;
 }
 
@@ -20,7 +20,7 @@ export const withDirectives = (extensions: Extensions, requirements: readonly Re
 export const PUBLIC = 'Public: needs no credential.';
 export const SIGNED_IN = 'Requires a signed-in caller.';
 
-/** Says in words what `@requires` says. Null where nothing is required. */
+/** `@requires` as a sentence. Null if nothing is required. */
 export function sentenceOf(requirements: readonly Requirement[]): string | null {
   const permissions = requirements.flatMap(({ permission, anyOf }) => {
     const names = anyOf ?? (permission ? [permission] : []);

@@ -22,7 +22,7 @@ export function addGetter(resource: Resource): void {
     t.field({
       type,
       nullable: true,
-      // Of a project, the permission is asked on the project of each object.
+      // For a resource of a project, the permission is checked on the project of each object.
       ...(project ? { own: true } : { permission }),
       description: `The ${noun} with this ${by}. Null if it does not exist or the caller may not see it.`,
       args: {

@@ -1,7 +1,7 @@
 import { PERMISSIONS, type Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 
-/** The rows of one resource that are about an object which exists already. */
+/** The permissions of one resource that apply to an existing object. */
 export const aboutOne = (resource: string): Permission[] =>
   [...PERMISSIONS.values()]
     .map((row) => row.name)
