@@ -108,7 +108,7 @@ test.each<[name: string, value: string]>([
   ...(long ? INVALID : INVALID.filter(([name]) => name === 'DATABASE_URL')),
   ['TRUSTED_PROXIES', '10.0.0.0/99'],
   ['DATABASE_URL', 'postgres://nobody:hunter2@127.0.0.1:1/x'],
-])('%s=%s ends the start with one line that names the variable, and shows no password', async (name, value) => {
+])('a start with %s=%s fails with one line that names the variable and contains no password', async (name, value) => {
   const refused = await run({ [name]: value, DATA_DIR: join(folder, 'bad') });
   expect(await refused.ended).toBe(1);
   expect(refused.output()).toMatch(new RegExp(`^ambit: ${name}: [^\\n]+\\n$`));
