@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { long } from './support/size.ts';
 
 /** Follows the steps of CONTRIBUTING.md, "Add a resource", in a copy of the project. */
 const copy = mkdtempSync(join(tmpdir(), 'ambit-'));
@@ -29,7 +30,7 @@ const add = (path: string, text: string): void => {
 /** Runs a command in the copy. Its output is part of the error if it fails. */
 function run(command: string, ...args: string[]): string {
   try {
-    const env = { ...process.env, AMBIT_TEST_DIR: join(copy, '.ambit'), CI: '' };
+    const env = { ...process.env, AMBIT_TEST_DIR: join(copy, '.ambit'), AMBIT_TEST_LONG: '', CI: '' };
     return execFileSync(join('node_modules/.bin', command), args, { cwd: copy, env, encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
@@ -245,6 +246,37 @@ test('an object with references of its own type or another type cannot be delete
 `,
 );
 
+edit('test/support/resources.ts', (text) =>
+  text.replace(
+    '  Rubric: {',
+    `  Runbook: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Runbook'), alias: unique('runbook').toLowerCase(), summary: 'One.', steps: 'One.\\nTwo.' },
+      ...{ index: 0, priority: 1, weight: 0.5, draft: false, dueAt: DISTANT, tags: ['a'], settings: { pager: true } },
+      ...{ categoryId: await one('Category'), parentId: null },
+    }),
+    updates: async ({ unique, one, make }) => [
+      {
+        ...{ name: unique('Book'), alias: unique('book').toLowerCase(), summary: 'Two.', steps: 'Two.\\nThree.' },
+        ...{ index: 0, priority: 2, weight: 0.1, draft: true, dueAt: DISTANT, tags: ['b'], settings: { pager: false } },
+        ...{ categoryId: await one('Category'), parentId: await make('Runbook') },
+      },
+      {
+        ...{ name: unique('Page'), alias: unique('page').toLowerCase(), summary: 'Three.', steps: 'Three.' },
+        ...{ index: 1, priority: 3, weight: 0.2, draft: false, dueAt: LATER, tags: ['c'], settings: { pager: true } },
+        ...{ categoryId: await make('Category'), parentId: await make('Runbook') },
+      },
+    ],
+    rows: async ({ insert, refer }) => {
+      const categories = await refer('Category');
+      const rest = { priority: 1, weight: 0, draft: false, tags: '{}', settings: { pager: true } };
+      return insert('runbooks', (at) => ({ name: \`Runbook \${at}\`, index: at + 100, category_id: categories[at], ...rest }));
+    },
+  },
+  Rubric: {`,
+  ),
+);
+
 const before = readdirSync(join(copy, 'migrations'));
 run('drizzle-kit', 'generate', '--name', 'runbooks');
 run('node', 'test/support/generate.ts');
@@ -270,5 +302,10 @@ test('the code passes the type check', () => {
 });
 
 test('the generated tests pass without other changes', () => {
-  run('vitest', 'run', 'test/runbook.test.ts', 'test/access/catalog.test.ts', 'test/drift.test.ts');
+  const generated = [
+    'test/sweep.test.ts',
+    'test/resources/registry.test.ts',
+    ...(long ? ['test/resources', 'test/walls'] : []),
+  ];
+  run('vitest', 'run', 'test/runbook.test.ts', 'test/access/catalog.test.ts', 'test/drift.test.ts', ...generated);
 });

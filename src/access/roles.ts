@@ -108,6 +108,6 @@ export function compileRole({ policies, ...role }: CustomRole): Role {
           else if (!deny.has(permission)) deny.set(permission, name);
       }
   for (const permission of deny.keys()) allow.delete(permission);
-  const scope = role.projectId ? 'project' : 'either';
+  const scope = role.projectId ? 'project' : 'both';
   return { ...role, builtIn: null, scope, allow, deny, neverOverridden: false, decisions: {} };
 }

@@ -29,8 +29,18 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   ) => MaybePromise<{ [Name in keyof Results]: MaybePromise<ShapeFromTypeParam<Types, Results[Name]['type'], true>> }>;
 }
 
-/** The result of a mutation that deletes. */
-export const DELETED = { deletedId: { type: 'ID', description: 'The id of what was deleted.' } } as const;
+/** The result of every mutation that deletes an object. */
+export const DELETED = { deletedId: { type: 'ID', description: 'The ID of the deleted object.' } } as const;
+
+/** Describes the argument `input`: `createApiToken` gives "The fields of the new API token.". */
+function inputDescription(name: string): string {
+  const [verb, ...words] = name.split(/(?=[A-Z])/).map((word) => word.toLowerCase());
+  const object = words.join(' ').replace(/^api /, 'API ');
+  if (verb === 'create') return `The fields of the new ${object}.`;
+  if (verb === 'update') return `The fields of the ${object} to change.`;
+  if (verb === 'delete') return `The ${object} to delete.`;
+  return `The input of \`${name}\`.`;
+}
 
 /**
  * Every mutation has one form: `name(input: NameInput!): NamePayload`. The payload can be null, so that a refusal does
@@ -41,9 +51,9 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
   { description, input, results, resolve, on, ...access }: MutationOptions<Input, Results>,
 ): void {
   const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
-  const inputType = builder.inputType(`${typeName}Input`, { description: `Input of \`${name}\`.`, fields: input });
+  const inputType = builder.inputType(`${typeName}Input`, { description: `The input of \`${name}\`.`, fields: input });
   const payload = builder.objectRef<Record<string, never>>(`${typeName}Payload`).implement({
-    description: `What \`${name}\` did.`,
+    description: `The payload of \`${name}\`.`,
     public: true,
     interfaces: [Payload],
     fields: (t) =>
@@ -64,14 +74,14 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       type: payload,
       nullable: true,
       description,
-      args: { input: t.arg({ type: inputType, required: true, description: 'What to do.' }) },
+      args: { input: t.arg({ type: inputType, required: true, description: inputDescription(name) }) },
       resolve: (_root, args, ctx) =>
         resolve((args as unknown as { input: InputShapeFromFields<Input> }).input, ctx) as never,
     }),
   );
 }
 
-/** The answer of a mutation that changes access: a dry run has changes to tell and no result. */
+/** The payload of a mutation that changes access. A dry run has access changes and no result. */
 export const withChanges = <Name extends string, Row, Delta>(
   ctx: Context,
   name: Name,

@@ -134,7 +134,7 @@ export const operations = ({ category, check }: ObjectIds): Family => ({
     ),
   ),
   'a sign-in that fails': op(SIGN_IN, { variables: { e: 'nobody@acme.test' } }),
-  'an unknown invitation': op('{ invitation(secret: "ambit_inv_none") { email } }'),
+  'an unknown invitation': op('{ invitationOffer(secret: "ambit_inv_none") { email } }'),
   authorize: op(
     '{ authorize(requests: [{ permission: "check:read" }, { permission: "check:delete" }]) { allowed reason } }',
   ),

@@ -47,8 +47,8 @@ test('a sign-in uses the given organization, or by default the organization that
     data: { signIn: { session: { organization: { slug: 'acme' } }, errors: [] } },
     errors: undefined,
   });
-  expect(slugOf(await attempt({ organization: 'globex' }))).toBe('globex');
-  expect(slugOf(await attempt({ organization: 'acme' }))).toBe('acme');
+  expect(slugOf(await attempt({ organizationSlug: 'globex' }))).toBe('globex');
+  expect(slugOf(await attempt({ organizationSlug: 'acme' }))).toBe('acme');
   expect(slugOf(await attempt({ email: member.email }))).toBe('globex');
 });
 
@@ -87,27 +87,31 @@ test('an unknown email address and a wrong password get the same response and co
     { email: 'nobody@acme.test' },
     { email: 'no address' },
     { email: '' },
-    { email: 'costly@acme.test', organization: 'nowhere' },
+    { email: 'costly@acme.test', organizationSlug: 'nowhere' },
   ];
   for (const input of unknown) expect(await work({ password, ...input })).toEqual(wrong);
 });
 
 test('a sign-in to an organization of others fails like one to an unknown organization', async () => {
-  const foreign = await attempt({ email: member.email, organization: 'acme' });
+  const foreign = await attempt({ email: member.email, organizationSlug: 'acme' });
   expect(whole(foreign)).toEqual({
     status: 200,
     data: {
       signIn: {
         session: null,
         errors: [
-          { code: 'NOT_FOUND', path: ['organization'], message: 'organization: you belong to none with this slug.' },
+          {
+            code: 'NOT_FOUND',
+            path: ['organizationSlug'],
+            message: 'organizationSlug: you belong to no organization with this slug.',
+          },
         ],
       },
     },
     errors: undefined,
   });
-  expect(whole(await attempt({ email: member.email, organization: 'nowhere' }))).toEqual(whole(foreign));
-  expect(whole(await attempt({ email: member.email, organization: 'acme', password: 'wrong' }))).toEqual(WRONG);
+  expect(whole(await attempt({ email: member.email, organizationSlug: 'nowhere' }))).toEqual(whole(foreign));
+  expect(whole(await attempt({ email: member.email, organizationSlug: 'acme', password: 'wrong' }))).toEqual(WRONG);
 });
 
 test('signIn does not authenticate later fields of the same document', async () => {
@@ -145,7 +149,7 @@ test('a sign-in deletes expired sessions, and no others', async () => {
 
 test('a sign-in records one audit event in the organization of the session', async () => {
   const before = (await eventsOf(api, 'signIn')).length;
-  await attempt({ organization: 'globex' });
+  await attempt({ organizationSlug: 'globex' });
   await attempt({ password: 'wrong' });
   expect((await eventsOf(api, 'signIn')).slice(before)).toEqual([
     { organization: 'globex', actor: person.email, outcome: 'ALLOWED', reason: null },

@@ -63,9 +63,10 @@ test('a switch to the current organization makes the earlier tokens invalid as w
 });
 
 test('after a switch the caller has the role of the new organization and sees its data', async () => {
-  const LOOK = '{ viewer { role { name } memberships { slug current } } organization { slug } }';
+  const LOOK = '{ viewer { role { name } memberships { organization { slug } current } } organization { slug } }';
   const session = await signedIn();
-  const memberships = (current: string) => ['acme', 'globex'].map((slug) => ({ slug, current: slug === current }));
+  const memberships = (current: string) =>
+    ['acme', 'globex'].map((slug) => ({ organization: { slug }, current: slug === current }));
   const seen = (slug: string, name: string) => ({
     viewer: { role: { name }, memberships: memberships(slug) },
     organization: { slug },

@@ -125,6 +125,7 @@ const OPEN_TYPES = [
   'InvitationProjectRole',
   'IssuedSession',
   'Membership',
+  'OrganizationSummary',
   'PageInfo',
   'PermissionDefinition',
   'Plan',

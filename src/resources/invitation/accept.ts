@@ -3,7 +3,7 @@ import type { Access } from '../../access/access.ts';
 import { grantsOfPrincipal } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
-import { audit, type Context, db, setActor, setTenant, tenant } from '../../context.ts';
+import { audit, type Context, db, setActor, setDryRun, setTenant, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { drizzleOn } from '../../db/client.ts';
 import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
@@ -14,11 +14,13 @@ import { lockOrganization, type OrganizationRow } from '../organization/service.
 import { countMembers } from '../plan/service.ts';
 import { findAnyRole, requireSession } from '../principal/access.ts';
 import { auditedRoles } from '../principal/audit.ts';
+import type { AccessChanged } from '../principal/change-access.ts';
 import { changeAccess } from '../principal/change-access.ts';
 import { assign, isAssignableIn, type PrincipalRow, roleColumns } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 import { assignments } from '../role/table.ts';
+import { gainsOf } from './access-changes.ts';
 import { type InvitationRow, invitationShown, takeInvitation } from './service.ts';
 
 /** What an invitation offers, as who has its secret sees it. */
@@ -58,13 +60,28 @@ export interface AcceptedInvitation {
   member: PrincipalRow;
 }
 
-export async function acceptInvitation(ctx: Context, { secret }: { secret: string }): Promise<AcceptedInvitation> {
+interface AcceptInput {
+  secret: string;
+  dryRun?: boolean | null | undefined;
+}
+
+/** The result of a dry run is null. */
+export async function acceptInvitation(
+  ctx: Context,
+  { secret, dryRun }: AcceptInput,
+): Promise<AccessChanged<AcceptedInvitation | null>> {
   const { userId } = requireSession(ctx);
+  const caller = ctx.unit.actor;
   const found = await find(ctx, secret);
   if (!found || !sameAddress(found.email, ctx.unit.actor.user?.email ?? '')) throw noInvitation();
   setTenant(ctx, { organizationId: found.organization_id, userId });
   try {
-    return await join(ctx, userId, secret);
+    const accepted = await join(ctx, userId, secret);
+    if (!dryRun) return accepted;
+    setDryRun(ctx);
+    // Whoever has not joined does not see the organization.
+    setActor(ctx, caller);
+    return { ...accepted, result: null };
   } catch (error) {
     // The organization is gone, or the inviter may not offer this any more.
     if (error instanceof AmbitError && (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN')) throw noInvitation();
@@ -76,18 +93,22 @@ export async function acceptInvitation(ctx: Context, { secret }: { secret: strin
 const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
 /** Creates the member with the offered roles, as far as the inviter may give them now. */
-async function join(ctx: Context, userId: string, secret: string): Promise<AcceptedInvitation> {
+async function join(ctx: Context, userId: string, secret: string): Promise<AccessChanged<AcceptedInvitation>> {
   const organization = await lockOrganization(ctx);
   const invitation = await takeInvitation(ctx, secret);
   if (!invitation) throw noInvitation();
   const principalId = newId();
-  const { result: member, after } = await changeAccess(ctx, {
+  const { result, after } = await changeAccess(ctx, {
     permission: 'invitation:create',
     by: invitation.inviterId,
     affected: () => [principalId],
     dryRun: false,
-    apply: async ({ access }) => makeMember(ctx, { id: principalId, userId }, await offeredBy(ctx, invitation, access)),
+    apply: async ({ access }) => {
+      const offered = await offeredBy(ctx, invitation, access);
+      return { offered, member: await makeMember(ctx, { id: principalId, userId }, offered) };
+    },
   });
+  const { member, offered } = result;
   const { id, plan, slug, name } = organization;
   audit(ctx, {
     organizationId: id,
@@ -102,7 +123,7 @@ async function join(ctx: Context, userId: string, secret: string): Promise<Accep
     principal: { id: principalId, name: ctx.unit.actor.user?.name ?? '' },
     grants: grantsOfPrincipal(after, principalId, plan, ctx.dependencies.clock()) ?? null,
   });
-  return { organization, member };
+  return { result: { organization, member }, accessChanges: gainsOf(principalId, plan, offered) };
 }
 
 interface Offered {

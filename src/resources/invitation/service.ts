@@ -5,22 +5,24 @@ import { requireHeldChange } from '../../access/escalation.ts';
 import { grantsOfRoles } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
-import { afterCommit, audit, type Context, db, tenant } from '../../context.ts';
+import { afterCommit, audit, type Context, db, setDryRun, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
 import { AmbitError, invalid, notFound, userError } from '../../lib/errors.ts';
-import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { fromPublicId, newId, toPublicId } from '../../lib/ids.ts';
 import { email, parse } from '../../lib/input.ts';
 import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { usageOf } from '../plan/service.ts';
+import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { findProject } from '../project/service.ts';
 import { users } from '../user/table.ts';
+import { gainsOf } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
 import { invitations } from './table.ts';
 
@@ -106,7 +108,10 @@ export interface Sent<Result> {
 }
 
 /** All or none. The lock makes two that want the last seat, or the same address, wait for one another. */
-export async function createInvitations(ctx: Context, input: unknown): Promise<Sent<InvitationRow[]>> {
+export async function createInvitations(
+  ctx: Context,
+  { dryRun, ...input }: { dryRun?: boolean | null | undefined },
+): Promise<Sent<InvitationRow[]> & AccessChanged<InvitationRow[]>> {
   const { emails, ...asked } = parse(Create, input);
   const offered = await offer(ctx, asked);
   await lockOrganization(ctx);
@@ -133,7 +138,13 @@ export async function createInvitations(ctx: Context, input: unknown): Promise<S
     after: rows.length === 1 ? after[0] : after,
   });
   const secrets = new Map(made.map(({ address, secret }) => [address, secret]));
-  return { result: rows, mailSent: mail(ctx, rows, offered.role, (row) => secrets.get(row.email) ?? '') };
+  if (dryRun) setDryRun(ctx);
+  return {
+    result: rows,
+    mailSent: mail(ctx, rows, offered.role, (row) => secrets.get(row.email) ?? ''),
+    // Nobody has this id: the members do not exist yet.
+    accessChanges: gainsOf(newId(), ctx.unit.access.effective?.grants.plan ?? 'FREE', offered),
+  };
 }
 
 /** What is new each time it is sent. Who sends it vouches for it: what it grants is checked against them in the end. */

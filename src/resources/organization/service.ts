@@ -1,12 +1,14 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
+import { loadGrants } from '../../access/grants.ts';
 import { ROLES } from '../../access/roles.ts';
-import { audit, type Context, db, setTenant, tenant } from '../../context.ts';
+import { audit, type Context, db, setActor, setTenant, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, publicRow, toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine, slug } from '../../lib/input.ts';
 import { checks } from '../check/table.ts';
+import { requireSession } from '../principal/access.ts';
 import { assign } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { assignments, rolePolicies } from '../role/table.ts';
@@ -29,14 +31,28 @@ const Create = z.object({ name: singleLine(100), slug });
 
 const shown = (row: OrganizationRow) => publicRow('org', { ...row });
 
-export interface CreatedOrganization {
-  organization: OrganizationRow;
-  principalId: string;
+export async function createOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
+  const { userId } = requireSession(ctx);
+  const { organization, principalId } = await insertOrganization(ctx, userId, parse(Create, input));
+  const { id, slug, name } = organization;
+  // The payload shows the new organization as its Owner sees it. The session stays bound to the former organization.
+  const grants = await loadGrants(await db(ctx), id, organization.plan, ctx.dependencies.clock(), [principalId]);
+  const principal = { id: principalId, name: ctx.unit.actor.user?.name ?? '' };
+  setActor(ctx, {
+    ...ctx.unit.actor,
+    organization: { id, slug, name },
+    principal,
+    grants: grants.get(principalId) ?? null,
+  });
+  return organization;
 }
 
-/** Makes the organization with its rubric, and `userId` its Owner. The transaction is bound to the new organization. */
-export async function insertOrganization(ctx: Context, userId: string, input: unknown): Promise<CreatedOrganization> {
-  const given = parse(Create, input);
+/** Inserts the organization with its rubric and its Owner. The transaction is bound to the new organization. */
+async function insertOrganization(
+  ctx: Context,
+  userId: string,
+  given: z.output<typeof Create>,
+): Promise<{ organization: OrganizationRow; principalId: string }> {
   const id = newId();
   setTenant(ctx, { organizationId: id, userId });
   const tx = await db(ctx);

@@ -1,4 +1,4 @@
-import { and, eq, isNull, or, type SQL } from 'drizzle-orm';
+import { and, eq, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { requireHeld } from '../../access/escalation.ts';
 import { matchingPermissions, validatePattern } from '../../access/pattern.ts';
@@ -22,6 +22,20 @@ const rows = rowsOf(policies, 'pol');
 export async function findPolicy(ctx: Context, id: string): Promise<PolicyRow | null> {
   const row = await rows.find(ctx, id);
   return row && ctx.unit.access.sees('policy:read', row.projectId) ? row : null;
+}
+
+/** A policy of the organization or of a project by its name. */
+export async function findPolicyByName(
+  ctx: Context,
+  projectId: string | null,
+  name: string,
+): Promise<PolicyRow | null> {
+  const place = projectId ? eq(policies.projectId, projectId) : isNull(policies.projectId);
+  const [found] = await (await db(ctx))
+    .select({ id: policies.id })
+    .from(policies)
+    .where(and(eq(policies.organizationId, tenant(ctx)), place, sql`lower(${policies.name}) = lower(${name})`));
+  return found ? await findPolicy(ctx, found.id) : null;
 }
 
 export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {

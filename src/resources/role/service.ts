@@ -41,6 +41,21 @@ export async function findRole(ctx: Context, id: string): Promise<Role | null> {
   return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
 }
 
+/** A role of the organization or of a project by its name. Organization roles come before project roles. */
+export async function findRoleByName(ctx: Context, projectId: string | null, name: string): Promise<Role | null> {
+  const builtIn = builtInRolesOf(projectId).find((role) => role.name.toLowerCase() === name.toLowerCase());
+  const place = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
+  const [found] = await (await db(ctx))
+    .select({ id: roles.id })
+    .from(roles)
+    .where(and(eq(roles.organizationId, tenant(ctx)), place, sql`lower(${roles.name}) = lower(${name})`));
+  const id = builtIn?.id ?? found?.id;
+  return id ? await findRole(ctx, id) : null;
+}
+
+const builtInRolesOf = (projectId: string | null): Role[] =>
+  ROLES.filter((role) => projectId === null || role.scope === 'project');
+
 export async function getRole(ctx: Context, publicId: string): Promise<Role> {
   const id = fromPublicId('rol', publicId);
   const role = id && (await findRole(ctx, id));
@@ -59,8 +74,7 @@ export async function getCustomRole(ctx: Context, publicId: string): Promise<Rol
 /** Built-in ones first. Of custom ones the whole list is of ids alone, and what the page shows is compiled. */
 export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
   const custom = await idsIn(ctx, projectId);
-  const builtIn = ROLES.filter((role) => projectId === null || role.scope === 'project');
-  const page = arrayPage([...builtIn, ...custom], ['roles', tenant(ctx), projectId], args);
+  const page = arrayPage([...builtInRolesOf(projectId), ...custom], ['roles', tenant(ctx), projectId], args);
   const shown = page.edges.map(({ node }) => node.id);
   const compiled = await findCustomRoles(
     ctx,
