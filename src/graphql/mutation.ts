@@ -17,11 +17,11 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   permission?: Permission;
   own?: true;
   public?: true;
-  /** Where the permission is asked; the organization unless told. */
+  /** The project on which the permission is checked. Defaults to the organization. */
   on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
   description: string;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
-  /** Fields of the payload beside `errors`; null when there are errors. */
+  /** Fields of the payload besides `errors`. Null if there are errors. */
   results: Results;
   resolve: (
     input: InputShapeFromFields<Input>,
@@ -44,7 +44,7 @@ function inputDescription(name: string): string {
 
 /**
  * Every mutation has one form: `name(input: NameInput!): NamePayload`. The payload can be null, so that a refusal does
- * not take the results of the document's other mutations away.
+ * not remove the results of other mutations of the document.
  */
 export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
   name: string,

@@ -21,7 +21,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
  * The resolver of a root mutation field. It reads the caller's grants again, runs the guard and the given resolver in a
- * transaction of their own, and writes one audit event. The event commits with the change; the event of a refused
+ * separate transaction, and writes one audit event. The event commits with the change. The event of a refused
  * mutation commits alone.
  */
 export function mutationResolver(field: MutationField, resolve: Resolve): Resolve {

@@ -104,7 +104,7 @@ export async function getAssignableRole(
   const field = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await findAnyRole(ctx, uuid));
-  // To a caller who may not see the role, it does not exist.
+  // For a caller that cannot see the role, it does not exist.
   if (!role || !ctx.unit.access.sees('role:read', role.projectId))
     throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this id.`));
   if (!isAssignableIn(role, scope)) {

@@ -5,7 +5,7 @@ import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
 import { users } from '../user/table.ts';
 
-/** Who can hold roles in an organization: a member, who is a user, or a service account, which has a name instead. */
+/** The holders of roles in an organization: members, who are users, and service accounts, which have a name. */
 export const principals = pgTable(
   'principals',
   {
