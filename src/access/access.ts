@@ -9,7 +9,7 @@ import type { Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
 /** The scope of a question: a project, or null for the organization. */
 export type Target = string | null;
 
-/** Decides for one actor, and throws for what is refused. */
+/** Access decisions for one actor. */
 export interface Access {
   readonly effective: EffectiveGrants | null;
   decide(permission: Permission, target?: Target): Decision;

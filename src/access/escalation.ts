@@ -43,7 +43,7 @@ export function requireHeldChange(access: Access, change: GrantsChange, action: 
     );
 }
 
-/** Whether the caller holds everything that these grants allow now. */
+/** Whether the caller holds all permissions that these grants currently allow. */
 export function contains(access: Access, grants: Grants): boolean {
   const change: GrantsChange = { before: null, after: unrestricted(grants) };
   return (
@@ -57,7 +57,7 @@ const findMissing = (access: Access, permissions: Iterable<Permission>, scope: T
     .filter((name) => scope === null || PERMISSIONS.get(name)?.level !== 'organization')
     .find((permission) => !access.can(permission, scope));
 
-/** An Owner is more than the permissions of the role: no project role overrides it, and one must always remain. */
+/** Owner is more than its permissions: no project role overrides it, and one Owner must always remain. */
 const mayChangeOwner = ({ effective }: Access, { before, after }: GrantsChange): boolean =>
   isOwner(before) === isOwner(after) || isOwner(effective);
 

@@ -13,7 +13,7 @@ export const STEP_KINDS = {
   CREDENTIAL: 'Whether the credential allows the permission.',
 } as const;
 
-/** What each kind of step looked at. */
+/** The data of each kind of step. */
 interface Facts {
   LEVEL: { permission: Permission; level: Level | undefined; scope: 'organization' | 'project' };
   ORGANIZATION_ROLE: { role: Role; expired: { role: Role; at: Date } | null };

@@ -11,7 +11,7 @@ export interface ReferenceOptions {
   readonly target: Target | 'self';
   /** The connection on the type of the target. Null: the plural of the declaring resource. */
   readonly reverse: string | null;
-  /** What the deletion of the referenced object does: it fails with IN_USE, or it sets the reference to null. */
+  /** The effect of deleting the referenced object: it fails with IN_USE, or the reference is set to null. */
   readonly onDelete: 'restrict' | 'clear';
 }
 

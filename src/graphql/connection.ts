@@ -10,7 +10,7 @@ const create = <Row>(type: NodeRef<Row>) =>
     { name: `${type.name}Edge`, description: `${capitalized(withArticle(`\`${type.name}\``))} and its cursor.` },
   );
 
-// Part of the builder, which is also filled while the modules load: every list of a type has the same connection.
+// Module state like the builder, filled while the modules load. All lists of a type have the same connection type.
 const connections = new Map<string, unknown>();
 
 /** The connection type of a node type, such as `CheckConnection`: the second argument of `t.connection`. */

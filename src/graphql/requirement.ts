@@ -1,11 +1,11 @@
 import type { Permission } from '../access/catalog.ts';
 
-/** What a caller needs, as `@requires` prints it. Several requirements of one element must all be met. */
+/** A requirement in the form of `@requires`. If an element has several, all must be met. */
 export interface Requirement {
   permission?: Permission;
   /** One of these permissions is enough. */
   anyOf?: readonly Permission[];
-  /** What is the caller's own needs no permission. */
+  /** The caller's own objects need no permission. */
   own?: true;
 }
 

@@ -9,7 +9,7 @@ import { buildSchema } from '../../src/schema.ts';
 
 buildSchema();
 
-/** A declaration that fits its table. Each test changes one thing. It is never added, because it always fails. */
+/** A declaration that matches its table. Each test makes one part wrong, so `Gadget` is never added to the schema. */
 const gadgets = tenantTable(
   'gadgets',
   {
@@ -98,12 +98,12 @@ const WRONG: [string, () => unknown, string][] = [
     'Gadget.filter.colour: the table gadgets has no column colour',
   ],
   [
-    'a search in a column that is no text',
+    'a search in a column that is not text',
     () => resource('Gadget', { ...GADGET, filter: { search: ['size'] } }),
     'Gadget.filter.search: size is not a text column',
   ],
   [
-    'a range of texts',
+    'a range of a text column',
     () => resource('Gadget', { ...GADGET, filter: { name: 'range' } }),
     'Gadget.filter.name: a range needs a column of time',
   ],

@@ -27,7 +27,7 @@ const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const globex = await createOrganization(api, 'globex');
 const person = await addMember(api, acme, 'user', 'person');
-// With the product's own hash, whose cost is compared below.
+// A sign-up creates the hash with the production parameters, and the test below compares its cost.
 await executeMutation(api.as(), SIGN_UP, { input: { email: 'costly@acme.test', password: PASSWORD, name: 'Costly' } });
 const member = await addMember(api, globex, 'read', 'member');
 await addToOrganization(api, globex, person, 'admin');
@@ -49,7 +49,7 @@ const WRONG = {
   errors: undefined,
 };
 
-test('one signs in to the organization that was joined first, or to the one that is named', async () => {
+test('a sign-in uses the given organization, or by default the organization that the user joined first', async () => {
   expect(await attempt({})).toMatchObject({
     status: 200,
     data: { signIn: { session: { organization: { slug: 'acme' } }, errors: [] } },
@@ -60,18 +60,18 @@ test('one signs in to the organization that was joined first, or to the one that
   expect(slugOf(await attempt({ email: member.email }))).toBe('globex');
 });
 
-test('the letter case of the address and blanks around it do not count', async () => {
+test('a sign-in ignores the letter case of the email address and spaces around it', async () => {
   const answer = await attempt({ email: ` ${person.email.toUpperCase()} ` });
   expect(await look(api.as(answer.data.signIn.session.accessToken))).toEqual(inside(person.email, 'acme'));
 });
 
-test('a password is compared as it is', async () => {
+test('a password is not trimmed and its letter case matters', async () => {
   for (const password of ['', PASSWORD.toUpperCase(), `${PASSWORD} `, PASSWORD.slice(0, -1), `${PASSWORD}\u0000`])
     expect(whole(await attempt({ password }))).toEqual(WRONG);
   expect((await attempt({ password: 'x'.repeat(257) })).data.signIn.errors).toMatchObject([{ code: 'TOO_LONG' }]);
 });
 
-test('an unknown address and a wrong password get the same response and take the same hashing', async () => {
+test('an unknown email address and a wrong password get the same response and cost the same hashing', async () => {
   const work = async (input: object) => {
     hashing.mockClear();
     const answer = await attempt(input);
@@ -100,7 +100,7 @@ test('an unknown address and a wrong password get the same response and take the
   for (const input of unknown) expect(await work({ password, ...input })).toEqual(wrong);
 });
 
-test('a foreign organization answers like none, and only to who knows the password', async () => {
+test('a sign-in to an organization of others fails like one to an unknown organization', async () => {
   const foreign = await attempt({ email: member.email, organizationSlug: 'acme' });
   expect(whole(foreign)).toEqual({
     status: 200,
@@ -122,7 +122,7 @@ test('a foreign organization answers like none, and only to who knows the passwo
   expect(whole(await attempt({ email: member.email, organizationSlug: 'acme', password: 'wrong' }))).toEqual(WRONG);
 });
 
-test('a later field of the document is not signed in by an earlier one', async () => {
+test('signIn does not authenticate later fields of the same document', async () => {
   const DOCUMENT = `mutation ($input: SignInInput!) {
     in: signIn(input: $input) { session { organization { slug } } }
     next: createApiToken(input: { name: "mine" }) { secret }
@@ -140,7 +140,7 @@ test('a later field of the document is not signed in by an earlier one', async (
   });
 });
 
-test('signing in sweeps the sessions that have ended, and no others', async () => {
+test('a sign-in deletes expired sessions, and no others', async () => {
   const someone = await signUp(api, 'sweeper@example.test');
   const live = await signIn(api, someone.email);
   const sessions = () => api.root`
@@ -155,7 +155,7 @@ test('signing in sweeps the sessions that have ended, and no others', async () =
   expect(await look(live)).toEqual(inside(someone.email, null));
 });
 
-test('a sign-in leaves one event in the organization that it leads to', async () => {
+test('a sign-in records one audit event in the organization of the session', async () => {
   const before = (await eventsOf(api, 'signIn')).length;
   await attempt({ organizationSlug: 'globex' });
   await attempt({ password: 'wrong' });

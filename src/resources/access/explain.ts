@@ -2,7 +2,7 @@ import type { Role } from '../../access/model.ts';
 import type { Step } from '../../access/steps.ts';
 import type { Feature } from '../../lib/plans.ts';
 
-/** A step of a decision as a sentence. It only prints: whether the step passed was decided by `decide`. */
+/** A step of a decision as a sentence. It only formats the outcome, which `decide` has computed. */
 export function textOf(step: Step): string {
   switch (step.kind) {
     case 'LEVEL':
