@@ -250,27 +250,32 @@ edit('test/support/resources.ts', (text) =>
   text.replace(
     '  Rubric: {',
     `  Runbook: {
-    create: async ({ unique, one }) => ({
+    create: async ({ unique, one, owner }) => ({
       ...{ name: unique('Runbook'), alias: unique('runbook').toLowerCase(), summary: 'One.', steps: 'One.\\nTwo.' },
       ...{ index: 0, priority: 1, weight: 0.5, draft: false, dueAt: DISTANT, tags: ['a'], settings: { pager: true } },
-      ...{ categoryId: await one('Category'), parentId: null },
+      ...{ categoryId: await one('Category') },
+      parentId: (await ask(owner, '{ runbooks(last: 1) { nodes { id } } }')).runbooks.nodes[0]?.id ?? null,
     }),
     updates: async ({ unique, one, make }) => [
       {
         ...{ name: unique('Book'), alias: unique('book').toLowerCase(), summary: 'Two.', steps: 'Two.\\nThree.' },
-        ...{ index: 0, priority: 2, weight: 0.1, draft: true, dueAt: DISTANT, tags: ['b'], settings: { pager: false } },
+        ...{ index: 0, priority: 2, weight: 0.1, draft: true, dueAt: '2998-01-01T00:00:00.000Z', tags: ['b'], settings: { pager: false } },
         ...{ categoryId: await one('Category'), parentId: await make('Runbook') },
       },
       {
         ...{ name: unique('Page'), alias: unique('page').toLowerCase(), summary: 'Three.', steps: 'Three.' },
-        ...{ index: 1, priority: 3, weight: 0.2, draft: false, dueAt: LATER, tags: ['c'], settings: { pager: true } },
+        ...{ index: 1, priority: 3, weight: 0.2, draft: false, dueAt: '2997-01-01T00:00:00.000Z', tags: ['c'], settings: { pager: true } },
         ...{ categoryId: await make('Category'), parentId: await make('Runbook') },
       },
     ],
-    rows: async ({ insert, refer }) => {
+    rows: async ({ api, insert, refer }) => {
       const categories = await refer('Category');
       const rest = { priority: 1, weight: 0, draft: false, tags: '{}', settings: { pager: true } };
-      return insert('runbooks', (at) => ({ name: \`Runbook \${at}\`, index: at + 100, category_id: categories[at], ...rest }));
+      const ids = await insert('runbooks', (at) => ({ name: \`Runbook \${at}\`, index: at + 100, category_id: categories[at], ...rest }));
+      await api.root\`
+        update runbooks r set parent_id = (select max(p.id::text)::uuid from runbooks p
+          where p.organization_id = r.organization_id and p.id < r.id) where name like 'Runbook %'\`;
+      return ids;
     },
   },
   Rubric: {`,
@@ -305,7 +310,9 @@ test('the generated tests need nothing else', () => {
   const generated = [
     'test/sweep.test.ts',
     'test/resources/registry.test.ts',
-    ...(long ? ['test/resources', 'test/walls'] : []),
+    ...(long
+      ? ['input', 'input-text', 'nullable-updates', 'in-use'].map((name) => `test/resources/${name}.test.ts`)
+      : []),
   ];
   run('vitest', 'run', 'test/runbook.test.ts', 'test/access/catalog.test.ts', 'test/drift.test.ts', ...generated);
 });

@@ -55,6 +55,12 @@ export const email = z.string().trim().max(254).pipe(z.email('must be an e-mail 
 
 const CODES: Record<string, UserErrorCode> = { too_small: 'TOO_SHORT', too_big: 'TOO_LONG', invalid_type: 'REQUIRED' };
 
+/** A number outside its range is INVALID: TOO_SHORT and TOO_LONG are about texts and lists. */
+const codeOf = (issue: z.core.$ZodIssue): UserErrorCode =>
+  'origin' in issue && /^(number|int|bigint|date)$/.test(String(issue.origin))
+    ? 'INVALID'
+    : (CODES[issue.code] ?? 'INVALID');
+
 /** Parses an input with its schema. Throws one error that contains all user errors. */
 export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
@@ -64,7 +70,7 @@ export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown):
       const path = issue.path.map(String);
       const code = issue.code === 'custom' ? (issue.params?.['code'] as UserErrorCode | undefined) : undefined;
       const message = issue.code === 'invalid_type' ? 'is required and must not be null' : issue.message;
-      return userError(code ?? CODES[issue.code] ?? 'INVALID', path, `${path.join('.') || 'input'}: ${message}.`);
+      return userError(code ?? codeOf(issue), path, `${path.join('.') || 'input'}: ${message}.`);
     }),
   );
 }

@@ -1,4 +1,4 @@
-import { isEnumType, isNonNullType } from 'graphql';
+import { type GraphQLInputField, isEnumType, isNonNullType } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { createMutationOf, inputFields, takes, valueAt, verbAndType } from '../support/introspect.ts';
 import { sample } from '../support/sample.ts';
@@ -100,7 +100,9 @@ test.each(titled(required))('%s must be given, and not be null', async (_title, 
 /** A list that may be left out when the object is created may also be empty. */
 function mayBeEmpty(mutation: string, name: string): boolean {
   const create = createMutationOf(verbAndType(mutation)?.type ?? '');
-  return takes(create, name) && inputFields(create).some((field) => field.name === name && !isNonNullType(field.type));
+  const isOptional = ({ type, defaultValue }: GraphQLInputField): boolean =>
+    !isNonNullType(type) || defaultValue !== undefined;
+  return takes(create, name) && inputFields(create).some((field) => field.name === name && isOptional(field));
 }
 
 describe.each(titled(lists))('the list %s', (_title, { mutation, name }) => {

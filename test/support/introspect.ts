@@ -175,9 +175,15 @@ export const placesOfQuery = (query: RootField): Place[] =>
     (arg) => placesIn({ mutation: query.name, name: arg.name, hasDefault: false, description: '' }, arg.type).values,
   );
 
-/** Every place for a value in the input of these mutations. */
+/** Every place for a value in the input of these mutations, except those that edit a list, such as `addTags`. */
 export const placesOf = (names: string[]): Places =>
-  joined(names.flatMap((name) => inputFields(name).map((field) => placesOfField(name, '', field))));
+  joined(
+    names.flatMap((name) =>
+      inputFields(name)
+        .filter((field) => !/^(add|remove)[A-Z]/.test(field.name))
+        .map((field) => placesOfField(name, '', field)),
+    ),
+  );
 
 /** The value in this place of an input. */
 export const valueAt = (input: Json, path: string): Json =>

@@ -54,6 +54,8 @@ export function madeUp(type: GraphQLInputType): Json {
   const scalars: Record<string, Json> = {
     ID: unknownId('chk'),
     Int: 1,
+    Float: 0.5,
+    JSON: {},
     Boolean: true,
     DateTime: '2100-01-01T00:00:00Z',
   };
