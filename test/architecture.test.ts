@@ -12,7 +12,7 @@ const importsOf = (file: string): string[] =>
 
 const GRAPH = new Map(FILES.map((file) => [file, importsOf(file)]));
 
-/** From the bottom to the top. The role of a file decides its layer, so a folder of `resources` has several. */
+/** From the bottom to the top. The name of a file decides its layer, so a folder of `resources` has several layers. */
 const LAYERS: [name: string, contains: (file: string) => boolean][] = [
   ['lib and config', (file) => file.startsWith('src/lib/') || file === 'src/config.ts'],
   ['db', (file) => file.startsWith('src/db/')],
@@ -39,7 +39,7 @@ test('every file of src has a layer', () => {
   expect(FILES.filter((file) => file.startsWith('src/') && layerOf(file) < 0)).toEqual([]);
 });
 
-test(`imports, type imports included, go down: ${LAYERS.map(([name]) => name)
+test(`a file imports only from its own and lower layers, type imports included: ${LAYERS.map(([name]) => name)
   .reverse()
   .join(' > ')}`, () => {
   const wrong = FILES.filter((file) => file.startsWith('src/')).flatMap((file) =>
@@ -50,7 +50,7 @@ test(`imports, type imports included, go down: ${LAYERS.map(([name]) => name)
   expect(wrong).toEqual([]);
 });
 
-test('the executor imports nothing else of src', () => {
+test('the executor imports no other code of src', () => {
   const outside = FILES.filter((file) => file.startsWith('src/executor/'))
     .flatMap(importsOf)
     .filter((target) => !target.startsWith('src/executor/'));
@@ -89,7 +89,7 @@ test('only the functions of context.ts change the unit of work', () => {
   const assignment = /\bunit\.\w+(\.\w+)? (\?\?)?= |\bunit\.\w+\.(push|set|delete|clear)\(/;
   const allowed = [
     'src/context.ts',
-    // The permission cache and the loaders fill themselves.
+    // The permission cache and the loaders add their own entries.
     'src/graphql/permission-cache.ts',
     'src/data/loader.ts',
   ];
@@ -97,8 +97,8 @@ test('only the functions of context.ts change the unit of work', () => {
   expect(wrong).toEqual([]);
 });
 
-test('code outside the access folder asks for permissions, never for roles', () => {
-  // Whoever creates an organization becomes its Owner, a transfer names Owner and Admin, and the demo has one user per role.
+test('code outside src/access checks permissions, never roles', () => {
+  // The creator of an organization becomes Owner, a transfer sets Owner and Admin, and the demo has one user per role.
   const known = ['src/resources/member/service.ts', 'src/resources/organization/service.ts', 'src/startup/demo.ts'];
   const outside = FILES.filter(
     (file) => file.startsWith('src/') && !file.startsWith('src/access/') && !known.includes(file),

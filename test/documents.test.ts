@@ -8,14 +8,14 @@ const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'bench/README.md', ...globSyn
 
 const textOf = (path: string): string => readFileSync(path, 'utf8');
 
-/** The file and the heading that each link within the repository leads to. */
+/** The file and the heading of each link within the repository. */
 const linksOf = (path: string): { file: string; heading: string | undefined }[] =>
   [...textOf(path).matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)/g)].map(([, target = '', heading]) => ({
     file: target === '' ? path : normalize(join(dirname(path), target)),
     heading,
   }));
 
-/** The anchors that GitHub gives the headings of a document. */
+/** The anchors that GitHub generates for the headings of a document. */
 const anchorsOf = (path: string): string[] =>
   [...textOf(path).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
@@ -24,7 +24,7 @@ const anchorsOf = (path: string): string[] =>
       .replaceAll(' ', '-'),
   );
 
-test('every link of the documents leads to a file and a heading', () => {
+test('every link in the documents points to an existing file and heading', () => {
   const isBroken = ({ file, heading }: { file: string; heading: string | undefined }): boolean =>
     !existsSync(file) || (heading !== undefined && !anchorsOf(file).includes(heading));
   const broken = DOCUMENTS.flatMap((path) =>
@@ -35,7 +35,7 @@ test('every link of the documents leads to a file and a heading', () => {
   expect(broken).toEqual([]);
 });
 
-test('the README links to every guide, and the architecture to every decision', () => {
+test('the README links to every guide, and the architecture document links to every decision', () => {
   const linked = [...linksOf('README.md'), ...linksOf('docs/architecture.md')].map(({ file }) => file);
   expect(globSync('docs/**/*.{md,svg}').filter((path) => !linked.includes(path))).toEqual([]);
 });
@@ -44,7 +44,7 @@ test('the README has at most 200 lines', () => {
   expect(textOf('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(200);
 });
 
-test('every GraphQL example of the documents is valid against the schema', () => {
+test('every GraphQL example in the documents is valid against the schema', () => {
   const schema = buildSchema();
   const examples = DOCUMENTS.flatMap((path) =>
     [...textOf(path).matchAll(/^```graphql\n(.*?)^```$/gms)].map(([, text = '']) => ({ path, text })),

@@ -58,7 +58,7 @@ const isReady = (server: Run): Promise<boolean> =>
     () => false,
   );
 
-test('a database server that is killed is restarted on its port, and the data are kept', async () => {
+test('a killed database server is restarted on its port with its data', async () => {
   const server = await started();
   const token = (await signIn(server.address)) ?? '';
   await ask(server.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
@@ -92,7 +92,7 @@ const KILLED: [string, (pid: number) => Promise<number[]>][] = [
   ],
 ];
 
-test('a start works directly after a kill of Ambit, of its database server and of its watchdog', async () => {
+test('Ambit starts directly after it, its database server and its watchdog were killed', async () => {
   let server = await started();
   for (const [killed, othersOf] of KILLED) {
     const pid = databasePid(DEMO);
@@ -171,7 +171,7 @@ test('a lost connection that held the lock is replaced, and another process stil
   );
 });
 
-test('with a wrong password the start fails with one line that names the log file', async () => {
+test('a start with a wrong password fails with one line that names the log file', async () => {
   const data = join(folder, 'lock');
   await writeFile(join(data, 'password'), 'wrong');
   await expect(startEmbedded(data)).rejects.toThrow(

@@ -5,7 +5,7 @@ import { decodeId, newId, toPublicId } from '../src/lib/ids.ts';
 
 const prefixes = fc.constantFrom('org', 'mem', 'prj', 'usr');
 
-test('a public id is the TypeID that the library makes, and names the uuid that it was made of', () => {
+test('a public id is the TypeID of its UUID and can be decoded', () => {
   fc.assert(
     fc.property(prefixes, fc.oneof(fc.uuid(), fc.constant(newId())), (prefix, uuid) => {
       const id = toPublicId(prefix, uuid);
@@ -16,7 +16,7 @@ test('a public id is the TypeID that the library makes, and names the uuid that 
   );
 });
 
-test('the least and the greatest uuid have ids as well', () => {
+test('the smallest and the largest UUID can be encoded and decoded', () => {
   expect(toPublicId('chk', '00000000-0000-0000-0000-000000000000')).toBe('chk_00000000000000000000000000');
   expect(toPublicId('chk', 'ffffffff-ffff-ffff-ffff-ffffffffffff')).toBe('chk_7zzzzzzzzzzzzzzzzzzzzzzzzz');
 });

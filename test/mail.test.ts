@@ -36,7 +36,7 @@ const SMTP = { smtpUrl: `smtp://127.0.0.1:${port}`, mailFrom: 'Ambit <ambit@ambi
 const nothing = (): void => undefined;
 const INVITED = 'invitations { id } mailSent';
 
-test('an invitation arrives with a link to the page of the instance, and its secret is good', async () => {
+test('an invitation is sent with a link to the page of the instance, and its secret is valid', async () => {
   const api = await startApi({ config: { ...SMTP, invitationUrl: 'https://app.test/join?from=mail' } });
   const { owner } = await found(api, 'acme');
   const answer = await mutate(
@@ -63,7 +63,7 @@ test('an invitation arrives with a link to the page of the instance, and its sec
   expect(JSON.stringify(api.logged)).not.toContain('ambit_inv_');
 });
 
-test('a server that does not answer, or refuses an address, neither undoes nor hides the invitation', async () => {
+test('an invitation is created when the SMTP server is unavailable or rejects the address', async () => {
   const dead = await startApi({ config: { ...SMTP, smtpUrl: 'smtp://127.0.0.1:1' } });
   const acme = await found(dead, 'acme');
   const emails = Array.from({ length: 12 }, (_, at) => `p${at}@mail.test`);
@@ -88,7 +88,7 @@ test('a server that does not answer, or refuses an address, neither undoes nor h
   expect(received.some(({ to }) => to.includes('taken@mail.test'))).toBe(true);
 });
 
-test('no mail goes out for what was refused', async () => {
+test('no mail is sent for a refused invitation', async () => {
   const api = await startApi({ config: SMTP });
   const { owner } = await found(api, 'acme');
   const sent = received.length;
@@ -98,7 +98,7 @@ test('no mail goes out for what was refused', async () => {
   expect(received).toHaveLength(sent);
 });
 
-test('no name begins a header, and no address turns out to be two', async () => {
+test('a subject cannot add a header, and an address cannot contain a second address', async () => {
   const mailer = createMailer(SMTP, nothing);
   await mailer.send({ to: 'bob@mail.test', subject: 'Hello\r\nBcc: eve@mail.test\r\n\r\nbody', text: 'hi' });
   const mail = received.at(-1) as Received;
@@ -118,7 +118,7 @@ test('no name begins a header, and no address turns out to be two', async () => 
   expect(received).toHaveLength(sent);
 });
 
-test('a name with line breaks is refused where it comes in', async () => {
+test('createOrganization rejects a name with line breaks', async () => {
   const api = await startApi({ config: SMTP });
   const person = await signUp(api, 'eve@mail.test');
   for (const name of ['Acme\r\nBcc: eve@mail.test', 'Acme\u2028x', 'Acme\u0000'])
@@ -127,7 +127,7 @@ test('a name with line breaks is refused where it comes in', async () => {
     ]);
 });
 
-test('without a server the message is in the log, with its link', async () => {
+test('without an SMTP server the mail is written to the log', async () => {
   const entries: Json[] = [];
   const mailer = createMailer({ smtpUrl: undefined, mailFrom: 'x' }, (entry) => entries.push(entry));
   expect(await sendAll(mailer, [{ to: 'a@b.test', subject: 's', text: 'https://link.test' }], nothing)).toBe(true);

@@ -17,10 +17,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const run = (env: Record<string, string> = {}): Promise<Run> => runIn({ DATA_DIR: join(folder, 'data'), ...env });
 
-/** A server that was stopped takes its lock away; one that was killed leaves it. */
+/** A stopped database server removes its lock file. A killed one does not. */
 const databaseIsDown = (): boolean => !existsSync(join(folder, 'data/pgdata/postmaster.pid'));
 
-/** Runs the command in the server's output as a shell does. */
+/** Runs the printed curl command in a shell. */
 async function runPrintedCommand(server: Run): Promise<string> {
   const line = server
     .output()
@@ -33,7 +33,7 @@ async function runPrintedCommand(server: Run): Promise<string> {
   return answer;
 }
 
-test('an empty folder becomes a demo, the printed curl line works, a second start keeps the data, and a signal stops both processes', async () => {
+test('a first start creates a demo, the printed curl command works, and a second start keeps the data', async () => {
   const first = await run();
   await ready(first);
   for (const { email } of DEMO_ACCOUNTS) {
@@ -52,7 +52,6 @@ test('an empty folder becomes a demo, the printed curl line works, a second star
 
   const second = await run();
   await ready(second);
-  // The session that was signed in before is one of the data, and its signing key as well.
   const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 21 } } };
   const issuer = await ask(
     second.address,
@@ -70,7 +69,7 @@ test('an empty folder becomes a demo, the printed curl line works, a second star
   expect(await second.ended).toBe(0);
 });
 
-test('a taken port is one clear line, and no database is left behind', async () => {
+test('a port in use is an error of one line, and no database server keeps running', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
@@ -82,7 +81,7 @@ test('a taken port is one clear line, and no database is left behind', async () 
   server.close();
 });
 
-/** Values that the configuration refuses. A start reads it like the test does. */
+/** Invalid values. The test reads the configuration in the same way as a start. */
 const INVALID: [name: string, value: string][] = [
   ['PORT', 'many'],
   ['PORT', '70000'],
@@ -100,7 +99,7 @@ function messageOf(environment: Record<string, string>): string {
   }
 }
 
-test.each(INVALID)('%s=%s is an error of one line that names the variable, and shows no password', (name, value) => {
+test.each(INVALID)('%s=%s is an error of one line that names the variable and contains no password', (name, value) => {
   expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name}: [^\\n]+$`));
   expect(messageOf({ [name]: value })).not.toContain('hunter2');
 });
@@ -109,14 +108,14 @@ test.each<[name: string, value: string]>([
   ...(long ? INVALID : INVALID.filter(([name]) => name === 'DATABASE_URL')),
   ['TRUSTED_PROXIES', '10.0.0.0/99'],
   ['DATABASE_URL', 'postgres://nobody:hunter2@127.0.0.1:1/x'],
-])('%s=%s ends the start with one line that names the variable, and shows no password', async (name, value) => {
+])('a start with %s=%s fails with one line that names the variable and contains no password', async (name, value) => {
   const refused = await run({ [name]: value, DATA_DIR: join(folder, 'bad') });
   expect(await refused.ended).toBe(1);
   expect(refused.output()).toMatch(new RegExp(`^ambit: ${name}: [^\\n]+\\n$`));
   expect(refused.output()).not.toContain('hunter2');
 });
 
-test('a database of one’s own, and production, get no demo', async () => {
+test('no demo is created with DATABASE_URL or in production', async () => {
   const { url } = await cloneDatabase();
   const own = await run({ DATABASE_URL: url });
   await ready(own);
@@ -131,7 +130,7 @@ test('a database of one’s own, and production, get no demo', async () => {
   expect(await production.ended).toBe(0);
 });
 
-test('LOG_LEVEL and LOG_SQL say what is logged, and statements are logged without parameters', async () => {
+test('LOG_LEVEL and LOG_SQL control the log, and statements are logged without parameters', async () => {
   const { url } = await cloneDatabase();
   for (const [env, messages] of [
     [{ LOG_LEVEL: 'warn' }, []],

@@ -219,9 +219,9 @@ test.each([
   ['a weight outside its range', { weight: -0.1 }, 'weight'],
   ['other settings', { settings: { pager: 'yes' } }, 'settings'],
   ['a long tag', { tags: ['x'.repeat(21)] }, 'tags'],
-  ['a category of no alias', { category: { alias: 'nothing' } }, 'category'],
+  ['an unknown alias of a category', { category: { alias: 'nothing' } }, 'category'],
   ['a parent of another type', { parent: { id: 'cat_01h455vb4pex5vsknk084sn02q' } }, 'parent'],
-])('%s is an error in its place', async (_what, wrong, path) => {
+])('%s is reported with its path', async (_what, wrong, path) => {
   const { errors } = await mutate(admin, 'createRunbook', { name: 'Wrong', ...REQUIRED, ...wrong });
   expect(errors.map((error: { path: string[] }) => error.path[0])).toEqual([path]);
 });
@@ -235,7 +235,7 @@ test('the list is filtered, searched and ordered', async () => {
   expect(await names('(orderBy: { field: CREATED_AT })')).toEqual(['Restart', 'Fail over', 'Tagged']);
 });
 
-test('what is referred to cannot be deleted, by a reference to another type and to its own', async () => {
+test('an object with references of its own type or another type cannot be deleted', async () => {
   const { runbooks } = await ask(admin, '{ runbooks { nodes { id name } } }');
   const parent = runbooks.nodes.find(({ name }: { name: string }) => name === 'Restart');
   await mutate(admin, 'createRunbook', { name: 'Part', parent: { id: parent.id }, ...REQUIRED });
@@ -306,7 +306,7 @@ test('the code passes the type check', () => {
   run('tsc');
 });
 
-test('the generated tests need nothing else', () => {
+test('the generated tests pass without other changes', () => {
   const generated = [
     'test/sweep.test.ts',
     'test/resources/registry.test.ts',

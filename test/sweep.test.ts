@@ -35,9 +35,9 @@ import { restorer } from './support/restore.ts';
 import { cast, found, tokenOf } from './support/world.ts';
 
 /**
- * Every root field, asked by everybody, with ids of acme. What each gets follows from golden/permissions.tsv, or else
- * stands in golden/sweep.tsv. Both are edited by hand; read their diff as a change of power. `-` stands for an
- * anonymous caller, READ and WRITE for the Owner's tokens.
+ * Sends every root field as every caller, with ids of acme. The expected result follows from golden/permissions.tsv, or
+ * is in golden/sweep.tsv. Both are edited by hand, because a diff is a change of permissions. `-` is an
+ * anonymous caller. READ and WRITE are tokens of the Owner.
  */
 const api = await startApi();
 const acme = await found(api, 'acme');
@@ -52,16 +52,16 @@ const callers: Record<string, Caller> = {
   WRITE: await tokenOf(api, people.owner, 'WRITE'),
 };
 
-/** An object of each type that nothing refers to, so that it can be deleted. */
+/** One object of each type without references to it, so that it can be deleted. */
 const ids: Record<string, string> = {};
 for (const type of nodeTypes) ids[type] = await fixtures.make(type);
 ids['Principal'] = ids['Member'] ?? '';
 ids['ApiToken'] = (await tokenOf(api, people.user, 'READ')).id;
-// A role that somebody has, in a project that the User cannot see with it.
+// A project role that hides the project from the User.
 ids['Role'] = await fixtures.one('Role');
 ids['Project'] = await createProject(people.owner, 'swept');
 ids['ProjectMember'] = await giveProjectRole(people.owner, ids['Project'], people.user.memberId, ids['Role']);
-/** Inputs that create an object. All that they refer to is of acme, also their role. */
+/** Inputs that create an object. All referenced objects belong to acme, including the role. */
 const bases: Record<string, Json> = {};
 for (const type of nodeTypes.filter((name) => RESOURCES[name]?.create)) {
   const base = await baseOf(fixtures, type);
@@ -70,7 +70,7 @@ for (const type of nodeTypes.filter((name) => RESOURCES[name]?.create)) {
 
 const unique = (): string => `swept-${Math.random().toString(36).slice(2)}`;
 
-/** Texts that have to be of a form. */
+/** Values of fields that require a format. */
 const TEXTS: Record<string, () => string> = {
   slug: unique,
   key: unique,
@@ -78,7 +78,7 @@ const TEXTS: Record<string, () => string> = {
   permissions: () => 'dataset:read',
 };
 
-/** What an input asks for: of each required field something, of an id one of acme's. */
+/** A value for an input type: all required fields, with ids of acme. */
 function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
   if (isNonNullType(type)) return sampleOf(type.ofType, name, field);
   if (isListType(type)) return [sampleOf(type.ofType, name, field)];
@@ -107,9 +107,9 @@ interface Operation {
   variables: Record<string, Json>;
 }
 
-/** One field; its variables have its name in theirs, so that several fields go into one document. */
+/** An operation with one field. Names of variables contain the field, so that one document can have several fields. */
 function operationOf(field: RootField, isMutation: boolean): Operation {
-  const byId = gets(field) !== undefined;
+  const byId = typeById(field) !== undefined;
   const args = field.args.filter(
     (arg) => isRequiredArgument(arg) || isNonNullType(arg.type) || (byId && arg.name === 'id'),
   );
@@ -126,8 +126,8 @@ function operationOf(field: RootField, isMutation: boolean): Operation {
   };
 }
 
-/** The type of which a query returns the object with an id. */
-const gets = (field: RootField): string | undefined => {
+/** The type of a query that returns one object by id. */
+const typeById = (field: RootField): string | undefined => {
   const type = getNamedType(field.type).name;
   return nodeTypes.includes(type) && field.args.some((arg) => arg.name === 'id') ? type : undefined;
 };
@@ -169,30 +169,30 @@ const holds = (role: BuiltInRole, permission: string): boolean => {
   return BUILT_IN_ROLES.includes(least) && BUILT_IN_ROLES.indexOf(role) >= BUILT_IN_ROLES.indexOf(least);
 };
 
-/** What an Owner of another organization gets, to whom nothing of acme exists. */
-function outsiderGets(field: RootField): string {
+/** The expected result for an Owner of another organization, for whom no object of acme exists. */
+function resultForOutsider(field: RootField): string {
   const { verb, type = '' } = verbAndType(field.name) ?? {};
-  if (gets(field)) return 'null';
+  if (typeById(field)) return 'null';
   if (!verb) return field.args.some(isRequiredArgument) ? 'NOT_FOUND' : 'ok';
   if (verb !== 'create' || isOfProject(type)) return 'NOT_FOUND';
   const references = placesOf([field.name]).values.filter((place) => place.type.name === 'ID');
   return references.some(({ name }) => valueAt(bases[type], name)) ? 'input:NOT_FOUND' : 'ok';
 }
 
-/** The permission that a list or a mutation of a resource has to require, whatever its guard says. */
+/** The permission that a list or a mutation of a resource must require, independent of its guard. */
 function permissionOf(field: RootField): string | undefined {
-  const { verb = 'read', type = nodeOfList(field)?.name ?? gets(field) } = verbAndType(field.name) ?? {};
+  const { verb = 'read', type = nodeOfList(field)?.name ?? typeById(field) } = verbAndType(field.name) ?? {};
   const resource = type?.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
   const permission = `${resource}:${verb}`;
   return catalog.has(permission) ? permission : undefined;
 }
 
-/** What everybody gets by that permission; null where a row of the golden file has to say it. */
-function derived(field: RootField): string[] | null {
+/** The expected result for every caller by that permission. Null if the golden file must have a row. */
+function derivedResults(field: RootField): string[] | null {
   const permission = permissionOf(field);
   if (!permission) return null;
   const { type = '' } = verbAndType(field.name) ?? {};
-  const cells: Record<string, string> = { '-': 'UNAUTHENTICATED', outsider: outsiderGets(field) };
+  const cells: Record<string, string> = { '-': 'UNAUTHENTICATED', outsider: resultForOutsider(field) };
   for (const role of BUILT_IN_ROLES) {
     const sees = !isOfProject(type) || holds(role, 'project:read');
     cells[role] = holds(role, permission) ? 'ok' : sees ? 'NO_GRANT' : 'NOT_FOUND';
@@ -203,23 +203,23 @@ function derived(field: RootField): string[] | null {
 }
 
 const expected = (field: RootField): string[] =>
-  golden.get(titleOf(field)) ?? derived(field) ?? ['add a row to test/golden/sweep.tsv by hand'];
+  golden.get(titleOf(field)) ?? derivedResults(field) ?? ['add a row to test/golden/sweep.tsv by hand'];
 const line = (field: RootField, cells: string[]): string => [titleOf(field), ...cells].join('\t');
 
-test('the golden file has a column for each caller, and rows of fields that the schema has', () => {
+test('the golden file has a column for each caller, and only rows of existing fields', () => {
   expect(header).toEqual(['field', ...Object.keys(callers)]);
   const titles = [...queries, ...mutations].map(titleOf);
   expect([...golden.keys()].filter((title) => !titles.includes(title))).toEqual([]);
 });
 
-test('the golden file has no row that follows from the permission of the field', () => {
+test('the golden file has no row that can be derivedResults from the permission of its field', () => {
   const follows = [...queries, ...mutations].filter(
-    (field) => hasGolden(field) && String(golden.get(titleOf(field))) === String(derived(field)),
+    (field) => hasGolden(field) && String(golden.get(titleOf(field))) === String(derivedResults(field)),
   );
   expect(follows.map(titleOf)).toEqual([]);
 });
 
-test('every query answers everybody as the golden files say', async () => {
+test('every query returns the result of the golden files to every caller', async () => {
   const operations = queries.map((field) => operationOf(field, false));
   const answers: Answer[] = [];
   for (const caller of Object.values(callers)) answers.push(await send(caller, 'query', operations));
@@ -232,7 +232,7 @@ test('every query answers everybody as the golden files say', async () => {
   expect(rows).toEqual(queries.map((field) => line(field, expected(field))));
 });
 
-test('every mutation answers everybody as the golden files say', async () => {
+test('every mutation returns the result of the golden files to every caller', async () => {
   const restore = await restorer(api);
   const rows: string[] = [];
   for (const field of mutations) {
@@ -241,7 +241,7 @@ test('every mutation answers everybody as the golden files say', async () => {
       const outcome = outcomeOf(await send(caller, 'mutation', [operationOf(field, true)]), field.name);
       const wrote = await restore();
       const isRefused = !/^(ok|input:)/.test(outcome);
-      // Attempts are counted, whatever comes of them.
+      // Attempts are counted also when they are refused.
       const changed = wrote.filter((name) => name !== 'rate_limits');
       if (isRefused) expect(changed, `${field.name} wrote something although refused`).toEqual([]);
       cells.push(outcome);

@@ -14,7 +14,7 @@ export interface AccessDelta {
   lost: Permission[];
 }
 
-/** What a principal can do in this scope after a change and not before, and the reverse. Null if it does not exist. */
+/** The permissions that a principal gains and loses in this scope. Null stands for a principal that does not exist. */
 export function differenceIn(
   scope: Target,
   before: EffectiveGrants | null,
@@ -57,7 +57,7 @@ export interface AccessState {
   plan: Plan;
 }
 
-/** A time at which a change is checked, and whether roles that the plan suspends count as held. */
+/** A time at which a change is checked, and whether roles count that the plan suspends. */
 export interface Moment {
   time: Date;
   ignorePlan: boolean;
@@ -67,8 +67,8 @@ export const grantsAtMoment = ({ rows, plan }: AccessState, { time, ignorePlan }
   grantsAt(rows, ignorePlan ? 'ENTERPRISE' : plan, time);
 
 /**
- * When a change is checked: now, when the caller's own role has expired, and when every role has. At each of these times
- * also as if the plan suspended nothing. So a caller cannot give anything that outlasts what the caller holds.
+ * The times at which a change is checked: now, after the role of the caller expires, after all roles expire. At each
+ * time also as if the plan suspended nothing. So a caller cannot grant anything for longer than the caller has it.
  */
 export function momentsOf({ rows, plan }: AccessState, callerId: string, now: Date): Moment[] {
   const caller = grantsOfPrincipal(rows, callerId, plan, now);
@@ -77,7 +77,7 @@ export function momentsOf({ rows, plan }: AccessState, callerId: string, now: Da
   return [{ time: now, ignorePlan: false }, ...times.map((time) => ({ time, ignorePlan: true }))];
 }
 
-/** Whether a principal who was Owner without expiry is so no longer. */
+/** Whether a principal that was Owner without expiry is no longer Owner without expiry. */
 export function losesOwner(before: AccessRows, after: AccessRows): boolean {
   const ownersIn = ({ assignments }: AccessRows): Set<string> =>
     new Set(

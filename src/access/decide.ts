@@ -9,17 +9,18 @@ import type { Recorder, Step } from './steps.ts';
 export const UNBOUND_HINT = 'Switch to an organization, or create one.';
 
 /**
- * Whether the principal may do this in a project or, without one, in the organization. A project-level permission that
- * is asked on the organization is decided as in a project where the principal has no project role.
+ * Whether the principal has a permission in a project or, without one, in the organization. A project-level permission
+ * that is checked on the organization is decided as in a project in which the principal has no project role.
  *
- * The only place where that is decided: guards, `authorize`, `viewerPermissions`, dry runs and services all call it.
+ * This is the only place for access decisions. Guards, `authorize`, `viewerPermissions`, dry runs and services call it.
  */
 export function decide(
   effective: EffectiveGrants | null,
   permission: Permission,
   projectId: string | null = null,
 ): Decision {
-  if (!effective) return refuse(permission, 'NO_ORGANIZATION', 'you are bound to no organization', UNBOUND_HINT);
+  if (!effective)
+    return refuse(permission, 'NO_ORGANIZATION', 'your credential is bound to no organization', UNBOUND_HINT);
   const { grants, access } = effective;
   const decision =
     grants.expired === null ? decideCached(grants, permission, projectId) : decideGrants(grants, permission, projectId);
@@ -28,7 +29,7 @@ export function decide(
 
 export interface Trace {
   decision: Decision;
-  /** Up to the first that did not pass. */
+  /** The steps up to the first one that did not pass. */
   steps: Step[];
 }
 
@@ -77,7 +78,7 @@ function decideAndCache(
   projectId: string | null,
 ): Decision {
   const decision = decideGrants(grants, permission, projectId);
-  // Clients can ask for names that are no permissions. Caching those would let the cache grow without limit.
+  // Clients can send unknown names. Caching those would let the cache grow without limit.
   if (PERMISSIONS.has(permission)) cache.set(permission, decision);
   return decision;
 }
@@ -86,7 +87,7 @@ function decideAndCache(
 const projectRoleIn = ({ role, projects }: Grants, projectId: string): Role | null | undefined =>
   role.neverOverridden ? undefined : projects.get(projectId);
 
-/** The rules in their order. The first that refuses decides. */
+/** The rules in their order. The first rule that refuses decides. */
 function decideGrants(grants: Grants, permission: Permission, projectId: string | null, record?: Recorder): Decision {
   const { role, expired } = grants;
   const wrongLevel = checkLevel(permission, projectId, record);
@@ -112,7 +113,7 @@ function checkLevel(permission: Permission, projectId: string | null, record?: R
   record?.({ kind: 'LEVEL', passed, permission, level, scope: projectId === null ? 'organization' : 'project' });
   return passed
     ? null
-    : refuse(permission, 'WRONG_LEVEL', 'it cannot be asked on a project', 'Ask it on the organization.');
+    : refuse(permission, 'WRONG_LEVEL', 'it cannot be checked on a project', 'Check it on the organization.');
 }
 
 function checkDenial(role: Role, permission: Permission, record?: Recorder): Refusal | null {
@@ -156,7 +157,7 @@ function checkPlan(
   record?: Recorder,
 ): Refusal | null {
   const suspended = suspendedFeature(grants.plan, projectRole ?? grants.role, projectRole !== undefined);
-  // A suspended project role still takes but no longer gives, so that nobody can do more after a downgrade.
+  // A suspended project role still removes permissions but adds none, so that nobody can do more after a downgrade.
   const passed = suspended === null || (suspended === 'projectRoles' && isGrantedInOrganization(grants, permission));
   record?.({ kind: 'PLAN', passed, plan: grants.plan, suspended });
   return passed || suspended === null ? null : suspendedByPlan(permission, grants.plan, suspended);
@@ -222,7 +223,7 @@ const denied = (permission: Permission, role: Role): Refusal =>
     permission,
     'DENIED',
     () => `policy ${role.deny.get(permission)} of role ${role.name} denies it`,
-    'A denial outweighs every grant. Change the policy or the role.',
+    'A denial overrides every grant. Change the policy or the role.',
   );
 
 const overridden = (permission: Permission, projectRole: Role | null): Refusal =>
@@ -254,5 +255,5 @@ function whoGrants(permission: Permission): string {
   const names = ROLES.filter((role) => role.scope === 'organization' && role.allow.has(permission)).map(
     (role) => role.name,
   );
-  return `Roles that grant it: ${names.join(', ')}. Ask who manages the members for one of them.`;
+  return `Roles that grant it: ${names.join(', ')}. Ask somebody who manages members to assign one of them.`;
 }

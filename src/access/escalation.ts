@@ -4,7 +4,7 @@ import { differenceIn } from './change.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
 import { isOwnerRole } from './roles.ts';
 
-// The only place of the rule that nobody gives, takes or creates a token with a permission that they do not hold.
+// The rule that nobody grants, removes or creates a token with permissions that they do not have is only in this file.
 
 /**
  * Throws NOT_HELD unless the caller holds all of these permissions in this scope. Permissions of level `organization`
@@ -15,8 +15,8 @@ export function requireHeld(access: Access, permissions: Iterable<Permission>, s
   if (missing)
     throw refusal(
       'NOT_HELD',
-      `${action} requires ${missing}, which you do not hold yourself.`,
-      'Ask somebody who holds it.',
+      `${action} requires ${missing}, which you do not have yourself.`,
+      'Ask somebody who has it.',
       missing,
     );
 }
@@ -43,7 +43,7 @@ export function requireHeldChange(access: Access, change: GrantsChange, action: 
     );
 }
 
-/** Whether the caller holds everything that these grants allow now. */
+/** Whether the caller holds all permissions that these grants currently allow. */
 export function contains(access: Access, grants: Grants): boolean {
   const change: GrantsChange = { before: null, after: unrestricted(grants) };
   return (
@@ -57,7 +57,7 @@ const findMissing = (access: Access, permissions: Iterable<Permission>, scope: T
     .filter((name) => scope === null || PERMISSIONS.get(name)?.level !== 'organization')
     .find((permission) => !access.can(permission, scope));
 
-/** An Owner is more than the permissions of the role: no project role overrides it, and one must always remain. */
+/** Owner is more than its permissions: no project role overrides it, and one Owner must always remain. */
 const mayChangeOwner = ({ effective }: Access, { before, after }: GrantsChange): boolean =>
   isOwner(before) === isOwner(after) || isOwner(effective);
 

@@ -9,7 +9,7 @@ import { compileRole, findBuiltIn } from './roles.ts';
 
 export type AssignmentRow = typeof assignments.$inferSelect;
 
-/** All that the grants of principals depend on, except for the plan and the time. */
+/** The rows from which the grants of principals are computed, together with the plan and the time. */
 export interface AccessRows {
   assignments: readonly AssignmentRow[];
   /** The custom roles of these assignments. */

@@ -29,14 +29,14 @@ export interface DecisionCache {
   inProjects: WeakMap<object, Map<Permission, Decision>>;
 }
 
-/** What a principal holds in one organization. Correct for one version of its access and until `validUntil`. */
+/** The roles of a principal in one organization. Valid for one version of its access and until `validUntil`. */
 export interface Grants {
   plan: Plan;
   /** The current organization role: the assigned one, or the fallback after that has expired. */
   role: Role;
   /** The assigned role if it has expired, and when. */
   expired: { role: Role; at: Date } | null;
-  /** Project roles by project; null says "no access". */
+  /** Project roles by project. Null stands for "no access". */
   projects: ReadonlyMap<string, Role | null>;
   /** When the current role expires, in milliseconds since 1970. Infinity if it does not. */
   validUntil: number;
@@ -56,7 +56,7 @@ export interface Refusal {
   readonly allowed: false;
   readonly permission: Permission;
   readonly reason: RefusalReason;
-  /** Texts are composed when they are read, because most refusals are only counted. */
+  /** Getters compose the texts, because most refusals are never shown. */
   readonly message: string;
   readonly hint: string;
 }

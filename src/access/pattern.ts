@@ -1,6 +1,6 @@
 import { PERMISSIONS, type Permission } from './catalog.ts';
 
-/** The permissions of a pattern: `resource:action` where either may be `*`, or `*` for all. Other forms match nothing. */
+/** The permissions of a pattern: `resource:action` with `*` for either part, or `*` for all. Others match nothing. */
 export function matchingPermissions(pattern: string): readonly Permission[] {
   // Only patterns that match something are cached. There are a few hundred of those.
   const cached = MATCHES.get(pattern);

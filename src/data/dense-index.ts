@@ -29,7 +29,7 @@ export function denseIndexOf(table: TenantTable, column: PgColumn) {
     return all?.total ?? 0;
   }
 
-  /** In two steps over negative positions, because the unique constraint is checked for each row at once. */
+  /** In two steps with negative positions, because the unique constraint is checked row by row. */
   async function shift(ctx: Context, which: SQL, by: number): Promise<void> {
     const set = async (where: SQL, value: SQL): Promise<void> =>
       void (await (
@@ -45,7 +45,7 @@ export function denseIndexOf(table: TenantTable, column: PgColumn) {
   return {
     lock,
 
-    /** Makes room at a position, by default behind all others, and returns it. */
+    /** Moves later rows to free a position, by default the one after the last row, and returns it. */
     async insertAt(ctx: Context, index: number | null | undefined): Promise<number> {
       const last = await size(ctx);
       const at = index ?? last;
@@ -58,7 +58,7 @@ export function denseIndexOf(table: TenantTable, column: PgColumn) {
     async move(ctx: Context, id: string, from: number, to: number): Promise<void> {
       if (from === to) return;
       refuseOutside(to, (await size(ctx)) - 1);
-      // Out of the way of the others until the row itself is updated. No other row has this position.
+      // A temporary position that no other row has, until the row itself is updated.
       await (await db(ctx))
         .update(table)
         .set({ index: PARKED } as never)

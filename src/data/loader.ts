@@ -14,7 +14,7 @@ type Loaders = Map<unknown, unknown>;
 
 interface Loader<Value> {
   loader: DataLoader<string, Value | null>;
-  /** Used instead of DataLoader's cache, which creates a promise for each request of an ID, such as that of a category. */
+  /** Replaces the cache of DataLoader, which creates a promise for every load of the same ID. */
   asked: Map<string, Promise<Value | null>>;
 }
 

@@ -9,7 +9,7 @@ import { isAnyOf, isNoneOf } from '../db/array.ts';
  * counts and pages reveal nothing about hidden projects.
  */
 export function inProjects(ctx: Context, column: PgColumn, permission: Permission): SQL {
-  // With null it is the answer for all projects in which the caller has no project role.
+  // The decision for null applies to all projects in which the caller has no project role.
   const may = (id: string | null): boolean =>
     ctx.unit.access.can('project:read', id) && ctx.unit.access.can(permission, id);
   const { true: open = [], false: closed = [] } = Object.groupBy(

@@ -13,7 +13,7 @@ export interface Reference {
   /** Words for one and for several of the referring objects. */
   readonly noun: string;
   readonly plural: string;
-  /** Needed to see a referring object. */
+  /** The permission to see a referring object. */
   readonly permission: Permission;
   readonly table: TenantTable;
   readonly column: PgColumn;
@@ -33,8 +33,8 @@ const MAX_LISTED = 100;
 const MAX_NAMED = 5;
 
 /**
- * Prepares the deletion of a row that the caller has locked: sets the references to null that are declared so, and fails
- * with IN_USE if others exist. The lock makes new references wait, and then fail.
+ * Prepares the deletion of a row that the caller has locked. Sets references with `onDelete: 'clear'` to null. Fails
+ * with IN_USE if other references exist. New references wait for the lock and then fail.
  */
 export async function releaseReferences(
   ctx: Context,
@@ -59,7 +59,7 @@ async function clear(ctx: Context, reference: Reference, id: string): Promise<vo
     .where(referring(ctx, reference, id));
 }
 
-/** Callers who cannot see the referring objects learn their number, but not those in hidden projects. */
+/** A caller that cannot see the referring objects gets their number, without those in hidden projects. */
 async function refuseIfUsed(ctx: Context, reference: Reference, noun: string, id: string, path: string): Promise<void> {
   const { table, permission, project, typename } = reference;
   const where = referring(ctx, reference, id);
@@ -102,5 +102,5 @@ function messageFor(
       : total === 1
         ? `1 ${user} uses`
         : `${total} ${plural} use`;
-  return `${subject} this ${noun}${names && `, such as ${names}`}. Move or delete what uses it first.`;
+  return `${subject} this ${noun}${names && `, such as ${names}`}. Change or delete them first.`;
 }

@@ -24,21 +24,21 @@ declare global {
       Type extends InputType<Types> | [InputType<Types>],
       Req extends FieldRequiredness<Type>,
     > {
-      /** Needed to give the argument or input field, where the permission of the field is asked. Null needs nothing. */
+      /** The permission for a value that is not null, on the same target as the permission of the field. */
       permission?: Permission;
       /**
-       * The values that need no permission, because they name what is the caller's own. With `permission` a function,
-       * which the guard calls; with `visibleWith` true, because the resolver decides.
+       * The values that need no permission, because they are ids of the caller's own objects. With `permission` it is a
+       * function that the guard calls. With `visibleWith` it is true, because the resolver decides.
        */
       own?: true | ((value: NonNullable<InputShapeFromTypeParam<Types, Type, Req>>, ctx: Context) => boolean);
       /**
-       * Needed to see the object that the value names: one of these permissions. The resolver asks, and answers as if
-       * there were no such object.
+       * One of these permissions is needed to see the object with the given id. The resolver checks them. Without them
+       * it reports that the object does not exist.
        */
       visibleWith?: Permission | readonly Permission[];
     }
     interface EnumValueConfig<Types extends SchemaTypes> {
-      /** Needed to give the value in an argument or input field. */
+      /** The permission to use the value in an argument or input field. */
       permission?: Permission;
     }
   }
@@ -52,7 +52,7 @@ interface InputOptions {
 
 type Own = (value: never, ctx: Context) => boolean;
 
-/** What the guard of an argument, input field or enum value needs to know, kept in its extensions. */
+/** The options of the guard of an argument, input field or enum value, stored in its extensions. */
 interface InputGuard {
   permission: Permission;
   own: Own | undefined;
@@ -71,7 +71,7 @@ function requirementsOf({ permission, own, visibleWith }: InputOptions): Require
   return [...guard, ...visibility.map((requirement) => ({ ...requirement, ...(own === true && { own }) }))];
 }
 
-/** The configuration of an argument, input field or enum value, with its guard and what the schema says of it. */
+/** The configuration of an argument, input field or enum value, with its guard, directive and description. */
 export function guardedInput<Config extends InputConfig>(config: Config, options: InputOptions, what: string): Config {
   const { permission, own, visibleWith } = options;
   if (own === true ? !visibleWith : own && !permission)
@@ -91,7 +91,7 @@ export function guardedInput<Config extends InputConfig>(config: Config, options
 /** Throws FORBIDDEN when the caller lacks a permission that the value needs. */
 export type Check = (value: unknown, ctx: Context, target: Target) => void;
 
-/** The check of all arguments of a field; null when none of them needs more than the field. */
+/** The check of all arguments of a field. Null if no argument needs another permission than the field. */
 export function checkOfArguments(args: readonly GraphQLArgument[]): Check | null {
   const checks = checksOf(args, new Map());
   return checks.length > 0 ? checkOfFields(checks) : null;

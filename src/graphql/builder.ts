@@ -158,7 +158,7 @@ const UserErrorType = builder.objectRef<UserError>('UserError').implement({
   }),
 });
 
-/** Options of every mutation's payload. */
+/** The interface of all payloads of mutations. */
 export const Payload = builder.interfaceRef<{ errors?: UserError[] }>('MutationPayload').implement({
   description: 'The payload of every mutation: its result, or the errors in the input.',
   fields: (t) => ({

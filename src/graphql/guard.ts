@@ -29,8 +29,8 @@ import { mutationResolver } from './run-mutation.ts';
 import { requireSignedIn } from './signed-in.ts';
 
 /**
- * The first enforcement layer. Every root field and object type declares who may use it; the schema does not build when
- * one declares nothing. The same options make `@requires` and the last sentence of the description.
+ * The first enforcement layer. Every root field and object type declares its access. Otherwise the schema build fails.
+ * `@requires` and the last sentence of the description are generated from the same options.
  */
 export const guardPlugin = 'guard' as const;
 
@@ -44,11 +44,11 @@ declare global {
       guard: GuardPlugin<Types>;
     }
     interface ObjectTypeOptions<Types extends SchemaTypes, Shape> {
-      /** Needed to see any field of the type. */
+      /** The permission to see any field of the type. */
       permission?: Permission;
-      /** The project that the permission is asked on. Defaults to the organization. */
+      /** The project on which the permission is checked. Defaults to the organization. */
       on?: (parent: Shape) => Target;
-      /** Whether the object is the caller's own, so that they need no permission. */
+      /** Whether the object is the caller's own, so that the caller needs no permission. */
       own?: OwnOf<Shape>;
       /** Open to every caller who can reach an object of the type. */
       public?: true;
@@ -62,14 +62,14 @@ declare global {
       ResolveShape,
       ResolveReturnShape,
     > {
-      /** Needed to use the field, on the target that `on` returns. Defaults to the organization of the credential. */
+      /** The permission to use the field, checked on the result of `on`, by default the organization of the caller. */
       permission?: Permission;
       /**
-       * The project that the permission is asked on, or null for the organization. Throws NOT_FOUND for a project that
+       * The project on which the permission is checked. Null for the organization. Throws NOT_FOUND for a project that
        * the caller cannot read.
        */
       on?: (parent: ParentShape, args: InputShapeFromFields<Args>, ctx: Context) => MaybePromise<Target>;
-      /** Open to every signed-in caller. With `permission`: for what is their own. */
+      /** Open to every signed-in caller. With `permission`, only for the caller's own objects. */
       own?: true;
       /** Open to every caller, also without a credential. */
       public?: true;
@@ -77,7 +77,7 @@ declare global {
   }
 }
 
-/** What the guard of a field or type needs to know, kept in its extensions. */
+/** The options of the guard of a field or type, stored in its extensions. */
 interface Guard {
   rule: Requirement;
   ownOf: OwnOf<unknown> | undefined;
@@ -149,7 +149,7 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     return schema;
   }
 
-  // Listed before scope-auth, so this wraps around its check: refusals are audited too.
+  // This plugin is listed before scope-auth, so it wraps the check of scope-auth. Refusals are audited too.
   override wrapResolve(
     resolver: GraphQLFieldResolver<unknown, Types['Context'], object>,
     config: PothosOutputFieldConfig<Types>,
@@ -164,15 +164,15 @@ SchemaBuilder.registerPlugin(guardPlugin, GuardPlugin);
 
 function assertAccessDeclared(options: AccessOptions, what: string): void {
   if (!options.permission && !options.own && !options.public)
-    throw new Error(`${what} says nothing about access: give it a permission, own, or public: true`);
+    throw new Error(`${what} declares no access: give it a permission, own, or public: true`);
   if (options.public && (options.permission || options.own))
-    throw new Error(`${what} is public and guarded at once: take one of the two away`);
+    throw new Error(`${what} is public and guarded at once: remove one of the two`);
 }
 
 const mustBeNullable = (type: string, field: string): string =>
   `field ${type}.${field} can be refused, so it must be nullable`;
 
-/** The scopes that scope-auth asks before any field of the type. */
+/** The scopes that scope-auth checks before any field of the type. */
 function scopesOfType({ permission, own, on }: AccessOptions) {
   const ownOf = typeof own === 'function' ? own : undefined;
   const onOf = on as OnOf | undefined;
@@ -187,7 +187,7 @@ function scopesOfField(kind: string, what: string, { permission, own, on }: Acce
   return requireOn(permission, on as OnOfField);
 }
 
-/** Throws unless the caller has the permission on the target. Synchronous where the target is known at once. */
+/** Throws unless the caller has the permission on the target. Synchronous if the target is not a promise. */
 function requireOn(permission: Permission, on: OnOfField) {
   return (parent: unknown, args: never, ctx: Context): MaybePromise<true> => {
     requireSignedIn(ctx);
@@ -200,7 +200,7 @@ function requireOn(permission: Permission, on: OnOfField) {
   };
 }
 
-/** Checks the arguments behind the field's own guard, and on the same target. */
+/** Checks the arguments after the guard of the field, on the same target. */
 function withArgumentCheck<Types extends SchemaTypes>(
   config: PothosOutputFieldConfig<Types>,
 ): PothosOutputFieldConfig<Types> {
@@ -226,7 +226,7 @@ interface Described {
   extensions?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** What the schema says about a guarded field or type, and what a refusal needs to name the permission. */
+/** The extensions of a guarded field or type, for the printed schema and for the error of a refusal. */
 function declared({ description, extensions }: Described, { permission, own, on }: AccessOptions) {
   if (!permission && !own) return {};
   const rule: Requirement = { ...(permission && { permission }), ...(own && { own: true }) };
@@ -252,7 +252,7 @@ export const authScopes = (ctx: Context) => ({
     ctx.unit.actor.credential !== null && (use === 'look' || ctx.unit.actor.credential.access === 'WRITE'),
 });
 
-/** The error of a field that scope-auth has refused: by the guard of the type, which is asked first, or by the field's. */
+/** The error of a field that scope-auth has refused, by the guard of the type, which is first, or of the field. */
 export function refusedFieldError(parent: unknown, ctx: Context, { parentType, fieldName }: GraphQLResolveInfo): Error {
   requireSignedIn(ctx);
   const type = parentType.extensions['guard'] as Guard | undefined;

@@ -17,11 +17,11 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   permission?: Permission;
   own?: true;
   public?: true;
-  /** Where the permission is asked; the organization unless told. */
+  /** The project that the permission is checked on. Defaults to the organization. */
   on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
   description: string;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
-  /** Fields of the payload beside `errors`; null when there are errors. */
+  /** Fields of the payload in addition to `errors`. They are null if there are errors. */
   results: Results;
   resolve: (
     input: InputShapeFromFields<Input>,
@@ -35,16 +35,22 @@ export const DELETED = { deletedId: { type: 'ID', description: 'The ID of the de
 /** Describes the argument `input`: `createApiToken` gives "The fields of the new API token.". */
 function inputDescription(name: string): string {
   const [verb, ...words] = name.split(/(?=[A-Z])/).map((word) => word.toLowerCase());
-  const object = words.join(' ').replace(/^api /, 'API ');
+  const object = words.join(' ').replace(/^api /, 'API ').replace('project member', 'project role');
   if (verb === 'create') return `The fields of the new ${object}.`;
-  if (verb === 'update') return `The fields of the ${object} to change.`;
+  if (verb === 'update') return `The changes to the ${object}.`;
   if (verb === 'delete') return `The ${object} to delete.`;
   return `The input of \`${name}\`.`;
 }
 
+/** Adds when the result is null, unless the description says it. */
+function resultDescription(description: string, hasDryRun: boolean): string {
+  if (/\bNull\b/.test(description)) return description;
+  return `${description} Null if there are errors${hasDryRun ? ', and in a dry run' : ''}.`;
+}
+
 /**
- * Every mutation has one form: `name(input: NameInput!): NamePayload`. The payload can be null, so that a refusal does
- * not take the results of the document's other mutations away.
+ * Every mutation has one form: `name(input: NameInput!): NamePayload`. The payload is nullable, so that a refusal leaves
+ * the results of the other mutations in the document as they are.
  */
 export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
   name: string,
@@ -60,7 +66,12 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       Object.fromEntries(
         Object.entries(results).map(([field, result]) => [
           field,
-          t.field({ ...result, nullable: true, resolve: (parent) => parent[field] ?? null }),
+          t.field({
+            ...result,
+            nullable: true,
+            description: resultDescription(result.description, 'accessChanges' in results),
+            resolve: (parent) => parent[field] ?? null,
+          }),
         ]),
       ),
   });

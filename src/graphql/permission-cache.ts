@@ -4,8 +4,8 @@ import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 
 /**
- * Caches for the request which permissions scope-auth has allowed. The guard of a type whose permission is asked on the
- * organization decides the same for every object and field of the type. In the list of plugins it stands right behind
+ * Caches the permissions that scope-auth has allowed in a request. If the permission of a type is checked on the
+ * organization, the guard decides the same for every object and field. In the list of plugins this one follows
  * scope-auth: the resolver that it wraps is called by scope-auth, or by `unlessCached` when the permission is cached.
  */
 export const permissionCachePlugin = 'permissionCache' as const;
@@ -34,14 +34,14 @@ export class PermissionCachePlugin<Types extends SchemaTypes> extends BasePlugin
     const resolve = resolver as Resolver;
     resolvers.set(config, { permission, resolve });
     const caching: Resolver = (parent, args, ctx, info) => {
-      // A caller who was allowed because the object is their own was allowed for that object only.
+      // A caller that was allowed because the object is its own was allowed only for that object.
       if (!own || ctx.unit.access.can(permission)) ctx.unit.permissionCache.add(permission);
       return resolve(parent, args, ctx, info);
     };
     return caching as never;
   }
 
-  /** The permission that is enough for every object of the field's type; undefined where a guard asks for more. */
+  /** The permission that is enough for every object of the field's type. Undefined if a guard requires more. */
   private permissionOf(config: PothosOutputFieldConfig<Types>): Permission | undefined {
     const type = this.buildCache.getTypeConfig(config.parentType);
     const { permission, on } = type.pothosOptions as AccessOptions;
@@ -61,7 +61,7 @@ interface AccessOptions {
 
 SchemaBuilder.registerPlugin(permissionCachePlugin, PermissionCachePlugin);
 
-/** Skips scope-auth where the permission is in the request's cache. */
+/** Skips scope-auth if the permission is in the cache of the request. */
 export function unlessCached(checked: Resolver, config: object): Resolver {
   const known = resolvers.get(config);
   if (!known) return checked;

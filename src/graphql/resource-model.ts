@@ -13,7 +13,7 @@ import { assertValid, constraintOf } from './declaration-checks.ts';
 import type { Target } from './target.ts';
 import { fieldOf, nounOf } from './words.ts';
 
-/** A declared node type, as the parts that are built from it see it. */
+/** A declared node type with everything that its fields, lists and mutations need. */
 export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends Target<RowType> {
   readonly declaration: NodeDeclaration<TenantTable>;
   readonly attributes: readonly [key: string, attribute: Attribute][];

@@ -20,7 +20,7 @@ export const RESOURCES: Resource[] = [];
 
 /**
  * Builds a node type, a getter, a list, and the mutations create, update and delete for a tenant table, each with its own
- * permission. The result equals what `builder.node`, `t.connection` and `mutation` give when written by hand.
+ * permission. The result is the same as with hand-written `builder.node`, `t.connection` and `mutation`.
  */
 export function resource<Table extends TenantTable>(
   name: string,

@@ -21,7 +21,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
  * The resolver of a root mutation field. It reads the caller's grants again, runs the guard and the given resolver in a
- * transaction of their own, and writes one audit event. The event commits with the change; the event of a refused
+ * separate transaction, and writes one audit event. The event commits with the change. The event of a refused
  * mutation commits alone.
  */
 export function mutationResolver(field: MutationField, resolve: Resolve): Resolve {
@@ -39,11 +39,11 @@ export function mutationResolver(field: MutationField, resolve: Resolve): Resolv
   };
 }
 
-/** Reads the actor again, so that what an earlier field of the document changed or revoked holds for this one. */
+/** Reads the actor again, so that changes and revocations by earlier fields of the document take effect. */
 async function begin(ctx: Context, field: MutationField, args: { input?: Input }): Promise<Actor> {
   if (ctx.work.stopped) throw ctx.work.stopped;
   const id = targetIn(field, args.input);
-  // Only a valid id is logged: the log cannot store a NUL character, nor index a text of any length.
+  // Only a valid id is logged, because the table cannot store a NUL character or index a long text.
   return await beginMutation(ctx, typeof id === 'string' && decodeId(id) ? id : null);
 }
 
@@ -56,7 +56,7 @@ function targetIn({ name }: MutationField, input: Input = {}): unknown {
 }
 
 async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<unknown> {
-  // A dry run writes nothing, no event either.
+  // A dry run writes nothing, not even an event.
   if (ctx.unit.dryRun) return end(ctx, 'rollback');
   // After signing in or creating an organization, the event names the new actor and the new organization.
   const [actor, organizationId] = ctx.unit.auditDraft.organizationId
@@ -66,7 +66,7 @@ async function succeed(ctx: Context, field: MutationField, before: Actor): Promi
   const tx = await db(ctx);
   await (await ctx.unit.transaction)?.rebind(organizationId);
   const attempt = { ...field, action: field.name, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
-  // The commit goes right after the event, in one round trip. Without the event it rolls back.
+  // COMMIT is sent directly after the event, in one round trip. If the event fails, COMMIT rolls back.
   const recorded = recordEvent(tx, ctx, attempt);
   const [event, ended] = await Promise.allSettled([recorded, end(ctx, 'commit')]);
   // A lost connection fails both. The outcome of the commit decides which error the client gets.

@@ -7,7 +7,7 @@ import type { TenantTable } from '../data/rows.ts';
 import { invalid, userError } from '../lib/errors.ts';
 import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
 import { builder, type SchemaTypes } from './builder.ts';
-import { nounOf, withArticle } from './words.ts';
+import { capitalized, nounOf, withArticle } from './words.ts';
 
 /** A type that attributes can refer to. */
 export interface Target<Row extends { id: string } = { id: string }> {
@@ -15,17 +15,17 @@ export interface Target<Row extends { id: string } = { id: string }> {
   readonly type: ObjectRef<SchemaTypes, Row>;
   readonly prefix: IdPrefix;
   readonly table: TenantTable;
-  /** Needed to see an object of the type. */
+  /** The permission to see an object of the type. */
   readonly permission: Permission;
   /** The column of the project. Null if the objects belong to the organization. */
   readonly project: PgColumn | null;
   /** The project of an object. Null if it belongs to the organization. */
   projectOf(row: Row): string | null;
-  /** Whether each row of the table is of this type, so that a foreign key proves that an ID is a valid reference. */
+  /** Whether every row of the table is of this type, so that the foreign key is enough to check an ID. */
   readonly isWholeTable: boolean;
   /** The object, also if the caller may not see it. Null if it does not exist. */
   load(ctx: Context, id: string, info?: GraphQLResolveInfo): Promise<Row | null>;
-  /** The same by alias. Null for types without aliases. */
+  /** The object by its alias. Null for types without aliases. */
   readonly loadByAlias: ((ctx: Context, alias: string) => Promise<Row | null>) | null;
 }
 
@@ -54,7 +54,7 @@ export async function loadReferenced<Row extends { id: string }>(
 
 /**
  * The row ID of a reference in an input. The object must exist, be visible to the caller and, if it belongs to a project,
- * belong to this one. Costs no statement if the foreign key proves all of it.
+ * belong to the same project. Needs no statement if the foreign key is enough to check all of this.
  */
 export async function resolveReference(
   ctx: Context,
@@ -76,7 +76,7 @@ export async function resolveReference(
   throw invalid(userError('NOT_FOUND', path, `${path}: there is no ${nounOf(target.name)} with this ${by}.`));
 }
 
-// Part of the builder, which is also filled while the modules load: each type has one input for references.
+// Module state like the builder, filled while the modules load. Each type has one input type for references.
 const inputs = new Map<string, InputRef<GivenReference>>();
 
 /** The input type of a reference: an ID or, for types with aliases, an ID or an alias. */
@@ -86,7 +86,7 @@ export function referenceInputOf({ name, loadByAlias }: Target): InputRef<GivenR
   const known =
     inputs.get(name) ??
     (builder.inputType(`${name}Reference`, {
-      description: `${withArticle(noun).replace(/^a/, 'A')}, by its ID or by its alias.`,
+      description: `${capitalized(withArticle(noun))}, by its ID or by its alias.`,
       isOneOf: true,
       fields: (t) => ({
         id: t.id({ description: `The ID of the ${noun}.` }),

@@ -30,7 +30,7 @@ export const idOf = (prefix: IdPrefix) =>
   z.string().transform((id, ctx) => {
     const uuid = fromPublicId(prefix, id);
     if (uuid) return uuid;
-    const message = `there is no ${typeOfPrefix(prefix)} with this id`;
+    const message = `there is no ${typeOfPrefix(prefix)} with this ID`;
     ctx.addIssue({ code: 'custom', message, params: { code: 'NOT_FOUND' satisfies UserErrorCode } });
     return z.NEVER;
   });

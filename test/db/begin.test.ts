@@ -8,7 +8,7 @@ import { found } from '../support/world.ts';
 import { organizationUuid } from '../walls/support.ts';
 
 const BEGIN = 'begin';
-/** Of the same length, and a syntax error. */
+/** A syntax error of the same length. */
 const INVALID = 'bogus';
 
 /** How many of the next BEGIN statements fail. */
@@ -42,7 +42,7 @@ test('a query whose BEGIN failed runs again instead of finding nothing', async (
     });
     return await response.json();
   };
-  // The second request begins with what the first one has read of the credential.
+  // From the second request on, the actor is cached.
   for (let round = 0; round < 3; round += 1) {
     expect(await send()).toEqual({ data: { organization: { slug: 'acme' } } });
     failing = 1;

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { openConnection } from '../../src/db/connection.ts';
 import { cloneDatabase } from '../support/database.ts';
 
-/** A socket that fails as early as one without a route to the server: before any promise is settled. */
+/** A socket that fails before any promise is settled, like a socket without a route to the server. */
 function unreachable(): Socket {
   const socket = new Socket();
   process.nextTick(() => socket.destroy(Object.assign(new Error('connect ENETUNREACH'), { code: 'ENETUNREACH' })));

@@ -25,14 +25,14 @@ const kill = async (pid: number): Promise<void> => {
 };
 const reading = <T>(work: (db: Db) => Promise<T>, binding = own) => inTransaction(api.pool, binding, work, 'read only');
 
-/** The server answers, many at a time, and each caller with what is theirs. */
+/** Sends parallel requests of two organizations and expects that each response has the data of its caller. */
 async function expectServing(): Promise<void> {
   const asked = Array.from({ length: 20 }, (_, at) => (at % 2 ? acme : globex));
   const answers = await Promise.all(asked.map(({ owner }) => owner.query('{ organization { slug } }')));
   expect(answers.map(({ data }) => data?.organization.slug)).toEqual(asked.map(({ slug }) => slug));
 }
 
-test('a statement of a transaction that has ended is refused, and reaches nobody else’s', async () => {
+test('a statement of a finished transaction is refused and does not run in another transaction', async () => {
   const first = await openTransaction(api.pool, own, 'read only');
   expect(await tenantsSeen(first.db)).toEqual([own.organizationId]);
   const next = openTransaction(api.pool, others, 'read only');
@@ -43,7 +43,7 @@ test('a statement of a transaction that has ended is refused, and reaches nobody
   await second.commit();
 });
 
-test('what was sent before the end is answered to who sent it, before the connection goes on', async () => {
+test('a statement sent before COMMIT gets its rows, and the next transaction on the connection gets its own', async () => {
   const first = await openTransaction(api.pool, own, 'read only');
   const next = openTransaction(api.pool, others, 'read only');
   const late = tenantsSeen(first.db);
@@ -53,7 +53,7 @@ test('what was sent before the end is answered to who sent it, before the connec
   await second.commit();
 });
 
-test('an aborted transaction is no trouble for who goes on with its connection', async () => {
+test('an aborted transaction does not affect the next transaction on its connection', async () => {
   for (const wrong of [query`select 1 / 0`, query`select nothing from nowhere`, query`select ${'x'}::int`]) {
     const first = await openTransaction(api.pool, own, 'read only');
     const next = openTransaction(api.pool, others, 'read only');
@@ -66,7 +66,7 @@ test('an aborted transaction is no trouble for who goes on with its connection',
   await expectServing();
 });
 
-test('a value that cannot be encoded fails its own statement alone', async () => {
+test('a value that cannot be encoded fails only its own statement', async () => {
   for (const value of [undefined, {}, () => 1, new Date(), [undefined]])
     await reading(async (db) => {
       await pidOf(db);
@@ -81,7 +81,7 @@ test('a value that cannot be encoded fails its own statement alone', async () =>
     });
 });
 
-test('a transaction that has begun and could not be bound is left to nobody', async () => {
+test('a connection is not reused when setting the tenant of its transaction fails', async () => {
   await api.root`revoke execute on function set_config from public`;
   for (const mode of ['read only', 'read write', 'read write'] as const)
     await expect(inTransaction(api.pool, own, pidOf, mode)).rejects.toThrow();
@@ -89,11 +89,11 @@ test('a transaction that has begun and could not be bound is left to nobody', as
   await expectServing();
 });
 
-test('a connection that is lost between two statements fails its transaction, and nobody else’s', async () => {
+test('a connection lost between two statements fails only its own transaction', async () => {
   for (const mode of ['read only', 'read write'] as const) {
     const lost = await openTransaction(api.pool, own, mode);
     await kill(await pidOf(lost.db));
-    // Once another statement is answered over the wire, so is the end of that connection.
+    // The end of the connection has been received when a later statement is answered.
     await api.sql`select 1`.catch(() => undefined);
     await expect(tenantsSeen(lost.db)).rejects.toThrow();
     if (mode === 'read write') await expect(lost.commit()).rejects.toThrow();
@@ -102,7 +102,7 @@ test('a connection that is lost between two statements fails its transaction, an
   }
 });
 
-test('a connection that is lost under a statement fails it, and those that wait behind it', async () => {
+test('a connection lost during a statement fails that statement and the statements queued behind it', async () => {
   const lost = await openTransaction(api.pool, own, 'read only');
   const pid = await pidOf(lost.db);
   const waiting = Promise.allSettled([
@@ -119,7 +119,7 @@ test('a connection that is lost under a statement fails it, and those that wait 
   await expectServing();
 });
 
-test('a handed-on connection that is lost is shared with nobody', async () => {
+test('a lost connection that is passed to the next transaction shows no rows of another organization', async () => {
   const lost = await openTransaction(api.pool, own, 'read only');
   const next = openTransaction(api.pool, others, 'read only');
   await kill(await pidOf(lost.db));
@@ -143,7 +143,7 @@ test('two hundred requests at once are all answered by two connections', async (
   expect(answers.every(({ errors }) => errors === undefined)).toBe(true);
 });
 
-test('a look-up that fails in a query gives its connection back', async () => {
+test('a query returns its connection to the pool when the lookup of its credential fails', async () => {
   const document = '{ categories { totalCount } }';
   await acme.owner.query(document);
   await api.root`alter function ambit.find_session(uuid) rename to away`;

@@ -4,7 +4,7 @@ import { type Json, startApi } from '../support/api.ts';
 import { insertRows } from '../support/rows.ts';
 import { ask, found } from '../support/world.ts';
 
-/** Lists and searches of declared resources read rows of the own organization only, by an index. */
+/** Lists and searches of declared resources must use an index that begins with the organization. */
 const api = await startApi();
 const acme = await found(api, 'acme');
 await insertRows(api, acme, 20);

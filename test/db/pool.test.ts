@@ -198,7 +198,7 @@ test('a response has status 503 only when no root field could be resolved', asyn
   });
 });
 
-test('a statement that takes too long is UNAVAILABLE, and so are the fields whose transaction it aborts', async () => {
+test('a statement that takes too long fails with UNAVAILABLE, and so do the other fields of its transaction', async () => {
   const patient = await startApi();
   const acme = await found(patient, 'acme');
   const api = await startApi({ database: patient, client: { statementTimeout: 500, lockTimeout: 60_000 } });

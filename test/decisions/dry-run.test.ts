@@ -22,9 +22,9 @@ const { owner, admin } = people;
 const CHANGES = 'accessChanges { principal { id } project { id } gained lost }';
 const project = await createProject(owner, 'project');
 
-/** Everything that everybody may do, in the organization and in the project. */
-async function world(): Promise<Json> {
-  const places = await Promise.all(
+/** The permissions of every principal, in the organization and in the project. */
+async function allPermissions(): Promise<Json> {
+  const matrices = await Promise.all(
     [undefined, project].map((target) =>
       owner.query(
         'query ($target: ID) { accessMatrix(targetId: $target, first: 50) { nodes { principal { id } entries { permission allowed } } } }',
@@ -32,7 +32,7 @@ async function world(): Promise<Json> {
       ),
     ),
   );
-  return places.map(({ data }) =>
+  return matrices.map(({ data }) =>
     Object.fromEntries(
       data.accessMatrix.nodes.map(({ principal, entries }: Json) => [
         principal.id,
@@ -44,14 +44,14 @@ async function world(): Promise<Json> {
 
 /** The actual changes, in the form of `accessChanges`. */
 function difference(before: Json, after: Json): Json[] {
-  return [null, project].flatMap((place, at) =>
+  return [null, project].flatMap((projectId, at) =>
     [...new Set([...Object.keys(before[at]), ...Object.keys(after[at])])].flatMap((id) => {
       const [had, has] = [before[at][id] ?? [], after[at][id] ?? []];
       const [gained, lost] = [
         has.filter((name: string) => !had.includes(name)),
         had.filter((name: string) => !has.includes(name)),
       ];
-      return gained.length + lost.length > 0 ? [{ id, place, gained, lost }] : [];
+      return gained.length + lost.length > 0 ? [{ id, projectId, gained, lost }] : [];
     }),
   );
 }
@@ -59,12 +59,15 @@ function difference(before: Json, after: Json): Json[] {
 const isAskedInProjects = (name: string): boolean => PERMISSIONS.get(name)?.level !== 'organization';
 
 /** A change in the organization applies in every project that is not listed. */
-function everywhere(reported: Json[]): Json[] {
+function withAllProjects(reported: Json[]): Json[] {
   const implied = reported
-    .filter(({ id, place }) => place === null && !reported.some((other) => other.id === id && other.place === project))
+    .filter(
+      ({ id, projectId }) =>
+        projectId === null && !reported.some((other) => other.id === id && other.projectId === project),
+    )
     .map(({ gained, lost, ...change }) => ({
       ...change,
-      place: project,
+      projectId: project,
       gained: gained.filter(isAskedInProjects),
       lost: lost.filter(isAskedInProjects),
     }));
@@ -99,27 +102,27 @@ const MUTATIONS: [string, object][] = [
   ['transferOwnership', { memberId: admin.memberId }],
 ];
 
-test.each(MUTATIONS)('%s(%j) reports the same changes as a dry run that it then makes', async (name, input) => {
-  const before = await world();
-  const counted = async () => (await api.root`select count(*)::int as events from audit_events`)[0]?.['events'];
-  const events = await counted();
+test.each(MUTATIONS)('%s(%j) makes the changes that its dry run reports', async (name, input) => {
+  const before = await allPermissions();
+  const countEvents = async () => (await api.root`select count(*)::int as events from audit_events`)[0]?.['events'];
+  const events = await countEvents();
   const dry = await mutate(owner, name, { ...input, dryRun: true }, CHANGES);
   expect(dry.errors).toEqual([]);
-  expect(await world()).toEqual(before);
-  expect(await counted()).toBe(events);
+  expect(await allPermissions()).toEqual(before);
+  expect(await countEvents()).toBe(events);
   const real = await mutate(owner, name, input, CHANGES);
   // A deleted principal is null afterwards, so compare what the dry run reported.
   expect(real.errors).toEqual([]);
   const reported = dry.accessChanges.map((change: Json) => ({
     id: change.principal?.id,
-    place: change.project?.id ?? null,
+    projectId: change.project?.id ?? null,
     gained: change.gained,
     lost: change.lost,
   }));
-  const watcher = name === 'transferOwnership' ? admin : owner;
-  expect((await watcher.query('{ viewer { role { name } } }')).data.viewer.role.name).toBe('Owner');
-  const after = name === 'transferOwnership' ? null : await world();
-  if (after) expect(keyed(everywhere(reported))).toEqual(keyed(difference(before, after)));
+  const reader = name === 'transferOwnership' ? admin : owner;
+  expect((await reader.query('{ viewer { role { name } } }')).data.viewer.role.name).toBe('Owner');
+  const after = name === 'transferOwnership' ? null : await allPermissions();
+  if (after) expect(keyed(withAllProjects(reported))).toEqual(keyed(difference(before, after)));
   else
     expect(reported).toMatchObject(
       [

@@ -26,13 +26,13 @@ test('an Admin cannot create a service account that is Owner now or after its ro
   expect(await mutate(owner, 'createServiceAccount', later)).toEqual({ errors: [] });
 });
 
-test('nobody creates a token of a service account that will hold more than they do', async () => {
+test('a caller cannot create a token of a service account that will have more permissions than the caller', async () => {
   const input = { name: 'growing', roleId: roleId('read'), roleExpiresAt: soon(), fallbackRoleId: roleId('owner') };
   const { serviceAccount } = await mutate(owner, 'createServiceAccount', input, 'serviceAccount { id }');
-  const mint = (by: typeof owner) =>
+  const createToken = (by: typeof owner) =>
     mutate(by, 'createApiToken', { name: 'x', serviceAccountId: serviceAccount.id, access: 'WRITE' });
-  expect(await mint(admin)).toEqual(NOT_HELD);
-  expect(await mint(owner)).toEqual({ errors: [] });
+  expect(await createToken(admin)).toEqual(NOT_HELD);
+  expect(await createToken(owner)).toEqual({ errors: [] });
   // Another plan restores a role that this plan suspends.
   const suspended = await createServiceAccount(owner, 'suspended', await createRole(owner, 'Everything', [allow('*')]));
   await api.root`update organizations set plan = 'FREE' where slug = 'acme'`;
@@ -43,7 +43,7 @@ test('nobody creates a token of a service account that will hold more than they 
   await api.root`update organizations set plan = 'ENTERPRISE' where slug = 'acme'`;
 });
 
-test('a caller whose role expires cannot make it last longer, for themselves or for another', async () => {
+test('a caller whose role expires cannot extend it, neither for themselves nor for another member', async () => {
   const guest = await join(api, acme, 'read', 'guest');
   const friend = await join(api, acme, 'read', 'friend');
   await giveRole(owner, guest.memberId, roleId('owner'), { roleExpiresAt: soon(), fallbackRoleId: roleId('read') });
@@ -62,7 +62,7 @@ test('a caller whose role expires cannot make it last longer, for themselves or 
   expect(await giveAdminUntil(new Date(Date.now() + 1_800_000).toISOString())).toEqual({ errors: [] });
 });
 
-test('a permission is not given either where a denial or a greater role hides it', async () => {
+test('a caller cannot grant a permission that a denial or another role currently hides', async () => {
   const project = await createProject(owner, 'masked');
   const manager = await join(api, acme, 'read', 'manager');
   await giveProjectRole(owner, project, manager.memberId, projectRoleId('manager'));
@@ -89,7 +89,7 @@ test('a permission is not given either where a denial or a greater role hides it
   ).toEqual({ errors: [] });
 });
 
-test('only an Owner makes an Owner, whatever a custom role grants', async () => {
+test('only an Owner can make a member Owner, whatever a custom role grants', async () => {
   const nearly = await join(api, acme, 'read', 'nearly');
   await giveRole(owner, nearly.memberId, await createRole(owner, 'Nearly', [allow('*')]));
   expect(await mutate(nearly, 'updateMember', { id: people.user.memberId, roleId: roleId('owner') })).toEqual(NOT_HELD);
@@ -103,7 +103,7 @@ test('only an Owner makes an Owner, whatever a custom role grants', async () => 
   });
 });
 
-test('only an Owner demotes, removes or signs out an Owner, or creates a WRITE token of one', async () => {
+test('only an Owner can demote, remove or sign out an Owner, or create a WRITE token of an Owner', async () => {
   const nearly = await join(api, acme, 'read', 'not quite');
   await giveRole(owner, nearly.memberId, await createRole(owner, 'Not quite', [allow('*')]));
   const second = await join(api, acme, 'owner', 'second');
@@ -134,7 +134,7 @@ test('a change is compared in each project, where the roles of the caller and of
   expect(await change(within.memberId)).toEqual({ errors: [] });
 });
 
-test('a role that is assigned while it is replaced never turns into more than the caller holds, in any round', async () => {
+test('parallel assignment and replacement of a role never give more permissions than the caller has', async () => {
   const accomplice = await join(api, acme, 'read', 'accomplice');
   for (let round = 0; round < size(15, 100); round += 1) {
     const role = await createRole(admin, `Passing ${round}`, [allow('dataset:read')]);
@@ -149,7 +149,7 @@ test('a role that is assigned while it is replaced never turns into more than th
   }
 });
 
-test('objects of a project that the caller cannot read do not exist for them', async () => {
+test('an object of a project that the caller cannot read is reported as not found', async () => {
   const project = await createProject(owner, 'inside');
   const policy = await createPolicy(owner, [allow('dataset:read')], project);
   const role = await createRole(owner, 'Inside', [allow('dataset:read')], project);
@@ -176,7 +176,7 @@ test('a role cannot be created from a policy that the caller cannot read', async
   });
 });
 
-test('a name that looks like that of a built-in role is taken or invalid', async () => {
+test('a role name that looks like the name of a built-in role is rejected', async () => {
   const policyIds = [await createPolicy(owner, [allow('dataset:read')])];
   for (const name of ['OWNER', ' Admin ', 'Ｏｗｎｅｒ', 'Adm\u200din'])
     expect(await mutate(owner, 'createRole', { name, policyIds })).toEqual({

@@ -38,7 +38,7 @@ test('a role expires with the next request, and its fallback role replaces it', 
   api.advance(-2 * HOUR - 1000);
 });
 
-test('an expiry requires a fallback role and a role, and the reverse', async () => {
+test('an expiry requires a role and a fallback role, and a fallback role requires an expiry', async () => {
   const id = people.user.memberId;
   const give = (input: object) => mutate(owner, 'updateMember', { id, ...input });
   expect(await give({ roleId: roleId('admin'), roleExpiresAt: inHours(1) })).toEqual({
@@ -56,12 +56,12 @@ test('an expiry requires a fallback role and a role, and the reverse', async () 
   expect(await give({ roleId: null })).toEqual({ errors: [{ code: 'REQUIRED', path: ['roleId'] }] });
 });
 
-test('an Admin gives nobody a role with the fallback Owner, and takes none away', async () => {
+test('an Admin can neither give nor remove a role with the fallback Owner', async () => {
   const id = people.read.memberId;
   const later = { id, roleId: roleId('read'), roleExpiresAt: inHours(1), fallbackRoleId: roleId('owner') };
   expect(await mutate(admin, 'updateMember', later)).toEqual({ refused: 'NOT_HELD' });
   expect(await mutate(owner, 'updateMember', later)).toEqual({ errors: [] });
-  // An Admin does not hold the fallback role either, so cannot take it away.
+  // An Admin has less than the fallback role, so an Admin cannot remove it.
   expect(await mutate(admin, 'updateMember', { id, roleId: roleId('read') })).toEqual({ refused: 'NOT_HELD' });
   expect(await mutate(owner, 'updateMember', { id, roleId: roleId('read') })).toEqual({ errors: [] });
 });

@@ -45,14 +45,14 @@ const principals = [...actors.map(({ memberId }) => memberId), robot];
 const roles = [...ROLES.map((role) => toPublicId('rol', role.id)), ...custom];
 
 const organizationId = decodeId(acme.id)?.uuid ?? '';
-/** Now and on the plan of the moment, and when every role has ended and the plan has everything. */
+/** The current time and plan, the largest plan, and the largest plan after every role has expired. */
 const MOMENTS: [Date | null, Plan | null][] = [
   [null, null],
   [null, 'ENTERPRISE'],
   [new Date(8_640_000_000_000_000), 'ENTERPRISE'],
 ];
 
-async function everybody([time, plan]: (typeof MOMENTS)[number]): Promise<GrantsById> {
+async function loadGrantsAt([time, plan]: (typeof MOMENTS)[number]): Promise<GrantsById> {
   const [row] = await api.root`select plan from organizations where id = ${organizationId}`;
   return await loadGrants(drizzleOn(api.root), organizationId, plan ?? (row?.['plan'] as Plan), time ?? new Date());
 }
@@ -61,7 +61,7 @@ const TABLES = ['policies', 'roles', 'role_policies', 'assignments', 'principals
 await api.root`create schema kept`;
 for (const table of TABLES) await api.root.unsafe(`create table kept.${table} as table public.${table}`);
 
-/** Each history begins in the same world. */
+/** Restores the initial rows before each history. */
 const restore = (): Promise<unknown> =>
   api.root.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
@@ -72,7 +72,7 @@ const restore = (): Promise<unknown> =>
     await tx`update organizations set plan = 'ENTERPRISE', access_version = access_version + 1`;
   });
 
-const places: Target[] = [null, ...projects.map((id) => decodeId(id)?.uuid ?? '')];
+const scopes: Target[] = [null, ...projects.map((id) => decodeId(id)?.uuid ?? '')];
 
 const projectMember = async (principal: string, project: string): Promise<string> => {
   const [row] =
@@ -82,7 +82,7 @@ const projectMember = async (principal: string, project: string): Promise<string
 
 const pick = <T>(from: readonly T[]) => fc.constantFrom(...from);
 
-/** A mutation that somebody may try. */
+/** A random mutation. */
 const attempt = fc.record({
   actor: pick(actors),
   name: pick([
@@ -158,50 +158,50 @@ async function inputOf({
   }
 }
 
-/** What everybody holds, by moment, principal and place. */
-type Holdings = Map<string, Set<string>[]>[];
+/** What loadGrantsAt holds, by moment, principal and scope. */
+type PermissionTable = Map<string, Set<string>[]>[];
 
-const heldByAll = async (): Promise<Holdings> =>
-  (await Promise.all(MOMENTS.map(everybody))).map(
-    (all) => new Map([...all].map(([id, grants]) => [id, places.map((place) => permissionsIn(grants, place))])),
+const readPermissions = async (): Promise<PermissionTable> =>
+  (await Promise.all(MOMENTS.map(loadGrantsAt))).map(
+    (all) => new Map([...all].map(([id, grants]) => [id, scopes.map((scope) => permissionsIn(grants, scope))])),
   );
 
-const permissionsIn = (grants: Grants, place: Target): Set<string> =>
-  new Set(permissionsOf(unrestricted(grants), place));
+const permissionsIn = (grants: Grants, scope: Target): Set<string> =>
+  new Set(permissionsOf(unrestricted(grants), scope));
 
-/** What anybody has gained that the actor did not hold before. */
-function raised(before: Holdings, after: Holdings, actor: string): string[] {
-  const none = places.map(() => new Set<string>());
+/** The permissions that a principal gained and that the actor did not have before. */
+function escalations(before: PermissionTable, after: PermissionTable, actor: string): string[] {
+  const none = scopes.map(() => new Set<string>());
   return after.flatMap((all, moment) => {
-    const bound = before[moment]?.get(actor) ?? none;
+    const ofActor = before[moment]?.get(actor) ?? none;
     return [...all].flatMap(([id, held]) => {
       const had = before[moment]?.get(id) ?? none;
-      return held.flatMap((has, place) => {
-        const gained = has.difference(had[place] as Set<string>).difference(bound[place] as Set<string>);
-        return [...gained].map((name) => `${id} gains ${name} in ${places[place] ?? 'the organization'}`);
+      return held.flatMap((has, scope) => {
+        const gained = has.difference(had[scope] as Set<string>).difference(ofActor[scope] as Set<string>);
+        return [...gained].map((name) => `${id} gains ${name} in ${scopes[scope] ?? 'the organization'}`);
       });
     });
   });
 }
 
-test('nobody’s action raises what anybody holds above what the actor held, in random histories', async () => {
+test('in random histories, no action grants a permission that its actor did not have', async () => {
   const outcomes = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(fc.array(attempt, { minLength: 3, maxLength: 6 }), async (history) => {
       await restore();
-      let before = await heldByAll();
+      let before = await readPermissions();
       for (const step of history) {
         const answer = await mutate(step.actor, step.name, await inputOf(step));
-        const after = await heldByAll();
+        const after = await readPermissions();
         const outcome = answer.refused ?? answer.errors[0]?.code ?? 'done';
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-        expect(raised(before, after, decodeId(step.actor.memberId)?.uuid ?? '')).toEqual([]);
+        expect(escalations(before, after, decodeId(step.actor.memberId)?.uuid ?? '')).toEqual([]);
         before = after;
       }
     }),
     { numRuns: size(50, 200), endOnFailure: true },
   );
-  // Histories in which nothing happens, or nothing is refused, would prove nothing.
+  // Histories without successful or without refused mutations would prove nothing.
   for (const outcome of ['done', 'NOT_HELD', 'NO_GRANT'])
     expect(outcomes.get(outcome) ?? 0).toBeGreaterThan(size(5, 20));
 });

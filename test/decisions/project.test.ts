@@ -5,9 +5,9 @@ import { createProject, giveProjectRole, projectRoleId, startWorld } from './sup
 const { api, acme, people, globex } = await startWorld();
 const { owner } = people;
 
-test('a project that the caller cannot read does not exist for them, in lists, counts, node and errors', async () => {
+test('a project that the caller cannot read is missing in lists and counts, and reported as not found', async () => {
   const [open, hidden] = [await createProject(owner, 'open'), await createProject(owner, 'hidden')];
-  const member = await join(api, acme, 'write', 'shut-out');
+  const member = await join(api, acme, 'write', 'no-access');
   await giveProjectRole(owner, hidden, member.memberId, null);
   const see = `query ($id: ID!) { projects { totalCount nodes { key } } node(id: $id) { __typename } nodes(ids: [$id]) { __typename }
     project(id: $id) { key } byKey: project(key: "hidden") { key } }`;
@@ -21,7 +21,7 @@ test('a project that the caller cannot read does not exist for them, in lists, c
   expect((await member.query(see, { id: hidden })).data).toEqual(nothing);
   expect((await owner.query(see, { id: hidden })).data.projects.totalCount).toBe(2);
 
-  // The same answer as for an id that names nothing, and for one of another tenant.
+  // An unknown id and an id of another organization get the same response.
   const foreign = await createProject(globex.owner, 'theirs');
   const nowhere = open.replace(/.{4}$/, '0000');
   const touch = (id: string) => [
@@ -40,7 +40,7 @@ test('a project that the caller cannot read does not exist for them, in lists, c
   expect(await mutate(member, 'updateProject', { id: open, name: 'Opened' })).toEqual({ errors: [] });
 });
 
-test('keys are unique regardless of case, and deletion requires the key', async () => {
+test('a project key is unique in any letter case, and a deletion requires the key', async () => {
   const id = await createProject(owner, 'Once');
   expect(await mutate(owner, 'createProject', { key: 'ONCE', name: 'x' })).toEqual({
     errors: [{ code: 'TAKEN', path: ['key'] }],
@@ -51,7 +51,7 @@ test('keys are unique regardless of case, and deletion requires the key', async 
   expect(await mutate(owner, 'deleteProject', { id, key: 'Once' }, 'deletedId')).toEqual({ deletedId: id, errors: [] });
 });
 
-test('a project is deleted with its roles and policies, whether they are used or not', async () => {
+test('a deletion of a project deletes its roles and policies, also those in use', async () => {
   const id = await createProject(owner, 'whole');
   const { policy } = await mutate(
     owner,

@@ -33,7 +33,7 @@ const ASK = 'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $
 const authorize = async (caller: Caller, ...requests: object[]): Promise<Json> =>
   (await caller.query(ASK, { requests })).data.authorize;
 
-test('answers come in the order of the questions, with the reason of each refusal', async () => {
+test('authorize returns decisions in the order of the requests, with the reason of each refusal', async () => {
   expect(
     await authorize(
       mixed,
@@ -56,7 +56,7 @@ test('answers come in the order of the questions, with the reason of each refusa
   ]);
 });
 
-test('a target that does not exist, is of another organization or cannot be read is reported as NO_SUCH_TARGET', async () => {
+test('an unknown target, a target of another organization and a hidden target get NO_SUCH_TARGET', async () => {
   const foreign = await createProject(globex.owner, 'theirs');
   const none = { allowed: false, reason: 'NO_SUCH_TARGET' };
   for (const target of [foreign, globex.id, hidden, 'prj_00000000000000000000000000', 'rubbish', acme.owner.memberId])
@@ -66,7 +66,7 @@ test('a target that does not exist, is of another organization or cannot be read
   ]);
 });
 
-test('questions about other principals require access:read', async () => {
+test('a decision about another principal requires access:read', async () => {
   const about = (principalId: string) => ({ permission: 'check:create', principalId });
   const refused = await people.user.query(ASK, { requests: [{ permission: 'check:read' }, about(owner.memberId)] });
   expect([refused.data.authorize, refused.errors?.[0].extensions]).toMatchObject([
@@ -95,7 +95,7 @@ test('questions about other principals require access:read', async () => {
   ]);
 });
 
-test('a read-only token gets its own reason, and 1,001 questions are too many', async () => {
+test('a read-only token gets the reason READ_ONLY_TOKEN, and 1,001 requests are refused', async () => {
   const token = await tokenOf(api, owner, 'READ');
   expect(await authorize(token, { permission: 'check:create' })).toEqual([
     { allowed: false, reason: 'READ_ONLY_TOKEN' },
@@ -114,9 +114,9 @@ test('access returns every step of a decision, whether allowed or refused', asyn
     allowed: false,
     reason: 'DENIED',
     message: expect.stringMatching(/^dataset:delete is needed, and policy policy \d+ of role Mixed denies it\.$/),
-    hint: 'A denial outweighs every grant. Change the policy or the role.',
+    hint: 'A denial overrides every grant. Change the policy or the role.',
     steps: [
-      { kind: 'LEVEL', passed: true, text: 'dataset:delete is asked on the project; its level is project.' },
+      { kind: 'LEVEL', passed: true, text: 'dataset:delete is checked on the project; its level is project.' },
       { kind: 'ORGANIZATION_ROLE', passed: true, text: 'The organization role is Mixed (custom).' },
       { kind: 'DENIAL', passed: false, text: expect.stringMatching(/^Policy policy \d+ of Mixed denies it\.$/) },
     ],

@@ -10,7 +10,7 @@ const { owner } = people;
 /** Without the lock, 196 of 200 rounds failed, so a hundred are enough. */
 const ROUNDS = size(100, 1000);
 
-/** Two at once, round after round; `judge` looks at both answers and at what is left. */
+/** Sends two parallel mutations in each round. `judge` checks both responses and the rows. */
 async function race(
   round: (at: number) => Promise<Json>[],
   judge: (answers: Json[], at: number) => Promise<void> | void,
@@ -18,9 +18,9 @@ async function race(
   for (let at = 0; at < ROUNDS; at += 1) await judge(await Promise.all(round(at)), at);
 }
 
-const won = (answers: Json[]): number => answers.filter(({ errors }) => errors?.length === 0).length;
+const countSuccesses = (answers: Json[]): number => answers.filter(({ errors }) => errors?.length === 0).length;
 
-test(`two Owners demote each other, ${ROUNDS} times: one stays`, async () => {
+test(`when two Owners demote each other at once, one stays Owner (${ROUNDS} rounds)`, async () => {
   const other = await join(api, acme, 'owner', 'second-owner');
   const restore = () => api.root`update assignments set built_in_role_id = ${roleByKey('owner').id}
     where principal_id in (select id from principals where user_id in (select id from users where email in (${owner.email}, ${other.email})))`;
@@ -33,8 +33,8 @@ test(`two Owners demote each other, ${ROUNDS} times: one stays`, async () => {
       const [left] =
         await api.root`select count(*)::int as owners from assignments where built_in_role_id = ${roleByKey('owner').id}
         and organization_id = (select id from organizations where slug = 'acme')`;
-      expect([won(answers), left?.['owners']]).toEqual([1, 1]);
-      // The loser came too late: an Admin takes nothing from an Owner.
+      expect([countSuccesses(answers), left?.['owners']]).toEqual([1, 1]);
+      // The second mutation is refused, because an Admin cannot change an Owner.
       expect(answers.find(({ refused }) => refused)).toEqual({ refused: 'NOT_HELD' });
       await restore();
     },
@@ -42,30 +42,30 @@ test(`two Owners demote each other, ${ROUNDS} times: one stays`, async () => {
   await mutate(owner, 'deleteMember', { id: other.memberId });
 });
 
-test(`two create the same name, ${ROUNDS} times: one has it`, async () => {
+test(`when two mutations create the same name at once, one succeeds (${ROUNDS} rounds)`, async () => {
   await race(
     (at) => ['x', 'X'].map((letter) => mutate(owner, 'createCategory', { name: `${letter} ${at}` })),
     (answers) => {
-      expect(won(answers)).toBe(1);
+      expect(countSuccesses(answers)).toBe(1);
       expect(answers).toContainEqual({ errors: [{ code: 'TAKEN', path: ['name'] }] });
     },
   );
 });
 
-/** The secret in the last mail: without SMTP, mail is in the log. */
+/** The secret in the last mail. Without SMTP, mails are written to the log. */
 const lastSecret = (): string =>
   /ambit_inv_[0-9a-f]+/.exec(JSON.stringify(api.logged.findLast((entry) => 'mail' in entry)))?.[0] ?? '';
 
-test(`two accept one invitation, ${ROUNDS} times: one joins`, async () => {
+test(`when two requests accept one invitation at once, one succeeds (${ROUNDS} rounds)`, async () => {
   const guest = await signUp(api, 'guest@elsewhere.test');
   await race(
     () => [0, 1].map(() => mutate(guest, 'acceptInvitation', { secret: lastSecret() })),
     async (answers, at) => {
-      // The first round finds no invitation yet.
+      // There is no invitation before the first round.
       if (at > 0) {
         const left =
           await api.root`delete from principals where user_id in (select id from users where email = ${guest.email}) returning 1`;
-        expect([won(answers), left.length]).toEqual([1, 1]);
+        expect([countSuccesses(answers), left.length]).toEqual([1, 1]);
         expect(answers).toContainEqual({ errors: [{ code: 'NOT_FOUND', path: ['secret'] }] });
       }
       const invited = await mutate(owner, 'createInvitations', { emails: [guest.email], roleId: roleId('read') });
@@ -74,7 +74,7 @@ test(`two accept one invitation, ${ROUNDS} times: one joins`, async () => {
   );
 });
 
-test(`two take the last place for a project, ${ROUNDS} times: one gets it`, async () => {
+test(`when two mutations create the last allowed project at once, one succeeds (${ROUNDS} rounds)`, async () => {
   await api.root`update organizations set plan = 'FREE' where slug = 'acme'`;
   for (const key of ['first', 'second'])
     expect(await mutate(owner, 'createProject', { key, name: key })).toEqual({ errors: [] });
@@ -82,13 +82,13 @@ test(`two take the last place for a project, ${ROUNDS} times: one gets it`, asyn
     (at) => ['a', 'b'].map((letter) => mutate(owner, 'createProject', { key: `${letter}${at}`, name: letter })),
     async (answers) => {
       const [left] = await api.root`delete from projects where key not in ('first', 'second') returning 1`;
-      expect([won(answers), left !== undefined]).toEqual([1, true]);
+      expect([countSuccesses(answers), left !== undefined]).toEqual([1, true]);
       expect(answers).toContainEqual({ refused: 'PLAN_REQUIRED' });
     },
   );
 });
 
-test(`two take the last seat, ${ROUNDS} times: one gets it`, async () => {
+test(`when two invitations need the last seat at once, one succeeds (${ROUNDS} rounds)`, async () => {
   await api.root`delete from invitations`;
   const { data } = await owner.query('{ usage { seats } }');
   const free = 10 - data.usage.seats;
@@ -103,7 +103,7 @@ test(`two take the last seat, ${ROUNDS} times: one gets it`, async () => {
       ),
     async (answers) => {
       const left = await api.root`delete from invitations where email like '%@y.test' returning 1`;
-      expect([won(answers), left.length]).toEqual([1, 1]);
+      expect([countSuccesses(answers), left.length]).toEqual([1, 1]);
       expect(answers).toContainEqual({ refused: 'PLAN_REQUIRED' });
     },
   );

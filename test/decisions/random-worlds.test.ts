@@ -13,7 +13,7 @@ import { createProject, startWorld } from './support.ts';
 const { api, acme, people } = await startWorld();
 const { owner } = people;
 const subject = await join(api, acme, 'user', 'subject');
-// A token that is made while its holder may make it acts with what they hold at each request.
+// A token has the permissions that its holder has at the time of each request.
 const tokens = { READ: await tokenOf(api, subject, 'READ'), WRITE: api.as(subject.token) };
 
 const organizationId = decodeId(acme.id)?.uuid ?? '';
@@ -25,8 +25,8 @@ const uuidOf = (project: string): string => decodeId(projects.get(project) ?? ''
 const builtIn = (key: string, scope: Role['scope']): string =>
   ROLES.find((role) => role.scope === scope && role.builtIn === key)?.id ?? '';
 
-/** A role as rows of the database: what was written there by whatever way, invalid patterns and all. */
-async function stored(
+/** Inserts a role with SQL, because the API rejects invalid patterns. */
+async function insertRole(
   role: AnyRole | null,
   scope: 'organization' | 'project',
 ): Promise<[builtIn: string | null, custom: string | null]> {
@@ -44,17 +44,17 @@ async function stored(
 
 const HOUR = 3_600_000;
 
-async function become({ plan, organization, projects: own, now }: World): Promise<void> {
+async function applyWorld({ plan, organization, projects: own, now }: World): Promise<void> {
   await api.root`update organizations set plan = ${plan} where id = ${organizationId}`;
   await api.root`delete from assignments where principal_id = ${principalId}`;
-  const [role, custom] = await stored(organization.role, 'organization');
-  const ends = organization.expiresAt !== null;
-  const [fallback, customFallback] = ends ? await stored(organization.fallback, 'organization') : [null, null];
-  const expiresAt = ends ? new Date(Date.now() + ((organization.expiresAt ?? 0) <= now ? -HOUR : HOUR)) : null;
+  const [role, custom] = await insertRole(organization.role, 'organization');
+  const expires = organization.expiresAt !== null;
+  const [fallback, customFallback] = expires ? await insertRole(organization.fallback, 'organization') : [null, null];
+  const expiresAt = expires ? new Date(Date.now() + ((organization.expiresAt ?? 0) <= now ? -HOUR : HOUR)) : null;
   await api.root`insert into assignments (organization_id, id, principal_id, built_in_role_id, role_id, expires_at, fallback_built_in_role_id, fallback_role_id)
     values (${organizationId}, ${newId()}, ${principalId}, ${role}, ${custom}, ${expiresAt}, ${fallback}, ${customFallback})`;
   for (const { id, role: projectRole } of own) {
-    const [inProject, customInProject] = await stored(projectRole, 'project');
+    const [inProject, customInProject] = await insertRole(projectRole, 'project');
     await api.root`insert into assignments (organization_id, id, principal_id, project_id, built_in_role_id, role_id)
       values (${organizationId}, ${newId()}, ${principalId}, ${uuidOf(id)}, ${inProject}, ${customInProject})`;
   }
@@ -66,7 +66,7 @@ const MATRIX =
 const WHO =
   'query ($permission: Permission!, $target: ID) { whoCan(permission: $permission, targetId: $target) { nodes { id } } }';
 
-/** Guarded fields with what guards them. */
+/** Guarded fields with their permissions. */
 const GUARDED = {
   auditEvents: 'audit_event:read',
   checks: 'check:read',
@@ -75,15 +75,15 @@ const GUARDED = {
   serviceAccounts: 'service_account:read',
 };
 
-test('in random worlds authorize, permissionsOf, whoCan, accessMatrix and the guards agree with a naive second decision', async () => {
+test('authorize, permissionsOf, whoCan, accessMatrix and the guards agree with a naive implementation', async () => {
   await fc.assert(
     fc.asyncProperty(worlds, fc.constantFrom(...NAMES), async (world, sample) => {
-      await become(world);
+      await applyWorld(world);
       const caller = tokens[world.access];
       const may = (name: string, project: string | null, access = world.access): boolean =>
         naiveAnswer({ ...world, access }, name, project).allowed;
       for (const [project, target] of projects) {
-        // To who cannot read it, a project does not exist.
+        // For a caller that cannot read it, a project does not exist.
         const exists = project === null || may('project:read', project);
         const expected = NAMES.map((name) => exists && may(name, project));
         const { data } = await caller.query(AUTHORIZE, {

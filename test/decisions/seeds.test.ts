@@ -42,7 +42,7 @@ test('an Annotator reads and writes datasets, without access to traces or test r
   expect(await may(annotator, ['trace:read', 'test_run:read', 'trace:delete'], project)).toEqual([false, false, false]);
 });
 
-test('somebody can view traces and run experiments, but cannot edit prompts or manage billing', async () => {
+test('a Researcher can view traces and run experiments, but cannot edit prompts or manage billing', async () => {
   const project = await createProject(owner, 'research');
   const researcher = await join(api, acme, 'read', 'researcher');
   const role = await createRole(owner, 'Researcher', [
@@ -66,13 +66,13 @@ test('a member has Write in staging and Read in production', async () => {
   expect(await may(developer, asked, production)).toEqual([true, false, false, false]);
 });
 
-test('a member whose organization role is Write reads only, where the project role is Read', async () => {
+test('a project role Read overrides the organization role Write in that project', async () => {
   const project = await createProject(owner, 'overridden');
   const writer = await join(api, acme, 'write', 'overridden');
   expect(await may(writer, ['prompt:update'], project)).toEqual([true]);
   await giveProjectRole(owner, project, writer.memberId, projectRoleId('read'));
   expect(await may(writer, ['prompt:read', 'prompt:update'], project)).toEqual([true, false]);
-  // A token never reaches further than whom it acts for, and a read-only one not as far.
+  // A token never has more permissions than its holder, and a read-only token has fewer.
   const elsewhere = await createProject(owner, 'wide');
   expect(await may(writer, ['prompt:update'], elsewhere)).toEqual([true]);
   const token = await tokenOf(api, writer, 'READ');

@@ -28,7 +28,7 @@ const nextName = (): string => {
   return `policy ${named}`;
 };
 
-/** Builders that use the API. */
+/** Functions that create objects by the API. */
 export const createPolicy = async (by: Caller, statements: Statement[], projectId?: string): Promise<string> =>
   (await done(by, CREATE_POLICY, { input: { name: nextName(), statements, projectId } })).policy.id;
 

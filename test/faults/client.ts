@@ -1,6 +1,6 @@
 import http, { type Agent } from 'node:http';
 
-// biome-ignore lint/suspicious/noExplicitAny: what a response holds is what its operation says
+// biome-ignore lint/suspicious/noExplicitAny: the type of the data depends on the operation
 export type Json = any;
 
 export interface Operation {
@@ -8,14 +8,14 @@ export interface Operation {
   variables?: Record<string, unknown>;
 }
 
-/** An answer; or why there is none. */
+/** A response, or the reason why there is none. */
 export interface Reply {
   status: number | null;
   retryAfter: boolean;
   body: Json;
-  /** `refused`: nobody listens. `cut`: the connection ended before the answer. `timeout`: the client gave up. */
+  /** `refused`: no server listens. `cut`: the connection ended before the response. `timeout`: the client gave up. */
   failed: 'refused' | 'cut' | 'timeout' | null;
-  /** What the client's connection was told. */
+  /** The error of the connection. */
   error: string | null;
 }
 
@@ -29,7 +29,7 @@ export interface Request {
   deadline: number;
 }
 
-/** Sends one operation on a kept connection. */
+/** Sends one operation on a keep-alive connection. */
 export function send({ agent, address, token, requestId, operation, deadline }: Request): Promise<Reply> {
   const { query, variables } = operation;
   const body = JSON.stringify({ query, variables });
@@ -80,7 +80,7 @@ function parse(text: string): Json {
   }
 }
 
-/** Codes of a reply's errors, those of the input included. */
+/** The codes of all errors of a reply, including input errors. */
 export function codesOf({ body, status }: Reply): string[] {
   if (body === null) return [`status ${status}`];
   const ofInput = Object.values(body.data ?? {}).flatMap((value: Json) => value?.errors ?? []);

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../support/run.ts';
-import { expectHeld, onlyWhenOverloaded } from './judge.ts';
+import { expectNoViolations, onlyWhenOverloaded } from './judge.ts';
 import { run } from './run.ts';
 import { type Server, startServer } from './server.ts';
 import { IS_MEASURED_ONLY, size } from './sizes.ts';
 import type { Stage, Target } from './stage.ts';
 
-/** Milliseconds of load before each end of a server. */
+/** Milliseconds of load before a server is stopped. */
 const LOAD = 500;
 
-/** Ends a server as an operator does; gives the exit code and the milliseconds that it took. */
+/** Stops a server with SIGTERM. Returns the exit code and the milliseconds that the stop took. */
 async function terminate(server: Server): Promise<{ code: number | string; took: number }> {
   const began = performance.now();
   server.signal('SIGTERM');
@@ -18,7 +18,7 @@ async function terminate(server: Server): Promise<{ code: number | string; took:
   return { code, took: performance.now() - began };
 }
 
-/** A second server on the target's database. */
+/** A second server on the database of the target. */
 interface Node {
   server: Server;
   readonly port: number;
@@ -26,11 +26,11 @@ interface Node {
 }
 
 export function endFaults({ postgres, targets: all }: Stage): void {
-  // A start costs seconds of a processor: the short form has one server.
+  // A start costs seconds of CPU time, so the short form has one server.
   const targets = all.slice(size(-1, 0));
   const stage = { postgres, targets };
 
-  test('a server that is killed under mutations loses and doubles nothing that it acknowledged', {
+  test('no acknowledged mutation is lost or repeated when the server is killed', {
     timeout: 240_000,
   }, async () => {
     const outcomes = await run(stage, {
@@ -42,10 +42,10 @@ export function endFaults({ postgres, targets: all }: Stage): void {
         await Promise.all(stage.targets.map((target) => target.restart()));
       },
     });
-    expectHeld(outcomes, { ends: ['cut', 'refused'] });
+    expectNoViolations(outcomes, { ends: ['cut', 'refused'] });
   });
 
-  test('a server that is told to stop answers everything that it accepted', { timeout: 240_000 }, async () => {
+  test('a server answers all accepted requests before it stops', { timeout: 240_000 }, async () => {
     const exits: { code: number | string; took: number }[] = [];
     const outcomes = await run(stage, {
       name: '10 SIGTERM under load',
@@ -62,7 +62,7 @@ export function endFaults({ postgres, targets: all }: Stage): void {
       },
     });
     const slowest = Math.max(...exits.map(({ took }) => took));
-    expectHeld(outcomes, {
+    expectNoViolations(outcomes, {
       codes: onlyWhenOverloaded,
       ends: ['refused'],
       note: () => `exit within ${(slowest / 1_000).toFixed(1)} s`,
@@ -70,7 +70,7 @@ export function endFaults({ postgres, targets: all }: Stage): void {
     if (!IS_MEASURED_ONLY) expect(exits.map(({ code }) => code)).toEqual(exits.map(() => 0));
   });
 
-  test('nodes that restart one after the other fail no request', { timeout: 240_000 }, async () => {
+  test('no request fails while two nodes restart one after the other', { timeout: 240_000 }, async () => {
     const seconds = new Map<Target, Node>();
     onTestFinished(() => {
       for (const { server } of seconds.values()) server.signal('SIGKILL');
@@ -100,7 +100,7 @@ export function endFaults({ postgres, targets: all }: Stage): void {
       },
       inflict: async () => void (await Promise.all(targets.map(restartBoth))),
     });
-    expectHeld(outcomes, { codes: onlyWhenOverloaded });
+    expectNoViolations(outcomes, { codes: onlyWhenOverloaded });
     for (const { server } of seconds.values()) await terminate(server);
   });
 }

@@ -6,11 +6,11 @@ import type { Outcome, Window } from './run.ts';
 import { IS_FULL, IS_MEASURED_ONLY, SERVED_WITHIN, SLACK } from './sizes.ts';
 
 export interface Rules {
-  /** Codes that this request may be answered with because of the fault. */
+  /** The error codes that the fault may cause for this request. */
   codes?(request: Sent): readonly string[];
-  /** Ends without an answer that are right: the server itself was killed or stopped. */
+  /** Expected ends without a response, if the server itself was killed or stopped. */
   ends?: readonly (Reply['failed'] & string)[];
-  /** A code that must occur: else the fault did not hit. */
+  /** An error code that must occur. Without it, the fault had no effect. */
   seen?: string;
   /** REQUEST_TIMEOUT_MS of the server. */
   requestTimeout?: number;
@@ -18,8 +18,8 @@ export interface Rules {
   note?(outcome: Outcome): string;
 }
 
-/** What the database's absence is answered with: only a change can have an unknown outcome. */
-const whenAway = ({ action }: Sent): readonly string[] =>
+/** The error codes while the database is unavailable. Only a mutation can have an unknown outcome. */
+const whenUnavailable = ({ action }: Sent): readonly string[] =>
   action ? ['UNAVAILABLE', 'OUTCOME_UNKNOWN'] : ['UNAVAILABLE'];
 
 const REQUEST_TIMEOUT = 30_000;
@@ -32,7 +32,7 @@ export function servedAfter({ sent, windows }: Outcome): number {
   return Math.max(0, ...delays);
 }
 
-/** The last fault that had passed when the request began; none if it had not yet passed, or the next one hit it too. */
+/** The last fault before the request, or none if a fault overlaps with the request. */
 function windowBefore({ startedAt, endedAt }: Sent, windows: readonly Window[]): Window | undefined {
   const at = windows.findLastIndex(({ began }) => began <= endedAt);
   const window = windows[at];
@@ -42,15 +42,15 @@ function windowBefore({ startedAt, endedAt }: Sent, windows: readonly Window[]):
 export const slowest = ({ sent }: Outcome): number =>
   Math.max(0, ...sent.filter(({ reply }) => !reply.failed).map(({ startedAt, endedAt }) => endedAt - startedAt));
 
-/** The time within which this share of the requests ended, in milliseconds. */
+/** The milliseconds within which this share of the requests ended. */
 export const quantile = (sent: readonly Sent[], share: number): number => {
   const times = sent.map(({ startedAt, endedAt }) => endedAt - startedAt).sort((a, b) => a - b);
   return times[Math.floor(times.length * share)] ?? 0;
 };
 
 /**
- * For faults in which no request may fail. A machine that is so busy that a request waits five seconds for a connection
- * (DATABASE_WAIT_MS) is no fault of the server.
+ * For faults in which no request may fail. On an overloaded machine a request can wait five seconds for a connection
+ * (DATABASE_WAIT_MS), which is not an error of the server.
  */
 export const onlyWhenOverloaded = ({ startedAt, endedAt }: Sent): readonly string[] =>
   endedAt - startedAt < 5_000 ? [] : ['UNAVAILABLE'];
@@ -58,15 +58,15 @@ export const onlyWhenOverloaded = ({ startedAt, endedAt }: Sent): readonly strin
 const countBy = (names: string[]): Record<string, number> =>
   Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
 
-/** How a request ended, in short. */
+/** The end of a request as a short text. */
 function endOf({ reply, codes, wrong }: Sent): string {
   if (reply.failed) return reply.failed;
   if (wrong) return `wrong: ${wrong}`;
   return codes.length === 0 ? 'ok' : `${reply.status} ${[...new Set(codes)].join('+')}`;
 }
 
-/** Why a request breaks the rules by itself; null when it does not. */
-function breach(request: Sent, outcome: Outcome, { codes = whenAway, ends = [] }: Rules): string | null {
+/** The reason why one request violates the rules, or null. */
+function breach(request: Sent, outcome: Outcome, { codes = whenUnavailable, ends = [] }: Rules): string | null {
   const { reply, wrong, isOk } = request;
   if (isOk) return null;
   if (reply.failed === 'timeout') return 'unanswered';
@@ -74,7 +74,7 @@ function breach(request: Sent, outcome: Outcome, { codes = whenAway, ends = [] }
   if (wrong) return `wrong: ${wrong}`;
   const odd = request.codes.find((code) => !codes(request).includes(code));
   if (odd) return `code ${odd}`;
-  if (!reply.failed && !isShaped(request)) return `status ${reply.status} for ${request.codes}`;
+  if (!reply.failed && !hasCorrectStatus(request)) return `status ${reply.status} for ${request.codes}`;
   const { began } = outcome.windows[0] as Window;
   if (request.endedAt < began) return `${endOf(request)} without a fault`;
   const window = windowBefore(request, outcome.windows);
@@ -82,19 +82,19 @@ function breach(request: Sent, outcome: Outcome, { codes = whenAway, ends = [] }
   return late > SERVED_WITHIN + SLACK ? `${endOf(request)} more than ${SERVED_WITHIN} ms after the fault` : null;
 }
 
-/** UNAVAILABLE is status 503 with Retry-After when nothing was answered; a change that may have been made never is. */
-function isShaped({ reply: { status, retryAfter, body }, codes }: Sent): boolean {
+/** Status 503 with Retry-After is required if all errors are UNAVAILABLE and no data is returned, and wrong otherwise. */
+function hasCorrectStatus({ reply: { status, retryAfter, body }, codes }: Sent): boolean {
   const isEmpty = Object.values(body?.data ?? {}).every((value) => value === null);
-  const isAway = isEmpty && codes.length > 0 && codes.every((code) => code === 'UNAVAILABLE');
-  return isAway ? status === 503 && retryAfter : status !== 503;
+  const isUnavailable = isEmpty && codes.length > 0 && codes.every((code) => code === 'UNAVAILABLE');
+  return isUnavailable ? status === 503 && retryAfter : status !== 503;
 }
 
-/** What the fault broke that it must not break; empty when everything held. */
+/** All violations of the rules. Empty if there are none. */
 function violations(outcome: Outcome, rules: Rules): string[] {
   const { sent, balance, left, afterwards } = outcome;
   const breaches = Map.groupBy(sent, (request) => breach(request, outcome, rules) ?? '');
   breaches.delete('');
-  // In the short form every request may wait until the fault has passed.
+  // In the short form all requests can wait until the fault has passed.
   const isMissed = IS_FULL && rules.seen && !sent.some(({ codes }) => codes.includes(rules.seen as string));
   const limit = (rules.requestTimeout ?? REQUEST_TIMEOUT) + SLACK;
   return [
@@ -108,7 +108,7 @@ function violations(outcome: Outcome, rules: Rules): string[] {
   ];
 }
 
-/** The response, and what the server logged of the request. */
+/** The response and the log entry of a request. */
 function describe({ id, reply, startedAt, endedAt }: Sent, { output, windows }: Outcome): string {
   const line = output.split('\n').find((text) => text.includes(`"${id}"`));
   const logged = line && `logged: ${line.slice(0, 300)} … ${/caused by .{0,200}/.exec(line)?.[0] ?? ''}`;
@@ -125,7 +125,7 @@ export interface Line {
   requests: number;
   unanswered: number;
   slowest: number;
-  /** Null when it did not serve again. */
+  /** Null if the server did not recover. */
   served: number | null;
   lost: number;
   codes: Record<string, number>;
@@ -147,8 +147,8 @@ function lineOf(outcome: Outcome, rules: Rules): Line {
   };
 }
 
-/** Writes the lines of the table, and asserts that the faults broke nothing. */
-export function expectHeld(outcomes: readonly Outcome[], rules: Rules = {}): void {
+/** Writes the lines of the table and expects no violations. */
+export function expectNoViolations(outcomes: readonly Outcome[], rules: Rules = {}): void {
   const lines = outcomes.map((outcome) => lineOf(outcome, rules));
   const table = process.env['FAULTS_TABLE'];
   if (table) for (const line of lines) appendFileSync(table, `${JSON.stringify(line)}\n`);

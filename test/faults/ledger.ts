@@ -2,15 +2,15 @@ import type { Sql } from 'postgres';
 import { toPublicId } from '../../src/lib/ids.ts';
 import type { Sent } from './load.ts';
 
-/** How the database differs from what the clients were told. Each holds request ids. */
+/** Differences between the database and the responses. Each list contains request ids. */
 export interface Balance {
-  /** Acknowledged, and not there. */
+  /** Acknowledged, but not stored. */
   lost: string[];
-  /** There more than once, or with more than one audit event. */
+  /** Stored more than once, or with more than one audit event. */
   doubled: string[];
-  /** A row without its event, or an event without its row. */
+  /** A row without its audit event, or an audit event without its row. */
   half: string[];
-  /** Answered as not done, and done. */
+  /** Reported as failed, but stored. */
   denied: string[];
 }
 
@@ -25,16 +25,16 @@ interface Event {
   outcome: string;
   target: string | null;
 }
-interface Books {
+interface Stored {
   created: Map<string, Row[]>;
   events: Map<string, Event[]>;
-  /** Request whose text each category holds, by public id. */
+  /** The request that wrote the text of each category, by public id. */
   descriptions: Map<string, string>;
 }
 
 type State = 'acknowledged' | 'denied' | 'unknown';
 
-/** What a client must believe of its mutation. */
+/** The state of a mutation according to its response. */
 function stateOf({ isOk, reply, codes }: Sent): State {
   if (isOk) return 'acknowledged';
   if (reply.failed) return reply.failed === 'refused' ? 'denied' : 'unknown';
@@ -43,22 +43,22 @@ function stateOf({ isOk, reply, codes }: Sent): State {
     : 'denied';
 }
 
-/** Compares what the mutations of one load were answered with what the database holds. */
+/** Compares the responses to the mutations of one load with the database. */
 export async function balance(sql: Sql, tag: string, sent: readonly Sent[]): Promise<Balance> {
-  const books = await readBooks(sql, `%.${tag}.%`);
+  const stored = await readStored(sql, `%.${tag}.%`);
   const writes = sent.filter(({ action }) => action !== null);
   const result: Balance = { lost: [], doubled: [], half: [], denied: [] };
   for (const write of writes) {
-    const fault = write.action === 'updateCategory' ? checkUpdate(write, books) : checkCreate(write, books);
+    const fault = write.action === 'updateCategory' ? checkUpdate(write, stored) : checkCreate(write, stored);
     if (fault) result[fault].push(write.id);
   }
   const known = new Set(writes.map(({ id }) => id));
-  result.half.push(...[...books.created.keys(), ...books.events.keys()].filter((id) => !known.has(id)));
-  result.lost.push(...lostUpdates(writes, books));
+  result.half.push(...[...stored.created.keys(), ...stored.events.keys()].filter((id) => !known.has(id)));
+  result.lost.push(...lostUpdates(writes, stored));
   return result;
 }
 
-function checkCreate(write: Sent, { created, events }: Books): keyof Balance | null {
+function checkCreate(write: Sent, { created, events }: Stored): keyof Balance | null {
   const rows = created.get(write.id) ?? [];
   const all = events.get(write.id) ?? [];
   const allowed = all.filter(({ outcome }) => outcome === 'ALLOWED');
@@ -67,7 +67,7 @@ function checkCreate(write: Sent, { created, events }: Books): keyof Balance | n
   return against(stateOf(write), rows.length);
 }
 
-function checkUpdate(write: Sent, { events }: Books): keyof Balance | null {
+function checkUpdate(write: Sent, { events }: Stored): keyof Balance | null {
   const all = events.get(write.id) ?? [];
   const allowed = all.filter(({ outcome }) => outcome === 'ALLOWED');
   if (all.length > 1) return 'doubled';
@@ -80,8 +80,8 @@ function against(state: State, count: number): keyof Balance | null {
   return state === 'denied' && count > 0 ? 'denied' : null;
 }
 
-/** A category holds the last update that was acknowledged, or one whose outcome its client does not know. */
-function lostUpdates(writes: Sent[], { events, descriptions }: Books): string[] {
+/** A category must contain the last acknowledged update, or one with an unknown outcome. */
+function lostUpdates(writes: Sent[], { events, descriptions }: Stored): string[] {
   const updates = Map.groupBy(
     writes.filter(({ action }) => action === 'updateCategory'),
     ({ target }) => target,
@@ -96,7 +96,7 @@ function lostUpdates(writes: Sent[], { events, descriptions }: Books): string[] 
   });
 }
 
-async function readBooks(sql: Sql, like: string): Promise<Books> {
+async function readStored(sql: Sql, like: string): Promise<Stored> {
   const categories = await sql<Row[]>`select id, name as request from categories where name like ${like}`;
   const checks = await sql<Row[]>`select id, name as request from checks where name like ${like}`;
   const updated = await sql<Row[]>`select id, description as request from categories where description like ${like}`;

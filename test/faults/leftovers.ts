@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { childrenOf, descriptorsOf, type Server } from './server.ts';
 
-/** Milliseconds in which everything must have been cleaned up: longer than any statement may take. */
+/** Milliseconds in which everything must be released. Longer than the statement timeout. */
 const CLEAN_WITHIN = 15_000;
 
-/** Descriptors that come and go by themselves: the health check's connection, a file that is being read. */
+/** File descriptors that are opened and closed at any time, for example for the health check or a file. */
 const SPARE = 4;
 
-/** What is left behind once the load has ended: polled, because ends are not immediate. Empty when nothing is. */
+/** The resources that are not released after the load. Polls, because a release takes time. */
 export async function leftovers(sql: Sql, server: Server, pool: number, servers: number): Promise<string[]> {
   const until = performance.now() + CLEAN_WITHIN;
   for (;;) {

@@ -5,7 +5,7 @@ import { type Step, stepOf } from './operations.ts';
 import { CLIENT_DEADLINE, PAUSE } from './sizes.ts';
 import type { Seat, World } from './world.ts';
 
-/** A request that has ended. Times are of `performance.now()`. */
+/** A finished request. Times are values of `performance.now()`. */
 export interface Sent {
   /** The request id. */
   id: string;
@@ -18,30 +18,30 @@ export interface Sent {
   endedAt: number;
   reply: Reply;
   codes: string[];
-  /** What is wrong with a response without errors. */
+  /** The error in the data of a response without errors. */
   wrong: string | null;
   isOk: boolean;
 }
 
 export interface Load {
   readonly sent: Sent[];
-  /** Begins every request id of this load. */
+  /** Part of every request id of this load. */
   readonly tag: string;
   readonly clients: number;
-  /** Sends nothing new, and waits for what is under way. */
+  /** Sends no new requests and waits for the running ones. */
   stop(): Promise<void>;
 }
 
 export interface LoadOptions {
   world: World;
   tag: string;
-  /** The address for a client's attempt number `attempt` at one request: after a refused connection the next one. */
+  /** The address for this attempt of a client. After a refused connection, the client tries the next address. */
   addressOf(client: number, attempt: number): string | null;
-  /** Milliseconds between an answer and the client's next request. */
+  /** Milliseconds between a response and the next request of the client. */
   pause?: number;
 }
 
-/** Each client sends one request after the other on a kept connection of its own. */
+/** Each client sends one request after the other on its own keep-alive connection. */
 export function startLoad({ world, tag, addressOf, pause = PAUSE }: LoadOptions): Load {
   const sent: Sent[] = [];
   const agents = world.seats.map(() => new Agent({ keepAlive: true }));
@@ -65,7 +65,7 @@ export function startLoad({ world, tag, addressOf, pause = PAUSE }: LoadOptions)
     sent.push(judged({ seat, client, step, id, startedAt, reply }));
   };
   const run = async (seat: Seat, client: number): Promise<void> => {
-    // Clients are at different steps at any moment.
+    // The clients start with different operations.
     for (let number = client; !stopping.signal.aborted; number += 1) {
       const address = addressOf(client, 0);
       if (address !== null) await ask(address, seat, client, number);

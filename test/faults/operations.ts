@@ -2,9 +2,9 @@ import type { Json, Operation } from './client.ts';
 import type { Seat } from './world.ts';
 
 export interface Step extends Operation {
-  /** A mutation's field; null for a query. */
+  /** The field of a mutation. Null for a query. */
   action: 'createCategory' | 'updateCategory' | 'createCheck' | null;
-  /** What is wrong with the data of a response without errors; null when nothing is. */
+  /** The error in the data of a response without errors, or null. */
   wrong(data: Json): string | null;
 }
 
@@ -17,7 +17,7 @@ const UPDATE_CATEGORY =
 const CREATE_CHECK =
   'mutation ($input: CreateCheckInput!) { createCheck(input: $input) { check { id } errors { code } } }';
 
-/** Categories with which every organization starts have names without a dot; all others begin with the slug. */
+/** The initial categories of an organization have names without a dot. All others begin with the slug. */
 const isForeign = (slug: string, name: string): boolean => name.includes('.') && !name.startsWith(`${slug}.`);
 
 function list({ tenant }: Seat): Step {
@@ -55,7 +55,7 @@ const update = ({ categoryId }: Seat, id: string): Step => ({
   wrong: ({ updateCategory }) => (updateCategory.category.description === id ? null : 'another description'),
 });
 
-/** The client's step number `step`, under the request id `id`, which a mutation writes: seven of ten are reads. */
+/** The operation of step `step`. Seven of ten are queries. A mutation stores the request id `id`. */
 export function stepOf(seat: Seat, id: string, step: number): Step {
   const kinds = ['list', 'one', 'create', 'one', 'list', 'update', 'one', 'list', 'check', 'one'] as const;
   const kind = kinds[step % kinds.length];

@@ -8,35 +8,35 @@ import { freePort } from '../support/run.ts';
 
 export interface PostgresOptions {
   folder: string;
-  /** Where the data is, when it is not in the folder. The write-ahead log always is there. */
+  /** The data directory, by default in the folder. The write-ahead log is always in the folder. */
   data?: string;
-  /** A command, with its arguments, that starts the server. */
+  /** A command with its arguments, which runs the server as its child. */
   wrapper?: string[];
 }
 
 /** A PostgreSQL server that can be stopped, killed and started again on the same port. */
 export interface Postgres {
   readonly port: number;
-  /** The superuser's address, at another port when a proxy is between. */
+  /** The URL of the superuser, with another port for a proxy. */
   url(database: string, port?: number): string;
-  /** Runs `work` as the superuser, on a connection of its own: no other one outlives a fault. */
+  /** Runs `work` as the superuser on a new connection, because a fault may have closed earlier ones. */
   ask<T>(database: string, work: (sql: Sql) => Promise<T>): Promise<T>;
-  /** Returns when the server takes connections. */
+  /** Returns when the server accepts connections. */
   start(): Promise<void>;
   stop(mode: 'fast' | 'immediate'): Promise<void>;
-  /** Kills the postmaster alone. Its children notice, and end. */
+  /** Kills only the postmaster. Its children detect this and exit. */
   kill(): Promise<void>;
 }
 
-/** Milliseconds that a server may need to start, recovery included. */
+/** Maximum milliseconds for the start of a server, including recovery. */
 const START_WITHIN = 60_000;
 
-/** What was committed must survive the death of the processes, but not of the machine: no fsync. */
+/** Committed data must survive a crash of the processes but not of the machine, so fsync is off. */
 const SETTINGS = ['fsync=off', 'max_connections=100', 'listen_addresses=127.0.0.1', 'unix_socket_directories='];
 
 const SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
 
-/** Makes the data folder. Gives the superuser's password. */
+/** Creates the data directory. Returns the password of the superuser. */
 async function initialize(folder: string, data: string): Promise<string> {
   const password = randomBytes(24).toString('base64url');
   const [secret, wal] = [join(folder, 'password'), join(folder, 'wal')];
@@ -80,7 +80,7 @@ export async function createPostgres({
     port,
     url,
     ask,
-    // As long as children of a killed postmaster still run, a new one ends at once.
+    // A new postmaster exits while children of a killed one still run.
     async start() {
       const until = performance.now() + START_WITHIN;
       while (!(await isUp())) {

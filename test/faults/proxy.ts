@@ -3,19 +3,19 @@ import net, { type Server, type Socket } from 'node:net';
 
 /**
  * `pass`: every byte goes through.
- * `delay`: it does so later.
- * `swallow`: bytes are lost. TCP keeps their order, so what follows a lost byte in its direction is lost for good.
- * `silent`: nothing goes through. Connections from before stay dead, also when the mode changes, and neither end learns
- * of it; new ones get through when the mode changes, as the repeated packets of a handshake would.
+ * `delay`: every byte goes through later.
+ * `lose`: bytes are lost. TCP keeps their order, so all later bytes of the same direction are lost as well.
+ * `silent`: no byte goes through. Existing connections stay silent, also after the mode changes, and neither end
+ * detects it. New connections are established when the mode changes, like repeated packets of a handshake.
  */
-export type Mode = 'pass' | 'delay' | 'swallow' | 'silent';
+export type Mode = 'pass' | 'delay' | 'lose' | 'silent';
 
 export interface NetworkProxy {
   readonly port: number;
   set(mode: Mode, delay?: number): void;
-  /** Both ends of every connection learn that it is reset. */
+  /** Resets every connection at both ends. */
   reset(): void;
-  /** The server's end of every connection learns that nothing more comes; the database's end stays open. */
+  /** Ends every connection towards the server. The end at the database stays open. */
   halfClose(): void;
   /** New connections are refused until `accept`. */
   refuse(): void;
@@ -33,9 +33,9 @@ interface State {
 interface Link {
   readonly near: Socket;
   readonly far: Socket;
-  /** Neither bytes nor ends go through any more. */
+  /** Stops the transfer of bytes and of ends. */
   isDead: boolean;
-  /** Runs what had to wait for the end of the silence. */
+  /** Runs the work that waited for the end of the silence. */
   release(): void;
 }
 
@@ -53,7 +53,7 @@ export async function startProxy(target: number): Promise<NetworkProxy> {
       if (mode === 'silent') each((link) => (link.isDead = true));
       const wasSilent = state.mode === 'silent';
       Object.assign(state, { mode, delay });
-      // The database learns by its own keepalive that these are gone. The server does not.
+      // The database detects closed connections by TCP keepalive. The server does not.
       if (wasSilent) each((link) => (link.isDead ? link.far.destroy() : link.release()));
     },
     reset: () => each(destroy),
@@ -101,7 +101,7 @@ function link(state: State, near: Socket): void {
 
 function carry(state: State, made: Link, from: Socket, to: Socket, hold: (run: () => void) => void): void {
   let isMute = false;
-  /** Delayed bytes and ends, in their order. A late timer must not let later bytes overtake them, as TCP never does. */
+  /** Delayed bytes and ends in their order. A late timer must not change the order, which TCP guarantees. */
   const delayed: { dueAt: number; run: () => void }[] = [];
   const runDue = (): void => {
     while (delayed[0] && delayed[0].dueAt <= performance.now()) delayed.shift()?.run();
@@ -114,7 +114,7 @@ function carry(state: State, made: Link, from: Socket, to: Socket, hold: (run: (
   };
   from.on('data', (chunk) => {
     if (made.isDead) return;
-    isMute ||= state.mode === 'swallow';
+    isMute ||= state.mode === 'lose';
     if (!isMute) hold(() => later(() => to.writable && to.write(chunk)));
   });
   from.on('end', () => made.isDead || hold(() => later(() => to.end())));

@@ -7,29 +7,29 @@ import { type Load, type Sent, startLoad } from './load.ts';
 import { IS_FULL, OBSERVED, SERVED_WITHIN, SLACK, UNTIL } from './sizes.ts';
 import type { Stage, Target } from './stage.ts';
 
-/** When a fault began and when it had passed. */
+/** The start and the end of a fault. */
 export interface Window {
   began: number;
   passed: number;
 }
 
 export interface Fault {
-  /** Number and name, as the table shows it. */
+  /** Number and name of the fault in the table. */
   name: string;
   rounds: number;
   /** Milliseconds of load before the first round. */
   quiet?: number;
   /** Returns when the fault has passed. */
   inflict(round: number): Promise<void>;
-  /** Rounds after which the load goes on for the whole time in which the server must be serving again; all by default. */
+  /** The rounds after which the load continues for the whole recovery time. Defaults to all. */
   isObserved?(round: number): boolean;
-  /** Servers on each database; one by default. */
+  /** Servers on each database. Defaults to one. */
   servers?: number;
   /** Addresses for a load on several nodes: see `LoadOptions`. */
   addressOf?(target: Target, client: number, attempt: number): string | null;
 }
 
-/** What one fault did to one server. */
+/** The results of one fault for one server. */
 export interface Outcome {
   fault: string;
   pool: number;
@@ -37,9 +37,9 @@ export interface Outcome {
   windows: readonly Window[];
   balance: Balance;
   left: string[];
-  /** The last of what the server printed. */
+  /** The end of the output of the server. */
   output: string;
-  /** What was wrong with a last request for each organization, after the load. */
+  /** The errors of one last request for each organization after the load. */
   afterwards: string[];
 }
 
@@ -51,7 +51,7 @@ const QUIET = 300;
 
 let loads = 0;
 
-/** Inflicts a fault, several times, while the clients of each target read and write. */
+/** Causes a fault several times while the clients of each target read and write. */
 export async function run(stage: Stage, fault: Fault): Promise<Outcome[]> {
   const { targets } = stage;
   for (const target of targets) if (!target.server.isRunning()) await target.restart();
@@ -62,7 +62,7 @@ export async function run(stage: Stage, fault: Fault): Promise<Outcome[]> {
     return startLoad({ world: target.world, tag, addressOf: (...asked) => addressOf(target, ...asked) });
   });
   const started = performance.now();
-  // A new connection that waits in the queue of a socket is reset when the server stops listening.
+  // Connections in the queue of a socket are reset when the server stops listening.
   await Promise.all(running.map((load) => settle(load, started, fault.quiet ?? QUIET)));
   const windows: Window[] = [];
   for (let round = 1; round <= fault.rounds; round += 1) {
@@ -98,7 +98,7 @@ export async function run(stage: Stage, fault: Fault): Promise<Outcome[]> {
   );
 }
 
-/** Returns when every client has been served after the last failure; at the latest when it must have been. */
+/** Returns when every client has had a successful request after the last failure, or after the maximum time. */
 async function settle({ sent, clients }: Load, passed: number, atLeast: number): Promise<void> {
   const until = passed + Math.max(atLeast, SERVED_WITHIN + SLACK);
   while (performance.now() < until) {
@@ -112,7 +112,7 @@ async function settle({ sent, clients }: Load, passed: number, atLeast: number):
 /** Milliseconds that an idle server may take for one request on a busy machine. */
 const PROBE_WITHIN = 5_000;
 
-/** A read and a write in each organization, when nothing else goes on. */
+/** Sends a query and a mutation in each organization after the load. */
 async function probe({ server, world }: Target): Promise<string[]> {
   const agent = new Agent({ keepAlive: true });
   const operations = [

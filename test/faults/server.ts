@@ -8,13 +8,13 @@ import { CHECKOUT } from './sizes.ts';
 export interface Server {
   readonly address: string;
   readonly pid: number;
-  /** The last of what it printed. */
+  /** The end of its output. */
   output(): string;
   signal(name: NodeJS.Signals): void;
   /** Resolves with the exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>;
   isRunning(): boolean;
-  /** Its open file descriptors when it became ready; null where the system does not tell. */
+  /** Its open file descriptors when it became ready. Null if the system does not report them. */
   descriptors: number | null;
 }
 
@@ -28,7 +28,7 @@ export interface ServerOptions {
   env?: Record<string, string>;
 }
 
-/** Starts the real server as a process of its own, and returns when it is ready. */
+/** Starts the real server as a separate process and returns when it is ready. */
 export async function startServer({ port, databaseUrl, pool, env }: ServerOptions): Promise<Server> {
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: CHECKOUT,
@@ -84,7 +84,7 @@ async function becomeReady(server: Server): Promise<void> {
   }
 }
 
-/** Open file descriptors of a process; null where the system does not tell. */
+/** The open file descriptors of a process. Null if the system does not report them. */
 export function descriptorsOf(pid: number): number | null {
   try {
     return readdirSync(`/proc/${pid}/fd`).length;
@@ -93,7 +93,7 @@ export function descriptorsOf(pid: number): number | null {
   }
 }
 
-/** Processes that this one has started and that still run. */
+/** The running child processes of a process. */
 export function childrenOf(pid: number): number[] {
   try {
     const threads = readdirSync(`/proc/${pid}/task`);

@@ -9,22 +9,22 @@ import { type Server, startServer } from './server.ts';
 import { POOLS } from './sizes.ts';
 import { createWorld, type World } from './world.ts';
 
-/** A server with a database of its own. */
+/** A server with its own database. */
 export interface Target {
   readonly pool: number;
   readonly database: string;
   readonly world: World;
   readonly proxy: NetworkProxy | null;
   server: Server;
-  /** Whether clients ask it: not while it starts. */
+  /** Whether clients send requests to it. False while it starts. */
   isListed: boolean;
-  /** Starts the server again, on the same port, when it has ended; kills it first if need be. */
+  /** Starts the server again on the same port. Kills it first if it still runs. */
   restart(): Promise<void>;
 }
 
 export interface Stage {
   readonly postgres: Postgres;
-  /** One for each pool. They share the PostgreSQL server, so that a fault of it hits all of them. */
+  /** One for each pool size. They share one PostgreSQL server, so its faults affect all of them. */
   readonly targets: readonly Target[];
 }
 
@@ -59,7 +59,7 @@ export async function createStage({
   for (const result of made) if (result.status === 'fulfilled') targets.push(result.value);
   const failed = made.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
   if (failed) {
-    // Without tests no hook runs.
+    // Vitest runs no hooks if there are no tests.
     await close();
     throw failed.reason;
   }

@@ -10,7 +10,7 @@ export interface Tenant {
   levelId: string;
 }
 
-/** One client's place: it changes its own category, so that clients do not wait for each other. */
+/** The data of one client. Each client changes its own category, so that clients do not wait for each other. */
 export interface Seat {
   tenant: Tenant;
   categoryId: string;
@@ -30,7 +30,7 @@ const SWITCH = `mutation ($id: ID!) { switchOrganization(input: { organizationId
 const TOKEN = `mutation { createApiToken(input: { name: "load", access: WRITE }) { secret errors { code } } }`;
 const CATEGORY = `mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }`;
 
-/** Organizations with a token and the categories that the clients change, all made over the API. */
+/** Organizations with a token and the categories of the clients, created by the API. */
 export async function createWorld(address: string): Promise<World> {
   const agent = new Agent({ keepAlive: true });
   const ask = async (operation: Operation, token?: string): Promise<Json> => {

@@ -22,7 +22,7 @@ function builderOf() {
   return builder;
 }
 
-/** A field for each place where an argument can need more than its field. */
+/** A field for each kind of argument that can need another permission than its field. */
 function schemaOf() {
   const builder = builderOf();
   const Choice = builder.enumType('Choice', {
@@ -41,7 +41,7 @@ function schemaOf() {
     }),
   });
   builder.queryFields((t) => ({
-    asked: t.boolean({
+    guarded: t.boolean({
       nullable: true,
       permission: 'check:read',
       args: {
@@ -52,12 +52,12 @@ function schemaOf() {
       },
       resolve: () => true,
     }),
-    there: t.boolean({
+    inProject: t.boolean({
       nullable: true,
       permission: 'project:read',
-      on: (_root, { place }) => Promise.resolve(place),
+      on: (_root, { projectId }) => Promise.resolve(projectId),
       args: {
-        place: t.arg.string({ required: true }),
+        projectId: t.arg.string({ required: true }),
         choice: t.arg({ type: Choice, defaultValue: 2 }),
       },
       resolve: () => true,
@@ -69,7 +69,7 @@ function schemaOf() {
 
 const schema = schemaOf();
 
-/** What the caller may do, as `permission` or `permission project`. */
+/** Runs a query. The permissions of the caller are given as `permission` or `permission project`. */
 async function ask(source: string, allowed: string[] | null) {
   const decide = (permission: Permission, target: string | null = null) => {
     const question = [permission, target].filter(Boolean).join(' ');
@@ -97,19 +97,19 @@ async function ask(source: string, allowed: string[] | null) {
 const READ = ['check:read'];
 
 test.each([
-  ['asked', []],
-  ['asked(id: null, choice: null, inner: null)', []],
-  ['asked(choice: FREE)', []],
-  ['asked(id: "mine")', []],
-  ['asked(seen: "any")', []],
-  ['asked(id: "other")', ['check:delete']],
-  ['asked(choice: GUARDED)', ['check:update']],
-  ['asked(inner: { name: "given" })', ['check:create']],
-  ['asked(inner: [{ name: null }, { choices: [FREE, GUARDED] }])', ['check:update']],
-  ['asked(inner: [{ inner: { inner: { name: "given" } } }])', ['check:create']],
-  ['asked(id: "other", choice: GUARDED)', ['check:delete', 'check:update']],
-] as [string, string[]][])('%s needs what the given arguments need', async (field, needs) => {
-  expect(await ask(`{ ${field} }`, [...READ, ...needs])).toEqual({ asked: true });
+  ['guarded', []],
+  ['guarded(id: null, choice: null, inner: null)', []],
+  ['guarded(choice: FREE)', []],
+  ['guarded(id: "mine")', []],
+  ['guarded(seen: "any")', []],
+  ['guarded(id: "other")', ['check:delete']],
+  ['guarded(choice: GUARDED)', ['check:update']],
+  ['guarded(inner: { name: "given" })', ['check:create']],
+  ['guarded(inner: [{ name: null }, { choices: [FREE, GUARDED] }])', ['check:update']],
+  ['guarded(inner: [{ inner: { inner: { name: "given" } } }])', ['check:create']],
+  ['guarded(id: "other", choice: GUARDED)', ['check:delete', 'check:update']],
+] as [string, string[]][])('%s needs the permissions of its given arguments', async (field, needs) => {
+  expect(await ask(`{ ${field} }`, [...READ, ...needs])).toEqual({ guarded: true });
   for (const missing of needs) {
     const rest = needs.filter((need) => need !== missing);
     expect(await ask(`{ ${field} }`, [...READ, ...rest])).toEqual([missing]);
@@ -117,30 +117,30 @@ test.each([
   expect(await ask(`{ ${field} }`, needs)).toEqual(['check:read']);
 });
 
-test('a permission of an argument is asked where the permission of the field is asked', async () => {
-  const source = '{ there(place: "p1") }';
-  expect(await ask(source, ['project:read p1', 'check:update p1'])).toEqual({ there: true });
+test('the permission of an argument is checked in the scope of the permission of its field', async () => {
+  const source = '{ inProject(projectId: "p1") }';
+  expect(await ask(source, ['project:read p1', 'check:update p1'])).toEqual({ inProject: true });
   expect(await ask(source, ['project:read p1', 'check:update'])).toEqual(['check:update p1']);
-  expect(await ask('{ there(place: "p1", choice: FREE) }', ['project:read p1'])).toEqual({ there: true });
+  expect(await ask('{ inProject(projectId: "p1", choice: FREE) }', ['project:read p1'])).toEqual({ inProject: true });
 });
 
-test('an anonymous caller of a public field is asked to sign in by an argument that needs a permission', async () => {
+test('an anonymous caller must sign in to use a public field with an argument that needs a permission', async () => {
   expect(await ask('{ open(choice: FREE) }', null)).toEqual({ open: true });
   expect(await ask('{ open(choice: GUARDED) }', null)).toEqual([expect.stringContaining('Sign in first')]);
 });
 
-test('the schema does not build when an argument can refuse a field that cannot be null, or says half of a rule', () => {
+test('the schema build rejects a guarded argument of a non-null field and an incomplete guard', () => {
   const built = (given: object, nullable = true) => {
     const builder = builderOf();
-    builder.queryField('asked', (t) =>
+    builder.queryField('guarded', (t) =>
       t.boolean({ public: true, nullable, args: { id: t.arg.id(given as never) }, resolve: () => true } as never),
     );
     return () => builder.toSchema();
   };
   expect(built({ permission: 'check:read' }, false)).toThrow(
-    'field Query.asked can be refused, so it must be nullable',
+    'field Query.guarded can be refused, so it must be nullable',
   );
-  expect(built({ own: () => true })).toThrow('Query.asked.id: a function `own` goes with `permission`');
+  expect(built({ own: () => true })).toThrow('Query.guarded.id: a function `own` goes with `permission`');
   expect(built({ own: true, permission: 'check:read' })).toThrow('`own: true` with `visibleWith`');
   expect(built({ own: true, visibleWith: 'check:read' }, false)).not.toThrow();
 });

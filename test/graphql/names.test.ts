@@ -63,7 +63,7 @@ const describedOf = (
   ...args.map((arg): Described => [`${parent}.${name}(${arg.name}:)`, arg.description]),
 ];
 
-test('every description of the schema is there, begins with a capital letter and ends with a period', () => {
+test('every schema element has a description that begins with a capital letter and ends with a period', () => {
   const all = types.filter((type) => !isSpecifiedScalarType(type)).flatMap(describedIn);
   expect(all.filter(([, text]) => !/^[A-Z0-9`][\s\S]*\.$/.test(text ?? ''))).toEqual([]);
 });

@@ -24,16 +24,16 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 
-/** One condition that an operation must meet: one of these permissions, or none for what is the caller's own. */
+/** One condition of an operation: one of these permissions, or none for the caller's own objects. */
 export interface Need {
   anyOf: string[];
   own: boolean;
-  /** The objects that it is for. It does not apply where the answer has none. */
-  on: Place;
+  /** The objects that the condition is for. It does not apply if the response has none. */
+  on: Location;
 }
 
-/** Objects in the answer: those at a path, or only those of one type. */
-export interface Place {
+/** Objects in the response at a path, optionally only those of one type. */
+export interface Location {
   path: readonly string[];
   type: string | null;
 }
@@ -42,14 +42,14 @@ type Element = { astNode?: { directives?: readonly ConstDirectiveNode[] | undefi
 
 export const readSchema = (): GraphQLSchema => buildSchema(readFileSync('schema.graphql', 'utf8'));
 
-/** What an operation needs, read from the printed schema alone. */
+/** The conditions of an operation, derived only from the printed schema. */
 export function needsOf(schema: GraphQLSchema, document: string, variables: Record<string, unknown>): Need[] {
   const [operation] = parse(document).definitions;
   if (operation?.kind !== Kind.OPERATION_DEFINITION) throw new Error('one operation without fragments is expected');
   const root = operation.operation === 'query' ? schema.getQueryType() : schema.getMutationType();
-  return selected(root as GraphQLObjectType, operation.selectionSet, { path: [], type: null });
+  return needsOfSelection(root as GraphQLObjectType, operation.selectionSet, { path: [], type: null });
 
-  function required({ astNode }: Element, on: Place): Need[] {
+  function declaredNeeds({ astNode }: Element, on: Location): Need[] {
     const directive = schema.getDirective('requires');
     if (!directive) throw new Error('the schema has no @requires');
     return (astNode?.directives ?? [])
@@ -60,70 +60,72 @@ export function needsOf(schema: GraphQLSchema, document: string, variables: Reco
       });
   }
 
-  /** Of an abstract type, an object of one of its types is seen. */
-  function seen(type: GraphQLNamedType, on: Place): Need[] {
-    if (isObjectType(type)) return required(type, on);
+  /** An object of an abstract type has one of its types, so one of their conditions is enough. */
+  function needsOfType(type: GraphQLNamedType, on: Location): Need[] {
+    if (isObjectType(type)) return declaredNeeds(type, on);
     if (!isAbstractType(type)) return [];
-    const needs = schema.getPossibleTypes(type).map((one) => required(one, on));
+    const needs = schema.getPossibleTypes(type).map((one) => declaredNeeds(one, on));
     if (needs.some((each) => each.length === 0)) return [];
     return [{ anyOf: needs.flat().flatMap(({ anyOf }) => anyOf), own: needs.flat().some(({ own }) => own), on }];
   }
 
-  function selected(type: GraphQLNamedType, { selections }: SelectionSetNode, on: Place): Need[] {
+  function needsOfSelection(type: GraphQLNamedType, { selections }: SelectionSetNode, on: Location): Need[] {
     return selections.flatMap((node) => {
       if (node.kind === Kind.FRAGMENT_SPREAD) throw new Error('one operation without fragments is expected');
       if (node.kind === Kind.INLINE_FRAGMENT) {
         const inner = node.typeCondition ? schema.getType(node.typeCondition.name.value) : type;
-        return selected(
+        return needsOfSelection(
           inner as GraphQLNamedType,
           node.selectionSet,
           inner === type ? on : { ...on, type: inner?.name ?? null },
         );
       }
       const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[node.name.value] : undefined;
-      return field ? [...seen(type, on), ...asked(field, node, on)] : [];
+      return field ? [...needsOfType(type, on), ...needsOfField(field, node, on)] : [];
     });
   }
 
-  function asked(field: GraphQLField<unknown, unknown>, node: FieldNode, on: Place): Need[] {
+  function needsOfField(field: GraphQLField<unknown, unknown>, node: FieldNode, on: Location): Need[] {
     const result = getNamedType(field.type);
     const args = field.args.flatMap((arg) => {
       const given = node.arguments?.find(({ name }) => name.value === arg.name);
       const value = given && valueFromASTUntyped(given.value, variables);
-      return value == null ? [] : [...required(arg, on), ...inputs(arg.type, value, on)];
+      return value == null ? [] : [...declaredNeeds(arg, on), ...needsOfInput(arg.type, value, on)];
     });
-    // A page leaves out what the caller cannot see, also from its count.
+    // A page and its count omit the objects that the caller cannot see.
     const nodes = result.name.endsWith('Connection') && (result as GraphQLObjectType).getFields()['nodes'];
     return [
-      ...required(field, on),
+      ...declaredNeeds(field, on),
       ...args,
-      ...(nodes ? seen(getNamedType(nodes.type), on) : []),
-      ...(node.selectionSet ? selected(result, node.selectionSet, { path: [...on.path, field.name], type: null }) : []),
+      ...(nodes ? needsOfType(getNamedType(nodes.type), on) : []),
+      ...(node.selectionSet
+        ? needsOfSelection(result, node.selectionSet, { path: [...on.path, field.name], type: null })
+        : []),
     ];
   }
 
-  function inputs(type: GraphQLInputType, value: unknown, on: Place): Need[] {
+  function needsOfInput(type: GraphQLInputType, value: unknown, on: Location): Need[] {
     const named = getNamedType(type);
-    if (Array.isArray(value)) return value.flatMap((one) => inputs(named, one, on));
+    if (Array.isArray(value)) return value.flatMap((one) => needsOfInput(named, one, on));
     if (isEnumType(named)) {
       const one = named.getValue(String(value));
-      return one ? required(one, on) : [];
+      return one ? declaredNeeds(one, on) : [];
     }
     if (!isInputObjectType(named)) return [];
     return Object.values(named.getFields()).flatMap((field) => {
       const one = (value as Record<string, unknown>)[field.name];
-      return one == null ? [] : [...required(field, on), ...inputs(field.type, one, on)];
+      return one == null ? [] : [...declaredNeeds(field, on), ...needsOfInput(field.type, one, on)];
     });
   }
 }
 
-/** Whether the answer has objects there. */
-export const isThere = (data: unknown, { path, type }: Place): boolean => {
-  if (Array.isArray(data)) return data.some((item) => isThere(item, { path, type }));
+/** Whether the response has objects at the location. */
+export const hasObjects = (data: unknown, { path, type }: Location): boolean => {
+  if (Array.isArray(data)) return data.some((item) => hasObjects(item, { path, type }));
   if (data === null || typeof data !== 'object') return false;
   const [step, ...rest] = path;
   const object = data as Record<string, unknown>;
-  if (step !== undefined) return isThere(object[step], { path: rest, type });
+  if (step !== undefined) return hasObjects(object[step], { path: rest, type });
   return type === null || object['__typename'] === type;
 };
 

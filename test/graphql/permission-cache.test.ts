@@ -11,19 +11,19 @@ import { permissionCachePlugin } from '../../src/graphql/permission-cache.ts';
 import { size } from '../support/size.ts';
 
 /**
- * What scope-auth has let through is remembered for the rest of the request. Here that memory is attacked: documents
- * written by chance are asked of two schemas, with it and without, and of a caller who may anything or nothing.
+ * The permission cache keeps the allowed permissions of scope-auth for the rest of the request. These tests compare
+ * the responses of two schemas, one with the cache and one without, for random documents and permissions.
  */
 const SHARED: Permission = 'policy:read';
 const OTHER: Permission = 'check:read';
 
 interface Thing {
-  mine: boolean;
-  place: string | null;
+  isOwn: boolean;
+  projectId: string | null;
 }
 
-const own = (thing: Thing): boolean => thing.mine;
-const on = (thing: Thing): string | null => thing.place;
+const own = (thing: Thing): boolean => thing.isOwn;
+const on = (thing: Thing): string | null => thing.projectId;
 
 const GUARDS = {
   Plain: { permission: SHARED },
@@ -37,21 +37,21 @@ const GUARDS = {
 };
 const NAMES = Object.keys(GUARDS);
 
-// biome-ignore lint/suspicious/noExplicitAny: the types of a builder that is made of data say nothing
+// biome-ignore lint/suspicious/noExplicitAny: a builder that is generated from data has no useful types
 type Any = any;
 
-/** A type for each guard, with fields of their own guards, and ways from each to each. */
+/** A type for each guard. Each type has guarded fields and a field for every type. */
 function schemaWith(plugins: readonly string[]) {
   const builder: Any = new SchemaBuilder({
     plugins,
     scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
   } as Any);
   const refs = Object.fromEntries(NAMES.map((name) => [name, builder.objectRef(name)]));
-  const ways = (t: Any, root: object) =>
+  const linkFields = (t: Any, root: object) =>
     Object.fromEntries(
       NAMES.map((name) => {
-        const args = { mine: t.arg.boolean({ required: true }), place: t.arg.string() };
-        const resolve = (_from: unknown, thing: Thing) => ({ ...thing, place: thing.place ?? null });
+        const args = { isOwn: t.arg.boolean({ required: true }), projectId: t.arg.string() };
+        const resolve = (_from: unknown, thing: Thing) => ({ ...thing, projectId: thing.projectId ?? null });
         return [`to${name}`, t.field({ type: refs[name], nullable: true, args, resolve, ...root })];
       }),
     );
@@ -60,32 +60,37 @@ function schemaWith(plugins: readonly string[]) {
     later: t.boolean({ nullable: true, resolve: async () => true }),
     guarded: t.boolean({ nullable: true, permission: SHARED, resolve: () => true }),
     ownGuarded: t.boolean({ nullable: true, permission: OTHER, resolve: () => true }),
-    onParent: t.boolean({ nullable: true, permission: SHARED, on: ({ place }: Thing) => place, resolve: () => true }),
+    onParent: t.boolean({
+      nullable: true,
+      permission: SHARED,
+      on: ({ projectId }: Thing) => projectId,
+      resolve: () => true,
+    }),
     onLater: t.boolean({
       nullable: true,
       permission: SHARED,
-      on: async ({ place }: Thing) => place,
+      on: async ({ projectId }: Thing) => projectId,
       resolve: () => true,
     }),
   });
   for (const [name, guard] of Object.entries(GUARDS))
-    refs[name].implement({ ...guard, fields: (t: Any) => ({ ...leaves(t), ...ways(t, {}) }) });
-  builder.queryType({ fields: (t: Any) => ways(t, { public: true }) });
+    refs[name].implement({ ...guard, fields: (t: Any) => ({ ...leaves(t), ...linkFields(t, {}) }) });
+  builder.queryType({ fields: (t: Any) => linkFields(t, { public: true }) });
   return builder.toSchema();
 }
 
-const remembering = schemaWith([guardPlugin, ScopeAuthPlugin, permissionCachePlugin] as never);
-const forgetting = schemaWith([guardPlugin, ScopeAuthPlugin] as never);
+const withCache = schemaWith([guardPlugin, ScopeAuthPlugin, permissionCachePlugin] as never);
+const withoutCache = schemaWith([guardPlugin, ScopeAuthPlugin] as never);
 
-/** Where the caller may do what: `permission` on the organization, `permission place` in a project. */
-function contextOf(allowed: readonly string[]): { ctx: Context; asked: string[] } {
-  const asked: string[] = [];
+/** The permissions of the caller: `permission` on the organization, `permission project` in a project. */
+function contextOf(allowed: readonly string[]): { ctx: Context; checked: string[] } {
+  const checked: string[] = [];
   const decide = (permission: Permission, target: string | null = null) => {
-    const question = target === null ? permission : `${permission} ${target}`;
-    asked.push(question);
-    return { allowed: allowed.includes(question), permission, reason: 'NOT_GRANTED', message: question, hint: '' };
+    const check = target === null ? permission : `${permission} ${target}`;
+    checked.push(check);
+    return { allowed: allowed.includes(check), permission, reason: 'NOT_GRANTED', message: check, hint: '' };
   };
-  const access = { decide, can: (...question: [Permission, string | null]) => decide(...question).allowed };
+  const access = { decide, can: (...check: [Permission, string | null]) => decide(...check).allowed };
   const require = (permission: Permission, target: string | null) => {
     if (!decide(permission, target).allowed) throw new GraphQLError(`${permission} ${target}`);
   };
@@ -94,19 +99,23 @@ function contextOf(allowed: readonly string[]): { ctx: Context; asked: string[] 
     actor: { credential: { access: 'WRITE' } },
     permissionCache: new Set<Permission>(),
   };
-  return { ctx: { unit } as unknown as Context, asked };
+  return { ctx: { unit } as unknown as Context, checked };
 }
 
-async function answer(schema: typeof remembering, source: string, allowed: readonly string[]) {
-  const { ctx, asked } = contextOf(allowed);
+async function answer(schema: typeof withCache, source: string, allowed: readonly string[]) {
+  const { ctx, checked } = contextOf(allowed);
   const result = (await createExecute()({ schema, document: parse(source), contextValue: ctx })) as ExecutionResult;
   const errors = result.errors?.map(({ path, message, extensions }) =>
     JSON.stringify([path, message, extensions['code']]),
   );
-  return { data: JSON.stringify(result.data), errors: errors?.sort(), asked, passed: [...ctx.unit.permissionCache] };
+  return { data: JSON.stringify(result.data), errors: errors?.sort(), checked, cached: [...ctx.unit.permissionCache] };
 }
 
-const way = fc.record({ to: fc.constantFrom(...NAMES), mine: fc.boolean(), place: fc.constantFrom(null, 'p1', 'p2') });
+const link = fc.record({
+  to: fc.constantFrom(...NAMES),
+  isOwn: fc.boolean(),
+  projectId: fc.constantFrom(null, 'p1', 'p2'),
+});
 const { selection } = fc.letrec<{ selection: string }>((tie) => ({
   selection: fc
     .array(
@@ -115,79 +124,81 @@ const { selection } = fc.letrec<{ selection: string }>((tie) => ({
           weight: 3,
           arbitrary: fc.constantFrom('now', 'later', 'guarded', 'ownGuarded', 'onParent', 'onLater', '__typename'),
         },
-        { weight: 2, arbitrary: fc.tuple(way, tie('selection')).map(([step, below]) => fieldOf(step, below)) },
+        { weight: 2, arbitrary: fc.tuple(link, tie('selection')).map(([step, below]) => fieldOf(step, below)) },
       ),
       { minLength: 1, maxLength: 4, depthIdentifier: 'selection' },
     )
     .map((fields) => `{ ${fields.map((field, at) => (field.includes('{') ? `f${at}: ${field}` : field)).join(' ')} }`),
 }));
 
-const fieldOf = ({ to, mine, place }: { to: string; mine: boolean; place: string | null }, below: string): string =>
-  `to${to}(mine: ${mine}, place: ${JSON.stringify(place)}) ${below}`;
+const fieldOf = (
+  { to, isOwn, projectId }: { to: string; isOwn: boolean; projectId: string | null },
+  below: string,
+): string => `to${to}(isOwn: ${isOwn}, projectId: ${JSON.stringify(projectId)}) ${below}`;
 
 const documents = fc
-  .array(fc.tuple(way, selection), { minLength: 1, maxLength: 6 })
+  .array(fc.tuple(link, selection), { minLength: 1, maxLength: 6 })
   .map((fields) => `{ ${fields.map(([step, below], at) => `r${at}: ${fieldOf(step, below)}`).join(' ')} }`);
 
-const questions = [SHARED, OTHER].flatMap((permission) => [permission, `${permission} p1`, `${permission} p2`]);
+const checks = [SHARED, OTHER].flatMap((permission) => [permission, `${permission} p1`, `${permission} p2`]);
 
-test('with the memory and without, everybody sees the same and is refused the same', () =>
+test('the responses with and without the cache are the same', () =>
   fc.assert(
-    fc.asyncProperty(documents, fc.subarray(questions), async (source, allowed) => {
-      const [ours, plain] = [await answer(remembering, source, allowed), await answer(forgetting, source, allowed)];
+    fc.asyncProperty(documents, fc.subarray(checks), async (source, allowed) => {
+      const [ours, plain] = [await answer(withCache, source, allowed), await answer(withoutCache, source, allowed)];
       expect([ours.data, ours.errors]).toEqual([plain.data, plain.errors]);
-      for (const permission of ours.passed) expect(allowed).toContain(permission);
+      for (const permission of ours.cached) expect(allowed).toContain(permission);
     }),
     { numRuns: size(200, 500) },
   ));
 
-test('what was let through in one place opens no other: not in a project, not another permission, not what is another’s', async () => {
+test('a cached permission does not allow another permission, a project or an object of another caller', async () => {
   const refused = [
-    'toOn(mine: false, place: "p1")',
-    'toOwnOn(mine: false, place: "p1")',
-    'toDifferent(mine: false)',
-    'toOnlyOwn(mine: false)',
+    'toOn(isOwn: false, projectId: "p1")',
+    'toOwnOn(isOwn: false, projectId: "p1")',
+    'toDifferent(isOwn: false)',
+    'toOnlyOwn(isOwn: false)',
   ];
-  const first = 'toPlain(mine: false) { now later } toOwn(mine: true) { now }';
+  const first = 'toPlain(isOwn: false) { now later } toOwn(isOwn: true) { now }';
   for (const field of refused) {
-    const { data } = await answer(remembering, `{ ${first} refused: ${field} { now } }`, [SHARED]);
+    const { data } = await answer(withCache, `{ ${first} refused: ${field} { now } }`, [SHARED]);
     expect(JSON.parse(data)).toMatchObject({ toPlain: { now: true, later: true }, refused: { now: null } });
   }
 });
 
-test('a field that is asked on its parent’s project is asked for each parent, whatever the cache holds', async () => {
+test('a permission on the project of a parent is checked for each parent', async () => {
   const fields = '{ now onParent onLater }';
-  const source = `{ org: toPlain(mine: false) ${fields} one: toPlain(mine: false, place: "p1") ${fields}
-    two: toPlain(mine: false, place: "p2") ${fields} }`;
-  const { data, asked } = await answer(remembering, source, [SHARED, `${SHARED} p1`]);
+  const source = `{ org: toPlain(isOwn: false) ${fields} one: toPlain(isOwn: false, projectId: "p1") ${fields}
+    two: toPlain(isOwn: false, projectId: "p2") ${fields} }`;
+  const { data, checked } = await answer(withCache, source, [SHARED, `${SHARED} p1`]);
   expect(JSON.parse(data)).toEqual({
     org: { now: true, onParent: true, onLater: true },
     one: { now: true, onParent: true, onLater: true },
     two: { now: true, onParent: null, onLater: null },
   });
-  expect(asked.filter((question) => question === `${SHARED} p2`)).toHaveLength(2);
+  expect(checked.filter((check) => check === `${SHARED} p2`)).toHaveLength(2);
 });
 
-test('a refusal names the permission of the guard that refused: the type’s before the field’s', async () => {
-  const source = '{ toDifferent(mine: false) { guarded } toPlain(mine: false) { ownGuarded } }';
-  const { errors } = await answer(remembering, source, [SHARED]);
+test('a refusal names the permission of the guard that refused, and the guard of the type runs first', async () => {
+  const source = '{ toDifferent(isOwn: false) { guarded } toPlain(isOwn: false) { ownGuarded } }';
+  const { errors } = await answer(withCache, source, [SHARED]);
   expect(errors?.map((error) => JSON.parse(error)[1])).toEqual([OTHER, OTHER]);
 });
 
-test('what is let through as one’s own, or in a project, is not remembered for the organization', async () => {
-  const source = `{ toOwn(mine: true) { now } toOnlyOwn(mine: true) { now } toOn(mine: false, place: "p1") { now }
-    toOwnOn(mine: true, place: "p1") { now } toPlain(mine: true, place: "p1") { now later guarded } }`;
-  const { data, passed } = await answer(remembering, source, [`${SHARED} p1`]);
+test('a permission for an own object or in a project is not cached for the organization', async () => {
+  const source = `{ toOwn(isOwn: true) { now } toOnlyOwn(isOwn: true) { now } toOn(isOwn: false, projectId: "p1") { now }
+    toOwnOn(isOwn: true, projectId: "p1") { now } toPlain(isOwn: true, projectId: "p1") { now later guarded } }`;
+  const { data, cached } = await answer(withCache, source, [`${SHARED} p1`]);
   expect(JSON.parse(data)).toMatchObject({
     toOwn: { now: true },
     toOn: { now: true },
     toPlain: { now: null, later: null, guarded: null },
   });
-  expect(passed).toEqual([]);
+  expect(cached).toEqual([]);
 });
 
-test('a permission is asked once for all objects of the request, which is what the memory is for', async () => {
-  const many = Array.from({ length: 20 }, (_, at) => `r${at}: toPlain(mine: false) { now later }`).join(' ');
-  const { asked, passed } = await answer(remembering, `{ ${many} }`, [SHARED]);
-  expect([asked, passed]).toEqual([[SHARED], [SHARED]]);
+test('a permission is checked once for all objects of a request', async () => {
+  const many = Array.from({ length: 20 }, (_, at) => `r${at}: toPlain(isOwn: false) { now later }`).join(' ');
+  const { checked, cached } = await answer(withCache, `{ ${many} }`, [SHARED]);
+  expect([checked, cached]).toEqual([[SHARED], [SHARED]]);
 });

@@ -8,10 +8,10 @@ import { caseOf, createFixtures } from '../support/fixtures.ts';
 import { everything } from '../support/selection.ts';
 import { found, join, roleId } from '../support/world.ts';
 import { furnish, operationOf, type RootField, rootFields } from '../walls/support.ts';
-import { fieldsOf, isThere, type Need, needsOf, readSchema } from './needs.ts';
+import { fieldsOf, hasObjects, type Need, needsOf, readSchema } from './needs.ts';
 
-/** Permissions that the server has asked for, except where it compares what the caller holds with what they give. */
-const recorder = vi.hoisted(() => ({ asked: new Set<string>(), paused: 0 }));
+/** The permissions that the server has checked, except those of escalation checks. */
+const recorder = vi.hoisted(() => ({ checked: new Set<string>(), paused: 0 }));
 
 vi.mock('../../src/access/access.ts', async (original) => {
   const actual = await original<typeof import('../../src/access/access.ts')>();
@@ -19,7 +19,7 @@ vi.mock('../../src/access/access.ts', async (original) => {
     const record =
       (name: string) =>
       (permission: string, ...target: unknown[]): unknown => {
-        if (recorder.paused === 0) recorder.asked.add(permission);
+        if (recorder.paused === 0) recorder.checked.add(permission);
         return access[name](permission, ...target);
       };
     return {
@@ -55,41 +55,41 @@ const reader = await join(api, acme, 'read');
 const of = await furnish(api, acme);
 const fixtures = createFixtures(api, acme);
 
-interface Asked extends Pick<Answer, 'data' | 'errors'> {
+interface Recorded extends Pick<Answer, 'data' | 'errors'> {
   document: string;
   needs: Need[];
-  asked: string[];
+  checked: string[];
 }
 
-async function run(caller: Caller, document: string, variables: Json = {}): Promise<Asked> {
-  recorder.asked.clear();
+async function run(caller: Caller, document: string, variables: Json = {}): Promise<Recorded> {
+  recorder.checked.clear();
   const { data, errors } = await caller.query(document, variables);
-  const asked = [...recorder.asked].sort();
-  return { document, asked, needs: needsOf(schema, document, variables), data, errors };
+  const checked = [...recorder.checked].sort();
+  return { document, checked, needs: needsOf(schema, document, variables), data, errors };
 }
 
-/** Whether the object may belong to a project, where `project:read` is asked as well. */
+/** Whether the object may belong to a project, where `project:read` is checked as well. */
 const isAskedOnProjects = ({ anyOf }: Need): boolean =>
   anyOf.some((name) => PERMISSIONS.get(name)?.level !== 'organization');
 
-function expectForeseen({ document, asked, needs }: Asked, exceptions: readonly string[] = []): void {
-  const foreseen = new Set([...needs.flatMap(({ anyOf }) => anyOf), ...exceptions]);
-  if (needs.some(isAskedOnProjects)) foreseen.add('project:read');
+function expectDeclared({ document, checked, needs }: Recorded, exceptions: readonly string[] = []): void {
+  const declared = new Set([...needs.flatMap(({ anyOf }) => anyOf), ...exceptions]);
+  if (needs.some(isAskedOnProjects)) declared.add('project:read');
   expect(
-    asked.filter((name) => !foreseen.has(name)),
-    `asked, not declared: ${document}`,
+    checked.filter((name) => !declared.has(name)),
+    `checked, not declared: ${document}`,
   ).toEqual([]);
 }
 
-function expectAsked({ document, asked, needs, data }: Asked): void {
-  const sure = needs.filter(({ anyOf, own, on }) => anyOf.length > 0 && !own && isThere(data, on));
-  const missing = sure.filter(({ anyOf }) => !anyOf.some((name) => asked.includes(name)));
-  expect(missing, `declared, not asked: ${document}`).toEqual([]);
+function expectChecked({ document, checked, needs, data }: Recorded): void {
+  const certain = needs.filter(({ anyOf, own, on }) => anyOf.length > 0 && !own && hasObjects(data, on));
+  const missing = certain.filter(({ anyOf }) => !anyOf.some((name) => checked.includes(name)));
+  expect(missing, `declared, not checked: ${document}`).toEqual([]);
 }
 
 /**
- * The server asks more than a guard does here: a list leaves out what the caller cannot see, and a mutation looks at
- * roles and projects besides those that its arguments name. Edit by hand only.
+ * Fields whose resolvers check more permissions than the guard: a list omits objects that the caller cannot see, and a
+ * mutation reads roles and projects that are not arguments. Edit this list only by hand.
  */
 const EXCEPTIONS: Record<string, string[]> = {
   // `Role.members` counts a project role only in projects whose members the caller can see.
@@ -98,18 +98,18 @@ const EXCEPTIONS: Record<string, string[]> = {
   accessChanges: ['project:read'],
   // `Invitation.projectRoles` leaves them out as well.
   'Invitation.projectRoles': ['project:read'],
-  // `accessChanges` is empty for callers who cannot see the project roles.
+  // `accessChanges` is empty for a caller that cannot see the project roles.
   'Mutation.deleteProject': ['project_member:read'],
-  // The inviter, not the caller, must still hold it.
+  // The inviter, not the caller, must still have it.
   'Mutation.acceptInvitation': ['invitation:create'],
 };
 
 const exceptionsOf = (document: string): string[] =>
   [...fieldsOf(schema, document)].flatMap((field) => EXCEPTIONS[field] ?? []);
 
-/** Everything that the field returns, except `viewerPermissions`, which asks about permissions without needing them. */
+/** All fields of a type except `viewerPermissions`, which checks permissions without requiring them. */
 function selectionOf(name: string, depth: number): string {
-  // Types of nodes have fields of the same name and of different types, so they are not selected together.
+  // Types of nodes have fields with one name and different types, which cannot be selected together.
   if (name === 'Node')
     return '{ __typename id ... on Check { name } ... on Project { key } ... on Invitation { email } }';
   const type = schema.getType(name);
@@ -128,7 +128,7 @@ const IN_PROJECT = ['', `(projectId: "${of.project}")`];
 const DECISION = 'permission: "dataset:read"';
 const ID = Object.entries({ ...of, token: of.token.id, member: owner.memberId, organization: acme.id });
 
-/** The arguments of each query; a query without a line is asked without arguments. */
+/** The arguments of each query. Other queries have no arguments. */
 const ARGUMENTS: Record<string, string[]> = {
   access: [...PRINCIPALS, ...TARGETS].map((given) => `(${DECISION} ${given})`),
   accessMatrix: TARGETS.map((given) => `(first: 5 permissions: ["check:read"] ${given})`),
@@ -145,10 +145,10 @@ const ARGUMENTS: Record<string, string[]> = {
   whoCan: TARGETS.map((given) => `(${DECISION} ${given})`),
 };
 
-/** For the names of tests. */
+/** Replaces ids by names, for the names of tests. */
 const nameIds = (args: string): string => ID.reduce((text, [name, id]) => text.replaceAll(id, name), args);
 
-/** Of a query for one object by id: a new object. */
+/** The arguments of a query. A query for one object by id gets a new object. */
 async function argumentsOf({ name, args }: RootField): Promise<string[]> {
   const known = ARGUMENTS[name];
   if (known || !args.some((arg) => arg.name === 'id')) return known ?? [''];
@@ -161,11 +161,11 @@ const queries = queryFields.flatMap((field, at) =>
   (given[at] ?? []).map((args): [string, RootField, string] => [field.name + nameIds(args), field, args]),
 );
 
-test.each(queries)('%s asks for what the schema says, and for nothing else', async (_name, field, args) => {
+test.each(queries)('%s checks exactly the permissions that the schema declares', async (_name, field, args) => {
   await expectQuery(`{ ${field.name}${args} ${selectionOf(getNamedType(field.type).name, 2)} }`);
 });
 
-test.each(ID)('node(id: "%s") asks for what the schema says, and for nothing else', async (_name, id) => {
+test.each(ID)('node(id: "%s") checks exactly the permissions that the schema declares', async (_name, id) => {
   const type = typeOfPrefix(id.slice(0, 3));
   await expectQuery(`{ node(id: "${id}") { __typename ... on ${type} ${selectionOf(type, 1)} } }`);
 });
@@ -173,13 +173,13 @@ test.each(ID)('node(id: "%s") asks for what the schema says, and for nothing els
 async function expectQuery(document: string): Promise<void> {
   const done = await run(owner, document);
   expect(done.errors).toBeUndefined();
-  expectForeseen(done, exceptionsOf(document));
-  expectAsked(done);
-  expectForeseen(await run(reader, document), exceptionsOf(document));
+  expectDeclared(done, exceptionsOf(document));
+  expectChecked(done);
+  expectDeclared(await run(reader, document), exceptionsOf(document));
 }
 
 test.each(rootFields(schema, 'Mutation'))(
-  '$name asks for what the schema says, and for nothing else',
+  '$name checks exactly the permissions that the schema declares',
   async (field) => {
     const { input, caller = owner } = await caseOf(fixtures, field.name);
     await expectMutation(caller, field, input);
@@ -191,14 +191,14 @@ async function expectMutation(caller: Caller, field: RootField, input: Json): Pr
   const document = `${call} ${selectionOf(getNamedType(field.type).name, 1)} }`;
   const done = await run(caller, document, { input });
   expect([done.errors, done.data[field.name].errors]).toEqual([undefined, []]);
-  expectForeseen(done, exceptionsOf(document));
-  expectAsked(done);
+  expectDeclared(done, exceptionsOf(document));
+  expectChecked(done);
 }
 
 const statements = [allow('dataset:read')];
 const robot = { serviceAccountId: of.serviceAccount };
 
-/** Inputs with arguments that the cases of all mutations do not give. */
+/** Inputs with fields that the cases of all mutations do not use. */
 test.each([
   ['createApiToken', { name: 'Read', access: 'READ' }],
   ['createApiToken', { name: 'Robot', access: 'READ', ...robot }],
@@ -211,6 +211,6 @@ test.each([
   ['deleteRole', { id: of.role, reassignTo: roleId('read'), dryRun: true }],
   ['updateServiceAccount', { id: of.serviceAccount, roleId: roleId('read'), roleExpiresAt: null, dryRun: true }],
   ['signOutMember', { memberId: reader.memberId }],
-])('%s %o asks for what the schema says, and for nothing else', async (name, input) => {
+])('%s %o checks exactly the permissions that the schema declares', async (name, input) => {
   await expectMutation(owner, rootFields(schema, 'Mutation').find((field) => field.name === name) as RootField, input);
 });

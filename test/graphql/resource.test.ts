@@ -11,7 +11,7 @@ import { buildSchema } from '../../src/schema.ts';
 
 buildSchema();
 
-/** A declaration that fits its table. Each test changes one thing. It is never added, because it always fails. */
+/** A declaration that matches its table. Each test makes one part wrong, so `Gadget` is never added to the schema. */
 const gadgets = tenantTable(
   'gadgets',
   {
@@ -40,7 +40,7 @@ const WRONG: [string, () => unknown, string][] = [
     'an unknown permission',
     // @ts-expect-error there is no such permission
     () => resource('Gadget', { ...GADGET, permission: 'gadget', project: projectTarget }),
-    'Gadget.project: is not allowed, because gadget:read is asked on the organization',
+    'Gadget.project: is not allowed, because gadget:read is checked on the organization',
   ],
   [
     'an attribute without a column',
@@ -100,24 +100,24 @@ const WRONG: [string, () => unknown, string][] = [
     'Gadget.filter.colour: the table gadgets has no column colour',
   ],
   [
-    'a search in a column that is no text',
+    'a search in a column that is not text',
     () => resource('Gadget', { ...GADGET, filter: { search: ['size'] } }),
     'Gadget.filter.search: size is not a text column',
   ],
   [
-    'a range of texts',
+    'a range of a text column',
     () => resource('Gadget', { ...GADGET, filter: { name: 'range' } }),
     'Gadget.filter.name: a range needs a column of time',
   ],
   [
     'a project for a permission of the organization',
     () => resource('Gadget', { ...GADGET, project: projectTarget }),
-    'Gadget.project: is not allowed, because tier:read is asked on the organization',
+    'Gadget.project: is not allowed, because tier:read is checked on the organization',
   ],
   [
     'no project for a permission of a project',
     () => resource('Gadget', { ...GADGET, permission: 'dataset' }),
-    'Gadget.project: is required, because dataset:read is asked on a project',
+    'Gadget.project: is required, because dataset:read is checked on a project',
   ],
   [
     'an ID prefix that another type has',

@@ -9,28 +9,28 @@ import {
   isCompositeType,
   isUnionType,
 } from 'graphql';
-import type { Dice } from './dice.ts';
+import type { Random } from './random.ts';
 
-/** Response keys that an object could mistake for its own, among others. */
+/** Response keys, most of which are also properties of every object. */
 const KEYS = ['a', 'b', 'c', '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', 'toJSON', 'length'];
 
 const ARGUMENTS = ['', '(upper: true)', '(upper: $a)', '(upper: null)', '(upper: $maybe)', '(upper: $n)'];
 
 const DECLARED =
   '($a: Boolean!, $b: Boolean!, $c: Boolean = true, $maybe: Boolean, $s: String, $n: Boolean = false, $e: Sound, $in: Box)';
-/** Every operation uses every variable, so each fragment may. */
+/** Every operation uses every variable with this field, so every fragment may use every variable. */
 const ECHO = 'echo(a: $a, b: $b, c: $c, maybe: $maybe, s: $s, n: $n, e: $e, in: $in)';
 
 export const OPERATIONS = ['Q0', 'Q1', 'M'] as const;
 
-/** A valid document of three operations that share fragments, written by the dice. */
-export function documentOf(schema: GraphQLSchema, dice: Dice): string {
+/** A random valid document of three operations that share fragments. */
+export function documentOf(schema: GraphQLSchema, random: Random): string {
   const fragments: { name: string; type: string; text: string }[] = [];
   const signatures = new Map<string, string>();
 
-  /** The same response key always means the same, or the fields could not be merged. */
+  /** Fields with one response key must be the same, otherwise they cannot be merged. */
   function aliasOf(field: string, signature: string): string {
-    const key = dice.oneIn(3) ? dice.of(KEYS) : field;
+    const key = random.oneIn(3) ? random.of(KEYS) : field;
     for (const chosen of [key, field, `${field}${signatures.size}`]) {
       if ((signatures.get(chosen) ?? signature) !== signature) continue;
       signatures.set(chosen, signature);
@@ -40,13 +40,13 @@ export function documentOf(schema: GraphQLSchema, dice: Dice): string {
   }
 
   const directive = (): string =>
-    dice.oneIn(4) ? ` @${dice.of(['skip', 'include'])}(if: ${dice.of(['$a', '$b', '$c', 'true', 'false'])})` : '';
+    random.oneIn(4) ? ` @${random.of(['skip', 'include'])}(if: ${random.of(['$a', '$b', '$c', 'true', 'false'])})` : '';
 
   function field(type: GraphQLObjectType | GraphQLInterfaceType, depth: number): string {
     const leaf = (each: GraphQLField<unknown, unknown>): boolean => !isCompositeType(getNamedType(each.type));
     const fields = Object.values(type.getFields()).filter((each) => each.name !== 'echo' && (depth > 0 || leaf(each)));
-    const chosen = dice.of(fields);
-    const args = chosen.args.length > 0 ? dice.of(ARGUMENTS) : '';
+    const chosen = random.of(fields);
+    const args = chosen.args.length > 0 ? random.of(ARGUMENTS) : '';
     const alias = aliasOf(chosen.name, `${chosen.name} ${chosen.type} ${args}`);
     const named = getNamedType(chosen.type);
     const below = isCompositeType(named) ? ` ${selection(named, depth - 1)}` : '';
@@ -54,10 +54,10 @@ export function documentOf(schema: GraphQLSchema, dice: Dice): string {
   }
 
   function fragment(type: GraphQLCompositeType, depth: number): string {
-    const on = isAbstractType(type) ? dice.of([...schema.getPossibleTypes(type), type]) : type;
-    if (dice.oneIn(2)) return `... on ${on.name}${directive()} ${selection(on, depth)}`;
+    const on = isAbstractType(type) ? random.of([...schema.getPossibleTypes(type), type]) : type;
+    if (random.oneIn(2)) return `... on ${on.name}${directive()} ${selection(on, depth)}`;
     const known = fragments.filter((each) => each.type === on.name);
-    if (known.length > 0 && dice.oneIn(2)) return `...${dice.of(known).name}${directive()}`;
+    if (known.length > 0 && random.oneIn(2)) return `...${random.of(known).name}${directive()}`;
     const text = selection(on, depth);
     const name = `F${fragments.length}`;
     fragments.push({ name, type: on.name, text: `fragment ${name} on ${on.name} ${text}` });
@@ -65,9 +65,9 @@ export function documentOf(schema: GraphQLSchema, dice: Dice): string {
   }
 
   function selection(type: GraphQLCompositeType, depth: number): string {
-    const parts = Array.from({ length: 1 + dice.below(4) }, () => {
-      if (dice.oneIn(6)) return `__typename${directive()}`;
-      if (depth > 0 && dice.oneIn(3)) return fragment(type, depth - 1);
+    const parts = Array.from({ length: 1 + random.below(4) }, () => {
+      if (random.oneIn(6)) return `__typename${directive()}`;
+      if (depth > 0 && random.oneIn(3)) return fragment(type, depth - 1);
       return isUnionType(type) ? '__typename' : field(type, depth);
     });
     return `{ ${parts.join(' ')} }`;

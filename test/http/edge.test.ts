@@ -12,7 +12,7 @@ const send = (init: RequestInit & { path?: string }): Promise<Response> =>
 const CREATE = 'mutation { createCategory(input: { name: "Forged" }) { category { id } } }';
 const authorization = `Bearer ${owner.token}`;
 
-describe('what a page of another site can send is not executed', () => {
+describe('the CSRF protection', () => {
   test.each([
     ['a form', 'application/x-www-form-urlencoded', `query=${encodeURIComponent(CREATE)}`],
     ['plain text', 'text/plain', JSON.stringify({ query: CREATE })],
@@ -23,7 +23,7 @@ describe('what a page of another site can send is not executed', () => {
       `--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n${JSON.stringify({ query: CREATE })}\r\n--x--`,
     ],
     ['no content type', '', JSON.stringify({ query: CREATE })],
-  ])('%s', async (_what, type, body) => {
+  ])('refuses %s', async (_what, type, body) => {
     const response = await send({ method: 'POST', headers: { authorization, 'content-type': type }, body });
     expect(response.status).toBe(415);
     expect((await owner.query('{ categories { nodes { name } } }')).data.categories.nodes).not.toContainEqual({
@@ -31,12 +31,12 @@ describe('what a page of another site can send is not executed', () => {
     });
   });
 
-  test('a mutation by GET', async () => {
+  test('refuses a mutation by GET', async () => {
     const response = await send({ path: `/graphql?query=${encodeURIComponent(CREATE)}`, headers: { authorization } });
     expect(response.status).toBe(405);
   });
 
-  test('a query by GET is answered', async () => {
+  test('allows a query by GET', async () => {
     const response = await send({
       path: `/graphql?query=${encodeURIComponent('{ viewer { role { name } } }')}`,
       headers: { authorization },
@@ -44,7 +44,7 @@ describe('what a page of another site can send is not executed', () => {
     expect(await response.json()).toEqual({ data: { viewer: { role: { name: 'Owner' } } } });
   });
 
-  test('a batch of operations', async () => {
+  test('refuses a batch of operations', async () => {
     const response = await send({
       method: 'POST',
       headers: { authorization, 'content-type': 'application/json' },
@@ -53,7 +53,7 @@ describe('what a page of another site can send is not executed', () => {
     expect(response.status).toBe(400);
   });
 
-  test('other origins get no permission to read', async () => {
+  test('sends no CORS headers to other origins', async () => {
     const response = await send({
       method: 'OPTIONS',
       headers: { origin: 'https://evil.test', 'access-control-request-method': 'POST' },
@@ -62,12 +62,12 @@ describe('what a page of another site can send is not executed', () => {
   });
 });
 
-test('a body of more than 100 kB is refused, whether it says so or not', async () => {
+test('a body of more than 100 kB is refused, with and without Content-Length', async () => {
   const body = JSON.stringify({ query: '{ __typename }', variables: { padding: 'x'.repeat(100_000) } });
-  const told = await send({ method: 'POST', headers: { 'content-type': 'application/json' }, body }).then(
+  const withLength = await send({ method: 'POST', headers: { 'content-type': 'application/json' }, body }).then(
     (response) => response.status,
   );
-  const untold = await new Promise((done, fail) => {
+  const withoutLength = await new Promise((done, fail) => {
     const req = request(
       `${api.address}/graphql`,
       { method: 'POST', headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' } },
@@ -76,10 +76,10 @@ test('a body of more than 100 kB is refused, whether it says so or not', async (
     req.on('error', fail);
     req.end(body);
   });
-  expect([told, untold]).toEqual([413, 413]);
+  expect([withLength, withoutLength]).toEqual([413, 413]);
 });
 
-test('every response has a request id, the client’s own when it is harmless', async () => {
+test('every response has a request id, and a valid id of the client is kept', async () => {
   const idOf = async (headers: Record<string, string>, path = '/health/live') =>
     (await send({ path, headers })).headers.get('x-request-id');
   expect(await idOf({ 'x-request-id': 'trace-1.2_3' })).toBe('trace-1.2_3');
@@ -88,26 +88,26 @@ test('every response has a request id, the client’s own when it is harmless', 
   expect(await idOf({}, '/nowhere')).toMatch(/^[0-9a-f-]{36}$/);
 });
 
-// Node's client refuses, as RFC 9112 (section 6.2) says, an answer with both a length and a transfer encoding.
-test.each(['multipart/mixed', 'text/event-stream'])('an answer of type %s is sent whole', async (accept) => {
+// Node's client refuses a response with both Content-Length and Transfer-Encoding (RFC 9112, section 6.2).
+test.each(['multipart/mixed', 'text/event-stream'])('a response of type %s is complete', async (accept) => {
   const headers = { accept, 'content-type': 'application/json' };
   const response = await send({ method: 'POST', headers, body: JSON.stringify({ query: '{ __typename }' }) });
   expect([response.status, response.headers.get('transfer-encoding')]).toEqual([200, null]);
   expect(await response.text()).toContain('{"data":{"__typename":"Query"}}');
 });
 
-test('a path that does not exist is told so, and one that no URL can hold does not crash', async () => {
+test('an unknown path gets 404, and so does a path that is not part of a valid URL', async () => {
   expect((await send({ path: '/' })).status).toBe(404);
   expect((await send({ path: '/constructor' })).status).toBe(404);
   expect((await send({ path: '//' })).status).toBe(404);
 });
 
-test('the server says whether it lives and whether its database answers', async () => {
+test('the health checks report a live and ready server', async () => {
   expect((await send({ path: '/health/live' })).status).toBe(200);
   expect(await (await send({ path: '/health/ready' })).json()).toEqual({ status: 'ok' });
 });
 
-test('a server that gets no connection for a query is not ready, and lives', async () => {
+test('a server without a database connection is live and not ready', async () => {
   const cut = await startApi({ pool: 2 });
   await cut.pool.end();
   const ready = await fetch(`${cut.address}/health/ready`);
@@ -119,7 +119,7 @@ test('a server that gets no connection for a query is not ready, and lives', asy
   expect((await fetch(`${cut.address}/health/live`)).status).toBe(200);
 });
 
-test('the playground loads nothing from elsewhere', async () => {
+test('the playground loads nothing from other origins', async () => {
   const response = await send({ headers: { accept: 'text/html' } });
   expect(response.headers.get('content-type')).toContain('text/html');
   expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
@@ -127,13 +127,13 @@ test('the playground loads nothing from elsewhere', async () => {
   expect(page.match(/<(script|link|img)[^>]+(src|href)="https?:/g)).toBeNull();
 });
 
-test('variables of the wrong type are the caller’s fault, and named', async () => {
+test('a variable of the wrong type is a BAD_REQUEST that names the variable', async () => {
   const answer = await owner.query('query ($n: Int!) { checks(first: $n) { totalCount } }', { n: 'many' });
   expect([answer.status, answer.errors?.[0].extensions.code]).toEqual([400, 'BAD_REQUEST']);
   expect(answer.errors?.[0].message).toContain('$n');
 });
 
-test('what goes wrong inside stays inside', async () => {
+test('an internal error is masked and logged with the request id', async () => {
   await api.root`alter table rubrics rename to rubrics_away`;
   const answer = await owner.query('{ rubric { name } }');
   await api.root`alter table rubrics_away rename to rubrics`;

@@ -1,7 +1,7 @@
 import { buildSchema, type ExecutionArgs, execute, parse } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { createExecute, type Execute } from '../../src/executor/execute.ts';
-import { type Asked, documentIn, shown } from './compare.ts';
+import { type Call, comparableOf, documentIn } from './compare.ts';
 
 const SDL = `
   type Query { a: Int b: Int echo(s: String, n: Int): String it: Thing! sure: Int! }
@@ -9,22 +9,22 @@ const SDL = `
   type Mutation { add(n: Int!, later: Boolean = false, fail: Boolean = false): Count sure(n: Int!): Int! }
   type Count { now: Int later: Int sure: Int! }`;
 
-interface Journal {
+interface Log {
   log: string[];
 }
 
-const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
+const nextTask = (): Promise<void> => new Promise((done) => setImmediate(done));
 
 const thing = (): object => ({ a: 1, b: 2, it: thing, echo: ({ s }: { s?: string }) => `${s}` });
 
-/** Writes into the journal what is done, and when it is done. */
-async function add({ n, later, fail }: { n: number; later: boolean; fail: boolean }, { log }: Journal) {
+/** Records its steps in the log, so that a test can compare their order. */
+async function add({ n, later, fail }: { n: number; later: boolean; fail: boolean }, { log }: Log) {
   log.push(`begin ${n}`);
-  if (later) await turn();
+  if (later) await nextTask();
   log.push(`end ${n}`);
   if (fail) throw new Error(`cannot add ${n}`);
   const now = () => log.push(`now ${n}`);
-  return { now, later: () => turn().then(now), sure: () => turn().then(() => (n > 2 ? null : now())) };
+  return { now, later: () => nextTask().then(now), sure: () => nextTask().then(() => (n > 2 ? null : now())) };
 }
 
 const ROOT: Record<string, unknown> = {
@@ -33,7 +33,7 @@ const ROOT: Record<string, unknown> = {
   echo: ({ s, n }: { s?: string; n?: number }) => `${s} ${n}`,
   it: thing,
   add,
-  sure: ({ n = 0 }: { n?: number }, { log }: Journal) => log.push(`sure ${n}`) && (n > 2 ? null : n),
+  sure: ({ n = 0 }: { n?: number }, { log }: Log) => log.push(`sure ${n}`) && (n > 2 ? null : n),
 };
 
 const schema = buildSchema(SDL);
@@ -46,131 +46,131 @@ for (const type of [schema.getQueryType(), schema.getMutationType()])
 
 type Values = Record<string, unknown>;
 
-/** Every permutation of few things. */
+/** All permutations of a short list. */
 const orders = <T>(items: readonly T[]): T[][] =>
   items.length < 2
     ? [[...items]]
     : items.flatMap((first) => orders(items.filter((each) => each !== first)).map((rest) => [first, ...rest]));
 
-describe('what is selected depends on this request’s variables, whatever another’s were', () => {
+describe('a kept plan selects fields by the variables of the current request', () => {
   const DOCUMENTS = {
     'at the root':
       'query ($x: Boolean!, $y: Boolean = true) { a @skip(if: $x) b @include(if: $y) ...f @skip(if: $y) ...on Query @include(if: $x) { c: a } } fragment f on Query { d: a }',
-    'far below':
+    'deeply nested':
       'query ($x: Boolean!, $y: Boolean = true) { it { it { a @skip(if: $x) ...f @include(if: $y) it { b } } it @skip(if: $y) { it { c: a } } } } fragment f on Thing { d: a @include(if: $x) }',
-    'with nothing left': 'query ($x: Boolean!, $y: Boolean = true) { a @include(if: $x) @skip(if: $y) }',
-    'twice the same':
+    'without a selected field': 'query ($x: Boolean!, $y: Boolean = true) { a @include(if: $x) @skip(if: $y) }',
+    'with a field selected twice':
       'query ($x: Boolean!, $y: Boolean = true) { a @skip(if: $x) a @include(if: $y) it { a } it @include(if: $x) { b } }',
   };
   const VALUES: Values[] = [{ x: true }, { x: false, y: false }, { x: true, y: false }, { x: false }];
   test.each(Object.entries(DOCUMENTS))('%s', async (_where, source) => {
     for (const order of orders(VALUES)) {
-      const { own, usual } = documentIn(schema, source);
+      const { own, reference } = documentIn(schema, source);
       for (const variableValues of [...order, ...order])
-        expect(await own({ variableValues })).toEqual(await usual({ variableValues }));
+        expect(await own({ variableValues })).toEqual(await reference({ variableValues }));
     }
   });
 
-  test('more of them than plans are kept', async () => {
+  test('with more combinations of variables than kept plans', async () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
     const fields = names.map((name) => `${name}: a @include(if: $${name})`).join(' ');
-    const { own, usual } = documentIn(
+    const { own, reference } = documentIn(
       schema,
       `query (${names.map((name) => `$${name}: Boolean!`).join(' ')}) { ${fields} }`,
     );
     for (let round = 0; round < 150; round += 1) {
       const variableValues = Object.fromEntries(names.map((name, at) => [name, Boolean(((round * 37) >> at) & 1)]));
-      expect(await own({ variableValues })).toEqual(await usual({ variableValues }));
+      expect(await own({ variableValues })).toEqual(await reference({ variableValues }));
     }
   });
 
-  test('not even where another operation of the document has texts by these names', async () => {
+  test('when another operation of the document has String variables with the same names', async () => {
     const source = `
       query First($x: Boolean!) { b @skip(if: $x) }
       query Texts($x: String, $w: Boolean!, $u: String) { a @skip(if: $w) echo(s: $x) e: echo(s: $u) }
       query Last($u: Boolean!) { b @skip(if: $u) }`;
-    const { own, usual } = documentIn(schema, source);
+    const { own, reference } = documentIn(schema, source);
     const asked = [
       { operationName: 'Texts', variableValues: { x: 'x true', w: false, u: 'y' } },
       { operationName: 'Texts', variableValues: { x: 'x', w: true, u: 'false y' } },
     ];
-    for (const one of asked) expect(await own(one)).toEqual(await usual(one));
+    for (const call of asked) expect(await own(call)).toEqual(await reference(call));
   });
 
-  test('where a flag is null, which no flag may be, both refuse', async () => {
-    const { own, usual } = documentIn(schema, 'query ($x: Boolean = true) { it { a @skip(if: $x) b } a }');
+  test('when the condition of @skip is null, both executors return an error', async () => {
+    const { own, reference } = documentIn(schema, 'query ($x: Boolean = true) { it { a @skip(if: $x) b } a }');
     for (const variableValues of [{}, { x: null }, { x: false }, { x: null }])
-      expect(await own({ variableValues })).toEqual(await usual({ variableValues }));
+      expect(await own({ variableValues })).toEqual(await reference({ variableValues }));
   });
 
-  // graphql-js says `data: null` besides. The pipeline makes an error of the request of it, which has no data.
-  test('where a flag at the root is null, nothing is executed', async () => {
-    const { own, usual } = documentIn(schema, 'query ($x: Boolean = true) { a @skip(if: $x) b }');
-    const flag = (x: boolean | null): Asked => ({ variableValues: { x } });
-    for (const x of [true, false]) expect(await own(flag(x))).toEqual(await usual(flag(x)));
+  // graphql-js also returns `data: null`. Ambit reports a request error, which has no data.
+  test('when the condition of @skip at the root is null, nothing is executed', async () => {
+    const { own, reference } = documentIn(schema, 'query ($x: Boolean = true) { a @skip(if: $x) b }');
+    const callWith = (x: boolean | null): Call => ({ variableValues: { x } });
+    for (const x of [true, false]) expect(await own(callWith(x))).toEqual(await reference(callWith(x)));
     const message = 'Argument "if" of non-null type "Boolean!" must not be null.';
-    expect(await usual(flag(null))).toMatchObject({
+    expect(await reference(callWith(null))).toMatchObject({
       data: 'null',
       errors: [expect.stringContaining('must not be null')],
     });
-    await expect(own(flag(null))).rejects.toThrow(message);
+    await expect(own(callWith(null))).rejects.toThrow(message);
   });
 });
 
-test('of several operations the named one is run, in whichever order they are asked for', async () => {
+test('the operation with the given name is executed, in any order of requests', async () => {
   const source = 'query A { a } query B { b ...f } mutation C { add(n: 1) { now } } fragment f on Query { it { a } }';
   for (const order of orders<string | undefined>(['A', 'B', 'C', undefined, 'D', ''])) {
-    const { own, usual } = documentIn(schema, source);
+    const { own, reference } = documentIn(schema, source);
     for (const operationName of order) {
       const [mine, theirs] = [{ log: [] }, { log: [] }];
       expect(await own({ operationName, contextValue: mine })).toEqual(
-        await usual({ operationName, contextValue: theirs }),
+        await reference({ operationName, contextValue: theirs }),
       );
       expect(mine).toEqual(theirs);
     }
   }
 });
 
-describe('mutations run one after the other', () => {
+describe('mutations run serially', () => {
   const run = async (executor: Execute, source: string) => {
-    const contextValue: Journal = { log: [] };
+    const contextValue: Log = { log: [] };
     const answer = await executor({ schema, document: parse(source), contextValue } as ExecutionArgs);
-    return { ...shown(answer), log: contextValue.log };
+    return { ...comparableOf(answer), log: contextValue.log };
   };
   test.each([
-    ['each with what is below it', 'mutation { a: add(n: 1, later: true) { now later } b: add(n: 2) { now } }'],
+    ['with their nested fields', 'mutation { a: add(n: 1, later: true) { now later } b: add(n: 2) { now } }'],
     [
-      'also after one that failed',
+      'also after a failed mutation',
       'mutation { a: add(n: 1, fail: true) { now } b: add(n: 2, later: true, fail: true) { now } c: add(n: 2) { now } }',
     ],
-    ['but not after one that must not be null', 'mutation { a: sure(n: 1) b: sure(n: 3) c: add(n: 2) { now } }'],
-    ['fields of one name are one', 'mutation { add(n: 1) { now } add(n: 1) { later } }'],
+    ['but not after an error of a non-null field', 'mutation { a: sure(n: 1) b: sure(n: 3) c: add(n: 2) { now } }'],
+    ['and two fields with one response key run once', 'mutation { add(n: 1) { now } add(n: 1) { later } }'],
   ])('%s', async (_what, source) => {
     expect(await run(createExecute(), source)).toEqual(await run(execute as Execute, source));
   });
 
-  // graphql-js goes on as soon as it knows that the field is null; what the next one changes must not be seen by it.
-  test('the next waits also for what is left of one that has become null', async () => {
+  // graphql-js starts the next mutation as soon as the field is null. Its changes must not be visible to earlier fields.
+  test('and the next one waits for all fields of a mutation that has become null', async () => {
     const { log } = await run(createExecute(), 'mutation { a: add(n: 3) { sure later } b: add(n: 1) { now } }');
     expect(log.indexOf('now 3')).toBeGreaterThan(-1);
     expect(log.indexOf('now 3')).toBeLessThan(log.indexOf('begin 1'));
   });
 });
 
-test('who changes a response changes no other', async () => {
+test('a change of a response object does not affect later responses', async () => {
   const document = parse('{ __typename it { __typename a it { b } } }');
   const own = createExecute();
-  const spoiled = (await own({ schema, document })) as { data: Record<string, never> };
-  Object.assign(spoiled.data['it'] ?? {}, { a: 'spoiled', __typename: 'spoiled', more: 1 });
-  Object.assign(spoiled.data, { __typename: 'spoiled' });
-  expect(shown(await own({ schema, document }))).toEqual(shown(await execute({ schema, document })));
+  const changed = (await own({ schema, document })) as { data: Record<string, never> };
+  Object.assign(changed.data['it'] ?? {}, { a: 'changed', __typename: 'changed', more: 1 });
+  Object.assign(changed.data, { __typename: 'changed' });
+  expect(comparableOf(await own({ schema, document }))).toEqual(comparableOf(await execute({ schema, document })));
 });
 
-test('requests at the same time keep to themselves', async () => {
-  const { own, usual } = documentIn(
+test('parallel requests do not affect each other', async () => {
+  const { own, reference } = documentIn(
     schema,
     'query ($s: String, $x: Boolean!) { b echo(s: $s) it @include(if: $x) { echo(s: $s) it { it { echo(s: $s) } } } }',
   );
   const asked = Array.from({ length: 40 }, (_, at) => ({ variableValues: { s: `of ${at}`, x: at % 3 > 0 } }));
-  expect(await Promise.all(asked.map(own))).toEqual(await Promise.all(asked.map(usual)));
+  expect(await Promise.all(asked.map(own))).toEqual(await Promise.all(asked.map(reference)));
 });

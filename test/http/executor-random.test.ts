@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { size } from '../support/size.ts';
-import { documentIn, type Shown } from './compare.ts';
-import { diceOf } from './dice.ts';
+import { type Comparable, documentIn } from './compare.ts';
 import { documentOf, OPERATIONS } from './documents.ts';
-import { quiet, syntheticSchema, type World, worldOf } from './synthetic.ts';
+import { randomOf } from './random.ts';
+import { syntheticSchema, type World, whenSettled, worldOf } from './synthetic.ts';
 
 const schema = syntheticSchema();
 const lenient = syntheticSchema({ lenient: true });
@@ -29,63 +29,64 @@ const calls = fc.array(fc.tuple(fc.constantFrom(...OPERATIONS, undefined, 'Nobod
 });
 
 interface Odds {
-  /** One in so many comes later; 0 for none. */
+  /** One in this many values is a promise. 0 for none. */
   promises: number;
-  /** One in so many goes wrong. */
-  trouble: number;
+  /** One in this many values is wrong. */
+  faults: number;
 }
 
-type Answers = Record<'own' | 'usual' | 'every', Shown> & Record<'asked', [own: string[], usual: string[]]>;
+type Answers = Record<'own' | 'reference' | 'allErrors', Comparable> &
+  Record<'resolved', [own: string[], reference: string[]]>;
 
-const always = (odds: Odds, expectSame: (answers: Answers) => void) =>
+const property = (odds: Odds, expectSame: (answers: Answers) => void) =>
   fc.asyncProperty(fc.nat(), fc.nat(), calls, async (words, seed, asked) => {
-    const { own, usual, usualOn } = documentIn(schema, documentOf(schema, diceOf(`${words}`)));
+    const { own, reference, referenceOn } = documentIn(schema, documentOf(schema, randomOf(`${words}`)));
     for (const [at, [operationName, variableValues]] of asked.entries()) {
       const [mine, theirs, lenients] = [0, 1, 2].map(() => worldOf(`${seed} ${at}`, odds)) as [World, World, World];
       const call = { operationName, variableValues };
       expectSame({
-        own: await own({ ...call, contextValue: mine }).finally(() => quiet(mine)),
-        usual: await deaf(theirs, () => usual({ ...call, contextValue: theirs })),
-        every: await deaf(lenients, () => usualOn(lenient)({ ...call, contextValue: lenients })),
-        asked: [mine.asked, theirs.asked],
+        own: await own({ ...call, contextValue: mine }).finally(() => whenSettled(mine)),
+        reference: await withoutRejections(theirs, () => reference({ ...call, contextValue: theirs })),
+        allErrors: await withoutRejections(lenients, () => referenceOn(lenient)({ ...call, contextValue: lenients })),
+        resolved: [mine.resolved, theirs.resolved],
       });
     }
   });
 
-/** graphql-js leaves promises behind whose rejection nobody handles. For ours, vitest still listens. */
-async function deaf<T>(world: World, work: () => Promise<T>): Promise<T> {
+/** Ignores the unhandled rejections that graphql-js leaves. For our executor, vitest still reports them. */
+async function withoutRejections<T>(world: World, work: () => Promise<T>): Promise<T> {
   const listeners = process.listeners('unhandledRejection');
   process.removeAllListeners('unhandledRejection').on('unhandledRejection', () => undefined);
   const result = await work();
-  await quiet(world);
+  await whenSettled(world);
   process.removeAllListeners('unhandledRejection');
   for (const listener of listeners) process.on('unhandledRejection', listener);
   return result;
 }
 
-function exactly({ own, usual, asked }: Answers): void {
-  expect(own).toEqual(usual);
-  expect(asked[0]).toEqual(asked[1]);
+function expectEqual({ own, reference, resolved }: Answers): void {
+  expect(own).toEqual(reference);
+  expect(resolved[0]).toEqual(resolved[1]);
 }
 
 /**
- * Which of several errors made a place null is left open, and whether others below it are told (specification, section
- * 6.4.4): graphql-js says what happened to be first. So the same places are null, for reasons that there are.
+ * When several errors make one position null, the specification (section 6.4.4) does not say which of them are
+ * reported. So the same positions must be null, and each reported error must be one that can occur.
  */
-function asSpecified({ own, usual, every }: Answers): void {
-  expect([own.data, own.nulled]).toEqual([usual.data, usual.nulled]);
+function expectSameNulls({ own, reference, allErrors }: Answers): void {
+  expect([own.data, own.nulled]).toEqual([reference.data, reference.nulled]);
   const reasons = own.errors.filter((error) => !error.includes('Cannot return null for non-nullable'));
-  expect(every.errors).toEqual(expect.arrayContaining(reasons));
+  expect(allErrors.errors).toEqual(expect.arrayContaining(reasons));
 }
 
-test('where everything is there at once, data, errors and the order of asking are those of graphql-js', () =>
-  fc.assert(always({ promises: 0, trouble: 10 }, exactly), { numRuns: size(100, 400) }));
+test('without promises, the data, the errors and the order of resolvers are those of graphql-js', () =>
+  fc.assert(property({ promises: 0, faults: 10 }, expectEqual), { numRuns: size(100, 400) }));
 
-test('where some of it comes later and nothing goes wrong, too', () =>
-  fc.assert(always({ promises: 2, trouble: 1e9 }, exactly), { numRuns: size(60, 200) }));
+test('with some promises and no errors, the data and the order of resolvers are those of graphql-js', () =>
+  fc.assert(property({ promises: 2, faults: 1e9 }, expectEqual), { numRuns: size(60, 200) }));
 
-test('where some of it comes later and some goes wrong, the same places are null, each for a good reason', () =>
-  fc.assert(always({ promises: 3, trouble: 10 }, asSpecified), { numRuns: size(80, 300) }));
+test('with some promises and some errors, the same positions are null as with graphql-js', () =>
+  fc.assert(property({ promises: 3, faults: 10 }, expectSameNulls), { numRuns: size(80, 300) }));
 
-test('where everything comes later and much goes wrong, too', () =>
-  fc.assert(always({ promises: 1, trouble: 4 }, asSpecified), { numRuns: size(60, 200) }));
+test('with only promises and many errors, the same positions are null as with graphql-js', () =>
+  fc.assert(property({ promises: 1, faults: 4 }, expectSameNulls), { numRuns: size(60, 200) }));

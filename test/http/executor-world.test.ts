@@ -9,11 +9,11 @@ import { type Answer, type Caller, callerAt, listen, startApi } from '../support
 import { cast, found, tokenOf } from '../support/world.ts';
 import { furnish, operationOf, rootFields } from '../walls/support.ts';
 
-/** The same world behind the executor of graphql-js. */
+/** A second server on the same database, with the executor of graphql-js. */
 const api = await startApi();
 const schema = buildSchema();
 const { parts } = api.app;
-const usual = await listen(
+const referenceAddress = await listen(
   createHandler(
     createGraphql(schema, parts, (args: ExecutionArgs) => (execute as Execute)(args)),
     parts,
@@ -31,12 +31,16 @@ const callers: Record<string, Caller> = {
   nobody: api.as(),
 };
 
-/** What a client reads; the id of the request is in the text of what goes wrong inside alone. */
-const shown = ({ data, errors, status }: Answer): string => JSON.stringify({ data, errors, status }, null, 1);
+/** The response as a client reads it. */
+const textOf = ({ data, errors, status }: Answer): string => JSON.stringify({ data, errors, status }, null, 1);
 
-async function expectAlike(caller: Caller, document: string, variables?: Record<string, unknown>): Promise<Answer> {
+async function expectSameResponse(
+  caller: Caller,
+  document: string,
+  variables?: Record<string, unknown>,
+): Promise<Answer> {
   const own = await caller.query(document, variables);
-  expect(shown(own)).toBe(shown(await callerAt(usual, caller.token).query(document, variables)));
+  expect(textOf(own)).toBe(textOf(await callerAt(referenceAddress, caller.token).query(document, variables)));
   return own;
 }
 
@@ -65,7 +69,7 @@ const DOCUMENTS: Record<string, string> = {
 const ids = Object.values(things).filter((thing) => typeof thing === 'string');
 
 test.each(Object.keys(callers))(
-  'for %s, every document is answered as by graphql-js, twice and with other variables',
+  'for %s, every document gets the response of graphql-js, with all variables',
   async (name) => {
     const caller = callers[name] as Caller;
     const variables = [
@@ -78,33 +82,33 @@ test.each(Object.keys(callers))(
     ];
     for (const document of Object.values(DOCUMENTS)) {
       const used = Object.keys(variables[0] ?? {}).some((each) => document.includes(`$${each}`));
-      for (const values of used ? variables : [{}, {}]) await expectAlike(caller, document, values);
+      for (const values of used ? variables : [{}, {}]) await expectSameResponse(caller, document, values);
     }
   },
 );
 
-test('the documents are answered with data, so that there is something to compare', async () => {
+test('every document returns data for an Owner, so that the comparison is meaningful', async () => {
   for (const document of Object.values(DOCUMENTS)) {
-    const answer = await expectAlike(people.owner, document, { id: things.check, ids });
+    const answer = await expectSameResponse(people.owner, document, { id: things.check, ids });
     expect([document, answer.status, Object.values(answer.data ?? {}).some(Boolean)]).toEqual([document, 200, true]);
   }
 });
 
-test('every query of the schema, with ids of nothing', async () => {
+test('every query of the schema gets the response of graphql-js, with unknown ids', async () => {
   for (const field of rootFields(schema, 'Query'))
-    for (const caller of Object.values(callers)) await expectAlike(caller, ...operationOf('Query', field));
+    for (const caller of Object.values(callers)) await expectSameResponse(caller, ...operationOf('Query', field));
 });
 
-test('every mutation of the schema that is refused or finds nothing', async () => {
+test('every refused mutation of the schema gets the response of graphql-js', async () => {
   for (const field of rootFields(schema, 'Mutation').filter(
     ({ name }) => !/^(sign|refresh|create|switch|leave|transfer)/.test(name),
   ))
     for (const caller of [people.read, callers['READ'], callers['nobody'], people.owner] as Caller[])
-      await expectAlike(caller, ...operationOf('Mutation', field));
+      await expectSameResponse(caller, ...operationOf('Mutation', field));
 });
 
-test('the schema itself', async () => {
-  const { data } = await expectAlike(
+test('the introspection query gets the response of graphql-js', async () => {
+  const { data } = await expectSameResponse(
     people.owner,
     getIntrospectionQuery({ inputValueDeprecation: true, specifiedByUrl: true, oneOf: true }),
   );

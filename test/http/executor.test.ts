@@ -5,7 +5,7 @@ import { documentIn } from './compare.ts';
 
 type Resolvers = Record<string, Record<string, unknown>>;
 
-/** A schema with these resolvers; what starts with `__` is said of the type. */
+/** A schema with these resolvers. A key with the prefix `__` is a property of the type. */
 function schemaOf(sdl: string, resolvers: Resolvers = {}): GraphQLSchema {
   const schema = buildSchema(sdl);
   for (const [name, fields] of Object.entries(resolvers)) {
@@ -17,56 +17,56 @@ function schemaOf(sdl: string, resolvers: Resolvers = {}): GraphQLSchema {
   return schema;
 }
 
-/** Asks both, and gives the answer that they agree on. */
-async function agreed(schema: GraphQLSchema, source: string, variableValues?: Record<string, unknown>) {
-  const { own, usual } = documentIn(schema, source);
+/** Runs the document with both executors, expects the same response and returns it. */
+async function expectSameResponse(schema: GraphQLSchema, source: string, variableValues?: Record<string, unknown>) {
+  const { own, reference } = documentIn(schema, source);
   const answer = await own(variableValues && { variableValues });
-  expect(answer).toEqual(await usual(variableValues && { variableValues }));
+  expect(answer).toEqual(await reference(variableValues && { variableValues }));
   return answer;
 }
 
 const later = <T>(value: T): Promise<T> => Promise.resolve(value);
-const never = (): never => {
+const throwError = (): never => {
   throw new Error('thrown');
 };
 
-describe('what a resolver gives is completed as graphql-js does', () => {
+describe('the value of a resolver is completed as by graphql-js', () => {
   const given: [string, string, () => unknown][] = [
     ['a value', 'Int', () => 1],
     ['a promise', 'Int!', () => later(1)],
-    ['a promise of nothing', 'Int!', () => later(undefined)],
-    // biome-ignore lint/suspicious/noThenProperty: it is what is tested
+    ['a promise of undefined', 'Int!', () => later(undefined)],
+    // biome-ignore lint/suspicious/noThenProperty: a thenable is tested
     ['a thenable', 'Int', () => ({ then: (done: (value: number) => void) => done(1) })],
-    ['nothing', 'Int', () => undefined],
-    ['not a number', 'Float!', () => Number.NaN],
+    ['undefined', 'Int', () => undefined],
+    ['NaN', 'Float!', () => Number.NaN],
     ['an error', 'Int', () => new Error('given')],
     ['a promise of an error', 'Int!', () => later(new Error('given'))],
-    ['an error that is thrown', 'Int', never],
-    ['something thrown that is no error', 'Int', () => Promise.reject('text')],
-    ['nothing thrown', 'Int', () => Promise.reject(undefined)],
-    ['a number that is none', 'Int', () => 'one'],
-    ['an object in the place of text', 'String', () => ({})],
-    ['an object that knows its value', 'String', () => ({ valueOf: () => 'text' })],
+    ['a thrown error', 'Int', throwError],
+    ['a rejection with text', 'Int', () => Promise.reject('text')],
+    ['a rejection with undefined', 'Int', () => Promise.reject(undefined)],
+    ['text instead of a number', 'Int', () => 'one'],
+    ['an object instead of text', 'String', () => ({})],
+    ['an object with valueOf', 'String', () => ({ valueOf: () => 'text' })],
     ['a list', '[Int]', () => [1, null, later(3), undefined]],
     ['a list with holes', '[Int]', () => new Array(3)],
     ['a set', '[Int!]!', () => new Set([1, 2])],
     ['a map', '[[String]]', () => new Map([['a', 'b']])],
-    ['an array that is typed', '[Int]', () => new Uint8Array([1, 2])],
-    ['text in the place of a list', '[String]', () => 'text'],
-    ['a function in the place of a list', '[String]', () => never],
-    ['an object in the place of a list', '[String]', () => ({ length: 1, 0: 'a' })],
-    ['lists that are empty', '[[Int!]!]!', () => [[], []]],
+    ['a typed array', '[Int]', () => new Uint8Array([1, 2])],
+    ['text instead of a list', '[String]', () => 'text'],
+    ['a function instead of a list', '[String]', () => throwError],
+    ['an object instead of a list', '[String]', () => ({ length: 1, 0: 'a' })],
+    ['empty lists', '[[Int!]!]!', () => [[], []]],
     ['errors in a list', '[Int]', () => [new Error('a'), 2, Promise.reject(new Error('b'))]],
-    ['an error in a list that must be whole', '[Int!]', () => [1, later(2), new Error('a'), later(4)]],
-    ['nothing in a list that must be whole', '[[Int!]!]', () => [[1], [later(null)]]],
-    ['nothing in lists that must be whole', '[[Int!]!]!', () => [[1], [null]]],
+    ['an error in a list of non-null items', '[Int!]', () => [1, later(2), new Error('a'), later(4)]],
+    ['null in a nullable list of non-null lists', '[[Int!]!]', () => [[1], [later(null)]]],
+    ['null in non-null lists', '[[Int!]!]!', () => [[1], [null]]],
   ];
   test.each(given)('%s', async (_what, type, give) => {
     const schema = schemaOf(`type Query { it: ${type} other: Int }`, { Query: { it: give, other: () => later(2) } });
-    await agreed(schema, '{ before: other it after: other again: it }');
+    await expectSameResponse(schema, '{ before: other it after: other again: it }');
   });
 
-  test('a list that ends badly, and is told to stop when an item does', async () => {
+  test('an iterator that throws, and an iterator that is closed after an error of an item', async () => {
     const closed: string[] = [];
     function* items(name: string) {
       try {
@@ -79,11 +79,11 @@ describe('what a resolver gives is completed as graphql-js does', () => {
     }
     const it = (_root: unknown, { name }: { name: string }) => items(name);
     const schema = schemaOf('type Query { it(name: String!): [Int!] }', { Query: { it } });
-    await agreed(schema, '{ a: it(name: "good") b: it(name: "bad") c: it(name: "ends") }');
+    await expectSameResponse(schema, '{ a: it(name: "good") b: it(name: "bad") c: it(name: "ends") }');
     expect(closed).toEqual(['good', 'bad', 'ends', 'good', 'bad', 'ends']);
   });
 
-  test('methods and properties of what is given, where there is no resolver', async () => {
+  test('methods and properties of an object, for fields without a resolver', async () => {
     class Thing {
       plain = 'plain';
       #secret = 'secret';
@@ -94,21 +94,21 @@ describe('what a resolver gives is completed as graphql-js does', () => {
         return later('computed');
       }
       get bad() {
-        return never();
+        return throwError();
       }
     }
     const sdl =
       'type Query { it: Thing text: Thing fn: Thing } type Thing { plain: String method(times: Int): String computed: String bad: String absent: String }';
     const fn = () => Object.assign(() => 0, { plain: 'of a function' });
     const schema = schemaOf(sdl, { Query: { it: () => new Thing(), text: () => 'text', fn } });
-    await agreed(
+    await expectSameResponse(
       schema,
       '{ it { ...t } text { ...t } fn { ...t } } fragment t on Thing { plain method(times: 2) computed bad absent }',
     );
   });
 });
 
-describe('types that stand for others', () => {
+describe('abstract types are resolved as by graphql-js', () => {
   const SDL = `
     interface Named { name: String } union Any = A | B
     type A implements Named { name: String a: Int! } type B implements Named { name: String b: Int }
@@ -119,42 +119,42 @@ describe('types that stand for others', () => {
     '{ __typename named { __typename name ...on A { a } ...on B { b } } any { __typename ...on Named { name } } sure { ...on B { b } } }';
 
   const names: [string, unknown][] = [
-    ['its name', () => 'B'],
-    ['its name later', () => later('A')],
-    ['nothing', () => undefined],
-    ['a type that is none', () => 'Nowhere'],
-    ['a type that is not of these', () => 'C'],
-    ['a type that is no object', () => later('E')],
-    ['the type itself', (_value: unknown, _ctx: unknown, { schema }: { schema: GraphQLSchema }) => schema.getType('A')],
+    ['the name', () => 'B'],
+    ['a promise of the name', () => later('A')],
+    ['undefined', () => undefined],
+    ['an unknown type', () => 'Nowhere'],
+    ['a type that is not a member', () => 'C'],
+    ['a type that is not an object type', () => later('E')],
+    ['the type object', (_value: unknown, _ctx: unknown, { schema }: { schema: GraphQLSchema }) => schema.getType('A')],
     ['a number', () => 7],
-    ['an error', never],
-    ['a name that objects have', () => 'constructor'],
-    ['what the value says', undefined],
+    ['an error', throwError],
+    ['the name of a property of every object', () => 'constructor'],
+    ['the default, __typename of the value', undefined],
   ];
-  test.each(names)('resolveType gives %s', async (_what, resolveType) => {
+  test.each(names)('resolveType returns %s', async (_what, resolveType) => {
     const Query = { named: () => item, any: () => [item, later(item)], sure: () => item };
-    await agreed(
+    await expectSameResponse(
       schemaOf(SDL, { Query, Named: { __resolveType: resolveType }, Any: { __resolveType: resolveType } }),
       DOCUMENT,
     );
   });
 
   const answers: [string, unknown, unknown][] = [
-    ['at once', () => true, () => false],
-    ['later', () => later(false), () => later(true)],
-    ['one at once and one later', () => later(true), () => true],
-    ['with nothing', () => undefined, () => later(0)],
-    ['with an error', never, () => true],
-    ['with an error later', () => Promise.reject(new Error('rejected')), () => later(false)],
+    ['values', () => true, () => false],
+    ['promises', () => later(false), () => later(true)],
+    ['a promise and a value', () => later(true), () => true],
+    ['undefined and 0', () => undefined, () => later(0)],
+    ['an error', throwError, () => true],
+    ['a rejection', () => Promise.reject(new Error('rejected')), () => later(false)],
   ];
-  test.each(answers)('isTypeOf answers %s', async (_what, a, b) => {
+  test.each(answers)('isTypeOf returns %s', async (_what, a, b) => {
     const plain = { name: 'n', a: null, b: 2 };
     const Query = { named: () => plain, any: () => [plain], sure: () => later(plain) };
-    await agreed(schemaOf(SDL, { Query, A: { __isTypeOf: a }, B: { __isTypeOf: b } }), DOCUMENT);
+    await expectSameResponse(schemaOf(SDL, { Query, A: { __isTypeOf: a }, B: { __isTypeOf: b } }), DOCUMENT);
   });
 });
 
-describe('keys of the response that objects have of their own', () => {
+describe('a response key can be a property of every object', () => {
   const thing = () => ({ a: 1 });
   const schema = schemaOf('type Query { it: T list: [T!] } type T { a: Int it: T }', {
     Query: { it: thing, list: () => [thing(), later(thing())] },
@@ -172,7 +172,7 @@ describe('keys of the response that objects have of their own', () => {
     '__defineGetter__',
   ];
   test.each(KEYS)('%s', async (key) => {
-    const { data } = await agreed(
+    const { data } = await expectSameResponse(
       schema,
       `{ a: it { a } ${key}: it { ${key}: a it { ${key}: __typename } } list { ${key}: it { a } } }`,
     );
@@ -182,11 +182,11 @@ describe('keys of the response that objects have of their own', () => {
   });
 });
 
-describe('arguments', () => {
+describe('arguments are coerced as by graphql-js', () => {
   const SDL = `
     scalar Even input Box { size: Int! = 3 inner: Box list: [Int!] = [1] } enum E { X Y }
     type Query { it(a: Int = 1, b: Int, c: String! = "c", box: Box = {}, list: [Int], e: E = X, even: Even): String }`;
-  const even = (value: unknown) => (Number(value) % 2 ? never() : Number(value));
+  const even = (value: unknown) => (Number(value) % 2 ? throwError() : Number(value));
   const Even = { __parseValue: even, __parseLiteral: ({ value }: { value: unknown }) => even(value) };
   const it = (_root: unknown, args: object) => JSON.stringify(args);
   const schema = schemaOf(SDL, { Query: { it }, Even });
@@ -199,12 +199,12 @@ describe('arguments', () => {
     '{ it(list: [1, null], e: Y) }',
     '{ a: it(even: 2) b: it(even: 2) }',
   ])('%s', async (document) => {
-    await agreed(schema, document);
+    await expectSameResponse(schema, document);
   });
 
-  test('a literal that the scalar refuses only when it is asked', async () => {
-    const { planned, usual } = unvalidated(schema, '{ a: it(even: 3) b: it }');
-    expect(await planned()).toEqual(await usual());
+  test('a literal that the scalar rejects during execution', async () => {
+    const { own, reference } = unvalidated(schema, '{ a: it(even: 3) b: it }');
+    expect(await own()).toEqual(await reference());
   });
 
   const VALUES = [
@@ -231,7 +231,7 @@ describe('arguments', () => {
   test.each(VALUES.map((values) => [JSON.stringify(values), values] as const))(
     'variables %s',
     async (_text, values) => {
-      await agreed(
+      await expectSameResponse(
         schema,
         'query ($n: Int, $box: Box, $list: [Int] = [4], $e: E, $even: Even, $c: String = "d") { it(a: $n, b: $n, box: $box, list: $list, e: $e, even: $even, c: $c) nested: it(box: { size: 2, list: [1], inner: $box }, list: [$n, 2]) }',
         values,
@@ -239,28 +239,28 @@ describe('arguments', () => {
     },
   );
 
-  test('are the same the second time, whatever the first did to them', async () => {
-    const spoil = (_root: unknown, args: Record<string, { size: number }>) => {
+  test('and a resolver that changes its arguments does not change those of the next request', async () => {
+    const deleteArguments = (_root: unknown, args: Record<string, { size: number }>) => {
       const text = JSON.stringify(args);
       try {
         for (const name of Object.keys(args)) delete args[name];
       } catch {
-        // Frozen, which is as good.
+        // The arguments may be frozen.
       }
       return text;
     };
-    const { own } = documentIn(schemaOf(SDL, { Query: { it: spoil } }), '{ it(b: 2) }');
+    const { own } = documentIn(schemaOf(SDL, { Query: { it: deleteArguments } }), '{ it(b: 2) }');
     expect(await own()).toEqual(await own());
   });
 });
 
-/** Documents that validation refuses can still be executed where its rules are not the executor's. */
+/** Runs a document with both executors without validation. */
 function unvalidated(schema: GraphQLSchema, source: string) {
   const document = parse(source);
   const plain = ({ data, errors }: ExecutionResult) => JSON.stringify({ data, errors });
-  const own = createExecute();
+  const execution = createExecute();
   return {
-    planned: async () => plain(await own({ schema, document })),
-    usual: async () => plain(await execute({ schema, document })),
+    own: async () => plain(await execution({ schema, document })),
+    reference: async () => plain(await execute({ schema, document })),
   };
 }

@@ -9,10 +9,10 @@ const { owner } = await found(api, 'acme');
 const repeat = (times: number, text: (at: number) => string): string =>
   Array.from({ length: times }, (_, at) => text(at)).join(' ');
 
-describe('an operation that is too large is refused before it is executed', () => {
+describe('an operation above a limit is refused before execution', () => {
   test.each([
     ['1,000 aliases', `{ ${repeat(1000, (at) => `a${at}: __typename`)} }`],
-    ['1,000 times the same field', `{ ${repeat(1000, () => '__typename')} }`],
+    ['a field selected 1,000 times', `{ ${repeat(1000, () => '__typename')} }`],
     ['one alias too many', `{ ${repeat(LIMITS.aliases + 1, (at) => `a${at}: __typename`)} }`],
     [
       'one directive too many',
@@ -25,7 +25,7 @@ describe('an operation that is too large is refused before it is executed', () =
       `{ ${repeat(20, (at) => `a${at}: checks(first: 500) { nodes { id name owner { id user { id name } } category { id name } level { id name } } }`)} }`,
     ],
     [
-      'long pages behind fragments',
+      'long pages in fragments',
       `{ ${repeat(40, (at) => `a${at}: checks(first: 500) { ...p }`)} } fragment p on CheckConnection { nodes { ...c } } fragment c on Check { id name notes enabled }`,
     ],
   ])('%s', async (_what, document) => {
@@ -37,32 +37,35 @@ describe('an operation that is too large is refused before it is executed', () =
     });
   });
 
-  test('the operation that runs is measured, not the first of the document', async () => {
-    const dear = repeat(40, (at) => `a${at}: checks(first: 500) { nodes { id name notes enabled } }`);
+  test('the cost of the executed operation counts, not of the first one in the document', async () => {
+    const expensive = repeat(40, (at) => `a${at}: checks(first: 500) { nodes { id name notes enabled } }`);
     const send = (operationName: string) =>
       fetch(`${api.address}/graphql`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${owner.token}` },
-        body: JSON.stringify({ query: `query Cheap { viewer { permissions } } query Dear { ${dear} }`, operationName }),
+        body: JSON.stringify({
+          query: `query Cheap { viewer { permissions } } query Expensive { ${expensive} }`,
+          operationName,
+        }),
       });
     expect((await send('Cheap')).status).toBe(200);
-    expect((await send('Dear')).status).toBe(400);
+    expect((await send('Expensive')).status).toBe(400);
   });
 
-  test('a page length in a variable counts', async () => {
-    const dear = repeat(40, (at) => `a${at}: checks(first: $n) { nodes { id name notes enabled } }`);
-    expect((await owner.query(`query ($n: Int) { ${dear} }`, { n: 1 })).status).toBe(200);
-    expect((await owner.query(`query ($n: Int) { ${dear} }`, { n: 500 })).status).toBe(400);
+  test('a page length in a variable counts towards the cost', async () => {
+    const expensive = repeat(40, (at) => `a${at}: checks(first: $n) { nodes { id name notes enabled } }`);
+    expect((await owner.query(`query ($n: Int) { ${expensive} }`, { n: 1 })).status).toBe(200);
+    expect((await owner.query(`query ($n: Int) { ${expensive} }`, { n: 500 })).status).toBe(400);
   });
 
-  test('a fragment that contains itself', async () => {
+  test('a cycle of fragments', async () => {
     const { status, errors } = await owner.query(
       '{ viewer { ...a } } fragment a on Viewer { ...b } fragment b on Viewer { ...a }',
     );
     expect([status, errors?.[0].extensions.code]).toEqual([400, 'BAD_REQUEST']);
   });
 
-  test('fifty aliases are answered', async () => {
+  test('an operation with fifty aliases is executed', async () => {
     const { status, errors } = await owner.query(`{ ${repeat(50, (at) => `a${at}: viewer { user { name } }`)} }`);
     expect([status, errors]).toEqual([200, undefined]);
   });

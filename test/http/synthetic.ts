@@ -1,4 +1,4 @@
-import { setImmediate as soon } from 'node:timers';
+import { setImmediate as scheduleTask } from 'node:timers';
 import { setImmediate } from 'node:timers/promises';
 import {
   buildSchema,
@@ -14,7 +14,7 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
-import { type Dice, diceOf } from './dice.ts';
+import { type Random, randomOf } from './random.ts';
 
 const FIELDS = `
   id: ID!
@@ -53,29 +53,29 @@ const sdlOf = (fields: string): string => `
   type Mutation { echo(a: Boolean!, b: Boolean!, c: Boolean, maybe: Boolean, s: String, n: Boolean, e: Sound, in: Box): String ${fields} }
 `;
 
-/** What the resolvers of one execution share. */
+/** The shared state of the resolvers of one execution. */
 export interface World {
   seed: string;
-  /** How often what is promised comes late: 0 for never. */
+  /** One in this many values is returned as a promise. 0 for none. */
   promises: number;
-  /** How often something is wrong: one in so many. */
-  trouble: number;
-  /** Paths of the fields that were asked, in their order. */
-  asked: string[];
-  late: (() => void)[];
+  /** One in this many values is wrong. */
+  faults: number;
+  /** The fields that were resolved, in their order. */
+  resolved: string[];
+  pending: (() => void)[];
 }
 
-export const worldOf = (seed: string, { promises, trouble }: Pick<World, 'promises' | 'trouble'>): World => ({
+export const worldOf = (seed: string, { promises, faults }: Pick<World, 'promises' | 'faults'>): World => ({
   seed,
   promises,
-  trouble,
-  asked: [],
-  late: [],
+  faults,
+  resolved: [],
+  pending: [],
 });
 
-/** graphql-js leaves promises behind when a list or an object fails; nobody hears of their rejections. */
-class Quiet<T> extends Promise<T> {
-  // biome-ignore lint/suspicious/noThenProperty: a promise it is
+/** When a list or an object fails, graphql-js does not await its other promises. Their rejections must not be reported. */
+class HandledPromise<T> extends Promise<T> {
+  // biome-ignore lint/suspicious/noThenProperty: a subclass of Promise overrides it
   override then<A, B>(
     done?: ((value: T) => A | PromiseLike<A>) | null,
     failed?: ((error: unknown) => B | PromiseLike<B>) | null,
@@ -86,11 +86,11 @@ class Quiet<T> extends Promise<T> {
   }
 }
 
-/** Promises of an execution are kept one after the other, each when all that follows from the one before is done. */
-function late<T>(world: World, give: () => T): Promise<T> {
-  if (world.late.length === 0) soon(keepOne, world);
-  const promise = new Quiet<T>((resolve, reject) => {
-    world.late.push(() => {
+/** The promises of an execution resolve one after the other, each after all consequences of the previous one. */
+function promiseOf<T>(world: World, give: () => T): Promise<T> {
+  if (world.pending.length === 0) scheduleTask(settleNext, world);
+  const promise = new HandledPromise<T>((resolve, reject) => {
+    world.pending.push(() => {
       try {
         resolve(give());
       } catch (error) {
@@ -102,25 +102,25 @@ function late<T>(world: World, give: () => T): Promise<T> {
   return promise;
 }
 
-/** Resolves when nothing is to come any more, whoever still waits for it. */
-export async function quiet(world: World): Promise<void> {
+/** Resolves when all promises of the execution are settled, also those that are not awaited. */
+export async function whenSettled(world: World): Promise<void> {
   do await setImmediate();
-  while (world.late.length > 0);
+  while (world.pending.length > 0);
 }
 
-function keepOne(world: World): void {
-  world.late[0]?.();
-  world.late.shift();
-  if (world.late.length > 0) soon(keepOne, world);
+function settleNext(world: World): void {
+  world.pending[0]?.();
+  world.pending.shift();
+  if (world.pending.length > 0) scheduleTask(settleNext, world);
 }
 
-/** Gives it now or later, or something else that is wrong. */
-function deliver(world: World, dice: Dice, value: () => unknown): unknown {
-  const give = dice.oneIn(world.trouble) ? dice.of(TROUBLES) : value;
-  return world.promises > 0 && dice.oneIn(world.promises) ? late(world, give) : give();
+/** Returns the value or a promise of it, or sometimes a wrong value. */
+function deliver(world: World, random: Random, value: () => unknown): unknown {
+  const give = random.oneIn(world.faults) ? random.of(WRONG_VALUES) : value;
+  return world.promises > 0 && random.oneIn(world.promises) ? promiseOf(world, give) : give();
 }
 
-const TROUBLES: (() => unknown)[] = [
+const WRONG_VALUES: (() => unknown)[] = [
   () => null,
   () => undefined,
   () => new Error('given'),
@@ -134,15 +134,15 @@ const TROUBLES: (() => unknown)[] = [
   () => Number.NaN,
 ];
 
-function* failing(items: unknown[]): Generator<unknown> {
+function* failAtEnd(items: unknown[]): Generator<unknown> {
   yield* items;
-  throw new Error('the list ends badly');
+  throw new Error('the list fails at its end');
 }
 
-function listOf(world: World, dice: Dice, item: GraphQLOutputType): unknown {
-  const items = Array.from({ length: dice.below(4) }, () => deliver(world, dice, givenFor(world, dice, item)));
-  if (dice.oneIn(6)) return new Set(items);
-  return dice.oneIn(world.trouble) ? failing(items) : items;
+function listOf(world: World, random: Random, item: GraphQLOutputType): unknown {
+  const items = Array.from({ length: random.below(4) }, () => deliver(world, random, valueFor(world, random, item)));
+  if (random.oneIn(6)) return new Set(items);
+  return random.oneIn(world.faults) ? failAtEnd(items) : items;
 }
 
 const LEAVES: Record<string, { good: readonly unknown[]; bad: readonly unknown[] }> = {
@@ -159,49 +159,51 @@ const KINDS: Record<string, { good: readonly string[]; bad: readonly string[] }>
   Any: { good: ['Cat', 'Dog', 'Robot'], bad: ['Sound', 'Being'] },
 };
 
-function givenFor(world: World, dice: Dice, type: GraphQLOutputType): () => unknown {
+function valueFor(world: World, random: Random, type: GraphQLOutputType): () => unknown {
   const value = isNonNullType(type) ? type.ofType : type;
-  if (isListType(value)) return () => listOf(world, dice, value.ofType);
+  if (isListType(value)) return () => listOf(world, random, value.ofType);
   const { name } = getNamedType(value);
-  const badly = dice.oneIn(world.trouble);
+  const isWrong = random.oneIn(world.faults);
   const { good, bad } = LEAVES[name] ?? KINDS[name] ?? { good: [name], bad: [name] };
-  const chosen = dice.of(badly ? bad : good);
-  return LEAVES[name] ? () => chosen : () => ({ kind: chosen, badly: dice.oneIn(world.trouble), later: dice.oneIn(3) });
+  const chosen = random.of(isWrong ? bad : good);
+  return LEAVES[name]
+    ? () => chosen
+    : () => ({ kind: chosen, isWrong: random.oneIn(world.faults), later: random.oneIn(3) });
 }
 
 function resolve(_source: unknown, args: unknown, world: World, info: GraphQLResolveInfo): unknown {
   const path: (string | number)[] = [];
   for (let at: typeof info.path | undefined = info.path; at; at = at.prev) path.unshift(at.key);
-  const said = `${path.join('.')} ${info.parentType.name}.${info.fieldName} ${JSON.stringify(args)}`;
-  world.asked.push(said);
-  if (info.fieldName === 'echo') return said;
-  const dice = diceOf(`${world.seed} ${said}`);
-  return deliver(world, dice, givenFor(world, dice, info.returnType));
+  const call = `${path.join('.')} ${info.parentType.name}.${info.fieldName} ${JSON.stringify(args)}`;
+  world.resolved.push(call);
+  if (info.fieldName === 'echo') return call;
+  const random = randomOf(`${world.seed} ${call}`);
+  return deliver(world, random, valueFor(world, random, info.returnType));
 }
 
 interface Thing {
   kind: string;
-  badly: boolean;
+  isWrong: boolean;
   later: boolean;
 }
 
-/** The type's name, now or later, or what is none. */
-function resolveType({ kind, badly, later }: Thing, world: World): unknown {
+/** The name of the type or a promise of it, or sometimes a wrong value. */
+function resolveType({ kind, isWrong, later }: Thing, world: World): unknown {
   const name = (): unknown => {
-    if (badly && kind === 'Robot') throw new Error('of no type');
-    return badly ? null : kind;
+    if (isWrong && kind === 'Robot') throw new Error('of no type');
+    return isWrong ? null : kind;
   };
-  return later && world.promises > 0 ? late(world, name) : name();
+  return later && world.promises > 0 ? promiseOf(world, name) : name();
 }
 
 const isTypeOf =
   (type: string) =>
-  ({ kind, badly, later }: Thing, world: World): boolean | Promise<boolean> => {
-    const is = (): boolean => kind === type && !badly;
-    return later && world.promises > 0 ? late(world, is) : is();
+  ({ kind, isWrong, later }: Thing, world: World): boolean | Promise<boolean> => {
+    const matches = (): boolean => kind === type && !isWrong;
+    return later && world.promises > 0 ? promiseOf(world, matches) : matches();
   };
 
-/** Pets are known by `isTypeOf`, beings and what is in unions by `resolveType`. A lenient schema lets every field be null. */
+/** `isTypeOf` decides the type of a Pet, `resolveType` of a Being and of Any. In a lenient schema every field is nullable. */
 export function syntheticSchema({ lenient = false } = {}): GraphQLSchema {
   const schema = buildSchema(sdlOf(lenient ? FIELDS.replaceAll('!', '') : FIELDS));
   for (const type of Object.values(schema.getTypeMap())) {

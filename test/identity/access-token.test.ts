@@ -37,15 +37,15 @@ const theirs = await generateKeyPair('EdDSA', { extractable: true });
 const seconds = () => Math.floor(Date.now() / 1000);
 const bearer = (token: string): Promise<Json> => look(api.as(token));
 
-/** Signed with the server's own key, but for what is changed: undefined takes a claim or a header away. */
-const minted = (changes: JWTPayload = {}, heading: Json = {}, key: unknown = ours): Promise<string> =>
+/** A token with these changes, by default signed with the key of the server. `undefined` removes a claim or header. */
+const signedToken = (changes: JWTPayload = {}, headers: Json = {}, key: unknown = ours): Promise<string> =>
   new SignJWT({ ...claims, exp: seconds() + 600, ...changes })
-    .setProtectedHeader({ ...header, ...heading })
+    .setProtectedHeader({ ...header, ...headers })
     .sign(key as Awaited<typeof ours>);
 
 const part = (value: unknown): string => base64url.encode(JSON.stringify(value));
 
-test('an access token says whose it is and how long it lasts, and no more', () => {
+test('an access token contains only its user, organization, session and lifetime', () => {
   expect(header).toEqual({ alg: 'EdDSA', typ: 'at+jwt', kid: publicJwk.kid });
   expect(claims).toEqual({
     iss: 'http://ambit.test',
@@ -59,23 +59,23 @@ test('an access token says whose it is and how long it lasts, and no more', () =
   });
 });
 
-test('what the server’s key signed in this form is taken, so each refusal below has one cause', async () => {
+test('an unchanged token with the key of the server is accepted, so each refusal below has one cause', async () => {
   expect(await bearer(real)).toEqual(INSIDE);
-  expect(await bearer(await minted())).toEqual(INSIDE);
+  expect(await bearer(await signedToken())).toEqual(INSIDE);
 });
 
 const CLAIMS: Record<string, JWTPayload> = {
   'no exp': { exp: undefined },
   'an exp of now': { exp: seconds() },
-  'an exp that is text': { exp: '9999999999' as never },
-  'an nbf to come': { nbf: seconds() + 300 },
+  'an exp that is a string': { exp: '9999999999' as never },
+  'an nbf in the future': { nbf: seconds() + 300 },
   'no iat': { iat: undefined },
   'no sub': { sub: undefined },
   'no jti': { jti: undefined },
   'no sid': { sid: undefined },
-  'a sid that names no session': { sid: toPublicId('ses', newId()) },
+  'a sid of an unknown session': { sid: toPublicId('ses', newId()) },
   'a sid of another type': { sid: person.userId },
-  'a sid that is no text': { sid: [claims['sid']] },
+  'a sid that is not a string': { sid: [claims['sid']] },
   'another audience': { aud: 'other' },
   'no audience': { aud: undefined },
   'another issuer': { iss: 'http://ambit.test.evil.example' },
@@ -84,8 +84,8 @@ const CLAIMS: Record<string, JWTPayload> = {
   'another organization': { org: globex.id },
   'no organization': { org: undefined },
 };
-test.each(Object.entries(CLAIMS))('a token with %s is refused, though its signature is good', async (_, changes) => {
-  expect(await bearer(await minted(changes))).toEqual(REFUSED);
+test.each(Object.entries(CLAIMS))('a token with %s is refused, though its signature is valid', async (_, changes) => {
+  expect(await bearer(await signedToken(changes))).toEqual(REFUSED);
 });
 
 const HEADERS: Record<string, Json> = {
@@ -95,15 +95,15 @@ const HEADERS: Record<string, Json> = {
   'an unknown kid': { kid: crypto.randomUUID() },
   'a kid that is a path': { kid: '../../../../dev/null' },
   'a kid that is SQL': { kid: `' or '1' = '1` },
-  'a kid that every object has': { kid: '__proto__' },
+  'a kid that is a property of every object': { kid: '__proto__' },
   'an empty kid': { kid: '' },
   'a kid that is a list': { kid: [publicJwk.kid] },
 };
-test.each(Object.entries(HEADERS))('a token with %s is refused, though its signature is good', async (_, heading) => {
-  expect(await bearer(await minted({}, heading))).toEqual(REFUSED);
+test.each(Object.entries(HEADERS))('a token with %s is refused, though its signature is valid', async (_, changes) => {
+  expect(await bearer(await signedToken({}, changes))).toEqual(REFUSED);
 });
 
-test('a critical extension that is not known is refused', async () => {
+test('a token with an unknown critical extension is refused', async () => {
   const key = await importJWK(privateJwk, 'EdDSA');
   const token = await new SignJWT({ ...claims })
     .setProtectedHeader({ ...header, crit: ['urn:x'], 'urn:x': true })
@@ -111,14 +111,14 @@ test('a critical extension that is not known is refused', async () => {
   expect(await bearer(token)).toEqual(REFUSED);
 });
 
-test('a payload that is no set of claims is refused, though its signature is good', async () => {
+test('a token whose payload is not a JSON object of claims is refused, though its signature is valid', async () => {
   for (const payload of ['null', '[]', '"text"', '{', '', '\u0000', new Uint8Array([0xff, 0xfe])]) {
     const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
     expect(await bearer(await new CompactSign(bytes).setProtectedHeader(header).sign(ours))).toEqual(REFUSED);
   }
 });
 
-test('an unsigned token is refused, however none is spelt', async () => {
+test('an unsigned token is refused, whatever the letter case of alg none', async () => {
   expect(await bearer(new UnsecuredJWT(claims).encode())).toEqual(REFUSED);
   const [, payload, signature] = real.split('.');
   for (const alg of ['none', 'None', 'NONE', 'nOnE', '', null, undefined])
@@ -126,43 +126,43 @@ test('an unsigned token is refused, however none is spelt', async () => {
       expect(await bearer(`${part({ ...header, alg })}.${payload}.${end}`)).toEqual(REFUSED);
 });
 
-test('the public key does not serve as the secret of an HMAC', async () => {
+test('a token with an HMAC is refused when its secret is the public key', async () => {
   const spki = await exportSPKI((await importJWK(publicJwk, 'EdDSA')) as CryptoKey);
   const secrets = [base64url.decode(publicJwk.x ?? ''), publicJwk.x, spki, spki.trim(), JSON.stringify(publicJwk)];
   for (const secret of secrets)
     for (const alg of ['HS256', 'HS512']) {
       const bytes = typeof secret === 'string' ? new TextEncoder().encode(secret) : secret;
-      expect(await bearer(await minted({}, { alg }, bytes))).toEqual(REFUSED);
+      expect(await bearer(await signedToken({}, { alg }, bytes))).toEqual(REFUSED);
     }
 });
 
-test('a key of the attacker’s is refused, also under the name of ours or of another algorithm', async () => {
-  expect(await bearer(await minted({}, {}, theirs.privateKey))).toEqual(REFUSED);
+test('a token signed with another key is refused, also with the kid of the server or another algorithm', async () => {
+  expect(await bearer(await signedToken({}, {}, theirs.privateKey))).toEqual(REFUSED);
   for (const alg of ['ES256', 'RS256', 'PS256']) {
     const { privateKey } = await generateKeyPair(alg);
-    expect(await bearer(await minted({}, { alg }, privateKey))).toEqual(REFUSED);
+    expect(await bearer(await signedToken({}, { alg }, privateKey))).toEqual(REFUSED);
   }
 });
 
-test('a key that the token brings along or points to is neither believed nor fetched', async () => {
+test('a key in the header of a token is not trusted, and a URL in it is not fetched', async () => {
   const jwk = { ...(await exportJWK(theirs.publicKey)), kid: 'theirs', alg: 'EdDSA', use: 'sig' };
   let fetched = 0;
-  const trap = createServer((_req, res) => {
+  const keyServer = createServer((_req, res) => {
     fetched += 1;
     res.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
   });
-  await new Promise<void>((listening) => trap.listen(0, '127.0.0.1', listening));
-  const url = `http://127.0.0.1:${(trap.address() as AddressInfo).port}/jwks.json`;
+  await new Promise<void>((listening) => keyServer.listen(0, '127.0.0.1', listening));
+  const url = `http://127.0.0.1:${(keyServer.address() as AddressInfo).port}/jwks.json`;
   for (const kid of ['theirs', header.kid, url])
-    for (const heading of [{ jwk }, { jku: url }, { x5u: url }, { jwk, jku: url, x5u: url, x5c: ['AAAA'] }])
-      expect(await bearer(await minted({}, { kid, ...heading }, theirs.privateKey))).toEqual(REFUSED);
+    for (const changes of [{ jwk }, { jku: url }, { x5u: url }, { jwk, jku: url, x5u: url, x5c: ['AAAA'] }])
+      expect(await bearer(await signedToken({}, { kid, ...changes }, theirs.privateKey))).toEqual(REFUSED);
   expect(fetched).toBe(0);
   await fetch(url);
   expect(fetched).toBe(1);
-  await new Promise((closed) => trap.close(closed));
+  await new Promise((closed) => keyServer.close(closed));
 });
 
-test('a token that was tampered with is refused', async () => {
+test('a modified token is refused', async () => {
   const [head = '', payload = '', signature = ''] = real.split('.');
   const other = (await signIn(api, 'owner@acme.test', 'acme')).token ?? '';
   const [otherHead = '', otherPayload = '', otherSignature = ''] = other.split('.');

@@ -25,7 +25,7 @@ const create = async (caller: Caller, input: Json) => (await caller.query(CREATE
 const revoke = async (caller: Caller, id: string) => whole(await caller.query(DELETE, { id }));
 const after = (milliseconds: number) => new Date(Date.now() + milliseconds);
 
-test('the secret is in the answer once, and nothing but its hash is kept', async () => {
+test('the secret is returned once, and only its hash is stored', async () => {
   const { secret, ...rest } = await create(people.user, { name: ' Deploy ' });
   expect(rest).toEqual({
     apiToken: {
@@ -52,7 +52,7 @@ test('the secret is in the answer once, and nothing but its hash is kept', async
   expect(JSON.stringify(events.data)).not.toContain(digest.toString('base64url'));
 });
 
-test('no two tokens have one secret, and no other secret that was handed out is kept either', async () => {
+test('every token has a different secret, and no returned secret is stored', async () => {
   const secrets = await Promise.all(Array.from({ length: 20 }, () => create(people.user, { name: 'Many' })));
   expect(new Set(secrets.map(({ secret }) => secret)).size).toBe(20);
   const stored = await everythingStored(api);
@@ -62,8 +62,8 @@ test('no two tokens have one secret, and no other secret that was handed out is 
 
 test('a secret with a wrong checksum never reaches the database', async () => {
   const { token: secret = '' } = await tokenOf(api, people.user, 'READ');
-  const cut = await startApi({ database: api });
-  await cut.pool.end();
+  const disconnected = await startApi({ database: api });
+  await disconnected.pool.end();
   const made = (body: string) => body + crc32(body).toString(16).padStart(8, '0');
   const body = secret.slice(0, -8);
   const refused = [
@@ -81,16 +81,16 @@ test('a secret with a wrong checksum never reaches the database', async () => {
     made(`${body}00`),
     'ambit_pat_',
   ];
-  for (const text of refused) expect(await look(cut.as(text))).toEqual(REFUSED);
+  for (const text of refused) expect(await look(disconnected.as(text))).toEqual(REFUSED);
   for (const text of [secret, made(`ambit_pat_${'0'.repeat(64)}`)])
-    expect(await cut.as(text).query('{ __typename }')).toMatchObject({
+    expect(await disconnected.as(text).query('{ __typename }')).toMatchObject({
       errors: [{ extensions: { code: 'UNAVAILABLE' } }],
     });
   expect(await look(api.as(made(`ambit_pat_${'0'.repeat(64)}`)))).toEqual(REFUSED);
   expect(await look(api.as(secret))).toEqual(inside(people.user.email, 'acme'));
 });
 
-test('a token ends when it says, on every node by its clock', async () => {
+test('a token expires at expiresAt on every node, by the clock of the node', async () => {
   const slow = await startApi({ database: api });
   const ending = await tokenOf(api, people.admin, 'WRITE', after(DAY));
   const lasting = await tokenOf(api, people.admin, 'WRITE');
@@ -103,7 +103,7 @@ test('a token ends when it says, on every node by its clock', async () => {
   expect(await look(slow.as(lasting.token))).toEqual(inside(people.admin.email, 'acme'));
 });
 
-test('a token is not made for the past, nor without a name of one line', async () => {
+test('createApiToken rejects an expiresAt in the past and an invalid name', async () => {
   const wrong: [Json, Json][] = [
     [{ expiresAt: after(-MINUTE) }, { code: 'INVALID', path: ['expiresAt'] }],
     [{ name: ' ' }, { code: 'TOO_SHORT', path: ['name'] }],
@@ -121,7 +121,7 @@ test('a token is not made for the past, nor without a name of one line', async (
   expect(await count()).toBe(before);
 });
 
-test('a token that is made by a token ends no later than that one', async () => {
+test('a token created by a token expires no later than that token', async () => {
   const end = after(DAY);
   const maker = await tokenOf(api, people.admin, 'WRITE', end);
   for (const expiresAt of [undefined, null, new Date(end.getTime() + 1), after(365 * DAY)])
@@ -139,7 +139,7 @@ test('a token that is made by a token ends no later than that one', async () => 
   expect((await create(lasting, { name: 'Heir' })).apiToken.expiresAt).toBeNull();
 });
 
-test('everybody sees and revokes their own tokens; others’ need a permission and are not there without', async () => {
+test('a member sees and revokes their own tokens, and needs permissions for tokens of others', async () => {
   const mine = await tokenOf(api, people.user, 'READ');
   const theirs = await tokenOf(api, people.admin, 'READ');
   const seen = async (caller: Caller) => {

@@ -18,19 +18,19 @@ const onNode = (caller: Caller) => node.as(caller.token);
 
 const permissionsOf = async (caller: Caller): Promise<string[]> =>
   (await caller.query('{ viewer { permissions } }')).data.viewer.permissions;
-const become = (person: { memberId: string }, role: BuiltInRole) =>
+const setRoleOf = (person: { memberId: string }, role: BuiltInRole) =>
   done(acme.owner, UPDATE_MEMBER, { id: person.memberId, roleId: roleId(role) });
 const forbidden = (field: string, permission: string | null, reason: string) => ({
   data: { [field]: null },
   errors: [{ path: [field], extensions: { code: 'FORBIDDEN', permission, reason } }],
 });
 
-test('a token holds what its holder holds at that moment, of which READ lets only the reading through', async () => {
+test('a token has the current permissions of its holder, and a READ token only those that read', async () => {
   const holder = await join(api, acme, 'admin', 'changing');
   const write = await tokenOf(api, holder, 'WRITE');
   const read = await tokenOf(api, holder, 'READ');
   for (const role of ['admin', 'read', 'write', 'owner', 'user'] as const) {
-    await become(holder, role);
+    await setRoleOf(holder, role);
     const held = await permissionsOf(holder);
     expect(held).toEqual(await permissionsOf(people[role]));
     expect(await permissionsOf(onNode(write))).toEqual(held);
@@ -38,7 +38,7 @@ test('a token holds what its holder holds at that moment, of which READ lets onl
   }
 });
 
-test('a demotion holds for a token from the next request on, and from the next field of the same document', async () => {
+test('a demotion takes effect for a token with the next request and the next field of the document', async () => {
   const holder = await join(api, acme, 'admin', 'demoted');
   const token = await tokenOf(api, holder, 'WRITE');
   const answer = await token.query(
@@ -56,12 +56,12 @@ test('a demotion holds for a token from the next request on, and from the next f
   });
   const later = await onNode(token).query(CREATE_CATEGORY, { name: 'No more' });
   expect(later).toMatchObject(forbidden('createCategory', 'category:create', 'NO_GRANT'));
-  await become(holder, 'admin');
+  await setRoleOf(holder, 'admin');
   expect((await done(token, CREATE_CATEGORY, { name: 'Admin again' })).errors).toEqual([]);
   expect(await api.root`select from categories where name = 'No more'`).toHaveLength(0);
 });
 
-test('removing the holder ends their tokens, and so does deleting the organization', async () => {
+test('a token becomes invalid when its holder is removed or the organization is deleted', async () => {
   const holder = await join(api, acme, 'admin', 'removed');
   const token = await tokenOf(api, holder, 'WRITE');
   const DELETE = 'mutation ($id: ID!) { deleteMember(input: { id: $id }) { deletedId errors { code } } }';
@@ -71,10 +71,10 @@ test('removing the holder ends their tokens, and so does deleting the organizati
 
   const { id, slug, owner } = await found(api, 'short-lived');
   const theirs = await tokenOf(api, owner, 'WRITE');
-  const DISSOLVE = `mutation ($id: ID!, $slug: String!) {
+  const DELETE_ORGANIZATION = `mutation ($id: ID!, $slug: String!) {
     deleteOrganization(input: { id: $id, slug: $slug }) { deletedId errors { code } }
   }`;
-  await done(theirs, DISSOLVE, { id, slug });
+  await done(theirs, DELETE_ORGANIZATION, { id, slug });
   expect(await look(onNode(theirs))).toEqual(REFUSED);
 });
 
@@ -140,18 +140,18 @@ test('a WRITE token needs api_token:grant_write, a READ token api_token:create',
   ]);
 });
 
-test('a token makes tokens only as far as its holder still may', async () => {
+test('a token creates tokens only with the current permissions of its holder', async () => {
   const holder = await join(api, acme, 'admin', 'minter');
   const token = await tokenOf(api, holder, 'WRITE');
   expect(await permissionsOf(await tokenOf(api, token, 'WRITE'))).toEqual(await permissionsOf(holder));
-  await become(holder, 'user');
+  await setRoleOf(holder, 'user');
   await tokenOf(api, token, 'READ');
   await expect(tokenOf(api, token, 'WRITE')).rejects.toThrow('api_token:grant_write');
-  await become(holder, 'read');
+  await setRoleOf(holder, 'read');
   await expect(tokenOf(api, token, 'READ')).rejects.toThrow('api_token:create');
 });
 
-test('a token that revokes itself is refused from the next field on, and on the other node', async () => {
+test('a token that revokes itself is refused from the next field on and on the other node', async () => {
   const token = await tokenOf(api, people.admin, 'WRITE');
   const answer = await token.query(
     `mutation ($id: ID!) {
@@ -170,7 +170,7 @@ test('a token that revokes itself is refused from the next field on, and on the 
   for (const caller of [token, onNode(token)]) expect(await look(caller)).toEqual(REFUSED);
 });
 
-test('a token stays in its organization, wherever its holder goes and belongs', async () => {
+test('a token belongs to one organization, even if its holder switches to another', async () => {
   const holder = await join(api, acme, 'admin', 'traveller');
   const token = await tokenOf(api, holder, 'WRITE');
   await enroll(api, globex, holder, 'admin');
@@ -193,7 +193,7 @@ test('a token stays in its organization, wherever its holder goes and belongs', 
   expect(await look(token)).toEqual(inside(holder.email, 'acme'));
 });
 
-test('what a person does for themselves, a WRITE token of theirs does not', async () => {
+test('a WRITE token cannot use the mutations that require a session', async () => {
   const token = await tokenOf(api, people.owner, 'WRITE');
   const attempts = {
     switchOrganization: `(input: { organizationId: "${acme.id}" }) { errors { code } }`,

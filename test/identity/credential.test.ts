@@ -13,7 +13,7 @@ const INSIDE = inside(owner.email, 'acme');
 
 const withHeader = async (authorization: string) => whole(await post(api, { authorization }, LOOK));
 
-test('without a credential one is anonymous, and uses what is public', async () => {
+test('a caller without a credential is anonymous and can read public fields', async () => {
   const { data, errors, status } = await api.as().query('{ __typename viewer { user { id } } permissions { name } }');
   expect({ status, errors, typename: data.__typename, viewer: data.viewer }).toEqual({
     status: 200,
@@ -38,20 +38,20 @@ const BAD = {
   'the scheme Basic': `Basic ${owner.token}`,
   'the scheme Basic with user and password': `Basic ${Buffer.from(`${owner.email}:${PASSWORD}`).toString('base64')}`,
   'the scheme Token': `Token ${secret}`,
-  'two blanks': `Bearer  ${owner.token}`,
-  'a tabulator': `Bearer\t${owner.token}`,
+  'two spaces': `Bearer  ${owner.token}`,
+  'a tab': `Bearer\t${owner.token}`,
   'two tokens': `Bearer ${owner.token} ${owner.token}`,
   'a list of tokens': `Bearer ${owner.token}, Bearer ${owner.token}`,
   'a token in quotes': `Bearer "${owner.token}"`,
   'the word null': 'Bearer null',
   'the word undefined': 'Bearer undefined',
-  'a secret that nobody has': `Bearer ${newSecret('ambit_pat_')}`,
+  'an unknown secret': `Bearer ${newSecret('ambit_pat_')}`,
 };
-test.each(Object.entries(BAD))('%s is a bad credential, not a missing one', async (_, authorization) => {
+test.each(Object.entries(BAD))('%s is an invalid credential, not a missing one', async (_, authorization) => {
   expect(await withHeader(authorization)).toEqual(REFUSED);
 });
 
-test('a bad credential refuses the whole request with 401 and says how to authenticate', async () => {
+test('a request with an invalid credential gets 401 and WWW-Authenticate', async () => {
   const documents = [
     '{ __typename }',
     '{ permissions { name } }',
@@ -63,7 +63,7 @@ test('a bad credential refuses the whole request with 401 and says how to authen
   const before = await eventsOf(api, 'signIn');
   const answers: Answer[] = [];
   for (const document of documents) answers.push(await post(api, { authorization: 'Bearer nobody' }, document));
-  // A document that is not valid is refused as such, before anybody asks who sends it.
+  // An invalid document is refused before the credential is checked.
   const [invalid] = answers.splice(3, 1);
   expect(invalid).toMatchObject({ data: undefined, errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
   for (const answer of answers) {
@@ -75,7 +75,7 @@ test('a bad credential refuses the whole request with 401 and says how to authen
   expect(await api.root`select from users where email = 'x@x.test'`).toHaveLength(0);
 });
 
-test('a GET request is asked for its credential as well', async () => {
+test('the credential of a GET request is checked as well', async () => {
   const get = async (headers: Record<string, string>) => {
     const response = await fetch(`${api.address}/graphql?query=${encodeURIComponent(LOOK)}`, { headers });
     return { status: response.status, body: await response.json() };
@@ -88,7 +88,7 @@ test('a GET request is asked for its credential as well', async () => {
   expect(wrong).toEqual({ status: 401, body: { errors: REFUSED.errors } });
 });
 
-test('a credential in a cookie, in the query string or in the body is none', async () => {
+test('a credential in a cookie, in the query string or in the body is ignored', async () => {
   const cookie = `authorization=Bearer ${owner.token}; session=${owner.token}; token=${owner.token}`;
   const inQuery = await fetch(
     `${api.address}/graphql?access_token=${owner.token}&authorization=Bearer ${owner.token}`,
@@ -103,11 +103,11 @@ test('a credential in a cookie, in the query string or in the body is none', asy
   expect(await look(owner)).toEqual(INSIDE);
 });
 
-test('a database that does not answer is our fault and not the credential’s', async () => {
-  const cut = await startApi({ database: api });
-  await cut.pool.end();
+test('when the database does not respond, the request fails with UNAVAILABLE, not with UNAUTHENTICATED', async () => {
+  const disconnected = await startApi({ database: api });
+  await disconnected.pool.end();
   for (const credential of [owner.token, secret]) {
-    const answer = await cut.as(credential).query(LOOK);
+    const answer = await disconnected.as(credential).query(LOOK);
     expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }]);
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
     expect(answer.data).toBeUndefined();

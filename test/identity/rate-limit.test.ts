@@ -8,7 +8,7 @@ const SIGN_IN = `mutation ($input: SignInInput!) {
 }`;
 const WINDOW = 15 * 60;
 
-/** Requests come through a proxy on loopback, so a test chooses the client's address. */
+/** Loopback is a trusted proxy, so a test can choose the address of the client. */
 const config = { signInTries: { account: 3, address: 6 }, trustedProxies: ['127.0.0.1'] };
 
 const api = await startApi({ config });
@@ -16,7 +16,7 @@ const node = await startApi({ config, database: api });
 const unlimited = await startApi({ database: api });
 
 let addresses = 0;
-/** An address that nobody has used. */
+/** An address that no other test uses. */
 const address = () => `198.51.100.${++addresses}`;
 const account = async (name: string) => (await signUp(unlimited, `${name}@example.test`)).email;
 
@@ -24,8 +24,14 @@ const signIn = (email: string, from: string, password = 'wrong', at = api) =>
   post(at, { 'x-forwarded-for': from }, SIGN_IN, { input: { email, password } });
 const resultOf = ({ data, errors }: Answer): string =>
   errors?.[0].extensions.code ?? data.signIn.errors[0]?.code ?? 'SIGNED_IN';
-/** What becomes of so many tries, one after the other. */
-async function tries(count: number, email: string, from: () => string, password?: string, at?: Api): Promise<string[]> {
+/** The results of `count` attempts, one after the other. */
+async function attempts(
+  count: number,
+  email: string,
+  from: () => string,
+  password?: string,
+  at?: Api,
+): Promise<string[]> {
   const results: string[] = [];
   for (const _ of Array(count).keys()) results.push(resultOf(await signIn(email, from(), password, at)));
   return results;
@@ -47,9 +53,9 @@ const WRONG = 'WRONG_CREDENTIALS';
 
 afterEach(() => void vi.useRealTimers());
 
-test('an account is closed after its tries, for the right password and from any address too; others are not', async () => {
+test('a blocked account refuses the correct password from every address, and other accounts are not blocked', async () => {
   const [victim, other, from] = [await account('victim'), await account('other'), address()];
-  expect(await tries(3, victim, () => from)).toEqual([WRONG, WRONG, WRONG]);
+  expect(await attempts(3, victim, () => from)).toEqual([WRONG, WRONG, WRONG]);
   const limited = await signIn(victim, from);
   expect(whole(limited)).toEqual(LIMITED);
   const retryAfter = limited.errors?.[0].extensions.retryAfter;
@@ -59,7 +65,7 @@ test('an account is closed after its tries, for the right password and from any 
   expect(resultOf(await signIn(other, from, PASSWORD))).toBe('SIGNED_IN');
 });
 
-test('an address that nobody has is closed just the same', async () => {
+test('an unknown email address is blocked in the same way', async () => {
   const known = await account('known');
   const answers = async (email: string) => {
     const all: Json[] = [];
@@ -76,9 +82,9 @@ test('an address that nobody has is closed just the same', async () => {
   expect(forKnown.slice(3)).toEqual([LIMITED, LIMITED]);
 });
 
-test('however an address is spelt, the tries for its account are counted together', async () => {
+test('attempts with different spellings of an email address are counted for one account', async () => {
   const email = await account('mikki');
-  // A Kelvin sign is a k, and a capital I with a dot an i, to some and not to others: no spelling brings fresh tries.
+  // Some Unicode case rules map the Kelvin sign to k and the dotted capital I to i, others do not.
   const odd = ['mi\u212Aki', 'mik\u212Ai', 'm\u0130kki', 'mikk\u0130'].map((name) => `${name}@example.test`);
   const opening: string[] = [];
   for (const spelling of [email, email.toUpperCase(), ` ${email}\t`, 'Mikki@Example.test', ...odd])
@@ -89,7 +95,7 @@ test('however an address is spelt, the tries for its account are counted togethe
   expect(results).toEqual([WRONG, WRONG, WRONG, ...Array(opening.length - 3).fill('RATE_LIMITED')]);
 });
 
-test('a network address is closed after its tries for whatever accounts; others are not', async () => {
+test('an IP address is blocked after its limit for all accounts together, and other addresses are not', async () => {
   const [email, from] = [await account('bystander'), address()];
   const results: string[] = [];
   for (const index of Array(6).keys()) results.push(resultOf(await signIn(`guess${index}@example.test`, from)));
@@ -98,7 +104,7 @@ test('a network address is closed after its tries for whatever accounts; others 
   expect(resultOf(await signIn(email, address(), PASSWORD))).toBe('SIGNED_IN');
 });
 
-test('sign-ups from one address are counted with the sign-ins', async () => {
+test('sign-ups and sign-ins from one IP address are counted together', async () => {
   const from = address();
   const SIGN_UP = 'mutation ($input: SignUpInput!) { signUp(input: $input) { errors { code } } }';
   const join = (name: string) =>
@@ -112,7 +118,7 @@ test('sign-ups from one address are counted with the sign-ins', async () => {
   expect(await api.root`select from users where email = 'e@sign-up.test'`).toHaveLength(0);
 });
 
-test('fifty aliases in one document are fifty tries', async () => {
+test('fifty aliases in one document count as fifty attempts', async () => {
   const email = await account('aliased');
   const fields = Array.from({ length: 50 }, (_, at) => `t${at}: signIn(input: $i) { errors { code } }`);
   const document = `mutation ($i: SignInInput!) { ${fields.join(' ')} }`;
@@ -125,7 +131,7 @@ test('fifty aliases in one document are fifty tries', async () => {
   expect(whole(await signIn(email, address(), PASSWORD))).toEqual(LIMITED);
 });
 
-test('tries at the same moment, on two nodes, are counted each', async () => {
+test('parallel attempts on two nodes are all counted', async () => {
   const email = await account('parallel');
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, at) => signIn(email, address(), 'wrong', at % 2 ? api : node)),
@@ -134,42 +140,42 @@ test('tries at the same moment, on two nodes, are counted each', async () => {
   expect(results).toEqual([...Array(17).fill('RATE_LIMITED'), ...Array(3).fill(WRONG)]);
 });
 
-test('nodes count together', async () => {
+test('two nodes share one count', async () => {
   const email = await account('shared');
-  expect(await tries(2, email, address)).toEqual([WRONG, WRONG]);
-  expect(await tries(2, email, address, 'wrong', node)).toEqual([WRONG, 'RATE_LIMITED']);
-  expect(await tries(1, email, address, PASSWORD)).toEqual(['RATE_LIMITED']);
+  expect(await attempts(2, email, address)).toEqual([WRONG, WRONG]);
+  expect(await attempts(2, email, address, 'wrong', node)).toEqual([WRONG, 'RATE_LIMITED']);
+  expect(await attempts(1, email, address, PASSWORD)).toEqual(['RATE_LIMITED']);
 });
 
-test('who comes in has their account’s tries back, but not their address’s', async () => {
+test('a successful sign-in resets the count of the account but not the count of the IP address', async () => {
   const [email, from] = [await account('forgetful'), address()];
-  expect(await tries(2, email, () => from)).toEqual([WRONG, WRONG]);
-  expect(await tries(1, email, () => from, PASSWORD)).toEqual(['SIGNED_IN']);
-  expect(await tries(4, email, () => from)).toEqual([WRONG, WRONG, WRONG, 'RATE_LIMITED']);
-  expect(await tries(1, 'anybody@example.test', () => from)).toEqual(['RATE_LIMITED']);
+  expect(await attempts(2, email, () => from)).toEqual([WRONG, WRONG]);
+  expect(await attempts(1, email, () => from, PASSWORD)).toEqual(['SIGNED_IN']);
+  expect(await attempts(4, email, () => from)).toEqual([WRONG, WRONG, WRONG, 'RATE_LIMITED']);
+  expect(await attempts(1, 'anybody@example.test', () => from)).toEqual(['RATE_LIMITED']);
 });
 
-test('when the window has passed one may try again, and not a second sooner', async () => {
+test('an attempt is allowed again when the window has passed, and not a second sooner', async () => {
   const [email, start] = [await account('patient'), Date.now()];
-  // The limiter's library reads the time of the process; sockets and timers stay real.
+  // The library of the limiter reads the time of the process. Sockets and timers must stay real.
   vi.useFakeTimers({ toFake: ['Date'], now: start });
-  expect(await tries(4, email, address)).toEqual([WRONG, WRONG, WRONG, 'RATE_LIMITED']);
+  expect(await attempts(4, email, address)).toEqual([WRONG, WRONG, WRONG, 'RATE_LIMITED']);
   vi.setSystemTime(start + (WINDOW - 60) * 1000);
   const late = await signIn(email, address(), PASSWORD);
   expect(late.errors?.[0].extensions).toEqual({ code: 'RATE_LIMITED', retryAfter: 60 });
   vi.setSystemTime(start + WINDOW * 1000 - 1);
   expect(resultOf(await signIn(email, address(), PASSWORD))).toBe('RATE_LIMITED');
   vi.setSystemTime(start + WINDOW * 1000);
-  expect(await tries(1, email, address, PASSWORD)).toEqual(['SIGNED_IN']);
+  expect(await attempts(1, email, address, PASSWORD)).toEqual(['SIGNED_IN']);
 });
 
-test('a client cannot choose its address where no proxy is trusted', async () => {
+test('without a trusted proxy, a client cannot choose its address by a header', async () => {
   const exposed = await startApi({ config: { signInTries: { account: 100, address: 3 } } });
-  const results = await tries(4, 'spoofer@example.test', address, 'wrong', exposed);
+  const results = await attempts(4, 'spoofer@example.test', address, 'wrong', exposed);
   expect(results).toEqual([WRONG, WRONG, WRONG, 'RATE_LIMITED']);
 });
 
-test('the counters hold nobody’s address', async () => {
+test('the stored counters contain no email address and no IP address', async () => {
   const from = address();
   await signIn('private@example.test', from);
   const [row] = await api.root`select count(*)::int as rows from rate_limits`;

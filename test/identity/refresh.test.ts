@@ -13,7 +13,7 @@ const email = person.email;
 const signedIn = () => signIn(api, email, 'acme');
 const INSIDE = inside(email, 'acme');
 
-test('a refresh token gives new tokens once, on whichever node, and the access token lasts to its end', async () => {
+test('a refresh token works once, on any node, and the earlier access token stays valid until it expires', async () => {
   const session = await signedIn();
   const first = await refresh(node, session.refreshToken);
   expect(first).toEqual({
@@ -32,7 +32,7 @@ test('a refresh token gives new tokens once, on whichever node, and the access t
     expect(await look(api.as(token))).toEqual(INSIDE);
 });
 
-test('an old refresh token ends the whole family, access tokens included, and no other session', async () => {
+test('a reused refresh token ends the session with its access tokens, and no other session', async () => {
   const [session, other] = [await signedIn(), await signedIn()];
   const first = await refresh(api, session.refreshToken);
   const second = await refresh(api, first.session.refreshToken);
@@ -45,7 +45,7 @@ test('an old refresh token ends the whole family, access tokens included, and no
   expect((await refresh(api, other.refreshToken)).errors).toEqual([]);
 });
 
-test('of several that show one refresh token at once, on two nodes, one wins and the family ends', async () => {
+test('of parallel requests with one refresh token on two nodes, one succeeds and the session ends', async () => {
   for (const _round of Array(5).keys()) {
     const session = await signedIn();
     const payloads = await Promise.all([api, node, api, node].map((at) => refresh(at, session.refreshToken)));
@@ -57,7 +57,7 @@ test('of several that show one refresh token at once, on two nodes, one wins and
   }
 });
 
-test('a reuse leaves one event in the organization, whoever shows the token', async () => {
+test('a reuse of a refresh token records one audit event, whoever the caller is', async () => {
   const [session, own, stranger] = [await signedIn(), await signedIn(), (await found(api, 'globex')).owner];
   const before = (await eventsOf(api, 'refreshSession')).length;
   await refresh(api, session.refreshToken);
@@ -81,7 +81,7 @@ test('a reuse leaves one event in the organization, whoever shows the token', as
   ]);
 });
 
-test('nothing but a refresh token refreshes, and a refresh token does nothing else', async () => {
+test('only a refresh token can refresh a session, and a refresh token is no credential of a request', async () => {
   const session = await signedIn();
   const { refreshToken } = session;
   const apiToken = await tokenOf(api, session, 'WRITE');
@@ -104,12 +104,12 @@ test('nothing but a refresh token refreshes, and a refresh token does nothing el
 });
 
 test('a refresh token with a wrong checksum never reaches the database', async () => {
-  const cut = await startApi({ database: api });
-  await cut.pool.end();
+  const disconnected = await startApi({ database: api });
+  await disconnected.pool.end();
   const { refreshToken } = await signedIn();
   const last = refreshToken.endsWith('0') ? '1' : '0';
-  expect(await refresh(cut, refreshToken.slice(0, -1) + last)).toEqual(WRONG_REFRESH);
-  const { errors } = await cut
+  expect(await refresh(disconnected, refreshToken.slice(0, -1) + last)).toEqual(WRONG_REFRESH);
+  const { errors } = await disconnected
     .as()
     .query('mutation ($t: String!) { refreshSession(input: { refreshToken: $t }) { errors { code } } }', {
       t: refreshToken,
@@ -117,7 +117,7 @@ test('a refresh token with a wrong checksum never reaches the database', async (
   expect(errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }]);
 });
 
-test('who is removed from the organization can neither go on nor refresh', async () => {
+test('a removed member can neither use nor refresh the session', async () => {
   const leaver = await join(api, acme, 'write', 'leaver');
   const DELETE = 'mutation ($id: ID!) { deleteMember(input: { id: $id }) { deletedId errors { code } } }';
   await done(acme.owner, DELETE, { id: leaver.memberId });
@@ -125,7 +125,7 @@ test('who is removed from the organization can neither go on nor refresh', async
   expect(await look(node.as(leaver.token))).toEqual(REFUSED);
 });
 
-test('an access token ends after its minutes, and the session goes on with a refresh', async () => {
+test('an access token expires after accessTokenMinutes, and a refresh continues the session', async () => {
   const slow = await startApi({ database: api });
   const session = await signedIn();
   slow.advance(14 * MINUTE);
@@ -136,7 +136,7 @@ test('an access token ends after its minutes, and the session goes on with a ref
   expect(await look(slow.as(next.accessToken))).toEqual(INSIDE);
 });
 
-test('an ended access token beside it refuses a refresh and does not use it up', async () => {
+test('a refresh request with an expired access token is refused and does not use up the refresh token', async () => {
   const slow = await startApi({ database: api });
   const session = await signedIn();
   slow.advance(15 * MINUTE);
@@ -145,8 +145,8 @@ test('an ended access token beside it refuses a refresh and does not use it up',
   expect((await refresh(slow, session.refreshToken)).errors).toEqual([]);
 });
 
-test('a session ends when it is not refreshed in time, and its access tokens with it', async () => {
-  // Access tokens that outlive the session show that the session itself ends.
+test('a session that is not refreshed in time expires together with its access tokens', async () => {
+  // The access tokens are valid longer than the session, so only the expiry of the session can make them invalid.
   const slow = await startApi({ database: api, config: { sessionDays: 2, accessTokenMinutes: 10 * 24 * 60 } });
   const [kept, left] = [await signIn(slow, email, 'acme'), await signIn(slow, email, 'acme')];
   slow.advance(2 * DAY - MINUTE);

@@ -19,7 +19,7 @@ const api = await startApi();
 const acme = await found(api, 'acme');
 const globex = await found(api, 'globex');
 const person = await join(api, acme, 'user', 'person');
-// With the product's own hash, whose cost is compared below.
+// A sign-up creates the hash with the production parameters, and the test below compares its cost.
 await done(api.as(), SIGN_UP, { input: { email: 'costly@acme.test', password: PASSWORD, name: 'Costly' } });
 const member = await join(api, globex, 'read', 'member');
 await enroll(api, globex, person, 'admin');
@@ -35,13 +35,13 @@ const WRONG = {
   data: {
     signIn: {
       session: null,
-      errors: [{ code: 'WRONG_CREDENTIALS', path: [], message: 'E-mail address and password do not belong together.' }],
+      errors: [{ code: 'WRONG_CREDENTIALS', path: [], message: 'The e-mail address or the password is wrong.' }],
     },
   },
   errors: undefined,
 };
 
-test('one signs in to the organization that was joined first, or to the one that is named', async () => {
+test('a sign-in uses the given organization, or by default the organization that the user joined first', async () => {
   expect(await attempt({})).toMatchObject({
     status: 200,
     data: { signIn: { session: { organization: { slug: 'acme' } }, errors: [] } },
@@ -52,18 +52,18 @@ test('one signs in to the organization that was joined first, or to the one that
   expect(slugOf(await attempt({ email: member.email }))).toBe('globex');
 });
 
-test('the letter case of the address and blanks around it do not count', async () => {
+test('a sign-in ignores the letter case of the email address and spaces around it', async () => {
   const answer = await attempt({ email: ` ${person.email.toUpperCase()} ` });
   expect(await look(api.as(answer.data.signIn.session.accessToken))).toEqual(inside(person.email, 'acme'));
 });
 
-test('a password is compared as it is', async () => {
+test('a password is not trimmed and its letter case matters', async () => {
   for (const password of ['', PASSWORD.toUpperCase(), `${PASSWORD} `, PASSWORD.slice(0, -1), `${PASSWORD}\u0000`])
     expect(whole(await attempt({ password }))).toEqual(WRONG);
   expect((await attempt({ password: 'x'.repeat(257) })).data.signIn.errors).toMatchObject([{ code: 'TOO_LONG' }]);
 });
 
-test('an unknown address and a wrong password get the same response and take the same hashing', async () => {
+test('an unknown email address and a wrong password get the same response and cost the same hashing', async () => {
   const work = async (input: object) => {
     hashing.mockClear();
     const answer = await attempt(input);
@@ -92,7 +92,7 @@ test('an unknown address and a wrong password get the same response and take the
   for (const input of unknown) expect(await work({ password, ...input })).toEqual(wrong);
 });
 
-test('a foreign organization answers like none, and only to who knows the password', async () => {
+test('a sign-in to an organization of others fails like one to an unknown organization', async () => {
   const foreign = await attempt({ email: member.email, organizationSlug: 'acme' });
   expect(whole(foreign)).toEqual({
     status: 200,
@@ -103,7 +103,7 @@ test('a foreign organization answers like none, and only to who knows the passwo
           {
             code: 'NOT_FOUND',
             path: ['organizationSlug'],
-            message: 'organizationSlug: you belong to no organization with this slug.',
+            message: 'organizationSlug: you are not a member of an organization with this slug.',
           },
         ],
       },
@@ -114,7 +114,7 @@ test('a foreign organization answers like none, and only to who knows the passwo
   expect(whole(await attempt({ email: member.email, organizationSlug: 'acme', password: 'wrong' }))).toEqual(WRONG);
 });
 
-test('a later field of the document is not signed in by an earlier one', async () => {
+test('signIn does not authenticate later fields of the same document', async () => {
   const DOCUMENT = `mutation ($input: SignInInput!) {
     in: signIn(input: $input) { session { organization { slug } } }
     next: createApiToken(input: { name: "mine" }) { secret }
@@ -132,7 +132,7 @@ test('a later field of the document is not signed in by an earlier one', async (
   });
 });
 
-test('signing in sweeps the sessions that have ended, and no others', async () => {
+test('a sign-in deletes expired sessions, and no others', async () => {
   const someone = await signUp(api, 'sweeper@example.test');
   const live = await signIn(api, someone.email);
   const sessions = () => api.root`
@@ -147,7 +147,7 @@ test('signing in sweeps the sessions that have ended, and no others', async () =
   expect(await look(live)).toEqual(inside(someone.email, null));
 });
 
-test('a sign-in leaves one event in the organization that it leads to', async () => {
+test('a sign-in records one audit event in the organization of the session', async () => {
   const before = (await eventsOf(api, 'signIn')).length;
   await attempt({ organizationSlug: 'globex' });
   await attempt({ password: 'wrong' });

@@ -25,7 +25,7 @@ const OUT = {
   errors: undefined,
 };
 
-test('signing out ends the session of the request on every node, and no other', async () => {
+test('signOut ends the session of the request on every node, and no other session', async () => {
   const [session, other] = [await again(people.user), await again(people.user)];
   expect(await signOut(session)).toEqual(OUT);
   for (const caller of [session, onNode(session)]) expect(await look(caller)).toEqual(REFUSED);
@@ -33,14 +33,14 @@ test('signing out ends the session of the request on every node, and no other', 
   expect(await look(other)).toEqual(inside(people.user.email, 'acme'));
 });
 
-test('one can end another session of one’s own by its id', async () => {
+test('signOut with an id ends another session of the caller', async () => {
   const [here, lost] = [await again(people.user), await again(people.user)];
   expect(await signOut(here, await credentialOf(lost))).toEqual(OUT);
   expect(await look(onNode(lost))).toEqual(REFUSED);
   expect(await look(here)).toEqual(inside(people.user.email, 'acme'));
 });
 
-test('also one that is bound to another organization', async () => {
+test('signOut with an id ends a session of the caller in another organization', async () => {
   const person = await join(api, acme, 'read', 'traveller');
   await enroll(api, globex, person, 'read');
   const abroad = await signIn(api, person.email, 'globex');
@@ -48,7 +48,7 @@ test('also one that is bound to another organization', async () => {
   expect(await look(abroad)).toEqual(REFUSED);
 });
 
-test('somebody else’s session answers like none, for an Owner too, and stays', async () => {
+test('signOut reports a session of another user as not found, even to an Owner', async () => {
   const victim = await again(people.admin);
   const unknown = await signOut(people.user, toPublicId('ses', newId()));
   expect(unknown).toEqual({
@@ -56,7 +56,7 @@ test('somebody else’s session answers like none, for an Owner too, and stays',
     data: { signOut: null },
     errors: [
       {
-        message: 'There is no Session with this id, or you may not see it.',
+        message: 'There is no Session with this ID, or it is not visible to you.',
         path: ['signOut'],
         locations: expect.any(Array),
         extensions: { code: 'NOT_FOUND' },
@@ -70,7 +70,7 @@ test('somebody else’s session answers like none, for an Owner too, and stays',
   expect(await look(victim)).toEqual(inside(victim.email, 'acme'));
 });
 
-test('an API token signs nobody out, and goes on when its member signs out', async () => {
+test('an API token cannot sign out, and stays valid when its member signs out', async () => {
   const session = await again(people.admin);
   const [read, write] = [await tokenOf(api, session, 'READ'), await tokenOf(api, session, 'WRITE')];
   for (const id of [undefined, await credentialOf(session)]) {
@@ -81,7 +81,7 @@ test('an API token signs nobody out, and goes on when its member signs out', asy
   expect(await look(write)).toEqual(inside(session.email, 'acme'));
 });
 
-test('the very next field of the document is refused', async () => {
+test('after signOut, the next field of the same document is refused', async () => {
   const session = await again(people.admin);
   const answer = await session.query(`mutation {
     before: createCategory(input: { name: "Before" }) { category { name } }
@@ -97,7 +97,7 @@ test('the very next field of the document is refused', async () => {
   expect(made).toEqual([{ name: 'Before' }]);
 });
 
-test('requests that run beside a sign-out see all or are refused, and those after it are refused', async () => {
+test('a request during a sign-out is answered completely or refused, and every later request is refused', async () => {
   const session = await again(people.write);
   const [, ...beside] = await Promise.all([
     signOut(session),
@@ -107,7 +107,7 @@ test('requests that run beside a sign-out see all or are refused, and those afte
   for (const caller of [session, onNode(session)]) expect(await look(caller)).toEqual(REFUSED);
 });
 
-test('signing a member out ends all their sessions here on every node; API tokens and other organizations stay', async () => {
+test('signOutMember ends all sessions of the member in the organization, but no API tokens', async () => {
   const person = await join(api, acme, 'admin', 'busy');
   await enroll(api, globex, person, 'read');
   const [second, third] = [await again(person), await again(person)];
@@ -128,7 +128,7 @@ test('signing a member out ends all their sessions here on every node; API token
   expect(await look(people.admin)).toEqual(inside(people.admin.email, 'acme'));
 });
 
-test('who signs themselves out as a member is refused here from the next field on, and goes on elsewhere', async () => {
+test('a member that calls signOutMember on themselves is refused from the next field on', async () => {
   const session = await again(people.admin);
   const keeper = await again(people.owner);
   await enroll(api, globex, people.admin, 'read');
@@ -149,7 +149,7 @@ test('who signs themselves out as a member is refused here from the next field o
   expect(await look(abroad)).toEqual(inside(session.email, 'globex'));
 });
 
-test('a member is signed out by who may and holds as much, and by nobody else', async () => {
+test('signOutMember requires session:delete and at least the permissions of the member', async () => {
   const target = { admin: await again(people.admin), owner: await again(people.owner), user: await again(people.user) };
   const forbidden = (reason: string, permission = 'session:delete') => ({
     data: { signOutMember: null },
@@ -159,7 +159,7 @@ test('a member is signed out by who may and holds as much, and by nobody else', 
     const answer = await signOutMember(await again(people[role]), people.admin.memberId);
     expect(answer).toMatchObject(forbidden('NO_GRANT'));
   }
-  // The first that an Owner holds and an Admin does not.
+  // The first permission that an Owner has and an Admin does not have.
   expect(await signOutMember(target.admin, people.owner.memberId)).toMatchObject(
     forbidden('NOT_HELD', 'organization:delete'),
   );

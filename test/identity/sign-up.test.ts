@@ -37,7 +37,7 @@ test('a new account is signed in and belongs to no organization', async () => {
   expect(await accounts('new@example.test')).toEqual([{ name: 'New' }]);
 });
 
-test('everything that is wrong with the input is told at once, and no account is made', async () => {
+test('signUp reports all errors of the input at once, and creates no account', async () => {
   const tooShort = { email: 'nobody', password: '7 chars', name: '   ' };
   const tooLong = { email: `${'a'.repeat(250)}@b.test`, password: 'x'.repeat(257), name: 'x'.repeat(101) };
   const forged = { email: 'forged@example.test', password: PASSWORD, name: 'two\nlines' };
@@ -50,7 +50,7 @@ test('everything that is wrong with the input is told at once, and no account is
   for (const { email } of [tooShort, tooLong, forged]) expect(await accounts(email)).toEqual([]);
 });
 
-test('a password of 8 and one of 256 characters are taken', async () => {
+test('a password of 8 characters and a password of 256 characters are accepted', async () => {
   for (const [email, length] of [
     ['eight@example.test', 8],
     ['long@example.test', 256],
@@ -60,7 +60,7 @@ test('a password of 8 and one of 256 characters are taken', async () => {
   }
 });
 
-test('an address has one account, whatever its letter case, and keeps its first password', async () => {
+test('an email address has one account in any letter case, and keeps its first password', async () => {
   const first = await signUp(api, 'taken@example.test');
   const input = { email: 'TAKEN@Example.Test', password: 'another password', name: 'Thief' };
   expect(whole(await api.as().query(SIGN_UP, { input }))).toEqual(refused(['TAKEN', 'email']));
@@ -73,7 +73,7 @@ test('an address has one account, whatever its letter case, and keeps its first 
   expect(await look(first)).toEqual(inside('taken@example.test', null));
 });
 
-test('of several who sign up with one address at once, one gets the account', async () => {
+test('of parallel sign-ups with one email address, one succeeds', async () => {
   const answers = await Promise.all(
     ['a', 'b', 'c', 'd'].map((name) =>
       api.as().query(SIGN_UP, { input: { email: 'race@example.test', password: PASSWORD, name } }),
@@ -86,7 +86,7 @@ test('of several who sign up with one address at once, one gets the account', as
   expect(await accounts('race@example.test')).toHaveLength(1);
 });
 
-test('a client cannot say which id or role the account has', async () => {
+test('a client cannot set the id or the role of the account', async () => {
   for (const extra of [{ id: 'usr_01m7xj7wcgfqb8jweytpkdk858' }, { role: 'owner' }, { passwordHash: 'x' }]) {
     const input = { email: 'extra@example.test', password: PASSWORD, name: 'Extra', ...extra };
     const answer = await api.as().query(SIGN_UP, { input });
@@ -95,7 +95,7 @@ test('a client cannot say which id or role the account has', async () => {
   expect(await accounts('extra@example.test')).toEqual([]);
 });
 
-test('a password is stored as argon2id alone, with a salt of its own for each account', async () => {
+test('a password is stored only as an argon2id hash, with a different salt for each account', async () => {
   for (const email of ['one@salt.test', 'two@salt.test'])
     await done(api.as(), SIGN_UP, { input: { email, password: PASSWORD, name: 'Salt' } });
   const hashes = await api.root`select password_hash as hash from users where email like '%@salt.test'`;
@@ -105,7 +105,7 @@ test('a password is stored as argon2id alone, with a salt of its own for each ac
   expect(await everythingStored(api)).not.toContain(PASSWORD);
 });
 
-test('who signs somebody else up leaves one event in their own organization', async () => {
+test('a sign-up by a signed-in caller records one audit event in the organization of the caller', async () => {
   const { owner } = await found(api, 'acme');
   const before = await eventsOf(api, 'signUp');
   const input = { email: 'guest@example.test', password: PASSWORD, name: 'Guest' };

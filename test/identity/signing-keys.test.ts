@@ -29,7 +29,7 @@ async function twoNodes() {
   return { a, b, advance, owner: (await found(a, 'acme')).owner };
 }
 
-test('anybody verifies an access token with the published keys and jose alone', async () => {
+test('a client can verify an access token with the published keys and jose', async () => {
   const { a, b, owner } = await twoNodes();
   for (const node of [a, b]) {
     const keys = createRemoteJWKSet(new URL(jwksUrl(node)));
@@ -41,7 +41,7 @@ test('anybody verifies an access token with the published keys and jose alone', 
   }
 });
 
-test('public parts are published, private ones never', async () => {
+test('only the public parts of keys are published', async () => {
   const api = await startApi();
   const response = await fetch(jwksUrl(api));
   const text = await response.text();
@@ -56,7 +56,7 @@ test('public parts are published, private ones never', async () => {
   expect(text).not.toContain(row?.['jwk'].d);
 });
 
-test('nodes that start at once make one key', async () => {
+test('nodes that start at the same time create one key', async () => {
   const first = await startApi();
   const nodes = [first, ...(await Promise.all([1, 2, 3].map(() => startApi({ database: first }))))];
   const answers = await Promise.all([...nodes, ...nodes].map(published));
@@ -64,7 +64,7 @@ test('nodes that start at once make one key', async () => {
   for (const answer of answers) expect(answer).toEqual(answers[0]);
 });
 
-test('a node whose clock is behind uses the key that another made, and makes none', async () => {
+test('a node whose clock is behind uses the key of another node and creates none', async () => {
   const { a, b, owner } = await twoNodes();
   b.advance(-MINUTE);
   const behind = await signIn(b, owner.email);
@@ -72,7 +72,7 @@ test('a node whose clock is behind uses the key that another made, and makes non
   expect(await stored(a)).toHaveLength(1);
 });
 
-test('over months keys change without a gap, for the nodes and for who caches the published keys', async () => {
+test('keys rotate over months without a gap, for the nodes and for clients with cached keys', async () => {
   const { a, b, advance, owner } = await twoNodes();
   const INSIDE = inside(owner.email, 'acme');
   const signers = new Set<string | undefined>();
@@ -83,7 +83,7 @@ test('over months keys change without a gap, for the nodes and for who caches th
     const [signs, verifies] = step % 2 ? [a, b] : [b, a];
     const { session } = await refresh(signs, refreshToken);
     expect(await look(verifies.as(session.accessToken))).toEqual(INSIDE);
-    // Eighteen hours are more than the hour that the response may be cached for.
+    // A client may cache the response for one hour, so eighteen hours are more than enough.
     await jwtVerify(session.accessToken, createLocalJWKSet(cached), EXPECTED);
     signers.add(kidOf(session.accessToken));
     refreshToken = session.refreshToken;
@@ -95,7 +95,7 @@ test('over months keys change without a gap, for the nodes and for who caches th
   expect((await stored(a)).length).toBeLessThan(signers.size);
 });
 
-test('what the outgoing key signed lasts to its end beside what the next one signs', async () => {
+test('tokens of the previous key stay valid until they expire, together with tokens of the next key', async () => {
   const { a, b, advance, owner } = await twoNodes();
   advance(29 * DAY + MINUTE);
   expect((await published(a)).keys).toHaveLength(2);
@@ -113,7 +113,7 @@ test('what the outgoing key signed lasts to its end beside what the next one sig
   expect(await look(a.as(after.accessToken))).toEqual(inside(owner.email, 'acme'));
 });
 
-test('a server that nobody asked for a year goes on with a new key and forgets the old one', async () => {
+test('after a year without requests, a server creates a new key and deletes the old one', async () => {
   const { a, b, advance, owner } = await twoNodes();
   advance(365 * DAY);
   const [one, two] = await Promise.all([signIn(a, owner.email), signIn(b, owner.email)]);
@@ -125,7 +125,7 @@ test('a server that nobody asked for a year goes on with a new key and forgets t
   expect(await stored(a)).toEqual([{ kid: kidOf(one.token) }]);
 });
 
-test('a key that an operator deletes ends what it signed, and nodes find the next one by themselves', async () => {
+test('a key deleted by an operator makes its tokens invalid, and all nodes use the next key', async () => {
   const { a, b, owner } = await twoNodes();
   expect(await look(b.as(owner.token))).toEqual(inside(owner.email, 'acme'));
   await a.root`delete from signing_keys`;
@@ -138,7 +138,7 @@ test('a key that an operator deletes ends what it signed, and nodes find the nex
   for (const node of [a, b]) expect(await look(node.as(owner.token))).toEqual(REFUSED);
 });
 
-test('a flood of unknown keys asks the database no more than once a second', async () => {
+test('many tokens with unknown keys query the database at most once a second', async () => {
   const api = await startApi();
   let queries = 0;
   const counting = new Proxy(api.sql, {

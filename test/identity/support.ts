@@ -2,15 +2,15 @@ import { expect } from 'vitest';
 import type { Answer, Api, Caller, Json } from '../support/api.ts';
 import { done } from '../support/world.ts';
 
-/** A response without what differs from one to the next anyway. */
+/** A response without its headers, which differ between requests. */
 export const whole = ({ status, data, errors }: Answer): Json => ({ status, data, errors });
 
 const LOOK = '{ viewer { user { email } organization { slug } } }';
 
-/** What this caller is told about themselves: the whole response. */
+/** The response to a query for the viewer. */
 export const look = async (caller: Caller): Promise<Json> => whole(await caller.query(LOOK));
 
-/** What `look` answers to who is signed in. */
+/** The response of `look` to a signed-in caller. */
 export const inside = (email: string, slug: string | null): Json => ({
   status: 200,
   data: { viewer: { user: { email }, organization: slug && { slug } } },
@@ -20,14 +20,14 @@ export const inside = (email: string, slug: string | null): Json => ({
 const NOBODY =
   'The credential in the Authorization header is not valid: it is wrong, has expired or was revoked. Sign in again, or omit the header.';
 
-/** What every request answers to a credential that stands for nobody. */
+/** The response to every request with an invalid credential. */
 export const REFUSED: Json = {
   status: 401,
   data: undefined,
   errors: [{ message: NOBODY, extensions: { code: 'UNAUTHENTICATED' } }],
 };
 
-/** The error of a later field of a document, once the credential has ended. */
+/** The error of a later field of a document after its credential was revoked. */
 export const refusedAt = (field: string): Json => ({
   message: NOBODY,
   path: [field],
@@ -42,14 +42,14 @@ const REFRESH = `mutation ($input: RefreshSessionInput!) {
   }
 }`;
 
-/** Shows a refresh token; the payload. */
+/** Refreshes a session and returns the payload. */
 export async function refresh(api: Api, refreshToken: string, caller: Caller = api.as()): Promise<Json> {
   const { data, errors } = await caller.query(REFRESH, { input: { refreshToken } });
   expect(errors).toBeUndefined();
   return data.refreshSession;
 }
 
-/** The payload for a refresh token that is not valid, whatever is the matter with it. */
+/** The payload for an invalid refresh token, whatever the cause. */
 export const WRONG_REFRESH: Json = {
   session: null,
   errors: [
@@ -68,13 +68,13 @@ const SWITCH = `mutation ($id: ID!) {
   }
 }`;
 
-/** Moves the caller's session: whoever has it from then on, and the refresh token. */
+/** Switches the organization of the caller's session. Returns a caller with the new tokens. */
 export async function moveTo(api: Api, caller: Caller, id: string): Promise<Caller & { refreshToken: string }> {
   const { session } = await done(caller, SWITCH, { id });
   return { ...api.as(session.accessToken), refreshToken: session.refreshToken };
 }
 
-/** Tries to move the caller's session: the whole response. */
+/** Tries to switch the organization of the caller's session and returns the response. */
 export const tryMove = async (caller: Caller, id: string): Promise<Json> => whole(await caller.query(SWITCH, { id }));
 
 /** The id of the caller's session or API token. */
@@ -83,7 +83,7 @@ export async function credentialOf(caller: Caller): Promise<string> {
   return data.viewer.credential.id;
 }
 
-/** A request with headers of one's own. */
+/** Sends a request with the given headers. */
 export async function post(
   api: Api,
   headers: Record<string, string>,
@@ -99,7 +99,7 @@ export async function post(
   return { status: response.status, headers: response.headers, data, errors };
 }
 
-/** Every value of every table as text, to look for what must not be there. */
+/** Every value of every table as text, to search for secrets that must not be stored. */
 export async function everythingStored(api: Api): Promise<string> {
   const tables = await api.root`select relname as name from pg_class
     where relkind = 'r' and relnamespace = 'public'::regnamespace`;

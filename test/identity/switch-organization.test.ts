@@ -26,7 +26,7 @@ const { email } = await join(api, acme, 'admin', 'person').then(async (person) =
 
 const signedIn = () => signIn(api, email, 'acme');
 
-test('switching moves the session: its earlier tokens end at once, on every node, and no other session', async () => {
+test('a switch revokes the earlier tokens of the session on every node, and no tokens of other sessions', async () => {
   const [session, other] = [await signedIn(), await signedIn()];
   const refreshed = await refresh(api, session.refreshToken);
   const moved = await moveTo(api, api.as(refreshed.session.accessToken), globex.id);
@@ -44,7 +44,7 @@ test('an earlier refresh token is not valid after a switch', async () => {
   expect(await refresh(api, session.refreshToken)).toEqual(WRONG_REFRESH);
 });
 
-test('coming back to an organization brings none of the tokens back that ended', async () => {
+test('a switch back to an organization does not make earlier tokens valid again', async () => {
   const session = await signedIn();
   const away = await moveTo(api, session, globex.id);
   const back = await moveTo(api, away, acme.id);
@@ -55,14 +55,14 @@ test('coming back to an organization brings none of the tokens back that ended',
   }
 });
 
-test('switching to the organization where one is ends the earlier tokens as well', async () => {
+test('a switch to the current organization makes the earlier tokens invalid as well', async () => {
   const session = await signedIn();
   const again = await moveTo(api, session, acme.id);
   expect(await look(again)).toEqual(inside(email, 'acme'));
   expect(await look(session)).toEqual(REFUSED);
 });
 
-test('in each organization one has the role that one has there, and sees what is there', async () => {
+test('after a switch the caller has the role of the new organization and sees its data', async () => {
   const LOOK = '{ viewer { role { name } memberships { organization { slug } current } } organization { slug } }';
   const session = await signedIn();
   const memberships = (current: string) =>
@@ -76,7 +76,7 @@ test('in each organization one has the role that one has there, and sees what is
   expect((await moved.query(LOOK)).data).toEqual(seen('globex', 'Read'));
 });
 
-test('a foreign organization answers like one that does not exist, and the session stays', async () => {
+test('an organization of others gets the same error as an unknown one, and the session stays valid', async () => {
   const foreign = await found(api, 'foreign');
   const session = await signedIn();
   const answer = await tryMove(session, foreign.id);
@@ -89,7 +89,7 @@ test('a foreign organization answers like one that does not exist, and the sessi
           {
             code: 'NOT_FOUND',
             path: ['organizationId'],
-            message: 'organizationId: you belong to no organization with this id.',
+            message: 'organizationId: you are not a member of an organization with this ID.',
           },
         ],
       },
@@ -102,7 +102,7 @@ test('a foreign organization answers like one that does not exist, and the sessi
   expect((await refresh(api, session.refreshToken)).errors).toEqual([]);
 });
 
-test('who was removed from an organization cannot switch to it', async () => {
+test('a removed member cannot switch to the organization', async () => {
   const leaver = await join(api, acme, 'user', 'leaver');
   await enroll(api, globex, leaver, 'user');
   const moved = await moveTo(api, leaver, globex.id);
@@ -114,7 +114,7 @@ test('who was removed from an organization cannot switch to it', async () => {
   expect(await look(moved)).toEqual(inside(leaver.email, 'globex'));
 });
 
-test('an API token and an anonymous caller switch nowhere', async () => {
+test('an API token and an anonymous caller cannot switch', async () => {
   const session = await signedIn();
   const [read, write] = [await tokenOf(api, session, 'READ'), await tokenOf(api, session, 'WRITE')];
   const refused = (extensions: object) => ({ data: { switchOrganization: null }, errors: [{ extensions }] });
@@ -124,7 +124,7 @@ test('an API token and an anonymous caller switch nowhere', async () => {
   expect(await look(write)).toEqual(inside(email, 'acme'));
 });
 
-test('the next field of the document is refused, for the token is of where the session was', async () => {
+test('after a switch, the next field of the same document is refused', async () => {
   const session = await signedIn();
   const answer = await session.query(
     `mutation ($id: ID!) {
@@ -141,7 +141,7 @@ test('the next field of the document is refused, for the token is of where the s
   expect(await api.root`select from categories where name = 'Where?'`).toHaveLength(0);
 });
 
-test('of two switches of one session at once, one wins, and there is one session', async () => {
+test('of two parallel switches of one session, one succeeds, and one session exists', async () => {
   const racer = await join(api, acme, 'user', 'racer');
   await enroll(api, globex, racer, 'user');
   const answers = await Promise.all([tryMove(racer, globex.id), tryMove(node.as(racer.token), globex.id)]);
@@ -153,7 +153,7 @@ test('of two switches of one session at once, one wins, and there is one session
   expect(row).toEqual({ count: 1 });
 });
 
-test('a switch leaves one event, in the organization that was left', async () => {
+test('a switch records one audit event, in the previous organization', async () => {
   const session = await signedIn();
   const before = (await eventsOf(api, 'switchOrganization')).length;
   await moveTo(api, session, globex.id);

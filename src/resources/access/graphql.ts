@@ -7,7 +7,8 @@ import {
   PROJECT_ROLES,
 } from '../../access/catalog.ts';
 import { decide, type Trace, trace } from '../../access/decide.ts';
-import type { Decision, Grants } from '../../access/model.ts';
+import type { Decision, Grants, Role } from '../../access/model.ts';
+import { ROLES } from '../../access/roles.ts';
 import { STEP_KINDS, type Step } from '../../access/steps.ts';
 import type { Context } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
@@ -44,24 +45,26 @@ const PermissionLevel = builder.enumType('PermissionLevel', {
   } as const,
 });
 
-const roleEnum = <Key extends string>(name: string, description: string, keys: readonly Key[]) =>
+const roleEnum = <Key extends string>(name: string, scope: Role['scope'], description: string, keys: readonly Key[]) =>
   builder.enumType(name, {
     description,
     values: Object.fromEntries(
       keys.map((key) => [
         key.toUpperCase(),
-        { value: key, description: `The role ${key.slice(0, 1).toUpperCase()}${key.slice(1)}.` },
+        { value: key, description: ROLES.find((role) => role.scope === scope && role.builtIn === key)?.description },
       ]),
     ) as Record<string, { value: Key; description: string }>,
   });
 
 const BuiltInRoleEnum = roleEnum(
   'BuiltInRole',
+  'organization',
   'The built-in organization roles. Owner contains Admin, Admin contains Write, Write contains User, and User contains Read.',
   BUILT_IN_ROLES,
 );
 const ProjectRoleEnum = roleEnum(
   'BuiltInProjectRole',
+  'project',
   'The built-in project roles. Owner contains Manager, Manager contains Member, and Member contains Read. Write grants what the organization role Write grants in a project.',
   PROJECT_ROLES,
 );
@@ -94,7 +97,7 @@ builder.queryField('permissions', (t) =>
   t.field({
     type: [PermissionDefinitionType],
     public: true,
-    description: 'All permissions that exist. The result is the same for every caller. Available without a credential.',
+    description: 'All permissions that exist. The result is the same for every caller.',
     complexity: 10,
     resolve: () => [...PERMISSIONS.values()],
   }),
@@ -105,7 +108,7 @@ const RefusalReasonEnum = builder.enumType('RefusalReason', {
   values: described(REFUSAL_REASONS),
 });
 
-const TARGET = 'The ID of the organization or of a project. Defaults to the organization.';
+const TARGET = 'The ID of the caller’s organization or of one of its projects. Defaults to the organization.';
 const PRINCIPAL = 'The ID of a member, service account or user. Defaults to the caller.';
 const OF_OTHERS = { permission: 'access:read', own: (id: string, ctx: Context) => isCaller(ctx, id) } as const;
 

@@ -24,12 +24,12 @@ export interface Answer {
   reason: RefusalReason | null;
 }
 
-/** The most questions in one request. */
+/** The maximum number of requests in one query. */
 export const MAX_QUESTIONS = 1_000;
 
 /**
- * Answers in the order of the questions. Projects, principals and their grants are loaded in at most four statements,
- * however many questions there are. Questions of the caller about the organization need none.
+ * Decisions in the order of the questions. Projects, principals and their grants are loaded in at most four statements,
+ * whatever the number of questions. Questions about the caller's own access to the organization need no statement.
  */
 export async function authorize(ctx: Context, questions: readonly Question[]): Promise<Answer[]> {
   if (questions.length > MAX_QUESTIONS)
@@ -132,10 +132,10 @@ async function findPrincipals(ctx: Context, publicIds: string[]): Promise<Row[]>
   ];
 }
 
-/** Whether the prefix of the public id fits the kind of the principal. */
+/** Whether the prefix of the public id is that of the kind of the principal. */
 const isNamed = (publicId: string, row: Row): boolean => (row.userId === null) === publicId.startsWith('sva_');
 
-/** Whether the public id is that of the caller's principal or user. */
+/** Whether the public id is the id of the caller's principal or user. */
 export function isCaller(ctx: Context, publicId: string): boolean {
   const { principal, user } = ctx.unit.actor;
   const id = decodeId(publicId);
@@ -163,7 +163,7 @@ export async function requireHolder(ctx: Context, publicId: string | null | unde
 }
 
 export function requirePermission(name: string): Permission {
-  // Clients send texts of any length. The response must not grow with them.
+  // A client can send a text of any length. The response must not grow with it.
   const complaint = PERMISSIONS.has(name)
     ? null
     : (validatePattern(name.slice(0, 100)) ?? `${JSON.stringify(name)} is a pattern`);

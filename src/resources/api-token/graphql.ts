@@ -90,7 +90,7 @@ builder.queryField('apiTokens', (t) =>
       permission: 'api_token:read',
       own: true,
       description:
-        'The API tokens of the organization, newest first. Without the permission only the tokens of the caller.',
+        'The API tokens of the organization, newest first. Callers without the permission get their own tokens only.',
       resolve: (_root, args, ctx) => listApiTokens(ctx, args),
     },
     connectionOf(ApiToken),
@@ -134,7 +134,7 @@ mutation('deleteApiToken', {
   permission: 'api_token:delete',
   own: true,
   description:
-    'Revokes an API token: a token of the caller, or with the permission any token. It is refused from the next request on.',
+    'Revokes an API token. It is refused from the next request on. Callers without the permission can revoke their own tokens only.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The ID of the API token.' }),
   }),

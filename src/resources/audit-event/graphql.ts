@@ -54,7 +54,8 @@ builder.node(AuditEvent, {
         'The reason of a refusal, or the codes of the errors in the input, separated by spaces. Null if the change was made.',
     }),
     actor: t.exposeString('actor', {
-      description: 'The e-mail address of the caller at that time, or the name of the service account.',
+      description:
+        'The e-mail address of the caller at that time, or the name of the service account. `anonymous` for an anonymous caller.',
     }),
     actorId: t.id({
       nullable: true,
@@ -99,7 +100,7 @@ builder.node(AuditEvent, {
 });
 
 const AuditEventFilter = builder.inputType('AuditEventFilter', {
-  description: 'Conditions for audit events. An event must meet all of them.',
+  description: 'Selects the audit events that match all given fields.',
   fields: (t) => ({
     action: t.string({ description: 'The name of the mutation, such as `createCheck`.' }),
     outcome: t.field({ type: OutcomeEnum, description: 'The outcome of the mutation.' }),
@@ -127,7 +128,7 @@ builder.queryField('auditEvents', (t) =>
       permission: 'audit_event:read',
       description: 'The audit events of the organization, newest first.',
       args: {
-        filter: t.arg({ type: AuditEventFilter, description: 'Conditions for the events. Defaults to all events.' }),
+        filter: t.arg({ type: AuditEventFilter, description: 'Which audit events to list. Defaults to all.' }),
       },
       resolve: (_root, { filter, ...args }, ctx) => {
         const { actorId, ...rest } = filter ?? {};

@@ -20,8 +20,8 @@ export interface Attempt {
 const insert = inserterOf<AuditEventRow>(auditEvents);
 
 /**
- * One event for one mutation. Every value is a copy: the event outlives what it speaks of. It is on its way to the
- * database before this returns.
+ * Adds one event for one mutation. Every value is a copy, because the event stays after its objects are deleted. The
+ * statement has been sent to the database when this returns.
  */
 export function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<AuditEventRow> {
   const { actor, organizationId, action, permission, outcome, reason } = attempt;
@@ -59,7 +59,7 @@ export interface AuditEventFilter {
   targetId?: string | null;
 }
 
-/** The newest first. */
+/** Events in descending order of time. */
 export async function listAuditEvents(
   ctx: Context,
   filter: AuditEventFilter,
@@ -81,5 +81,5 @@ export async function listAuditEvents(
   );
 }
 
-/** An id that names no user matches no event. */
+/** An id that is not the id of a user matches no event. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -4,8 +4,8 @@ import { createdAt, id, organizationId } from '../../db/columns.ts';
 export type Outcome = 'ALLOWED' | 'REFUSED' | 'REJECTED' | 'FAILED';
 
 /**
- * What was tried and by whom, one row per mutation. It has no foreign keys: an event outlives what it speaks of, the
- * organization included. The runtime role may insert and read, nothing else.
+ * One row for each mutation, also for refused ones. There are no foreign keys, because an event stays after its objects
+ * and its organization are deleted. The runtime role can only insert and read rows.
  */
 export const auditEvents = pgTable(
   'audit_events',

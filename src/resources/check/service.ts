@@ -6,11 +6,11 @@ import { checks } from './table.ts';
 
 export type CheckRow = typeof checks.$inferSelect;
 
-/** A check counts from `enableOn` on, even if nobody has enabled it. */
+/** A check is enabled if `enabled` is true or the time `enableOn` has passed. */
 export const isEnabled = ({ enabled, enableOn }: CheckRow, time: Date): boolean =>
   enabled || (enableOn !== null && enableOn <= time);
 
-/** The same in SQL. */
+/** The same condition in SQL. */
 export function enabledIs(enabled: boolean, time: Date): SQL {
   const on = or(eq(checks.enabled, true), lte(checks.enableOn, time));
   const off = and(eq(checks.enabled, false), or(isNull(checks.enableOn), gt(checks.enableOn, time)));
@@ -27,13 +27,13 @@ interface Enabling {
   enableOn?: Date | null | undefined;
 }
 
-/** Enabled by default, unless a time is given. */
+/** A check is enabled by default unless `enableOn` is given. */
 function enabledAtFirst({ enabled, enableOn }: Enabling): { enabled: boolean; enableOn: Date | null } {
   refuseBoth({ enabled, enableOn });
   return { enabled: enabled ?? !enableOn, enableOn: enableOn ?? null };
 }
 
-/** Enabling or disabling clears the time. Setting a time disables the check until then. */
+/** A new value of `enabled` clears `enableOn`. A new value of `enableOn` disables the check until that time. */
 function enabledNow(ctx: Context, before: CheckRow, change: Enabling): Partial<Pick<CheckRow, 'enabled' | 'enableOn'>> {
   refuseBoth(change);
   const { enabled, enableOn } = change;
@@ -44,5 +44,5 @@ function enabledNow(ctx: Context, before: CheckRow, change: Enabling): Partial<P
 
 function refuseBoth({ enabled, enableOn }: Enabling): void {
   if (enabled && enableOn)
-    throw invalid(userError('INVALID', 'enableOn', 'enableOn: cannot be given together with `enabled: true`.'));
+    throw invalid(userError('INVALID', 'enableOn', 'enableOn: cannot be combined with `enabled: true`.'));
 }

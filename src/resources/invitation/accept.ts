@@ -23,7 +23,7 @@ import { assignments } from '../role/table.ts';
 import { gainsOf } from './access-changes.ts';
 import { type InvitationRow, invitationShown, takeInvitation } from './service.ts';
 
-/** What an invitation offers, as who has its secret sees it. */
+/** The part of an invitation that is visible to everybody who has its secret. */
 export interface InvitationOffer {
   organizationName: string;
   email: string;
@@ -32,15 +32,19 @@ export interface InvitationOffer {
 }
 
 /**
- * The one answer to a secret that is unknown, used, revoked, expired or another person's, and to an invitation that is
- * void because a role or project is gone or the inviter may not offer it any more.
+ * The same error for a secret that is unknown, used, revoked, expired or another person's, and for an invitation that is
+ * invalid because a role or project was deleted or the inviter no longer has its permissions.
  */
 const noInvitation = (): AmbitError =>
   invalid(
-    userError('NOT_FOUND', 'secret', 'secret: there is no such invitation for you, or it has ended. Ask for another.'),
+    userError(
+      'NOT_FOUND',
+      'secret',
+      'secret: the invitation does not exist, has ended, or was sent to another address. Ask for a new one.',
+    ),
   );
 
-/** Counts as a try for the address, whatever comes of it; what is mistyped never reaches the invitations. */
+/** Counts as an attempt of the IP address, also if it succeeds. A malformed secret is not looked up. */
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
   await ctx.dependencies.identity.limiter.count({ address: ctx.address });
   if (!isSecret('ambit_inv_', secret)) return null;
@@ -131,7 +135,10 @@ interface Offered {
   projectRoles: { projectId: string; role: Role }[];
 }
 
-/** The roles, if all that is offered is still there. What the plan lacks by now is refused, and can be accepted later. */
+/**
+ * The roles of the invitation, if all of them exist. Throws PLAN_REQUIRED if the plan no longer includes them. The
+ * invitation stays valid, so it can be accepted later.
+ */
 async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Access): Promise<Offered> {
   const role = await roleIn(ctx, invitation.roleId, null);
   if (isOwnerRole(role)) throw noInvitation();

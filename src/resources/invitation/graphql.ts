@@ -105,7 +105,7 @@ builder.queryField('invitations', (t) =>
 );
 
 const ProjectRoleInput = builder.inputType('InvitationProjectRoleInput', {
-  description: 'A project role that an invitation includes.',
+  description: 'A project role to include in an invitation.',
   fields: (t) => ({
     projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
     roleId: t.id({
@@ -120,19 +120,19 @@ const MAIL_SENT = {
   mailSent: {
     type: 'Boolean',
     description:
-      'Whether the mail server accepted all messages. If false, the invitations are valid all the same; use `resendInvitation` to try again. Null if there are errors, and in a dry run.',
+      'Whether the mail server accepted every message. If false, the invitations are valid nevertheless. Use `resendInvitation` to send a message again.',
   },
 } as const;
 
 mutation('createInvitations', {
   permission: 'invitation:create',
   description:
-    'Invites people by e-mail: either all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan has not enough seats. `accessChanges` lists what each person gains when they accept.',
+    'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats. `accessChanges` lists what each person gains when they accept.',
   input: (t) => ({
     emails: t.stringList({
       required: true,
       description:
-        '1 to 50 e-mail addresses. Returns TAKEN for the address of a member or of another pending invitation, case-insensitive.',
+        '1 to 50 e-mail addresses. Case-insensitive. Returns TAKEN for the address of a member or of another pending invitation.',
     }),
     roleId: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the organization role.' }),
     projectRoles: t.field({

@@ -33,7 +33,7 @@ builder.node(Member, {
     user: t.field({
       type: User,
       nullable: true,
-      description: 'The person. Null if the membership ended in the meantime.',
+      description: 'The person. Null if the membership ended during the request.',
       resolve: async (member, _args, ctx) => (await findUserOfMember(ctx, member.id))?.user ?? null,
     }),
   }),
@@ -100,7 +100,7 @@ mutation('updateMember', {
 
 mutation('deleteMember', {
   permission: 'member:delete',
-  description: `Removes a member from the organization. Their sessions and API tokens in the organization are refused from the next request on, and their checks have no owner any more. ${NOT_HELD}, and ${LAST_OWNER}.`,
+  description: `Removes a member from the organization. Their sessions and API tokens in the organization are refused from the next request on, and the \`owner\` of their checks becomes null. ${NOT_HELD}, and ${LAST_OWNER}.`,
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The ID of the member.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
@@ -120,7 +120,8 @@ mutation('leaveOrganization', {
 
 mutation('transferOwnership', {
   permission: 'organization:transfer',
-  description: 'Makes a member Owner and the caller Admin. To add a second Owner instead, use `updateMember`.',
+  description:
+    'Assigns the role Owner to a member and the role Admin to the caller. To add a second Owner instead, use `updateMember`.',
   input: (t) => ({
     memberId: t.id({
       required: true,

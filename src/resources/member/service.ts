@@ -56,7 +56,8 @@ export async function getMember(ctx: Context, id: string): Promise<PrincipalRow>
  */
 export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<RoleAssignment | null> {
   const { roleId, roleExpiresAt: expiresAt, fallbackRoleId } = input;
-  if (roleId === null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  if (roleId === null)
+    throw invalid(userError('REQUIRED', 'roleId', 'roleId: must not be null, because every member has a role.'));
   if (roleId === undefined) {
     if (expiresAt === undefined && fallbackRoleId === undefined) return null;
     throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required with roleExpiresAt or fallbackRoleId.'));
@@ -69,7 +70,7 @@ export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<
       userError(
         'REQUIRED',
         expiresAt == null ? 'roleExpiresAt' : 'fallbackRoleId',
-        'roleExpiresAt and fallbackRoleId go together: a role that expires needs a role that follows.',
+        'roleExpiresAt and fallbackRoleId are required together.',
       ),
     );
   const fallback = fallbackRoleId == null ? null : await getAssignableRole(ctx, fallbackRoleId, null, 'fallbackRoleId');
@@ -104,13 +105,17 @@ export async function changeRole(
   return changed;
 }
 
-/** Nobody acts on a principal that holds more than they do, even if nothing would change. */
+/** Throws NOT_HELD for a principal with permissions that the caller does not have, even if nothing would change. */
 function requireHeldBy(ctx: Context, { rows, access }: LockedAccess, principal: PrincipalRow): void {
   const current = grantsOverTime(rows, principal.id, ctx.dependencies.clock());
   // It may have been deleted before the lock was acquired.
   if (current.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
   for (const grants of current)
-    requireHeldChange(access, { before: unrestricted(grants), after: null }, 'Changing this principal');
+    requireHeldChange(
+      access,
+      { before: unrestricted(grants), after: null },
+      'Acting on this member or service account',
+    );
 }
 
 export const deleteMember = async (ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> =>
@@ -160,7 +165,7 @@ export async function transferOwnership(
   requireSession(ctx);
   const member = await getMember(ctx, id);
   const giver = await getMember(ctx, ctx.unit.actor.principal?.id ?? '');
-  if (member.id === giver.id) throw invalid(userError('INVALID', 'memberId', 'memberId: you are Owner already.'));
+  if (member.id === giver.id) throw invalid(userError('INVALID', 'memberId', 'memberId: you are already an Owner.'));
   const builtIn = (key: string) => ROLES.find((role) => role.scope === 'organization' && role.builtIn === key);
   const [owner, admin] = [builtIn('owner'), builtIn('admin')];
   if (!owner || !admin) throw new Error('the built-in roles are incomplete');

@@ -29,7 +29,7 @@ export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
 
 const Create = z.object({ name: singleLine(100), slug });
 
-const shown = (row: OrganizationRow) => publicRow('org', { ...row });
+const snapshotOf = (row: OrganizationRow) => publicRow('org', { ...row });
 
 export async function createOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
   const { userId } = requireSession(ctx);
@@ -65,11 +65,11 @@ async function insertOrganization(
   if (!owner || role?.builtIn !== 'owner') throw new Error('the first built-in role is the Owner');
   await assign(ctx, owner.id, { role, expiresAt: null, fallback: null });
   await createDefaultRubric(ctx);
-  audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && shown(organization) });
+  audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && snapshotOf(organization) });
   return { organization: organization as OrganizationRow, principalId: owner.id };
 }
 
-/** Whoever changes the organization, or counts what it has, waits for the one before. */
+/** Locks the organization, so that changes and counts of its objects run one after the other. */
 export async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
   const [row] = await (await db(ctx))
     .select()
@@ -85,7 +85,7 @@ export async function updateOrganization(ctx: Context, input: unknown): Promise<
   const before = await lockOrganization(ctx);
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   const after = Object.keys(given).length > 0 ? await write(ctx, given) : before;
-  audit(ctx, { targetId: toPublicId('org', before.id), before: shown(before), after: shown(after) });
+  audit(ctx, { targetId: toPublicId('org', before.id), before: snapshotOf(before), after: snapshotOf(after) });
   return after;
 }
 
@@ -105,15 +105,13 @@ export async function deleteOrganization(ctx: Context, input: { slug: string }):
   const before = await lockOrganization(ctx);
   await requireStill(ctx, 'organization:delete');
   if (input.slug !== before.slug)
-    throw invalid(
-      userError('MISMATCH', 'slug', 'slug: differs from the slug of the organization, which is asked to make sure.'),
-    );
+    throw invalid(userError('MISMATCH', 'slug', 'slug: must be the slug of the organization, as a confirmation.'));
   const tx = await db(ctx);
-  // What is in use cannot be deleted, and which of the two the cascade reaches first is not told.
+  // Objects in use cannot be deleted, and the order of the cascade is not defined.
   await tx.delete(checks).where(eq(checks.organizationId, tenant(ctx)));
   await tx.delete(assignments).where(eq(assignments.organizationId, tenant(ctx)));
   await tx.delete(rolePolicies).where(eq(rolePolicies.organizationId, tenant(ctx)));
   await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
-  audit(ctx, { targetId: toPublicId('org', before.id), before: shown(before), after: null });
+  audit(ctx, { targetId: toPublicId('org', before.id), before: snapshotOf(before), after: null });
   return toPublicId('org', before.id);
 }

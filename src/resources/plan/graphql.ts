@@ -6,10 +6,9 @@ import { type Usage, updatePlan, usageOf } from './service.ts';
 
 const PlanName = builder.enumType('PlanName', {
   description: 'The name of a plan.',
-  values: Object.fromEntries(PLAN_NAMES.map((name) => [name, { description: `The plan ${name}.` }])) as Record<
-    Plan,
-    { description: string }
-  >,
+  values: Object.fromEntries(
+    PLAN_NAMES.map((name) => [name, { description: `The plan ${name}. \`plans\` lists its features and limits.` }]),
+  ) as Record<Plan, { description: string }>,
 });
 
 const PlanType = builder.objectRef<Entitlements & { name: Plan; current: boolean }>('Plan').implement({
@@ -35,7 +34,7 @@ const PlanType = builder.objectRef<Entitlements & { name: Plan; current: boolean
 });
 
 const UsageType = builder.objectRef<Usage>('Usage').implement({
-  description: 'The use of the limits of a plan by the organization.',
+  description: 'How many seats and projects the organization uses. `Plan` has the limits.',
   public: true,
   fields: (t) => ({
     seats: t.exposeInt('seats', { description: 'The number of members and pending invitations.' }),
@@ -59,7 +58,7 @@ builder.queryFields((t) => ({
   plans: t.field({
     type: [PlanType],
     public: true,
-    description: 'All plans, smallest first. Available without a credential.',
+    description: 'All plans, smallest first.',
     resolve: (_root, _args, ctx) =>
       PLAN_NAMES.map((name) => entitlements(name, ctx.unit.access.effective?.grants.plan)),
   }),
@@ -67,7 +66,7 @@ builder.queryFields((t) => ({
     type: UsageType,
     nullable: true,
     permission: 'usage:read',
-    description: 'The current use of the limits of the plan.',
+    description: 'How many seats and projects the organization uses.',
     resolve: (_root, _args, ctx) => usageOf(ctx),
   }),
 }));
@@ -75,7 +74,7 @@ builder.queryFields((t) => ({
 mutation('updatePlan', {
   permission: 'billing:update',
   description:
-    'Changes the plan of the organization. Roles that the new plan does not include are suspended, not deleted, and come back with a plan that includes them.',
+    'Changes the plan of the organization. Roles that the new plan does not include are suspended, not deleted, and become effective again with a plan that includes them.',
   input: (t) => ({
     plan: t.field({ type: PlanName, required: true, description: 'The new plan.' }),
     dryRun: t.boolean({ description: DRY_RUN }),

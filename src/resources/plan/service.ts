@@ -21,7 +21,7 @@ export async function countMembers(ctx: Context): Promise<number> {
   return members?.total ?? 0;
 }
 
-/** Seats are taken by members, and by who is invited as long as they can accept. */
+/** Members and invitations that have not expired use seats. */
 export async function usageOf(ctx: Context): Promise<Usage> {
   const tx = await db(ctx);
   const own = tenant(ctx);
@@ -33,7 +33,7 @@ export async function usageOf(ctx: Context): Promise<Usage> {
   return { seats: (await countMembers(ctx)) + (invited?.total ?? 0), projects: made?.total ?? 0 };
 }
 
-/** Roles that the new plan lacks are suspended. Nothing is deleted. */
+/** Roles with features that the new plan does not include are suspended. Nothing is deleted. */
 export async function updatePlan(ctx: Context, plan: Plan, dryRun: boolean): Promise<AccessChanged<Plan>> {
   return await changeAccess(ctx, {
     permission: 'billing:update',

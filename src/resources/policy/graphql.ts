@@ -53,7 +53,7 @@ const PolicyStatementInput = builder.inputType('PolicyStatementInput', {
       required: true,
       description: 'Whether the statement grants or denies the permissions.',
     }),
-    permissions: t.stringList({ required: true, description: `1 to 200 permissions and patterns. ${PATTERNS}` }),
+    permissions: t.stringList({ required: true, description: `1 to 200 items. ${PATTERNS}` }),
   }),
 });
 
@@ -72,7 +72,7 @@ builder.node(Policy, {
     }),
     description: t.exposeString('description', {
       nullable: true,
-      description: 'What the policy is used for. Null if not given.',
+      description: 'What the policy is used for. Null if there is none.',
     }),
     project: t.field({
       type: Project,
@@ -148,7 +148,7 @@ builder.queryField('policies', (t) =>
 const find = async (ctx: Context, id: string): Promise<PolicyRow> => getPolicy(ctx, targetId('pol', id));
 
 const NAME = 'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive.';
-const DESCRIPTION = 'What the policy is used for, at most 2,000 characters.';
+const DESCRIPTION = 'What the policy is used for, 1 to 2,000 characters.';
 const STATEMENTS = '1 to 50 statements with at most 500 permissions and patterns in total.';
 
 mutation('createPolicy', {

@@ -33,7 +33,7 @@ export async function requireStill(ctx: Context, permission: Permission, target:
   accessOf(grants && credential ? { grants, access: credential.access } : null).require(permission, target);
 }
 
-/** Everything that a principal can come to hold without a further change: now and after its role has expired. */
+/** The grants that a principal has now and those that it will have after its role expires. */
 export const findGrantsOverTime = async (ctx: Context, principalId: string): Promise<Grants[]> =>
   grantsOverTime(
     await loadAssignments(await db(ctx), tenant(ctx), [principalId]),
@@ -41,7 +41,7 @@ export const findGrantsOverTime = async (ctx: Context, principalId: string): Pro
     ctx.dependencies.clock(),
   );
 
-/** Throws SESSION_REQUIRED unless a person who signed in makes the request. An API token cannot act for a person here. */
+/** Throws SESSION_REQUIRED unless the credential is a session. An API token is not enough. */
 export function requireSession(ctx: Context): { sessionId: string; userId: string } {
   const { credential, user } = ctx.unit.actor;
   if (credential?.kind !== 'SESSION' || !user)

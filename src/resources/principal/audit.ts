@@ -7,7 +7,7 @@ const publicRoleId = (builtInId: string | null, customId: string | null): string
   return id && toPublicId('rol', id);
 };
 
-/** The roles of a principal as the audit log shows them. */
+/** The roles of a principal in the form of the audit log. */
 export const auditedRoles = (principal: PrincipalRow, { assignments }: AccessRows): object => ({
   id: publicIdOfPrincipal(principal),
   roles: assignments

@@ -53,7 +53,7 @@ export interface AccessChanged<Result> {
   accessChanges: AccessDelta[];
 }
 
-/** With the access of the affected principals, for the audit event. */
+/** The row with the access of the affected principals, for the audit event. */
 export interface AppliedChange<Result> extends AccessChanged<Result> {
   before: AccessRows;
   after: AccessRows;
@@ -109,7 +109,7 @@ function requireHeldAt(moment: Moment, caller: Caller, before: AccessState, afte
   }
 }
 
-/** A project that the caller cannot read does not exist for the caller, who cannot have changed anything there. */
+/** A project that the caller cannot read does not exist for the caller, so its changes are omitted. */
 const isVisible =
   (ctx: Context) =>
   ({ projectId }: AccessDelta): boolean =>

@@ -46,7 +46,7 @@ export function ofVisibleKinds(ctx: Context): SQL | undefined {
   return sql`false`;
 }
 
-/** The caller itself, and others with the permission for their kind. */
+/** The caller can see itself, and with the permission for their kind other principals. */
 export const isVisible = (ctx: Context, row: PrincipalRow): boolean =>
   row.id === ctx.unit.actor.principal?.id || ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read');
 
@@ -58,7 +58,7 @@ export async function findByPublicId(ctx: Context, id: string): Promise<Principa
   return row && (kindOf(row) === 'member') === (decoded.prefix === 'mem') && isVisible(ctx, row) ? row : null;
 }
 
-/** The member that belongs to a user. Null if the user is no member of this organization. */
+/** The member for a user. Null if the user is not a member of this organization. */
 export const findByUser = loaderOf<{ id: string; principalId: string }>(async (ctx, userIds) => {
   const found = await (await db(ctx))
     .select({ id: principals.userId, principalId: principals.id })
@@ -104,16 +104,16 @@ export async function getAssignableRole(
   const field = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await findAnyRole(ctx, uuid));
-  // To a caller who may not see the role, it does not exist.
+  // A role that is not visible to the caller does not exist for the caller.
   if (!role || !ctx.unit.access.sees('role:read', role.projectId))
-    throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this id.`));
+    throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this ID.`));
   if (!isAssignableIn(role, scope)) {
     const where = scope === null ? 'in the organization' : 'in this project';
-    throw invalid(userError('INVALID', path, `${field}: the role ${role.name} cannot be given ${where}.`));
+    throw invalid(userError('INVALID', path, `${field}: the role ${role.name} cannot be assigned ${where}.`));
   }
   if (role.builtIn === null) ctx.unit.access.requireFeature('customRoles');
   // Also if a denial or a greater role of the principal hides what this role grants, because those can be removed later.
-  requireHeld(ctx.unit.access, role.allow, scope, `Giving the role ${role.name}`);
+  requireHeld(ctx.unit.access, role.allow, scope, `Assigning the role ${role.name}`);
   return role;
 }
 
@@ -129,7 +129,7 @@ export interface RoleAssignment {
   fallback: Role | null;
 }
 
-/** Assigns the organization role and replaces the one before. */
+/** Assigns the organization role and replaces the previous one. */
 export async function assign(
   ctx: Context,
   principalId: string,
@@ -148,7 +148,7 @@ export async function assign(
     await tx.insert(assignments).values({ ...values, organizationId: tenant(ctx), principalId });
 }
 
-/** Ids of all principals that the caller may see. */
+/** The ids of all principals that the caller can see. */
 export async function visibleIds(ctx: Context): Promise<Set<string>> {
   const found = await (await db(ctx))
     .select({ id: principals.id })

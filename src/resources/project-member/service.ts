@@ -51,8 +51,7 @@ async function roleOf(ctx: Context, { roleId, noAccess }: ProjectMemberInput, pr
   if (noAccess && roleId != null)
     throw invalid(userError('INVALID', 'noAccess', 'noAccess: cannot be combined with roleId.'));
   if (noAccess) return null;
-  if (roleId == null)
-    throw invalid(userError('REQUIRED', 'roleId', 'roleId: must be given, and not be null, unless noAccess is true.'));
+  if (roleId == null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required unless noAccess is true.'));
   return await getAssignableRole(ctx, roleId, projectId, 'roleId');
 }
 
@@ -65,7 +64,7 @@ export async function createProjectMember(
   const principal: PrincipalRow | null = await findByPublicId(ctx, input.principalId);
   if (!principal)
     throw invalid(
-      userError('NOT_FOUND', 'principalId', 'principalId: there is no member or service account with this id.'),
+      userError('NOT_FOUND', 'principalId', 'principalId: there is no member or service account with this ID.'),
     );
   const role = await roleOf(ctx, input, project.id);
   return await changeAccess(ctx, {
@@ -82,7 +81,7 @@ export async function createProjectMember(
         createdAt: ctx.dependencies.clock(),
       };
       const [row] = await (await db(ctx)).insert(assignments).values(values).returning();
-      audit(ctx, { targetId: toPublicId('pmb', row?.id ?? ''), after: await shown(ctx, row as ProjectMemberRow) });
+      audit(ctx, { targetId: toPublicId('pmb', row?.id ?? ''), after: await snapshotOf(ctx, row as ProjectMemberRow) });
       return row as ProjectMemberRow;
     },
   });
@@ -97,7 +96,7 @@ export async function updateProjectMember(
   const values = roleColumns(await roleOf(ctx, input, row.projectId ?? ''));
   return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own) => {
     const [after = before] = await (await db(ctx)).update(assignments).set(values).where(own).returning();
-    audit(ctx, { after: await shown(ctx, after) });
+    audit(ctx, { after: await snapshotOf(ctx, after) });
     return after;
   });
 }
@@ -131,14 +130,14 @@ async function change<Result>(
       // It may have been deleted before the lock was acquired.
       const before = locked.find(({ id }) => id === row.id);
       if (!before) throw notFound('ProjectMember');
-      audit(ctx, { targetId: toPublicId('pmb', row.id), before: await shown(ctx, before) });
+      audit(ctx, { targetId: toPublicId('pmb', row.id), before: await snapshotOf(ctx, before) });
       return await write(before, own);
     },
   });
 }
 
 /** A project role as the audit log shows it. */
-async function shown(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
+async function snapshotOf(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
   const principal = await findPrincipal(ctx, row.principalId);
   const roleId = row.builtInRoleId ?? row.roleId;
   return {

@@ -18,7 +18,7 @@ import {
 
 builder.node(Project, {
   description:
-    'A part of the organization that can have its own roles, such as an application, an environment or a product. For callers without `project:read` on it the project does not exist.',
+    'A part of the organization that can have its own roles, such as an application, an environment or a product. It is not visible to callers without `project:read` on it.',
   permission: 'project:read',
   on: (project) => project.id,
   id: { resolve: (project) => project.id },
@@ -31,7 +31,7 @@ builder.node(Project, {
     name: t.exposeString('name', { description: 'The display name of the project.' }),
     description: t.exposeString('description', {
       nullable: true,
-      description: 'What the project is about. Null if not given.',
+      description: 'What the project is about. Null if there is none.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the project was created.' }),
     viewerPermissions: t.field({
@@ -80,7 +80,7 @@ builder.queryField('project', (t) =>
 const KEY =
   'The short name: 1 to 50 letters and digits, with single hyphens or underscores between them. Unique in the organization, case-insensitive.';
 const NAME = 'The display name, 1 to 100 characters.';
-const DESCRIPTION = 'What the project is about, at most 2,000 characters.';
+const DESCRIPTION = 'What the project is about, 1 to 2,000 characters.';
 
 mutation('createProject', {
   permission: 'project:create',

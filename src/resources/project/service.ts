@@ -18,7 +18,7 @@ export type ProjectRow = typeof projects.$inferSelect;
 
 const rows = rowsOf(projects, 'prj');
 
-/** The project, or null for who may not read it: to them it does not exist. */
+/** The project. Null if it does not exist or is not visible to the caller. */
 export async function findProject(ctx: Context, id: string): Promise<ProjectRow | null> {
   return ctx.unit.access.can('project:read', id) ? await rows.find(ctx, id) : null;
 }
@@ -111,13 +111,11 @@ export async function deleteProject(
   await requireStill(ctx, 'project:delete', id);
   const project = await rows.lock(ctx, id);
   if (key !== project.key)
-    throw invalid(
-      userError('MISMATCH', 'key', 'key: differs from the key of the project, which is asked to make sure.'),
-    );
+    throw invalid(userError('MISMATCH', 'key', 'key: must be the key of the project, as a confirmation.'));
   const accessChanges = await lossesIn(ctx, id);
   const tx = await db(ctx);
   const here = eq(roles.organizationId, tenant(ctx));
-  // Roles would stop the deletion of their policies, whichever of the two the cascade reaches first.
+  // Roles would stop the deletion of their policies, if the cascade reached the policies first.
   await tx.delete(assignments).where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, id)));
   const own = tx
     .select({ id: roles.id })

@@ -35,7 +35,7 @@ const RoleScope = builder.enumType('RoleScope', {
   } as const,
 });
 
-/** Nobody changes or deletes a built-in role, whatever they hold. */
+/** Built-in roles cannot be changed or deleted. */
 const FOR_BUILT_IN: readonly Permission[] = ['role:read', 'role:assign'];
 
 /** An organization role can be assigned by callers who hold all of it. A project role depends on the project. */
@@ -57,7 +57,7 @@ builder.node(RoleType, {
     }),
     description: t.exposeString('description', {
       nullable: true,
-      description: 'What the role is intended for. Null if not given.',
+      description: 'What the role is intended for. Null if there is none.',
     }),
     builtIn: t.boolean({
       description: 'Whether the role is built in. Otherwise it is a custom role.',
@@ -170,7 +170,7 @@ builder.queryField('roles', (t) =>
 
 const NAME =
   'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive, and not the name of a built-in role.';
-const DESCRIPTION = 'What the role is intended for, at most 2,000 characters.';
+const DESCRIPTION = 'What the role is intended for, 1 to 2,000 characters.';
 const POLICIES =
   'The IDs of 1 to 50 policies. A role of a project can have policies of the organization and of the project.';
 
@@ -223,7 +223,7 @@ mutation('deleteRole', {
     reassignTo: t.id({
       visibleWith: 'role:read',
       description:
-        'The ID of the role that replaces it for everybody who has it. By default a role in use is not deleted.',
+        'The ID of the role that members and service accounts get instead. By default a role in use is not deleted.',
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),

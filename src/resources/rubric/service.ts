@@ -18,23 +18,23 @@ export async function getRubric(ctx: Context): Promise<RubricRow> {
     .select()
     .from(rubrics)
     .where(eq(rubrics.organizationId, tenant(ctx)));
-  if (!rubric) throw gone();
+  if (!rubric) throw organizationDeleted();
   return rubric;
 }
 
-/** The rubric, locked: what changes the order of its levels goes one after the other. */
+/** The locked rubric. The lock serializes changes of the order of its levels. */
 export async function lockRubric(ctx: Context): Promise<RubricRow> {
   const [rubric] = await (await db(ctx))
     .select()
     .from(rubrics)
     .where(eq(rubrics.organizationId, tenant(ctx)))
     .for('update');
-  if (!rubric) throw gone();
+  if (!rubric) throw organizationDeleted();
   return rubric;
 }
 
-/** Every organization has one, until it is deleted while the request runs. */
-const gone = (): AmbitError => new AmbitError('NOT_FOUND', 'The organization was deleted a moment ago.');
+/** Every organization has a rubric, so the organization was deleted during the request. */
+const organizationDeleted = (): AmbitError => new AmbitError('NOT_FOUND', 'The organization was deleted a moment ago.');
 
 export async function updateRubric(ctx: Context, changes: Partial<RubricRow>): Promise<RubricRow> {
   const before = await lockRubric(ctx);

@@ -2,7 +2,7 @@ import { foreignKey, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-co
 import { id, organizationId } from '../../db/columns.ts';
 import { organizations } from '../organization/table.ts';
 
-/** The one rubric of an organization: what its categories and levels are for. */
+/** The rubric of an organization. There is exactly one. */
 export const rubrics = pgTable(
   'rubrics',
   {

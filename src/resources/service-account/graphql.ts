@@ -26,7 +26,7 @@ builder.node(ServiceAccount, {
   fields: (t) => ({
     description: t.exposeString('description', {
       nullable: true,
-      description: 'What the service account is used for. Null if not given.',
+      description: 'What the service account is used for. Null if there is none.',
     }),
   }),
 });
@@ -64,7 +64,7 @@ builder.queryField('serviceAccounts', (t) =>
 );
 
 const NAME = 'The name, 1 to 100 characters. Unique in the organization, case-insensitive.';
-const DESCRIPTION = 'What the service account is used for, at most 2,000 characters.';
+const DESCRIPTION = 'What the service account is used for, 1 to 2,000 characters.';
 const EXPIRES = 'When the role expires. Requires `roleId` and `fallbackRoleId`. By default it does not expire.';
 const FALLBACK = 'The ID of the organization role from `roleExpiresAt` on.';
 

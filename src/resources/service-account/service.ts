@@ -41,7 +41,10 @@ export async function createServiceAccount(
 ): Promise<AccessChanged<PrincipalRow>> {
   const given = parse(Create, input);
   const assignment = await roleAssignmentOf(ctx, input);
-  if (!assignment) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  if (!assignment)
+    throw invalid(
+      userError('REQUIRED', 'roleId', 'roleId: must not be null, because every service account has a role.'),
+    );
   const id = newId();
   const changed = await changeAccess(ctx, {
     permission: 'service_account:create',

@@ -3,7 +3,7 @@ import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
-import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
 import { User } from '../user/graphql.ts';
@@ -77,7 +77,7 @@ builder.queryField('sessions', (t) =>
       permission: 'session:read',
       own: true,
       description:
-        'The active sessions that are bound to the organization, newest first. Without the permission only the sessions of the caller.',
+        'The active sessions that are bound to the organization, newest first. Callers without the permission get their own sessions only.',
       resolve: (_root, args, ctx) => listSessions(ctx, args),
     },
     connectionOf(Session),
@@ -90,7 +90,7 @@ mutation('signOut', {
   input: (t) => ({
     sessionId: t.id({ description: 'The ID of a session of the caller. Defaults to the session of the request.' }),
   }),
-  results: DELETED,
+  results: { deletedId: { type: 'ID', description: 'The ID of the session that was ended.' } },
   resolve: async (input, ctx) => ({ deletedId: await signOut(ctx, input.sessionId) }),
 });
 

@@ -18,7 +18,7 @@ export type SessionRow = typeof sessions.$inferSelect;
 
 export const isOwnSession = (session: SessionRow, ctx: Context): boolean => session.userId === ctx.unit.actor.user?.id;
 
-/** Of the bound organization; of no organization for who is bound to none. */
+/** Sessions of the bound organization. For a caller without an organization, sessions without one. */
 const here = (ctx: Context): SQL =>
   ctx.unit.binding.organizationId
     ? eq(sessions.organizationId, ctx.unit.binding.organizationId)

@@ -7,12 +7,12 @@ import { principals } from '../principal/table.ts';
 import type { UserRow } from './table.ts';
 import { users } from './table.ts';
 
-/** Oneself and who shares the bound organization; row-level security hides the others. */
+/** The caller and the users of the current organization. Row-level security hides other users. */
 export const findUser = loaderOf<UserRow>(async (ctx, ids) =>
   reader.read(await db(ctx), sql`where ${isAnyOf(users.id, ids)}`),
 );
 
-/** Never the password: the runtime role may not read it. */
+/** Without the password hash, which the runtime role cannot read. */
 const columns = { id: users.id, email: users.email, name: users.name, createdAt: users.createdAt };
 const reader = readerOf<UserRow>(users, columns);
 
@@ -22,7 +22,7 @@ const memberReader = readerOf<UserRow & { principalId: string }>(
   sql`${principals} join ${users} on ${users.id} = ${principals.userId}`,
 );
 
-/** The person behind a member, by the member's id: so it can be asked for before the member is there. */
+/** The user of a member, by the id of the member. So it can be loaded in parallel with the member. */
 export const findUserOfMember = loaderOf<{ id: string; user: UserRow }>(async (ctx, ids) => {
   const where = sql`where ${principals.organizationId} = ${tenant(ctx)} and ${isAnyOf(principals.id, ids)}`;
   const rows = await memberReader.read(await db(ctx), where);

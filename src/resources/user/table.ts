@@ -4,7 +4,7 @@ import { createdAt } from '../../db/columns.ts';
 import { explainViolation } from '../../db/constraints.ts';
 import { userError } from '../../lib/errors.ts';
 
-/** People, known to the whole instance. The runtime role can write `password_hash` but not read it. */
+/** The users of the whole instance. The runtime role can write `password_hash` but not read it. */
 export const users = pgTable(
   'users',
   {

@@ -49,7 +49,7 @@ const CredentialType = builder.objectRef<Credential>('Credential').implement({
 
 const OrganizationSummary = builder.objectRef<Membership>('OrganizationSummary').implement({
   description:
-    'The data of an organization that each of its members can read without switching to it. `organization` has the rest.',
+    'The data of an organization that each member can read without switching to it. The query `organization` returns all data.',
   public: true,
   fields: (t) => ({
     id: t.id({

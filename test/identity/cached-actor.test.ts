@@ -6,15 +6,15 @@ import { found, join, type Organization, type Person, setRole, tokenOf } from '.
 import { uuidOf } from '../walls/support.ts';
 import { DAY, moveTo, post, REFUSED, whole } from './support.ts';
 
-/** What is remembered of a credential may make an answer faster, and never another one. */
+/** The cached actor of a credential makes a response faster and must never change it. */
 const api = await startApi();
 const second = await startApi({ database: api, pool: 2 });
 
 const READ =
   '{ viewer { user { email name } organization { slug name } role { name } permissions } auditEvents(first: 1) { totalCount } plan { name } categories { totalCount } }';
-const QUIET = '{ __typename permissions { name } }';
+const NO_STATEMENT = '{ __typename permissions { name } }';
 const MISSING = '{ node(id: "chk_00000000000000000000000000") { id } nodes(ids: ["nothing"]) { id } }';
-const NOT_VALID = 'query ($id: ID!) { node(id: $id) { id } }';
+const INVALID = 'query ($id: ID!) { node(id: $id) { id } }';
 
 let number = 0;
 async function world(): Promise<{ acme: Organization; ann: Person; token: Caller & { id: string } }> {
@@ -26,8 +26,8 @@ async function world(): Promise<{ acme: Organization; ann: Person; token: Caller
 
 const at = (node: Api, caller: Caller): Caller => node.as(caller.token);
 
-/** Who was never here before knows nothing: their answer is the right one. */
-async function fresh(caller: Caller, document: string): Promise<Json> {
+/** The response of a new node, which has no cached actor. It is the expected response. */
+async function responseOfNewNode(caller: Caller, document: string): Promise<Json> {
   const node = await startApi({ database: api, pool: 2 });
   return comparable(await at(node, caller).query(document));
 }
@@ -43,51 +43,48 @@ const organizationOf = ({ acme }: World): string => uuidOf('org', acme.id);
 
 const CHANGES: Record<string, Change> = {
   'a demotion': ({ ann }, sql) => setRole(sql, ann.email, 'read'),
-  'a role that ends': ({ ann }, sql) => sql`
+  'an expired role': ({ ann }, sql) => sql`
     update assignments set expires_at = '2000-01-01', fallback_built_in_role_id = ${roleByKey('read').id} where principal_id in
       (select p.id from principals p join users u on u.id = p.user_id where u.email = ${ann.email})`,
   'a removal from the organization': ({ ann }, sql) => sql`
     delete from principals where user_id = (select id from users where email = ${ann.email})`,
-  'a deleted session or token': async ({ ann }, sql) => {
+  'a deletion of the session or the token': async ({ ann }, sql) => {
     await sql`delete from sessions where user_id = (select id from users where email = ${ann.email})`;
     await sql`delete from api_tokens`;
   },
-  'an end of session and token': async ({ ann }, sql) => {
+  'an expiry of the session and the token': async ({ ann }, sql) => {
     await sql`update sessions set expires_at = '2000-01-01' where user_id = (select id from users where email = ${ann.email})`;
     await sql`update api_tokens set expires_at = '2000-01-01'`;
   },
   'another plan': (world, sql) => sql`update organizations set plan = 'TEAM' where id = ${organizationOf(world)}`,
-  'another name of the organization': (world, sql) =>
+  'another organization name': (world, sql) =>
     sql`update organizations set name = 'Renamed' where id = ${organizationOf(world)}`,
-  'another name of the person': ({ ann }, sql) => sql`update users set name = 'Anna' where email = ${ann.email}`,
-  'a token that now only reads': (_, sql) => sql`update api_tokens set access = 'READ'`,
-  'a deleted organization': (world, sql) => sql`delete from organizations where id = ${organizationOf(world)}`,
+  'another user name': ({ ann }, sql) => sql`update users set name = 'Anna' where email = ${ann.email}`,
+  'a restriction of a token to READ': (_, sql) => sql`update api_tokens set access = 'READ'`,
+  'a deletion of the organization': (world, sql) => sql`delete from organizations where id = ${organizationOf(world)}`,
 };
 
-const DOCUMENTS = { READ, QUIET, MISSING, NOT_VALID };
+const DOCUMENTS = { READ, NO_STATEMENT, MISSING, INVALID };
 
-test.each(Object.entries(CHANGES))(
-  '%s counts from the next request on, on every node and whatever is asked',
-  async (_, change) => {
-    const made = await world();
-    for (const node of [api, second])
-      for (const caller of [made.ann, made.token]) expect((await at(node, caller).query(READ)).errors).toBeUndefined();
-    await change(made, api.root);
-    // Each document finds a node that presumes: whoever is found changed is looked up, and remembered, anew.
-    for (const caller of [made.ann, made.token])
-      for (const [name, document] of Object.entries(DOCUMENTS)) {
-        const expected = await fresh(caller, document);
-        for (const node of [api, second]) {
-          const told = node.logged.length;
-          expect(comparable(await at(node, caller).query(document)), name).toEqual(expected);
-          expect(node.logged.slice(told)).toEqual([]);
-        }
+test.each(Object.entries(CHANGES))('%s takes effect with the next request on every node', async (_, change) => {
+  const made = await world();
+  for (const node of [api, second])
+    for (const caller of [made.ann, made.token]) expect((await at(node, caller).query(READ)).errors).toBeUndefined();
+  await change(made, api.root);
+  // A failed revalidation caches the new actor, so every document starts with a cached actor.
+  for (const caller of [made.ann, made.token])
+    for (const [name, document] of Object.entries(DOCUMENTS)) {
+      const expected = await responseOfNewNode(caller, document);
+      for (const node of [api, second]) {
+        const logLength = node.logged.length;
+        expect(comparable(await at(node, caller).query(document)), name).toEqual(expected);
+        expect(node.logged.slice(logLength)).toEqual([]);
       }
-  },
-);
+    }
+});
 
-test.each(Object.entries({ READ, QUIET, MISSING }))(
-  'the first request after a revocation is refused as any other: %s',
+test.each(Object.entries({ READ, NO_STATEMENT, MISSING }))(
+  'the first request after a revocation is refused like every later one: %s',
   async (_, document) => {
     const { ann, token } = await world();
     const callers = [ann, token];
@@ -97,13 +94,13 @@ test.each(Object.entries({ READ, QUIET, MISSING }))(
     for (const caller of callers) {
       const answer = await caller.query(document);
       expect(whole(answer)).toEqual(REFUSED);
-      expect(comparable(answer)).toEqual(await fresh(caller, document));
+      expect(comparable(answer)).toEqual(await responseOfNewNode(caller, document));
       expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
     }
   },
 );
 
-test('a GET request is confirmed as well', async () => {
+test('the credential of a GET request is revalidated as well', async () => {
   const { ann } = await world();
   const get = async () => {
     const headers = { accept: 'application/json', authorization: `Bearer ${ann.token}` };
@@ -117,7 +114,7 @@ test('a GET request is confirmed as well', async () => {
   expect(await get()).toEqual({ status: 401, body: { errors: REFUSED.errors } });
 });
 
-test('fifty requests at once after a revocation are all refused, on both nodes', async () => {
+test('after a revocation, fifty parallel requests to two nodes are all refused', async () => {
   const { ann } = await world();
   for (const node of [api, second]) await at(node, ann).query(READ);
   const before = Array.from({ length: 25 }, (_, n) => at(n % 2 ? api : second, ann).query(READ));
@@ -127,12 +124,12 @@ test('fifty requests at once after a revocation are all refused, on both nodes',
   for (const answer of await Promise.all(before)) if (answer.errors) expect(whole(answer)).toEqual(REFUSED);
 });
 
-test('a role that ends by the clock alone ends for who is remembered', async () => {
+test('an expired role takes effect for a cached actor', async () => {
   const own = await startApi({ database: api, pool: 2 });
   const { ann } = await world();
   await api.root`update assignments set expires_at = now() + interval '1 day', fallback_built_in_role_id = ${roleByKey('read').id} where principal_id in
     (select p.id from principals p join users u on u.id = p.user_id where u.email = ${ann.email})`;
-  // A token outlives the day; an access token does not.
+  // An API token is still valid a day later. An access token is not.
   const token = await tokenOf(api, ann, 'READ');
   expect((await at(own, token).query(READ)).errors).toBeUndefined();
   own.advance(2 * DAY);
@@ -140,7 +137,7 @@ test('a role that ends by the clock alone ends for who is remembered', async () 
   expect(answer.errors?.[0]).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
 });
 
-test('a session that moves takes its earlier access token with it, and the new one is of the new place', async () => {
+test('a switch of the organization revokes the earlier access token, and the new one is valid', async () => {
   const { acme, ann } = await world();
   const other = await found(api, `other${number}`);
   await api.root`insert into principals (organization_id, id, user_id)
@@ -158,7 +155,7 @@ test('a session that moves takes its earlier access token with it, and the new o
   }
 });
 
-test('a mutation asks first who sends it, and leaves one event', async () => {
+test('a mutation does not use the cached actor, and records one audit event', async () => {
   const { acme, ann, token } = await world();
   await ann.query(READ);
   await token.query(READ);
@@ -172,21 +169,21 @@ test('a mutation asks first who sends it, and leaves one event', async () => {
   expect(events.map(({ outcome }) => outcome)).toEqual(['REFUSED', 'REFUSED']);
 });
 
-test('who is anonymous is presumed to be nobody', async () => {
+test('a request without a credential never uses a cached actor', async () => {
   const { ann } = await world();
   await ann.query(READ);
   expect((await api.as().query('{ viewer { user { id } } }')).data).toEqual({ viewer: null });
   expect((await post(api, { authorization: 'Bearer nobody' }, READ)).status).toBe(401);
 });
 
-test('what fails in the database while the presumed actor is no more is neither shown nor logged', async () => {
+test('a database error is neither returned nor logged when the cached actor is outdated', async () => {
   const { ann } = await world();
   await ann.query(READ);
   await api.root`delete from sessions where user_id = ${uuidOf('usr', ann.userId)}`;
   await api.root`alter table categories rename to categories_away`;
-  const told = api.logged.length;
+  const logLength = api.logged.length;
   const answer = await ann.query(READ);
   await api.root`alter table categories_away rename to categories`;
   expect(whole(answer)).toEqual(REFUSED);
-  expect(api.logged.slice(told)).toEqual([]);
+  expect(api.logged.slice(logLength)).toEqual([]);
 });

@@ -1,11 +1,11 @@
-/** Chance that falls the same for the same text: both executors meet the same world, whatever they ask first. */
-export interface Dice {
+/** A pseudorandom generator seeded by a text, so that both executors get the same values in any order of calls. */
+export interface Random {
   below(limit: number): number;
   oneIn(odds: number): boolean;
   of<T>(choices: readonly T[]): T;
 }
 
-export function diceOf(text: string): Dice {
+export function randomOf(text: string): Random {
   let state = 2_166_136_261;
   for (const character of text) state = Math.imul(state ^ (character.codePointAt(0) ?? 0), 16_777_619);
   const next = (): number => {
