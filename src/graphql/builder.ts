@@ -5,7 +5,7 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import { DateTimeResolver, JSONResolver } from 'graphql-scalars';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
-import { DEFAULT_PAGE, MAX_PAGE } from '../db/page.ts';
+import { DEFAULT_PAGE, MAX_PAGE, type PageArgs } from '../db/page.ts';
 import { USER_ERROR_CODES, type UserError } from '../lib/errors.ts';
 import { publicIdOf, typedIdOf } from '../lib/ids.ts';
 import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
@@ -29,6 +29,12 @@ export interface BuilderTypes {
 
 /** The description of every field `id` of a node. */
 export const ID = 'Globally unique ID. The prefix names the type.';
+
+/** The cost of a list: that of the items of a page, and of the field itself. */
+export const pageCost = ({ first, last }: PageArgs, field = 1) => ({
+  field,
+  multiplier: Math.max(first ?? last ?? DEFAULT_PAGE, 1),
+});
 
 export const builder = new SchemaBuilder<BuilderTypes>({
   // The guard is first: it turns `permission` into scopes of scope-auth, and wraps the checks. The permission cache comes
@@ -70,10 +76,7 @@ export const builder = new SchemaBuilder<BuilderTypes>({
     defaultConnectionTypeOptions: { public: true },
     defaultEdgeTypeOptions: { public: true },
     defaultConnectionFieldOptions: {
-      complexity: (args: { first?: number | null; last?: number | null }) => ({
-        field: 1,
-        multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1),
-      }),
+      complexity: (args: PageArgs) => pageCost(args),
     } as never,
     nodeTypeOptions: {
       description: 'An object with an ID, as defined by the Relay object identification specification.',

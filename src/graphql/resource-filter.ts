@@ -7,7 +7,7 @@ import { fromPublicId } from '../lib/ids.ts';
 import { parse } from '../lib/input.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { columnOf, inputNameOf, type Resource, targetOf } from './resource-model.ts';
-import { type GivenReference, loadReferenced, referenceInputOf } from './target.ts';
+import { canSee, type GivenReference, loadReferenced, referenceInputOf } from './target.ts';
 import { nounOf } from './words.ts';
 
 export type FilterInput = Record<string, unknown>;
@@ -19,6 +19,9 @@ const DateTimeRange = builder.inputType('DateTimeRange', {
     to: t.field({ type: 'DateTime', description: 'Before this time.' }),
   }),
 });
+
+/** What a search counts in the cost of an operation, because it reads all rows of the organization. */
+export const SEARCH_COST = 2_500;
 
 const Search = z.object({ search: z.string().max(100) });
 
@@ -40,7 +43,7 @@ async function condition(ctx: Context, resource: Resource, name: string, value: 
   if (reference?.[1].reference) {
     const target = targetOf(resource, reference[1].reference.target);
     const row = await loadReferenced(ctx, target, value as GivenReference);
-    return [equals(columnOf(resource, reference[0]), row?.id ?? null)];
+    return [equals(columnOf(resource, reference[0]), row && canSee(ctx, target, row) ? row.id : null)];
   }
   const column = columnOf(resource, name);
   if ((declaration.filter as Record<string, unknown>)[name] !== 'range') return [eq(column, value)];
@@ -48,7 +51,7 @@ async function condition(ctx: Context, resource: Resource, name: string, value: 
   return [...(from ? [gte(column, from)] : []), ...(to ? [lt(column, to)] : [])];
 }
 
-/** A reference to an object that does not exist matches nothing. */
+/** A reference to an object that does not exist, or that the caller may not see, matches nothing. */
 const equals = (column: PgColumn, id: string | null): SQL => (id ? eq(column, id) : sql`false`);
 
 /**
@@ -83,7 +86,7 @@ export function filterInputOf(resource: Resource) {
         ),
         ...('search' in filter && {
           search: t.string({
-            description: `A text that ${(filter.search as readonly string[]).map((key) => `\`${key}\``).join(' or ')} contains, case-insensitive. At most 100 characters. The search reads every ${noun} of the organization, so it is slow in large organizations.`,
+            description: `A text that ${(filter.search as readonly string[]).map((key) => `\`${key}\``).join(' or ')} contains, case-insensitive. At most 100 characters. The search reads every ${noun} of the organization, so it is slow in large organizations. Counts as ${SEARCH_COST.toLocaleString('en')} fields in the cost of the operation.`,
           }),
         }),
       }) as InputFieldMap,
@@ -98,7 +101,8 @@ function filterField(t: InputFields, resource: Resource, key: string) {
     const target = targetOf(resource, attribute.reference.target);
     const by = target.loadByAlias ? 'ID or alias' : 'ID';
     const description = `The ${by} of the ${nounOf(target.name)} in the field \`${key.slice(0, -2)}\`.`;
-    return [inputNameOf(key, target), t.field({ type: referenceInputOf(target), description })];
+    const options = { type: referenceInputOf(target), visibleWith: target.permission, description };
+    return [inputNameOf(key, target), t.field(options)];
   }
   return [key, t.field({ type: attribute?.type ?? 'String', description: `The value of \`${key}\`.` } as never)];
 }

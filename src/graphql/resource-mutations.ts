@@ -1,10 +1,10 @@
 import type { InputFieldMap } from '@pothos/core';
 import { z } from 'zod';
-import type { Context } from '../context.ts';
+import { audit, type Context } from '../context.ts';
 import { denseIndexOf } from '../data/dense-index.ts';
 import { releaseReferences } from '../data/references.ts';
 import { invalid, notFound, userError } from '../lib/errors.ts';
-import { fromPublicId } from '../lib/ids.ts';
+import { fromPublicId, toPublicId } from '../lib/ids.ts';
 import { parse, targetId } from '../lib/input.ts';
 import { DELETED, mutation } from './mutation.ts';
 import { attributeInputs, type Fields, type Input, valuesOf } from './resource-inputs.ts';
@@ -126,7 +126,12 @@ async function lockTarget(ctx: Context, resource: Resource, input: Input): Promi
       ? targetId(resource.prefix, (typeof given === 'string' ? given : given.id) ?? '')
       : (await loadReferenced(ctx, resource, given))?.id;
   if (!id) throw notFound(resource.name);
-  return (await resource.rows.lock(ctx, id)) as AnyRow;
+  // Of a target that is given by its alias, an event of a failed mutation names the ID too.
+  audit(ctx, { targetId: toPublicId(resource.prefix, id) });
+  const row = (await resource.rows.lock(ctx, id)) as AnyRow;
+  // Another request may have given the alias to another object before the lock was acquired.
+  if (alias != null && row['alias'] !== alias) throw notFound(resource.name);
+  return row;
 }
 
 async function getVisible<Row extends { id: string }>(

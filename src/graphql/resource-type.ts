@@ -4,6 +4,7 @@ import type { Attribute } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
 import { type AnyRow, type DeclaredNode, targetOf } from './resource-model.ts';
+import { canSee } from './target.ts';
 import { viewerPermissions } from './viewer-permissions.ts';
 import { nounOf } from './words.ts';
 
@@ -18,7 +19,11 @@ export function addType(resource: DeclaredNode): void {
     permission,
     ...(project && { on: projectOf }),
     id: { resolve: (row: AnyRow) => row.id },
-    loadWithoutCache: (id: string, ctx: Context) => resource.load(ctx, id),
+    loadWithoutCache: async (id: string, ctx: Context) => {
+      const row = await resource.load(ctx, id);
+      // The guard of the type asks the permission only. In a project that the caller cannot read, nothing exists.
+      return row && canSee(ctx, resource, row) ? row : null;
+    },
     brandLoadedObjects: true,
     fields: (t: Fields) => ({
       ...projectField(t, resource),

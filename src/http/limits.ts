@@ -89,8 +89,8 @@ const computeCost = ({ document, operationName, schema, variableValues, contextV
   });
 
 /**
- * The cache key: the operation and its Int variables, such as page sizes. Null if a variable can be a list or an object,
- * because the cost depends on its size.
+ * The cache key: the operation, its Int variables, such as page sizes, and which others are given. Null if a variable can
+ * be a list or an object, because the cost depends on its size.
  */
 function costKey({ document, operationName, variableValues }: ExecutionArgs): string | null {
   const operation = getOperationAST(document, operationName);
@@ -98,13 +98,15 @@ function costKey({ document, operationName, variableValues }: ExecutionArgs): st
   for (const { variable, type } of operation?.variableDefinitions ?? []) {
     const named = type.kind === Kind.NON_NULL_TYPE ? type.type : type;
     if (named.kind !== Kind.NAMED_TYPE) return null;
-    if (named.name.value === 'Int') key.push(JSON.stringify(variableValues?.[variable.name.value]));
-    else if (!SIZELESS.has(named.name.value)) return null;
+    const value = variableValues?.[variable.name.value];
+    if (named.name.value === 'Int') key.push(JSON.stringify(value));
+    else if (SIZELESS.has(named.name.value)) key.push(value == null ? 'null' : 'given');
+    else return null;
   }
   return key.join(' ');
 }
 
-/** Types of variables that do not affect the cost. */
+/** Types of variables that affect the cost only by being given: a search costs more than none. */
 const SIZELESS = new Set(['ID', 'String', 'Boolean']);
 
 /** Keeps only the operation that will be executed. The cost is computed from the first operation of a document. */

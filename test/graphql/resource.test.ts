@@ -1,7 +1,9 @@
-import { index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { foreignKey, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { expect, test } from 'vitest';
-import { alias, denseIndex, multiLine, ref, singleLine } from '../../src/graphql/attributes.ts';
+import { domainError } from '../../src/db/constraints.ts';
+import { alias, denseIndex, multiLine, optionalRef, ref, singleLine } from '../../src/graphql/attributes.ts';
 import { RESOURCES, resource } from '../../src/graphql/resource.ts';
+import { describe as describeResource } from '../../src/graphql/resource-model.ts';
 import { Category } from '../../src/resources/category/resource.ts';
 import { tenantTable } from '../../src/resources/organization/table.ts';
 import { projectTarget } from '../../src/resources/project/ref.ts';
@@ -137,3 +139,23 @@ test.each(WRONG)(
     expect(RESOURCES).toHaveLength(count);
   },
 );
+
+test('a reference to an object of the same resource that does not exist is NOT_FOUND', () => {
+  const branches = tenantTable('branches', { name: text('name').notNull(), parentId: uuid('parent_id') }, (t) => [
+    index('branches_by_name').on(t.organizationId, t.name, t.id),
+    index('branches_by_parent').on(t.organizationId, t.parentId),
+    foreignKey({
+      name: 'branches_parent',
+      columns: [t.organizationId, t.parentId],
+      foreignColumns: [t.organizationId, t.id],
+    }),
+  ]);
+  describeResource('Branch', {
+    ...{ table: branches, id: 'brn', permission: 'tier', description: 'For this test.' },
+    attributes: { name: singleLine(10, 'The name'), parentId: optionalRef('self', 'The parent') },
+  } as never);
+  const violation = { severity: 'ERROR', code: '23503', constraint_name: 'branches_parent' };
+  expect(domainError(Object.assign(new Error('violation'), violation))).toMatchObject({
+    userErrors: [{ code: 'NOT_FOUND', path: ['parentId'], message: 'parentId: there is no branch with this ID.' }],
+  });
+});

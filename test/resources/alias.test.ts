@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { startApi } from '../support/api.ts';
-import { createOrganization, membersOfEachRole, mutate, queryData } from '../support/world.ts';
+import { type Json, startApi } from '../support/api.ts';
+import { createOrganization, duringChange, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
 /** An alias identifies an object wherever its ID does. */
 const api = await startApi();
@@ -59,6 +59,29 @@ test('the audit event of a refused mutation has the ID of the target, also when 
   await mutate(people.user, 'updateCategory', { category: { id: category.id }, name: 'Mine' });
   const { auditEvents } = await queryData(admin, '{ auditEvents(first: 1) { nodes { action outcome targetId } } }');
   expect(auditEvents.nodes).toEqual([{ action: 'updateCategory', outcome: 'REFUSED', targetId: category.id }]);
+});
+
+test('the audit log has the ID of the object that a mutation by alias failed on', async () => {
+  const { category } = await queryData(admin, '{ category(alias: "security") { id } }');
+  await mutate(admin, 'updateCategory', { category: { alias: 'security' }, name: 'Ownership' });
+  const { auditEvents } = await queryData(admin, '{ auditEvents(first: 1) { nodes { outcome reason targetId } } }');
+  expect(auditEvents.nodes).toEqual([{ outcome: 'REJECTED', reason: 'TAKEN', targetId: category.id }]);
+});
+
+test('a mutation by alias does not change an object that loses the alias to another one at the same time', async () => {
+  await mutate(admin, 'createTier', { name: 'Former', alias: 'moving' });
+  await mutate(admin, 'createTier', { name: 'Later' });
+  const answer = await duringChange(
+    api,
+    async (sql) => {
+      await sql`update tiers set alias = null where name = 'Former'`;
+      await sql`update tiers set alias = 'moving' where name = 'Later'`;
+    },
+    () => mutate(admin, 'deleteTier', { tier: { alias: 'moving' } }),
+  );
+  expect(answer).toEqual({ refused: 'NOT_FOUND' });
+  const names = (await queryData(admin, '{ tiers { nodes { name } } }')).tiers.nodes.map(({ name }: Json) => name);
+  expect(names).toEqual(expect.arrayContaining(['Former', 'Later']));
 });
 
 test('an alias is unique in the organization, and another organization can use it', async () => {

@@ -1,10 +1,19 @@
 import { describe, expect, test } from 'vitest';
+import { allow, createRole, giveRole } from '../decisions/support.ts';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
-import { createCheck, createOrganization, getRubric, membersOfEachRole, queryData } from '../support/world.ts';
+import {
+  addMember,
+  createCheck,
+  createOrganization,
+  getRubric,
+  membersOfEachRole,
+  queryData,
+} from '../support/world.ts';
 
 const api = await startApi();
-const people = await membersOfEachRole(api, await createOrganization(api, 'acme'));
+const acme = await createOrganization(api, 'acme');
+const people = await membersOfEachRole(api, acme);
 const rubric = await getRubric(people.owner);
 const { categories, levels } = rubric;
 
@@ -88,4 +97,39 @@ describe('checks are filtered', () => {
       else expect(data.checks.nodes).toEqual([]);
     },
   );
+});
+
+test('a filter with a reference that the caller may not see matches nothing, so it tells nothing of it', async () => {
+  const owned = { name: 'Owned', category: { alias: 'security' }, level: { alias: 'gold' } };
+  await createCheck(people.admin, rubric, { ...owned, ownerId: people.user.memberId });
+  const limited = await addMember(api, acme, 'read', 'limited');
+  await giveRole(people.owner, limited.memberId, await createRole(people.owner, 'Checks only', [allow('check:read')]));
+  const FILTERS = [
+    { category: { alias: 'security' } },
+    { category: { id: categories['Security'] } },
+    { level: { alias: 'gold' } },
+    { ownerId: people.user.memberId },
+  ];
+  for (const filter of FILTERS) {
+    expect((await queryData(people.read, LIST, { filter })).checks.totalCount).toBeGreaterThan(0);
+    expect((await queryData(limited, LIST, { filter })).checks).toEqual({ totalCount: 0, nodes: [] });
+  }
+});
+
+test('an operation cannot make many searches, however short it is', async () => {
+  const searches = (count: number, text: string): string =>
+    Array.from(
+      { length: count },
+      (_, at) => `a${at}: checks(filter: { search: ${text} }, first: 1) { totalCount }`,
+    ).join(' ');
+  expect((await people.read.query(`{ ${searches(15, '"x"')} }`)).errors).toBeUndefined();
+  const tooMany = await people.read.query(`{ ${searches(25, '"x"')} }`);
+  expect({ status: tooMany.status, code: tooMany.errors?.[0].extensions.code }).toEqual({
+    status: 400,
+    code: 'BAD_REQUEST',
+  });
+  const document = `query ($text: String) { ${searches(25, '$text')} }`;
+  expect((await people.read.query(document, {})).status).toBe(200);
+  expect((await people.read.query(document, { text: null })).status).toBe(200);
+  expect((await people.read.query(document, { text: 'x' })).status).toBe(400);
 });

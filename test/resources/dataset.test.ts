@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createProject, giveProjectRole, projectRoleId } from '../decisions/support.ts';
+import { allow, createProject, createRole, giveProjectRole, giveRole, projectRoleId } from '../decisions/support.ts';
 import { startApi } from '../support/api.ts';
 import {
   addMember,
@@ -98,6 +98,17 @@ describe('a dataset of a hidden project does not exist', () => {
     expect(await names({ search: 'hid' })).toEqual({ totalCount: 0, nodes: [] });
     expect(await names({ projectId: secret })).toEqual({ totalCount: 0, nodes: [] });
     expect(await names({ search: 'visible' })).toEqual({ totalCount: 1, nodes: [{ name: 'Visible' }] });
+  });
+
+  test('for who may read datasets but not projects', async () => {
+    const reader = await addMember(api, acme, 'read', 'reader');
+    await giveRole(owner, reader.memberId, await createRole(owner, 'Datasets only', [allow('dataset:read')]));
+    const QUERY = `query ($id: ID!) {
+      dataset(id: $id) { id } node(id: $id) { __typename ... on Dataset { name } } nodes(ids: [$id]) { id } datasets { totalCount }
+    }`;
+    const none = { dataset: null, node: null, nodes: [null], datasets: { totalCount: 0 } };
+    expect(await queryData(reader, QUERY, { id: visible })).toEqual(none);
+    expect(await queryData(reader, QUERY, { id: MISSING })).toEqual(none);
   });
 
   test('as the project of a new one', async () => {

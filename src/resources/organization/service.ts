@@ -8,7 +8,7 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, publicRow, toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine, slug } from '../../lib/input.ts';
 import { checks } from '../check/table.ts';
-import { requireSession } from '../principal/access.ts';
+import { requireSession, requireStill } from '../principal/access.ts';
 import { assign } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { assignments, rolePolicies } from '../role/table.ts';
@@ -103,6 +103,7 @@ export async function deleteOrganization(ctx: Context, input: { slug: string }):
   // The rubric is locked first, as in a change of its levels. Another order would cause deadlocks.
   await lockRubric(ctx);
   const before = await lockOrganization(ctx);
+  await requireStill(ctx, 'organization:delete');
   if (input.slug !== before.slug)
     throw invalid(userError('MISMATCH', 'slug', 'slug: must be the slug of the organization, as a confirmation.'));
   const tx = await db(ctx);

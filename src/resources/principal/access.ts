@@ -1,4 +1,5 @@
-import { refusal } from '../../access/access.ts';
+import { accessOf, refusal, type Target } from '../../access/access.ts';
+import type { Permission } from '../../access/catalog.ts';
 import { type GrantsById, grantsOverTime, loadAssignments, loadGrants, loadRoles } from '../../access/grants.ts';
 import type { Grants, Role } from '../../access/model.ts';
 import { findBuiltIn } from '../../access/roles.ts';
@@ -21,6 +22,16 @@ export const findGrants = async (ctx: Context, principalIds?: readonly string[])
     ctx.dependencies.clock(),
     principalIds,
   );
+
+/**
+ * Throws FORBIDDEN if the caller has lost the permission since the mutation began, for example while it waited for the
+ * lock of the organization. Must be called under that lock.
+ */
+export async function requireStill(ctx: Context, permission: Permission, target: Target = null): Promise<void> {
+  const { principal, credential } = ctx.unit.actor;
+  const grants = principal && (await findGrants(ctx, [principal.id])).get(principal.id);
+  accessOf(grants && credential ? { grants, access: credential.access } : null).require(permission, target);
+}
 
 /** The grants that a principal has now and those that it will have after its role expires. */
 export const findGrantsOverTime = async (ctx: Context, principalId: string): Promise<Grants[]> =>

@@ -9,7 +9,7 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { findGrants } from '../principal/access.ts';
+import { findGrants, requireStill } from '../principal/access.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { projects } from './table.ts';
@@ -108,6 +108,7 @@ export async function deleteProject(
 ): Promise<AccessChanged<string>> {
   // Locked first, in the same order as in every change of access.
   await lockOrganization(ctx);
+  await requireStill(ctx, 'project:delete', id);
   const project = await rows.lock(ctx, id);
   if (key !== project.key)
     throw invalid(userError('MISMATCH', 'key', 'key: must be the key of the project, as a confirmation.'));

@@ -243,12 +243,15 @@ export async function updateRole(
     affected: () => holdersOf(ctx, [role.id]),
     dryRun: dryRun ?? false,
     apply: async () => {
+      const locked = await rows.lock(ctx, role.id);
+      const { name, description } = locked;
+      // The role may have been renamed before the lock was acquired.
       const before = snapshotOf(
-        role,
+        { ...role, name, description },
         (await findPoliciesOf(ctx, role)).map(({ id }) => id),
       );
       const ids = policyIds && (await policiesFor(ctx, policyIds, role.projectId));
-      await rows.update(ctx, await rows.lock(ctx, role.id), changes);
+      await rows.update(ctx, locked, changes);
       if (ids) await setPolicies(ctx, role.id, ids);
       const after = await compiled(ctx, role.id);
       audit(ctx, {

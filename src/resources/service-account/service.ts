@@ -70,10 +70,12 @@ export async function updateServiceAccount(
   const assignment = await roleAssignmentOf(ctx, input);
   const changed = await changeRole(ctx, account, assignment, 'service_account:update', dryRun ?? false);
   const { before, after } = ctx.unit.auditDraft;
-  const updated = await rows.update(ctx, account, { name, description });
+  // It may have been renamed before the lock was acquired.
+  const locked = await rows.lock(ctx, id);
+  const updated = await rows.update(ctx, locked, { name, description });
   audit(ctx, {
     targetId: toPublicId('sva', id),
-    before: { ...(before as object), name: account.name, description: account.description },
+    before: { ...(before as object), name: locked.name, description: locked.description },
     after: { ...(after as object), name: updated.name, description: updated.description },
   });
   return { ...changed, result: updated };
