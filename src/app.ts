@@ -24,7 +24,7 @@ export interface AppOptions {
 
 export interface App {
   handler: RequestListener;
-  parts: Dependencies;
+  dependencies: Dependencies;
   /** Stops the requests in progress. A field that has not finished fails with this error. */
   stopRequests(reason: AmbitError): void;
 }
@@ -38,11 +38,18 @@ export function createApp({
   mailer = createMailer(config, log),
   schema = buildSchema(),
 }: AppOptions): App {
-  const parts: Dependencies = { pool, config, clock, log, identity: createIdentity(pool, config, clock), mailer };
+  const dependencies: Dependencies = {
+    pool,
+    config,
+    clock,
+    log,
+    identity: createIdentity(pool, config, clock),
+    mailer,
+  };
   const deadlines = createDeadlines(config.requestTimeoutMs);
   return {
-    parts,
-    handler: createHandler(createGraphql(schema, parts), parts, { deadlines }),
+    dependencies,
+    handler: createHandler(createGraphql(schema, dependencies), dependencies, { deadlines }),
     stopRequests: deadlines.stopAll,
   };
 }

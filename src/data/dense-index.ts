@@ -1,7 +1,7 @@
 import { and, between, count, eq, gte, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { type Context, db, tenant } from '../context.ts';
-import { invalid, userError } from '../lib/errors.ts';
+import { invalid, notFound, userError } from '../lib/errors.ts';
 import { organizations } from '../resources/organization/table.ts';
 import type { TenantTable } from './rows.ts';
 
@@ -14,11 +14,13 @@ export function denseIndexOf(table: TenantTable, column: PgColumn) {
 
   /** Serializes with other changes of positions. Does not block inserts into tables that refer to the organization. */
   async function lock(ctx: Context): Promise<void> {
-    await (await db(ctx))
+    const [organization] = await (await db(ctx))
       .select({ id: organizations.id })
       .from(organizations)
       .where(eq(organizations.id, tenant(ctx)))
       .for('no key update');
+    // Another request has deleted it.
+    if (!organization) throw notFound('Organization');
   }
 
   async function size(ctx: Context): Promise<number> {

@@ -12,11 +12,11 @@ import { createApiToken, createOrganization, membersOfEachRole } from '../suppor
 /** A second server on the same database, with the executor of graphql-js. */
 const api = await startApi();
 const schema = buildSchema();
-const { parts } = api.app;
+const { dependencies } = api.app;
 const referenceAddress = await listen(
   createHandler(
-    createGraphql(schema, parts, (args: ExecutionArgs) => (execute as Execute)(args)),
-    parts,
+    createGraphql(schema, dependencies, (args: ExecutionArgs) => (execute as Execute)(args)),
+    dependencies,
   ),
 );
 

@@ -20,19 +20,19 @@ const sent = { all: 0, fast: 0 };
 /** Two servers on one database: one with the fast path and one without. */
 async function bothServers(options: ApiOptions = {}): Promise<Servers> {
   const api = await startApi(options);
-  const { parts } = api.app;
-  const [one, other] = [createGraphql(buildSchema(), parts), createGraphql(buildSchema(), parts)];
-  const direct = createFastPath(one, parts.config);
+  const { dependencies } = api.app;
+  const [one, other] = [createGraphql(buildSchema(), dependencies), createGraphql(buildSchema(), dependencies)];
+  const direct = createFastPath(one, dependencies.config);
   const counted: FastPath = async (...request) => {
     const answer = await direct(...request);
     if (answer) sent.fast += 1;
     return answer;
   };
-  const withFastPath = await listen(createHandler(one, parts, { fastPath: counted }));
+  const withFastPath = await listen(createHandler(one, dependencies, { fastPath: counted }));
   return {
     api,
     fastPath: withFastPath,
-    fallback: await listen(createHandler(other, parts, { fastPath: async () => null })),
+    fallback: await listen(createHandler(other, dependencies, { fastPath: async () => null })),
   };
 }
 

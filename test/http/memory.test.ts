@@ -18,7 +18,7 @@ async function limited(requests: number, body = '{}') {
     await new Promise<void>((done) => running.push(done));
     return { status: 200, headers: {}, body };
   };
-  const server = await serve(createHandler({} as Graphql, api.app.parts, { fastPath, memory }));
+  const server = await serve(createHandler({} as Graphql, api.app.dependencies, { fastPath, memory }));
   const ask = () => fetch(`${addressOf(server)}/graphql`, { method: 'POST', headers: JSON_TYPE, body: QUERY });
   const finish = () => {
     for (const done of running.splice(0)) done();

@@ -20,7 +20,7 @@ import { assign, isAssignableIn, type PrincipalRow, roleColumns } from '../princ
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 import { assignments } from '../role/table.ts';
-import { gainsOf } from './access-changes.ts';
+import { gainsOf, type OfferedRoles } from './access-changes.ts';
 import { type InvitationRow, invitationShown, takeInvitation } from './service.ts';
 
 /** The part of an invitation that is visible to everybody who has its secret. */
@@ -130,16 +130,11 @@ async function join(ctx: Context, userId: string, secret: string): Promise<Acces
   return { result: { organization, member }, accessChanges: gainsOf(principalId, plan, offered) };
 }
 
-interface Offered {
-  role: Role;
-  projectRoles: { projectId: string; role: Role }[];
-}
-
 /**
  * The roles of the invitation, if all of them exist. Throws PLAN_REQUIRED if the plan no longer includes them. The
  * invitation stays valid, so it can be accepted later.
  */
-async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Access): Promise<Offered> {
+async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Access): Promise<OfferedRoles> {
   const role = await roleIn(ctx, invitation.roleId, null);
   if (isOwnerRole(role)) throw noInvitation();
   const projectIds = invitation.projectRoles.map(({ projectId }) => projectId);
@@ -175,7 +170,7 @@ async function requireProjects(ctx: Context, ids: string[]): Promise<void> {
 async function makeMember(
   ctx: Context,
   person: { id: string; userId: string },
-  { role, projectRoles }: Offered,
+  { role, projectRoles }: OfferedRoles,
 ): Promise<PrincipalRow> {
   const tx = await db(ctx);
   const organizationId = tenant(ctx);

@@ -3,7 +3,8 @@ import type { Role } from '../../access/model.ts';
 import type { Plan } from '../../lib/plans.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 
-interface OfferedRoles {
+/** The roles that an invitation grants. */
+export interface OfferedRoles {
   role: Role;
   projectRoles: { projectId: string; role: Role }[];
 }

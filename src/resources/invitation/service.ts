@@ -22,7 +22,7 @@ import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../princi
 import { principals } from '../principal/table.ts';
 import { findProject } from '../project/service.ts';
 import { users } from '../user/table.ts';
-import { gainsOf } from './access-changes.ts';
+import { gainsOf, type OfferedRoles } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
 import { invitations } from './table.ts';
 
@@ -63,13 +63,8 @@ const Offer = z.object({
 });
 const Create = Offer.extend({ emails: z.array(email).min(1).max(50) });
 
-interface Offered {
-  role: Role;
-  projectRoles: { projectId: string; role: Role }[];
-}
-
 /** The roles of the invitation. They must not include Owner, or grant permissions that the caller does not have there. */
-async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<Offered> {
+async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<OfferedRoles> {
   const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
   if (builtIn && isOwnerRole(builtIn))
     throw invalid(
@@ -237,7 +232,7 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   return { result: after, mailSent: mail(ctx, [after], role, () => secret) };
 }
 
-async function offerAgain(ctx: Context, row: InvitationRow): Promise<Offered> {
+async function offerAgain(ctx: Context, row: InvitationRow): Promise<OfferedRoles> {
   const roleId = toPublicId('rol', row.roleId);
   const projectRoles = row.projectRoles.map((own) => ({
     projectId: toPublicId('prj', own.projectId),
