@@ -5,6 +5,7 @@ import { createHandler } from '../../src/http/handler.ts';
 import { createGraphql } from '../../src/http/yoga.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Api, type ApiOptions, listen, startApi } from '../support/api.ts';
+import { long as isLong, size } from '../support/size.ts';
 import { checkOf, found, join, rubricOf, tokenOf } from '../support/world.ts';
 import * as requests from './requests.ts';
 
@@ -13,6 +14,9 @@ interface Ways {
   short: string;
   long: string;
 }
+
+/** Requests that are sent at least. */
+const LEAST = size(300, 1_000);
 
 /** Requests that were answered, and those among them that took the short way. */
 const sent = { all: 0, direct: 0 };
@@ -32,8 +36,17 @@ async function bothWays(options: ApiOptions = {}): Promise<Ways> {
   return { api, short, long: await listen(createHandler(other, parts, { fastPath: async () => null })) };
 }
 
+/** Requests of a family that are sent in the short form: the Owner's, and others spread over its operations and callers. */
+const PART = 60;
+
+function partOf(family: Record<string, requests.Asked>): [name: string, asked: requests.Asked][] {
+  const all = Object.entries(family);
+  const step = isLong ? 1 : Math.max(1, all.length / PART);
+  return all.filter(([name], at) => name.endsWith('as Owner') || Math.floor((at + 1) / step) > Math.floor(at / step));
+}
+
 async function expectAlike({ short, long }: Ways, family: Record<string, requests.Asked>): Promise<void> {
-  for (const [name, asked] of Object.entries(family)) {
+  for (const [name, asked] of partOf(family)) {
     sent.all += 1;
     const [ours, usual] = [await requests.ask(short, asked), await requests.ask(long, asked)];
     expect({ name, ...ours }).toEqual({ name, ...usual });
@@ -155,8 +168,8 @@ describe('both ways answer alike', () => {
     }
   });
 
-  test('and these were a thousand requests and more, of which a third took the short way', () => {
-    expect(sent.all).toBeGreaterThan(1_000);
+  test(`and these were ${LEAST} requests and more, of which a third took the short way`, () => {
+    expect(sent.all).toBeGreaterThan(LEAST);
     expect(sent.direct / sent.all).toBeGreaterThan(1 / 3);
   });
 });
