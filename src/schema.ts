@@ -10,13 +10,12 @@ import {
 } from 'graphql';
 import { builder } from './graphql/builder.ts';
 import './resources/access/graphql.ts';
-import './resources/session/sign-in-graphql.ts';
-import './resources/invitation/accept-graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
 import './resources/category/resource.ts';
 import './resources/check/resource.ts';
 import './resources/dataset/resource.ts';
+import './resources/invitation/accept-graphql.ts';
 import './resources/invitation/graphql.ts';
 import './resources/level/resource.ts';
 import './resources/lifecycle/resource.ts';
@@ -24,18 +23,29 @@ import './resources/member/graphql.ts';
 import './resources/organization/graphql.ts';
 import './resources/plan/graphql.ts';
 import './resources/policy/graphql.ts';
+import './resources/project-member/graphql.ts';
 import './resources/project/graphql.ts';
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
 import './resources/service-account/graphql.ts';
 import './resources/session/graphql.ts';
+import './resources/session/sign-in-graphql.ts';
 import './resources/tier/resource.ts';
 import './resources/user/graphql.ts';
+import './resources/viewer/graphql.ts';
+
+const DESCRIPTION = [
+  'The API of Ambit, a service for access control: organizations, members, roles, policies, projects, and answers to the question who may do what.',
+  'A request acts in the organization that its session or API token is bound to. Objects of other organizations do not exist for it.',
+  '`@requires` names the permission that a field, type, argument, input field or enum value requires. `permissions` lists all permissions. If the caller lacks it, the field is null and `errors` contains a FORBIDDEN error.',
+  'Errors in the input of a mutation are in the field `errors` of its payload. All other errors are GraphQL errors with a stable code in `extensions.code`.',
+  'A description that says “Returns CODE” means one of three kinds of codes: a `UserErrorCode`, a code in `extensions.code`, or a `RefusalReason`, which is in `extensions.reason` of a FORBIDDEN error.',
+].join('\n\n');
 
 const requires = new GraphQLDirective({
   name: 'requires',
   description:
-    'What a caller needs to use the field, to see an object of the type, or to give the argument, input field or enum value. Where the directive is repeated, each of them is needed. A permission that is asked on a project also takes `project:read` on that project. An element without it needs no more than the element around it.',
+    'What a caller needs to use the field, to see an object of the type, or to pass the argument, input field or enum value. If the directive is repeated, the caller needs all of them. A permission that is checked on a project also requires `project:read` on that project. An element without the directive needs nothing more than the element that contains it.',
   locations: [
     DirectiveLocation.FIELD_DEFINITION,
     DirectiveLocation.OBJECT,
@@ -45,18 +55,26 @@ const requires = new GraphQLDirective({
   ],
   isRepeatable: true,
   args: {
-    permission: { type: GraphQLString, description: 'The permission, as in the query `permissions`.' },
+    permission: {
+      type: GraphQLString,
+      description: 'The name of the required permission, as in the query `permissions`.',
+    },
     anyOf: {
       type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
-      description: 'Permissions, of which one is enough.',
+      description: 'Names of permissions. The caller needs one of them.',
     },
     own: {
       type: GraphQLBoolean,
-      description: 'Signed-in callers need no permission for what is their own.',
+      description:
+        'If true, signed-in callers need no permission for what belongs to them. Without a permission: every signed-in caller can use it.',
     },
   },
 });
 
-/** The schema, built from the resources above. Throws where a field or type says nothing about access. */
-export const buildSchema = (): GraphQLSchema =>
-  builder.toSchema({ directives: [...specifiedDirectives, requires] } as never);
+/** The schema, built from the resources above. Throws if a field or type declares no access. */
+export function buildSchema(): GraphQLSchema {
+  const schema = builder.toSchema({ directives: [...specifiedDirectives, requires] } as never);
+  // Pothos has no option for it.
+  schema.description = DESCRIPTION;
+  return schema;
+}

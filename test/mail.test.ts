@@ -41,7 +41,7 @@ test('an invitation arrives with a link to the page of the instance, and its sec
   const { owner } = await found(api, 'acme');
   const answer = await mutate(
     owner,
-    'createInvitation',
+    'createInvitations',
     { emails: ['ada@mail.test'], roleId: roleId('read') },
     INVITED,
   );
@@ -67,7 +67,7 @@ test('a server that does not answer, or refuses an address, neither undoes nor h
   const dead = await startApi({ config: { ...SMTP, smtpUrl: 'smtp://127.0.0.1:1' } });
   const acme = await found(dead, 'acme');
   const emails = Array.from({ length: 12 }, (_, at) => `p${at}@mail.test`);
-  const answer = await mutate(acme.owner, 'createInvitation', { emails, roleId: roleId('read') }, INVITED);
+  const answer = await mutate(acme.owner, 'createInvitations', { emails, roleId: roleId('read') }, INVITED);
   expect(answer).toMatchObject({ mailSent: false, errors: [] });
   expect(answer.invitations).toHaveLength(12);
   expect((await ask(acme.owner, '{ invitations { totalCount } }')).invitations.totalCount).toBe(12);
@@ -81,7 +81,10 @@ test('a server that does not answer, or refuses an address, neither undoes nor h
   const live = await startApi({ config: SMTP });
   const globex = await found(live, 'globex');
   const mixed = { emails: ['refused@mail.test', 'taken@mail.test'], roleId: roleId('read') };
-  expect(await mutate(globex.owner, 'createInvitation', mixed, INVITED)).toMatchObject({ mailSent: false, errors: [] });
+  expect(await mutate(globex.owner, 'createInvitations', mixed, INVITED)).toMatchObject({
+    mailSent: false,
+    errors: [],
+  });
   expect(received.some(({ to }) => to.includes('taken@mail.test'))).toBe(true);
 });
 
@@ -90,7 +93,7 @@ test('no mail goes out for what was refused', async () => {
   const { owner } = await found(api, 'acme');
   const sent = received.length;
   const emails = ['new@mail.test', owner.email];
-  const answer = await mutate(owner, 'createInvitation', { emails, roleId: roleId('read') }, INVITED);
+  const answer = await mutate(owner, 'createInvitations', { emails, roleId: roleId('read') }, INVITED);
   expect(answer).toEqual({ invitations: null, mailSent: null, errors: [{ code: 'TAKEN', path: ['emails', '1'] }] });
   expect(received).toHaveLength(sent);
 });

@@ -30,7 +30,7 @@ const add = (path: string, text: string): void => {
 /** Runs a command in the copy. Its output is part of the error if it fails. */
 function run(command: string, ...args: string[]): string {
   try {
-    const env = { ...process.env, AMBIT_TEST_SERVER: inject('server'), CI: '' };
+    const env = { ...process.env, AMBIT_TEST_SERVER: inject('server'), AMBIT_TEST_LONG: '', CI: '' };
     return execFileSync(join('node_modules/.bin', command), args, { cwd: copy, env, encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
@@ -246,6 +246,42 @@ test('what is referred to cannot be deleted, by a reference to another type and 
 `,
 );
 
+edit('test/support/resources.ts', (text) =>
+  text.replace(
+    '  Rubric: {',
+    `  Runbook: {
+    create: async ({ unique, one, owner }) => ({
+      ...{ name: unique('Runbook'), alias: unique('runbook').toLowerCase(), summary: 'One.', steps: 'One.\\nTwo.' },
+      ...{ index: 0, priority: 1, weight: 0.5, draft: false, dueAt: DISTANT, tags: ['a'], settings: { pager: true } },
+      ...{ categoryId: await one('Category') },
+      parentId: (await ask(owner, '{ runbooks(last: 1) { nodes { id } } }')).runbooks.nodes[0]?.id ?? null,
+    }),
+    updates: async ({ unique, one, make }) => [
+      {
+        ...{ name: unique('Book'), alias: unique('book').toLowerCase(), summary: 'Two.', steps: 'Two.\\nThree.' },
+        ...{ index: 0, priority: 2, weight: 0.1, draft: true, dueAt: '2998-01-01T00:00:00.000Z', tags: ['b'], settings: { pager: false } },
+        ...{ categoryId: await one('Category'), parentId: await make('Runbook') },
+      },
+      {
+        ...{ name: unique('Page'), alias: unique('page').toLowerCase(), summary: 'Three.', steps: 'Three.' },
+        ...{ index: 1, priority: 3, weight: 0.2, draft: false, dueAt: '2997-01-01T00:00:00.000Z', tags: ['c'], settings: { pager: true } },
+        ...{ categoryId: await make('Category'), parentId: await make('Runbook') },
+      },
+    ],
+    rows: async ({ api, insert, refer }) => {
+      const categories = await refer('Category');
+      const rest = { priority: 1, weight: 0, draft: false, tags: '{}', settings: { pager: true } };
+      const ids = await insert('runbooks', (at) => ({ name: \`Runbook \${at}\`, index: at + 100, category_id: categories[at], ...rest }));
+      await api.root\`
+        update runbooks r set parent_id = (select max(p.id::text)::uuid from runbooks p
+          where p.organization_id = r.organization_id and p.id < r.id) where name like 'Runbook %'\`;
+      return ids;
+    },
+  },
+  Rubric: {`,
+  ),
+);
+
 const before = readdirSync(join(copy, 'migrations'));
 run('drizzle-kit', 'generate', '--name', 'runbooks');
 run('node', 'test/support/generate.ts');
@@ -276,5 +312,10 @@ test('the code passes the type check', () => {
 });
 
 test('the generated tests need nothing else', () => {
-  run('vitest', 'run', 'test/runbook.test.ts', ...(long ? ['test/access/catalog.test.ts', 'test/drift.test.ts'] : []));
+  const generated = [
+    'sweep',
+    ...['input', 'input-text', 'nullable-updates', 'in-use'].map((name) => `resources/${name}`),
+  ];
+  const files = ['runbook', 'access/catalog', 'resources/registry', ...(long ? ['drift', ...generated] : [])];
+  run('vitest', 'run', ...files.map((name) => `test/${name}.test.ts`));
 });

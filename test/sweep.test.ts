@@ -17,6 +17,7 @@ import { type Answer, type Caller, type Json, startApi } from './support/api.ts'
 import { baseOf, createFixtures } from './support/fixtures.ts';
 import {
   capitalized,
+  createMutationOf,
   formed,
   isOfProject,
   mutations,
@@ -64,7 +65,7 @@ ids['ProjectMember'] = await giveProjectRole(people.owner, ids['Project'], peopl
 const bases: Record<string, Json> = {};
 for (const type of nodeTypes.filter((name) => RESOURCES[name]?.create)) {
   const base = await baseOf(fixtures, type);
-  bases[type] = formed(`create${type}`, { ...base, ...('roleId' in base && { roleId: ids['Role'] }) });
+  bases[type] = formed(createMutationOf(type), { ...base, ...('roleId' in base && { roleId: ids['Role'] }) });
 }
 
 const unique = (): string => `swept-${Math.random().toString(36).slice(2)}`;
@@ -85,9 +86,13 @@ function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
   const referenced = referencedBy(type);
   if (referenced) return { id: ids[referenced] };
   if (isInputObjectType(type)) {
-    const fields = Object.values(type.getFields()).filter(isRequiredInputField);
+    // A project role is a role or no access.
+    const fields = Object.values(type.getFields()).filter(
+      (part) => isRequiredInputField(part) || part.name === 'noAccess',
+    );
     return Object.fromEntries(fields.map((part) => [part.name, sampleOf(part.type, part.name, field)]));
   }
+  if (type.name === 'Boolean') return true;
   if (type.name !== 'ID') return TEXTS[name]?.() ?? 'swept@acme.test';
   const about =
     name === 'id' || name === 'ids'
@@ -104,7 +109,7 @@ interface Operation {
 
 /** One field; its variables have its name in theirs, so that several fields go into one document. */
 function operationOf(field: RootField, isMutation: boolean): Operation {
-  const byId = gets(field) && !hasGolden(field);
+  const byId = gets(field) !== undefined;
   const args = field.args.filter(
     (arg) => isRequiredArgument(arg) || isNonNullType(arg.type) || (byId && arg.name === 'id'),
   );

@@ -16,7 +16,10 @@ const AUTHORIZE = 'query ($requests: [AuthorizationRequest!]!) { authorize(reque
 export const askAmbit: Dialect = {
   request: (questions, { token, project }) =>
     graphql(token, AUTHORIZE, {
-      requests: questions.map(({ permission, project: asked }) => ({ permission, ...(asked && { target: project }) })),
+      requests: questions.map(({ permission, project: asked }) => ({
+        permission,
+        ...(asked && { targetId: project }),
+      })),
     }),
   decisions: ({ data }) => data.authorize.map(({ allowed }: { allowed: boolean }) => allowed),
 };

@@ -41,7 +41,7 @@ export function accessOf(effective: EffectiveGrants | null): Access {
       if (!decision.allowed) throw forbidden(decision, target);
     },
     requireOrganization() {
-      if (!effective) throw refusal('NO_ORGANIZATION', 'You are bound to no organization.', UNBOUND_HINT);
+      if (!effective) throw refusal('NO_ORGANIZATION', 'Your credential is bound to no organization.', UNBOUND_HINT);
     },
     requireFeature(feature) {
       if (!entitlements?.[feature]) throw planRequired(planWith(feature));
@@ -66,7 +66,7 @@ export const unrestricted = (grants: Grants): EffectiveGrants => ({ grants, acce
 export const forbidden = (decision: Refusal, target: Target = null): AmbitError =>
   refusal(decision.reason, decision.message, decision.hint, decision.permission, target);
 
-/** `target` in the error is the project where the permission was asked. Null for the organization. */
+/** `target` in the error is the project on which the permission was checked. Null for the organization. */
 export const refusal = (
   reason: RefusalReason,
   message: string,
@@ -82,6 +82,6 @@ export const refusal = (
   });
 
 const planRequired = (plan: string): AmbitError =>
-  new AmbitError('PLAN_REQUIRED', `The plan of the organization does not include this. The plan ${plan} does.`, {
+  new AmbitError('PLAN_REQUIRED', `The plan of the organization does not include this. The plan ${plan} includes it.`, {
     plan,
   });

@@ -1,30 +1,30 @@
 /**
  * The permission catalog: each permission, its level, the least powerful built-in role that has it, and its purpose.
  *
- * `organization` is asked on the organization, `project` on a project, `both` on either. The organization's roles are
+ * `organization` is checked on the organization, `project` on a project, `both` on either. The organization's roles are
  * owner ⊃ admin ⊃ write ⊃ user ⊃ read, a project's owner ⊃ manager ⊃ member ⊃ read. A pair that has no row does not
  * exist. `test/golden/permissions.tsv` holds what each row must say.
  */
 export const CATALOG = [
   // permission, level, least organization role, least project role, description
   ['organization:read', 'organization', 'read', null, 'See the organization and its settings'],
-  ['organization:update', 'organization', 'admin', null, 'Rename it and change its settings'],
-  ['organization:delete', 'organization', 'owner', null, 'Delete it with everything inside'],
-  ['organization:transfer', 'organization', 'owner', null, 'Hand the ownership to another member'],
+  ['organization:update', 'organization', 'admin', null, 'Rename the organization and change its settings'],
+  ['organization:delete', 'organization', 'owner', null, 'Delete the organization and everything in it'],
+  ['organization:transfer', 'organization', 'owner', null, 'Transfer the ownership to another member'],
   ['member:read', 'organization', 'read', null, 'See who belongs to the organization and with which role'],
-  ['member:update', 'organization', 'admin', null, 'Change a member: name, role, end date of the role'],
+  ['member:update', 'organization', 'admin', null, 'Change the role of a member and when it expires'],
   ['member:delete', 'organization', 'admin', null, 'Remove a member'],
   ['invitation:read', 'organization', 'admin', null, 'See pending invitations'],
   ['invitation:create', 'organization', 'admin', null, 'Invite someone by e-mail with a role'],
   ['invitation:update', 'organization', 'admin', null, 'Send an invitation again'],
   ['invitation:delete', 'organization', 'admin', null, 'Revoke an invitation'],
   ['session:read', 'organization', 'admin', null, "See other members' sessions"],
-  ['session:delete', 'organization', 'admin', null, 'Log other members out'],
+  ['session:delete', 'organization', 'admin', null, 'Sign other members out'],
   ['role:read', 'both', 'read', 'read', 'See roles and what they grant'],
   ['role:create', 'both', 'admin', 'owner', 'Create a custom role'],
   ['role:update', 'both', 'admin', 'owner', 'Change a custom role'],
   ['role:delete', 'both', 'admin', 'owner', 'Delete a custom role'],
-  ['role:assign', 'both', 'admin', 'manager', 'Give or take a role'],
+  ['role:assign', 'both', 'admin', 'manager', 'Assign or remove a role'],
   ['policy:read', 'both', 'read', 'read', 'See policies and their permissions'],
   ['policy:create', 'both', 'admin', 'owner', 'Create a custom policy'],
   ['policy:update', 'both', 'admin', 'owner', 'Change a custom policy'],
@@ -34,12 +34,12 @@ export const CATALOG = [
   ['service_account:update', 'organization', 'admin', null, 'Change a service account or its role'],
   ['service_account:delete', 'organization', 'admin', null, 'Delete a service account and its tokens'],
   ['api_token:read', 'organization', 'admin', null, "See other members' API tokens"],
-  ['api_token:create', 'organization', 'user', null, "Create a read-only API token of one's own"],
+  ['api_token:create', 'organization', 'user', null, 'Create read-only API tokens for oneself'],
   ['api_token:grant_write', 'organization', 'admin', null, 'Give an API token write access'],
   ['api_token:delete', 'organization', 'admin', null, "Revoke other members' API tokens"],
   ['api_key:read', 'project', 'read', 'member', 'See the API keys of a project'],
   ['api_key:create', 'project', 'write', 'manager', 'Create an API key for a project'],
-  ['api_key:update', 'project', 'write', 'manager', 'Rename, narrow or rotate an API key'],
+  ['api_key:update', 'project', 'write', 'manager', 'Rename, restrict or rotate an API key'],
   ['api_key:delete', 'project', 'write', 'manager', 'Revoke an API key'],
   ['plan:read', 'organization', 'admin', null, 'See the plan and its limits'],
   ['usage:read', 'organization', 'admin', null, 'See the current usage'],
@@ -51,7 +51,7 @@ export const CATALOG = [
   ['sso_connection:delete', 'organization', 'admin', null, 'Disconnect the identity provider'],
   ['audit_event:read', 'organization', 'admin', null, 'Read the audit log'],
   ['audit_event:export', 'organization', 'admin', null, 'Export the audit log'],
-  ['access:read', 'organization', 'admin', null, 'Ask what another principal may do, and why'],
+  ['access:read', 'organization', 'admin', null, 'See what other principals may do, and why'],
   ['tier:read', 'organization', 'read', null, 'See the service tiers'],
   ['tier:create', 'organization', 'admin', null, 'Create a service tier'],
   ['tier:update', 'organization', 'admin', null, 'Update a service tier'],
@@ -91,11 +91,11 @@ export const CATALOG = [
   ['rubric:read', 'organization', 'read', null, 'See the rubric'],
   ['rubric:update', 'organization', 'admin', null, 'Change the rubric'],
   ['check_result:read', 'organization', 'read', null, 'See check results and maturity reports'],
-  ['check_result:create', 'organization', 'user', null, 'Report the result of a check, run checks'],
-  ['project:create', 'organization', 'write', null, 'Add a project (app)'],
+  ['check_result:create', 'organization', 'user', null, 'Report the result of a check, and run checks'],
+  ['project:create', 'organization', 'write', null, 'Create a project'],
   ['project:read', 'project', 'read', 'read', 'See a project'],
-  ['project:update', 'project', 'write', 'manager', 'Rename a project, change its settings'],
-  ['project:delete', 'project', 'admin', 'owner', 'Delete a project with everything inside'],
+  ['project:update', 'project', 'write', 'manager', 'Rename a project and change its settings'],
+  ['project:delete', 'project', 'admin', 'owner', 'Delete a project and everything in it'],
   ['dataset:create', 'project', 'write', 'member', 'Create a dataset'],
   ['dataset:read', 'project', 'read', 'read', 'See datasets'],
   ['dataset:update', 'project', 'write', 'member', 'Change a dataset'],
@@ -170,10 +170,10 @@ export const CATALOG = [
   ['queue_item:update', 'project', 'write', 'member', 'Change a queue item'],
   ['queue_item:delete', 'project', 'write', 'member', 'Delete a queue item'],
   ['queue_item:assign', 'project', 'write', 'member', 'Assign a queue item to people or queues'],
-  ['project_member:read', 'project', 'read', 'read', 'See who works on a project'],
-  ['project_member:create', 'project', 'admin', 'manager', 'Add someone to a project'],
+  ['project_member:read', 'project', 'read', 'read', 'See the members of a project and their roles'],
+  ['project_member:create', 'project', 'admin', 'manager', 'Add a member to a project'],
   ['project_member:update', 'project', 'admin', 'manager', "Change a project member's role"],
-  ['project_member:delete', 'project', 'admin', 'manager', 'Take someone off a project'],
+  ['project_member:delete', 'project', 'admin', 'manager', 'Remove a member from a project'],
 ] as const;
 
 export type Permission = (typeof CATALOG)[number][0];

@@ -19,7 +19,8 @@ export function decide(
   permission: Permission,
   projectId: string | null = null,
 ): Decision {
-  if (!effective) return refuse(permission, 'NO_ORGANIZATION', 'you are bound to no organization', UNBOUND_HINT);
+  if (!effective)
+    return refuse(permission, 'NO_ORGANIZATION', 'your credential is bound to no organization', UNBOUND_HINT);
   const { grants, access } = effective;
   const decision =
     grants.expired === null ? decideCached(grants, permission, projectId) : decideGrants(grants, permission, projectId);
@@ -112,7 +113,7 @@ function checkLevel(permission: Permission, projectId: string | null, record?: R
   record?.({ kind: 'LEVEL', passed, permission, level, scope: projectId === null ? 'organization' : 'project' });
   return passed
     ? null
-    : refuse(permission, 'WRONG_LEVEL', 'it cannot be asked on a project', 'Ask it on the organization.');
+    : refuse(permission, 'WRONG_LEVEL', 'it cannot be checked on a project', 'Check it on the organization.');
 }
 
 function checkDenial(role: Role, permission: Permission, record?: Recorder): Refusal | null {
@@ -222,7 +223,7 @@ const denied = (permission: Permission, role: Role): Refusal =>
     permission,
     'DENIED',
     () => `policy ${role.deny.get(permission)} of role ${role.name} denies it`,
-    'A denial outweighs every grant. Change the policy or the role.',
+    'A denial overrides every grant. Change the policy or the role.',
   );
 
 const overridden = (permission: Permission, projectRole: Role | null): Refusal =>
@@ -254,5 +255,5 @@ function whoGrants(permission: Permission): string {
   const names = ROLES.filter((role) => role.scope === 'organization' && role.allow.has(permission)).map(
     (role) => role.name,
   );
-  return `Roles that grant it: ${names.join(', ')}. Ask who manages the members for one of them.`;
+  return `Roles that grant it: ${names.join(', ')}. Ask somebody who manages members to assign one of them.`;
 }

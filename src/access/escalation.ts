@@ -4,7 +4,7 @@ import { differenceIn } from './change.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
 import { isOwnerRole } from './roles.ts';
 
-// The only place of the rule that nobody gives, takes or creates a token with a permission that they do not hold.
+// The rule that nobody grants, removes or creates a token with permissions that they do not have is only in this file.
 
 /**
  * Throws NOT_HELD unless the caller holds all of these permissions in this scope. Permissions of level `organization`
@@ -15,8 +15,8 @@ export function requireHeld(access: Access, permissions: Iterable<Permission>, s
   if (missing)
     throw refusal(
       'NOT_HELD',
-      `${action} requires ${missing}, which you do not hold yourself.`,
-      'Ask somebody who holds it.',
+      `${action} requires ${missing}, which you do not have yourself.`,
+      'Ask somebody who has it.',
       missing,
     );
 }

@@ -11,7 +11,7 @@ export interface Role {
   /** Null for a custom role. */
   builtIn: BuiltInRole | ProjectRole | null;
   /** Where it can be assigned. */
-  scope: 'organization' | 'project' | 'either';
+  scope: 'organization' | 'project' | 'both';
   /** The project that a custom role belongs to. Null if it belongs to the organization. */
   projectId: string | null;
   allow: ReadonlySet<Permission>;

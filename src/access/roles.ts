@@ -11,19 +11,19 @@ import type { Role } from './model.ts';
 import { matchingPermissions } from './pattern.ts';
 
 const ORGANIZATION_ROLES: Record<BuiltInRole, string> = {
-  owner: 'Everything, also handing over and deleting the organization.',
-  admin: 'Everything but handing over and deleting the organization.',
-  write: 'Works with projects and what is in them; manages no members.',
-  user: 'Reads checks and rubric; works with services, teams and own read-only tokens.',
-  read: 'Reads, and changes nothing.',
+  owner: 'All permissions, including the transfer and the deletion of the organization.',
+  admin: 'All permissions except the transfer and the deletion of the organization.',
+  write: 'Works with projects and their resources. Does not manage members.',
+  user: 'Reads checks and the rubric. Works with services and teams. Creates read-only API tokens.',
+  read: 'Read-only access to the organization and its projects.',
 };
 
 const IN_PROJECT: Record<ProjectRole, string> = {
-  owner: 'Everything in the project, also deleting it.',
+  owner: 'All permissions in the project, including its deletion.',
   manager: 'Manages the members and the resources of the project.',
   member: 'Works with the resources of the project.',
-  read: 'Reads what is in the project, and changes nothing.',
-  write: 'What the organization role Write has in the project.',
+  read: 'Read-only access to the project and its resources.',
+  write: 'The permissions that the organization role Write grants in a project.',
 };
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
@@ -108,6 +108,6 @@ export function compileRole({ policies, ...role }: CustomRole): Role {
           else if (!deny.has(permission)) deny.set(permission, name);
       }
   for (const permission of deny.keys()) allow.delete(permission);
-  const scope = role.projectId ? 'project' : 'either';
+  const scope = role.projectId ? 'project' : 'both';
   return { ...role, builtIn: null, scope, allow, deny, neverOverridden: false, decisions: {} };
 }

@@ -4,7 +4,7 @@ import type { Level, Permission } from './catalog.ts';
 import type { Role } from './model.ts';
 
 export const STEP_KINDS = {
-  LEVEL: 'Whether the permission can be asked in this scope.',
+  LEVEL: 'Whether the permission can be checked in this scope.',
   ORGANIZATION_ROLE: 'The current organization role.',
   DENIAL: 'Whether a policy denies the permission.',
   PROJECT_ROLE: 'Whether a project role replaces the organization role.',

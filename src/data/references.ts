@@ -102,5 +102,5 @@ function messageFor(
       : total === 1
         ? `1 ${user} uses`
         : `${total} ${plural} use`;
-  return `${subject} this ${noun}${names && `, such as ${names}`}. Move or delete what uses it first.`;
+  return `${subject} this ${noun}${names && `, such as ${names}`}. Change or delete them first.`;
 }

@@ -20,7 +20,7 @@ export type InsertOf<Table extends TenantTable> = Omit<Table['$inferInsert'], 'o
 export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix, references: References = {}) {
   const at = (ctx: Context, id: string) => and(eq(table.organizationId, tenant(ctx)), eq(table.id, id));
   const publicId = (id: string): string => toPublicId(prefix, id);
-  const shown = (row: RowOf<Table>) => publicRow(prefix, row, references);
+  const snapshotOf = (row: RowOf<Table>) => publicRow(prefix, row, references);
 
   const reader = readerOf<RowOf<Table> & { id: string }>(table);
   const insertRow = inserterOf<RowOf<Table> & { id: string }>(table);
@@ -42,7 +42,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
 
   async function insert(ctx: Context, values: InsertOf<Table>): Promise<RowOf<Table>> {
     const row = await insertRow(await db(ctx), { ...values, organizationId: tenant(ctx) });
-    audit(ctx, { targetId: publicId(row.id), after: shown(row) });
+    audit(ctx, { targetId: publicId(row.id), after: snapshotOf(row) });
     return row;
   }
 
@@ -59,14 +59,14 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
         .returning();
       after = (rows as RowOf<Table>[])[0] as RowOf<Table>;
     }
-    audit(ctx, { targetId: publicId(id), before: shown(before), after: shown(after) });
+    audit(ctx, { targetId: publicId(id), before: snapshotOf(before), after: snapshotOf(after) });
     return after;
   }
 
   async function remove(ctx: Context, before: RowOf<Table>): Promise<string> {
     const { id } = before as { id: string };
     await (await db(ctx)).delete(table).where(at(ctx, id));
-    audit(ctx, { targetId: publicId(id), before: shown(before), after: null });
+    audit(ctx, { targetId: publicId(id), before: snapshotOf(before), after: null });
     return publicId(id);
   }
 

@@ -47,6 +47,7 @@ export interface Connection {
   readonly send: Sql['unsafe'];
   /** Sends a statement that is written as a template literal. Throws when the connection is lost. */
   readonly query: (strings: TemplateStringsArray, ...values: never[]) => PendingQuery<Row[]>;
+  /** Calls `work` in a transaction. Commits when it returns, and rolls back when it throws. */
   readonly begin: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>;
   /** The error for further statements. Undefined while the connection can be used. */
   readonly lost: AmbitError | undefined;
@@ -160,7 +161,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       options.onStatement?.(strings.join('$'));
       return track(sql(strings, ...values));
     },
-    begin: (work) => track(sql.begin(work as never)) as never,
+    begin: (work) => runTransaction(connection, work),
     get lost() {
       return lost;
     },
@@ -179,7 +180,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       bytes = read;
       return { lastByteAt, waitingSince };
     },
-    probe: () => void track(sql.unsafe('select 1')).catch(() => undefined),
+    probe() {
+      if (!lost) track(sql.unsafe('select 1')).catch(() => undefined);
+    },
     cancel() {
       if (!backend || !address || isCancelling || lost) return;
       isCancelling = true;
@@ -210,6 +213,27 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   if (lost) throw lost;
   isReady = true;
   return connection;
+}
+
+/**
+ * Replaces the driver's `begin`. When the connection is lost, that one still sends ROLLBACK. The driver then writes to a
+ * closed socket outside of any promise, so the error would end the process.
+ */
+async function runTransaction<T>(connection: Connection, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const { query, send } = connection;
+  const sql = Object.assign(query.bind(undefined), { unsafe: send }) as unknown as Sql;
+  await send('begin');
+  let result: T;
+  try {
+    result = await work(sql);
+  } catch (error) {
+    if (!connection.lost) await send('rollback').catch(() => undefined);
+    throw error;
+  }
+  const { command } = await send('commit');
+  // COMMIT of an aborted transaction reports no error but rolls back.
+  if (command !== 'COMMIT') throw new Error('the transaction was rolled back');
+  return result;
 }
 
 /** The server's address, as the driver passes it. */

@@ -59,7 +59,7 @@ function decodeCursor(cursor: string, key: string, length: number): (string | nu
   const parts = parseJson(Buffer.from(cursor, 'base64url').toString());
   const good = Array.isArray(parts) && parts.length === length + 1 && parts[0] === key;
   if (!good || !parts.every((part) => typeof part === 'string' || typeof part === 'number'))
-    throw badRequest('This cursor is of another list, filter or order; start from the first page.');
+    throw badRequest('This cursor belongs to another list, filter or order. Start from the first page.');
   return parts.slice(1);
 }
 
@@ -159,7 +159,7 @@ export function arrayPage<Row extends { id: string }>(rows: readonly Row[], aske
   const indexOf = (cursor: string): number => {
     const [id] = decodeCursor(cursor, key, 1);
     const at = rows.findIndex((row) => row.id === id);
-    if (at < 0) throw badRequest('This cursor names no item of the list; start from the first page.');
+    if (at < 0) throw badRequest('This cursor belongs to no item of the list. Start from the first page.');
     return at;
   };
   const from = args.after == null ? 0 : indexOf(args.after) + 1;

@@ -144,8 +144,8 @@ export const boolean = (description: string, byDefault: boolean | string): Attri
   description,
 });
 
-/** An optional point in time. */
-export const dateTime = (description: string): Attribute<Date | null> => ({
+/** An optional point in time. `limits` is a sentence for the inputs. */
+export const dateTime = (description: string, limits = ''): Attribute<Date | null> => ({
   ...BASE,
   type: 'DateTime',
   nullable: true,
@@ -153,6 +153,7 @@ export const dateTime = (description: string): Attribute<Date | null> => ({
   create: z.date().nullish(),
   update: z.date().nullish(),
   description,
+  limits,
 });
 
 interface Range {
@@ -190,7 +191,7 @@ export const denseIndex = (description: string): Attribute<number> => ({
   required: false,
   isDenseIndex: true,
   creation: 'Defaults to the last position.',
-  change: 'The objects between the old and the new position move.',
+  change: 'The objects between the old and the new position are shifted by one.',
   create: z.int().nullish(),
   update: z.int().optional(),
   description: `${description}. 0 is the first, and there are no gaps`,

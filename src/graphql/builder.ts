@@ -27,9 +27,12 @@ export interface BuilderTypes {
   };
 }
 
+/** The description of every field `id` of a node. */
+export const ID = 'Globally unique ID. The prefix names the type.';
+
 export const builder = new SchemaBuilder<BuilderTypes>({
-  // The guard comes first: it turns `permission` into scope-auth's scopes and wraps its checks. The permission cache
-  // comes right behind scope-auth, whose decisions it caches.
+  // The guard is first: it turns `permission` into scopes of scope-auth, and wraps the checks. The permission cache comes
+  // right after scope-auth, whose results it keeps.
   plugins: [guardPlugin, ScopeAuthPlugin, permissionCachePlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
@@ -41,70 +44,87 @@ export const builder = new SchemaBuilder<BuilderTypes>({
     edgesFieldOptions: {
       nullable: false,
       complexity: { field: 0, multiplier: 1 },
-      description: 'The page with a cursor for each item. Ask `nodes` where you need no cursors.',
+      description: 'The items of the page with their cursors. Select `nodes` instead if you need no cursors.',
     },
     nodesOnConnection: { complexity: { field: 0, multiplier: 1 }, description: 'The items of the page.' },
-    pageInfoFieldOptions: { complexity: 0, description: 'Where this page ends and whether more follows.' },
+    pageInfoFieldOptions: { complexity: 0, description: 'Information to read the next or previous page.' },
     nodeFieldOptions: { nullable: false, description: 'The item.' },
-    cursorFieldOptions: { description: 'Where this item stands: give it as `after` or `before`.' },
+    cursorFieldOptions: { description: 'The position of the item, for the arguments `after` and `before`.' },
     firstArgOptions: {
-      description: `How many items from the start, at most ${MAX_PAGE}; ${DEFAULT_PAGE} unless told.`,
+      description: `The number of items from the start of the list, at most ${MAX_PAGE}. Defaults to ${DEFAULT_PAGE}.`,
     },
-    afterArgOptions: { description: 'Only what follows this cursor.' },
-    lastArgOptions: { description: `How many items from the end, at most ${MAX_PAGE}; not together with \`first\`.` },
-    beforeArgOptions: { description: 'Only what precedes this cursor.' },
-    hasNextPageFieldOptions: { description: 'Whether items follow this page.' },
-    hasPreviousPageFieldOptions: { description: 'Whether items precede this page.' },
-    startCursorFieldOptions: { description: 'The cursor of the first item; null on an empty page.' },
-    endCursorFieldOptions: { description: 'The cursor of the last item; null on an empty page.' },
-    pageInfoTypeOptions: { public: true, description: 'Paging, as in the Relay cursor connections specification.' },
-    // What the two reach carries its own permission; the list's field carries it a second time.
-    defaultConnectionTypeOptions: { public: true, description: 'A page of a list.' },
-    defaultEdgeTypeOptions: { public: true, description: 'An item of a list with its cursor.' },
+    afterArgOptions: { description: 'Returns only items after this cursor.' },
+    lastArgOptions: {
+      description: `The number of items from the end of the list, at most ${MAX_PAGE}. Cannot be combined with \`first\`.`,
+    },
+    beforeArgOptions: { description: 'Returns only items before this cursor.' },
+    hasNextPageFieldOptions: { description: 'Whether there are items after this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether there are items before this page.' },
+    startCursorFieldOptions: { description: 'The cursor of the first item. Null if the page is empty.' },
+    endCursorFieldOptions: { description: 'The cursor of the last item. Null if the page is empty.' },
+    pageInfoTypeOptions: {
+      public: true,
+      description: 'Information about a page, as defined by the Relay cursor connections specification.',
+    },
+    // The field of the list and the type of its items each require the permission.
+    defaultConnectionTypeOptions: { public: true },
+    defaultEdgeTypeOptions: { public: true },
     defaultConnectionFieldOptions: {
       complexity: (args: { first?: number | null; last?: number | null }) => ({
         field: 1,
         multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1),
       }),
     } as never,
-    nodeTypeOptions: { description: 'Everything that has an id, as in the Relay object identification specification.' },
-    idFieldOptions: { description: 'Names this object everywhere; its prefix tells the type.' },
+    nodeTypeOptions: {
+      description: 'An object with an ID, as defined by the Relay object identification specification.',
+    },
+    idFieldOptions: { description: ID },
     nodeQueryOptions: {
       own: true,
       nullable: true,
-      description: 'The object with this id; null when there is none, or none that the caller may see.',
-      args: { id: { description: 'Its id.' } },
+      description: 'The object with this ID. Null if it does not exist or is not visible to the caller.',
+      args: { id: { description: 'The ID of the object.' } },
       resolve: async (_root, { id }, ctx, info, load) =>
         (await visibleNodes([id], ctx, info, async () => [await load(id)]))[0],
     },
     nodesQueryOptions: {
       own: true,
       nullable: { list: true, items: true },
-      description: `The objects with these ids, in their order, at most ${MAX_PAGE}; null in the place of one that does not exist or that the caller may not see.`,
-      args: { ids: { description: 'Their ids.' } },
+      description: `The objects with these IDs, in the order of the IDs. Null for each object that does not exist or is not visible to the caller.`,
+      args: { ids: { description: `The IDs of the objects, at most ${MAX_PAGE}.` } },
       complexity: (args) => ({ field: 1, multiplier: Math.max(args.ids.length, 1) }),
       resolve: (_root, { ids }, ctx, info, load) => visibleNodes(ids, ctx, info, load),
     },
   },
 });
 
-builder.addScalarType('DateTime', DateTimeResolver);
-builder.addScalarType('JSON', JSONResolver);
+builder.addScalarType('DateTime', DateTimeResolver, {
+  description: 'A point in time in the format of RFC 3339, such as `2026-01-31T09:30:00.000Z`. Results are in UTC.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
+});
+builder.addScalarType('JSON', JSONResolver, {
+  description: 'Any JSON value, as defined by ECMA-404.',
+  specifiedByURL: 'https://ecma-international.org/publications-and-standards/standards/ecma-404/',
+});
 builder.scalarType('Permission', {
   description:
-    'The name of a permission, `resource:action`, such as `check:update`. The query `permissions` lists all.',
+    'The name of a permission in the form `resource:action`, such as `check:update`. The query `permissions` lists all permissions.',
+  // Relative to the repository, which contains the list of permissions.
+  specifiedByURL: 'docs/permissions.md',
   serialize: String,
 });
 
-builder.queryType({ description: 'What can be asked. `@requires` says which permission a field needs.' });
+builder.queryType({
+  description: 'The fields that read data. `@requires` names the permission that a field requires.',
+});
 builder.mutationType({
   description:
-    'What can be changed. Fields run one after the other, each in a transaction of its own: one that fails leaves the others as they are.',
+    'The fields that change data. They run one after another, each in its own transaction. If one fails, the others are not rolled back.',
 });
 
 builder.globalConnectionField('totalCount', (t) =>
   t.int({
-    description: 'How many items there are on all pages together. Counted only when asked for.',
+    description: 'The number of items on all pages. Counted only if it is selected.',
     resolve: (connection) => connection.totalCount(),
   }),
 );
@@ -112,20 +132,24 @@ builder.globalConnectionField('totalCount', (t) =>
 export const Node = builder.nodeInterfaceRef();
 
 const UserErrorCode = builder.enumType('UserErrorCode', {
-  description: 'What is wrong with the input. Codes are stable, messages are not.',
+  description: 'The kind of an error in the input. Codes are stable, messages are not.',
   values: Object.fromEntries(Object.entries(USER_ERROR_CODES).map(([code, description]) => [code, { description }])),
 });
 
 const UserErrorType = builder.objectRef<UserError>('UserError').implement({
-  description: 'Something in the input that the caller can mend. When there is one, nothing was changed.',
+  description: 'An error in the input that the caller can correct. If there is an error, nothing was changed.',
   public: true,
   fields: (t) => ({
-    code: t.field({ type: UserErrorCode, description: 'What is wrong.', resolve: (error) => error.code }),
-    message: t.exposeString('message', { description: 'What is wrong, for people.' }),
-    path: t.exposeStringList('path', { description: 'Where in the input, such as `["name"]`.' }),
+    code: t.field({ type: UserErrorCode, description: 'The kind of the error.', resolve: (error) => error.code }),
+    message: t.exposeString('message', { description: 'The error as a sentence, for people.' }),
+    path: t.exposeStringList('path', {
+      description:
+        'The path of the field in the input, such as `["name"]`. Empty if the error concerns the whole input.',
+    }),
     usedBy: t.field({
       type: [Node],
-      description: 'With IN_USE, what uses the object: at most 100, and only what the caller may see.',
+      description:
+        'If the code is IN_USE, the objects that use this one: at most 100, and only those visible to the caller. Otherwise empty.',
       resolve: (error) => [...(error.usedBy ?? [])],
     }),
   }),
@@ -133,11 +157,11 @@ const UserErrorType = builder.objectRef<UserError>('UserError').implement({
 
 /** Options of every mutation's payload. */
 export const Payload = builder.interfaceRef<{ errors?: UserError[] }>('MutationPayload').implement({
-  description: 'What every mutation answers: its result, or what is wrong with the input.',
+  description: 'The payload of every mutation: its result, or the errors in the input.',
   fields: (t) => ({
     errors: t.field({
       type: [UserErrorType],
-      description: 'What is wrong with the input; empty when the mutation did what was asked.',
+      description: 'The errors in the input. Empty if the mutation succeeded.',
       resolve: (payload) => payload.errors ?? [],
     }),
   }),

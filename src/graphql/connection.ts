@@ -1,12 +1,13 @@
 import type { InterfaceRef, ObjectRef } from '@pothos/core';
 import { builder, type SchemaTypes as Types } from './builder.ts';
+import { capitalized, withArticle } from './words.ts';
 
 type NodeRef<Row> = (ObjectRef<Types, Row> | InterfaceRef<Types, Row>) & { name: string };
 
 const create = <Row>(type: NodeRef<Row>) =>
   builder.connectionObject(
     { type, name: `${type.name}Connection`, description: `A page of \`${type.name}\` objects.` },
-    { name: `${type.name}Edge`, description: `A \`${type.name}\` and its cursor.` },
+    { name: `${type.name}Edge`, description: `${capitalized(withArticle(`\`${type.name}\``))} and its cursor.` },
   );
 
 // Part of the builder, which is also filled while the modules load: every list of a type has the same connection.

@@ -59,11 +59,11 @@ function assertProject(
   { name, columns }: TableInfo,
 ): void {
   const isProjectLevel = PERMISSIONS.get(`${permission}:read`)?.level === 'project';
-  check(!isProjectLevel || project, 'project', `is required, because ${permission}:read is asked on a project`);
+  check(!isProjectLevel || project, 'project', `is required, because ${permission}:read is checked on a project`);
   check(
     isProjectLevel || !project,
     'project',
-    `is not allowed, because ${permission}:read is asked on the organization`,
+    `is not allowed, because ${permission}:read is checked on the organization`,
   );
   check(
     !project || project === 'self' || columns['projectId']?.notNull,

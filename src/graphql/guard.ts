@@ -164,9 +164,9 @@ SchemaBuilder.registerPlugin(guardPlugin, GuardPlugin);
 
 function assertAccessDeclared(options: AccessOptions, what: string): void {
   if (!options.permission && !options.own && !options.public)
-    throw new Error(`${what} says nothing about access: give it a permission, own, or public: true`);
+    throw new Error(`${what} declares no access: give it a permission, own, or public: true`);
   if (options.public && (options.permission || options.own))
-    throw new Error(`${what} is public and guarded at once: take one of the two away`);
+    throw new Error(`${what} is public and guarded at once: remove one of the two`);
 }
 
 const mustBeNullable = (type: string, field: string): string =>

@@ -17,11 +17,11 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   permission?: Permission;
   own?: true;
   public?: true;
-  /** Where the permission is asked; the organization unless told. */
+  /** The project that the permission is checked on. Defaults to the organization. */
   on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
   description: string;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
-  /** Fields of the payload beside `errors`; null when there are errors. */
+  /** Fields of the payload in addition to `errors`. They are null if there are errors. */
   results: Results;
   resolve: (
     input: InputShapeFromFields<Input>,
@@ -29,28 +29,49 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   ) => MaybePromise<{ [Name in keyof Results]: MaybePromise<ShapeFromTypeParam<Types, Results[Name]['type'], true>> }>;
 }
 
-/** The result of a mutation that deletes. */
-export const DELETED = { deletedId: { type: 'ID', description: 'The id of what was deleted.' } } as const;
+/** The result of every mutation that deletes an object. */
+export const DELETED = { deletedId: { type: 'ID', description: 'The ID of the deleted object.' } } as const;
+
+/** Describes the argument `input`: `createApiToken` gives "The fields of the new API token.". */
+function inputDescription(name: string): string {
+  const [verb, ...words] = name.split(/(?=[A-Z])/).map((word) => word.toLowerCase());
+  const object = words.join(' ').replace(/^api /, 'API ').replace('project member', 'project role');
+  if (verb === 'create') return `The fields of the new ${object}.`;
+  if (verb === 'update') return `The changes to the ${object}.`;
+  if (verb === 'delete') return `The ${object} to delete.`;
+  return `The input of \`${name}\`.`;
+}
+
+/** Adds when the result is null, unless the description says it. */
+function resultDescription(description: string, hasDryRun: boolean): string {
+  if (/\bNull\b/.test(description)) return description;
+  return `${description} Null if there are errors${hasDryRun ? ', and in a dry run' : ''}.`;
+}
 
 /**
- * Every mutation has one form: `name(input: NameInput!): NamePayload`. The payload can be null, so that a refusal does
- * not take the results of the document's other mutations away.
+ * Every mutation has one form: `name(input: NameInput!): NamePayload`. The payload is nullable, so that a refusal leaves
+ * the results of the other mutations in the document as they are.
  */
 export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
   name: string,
   { description, input, results, resolve, on, ...access }: MutationOptions<Input, Results>,
 ): void {
   const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
-  const inputType = builder.inputType(`${typeName}Input`, { description: `Input of \`${name}\`.`, fields: input });
+  const inputType = builder.inputType(`${typeName}Input`, { description: `The input of \`${name}\`.`, fields: input });
   const payload = builder.objectRef<Record<string, never>>(`${typeName}Payload`).implement({
-    description: `What \`${name}\` did.`,
+    description: `The payload of \`${name}\`.`,
     public: true,
     interfaces: [Payload],
     fields: (t) =>
       Object.fromEntries(
         Object.entries(results).map(([field, result]) => [
           field,
-          t.field({ ...result, nullable: true, resolve: (parent) => parent[field] ?? null }),
+          t.field({
+            ...result,
+            nullable: true,
+            description: resultDescription(result.description, 'accessChanges' in results),
+            resolve: (parent) => parent[field] ?? null,
+          }),
         ]),
       ),
   });
@@ -64,14 +85,14 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       type: payload,
       nullable: true,
       description,
-      args: { input: t.arg({ type: inputType, required: true, description: 'What to do.' }) },
+      args: { input: t.arg({ type: inputType, required: true, description: inputDescription(name) }) },
       resolve: (_root, args, ctx) =>
         resolve((args as unknown as { input: InputShapeFromFields<Input> }).input, ctx) as never,
     }),
   );
 }
 
-/** The answer of a mutation that changes access: a dry run has changes to tell and no result. */
+/** The payload of a mutation that changes access. A dry run has access changes and no result. */
 export const withChanges = <Name extends string, Row, Delta>(
   ctx: Context,
   name: Name,

@@ -19,7 +19,7 @@ export async function visibleNodes(
   info: GraphQLResolveInfo,
   load: (ids: TypedId[]) => Promise<unknown[]>,
 ): Promise<unknown[]> {
-  if (ids.length > MAX_PAGE) throw new AmbitError('BAD_REQUEST', `At most ${MAX_PAGE} ids at once, not ${ids.length}.`);
+  if (ids.length > MAX_PAGE) throw new AmbitError('BAD_REQUEST', `At most ${MAX_PAGE} IDs at once, not ${ids.length}.`);
   const nodes = await load([...ids]);
   return ids.map(({ typename }, at) => nodeIfVisible(typename, nodes[at], ctx, info));
 }

@@ -20,7 +20,7 @@ export const withDirectives = (extensions: Extensions, requirements: readonly Re
 export const PUBLIC = 'Public: needs no credential.';
 export const SIGNED_IN = 'Requires a signed-in caller.';
 
-/** Says in words what `@requires` says. Null where nothing is required. */
+/** `@requires` as a sentence. Null if nothing is required. */
 export function sentenceOf(requirements: readonly Requirement[]): string | null {
   const permissions = requirements.flatMap(({ permission, anyOf }) => {
     const names = anyOf ?? (permission ? [permission] : []);
@@ -28,7 +28,7 @@ export function sentenceOf(requirements: readonly Requirement[]): string | null 
   });
   const own = requirements.some((requirement) => requirement.own);
   if (permissions.length === 0) return own ? SIGNED_IN : null;
-  return `Requires ${permissions.join(' and ')}${own ? ", except for what is the caller's own" : ''}.`;
+  return `Requires ${permissions.join(' and ')}${own ? ', except for what belongs to the caller' : ''}.`;
 }
 
 /** The description with the sentence at its end. An element without a description stays without one. */

@@ -13,7 +13,7 @@ import { nounOf } from './words.ts';
 export type FilterInput = Record<string, unknown>;
 
 const DateTimeRange = builder.inputType('DateTimeRange', {
-  description: 'A range of time. A missing bound is no bound.',
+  description: 'A range of time. A bound that is omitted or null does not limit the range.',
   fields: (t) => ({
     from: t.field({ type: 'DateTime', description: 'At or after this time.' }),
     to: t.field({ type: 'DateTime', description: 'Before this time.' }),
@@ -71,17 +71,19 @@ export function filterInputOf(resource: Resource) {
   const byComputed = Object.entries(computed).filter(([, one]) => one.filter);
   if (keys.length + byComputed.length === 0 && !('search' in filter) && !project) return null;
   return builder.inputType(`${name}Filter`, {
-    description: `Selects ${nounOf(plural)} that match all given fields.`,
+    description: `Selects the ${nounOf(plural)} that match all given fields.`,
     fields: (t) =>
       ({
-        ...(project && { projectId: t.id({ description: 'In this project.' }) }),
+        ...(project && {
+          projectId: t.id({ description: `The ID of the project that the ${nounOf(plural)} belong to.` }),
+        }),
         ...Object.fromEntries(keys.map((key) => filterField(t, resource, key))),
         ...Object.fromEntries(
-          byComputed.map(([key, { type }]) => [key, t.field({ type, description: `With this value of \`${key}\`.` })]),
+          byComputed.map(([key, { type }]) => [key, t.field({ type, description: `The value of \`${key}\`.` })]),
         ),
         ...('search' in filter && {
           search: t.string({
-            description: `With this text in ${(filter.search as readonly string[]).map((key) => `\`${key}\``).join(' or ')}, ignoring case. At most 100 characters. Reads every ${noun} of the organization, so its cost grows with their number.`,
+            description: `A text that ${(filter.search as readonly string[]).map((key) => `\`${key}\``).join(' or ')} contains, case-insensitive. At most 100 characters. The search reads every ${noun} of the organization, so it is slow in large organizations.`,
           }),
         }),
       }) as InputFieldMap,
@@ -91,11 +93,12 @@ export function filterInputOf(resource: Resource) {
 function filterField(t: InputFields, resource: Resource, key: string) {
   const attribute = resource.attributes.find(([one]) => one === key)?.[1];
   if (resource.declaration.filter?.[key as never] === ('range' as never))
-    return [key, t.field({ type: DateTimeRange, description: `With \`${key}\` in this range.` })];
+    return [key, t.field({ type: DateTimeRange, description: `The range of \`${key}\`.` })];
   if (attribute?.reference) {
     const target = targetOf(resource, attribute.reference.target);
-    const description = `With this ${nounOf(target.name)} as \`${key.slice(0, -2)}\`.`;
+    const by = target.loadByAlias ? 'ID or alias' : 'ID';
+    const description = `The ${by} of the ${nounOf(target.name)} in the field \`${key.slice(0, -2)}\`.`;
     return [inputNameOf(key, target), t.field({ type: referenceInputOf(target), description })];
   }
-  return [key, t.field({ type: attribute?.type ?? 'String', description: `With this value of \`${key}\`.` } as never)];
+  return [key, t.field({ type: attribute?.type ?? 'String', description: `The value of \`${key}\`.` } as never)];
 }

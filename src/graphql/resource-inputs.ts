@@ -43,7 +43,7 @@ export function attributeInputs(t: Fields, resource: DeclaredNode, when: When): 
 const listInputs = (t: Fields, name: string, { isList }: Attribute) =>
   (isList ? (['add', 'remove'] as const) : []).map((verb) => [
     `${verb}${capitalized(name)}`,
-    t.stringList({ description: `Items to ${verb}. Not together with \`${name}\`.` }),
+    t.stringList({ description: `Items to ${verb}. Cannot be combined with \`${name}\`.` }),
   ]);
 
 const inputName = (resource: DeclaredNode, key: string, { reference }: Attribute): string =>
@@ -56,7 +56,7 @@ function inputDescription(resource: DeclaredNode, key: string, attribute: Attrib
   return [
     `${description}.`,
     ...(limits ? [limits] : []),
-    ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', ignoring case'}.`] : []),
+    ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', case-insensitive'}.`] : []),
     ...(note ? [note] : []),
     ...(when === 'update' ? [nullable ? 'Null clears it.' : 'Cannot be null.'] : []),
   ].join(' ');
@@ -121,5 +121,5 @@ async function referenced(
       projectId,
     );
   if (nullable) return null;
-  throw invalid(userError('REQUIRED', name, `${name}: must be given, and not be null.`));
+  throw invalid(userError('REQUIRED', name, `${name}: is required and must not be null.`));
 }

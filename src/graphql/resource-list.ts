@@ -17,14 +17,14 @@ import { nounOf } from './words.ts';
 /** Adds the field for one object: `category(id:, alias:)`. */
 export function addGetter(resource: Resource): void {
   const { type, noun, field, permission, project, loadByAlias } = resource;
-  const by = loadByAlias ? 'ID or alias. Exactly one of the two is required' : 'ID';
+  const by = loadByAlias ? 'ID or alias' : 'ID';
   builder.queryField(field, (t) =>
     t.field({
       type,
       nullable: true,
-      // Of a project, the permission is asked on the project of each object.
+      // If it belongs to a project, the permission is checked on the project of each object.
       ...(project ? { own: true } : { permission }),
-      description: `The ${noun} with this ${by}. Null if it does not exist or the caller may not see it.`,
+      description: `The ${noun} with this ${by}. Null if it does not exist or is not visible to the caller.${loadByAlias ? ' Returns BAD_REQUEST unless exactly one of the two is given.' : ''}`,
       args: {
         id: t.arg.id({ required: !loadByAlias, description: `The ID of the ${noun}.` }),
         ...(loadByAlias && { alias: t.arg.string({ description: `The alias of the ${noun}.` }) }),
@@ -57,10 +57,15 @@ export function addList(resource: Resource): void {
           type,
           nullable: true,
           ...(project ? { own: true } : { permission }),
-          description: `The ${words} ${scope}, ${orderWords(order[0])} by default.`,
+          description: `The ${words} ${scope}, ${orderBy ? 'by default ' : ''}ordered ${orderWords(order[0])}.`,
           args: {
             ...(filter && { filter: t.arg({ type: filter, description: `Which ${words} to list. Defaults to all.` }) }),
-            ...(orderBy && { orderBy: t.arg({ type: orderBy, description: `The order of the ${words}.` }) }),
+            ...(orderBy && {
+              orderBy: t.arg({
+                type: orderBy,
+                description: `The order of the ${words}. Defaults to ascending order ${orderWords(order[0])}.`,
+              }),
+            }),
           },
           resolve: async (
             _root: unknown,
@@ -120,7 +125,7 @@ export function addReverseList(resource: Resource, target: Target, field: string
           nullable: true,
           ...(project && !target.project ? { own: true } : { permission }),
           ...(project && target.project && { on: target.projectOf }),
-          description: `The ${nounOf(declaration.plural)} whose \`${by}\` is this ${nounOf(target.name)}, ${orderWords(declaration.order[0])}.`,
+          description: `The ${nounOf(declaration.plural)} whose \`${by}\` is this ${nounOf(target.name)}, ordered ${orderWords(declaration.order[0])}.`,
           resolve: (row: AnyRow, args: PageArgs, ctx: Context) => pages(ctx, row.id, args),
         } as never,
         connectionOf(type),

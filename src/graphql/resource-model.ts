@@ -71,7 +71,8 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
 }
 
 /** The errors for violated unique indexes and foreign keys, which exist as `assertValid` has checked. */
-function explainViolations({ table, attributes, noun, project }: DeclaredNode): void {
+function explainViolations(declared: DeclaredNode): void {
+  const { table, attributes, noun, project } = declared;
   const where = project ? ' in this project' : '';
   for (const [key, { unique, reference }] of attributes) {
     const tableName = getTableName(table);
@@ -80,9 +81,10 @@ function explainViolations({ table, attributes, noun, project }: DeclaredNode): 
         `${tableName}_${key}`,
         userError('TAKEN', key, `Another ${noun}${where} has this ${nounOf(key)}.`),
       );
-    if (reference && reference.target !== 'self') {
-      const path = inputNameOf(key, reference.target);
-      const message = `${path}: there is no ${nounOf(reference.target.name)} with this ID.`;
+    if (reference) {
+      const target = targetOf(declared, reference.target);
+      const path = inputNameOf(key, target);
+      const message = `${path}: there is no ${nounOf(target.name)} with this ID.`;
       explainViolation(constraintOf(tableName, key), userError('NOT_FOUND', path, message));
     }
   }

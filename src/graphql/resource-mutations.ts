@@ -42,7 +42,7 @@ export function addMutations(resource: Resource): void {
   } as never);
   mutation(`delete${name}`, {
     permission: resource.permissionTo('delete'),
-    description: `Deletes ${withArticle(noun)}. Fails with IN_USE and lists the objects that refer to it, if there are any.`,
+    description: `Deletes ${withArticle(noun)}. Returns IN_USE if other objects refer to it, and lists them in \`usedBy\`.`,
     input: (t: Fields) => targetInput(t, resource),
     ...onTarget,
     results: DELETED,
@@ -52,7 +52,13 @@ export function addMutations(resource: Resource): void {
 
 const projectInput = (t: Fields, { project, noun }: Resource): InputFieldMap =>
   project
-    ? { projectId: t.id({ required: true, visibleWith: 'project:read', description: `The project of the ${noun}.` }) }
+    ? {
+        projectId: t.id({
+          required: true,
+          visibleWith: 'project:read',
+          description: `The ID of the project of the ${noun}.`,
+        }),
+      }
     : {};
 
 /** The object that a mutation is about: `id`, or `category: { id } | { alias }`. */
@@ -144,7 +150,11 @@ function editLists(resource: Resource, input: Input, before: AnyRow, values: Inp
     if (!isList || (add == null && remove == null)) continue;
     if (values[key] !== undefined)
       throw invalid(
-        userError('INVALID', key, `${key}: replaces the list, so it cannot be given together with changes to it.`),
+        userError(
+          'INVALID',
+          key,
+          `${key}: cannot be combined with add${capitalized(key)} or remove${capitalized(key)}.`,
+        ),
       );
     const removed = new Set(remove?.map((item) => item.trim()));
     const kept = (before[key] as string[]).filter((item) => !removed.has(item));

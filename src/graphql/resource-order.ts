@@ -8,8 +8,11 @@ export interface Order {
 }
 
 const OrderDirection = builder.enumType('OrderDirection', {
-  description: 'The direction of an order.',
-  values: { ASC: { description: 'Ascending.' }, DESC: { description: 'Descending.' } } as const,
+  description: 'The direction of a sort order.',
+  values: {
+    ASC: { description: 'Ascending: smallest or oldest first.' },
+    DESC: { description: 'Descending: largest or newest first.' },
+  } as const,
 });
 
 /** IDs are UUIDv7, so their order is the order of creation. */
@@ -24,10 +27,12 @@ const keyOf = (value: unknown): string | number =>
 /** Words for an order. */
 export const orderWords = (key: string): string =>
   key === 'createdAt'
-    ? 'in the order of creation'
-    : key === 'index'
-      ? 'in the order of `index`'
-      : `ordered by ${nounOf(key)}`;
+    ? 'by time of creation'
+    : key === 'updatedAt'
+      ? 'by time of the last update'
+      : key === 'index'
+        ? 'by `index`'
+        : `by ${nounOf(key)}`;
 
 /** The input type of the order. Null if there is only one order. */
 export function orderInputOf({ name, declaration }: Resource) {
@@ -37,14 +42,19 @@ export function orderInputOf({ name, declaration }: Resource) {
     order.map((key) => [constantOf(key), { value: key, description: `${capitalized(orderWords(key))}.` }]),
   );
   const field = builder.enumType(`${name}OrderField`, {
-    description: `What ${nounOf(plural)} can be ordered by.`,
+    description: `The field by which ${nounOf(plural)} are ordered.`,
     values,
   });
   return builder.inputType(`${name}Order`, {
     description: `The order of ${nounOf(plural)}.`,
     fields: (t) => ({
-      field: t.field({ type: field, required: true, description: 'What to order by.' }),
-      direction: t.field({ type: OrderDirection, required: true, defaultValue: 'ASC', description: 'The direction.' }),
+      field: t.field({ type: field, required: true, description: 'The field by which the list is ordered.' }),
+      direction: t.field({
+        type: OrderDirection,
+        required: true,
+        defaultValue: 'ASC',
+        description: 'The direction of the order.',
+      }),
     }),
   });
 }

@@ -5,12 +5,13 @@ import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
 import { type AnyRow, type DeclaredNode, targetOf } from './resource-model.ts';
 import { viewerPermissions } from './viewer-permissions.ts';
+import { nounOf } from './words.ts';
 
 type Fields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, AnyRow>;
 
 /** Adds the node type with a field for each attribute. */
 export function addType(resource: DeclaredNode): void {
-  const { type, declaration, attributes, permission, project, projectOf, noun } = resource;
+  const { type, declaration, attributes, permission, project, projectOf } = resource;
   const { computed = {}, fields } = declaration;
   builder.node(type, {
     description: declaration.description,
@@ -24,11 +25,8 @@ export function addType(resource: DeclaredNode): void {
       ...Object.fromEntries(attributes.map(([key, attribute]) => fieldFor(t, resource, key, attribute))),
       ...Object.fromEntries(Object.entries(computed).map(([key, one]) => [key, computedField(t, one as never)])),
       ...times(t, resource),
-      viewerPermissions: t.field({
-        ...viewerPermissions<AnyRow>(declaration.permission, project ? { on: projectOf } : {}),
-        ...fields?.(t as never),
-        description: `What the caller may do with the ${noun}.`,
-      }),
+      viewerPermissions: t.field(viewerPermissions<AnyRow>(declaration.permission, project ? { on: projectOf } : {})),
+      ...fields?.(t as never),
     }),
   } as never);
 }
@@ -52,13 +50,13 @@ function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Att
     const where = resource.project ? 'project' : 'organization';
     const notes = [
       `${description}.`,
-      ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', ignoring case'}.`] : []),
+      ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', case-insensitive'}.`] : []),
       ...(nullable ? ['Null if there is none.'] : []),
     ];
     return [key, t.expose(key as never, { type, nullable, description: notes.join(' ') } as never)];
   }
   const target = targetOf(resource, reference.target);
-  const cleared = reference.onDelete === 'clear' ? ' Deleting the referenced object clears it.' : '';
+  const cleared = reference.onDelete === 'clear' ? ` Becomes null when the ${nounOf(target.name)} is deleted.` : '';
   return [
     key.slice(0, -2),
     t.field({

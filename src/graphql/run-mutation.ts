@@ -49,10 +49,10 @@ async function begin(ctx: Context, field: MutationField, args: { input?: Input }
 
 type Input = Record<string, unknown>;
 
-/** The ID of the object that a mutation is about: `id`, or for example `category: { id }` of `updateCategory`. */
+/** The ID of the object that a mutation is about: `id`, `memberId`, or for example `category: { id }` of `updateCategory`. */
 function targetIn({ name }: MutationField, input: Input = {}): unknown {
   const reference = input[fieldOf(name.replace(/^[a-z]+/, ''))] as { id?: unknown } | null | undefined;
-  return input['id'] ?? reference?.id;
+  return input['id'] ?? input['memberId'] ?? reference?.id;
 }
 
 async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<unknown> {

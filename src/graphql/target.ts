@@ -7,7 +7,7 @@ import type { TenantTable } from '../data/rows.ts';
 import { invalid, userError } from '../lib/errors.ts';
 import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
 import { builder, type SchemaTypes } from './builder.ts';
-import { nounOf, withArticle } from './words.ts';
+import { capitalized, nounOf, withArticle } from './words.ts';
 
 /** A type that attributes can refer to. */
 export interface Target<Row extends { id: string } = { id: string }> {
@@ -86,7 +86,7 @@ export function referenceInputOf({ name, loadByAlias }: Target): InputRef<GivenR
   const known =
     inputs.get(name) ??
     (builder.inputType(`${name}Reference`, {
-      description: `${withArticle(noun).replace(/^a/, 'A')}, by its ID or by its alias.`,
+      description: `${capitalized(withArticle(noun))}, by its ID or by its alias.`,
       isOneOf: true,
       fields: (t) => ({
         id: t.id({ description: `The ID of the ${noun}.` }),

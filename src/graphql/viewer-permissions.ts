@@ -1,7 +1,7 @@
 import { PERMISSIONS, type Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 
-/** The rows of one resource that are about an object which exists already. */
+/** The permissions of a resource that concern an existing object. */
 export const aboutOne = (resource: string): Permission[] =>
   [...PERMISSIONS.values()]
     .map((row) => row.name)
@@ -12,12 +12,12 @@ interface Options<Row> {
   on?: (row: Row) => string | null;
 }
 
-/** Options of the field `viewerPermissions`: what the caller may do with the object. */
+/** Options of the field `viewerPermissions`. */
 export function viewerPermissions<Row>(resource: string, { on }: Options<Row> = {}) {
   const names = aboutOne(resource);
   return {
     type: ['Permission'] as ['Permission'],
-    description: 'What the caller may do with this object.',
+    description: 'The permissions that the caller has on this object: those of its type, except `create`.',
     resolve: (row: Row, _args: object, ctx: Context): Permission[] =>
       names.filter((name) => ctx.unit.access.can(name, on?.(row))),
   };

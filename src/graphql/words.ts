@@ -9,4 +9,4 @@ export const fieldOf = (typename: string): string => `${typename.slice(0, 1).toL
 
 export const capitalized = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 
-export const withArticle = (noun: string): string => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
+export const withArticle = (noun: string): string => `${/^\W*[aeiou]/i.test(noun) ? 'an' : 'a'} ${noun}`;

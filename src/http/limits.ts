@@ -52,7 +52,7 @@ export function useLimits(onCost: (args: ExecutionArgs, cost: number) => void): 
       const { complexity, depth } = costOf(args);
       if (depth > LIMITS.depth) throw tooLarge(`its depth is ${depth}, the limit is ${LIMITS.depth}`);
       if (complexity > LIMITS.cost)
-        throw tooLarge(`it may read ${complexity} fields, the limit is ${LIMITS.cost}; request smaller pages`);
+        throw tooLarge(`its cost is ${complexity}, the limit is ${LIMITS.cost}; request shorter pages`);
       onCost(args, complexity);
     },
   };

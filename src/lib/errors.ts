@@ -4,7 +4,7 @@ import { GraphQLError } from 'graphql';
 export const ERROR_CODES = {
   UNAUTHENTICATED: 'The request has no credential although it needs one, or its credential is invalid.',
   FORBIDDEN: 'The caller lacks a permission. `permission`, `target`, `reason` and `hint` describe the refusal.',
-  NOT_FOUND: 'The object does not exist, or the caller may not see it.',
+  NOT_FOUND: 'The object does not exist or is not visible to the caller.',
   PLAN_REQUIRED: 'The plan of the organization does not include the feature. `plan` names the plan that does.',
   RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
   CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
@@ -12,7 +12,7 @@ export const ERROR_CODES = {
   RESPONSE_TOO_LARGE: 'The response would exceed the size limit. Request fewer objects or fields.',
   UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
   OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
-  INTERNAL: 'An unexpected error. The log has its details under the request ID.',
+  INTERNAL: 'An unexpected error. The log of the server has the details, with the same request ID.',
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
@@ -21,16 +21,16 @@ export const REFUSAL_REASONS = {
   NO_ORGANIZATION: 'The credential is bound to no organization.',
   UNKNOWN_PERMISSION: 'The permission does not exist.',
   NO_SUCH_PRINCIPAL: 'The organization has no such member, service account or user.',
-  NO_SUCH_TARGET: 'The target does not exist, or the caller may not see it.',
-  WRONG_LEVEL: 'The permission is about the organization and cannot be asked on a project.',
+  NO_SUCH_TARGET: 'The target does not exist or is not visible to the caller.',
+  WRONG_LEVEL: 'The permission is about the organization and cannot be checked on a project.',
   NO_GRANT: 'No role of the principal grants the permission.',
   ROLE_EXPIRED: 'A role that granted it has expired.',
-  DENIED: 'A policy of a role denies it. A denial outweighs every grant.',
+  DENIED: 'A policy of a role denies it. A denial overrides every grant.',
   OVERRIDDEN_BY_PROJECT_ROLE:
-    'The organization role grants it, but the project role of the principal replaces that role and does not.',
+    'The organization role grants it, but the project role of the principal replaces that role and does not grant it.',
   PLAN_LACKS: 'The role that grants it is suspended by the plan of the organization.',
-  READ_ONLY_TOKEN: 'The principal holds the permission, but the API token is read-only.',
-  NOT_HELD: 'The principal would give, or take from somebody, permissions that it does not hold itself.',
+  READ_ONLY_TOKEN: 'The principal has the permission, but the API token is read-only.',
+  NOT_HELD: 'The principal would grant or remove permissions that it does not have itself.',
   SESSION_REQUIRED: 'The operation is for a signed-in person, not for an API token.',
 } as const;
 
@@ -38,12 +38,12 @@ export type RefusalReason = keyof typeof REFUSAL_REASONS;
 
 /** Codes of errors that the caller can correct in the input. They are in the `errors` of a payload. */
 export const USER_ERROR_CODES = {
-  REQUIRED: 'A value is missing, or it is null and must not be.',
+  REQUIRED: 'A required value is missing or null.',
   INVALID: 'The value does not have the required format. The message describes the format.',
   TOO_SHORT: 'The text or list is shorter than the minimum.',
   TOO_LONG: 'The text or list is longer than the maximum.',
   TAKEN: 'The value must be unique, and another object already has it.',
-  NOT_FOUND: 'The ID belongs to no object that the caller may see.',
+  NOT_FOUND: 'The object does not exist or is not visible to the caller.',
   IN_USE: 'Other objects use this object. `usedBy` lists them.',
   MISMATCH: 'The confirmation does not match the key or slug of the object.',
   LAST_OWNER: 'An organization must have at least one Owner.',
@@ -89,7 +89,7 @@ export const userError = (code: UserErrorCode, path: string | string[], message:
 
 /** The same error for objects that do not exist and for objects that the caller may not see. */
 export const notFound = (typename: string): AmbitError =>
-  new AmbitError('NOT_FOUND', `There is no ${typename} with this id, or you may not see it.`);
+  new AmbitError('NOT_FOUND', `There is no ${typename} with this ID, or it is not visible to you.`);
 
 /** Nothing was changed. The same request may succeed when it is sent again. */
 export const unavailable = (message = 'The database is not available. Try again in a moment.'): AmbitError =>

@@ -30,7 +30,7 @@ export const idOf = (prefix: IdPrefix) =>
   z.string().transform((id, ctx) => {
     const uuid = fromPublicId(prefix, id);
     if (uuid) return uuid;
-    const message = `there is no ${typeOfPrefix(prefix)} with this id`;
+    const message = `there is no ${typeOfPrefix(prefix)} with this ID`;
     ctx.addIssue({ code: 'custom', message, params: { code: 'NOT_FOUND' satisfies UserErrorCode } });
     return z.NEVER;
   });
@@ -55,6 +55,12 @@ export const email = z.string().trim().max(254).pipe(z.email('must be an e-mail 
 
 const CODES: Record<string, UserErrorCode> = { too_small: 'TOO_SHORT', too_big: 'TOO_LONG', invalid_type: 'REQUIRED' };
 
+/** A number outside its range is INVALID: TOO_SHORT and TOO_LONG are about texts and lists. */
+const codeOf = (issue: z.core.$ZodIssue): UserErrorCode =>
+  'origin' in issue && /^(number|int|bigint|date)$/.test(String(issue.origin))
+    ? 'INVALID'
+    : (CODES[issue.code] ?? 'INVALID');
+
 /** Parses an input with its schema. Throws one error that contains all user errors. */
 export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
@@ -64,7 +70,7 @@ export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown):
       const path = issue.path.map(String);
       const code = issue.code === 'custom' ? (issue.params?.['code'] as UserErrorCode | undefined) : undefined;
       const message = issue.code === 'invalid_type' ? 'is required and must not be null' : issue.message;
-      return userError(code ?? CODES[issue.code] ?? 'INVALID', path, `${path.join('.') || 'input'}: ${message}.`);
+      return userError(code ?? codeOf(issue), path, `${path.join('.') || 'input'}: ${message}.`);
     }),
   );
 }

@@ -49,7 +49,7 @@ const REFUSALS = [
     permission: 'check:read',
     target: null,
     reason: 'NO_ORGANIZATION',
-    message: 'check:read is needed, and you are bound to no organization.',
+    message: 'check:read is needed, and your credential is bound to no organization.',
     hint: 'Switch to an organization, or create one.',
   },
   {
@@ -58,8 +58,8 @@ const REFUSALS = [
     permission: 'check:read',
     target: PROJECT,
     reason: 'WRONG_LEVEL',
-    message: 'check:read is needed, and it cannot be asked on a project.',
-    hint: 'Ask it on the organization.',
+    message: 'check:read is needed, and it cannot be checked on a project.',
+    hint: 'Check it on the organization.',
   },
   {
     title: 'no role grants it, and the hint names the roles that do',
@@ -68,7 +68,7 @@ const REFUSALS = [
     target: null,
     reason: 'NO_GRANT',
     message: 'check:create is needed, and the role User does not grant it.',
-    hint: 'Roles that grant it: Owner, Admin. Ask who manages the members for one of them.',
+    hint: 'Roles that grant it: Owner, Admin. Ask somebody who manages members to assign one of them.',
   },
   {
     title: 'neither the project role grants it nor the organization role',
@@ -77,7 +77,7 @@ const REFUSALS = [
     target: PROJECT,
     reason: 'NO_GRANT',
     message: 'project:delete is needed, and the role Member does not grant it.',
-    hint: 'Roles that grant it: Owner, Admin. Ask who manages the members for one of them.',
+    hint: 'Roles that grant it: Owner, Admin. Ask somebody who manages members to assign one of them.',
   },
   {
     title: 'the role that granted it has expired',
@@ -104,7 +104,7 @@ const REFUSALS = [
     target: null,
     reason: 'DENIED',
     message: 'team:delete is needed, and policy Careful policy of role Careful denies it.',
-    hint: 'A denial outweighs every grant. Change the policy or the role.',
+    hint: 'A denial overrides every grant. Change the policy or the role.',
   },
   {
     title: 'a policy of the organization role denies it in every project, also to an Owner of the project',
@@ -113,7 +113,7 @@ const REFUSALS = [
     target: PROJECT,
     reason: 'DENIED',
     message: 'trace:delete is needed, and policy Careful policy of role Careful denies it.',
-    hint: 'A denial outweighs every grant. Change the policy or the role.',
+    hint: 'A denial overrides every grant. Change the policy or the role.',
   },
   {
     title: 'a policy of the project role denies it',
@@ -122,7 +122,7 @@ const REFUSALS = [
     target: PROJECT,
     reason: 'DENIED',
     message: 'trace:delete is needed, and policy Annotator policy of role Annotator denies it.',
-    hint: 'A denial outweighs every grant. Change the policy or the role.',
+    hint: 'A denial overrides every grant. Change the policy or the role.',
   },
   {
     title: 'the project role grants less than the organization role',

@@ -81,7 +81,7 @@ const DROPPED: [Row, after: string] = [
     level: 'both',
     leastRole: 'admin',
     leastProjectRole: 'manager',
-    description: 'Give or take a role',
+    description: 'Assign or remove a role',
   },
   'role:delete',
 ];

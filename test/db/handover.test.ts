@@ -7,7 +7,7 @@ import { startApi } from '../support/api.ts';
 import { found } from '../support/world.ts';
 import { organizationUuid } from '../walls/support.ts';
 
-const api = await startApi({ pool: 2 });
+const api = await startApi({ pool: 2, client: { waitMs: 60_000 } });
 const [acme, globex] = [await found(api, 'acme'), await found(api, 'globex')];
 const [own, others] = [acme, globex].map((one) => ({ organizationId: organizationUuid(one), userId: null })) as [
   { organizationId: string; userId: null },

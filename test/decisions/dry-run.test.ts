@@ -27,7 +27,7 @@ async function world(): Promise<Json> {
   const places = await Promise.all(
     [undefined, project].map((target) =>
       owner.query(
-        'query ($target: ID) { accessMatrix(target: $target, first: 50) { nodes { principal { id } entries { permission allowed } } } }',
+        'query ($target: ID) { accessMatrix(targetId: $target, first: 50) { nodes { principal { id } entries { permission allowed } } } }',
         { target },
       ),
     ),
@@ -87,7 +87,7 @@ const MUTATIONS: [string, object][] = [
   ['updatePolicy', { id: policy, statements: [allow('trace:*'), deny('trace:delete')] }],
   ['updateRole', { id: role, policyIds: [policy, policy] }],
   ['updateProjectMember', { id: membership, roleId: projectRoleId('owner') }],
-  ['updateProjectMember', { id: membership, roleId: null }],
+  ['updateProjectMember', { id: membership, noAccess: true }],
   ['deleteProjectMember', { id: membership }],
   ['createProjectMember', { projectId: project, principalId: first.memberId, roleId: projectRoleId('manager') }],
   ['updateServiceAccount', { id: robot, roleId: roleIdOf('user') }],
@@ -96,7 +96,7 @@ const MUTATIONS: [string, object][] = [
   ['deleteRole', { id: role, reassignTo: narrow }],
   ['deleteServiceAccount', { id: robot }],
   ['deleteMember', { id: second.memberId }],
-  ['transferOwnership', { id: admin.memberId }],
+  ['transferOwnership', { memberId: admin.memberId }],
 ];
 
 test.each(MUTATIONS)('%s(%j) reports the same changes as a dry run that it then makes', async (name, input) => {

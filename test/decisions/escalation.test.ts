@@ -21,13 +21,13 @@ const NOT_HELD = { refused: 'NOT_HELD' };
 
 test('an Admin cannot create a service account that is Owner now or after its role expires', async () => {
   expect(await mutate(admin, 'createServiceAccount', { name: 'a', roleId: roleId('owner') })).toEqual(NOT_HELD);
-  const later = { name: 'b', roleId: roleId('read'), expiresAt: soon(), fallbackRoleId: roleId('owner') };
+  const later = { name: 'b', roleId: roleId('read'), roleExpiresAt: soon(), fallbackRoleId: roleId('owner') };
   expect(await mutate(admin, 'createServiceAccount', later)).toEqual(NOT_HELD);
   expect(await mutate(owner, 'createServiceAccount', later)).toEqual({ errors: [] });
 });
 
 test('nobody creates a token of a service account that will hold more than they do', async () => {
-  const input = { name: 'growing', roleId: roleId('read'), expiresAt: soon(), fallbackRoleId: roleId('owner') };
+  const input = { name: 'growing', roleId: roleId('read'), roleExpiresAt: soon(), fallbackRoleId: roleId('owner') };
   const { serviceAccount } = await mutate(owner, 'createServiceAccount', input, 'serviceAccount { id }');
   const mint = (by: typeof owner) =>
     mutate(by, 'createApiToken', { name: 'x', serviceAccountId: serviceAccount.id, access: 'WRITE' });
@@ -46,16 +46,16 @@ test('nobody creates a token of a service account that will hold more than they 
 test('a caller whose role expires cannot make it last longer, for themselves or for another', async () => {
   const guest = await join(api, acme, 'read', 'guest');
   const friend = await join(api, acme, 'read', 'friend');
-  await giveRole(owner, guest.memberId, roleId('owner'), { expiresAt: soon(), fallbackRoleId: roleId('read') });
+  await giveRole(owner, guest.memberId, roleId('owner'), { roleExpiresAt: soon(), fallbackRoleId: roleId('read') });
   expect(await mutate(guest, 'updateMember', { id: guest.memberId, roleId: roleId('owner') })).toEqual(NOT_HELD);
   expect(await mutate(guest, 'updateMember', { id: friend.memberId, roleId: roleId('admin') })).toEqual(NOT_HELD);
-  expect(await mutate(guest, 'transferOwnership', { id: friend.memberId })).toEqual(NOT_HELD);
+  expect(await mutate(guest, 'transferOwnership', { memberId: friend.memberId })).toEqual(NOT_HELD);
   const after = new Date(Date.now() + 7_200_000).toISOString();
-  const giveAdminUntil = (expiresAt: string) =>
+  const giveAdminUntil = (roleExpiresAt: string) =>
     mutate(guest, 'updateMember', {
       id: friend.memberId,
       roleId: roleId('admin'),
-      expiresAt,
+      roleExpiresAt,
       fallbackRoleId: roleId('read'),
     });
   expect(await giveAdminUntil(after)).toEqual(NOT_HELD);
@@ -93,10 +93,12 @@ test('only an Owner makes an Owner, whatever a custom role grants', async () => 
   const nearly = await join(api, acme, 'read', 'nearly');
   await giveRole(owner, nearly.memberId, await createRole(owner, 'Nearly', [allow('*')]));
   expect(await mutate(nearly, 'updateMember', { id: people.user.memberId, roleId: roleId('owner') })).toEqual(NOT_HELD);
-  expect(await mutate(nearly, 'transferOwnership', { id: people.user.memberId })).toEqual(NOT_HELD);
-  expect(await mutate(owner, 'transferOwnership', { id: people.user.memberId, dryRun: true })).toEqual({ errors: [] });
+  expect(await mutate(nearly, 'transferOwnership', { memberId: people.user.memberId })).toEqual(NOT_HELD);
+  expect(await mutate(owner, 'transferOwnership', { memberId: people.user.memberId, dryRun: true })).toEqual({
+    errors: [],
+  });
   const token = await tokenOf(api, owner, 'WRITE');
-  expect(await mutate(token, 'transferOwnership', { id: people.user.memberId })).toEqual({
+  expect(await mutate(token, 'transferOwnership', { memberId: people.user.memberId })).toEqual({
     refused: 'SESSION_REQUIRED',
   });
 });
@@ -111,7 +113,7 @@ test('only an Owner demotes, removes or signs out an Owner, or creates a WRITE t
     ['deleteMember', { id: second.memberId, dryRun: true }],
     ['updateServiceAccount', { id: robot, roleId: roleId('read'), dryRun: true }],
     ['createApiToken', { name: 'x', serviceAccountId: robot, access: 'WRITE' }],
-    ['signOutMember', { id: second.memberId }],
+    ['signOutMember', { memberId: second.memberId }],
   ];
   for (const [name, input] of ATTEMPTS) {
     expect(await mutate(nearly, name, input), name).toEqual(NOT_HELD);

@@ -9,9 +9,14 @@ const inHours = (hours: number): string => new Date(Date.now() + hours * HOUR).t
 
 test('a role expires with the next request, and its fallback role replaces it', async () => {
   const guest = await join(api, acme, 'read', 'guest');
-  const input = { id: guest.memberId, roleId: roleId('admin'), expiresAt: inHours(2), fallbackRoleId: roleId('user') };
+  const input = {
+    id: guest.memberId,
+    roleId: roleId('admin'),
+    roleExpiresAt: inHours(2),
+    fallbackRoleId: roleId('user'),
+  };
   expect(await mutate(owner, 'updateMember', input, 'member { role { name } roleExpiresAt }')).toEqual({
-    member: { role: { name: 'Admin' }, roleExpiresAt: input.expiresAt },
+    member: { role: { name: 'Admin' }, roleExpiresAt: input.roleExpiresAt },
     errors: [],
   });
   const create = (name: string) => mutate(guest, 'createCategory', { name });
@@ -36,24 +41,24 @@ test('a role expires with the next request, and its fallback role replaces it', 
 test('an expiry requires a fallback role and a role, and the reverse', async () => {
   const id = people.user.memberId;
   const give = (input: object) => mutate(owner, 'updateMember', { id, ...input });
-  expect(await give({ roleId: roleId('admin'), expiresAt: inHours(1) })).toEqual({
+  expect(await give({ roleId: roleId('admin'), roleExpiresAt: inHours(1) })).toEqual({
     errors: [{ code: 'REQUIRED', path: ['fallbackRoleId'] }],
   });
   expect(await give({ roleId: roleId('admin'), fallbackRoleId: roleId('read') })).toEqual({
-    errors: [{ code: 'REQUIRED', path: ['expiresAt'] }],
+    errors: [{ code: 'REQUIRED', path: ['roleExpiresAt'] }],
   });
-  expect(await give({ expiresAt: inHours(1), fallbackRoleId: roleId('read') })).toEqual({
+  expect(await give({ roleExpiresAt: inHours(1), fallbackRoleId: roleId('read') })).toEqual({
     errors: [{ code: 'REQUIRED', path: ['roleId'] }],
   });
-  expect(await give({ roleId: roleId('admin'), expiresAt: inHours(-1), fallbackRoleId: roleId('read') })).toEqual({
-    errors: [{ code: 'INVALID', path: ['expiresAt'] }],
+  expect(await give({ roleId: roleId('admin'), roleExpiresAt: inHours(-1), fallbackRoleId: roleId('read') })).toEqual({
+    errors: [{ code: 'INVALID', path: ['roleExpiresAt'] }],
   });
   expect(await give({ roleId: null })).toEqual({ errors: [{ code: 'REQUIRED', path: ['roleId'] }] });
 });
 
 test('an Admin gives nobody a role with the fallback Owner, and takes none away', async () => {
   const id = people.read.memberId;
-  const later = { id, roleId: roleId('read'), expiresAt: inHours(1), fallbackRoleId: roleId('owner') };
+  const later = { id, roleId: roleId('read'), roleExpiresAt: inHours(1), fallbackRoleId: roleId('owner') };
   expect(await mutate(admin, 'updateMember', later)).toEqual({ refused: 'NOT_HELD' });
   expect(await mutate(owner, 'updateMember', later)).toEqual({ errors: [] });
   // An Admin does not hold the fallback role either, so cannot take it away.
@@ -62,17 +67,22 @@ test('an Admin gives nobody a role with the fallback Owner, and takes none away'
 });
 
 test('the role of the last Owner cannot expire', async () => {
-  const end = { id: owner.memberId, roleId: roleId('owner'), expiresAt: inHours(1), fallbackRoleId: roleId('admin') };
+  const end = {
+    id: owner.memberId,
+    roleId: roleId('owner'),
+    roleExpiresAt: inHours(1),
+    fallbackRoleId: roleId('admin'),
+  };
   expect(await mutate(owner, 'updateMember', end)).toEqual({ errors: [{ code: 'LAST_OWNER', path: ['id'] }] });
   expect(await mutate(owner, 'leaveOrganization', {})).toEqual({ errors: [{ code: 'LAST_OWNER', path: ['id'] }] });
 });
 
 test('a transfer makes the member Owner and the caller Admin', async () => {
-  expect(await mutate(admin, 'transferOwnership', { id: admin.memberId })).toEqual({ refused: 'NO_GRANT' });
-  expect(await mutate(owner, 'transferOwnership', { id: owner.memberId })).toEqual({
-    errors: [{ code: 'INVALID', path: ['id'] }],
+  expect(await mutate(admin, 'transferOwnership', { memberId: admin.memberId })).toEqual({ refused: 'NO_GRANT' });
+  expect(await mutate(owner, 'transferOwnership', { memberId: owner.memberId })).toEqual({
+    errors: [{ code: 'INVALID', path: ['memberId'] }],
   });
-  expect(await mutate(owner, 'transferOwnership', { id: admin.memberId }, 'member { role { name } }')).toEqual({
+  expect(await mutate(owner, 'transferOwnership', { memberId: admin.memberId }, 'member { role { name } }')).toEqual({
     member: { role: { name: 'Owner' } },
     errors: [],
   });

@@ -10,7 +10,16 @@ import type { Plan } from '../../src/lib/plans.ts';
 import type { Json } from '../support/api.ts';
 import { size } from '../support/size.ts';
 import { join, mutate, type Person } from '../support/world.ts';
-import { allow, createPolicy, createProject, createRole, createServiceAccount, deny, startWorld } from './support.ts';
+import {
+  allow,
+  createPolicy,
+  createProject,
+  createRole,
+  createServiceAccount,
+  deny,
+  projectRole,
+  startWorld,
+} from './support.ts';
 
 const { api, acme, people } = await startWorld();
 const { owner } = people;
@@ -117,7 +126,9 @@ async function inputOf({
   statements,
 }: Attempt): Promise<Json> {
   const term =
-    fallback === null ? {} : { expiresAt: new Date(Date.now() + 3_600_000).toISOString(), fallbackRoleId: fallback };
+    fallback === null
+      ? {}
+      : { roleExpiresAt: new Date(Date.now() + 3_600_000).toISOString(), fallbackRoleId: fallback };
   switch (name) {
     case 'updateMember':
     case 'updateServiceAccount':
@@ -127,11 +138,11 @@ async function inputOf({
     case 'updatePlan':
       return { plan };
     case 'transferOwnership':
-      return { id: principal };
+      return { memberId: principal };
     case 'createProjectMember':
-      return { projectId: project, principalId: principal, roleId: noRole ? null : role };
+      return { projectId: project, principalId: principal, ...projectRole(noRole ? null : role) };
     case 'updateProjectMember':
-      return { id: await projectMember(principal, project), roleId: noRole ? null : role };
+      return { id: await projectMember(principal, project), ...projectRole(noRole ? null : role) };
     case 'deleteProjectMember':
       return { id: await projectMember(principal, project) };
     case 'updateRole':

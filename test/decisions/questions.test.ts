@@ -39,9 +39,9 @@ test('answers come in the order of the questions, with the reason of each refusa
       mixed,
       { permission: 'check:read' },
       { permission: 'check:create' },
-      { permission: 'dataset:delete', target: project },
-      { permission: 'dataset:create', target: project },
-      { permission: 'check:read', target: project },
+      { permission: 'dataset:delete', targetId: project },
+      { permission: 'dataset:create', targetId: project },
+      { permission: 'check:read', targetId: project },
       { permission: 'dataset:creat' },
       { permission: '__proto__' },
     ),
@@ -60,14 +60,14 @@ test('a target that does not exist, is of another organization or cannot be read
   const foreign = await createProject(globex.owner, 'theirs');
   const none = { allowed: false, reason: 'NO_SUCH_TARGET' };
   for (const target of [foreign, globex.id, hidden, 'prj_00000000000000000000000000', 'rubbish', acme.owner.memberId])
-    expect(await authorize(people.user, { permission: 'dataset:read', target })).toEqual([none]);
-  expect(await authorize(people.user, { permission: 'check:read', target: acme.id })).toEqual([
+    expect(await authorize(people.user, { permission: 'dataset:read', targetId: target })).toEqual([none]);
+  expect(await authorize(people.user, { permission: 'check:read', targetId: acme.id })).toEqual([
     { allowed: true, reason: null },
   ]);
 });
 
 test('questions about other principals require access:read', async () => {
-  const about = (principal: string) => ({ permission: 'check:create', principal });
+  const about = (principalId: string) => ({ permission: 'check:create', principalId });
   const refused = await people.user.query(ASK, { requests: [{ permission: 'check:read' }, about(owner.memberId)] });
   expect([refused.data.authorize, refused.errors?.[0].extensions]).toMatchObject([
     null,
@@ -108,15 +108,15 @@ test('a read-only token gets its own reason, and 1,001 questions are too many', 
 
 test('access returns every step of a decision, whether allowed or refused', async () => {
   const WHY =
-    'query ($permission: Permission!, $target: ID, $principal: ID) { access(permission: $permission, target: $target, principal: $principal) { allowed reason message hint steps { kind passed text } } }';
+    'query ($permission: Permission!, $target: ID, $principal: ID) { access(permission: $permission, targetId: $target, principalId: $principal) { allowed reason message hint steps { kind passed text } } }';
   const { data } = await mixed.query(WHY, { permission: 'dataset:delete', target: project });
   expect(data.access).toEqual({
     allowed: false,
     reason: 'DENIED',
     message: expect.stringMatching(/^dataset:delete is needed, and policy policy \d+ of role Mixed denies it\.$/),
-    hint: 'A denial outweighs every grant. Change the policy or the role.',
+    hint: 'A denial overrides every grant. Change the policy or the role.',
     steps: [
-      { kind: 'LEVEL', passed: true, text: 'dataset:delete is asked on the project; its level is project.' },
+      { kind: 'LEVEL', passed: true, text: 'dataset:delete is checked on the project; its level is project.' },
       { kind: 'ORGANIZATION_ROLE', passed: true, text: 'The organization role is Mixed (custom).' },
       { kind: 'DENIAL', passed: false, text: expect.stringMatching(/^Policy policy \d+ of Mixed denies it\.$/) },
     ],
@@ -147,17 +147,17 @@ test('authorize, access, permissionsOf, whoCan, accessMatrix and the guard agree
   for (const target of [undefined, project, hidden]) {
     const matrix: Json = {};
     const rows = await owner.query(
-      'query ($target: ID) { accessMatrix(target: $target, first: 20) { nodes { principal { id } entries { permission allowed role { name } reason } } } }',
+      'query ($target: ID) { accessMatrix(targetId: $target, first: 20) { nodes { principal { id } entries { permission allowed role { name } reason } } } }',
       { target },
     );
     for (const { principal, entries } of rows.data.accessMatrix.nodes) matrix[principal.id] = entries;
     expect(Object.keys(matrix).sort()).toEqual([...principals].sort());
     for (const principal of principals) {
-      const requests = names.map((permission) => ({ permission, target, principal }));
+      const requests = names.map((permission) => ({ permission, targetId: target, principalId: principal }));
       const answers = await authorize(owner, ...requests);
       const held = names.filter((_, at) => answers[at].allowed);
       const { data } = await owner.query(
-        'query ($principal: ID, $target: ID) { permissionsOf(principal: $principal, target: $target) }',
+        'query ($principal: ID, $target: ID) { permissionsOf(principalId: $principal, targetId: $target) }',
         { principal, target },
       );
       expect(data.permissionsOf).toEqual(held);
@@ -168,7 +168,7 @@ test('authorize, access, permissionsOf, whoCan, accessMatrix and the guard agree
     }
     for (const permission of ['dataset:delete', 'check:create', 'trace:create', 'project:read', 'role:create']) {
       const { data } = await owner.query(
-        'query ($permission: Permission!, $target: ID) { whoCan(permission: $permission, target: $target) { totalCount nodes { id } } }',
+        'query ($permission: Permission!, $target: ID) { whoCan(permission: $permission, targetId: $target) { totalCount nodes { id } } }',
         { permission, target },
       );
       const can = principals.filter((id) => matrix[id].find((entry: Json) => entry.permission === permission).allowed);
@@ -177,7 +177,7 @@ test('authorize, access, permissionsOf, whoCan, accessMatrix and the guard agree
     }
   }
   const own = await mixed.query(
-    'query ($target: ID!) { permissionsOf(target: $target) project(id: $target) { viewerPermissions } }',
+    'query ($target: ID!) { permissionsOf(targetId: $target) project(id: $target) { viewerPermissions } }',
     { target: project },
   );
   expect(own.data.project.viewerPermissions).toEqual(own.data.permissionsOf);

@@ -68,7 +68,7 @@ test(`two accept one invitation, ${ROUNDS} times: one joins`, async () => {
         expect([won(answers), left.length]).toEqual([1, 1]);
         expect(answers).toContainEqual({ errors: [{ code: 'NOT_FOUND', path: ['secret'] }] });
       }
-      const invited = await mutate(owner, 'createInvitation', { emails: [guest.email], roleId: roleId('read') });
+      const invited = await mutate(owner, 'createInvitations', { emails: [guest.email], roleId: roleId('read') });
       expect(invited).toEqual({ errors: [] });
     },
   );
@@ -93,13 +93,13 @@ test(`two take the last seat, ${ROUNDS} times: one gets it`, async () => {
   const { data } = await owner.query('{ usage { seats } }');
   const free = 10 - data.usage.seats;
   for (let at = 1; at < free; at += 1)
-    expect(await mutate(owner, 'createInvitation', { emails: [`kept${at}@x.test`], roleId: roleId('read') })).toEqual({
+    expect(await mutate(owner, 'createInvitations', { emails: [`kept${at}@x.test`], roleId: roleId('read') })).toEqual({
       errors: [],
     });
   await race(
     (at) =>
       ['a', 'b'].map((letter) =>
-        mutate(owner, 'createInvitation', { emails: [`${letter}${at}@y.test`], roleId: roleId('read') }),
+        mutate(owner, 'createInvitations', { emails: [`${letter}${at}@y.test`], roleId: roleId('read') }),
       ),
     async (answers) => {
       const left = await api.root`delete from invitations where email like '%@y.test' returning 1`;

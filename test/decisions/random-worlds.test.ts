@@ -62,9 +62,9 @@ async function become({ plan, organization, projects: own, now }: World): Promis
 
 const AUTHORIZE = 'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $requests) { allowed } }';
 const MATRIX =
-  'query ($target: ID) { accessMatrix(target: $target, first: 50) { nodes { principal { id } entries { permission allowed } } } }';
+  'query ($target: ID) { accessMatrix(targetId: $target, first: 50) { nodes { principal { id } entries { permission allowed } } } }';
 const WHO =
-  'query ($permission: Permission!, $target: ID) { whoCan(permission: $permission, target: $target) { nodes { id } } }';
+  'query ($permission: Permission!, $target: ID) { whoCan(permission: $permission, targetId: $target) { nodes { id } } }';
 
 /** Guarded fields with what guards them. */
 const GUARDED = {
@@ -87,10 +87,10 @@ test('in random worlds authorize, permissionsOf, whoCan, accessMatrix and the gu
         const exists = project === null || may('project:read', project);
         const expected = NAMES.map((name) => exists && may(name, project));
         const { data } = await caller.query(AUTHORIZE, {
-          requests: NAMES.map((permission) => ({ permission, target })),
+          requests: NAMES.map((permission) => ({ permission, targetId: target })),
         });
         expect(data.authorize.map(({ allowed }: Json) => allowed)).toEqual(expected);
-        const own = await caller.query('query ($target: ID) { permissionsOf(target: $target) }', { target });
+        const own = await caller.query('query ($target: ID) { permissionsOf(targetId: $target) }', { target });
         expect(own.data.permissionsOf).toEqual(exists ? NAMES.filter((_, at) => expected[at]) : null);
 
         const matrix = await owner.query(MATRIX, { target });

@@ -19,7 +19,7 @@ const may = async (
   permissions: string[],
   target?: string,
 ): Promise<boolean[]> => {
-  const requests = permissions.map((permission) => ({ permission, target }));
+  const requests = permissions.map((permission) => ({ permission, targetId: target }));
   const { data, errors } = await caller.query(
     'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $requests) { allowed reason } }',
     { requests },

@@ -54,7 +54,10 @@ export const giveProjectRole = async (
   principalId: string,
   role: string | null,
 ): Promise<string> =>
-  (await done(by, CREATE_PROJECT_MEMBER, { input: { projectId, principalId, roleId: role } })).projectMember.id;
+  (await done(by, CREATE_PROJECT_MEMBER, { input: { projectId, principalId, ...projectRole(role) } })).projectMember.id;
+
+/** The input of a mutation of project members. Null is no access. */
+export const projectRole = (role: string | null): object => (role === null ? { noAccess: true } : { roleId: role });
 
 export const createServiceAccount = async (by: Caller, name: string, role: string): Promise<string> =>
   (await done(by, CREATE_SERVICE_ACCOUNT, { input: { name, roleId: role } })).serviceAccount.id;

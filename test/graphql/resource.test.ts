@@ -38,7 +38,7 @@ const WRONG: [string, () => unknown, string][] = [
     'an unknown permission',
     // @ts-expect-error there is no such permission
     () => resource('Gadget', { ...GADGET, permission: 'gadget', project: projectTarget }),
-    'Gadget.project: is not allowed, because gadget:read is asked on the organization',
+    'Gadget.project: is not allowed, because gadget:read is checked on the organization',
   ],
   [
     'an attribute without a column',
@@ -110,12 +110,12 @@ const WRONG: [string, () => unknown, string][] = [
   [
     'a project for a permission of the organization',
     () => resource('Gadget', { ...GADGET, project: projectTarget }),
-    'Gadget.project: is not allowed, because tier:read is asked on the organization',
+    'Gadget.project: is not allowed, because tier:read is checked on the organization',
   ],
   [
     'no project for a permission of a project',
     () => resource('Gadget', { ...GADGET, permission: 'dataset' }),
-    'Gadget.project: is required, because dataset:read is asked on a project',
+    'Gadget.project: is required, because dataset:read is checked on a project',
   ],
   [
     'an ID prefix that another type has',

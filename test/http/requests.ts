@@ -131,7 +131,7 @@ export const operations = ({ category, check }: Ids): Family => ({
     ),
   ),
   'a sign-in that fails': op(SIGN_IN, { variables: { e: 'nobody@acme.test' } }),
-  'an invitation that is none': op('{ invitation(secret: "ambit_inv_none") { email } }'),
+  'an invitation that is none': op('{ invitationOffer(secret: "ambit_inv_none") { email } }'),
   authorize: op(
     '{ authorize(requests: [{ permission: "check:read" }, { permission: "check:delete" }]) { allowed reason } }',
   ),

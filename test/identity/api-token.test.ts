@@ -94,10 +94,10 @@ test('a READ token of an Owner changes nothing', async () => {
     `deleteOrganization(input: { id: "${acme.id}", slug: "acme" }) { deletedId }`,
     `updateMember(input: { id: "${people.user.memberId}", roleId: "${roleId('owner')}" }) { member { id } }`,
     `deleteMember(input: { id: "${people.user.memberId}" }) { deletedId }`,
-    `signOutMember(input: { id: "${people.user.memberId}" }) { endedSessions }`,
+    `signOutMember(input: { memberId: "${people.user.memberId}" }) { endedSessions }`,
     'createOrganization(input: { name: "Own", slug: "own" }) { organization { id } }',
     `switchOrganization(input: { organizationId: "${acme.id}" }) { session { accessToken } }`,
-    'signOut(input: {}) { session { accessToken } }',
+    'signOut(input: {}) { deletedId }',
   ];
   const stored = async () => {
     await api.root`delete from audit_events`;
@@ -177,17 +177,17 @@ test('a token stays in its organization, wherever its holder goes and belongs', 
   const abroad = await moveTo(api, holder, globex.id);
   const ABROAD = `{
     organization { slug }
-    viewer { memberships { slug } }
+    viewer { memberships { organization { slug } } }
     node(id: "${globex.owner.memberId}") { id }
   }`;
   expect((await abroad.query(ABROAD)).data).toEqual({
     organization: { slug: 'globex' },
-    viewer: { memberships: [{ slug: 'acme' }, { slug: 'globex' }] },
+    viewer: { memberships: [{ organization: { slug: 'acme' } }, { organization: { slug: 'globex' } }] },
     node: { id: globex.owner.memberId },
   });
   expect((await token.query(ABROAD)).data).toEqual({
     organization: { slug: 'acme' },
-    viewer: { memberships: [{ slug: 'acme' }] },
+    viewer: { memberships: [{ organization: { slug: 'acme' } }] },
     node: null,
   });
   expect(await look(token)).toEqual(inside(holder.email, 'acme'));

@@ -35,7 +35,7 @@ const WRONG = {
   data: {
     signIn: {
       session: null,
-      errors: [{ code: 'WRONG_CREDENTIALS', path: [], message: 'E-mail address and password do not belong together.' }],
+      errors: [{ code: 'WRONG_CREDENTIALS', path: [], message: 'The e-mail address or the password is wrong.' }],
     },
   },
   errors: undefined,
@@ -47,8 +47,8 @@ test('one signs in to the organization that was joined first, or to the one that
     data: { signIn: { session: { organization: { slug: 'acme' } }, errors: [] } },
     errors: undefined,
   });
-  expect(slugOf(await attempt({ organization: 'globex' }))).toBe('globex');
-  expect(slugOf(await attempt({ organization: 'acme' }))).toBe('acme');
+  expect(slugOf(await attempt({ organizationSlug: 'globex' }))).toBe('globex');
+  expect(slugOf(await attempt({ organizationSlug: 'acme' }))).toBe('acme');
   expect(slugOf(await attempt({ email: member.email }))).toBe('globex');
 });
 
@@ -87,27 +87,31 @@ test('an unknown address and a wrong password get the same response and take the
     { email: 'nobody@acme.test' },
     { email: 'no address' },
     { email: '' },
-    { email: 'costly@acme.test', organization: 'nowhere' },
+    { email: 'costly@acme.test', organizationSlug: 'nowhere' },
   ];
   for (const input of unknown) expect(await work({ password, ...input })).toEqual(wrong);
 });
 
 test('a foreign organization answers like none, and only to who knows the password', async () => {
-  const foreign = await attempt({ email: member.email, organization: 'acme' });
+  const foreign = await attempt({ email: member.email, organizationSlug: 'acme' });
   expect(whole(foreign)).toEqual({
     status: 200,
     data: {
       signIn: {
         session: null,
         errors: [
-          { code: 'NOT_FOUND', path: ['organization'], message: 'organization: you belong to none with this slug.' },
+          {
+            code: 'NOT_FOUND',
+            path: ['organizationSlug'],
+            message: 'organizationSlug: you are not a member of an organization with this slug.',
+          },
         ],
       },
     },
     errors: undefined,
   });
-  expect(whole(await attempt({ email: member.email, organization: 'nowhere' }))).toEqual(whole(foreign));
-  expect(whole(await attempt({ email: member.email, organization: 'acme', password: 'wrong' }))).toEqual(WRONG);
+  expect(whole(await attempt({ email: member.email, organizationSlug: 'nowhere' }))).toEqual(whole(foreign));
+  expect(whole(await attempt({ email: member.email, organizationSlug: 'acme', password: 'wrong' }))).toEqual(WRONG);
 });
 
 test('a later field of the document is not signed in by an earlier one', async () => {
@@ -145,7 +149,7 @@ test('signing in sweeps the sessions that have ended, and no others', async () =
 
 test('a sign-in leaves one event in the organization that it leads to', async () => {
   const before = (await eventsOf(api, 'signIn')).length;
-  await attempt({ organization: 'globex' });
+  await attempt({ organizationSlug: 'globex' });
   await attempt({ password: 'wrong' });
   expect((await eventsOf(api, 'signIn')).slice(before)).toEqual([
     { organization: 'globex', actor: person.email, outcome: 'ALLOWED', reason: null },

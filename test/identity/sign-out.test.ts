@@ -4,9 +4,9 @@ import { type Caller, startApi } from '../support/api.ts';
 import { cast, done, enroll, found, join, signIn, tokenOf } from '../support/world.ts';
 import { credentialOf, inside, look, moveTo, REFUSED, refresh, refusedAt, WRONG_REFRESH, whole } from './support.ts';
 
-const SIGN_OUT =
-  'mutation ($id: ID) { signOut(input: { sessionId: $id }) { session { accessToken } errors { code } } }';
-const SIGN_OUT_MEMBER = 'mutation ($id: ID!) { signOutMember(input: { id: $id }) { endedSessions errors { code } } }';
+const SIGN_OUT = 'mutation ($id: ID) { signOut(input: { sessionId: $id }) { deletedId errors { code } } }';
+const SIGN_OUT_MEMBER =
+  'mutation ($id: ID!) { signOutMember(input: { memberId: $id }) { endedSessions errors { code } } }';
 
 const api = await startApi();
 const node = await startApi({ database: api });
@@ -19,7 +19,11 @@ const signOutMember = async (caller: Caller, id: string) => whole(await caller.q
 const onNode = (caller: Caller) => node.as(caller.token);
 const again = (person: { email: string }) => signIn(api, person.email, 'acme');
 
-const OUT = { status: 200, data: { signOut: { session: null, errors: [] } }, errors: undefined };
+const OUT = {
+  status: 200,
+  data: { signOut: { deletedId: expect.stringMatching(/^ses_/), errors: [] } },
+  errors: undefined,
+};
 
 test('signing out ends the session of the request on every node, and no other', async () => {
   const [session, other] = [await again(people.user), await again(people.user)];
@@ -52,7 +56,7 @@ test('somebody else’s session answers like none, for an Owner too, and stays',
     data: { signOut: null },
     errors: [
       {
-        message: 'There is no Session with this id, or you may not see it.',
+        message: 'There is no Session with this ID, or it is not visible to you.',
         path: ['signOut'],
         locations: expect.any(Array),
         extensions: { code: 'NOT_FOUND' },
@@ -131,7 +135,7 @@ test('who signs themselves out as a member is refused here from the next field o
   const abroad = await signIn(api, session.email, 'globex');
   const answer = await session.query(
     `mutation ($id: ID!) {
-      out: signOutMember(input: { id: $id }) { errors { code } }
+      out: signOutMember(input: { memberId: $id }) { errors { code } }
       after: createCategory(input: { name: "Gone" }) { category { name } }
     }`,
     { id: people.admin.memberId },

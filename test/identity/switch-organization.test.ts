@@ -63,9 +63,10 @@ test('switching to the organization where one is ends the earlier tokens as well
 });
 
 test('in each organization one has the role that one has there, and sees what is there', async () => {
-  const LOOK = '{ viewer { role { name } memberships { slug current } } organization { slug } }';
+  const LOOK = '{ viewer { role { name } memberships { organization { slug } current } } organization { slug } }';
   const session = await signedIn();
-  const memberships = (current: string) => ['acme', 'globex'].map((slug) => ({ slug, current: slug === current }));
+  const memberships = (current: string) =>
+    ['acme', 'globex'].map((slug) => ({ organization: { slug }, current: slug === current }));
   const seen = (slug: string, name: string) => ({
     viewer: { role: { name }, memberships: memberships(slug) },
     organization: { slug },
@@ -88,7 +89,7 @@ test('a foreign organization answers like one that does not exist, and the sessi
           {
             code: 'NOT_FOUND',
             path: ['organizationId'],
-            message: 'organizationId: you belong to no organization with this id.',
+            message: 'organizationId: you are not a member of an organization with this ID.',
           },
         ],
       },

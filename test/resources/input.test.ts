@@ -1,6 +1,6 @@
-import { isEnumType, isNonNullType } from 'graphql';
+import { type GraphQLInputField, isEnumType, isNonNullType } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { inputFields, takes, valueAt, verbAndType } from '../support/introspect.ts';
+import { createMutationOf, inputFields, takes, valueAt, verbAndType } from '../support/introspect.ts';
 import { sample } from '../support/sample.ts';
 import { startInputs, titled } from './inputs.ts';
 
@@ -99,8 +99,10 @@ test.each(titled(required))('%s must be given, and not be null', async (_title, 
 
 /** A list that may be left out when the object is created may also be empty. */
 function mayBeEmpty(mutation: string, name: string): boolean {
-  const create = `create${verbAndType(mutation)?.type}`;
-  return takes(create, name) && inputFields(create).some((field) => field.name === name && !isNonNullType(field.type));
+  const create = createMutationOf(verbAndType(mutation)?.type ?? '');
+  const isOptional = ({ type, defaultValue }: GraphQLInputField): boolean =>
+    !isNonNullType(type) || defaultValue !== undefined;
+  return takes(create, name) && inputFields(create).some((field) => field.name === name && isOptional(field));
 }
 
 describe.each(titled(lists))('the list %s', (_title, { mutation, name }) => {

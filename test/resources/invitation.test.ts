@@ -27,7 +27,7 @@ function secretFor(email: string, server: Api = api): string {
 }
 
 const invite = (by: Caller, input: object): Promise<Json> =>
-  mutate(by, 'createInvitation', { roleId: roleId('read'), ...input }, INVITED);
+  mutate(by, 'createInvitations', { roleId: roleId('read'), ...input }, INVITED);
 
 /** Invites one new address, and gives what the mail brought. */
 async function invited(by: Caller, input: object = {}): Promise<{ email: string; id: string; secret: string }> {
@@ -40,8 +40,8 @@ async function invited(by: Caller, input: object = {}): Promise<{ email: string;
 const accept = (by: Caller, secret: string, results = 'organization { name }'): Promise<Json> =>
   mutate(by, 'acceptInvitation', { secret }, results);
 
-const OFFER = 'query ($secret: String!) { invitation(secret: $secret) { organizationName email roleName } }';
-const offerOf = async (secret: string): Promise<Json> => (await ask(api.as(), OFFER, { secret })).invitation;
+const OFFER = 'query ($secret: String!) { invitationOffer(secret: $secret) { organizationName email roleName } }';
+const offerOf = async (secret: string): Promise<Json> => (await ask(api.as(), OFFER, { secret })).invitationOffer;
 
 const membersOf = async (organization: Organization): Promise<number> =>
   (await ask(organization.owner, '{ members { totalCount } }')).members.totalCount;
@@ -57,7 +57,7 @@ test('an invited person sees what is offered, signs up, accepts once, and belong
   const left = new Date(answer.invitations[0].expiresAt).getTime() - Date.now();
   expect(left).toBeGreaterThan(7 * DAY - 60_000);
   expect(left).toBeLessThanOrEqual(7 * DAY);
-  const secret = secretFor(email);
+  const secret = secretFor(email, api);
   expect(await offerOf(secret)).toEqual({ organizationName: 'acme', email, roleName: 'Write' });
 
   const ada = await signUp(api, 'ADA@Elsewhere.test');
@@ -69,8 +69,14 @@ test('an invited person sees what is offered, signs up, accepts once, and belong
   expect(await accept(ada, secret)).toEqual(GONE);
   expect(await offerOf(secret)).toBeNull();
   // The session stays where it was.
-  const { viewer } = await ask(ada, '{ viewer { organization { id } memberships { slug role current } } }');
-  expect(viewer).toEqual({ organization: null, memberships: [{ slug: 'acme', role: 'Write', current: false }] });
+  const { viewer } = await ask(
+    ada,
+    '{ viewer { organization { id } memberships { organization { slug } roleName current } } }',
+  );
+  expect(viewer).toEqual({
+    organization: null,
+    memberships: [{ organization: { slug: 'acme' }, roleName: 'Write', current: false }],
+  });
 });
 
 test('project roles come with it, and custom roles', async () => {
@@ -224,6 +230,29 @@ test('every secret that is no good is answered alike: wrong person, unknown, mal
 const ACCEPT =
   'mutation ($secret: String!) { acceptInvitation(input: { secret: $secret }) { organization { id } errors { code message path } } }';
 
+test('a dry run of accepting tells what the person would gain, joins nothing, and shows nothing of the organization', async () => {
+  const email = someone();
+  const person = await signUp(api, email);
+  await invite(acme.owner, { emails: [email], roleId: roleId('user') });
+  const document = `mutation ($secret: String!) {
+    acceptInvitation(input: { secret: $secret, dryRun: true }) {
+      organization { id } member { id } accessChanges { principal { id } project { id } gained lost } errors { code }
+    }
+  }`;
+  const secret = secretFor(email, api);
+  const { acceptInvitation } = await ask(person, document, { secret });
+  const { node } = await ask(acme.owner, 'query ($id: ID!) { node(id: $id) { ... on Role { permissions } } }', {
+    id: roleId('user'),
+  });
+  expect(acceptInvitation).toEqual({
+    ...{ organization: null, member: null, errors: [] },
+    accessChanges: [{ principal: null, project: null, gained: expect.any(Array), lost: [] }],
+  });
+  expect(acceptInvitation.accessChanges[0].gained.toSorted()).toEqual(node.permissions.toSorted());
+  expect((await ask(person, '{ viewer { memberships { current } } }')).viewer.memberships).toEqual([]);
+  expect(await offerOf(secret)).not.toBeNull();
+});
+
 test('after 7 days it has ended; sending it again, or inviting anew, begins 7 new days', async () => {
   const server = await startApi();
   const { owner } = await found(server, 'clockwork');
@@ -234,11 +263,11 @@ test('after 7 days it has ended; sending it again, or inviting anew, begins 7 ne
   server.advance(7 * DAY - 60_000);
   // Tokens of a session end sooner than that.
   const late = await again(server, ann);
-  expect((await ask(late, OFFER, { secret: secretFor(ann, server) })).invitation).not.toBeNull();
+  expect((await ask(late, OFFER, { secret: secretFor(ann, server) })).invitationOffer).not.toBeNull();
   server.advance(60_000);
   const [later, founder] = [await again(server, ann), await again(server, owner.email, 'clockwork')];
   expect(await accept(later, secretFor(ann, server))).toEqual(GONE);
-  expect((await ask(later, OFFER, { secret: secretFor(ann, server) })).invitation).toBeNull();
+  expect((await ask(later, OFFER, { secret: secretFor(ann, server) })).invitationOffer).toBeNull();
   expect(await ask(founder, '{ usage { seats } invitations { totalCount } }')).toEqual({
     usage: { seats: 1 },
     invitations: { totalCount: 2 },
@@ -248,8 +277,8 @@ test('after 7 days it has ended; sending it again, or inviting anew, begins 7 ne
   expect((await invite(founder, { emails: [bob.toUpperCase()] })).errors).toEqual([]);
   expect(person.token).toBeDefined();
 });
-const again = async (server: Api, email: string, organization?: string): Promise<Caller> => {
-  const input = { email, password: 'correct horse battery', organization };
+const again = async (server: Api, email: string, organizationSlug?: string): Promise<Caller> => {
+  const input = { email, password: 'correct horse battery', organizationSlug };
   const { session } = await mutate(server.as(), 'signIn', input, 'session { accessToken }');
   return server.as(session.accessToken);
 };
@@ -419,7 +448,7 @@ test('guessing secrets is counted per field, so that aliases do not help', async
   const server = await startApi({ config: { signInTries: { account: 10, address: 20 } } });
   const guesses = Array.from(
     { length: 30 },
-    (_, at) => `g${at}: invitation(secret: "${newSecret('ambit_inv_')}") { email }`,
+    (_, at) => `g${at}: invitationOffer(secret: "${newSecret('ambit_inv_')}") { email }`,
   );
   const { data, errors } = await server.as().query(`{ ${guesses.join(' ')} }`);
   expect(Object.values(data)).toEqual(Array(30).fill(null));
@@ -436,8 +465,8 @@ test('guessing secrets is counted per field, so that aliases do not help', async
 test('many who look at an invitation beside other things do not take the connections from one another', async () => {
   const server = await startApi({ pool: 4 });
   const { owner } = await found(server, 'crowded');
-  const document = `{ checks { totalCount } invitation(secret: "${newSecret('ambit_inv_')}") { email } }`;
+  const document = `{ checks { totalCount } invitationOffer(secret: "${newSecret('ambit_inv_')}") { email } }`;
   const answers = await Promise.all(Array.from({ length: 40 }, () => owner.query(document)));
   // One that hangs has let its transaction be waited for: see `enter` in db/transaction.ts.
-  expect(answers.map(({ data }) => data)).toEqual(Array(40).fill({ checks: { totalCount: 0 }, invitation: null }));
+  expect(answers.map(({ data }) => data)).toEqual(Array(40).fill({ checks: { totalCount: 0 }, invitationOffer: null }));
 });

@@ -1,6 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
-import { ask, cast, checkOf, duringChange, found, join, mutate, rubricOf, signIn, tokenOf } from '../support/world.ts';
+import {
+  ask,
+  cast,
+  checkOf,
+  duringChange,
+  found,
+  join,
+  memberInput,
+  mutate,
+  rubricOf,
+  signIn,
+  tokenOf,
+} from '../support/world.ts';
 
 const api = await startApi();
 const acme = await found(api, 'acme');
@@ -48,8 +60,8 @@ describe('removing a member', () => {
 
   test('of another organization names nobody', async () => {
     const globex = await found(api, 'globex');
-    const stranger = { id: globex.owner.memberId };
+    const stranger = globex.owner.memberId;
     for (const mutation of ['updateMember', 'deleteMember', 'signOutMember'])
-      expect(await mutate(people.owner, mutation, stranger)).toEqual({ refused: 'NOT_FOUND' });
+      expect(await mutate(people.owner, mutation, memberInput(mutation, stranger))).toEqual({ refused: 'NOT_FOUND' });
   });
 });

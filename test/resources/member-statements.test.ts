@@ -24,7 +24,7 @@ const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
 const CHANGES: [title: string, before: object, after: object][] = [
   ['from one built-in role to another', { roleId: roleId('write') }, { roleId: roleId('user') }],
   ['from one custom role to another', { roleId: one }, { roleId: another }],
-  ['to a role that expires', { roleId: one }, { roleId: roleId('user'), expiresAt: inAnHour, fallbackRoleId: one }],
+  ['to a role that expires', { roleId: one }, { roleId: roleId('user'), roleExpiresAt: inAnHour, fallbackRoleId: one }],
 ];
 
 test.each(CHANGES)(`a change of a member's role %s takes at most ${LIMIT} statements`, async (_, before, after) => {

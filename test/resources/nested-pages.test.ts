@@ -27,7 +27,7 @@ for (const name of ['one', 'two', 'three', 'four']) {
 }
 const guest = await join(api, acme, 'write', 'guest');
 const soon = new Date(Date.now() + 60_000);
-await giveRole(owner, guest.memberId, roleId('write'), { expiresAt: soon, fallbackRoleId: custom });
+await giveRole(owner, guest.memberId, roleId('write'), { roleExpiresAt: soon, fallbackRoleId: custom });
 // Who has a role in the hidden project alone.
 await giveProjectRole(owner, hidden, read.memberId, projectRoleId('member'));
 
@@ -84,7 +84,7 @@ test('who has a role only where the caller cannot look is not in its list, nor c
 });
 
 test('once a role has ended, who had it is in the list of the one that follows', async () => {
-  expect(await holders(owner)).toMatchObject({ 'Write ORGANIZATION': 2, 'Reader of data EITHER': 4 });
+  expect(await holders(owner)).toMatchObject({ 'Write ORGANIZATION': 2, 'Reader of data BOTH': 4 });
   api.advance(61_000);
-  expect(await holders(owner)).toMatchObject({ 'Write ORGANIZATION': 1, 'Reader of data EITHER': 5 });
+  expect(await holders(owner)).toMatchObject({ 'Write ORGANIZATION': 1, 'Reader of data BOTH': 5 });
 });

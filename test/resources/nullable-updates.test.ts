@@ -32,7 +32,7 @@ interface Update {
 }
 
 /** What is no value of the object, and has tests of its own below. */
-const APART = ['dryRun', 'expiresAt', 'fallbackRoleId'];
+const APART = ['dryRun', 'noAccess', 'roleExpiresAt', 'fallbackRoleId'];
 
 /** `addTags` and `removeTags` are two more ways to change `tags`. */
 const isPart = (mutation: string, name: string): boolean => {
@@ -43,7 +43,11 @@ const isPart = (mutation: string, name: string): boolean => {
 /** Optional fields of a mutation. */
 const optionalOf = (mutation: string): GraphQLInputField[] =>
   inputFields(mutation).filter(
-    ({ type, name }) => !isNonNullType(type) && !APART.includes(name) && !isPart(mutation, name),
+    ({ type, name, description }) =>
+      !isNonNullType(type) &&
+      !APART.includes(name) &&
+      !isPart(mutation, name) &&
+      !/\brequired unless\b/i.test(description ?? ''),
   );
 
 async function updateOf(mutation: string, type: string): Promise<Update> {
@@ -59,11 +63,10 @@ async function updateOf(mutation: string, type: string): Promise<Update> {
 const updates: Update[] = [];
 for (const { name } of mutations) {
   const { verb, type } = verbAndType(name) ?? {};
-  if (verb === 'update' && type) updates.push(await updateOf(name, type));
+  if (verb === 'update' && type && optionalOf(name).length > 0) updates.push(await updateOf(name, type));
 }
 
-const clears = ({ description }: GraphQLInputField): boolean =>
-  /\bnull clears it\b|\bnull is "no access"/i.test(description ?? '');
+const clears = ({ description }: GraphQLInputField): boolean => /\bnull clears it\b/i.test(description ?? '');
 const stays = ({ description }: GraphQLInputField): boolean => /\bcannot be (cleared|null)\b/i.test(description ?? '');
 
 test('every update mutation with an optional field is tried here', () => {
@@ -144,7 +147,7 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
   },
 );
 
-const WITH_TERM = updates.map(({ mutation }) => mutation).filter((name) => takes(name, 'expiresAt'));
+const WITH_TERM = updates.map(({ mutation }) => mutation).filter((name) => takes(name, 'roleExpiresAt'));
 
 test('a role that ends is tried here wherever one can be given', () => {
   expect(WITH_TERM.toSorted()).toEqual(['updateMember', 'updateServiceAccount']);
@@ -155,8 +158,8 @@ test('a role that ends is tried here wherever one can be given', () => {
 
 describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
   const { object, id } = updates.find((each) => each.mutation === mutation) as Update;
-  const term = { roleId: roleId('write'), expiresAt: '2999-01-01T00:00:00.000Z', fallbackRoleId: roleId('read') };
-  const ending = { role: { id: roleId('write') }, roleExpiresAt: term.expiresAt };
+  const term = { roleId: roleId('write'), roleExpiresAt: '2999-01-01T00:00:00.000Z', fallbackRoleId: roleId('read') };
+  const ending = { role: { id: roleId('write') }, roleExpiresAt: term.roleExpiresAt };
   const lasting = { role: { id: roleId('write') }, roleExpiresAt: null };
   const update = (input: object) =>
     mutate(owner, mutation, { id, ...input }, `${object} { role { id } roleExpiresAt }`);
@@ -180,19 +183,19 @@ describe.each(WITH_TERM)('%s, with a role that ends,', (mutation) => {
 
   test.each([
     ['omitted', {}],
-    ['null', { expiresAt: null, fallbackRoleId: null }],
-    ['null and omitted', { expiresAt: null }],
+    ['null', { roleExpiresAt: null, fallbackRoleId: null }],
+    ['null and omitted', { roleExpiresAt: null }],
   ])('takes the end away when the role is given again and the end is %s', async (_what, rest) => {
     expect(await update({ roleId: term.roleId, ...rest })).toEqual({ [object]: lasting, errors: [] });
     expect(await now()).toEqual(lasting);
   });
 
   test.each([
-    ['an end without a role', { expiresAt: term.expiresAt, fallbackRoleId: term.fallbackRoleId }, 'roleId'],
-    ['an end that is taken away without a role', { expiresAt: null, fallbackRoleId: null }, 'roleId'],
+    ['an end without a role', { roleExpiresAt: term.roleExpiresAt, fallbackRoleId: term.fallbackRoleId }, 'roleId'],
+    ['an end that is taken away without a role', { roleExpiresAt: null, fallbackRoleId: null }, 'roleId'],
     ['no role', { ...term, roleId: null }, 'roleId'],
     ['an end that nothing follows', { ...term, fallbackRoleId: null }, 'fallbackRoleId'],
-    ['what follows no end', { ...term, expiresAt: null }, 'expiresAt'],
+    ['what follows no end', { ...term, roleExpiresAt: null }, 'roleExpiresAt'],
   ])('refuses %s, and then nothing is changed', async (_what, input, path) => {
     expect(await update(input)).toEqual({ [object]: null, errors: [{ code: 'REQUIRED', path: [path] }] });
     expect(await now()).toEqual(ending);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { ask, cast, checkOf, found, mutate, roleId, rubricOf, tokenOf } from '../support/world.ts';
+import { ask, cast, checkOf, found, memberInput, mutate, roleId, rubricOf, tokenOf } from '../support/world.ts';
 
 /** OpsLevel's two tables, "Check Related Permissions". Campaigns and Filters join them when they exist. */
 const TABLES = `
@@ -154,6 +154,8 @@ test('an Admin makes tokens with write access, a User read-only ones', async () 
 test('an Admin edits, logs out and removes members, a User does not', async () => {
   const { memberId: id } = people.read;
   const attempts = ['updateMember', 'signOutMember', 'deleteMember'];
-  for (const mutation of attempts) expect(await mutate(user, mutation, { id })).toEqual({ refused: 'NO_GRANT' });
-  for (const mutation of attempts) expect(await mutate(admin, mutation, { id })).toEqual({ errors: [] });
+  for (const mutation of attempts)
+    expect(await mutate(user, mutation, memberInput(mutation, id))).toEqual({ refused: 'NO_GRANT' });
+  for (const mutation of attempts)
+    expect(await mutate(admin, mutation, memberInput(mutation, id))).toEqual({ errors: [] });
 });

@@ -70,13 +70,13 @@ const QUESTIONS: Record<string, object[]> = {
   'Query.whoCan': [
     { permission: 'check:read' },
     { permission: 'service:create' },
-    { permission: 'project:read', target: project },
-    { permission: 'trace:read', target: project },
-    { permission: 'project:read', target: acme.id },
+    { permission: 'project:read', targetId: project },
+    { permission: 'trace:read', targetId: project },
+    { permission: 'project:read', targetId: acme.id },
   ],
   'Query.accessMatrix': [
     { permissions: ['check:read'] },
-    { permissions: ['dataset:read', 'trace:read'], target: project },
+    { permissions: ['dataset:read', 'trace:read'], targetId: project },
   ],
 };
 

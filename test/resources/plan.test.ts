@@ -44,7 +44,7 @@ async function everything(by: Caller, ...projects: string[]): Promise<Record<str
   for (const target of [undefined, ...projects]) {
     const { accessMatrix } = await ask(
       by,
-      'query ($target: ID) { accessMatrix(target: $target, first: 25) { nodes { principal { id } entries { permission allowed } } } }',
+      'query ($target: ID) { accessMatrix(targetId: $target, first: 25) { nodes { principal { id } entries { permission allowed } } } }',
       { target },
     );
     for (const { principal, entries } of accessMatrix.nodes)
@@ -100,7 +100,7 @@ test('usage counts members and pending invitations as seats, and projects', asyn
   const project = await createProject(people.owner, 'one');
   await createServiceAccount(people.owner, 'robot', roleId('read'));
   expect(await usage()).toEqual({ seats: 6, projects: 1 });
-  await mutate(people.owner, 'createInvitation', { emails: ['new@acme.test'], roleId: roleId('read') });
+  await mutate(people.owner, 'createInvitations', { emails: ['new@acme.test'], roleId: roleId('read') });
   expect(await usage()).toEqual({ seats: 7, projects: 1 });
   await mutate(people.owner, 'deleteMember', { id: memberId });
   await mutate(people.owner, 'deleteProject', { id: project, key: 'one' });
@@ -119,9 +119,9 @@ describe('on FREE', async () => {
     ['createPolicy', () => ({ name: 'Policy', statements, projectId: project })],
     ['createRole', () => ({ name: 'Role', policyIds: ['pol_01h455vb4pex5vsknk084sn02q'] })],
     ['createProjectMember', () => ({ projectId: project, principalId: user.memberId, roleId: projectRoleId('read') })],
-    ['createProjectMember', () => ({ projectId: project, principalId: user.memberId })],
+    ['createProjectMember', () => ({ projectId: project, principalId: user.memberId, noAccess: true })],
     [
-      'createInvitation',
+      'createInvitations',
       () => ({
         emails: ['new@acme.test'],
         roleId: roleId('read'),
@@ -143,7 +143,7 @@ describe('on FREE', async () => {
 
   test('built-in roles, service accounts and roles that end are had', async () => {
     const robot = await createServiceAccount(owner, 'robot', roleId('user'));
-    const end = { expiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: roleId('read') };
+    const end = { roleExpiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: roleId('read') };
     for (const [name, id] of [
       ['updateMember', user.memberId],
       ['updateServiceAccount', robot],
@@ -153,7 +153,7 @@ describe('on FREE', async () => {
   });
 
   test('there are ten seats, and the eleventh needs TEAM', async () => {
-    const invite = (...emails: string[]) => attempt(owner, 'createInvitation', { emails, roleId: roleId('read') });
+    const invite = (...emails: string[]) => attempt(owner, 'createInvitations', { emails, roleId: roleId('read') });
     const { usage } = await ask(owner, '{ usage { seats } }');
     const emails = Array.from({ length: 10 - usage.seats }, (_, at) => `new${at}@acme.test`);
     expect(await invite(...emails, 'over@acme.test')).toEqual(needs('TEAM'));
@@ -230,9 +230,9 @@ describe('a downgrade', () => {
       hint: expect.stringContaining('TEAM'),
     });
     const requests = [
-      { permission: 'project:update', target: projects[2], principal: people.read.memberId },
-      { permission: 'dataset:create', target: projects[1], principal: mixed.memberId },
-      { permission: 'trace:read', target: projects[1], principal: mixed.memberId },
+      { permission: 'project:update', targetId: projects[2], principalId: people.read.memberId },
+      { permission: 'dataset:create', targetId: projects[1], principalId: mixed.memberId },
+      { permission: 'trace:read', targetId: projects[1], principalId: mixed.memberId },
     ];
     const { authorize } = await ask(
       owner,
@@ -282,10 +282,15 @@ describe('a downgrade', () => {
       ['updateMember', { id: people.user.memberId, roleId: custom }],
       [
         'updateMember',
-        { id: people.user.memberId, roleId: roleId('user'), expiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: custom },
+        {
+          id: people.user.memberId,
+          roleId: roleId('user'),
+          roleExpiresAt: '2999-01-01T00:00:00Z',
+          fallbackRoleId: custom,
+        },
       ],
       ['createServiceAccount', { name: 'Second', roleId: custom }],
-      ['createInvitation', { emails: ['new@acme.test'], roleId: custom }],
+      ['createInvitations', { emails: ['new@acme.test'], roleId: custom }],
     ] as const)
       expect(await attempt(owner, name, input), name).toEqual(needs('TEAM'));
     expect(await attempt(owner, 'deleteProjectMember', { id: membership })).toEqual({ errors: [] });

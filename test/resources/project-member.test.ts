@@ -6,6 +6,7 @@ import {
   createServiceAccount,
   giveProjectRole,
   giveRole,
+  projectRole,
   projectRoleId,
   startWorld,
 } from '../decisions/support.ts';
@@ -24,10 +25,10 @@ const FIELDS =
   'projectMember { id principal { __typename id } project { id } role { id } createdAt viewerPermissions }';
 const LIST = `query ($id: ID!) { project(id: $id) { members(first: 100) { totalCount nodes { id principal { id } role { name } } } } }`;
 const listed = async (by: Caller, id: string): Promise<Json> => (await ask(by, LIST, { id })).project.members.nodes;
-const create = (by: Caller, projectId: string, principalId: unknown, role?: string | null, results = '') =>
-  mutate(by, 'createProjectMember', { projectId, principalId, ...(role !== undefined && { roleId: role }) }, results);
+const create = (by: Caller, projectId: string, principalId: unknown, role: string | null, results = '') =>
+  mutate(by, 'createProjectMember', { projectId, principalId, ...projectRole(role) }, results);
 const permissions = async (caller: Caller, target: string): Promise<string[]> =>
-  (await ask(caller, 'query ($target: ID!) { permissionsOf(target: $target) }', { target })).permissionsOf;
+  (await ask(caller, 'query ($target: ID!) { permissionsOf(targetId: $target) }', { target })).permissionsOf;
 
 test('an Admin gives a project role, changes it and takes it away, and everybody who reads the project sees it', async () => {
   const [project, member] = [await freshProject(), await freshMember()];
@@ -62,7 +63,7 @@ test('an Admin gives a project role, changes it and takes it away, and everybody
     expect(changed).toEqual({ projectMember: { ...projectMember, role: { id: projectRoleId(role) } }, errors: [] });
     expect((await permissions(member, project)).toSorted()).toEqual(await granted(role));
   }
-  expect(await mutate(admin, 'updateProjectMember', { id, roleId: null }, FIELDS)).toEqual({
+  expect(await mutate(admin, 'updateProjectMember', { id, noAccess: true }, FIELDS)).toEqual({
     projectMember: { ...projectMember, role: null },
     errors: [],
   });
@@ -75,15 +76,37 @@ test('an Admin gives a project role, changes it and takes it away, and everybody
     expect(await mutate(admin, name, { id })).toEqual({ refused: 'NOT_FOUND' });
 });
 
-test('without a role it is no access, as with null', async () => {
+test('noAccess removes all access to the project, and reads as a project role without role', async () => {
   const project = await freshProject();
-  for (const role of [undefined, null]) {
-    const member = await freshMember('write');
-    expect((await create(owner, project, member.memberId, role, FIELDS)).projectMember.role).toBeNull();
-    expect((await ask(member, '{ projects(first: 100) { nodes { id } } }')).projects.nodes).not.toContainEqual({
-      id: project,
-    });
-  }
+  const member = await freshMember('write');
+  const { projectMember } = await create(
+    owner,
+    project,
+    member.memberId,
+    null,
+    'projectMember { noAccess role { id } }',
+  );
+  expect(projectMember).toEqual({ noAccess: true, role: null });
+  expect((await ask(member, '{ projects(first: 100) { nodes { id } } }')).projects.nodes).not.toContainEqual({
+    id: project,
+  });
+});
+
+test('a missing role is an error, so that a variable that is not set locks nobody out', async () => {
+  const project = await freshProject();
+  const member = await freshMember('write');
+  const place = { projectId: project, principalId: member.memberId };
+  const missing = { errors: [{ code: 'REQUIRED', path: ['roleId'] }] };
+  const both = { errors: [{ code: 'INVALID', path: ['noAccess'] }] };
+  for (const input of [{}, { roleId: null }, { noAccess: false }, { roleId: null, noAccess: null }])
+    expect(await mutate(owner, 'createProjectMember', { ...place, ...input }), JSON.stringify(input)).toEqual(missing);
+  const roleId = projectRoleId('read');
+  expect(await mutate(owner, 'createProjectMember', { ...place, roleId, noAccess: true })).toEqual(both);
+  const id = await giveProjectRole(owner, project, member.memberId, roleId);
+  for (const input of [{}, { roleId: null }, { noAccess: false }])
+    expect(await mutate(owner, 'updateProjectMember', { id, ...input }), JSON.stringify(input)).toEqual(missing);
+  expect(await mutate(owner, 'updateProjectMember', { id, roleId, noAccess: true })).toEqual(both);
+  expect(await listed(owner, project)).toEqual([{ id, principal: { id: member.memberId }, role: { name: 'Read' } }]);
 });
 
 test('a principal has one role in a project, also when two are given at once', async () => {
@@ -190,7 +213,7 @@ describe('a Manager of a project', async () => {
     for (const role of ['read', 'member', 'write', 'manager'] as const) {
       const { projectMember, errors } = await create(manager, project, memberId, projectRoleId(role), FIELDS);
       expect(errors).toEqual([]);
-      expect(await mutate(manager, 'updateProjectMember', { id: projectMember.id, roleId: null })).toEqual({
+      expect(await mutate(manager, 'updateProjectMember', { id: projectMember.id, noAccess: true })).toEqual({
         errors: [],
       });
       expect(await mutate(manager, 'deleteProjectMember', { id: projectMember.id })).toEqual({ errors: [] });
@@ -206,7 +229,9 @@ describe('a Manager of a project', async () => {
     expect(await create(manager, project, member.memberId, projectRoleId('owner'))).toEqual({ refused: 'NOT_HELD' });
     const id = await giveProjectRole(owner, project, boss.memberId, projectRoleId('owner'));
     for (const role of [projectRoleId('read'), null])
-      expect(await mutate(manager, 'updateProjectMember', { id, roleId: role })).toEqual({ refused: 'NOT_HELD' });
+      expect(await mutate(manager, 'updateProjectMember', { id, ...projectRole(role) })).toEqual({
+        refused: 'NOT_HELD',
+      });
     expect(await mutate(manager, 'deleteProjectMember', { id })).toEqual({ refused: 'NOT_HELD' });
     const own = (await listed(owner, project)).find(({ principal }: Json) => principal.id === manager.memberId);
     expect(await mutate(manager, 'updateProjectMember', { id: own.id, roleId: projectRoleId('owner') })).toEqual({

@@ -48,7 +48,7 @@ test('a role grants what its policies allow and none of them denies', async () =
       name: 'Annotator',
       description: 'Annotates.',
       builtIn: false,
-      scope: 'EITHER',
+      scope: 'BOTH',
       project: null,
       permissions: expect.any(Array),
       denied: expect.any(Array),
@@ -206,8 +206,8 @@ describe('the holders of a role', () => {
     const HOUR = 3_600_000;
     const [brief, after] = [await made(), await made()];
     const { memberId: id } = await join(api, acme, 'read', 'brief');
-    const expiresAt = new Date(Date.now() + HOUR);
-    await giveRole(owner, id, brief, { expiresAt, fallbackRoleId: after });
+    const roleExpiresAt = new Date(Date.now() + HOUR);
+    await giveRole(owner, id, brief, { roleExpiresAt, fallbackRoleId: after });
     // An access token would not last so long.
     const caller = { ...owner, ...(await tokenOf(api, owner, 'READ')) };
     expect([await holders(brief, caller), await holders(after, caller)]).toEqual([[id], []]);
@@ -227,7 +227,7 @@ describe('a role in use', () => {
       ['now', 'later', 'inside'].map((name) => join(api, acme, 'read', name)),
     );
     await giveRole(owner, now?.memberId ?? '', role);
-    const end = { expiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: role };
+    const end = { roleExpiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: role };
     await giveRole(owner, later?.memberId ?? '', roleId('user'), end);
     await giveProjectRole(owner, project, inside?.memberId ?? '', role);
     const { deletedId, errors } = await mutate(admin, 'deleteRole', { id: role }, USED);

@@ -10,7 +10,7 @@ import {
   startWorld,
 } from '../decisions/support.ts';
 import type { Caller, Json } from '../support/api.ts';
-import { ask, done, join, mutate, roleId, rubricOf, setRole, tokenOf } from '../support/world.ts';
+import { ask, done, join, memberInput, mutate, roleId, rubricOf, setRole, tokenOf } from '../support/world.ts';
 
 const { api, acme, people, globex } = await startWorld();
 const { owner, admin, write, user, read } = people;
@@ -130,11 +130,11 @@ describe('nobody', () => {
       expect(await mutate(owner, name, { id: user.memberId })).toEqual(nowhere);
     expect(await mutate(owner, 'updateMember', { id, ...role })).toEqual(nowhere);
     for (const name of ['deleteMember', 'signOutMember', 'transferOwnership'])
-      expect(await mutate(owner, name, { id })).toEqual(nowhere);
+      expect(await mutate(owner, name, memberInput(name, id))).toEqual(nowhere);
     // Nor under the other prefix.
     const disguised = id.replace('sva_', 'mem_');
     for (const name of ['deleteMember', 'signOutMember', 'transferOwnership'])
-      expect(await mutate(owner, name, { id: disguised })).toEqual(nowhere);
+      expect(await mutate(owner, name, memberInput(name, disguised))).toEqual(nowhere);
     const { categories, levels } = await rubricOf(owner);
     const check = { name: 'Run', category: { id: categories['Security'] }, level: { id: levels['Bronze'] } };
     for (const ownerId of [id, disguised])
@@ -266,7 +266,7 @@ test('it stands beside members wherever a principal can stand, and takes no seat
     owner,
     `query ($project: ID!, $role: ID!) {
       whoCan(permission: "project:create", first: 100) { nodes { __typename id } }
-      accessMatrix(permissions: ["project:create", "prompt:update"], target: $project, first: 100) {
+      accessMatrix(permissions: ["project:create", "prompt:update"], targetId: $project, first: 100) {
         nodes { principal { __typename id } entries { permission allowed reason } } }
       node(id: $role) { ... on Role { members(first: 100) { nodes { __typename id } } } }
       project(id: $project) { members { nodes { id principal { __typename id } role { name } } } }
@@ -318,10 +318,10 @@ describe('an Owner that is a service account', () => {
 test('its role ends by itself, and the one that was named with it follows', async () => {
   const HOUR = 3_600_000;
   const id = await robotWith('read');
-  const expiresAt = new Date(Date.now() + HOUR).toISOString();
-  const input = { id, roleId: roleId('admin'), expiresAt, fallbackRoleId: roleId('user') };
+  const roleExpiresAt = new Date(Date.now() + HOUR).toISOString();
+  const input = { id, roleId: roleId('admin'), roleExpiresAt, fallbackRoleId: roleId('user') };
   const { serviceAccount } = await mutate(admin, 'updateServiceAccount', input, FIELDS);
-  expect(serviceAccount).toMatchObject({ role: { name: 'Admin' }, roleExpiresAt: expiresAt });
+  expect(serviceAccount).toMatchObject({ role: { name: 'Admin' }, roleExpiresAt });
   const token = await tokenFor(admin, id);
   const watcher = await tokenOf(api, owner, 'READ');
   expect(await mutate(token, 'createCategory', { name: 'Before' })).toEqual({ errors: [] });

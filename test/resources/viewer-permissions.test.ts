@@ -13,6 +13,7 @@ import { type Caller, type Json, startApi } from '../support/api.ts';
 import { baseOf, createFixtures } from '../support/fixtures.ts';
 import { printedSchema } from '../support/generated.ts';
 import {
+  createMutationOf,
   formed,
   isOfProject,
   leavesOf,
@@ -87,7 +88,7 @@ const ends =
   (memberOf: (caller: Who) => string): Try =>
   async (caller, id) =>
     (await may('signOut', () => ({ sessionId: id }))(caller, id)) ||
-    (await may('signOutMember')(caller, memberOf(caller)));
+    (await may('signOutMember', (memberId) => ({ memberId }))(caller, memberOf(caller)));
 
 interface Kind {
   target: (caller: Who) => Promise<string> | string;
@@ -200,7 +201,7 @@ const perRole = (role: BuiltInRole): Record<string, Kind> => ({
       'member:read': sees,
       'member:update': may('updateMember', (id) => ({ id, roleId: roleId(role) })),
       'session:read': seesOthers('sessions', 'user'),
-      'session:delete': may('signOutMember'),
+      'session:delete': may('signOutMember', (memberId) => ({ memberId })),
       'member:delete': spends(role, may('deleteMember')),
     },
   },
@@ -235,7 +236,7 @@ const inProject: Record<string, Try> = Object.fromEntries(
           permission(type, 'create'),
           async (caller, projectId) => {
             const input = { ...(await baseOf(fixtures, type)), projectId };
-            return !(await mutate(caller, `create${type}`, formed(`create${type}`, input))).refused;
+            return !(await mutate(caller, createMutationOf(type), formed(createMutationOf(type), input))).refused;
           },
         ],
         [permission(type, 'update'), may(`update${type}`, its(type))],
@@ -263,7 +264,7 @@ const KINDS: Record<string, Kind> = {
       'organization:delete': may('deleteOrganization', (id) => ({ id, slug: 'not its slug' })),
       // To themselves, which changes nothing. A token that holds it is told that a person does this.
       'organization:transfer': async (caller, _id) => {
-        const input = { id: caller.person.memberId };
+        const input = { memberId: caller.person.memberId };
         const { refused } = await mutate(caller, 'transferOwnership', input);
         return refused === undefined || refused === 'SESSION_REQUIRED';
       },
@@ -276,7 +277,7 @@ const KINDS: Record<string, Kind> = {
       'project:read': sees,
       'project:update': may('updateProject'),
       'project_member:read': answers('{ project(id: "$id") { members { totalCount } } }'),
-      'project_member:create': may('createProjectMember', (id) => ({ projectId: id, principalId: '' })),
+      'project_member:create': may('createProjectMember', (id) => ({ projectId: id, principalId: '', noAccess: true })),
       'project_member:update': may('updateProjectMember', its('member')),
       'project_member:delete': may('deleteProjectMember', its('member')),
       'role:read': answers('{ roles(projectId: "$id") { totalCount } }'),
@@ -351,9 +352,10 @@ const LISTS_AND_CREATES: Record<string, Try> = Object.fromEntries(
     .filter((type) => !isOfProject(type))
     .flatMap((type): [string, Try][] => {
       const lists = listsOf(type).filter(({ extensions }) => !(extensions['guard'] as Json)?.rule.own);
-      const create = permissionOf(mutationNamed(`create${type}`));
+      const create = permissionOf(mutationNamed(createMutationOf(type)));
       const attempt: Try = async (caller) =>
-        !(await mutate(caller, `create${type}`, formed(`create${type}`, await baseOf(fixtures, type)))).refused;
+        !(await mutate(caller, createMutationOf(type), formed(createMutationOf(type), await baseOf(fixtures, type))))
+          .refused;
       return [
         ...lists.map((list): [string, Try] => [permissionOf(list) ?? '', seesList(list.name)]),
         ...(create && RESOURCES[type]?.create ? [[create, attempt] as [string, Try]] : []),

@@ -1,5 +1,14 @@
 import type { Api } from './api.ts';
-import { formed, inputFields, mutations, resultOf, takes, targetOf, verbAndType } from './introspect.ts';
+import {
+  createMutationOf,
+  formed,
+  inputFields,
+  mutations,
+  resultOf,
+  takes,
+  targetOf,
+  verbAndType,
+} from './introspect.ts';
 import type { Case, Fixtures, Input, Resource, Wrong } from './resource.ts';
 import { RESOURCES } from './resources.ts';
 import { mutate, type Organization } from './world.ts';
@@ -36,7 +45,7 @@ export function createFixtures(api: Api, organization: Organization, label = '')
 }
 
 async function create({ owner }: Fixtures, type: string, input: Input): Promise<string> {
-  const mutation = `create${type}`;
+  const mutation = createMutationOf(type);
   const result = resultOf(mutation);
   const answer = await mutate(owner, mutation, formed(mutation, input), `${result} { id }`);
   const [object] = [answer[result]].flat();
@@ -114,7 +123,7 @@ export async function wrongOf(fixtures: Fixtures): Promise<Record<string, Wrong 
 async function derivedWrong(fixtures: Fixtures, mutation: string): Promise<Wrong | null> {
   const { verb, type } = verbAndType(mutation) ?? {};
   if (!type || (verb !== 'create' && verb !== 'update')) return null;
-  const text = inputFields(`create${type}`).find((field) => String(field.type) === 'String!')?.name;
+  const text = inputFields(createMutationOf(type)).find((field) => String(field.type) === 'String!')?.name;
   if (!text) return null;
   if (verb === 'create' && RESOURCES[type]?.create)
     return [{ ...(await baseOf(fixtures, type)), [text]: '' }, 'TOO_SHORT'];

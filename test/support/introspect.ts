@@ -34,9 +34,15 @@ export const mutationNamed = (name: string): RootField | undefined => mutations.
 
 /** The verb and type of `createCheck`; undefined for a mutation of another form, and for a type without an id. */
 export function verbAndType(mutation: string): { verb: 'create' | 'update' | 'delete'; type: string } | undefined {
-  const [, verb, type = ''] = /^(create|update|delete)([A-Z].*)$/.exec(mutation) ?? [];
-  return nodeTypes.includes(type) ? { verb: verb as 'create', type } : undefined;
+  const [, verb, name = ''] = /^(create|update|delete)([A-Z].*)$/.exec(mutation) ?? [];
+  // `createInvitations` creates several.
+  const type = nodeTypes.find((each) => name === each || (verb === 'create' && name === `${each}s`));
+  return type === undefined ? undefined : { verb: verb as 'create', type };
 }
+
+/** The mutation that creates objects of this type: `createCheck`, or `createInvitations`. */
+export const createMutationOf = (type: string): string =>
+  mutations.find(({ name }) => name === `create${type}s`)?.name ?? `create${type}`;
 
 /** Fields of the mutation's one input object. */
 export function inputFields(mutation: string): GraphQLInputField[] {
@@ -87,7 +93,7 @@ export function formed(mutation: string, input: Record<string, Json>): Record<st
   return Object.fromEntries(entries);
 }
 
-/** What the payload calls the object: `check` of `createCheck`, `invitations` of `createInvitation`. */
+/** What the payload calls the object: `check` of `createCheck`, `invitations` of `createInvitations`. */
 export function resultOf(mutation: string): string {
   const { type } = verbAndType(mutation) ?? {};
   const payload = getNamedType(mutationNamed(mutation)?.type) as GraphQLObjectType;
@@ -107,11 +113,11 @@ export function nodeOfList(field: RootField): GraphQLNamedType | undefined {
 export const listsOf = (type: string): RootField[] => queries.filter((field) => nodeOfList(field)?.name === type);
 
 /** Types of which an object can belong to a project. */
-export const typesInProjects = nodeTypes.filter((type) => takes(`create${type}`, 'projectId'));
+export const typesInProjects = nodeTypes.filter((type) => takes(createMutationOf(type), 'projectId'));
 
 /** Whether every object of the type belongs to a project: none can be created without. */
 export const isOfProject = (type: string): boolean =>
-  inputFields(`create${type}`).some((field) => field.name === 'projectId' && isNonNullType(field.type));
+  inputFields(createMutationOf(type)).some((field) => field.name === 'projectId' && isNonNullType(field.type));
 
 /** The permission that `@requires` names on a root field. */
 export const permissionOf = (field: RootField | undefined): string | undefined =>
@@ -169,9 +175,15 @@ export const placesOfQuery = (query: RootField): Place[] =>
     (arg) => placesIn({ mutation: query.name, name: arg.name, hasDefault: false, description: '' }, arg.type).values,
   );
 
-/** Every place for a value in the input of these mutations. */
+/** Every place for a value in the input of these mutations, except those that edit a list, such as `addTags`. */
 export const placesOf = (names: string[]): Places =>
-  joined(names.flatMap((name) => inputFields(name).map((field) => placesOfField(name, '', field))));
+  joined(
+    names.flatMap((name) =>
+      inputFields(name)
+        .filter((field) => !/^(add|remove)[A-Z]/.test(field.name))
+        .map((field) => placesOfField(name, '', field)),
+    ),
+  );
 
 /** The value in this place of an input. */
 export const valueAt = (input: Json, path: string): Json =>

@@ -18,7 +18,7 @@ import { ask, enroll, found, join, PASSWORD, roleId, signIn } from './world.ts';
 
 const DISTANT = '2999-01-01T00:00:00.000Z';
 const LATER = '2100-01-01T00:00:00Z';
-const TERM = { expiresAt: DISTANT, fallbackRoleId: roleId('read') };
+const TERM = { roleExpiresAt: DISTANT, fallbackRoleId: roleId('read') };
 const STATEMENTS = [allow('dataset:*', '*:read')];
 
 /** The one of this type that `user` refers to. */
@@ -196,7 +196,10 @@ export const RESOURCES: Record<string, Resource> = {
     }),
     updates: () => [{ roleId: projectRoleId('read') }, { roleId: projectRoleId('manager') }],
     wrong: async ({ one, make }) => ({
-      createProjectMember: [{ projectId: await one('Project'), principalId: unknownId('mem') }, 'NOT_FOUND'],
+      createProjectMember: [
+        { projectId: await one('Project'), principalId: unknownId('mem'), noAccess: true },
+        'NOT_FOUND',
+      ],
       updateProjectMember: [{ id: await make('ProjectMember'), roleId: roleId('read') }, 'INVALID'],
     }),
     rows: projectMemberRows,
@@ -279,11 +282,11 @@ export const RESOURCES: Record<string, Resource> = {
         return { caller, input: {}, event: { role: 'User', target_id: caller.memberId, after: null } };
       },
       signOutMember: async ({ api, organization, unique }) => ({
-        input: { id: (await join(api, organization, 'user', unique('user'))).memberId },
+        input: { memberId: (await join(api, organization, 'user', unique('user'))).memberId },
       }),
       transferOwnership: async ({ api, unique }) => {
         const home = await found(api, unique('estate'));
-        return { home, caller: home.owner, input: { id: (await join(api, home, 'user', 'heir')).memberId } };
+        return { home, caller: home.owner, input: { memberId: (await join(api, home, 'user', 'heir')).memberId } };
       },
     },
     wrong: async ({ owner }) => ({
@@ -291,7 +294,7 @@ export const RESOURCES: Record<string, Resource> = {
       deleteMember: [{ id: owner.memberId }, 'LAST_OWNER'],
       leaveOrganization: [{}, 'LAST_OWNER', owner.memberId],
       signOutMember: null,
-      transferOwnership: [{ id: owner.memberId }, 'INVALID'],
+      transferOwnership: [{ memberId: owner.memberId }, 'INVALID', owner.memberId],
     }),
     rows: memberRows,
   },
@@ -321,7 +324,7 @@ export const RESOURCES: Record<string, Resource> = {
       resendInvitation: async ({ make }) => ({ input: { id: await make('Invitation') } }),
     },
     wrong: async ({ owner }) => ({
-      createInvitation: [{ emails: [owner.email], roleId: roleId('user') }, 'TAKEN'],
+      createInvitations: [{ emails: [owner.email], roleId: roleId('user') }, 'TAKEN'],
       acceptInvitation: [{ secret: 'made up' }, 'NOT_FOUND'],
       declineInvitation: [{ secret: 'made up' }, 'NOT_FOUND'],
       resendInvitation: null,

@@ -56,8 +56,8 @@ async function createUser(api: Api, email: string, name = email): Promise<void> 
 }
 
 /** Signs in over HTTP. */
-async function beginSession(api: Api, email: string, organization?: string): Promise<Json> {
-  const { session } = await done(api.as(), SIGN_IN, { input: { email, password: PASSWORD, organization } });
+async function beginSession(api: Api, email: string, organizationSlug?: string): Promise<Json> {
+  const { session } = await done(api.as(), SIGN_IN, { input: { email, password: PASSWORD, organizationSlug } });
   return session;
 }
 
@@ -152,6 +152,10 @@ export async function mutate(caller: Caller, name: string, input: object, result
   const { data, errors } = await caller.query(document, { input });
   return errors ? { refused: errors[0].extensions.reason ?? errors[0].extensions.code } : data[name];
 }
+
+/** The input of a mutation that takes nothing but a member. */
+export const memberInput = (mutation: string, id: string): object =>
+  mutation === 'signOutMember' || mutation === 'transferOwnership' ? { memberId: id } : { id };
 
 /** The data of a query, or an error that shows the whole answer. */
 export async function ask(caller: Caller, document: string, variables?: Record<string, unknown>): Promise<Json> {

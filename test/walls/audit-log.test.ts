@@ -27,7 +27,7 @@ async function post(headers: Record<string, string>, name: string): Promise<Resp
 
 test('the log says in public ids what was done by whom and with what', async () => {
   const ALL = `{ auditEvents(first: 1) { nodes {
-    action permission outcome reason actor actorId role credentialKind credentialId targetId before after requestId address } } }`;
+    action permission outcome reason actor actorId role credentialKind credentialId targetId before after requestId ipAddress } } }`;
   const token = await tokenOf(api, people.admin, 'WRITE');
   const answer = await token.query(CREATE, { name: 'Logged' });
   const id = answer.data.createCategory.category.id;
@@ -47,7 +47,7 @@ test('the log says in public ids what was done by whom and with what', async () 
       before: null,
       after: { id, name: 'Logged', alias: null, description: null },
       requestId: answer.headers.get('x-request-id'),
-      address: '127.0.0.1',
+      ipAddress: '127.0.0.1',
     },
   ]);
 });

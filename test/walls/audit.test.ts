@@ -24,7 +24,7 @@ const names = mutations.map((field) => field.name);
 /** A mutation with an input that succeeds. */
 const idIn = (name: string, input: Json): string | undefined => {
   const path = targetPath(name);
-  return path && valueAt(input, path);
+  return path ? valueAt(input, path) : input?.memberId;
 };
 const goodCase = (name: string): Promise<Case> => caseOf(fixtures, name);
 const WRONG = await wrongOf(fixtures);
@@ -135,12 +135,14 @@ test.each(
 )('%s as a dry run leaves no event and changes nothing; refused it leaves one like any other', async (name) => {
   const { caller = owner, input } = await goodCase(name);
   const token = await tokenOf(api, caller, 'READ');
-  const before = await dump(api);
+  // Attempts with the secret of an invitation are counted, also in a dry run.
+  const rows = async () => ({ ...(await dump(api)), rate_limits: null });
+  const before = await rows();
   const dry = { ...input, dryRun: true };
   const { answer, events } = await recorded(caller, name, dry);
   expect(answer).toMatchObject({ errors: undefined, data: { [name]: { errors: [] } } });
   expect(events).toEqual([]);
-  expect(await dump(api)).toEqual(before);
+  expect(await rows()).toEqual(before);
   const refused = await recorded(token, name, dry);
   expect(refused.events).toMatchObject([{ action: name, outcome: 'REFUSED', reason: 'READ_ONLY_TOKEN' }]);
 });

@@ -71,10 +71,10 @@ test.each([
   ['field Mutation.done', mutation],
   ['field Subscription.heard', subscription],
   ['type Thing', type],
-])('the schema does not build when %s says nothing about access, nor when it says two things', (name, built) => {
+])('the schema does not build when %s declares no access, nor when it declares two kinds of it', (name, built) => {
   const own = name.startsWith('type') ? () => true : true;
-  expect(built({})).toThrow(`${name} says nothing about access`);
-  expect(built({ authScopes: { permission: 'check:read' } })).toThrow(`${name} says nothing about access`);
+  expect(built({})).toThrow(`${name} declares no access`);
+  expect(built({ authScopes: { permission: 'check:read' } })).toThrow(`${name} declares no access`);
   expect(built({ public: true, permission: 'check:read' })).toThrow(`${name} is public and guarded at once`);
   expect(built({ public: true, own })).toThrow(`${name} is public and guarded at once`);
 
@@ -125,6 +125,7 @@ const OPEN_TYPES = [
   'InvitationProjectRole',
   'IssuedSession',
   'Membership',
+  'OrganizationSummary',
   'PageInfo',
   'PermissionDefinition',
   'Plan',
@@ -173,7 +174,7 @@ function sentenceOf({ directives = [] }: Printed): string | null {
     return values.length > 0 ? [values.map((value) => `\`${'value' in value && value.value}\``).join(' or ')] : [];
   });
   if (names.length === 0) return 'Requires a signed-in caller.';
-  return `Requires ${names.join(' and ')}${given.some(({ own }) => own) ? ", except for what is the caller's own" : ''}.`;
+  return `Requires ${names.join(' and ')}${given.some(({ own }) => own) ? ', except for what belongs to the caller' : ''}.`;
 }
 
 test('the description of every root field ends with who may use it', () => {
@@ -251,5 +252,5 @@ test('every type, field, argument, input field and enum value has a description'
 
 test('one forgotten field on the real builder stops the server from starting', () => {
   real.queryField('forgotten', (t) => t.boolean({ nullable: true, description: 'Oops.', resolve: () => true }));
-  expect(() => buildSchema()).toThrow('field Query.forgotten says nothing about access');
+  expect(() => buildSchema()).toThrow('field Query.forgotten declares no access');
 });

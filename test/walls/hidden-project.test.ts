@@ -95,7 +95,7 @@ test('a change of access does not tell that somebody has a role in the hidden pr
 test('an invitation does not tell that it offers a role in the hidden project', async () => {
   const offered = { projectId: own.project, roleId: own.projectRole };
   const input = { emails: ['agent@elsewhere.test'], roleId: roleId('read'), projectRoles: [offered] };
-  const id = await made(owner, 'createInvitation', input, 'invitations');
+  const id = await made(owner, 'createInvitations', input, 'invitations');
   const document = 'query ($id: ID!) { node(id: $id) { ... on Invitation { projectRoles { project { id } } } } }';
   expect(await ask(blind, document, { id })).toEqual({ node: { projectRoles: [] } });
   expect(await ask(owner, document, { id })).toEqual({ node: { projectRoles: [{ project: { id: own.project } }] } });

@@ -161,7 +161,7 @@ test('find_api_token tells of a service account its name, and no person', async 
 
 test('find_invitation tells what the invitation of this secret offers, and of no other', async () => {
   const invite = async (email: string, role: string, by: Person) =>
-    uuidOf('inv', await made(by, 'createInvitation', { emails: [email], roleId: role }, 'invitations'));
+    uuidOf('inv', await made(by, 'createInvitations', { emails: [email], roleId: role }, 'invitations'));
   const id = await invite('Guest@Globex.test', auditor, globex.owner);
   await invite('guest@acme.test', roleId('user'), acme.owner);
   const hash = hashSecret(secretFor(api, 'Guest@Globex.test'));

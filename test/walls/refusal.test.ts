@@ -100,10 +100,10 @@ test("a type's own guard holds where a resolver hands out what the caller may no
     where user_id = (select id from users where email = ${acme.owner.email}) limit 1`;
   leaked = { id: row?.['id'], userId: row?.['user_id'], address: 'somewhere' } as SessionRow;
 
-  const refused = await reader.query('{ leak { address } }');
+  const refused = await reader.query('{ leak { ipAddress } }');
   expect(refused).toMatchObject({
     data: { leak: null },
-    errors: [{ path: ['leak', 'address'], extensions: { code: 'FORBIDDEN', permission: 'session:read' } }],
+    errors: [{ path: ['leak', 'ipAddress'], extensions: { code: 'FORBIDDEN', permission: 'session:read' } }],
   });
-  expect((await acme.owner.query('{ leak { address } }')).data).toEqual({ leak: { address: 'somewhere' } });
+  expect((await acme.owner.query('{ leak { ipAddress } }')).data).toEqual({ leak: { ipAddress: 'somewhere' } });
 });

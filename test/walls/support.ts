@@ -35,7 +35,7 @@ export const OPEN_FIELDS = [
   'Mutation.refreshSession',
   'Mutation.signIn',
   'Mutation.signUp',
-  'Query.invitation',
+  'Query.invitationOffer',
   'Query.permissions',
   'Query.plans',
   'Query.viewer',
@@ -54,6 +54,8 @@ export function madeUp(type: GraphQLInputType): Json {
   const scalars: Record<string, Json> = {
     ID: unknownId('chk'),
     Int: 1,
+    Float: 0.5,
+    JSON: {},
     Boolean: true,
     DateTime: '2100-01-01T00:00:00Z',
   };
@@ -136,11 +138,11 @@ export async function furnish(api: Api, { owner, slug }: Organization): Promise<
     made(owner, 'createRole', { name, policyIds: [policyId], projectId }, 'role');
   const role = await roleOf('Reader of data', policy);
   const projectRole = await roleOf('Reader of data', projectPolicy, project);
-  const term = { roleId: role, expiresAt: '2100-01-01T00:00:00Z', fallbackRoleId: role };
+  const term = { roleId: role, roleExpiresAt: '2100-01-01T00:00:00Z', fallbackRoleId: role };
   const serviceAccount = await made(owner, 'createServiceAccount', { name: 'Robot', ...term }, 'serviceAccount');
   const projectMember = await giveProjectRole(owner, project, serviceAccount, projectRole);
   const invited = { emails: [`guest@${slug}.test`], roleId: roleId('read') };
-  const invitation = await made(owner, 'createInvitation', invited, 'invitations');
+  const invitation = await made(owner, 'createInvitations', invited, 'invitations');
 
   const custom = { project, otherProject, policy, role, projectPolicy, projectRole, projectMember };
   const token = await tokenOf(api, owner, 'WRITE');

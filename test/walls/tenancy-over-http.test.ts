@@ -42,16 +42,16 @@ const asking = (type: string, of: string | undefined) =>
 
 // The first, because the counts are of what has been furnished.
 test.each([
-  ['access.principal', furniture.serviceAccount, { access: { allowed: true } }],
-  ['access.principal', acme.owner.memberId, { access: { allowed: true } }],
-  ['access.target', furniture.project, { access: { allowed: true } }],
-  ['accessMatrix.target', acme.id, { accessMatrix: { totalCount: 3 } }],
-  ['authorize.requests.principal', acme.owner.userId, { authorize: [{ allowed: true, reason: null }] }],
-  ['authorize.requests.target', furniture.project, { authorize: [{ allowed: true, reason: null }] }],
+  ['access.principalId', furniture.serviceAccount, { access: { allowed: true } }],
+  ['access.principalId', acme.owner.memberId, { access: { allowed: true } }],
+  ['access.targetId', furniture.project, { access: { allowed: true } }],
+  ['accessMatrix.targetId', acme.id, { accessMatrix: { totalCount: 3 } }],
+  ['authorize.requests.principalId', acme.owner.userId, { authorize: [{ allowed: true, reason: null }] }],
+  ['authorize.requests.targetId', furniture.project, { authorize: [{ allowed: true, reason: null }] }],
   ['checks.filter.categoryId', furniture.category, { checks: { totalCount: 1, nodes: [{ id: furniture.check }] } }],
   ['checks.filter.levelId', furniture.level, { checks: { totalCount: 1, nodes: [{ id: furniture.check }] } }],
-  ['permissionsOf.principal', furniture.serviceAccount, { permissionsOf: ['dataset:read'] }],
-  ['permissionsOf.target', furniture.project, { permissionsOf: expect.arrayContaining(['dataset:read']) }],
+  ['permissionsOf.principalId', furniture.serviceAccount, { permissionsOf: ['dataset:read'] }],
+  ['permissionsOf.targetId', furniture.project, { permissionsOf: expect.arrayContaining(['dataset:read']) }],
   ['policies.projectId', furniture.project, { policies: { totalCount: 1, nodes: [{ id: furniture.projectPolicy }] } }],
   ['project.id', furniture.project, { project: { id: furniture.project, key: 'first' } }],
   [
@@ -60,7 +60,7 @@ test.each([
     { roles: { totalCount: 6, nodes: expect.arrayContaining([{ id: furniture.projectRole }]) } },
   ],
   [
-    'whoCan.target',
+    'whoCan.targetId',
     furniture.project,
     { whoCan: { totalCount: 3, nodes: expect.arrayContaining([{ id: furniture.serviceAccount }]) } },
   ],
@@ -170,10 +170,10 @@ test.each(byTitle(idsInMutations))(
 
 test('signing in to an organization that one does not belong to is answered like to one that does not exist', async () => {
   const document = `mutation ($input: SignInInput!) { signIn(input: $input) { session { accessToken } errors { code message path } } }`;
-  const into = async (organization: string) =>
+  const into = async (organizationSlug: string) =>
     told(
-      await api.as().query(document, { input: { email: acme.owner.email, password: PASSWORD, organization } }),
-      organization,
+      await api.as().query(document, { input: { email: acme.owner.email, password: PASSWORD, organizationSlug } }),
+      organizationSlug,
     );
   expect(await into('globex')).toEqual(await into('no-such-organization'));
   expect(await into('globex')).toMatchObject({ data: { signIn: { session: null, errors: [{ code: 'NOT_FOUND' }] } } });

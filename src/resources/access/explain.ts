@@ -6,7 +6,7 @@ import type { Feature } from '../../lib/plans.ts';
 export function textOf(step: Step): string {
   switch (step.kind) {
     case 'LEVEL':
-      return `${step.permission} is asked on the ${step.scope}; its level is ${step.level}.`;
+      return `${step.permission} is checked on the ${step.scope}; its level is ${step.level}.`;
     case 'ORGANIZATION_ROLE': {
       const { role, expired } = step;
       const past = expired ? ` ${expired.role.name} expired on ${expired.at.toISOString()}.` : '';
@@ -19,7 +19,7 @@ export function textOf(step: Step): string {
     case 'PROJECT_ROLE':
       return projectRoleText(step);
     case 'GRANT':
-      if (!step.role) return 'No access grants nothing.';
+      if (!step.role) return 'The project role "no access" grants nothing.';
       return `${nameOf(step.role)} ${step.passed ? 'grants' : 'does not grant'} it.`;
     case 'PLAN':
       return planText(step);

@@ -7,7 +7,8 @@ import {
   PROJECT_ROLES,
 } from '../../access/catalog.ts';
 import { decide, type Trace, trace } from '../../access/decide.ts';
-import type { Decision, Grants } from '../../access/model.ts';
+import type { Decision, Grants, Role } from '../../access/model.ts';
+import { ROLES } from '../../access/roles.ts';
 import { STEP_KINDS, type Step } from '../../access/steps.ts';
 import type { Context } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
@@ -36,48 +37,57 @@ const described = <Key extends string>(table: Record<Key, string>) =>
   >;
 
 const PermissionLevel = builder.enumType('PermissionLevel', {
-  description: 'Where a permission is asked.',
+  description: 'What a permission is checked on.',
   values: {
-    ORGANIZATION: { value: 'organization', description: 'On the organization.' },
-    PROJECT: { value: 'project', description: 'On a project.' },
-    BOTH: { value: 'both', description: 'On the organization or on a project.' },
+    ORGANIZATION: { value: 'organization', description: 'The organization.' },
+    PROJECT: { value: 'project', description: 'A project.' },
+    BOTH: { value: 'both', description: 'The organization or a project.' },
   } as const,
 });
 
-const roleEnum = <Key extends string>(name: string, description: string, keys: readonly Key[]) =>
+const roleEnum = <Key extends string>(name: string, scope: Role['scope'], description: string, keys: readonly Key[]) =>
   builder.enumType(name, {
     description,
     values: Object.fromEntries(
-      keys.map((key) => [key.toUpperCase(), { value: key, description: `The role ${key}.` }]),
+      keys.map((key) => [
+        key.toUpperCase(),
+        { value: key, description: ROLES.find((role) => role.scope === scope && role.builtIn === key)?.description },
+      ]),
     ) as Record<string, { value: Key; description: string }>,
   });
 
 const BuiltInRoleEnum = roleEnum(
   'BuiltInRole',
-  'The roles that every organization has. Each contains the one before it.',
+  'organization',
+  'The built-in organization roles. Owner contains Admin, Admin contains Write, Write contains User, and User contains Read.',
   BUILT_IN_ROLES,
 );
 const ProjectRoleEnum = roleEnum(
   'BuiltInProjectRole',
-  'The roles that every project has. Owner contains Manager, Manager Member, Member Read; Write is what the organization role Write has in a project.',
+  'project',
+  'The built-in project roles. Owner contains Manager, Manager contains Member, and Member contains Read. Write grants what the organization role Write grants in a project.',
   PROJECT_ROLES,
 );
 
 const PermissionDefinitionType = builder.objectRef<PermissionDefinition>('PermissionDefinition').implement({
-  description: 'A row of the permission catalog.',
+  description: 'A permission and the built-in roles that grant it.',
   public: true,
   fields: (t) => ({
-    name: t.field({ type: 'Permission', description: 'Its name.', resolve: (row) => row.name }),
-    level: t.field({ type: PermissionLevel, description: 'Where it is asked.', resolve: (row) => row.level }),
-    description: t.exposeString('description', { description: 'What it allows.' }),
+    name: t.field({ type: 'Permission', description: 'The name of the permission.', resolve: (row) => row.name }),
+    level: t.field({
+      type: PermissionLevel,
+      description: 'What the permission is checked on.',
+      resolve: (row) => row.level,
+    }),
+    description: t.exposeString('description', { description: 'What the permission allows.' }),
     builtInRoles: t.field({
       type: [BuiltInRoleEnum],
-      description: 'The built-in organization roles that have it, the least first.',
+      description: 'The built-in organization roles that grant the permission, smallest first.',
       resolve: (row) => row.builtInRoles,
     }),
     projectRoles: t.field({
       type: [ProjectRoleEnum],
-      description: 'The built-in project roles that have it.',
+      description: 'The built-in project roles that grant the permission.',
       resolve: (row) => row.projectRoles,
     }),
   }),
@@ -87,45 +97,39 @@ builder.queryField('permissions', (t) =>
   t.field({
     type: [PermissionDefinitionType],
     public: true,
-    description:
-      'The permission catalog: everything that a guard can ask for, and what other services ask `authorize` about. The same for every caller.',
+    description: 'All permissions that exist. The result is the same for every caller.',
     complexity: 10,
     resolve: () => [...PERMISSIONS.values()],
   }),
 );
 
 const RefusalReasonEnum = builder.enumType('RefusalReason', {
-  description: 'Why something is refused, as in `extensions.reason` of a FORBIDDEN error.',
+  description: 'The reason of a refusal, as in `extensions.reason` of a FORBIDDEN error.',
   values: described(REFUSAL_REASONS),
 });
 
-const TARGET = 'The organization or a project. Defaults to the organization.';
-const PRINCIPAL = 'A member, service account or user. Defaults to the caller.';
+const TARGET = 'The ID of the caller’s organization or of one of its projects. Defaults to the organization.';
+const PRINCIPAL = 'The ID of a member, service account or user. Defaults to the caller.';
 const OF_OTHERS = { permission: 'access:read', own: (id: string, ctx: Context) => isCaller(ctx, id) } as const;
 
 const AuthorizationRequest = builder.inputType('AuthorizationRequest', {
-  description: 'One question: may they do that there?',
+  description: 'A question: whether a principal has a permission on a target.',
   fields: (t) => ({
-    permission: t.field({ type: 'Permission', required: true, description: 'What is to be done.' }),
-    target: t.id({
-      visibleWith: 'project:read',
-      own: true,
-      description:
-        'The organization or a project; the organization unless told. What lives elsewhere is asked on its project.',
-    }),
-    principal: t.id({ ...OF_OTHERS, description: PRINCIPAL }),
+    permission: t.field({ type: 'Permission', required: true, description: 'The name of the permission.' }),
+    targetId: t.id({ visibleWith: 'project:read', own: true, description: TARGET }),
+    principalId: t.id({ ...OF_OTHERS, description: PRINCIPAL }),
   }),
 });
 
 const Authorization = builder.objectRef<Answer>('Authorization').implement({
-  description: 'The answer to one question.',
+  description: 'The answer to an authorization question.',
   public: true,
   fields: (t) => ({
-    allowed: t.exposeBoolean('allowed', { description: 'Whether they may.' }),
+    allowed: t.exposeBoolean('allowed', { description: 'Whether the principal has the permission.' }),
     reason: t.field({
       type: RefusalReasonEnum,
       nullable: true,
-      description: 'Why not; null when they may.',
+      description: 'The reason of the refusal. Null if it is allowed.',
       resolve: (answer) => answer.reason,
     }),
   }),
@@ -136,12 +140,13 @@ builder.queryField('authorize', (t) =>
     type: [Authorization],
     nullable: true,
     own: true,
-    description: `May they? Answers up to ${MAX_QUESTIONS} questions in their order: what other services ask on every request of theirs.`,
+    description:
+      'Answers whether principals have permissions, in the order of the questions. Other services can use it to authorize their own requests.',
     args: {
       requests: t.arg({
         type: [AuthorizationRequest],
         required: true,
-        description: `The questions, at most ${MAX_QUESTIONS}.`,
+        description: `The questions, at most ${MAX_QUESTIONS.toLocaleString('en')}.`,
       }),
     },
     complexity: (args) => ({ field: 1, multiplier: Math.max(args.requests.length, 1) }),
@@ -150,73 +155,81 @@ builder.queryField('authorize', (t) =>
 );
 
 const StepKind = builder.enumType('AccessStepKind', {
-  description: 'What a step of a decision checks.',
+  description: 'What a step of an access decision checks.',
   values: described(STEP_KINDS),
 });
 
 const AccessStep = builder.objectRef<Step>('AccessStep').implement({
-  description: 'One rule of a decision and its outcome.',
+  description: 'A step of an access decision.',
   public: true,
   fields: (t) => ({
     kind: t.field({ type: StepKind, description: 'What the step checks.', resolve: (step) => step.kind }),
     passed: t.exposeBoolean('passed', {
-      description: 'Whether the step passed. The first step that does not pass ends the decision.',
+      description:
+        'Whether the step passed. The first step that does not pass refuses the permission and is the last step.',
     }),
-    text: t.string({ description: 'The outcome of the step as a sentence.', resolve: textOf }),
+    text: t.string({ description: 'The result of the step as a sentence, for people.', resolve: textOf }),
   }),
 });
 
 const refusalOf = (decision: Decision) => (decision.allowed ? null : decision);
 
 const AccessExplanation = builder.objectRef<Trace>('AccessExplanation').implement({
-  description: 'A decision with its steps.',
+  description: 'An access decision and its steps.',
   public: true,
   fields: (t) => ({
-    allowed: t.boolean({ description: 'Whether they may.', resolve: ({ decision }) => decision.allowed }),
+    allowed: t.boolean({
+      description: 'Whether the principal has the permission.',
+      resolve: ({ decision }) => decision.allowed,
+    }),
     reason: t.field({
       type: RefusalReasonEnum,
       nullable: true,
-      description: 'Why not; null when they may.',
+      description: 'The reason of the refusal. Null if it is allowed.',
       resolve: ({ decision }) => refusalOf(decision)?.reason ?? null,
     }),
     message: t.string({
       nullable: true,
-      description: 'Why not, for people.',
+      description: 'The reason of the refusal as a sentence, for people. Null if it is allowed.',
       resolve: ({ decision }) => refusalOf(decision)?.message ?? null,
     }),
     hint: t.string({
       nullable: true,
-      description: 'What would grant it.',
+      description: 'What would grant the permission. Null if it is allowed.',
       resolve: ({ decision }) => refusalOf(decision)?.hint ?? null,
     }),
     steps: t.field({
       type: [AccessStep],
-      description: 'The steps of the decision, in the order of the rules.',
+      description: 'The steps of the decision, in the order in which they were checked.',
       resolve: ({ steps }) => steps,
     }),
   }),
 });
 
 const MatrixEntry = builder.objectRef<Decision>('AccessMatrixEntry').implement({
-  description: 'What one principal may do, and where that comes from.',
+  description: 'Whether a principal has a permission, and the role that grants it.',
   public: true,
   fields: (t) => ({
     permission: t.field({
       type: 'Permission',
-      description: 'The permission.',
+      description: 'The name of the permission.',
       resolve: (decision) => decision.permission,
     }),
-    allowed: t.boolean({ description: 'Whether they may.', resolve: (decision) => decision.allowed }),
+    allowed: t.boolean({
+      description: 'Whether the principal has the permission.',
+      resolve: (decision) => decision.allowed,
+    }),
     role: t.field({
       type: RoleType,
       nullable: true,
-      description: 'The role that grants it; null when they may not.',
+      description:
+        'The role that grants the permission. Null if it is refused or the role is not visible to the caller.',
       resolve: (decision) => (decision.allowed ? decision.because.role : null),
     }),
     reason: t.field({
       type: RefusalReasonEnum,
       nullable: true,
-      description: 'Why not; null when they may.',
+      description: 'The reason of the refusal. Null if it is allowed.',
       resolve: (decision) => refusalOf(decision)?.reason ?? null,
     }),
   }),
@@ -230,20 +243,25 @@ interface MatrixRow {
 }
 
 const MatrixRowType = builder.objectRef<MatrixRow>('AccessMatrixRow').implement({
-  description: 'A row of the access matrix: one principal.',
+  description: 'A row of the access matrix: the permissions of one principal.',
   permission: 'access:read',
   fields: (t) => ({
-    principal: t.field({ type: Principal, nullable: true, description: 'Who.', resolve: (row) => row.principal }),
+    principal: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'The member or service account. Null if it is not visible to the caller.',
+      resolve: (row) => row.principal,
+    }),
     entries: t.field({
       type: [MatrixEntry],
-      description: 'What they may do, in the order of the catalog.',
+      description: 'One entry for each permission, in the order of the argument `permissions`.',
       resolve: ({ grants, target, permissions }) =>
         grants ? permissions.map((permission) => decide(unrestricted(grants), permission, target)) : [],
     }),
   }),
 });
 
-/** Everybody who may do it there, in the order of joining. */
+/** All principals that have the permission on the target, in the order of joining. */
 async function whoCan(ctx: Context, permission: Permission, target: Target): Promise<{ id: string }[]> {
   const all = await findGrants(ctx);
   const visible = await visibleIds(ctx);
@@ -265,41 +283,41 @@ builder.queryFields((t) => ({
     type: AccessExplanation,
     nullable: true,
     own: true,
-    description: 'Whether a principal may do something, with every step of the decision, whether allowed or refused.',
+    description: 'Decides whether a principal has a permission, and explains the decision step by step.',
     args: {
-      principal: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
-      permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
-      target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
+      principalId: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
+      permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
+      targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
-    resolve: async (_root, { principal, permission, target }, ctx) =>
-      trace(await requireHolder(ctx, principal), requirePermission(permission), await requireTarget(ctx, target)),
+    resolve: async (_root, { principalId, permission, targetId }, ctx) =>
+      trace(await requireHolder(ctx, principalId), requirePermission(permission), await requireTarget(ctx, targetId)),
   }),
   permissionsOf: t.field({
     type: ['Permission'],
     nullable: true,
     own: true,
-    description: 'Everything that they may do there.',
+    description: 'All permissions that a principal has on a target.',
     args: {
-      principal: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
-      target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
+      principalId: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
+      targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
-    resolve: async (_root, { principal, target }, ctx) =>
-      permissionsOf(await requireHolder(ctx, principal), await requireTarget(ctx, target)),
+    resolve: async (_root, { principalId, targetId }, ctx) =>
+      permissionsOf(await requireHolder(ctx, principalId), await requireTarget(ctx, targetId)),
   }),
   whoCan: t.connection(
     {
       type: Principal,
       nullable: true,
       permission: 'access:read',
-      description: 'Everybody who may do it there, in the order of joining.',
-      // Whatever the page, everybody is looked at.
+      description: 'The members and service accounts that have a permission on a target, in the order of joining.',
+      // The grants of all principals are read for every page.
       complexity: (args) => ({ field: 500, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
       args: {
-        permission: t.arg({ type: 'Permission', required: true, description: 'What is to be done.' }),
-        target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
+        permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
+        targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
       },
-      resolve: async (_root, { permission, target, ...args }, ctx) => {
-        const place = await requireTarget(ctx, target);
+      resolve: async (_root, { permission, targetId, ...args }, ctx) => {
+        const place = await requireTarget(ctx, targetId);
         const found = await whoCan(ctx, requirePermission(permission), place);
         return await principalPage(
           ctx,
@@ -315,19 +333,19 @@ builder.queryFields((t) => ({
       nullable: true,
       permission: 'access:read',
       description:
-        'Principals × permissions at one place, with the source of each grant. Members and service accounts in the order of joining.',
-      // Rows times columns, of which a list counts ten by itself; but never less than the rows.
+        'The permissions of all members and service accounts on a target, with the roles that grant them. One row for each principal, in the order of joining.',
+      // Rows times columns. A list counts as ten by itself. Never less than the rows.
       complexity: (args) => ({
         field: 1,
         multiplier:
           (args.first ?? args.last ?? DEFAULT_PAGE) * Math.max((args.permissions?.length ?? PERMISSIONS.size) / 10, 1),
       }),
       args: {
-        target: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
-        permissions: t.arg({ type: ['Permission'], description: 'The columns; the whole catalog unless told.' }),
+        targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
+        permissions: t.arg({ type: ['Permission'], description: 'The names of the permissions. Defaults to all.' }),
       },
-      resolve: async (_root, { target, permissions, ...args }, ctx) => {
-        const place = await requireTarget(ctx, target);
+      resolve: async (_root, { targetId, permissions, ...args }, ctx) => {
+        const place = await requireTarget(ctx, targetId);
         const columns = permissions?.map(requirePermission) ?? [...PERMISSIONS.values()].map((row) => row.name);
         const page = await listPrincipals(ctx, null, args);
         const rowOf = async (principal: PrincipalRow): Promise<MatrixRow> => ({

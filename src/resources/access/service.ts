@@ -15,8 +15,8 @@ import { projects } from '../project/table.ts';
 
 export interface Question {
   permission: string;
-  target?: string | null | undefined;
-  principal?: string | null | undefined;
+  targetId?: string | null | undefined;
+  principalId?: string | null | undefined;
 }
 
 export interface Answer {
@@ -36,17 +36,17 @@ export async function authorize(ctx: Context, questions: readonly Question[]): P
     throw new AmbitError('BAD_REQUEST', `At most ${MAX_QUESTIONS} requests at once, not ${questions.length}.`);
   const targets = await findTargets(
     ctx,
-    questions.flatMap(({ target }) => target ?? []),
+    questions.flatMap(({ targetId }) => targetId ?? []),
   );
   const holders = await findHolders(
     ctx,
-    questions.flatMap(({ principal }) => principal ?? []),
+    questions.flatMap(({ principalId }) => principalId ?? []),
   );
-  return questions.map(({ permission, target, principal }) => {
+  return questions.map(({ permission, targetId, principalId }) => {
     if (!PERMISSIONS.has(permission)) return refused('UNKNOWN_PERMISSION');
-    const effective = principal == null ? ctx.unit.access.effective : holders.get(principal);
+    const effective = principalId == null ? ctx.unit.access.effective : holders.get(principalId);
     if (effective === undefined) return refused('NO_SUCH_PRINCIPAL');
-    const scope = target == null ? null : targets.get(target);
+    const scope = targetId == null ? null : targets.get(targetId);
     if (scope === undefined) return refused('NO_SUCH_TARGET');
     const decision = decide(effective, permission as Permission, scope);
     return decision.allowed ? { allowed: true, reason: null } : refused(decision.reason);

@@ -2,6 +2,7 @@ import type { Permission } from '../../access/catalog.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
@@ -16,17 +17,17 @@ import {
   listApiTokens,
 } from './service.ts';
 
-export const AccessEnum = builder.enumType('ApiTokenAccess', {
-  description: 'How far a token reaches: never further than whom it acts for at that moment.',
+const AccessEnum = builder.enumType('ApiTokenAccess', {
+  description: 'What an API token allows, within the permissions of the member or service account that it acts for.',
   values: {
-    READ: { description: 'What they may see. Changes nothing.' },
-    WRITE: { permission: 'api_token:grant_write', description: 'What they may see and change.' },
+    READ: { description: 'Reading only.' },
+    WRITE: { permission: 'api_token:grant_write', description: 'Reading and changing.' },
   } as const,
 });
 
 export const ApiToken = builder.objectRef<ApiTokenRow>('ApiToken');
 
-/** What is one's own needs no permission. Giving write access is for tokens to be made, not for one that exists. */
+/** The caller's own tokens need no permission. `api_token:grant_write` concerns new tokens only. */
 function mayDo(token: ApiTokenRow, ctx: Context): Permission[] {
   const own = isOwnToken(token, ctx);
   const change = own && ctx.unit.actor.credential?.access === 'WRITE';
@@ -37,26 +38,30 @@ function mayDo(token: ApiTokenRow, ctx: Context): Permission[] {
 
 builder.node(ApiToken, {
   description:
-    'Lets a program act for a member or a service account, with what they hold at that moment and the token lets through.',
+    'A credential that lets a program act for a member or service account, with their permissions at the time of the request.',
   permission: 'api_token:read',
   own: isOwnToken,
   id: { resolve: (token) => token.id },
   loadWithoutCache: (id, ctx) => findApiToken(ctx, id),
   brandLoadedObjects: true,
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What it is for.' }),
-    access: t.field({ type: AccessEnum, description: 'How far it reaches.', resolve: (token) => token.access }),
+    name: t.exposeString('name', { description: 'The name of the token.' }),
+    access: t.field({
+      type: AccessEnum,
+      description: 'Whether the token allows changes.',
+      resolve: (token) => token.access,
+    }),
     principal: t.field({
       type: Principal,
       nullable: true,
-      description: 'Whom it acts for.',
+      description: 'The member or service account that the token acts for. Null if it is not visible to the caller.',
       resolve: (token, _args, ctx) => findPrincipal(ctx, token.principalId),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the token was created.' }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it ends; null when it does not.',
+      description: 'When the token expires. Null if it does not expire.',
     }),
     viewerPermissions: t.field({
       ...viewerPermissions<ApiTokenRow>('api_token'),
@@ -64,6 +69,18 @@ builder.node(ApiToken, {
     }),
   }),
 });
+
+builder.queryField('apiToken', (t) =>
+  t.field({
+    type: ApiToken,
+    nullable: true,
+    permission: 'api_token:read',
+    own: true,
+    description: 'The API token with this ID. Null if it does not exist or is not visible to the caller.',
+    args: { id: t.arg.id({ required: true, description: 'The ID of the API token.' }) },
+    resolve: (_root, { id }, ctx) => byId('tok', (uuid) => findApiToken(ctx, uuid))(id),
+  }),
+);
 
 builder.queryField('apiTokens', (t) =>
   t.connection(
@@ -73,7 +90,7 @@ builder.queryField('apiTokens', (t) =>
       permission: 'api_token:read',
       own: true,
       description:
-        'API tokens of the organization, the newest first: all of them, or without the permission one’s own.',
+        'The API tokens of the organization, newest first. Callers without the permission get their own tokens only.',
       resolve: (_root, args, ctx) => listApiTokens(ctx, args),
     },
     connectionOf(ApiToken),
@@ -83,26 +100,31 @@ builder.queryField('apiTokens', (t) =>
 mutation('createApiToken', {
   permission: 'api_token:create',
   description:
-    'Makes an API token that acts for the caller or for a service account. A token that is made with a token ends no later than that one.',
+    'Creates an API token for the caller or for a service account. If the request uses an API token, the new token cannot expire later than that token.',
   input: (t) => ({
     serviceAccountId: t.id({
       permission: 'service_account:update',
       visibleWith: 'service_account:read',
       description:
-        'The service account that it acts for. Defaults to the caller. Refused (NOT_HELD) for an account that may do more than the caller.',
+        'The ID of the service account that the token acts for. Defaults to the caller. Returns NOT_HELD for a service account that has permissions that the caller does not have.',
     }),
-    name: t.string({ required: true, description: 'What it is for, 1 to 100 characters.' }),
-    access: t.field({ type: AccessEnum, defaultValue: 'READ', description: 'How far it reaches.' }),
+    name: t.string({ required: true, description: 'The name of the token, 1 to 100 characters.' }),
+    access: t.field({
+      type: AccessEnum,
+      defaultValue: 'READ',
+      description: 'Whether the token allows changes.',
+    }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: 'When it ends. Without it the token lasts until it is deleted.',
+      description: 'When the token expires. By default it does not expire.',
     }),
   }),
   results: {
     apiToken: { type: ApiToken, description: 'The new token.' },
     secret: {
       type: 'String',
-      description: 'What to send as `Authorization: Bearer …`. Shown this once; only a hash of it is kept.',
+      description:
+        'The value for the header `Authorization: Bearer …`. It cannot be read again, because only its hash is stored.',
     },
   },
   resolve: (input, ctx) => createApiToken(ctx, input),
@@ -111,8 +133,11 @@ mutation('createApiToken', {
 mutation('deleteApiToken', {
   permission: 'api_token:delete',
   own: true,
-  description: 'Revokes a token: one’s own, or with the permission anybody’s. Its next request is refused.',
-  input: (t) => ({ id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The token.' }) }),
+  description:
+    'Revokes an API token. It is refused from the next request on. Callers without the permission can revoke their own tokens only.',
+  input: (t) => ({
+    id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The ID of the API token.' }),
+  }),
   results: DELETED,
   resolve: async (input, ctx) => ({ deletedId: await deleteApiToken(ctx, targetId('tok', input.id)) }),
 });

@@ -71,7 +71,7 @@ export interface CreatedToken {
   secret: string;
 }
 
-/** Makes a token for the caller or for a service account. Its secret is in the answer and nowhere else. */
+/** Creates a token for the caller or for a service account. Only the response contains its secret. */
 export async function createApiToken(
   ctx: Context,
   { serviceAccountId, ...input }: { serviceAccountId?: string | null | undefined; name: string },
@@ -91,7 +91,7 @@ export async function createApiToken(
   const [apiToken] = await (await db(ctx)).insert(apiTokens).values(values).returning(fields);
   audit(ctx, {
     targetId: toPublicId('tok', (apiToken as ApiTokenRow).id),
-    after: await shown(ctx, apiToken as ApiTokenRow),
+    after: await snapshotOf(ctx, apiToken as ApiTokenRow),
   });
   return { apiToken: apiToken as ApiTokenRow, secret };
 }
@@ -101,19 +101,19 @@ async function accountFor(ctx: Context, publicId: string, access: TokenAccess): 
   const account = await findByPublicId(ctx, publicId);
   if (!account || account.userId || !ctx.unit.access.can('service_account:read'))
     throw invalid(
-      userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this id.'),
+      userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this ID.'),
     );
   for (const grants of await findGrantsOverTime(ctx, account.id))
     requireHeldChange(ctx.unit.access, { before: null, after: { grants, access } }, 'A token of this service account');
   return account.id;
 }
 
-async function shown(ctx: Context, { principalId, ...token }: ApiTokenRow): Promise<Record<string, unknown>> {
+async function snapshotOf(ctx: Context, { principalId, ...token }: ApiTokenRow): Promise<Record<string, unknown>> {
   const principal = await findPrincipal(ctx, principalId);
   return { ...publicRow('tok', token), principalId: principal && publicIdOfPrincipal(principal) };
 }
 
-/** A token that makes a token does not outlive itself that way. */
+/** A token cannot extend its own lifetime by creating another token. */
 function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
   if (expiresAt && expiresAt <= ctx.dependencies.clock())
     throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
@@ -123,7 +123,7 @@ function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
       userError(
         'INVALID',
         'expiresAt',
-        `expiresAt: must not be later than ${own.toISOString()}, when the token that makes it ends.`,
+        `expiresAt: must not be later than ${own.toISOString()}, when the token of this request expires.`,
       ),
     );
 }
@@ -133,7 +133,7 @@ export async function deleteApiToken(ctx: Context, id: string): Promise<string> 
   const token = await findApiToken(ctx, id);
   if (!token) throw notFound('ApiToken');
   if (!isOwnToken(token, ctx)) ctx.unit.access.require('api_token:delete');
-  const before = await shown(ctx, token);
+  const before = await snapshotOf(ctx, token);
   await (await db(ctx)).delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
   audit(ctx, { targetId: toPublicId('tok', id), before, after: null });
   return toPublicId('tok', id);

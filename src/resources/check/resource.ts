@@ -21,7 +21,7 @@ export const Check = resource('Check', {
   attributes: {
     name: singleLine(200, 'The name of the check'),
     alias: alias('The short name of the check, for use in code'),
-    notes: multiLine(20_000, 'Why the check exists and how to pass it. Markdown; sanitize it before you render it'),
+    notes: multiLine(20_000, 'Why the check exists and how to pass it, as Markdown. Sanitize it before you render it'),
     type: oneOf(CheckType, ['MANUAL'], 'How the result is determined', { defaultValue: 'MANUAL', fixed: true }),
     categoryId: ref(Category, 'The category of the check'),
     levelId: ref(Level, 'The level of the check'),
@@ -29,13 +29,17 @@ export const Check = resource('Check', {
       reverse: 'ownedChecks',
       onDelete: 'clear',
     }),
-    enabled: boolean('Whether the check counts', 'Defaults to true, or to false if `enableOn` is given.'),
-    enableOn: dateTime('The time from which the check counts. Not together with `enabled: true`'),
+    enabled: boolean(
+      'Whether the check is enabled. Services must pass only enabled checks',
+      'Defaults to true, or to false if `enableOn` is given.',
+    ),
+    enableOn: dateTime('When the check becomes enabled', 'Cannot be combined with `enabled: true`.'),
   },
   computed: {
     enabled: {
       type: 'Boolean',
-      description: 'Whether the check counts now: it is enabled, or `enableOn` has passed.',
+      description:
+        'Whether the check is enabled. Becomes true at the time `enableOn`. Services must pass only enabled checks.',
       columns: ['enabled', 'enableOn'],
       value: isEnabled,
       filter: enabledIs,

@@ -44,5 +44,5 @@ function enabledNow(ctx: Context, before: CheckRow, change: Enabling): Partial<P
 
 function refuseBoth({ enabled, enableOn }: Enabling): void {
   if (enabled && enableOn)
-    throw invalid(userError('INVALID', 'enableOn', 'enableOn: cannot be given together with `enabled: true`.'));
+    throw invalid(userError('INVALID', 'enableOn', 'enableOn: cannot be combined with `enabled: true`.'));
 }

@@ -8,7 +8,7 @@ export const Dataset = resource('Dataset', {
   id: 'dts',
   permission: 'dataset',
   plural: 'datasets',
-  description: 'A collection of examples in a project, to evaluate prompts and experiments with.',
+  description: 'A collection of examples in a project, for the evaluation of prompts and experiments.',
   project: projectTarget,
   attributes: {
     name: singleLine(100, 'The name of the dataset', { unique: true }),

@@ -2,28 +2,34 @@ import { builder } from '../../graphql/builder.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { Member } from '../member/graphql.ts';
 import { Organization } from '../organization/graphql.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { acceptInvitation, declineInvitation, findOffer, type InvitationOffer } from './accept.ts';
 
 const InvitationOfferType = builder.objectRef<InvitationOffer>('InvitationOffer').implement({
-  description: 'What an invitation offers, as who has its secret sees it.',
+  description: 'The part of an invitation that is visible to everybody who has its secret.',
   public: true,
   fields: (t) => ({
-    organizationName: t.exposeString('organizationName', { description: 'Name of the organization to join.' }),
-    email: t.exposeString('email', { description: 'The address to sign in with: it is for no other.' }),
-    roleName: t.exposeString('roleName', { description: 'Name of the organization role that it offers.' }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'From when on it cannot be accepted.' }),
+    organizationName: t.exposeString('organizationName', { description: 'The display name of the organization.' }),
+    email: t.exposeString('email', {
+      description:
+        'The e-mail address that the invitation was sent to. Only the account with this address can accept it.',
+    }),
+    roleName: t.exposeString('roleName', { description: 'The name of the organization role.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the invitation expires.' }),
   }),
 });
 
-const SECRET = 'The secret from the mail’s link.';
+const SECRET = 'The secret from the link in the e-mail.';
+const INVALID =
+  'NOT_FOUND if the secret is unknown, used, revoked or expired, or if the invitation is not valid any more. Returns RATE_LIMITED after too many attempts from one IP address, with `retryAfter` in seconds.';
 
-builder.queryField('invitation', (t) =>
+builder.queryField('invitationOffer', (t) =>
   t.field({
     type: InvitationOfferType,
     nullable: true,
     public: true,
     description:
-      'The invitation with this secret; null when there is none, or none any more. Each field of a document counts as a try: RATE_LIMITED after too many from one address.',
+      'The invitation with this secret. Null if the secret is unknown, used, revoked or expired. Returns RATE_LIMITED after too many attempts from one IP address; each use of the field in a document is an attempt.',
     args: { secret: t.arg.string({ required: true, description: SECRET }) },
     resolve: (_root, { secret }, ctx) => findOffer(ctx, secret),
   }),
@@ -31,20 +37,25 @@ builder.queryField('invitation', (t) =>
 
 mutation('acceptInvitation', {
   own: true,
-  description:
-    'Joins the organization that the invitation is for, signed in with the address that it was sent to. The session stays where it is; `switchOrganization` moves it. A secret that is unknown, used, revoked, expired or for another address, and an invitation that cannot be kept any more, are answered alike (NOT_FOUND); too many tries from one address with RATE_LIMITED.',
-  input: (t) => ({ secret: t.string({ required: true, description: SECRET }) }),
+  description: `Joins the organization of an invitation. The e-mail address of the caller must be the address that the invitation was sent to. The session stays bound to its organization; use \`switchOrganization\` to change that. Returns ${INVALID}`,
+  input: (t) => ({
+    secret: t.string({ required: true, description: SECRET }),
+    dryRun: t.boolean({ description: DRY_RUN }),
+  }),
   results: {
-    organization: { type: Organization, description: 'The organization that was joined.' },
-    member: { type: Member, description: 'The caller as its member.' },
+    organization: { type: Organization, description: 'The organization that the caller joined.' },
+    member: { type: Member, description: 'The caller as a member of the organization.' },
+    ...ACCESS_CHANGES,
   },
-  resolve: (input, ctx) => acceptInvitation(ctx, input),
+  resolve: async (input, ctx) => {
+    const { result, accessChanges } = await acceptInvitation(ctx, input);
+    return { organization: result?.organization ?? null, member: result?.member ?? null, accessChanges };
+  },
 });
 
 mutation('declineInvitation', {
   public: true,
-  description:
-    'Declines an invitation: its secret is used up. Needs no account, as who has the secret is whom it was sent to. Answers as `acceptInvitation` does.',
+  description: `Declines an invitation. Its secret cannot be used any more. No account is needed. Returns ${INVALID}`,
   input: (t) => ({ secret: t.string({ required: true, description: SECRET }) }),
   results: DELETED,
   resolve: async (input, ctx) => ({ deletedId: await declineInvitation(ctx, input) }),

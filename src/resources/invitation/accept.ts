@@ -3,7 +3,7 @@ import type { Access } from '../../access/access.ts';
 import { grantsOfPrincipal } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
-import { audit, type Context, db, setActor, setTenant, tenant } from '../../context.ts';
+import { audit, type Context, db, setActor, setDryRun, setTenant, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { drizzleOn } from '../../db/client.ts';
 import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
@@ -14,14 +14,16 @@ import { lockOrganization, type OrganizationRow } from '../organization/service.
 import { countMembers } from '../plan/service.ts';
 import { findAnyRole, requireSession } from '../principal/access.ts';
 import { auditedRoles } from '../principal/audit.ts';
+import type { AccessChanged } from '../principal/change-access.ts';
 import { changeAccess } from '../principal/change-access.ts';
 import { assign, isAssignableIn, type PrincipalRow, roleColumns } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 import { assignments } from '../role/table.ts';
+import { gainsOf } from './access-changes.ts';
 import { type InvitationRow, invitationShown, takeInvitation } from './service.ts';
 
-/** What an invitation offers, as who has its secret sees it. */
+/** The part of an invitation that is visible to everybody who has its secret. */
 export interface InvitationOffer {
   organizationName: string;
   email: string;
@@ -30,15 +32,19 @@ export interface InvitationOffer {
 }
 
 /**
- * The one answer to a secret that is unknown, used, revoked, expired or another person's, and to an invitation that is
- * void because a role or project is gone or the inviter may not offer it any more.
+ * The same error for a secret that is unknown, used, revoked, expired or another person's, and for an invitation that is
+ * invalid because a role or project was deleted or the inviter no longer has its permissions.
  */
 const noInvitation = (): AmbitError =>
   invalid(
-    userError('NOT_FOUND', 'secret', 'secret: there is no such invitation for you, or it has ended. Ask for another.'),
+    userError(
+      'NOT_FOUND',
+      'secret',
+      'secret: the invitation does not exist, has ended, or was sent to another address. Ask for a new one.',
+    ),
   );
 
-/** Counts as a try for the address, whatever comes of it; what is mistyped never reaches the invitations. */
+/** Counts as an attempt of the IP address, also if it succeeds. A malformed secret is not looked up. */
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
   await ctx.dependencies.identity.limiter.count({ address: ctx.address });
   if (!isSecret('ambit_inv_', secret)) return null;
@@ -58,13 +64,28 @@ export interface AcceptedInvitation {
   member: PrincipalRow;
 }
 
-export async function acceptInvitation(ctx: Context, { secret }: { secret: string }): Promise<AcceptedInvitation> {
+interface AcceptInput {
+  secret: string;
+  dryRun?: boolean | null | undefined;
+}
+
+/** The result of a dry run is null. */
+export async function acceptInvitation(
+  ctx: Context,
+  { secret, dryRun }: AcceptInput,
+): Promise<AccessChanged<AcceptedInvitation | null>> {
   const { userId } = requireSession(ctx);
+  const caller = ctx.unit.actor;
   const found = await find(ctx, secret);
   if (!found || !sameAddress(found.email, ctx.unit.actor.user?.email ?? '')) throw noInvitation();
   setTenant(ctx, { organizationId: found.organization_id, userId });
   try {
-    return await join(ctx, userId, secret);
+    const accepted = await join(ctx, userId, secret);
+    if (!dryRun) return accepted;
+    setDryRun(ctx);
+    // Whoever has not joined does not see the organization.
+    setActor(ctx, caller);
+    return { ...accepted, result: null };
   } catch (error) {
     // The organization is gone, or the inviter may not offer this any more.
     if (error instanceof AmbitError && (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN')) throw noInvitation();
@@ -76,18 +97,22 @@ export async function acceptInvitation(ctx: Context, { secret }: { secret: strin
 const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
 /** Creates the member with the offered roles, as far as the inviter may give them now. */
-async function join(ctx: Context, userId: string, secret: string): Promise<AcceptedInvitation> {
+async function join(ctx: Context, userId: string, secret: string): Promise<AccessChanged<AcceptedInvitation>> {
   const organization = await lockOrganization(ctx);
   const invitation = await takeInvitation(ctx, secret);
   if (!invitation) throw noInvitation();
   const principalId = newId();
-  const { result: member, after } = await changeAccess(ctx, {
+  const { result, after } = await changeAccess(ctx, {
     permission: 'invitation:create',
     by: invitation.inviterId,
     affected: () => [principalId],
     dryRun: false,
-    apply: async ({ access }) => makeMember(ctx, { id: principalId, userId }, await offeredBy(ctx, invitation, access)),
+    apply: async ({ access }) => {
+      const offered = await offeredBy(ctx, invitation, access);
+      return { offered, member: await makeMember(ctx, { id: principalId, userId }, offered) };
+    },
   });
+  const { member, offered } = result;
   const { id, plan, slug, name } = organization;
   audit(ctx, {
     organizationId: id,
@@ -102,7 +127,7 @@ async function join(ctx: Context, userId: string, secret: string): Promise<Accep
     principal: { id: principalId, name: ctx.unit.actor.user?.name ?? '' },
     grants: grantsOfPrincipal(after, principalId, plan, ctx.dependencies.clock()) ?? null,
   });
-  return { organization, member };
+  return { result: { organization, member }, accessChanges: gainsOf(principalId, plan, offered) };
 }
 
 interface Offered {
@@ -110,7 +135,10 @@ interface Offered {
   projectRoles: { projectId: string; role: Role }[];
 }
 
-/** The roles, if all that is offered is still there. What the plan lacks by now is refused, and can be accepted later. */
+/**
+ * The roles of the invitation, if all of them exist. Throws PLAN_REQUIRED if the plan no longer includes them. The
+ * invitation stays valid, so it can be accepted later.
+ */
 async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Access): Promise<Offered> {
   const role = await roleIn(ctx, invitation.roleId, null);
   if (isOwnerRole(role)) throw noInvitation();

@@ -1,8 +1,10 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal } from '../principal/service.ts';
 import { Project } from '../project/ref.ts';
@@ -21,19 +23,20 @@ import {
 const InvitationProjectRole = builder
   .objectRef<InvitationRow['projectRoles'][number]>('InvitationProjectRole')
   .implement({
-    description: 'A project role that an invitation offers.',
+    description: 'A project role that an invitation includes.',
     public: true,
     fields: (t) => ({
       project: t.field({
         type: Project,
         nullable: true,
-        description: 'Where.',
+        description: 'The project. Null if it is deleted, which makes the invitation invalid.',
         resolve: (own, _args, ctx) => findProject(ctx, own.projectId),
       }),
       role: t.field({
         type: RoleType,
         nullable: true,
-        description: 'The role; null when it is gone, which makes the invitation void.',
+        description:
+          'The role. Null if it is deleted, which makes the invitation invalid, or if it is not visible to the caller.',
         resolve: (own, _args, ctx) => findRole(ctx, own.roleId),
       }),
     }),
@@ -43,36 +46,50 @@ const Invitation = builder.objectRef<InvitationRow>('Invitation');
 
 builder.node(Invitation, {
   description:
-    'An offer to join, which was sent to one address and can be accepted once, within 7 days. Accepted, declined and revoked ones are gone.',
+    'An invitation to join the organization, sent to one e-mail address. It can be accepted once, within 7 days. It is deleted when it is accepted, declined or revoked.',
   permission: 'invitation:read',
   id: { resolve: (row) => row.id },
   loadWithoutCache: (id, ctx) => findInvitation(ctx, id),
   brandLoadedObjects: true,
   fields: (t) => ({
-    email: t.exposeString('email', { description: 'The address that is invited; its case does not count.' }),
+    email: t.exposeString('email', { description: 'The invited e-mail address. Case-insensitive.' }),
     role: t.field({
       type: RoleType,
       nullable: true,
-      description: 'The organization role that it offers; null when it is gone, which makes the invitation void.',
+      description:
+        'The organization role. Null if it is deleted, which makes the invitation invalid, or if it is not visible to the caller.',
       resolve: (row, _args, ctx) => findRole(ctx, row.roleId),
     }),
     projectRoles: t.field({
       type: [InvitationProjectRole],
-      description: 'The project roles that it offers, in the projects that the caller can read.',
+      description: 'The project roles, without those in projects that are not visible to the caller.',
       resolve: (row, _args, ctx) =>
         row.projectRoles.filter((own) => ctx.unit.access.can('project:read', own.projectId)),
     }),
     inviter: t.field({
       type: Principal,
       nullable: true,
-      description: 'Who sent it last. What it grants is checked against them when it is accepted.',
+      description:
+        'The member or service account that last sent the invitation. It must still have all permissions of the invitation when the invitation is accepted. Null if it is deleted or not visible to the caller.',
       resolve: (row, _args, ctx) => findPrincipal(ctx, row.inviterId),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'From when on it cannot be accepted.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the invitation was created.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the invitation expires.' }),
     viewerPermissions: t.field(viewerPermissions<InvitationRow>('invitation')),
   }),
 });
+
+builder.queryField('invitation', (t) =>
+  t.field({
+    type: Invitation,
+    nullable: true,
+    permission: 'invitation:read',
+    description:
+      'The invitation with this ID. Null if there is none. The person who is invited uses `invitationOffer` instead.',
+    args: { id: t.arg.id({ required: true, description: 'The ID of the invitation.' }) },
+    resolve: (_root, { id }, ctx) => byId('inv', (uuid) => findInvitation(ctx, uuid))(id),
+  }),
+);
 
 builder.queryField('invitations', (t) =>
   t.connection(
@@ -80,7 +97,7 @@ builder.queryField('invitations', (t) =>
       type: Invitation,
       nullable: true,
       permission: 'invitation:read',
-      description: 'The invitations that wait for an answer or have expired unanswered, the newest first.',
+      description: 'The pending and expired invitations of the organization, newest first.',
       resolve: (_root, args, ctx) => listInvitations(ctx, args),
     },
     connectionOf(Invitation),
@@ -88,13 +105,13 @@ builder.queryField('invitations', (t) =>
 );
 
 const ProjectRoleInput = builder.inputType('InvitationProjectRoleInput', {
-  description: 'A project role to offer.',
+  description: 'A project role to include in an invitation.',
   fields: (t) => ({
-    projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The project.' }),
+    projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
     roleId: t.id({
       required: true,
       visibleWith: 'role:read',
-      description: 'A built-in project role, or a custom one.',
+      description: 'The ID of a built-in project role, or of a custom role.',
     }),
   }),
 });
@@ -103,44 +120,51 @@ const MAIL_SENT = {
   mailSent: {
     type: 'Boolean',
     description:
-      'Whether the mail server took every message. When false the invitation stands all the same: `resendInvitation` tries again.',
+      'Whether the mail server accepted every message. If false, the invitations are valid nevertheless. Use `resendInvitation` to send a message again.',
   },
 } as const;
 
-mutation('createInvitation', {
+mutation('createInvitations', {
   permission: 'invitation:create',
   description:
-    'Invites people by e-mail, all of them or none: each message has a secret link that is valid for 7 days, once, and for its address alone. Nobody is invited as Owner, nor (NOT_HELD) with what the caller does not hold. PLAN_REQUIRED when there are not seats enough.',
+    'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats. `accessChanges` lists what each person gains when they accept.',
   input: (t) => ({
     emails: t.stringList({
       required: true,
-      description: 'The addresses, 1 to 50; TAKEN for one that is a member or invited already, in whichever case.',
+      description:
+        '1 to 50 e-mail addresses. Case-insensitive. Returns TAKEN for the address of a member or of another pending invitation.',
     }),
-    roleId: t.id({ required: true, visibleWith: 'role:read', description: 'The organization role that they get.' }),
+    roleId: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the organization role.' }),
     projectRoles: t.field({
       type: [ProjectRoleInput],
-      description: 'Project roles that they get, at most 100, one in a project. Need the plan TEAM.',
+      description:
+        'At most 100 project roles, one for each project. Returns PLAN_REQUIRED if the plan has no project roles. Defaults to none.',
     }),
+    dryRun: t.boolean({ description: DRY_RUN }),
   }),
-  results: { invitations: { type: [Invitation], description: 'In the order of the addresses.' }, ...MAIL_SENT },
+  results: {
+    invitations: { type: [Invitation], description: 'The new invitations, in the order of the e-mail addresses.' },
+    ...MAIL_SENT,
+    ...ACCESS_CHANGES,
+  },
   resolve: async (input, ctx) => {
-    const { result, mailSent } = await createInvitations(ctx, input);
-    return { invitations: result, mailSent };
+    const { result, mailSent, accessChanges } = await createInvitations(ctx, input);
+    return { invitations: ctx.unit.dryRun ? null : result, mailSent, accessChanges };
   },
 });
 
 mutation('resendInvitation', {
   permission: 'invitation:update',
   description:
-    'Sends a new secret, valid for 7 days from now; the one before is dead. The caller vouches for it from then on, so it is refused (NOT_HELD) when it offers what they do not hold.',
+    'Sends an invitation again with a new secret that is valid for 7 days. The former secret cannot be used any more. The caller becomes the inviter. Returns NOT_HELD if the invitation grants permissions that the caller does not have.',
   input: (t) => ({
     id: t.id({
       required: true,
       visibleWith: 'role:read',
-      description: 'The invitation. The caller must be able to see the roles that it offers.',
+      description: 'The ID of the invitation. Its roles must be visible to the caller.',
     }),
   }),
-  results: { invitation: { type: Invitation, description: 'The invitation as it is now.' }, ...MAIL_SENT },
+  results: { invitation: { type: Invitation, description: 'The updated invitation.' }, ...MAIL_SENT },
   resolve: async (input, ctx) => {
     const { result, mailSent } = await resendInvitation(ctx, targetId('inv', input.id));
     return { invitation: result, mailSent };
@@ -149,8 +173,8 @@ mutation('resendInvitation', {
 
 mutation('deleteInvitation', {
   permission: 'invitation:delete',
-  description: 'Revokes an invitation: its secret is dead.',
-  input: (t) => ({ id: t.id({ required: true, description: 'The invitation.' }) }),
+  description: 'Revokes an invitation. Its secret cannot be used any more.',
+  input: (t) => ({ id: t.id({ required: true, description: 'The ID of the invitation.' }) }),
   results: DELETED,
   resolve: async (input, ctx) => ({ deletedId: await deleteInvitation(ctx, targetId('inv', input.id)) }),
 });

@@ -7,7 +7,7 @@ mutation {
   acceptInvitation(input: { secret: "${secret}" }) { organization { id name } errors { code message } }
 }`;
 
-/** The page that accepts; the playground with the mutation in it unless there is one. */
+/** The page that accepts the invitation. Defaults to the playground with the mutation. */
 function linkOf({ dependencies: { config } }: Context, secret: string): string {
   const link = new URL(config.invitationUrl ?? `${config.publicUrl}/graphql`);
   link.searchParams.set('invitation', secret);
@@ -15,7 +15,7 @@ function linkOf({ dependencies: { config } }: Context, secret: string): string {
   return link.href;
 }
 
-/** The one place where the secret of an invitation is told: to the address, and not to who invites. */
+/** The only code that discloses the secret of an invitation: to the invited address, and not to the inviter. */
 export function invitationMail(
   ctx: Context,
   { email, expiresAt }: { email: string; expiresAt: Date },
@@ -30,7 +30,7 @@ export function invitationMail(
     text: [
       `${inviter} invites you to ${organization}, with the role ${role.name}.`,
       `Accept here, as ${email}:\n${linkOf(ctx, secret)}`,
-      `The invitation ends on ${expiresAt.toUTCString()}. It is for this address alone; if you do not expect it, ignore it.`,
+      `The invitation expires on ${expiresAt.toUTCString()}. Only this address can accept it. If you did not expect it, ignore it.`,
     ].join('\n\n'),
   };
 }

@@ -5,22 +5,24 @@ import { requireHeldChange } from '../../access/escalation.ts';
 import { grantsOfRoles } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
-import { afterCommit, audit, type Context, db, tenant } from '../../context.ts';
+import { afterCommit, audit, type Context, db, setDryRun, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
 import { AmbitError, invalid, notFound, userError } from '../../lib/errors.ts';
-import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { fromPublicId, newId, toPublicId } from '../../lib/ids.ts';
 import { email, parse } from '../../lib/input.ts';
 import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { usageOf } from '../plan/service.ts';
+import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { findProject } from '../project/service.ts';
 import { users } from '../user/table.ts';
+import { gainsOf } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
 import { invitations } from './table.ts';
 
@@ -66,11 +68,17 @@ interface Offered {
   projectRoles: { projectId: string; role: Role }[];
 }
 
-/** The roles that are offered: never Owner, and nothing that the caller does not hold at that place. */
+/** The roles of the invitation. They must not include Owner, or grant permissions that the caller does not have there. */
 async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<Offered> {
   const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
   if (builtIn && isOwnerRole(builtIn))
-    throw invalid(userError('INVALID', 'roleId', 'roleId: nobody is invited as Owner; make a member Owner.'));
+    throw invalid(
+      userError(
+        'INVALID',
+        'roleId',
+        'roleId: nobody can be invited as Owner. Invite with another role, and make the member Owner afterwards.',
+      ),
+    );
   const role = await getAssignableRole(ctx, roleId, null, 'roleId');
   if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
   const inProjects = new Map<string, Role>();
@@ -95,8 +103,9 @@ async function projectToOffer(
 ): Promise<string> {
   const project = await findProject(ctx, fromPublicId('prj', publicId) ?? tenant(ctx));
   const where = path.join('.');
-  if (!project) throw invalid(userError('NOT_FOUND', path, `${where}: there is no project with this id.`));
-  if (taken.has(project.id)) throw invalid(userError('TAKEN', path, `${where}: there is one role in a project.`));
+  if (!project) throw invalid(userError('NOT_FOUND', path, `${where}: there is no project with this ID.`));
+  if (taken.has(project.id))
+    throw invalid(userError('TAKEN', path, `${where}: the invitation already has a role in this project.`));
   return project.id;
 }
 
@@ -106,7 +115,10 @@ export interface Sent<Result> {
 }
 
 /** All or none. The lock makes two that want the last seat, or the same address, wait for one another. */
-export async function createInvitations(ctx: Context, input: unknown): Promise<Sent<InvitationRow[]>> {
+export async function createInvitations(
+  ctx: Context,
+  { dryRun, ...input }: { dryRun?: boolean | null | undefined },
+): Promise<Sent<InvitationRow[]> & AccessChanged<InvitationRow[]>> {
   const { emails, ...asked } = parse(Create, input);
   const offered = await offer(ctx, asked);
   await lockOrganization(ctx);
@@ -133,10 +145,19 @@ export async function createInvitations(ctx: Context, input: unknown): Promise<S
     after: rows.length === 1 ? after[0] : after,
   });
   const secrets = new Map(made.map(({ address, secret }) => [address, secret]));
-  return { result: rows, mailSent: mail(ctx, rows, offered.role, (row) => secrets.get(row.email) ?? '') };
+  if (dryRun) setDryRun(ctx);
+  return {
+    result: rows,
+    mailSent: mail(ctx, rows, offered.role, (row) => secrets.get(row.email) ?? ''),
+    // Nobody has this id: the members do not exist yet.
+    accessChanges: gainsOf(newId(), ctx.unit.access.effective?.grants.plan ?? 'FREE', offered),
+  };
 }
 
-/** What is new each time it is sent. Who sends it vouches for it: what it grants is checked against them in the end. */
+/**
+ * The columns that change each time it is sent. The last sender is the inviter, who must still have all permissions of
+ * the invitation when it is accepted.
+ */
 const validity = (ctx: Context, secret: string) => ({
   inviterId: ctx.unit.actor.principal?.id ?? '',
   hash: hashSecret(secret),
@@ -178,8 +199,8 @@ async function refuseTaken(ctx: Context, emails: string[]): Promise<void> {
     .from(invitations)
     .where(and(here(ctx), isAnyOf(folded, wanted)));
   const why = new Map([
-    ...pending.map((row) => [row.address, 'is invited already; send that invitation again'] as const),
-    ...members.map((row) => [row.address, 'is a member already'] as const),
+    ...pending.map((row) => [row.address, 'already has an invitation; use resendInvitation'] as const),
+    ...members.map((row) => [row.address, 'is already a member'] as const),
   ]);
   const errors = wanted.flatMap((one, at) => {
     const reason = why.get(one) ?? (wanted.indexOf(one) < at ? 'is in the list twice' : null);
@@ -224,7 +245,13 @@ async function offerAgain(ctx: Context, row: InvitationRow): Promise<Offered> {
   }));
   return await offer(ctx, { roleId, projectRoles }).catch((error: unknown) => {
     if (!(error instanceof AmbitError && error.userErrors)) throw error;
-    throw invalid(userError('INVALID', 'id', 'id: a role or project that it offers is gone; delete it, invite anew.'));
+    throw invalid(
+      userError(
+        'INVALID',
+        'id',
+        'id: a role or project of the invitation was deleted. Delete the invitation and create a new one.',
+      ),
+    );
   });
 }
 

@@ -34,4 +34,7 @@ export const invitations = pgTable(
   ],
 );
 
-explainViolation('invitations_email', userError('TAKEN', 'emails', 'emails: an address already has an invitation.'));
+explainViolation(
+  'invitations_email',
+  userError('TAKEN', 'emails', 'emails: another invitation for one of the addresses is pending.'),
+);

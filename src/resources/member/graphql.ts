@@ -1,59 +1,62 @@
-import type { Permission } from '../../access/catalog.ts';
 import { isAskedFor } from '../../data/loader.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import type { Target } from '../../graphql/target.ts';
-import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
-import { mayDo, Principal, roleOf } from '../principal/graphql.ts';
-import { findPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import { Principal } from '../principal/graphql.ts';
+import { listPrincipals, type PrincipalRow } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
-import { RoleType } from '../role/ref.ts';
 import { User } from '../user/graphql.ts';
 import { findUserOfMember } from '../user/service.ts';
-import { deleteMember, leaveOrganization, transferOwnership, updateMember } from './service.ts';
+import {
+  deleteMember,
+  findMember,
+  findMemberByEmail,
+  leaveOrganization,
+  transferOwnership,
+  updateMember,
+} from './service.ts';
 
 export const Member = builder.objectRef<PrincipalRow>('Member');
 
-const ABOUT: readonly Permission[] = [
-  'member:read',
-  'member:update',
-  'member:delete',
-  'session:read',
-  'session:delete',
-];
-
 builder.node(Member, {
-  description: 'A person in the organization, with the role that they have there.',
+  description: 'The membership of a person in the organization.',
   permission: 'member:read',
   interfaces: [Principal],
   id: { resolve: (member) => member.id },
-  loadWithoutCache: async (id, ctx) => {
-    const row = await findPrincipal(ctx, id);
-    return row?.userId ? row : null;
-  },
+  loadWithoutCache: (id, ctx) => findMember(ctx, id),
   brandLoadedObjects: true,
   fields: (t) => ({
     user: t.field({
       type: User,
       nullable: true,
-      description: 'The person.',
+      description: 'The person. Null if the membership ended during the request.',
       resolve: async (member, _args, ctx) => (await findUserOfMember(ctx, member.id))?.user ?? null,
-    }),
-    role: t.field({
-      type: RoleType,
-      nullable: true,
-      description: 'The organization role in force; null for who may not see roles.',
-      resolve: (member, _args, ctx) => roleOf(member, ctx),
-    }),
-    viewerPermissions: t.field({
-      ...viewerPermissions<PrincipalRow>('member'),
-      resolve: (member, _args, ctx) => mayDo(member, ctx, ABOUT),
     }),
   }),
 });
+
+builder.queryField('member', (t) =>
+  t.field({
+    type: Member,
+    nullable: true,
+    permission: 'member:read',
+    description:
+      'The member with this ID or e-mail address. Null if there is none. Returns BAD_REQUEST unless exactly one of the two is given.',
+    args: {
+      id: t.arg.id({ description: 'The ID of the member.' }),
+      email: t.arg.string({ description: 'The e-mail address of the person. Case-insensitive.' }),
+    },
+    resolve: (_root, args, ctx) =>
+      findBy(args, {
+        id: byId('mem', (id) => findMember(ctx, id)),
+        email: (email) => findMemberByEmail(ctx, email),
+      }),
+  }),
+);
 
 builder.queryField('members', (t) =>
   t.connection(
@@ -68,31 +71,38 @@ builder.queryField('members', (t) =>
   ),
 );
 
-const NOT_HELD = 'Refused (NOT_HELD) when somebody would gain or lose what the caller does not hold';
+const NOT_HELD = 'Returns NOT_HELD if somebody would gain or lose permissions that the caller does not have';
+const LAST_OWNER = 'LAST_OWNER for the last Owner of the organization';
 
 mutation('updateMember', {
   permission: 'member:update',
-  description: `Gives the member another role. ${NOT_HELD}; the last Owner stays Owner (LAST_OWNER).`,
+  description: `Assigns another organization role to a member. ${NOT_HELD}, and ${LAST_OWNER}.`,
   input: (t) => ({
-    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The member.' }),
-    roleId: t.id({ visibleWith: 'role:read', description: 'The new organization role. Cannot be cleared.' }),
-    expiresAt: t.field({
-      type: 'DateTime',
-      description: 'When the role ends by itself; together with `fallbackRoleId`.',
+    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The ID of the member.' }),
+    roleId: t.id({
+      visibleWith: 'role:read',
+      description: 'The ID of the new organization role. Unchanged if omitted. Cannot be null.',
     }),
-    fallbackRoleId: t.id({ visibleWith: 'role:read', description: 'The role that follows from `expiresAt` on.' }),
+    roleExpiresAt: t.field({
+      type: 'DateTime',
+      description: 'When the new role expires. Requires `roleId` and `fallbackRoleId`. By default it does not expire.',
+    }),
+    fallbackRoleId: t.id({
+      visibleWith: 'role:read',
+      description: 'The ID of the organization role from `roleExpiresAt` on.',
+    }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
-  results: { member: { type: Member, description: 'The member as they are now.' }, ...ACCESS_CHANGES },
+  results: { member: { type: Member, description: 'The updated member.' }, ...ACCESS_CHANGES },
   resolve: async ({ id, ...input }, ctx) =>
     withChanges(ctx, 'member', await updateMember(ctx, targetId('mem', id), input)),
 });
 
 mutation('deleteMember', {
   permission: 'member:delete',
-  description: `Removes the member: their sessions and API tokens of this organization end with the next request, their checks lose their owner. ${NOT_HELD}, and for the last Owner (LAST_OWNER).`,
+  description: `Removes a member from the organization. Their sessions and API tokens in the organization are refused from the next request on, and the \`owner\` of their checks becomes null. ${NOT_HELD}, and ${LAST_OWNER}.`,
   input: (t) => ({
-    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The member.' }),
+    id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The ID of the member.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { ...DELETED, ...ACCESS_CHANGES },
@@ -102,8 +112,7 @@ mutation('deleteMember', {
 
 mutation('leaveOrganization', {
   own: true,
-  description:
-    'Ends one’s own membership of the organization, with its sessions and tokens. The last Owner stays (LAST_OWNER).',
+  description: `Ends the membership of the caller in the organization, with its sessions and API tokens. Returns ${LAST_OWNER}.`,
   input: (t) => ({ dryRun: t.boolean({ description: DRY_RUN }) }),
   results: { ...DELETED, ...ACCESS_CHANGES },
   resolve: async ({ dryRun }, ctx) => withChanges(ctx, 'deletedId', await leaveOrganization(ctx, dryRun ?? false)),
@@ -112,19 +121,19 @@ mutation('leaveOrganization', {
 mutation('transferOwnership', {
   permission: 'organization:transfer',
   description:
-    'Makes the member Owner and the caller Admin, in one. To have a second Owner instead, use `updateMember`.',
+    'Assigns the role Owner to a member and the role Admin to the caller. To add a second Owner instead, use `updateMember`.',
   input: (t) => ({
-    id: t.id({
+    memberId: t.id({
       required: true,
       visibleWith: 'member:read',
       own: true,
-      description: 'The member who becomes Owner.',
+      description: 'The ID of the member who becomes Owner.',
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { member: { type: Member, description: 'The new Owner.' }, ...ACCESS_CHANGES },
-  resolve: async ({ id, dryRun }, ctx) =>
-    withChanges(ctx, 'member', await transferOwnership(ctx, targetId('mem', id), dryRun ?? false)),
+  resolve: async ({ memberId, dryRun }, ctx) =>
+    withChanges(ctx, 'member', await transferOwnership(ctx, targetId('mem', memberId), dryRun ?? false)),
 });
 
 /** A member as the target of a reference, such as the owner of a check. */
@@ -140,8 +149,7 @@ export const memberTarget: Target = {
   load: async (ctx, id, info) => {
     // In the same round trip as the member.
     if (info && isAskedFor(info, 'user')) findUserOfMember(ctx, id).catch(() => undefined);
-    const row = await findPrincipal(ctx, id);
-    return row?.userId ? row : null;
+    return await findMember(ctx, id);
   },
   loadByAlias: null,
 };

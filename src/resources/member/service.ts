@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { unrestricted } from '../../access/access.ts';
 import { requireHeldChange } from '../../access/escalation.ts';
 import { grantsOverTime } from '../../access/grants.ts';
@@ -20,12 +20,28 @@ import {
   type RoleAssignment,
 } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
+import { users } from '../user/table.ts';
 
 export interface RoleInput {
   roleId?: string | null | undefined;
-  expiresAt?: Date | null | undefined;
+  roleExpiresAt?: Date | null | undefined;
   fallbackRoleId?: string | null | undefined;
   dryRun?: boolean | null | undefined;
+}
+
+/** The member with this ID. Null for a service account. */
+export async function findMember(ctx: Context, id: string): Promise<PrincipalRow | null> {
+  const row = await findPrincipal(ctx, id);
+  return row?.userId ? row : null;
+}
+
+export async function findMemberByEmail(ctx: Context, email: string): Promise<PrincipalRow | null> {
+  const [found] = await (await db(ctx))
+    .select({ id: principals.id })
+    .from(principals)
+    .innerJoin(users, eq(users.id, principals.userId))
+    .where(and(eq(principals.organizationId, tenant(ctx)), sql`lower(${users.email}) = lower(${email.trim()})`));
+  return found ? await findMember(ctx, found.id) : null;
 }
 
 export async function getMember(ctx: Context, id: string): Promise<PrincipalRow> {
@@ -39,21 +55,22 @@ export async function getMember(ctx: Context, id: string): Promise<PrincipalRow>
  * a fallback role, so that every principal always has a role.
  */
 export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<RoleAssignment | null> {
-  const { roleId, expiresAt, fallbackRoleId } = input;
-  if (roleId === null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  const { roleId, roleExpiresAt: expiresAt, fallbackRoleId } = input;
+  if (roleId === null)
+    throw invalid(userError('REQUIRED', 'roleId', 'roleId: must not be null, because every member has a role.'));
   if (roleId === undefined) {
     if (expiresAt === undefined && fallbackRoleId === undefined) return null;
-    throw invalid(userError('REQUIRED', 'roleId', 'roleId: expiresAt and fallbackRoleId need a role.'));
+    throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required with roleExpiresAt or fallbackRoleId.'));
   }
   const role = await getAssignableRole(ctx, roleId, null, 'roleId');
   if (expiresAt && expiresAt <= ctx.dependencies.clock())
-    throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
+    throw invalid(userError('INVALID', 'roleExpiresAt', 'roleExpiresAt: must be in the future.'));
   if ((expiresAt == null) !== (fallbackRoleId == null))
     throw invalid(
       userError(
         'REQUIRED',
-        expiresAt == null ? 'expiresAt' : 'fallbackRoleId',
-        'expiresAt and fallbackRoleId go together: a role that expires needs a fallback role.',
+        expiresAt == null ? 'roleExpiresAt' : 'fallbackRoleId',
+        'roleExpiresAt and fallbackRoleId are required together.',
       ),
     );
   const fallback = fallbackRoleId == null ? null : await getAssignableRole(ctx, fallbackRoleId, null, 'fallbackRoleId');
@@ -88,13 +105,17 @@ export async function changeRole(
   return changed;
 }
 
-/** Nobody acts on a principal that holds more than they do, even if nothing would change. */
+/** Throws NOT_HELD for a principal with permissions that the caller does not have, even if nothing would change. */
 function requireHeldBy(ctx: Context, { rows, access }: LockedAccess, principal: PrincipalRow): void {
   const current = grantsOverTime(rows, principal.id, ctx.dependencies.clock());
   // It may have been deleted before the lock was acquired.
   if (current.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
   for (const grants of current)
-    requireHeldChange(access, { before: unrestricted(grants), after: null }, 'Changing this principal');
+    requireHeldChange(
+      access,
+      { before: unrestricted(grants), after: null },
+      'Acting on this member or service account',
+    );
 }
 
 export const deleteMember = async (ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> =>
@@ -144,7 +165,7 @@ export async function transferOwnership(
   requireSession(ctx);
   const member = await getMember(ctx, id);
   const giver = await getMember(ctx, ctx.unit.actor.principal?.id ?? '');
-  if (member.id === giver.id) throw invalid(userError('INVALID', 'id', 'id: you are Owner already.'));
+  if (member.id === giver.id) throw invalid(userError('INVALID', 'memberId', 'memberId: you are already an Owner.'));
   const builtIn = (key: string) => ROLES.find((role) => role.scope === 'organization' && role.builtIn === key);
   const [owner, admin] = [builtIn('owner'), builtIn('admin')];
   if (!owner || !admin) throw new Error('the built-in roles are incomplete');

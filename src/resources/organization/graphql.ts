@@ -4,20 +4,28 @@ import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { notFound } from '../../lib/errors.ts';
 import { targetId } from '../../lib/input.ts';
-import { deleteOrganization, findOrganization, type OrganizationRow, updateOrganization } from './service.ts';
+import {
+  createOrganization,
+  deleteOrganization,
+  findOrganization,
+  type OrganizationRow,
+  updateOrganization,
+} from './service.ts';
 
 export const Organization = builder.objectRef<OrganizationRow>('Organization');
 
 builder.node(Organization, {
-  description: 'A tenant: its members, rubric and checks are seen by nobody else.',
+  description: 'A tenant. Its members, projects and checks are not visible to other organizations.',
   permission: 'organization:read',
   id: { resolve: (organization) => organization.id },
   loadWithoutCache: (id, ctx) => findOrganization(ctx, id),
   brandLoadedObjects: true,
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name, for people.' }),
-    slug: t.exposeString('slug', { description: 'Its name in addresses; unique in the instance.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    name: t.exposeString('name', { description: 'The display name of the organization.' }),
+    slug: t.exposeString('slug', {
+      description: 'The name of the organization in URLs. Unique in the instance.',
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the organization was created.' }),
     viewerPermissions: t.field(viewerPermissions<OrganizationRow>('organization')),
   }),
 });
@@ -32,22 +40,35 @@ builder.queryField('organization', (t) =>
   }),
 );
 
-/** A mutation names its organization, and reaches only the one that it is bound to. */
+/** A mutation names its organization, and reaches only the organization that the credential is bound to. */
 function requireBound(ctx: Context, id: string): void {
   if (targetId('org', id) !== tenant(ctx)) throw notFound('Organization');
 }
 
+const SLUG = '2 to 63 lower-case letters, digits and single hyphens. Unique in the instance.';
+const BOUND = 'The ID of the organization. It must be the organization that the credential is bound to.';
+
+mutation('createOrganization', {
+  own: true,
+  description:
+    'Creates an organization with a default rubric. The caller becomes its Owner. The session stays bound to its organization; use `switchOrganization` to change that.',
+  input: (t) => ({
+    name: t.string({ required: true, description: 'The display name, 1 to 100 characters.' }),
+    slug: t.string({ required: true, description: `The name in URLs: ${SLUG}` }),
+  }),
+  results: { organization: { type: Organization, description: 'The new organization.' } },
+  resolve: async (input, ctx) => ({ organization: await createOrganization(ctx, input) }),
+});
+
 mutation('updateOrganization', {
   permission: 'organization:update',
-  description: 'Renames the organization. What is omitted stays as it is.',
+  description: 'Updates the organization. Omitted fields are unchanged.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The organization that the credential is bound to.' }),
-    name: t.string({ description: 'Its name, 1 to 100 characters. Cannot be cleared.' }),
-    slug: t.string({
-      description: 'Its name in addresses: 2 to 63 lower-case letters, digits and single hyphens. Cannot be cleared.',
-    }),
+    id: t.id({ required: true, description: BOUND }),
+    name: t.string({ description: 'The display name, 1 to 100 characters. Cannot be null.' }),
+    slug: t.string({ description: `The name in URLs: ${SLUG} Cannot be null.` }),
   }),
-  results: { organization: { type: Organization, description: 'The organization as it is now.' } },
+  results: { organization: { type: Organization, description: 'The updated organization.' } },
   resolve: async ({ id, ...changes }, ctx) => {
     requireBound(ctx, id);
     return { organization: await updateOrganization(ctx, changes) };
@@ -57,10 +78,13 @@ mutation('updateOrganization', {
 mutation('deleteOrganization', {
   permission: 'organization:delete',
   description:
-    'Deletes the organization with everything inside, and ends every session and token bound to it. Cannot be undone.',
+    'Deletes the organization with everything in it, and ends every session and API token that is bound to it. This cannot be undone.',
   input: (t) => ({
-    id: t.id({ required: true, description: 'The organization that the credential is bound to.' }),
-    slug: t.string({ required: true, description: 'Its slug once more, to make sure.' }),
+    id: t.id({ required: true, description: BOUND }),
+    slug: t.string({
+      required: true,
+      description: 'The slug of the organization, as a confirmation. Returns MISMATCH if it differs.',
+    }),
   }),
   results: DELETED,
   resolve: async (input, ctx) => {

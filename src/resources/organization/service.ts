@@ -1,12 +1,14 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
+import { loadGrants } from '../../access/grants.ts';
 import { ROLES } from '../../access/roles.ts';
-import { audit, type Context, db, setTenant, tenant } from '../../context.ts';
+import { audit, type Context, db, setActor, setTenant, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, publicRow, toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine, slug } from '../../lib/input.ts';
 import { checks } from '../check/table.ts';
+import { requireSession } from '../principal/access.ts';
 import { assign } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { assignments, rolePolicies } from '../role/table.ts';
@@ -27,16 +29,30 @@ export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
 
 const Create = z.object({ name: singleLine(100), slug });
 
-const shown = (row: OrganizationRow) => publicRow('org', { ...row });
+const snapshotOf = (row: OrganizationRow) => publicRow('org', { ...row });
 
-export interface CreatedOrganization {
-  organization: OrganizationRow;
-  principalId: string;
+export async function createOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
+  const { userId } = requireSession(ctx);
+  const { organization, principalId } = await insertOrganization(ctx, userId, parse(Create, input));
+  const { id, slug, name } = organization;
+  // The payload shows the new organization as its Owner sees it. The session stays bound to the former organization.
+  const grants = await loadGrants(await db(ctx), id, organization.plan, ctx.dependencies.clock(), [principalId]);
+  const principal = { id: principalId, name: ctx.unit.actor.user?.name ?? '' };
+  setActor(ctx, {
+    ...ctx.unit.actor,
+    organization: { id, slug, name },
+    principal,
+    grants: grants.get(principalId) ?? null,
+  });
+  return organization;
 }
 
-/** Makes the organization with its rubric, and `userId` its Owner. The transaction is bound to the new organization. */
-export async function insertOrganization(ctx: Context, userId: string, input: unknown): Promise<CreatedOrganization> {
-  const given = parse(Create, input);
+/** Inserts the organization with its rubric and its Owner. The transaction is bound to the new organization. */
+async function insertOrganization(
+  ctx: Context,
+  userId: string,
+  given: z.output<typeof Create>,
+): Promise<{ organization: OrganizationRow; principalId: string }> {
   const id = newId();
   setTenant(ctx, { organizationId: id, userId });
   const tx = await db(ctx);
@@ -49,11 +65,11 @@ export async function insertOrganization(ctx: Context, userId: string, input: un
   if (!owner || role?.builtIn !== 'owner') throw new Error('the first built-in role is the Owner');
   await assign(ctx, owner.id, { role, expiresAt: null, fallback: null });
   await createDefaultRubric(ctx);
-  audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && shown(organization) });
+  audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && snapshotOf(organization) });
   return { organization: organization as OrganizationRow, principalId: owner.id };
 }
 
-/** Whoever changes the organization, or counts what it has, waits for the one before. */
+/** Locks the organization, so that changes and counts of its objects run one after the other. */
 export async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
   const [row] = await (await db(ctx))
     .select()
@@ -69,7 +85,7 @@ export async function updateOrganization(ctx: Context, input: unknown): Promise<
   const before = await lockOrganization(ctx);
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   const after = Object.keys(given).length > 0 ? await write(ctx, given) : before;
-  audit(ctx, { targetId: toPublicId('org', before.id), before: shown(before), after: shown(after) });
+  audit(ctx, { targetId: toPublicId('org', before.id), before: snapshotOf(before), after: snapshotOf(after) });
   return after;
 }
 
@@ -88,15 +104,13 @@ export async function deleteOrganization(ctx: Context, input: { slug: string }):
   await lockRubric(ctx);
   const before = await lockOrganization(ctx);
   if (input.slug !== before.slug)
-    throw invalid(
-      userError('MISMATCH', 'slug', 'slug: differs from the slug of the organization, which is asked to make sure.'),
-    );
+    throw invalid(userError('MISMATCH', 'slug', 'slug: must be the slug of the organization, as a confirmation.'));
   const tx = await db(ctx);
-  // What is in use cannot be deleted, and which of the two the cascade reaches first is not told.
+  // Objects in use cannot be deleted, and the order of the cascade is not defined.
   await tx.delete(checks).where(eq(checks.organizationId, tenant(ctx)));
   await tx.delete(assignments).where(eq(assignments.organizationId, tenant(ctx)));
   await tx.delete(rolePolicies).where(eq(rolePolicies.organizationId, tenant(ctx)));
   await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
-  audit(ctx, { targetId: toPublicId('org', before.id), before: shown(before), after: null });
+  audit(ctx, { targetId: toPublicId('org', before.id), before: snapshotOf(before), after: null });
   return toPublicId('org', before.id);
 }

@@ -23,7 +23,7 @@ export const organizations = pgTable(
     slug: text('slug').notNull(),
     name: text('name').notNull(),
     plan: text('plan').$type<Plan>().notNull(),
-    /** Grows with every change of who may do what in it; compiled grants are kept under it. Triggers see to it. */
+    /** The version of the organization's access. Triggers increment it. Compiled grants are cached under it. */
     accessVersion: bigint('access_version', { mode: 'number' }).notNull().default(0),
     createdAt: createdAt(),
   },

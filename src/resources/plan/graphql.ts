@@ -5,39 +5,40 @@ import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { type Usage, updatePlan, usageOf } from './service.ts';
 
 const PlanName = builder.enumType('PlanName', {
-  description: 'What an organization pays for.',
-  values: Object.fromEntries(PLAN_NAMES.map((name) => [name, { description: `The plan ${name}.` }])) as Record<
-    Plan,
-    { description: string }
-  >,
+  description: 'The name of a plan.',
+  values: Object.fromEntries(
+    PLAN_NAMES.map((name) => [name, { description: `The plan ${name}. \`plans\` lists its features and limits.` }]),
+  ) as Record<Plan, { description: string }>,
 });
 
 const PlanType = builder.objectRef<Entitlements & { name: Plan; current: boolean }>('Plan').implement({
-  description: 'A plan and what it entitles to.',
+  description: 'A plan and the features and limits that it includes.',
   public: true,
   fields: (t) => ({
-    name: t.field({ type: PlanName, description: 'Its name.', resolve: (plan) => plan.name }),
-    current: t.exposeBoolean('current', { description: 'Whether it is the plan of the organization.' }),
-    customRoles: t.exposeBoolean('customRoles', { description: 'Whether it has custom roles and policies.' }),
-    projectRoles: t.exposeBoolean('projectRoles', { description: 'Whether it has project roles.' }),
-    enforcedSso: t.exposeBoolean('enforcedSso', { description: 'Whether it has enforced single sign-on.' }),
+    name: t.field({ type: PlanName, description: 'The name of the plan.', resolve: (plan) => plan.name }),
+    current: t.exposeBoolean('current', { description: 'Whether it is the plan of the caller’s organization.' }),
+    customRoles: t.exposeBoolean('customRoles', {
+      description: 'Whether the plan includes custom roles and policies.',
+    }),
+    projectRoles: t.exposeBoolean('projectRoles', { description: 'Whether the plan includes project roles.' }),
+    enforcedSso: t.exposeBoolean('enforcedSso', { description: 'Whether the plan includes enforced single sign-on.' }),
     seats: t.exposeInt('seats', {
       nullable: true,
-      description: 'How many members there can be, invited ones included; null without limit.',
+      description: 'The maximum number of members and pending invitations. Null if there is no limit.',
     }),
     projects: t.exposeInt('projects', {
       nullable: true,
-      description: 'How many projects there can be; null without limit.',
+      description: 'The maximum number of projects. Null if there is no limit.',
     }),
   }),
 });
 
 const UsageType = builder.objectRef<Usage>('Usage').implement({
-  description: 'What the organization uses of its plan.',
+  description: 'How many seats and projects the organization uses. `Plan` has the limits.',
   public: true,
   fields: (t) => ({
-    seats: t.exposeInt('seats', { description: 'Members and pending invitations.' }),
-    projects: t.exposeInt('projects', { description: 'Projects.' }),
+    seats: t.exposeInt('seats', { description: 'The number of members and pending invitations.' }),
+    projects: t.exposeInt('projects', { description: 'The number of projects.' }),
   }),
 });
 
@@ -48,7 +49,7 @@ builder.queryFields((t) => ({
     type: PlanType,
     nullable: true,
     permission: 'plan:read',
-    description: 'The plan of the organization and its limits.',
+    description: 'The plan of the organization.',
     resolve: (_root, _args, ctx) => {
       const plan = ctx.unit.access.effective?.grants.plan ?? 'FREE';
       return entitlements(plan, plan);
@@ -57,7 +58,7 @@ builder.queryFields((t) => ({
   plans: t.field({
     type: [PlanType],
     public: true,
-    description: 'All plans, the least first: the table of entitlements.',
+    description: 'All plans, smallest first.',
     resolve: (_root, _args, ctx) =>
       PLAN_NAMES.map((name) => entitlements(name, ctx.unit.access.effective?.grants.plan)),
   }),
@@ -65,7 +66,7 @@ builder.queryFields((t) => ({
     type: UsageType,
     nullable: true,
     permission: 'usage:read',
-    description: 'What the organization uses now.',
+    description: 'How many seats and projects the organization uses.',
     resolve: (_root, _args, ctx) => usageOf(ctx),
   }),
 }));
@@ -73,12 +74,12 @@ builder.queryFields((t) => ({
 mutation('updatePlan', {
   permission: 'billing:update',
   description:
-    'Changes the plan. What the new plan lacks is frozen and nothing deleted: nobody can do more than before.',
+    'Changes the plan of the organization. Roles that the new plan does not include are suspended, not deleted, and become effective again with a plan that includes them.',
   input: (t) => ({
     plan: t.field({ type: PlanName, required: true, description: 'The new plan.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
-  results: { plan: { type: PlanType, description: 'The plan as it is now.' }, ...ACCESS_CHANGES },
+  results: { plan: { type: PlanType, description: 'The updated plan.' }, ...ACCESS_CHANGES },
   resolve: async ({ plan, dryRun }, ctx) => {
     const { result, accessChanges } = await updatePlan(ctx, plan, dryRun ?? false);
     return withChanges(ctx, 'plan', { result: entitlements(result, result), accessChanges });

@@ -21,7 +21,7 @@ export async function countMembers(ctx: Context): Promise<number> {
   return members?.total ?? 0;
 }
 
-/** Seats are taken by members, and by who is invited as long as they can accept. */
+/** Members and invitations that have not expired use seats. */
 export async function usageOf(ctx: Context): Promise<Usage> {
   const tx = await db(ctx);
   const own = tenant(ctx);

@@ -1,7 +1,10 @@
+import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from '../project/ref.ts';
@@ -10,6 +13,7 @@ import {
   createPolicy,
   deletePolicy,
   findPolicy,
+  findPolicyByName,
   getPolicy,
   listPolicies,
   type PolicyRow,
@@ -18,59 +22,108 @@ import {
 import type { Statement } from './table.ts';
 
 const PolicyEffect = builder.enumType('PolicyEffect', {
-  description: 'What a statement does.',
+  description: 'Whether a statement grants or denies permissions.',
   values: {
-    ALLOW: { description: 'Grants.' },
-    DENY: { description: 'Denies, which outweighs every grant, whatever the order.' },
+    ALLOW: { description: 'Grants the permissions.' },
+    DENY: { description: 'Denies the permissions. A denial overrides every grant of the role, in any order.' },
   } as const,
 });
 
-const PATTERNS = 'Permissions or patterns: `dataset:read`, `dataset:*`, `*:read`, `*`. Each must match a permission.';
+const PATTERNS =
+  'Permissions and patterns such as `dataset:read`, `dataset:*`, `*:read` and `*`. Each must match at least one permission.';
 
 const PolicyStatement = builder.objectRef<Statement>('PolicyStatement').implement({
-  description: 'What a policy allows or denies.',
+  description: 'A statement of a policy. It grants or denies permissions.',
   public: true,
   fields: (t) => ({
-    effect: t.field({ type: PolicyEffect, description: 'Which of the two.', resolve: (statement) => statement.effect }),
+    effect: t.field({
+      type: PolicyEffect,
+      description: 'Whether the statement grants or denies the permissions.',
+      resolve: (statement) => statement.effect,
+    }),
     permissions: t.exposeStringList('permissions', { description: PATTERNS }),
   }),
 });
 
 const PolicyStatementInput = builder.inputType('PolicyStatementInput', {
-  description: 'What a policy allows or denies.',
+  description: 'A statement of a policy.',
   fields: (t) => ({
-    effect: t.field({ type: PolicyEffect, required: true, description: 'Which of the two.' }),
-    permissions: t.stringList({ required: true, description: PATTERNS }),
+    effect: t.field({
+      type: PolicyEffect,
+      required: true,
+      description: 'Whether the statement grants or denies the permissions.',
+    }),
+    permissions: t.stringList({ required: true, description: `1 to 200 items. ${PATTERNS}` }),
   }),
 });
 
 export const Policy = builder.objectRef<PolicyRow>('Policy');
 
 builder.node(Policy, {
-  description: 'A named list of statements, which roles are made of.',
+  description: 'A named list of statements. Custom roles consist of policies.',
   permission: 'policy:read',
   on: (policy) => policy.projectId,
   id: { resolve: (policy) => policy.id },
   loadWithoutCache: (id, ctx) => findPolicy(ctx, id),
   brandLoadedObjects: true,
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name, unique in the organization or project.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
+    name: t.exposeString('name', {
+      description: 'The name of the policy. Unique in the organization or project, case-insensitive.',
+    }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'What the policy is used for. Null if there is none.',
+    }),
     project: t.field({
       type: Project,
       nullable: true,
-      description: 'The project that it belongs to; null for one of the organization.',
+      description: 'The project that the policy belongs to. Null for a policy of the organization.',
       resolve: (policy, _args, ctx) => (policy.projectId ? findProject(ctx, policy.projectId) : null),
     }),
     statements: t.field({
       type: [PolicyStatement],
-      description: 'What it allows and denies.',
+      description: 'The statements of the policy.',
       resolve: (policy) => policy.statements,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the policy was created.' }),
     viewerPermissions: t.field(viewerPermissions<PolicyRow>('policy', { on: (policy) => policy.projectId })),
   }),
 });
+
+/** The project of the policy that is asked for. Null for the organization, also if there is no such policy. */
+async function scopeOf(
+  ctx: Context,
+  { id, projectId }: { id?: string | null | undefined; projectId?: string | null | undefined },
+): Promise<string | null> {
+  if (id == null) return await projectOf(ctx, projectId);
+  const uuid = fromPublicId('pol', id);
+  return (uuid && ctx.unit.binding.organizationId && (await findPolicy(ctx, uuid))?.projectId) || null;
+}
+
+builder.queryField('policy', (t) =>
+  t.field({
+    type: Policy,
+    nullable: true,
+    permission: 'policy:read',
+    on: (_root, args, ctx) => scopeOf(ctx, args),
+    description:
+      'The policy with this ID or name. Null if it does not exist or is not visible to the caller. Returns BAD_REQUEST unless exactly one of the two is given.',
+    args: {
+      id: t.arg.id({ description: 'The ID of the policy.' }),
+      name: t.arg.string({ description: 'The name of the policy. Case-insensitive.' }),
+      projectId: t.arg.id({
+        visibleWith: 'project:read',
+        description:
+          'The ID of a project, to find a policy of the project by its name. Defaults to the organization. Not used with `id`.',
+      }),
+    },
+    resolve: (_root, args, ctx) =>
+      findBy(args, {
+        id: byId('pol', (id) => findPolicy(ctx, id)),
+        name: async (name) => findPolicyByName(ctx, await projectOf(ctx, args.projectId), name),
+      }),
+  }),
+);
 
 builder.queryField('policies', (t) =>
   t.connection(
@@ -79,32 +132,37 @@ builder.queryField('policies', (t) =>
       nullable: true,
       permission: 'policy:read',
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
-      description: 'The policies of the organization, or with `projectId` those of the project, by name.',
-      args: { projectId: t.arg.id({ visibleWith: 'project:read', description: 'Policies of this project.' }) },
+      description: 'The policies of the organization, or of a project, ordered by name.',
+      args: {
+        projectId: t.arg.id({
+          visibleWith: 'project:read',
+          description: 'The ID of a project. Defaults to the organization.',
+        }),
+      },
       resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),
     },
     connectionOf(Policy),
   ),
 );
 
-const policyPlace = async (id: string, ctx: Parameters<typeof getPolicy>[0]) => getPolicy(ctx, targetId('pol', id));
+const find = async (ctx: Context, id: string): Promise<PolicyRow> => getPolicy(ctx, targetId('pol', id));
+
+const NAME = 'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive.';
+const DESCRIPTION = 'What the policy is used for, 1 to 2,000 characters.';
+const STATEMENTS = '1 to 50 statements with at most 500 permissions and patterns in total.';
 
 mutation('createPolicy', {
   permission: 'policy:create',
   description:
-    'Makes a custom policy. Needs the plan TEAM; refused (NOT_HELD) when it allows what the caller does not hold.',
+    'Creates a custom policy. Returns PLAN_REQUIRED if the plan has no custom roles, and NOT_HELD if the policy grants permissions that the caller does not have.',
   input: (t) => ({
     projectId: t.id({
       visibleWith: 'project:read',
-      description: 'The project that it belongs to; the organization unless told.',
+      description: 'The ID of the project that the policy belongs to. Defaults to the organization.',
     }),
-    name: t.string({ required: true, description: 'Its name, 1 to 100 characters, unique there.' }),
-    description: t.string({ description: 'What it is for, at most 2,000 characters.' }),
-    statements: t.field({
-      type: [PolicyStatementInput],
-      required: true,
-      description: 'What it allows and denies, 1 to 50.',
-    }),
+    name: t.string({ required: true, description: NAME }),
+    description: t.string({ description: DESCRIPTION }),
+    statements: t.field({ type: [PolicyStatementInput], required: true, description: STATEMENTS }),
   }),
   on: (input, ctx) => projectOf(ctx, input.projectId),
   results: { policy: { type: Policy, description: 'The new policy.' } },
@@ -115,28 +173,29 @@ mutation('createPolicy', {
 
 mutation('updatePolicy', {
   permission: 'policy:update',
-  description: 'Changes a custom policy, for everybody whose role uses it. What is omitted stays as it is.',
+  description:
+    'Updates a custom policy, and with it the access of everybody whose role contains the policy. Omitted fields are unchanged. Returns NOT_HELD if somebody would gain or lose permissions that the caller does not have.',
   input: (t) => ({
-    id: t.id({ required: true, visibleWith: 'policy:read', description: 'The policy.' }),
-    name: t.string({ description: 'Its name, 1 to 100 characters, unique there. Cannot be cleared.' }),
-    description: t.string({ description: 'What it is for, at most 2,000 characters; null clears it.' }),
+    id: t.id({ required: true, visibleWith: 'policy:read', description: 'The ID of the policy.' }),
+    name: t.string({ description: `${NAME} Cannot be null.` }),
+    description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
     statements: t.field({
       type: [PolicyStatementInput],
-      description: 'What it allows and denies, in the place of what it did. Cannot be cleared.',
+      description: `${STATEMENTS} They replace the current statements. Cannot be null.`,
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
-  on: async (input, ctx) => (await policyPlace(input.id, ctx)).projectId,
-  results: { policy: { type: Policy, description: 'The policy as it is now.' }, ...ACCESS_CHANGES },
+  on: async (input, ctx) => (await find(ctx, input.id)).projectId,
+  results: { policy: { type: Policy, description: 'The updated policy.' }, ...ACCESS_CHANGES },
   resolve: async ({ id, ...input }, ctx) =>
-    withChanges(ctx, 'policy', await updatePolicy(ctx, await policyPlace(id, ctx), input)),
+    withChanges(ctx, 'policy', await updatePolicy(ctx, await find(ctx, id), input)),
 });
 
 mutation('deletePolicy', {
   permission: 'policy:delete',
-  description: 'Deletes a custom policy that no role uses; else the answer lists the roles (IN_USE).',
-  input: (t) => ({ id: t.id({ required: true, visibleWith: 'policy:read', description: 'The policy.' }) }),
-  on: async (input, ctx) => (await policyPlace(input.id, ctx)).projectId,
+  description: 'Deletes a custom policy. If a role contains the policy, returns IN_USE and lists the roles.',
+  input: (t) => ({ id: t.id({ required: true, visibleWith: 'policy:read', description: 'The ID of the policy.' }) }),
+  on: async (input, ctx) => (await find(ctx, input.id)).projectId,
   results: DELETED,
-  resolve: async ({ id }, ctx) => ({ deletedId: await deletePolicy(ctx, await policyPlace(id, ctx)) }),
+  resolve: async ({ id }, ctx) => ({ deletedId: await deletePolicy(ctx, await find(ctx, id)) }),
 });

@@ -1,4 +1,4 @@
-import { and, eq, isNull, or, type SQL } from 'drizzle-orm';
+import { and, eq, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { requireHeld } from '../../access/escalation.ts';
 import { matchingPermissions, validatePattern } from '../../access/pattern.ts';
@@ -18,10 +18,24 @@ export type PolicyRow = typeof policies.$inferSelect;
 
 const rows = rowsOf(policies, 'pol');
 
-/** The policy, or null for who may not read it where it belongs. */
+/** The policy. Null if it does not exist or is not visible to the caller. */
 export async function findPolicy(ctx: Context, id: string): Promise<PolicyRow | null> {
   const row = await rows.find(ctx, id);
   return row && ctx.unit.access.sees('policy:read', row.projectId) ? row : null;
+}
+
+/** A policy of the organization or of a project by its name. */
+export async function findPolicyByName(
+  ctx: Context,
+  projectId: string | null,
+  name: string,
+): Promise<PolicyRow | null> {
+  const place = projectId ? eq(policies.projectId, projectId) : isNull(policies.projectId);
+  const [found] = await (await db(ctx))
+    .select({ id: policies.id })
+    .from(policies)
+    .where(and(eq(policies.organizationId, tenant(ctx)), place, sql`lower(${policies.name}) = lower(${name})`));
+  return found ? await findPolicy(ctx, found.id) : null;
 }
 
 export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
@@ -55,30 +69,25 @@ const Create = z.object({
   statements: z.array(StatementInput).min(1).max(50),
 });
 
-/** Patterns of a policy altogether, and complaints about them that are told. */
+/** The maximum number of patterns in a policy, and of errors that are reported for them. */
 const PATTERNS = 500;
-const TOLD = 20;
+const MAX_REPORTED = 20;
 
-/** Every pattern names something, and nobody writes down a grant that they do not hold. */
+/** Throws unless every pattern matches a permission and the caller has all permissions that the policy grants. */
 function checkStatements(ctx: Context, statements: Statement[], projectId: string | null): void {
   if (statements.reduce((total, { permissions }) => total + permissions.length, 0) > PATTERNS)
     throw invalid(userError('TOO_LONG', 'statements', `statements: a policy has at most ${PATTERNS} patterns.`));
   const complaints = complaintsAbout(ctx, statements);
   if (complaints.length > 0) throw invalid(...complaints);
   const allowed = statements.filter(({ effect }) => effect === 'ALLOW').flatMap(({ permissions }) => permissions);
-  requireHeld(
-    ctx.unit.access,
-    new Set([...new Set(allowed)].flatMap(matchingPermissions)),
-    projectId,
-    'Writing this policy',
-  );
+  requireHeld(ctx.unit.access, new Set([...new Set(allowed)].flatMap(matchingPermissions)), projectId, 'This policy');
 }
 
 function complaintsAbout(_ctx: Context, statements: Statement[]): UserError[] {
   const complaints: UserError[] = [];
   for (const [at, { permissions }] of statements.entries())
     for (const [index, pattern] of permissions.entries()) {
-      const complaint = complaints.length < TOLD ? validatePattern(pattern) : null;
+      const complaint = complaints.length < MAX_REPORTED ? validatePattern(pattern) : null;
       const path = ['statements', String(at), 'permissions', String(index)];
       if (complaint) complaints.push(userError('INVALID', path, `${complaint}.`));
     }
@@ -158,7 +167,7 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
         'IN_USE',
         'id',
         // Not how many: some may be of projects that are hidden.
-        `Roles use this policy${names && `, such as ${names}`}. Change or delete them first.`,
+        `Roles contain this policy${names && `, such as ${names}`}. Update or delete them first.`,
       ),
       usedBy: visible.flatMap(({ id }) => ({ __typename: 'Role', ...compiled.get(id) })),
     });

@@ -23,7 +23,7 @@ export const policies = pgTable(
     createdAt: createdAt(),
   },
   (t) => [
-    // A hand-written migration makes the name unique, in whichever case, per organization or project.
+    // A hand-written migration makes the name unique, case-insensitive, in the organization or project.
     primaryKey({ columns: [t.organizationId, t.id] }),
     index('policies_by_project').on(t.organizationId, t.projectId),
     foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),

@@ -6,40 +6,46 @@ import { Principal } from './graphql.ts';
 import { findPrincipal } from './service.ts';
 
 export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').implement({
-  description: 'What a change means to one principal in one place.',
+  description:
+    'The permissions that one member or service account gains and loses in one scope: the organization or a project.',
   public: true,
   fields: (t) => ({
     principal: t.field({
       type: Principal,
       nullable: true,
-      description: 'Whose access changes; null for one that would be made or is gone.',
-      resolve: (delta, _args, ctx) => findPrincipal(ctx, delta.principalId),
+      description:
+        'The member or service account whose access changes. Null if it is deleted, does not exist yet, or is not visible to the caller.',
+      // A dry run of `acceptInvitation` can be made by a caller without an organization.
+      resolve: (delta, _args, ctx) => (ctx.unit.binding.organizationId ? findPrincipal(ctx, delta.principalId) : null),
     }),
     project: t.field({
       type: Project,
       nullable: true,
       description:
-        'Where; null for the organization, and for every project that is not listed of this principal on its own.',
+        'The project in which the access changes. Null for the organization, which includes every project that is not listed for this principal. Also null for a project that does not exist any more or is not visible to the caller.',
       resolve: (delta, _args, ctx) => (delta.projectId ? findProject(ctx, delta.projectId) : null),
     }),
     gained: t.field({
       type: ['Permission'],
-      description: 'What they may do and could not.',
+      description: 'The permissions that are added.',
       resolve: (delta) => delta.gained,
     }),
     lost: t.field({
       type: ['Permission'],
-      description: 'What they could do and may not.',
+      description: 'The permissions that are removed.',
       resolve: (delta) => delta.lost,
     }),
   }),
 });
 
-/** Part of the input of every mutation that changes access. */
+/** Describes an input field of every mutation that changes access. */
 export const DRY_RUN =
-  'Only tell in `accessChanges` who would gain and lose what: nothing is written, and the result is null.';
+  'If true, the mutation reports the effects in `accessChanges` and changes nothing. The other results are null. Defaults to false.';
 
-/** Part of the results of every mutation that changes access. */
+/** A result of every mutation that changes access. */
 export const ACCESS_CHANGES = {
-  accessChanges: { type: [AccessChange] as [typeof AccessChange], description: 'Who gains and loses what.' },
+  accessChanges: {
+    type: [AccessChange] as [typeof AccessChange],
+    description: 'The permissions that members and service accounts gain and lose. Null if there are errors.',
+  },
 };

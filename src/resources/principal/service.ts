@@ -104,16 +104,16 @@ export async function getAssignableRole(
   const field = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await findAnyRole(ctx, uuid));
-  // To a caller who may not see the role, it does not exist.
+  // A role that is not visible to the caller does not exist for the caller.
   if (!role || !ctx.unit.access.sees('role:read', role.projectId))
-    throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this id.`));
+    throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this ID.`));
   if (!isAssignableIn(role, scope)) {
     const where = scope === null ? 'in the organization' : 'in this project';
-    throw invalid(userError('INVALID', path, `${field}: the role ${role.name} cannot be given ${where}.`));
+    throw invalid(userError('INVALID', path, `${field}: the role ${role.name} cannot be assigned ${where}.`));
   }
   if (role.builtIn === null) ctx.unit.access.requireFeature('customRoles');
   // Also if a denial or a greater role of the principal hides what this role grants, because those can be removed later.
-  requireHeld(ctx.unit.access, role.allow, scope, `Giving the role ${role.name}`);
+  requireHeld(ctx.unit.access, role.allow, scope, `Assigning the role ${role.name}`);
   return role;
 }
 

@@ -5,7 +5,7 @@ import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
 import { users } from '../user/table.ts';
 
-/** Who can hold roles in an organization: a member, who is a user, or a service account, which has a name instead. */
+/** A member or a service account of an organization. A member has a user; a service account has a name instead. */
 export const principals = pgTable(
   'principals',
   {

@@ -1,25 +1,16 @@
-import { and, count, eq, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { and, count, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { audit, type Context, db, tenant } from '../../context.ts';
-import { loaderOf, pagesOf } from '../../data/loader.ts';
+import { permissionsOf, unrestricted } from '../../access/access.ts';
+import { type Context, db, setDryRun, tenant } from '../../context.ts';
 import { inProjects } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
-import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
-import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
-import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { fromPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
-import {
-  findByPublicId,
-  findPrincipal,
-  getAssignableRole,
-  type PrincipalRow,
-  publicIdOfPrincipal,
-  roleColumns,
-} from '../principal/service.ts';
+import { findGrants } from '../principal/access.ts';
+import type { AccessChanged } from '../principal/change-access.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { projects } from './table.ts';
 
@@ -27,7 +18,7 @@ export type ProjectRow = typeof projects.$inferSelect;
 
 const rows = rowsOf(projects, 'prj');
 
-/** The project, or null for who may not read it: to them it does not exist. */
+/** The project. Null if it does not exist or is not visible to the caller. */
 export async function findProject(ctx: Context, id: string): Promise<ProjectRow | null> {
   return ctx.unit.access.can('project:read', id) ? await rows.find(ctx, id) : null;
 }
@@ -85,18 +76,45 @@ export async function updateProject(ctx: Context, id: string, input: unknown): P
   return await rows.update(ctx, await rows.lock(ctx, id), changes);
 }
 
+/** What each principal with a project role loses with the project. Empty for callers who cannot see project roles. */
+async function lossesIn(ctx: Context, projectId: string): Promise<AccessChanged<string>['accessChanges']> {
+  if (!ctx.unit.access.can('project_member:read', projectId)) return [];
+  const holders = await (await db(ctx))
+    .select({ id: assignments.principalId })
+    .from(assignments)
+    .where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, projectId)))
+    .orderBy(assignments.principalId);
+  const grants = await findGrants(
+    ctx,
+    holders.map(({ id }) => id),
+  );
+  return holders.flatMap(({ id: principalId }) => {
+    const own = grants.get(principalId);
+    const lost = own ? permissionsOf(unrestricted(own), projectId) : [];
+    return lost.length > 0 ? [{ principalId, projectId, gained: [], lost }] : [];
+  });
+}
+
+interface DeleteInput {
+  key: string;
+  dryRun?: boolean | null | undefined;
+}
+
 /** With its roles, policies and memberships. A role of the project cannot be in use elsewhere. */
-export async function deleteProject(ctx: Context, id: string, key: string): Promise<string> {
+export async function deleteProject(
+  ctx: Context,
+  id: string,
+  { key, dryRun }: DeleteInput,
+): Promise<AccessChanged<string>> {
   // First, as every change of access locks it.
   await lockOrganization(ctx);
   const project = await rows.lock(ctx, id);
   if (key !== project.key)
-    throw invalid(
-      userError('MISMATCH', 'key', 'key: differs from the key of the project, which is asked to make sure.'),
-    );
+    throw invalid(userError('MISMATCH', 'key', 'key: must be the key of the project, as a confirmation.'));
+  const accessChanges = await lossesIn(ctx, id);
   const tx = await db(ctx);
   const here = eq(roles.organizationId, tenant(ctx));
-  // Roles would stop the deletion of their policies, whichever of the two the cascade reaches first.
+  // Roles would stop the deletion of their policies, if the cascade reached the policies first.
   await tx.delete(assignments).where(and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.projectId, id)));
   const own = tx
     .select({ id: roles.id })
@@ -105,144 +123,10 @@ export async function deleteProject(ctx: Context, id: string, key: string): Prom
   await tx
     .delete(rolePolicies)
     .where(and(eq(rolePolicies.organizationId, tenant(ctx)), inArray(rolePolicies.roleId, own)));
-  return await rows.remove(ctx, project);
-}
-
-export type ProjectMemberRow = typeof assignments.$inferSelect;
-
-const assignmentReader = readerOf<ProjectMemberRow>(assignments);
-
-export const listProjectMembers = pagesOf<ProjectMemberRow>((ctx) => ({
-  reader: assignmentReader,
-  where: (project) =>
-    and(eq(assignments.organizationId, tenant(ctx)), sql`${assignments.projectId} = ${project}`) as SQL,
-  asked: (project) => [tenant(ctx), project],
-  order: [{ column: assignments.id, key: (row) => row.id }],
-}));
-
-const readProjectMember = loaderOf<ProjectMemberRow>(async (ctx, ids) => {
-  const own = and(eq(assignments.organizationId, tenant(ctx)), isAnyOf(assignments.id, ids));
-  return assignmentReader.read(await db(ctx), sql`where ${own} and ${isNotNull(assignments.projectId)}`);
-});
-
-export const findProjectMember = async (ctx: Context, id: string): Promise<ProjectMemberRow | null> => {
-  const row = await readProjectMember(ctx, id);
-  return row?.projectId && ctx.unit.access.sees('project_member:read', row.projectId) ? row : null;
-};
-
-export interface ProjectMemberInput {
-  roleId?: string | null | undefined;
-  dryRun?: boolean | null | undefined;
-}
-
-/** The project role of an input. Null for "no access". */
-const roleOf = async (ctx: Context, roleId: string | null | undefined, projectId: string) =>
-  roleId == null ? null : await getAssignableRole(ctx, roleId, projectId, 'roleId');
-
-export async function createProjectMember(
-  ctx: Context,
-  project: ProjectRow,
-  input: ProjectMemberInput & { principalId: string },
-): Promise<AccessChanged<ProjectMemberRow>> {
-  ctx.unit.access.requireFeature('projectRoles');
-  const principal: PrincipalRow | null = await findByPublicId(ctx, input.principalId);
-  if (!principal)
-    throw invalid(
-      userError('NOT_FOUND', 'principalId', 'principalId: there is no member or service account with this id.'),
-    );
-  const role = await roleOf(ctx, input.roleId, project.id);
-  return await changeAccess(ctx, {
-    permission: 'project_member:create',
-    target: project.id,
-    affected: () => [principal.id],
-    dryRun: input.dryRun ?? false,
-    apply: async () => {
-      const values = {
-        organizationId: tenant(ctx),
-        principalId: principal.id,
-        projectId: project.id,
-        ...roleColumns(role),
-        createdAt: ctx.dependencies.clock(),
-      };
-      const [row] = await (await db(ctx)).insert(assignments).values(values).returning();
-      audit(ctx, { targetId: toPublicId('pmb', row?.id ?? ''), after: await shown(ctx, row as ProjectMemberRow) });
-      return row as ProjectMemberRow;
-    },
-  });
-}
-
-export async function updateProjectMember(
-  ctx: Context,
-  row: ProjectMemberRow,
-  input: ProjectMemberInput,
-): Promise<AccessChanged<ProjectMemberRow>> {
-  ctx.unit.access.requireFeature('projectRoles');
-  const role = await roleOf(ctx, input.roleId, row.projectId ?? '');
-  const values = input.roleId === undefined ? {} : roleColumns(role);
-  return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own) => {
-    const changed = Object.keys(values).length
-      ? await (await db(ctx)).update(assignments).set(values).where(own).returning()
-      : [before];
-    const after = changed[0] as ProjectMemberRow;
-    audit(ctx, { after: await shown(ctx, after) });
-    return after;
-  });
-}
-
-export async function deleteProjectMember(
-  ctx: Context,
-  row: ProjectMemberRow,
-  dryRun: boolean,
-): Promise<AccessChanged<string>> {
-  return await change(ctx, row, 'project_member:delete', dryRun, async (_before, own) => {
-    await (await db(ctx)).delete(assignments).where(own);
-    audit(ctx, { after: null });
-    return toPublicId('pmb', row.id);
-  });
-}
-
-async function change<Result>(
-  ctx: Context,
-  row: ProjectMemberRow,
-  permission: 'project_member:update' | 'project_member:delete',
-  dryRun: boolean,
-  write: (before: ProjectMemberRow, own: SQL | undefined) => Promise<Result>,
-): Promise<AccessChanged<Result>> {
-  return await changeAccess(ctx, {
-    permission,
-    target: row.projectId,
-    affected: () => [row.principalId],
-    dryRun,
-    apply: async ({ rows: { assignments: locked } }) => {
-      const own = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id));
-      // It may have been deleted before the lock was acquired.
-      const before = locked.find(({ id }) => id === row.id);
-      if (!before) throw notFound('ProjectMember');
-      audit(ctx, { targetId: toPublicId('pmb', row.id), before: await shown(ctx, before) });
-      return await write(before, own);
-    },
-  });
-}
-
-/** A project role as the audit log shows it. */
-async function shown(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
-  const principal = await findPrincipal(ctx, row.principalId);
-  const roleId = row.builtInRoleId ?? row.roleId;
-  return {
-    id: toPublicId('pmb', row.id),
-    projectId: row.projectId && toPublicId('prj', row.projectId),
-    principalId: principal && publicIdOfPrincipal(principal),
-    roleId: roleId && toPublicId('rol', roleId),
-  };
+  if (dryRun) setDryRun(ctx);
+  return { result: await rows.remove(ctx, project), accessChanges };
 }
 
 /** Where an input with an optional project is about: null for the organization. */
 export const projectOf = async (ctx: Context, publicId: string | null | undefined): Promise<string | null> =>
   publicId == null ? null : (await visibleProject(ctx, publicId)).id;
-
-/** The project membership with this public id, where the caller can see it. */
-export async function getProjectMember(ctx: Context, publicId: string): Promise<ProjectMemberRow> {
-  const row = await findProjectMember(ctx, fromPublicId('pmb', publicId) ?? tenant(ctx));
-  if (!row) throw notFound('ProjectMember');
-  return row;
-}

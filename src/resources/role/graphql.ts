@@ -3,8 +3,10 @@ import type { Role } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { fromPublicId } from '../../lib/ids.ts';
 import { Policy } from '../policy/graphql.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
@@ -16,6 +18,7 @@ import {
   deleteRole,
   findPoliciesOf,
   findRole,
+  findRoleByName,
   getCustomRole,
   getRole,
   listHolders,
@@ -24,24 +27,24 @@ import {
 } from './service.ts';
 
 const RoleScope = builder.enumType('RoleScope', {
-  description: 'What a role can be given for.',
+  description: 'Where a role can be assigned.',
   values: {
-    ORGANIZATION: { value: 'organization', description: 'For the organization.' },
-    PROJECT: { value: 'project', description: 'For a project.' },
-    EITHER: { value: 'either', description: 'For the organization or for a project.' },
+    ORGANIZATION: { value: 'organization', description: 'In the organization.' },
+    PROJECT: { value: 'project', description: 'In a project.' },
+    BOTH: { value: 'both', description: 'In the organization and in a project.' },
   } as const,
 });
 
-/** Nobody changes or deletes a built-in role, whatever they hold. */
+/** Built-in roles cannot be changed or deleted. */
 const FOR_BUILT_IN: readonly Permission[] = ['role:read', 'role:assign'];
 
-/** Nobody gives an organization role that grants what they do not hold; a project role depends on the project. */
+/** An organization role can be assigned by callers who hold all of it. A project role depends on the project. */
 const mayGive = (role: Role, ctx: Context): boolean =>
   role.scope === 'project' || [...role.allow].every((permission) => ctx.unit.access.can(permission));
 
 builder.node(RoleType, {
   description:
-    'What a principal may do. Built-in roles are the same everywhere and cannot be changed; custom ones are made of policies.',
+    'A set of permissions that is assigned to members and service accounts. Built-in roles cannot be changed. Custom roles consist of policies.',
   permission: 'role:read',
   on: (role) => role.projectId,
   own: (role, ctx) => role.id === ctx.unit.actor.grants?.role.id,
@@ -49,30 +52,43 @@ builder.node(RoleType, {
   loadWithoutCache: (id, ctx) => findRole(ctx, id),
   brandLoadedObjects: true,
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name.' }),
-    description: t.exposeString('description', { nullable: true, description: 'Whom it is for.' }),
-    builtIn: t.boolean({ description: 'Whether it is part of Ambit.', resolve: (role) => role.builtIn !== null }),
-    scope: t.field({ type: RoleScope, description: 'What it can be given for.', resolve: (role) => role.scope }),
+    name: t.exposeString('name', {
+      description: 'The name of the role. Unique in the organization or project, case-insensitive.',
+    }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'What the role is intended for. Null if there is none.',
+    }),
+    builtIn: t.boolean({
+      description: 'Whether the role is built in. Otherwise it is a custom role.',
+      resolve: (role) => role.builtIn !== null,
+    }),
+    scope: t.field({
+      type: RoleScope,
+      description: 'Where the role can be assigned.',
+      resolve: (role) => role.scope,
+    }),
     project: t.field({
       type: Project,
       nullable: true,
-      description: 'The project that it belongs to; null for one of the organization.',
+      description: 'The project that the role belongs to. Null for a built-in role and for a role of the organization.',
       resolve: (role, _args, ctx) => (role.projectId ? findProject(ctx, role.projectId) : null),
     }),
     permissions: t.field({
       type: ['Permission'],
-      description: 'Everything that it grants; what a policy of it denies is not among it.',
+      description:
+        'The permissions that the role grants. Permissions that a policy of the role denies are not included.',
       resolve: (role) => [...role.allow],
     }),
     denied: t.field({
       type: ['Permission'],
-      description: 'Everything that its policies deny.',
+      description: 'The permissions that the policies of the role deny.',
       resolve: (role) => [...role.deny.keys()],
     }),
     policies: t.field({
       type: [Policy],
       nullable: true,
-      description: 'What it is made of, by name; empty for a built-in role.',
+      description: 'The policies of the role, ordered by name. Empty for a built-in role.',
       resolve: (role, _args, ctx) => findPoliciesOf(ctx, role),
     }),
     members: t.connection(
@@ -81,7 +97,7 @@ builder.node(RoleType, {
         nullable: true,
         permission: 'member:read',
         description:
-          'The members and service accounts that have it, in the organization or in a project that the caller can read.',
+          'The members and service accounts that have the role, in the organization or in a project that is visible to the caller.',
         resolve: (role, args, ctx) => listHolders(ctx, role, args),
       },
       connectionOf(Principal),
@@ -96,6 +112,41 @@ builder.node(RoleType, {
   }),
 });
 
+/** The project of the role that is asked for. Null for the organization, also if there is no such role. */
+async function scopeOf(
+  ctx: Context,
+  { id, projectId }: { id?: string | null | undefined; projectId?: string | null | undefined },
+): Promise<string | null> {
+  if (id == null) return await projectOf(ctx, projectId);
+  const uuid = fromPublicId('rol', id);
+  return (uuid && (await findRole(ctx, uuid))?.projectId) || null;
+}
+
+builder.queryField('role', (t) =>
+  t.field({
+    type: RoleType,
+    nullable: true,
+    permission: 'role:read',
+    on: (_root, args, ctx) => scopeOf(ctx, args),
+    description:
+      'The role with this ID or name. Null if it does not exist or is not visible to the caller. Returns BAD_REQUEST unless exactly one of the two is given.',
+    args: {
+      id: t.arg.id({ description: 'The ID of the role.' }),
+      name: t.arg.string({ description: 'The name of the role. Case-insensitive.' }),
+      projectId: t.arg.id({
+        visibleWith: 'project:read',
+        description:
+          'The ID of a project, to find a role of the project by its name. Defaults to the organization. Not used with `id`.',
+      }),
+    },
+    resolve: (_root, args, ctx) =>
+      findBy(args, {
+        id: byId('rol', (id) => findRole(ctx, id)),
+        name: async (name) => findRoleByName(ctx, await projectOf(ctx, args.projectId), name),
+      }),
+  }),
+);
+
 builder.queryField('roles', (t) =>
   t.connection(
     {
@@ -104,33 +155,37 @@ builder.queryField('roles', (t) =>
       permission: 'role:read',
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description:
-        'The roles of the organization, or with `projectId` those of the project: built-in ones first, then custom ones by name.',
-      args: { projectId: t.arg.id({ visibleWith: 'project:read', description: 'Roles of this project.' }) },
+        'The roles of the organization, or of a project: first the built-in roles, then the custom roles ordered by name.',
+      args: {
+        projectId: t.arg.id({
+          visibleWith: 'project:read',
+          description: 'The ID of a project. Defaults to the organization.',
+        }),
+      },
       resolve: async (_root, { projectId, ...args }, ctx) => listRoles(ctx, await projectOf(ctx, projectId), args),
     },
     connectionOf(RoleType),
   ),
 );
 
+const NAME =
+  'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive, and not the name of a built-in role.';
+const DESCRIPTION = 'What the role is intended for, 1 to 2,000 characters.';
+const POLICIES =
+  'The IDs of 1 to 50 policies. A role of a project can have policies of the organization and of the project.';
+
 mutation('createRole', {
   permission: 'role:create',
   description:
-    'Makes a custom role. Needs the plan TEAM; refused (NOT_HELD) when it would grant what the caller does not hold.',
+    'Creates a custom role. Returns PLAN_REQUIRED if the plan has no custom roles, and NOT_HELD if the role would grant permissions that the caller does not have.',
   input: (t) => ({
     projectId: t.id({
       visibleWith: 'project:read',
-      description: 'The project that it belongs to; the organization unless told.',
+      description: 'The ID of the project that the role belongs to. Defaults to the organization.',
     }),
-    name: t.string({
-      required: true,
-      description: 'Its name, 1 to 100 characters, unique there; not that of a built-in role.',
-    }),
-    description: t.string({ description: 'Whom it is for, at most 2,000 characters.' }),
-    policyIds: t.idList({
-      visibleWith: 'policy:read',
-      required: true,
-      description: 'What it is made of, 1 to 50 policies: the organization’s, and the project’s own.',
-    }),
+    name: t.string({ required: true, description: NAME }),
+    description: t.string({ description: DESCRIPTION }),
+    policyIds: t.idList({ visibleWith: 'policy:read', required: true, description: POLICIES }),
   }),
   on: (input, ctx) => projectOf(ctx, input.projectId),
   results: { role: { type: RoleType, description: 'The new role.' } },
@@ -141,19 +196,20 @@ mutation('createRole', {
 
 mutation('updateRole', {
   permission: 'role:update',
-  description: 'Changes a custom role, for everybody who has it. What is omitted stays as it is.',
+  description:
+    'Updates a custom role, and with it the access of everybody who has the role. Omitted fields are unchanged. Returns NOT_HELD if somebody would gain or lose permissions that the caller does not have.',
   input: (t) => ({
-    id: t.id({ required: true, visibleWith: 'role:read', description: 'The role.' }),
-    name: t.string({ description: 'Its name, 1 to 100 characters, unique there. Cannot be cleared.' }),
-    description: t.string({ description: 'Whom it is for, at most 2,000 characters; null clears it.' }),
+    id: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the role.' }),
+    name: t.string({ description: `${NAME} Cannot be null.` }),
+    description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
     policyIds: t.idList({
       visibleWith: 'policy:read',
-      description: 'What it is made of, 1 to 50 policies, in the place of those before. Cannot be cleared.',
+      description: `${POLICIES} They replace the current policies. Cannot be null.`,
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   on: async (input, ctx) => (await getRole(ctx, input.id)).projectId,
-  results: { role: { type: RoleType, description: 'The role as it is now.' }, ...ACCESS_CHANGES },
+  results: { role: { type: RoleType, description: 'The updated role.' }, ...ACCESS_CHANGES },
   resolve: async ({ id, ...input }, ctx) =>
     withChanges(ctx, 'role', await updateRole(ctx, await getCustomRole(ctx, id), input)),
 });
@@ -161,10 +217,14 @@ mutation('updateRole', {
 mutation('deleteRole', {
   permission: 'role:delete',
   description:
-    'Deletes a custom role. While somebody has it, the answer lists them (IN_USE), unless `reassignTo` says what they get instead.',
+    'Deletes a custom role. If a member or service account has the role, returns IN_USE and lists them, unless `reassignTo` is given.',
   input: (t) => ({
-    id: t.id({ required: true, visibleWith: 'role:read', description: 'The role.' }),
-    reassignTo: t.id({ visibleWith: 'role:read', description: 'The role that its holders get.' }),
+    id: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the role.' }),
+    reassignTo: t.id({
+      visibleWith: 'role:read',
+      description:
+        'The ID of the role that members and service accounts get instead. By default a role in use is not deleted.',
+    }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   on: async (input, ctx) => (await getRole(ctx, input.id)).projectId,

@@ -35,11 +35,26 @@ const rows = rowsOf(roles, 'rol');
 /** Custom roles of a response, compiled together. */
 const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles(ctx, ids)).values()]);
 
-/** A role, or null for who may not read it where it belongs. */
+/** The role. Null if it does not exist or is not visible to the caller. */
 export async function findRole(ctx: Context, id: string): Promise<Role | null> {
   const role = findBuiltIn(id) ?? (ctx.unit.binding.organizationId ? await findCustom(ctx, id) : null);
   return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
 }
+
+/** A role of the organization or of a project by its name. Organization roles come before project roles. */
+export async function findRoleByName(ctx: Context, projectId: string | null, name: string): Promise<Role | null> {
+  const builtIn = builtInRolesOf(projectId).find((role) => role.name.toLowerCase() === name.toLowerCase());
+  const place = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
+  const [found] = await (await db(ctx))
+    .select({ id: roles.id })
+    .from(roles)
+    .where(and(eq(roles.organizationId, tenant(ctx)), place, sql`lower(${roles.name}) = lower(${name})`));
+  const id = builtIn?.id ?? found?.id;
+  return id ? await findRole(ctx, id) : null;
+}
+
+const builtInRolesOf = (projectId: string | null): Role[] =>
+  ROLES.filter((role) => projectId === null || role.scope === 'project');
 
 export async function getRole(ctx: Context, publicId: string): Promise<Role> {
   const id = fromPublicId('rol', publicId);
@@ -48,19 +63,18 @@ export async function getRole(ctx: Context, publicId: string): Promise<Role> {
   return role;
 }
 
-/** After the guard, so that who may change no role at all is told that. */
+/** Runs after the guard, so that callers without the permission get FORBIDDEN. */
 export async function getCustomRole(ctx: Context, publicId: string): Promise<Role> {
   const role = await getRole(ctx, publicId);
   if (role.builtIn !== null)
-    throw invalid(userError('INVALID', 'id', `id: ${role.name} is a built-in role, which nobody can change.`));
+    throw invalid(userError('INVALID', 'id', `id: ${role.name} is a built-in role and cannot be changed.`));
   return role;
 }
 
-/** Built-in ones first. Of custom ones the whole list is of ids alone, and what the page shows is compiled. */
+/** Built-in roles first. Reads the IDs of all custom roles, and compiles only those of the page. */
 export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
   const custom = await idsIn(ctx, projectId);
-  const builtIn = ROLES.filter((role) => projectId === null || role.scope === 'project');
-  const page = arrayPage([...builtIn, ...custom], ['roles', tenant(ctx), projectId], args);
+  const page = arrayPage([...builtInRolesOf(projectId), ...custom], ['roles', tenant(ctx), projectId], args);
   const shown = page.edges.map(({ node }) => node.id);
   const compiled = await findCustomRoles(
     ctx,
@@ -79,7 +93,7 @@ async function idsIn(ctx: Context, projectId: string | null): Promise<{ id: stri
     .orderBy(asc(roles.name), asc(roles.id));
 }
 
-/** Who has each of these roles: in the organization or in a project that the caller can read. */
+/** The principals that have each of these roles, in the organization or in a project that the caller can read. */
 const holdersBy = (given: PgColumn, next: PgColumn) =>
   pagesOf<PrincipalRow>((ctx) => ({
     reader: principalReader,
@@ -160,7 +174,7 @@ async function policiesFor(ctx: Context, publicIds: string[], projectId: string 
     .from(policies)
     .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), place))
     .for('share');
-  // The role would show what is in them.
+  // The role would disclose their statements.
   const known = new Set(found.filter((row) => ctx.unit.access.sees('policy:read', row.projectId)).map(({ id }) => id));
   const missing = ids.flatMap((id, at) =>
     known.has(id)
@@ -169,7 +183,7 @@ async function policiesFor(ctx: Context, publicIds: string[], projectId: string 
           userError(
             'NOT_FOUND',
             ['policyIds', String(at)],
-            `policyIds: there is no such policy ${projectId ? 'for this project' : 'of the organization'}.`,
+            `policyIds.${at}: there is no policy with this ID ${projectId ? 'in this project or its organization' : 'in the organization'}.`,
           ),
         ],
   );
@@ -186,14 +200,14 @@ async function setPolicies(ctx: Context, roleId: string, policyIds: string[]): P
   await tx.insert(rolePolicies).values(policyIds.map((policyId) => ({ organizationId, roleId, policyId })));
 }
 
-/** The role as it is now, which must not grant what the caller does not hold. */
+/** The current role. Throws NOT_HELD if it grants permissions that the caller does not have. */
 async function compiled(ctx: Context, id: string): Promise<Role> {
   const role = (await findCustomRoles(ctx, [id])).get(id) as Role;
   requireHeld(ctx.unit.access, role.allow, role.projectId, 'A role with these policies');
   return role;
 }
 
-const shown = (role: Role, policyIds: string[]) => ({
+const snapshotOf = (role: Role, policyIds: string[]) => ({
   id: toPublicId('rol', role.id),
   projectId: role.projectId && toPublicId('prj', role.projectId),
   name: role.name,
@@ -211,7 +225,7 @@ export async function createRole(ctx: Context, projectId: string | null, input: 
   const row = await rows.insert(ctx, { ...given, projectId, createdAt: ctx.dependencies.clock() });
   await setPolicies(ctx, row.id, ids);
   const role = await compiled(ctx, row.id);
-  audit(ctx, { after: shown(role, ids) });
+  audit(ctx, { after: snapshotOf(role, ids) });
   return role;
 }
 
@@ -229,7 +243,7 @@ export async function updateRole(
     affected: () => holdersOf(ctx, [role.id]),
     dryRun: dryRun ?? false,
     apply: async () => {
-      const before = shown(
+      const before = snapshotOf(
         role,
         (await findPoliciesOf(ctx, role)).map(({ id }) => id),
       );
@@ -237,7 +251,10 @@ export async function updateRole(
       await rows.update(ctx, await rows.lock(ctx, role.id), changes);
       if (ids) await setPolicies(ctx, role.id, ids);
       const after = await compiled(ctx, role.id);
-      audit(ctx, { before, after: shown(after, ids ?? before.policyIds.map((id) => fromPublicId('pol', id) ?? '')) });
+      audit(ctx, {
+        before,
+        after: snapshotOf(after, ids ?? before.policyIds.map((id) => fromPublicId('pol', id) ?? '')),
+      });
       return after;
     },
   });
@@ -275,7 +292,7 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
   for (const place of new Set(used.map(({ projectId }) => projectId))) {
     const next = await getAssignableRole(ctx, reassignTo, place, 'reassignTo');
     if (next.id === role.id)
-      throw invalid(userError('INVALID', 'reassignTo', 'reassignTo: is the role that is to be deleted.'));
+      throw invalid(userError('INVALID', 'reassignTo', 'reassignTo: must be another role than the deleted one.'));
     const at = and(here, place === null ? isNull(assignments.projectId) : eq(assignments.projectId, place));
     await tx
       .update(assignments)
@@ -290,7 +307,7 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
 }
 
 async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
-  // Who has it in a project that is hidden is not told, nor how many they are.
+  // Assignments in projects that are not visible to the caller are neither listed nor counted.
   const shownIn = used.filter(
     ({ projectId }) => projectId === null || ctx.unit.access.sees('project_member:read', projectId),
   );
@@ -303,7 +320,7 @@ async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
     ...userError(
       'IN_USE',
       'id',
-      'Members or service accounts have this role. Name another one in reassignTo, or change them first.',
+      'Members or service accounts have this role. Give another role in reassignTo, or assign other roles to them first.',
     ),
     usedBy: visible.map((row) => ({ __typename: kindOf(row) === 'member' ? 'Member' : 'ServiceAccount', ...row })),
   });

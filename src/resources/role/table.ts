@@ -19,7 +19,7 @@ export const roles = pgTable(
     createdAt: createdAt(),
   },
   (t) => [
-    // A hand-written migration makes the name unique, in whichever case, per organization or project.
+    // A hand-written migration makes the name unique, case-insensitive, in the organization or project.
     primaryKey({ columns: [t.organizationId, t.id] }),
     index('roles_by_project').on(t.organizationId, t.projectId),
     foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),
@@ -53,7 +53,7 @@ export const rolePolicies = pgTable(
 /**
  * Which role a principal has: one row without project for the organization, and at most one for each project, which
  * replaces the first inside it. A role is the id of a built-in one or of a row of `roles`; in a project none at all is
- * "no access". With `expires_at` the fallback stands in its place from then on.
+ * "no access". From `expires_at` on, the fallback replaces it.
  */
 export const assignments = pgTable(
   'assignments',

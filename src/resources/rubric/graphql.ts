@@ -11,7 +11,7 @@ const Rubric = node('Rubric', {
   id: 'rub',
   permission: 'rubric',
   description:
-    'How the organization evaluates its services: categories and levels, with checks in each cell. Each organization has one rubric.',
+    'How the organization evaluates its services: by categories, levels and checks. Each organization has one rubric.',
   attributes: {
     name: singleLine(100, 'The name of the rubric'),
     description: multiLine(2000, 'The purpose of the rubric'),

@@ -1,41 +1,54 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
-import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
-import { mayDo, Principal, roleOf } from '../principal/graphql.ts';
-import { findPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
-import { RoleType } from '../role/ref.ts';
-import { createServiceAccount, deleteServiceAccount, updateServiceAccount } from './service.ts';
+import { Principal } from '../principal/graphql.ts';
+import { listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import {
+  createServiceAccount,
+  deleteServiceAccount,
+  findServiceAccount,
+  findServiceAccountByName,
+  updateServiceAccount,
+} from './service.ts';
 
 export const ServiceAccount = builder.objectRef<PrincipalRow>('ServiceAccount');
 
 builder.node(ServiceAccount, {
-  description: 'A program with an organization role of its own. It acts through API tokens that are made for it.',
+  description: 'A program that has an organization role. It authenticates with the API tokens that are created for it.',
   permission: 'service_account:read',
   interfaces: [Principal],
   id: { resolve: (account) => account.id },
-  loadWithoutCache: async (id, ctx) => {
-    const row = await findPrincipal(ctx, id);
-    return row && !row.userId ? row : null;
-  },
+  loadWithoutCache: (id, ctx) => findServiceAccount(ctx, id),
   brandLoadedObjects: true,
   fields: (t) => ({
-    name: t.string({ description: 'Its name, unique in the organization.', resolve: (account) => account.name ?? '' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
-    role: t.field({
-      type: RoleType,
+    description: t.exposeString('description', {
       nullable: true,
-      description: 'The organization role in force; null for who may not see roles.',
-      resolve: (account, _args, ctx) => roleOf(account, ctx),
-    }),
-    viewerPermissions: t.field({
-      ...viewerPermissions<PrincipalRow>('service_account'),
-      resolve: (account, _args, ctx) => mayDo(account, ctx, aboutOne('service_account')),
+      description: 'What the service account is used for. Null if there is none.',
     }),
   }),
 });
+
+builder.queryField('serviceAccount', (t) =>
+  t.field({
+    type: ServiceAccount,
+    nullable: true,
+    permission: 'service_account:read',
+    description:
+      'The service account with this ID or name. Null if there is none. Returns BAD_REQUEST unless exactly one of the two is given.',
+    args: {
+      id: t.arg.id({ description: 'The ID of the service account.' }),
+      name: t.arg.string({ description: 'The name of the service account. Case-insensitive.' }),
+    },
+    resolve: (_root, args, ctx) =>
+      findBy(args, {
+        id: byId('sva', (id) => findServiceAccount(ctx, id)),
+        name: (name) => findServiceAccountByName(ctx, name),
+      }),
+  }),
+);
 
 builder.queryField('serviceAccounts', (t) =>
   t.connection(
@@ -43,25 +56,28 @@ builder.queryField('serviceAccounts', (t) =>
       type: ServiceAccount,
       nullable: true,
       permission: 'service_account:read',
-      description: 'The service accounts of the organization, the oldest first.',
+      description: 'The service accounts of the organization, oldest first.',
       resolve: (_root, args, ctx) => listPrincipals(ctx, 'service account', args),
     },
     connectionOf(ServiceAccount),
   ),
 );
 
+const NAME = 'The name, 1 to 100 characters. Unique in the organization, case-insensitive.';
+const DESCRIPTION = 'What the service account is used for, 1 to 2,000 characters.';
+const EXPIRES = 'When the role expires. Requires `roleId` and `fallbackRoleId`. By default it does not expire.';
+const FALLBACK = 'The ID of the organization role from `roleExpiresAt` on.';
+
 mutation('createServiceAccount', {
   permission: 'service_account:create',
-  description: 'Makes a service account. Refused (NOT_HELD) for a role that grants what the caller does not hold.',
+  description:
+    'Creates a service account. Returns NOT_HELD if its role grants permissions that the caller does not have.',
   input: (t) => ({
-    name: t.string({ required: true, description: 'Its name, 1 to 100 characters, unique in the organization.' }),
-    description: t.string({ description: 'What it is for, at most 2,000 characters.' }),
-    roleId: t.id({ required: true, visibleWith: 'role:read', description: 'Its organization role.' }),
-    expiresAt: t.field({
-      type: 'DateTime',
-      description: 'When the role ends by itself; together with `fallbackRoleId`.',
-    }),
-    fallbackRoleId: t.id({ visibleWith: 'role:read', description: 'The role that follows from `expiresAt` on.' }),
+    name: t.string({ required: true, description: NAME }),
+    description: t.string({ description: DESCRIPTION }),
+    roleId: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of its organization role.' }),
+    roleExpiresAt: t.field({ type: 'DateTime', description: EXPIRES }),
+    fallbackRoleId: t.id({ visibleWith: 'role:read', description: FALLBACK }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: { serviceAccount: { type: ServiceAccount, description: 'The new service account.' }, ...ACCESS_CHANGES },
@@ -70,26 +86,24 @@ mutation('createServiceAccount', {
 
 mutation('updateServiceAccount', {
   permission: 'service_account:update',
-  description: 'Changes a service account or its role. What is omitted stays as it is.',
+  description:
+    'Updates a service account or its organization role. Omitted fields are unchanged. Returns NOT_HELD if it would gain or lose permissions that the caller does not have.',
   input: (t) => ({
     id: t.id({
       required: true,
       visibleWith: 'service_account:read',
       own: true,
-      description: 'The service account.',
+      description: 'The ID of the service account.',
     }),
-    name: t.string({ description: 'Its name, 1 to 100 characters, unique in the organization. Cannot be cleared.' }),
-    description: t.string({ description: 'What it is for, at most 2,000 characters; null clears it.' }),
-    roleId: t.id({ visibleWith: 'role:read', description: 'Its organization role. Cannot be cleared.' }),
-    expiresAt: t.field({
-      type: 'DateTime',
-      description: 'When the role ends by itself; together with `fallbackRoleId`.',
-    }),
-    fallbackRoleId: t.id({ visibleWith: 'role:read', description: 'The role that follows from `expiresAt` on.' }),
+    name: t.string({ description: `${NAME} Cannot be null.` }),
+    description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
+    roleId: t.id({ visibleWith: 'role:read', description: 'The ID of the new organization role. Cannot be null.' }),
+    roleExpiresAt: t.field({ type: 'DateTime', description: EXPIRES }),
+    fallbackRoleId: t.id({ visibleWith: 'role:read', description: FALLBACK }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: {
-    serviceAccount: { type: ServiceAccount, description: 'The service account as it is now.' },
+    serviceAccount: { type: ServiceAccount, description: 'The updated service account.' },
     ...ACCESS_CHANGES,
   },
   resolve: async ({ id, ...input }, ctx) =>
@@ -98,13 +112,14 @@ mutation('updateServiceAccount', {
 
 mutation('deleteServiceAccount', {
   permission: 'service_account:delete',
-  description: 'Deletes a service account; its tokens end with the next request.',
+  description:
+    'Deletes a service account. Its API tokens are refused from the next request on. Returns NOT_HELD if it has permissions that the caller does not have.',
   input: (t) => ({
     id: t.id({
       required: true,
       visibleWith: 'service_account:read',
       own: true,
-      description: 'The service account.',
+      description: 'The ID of the service account.',
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),

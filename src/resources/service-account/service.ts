@@ -1,5 +1,6 @@
+import { and, eq, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { audit, type Context } from '../../context.ts';
+import { audit, type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
@@ -11,6 +12,20 @@ import { assign, findPrincipal, isVisible, type PrincipalRow } from '../principa
 import { principals } from '../principal/table.ts';
 
 const rows = rowsOf(principals, 'sva');
+
+/** The service account with this ID. Null for a member. */
+export async function findServiceAccount(ctx: Context, id: string): Promise<PrincipalRow | null> {
+  const row = await findPrincipal(ctx, id);
+  return row && !row.userId ? row : null;
+}
+
+export async function findServiceAccountByName(ctx: Context, name: string): Promise<PrincipalRow | null> {
+  const [found] = await (await db(ctx))
+    .select({ id: principals.id })
+    .from(principals)
+    .where(and(eq(principals.organizationId, tenant(ctx)), sql`lower(${principals.name}) = lower(${name})`));
+  return found ? await findServiceAccount(ctx, found.id) : null;
+}
 
 export async function getServiceAccount(ctx: Context, id: string): Promise<PrincipalRow> {
   const row = await findPrincipal(ctx, id);
@@ -26,7 +41,10 @@ export async function createServiceAccount(
 ): Promise<AccessChanged<PrincipalRow>> {
   const given = parse(Create, input);
   const assignment = await roleAssignmentOf(ctx, input);
-  if (!assignment) throw invalid(userError('REQUIRED', 'roleId', 'roleId: there is always a role.'));
+  if (!assignment)
+    throw invalid(
+      userError('REQUIRED', 'roleId', 'roleId: must not be null, because every service account has a role.'),
+    );
   const id = newId();
   const changed = await changeAccess(ctx, {
     permission: 'service_account:create',

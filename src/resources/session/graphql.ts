@@ -2,12 +2,13 @@ import type { Permission } from '../../access/catalog.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { byId } from '../../graphql/find-by.ts';
 import { mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
 import { User } from '../user/graphql.ts';
 import { findUser } from '../user/service.ts';
-import { findSession, isOwnSession, listSessions, mayEnd, type SessionRow, signOutMember } from './service.ts';
+import { findSession, isOwnSession, listSessions, mayEnd, type SessionRow, signOut, signOutMember } from './service.ts';
 
 export const Session = builder.objectRef<SessionRow>('Session');
 
@@ -20,7 +21,7 @@ async function mayDo(session: SessionRow, ctx: Context): Promise<Permission[]> {
 }
 
 builder.node(Session, {
-  description: 'A sign-in that lasts until it is ended, or is not refreshed in time.',
+  description: 'A sign-in of a person. It ends on sign-out, or if it is not refreshed before `expiresAt`.',
   permission: 'session:read',
   own: isOwnSession,
   id: { resolve: (session) => session.id },
@@ -30,24 +31,43 @@ builder.node(Session, {
     user: t.field({
       type: User,
       nullable: true,
-      description: 'Who signed in.',
+      description: 'The person who signed in. Null if the person is not visible to the caller.',
       resolve: (session, _args, ctx) => findUser(ctx, session.userId),
     }),
-    address: t.exposeString('address', { description: 'Network address of the sign-in.' }),
-    userAgent: t.exposeString('userAgent', { nullable: true, description: 'What the client called itself.' }),
+    ipAddress: t.exposeString('address', { description: 'The IP address of the sign-in.' }),
+    userAgent: t.exposeString('userAgent', {
+      nullable: true,
+      description: 'The header `User-Agent` of the sign-in. Null if the client sent none.',
+    }),
     current: t.boolean({
-      description: 'Whether this request uses it.',
+      description: 'Whether this request uses the session.',
       resolve: (session, _args, ctx) => session.id === ctx.unit.actor.credential?.id,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
-    refreshedAt: t.expose('refreshedAt', { type: 'DateTime', description: 'When it was last refreshed.' }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends unless it is refreshed.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the person signed in.' }),
+    refreshedAt: t.expose('refreshedAt', { type: 'DateTime', description: 'When the session was last refreshed.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      description: 'When the session ends if it is not refreshed before.',
+    }),
     viewerPermissions: t.field({
       ...viewerPermissions<SessionRow>('session'),
       resolve: (session, _args, ctx) => mayDo(session, ctx),
     }),
   }),
 });
+
+builder.queryField('session', (t) =>
+  t.field({
+    type: Session,
+    nullable: true,
+    permission: 'session:read',
+    own: true,
+    description:
+      'The session with this ID that is bound to the organization. Null if it does not exist or is not visible to the caller.',
+    args: { id: t.arg.id({ required: true, description: 'The ID of the session.' }) },
+    resolve: (_root, { id }, ctx) => byId('ses', (uuid) => findSession(ctx, uuid))(id),
+  }),
+);
 
 builder.queryField('sessions', (t) =>
   t.connection(
@@ -57,18 +77,30 @@ builder.queryField('sessions', (t) =>
       permission: 'session:read',
       own: true,
       description:
-        'Live sessions bound to the organization, the newest first: all of them, or without the permission one’s own.',
+        'The active sessions that are bound to the organization, newest first. Callers without the permission get their own sessions only.',
       resolve: (_root, args, ctx) => listSessions(ctx, args),
     },
     connectionOf(Session),
   ),
 );
 
+mutation('signOut', {
+  own: true,
+  description: 'Ends a session of the caller. Its tokens are refused from the next request on.',
+  input: (t) => ({
+    sessionId: t.id({ description: 'The ID of a session of the caller. Defaults to the session of the request.' }),
+  }),
+  results: { deletedId: { type: 'ID', description: 'The ID of the session that was ended.' } },
+  resolve: async (input, ctx) => ({ deletedId: await signOut(ctx, input.sessionId) }),
+});
+
 mutation('signOutMember', {
   permission: 'session:delete',
   description:
-    'Ends all sessions of the member in this organization at once: their next request is refused, on every node. API tokens stay. Refused (NOT_HELD) for who holds more than the caller.',
-  input: (t) => ({ id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The member.' }) }),
-  results: { endedSessions: { type: 'Int', description: 'How many sessions were ended.' } },
-  resolve: async (input, ctx) => ({ endedSessions: await signOutMember(ctx, targetId('mem', input.id)) }),
+    'Ends all sessions of a member in this organization. Their next requests are refused on every node. API tokens stay valid. Returns NOT_HELD if the member has permissions that the caller does not have.',
+  input: (t) => ({
+    memberId: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The ID of the member.' }),
+  }),
+  results: { endedSessions: { type: 'Int', description: 'The number of sessions that were ended.' } },
+  resolve: async (input, ctx) => ({ endedSessions: await signOutMember(ctx, targetId('mem', input.memberId)) }),
 });

@@ -8,8 +8,9 @@ import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
 import { notFound } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
+import { targetId } from '../../lib/input.ts';
 import { getMember } from '../member/service.ts';
-import { findGrantsOverTime } from '../principal/access.ts';
+import { findGrantsOverTime, requireSession } from '../principal/access.ts';
 import { findByUser, grantsOf } from '../principal/service.ts';
 import { sessions } from './table.ts';
 
@@ -17,7 +18,7 @@ export type SessionRow = typeof sessions.$inferSelect;
 
 export const isOwnSession = (session: SessionRow, ctx: Context): boolean => session.userId === ctx.unit.actor.user?.id;
 
-/** Of the bound organization; of no organization for who is bound to none. */
+/** Sessions of the bound organization. For a caller without an organization, sessions without one. */
 const here = (ctx: Context): SQL =>
   ctx.unit.binding.organizationId
     ? eq(sessions.organizationId, ctx.unit.binding.organizationId)
@@ -56,17 +57,20 @@ export async function mayEnd(ctx: Context, session: SessionRow): Promise<boolean
   return held !== null && contains(ctx.unit.access, held.grants);
 }
 
-/** Ends one of the caller's own sessions, in whichever organization. */
-export async function endOwnSession(ctx: Context, id: string): Promise<void> {
+/** Ends a session of the caller, in any organization. Defaults to the session of the request. */
+export async function signOut(ctx: Context, publicId: string | null | undefined): Promise<string> {
+  const { sessionId } = requireSession(ctx);
+  const id = publicId == null ? sessionId : targetId('ses', publicId);
   const ended = await (await db(ctx))
     .delete(sessions)
     .where(and(eq(sessions.id, id), own(ctx)))
     .returning({ id: sessions.id });
   if (ended.length === 0) throw notFound('Session');
   audit(ctx, { targetId: toPublicId('ses', id), after: null });
+  return toPublicId('ses', id);
 }
 
-/** Ends all sessions that the member has in this organization; the next request of any of them is refused. */
+/** Ends all sessions of the member in this organization. The next request of each session is refused. */
 export async function signOutMember(ctx: Context, memberId: string): Promise<number> {
   const member = await getMember(ctx, memberId);
   for (const grants of await findGrantsOverTime(ctx, member.id))

@@ -1,6 +1,5 @@
 import { and, eq, isNull, lt } from 'drizzle-orm';
 import { z } from 'zod';
-import { loadGrants } from '../../access/grants.ts';
 import { audit, type Context, db, endTransaction, setActor, setTenant } from '../../context.ts';
 import { type Db, drizzleOn } from '../../db/client.ts';
 import { inTransaction } from '../../db/transaction.ts';
@@ -17,13 +16,11 @@ import { unauthenticated } from '../../identity/identity.ts';
 import { hashPassword, verifyPassword } from '../../identity/password.ts';
 import { type AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { fromPublicId, newId, toPublicId } from '../../lib/ids.ts';
-import { email, parse, singleLine, targetId } from '../../lib/input.ts';
+import { email, parse, singleLine } from '../../lib/input.ts';
 import { hashSecret, isSecret, newSecret } from '../../lib/secret.ts';
 import { recordEvent } from '../audit-event/service.ts';
-import { insertOrganization, type OrganizationRow } from '../organization/service.ts';
 import { requireSession } from '../principal/access.ts';
 import { users } from '../user/table.ts';
-import { endOwnSession } from './service.ts';
 import { refreshTokens, sessions } from './table.ts';
 
 /** What a client keeps of its sign-in. */
@@ -38,7 +35,7 @@ export interface IssuedSession {
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-// Length is what makes a password; 8 is the least that NIST SP 800-63B allows.
+// The strength of a password is its length. 8 is the minimum of NIST SP 800-63B.
 const password = z.string().min(8).max(256);
 
 const SignUp = z.object({ email, password, name: singleLine(100) });
@@ -63,7 +60,7 @@ export async function signUp(ctx: Context, input: unknown): Promise<IssuedSessio
 const SignIn = z.object({
   email: z.string().max(254),
   password: z.string().max(256),
-  organization: z.string().max(63).nullish(),
+  organizationSlug: z.string().max(63).nullish(),
 });
 
 /** An unknown address and a wrong password take the same work and get the same answer. */
@@ -76,9 +73,9 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   const pool = drizzleOn(ctx.dependencies.pool.sql);
   const user = await findUserByEmailAcrossTenants(pool, account);
   const right = await verifyPassword(given.password, user?.password_hash ?? null);
-  if (!user || !right) throw wrongCredentials('E-mail address and password do not belong together.');
+  if (!user || !right) throw wrongCredentials('The e-mail address or the password is wrong.');
   await limiter.reset(account);
-  const organizationId = await chooseOrganization(ctx, user.id, given.organization ?? null);
+  const organizationId = await chooseOrganization(ctx, user.id, given.organizationSlug ?? null);
   setTenant(ctx, { organizationId, userId: user.id });
   await (await db(ctx))
     .delete(sessions)
@@ -92,7 +89,13 @@ async function chooseOrganization(ctx: Context, userId: string, slug: string | n
   if (slug === null) return memberships[0]?.organization_id ?? null;
   const chosen = memberships.find((membership) => membership.slug === slug);
   if (!chosen)
-    throw invalid(userError('NOT_FOUND', 'organization', 'organization: you belong to none with this slug.'));
+    throw invalid(
+      userError(
+        'NOT_FOUND',
+        'organizationSlug',
+        'organizationSlug: you are not a member of an organization with this slug.',
+      ),
+    );
   return chosen.organization_id;
 }
 
@@ -121,7 +124,7 @@ async function issue(ctx: Context, sessionId: string): Promise<IssuedSession> {
   const refreshToken = newSecret('ambit_ref_');
   await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId });
   const row = await findSessionAcrossTenants(tx, sessionId);
-  if (!row) throw new Error('the session that was just made is gone');
+  if (!row) throw new Error('the new session does not exist');
   if (row.organization_id) await (await ctx.unit.transaction)?.rebind(row.organization_id);
   const actor = await actorIn(tx, 'SESSION', row, ctx.dependencies.clock());
   setActor(ctx, actor);
@@ -167,7 +170,7 @@ export async function refreshSession(ctx: Context, input: { refreshToken: string
   return await issue(ctx, token.session_id);
 }
 
-/** A used token was shown again: either the client or a thief has an old copy, so neither goes on (RFC 9700, 4.14.2). */
+/** A refresh token was reused. The client or a thief has an old copy, so the session ends (RFC 9700, 4.14.2). */
 async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
   await endTransaction(ctx, 'rollback');
   const organizationId = token.organization_id;
@@ -202,7 +205,7 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
   const target = memberships.find((membership) => membership.organization_id === wanted);
   if (!target)
     throw invalid(
-      userError('NOT_FOUND', 'organizationId', 'organizationId: you belong to no organization with this id.'),
+      userError('NOT_FOUND', 'organizationId', 'organizationId: you are not a member of an organization with this ID.'),
     );
   // Under a new id, so that no earlier token comes back to life when the session comes back to an organization.
   const [former] = await tx.delete(sessions).where(eq(sessions.id, session)).returning();
@@ -220,27 +223,6 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
     organizationId: undefined,
   });
   return issued;
-}
-
-export async function signOut(ctx: Context, input: { sessionId?: string | null | undefined }): Promise<void> {
-  const { sessionId: session } = requireSession(ctx);
-  await endOwnSession(ctx, input.sessionId == null ? session : targetId('ses', input.sessionId));
-}
-
-export async function createOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
-  const { userId } = requireSession(ctx);
-  const { organization, principalId } = await insertOrganization(ctx, userId, input);
-  const { id, slug, name } = organization;
-  // The answer shows the new organization as its Owner sees it; the session stays where it is.
-  const grants = await loadGrants(await db(ctx), id, organization.plan, ctx.dependencies.clock(), [principalId]);
-  const principal = { id: principalId, name: ctx.unit.actor.user?.name ?? '' };
-  setActor(ctx, {
-    ...ctx.unit.actor,
-    organization: { id, slug, name },
-    principal,
-    grants: grants.get(principalId) ?? null,
-  });
-  return organization;
 }
 
 const wrongCredentials = (message: string, path: string[] = []): AmbitError =>

@@ -1,0 +1,156 @@
+import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
+import type { Role } from '../../access/model.ts';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { loaderOf, pagesOf } from '../../data/loader.ts';
+import { isAnyOf } from '../../db/array.ts';
+import { readerOf } from '../../db/reader.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
+import {
+  findByPublicId,
+  findPrincipal,
+  getAssignableRole,
+  type PrincipalRow,
+  publicIdOfPrincipal,
+  roleColumns,
+} from '../principal/service.ts';
+import type { ProjectRow } from '../project/service.ts';
+import { assignments } from '../role/table.ts';
+
+export type ProjectMemberRow = typeof assignments.$inferSelect;
+
+const assignmentReader = readerOf<ProjectMemberRow>(assignments);
+
+export const listProjectMembers = pagesOf<ProjectMemberRow>((ctx) => ({
+  reader: assignmentReader,
+  where: (project) =>
+    and(eq(assignments.organizationId, tenant(ctx)), sql`${assignments.projectId} = ${project}`) as SQL,
+  asked: (project) => [tenant(ctx), project],
+  order: [{ column: assignments.id, key: (row) => row.id }],
+}));
+
+const readProjectMember = loaderOf<ProjectMemberRow>(async (ctx, ids) => {
+  const own = and(eq(assignments.organizationId, tenant(ctx)), isAnyOf(assignments.id, ids));
+  return assignmentReader.read(await db(ctx), sql`where ${own} and ${isNotNull(assignments.projectId)}`);
+});
+
+export const findProjectMember = async (ctx: Context, id: string): Promise<ProjectMemberRow | null> => {
+  const row = await readProjectMember(ctx, id);
+  return row?.projectId && ctx.unit.access.sees('project_member:read', row.projectId) ? row : null;
+};
+
+export interface ProjectMemberInput {
+  roleId?: string | null | undefined;
+  noAccess?: boolean | null | undefined;
+  dryRun?: boolean | null | undefined;
+}
+
+/** The role that an input names. Null means no access, which has to be said: a variable that is not set must not lock somebody out. */
+async function roleOf(ctx: Context, { roleId, noAccess }: ProjectMemberInput, projectId: string): Promise<Role | null> {
+  if (noAccess && roleId != null)
+    throw invalid(userError('INVALID', 'noAccess', 'noAccess: cannot be combined with roleId.'));
+  if (noAccess) return null;
+  if (roleId == null) throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required unless noAccess is true.'));
+  return await getAssignableRole(ctx, roleId, projectId, 'roleId');
+}
+
+export async function createProjectMember(
+  ctx: Context,
+  project: ProjectRow,
+  input: ProjectMemberInput & { principalId: string },
+): Promise<AccessChanged<ProjectMemberRow>> {
+  ctx.unit.access.requireFeature('projectRoles');
+  const principal: PrincipalRow | null = await findByPublicId(ctx, input.principalId);
+  if (!principal)
+    throw invalid(
+      userError('NOT_FOUND', 'principalId', 'principalId: there is no member or service account with this ID.'),
+    );
+  const role = await roleOf(ctx, input, project.id);
+  return await changeAccess(ctx, {
+    permission: 'project_member:create',
+    target: project.id,
+    affected: () => [principal.id],
+    dryRun: input.dryRun ?? false,
+    apply: async () => {
+      const values = {
+        organizationId: tenant(ctx),
+        principalId: principal.id,
+        projectId: project.id,
+        ...roleColumns(role),
+        createdAt: ctx.dependencies.clock(),
+      };
+      const [row] = await (await db(ctx)).insert(assignments).values(values).returning();
+      audit(ctx, { targetId: toPublicId('pmb', row?.id ?? ''), after: await snapshotOf(ctx, row as ProjectMemberRow) });
+      return row as ProjectMemberRow;
+    },
+  });
+}
+
+export async function updateProjectMember(
+  ctx: Context,
+  row: ProjectMemberRow,
+  input: ProjectMemberInput,
+): Promise<AccessChanged<ProjectMemberRow>> {
+  ctx.unit.access.requireFeature('projectRoles');
+  const values = roleColumns(await roleOf(ctx, input, row.projectId ?? ''));
+  return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own) => {
+    const [after = before] = await (await db(ctx)).update(assignments).set(values).where(own).returning();
+    audit(ctx, { after: await snapshotOf(ctx, after) });
+    return after;
+  });
+}
+
+export async function deleteProjectMember(
+  ctx: Context,
+  row: ProjectMemberRow,
+  dryRun: boolean,
+): Promise<AccessChanged<string>> {
+  return await change(ctx, row, 'project_member:delete', dryRun, async (_before, own) => {
+    await (await db(ctx)).delete(assignments).where(own);
+    audit(ctx, { after: null });
+    return toPublicId('pmb', row.id);
+  });
+}
+
+async function change<Result>(
+  ctx: Context,
+  row: ProjectMemberRow,
+  permission: 'project_member:update' | 'project_member:delete',
+  dryRun: boolean,
+  write: (before: ProjectMemberRow, own: SQL | undefined) => Promise<Result>,
+): Promise<AccessChanged<Result>> {
+  return await changeAccess(ctx, {
+    permission,
+    target: row.projectId,
+    affected: () => [row.principalId],
+    dryRun,
+    apply: async ({ rows: { assignments: locked } }) => {
+      const own = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id));
+      // It may have been deleted before the lock was acquired.
+      const before = locked.find(({ id }) => id === row.id);
+      if (!before) throw notFound('ProjectMember');
+      audit(ctx, { targetId: toPublicId('pmb', row.id), before: await snapshotOf(ctx, before) });
+      return await write(before, own);
+    },
+  });
+}
+
+/** A project role as the audit log shows it. */
+async function snapshotOf(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
+  const principal = await findPrincipal(ctx, row.principalId);
+  const roleId = row.builtInRoleId ?? row.roleId;
+  return {
+    id: toPublicId('pmb', row.id),
+    projectId: row.projectId && toPublicId('prj', row.projectId),
+    principalId: principal && publicIdOfPrincipal(principal),
+    roleId: roleId && toPublicId('rol', roleId),
+  };
+}
+
+/** The project membership with this public id, where the caller can see it. */
+export async function getProjectMember(ctx: Context, publicId: string): Promise<ProjectMemberRow> {
+  const row = await findProjectMember(ctx, fromPublicId('pmb', publicId) ?? tenant(ctx));
+  if (!row) throw notFound('ProjectMember');
+  return row;
+}
