@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { LongestFirst } from './test/support/sequencer.ts';
 import { reportSkipped } from './test/support/skipped.ts';
 
 /** What a test file contains that changes modules or the process for the files that run after it in the same process. */
@@ -23,6 +24,7 @@ export default defineConfig({
   test: {
     reporters: ['default', reportSkipped()],
     globalSetup: ['test/support/global-setup.ts'],
+    sequence: { sequencer: LongestFirst },
     // More than two processors, because some files mostly wait for processes that start and stop.
     maxWorkers: 3,
     projects: [

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CHECKOUT } from './sizes.ts';
+import { QUICK_START } from '../support/run.ts';
+import { CHECKOUT, IS_FULL } from './sizes.ts';
 
 export interface Server {
   readonly address: string;
@@ -30,7 +31,7 @@ export interface ServerOptions {
 
 /** Starts the real server as a separate process and returns when it is ready. */
 export async function startServer({ port, databaseUrl, pool, env }: ServerOptions): Promise<Server> {
-  const child = spawn(process.execPath, ['src/main.ts'], {
+  const child = spawn(process.execPath, [...(IS_FULL ? [] : QUICK_START), 'src/main.ts'], {
     cwd: CHECKOUT,
     env: {
       PATH: process.env['PATH'],

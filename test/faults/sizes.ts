@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { long } from '../support/size.ts';
 
 /** `npm run test:faults` runs the full form; `npm test` runs the short one. */
 export const IS_FULL = process.env['FAULTS'] === 'full';
@@ -18,8 +19,8 @@ export const UNTIL = Number(process.env['FAULTS_UNTIL'] ?? Number.POSITIVE_INFIN
 /** More than the connections of the largest pool, and many more than those of the smallest. */
 export const CLIENTS = size(16, 40);
 
-/** The pool sizes for each fault. */
-export const POOLS = [2, 10];
+/** The pool sizes for each fault. Each needs a server of its own, so the short form has one size in between. */
+export const POOLS = IS_FULL || long ? [2, 10] : [4];
 
 /** Milliseconds after which a client gives up. Longer than the deadline of the server. */
 export const CLIENT_DEADLINE = IS_MEASURED_ONLY ? 15_000 : 40_000;

@@ -5,6 +5,7 @@ import { createHandler } from '../../src/http/handler.ts';
 import { createGraphql } from '../../src/http/yoga.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type Api, type ApiOptions, listen, startApi } from '../support/api.ts';
+import { long as isLong, size } from '../support/size.ts';
 import { addMember, createApiToken, createCheck, createOrganization, getRubric } from '../support/world.ts';
 import * as requests from './requests.ts';
 
@@ -36,11 +37,20 @@ async function bothServers(options: ApiOptions = {}): Promise<Servers> {
   };
 }
 
+/** Requests of a family in the short form: those of the Owner, and others spread over its operations and callers. */
+const SPREAD = 60;
+
+function partOf(family: Record<string, requests.RequestParts>): [name: string, request: requests.RequestParts][] {
+  const all = Object.entries(family);
+  const step = isLong ? 1 : Math.max(1, all.length / SPREAD);
+  return all.filter(([name], at) => name.endsWith('as Owner') || Math.floor((at + 1) / step) > Math.floor(at / step));
+}
+
 async function expectSameResponses(
   { fastPath, fallback }: Servers,
   family: Record<string, requests.RequestParts>,
 ): Promise<void> {
-  for (const [name, request] of Object.entries(family)) {
+  for (const [name, request] of partOf(family)) {
     sent.all += 1;
     const [actual, expected] = [await requests.ask(fastPath, request), await requests.ask(fallback, request)];
     expect({ name, ...actual }).toEqual({ name, ...expected });
@@ -172,8 +182,8 @@ describe('the fast path and the fallback return the same responses', () => {
     }
   });
 
-  test('to more than 1,000 requests, and more than a third of them took the fast path', () => {
-    expect(sent.all).toBeGreaterThan(1_000);
+  test(`to more than ${size(300, 1_000)} requests, and more than a third of them took the fast path`, () => {
+    expect(sent.all).toBeGreaterThan(size(300, 1_000));
     expect(sent.fast / sent.all).toBeGreaterThan(1 / 3);
   });
 });

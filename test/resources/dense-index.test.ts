@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Json } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
+import { sample } from '../support/sample.ts';
 import { createOrganization, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
 const api = await startApi();
@@ -14,6 +15,10 @@ const RESOURCES = [
 ] as const;
 
 describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, prefix }) => {
+  /** The first resource has all cases. They share the code, so the others have a few each, except in a long run. */
+  const few = <T>(cases: readonly T[], what: string): T[] =>
+    type === RESOURCES[0].type ? [...cases] : sample(cases, 1, type + what);
+
   let ids: Record<string, string> = {};
 
   /** The names by index. Throws if the indexes are not 0, 1, 2 … */
@@ -47,18 +52,23 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
   });
 
   describe('a new object', () => {
-    test.each([
-      [undefined, 'A B C D new'],
-      [null, 'A B C D new'],
-      [0, 'new A B C D'],
-      [2, 'A B new C D'],
-      [4, 'A B C D new'],
-    ])('is inserted at index %s: %s', async (index, expected) => {
+    test.each(
+      few<[number | null | undefined, string]>(
+        [
+          [undefined, 'A B C D new'],
+          [null, 'A B C D new'],
+          [0, 'new A B C D'],
+          [2, 'A B new C D'],
+          [4, 'A B C D new'],
+        ],
+        'created',
+      ),
+    )('is inserted at index %s: %s', async (index, expected) => {
       expect(await mutate(admin, `create${type}`, { name: 'new', index })).toEqual({ errors: [] });
       expect(await order()).toBe(expected);
     });
 
-    test.each([-1, 5, 2_147_483_647, -2_147_483_648])(
+    test.each(few([-1, 5, 2_147_483_647, -2_147_483_648], 'not created'))(
       'is rejected at index %i, which would leave a gap',
       async (index) => {
         expect(await mutate(admin, `create${type}`, { name: 'new', index })).toEqual(place);
@@ -68,15 +78,20 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
   });
 
   describe('an update of the index', () => {
-    test.each([
-      ['A', 0, 'A B C D'],
-      ['A', 1, 'B A C D'],
-      ['A', 3, 'B C D A'],
-      ['B', 2, 'A C B D'],
-      ['C', 1, 'A C B D'],
-      ['D', 0, 'D A B C'],
-      ['D', 3, 'A B C D'],
-    ])('moves %s to %i: %s', async (name, index, expected) => {
+    test.each(
+      few<[string, number, string]>(
+        [
+          ['A', 0, 'A B C D'],
+          ['A', 1, 'B A C D'],
+          ['A', 3, 'B C D A'],
+          ['B', 2, 'A C B D'],
+          ['C', 1, 'A C B D'],
+          ['D', 0, 'D A B C'],
+          ['D', 3, 'A B C D'],
+        ],
+        'moved',
+      ),
+    )('moves %s to %i: %s', async (name, index, expected) => {
       expect(
         await mutate(admin, `update${type}`, { [field]: { id: ids[name] }, index }, `${field} { name index }`),
       ).toEqual({
@@ -86,7 +101,7 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
       expect(await order()).toBe(expected);
     });
 
-    test.each([-1, 4, 2_147_483_647, -2_147_483_648])(
+    test.each(few([-1, 4, 2_147_483_647, -2_147_483_648], 'not moved'))(
       'to %i is rejected, and the name does not change either',
       async (index) => {
         expect(await mutate(admin, `update${type}`, { [field]: { id: ids['B'] }, index, name: 'moved' })).toEqual(
@@ -126,11 +141,16 @@ describe.each(RESOURCES)('the positions of $plural', ({ type, field, plural, pre
     });
   });
 
-  test.each([
-    ['A', 'B C D'],
-    ['B', 'A C D'],
-    ['D', 'A B C'],
-  ])('deleting %s closes the gap: %s', async (name, expected) => {
+  test.each(
+    few<[string, string]>(
+      [
+        ['A', 'B C D'],
+        ['B', 'A C D'],
+        ['D', 'A B C'],
+      ],
+      'deleted',
+    ),
+  )('deleting %s closes the gap: %s', async (name, expected) => {
     expect(await mutate(admin, `delete${type}`, { [field]: { id: ids[name] } }, 'deletedId')).toEqual({
       deletedId: ids[name],
       errors: [],

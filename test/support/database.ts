@@ -1,7 +1,6 @@
 import postgres, { type Sql } from 'postgres';
 import { afterAll, inject } from 'vitest';
 import { newId } from '../../src/lib/ids.ts';
-import { TEMPLATE } from './global-setup.ts';
 
 export interface TestDatabase {
   url: string;
@@ -10,7 +9,7 @@ export interface TestDatabase {
 }
 
 /** Creates a database for the test file from the migrated template. With `template0` the database is empty. */
-export async function cloneDatabase(template = TEMPLATE): Promise<TestDatabase> {
+export async function cloneDatabase(template = inject('template')): Promise<TestDatabase> {
   const address = (name: string): string => inject('server').replace('%', name);
   const name = `test_${newId().replaceAll('-', '')}`;
   const server = postgres(address('postgres'), { max: 1, onnotice: () => undefined });

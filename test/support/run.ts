@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { DEMO_PASSWORD } from '../../src/startup/demo.ts';
+import { long } from './size.ts';
 
 /** A running `npm start`. */
 export interface Run {
@@ -22,11 +24,14 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** What the short form adds to the command of a start: see quick-start.ts. A long run starts Ambit exactly as users do. */
+export const QUICK_START = long ? [] : ['--import', fileURLToPath(import.meta.resolve('./quick-start.ts'))];
+
 /** Starts Ambit as users do. `PORT` defaults to a free port. */
 export async function startAmbit(env: Record<string, string>): Promise<Run> {
   const port = Number(env['PORT'] ?? (await freePort()));
   const { PATH = '' } = process.env;
-  const child = spawn('node', ['src/main.ts'], {
+  const child = spawn('node', [...QUICK_START, 'src/main.ts'], {
     env: { PATH, PORT: String(port), ...env },
   });
   let output = '';
