@@ -15,7 +15,7 @@ const LONGEST = [
   'enforcement/audit',
   'enforcement/tenancy-over-http',
   'decisions/history',
-  'identity/presumption',
+  'identity/cached-actor',
   'db/pool',
   'resources/viewer-permissions',
   'resources/pagination',
