@@ -168,10 +168,10 @@ add(
   'test/runbook.test.ts',
   `import { expect, test } from 'vitest';
 import { startApi } from './support/api.ts';
-import { ask, cast, found, mutate } from './support/world.ts';
+import { createOrganization, membersOfEachRole, mutate, queryData } from './support/world.ts';
 
 const api = await startApi();
-const { admin, read } = await cast(api, await found(api, 'acme'));
+const { admin, read } = await membersOfEachRole(api, await createOrganization(api, 'acme'));
 const FIELDS = \`runbook { name alias summary steps index priority weight draft dueAt tags settings category { alias }
   parent { name } parts { nodes { name } } }\`;
 const REQUIRED = { priority: 2, weight: 0.5, settings: { pager: true }, category: { alias: 'security' } };
@@ -189,7 +189,7 @@ test('every kind of attribute is written, read, changed and cleared', async () =
     ...{ settings: { pager: false }, category: { alias: 'ownership' } },
   };
   const { parent, ...given } = { ...all, parent: null };
-  const { runbooks } = await ask(admin, '{ runbooks { nodes { id } } }');
+  const { runbooks } = await queryData(admin, '{ runbooks { nodes { id } } }');
   const full = await mutate(admin, 'createRunbook', { ...given, parentId: undefined, parent: { id: runbooks.nodes[0].id } }, FIELDS);
   expect(full).toEqual({ runbook: { ...all, parent: { name: 'Restart' }, parts: { nodes: [] } }, errors: [] });
   const cleared = { alias: null, summary: null, steps: null, dueAt: null, parent: null };
@@ -228,7 +228,7 @@ test.each([
 
 test('the list is filtered, searched and ordered', async () => {
   const names = async (args: string) =>
-    (await ask(read, \`{ runbooks\${args} { nodes { name } } }\`)).runbooks.nodes.map(({ name }: { name: string }) => name);
+    (await queryData(read, \`{ runbooks\${args} { nodes { name } } }\`)).runbooks.nodes.map(({ name }: { name: string }) => name);
   expect(await names('(filter: { category: { alias: "ownership" } })')).toEqual(['Fail over']);
   expect(await names('(filter: { draft: true, search: "TAG" })')).toEqual(['Tagged']);
   expect(await names('(orderBy: { field: PRIORITY, direction: DESC })')).toEqual(['Fail over', 'Tagged', 'Restart']);
@@ -236,7 +236,7 @@ test('the list is filtered, searched and ordered', async () => {
 });
 
 test('an object with references of its own type or another type cannot be deleted', async () => {
-  const { runbooks } = await ask(admin, '{ runbooks { nodes { id name } } }');
+  const { runbooks } = await queryData(admin, '{ runbooks { nodes { id name } } }');
   const parent = runbooks.nodes.find(({ name }: { name: string }) => name === 'Restart');
   await mutate(admin, 'createRunbook', { name: 'Part', parent: { id: parent.id }, ...REQUIRED });
   const used = { errors: [{ code: 'IN_USE' }] };
@@ -254,7 +254,7 @@ edit('test/support/resources.ts', (text) =>
       ...{ name: unique('Runbook'), alias: unique('runbook').toLowerCase(), summary: 'One.', steps: 'One.\\nTwo.' },
       ...{ index: 0, priority: 1, weight: 0.5, draft: false, dueAt: DISTANT, tags: ['a'], settings: { pager: true } },
       ...{ categoryId: await one('Category') },
-      parentId: (await ask(owner, '{ runbooks(last: 1) { nodes { id } } }')).runbooks.nodes[0]?.id ?? null,
+      parentId: (await queryData(owner, '{ runbooks(last: 1) { nodes { id } } }')).runbooks.nodes[0]?.id ?? null,
     }),
     updates: async ({ unique, one, make }) => [
       {

@@ -44,7 +44,7 @@ const reads = async ({ owner }: Organization): Promise<unknown> =>
   (await owner.query('{ organization { slug } }')).data?.organization?.slug;
 
 test('a locked organization uses at most half of the connections, and its other requests fail with Retry-After', async () => {
-  const api = await startApi({ pool: 4, client: { lockTimeout: 6_000, waitMs: 500 } });
+  const api = await startApi({ pool: 4, client: { lockTimeout: 4_000, waitMs: 500 } });
   const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
   const stuck = await whileLocked(api, acme, async () => {
     const all = Array.from({ length: 12 }, (_, at) => create(api, acme, `stuck ${at}`));

@@ -7,6 +7,7 @@ import { createGraphql } from '../../src/http/yoga.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { createSampleObjects, operationOf, rootFields } from '../enforcement/support.ts';
 import { type ApiResponse, type Caller, callerAt, listen, startApi } from '../support/api.ts';
+import { sample } from '../support/sample.ts';
 import { createApiToken, createOrganization, membersOfEachRole } from '../support/world.ts';
 
 /** A second server on the same database, with the executor of graphql-js. */
@@ -82,7 +83,8 @@ test.each(Object.keys(callers))(
     ];
     for (const document of Object.values(DOCUMENTS)) {
       const used = Object.keys(variables[0] ?? {}).some((each) => document.includes(`$${each}`));
-      for (const values of used ? variables : [{}, {}]) await expectSameResponse(caller, document, values);
+      for (const values of used ? sample(variables, 3, name + document) : [{}, {}])
+        await expectSameResponse(caller, document, values);
     }
   },
 );
@@ -96,14 +98,19 @@ test('every document returns data for an Owner, so that the comparison is meanin
 
 test('every query of the schema gets the response of graphql-js, with unknown ids', async () => {
   for (const field of rootFields(schema, 'Query'))
-    for (const caller of Object.values(callers)) await expectSameResponse(caller, ...operationOf('Query', field));
+    for (const caller of sample(Object.values(callers), 3, field.name))
+      await expectSameResponse(caller, ...operationOf('Query', field));
 });
 
 test('every refused mutation of the schema gets the response of graphql-js', async () => {
   for (const field of rootFields(schema, 'Mutation').filter(
     ({ name }) => !/^(sign|refresh|create|switch|leave|transfer)/.test(name),
   ))
-    for (const caller of [people.read, callers['READ'], callers['nobody'], people.owner] as Caller[])
+    for (const caller of sample(
+      [people.read, callers['READ'], callers['nobody'], people.owner] as Caller[],
+      2,
+      field.name,
+    ))
       await expectSameResponse(caller, ...operationOf('Mutation', field));
 });
 

@@ -30,7 +30,7 @@ const few = await insertRows(api, await createOrganization(api, 'few'), 1);
 const many = await insertRows(api, await createOrganization(api, 'many'), MANY);
 
 /** A sample of lists and types; all of them in a long run. */
-const connections = sample(connectionsOf(schema), 10, 'lists');
+const connections = sample(connectionsOf(schema), 7, 'lists');
 const nodeTypes = schema.getPossibleTypes(schema.getType('Node') as GraphQLInterfaceType);
 
 /** Selects the maximum depth of an operation. */
@@ -115,7 +115,7 @@ function idsOf({ name }: GraphQLNamedType, count: number): string[] {
   return [...known, ...Array.from({ length: count - known.length }, () => toPublicId(prefix, newId()))];
 }
 
-describe.each(sample([...nodeTypes], 8, 'types').map((type) => [type.name, type] as const))('%s', (_name, type) => {
+describe.each(sample([...nodeTypes], 6, 'types').map((type) => [type.name, type] as const))('%s', (_name, type) => {
   const selected = (depth: number): string => `... on ${type.name} { ${selectAll(schema, type, depth)} }`;
 
   test('is read by nodes(ids:) with the same number of statements for a hundred IDs as for one', async () => {
