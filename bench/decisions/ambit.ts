@@ -4,7 +4,7 @@ import type { Ask } from './role.ts';
 
 /** The grants of a member with this role and with other roles in some projects. Roles are compiled, as in Ambit's cache. */
 export function heldWith(role: Role, projects: ReadonlyMap<string, Role | null> = new Map()): EffectiveGrants {
-  const grants = { plan: 'ENTERPRISE', role, ended: null, projects, validUntil: Number.POSITIVE_INFINITY } as const;
+  const grants = { plan: 'ENTERPRISE', role, expired: null, projects, validUntil: Number.POSITIVE_INFINITY } as const;
   return { grants, access: 'WRITE' };
 }
 

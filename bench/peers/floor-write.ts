@@ -10,8 +10,8 @@ import { sql } from './rows.ts';
  */
 interface Input {
   name: string;
-  categoryId: string;
-  levelId: string;
+  category: { id: string };
+  level: { id: string };
 }
 
 async function create(authorization: string, input: Input): Promise<unknown> {
@@ -22,8 +22,12 @@ async function create(authorization: string, input: Input): Promise<unknown> {
   const id = newId();
   const now = new Date();
   const publicId = toPublicId('chk', id);
+  const { name, category, level } = input;
   const after = {
-    ...input,
+    name,
+    alias: null,
+    categoryId: category.id,
+    levelId: level.id,
     id: publicId,
     notes: null,
     type: 'MANUAL',
@@ -36,16 +40,16 @@ async function create(authorization: string, input: Input): Promise<unknown> {
   const [, checks] = await sql.begin((tx) => [
     tx`select set_config('ambit.organization_id', ${organization}, true), set_config('ambit.user_id', ${user}, true)`,
     tx`insert into checks (organization_id, id, name, notes, type, category_id, level_id, owner_id, enabled, enable_on, created_at, updated_at)
-      values (${organization}, ${id}, ${input.name}, default, 'MANUAL', ${fromPublicId('cat', input.categoryId)},
-        ${fromPublicId('lvl', input.levelId)}, default, true, null, ${now}, ${now})
+      values (${organization}, ${id}, ${name}, default, 'MANUAL', ${fromPublicId('cat', category.id)},
+        ${fromPublicId('lvl', level.id)}, default, true, null, ${now}, ${now})
       returning organization_id, id, name, notes, type, category_id, level_id, owner_id, enabled, enable_on, created_at, updated_at`,
     tx`insert into audit_events (organization_id, id, created_at, action, permission, outcome, reason, user_id, actor, role,
         credential_kind, credential_id, target_id, before, after, request_id, address)
       values (${organization}, ${newId()}, ${now}, 'createCheck', 'check:create', 'ALLOWED', null, ${user}, ${email}, 'Admin',
         'API_TOKEN', ${credential}, ${publicId}, default, ${sql.json(after as never)}, ${randomUUID()}, '127.0.0.1')`,
   ]);
-  const { name, enabled } = checks?.[0] ?? {};
-  return { data: { createCheck: { check: { name, enabled }, errors: [] } } };
+  const [check] = checks ?? [];
+  return { data: { createCheck: { check: { name, enabled: check?.['enabled'] }, errors: [] } } };
 }
 
 const server = createServer(async (req, res) => {

@@ -25,7 +25,8 @@ export interface Statement {
 let named = 0;
 const nextName = (): string => {
   named += 1;
-  return `policy ${named}`;
+  // Policies are listed by name: the names have the order of creation, also after other files in the same process.
+  return `policy ${String(named).padStart(5, '0')}`;
 };
 
 /** Functions that create objects by the API. */
