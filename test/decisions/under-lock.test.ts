@@ -1,7 +1,15 @@
 import type { TransactionSql } from 'postgres';
 import { expect, test } from 'vitest';
 import { addMember, duringChange, mutate, queryData, setRole } from '../support/world.ts';
-import { allow, createProject, createRole, createServiceAccount, roleIdOf, startWorld } from './support.ts';
+import {
+  allow,
+  createPolicy,
+  createProject,
+  createRole,
+  createServiceAccount,
+  roleIdOf,
+  startWorld,
+} from './support.ts';
 
 /** What a mutation finds when it has waited for another change of the organization. */
 const { api, acme, people } = await startWorld();
@@ -32,6 +40,23 @@ test('who is demoted while deleteOrganization waits deletes no organization', as
   expect((await queryData(owner, '{ viewer { organization { slug } } }')).viewer.organization).toEqual({
     slug: 'acme',
   });
+});
+
+test('an Admin who is demoted while a mutation waits for the lock changes nothing', async () => {
+  const policyId = await createPolicy(owner, [allow('check:read')]);
+  const INPUTS: Record<string, object> = {
+    createInvitations: { emails: ['late@acme.test'], roleId: roleIdOf('read') },
+    createProject: { key: 'late', name: 'Late' },
+    createRole: { name: 'Late', policyIds: [policyId] },
+    deletePolicy: { id: await createPolicy(owner, [allow('check:read')]) },
+    updateOrganization: { id: acme.id, name: 'Late' },
+  };
+  for (const [name, input] of Object.entries(INPUTS)) {
+    const admin = await addMember(api, acme, 'admin', `late-${name}`);
+    const attempt = () => mutate(admin, name, input);
+    expect([name, await duringChange(api, demote(admin.email), attempt)]).toEqual([name, { refused: 'NO_GRANT' }]);
+    expect([name, await mutate(owner, name, input)]).toEqual([name, { errors: [] }]);
+  }
 });
 
 test('the audit log has the name that a role had when it was updated', async () => {

@@ -17,6 +17,7 @@ import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { usageOf } from '../plan/service.ts';
+import { requireStill } from '../principal/access.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
@@ -117,6 +118,7 @@ export async function createInvitations(
   const { emails, ...asked } = parse(Create, input);
   const offered = await offer(ctx, asked);
   await lockOrganization(ctx);
+  await requireStill(ctx, 'invitation:create');
   await removeExpired(ctx, emails);
   await refuseTaken(ctx, emails);
   ctx.unit.access.requireRoom('seats', (await usageOf(ctx)).seats + emails.length);
@@ -217,6 +219,7 @@ async function lock(ctx: Context, id: string): Promise<InvitationRow> {
 /** Sends a new secret with a new expiry and revokes the old secret. An expired invitation counts as a seat again. */
 export async function resendInvitation(ctx: Context, id: string): Promise<Sent<InvitationRow>> {
   await lockOrganization(ctx);
+  await requireStill(ctx, 'invitation:update');
   const before = await lock(ctx, id);
   const { role } = await offerAgain(ctx, before);
   if (before.expiresAt <= ctx.dependencies.clock())

@@ -83,6 +83,7 @@ export async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
 export async function updateOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
   const changes = parse(Create.partial(), input);
   const before = await lockOrganization(ctx);
+  await requireStill(ctx, 'organization:update');
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   const after = Object.keys(given).length > 0 ? await write(ctx, given) : before;
   audit(ctx, { targetId: toPublicId('org', before.id), before: snapshotOf(before), after: snapshotOf(after) });

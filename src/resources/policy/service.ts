@@ -9,7 +9,7 @@ import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, notFound, type UserError, userError } from '../../lib/errors.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { findCustomRoles } from '../principal/access.ts';
+import { findCustomRoles, requireStill } from '../principal/access.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { policies, type Statement } from './table.ts';
@@ -145,6 +145,7 @@ export async function holdersOf(ctx: Context, roleIds: string[]): Promise<string
 
 export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<string> {
   await lockOrganization(ctx);
+  await requireStill(ctx, 'policy:delete', policy.projectId);
   const locked = await rows.lock(ctx, policy.id);
   const used = await rolesWith(ctx, policy.id);
   if (used.length > 0) {

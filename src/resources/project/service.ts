@@ -63,6 +63,7 @@ export async function createProject(ctx: Context, input: unknown): Promise<Proje
   const given = parse(Create, input);
   // Two requests for the last project of the plan run one after the other.
   await lockOrganization(ctx);
+  await requireStill(ctx, 'project:create');
   const [all] = await (await db(ctx))
     .select({ total: count() })
     .from(projects)

@@ -16,7 +16,7 @@ import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { holdersOf, type PolicyRow } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
-import { findCustomRoles } from '../principal/access.ts';
+import { findCustomRoles, requireStill } from '../principal/access.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findPrincipal,
@@ -221,6 +221,7 @@ export async function createRole(ctx: Context, projectId: string | null, input: 
   notReserved(ctx, given.name);
   // Locked before the policies, in the same order as in every change of access.
   await lockOrganization(ctx);
+  await requireStill(ctx, 'role:create', projectId);
   const ids = await policiesFor(ctx, policyIds, projectId);
   const row = await rows.insert(ctx, { ...given, projectId, createdAt: ctx.dependencies.clock() });
   await setPolicies(ctx, row.id, ids);
