@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { timestamp, uuid } from 'drizzle-orm/pg-core';
 import { newId } from '../lib/ids.ts';
 
@@ -6,3 +7,5 @@ export const organizationId = () => uuid('organization_id').notNull();
 export const id = () => uuid('id').notNull().$defaultFn(newId);
 export const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
 export const createdAt = () => instant('created_at').notNull().defaultNow();
+/** In milliseconds, as JavaScript and cursors have it: with microseconds a page would begin with the wrong row. */
+export const updatedAt = () => instant('updated_at').notNull().default(sql`date_trunc('milliseconds', now())`);

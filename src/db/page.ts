@@ -55,11 +55,13 @@ function digest(list: unknown): string {
 const encodeCursor = (key: string, values: (string | number)[]): string =>
   Buffer.from(JSON.stringify([key, ...values])).toString('base64url');
 
+const WRONG_CURSOR = 'This cursor belongs to another list, filter or order. Start from the first page.';
+
 function decodeCursor(cursor: string, key: string, length: number): (string | number)[] {
   const parts = parseJson(Buffer.from(cursor, 'base64url').toString());
   const good = Array.isArray(parts) && parts.length === length + 1 && parts[0] === key;
   if (!good || !parts.every((part) => typeof part === 'string' || typeof part === 'number'))
-    throw badRequest('This cursor belongs to another list, filter or order. Start from the first page.');
+    throw badRequest(WRONG_CURSOR);
   return parts.slice(1);
 }
 
@@ -71,6 +73,14 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** The value of a sort key in a cursor, as the column takes it. A cursor contains a time as text. */
+function sortValue(column: PgColumn | undefined, value: string | number): unknown {
+  if (column?.dataType !== 'date') return value;
+  const time = new Date(value);
+  if (Number.isNaN(time.getTime())) throw badRequest(WRONG_CURSOR);
+  return time;
+}
+
 /** Reads one page by keyset pagination. Its cost does not depend on its distance from the start. */
 export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: PageArgs): Promise<Page<Row>> {
   const size = sizeOf(args);
@@ -78,7 +88,7 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
   const beyond = (cursor: string | null | undefined, forward: boolean): SQL | undefined => {
     if (cursor == null) return undefined;
     const values = decodeCursor(cursor, listKey(options), columns.length);
-    const bound = values.map((value, at) => sql.param(value, columns[at]));
+    const bound = values.map((value, at) => sql.param(sortValue(columns[at], value), columns[at]));
     return sql`${tuple(columns)} ${sql.raw(forward === !options.descending ? '>' : '<')} ${tuple(bound)}`;
   };
   const where = and(options.where, beyond(args.after, true), beyond(args.before, false));

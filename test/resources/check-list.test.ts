@@ -133,3 +133,24 @@ test('an operation cannot make many searches, however short it is', async () => 
   expect((await people.read.query(document, { text: null })).status).toBe(200);
   expect((await people.read.query(document, { text: 'x' })).status).toBe(400);
 });
+
+test('the order of the last update has cursors, and rejects one with a value that is not a time', async () => {
+  const PAGE = `query ($after: String) {
+    checks(first: 2, after: $after, orderBy: { field: UPDATED_AT }) {
+      totalCount nodes { id updatedAt } pageInfo { hasNextPage endCursor }
+    }
+  }`;
+  const nodes: { id: string; updatedAt: string }[] = [];
+  let page = (await queryData(people.owner, PAGE)).checks;
+  nodes.push(...page.nodes);
+  while (page.pageInfo.hasNextPage) {
+    page = (await queryData(people.owner, PAGE, { after: page.pageInfo.endCursor })).checks;
+    nodes.push(...page.nodes);
+  }
+  expect(new Set(nodes.map(({ id }) => id)).size).toBe(page.totalCount);
+  expect(nodes.map(({ updatedAt }) => updatedAt)).toEqual(nodes.map(({ updatedAt }) => updatedAt).toSorted());
+  const [key, , id] = JSON.parse(Buffer.from(page.pageInfo.endCursor, 'base64url').toString());
+  const after = Buffer.from(JSON.stringify([key, 'yesterday', id])).toString('base64url');
+  const { errors } = await people.owner.query(PAGE, { after });
+  expect(errors).toMatchObject([{ extensions: { code: 'BAD_REQUEST' } }]);
+});

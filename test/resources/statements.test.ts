@@ -92,6 +92,15 @@ type Measured = Awaited<ReturnType<typeof measure>>;
 /** A failure means one statement per row: see `loaderOf`, `batched` and `pagesOf` in src/data/loader.ts. */
 const expectAlike = (one: Measured, hundred: Measured): void => expect(hundred.tally).toEqual(one.tally);
 
+/**
+ * One batch more for each statement. The only row under a parent refers back to the parent, which the request has read
+ * already; of a hundred rows, some lists in the selection refer to other objects.
+ */
+function expectSimilar(one: Measured, hundred: Measured): void {
+  const more = Object.entries(hundred.tally).filter(([text, count]) => count > (one.tally[text] ?? 0) + 1);
+  expect(more).toEqual([]);
+}
+
 describe.each(connections.map((connection) => [connection.name, connection] as const))('%s', (_name, connection) => {
   const nodesOf = ({ data }: Measured): Json[] => (data.place ?? data)[connection.field.name].nodes;
   const variants = variantsOf(connection, few).map((_, at) => at);
@@ -104,7 +113,8 @@ describe.each(connections.map((connection) => [connection.name, connection] as c
     expect(nodesOf(hundred).length, `the registry inserts too few rows for ${connection.name}`).toBeGreaterThanOrEqual(
       MANY,
     );
-    expectAlike(one, hundred);
+    if (connection.name.startsWith('Query.')) expectAlike(one, hundred);
+    else expectSimilar(one, hundred);
   });
 });
 

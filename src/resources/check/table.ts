@@ -1,5 +1,5 @@
 import { boolean, foreignKey, index, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-import { createdAt, instant } from '../../db/columns.ts';
+import { createdAt, instant, updatedAt } from '../../db/columns.ts';
 import { categories } from '../category/table.ts';
 import { levels } from '../level/table.ts';
 import { tenantTable } from '../organization/table.ts';
@@ -20,7 +20,7 @@ export const checks = tenantTable(
     enabled: boolean('enabled').notNull(),
     enableOn: instant('enable_on'),
     createdAt: createdAt(),
-    updatedAt: instant('updated_at').notNull().defaultNow(),
+    updatedAt: updatedAt(),
   },
   (t) => [
     uniqueIndex('checks_alias').on(t.organizationId, t.alias),

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { foreignKey, index, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-import { createdAt, instant } from '../../db/columns.ts';
+import { createdAt, updatedAt } from '../../db/columns.ts';
 import { tenantTable } from '../organization/table.ts';
 import { projects } from '../project/table.ts';
 
@@ -11,7 +11,7 @@ export const datasets = tenantTable(
     name: text('name').notNull(),
     description: text('description'),
     createdAt: createdAt(),
-    updatedAt: instant('updated_at').notNull().defaultNow(),
+    updatedAt: updatedAt(),
   },
   (t) => [
     uniqueIndex('datasets_name').on(t.organizationId, t.projectId, sql`lower(${t.name})`),

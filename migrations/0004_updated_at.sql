@@ -1,0 +1,2 @@
+ALTER TABLE "checks" ALTER COLUMN "updated_at" SET DEFAULT date_trunc('milliseconds', now());--> statement-breakpoint
+ALTER TABLE "datasets" ALTER COLUMN "updated_at" SET DEFAULT date_trunc('milliseconds', now());
