@@ -146,5 +146,5 @@ export function sampleIds<T extends { type: string }>(all: T[], type: string | u
   if (long) return all;
   const fitting = all.filter((each) => each.type === type);
   const others = all.filter((each) => each.type !== type);
-  return [...fitting, ...sample(others, type ? 1 : 4, title)];
+  return [...fitting, ...sample(others, type ? 1 : 3, title)];
 }

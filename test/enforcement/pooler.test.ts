@@ -17,7 +17,7 @@ const STARTUP_PARAMETERS = [
 ];
 
 /** Requests that each client repeats. */
-const ROUNDS = size(3, 8);
+const ROUNDS = size(2, 8);
 
 const READ = '{ checks(first: 20) { totalCount nodes { id name } } }';
 

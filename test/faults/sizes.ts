@@ -17,7 +17,7 @@ export const CHECKOUT = resolve(OTHER ?? '.');
 export const UNTIL = Number(process.env['FAULTS_UNTIL'] ?? Number.POSITIVE_INFINITY);
 
 /** More than the connections of the largest pool, and many more than those of the smallest. */
-export const CLIENTS = size(16, 40);
+export const CLIENTS = size(12, 40);
 
 /** The pool sizes for each fault. Each needs a server of its own, so the short form has one size in between. */
 export const POOLS = IS_FULL || long ? [2, 10] : [4];
@@ -26,7 +26,7 @@ export const POOLS = IS_FULL || long ? [2, 10] : [4];
 export const CLIENT_DEADLINE = IS_MEASURED_ONLY ? 15_000 : 40_000;
 
 /** Milliseconds between a response and the next request of a client. */
-export const PAUSE = size(100, 50);
+export const PAUSE = size(200, 50);
 
 /** Milliseconds after the end of a fault. Every later request must succeed. */
 export const SERVED_WITHIN = 2_000;

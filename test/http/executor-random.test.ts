@@ -80,13 +80,13 @@ function expectSameNulls({ own, reference, allErrors }: Answers): void {
 }
 
 test('without promises, the data, the errors and the order of resolvers are those of graphql-js', () =>
-  fc.assert(property({ promises: 0, faults: 10 }, expectEqual), { numRuns: size(100, 400) }));
+  fc.assert(property({ promises: 0, faults: 10 }, expectEqual), { numRuns: size(50, 400) }));
 
 test('with some promises and no errors, the data and the order of resolvers are those of graphql-js', () =>
-  fc.assert(property({ promises: 2, faults: 1e9 }, expectEqual), { numRuns: size(60, 200) }));
+  fc.assert(property({ promises: 2, faults: 1e9 }, expectEqual), { numRuns: size(30, 200) }));
 
 test('with some promises and some errors, the same positions are null as with graphql-js', () =>
-  fc.assert(property({ promises: 3, faults: 10 }, expectSameNulls), { numRuns: size(80, 300) }));
+  fc.assert(property({ promises: 3, faults: 10 }, expectSameNulls), { numRuns: size(40, 300) }));
 
 test('with only promises and many errors, the same positions are null as with graphql-js', () =>
-  fc.assert(property({ promises: 1, faults: 4 }, expectSameNulls), { numRuns: size(60, 200) }));
+  fc.assert(property({ promises: 1, faults: 4 }, expectSameNulls), { numRuns: size(30, 200) }));
