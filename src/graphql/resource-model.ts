@@ -78,7 +78,7 @@ function explainViolations(declared: DeclaredNode): void {
     const tableName = getTableName(table);
     if (unique)
       explainViolation(
-        `${tableName}_${key}`,
+        `${tableName}_${columnNamed(table, key).name}`,
         userError('TAKEN', key, `Another ${noun}${where} has this ${nounOf(key)}.`),
       );
     if (reference) {

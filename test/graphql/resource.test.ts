@@ -159,3 +159,17 @@ test('a reference to an object of the same resource that does not exist is NOT_F
     userErrors: [{ code: 'NOT_FOUND', path: ['parentId'], message: 'parentId: there is no branch with this ID.' }],
   });
 });
+
+test('a taken value is TAKEN, also if the column has another name than the attribute', () => {
+  const parcels = tenantTable('parcels', { trackingCode: text('tracking_code').notNull() }, (t) => [
+    uniqueIndex('parcels_tracking_code').on(t.organizationId, t.trackingCode),
+  ]);
+  describeResource('Parcel', {
+    ...{ table: parcels, id: 'prc', permission: 'tier', description: 'For this test.' },
+    attributes: { trackingCode: singleLine(10, 'The code', { unique: true }) },
+  } as never);
+  const violation = { severity: 'ERROR', code: '23505', constraint_name: 'parcels_tracking_code' };
+  expect(domainError(Object.assign(new Error('violation'), violation))).toMatchObject({
+    userErrors: [{ code: 'TAKEN', path: ['trackingCode'] }],
+  });
+});
