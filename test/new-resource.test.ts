@@ -242,6 +242,9 @@ test('an object with references of its own type or another type cannot be delete
   const used = { errors: [{ code: 'IN_USE' }] };
   expect(await mutate(admin, 'deleteRunbook', { runbook: { id: parent.id } })).toMatchObject(used);
   expect(await mutate(admin, 'deleteCategory', { category: { alias: 'security' } })).toMatchObject(used);
+  const { runbook } = await mutate(admin, 'createRunbook', { name: 'Own', ...REQUIRED }, 'runbook { id }');
+  await mutate(admin, 'updateRunbook', { runbook, parent: runbook });
+  expect(await mutate(admin, 'deleteRunbook', { runbook })).toEqual({ errors: [] });
 });
 `,
 );

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, getTableColumns, type SQL } from 'drizzle-orm';
+import { and, asc, count, eq, getTableColumns, ne, type SQL } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Permission } from '../access/catalog.ts';
 import { type Context, db, tenant } from '../context.ts';
@@ -44,7 +44,9 @@ export async function releaseReferences(
   path = 'id',
 ): Promise<void> {
   for (const reference of REFERENCES.get(to) ?? [])
-    await (reference.onDelete === 'clear' ? clear(ctx, reference, id) : refuseIfUsed(ctx, reference, noun, id, path));
+    await (reference.onDelete === 'clear'
+      ? clear(ctx, reference, id)
+      : refuseIfUsed(ctx, reference, to, noun, id, path));
 }
 
 const referring = (ctx: Context, { table, column }: Reference, id: string): SQL =>
@@ -60,9 +62,17 @@ async function clear(ctx: Context, reference: Reference, id: string): Promise<vo
 }
 
 /** A caller that cannot see the referring objects gets their number, without those in hidden projects. */
-async function refuseIfUsed(ctx: Context, reference: Reference, noun: string, id: string, path: string): Promise<void> {
+async function refuseIfUsed(
+  ctx: Context,
+  reference: Reference,
+  to: TenantTable,
+  noun: string,
+  id: string,
+  path: string,
+): Promise<void> {
   const { table, permission, project, typename } = reference;
-  const where = referring(ctx, reference, id);
+  // A reference of the row to itself is deleted with the row.
+  const where = and(referring(ctx, reference, id), table === to ? ne(table.id, id) : undefined);
   const tx = await db(ctx);
   const order = 'name' in table ? [asc(table.name as PgColumn), asc(table.id)] : [asc(table.id)];
   const [all] = await tx
