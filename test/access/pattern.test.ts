@@ -61,7 +61,7 @@ describe('refused with the canonical spelling:', () => {
     ['dataset:read\n', 'dataset:read'],
     ['* ', '*'],
   ])('%j is %s', (pattern, canonical) => {
-    expect(validatePattern(pattern)).toBe(`${JSON.stringify(pattern)} is spelled ${canonical}`);
+    expect(validatePattern(pattern)).toBe(`${JSON.stringify(pattern)} is spelled ${canonical}.`);
   });
 
   test('whatever the resource, in the plural, in camelCase and with a dot', () => {
@@ -70,7 +70,7 @@ describe('refused with the canonical spelling:', () => {
       const camel = (text: string) => text.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
       const plural = resource.endsWith('y') ? `${resource.slice(0, -1)}ies` : `${resource}s`;
       for (const other of [`${plural}:${action}`, `${camel(plural)}:${camel(action)}`, `${camel(resource)}.${action}`])
-        expect(validatePattern(other)).toBe(`${JSON.stringify(other)} is spelled ${name}`);
+        expect(validatePattern(other)).toBe(`${JSON.stringify(other)} is spelled ${name}.`);
     }
   });
 });
