@@ -76,6 +76,13 @@ describe('refused with the canonical spelling:', () => {
 });
 
 describe('refused with the nearest names:', () => {
+  test('a wrong action for all resources, with other actions for all resources', () => {
+    expect(validatePattern('*:approve')).toMatch(
+      /^"\*:approve" matches no permission; did you mean \*:[a-z_]+, \*:[a-z_]+, \*:[a-z_]+\?$/,
+    );
+    expect(validatePattern('*:raed')).toContain('did you mean *:read, ');
+  });
+
   test.each([
     ['rubric:create', ['rubric:read', 'rubric:update']],
     ['annotation_queue:evaluate', matchingPermissions('annotation_queue:*')],
@@ -150,9 +157,9 @@ describe('refused with the nearest names:', () => {
     (_, pattern = '') => {
       const start = performance.now();
       const complaint = validatePattern(pattern);
-      const proposed = complaint?.slice(JSON.stringify(pattern).length).match(/[a-z_]+:[a-z_]+/g) ?? [];
+      const proposed = complaint?.slice(JSON.stringify(pattern).length).match(/[a-z_*]+:[a-z_]+/g) ?? [];
       expect(proposed.length).toBeGreaterThan(0);
-      expect(proposed.filter((name) => !NAMES.includes(name))).toEqual([]);
+      expect(proposed.filter((name) => matchingPermissions(name).length === 0)).toEqual([]);
       expect(matchingPermissions(pattern)).toEqual([]);
       expect(performance.now() - start).toBeLessThan(250);
     },

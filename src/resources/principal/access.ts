@@ -22,6 +22,16 @@ export const isFeatureSuspended = (ctx: Context, feature: Feature): boolean => !
 export const isSuspended = (ctx: Context, role: RoleSummary): boolean =>
   role.builtIn === null && isFeatureSuspended(ctx, 'customRoles');
 
+/**
+ * Whether the caller can read the role. Built-in roles are the same everywhere, so the permission in any project is enough:
+ * people who manage a single project give built-in roles there.
+ */
+export function canReadRole({ unit: { access } }: Context, { builtIn, projectId }: RoleSummary): boolean {
+  if (access.sees('role:read', projectId)) return true;
+  const projects = builtIn === null ? [] : (access.effective?.grants.projects.keys() ?? []);
+  return [...projects].some((id) => access.sees('role:read', id));
+}
+
 /** The current grants of these principals of the organization. Defaults to all principals. */
 export const findGrants = async (ctx: Context, principalIds?: readonly string[]): Promise<GrantsById> =>
   loadGrants(await db(ctx), tenant(ctx), planOf(ctx), ctx.dependencies.clock(), principalIds);

@@ -8,7 +8,7 @@ import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { shown } from '../../lib/limits.ts';
 import { Policy, PolicyStatement, PolicyStatementInput } from '../policy/graphql.ts';
-import { isSuspended } from '../principal/access.ts';
+import { canReadRole, isSuspended } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { Project } from '../project/ref.ts';
@@ -44,7 +44,7 @@ builder.node(RoleType, {
     'A set of permissions that is assigned to members and service accounts. Built-in roles cannot be changed. Custom roles consist of statements of their own and of policies.',
   permission: 'role:read',
   on: (role) => role.projectId,
-  own: (role, ctx) => role.id === ctx.unit.actor.grants?.role.id,
+  own: (role, ctx) => role.id === ctx.unit.actor.grants?.role.id || canReadRole(ctx, role),
   id: { resolve: (role) => role.id },
   loadWithoutCache: (id, ctx) => findRole(ctx, id),
   brandLoadedObjects: true,

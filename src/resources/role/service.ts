@@ -14,7 +14,7 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { findPolicy, type PolicyRow } from '../policy/service.ts';
 import { policies, type Statement } from '../policy/table.ts';
-import { findCustomRoles, isSuspended } from '../principal/access.ts';
+import { canReadRole, findCustomRoles, isSuspended } from '../principal/access.ts';
 import { isAssignableIn } from '../principal/service.ts';
 import { rolePolicies, roles } from './table.ts';
 
@@ -47,7 +47,7 @@ export async function compiledRole(ctx: Context, { id }: RoleSummary): Promise<R
 /** The role. Null if it does not exist or is not visible to the caller. */
 export async function findRole(ctx: Context, id: string): Promise<RoleSummary | null> {
   const role = findBuiltIn(id) ?? (ctx.unit.binding.organizationId ? await findCustom(ctx, id) : null);
-  return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
+  return role && canReadRole(ctx, role) ? role : null;
 }
 
 const inScope = (projectId: string | null): SQL =>
@@ -174,5 +174,5 @@ export async function permissionsOnRole(ctx: Context, role: RoleSummary): Promis
   const changes: Permission[] = isSuspended(ctx, role) ? ['role:delete'] : ['role:update', 'role:delete'];
   const allowed = role.builtIn === null ? changes.filter(may) : [];
   const held = allowed.length > 0 && holds(access, (await compiledRole(ctx, role)).allow, role.projectId);
-  return [...(['role:read'] as const).filter(may), ...(held ? allowed : [])];
+  return [...(canReadRole(ctx, role) ? (['role:read'] as const) : []), ...(held ? allowed : [])];
 }
