@@ -51,7 +51,7 @@ const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] 
 function routeOf(req: IncomingMessage, routes: Routes): string {
   const path = pathOf(req);
   if (path.startsWith(FOLDER)) return FOLDER;
-  return path === '/graphql' || routes.has(path) ? path : 'none';
+  return path === '/' || path === '/graphql' || routes.has(path) ? path : 'none';
 }
 
 /** Whether a browser opens the URL as a page. */

@@ -55,8 +55,9 @@ function render() {
 /** Reads the schema as a file, because the browser keeps it: a later visit receives status 304. */
 async function loadSchema() {
   const response = await session.get('schema.graphql');
+  const text = await response.text();
   if (!response.ok) return;
-  schema = GraphiQL.GraphQL.buildSchema(await response.text(), { assumeValidSDL: true });
+  schema = GraphiQL.GraphQL.buildSchema(text, { assumeValidSDL: true });
   render();
 }
 

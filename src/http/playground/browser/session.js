@@ -98,6 +98,8 @@ export function createSession(onChange) {
     const response = await attempt();
     // Status 401: nothing was executed, so the operation can be sent again.
     if (response.status !== 401 || !used) return response;
+    // A response that is not read keeps its connection.
+    await response.body?.cancel();
     await refreshOnce(used);
     return await attempt();
   }
