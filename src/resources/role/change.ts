@@ -5,6 +5,7 @@ import { audit, type Context } from '../../context.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
+import { lookalikes } from '../../lib/names.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { requireRoomForRole } from '../policy/limits.ts';
 import { holdersOf } from '../policy/service.ts';
@@ -33,17 +34,11 @@ const Update = z.object({
 });
 const Create = Update.extend({ copyOf: z.string().nullish() });
 
-/** The visible form of a name: without invisible characters, and with full-width letters as normal ones. */
-const plain = (name: string): string =>
-  name
-    .normalize('NFKC')
-    .replace(/\p{Cf}/gu, '')
-    .trim()
-    .toLowerCase();
+const looksBuiltIn = lookalikes(RESERVED_NAMES);
 
 const notReserved = (name: string | undefined): void => {
-  if (name !== undefined && RESERVED_NAMES.has(plain(name)))
-    throw invalid(userError('TAKEN', 'name', `name: ${name} is the name of a built-in role.`));
+  if (name !== undefined && looksBuiltIn(name))
+    throw invalid(userError('TAKEN', 'name', `name: ${name} is the name of a built-in role, or looks like one.`));
 };
 
 type RoleRow = typeof roles.$inferSelect;

@@ -3,6 +3,7 @@ import type { RoleSummary } from '../../access/model.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { holdersOf } from '../policy/service.ts';
+import { auditPrincipals } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, kindOf, roleColumns } from '../principal/service.ts';
 import { requireHeldRole, roleRows } from './definition.ts';
@@ -38,6 +39,10 @@ async function replace(ctx: Context, role: RoleSummary, reassignTo: string | nul
     .where(and(here, or(eq(assignments.roleId, role.id), eq(assignments.fallbackRoleId, role.id))));
   if (used.length === 0) return;
   if (reassignTo === null) throw await inUse(ctx, used);
+  await auditPrincipals(
+    ctx,
+    used.map(({ principalId }) => principalId),
+  );
   for (const scope of new Set(used.map(({ projectId }) => projectId))) {
     const next = await getAssignableRole(ctx, reassignTo, scope, 'reassignTo');
     if (next.id === role.id)

@@ -198,7 +198,7 @@ builder.queryField('roles', (t) =>
 );
 
 const NAME =
-  'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive, and not the name of a built-in role.';
+  'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive. It must not look like the name of a built-in role.';
 const DESCRIPTION = 'What the role is intended for, 1 to 2,000 characters.';
 const POLICIES = `The IDs of policies, at most ${shown('policiesPerRole')}. A role of a project can have policies of the organization and of the project.`;
 const STATEMENTS = `Statements of the role itself, at most ${shown('statementsPerPolicy')}. The role and its policies have at most ${shown('patternsPerRole')} permissions and patterns in total.`;
