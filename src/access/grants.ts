@@ -5,7 +5,7 @@ import type { Plan } from '../lib/plans.ts';
 import { policies } from '../resources/policy/table.ts';
 import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
 import type { Grants, Role } from './model.ts';
-import { compileRole, findBuiltIn } from './roles.ts';
+import { CREATOR, compileRole, findBuiltIn } from './roles.ts';
 
 export type AssignmentRow = typeof assignments.$inferSelect;
 
@@ -151,7 +151,11 @@ function grantsOf(rows: readonly AssignmentRow[], custom: ReadonlyMap<string, Ro
     role: isExpired && fallback ? fallback : assigned,
     expired: isExpired ? { role: assigned, at: expiresAt } : null,
     projects: new Map(
-      rows.flatMap((row) => (row.projectId ? [[row.projectId, pick(row.builtInRoleId, row.roleId)]] : [])),
+      rows.flatMap((row) =>
+        row.projectId && !row.inactive
+          ? [[row.projectId, row.ofCreator ? CREATOR : pick(row.builtInRoleId, row.roleId)]]
+          : [],
+      ),
     ),
     validUntil: expiresAt && !isExpired ? expiresAt.getTime() : NEVER,
   };

@@ -21,6 +21,8 @@ export interface Role {
   deny: ReadonlyMap<Permission, string>;
   /** Whether no project role overrides it: true for Owner and Admin. */
   neverOverridden: boolean;
+  /** Whether no plan suspends it, although it is a project role: true for the role of the creator of a project. */
+  neverSuspended?: true;
   /** Cached decisions by plan. Filled by `decide`. */
   readonly decisions: { [P in Plan]?: DecisionCache };
 }
