@@ -314,6 +314,7 @@ export const RESOURCES: Record<string, Resource> = {
         ...(await guest(fixtures)),
         event: {
           ...{ organization_id: organizationUuid(fixtures.organization), role: 'User' },
+          principal_id: expect.any(String),
           target_id: expect.stringMatching(/^mem_/),
         },
       }),
@@ -322,6 +323,7 @@ export const RESOURCES: Record<string, Resource> = {
         ...(await guest(fixtures)),
         event: {
           ...{ organization_id: organizationUuid(fixtures.organization), role: null },
+          ...{ actor_kind: 'USER', principal_id: null },
           target_id: expect.stringMatching(/^inv_/),
         },
       }),
