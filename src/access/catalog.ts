@@ -219,5 +219,5 @@ export const PERMISSIONS: ReadonlyMap<string, PermissionDefinition> = new Map(
   ]),
 );
 
-/** Whether a READ token may have the permission. */
-export const isReading = (permission: Permission): boolean => permission.endsWith(':read');
+/** Whether a READ token may have the permission. An export only reads. */
+export const isReading = (permission: Permission): boolean => /:(read|export)$/.test(permission);

@@ -90,7 +90,7 @@ export function createResponseWriter(
 
   /** Encodes the text first. Otherwise the string would stay in V8's heap until the client has read it. */
   function sendLarge(res: ServerResponse, requestId: string, response: HttpResponse): void {
-    const body = Buffer.from(response.body);
+    const body = typeof response.body === 'string' ? Buffer.from(response.body) : response.body;
     res.writeHead(response.status, headersOf(response, requestId, body.length));
     writeChunks(res, body, watch(res, requestId, body.length));
   }
@@ -129,6 +129,7 @@ export function createResponseWriter(
 /** Resolves when the client has read what was written, or has disconnected. */
 function drained(res: ServerResponse): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
+  if (res.destroyed) resolve();
   const settle = (): void => {
     res.off('drain', settle).off('close', settle);
     resolve();

@@ -1,7 +1,14 @@
-import { expect, test } from 'vitest';
 import { getNamedType, isInputObjectType } from 'graphql';
+import { expect, test } from 'vitest';
 import { buildSchema } from '../../src/schema.ts';
-import { allow, createProject, createRole, createServiceAccount, giveProjectRole, giveRole } from '../decisions/support.ts';
+import {
+  allow,
+  createProject,
+  createRole,
+  createServiceAccount,
+  giveProjectRole,
+  giveRole,
+} from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import {
   addMember,
@@ -53,7 +60,14 @@ test('a service account that is named like a person is a service account in the 
   expect(event).toMatchObject({
     action: 'createCategory',
     actorName: `${owner.email} (service account)`,
-    actor: { kind: 'SERVICE_ACCOUNT', id: robot, userId: null, name: owner.email, email: null, principal: { id: robot } },
+    actor: {
+      kind: 'SERVICE_ACCOUNT',
+      id: robot,
+      userId: null,
+      name: owner.email,
+      email: null,
+      principal: { id: robot },
+    },
   });
   await mutate(owner, 'deleteServiceAccount', { id: robot });
   expect((await find({ actorId: robot }))[0].actor).toMatchObject({ id: robot, name: owner.email, principal: null });
@@ -92,7 +106,9 @@ test('events are found by action, permission, outcome, time and request, in both
   const id = await categoryOf(owner, 'Of this time');
   expect(await mutate(people.read, 'deleteCategory', { category: { id } })).toEqual({ refused: 'NO_GRANT' });
   expect(await mutate(owner, 'updateCategory', { category: { id }, name: '' })).toMatchObject({ errors: [{}] });
-  const requested = await owner.query(`mutation { deleteCategory(input: { category: { id: "${id}" } }) { deletedId } }`);
+  const requested = await owner.query(
+    `mutation { deleteCategory(input: { category: { id: "${id}" } }) { deletedId } }`,
+  );
   const requestId = requested.headers.get('x-request-id');
   api.advance(60_000);
   const until = (await api.app.dependencies.clock()).toISOString();
@@ -152,7 +168,12 @@ test('transferOwnership is found by both members, and says what each of them hel
 
 test('an event of several objects is found by each of them', async () => {
   const emails = ['a@guest.test', 'b@guest.test', 'c@guest.test'];
-  const { invitations } = await mutate(owner, 'createInvitations', { emails, roleId: roleId('read') }, 'invitations { id }');
+  const { invitations } = await mutate(
+    owner,
+    'createInvitations',
+    { emails, roleId: roleId('read') },
+    'invitations { id }',
+  );
   for (const { id } of invitations) {
     const [event] = await find({ targetId: id });
     expect(event.targetIds).toEqual(expect.arrayContaining(invitations.map((one: Json) => one.id)));
@@ -190,7 +211,11 @@ test('a refused mutation says what was attempted, without secrets and within a l
   const statements = Array.from({ length: 60 }, () => ({ effect: 'ALLOW', permissions: ['check:read'] }));
   await mutate(people.read, 'createPolicy', { name: 'a\u0000\ud800', description, statements });
   const large = (await newest()).input;
-  expect(large).toEqual({ name: 'a\ufffd\ufffd', description: `${'x'.repeat(500)}…`, statements: statements.slice(0, 50) });
+  expect(large).toEqual({
+    name: 'a\ufffd\ufffd',
+    description: `${'x'.repeat(500)}…`,
+    statements: statements.slice(0, 50),
+  });
   const emails = Array.from({ length: 800 }, (_, at) => `${at}${'x'.repeat(90)}@example.test`);
   await mutate(people.read, 'createInvitations', { roleId: roleId('read'), emails });
   expect((await newest()).input).toEqual({ roleId: roleId('read'), omitted: ['emails'] });
@@ -225,7 +250,8 @@ test('what a refused mutation had created is not its target', async () => {
 
 test('events of a project that the reader cannot see are hidden in lists, counts, filters and by ID', async () => {
   const project = await createProject(owner, 'hidden');
-  const dataset = (await mutate(owner, 'createDataset', { projectId: project, name: 'Secret' }, 'dataset { id }')).dataset.id;
+  const dataset = (await mutate(owner, 'createDataset', { projectId: project, name: 'Secret' }, 'dataset { id }'))
+    .dataset.id;
   await mutate(people.read, 'updateDataset', { id: dataset, name: 'Refused' });
   const joiner = await addMember(api, acme, 'user', 'joiner');
   await giveProjectRole(owner, project, joiner.memberId, null);
@@ -239,11 +265,15 @@ test('events of a project that the reader cannot see are hidden in lists, counts
 
   await giveProjectRole(owner, project, auditor.memberId, null);
   const seen = await find({}, auditor);
-  expect(seen.map(({ id }) => id)).toEqual(all.map(({ id }) => id).filter((id) => !about.some((event) => event.id === id)));
+  expect(seen.map(({ id }) => id)).toEqual(
+    all.map(({ id }) => id).filter((id) => !about.some((event) => event.id === id)),
+  );
   for (const filter of [{ targetId: project }, { targetId: dataset }, { action: ['createDataset', 'updateDataset'] }])
     expect(await find(filter, auditor)).toEqual([]);
   for (const { id } of about) {
-    const { data } = await auditor.query('query ($id: ID!) { node(id: $id) { id } auditEvent(id: $id) { id } }', { id });
+    const { data } = await auditor.query('query ($id: ID!) { node(id: $id) { id } auditEvent(id: $id) { id } }', {
+      id,
+    });
     expect(data).toEqual({ node: null, auditEvent: null });
   }
   // An event of the organization stays, without what it says about the project.
@@ -254,7 +284,9 @@ test('events of a project that the reader cannot see are hidden in lists, counts
 });
 
 test('every input field that is named like a secret is declared as one', () => {
-  const inputs = rootFields(buildSchema(), 'Mutation').flatMap(({ args }) => args.map(({ type }) => getNamedType(type)));
+  const inputs = rootFields(buildSchema(), 'Mutation').flatMap(({ args }) =>
+    args.map(({ type }) => getNamedType(type)),
+  );
   const fields = inputs.filter(isInputObjectType).flatMap((type) => Object.values(type.getFields()));
   const suspicious = fields.filter(({ name }) => /password|secret|credential|otp|token|key$/i.test(name));
   const open = suspicious.filter(({ extensions }) => !extensions['secret']).map(({ name }) => name);

@@ -1,12 +1,5 @@
 import { expect, test } from 'vitest';
-import {
-  allow,
-  createPolicy,
-  createProject,
-  createRole,
-  giveProjectRole,
-  giveRole,
-} from '../decisions/support.ts';
+import { allow, createPolicy, createProject, createRole, giveProjectRole, giveRole } from '../decisions/support.ts';
 import { allRows } from '../support/all-rows.ts';
 import { startApi } from '../support/api.ts';
 import { createFixtures } from '../support/fixtures.ts';

@@ -47,7 +47,7 @@ const cellOf = (value: unknown): string => {
  * gets an apostrophe in front (https://owasp.org/www-community/attacks/CSV_Injection).
  */
 export const csvLines = (rows: readonly (readonly string[])[]): string =>
-  stringify(rows as string[][], { escape_formulas: true, record_delimiter: 'windows' });
+  stringify(rows as string[][], { escape_formulas: true, record_delimiter: 'windows', quoted_match: /[\r\n]/ });
 
 export const CSV: ExportFormat = {
   mediaType: 'text/csv; charset=utf-8; header=present',
