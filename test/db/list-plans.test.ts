@@ -48,10 +48,16 @@ const planOf = (text: string): Promise<Json> =>
     return (await sql.unsafe(`explain (generic_plan, format json) ${text}`))[0]?.['QUERY PLAN'][0].Plan;
   });
 
+/** The conditions on the indexes of a scan. A bitmap scan combines several. */
+const conditionsOf = (plan: Json): string[] => [
+  plan['Index Cond'] ?? '',
+  ...(plan['Plans'] ?? []).filter((node: Json) => node['Node Type'].startsWith('Bitmap')).flatMap(conditionsOf),
+];
+
 /** The scans of a plan, with what they look up in their index. */
 function scansOf(plan: Json): { table: string; condition: string }[] {
   const children: Json[] = plan['Plans'] ?? [];
-  const condition = [plan, ...children].map((node) => node['Index Cond'] ?? '').join(' ');
+  const condition = conditionsOf(plan).join(' ');
   const own = plan['Relation Name'] ? [{ table: plan['Relation Name'], condition }] : [];
   return [...own, ...children.flatMap(scansOf)];
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { allow, createPolicy, createProject, createRole, giveProjectRole, giveRole } from '../decisions/support.ts';
-import { allRows } from '../support/all-rows.ts';
+import { AUDIT_LOG, allRows } from '../support/all-rows.ts';
 import { startApi } from '../support/api.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { typesInProjects } from '../support/introspect.ts';
@@ -129,7 +129,7 @@ test.each(byTitle(idsInMutations))(
   async (title, inputPath) => {
     const tried = sampleIds(hidden, await inputs.typeAt(inputPath), title);
     for (const each of tried) await idOf(each);
-    const before = await allRows(api, ['audit_events']);
+    const before = await allRows(api, AUDIT_LOG);
     for (const each of tried) {
       const { type, id } = await idOf(each);
       const { data, errors } = await expectSameResponse(restricted, await inputs.askAt(inputPath, id), id);
@@ -137,7 +137,7 @@ test.each(byTitle(idsInMutations))(
       expect(complaints, type).toHaveLength(1);
       expect(JSON.stringify(complaints), type).toMatch(/NOT_FOUND/);
     }
-    expect(await allRows(api, ['audit_events'])).toEqual(before);
+    expect(await allRows(api, AUDIT_LOG)).toEqual(before);
   },
 );
 

@@ -393,14 +393,15 @@ export const RESOURCES: Record<string, Resource> = {
     obtain: async ({ owner }) =>
       (await queryData(owner, '{ auditEvents(first: 1) { nodes { id } } }')).auditEvents.nodes[0].id,
     rows: async ({ organization: { slug }, insert, refer }) => {
-      const users = await refer('User');
+      const [users, members] = [await refer('User'), await refer('Member')];
       return insert('audit_events', (at) => ({
         ...{
           action: 'none',
           outcome: 'ALLOWED',
           actor: `${at}@${slug}.test`,
-          user_id: users[at],
+          ...{ actor_kind: 'MEMBER', user_id: users[at], principal_id: members[at] },
           target_id: `none ${at % 2}`,
+          related: JSON.stringify([{ targetId: `none ${at % 2}`, before: null, after: null }]),
         },
         ...{ credential_kind: 'NONE', request_id: `${at}`, address: 'here' },
       }));
