@@ -7,8 +7,8 @@ import {
   PROJECT_ROLES,
   type ProjectRole,
 } from './catalog.ts';
+import { compilePolicy, compileStatements, customRole, type PolicySource, type RoleFacts } from './compile.ts';
 import type { Role } from './model.ts';
-import { matchingPermissions } from './pattern.ts';
 
 const ORGANIZATION_ROLES: Record<BuiltInRole, string> = {
   owner: 'All permissions, including the transfer and the deletion of the organization.',
@@ -16,6 +16,7 @@ const ORGANIZATION_ROLES: Record<BuiltInRole, string> = {
   write: 'Works with projects and their resources. Does not manage members.',
   user: 'Reads checks and the rubric. Works with services and teams. Creates read-only API tokens.',
   read: 'Read-only access to the organization and its projects.',
+  guest: 'Reads the organization and its settings. For people who work in single projects by project roles.',
 };
 
 const IN_PROJECT: Record<ProjectRole, string> = {
@@ -23,39 +24,52 @@ const IN_PROJECT: Record<ProjectRole, string> = {
   manager: 'Manages the members and the resources of the project.',
   member: 'Works with the resources of the project.',
   read: 'Read-only access to the project and its resources.',
-  write: 'The permissions that the organization role Write grants in a project.',
+  write: 'The permissions that the organization role Write grants in a project, and those of the project role Read.',
 };
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
-// A UUIDv8, so that it is stable and never equal to a generated UUIDv7.
-const idOf = (group: 0 | 1, at: number): string => `00000000-0000-8000-8000-0000000000${group}${at + 1}`;
+/** The last two digits of the ids. They are stored in assignments, so they never change. */
+const ORGANIZATION_IDS: Record<BuiltInRole, string> = {
+  read: '01',
+  user: '02',
+  write: '03',
+  admin: '04',
+  owner: '05',
+  guest: '06',
+};
+const PROJECT_IDS: Record<ProjectRole, string> = { read: '11', member: '12', manager: '13', owner: '14', write: '15' };
+
+// A UUIDv8, so that it is never equal to a generated UUIDv7.
+const idOf = (digits: string): string => `00000000-0000-8000-8000-0000000000${digits}`;
 
 const granted = (
   has: (row: { builtInRoles: BuiltInRole[]; projectRoles: ProjectRole[] }) => boolean,
 ): ReadonlySet<Permission> => new Set([...PERMISSIONS.values()].filter(has).map((row) => row.name));
 
-const organizationRole = (key: BuiltInRole, at: number): Role => ({
-  id: idOf(0, at),
+const organizationRole = (key: BuiltInRole): Role => ({
+  id: idOf(ORGANIZATION_IDS[key]),
   name: capital(key),
   description: ORGANIZATION_ROLES[key],
   builtIn: key,
   scope: 'organization',
   projectId: null,
   allow: granted((row) => row.builtInRoles.includes(key)),
+  impliesProjectRead: null,
   deny: new Map(),
   neverOverridden: key === 'owner' || key === 'admin',
   decisions: {},
 });
 
-const projectRole = (key: ProjectRole, at: number): Role => ({
-  id: idOf(1, at),
+const projectRole = (key: ProjectRole): Role => ({
+  id: idOf(PROJECT_IDS[key]),
   name: capital(key),
   description: IN_PROJECT[key],
   builtIn: key,
   scope: 'project',
   projectId: null,
   allow: granted((row) => row.projectRoles.includes(key)),
+  impliesProjectRead: null,
   deny: new Map(),
   neverOverridden: false,
   decisions: {},
@@ -64,9 +78,7 @@ const projectRole = (key: ProjectRole, at: number): Role => ({
 /** The built-in roles, the most powerful first. They are code, so nobody can change or delete one. */
 export const ROLES: readonly Role[] = [
   ...BUILT_IN_ROLES.map(organizationRole).reverse(),
-  ...['owner', 'manager', 'write', 'member', 'read'].map((key) =>
-    projectRole(key as ProjectRole, PROJECT_ROLES.indexOf(key as ProjectRole)),
-  ),
+  ...PROJECT_ROLES.map(projectRole).reverse(),
 ];
 
 const BY_ID = new Map(ROLES.map((role) => [role.id, role]));
@@ -84,30 +96,12 @@ export const isOwnerRole = (role: Role): boolean => role.id === OWNER.id;
 /** Names that no custom role can have, regardless of case. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set(ROLES.map((role) => role.name.toLowerCase()));
 
-export interface CustomRole {
-  id: string;
-  name: string;
-  description: string | null;
-  projectId: string | null;
-  policies: { name: string; statements: Statement[] }[];
+export interface CustomRole extends RoleFacts {
+  /** The statements of the role itself. */
+  statements?: readonly Statement[];
+  policies: readonly PolicySource[];
 }
 
-/** Resolves policies to permissions. A denial wins, whatever the order. A pattern that matches no permission is ignored. */
-export function compileRole({ policies, ...role }: CustomRole): Role {
-  const deny = new Map<Permission, string>();
-  const allow = new Set<Permission>();
-  const seen = new Set<string>();
-  // Policies often repeat patterns, and one pattern can match every permission.
-  for (const { name, statements } of policies)
-    for (const { effect, permissions } of statements)
-      for (const pattern of permissions) {
-        if (seen.has(effect + pattern)) continue;
-        seen.add(effect + pattern);
-        for (const permission of matchingPermissions(pattern))
-          if (effect === 'ALLOW') allow.add(permission);
-          else if (!deny.has(permission)) deny.set(permission, name);
-      }
-  for (const permission of deny.keys()) allow.delete(permission);
-  const scope = role.projectId ? 'project' : 'both';
-  return { ...role, builtIn: null, scope, allow, deny, neverOverridden: false, decisions: {} };
-}
+/** Resolves the statements of a role and of its policies to permissions. */
+export const compileRole = ({ statements = [], policies, ...role }: CustomRole): Role =>
+  customRole(role, compileStatements(statements), policies.map(compilePolicy));
