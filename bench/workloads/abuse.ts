@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { roleByKey } from '../../src/access/roles.ts';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
@@ -23,6 +21,8 @@ const ABUSE_ROUNDS = 6;
 const PROBE = ['--expose-gc', '--import', './bench/peers/memory-probe.ts'];
 
 const MEGABYTE = 1024 * 1024;
+/** Milliseconds between two samples of the memory. */
+const SAMPLE_EVERY = 200;
 
 const ROLES = { roles: 300, policies: 50, patterns: 500 };
 
@@ -40,31 +40,20 @@ async function addRoles({ url }: Database, { id }: Organization): Promise<void> 
   await sql.end();
 }
 
-/** Resident memory of a server in megabytes, until `end` is called. */
+/** Samples the resident memory of a server until `end` is called, which returns it in megabytes. */
 function watchMemory({ process: child }: Server) {
   const samples: number[] = [];
-  let isOn = true;
-  const sample = async (): Promise<void> => {
-    while (isOn && child.connected) {
-      child.send('rss');
-      const [{ rss }] = (await Promise.race([
-        once(child, 'message'),
-        once(child, 'exit').then(() => [{ rss: Number.NaN }]),
-      ])) as [{ rss: number }];
-      samples.push(rss / MEGABYTE);
-      await sleep(200);
-    }
-  };
-  const done = sample();
+  const add = ({ rss }: { rss: number }): void => void samples.push(rss / MEGABYTE);
+  const sample = (): void => void (child.connected && child.send('rss'));
+  child.on('message', add);
+  sample();
+  const sampling = setInterval(sample, SAMPLE_EVERY);
   return {
-    async end() {
-      isOn = false;
-      await done;
-      return {
-        'start MB': samples[0] ?? Number.NaN,
-        'peak MB': Math.max(...samples),
-        'end MB': samples.at(-1) ?? Number.NaN,
-      };
+    end() {
+      clearInterval(sampling);
+      child.off('message', add);
+      const [first = Number.NaN] = samples;
+      return { 'start MB': first, 'peak MB': Math.max(...samples), 'end MB': samples.at(-1) ?? first };
     },
   };
 }
@@ -93,7 +82,7 @@ async function sendPoints({ url }: Server, requests: Request[], seconds: number)
 async function measure(name: string, server: Server, requests: Request[], seconds: number): Promise<Outcome> {
   const memory = watchMemory(server);
   const { latencies, failed } = await sendPoints(server, requests, seconds);
-  const details = { ...(await memory.end()), requests: latencies.length, failed };
+  const details = { ...memory.end(), 'worst ms': Math.max(...latencies), requests: latencies.length, failed };
   const value = latencies.length > 0 ? median(latencies) : Number.POSITIVE_INFINITY;
   progress(`${name}: median ${value.toPrecision(3)} ms, ${JSON.stringify(details)}`);
   return { name, median: value, all: [value], details };
