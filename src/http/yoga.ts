@@ -12,7 +12,6 @@ import {
 import { createExecute, type Execute } from '../executor/execute.ts';
 import type { Actor } from '../identity/actor.ts';
 import { useDocumentCache } from './document-cache.ts';
-import { DEFAULT_QUERY } from './graphiql.ts';
 import { limitHeavyQueries } from './heavy-queries.ts';
 import { useIntrospection } from './introspection.ts';
 import { useLimits } from './limits.ts';
@@ -24,6 +23,7 @@ export type Yoga = YogaServerInstance<ServerContext, Context>;
 
 /** The GraphQL server and its formatter of results, which the fast path calls itself. */
 export interface Graphql {
+  schema: GraphQLSchema;
   yoga: Yoga;
   formatResult: FormatResult;
 }
@@ -45,9 +45,8 @@ export function createGraphql(
     context: (server) => createContext(dependencies, server),
     graphqlEndpoint: '/graphql',
     landingPage: false,
-    graphiql: { defaultQuery: DEFAULT_QUERY, title: 'Ambit' },
-    // Loaded on demand, because it needs several megabytes of memory.
-    renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
+    // `playground/` serves the page.
+    graphiql: false,
     // The errors plugin masks errors. Yoga's own function does not get the request.
     maskedErrors: false,
     logging: false,
@@ -74,7 +73,7 @@ export function createGraphql(
       useTransactionEnd(),
     ],
   });
-  return { yoga, formatResult };
+  return { schema, yoga, formatResult };
 }
 
 /** Milliseconds during which a mutation uses the actor that was read for the request instead of reading it again. */
