@@ -2,18 +2,11 @@ import { type DocumentNode, type ExecutionArgs, type ExecutionResult, locatedErr
 import { buildExecutionContext } from 'graphql/execution/execute.js';
 import type { FieldPlan, Limits, Plan, Run, Variables } from './model.ts';
 import { planOf, selectingVariables } from './plan.ts';
+import { maxFieldsOf } from './retained.ts';
 import { executeField, whenIdle } from './run.ts';
 
 /** Maximum number of plans per document. Variables in `@skip` and `@include` can require a different plan each time. */
 const PLANS = 16;
-
-/**
- * Maximum number of planned fields per document, for each of its characters. With it, the memory that plans use is
- * proportional to the text of the documents that are cached.
- */
-const FIELDS_PER_CHARACTER = 0.5;
-/** The plans of a short document with many types of objects. */
-const MIN_FIELDS = 200;
 
 /** The plans of a document. */
 interface Plans {
@@ -22,6 +15,7 @@ interface Plans {
   byKey: Map<string, Plan>;
   /** Number of fields in these plans. It grows while they run, because the fields of a type are planned when it occurs. */
   fields: number;
+  /** Above this number, all plans are dropped. So the memory of plans is proportional to that of their document. */
   maxFields: number;
 }
 
@@ -60,8 +54,12 @@ export function createExecute(limits: Limits = UNLIMITED): Execute {
   function plansOf(document: DocumentNode): Plans {
     let ofDocument = plans.get(document);
     if (!ofDocument) {
-      const maxFields = Math.max((document.loc?.end ?? 0) * FIELDS_PER_CHARACTER, MIN_FIELDS);
-      ofDocument = { selecting: selectingVariables(document), byKey: new Map(), fields: 0, maxFields };
+      ofDocument = {
+        selecting: selectingVariables(document),
+        byKey: new Map(),
+        fields: 0,
+        maxFields: maxFieldsOf(document),
+      };
       plans.set(document, ofDocument);
     }
     return ofDocument;

@@ -1,22 +1,17 @@
 import type { DocumentNode, ValidationRule } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
+import { retainedBytes } from '../executor/retained.ts';
 
-/** Maximum number of bytes that cached documents use. */
+/** Maximum number of bytes that the cached documents use with their plans. Usual documents need 20 to 100 KB. */
 const MAX_BYTES = 64_000_000;
-
-/**
- * Bytes that a cached document uses for each token: the token, its node of the syntax tree with its location, and the
- * part of the plans. Measured, see `docs/decisions/limits-by-memory.md`.
- */
-const BYTES_PER_TOKEN = 600;
 
 /**
  * Caches valid documents by their text. The limit is in bytes, because a client can send long documents. Documents with
  * errors are not cached: their errors can use much more memory than their text.
  */
-export function useDocumentCache(maxBytes = MAX_BYTES): Plugin {
-  const documents = new LRUCache<string, DocumentNode>({ maxSize: maxBytes, sizeCalculation: retainedBytes });
+export function useDocumentCache(): Plugin {
+  const documents = new LRUCache<string, DocumentNode>({ maxSize: MAX_BYTES, sizeCalculation: retainedBytes });
   /** The names of the rules that a document complies with. The rules depend on the caller. */
   const valid = new WeakMap<DocumentNode, Set<string>>();
 
@@ -35,10 +30,4 @@ export function useDocumentCache(maxBytes = MAX_BYTES): Plugin {
       };
     },
   };
-}
-
-function retainedBytes({ loc }: DocumentNode, text: string): number {
-  let tokens = 1;
-  for (let token = loc?.startToken; token; token = token.next ?? undefined) tokens += 1;
-  return 2 * text.length + tokens * BYTES_PER_TOKEN;
 }
