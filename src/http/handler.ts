@@ -206,6 +206,8 @@ const headersOf = (req: IncomingMessage): [string, string][] =>
 const STREAM_HEADERS = new Set(['connection', 'transfer-encoding']);
 
 async function readResponse(response: Response): Promise<HttpResponse> {
-  const headers = Object.fromEntries([...response.headers].filter(([name]) => !STREAM_HEADERS.has(name.toLowerCase())));
+  // In lower case, so that a header of yoga and one that is set later are not both sent.
+  const all = [...response.headers].map(([name, value]) => [name.toLowerCase(), value] as const);
+  const headers = Object.fromEntries(all.filter(([name]) => !STREAM_HEADERS.has(name)));
   return { status: response.status, headers, body: await response.text() };
 }
