@@ -47,7 +47,8 @@ export const SPECIFICATION: Row[] = readFileSync('test/golden/permissions.tsv', 
   });
 
 /** What a READ token allows. */
-export const reads = (permission: string): boolean => ['read', 'read_content'].includes(permission.split(':')[1] ?? '');
+export const reads = (permission: string): boolean =>
+  ['read', 'read_content', 'export'].includes(permission.split(':')[1] ?? '');
 
 const ORGANIZATION_LADDER = ['guest', 'read', 'user', 'write', 'admin', 'owner'];
 const PROJECT_LADDER = ['read', 'member', 'manager', 'owner'];
