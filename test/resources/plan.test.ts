@@ -118,16 +118,16 @@ test('an Admin can change the plan, and members without the permission cannot', 
 test('usage counts projects, and members and pending invitations as seats', async () => {
   const { acme, people } = await createMembers();
   const usage = async (): Promise<Json> => (await queryData(people.admin, '{ usage { seats projects } }')).usage;
-  expect(await usage()).toEqual({ seats: 5, projects: 0 });
-  const { memberId } = await addMember(api, acme, 'read', 'sixth');
+  expect(await usage()).toEqual({ seats: 6, projects: 0 });
+  const { memberId } = await addMember(api, acme, 'read', 'another');
   const project = await createProject(people.owner, 'one');
   await createServiceAccount(people.owner, 'robot', roleId('read'));
-  expect(await usage()).toEqual({ seats: 6, projects: 1 });
-  await mutate(people.owner, 'createInvitations', { emails: ['new@acme.test'], roleId: roleId('read') });
   expect(await usage()).toEqual({ seats: 7, projects: 1 });
+  await mutate(people.owner, 'createInvitations', { emails: ['new@acme.test'], roleId: roleId('read') });
+  expect(await usage()).toEqual({ seats: 8, projects: 1 });
   await mutate(people.owner, 'deleteMember', { id: memberId });
   await mutate(people.owner, 'deleteProject', { id: project, key: 'one' });
-  expect(await usage()).toEqual({ seats: 6, projects: 0 });
+  expect(await usage()).toEqual({ seats: 7, projects: 0 });
 });
 
 describe('on FREE', async () => {
