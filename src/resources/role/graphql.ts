@@ -240,11 +240,11 @@ mutation('updateRole', {
     description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
     statements: t.field({
       type: [PolicyStatementInput],
-      description: `${STATEMENTS} They replace the current statements. Null or an empty list clears them, if a policy remains.`,
+      description: `${STATEMENTS} Replaces the current list. Null clears it, as does an empty list. At least one statement or policy must remain.`,
     }),
     policyIds: t.idList({
       visibleWith: 'policy:read',
-      description: `${POLICIES} They replace the current policies. Null or an empty list clears them, if a statement remains.`,
+      description: `${POLICIES} Replaces the current list. Null clears it, as does an empty list. At least one statement or policy must remain.`,
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
