@@ -131,7 +131,8 @@ builder.objectField(Policy, 'roles', (t) =>
     {
       type: RoleType,
       nullable: true,
-      description: 'The roles that have the policy and are visible to the caller, ordered by name.',
+      description:
+        'The roles that have the policy and are visible to the caller, ordered by name. Null if the list cannot be read.',
       resolve: (policy, args, ctx) => listRolesWith(ctx, policy, args),
     },
     connectionOf(RoleType),
