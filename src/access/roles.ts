@@ -114,6 +114,9 @@ export interface CustomRole {
   policies: { name: string; statements: Statement[] }[];
 }
 
+/** No custom role grants it, because only an Owner can make an Owner. */
+const OF_OWNERS: Permission = 'organization:transfer';
+
 /** Resolves policies to permissions. A denial wins, whatever the order. A pattern that matches no permission is ignored. */
 export function compileRole({ policies, ...role }: CustomRole): Role {
   const deny = new Map<Permission, string>();
@@ -130,6 +133,7 @@ export function compileRole({ policies, ...role }: CustomRole): Role {
           else if (!deny.has(permission)) deny.set(permission, name);
       }
   for (const permission of deny.keys()) allow.delete(permission);
+  allow.delete(OF_OWNERS);
   const impliesProjectRead = findImplication(allow, deny);
   if (impliesProjectRead) allow.add('project:read');
   const scope = role.projectId ? 'project' : 'both';
