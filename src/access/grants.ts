@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
+import { queryRows } from '../db/reader.ts';
 import type { Plan } from '../lib/plans.ts';
 import { policies } from '../resources/policy/table.ts';
 import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
@@ -37,7 +38,7 @@ export const END_OF_TIME = new Date(8_640_000_000_000_000);
 
 /**
  * The assignments of these principals or, by default, of all, with their custom roles. One statement. Custom roles that
- * are not cached take a second one, and their policies a third one. The transaction must be bound to the organization.
+ * are not cached take a second one, with their policies. The transaction must be bound to the organization.
  */
 export async function loadAssignments(
   db: Db,
@@ -97,26 +98,27 @@ export const loadGrants = async (
 ): Promise<GrantsById> => grantsAt(await loadAssignments(db, organizationId, principalIds, cache), plan, now);
 
 /** The custom roles with these ids. Each policy is read and compiled once, however many of the roles have it. */
-export async function loadRoles(
+export const loadRoles = (
   db: Db,
   organizationId: string,
   ids: readonly string[],
   cache?: AccessCache,
-): Promise<Map<string, Role>> {
-  return await cachedOr(cache?.roles, ids, async (missing) => {
-    const rows = await readRoles(db, organizationId, missing);
-    const policyIds = new Set(rows.flatMap((row) => row.policyIds));
-    const compiled = await loadPolicies(db, organizationId, [...policyIds], cache);
+): Promise<Map<string, Role>> =>
+  cachedOr(cache?.roles, ids, async (missing) => {
+    const read = await readRoles(db, organizationId, missing);
+    const rows = new Map(read.policies.map((row) => [row.id, row]));
+    const compiled = await cachedOr(cache?.policies, [...rows.keys()], (uncompiled) =>
+      uncompiled.map((id) => [id, compilePolicy(rows.get(id) as PolicyRow)]),
+    );
     const policiesOf = (row: RoleRow): CompiledPolicy[] => row.policyIds.flatMap((id) => compiled.get(id) ?? []);
-    return rows.map((row) => [row.id, customRole(row, compileStatements(row.statements), policiesOf(row))]);
+    return read.roles.map((row) => [row.id, customRole(row, compileStatements(row.statements), policiesOf(row))]);
   });
-}
 
 /** The cached values, and those that `load` returns for the other ids, which are cached then. */
 async function cachedOr<Value>(
   cache: ById<Value> | undefined,
   ids: readonly string[],
-  load: (missing: readonly string[]) => Promise<[string, Value][]>,
+  load: (missing: readonly string[]) => Promise<[string, Value][]> | [string, Value][],
 ): Promise<Map<string, Value>> {
   const found = new Map<string, Value>();
   for (const id of ids) {
@@ -131,41 +133,36 @@ async function cachedOr<Value>(
   return found;
 }
 
-type RoleRow = Awaited<ReturnType<typeof readRoles>>[number];
+type RoleRow = Pick<typeof roles.$inferSelect, 'id' | 'name' | 'description' | 'projectId' | 'statements'> & {
+  policyIds: string[];
+};
+type PolicyRow = Pick<typeof policies.$inferSelect, 'id' | 'name' | 'statements'>;
 
-const readRoles = async (db: Db, organizationId: string, ids: readonly string[]) =>
-  await db
-    .select({
-      id: roles.id,
-      name: roles.name,
-      description: roles.description,
-      projectId: roles.projectId,
-      statements: roles.statements,
-      policyIds: sql<string[]>`coalesce(json_agg(${rolePolicies.policyId} order by ${rolePolicies.policyId})
-        filter (where ${rolePolicies.policyId} is not null), '[]')`,
-    })
-    .from(roles)
-    .leftJoin(
-      rolePolicies,
-      and(eq(rolePolicies.organizationId, roles.organizationId), eq(rolePolicies.roleId, roles.id)),
-    )
-    .where(and(eq(roles.organizationId, organizationId), isAnyOf(roles.id, ids)))
-    .groupBy(roles.organizationId, roles.id)
-    .orderBy(roles.id);
-
-const loadPolicies = (
+/** Reads roles and their policies in one statement. A join would return a policy once for each role that has it. */
+async function readRoles(
   db: Db,
   organizationId: string,
   ids: readonly string[],
-  cache?: AccessCache,
-): Promise<Map<string, CompiledPolicy>> =>
-  cachedOr(cache?.policies, ids, async (missing) => {
-    const rows = await db
-      .select({ id: policies.id, name: policies.name, statements: policies.statements })
-      .from(policies)
-      .where(and(eq(policies.organizationId, organizationId), isAnyOf(policies.id, missing)));
-    return rows.map((row) => [row.id, compilePolicy(row)]);
-  });
+): Promise<{ roles: RoleRow[]; policies: PolicyRow[] }> {
+  const used = sql`select ${rolePolicies.roleId}, ${rolePolicies.policyId} from ${rolePolicies}
+    where ${rolePolicies.organizationId} = ${organizationId} and ${isAnyOf(rolePolicies.roleId, ids)}`;
+  const roleRow = sql`json_build_object('id', ${roles.id}, 'name', ${roles.name}, 'description', ${roles.description},
+    'projectId', ${roles.projectId}, 'statements', ${roles.statements}, 'policyIds', coalesce(own.ids, '[]'))`;
+  const policyRow = sql`json_build_object('id', ${policies.id}, 'name', ${policies.name}, 'statements', ${policies.statements})`;
+  const [row] = await queryRows<{ roles: RoleRow[]; policies: PolicyRow[] }>(
+    db,
+    sql`with used as materialized (${used})
+      select
+        (select coalesce(json_agg(${roleRow} order by ${roles.id}), '[]') from ${roles}
+          left join (select role_id, json_agg(policy_id order by policy_id) as ids from used group by role_id) as own
+            on own.role_id = ${roles.id}
+          where ${roles.organizationId} = ${organizationId} and ${isAnyOf(roles.id, ids)}) as roles,
+        (select coalesce(json_agg(${policyRow}), '[]') from ${policies}
+          where ${policies.organizationId} = ${organizationId}
+            and ${policies.id} in (select policy_id from used)) as policies`,
+  );
+  return row ?? { roles: [], policies: [] };
+}
 
 function grantsOf(rows: readonly AssignmentRow[], custom: ReadonlyMap<string, Role>, plan: Plan, time: Date): Grants {
   const pick = (builtInId: string | null, customId: string | null): Role | null =>

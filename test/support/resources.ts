@@ -235,7 +235,7 @@ export const RESOURCES: Record<string, Resource> = {
           name: unique('Reader'),
           description: 'Reads.\nWrites.',
           policyIds: policies.slice(1),
-          statements: STATEMENTS,
+          statements: [allow('dataset:read')],
         },
         { name: unique('Writer'), description: 'Writes.', policyIds: policies, statements: [allow('trace:read')] },
       ];
