@@ -61,7 +61,7 @@ const DOCUMENTS: Record<string, string> = {
     access(permission: "check:delete") { allowed reason steps { kind passed text } } authorize(requests: [{ permission: "check:read" }, { permission: "nonsense" }]) { allowed }
     whoCan(permission: "check:delete") { nodes { __typename id } } permissionsOf }`,
   organization:
-    '{ organization { id name slug } plan { name } usage { seats projects } rubric { name description } auditEvents(last: 3) { nodes { action actor outcome before after permission } } invitations { nodes { email } } plans { name } permissions { name } }',
+    '{ organization { id name slug } plan { name } usage { seats projects } rubric { name description } auditEvents(last: 3) { nodes { action actor { kind name } outcome before after permission } } invitations { nodes { email } } plans { name } permissions { name } }',
   keys: '{ __proto__: viewer { constructor: permissions } toString: organization { hasOwnProperty: name __typename } then: rubric { toJSON: name } }',
   nodes:
     'query ($ids: [ID!]!, $id: ID!) { nodes(ids: $ids) { __typename id ...on Check { name } ...on Role { name permissions } ...on Policy { name } ...on Project { key } ...on ApiToken { name } ...on Invitation { email } } a: node(id: $id) { id } }',
