@@ -91,7 +91,7 @@ export const VARIABLES = {
     .enum(['public', 'signed-in'])
     .optional()
     .describe(
-      'Who may read the schema by introspection. Defaults to `signed-in` in production, otherwise to `public`.',
+      'Who may read the schema, by introspection and at `/schema.graphql`. Defaults to `signed-in` in production, otherwise to `public`.',
     ),
   DEFAULT_PLAN: z.enum(['FREE', 'TEAM', 'ENTERPRISE']).default('ENTERPRISE').describe('Plan of a new organization.'),
   SMTP_URL: z

@@ -1,13 +1,12 @@
 import { RequestCache } from '@pothos/plugin-scope-auth';
 import { type Access, accessOf } from './access/access.ts';
 import type { Permission } from './access/catalog.ts';
-import type { EffectiveGrants } from './access/model.ts';
 import type { Config } from './config.ts';
 import { type Db, drizzleOn } from './db/client.ts';
 import type { Pool } from './db/pool.ts';
 import { type Binding, type Mode, openTransaction, type Transaction } from './db/transaction.ts';
 import type { Work } from './db/work.ts';
-import { type Actor, ANONYMOUS } from './identity/actor.ts';
+import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
@@ -133,7 +132,7 @@ export async function beginMutation(ctx: Context, targetId: string | null): Prom
   await endTransaction(ctx, 'rollback');
   setActor(ctx, await ctx.authenticate());
   // The second enforcement layer: PostgreSQL refuses every write of a READ token.
-  ctx.unit.mode = ctx.unit.actor.credential?.access === 'READ' ? 'read only' : 'read write';
+  ctx.unit.mode = accessOfCredential(ctx.unit.actor) === 'READ' ? 'read only' : 'read write';
   ctx.unit.dryRun = false;
   ctx.unit.afterCommit = [];
   ctx.unit.auditDraft = targetId === null ? {} : { targetId };
@@ -179,9 +178,6 @@ export function setActor(ctx: Context, actor: Actor): void {
   ctx.unit.permissionCache = new Set();
   RequestCache.clearForContext(ctx);
 }
-
-const effectiveGrantsOf = ({ grants, credential }: Actor): EffectiveGrants | null =>
-  grants && credential ? { grants, access: credential.access } : null;
 
 /** Binds the transaction of the mutation to another organization. Must be called before its first query. */
 export function setTenant(ctx: Context, binding: Binding): void {

@@ -2,8 +2,9 @@ import type { RefusalReason } from '../lib/errors.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { toPublicId } from '../lib/ids.ts';
 import { type Allowance, entitlementsOf, FEATURES, type Feature, type Plan, planFor, planWith } from '../lib/plans.ts';
+import type { TokenAccess } from '../resources/api-token/table.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
-import { decide, UNBOUND_HINT } from './decide.ts';
+import { decide, READ_ONLY, REDUCED, UNBOUND_HINT } from './decide.ts';
 import type { Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
 
 /** The scope of a question: a project, or null for the organization. */
@@ -70,6 +71,23 @@ const NAMES: readonly Permission[] = [...PERMISSIONS.values()].map((row) => row.
 /** The grants of a principal without the limit of a credential. */
 export const unrestricted = (grants: Grants): EffectiveGrants => ({ grants, access: 'WRITE' });
 
+/** What a credential allows by itself. */
+export interface CredentialLimit {
+  access: TokenAccess;
+  isTokenOfMember: boolean;
+}
+
+/**
+ * The grants of a principal with the limit of its credential. A WRITE token of a member counts as READ while the member
+ * lacks the permission that such a token needs. Tokens of service accounts are given by somebody who has it.
+ */
+export function limitedBy({ access, isTokenOfMember }: CredentialLimit, grants: Grants): EffectiveGrants {
+  const needsGrant = access === 'WRITE' && isTokenOfMember;
+  return !needsGrant || decide(unrestricted(grants), 'api_token:grant_write').allowed
+    ? { grants, access }
+    : { grants, access: 'READ', isReduced: true };
+}
+
 export const forbidden = (decision: Refusal, target: Target = null): AmbitError =>
   refusal(decision.reason, decision.message, decision.hint, decision.permission, target);
 
@@ -104,3 +122,8 @@ function allowanceRequired(current: Plan, allowance: Allowance, { usage, added }
   const message = `The plan ${current} includes ${limit} ${allowance}, and the organization has ${usage}. The plan ${plan} ${includes}.`;
   return new AmbitError('PLAN_REQUIRED', message, { entitlement: allowance, limit, usage, plan });
 }
+/** The refusal of every change by a token that is or counts as read-only. */
+export const readOnlyToken = ({ effective }: Access): AmbitError => {
+  const { why, hint } = effective?.isReduced ? REDUCED : READ_ONLY;
+  return refusal('READ_ONLY_TOKEN', `${why.slice(0, 1).toUpperCase()}${why.slice(1)}.`, hint);
+};

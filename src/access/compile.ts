@@ -81,6 +81,9 @@ export function customRole(facts: RoleFacts, own: CompiledStatements, policies: 
   };
 }
 
+/** No custom role grants it, because only an Owner can make an Owner. */
+const OF_OWNERS = BITS.get('organization:transfer') ?? 0n;
+
 type Resolved = Pick<Role, 'allow' | 'impliesProjectRead' | 'deny'>;
 
 /** A denial wins, whatever the order. */
@@ -92,7 +95,7 @@ function resolve(own: CompiledStatements, policies: readonly CompiledPolicy[]): 
     allowed |= part.allow;
     denied |= part.deny;
   }
-  const granted = allowed & ~denied;
+  const granted = allowed & ~denied & ~OF_OWNERS;
   const impliesProjectRead = deny.has('project:read') ? null : findImplication(permissionsIn(granted));
   const implied = impliesProjectRead ? (BITS.get('project:read') ?? 0n) : 0n;
   return { allow: new Set(permissionsIn(granted | implied)), impliesProjectRead, deny };

@@ -1,6 +1,5 @@
 import type { RefusalReason } from '../lib/errors.ts';
 import { entitlementsOf, type Plan, planWith } from '../lib/plans.ts';
-import type { TokenAccess } from '../resources/api-token/table.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
 import type { Decision, DecisionCache, EffectiveGrants, Grants, Refusal, Role } from './model.ts';
 import { READ_IN_ORGANIZATION, READ_IN_PROJECT, ROLES } from './roles.ts';
@@ -21,10 +20,10 @@ export function decide(
 ): Decision {
   if (!effective)
     return refuse(permission, 'NO_ORGANIZATION', 'your credential is bound to no organization', UNBOUND_HINT);
-  const { grants, access } = effective;
+  const { grants } = effective;
   const decision =
     grants.expired === null ? decideCached(grants, permission, projectId) : decideGrants(grants, permission, projectId);
-  return decision.allowed ? (checkCredential(access, permission) ?? decision) : decision;
+  return decision.allowed ? (checkCredential(effective, permission) ?? decision) : decision;
 }
 
 export interface Trace {
@@ -34,11 +33,11 @@ export interface Trace {
 }
 
 /** The decision with its steps. Runs the same rules as `decide`, without the cache. */
-export function trace({ grants, access }: EffectiveGrants, permission: Permission, projectId: string | null): Trace {
+export function trace(effective: EffectiveGrants, permission: Permission, projectId: string | null): Trace {
   const steps: Step[] = [];
   const record: Recorder = (step) => void steps.push(step);
-  const decision = decideGrants(grants, permission, projectId, record);
-  const refusal = decision.allowed ? checkCredential(access, permission, record) : null;
+  const decision = decideGrants(effective.grants, permission, projectId, record);
+  const refusal = decision.allowed ? checkCredential(effective, permission, record) : null;
   return { decision: refusal ?? decision, steps };
 }
 
@@ -219,10 +218,14 @@ const isRead = (permission: Permission, inProject: boolean): boolean =>
 const isGrantedInOrganization = ({ role }: Grants, permission: Permission, customRoles: boolean): boolean =>
   role.allow.has(permission) && (customRoles || role.builtIn !== null || isRead(permission, false));
 
-function checkCredential(access: TokenAccess, permission: Permission, record?: Recorder): Refusal | null {
+function checkCredential(
+  { access, isReduced = false }: EffectiveGrants,
+  permission: Permission,
+  record?: Recorder,
+): Refusal | null {
   const passed = access === 'WRITE' || isReading(permission);
-  record?.({ kind: 'CREDENTIAL', passed, access });
-  return passed ? null : readOnly(permission);
+  record?.({ kind: 'CREDENTIAL', passed, access, isReduced });
+  return passed ? null : readOnly(permission, isReduced);
 }
 
 type Text = string | (() => string);
@@ -241,18 +244,22 @@ const refuse = (permission: Permission, reason: RefusalReason, why: Text, hint: 
   },
 });
 
-const readOnlyRefusals = new Map<Permission, Refusal>();
+/** Why a token is read-only, and what helps. */
+export const READ_ONLY = { why: 'this API token is read-only', hint: 'Use a token with WRITE access, or sign in.' };
+export const REDUCED = {
+  why: 'this API token counts as read-only, because its member does not hold api_token:grant_write',
+  hint: 'A WRITE token counts as READ while its member does not hold api_token:grant_write. Ask for a role that grants it, or sign in.',
+};
 
-function readOnly(permission: Permission): Refusal {
-  let refusal = readOnlyRefusals.get(permission);
+const readOnlyRefusals = new Map<string, Refusal>();
+
+function readOnly(permission: Permission, isReduced: boolean): Refusal {
+  const key = `${permission} ${isReduced}`;
+  let refusal = readOnlyRefusals.get(key);
   if (!refusal) {
-    refusal = refuse(
-      permission,
-      'READ_ONLY_TOKEN',
-      'this API token is read-only',
-      'Use a token with WRITE access, or sign in.',
-    );
-    readOnlyRefusals.set(permission, refusal);
+    const { why, hint } = isReduced ? REDUCED : READ_ONLY;
+    refusal = refuse(permission, 'READ_ONLY_TOKEN', why, hint);
+    readOnlyRefusals.set(key, refusal);
   }
   return refusal;
 }

@@ -1,6 +1,8 @@
-import { type Access, refusal, type Target, unrestricted } from './access.ts';
+import type { AmbitError } from '../lib/errors.ts';
+import { type Access, accessOf, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
-import { differenceIn } from './change.ts';
+import { type AccessState, differenceIn, grantsAtMoment, momentsOf } from './change.ts';
+import { END_OF_TIME, grantsAt } from './grants.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
 import { isOwnerRole } from './roles.ts';
 
@@ -34,17 +36,52 @@ export interface GrantsChange {
 export function requireHeldChange(access: Access, change: GrantsChange, action: string): void {
   for (const { permissions, scope } of changedPermissions(access, change))
     requireHeld(access, permissions, scope, action);
-  if (!mayChangeOwner(access, change))
-    throw refusal(
-      'NOT_HELD',
-      'Only an Owner can make, change or remove an Owner.',
-      'Ask an Owner.',
-      'organization:transfer',
-    );
+  if (!mayChangeOwner(access, change)) throw notOwner();
 }
 
+const notOwner = (): AmbitError =>
+  refusal(
+    'NOT_HELD',
+    'Only an Owner can make, change, sign out or remove an Owner, or revoke an Owner’s tokens.',
+    'Ask an Owner.',
+    'organization:transfer',
+  );
+
+/** Whether none of these grants is that of an Owner, or the caller is one. */
+export const mayActOnOwners = (access: Access, all: readonly Grants[]): boolean =>
+  all.every((grants) => mayChangeOwner(access, { before: unrestricted(grants), after: null }));
+
+/** Throws NOT_HELD if one of these grants is that of an Owner and the caller is none. */
+export function requireOwnerFor(access: Access, all: readonly Grants[]): void {
+  if (!mayActOnOwners(access, all)) throw notOwner();
+}
+
+export interface Reach {
+  /** The principals whose grants, now and later, the caller holds now. */
+  changeable: ReadonlySet<string>;
+  /** Those of them that the caller may remove. */
+  removable: ReadonlySet<string>;
+}
+
+/** The principals that a caller can act on, by the rules of `requireHeldChange` at each time at which a change is checked. */
+export function reachOf(access: Access, state: AccessState, callerId: string, now: Date): Reach {
+  const later = [now, END_OF_TIME].map((time) => grantsAt(state.rows, 'ENTERPRISE', time));
+  const moments = momentsOf(state, callerId, now).map((moment) => grantsAtMoment(state, moment));
+  const ids = [...(later[0]?.keys() ?? [])];
+  const changeable = ids.filter((id) => later.every((all) => containsOf(access, all.get(id))));
+  const removable = changeable.filter((id) =>
+    moments.every((all) => containsOf(withGrants(access, all.get(callerId)), all.get(id))),
+  );
+  return { changeable: new Set(changeable), removable: new Set(removable) };
+}
+
+const containsOf = (access: Access, grants: Grants | undefined): boolean => !grants || contains(access, grants);
+
+const withGrants = ({ effective }: Access, grants: Grants | undefined): Access =>
+  accessOf(grants && effective ? { ...effective, grants } : null);
+
 /** Whether the caller holds all permissions that these grants currently allow. */
-export function contains(access: Access, grants: Grants): boolean {
+function contains(access: Access, grants: Grants): boolean {
   const change: GrantsChange = { before: null, after: unrestricted(grants) };
   return (
     mayChangeOwner(access, change) &&

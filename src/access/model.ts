@@ -54,6 +54,8 @@ export interface Grants {
 export interface EffectiveGrants {
   grants: Grants;
   access: TokenAccess;
+  /** Whether the credential was given WRITE, but counts as READ. */
+  isReduced?: boolean;
 }
 
 export type Decision =

@@ -29,7 +29,7 @@ interface Facts {
   PLAN: { plan: Plan; suspended: Feature | null };
   /** `refusal` is the refusal of `project:read`. */
   PROJECT_READ: { refusal: Refusal | null };
-  CREDENTIAL: { access: TokenAccess };
+  CREDENTIAL: { access: TokenAccess; isReduced: boolean };
 }
 
 /** One rule of a decision and its outcome. The first step that does not pass ends the decision. */

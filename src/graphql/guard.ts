@@ -19,9 +19,10 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
-import { forbidden, refusal, type Target } from '../access/access.ts';
+import { forbidden, readOnlyToken, type Target } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
 import { audit, type Context } from '../context.ts';
+import { accessOfCredential } from '../identity/actor.ts';
 import { type Check, checkOfArguments, guardedInput } from './argument-guard.ts';
 import { unlessCached } from './permission-cache.ts';
 import { PUBLIC, type Requirement, sentenceOf, withDirectives, withSentence } from './requirement.ts';
@@ -264,7 +265,7 @@ export function guardAllows(type: GraphQLObjectType, object: unknown, ctx: Conte
 export const authScopes = (ctx: Context) => ({
   permission: (permission: Permission) => ctx.unit.access.can(permission),
   own: (use: 'look' | 'change') =>
-    ctx.unit.actor.credential !== null && (use === 'look' || ctx.unit.actor.credential.access === 'WRITE'),
+    ctx.unit.actor.credential !== null && (use === 'look' || accessOfCredential(ctx.unit.actor) === 'WRITE'),
 });
 
 /** The error of a field that scope-auth has refused, by the guard of the type, which is first, or of the field. */
@@ -276,7 +277,7 @@ export function refusedFieldError(parent: unknown, ctx: Context, { parentType, f
   return (
     (type && !type.ownOf?.(parent, ctx) && errorOf(type, ctx, target)) ||
     (field && errorOf(field, ctx, null)) ||
-    refusal('READ_ONLY_TOKEN', 'This API token is read-only.', 'Use a token with WRITE access, or sign in.')
+    readOnlyToken(ctx.unit.access)
   );
 }
 

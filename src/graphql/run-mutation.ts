@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import { refusal } from '../access/access.ts';
+import { accessOf, readOnlyToken } from '../access/access.ts';
 import {
   audit,
   beginMutation,
@@ -12,7 +12,7 @@ import {
 } from '../context.ts';
 import { domainError, postgresError } from '../db/constraints.ts';
 import { inTransaction } from '../db/transaction.ts';
-import type { Actor } from '../identity/actor.ts';
+import { type Actor, accessOfCredential, effectiveGrantsOf } from '../identity/actor.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { decodeId } from '../lib/ids.ts';
 import { recordEvent } from '../resources/audit-event/service.ts';
@@ -151,8 +151,8 @@ const isFault = (thrown: unknown, error: unknown): boolean =>
   (error instanceof AmbitError && (error.code === 'UNAVAILABLE' || error.code === 'OUTCOME_UNKNOWN'));
 
 function explain(thrown: unknown, actor: Actor): unknown {
-  if (postgresError(thrown)?.code === READ_ONLY_TRANSACTION && actor.credential?.access === 'READ')
-    return refusal('READ_ONLY_TOKEN', 'This API token is read-only.', 'Use a token with WRITE access, or sign in.');
+  if (postgresError(thrown)?.code === READ_ONLY_TRANSACTION && accessOfCredential(actor) === 'READ')
+    return readOnlyToken(accessOf(effectiveGrantsOf(actor)));
   return domainError(thrown);
 }
 

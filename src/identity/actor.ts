@@ -1,4 +1,5 @@
-import type { Grants } from '../access/model.ts';
+import { limitedBy } from '../access/access.ts';
+import type { EffectiveGrants, Grants } from '../access/model.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import type { UserRow } from '../resources/user/table.ts';
 
@@ -25,3 +26,19 @@ export interface Actor {
 }
 
 export const ANONYMOUS: Actor = { credential: null, user: null, organization: null, principal: null, grants: null };
+
+/** The grants of the actor or, if given, newer ones, with the limit of the credential. */
+export const effectiveGrantsOf = (
+  { credential, user, grants }: Actor,
+  current: Grants | null = grants,
+): EffectiveGrants | null =>
+  current && credential
+    ? limitedBy(
+        { access: credential.access, isTokenOfMember: credential.kind === 'API_TOKEN' && user !== null },
+        current,
+      )
+    : null;
+
+/** Whether the credential allows changes now. */
+export const accessOfCredential = (actor: Actor): TokenAccess =>
+  effectiveGrantsOf(actor)?.access ?? actor.credential?.access ?? 'WRITE';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { permissionsOf } from '../../src/access/access.ts';
+import { limitedBy, permissionsOf } from '../../src/access/access.ts';
 import type { Permission } from '../../src/access/catalog.ts';
 import { trace } from '../../src/access/decide.ts';
 import type { EffectiveGrants } from '../../src/access/model.ts';
@@ -191,6 +191,16 @@ const REFUSALS = [
     reason: 'READ_ONLY_TOKEN',
     message: 'check:create is needed, and this API token is read-only.',
     hint: 'Use a token with WRITE access, or sign in.',
+  },
+  {
+    title: 'the WRITE token of a member who does not hold api_token:grant_write counts as READ',
+    held: limitedBy({ access: 'WRITE', isTokenOfMember: true }, effective({ role: roleByKey('write') }).grants),
+    permission: 'project:create',
+    target: null,
+    reason: 'READ_ONLY_TOKEN',
+    message:
+      'project:create is needed, and this API token counts as read-only, because its member does not hold api_token:grant_write.',
+    hint: 'A WRITE token counts as READ while its member does not hold api_token:grant_write. Ask for a role that grants it, or sign in.',
   },
 ] as const;
 

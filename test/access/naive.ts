@@ -19,6 +19,8 @@ export interface World {
   /** Null says "no access". The role of the creator of a project counts on every plan. */
   projects: { id: string; role: AnyRole | null; ofCreator?: boolean }[];
   access: 'READ' | 'WRITE';
+  /** Whether the credential is an API token of a member, and no session or token of a service account. */
+  isTokenOfMember: boolean;
   now: number;
 }
 
@@ -46,8 +48,15 @@ export const SPECIFICATION: Row[] = readFileSync('test/golden/permissions.tsv', 
     return { name, level, leastRole, leastProjectRole, description };
   });
 
+export const signedIn = (world: World): World => ({ ...world, access: 'WRITE', isTokenOfMember: false });
+
+/** A WRITE token of a member writes while the member may create such a token. */
+const writes = (world: World): boolean =>
+  world.access === 'WRITE' && (!world.isTokenOfMember || allows(signedIn(world), 'api_token:grant_write', null));
+
 /** What a READ token allows. */
-export const reads = (permission: string): boolean => ['read', 'read_content'].includes(permission.split(':')[1] ?? '');
+export const reads = (permission: string): boolean =>
+  ['read', 'read_content', 'export'].includes(permission.split(':')[1] ?? '');
 
 const ORGANIZATION_LADDER = ['guest', 'read', 'user', 'write', 'admin', 'owner'];
 const PROJECT_LADDER = ['read', 'member', 'manager', 'owner'];
@@ -83,7 +92,7 @@ function allowsByRoles(world: World, permission: string, target: string | null):
   const row = rowOf(permission);
   if (!row) return false;
   if (row.level === 'organization' && target !== null) return false;
-  if (world.access === 'READ' && !reads(permission)) return false;
+  if (!reads(permission) && !writes(world)) return false;
   const role = roleNow(world);
   if (says('DENY', role, permission)) return false;
   const byOrganization =
@@ -99,7 +108,7 @@ function allowsByRoles(world: World, permission: string, target: string | null):
 }
 
 function reasonOf(world: World, permission: string, target: string | null): string | null {
-  const writing: World = { ...world, access: 'WRITE' };
+  const writing = signedIn(world);
   if (!allowsByRoles(writing, permission, target)) return reasonByRoles(writing, permission, target);
   return allows(writing, permission, target) ? 'READ_ONLY_TOKEN' : reasonByRoles(writing, 'project:read', target);
 }
@@ -147,6 +156,8 @@ const grants = (role: AnyRole, builtInHas: (role: string, row: Row) => boolean, 
 
 /** Whoever may do something in projects may see them. */
 function allowsByPolicies(role: Policy[], permission: string): boolean {
+  // Only an Owner can make an Owner.
+  if (permission === 'organization:transfer') return false;
   if (says('ALLOW', role, permission)) return true;
   if (permission !== 'project:read') return false;
   for (const { name, level } of SPECIFICATION)

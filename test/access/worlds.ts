@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { limitedBy } from '../../src/access/access.ts';
 import type { EffectiveGrants, Role } from '../../src/access/model.ts';
 import { CREATOR, compileRole, roleByKey } from '../../src/access/roles.ts';
 import { projectRole } from './examples.ts';
@@ -63,6 +64,7 @@ export const worlds: fc.Arbitrary<World> = fc.record({
       ),
     ),
   access: fc.constantFrom('READ', 'WRITE'),
+  isTokenOfMember: fc.boolean(),
   now: fc.constant(NOW),
 });
 
@@ -79,19 +81,16 @@ function inProject({ role, id: projectId, ofCreator }: World['projects'][number]
 }
 
 /** The effective grants in a world, as `loadGrants` computes them from rows. */
-export function grantsIn({ plan, organization, projects, access, now }: World): EffectiveGrants {
+export function grantsIn({ plan, organization, projects, now, ...credential }: World): EffectiveGrants {
   const { role, expiresAt, fallback } = organization;
   const over = expiresAt !== null && expiresAt <= now;
-  return {
-    grants: {
-      plan,
-      role: inOrganization(over ? fallback : role),
-      expired: over ? { role: inOrganization(role), at: new Date(expiresAt) } : null,
-      projects: new Map(projects.map((project) => [project.id, inProject(project)])),
-      validUntil: expiresAt !== null && !over ? expiresAt : Number.POSITIVE_INFINITY,
-    },
-    access,
-  };
+  return limitedBy(credential, {
+    plan,
+    role: inOrganization(over ? fallback : role),
+    expired: over ? { role: inOrganization(role), at: new Date(expiresAt) } : null,
+    projects: new Map(projects.map((project) => [project.id, inProject(project)])),
+    validUntil: expiresAt !== null && !over ? expiresAt : Number.POSITIVE_INFINITY,
+  });
 }
 
 /** The world after `change` is applied to each custom role. */

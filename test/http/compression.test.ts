@@ -1,7 +1,7 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { encodingFor } from '../../src/http/compression.ts';
+import { createCompress, encodingFor } from '../../src/http/compression.ts';
 import { startApi } from '../support/api.ts';
 import { createOrganization } from '../support/world.ts';
 
@@ -91,6 +91,14 @@ test('a large response is compressed as well', async () => {
   const [plain, compressed] = [await post(`{ ${all} }`, {}), await post(`{ ${all} }`, { 'accept-encoding': 'gzip' })];
   expect(plain.body.length).toBeGreaterThan(64_000);
   expect(gunzipSync(compressed.body).equals(plain.body)).toBe(true);
+});
+
+test('responses beyond the limit of simultaneous compression are sent without it', async () => {
+  const compress = createCompress();
+  const response = { status: 200, headers: {}, body: 'x'.repeat(20_000_000) };
+  const both = await Promise.all([compress('br', response), compress('br', response)]);
+  expect(both.map(({ headers }) => headers['content-encoding'])).toEqual(['br', undefined]);
+  expect((await compress('br', response)).headers['content-encoding']).toBe('br');
 });
 
 test.each([

@@ -202,7 +202,7 @@ describe('a token of a service account', () => {
     expect(await make(owner, await robotWith('owner'), 'WRITE')).toEqual({ errors: [] });
 
     const keeper = await addMember(api, acme, 'read', 'keeper');
-    const grants = allow('service_account:*', 'api_token:*', '*:read');
+    const grants = allow('service_account:*', 'api_token:*', '*:read', '*:read_content');
     await giveRole(owner, keeper.memberId, await createRole(owner, 'Keeper', [grants]));
     expect(await make(keeper, small, 'WRITE')).toEqual({ errors: [] });
     expect(await make(keeper, await robotWith('user'), 'WRITE')).toEqual({ refused: 'NOT_HELD' });

@@ -224,7 +224,8 @@ export const RESOURCES: Record<string, Resource> = {
   Role: {
     create: async ({ unique, one }) => ({
       ...{ name: unique('Role'), description: 'Annotates.\nReads.' },
-      ...{ projectId: await one('Project'), policyIds: [await one('Policy')], statements: STATEMENTS },
+      ...{ projectId: await one('Project'), policyIds: [await one('Policy')] },
+      statements: [allow('trace:read')],
     }),
     base: async ({ unique, one }) => ({ name: unique('Role'), policyIds: [await one('Policy')] }),
     updates: async ({ unique, make }) => {
@@ -236,7 +237,7 @@ export const RESOURCES: Record<string, Resource> = {
           policyIds: policies.slice(1),
           statements: STATEMENTS,
         },
-        { name: unique('Writer'), description: 'Writes.', policyIds: policies, statements: null },
+        { name: unique('Writer'), description: 'Writes.', policyIds: policies, statements: [allow('trace:read')] },
       ];
     },
     cases: {

@@ -26,7 +26,7 @@ export function textOf(step: Step): string {
     case 'PROJECT_READ':
       return step.refusal ? step.refusal.message : 'It also requires project:read in the project, which is allowed.';
     case 'CREDENTIAL':
-      return step.access === 'WRITE' ? 'The credential allows reading and writing.' : 'The credential is read-only.';
+      return credentialText(step);
   }
 }
 
@@ -42,6 +42,13 @@ function projectRoleText({ role, projectRole }: StepOf<'PROJECT_ROLE'>): string 
   return projectRole === null
     ? 'The project role is "no access".'
     : `In this project ${nameOf(projectRole)} replaces the organization role.`;
+}
+
+function credentialText({ access, isReduced }: StepOf<'CREDENTIAL'>): string {
+  if (access === 'WRITE') return 'The credential allows reading and writing.';
+  return isReduced
+    ? 'The WRITE token counts as READ, because its member does not hold api_token:grant_write.'
+    : 'The credential is read-only.';
 }
 
 function grantText({ role, permission, passed }: StepOf<'GRANT'>): string {

@@ -5,6 +5,7 @@ import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { accessOfCredential } from '../../identity/actor.ts';
 import { targetId } from '../../lib/input.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal } from '../principal/service.ts';
@@ -15,25 +16,29 @@ import {
   findApiToken,
   isOwnToken,
   listApiTokens,
+  mayRevoke,
 } from './service.ts';
 
 const AccessEnum = builder.enumType('ApiTokenAccess', {
   description: 'What an API token allows, within the permissions of the member or service account that it acts for.',
   values: {
     READ: { description: 'Reading only.' },
-    WRITE: { permission: 'api_token:grant_write', description: 'Reading and changing.' },
+    WRITE: {
+      permission: 'api_token:grant_write',
+      description:
+        'Reading and changing. The token of a member counts as READ while the member does not hold `api_token:grant_write`. The token of a service account does not, because its creator held that permission.',
+    },
   } as const,
 });
 
 export const ApiToken = builder.objectRef<ApiTokenRow>('ApiToken');
 
 /** The caller's own tokens need no permission. `api_token:grant_write` concerns new tokens only. */
-function mayDo(token: ApiTokenRow, ctx: Context): Permission[] {
+async function mayDo(token: ApiTokenRow, ctx: Context): Promise<Permission[]> {
   const own = isOwnToken(token, ctx);
-  const change = own && ctx.unit.actor.credential?.access === 'WRITE';
-  return (['api_token:read', 'api_token:delete'] as const).filter(
-    (name) => ctx.unit.access.can(name) || (name === 'api_token:read' ? own : change),
-  );
+  const reads = own || ctx.unit.access.can('api_token:read');
+  const revokes = own ? accessOfCredential(ctx.unit.actor) === 'WRITE' : await mayRevoke(ctx, token.principalId);
+  return [...(reads ? (['api_token:read'] as const) : []), ...(revokes ? (['api_token:delete'] as const) : [])];
 }
 
 builder.node(ApiToken, {
@@ -134,7 +139,7 @@ mutation('deleteApiToken', {
   permission: 'api_token:delete',
   own: true,
   description:
-    'Revokes an API token. It is refused from the next request on. Callers without the permission can revoke their own tokens only.',
+    'Revokes an API token. It is refused from the next request on. Callers without the permission can revoke their own tokens only. Returns NOT_HELD for a token of an Owner, unless the caller is an Owner.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The ID of the API token.' }),
   }),

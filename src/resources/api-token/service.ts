@@ -1,6 +1,6 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { requireHeldChange } from '../../access/escalation.ts';
+import { mayActOnOwners, requireHeldChange, requireOwnerFor } from '../../access/escalation.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -128,11 +128,19 @@ function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
     );
 }
 
+/** Whether the caller can revoke each token of this principal. Only an Owner revokes the tokens of an Owner. */
+export const mayRevoke = async (ctx: Context, principalId: string): Promise<boolean> =>
+  ctx.unit.access.can('api_token:delete') &&
+  mayActOnOwners(ctx.unit.access, await findGrantsOverTime(ctx, principalId));
+
 /** Deletes the caller's own token, or with `api_token:delete` any token. */
 export async function deleteApiToken(ctx: Context, id: string): Promise<string> {
   const token = await findApiToken(ctx, id);
   if (!token) throw notFound('ApiToken');
-  if (!isOwnToken(token, ctx)) ctx.unit.access.require('api_token:delete');
+  if (!isOwnToken(token, ctx)) {
+    ctx.unit.access.require('api_token:delete');
+    requireOwnerFor(ctx.unit.access, await findGrantsOverTime(ctx, token.principalId));
+  }
   const before = await snapshotOf(ctx, token);
   await (await db(ctx)).delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
   audit(ctx, { targetId: toPublicId('tok', id), before, after: null });

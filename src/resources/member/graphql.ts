@@ -86,7 +86,8 @@ mutation('updateMember', {
     }),
     roleExpiresAt: t.field({
       type: 'DateTime',
-      description: 'When the new role expires. Requires `roleId` and `fallbackRoleId`. By default it does not expire.',
+      description:
+        'When the new role expires. Requires `roleId` and `fallbackRoleId`. If omitted with the present role, its expiry is unchanged. If omitted with another role, that role does not expire, but REQUIRED is returned if the present role does. Null makes the role permanent.',
     }),
     fallbackRoleId: t.id({
       visibleWith: 'role:read',

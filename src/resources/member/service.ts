@@ -1,7 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { unrestricted } from '../../access/access.ts';
 import { requireHeldChange } from '../../access/escalation.ts';
-import { grantsOverTime } from '../../access/grants.ts';
+import { type AccessRows, grantsOverTime } from '../../access/grants.ts';
 import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { releaseReferences } from '../../data/references.ts';
@@ -49,11 +49,34 @@ export async function getMember(ctx: Context, id: string): Promise<PrincipalRow>
   return row;
 }
 
+/** A role from an input. The expiry is undefined if the input omits it. */
+export type RequestedRole = Omit<RoleAssignment, 'expiresAt'> & { expiresAt: Date | null | undefined };
+
+/**
+ * The requested role with an expiry. Null if the principal already has it: an omitted expiry then stays as it is. Another
+ * role than one that expires needs an explicit expiry, so that an omission never makes access permanent.
+ */
+function withExpiry(ctx: Context, { assignments }: AccessRows, principalId: string, requested: RequestedRole) {
+  const { expiresAt } = requested;
+  if (expiresAt !== undefined) return { ...requested, expiresAt };
+  const now = assignments.find((row) => row.principalId === principalId && row.projectId === null);
+  const hasExpired = now?.expiresAt != null && now.expiresAt <= ctx.dependencies.clock();
+  if (!hasExpired && (now?.builtInRoleId ?? now?.roleId) === requested.role.id) return null;
+  if (now?.expiresAt == null) return { ...requested, expiresAt: null };
+  throw invalid(
+    userError(
+      'REQUIRED',
+      'roleExpiresAt',
+      'roleExpiresAt: is required, because the present role expires. Null makes the new role permanent.',
+    ),
+  );
+}
+
 /**
  * The role that an input assigns, with its expiry. Null if the input does not change the role. A role that expires needs
  * a fallback role, so that every principal always has a role.
  */
-export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<RoleAssignment | null> {
+export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<RequestedRole | null> {
   const { roleId, roleExpiresAt: expiresAt, fallbackRoleId } = input;
   if (roleId === null)
     throw invalid(userError('REQUIRED', 'roleId', 'roleId: must not be null, because every member has a role.'));
@@ -73,7 +96,7 @@ export async function roleAssignmentOf(ctx: Context, input: RoleInput): Promise<
       ),
     );
   const fallback = fallbackRoleId == null ? null : await getAssignableRole(ctx, fallbackRoleId, null, 'fallbackRoleId');
-  return { role, expiresAt: expiresAt ?? null, fallback };
+  return { role, expiresAt, fallback };
 }
 
 export async function updateMember(ctx: Context, id: string, input: RoleInput): Promise<AccessChanged<PrincipalRow>> {
@@ -86,7 +109,7 @@ export async function updateMember(ctx: Context, id: string, input: RoleInput): 
 export async function changeRole(
   ctx: Context,
   principal: PrincipalRow,
-  assignment: RoleAssignment | null,
+  requested: RequestedRole | null,
   permission: 'member:update' | 'service_account:update',
   dryRun: boolean,
 ): Promise<AccessChanged<PrincipalRow>> {
@@ -96,6 +119,7 @@ export async function changeRole(
     dryRun,
     apply: async (locked) => {
       requireHeldBy(ctx, locked, principal);
+      const assignment = requested && withExpiry(ctx, locked.rows, principal.id, requested);
       if (assignment) await assign(ctx, principal.id, assignment);
       return principal;
     },

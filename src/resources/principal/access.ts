@@ -4,6 +4,7 @@ import { type GrantsById, grantsOverTime, loadAssignments, loadGrants, loadRoles
 import type { Grants, Role, RoleSummary } from '../../access/model.ts';
 import { findBuiltIn } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
+import { effectiveGrantsOf } from '../../identity/actor.ts';
 import { entitlementsOf, type Feature, type Plan } from '../../lib/plans.ts';
 
 /** The custom roles of the organization with these ids. */
@@ -41,9 +42,9 @@ export const findGrants = async (ctx: Context, principalIds?: readonly string[])
  * lock of the organization. Must be called under that lock.
  */
 export async function requireStill(ctx: Context, permission: Permission, target: Target = null): Promise<void> {
-  const { principal, credential } = ctx.unit.actor;
-  const grants = principal && (await findGrants(ctx, [principal.id])).get(principal.id);
-  accessOf(grants && credential ? { grants, access: credential.access } : null).require(permission, target);
+  const { actor } = ctx.unit;
+  const grants = actor.principal && (await findGrants(ctx, [actor.principal.id])).get(actor.principal.id);
+  accessOf(grants ? effectiveGrantsOf(actor, grants) : null).require(permission, target);
 }
 
 /** The grants that a principal has now and those that it will have after its role expires. */

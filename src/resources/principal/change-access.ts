@@ -1,5 +1,5 @@
 import { and, eq, isNotNull, isNull } from 'drizzle-orm';
-import { type Access, accessOf, type Target } from '../../access/access.ts';
+import { type Access, accessOf, type Target, unrestricted } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
 import {
   type AccessDelta,
@@ -14,10 +14,12 @@ import {
   unrestrictedOrNull,
 } from '../../access/change.ts';
 import { requireHeldChange } from '../../access/escalation.ts';
-import { type AccessRows, type GrantsById, grantsAt, loadAssignments } from '../../access/grants.ts';
+import { type AccessRows, grantsAt, loadAssignments } from '../../access/grants.ts';
+import type { Grants } from '../../access/model.ts';
 import { OWNER } from '../../access/roles.ts';
 import { type Context, db, setDryRun, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
+import { effectiveGrantsOf } from '../../identity/actor.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import type { Plan } from '../../lib/plans.ts';
 import type { TokenAccess } from '../api-token/table.ts';
@@ -66,16 +68,17 @@ export interface AppliedChange<Result> extends AccessChanged<Result> {
  * before and after the change, and their difference must not exceed what the caller holds. The last Owner stays.
  */
 export async function changeAccess<Result>(ctx: Context, change: Change<Result>): Promise<AppliedChange<Result>> {
-  const caller = callerOf(ctx, change);
+  const callerId = change.by ?? ctx.unit.actor.principal?.id ?? '';
   const now = ctx.dependencies.clock();
   const organization = await lockOrganization(ctx);
   const affected = await change.affected?.();
   const load = async (plan: Plan): Promise<AccessState> => {
-    const ids = affected && [...new Set([...affected, caller.id])];
+    const ids = affected && [...new Set([...affected, callerId])];
     return { rows: await loadAssignments(await db(ctx), organization.id, ids), plan };
   };
   const before = await load(organization.plan);
-  const access = accessOfCaller(caller, grantsAt(before.rows, before.plan, now));
+  const access = accessOfCaller(ctx, change, grantsAt(before.rows, before.plan, now).get(callerId));
+  const caller: Caller = { id: callerId, access: access.effective?.access ?? 'READ' };
   if (change.permission) access.require(change.permission, change.target);
   const result = await change.apply({ organization, rows: before.rows, access });
   const after = await deactivate(ctx, before, await load(change.plan ?? organization.plan), now);
@@ -98,25 +101,22 @@ async function deactivate(ctx: Context, before: AccessState, after: AccessState,
   return { ...after, rows: { ...after.rows, assignments: marked } };
 }
 
-/** The principal whose grants limit a change, and the access of its credential. */
+/** The principal whose grants limit a change, and the present access of its credential. */
 interface Caller {
   id: string;
   access: TokenAccess;
 }
 
-const callerOf = (ctx: Context, { by }: Pick<Change<unknown>, 'by'>): Caller =>
-  by === undefined
-    ? { id: ctx.unit.actor.principal?.id ?? '', access: ctx.unit.actor.credential?.access ?? 'READ' }
-    : { id: by, access: 'WRITE' };
-
-function accessOfCaller({ id, access }: Caller, all: GrantsById): Access {
-  const grants = all.get(id);
-  return accessOf(grants ? { grants, access } : null);
+/** The access of the caller with its credential, or that of the principal `by` without the limit of one. */
+function accessOfCaller(ctx: Context, { by }: Pick<Change<unknown>, 'by'>, grants: Grants | undefined): Access {
+  if (!grants) return accessOf(null);
+  return accessOf(by === undefined ? effectiveGrantsOf(ctx.unit.actor, grants) : unrestricted(grants));
 }
 
 function requireHeldAt(moment: Moment, caller: Caller, before: AccessState, after: AccessState): void {
   const [had, has] = [grantsAtMoment(before, moment), grantsAtMoment(after, moment)];
-  const access = accessOfCaller(caller, had);
+  const grants = had.get(caller.id);
+  const access = accessOf(grants ? { grants, access: caller.access } : null);
   for (const id of principalIds(had, has)) {
     const change = { before: unrestrictedOrNull(had.get(id)), after: unrestrictedOrNull(has.get(id)) };
     requireHeldChange(access, change, 'This change, now or when a role expires,');

@@ -1,5 +1,4 @@
 import type { Permission } from '../../access/catalog.ts';
-import { contains } from '../../access/escalation.ts';
 import type { Role } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { builder, ID } from '../../graphql/builder.ts';
@@ -7,7 +6,7 @@ import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
 import { findUserOfMember } from '../user/service.ts';
-import { findAssignment, grantsOf, kindOf, type PrincipalRow } from './service.ts';
+import { findAssignment, findReach, grantsOf, kindOf, type PrincipalRow } from './service.ts';
 
 const ABOUT_MEMBER: readonly Permission[] = [
   'member:read',
@@ -71,9 +70,12 @@ async function roleOf(principal: PrincipalRow, ctx: Context): Promise<Role | nul
   return role && (isOwn || ctx.unit.access.sees('role:read', role.projectId)) ? role : null;
 }
 
-/** A principal who holds more than the caller can be read, but not changed. */
+const REMOVING: readonly Permission[] = ['member:delete', 'service_account:delete'];
+
+/** A principal who holds more than the caller, or will after a role expires, can be read, but not changed. */
 async function mayDo(principal: PrincipalRow, ctx: Context, names: readonly Permission[]): Promise<Permission[]> {
-  const held = await grantsOf(ctx, principal.id);
-  const within = held ? contains(ctx.unit.access, held.grants) : true;
-  return names.filter((name) => ctx.unit.access.can(name) && (within || name.endsWith(':read')));
+  const reach = await findReach(ctx, principal.id);
+  const isInReach = (name: Permission): boolean =>
+    name.endsWith(':read') || !reach || (REMOVING.includes(name) ? reach.removable : reach.changeable);
+  return names.filter((name) => ctx.unit.access.can(name) && isInReach(name));
 }

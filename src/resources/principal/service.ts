@@ -1,6 +1,7 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Target } from '../../access/access.ts';
-import { requireHeld } from '../../access/escalation.ts';
+import { reachOf, requireHeld } from '../../access/escalation.ts';
+import { loadAssignments } from '../../access/grants.ts';
 import type { Grants, Role } from '../../access/model.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
@@ -71,6 +72,15 @@ export const findByUser = loaderOf<{ id: string; principalId: string }>(async (c
 export const grantsOf = loaderOf<{ id: string; grants: Grants }>(async (ctx, ids) => {
   const all = await findGrants(ctx, ids);
   return [...all].map(([id, grants]) => ({ id, grants }));
+});
+
+/** Whether the caller may change or remove a principal, as far as its roles are concerned. */
+export const findReach = loaderOf<{ id: string; changeable: boolean; removable: boolean }>(async (ctx, ids) => {
+  const callerId = ctx.unit.actor.principal?.id ?? '';
+  const rows = await loadAssignments(await db(ctx), tenant(ctx), [...new Set([...ids, callerId])]);
+  const plan = ctx.unit.access.effective?.grants.plan ?? 'FREE';
+  const reach = reachOf(ctx.unit.access, { rows, plan }, callerId, ctx.dependencies.clock());
+  return ids.map((id) => ({ id, changeable: reach.changeable.has(id), removable: reach.removable.has(id) }));
 });
 
 export type AssignmentRow = typeof assignments.$inferSelect;

@@ -131,7 +131,8 @@ builder.objectField(Policy, 'roles', (t) =>
     {
       type: RoleType,
       nullable: true,
-      description: 'The roles that have the policy and are visible to the caller, ordered by name.',
+      description:
+        'The roles that have the policy and are visible to the caller, ordered by name. Null if the list cannot be read.',
       resolve: (policy, args, ctx) => listRolesWith(ctx, policy, args),
     },
     connectionOf(RoleType),
@@ -240,11 +241,11 @@ mutation('updateRole', {
     description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
     statements: t.field({
       type: [PolicyStatementInput],
-      description: `${STATEMENTS} They replace the current statements. Null or an empty list clears them, if a policy remains.`,
+      description: `${STATEMENTS} Replaces the current list. Null clears it, as does an empty list. At least one statement or policy must remain.`,
     }),
     policyIds: t.idList({
       visibleWith: 'policy:read',
-      description: `${POLICIES} They replace the current policies. Null or an empty list clears them, if a statement remains.`,
+      description: `${POLICIES} Replaces the current list. Null clears it, as does an empty list. At least one statement or policy must remain.`,
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),

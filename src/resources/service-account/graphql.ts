@@ -69,6 +69,8 @@ builder.queryField('serviceAccounts', (t) =>
 const NAME = 'The name, 1 to 100 characters. Unique in the organization, case-insensitive.';
 const DESCRIPTION = 'What the service account is used for, 1 to 2,000 characters.';
 const EXPIRES = 'When the role expires. Requires `roleId` and `fallbackRoleId`. By default it does not expire.';
+const NEW_EXPIRES =
+  'When the new role expires. Requires `roleId` and `fallbackRoleId`. If omitted with the present role, its expiry is unchanged. If omitted with another role, that role does not expire, but REQUIRED is returned if the present role does. Null makes the role permanent.';
 const FALLBACK = 'The ID of the organization role from `roleExpiresAt` on.';
 
 mutation('createServiceAccount', {
@@ -101,7 +103,7 @@ mutation('updateServiceAccount', {
     name: t.string({ description: `${NAME} Cannot be null.` }),
     description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
     roleId: t.id({ visibleWith: 'role:read', description: 'The ID of the new organization role. Cannot be null.' }),
-    roleExpiresAt: t.field({ type: 'DateTime', description: EXPIRES }),
+    roleExpiresAt: t.field({ type: 'DateTime', description: NEW_EXPIRES }),
     fallbackRoleId: t.id({ visibleWith: 'role:read', description: FALLBACK }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),

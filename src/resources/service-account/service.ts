@@ -52,7 +52,7 @@ export async function createServiceAccount(
     dryRun: dryRun ?? false,
     apply: async () => {
       const account = await rows.insert(ctx, { id, ...given });
-      await assign(ctx, account.id, assignment);
+      await assign(ctx, account.id, { ...assignment, expiresAt: assignment.expiresAt ?? null });
       return account;
     },
   });

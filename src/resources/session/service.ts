@@ -1,6 +1,6 @@
 import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { unrestricted } from '../../access/access.ts';
-import { contains, requireHeldChange } from '../../access/escalation.ts';
+import { requireHeldChange } from '../../access/escalation.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -11,7 +11,7 @@ import { toPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
 import { getMember } from '../member/service.ts';
 import { findGrantsOverTime, requireSession } from '../principal/access.ts';
-import { findByUser, grantsOf } from '../principal/service.ts';
+import { findByUser, findReach } from '../principal/service.ts';
 import { sessions } from './table.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
@@ -53,8 +53,7 @@ export async function mayEnd(ctx: Context, session: SessionRow): Promise<boolean
   if (isOwnSession(session, ctx) && ctx.unit.actor.credential?.kind === 'SESSION') return true;
   if (!ctx.unit.access.can('session:delete')) return false;
   const member = await findByUser(ctx, session.userId);
-  const held = member && (await grantsOf(ctx, member.principalId));
-  return held !== null && contains(ctx.unit.access, held.grants);
+  return member !== null && ((await findReach(ctx, member.principalId))?.changeable ?? false);
 }
 
 /** Ends a session of the caller, in any organization. Defaults to the session of the request. */

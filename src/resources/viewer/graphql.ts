@@ -2,7 +2,7 @@ import { findBuiltIn } from '../../access/roles.ts';
 import { db } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { findMembershipsAcrossTenants, type Membership } from '../../identity/across-tenants.ts';
-import type { Actor, Credential } from '../../identity/actor.ts';
+import { type Actor, accessOfCredential, type Credential } from '../../identity/actor.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { CredentialKind } from '../audit-event/graphql.ts';
 import { Member } from '../member/graphql.ts';
@@ -36,8 +36,9 @@ const CredentialType = builder.objectRef<Credential>('Credential').implement({
     }),
     access: t.field({
       type: CredentialAccess,
-      description: 'Whether the credential allows changes.',
-      resolve: (credential) => credential.access,
+      description:
+        'Whether the credential allows changes now. An API token of a member with the access WRITE counts as READ while the member does not hold `api_token:grant_write`.',
+      resolve: (_credential, _args, ctx) => accessOfCredential(ctx.unit.actor),
     }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
