@@ -52,8 +52,8 @@ const DOCUMENTS: Record<string, string> = {
     fragment c on Check { id name notes enabled enableOn type createdAt category @include(if: $with) { ...k } level @skip(if: $with) { name index } owner { id role { name } user { name email } } viewerPermissions }
     fragment k on Category { id name description viewerPermissions }`,
   people: `{ viewer { user { name email } role { name permissions } permissions }
-    members(first: 20) { totalCount nodes { __typename id role { ...r } user { name } viewerPermissions } }
-    serviceAccounts(first: 20) { nodes { name role { ...r } roleExpiresAt } } sessions { totalCount } apiTokens { nodes { id name principal { __typename id } } } }
+    members(first: 10) { totalCount nodes { __typename id role { ...r } user { name } viewerPermissions } }
+    serviceAccounts(first: 5) { nodes { name role { ...r } roleExpiresAt } } sessions { totalCount } apiTokens { nodes { id name principal { __typename id } } } }
     fragment r on Role { name builtIn permissions denied policies { name statements { effect permissions } project { key } } members { nodes { __typename ...on Member { id } ...on ServiceAccount { name } } } }`,
   projects: `{ projects { nodes { key name members { nodes { id principal { __typename id } role { name scope project { key } } viewerPermissions } } viewerPermissions } }
     roles { nodes { name scope } } policies { nodes { name statements { effect permissions } } } }`,
