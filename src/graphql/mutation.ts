@@ -8,6 +8,7 @@ import type {
 } from '@pothos/core';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
+import { type Creation, limitCreation } from '../data/rate-limit.ts';
 import { builder, Payload } from './builder.ts';
 
 type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never;
@@ -19,6 +20,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   public?: true;
   /** The project that the permission is checked on. Defaults to the organization. */
   on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
+  /** What each call creates, if its number is limited. */
+  rateLimit?: Creation;
   description: string;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
   /** Fields of the payload in addition to `errors`. They are null if there are errors. */
@@ -31,6 +34,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
 
 /** The result of every mutation that deletes an object. */
 export const DELETED = { deletedId: { type: 'ID', description: 'The ID of the deleted object.' } } as const;
+
+const RATE_LIMITED = 'Returns RATE_LIMITED above a rate limit, with `retryAfter` in seconds.';
 
 /** Describes the argument `input`: `createApiToken` gives "The fields of the new API token.". */
 function inputDescription(name: string): string {
@@ -54,7 +59,7 @@ function resultDescription(description: string, hasDryRun: boolean): string {
  */
 export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
   name: string,
-  { description, input, results, resolve, on, ...access }: MutationOptions<Input, Results>,
+  { description, input, results, resolve, on, rateLimit, ...access }: MutationOptions<Input, Results>,
 ): void {
   const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
   const inputType = builder.inputType(`${typeName}Input`, { description: `The input of \`${name}\`.`, fields: input });
@@ -84,10 +89,12 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       }),
       type: payload,
       nullable: true,
-      description,
+      description: rateLimit ? `${description} ${RATE_LIMITED}` : description,
       args: { input: t.arg({ type: inputType, required: true, description: inputDescription(name) }) },
-      resolve: (_root, args, ctx) =>
-        resolve((args as unknown as { input: InputShapeFromFields<Input> }).input, ctx) as never,
+      resolve: async (_root, args, ctx) => {
+        if (rateLimit) await limitCreation(ctx, rateLimit);
+        return (await resolve((args as unknown as { input: InputShapeFromFields<Input> }).input, ctx)) as never;
+      },
     }),
   );
 }

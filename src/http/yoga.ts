@@ -15,6 +15,7 @@ import type { Actor } from '../identity/actor.ts';
 import { createErrorFormatter, type FormatErrors, useErrors } from './errors.ts';
 import { DEFAULT_QUERY } from './graphiql.ts';
 import { limitHeavyQueries } from './heavy-queries.ts';
+import { authenticateAgain, authenticateLater, useInvalidCredential } from './invalid-credential.ts';
 import { useLimits } from './limits.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -63,6 +64,7 @@ export function createGraphql(
         : false,
     plugins: [
       useErrors(formatErrors),
+      useInvalidCredential(config.introspection === 'public'),
       useLimits((args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
       useExecutor(limitHeavyQueries(revalidating(execute), costOf)),
@@ -90,7 +92,7 @@ async function createContext(dependencies: Dependencies, server: ServerContext):
   const { work } = state;
   const authenticate = (): Promise<Actor> => dependencies.identity.authenticate(authorization, work);
   const cached = await dependencies.identity.findCached(authorization);
-  const actor = cached?.actor ?? (await authenticate());
+  const actor = cached?.actor ?? (await authenticateLater(state.credential, authenticate));
   // The first mutation of a document may use the actor that has just been read.
   let freshActor: Actor | null = cached ? null : actor;
   const readAt = performance.now();
@@ -102,7 +104,7 @@ async function createContext(dependencies: Dependencies, server: ServerContext):
     work,
     authenticate: async () => {
       const isFresh = performance.now() - readAt < FRESH;
-      const current = (isFresh && freshActor) || (await authenticate());
+      const current = (isFresh && freshActor) || (await authenticateAgain(state.credential, authenticate));
       freshActor = null;
       return current;
     },

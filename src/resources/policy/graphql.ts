@@ -152,6 +152,7 @@ const DESCRIPTION = 'What the policy is used for, 1 to 2,000 characters.';
 const STATEMENTS = '1 to 50 statements with at most 500 permissions and patterns in total.';
 
 mutation('createPolicy', {
+  rateLimit: 'policies',
   permission: 'policy:create',
   description:
     'Creates a custom policy. Returns PLAN_REQUIRED if the plan has no custom roles, and NOT_HELD if the policy grants permissions that the caller does not have.',

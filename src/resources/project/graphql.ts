@@ -83,6 +83,7 @@ const NAME = 'The display name, 1 to 100 characters.';
 const DESCRIPTION = 'What the project is about, 1 to 2,000 characters.';
 
 mutation('createProject', {
+  rateLimit: 'projects',
   permission: 'project:create',
   description: 'Creates a project. Returns PLAN_REQUIRED if the organization has all projects that its plan includes.',
   input: (t) => ({

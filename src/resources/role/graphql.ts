@@ -175,6 +175,7 @@ const POLICIES =
   'The IDs of 1 to 50 policies. A role of a project can have policies of the organization and of the project.';
 
 mutation('createRole', {
+  rateLimit: 'roles',
   permission: 'role:create',
   description:
     'Creates a custom role. Returns PLAN_REQUIRED if the plan has no custom roles, and NOT_HELD if the role would grant permissions that the caller does not have.',
