@@ -23,3 +23,6 @@ export async function takeSetupSecret(tx: Db, secret: string): Promise<boolean> 
   const taken = await tx.delete(setupSecrets).returning({ hash: setupSecrets.hash });
   return taken.some(({ hash }) => hash === hashSecret(secret)) && !(await hasUsersAcrossTenants(tx));
 }
+
+/** Called when the first account is created in another way. */
+export const deleteSetupSecrets = async (tx: Db): Promise<void> => void (await tx.delete(setupSecrets));
