@@ -59,7 +59,7 @@ test('the secret of an empty server creates one account, also when several use i
 
 test('an invited person creates an account for the invited address, accepts, and cannot create an organization', async () => {
   const { owner } = await createOrganization(open, 'acme');
-  const CREATE = 'mutation ($input: CreateInvitationInput!) { createInvitation(input: $input) { errors { code } } }';
+  const CREATE = 'mutation ($input: CreateInvitationsInput!) { createInvitations(input: $input) { errors { code } } }';
   await executeMutation(owner, CREATE, { input: { emails: ['Guest@example.test'], roleId: roleId('read') } });
   const text = open.logged.map(({ mail }) => (mail as Json)?.text).join('\n');
   const [invitationSecret = ''] = /ambit_inv_[0-9a-f]{72}/.exec(text) ?? [];
