@@ -56,11 +56,7 @@ test('a first start creates a demo, the printed curl command works, a second sta
   const [, address = ''] = /ready: (http:\/\/localhost:\d+)\/graphql/.exec(second.output()) ?? [];
   expect([first.output(), second.output()].map((text) => text.includes('Warning: HOST='))).toEqual([false, true]);
   const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 21 } } };
-  const issuer = await queryServer(
-    address,
-    (await signIn(address)) ?? '',
-    '{ rubric { name } checks { totalCount } }',
-  );
+  const issuer = await queryServer(address, (await signIn(address)) ?? '', '{ rubric { name } checks { totalCount } }');
   expect(issuer).toEqual(expected);
 
   const third = await run();

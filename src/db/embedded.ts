@@ -129,7 +129,7 @@ export async function startEmbedded(
       const login = `${role}_login`;
       const [found] = await sql`select from pg_roles where rolname = ${login}`;
       if (!found) await sql.unsafe(`create role ${login} login in role ${role}`);
-      // Whoever learns the password of the login cannot compute the superuser's.
+      // Not the superuser's password, and the same in each process that uses the data.
       const password = createHmac('sha256', data.password).update(login).digest('base64url');
       await sql.unsafe(`alter role ${login} password '${password}'`);
       return urlOn(port, name, login, password);

@@ -10,6 +10,7 @@ import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { type Creation, limitCreation } from '../data/rate-limit.ts';
 import { builder, Payload } from './builder.ts';
+import type { FindTarget } from './run-mutation.ts';
 
 type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never;
 type Result = { type: TypeParam<Types>; description: string };
@@ -23,6 +24,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   /** What each call creates, if its number is limited. */
   rateLimit?: Creation;
   description: string;
+  /** Finds the ID of the target of a refused mutation, if the input names it by an alias. */
+  auditTarget?: FindTarget;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
   /** Fields of the payload in addition to `errors`. They are null if there are errors. */
   results: Results;
@@ -59,7 +62,7 @@ function resultDescription(description: string, hasDryRun: boolean): string {
  */
 export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
   name: string,
-  { description, input, results, resolve, on, rateLimit, ...access }: MutationOptions<Input, Results>,
+  { description, input, results, resolve, on, rateLimit, auditTarget, ...access }: MutationOptions<Input, Results>,
 ): void {
   const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
   const inputType = builder.inputType(`${typeName}Input`, { description: `The input of \`${name}\`.`, fields: input });
@@ -90,6 +93,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       type: payload,
       nullable: true,
       description: rateLimit ? `${description} ${RATE_LIMITED}` : description,
+      ...(auditTarget && { extensions: { auditTarget } }),
       args: { input: t.arg({ type: inputType, required: true, description: inputDescription(name) }) },
       resolve: async (_root, args, ctx) => {
         if (rateLimit) await limitCreation(ctx, rateLimit);

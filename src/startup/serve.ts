@@ -13,7 +13,7 @@ import { unavailable } from '../lib/errors.ts';
 import { createLog, describeError, errorLines, type Log } from '../lib/log.ts';
 import { banner } from './banner.ts';
 import { migrate, ownerUrl, runtimeOptions, startDatabase } from './database.ts';
-import { createDemo, refuseDemo } from './demo.ts';
+import { createDemo, demoSignIns, refuseDemo } from './demo.ts';
 
 /** Milliseconds that requests have to end after a signal to stop, and milliseconds for sending their responses. */
 const GRACE = { work: 9_000, responses: 1_000 };
@@ -94,7 +94,7 @@ async function start(): Promise<void> {
   const db = drizzleOn(pool.sql);
   if (config.production) await refuseDemo(db);
   const setupSecret = config.signUp === 'invited' ? await createSetupSecret(db) : null;
-  app = createApp({ pool, config, log });
+  app = createApp({ pool, config, log, demo: hasDemo ? demoSignIns() : null });
   waitingFor = 'the end of the requests in progress';
   shutdownSteps.push(() => endRequests(server, app as App));
   process.stdout.write(banner(config, { hasDemo, setupSecret }));

@@ -169,7 +169,7 @@ builder.queryField('roles', (t) =>
 );
 
 const NAME =
-  'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive, and not the name of a built-in role.';
+  'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive. It must not look like the name of a built-in role.';
 const DESCRIPTION = 'What the role is intended for, 1 to 2,000 characters.';
 const POLICIES =
   'The IDs of 1 to 50 policies. A role of a project can have policies of the organization and of the project.';

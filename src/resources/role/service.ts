@@ -13,10 +13,12 @@ import { arrayPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
+import { lookalikes } from '../../lib/names.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { holdersOf, type PolicyRow } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
 import { findCustomRoles, requireStill } from '../principal/access.ts';
+import { auditPrincipals } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findPrincipal,
@@ -150,17 +152,11 @@ const Create = z.object({
   policyIds: z.array(z.string()).min(1).max(50),
 });
 
-/** The visible form of a name: without invisible characters, and with full-width letters as normal ones. */
-const plain = (name: string): string =>
-  name
-    .normalize('NFKC')
-    .replace(/\p{Cf}/gu, '')
-    .trim()
-    .toLowerCase();
+const looksBuiltIn = lookalikes(RESERVED_NAMES);
 
 const notReserved = (_ctx: Context, name: string | undefined): void => {
-  if (name !== undefined && RESERVED_NAMES.has(plain(name)))
-    throw invalid(userError('TAKEN', 'name', `name: ${name} is the name of a built-in role.`));
+  if (name !== undefined && looksBuiltIn(name))
+    throw invalid(userError('TAKEN', 'name', `name: ${name} is the name of a built-in role, or looks like one.`));
 };
 
 /** Policies that a role of this scope can use: those of the organization and of the project. */
@@ -293,6 +289,10 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
     .where(and(here, or(eq(assignments.roleId, role.id), eq(assignments.fallbackRoleId, role.id))));
   if (used.length === 0) return;
   if (reassignTo === null) throw await inUse(ctx, used);
+  await auditPrincipals(
+    ctx,
+    used.map(({ principalId }) => principalId),
+  );
   for (const scope of new Set(used.map(({ projectId }) => projectId))) {
     const next = await getAssignableRole(ctx, reassignTo, scope, 'reassignTo');
     if (next.id === role.id)

@@ -64,7 +64,7 @@ export async function issue(ctx: Context, sessionId: string): Promise<IssuedSess
   const targetId = toPublicId('ses', sessionId);
   audit(ctx, {
     targetId,
-    after: { session: targetId, organizationId: claims.org ?? null },
+    after: { id: targetId, organizationId: claims.org ?? null },
     ...(organizationId && { organizationId }),
   });
   return { accessToken, refreshToken, expiresAt, organizationId };

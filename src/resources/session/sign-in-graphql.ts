@@ -40,13 +40,15 @@ mutation('signUp', {
       required: true,
       description: 'The e-mail address of the account. Case-insensitive and unique in the instance.',
     }),
-    password: t.string({ required: true, description: 'The password, 8 to 256 characters.' }),
+    password: t.string({ required: true, secret: true, description: 'The password, 8 to 256 characters.' }),
     name: t.string({ required: true, description: 'The display name of the person, 1 to 100 characters.' }),
     invitationSecret: t.string({
+      secret: true,
       description:
         'The secret from the link in the e-mail of an invitation. The invitation must have been sent to `email`. Required if the server has `SIGN_UP=invited`, except with `setupSecret`.',
     }),
     setupSecret: t.string({
+      secret: true,
       description:
         'The secret that a server with `SIGN_UP=invited` prints at its start while it has no account. It creates the first account, which may create organizations. It works once.',
     }),
@@ -61,7 +63,7 @@ mutation('signIn', {
     'Signs in. Returns WRONG_CREDENTIALS for an unknown e-mail address and for a wrong password. Returns RATE_LIMITED after too many attempts for an account or from a network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
   input: (t) => ({
     email: t.string({ required: true, description: 'The e-mail address of the account. Case-insensitive.' }),
-    password: t.string({ required: true, description: 'The password of the account.' }),
+    password: t.string({ required: true, secret: true, description: 'The password of the account.' }),
     organizationSlug: t.string({
       description:
         'The slug of the organization that the session is bound to. Defaults to the organization that the person joined first.',
@@ -76,7 +78,7 @@ mutation('refreshSession', {
   description:
     'Exchanges a refresh token for new tokens. Each refresh token can be used once. For 10 seconds after that it still works, so that two tabs of a browser can refresh at the same time. Using it later ends the session, because the token may have been stolen. Returns RATE_LIMITED after too many calls, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
   input: (t) => ({
-    refreshToken: t.string({ required: true, description: 'The latest refresh token of the session.' }),
+    refreshToken: t.string({ required: true, secret: true, description: 'The latest refresh token of the session.' }),
   }),
   results: SESSION,
   resolve: async (input, ctx) => ({ session: await refreshSession(ctx, input) }),

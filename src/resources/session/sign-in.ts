@@ -78,10 +78,12 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
   // The transaction and its event belong to the former organization.
   const { targetId, after } = ctx.unit.auditDraft as { targetId: string; after: unknown };
   const from = former.organizationId && toPublicId('org', former.organizationId);
+  const ended = toPublicId('ses', session);
   audit(ctx, {
     targetId,
-    before: { session: toPublicId('ses', session), organizationId: from },
+    before: null,
     after,
+    related: [{ targetId: ended, before: { id: ended, organizationId: from }, after: null }],
     organizationId: undefined,
   });
   return issued;
