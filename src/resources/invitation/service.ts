@@ -130,7 +130,7 @@ export async function createInvitations(
   await requireStill(ctx, 'invitation:create');
   await removeExpired(ctx, emails);
   await refuseTaken(ctx, emails);
-  ctx.unit.access.requireRoom('seats', (await usageOf(ctx)).seats + emails.length);
+  ctx.unit.access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: emails.length });
   const roles = {
     roleId: offered.role.id,
     projectRoles: offered.projectRoles.map(({ projectId, role }) => ({ projectId, roleId: role.id })),
@@ -231,7 +231,7 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   await limitInvitations(ctx, [before.email]);
   const { role } = await offerAgain(ctx, before);
   if (before.expiresAt <= ctx.dependencies.clock())
-    ctx.unit.access.requireRoom('seats', (await usageOf(ctx)).seats + 1);
+    ctx.unit.access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: 1 });
   const secret = newSecret('ambit_inv_');
   const [row] = await (await db(ctx))
     .update(invitations)
