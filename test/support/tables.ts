@@ -5,6 +5,7 @@ import { LIMITS } from '../../src/http/limits.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
 import { type ROLE_LIMITS, shown } from '../../src/lib/limits.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
+import { RATE_LIMIT_NAMES, rateLimit } from '../../src/lib/rate-limits.ts';
 
 type Align = 'left' | 'center' | 'right';
 
@@ -120,6 +121,24 @@ function limits(): string {
     rows.map(([text, value]) => [text, value.toLocaleString('en')]),
   );
 }
+
+function duration(minutes: number): string {
+  if (minutes < 60) return `${minutes} minutes`;
+  return minutes === 60 ? '1 hour' : `${minutes / 60} hours`;
+}
+
+const rateLimits = (): string =>
+  table(
+    [
+      ...columns('name', 'what is counted', 'for each'),
+      { title: 'limit', align: 'right' },
+      ...columns('period', 'changed by'),
+    ],
+    RATE_LIMIT_NAMES.map((name) => {
+      const { counts, per, points, minutes, variable = 'RATE_LIMITS' } = rateLimit(name);
+      return [code(name), counts, per, points.toLocaleString('en'), duration(minutes), code(variable)];
+    }),
+  );
 
 /** The generated tables of each document, by name. */
 export const TABLES: Record<string, Record<string, () => string>> = {
