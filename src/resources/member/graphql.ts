@@ -25,6 +25,7 @@ export const Member = builder.objectRef<PrincipalRow>('Member');
 builder.node(Member, {
   description: 'The membership of a person in the organization.',
   permission: 'member:read',
+  own: (member, ctx) => member.id === ctx.unit.actor.principal?.id,
   interfaces: [Principal],
   id: { resolve: (member) => member.id },
   loadWithoutCache: (id, ctx) => findMember(ctx, id),

@@ -19,6 +19,7 @@ export const ServiceAccount = builder.objectRef<PrincipalRow>('ServiceAccount');
 builder.node(ServiceAccount, {
   description: 'A program that has an organization role. It authenticates with the API tokens that are created for it.',
   permission: 'service_account:read',
+  own: (account, ctx) => account.id === ctx.unit.actor.principal?.id,
   interfaces: [Principal],
   id: { resolve: (account) => account.id },
   loadWithoutCache: (id, ctx) => findServiceAccount(ctx, id),
