@@ -150,5 +150,5 @@ export const TABLES: Record<string, Record<string, () => string>> = {
     'input error codes': () => described('code', USER_ERROR_CODES),
     reasons: () => described('reason', REFUSAL_REASONS),
   },
-  'docs/plans-and-limits.md': { plans, 'role limits': roleLimits, limits },
+  'docs/plans-and-limits.md': { plans, 'role limits': roleLimits, limits, 'rate limits': rateLimits },
 };
