@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { rateLimitPoints } from '../../src/lib/rate-limits.ts';
 import { hashSecret, newSecret } from '../../src/lib/secret.ts';
-import { startApi } from '../support/api.ts';
+import { type Json, startApi } from '../support/api.ts';
 import { addMember, createApiToken, createOrganization, executeMutation, signIn } from '../support/world.ts';
 import { DAY, eventsOf, inside, look, MINUTE, REFUSED, refresh, WRONG_REFRESH } from './support.ts';
 
@@ -97,32 +97,34 @@ test('refreshes of one session are limited, and those of others are not', async 
 });
 
 test('a reuse of a refresh token records one audit event, whoever the caller is', async () => {
-  const [session, own, stranger] = [
-    await signedIn(),
-    await signedIn(),
-    (await createOrganization(api, 'globex')).owner,
-  ];
-  const before = (await eventsOf(api, 'refreshSession')).length;
+  const { email: mine } = await addMember(api, acme, 'admin', 'reuser');
+  const signedInHere = () => signIn(api, mine, 'acme');
+  const [session, own] = [await signedInHere(), await signedInHere()];
+  const { owner: stranger } = await createOrganization(api, 'globex');
   const late = await startApi({ database: api });
   late.advance(11_000);
   await refresh(api, session.refreshToken);
   await refresh(late, session.refreshToken);
   await refresh(api, own.refreshToken, own);
   expect(await refresh(late, own.refreshToken, late.as(own.token))).toEqual(WRONG_REFRESH);
-  const theirs = await signedIn();
+  const theirs = await signedInHere();
   await refresh(api, theirs.refreshToken);
   expect(await refresh(late, theirs.refreshToken, late.as(stranger.token))).toEqual(WRONG_REFRESH);
-  const allowed = { organization: 'acme', actor: email, outcome: 'ALLOWED', reason: null };
+  const allowed = { organization: 'acme', actor: mine, outcome: 'ALLOWED', reason: null };
   const reused = { ...allowed, outcome: 'REFUSED', reason: 'REFRESH_TOKEN_REUSED' };
   const rejected = { ...allowed, outcome: 'REJECTED', reason: 'WRONG_CREDENTIALS' };
-  expect((await eventsOf(api, 'refreshSession')).slice(before)).toEqual([
-    // The clock of the other node is 11 seconds ahead.
-    ...Array(3).fill(allowed),
-    reused,
-    rejected,
-    reused,
-    { ...rejected, organization: 'globex', actor: stranger.email },
-  ]);
+  const events = (await eventsOf(api, 'refreshSession')).filter(({ actor }: Json) =>
+    [mine, stranger.email].includes(actor),
+  );
+  const sorted = (list: Json[]) => list.map((event) => JSON.stringify(event)).toSorted();
+  expect(sorted(events)).toEqual(
+    sorted([
+      ...Array(3).fill(allowed),
+      ...Array(2).fill(reused),
+      rejected,
+      { ...rejected, organization: 'globex', actor: stranger.email },
+    ]),
+  );
 });
 
 test('only a refresh token can refresh a session, and a refresh token is no credential of a request', async () => {
