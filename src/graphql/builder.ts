@@ -6,7 +6,7 @@ import { DateTimeResolver, JSONResolver } from 'graphql-scalars';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_PAGE, MAX_PAGE, type PageArgs } from '../db/page.ts';
-import { USER_ERROR_CODES, type UserError } from '../lib/errors.ts';
+import { ERROR_CODES, USER_ERROR_CODES, type UserError } from '../lib/errors.ts';
 import { publicIdOf, typedIdOf } from '../lib/ids.ts';
 import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
 import { visibleNodes } from './nodes.ts';
@@ -137,6 +137,12 @@ export const Node = builder.nodeInterfaceRef();
 const UserErrorCode = builder.enumType('UserErrorCode', {
   description: 'The kind of an error in the input. Codes are stable, messages are not.',
   values: Object.fromEntries(Object.entries(USER_ERROR_CODES).map(([code, description]) => [code, { description }])),
+});
+
+builder.enumType('ErrorCode', {
+  description:
+    'The values of `extensions.code` of a GraphQL error. No field has this type: it is for clients. Codes are stable, messages are not. A client must also accept a code that it does not know.',
+  values: Object.fromEntries(Object.entries(ERROR_CODES).map(([code, description]) => [code, { description }])),
 });
 
 const UserErrorType = builder.objectRef<UserError>('UserError').implement({

@@ -1,15 +1,9 @@
-import {
-  type DocumentNode,
-  type ExecutionArgs,
-  type FragmentDefinitionNode,
-  getOperationAST,
-  Kind,
-  type SelectionSetNode,
-} from 'graphql';
+import type { ExecutionArgs } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../context.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { AmbitError } from '../lib/errors.ts';
+import { rootFieldsOf } from './root-fields.ts';
 import type { CredentialState, ServerContext } from './server-context.ts';
 
 /**
@@ -60,27 +54,7 @@ export function useInvalidCredential(isOpen: boolean): Plugin<Context & ServerCo
 }
 
 /** `__typename` needs no credential, but an operation that reads nothing else is one that tests the credential. */
-function ignoresCredential({ document, operationName }: ExecutionArgs, isOpen: boolean): boolean {
-  const operation = getOperationAST(document, operationName);
-  if (!operation) return false;
-  const fields = rootFields(operation.selectionSet, fragmentsOf(document)).filter((name) => name !== '__typename');
+function ignoresCredential(args: ExecutionArgs, isOpen: boolean): boolean {
+  const fields = rootFieldsOf(args)?.filter((name) => name !== '__typename') ?? [];
   return fields.length > 0 && fields.every((name) => IGNORING.has(name) || (isOpen && INTROSPECTION.has(name)));
-}
-
-const fragmentsOf = ({ definitions }: DocumentNode): Map<string, FragmentDefinitionNode> =>
-  new Map(
-    definitions.flatMap((definition) =>
-      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-    ),
-  );
-
-/** The names of all root fields, also of those that `@skip` and `@include` leave out. Each fragment is read once. */
-function rootFields(selectionSet: SelectionSetNode, fragments: Map<string, FragmentDefinitionNode>): string[] {
-  return selectionSet.selections.flatMap((selection) => {
-    if (selection.kind === Kind.FIELD) return [selection.name.value];
-    if (selection.kind === Kind.INLINE_FRAGMENT) return rootFields(selection.selectionSet, fragments);
-    const fragment = fragments.get(selection.name.value);
-    fragments.delete(selection.name.value);
-    return fragment ? rootFields(fragment.selectionSet, fragments) : [];
-  });
 }

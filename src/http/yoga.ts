@@ -12,6 +12,7 @@ import {
 } from '../context.ts';
 import { createExecute, type Execute } from '../executor/execute.ts';
 import type { Actor } from '../identity/actor.ts';
+import { useAttemptLimit } from './attempts.ts';
 import { createErrorFormatter, type FormatErrors, useErrors } from './errors.ts';
 import { limitHeavyQueries } from './heavy-queries.ts';
 import { authenticateAgain, authenticateLater, useInvalidCredential } from './invalid-credential.ts';
@@ -64,6 +65,7 @@ export function createGraphql(
     plugins: [
       useErrors(formatErrors),
       useInvalidCredential(config.introspection === 'public'),
+      useAttemptLimit(),
       useLimits((args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
       useExecutor(limitHeavyQueries(revalidating(execute), costOf)),

@@ -50,6 +50,7 @@ export const USER_ERROR_CODES = {
   NOT_FOUND: 'The object does not exist or is not visible to the caller.',
   IN_USE: 'Other objects use this object. `usedBy` lists them.',
   MISMATCH: 'The confirmation does not match the key or slug of the object.',
+  NO_EFFECT: 'The change would have no effect. The message states the reason.',
   LAST_OWNER: 'An organization must have at least one Owner.',
   WRONG_CREDENTIALS: 'The e-mail address or the password is wrong, or the token is not valid.',
 } as const;

@@ -1,6 +1,7 @@
 import { BUILT_IN_ROLES, PERMISSIONS, PROJECT_ROLES } from '../../src/access/catalog.ts';
 import { VARIABLES } from '../../src/config.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
+import { MAX_ATTEMPTS } from '../../src/http/attempts.ts';
 import { LIMITS } from '../../src/http/limits.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
 import { type ROLE_LIMITS, shown } from '../../src/lib/limits.ts';
@@ -116,6 +117,7 @@ function limits(): string {
     text,
     LIMITS[name as keyof typeof LIMITS],
   ]);
+  rows.push(['Attempts to use a password or a secret, such as `signIn` and `invitationOffer`', MAX_ATTEMPTS]);
   rows.push(['Items of a page', MAX_PAGE], ['Items of a page if neither `first` nor `last` is given', DEFAULT_PAGE]);
   return table(
     [...columns('limit'), { title: 'value', align: 'right' }],

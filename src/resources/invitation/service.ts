@@ -79,6 +79,10 @@ async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Off
     );
   const role = await getAssignableRole(ctx, roleId, null, 'roleId');
   if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
+  if (projectRoles?.length && role.neverOverridden)
+    throw invalid(
+      userError('NO_EFFECT', 'projectRoles', `projectRoles: have no effect on the organization role ${role.name}.`),
+    );
   const inProjects = new Map<string, Role>();
   for (const [at, given] of projectRoles?.entries() ?? []) {
     const path = ['projectRoles', String(at)];
@@ -250,7 +254,7 @@ async function offerAgain(ctx: Context, row: InvitationRow): Promise<OfferedRole
     roleId: toPublicId('rol', own.roleId),
   }));
   return await offer(ctx, { roleId, projectRoles }).catch((error: unknown) => {
-    if (!(error instanceof AmbitError && error.userErrors)) throw error;
+    if (!(error instanceof AmbitError && error.userErrors) || error.userErrors[0]?.code === 'NO_EFFECT') throw error;
     throw invalid(
       userError(
         'INVALID',
