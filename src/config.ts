@@ -127,6 +127,13 @@ export const VARIABLES = {
     64,
     'Megabytes of memory for requests in progress. Above this limit a new request gets status 503.',
   ),
+  // With more, the text of a response could exceed the longest string of V8 before its bytes are counted.
+  RESPONSE_LIMIT_MB: integer(
+    1,
+    64,
+    10,
+    'Megabytes of the largest response. A larger one is replaced by the error `RESPONSE_TOO_LARGE`.',
+  ),
   RESPONSE_MEMORY_MB: integer(
     8,
     65_536,
@@ -181,7 +188,6 @@ export const VARIABLES = {
   LOG_SQL: choice(['true', 'false'], 'false', '`true` logs each database statement, without its parameters.'),
   SIGN_UP: optionalChoice(
     ['open', 'invited'],
-
     'Who may create an account. `open`: everybody. `invited`: only people with an invitation. Defaults to `invited` in production, otherwise to `open`.',
   ),
   RATE_LIMITS: variable(
@@ -214,6 +220,8 @@ export interface Config {
   writeTimeout: number;
   /** In bytes. */
   requestMemory: number;
+  /** In bytes. */
+  responseLimit: number;
   /** In bytes. */
   responseMemory: number;
   accessTokenMinutes: number;
@@ -281,6 +289,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     keepAliveTimeout: env.KEEP_ALIVE_TIMEOUT_MS,
     writeTimeout: env.WRITE_TIMEOUT_MS,
     requestMemory: env.REQUEST_MEMORY_MB * 1_000_000,
+    responseLimit: env.RESPONSE_LIMIT_MB * 1_000_000,
     responseMemory: env.RESPONSE_MEMORY_MB * 1_000_000,
     accessTokenMinutes: env.ACCESS_TOKEN_MINUTES,
     sessionDays: env.SESSION_DAYS,
