@@ -1,124 +1,205 @@
 import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from './lib/log.ts';
+import { isNetwork } from './lib/network.ts';
 import type { Plan } from './lib/plans.ts';
+import { RATE_LIMIT_NAMES, type RateLimitPoints, rateLimit, rateLimitPoints } from './lib/rate-limits.ts';
 
-const list = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean),
+/** A variable: its schema, the values that it accepts as the continuation of "must be", and its description. */
+const variable = <Schema extends z.ZodType>(schema: Schema, expected: string, description: string): Schema =>
+  schema.meta({ expected, description });
+
+const parts = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+
+const list = (isValid: (part: string) => boolean) =>
+  z
+    .string()
+    .default('')
+    .transform(parts)
+    .refine((all) => all.every(isValid));
+
+const integer = (min: number, max: number, standard: number, description: string) =>
+  variable(
+    z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max)).default(standard),
+    `an integer from ${min} to ${max}`,
+    description,
   );
-const integer = (min: number, max: number, standard: number) =>
-  z.coerce.number().int().min(min).max(max).default(standard);
+
+type Names = readonly [string, ...string[]];
+
+const anyOf = (values: Names): string => `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+
+const choice = <const Values extends Names>(values: Values, standard: Values[number], description: string) =>
+  variable(z.enum(values).default(standard as never), anyOf(values), description);
+
+const optionalChoice = <const Values extends Names>(values: Values, description: string) =>
+  variable(z.enum(values).optional(), anyOf(values), description);
+
+const text = (standard: string, description: string) =>
+  variable(z.string().min(1).default(standard), 'a text', description);
 
 /** Several hosts are not supported. For a failover, use an address that moves, or a pooler. */
-const hasOneHost = (url: string): boolean => !new URL(url).host.includes(',');
+const hasOneHost = (url: string): boolean => URL.canParse(url) && !new URL(url).host.includes(',');
+
+const databaseUrl = (description: string) =>
+  variable(
+    z
+      .url({ protocol: /^postgres(ql)?$/ })
+      .refine(hasOneHost)
+      .optional(),
+    'a URL with one host, such as postgres://user:password@host:5432/database',
+    description,
+  );
+
+/** A browser sends scheme, host and port without a path, so an entry with one would never match. */
+const isOrigin = (origin: string): boolean =>
+  /^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
+
+/** The rate limits that `RATE_LIMITS` can change. */
+const CHANGEABLE = new Set<string>(RATE_LIMIT_NAMES.filter((name) => !rateLimit(name).variable));
+
+const isRateLimit = (change: string): boolean => {
+  const [name = '', points = '', ...rest] = change.split('=');
+  return CHANGEABLE.has(name) && /^[1-9]\d{0,8}$/.test(points) && rest.length === 0;
+};
 
 /** Every environment variable that Ambit reads. The descriptions are the table in `docs/configuration.md`. */
 export const VARIABLES = {
-  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on. `0.0.0.0` listens on all addresses.'),
-  PORT: integer(0, 65535, 4000).describe('Port to listen on.'),
-  PUBLIC_URL: z
-    .url({ protocol: /^https?$/ })
-    .optional()
-    .describe(
-      'URL at which clients reach Ambit. Also the issuer of its access tokens. Defaults to `http://localhost:PORT`.',
-    ),
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/ })
-    .refine(hasOneHost, 'must name one host')
-    .optional()
-    .describe('URL of a PostgreSQL database, version 15 or later. Without it, Ambit starts an embedded server.'),
-  MIGRATION_DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/ })
-    .refine(hasOneHost, 'must name one host')
-    .optional()
-    .describe('URL of the same database for the role that owns the tables. Defaults to `DATABASE_URL`.'),
-  DATABASE_POOL: integer(2, 500, 10).describe(
+  HOST: text('127.0.0.1', 'Address to listen on. `0.0.0.0` listens on all addresses.'),
+  PORT: integer(0, 65535, 4000, 'Port to listen on.'),
+  PUBLIC_URL: variable(
+    z.url({ protocol: /^https?$/ }).optional(),
+    'a URL such as https://ambit.example.com',
+    'URL at which clients reach Ambit. Also the issuer of its access tokens. Defaults to `http://localhost:PORT`.',
+  ),
+  DATABASE_URL: databaseUrl(
+    'URL of a PostgreSQL database, version 15 or later. Without it, Ambit starts an embedded server.',
+  ),
+  MIGRATION_DATABASE_URL: databaseUrl(
+    'URL of the same database for the role that owns the tables. Defaults to `DATABASE_URL`.',
+  ),
+  DATABASE_POOL: integer(
+    2,
+    500,
+    10,
     'Connections to the database for transactions. One more connection is for lookups. One organization uses at most half of the connections.',
   ),
-  DATABASE_POOLER: z
-    .enum(['none', 'transaction'])
-    .default('none')
-    .describe('`transaction` if `DATABASE_URL` leads to a connection pooler in transaction mode, such as PgBouncer.'),
-  DATABASE_WAIT_MS: integer(100, 60_000, 5_000).describe(
-    'Milliseconds that a request waits for a connection to the database.',
+  DATABASE_POOLER: choice(
+    ['none', 'transaction'],
+    'none',
+    '`transaction` if `DATABASE_URL` leads to a connection pooler in transaction mode, such as PgBouncer.',
   ),
-  DATABASE_LOCK_MS: integer(100, 60_000, 3_000).describe('Milliseconds that a database statement waits for a lock.'),
-  REQUEST_TIMEOUT_MS: integer(1_000, 600_000, 30_000).describe(
+  DATABASE_WAIT_MS: integer(100, 60_000, 5_000, 'Milliseconds that a request waits for a connection to the database.'),
+  DATABASE_LOCK_MS: integer(100, 60_000, 3_000, 'Milliseconds that a database statement waits for a lock.'),
+  REQUEST_TIMEOUT_MS: integer(
+    1_000,
+    600_000,
+    30_000,
     'Milliseconds after which a request is stopped and its response is sent.',
   ),
-  DATA_DIR: z.string().min(1).default('.ambit').describe('Folder of the embedded server.'),
-  STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000).describe(
-    'Milliseconds after which a database statement is cancelled.',
-  ),
-  CONNECTIONS: integer(10, 1_000_000, 10_000).describe('Maximum number of open client connections.'),
-  CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000, 1_000).describe(
+  DATA_DIR: text('.ambit', 'Folder of the embedded server.'),
+  STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000, 'Milliseconds after which a database statement is cancelled.'),
+  CONNECTIONS: integer(10, 1_000_000, 10_000, 'Maximum number of open client connections.'),
+  CONNECTIONS_PER_ADDRESS: integer(
+    1,
+    1_000_000,
+    1_000,
     'Maximum number of open connections from one address. Does not apply to `TRUSTED_PROXIES`.',
   ),
-  KEEP_ALIVE_TIMEOUT_MS: integer(1_000, 600_000, 65_000).describe(
+  KEEP_ALIVE_TIMEOUT_MS: integer(
+    1_000,
+    600_000,
+    65_000,
     'Milliseconds without a request after which a connection is closed. Must be longer than the idle timeout of the load balancer.',
   ),
-  WRITE_TIMEOUT_MS: integer(1_000, 600_000, 15_000).describe(
+  WRITE_TIMEOUT_MS: integer(
+    1_000,
+    600_000,
+    15_000,
     'Milliseconds after which a response is aborted if the client does not read from it.',
   ),
-  REQUEST_MEMORY_MB: integer(8, 65_536, 64).describe(
+  REQUEST_MEMORY_MB: integer(
+    8,
+    65_536,
+    64,
     'Megabytes of memory for requests in progress. Above this limit a new request gets status 503.',
   ),
   // With more, the text of a response could exceed the longest string of V8 before its bytes are counted.
-  RESPONSE_LIMIT_MB: integer(1, 64, 10).describe(
+  RESPONSE_LIMIT_MB: integer(
+    1,
+    64,
+    10,
     'Megabytes of the largest response. A larger one is replaced by the error `RESPONSE_TOO_LARGE`.',
   ),
-  RESPONSE_MEMORY_MB: integer(8, 65_536, 64).describe(
+  RESPONSE_MEMORY_MB: integer(
+    8,
+    65_536,
+    64,
     'Megabytes of memory for responses that clients read slowly. Above this limit the slowest responses are aborted.',
   ),
-  ACCESS_TOKEN_MINUTES: integer(1, 60, 15).describe('Minutes for which an access token is valid.'),
-  SESSION_DAYS: integer(1, 365, 30).describe('Days without a refresh after which a session expires.'),
-  SIGN_IN_TRIES_PER_ACCOUNT: integer(1, 1000, 10).describe(
-    'Maximum number of attempts to sign in to one account in 15 minutes.',
+  ACCESS_TOKEN_MINUTES: integer(1, 60, 15, 'Minutes for which an access token is valid.'),
+  SESSION_DAYS: integer(1, 365, 30, 'Days without a refresh after which a session expires.'),
+  SIGN_IN_TRIES_PER_ACCOUNT: integer(
+    1,
+    1000,
+    10,
+    'Maximum number of failed attempts to sign in to one account from one network in 15 minutes.',
   ),
-  SIGN_IN_TRIES_PER_ADDRESS: integer(1, 100_000, 100).describe(
-    'Maximum number of attempts to sign in, to sign up or to use an invitation from one address in 15 minutes.',
+  SIGN_IN_TRIES_PER_ADDRESS: integer(
+    1,
+    100_000,
+    100,
+    'Maximum number of attempts to sign in, to sign up or to use an invitation from one network in 15 minutes. A network is an IPv4 address, or the first 64 bits of an IPv6 address.',
   ),
-  TRUSTED_PROXIES: list.describe(
+  TRUSTED_PROXIES: variable(
+    list(isNetwork),
+    'IP addresses or networks such as 10.0.0.0/8, separated by commas',
     'Addresses or networks (CIDR) of proxies whose `X-Forwarded-For` is used, separated by commas.',
   ),
-  CORS_ORIGINS: list.describe('Origins whose pages may call the API, separated by commas. Defaults to none.'),
-  INTROSPECTION: z
-    .enum(['public', 'signed-in'])
-    .optional()
-    .describe(
-      'Who may read the schema, by introspection and at `/schema.graphql`. Defaults to `signed-in` in production, otherwise to `public`.',
-    ),
-  DEFAULT_PLAN: z.enum(['FREE', 'TEAM', 'ENTERPRISE']).default('ENTERPRISE').describe('Plan of a new organization.'),
-  SMTP_URL: z
-    .url({ protocol: /^smtps?$/ })
-    .optional()
-    .describe(
-      'URL of the mail server, such as `smtp://user:password@host:587`. Without it, mail is logged instead of sent.',
-    ),
-  MAIL_FROM: z.string().default('Ambit <ambit@localhost>').describe('Sender of mail.'),
-  INVITATION_URL: z
-    .url()
-    .optional()
-    .describe('Page that accepts invitations. Ambit appends `?invitation=SECRET`. Defaults to the playground.'),
-  LOG_LEVEL: z
-    .enum(LOG_LEVELS)
-    .default('info')
-    .describe(
-      'Lowest level of the entries that are logged to stderr, as JSON lines. `info` includes one line per request.',
-    ),
-  LOG_SQL: z
-    .enum(['true', 'false'])
-    .default('false')
-    .describe('`true` logs each database statement, without its parameters.'),
-  NODE_ENV: z
-    .string()
-    .default('development')
-    .describe('`production` disables the demo organizations of the embedded server.'),
+  CORS_ORIGINS: variable(
+    list(isOrigin),
+    'origins without a path or a slash at the end, such as https://app.example.com, separated by commas',
+    'Origins whose pages may call the API, separated by commas. Defaults to none.',
+  ),
+  INTROSPECTION: optionalChoice(
+    ['public', 'signed-in'],
+    'Who may read the schema, by introspection and at `/schema.graphql`. Defaults to `signed-in` in production, otherwise to `public`.',
+  ),
+  DEFAULT_PLAN: choice(['FREE', 'TEAM', 'ENTERPRISE'], 'ENTERPRISE', 'Plan of a new organization.'),
+  SMTP_URL: variable(
+    z.url({ protocol: /^smtps?$/ }).optional(),
+    'a URL such as smtp://user:password@host:587',
+    'URL of the mail server, such as `smtp://user:password@host:587`. Without it, mail is logged instead of sent.',
+  ),
+  MAIL_FROM: text('Ambit <ambit@localhost>', 'Sender of mail.'),
+  INVITATION_URL: variable(
+    z.url().optional(),
+    'a URL such as https://app.example.com/join',
+    'Page that accepts invitations. Ambit appends `?invitation=SECRET`. Defaults to the playground.',
+  ),
+  LOG_LEVEL: choice(
+    LOG_LEVELS,
+    'info',
+    'Lowest level of the entries that are logged to stderr, as JSON lines. `info` includes one line per request.',
+  ),
+  LOG_SQL: choice(['true', 'false'], 'false', '`true` logs each database statement, without its parameters.'),
+  SIGN_UP: optionalChoice(
+    ['open', 'invited'],
+    'Who may create an account. `open`: everybody. `invited`: only people with an invitation. Defaults to `invited` in production, otherwise to `open`.',
+  ),
+  RATE_LIMITS: variable(
+    list(isRateLimit),
+    `changes of rate limits such as projectsPerPerson=1000, separated by commas, of ${[...CHANGEABLE].join(', ')}`,
+    'Changes of [rate limits](plans-and-limits.md#rate-limits), such as `projectsPerPerson=1000`, separated by commas.',
+  ),
+  NODE_ENV: choice(
+    ['development', 'production', 'test'],
+    'development',
+    '`production` disables the demo organizations of the embedded server, and changes the defaults of `SIGN_UP` and `INTROSPECTION`.',
+  ),
 } as const;
 
 export interface Config {
@@ -145,7 +226,7 @@ export interface Config {
   responseMemory: number;
   accessTokenMinutes: number;
   sessionDays: number;
-  signInTries: { account: number; address: number };
+  rateLimits: RateLimitPoints;
   trustedProxies: string[];
   corsOrigins: string[];
   introspection: 'public' | 'signed-in';
@@ -155,28 +236,41 @@ export interface Config {
   invitationUrl: string | undefined;
   logLevel: LogLevel;
   logSql: boolean;
+  signUp: 'open' | 'invited';
   production: boolean;
 }
 
 export class ConfigError extends Error {}
 
-/** Reads the configuration from the environment. Throws an error whose message is one line, with the variable. */
+/** The URL of a database or a mail server contains a password. */
+const SECRET = /(DATABASE|SMTP)_URL$/;
+
+type Name = keyof typeof VARIABLES;
+
+function problemOf(name: Name, value: string | undefined): string {
+  const { expected } = VARIABLES[name].meta() ?? {};
+  return `${name}: must be ${expected}${SECRET.test(name) ? '' : `, not ${JSON.stringify(value)}`}`;
+}
+
+/** Requirements that concern several variables. */
+function findConflicts(given: Record<string, string | undefined>): string[] {
+  const { DATABASE_POOLER: pooler, DATABASE_URL: url, MIGRATION_DATABASE_URL: migration } = given;
+  if (pooler === 'transaction' && !(url && migration))
+    return [
+      'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction requires DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
+    ];
+  return migration && !url ? ['MIGRATION_DATABASE_URL: requires DATABASE_URL, the URL of the same database'] : [];
+}
+
+/** Reads the configuration from the environment. Throws an error with one line for each variable that is not valid. */
 export function readConfig(environment: Record<string, string | undefined>): Config {
   // An empty variable counts as not set, as in `PORT= npm start`.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const result = z.object(VARIABLES).safeParse(given);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    const name = String(issue?.path[0]);
-    // The URL of a database or a mail server contains a password.
-    const value = /(DATABASE|SMTP)_URL$/.test(name) ? '' : ` (it is ${JSON.stringify(given[name])})`;
-    throw new ConfigError(`${name}: ${issue?.message}${value}`);
-  }
+  const names = new Set(result.error?.issues.map(({ path }) => path[0] as Name));
+  const problems = [...[...names].map((name) => problemOf(name, given[name])), ...findConflicts(given)];
+  if (!result.success || problems.length > 0) throw new ConfigError(problems.join('\n'));
   const env = result.data;
-  if (env.DATABASE_POOLER === 'transaction' && !(env.DATABASE_URL && env.MIGRATION_DATABASE_URL))
-    throw new ConfigError(
-      'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction requires DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
-    );
   const production = env.NODE_ENV === 'production';
   return {
     host: env.HOST,
@@ -199,7 +293,13 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     responseMemory: env.RESPONSE_MEMORY_MB * 1_000_000,
     accessTokenMinutes: env.ACCESS_TOKEN_MINUTES,
     sessionDays: env.SESSION_DAYS,
-    signInTries: { account: env.SIGN_IN_TRIES_PER_ACCOUNT, address: env.SIGN_IN_TRIES_PER_ADDRESS },
+    rateLimits: rateLimitPoints({
+      ...Object.fromEntries(
+        env.RATE_LIMITS.map((change) => change.split('=')).map(([name, points]) => [name, Number(points)]),
+      ),
+      signInPerAccountAndAddress: env.SIGN_IN_TRIES_PER_ACCOUNT,
+      attemptsPerAddress: env.SIGN_IN_TRIES_PER_ADDRESS,
+    }),
     trustedProxies: env.TRUSTED_PROXIES,
     corsOrigins: env.CORS_ORIGINS,
     introspection: env.INTROSPECTION ?? (production ? 'signed-in' : 'public'),
@@ -209,6 +309,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     invitationUrl: env.INVITATION_URL,
     logLevel: env.LOG_LEVEL,
     logSql: env.LOG_SQL === 'true',
+    signUp: env.SIGN_UP ?? (production ? 'invited' : 'open'),
     production,
   };
 }

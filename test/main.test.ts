@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { DEMO_ACCOUNTS } from '../src/startup/demo.ts';
 import { cloneDatabase } from './support/database.ts';
-import { queryServer, type Run, startAmbit as runIn, signIn, waitUntilReady } from './support/run.ts';
+import { QUICK_START, queryServer, type Run, startAmbit as runIn, signIn, waitUntilReady } from './support/run.ts';
 import { long } from './support/size.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'ambit-main-'));
@@ -33,7 +33,7 @@ async function runPrintedCommand(server: Run): Promise<string> {
   return answer;
 }
 
-test('a first start creates a demo, the printed curl command works, and a second start keeps the data', async () => {
+test('a first start creates a demo, the printed curl command works, a second start keeps the data, and production refuses them', async () => {
   const first = await run();
   await waitUntilReady(first);
   for (const { email } of DEMO_ACCOUNTS) {
@@ -50,14 +50,13 @@ test('a first start creates a demo, the printed curl command works, and a second
   expect(await first.ended).toBe(0);
   expect(databaseIsDown()).toBe(true);
 
-  const second = await run();
+  // With PORT=0 the printed port is the real one.
+  const second = await run({ PORT: '0', HOST: '0.0.0.0' });
   await waitUntilReady(second);
+  const [, address = ''] = /ready: (http:\/\/localhost:\d+)\/graphql/.exec(second.output()) ?? [];
+  expect([first.output(), second.output()].map((text) => text.includes('Warning: HOST='))).toEqual([false, true]);
   const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 21 } } };
-  const issuer = await queryServer(
-    second.address,
-    (await signIn(second.address)) ?? '',
-    '{ rubric { name } checks { totalCount } }',
-  );
+  const issuer = await queryServer(address, (await signIn(address)) ?? '', '{ rubric { name } checks { totalCount } }');
   expect(issuer).toEqual(expected);
 
   const third = await run();
@@ -67,6 +66,13 @@ test('a first start creates a demo, the printed curl command works, and a second
   );
   second.process.kill('SIGTERM');
   expect(await second.ended).toBe(0);
+
+  const production = await run({ NODE_ENV: 'production' });
+  expect(await production.ended).toBe(1);
+  expect(production.output()).toMatch(
+    /^ambit: NODE_ENV: production does not start with the demo account owner@acme\.test, .*DATA_DIR.*\n$/,
+  );
+  expect(databaseIsDown()).toBe(true);
 });
 
 test('a port in use is an error of one line, and no database server keeps running', async () => {
@@ -85,6 +91,20 @@ test('a port in use is an error of one line, and no database server keeps runnin
 const INVALID: [name: string, value: string][] = [
   ['PORT', 'many'],
   ['PORT', '70000'],
+  ['PORT', '1e3'],
+  ['NODE_ENV', 'prod'],
+  ['SIGN_UP', 'closed'],
+  ['CORS_ORIGINS', 'example.com'],
+  ['CORS_ORIGINS', 'https://app.example.com/'],
+  ['CORS_ORIGINS', 'https://app.example.com,https://app.example.com/path'],
+  ['CORS_ORIGINS', '*'],
+  ['TRUSTED_PROXIES', '10.0.0.0/99'],
+  ['TRUSTED_PROXIES', '10.0.0.0/8,proxy'],
+  ['RATE_LIMITS', 'projectsPerPerson'],
+  ['RATE_LIMITS', 'projectsPerPerson=-1'],
+  ['RATE_LIMITS', 'noSuchLimit=5'],
+  ['MIGRATION_DATABASE_URL', 'postgres://root:hunter2@localhost/x'],
+  ['SMTP_URL', 'http://root:hunter2@localhost'],
   ['PUBLIC_URL', 'ambit.example'],
   ['DATABASE_URL', 'mysql://root:hunter2@localhost/x'],
   ['INTROSPECTION', 'maybe'],
@@ -104,9 +124,38 @@ test.each(INVALID)('%s=%s is an error of one line that names the variable and co
   expect(messageOf({ [name]: value })).not.toContain('hunter2');
 });
 
+test('every invalid variable is reported with what it must be', () => {
+  const DATABASE_URL = 'mysql://root:hunter2@localhost/x';
+  expect(
+    messageOf({ PORT: '70000', LOG_LEVEL: 'all', DATABASE_URL, CORS_ORIGINS: 'a.test', HOST: '::1' }).split('\n'),
+  ).toEqual([
+    'PORT: must be an integer from 0 to 65535, not "70000"',
+    'DATABASE_URL: must be a URL with one host, such as postgres://user:password@host:5432/database',
+    'CORS_ORIGINS: must be origins without a path or a slash at the end, such as https://app.example.com, separated by commas, not "a.test"',
+    'LOG_LEVEL: must be error, warn, info or debug, not "all"',
+  ]);
+});
+
+test('valid values of lists are accepted, and the defaults of production differ', () => {
+  const lists = {
+    CORS_ORIGINS: ' https://a.test , http://b.test:8080',
+    TRUSTED_PROXIES: '10.0.0.0/8,::1',
+    RATE_LIMITS: 'rolesPerPerson=7',
+  };
+  const { corsOrigins, trustedProxies, rateLimits } = readConfig(lists);
+  expect({ corsOrigins, trustedProxies, roles: rateLimits.rolesPerPerson }).toEqual({
+    corsOrigins: ['https://a.test', 'http://b.test:8080'],
+    trustedProxies: ['10.0.0.0/8', '::1'],
+    roles: 7,
+  });
+  expect(readConfig({})).toMatchObject({ signUp: 'open', introspection: 'public' });
+  expect(readConfig({ NODE_ENV: 'production' })).toMatchObject({ signUp: 'invited', introspection: 'signed-in' });
+  expect(readConfig({ NODE_ENV: 'production', SIGN_UP: 'open' })).toMatchObject({ signUp: 'open' });
+});
+
 test.each<[name: string, value: string]>([
   ...(long ? INVALID : INVALID.filter(([name]) => name === 'DATABASE_URL')),
-  ['TRUSTED_PROXIES', '10.0.0.0/99'],
+  ['HOST', '999.1.1.1'],
   ['DATABASE_URL', 'postgres://nobody:hunter2@127.0.0.1:1/x'],
 ])('a start with %s=%s fails with one line that names the variable and contains no password', async (name, value) => {
   const refused = await run({ [name]: value, DATA_DIR: join(folder, 'bad') });
@@ -115,26 +164,93 @@ test.each<[name: string, value: string]>([
   expect(refused.output()).not.toContain('hunter2');
 });
 
-test('no demo is created with DATABASE_URL or in production', async () => {
+test('a failing MIGRATION_DATABASE_URL is named, and a start with several invalid variables prints one line for each', async () => {
+  const { url } = await cloneDatabase();
+  const migration = await run({ DATABASE_URL: url, MIGRATION_DATABASE_URL: 'postgres://nobody:hunter2@127.0.0.1:1/x' });
+  const several = await run({ LOG_SQL: 'yes', NODE_ENV: 'prod' });
+  expect([await migration.ended, await several.ended]).toEqual([1, 1]);
+  expect(migration.output()).toMatch(/^ambit: MIGRATION_DATABASE_URL: the database cannot be used: [^\n]+\n$/);
+  expect(migration.output()).not.toContain('hunter2');
+  expect(several.output()).toMatch(/^ambit: LOG_SQL: must be [^\n]+\nambit: NODE_ENV: must be [^\n]+\n$/);
+});
+
+/** Runs `create-owner` with a password on stdin. Returns the exit code and the output. */
+async function createOwner(env: Record<string, string>, args: string[], password: string): Promise<[unknown, string]> {
+  const child = spawn('node', [...QUICK_START, 'src/main.ts', 'create-owner', ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(`${password}\n`);
+  const [code] = await once(child, 'close');
+  return [code, output];
+}
+
+test('no demo is created with DATABASE_URL or in production, and an empty production server prints a one-time secret', async () => {
   const { url } = await cloneDatabase();
   const own = await run({ DATABASE_URL: url });
   await waitUntilReady(own);
-  expect([await signIn(own.address), own.output().includes('acme')]).toEqual([undefined, false]);
+  expect([await signIn(own.address), /acme|ambit_set_/.test(own.output())]).toEqual([undefined, false]);
   own.process.kill('SIGTERM');
   expect(await own.ended).toBe(0);
 
   const production = await run({ NODE_ENV: 'production', DATA_DIR: join(folder, 'production') });
   await waitUntilReady(production);
   expect([await signIn(production.address), production.output().includes('acme')]).toEqual([undefined, false]);
+  const [secret = ''] = /ambit_set_[0-9a-f]{72}/.exec(production.output()) ?? [];
+  const signUp = (email: string) =>
+    queryServer(
+      production.address,
+      '',
+      `mutation { signUp(input: { email: "${email}", password: "ambit-demo", name: "First", setupSecret: "${secret}" }) { errors { code } } }`,
+    );
+  expect(await signUp('first@ambit.test')).toEqual({ data: { signUp: { errors: [] } } });
+  expect(await signUp('second@ambit.test')).toEqual({ data: { signUp: { errors: [{ code: 'NOT_FOUND' }] } } });
   production.process.kill('SIGTERM');
   expect(await production.ended).toBe(0);
+});
+
+test('create-owner creates an account that may create organizations, or gives an account this right', async () => {
+  const { url, root } = await cloneDatabase();
+  const env = { DATABASE_URL: url, SIGN_UP: 'invited' };
+  const server = await run(env);
+  await waitUntilReady(server);
+  expect(await createOwner(env, ['no address'], 'ambit-demo')).toEqual([
+    1,
+    expect.stringMatching(/^ambit: email: [^\n]+\n$/),
+  ]);
+  expect(await createOwner(env, ['owner@ambit.test'], 'short')).toEqual([
+    1,
+    expect.stringMatching(/^ambit: password: [^\n]+\n$/),
+  ]);
+  expect(await createOwner(env, ['owner@ambit.test', 'The Owner'], 'ambit-demo')).toEqual([
+    0,
+    'The account owner@ambit.test was created. It may create organizations.\n',
+  ]);
+  const token = (await signIn(server.address, 'owner@ambit.test')) ?? '';
+  const CREATE = 'mutation { createOrganization(input: { name: "Ambit", slug: "ambit" }) { errors { code } } }';
+  const created = { data: { createOrganization: { errors: [] } } };
+  expect(await queryServer(server.address, token, CREATE)).toEqual(created);
+  expect(await root`select from setup_secrets`).toHaveLength(0);
+
+  await root`update users set may_create_organizations = false`;
+  const other = CREATE.replaceAll('ambit', 'other');
+  expect(await queryServer(server.address, token, other)).not.toEqual(created);
+  expect(await createOwner(env, ['Owner@ambit.test'], '')).toEqual([
+    0,
+    'The account Owner@ambit.test exists and may create organizations.\n',
+  ]);
+  expect(await queryServer(server.address, token, other)).toEqual(created);
+  server.process.kill('SIGTERM');
+  expect(await server.ended).toBe(0);
 });
 
 test('LOG_LEVEL and LOG_SQL control the log, and statements are logged without parameters', async () => {
   const { url } = await cloneDatabase();
   for (const [env, messages] of [
-    [{ LOG_LEVEL: 'warn' }, []],
-    [{ LOG_SQL: 'true' }, ['request', 'statement']],
+    [{ LOG_LEVEL: 'warn' }, ['sign-in failed']],
+    [{ LOG_SQL: 'true' }, ['request', 'sign-in failed', 'statement']],
   ] as const) {
     const server = await run({ DATABASE_URL: url, ...env });
     await waitUntilReady(server);

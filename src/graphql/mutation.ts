@@ -8,6 +8,7 @@ import type {
 } from '@pothos/core';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
+import { type Creation, limitCreation } from '../data/rate-limit.ts';
 import { builder, Payload } from './builder.ts';
 import type { FindTarget } from './run-mutation.ts';
 
@@ -20,6 +21,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   public?: true;
   /** The project that the permission is checked on. Defaults to the organization. */
   on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
+  /** What each call creates, if its number is limited. */
+  rateLimit?: Creation;
   description: string;
   /** Finds the ID of the target of a refused mutation, if the input names it by an alias. */
   auditTarget?: FindTarget;
@@ -34,6 +37,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
 
 /** The result of every mutation that deletes an object. */
 export const DELETED = { deletedId: { type: 'ID', description: 'The ID of the deleted object.' } } as const;
+
+const RATE_LIMITED = 'Returns RATE_LIMITED above a rate limit, with `retryAfter` in seconds.';
 
 /** Describes the argument `input`: `createApiToken` gives "The fields of the new API token.". */
 function inputDescription(name: string): string {
@@ -57,7 +62,7 @@ function resultDescription(description: string, hasDryRun: boolean): string {
  */
 export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
   name: string,
-  { description, input, results, resolve, on, auditTarget, ...access }: MutationOptions<Input, Results>,
+  { description, input, results, resolve, on, rateLimit, auditTarget, ...access }: MutationOptions<Input, Results>,
 ): void {
   const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
   const inputType = builder.inputType(`${typeName}Input`, { description: `The input of \`${name}\`.`, fields: input });
@@ -87,11 +92,13 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       }),
       type: payload,
       nullable: true,
-      description,
+      description: rateLimit ? `${description} ${RATE_LIMITED}` : description,
       ...(auditTarget && { extensions: { auditTarget } }),
       args: { input: t.arg({ type: inputType, required: true, description: inputDescription(name) }) },
-      resolve: (_root, args, ctx) =>
-        resolve((args as unknown as { input: InputShapeFromFields<Input> }).input, ctx) as never,
+      resolve: async (_root, args, ctx) => {
+        if (rateLimit) await limitCreation(ctx, rateLimit);
+        return (await resolve((args as unknown as { input: InputShapeFromFields<Input> }).input, ctx)) as never;
+      },
     }),
   );
 }

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { ConfigError } from '../config.ts';
+import { addNetwork, familyOf } from '../lib/network.ts';
 
 /** Returns the client's address, from the connection's peer and `X-Forwarded-For`. */
 export type AddressOf = (peer: string, forwardedFor: string | undefined) => string;
@@ -21,26 +21,12 @@ export function createAddressOf(trustedProxies: readonly string[]): AddressOf {
 /** Returns a function that checks whether an address is a trusted proxy. */
 export function createIsTrusted(trustedProxies: readonly string[]): (address: string) => boolean {
   const trusted = new BlockList();
-  for (const network of trustedProxies) add(trusted, network);
+  for (const network of trustedProxies) addNetwork(trusted, network);
   return (given) => {
     const address = unmapped(given);
     return isIP(address) !== 0 && trusted.check(address, familyOf(address));
   };
 }
 
-const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
-
 /** The IPv4 address of an IPv4-mapped one. An IPv6 socket reports an IPv4 client as `::ffff:192.0.2.1`. */
 const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
-
-function add(list: BlockList, network: string): void {
-  const [address = '', bits] = network.split('/');
-  try {
-    if (bits === undefined) list.addAddress(address, familyOf(address));
-    else list.addSubnet(address, Number(bits), familyOf(address));
-  } catch {
-    throw new ConfigError(
-      `TRUSTED_PROXIES: ${JSON.stringify(network)} is neither an IP address nor a network such as 10.0.0.0/8`,
-    );
-  }
-}

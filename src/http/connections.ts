@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
-import { isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { networkOf } from '../lib/network.ts';
 
 export interface ConnectionLimits {
   /** Maximum number of open connections. */
@@ -38,14 +39,4 @@ export function limitConnections(server: Server, { total, perAddress, isTrusted 
     else if (count > perAddress) refused.add(socket);
   });
   return (socket) => refused.has(socket);
-}
-
-/** The IPv4 address, or the first 64 bits of the IPv6 address. One customer usually controls a whole /64 network. */
-export function networkOf(address: string): string {
-  if (!isIPv6(address) || address.includes('.')) return address;
-  const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const after = tail ? tail.split(':') : [];
-  const zeros = Array(Math.max(8 - groups.length - after.length, 0)).fill('0');
-  return [...groups, ...zeros, ...after].slice(0, 4).join(':');
 }

@@ -110,7 +110,12 @@ export function createHandler(
     if (!admission) return busy(requestId);
     try {
       const { chargeOrganization } = admission;
-      const server = serverContext(req, requestId, { work, trace, chargeOrganization });
+      const server = serverContext(req, requestId, {
+        work,
+        trace,
+        credential: { error: null, isIgnored: false },
+        chargeOrganization,
+      });
       if (exported) return await exported(req, server);
       return (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
     } finally {

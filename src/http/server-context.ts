@@ -1,4 +1,5 @@
 import type { Work } from '../db/work.ts';
+import type { AmbitError } from '../lib/errors.ts';
 import type { Admission } from './memory.ts';
 import type { Trace } from './trace.ts';
 
@@ -17,5 +18,14 @@ export interface ServerContext {
 export interface RequestState {
   work: Work;
   trace: Trace;
+  credential: CredentialState;
   chargeOrganization: Admission['chargeOrganization'];
+}
+
+/** What is known about the credential of a request. */
+export interface CredentialState {
+  /** The error for an invalid credential. Null for a valid one, and without a credential. */
+  error: AmbitError | null;
+  /** Whether the operation runs as anonymous if the credential is invalid. Decided when the operation is known. */
+  isIgnored: boolean;
 }

@@ -11,9 +11,11 @@ import {
 } from '../context.ts';
 import { createExecute, type Execute } from '../executor/execute.ts';
 import type { Actor } from '../identity/actor.ts';
+import { useAttemptLimit } from './attempts.ts';
 import { useDocumentCache } from './document-cache.ts';
 import { limitHeavyQueries } from './heavy-queries.ts';
 import { useIntrospection } from './introspection.ts';
+import { authenticateAgain, authenticateLater, useInvalidCredential } from './invalid-credential.ts';
 import { useLimits } from './limits.ts';
 import { responseLimits } from './response-limit.ts';
 import { createResultFormatter, type FormatResult, useResultFormat } from './result.ts';
@@ -65,6 +67,8 @@ export function createGraphql(
         : false,
     plugins: [
       useResultFormat(formatResult),
+      useInvalidCredential(config.introspection === 'public'),
+      useAttemptLimit(),
       useLimits(schema, (args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
       // After the plugins that add rules.
@@ -84,7 +88,7 @@ async function createContext(dependencies: Dependencies, server: ServerContext):
   const { work } = state;
   const authenticate = (): Promise<Actor> => dependencies.identity.authenticate(authorization, work);
   const cached = await dependencies.identity.findCached(authorization);
-  const actor = cached?.actor ?? (await authenticate());
+  const actor = cached?.actor ?? (await authenticateLater(state.credential, authenticate));
   // The first mutation of a document may use the actor that has just been read.
   let freshActor: Actor | null = cached ? null : actor;
   const readAt = performance.now();
@@ -96,7 +100,7 @@ async function createContext(dependencies: Dependencies, server: ServerContext):
     work,
     authenticate: async () => {
       const isFresh = performance.now() - readAt < FRESH;
-      const current = (isFresh && freshActor) || (await authenticate());
+      const current = (isFresh && freshActor) || (await authenticateAgain(state.credential, authenticate));
       freshActor = null;
       return current;
     },

@@ -6,7 +6,7 @@ import type { TokenAccess } from '../resources/api-token/table.ts';
 
 /**
  * The only queries that read rows of other organizations than the bound one. Each calls a database function of the
- * migration `row_level_security`, which returns only the rows for one secret, e-mail address or id.
+ * migrations, which returns only the rows for one secret, e-mail address or id.
  */
 
 /** A session or an API token, with its user or service account and its organization. */
@@ -81,3 +81,7 @@ export interface InvitationSecret {
 
 export const findInvitationAcrossTenants = async (db: Db, hash: string): Promise<InvitationSecret | null> =>
   (await queryRows<InvitationSecret>(db, sql`select * from ambit.find_invitation(${hash})`))[0] ?? null;
+
+/** Whether the instance has an account. */
+export const hasUsersAcrossTenants = async (db: Db): Promise<boolean> =>
+  (await queryRows<{ used: boolean }>(db, sql`select ambit.has_users() as used`))[0]?.used ?? false;

@@ -94,7 +94,7 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     return { actor: cached.actor, revalidate };
   }
 
-  return { authenticate, findCached, keys, limiter: createLimiter(sql, config.signInTries) };
+  return { authenticate, findCached, keys, limiter: createLimiter(sql, config.rateLimits) };
 }
 
 const isSameRow = (cached: CredentialRow, current: CredentialRow | null): boolean =>

@@ -1,4 +1,4 @@
-import { bigint, integer, jsonb, pgTable, text, varchar } from 'drizzle-orm/pg-core';
+import { bigint, index, integer, jsonb, pgTable, text, varchar } from 'drizzle-orm/pg-core';
 import { createdAt, instant } from '../db/columns.ts';
 
 /** Keys that sign access tokens. A key is published before it signs, and is kept until its last token has expired. */
@@ -12,8 +12,18 @@ export const signingKeys = pgTable('signing_keys', {
 });
 
 /** Counters of rate-limiter-flexible, which defines the column names. */
-export const rateLimits = pgTable('rate_limits', {
-  key: varchar('key', { length: 255 }).primaryKey(),
-  points: integer('points').notNull().default(0),
-  expire: bigint('expire', { mode: 'number' }),
+export const rateLimits = pgTable(
+  'rate_limits',
+  {
+    key: varchar('key', { length: 255 }).primaryKey(),
+    points: integer('points').notNull().default(0),
+    expire: bigint('expire', { mode: 'number' }),
+  },
+  (t) => [index('rate_limits_by_expiry').on(t.expire)],
+);
+
+/** Secrets for the first account of an empty server. Deleted when the account is created. */
+export const setupSecrets = pgTable('setup_secrets', {
+  hash: text('hash').primaryKey(),
+  createdAt: createdAt(),
 });

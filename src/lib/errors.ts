@@ -33,6 +33,8 @@ export const REFUSAL_REASONS = {
   PLAN_LACKS: 'The role that grants it is suspended by the plan of the organization.',
   READ_ONLY_TOKEN: 'The principal has the permission, but the API token is read-only.',
   NOT_HELD: 'The principal would grant or remove permissions that it does not have itself.',
+  ORGANIZATIONS_CLOSED:
+    'With `SIGN_UP=invited`, only accounts that the operator of the server has allowed can create organizations.',
   SESSION_REQUIRED: 'The operation is for a signed-in person, not for an API token.',
 } as const;
 

@@ -59,3 +59,17 @@ export function describeError(error: unknown): string {
   const quotesValue = typeof code === 'string' && 'severity' in error && code.startsWith(DATA_EXCEPTION);
   return `${error.name}${code ? ` ${code}` : ''}: ${quotesValue ? 'a value is not valid' : message}${frames}${cause}`;
 }
+
+/** The message of an error in one line, without the parameters of a statement. */
+export function errorMessage(error: unknown): string {
+  if (error instanceof DrizzleQueryError) return errorMessage(error.cause);
+  if (!(error instanceof Error)) return String(error);
+  return error.message || String((error as { code?: unknown }).code ?? error.name);
+}
+
+/** What a command prints to stderr before it fails: each line of the message after the name of the program. */
+export const errorLines = (error: unknown): string =>
+  errorMessage(error)
+    .split('\n')
+    .map((line) => `ambit: ${line}\n`)
+    .join('');

@@ -3,7 +3,8 @@ import { BUILT_IN_ROLES, type BuiltInRole } from '../access/catalog.ts';
 import { roleByKey } from '../access/roles.ts';
 import { type Db, drizzleOn } from '../db/client.ts';
 import type { DemoAccounts } from '../http/playground/page.ts';
-import { hashPassword } from '../identity/password.ts';
+import { findUserByEmailAcrossTenants } from '../identity/across-tenants.ts';
+import { hashPassword, verifyPassword } from '../identity/password.ts';
 import { newId } from '../lib/ids.ts';
 import { categories } from '../resources/category/table.ts';
 import { checks } from '../resources/check/table.ts';
@@ -74,6 +75,17 @@ export async function createDemo(url: string): Promise<void> {
     });
   } finally {
     await sql.end();
+  }
+}
+
+/** Throws an error if the database has an account of the demo, because everybody knows its password. */
+export async function refuseDemo(db: Db): Promise<void> {
+  for (const { email } of DEMO_ACCOUNTS) {
+    const user = await findUserByEmailAcrossTenants(db, email);
+    if (user && (await verifyPassword(DEMO_PASSWORD, user.password_hash)))
+      throw new Error(
+        `NODE_ENV: production does not start with the demo account ${email}, whose password is public; set DATA_DIR to an empty folder, or DATABASE_URL to another database`,
+      );
   }
 }
 

@@ -17,6 +17,7 @@ const INSTANCE_TABLES: Record<string, string> = {
   refresh_tokens: 'belong to a session',
   signing_keys: 'sign the access tokens of all organizations',
   rate_limits: 'count attempts of anonymous callers',
+  setup_secrets: 'create the first account, before there is an organization',
 };
 
 const tables = await api.root`

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
+import { rateLimitPoints } from '../../src/lib/rate-limits.ts';
 import { startApi } from '../support/api.ts';
 import { has } from '../support/packages.ts';
 import { createApiToken, createOrganization, executeMutation, PASSWORD } from '../support/world.ts';
@@ -16,7 +17,10 @@ const HOUR = 3_600_000;
 const ME = '{ viewer { organization { id } } }';
 
 describe('when the clock of the server jumps', async () => {
-  const api = await startApi({ pool: 2, config: { signInTries: { account: 3, address: 100_000 } } });
+  const api = await startApi({
+    pool: 2,
+    config: { rateLimits: rateLimitPoints({ signInPerAccountAndAddress: 3, attemptsPerAddress: 100_000 }) },
+  });
   const organization = await createOrganization(api, 'clock');
   const lasting = await createApiToken(api, organization.owner, 'WRITE');
 

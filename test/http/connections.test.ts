@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { networkOf } from '../../src/http/connections.ts';
+import { networkOf } from '../../src/lib/network.ts';
 import { until } from '../support/until.ts';
 import { addressOf, type Client, open, portOf, requestOf, serve } from './sockets.ts';
 
@@ -61,6 +61,7 @@ test.each([
   ['::ffff:192.0.2.1', '::ffff:192.0.2.1'],
   ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
   ['2001:db8::6', '2001:db8:0:0'],
+  ['2001:0DB8:0000:0001::6', '2001:db8:0:1'],
   ['::1', '0:0:0:0'],
   ['fe80::1%eth0', 'fe80:0:0:0'],
 ])('connections from %s are counted for %s', (address, network) => {

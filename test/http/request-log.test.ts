@@ -1,7 +1,7 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
-import { describeError } from '../../src/lib/log.ts';
+import { describeError, errorLines } from '../../src/lib/log.ts';
 import { type ApiResponse, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 import { addMember, createOrganization } from '../support/world.ts';
@@ -84,4 +84,25 @@ test('a parameter that looks like a line of a stack trace is not logged either',
   expect(described).toContain('Failed query: select $1, $2\n    at ');
   expect(described).not.toContain('my secret');
   expect(described).not.toContain('somewhere');
+});
+
+test('a statement that fails in a mutation is logged without its parameters', async () => {
+  const slow = await startApi({ client: { lockTimeout: 60_000, statementTimeout: 100 } });
+  const SIGN_UP = 'mutation ($i: SignUpInput!) { signUp(input: $i) { errors { code } } }';
+  const input = { email: 'logged@example.test', password: 'my-secret-password', name: 'Logged' };
+  await slow.root.begin(async (sql) => {
+    await sql`lock table users in share row exclusive mode`;
+    const { errors } = await slow.as().query(SIGN_UP, { i: input });
+    expect(errors).toMatchObject([{ extensions: { code: expect.stringMatching(/UNAVAILABLE|CONFLICT|INTERNAL/) } }]);
+  });
+  const entries = JSON.stringify([slow.logged, slow.requests]);
+  expect(entries).not.toMatch(/logged@example|my-secret|argon2id/);
+  expect(slow.requests.length).toBeGreaterThan(0);
+});
+
+test('the message of a failed start contains no parameters', () => {
+  const cause = new Error('canceling statement');
+  const error = new DrizzleQueryError('insert into users values ($1)', ['$argon2id$secret'], cause);
+  expect(errorLines(error)).toBe('ambit: canceling statement\n');
+  expect(errorLines(new Error('one\ntwo'))).toBe('ambit: one\nambit: two\n');
 });

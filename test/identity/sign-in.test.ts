@@ -1,6 +1,7 @@
 import * as crypto from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { type ApiResponse, startApi } from '../support/api.ts';
+import { until } from '../support/until.ts';
 import {
   addMember,
   addToOrganization,
@@ -158,8 +159,32 @@ test('a sign-in deletes expired sessions, and no others', async () => {
 test('a sign-in records one audit event in the organization of the session', async () => {
   const before = (await eventsOf(api, 'signIn')).length;
   await attempt({ organizationSlug: 'globex' });
-  await attempt({ password: 'wrong' });
   expect((await eventsOf(api, 'signIn')).slice(before)).toEqual([
     { organization: 'globex', actor: person.email, outcome: 'ALLOWED', reason: null },
   ]);
+});
+
+test('a failed sign-in is an audit event of each organization of the account, and a line of the log without secrets', async () => {
+  const guest = await addMember(api, acme, 'read', 'guest');
+  await addToOrganization(api, globex, guest, 'read');
+  const before = (await eventsOf(api, 'signIn')).length;
+  const lines = api.logged.length;
+  const password = 'a wrong password';
+  expect(whole(await attempt({ email: guest.email, password }))).toEqual(WRONG);
+  expect(whole(await attempt({ email: 'nobody@acme.test', password }))).toEqual(WRONG);
+  // The response does not wait for the events, because its time would tell whether the account exists.
+  await until(async () => (await eventsOf(api, 'signIn')).length >= before + 2);
+  const failed = { actor: 'anonymous', outcome: 'REFUSED', reason: 'WRONG_CREDENTIALS' };
+  expect((await eventsOf(api, 'signIn')).slice(before)).toEqual([
+    { organization: 'acme', ...failed },
+    { organization: 'globex', ...failed },
+  ]);
+  const { data } = await acme.owner.query('{ auditEvents(first: 1) { nodes { action targetId } } }');
+  expect(data.auditEvents.nodes).toEqual([{ action: 'signIn', targetId: guest.memberId }]);
+  const line = { level: 'warn', message: 'sign-in failed', requestId: expect.any(String), address: '127.0.0.1' };
+  expect(api.logged.slice(lines)).toEqual([
+    { ...line, user: guest.userId, reason: 'WRONG_PASSWORD', userAgent: 'node' },
+    { ...line, user: null, reason: 'UNKNOWN_ACCOUNT', userAgent: 'node' },
+  ]);
+  expect(JSON.stringify(api.logged)).not.toMatch(/a wrong password|nobody@acme/);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { rateLimitPoints } from '../../src/lib/rate-limits.ts';
 import { newSecret } from '../../src/lib/secret.ts';
 import { createProject, createRole, giveProjectRole, giveRole } from '../decisions/support.ts';
 import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
@@ -459,14 +460,14 @@ test('the plan limits apply to the creation and to the acceptance of an invitati
 });
 
 test('the rate limit counts each guessed secret, also several in one document', async () => {
-  const server = await startApi({ config: { signInTries: { account: 10, address: 20 } } });
+  const server = await startApi({ config: { rateLimits: rateLimitPoints({ attemptsPerAddress: 3 }) } });
   const guesses = Array.from(
-    { length: 30 },
+    { length: 5 },
     (_, at) => `g${at}: invitationOffer(secret: "${newSecret('ambit_inv_')}") { email }`,
   );
   const { data, errors } = await server.as().query(`{ ${guesses.join(' ')} }`);
-  expect(Object.values(data)).toEqual(Array(30).fill(null));
-  expect(errors).toHaveLength(10);
+  expect(Object.values(data)).toEqual(Array(5).fill(null));
+  expect(errors).toHaveLength(2);
   expect(new Set(errors?.map(({ extensions }) => extensions.code))).toEqual(new Set(['RATE_LIMITED']));
   const declined = await server
     .as()

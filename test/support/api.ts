@@ -8,6 +8,7 @@ import { type Config, readConfig } from '../../src/config.ts';
 import { type ClientOptions, connect } from '../../src/db/client.ts';
 import type { Pool } from '../../src/db/pool.ts';
 import type { Log } from '../../src/lib/log.ts';
+import { RATE_LIMIT_NAMES, type RateLimitPoints } from '../../src/lib/rate-limits.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
 
@@ -70,6 +71,9 @@ export interface ApiOptions {
   database?: TestDatabase;
 }
 
+/** Every test signs in from the same address. */
+const UNLIMITED = Object.fromEntries(RATE_LIMIT_NAMES.map((name) => [name, 1_000_000])) as RateLimitPoints;
+
 /** With this media type, the status tells whether the operation was executed. */
 const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 
@@ -97,9 +101,7 @@ export async function startApi({
     ...client,
   });
   let ahead = 0;
-  const full: Config = { ...readConfig({}), publicUrl: 'http://ambit.test', ...config };
-  // Every test signs in from the same address.
-  if (!config?.signInTries) full.signInTries = { account: 1000, address: 100_000 };
+  const full: Config = { ...readConfig({}), publicUrl: 'http://ambit.test', rateLimits: UNLIMITED, ...config };
   const app = createApp({
     pool,
     config: full,

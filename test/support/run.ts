@@ -59,7 +59,7 @@ export async function signIn(address: string, email = 'admin@acme.test'): Promis
 }
 
 export async function queryServer(address: string, token: string, query: string): Promise<unknown> {
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+  const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
   const response = await fetch(`${address}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
   return response.json();
 }

@@ -1,10 +1,12 @@
 import { BUILT_IN_ROLES, PERMISSIONS, PROJECT_ROLES } from '../../src/access/catalog.ts';
 import { VARIABLES } from '../../src/config.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
+import { MAX_ATTEMPTS } from '../../src/http/attempts.ts';
 import { LIMITS } from '../../src/http/limits.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
 import { type ROLE_LIMITS, shown } from '../../src/lib/limits.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
+import { RATE_LIMIT_NAMES, rateLimit } from '../../src/lib/rate-limits.ts';
 
 type Align = 'left' | 'center' | 'right';
 
@@ -117,12 +119,31 @@ function limits(): string {
     text,
     LIMITS[name as keyof typeof LIMITS],
   ]);
+  rows.push(['Attempts to use a password or a secret, such as `signIn` and `invitationOffer`', MAX_ATTEMPTS]);
   rows.push(['Items of a page', MAX_PAGE], ['Items of a page if neither `first` nor `last` is given', DEFAULT_PAGE]);
   return table(
     [...columns('limit'), { title: 'value', align: 'right' }],
     rows.map(([text, value]) => [text, value.toLocaleString('en')]),
   );
 }
+
+function duration(minutes: number): string {
+  if (minutes < 60) return `${minutes} minutes`;
+  return minutes === 60 ? '1 hour' : `${minutes / 60} hours`;
+}
+
+const rateLimits = (): string =>
+  table(
+    [
+      ...columns('name', 'what is counted', 'for each'),
+      { title: 'limit', align: 'right' },
+      ...columns('period', 'changed by'),
+    ],
+    RATE_LIMIT_NAMES.map((name) => {
+      const { counts, per, points, minutes, variable = 'RATE_LIMITS' } = rateLimit(name);
+      return [code(name), counts, per, points.toLocaleString('en'), duration(minutes), code(variable)];
+    }),
+  );
 
 /** The generated tables of each document, by name. */
 export const TABLES: Record<string, Record<string, () => string>> = {
@@ -133,5 +154,5 @@ export const TABLES: Record<string, Record<string, () => string>> = {
     'input error codes': () => described('code', USER_ERROR_CODES),
     reasons: () => described('reason', REFUSAL_REASONS),
   },
-  'docs/plans-and-limits.md': { plans, 'role limits': roleLimits, limits },
+  'docs/plans-and-limits.md': { plans, 'role limits': roleLimits, limits, 'rate limits': rateLimits },
 };

@@ -103,6 +103,7 @@ builder.queryField('apiTokens', (t) =>
 );
 
 mutation('createApiToken', {
+  rateLimit: 'apiTokens',
   permission: 'api_token:create',
   description:
     'Creates an API token for the caller or for a service account. If the request uses an API token, the new token cannot expire later than that token.',

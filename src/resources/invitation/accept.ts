@@ -9,6 +9,7 @@ import { drizzleOn } from '../../db/client.ts';
 import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
 import { AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
+import { networkOf } from '../../lib/network.ts';
 import { hashSecret, isSecret } from '../../lib/secret.ts';
 import { lockOrganization, type OrganizationRow } from '../organization/service.ts';
 import { countMembers } from '../plan/service.ts';
@@ -46,7 +47,7 @@ const noInvitation = (): AmbitError =>
 
 /** Counts as an attempt of the IP address, also if it succeeds. A malformed secret is not looked up. */
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
-  await ctx.dependencies.identity.limiter.count({ address: ctx.address });
+  await ctx.dependencies.identity.limiter.consume('attemptsPerAddress', networkOf(ctx.address));
   if (!isSecret('ambit_inv_', secret)) return null;
   const row = await findInvitationAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), hashSecret(secret));
   return row && new Date(row.expires_at) > ctx.dependencies.clock() ? row : null;

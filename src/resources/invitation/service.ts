@@ -7,6 +7,7 @@ import type { Role } from '../../access/model.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
 import { afterCommit, audit, type Context, db, setDryRun, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
+import { limitCreation, limitMails } from '../../data/rate-limit.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
@@ -115,6 +116,12 @@ export interface Sent<Result> {
   mailSent: Promise<boolean | null>;
 }
 
+/** Counts the invitations and their mails. Throws RATE_LIMITED. */
+async function limitInvitations(ctx: Context, emails: string[]): Promise<void> {
+  await limitCreation(ctx, 'invitations', emails.length);
+  await limitMails(ctx, emails);
+}
+
 /** Creates all invitations or none. The lock serializes requests for the last seat or the same address. */
 export async function createInvitations(
   ctx: Context,
@@ -122,6 +129,7 @@ export async function createInvitations(
 ): Promise<Sent<InvitationRow[]> & AccessChanged<InvitationRow[]>> {
   const { emails, ...asked } = parse(Create, input);
   const offered = await offer(ctx, asked);
+  if (!dryRun) await limitInvitations(ctx, emails);
   await lockOrganization(ctx);
   await requireStill(ctx, 'invitation:create');
   await removeExpired(ctx, emails);
@@ -224,6 +232,7 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   await lockOrganization(ctx);
   await requireStill(ctx, 'invitation:update');
   const before = await lock(ctx, id);
+  await limitInvitations(ctx, [before.email]);
   const { role } = await offerAgain(ctx, before);
   if (before.expiresAt <= ctx.dependencies.clock())
     ctx.unit.access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: 1 });

@@ -49,9 +49,10 @@ const SLUG = '2 to 63 lower-case letters, digits and single hyphens. Unique in t
 const BOUND = 'The ID of the organization. It must be the organization that the credential is bound to.';
 
 mutation('createOrganization', {
+  rateLimit: 'organizations',
   own: true,
   description:
-    'Creates an organization with a default rubric. The caller becomes its Owner. The session stays bound to its organization; use `switchOrganization` to change that.',
+    'Creates an organization with a default rubric. The caller becomes its Owner. The session stays bound to its organization; use `switchOrganization` to change that. On a server with `SIGN_UP=invited`, only accounts that the operator has allowed can create organizations.',
   input: (t) => ({
     name: t.string({ required: true, description: 'The display name, 1 to 100 characters.' }),
     slug: t.string({ required: true, description: `The name in URLs: ${SLUG}` }),

@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
+import { refusal } from '../../access/access.ts';
 import { loadGrants } from '../../access/grants.ts';
 import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setTenant, tenant } from '../../context.ts';
@@ -13,6 +14,7 @@ import { assign } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { assignments, rolePolicies } from '../role/table.ts';
 import { createDefaultRubric, lockRubric } from '../rubric/service.ts';
+import { users } from '../user/table.ts';
 import { organizations } from './table.ts';
 
 export type OrganizationRow = typeof organizations.$inferSelect;
@@ -56,6 +58,7 @@ async function insertOrganization(
   const id = newId();
   setTenant(ctx, { organizationId: id, userId });
   const tx = await db(ctx);
+  await requireMayCreate(ctx, userId);
   const [organization] = await tx
     .insert(organizations)
     .values({ id, ...given, plan: ctx.dependencies.config.defaultPlan, createdAt: ctx.dependencies.clock() })
@@ -67,6 +70,21 @@ async function insertOrganization(
   await createDefaultRubric(ctx);
   audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && snapshotOf(organization) });
   return { organization: organization as OrganizationRow, principalId: owner.id };
+}
+
+/** On a server that is closed to strangers, invited people must not create organizations without any limit of a plan. */
+async function requireMayCreate(ctx: Context, userId: string): Promise<void> {
+  if (ctx.dependencies.config.signUp === 'open') return;
+  const [user] = await (await db(ctx))
+    .select({ may: users.mayCreateOrganizations })
+    .from(users)
+    .where(eq(users.id, userId));
+  if (!user?.may)
+    throw refusal(
+      'ORGANIZATIONS_CLOSED',
+      'Your account may not create organizations on this server.',
+      'Ask the operator of the server to run: npm start -- create-owner EMAIL',
+    );
 }
 
 /** Locks the organization, so that changes and counts of its objects run one after the other. */

@@ -164,6 +164,7 @@ const DESCRIPTION = 'What the policy is used for, 1 to 2,000 characters.';
 const STATEMENTS = `1 to ${shown('statementsPerPolicy')} statements with at most ${shown('patternsPerPolicy')} permissions and patterns in total.`;
 
 mutation('createPolicy', {
+  rateLimit: 'policies',
   permission: 'policy:create',
   description: `Creates a custom policy. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the policy grants permissions that the caller does not have, and LIMIT_EXCEEDED if the policy has too many patterns or the organization and its projects already have ${shown('policies')} policies.`,
   input: (t) => ({

@@ -85,6 +85,7 @@ const NAME = 'The display name, 1 to 100 characters.';
 const DESCRIPTION = 'What the project is about, 1 to 2,000 characters.';
 
 mutation('createProject', {
+  rateLimit: 'projects',
   permission: 'project:create',
   description:
     'Creates a project. The caller gets the project role Owner in it, unless the caller is Owner or Admin of the organization. No plan suspends this role until somebody changes it. Returns PLAN_REQUIRED if the organization has all projects that its plan includes.',

@@ -208,6 +208,7 @@ const STATEMENTS = `Statements of the role itself, at most ${shown('statementsPe
 const EXCEEDED = 'LIMIT_EXCEEDED if the role would exceed a limit';
 
 mutation('createRole', {
+  rateLimit: 'roles',
   permission: 'role:create',
   description: `Creates a custom role from statements, policies or a role to copy. At least one of the three is required. They are combined. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the role would grant permissions that the caller does not have, and ${EXCEEDED} or the organization and its projects already have ${shown('roles')} custom roles.`,
   input: (t) => ({

@@ -2,7 +2,10 @@ import { builder } from '../../graphql/builder.ts';
 import { mutation } from '../../graphql/mutation.ts';
 import { Organization } from '../organization/graphql.ts';
 import { findOrganization } from '../organization/service.ts';
-import { type IssuedSession, refreshSession, signIn, signUp, switchOrganization } from './sign-in.ts';
+import type { IssuedSession } from './issue.ts';
+import { refreshSession } from './refresh.ts';
+import { signIn, switchOrganization } from './sign-in.ts';
+import { signUp } from './sign-up.ts';
 
 const IssuedSessionType = builder.objectRef<IssuedSession>('IssuedSession').implement({
   description: 'The tokens of a session. They cannot be read again.',
@@ -13,7 +16,8 @@ const IssuedSessionType = builder.objectRef<IssuedSession>('IssuedSession').impl
         'The token for the header `Authorization: Bearer …`. A JWT (RFC 9068), bound to the session and the organization.',
     }),
     refreshToken: t.exposeString('refreshToken', {
-      description: 'The token for `refreshSession`. It can be used once. Using it twice ends the session.',
+      description:
+        'The token for `refreshSession`. It can be used once. Using it again after 10 seconds ends the session.',
     }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the access token expires.' }),
     organization: t.field({
@@ -30,7 +34,7 @@ const SESSION = { session: { type: IssuedSessionType, description: 'The tokens o
 mutation('signUp', {
   public: true,
   description:
-    'Creates an account and signs in. Returns RATE_LIMITED after too many attempts from one IP address, with `retryAfter` in seconds.',
+    'Creates an account and signs in. On a server with `SIGN_UP=invited`, it needs the secret of an invitation. The invitation stays pending: accept it with `acceptInvitation`. Returns RATE_LIMITED after too many attempts from one network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
   input: (t) => ({
     email: t.string({
       required: true,
@@ -38,6 +42,16 @@ mutation('signUp', {
     }),
     password: t.string({ required: true, secret: true, description: 'The password, 8 to 256 characters.' }),
     name: t.string({ required: true, description: 'The display name of the person, 1 to 100 characters.' }),
+    invitationSecret: t.string({
+      secret: true,
+      description:
+        'The secret from the link in the e-mail of an invitation. The invitation must have been sent to `email`. Required if the server has `SIGN_UP=invited`, except with `setupSecret`.',
+    }),
+    setupSecret: t.string({
+      secret: true,
+      description:
+        'The secret that a server with `SIGN_UP=invited` prints at its start while it has no account. It creates the first account, which may create organizations. It works once.',
+    }),
   }),
   results: SESSION,
   resolve: async (input, ctx) => ({ session: await signUp(ctx, input) }),
@@ -46,7 +60,7 @@ mutation('signUp', {
 mutation('signIn', {
   public: true,
   description:
-    'Signs in. Returns WRONG_CREDENTIALS for an unknown e-mail address and for a wrong password. Returns RATE_LIMITED after too many attempts for an account or from an IP address, with `retryAfter` in seconds.',
+    'Signs in. Returns WRONG_CREDENTIALS for an unknown e-mail address and for a wrong password. Returns RATE_LIMITED after too many attempts for an account or from a network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
   input: (t) => ({
     email: t.string({ required: true, description: 'The e-mail address of the account. Case-insensitive.' }),
     password: t.string({ required: true, secret: true, description: 'The password of the account.' }),
@@ -62,7 +76,7 @@ mutation('signIn', {
 mutation('refreshSession', {
   public: true,
   description:
-    'Exchanges a refresh token for new tokens. Each refresh token can be used once. Using it twice ends the session, because the token may have been stolen.',
+    'Exchanges a refresh token for new tokens. Each refresh token can be used once. For 10 seconds after that it still works, so that two tabs of a browser can refresh at the same time. Using it later ends the session, because the token may have been stolen. Returns RATE_LIMITED after too many calls, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
   input: (t) => ({
     refreshToken: t.string({ required: true, secret: true, description: 'The latest refresh token of the session.' }),
   }),

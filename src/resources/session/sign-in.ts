@@ -1,61 +1,18 @@
-import { and, eq, isNull, lt } from 'drizzle-orm';
+import { and, eq, lt } from 'drizzle-orm';
 import { z } from 'zod';
-import { audit, type Context, db, endTransaction, setActor, setTenant } from '../../context.ts';
-import { type Db, drizzleOn } from '../../db/client.ts';
-import { inTransaction } from '../../db/transaction.ts';
-import {
-  findMembershipsAcrossTenants,
-  findRefreshTokenAcrossTenants,
-  findSessionAcrossTenants,
-  findUserByEmailAcrossTenants,
-  type RefreshToken,
-} from '../../identity/across-tenants.ts';
-import { ANONYMOUS } from '../../identity/actor.ts';
-import { actorIn } from '../../identity/actors.ts';
+import { audit, type Context, db, setTenant } from '../../context.ts';
+import { drizzleOn } from '../../db/client.ts';
+import { findMembershipsAcrossTenants, findUserByEmailAcrossTenants } from '../../identity/across-tenants.ts';
 import { unauthenticated } from '../../identity/identity.ts';
-import { hashPassword, verifyPassword } from '../../identity/password.ts';
-import { type AmbitError, invalid, userError } from '../../lib/errors.ts';
+import { verifyPassword } from '../../identity/password.ts';
+import { countSignIn } from '../../identity/sign-in-limits.ts';
+import { invalid, userError } from '../../lib/errors.ts';
 import { fromPublicId, newId, toPublicId } from '../../lib/ids.ts';
-import { email, parse, singleLine } from '../../lib/input.ts';
-import { hashSecret, isSecret, newSecret } from '../../lib/secret.ts';
-import { recordEvent } from '../audit-event/service.ts';
+import { parse } from '../../lib/input.ts';
 import { requireSession } from '../principal/access.ts';
-import { users } from '../user/table.ts';
-import { refreshTokens, sessions } from './table.ts';
-
-/** The tokens that a client stores after sign-in. */
-export interface IssuedSession {
-  accessToken: string;
-  refreshToken: string;
-  /** When the access token expires. */
-  expiresAt: Date;
-  organizationId: string | null;
-}
-
-const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
-
-// The strength of a password is its length. 8 is the minimum of NIST SP 800-63B.
-const password = z.string().min(8).max(256);
-
-const SignUp = z.object({ email, password, name: singleLine(100) });
-
-export async function signUp(ctx: Context, input: unknown): Promise<IssuedSession> {
-  const given = parse(SignUp, input);
-  await ctx.dependencies.identity.limiter.count({ address: ctx.address });
-  const passwordHash = await hashPassword(given.password);
-  const userId = newId();
-  setTenant(ctx, { organizationId: null, userId });
-  const values = {
-    id: userId,
-    email: given.email,
-    name: given.name,
-    passwordHash,
-    createdAt: ctx.dependencies.clock(),
-  };
-  await (await db(ctx)).insert(users).values(values);
-  return await beginSession(ctx, userId, null);
-}
+import { reportFailedSignIn } from './failed-sign-in.ts';
+import { beginSession, type IssuedSession, idleEnd, issue, wrongCredentials } from './issue.ts';
+import { sessions } from './table.ts';
 
 const SignIn = z.object({
   email: z.string().max(254),
@@ -68,13 +25,15 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   const given = parse(SignIn, input);
   // Folded once, so that rate limit and lookup use the same text: PostgreSQL folds İ to i, JavaScript does not.
   const account = given.email.trim().toLowerCase();
-  const { limiter } = ctx.dependencies.identity;
-  await limiter.count({ account, address: ctx.address });
+  const counted = await countSignIn(ctx.dependencies.identity.limiter, account, ctx.address);
   const pool = drizzleOn(ctx.dependencies.pool.sql);
   const user = await findUserByEmailAcrossTenants(pool, account);
   const right = await verifyPassword(given.password, user?.password_hash ?? null);
-  if (!user || !right) throw wrongCredentials('The e-mail address or the password is wrong.');
-  await limiter.reset(account);
+  if (!user || !right) {
+    reportFailedSignIn(ctx, user);
+    throw wrongCredentials('The e-mail address or the password is wrong.');
+  }
+  await counted.succeed();
   const organizationId = await chooseOrganization(ctx, user.id, given.organizationSlug ?? null);
   setTenant(ctx, { organizationId, userId: user.id });
   await (await db(ctx))
@@ -97,103 +56,6 @@ async function chooseOrganization(ctx: Context, userId: string, slug: string | n
       ),
     );
   return chosen.organization_id;
-}
-
-async function beginSession(ctx: Context, userId: string, organizationId: string | null): Promise<IssuedSession> {
-  const now = ctx.dependencies.clock();
-  const id = newId();
-  await (await db(ctx)).insert(sessions).values({
-    id,
-    userId,
-    organizationId,
-    address: ctx.address,
-    userAgent: ctx.userAgent,
-    createdAt: now,
-    refreshedAt: now,
-    expiresAt: idleEnd(ctx),
-  });
-  return await issue(ctx, id);
-}
-
-const idleEnd = (ctx: Context): Date =>
-  new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.sessionDays * DAY);
-
-/** Issues new tokens for the session and sets its user as the actor of the request. */
-async function issue(ctx: Context, sessionId: string): Promise<IssuedSession> {
-  const tx = await db(ctx);
-  const refreshToken = newSecret('ambit_ref_');
-  await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId });
-  const row = await findSessionAcrossTenants(tx, sessionId);
-  if (!row) throw new Error('the new session does not exist');
-  if (row.organization_id) await (await ctx.unit.transaction)?.rebind(row.organization_id);
-  const actor = await actorIn(tx, 'SESSION', row, ctx.dependencies.clock());
-  setActor(ctx, actor);
-  const organizationId = actor.organization?.id ?? null;
-  const expiresAt = new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.accessTokenMinutes * MINUTE);
-  const claims = {
-    sub: toPublicId('usr', actor.user?.id ?? ''),
-    sid: toPublicId('ses', sessionId),
-    ...(organizationId && { org: toPublicId('org', organizationId) }),
-  };
-  const accessToken = await ctx.dependencies.identity.keys.sign(claims, expiresAt);
-  const targetId = toPublicId('ses', sessionId);
-  audit(ctx, {
-    targetId,
-    after: { id: targetId, organizationId: claims.org ?? null },
-    ...(organizationId && { organizationId }),
-  });
-  return { accessToken, refreshToken, expiresAt, organizationId };
-}
-
-const INVALID_REFRESH = 'refreshToken: is not valid: it is unknown, used, or its session has ended. Sign in again.';
-
-export async function refreshSession(ctx: Context, input: { refreshToken: string }): Promise<IssuedSession> {
-  const secret = input.refreshToken;
-  const token = isSecret('ambit_ref_', secret)
-    ? await findRefreshTokenAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), hashSecret(secret))
-    : null;
-  if (!token || new Date(token.expires_at) <= ctx.dependencies.clock())
-    throw wrongCredentials(INVALID_REFRESH, ['refreshToken']);
-  setTenant(ctx, { organizationId: token.organization_id, userId: token.user_id });
-  const tx = await db(ctx);
-  // The second of two concurrent requests with one token waits for the first, and finds the token used.
-  const rotated = await tx
-    .update(refreshTokens)
-    .set({ usedAt: ctx.dependencies.clock() })
-    .where(and(eq(refreshTokens.hash, hashSecret(secret)), isNull(refreshTokens.usedAt)))
-    .returning({ hash: refreshTokens.hash });
-  if (rotated.length === 0) return await endFamily(ctx, token);
-  await tx
-    .update(sessions)
-    .set({ refreshedAt: ctx.dependencies.clock(), expiresAt: idleEnd(ctx) })
-    .where(eq(sessions.id, token.session_id));
-  return await issue(ctx, token.session_id);
-}
-
-/** A refresh token was reused. The client or a thief has an old copy, so the session ends (RFC 9700, 4.14.2). */
-async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
-  await endTransaction(ctx, 'rollback');
-  const organizationId = token.organization_id;
-  const binding = { organizationId, userId: token.user_id };
-  audit(ctx, { targetId: toPublicId('ses', token.session_id) });
-  const end = async (own: Db): Promise<void> => {
-    const row = await findSessionAcrossTenants(own, token.session_id);
-    const actor = row ? await actorIn(own, 'SESSION', row, ctx.dependencies.clock()) : ANONYMOUS;
-    await own.delete(sessions).where(eq(sessions.id, token.session_id));
-    const reason = 'REFRESH_TOKEN_REUSED';
-    // A mutation leaves one event. For an authenticated caller, the refusal writes it.
-    if (organizationId && organizationId !== ctx.unit.actor.organization?.id)
-      await recordEvent(own, ctx, {
-        action: 'refreshSession',
-        permission: null,
-        outcome: 'REFUSED',
-        reason,
-        actor,
-        organizationId,
-      });
-  };
-  await inTransaction(ctx.dependencies.pool, binding, end, 'read write', ctx.work);
-  throw wrongCredentials(INVALID_REFRESH, ['refreshToken']);
 }
 
 /** Binds the session to another organization and revokes its earlier tokens. */
@@ -226,6 +88,3 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
   });
   return issued;
 }
-
-const wrongCredentials = (message: string, path: string[] = []): AmbitError =>
-  invalid(userError('WRONG_CREDENTIALS', path, message));

@@ -32,12 +32,14 @@ export const sessions = pgTable(
   ],
 );
 
-/** All refresh tokens of a session, also used ones, because the reuse of a token ends the session. */
+/** The latest refresh tokens of a session, also used ones, because the reuse of a token ends the session. */
 export const refreshTokens = pgTable(
   'refresh_tokens',
   {
     hash: text('hash').primaryKey(),
     sessionId: uuid('session_id').notNull(),
+    /** Null for a token that was issued before this column existed. */
+    issuedAt: instant('issued_at'),
     usedAt: instant('used_at'),
   },
   (t) => [

@@ -1,0 +1,26 @@
+import type { Context } from '../context.ts';
+import { networkOf } from '../lib/network.ts';
+
+/** What a caller can create a limited number of in a period. */
+export type Creation = 'organizations' | 'projects' | 'roles' | 'policies' | 'apiTokens' | 'invitations';
+
+/** Counts objects that the caller is about to create, for the caller and their organization. Throws RATE_LIMITED. */
+export async function limitCreation(ctx: Context, what: Creation, count = 1): Promise<void> {
+  const { limiter } = ctx.dependencies.identity;
+  const { organization, user, principal } = ctx.unit.actor;
+  await limiter.consume(`${what}PerPerson`, user?.id ?? principal?.id ?? '', count);
+  if (what !== 'organizations' && organization) await limiter.consume(`${what}PerOrganization`, organization.id, count);
+}
+
+/** Counts a mail to each recipient. Throws RATE_LIMITED. */
+export async function limitMails(ctx: Context, recipients: readonly string[]): Promise<void> {
+  const { limiter } = ctx.dependencies.identity;
+  const organizationId = ctx.unit.actor.organization?.id ?? '';
+  await limiter.consume('mailsPerAddress', networkOf(ctx.address), recipients.length);
+  await Promise.all(
+    recipients.map(async (recipient) => {
+      await limiter.consume('mailsPerOrganizationAndRecipient', `${organizationId} ${recipient}`);
+      await limiter.consume('mailsPerRecipient', recipient);
+    }),
+  );
+}

@@ -1,0 +1,29 @@
+import type { ExecutionArgs } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { AmbitError } from '../lib/errors.ts';
+import { rootFieldsOf } from './root-fields.ts';
+
+/** Root fields that test a secret of the caller. Everybody can send them. */
+const ATTEMPTS: ReadonlySet<string> = new Set([
+  'signIn',
+  'signUp',
+  'refreshSession',
+  'invitationOffer',
+  'acceptInvitation',
+  'declineInvitation',
+]);
+
+/** Maximum number of these fields in an operation. An error for each of many aliases costs more than the refused attempt. */
+export const MAX_ATTEMPTS = 5;
+
+/** Refuses an operation with too many attempts before it is executed. */
+export function useAttemptLimit(): Plugin {
+  return {
+    onExecute({ args }) {
+      const attempts = rootFieldsOf(args as ExecutionArgs)?.filter((name) => ATTEMPTS.has(name)) ?? [];
+      if (attempts.length <= MAX_ATTEMPTS) return;
+      const message = `The operation has ${attempts.length} attempts to use a password or a secret, the limit is ${MAX_ATTEMPTS}. Split it into several operations.`;
+      throw new AmbitError('BAD_REQUEST', message, { http: { status: 400 } });
+    },
+  };
+}

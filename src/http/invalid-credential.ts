@@ -1,0 +1,60 @@
+import type { ExecutionArgs } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import type { Context } from '../context.ts';
+import { type Actor, ANONYMOUS } from '../identity/actor.ts';
+import { AmbitError } from '../lib/errors.ts';
+import { rootFieldsOf } from './root-fields.ts';
+import type { CredentialState, ServerContext } from './server-context.ts';
+
+/**
+ * Root fields that clients send when their credential has expired: to get a new one, or to show an invitation. They need
+ * no credential.
+ */
+const IGNORING: ReadonlySet<string> = new Set([
+  'signIn',
+  'signUp',
+  'refreshSession',
+  'invitationOffer',
+  'declineInvitation',
+]);
+const INTROSPECTION: ReadonlySet<string> = new Set(['__schema', '__type']);
+
+/** Authenticates before the operation is known. The caller is anonymous until `useInvalidCredential` decides. */
+export async function authenticateLater(state: CredentialState, authenticate: () => Promise<Actor>): Promise<Actor> {
+  return await authenticate().catch((error: unknown) => {
+    if (!isUnauthenticated(error)) throw error;
+    state.error = error;
+    return ANONYMOUS;
+  });
+}
+
+/** Authenticates while the operation runs. A credential that was revoked meanwhile is ignored in the same way. */
+export async function authenticateAgain(state: CredentialState, authenticate: () => Promise<Actor>): Promise<Actor> {
+  return await authenticate().catch((error: unknown) => {
+    if (state.isIgnored && isUnauthenticated(error)) return ANONYMOUS;
+    throw error;
+  });
+}
+
+const isUnauthenticated = (error: unknown): error is AmbitError =>
+  error instanceof AmbitError && error.code === 'UNAUTHENTICATED';
+
+/**
+ * Refuses an operation with an invalid credential, unless each of its root fields ignores it. Must be the first plugin
+ * that handles `onExecute`. `isOpen` tells whether everybody may read the schema.
+ */
+export function useInvalidCredential(isOpen: boolean): Plugin<Context & ServerContext> {
+  return {
+    onExecute({ args }) {
+      const { credential } = (args.contextValue as ServerContext).state;
+      credential.isIgnored = ignoresCredential(args as ExecutionArgs, isOpen);
+      if (credential.error && !credential.isIgnored) throw credential.error;
+    },
+  };
+}
+
+/** `__typename` needs no credential, but an operation that reads nothing else is one that tests the credential. */
+function ignoresCredential(args: ExecutionArgs, isOpen: boolean): boolean {
+  const fields = rootFieldsOf(args)?.filter((name) => name !== '__typename') ?? [];
+  return fields.length > 0 && fields.every((name) => IGNORING.has(name) || (isOpen && INTROSPECTION.has(name)));
+}

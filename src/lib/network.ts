@@ -1,0 +1,34 @@
+import { BlockList, isIP, isIPv6 } from 'node:net';
+
+/** The IPv4 address, or the first 64 bits of the IPv6 address. One customer usually controls a whole /64 network. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const after = tail ? tail.split(':') : [];
+  const zeros = Array(Math.max(8 - groups.length - after.length, 0)).fill('0');
+  // Without leading zeros and in lower case, because a proxy may write an address in any form.
+  return [...groups, ...zeros, ...after]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':');
+}
+
+/** Whether the text is an IP address, or a network in CIDR notation such as `10.0.0.0/8`. */
+export function isNetwork(text: string): boolean {
+  try {
+    addNetwork(new BlockList(), text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Adds an IP address or a network to the list. Throws an error if it is neither. */
+export function addNetwork(list: BlockList, network: string): void {
+  const [address = '', bits] = network.split('/');
+  if (bits === undefined) list.addAddress(address, familyOf(address));
+  else list.addSubnet(address, Number(bits || Number.NaN), familyOf(address));
+}
+
+export const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');

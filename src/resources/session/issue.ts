@@ -1,0 +1,74 @@
+import { audit, type Context, db, setActor } from '../../context.ts';
+import { findSessionAcrossTenants } from '../../identity/across-tenants.ts';
+import { actorIn } from '../../identity/actors.ts';
+import { type AmbitError, invalid, userError } from '../../lib/errors.ts';
+import { newId, toPublicId } from '../../lib/ids.ts';
+import { hashSecret, newSecret } from '../../lib/secret.ts';
+import { refreshTokens, sessions } from './table.ts';
+
+/** The tokens that a client stores after sign-in. */
+export interface IssuedSession {
+  accessToken: string;
+  refreshToken: string;
+  /** When the access token expires. */
+  expiresAt: Date;
+  organizationId: string | null;
+}
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+export async function beginSession(
+  ctx: Context,
+  userId: string,
+  organizationId: string | null,
+): Promise<IssuedSession> {
+  const now = ctx.dependencies.clock();
+  const id = newId();
+  await (await db(ctx)).insert(sessions).values({
+    id,
+    userId,
+    organizationId,
+    address: ctx.address,
+    userAgent: ctx.userAgent,
+    createdAt: now,
+    refreshedAt: now,
+    expiresAt: idleEnd(ctx),
+  });
+  return await issue(ctx, id);
+}
+
+export const idleEnd = (ctx: Context): Date =>
+  new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.sessionDays * DAY);
+
+/** Issues new tokens for the session and sets its user as the actor of the request. */
+export async function issue(ctx: Context, sessionId: string): Promise<IssuedSession> {
+  const tx = await db(ctx);
+  const refreshToken = newSecret('ambit_ref_');
+  await tx
+    .insert(refreshTokens)
+    .values({ hash: hashSecret(refreshToken), sessionId, issuedAt: ctx.dependencies.clock() });
+  const row = await findSessionAcrossTenants(tx, sessionId);
+  if (!row) throw new Error('the new session does not exist');
+  if (row.organization_id) await (await ctx.unit.transaction)?.rebind(row.organization_id);
+  const actor = await actorIn(tx, 'SESSION', row, ctx.dependencies.clock());
+  setActor(ctx, actor);
+  const organizationId = actor.organization?.id ?? null;
+  const expiresAt = new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.accessTokenMinutes * MINUTE);
+  const claims = {
+    sub: toPublicId('usr', actor.user?.id ?? ''),
+    sid: toPublicId('ses', sessionId),
+    ...(organizationId && { org: toPublicId('org', organizationId) }),
+  };
+  const accessToken = await ctx.dependencies.identity.keys.sign(claims, expiresAt);
+  const targetId = toPublicId('ses', sessionId);
+  audit(ctx, {
+    targetId,
+    after: { id: targetId, organizationId: claims.org ?? null },
+    ...(organizationId && { organizationId }),
+  });
+  return { accessToken, refreshToken, expiresAt, organizationId };
+}
+
+export const wrongCredentials = (message: string, path: string[] = []): AmbitError =>
+  invalid(userError('WRONG_CREDENTIALS', path, message));

@@ -1,0 +1,61 @@
+import type { Config } from '../config.ts';
+import { assertUsable, type ClientOptions, RUNTIME_ROLE } from '../db/client.ts';
+import { type Embedded, type EmbeddedOptions, startEmbedded } from '../db/embedded.ts';
+import { migrateDatabase } from '../db/migrate.ts';
+import { PoolerError } from '../db/pooler.ts';
+import { errorMessage, type Log } from '../lib/log.ts';
+
+const DATABASE = 'ambit';
+
+/** Starts the embedded server and creates its database if it does not exist. */
+export async function startDatabase(config: Config, options: EmbeddedOptions): Promise<Embedded> {
+  const embedded = await startEmbedded(config.dataDir, {}, options);
+  const [existing] = await embedded.sql`select from pg_database where datname = ${DATABASE}`;
+  if (!existing) await embedded.sql.unsafe(`create database ${DATABASE}`);
+  return embedded;
+}
+
+/** The URL for the owner of the tables. */
+export const ownerUrl = (config: Config, embedded: Embedded | undefined): string =>
+  config.migrationUrl ?? (embedded as Embedded).url(DATABASE);
+
+/** Migrates the database. */
+export async function migrate(config: Config, embedded: Embedded | undefined, log: Log): Promise<void> {
+  const isOwn = config.migrationUrl !== undefined && config.migrationUrl !== config.databaseUrl;
+  const variable = isOwn ? 'MIGRATION_DATABASE_URL' : 'DATABASE_URL';
+  await migrateDatabase(ownerUrl(config, embedded), { log }).catch((error: unknown) =>
+    throwWithVariable(error, embedded ? null : variable),
+  );
+}
+
+/** The options of the connections for requests. Throws an error if the database cannot be used. */
+export async function runtimeOptions(config: Config, embedded: Embedded | undefined, log: Log): Promise<ClientOptions> {
+  const url = config.databaseUrl ?? (await (embedded as Embedded).loginUrl(DATABASE, RUNTIME_ROLE));
+  const options = clientOptions(url, config, log);
+  await assertUsable(options).catch((error: unknown) => throwWithVariable(error, embedded ? null : 'DATABASE_URL'));
+  return options;
+}
+
+const clientOptions = (url: string, config: Config, log: Log): ClientOptions => ({
+  url,
+  log,
+  pool: config.pool,
+  pooler: config.pooler === 'transaction',
+  statementTimeout: config.statementTimeout,
+  lockTimeout: config.databaseLockMs,
+  waitMs: config.databaseWaitMs,
+  requestTimeout: config.requestTimeoutMs,
+  ...(config.logSql && { onStatement: (sql: string) => log({ message: 'statement', sql }) }),
+});
+
+/** Throws an error whose message is one line, with the variable to change. Null for the embedded database. */
+function throwWithVariable(error: unknown, variable: 'DATABASE_URL' | 'MIGRATION_DATABASE_URL' | null): never {
+  const message = errorMessage(error);
+  if (variable === null) throw new Error(`the embedded database cannot be used: ${message}`);
+  if (!(error instanceof PoolerError)) throw new Error(`${variable}: the database cannot be used: ${message}`);
+  const advice =
+    variable === 'DATABASE_URL'
+      ? 'set DATABASE_POOLER=transaction and MIGRATION_DATABASE_URL (see README)'
+      : 'it must connect directly to PostgreSQL (see README)';
+  throw new Error(`${variable}: ${message}; ${advice}`);
+}
