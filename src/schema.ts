@@ -12,6 +12,7 @@ import { builder } from './graphql/builder.ts';
 import './resources/access/graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
+import './resources/billing/graphql.ts';
 import './resources/category/resource.ts';
 import './resources/check/resource.ts';
 import './resources/dataset/resource.ts';

@@ -2,6 +2,7 @@ import { and, count, eq, gt, isNotNull } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import type { Plan } from '../../lib/plans.ts';
+import { beginPlanPeriod } from '../billing/history.ts';
 import { invitations } from '../invitation/table.ts';
 import { organizations } from '../organization/table.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
@@ -44,6 +45,7 @@ export async function updatePlan(ctx: Context, plan: Plan, dryRun: boolean): Pro
         .update(organizations)
         .set({ plan })
         .where(eq(organizations.id, tenant(ctx)));
+      if (plan !== before.plan) await beginPlanPeriod(ctx, plan, ctx.unit.actor.principal?.id ?? null);
       const id = toPublicId('org', tenant(ctx));
       audit(ctx, { targetId: id, before: { id, plan: before.plan }, after: { id, plan } });
       return plan;
