@@ -24,7 +24,7 @@ SELECT id, id, plan, created_at FROM organizations;--> statement-breakpoint
 ALTER TABLE plan_periods FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE organizations FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 -- The offer of an invitation names its projects and their roles. A name is null if its object was deleted.
-GRANT SELECT ON projects TO ambit_lookup;--> statement-breakpoint
+GRANT SELECT (organization_id, id, name) ON projects TO ambit_lookup;--> statement-breakpoint
 CREATE POLICY lookup ON projects FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 DROP FUNCTION ambit.find_invitation(text);--> statement-breakpoint
 CREATE FUNCTION ambit.find_invitation(secret_hash text)

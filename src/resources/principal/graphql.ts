@@ -7,6 +7,7 @@ import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
 import { findUserOfMember } from '../user/service.ts';
+import { seesRole } from './access.ts';
 import { findAssignment, grantsOf, kindOf, type PrincipalRow } from './service.ts';
 
 const ABOUT_MEMBER: readonly Permission[] = [
@@ -67,7 +68,7 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
 
 async function roleOf(principal: PrincipalRow, ctx: Context): Promise<Role | null> {
   const role = (await grantsOf(ctx, principal.id))?.grants.role;
-  return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
+  return role && seesRole(ctx, role) ? role : null;
 }
 
 /** A principal who holds more than the caller can be read, but not changed. */

@@ -10,7 +10,7 @@ import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { decodeId, fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { assignments } from '../role/table.ts';
-import { findAnyRole, findGrants } from './access.ts';
+import { findAnyRole, findGrants, seesRole } from './access.ts';
 import { principals } from './table.ts';
 
 export type PrincipalRow = typeof principals.$inferSelect;
@@ -46,9 +46,12 @@ export function ofVisibleKinds(ctx: Context): SQL | undefined {
   return sql`false`;
 }
 
+/** Whether it is the caller, who needs no permission to see itself. */
+export const isSelf = (row: PrincipalRow, ctx: Context): boolean => row.id === ctx.unit.actor.principal?.id;
+
 /** The caller can see itself, and with the permission for their kind other principals. */
 export const isVisible = (ctx: Context, row: PrincipalRow): boolean =>
-  row.id === ctx.unit.actor.principal?.id || ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read');
+  isSelf(row, ctx) || ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read');
 
 /** The principal with this public id of either kind, or null. */
 export async function findByPublicId(ctx: Context, id: string): Promise<PrincipalRow | null> {
@@ -105,7 +108,7 @@ export async function getAssignableRole(
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await findAnyRole(ctx, uuid));
   // A role that is not visible to the caller does not exist for the caller.
-  if (!role || !ctx.unit.access.sees('role:read', role.projectId))
+  if (!role || !seesRole(ctx, role))
     throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this ID.`));
   if (!isAssignableIn(role, scope)) {
     const where = scope === null ? 'in the organization' : 'in this project';
