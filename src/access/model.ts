@@ -15,6 +15,8 @@ export interface Role {
   /** The project that a custom role belongs to. Null if it belongs to the organization. */
   projectId: string | null;
   allow: ReadonlySet<Permission>;
+  /** The permission because of which the role also allows `project:read`. Null if the role does not imply it. */
+  impliesProjectRead: Permission | null;
   /** Denied permissions, with the name of the policy that denies. */
   deny: ReadonlyMap<Permission, string>;
   /** Whether no project role overrides it: true for Owner and Admin. */

@@ -48,10 +48,11 @@ function organizationRoles(): string {
 }
 
 function projectRoles(): string {
+  const roles = [...PROJECT_ROLES].reverse();
   const rows = [...PERMISSIONS.values()]
     .filter(({ level }) => level !== 'organization')
-    .map(({ name, projectRoles }) => [code(name), ...PROJECT_ROLES.map((role) => mark(projectRoles.includes(role)))]);
-  return table([...columns('permission'), ...marked(PROJECT_ROLES)], rows);
+    .map(({ name, projectRoles }) => [code(name), ...roles.map((role) => mark(projectRoles.includes(role)))]);
+  return table([...columns('permission'), ...marked(roles)], rows);
 }
 
 function configuration(): string {

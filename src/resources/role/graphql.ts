@@ -37,11 +37,7 @@ const RoleScope = builder.enumType('RoleScope', {
 });
 
 /** Built-in roles cannot be changed or deleted. */
-const FOR_BUILT_IN: readonly Permission[] = ['role:read', 'role:assign'];
-
-/** An organization role can be assigned by callers who hold all of it. A project role depends on the project. */
-const mayGive = (role: Role, ctx: Context): boolean =>
-  role.scope === 'project' || [...role.allow].every((permission) => ctx.unit.access.can(permission));
+const FOR_BUILT_IN: readonly Permission[] = ['role:read'];
 
 builder.node(RoleType, {
   description:
@@ -106,8 +102,8 @@ builder.node(RoleType, {
     viewerPermissions: t.field({
       ...viewerPermissions<Role>('role'),
       resolve: (role, _args, ctx) =>
-        (role.builtIn === null ? aboutOne('role') : FOR_BUILT_IN).filter(
-          (name) => ctx.unit.access.can(name, role.projectId) && (name !== 'role:assign' || mayGive(role, ctx)),
+        (role.builtIn === null ? aboutOne('role') : FOR_BUILT_IN).filter((name) =>
+          ctx.unit.access.can(name, role.projectId),
         ),
     }),
   }),
