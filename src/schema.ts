@@ -25,6 +25,7 @@ import './resources/organization/graphql.ts';
 import './resources/plan/graphql.ts';
 import './resources/policy/graphql.ts';
 import './resources/project-member/graphql.ts';
+import './resources/project-member/people-graphql.ts';
 import './resources/project/graphql.ts';
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';

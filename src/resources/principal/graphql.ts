@@ -6,9 +6,8 @@ import { builder, ID } from '../../graphql/builder.ts';
 import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
-import { findUserOfMember } from '../user/service.ts';
 import { seesRole } from './access.ts';
-import { findAssignment, grantsOf, kindOf, type PrincipalRow } from './service.ts';
+import { findAssignment, grantsOf, kindOf, nameOf, type PrincipalRow } from './service.ts';
 
 const ABOUT_MEMBER: readonly Permission[] = [
   'member:read',
@@ -30,7 +29,7 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
     }),
     name: t.string({
       description: 'The name of the person or of the service account.',
-      resolve: async (row, _args, ctx) => row.name ?? (await findUserOfMember(ctx, row.id))?.user.name ?? '',
+      resolve: (row, _args, ctx) => nameOf(ctx, row),
     }),
     role: t.field({
       type: RoleType,

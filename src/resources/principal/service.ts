@@ -10,6 +10,7 @@ import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { decodeId, fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { assignments } from '../role/table.ts';
+import { findUserOfMember } from '../user/service.ts';
 import { findAnyRole, findGrants, seesRole } from './access.ts';
 import { principals } from './table.ts';
 
@@ -22,6 +23,10 @@ export const findPrincipal = rows.find;
 export const principalReader = rows.reader;
 
 export const kindOf = (row: PrincipalRow): Kind => (row.userId ? 'member' : 'service account');
+
+/** The name of the person or of the service account. */
+export const nameOf = async (ctx: Context, row: PrincipalRow): Promise<string> =>
+  row.name ?? (await findUserOfMember(ctx, row.id))?.user.name ?? '';
 
 export const publicIdOfPrincipal = (row: PrincipalRow): string => toPublicId(row.userId ? 'mem' : 'sva', row.id);
 
