@@ -67,15 +67,12 @@ test('access to one’s own objects gives no access to other objects of the type
   const person = await addMember(api, acme, 'read', 'limited');
   const limited = await createRole(owner, 'Limited', [allow('member:read', 'project:read', 'project_member:read')]);
   await giveRole(owner, person.memberId, limited);
-  const other = await addMember(api, acme, 'read', 'holder-of-other');
-  await giveRole(owner, other.memberId, await createRole(owner, 'Other', [allow('check:read')]));
   const DOCUMENT =
-    '{ viewer { role { name permissions } user { email } } members { nodes { id role { name } user { name } } } }';
+    '{ viewer { role { name permissions } user { email } } members { nodes { role { name } user { name } } } }';
   const { data } = await person.query(DOCUMENT);
   expect(data.viewer.role.name).toBe('Limited');
   expect(data.members.nodes.length).toBeGreaterThan(1);
-  // Built-in roles are visible to everybody.
-  expect(data.members.nodes.find(({ id }: Json) => id === other.memberId)).toMatchObject({ role: null });
+  for (const { role } of data.members.nodes) expect(role).toBeNull();
 });
 
 test('a permission in one project gives no access to another project or to the organization', async () => {

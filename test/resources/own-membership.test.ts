@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createRole, giveRole } from '../decisions/support.ts';
 import { startApi } from '../support/api.ts';
-import { addMember, createApiToken, createOrganization, queryData, roleId } from '../support/world.ts';
+import { addMember, createApiToken, createOrganization, queryData } from '../support/world.ts';
 
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
@@ -38,15 +38,6 @@ test('without member:read and role:read, other members and custom roles stay hid
   const { data, errors } = await person.query('{ members { nodes { id } } roles { nodes { id } } }');
   expect(data).toEqual({ members: null, roles: null });
   expect(errors?.map(({ extensions }) => extensions.permission)).toEqual(['member:read', 'role:read']);
-});
-
-test('a built-in role is visible without role:read, and its holders are not', async () => {
-  const { data, errors } = await person.query(
-    'query ($id: ID!) { node(id: $id) { ... on Role { name members { totalCount } } } }',
-    { id: roleId('admin') },
-  );
-  expect(data).toEqual({ node: { name: 'Admin', members: null } });
-  expect(errors?.map(({ extensions }) => extensions.permission)).toEqual(['member:read']);
 });
 
 test('the same holds for an API token of the member', async () => {

@@ -13,13 +13,15 @@ export const findCustomRoles = async (ctx: Context, ids?: readonly string[]): Pr
 export const findAnyRole = async (ctx: Context, id: string): Promise<Role | null> =>
   findBuiltIn(id) ?? (await findCustomRoles(ctx, [id])).get(id) ?? null;
 
-/** Built-in roles are the same in every organization, so they are visible without `role:read`. So are one's own roles. */
-export const seesRole = (ctx: Context, role: Role): boolean =>
-  ctx.unit.access.sees('role:read', role.projectId) || isPublicRole(role, ctx);
-
-/** Whether the role is visible without a permission. */
-export const isPublicRole = (role: Role, ctx: Context): boolean =>
-  role.builtIn !== null || role.id === ctx.unit.actor.grants?.role.id;
+/**
+ * Whether the caller can read the role. Built-in roles are the same everywhere, so the permission in any project is enough:
+ * people who manage a single project give built-in roles there.
+ */
+export function canReadRole({ unit: { access } }: Context, { builtIn, projectId }: Role): boolean {
+  if (access.sees('role:read', projectId)) return true;
+  const projects = builtIn === null ? [] : (access.effective?.grants.projects.keys() ?? []);
+  return [...projects].some((id) => access.sees('role:read', id));
+}
 
 /** The current grants of these principals of the organization. Defaults to all principals. */
 export const findGrants = async (ctx: Context, principalIds?: readonly string[]): Promise<GrantsById> =>

@@ -6,8 +6,8 @@ import { builder, ID } from '../../graphql/builder.ts';
 import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
-import { seesRole } from './access.ts';
-import { findAssignment, grantsOf, kindOf, nameOf, type PrincipalRow } from './service.ts';
+import { canReadRole } from './access.ts';
+import { findAssignment, grantsOf, isSelf, kindOf, nameOf, type PrincipalRow } from './service.ts';
 
 const ABOUT_MEMBER: readonly Permission[] = [
   'member:read',
@@ -67,7 +67,7 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
 
 async function roleOf(principal: PrincipalRow, ctx: Context): Promise<Role | null> {
   const role = (await grantsOf(ctx, principal.id))?.grants.role;
-  return role && seesRole(ctx, role) ? role : null;
+  return role && (isSelf(principal, ctx) || canReadRole(ctx, role)) ? role : null;
 }
 
 /** A principal who holds more than the caller can be read, but not changed. */

@@ -1,8 +1,8 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
-import { seesRole } from '../principal/access.ts';
+import { canReadRole } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
-import { isVisible, kindOf, nameOf, publicIdOfPrincipal } from '../principal/service.ts';
+import { isSelf, isVisible, kindOf, nameOf, publicIdOfPrincipal } from '../principal/service.ts';
 import { Project } from '../project/ref.ts';
 import { RoleType } from '../role/ref.ts';
 import { ProjectMember } from './graphql.ts';
@@ -65,7 +65,7 @@ const ProjectPersonType = builder.objectRef<ProjectPerson>('ProjectPerson').impl
         'The role that applies in the project: the project role or the organization role, as `reason` says. Null if it is a custom role that is not visible to the caller.',
       resolve: async (person, _args, ctx) => {
         const { role } = await accessOf(ctx, person);
-        return role && seesRole(ctx, role) ? role : null;
+        return role && (isSelf(person.principal, ctx) || canReadRole(ctx, role)) ? role : null;
       },
     }),
     permissions: t.field({

@@ -8,7 +8,7 @@ import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { Policy } from '../policy/graphql.ts';
-import { isPublicRole } from '../principal/access.ts';
+import { canReadRole } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { Project } from '../project/ref.ts';
@@ -41,10 +41,10 @@ const FOR_BUILT_IN: readonly Permission[] = ['role:read'];
 
 builder.node(RoleType, {
   description:
-    'A set of permissions that is assigned to members and service accounts. Built-in roles are visible to everybody and cannot be changed. Custom roles consist of policies.',
+    'A set of permissions that is assigned to members and service accounts. Built-in roles cannot be changed. Custom roles consist of policies.',
   permission: 'role:read',
   on: (role) => role.projectId,
-  own: isPublicRole,
+  own: (role, ctx) => role.id === ctx.unit.actor.grants?.role.id || canReadRole(ctx, role),
   id: { resolve: (role) => role.id },
   loadWithoutCache: (id, ctx) => findRole(ctx, id),
   brandLoadedObjects: true,

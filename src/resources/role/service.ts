@@ -16,7 +16,7 @@ import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { holdersOf, type PolicyRow } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
-import { findCustomRoles, requireStill, seesRole } from '../principal/access.ts';
+import { canReadRole, findCustomRoles, requireStill } from '../principal/access.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findPrincipal,
@@ -38,7 +38,7 @@ const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles
 /** The role. Null if it does not exist or is not visible to the caller. */
 export async function findRole(ctx: Context, id: string): Promise<Role | null> {
   const role = findBuiltIn(id) ?? (ctx.unit.binding.organizationId ? await findCustom(ctx, id) : null);
-  return role && seesRole(ctx, role) ? role : null;
+  return role && canReadRole(ctx, role) ? role : null;
 }
 
 /** A role of the organization or of a project by its name. Organization roles come before project roles. */
