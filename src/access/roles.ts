@@ -90,6 +90,9 @@ export const roleByKey = (key: BuiltInRole): Role =>
 
 export const OWNER = roleByKey('owner');
 
+/** The role of people who are invited to projects only. */
+export const GUEST = roleByKey('guest');
+
 /** Whether the role is Owner. Only an Owner assigns or removes it, and nobody is invited with it. */
 export const isOwnerRole = (role: Role): boolean => role.id === OWNER.id;
 
