@@ -81,11 +81,10 @@ export function customRole(facts: RoleFacts, own: CompiledStatements, policies: 
   };
 }
 
+type Resolved = Pick<Role, 'allow' | 'impliesProjectRead' | 'deny'>;
+
 /** A denial wins, whatever the order. */
-function resolve(
-  own: CompiledStatements,
-  policies: readonly CompiledPolicy[],
-): Pick<Role, 'allow' | 'deny' | 'impliesProjectRead'> {
+function resolve(own: CompiledStatements, policies: readonly CompiledPolicy[]): Resolved {
   const deny = new Map<Permission, string | null>();
   let [allowed, denied] = [0n, 0n];
   for (const { name, ...part } of [{ ...own, name: null }, ...policies]) {
@@ -93,17 +92,14 @@ function resolve(
     allowed |= part.allow;
     denied |= part.deny;
   }
-  const allow = new Set(permissionsIn(allowed & ~denied));
-  const impliesProjectRead = findImplication(allow, deny);
-  if (impliesProjectRead) allow.add('project:read');
-  return { allow, deny, impliesProjectRead };
+  const granted = allowed & ~denied;
+  const impliesProjectRead = deny.has('project:read') ? null : findImplication(permissionsIn(granted));
+  const implied = impliesProjectRead ? (BITS.get('project:read') ?? 0n) : 0n;
+  return { allow: new Set(permissionsIn(granted | implied)), impliesProjectRead, deny };
 }
 
 /** Whoever may do something in a project sees it: a permission of level `project` implies `project:read`. */
-function findImplication(
-  allow: ReadonlySet<Permission>,
-  deny: ReadonlyMap<Permission, string | null>,
-): Permission | null {
-  if (allow.has('project:read') || deny.has('project:read')) return null;
-  return [...allow].find((name) => PERMISSIONS.get(name)?.level === 'project') ?? null;
-}
+const findImplication = (granted: readonly Permission[]): Permission | null =>
+  granted.includes('project:read')
+    ? null
+    : (granted.find((name) => PERMISSIONS.get(name)?.level === 'project') ?? null);

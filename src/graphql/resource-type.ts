@@ -43,14 +43,14 @@ function projectField(t: Fields, { declaration, noun }: DeclaredNode) {
     project: t.field({
       type: target.type,
       nullable: true,
-      description: `The project of the ${noun}.`,
+      description: `The project of the ${noun}. Null if it is not visible to the caller.`,
       resolve: (row: AnyRow, _args: object, ctx: Context) => target.load(ctx, row['projectId'] as string),
     } as never),
   };
 }
 
 function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Attribute) {
-  const { type, nullable, description, reference, unique } = attribute;
+  const { type, nullable, description, reference, unique, cost } = attribute;
   if (!reference) {
     const where = resource.project ? 'project' : 'organization';
     const notes = [
@@ -58,16 +58,18 @@ function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Att
       ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', case-insensitive'}.`] : []),
       ...(nullable ? ['Null if there is none.'] : []),
     ];
-    return [key, t.expose(key as never, { type, nullable, description: notes.join(' ') } as never)];
+    const options = { type, nullable, description: notes.join(' '), ...(cost && { complexity: cost }) };
+    return [key, t.expose(key as never, options as never)];
   }
   const target = targetOf(resource, reference.target);
+  const missing = nullable ? 'Null if there is none or it is not visible' : 'Null if it is not visible';
   const cleared = reference.onDelete === 'clear' ? ` Becomes null when the ${nounOf(target.name)} is deleted.` : '';
   return [
     key.slice(0, -2),
     t.field({
       type: target.type,
       nullable: true,
-      description: `${description}.${nullable ? ' Null if there is none.' : ''}${cleared}`,
+      description: `${description}. ${missing} to the caller.${cleared}`,
       resolve: (row: AnyRow, _args: object, ctx: Context, info: GraphQLResolveInfo) =>
         row[key] === null ? null : target.load(ctx, row[key] as string, info),
     } as never),

@@ -6,6 +6,7 @@ import {
   isEnumType,
   isInputObjectType,
   isInterfaceType,
+  isNonNullType,
   isObjectType,
   isScalarType,
   isSpecifiedScalarType,
@@ -66,6 +67,18 @@ const describedOf = (
 test('every schema element has a description that begins with a capital letter and ends with a period', () => {
   const all = types.filter((type) => !isSpecifiedScalarType(type)).flatMap(describedIn);
   expect(all.filter(([, text]) => !/^[A-Z0-9`][\s\S]*\.$/.test(text ?? ''))).toEqual([]);
+});
+
+test('every nullable field says when it is null, or what it requires', () => {
+  const fields = types
+    .filter((type) => isObjectType(type) || isInterfaceType(type))
+    // The fields of mutations are null if they are refused or fail, as the description of the schema says.
+    .filter(({ name }) => name !== 'Mutation')
+    .flatMap((type) => Object.values(type.getFields()).map((field) => ({ parent: type.name, ...field })));
+  const nullable = fields.filter(({ type }) => !isNonNullType(type));
+  expect(nullable.length).toBeGreaterThan(50);
+  const silent = nullable.filter(({ description }) => !/\b[Nn]ull\b|\bRequires /.test(description ?? ''));
+  expect(silent.map(({ parent, name }) => `${parent}.${name}`)).toEqual([]);
 });
 
 test('no description uses the words that the style guide replaces', () => {

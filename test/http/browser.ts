@@ -18,13 +18,14 @@ export const startBrowser = (): Promise<Browser> =>
   puppeteer.launch({
     executablePath: find('chromium') ?? '',
     pipe: true,
+    timeout: 60_000,
     // Containers run tests as root, which has no sandbox, and have little shared memory.
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
   });
 
 export async function openPage(browser: Browser): Promise<Visitor> {
   const page = await browser.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   await page.setViewport({ width: 1400, height: 900 });
   const problems: string[] = [];
   page.on('console', (message) => {

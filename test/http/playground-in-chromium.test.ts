@@ -9,7 +9,7 @@ import { has } from '../support/packages.ts';
 import { createOrganization, PASSWORD } from '../support/world.ts';
 import { openPage, startBrowser, type Visitor } from './browser.ts';
 
-const POLL = { timeout: 30_000 };
+const POLL = { timeout: 60_000 };
 
 describe.skipIf(!has('chromium'))('needs chromium: the playground', () => {
   let browser: Browser;
@@ -78,6 +78,23 @@ describe.skipIf(!has('chromium'))('needs chromium: the playground', () => {
     await visitor.page.reload({ waitUntil: 'networkidle0' });
     await visitor.waitFor('#panel', 'Signed in as owner@acme.test');
     expect(visitor.received()).toBeLessThan(20_000);
+  });
+
+  test('a duplicated tab with the same session refreshes it as well, and neither is signed out', async () => {
+    const other = await openPage(browser);
+    await other.page.goto(address);
+    const stored = await visitor.page.evaluate('JSON.stringify({ ...sessionStorage })');
+    await other.page.evaluate(`Object.assign(sessionStorage, ${stored})`);
+    await other.page.reload();
+    await other.waitFor('#panel', 'Signed in as owner@acme.test');
+    api.advance(16 * 60_000);
+    for (const { page, waitFor } of [visitor, other, visitor]) {
+      await page.bringToFront();
+      await page.click('.graphiql-execute-button');
+      await waitFor('.result-window', '"organization:delete"');
+    }
+    await other.page.close();
+    await visitor.waitFor('#panel', 'Signed in as owner@acme.test');
   });
 
   test('a stale header in the editor replaces that of the session, does not block a sign-in, and is not saved', async () => {

@@ -10,6 +10,7 @@ const LONGEST = [
   'main',
   'new-resource',
   'enforcement/pooler',
+  'http/playground-in-chromium',
   'http/fast-path',
   'sweep',
   'enforcement/audit',

@@ -32,6 +32,10 @@ export async function offerOf(ctx: Context, { roleId, projectRoles }: z.output<t
     throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required without projectRoles.'));
   const role = roleId == null ? GUEST : await organizationRole(ctx, roleId);
   if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
+  if (projectRoles?.length && role.neverOverridden)
+    throw invalid(
+      userError('NO_EFFECT', 'projectRoles', `projectRoles: have no effect on the organization role ${role.name}.`),
+    );
   const offered = new Map<string, Offer['projectRoles'][number]>();
   for (const [at, given] of projectRoles?.entries() ?? []) {
     const path = ['projectRoles', String(at)];
@@ -86,7 +90,7 @@ export async function offerAgain(
     roleId: toPublicId('rol', own.roleId),
   }));
   return await offerOf(ctx, { roleId, projectRoles }).catch((error: unknown) => {
-    if (!(error instanceof AmbitError && error.userErrors)) throw error;
+    if (!(error instanceof AmbitError && error.userErrors) || error.userErrors[0]?.code === 'NO_EFFECT') throw error;
     throw invalid(
       userError(
         'INVALID',

@@ -3,7 +3,7 @@ import { permissionsOf, unrestricted } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
 import { decide } from '../../access/decide.ts';
 import type { Grants, Role } from '../../access/model.ts';
-import { findBuiltIn } from '../../access/roles.ts';
+import { CREATOR, findBuiltIn } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { batched, pagesOf } from '../../data/loader.ts';
 import { arrayParam, isAnyOf } from '../../db/array.ts';
@@ -29,14 +29,18 @@ const organizationRole = (now: Date): SQL => sql`case
   when own.expires_at <= ${now.toISOString()}::timestamptz
   then coalesce(own.fallback_built_in_role_id, own.fallback_role_id)
   else coalesce(own.built_in_role_id, own.role_id) end`;
-/** Stand for having no role in a project and for having no access to it. They are no ids of roles. */
-const [NO_ROLE, NO_ACCESS] = ['00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000001'];
+/** Stand for no role in a project, for no access to it, and for the role of its creator. They are no ids of roles. */
+const NO_ROLE = '00000000-0000-0000-0000-000000000000';
+const NO_ACCESS = '00000000-0000-0000-0000-000000000001';
+const OF_CREATOR = '00000000-0000-0000-0000-000000000002';
 const projectRole = sql`case when local.id is null then ${NO_ROLE}::uuid
+  when local.of_creator then ${OF_CREATOR}::uuid
   else coalesce(local.built_in_role_id, local.role_id, ${NO_ACCESS}::uuid) end`;
 
 /** The assignment of each principal in the organization, with its assignment in a project if it has one. */
 const bothRoles = (ctx: Context, project: SQL): SQL => sql`from ${assignments} own left join ${assignments} local
-  on local.organization_id = own.organization_id and local.principal_id = own.principal_id and ${project}
+  on local.organization_id = own.organization_id and local.principal_id = own.principal_id
+  and not local.inactive and ${project}
   where own.organization_id = ${tenant(ctx)} and own.project_id is null`;
 
 /** The roles of somebody who has access to a project. */
@@ -66,14 +70,15 @@ async function allowedPairs(ctx: Context): Promise<Pair[]> {
     ctx,
     [...new Set(pairs.flatMap(({ organization, project }) => [organization, project]))].filter(isCustom),
   );
-  const roleOf = (id: string): Role | null => findBuiltIn(id) ?? custom.get(id) ?? null;
+  const roleOf = (id: string): Role | null =>
+    id === OF_CREATOR ? CREATOR : (findBuiltIn(id) ?? custom.get(id) ?? null);
   return pairs.filter(({ organization, project }) => {
     const role = roleOf(organization);
     return role !== null && allows(ctx, role, project === NO_ROLE ? undefined : roleOf(project));
   });
 }
 
-const isCustom = (id: string): boolean => id !== NO_ROLE && id !== NO_ACCESS && !findBuiltIn(id);
+const isCustom = (id: string): boolean => ![NO_ROLE, NO_ACCESS, OF_CREATOR].includes(id) && !findBuiltIn(id);
 
 /** Any project, because the decision depends only on the roles there. */
 const SOME_PROJECT = NO_ROLE;

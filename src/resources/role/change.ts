@@ -13,6 +13,7 @@ import { checkStatements, Statements } from '../policy/statements.ts';
 import { requireStill } from '../principal/access.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
+  addPolicies,
   checkDefinition,
   copyOf,
   type Definition,
@@ -26,11 +27,14 @@ import {
 } from './definition.ts';
 import type { roles } from './table.ts';
 
+/** The maximum length of the input, repetitions included. The limit of policies is checked without them. */
+const MAX_IDS = 200;
+
 const Update = z.object({
   name: singleLine(100),
   description: multiLine(2000),
   statements: Statements.nullish(),
-  policyIds: z.array(z.string()).nullish(),
+  policyIds: z.array(z.string()).max(MAX_IDS).nullish(),
 });
 const Create = Update.extend({ copyOf: z.string().nullish() });
 
@@ -72,7 +76,7 @@ export async function createRole(ctx: Context, projectId: string | null, input: 
   checkDefinition(definition);
   const values = { ...given, projectId, statements: definition.statements, createdAt: ctx.dependencies.clock() };
   const row = await roleRows.insert(ctx, values);
-  await setPolicies(ctx, row.id, definition.policyIds);
+  await addPolicies(ctx, row.id, definition.policyIds);
   await requireSmall(ctx, row.id);
   const role = await requireHeldRole(ctx, row.id, SUBJECT);
   audit(ctx, { after: snapshotOf(row, definition) });

@@ -97,14 +97,19 @@ export function checkDefinition({ statements, policyIds }: Definition): void {
     throw limitExceeded('policyIds', `policyIds: a role has at most ${shown('policiesPerRole')} policies.`);
 }
 
-export async function setPolicies(ctx: Context, roleId: string, policyIds: string[]): Promise<void> {
-  const tx = await db(ctx);
+export async function addPolicies(ctx: Context, roleId: string, policyIds: string[]): Promise<void> {
   const organizationId = tenant(ctx);
-  await tx
-    .delete(rolePolicies)
-    .where(and(eq(rolePolicies.organizationId, organizationId), eq(rolePolicies.roleId, roleId)));
   if (policyIds.length > 0)
-    await tx.insert(rolePolicies).values(policyIds.map((policyId) => ({ organizationId, roleId, policyId })));
+    await (await db(ctx))
+      .insert(rolePolicies)
+      .values(policyIds.map((policyId) => ({ organizationId, roleId, policyId })));
+}
+
+export async function setPolicies(ctx: Context, roleId: string, policyIds: string[]): Promise<void> {
+  await (await db(ctx))
+    .delete(rolePolicies)
+    .where(and(eq(rolePolicies.organizationId, tenant(ctx)), eq(rolePolicies.roleId, roleId)));
+  await addPolicies(ctx, roleId, policyIds);
 }
 
 /** The current role. Throws NOT_HELD if it grants permissions that the caller does not have. */

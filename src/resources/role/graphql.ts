@@ -2,6 +2,7 @@ import type { RoleSummary } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
@@ -53,6 +54,7 @@ builder.node(RoleType, {
       description: 'The name of the role. Unique in the organization or project, case-insensitive.',
     }),
     description: t.exposeString('description', {
+      complexity: textCost(2_000),
       nullable: true,
       description: 'What the role is intended for. Null if there is none.',
     }),
@@ -129,7 +131,8 @@ builder.objectField(Policy, 'roles', (t) =>
     {
       type: RoleType,
       nullable: true,
-      description: 'The roles that have the policy and are visible to the caller, ordered by name.',
+      description:
+        'The roles that have the policy and are visible to the caller, ordered by name. Null if the list cannot be read.',
       resolve: (policy, args, ctx) => listRolesWith(ctx, policy, args),
     },
     connectionOf(RoleType),
@@ -238,11 +241,11 @@ mutation('updateRole', {
     description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
     statements: t.field({
       type: [PolicyStatementInput],
-      description: `${STATEMENTS} They replace the current statements. Null or an empty list clears them, if a policy remains.`,
+      description: `${STATEMENTS} Replaces the current list. Null clears it, as does an empty list. At least one statement or policy must remain.`,
     }),
     policyIds: t.idList({
       visibleWith: 'policy:read',
-      description: `${POLICIES} They replace the current policies. Null or an empty list clears them, if a statement remains.`,
+      description: `${POLICIES} Replaces the current list. Null clears it, as does an empty list. At least one statement or policy must remain.`,
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
