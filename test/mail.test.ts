@@ -1,7 +1,10 @@
 import type { AddressInfo } from 'node:net';
+import { Kind, parse, validate } from 'graphql';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, expect, test } from 'vitest';
 import { createMailer, sendAll } from '../src/lib/mail.ts';
+import { buildSchema } from '../src/schema.ts';
+import { createProject, projectRoleId } from './decisions/support.ts';
 import { type Json, startApi } from './support/api.ts';
 import { createOrganization, mutate, queryData, roleId, signUp } from './support/world.ts';
 
@@ -132,4 +135,40 @@ test('without an SMTP server the mail is written to the log', async () => {
   const mailer = createMailer({ smtpUrl: undefined, mailFrom: 'x' }, (entry) => entries.push(entry));
   expect(await sendAll(mailer, [{ to: 'a@b.test', subject: 's', text: 'https://link.test' }], nothing)).toBe(true);
   expect(entries).toMatchObject([{ level: 'info', mail: { to: 'a@b.test', subject: 's', text: 'https://link.test' } }]);
+});
+
+test('names with URLs and addresses become no links, neither in the subject nor in the text', async () => {
+  const api = await startApi({ config: SMTP });
+  const { owner, id } = await createOrganization(api, 'acme');
+  await mutate(owner, 'updateOrganization', { id, name: 'Alert: https://evil.test/now www.evil.test' });
+  await api.root`update users set name = ${'Boss boss@evil.test ｅｖｉｌ．test'} where email = ${owner.email}`;
+  const projectId = await createProject(owner, 'apollo');
+  await mutate(owner, 'updateProject', { id: projectId, name: 'evil。test' });
+  const projectRoles = [{ projectId, roleId: projectRoleId('member') }];
+  await mutate(owner, 'createInvitations', { emails: ['rob@mail.test'], projectRoles });
+  const mail = received.find(({ to }) => to.includes('rob@mail.test')) as Received;
+  const subject = /^Subject: (.*)$/m.exec(mail.headers)?.[1];
+  expect(subject).toBe('Invitation to Alert: https: / / evil. test/ now www. evil. test');
+  const [names = '', roles] = mail.body.split('\r\n\r\n');
+  expect(names).toContain('"Boss boss@ evil. test evil. test" invites you to the organization "Alert: https');
+  expect(roles).toBe('Role in the project "evil. test": "Member"');
+  expect(`${names} ${roles}`).not.toMatch(/https?:\/\/|www\.\S|\S@\S|evil\.test/);
+});
+
+test('the link opens the mutations for a person without an account, for the invited address', async () => {
+  const api = await startApi();
+  const { owner } = await createOrganization(api, 'acme');
+  await mutate(owner, 'createInvitations', { emails: ['eve@mail.test'], roleId: roleId('read') });
+  const sent: Json = api.logged.findLast((entry) => entry['mail'])?.['mail'];
+  const link = new URL(/http:\S+/.exec(sent.text)?.[0] ?? '');
+  const document = link.searchParams.get('query') ?? '';
+  const { definitions } = parse(document);
+  expect(definitions.map((one) => (one.kind === Kind.OPERATION_DEFINITION ? one.name?.value : one.kind))).toEqual([
+    'SignUp',
+    'SignIn',
+    'Accept',
+  ]);
+  expect(validate(buildSchema(), parse(document)).map(({ message }) => message)).toEqual([]);
+  expect(document).toContain(`secret: "${link.searchParams.get('invitation')}"`);
+  expect(document).toContain('email: "eve@mail.test"');
 });

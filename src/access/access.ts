@@ -56,7 +56,8 @@ export function accessOf(effective: EffectiveGrants | null): Access {
     },
     requireRoom(allowance, room) {
       const plan = effective?.grants.plan;
-      if (plan && room.usage + room.added > limitOf(plan, allowance)) throw allowanceRequired(plan, allowance, room);
+      if (!plan || room.usage + room.added <= limitOf(plan, allowance)) return;
+      throw allowanceRequired(plan, allowance, room, decide(effective, 'usage:read').allowed);
     },
     permissions: (target) => permissionsOf(effective, target),
   };
@@ -115,12 +116,23 @@ function featureRequired(current: Plan, feature: Feature): AmbitError {
 const limitOf = (plan: Plan, allowance: Allowance): number =>
   entitlementsOf(plan)[allowance] ?? Number.POSITIVE_INFINITY;
 
-function allowanceRequired(current: Plan, allowance: Allowance, { usage, added }: Room): AmbitError {
+/** The usage is shown only to callers who may read it. */
+function allowanceRequired(
+  current: Plan,
+  allowance: Allowance,
+  { usage, added }: Room,
+  showsUsage: boolean,
+): AmbitError {
   const plan = planFor(allowance, usage + added);
   const [limit, next] = [entitlementsOf(current)[allowance], entitlementsOf(plan)[allowance]];
   const includes = next === null ? 'has no limit' : `includes ${next}`;
-  const message = `The plan ${current} includes ${limit} ${allowance}, and the organization has ${usage}. The plan ${plan} ${includes}.`;
-  return new AmbitError('PLAN_REQUIRED', message, { entitlement: allowance, limit, usage, plan });
+  const message = `The plan ${current} includes ${limit} ${allowance}${showsUsage ? `, and the organization has ${usage}` : ''}. The plan ${plan} ${includes}.`;
+  return new AmbitError('PLAN_REQUIRED', message, {
+    entitlement: allowance,
+    limit,
+    usage: showsUsage ? usage : null,
+    plan,
+  });
 }
 /** The refusal of every change by a token that is or counts as read-only. */
 export const readOnlyToken = ({ effective }: Access): AmbitError => {

@@ -100,6 +100,9 @@ export const findBuiltIn = (id: string): Role | null => BY_ID.get(id) ?? null;
 
 export const OWNER = roleByKey('owner');
 
+/** The role of people who are invited to projects only. */
+export const GUEST = roleByKey('guest');
+
 /** Whether the role is Owner. Only an Owner assigns or removes it, and nobody is invited with it. */
 export const isOwnerRole = (role: Role): boolean => role.id === OWNER.id;
 

@@ -62,12 +62,14 @@ export const loaderByColumn = <Row>(reader: Reader<Row>, column: PgColumn & { ta
   });
 
 /** Loads one page for each parent, such as the members of each role, with one query for all parents of a response. */
-export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row>) {
+export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row> | Promise<NestedOptions<Row>>) {
   return async (ctx: Context, parent: string, args: PageArgs): Promise<Page<Row>> => {
     const { first, last, after, before } = args;
     // A cursor belongs to the list of one parent.
-    if (after != null || before != null) return await listPage(await db(ctx), listUnder(optionsOf(ctx), parent), args);
-    const batch: Batch<Page<Row>> = async (_ctx, parents) => listPages(await db(ctx), optionsOf(ctx), parents, args);
+    if (after != null || before != null)
+      return await listPage(await db(ctx), listUnder(await optionsOf(ctx), parent), args);
+    const batch: Batch<Page<Row>> = async (_ctx, parents) =>
+      listPages(await db(ctx), await optionsOf(ctx), parents, args);
     const loaders = (ctx.unit.loaders.get(optionsOf) ?? new Map()) as Loaders;
     ctx.unit.loaders.set(optionsOf, loaders);
     return (await load(loaders, `${first} ${last}`, ctx, batch, parent)) as Page<Row>;

@@ -27,6 +27,14 @@ declare global {
       /** The permission for a value that is not null, on the same target as the permission of the field. */
       permission?: Permission;
       /**
+       * The project on which the permission is checked, instead of the target of the field. Undefined if the caller cannot
+       * read it: then nothing is checked, and the resolver reports that it does not exist.
+       */
+      permissionOn?: (
+        value: NonNullable<InputShapeFromTypeParam<Types, Type, Req>>,
+        ctx: Context,
+      ) => string | undefined;
+      /**
        * The values that need no permission, because they are ids of the caller's own objects. With `permission` it is a
        * function that the guard calls. With `visibleWith` it is true, because the resolver decides.
        */
@@ -48,15 +56,18 @@ declare global {
 
 interface InputOptions {
   permission?: Permission;
+  permissionOn?: PermissionOn;
   own?: true | Own;
   visibleWith?: Permission | readonly Permission[];
 }
 
 type Own = (value: never, ctx: Context) => boolean;
+type PermissionOn = (value: never, ctx: Context) => string | undefined;
 
 /** The options of the guard of an argument, input field or enum value, stored in its extensions. */
 interface InputGuard {
   permission: Permission;
+  permissionOn: PermissionOn | undefined;
   own: Own | undefined;
 }
 
@@ -75,7 +86,7 @@ function requirementsOf({ permission, own, visibleWith }: InputOptions): Require
 
 /** The configuration of an argument, input field or enum value, with its guard, directive and description. */
 export function guardedInput<Config extends InputConfig>(config: Config, options: InputOptions, what: string): Config {
-  const { permission, own, visibleWith } = options;
+  const { permission, permissionOn, own, visibleWith } = options;
   if (own === true ? !visibleWith : own && !permission)
     throw new Error(`${what}: a function \`own\` goes with \`permission\`, and \`own: true\` with \`visibleWith\``);
   const requirements = requirementsOf(options);
@@ -85,7 +96,9 @@ export function guardedInput<Config extends InputConfig>(config: Config, options
     description: withSentence(config.description, sentenceOf(requirements)),
     extensions: {
       ...withDirectives(config.extensions, requirements),
-      ...(permission && { guard: { permission, own: own === true ? undefined : own } satisfies InputGuard }),
+      ...(permission && {
+        guard: { permission, permissionOn, own: own === true ? undefined : own } satisfies InputGuard,
+      }),
     },
   };
 }
@@ -119,8 +132,10 @@ const checkOfFields =
   };
 
 const checkOfGuard =
-  ({ permission, own }: InputGuard): Check =>
-  (value, ctx, target) => {
+  ({ permission, permissionOn, own }: InputGuard): Check =>
+  (value, ctx, fieldTarget) => {
+    const target = permissionOn ? permissionOn(value as never, ctx) : fieldTarget;
+    if (target === undefined) return;
     if (ctx.unit.access.can(permission, target) || own?.(value as never, ctx)) return;
     requireSignedIn(ctx);
     ctx.unit.access.require(permission, target);

@@ -49,6 +49,8 @@ declare global {
       permission?: Permission;
       /** The project on which the permission is checked. Defaults to the organization. */
       on?: (parent: Shape) => Target;
+      /** Another permission. It is enough if the caller has it in one of the projects of the object. */
+      inProjects?: { permission: Permission; of: (parent: Shape) => readonly string[] };
       /** Whether the object is the caller's own, so that the caller needs no permission. */
       own?: OwnOf<Shape>;
       /** Open to every caller who can reach an object of the type. */
@@ -78,15 +80,23 @@ declare global {
   }
 }
 
+interface InProjects {
+  permission: Permission;
+  of: (parent: never) => readonly string[];
+}
+
 /** The options of the guard of a field or type, stored in its extensions. */
 interface Guard {
   rule: Requirement;
+  permission: Permission | undefined;
+  inProjects: InProjects | undefined;
   ownOf: OwnOf<unknown> | undefined;
   onOf: unknown;
 }
 
 interface AccessOptions {
   permission?: Permission;
+  inProjects?: InProjects;
   own?: true | OwnOf<unknown>;
   on?: unknown;
   public?: true;
@@ -178,13 +188,18 @@ const mustBeNullable = (type: string, field: string): string =>
   `field ${type}.${field} can be refused, so it must be nullable`;
 
 /** The scopes that scope-auth checks before any field of the type. */
-function scopesOfType({ permission, own, on }: AccessOptions) {
+function scopesOfType({ permission, inProjects, own, on }: AccessOptions) {
   const ownOf = typeof own === 'function' ? own : undefined;
   const onOf = on as OnOf | undefined;
-  if (!ownOf && !onOf) return permission && { permission };
+  if (!ownOf && !onOf && !inProjects) return permission && { permission };
   return (parent: unknown, ctx: Context) =>
-    Boolean(ownOf?.(parent, ctx)) || Boolean(permission && ctx.unit.access.can(permission, onOf?.(parent)));
+    Boolean(ownOf?.(parent, ctx)) ||
+    Boolean(permission && ctx.unit.access.can(permission, onOf?.(parent))) ||
+    hasInProjects(inProjects, parent, ctx);
 }
+
+const hasInProjects = (inProjects: InProjects | undefined, parent: unknown, { unit: { access } }: Context): boolean =>
+  inProjects?.of(parent as never).some((project) => access.sees(inProjects.permission, project)) ?? false;
 
 function scopesOfField(kind: string, what: string, { permission, own, on }: AccessOptions) {
   if (!on) return { ...(permission && { permission }), ...(own && { own: kind === 'Mutation' ? 'change' : 'look' }) };
@@ -243,10 +258,11 @@ interface Described {
 }
 
 /** The extensions of a guarded field or type, for the printed schema and for the error of a refusal. */
-function declared({ description, extensions }: Described, { permission, own, on }: AccessOptions) {
+function declared({ description, extensions }: Described, { permission, inProjects, own, on }: AccessOptions) {
   if (!permission && !own) return {};
-  const rule: Requirement = { ...(permission && { permission }), ...(own && { own: true }) };
-  const guard: Guard = { rule, ownOf: typeof own === 'function' ? own : undefined, onOf: on };
+  const required = permission && inProjects ? { anyOf: [permission, inProjects.permission] } : { permission };
+  const rule: Requirement = { ...(permission && required), ...(own && { own: true }) };
+  const guard: Guard = { rule, permission, inProjects, ownOf: typeof own === 'function' ? own : undefined, onOf: on };
   return {
     description: withSentence(description, sentenceOf([rule])),
     extensions: { ...withDirectives(extensions, [rule]), guard },
@@ -257,8 +273,11 @@ function declared({ description, extensions }: Described, { permission, own, on 
 export function guardAllows(type: GraphQLObjectType, object: unknown, ctx: Context): boolean {
   const { guard } = type.extensions as { guard?: Guard };
   if (!guard || guard.ownOf?.(object, ctx)) return true;
-  const { permission } = guard.rule;
-  return permission !== undefined && ctx.unit.access.can(permission, (guard.onOf as OnOf | undefined)?.(object));
+  const { permission } = guard;
+  return (
+    (permission !== undefined && ctx.unit.access.can(permission, (guard.onOf as OnOf | undefined)?.(object))) ||
+    hasInProjects(guard.inProjects, object, ctx)
+  );
 }
 
 /** The scopes of scope-auth, for one caller. */
@@ -275,13 +294,16 @@ export function refusedFieldError(parent: unknown, ctx: Context, { parentType, f
   const target = (type?.onOf as OnOf | undefined)?.(parent);
   const field = parentType.getFields()[fieldName]?.extensions['guard'] as Guard | undefined;
   return (
-    (type && !type.ownOf?.(parent, ctx) && errorOf(type, ctx, target)) ||
+    (type &&
+      !type.ownOf?.(parent, ctx) &&
+      !hasInProjects(type.inProjects, parent, ctx) &&
+      errorOf(type, ctx, target)) ||
     (field && errorOf(field, ctx, null)) ||
     readOnlyToken(ctx.unit.access)
   );
 }
 
-function errorOf({ rule }: Guard, ctx: Context, target: Target | undefined): Error | null {
-  const decision = rule.permission ? ctx.unit.access.decide(rule.permission, target) : null;
+function errorOf({ permission }: Guard, ctx: Context, target: Target | undefined): Error | null {
+  const decision = permission ? ctx.unit.access.decide(permission, target) : null;
   return decision && !decision.allowed ? forbidden(decision, target) : null;
 }

@@ -30,12 +30,12 @@ export class PermissionCachePlugin<Types extends SchemaTypes> extends BasePlugin
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
     const permission = this.permissionOf(config);
     if (!permission) return resolver;
-    const { own } = this.buildCache.getTypeConfig(config.parentType).pothosOptions as AccessOptions;
+    const { own, inProjects } = this.buildCache.getTypeConfig(config.parentType).pothosOptions as AccessOptions;
     const resolve = resolver as Resolver;
     resolvers.set(config, { permission, resolve });
     const caching: Resolver = (parent, args, ctx, info) => {
-      // A caller that was allowed because the object is its own was allowed only for that object.
-      if (!own || ctx.unit.access.can(permission)) ctx.unit.permissionCache.add(permission);
+      // A caller that was allowed because of the object was allowed only for that object.
+      if (!(own || inProjects) || ctx.unit.access.can(permission)) ctx.unit.permissionCache.add(permission);
       return resolve(parent, args, ctx, info);
     };
     return caching as never;
@@ -56,6 +56,7 @@ interface AccessOptions {
   permission?: Permission;
   on?: unknown;
   own?: unknown;
+  inProjects?: unknown;
   authScopes?: unknown;
 }
 

@@ -77,6 +77,8 @@ export interface InvitationSecret {
   role_id: string;
   /** The name of a custom role. Null for a built-in role, and if the custom role was deleted. */
   role_name: string | null;
+  /** With null for the name of a deleted project. `role_name` is null for a built-in and for a deleted role. */
+  project_roles: { project_name: string | null; role_id: string; role_name: string | null }[];
 }
 
 export const findInvitationAcrossTenants = async (db: Db, hash: string): Promise<InvitationSecret | null> =>

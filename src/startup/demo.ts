@@ -6,6 +6,7 @@ import type { DemoAccounts } from '../http/playground/page.ts';
 import { findUserByEmailAcrossTenants } from '../identity/across-tenants.ts';
 import { hashPassword, verifyPassword } from '../identity/password.ts';
 import { newId } from '../lib/ids.ts';
+import { planPeriods } from '../resources/billing/table.ts';
 import { categories } from '../resources/category/table.ts';
 import { checks } from '../resources/check/table.ts';
 import { levels } from '../resources/level/table.ts';
@@ -94,7 +95,9 @@ const capitalize = (text: string): string => text.slice(0, 1).toUpperCase() + te
 async function createDemoOrganization(db: Db, slug: string, passwordHash: string): Promise<void> {
   const organizationId = newId();
   const name = capitalize(slug);
-  await db.insert(organizations).values({ id: organizationId, slug, name, plan: 'ENTERPRISE' });
+  const plan = 'ENTERPRISE';
+  await db.insert(organizations).values({ id: organizationId, slug, name, plan });
+  await db.insert(planPeriods).values({ organizationId, plan, startedAt: new Date() });
   for (const { email, role } of DEMO_ACCOUNTS.filter((account) => account.organization === slug)) {
     const userId = newId();
     const first = email.split('@')[0] ?? '';

@@ -69,6 +69,30 @@ test('a migration fails when the server accepts a connection and never answers',
   await expect(migrated).rejects.toThrow(/CONNECT_TIMEOUT/);
 });
 
+test('the migration of billing begins the history of organizations that exist already', async () => {
+  const { root } = await cloneDatabase('template0');
+  const run = async (statements: string[]): Promise<void> => {
+    for (const statement of statements) await root.unsafe(statement);
+  };
+  const at = MIGRATIONS.findIndex(({ name }) => name.endsWith('_people'));
+  for (const { statements } of MIGRATIONS.slice(0, at)) await run(statements);
+  const id = '01890000-0000-7000-8000-000000000001';
+  await root`insert into organizations (id, slug, name, plan, created_at)
+    values (${id}, 'old', 'Old', 'TEAM', '2026-01-02T03:04:05Z')`;
+  await run(MIGRATIONS[at]?.statements ?? []);
+  expect(await root`select organization_id, plan, started_at, ended_at, changed_by from plan_periods`).toEqual([
+    {
+      organization_id: id,
+      plan: 'TEAM',
+      started_at: new Date('2026-01-02T03:04:05Z'),
+      ended_at: null,
+      changed_by: null,
+    },
+  ]);
+  const forced = await root`select relname from pg_class where relrowsecurity and not relforcerowsecurity`;
+  expect(forced).toEqual([]);
+});
+
 test('takes the right to create temporary tables from the runtime role, also in a restored database', async () => {
   const { url, root } = await cloneDatabase('template0');
   await migrateDatabase(url);

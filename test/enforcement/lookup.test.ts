@@ -28,6 +28,7 @@ const TABLES = [
   'invitations',
   'organizations',
   'principals',
+  'projects',
   'refresh_tokens',
   'roles',
   'sessions',
@@ -182,6 +183,7 @@ test('find_invitation returns the invitation of this secret only', async () => {
       expires_at: expect.anything(),
       role_id: uuidOf('rol', auditor),
       role_name: 'Auditor',
+      project_roles: [],
     },
   ]);
   const builtIn = await ask('find_invitation', hashSecret(secretFor(api, 'guest@acme.test')));
@@ -232,7 +234,7 @@ test('temporary tables of the caller do not shadow the tables of a function', as
   expect(rows).toEqual([]);
 });
 
-test('ambit_lookup can only read its nine tables', async () => {
+test('ambit_lookup can only read its ten tables', async () => {
   const privileges = await api.root`
     select c.relname as table, p.name as privilege
     from pg_class c, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) as p (name)
@@ -262,6 +264,7 @@ test.each([
   'select private_jwk from signing_keys',
   "update users set password_hash = ''",
   'select * from projects',
+  'select key from projects',
   'select * from policies',
   'select * from role_policies',
   'delete from principals',

@@ -96,12 +96,18 @@ const EXCEPTIONS: Record<string, string[]> = {
   'Role.members': ['project_member:read'],
   // `accessChanges` leaves out projects that the caller cannot read.
   accessChanges: ['project:read'],
-  // `Invitation.projectRoles` leaves them out as well.
-  'Invitation.projectRoles': ['project:read'],
+  // `Invitation.projectRoles` leaves them out as well, and without `invitation:read` those whose members are hidden.
+  'Invitation.projectRoles': ['project:read', 'project_member:read', 'invitation:read'],
+  // Without `invitation:read` it is null.
+  'Invitation.role': ['invitation:read'],
   // `accessChanges` is empty for a caller that cannot see the project roles.
   'Mutation.deleteProject': ['project_member:read'],
   // The inviter, not the caller, must still have it.
-  'Mutation.acceptInvitation': ['invitation:create'],
+  'Mutation.acceptInvitation': ['invitation:create', 'project_member:create'],
+  // What is reported as taken depends on what the caller can see.
+  'Mutation.createInvitations': ['invitation:read', 'member:read', 'project_member:read'],
+  'Mutation.resendInvitation': ['invitation:read', 'project_member:read', 'role:read'],
+  'Mutation.deleteInvitation': ['invitation:read', 'project_member:read'],
 };
 
 const exceptionsOf = (document: string): string[] =>

@@ -79,14 +79,14 @@ test('an invited person reads the offer, signs up, accepts once and becomes a me
   });
   expect(await accept(ada, secret)).toEqual(GONE);
   expect(await offerOf(secret)).toBeNull();
-  // The session keeps its organization.
+  // She had no organization, so her session is bound to this one.
   const { viewer } = await queryData(
     ada,
     '{ viewer { organization { id } memberships { organization { slug } roleName current } } }',
   );
   expect(viewer).toEqual({
-    organization: null,
-    memberships: [{ organization: { slug: 'acme' }, roleName: 'Write', current: false }],
+    organization: { id: acme.id },
+    memberships: [{ organization: { slug: 'acme' }, roleName: 'Write', current: true }],
   });
 });
 
@@ -177,7 +177,7 @@ test('an invitation cannot grant permissions that the inviter lacks, in the orga
   const manager = roles.nodes.find(({ name }: Json) => name === 'Manager').id;
   const projectRoles = [{ projectId, roleId: manager }];
   expect(await invite(person, { emails: [someone()], roleId: recruiter, projectRoles })).toEqual({
-    refused: 'NOT_HELD',
+    refused: 'NO_GRANT',
   });
   // A project role limits which permissions the inviter can grant in that project.
   await giveProjectRole(acme.owner, projectId, person.memberId, null);

@@ -354,6 +354,7 @@ const AT_LARGE: Record<string, Try> = {
   'access:read': answers('{ whoCan(permission: "check:read") { totalCount } }'),
   'plan:read': answers('{ plan { name } }'),
   'usage:read': answers('{ usage { seats projects } }'),
+  'billing:read': answers('{ organization { billing { plan } } }'),
   'billing:update': may('updatePlan', () => ({ plan: 'ENTERPRISE' })),
 };
 

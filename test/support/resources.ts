@@ -430,6 +430,10 @@ export const RESOURCES: Record<string, Resource> = {
         caller: await signIn(api, owner.email),
         input: { organizationId: organization.id },
       }),
+      updateBillingContact: async ({ unique, organization }) => ({
+        input: { email: `${unique('billing')}@acme.test` },
+        event: { target_id: organization.id },
+      }),
       updatePlan: async ({ owner, organization }) => {
         const { plan } = await queryData(owner, '{ plan { name } }');
         return { input: { plan: plan.name === 'TEAM' ? 'ENTERPRISE' : 'TEAM' }, event: { target_id: organization.id } };
@@ -440,6 +444,7 @@ export const RESOURCES: Record<string, Resource> = {
       updateOrganization: [{ id, slug: 'Not a slug' }, 'INVALID'],
       deleteOrganization: [{ id, slug: 'globex' }, 'MISMATCH'],
       switchOrganization: [{ organizationId: unknownId('org') }, 'NOT_FOUND'],
+      updateBillingContact: [{ email: 'nobody' }, 'INVALID'],
       updatePlan: null,
     }),
     rows: organizationRows,

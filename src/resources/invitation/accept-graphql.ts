@@ -5,6 +5,17 @@ import { Organization } from '../organization/graphql.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { acceptInvitation, declineInvitation, findOffer, type InvitationOffer } from './accept.ts';
 
+const OfferedProjectRole = builder
+  .objectRef<InvitationOffer['projectRoles'][number]>('InvitationOfferProjectRole')
+  .implement({
+    description: 'A project role that an invitation includes, by its names.',
+    public: true,
+    fields: (t) => ({
+      projectName: t.exposeString('projectName', { description: 'The display name of the project.' }),
+      roleName: t.exposeString('roleName', { description: 'The name of the project role.' }),
+    }),
+  });
+
 const InvitationOfferType = builder.objectRef<InvitationOffer>('InvitationOffer').implement({
   description: 'The part of an invitation that is visible to everybody who has its secret.',
   public: true,
@@ -14,7 +25,14 @@ const InvitationOfferType = builder.objectRef<InvitationOffer>('InvitationOffer'
       description:
         'The e-mail address that the invitation was sent to. Only the account with this address can accept it.',
     }),
-    roleName: t.exposeString('roleName', { description: 'The name of the organization role.' }),
+    roleName: t.exposeString('roleName', {
+      description: 'The name of the organization role. Guest for an invitation to projects only.',
+    }),
+    projectRoles: t.field({
+      type: [OfferedProjectRole],
+      description: 'The project roles that the invitation includes.',
+      resolve: (offer) => offer.projectRoles,
+    }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the invitation expires.' }),
   }),
 });
@@ -37,7 +55,7 @@ builder.queryField('invitationOffer', (t) =>
 
 mutation('acceptInvitation', {
   own: true,
-  description: `Joins the organization of an invitation. The e-mail address of the caller must be the address that the invitation was sent to. The session stays bound to its organization; use \`switchOrganization\` to change that. Returns ${INVALID}`,
+  description: `Joins the organization of an invitation. The e-mail address of the caller must be the address that the invitation was sent to. The session of a person without an organization is bound to it. Another session stays bound to its organization; use \`switchOrganization\` to change that. A member who is invited to projects gets the project roles in those projects where they have none, and keeps their organization role. Returns ${INVALID}`,
   input: (t) => ({
     secret: t.string({ required: true, secret: true, description: SECRET }),
     dryRun: t.boolean({ description: DRY_RUN }),

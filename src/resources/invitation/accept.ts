@@ -1,6 +1,7 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, isNull } from 'drizzle-orm';
 import type { Access } from '../../access/access.ts';
-import { grantsOfPrincipal } from '../../access/grants.ts';
+import { accessChanges } from '../../access/change.ts';
+import { type GrantsById, grantsAt, grantsOfPrincipal } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setDryRun, setTenant, tenant } from '../../context.ts';
@@ -21,7 +22,9 @@ import { assign, isAssignableIn, type PrincipalRow, roleColumns } from '../princ
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 import { assignments } from '../role/table.ts';
-import { gainsOf, type OfferedRoles } from './access-changes.ts';
+import { sessions } from '../session/table.ts';
+import type { OfferedRoles } from './access-changes.ts';
+import { isOfProjects, requireMayInvite } from './permissions.ts';
 import { type InvitationRow, invitationShown, takeInvitation } from './service.ts';
 
 /** The part of an invitation that is visible to everybody who has its secret. */
@@ -29,6 +32,7 @@ export interface InvitationOffer {
   organizationName: string;
   email: string;
   roleName: string;
+  projectRoles: { projectName: string; roleName: string }[];
   expiresAt: Date;
 }
 
@@ -55,10 +59,24 @@ async function find(ctx: Context, secret: string): Promise<InvitationSecret | nu
 
 export async function findOffer(ctx: Context, secret: string): Promise<InvitationOffer | null> {
   const row = await find(ctx, secret);
-  const roleName = row && (findBuiltIn(row.role_id)?.name ?? row.role_name);
-  if (!row || !roleName) return null;
-  return { organizationName: row.organization_name, email: row.email, roleName, expiresAt: new Date(row.expires_at) };
+  if (!row) return null;
+  const roleName = nameOf(row.role_id, row.role_name);
+  const projectRoles = row.project_roles.map((own) => ({
+    projectName: own.project_name,
+    roleName: nameOf(own.role_id, own.role_name),
+  }));
+  // A role or project was deleted, so the invitation cannot be accepted.
+  if (!roleName || !projectRoles.every(isComplete)) return null;
+  const { organization_name: organizationName, email, expires_at: expiresAt } = row;
+  return { organizationName, email, roleName, projectRoles, expiresAt: new Date(expiresAt) };
 }
+
+const nameOf = (roleId: string, customName: string | null): string | null => findBuiltIn(roleId)?.name ?? customName;
+
+const isComplete = (own: {
+  projectName: string | null;
+  roleName: string | null;
+}): own is InvitationOffer['projectRoles'][number] => own.projectName !== null && own.roleName !== null;
 
 export interface AcceptedInvitation {
   organization: OrganizationRow;
@@ -70,19 +88,30 @@ interface AcceptInput {
   dryRun?: boolean | null | undefined;
 }
 
+/** Without the usage of the organization, which the person has not joined. */
+const planRequired = (): AmbitError =>
+  new AmbitError(
+    'PLAN_REQUIRED',
+    'The plan of the organization does not include this invitation at the moment. Ask the person who invited you.',
+    { entitlement: null, limit: null, usage: null, plan: null },
+  );
+
 /** The result of a dry run is null. */
 export async function acceptInvitation(
   ctx: Context,
   { secret, dryRun }: AcceptInput,
 ): Promise<AccessChanged<AcceptedInvitation | null>> {
-  const { userId } = requireSession(ctx);
+  const { userId, sessionId } = requireSession(ctx);
   const caller = ctx.unit.actor;
   const found = await find(ctx, secret);
   if (!found || !sameAddress(found.email, ctx.unit.actor.user?.email ?? '')) throw noInvitation();
   setTenant(ctx, { organizationId: found.organization_id, userId });
   try {
     const accepted = await join(ctx, userId, secret);
-    if (!dryRun) return accepted;
+    if (!dryRun) {
+      if (!caller.organization) await bindSession(ctx, sessionId);
+      return accepted;
+    }
     setDryRun(ctx);
     // After a dry run, the organization is not visible, because the caller has not joined it.
     setActor(ctx, caller);
@@ -90,54 +119,109 @@ export async function acceptInvitation(
   } catch (error) {
     // The organization was deleted, or the inviter lacks the permission.
     if (error instanceof AmbitError && (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN')) throw noInvitation();
+    if (error instanceof AmbitError && error.code === 'PLAN_REQUIRED') throw planRequired();
     throw error;
   }
+}
+
+/** The session of a person without an organization is bound to the one that they join. */
+async function bindSession(ctx: Context, sessionId: string): Promise<void> {
+  await (await db(ctx))
+    .update(sessions)
+    .set({ organizationId: tenant(ctx) })
+    .where(and(eq(sessions.id, sessionId), isNull(sessions.organizationId)));
 }
 
 /** Both are ASCII (see `email` in input.ts), so JavaScript and PostgreSQL fold the case in the same way. */
 const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
-/** Creates the member with the offered roles. The inviter must still be able to give them. */
+/** Adds the person with the offered roles. The inviter must still be able to give them. */
 async function join(ctx: Context, userId: string, secret: string): Promise<AccessChanged<AcceptedInvitation>> {
   const organization = await lockOrganization(ctx);
   const invitation = await takeInvitation(ctx, secret);
   if (!invitation) throw noInvitation();
-  const principalId = newId();
-  const { result, after } = await changeAccess(ctx, {
-    permission: 'invitation:create',
+  const known = await findMemberOf(ctx, userId);
+  const principalId = known?.id ?? newId();
+  const { result, before, after } = await changeAccess(ctx, {
+    permission: null,
     by: invitation.inviterId,
     affected: () => [principalId],
     dryRun: false,
-    apply: async ({ access }) => {
-      const offered = await offeredBy(ctx, invitation, access);
-      return { offered, member: await makeMember(ctx, { id: principalId, userId }, offered) };
+    apply: async ({ access, rows }) => {
+      requireMayInvite(access, invitation);
+      const offered = await offeredBy(ctx, invitation, access, known === null);
+      const role =
+        known && (grantsOfPrincipal(rows, known.id, organization.plan, ctx.dependencies.clock())?.role ?? null);
+      return known
+        ? await addProjectRoles(ctx, known, role, invitation, offered)
+        : await makeMember(ctx, principalId, userId, offered);
     },
   });
-  const { member, offered } = result;
   const { id, plan, slug, name } = organization;
+  const [had, has] = [before, after].map((rows) => grantsAt(rows, plan, ctx.dependencies.clock())) as [
+    GrantsById,
+    GrantsById,
+  ];
   const accepted = await invitationShown(ctx, invitation);
   audit(ctx, {
     organizationId: id,
     targetId: toPublicId('mem', principalId),
-    before: null,
-    after: auditedRoles(member, after),
+    before: known && auditedRoles(known, before),
+    after: auditedRoles(result, after),
     related: [{ targetId: accepted.id, before: accepted, after: null }],
   });
-  // The response shows the organization as the new member sees it. The session stays bound to its own organization.
+  // The response shows the organization as the new member sees it.
   setActor(ctx, {
     ...ctx.unit.actor,
     organization: { id, slug, name },
     principal: { id: principalId, name: ctx.unit.actor.user?.name ?? '' },
-    grants: grantsOfPrincipal(after, principalId, plan, ctx.dependencies.clock()) ?? null,
+    grants: has.get(principalId) ?? null,
   });
-  return { result: { organization, member }, accessChanges: gainsOf(principalId, plan, offered) };
+  const ofPerson = accessChanges(had, has).filter((change) => change.principalId === principalId);
+  return { result: { organization, member: result }, accessChanges: ofPerson };
+}
+
+async function findMemberOf(ctx: Context, userId: string): Promise<PrincipalRow | null> {
+  const [row] = await (await db(ctx))
+    .select()
+    .from(principals)
+    .where(and(eq(principals.organizationId, tenant(ctx)), eq(principals.userId, userId)));
+  return row ?? null;
+}
+
+const alreadyMember = (): AmbitError =>
+  invalid(userError('TAKEN', 'secret', 'secret: you are already a member of this organization.'));
+
+/**
+ * Gives the project roles of the invitation to somebody who is a member already. Their organization role and their roles
+ * in other projects stay. An inviter who cannot see the members can so invite anybody to a project.
+ */
+async function addProjectRoles(
+  ctx: Context,
+  member: PrincipalRow,
+  role: Role | null,
+  invitation: InvitationRow,
+  { projectRoles }: OfferedRoles,
+): Promise<PrincipalRow> {
+  if (!isOfProjects(invitation) || role?.neverOverridden) throw alreadyMember();
+  const own = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.principalId, member.id));
+  const held = await (await db(ctx)).select({ projectId: assignments.projectId }).from(assignments).where(own);
+  const added = projectRoles.filter(({ projectId }) => !held.some((one) => one.projectId === projectId));
+  if (added.length === 0) throw alreadyMember();
+  await insertProjectRoles(ctx, member.id, added);
+  return member;
 }
 
 /**
  * The roles of the invitation, if all of them exist. Throws PLAN_REQUIRED if the plan no longer includes them. The
  * invitation stays valid, so it can be accepted later.
  */
-async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Access): Promise<OfferedRoles> {
+async function offeredBy(
+  ctx: Context,
+  invitation: InvitationRow,
+  inviter: Access,
+  isNew: boolean,
+): Promise<OfferedRoles> {
   const role = await roleIn(ctx, invitation.roleId, null);
   if (isOwnerRole(role)) throw noInvitation();
   const projectIds = invitation.projectRoles.map(({ projectId }) => projectId);
@@ -149,7 +233,7 @@ async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Acces
   if ([role, ...projectRoles.map((own) => own.role)].some((one) => one.builtIn === null))
     inviter.requireFeature('customRoles');
   // The invitation already counts as a seat, unless the plan was downgraded.
-  inviter.requireRoom('seats', { usage: await countMembers(ctx), added: 1 });
+  if (isNew) inviter.requireRoom('seats', { usage: await countMembers(ctx), added: 1 });
   return { role, projectRoles };
 }
 
@@ -172,26 +256,27 @@ async function requireProjects(ctx: Context, ids: string[]): Promise<void> {
 
 async function makeMember(
   ctx: Context,
-  person: { id: string; userId: string },
+  id: string,
+  userId: string,
   { role, projectRoles }: OfferedRoles,
 ): Promise<PrincipalRow> {
-  const tx = await db(ctx);
-  const organizationId = tenant(ctx);
-  const createdAt = ctx.dependencies.clock();
-  const [member] = await tx
+  const [member] = await (await db(ctx))
     .insert(principals)
-    .values({ ...person, organizationId, createdAt })
+    .values({ id, userId, organizationId: tenant(ctx), createdAt: ctx.dependencies.clock() })
     .returning();
-  await assign(ctx, person.id, { role, expiresAt: null, fallback: null });
-  const rows = projectRoles.map(({ projectId, role: own }) => ({
-    organizationId,
-    principalId: person.id,
-    projectId,
-    ...roleColumns(own),
-    createdAt,
-  }));
-  if (rows.length > 0) await tx.insert(assignments).values(rows);
+  await assign(ctx, id, { role, expiresAt: null, fallback: null });
+  await insertProjectRoles(ctx, id, projectRoles);
   return member as PrincipalRow;
+}
+
+async function insertProjectRoles(
+  ctx: Context,
+  principalId: string,
+  projectRoles: OfferedRoles['projectRoles'],
+): Promise<void> {
+  const common = { organizationId: tenant(ctx), principalId, createdAt: ctx.dependencies.clock() };
+  const rows = projectRoles.map(({ projectId, role }) => ({ ...common, projectId, ...roleColumns(role) }));
+  if (rows.length > 0) await (await db(ctx)).insert(assignments).values(rows);
 }
 
 /** Requires only the secret, so that an invited person can decline without an account. */

@@ -3,20 +3,23 @@ import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { findPrincipal } from '../principal/service.ts';
+import { findPrincipal, isVisible } from '../principal/service.ts';
 import { Project } from '../project/ref.ts';
 import { findProject } from '../project/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
+import { ACTIONS, permissionsOnInvitation } from './permissions.ts';
 import {
   createInvitations,
   deleteInvitation,
   findInvitation,
   type InvitationRow,
   listInvitations,
+  listInvitationsOf,
   resendInvitation,
 } from './service.ts';
 
@@ -46,8 +49,12 @@ const Invitation = builder.objectRef<InvitationRow>('Invitation');
 
 builder.node(Invitation, {
   description:
-    'An invitation to join the organization, sent to one e-mail address. It can be accepted once, within 7 days. It is deleted when it is accepted, declined or revoked.',
+    'An invitation to join the organization, sent to one e-mail address. It can be accepted once, within 7 days. It is deleted when it is accepted, declined or revoked. It is also visible to callers with `project_member:read` in a project that it includes.',
   permission: 'invitation:read',
+  inProjects: {
+    permission: 'project_member:read',
+    of: (row) => row.projectRoles.map(({ projectId }) => projectId),
+  },
   id: { resolve: (row) => row.id },
   loadWithoutCache: (id, ctx) => findInvitation(ctx, id),
   brandLoadedObjects: true,
@@ -57,25 +64,36 @@ builder.node(Invitation, {
       type: RoleType,
       nullable: true,
       description:
-        'The organization role. Null if it is deleted, which makes the invitation invalid, or if it is not visible to the caller.',
-      resolve: (row, _args, ctx) => findRole(ctx, row.roleId),
+        'The organization role. It is Guest for an invitation to projects only. Null if it is deleted, which makes the invitation invalid, or if it is not visible to the caller, which requires `invitation:read`.',
+      resolve: (row, _args, ctx) => (ctx.unit.access.can('invitation:read') ? findRole(ctx, row.roleId) : null),
     }),
     projectRoles: t.field({
       type: [InvitationProjectRole],
-      description: 'The project roles, without those in projects that are not visible to the caller.',
-      resolve: (row, _args, ctx) =>
-        row.projectRoles.filter((own) => ctx.unit.access.can('project:read', own.projectId)),
+      description:
+        'The project roles, without those in projects that are not visible to the caller. Without `invitation:read`, only those in projects where the caller has `project_member:read`.',
+      resolve: (row, _args, { unit: { access } }) => {
+        const needed = access.can('invitation:read') ? 'project:read' : 'project_member:read';
+        return row.projectRoles.filter(({ projectId }) => access.sees(needed, projectId));
+      },
     }),
     inviter: t.field({
       type: Principal,
       nullable: true,
       description:
         'The member or service account that last sent the invitation. It must still have all permissions of the invitation when the invitation is accepted. Null if it is deleted or not visible to the caller.',
-      resolve: (row, _args, ctx) => findPrincipal(ctx, row.inviterId),
+      resolve: async (row, _args, ctx) => {
+        const inviter = await findPrincipal(ctx, row.inviterId);
+        return inviter && isVisible(ctx, inviter) ? inviter : null;
+      },
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the invitation was created.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the invitation expires.' }),
-    viewerPermissions: t.field(viewerPermissions<InvitationRow>('invitation')),
+    viewerPermissions: t.field({
+      ...viewerPermissions<InvitationRow>('invitation'),
+      description:
+        'The permissions that the caller has on this invitation: `invitation:read`, `invitation:update` and `invitation:delete`. For an invitation to projects only, also `project_member:read`, `project_member:create` and `project_member:delete`, if the caller has them in all of its projects.',
+      resolve: (row, _args, ctx) => permissionsOnInvitation(ctx.unit.access, row),
+    }),
   }),
 });
 
@@ -104,10 +122,33 @@ builder.queryField('invitations', (t) =>
   ),
 );
 
+builder.objectField(Project, 'invitations', (t) =>
+  t.connection(
+    {
+      type: Invitation,
+      nullable: true,
+      permission: 'project_member:read',
+      on: (project) => project.id,
+      description: 'The pending and expired invitations that include a role in the project, newest first.',
+      resolve: (project, args, ctx) => listInvitationsOf(ctx, project.id, args),
+    },
+    connectionOf(Invitation),
+  ),
+);
+
 const ProjectRoleInput = builder.inputType('InvitationProjectRoleInput', {
   description: 'A project role to include in an invitation.',
   fields: (t) => ({
-    projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
+    projectId: t.id({
+      required: true,
+      permission: 'project_member:create',
+      permissionOn: (id, ctx) => {
+        const project = fromPublicId('prj', id);
+        return project && ctx.unit.access.can('project:read', project) ? project : undefined;
+      },
+      visibleWith: 'project:read',
+      description: 'The ID of the project. Permissions are checked on this project.',
+    }),
     roleId: t.id({
       required: true,
       visibleWith: 'role:read',
@@ -125,16 +166,21 @@ const MAIL_SENT = {
 } as const;
 
 mutation('createInvitations', {
-  permission: 'invitation:create',
+  own: true,
   description:
-    'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats. `accessChanges` lists what each person gains when they accept.',
+    'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects: they become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats. `accessChanges` lists what each person gains when they accept.',
   input: (t) => ({
     emails: t.stringList({
       required: true,
       description:
-        '1 to 50 e-mail addresses. Case-insensitive. Returns TAKEN for the address of a member or of another pending invitation.',
+        '1 to 50 e-mail addresses. Case-insensitive. Returns TAKEN for the address of a member and for that of a pending invitation, if the caller can see the member or the invitation.',
     }),
-    roleId: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the organization role.' }),
+    roleId: t.id({
+      permission: 'invitation:create',
+      visibleWith: 'role:read',
+      description:
+        'The ID of the organization role. Defaults to Guest. Returns REQUIRED if neither it nor `projectRoles` is given.',
+    }),
     projectRoles: t.field({
       type: [ProjectRoleInput],
       description:
@@ -154,13 +200,13 @@ mutation('createInvitations', {
 });
 
 mutation('resendInvitation', {
-  permission: 'invitation:update',
+  own: true,
   description:
-    'Sends an invitation again with a new secret that is valid for 7 days. The former secret cannot be used any more. The caller becomes the inviter. Returns NOT_HELD if the invitation grants permissions that the caller does not have.',
+    'Sends an invitation again with a new secret that is valid for 7 days. The former secret cannot be used any more. The caller becomes the inviter. For an invitation to projects only, `project_member:create` in all of its projects is enough. Returns NOT_HELD if the invitation grants permissions that the caller does not have, and NOT_FOUND if it is not visible to the caller.',
   input: (t) => ({
     id: t.id({
       required: true,
-      visibleWith: 'role:read',
+      visibleWith: ACTIONS.resend,
       description: 'The ID of the invitation. Its roles must be visible to the caller.',
     }),
   }),
@@ -172,9 +218,12 @@ mutation('resendInvitation', {
 });
 
 mutation('deleteInvitation', {
-  permission: 'invitation:delete',
-  description: 'Revokes an invitation. Its secret cannot be used any more.',
-  input: (t) => ({ id: t.id({ required: true, description: 'The ID of the invitation.' }) }),
+  own: true,
+  description:
+    'Revokes an invitation. Its secret cannot be used any more. For an invitation to projects only, `project_member:delete` in all of its projects is enough: to remove one of several project roles could give more access than the invitation. Returns NOT_FOUND if it is not visible to the caller.',
+  input: (t) => ({
+    id: t.id({ required: true, visibleWith: ACTIONS.delete, description: 'The ID of the invitation.' }),
+  }),
   results: DELETED,
   resolve: async (input, ctx) => ({ deletedId: await deleteInvitation(ctx, targetId('inv', input.id)) }),
 });

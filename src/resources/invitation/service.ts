@@ -1,32 +1,29 @@
-import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, gt, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { unrestricted } from '../../access/access.ts';
-import { requireHeldChange } from '../../access/escalation.ts';
-import { grantsOfRoles } from '../../access/grants.ts';
-import type { Role } from '../../access/model.ts';
-import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
+import type { Access } from '../../access/access.ts';
 import { afterCommit, audit, type Context, db, setDryRun, tenant } from '../../context.ts';
-import { loaderOf } from '../../data/loader.ts';
+import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { limitCreation, limitMails } from '../../data/rate-limit.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
-import { AmbitError, invalid, notFound, userError } from '../../lib/errors.ts';
-import { fromPublicId, newId, toPublicId } from '../../lib/ids.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { newId, toPublicId } from '../../lib/ids.ts';
 import { email, parse } from '../../lib/input.ts';
 import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { usageOf } from '../plan/service.ts';
-import { requireStill } from '../principal/access.ts';
+import { currentAccess } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
-import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../principal/service.ts';
+import { findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
-import { findProject } from '../project/service.ts';
 import { users } from '../user/table.ts';
-import { gainsOf, type OfferedRoles } from './access-changes.ts';
+import { gainsOf } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
+import { type Offer, OfferInput, offerAgain, offerOf } from './offer.ts';
+import { ACTIONS, canSeeInvitation, mayAct, requireMayInvite } from './permissions.ts';
 import { invitations } from './table.ts';
 
 /** All columns except the hash of the secret, which no resolver needs. */
@@ -57,59 +54,7 @@ export async function listInvitations(ctx: Context, args: PageArgs): Promise<Pag
   );
 }
 
-const Offer = z.object({
-  roleId: z.string(),
-  projectRoles: z
-    .array(z.object({ projectId: z.string(), roleId: z.string() }))
-    .max(100)
-    .nullish(),
-});
-const Create = Offer.extend({ emails: z.array(email).min(1).max(50) });
-
-/** The roles of the invitation. They must not include Owner, or grant permissions that the caller does not have there. */
-async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<OfferedRoles> {
-  const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
-  if (builtIn && isOwnerRole(builtIn))
-    throw invalid(
-      userError(
-        'INVALID',
-        'roleId',
-        'roleId: nobody can be invited as Owner. Invite with another role, and make the member Owner afterwards.',
-      ),
-    );
-  const role = await getAssignableRole(ctx, roleId, null, 'roleId');
-  if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
-  if (projectRoles?.length && role.neverOverridden)
-    throw invalid(
-      userError('NO_EFFECT', 'projectRoles', `projectRoles: have no effect on the organization role ${role.name}.`),
-    );
-  const inProjects = new Map<string, Role>();
-  for (const [at, given] of projectRoles?.entries() ?? []) {
-    const path = ['projectRoles', String(at)];
-    const projectId = await projectToOffer(ctx, given.projectId, inProjects, [...path, 'projectId']);
-    inProjects.set(projectId, await getAssignableRole(ctx, given.roleId, projectId, [...path, 'roleId']));
-  }
-  requireHeldChange(
-    ctx.unit.access,
-    { before: null, after: unrestricted(grantsOfRoles(role, inProjects)) },
-    'Inviting with these roles',
-  );
-  return { role, projectRoles: [...inProjects].map(([projectId, own]) => ({ projectId, role: own })) };
-}
-
-async function projectToOffer(
-  ctx: Context,
-  publicId: string,
-  taken: ReadonlyMap<string, Role>,
-  path: string[],
-): Promise<string> {
-  const project = await findProject(ctx, fromPublicId('prj', publicId) ?? tenant(ctx));
-  const where = path.join('.');
-  if (!project) throw invalid(userError('NOT_FOUND', path, `${where}: there is no project with this ID.`));
-  if (taken.has(project.id))
-    throw invalid(userError('TAKEN', path, `${where}: the invitation already has a role in this project.`));
-  return project.id;
-}
+const Create = OfferInput.extend({ emails: z.array(email).min(1).max(50) });
 
 export interface Sent<Result> {
   result: Result;
@@ -122,23 +67,37 @@ async function limitInvitations(ctx: Context, emails: string[]): Promise<void> {
   await limitMails(ctx, emails);
 }
 
+/** The pending and expired invitations that give a role in the project, newest first. */
+export const listInvitationsOf = pagesOf<InvitationRow>((ctx) => ({
+  reader,
+  where: (project) =>
+    and(
+      here(ctx),
+      sql`${invitations.projectRoles} @> jsonb_build_array(jsonb_build_object('projectId', ${project}::text))`,
+    ) as SQL,
+  asked: (project) => [tenant(ctx), 'project', project],
+  order: [{ column: invitations.id, key: (row) => row.id }],
+  descending: true,
+}));
+
 /** Creates all invitations or none. The lock serializes requests for the last seat or the same address. */
 export async function createInvitations(
   ctx: Context,
   { dryRun, ...input }: { dryRun?: boolean | null | undefined },
 ): Promise<Sent<InvitationRow[]> & AccessChanged<InvitationRow[]>> {
   const { emails, ...asked } = parse(Create, input);
-  const offered = await offer(ctx, asked);
+  ctx.unit.access.requireOrganization();
+  const offered = await offerOf(ctx, asked);
   if (!dryRun) await limitInvitations(ctx, emails);
   await lockOrganization(ctx);
-  await requireStill(ctx, 'invitation:create');
-  await removeExpired(ctx, emails);
-  await refuseTaken(ctx, emails);
-  ctx.unit.access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: emails.length });
+  const access = await currentAccess(ctx);
   const roles = {
     roleId: offered.role.id,
     projectRoles: offered.projectRoles.map(({ projectId, role }) => ({ projectId, roleId: role.id })),
   };
+  requireMayInvite(access, roles);
+  await makeRoom(ctx, access, emails);
+  access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: emails.length });
   const made = emails.map((address) => ({ address, secret: newSecret('ambit_inv_') }));
   const values = made.map(({ address, secret }) => ({
     organizationId: tenant(ctx),
@@ -156,7 +115,7 @@ export async function createInvitations(
   if (dryRun) setDryRun(ctx);
   return {
     result: rows,
-    mailSent: mail(ctx, rows, offered.role, (row) => secrets.get(row.email) ?? ''),
+    mailSent: mail(ctx, rows, offered, (row) => secrets.get(row.email) ?? ''),
     // A placeholder ID, because the members do not exist yet.
     accessChanges: gainsOf(newId(), ctx.unit.access.effective?.grants.plan ?? 'FREE', offered),
   };
@@ -175,10 +134,10 @@ const validity = (ctx: Context, secret: string) => ({
 const mail = (
   ctx: Context,
   rows: InvitationRow[],
-  role: Role,
+  offered: Offer,
   secretOf: (row: InvitationRow) => string,
 ): Promise<boolean | null> => {
-  const mails = rows.map((row) => invitationMail(ctx, row, role, secretOf(row)));
+  const mails = rows.map((row) => invitationMail(ctx, row, offered, secretOf(row)));
   return afterCommit(ctx, () =>
     sendAll(ctx.dependencies.mailer, mails, (entry) => ctx.dependencies.log({ requestId: ctx.requestId, ...entry })),
   );
@@ -186,30 +145,51 @@ const mail = (
 
 const fold = (addresses: string[]): string[] => addresses.map((address) => address.toLowerCase());
 
-async function removeExpired(ctx: Context, emails: string[]): Promise<void> {
-  await (await db(ctx))
-    .delete(invitations)
-    .where(and(here(ctx), isAnyOf(folded, fold(emails)), lte(invitations.expiresAt, ctx.dependencies.clock())));
-}
-
-/** Requires that no address has a pending invitation or belongs to a member. */
-async function refuseTaken(ctx: Context, emails: string[]): Promise<void> {
+/**
+ * Deletes expired invitations to these addresses. Throws TAKEN if an address has a pending invitation or belongs to a
+ * member. Only what the caller can see counts: otherwise an inviter could find out who belongs to the organization.
+ */
+async function makeRoom(ctx: Context, access: Access, emails: string[]): Promise<void> {
   const wanted = fold(emails);
   const tx = await db(ctx);
+  const found = await tx
+    .select(fields)
+    .from(invitations)
+    .where(and(here(ctx), isAnyOf(folded, wanted)));
+  const now = ctx.dependencies.clock();
+  const { true: expired = [], false: pending = [] } = Object.groupBy(
+    found.filter((row) => canSeeInvitation(access, row)),
+    ({ expiresAt }) => `${expiresAt <= now}`,
+  );
+  if (expired.length > 0)
+    await tx.delete(invitations).where(
+      and(
+        here(ctx),
+        isAnyOf(
+          invitations.id,
+          expired.map(({ id }) => id),
+        ),
+      ),
+    );
+  const members = access.can('member:read') ? await membersAmong(ctx, wanted) : [];
+  refuseTaken(emails, wanted, [
+    ...pending.map((row) => [row.email.toLowerCase(), 'already has an invitation; use resendInvitation'] as const),
+    ...members.map((address) => [address, 'is already a member'] as const),
+  ]);
+}
+
+async function membersAmong(ctx: Context, addresses: string[]): Promise<string[]> {
   const address = sql<string>`lower(${users.email})`;
-  const members = await tx
+  const found = await (await db(ctx))
     .select({ address })
     .from(principals)
     .innerJoin(users, eq(users.id, principals.userId))
-    .where(and(eq(principals.organizationId, tenant(ctx)), isAnyOf(address, wanted)));
-  const pending = await tx
-    .select({ address: folded })
-    .from(invitations)
-    .where(and(here(ctx), isAnyOf(folded, wanted)));
-  const why = new Map([
-    ...pending.map((row) => [row.address, 'already has an invitation; use resendInvitation'] as const),
-    ...members.map((row) => [row.address, 'is already a member'] as const),
-  ]);
+    .where(and(eq(principals.organizationId, tenant(ctx)), isAnyOf(address, addresses)));
+  return found.map((row) => row.address);
+}
+
+function refuseTaken(emails: string[], wanted: string[], reasons: (readonly [string, string])[]): void {
+  const why = new Map(reasons);
   const errors = wanted.flatMap((one, at) => {
     const reason = why.get(one) ?? (wanted.indexOf(one) < at ? 'is in the list twice' : null);
     return reason ? [userError('TAKEN', ['emails', String(at)], `emails.${at}: ${emails[at]} ${reason}.`)] : [];
@@ -217,25 +197,33 @@ async function refuseTaken(ctx: Context, emails: string[]): Promise<void> {
   if (errors.length > 0) throw invalid(...errors);
 }
 
-async function lock(ctx: Context, id: string): Promise<InvitationRow> {
+/** Locks the invitation. Throws NOT_FOUND if the caller cannot see it, and FORBIDDEN if they may not do this with it. */
+async function lock(
+  ctx: Context,
+  id: string,
+  action: keyof typeof ACTIONS,
+): Promise<{ row: InvitationRow; access: Access }> {
+  await lockOrganization(ctx);
+  const access = await currentAccess(ctx);
   const [row] = await (await db(ctx))
     .select(fields)
     .from(invitations)
     .where(and(here(ctx), eq(invitations.id, id)))
     .for('update');
-  if (!row) throw notFound('Invitation');
-  return row;
+  if (row && mayAct(access, row, action)) return { row, access };
+  if (!row || !canSeeInvitation(access, row)) throw notFound('Invitation');
+  access.require(ACTIONS[action][0]);
+  return { row, access };
 }
 
 /** Sends a new secret with a new expiry and revokes the old secret. An expired invitation counts as a seat again. */
 export async function resendInvitation(ctx: Context, id: string): Promise<Sent<InvitationRow>> {
-  await lockOrganization(ctx);
-  await requireStill(ctx, 'invitation:update');
-  const before = await lock(ctx, id);
+  ctx.unit.access.requireOrganization();
+  const { row: before, access } = await lock(ctx, id, 'resend');
   await limitInvitations(ctx, [before.email]);
-  const { role } = await offerAgain(ctx, before);
+  const offered = await offerAgain(ctx, before);
   if (before.expiresAt <= ctx.dependencies.clock())
-    ctx.unit.access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: 1 });
+    access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: 1 });
   const secret = newSecret('ambit_inv_');
   const [row] = await (await db(ctx))
     .update(invitations)
@@ -244,29 +232,12 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
     .returning(fields);
   const after = row as InvitationRow;
   audit(ctx, { before: await invitationShown(ctx, before), after: await invitationShown(ctx, after) });
-  return { result: after, mailSent: mail(ctx, [after], role, () => secret) };
-}
-
-async function offerAgain(ctx: Context, row: InvitationRow): Promise<OfferedRoles> {
-  const roleId = toPublicId('rol', row.roleId);
-  const projectRoles = row.projectRoles.map((own) => ({
-    projectId: toPublicId('prj', own.projectId),
-    roleId: toPublicId('rol', own.roleId),
-  }));
-  return await offer(ctx, { roleId, projectRoles }).catch((error: unknown) => {
-    if (!(error instanceof AmbitError && error.userErrors) || error.userErrors[0]?.code === 'NO_EFFECT') throw error;
-    throw invalid(
-      userError(
-        'INVALID',
-        'id',
-        'id: a role or project of the invitation was deleted. Delete the invitation and create a new one.',
-      ),
-    );
-  });
+  return { result: after, mailSent: mail(ctx, [after], offered, () => secret) };
 }
 
 export async function deleteInvitation(ctx: Context, id: string): Promise<string> {
-  const row = await lock(ctx, id);
+  ctx.unit.access.requireOrganization();
+  const { row } = await lock(ctx, id, 'delete');
   await (await db(ctx)).delete(invitations).where(and(here(ctx), eq(invitations.id, id)));
   audit(ctx, { before: await invitationShown(ctx, row), after: null });
   return toPublicId('inv', id);

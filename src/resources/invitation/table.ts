@@ -1,8 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { foreignKey, index, jsonb, pgTable, primaryKey, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { foreignKey, index, jsonb, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
-import { explainViolation } from '../../db/constraints.ts';
-import { userError } from '../../lib/errors.ts';
 import { principals } from '../principal/table.ts';
 
 /** Pending invitations. Accepting, declining or revoking an invitation deletes it. */
@@ -24,7 +22,8 @@ export const invitations = pgTable(
     primaryKey({ columns: [t.organizationId, t.id] }),
     unique('invitations_hash').on(t.organizationId, t.hash),
     index('invitations_by_hash').on(t.hash),
-    uniqueIndex('invitations_email').on(t.organizationId, sql`lower(${t.email})`),
+    // Not unique: an inviter does not learn of invitations that are hidden from them, so one address can have several.
+    index('invitations_by_email').on(t.organizationId, sql`lower(${t.email})`),
     // Invitations are deleted with their inviter.
     foreignKey({
       name: 'invitations_inviter',
@@ -32,9 +31,4 @@ export const invitations = pgTable(
       foreignColumns: [principals.organizationId, principals.id],
     }).onDelete('cascade'),
   ],
-);
-
-explainViolation(
-  'invitations_email',
-  userError('TAKEN', 'emails', 'emails: another invitation for one of the addresses is pending.'),
 );

@@ -8,6 +8,7 @@ import { loaderOf } from '../../data/loader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, publicRow, toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine, slug } from '../../lib/input.ts';
+import { beginPlanPeriod } from '../billing/history.ts';
 import { checks } from '../check/table.ts';
 import { requireSession, requireStill } from '../principal/access.ts';
 import { assign } from '../principal/service.ts';
@@ -31,7 +32,8 @@ export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
 
 const Create = z.object({ name: singleLine(100), slug });
 
-const snapshotOf = (row: OrganizationRow) => publicRow('org', { ...row });
+/** The row for the audit log. `updateBillingContact` and `billing:read` have the address for billing. */
+const snapshotOf = ({ billingEmail: _, ...row }: OrganizationRow) => publicRow('org', row);
 
 export async function createOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
   const { userId } = requireSession(ctx);
@@ -66,6 +68,7 @@ async function insertOrganization(
   const [owner] = await tx.insert(principals).values({ organizationId: id, userId }).returning();
   const role = ROLES[0];
   if (!owner || role?.builtIn !== 'owner') throw new Error('the first built-in role is the Owner');
+  await beginPlanPeriod(ctx, organization?.plan ?? 'FREE', owner.id);
   await assign(ctx, owner.id, { role, expiresAt: null, fallback: null });
   await createDefaultRubric(ctx);
   audit(ctx, { organizationId: id, targetId: toPublicId('org', id), after: organization && snapshotOf(organization) });

@@ -23,6 +23,8 @@ export const organizations = pgTable(
     slug: text('slug').notNull(),
     name: text('name').notNull(),
     plan: text('plan').$type<Plan>().notNull(),
+    /** The address for questions about billing. */
+    billingEmail: text('billing_email'),
     /** The version of the organization's access. Triggers increment it. Compiled grants are cached under it. */
     accessVersion: bigint('access_version', { mode: 'number' }).notNull().default(0),
     createdAt: createdAt(),

@@ -4,7 +4,7 @@ import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../lib/plans
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { type Usage, updatePlan, usageOf } from './service.ts';
 
-const PlanName = builder.enumType('PlanName', {
+export const PlanName = builder.enumType('PlanName', {
   description: 'The name of a plan.',
   values: Object.fromEntries(
     PLAN_NAMES.map((name) => [name, { description: `The plan ${name}. \`plans\` lists its features and limits.` }]),

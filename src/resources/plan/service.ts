@@ -1,12 +1,14 @@
-import { and, count, eq, gt, isNotNull } from 'drizzle-orm';
+import { and, count, countDistinct, eq, gt, isNotNull, not, sql } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import type { Plan } from '../../lib/plans.ts';
+import { beginPlanPeriod } from '../billing/history.ts';
 import { invitations } from '../invitation/table.ts';
 import { organizations } from '../organization/table.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
+import { users } from '../user/table.ts';
 
 export interface Usage {
   seats: number;
@@ -25,10 +27,15 @@ export async function countMembers(ctx: Context): Promise<number> {
 export async function usageOf(ctx: Context): Promise<Usage> {
   const tx = await db(ctx);
   const own = tenant(ctx);
+  // An address can have several invitations, and a member can be invited to a project.
+  const isMember = sql`exists (select from ${principals} join ${users} on ${users.id} = ${principals.userId}
+    where ${principals.organizationId} = ${own} and lower(${users.email}) = lower(${invitations.email}))`;
   const [invited] = await tx
-    .select({ total: count() })
+    .select({ total: countDistinct(sql`lower(${invitations.email})`) })
     .from(invitations)
-    .where(and(eq(invitations.organizationId, own), gt(invitations.expiresAt, ctx.dependencies.clock())));
+    .where(
+      and(eq(invitations.organizationId, own), gt(invitations.expiresAt, ctx.dependencies.clock()), not(isMember)),
+    );
   const [made] = await tx.select({ total: count() }).from(projects).where(eq(projects.organizationId, own));
   return { seats: (await countMembers(ctx)) + (invited?.total ?? 0), projects: made?.total ?? 0 };
 }
@@ -44,6 +51,7 @@ export async function updatePlan(ctx: Context, plan: Plan, dryRun: boolean): Pro
         .update(organizations)
         .set({ plan })
         .where(eq(organizations.id, tenant(ctx)));
+      if (plan !== before.plan) await beginPlanPeriod(ctx, plan, ctx.unit.actor.principal?.id ?? null);
       const id = toPublicId('org', tenant(ctx));
       audit(ctx, { targetId: id, before: { id, plan: before.plan }, after: { id, plan } });
       return plan;

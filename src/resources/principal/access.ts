@@ -1,4 +1,4 @@
-import { accessOf, refusal, type Target } from '../../access/access.ts';
+import { type Access, accessOf, refusal, type Target } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
 import { type GrantsById, grantsOverTime, loadAssignments, loadGrants, loadRoles } from '../../access/grants.ts';
 import type { Grants, Role, RoleSummary } from '../../access/model.ts';
@@ -38,13 +38,18 @@ export const findGrants = async (ctx: Context, principalIds?: readonly string[])
   loadGrants(await db(ctx), tenant(ctx), planOf(ctx), ctx.dependencies.clock(), principalIds);
 
 /**
- * Throws FORBIDDEN if the caller has lost the permission since the mutation began, for example while it waited for the
+ * The caller's access at this moment. It may have changed since the mutation began, for example while it waited for the
  * lock of the organization. Must be called under that lock.
  */
-export async function requireStill(ctx: Context, permission: Permission, target: Target = null): Promise<void> {
+export async function currentAccess(ctx: Context): Promise<Access> {
   const { actor } = ctx.unit;
   const grants = actor.principal && (await findGrants(ctx, [actor.principal.id])).get(actor.principal.id);
-  accessOf(grants ? effectiveGrantsOf(actor, grants) : null).require(permission, target);
+  return accessOf(grants ? effectiveGrantsOf(actor, grants) : null);
+}
+
+/** Throws FORBIDDEN if the caller has lost the permission since the mutation began. */
+export async function requireStill(ctx: Context, permission: Permission, target: Target = null): Promise<void> {
+  (await currentAccess(ctx)).require(permission, target);
 }
 
 /** The grants that a principal has now and those that it will have after its role expires. */

@@ -5,8 +5,8 @@ import { builder, ID } from '../../graphql/builder.ts';
 import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
-import { findUserOfMember } from '../user/service.ts';
-import { findAssignment, findReach, grantsOf, kindOf, type PrincipalRow } from './service.ts';
+import { canReadRole } from './access.ts';
+import { findAssignment, findReach, grantsOf, isSelf, kindOf, nameOf, type PrincipalRow } from './service.ts';
 
 const ABOUT_MEMBER: readonly Permission[] = [
   'member:read',
@@ -28,7 +28,7 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
     }),
     name: t.string({
       description: 'The name of the person or of the service account.',
-      resolve: async (row, _args, ctx) => row.name ?? (await findUserOfMember(ctx, row.id))?.user.name ?? '',
+      resolve: (row, _args, ctx) => nameOf(ctx, row),
     }),
     role: t.field({
       type: RoleType,
@@ -66,8 +66,7 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
 
 async function roleOf(principal: PrincipalRow, ctx: Context): Promise<Role | null> {
   const role = (await grantsOf(ctx, principal.id))?.grants.role;
-  const isOwn = principal.id === ctx.unit.actor.principal?.id;
-  return role && (isOwn || ctx.unit.access.sees('role:read', role.projectId)) ? role : null;
+  return role && (isSelf(principal, ctx) || canReadRole(ctx, role)) ? role : null;
 }
 
 const REMOVING: readonly Permission[] = ['member:delete', 'service_account:delete'];

@@ -11,6 +11,7 @@ import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { decodeId, fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { assignments } from '../role/table.ts';
+import { findUserOfMember } from '../user/service.ts';
 import { canReadRole, findAnyRole, findGrants } from './access.ts';
 import { principals } from './table.ts';
 
@@ -23,6 +24,10 @@ export const findPrincipal = rows.find;
 export const principalReader = rows.reader;
 
 export const kindOf = (row: PrincipalRow): Kind => (row.userId ? 'member' : 'service account');
+
+/** The name of the person or of the service account. */
+export const nameOf = async (ctx: Context, row: PrincipalRow): Promise<string> =>
+  row.name ?? (await findUserOfMember(ctx, row.id))?.user.name ?? '';
 
 export const publicIdOfPrincipal = (row: PrincipalRow): string => toPublicId(row.userId ? 'mem' : 'sva', row.id);
 
@@ -47,9 +52,12 @@ export function ofVisibleKinds(ctx: Context): SQL | undefined {
   return sql`false`;
 }
 
+/** Whether it is the caller, who needs no permission to see itself. */
+export const isSelf = (row: PrincipalRow, ctx: Context): boolean => row.id === ctx.unit.actor.principal?.id;
+
 /** The caller can see itself, and with the permission for their kind other principals. */
 export const isVisible = (ctx: Context, row: PrincipalRow): boolean =>
-  row.id === ctx.unit.actor.principal?.id || ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read');
+  isSelf(row, ctx) || ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read');
 
 /** The principal with this public id of either kind, or null. */
 export async function findByPublicId(ctx: Context, id: string): Promise<PrincipalRow | null> {

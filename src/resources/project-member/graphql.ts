@@ -22,7 +22,7 @@ import {
   updateProjectMember,
 } from './service.ts';
 
-const ProjectMember = builder.objectRef<ProjectMemberRow>('ProjectMember');
+export const ProjectMember = builder.objectRef<ProjectMemberRow>('ProjectMember');
 
 builder.node(ProjectMember, {
   description:
