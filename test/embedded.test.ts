@@ -154,6 +154,21 @@ test('Ambit exits with one line when the database server cannot be restarted', a
   await stopped(await started());
 });
 
+test('the login of requests has a password of its own, which stays the same', async () => {
+  const server = await startEmbedded(join(folder, 'lock'));
+  onTestFinished(() => server.stop());
+  await server.sql`create role tester nologin`;
+  const url = new URL(await server.loginUrl('postgres', 'tester'));
+  expect(await server.loginUrl('postgres', 'tester')).toBe(url.href);
+  const nameWith = async (user: string) => {
+    const sql = postgres(Object.assign(new URL(url), { username: user }).href, { max: 1, onnotice: () => undefined });
+    onTestFinished(() => sql.end());
+    return (await sql`select current_user as name`)[0]?.['name'];
+  };
+  expect(await nameWith('tester_login')).toBe('tester_login');
+  await expect(nameWith('postgres')).rejects.toThrow('password authentication failed');
+});
+
 test('a lost connection that held the lock is replaced, and another process still cannot use the data', async () => {
   const data = join(folder, 'lock');
   const server = await startEmbedded(data);

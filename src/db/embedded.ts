@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
@@ -95,8 +96,8 @@ export async function startEmbedded(
 ): Promise<Embedded> {
   const data = await openData(folder, signal);
   const port = await freePort();
-  const urlOn = (port: number, name: string, user = 'postgres'): string =>
-    `postgres://${user}:${data.password}@127.0.0.1:${port}/${name}`;
+  const urlOn = (port: number, name: string, user = 'postgres', password = data.password): string =>
+    `postgres://${user}:${password}@127.0.0.1:${port}/${name}`;
   const url = urlOn(port, 'postgres');
   const all = { ...SETTINGS, port, ...settings };
   const failed =
@@ -128,8 +129,10 @@ export async function startEmbedded(
       const login = `${role}_login`;
       const [found] = await sql`select from pg_roles where rolname = ${login}`;
       if (!found) await sql.unsafe(`create role ${login} login in role ${role}`);
-      await sql.unsafe(`alter role ${login} password '${data.password}'`);
-      return urlOn(port, name, login);
+      // Not the superuser's password, and the same in each process that uses the data.
+      const password = createHmac('sha256', data.password).update(login).digest('base64url');
+      await sql.unsafe(`alter role ${login} password '${password}'`);
+      return urlOn(port, name, login, password);
     },
     sql,
     async stop() {

@@ -41,6 +41,7 @@ export async function migrateDatabase(
     await assertDirect(sql);
     await lock(sql, log, lockTimeout);
     await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS });
+    await refuseTemporaryTables(sql, log);
   } finally {
     await sql.end({ timeout: 5 });
   }
@@ -59,4 +60,21 @@ async function lock(sql: Sql, log: Log, timeout: number): Promise<void> {
 async function tryLock(sql: Sql): Promise<boolean> {
   const [row] = await sql`select pg_try_advisory_lock(${MIGRATION_LOCK}) as locked`;
   return row?.['locked'] === true;
+}
+
+/**
+ * PostgreSQL lets every role create temporary tables, and finds them before tables of the same name, which have row-level
+ * security. The privilege belongs to the database and is missing in its dumps, so it is revoked at every start.
+ */
+async function refuseTemporaryTables(sql: Sql, log: Log): Promise<void> {
+  await sql`do $$ begin
+    execute format('revoke temporary on database %I from public, ambit_runtime', current_database());
+  end $$`;
+  const [row] = await sql`
+    select current_database() as name, has_database_privilege('ambit_runtime', current_database(), 'TEMPORARY') as may`;
+  if (row?.['may'])
+    log({
+      level: 'warn',
+      message: `the runtime role can create temporary tables; as the owner of the database, run: revoke temporary on database "${row['name']}" from public`,
+    });
 }

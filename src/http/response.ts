@@ -1,11 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AmbitError, ErrorCode } from '../lib/errors.ts';
 
-/** A complete response with a text body. */
+/** A complete response. Its body is a text, or bytes that were compressed. */
 export interface HttpResponse {
   status: number;
   headers: Record<string, string>;
-  body: string;
+  body: string | Buffer;
+}
+
+/** A response whose length is not known in advance. If reading the chunks fails, the connection is closed. */
+export interface StreamResponse {
+  status: number;
+  headers: Record<string, string>;
+  chunks: AsyncIterable<string>;
 }
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
@@ -21,6 +28,12 @@ export const jsonResponse = (status: number, body: unknown, headers?: Record<str
   headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
   body: JSON.stringify(body),
 });
+
+/** The response with another header of the request that its representation depends on. */
+export function withVary(response: HttpResponse, header: string): HttpResponse {
+  const { vary } = response.headers;
+  return { ...response, headers: { ...response.headers, vary: vary ? `${vary}, ${header}` : header } };
+}
 
 const CODES: Record<number, string> = { 404: 'NOT_FOUND', 500: 'INTERNAL', 503: 'UNAVAILABLE' };
 
@@ -46,7 +59,13 @@ export function errorResponse(
 }
 
 /** HTTP status of errors that do not define one. */
-const STATUS: Partial<Record<ErrorCode, number>> = { BAD_REQUEST: 400, CONFLICT: 409, OUTCOME_UNKNOWN: 504 };
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  BAD_REQUEST: 400,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  CONFLICT: 409,
+  OUTCOME_UNKNOWN: 504,
+};
 
 /** The response to a request that failed before GraphQL produced a result. */
 export function domainErrorResponse(error: AmbitError, requestId: string): HttpResponse {
@@ -55,17 +74,18 @@ export function domainErrorResponse(error: AmbitError, requestId: string): HttpR
   return jsonResponse(http?.status ?? STATUS[error.code] ?? 500, { errors }, http?.headers);
 }
 
+/** With the headers of every response. A length of null is unknown. */
 export const headersOf = (
-  { status, headers }: HttpResponse,
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
   requestId: string,
-  length: number,
+  length: number | null,
 ): Record<string, string | number> => ({
   'x-request-id': requestId,
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-store',
   ...headers,
-  // RFC 9110, section 8.6: a 204 response has no Content-Length.
-  ...(status !== 204 && { 'content-length': length }),
+  // RFC 9110, section 8.6: a 204 response has no Content-Length, and that of a 304 response is the one of the whole file.
+  ...(status !== 204 && status !== 304 && length !== null && { 'content-length': length }),
 });
 
 /** Sends a short response. */

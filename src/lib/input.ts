@@ -1,19 +1,21 @@
 import { z } from 'zod';
 import { invalid, notFound, type UserErrorCode, userError } from './errors.ts';
 import { fromPublicId, type IdPrefix, typeOfPrefix } from './ids.ts';
+import { SINGLE_LINE, VISIBLE } from './names.ts';
 
-/**
- * Excludes line breaks and control characters, which could forge log lines or terminal output. Also excludes invisible and
- * bidirectional characters, which make two names look the same, and halves of surrogate pairs, which PostgreSQL replaces.
- */
-const SINGLE_LINE = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u00ad\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]*$/u;
 /** Excludes NUL, which PostgreSQL cannot store, and halves of surrogate pairs. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression looks for NUL
 const MULTI_LINE = /^[^\u0000\p{Cs}]*$/u;
 
 /** A single line that must not be empty. */
 export const singleLine = (max: number) =>
-  z.string().trim().min(1).max(max).regex(SINGLE_LINE, 'must be one line without control characters');
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(SINGLE_LINE, { error: 'must be one line without control characters and invisible characters', abort: true })
+    .regex(VISIBLE, 'must contain a visible character');
 
 /** Text with line breaks that must not be empty. Null means no text. */
 export const multiLine = (max: number) =>

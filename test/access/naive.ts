@@ -55,7 +55,8 @@ const writes = (world: World): boolean =>
   world.access === 'WRITE' && (!world.isTokenOfMember || allows(signedIn(world), 'api_token:grant_write', null));
 
 /** What a READ token allows. */
-export const reads = (permission: string): boolean => ['read', 'read_content'].includes(permission.split(':')[1] ?? '');
+export const reads = (permission: string): boolean =>
+  ['read', 'read_content', 'export'].includes(permission.split(':')[1] ?? '');
 
 const ORGANIZATION_LADDER = ['guest', 'read', 'user', 'write', 'admin', 'owner'];
 const PROJECT_LADDER = ['read', 'member', 'manager', 'owner'];

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import type { Sql } from 'postgres';
 import { expect, onTestFinished, test } from 'vitest';
 import { MIGRATION_LOCK, migrateDatabase } from '../../src/db/migrate.ts';
+import { newId } from '../../src/lib/ids.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { MIGRATIONS } from '../support/rewrites.ts';
 
@@ -66,4 +67,39 @@ test('a migration fails when the server accepts a connection and never answers',
   const { port } = silent.address() as { port: number };
   const migrated = migrateDatabase(`postgres://nobody@127.0.0.1:${port}/none`, { connectTimeout: 300 });
   await expect(migrated).rejects.toThrow(/CONNECT_TIMEOUT/);
+});
+
+test('takes the right to create temporary tables from the runtime role, also in a restored database', async () => {
+  const { url, root } = await cloneDatabase('template0');
+  await migrateDatabase(url);
+  const shadow = () =>
+    root.begin(async (tx) => {
+      await tx`set local role ambit_runtime`;
+      await tx`create temporary table assignments as select * from public.assignments`;
+      throw new Error('undo');
+    });
+  await expect(shadow()).rejects.toThrow('permission denied to create temporary tables');
+  await root`do $$ begin execute format('grant temporary on database %I to public', current_database()); end $$`;
+  await expect(shadow()).rejects.toThrow('undo');
+  await migrateDatabase(url);
+  await expect(shadow()).rejects.toThrow('permission denied to create temporary tables');
+});
+
+test('logs a warning if it may not take that right, because another role owns the database', async () => {
+  const { url, root } = await cloneDatabase();
+  const login = `login_${newId().replaceAll('-', '')}`;
+  await root.unsafe(`create role ${login} login password 'secret' in role ambit_runtime;
+    grant create on database ${new URL(url).pathname.slice(1)} to ${login};
+    grant all on schema drizzle to ${login};
+    grant select on drizzle.__drizzle_migrations to ${login}`);
+  onTestFinished(async () => {
+    await root.unsafe(`drop owned by ${login}; drop role ${login}`);
+  });
+  const address = new URL(url);
+  [address.username, address.password] = [login, 'secret'];
+  const logged: { message?: unknown }[] = [];
+  await migrateDatabase(address.href, { log: (entry) => logged.push(entry) });
+  expect(logged.map(({ message }) => message)).toEqual([
+    expect.stringContaining('the runtime role can create temporary tables; as the owner of the database, run: '),
+  ]);
 });

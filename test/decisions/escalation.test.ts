@@ -201,7 +201,7 @@ test('large policies and expensive matrices are refused', async () => {
     allow(...Array.from({ length: 101 }, () => '*:read')),
   ];
   expect(await mutate(owner, 'createPolicy', { name: 'Large', statements })).toEqual({
-    errors: [{ code: 'TOO_LONG', path: ['statements'] }],
+    errors: [{ code: 'LIMIT_EXCEEDED', path: ['statements'] }],
   });
   const wrong = await mutate(owner, 'createPolicy', {
     name: 'Wrong',

@@ -67,11 +67,12 @@ test.each(tenants)('%s rejects inserts, updates and deletes of rows of another o
   const violates = `new row violates row-level security policy for table "${table}"`;
   await expect(insert(table, await copied(table, { id: newId() }))).rejects.toThrow(violates);
 
-  // Audit events cannot be updated or deleted at all.
-  const verdict = table === 'audit_events' ? 'permission denied' : violates;
+  // Rows of the audit log cannot be updated or deleted at all.
+  const isLog = table.startsWith('audit_event');
+  const verdict = isLog ? 'permission denied' : violates;
   const run = (statement: string) => withBinding(api, { organization: ours }, (tx) => tx.unsafe(statement));
   await expect(run(`update ${table} set organization_id = '${theirs}'`)).rejects.toThrow(verdict);
-  if (table !== 'audit_events') {
+  if (!isLog) {
     const changed = await run(
       `update ${table} set organization_id = organization_id where organization_id = '${theirs}'`,
     );
@@ -186,4 +187,33 @@ test('a transaction cannot write rows of other users and organizations in tables
   ])
     await expect(run(statement), statement).rejects.toThrow('permission denied');
   expect(await dumpRows(api)).toEqual(before);
+});
+
+test('a transaction creates a member only for its own user, and changes the user of no member', async () => {
+  const before = await dumpRows(api);
+  const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];
+  const join = (user: string, bound: string | undefined) =>
+    withBinding(api, { organization: ours, ...(bound && { user: bound }) }, async (tx) => {
+      await tx`insert into principals (organization_id, id, user_id) values (${ours}, ${newId()}, ${user})`;
+      throw new Error('undo');
+    });
+  const violates = 'new row violates row-level security policy "joins" for table "principals"';
+  await expect(join(them, me)).rejects.toThrow(violates);
+  await expect(join(them, undefined)).rejects.toThrow(violates);
+  await expect(join(them, them)).rejects.toThrow('undo');
+  const run = (statement: string) => withBinding(api, { organization: ours, user: me }, (tx) => tx.unsafe(statement));
+  const change = run(`update principals set user_id = '${them}' where user_id = '${me}'`);
+  await expect(change).rejects.toThrow('user_id must not change');
+  expect(await dumpRows(api)).toEqual(before);
+});
+
+test('a transaction cannot set back the version under which grants are cached', async () => {
+  const set = (value: string) =>
+    withBinding(api, { organization: ours }, async (tx) => {
+      await tx.unsafe(`update organizations set access_version = ${value}, name = name where id = '${ours}'`);
+      throw new Error('undo');
+    });
+  await expect(set('access_version - 1')).rejects.toThrow('access_version must not decrease');
+  await expect(set('0')).rejects.toThrow('access_version must not decrease');
+  for (const value of ['access_version', 'access_version + 1']) await expect(set(value)).rejects.toThrow('undo');
 });

@@ -42,7 +42,7 @@ test('a token has the current permissions of its holder, and a READ token only t
     await setRoleOf(holder, role);
     const held = await permissionsOf(holder);
     expect(held).toEqual(await permissionsOf(people[role]));
-    const reading = held.filter((name) => /:read(_content)?$/.test(name));
+    const reading = held.filter((name) => /:(read(_content)?|export)$/.test(name));
     expect(await permissionsOf(onNode(write))).toEqual(held.includes('api_token:grant_write') ? held : reading);
     expect(await permissionsOf(onNode(read))).toEqual(reading);
   }

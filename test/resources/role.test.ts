@@ -73,7 +73,7 @@ test('the permissions of a role are those of its members', async () => {
   }
 });
 
-test('viewerPermissions of a built-in role contains role:read only', async () => {
+test('viewerPermissions promises no change of a built-in role', async () => {
   const { nodes } = (await queryData(people.owner, ROLES)).roles;
   for (const { viewerPermissions } of nodes) expect(viewerPermissions).toEqual(['role:read']);
 });

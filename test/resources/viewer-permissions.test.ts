@@ -290,6 +290,8 @@ const KINDS: Record<string, Kind> = {
   'a project role of somebody': crud('ProjectMember', async () => (await freshProject()).member),
   'a policy of a project': crud('Policy', async () => (await freshProject()).policy),
   'a custom role': crud('Role', () => createRole(owner, fresh(), DATA)),
+  // Nobody but an Owner may update or delete it, although others have the permission.
+  'a custom role that grants everything': crud('Role', () => createRole(owner, fresh(), [allow('*')])),
   'a custom role of a project': crud('Role', async () => (await freshProject()).role),
   'an invitation': {
     target: () => fixtures.make('Invitation', { roleId: roleId('read') }),

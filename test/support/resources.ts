@@ -225,13 +225,19 @@ export const RESOURCES: Record<string, Resource> = {
     create: async ({ unique, one }) => ({
       ...{ name: unique('Role'), description: 'Annotates.\nReads.' },
       ...{ projectId: await one('Project'), policyIds: [await one('Policy')] },
+      statements: [allow('trace:read')],
     }),
     base: async ({ unique, one }) => ({ name: unique('Role'), policyIds: [await one('Policy')] }),
     updates: async ({ unique, make }) => {
       const policies = [await make('Policy'), await make('Policy')];
       return [
-        { name: unique('Reader'), description: 'Reads.\nWrites.', policyIds: policies.slice(1) },
-        { name: unique('Writer'), description: 'Writes.', policyIds: policies },
+        {
+          name: unique('Reader'),
+          description: 'Reads.\nWrites.',
+          policyIds: policies.slice(1),
+          statements: STATEMENTS,
+        },
+        { name: unique('Writer'), description: 'Writes.', policyIds: policies, statements: [allow('trace:read')] },
       ];
     },
     cases: {
@@ -241,7 +247,7 @@ export const RESOURCES: Record<string, Resource> = {
     },
     rejected: async (fixtures) => ({
       createRole: [{ name: 'owner', policyIds: [await fixtures.one('Policy')] }, 'TAKEN'],
-      updateRole: [{ id: await fixtures.one('Role'), policyIds: [] }, 'TOO_SHORT'],
+      updateRole: [{ id: await fixtures.one('Role'), policyIds: [] }, 'REQUIRED'],
       deleteRole: [{ id: await roleInUse(fixtures) }, 'IN_USE'],
     }),
     rows: async (rows) => (await projectPolicies(rows)).roles,
@@ -314,6 +320,7 @@ export const RESOURCES: Record<string, Resource> = {
         ...(await guest(fixtures)),
         event: {
           ...{ organization_id: organizationUuid(fixtures.organization), role: 'User' },
+          principal_id: expect.any(String),
           target_id: expect.stringMatching(/^mem_/),
         },
       }),
@@ -322,6 +329,7 @@ export const RESOURCES: Record<string, Resource> = {
         ...(await guest(fixtures)),
         event: {
           ...{ organization_id: organizationUuid(fixtures.organization), role: null },
+          ...{ actor_kind: 'USER', principal_id: null },
           target_id: expect.stringMatching(/^inv_/),
         },
       }),
@@ -391,14 +399,15 @@ export const RESOURCES: Record<string, Resource> = {
     obtain: async ({ owner }) =>
       (await queryData(owner, '{ auditEvents(first: 1) { nodes { id } } }')).auditEvents.nodes[0].id,
     rows: async ({ organization: { slug }, insert, refer }) => {
-      const users = await refer('User');
+      const [users, members] = [await refer('User'), await refer('Member')];
       return insert('audit_events', (at) => ({
         ...{
           action: 'none',
           outcome: 'ALLOWED',
           actor: `${at}@${slug}.test`,
-          user_id: users[at],
+          ...{ actor_kind: 'MEMBER', user_id: users[at], principal_id: members[at] },
           target_id: `none ${at % 2}`,
+          related: JSON.stringify([{ targetId: `none ${at % 2}`, before: null, after: null }]),
         },
         ...{ credential_kind: 'NONE', request_id: `${at}`, address: 'here' },
       }));

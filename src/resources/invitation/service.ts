@@ -18,6 +18,7 @@ import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { usageOf } from '../plan/service.ts';
 import { requireStill } from '../principal/access.ts';
+import { findAuditedRole } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
@@ -125,7 +126,7 @@ export async function createInvitations(
   await requireStill(ctx, 'invitation:create');
   await removeExpired(ctx, emails);
   await refuseTaken(ctx, emails);
-  ctx.unit.access.requireRoom('seats', (await usageOf(ctx)).seats + emails.length);
+  ctx.unit.access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: emails.length });
   const roles = {
     roleId: offered.role.id,
     projectRoles: offered.projectRoles.map(({ projectId, role }) => ({ projectId, roleId: role.id })),
@@ -140,11 +141,9 @@ export async function createInvitations(
   }));
   const rows = await (await db(ctx)).insert(invitations).values(values).returning(fields);
   const after = await Promise.all(rows.map((row) => invitationShown(ctx, row)));
-  // One event for all invitations. It has a target if there is only one.
-  audit(ctx, {
-    ...(rows.length === 1 && { targetId: after[0]?.id ?? '' }),
-    after: rows.length === 1 ? after[0] : after,
-  });
+  // One event for all invitations. Its target is the first one.
+  const [first, ...others] = after.map((shown) => ({ targetId: shown.id, before: null, after: shown }));
+  audit(ctx, { ...first, related: others });
   const secrets = new Map(made.map(({ address, secret }) => [address, secret]));
   if (dryRun) setDryRun(ctx);
   return {
@@ -227,7 +226,7 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   const before = await lock(ctx, id);
   const { role } = await offerAgain(ctx, before);
   if (before.expiresAt <= ctx.dependencies.clock())
-    ctx.unit.access.requireRoom('seats', (await usageOf(ctx)).seats + 1);
+    ctx.unit.access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: 1 });
   const secret = newSecret('ambit_inv_');
   const [row] = await (await db(ctx))
     .update(invitations)
@@ -281,11 +280,13 @@ export async function invitationShown(ctx: Context, row: InvitationRow) {
   return {
     id: toPublicId('inv', row.id),
     email: row.email,
-    roleId: toPublicId('rol', row.roleId),
-    projectRoles: row.projectRoles.map((own) => ({
-      projectId: toPublicId('prj', own.projectId),
-      roleId: toPublicId('rol', own.roleId),
-    })),
+    role: await findAuditedRole(ctx, row.roleId),
+    projectRoles: await Promise.all(
+      row.projectRoles.map(async (own) => ({
+        projectId: toPublicId('prj', own.projectId),
+        role: await findAuditedRole(ctx, own.roleId),
+      })),
+    ),
     inviterId: inviter && publicIdOfPrincipal(inviter),
     expiresAt: row.expiresAt,
   };

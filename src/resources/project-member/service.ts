@@ -7,6 +7,8 @@ import { isAnyOf } from '../../db/array.ts';
 import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { isFeatureSuspended } from '../principal/access.ts';
+import { findAuditedRole } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess, type LockedAccess } from '../principal/change-access.ts';
 import {
   findByPublicId,
@@ -40,6 +42,12 @@ export const findProjectMember = async (ctx: Context, id: string): Promise<Proje
   const row = await readProjectMember(ctx, id);
   return row?.projectId && ctx.unit.access.sees('project_member:read', row.projectId) ? row : null;
 };
+
+/** Whether the plan suspends the project role. No access is never suspended. */
+export const isMembershipSuspended = (ctx: Context, row: ProjectMemberRow): boolean =>
+  !row.ofCreator &&
+  ((row.roleId !== null && isFeatureSuspended(ctx, 'customRoles')) ||
+    ((row.roleId ?? row.builtInRoleId) !== null && isFeatureSuspended(ctx, 'projectRoles')));
 
 export interface ProjectMemberInput {
   roleId?: string | null | undefined;
@@ -156,12 +164,11 @@ async function change<Result>(
 /** The values of a project role in the audit log. */
 async function snapshotOf(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
   const principal = await findPrincipal(ctx, row.principalId);
-  const roleId = row.builtInRoleId ?? row.roleId;
   return {
     id: toPublicId('pmb', row.id),
     projectId: row.projectId && toPublicId('prj', row.projectId),
     principalId: principal && publicIdOfPrincipal(principal),
-    roleId: roleId && toPublicId('rol', roleId),
+    role: await findAuditedRole(ctx, row.builtInRoleId ?? row.roleId),
   };
 }
 

@@ -1,5 +1,6 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
@@ -30,6 +31,7 @@ builder.node(Project, {
     }),
     name: t.exposeString('name', { description: 'The display name of the project.' }),
     description: t.exposeString('description', {
+      complexity: textCost(2_000),
       nullable: true,
       description: 'What the project is about. Null if there is none.',
     }),

@@ -69,7 +69,7 @@ export async function createProject(ctx: Context, input: unknown): Promise<Proje
     .select({ total: count() })
     .from(projects)
     .where(eq(projects.organizationId, tenant(ctx)));
-  ctx.unit.access.requireRoom('projects', (all?.total ?? 0) + 1);
+  ctx.unit.access.requireRoom('projects', { usage: all?.total ?? 0, added: 1 });
   const project = await rows.insert(ctx, { ...given, createdAt: ctx.dependencies.clock() });
   await assignCreator(ctx, project.id);
   return project;
