@@ -82,7 +82,7 @@ export function customRole(facts: RoleFacts, own: CompiledStatements, policies: 
 }
 
 /** No custom role grants it, because only an Owner can make an Owner. */
-const OF_OWNERS = BITS.get('organization:transfer') ?? 0n;
+const OF_OWNERS: Bits = BITS.get('organization:transfer') ?? 0n;
 
 type Resolved = Pick<Role, 'allow' | 'impliesProjectRead' | 'deny'>;
 
