@@ -11,6 +11,7 @@ import { publicIdOf, typedIdOf } from '../lib/ids.ts';
 import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
+import { visibilityPlugin } from './visibility.ts';
 
 export interface BuilderTypes {
   Context: Context;
@@ -37,9 +38,9 @@ export const pageCost = ({ first, last }: PageArgs, field = 1) => ({
 });
 
 export const builder = new SchemaBuilder<BuilderTypes>({
-  // The guard is first: it turns `permission` into scopes of scope-auth, and wraps the checks. The permission cache comes
-  // right after scope-auth, whose results it keeps.
-  plugins: [guardPlugin, ScopeAuthPlugin, permissionCachePlugin, RelayPlugin, ComplexityPlugin],
+  // The guard precedes scope-auth: it turns `permission` into scopes of scope-auth, and wraps the checks. The permission
+  // cache comes right after scope-auth, whose results it keeps.
+  plugins: [visibilityPlugin, guardPlugin, ScopeAuthPlugin, permissionCachePlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
   complexity: { defaultListMultiplier: 10 },

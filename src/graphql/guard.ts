@@ -78,7 +78,7 @@ declare global {
 }
 
 /** The options of the guard of a field or type, stored in its extensions. */
-interface Guard {
+export interface Guard {
   rule: Requirement;
   ownOf: OwnOf<unknown> | undefined;
   onOf: unknown;

@@ -2,7 +2,7 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
-import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
@@ -17,6 +17,7 @@ import {
   findInvitation,
   type InvitationRow,
   listInvitations,
+  mayResend,
   resendInvitation,
 } from './service.ts';
 
@@ -75,7 +76,15 @@ builder.node(Invitation, {
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the invitation was created.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the invitation expires.' }),
-    viewerPermissions: t.field(viewerPermissions<InvitationRow>('invitation')),
+    viewerPermissions: t.field({
+      ...viewerPermissions<InvitationRow>('invitation'),
+      resolve: async (row, _args, ctx) => {
+        const resends = await mayResend(ctx, row);
+        return aboutOne('invitation').filter((name) =>
+          name === 'invitation:update' ? resends : ctx.unit.access.can(name),
+        );
+      },
+    }),
   }),
 });
 

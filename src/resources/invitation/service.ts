@@ -17,11 +17,12 @@ import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { usageOf } from '../plan/service.ts';
-import { requireStill } from '../principal/access.ts';
+import { findAnyRole, requireStill } from '../principal/access.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { findProject } from '../project/service.ts';
+import { findRole } from '../role/service.ts';
 import { users } from '../user/table.ts';
 import { gainsOf, type OfferedRoles } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
@@ -65,7 +66,11 @@ const Offer = z.object({
 const Create = Offer.extend({ emails: z.array(email).min(1).max(50) });
 
 /** The roles of the invitation. They must not include Owner, or grant permissions that the caller does not have there. */
-async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Offer>): Promise<OfferedRoles> {
+async function offer(
+  ctx: Context,
+  { roleId, projectRoles }: z.output<typeof Offer>,
+  find = findAnyRole,
+): Promise<OfferedRoles> {
   const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
   if (builtIn && isOwnerRole(builtIn))
     throw invalid(
@@ -75,13 +80,13 @@ async function offer(ctx: Context, { roleId, projectRoles }: z.output<typeof Off
         'roleId: nobody can be invited as Owner. Invite with another role, and make the member Owner afterwards.',
       ),
     );
-  const role = await getAssignableRole(ctx, roleId, null, 'roleId');
+  const role = await getAssignableRole(ctx, roleId, null, 'roleId', find);
   if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
   const inProjects = new Map<string, Role>();
   for (const [at, given] of projectRoles?.entries() ?? []) {
     const path = ['projectRoles', String(at)];
     const projectId = await projectToOffer(ctx, given.projectId, inProjects, [...path, 'projectId']);
-    inProjects.set(projectId, await getAssignableRole(ctx, given.roleId, projectId, [...path, 'roleId']));
+    inProjects.set(projectId, await getAssignableRole(ctx, given.roleId, projectId, [...path, 'roleId'], find));
   }
   requireHeldChange(
     ctx.unit.access,
@@ -235,13 +240,28 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   return { result: after, mailSent: mail(ctx, [after], role, () => secret) };
 }
 
-async function offerAgain(ctx: Context, row: InvitationRow): Promise<OfferedRoles> {
-  const roleId = toPublicId('rol', row.roleId);
-  const projectRoles = row.projectRoles.map((own) => ({
+const offerOf = (row: InvitationRow): z.output<typeof Offer> => ({
+  roleId: toPublicId('rol', row.roleId),
+  projectRoles: row.projectRoles.map((own) => ({
     projectId: toPublicId('prj', own.projectId),
     roleId: toPublicId('rol', own.roleId),
-  }));
-  return await offer(ctx, { roleId, projectRoles }).catch((error: unknown) => {
+  })),
+});
+
+/** Whether the caller could send the invitation again. Loads the roles of all invitations of a response together. */
+export async function mayResend(ctx: Context, row: InvitationRow): Promise<boolean> {
+  if (!ctx.unit.access.can('invitation:update')) return false;
+  try {
+    await offer(ctx, offerOf(row), findRole);
+    return true;
+  } catch (error) {
+    if (error instanceof AmbitError) return false;
+    throw error;
+  }
+}
+
+async function offerAgain(ctx: Context, row: InvitationRow): Promise<OfferedRoles> {
+  return await offer(ctx, offerOf(row)).catch((error: unknown) => {
     if (!(error instanceof AmbitError && error.userErrors)) throw error;
     throw invalid(
       userError(

@@ -7,7 +7,7 @@ import type { Target } from '../../graphql/target.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import { isOwnPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { User } from '../user/graphql.ts';
 import { findUserOfMember } from '../user/service.ts';
@@ -25,6 +25,7 @@ export const Member = builder.objectRef<PrincipalRow>('Member');
 builder.node(Member, {
   description: 'The membership of a person in the organization.',
   permission: 'member:read',
+  own: isOwnPrincipal,
   interfaces: [Principal],
   id: { resolve: (member) => member.id },
   loadWithoutCache: (id, ctx) => findMember(ctx, id),

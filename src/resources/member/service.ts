@@ -127,6 +127,7 @@ export async function removePrincipal(
   principal: PrincipalRow,
   permission: 'member:delete' | 'service_account:delete' | null,
   dryRun: boolean,
+  field: 'id' | null = 'id',
 ): Promise<AccessChanged<string>> {
   const publicId = publicIdOfPrincipal(principal);
   audit(ctx, { targetId: publicId });
@@ -134,6 +135,7 @@ export async function removePrincipal(
     permission,
     affected: () => [principal.id],
     dryRun,
+    field,
     apply: async () => {
       await releaseReferences(ctx, principals, principal.userId ? 'member' : 'service account', principal.id);
       const deleted = await (await db(ctx))
@@ -153,7 +155,7 @@ export async function removePrincipal(
 export async function leaveOrganization(ctx: Context, dryRun: boolean): Promise<AccessChanged<string>> {
   requireSession(ctx);
   ctx.unit.access.requireOrganization();
-  return await removePrincipal(ctx, await getMember(ctx, ctx.unit.actor.principal?.id ?? ''), null, dryRun);
+  return await removePrincipal(ctx, await getMember(ctx, ctx.unit.actor.principal?.id ?? ''), null, dryRun, null);
 }
 
 /** Makes the member Owner and the caller Admin in one change. */

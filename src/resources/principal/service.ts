@@ -46,9 +46,11 @@ export function ofVisibleKinds(ctx: Context): SQL | undefined {
   return sql`false`;
 }
 
+export const isOwnPrincipal = (row: PrincipalRow, ctx: Context): boolean => row.id === ctx.unit.actor.principal?.id;
+
 /** The caller can see itself, and with the permission for their kind other principals. */
 export const isVisible = (ctx: Context, row: PrincipalRow): boolean =>
-  row.id === ctx.unit.actor.principal?.id || ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read');
+  isOwnPrincipal(row, ctx) || ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read');
 
 /** The principal with this public id of either kind, or null. */
 export async function findByPublicId(ctx: Context, id: string): Promise<PrincipalRow | null> {
@@ -100,10 +102,11 @@ export async function getAssignableRole(
   id: string,
   scope: Target,
   path: string | string[],
+  find: (ctx: Context, id: string) => Promise<Role | null> = findAnyRole,
 ): Promise<Role> {
   const field = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
-  const role = uuid && (await findAnyRole(ctx, uuid));
+  const role = uuid && (await find(ctx, uuid));
   // A role that is not visible to the caller does not exist for the caller.
   if (!role || !ctx.unit.access.sees('role:read', role.projectId))
     throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this ID.`));

@@ -5,7 +5,7 @@ import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import { isOwnPrincipal, listPrincipals, type PrincipalRow } from '../principal/service.ts';
 import {
   createServiceAccount,
   deleteServiceAccount,
@@ -19,6 +19,7 @@ export const ServiceAccount = builder.objectRef<PrincipalRow>('ServiceAccount');
 builder.node(ServiceAccount, {
   description: 'A program that has an organization role. It authenticates with the API tokens that are created for it.',
   permission: 'service_account:read',
+  own: isOwnPrincipal,
   interfaces: [Principal],
   id: { resolve: (account) => account.id },
   loadWithoutCache: (id, ctx) => findServiceAccount(ctx, id),

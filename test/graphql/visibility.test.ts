@@ -1,0 +1,96 @@
+import { type GraphQLInterfaceType, type GraphQLObjectType, getNamedType, isAbstractType, isObjectType } from 'graphql';
+import { expect, test } from 'vitest';
+import { allow, createPolicy, deny, giveProjectRole, giveRole } from '../decisions/support.ts';
+import { type Caller, type Json, startApi } from '../support/api.ts';
+import { schema } from '../support/introspect.ts';
+import { insertRows } from '../support/rows.ts';
+import { addMember, createCheck, createOrganization, executeMutation, mutate, queryData } from '../support/world.ts';
+
+/** An object that the caller may not see answers like one that does not exist, wherever a field refers to it. */
+const api = await startApi({ pool: 2 });
+const acme = await createOrganization(api, 'acme');
+const { ids } = await insertRows(api, acme, 3);
+const member = await addMember(api, acme, 'write', 'limited');
+const policy = await createPolicy(acme.owner, [allow('*')]);
+const { role } = await executeMutation(
+  acme.owner,
+  'mutation ($input: CreateRoleInput!) { createRole(input: $input) { role { id } errors { code } } }',
+  { input: { name: 'Limited', policyIds: [policy] } },
+);
+await giveRole(acme.owner, member.memberId, role.id);
+
+const limitTo = (...denied: string[]) =>
+  executeMutation(
+    acme.owner,
+    'mutation ($input: UpdatePolicyInput!) { updatePolicy(input: $input) { policy { id } errors { code } } }',
+    { input: { id: policy, statements: [allow('*'), ...(denied.length > 0 ? [deny(...denied)] : [])] } },
+  );
+
+const objectTypes = Object.values(schema.getTypeMap()).filter(isObjectType);
+const nodeTypes = schema.getPossibleTypes(schema.getType('Node') as GraphQLInterfaceType);
+
+const possibleTypes = (field: { type: unknown }): readonly GraphQLObjectType[] => {
+  const type = getNamedType(field.type as never);
+  return isAbstractType(type) ? schema.getPossibleTypes(type) : isObjectType(type) ? [type] : [];
+};
+
+const guardOf = ({ extensions }: GraphQLObjectType) =>
+  (extensions['guard'] as { rule: { permission?: string } } | undefined)?.rule;
+
+/** Fields that return guarded objects: not connections, and not the results of mutations. */
+const fields = objectTypes
+  .filter(({ name }) => !/^(Mutation|Subscription|.*Connection|.*Edge|.*Payload)$/.test(name))
+  .flatMap((type) => Object.values(type.getFields()).map((field) => ({ type, field, types: possibleTypes(field) })))
+  .filter(({ types }) => types.some(guardOf));
+
+const ofNodes = fields.filter(({ type }) => nodeTypes.includes(type));
+const permissions = [
+  ...new Set(ofNodes.flatMap(({ types }) => types.flatMap((type) => guardOf(type)?.permission ?? []))),
+];
+
+/** Operations for the fields of types that are no nodes. A new field of such a type needs an entry. */
+const OTHERS: Record<string, string> = {
+  'AccessChange.principal': `mutation { updateMember(input: { id: "$member", roleId: "$role", dryRun: true }) { accessChanges { object: principal { __typename id } } errors { code } } }`,
+  'AccessChange.project': '',
+};
+
+test('every kind of parent is covered', () => {
+  expect(permissions.length).toBeGreaterThan(5);
+  const others = fields
+    .filter(({ type }) => !nodeTypes.includes(type) && type.name !== 'Query')
+    .map(({ type, field }) => `${type.name}.${field.name}`);
+  expect(others).toEqual([]);
+});
+
+/** The nested objects of all rows, by field. */
+async function nested(by: Caller): Promise<Record<string, { __typename: string; id: string }[]>> {
+  const found: Record<string, { __typename: string; id: string }[]> = {};
+  for (const type of new Set(ofNodes.map((one) => one.type))) {
+    const own = ofNodes.filter((one) => one.type === type).map(({ field }) => field.name);
+    const selected = own.map((name) => `${name} { __typename ... on Node { id } }`).join(' ');
+    const document = `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on ${type.name} { ${selected} } } }`;
+    const { data, errors } = await by.query(document, { ids: ids[type.name] });
+    expect(errors, type.name).toBeUndefined();
+    for (const name of own)
+      found[`${type.name}.${name}`] = data.nodes.flatMap((node: Json) => [node?.[name] ?? []].flat());
+  }
+  return found;
+}
+
+await limitTo();
+const all = await nested(member);
+
+test('the rows have an object in every field', () => {
+  const empty = Object.entries(all).filter(([, objects]) => objects.length === 0);
+  expect(empty.map(([name]) => name)).toEqual([]);
+});
+
+test.each(permissions)('without %s, no field shows an object that node(id:) hides', async (permission) => {
+  await limitTo(permission);
+  const now = await nested(member);
+  const shown = [...new Set(Object.values(now).flatMap((objects) => objects.map(({ id }) => id)))];
+  const { nodes } = await queryData(member, 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: shown });
+  expect(shown.filter((_, at) => nodes[at] === null)).toEqual([]);
+  const hidden = Object.keys(all).filter((name) => (now[name] ?? []).length < (all[name] ?? []).length);
+  expect(hidden).not.toEqual([]);
+});
