@@ -5,6 +5,8 @@ import type { Dependencies } from './context.ts';
 import type { Pool } from './db/pool.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
+import type { DemoAccounts } from './http/playground/page.ts';
+import { createPlayground } from './http/playground/playground.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
 import type { AmbitError } from './lib/errors.ts';
@@ -20,6 +22,8 @@ export interface AppOptions {
   /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
   schema?: GraphQLSchema;
+  /** Accounts that the playground offers. */
+  demo?: DemoAccounts | null;
 }
 
 export interface App {
@@ -37,6 +41,7 @@ export function createApp({
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
   schema = buildSchema(),
+  demo = null,
 }: AppOptions): App {
   const dependencies: Dependencies = {
     pool,
@@ -49,7 +54,10 @@ export function createApp({
   const deadlines = createDeadlines(config.requestTimeoutMs);
   return {
     dependencies,
-    handler: createHandler(createGraphql(schema, dependencies), dependencies, { deadlines }),
+    handler: createHandler(createGraphql(schema, dependencies), dependencies, {
+      deadlines,
+      playground: createPlayground(demo),
+    }),
     stopRequests: deadlines.stopAll,
   };
 }

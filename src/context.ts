@@ -11,6 +11,7 @@ import { type Actor, ANONYMOUS } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
+import type { AuditedChange, TouchedObject } from './resources/audit-event/table.ts';
 
 /** The dependencies of the application. They are the same for all requests. */
 export interface Dependencies {
@@ -26,8 +27,15 @@ export interface Dependencies {
 export interface AuditDraft {
   /** The public ID of the changed object. */
   targetId?: string;
+  /** The fields of the changed object. */
   before?: unknown;
   after?: unknown;
+  /** The other objects that the mutation changed. */
+  related?: readonly AuditedChange[];
+  /** Objects that the mutation touched, in addition to those above. */
+  touched?: readonly TouchedObject[];
+  /** The projects of the objects. */
+  projectIds?: readonly string[];
   /** The organization, if the caller was anonymous when the mutation began. */
   organizationId?: string | undefined;
 }
@@ -203,7 +211,13 @@ export async function runAfterCommit(ctx: Context, how: 'commit' | 'rollback'): 
   await Promise.all(callbacks.map((callback) => callback(how === 'commit')));
 }
 
-/** Adds data to the audit event of the mutation. */
-export function audit(ctx: Context, draft: AuditDraft): void {
-  ctx.unit.auditDraft = { ...ctx.unit.auditDraft, ...draft };
+/** Adds data to the audit event of the mutation. The lists `touched` and `projectIds` are appended. */
+export function audit(ctx: Context, { touched, projectIds, ...draft }: AuditDraft): void {
+  const known = ctx.unit.auditDraft;
+  ctx.unit.auditDraft = {
+    ...known,
+    ...draft,
+    ...(touched && { touched: [...(known.touched ?? []), ...touched] }),
+    ...(projectIds && { projectIds: [...(known.projectIds ?? []), ...projectIds] }),
+  };
 }

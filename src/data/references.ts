@@ -1,8 +1,9 @@
 import { and, asc, count, eq, getTableColumns, ne, type SQL } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Permission } from '../access/catalog.ts';
-import { type Context, db, tenant } from '../context.ts';
+import { audit, type Context, db, tenant } from '../context.ts';
 import { invalid, userError } from '../lib/errors.ts';
+import { publicIdOf } from '../lib/ids.ts';
 import { inProjects } from './project-scope.ts';
 import type { TenantTable } from './rows.ts';
 
@@ -55,10 +56,16 @@ const referring = (ctx: Context, { table, column }: Reference, id: string): SQL 
 async function clear(ctx: Context, reference: Reference, id: string): Promise<void> {
   const [key] =
     Object.entries(getTableColumns(reference.table)).find(([, column]) => column === reference.column) ?? [];
-  await (await db(ctx))
+  const cleared = await (await db(ctx))
     .update(reference.table)
     .set({ [key as string]: null })
-    .where(referring(ctx, reference, id));
+    .where(referring(ctx, reference, id))
+    .returning({ id: reference.table.id, ...(reference.project && { projectId: reference.project }) });
+  const touched = cleared.map((row) => ({
+    id: publicIdOf(reference.typename, row.id as string),
+    projectId: (row as { projectId?: string }).projectId ?? null,
+  }));
+  audit(ctx, { touched });
 }
 
 /** A caller that cannot see the referring objects gets their number, without those in hidden projects. */

@@ -21,6 +21,9 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
   const at = (ctx: Context, id: string) => and(eq(table.organizationId, tenant(ctx)), eq(table.id, id));
   const publicId = (id: string): string => toPublicId(prefix, id);
   const snapshotOf = (row: RowOf<Table>) => publicRow(prefix, row, references);
+  const projectIds = (row: RowOf<Table>) => ({
+    projectIds: [(row as { projectId?: string | null }).projectId ?? []].flat(),
+  });
 
   const reader = readerOf<RowOf<Table> & { id: string }>(table);
   const insertRow = inserterOf<RowOf<Table> & { id: string }>(table);
@@ -42,7 +45,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
 
   async function insert(ctx: Context, values: InsertOf<Table>): Promise<RowOf<Table>> {
     const row = await insertRow(await db(ctx), { ...values, organizationId: tenant(ctx) });
-    audit(ctx, { targetId: publicId(row.id), after: snapshotOf(row) });
+    audit(ctx, { targetId: publicId(row.id), after: snapshotOf(row), ...projectIds(row) });
     return row;
   }
 
@@ -59,14 +62,14 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
         .returning();
       after = (rows as RowOf<Table>[])[0] as RowOf<Table>;
     }
-    audit(ctx, { targetId: publicId(id), before: snapshotOf(before), after: snapshotOf(after) });
+    audit(ctx, { targetId: publicId(id), before: snapshotOf(before), after: snapshotOf(after), ...projectIds(after) });
     return after;
   }
 
   async function remove(ctx: Context, before: RowOf<Table>): Promise<string> {
     const { id } = before as { id: string };
     await (await db(ctx)).delete(table).where(at(ctx, id));
-    audit(ctx, { targetId: publicId(id), before: snapshotOf(before), after: null });
+    audit(ctx, { targetId: publicId(id), before: snapshotOf(before), after: null, ...projectIds(before) });
     return publicId(id);
   }
 

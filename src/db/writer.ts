@@ -1,4 +1,4 @@
-import { getTableColumns, getTableName, sql } from 'drizzle-orm';
+import { getTableColumns, getTableName, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { clientOf, type Db, dialect } from './client.ts';
 import { mapperOf } from './reader.ts';
@@ -32,6 +32,14 @@ export function inserterOf<Row>(table: PgTable): (db: Db, values: Record<string,
       .execute();
     return sent.then(([row]) => rowOf(row as unknown[]));
   };
+}
+
+/** Sends a statement that returns no rows. It is sent before the function returns. */
+export async function sendStatement(db: Db, statement: SQL): Promise<void> {
+  const { sql: text, params } = dialect.sqlToQuery(statement);
+  await clientOf(db)
+    .unsafe(text, params as never[], { prepare: true })
+    .execute();
 }
 
 function insertStatement(table: PgTable, given: [string, PgColumn][]): string {

@@ -36,6 +36,8 @@ declare global {
        * it reports that the object does not exist.
        */
       visibleWith?: Permission | readonly Permission[];
+      /** Whether the value is a secret, such as a password. Audit events do not contain it. */
+      secret?: true;
     }
     interface EnumValueConfig<Types extends SchemaTypes> {
       /** The permission to use the value in an argument or input field. */

@@ -21,11 +21,11 @@ import {
 } from 'graphql';
 import { forbidden, refusal, type Target } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
-import type { Context } from '../context.ts';
+import { audit, type Context } from '../context.ts';
 import { type Check, checkOfArguments, guardedInput } from './argument-guard.ts';
 import { unlessCached } from './permission-cache.ts';
 import { PUBLIC, type Requirement, sentenceOf, withDirectives, withSentence } from './requirement.ts';
-import { mutationResolver } from './run-mutation.ts';
+import { type FindTarget, mutationResolver } from './run-mutation.ts';
 import { requireSignedIn } from './signed-in.ts';
 
 /**
@@ -130,7 +130,9 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override onInputFieldConfig(config: PothosInputFieldConfig<Types>): PothosInputFieldConfig<Types> {
     const { parentType, parentField, name } = config;
     const what = [parentType, parentField, name].filter(Boolean).join('.');
-    return guardedInput(config, config.pothosOptions as never, what);
+    const { secret } = config.pothosOptions as { secret?: true };
+    const given = secret ? { ...config, extensions: { ...config.extensions, secret } } : config;
+    return guardedInput(given, config.pothosOptions as never, what);
   }
 
   override onEnumValueConfig(config: PothosEnumValueConfig<Types>): PothosEnumValueConfig<Types> {
@@ -156,7 +158,9 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
     if (config.kind !== 'Mutation') return unlessCached(resolver as never, config) as never;
     const { permission } = config.pothosOptions as AccessOptions;
-    return mutationResolver({ name: config.name, permission: permission ?? null }, resolver as never) as never;
+    const findTarget = config.extensions?.['auditTarget'] as FindTarget | undefined;
+    const field = { name: config.name, permission: permission ?? null, ...(findTarget && { findTarget }) };
+    return mutationResolver(field, resolver as never) as never;
   }
 }
 
@@ -184,8 +188,19 @@ function scopesOfType({ permission, own, on }: AccessOptions) {
 function scopesOfField(kind: string, what: string, { permission, own, on }: AccessOptions) {
   if (!on) return { ...(permission && { permission }), ...(own && { own: kind === 'Mutation' ? 'change' : 'look' }) };
   if (!permission || own) throw new Error(`${what}: \`on\` goes with a permission, and not with own`);
-  return requireOn(permission, on as OnOfField);
+  return kind === 'Mutation' ? requireAudited(permission, on as OnOfField) : requireOn(permission, on as OnOfField);
 }
+
+/** The event of a mutation belongs to the project that its permission is checked on, also if it is refused. */
+const requireAudited = (permission: Permission, on: OnOfField) =>
+  requireOn(permission, (parent, args, ctx) => {
+    const target = on(parent, args, ctx);
+    const record = (project: Target): Target => {
+      if (project) audit(ctx, { projectIds: [project] });
+      return project;
+    };
+    return target instanceof Promise ? target.then(record) : record(target);
+  });
 
 /** Throws unless the caller has the permission on the target. Synchronous if the target is not a promise. */
 function requireOn(permission: Permission, on: OnOfField) {

@@ -9,6 +9,7 @@ import type {
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { builder, Payload } from './builder.ts';
+import type { FindTarget } from './run-mutation.ts';
 
 type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never;
 type Result = { type: TypeParam<Types>; description: string };
@@ -20,6 +21,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   /** The project that the permission is checked on. Defaults to the organization. */
   on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
   description: string;
+  /** Finds the ID of the target of a refused mutation, if the input names it by an alias. */
+  auditTarget?: FindTarget;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
   /** Fields of the payload in addition to `errors`. They are null if there are errors. */
   results: Results;
@@ -54,7 +57,7 @@ function resultDescription(description: string, hasDryRun: boolean): string {
  */
 export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
   name: string,
-  { description, input, results, resolve, on, ...access }: MutationOptions<Input, Results>,
+  { description, input, results, resolve, on, auditTarget, ...access }: MutationOptions<Input, Results>,
 ): void {
   const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
   const inputType = builder.inputType(`${typeName}Input`, { description: `The input of \`${name}\`.`, fields: input });
@@ -85,6 +88,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       type: payload,
       nullable: true,
       description,
+      ...(auditTarget && { extensions: { auditTarget } }),
       args: { input: t.arg({ type: inputType, required: true, description: inputDescription(name) }) },
       resolve: (_root, args, ctx) =>
         resolve((args as unknown as { input: InputShapeFromFields<Input> }).input, ctx) as never,

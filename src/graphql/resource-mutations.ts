@@ -32,11 +32,15 @@ export function addMutations(resource: Resource): void {
     on: async (input: Input, ctx: Context) =>
       resource.projectOf(await getVisible(ctx, resource, targetIn(resource, input))),
   };
+  const auditTarget = resource.loadByAlias && {
+    auditTarget: (ctx: Context, input: Input) => targetByAlias(ctx, resource, input),
+  };
   mutation(`update${name}`, {
     permission: resource.permissionTo('update'),
     description: `Updates ${withArticle(noun)}. Omitted fields are unchanged.`,
     input: (t: Fields) => ({ ...targetInput(t, resource), ...attributeInputs(t, resource, 'update') }),
     ...onTarget,
+    ...auditTarget,
     results: payload,
     resolve: async (input: Input, ctx: Context) => ({ [field]: await update(ctx, resource, input) }),
   } as never);
@@ -45,6 +49,7 @@ export function addMutations(resource: Resource): void {
     description: `Deletes ${withArticle(noun)}. Returns IN_USE if other objects refer to it, and lists them in \`usedBy\`.`,
     input: (t: Fields) => targetInput(t, resource),
     ...onTarget,
+    ...auditTarget,
     results: DELETED,
     resolve: async (input: Input, ctx: Context) => ({ deletedId: await remove(ctx, resource, input) }),
   } as never);
@@ -132,6 +137,14 @@ async function lockTarget(ctx: Context, resource: Resource, input: Input): Promi
   // Another request may have given the alias to another object before the lock was acquired.
   if (alias != null && row['alias'] !== alias) throw notFound(resource.name);
   return row;
+}
+
+/** The ID of the target that the input names by its alias. Null if there is none or it is not visible to the caller. */
+async function targetByAlias(ctx: Context, resource: Resource, input: Input): Promise<string | null> {
+  const given = targetIn(resource, input);
+  if (typeof given === 'string' || given.alias == null) return null;
+  const row = await loadReferenced(ctx, resource, given);
+  return row && canSee(ctx, resource, row) ? toPublicId(resource.prefix, row.id) : null;
 }
 
 async function getVisible<Row extends { id: string }>(

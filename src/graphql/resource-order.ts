@@ -7,7 +7,7 @@ export interface Order {
   direction: 'ASC' | 'DESC';
 }
 
-const OrderDirection = builder.enumType('OrderDirection', {
+export const OrderDirection = builder.enumType('OrderDirection', {
   description: 'The direction of a sort order.',
   values: {
     ASC: { description: 'Ascending: smallest or oldest first.' },

@@ -1,5 +1,15 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import { refusal } from '../access/access.ts';
-import { beginMutation, type Context, db, endMutation, endTransaction, runAfterCommit, setActor } from '../context.ts';
+import {
+  audit,
+  beginMutation,
+  type Context,
+  db,
+  endMutation,
+  endTransaction,
+  runAfterCommit,
+  setActor,
+} from '../context.ts';
 import { domainError, postgresError } from '../db/constraints.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Actor } from '../identity/actor.ts';
@@ -7,12 +17,17 @@ import { AmbitError } from '../lib/errors.ts';
 import { decodeId } from '../lib/ids.ts';
 import { recordEvent } from '../resources/audit-event/service.ts';
 import type { Outcome } from '../resources/audit-event/table.ts';
+import { attemptedInput } from './attempted-input.ts';
 import { fieldOf } from './words.ts';
 
 export interface MutationField {
   name: string;
   permission: string | null;
+  findTarget?: FindTarget;
 }
+
+/** Finds the public ID of the target of an input. */
+export type FindTarget = (ctx: Context, input: Record<string, unknown>) => Promise<string | null>;
 
 type Resolve = (parent: unknown, args: never, ctx: Context, info: never) => unknown;
 
@@ -32,7 +47,7 @@ export function mutationResolver(field: MutationField, resolve: Resolve): Resolv
       await succeed(ctx, field, actor);
       return result;
     } catch (thrown) {
-      return await fail(ctx, field, actor, thrown);
+      return await fail(ctx, field, actor, { thrown, input: (args as { input?: Input }).input, info });
     } finally {
       endMutation(ctx);
     }
@@ -65,7 +80,8 @@ async function succeed(ctx: Context, field: MutationField, before: Actor): Promi
   if (!organizationId) return end(ctx, 'commit');
   const tx = await db(ctx);
   await (await ctx.unit.transaction)?.rebind(organizationId);
-  const attempt = { ...field, action: field.name, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
+  const { name: action, permission } = field;
+  const attempt = { action, permission, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
   // COMMIT is sent directly after the event, in one round trip. If the event fails, COMMIT rolls back.
   const recorded = recordEvent(tx, ctx, attempt);
   const [event, ended] = await Promise.allSettled([recorded, end(ctx, 'commit')]);
@@ -81,23 +97,49 @@ async function end(ctx: Context, how: 'commit' | 'rollback'): Promise<void> {
   await runAfterCommit(ctx, how);
 }
 
-async function fail(ctx: Context, field: MutationField, actor: Actor, thrown: unknown): Promise<{ errors: unknown }> {
+interface Failure {
+  thrown: unknown;
+  input: Input | undefined;
+  info: GraphQLResolveInfo;
+}
+
+async function fail(
+  ctx: Context,
+  field: MutationField,
+  actor: Actor,
+  { thrown, input, info }: Failure,
+): Promise<{ errors: unknown }> {
   await end(ctx, 'rollback').catch(() => undefined);
   setActor(ctx, actor);
   const error = explain(thrown, actor);
   const organizationId = actor.organization?.id;
   if (organizationId && !isFault(thrown, error)) {
-    const attempt = { ...field, action: field.name, ...outcomeOf(error), actor, organizationId };
+    await findTarget(ctx, field, input);
+    const { name: action, permission } = field;
+    const attempt = { action, permission, ...outcomeOf(error), actor, organizationId };
+    const attempted = { input: attemptedInput(input, info), dryRun: input?.['dryRun'] === true };
     await inTransaction(
       ctx.dependencies.pool,
       ctx.unit.binding,
-      (own) => recordEvent(own, ctx, attempt),
+      (own) => recordEvent(own, ctx, { ...attempt, ...attempted }),
       'read write',
       ctx.work,
     );
   }
   if (error instanceof AmbitError && error.userErrors) return { errors: error.userErrors };
   throw error;
+}
+
+/** Adds the target to the event, if the input names it by an alias. */
+async function findTarget(ctx: Context, field: MutationField, input: Input = {}): Promise<void> {
+  if (!field.findTarget || ctx.unit.auditDraft.targetId) return;
+  try {
+    const targetId = await field.findTarget(ctx, input);
+    if (targetId) audit(ctx, { targetId });
+  } catch {
+    // Without its target, the event still contains the alias in its input.
+  }
+  await endTransaction(ctx, 'rollback').catch(() => undefined);
 }
 
 /**
@@ -116,8 +158,11 @@ function explain(thrown: unknown, actor: Actor): unknown {
 
 function outcomeOf(error: unknown): { outcome: Outcome; reason: string } {
   if (!(error instanceof AmbitError)) return { outcome: 'FAILED', reason: 'INTERNAL' };
-  if (error.userErrors) return { outcome: 'REJECTED', reason: error.userErrors.map(({ code }) => code).join(' ') };
+  if (error.userErrors) return { outcome: 'REJECTED', reason: codesOf(error.userErrors) };
   if (error.code === 'BAD_REQUEST') return { outcome: 'REJECTED', reason: error.code };
   const reason = error.extensions['reason'];
   return { outcome: 'REFUSED', reason: typeof reason === 'string' ? reason : error.code };
 }
+
+/** Each code once, however many errors have it. */
+const codesOf = (errors: readonly { code: string }[]): string => [...new Set(errors.map(({ code }) => code))].join(' ');

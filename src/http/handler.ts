@@ -5,10 +5,12 @@ import { endWork, newWork, type Work } from '../db/work.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { describeError } from '../lib/log.ts';
 import { createAddressOf } from './address.ts';
+import { createCompress } from './compression.ts';
 import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts';
 import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
 import { createRequestMemory, type RequestMemory } from './memory.ts';
+import { createPlayground, FOLDER, type Playground } from './playground/playground.ts';
 import {
   domainErrorResponse,
   errorResponse,
@@ -16,8 +18,10 @@ import {
   internalErrorMessage,
   jsonResponse,
   requestIdOf,
+  withVary,
 } from './response.ts';
 import { createResponseWriter } from './response-writer.ts';
+import { createSchemaRoute } from './schema-file.ts';
 import type { RequestState, ServerContext } from './server-context.ts';
 import { addCode, newTrace, requestEntry, type Trace } from './trace.ts';
 import type { Graphql } from './yoga.ts';
@@ -25,34 +29,39 @@ import type { Graphql } from './yoga.ts';
 /** Maximum number of bytes of a request body. */
 const MAX_BODY = 100_000;
 
-/** Content-Security-Policy of GraphiQL, which is a single file. */
-const PAGE_POLICY =
-  "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src data:; font-src data:; connect-src 'self'; frame-ancestors 'none'";
+type Route = (req: IncomingMessage, work: Work) => Promise<HttpResponse>;
+type Routes = ReadonlyMap<string, Route>;
 
-type Routes = ReadonlyMap<string, () => Promise<HttpResponse>>;
-
-const createRoutes = ({ identity, pool }: Dependencies): Routes =>
-  new Map([
+const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes => {
+  const { identity, pool } = dependencies;
+  return new Map<string, Route>([
     [
       '/.well-known/jwks.json',
       async () => jsonResponse(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
     ],
     ['/health/live', live],
     ['/health/ready', createReady(pool)],
+    ['/schema.graphql', createSchemaRoute(schema, dependencies)],
   ]);
+};
 
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';
 
 /** The route for the log. An unknown path is not logged, because it may contain a secret. */
 function routeOf(req: IncomingMessage, routes: Routes): string {
   const path = pathOf(req);
-  return path === '/graphql' || routes.has(path) ? path : 'none';
+  if (path.startsWith(FOLDER)) return FOLDER;
+  return path === '/' || path === '/graphql' || routes.has(path) ? path : 'none';
 }
+
+/** Whether a browser opens the URL as a page. */
+const isNavigation = (req: IncomingMessage): boolean => req.headers.accept?.includes('text/html') === true;
 
 export interface HandlerOptions {
   fastPath?: FastPath;
   deadlines?: Deadlines;
   memory?: RequestMemory;
+  playground?: Playground;
 }
 
 /**
@@ -66,16 +75,18 @@ export function createHandler(
     fastPath = createFastPath(graphql, dependencies.config),
     deadlines = createDeadlines(dependencies.config.requestTimeoutMs),
     memory = createRequestMemory(dependencies.config.requestMemory),
+    playground = createPlayground(null),
   }: HandlerOptions = {},
 ): RequestListener {
-  const routes = createRoutes(dependencies);
+  const routes = createRoutes(graphql, dependencies);
+  const compress = createCompress();
   const writer = createResponseWriter(dependencies.config, dependencies.log);
   const addressOf = createAddressOf(dependencies.config.trustedProxies);
 
   async function respond(req: IncomingMessage, requestId: string, work: Work, trace: Trace): Promise<HttpResponse> {
     const path = pathOf(req);
-    const route = req.method === 'GET' ? routes.get(path) : undefined;
-    if (route) return await route();
+    const file = req.method === 'GET' || req.method === 'HEAD' ? await serveFile(path, req, work) : null;
+    if (file) return file;
     if (path !== '/graphql') return errorResponse(404, 'This path does not exist. The API is at /graphql.', requestId);
     if (memory.isFull()) return busy(requestId);
     const body = await memory.readBody(req, MAX_BODY);
@@ -94,6 +105,14 @@ export function createHandler(
     } finally {
       admission.release();
     }
+  }
+
+  /** What is not an operation. Null if nothing else has this path. */
+  async function serveFile(path: string, req: IncomingMessage, work: Work): Promise<HttpResponse | null> {
+    if (path.startsWith(FOLDER)) return await playground.file(path, req);
+    if (path === '/' && isNavigation(req)) return REDIRECT;
+    if (path === '/graphql' && isNavigation(req)) return withVary(await playground.page(req), 'Accept');
+    return (await routes.get(path)?.(req, work)) ?? null;
   }
 
   function serverContext({ headers, socket }: IncomingMessage, requestId: string, state: RequestState): ServerContext {
@@ -146,9 +165,15 @@ export function createHandler(
       const status = res.writableFinished ? res.statusCode : null;
       dependencies.log(requestEntry({ requestId, route: routeOf(req, routes), status, startedAt }, trace, work));
     });
-    void respond(req, requestId, work, trace).then(send, fail);
+    const accepted = req.headers['accept-encoding'];
+    void respond(req, requestId, work, trace)
+      .then((response) => compress(accepted, response))
+      .then(send, fail);
   };
 }
+
+/** Sends a browser to the playground. Relative, because a proxy can serve Ambit in a folder. */
+const REDIRECT: HttpResponse = { status: 302, headers: { location: 'graphql', vary: 'Accept' }, body: '' };
 
 const busy = (requestId: string, headers?: Record<string, string>): HttpResponse =>
   errorResponse(503, 'The server has too many requests in progress. Try again later.', requestId, headers);
@@ -162,11 +187,6 @@ const headersOf = (req: IncomingMessage): [string, string][] =>
 const STREAM_HEADERS = new Set(['connection', 'transfer-encoding']);
 
 async function readResponse(response: Response): Promise<HttpResponse> {
-  const isPage = response.headers.get('content-type')?.startsWith('text/html');
   const headers = Object.fromEntries([...response.headers].filter(([name]) => !STREAM_HEADERS.has(name.toLowerCase())));
-  return {
-    status: response.status,
-    headers: { ...headers, ...(isPage && { 'content-security-policy': PAGE_POLICY }) },
-    body: await response.text(),
-  };
+  return { status: response.status, headers, body: await response.text() };
 }

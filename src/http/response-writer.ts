@@ -66,7 +66,7 @@ export function createResponseWriter(
 
   /** Encodes the text first. Otherwise the string would stay in V8's heap until the client has read it. */
   function sendLarge(res: ServerResponse, requestId: string, response: HttpResponse): void {
-    const body = Buffer.from(response.body);
+    const body = typeof response.body === 'string' ? Buffer.from(response.body) : response.body;
     res.writeHead(response.status, headersOf(response, requestId, body.length));
     writeChunks(res, body, watch(res, requestId, body.length));
   }

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AmbitError, ErrorCode } from '../lib/errors.ts';
 
-/** A complete response with a text body. */
+/** A complete response. Its body is a text, or bytes that were compressed. */
 export interface HttpResponse {
   status: number;
   headers: Record<string, string>;
-  body: string;
+  body: string | Buffer;
 }
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
@@ -21,6 +21,12 @@ export const jsonResponse = (status: number, body: unknown, headers?: Record<str
   headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
   body: JSON.stringify(body),
 });
+
+/** The response with another header of the request that its representation depends on. */
+export function withVary(response: HttpResponse, header: string): HttpResponse {
+  const { vary } = response.headers;
+  return { ...response, headers: { ...response.headers, vary: vary ? `${vary}, ${header}` : header } };
+}
 
 const CODES: Record<number, string> = { 404: 'NOT_FOUND', 500: 'INTERNAL', 503: 'UNAVAILABLE' };
 
@@ -64,8 +70,8 @@ export const headersOf = (
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-store',
   ...headers,
-  // RFC 9110, section 8.6: a 204 response has no Content-Length.
-  ...(status !== 204 && { 'content-length': length }),
+  // RFC 9110, section 8.6: a 204 response has no Content-Length, and that of a 304 response is the one of the whole file.
+  ...(status !== 204 && status !== 304 && { 'content-length': length }),
 });
 
 /** Sends a short response. */

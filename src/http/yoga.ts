@@ -13,7 +13,6 @@ import {
 import { createExecute, type Execute } from '../executor/execute.ts';
 import type { Actor } from '../identity/actor.ts';
 import { createErrorFormatter, type FormatErrors, useErrors } from './errors.ts';
-import { DEFAULT_QUERY } from './graphiql.ts';
 import { limitHeavyQueries } from './heavy-queries.ts';
 import { useLimits } from './limits.ts';
 import type { ServerContext } from './server-context.ts';
@@ -22,6 +21,7 @@ export type Yoga = YogaServerInstance<ServerContext, Context>;
 
 /** The GraphQL server and its error formatter, which the fast path calls itself. */
 export interface Graphql {
+  schema: GraphQLSchema;
   yoga: Yoga;
   formatErrors: FormatErrors;
 }
@@ -42,9 +42,8 @@ export function createGraphql(
     context: (server) => createContext(dependencies, server),
     graphqlEndpoint: '/graphql',
     landingPage: false,
-    graphiql: { defaultQuery: DEFAULT_QUERY, title: 'Ambit' },
-    // Loaded on demand, because it needs several megabytes of memory.
-    renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
+    // `playground/` serves the page.
+    graphiql: false,
     // The errors plugin masks errors. Yoga's own function does not get the request.
     maskedErrors: false,
     logging: false,
@@ -69,7 +68,7 @@ export function createGraphql(
       useTransactionEnd(),
     ],
   });
-  return { yoga, formatErrors };
+  return { schema, yoga, formatErrors };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { getType, toUUID, typeidUnboxed } from 'typeid-js';
 
 /** GraphQL types by the prefix of their IDs. `declareIdPrefix` adds those of declared resources. */
@@ -35,6 +36,29 @@ export const typeOfPrefix = (prefix: IdPrefix): string => TYPES.get(prefix) ?? p
 
 /** Creates a UUIDv7. IDs of one process are ordered by creation time. */
 export const newId = (): string => toUUID(typeidUnboxed(''));
+
+const uuid7 = (milliseconds: number, rest: string): string => {
+  const time = milliseconds.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-${rest.slice(0, 4)}-${rest.slice(4, 8)}-${rest.slice(8)}`;
+};
+
+/**
+ * A UUIDv7 of this time, so that a range of times is a range of IDs. IDs of one process with the same time are ordered by
+ * creation: a monotonic clock is their counter (RFC 9562, section 6.2, method 1).
+ */
+export function idAt(time: Date): string {
+  const counter = process.hrtime.bigint() & 0x3ff_ffff_ffffn;
+  const [high, low] = [counter >> 30n, (counter & 0x3fff_ffffn) | (0b10n << 30n)];
+  return uuid7(time.getTime(), `7${hex(high, 3)}${hex(low, 8)}${randomBytes(4).toString('hex')}`);
+}
+
+const hex = (value: bigint, digits: number): string => value.toString(16).padStart(digits, '0');
+
+/** The latest time of a UUIDv7, in the year 10889. */
+const MAX_TIME = 2 ** 48 - 1;
+
+/** The first ID that `idAt` can return for this time. */
+export const firstIdAt = (time: Date): string => uuid7(Math.min(Math.max(time.getTime(), 0), MAX_TIME), '0'.repeat(20));
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 /** The two characters for each value of ten bits. */

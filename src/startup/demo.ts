@@ -2,6 +2,7 @@ import postgres from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../access/catalog.ts';
 import { roleByKey } from '../access/roles.ts';
 import { type Db, drizzleOn } from '../db/client.ts';
+import type { DemoAccounts } from '../http/playground/page.ts';
 import { hashPassword } from '../identity/password.ts';
 import { newId } from '../lib/ids.ts';
 import { categories } from '../resources/category/table.ts';
@@ -21,6 +22,15 @@ export const DEMO_ACCOUNTS: readonly { organization: string; email: string; role
   ...[...BUILT_IN_ROLES].reverse().map((role) => ({ organization: 'acme', email: `${role}@acme.test`, role })),
   { organization: 'globex', email: 'admin@globex.test', role: 'owner' },
 ];
+
+/** The demo accounts as the playground offers them. */
+export const demoSignIns = (): DemoAccounts => ({
+  password: DEMO_PASSWORD,
+  accounts: DEMO_ACCOUNTS.map(({ email, role, organization }) => ({
+    email,
+    label: `${capitalize(role)} of ${organization}`,
+  })),
+});
 
 const LEVELS = ['Bronze', 'Silver', 'Gold'] as const;
 

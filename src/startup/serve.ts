@@ -12,7 +12,7 @@ import { createHttpServer } from '../http/server.ts';
 import { unavailable } from '../lib/errors.ts';
 import { createLog, describeError, type Log } from '../lib/log.ts';
 import { banner } from './banner.ts';
-import { createDemo } from './demo.ts';
+import { createDemo, demoSignIns } from './demo.ts';
 
 /** Milliseconds that requests have to end after a signal to stop, and milliseconds for sending their responses. */
 const GRACE = { work: 9_000, responses: 1_000 };
@@ -97,7 +97,7 @@ async function start(): Promise<void> {
   await assertUsable(database).catch((error: unknown) => throwWithVariable(error, 'DATABASE_URL'));
   const pool = connect(database);
   shutdownSteps.push(() => pool.end());
-  app = createApp({ pool, config, log });
+  app = createApp({ pool, config, log, demo: hasDemo ? demoSignIns() : null });
   waitingFor = 'the end of the requests in progress';
   shutdownSteps.push(() => endRequests(server, app as App));
   process.stdout.write(banner(config.publicUrl, hasDemo));

@@ -36,7 +36,8 @@ async function post(headers: Record<string, string>, name: string): Promise<Resp
 
 test('an event names actor, action, target and credential, with public IDs', async () => {
   const ALL = `{ auditEvents(first: 1) { nodes {
-    action permission outcome reason actor actorId role credentialKind credentialId targetId before after requestId ipAddress } } }`;
+    action permission outcome reason dryRun actor { kind id userId name email principal { __typename id } } actorName role
+    credentialKind credentialId targetId targetIds before after related { targetId } input requestId ipAddress } } }`;
   const token = await createApiToken(api, people.admin, 'WRITE');
   const answer = await token.query(CREATE, { name: 'Logged' });
   const id = answer.data.createCategory.category.id;
@@ -47,14 +48,25 @@ test('an event names actor, action, target and credential, with public IDs', asy
       permission: 'category:create',
       outcome: 'ALLOWED',
       reason: null,
-      actor: people.admin.email,
-      actorId: people.admin.userId,
+      dryRun: false,
+      actor: {
+        kind: 'MEMBER',
+        id: people.admin.memberId,
+        userId: people.admin.userId,
+        name: 'admin',
+        email: people.admin.email,
+        principal: { __typename: 'Member', id: people.admin.memberId },
+      },
+      actorName: `admin <${people.admin.email}>`,
       role: 'Admin',
       credentialKind: 'API_TOKEN',
       credentialId: token.id,
       targetId: id,
+      targetIds: [id],
       before: null,
       after: { id, name: 'Logged', alias: null, description: null },
+      related: [],
+      input: null,
       requestId: answer.headers.get('x-request-id'),
       ipAddress: '127.0.0.1',
     },
@@ -197,9 +209,10 @@ test('events remain after actor, target and organization are deleted', async () 
   const { category } = await executeMutation(leaver, CREATE, { name: 'Left behind' });
   await mutate(people.owner, 'deleteCategory', { category: { id: category.id } });
   await mutate(people.owner, 'deleteMember', { id: leaver.memberId });
-  const about = `{ auditEvents(filter: { targetId: "${category.id}" }) { nodes { action actor actorId } } }`;
+  const about = `{ auditEvents(filter: { targetId: "${category.id}" }) { nodes { action actor { id userId email principal { id } } } } }`;
   const { auditEvents } = (await people.owner.query(about)).data;
-  expect(auditEvents.nodes[1]).toEqual({ action: 'createCategory', actor: leaver.email, actorId: leaver.userId });
+  const { memberId: id, userId, email } = leaver;
+  expect(auditEvents.nodes[1]).toEqual({ action: 'createCategory', actor: { id, userId, email, principal: null } });
 
   const before = (await dumpRows(api))['audit_events'] as string[];
   await mutate(people.owner, 'deleteOrganization', { id: acme.id, slug: 'acme' });

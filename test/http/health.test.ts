@@ -18,7 +18,7 @@ test.each(['starting', 'stopping'] as const)(
     });
     const refused = notServing(at('/graphql'), status, 'the database');
     expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
-    expect(JSON.parse(refused.body).errors).toMatchObject([
+    expect(JSON.parse(String(refused.body)).errors).toMatchObject([
       { message: `The server is ${status}. Try again in a moment.`, extensions: { code: 'UNAVAILABLE' } },
     ]);
   },

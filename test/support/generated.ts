@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { printSchemaWithDirectives } from '@graphql-tools/utils';
+import { printSchema } from '../../src/http/schema-file.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { TABLES } from './tables.ts';
 
 /** What `schema.graphql` must hold. */
-export const printedSchema = (): string =>
-  `${printSchemaWithDirectives(buildSchema(), { pathToDirectivesInExtensions: ['directives'] })}\n`;
+export const printedSchema = (): string => printSchema(buildSchema());
 
 /** The document with its generated tables as they should be. */
 function withTables(path: string, tables: Record<string, () => string>): string {

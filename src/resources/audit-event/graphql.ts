@@ -1,8 +1,15 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
+import { OrderDirection } from '../../graphql/resource-order.ts';
 import { toPublicId } from '../../lib/ids.ts';
-import { type AuditEventRow, findAuditEvent, listAuditEvents } from './service.ts';
+import { Principal } from '../principal/graphql.ts';
+import { findByPublicId } from '../principal/service.ts';
+import { actorIdOf, actorKindOf, emailOfActor, labelOfActor, nameOfActor } from './actor.ts';
+import { findAuditEvent, listAuditEvents, MAX_TARGETS, MAX_VALUES, targetIdsOf } from './list.ts';
+import { type AuditEventRow, MAX_RELATED } from './service.ts';
+import type { AuditedChange } from './table.ts';
+import { withoutHidden } from './visibility.ts';
 
 const OutcomeEnum = builder.enumType('AuditOutcome', {
   description: 'The outcome of a mutation.',
@@ -25,11 +32,85 @@ export const CredentialKind = builder.enumType('CredentialKind', {
   } as const,
 });
 
+const AuditActorKind = builder.enumType('AuditActorKind', {
+  description: 'The kind of an actor in the audit log.',
+  values: {
+    MEMBER: { description: 'A member of the organization.' },
+    SERVICE_ACCOUNT: { description: 'A service account of the organization.' },
+    API_KEY: { description: 'An API key of a project.' },
+    USER: { description: 'A signed-in person who was not a member of the organization.' },
+    SYSTEM: { description: 'The server or its operator, without a request of a client.' },
+    ANONYMOUS: { description: 'A caller without a valid credential.' },
+  } as const,
+});
+
+const AuditActor = builder.objectRef<AuditEventRow>('AuditActor').implement({
+  description:
+    'Who made a request, as known at that time. The kind and the ID identify the actor. Names can be chosen freely.',
+  permission: 'audit_event:read',
+  fields: (t) => ({
+    kind: t.field({ type: AuditActorKind, description: 'The kind of the actor.', resolve: actorKindOf }),
+    id: t.id({
+      nullable: true,
+      description:
+        'The ID of the member or service account, also after it was deleted. For a person who was not a member, the ID of the user. Null for an anonymous caller and for the system.',
+      resolve: actorIdOf,
+    }),
+    userId: t.id({
+      nullable: true,
+      description: 'The ID of the user, also after the user has left. Null if the actor is not a person.',
+      resolve: ({ userId }) => userId && toPublicId('usr', userId),
+    }),
+    name: t.string({
+      description: 'The name at that time. `anonymous` for an anonymous caller, `system` for the system.',
+      resolve: nameOfActor,
+    }),
+    email: t.string({
+      nullable: true,
+      description: 'The e-mail address at that time. Null if the actor is not a person.',
+      resolve: emailOfActor,
+    }),
+    principal: t.field({
+      type: Principal,
+      nullable: true,
+      description:
+        'The member or service account as it is now. Null if the actor is neither, was deleted, or is not visible to the caller.',
+      resolve: async (event, _args, ctx) => {
+        const id = actorIdOf(event);
+        return id === null ? null : await findByPublicId(ctx, id);
+      },
+    }),
+  }),
+});
+
+const FIELDS =
+  'A JSON object of its fields. IDs are public IDs. Roles are objects with `id` and `name`. Lists omit items about projects that are not visible to the caller.';
+
+const AuditChange = builder.objectRef<AuditedChange>('AuditChange').implement({
+  description: 'An object that a mutation changed in addition to its target.',
+  permission: 'audit_event:read',
+  fields: (t) => ({
+    targetId: t.exposeID('targetId', { description: 'The ID of the object.' }),
+    before: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: `The object before the change. ${FIELDS} Null if it is new.`,
+      resolve: ({ before }, _args, ctx) => withoutHidden(ctx, before),
+    }),
+    after: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: `The object after the change. ${FIELDS} Null if it is deleted.`,
+      resolve: ({ after }, _args, ctx) => withoutHidden(ctx, after),
+    }),
+  }),
+});
+
 const AuditEvent = builder.objectRef<AuditEventRow>('AuditEvent');
 
 builder.node(AuditEvent, {
   description:
-    'A record of one mutation, whether it succeeded or not. It is written in the same transaction as the change, and is never changed.',
+    'A record of one mutation or export, whether it succeeded or not. It is written in the same transaction as the change, and is never changed. Events of projects that are not visible to the caller are hidden.',
   permission: 'audit_event:read',
   id: { resolve: (event) => event.id },
   loadWithoutCache: (id, ctx) => findAuditEvent(ctx, id),
@@ -51,17 +132,16 @@ builder.node(AuditEvent, {
     reason: t.exposeString('reason', {
       nullable: true,
       description:
-        'The reason of a refusal, or the codes of the errors in the input, separated by spaces. Null if the change was made.',
+        'The reason of a refusal, or the different codes of the errors in the input, separated by spaces. Null if the change was made.',
     }),
-    actor: t.exposeString('actor', {
-      description:
-        'The e-mail address of the caller at that time, or the name of the service account. `anonymous` for an anonymous caller.',
+    dryRun: t.exposeBoolean('dryRun', {
+      description: 'Whether the mutation was a dry run. A dry run leaves an event only if it is not allowed.',
     }),
-    actorId: t.id({
-      nullable: true,
+    actor: t.field({ type: AuditActor, description: 'Who made the request.', resolve: (event) => event }),
+    actorName: t.string({
       description:
-        'The ID of the user who made the request, also after the user has left. Null for a service account and for an anonymous caller.',
-      resolve: (event) => event.userId && toPublicId('usr', event.userId),
+        'The actor as one text: `Ada <ada@example.com>` for a person, `Deploy (service account)` for a service account, `anonymous` or `system`.',
+      resolve: labelOfActor,
     }),
     role: t.exposeString('role', {
       nullable: true,
@@ -82,15 +162,33 @@ builder.node(AuditEvent, {
       nullable: true,
       description: 'The ID of the object that the mutation is about. Null if it is not known.',
     }),
-    before: t.expose('before', {
-      type: 'JSON',
-      nullable: true,
-      description: 'The object before the change. Null if it is new, and if nothing was changed.',
+    targetIds: t.idList({
+      description: `The IDs of all objects that the mutation touched, the target first: other changed objects, the project, and for a project role or a token its member or service account. At most ${MAX_TARGETS}. The filter \`targetId\` matches all of them.`,
+      resolve: (event, _args, ctx) => targetIdsOf(ctx, event),
     }),
-    after: t.expose('after', {
+    before: t.field({
       type: 'JSON',
       nullable: true,
-      description: 'The object after the change. Null if it is deleted, and if nothing was changed.',
+      description: `The target before the change. ${FIELDS} Null if it is new, and if the target was not changed.`,
+      resolve: ({ before }, _args, ctx) => withoutHidden(ctx, before),
+    }),
+    after: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: `The target after the change. ${FIELDS} Null if it is deleted, and if the target was not changed.`,
+      resolve: ({ after }, _args, ctx) => withoutHidden(ctx, after),
+    }),
+    related: t.field({
+      type: [AuditChange],
+      description: `The other objects that the mutation changed, such as the former Owner of \`transferOwnership\`. At most ${MAX_RELATED}. Objects whose reference to a deleted object was cleared are only in \`targetIds\`.`,
+      resolve: ({ related }) => related ?? [],
+    }),
+    input: t.field({
+      type: 'JSON',
+      nullable: true,
+      description:
+        'The input of a mutation that was not allowed, or the filter of an export. Secrets, such as passwords, are replaced by `[redacted]`. Texts are cut after 500 characters, lists after 50 items, and fields beyond 4,000 characters in total are named in `omitted`. Null for any other mutation that was allowed.',
+      resolve: ({ input }, _args, ctx) => withoutHidden(ctx, input),
     }),
     requestId: t.exposeString('requestId', {
       description: 'The ID of the request, as in the header `x-request-id` and in the log of the server.',
@@ -102,10 +200,45 @@ builder.node(AuditEvent, {
 const AuditEventFilter = builder.inputType('AuditEventFilter', {
   description: 'Selects the audit events that match all given fields.',
   fields: (t) => ({
-    action: t.string({ description: 'The name of the mutation, such as `createCheck`.' }),
-    outcome: t.field({ type: OutcomeEnum, description: 'The outcome of the mutation.' }),
-    actorId: t.id({ description: 'The ID of the user who made the request.' }),
-    targetId: t.id({ description: 'The ID of the object that the mutation is about.' }),
+    actorId: t.id({
+      description: 'The ID of the actor: of the member, the service account or the user.',
+    }),
+    credentialId: t.id({ description: 'The ID of the session or API token that was used.' }),
+    action: t.stringList({
+      description: `The names of mutations, such as \`createCheck\`: any of them. At most ${MAX_VALUES}.`,
+    }),
+    permission: t.field({ type: 'Permission', description: 'The permission that the mutation requires.' }),
+    targetId: t.id({
+      description:
+        'The ID of an object that the mutation touched. The ID of a project also matches what belongs to it.',
+    }),
+    outcome: t.field({ type: [OutcomeEnum], description: 'The outcomes of the mutation: any of them.' }),
+    since: t.field({ type: 'DateTime', description: 'At or after this time.' }),
+    until: t.field({ type: 'DateTime', description: 'Before this time.' }),
+    requestId: t.string({ description: 'The ID of the request, as in the header `x-request-id`.' }),
+  }),
+});
+
+const AuditEventOrderField = builder.enumType('AuditEventOrderField', {
+  description: 'The field by which audit events are ordered.',
+  values: { CREATED_AT: { description: 'By time.' } } as const,
+});
+
+const AuditEventOrder = builder.inputType('AuditEventOrder', {
+  description: 'The order of audit events.',
+  fields: (t) => ({
+    field: t.field({
+      type: AuditEventOrderField,
+      required: true,
+      defaultValue: 'CREATED_AT',
+      description: 'The field by which the list is ordered.',
+    }),
+    direction: t.field({
+      type: OrderDirection,
+      required: true,
+      defaultValue: 'DESC',
+      description: 'The direction of the order.',
+    }),
   }),
 });
 
@@ -114,7 +247,7 @@ builder.queryField('auditEvent', (t) =>
     type: AuditEvent,
     nullable: true,
     permission: 'audit_event:read',
-    description: 'The audit event with this ID. Null if there is none.',
+    description: 'The audit event with this ID. Null if there is none, or if it belongs to a project that is hidden.',
     args: { id: t.arg.id({ required: true, description: 'The ID of the audit event.' }) },
     resolve: (_root, { id }, ctx) => byId('evt', (uuid) => findAuditEvent(ctx, uuid))(id),
   }),
@@ -126,14 +259,13 @@ builder.queryField('auditEvents', (t) =>
       type: AuditEvent,
       nullable: true,
       permission: 'audit_event:read',
-      description: 'The audit events of the organization, newest first.',
+      description: 'The audit events of the organization, by default newest first.',
       args: {
         filter: t.arg({ type: AuditEventFilter, description: 'Which audit events to list. Defaults to all.' }),
+        orderBy: t.arg({ type: AuditEventOrder, description: 'The order. Defaults to the newest first.' }),
       },
-      resolve: (_root, { filter, ...args }, ctx) => {
-        const { actorId, ...rest } = filter ?? {};
-        return listAuditEvents(ctx, { ...rest, userId: actorId ?? null }, args);
-      },
+      resolve: (_root, { filter, orderBy, ...args }, ctx) =>
+        listAuditEvents(ctx, filter ?? {}, args, orderBy?.direction !== 'ASC'),
     },
     connectionOf(AuditEvent),
   ),

@@ -1,85 +1,127 @@
-import { and, eq, type SQL } from 'drizzle-orm';
-import { type Context, db, tenant } from '../../context.ts';
-import { rowsOf } from '../../data/rows.ts';
+import { sql } from 'drizzle-orm';
+import type { AuditDraft, Context } from '../../context.ts';
+import { arrayParam } from '../../db/array.ts';
 import type { Db } from '../../db/client.ts';
-import { listPage, type Page, type PageArgs } from '../../db/page.ts';
-import { inserterOf } from '../../db/writer.ts';
+import { inserterOf, sendStatement } from '../../db/writer.ts';
 import type { Actor } from '../../identity/actor.ts';
-import { fromPublicId } from '../../lib/ids.ts';
-import { auditEvents, type Outcome } from './table.ts';
+import { fromPublicId, idAt, toPublicId } from '../../lib/ids.ts';
+import { type ActorKind, auditEvents, auditEventTargets, type Outcome, type TouchedObject } from './table.ts';
+
+export type AuditEventRow = typeof auditEvents.$inferSelect;
 
 export interface Attempt {
   action: string;
   permission: string | null;
   outcome: Outcome;
   reason: string | null;
+  /** `ANONYMOUS` for a caller without a valid credential. */
   actor: Actor;
   organizationId: string;
+  /** The input of a mutation that was not allowed, without secrets (see `attemptedInput`). */
+  input?: unknown;
+  dryRun?: boolean;
 }
 
 const insert = inserterOf<AuditEventRow>(auditEvents);
 
 /**
  * Adds one event for one mutation. Every value is a copy, because the event stays after its objects are deleted. The
- * statement has been sent to the database when this returns.
+ * statements have been sent to the database when this returns.
  */
 export function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<AuditEventRow> {
-  const { actor, organizationId, action, permission, outcome, reason } = attempt;
-  const { before, after, targetId } = ctx.unit.auditDraft;
-  return insert(own, {
+  const { actor, organizationId, action, permission, outcome, reason, input = null, dryRun = false } = attempt;
+  const draft = outcome === 'ALLOWED' ? ctx.unit.auditDraft : undone(ctx.unit.auditDraft);
+  const createdAt = ctx.dependencies.clock();
+  const id = idAt(createdAt);
+  const projectIds = projectsOf(draft);
+  const inserted = insert(own, {
+    ...actorColumns(actor),
     organizationId,
+    id,
     action,
     permission,
     outcome,
     reason,
-    createdAt: ctx.dependencies.clock(),
-    userId: actor.user?.id ?? null,
-    actor: actor.user?.email ?? actor.principal?.name ?? 'anonymous',
-    role: actor.grants?.role.name ?? null,
-    credentialKind: actor.credential?.kind ?? 'NONE',
-    credentialId: actor.credential?.id ?? null,
-    targetId: targetId ?? null,
-    before: outcome === 'ALLOWED' ? before : null,
-    after: outcome === 'ALLOWED' ? after : null,
+    dryRun,
+    createdAt,
+    targetId: draft.targetId ?? null,
+    projectIds: projectIds.length > 0 ? projectIds : null,
+    before: draft.before ?? null,
+    after: draft.after ?? null,
+    related: draft.related?.length ? draft.related.slice(0, MAX_RELATED) : null,
+    input,
     requestId: ctx.requestId,
     address: ctx.address,
   });
+  const touched = touchedBy(draft, projectIds);
+  if (touched.length === 0) return inserted;
+  const targets = insertTargets(own, organizationId, id, touched);
+  return Promise.all([inserted, targets]).then(([event]) => event);
 }
 
-export type AuditEventRow = typeof auditEvents.$inferSelect;
+/** Other changed objects whose fields an event contains. All of them are touched objects. */
+export const MAX_RELATED = 100;
 
-const rows = rowsOf(auditEvents, 'evt');
+/** The draft of a mutation that was rolled back. It changed nothing, and what it created does not exist. */
+const undone = ({ targetId, before, after, projectIds }: AuditDraft): AuditDraft => ({
+  ...(targetId && (before != null || after == null) && { targetId }),
+  ...(projectIds && { projectIds }),
+});
 
-export const findAuditEvent = rows.find;
+const actorColumns = (actor: Actor) => ({
+  actorKind: kindOf(actor),
+  principalId: actor.principal?.id ?? null,
+  userId: actor.user?.id ?? null,
+  actor: actor.user?.email ?? actor.principal?.name ?? 'anonymous',
+  actorName: actor.user?.name ?? null,
+  role: actor.grants?.role.name ?? null,
+  credentialKind: actor.credential?.kind ?? 'NONE',
+  credentialId: actor.credential?.id ?? null,
+});
 
-export interface AuditEventFilter {
-  action?: string | null;
-  outcome?: Outcome | null;
-  userId?: string | null;
-  targetId?: string | null;
+function kindOf({ credential, user, principal }: Actor): ActorKind {
+  if (!credential) return 'ANONYMOUS';
+  if (!user) return 'SERVICE_ACCOUNT';
+  return principal ? 'MEMBER' : 'USER';
 }
 
-/** Events in descending order of time. */
-export async function listAuditEvents(
-  ctx: Context,
-  filter: AuditEventFilter,
-  args: PageArgs,
-): Promise<Page<AuditEventRow>> {
-  const userId = filter.userId != null ? (fromPublicId('usr', filter.userId) ?? NOBODY) : null;
-  const where = and(
-    eq(auditEvents.organizationId, tenant(ctx)),
-    filter.action != null ? eq(auditEvents.action, filter.action) : undefined,
-    filter.outcome != null ? eq(auditEvents.outcome, filter.outcome) : undefined,
-    userId ? eq(auditEvents.userId, userId) : undefined,
-    filter.targetId != null ? eq(auditEvents.targetId, filter.targetId) : undefined,
-  ) as SQL;
-  const order = [{ column: auditEvents.id, key: (row: AuditEventRow) => row.id }];
-  return await listPage<AuditEventRow>(
-    await db(ctx),
-    { reader: rows.reader, where, asked: [tenant(ctx), filter], order, descending: true },
-    args,
+type Fields = Record<string, unknown>;
+
+const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
+
+const changesIn = ({ targetId, before, after, related = [] }: AuditDraft) => [{ targetId, before, after }, ...related];
+
+/** The values of a field in the objects of the event. */
+const valuesOf = (draft: AuditDraft, name: string): string[] =>
+  changesIn(draft)
+    .flatMap(({ before, after }) => [fieldsOf(before)[name], fieldsOf(after)[name]])
+    .filter((value) => typeof value === 'string');
+
+/** The projects that the event belongs to: those of its objects, and those that are its objects. */
+function projectsOf(draft: AuditDraft): string[] {
+  const publicIds = [...changesIn(draft).map(({ targetId }) => targetId), ...valuesOf(draft, 'projectId')];
+  const found = publicIds.map((id) => (typeof id === 'string' ? fromPublicId('prj', id) : null));
+  return [...new Set([...(draft.projectIds ?? []), ...found.filter((id) => id !== null)])];
+}
+
+/** Every object that the event touched, without its target: a project role touches the project and the member. */
+function touchedBy(draft: AuditDraft, projectIds: readonly string[]): TouchedObject[] {
+  const ids = [
+    ...projectIds.map((id) => toPublicId('prj', id)),
+    ...valuesOf(draft, 'principalId'),
+    ...(draft.related ?? []).map(({ targetId }) => targetId),
+  ];
+  const touched = [...ids.map((id) => ({ id, projectId: null })), ...(draft.touched ?? [])];
+  const distinct = new Map(touched.map((object) => [object.id, object]));
+  distinct.delete(draft.targetId ?? '');
+  return [...distinct.values()];
+}
+
+const insertTargets = (own: Db, organizationId: string, eventId: string, touched: readonly TouchedObject[]) =>
+  sendStatement(
+    own,
+    sql`insert into ${auditEventTargets} (organization_id, event_id, target_id, project_id)
+      select ${organizationId}::uuid, ${eventId}::uuid, touched.id, nullif(touched.project, '')::uuid
+      from unnest(${arrayParam(touched.map(({ id }) => id))}::text[],
+        ${arrayParam(touched.map(({ projectId }) => projectId ?? ''))}::text[]) as touched (id, project)`,
   );
-}
-
-/** An id that is not the id of a user matches no event. */
-const NOBODY = '00000000-0000-0000-0000-000000000000';

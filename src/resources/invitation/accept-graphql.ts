@@ -39,7 +39,7 @@ mutation('acceptInvitation', {
   own: true,
   description: `Joins the organization of an invitation. The e-mail address of the caller must be the address that the invitation was sent to. The session stays bound to its organization; use \`switchOrganization\` to change that. Returns ${INVALID}`,
   input: (t) => ({
-    secret: t.string({ required: true, description: SECRET }),
+    secret: t.string({ required: true, secret: true, description: SECRET }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
   results: {
@@ -56,7 +56,7 @@ mutation('acceptInvitation', {
 mutation('declineInvitation', {
   public: true,
   description: `Declines an invitation. Its secret cannot be used any more. No account is needed. Returns ${INVALID}`,
-  input: (t) => ({ secret: t.string({ required: true, description: SECRET }) }),
+  input: (t) => ({ secret: t.string({ required: true, secret: true, description: SECRET }) }),
   results: DELETED,
   resolve: async (input, ctx) => ({ deletedId: await declineInvitation(ctx, input) }),
 });

@@ -114,11 +114,13 @@ async function join(ctx: Context, userId: string, secret: string): Promise<Acces
   });
   const { member, offered } = result;
   const { id, plan, slug, name } = organization;
+  const accepted = await invitationShown(ctx, invitation);
   audit(ctx, {
     organizationId: id,
     targetId: toPublicId('mem', principalId),
-    before: { invitation: await invitationShown(ctx, invitation) },
+    before: null,
     after: auditedRoles(member, after),
+    related: [{ targetId: accepted.id, before: accepted, after: null }],
   });
   // The response shows the organization as the new member sees it. The session stays bound to its own organization.
   setActor(ctx, {

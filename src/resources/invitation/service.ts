@@ -18,6 +18,7 @@ import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { usageOf } from '../plan/service.ts';
 import { findAnyRole, requireStill } from '../principal/access.ts';
+import { findAuditedRole } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
@@ -141,11 +142,9 @@ export async function createInvitations(
   }));
   const rows = await (await db(ctx)).insert(invitations).values(values).returning(fields);
   const after = await Promise.all(rows.map((row) => invitationShown(ctx, row)));
-  // One event for all invitations. It has a target if there is only one.
-  audit(ctx, {
-    ...(rows.length === 1 && { targetId: after[0]?.id ?? '' }),
-    after: rows.length === 1 ? after[0] : after,
-  });
+  // One event for all invitations. Its target is the first one.
+  const [first, ...others] = after.map((shown) => ({ targetId: shown.id, before: null, after: shown }));
+  audit(ctx, { ...first, related: others });
   const secrets = new Map(made.map(({ address, secret }) => [address, secret]));
   if (dryRun) setDryRun(ctx);
   return {
@@ -297,11 +296,13 @@ export async function invitationShown(ctx: Context, row: InvitationRow) {
   return {
     id: toPublicId('inv', row.id),
     email: row.email,
-    roleId: toPublicId('rol', row.roleId),
-    projectRoles: row.projectRoles.map((own) => ({
-      projectId: toPublicId('prj', own.projectId),
-      roleId: toPublicId('rol', own.roleId),
-    })),
+    role: await findAuditedRole(ctx, row.roleId),
+    projectRoles: await Promise.all(
+      row.projectRoles.map(async (own) => ({
+        projectId: toPublicId('prj', own.projectId),
+        role: await findAuditedRole(ctx, own.roleId),
+      })),
+    ),
     inviterId: inviter && publicIdOfPrincipal(inviter),
     expiresAt: row.expiresAt,
   };

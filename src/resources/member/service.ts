@@ -6,7 +6,6 @@ import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { releaseReferences } from '../../data/references.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
-import { toPublicId } from '../../lib/ids.ts';
 import { requireSession } from '../principal/access.ts';
 import { auditedRoles } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess, type LockedAccess } from '../principal/change-access.ts';
@@ -181,10 +180,11 @@ export async function transferOwnership(
       return member;
     },
   });
-  audit(ctx, {
-    targetId: toPublicId('mem', member.id),
-    before: [giver, member].map((principal) => auditedRoles(principal, changed.before)),
-    after: [giver, member].map((principal) => auditedRoles(principal, changed.after)),
+  const changeOf = (principal: PrincipalRow) => ({
+    targetId: publicIdOfPrincipal(principal),
+    before: auditedRoles(principal, changed.before),
+    after: auditedRoles(principal, changed.after),
   });
+  audit(ctx, { ...changeOf(member), related: [changeOf(giver)] });
   return changed;
 }

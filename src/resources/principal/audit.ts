@@ -1,22 +1,47 @@
 import type { AccessRows } from '../../access/grants.ts';
+import type { Role } from '../../access/model.ts';
+import { findBuiltIn } from '../../access/roles.ts';
+import { audit, type Context } from '../../context.ts';
 import { toPublicId } from '../../lib/ids.ts';
-import { type PrincipalRow, publicIdOfPrincipal } from './service.ts';
+import { findAnyRole } from './access.ts';
+import { findPrincipal, type PrincipalRow, publicIdOfPrincipal } from './service.ts';
 
-const publicRoleId = (builtInId: string | null, customId: string | null): string | null => {
-  const id = builtInId ?? customId;
-  return id && toPublicId('rol', id);
-};
+/** A role in the audit log, with its name at that time. */
+export interface AuditedRole {
+  id: string;
+  name: string;
+}
+
+export const auditedRole = ({ id, name }: Pick<Role, 'id' | 'name'>): AuditedRole => ({
+  id: toPublicId('rol', id),
+  name,
+});
+
+/** The role with this ID in the form of the audit log. Null for null. The name of a deleted role is empty. */
+export const findAuditedRole = async (ctx: Context, id: string | null): Promise<AuditedRole | null> =>
+  id === null ? null : auditedRole((await findAnyRole(ctx, id)) ?? { id, name: '' });
 
 /** The roles of a principal in the form of the audit log. */
-export const auditedRoles = (principal: PrincipalRow, { assignments }: AccessRows): object => ({
-  id: publicIdOfPrincipal(principal),
-  roles: assignments
-    .filter((row) => row.principalId === principal.id)
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .map((row) => ({
-      projectId: row.projectId && toPublicId('prj', row.projectId),
-      roleId: publicRoleId(row.builtInRoleId, row.roleId),
-      expiresAt: row.expiresAt,
-      fallbackRoleId: publicRoleId(row.fallbackBuiltInRoleId, row.fallbackRoleId),
-    })),
-});
+export function auditedRoles(principal: PrincipalRow, { assignments, roles }: AccessRows): object {
+  const roleOf = (id: string | null): AuditedRole | null =>
+    id === null ? null : auditedRole(findBuiltIn(id) ?? roles.get(id) ?? { id, name: '' });
+  return {
+    id: publicIdOfPrincipal(principal),
+    roles: assignments
+      .filter((row) => row.principalId === principal.id)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map((row) => ({
+        projectId: row.projectId && toPublicId('prj', row.projectId),
+        role: roleOf(row.builtInRoleId ?? row.roleId),
+        expiresAt: row.expiresAt,
+        fallbackRole: roleOf(row.fallbackBuiltInRoleId ?? row.fallbackRoleId),
+      })),
+  };
+}
+
+/** Adds these members and service accounts to the objects that the mutation touched. */
+export async function auditPrincipals(ctx: Context, ids: Iterable<string>): Promise<void> {
+  const found = await Promise.all([...new Set(ids)].map((id) => findPrincipal(ctx, id)));
+  const touched = found.flatMap((row) => (row ? [{ id: publicIdOfPrincipal(row), projectId: null }] : []));
+  audit(ctx, { touched });
+}

@@ -6,6 +6,7 @@ import { isAnyOf } from '../../db/array.ts';
 import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { findAuditedRole } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findByPublicId,
@@ -139,12 +140,11 @@ async function change<Result>(
 /** The values of a project role in the audit log. */
 async function snapshotOf(ctx: Context, row: ProjectMemberRow): Promise<Record<string, unknown>> {
   const principal = await findPrincipal(ctx, row.principalId);
-  const roleId = row.builtInRoleId ?? row.roleId;
   return {
     id: toPublicId('pmb', row.id),
     projectId: row.projectId && toPublicId('prj', row.projectId),
     principalId: principal && publicIdOfPrincipal(principal),
-    roleId: roleId && toPublicId('rol', roleId),
+    role: await findAuditedRole(ctx, row.builtInRoleId ?? row.roleId),
   };
 }
 

@@ -18,6 +18,7 @@ import { lockOrganization } from '../organization/service.ts';
 import { holdersOf, type PolicyRow } from '../policy/service.ts';
 import { policies } from '../policy/table.ts';
 import { findCustomRoles, requireStill } from '../principal/access.ts';
+import { auditPrincipals } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
   findPrincipal,
@@ -288,6 +289,10 @@ async function replace(ctx: Context, role: Role, reassignTo: string | null): Pro
     .where(and(here, or(eq(assignments.roleId, role.id), eq(assignments.fallbackRoleId, role.id))));
   if (used.length === 0) return;
   if (reassignTo === null) throw await inUse(ctx, used);
+  await auditPrincipals(
+    ctx,
+    used.map(({ principalId }) => principalId),
+  );
   for (const scope of new Set(used.map(({ projectId }) => projectId))) {
     const next = await getAssignableRole(ctx, reassignTo, scope, 'reassignTo');
     if (next.id === role.id)

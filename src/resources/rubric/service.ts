@@ -86,5 +86,6 @@ export async function createDefaultRubric(ctx: Context): Promise<void> {
   await tx.insert(levels).values(ordered(named(own, LEVELS)));
   await tx.insert(tiers).values(ordered(named(own, TIERS)));
   await tx.insert(lifecycles).values(ordered(named(own, LIFECYCLES)));
-  if (rubric) audit(ctx, { after: { rubricId: toPublicId('rub', rubric.id) } });
+  const touched = rubric ? [{ id: toPublicId('rub', rubric.id), projectId: null }] : [];
+  audit(ctx, { touched });
 }

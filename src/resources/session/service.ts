@@ -66,8 +66,9 @@ export async function signOut(ctx: Context, publicId: string | null | undefined)
     .where(and(eq(sessions.id, id), own(ctx)))
     .returning({ id: sessions.id });
   if (ended.length === 0) throw notFound('Session');
-  audit(ctx, { targetId: toPublicId('ses', id), after: null });
-  return toPublicId('ses', id);
+  const endedId = toPublicId('ses', id);
+  audit(ctx, { targetId: endedId, before: { id: endedId }, after: null });
+  return endedId;
 }
 
 /** Ends all sessions of the member in this organization. The next request of each session is refused. */
@@ -79,6 +80,10 @@ export async function signOutMember(ctx: Context, memberId: string): Promise<num
     .delete(sessions)
     .where(and(eq(sessions.organizationId, tenant(ctx)), eq(sessions.userId, member.userId ?? '')))
     .returning({ id: sessions.id });
-  audit(ctx, { before: { sessions: ended.map(({ id }) => toPublicId('ses', id)) }, after: { sessions: [] } });
+  const related = ended.map(({ id }) => {
+    const targetId = toPublicId('ses', id);
+    return { targetId, before: { id: targetId }, after: null };
+  });
+  audit(ctx, { related });
   return ended.length;
 }

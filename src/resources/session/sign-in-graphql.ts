@@ -36,7 +36,7 @@ mutation('signUp', {
       required: true,
       description: 'The e-mail address of the account. Case-insensitive and unique in the instance.',
     }),
-    password: t.string({ required: true, description: 'The password, 8 to 256 characters.' }),
+    password: t.string({ required: true, secret: true, description: 'The password, 8 to 256 characters.' }),
     name: t.string({ required: true, description: 'The display name of the person, 1 to 100 characters.' }),
   }),
   results: SESSION,
@@ -49,7 +49,7 @@ mutation('signIn', {
     'Signs in. Returns WRONG_CREDENTIALS for an unknown e-mail address and for a wrong password. Returns RATE_LIMITED after too many attempts for an account or from an IP address, with `retryAfter` in seconds.',
   input: (t) => ({
     email: t.string({ required: true, description: 'The e-mail address of the account. Case-insensitive.' }),
-    password: t.string({ required: true, description: 'The password of the account.' }),
+    password: t.string({ required: true, secret: true, description: 'The password of the account.' }),
     organizationSlug: t.string({
       description:
         'The slug of the organization that the session is bound to. Defaults to the organization that the person joined first.',
@@ -64,7 +64,7 @@ mutation('refreshSession', {
   description:
     'Exchanges a refresh token for new tokens. Each refresh token can be used once. Using it twice ends the session, because the token may have been stolen.',
   input: (t) => ({
-    refreshToken: t.string({ required: true, description: 'The latest refresh token of the session.' }),
+    refreshToken: t.string({ required: true, secret: true, description: 'The latest refresh token of the session.' }),
   }),
   results: SESSION,
   resolve: async (input, ctx) => ({ session: await refreshSession(ctx, input) }),

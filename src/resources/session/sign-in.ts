@@ -139,7 +139,7 @@ async function issue(ctx: Context, sessionId: string): Promise<IssuedSession> {
   const targetId = toPublicId('ses', sessionId);
   audit(ctx, {
     targetId,
-    after: { session: targetId, organizationId: claims.org ?? null },
+    after: { id: targetId, organizationId: claims.org ?? null },
     ...(organizationId && { organizationId }),
   });
   return { accessToken, refreshToken, expiresAt, organizationId };
@@ -216,10 +216,12 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
   // The transaction and its event belong to the former organization.
   const { targetId, after } = ctx.unit.auditDraft as { targetId: string; after: unknown };
   const from = former.organizationId && toPublicId('org', former.organizationId);
+  const ended = toPublicId('ses', session);
   audit(ctx, {
     targetId,
-    before: { session: toPublicId('ses', session), organizationId: from },
+    before: null,
     after,
+    related: [{ targetId: ended, before: { id: ended, organizationId: from }, after: null }],
     organizationId: undefined,
   });
   return issued;

@@ -7,7 +7,6 @@ CREATE FUNCTION ambit.refuse_other_user() RETURNS trigger LANGUAGE plpgsql AS $$
 END $$;--> statement-breakpoint
 CREATE TRIGGER user_stays BEFORE UPDATE ON principals
   FOR EACH ROW WHEN (NEW.user_id IS DISTINCT FROM OLD.user_id) EXECUTE FUNCTION ambit.refuse_other_user();--> statement-breakpoint
-
 -- Grants are cached under this version. The triggers that increment it run as the role that makes the change, so the role
 -- needs the right to update the column.
 CREATE FUNCTION ambit.refuse_older_access() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
