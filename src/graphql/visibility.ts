@@ -67,7 +67,7 @@ export class VisibilityPlugin<Types extends SchemaTypes> extends BasePlugin<Type
       for (const field of Object.values(type.getFields()) as Field[]) {
         const visibility = field.extensions['visibility'] as Visibility | undefined;
         const types = visibility ? guardedTypes(schema, field) : [];
-        if (!visibility || types.length === 0 || isGuardedAlike(field, types)) continue;
+        if (!visibility || types.length === 0 || [type, field].some((one) => isGuardedAlike(one, types))) continue;
         visibility.filter = filterOf(field, types);
         describe(type, field);
       }
@@ -99,12 +99,12 @@ function permissionOf(type: GraphQLObjectType): Permission | undefined {
   return guard?.onOf ? undefined : guard?.rule.permission;
 }
 
-/** Whether the guard of the field requires the permission of all its objects. */
-function isGuardedAlike(field: Field, types: readonly GraphQLObjectType[]): boolean {
-  const guard = guardOf(field);
+/** Whether the guard of the field, or of its type, requires the permission of all objects. */
+const isGuardedAlike = (element: GraphQLObjectType | Field, types: readonly GraphQLObjectType[]): boolean => {
+  const guard = guardOf(element);
   if (!guard || guard.onOf || guard.rule.own) return false;
   return types.every((type) => permissionOf(type) === guard.rule.permission);
-}
+};
 
 function filterOf(field: Field, types: readonly GraphQLObjectType[]): Filter {
   const isVisible = visibilityIn(getNamedType(field.type) as GraphQLObjectType | GraphQLAbstractType);

@@ -37,11 +37,11 @@ const possibleTypes = (field: { type: unknown }): readonly GraphQLObjectType[] =
 const guardOf = ({ extensions }: GraphQLObjectType) =>
   (extensions['guard'] as { rule: { permission?: string } } | undefined)?.rule;
 
-/** Fields that return guarded objects: not connections, and not the results of mutations. */
+/** Fields that return guarded nodes: not connections, and not the results of mutations. */
 const fields = objectTypes
   .filter(({ name }) => !/^(Mutation|Subscription|.*Connection|.*Edge|.*Payload)$/.test(name))
   .flatMap((type) => Object.values(type.getFields()).map((field) => ({ type, field, types: possibleTypes(field) })))
-  .filter(({ types }) => types.some(guardOf));
+  .filter(({ types }) => types.some((type) => guardOf(type) && nodeTypes.includes(type)));
 
 const ofNodes = fields.filter(({ type }) => nodeTypes.includes(type));
 const permissions = [
@@ -53,6 +53,7 @@ const OTHERS = [
   'AccessChange',
   'AccessMatrixEntry',
   'AccessMatrixRow',
+  'AuditActor',
   'InvitationProjectRole',
   'IssuedSession',
   'UserError',
