@@ -5,12 +5,13 @@ import { type Context, db, tenant } from '../context.ts';
 import { pagesOf } from '../data/loader.ts';
 import { inProjects } from '../data/project-scope.ts';
 import { type ListOptions, listPage, type Page, type PageArgs } from '../db/page.ts';
-import { builder, pageCost, type SchemaTypes } from './builder.ts';
+import { builder, type SchemaTypes } from './builder.ts';
 import { connectionOf } from './connection.ts';
 import { byId, findBy } from './find-by.ts';
-import { conditions, type FilterInput, filterInputOf, SEARCH_COST } from './resource-filter.ts';
+import { conditions, type FilterInput, filterInputOf } from './resource-filter.ts';
 import type { AnyRow, Resource } from './resource-model.ts';
 import { type Order, orderInputOf, orderWords, sortKeys } from './resource-order.ts';
+import { costOfList } from './search.ts';
 import { canSee, type Target } from './target.ts';
 import { nounOf } from './words.ts';
 
@@ -57,7 +58,7 @@ export function addList(resource: Resource): void {
           type,
           nullable: true,
           ...(project ? { own: true } : { permission }),
-          ...(declaration.filter?.search && { complexity: costOfList }),
+          ...(declaration.filter?.search && { complexity: (args: never) => costOfList(args) }),
           description: `The ${words} ${scope}, ${orderBy ? 'by default ' : ''}ordered ${orderWords(order[0])}.`,
           args: {
             ...(filter && { filter: t.arg({ type: filter, description: `Which ${words} to list. Defaults to all.` }) }),
@@ -81,10 +82,6 @@ export function addList(resource: Resource): void {
       ) as never,
   );
 }
-
-/** A variable can be an empty text or not, without effect on the cost that is cached. */
-const costOfList = ({ filter, ...page }: PageArgs & { filter?: FilterInput | null }) =>
-  pageCost(page, filter?.['search'] == null ? 1 : SEARCH_COST);
 
 async function list(
   ctx: Context,

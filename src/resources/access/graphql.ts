@@ -24,6 +24,7 @@ import {
   type Answer,
   authorize,
   isCaller,
+  isCallersEmail,
   MAX_QUESTIONS,
   requireHolder,
   requirePermission,
@@ -112,12 +113,19 @@ const TARGET = 'The ID of the caller’s organization or of one of its projects.
 const PRINCIPAL = 'The ID of a member, service account or user. Defaults to the caller.';
 const OF_OTHERS = { permission: 'access:read', own: (id: string, ctx: Context) => isCaller(ctx, id) } as const;
 
+const EMAIL = 'The e-mail address of a member, instead of `principalId`. Case-insensitive.';
+const OF_OTHER_ADDRESSES = {
+  permission: 'access:read',
+  own: (email: string, ctx: Context) => isCallersEmail(ctx, email),
+} as const;
+
 const AuthorizationRequest = builder.inputType('AuthorizationRequest', {
   description: 'A question: whether a principal has a permission on a target.',
   fields: (t) => ({
     permission: t.field({ type: 'Permission', required: true, description: 'The name of the permission.' }),
     targetId: t.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     principalId: t.id({ ...OF_OTHERS, description: PRINCIPAL }),
+    principalEmail: t.string({ ...OF_OTHER_ADDRESSES, description: EMAIL }),
   }),
 });
 
@@ -286,11 +294,12 @@ builder.queryFields((t) => ({
     description: 'Decides whether a principal has a permission, and explains the decision step by step.',
     args: {
       principalId: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
+      principalEmail: t.arg.string({ ...OF_OTHER_ADDRESSES, description: EMAIL }),
       permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
       targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
-    resolve: async (_root, { principalId, permission, targetId }, ctx) =>
-      trace(await requireHolder(ctx, principalId), requirePermission(permission), await requireTarget(ctx, targetId)),
+    resolve: async (_root, { permission, targetId, ...principal }, ctx) =>
+      trace(await requireHolder(ctx, principal), requirePermission(permission), await requireTarget(ctx, targetId)),
   }),
   permissionsOf: t.field({
     type: ['Permission'],
@@ -299,10 +308,11 @@ builder.queryFields((t) => ({
     description: 'All permissions that a principal has on a target.',
     args: {
       principalId: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
+      principalEmail: t.arg.string({ ...OF_OTHER_ADDRESSES, description: EMAIL }),
       targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
-    resolve: async (_root, { principalId, targetId }, ctx) =>
-      permissionsOf(await requireHolder(ctx, principalId), await requireTarget(ctx, targetId)),
+    resolve: async (_root, { targetId, ...principal }, ctx) =>
+      permissionsOf(await requireHolder(ctx, principal), await requireTarget(ctx, targetId)),
   }),
   whoCan: t.connection(
     {

@@ -82,6 +82,17 @@ builder.queryField('apiToken', (t) =>
   }),
 );
 
+const ApiTokenFilter = builder.inputType('ApiTokenFilter', {
+  description: 'Selects the API tokens that match all given fields.',
+  fields: (t) => ({
+    principalId: t.id({
+      visibleWith: ['member:read', 'service_account:read'],
+      own: true,
+      description: 'The ID of the member or service account that the tokens act for.',
+    }),
+  }),
+});
+
 builder.queryField('apiTokens', (t) =>
   t.connection(
     {
@@ -89,6 +100,7 @@ builder.queryField('apiTokens', (t) =>
       nullable: true,
       permission: 'api_token:read',
       own: true,
+      args: { filter: t.arg({ type: ApiTokenFilter, description: 'Which API tokens to list. Defaults to all.' }) },
       description:
         'The API tokens of the organization, newest first. Callers without the permission get their own tokens only.',
       resolve: (_root, args, ctx) => listApiTokens(ctx, args),

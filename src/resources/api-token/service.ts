@@ -50,12 +50,28 @@ export const findApiToken = loaderOf<ApiTokenRow>(async (ctx, ids) =>
     : [],
 );
 
-export async function listApiTokens(ctx: Context, args: PageArgs): Promise<Page<ApiTokenRow>> {
+interface ApiTokenFilter {
+  principalId?: string | null | undefined;
+}
+
+export async function listApiTokens(
+  ctx: Context,
+  { filter, ...args }: PageArgs & { filter?: ApiTokenFilter | null | undefined },
+): Promise<Page<ApiTokenRow>> {
   ctx.unit.access.requireOrganization();
+  const holder = filter?.principalId == null ? undefined : await findByPublicId(ctx, filter.principalId);
+  // A principal that does not exist, or that the caller may not see, has no tokens.
+  const ofHolder = holder === null ? sql`false` : holder && eq(apiTokens.principalId, holder.id);
   const order = [{ column: apiTokens.id, key: (row: ApiTokenRow) => row.id }];
   return await listPage<ApiTokenRow>(
     await db(ctx),
-    { reader, where: visible(ctx), asked: [tenant(ctx)], order, descending: true },
+    {
+      reader,
+      where: and(visible(ctx), ofHolder) as SQL,
+      asked: [tenant(ctx), filter ?? {}],
+      order,
+      descending: true,
+    },
     args,
   );
 }

@@ -2,6 +2,7 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { costOfList, searchDescription } from '../../graphql/search.ts';
 import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
@@ -100,12 +101,30 @@ builder.queryField('invitation', (t) =>
   }),
 );
 
+const InvitationStatus = builder.enumType('InvitationStatus', {
+  description: 'Whether an invitation can be accepted.',
+  values: {
+    PENDING: { description: 'It can be accepted.' },
+    EXPIRED: { description: 'It has expired. `resendInvitation` makes it valid again.' },
+  } as const,
+});
+
+const InvitationFilter = builder.inputType('InvitationFilter', {
+  description: 'Selects the invitations that match all given fields.',
+  fields: (t) => ({
+    search: t.string({ description: searchDescription(['email'], 'invitation') }),
+    status: t.field({ type: InvitationStatus, description: 'Whether the invitation can be accepted.' }),
+  }),
+});
+
 builder.queryField('invitations', (t) =>
   t.connection(
     {
       type: Invitation,
       nullable: true,
       permission: 'invitation:read',
+      complexity: (args) => costOfList(args),
+      args: { filter: t.arg({ type: InvitationFilter, description: 'Which invitations to list. Defaults to all.' }) },
       description: 'The pending and expired invitations of the organization, newest first.',
       resolve: (_root, args, ctx) => listInvitations(ctx, args),
     },

@@ -10,6 +10,7 @@ import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
+import { containing, type SearchFilter } from '../../db/search.ts';
 import { AmbitError, invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, newId, toPublicId } from '../../lib/ids.ts';
 import { email, parse } from '../../lib/input.ts';
@@ -47,12 +48,27 @@ export const findInvitation = loaderOf<InvitationRow>(async (ctx, ids) =>
     : [],
 );
 
+interface InvitationFilter extends SearchFilter {
+  status?: 'PENDING' | 'EXPIRED' | null | undefined;
+}
+
 /** Newest first. An expired invitation remains until it is resent, replaced or deleted. */
-export async function listInvitations(ctx: Context, args: PageArgs): Promise<Page<InvitationRow>> {
+export async function listInvitations(
+  ctx: Context,
+  { filter, ...args }: PageArgs & { filter?: InvitationFilter | null | undefined },
+): Promise<Page<InvitationRow>> {
+  const now = ctx.dependencies.clock();
+  const { search, status } = filter ?? {};
+  const where = and(
+    here(ctx),
+    containing([invitations.email], search ?? ''),
+    status === 'PENDING' ? gt(invitations.expiresAt, now) : undefined,
+    status === 'EXPIRED' ? lte(invitations.expiresAt, now) : undefined,
+  ) as SQL;
   const order = [{ column: invitations.id, key: (row: InvitationRow) => row.id }];
   return await listPage<InvitationRow>(
     await db(ctx),
-    { reader, where: here(ctx), asked: [tenant(ctx)], order, descending: true },
+    { reader, where, asked: [tenant(ctx), filter ?? {}], order, descending: true },
     args,
   );
 }

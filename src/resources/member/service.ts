@@ -11,6 +11,7 @@ import { auditedRoles } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess, type LockedAccess } from '../principal/change-access.ts';
 import {
   assign,
+  findByUser,
   findPrincipal,
   getAssignableRole,
   isVisible,
@@ -41,6 +42,11 @@ export async function findMemberByEmail(ctx: Context, email: string): Promise<Pr
     .innerJoin(users, eq(users.id, principals.userId))
     .where(and(eq(principals.organizationId, tenant(ctx)), sql`lower(${users.email}) = lower(${email.trim()})`));
   return found ? await findMember(ctx, found.id) : null;
+}
+
+export async function findMemberByUser(ctx: Context, userId: string): Promise<PrincipalRow | null> {
+  const found = await findByUser(ctx, userId);
+  return found ? await findMember(ctx, found.principalId) : null;
 }
 
 export async function getMember(ctx: Context, id: string): Promise<PrincipalRow> {

@@ -3,6 +3,7 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
@@ -125,15 +126,19 @@ builder.queryField('policy', (t) =>
   }),
 );
 
+const PolicyFilter = searchFilter('Policy', 'policies', ['name']);
+
 builder.queryField('policies', (t) =>
   t.connection(
     {
       type: Policy,
       nullable: true,
+      complexity: (args) => costOfList(args),
       permission: 'policy:read',
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description: 'The policies of the organization, or of a project, ordered by name.',
       args: {
+        filter: t.arg({ type: PolicyFilter, description: 'Which policies to list. Defaults to all.' }),
         projectId: t.arg.id({
           visibleWith: 'project:read',
           description: 'The ID of a project. Defaults to the organization.',

@@ -6,6 +6,7 @@ import { type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, type UserError, userError } from '../../lib/errors.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
@@ -45,16 +46,21 @@ export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
 }
 
 /** The policies of one project, or of the organization. */
-export async function listPolicies(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<PolicyRow>> {
+export async function listPolicies(
+  ctx: Context,
+  projectId: string | null,
+  { filter, ...args }: PageArgs & { filter?: SearchFilter | null | undefined },
+): Promise<Page<PolicyRow>> {
   const inScope = projectId ? eq(policies.projectId, projectId) : isNull(policies.projectId);
-  const where = and(eq(policies.organizationId, tenant(ctx)), inScope) as SQL;
+  const found = containing([policies.name], filter?.search ?? '');
+  const where = and(eq(policies.organizationId, tenant(ctx)), inScope, found) as SQL;
   const order = [
     { column: policies.name, key: (row: PolicyRow) => row.name },
     { column: policies.id, key: (row: PolicyRow) => row.id },
   ];
   return await listPage<PolicyRow>(
     await db(ctx),
-    { reader: rows.reader, where, asked: [tenant(ctx), projectId], order },
+    { reader: rows.reader, where, asked: [tenant(ctx), projectId, filter ?? {}], order },
     args,
   );
 }

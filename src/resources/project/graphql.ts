@@ -2,6 +2,7 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from './ref.ts';
@@ -42,12 +43,16 @@ builder.node(Project, {
   }),
 });
 
+const ProjectFilter = searchFilter('Project', 'projects', ['key', 'name']);
+
 builder.queryField('projects', (t) =>
   t.connection(
     {
       type: Project,
       nullable: true,
       own: true,
+      complexity: (args) => costOfList(args),
+      args: { filter: t.arg({ type: ProjectFilter, description: 'Which projects to list. Defaults to all.' }) },
       description:
         'The projects that are visible to the caller, ordered by key. `totalCount` does not include other projects.',
       resolve: (_root, args, ctx) => listProjects(ctx, args),

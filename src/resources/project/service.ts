@@ -5,6 +5,7 @@ import { type Context, db, setDryRun, tenant } from '../../context.ts';
 import { inProjects } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
@@ -39,14 +40,25 @@ export async function visibleProject(ctx: Context, publicId: string): Promise<Pr
   return project;
 }
 
-export async function listProjects(ctx: Context, args: PageArgs): Promise<Page<ProjectRow>> {
+export async function listProjects(
+  ctx: Context,
+  { filter, ...args }: PageArgs & { filter?: SearchFilter | null | undefined },
+): Promise<Page<ProjectRow>> {
   ctx.unit.access.requireOrganization();
-  const where = and(eq(projects.organizationId, tenant(ctx)), inProjects(ctx, projects.id, 'project:read')) as SQL;
+  const where = and(
+    eq(projects.organizationId, tenant(ctx)),
+    inProjects(ctx, projects.id, 'project:read'),
+    containing([projects.key, projects.name], filter?.search ?? ''),
+  ) as SQL;
   const order = [
     { column: projects.key, key: (row: ProjectRow) => row.key },
     { column: projects.id, key: (row: ProjectRow) => row.id },
   ];
-  return await listPage<ProjectRow>(await db(ctx), { reader: rows.reader, where, asked: [tenant(ctx)], order }, args);
+  return await listPage<ProjectRow>(
+    await db(ctx),
+    { reader: rows.reader, where, asked: [tenant(ctx), filter ?? {}], order },
+    args,
+  );
 }
 
 const KEY = z

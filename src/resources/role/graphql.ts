@@ -5,6 +5,7 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { Policy } from '../policy/graphql.ts';
@@ -147,16 +148,20 @@ builder.queryField('role', (t) =>
   }),
 );
 
+const RoleFilter = searchFilter('Role', 'roles', ['name']);
+
 builder.queryField('roles', (t) =>
   t.connection(
     {
       type: RoleType,
       nullable: true,
+      complexity: (args) => costOfList(args),
       permission: 'role:read',
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description:
         'The roles of the organization, or of a project: first the built-in roles, then the custom roles ordered by name.',
       args: {
+        filter: t.arg({ type: RoleFilter, description: 'Which roles to list. Defaults to all.' }),
         projectId: t.arg.id({
           visibleWith: 'project:read',
           description: 'The ID of a project. Defaults to the organization.',

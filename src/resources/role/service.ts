@@ -10,6 +10,7 @@ import { inProjects } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { arrayPage, type Page, type PageArgs } from '../../db/page.ts';
+import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
@@ -74,9 +75,15 @@ export async function getCustomRole(ctx: Context, publicId: string): Promise<Rol
 }
 
 /** Built-in roles first. Reads the IDs of all custom roles, and compiles only those of the page. */
-export async function listRoles(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<Role>> {
-  const custom = await idsIn(ctx, projectId);
-  const page = arrayPage([...builtInRolesOf(projectId), ...custom], ['roles', tenant(ctx), projectId], args);
+export async function listRoles(
+  ctx: Context,
+  projectId: string | null,
+  { filter, ...args }: PageArgs & { filter?: SearchFilter | null | undefined },
+): Promise<Page<Role>> {
+  const search = filter?.search ?? '';
+  const custom = await idsIn(ctx, projectId, search);
+  const builtIn = builtInRolesOf(projectId).filter(({ name }) => name.toLowerCase().includes(search.toLowerCase()));
+  const page = arrayPage([...builtIn, ...custom], ['roles', tenant(ctx), projectId, search], args);
   const ids = page.edges.map(({ node }) => node.id);
   const compiled = await findCustomRoles(
     ctx,
@@ -86,12 +93,12 @@ export async function listRoles(ctx: Context, projectId: string | null, args: Pa
   return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: roleOf(node.id) })) };
 }
 
-async function idsIn(ctx: Context, projectId: string | null): Promise<{ id: string }[]> {
+async function idsIn(ctx: Context, projectId: string | null, search: string): Promise<{ id: string }[]> {
   const inScope = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
   return await (await db(ctx))
     .select({ id: roles.id })
     .from(roles)
-    .where(and(eq(roles.organizationId, tenant(ctx)), inScope))
+    .where(and(eq(roles.organizationId, tenant(ctx)), inScope, containing([roles.name], search)))
     .orderBy(asc(roles.name), asc(roles.id));
 }
 
