@@ -1,7 +1,7 @@
 import type { RefusalReason } from '../lib/errors.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { toPublicId } from '../lib/ids.ts';
-import { type Entitlements, entitlementsOf, type Feature, planFor, planWith } from '../lib/plans.ts';
+import { type Allowance, entitlementsOf, FEATURES, type Feature, type Plan, planFor, planWith } from '../lib/plans.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import { decide, UNBOUND_HINT } from './decide.ts';
 import type { Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
@@ -22,13 +22,19 @@ export interface Access {
   requireOrganization(): void;
   /** Throws PLAN_REQUIRED unless the plan includes the feature. */
   requireFeature(feature: Feature): void;
-  /** Throws PLAN_REQUIRED if the count exceeds the limit of the plan. */
-  requireRoom(limit: 'seats' | 'projects', count: number): void;
+  /** Throws PLAN_REQUIRED if the plan does not include so many more. */
+  requireRoom(allowance: Allowance, room: Room): void;
   permissions(target?: Target): Permission[];
 }
 
+export interface Room {
+  /** The current number in the organization. */
+  usage: number;
+  /** How many are added. */
+  added: number;
+}
+
 export function accessOf(effective: EffectiveGrants | null): Access {
-  const entitlements: Entitlements | null = effective && entitlementsOf(effective.grants.plan);
   return {
     effective,
     decide: (permission, target) => decide(effective, permission, target),
@@ -44,11 +50,12 @@ export function accessOf(effective: EffectiveGrants | null): Access {
       if (!effective) throw refusal('NO_ORGANIZATION', 'Your credential is bound to no organization.', UNBOUND_HINT);
     },
     requireFeature(feature) {
-      if (!entitlements?.[feature]) throw planRequired(planWith(feature));
+      const plan = effective?.grants.plan;
+      if (!plan || !entitlementsOf(plan)[feature]) throw featureRequired(plan ?? 'FREE', feature);
     },
-    requireRoom(limit, count) {
-      if (entitlements && count > (entitlements[limit] ?? Number.POSITIVE_INFINITY))
-        throw planRequired(planFor(limit, count));
+    requireRoom(allowance, room) {
+      const plan = effective?.grants.plan;
+      if (plan && room.usage + room.added > limitOf(plan, allowance)) throw allowanceRequired(plan, allowance, room);
     },
     permissions: (target) => permissionsOf(effective, target),
   };
@@ -81,7 +88,19 @@ export const refusal = (
     hint,
   });
 
-const planRequired = (plan: string): AmbitError =>
-  new AmbitError('PLAN_REQUIRED', `The plan of the organization does not include this. The plan ${plan} includes it.`, {
-    plan,
-  });
+function featureRequired(current: Plan, feature: Feature): AmbitError {
+  const plan = planWith(feature);
+  const message = `The plan ${current} does not include ${FEATURES[feature]}. The plan ${plan} includes them.`;
+  return new AmbitError('PLAN_REQUIRED', message, { entitlement: feature, limit: null, usage: null, plan });
+}
+
+const limitOf = (plan: Plan, allowance: Allowance): number =>
+  entitlementsOf(plan)[allowance] ?? Number.POSITIVE_INFINITY;
+
+function allowanceRequired(current: Plan, allowance: Allowance, { usage, added }: Room): AmbitError {
+  const plan = planFor(allowance, usage + added);
+  const [limit, next] = [entitlementsOf(current)[allowance], entitlementsOf(plan)[allowance]];
+  const includes = next === null ? 'has no limit' : `includes ${next}`;
+  const message = `The plan ${current} includes ${limit} ${allowance}, and the organization has ${usage}. The plan ${plan} ${includes}.`;
+  return new AmbitError('PLAN_REQUIRED', message, { entitlement: allowance, limit, usage, plan });
+}

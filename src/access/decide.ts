@@ -218,11 +218,14 @@ const noGrant = (permission: Permission, role: Role): Refusal =>
     () => whoGrants(permission),
   );
 
+/** What denies: a policy with this name, or a statement of the role itself. */
+export const denierOf = (policy: string | null | undefined): string => (policy ? `policy ${policy}` : 'a statement');
+
 const denied = (permission: Permission, role: Role): Refusal =>
   refuse(
     permission,
     'DENIED',
-    () => `policy ${role.deny.get(permission)} of role ${role.name} denies it`,
+    () => `${denierOf(role.deny.get(permission))} of role ${role.name} denies it`,
     'A denial overrides every grant. Change the policy or the role.',
   );
 

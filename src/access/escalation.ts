@@ -52,6 +52,10 @@ export function contains(access: Access, grants: Grants): boolean {
   );
 }
 
+/** Whether the caller holds all of these permissions in this scope. */
+export const holds = (access: Access, permissions: Iterable<Permission>, scope: Target): boolean =>
+  findMissing(access, permissions, scope) === undefined;
+
 const findMissing = (access: Access, permissions: Iterable<Permission>, scope: Target): Permission | undefined =>
   [...permissions]
     .filter((name) => scope === null || PERMISSIONS.get(name)?.level !== 'organization')

@@ -1,11 +1,12 @@
-import { and, eq, type SQL } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import type { Plan } from '../lib/plans.ts';
 import { policies } from '../resources/policy/table.ts';
 import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
+import { type CompiledPolicy, compilePolicy, compileStatements, customRole } from './compile.ts';
 import type { Grants, Role } from './model.ts';
-import { compileRole, findBuiltIn } from './roles.ts';
+import { findBuiltIn } from './roles.ts';
 
 export type AssignmentRow = typeof assignments.$inferSelect;
 
@@ -18,10 +19,15 @@ export interface AccessRows {
 
 export type GrantsById = ReadonlyMap<string, Grants>;
 
-/** Compiled custom roles of one version of the organization's access: the version that the transaction sees. */
-export interface RoleCache {
-  get(id: string): Role | undefined;
-  set(id: string, role: Role): void;
+/** Custom roles and their policies in one version of the organization's access: the version that the transaction sees. */
+export interface AccessCache {
+  roles: ById<Role>;
+  policies: ById<CompiledPolicy>;
+}
+
+interface ById<Value> {
+  get(id: string): Value | undefined;
+  set(id: string, value: Value): void;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -30,14 +36,14 @@ const NEVER = Number.POSITIVE_INFINITY;
 export const END_OF_TIME = new Date(8_640_000_000_000_000);
 
 /**
- * The assignments of these principals or, by default, of all, with their custom roles. One statement, and a second one
- * if there are custom roles that are not cached. The transaction must be bound to the organization.
+ * The assignments of these principals or, by default, of all, with their custom roles. One statement. Custom roles that
+ * are not cached take a second one, and their policies a third one. The transaction must be bound to the organization.
  */
 export async function loadAssignments(
   db: Db,
   organizationId: string,
   principalIds?: readonly string[],
-  cache?: RoleCache,
+  cache?: AccessCache,
 ): Promise<AccessRows> {
   const rows = await db
     .select()
@@ -48,28 +54,7 @@ export async function loadAssignments(
         principalIds && isAnyOf(assignments.principalId, principalIds),
       ),
     );
-  return { assignments: rows, roles: await loadUncached(db, organizationId, customRoleIds(rows), cache) };
-}
-
-async function loadUncached(
-  db: Db,
-  organizationId: string,
-  ids: string[],
-  cache?: RoleCache,
-): Promise<Map<string, Role>> {
-  const cached = new Map(
-    ids.flatMap((id): [string, Role][] => {
-      const role = cache?.get(id);
-      return role ? [[id, role]] : [];
-    }),
-  );
-  const loaded = await loadRoles(
-    db,
-    organizationId,
-    ids.filter((id) => !cached.has(id)),
-  );
-  for (const [id, role] of loaded) cache?.set(id, role);
-  return new Map([...cached, ...loaded]);
+  return { assignments: rows, roles: await loadRoles(db, organizationId, customRoleIds(rows), cache) };
 }
 
 const customRoleIds = (rows: AssignmentRow[]): string[] => [
@@ -108,34 +93,79 @@ export const loadGrants = async (
   plan: Plan,
   now: Date,
   principalIds?: readonly string[],
-  cache?: RoleCache,
+  cache?: AccessCache,
 ): Promise<GrantsById> => grantsAt(await loadAssignments(db, organizationId, principalIds, cache), plan, now);
 
-/** The custom roles with these ids or, by default, all of the organization. */
-export async function loadRoles(db: Db, organizationId: string, ids?: readonly string[]): Promise<Map<string, Role>> {
-  if (ids?.length === 0) return new Map();
-  const where: SQL | undefined = ids && isAnyOf(roles.id, ids);
-  const rows = await db
-    .select({ role: roles, policy: policies })
+/** The custom roles with these ids. Each policy is read and compiled once, however many of the roles have it. */
+export async function loadRoles(
+  db: Db,
+  organizationId: string,
+  ids: readonly string[],
+  cache?: AccessCache,
+): Promise<Map<string, Role>> {
+  return await cachedOr(cache?.roles, ids, async (missing) => {
+    const rows = await readRoles(db, organizationId, missing);
+    const policyIds = new Set(rows.flatMap((row) => row.policyIds));
+    const compiled = await loadPolicies(db, organizationId, [...policyIds], cache);
+    const policiesOf = (row: RoleRow): CompiledPolicy[] => row.policyIds.flatMap((id) => compiled.get(id) ?? []);
+    return rows.map((row) => [row.id, customRole(row, compileStatements(row.statements), policiesOf(row))]);
+  });
+}
+
+/** The cached values, and those that `load` returns for the other ids, which are cached then. */
+async function cachedOr<Value>(
+  cache: ById<Value> | undefined,
+  ids: readonly string[],
+  load: (missing: readonly string[]) => Promise<[string, Value][]>,
+): Promise<Map<string, Value>> {
+  const found = new Map<string, Value>();
+  for (const id of ids) {
+    const cached = cache?.get(id);
+    if (cached) found.set(id, cached);
+  }
+  const missing = ids.filter((id) => !found.has(id));
+  for (const [id, value] of missing.length > 0 ? await load(missing) : []) {
+    cache?.set(id, value);
+    found.set(id, value);
+  }
+  return found;
+}
+
+type RoleRow = Awaited<ReturnType<typeof readRoles>>[number];
+
+const readRoles = async (db: Db, organizationId: string, ids: readonly string[]) =>
+  await db
+    .select({
+      id: roles.id,
+      name: roles.name,
+      description: roles.description,
+      projectId: roles.projectId,
+      statements: roles.statements,
+      policyIds: sql<string[]>`coalesce(json_agg(${rolePolicies.policyId} order by ${rolePolicies.policyId})
+        filter (where ${rolePolicies.policyId} is not null), '[]')`,
+    })
     .from(roles)
     .leftJoin(
       rolePolicies,
       and(eq(rolePolicies.organizationId, roles.organizationId), eq(rolePolicies.roleId, roles.id)),
     )
-    .leftJoin(policies, and(eq(policies.organizationId, roles.organizationId), eq(policies.id, rolePolicies.policyId)))
-    .where(and(eq(roles.organizationId, organizationId), where))
-    .orderBy(roles.id, policies.id);
-  const byRole = Map.groupBy(rows, (row) => row.role.id);
-  return new Map(
-    [...byRole].map(([id, joined]) => {
-      const { name, description, projectId } = (joined[0] as (typeof rows)[number]).role;
-      const own = joined.flatMap(({ policy }) =>
-        policy ? [{ name: policy.name, statements: policy.statements }] : [],
-      );
-      return [id, compileRole({ id, name, description, projectId, policies: own })];
-    }),
-  );
-}
+    .where(and(eq(roles.organizationId, organizationId), isAnyOf(roles.id, ids)))
+    .groupBy(roles.organizationId, roles.id)
+    .orderBy(roles.id);
+
+const loadPolicies = (
+  db: Db,
+  organizationId: string,
+  ids: readonly string[],
+  cache?: AccessCache,
+): Promise<Map<string, CompiledPolicy>> =>
+  cachedOr(cache?.policies, ids, async (missing) => {
+    const rows = await db
+      .select({ id: policies.id, name: policies.name, statements: policies.statements })
+      .from(policies)
+      .where(and(eq(policies.organizationId, organizationId), isAnyOf(policies.id, missing)));
+    return rows.map((row) => [row.id, compilePolicy(row)]);
+  });
 
 function grantsOf(rows: readonly AssignmentRow[], custom: ReadonlyMap<string, Role>, plan: Plan, time: Date): Grants {
   const pick = (builtInId: string | null, customId: string | null): Role | null =>

@@ -3,8 +3,8 @@ import type { Plan } from '../lib/plans.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import type { BuiltInRole, Permission, ProjectRole } from './catalog.ts';
 
-/** A role with its policies resolved to permissions. */
-export interface Role {
+/** A role without its permissions. Enough to show it in a list. */
+export interface RoleSummary {
   id: string;
   name: string;
   description: string | null;
@@ -14,9 +14,13 @@ export interface Role {
   scope: 'organization' | 'project' | 'both';
   /** The project that a custom role belongs to. Null if it belongs to the organization. */
   projectId: string | null;
-  allow: ReadonlySet<Permission>;
-  /** Denied permissions, with the name of the policy that denies. */
-  deny: ReadonlyMap<Permission, string>;
+}
+
+/** A role with its statements and policies resolved to permissions. Those of a custom role are computed at the first use. */
+export interface Role extends RoleSummary {
+  readonly allow: ReadonlySet<Permission>;
+  /** Denied permissions, with the name of the policy that denies. Null for a statement of the role itself. */
+  readonly deny: ReadonlyMap<Permission, string | null>;
   /** Whether no project role overrides it: true for Owner and Admin. */
   neverOverridden: boolean;
   /** Cached decisions by plan. Filled by `decide`. */

@@ -27,12 +27,12 @@ const RESOURCES = [...new Set([...PERMISSIONS.keys()].map((name) => name.split('
 const ACTIONS = [...new Set([...PERMISSIONS.keys()].map((name) => name.split(':')[1] as string))];
 const FORM = /^(\*|(\*|[a-z]+(_[a-z]+)*):(\*|[a-z]+(_[a-z]+)*))$/;
 
-/** What is wrong with a pattern, with a suggestion. Null if it matches a row of the catalog. */
+/** What is wrong with a pattern, as sentences with a suggestion. Null if it matches a row of the catalog. */
 export function validatePattern(pattern: string): string | null {
   if (FORM.test(pattern) && matchingPermissions(pattern).length > 0) return null;
   const canonical = canonicalOf(pattern);
   if (canonical !== pattern && FORM.test(canonical) && matchingPermissions(canonical).length > 0)
-    return `${JSON.stringify(pattern)} is spelled ${canonical}`;
+    return `${JSON.stringify(pattern)} is spelled ${canonical}.`;
   return `${JSON.stringify(pattern)} matches no permission; did you mean ${nearest(canonical).join(', ')}?`;
 }
 
@@ -54,12 +54,17 @@ function canonicalOf(pattern: string): string {
 function nearest(pattern: string): readonly string[] {
   const [resource = '', action = ''] = pattern.split(':');
   if (RESOURCES.includes(resource)) return matchingPermissions(`${resource}:*`);
-  const candidates = ACTIONS.includes(action) ? matchingPermissions(`*:${action}`) : [...PERMISSIONS.keys()];
-  return candidates
+  return candidatesFor(resource, action)
     .map((name) => ({ name, distance: distanceOf(name, pattern.slice(0, 40)) }))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3)
     .map(({ name }) => name);
+}
+
+/** A wrong action for all resources is compared with other actions for all resources. */
+function candidatesFor(resource: string, action: string): readonly string[] {
+  if (resource === '*') return ACTIONS.map((other) => `*:${other}`);
+  return ACTIONS.includes(action) ? matchingPermissions(`*:${action}`) : [...PERMISSIONS.keys()];
 }
 
 /** The Levenshtein distance: the number of letters to insert, delete or replace. */

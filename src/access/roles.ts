@@ -7,8 +7,8 @@ import {
   PROJECT_ROLES,
   type ProjectRole,
 } from './catalog.ts';
+import { compilePolicy, compileStatements, customRole, type PolicySource, type RoleFacts } from './compile.ts';
 import type { Role } from './model.ts';
-import { matchingPermissions } from './pattern.ts';
 
 const ORGANIZATION_ROLES: Record<BuiltInRole, string> = {
   owner: 'All permissions, including the transfer and the deletion of the organization.',
@@ -84,30 +84,12 @@ export const isOwnerRole = (role: Role): boolean => role.id === OWNER.id;
 /** Names that no custom role can have, regardless of case. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set(ROLES.map((role) => role.name.toLowerCase()));
 
-export interface CustomRole {
-  id: string;
-  name: string;
-  description: string | null;
-  projectId: string | null;
-  policies: { name: string; statements: Statement[] }[];
+export interface CustomRole extends RoleFacts {
+  /** The statements of the role itself. */
+  statements?: readonly Statement[];
+  policies: readonly PolicySource[];
 }
 
-/** Resolves policies to permissions. A denial wins, whatever the order. A pattern that matches no permission is ignored. */
-export function compileRole({ policies, ...role }: CustomRole): Role {
-  const deny = new Map<Permission, string>();
-  const allow = new Set<Permission>();
-  const seen = new Set<string>();
-  // Policies often repeat patterns, and one pattern can match every permission.
-  for (const { name, statements } of policies)
-    for (const { effect, permissions } of statements)
-      for (const pattern of permissions) {
-        if (seen.has(effect + pattern)) continue;
-        seen.add(effect + pattern);
-        for (const permission of matchingPermissions(pattern))
-          if (effect === 'ALLOW') allow.add(permission);
-          else if (!deny.has(permission)) deny.set(permission, name);
-      }
-  for (const permission of deny.keys()) allow.delete(permission);
-  const scope = role.projectId ? 'project' : 'both';
-  return { ...role, builtIn: null, scope, allow, deny, neverOverridden: false, decisions: {} };
-}
+/** Resolves the statements of a role and of its policies to permissions. */
+export const compileRole = ({ statements = [], policies, ...role }: CustomRole): Role =>
+  customRole(role, compileStatements(statements), policies.map(compilePolicy));

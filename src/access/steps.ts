@@ -17,8 +17,8 @@ export const STEP_KINDS = {
 interface Facts {
   LEVEL: { permission: Permission; level: Level | undefined; scope: 'organization' | 'project' };
   ORGANIZATION_ROLE: { role: Role; expired: { role: Role; at: Date } | null };
-  /** `policy` is the name of the policy that denies. */
-  DENIAL: { role: Role; policy: string | undefined };
+  /** `policy` is the name of the policy that denies. Null for a statement of the role itself. */
+  DENIAL: { role: Role; policy: string | null | undefined };
   /** `projectRole` is null for "no access", and undefined if the organization role applies. */
   PROJECT_ROLE: { role: Role; projectRole: Role | null | undefined };
   /** `role` is the role that applies. Null for "no access". */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { and, asc, count, desc, getTableName, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { AmbitError } from '../lib/errors.ts';
+import { lazily } from '../lib/lazy.ts';
 import type { Db } from './client.ts';
 import type { Reader } from './reader.ts';
 
@@ -151,14 +152,6 @@ const edgeOf = <Row>(node: Row, cursorOf: (node: Row) => string) => ({
     return cursorOf(node);
   },
 });
-
-function lazily<Value>(make: () => Value): () => Value {
-  let made: { value: Value } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
-}
 
 const tuple = (parts: SQLWrapper[]): SQL => sql`(${sql.join(parts, sql`, `)})`;
 

@@ -1,5 +1,6 @@
 import { sql as query } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
+import type { CompiledPolicy } from '../access/compile.ts';
 import { loadGrants } from '../access/grants.ts';
 import type { Grants, Role } from '../access/model.ts';
 import type { Db } from '../db/client.ts';
@@ -12,8 +13,21 @@ import type { UserRow } from '../resources/user/table.ts';
 import type { CredentialRow } from './across-tenants.ts';
 import type { Actor } from './actor.ts';
 
-/** Maximum number of principals whose grants are cached, and of compiled custom roles that are cached. */
-const MAX_CACHED = 20_000;
+/** Limits of the caches. The first is in kilobytes, as `sizeOfGrants` estimates them. */
+const MAX_GRANTS = 100_000;
+const MAX_ROLES = 5_000;
+const MAX_POLICIES = 20_000;
+
+/**
+ * The approximate size of grants in kilobytes. A custom role counts with its permissions and with the decisions that are
+ * cached with it, because grants keep their roles alive. Built-in roles are shared.
+ */
+export function sizeOfGrants(grants: Grants | null): number {
+  if (!grants) return 1;
+  const roles = new Set([grants.role, grants.expired?.role, ...grants.projects.values()]);
+  const custom = [...roles].filter((role) => role?.builtIn === null);
+  return 1 + Math.ceil(grants.projects.size / 10) + 8 * custom.length;
+}
 
 /** Loads the actors of credentials, with their grants. */
 export interface Actors {
@@ -24,16 +38,22 @@ export interface Actors {
 }
 
 export function createActors(pool: Pool, clock: () => Date): Actors {
-  const cachedGrants = new LRUCache<string, Grants>({ max: MAX_CACHED });
-  const cachedRoles = new LRUCache<string, Role>({ max: MAX_CACHED });
+  const cachedGrants = new LRUCache<string, { of: string; grants: Grants }>({
+    maxSize: MAX_GRANTS,
+    sizeCalculation: ({ grants }) => sizeOfGrants(grants),
+  });
+  const cachedRoles = new LRUCache<string, Role>({ max: MAX_ROLES });
+  const cachedPolicies = new LRUCache<string, CompiledPolicy>({ max: MAX_POLICIES });
 
   async function grantsOf(row: CredentialRow & { organization_id: string }, work: Work): Promise<Grants | null> {
     const { organization_id: organizationId, principal_id: principalId, plan, access_version: version } = row;
-    // The key contains everything that the grants depend on, except the time. For that, they have `validUntil`.
-    const key = [organizationId, principalId, version, plan].join(' ');
+    // A new version replaces the grants of the old one. Otherwise each change of access would add grants to the cache.
+    const key = [organizationId, principalId].join(' ');
+    // Everything that the grants depend on, except the time. For that, they have `validUntil`.
+    const of = [version, plan].join(' ');
     const now = clock();
     const cached = cachedGrants.get(key);
-    if (cached && now.getTime() < cached.validUntil) return cached;
+    if (cached?.of === of && now.getTime() < cached.grants.validUntil) return cached.grants;
     const binding = { organizationId, userId: row.user_id };
     // One snapshot, because roles and assignments of different versions could result in grants that never existed.
     const grants = await inTransaction(
@@ -43,7 +63,7 @@ export function createActors(pool: Pool, clock: () => Date): Actors {
       'read only',
       work,
     );
-    if (grants) cachedGrants.set(key, grants);
+    if (grants) cachedGrants.set(key, { of, grants });
     return grants;
   }
 
@@ -55,12 +75,9 @@ export function createActors(pool: Pool, clock: () => Date): Actors {
     principalId: string,
   ): Promise<Grants | null> {
     const version = await accessVersion(db, organizationId);
-    const roleKey = (id: string): string => [organizationId, version, id].join(' ');
-    const roles = {
-      get: (id: string) => cachedRoles.get(roleKey(id)),
-      set: (id: string, role: Role) => void cachedRoles.set(roleKey(id), role),
-    };
-    const grants = await loadGrants(db, organizationId, plan, now, [principalId], roles);
+    const prefix = `${organizationId} ${version}`;
+    const cache = { roles: inVersion(cachedRoles, prefix), policies: inVersion(cachedPolicies, prefix) };
+    const grants = await loadGrants(db, organizationId, plan, now, [principalId], cache);
     return grants.get(principalId) ?? null;
   }
 
@@ -72,6 +89,12 @@ export function createActors(pool: Pool, clock: () => Date): Actors {
     isCurrent: ({ grants }) => !grants || clock().getTime() < grants.validUntil,
   };
 }
+
+/** The part of a cache that belongs to one version of an organization's access. */
+const inVersion = <Value extends object>(cache: LRUCache<string, Value>, prefix: string) => ({
+  get: (id: string) => cache.get(`${prefix} ${id}`),
+  set: (id: string, value: Value) => void cache.set(`${prefix} ${id}`, value),
+});
 
 async function accessVersion(db: Db, organizationId: string): Promise<string> {
   const [row] = await queryRows<{ version: string }>(

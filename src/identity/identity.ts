@@ -8,7 +8,7 @@ import { fromPublicId } from '../lib/ids.ts';
 import { hashSecret, isSecret } from '../lib/secret.ts';
 import { type CredentialRow, findApiTokenAcrossTenants, findSessionAcrossTenants } from './across-tenants.ts';
 import { type Actor, ANONYMOUS } from './actor.ts';
-import { createActors } from './actors.ts';
+import { createActors, sizeOfGrants } from './actors.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
 
@@ -40,8 +40,8 @@ interface Claim {
   organizationId?: string | null;
 }
 
-/** Maximum number of cached actors. */
-const MAX_CACHED = 20_000;
+/** The maximum size of all cached actors, in kilobytes as `sizeOfGrants` estimates them. */
+const MAX_CACHED = 100_000;
 
 const FIND = { SESSION: findSessionAcrossTenants, API_TOKEN: findApiTokenAcrossTenants };
 
@@ -50,7 +50,10 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
   const db = drizzleOn(sql);
   const actors = createActors(pool, clock);
   const keys = createKeys(sql, clock, config.publicUrl);
-  const cache = new LRUCache<string, { row: CredentialRow; actor: Actor }>({ max: MAX_CACHED });
+  const cache = new LRUCache<string, { row: CredentialRow; actor: Actor }>({
+    maxSize: MAX_CACHED,
+    sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants),
+  });
 
   async function claimOf(header: string): Promise<Claim | null> {
     const text = /^Bearer ([^\s]+)$/i.exec(header)?.[1] ?? '';

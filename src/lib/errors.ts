@@ -5,7 +5,8 @@ export const ERROR_CODES = {
   UNAUTHENTICATED: 'The request has no credential although it needs one, or its credential is invalid.',
   FORBIDDEN: 'The caller lacks a permission. `permission`, `target`, `reason` and `hint` describe the refusal.',
   NOT_FOUND: 'The object does not exist or is not visible to the caller.',
-  PLAN_REQUIRED: 'The plan of the organization does not include the feature. `plan` names the plan that does.',
+  PLAN_REQUIRED:
+    'The plan of the organization does not include the feature, or a limit of the plan is reached. `entitlement` names it, and `plan` names the smallest plan that includes what was requested. For a limit, `limit` is its value and `usage` is the current number in the whole organization, including projects that the caller cannot read. Both are null for a feature.',
   RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
   CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
   BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
@@ -42,6 +43,7 @@ export const USER_ERROR_CODES = {
   INVALID: 'The value does not have the required format. The message describes the format.',
   TOO_SHORT: 'The text or list is shorter than the minimum.',
   TOO_LONG: 'The text or list is longer than the maximum.',
+  LIMIT_EXCEEDED: 'The object or the organization would exceed a limit. The message names the limit.',
   TAKEN: 'The value must be unique, and another object already has it.',
   NOT_FOUND: 'The object does not exist or is not visible to the caller.',
   IN_USE: 'Other objects use this object. `usedBy` lists them.',

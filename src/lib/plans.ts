@@ -19,6 +19,15 @@ export interface Entitlements {
 
 export type Plan = keyof typeof PLANS;
 export type Feature = 'customRoles' | 'projectRoles' | 'enforcedSso';
+/** An entitlement that is a number. */
+export type Allowance = 'seats' | 'projects';
+
+/** The names of the features in texts for people. */
+export const FEATURES: Record<Feature, string> = {
+  customRoles: 'custom roles',
+  projectRoles: 'project roles',
+  enforcedSso: 'enforced single sign-on',
+};
 
 export const PLAN_NAMES = Object.keys(PLANS) as Plan[];
 
@@ -28,5 +37,5 @@ export const entitlementsOf = (plan: Plan): Entitlements => PLANS[plan];
 export const planWith = (feature: Feature): Plan => PLAN_NAMES.find((plan) => PLANS[plan][feature]) ?? 'ENTERPRISE';
 
 /** The smallest plan whose limit is at least `count`. */
-export const planFor = (limit: 'seats' | 'projects', count: number): Plan =>
+export const planFor = (limit: Allowance, count: number): Plan =>
   PLAN_NAMES.find((plan) => (PLANS[plan][limit] ?? Number.POSITIVE_INFINITY) >= count) ?? 'ENTERPRISE';

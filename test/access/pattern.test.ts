@@ -61,7 +61,7 @@ describe('refused with the canonical spelling:', () => {
     ['dataset:read\n', 'dataset:read'],
     ['* ', '*'],
   ])('%j is %s', (pattern, canonical) => {
-    expect(validatePattern(pattern)).toBe(`${JSON.stringify(pattern)} is spelled ${canonical}`);
+    expect(validatePattern(pattern)).toBe(`${JSON.stringify(pattern)} is spelled ${canonical}.`);
   });
 
   test('whatever the resource, in the plural, in camelCase and with a dot', () => {
@@ -70,12 +70,19 @@ describe('refused with the canonical spelling:', () => {
       const camel = (text: string) => text.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
       const plural = resource.endsWith('y') ? `${resource.slice(0, -1)}ies` : `${resource}s`;
       for (const other of [`${plural}:${action}`, `${camel(plural)}:${camel(action)}`, `${camel(resource)}.${action}`])
-        expect(validatePattern(other)).toBe(`${JSON.stringify(other)} is spelled ${name}`);
+        expect(validatePattern(other)).toBe(`${JSON.stringify(other)} is spelled ${name}.`);
     }
   });
 });
 
 describe('refused with the nearest names:', () => {
+  test('a wrong action for all resources, with other actions for all resources', () => {
+    expect(validatePattern('*:approve')).toMatch(
+      /^"\*:approve" matches no permission; did you mean \*:[a-z_]+, \*:[a-z_]+, \*:[a-z_]+\?$/,
+    );
+    expect(validatePattern('*:raed')).toContain('did you mean *:read, ');
+  });
+
   test.each([
     ['rubric:create', ['rubric:read', 'rubric:update']],
     ['annotation_queue:evaluate', matchingPermissions('annotation_queue:*')],
@@ -150,9 +157,9 @@ describe('refused with the nearest names:', () => {
     (_, pattern = '') => {
       const start = performance.now();
       const complaint = validatePattern(pattern);
-      const proposed = complaint?.slice(JSON.stringify(pattern).length).match(/[a-z_]+:[a-z_]+/g) ?? [];
+      const proposed = complaint?.slice(JSON.stringify(pattern).length).match(/[a-z_*]+:[a-z_]+/g) ?? [];
       expect(proposed.length).toBeGreaterThan(0);
-      expect(proposed.filter((name) => !NAMES.includes(name))).toEqual([]);
+      expect(proposed.filter((name) => matchingPermissions(name).length === 0)).toEqual([]);
       expect(matchingPermissions(pattern)).toEqual([]);
       expect(performance.now() - start).toBeLessThan(250);
     },

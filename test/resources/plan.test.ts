@@ -44,9 +44,25 @@ async function attempt(by: Caller, name: string, input: object): Promise<Json> {
     { input },
   );
   const [error] = errors ?? [];
-  return error ? { code: error.extensions.code, plan: error.extensions.plan, message: error.message } : data[name];
+  if (!error) return data[name];
+  const { code, entitlement, limit, usage, plan } = error.extensions;
+  return { code, entitlement, limit, usage, plan, message: error.message };
 }
-const needs = (plan: string): Json => ({ code: 'PLAN_REQUIRED', plan, message: expect.stringContaining(plan) });
+
+/** What the plan lacks, according to the error. */
+const needsTeam = (entitlement: string, message: string, limit: number | null = null, usage = limit): Json => ({
+  ...{ code: 'PLAN_REQUIRED', entitlement, limit, usage, plan: 'TEAM', message },
+});
+const FEATURES: Record<string, string> = { customRoles: 'custom roles', projectRoles: 'project roles' };
+const needsFeature = (name: string): Json =>
+  needsTeam(name, `The plan FREE does not include ${FEATURES[name]}. The plan TEAM includes them.`);
+const needsRoom = (name: string, limit: number, usage: number): Json =>
+  needsTeam(
+    name,
+    `The plan FREE includes ${limit} ${name}, and the organization has ${usage}. The plan TEAM includes 100.`,
+    limit,
+    usage,
+  );
 
 /** The permissions of all principals in the organization and in these projects. */
 async function everything(by: Caller, ...projects: string[]): Promise<Record<string, string[]>> {
@@ -121,22 +137,28 @@ describe('on FREE', async () => {
   const project = await createProject(owner, 'project');
   const statements = [allow('dataset:read')];
 
-  test.each<[string, () => object]>([
-    ['createPolicy', () => ({ name: 'Policy', statements })],
-    ['createPolicy', () => ({ name: 'Policy', statements, projectId: project })],
-    ['createRole', () => ({ name: 'Role', policyIds: ['pol_01h455vb4pex5vsknk084sn02q'] })],
-    ['createProjectMember', () => ({ projectId: project, principalId: user.memberId, roleId: projectRoleId('read') })],
-    ['createProjectMember', () => ({ projectId: project, principalId: user.memberId, noAccess: true })],
+  test.each<[string, string, () => object]>([
+    ['createPolicy', 'customRoles', () => ({ name: 'Policy', statements })],
+    ['createPolicy', 'customRoles', () => ({ name: 'Policy', statements, projectId: project })],
+    ['createRole', 'customRoles', () => ({ name: 'Role', policyIds: ['pol_01h455vb4pex5vsknk084sn02q'] })],
+    ['createRole', 'customRoles', () => ({ name: 'Role', statements })],
+    [
+      'createProjectMember',
+      'projectRoles',
+      () => ({ projectId: project, principalId: user.memberId, roleId: projectRoleId('read') }),
+    ],
+    ['createProjectMember', 'projectRoles', () => ({ projectId: project, principalId: user.memberId, noAccess: true })],
     [
       'createInvitations',
+      'projectRoles',
       () => ({
         emails: ['new@acme.test'],
         roleId: roleId('read'),
         projectRoles: [{ projectId: project, roleId: projectRoleId('read') }],
       }),
     ],
-  ])('%s needs TEAM', async (name, input) => {
-    for (const caller of [owner, admin]) expect(await attempt(caller, name, input())).toEqual(needs('TEAM'));
+  ])('%s needs %s', async (name, feature, input) => {
+    for (const caller of [owner, admin]) expect(await attempt(caller, name, input())).toEqual(needsFeature(feature));
     // A caller without the permission gets NO_GRANT instead of PLAN_REQUIRED.
     expect(await mutate(user, name, input())).toEqual({ refused: 'NO_GRANT' });
   });
@@ -144,7 +166,9 @@ describe('on FREE', async () => {
   test('an organization can have three projects, and the fourth needs TEAM', async () => {
     for (const key of ['second', 'third'])
       expect(await attempt(owner, 'createProject', { key, name: key })).toEqual({ errors: [] });
-    expect(await attempt(owner, 'createProject', { key: 'fourth', name: 'Fourth' })).toEqual(needs('TEAM'));
+    expect(await attempt(owner, 'createProject', { key: 'fourth', name: 'Fourth' })).toEqual(
+      needsRoom('projects', 3, 3),
+    );
     expect((await queryData(owner, '{ usage { projects } }')).usage).toEqual({ projects: 3 });
   });
 
@@ -163,10 +187,10 @@ describe('on FREE', async () => {
     const invite = (...emails: string[]) => attempt(owner, 'createInvitations', { emails, roleId: roleId('read') });
     const { usage } = await queryData(owner, '{ usage { seats } }');
     const emails = Array.from({ length: 10 - usage.seats }, (_, at) => `new${at}@acme.test`);
-    expect(await invite(...emails, 'over@acme.test')).toEqual(needs('TEAM'));
+    expect(await invite(...emails, 'over@acme.test')).toEqual(needsRoom('seats', 10, usage.seats));
     expect((await queryData(owner, '{ usage { seats } }')).usage).toEqual(usage);
     expect(await invite(...emails)).toEqual({ errors: [] });
-    expect(await invite('over@acme.test')).toEqual(needs('TEAM'));
+    expect(await invite('over@acme.test')).toEqual(needsRoom('seats', 10, 10));
   });
 
   test('everything is available after an upgrade', async () => {
@@ -299,13 +323,61 @@ describe('a downgrade', () => {
       ['createServiceAccount', { name: 'Second', roleId: custom }],
       ['createInvitations', { emails: ['new@acme.test'], roleId: custom }],
     ] as const)
-      expect(await attempt(owner, name, input), name).toEqual(needs('TEAM'));
+      expect(await attempt(owner, name, input), name).toEqual(
+        needsFeature(name === 'updateProjectMember' ? 'projectRoles' : 'customRoles'),
+      );
     expect(await attempt(owner, 'deleteProjectMember', { id: membership })).toEqual({ errors: [] });
     expect(await attempt(owner, 'deletePolicy', { id: policy })).toEqual({ errors: [] });
     expect(await attempt(owner, 'updateMember', { id: mixed.memberId, roleId: roleId('read') })).toEqual({
       errors: [],
     });
     expect(await attempt(owner, 'deleteRole', { id: custom, reassignTo: roleId('read') })).toEqual({ errors: [] });
+  });
+
+  test('marks the custom roles, policies and project roles that the new plan suspends', async () => {
+    const { acme, people } = await createMembers();
+    const { owner, user, read } = people;
+    const project = await createProject(owner, 'marked');
+    await createRole(owner, 'Custom', [allow('dataset:read')]);
+    const { roles } = await queryData(owner, '{ roles(first: 100) { nodes { id name builtIn } } }');
+    const custom = roles.nodes.find(({ builtIn }: Json) => !builtIn).id;
+    const holder = await addMember(api, acme, 'read', 'holder');
+    await giveRole(owner, holder.memberId, custom);
+    await giveProjectRole(owner, project, read.memberId, projectRoleId('member'));
+    await giveProjectRole(owner, project, holder.memberId, custom);
+    await giveProjectRole(owner, project, user.memberId, null);
+    const MARKED = `query ($project: ID!, $holder: ID!) {
+      policies { nodes { suspended } }
+      roles(first: 100) { nodes { builtIn suspended } }
+      project(id: $project) { members { nodes { noAccess suspended } } }
+      node(id: $holder) { ... on Member { role { name suspended } } }
+    }`;
+    const marks = async () => queryData(owner, MARKED, { project, holder: holder.memberId });
+    const expected = (suspended: boolean) => ({
+      policies: { nodes: [{ suspended }] },
+      roles: { nodes: roles.nodes.map(({ builtIn }: Json) => ({ builtIn, suspended: !builtIn && suspended })) },
+      project: {
+        members: {
+          nodes: [
+            { noAccess: false, suspended },
+            { noAccess: false, suspended },
+            { noAccess: true, suspended: false },
+          ],
+        },
+      },
+      node: { role: { name: 'Custom', suspended } },
+    });
+    expect(await marks()).toEqual(expected(false));
+    await setPlan(owner, 'FREE');
+    expect(await marks()).toEqual(expected(true));
+    const { node } = await queryData(
+      owner,
+      'query ($id: ID!) { node(id: $id) { ... on Role { viewerPermissions } } }',
+      { id: custom },
+    );
+    expect(node.viewerPermissions).toEqual(['role:read', 'role:delete']);
+    await setPlan(owner, 'TEAM');
+    expect(await marks()).toEqual(expected(false));
   });
 
   test('below the current usage deletes nothing, and blocks additions until the usage is lower', async () => {
@@ -319,9 +391,9 @@ describe('a downgrade', () => {
     });
     expect(await attempt(owner, 'updateProject', { id: projects[3], name: 'Renamed' })).toEqual({ errors: [] });
     const make = (key: string) => attempt(owner, 'createProject', { key, name: key });
-    expect(await make('five')).toEqual(needs('TEAM'));
+    expect(await make('five')).toEqual(needsRoom('projects', 3, 4));
     await mutate(owner, 'deleteProject', { id: projects[0], key: 'one' });
-    expect(await make('five')).toEqual(needs('TEAM'));
+    expect(await make('five')).toEqual(needsRoom('projects', 3, 3));
     await mutate(owner, 'deleteProject', { id: projects[1], key: 'two' });
     expect(await make('five')).toEqual({ errors: [] });
   });

@@ -224,14 +224,19 @@ export const RESOURCES: Record<string, Resource> = {
   Role: {
     create: async ({ unique, one }) => ({
       ...{ name: unique('Role'), description: 'Annotates.\nReads.' },
-      ...{ projectId: await one('Project'), policyIds: [await one('Policy')] },
+      ...{ projectId: await one('Project'), policyIds: [await one('Policy')], statements: STATEMENTS },
     }),
     base: async ({ unique, one }) => ({ name: unique('Role'), policyIds: [await one('Policy')] }),
     updates: async ({ unique, make }) => {
       const policies = [await make('Policy'), await make('Policy')];
       return [
-        { name: unique('Reader'), description: 'Reads.\nWrites.', policyIds: policies.slice(1) },
-        { name: unique('Writer'), description: 'Writes.', policyIds: policies },
+        {
+          name: unique('Reader'),
+          description: 'Reads.\nWrites.',
+          policyIds: policies.slice(1),
+          statements: STATEMENTS,
+        },
+        { name: unique('Writer'), description: 'Writes.', policyIds: policies, statements: null },
       ];
     },
     cases: {
@@ -241,7 +246,7 @@ export const RESOURCES: Record<string, Resource> = {
     },
     rejected: async (fixtures) => ({
       createRole: [{ name: 'owner', policyIds: [await fixtures.one('Policy')] }, 'TAKEN'],
-      updateRole: [{ id: await fixtures.one('Role'), policyIds: [] }, 'TOO_SHORT'],
+      updateRole: [{ id: await fixtures.one('Role'), policyIds: [] }, 'REQUIRED'],
       deleteRole: [{ id: await roleInUse(fixtures) }, 'IN_USE'],
     }),
     rows: async (rows) => (await projectPolicies(rows)).roles,

@@ -3,6 +3,7 @@ import { VARIABLES } from '../../src/config.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
 import { LIMITS } from '../../src/http/limits.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
+import { type ROLE_LIMITS, shown } from '../../src/lib/limits.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
 
 type Align = 'left' | 'center' | 'right';
@@ -93,6 +94,21 @@ const MEASURES: Record<keyof typeof LIMITS, string> = {
   cost: 'Cost of the operation',
 };
 
+const ROLE_MEASURES: Record<keyof typeof ROLE_LIMITS, string> = {
+  patternsPerStatement: 'Permissions and patterns of a statement',
+  statementsPerPolicy: 'Statements of a policy, and of a role itself',
+  patternsPerPolicy: 'Permissions and patterns of a policy',
+  policiesPerRole: 'Policies of a role',
+  patternsPerRole: 'Permissions and patterns of a role, in its own statements and its policies',
+  roles: 'Custom roles of an organization and its projects',
+  policies: 'Policies of an organization and its projects',
+};
+
+function roleLimits(): string {
+  const rows = Object.entries(ROLE_MEASURES).map(([name, text]) => [text, shown(name as keyof typeof ROLE_LIMITS)]);
+  return table([...columns('limit'), { title: 'value', align: 'right' }], rows);
+}
+
 function limits(): string {
   const rows = Object.entries(MEASURES).map(([name, text]): [string, number] => [
     text,
@@ -114,5 +130,5 @@ export const TABLES: Record<string, Record<string, () => string>> = {
     'input error codes': () => described('code', USER_ERROR_CODES),
     reasons: () => described('reason', REFUSAL_REASONS),
   },
-  'docs/plans-and-limits.md': { plans, limits },
+  'docs/plans-and-limits.md': { plans, 'role limits': roleLimits, limits },
 };

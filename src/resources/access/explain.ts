@@ -1,6 +1,7 @@
+import { denierOf } from '../../access/decide.ts';
 import type { Role } from '../../access/model.ts';
 import type { Step } from '../../access/steps.ts';
-import type { Feature } from '../../lib/plans.ts';
+import { FEATURES } from '../../lib/plans.ts';
 
 /** A step of a decision as a sentence. It only formats the outcome, which `decide` has computed. */
 export function textOf(step: Step): string {
@@ -14,8 +15,8 @@ export function textOf(step: Step): string {
     }
     case 'DENIAL':
       return step.passed
-        ? `No policy of ${step.role.name} denies it.`
-        : `Policy ${step.policy} of ${step.role.name} denies it.`;
+        ? `No policy or statement of ${step.role.name} denies it.`
+        : `${capital(denierOf(step.policy))} of ${step.role.name} denies it.`;
     case 'PROJECT_ROLE':
       return projectRoleText(step);
     case 'GRANT':
@@ -28,6 +29,8 @@ export function textOf(step: Step): string {
   }
 }
 
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
 const nameOf = (role: Role): string => `${role.name} (${role.builtIn === null ? 'custom' : 'built-in'})`;
 
 type StepOf<Kind extends Step['kind']> = Extract<Step, { kind: Kind }>;
@@ -39,12 +42,6 @@ function projectRoleText({ role, projectRole }: StepOf<'PROJECT_ROLE'>): string 
     ? 'The project role is "no access".'
     : `In this project ${nameOf(projectRole)} replaces the organization role.`;
 }
-
-const FEATURES: Record<Feature, string> = {
-  customRoles: 'custom roles',
-  projectRoles: 'project roles',
-  enforcedSso: 'enforced single sign-on',
-};
 
 function planText({ plan, suspended, passed }: StepOf<'PLAN'>): string {
   if (!suspended) return `The plan ${plan} suspends none of these roles.`;

@@ -193,7 +193,7 @@ export function requirePermission(name: string): Permission {
   // A client can send a text of any length. The response must not grow with it.
   const complaint = PERMISSIONS.has(name)
     ? null
-    : (validatePattern(name.slice(0, 100)) ?? `${JSON.stringify(name)} is a pattern`);
-  if (complaint) throw new AmbitError('BAD_REQUEST', `permission: ${complaint}.`);
+    : (validatePattern(name.slice(0, 100)) ?? `${JSON.stringify(name)} is a pattern.`);
+  if (complaint) throw new AmbitError('BAD_REQUEST', `permission: ${complaint}`);
   return name as Permission;
 }

@@ -148,7 +148,7 @@ async function offeredBy(ctx: Context, invitation: InvitationRow, inviter: Acces
   if ([role, ...projectRoles.map((own) => own.role)].some((one) => one.builtIn === null))
     inviter.requireFeature('customRoles');
   // The invitation already counts as a seat, unless the plan was downgraded.
-  inviter.requireRoom('seats', (await countMembers(ctx)) + 1);
+  inviter.requireRoom('seats', { usage: await countMembers(ctx), added: 1 });
   return { role, projectRoles };
 }
 

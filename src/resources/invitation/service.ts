@@ -24,7 +24,7 @@ import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, publicIdOfPrincipal } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { findProject } from '../project/service.ts';
-import { findRole } from '../role/service.ts';
+import { compiledRole } from '../role/service.ts';
 import { users } from '../user/table.ts';
 import { gainsOf, type OfferedRoles } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
@@ -143,7 +143,7 @@ export async function createInvitations(
   await requireStill(ctx, 'invitation:create');
   await removeExpired(ctx, emails);
   await refuseTaken(ctx, emails);
-  ctx.unit.access.requireRoom('seats', (await usageOf(ctx)).seats + emails.length);
+  ctx.unit.access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: emails.length });
   const roles = {
     roleId: offered.role.id,
     projectRoles: offered.projectRoles.map(({ projectId, role }) => ({ projectId, roleId: role.id })),
@@ -243,7 +243,7 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   const before = await lock(ctx, id);
   const { role } = await offerAgain(ctx, before);
   if (before.expiresAt <= ctx.dependencies.clock())
-    ctx.unit.access.requireRoom('seats', (await usageOf(ctx)).seats + 1);
+    ctx.unit.access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: 1 });
   const secret = newSecret('ambit_inv_');
   const [row] = await (await db(ctx))
     .update(invitations)
@@ -267,7 +267,7 @@ const offerOf = (row: InvitationRow): z.output<typeof Offer> => ({
 export async function mayResend(ctx: Context, row: InvitationRow): Promise<boolean> {
   if (!ctx.unit.access.can('invitation:update')) return false;
   try {
-    await offer(ctx, offerOf(row), findRole);
+    await offer(ctx, offerOf(row), (_ctx, id) => compiledRole(ctx, { id }));
     return true;
   } catch (error) {
     if (error instanceof AmbitError) return false;

@@ -7,6 +7,8 @@ import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
+import { shown } from '../../lib/limits.ts';
+import { isFeatureSuspended } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from '../project/ref.ts';
 import { findProject, projectOf } from '../project/service.ts';
@@ -33,8 +35,8 @@ const PolicyEffect = builder.enumType('PolicyEffect', {
 const PATTERNS =
   'Permissions and patterns such as `dataset:read`, `dataset:*`, `*:read` and `*`. Each must match at least one permission.';
 
-const PolicyStatement = builder.objectRef<Statement>('PolicyStatement').implement({
-  description: 'A statement of a policy. It grants or denies permissions.',
+export const PolicyStatement = builder.objectRef<Statement>('PolicyStatement').implement({
+  description: 'A statement of a policy or of a custom role. It grants or denies permissions.',
   public: true,
   fields: (t) => ({
     effect: t.field({
@@ -46,22 +48,25 @@ const PolicyStatement = builder.objectRef<Statement>('PolicyStatement').implemen
   }),
 });
 
-const PolicyStatementInput = builder.inputType('PolicyStatementInput', {
-  description: 'A statement of a policy.',
+export const PolicyStatementInput = builder.inputType('PolicyStatementInput', {
+  description: 'A statement of a policy or of a custom role.',
   fields: (t) => ({
     effect: t.field({
       type: PolicyEffect,
       required: true,
       description: 'Whether the statement grants or denies the permissions.',
     }),
-    permissions: t.stringList({ required: true, description: `1 to 200 items. ${PATTERNS}` }),
+    permissions: t.stringList({
+      required: true,
+      description: `1 to ${shown('patternsPerStatement')} items. ${PATTERNS}`,
+    }),
   }),
 });
 
 export const Policy = builder.objectRef<PolicyRow>('Policy');
 
 builder.node(Policy, {
-  description: 'A named list of statements. Custom roles consist of policies.',
+  description: 'A named list of statements. Custom roles can have policies, and one policy can be part of many roles.',
   permission: 'policy:read',
   on: (policy) => policy.projectId,
   id: { resolve: (policy) => policy.id },
@@ -87,6 +92,11 @@ builder.node(Policy, {
       resolve: (policy) => policy.statements,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the policy was created.' }),
+    suspended: t.boolean({
+      description:
+        'Whether the plan of the organization suspends the policy. True for every policy while the plan does not include `customRoles`. A suspended policy takes effect again with a plan that includes them.',
+      resolve: (_policy, _args, ctx) => isFeatureSuspended(ctx, 'customRoles'),
+    }),
     viewerPermissions: t.field(viewerPermissions<PolicyRow>('policy', { on: (policy) => policy.projectId })),
   }),
 });
@@ -154,12 +164,11 @@ const find = async (ctx: Context, id: string): Promise<PolicyRow> => getPolicy(c
 
 const NAME = 'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive.';
 const DESCRIPTION = 'What the policy is used for, 1 to 2,000 characters.';
-const STATEMENTS = '1 to 50 statements with at most 500 permissions and patterns in total.';
+const STATEMENTS = `1 to ${shown('statementsPerPolicy')} statements with at most ${shown('patternsPerPolicy')} permissions and patterns in total.`;
 
 mutation('createPolicy', {
   permission: 'policy:create',
-  description:
-    'Creates a custom policy. Returns PLAN_REQUIRED if the plan has no custom roles, and NOT_HELD if the policy grants permissions that the caller does not have.',
+  description: `Creates a custom policy. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the policy grants permissions that the caller does not have, and LIMIT_EXCEEDED if the policy has too many patterns or the organization and its projects already have ${shown('policies')} policies.`,
   input: (t) => ({
     projectId: t.id({
       visibleWith: 'project:read',
@@ -179,7 +188,7 @@ mutation('createPolicy', {
 mutation('updatePolicy', {
   permission: 'policy:update',
   description:
-    'Updates a custom policy, and with it the access of everybody whose role contains the policy. Omitted fields are unchanged. Returns NOT_HELD if somebody would gain or lose permissions that the caller does not have.',
+    'Updates a custom policy, and with it the access of everybody whose role contains the policy. Omitted fields are unchanged. Returns NOT_HELD if somebody would gain or lose permissions that the caller does not have, and LIMIT_EXCEEDED if the policy or a role with the policy would have too many patterns.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'policy:read', description: 'The ID of the policy.' }),
     name: t.string({ description: `${NAME} Cannot be null.` }),

@@ -1,18 +1,20 @@
 import { and, eq, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { requireHeld } from '../../access/escalation.ts';
-import { matchingPermissions, validatePattern } from '../../access/pattern.ts';
+import { summaryOf } from '../../access/compile.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { containing, type SearchFilter } from '../../db/search.ts';
-import { invalid, notFound, type UserError, userError } from '../../lib/errors.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
+import { ROLE_LIMITS, shown } from '../../lib/limits.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { findCustomRoles, requireStill } from '../principal/access.ts';
+import { requireStill } from '../principal/access.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
+import { findLargeRole, limitExceeded, requireRoomForPolicy } from './limits.ts';
+import { checkStatements, patternsOf, Statements } from './statements.ts';
 import { policies, type Statement } from './table.ts';
 
 export type PolicyRow = typeof policies.$inferSelect;
@@ -65,45 +67,25 @@ export async function listPolicies(
   );
 }
 
-const StatementInput = z.object({
-  effect: z.enum(['ALLOW', 'DENY']),
-  permissions: z.array(z.string().max(100)).min(1).max(200),
-});
 const Create = z.object({
   name: singleLine(100),
   description: multiLine(2000),
-  statements: z.array(StatementInput).min(1).max(50),
+  statements: Statements.min(1),
 });
 
-/** The maximum number of patterns in a policy, and of errors that are reported for them. */
-const PATTERNS = 500;
-const MAX_REPORTED = 20;
-
-/** Throws unless every pattern matches a permission and the caller has all permissions that the policy grants. */
-function checkStatements(ctx: Context, statements: Statement[], projectId: string | null): void {
-  if (statements.reduce((total, { permissions }) => total + permissions.length, 0) > PATTERNS)
-    throw invalid(userError('TOO_LONG', 'statements', `statements: a policy has at most ${PATTERNS} patterns.`));
-  const complaints = complaintsAbout(ctx, statements);
-  if (complaints.length > 0) throw invalid(...complaints);
-  const allowed = statements.filter(({ effect }) => effect === 'ALLOW').flatMap(({ permissions }) => permissions);
-  requireHeld(ctx.unit.access, new Set([...new Set(allowed)].flatMap(matchingPermissions)), projectId, 'This policy');
-}
-
-function complaintsAbout(_ctx: Context, statements: Statement[]): UserError[] {
-  const complaints: UserError[] = [];
-  for (const [at, { permissions }] of statements.entries())
-    for (const [index, pattern] of permissions.entries()) {
-      const complaint = complaints.length < MAX_REPORTED ? validatePattern(pattern) : null;
-      const path = ['statements', String(at), 'permissions', String(index)];
-      if (complaint) complaints.push(userError('INVALID', path, `${complaint}.`));
-    }
-  return complaints;
+function check(ctx: Context, statements: Statement[], projectId: string | null): void {
+  if (patternsOf(statements) > ROLE_LIMITS.patternsPerPolicy)
+    throw limitExceeded('statements', `statements: a policy has at most ${shown('patternsPerPolicy')} patterns.`);
+  checkStatements(ctx, statements, projectId, 'This policy');
 }
 
 export async function createPolicy(ctx: Context, projectId: string | null, input: unknown): Promise<PolicyRow> {
   ctx.unit.access.requireFeature('customRoles');
   const given = parse(Create, input);
-  checkStatements(ctx, given.statements, projectId);
+  check(ctx, given.statements, projectId);
+  await lockOrganization(ctx);
+  await requireStill(ctx, 'policy:create', projectId);
+  await requireRoomForPolicy(ctx);
   return await rows.insert(ctx, { ...given, projectId, createdAt: ctx.dependencies.clock() });
 }
 
@@ -114,14 +96,29 @@ export async function updatePolicy(
 ): Promise<AccessChanged<PolicyRow>> {
   ctx.unit.access.requireFeature('customRoles');
   const changes = parse(Create.partial(), input);
-  if (changes.statements) checkStatements(ctx, changes.statements, policy.projectId);
+  if (changes.statements) check(ctx, changes.statements, policy.projectId);
   return await changeAccess(ctx, {
     permission: 'policy:update',
     target: policy.projectId,
     affected: async () => holdersOf(ctx, await rolesWith(ctx, policy.id)),
     dryRun: dryRun ?? false,
-    apply: async () => await rows.update(ctx, await rows.lock(ctx, policy.id), changes),
+    apply: async () => {
+      const row = await rows.update(ctx, await rows.lock(ctx, policy.id), changes);
+      if (changes.statements) await requireSmallRoles(ctx, await rolesWith(ctx, policy.id));
+      return row;
+    },
   });
+}
+
+/** Throws if a role with the policy has too many patterns now. */
+async function requireSmallRoles(ctx: Context, roleIds: string[]): Promise<void> {
+  const large = await findLargeRole(ctx, roleIds);
+  if (!large) return;
+  const name = ctx.unit.access.sees('role:read', large.project_id) ? `The role “${large.name}”` : 'A role';
+  throw limitExceeded(
+    'statements',
+    `statements: ${name} with this policy would have more than ${shown('patternsPerRole')} patterns.`,
+  );
 }
 
 const rolesWith = async (ctx: Context, policyId: string): Promise<string[]> =>
@@ -156,7 +153,7 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
   const used = await rolesWith(ctx, policy.id);
   if (used.length > 0) {
     const found = await (await db(ctx))
-      .select()
+      .select({ id: roles.id, name: roles.name, description: roles.description, projectId: roles.projectId })
       .from(roles)
       .where(and(eq(roles.organizationId, tenant(ctx)), isAnyOf(roles.id, used)))
       .orderBy(roles.name);
@@ -165,10 +162,6 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
       .slice(0, 5)
       .map(({ name }) => `“${name}”`)
       .join(', ');
-    const compiled = await findCustomRoles(
-      ctx,
-      visible.map(({ id }) => id),
-    );
     throw invalid({
       ...userError(
         'IN_USE',
@@ -176,7 +169,7 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
         // Without a count, because roles of projects that the caller cannot read must not be visible.
         `Roles contain this policy${names && `, such as ${names}`}. Update or delete them first.`,
       ),
-      usedBy: visible.flatMap(({ id }) => ({ __typename: 'Role', ...compiled.get(id) })),
+      usedBy: visible.map((role) => ({ __typename: 'Role', ...summaryOf(role) })),
     });
   }
   return await rows.remove(ctx, locked);

@@ -1,27 +1,40 @@
 import { accessOf, refusal, type Target } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
 import { type GrantsById, grantsOverTime, loadAssignments, loadGrants, loadRoles } from '../../access/grants.ts';
-import type { Grants, Role } from '../../access/model.ts';
+import type { Grants, Role, RoleSummary } from '../../access/model.ts';
 import { findBuiltIn } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
+import { entitlementsOf, type Feature, type Plan } from '../../lib/plans.ts';
 
-/** Custom roles of the organization: those with these ids, or all. */
-export const findCustomRoles = async (ctx: Context, ids?: readonly string[]): Promise<Map<string, Role>> =>
+/** The custom roles of the organization with these ids. */
+export const findCustomRoles = async (ctx: Context, ids: readonly string[]): Promise<Map<string, Role>> =>
   loadRoles(await db(ctx), tenant(ctx), ids);
 
 /** A built-in role or a custom role of the organization. Null if there is none with this id. */
 export const findAnyRole = async (ctx: Context, id: string): Promise<Role | null> =>
   findBuiltIn(id) ?? (await findCustomRoles(ctx, [id])).get(id) ?? null;
 
+const planOf = (ctx: Context): Plan => ctx.unit.access.effective?.grants.plan ?? 'FREE';
+
+export const isFeatureSuspended = (ctx: Context, feature: Feature): boolean => !entitlementsOf(planOf(ctx))[feature];
+
+/** Whether the plan of the organization suspends the role. */
+export const isSuspended = (ctx: Context, role: RoleSummary): boolean =>
+  role.builtIn === null && isFeatureSuspended(ctx, 'customRoles');
+
+/**
+ * Whether the caller can read the role. Built-in roles are the same everywhere, so the permission in any project is enough:
+ * people who manage a single project give built-in roles there.
+ */
+export function canReadRole({ unit: { access } }: Context, { builtIn, projectId }: RoleSummary): boolean {
+  if (access.sees('role:read', projectId)) return true;
+  const projects = builtIn === null ? [] : (access.effective?.grants.projects.keys() ?? []);
+  return [...projects].some((id) => access.sees('role:read', id));
+}
+
 /** The current grants of these principals of the organization. Defaults to all principals. */
 export const findGrants = async (ctx: Context, principalIds?: readonly string[]): Promise<GrantsById> =>
-  loadGrants(
-    await db(ctx),
-    tenant(ctx),
-    ctx.unit.access.effective?.grants.plan ?? 'FREE',
-    ctx.dependencies.clock(),
-    principalIds,
-  );
+  loadGrants(await db(ctx), tenant(ctx), planOf(ctx), ctx.dependencies.clock(), principalIds);
 
 /**
  * Throws FORBIDDEN if the caller has lost the permission since the mutation began, for example while it waited for the

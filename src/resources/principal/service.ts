@@ -10,7 +10,7 @@ import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { decodeId, fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { assignments } from '../role/table.ts';
-import { findAnyRole, findGrants } from './access.ts';
+import { canReadRole, findAnyRole, findGrants } from './access.ts';
 import { principals } from './table.ts';
 
 export type PrincipalRow = typeof principals.$inferSelect;
@@ -108,7 +108,7 @@ export async function getAssignableRole(
   const uuid = fromPublicId('rol', id);
   const role = uuid && (await find(ctx, uuid));
   // A role that is not visible to the caller does not exist for the caller.
-  if (!role || !ctx.unit.access.sees('role:read', role.projectId))
+  if (!role || !canReadRole(ctx, role))
     throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this ID.`));
   if (!isAssignableIn(role, scope)) {
     const where = scope === null ? 'in the organization' : 'in this project';

@@ -16,6 +16,7 @@ import {
   deleteProjectMember,
   findProjectMember,
   getProjectMember,
+  isMembershipSuspended,
   listProjectMembers,
   type ProjectMemberRow,
   updateProjectMember,
@@ -56,6 +57,11 @@ builder.node(ProjectMember, {
     noAccess: t.boolean({
       description: 'Whether the member or service account has no access to the project.',
       resolve: (row) => (row.builtInRoleId ?? row.roleId) === null,
+    }),
+    suspended: t.boolean({
+      description:
+        'Whether the plan of the organization suspends the role in the project. True while the plan does not include `projectRoles`, and for a custom role while it does not include `customRoles`. A suspended project role grants nothing that the organization role does not grant, and still replaces it. False if `noAccess` is true, which no plan suspends.',
+      resolve: (row, _args, ctx) => isMembershipSuspended(ctx, row),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the project role was created.' }),
     viewerPermissions: t.field(viewerPermissions<ProjectMemberRow>('project_member', { on: (row) => row.projectId })),

@@ -6,6 +6,7 @@ import { isAnyOf } from '../../db/array.ts';
 import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { isFeatureSuspended } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
 import {
@@ -40,6 +41,11 @@ export const findProjectMember = async (ctx: Context, id: string): Promise<Proje
   const row = await readProjectMember(ctx, id);
   return row?.projectId && ctx.unit.access.sees('project_member:read', row.projectId) ? row : null;
 };
+
+/** Whether the plan suspends the project role. No access is never suspended. */
+export const isMembershipSuspended = (ctx: Context, row: ProjectMemberRow): boolean =>
+  (row.roleId !== null && isFeatureSuspended(ctx, 'customRoles')) ||
+  ((row.roleId ?? row.builtInRoleId) !== null && isFeatureSuspended(ctx, 'projectRoles'));
 
 export interface ProjectMemberInput {
   roleId?: string | null | undefined;

@@ -80,7 +80,7 @@ export async function createProject(ctx: Context, input: unknown): Promise<Proje
     .select({ total: count() })
     .from(projects)
     .where(eq(projects.organizationId, tenant(ctx)));
-  ctx.unit.access.requireRoom('projects', (all?.total ?? 0) + 1);
+  ctx.unit.access.requireRoom('projects', { usage: all?.total ?? 0, added: 1 });
   return await rows.insert(ctx, { ...given, createdAt: ctx.dependencies.clock() });
 }
 

@@ -1,30 +1,34 @@
-import type { Permission } from '../../access/catalog.ts';
-import type { Role } from '../../access/model.ts';
+import type { RoleSummary } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { costOfList, searchFilter } from '../../graphql/search.ts';
-import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
-import { Policy } from '../policy/graphql.ts';
+import { shown } from '../../lib/limits.ts';
+import { Policy, PolicyStatement, PolicyStatementInput } from '../policy/graphql.ts';
+import { canReadRole, isSuspended } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { Project } from '../project/ref.ts';
 import { findProject, projectOf } from '../project/service.ts';
+import { createRole, updateRole } from './change.ts';
+import { deleteRole } from './delete.ts';
+import { listHolders } from './holders.ts';
 import { RoleType } from './ref.ts';
 import {
-  createRole,
-  deleteRole,
+  compiledRole,
   findPoliciesOf,
   findRole,
   findRoleByName,
+  findStatementsOf,
   getCustomRole,
   getRole,
-  listHolders,
   listRoles,
-  updateRole,
+  listRolesWith,
+  permissionsOnRole,
 } from './service.ts';
 
 const RoleScope = builder.enumType('RoleScope', {
@@ -36,19 +40,12 @@ const RoleScope = builder.enumType('RoleScope', {
   } as const,
 });
 
-/** Built-in roles cannot be changed or deleted. */
-const FOR_BUILT_IN: readonly Permission[] = ['role:read', 'role:assign'];
-
-/** An organization role can be assigned by callers who hold all of it. A project role depends on the project. */
-const mayGive = (role: Role, ctx: Context): boolean =>
-  role.scope === 'project' || [...role.allow].every((permission) => ctx.unit.access.can(permission));
-
 builder.node(RoleType, {
   description:
-    'A set of permissions that is assigned to members and service accounts. Built-in roles cannot be changed. Custom roles consist of policies.',
+    'A set of permissions that is assigned to members and service accounts. Built-in roles cannot be changed. Custom roles consist of statements of their own and of policies.',
   permission: 'role:read',
   on: (role) => role.projectId,
-  own: (role, ctx) => role.id === ctx.unit.actor.grants?.role.id,
+  own: (role, ctx) => role.id === ctx.unit.actor.grants?.role.id || canReadRole(ctx, role),
   id: { resolve: (role) => role.id },
   loadWithoutCache: (id, ctx) => findRole(ctx, id),
   brandLoadedObjects: true,
@@ -78,19 +75,35 @@ builder.node(RoleType, {
     permissions: t.field({
       type: ['Permission'],
       description:
-        'The permissions that the role grants. Permissions that a policy of the role denies are not included.',
-      resolve: (role) => [...role.allow],
+        'The permissions that the role grants. Permissions that a statement or a policy of the role denies are not included.',
+      resolve: async (role, _args, ctx) => [...(await compiledRole(ctx, role)).allow],
     }),
     denied: t.field({
       type: ['Permission'],
-      description: 'The permissions that the policies of the role deny.',
-      resolve: (role) => [...role.deny.keys()],
+      description: 'The permissions that the statements and policies of the role deny.',
+      resolve: async (role, _args, ctx) => [...(await compiledRole(ctx, role)).deny.keys()],
+    }),
+    statements: t.field({
+      type: [PolicyStatement],
+      nullable: true,
+      permission: 'policy:read',
+      on: (role) => role.projectId,
+      description: 'The statements of the role itself, in addition to its policies. Empty for a built-in role.',
+      resolve: (role, _args, ctx) => findStatementsOf(ctx, role),
     }),
     policies: t.field({
       type: [Policy],
       nullable: true,
-      description: 'The policies of the role, ordered by name. Empty for a built-in role.',
+      permission: 'policy:read',
+      on: (role) => role.projectId,
+      description:
+        'The policies of the role that are visible to the caller, ordered by name. Empty for a built-in role.',
       resolve: (role, _args, ctx) => findPoliciesOf(ctx, role),
+    }),
+    suspended: t.boolean({
+      description:
+        'Whether the plan of the organization suspends the role. True for every custom role while the plan does not include `customRoles`. A suspended role takes effect again with a plan that includes them.',
+      resolve: (role, _args, ctx) => isSuspended(ctx, role),
     }),
     members: t.connection(
       {
@@ -104,14 +117,25 @@ builder.node(RoleType, {
       connectionOf(Principal),
     ),
     viewerPermissions: t.field({
-      ...viewerPermissions<Role>('role'),
-      resolve: (role, _args, ctx) =>
-        (role.builtIn === null ? aboutOne('role') : FOR_BUILT_IN).filter(
-          (name) => ctx.unit.access.can(name, role.projectId) && (name !== 'role:assign' || mayGive(role, ctx)),
-        ),
+      ...viewerPermissions<RoleSummary>('role'),
+      description:
+        'The permissions that the caller has on this role: those of its type, except `create`. Without `role:update` and `role:delete` for a built-in role and for a role that grants permissions that the caller does not have. Without `role:update` if the role is suspended.',
+      resolve: (role, _args, ctx) => permissionsOnRole(ctx, role),
     }),
   }),
 });
+
+builder.objectField(Policy, 'roles', (t) =>
+  t.connection(
+    {
+      type: RoleType,
+      nullable: true,
+      description: 'The roles that have the policy and are visible to the caller, ordered by name.',
+      resolve: (policy, args, ctx) => listRolesWith(ctx, policy, args),
+    },
+    connectionOf(RoleType),
+  ),
+);
 
 /** The project of the role that is asked for. Null for the organization, also if there is no such role. */
 async function scopeOf(
@@ -159,15 +183,20 @@ builder.queryField('roles', (t) =>
       permission: 'role:read',
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description:
-        'The roles of the organization, or of a project: first the built-in roles, then the custom roles ordered by name.',
+        'The roles that belong to the organization or to a project: first the built-in roles, then the custom roles ordered by name. With `assignable`, the roles that can be assigned there.',
       args: {
         filter: t.arg({ type: RoleFilter, description: 'Which roles to list. Defaults to all.' }),
         projectId: t.arg.id({
           visibleWith: 'project:read',
           description: 'The ID of a project. Defaults to the organization.',
         }),
+        assignable: t.arg.boolean({
+          description:
+            'If true, lists exactly the roles that can be assigned in the project, or, without `projectId`, in the organization. In a project these are the built-in project roles, the custom roles of the project and, if the caller has `role:read` on the organization, the custom roles of the organization. In the organization these are the built-in organization roles and the custom roles of the organization. Defaults to false.',
+        }),
       },
-      resolve: async (_root, { projectId, ...args }, ctx) => listRoles(ctx, await projectOf(ctx, projectId), args),
+      resolve: async (_root, { projectId, assignable, ...args }, ctx) =>
+        listRoles(ctx, { ...args, projectId: await projectOf(ctx, projectId), assignable: assignable ?? false }),
     },
     connectionOf(RoleType),
   ),
@@ -176,13 +205,13 @@ builder.queryField('roles', (t) =>
 const NAME =
   'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive. It must not look like the name of a built-in role.';
 const DESCRIPTION = 'What the role is intended for, 1 to 2,000 characters.';
-const POLICIES =
-  'The IDs of 1 to 50 policies. A role of a project can have policies of the organization and of the project.';
+const POLICIES = `The IDs of policies, at most ${shown('policiesPerRole')}. A role of a project can have policies of the organization and of the project.`;
+const STATEMENTS = `Statements of the role itself, at most ${shown('statementsPerPolicy')}. The role and its policies have at most ${shown('patternsPerRole')} permissions and patterns in total.`;
+const EXCEEDED = 'LIMIT_EXCEEDED if the role would exceed a limit';
 
 mutation('createRole', {
   permission: 'role:create',
-  description:
-    'Creates a custom role. Returns PLAN_REQUIRED if the plan has no custom roles, and NOT_HELD if the role would grant permissions that the caller does not have.',
+  description: `Creates a custom role from statements, policies or a role to copy. At least one of the three is required. They are combined. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the role would grant permissions that the caller does not have, and ${EXCEEDED} or the organization and its projects already have ${shown('roles')} custom roles.`,
   input: (t) => ({
     projectId: t.id({
       visibleWith: 'project:read',
@@ -190,7 +219,13 @@ mutation('createRole', {
     }),
     name: t.string({ required: true, description: NAME }),
     description: t.string({ description: DESCRIPTION }),
-    policyIds: t.idList({ visibleWith: 'policy:read', required: true, description: POLICIES }),
+    statements: t.field({ type: [PolicyStatementInput], description: STATEMENTS }),
+    policyIds: t.idList({ visibleWith: 'policy:read', description: POLICIES }),
+    copyOf: t.id({
+      visibleWith: 'role:read',
+      description:
+        'The ID of a role to start from. The new role gets the permissions of a built-in role as a statement, or the statements and policies of a custom role. Later changes to that role do not change the new one. Changes to a shared policy change both. In a role of a project, permissions of level ORGANIZATION of a built-in role are left out. Copying statements or policies requires `policy:read` on them.',
+    }),
   }),
   on: (input, ctx) => projectOf(ctx, input.projectId),
   results: { role: { type: RoleType, description: 'The new role.' } },
@@ -201,15 +236,18 @@ mutation('createRole', {
 
 mutation('updateRole', {
   permission: 'role:update',
-  description:
-    'Updates a custom role, and with it the access of everybody who has the role. Omitted fields are unchanged. Returns NOT_HELD if somebody would gain or lose permissions that the caller does not have.',
+  description: `Updates a custom role, and with it the access of everybody who has the role. Omitted fields are unchanged. Returns NOT_HELD if the role grants, before or after the update, permissions that the caller does not have, or if somebody would gain or lose such permissions. Returns PLAN_REQUIRED if the plan has no custom roles, and ${EXCEEDED}.`,
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the role.' }),
     name: t.string({ description: `${NAME} Cannot be null.` }),
     description: t.string({ description: `${DESCRIPTION} Null clears it.` }),
+    statements: t.field({
+      type: [PolicyStatementInput],
+      description: `${STATEMENTS} They replace the current statements. Null or an empty list clears them, if a policy remains.`,
+    }),
     policyIds: t.idList({
       visibleWith: 'policy:read',
-      description: `${POLICIES} They replace the current policies. Cannot be null.`,
+      description: `${POLICIES} They replace the current policies. Null or an empty list clears them, if a statement remains.`,
     }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
@@ -222,7 +260,7 @@ mutation('updateRole', {
 mutation('deleteRole', {
   permission: 'role:delete',
   description:
-    'Deletes a custom role. If a member or service account has the role, returns IN_USE and lists them, unless `reassignTo` is given.',
+    'Deletes a custom role. If a member or service account has the role, returns IN_USE and lists them, unless `reassignTo` is given. Returns NOT_HELD if the role grants permissions that the caller does not have, or if somebody would gain or lose such permissions.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'role:read', description: 'The ID of the role.' }),
     reassignTo: t.id({

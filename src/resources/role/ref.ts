@@ -1,4 +1,4 @@
-import type { Role } from '../../access/model.ts';
+import type { RoleSummary } from '../../access/model.ts';
 import { builder } from '../../graphql/builder.ts';
 
-export const RoleType = builder.objectRef<Role>('Role');
+export const RoleType = builder.objectRef<RoleSummary>('Role');

@@ -1,57 +1,70 @@
-import { and, asc, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
-import { z } from 'zod';
-import { requireHeld } from '../../access/escalation.ts';
-import type { Role } from '../../access/model.ts';
-import { findBuiltIn, RESERVED_NAMES, ROLES } from '../../access/roles.ts';
-import { audit, type Context, db, tenant } from '../../context.ts';
+import { and, asc, eq, isNull, or, type SQL, sql } from 'drizzle-orm';
+import type { Permission } from '../../access/catalog.ts';
+import { type RoleFacts, summaryOf } from '../../access/compile.ts';
+import { holds } from '../../access/escalation.ts';
+import type { Role, RoleSummary } from '../../access/model.ts';
+import { findBuiltIn, ROLES } from '../../access/roles.ts';
+import { type Context, db, tenant } from '../../context.ts';
 import { batched, loaderOf, pagesOf } from '../../data/loader.ts';
 import { inProjects } from '../../data/project-scope.ts';
-import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { arrayPage, type Page, type PageArgs } from '../../db/page.ts';
+import { readerOf } from '../../db/reader.ts';
 import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
-import { fromPublicId, toPublicId } from '../../lib/ids.ts';
-import { multiLine, parse, singleLine } from '../../lib/input.ts';
-import { lookalikes } from '../../lib/names.ts';
-import { lockOrganization } from '../organization/service.ts';
-import { holdersOf, type PolicyRow } from '../policy/service.ts';
-import { policies } from '../policy/table.ts';
-import { findCustomRoles, requireStill } from '../principal/access.ts';
-import { auditPrincipals } from '../principal/audit.ts';
-import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
-import {
-  findPrincipal,
-  getAssignableRole,
-  kindOf,
-  ofVisibleKinds,
-  type PrincipalRow,
-  principalReader,
-  roleColumns,
-} from '../principal/service.ts';
-import { principals } from '../principal/table.ts';
-import { assignments, rolePolicies, roles } from './table.ts';
+import { fromPublicId } from '../../lib/ids.ts';
+import { findPolicy, type PolicyRow } from '../policy/service.ts';
+import { policies, type Statement } from '../policy/table.ts';
+import { canReadRole, findCustomRoles, isSuspended } from '../principal/access.ts';
+import { isAssignableIn } from '../principal/service.ts';
+import { rolePolicies, roles } from './table.ts';
 
-const rows = rowsOf(roles, 'rol');
+/** Without statements and policies, which are read only when a permission of the role is needed. */
+const reader = readerOf<RoleFacts>(roles, {
+  id: roles.id,
+  name: roles.name,
+  description: roles.description,
+  projectId: roles.projectId,
+});
 
-/** Custom roles of a response, compiled together. */
-const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles(ctx, ids)).values()]);
+const here = (ctx: Context): SQL => eq(roles.organizationId, tenant(ctx));
 
-/** The role. Null if it does not exist or is not visible to the caller. */
-export async function findRole(ctx: Context, id: string): Promise<Role | null> {
-  const role = findBuiltIn(id) ?? (ctx.unit.binding.organizationId ? await findCustom(ctx, id) : null);
-  return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
+const findCustom = loaderOf<RoleSummary>(async (ctx, ids) => {
+  const found = await reader.read(await db(ctx), sql`where ${here(ctx)} and ${isAnyOf(roles.id, ids)}`);
+  return found.map(summaryOf);
+});
+
+/** The custom roles of a response whose permissions are needed, compiled together. */
+const findCompiled = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles(ctx, ids)).values()]);
+
+/** The role with its permissions. */
+export async function compiledRole(ctx: Context, { id }: Pick<RoleSummary, 'id'>): Promise<Role> {
+  const role = findBuiltIn(id) ?? (await findCompiled(ctx, id));
+  // Another request has deleted it since it was read.
+  if (!role) throw notFound('Role');
+  return role;
 }
 
+/** The role. Null if it does not exist or is not visible to the caller. */
+export async function findRole(ctx: Context, id: string): Promise<RoleSummary | null> {
+  const role = findBuiltIn(id) ?? (ctx.unit.binding.organizationId ? await findCustom(ctx, id) : null);
+  return role && canReadRole(ctx, role) ? role : null;
+}
+
+const inScope = (projectId: string | null): SQL =>
+  projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
+
 /** A role of the organization or of a project by its name. Organization roles come before project roles. */
-export async function findRoleByName(ctx: Context, projectId: string | null, name: string): Promise<Role | null> {
+export async function findRoleByName(
+  ctx: Context,
+  projectId: string | null,
+  name: string,
+): Promise<RoleSummary | null> {
   const builtIn = builtInRolesOf(projectId).find((role) => role.name.toLowerCase() === name.toLowerCase());
-  const inScope = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
   const [found] = await (await db(ctx))
     .select({ id: roles.id })
     .from(roles)
-    .where(and(eq(roles.organizationId, tenant(ctx)), inScope, sql`lower(${roles.name}) = lower(${name})`));
+    .where(and(here(ctx), inScope(projectId), sql`lower(${roles.name}) = lower(${name})`));
   const id = builtIn?.id ?? found?.id;
   return id ? await findRole(ctx, id) : null;
 }
@@ -59,7 +72,7 @@ export async function findRoleByName(ctx: Context, projectId: string | null, nam
 const builtInRolesOf = (projectId: string | null): Role[] =>
   ROLES.filter((role) => projectId === null || role.scope === 'project');
 
-export async function getRole(ctx: Context, publicId: string): Promise<Role> {
+export async function getRole(ctx: Context, publicId: string): Promise<RoleSummary> {
   const id = fromPublicId('rol', publicId);
   const role = id && (await findRole(ctx, id));
   if (!role) throw notFound('Role');
@@ -67,79 +80,70 @@ export async function getRole(ctx: Context, publicId: string): Promise<Role> {
 }
 
 /** Runs after the guard, so that callers without the permission get FORBIDDEN. */
-export async function getCustomRole(ctx: Context, publicId: string): Promise<Role> {
+export async function getCustomRole(ctx: Context, publicId: string): Promise<RoleSummary> {
   const role = await getRole(ctx, publicId);
   if (role.builtIn !== null)
     throw invalid(userError('INVALID', 'id', `id: ${role.name} is a built-in role and cannot be changed.`));
   return role;
 }
 
-/** Built-in roles first. Reads the IDs of all custom roles, and compiles only those of the page. */
+export interface ListedRoles extends PageArgs {
+  filter?: SearchFilter | null | undefined;
+  projectId: string | null;
+  /** Whether to list what can be assigned in the scope, instead of what belongs to it. */
+  assignable: boolean;
+}
+
+/** Built-in roles first, then custom roles by name. Their permissions are not read. */
 export async function listRoles(
   ctx: Context,
-  projectId: string | null,
-  { filter, ...args }: PageArgs & { filter?: SearchFilter | null | undefined },
-): Promise<Page<Role>> {
+  { projectId, assignable, filter, ...args }: ListedRoles,
+): Promise<Page<RoleSummary>> {
   const search = filter?.search ?? '';
-  const custom = await idsIn(ctx, projectId, search);
-  const builtIn = builtInRolesOf(projectId).filter(({ name }) => name.toLowerCase().includes(search.toLowerCase()));
-  const page = arrayPage([...builtIn, ...custom], ['roles', tenant(ctx), projectId, search], args);
-  const ids = page.edges.map(({ node }) => node.id);
-  const compiled = await findCustomRoles(
-    ctx,
-    ids.filter((id) => !findBuiltIn(id)),
+  const found = containing([roles.name], search);
+  const builtIn: RoleSummary[] = builtInRolesOf(projectId).filter(
+    (role) =>
+      (!assignable || isAssignableIn(role, projectId)) && role.name.toLowerCase().includes(search.toLowerCase()),
   );
-  const roleOf = (id: string): Role => (findBuiltIn(id) ?? compiled.get(id)) as Role;
-  return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: roleOf(node.id) })) };
+  const ofOrganization = assignable && projectId !== null && ctx.unit.access.can('role:read');
+  const where = ofOrganization ? or(inScope(projectId), inScope(null)) : inScope(projectId);
+  const order = sql`order by ${asc(roles.name)}, ${asc(roles.id)}`;
+  const custom = await reader.read(await db(ctx), sql`where ${and(here(ctx), where, found)} ${order}`);
+  return arrayPage([...builtIn, ...custom.map(summaryOf)], ['roles', tenant(ctx), projectId, assignable, search], args);
 }
 
-async function idsIn(ctx: Context, projectId: string | null, search: string): Promise<{ id: string }[]> {
-  const inScope = projectId ? eq(roles.projectId, projectId) : isNull(roles.projectId);
-  return await (await db(ctx))
-    .select({ id: roles.id })
-    .from(roles)
-    .where(and(eq(roles.organizationId, tenant(ctx)), inScope, containing([roles.name], search)))
-    .orderBy(asc(roles.name), asc(roles.id));
+/** The roles with each policy, of the scopes in which the caller can read roles. */
+const rolesByPolicy = pagesOf<RoleFacts>((ctx) => ({
+  reader,
+  where: (policy) =>
+    and(
+      here(ctx),
+      or(
+        and(isNull(roles.projectId), ctx.unit.access.can('role:read') ? sql`true` : sql`false`),
+        inProjects(ctx, roles.projectId, 'role:read'),
+      ),
+      sql`exists (select from ${rolePolicies} where ${and(
+        eq(rolePolicies.organizationId, tenant(ctx)),
+        eq(rolePolicies.roleId, roles.id),
+        sql`${rolePolicies.policyId} = ${policy}`,
+      )})`,
+    ) as SQL,
+  asked: (policy) => [tenant(ctx), policy],
+  order: [
+    { column: roles.name, key: (row) => row.name },
+    { column: roles.id, key: (row) => row.id },
+  ],
+}));
+
+export async function listRolesWith(ctx: Context, policy: PolicyRow, args: PageArgs): Promise<Page<RoleSummary>> {
+  const page = await rolesByPolicy(ctx, policy.id, args);
+  return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: summaryOf(node) })) };
 }
 
-/** The principals that have each of these roles, in the organization or in a project that the caller can read. */
-const holdersBy = (given: PgColumn, next: PgColumn) =>
-  pagesOf<PrincipalRow>((ctx) => ({
-    reader: principalReader,
-    where: (role) =>
-      and(
-        eq(principals.organizationId, tenant(ctx)),
-        ofVisibleKinds(ctx),
-        sql`exists (select from ${assignments} where ${and(
-          eq(assignments.organizationId, tenant(ctx)),
-          eq(assignments.principalId, principals.id),
-          inForce(ctx, given, next, role),
-          or(isNull(assignments.projectId), inProjects(ctx, assignments.projectId, 'project_member:read')),
-        )})`,
-      ) as SQL,
-    asked: (role) => [tenant(ctx), role],
-    order: [{ column: principals.id, key: (row) => row.id }],
-  }));
-
-/** Matches current holders: after a role expires, the fallback role counts. */
-function inForce(ctx: Context, given: PgColumn, next: PgColumn, role: SQL): SQL | undefined {
-  const now = ctx.dependencies.clock();
-  return or(
-    and(sql`${given} = ${role}`, or(isNull(assignments.expiresAt), gt(assignments.expiresAt, now))),
-    and(sql`${next} = ${role}`, lte(assignments.expiresAt, now)),
-  );
-}
-
-const holdersOfCustom = holdersBy(assignments.roleId, assignments.fallbackRoleId);
-const holdersOfBuiltIn = holdersBy(assignments.builtInRoleId, assignments.fallbackBuiltInRoleId);
-
-export const listHolders = (ctx: Context, role: Role, args: PageArgs): Promise<Page<PrincipalRow>> =>
-  (role.builtIn === null ? holdersOfCustom : holdersOfBuiltIn)(ctx, role.id, args);
-
-/** The policies of custom roles, by name. */
-const findPoliciesBy = batched(async (ctx, roleIds) => {
+/** The ids of the policies of custom roles, ordered by the names of the policies. */
+const findPolicyIds = batched(async (ctx, roleIds) => {
   const found = await (await db(ctx))
-    .select({ roleId: rolePolicies.roleId, policy: policies })
+    .select({ roleId: rolePolicies.roleId, id: policies.id })
     .from(rolePolicies)
     .innerJoin(
       policies,
@@ -150,189 +154,30 @@ const findPoliciesBy = batched(async (ctx, roleIds) => {
   return Map.groupBy(found, ({ roleId }) => roleId);
 });
 
-export const findPoliciesOf = async (ctx: Context, role: Role): Promise<PolicyRow[]> =>
-  role.builtIn === null ? ((await findPoliciesBy(ctx, role.id)) ?? []).map(({ policy }) => policy) : [];
-
-const Create = z.object({
-  name: singleLine(100),
-  description: multiLine(2000),
-  policyIds: z.array(z.string()).min(1).max(50),
-});
-
-const looksBuiltIn = lookalikes(RESERVED_NAMES);
-
-const notReserved = (_ctx: Context, name: string | undefined): void => {
-  if (name !== undefined && looksBuiltIn(name))
-    throw invalid(userError('TAKEN', 'name', `name: ${name} is the name of a built-in role, or looks like one.`));
-};
-
-/** Policies that a role of this scope can use: those of the organization and of the project. */
-async function policiesFor(ctx: Context, publicIds: string[], projectId: string | null): Promise<string[]> {
-  const ids = publicIds.map((id) => fromPublicId('pol', id) ?? tenant(ctx));
-  const inScope = projectId
-    ? or(isNull(policies.projectId), eq(policies.projectId, projectId))
-    : isNull(policies.projectId);
-  const found = await (await db(ctx))
-    .select({ id: policies.id, projectId: policies.projectId })
-    .from(policies)
-    .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), inScope))
-    .for('share');
-  // The role would disclose their statements.
-  const known = new Set(found.filter((row) => ctx.unit.access.sees('policy:read', row.projectId)).map(({ id }) => id));
-  const missing = ids.flatMap((id, at) =>
-    known.has(id)
-      ? []
-      : [
-          userError(
-            'NOT_FOUND',
-            ['policyIds', String(at)],
-            `policyIds.${at}: there is no policy with this ID ${projectId ? 'in this project or its organization' : 'in the organization'}.`,
-          ),
-        ],
-  );
-  if (missing.length > 0) throw invalid(...missing);
-  return [...new Set(ids)];
+/** The policies of the role that the caller can read. Each is read once for all roles of a response. */
+export async function findPoliciesOf(ctx: Context, role: RoleSummary): Promise<PolicyRow[]> {
+  const ids = role.builtIn === null ? ((await findPolicyIds(ctx, role.id)) ?? []) : [];
+  const found = await Promise.all(ids.map(({ id }) => findPolicy(ctx, id)));
+  return found.filter((policy) => policy !== null);
 }
 
-async function setPolicies(ctx: Context, roleId: string, policyIds: string[]): Promise<void> {
-  const tx = await db(ctx);
-  const organizationId = tenant(ctx);
-  await tx
-    .delete(rolePolicies)
-    .where(and(eq(rolePolicies.organizationId, organizationId), eq(rolePolicies.roleId, roleId)));
-  await tx.insert(rolePolicies).values(policyIds.map((policyId) => ({ organizationId, roleId, policyId })));
-}
+const findStatements = loaderOf<{ id: string; statements: Statement[] }>(async (ctx, ids) =>
+  (await db(ctx))
+    .select({ id: roles.id, statements: roles.statements })
+    .from(roles)
+    .where(and(here(ctx), isAnyOf(roles.id, ids))),
+);
 
-/** The current role. Throws NOT_HELD if it grants permissions that the caller does not have. */
-async function compiled(ctx: Context, id: string): Promise<Role> {
-  const role = (await findCustomRoles(ctx, [id])).get(id) as Role;
-  requireHeld(ctx.unit.access, role.allow, role.projectId, 'A role with these policies');
-  return role;
-}
+/** The statements of the role itself. */
+export const findStatementsOf = async (ctx: Context, role: RoleSummary): Promise<Statement[]> =>
+  role.builtIn === null ? ((await findStatements(ctx, role.id))?.statements ?? []) : [];
 
-const snapshotOf = (role: Role, policyIds: string[]) => ({
-  id: toPublicId('rol', role.id),
-  projectId: role.projectId && toPublicId('prj', role.projectId),
-  name: role.name,
-  description: role.description,
-  policyIds: policyIds.map((id) => toPublicId('pol', id)),
-});
-
-export async function createRole(ctx: Context, projectId: string | null, input: unknown): Promise<Role> {
-  ctx.unit.access.requireFeature('customRoles');
-  const { policyIds, ...given } = parse(Create, input);
-  notReserved(ctx, given.name);
-  // Locked before the policies, in the same order as in every change of access.
-  await lockOrganization(ctx);
-  await requireStill(ctx, 'role:create', projectId);
-  const ids = await policiesFor(ctx, policyIds, projectId);
-  const row = await rows.insert(ctx, { ...given, projectId, createdAt: ctx.dependencies.clock() });
-  await setPolicies(ctx, row.id, ids);
-  const role = await compiled(ctx, row.id);
-  audit(ctx, { after: snapshotOf(role, ids) });
-  return role;
-}
-
-export async function updateRole(
-  ctx: Context,
-  role: Role,
-  { dryRun, ...input }: { dryRun?: boolean | null | undefined },
-): Promise<AccessChanged<Role>> {
-  ctx.unit.access.requireFeature('customRoles');
-  const { policyIds, ...changes } = parse(Create.partial(), input);
-  notReserved(ctx, changes.name);
-  return await changeAccess(ctx, {
-    permission: 'role:update',
-    target: role.projectId,
-    affected: () => holdersOf(ctx, [role.id]),
-    dryRun: dryRun ?? false,
-    apply: async () => {
-      const locked = await rows.lock(ctx, role.id);
-      const { name, description } = locked;
-      // The role may have been renamed before the lock was acquired.
-      const before = snapshotOf(
-        { ...role, name, description },
-        (await findPoliciesOf(ctx, role)).map(({ id }) => id),
-      );
-      const ids = policyIds && (await policiesFor(ctx, policyIds, role.projectId));
-      await rows.update(ctx, locked, changes);
-      if (ids) await setPolicies(ctx, role.id, ids);
-      const after = await compiled(ctx, role.id);
-      audit(ctx, {
-        before,
-        after: snapshotOf(after, ids ?? before.policyIds.map((id) => fromPublicId('pol', id) ?? '')),
-      });
-      return after;
-    },
-  });
-}
-
-interface DeleteInput {
-  reassignTo?: string | null | undefined;
-  dryRun?: boolean | null | undefined;
-}
-
-/** Deletes a role. Fails with IN_USE and the holders unless `reassignTo` names their new role. */
-export async function deleteRole(ctx: Context, role: Role, input: DeleteInput): Promise<AccessChanged<string>> {
-  return await changeAccess(ctx, {
-    permission: 'role:delete',
-    target: role.projectId,
-    affected: () => holdersOf(ctx, [role.id]),
-    dryRun: input.dryRun ?? false,
-    apply: async () => {
-      const locked = await rows.lock(ctx, role.id);
-      await replace(ctx, role, input.reassignTo ?? null);
-      return await rows.remove(ctx, locked);
-    },
-  });
-}
-
-async function replace(ctx: Context, role: Role, reassignTo: string | null): Promise<void> {
-  const tx = await db(ctx);
-  const here = eq(assignments.organizationId, tenant(ctx));
-  const used = await tx
-    .select()
-    .from(assignments)
-    .where(and(here, or(eq(assignments.roleId, role.id), eq(assignments.fallbackRoleId, role.id))));
-  if (used.length === 0) return;
-  if (reassignTo === null) throw await inUse(ctx, used);
-  await auditPrincipals(
-    ctx,
-    used.map(({ principalId }) => principalId),
-  );
-  for (const scope of new Set(used.map(({ projectId }) => projectId))) {
-    const next = await getAssignableRole(ctx, reassignTo, scope, 'reassignTo');
-    if (next.id === role.id)
-      throw invalid(userError('INVALID', 'reassignTo', 'reassignTo: must be another role than the deleted one.'));
-    const at = and(here, scope === null ? isNull(assignments.projectId) : eq(assignments.projectId, scope));
-    await tx
-      .update(assignments)
-      .set(roleColumns(next))
-      .where(and(at, eq(assignments.roleId, role.id)));
-    const { builtInRoleId: fallbackBuiltInRoleId, roleId: fallbackRoleId } = roleColumns(next);
-    await tx
-      .update(assignments)
-      .set({ fallbackBuiltInRoleId, fallbackRoleId })
-      .where(and(at, eq(assignments.fallbackRoleId, role.id)));
-  }
-}
-
-async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
-  // Assignments in projects that are not visible to the caller are neither listed nor counted.
-  const visibleUses = used.filter(
-    ({ projectId }) => projectId === null || ctx.unit.access.sees('project_member:read', projectId),
-  );
-  const ids = [...new Set(visibleUses.map(({ principalId }) => principalId))];
-  const found = await Promise.all(ids.slice(0, 100).map((id) => findPrincipal(ctx, id)));
-  const visible = found
-    .filter((row) => row !== null)
-    .filter((row) => ctx.unit.access.can(row.userId ? 'member:read' : 'service_account:read'));
-  return invalid({
-    ...userError(
-      'IN_USE',
-      'id',
-      'Members or service accounts have this role. Give another role in reassignTo, or assign other roles to them first.',
-    ),
-    usedBy: visible.map((row) => ({ __typename: kindOf(row) === 'member' ? 'Member' : 'ServiceAccount', ...row })),
-  });
+/** What the caller may do with the role. Nobody changes a built-in role, or one that grants more than they have. */
+export async function permissionsOnRole(ctx: Context, role: RoleSummary): Promise<Permission[]> {
+  const { access } = ctx.unit;
+  const may = (name: Permission): boolean => access.can(name, role.projectId);
+  const changes: Permission[] = isSuspended(ctx, role) ? ['role:delete'] : ['role:update', 'role:delete'];
+  const allowed = role.builtIn === null ? changes.filter(may) : [];
+  const held = allowed.length > 0 && holds(access, (await compiledRole(ctx, role)).allow, role.projectId);
+  return [...(canReadRole(ctx, role) ? (['role:read'] as const) : []), ...(held ? allowed : [])];
 }

@@ -1,9 +1,9 @@
-import { foreignKey, index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { foreignKey, index, jsonb, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
 import { explainViolation } from '../../db/constraints.ts';
 import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
-import { policies } from '../policy/table.ts';
+import { policies, type Statement } from '../policy/table.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 
@@ -16,6 +16,8 @@ export const roles = pgTable(
     projectId: uuid('project_id'),
     name: text('name').notNull(),
     description: text('description'),
+    /** The statements of the role itself, beside those of its policies. */
+    statements: jsonb('statements').$type<Statement[]>().notNull().default([]),
     createdAt: createdAt(),
   },
   (t) => [

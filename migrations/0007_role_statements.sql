@@ -1,0 +1,1 @@
+ALTER TABLE "roles" ADD COLUMN "statements" jsonb DEFAULT '[]'::jsonb NOT NULL;
