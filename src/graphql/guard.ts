@@ -24,6 +24,7 @@ import type { Permission } from '../access/catalog.ts';
 import { audit, type Context } from '../context.ts';
 import { type Check, checkOfArguments, guardedInput } from './argument-guard.ts';
 import { unlessCached } from './permission-cache.ts';
+import { permissionUses } from './permission-uses.ts';
 import { PUBLIC, type Requirement, sentenceOf, withDirectives, withSentence } from './requirement.ts';
 import { type FindTarget, mutationResolver } from './run-mutation.ts';
 import { requireSignedIn } from './signed-in.ts';
@@ -148,6 +149,7 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
         argumentCheck.check = checkOfArguments(field.args);
         if (argumentCheck.check && isNonNullType(field.type)) throw new Error(mustBeNullable(type.name, field.name));
       }
+    schema.extensions = { ...schema.extensions, permissionUses: permissionUses(schema) };
     return schema;
   }
 

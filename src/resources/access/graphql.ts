@@ -7,6 +7,7 @@ import {
   PROJECT_ROLES,
 } from '../../access/catalog.ts';
 import { decide, type Trace, trace } from '../../access/decide.ts';
+import { endpointsWith } from '../../access/endpoints.ts';
 import type { Decision, Grants, Role } from '../../access/model.ts';
 import { ROLES } from '../../access/roles.ts';
 import { STEP_KINDS, type Step } from '../../access/steps.ts';
@@ -14,6 +15,7 @@ import type { Context } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { usesIn } from '../../graphql/permission-uses.ts';
 import { REFUSAL_REASONS } from '../../lib/errors.ts';
 import { findGrants } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
@@ -90,6 +92,16 @@ const PermissionDefinitionType = builder.objectRef<PermissionDefinition>('Permis
       type: [ProjectRoleEnum],
       description: 'The built-in project roles that grant the permission.',
       resolve: (row) => row.projectRoles,
+    }),
+    fields: t.stringList({
+      complexity: { field: 10 },
+      description:
+        'The elements of this schema that require the permission, as schema coordinates: fields such as `Mutation.updateCheck`, arguments such as `Query.roles(projectId:)`, input fields, enum values, and object types. Empty if the schema does not use the permission: it can be part of policies, and `authorize` answers for it.',
+      resolve: (row, _args, _ctx, info) => [...(usesIn(info.schema).get(row.name) ?? [])],
+    }),
+    endpoints: t.stringList({
+      description: 'The HTTP endpoints that require the permission, such as `GET /path`. Usually empty.',
+      resolve: (row) => endpointsWith(row.name),
     }),
   }),
 });
