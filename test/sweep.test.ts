@@ -57,10 +57,11 @@ const ids: Record<string, string> = {};
 for (const type of nodeTypes) ids[type] = await fixtures.make(type);
 ids['Principal'] = ids['Member'] ?? '';
 ids['ApiToken'] = (await createApiToken(api, people.user, 'READ')).id;
-// A project role that hides the project from the User.
 ids['Role'] = await fixtures.one('Role');
+await giveProjectRole(people.owner, await createProject(people.owner, 'elsewhere'), people.user.memberId, ids['Role']);
 ids['Project'] = await createProject(people.owner, 'swept');
-ids['ProjectMember'] = await giveProjectRole(people.owner, ids['Project'], people.user.memberId, ids['Role']);
+// The User has no access to this project, so it is hidden.
+ids['ProjectMember'] = await giveProjectRole(people.owner, ids['Project'], people.user.memberId, null);
 /** Inputs that create an object. All referenced objects belong to acme, including the role. */
 const bases: Record<string, Json> = {};
 for (const type of nodeTypes.filter((name) => RESOURCES[name]?.create)) {
@@ -169,6 +170,17 @@ const holds = (role: BuiltInRole, permission: string): boolean => {
   return BUILT_IN_ROLES.includes(least) && BUILT_IN_ROLES.indexOf(role) >= BUILT_IN_ROLES.indexOf(least);
 };
 
+/** The expected result for a Guest, for whom no project, role or policy exists. */
+function resultForGuest(field: RootField, permission: string): string {
+  const isProject =
+    permission === 'project:read' ||
+    isOfProject(verbAndType(field.name)?.type ?? nodeOfList(field)?.name ?? typeById(field) ?? '');
+  const isHidden = catalog.get(permission)?.level === 'both' && /:(update|delete)$/.test(permission);
+  if (!isProject) return isHidden ? 'NOT_FOUND' : 'NO_GRANT';
+  if (typeById(field)) return 'null';
+  return nodeOfList(field) ? 'ok' : 'NOT_FOUND';
+}
+
 /** The expected result for an Owner of another organization, for whom no object of acme exists. */
 function resultForOutsider(field: RootField): string {
   const { verb, type = '' } = verbAndType(field.name) ?? {};
@@ -191,11 +203,10 @@ function permissionOf(field: RootField): string | undefined {
 function derivedResults(field: RootField): string[] | null {
   const permission = permissionOf(field);
   if (!permission) return null;
-  const { type = '' } = verbAndType(field.name) ?? {};
   const cells: Record<string, string> = { '-': 'UNAUTHENTICATED', outsider: resultForOutsider(field) };
   for (const role of BUILT_IN_ROLES) {
-    const sees = !isOfProject(type) || holds(role, 'project:read');
-    cells[role] = holds(role, permission) ? 'ok' : sees ? 'NO_GRANT' : 'NOT_FOUND';
+    const refused = holds(role, 'project:read') ? 'NO_GRANT' : resultForGuest(field, permission);
+    cells[role] = holds(role, permission) ? 'ok' : refused;
   }
   cells['READ'] = queries.includes(field) ? (cells['owner'] ?? '') : 'READ_ONLY_TOKEN';
   cells['WRITE'] = cells['owner'] ?? '';

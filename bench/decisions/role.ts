@@ -21,7 +21,7 @@ export interface Rule {
 const FIRST: Statement[] = [
   { effect: 'ALLOW', permissions: ['*:read', 'team:*', 'service:*', 'check:*', 'check_result:*', 'category:*'] },
   { effect: 'ALLOW', permissions: ['dataset:*', 'golden:*', 'metric:*', 'trace:*', 'span:*', 'thread:*', 'prompt:*'] },
-  { effect: 'ALLOW', permissions: ['project:create', 'role:assign', 'api_key:create', 'test_run:evaluate'] },
+  { effect: 'ALLOW', permissions: ['project:create', 'role:create', 'api_key:create', 'test_run:evaluate'] },
   { effect: 'DENY', permissions: ['billing:*', 'audit_event:read', 'check:delete', 'golden:assign', 'prompt:delete'] },
 ];
 

@@ -2,12 +2,12 @@
  * The permission catalog: each permission, its level, the least powerful built-in role that has it, and its purpose.
  *
  * `organization` is checked on the organization, `project` on a project, `both` on either. The organization's roles are
- * owner ⊃ admin ⊃ write ⊃ user ⊃ read, a project's owner ⊃ manager ⊃ member ⊃ read. A pair that has no row does not
- * exist. `test/golden/permissions.tsv` holds what each row must say.
+ * owner ⊃ admin ⊃ write ⊃ user ⊃ read ⊃ guest, a project's owner ⊃ manager ⊃ member ⊃ read. A pair that has no row does
+ * not exist. `test/golden/permissions.tsv` holds what each row must say.
  */
 export const CATALOG = [
   // permission, level, least organization role, least project role, description
-  ['organization:read', 'organization', 'read', null, 'See the organization and its settings'],
+  ['organization:read', 'organization', 'guest', null, 'See the organization and its settings'],
   ['organization:update', 'organization', 'admin', null, 'Rename the organization and change its settings'],
   ['organization:delete', 'organization', 'owner', null, 'Delete the organization and everything in it'],
   ['organization:transfer', 'organization', 'owner', null, 'Transfer the ownership to another member'],
@@ -24,7 +24,6 @@ export const CATALOG = [
   ['role:create', 'both', 'admin', 'owner', 'Create a custom role'],
   ['role:update', 'both', 'admin', 'owner', 'Change a custom role'],
   ['role:delete', 'both', 'admin', 'owner', 'Delete a custom role'],
-  ['role:assign', 'both', 'admin', 'manager', 'Assign or remove a role'],
   ['policy:read', 'both', 'read', 'read', 'See policies and their permissions'],
   ['policy:create', 'both', 'admin', 'owner', 'Create a custom policy'],
   ['policy:update', 'both', 'admin', 'owner', 'Change a custom policy'],
@@ -88,6 +87,18 @@ export const CATALOG = [
   ['filter:create', 'organization', 'admin', null, 'Create a filter'],
   ['filter:update', 'organization', 'admin', null, 'Update a filter'],
   ['filter:delete', 'organization', 'admin', null, 'Delete a filter'],
+  ['scorecard:read', 'organization', 'read', null, 'See the scorecards'],
+  ['scorecard:create', 'organization', 'admin', null, 'Create a scorecard'],
+  ['scorecard:update', 'organization', 'admin', null, 'Update a scorecard'],
+  ['scorecard:delete', 'organization', 'admin', null, 'Delete a scorecard'],
+  ['property_definition:read', 'organization', 'read', null, 'See the property definitions'],
+  ['property_definition:create', 'organization', 'admin', null, 'Create a property definition'],
+  ['property_definition:update', 'organization', 'admin', null, 'Update a property definition'],
+  ['property_definition:delete', 'organization', 'admin', null, 'Delete a property definition'],
+  ['integration:read', 'organization', 'read', null, 'See the integrations'],
+  ['integration:create', 'organization', 'admin', null, 'Create an integration'],
+  ['integration:update', 'organization', 'admin', null, 'Update an integration'],
+  ['integration:delete', 'organization', 'admin', null, 'Delete an integration'],
   ['rubric:read', 'organization', 'read', null, 'See the rubric'],
   ['rubric:update', 'organization', 'admin', null, 'Change the rubric'],
   ['check_result:read', 'organization', 'read', null, 'See check results and maturity reports'],
@@ -117,6 +128,7 @@ export const CATALOG = [
   ['metric_collection:evaluate', 'project', 'write', 'member', 'Run evaluations on a metric collection'],
   ['trace:create', 'project', 'write', 'member', 'Create a trace'],
   ['trace:read', 'project', 'read', 'read', 'See traces'],
+  ['trace:read_content', 'project', 'read', 'read', 'See inputs, outputs and attributes of traces and spans'],
   ['trace:update', 'project', 'write', 'member', 'Change a trace'],
   ['trace:delete', 'project', 'write', 'member', 'Delete a trace'],
   ['trace:evaluate', 'project', 'write', 'member', 'Run evaluations on a trace'],
@@ -180,12 +192,13 @@ export type Permission = (typeof CATALOG)[number][0];
 export type Level = 'organization' | 'project' | 'both';
 
 /** Organization roles, the least powerful first. */
-export const BUILT_IN_ROLES = ['read', 'user', 'write', 'admin', 'owner'] as const;
+export const BUILT_IN_ROLES = ['guest', 'read', 'user', 'write', 'admin', 'owner'] as const;
 export type BuiltInRole = (typeof BUILT_IN_ROLES)[number];
 
-/** Project roles, the least powerful first. `write`, the permissions of organization role Write in a project, is separate. */
-const PROJECT_LADDER = ['read', 'member', 'manager', 'owner'] as const;
-export const PROJECT_ROLES = [...PROJECT_LADDER, 'write'] as const;
+/** Project roles, the least powerful first. `write` contains `read`, and neither contains `member` nor is contained in it. */
+export const PROJECT_ROLES = ['read', 'member', 'write', 'manager', 'owner'] as const;
+/** The project roles of which each contains the one before it. */
+const PROJECT_LADDER: readonly ProjectRole[] = PROJECT_ROLES.filter((role) => role !== 'write');
 export type ProjectRole = (typeof PROJECT_ROLES)[number];
 
 export interface PermissionDefinition {
@@ -200,9 +213,10 @@ export interface PermissionDefinition {
 
 function projectRolesOf(level: Level, leastRole: BuiltInRole, leastProjectRole: string | null): ProjectRole[] {
   if (leastProjectRole === null) return [];
-  const ladder: ProjectRole[] = PROJECT_LADDER.slice(PROJECT_LADDER.indexOf(leastProjectRole as 'read'));
-  const inWrite = level === 'project' && BUILT_IN_ROLES.indexOf(leastRole) <= BUILT_IN_ROLES.indexOf('write');
-  return inWrite ? [...ladder, 'write'] : ladder;
+  const ladder = PROJECT_LADDER.slice(PROJECT_LADDER.indexOf(leastProjectRole as ProjectRole));
+  const ofWrite = level === 'project' && BUILT_IN_ROLES.indexOf(leastRole) <= BUILT_IN_ROLES.indexOf('write');
+  const inWrite = ofWrite || leastProjectRole === 'read';
+  return PROJECT_ROLES.filter((role) => (role === 'write' ? inWrite : ladder.includes(role)));
 }
 
 // A Map and not an object, because clients send names and `constructor` is not a permission.
@@ -220,4 +234,4 @@ export const PERMISSIONS: ReadonlyMap<string, PermissionDefinition> = new Map(
 );
 
 /** Whether a READ token may have the permission. */
-export const isReading = (permission: Permission): boolean => permission.endsWith(':read');
+export const isReading = (permission: Permission): boolean => /:read(_content)?$/.test(permission);

@@ -70,6 +70,9 @@ export function customRole(facts: RoleFacts, own: CompiledStatements, policies: 
     get allow() {
       return resolved().allow;
     },
+    get impliesProjectRead() {
+      return resolved().impliesProjectRead;
+    },
     get deny() {
       return resolved().deny;
     },
@@ -78,8 +81,10 @@ export function customRole(facts: RoleFacts, own: CompiledStatements, policies: 
   };
 }
 
+type Resolved = Pick<Role, 'allow' | 'impliesProjectRead' | 'deny'>;
+
 /** A denial wins, whatever the order. */
-function resolve(own: CompiledStatements, policies: readonly CompiledPolicy[]): Pick<Role, 'allow' | 'deny'> {
+function resolve(own: CompiledStatements, policies: readonly CompiledPolicy[]): Resolved {
   const deny = new Map<Permission, string | null>();
   let [allowed, denied] = [0n, 0n];
   for (const { name, ...part } of [{ ...own, name: null }, ...policies]) {
@@ -87,5 +92,14 @@ function resolve(own: CompiledStatements, policies: readonly CompiledPolicy[]): 
     allowed |= part.allow;
     denied |= part.deny;
   }
-  return { allow: new Set(permissionsIn(allowed & ~denied)), deny };
+  const allow = new Set(permissionsIn(allowed & ~denied));
+  const impliesProjectRead = findImplication(allow, deny);
+  if (impliesProjectRead) allow.add('project:read');
+  return { allow, impliesProjectRead, deny };
+}
+
+/** Whoever may do something in a project sees it: a permission of level `project` implies `project:read`. */
+function findImplication(allow: ReadonlySet<Permission>, deny: Resolved['deny']): Permission | null {
+  if (allow.has('project:read') || deny.has('project:read')) return null;
+  return [...allow].find((name) => PERMISSIONS.get(name)?.level === 'project') ?? null;
 }

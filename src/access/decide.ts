@@ -89,6 +89,36 @@ const projectRoleIn = ({ role, projects }: Grants, projectId: string): Role | nu
 
 /** The rules in their order. The first rule that refuses decides. */
 function decideGrants(grants: Grants, permission: Permission, projectId: string | null, record?: Recorder): Decision {
+  const decision = decideByRoles(grants, permission, projectId, record);
+  if (!decision.allowed || !isInProject(permission, projectId)) return decision;
+  return checkProjectRead(grants, permission, projectId, record) ?? decision;
+}
+
+/** Whether the permission concerns something in a project, and so requires `project:read` there. */
+const isInProject = (permission: Permission, projectId: string | null): boolean =>
+  permission !== 'project:read' && (projectId !== null || PERMISSIONS.get(permission)?.level === 'project');
+
+function checkProjectRead(
+  grants: Grants,
+  permission: Permission,
+  projectId: string | null,
+  record?: Recorder,
+): Refusal | null {
+  const visible = decideByRoles(grants, 'project:read', projectId);
+  record?.({ kind: 'PROJECT_READ', passed: visible.allowed, refusal: visible.allowed ? null : visible });
+  return visible.allowed
+    ? null
+    : refuse(
+        permission,
+        visible.reason,
+        () => whyHidden(visible),
+        () => visible.hint,
+      );
+}
+
+const whyHidden = ({ message }: Refusal): string => `it requires project:read on the project: ${message.slice(0, -1)}`;
+
+function decideByRoles(grants: Grants, permission: Permission, projectId: string | null, record?: Recorder): Decision {
   const { role, expired } = grants;
   const wrongLevel = checkLevel(permission, projectId, record);
   if (wrongLevel) return wrongLevel;
@@ -140,7 +170,7 @@ function checkGrant(
 ): Refusal | null {
   const role = projectRole === undefined ? grants.role : projectRole;
   const passed = role?.allow.has(permission) ?? false;
-  record?.({ kind: 'GRANT', passed, role });
+  record?.({ kind: 'GRANT', passed, role, permission });
   if (passed) return null;
   const { expired } = grants;
   if (projectRole !== undefined && grants.role.allow.has(permission)) return overridden(permission, projectRole);

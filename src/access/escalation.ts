@@ -69,20 +69,18 @@ const mayChangeOwner = ({ effective }: Access, { before, after }: GrantsChange):
 const isOwner = (effective: EffectiveGrants | null): boolean =>
   effective?.access === 'WRITE' && isOwnerRole(effective.grants.role);
 
-/**
- * In the organization, and in each project where the principal or the caller has a role. Where only the caller has one,
- * the principal gains and loses the same as in the organization.
- */
+/** Stands for every project in which neither the principal nor the caller has a role. It is no id of a project. */
+const OTHER_PROJECTS = '';
+
+/** In the organization, in each project where the principal or the caller has a role, and in all other projects. */
 function changedPermissions(
   access: Access,
   { before, after }: GrantsChange,
 ): { scope: Target; permissions: Permission[] }[] {
-  const changedIn = (scope: Target): Permission[] => Object.values(differenceIn(scope, before, after)).flat();
-  const own = new Set([...(before?.grants.projects.keys() ?? []), ...(after?.grants.projects.keys() ?? [])]);
-  const callers = new Set(access.effective?.grants.projects.keys()).difference(own);
-  const inOrganization = changedIn(null);
-  return [
-    ...[null, ...callers].map((scope) => ({ scope, permissions: inOrganization })),
-    ...[...own].map((scope) => ({ scope, permissions: changedIn(scope) })),
-  ];
+  const holders = [before, after, access.effective];
+  const scopes = new Set([null, OTHER_PROJECTS, ...holders.flatMap((one) => [...(one?.grants.projects.keys() ?? [])])]);
+  return [...scopes].map((scope) => ({
+    scope,
+    permissions: Object.values(differenceIn(scope, before, after)).flat(),
+  }));
 }

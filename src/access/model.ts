@@ -19,6 +19,8 @@ export interface RoleSummary {
 /** A role with its statements and policies resolved to permissions. Those of a custom role are computed at the first use. */
 export interface Role extends RoleSummary {
   readonly allow: ReadonlySet<Permission>;
+  /** The permission because of which the role also allows `project:read`. Null if the role does not imply it. */
+  readonly impliesProjectRead: Permission | null;
   /** Denied permissions, with the name of the policy that denies. Null for a statement of the role itself. */
   readonly deny: ReadonlyMap<Permission, string | null>;
   /** Whether no project role overrides it: true for Owner and Admin. */

@@ -16,6 +16,7 @@ const ORGANIZATION_ROLES: Record<BuiltInRole, string> = {
   write: 'Works with projects and their resources. Does not manage members.',
   user: 'Reads checks and the rubric. Works with services and teams. Creates read-only API tokens.',
   read: 'Read-only access to the organization and its projects.',
+  guest: 'Reads the organization and its settings. For people who work in single projects by project roles.',
 };
 
 const IN_PROJECT: Record<ProjectRole, string> = {
@@ -23,39 +24,52 @@ const IN_PROJECT: Record<ProjectRole, string> = {
   manager: 'Manages the members and the resources of the project.',
   member: 'Works with the resources of the project.',
   read: 'Read-only access to the project and its resources.',
-  write: 'The permissions that the organization role Write grants in a project.',
+  write: 'The permissions that the organization role Write grants in a project, and those of the project role Read.',
 };
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
-// A UUIDv8, so that it is stable and never equal to a generated UUIDv7.
-const idOf = (group: 0 | 1, at: number): string => `00000000-0000-8000-8000-0000000000${group}${at + 1}`;
+/** The last two digits of the ids. They are stored in assignments, so they never change. */
+const ORGANIZATION_IDS: Record<BuiltInRole, string> = {
+  read: '01',
+  user: '02',
+  write: '03',
+  admin: '04',
+  owner: '05',
+  guest: '06',
+};
+const PROJECT_IDS: Record<ProjectRole, string> = { read: '11', member: '12', manager: '13', owner: '14', write: '15' };
+
+// A UUIDv8, so that it is never equal to a generated UUIDv7.
+const idOf = (digits: string): string => `00000000-0000-8000-8000-0000000000${digits}`;
 
 const granted = (
   has: (row: { builtInRoles: BuiltInRole[]; projectRoles: ProjectRole[] }) => boolean,
 ): ReadonlySet<Permission> => new Set([...PERMISSIONS.values()].filter(has).map((row) => row.name));
 
-const organizationRole = (key: BuiltInRole, at: number): Role => ({
-  id: idOf(0, at),
+const organizationRole = (key: BuiltInRole): Role => ({
+  id: idOf(ORGANIZATION_IDS[key]),
   name: capital(key),
   description: ORGANIZATION_ROLES[key],
   builtIn: key,
   scope: 'organization',
   projectId: null,
   allow: granted((row) => row.builtInRoles.includes(key)),
+  impliesProjectRead: null,
   deny: new Map(),
   neverOverridden: key === 'owner' || key === 'admin',
   decisions: {},
 });
 
-const projectRole = (key: ProjectRole, at: number): Role => ({
-  id: idOf(1, at),
+const projectRole = (key: ProjectRole): Role => ({
+  id: idOf(PROJECT_IDS[key]),
   name: capital(key),
   description: IN_PROJECT[key],
   builtIn: key,
   scope: 'project',
   projectId: null,
   allow: granted((row) => row.projectRoles.includes(key)),
+  impliesProjectRead: null,
   deny: new Map(),
   neverOverridden: false,
   decisions: {},
@@ -64,9 +78,7 @@ const projectRole = (key: ProjectRole, at: number): Role => ({
 /** The built-in roles, the most powerful first. They are code, so nobody can change or delete one. */
 export const ROLES: readonly Role[] = [
   ...BUILT_IN_ROLES.map(organizationRole).reverse(),
-  ...['owner', 'manager', 'write', 'member', 'read'].map((key) =>
-    projectRole(key as ProjectRole, PROJECT_ROLES.indexOf(key as ProjectRole)),
-  ),
+  ...PROJECT_ROLES.map(projectRole).reverse(),
 ];
 
 const BY_ID = new Map(ROLES.map((role) => [role.id, role]));

@@ -1,7 +1,7 @@
 import type { Feature, Plan } from '../lib/plans.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import type { Level, Permission } from './catalog.ts';
-import type { Role } from './model.ts';
+import type { Refusal, Role } from './model.ts';
 
 export const STEP_KINDS = {
   LEVEL: 'Whether the permission can be checked in this scope.',
@@ -10,6 +10,8 @@ export const STEP_KINDS = {
   PROJECT_ROLE: 'Whether a project role replaces the organization role.',
   GRANT: 'Whether the role that applies grants the permission.',
   PLAN: 'Whether the plan suspends the role that grants the permission.',
+  PROJECT_READ:
+    'Whether `project:read` is allowed in the project. Every other permission in the project requires it. Omitted for permissions that do not concern a project.',
   CREDENTIAL: 'Whether the credential allows the permission.',
 } as const;
 
@@ -22,9 +24,11 @@ interface Facts {
   /** `projectRole` is null for "no access", and undefined if the organization role applies. */
   PROJECT_ROLE: { role: Role; projectRole: Role | null | undefined };
   /** `role` is the role that applies. Null for "no access". */
-  GRANT: { role: Role | null };
+  GRANT: { role: Role | null; permission: Permission };
   /** `suspended` is the feature that the plan lacks. A step with one passes if the organization role grants as well. */
   PLAN: { plan: Plan; suspended: Feature | null };
+  /** `refusal` is the refusal of `project:read`. */
+  PROJECT_READ: { refusal: Refusal | null };
   CREDENTIAL: { access: TokenAccess };
 }
 

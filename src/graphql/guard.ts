@@ -70,8 +70,11 @@ declare global {
        * the caller cannot read.
        */
       on?: (parent: ParentShape, args: InputShapeFromFields<Args>, ctx: Context) => MaybePromise<Target>;
-      /** Open to every signed-in caller. With `permission`, only for the caller's own objects. */
-      own?: true;
+      /**
+       * Open to every signed-in caller. With `permission`, only for the caller's own objects: the resolver decides, or a
+       * function that tells whether the parent is the caller's own.
+       */
+      own?: true | OwnOf<ParentShape>;
       /** Open to every caller, also without a credential. */
       public?: true;
     }
@@ -188,6 +191,7 @@ function scopesOfType({ permission, own, on }: AccessOptions) {
 }
 
 function scopesOfField(kind: string, what: string, { permission, own, on }: AccessOptions) {
+  if (permission && typeof own === 'function') return requireUnlessOwn(permission, own);
   if (!on) return { ...(permission && { permission }), ...(own && { own: kind === 'Mutation' ? 'change' : 'look' }) };
   if (!permission || own) throw new Error(`${what}: \`on\` goes with a permission, and not with own`);
   return kind === 'Mutation' ? requireAudited(permission, on as OnOfField) : requireOn(permission, on as OnOfField);
@@ -203,6 +207,14 @@ const requireAudited = (permission: Permission, on: OnOfField) =>
     };
     return target instanceof Promise ? target.then(record) : record(target);
   });
+
+/** Throws unless the parent is the caller's own or the caller has the permission. */
+const requireUnlessOwn =
+  (permission: Permission, own: OwnOf<unknown>) => (parent: unknown, _args: never, ctx: Context) => {
+    requireSignedIn(ctx);
+    if (!own(parent, ctx)) ctx.unit.access.require(permission);
+    return true;
+  };
 
 /** Throws unless the caller has the permission on the target. Synchronous if the target is not a promise. */
 function requireOn(permission: Permission, on: OnOfField) {

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from '../../src/access/access.ts';
+import type { Permission } from '../../src/access/catalog.ts';
+import { trace } from '../../src/access/decide.ts';
 import type { EffectiveGrants } from '../../src/access/model.ts';
 import { compileRole, roleByKey } from '../../src/access/roles.ts';
 import { REFUSAL_REASONS } from '../../src/lib/errors.ts';
+import { textOf } from '../../src/resources/access/explain.ts';
 import { allow, ask, customRole, deny, effective, PROJECT, projectRole } from './examples.ts';
 
 const inProject = (
@@ -161,6 +164,26 @@ const REFUSALS = [
     hint: 'The plan TEAM includes it.',
   },
   {
+    title: 'a policy hides the project, and with it everything in it',
+    held: effective({ role: customRole('Blind', allow('*'), deny('project:read')) }),
+    permission: 'trace:read',
+    target: PROJECT,
+    reason: 'DENIED',
+    message:
+      'trace:read is needed, and it requires project:read on the project: project:read is needed, and policy Blind policy of role Blind denies it.',
+    hint: 'A denial overrides every grant. Change the policy or the role.',
+  },
+  {
+    title: 'the project role grants nothing of level project, so the project is hidden',
+    held: inProject({ role: roleByKey('guest') }, customRole('Roles', allow('role:*'))),
+    permission: 'role:read',
+    target: PROJECT,
+    reason: 'NO_GRANT',
+    message:
+      'role:read is needed, and it requires project:read on the project: project:read is needed, and the role Roles does not grant it.',
+    hint: 'Roles that grant it: Owner, Admin, Write, User, Read. Ask somebody who manages members to assign one of them.',
+  },
+  {
     title: 'the token is read-only, though its holder may',
     held: effective({ role: roleByKey('owner') }, 'READ'),
     permission: 'check:create',
@@ -188,6 +211,32 @@ describe('refused:', () => {
   });
 });
 
+describe('a custom role implies project:read', () => {
+  const seen = (...statements: Parameters<typeof customRole>[1][]) =>
+    ask(inProject({ role: roleByKey('guest') }, customRole('Any', ...statements)), 'project:read', PROJECT).allowed;
+
+  test.each(['dataset:read', 'dataset:create', 'project:update', 'project_member:*'])('by %s', (pattern) => {
+    expect(seen(allow(pattern))).toBe(true);
+  });
+
+  test.each(['role:*', 'policy:read', 'check:*', 'project:create'])('not by %s', (pattern) => {
+    expect(seen(allow(pattern))).toBe(false);
+  });
+
+  test('not by a permission that it denies, and not if it denies project:read', () => {
+    expect(seen(allow('dataset:*'), deny('dataset:*'))).toBe(false);
+    expect(seen(allow('dataset:*'), deny('dataset:update'))).toBe(true);
+    expect(seen(allow('dataset:*'), deny('project:*'))).toBe(false);
+  });
+
+  test('and the steps of a decision name the role and the permission that imply it', () => {
+    const held = inProject({ role: roleByKey('guest') }, customRole('Annotator', allow('dataset:update')));
+    const texts = (permission: Permission) => trace(held, permission, PROJECT).steps.map(textOf);
+    expect(texts('project:read')).toContain('Annotator (custom) implies it, because the role grants dataset:update.');
+    expect(texts('dataset:update')).toContain('It also requires project:read in the project, which is allowed.');
+  });
+});
+
 describe('a custom role', () => {
   const compile = (...patterns: string[]) => [...customRole('Any', allow(...patterns)).allow];
 
@@ -198,7 +247,7 @@ describe('a custom role', () => {
   test('grants what any of its policies allows', () => {
     const policies = ['trace:read', 'prompt:read'].map((name) => ({ name, statements: [allow(name)] }));
     const role = compileRole({ id: 'r', name: 'Reader', description: null, projectId: null, policies });
-    expect([...role.allow].sort()).toEqual(['prompt:read', 'trace:read']);
+    expect([...role.allow].sort()).toEqual(['project:read', 'prompt:read', 'trace:read']);
   });
 
   test('grants nothing without a policy, or with an empty policy', () => {
@@ -218,7 +267,7 @@ describe('a custom role', () => {
     '',
     '__proto__',
   ])('ignores the stored pattern %j, which matches no row of the catalog', (pattern) => {
-    expect(compile(pattern, 'trace:read')).toEqual(['trace:read']);
-    expect(customRole('Any', allow('trace:read'), deny(pattern)).deny.size).toBe(0);
+    expect(compile(pattern, 'check:read')).toEqual(['check:read']);
+    expect(customRole('Any', allow('check:read'), deny(pattern)).deny.size).toBe(0);
   });
 });

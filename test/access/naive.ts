@@ -37,7 +37,7 @@ export interface Row {
 }
 
 /** The specification of the built-in roles. Edited by hand, by a person who means to change who may do what. */
-const SPECIFIED: Row[] = readFileSync('test/golden/permissions.tsv', 'utf8')
+export const SPECIFICATION: Row[] = readFileSync('test/golden/permissions.tsv', 'utf8')
   .trimEnd()
   .split('\n')
   .slice(1)
@@ -46,61 +46,18 @@ const SPECIFIED: Row[] = readFileSync('test/golden/permissions.tsv', 'utf8')
     return { name, level, leastRole, leastProjectRole, description };
   });
 
-/** Specified permissions that nothing asks for yet. A row enters the catalog with the feature that asks for it. */
-export const MISSING = [
-  'scorecard:read',
-  'scorecard:create',
-  'scorecard:update',
-  'scorecard:delete',
-  'property_definition:read',
-  'property_definition:create',
-  'property_definition:update',
-  'property_definition:delete',
-  'integration:read',
-  'integration:create',
-  'integration:update',
-  'integration:delete',
-  'trace:read_content',
-];
+/** What a READ token allows. */
+export const reads = (permission: string): boolean => ['read', 'read_content'].includes(permission.split(':')[1] ?? '');
 
-/** Rows of the catalog that differ from the specification, because the role Guest does not exist yet. */
-const DIFFERENT: Row[] = [
-  {
-    name: 'organization:read',
-    level: 'organization',
-    leastRole: 'read',
-    leastProjectRole: '-',
-    description: 'See the organization and its settings',
-  },
-];
-
-/** A row that the specification has dropped, and the row before it. */
-const DROPPED: [Row, after: string] = [
-  {
-    name: 'role:assign',
-    level: 'both',
-    leastRole: 'admin',
-    leastProjectRole: 'manager',
-    description: 'Assign or remove a role',
-  },
-  'role:delete',
-];
-
-/** What the catalog must be now. */
-export const SPECIFICATION: Row[] = SPECIFIED.filter(({ name }) => !MISSING.includes(name))
-  .map((row) => DIFFERENT.find(({ name }) => name === row.name) ?? row)
-  .flatMap((row) => (row.name === DROPPED[1] ? [row, DROPPED[0]] : [row]));
-
-export const SPECIFIED_NAMES: readonly string[] = SPECIFIED.map(({ name }) => name);
-
-const ORGANIZATION_LADDER = ['read', 'user', 'write', 'admin', 'owner'];
+const ORGANIZATION_LADDER = ['guest', 'read', 'user', 'write', 'admin', 'owner'];
 const PROJECT_LADDER = ['read', 'member', 'manager', 'owner'];
 
 export const organizationRoleHas = (role: string, row: Row): boolean =>
   ORGANIZATION_LADDER.indexOf(role) >= ORGANIZATION_LADDER.indexOf(row.leastRole);
 
 export function projectRoleHas(role: string, row: Row): boolean {
-  if (role === 'write') return row.level === 'project' && organizationRoleHas('write', row);
+  if (role === 'write')
+    return row.leastProjectRole === 'read' || (row.level === 'project' && organizationRoleHas('write', row));
   if (row.leastProjectRole === '-') return false;
   return PROJECT_LADDER.indexOf(role) >= PROJECT_LADDER.indexOf(row.leastProjectRole);
 }
@@ -114,11 +71,19 @@ export function naiveAnswer(world: World, permission: string, target: string | n
 export const naivePermissions = (world: World, target: string | null): string[] =>
   SPECIFICATION.map((row) => row.name).filter((name) => allows(world, name, target));
 
-function allows(world: World, permission: string, target: string | null): boolean {
+/** Nothing in a project is allowed to those who may not see it. */
+const allows = (world: World, permission: string, target: string | null): boolean =>
+  allowsByRoles(world, permission, target) &&
+  (!isInProject(permission, target) || allowsByRoles(world, 'project:read', target));
+
+const isInProject = (permission: string, target: string | null): boolean =>
+  target !== null || rowOf(permission)?.level === 'project';
+
+function allowsByRoles(world: World, permission: string, target: string | null): boolean {
   const row = rowOf(permission);
   if (!row) return false;
   if (row.level === 'organization' && target !== null) return false;
-  if (world.access === 'READ' && permission.split(':')[1] !== 'read') return false;
+  if (world.access === 'READ' && !reads(permission)) return false;
   const role = roleNow(world);
   if (says('DENY', role, permission)) return false;
   const byOrganization = grants(role, organizationRoleHas, row) && !isSuspended(world, role);
@@ -130,17 +95,22 @@ function allows(world: World, permission: string, target: string | null): boolea
   return world.plan === 'FREE' ? byProject && byOrganization : byProject;
 }
 
-/** Tries which condition would have to differ for the permission to be allowed. */
 function reasonOf(world: World, permission: string, target: string | null): string | null {
+  const writing: World = { ...world, access: 'WRITE' };
+  if (!allowsByRoles(writing, permission, target)) return reasonByRoles(writing, permission, target);
+  return allows(writing, permission, target) ? 'READ_ONLY_TOKEN' : reasonByRoles(writing, 'project:read', target);
+}
+
+/** Tries which condition would have to differ for the permission to be allowed. */
+function reasonByRoles(world: World, permission: string, target: string | null): string | null {
   if (rowOf(permission)?.level === 'organization' && target !== null) return 'WRONG_LEVEL';
   const roles = [roleNow(world), projectRoleOf(world, target)];
   if (roles.some((role) => role && says('DENY', role, permission))) return 'DENIED';
-  if (allows({ ...world, access: 'WRITE' }, permission, target)) return 'READ_ONLY_TOKEN';
-  const best: World = { ...world, access: 'WRITE', plan: 'ENTERPRISE' };
-  if (allows(best, permission, target)) return 'PLAN_LACKS';
+  const best: World = { ...world, plan: 'ENTERPRISE' };
+  if (allowsByRoles(best, permission, target)) return 'PLAN_LACKS';
   const reasons: string[] = [];
-  if (allows({ ...best, projects: [] }, permission, target)) reasons.push('OVERRIDDEN_BY_PROJECT_ROLE');
-  if (allows({ ...best, now: Number.NEGATIVE_INFINITY }, permission, target)) reasons.push('ROLE_EXPIRED');
+  if (allowsByRoles({ ...best, projects: [] }, permission, target)) reasons.push('OVERRIDDEN_BY_PROJECT_ROLE');
+  if (allowsByRoles({ ...best, now: Number.NEGATIVE_INFINITY }, permission, target)) reasons.push('ROLE_EXPIRED');
   return reasons.length > 1 ? null : (reasons[0] ?? 'NO_GRANT');
 }
 
@@ -164,7 +134,16 @@ function projectRoleOf(world: World, target: string | null): AnyRole | null | un
 const isSuspended = (world: World, role: AnyRole): boolean => world.plan === 'FREE' && typeof role !== 'string';
 
 const grants = (role: AnyRole, builtInHas: (role: string, row: Row) => boolean, row: Row): boolean =>
-  typeof role === 'string' ? builtInHas(role, row) : says('ALLOW', role, row.name);
+  typeof role === 'string' ? builtInHas(role, row) : allowsByPolicies(role, row.name);
+
+/** Whoever may do something in projects may see them. */
+function allowsByPolicies(role: Policy[], permission: string): boolean {
+  if (says('ALLOW', role, permission)) return true;
+  if (permission !== 'project:read') return false;
+  for (const { name, level } of SPECIFICATION)
+    if (level === 'project' && says('ALLOW', role, name) && !says('DENY', role, name)) return true;
+  return false;
+}
 
 function says(effect: 'ALLOW' | 'DENY', role: AnyRole, permission: string): boolean {
   if (typeof role === 'string') return false;

@@ -33,7 +33,7 @@ const policies: fc.Arbitrary<Policy[]> = fc.array(
 );
 
 export const organizationRoles: fc.Arbitrary<AnyRole> = fc.oneof(
-  fc.constantFrom('owner', 'admin', 'write', 'user', 'read'),
+  fc.constantFrom('owner', 'admin', 'write', 'user', 'read', 'guest'),
   policies,
 );
 

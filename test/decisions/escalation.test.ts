@@ -44,15 +44,15 @@ test('a caller cannot create a token of a service account that will have more pe
 });
 
 test('a caller whose role expires cannot extend it, neither for themselves nor for another member', async () => {
-  const guest = await addMember(api, acme, 'read', 'guest');
+  const visitor = await addMember(api, acme, 'read', 'visitor');
   const friend = await addMember(api, acme, 'read', 'friend');
-  await giveRole(owner, guest.memberId, roleId('owner'), { roleExpiresAt: soon(), fallbackRoleId: roleId('read') });
-  expect(await mutate(guest, 'updateMember', { id: guest.memberId, roleId: roleId('owner') })).toEqual(NOT_HELD);
-  expect(await mutate(guest, 'updateMember', { id: friend.memberId, roleId: roleId('admin') })).toEqual(NOT_HELD);
-  expect(await mutate(guest, 'transferOwnership', { memberId: friend.memberId })).toEqual(NOT_HELD);
+  await giveRole(owner, visitor.memberId, roleId('owner'), { roleExpiresAt: soon(), fallbackRoleId: roleId('read') });
+  expect(await mutate(visitor, 'updateMember', { id: visitor.memberId, roleId: roleId('owner') })).toEqual(NOT_HELD);
+  expect(await mutate(visitor, 'updateMember', { id: friend.memberId, roleId: roleId('admin') })).toEqual(NOT_HELD);
+  expect(await mutate(visitor, 'transferOwnership', { memberId: friend.memberId })).toEqual(NOT_HELD);
   const after = new Date(Date.now() + 7_200_000).toISOString();
   const giveAdminUntil = (roleExpiresAt: string) =>
-    mutate(guest, 'updateMember', {
+    mutate(visitor, 'updateMember', {
       id: friend.memberId,
       roleId: roleId('admin'),
       roleExpiresAt,

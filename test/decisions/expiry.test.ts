@@ -8,9 +8,9 @@ const HOUR = 3_600_000;
 const inHours = (hours: number): string => new Date(Date.now() + hours * HOUR).toISOString();
 
 test('a role expires with the next request, and its fallback role replaces it', async () => {
-  const guest = await addMember(api, acme, 'read', 'guest');
+  const visitor = await addMember(api, acme, 'read', 'visitor');
   const input = {
-    id: guest.memberId,
+    id: visitor.memberId,
     roleId: roleId('admin'),
     roleExpiresAt: inHours(2),
     fallbackRoleId: roleId('user'),
@@ -19,14 +19,14 @@ test('a role expires with the next request, and its fallback role replaces it', 
     member: { role: { name: 'Admin' }, roleExpiresAt: input.roleExpiresAt },
     errors: [],
   });
-  const create = (name: string) => mutate(guest, 'createCategory', { name });
+  const create = (name: string) => mutate(visitor, 'createCategory', { name });
   expect(await create('before')).toEqual({ errors: [] });
   api.advance(2 * HOUR + 1000);
-  const signedIn = api.as(guest.token);
+  const signedIn = api.as(visitor.token);
   // The access token has expired as well.
   expect((await signedIn.query('{ viewer { role { name } } }')).status).toBe(401);
   const { signIn } = await import('../support/world.ts');
-  const again = await signIn(api, guest.email, 'acme');
+  const again = await signIn(api, visitor.email, 'acme');
   const { errors } = await again.query('mutation { createCategory(input: { name: "after" }) { errors { code } } }');
   expect(errors?.[0].extensions).toMatchObject({
     code: 'FORBIDDEN',

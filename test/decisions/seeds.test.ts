@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { addMember, createApiToken } from '../support/world.ts';
+import type { Caller, Json } from '../support/api.ts';
+import { addMember, createApiToken, mutate, queryData } from '../support/world.ts';
 import {
   allow,
   createProject,
@@ -14,32 +15,58 @@ import {
 const { api, acme, people } = await startWorld();
 const { owner } = people;
 
-const may = async (
-  caller: { query: typeof owner.query },
-  permissions: string[],
-  target?: string,
-): Promise<boolean[]> => {
-  const requests = permissions.map((permission) => ({ permission, targetId: target }));
-  const { data, errors } = await caller.query(
-    'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $requests) { allowed reason } }',
-    { requests },
-  );
-  expect(errors).toBeUndefined();
-  return data.authorize.map(({ allowed }: { allowed: boolean }) => allowed);
+const ASK = 'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $requests) { allowed reason } }';
+
+const ask = async (caller: Caller, permissions: string[], targetId?: string, principalId?: string): Promise<Json[]> => {
+  const requests = permissions.map((permission) => ({ permission, targetId, principalId }));
+  return (await queryData(caller, ASK, { requests })).authorize;
 };
 
-test('an Annotator reads and writes datasets, without access to traces or test runs', async () => {
-  const project = await createProject(owner, 'evaluation');
-  const annotator = await addMember(api, acme, 'read', 'annotator');
-  const role = await createRole(owner, 'Annotator', [allow('project:read', 'dataset:*', 'golden:*')], project);
+const may = async (...question: Parameters<typeof ask>): Promise<boolean[]> =>
+  (await ask(...question)).map(({ allowed }) => allowed);
+
+const reasons = async (caller: Caller, permission: string, target: string, principal?: string): Promise<string[]> =>
+  (await ask(caller, [permission], target, principal)).map(({ reason }) => reason);
+
+test('an Annotator can only view and edit datasets, without access to traces or test runs', async () => {
+  const [project, other] = [await createProject(owner, 'evaluation'), await createProject(owner, 'elsewhere')];
+  const annotator = await addMember(api, acme, 'guest', 'annotator');
+  // The permissions of the page. It does not know project:read, which they imply.
+  const role = await createRole(owner, 'Annotator', [allow('dataset:read', 'dataset:update')], project);
   await giveProjectRole(owner, project, annotator.memberId, role);
-  expect(await may(annotator, ['dataset:read', 'dataset:create', 'dataset:update', 'golden:update'], project)).toEqual([
-    true,
-    true,
-    true,
-    true,
-  ]);
-  expect(await may(annotator, ['trace:read', 'test_run:read', 'trace:delete'], project)).toEqual([false, false, false]);
+  const { projects } = await queryData(annotator, '{ projects { nodes { id viewerPermissions } } }');
+  const held = ['project:read', 'dataset:read', 'dataset:update'];
+  expect(projects.nodes).toEqual([{ id: project, viewerPermissions: held }]);
+  const dataset = await mutate(owner, 'createDataset', { projectId: project, name: 'Questions' }, 'dataset { id }');
+  const { id } = dataset.dataset;
+  expect(await mutate(annotator, 'updateDataset', { id, name: 'Answers' }, 'dataset { name }')).toEqual({
+    dataset: { name: 'Answers' },
+    errors: [],
+  });
+  expect(await mutate(annotator, 'deleteDataset', { id })).toEqual({ refused: 'NO_GRANT' });
+  // The same answers to the Annotator and, about the Annotator, to an Admin.
+  const asked = [...held, 'dataset:create', 'trace:read', 'test_run:read', 'trace:delete'];
+  const expected = [true, true, true, false, false, false, false];
+  expect(await may(annotator, asked, project)).toEqual(expected);
+  expect(await may(people.admin, asked, project, annotator.memberId)).toEqual(expected);
+  expect(await may(people.admin, ['project:read', 'dataset:read'], other, annotator.memberId)).toEqual([false, false]);
+  const WHY = `query ($target: ID) { access(permission: "project:read", targetId: $target) { steps { text } } }`;
+  const { access } = await queryData(annotator, WHY, { target: project });
+  expect(access.steps).toContainEqual({
+    text: 'Annotator (custom) implies it, because the role grants dataset:read.',
+  });
+});
+
+test('a policy that denies project:read hides the project and everything in it, in every answer', async () => {
+  const project = await createProject(owner, 'unseen');
+  const blind = await addMember(api, acme, 'guest', 'blind');
+  await giveRole(owner, blind.memberId, await createRole(owner, 'Blind', [allow('*'), deny('project:read')]));
+  const asked = ['project:read', 'dataset:read', 'role:read'];
+  expect(await may(people.admin, asked, project, blind.memberId)).toEqual([false, false, false]);
+  // The Admin sees the reason. For the member there is no such project.
+  expect(await reasons(people.admin, 'dataset:read', project, blind.memberId)).toEqual(['DENIED']);
+  expect(await reasons(blind, 'dataset:read', project)).toEqual(['NO_SUCH_TARGET']);
+  expect(await may(blind, ['role:read', 'dataset:read'])).toEqual([true, false]);
 });
 
 test('a Researcher can view traces and run experiments, but cannot edit prompts or manage billing', async () => {

@@ -146,7 +146,7 @@ export async function createSampleObjects(api: Api, { owner, slug }: Organizatio
     'serviceAccount',
   );
   const projectMember = await giveProjectRole(owner, project, serviceAccount, projectRole);
-  const invited = { emails: [`guest@${slug}.test`], roleId: roleId('read') };
+  const invited = { emails: [`invited@${slug}.test`], roleId: roleId('read') };
   const invitation = await createAndGetId(owner, 'createInvitations', invited, 'invitations');
 
   const custom = { project, otherProject, policy, role, projectPolicy, projectRole, projectMember };

@@ -50,7 +50,7 @@ test.each([
   ['authorize.requests.targetId', objects.project, { authorize: [{ allowed: true, reason: null }] }],
   ['checks.filter.categoryId', objects.category, { checks: { totalCount: 1, nodes: [{ id: objects.check }] } }],
   ['checks.filter.levelId', objects.level, { checks: { totalCount: 1, nodes: [{ id: objects.check }] } }],
-  ['permissionsOf.principalId', objects.serviceAccount, { permissionsOf: ['dataset:read'] }],
+  ['permissionsOf.principalId', objects.serviceAccount, { permissionsOf: ['project:read', 'dataset:read'] }],
   ['permissionsOf.targetId', objects.project, { permissionsOf: expect.arrayContaining(['dataset:read']) }],
   ['policies.projectId', objects.project, { policies: { totalCount: 1, nodes: [{ id: objects.projectPolicy }] } }],
   ['project.id', objects.project, { project: { id: objects.project, key: 'first' } }],

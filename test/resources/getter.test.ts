@@ -115,14 +115,14 @@ test.each([
 });
 
 test('members and service accounts have a name, roles and viewerPermissions', async () => {
-  const guest = await addMember(api, acme, 'read', 'guest');
+  const visitor = await addMember(api, acme, 'read', 'visitor');
   const roleExpiresAt = new Date(Date.now() + 3_600_000).toISOString();
-  await giveRole(owner, guest.memberId, roleId('user'), { roleExpiresAt, fallbackRoleId: roleId('read') });
+  await giveRole(owner, visitor.memberId, roleId('user'), { roleExpiresAt, fallbackRoleId: roleId('read') });
   const PRINCIPAL = '{ id name role { name } roleExpiresAt fallbackRole { name } viewerPermissions }';
   const { whoCan } = await queryData(owner, `{ whoCan(permission: "check:read", first: 100) { nodes ${PRINCIPAL} } }`);
   const of = (id: string): Json => whoCan.nodes.find((node: Json) => node.id === id);
-  expect(of(guest.memberId)).toEqual({
-    ...{ id: guest.memberId, name: 'guest', role: { name: 'User' }, roleExpiresAt, fallbackRole: { name: 'Read' } },
+  expect(of(visitor.memberId)).toEqual({
+    ...{ id: visitor.memberId, name: 'visitor', role: { name: 'User' }, roleExpiresAt, fallbackRole: { name: 'Read' } },
     viewerPermissions: ['member:read', 'member:update', 'member:delete', 'session:read', 'session:delete'],
   });
   expect(of(robot)).toEqual({

@@ -26,12 +26,21 @@ const rolesNow = async (): Promise<Record<string, string>> =>
     ),
   );
 
-test('every member can list the members, in the order of joining', async () => {
+test('a Guest sees only their own membership', async () => {
+  const { viewer, members } = (
+    await people.guest.query('{ viewer { member { id role { name } user { email } } } members { totalCount } }')
+  ).data;
+  const own = { id: people.guest.memberId, role: { name: 'Guest' }, user: { email: 'guest@acme.test' } };
+  expect([viewer.member, members]).toEqual([own, null]);
+});
+
+test('every other member can list the members, in the order of joining', async () => {
   const { members } = await queryData(people.read, '{ members { totalCount nodes { user { email } role { name } } } }');
   expect(members).toEqual({
-    totalCount: 5,
+    totalCount: 6,
     nodes: [
       { user: { email: 'owner@acme.test' }, role: { name: 'Owner' } },
+      { user: { email: 'guest@acme.test' }, role: { name: 'Guest' } },
       { user: { email: 'read@acme.test' }, role: { name: 'Read' } },
       { user: { email: 'user@acme.test' }, role: { name: 'User' } },
       { user: { email: 'write@acme.test' }, role: { name: 'Write' } },

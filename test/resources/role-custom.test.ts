@@ -67,8 +67,8 @@ test('a role grants the permissions that its policies allow and none of them den
   expect(role.denied).toEqual(expect.arrayContaining(['dataset:delete', 'trace:read', 'trace:create']));
   expect((await queryData(read, NODE, { id: role.id })).node).toEqual({ ...role, viewerPermissions: ['role:read'] });
   const { roles } = await queryData(read, '{ roles { nodes { name builtIn } } }');
-  expect(roles.nodes.slice(0, 10).every(({ builtIn }: Json) => builtIn)).toBe(true);
-  expect(roles.nodes.slice(10)).toEqual([{ name: 'Annotator', builtIn: false }]);
+  expect(roles.nodes.slice(0, 11).every(({ builtIn }: Json) => builtIn)).toBe(true);
+  expect(roles.nodes.slice(11)).toEqual([{ name: 'Annotator', builtIn: false }]);
 });
 
 test('a role of a project has policies of the organization and of that project only', async () => {

@@ -52,10 +52,11 @@ function organizationRoles(): string {
 }
 
 function projectRoles(): string {
+  const roles = [...PROJECT_ROLES].reverse();
   const rows = [...PERMISSIONS.values()]
     .filter(({ level }) => level !== 'organization')
-    .map(({ name, projectRoles }) => [code(name), ...PROJECT_ROLES.map((role) => mark(projectRoles.includes(role)))]);
-  return table([...columns('permission'), ...marked(PROJECT_ROLES)], rows);
+    .map(({ name, projectRoles }) => [code(name), ...roles.map((role) => mark(projectRoles.includes(role)))]);
+  return table([...columns('permission'), ...marked(roles)], rows);
 }
 
 /** What requires each permission: elements of the schema and HTTP endpoints. Permissions that nothing requires are last. */

@@ -20,10 +20,11 @@ export function textOf(step: Step): string {
     case 'PROJECT_ROLE':
       return projectRoleText(step);
     case 'GRANT':
-      if (!step.role) return 'The project role "no access" grants nothing.';
-      return `${nameOf(step.role)} ${step.passed ? 'grants' : 'does not grant'} it.`;
+      return grantText(step);
     case 'PLAN':
       return planText(step);
+    case 'PROJECT_READ':
+      return step.refusal ? step.refusal.message : 'It also requires project:read in the project, which is allowed.';
     case 'CREDENTIAL':
       return step.access === 'WRITE' ? 'The credential allows reading and writing.' : 'The credential is read-only.';
   }
@@ -41,6 +42,13 @@ function projectRoleText({ role, projectRole }: StepOf<'PROJECT_ROLE'>): string 
   return projectRole === null
     ? 'The project role is "no access".'
     : `In this project ${nameOf(projectRole)} replaces the organization role.`;
+}
+
+function grantText({ role, permission, passed }: StepOf<'GRANT'>): string {
+  if (!role) return 'The project role "no access" grants nothing.';
+  if (permission === 'project:read' && role.impliesProjectRead)
+    return `${nameOf(role)} implies it, because the role grants ${role.impliesProjectRead}.`;
+  return `${nameOf(role)} ${passed ? 'grants' : 'does not grant'} it.`;
 }
 
 function planText({ plan, suspended, passed }: StepOf<'PLAN'>): string {

@@ -62,13 +62,13 @@ const roleEnum = <Key extends string>(name: string, scope: Role['scope'], descri
 const BuiltInRoleEnum = roleEnum(
   'BuiltInRole',
   'organization',
-  'The built-in organization roles. Owner contains Admin, Admin contains Write, Write contains User, and User contains Read.',
+  'The built-in organization roles, the least powerful first. Each contains the one before it.',
   BUILT_IN_ROLES,
 );
 const ProjectRoleEnum = roleEnum(
   'BuiltInProjectRole',
   'project',
-  'The built-in project roles. Owner contains Manager, Manager contains Member, and Member contains Read. Write grants what the organization role Write grants in a project.',
+  'The built-in project roles, the least powerful first. Owner contains Manager, Manager contains Member, and Member contains Read. Write contains Read and grants what the organization role Write grants in a project.',
   PROJECT_ROLES,
 );
 
@@ -85,12 +85,13 @@ const PermissionDefinitionType = builder.objectRef<PermissionDefinition>('Permis
     description: t.exposeString('description', { description: 'What the permission allows.' }),
     builtInRoles: t.field({
       type: [BuiltInRoleEnum],
-      description: 'The built-in organization roles that grant the permission, smallest first.',
+      description: 'The built-in organization roles that grant the permission, the least powerful first.',
       resolve: (row) => row.builtInRoles,
     }),
     projectRoles: t.field({
       type: [ProjectRoleEnum],
-      description: 'The built-in project roles that grant the permission.',
+      description:
+        'The built-in project roles that grant the permission, the least powerful first. Empty if no project role grants it.',
       resolve: (row) => row.projectRoles,
     }),
     fields: t.stringList({

@@ -5,9 +5,12 @@ import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { nounOf } from '../../graphql/words.ts';
 import { targetId } from '../../lib/input.ts';
+import { Member } from '../member/graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { findPrincipal } from '../principal/service.ts';
+import { findPrincipal, isOwnPrincipal } from '../principal/service.ts';
+import { ServiceAccount } from '../service-account/graphql.ts';
 import {
   type ApiTokenRow,
   createApiToken,
@@ -15,6 +18,7 @@ import {
   findApiToken,
   isOwnToken,
   listApiTokens,
+  listApiTokensOf,
 } from './service.ts';
 
 const AccessEnum = builder.enumType('ApiTokenAccess', {
@@ -108,6 +112,21 @@ builder.queryField('apiTokens', (t) =>
     connectionOf(ApiToken),
   ),
 );
+
+for (const type of [Member, ServiceAccount])
+  builder.objectField(type, 'apiTokens', (t) =>
+    t.connection(
+      {
+        type: ApiToken,
+        nullable: true,
+        permission: 'api_token:read',
+        own: isOwnPrincipal,
+        description: `The API tokens that act for the ${nounOf(type.name)}, newest first.`,
+        resolve: (principal, args, ctx) => listApiTokensOf(ctx, principal.id, args),
+      },
+      connectionOf(ApiToken),
+    ),
+  );
 
 mutation('createApiToken', {
   permission: 'api_token:create',

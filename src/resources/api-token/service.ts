@@ -2,7 +2,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { requireHeldChange } from '../../access/escalation.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { loaderOf } from '../../data/loader.ts';
+import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
@@ -75,6 +75,15 @@ export async function listApiTokens(
     args,
   );
 }
+
+/** The tokens of members and service accounts, newest first. */
+export const listApiTokensOf = pagesOf<ApiTokenRow>((ctx) => ({
+  reader,
+  where: (principal) => and(visible(ctx), sql`${apiTokens.principalId} = ${principal}`) as SQL,
+  asked: (principal) => [tenant(ctx), 'principal', principal],
+  order: [{ column: apiTokens.id, key: (row) => row.id }],
+  descending: true,
+}));
 
 const Create = z.object({
   name: singleLine(100),

@@ -22,7 +22,7 @@ export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').imple
       type: Project,
       nullable: true,
       description:
-        'The project in which the access changes. Null for the organization, which includes every project that is not listed for this principal. Also null for a project that does not exist any more or is not visible to the caller.',
+        'The project in which the access changes. Null for the organization, which includes every project that is not listed for this principal. In such a project, permissions on roles and policies also require `project:read`. Also null for a project that does not exist any more or is not visible to the caller.',
       resolve: (delta, _args, ctx) => (delta.projectId ? findProject(ctx, delta.projectId) : null),
     }),
     gained: t.field({

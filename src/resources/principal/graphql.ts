@@ -67,7 +67,8 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
 
 async function roleOf(principal: PrincipalRow, ctx: Context): Promise<Role | null> {
   const role = (await grantsOf(ctx, principal.id))?.grants.role;
-  return role && ctx.unit.access.sees('role:read', role.projectId) ? role : null;
+  const isOwn = principal.id === ctx.unit.actor.principal?.id;
+  return role && (isOwn || ctx.unit.access.sees('role:read', role.projectId)) ? role : null;
 }
 
 /** A principal who holds more than the caller can be read, but not changed. */
