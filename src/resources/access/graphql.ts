@@ -8,7 +8,7 @@ import {
 } from '../../access/catalog.ts';
 import { decide, type Trace, trace } from '../../access/decide.ts';
 import { endpointsWith } from '../../access/endpoints.ts';
-import type { Decision, Grants, Role } from '../../access/model.ts';
+import type { Decision, Grants, Role, RoleSummary } from '../../access/model.ts';
 import { ROLES } from '../../access/roles.ts';
 import { STEP_KINDS, type Step } from '../../access/steps.ts';
 import type { Context } from '../../context.ts';
@@ -17,10 +17,13 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { usesIn } from '../../graphql/permission-uses.ts';
 import { REFUSAL_REASONS } from '../../lib/errors.ts';
+import { Policy } from '../policy/graphql.ts';
+import type { PolicyRow } from '../policy/service.ts';
 import { findGrants } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
+import { findPoliciesOf } from '../role/service.ts';
 import { textOf } from './explain.ts';
 import {
   type Answer,
@@ -180,6 +183,18 @@ const StepKind = builder.enumType('AccessStepKind', {
   values: described(STEP_KINDS),
 });
 
+function roleOf(step: Step): RoleSummary | null {
+  if (step.kind === 'PROJECT_ROLE') return step.projectRole ?? null;
+  return 'role' in step ? step.role : null;
+}
+
+/** A step has the name of the policy only, because a compiled role has no more. */
+async function findPolicyOf(ctx: Context, step: Step): Promise<PolicyRow | null> {
+  if (step.kind !== 'DENIAL' || step.passed) return null;
+  const named = (await findPoliciesOf(ctx, step.role)).filter(({ name }) => name === step.policy);
+  return named.find(({ statements }) => statements.some(({ effect }) => effect === 'DENY')) ?? null;
+}
+
 const AccessStep = builder.objectRef<Step>('AccessStep').implement({
   description: 'A step of an access decision.',
   public: true,
@@ -190,6 +205,20 @@ const AccessStep = builder.objectRef<Step>('AccessStep').implement({
         'Whether the step passed. The first step that does not pass refuses the permission and is the last step.',
     }),
     text: t.string({ description: 'The result of the step as a sentence, for people.', resolve: textOf }),
+    role: t.field({
+      type: RoleType,
+      nullable: true,
+      description:
+        'The role that the step is about. Null if it is about no role or the role is not visible to the caller.',
+      resolve: roleOf,
+    }),
+    policy: t.field({
+      type: Policy,
+      nullable: true,
+      description:
+        'The policy that denies the permission. Null if no policy denies it or the policy is not visible to the caller.',
+      resolve: (step, _args, ctx) => findPolicyOf(ctx, step),
+    }),
   }),
 });
 

@@ -19,6 +19,7 @@ import {
   findPolicyByName,
   getPolicy,
   listPolicies,
+  listPoliciesOfProject,
   type PolicyRow,
   updatePolicy,
 } from './service.ts';
@@ -155,6 +156,20 @@ builder.queryField('policies', (t) =>
         }),
       },
       resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),
+    },
+    connectionOf(Policy),
+  ),
+);
+
+builder.objectField(Project, 'policies', (t) =>
+  t.connection(
+    {
+      type: Policy,
+      nullable: true,
+      permission: 'policy:read',
+      on: (project) => project.id,
+      description: 'The policies of the project, ordered by name.',
+      resolve: (project, args, ctx) => listPoliciesOfProject(ctx, project.id, args),
     },
     connectionOf(Policy),
   ),

@@ -2,6 +2,7 @@ import { and, eq, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { summaryOf } from '../../access/compile.ts';
 import { type Context, db, tenant } from '../../context.ts';
+import { pagesOf } from '../../data/loader.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
@@ -48,6 +49,17 @@ export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
 }
 
 /** The policies of one project, or of the organization. */
+/** The policies of projects, by name. */
+export const listPoliciesOfProject = pagesOf<PolicyRow>((ctx) => ({
+  reader: rows.reader,
+  where: (project) => and(eq(policies.organizationId, tenant(ctx)), sql`${policies.projectId} = ${project}`) as SQL,
+  asked: (project) => [tenant(ctx), 'project', project],
+  order: [
+    { column: policies.name, key: (row) => row.name },
+    { column: policies.id, key: (row) => row.id },
+  ],
+}));
+
 export async function listPolicies(
   ctx: Context,
   projectId: string | null,

@@ -27,6 +27,7 @@ import {
   getCustomRole,
   getRole,
   listRoles,
+  listRolesOfProject,
   listRolesWith,
   permissionsOnRole,
 } from './service.ts';
@@ -124,6 +125,20 @@ builder.node(RoleType, {
     }),
   }),
 });
+
+builder.objectField(Project, 'roles', (t) =>
+  t.connection(
+    {
+      type: RoleType,
+      nullable: true,
+      permission: 'role:read',
+      on: (project) => project.id,
+      description: 'The roles of the project: first the built-in project roles, then its custom roles ordered by name.',
+      resolve: (project, args, ctx) => listRolesOfProject(ctx, project.id, args),
+    },
+    connectionOf(RoleType),
+  ),
+);
 
 builder.objectField(Policy, 'roles', (t) =>
   t.connection(
