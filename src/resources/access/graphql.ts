@@ -1,3 +1,4 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import { permissionsOf, type Target, unrestricted } from '../../access/access.ts';
 import {
   BUILT_IN_ROLES,
@@ -16,6 +17,7 @@ import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { usesIn } from '../../graphql/permission-uses.ts';
+import { scopesOf } from '../../graphql/scopes.ts';
 import { REFUSAL_REASONS } from '../../lib/errors.ts';
 import { Policy } from '../policy/graphql.ts';
 import type { PolicyRow } from '../policy/service.ts';
@@ -125,7 +127,18 @@ const RefusalReasonEnum = builder.enumType('RefusalReason', {
   values: described(REFUSAL_REASONS),
 });
 
-const TARGET = 'The ID of the caller’s organization or of one of its projects. Defaults to the organization.';
+const TARGET =
+  'The ID of the caller’s organization, of a project, or of another object that is visible to the caller. For another object, the permission is checked on its project, or on the organization if it belongs to none. Defaults to the organization.';
+
+/** The scope of the argument `targetId`. */
+const targetOf = async (
+  ctx: Context,
+  info: GraphQLResolveInfo,
+  targetId: string | null | undefined,
+): Promise<Target> => {
+  ctx.unit.access.requireOrganization();
+  return await requireTarget(ctx, targetId, await scopesOf(ctx, info, [targetId]));
+};
 const PRINCIPAL = 'The ID of a member, service account or user. Defaults to the caller.';
 const OF_OTHERS = { permission: 'access:read', own: (id: string, ctx: Context) => isCaller(ctx, id) } as const;
 
@@ -174,7 +187,10 @@ builder.queryField('authorize', (t) =>
       }),
     },
     complexity: (args) => ({ field: 1, multiplier: Math.max(args.requests.length, 1) }),
-    resolve: (_root, { requests }, ctx) => authorize(ctx, requests),
+    resolve: async (_root, { requests }, ctx, info) => {
+      const targetIds = requests.slice(0, MAX_QUESTIONS).map(({ targetId }) => targetId);
+      return await authorize(ctx, requests, await scopesOf(ctx, info, targetIds));
+    },
   }),
 );
 
@@ -340,8 +356,8 @@ builder.queryFields((t) => ({
       permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
       targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
-    resolve: async (_root, { permission, targetId, ...principal }, ctx) =>
-      trace(await requireHolder(ctx, principal), requirePermission(permission), await requireTarget(ctx, targetId)),
+    resolve: async (_root, { permission, targetId, ...principal }, ctx, info) =>
+      trace(await requireHolder(ctx, principal), requirePermission(permission), await targetOf(ctx, info, targetId)),
   }),
   permissionsOf: t.field({
     type: ['Permission'],
@@ -353,8 +369,8 @@ builder.queryFields((t) => ({
       principalEmail: t.arg.string({ ...OF_OTHER_ADDRESSES, description: EMAIL }),
       targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
-    resolve: async (_root, { targetId, ...principal }, ctx) =>
-      permissionsOf(await requireHolder(ctx, principal), await requireTarget(ctx, targetId)),
+    resolve: async (_root, { targetId, ...principal }, ctx, info) =>
+      permissionsOf(await requireHolder(ctx, principal), await targetOf(ctx, info, targetId)),
   }),
   whoCan: t.connection(
     {
@@ -368,8 +384,8 @@ builder.queryFields((t) => ({
         permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
         targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
       },
-      resolve: async (_root, { permission, targetId, ...args }, ctx) => {
-        const place = await requireTarget(ctx, targetId);
+      resolve: async (_root, { permission, targetId, ...args }, ctx, info) => {
+        const place = await targetOf(ctx, info, targetId);
         const found = await whoCan(ctx, requirePermission(permission), place);
         return await principalPage(
           ctx,
@@ -396,8 +412,8 @@ builder.queryFields((t) => ({
         targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
         permissions: t.arg({ type: ['Permission'], description: 'The names of the permissions. Defaults to all.' }),
       },
-      resolve: async (_root, { targetId, permissions, ...args }, ctx) => {
-        const place = await requireTarget(ctx, targetId);
+      resolve: async (_root, { targetId, permissions, ...args }, ctx, info) => {
+        const place = await targetOf(ctx, info, targetId);
         const columns = permissions?.map(requirePermission) ?? [...PERMISSIONS.values()].map((row) => row.name);
         const page = await listPrincipals(ctx, null, args);
         const rowOf = async (principal: PrincipalRow): Promise<MatrixRow> => ({

@@ -36,14 +36,17 @@ export interface Answer {
   reason: RefusalReason | null;
 }
 
+/** The scopes of objects that were given as targets, by public ID. See `scopesOf`. */
+export type Scopes = ReadonlyMap<string, Target>;
+
 /** The maximum number of requests in one query. */
 export const MAX_QUESTIONS = 1_000;
 
 /**
  * Decisions in the order of the questions. Projects, principals and their grants are loaded in at most five statements,
- * whatever the number of questions. Questions about the caller's own access to the organization need no statement.
+ * whatever the number of questions, besides one for each type of targets. Questions about the caller's own access to the organization need no statement.
  */
-export async function authorize(ctx: Context, questions: readonly Question[]): Promise<Answer[]> {
+export async function authorize(ctx: Context, questions: readonly Question[], scopes: Scopes): Promise<Answer[]> {
   if (questions.length > MAX_QUESTIONS)
     throw new AmbitError('BAD_REQUEST', `At most ${MAX_QUESTIONS} requests at once, not ${questions.length}.`);
   const targets = await findTargets(
@@ -59,7 +62,7 @@ export async function authorize(ctx: Context, questions: readonly Question[]): P
     const principal = principalIn(question);
     const effective = principal === null ? ctx.unit.access.effective : holders.get(principal);
     if (effective === undefined) return refused('NO_SUCH_PRINCIPAL');
-    const scope = targetId == null ? null : targets.get(targetId);
+    const scope = targetId == null ? null : (targets.has(targetId) ? targets : scopes).get(targetId);
     if (scope === undefined) return refused('NO_SUCH_TARGET');
     const decision = decide(effective, permission as Permission, scope);
     return decision.allowed ? { allowed: true, reason: null } : refused(decision.reason);
@@ -165,10 +168,14 @@ export function isCaller(ctx: Context, publicId: string): boolean {
 }
 
 /** The scope with this public id. Defaults to the organization. */
-export async function requireTarget(ctx: Context, publicId: string | null | undefined): Promise<Target> {
+export async function requireTarget(
+  ctx: Context,
+  publicId: string | null | undefined,
+  scopes: Scopes,
+): Promise<Target> {
   ctx.unit.access.requireOrganization();
   if (publicId == null) return null;
-  const scope = (await findTargets(ctx, [publicId])).get(publicId);
+  const scope = scopes.has(publicId) ? scopes.get(publicId) : (await findTargets(ctx, [publicId])).get(publicId);
   if (scope === undefined) throw notFound(fromPublicId('prj', publicId) ? 'Project' : 'target');
   return scope;
 }

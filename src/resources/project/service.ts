@@ -1,8 +1,9 @@
+import { randomInt } from 'node:crypto';
 import { and, count, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { permissionsOf, unrestricted } from '../../access/access.ts';
 import { type Context, db, setDryRun, tenant } from '../../context.ts';
-import { inProjects } from '../../data/project-scope.ts';
+import { inProjects, seesEveryProject } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { containing, type SearchFilter } from '../../db/search.ts';
@@ -61,10 +62,12 @@ export async function listProjects(
   );
 }
 
+const MAX_KEY = 50;
+
 const KEY = z
   .string()
   .min(1)
-  .max(50)
+  .max(MAX_KEY)
   .regex(
     /^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$/,
     'must be letters and digits, with single hyphens or underscores between them',
@@ -81,12 +84,26 @@ export async function createProject(ctx: Context, input: unknown): Promise<Proje
     .from(projects)
     .where(eq(projects.organizationId, tenant(ctx)));
   ctx.unit.access.requireRoom('projects', { usage: all?.total ?? 0, added: 1 });
-  return await rows.insert(ctx, { ...given, createdAt: ctx.dependencies.clock() });
+  return await rows.insert(ctx, { ...given, key: freeKey(ctx, given.key), createdAt: ctx.dependencies.clock() });
+}
+
+const SUFFIX = 6;
+
+/**
+ * Keys are unique, so whoever chooses one learns whether another project has it. If a project can be hidden from the
+ * caller, a random suffix makes the key free, so that the caller learns nothing about keys of hidden projects.
+ */
+function freeKey(ctx: Context, key: string): string {
+  if (seesEveryProject(ctx)) return key;
+  const suffix = Array.from({ length: SUFFIX }, () => randomInt(36).toString(36)).join('');
+  return `${key.slice(0, MAX_KEY - SUFFIX - 1).replace(/[-_]$/, '')}-${suffix}`;
 }
 
 export async function updateProject(ctx: Context, id: string, input: unknown): Promise<ProjectRow> {
-  const changes = parse(Create.partial(), input);
-  return await rows.update(ctx, await rows.lock(ctx, id), changes);
+  const { key, ...changes } = parse(Create.partial(), input);
+  const before = await rows.lock(ctx, id);
+  const isSame = key?.toLowerCase() === before.key.toLowerCase();
+  return await rows.update(ctx, before, { ...changes, key: key === undefined || isSame ? key : freeKey(ctx, key) });
 }
 
 /** The permissions that each principal with a project role loses. Empty for callers who cannot read project roles. */
