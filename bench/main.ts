@@ -9,6 +9,7 @@ const WORKLOADS: Record<string, string> = {
   growth: './workloads/growth.ts',
   memory: './workloads/memory.ts',
   start: './workloads/start.ts',
+  abuse: './workloads/abuse.ts',
 };
 
 /** Workloads that run only when the command names them. */

@@ -68,6 +68,10 @@ export const VARIABLES = {
   REQUEST_MEMORY_MB: integer(8, 65_536, 64).describe(
     'Megabytes of memory for requests in progress. Above this limit a new request gets status 503.',
   ),
+  // With more, the text of a response could exceed the longest string of V8 before its bytes are counted.
+  RESPONSE_LIMIT_MB: integer(1, 64, 10).describe(
+    'Megabytes of the largest response. A larger one is replaced by the error `RESPONSE_TOO_LARGE`.',
+  ),
   RESPONSE_MEMORY_MB: integer(8, 65_536, 64).describe(
     'Megabytes of memory for responses that clients read slowly. Above this limit the slowest responses are aborted.',
   ),
@@ -136,6 +140,8 @@ export interface Config {
   /** In bytes. */
   requestMemory: number;
   /** In bytes. */
+  responseLimit: number;
+  /** In bytes. */
   responseMemory: number;
   accessTokenMinutes: number;
   sessionDays: number;
@@ -189,6 +195,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     keepAliveTimeout: env.KEEP_ALIVE_TIMEOUT_MS,
     writeTimeout: env.WRITE_TIMEOUT_MS,
     requestMemory: env.REQUEST_MEMORY_MB * 1_000_000,
+    responseLimit: env.RESPONSE_LIMIT_MB * 1_000_000,
     responseMemory: env.RESPONSE_MEMORY_MB * 1_000_000,
     accessTokenMinutes: env.ACCESS_TOKEN_MINUTES,
     sessionDays: env.SESSION_DAYS,

@@ -1,5 +1,6 @@
-/** Preloaded into a process. Reports its memory on the IPC channel. Requires `--expose-gc`. */
+/** Preloaded into a process. Reports its memory on the IPC channel: `memory` after a garbage collection, `rss` as it is. Requires `--expose-gc`. */
 process.on('message', (message) => {
+  if (message === 'rss') process.send?.({ rss: process.memoryUsage.rss() });
   if (message !== 'memory') return;
   const { rss: before } = process.memoryUsage();
   for (let time = 0; time < 3; time += 1) globalThis.gc?.();

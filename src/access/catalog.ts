@@ -233,5 +233,5 @@ export const PERMISSIONS: ReadonlyMap<string, PermissionDefinition> = new Map(
   ]),
 );
 
-/** Whether a READ token may have the permission. */
-export const isReading = (permission: Permission): boolean => /:read(_content)?$/.test(permission);
+/** Whether a READ token may have the permission. An export only reads. */
+export const isReading = (permission: Permission): boolean => /:(read(_content)?|export)$/.test(permission);

@@ -77,6 +77,19 @@ export function momentsOf({ rows, plan }: AccessState, callerId: string, now: Da
   return [{ time: now, ignorePlan: false }, ...times.map((time) => ({ time, ignorePlan: true }))];
 }
 
+/**
+ * The project roles that a change of organization roles leaves without effect: those of principals that were or become
+ * Owner or Admin. Otherwise a project role that somebody gave to an Admin would take effect after a demotion.
+ */
+export function projectRolesToDeactivate(before: AccessState, after: AccessState, now: Date): string[] {
+  const isAbove = ({ rows, plan }: AccessState): Set<string> =>
+    new Set([...grantsAt(rows, plan, now)].filter(([, { role }]) => role.neverOverridden).map(([id]) => id));
+  const above = isAbove(before).union(isAbove(after));
+  return after.rows.assignments
+    .filter((row) => row.projectId !== null && !row.inactive && above.has(row.principalId))
+    .map(({ id }) => id);
+}
+
 /** Whether a principal that was Owner without expiry is no longer Owner without expiry. */
 export function losesOwner(before: AccessRows, after: AccessRows): boolean {
   const ownersIn = ({ assignments }: AccessRows): Set<string> =>

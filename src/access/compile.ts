@@ -92,14 +92,14 @@ function resolve(own: CompiledStatements, policies: readonly CompiledPolicy[]): 
     allowed |= part.allow;
     denied |= part.deny;
   }
-  const allow = new Set(permissionsIn(allowed & ~denied));
-  const impliesProjectRead = findImplication(allow, deny);
-  if (impliesProjectRead) allow.add('project:read');
-  return { allow, impliesProjectRead, deny };
+  const granted = allowed & ~denied;
+  const impliesProjectRead = deny.has('project:read') ? null : findImplication(permissionsIn(granted));
+  const implied = impliesProjectRead ? (BITS.get('project:read') ?? 0n) : 0n;
+  return { allow: new Set(permissionsIn(granted | implied)), impliesProjectRead, deny };
 }
 
 /** Whoever may do something in a project sees it: a permission of level `project` implies `project:read`. */
-function findImplication(allow: ReadonlySet<Permission>, deny: Resolved['deny']): Permission | null {
-  if (allow.has('project:read') || deny.has('project:read')) return null;
-  return [...allow].find((name) => PERMISSIONS.get(name)?.level === 'project') ?? null;
-}
+const findImplication = (granted: readonly Permission[]): Permission | null =>
+  granted.includes('project:read')
+    ? null
+    : (granted.find((name) => PERMISSIONS.get(name)?.level === 'project') ?? null);

@@ -3,7 +3,7 @@ import { entitlementsOf, type Plan, planWith } from '../lib/plans.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
 import type { Decision, DecisionCache, EffectiveGrants, Grants, Refusal, Role } from './model.ts';
-import { ROLES } from './roles.ts';
+import { READ_IN_ORGANIZATION, READ_IN_PROJECT, ROLES } from './roles.ts';
 import type { Recorder, Step } from './steps.ts';
 
 export const UNBOUND_HINT = 'Switch to an organization, or create one.';
@@ -186,21 +186,38 @@ function checkPlan(
   permission: Permission,
   record?: Recorder,
 ): Refusal | null {
-  const suspended = suspendedFeature(grants.plan, projectRole ?? grants.role, projectRole !== undefined);
-  // A suspended project role still removes permissions but adds none, so that nobody can do more after a downgrade.
-  const passed = suspended === null || (suspended === 'projectRoles' && isGrantedInOrganization(grants, permission));
-  record?.({ kind: 'PLAN', passed, plan: grants.plan, suspended });
-  return passed || suspended === null ? null : suspendedByPlan(permission, grants.plan, suspended);
+  const limits = limitsOf(grants, projectRole, permission);
+  const limit = limits.find(({ passed }) => !passed) ?? limits[0];
+  const passed = limit?.passed ?? true;
+  record?.({ kind: 'PLAN', passed, plan: grants.plan, suspended: limit?.suspended ?? null });
+  return limit && !passed ? suspendedByPlan(permission, grants.plan, limit.suspended) : null;
 }
 
-function suspendedFeature(plan: Plan, role: Role, isProjectRole: boolean): 'customRoles' | 'projectRoles' | null {
-  const entitlements = entitlementsOf(plan);
-  if (role.builtIn === null && !entitlements.customRoles) return 'customRoles';
-  return isProjectRole && !entitlements.projectRoles ? 'projectRoles' : null;
+interface PlanLimit {
+  suspended: 'customRoles' | 'projectRoles';
+  /** Whether the permission is left. */
+  passed: boolean;
 }
 
-const isGrantedInOrganization = ({ role, plan }: Grants, permission: Permission): boolean =>
-  role.allow.has(permission) && suspendedFeature(plan, role, false) === null;
+/**
+ * What the plan suspends of the role that applies. Of a custom role it leaves what Read grants as well. A project role
+ * still removes permissions but adds none. So nobody can do more after a downgrade.
+ */
+function limitsOf(grants: Grants, projectRole: Role | null | undefined, permission: Permission): PlanLimit[] {
+  const { customRoles, projectRoles } = entitlementsOf(grants.plan);
+  const limits: PlanLimit[] = [];
+  if (!customRoles && (projectRole ?? grants.role).builtIn === null)
+    limits.push({ suspended: 'customRoles', passed: isRead(permission, projectRole !== undefined) });
+  if (!projectRoles && projectRole && !projectRole.neverSuspended)
+    limits.push({ suspended: 'projectRoles', passed: isGrantedInOrganization(grants, permission, customRoles) });
+  return limits;
+}
+
+const isRead = (permission: Permission, inProject: boolean): boolean =>
+  (inProject ? READ_IN_PROJECT : READ_IN_ORGANIZATION).allow.has(permission);
+
+const isGrantedInOrganization = ({ role }: Grants, permission: Permission, customRoles: boolean): boolean =>
+  role.allow.has(permission) && (customRoles || role.builtIn !== null || isRead(permission, false));
 
 function checkCredential(access: TokenAccess, permission: Permission, record?: Recorder): Refusal | null {
   const passed = access === 'WRITE' || isReading(permission);

@@ -6,7 +6,7 @@ import { policies } from '../resources/policy/table.ts';
 import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
 import { type CompiledPolicy, compilePolicy, compileStatements, customRole } from './compile.ts';
 import type { Grants, Role } from './model.ts';
-import { findBuiltIn } from './roles.ts';
+import { CREATOR, findBuiltIn } from './roles.ts';
 
 export type AssignmentRow = typeof assignments.$inferSelect;
 
@@ -181,7 +181,11 @@ function grantsOf(rows: readonly AssignmentRow[], custom: ReadonlyMap<string, Ro
     role: isExpired && fallback ? fallback : assigned,
     expired: isExpired ? { role: assigned, at: expiresAt } : null,
     projects: new Map(
-      rows.flatMap((row) => (row.projectId ? [[row.projectId, pick(row.builtInRoleId, row.roleId)]] : [])),
+      rows.flatMap((row) =>
+        row.projectId && !row.inactive
+          ? [[row.projectId, row.ofCreator ? CREATOR : pick(row.builtInRoleId, row.roleId)]]
+          : [],
+      ),
     ),
     validUntil: expiresAt && !isExpired ? expiresAt.getTime() : NEVER,
   };

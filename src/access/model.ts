@@ -25,6 +25,8 @@ export interface Role extends RoleSummary {
   readonly deny: ReadonlyMap<Permission, string | null>;
   /** Whether no project role overrides it: true for Owner and Admin. */
   neverOverridden: boolean;
+  /** Whether no plan suspends it, although it is a project role: true for the role of the creator of a project. */
+  neverSuspended?: true;
   /** Cached decisions by plan. Filled by `decide`. */
   readonly decisions: { [P in Plan]?: DecisionCache };
 }

@@ -81,12 +81,22 @@ export const ROLES: readonly Role[] = [
   ...PROJECT_ROLES.map(projectRole).reverse(),
 ];
 
+export const roleByKey = (key: BuiltInRole): Role =>
+  ROLES.find((role) => role.scope === 'organization' && role.builtIn === key) as Role;
+
+const projectRoleByKey = (key: ProjectRole): Role =>
+  ROLES.find((role) => role.scope === 'project' && role.builtIn === key) as Role;
+
+/** What a plan leaves of a custom role: the permissions that Read of the same place grants as well. */
+export const READ_IN_ORGANIZATION = roleByKey('read');
+export const READ_IN_PROJECT = projectRoleByKey('read');
+
+/** The project role Owner as the creator of the project has it. No plan suspends it. */
+export const CREATOR: Role = { ...projectRoleByKey('owner'), neverSuspended: true, decisions: {} };
+
 const BY_ID = new Map(ROLES.map((role) => [role.id, role]));
 
 export const findBuiltIn = (id: string): Role | null => BY_ID.get(id) ?? null;
-
-export const roleByKey = (key: BuiltInRole): Role =>
-  ROLES.find((role) => role.scope === 'organization' && role.builtIn === key) as Role;
 
 export const OWNER = roleByKey('owner');
 

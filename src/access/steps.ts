@@ -25,7 +25,7 @@ interface Facts {
   PROJECT_ROLE: { role: Role; projectRole: Role | null | undefined };
   /** `role` is the role that applies. Null for "no access". */
   GRANT: { role: Role | null; permission: Permission };
-  /** `suspended` is the feature that the plan lacks. A step with one passes if the organization role grants as well. */
+  /** `suspended` is the feature that the plan lacks. A step with one passes if Read or the organization role grants as well. */
   PLAN: { plan: Plan; suspended: Feature | null };
   /** `refusal` is the refusal of `project:read`. */
   PROJECT_READ: { refusal: Refusal | null };

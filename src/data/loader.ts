@@ -7,6 +7,7 @@ import { isAnyOf } from '../db/array.ts';
 import { listPages, listUnder, type NestedOptions } from '../db/nested.ts';
 import { listPage, type Page, type PageArgs } from '../db/page.ts';
 import type { Reader } from '../db/reader.ts';
+import { isStorable } from '../lib/storable.ts';
 
 type Batch<Value> = (ctx: Context, ids: readonly string[]) => Promise<ReadonlyMap<string, Value>>;
 
@@ -48,7 +49,9 @@ export const loaderOf = <Row extends { id: string }>(batch: (ctx: Context, ids: 
 
 /** Loads rows by a unique column, such as an alias, with one query for all values of a response. */
 export const loaderByColumn = <Row>(reader: Reader<Row>, column: PgColumn & { table: PgTable }) =>
-  batched<Row>(async (ctx, values) => {
+  batched<Row>(async (ctx, given) => {
+    // One of these values must not fail the statement for the others.
+    const values = given.filter(isStorable);
     const { organizationId } = reader.table as unknown as { organizationId: PgColumn };
     const rows = await reader.read(
       await db(ctx),

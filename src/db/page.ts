@@ -3,6 +3,7 @@ import { and, asc, count, desc, getTableName, type SQL, type SQLWrapper, sql } f
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { AmbitError } from '../lib/errors.ts';
 import { lazily } from '../lib/lazy.ts';
+import { isStorable, isStorableTime } from '../lib/storable.ts';
 import type { Db } from './client.ts';
 import type { Reader } from './reader.ts';
 
@@ -75,11 +76,20 @@ function parseJson(text: string): unknown {
 }
 
 /** The value of a sort key in a cursor, as the column takes it. A cursor contains a time as text. */
-function sortValue(column: PgColumn | undefined, value: string | number): unknown {
-  if (column?.dataType !== 'date') return value;
-  const time = new Date(value);
-  if (Number.isNaN(time.getTime())) throw badRequest(WRONG_CURSOR);
-  return time;
+function sortValue(column: PgColumn, value: string | number): unknown {
+  const sorted = column.dataType === 'date' ? new Date(value) : value;
+  // PostgreSQL would abort the transaction, and with it the other fields of the response.
+  if (!isValueOf(column, sorted)) throw badRequest(WRONG_CURSOR);
+  return sorted;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function isValueOf(column: PgColumn, value: unknown): boolean {
+  if (value instanceof Date) return isStorableTime(value);
+  const type = column.getSQLType();
+  if (typeof value === 'number') return column.dataType === 'number' && (type !== 'integer' || value === (value | 0));
+  return column.dataType === 'string' && isStorable(value) && (type !== 'uuid' || UUID.test(String(value)));
 }
 
 /** Reads one page by keyset pagination. Its cost does not depend on its distance from the start. */
@@ -89,7 +99,7 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
   const beyond = (cursor: string | null | undefined, forward: boolean): SQL | undefined => {
     if (cursor == null) return undefined;
     const values = decodeCursor(cursor, listKey(options), columns.length);
-    const bound = values.map((value, at) => sql.param(sortValue(columns[at], value), columns[at]));
+    const bound = values.map((value, at) => sql.param(sortValue(columns[at] as PgColumn, value), columns[at]));
     return sql`${tuple(columns)} ${sql.raw(forward === !options.descending ? '>' : '<')} ${tuple(bound)}`;
   };
   const where = and(options.where, beyond(args.after, true), beyond(args.before, false));

@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres';
-import { type AmbitError, outcomeUnknown, unavailable } from '../lib/errors.ts';
+import { AmbitError, outcomeUnknown, unavailable } from '../lib/errors.ts';
+import { isStorable } from '../lib/storable.ts';
 import { type Db, drizzleOn } from './client.ts';
 import type { Connection } from './connection.ts';
 import { isRolledBack } from './constraints.ts';
@@ -66,6 +67,7 @@ function isEncodable(value: unknown): boolean {
   return value === null || ENCODED.has(typeof value);
 }
 const ENCODED = new Set(['string', 'number', 'boolean', 'bigint']);
+const UNSTORABLE = 'A text must not contain NUL characters or halves of surrogate pairs.';
 
 /**
  * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
@@ -102,6 +104,8 @@ export async function openTransaction(
     if (work.stopped) throw work.stopped;
     if (hasEnded) throw new Error('the transaction has ended');
     if (!values.every(isEncodable)) throw new Error('a value cannot be sent to the database');
+    // PostgreSQL would abort the transaction, and with it the other fields of the response.
+    if (!values.every(isStorable)) throw new AmbitError('BAD_REQUEST', UNSTORABLE);
     work.statements += 1;
     return connection.send(text, values, options);
   }) as Sql['unsafe'];

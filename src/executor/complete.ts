@@ -16,6 +16,7 @@ import { inspect } from 'graphql/jsutils/inspect.js';
 import type { Complete, FieldPlan, Run } from './model.ts';
 import type { Position } from './position.ts';
 import { awaitValue, completeValue, executeSelection, infoOf } from './run.ts';
+import { growByItem, growByLeaf } from './size.ts';
 
 /** Returns the function that completes values of this type (GraphQL specification, section 6.4.3). */
 export function completerOf(schema: GraphQLSchema, type: GraphQLOutputType): Complete {
@@ -49,12 +50,13 @@ function completerOfNullable(schema: GraphQLSchema, type: Exclude<GraphQLOutputT
 }
 
 function leaf(type: GraphQLLeafType): Complete {
-  return (_run, _field, position, value) => {
+  return (run, _field, position, value) => {
     const serialized = type.serialize(value);
     if (serialized == null)
       throw new Error(
         `Expected \`${inspect(type)}.serialize(${inspect(value)})\` to return non-nullable value, returned: ${inspect(serialized)}`,
       );
+    growByLeaf(run, serialized);
     position.container[position.key] = serialized;
   };
 }
@@ -70,6 +72,7 @@ function list(schema: GraphQLSchema, itemType: GraphQLOutputType): Complete {
     const items: unknown[] = [];
     position.container[position.key] = items;
     for (const item of value) {
+      growByItem(run);
       const key = items.push(null) - 1;
       const itemPosition: Position = {
         prev: position,
@@ -80,7 +83,7 @@ function list(schema: GraphQLSchema, itemType: GraphQLOutputType): Complete {
         isNulled: false,
       };
       completeValue(run, field, itemPosition, item, complete);
-      if (position.isNulled) return;
+      if (position.isNulled || run.tooLarge) return;
     }
   };
 }

@@ -31,6 +31,8 @@ export interface Selection {
   readonly fields: readonly FieldPlan[];
   /** An object with all response keys in their order. It is copied for each object of the response. */
   readonly template: Readonly<Container>;
+  /** Estimated bytes of the object in JSON without the texts in it. */
+  readonly size: number;
 }
 
 /** A planned operation. It can run with all variables that select the same fields. */
@@ -39,6 +41,19 @@ export interface Plan {
   readonly operation: OperationDefinitionNode;
   readonly fragments: Record<string, FragmentDefinitionNode>;
   readonly selection: Selection;
+}
+
+/**
+ * Limits the size of responses. The size is an estimate that counts one byte for each character. JSON has up to six bytes
+ * for a character, so the text of a response has at most six times the estimated size.
+ */
+export interface Limits {
+  readonly maxSize: number;
+  /**
+   * Creates the error of a response that exceeds the limit. For a mutation, it is the error of the root field whose
+   * payload exceeds it. Called immediately, so that it can stop work in progress.
+   */
+  onTooLarge(operation: OperationDefinitionNode, context: unknown): Error;
 }
 
 /** One execution of a plan. */

@@ -17,6 +17,7 @@ import { defaultFieldResolver, getFieldDef } from 'graphql/execution/execute.js'
 import { completerOf } from './complete.ts';
 import type { FieldPlan, Plan, Selection, Variables } from './model.ts';
 import type { Container } from './position.ts';
+import { KEY_SIZE } from './size.ts';
 
 /** Names of the variables that select fields, in `@skip` and `@include`. */
 export function selectingVariables(document: DocumentNode): string[] {
@@ -29,26 +30,32 @@ export function selectingVariables(document: DocumentNode): string[] {
   return [...names];
 }
 
-/** Plans an operation for all variables that select the same fields as these. */
+/**
+ * Plans an operation. `flags` are the values of the variables that select fields. They are kept with the plan. Calls
+ * `onField` for each planned field.
+ */
 export function planOf(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   fragments: Record<string, FragmentDefinitionNode>,
-  variables: Variables,
+  flags: Variables,
+  onField: () => void,
 ): Plan {
   const select = (type: GraphQLObjectType, byKey: Map<string, readonly FieldNode[]>): Selection => {
     const fields: FieldPlan[] = [];
     const template: Container = {};
+    let size = 0;
     for (const [key, nodes] of byKey) {
       const [node] = nodes as readonly [FieldNode];
       const definition = getFieldDef(schema, type, node);
       if (!definition) continue;
       const constant = definition === TypeNameMetaFieldDef ? type.name : null;
+      size += key.length + KEY_SIZE + (constant?.length ?? 0);
       // An assignment to the response key `__proto__` would change the prototype instead.
       Object.defineProperty(template, key, { ...OWN, value: constant });
       if (constant === null) fields.push(fieldPlan(key, type, definition, nodes));
     }
-    return { fields, template };
+    return { fields, template, size };
   };
 
   const fieldPlan = (
@@ -57,6 +64,7 @@ export function planOf(
     definition: GraphQLField<unknown, unknown>,
     nodes: readonly FieldNode[],
   ): FieldPlan => {
+    onField();
     const selections = new Map<GraphQLObjectType, Selection>();
     return {
       key,
@@ -71,7 +79,7 @@ export function planOf(
       selectionOn: (type) => {
         let selection = selections.get(type);
         if (!selection) {
-          selection = select(type, collectSubfields(schema, fragments, variables, type, nodes as FieldNode[]));
+          selection = select(type, collectSubfields(schema, fragments, flags, type, nodes as FieldNode[]));
           selections.set(type, selection);
         }
         return selection;
@@ -80,7 +88,7 @@ export function planOf(
   };
 
   const root = schema.getRootType(operation.operation) as GraphQLObjectType;
-  const fields = collectFields(schema, fragments, variables, root, operation.selectionSet);
+  const fields = collectFields(schema, fragments, flags, root, operation.selectionSet);
   return { schema, operation, fragments, selection: select(root, fields) };
 }
 

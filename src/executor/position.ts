@@ -1,5 +1,6 @@
 import { type FieldNode, type GraphQLError, locatedError } from 'graphql';
 import type { Path } from 'graphql/jsutils/Path.js';
+import { ERROR_SIZE, type Sized, TOO_LARGE } from './size.ts';
 
 /** An object or a list of the response. */
 export type Container = Record<string | number, unknown>;
@@ -14,9 +15,12 @@ export interface Position extends Path {
 }
 
 /** The response of an execution in progress. */
-export interface Response {
+export interface Response extends Sized {
   data: Container | null;
   readonly errors: GraphQLError[];
+  /** The error of a response that is too large. It is then not completed. */
+  tooLarge: Error | null;
+  readonly onTooLarge: () => Error;
 }
 
 export function pathOf(position: Position): (string | number)[] {
@@ -30,8 +34,13 @@ export function pathOf(position: Position): (string | number)[] {
  * specification, section 6.4.4). An error inside a position that is already null is not reported.
  */
 export function fail(response: Response, nodes: readonly FieldNode[], position: Position, error: unknown): void {
-  if (isInsideNull(response, position)) return;
-  response.errors.push(locatedError(error, nodes, pathOf(position)));
+  if (response.tooLarge || isInsideNull(response, position)) return;
+  if (error !== TOO_LARGE) {
+    const located = locatedError(error, nodes, pathOf(position));
+    response.errors.push(located);
+    response.size += ERROR_SIZE + located.message.length;
+  }
+  if (response.size > response.maxSize) response.tooLarge = response.onTooLarge();
   let at: Position | undefined = position;
   while (at) {
     at.isNulled = true;

@@ -1,6 +1,7 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Complete, FieldPlan, Run, Selection } from './model.ts';
 import { type Container, fail, type Position } from './position.ts';
+import { grow } from './size.ts';
 
 /** The fourth argument of resolvers. */
 export const infoOf = ({ plan, variables }: Run, field: FieldPlan, position: Position): GraphQLResolveInfo => ({
@@ -18,11 +19,12 @@ export const infoOf = ({ plan, variables }: Run, field: FieldPlan, position: Pos
 
 /** Writes the object of a position and executes its selected fields. */
 export function executeSelection(run: Run, selection: Selection, source: unknown, position: Position): void {
+  grow(run, selection.size);
   const object: Container = { ...selection.template };
   position.container[position.key] = object;
   for (const field of selection.fields) {
     executeField(run, field, source, object, position);
-    if (position.isNulled) return;
+    if (position.isNulled || run.tooLarge) return;
   }
 }
 
@@ -54,6 +56,7 @@ export function completeValue(
   value: unknown,
   complete: Complete,
 ): void {
+  if (run.tooLarge) return;
   try {
     awaitValue(run, field, position, value, complete);
   } catch (error) {

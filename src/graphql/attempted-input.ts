@@ -53,16 +53,18 @@ const shortened = (text: string): string => (text.length > MAX.text ? `${text.sl
 
 const shortenedList = (list: readonly unknown[]): unknown[] => list.slice(0, MAX.items);
 
-/** If the input is too long, keeps its first fields and names the others in `omitted`. */
+/** If the input is too long, keeps the fields that fit and names the others in `omitted`. */
 function bounded(input: unknown): unknown {
   if (typeof input !== 'object' || input === null || lengthOf(input) <= MAX.json) return input;
   const kept: [string, unknown][] = [];
   const omitted: string[] = [];
   let length = 0;
   for (const [name, value] of Object.entries(input)) {
-    length += name.length + lengthOf(value);
-    if (length <= MAX.json) kept.push([name, value]);
-    else omitted.push(name);
+    const own = name.length + lengthOf(value);
+    if (length + own <= MAX.json) {
+      kept.push([name, value]);
+      length += own;
+    } else omitted.push(name);
   }
   return { ...Object.fromEntries(kept), omitted };
 }

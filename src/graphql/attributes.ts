@@ -2,6 +2,7 @@ import type { EnumRef } from '@pothos/core';
 import { z } from 'zod';
 import { aliasText, multiLine as multiLineText, singleLine as singleLineText } from '../lib/input.ts';
 import type { SchemaTypes } from './builder.ts';
+import { LIST_COST, textCost } from './cost.ts';
 import type { Target } from './target.ts';
 
 type Scalar = 'String' | 'Int' | 'Float' | 'Boolean' | 'DateTime' | 'JSON';
@@ -36,6 +37,8 @@ export interface Attribute<Value = unknown> {
   /** A sentence for the input of the update mutation. */
   readonly change?: string;
   readonly reference?: ReferenceOptions;
+  /** What the field counts in the cost of an operation. Defaults to the cost of its type. */
+  readonly cost?: number;
   /** A position without gaps, see `denseIndex`. */
   readonly isDenseIndex?: true;
   /** A list that `add…` and `remove…` change as well. */
@@ -97,6 +100,7 @@ export const multiLine = (max: number, description: string): Attribute<string | 
   required: false,
   create: multiLineText(max),
   update: multiLineText(max),
+  cost: textCost(max),
   description,
   limits: `1 to ${characters(max)}.`,
 });
@@ -207,6 +211,7 @@ export const lines = (max: { items: number; characters: number }, description: s
     required: false,
     defaultValue: [],
     isList: true,
+    cost: Math.max(1 + LIST_COST, textCost(max.items * max.characters)),
     create: list,
     update: list.optional(),
     description,
@@ -229,6 +234,7 @@ export const json = <Value>(schema: z.ZodType<Value>, description: string): Attr
     required: true,
     create: bounded,
     update: bounded.optional(),
+    cost: textCost(MAX_JSON),
     description,
     limits: `At most ${number(MAX_JSON)} characters of JSON.`,
   };

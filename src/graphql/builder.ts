@@ -2,15 +2,18 @@ import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import { DateTimeResolver, JSONResolver } from 'graphql-scalars';
+import { JSONResolver } from 'graphql-scalars';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_PAGE, MAX_PAGE, type PageArgs } from '../db/page.ts';
-import { USER_ERROR_CODES, type UserError } from '../lib/errors.ts';
+import { ERROR_CODES, USER_ERROR_CODES, type UserError } from '../lib/errors.ts';
 import { publicIdOf, typedIdOf } from '../lib/ids.ts';
+import { YEARS } from '../lib/storable.ts';
+import { costPlugin, LIST_COST } from './cost.ts';
 import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
+import { DateTime, parseText } from './scalars.ts';
 import { visibilityPlugin } from './visibility.ts';
 
 export interface BuilderTypes {
@@ -39,11 +42,20 @@ export const pageCost = ({ first, last }: PageArgs, field = 1) => ({
 
 export const builder = new SchemaBuilder<BuilderTypes>({
   // The guard precedes scope-auth: it turns `permission` into scopes of scope-auth, and wraps the checks. The permission
-  // cache comes right after scope-auth, whose results it keeps.
-  plugins: [visibilityPlugin, guardPlugin, ScopeAuthPlugin, permissionCachePlugin, RelayPlugin, ComplexityPlugin],
+  // cache comes right after scope-auth, whose results it keeps. The cost is last: the configuration of a field is passed
+  // from the last plugin to the first one.
+  plugins: [
+    visibilityPlugin,
+    guardPlugin,
+    ScopeAuthPlugin,
+    permissionCachePlugin,
+    RelayPlugin,
+    ComplexityPlugin,
+    costPlugin,
+  ],
   defaultFieldNullability: false,
   scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
-  complexity: { defaultListMultiplier: 10 },
+  complexity: { defaultListMultiplier: LIST_COST },
   relay: {
     encodeGlobalID: (typename, id) => publicIdOf(typename, String(id)),
     decodeGlobalID: (id) => typedIdOf(id),
@@ -102,8 +114,8 @@ export const builder = new SchemaBuilder<BuilderTypes>({
   },
 });
 
-builder.addScalarType('DateTime', DateTimeResolver, {
-  description: 'A point in time in the format of RFC 3339, such as `2026-01-31T09:30:00.000Z`. Results are in UTC.',
+builder.addScalarType('DateTime', DateTime, {
+  description: `A point in time in the format of RFC 3339, such as \`2026-01-31T09:30:00.000Z\`, in the years ${YEARS.first} to ${YEARS.last}. Results are in UTC.`,
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
 });
 builder.addScalarType('JSON', JSONResolver, {
@@ -116,6 +128,7 @@ builder.scalarType('Permission', {
   // Relative to the repository, which contains the list of permissions.
   specifiedByURL: 'docs/permissions.md',
   serialize: String,
+  parseValue: parseText,
 });
 
 builder.queryType({
@@ -138,6 +151,12 @@ export const Node = builder.nodeInterfaceRef();
 const UserErrorCode = builder.enumType('UserErrorCode', {
   description: 'The kind of an error in the input. Codes are stable, messages are not.',
   values: Object.fromEntries(Object.entries(USER_ERROR_CODES).map(([code, description]) => [code, { description }])),
+});
+
+builder.enumType('ErrorCode', {
+  description:
+    'The values of `extensions.code` of a GraphQL error. No field has this type: it is for clients. Codes are stable, messages are not. A client must also accept a code that it does not know.',
+  values: Object.fromEntries(Object.entries(ERROR_CODES).map(([code, description]) => [code, { description }])),
 });
 
 const UserErrorType = builder.objectRef<UserError>('UserError').implement({

@@ -50,7 +50,7 @@ function projectField(t: Fields, { declaration, noun }: DeclaredNode) {
 }
 
 function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Attribute) {
-  const { type, nullable, description, reference, unique } = attribute;
+  const { type, nullable, description, reference, unique, cost } = attribute;
   if (!reference) {
     const where = resource.project ? 'project' : 'organization';
     const notes = [
@@ -58,7 +58,8 @@ function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Att
       ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', case-insensitive'}.`] : []),
       ...(nullable ? ['Null if there is none.'] : []),
     ];
-    return [key, t.expose(key as never, { type, nullable, description: notes.join(' ') } as never)];
+    const options = { type, nullable, description: notes.join(' '), ...(cost && { complexity: cost }) };
+    return [key, t.expose(key as never, options as never)];
   }
   const target = targetOf(resource, reference.target);
   const cleared = reference.onDelete === 'clear' ? ` Becomes null when the ${nounOf(target.name)} is deleted.` : '';

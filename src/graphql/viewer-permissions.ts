@@ -17,6 +17,7 @@ export function viewerPermissions<Row>(resource: string, { on }: Options<Row> = 
   const names = aboutOne(resource);
   return {
     type: ['Permission'] as ['Permission'],
+    complexity: 1 + names.length,
     description: 'The permissions that the caller has on this object: those of its type, except `create`.',
     resolve: (row: Row, _args: object, ctx: Context): Permission[] =>
       names.filter((name) => ctx.unit.access.can(name, on?.(row))),

@@ -1,11 +1,11 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
 import type { Dependencies } from '../context.ts';
 import { domainError, isAbortedTransaction } from '../db/constraints.ts';
 import { AmbitError, type ErrorCode, unavailable } from '../lib/errors.ts';
 import { describeError } from '../lib/log.ts';
 import { internalErrorMessage } from './response.ts';
 import type { ServerContext } from './server-context.ts';
+import { type MaySuggest, withoutSuggestion } from './suggestions.ts';
 import { addCode } from './trace.ts';
 
 /** The result of an operation. */
@@ -15,14 +15,14 @@ export interface Result {
 }
 
 /** Adds a stable code to each error and masks internal errors. */
-export type FormatErrors = (result: Result, server: ServerContext) => Result;
+export type FormatErrors = (result: Result, server: ServerContext) => Promise<Result>;
 
 export const createErrorFormatter =
-  (dependencies: Dependencies, maySuggest: (server: ServerContext) => boolean): FormatErrors =>
-  (result, server) => {
+  (dependencies: Dependencies, maySuggest: MaySuggest): FormatErrors =>
+  async (result, server) => {
     const { errors, ...rest } = result;
     if (!errors) return result;
-    const suggest = maySuggest(server);
+    const suggest = await maySuggest(errors, server);
     const causes = errors.map((error) => knownCause(error as GraphQLError));
     // The fields of a query share a transaction. The failure of one statement aborts those after it.
     const isAborted = causes.some(hasCode('UNAVAILABLE'));
@@ -48,15 +48,6 @@ function isUnavailable(data: unknown, errors: readonly GraphQLError[]): boolean 
 
 const withoutRetry = (error: GraphQLError): GraphQLError =>
   error.extensions['code'] === 'UNAVAILABLE' ? relocate(error, new AmbitError('UNAVAILABLE', error.message)) : error;
-
-export function useErrors(formatErrors: FormatErrors): Plugin<object, ServerContext> {
-  return {
-    onResultProcess({ result, setResult, serverContext }) {
-      if (Symbol.asyncIterator in result || Array.isArray(result)) return;
-      setResult(formatErrors(result as Result, serverContext) as never);
-    },
-  };
-}
 
 /** The thrown error, or the domain error for it. Null if the request itself is invalid. */
 function knownCause(error: GraphQLError): unknown {
@@ -105,7 +96,7 @@ const relocate = (at: GraphQLError, error: AmbitError): GraphQLError =>
 const HTTP_BAD_REQUEST = { status: 400, spec: true };
 
 function asBadRequest(error: GraphQLError, suggest: boolean): GraphQLError {
-  const message = suggest ? error.message : error.message.replace(/ Did you mean .+\?$/s, '');
+  const message = suggest ? error.message : withoutSuggestion(error.message);
   const { http = HTTP_BAD_REQUEST, originalError } = error.extensions;
   return new GraphQLError(message, {
     nodes: error.nodes ?? null,

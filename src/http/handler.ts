@@ -6,6 +6,7 @@ import { endWork, newWork, type Work } from '../db/work.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { describeError } from '../lib/log.ts';
 import { createAddressOf } from './address.ts';
+import { createExports } from './audit-export.ts';
 import { createCompress } from './compression.ts';
 import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts';
 import { createFastPath, type FastPath } from './fast-path.ts';
@@ -19,6 +20,7 @@ import {
   internalErrorMessage,
   jsonResponse,
   requestIdOf,
+  type StreamResponse,
   withVary,
 } from './response.ts';
 import { createResponseWriter } from './response-writer.ts';
@@ -48,10 +50,10 @@ const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes =
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';
 
 /** The route for the log. An unknown path is not logged, because it may contain a secret. */
-function routeOf(req: IncomingMessage, routes: Routes): string {
+function routeOf(req: IncomingMessage, routes: Pick<Routes, 'has'>[]): string {
   const path = pathOf(req);
   if (path.startsWith(FOLDER)) return FOLDER;
-  return path === '/' || path === '/graphql' || routes.has(path) ? path : 'none';
+  return path === '/' || path === '/graphql' || routes.some((known) => known.has(path)) ? path : 'none';
 }
 
 /** Whether a browser opens the URL as a page. */
@@ -79,15 +81,23 @@ export function createHandler(
   }: HandlerOptions = {},
 ): RequestListener {
   const routes = createRoutes(graphql, dependencies);
+  const exports = createExports(dependencies, deadlines);
   const compress = createCompress();
   const writer = createResponseWriter(dependencies.config, dependencies.log);
   const addressOf = createAddressOf(dependencies.config.trustedProxies);
 
-  async function respond(req: IncomingMessage, requestId: string, work: Work, trace: Trace): Promise<HttpResponse> {
+  async function respond(
+    req: IncomingMessage,
+    requestId: string,
+    work: Work,
+    trace: Trace,
+  ): Promise<HttpResponse | StreamResponse> {
     const path = pathOf(req);
     const file = req.method === 'GET' || req.method === 'HEAD' ? await serveFile(path, req, work) : null;
     if (file) return file;
-    if (path !== '/graphql') return errorResponse(404, 'This path does not exist. The API is at /graphql.', requestId);
+    const exported = req.method === 'GET' ? exports.get(path) : undefined;
+    if (path !== '/graphql' && !exported)
+      return errorResponse(404, 'This path does not exist. The API is at /graphql.', requestId);
     if (memory.isFull()) return busy(requestId);
     const body = await memory.readBody(req, MAX_BODY);
     if (body === 'incomplete') return busy(requestId, { connection: 'close' });
@@ -101,6 +111,7 @@ export function createHandler(
     try {
       const { chargeOrganization } = admission;
       const server = serverContext(req, requestId, { work, trace, chargeOrganization });
+      if (exported) return await exported(req, server);
       return (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
     } finally {
       admission.release();
@@ -145,15 +156,21 @@ export function createHandler(
     const startedAt = performance.now();
     const [work, trace] = [newWork(), newTrace()];
     let isSent = false;
-    const send = (response: HttpResponse): void => {
+    const send = (response: HttpResponse | StreamResponse): void => {
       // The response may have been sent at the deadline.
       if (isSent) return;
       isSent = true;
       try {
-        writer.send(res, requestId, response);
+        if ('chunks' in response) stream(response);
+        else writer.send(res, requestId, response);
       } catch {
         res.destroy();
       }
+    };
+    const stream = (response: StreamResponse): void => {
+      // Each page of a stream has a deadline of its own.
+      deadlines.delete(request);
+      writer.stream(res, requestId, response).catch((error: unknown) => void responseForError(error, requestId, trace));
     };
     const fail = (error: unknown): void => send(responseForError(error, requestId, trace));
     const request = { work, startedAt, giveUp: fail };
@@ -163,11 +180,13 @@ export function createHandler(
       if (res.writableFinished) endWork(work);
       else stopDisconnected(work);
       const status = res.writableFinished ? res.statusCode : null;
-      dependencies.log(requestEntry({ requestId, route: routeOf(req, routes), status, startedAt }, trace, work));
+      dependencies.log(
+        requestEntry({ requestId, route: routeOf(req, [routes, exports]), status, startedAt }, trace, work),
+      );
     });
     const accepted = req.headers['accept-encoding'];
     void respond(req, requestId, work, trace)
-      .then((response) => compress(accepted, response))
+      .then(async (response) => ('chunks' in response ? response : await compress(accepted, response)))
       .then(send, fail);
   };
 }
@@ -187,6 +206,8 @@ const headersOf = (req: IncomingMessage): [string, string][] =>
 const STREAM_HEADERS = new Set(['connection', 'transfer-encoding']);
 
 async function readResponse(response: Response): Promise<HttpResponse> {
-  const headers = Object.fromEntries([...response.headers].filter(([name]) => !STREAM_HEADERS.has(name.toLowerCase())));
+  // In lower case, so that a header of yoga and one that is set later are not both sent.
+  const all = [...response.headers].map(([name, value]) => [name.toLowerCase(), value] as const);
+  const headers = Object.fromEntries(all.filter(([name]) => !STREAM_HEADERS.has(name)));
   return { status: response.status, headers, body: await response.text() };
 }

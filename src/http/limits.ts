@@ -1,7 +1,7 @@
-import { complexityFromQuery } from '@pothos/plugin-complexity';
-import { type DocumentNode, type ExecutionArgs, getOperationAST, Kind, type ValidationRule } from 'graphql';
+import type { ExecutionArgs, GraphQLSchema, ValidationRule } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { AmbitError } from '../lib/errors.ts';
+import { createCost } from './cost.ts';
 
 /** Limits of an operation. An operation above a limit is refused with status 400 before it is executed. */
 export const LIMITS = {
@@ -12,8 +12,12 @@ export const LIMITS = {
   aliases: 60,
   directives: 50,
   depth: 15,
-  /** Number of fields, each multiplied by the lengths of the lists that contain it. */
+  /** The cost of the fields, each multiplied by the lengths of the lists that contain it. */
   cost: 50_000,
+  /** Number of `__schema`. */
+  schemas: 1,
+  /** Number of `__type`. */
+  types: 4,
 } as const;
 
 const tooLarge = (reason: string): AmbitError =>
@@ -35,8 +39,8 @@ const countRule: ValidationRule = (context) => {
 };
 
 /** Enforces the limits. Calls `onCost` with the cost of each operation before it is executed. */
-export function useLimits(onCost: (args: ExecutionArgs, cost: number) => void): Plugin {
-  const costOf = cachedCost();
+export function useLimits(schema: GraphQLSchema, onCost: (args: ExecutionArgs, cost: number) => void): Plugin {
+  const costOf = createCost(schema);
   return {
     onParams({ params }) {
       if (params.query && params.query.length > LIMITS.characters)
@@ -56,64 +60,4 @@ export function useLimits(onCost: (args: ExecutionArgs, cost: number) => void): 
       onCost(args, complexity);
     },
   };
-}
-
-interface Cost {
-  complexity: number;
-  depth: number;
-}
-
-/** Maximum number of cached costs per document. */
-const MAX_COSTS = 16;
-
-/** Computes the cost of an operation once for all variables that do not affect it. */
-function cachedCost(): (args: ExecutionArgs) => Cost {
-  const cache = new WeakMap<DocumentNode, Map<string, Cost>>();
-  return (args) => {
-    const key = costKey(args);
-    if (key === null) return computeCost(args);
-    const costs = cache.get(args.document) ?? new Map<string, Cost>();
-    cache.set(args.document, costs);
-    const cost = costs.get(key) ?? computeCost(args);
-    if (costs.size === MAX_COSTS) costs.clear();
-    costs.set(key, cost);
-    return cost;
-  };
-}
-
-const computeCost = ({ document, operationName, schema, variableValues, contextValue }: ExecutionArgs): Cost =>
-  complexityFromQuery(withoutOtherOperations(document, operationName), {
-    schema,
-    variables: variableValues ?? {},
-    ctx: contextValue as object,
-  });
-
-/**
- * The cache key: the operation, its Int variables, such as page sizes, and which others are given. Null if a variable can
- * be a list or an object, because the cost depends on its size.
- */
-function costKey({ document, operationName, variableValues }: ExecutionArgs): string | null {
-  const operation = getOperationAST(document, operationName);
-  const key = [operation?.name?.value];
-  for (const { variable, type } of operation?.variableDefinitions ?? []) {
-    const named = type.kind === Kind.NON_NULL_TYPE ? type.type : type;
-    if (named.kind !== Kind.NAMED_TYPE) return null;
-    const value = variableValues?.[variable.name.value];
-    if (named.name.value === 'Int') key.push(JSON.stringify(value));
-    else if (SIZELESS.has(named.name.value)) key.push(value == null ? 'null' : 'given');
-    else return null;
-  }
-  return key.join(' ');
-}
-
-/** Types of variables that affect the cost only by being given: a search costs more than none. */
-const SIZELESS = new Set(['ID', 'String', 'Boolean']);
-
-/** Keeps only the operation that will be executed. The cost is computed from the first operation of a document. */
-function withoutOtherOperations(document: DocumentNode, operationName: string | null | undefined): DocumentNode {
-  const definitions = document.definitions.filter(
-    (definition) =>
-      definition.kind !== Kind.OPERATION_DEFINITION || !operationName || definition.name?.value === operationName,
-  );
-  return { ...document, definitions };
 }

@@ -1,10 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import { findResponsesToAbort, type PendingResponse } from './pending-response.ts';
-import { type HttpResponse, headersOf } from './response.ts';
+import { type HttpResponse, headersOf, type StreamResponse } from './response.ts';
 
 /** Sends responses and limits the memory that slow clients use. */
 export interface ResponseWriter {
   send(res: ServerResponse, requestId: string, response: HttpResponse): void;
+  /**
+   * Sends one chunk after the other. The next chunk is requested when the operating system has accepted the previous one.
+   * If a chunk cannot be read, rejects, and closes the connection without the end of the response.
+   */
+  stream(res: ServerResponse, requestId: string, response: StreamResponse): Promise<void>;
   /** Bytes of the responses that clients have not read completely. */
   held(): number;
 }
@@ -51,7 +56,7 @@ export function createResponseWriter(
     }, interval).unref();
   }
 
-  function watch(res: ServerResponse, requestId: string, length: number): PendingResponse {
+  function add(res: ServerResponse, requestId: string, length: number): PendingResponse {
     const abort = (reason: string): void => {
       responses.delete(pending);
       log({ level: 'info', requestId, message: `response aborted: ${reason}` });
@@ -59,9 +64,28 @@ export function createResponseWriter(
     };
     const pending: PendingResponse = { length, sent: 0, seen: 0, rate: 0, idle: 0, age: 0, abort };
     responses.add(pending);
-    res.once('close', () => responses.delete(pending));
     schedule();
     return pending;
+  }
+
+  function watch(res: ServerResponse, requestId: string, length: number): PendingResponse {
+    const pending = add(res, requestId, length);
+    res.once('close', () => responses.delete(pending));
+    return pending;
+  }
+
+  /** Each chunk counts as a response, so the limits for slow clients apply to each one. */
+  async function sendChunk(res: ServerResponse, requestId: string, text: string): Promise<void> {
+    const body = Buffer.from(text);
+    const pending = add(res, requestId, body.length);
+    try {
+      for (let given = 0; given < body.length && !res.destroyed; given += CHUNK) {
+        if (!res.write(body.subarray(given, given + CHUNK))) await drained(res);
+        pending.sent = Math.min(given + CHUNK, body.length);
+      }
+    } finally {
+      responses.delete(pending);
+    }
   }
 
   /** Encodes the text first. Otherwise the string would stay in V8's heap until the client has read it. */
@@ -83,7 +107,35 @@ export function createResponseWriter(
       // The operating system accepts most responses immediately.
       if (socket && socket.writableLength > 0) watch(res, requestId, length);
     },
+    stream: async (res, requestId, response) => {
+      if (res.destroyed) return;
+      try {
+        res.writeHead(response.status, headersOf(response, requestId, null));
+        for await (const text of response.chunks) {
+          await sendChunk(res, requestId, text);
+          if (res.destroyed) return;
+        }
+        const { socket } = res;
+        res.end();
+        if (socket && socket.writableLength > 0) watch(res, requestId, socket.writableLength);
+      } catch (error) {
+        res.destroy();
+        throw error;
+      }
+    },
   };
+}
+
+/** Resolves when the client has read what was written, or has disconnected. */
+function drained(res: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (res.destroyed) resolve();
+  const settle = (): void => {
+    res.off('drain', settle).off('close', settle);
+    resolve();
+  };
+  res.on('drain', settle).on('close', settle);
+  return promise;
 }
 
 function writeChunks(res: ServerResponse, body: Buffer, response: PendingResponse): void {

@@ -8,6 +8,13 @@ export interface HttpResponse {
   body: string | Buffer;
 }
 
+/** A response whose length is not known in advance. If reading the chunks fails, the connection is closed. */
+export interface StreamResponse {
+  status: number;
+  headers: Record<string, string>;
+  chunks: AsyncIterable<string>;
+}
+
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 /** Returns the client's request ID if it has a safe format, otherwise a new one. */
@@ -52,7 +59,13 @@ export function errorResponse(
 }
 
 /** HTTP status of errors that do not define one. */
-const STATUS: Partial<Record<ErrorCode, number>> = { BAD_REQUEST: 400, CONFLICT: 409, OUTCOME_UNKNOWN: 504 };
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  BAD_REQUEST: 400,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  CONFLICT: 409,
+  OUTCOME_UNKNOWN: 504,
+};
 
 /** The response to a request that failed before GraphQL produced a result. */
 export function domainErrorResponse(error: AmbitError, requestId: string): HttpResponse {
@@ -61,17 +74,18 @@ export function domainErrorResponse(error: AmbitError, requestId: string): HttpR
   return jsonResponse(http?.status ?? STATUS[error.code] ?? 500, { errors }, http?.headers);
 }
 
+/** With the headers of every response. A length of null is unknown. */
 export const headersOf = (
-  { status, headers }: HttpResponse,
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
   requestId: string,
-  length: number,
+  length: number | null,
 ): Record<string, string | number> => ({
   'x-request-id': requestId,
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-store',
   ...headers,
   // RFC 9110, section 8.6: a 204 response has no Content-Length, and that of a 304 response is the one of the whole file.
-  ...(status !== 204 && status !== 304 && { 'content-length': length }),
+  ...(status !== 204 && status !== 304 && length !== null && { 'content-length': length }),
 });
 
 /** Sends a short response. */

@@ -1,6 +1,5 @@
-import { type ExecutionArgs, type GraphQLSchema, getOperationAST, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { type ExecutionArgs, type GraphQLSchema, getOperationAST } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
-import { LRUCache } from 'lru-cache';
 import {
   type Context,
   type Dependencies,
@@ -12,31 +11,35 @@ import {
 } from '../context.ts';
 import { createExecute, type Execute } from '../executor/execute.ts';
 import type { Actor } from '../identity/actor.ts';
-import { createErrorFormatter, type FormatErrors, useErrors } from './errors.ts';
+import { useDocumentCache } from './document-cache.ts';
 import { limitHeavyQueries } from './heavy-queries.ts';
+import { useIntrospection } from './introspection.ts';
 import { useLimits } from './limits.ts';
+import { responseLimits } from './response-limit.ts';
+import { createResultFormatter, type FormatResult, useResultFormat } from './result.ts';
 import type { ServerContext } from './server-context.ts';
 
 export type Yoga = YogaServerInstance<ServerContext, Context>;
 
-/** The GraphQL server and its error formatter, which the fast path calls itself. */
+/** The GraphQL server and its formatter of results, which the fast path calls itself. */
 export interface Graphql {
   schema: GraphQLSchema;
   yoga: Yoga;
-  formatErrors: FormatErrors;
+  formatResult: FormatResult;
 }
 
 export function createGraphql(
   schema: GraphQLSchema,
   dependencies: Dependencies,
-  execute: Execute = createExecute(),
+  execute: Execute = createExecute(responseLimits(dependencies.config.responseLimit)),
 ): Graphql {
   const { config } = dependencies;
+  // An invalid credential is refused after the validation, before anything is executed.
   const mayIntrospect = ({ authorization }: ServerContext): boolean =>
     config.introspection === 'public' || authorization !== null;
   const costs = new WeakMap<object, number>();
   const costOf = (args: ExecutionArgs): number => costs.get(args.contextValue as object) ?? 0;
-  const formatErrors = createErrorFormatter(dependencies, mayIntrospect);
+  const formatResult = createResultFormatter(dependencies);
   const yoga = createYoga<ServerContext, Context>({
     schema,
     context: (server) => createContext(dependencies, server),
@@ -48,7 +51,7 @@ export function createGraphql(
     maskedErrors: false,
     logging: false,
     multipart: false,
-    parserAndValidationCache: { documentCache: documentCache(), errorCache: documentCache() },
+    parserAndValidationCache: false,
     batching: false,
     cors:
       config.corsOrigins.length > 0
@@ -61,25 +64,17 @@ export function createGraphql(
           }
         : false,
     plugins: [
-      useErrors(formatErrors),
-      useLimits((args, cost) => costs.set(args.contextValue as object, cost)),
+      useResultFormat(formatResult),
+      useLimits(schema, (args, cost) => costs.set(args.contextValue as object, cost)),
       useIntrospection(mayIntrospect),
+      // After the plugins that add rules.
+      useDocumentCache(),
       useExecutor(limitHeavyQueries(revalidating(execute), costOf)),
       useTransactionEnd(),
     ],
   });
-  return { schema, yoga, formatErrors };
+  return { schema, yoga, formatResult };
 }
-
-/**
- * Maximum number of characters of all cached documents. A parsed, validated and planned document needs up to 200 times as
- * much memory as its text.
- */
-const CACHED_CHARACTERS = 500_000;
-
-/** A cache by document text. Limited by size, because a client can send very long documents. */
-const documentCache = <Value extends object>() =>
-  new LRUCache<string, Value>({ maxSize: CACHED_CHARACTERS, sizeCalculation: (_value, text) => text.length + 1 });
 
 /** Milliseconds during which a mutation uses the actor that was read for the request instead of reading it again. */
 const FRESH = 100;
@@ -111,14 +106,6 @@ async function createContext(dependencies: Dependencies, server: ServerContext):
   state.chargeOrganization(actor.organization?.id ?? '');
   setActor(ctx, actor);
   return ctx;
-}
-
-function useIntrospection(mayIntrospect: (server: ServerContext) => boolean): Plugin {
-  return {
-    onValidate({ addValidationRule, context }) {
-      if (!mayIntrospect(context as unknown as ServerContext)) addValidationRule(NoSchemaIntrospectionCustomRule);
-    },
-  };
 }
 
 function useExecutor(execute: Execute): Plugin {

@@ -10,7 +10,8 @@ export const ERROR_CODES = {
   RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
   CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
   BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
-  RESPONSE_TOO_LARGE: 'The response would exceed the size limit. Request fewer objects or fields.',
+  RESPONSE_TOO_LARGE:
+    'The response would exceed `RESPONSE_LIMIT_MB`. `limit` is the limit in bytes. Without a path, `data` is null. With a path, the mutation has run and its payload is null.',
   UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
   OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
   INTERNAL: 'An unexpected error. The log of the server has the details, with the same request ID.',
@@ -48,6 +49,7 @@ export const USER_ERROR_CODES = {
   NOT_FOUND: 'The object does not exist or is not visible to the caller.',
   IN_USE: 'Other objects use this object. `usedBy` lists them.',
   MISMATCH: 'The confirmation does not match the key or slug of the object.',
+  NO_EFFECT: 'The change would have no effect. The message states the reason.',
   LAST_OWNER: 'An organization must have at least one Owner.',
   WRONG_CREDENTIALS: 'The e-mail address or the password is wrong, or the token is not valid.',
 } as const;

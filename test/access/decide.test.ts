@@ -3,7 +3,7 @@ import { permissionsOf } from '../../src/access/access.ts';
 import type { Permission } from '../../src/access/catalog.ts';
 import { trace } from '../../src/access/decide.ts';
 import type { EffectiveGrants } from '../../src/access/model.ts';
-import { compileRole, roleByKey } from '../../src/access/roles.ts';
+import { CREATOR, compileRole, roleByKey } from '../../src/access/roles.ts';
 import { REFUSAL_REASONS } from '../../src/lib/errors.ts';
 import { textOf } from '../../src/resources/access/explain.ts';
 import { allow, ask, customRole, deny, effective, PROJECT, projectRole } from './examples.ts';
@@ -146,12 +146,12 @@ const REFUSALS = [
     hint: 'The organization role grants it, but a project role replaces that role here. Ask for another role in this project.',
   },
   {
-    title: 'the plan suspends the custom role',
+    title: 'the plan suspends what the custom role grants beyond Read',
     held: effective({ plan: 'FREE', role: customRole('Auditor', allow('*:read')) }),
-    permission: 'check:read',
+    permission: 'audit_event:read',
     target: null,
     reason: 'PLAN_LACKS',
-    message: 'check:read is needed, and the role that grants it is suspended by the plan FREE.',
+    message: 'audit_event:read is needed, and the role that grants it is suspended by the plan FREE.',
     hint: 'The plan TEAM includes it.',
   },
   {
@@ -208,6 +208,36 @@ describe('refused:', () => {
     const elsewhere = ['UNKNOWN_PERMISSION', 'NO_SUCH_PRINCIPAL', 'NO_SUCH_TARGET', 'NOT_HELD', 'SESSION_REQUIRED'];
     const covered = new Set<string>([...REFUSALS.map(({ reason }) => reason), ...elsewhere]);
     expect([...covered].sort()).toEqual(Object.keys(REFUSAL_REASONS).sort());
+  });
+});
+
+describe('on a plan without custom roles', () => {
+  const own = [allow('dataset:*', 'check:read', 'api_key:read', 'team:create'), deny('dataset:read')];
+
+  test('a custom role grants what Read of the organization grants as well, without what it denies', () => {
+    const held = effective({ plan: 'FREE', role: customRole('Own', ...own) });
+    expect(permissionsOf(held)).toEqual(['api_key:read', 'check:read', 'project:read']);
+    expect(permissionsOf(held, PROJECT)).toEqual(['api_key:read', 'project:read']);
+  });
+
+  test('a custom project role grants what project role Read and the organization role grant as well', () => {
+    const role = customRole('Own', allow('dataset:*', 'api_key:read'));
+    expect(permissionsOf(inProject({ plan: 'FREE' }, role), PROJECT)).toEqual(['project:read', 'dataset:read']);
+    expect(permissionsOf(inProject({ plan: 'FREE', role: roleByKey('guest') }, role), PROJECT)).toEqual([]);
+  });
+
+  test('the steps of a decision say which role grants it as well', () => {
+    const held = effective({ plan: 'FREE', role: customRole('Own', ...own) });
+    expect(trace(held, 'check:read', null).steps.map(textOf)).toContain(
+      'The plan FREE suspends custom roles, but the role Read grants it as well.',
+    );
+  });
+
+  test('the creator of a project stays its Owner', () => {
+    const created = inProject({ plan: 'FREE', role: roleByKey('write') }, CREATOR);
+    expect(permissionsOf(created, PROJECT)).toEqual([...projectRole('owner').allow]);
+    const given = inProject({ plan: 'FREE', role: roleByKey('write') }, projectRole('owner'));
+    expect(permissionsOf(given, PROJECT)).not.toContain('project:delete');
   });
 });
 

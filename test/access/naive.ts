@@ -16,8 +16,8 @@ export type AnyRole = string | Policy[];
 export interface World {
   plan: 'FREE' | 'TEAM' | 'ENTERPRISE';
   organization: { role: AnyRole; expiresAt: number | null; fallback: AnyRole };
-  /** Null says "no access". */
-  projects: { id: string; role: AnyRole | null }[];
+  /** Null says "no access". The role of the creator of a project counts on every plan. */
+  projects: { id: string; role: AnyRole | null; ofCreator?: boolean }[];
   access: 'READ' | 'WRITE';
   now: number;
 }
@@ -47,7 +47,8 @@ export const SPECIFICATION: Row[] = readFileSync('test/golden/permissions.tsv', 
   });
 
 /** What a READ token allows. */
-export const reads = (permission: string): boolean => ['read', 'read_content'].includes(permission.split(':')[1] ?? '');
+export const reads = (permission: string): boolean =>
+  ['read', 'read_content', 'export'].includes(permission.split(':')[1] ?? '');
 
 const ORGANIZATION_LADDER = ['guest', 'read', 'user', 'write', 'admin', 'owner'];
 const PROJECT_LADDER = ['read', 'member', 'manager', 'owner'];
@@ -86,13 +87,16 @@ function allowsByRoles(world: World, permission: string, target: string | null):
   if (world.access === 'READ' && !reads(permission)) return false;
   const role = roleNow(world);
   if (says('DENY', role, permission)) return false;
-  const byOrganization = grants(role, organizationRoleHas, row) && !isSuspended(world, role);
+  const byOrganization =
+    grants(role, organizationRoleHas, row) && (!isSuspended(world, role) || organizationRoleHas('read', row));
   const inProject = projectRoleOf(world, target);
   if (inProject === undefined) return byOrganization;
   if (inProject === null || says('DENY', inProject, permission)) return false;
-  const byProject = grants(inProject, projectRoleHas, row) && !isSuspended(world, inProject);
+  const byProject =
+    grants(inProject, projectRoleHas, row) && (!isSuspended(world, inProject) || projectRoleHas('read', row));
   // FREE suspends project roles. They still take permissions and no longer give any.
-  return world.plan === 'FREE' ? byProject && byOrganization : byProject;
+  const gives = world.plan !== 'FREE' || isCreator(world, target);
+  return gives ? byProject : byProject && byOrganization;
 }
 
 function reasonOf(world: World, permission: string, target: string | null): string | null {
@@ -131,6 +135,12 @@ function projectRoleOf(world: World, target: string | null): AnyRole | null | un
   return undefined;
 }
 
+const isCreator = (world: World, target: string | null): boolean => {
+  for (const project of world.projects) if (project.id === target) return project.ofCreator ?? false;
+  return false;
+};
+
+/** Of a custom role, FREE leaves what Read grants as well. */
 const isSuspended = (world: World, role: AnyRole): boolean => world.plan === 'FREE' && typeof role !== 'string';
 
 const grants = (role: AnyRole, builtInHas: (role: string, row: Row) => boolean, row: Row): boolean =>

@@ -66,9 +66,10 @@ describe('AgentMark', () => {
   });
 
   test('a custom role needs plan Team', () => {
-    const role = customRole('Runner', allow('trace:read'));
-    expect(permissionsOf(effective({ plan: 'FREE', role }))).toEqual([]);
-    expect(permissionsOf(effective({ plan: 'TEAM', role }))).toEqual(['project:read', 'trace:read']);
+    const runner = customRole('Runner', allow('trace:read', 'experiment:evaluate'));
+    // Without it, the role grants what Read grants as well.
+    expect(permissionsOf(effective({ plan: 'FREE', role: runner }))).toEqual(['project:read', 'trace:read']);
+    expect(permissionsOf(effective({ plan: 'TEAM', role: runner }))).toContain('experiment:evaluate');
   });
 
   const editing = writing(of('prompt', 'trace', 'dataset'));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { EffectiveGrants, Role } from '../../src/access/model.ts';
-import { compileRole, roleByKey } from '../../src/access/roles.ts';
+import { CREATOR, compileRole, roleByKey } from '../../src/access/roles.ts';
 import { projectRole } from './examples.ts';
 import { type AnyRole, type Policy, SPECIFICATION, type World } from './naive.ts';
 
@@ -52,7 +52,16 @@ export const worlds: fc.Arbitrary<World> = fc.record({
   organization: fc.record({ role: organizationRoles, expiresAt: expiry, fallback: organizationRoles }),
   projects: fc
     .subarray(PROJECTS)
-    .chain((ids) => fc.tuple(...ids.map((id) => projectRoles.map((role) => ({ id, role }))))),
+    .chain((ids) =>
+      fc.tuple(
+        ...ids.map((id) =>
+          fc.oneof(
+            { weight: 5, arbitrary: projectRoles.map((role) => ({ id, role })) },
+            { weight: 1, arbitrary: fc.constant({ id, role: 'owner', ofCreator: true }) },
+          ),
+        ),
+      ),
+    ),
   access: fc.constantFrom('READ', 'WRITE'),
   now: fc.constant(NOW),
 });
@@ -63,8 +72,9 @@ const compiled = (policies: Policy[], projectId: string | null): Role =>
 const inOrganization = (role: AnyRole): Role =>
   typeof role === 'string' ? roleByKey(role as 'read') : compiled(role, null);
 
-function inProject(role: AnyRole | null, projectId: string): Role | null {
+function inProject({ role, id: projectId, ofCreator }: World['projects'][number]): Role | null {
   if (role === null) return null;
+  if (ofCreator) return CREATOR;
   return typeof role === 'string' ? projectRole(role) : compiled(role, projectId);
 }
 
@@ -77,7 +87,7 @@ export function grantsIn({ plan, organization, projects, access, now }: World): 
       plan,
       role: inOrganization(over ? fallback : role),
       expired: over ? { role: inOrganization(role), at: new Date(expiresAt) } : null,
-      projects: new Map(projects.map((project) => [project.id, inProject(project.role, project.id)])),
+      projects: new Map(projects.map((project) => [project.id, inProject(project)])),
       validUntil: expiresAt !== null && !over ? expiresAt : Number.POSITIVE_INFINITY,
     },
     access,

@@ -53,10 +53,10 @@ async function applyWorld({ plan, organization, projects: own, now }: World): Pr
   const expiresAt = expires ? new Date(Date.now() + ((organization.expiresAt ?? 0) <= now ? -HOUR : HOUR)) : null;
   await api.root`insert into assignments (organization_id, id, principal_id, built_in_role_id, role_id, expires_at, fallback_built_in_role_id, fallback_role_id)
     values (${organizationId}, ${newId()}, ${principalId}, ${role}, ${custom}, ${expiresAt}, ${fallback}, ${customFallback})`;
-  for (const { id, role: projectRole } of own) {
+  for (const { id, role: projectRole, ofCreator = false } of own) {
     const [inProject, customInProject] = await insertRole(projectRole, 'project');
-    await api.root`insert into assignments (organization_id, id, principal_id, project_id, built_in_role_id, role_id)
-      values (${organizationId}, ${newId()}, ${principalId}, ${uuidOf(id)}, ${inProject}, ${customInProject})`;
+    await api.root`insert into assignments (organization_id, id, principal_id, project_id, built_in_role_id, role_id, of_creator)
+      values (${organizationId}, ${newId()}, ${principalId}, ${uuidOf(id)}, ${inProject}, ${customInProject}, ${ofCreator})`;
   }
 }
 

@@ -51,7 +51,7 @@ test('a demotion between two requests with the same document affects only the de
 test('concurrent callers with the same document do not share cached permissions', async () => {
   const [may, mayNot] = [await addMember(api, acme, 'admin', 'may'), await addMember(api, acme, 'read', 'may-not')];
   const outsider = (await createOrganization(api, 'globex')).owner;
-  const DOCUMENT = `query ($id: ID!) { node(id: $id) { ...on Check { name } } auditEvents(first: 2) { nodes { action actor } } checks(first: 3) { nodes { name category { name } } } }`;
+  const DOCUMENT = `query ($id: ID!) { node(id: $id) { ...on Check { name } } auditEvents(first: 2) { nodes { action actorName } } checks(first: 3) { nodes { name category { name } } } }`;
   const responseOf = async (caller: Caller) =>
     JSON.stringify(await caller.query(DOCUMENT, { id: check }).then(({ data, errors }) => ({ data, errors })));
   const people = [may, mayNot, outsider, api.as()];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allRows } from '../support/all-rows.ts';
+import { AUDIT_LOG, allRows } from '../support/all-rows.ts';
 import { type Caller, startApi } from '../support/api.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { nodeOfList, nodeTypes, queries, type RootField, typesInProjects } from '../support/introspect.ts';
@@ -148,7 +148,7 @@ test.each(lists.map((field) => [field.name, field] as const))(
 );
 
 const inputs = inputsOf(ours);
-const written = () => allRows(api, ['audit_events']);
+const written = () => allRows(api, AUDIT_LOG);
 const theirLog = () =>
   api.root`select * from audit_events where organization_id = ${organizationUuid(globex)} order by id`;
 

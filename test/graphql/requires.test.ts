@@ -142,7 +142,7 @@ const ARGUMENTS: Record<string, string[]> = {
   policies: IN_PROJECT,
   project: [`(id: "${of.project}")`, '(key: "first")'],
   roles: IN_PROJECT,
-  whoCan: TARGETS.map((given) => `(${DECISION} ${given})`),
+  whoCan: TARGETS.map((given) => `(first: 5 ${DECISION} ${given})`),
 };
 
 /** Replaces ids by names, for the names of tests. */

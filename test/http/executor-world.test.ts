@@ -52,8 +52,8 @@ const DOCUMENTS: Record<string, string> = {
     fragment c on Check { id name notes enabled enableOn type createdAt category @include(if: $with) { ...k } level @skip(if: $with) { name index } owner { id role { name } user { name email } } viewerPermissions }
     fragment k on Category { id name description viewerPermissions }`,
   people: `{ viewer { user { name email } role { name permissions } permissions }
-    members { totalCount nodes { __typename id role { ...r } user { name } viewerPermissions } }
-    serviceAccounts { nodes { name role { ...r } roleExpiresAt } } sessions { totalCount } apiTokens { nodes { id name principal { __typename id } } } }
+    members(first: 20) { totalCount nodes { __typename id role { ...r } user { name } viewerPermissions } }
+    serviceAccounts(first: 20) { nodes { name role { ...r } roleExpiresAt } } sessions { totalCount } apiTokens { nodes { id name principal { __typename id } } } }
     fragment r on Role { name builtIn permissions denied policies { name statements { effect permissions } project { key } } members { nodes { __typename ...on Member { id } ...on ServiceAccount { name } } } }`,
   projects: `{ projects { nodes { key name members { nodes { id principal { __typename id } role { name scope project { key } } viewerPermissions } } viewerPermissions } }
     roles { nodes { name scope } } policies { nodes { name statements { effect permissions } } } }`,
@@ -61,7 +61,7 @@ const DOCUMENTS: Record<string, string> = {
     access(permission: "check:delete") { allowed reason steps { kind passed text } } authorize(requests: [{ permission: "check:read" }, { permission: "nonsense" }]) { allowed }
     whoCan(permission: "check:delete") { nodes { __typename id } } permissionsOf }`,
   organization:
-    '{ organization { id name slug } plan { name } usage { seats projects } rubric { name description } auditEvents(last: 3) { nodes { action actor outcome before after permission } } invitations { nodes { email } } plans { name } permissions { name } }',
+    '{ organization { id name slug } plan { name } usage { seats projects } rubric { name description } auditEvents(last: 3) { nodes { action actor { kind name } outcome before after permission } } invitations { nodes { email } } plans { name } permissions { name } }',
   keys: '{ __proto__: viewer { constructor: permissions } toString: organization { hasOwnProperty: name __typename } then: rubric { toJSON: name } }',
   nodes:
     'query ($ids: [ID!]!, $id: ID!) { nodes(ids: $ids) { __typename id ...on Check { name } ...on Role { name permissions } ...on Policy { name } ...on Project { key } ...on ApiToken { name } ...on Invitation { email } } a: node(id: $id) { id } }',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/http/limits.ts';
 import { startApi } from '../support/api.ts';
-import { createOrganization } from '../support/world.ts';
+import { createOrganization, roleId } from '../support/world.ts';
 
 const api = await startApi();
 const { owner } = await createOrganization(api, 'acme');
@@ -24,6 +24,12 @@ describe('an operation above a limit is refused before execution', () => {
       'long pages of long lists',
       `{ ${repeat(20, (at) => `a${at}: checks(first: 500) { nodes { id name owner { id user { id name } } category { id name } level { id name } } }`)} }`,
     ],
+    [
+      'the permissions of many roles',
+      `{ ${repeat(3, (at) => `a${at}: nodes(ids: [${`"${roleId('owner')}" `.repeat(100)}]) { ... on Role { permissions } }`)} }`,
+    ],
+    ['long texts', `{ ${repeat(5, (at) => `a${at}: checks(first: 500) { nodes { notes } }`)} }`],
+    ['JSON values', `{ ${repeat(3, (at) => `a${at}: auditEvents(first: 500) { nodes { before after } }`)} }`],
     [
       'long pages in fragments',
       `{ ${repeat(40, (at) => `a${at}: checks(first: 500) { ...p }`)} } fragment p on CheckConnection { nodes { ...c } } fragment c on Check { id name notes enabled }`,

@@ -43,7 +43,7 @@ test('a token has the current permissions of its holder, and a READ token only t
     const held = await permissionsOf(holder);
     expect(held).toEqual(await permissionsOf(people[role]));
     expect(await permissionsOf(onNode(write))).toEqual(held);
-    expect(await permissionsOf(onNode(read))).toEqual(held.filter((name) => /:read(_content)?$/.test(name)));
+    expect(await permissionsOf(onNode(read))).toEqual(held.filter((name) => /:(read(_content)?|export)$/.test(name)));
   }
 });
 

@@ -364,11 +364,11 @@ test('a person without an account declines once with the secret, which leaves an
   await mutate(globex.owner, 'declineInvitation', { secret: other.secret }, 'deletedId');
   const { auditEvents } = await queryData(
     acme.owner,
-    '{ auditEvents(first: 2, filter: { action: "declineInvitation" }) { nodes { actor role targetId outcome } } }',
+    '{ auditEvents(first: 2, filter: { action: "declineInvitation" }) { nodes { actor { kind email } role targetId outcome } } }',
   );
   expect(auditEvents.nodes).toEqual([
-    { actor: globex.owner.email, role: null, targetId: other.id, outcome: 'ALLOWED' },
-    { actor: 'anonymous', role: null, targetId: id, outcome: 'ALLOWED' },
+    { actor: { kind: 'USER', email: globex.owner.email }, role: null, targetId: other.id, outcome: 'ALLOWED' },
+    { actor: { kind: 'ANONYMOUS', email: null }, role: null, targetId: id, outcome: 'ALLOWED' },
   ]);
 });
 

@@ -160,7 +160,7 @@ describe('an organization with 500 roles of 50 policies', async () => {
     await loadRoles(db, organizationId, roleIds, cache);
     expect(compiled.toSorted()).toEqual(policyIds.toSorted());
     expect(cache.roles.size).toBe(500);
-    expect([...(loaded.get(roleIds[0] as string)?.allow ?? [])]).toEqual(['prompt_version:evaluate']);
+    expect([...(loaded.get(roleIds[0] as string)?.allow ?? [])]).toEqual(['project:read', 'prompt_version:evaluate']);
   });
 
   test('answers with permissions and policies in a constant number of statements', async () => {

@@ -67,7 +67,7 @@ describe('a role with statements of its own', () => {
       policyIds: [policies.data],
     });
     expect(role.permissions.toSorted()).toEqual([
-      ...['dataset:create', 'dataset:evaluate', 'dataset:read', 'dataset:update', 'golden:read'],
+      ...['dataset:create', 'dataset:evaluate', 'dataset:read', 'dataset:update', 'golden:read', 'project:read'],
     ]);
     expect([role.denied, role.policies]).toEqual([['dataset:delete'], [{ id: policies.data }]]);
   });
@@ -82,7 +82,7 @@ describe('a role with statements of its own', () => {
     for (const input of [{ policyIds: [] }, { policyIds: null, statements: [] }])
       expect(await update(input)).toEqual(required);
     const replaced = await update({ policyIds: [], statements: [allow('trace:read')] });
-    expect(replaced.role).toMatchObject({ permissions: ['trace:read'], policies: [] });
+    expect(replaced.role).toMatchObject({ permissions: ['project:read', 'trace:read'], policies: [] });
     // Omitted lists are unchanged.
     expect((await update({ description: 'Reads traces.' })).role).toEqual(replaced.role);
   });

@@ -1,5 +1,8 @@
 import type { Api, Json } from './api.ts';
 
+/** The tables of the audit log. Every mutation adds rows, also a refused one. */
+export const AUDIT_LOG = ['audit_events', 'audit_event_targets'];
+
 /** All rows of the instance by table, in one statement, to compare two moments. */
 export async function allRows(api: Api, except: readonly string[] = []): Promise<Json> {
   const tables = await api.root`select relname as name from pg_class

@@ -319,6 +319,7 @@ export const RESOURCES: Record<string, Resource> = {
         ...(await guest(fixtures)),
         event: {
           ...{ organization_id: organizationUuid(fixtures.organization), role: 'User' },
+          principal_id: expect.any(String),
           target_id: expect.stringMatching(/^mem_/),
         },
       }),
@@ -327,6 +328,7 @@ export const RESOURCES: Record<string, Resource> = {
         ...(await guest(fixtures)),
         event: {
           ...{ organization_id: organizationUuid(fixtures.organization), role: null },
+          ...{ actor_kind: 'USER', principal_id: null },
           target_id: expect.stringMatching(/^inv_/),
         },
       }),
@@ -396,14 +398,15 @@ export const RESOURCES: Record<string, Resource> = {
     obtain: async ({ owner }) =>
       (await queryData(owner, '{ auditEvents(first: 1) { nodes { id } } }')).auditEvents.nodes[0].id,
     rows: async ({ organization: { slug }, insert, refer }) => {
-      const users = await refer('User');
+      const [users, members] = [await refer('User'), await refer('Member')];
       return insert('audit_events', (at) => ({
         ...{
           action: 'none',
           outcome: 'ALLOWED',
           actor: `${at}@${slug}.test`,
-          user_id: users[at],
+          ...{ actor_kind: 'MEMBER', user_id: users[at], principal_id: members[at] },
           target_id: `none ${at % 2}`,
+          related: JSON.stringify([{ targetId: `none ${at % 2}`, before: null, after: null }]),
         },
         ...{ credential_kind: 'NONE', request_id: `${at}`, address: 'here' },
       }));

@@ -1,7 +1,5 @@
+import { AUDIT_LOG } from './all-rows.ts';
 import type { Api } from './api.ts';
-
-/** Every mutation changes these tables, also a refused one. */
-const LOG = ['audit_events', 'audit_event_targets'];
 
 /**
  * Keeps a copy of all rows and, by triggers, the names of tables that are written. Returns a function that puts the
@@ -27,7 +25,7 @@ export async function restorer(api: Api): Promise<() => Promise<string[]>> {
       .join('\n')}`);
   return async () => {
     const written = (await api.root`select name from kept.written`).map(({ name }) => name as string);
-    const changed = written.filter((name) => !LOG.includes(name));
+    const changed = written.filter((name) => !AUDIT_LOG.includes(name));
     if (changed.length === 0) return [];
     await api.root.begin(async (tx) => {
       await tx`set local session_replication_role = replica`;

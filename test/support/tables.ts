@@ -107,6 +107,8 @@ const MEASURES: Record<keyof typeof LIMITS, string> = {
   directives: 'Directives of the document',
   depth: 'Levels of nested fields',
   cost: 'Cost of the operation',
+  schemas: '`__schema` in an operation',
+  types: '`__type` in an operation',
 };
 
 const ROLE_MEASURES: Record<keyof typeof ROLE_LIMITS, string> = {

@@ -53,6 +53,7 @@ function grantText({ role, permission, passed }: StepOf<'GRANT'>): string {
 
 function planText({ plan, suspended, passed }: StepOf<'PLAN'>): string {
   if (!suspended) return `The plan ${plan} suspends none of these roles.`;
-  const still = passed ? ', but the organization role grants it as well' : '';
+  const other = suspended === 'customRoles' ? 'the role Read' : 'the organization role';
+  const still = passed ? `, but ${other} grants it as well` : '';
   return `The plan ${plan} suspends ${FEATURES[suspended]}${still}.`;
 }

@@ -117,7 +117,7 @@ builder.queryField('permissions', (t) =>
     type: [PermissionDefinitionType],
     public: true,
     description: 'All permissions that exist. The result is the same for every caller.',
-    complexity: 10,
+    complexity: { field: 1, multiplier: PERMISSIONS.size },
     resolve: () => [...PERMISSIONS.values()],
   }),
 );

@@ -99,6 +99,10 @@ async function offer(
     );
   const role = await getAssignableRole(ctx, roleId, null, 'roleId', find);
   if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
+  if (projectRoles?.length && role.neverOverridden)
+    throw invalid(
+      userError('NO_EFFECT', 'projectRoles', `projectRoles: have no effect on the organization role ${role.name}.`),
+    );
   const inProjects = new Map<string, Role>();
   for (const [at, given] of projectRoles?.entries() ?? []) {
     const path = ['projectRoles', String(at)];
@@ -277,7 +281,7 @@ export async function mayResend(ctx: Context, row: InvitationRow): Promise<boole
 
 async function offerAgain(ctx: Context, row: InvitationRow): Promise<OfferedRoles> {
   return await offer(ctx, offerOf(row)).catch((error: unknown) => {
-    if (!(error instanceof AmbitError && error.userErrors)) throw error;
+    if (!(error instanceof AmbitError && error.userErrors) || error.userErrors[0]?.code === 'NO_EFFECT') throw error;
     throw invalid(
       userError(
         'INVALID',

@@ -1,6 +1,7 @@
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { costOfList, searchFilter } from '../../graphql/search.ts';
@@ -78,6 +79,7 @@ builder.node(Policy, {
       description: 'The name of the policy. Unique in the organization or project, case-insensitive.',
     }),
     description: t.exposeString('description', {
+      complexity: textCost(2_000),
       nullable: true,
       description: 'What the policy is used for. Null if there is none.',
     }),

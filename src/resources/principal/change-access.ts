@@ -10,12 +10,14 @@ import {
   type Moment,
   momentsOf,
   principalIds,
+  projectRolesToDeactivate,
   unrestrictedOrNull,
 } from '../../access/change.ts';
 import { requireHeldChange } from '../../access/escalation.ts';
 import { type AccessRows, type GrantsById, grantsAt, loadAssignments } from '../../access/grants.ts';
 import { OWNER } from '../../access/roles.ts';
 import { type Context, db, setDryRun, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import type { Plan } from '../../lib/plans.ts';
 import type { TokenAccess } from '../api-token/table.ts';
@@ -78,12 +80,24 @@ export async function changeAccess<Result>(ctx: Context, change: Change<Result>)
   const access = accessOfCaller(caller, grantsAt(before.rows, before.plan, now));
   if (change.permission) access.require(change.permission, change.target);
   const result = await change.apply({ organization, rows: before.rows, access });
-  const after = await load(change.plan ?? organization.plan);
+  const after = await deactivate(ctx, before, await load(change.plan ?? organization.plan), now);
   for (const moment of momentsOf(before, caller.id, now)) requireHeldAt(moment, caller, before, after);
   if (losesOwner(before.rows, after.rows)) await requireOwner(ctx, change.field === undefined ? 'id' : change.field);
   if (change.dryRun) setDryRun(ctx);
   const changes = accessChanges(grantsAt(before.rows, before.plan, now), grantsAt(after.rows, after.plan, now));
   return { result, accessChanges: changes.filter(isVisible(ctx)), before: before.rows, after: after.rows };
+}
+
+/** Marks project roles of Owners and Admins as inactive. Returns the access with these marks. */
+async function deactivate(ctx: Context, before: AccessState, after: AccessState, now: Date): Promise<AccessState> {
+  const ids = new Set(projectRolesToDeactivate(before, after, now));
+  if (ids.size === 0) return after;
+  await (await db(ctx))
+    .update(assignments)
+    .set({ inactive: true })
+    .where(and(eq(assignments.organizationId, tenant(ctx)), isAnyOf(assignments.id, [...ids])));
+  const marked = after.rows.assignments.map((row) => (ids.has(row.id) ? { ...row, inactive: true } : row));
+  return { ...after, rows: { ...after.rows, assignments: marked } };
 }
 
 /** The principal whose grants limit a change, and the access of its credential. */

@@ -8,7 +8,7 @@ import { fromPublicId } from '../../lib/ids.ts';
 import { Member } from '../member/graphql.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { findPrincipal } from '../principal/service.ts';
+import { findPrincipal, grantsOf } from '../principal/service.ts';
 import { Project } from '../project/ref.ts';
 import { findProject, visibleProject } from '../project/service.ts';
 import { RoleType } from '../role/ref.ts';
@@ -66,8 +66,14 @@ builder.node(ProjectMember, {
     }),
     suspended: t.boolean({
       description:
-        'Whether the plan of the organization suspends the role in the project. True while the plan does not include `projectRoles`, and for a custom role while it does not include `customRoles`. A suspended project role grants nothing that the organization role does not grant, and still replaces it. False if `noAccess` is true, which no plan suspends.',
+        'Whether the plan of the organization suspends the role in the project. True while the plan does not include `projectRoles`, and for a custom role while it does not include `customRoles`. A suspended project role grants nothing that the organization role does not grant, and still replaces it. False for the role that a project gives its creator, and if `noAccess` is true, which no plan suspends.',
       resolve: (row, _args, ctx) => isMembershipSuspended(ctx, row),
+    }),
+    inactive: t.boolean({
+      description:
+        'Whether the project role has no effect, because its holder is Owner or Admin of the organization, or became one after the project role was assigned. It stays without effect after a demotion. `updateProjectMember` with the same or another role makes it effective then.',
+      resolve: async (row, _args, ctx) =>
+        row.inactive || ((await grantsOf(ctx, row.principalId))?.grants.role.neverOverridden ?? false),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the project role was created.' }),
     viewerPermissions: t.field(viewerPermissions<ProjectMemberRow>('project_member', { on: (row) => row.projectId })),
@@ -125,7 +131,7 @@ const NOT_HELD = 'NOT_HELD if somebody would gain or lose permissions that the c
 
 mutation('createProjectMember', {
   permission: 'project_member:create',
-  description: `Gives a member or service account a project role. Returns PLAN_REQUIRED if the plan has no project roles, and ${NOT_HELD}.`,
+  description: `Gives a member or service account a project role. Returns PLAN_REQUIRED if the plan has no project roles, NO_EFFECT for an Owner or Admin of the organization, and ${NOT_HELD}.`,
   input: (t) => ({
     projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
     principalId: t.id({
@@ -150,7 +156,7 @@ mutation('createProjectMember', {
 
 mutation('updateProjectMember', {
   permission: 'project_member:update',
-  description: `Replaces a project role by another one. Returns PLAN_REQUIRED if the plan has no project roles, and ${NOT_HELD}.`,
+  description: `Replaces a project role by another one. Returns PLAN_REQUIRED if the plan has no project roles, NO_EFFECT for an Owner or Admin of the organization, and ${NOT_HELD}.`,
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'project_member:read', description: 'The ID of the project role.' }),
     roleId: t.id({ visibleWith: 'role:read', description: ROLE }),

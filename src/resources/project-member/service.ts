@@ -1,4 +1,5 @@
 import { and, eq, isNotNull, or, type SQL, sql } from 'drizzle-orm';
+import { grantsOfPrincipal } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf, pagesOf } from '../../data/loader.ts';
@@ -9,7 +10,7 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { isFeatureSuspended } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
-import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess, type LockedAccess } from '../principal/change-access.ts';
 import {
   findByPublicId,
   findPrincipal,
@@ -70,8 +71,9 @@ export const findProjectMember = async (ctx: Context, id: string): Promise<Proje
 
 /** Whether the plan suspends the project role. No access is never suspended. */
 export const isMembershipSuspended = (ctx: Context, row: ProjectMemberRow): boolean =>
-  (row.roleId !== null && isFeatureSuspended(ctx, 'customRoles')) ||
-  ((row.roleId ?? row.builtInRoleId) !== null && isFeatureSuspended(ctx, 'projectRoles'));
+  !row.ofCreator &&
+  ((row.roleId !== null && isFeatureSuspended(ctx, 'customRoles')) ||
+    ((row.roleId ?? row.builtInRoleId) !== null && isFeatureSuspended(ctx, 'projectRoles')));
 
 export interface ProjectMemberInput {
   roleId?: string | null | undefined;
@@ -105,7 +107,8 @@ export async function createProjectMember(
     target: project.id,
     affected: () => [principal.id],
     dryRun: input.dryRun ?? false,
-    apply: async () => {
+    apply: async (locked) => {
+      requireOverridable(ctx, locked, principal.id, 'principalId');
       const values = {
         organizationId: tenant(ctx),
         principalId: principal.id,
@@ -120,14 +123,29 @@ export async function createProjectMember(
   });
 }
 
+/** Throws NO_EFFECT for an Owner or Admin of the organization, whose role no project role overrides. */
+function requireOverridable(ctx: Context, { rows, organization }: LockedAccess, principalId: string, path: string) {
+  const role = grantsOfPrincipal(rows, principalId, organization.plan, ctx.dependencies.clock())?.role;
+  if (role?.neverOverridden)
+    throw invalid(
+      userError(
+        'NO_EFFECT',
+        path,
+        `${path}: a project role has no effect on the organization role ${role.name}. Assign another organization role first.`,
+      ),
+    );
+}
+
 export async function updateProjectMember(
   ctx: Context,
   row: ProjectMemberRow,
   input: ProjectMemberInput,
 ): Promise<AccessChanged<ProjectMemberRow>> {
   ctx.unit.access.requireFeature('projectRoles');
-  const values = roleColumns(await roleOf(ctx, input, row.projectId ?? ''));
-  return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own) => {
+  const role = await roleOf(ctx, input, row.projectId ?? '');
+  return await change(ctx, row, 'project_member:update', input.dryRun ?? false, async (before, own, locked) => {
+    requireOverridable(ctx, locked, row.principalId, 'id');
+    const values = { ...roleColumns(role), inactive: false, ofCreator: false };
     const [after = before] = await (await db(ctx)).update(assignments).set(values).where(own).returning();
     audit(ctx, { after: await snapshotOf(ctx, after) });
     return after;
@@ -151,20 +169,20 @@ async function change<Result>(
   row: ProjectMemberRow,
   permission: 'project_member:update' | 'project_member:delete',
   dryRun: boolean,
-  write: (before: ProjectMemberRow, own: SQL | undefined) => Promise<Result>,
+  write: (before: ProjectMemberRow, own: SQL | undefined, locked: LockedAccess) => Promise<Result>,
 ): Promise<AccessChanged<Result>> {
   return await changeAccess(ctx, {
     permission,
     target: row.projectId,
     affected: () => [row.principalId],
     dryRun,
-    apply: async ({ rows: { assignments: locked } }) => {
+    apply: async (locked) => {
       const own = and(eq(assignments.organizationId, tenant(ctx)), eq(assignments.id, row.id));
       // It may have been deleted before the lock was acquired.
-      const before = locked.find(({ id }) => id === row.id);
+      const before = locked.rows.assignments.find(({ id }) => id === row.id);
       if (!before) throw notFound('ProjectMember');
       audit(ctx, { targetId: toPublicId('pmb', row.id), before: await snapshotOf(ctx, before) });
-      return await write(before, own);
+      return await write(before, own, locked);
     },
   });
 }

@@ -1,5 +1,6 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { costOfList, searchFilter } from '../../graphql/search.ts';
@@ -31,6 +32,7 @@ builder.node(Project, {
     }),
     name: t.exposeString('name', { description: 'The display name of the project.' }),
     description: t.exposeString('description', {
+      complexity: textCost(2_000),
       nullable: true,
       description: 'What the project is about. Null if there is none.',
     }),
@@ -89,7 +91,8 @@ const DESCRIPTION = 'What the project is about, 1 to 2,000 characters.';
 
 mutation('createProject', {
   permission: 'project:create',
-  description: 'Creates a project. Returns PLAN_REQUIRED if the organization has all projects that its plan includes.',
+  description:
+    'Creates a project. The caller gets the project role Owner in it, unless the caller is Owner or Admin of the organization. No plan suspends this role until somebody changes it. Returns PLAN_REQUIRED if the organization has all projects that its plan includes.',
   input: (t) => ({
     key: t.string({ required: true, description: KEY }),
     name: t.string({ required: true, description: NAME }),

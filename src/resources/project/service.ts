@@ -2,13 +2,14 @@ import { randomInt } from 'node:crypto';
 import { and, count, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { permissionsOf, unrestricted } from '../../access/access.ts';
-import { type Context, db, setDryRun, tenant } from '../../context.ts';
+import { CREATOR } from '../../access/roles.ts';
+import { audit, type Context, db, setActor, setDryRun, tenant } from '../../context.ts';
 import { inProjects, seesEveryProject } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
-import { fromPublicId } from '../../lib/ids.ts';
+import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { findGrants, requireStill } from '../principal/access.ts';
@@ -84,7 +85,13 @@ export async function createProject(ctx: Context, input: unknown): Promise<Proje
     .from(projects)
     .where(eq(projects.organizationId, tenant(ctx)));
   ctx.unit.access.requireRoom('projects', { usage: all?.total ?? 0, added: 1 });
-  return await rows.insert(ctx, { ...given, key: freeKey(ctx, given.key), createdAt: ctx.dependencies.clock() });
+  const project = await rows.insert(ctx, {
+    ...given,
+    key: freeKey(ctx, given.key),
+    createdAt: ctx.dependencies.clock(),
+  });
+  await assignCreator(ctx, project.id);
+  return project;
 }
 
 const SUFFIX = 6;
@@ -97,6 +104,32 @@ function freeKey(ctx: Context, key: string): string {
   if (seesEveryProject(ctx)) return key;
   const suffix = Array.from({ length: SUFFIX }, () => randomInt(36).toString(36)).join('');
   return `${key.slice(0, MAX_KEY - SUFFIX - 1).replace(/[-_]$/, '')}-${suffix}`;
+}
+
+/**
+ * Gives the caller the project role Owner, unless no project role overrides the caller's organization role. This is not a
+ * change of existing access, so the caller need not hold what it gets in its own project.
+ */
+async function assignCreator(ctx: Context, projectId: string): Promise<void> {
+  const { actor } = ctx.unit;
+  const principalId = actor.principal?.id ?? '';
+  const grants = (await findGrants(ctx, [principalId])).get(principalId);
+  if (!grants || grants.role.neverOverridden) return;
+  const [row] = await (await db(ctx))
+    .insert(assignments)
+    .values({
+      organizationId: tenant(ctx),
+      principalId,
+      projectId,
+      builtInRoleId: CREATOR.id,
+      ofCreator: true,
+      createdAt: ctx.dependencies.clock(),
+    })
+    .returning({ id: assignments.id });
+  const creatorRole = { id: toPublicId('pmb', row?.id ?? ''), roleId: toPublicId('rol', CREATOR.id) };
+  audit(ctx, { after: { ...(ctx.unit.auditDraft.after as object), creatorRole } });
+  // The payload shows the project as its creator sees it.
+  setActor(ctx, { ...actor, grants: { ...grants, projects: new Map([...grants.projects, [projectId, CREATOR]]) } });
 }
 
 export async function updateProject(ctx: Context, id: string, input: unknown): Promise<ProjectRow> {

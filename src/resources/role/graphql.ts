@@ -2,6 +2,7 @@ import type { RoleSummary } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { costOfList, searchFilter } from '../../graphql/search.ts';
@@ -55,6 +56,7 @@ builder.node(RoleType, {
       description: 'The name of the role. Unique in the organization or project, case-insensitive.',
     }),
     description: t.exposeString('description', {
+      complexity: textCost(2_000),
       nullable: true,
       description: 'What the role is intended for. Null if there is none.',
     }),

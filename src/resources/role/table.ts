@@ -1,4 +1,4 @@
-import { foreignKey, index, jsonb, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { boolean, foreignKey, index, jsonb, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
 import { explainViolation } from '../../db/constraints.ts';
 import { userError } from '../../lib/errors.ts';
@@ -69,6 +69,10 @@ export const assignments = pgTable(
     expiresAt: instant('expires_at'),
     fallbackBuiltInRoleId: uuid('fallback_built_in_role_id'),
     fallbackRoleId: uuid('fallback_role_id'),
+    /** A project role without effect, because its principal was Owner or Admin of the organization after it was assigned. */
+    inactive: boolean('inactive').notNull().default(false),
+    /** The project role Owner of the creator of the project, which no plan suspends. */
+    ofCreator: boolean('of_creator').notNull().default(false),
     createdAt: createdAt(),
   },
   (t) => [

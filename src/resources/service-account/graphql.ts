@@ -1,5 +1,6 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { targetId } from '../../lib/input.ts';
@@ -28,6 +29,7 @@ builder.node(ServiceAccount, {
   brandLoadedObjects: true,
   fields: (t) => ({
     description: t.exposeString('description', {
+      complexity: textCost(2_000),
       nullable: true,
       description: 'What the service account is used for. Null if there is none.',
     }),
