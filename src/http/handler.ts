@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
-import type { EndpointPath } from '../access/endpoints.ts';
+import type { OpenPath } from '../access/endpoints.ts';
 import type { Dependencies } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
@@ -37,7 +37,7 @@ type Routes = ReadonlyMap<string, Route>;
 
 const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes => {
   const { identity, pool } = dependencies;
-  const routes: Record<EndpointPath, Route> = {
+  const routes: Record<OpenPath, Route> = {
     '/.well-known/jwks.json': async () =>
       jsonResponse(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
     '/health/live': live,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ENDPOINTS } from '../../src/access/endpoints.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { printedSchema } from '../support/generated.ts';
-import { queryData } from '../support/world.ts';
+import { addMember, createOrganization, queryData } from '../support/world.ts';
 
 const api = await startApi({ pool: 1 });
 const { permissions } = await queryData(api.as(), '{ permissions { name fields endpoints } }');
@@ -27,7 +27,17 @@ test('names every permission that the printed schema requires, and no other', ()
   expect(permissions.length).toBeGreaterThan(used.length);
 });
 
-test('every declared endpoint exists, and other paths do not', async () => {
-  for (const path of Object.keys(ENDPOINTS)) expect((await fetch(`${api.address}${path}`)).status, path).not.toBe(404);
+test('every declared endpoint exists, and requires exactly its permission', async () => {
+  const acme = await createOrganization(api, 'acme');
+  const reader = await addMember(api, acme, 'read');
+  expect(of('audit_event:export').endpoints).toEqual(['GET /audit-events.csv', 'GET /audit-events.jsonl']);
+  for (const [path, permission] of Object.entries(ENDPOINTS)) {
+    const get = (token?: string) =>
+      fetch(`${api.address}${path}`, { headers: token ? { authorization: `Bearer ${token}` } : {} });
+    expect((await get(acme.owner.token)).status, path).toBe(200);
+    const refused = await get(reader.token);
+    if (permission === null) expect(refused.status, path).toBe(200);
+    else expect(JSON.stringify(await refused.json()), path).toContain(`"permission":"${permission}"`);
+  }
   expect((await fetch(`${api.address}/elsewhere`)).status).toBe(404);
 });

@@ -95,7 +95,7 @@ async function copyIntoParent(api: Api, parent: string, children: string[]): Pro
   const columns = await api.root`
     select column_name as name from information_schema.columns
     where table_schema = 'public' and table_name = ${table} and column_name in ('name', 'alias', 'slug', 'key', 'hash')`;
-  const copied = columns.map(({ name }) => `'${name}', t.${name} || '-copy'`);
+  const copied = columns.map(({ name }) => `'${name}', t.${name} || '-copy-${parent}'`);
   await api.root.unsafe(
     `insert into ${table} select (jsonb_populate_record(null::${table}, to_jsonb(t) || jsonb_build_object(
        ${["'id'", 'gen_random_uuid()', `'${column}'`, `'${row?.['value']}'::text`, ...copied].join(', ')}))).*
