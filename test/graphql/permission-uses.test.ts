@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ENDPOINTS } from '../../src/access/endpoints.ts';
+import { allow, createRole, giveRole } from '../decisions/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { printedSchema } from '../support/generated.ts';
 import { addMember, createOrganization, queryData } from '../support/world.ts';
@@ -30,6 +31,8 @@ test('names every permission that the printed schema requires, and no other', ()
 test('every declared endpoint exists, and requires exactly its permission', async () => {
   const acme = await createOrganization(api, 'acme');
   const reader = await addMember(api, acme, 'read');
+  await api.root`update organizations set plan = 'ENTERPRISE'`;
+  await giveRole(acme.owner, reader.memberId, await createRole(acme.owner, 'Reader', [allow('*:read')]));
   expect(of('audit_event:export').endpoints).toEqual(['GET /audit-events.csv', 'GET /audit-events.jsonl']);
   for (const [path, permission] of Object.entries(ENDPOINTS)) {
     const get = (token?: string) =>

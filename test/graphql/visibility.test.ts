@@ -55,6 +55,7 @@ const OTHERS = [
   'AccessChange',
   'AccessMatrixEntry',
   'AccessMatrixRow',
+  'AccessStep',
   'AuditActor',
   'InvitationProjectRole',
   'IssuedSession',
