@@ -19,3 +19,9 @@ export function inProjects(ctx: Context, column: PgColumn, permission: Permissio
   if (!may(null)) return open.length > 0 ? isAnyOf(column, open) : sql`false`;
   return closed.length > 0 ? isNoneOf(column, closed) : sql`true`;
 }
+
+/** Whether no project can be hidden from the caller. */
+export const seesEveryProject = (ctx: Context): boolean =>
+  [null, ...(ctx.unit.access.effective?.grants.projects.keys() ?? [])].every((id) =>
+    ctx.unit.access.can('project:read', id),
+  );

@@ -14,6 +14,7 @@ import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
 import { DateTime, parseText } from './scalars.ts';
+import { visibilityPlugin } from './visibility.ts';
 
 export interface BuilderTypes {
   Context: Context;
@@ -40,10 +41,18 @@ export const pageCost = ({ first, last }: PageArgs, field = 1) => ({
 });
 
 export const builder = new SchemaBuilder<BuilderTypes>({
-  // The guard is first: it turns `permission` into scopes of scope-auth, and wraps the checks. The permission cache comes
-  // right after scope-auth, whose results it keeps. The cost is last: the configuration of a field is passed from the last
-  // plugin to the first one.
-  plugins: [guardPlugin, ScopeAuthPlugin, permissionCachePlugin, RelayPlugin, ComplexityPlugin, costPlugin],
+  // The guard precedes scope-auth: it turns `permission` into scopes of scope-auth, and wraps the checks. The permission
+  // cache comes right after scope-auth, whose results it keeps. The cost is last: the configuration of a field is passed
+  // from the last plugin to the first one.
+  plugins: [
+    visibilityPlugin,
+    guardPlugin,
+    ScopeAuthPlugin,
+    permissionCachePlugin,
+    RelayPlugin,
+    ComplexityPlugin,
+    costPlugin,
+  ],
   defaultFieldNullability: false,
   scopeAuth: { authScopes, unauthorizedError: refusedFieldError },
   complexity: { defaultListMultiplier: LIST_COST },

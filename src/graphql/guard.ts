@@ -25,6 +25,7 @@ import { audit, type Context } from '../context.ts';
 import { accessOfCredential } from '../identity/actor.ts';
 import { type Check, checkOfArguments, guardedInput } from './argument-guard.ts';
 import { unlessCached } from './permission-cache.ts';
+import { permissionUses } from './permission-uses.ts';
 import { PUBLIC, type Requirement, sentenceOf, withDirectives, withSentence } from './requirement.ts';
 import { type FindTarget, mutationResolver } from './run-mutation.ts';
 import { requireSignedIn } from './signed-in.ts';
@@ -72,8 +73,11 @@ declare global {
        * the caller cannot read.
        */
       on?: (parent: ParentShape, args: InputShapeFromFields<Args>, ctx: Context) => MaybePromise<Target>;
-      /** Open to every signed-in caller. With `permission`, only for the caller's own objects. */
-      own?: true;
+      /**
+       * Open to every signed-in caller. With `permission`, only for the caller's own objects: the resolver decides, or a
+       * function that tells whether the parent is the caller's own.
+       */
+      own?: true | OwnOf<ParentShape>;
       /** Open to every caller, also without a credential. */
       public?: true;
     }
@@ -86,7 +90,7 @@ interface InProjects {
 }
 
 /** The options of the guard of a field or type, stored in its extensions. */
-interface Guard {
+export interface Guard {
   rule: Requirement;
   permission: Permission | undefined;
   inProjects: InProjects | undefined;
@@ -159,6 +163,7 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
         argumentCheck.check = checkOfArguments(field.args);
         if (argumentCheck.check && isNonNullType(field.type)) throw new Error(mustBeNullable(type.name, field.name));
       }
+    schema.extensions = { ...schema.extensions, permissionUses: permissionUses(schema) };
     return schema;
   }
 
@@ -202,6 +207,7 @@ const hasInProjects = (inProjects: InProjects | undefined, parent: unknown, { un
   inProjects?.of(parent as never).some((project) => access.sees(inProjects.permission, project)) ?? false;
 
 function scopesOfField(kind: string, what: string, { permission, own, on }: AccessOptions) {
+  if (permission && typeof own === 'function') return requireUnlessOwn(permission, own);
   if (!on) return { ...(permission && { permission }), ...(own && { own: kind === 'Mutation' ? 'change' : 'look' }) };
   if (!permission || own) throw new Error(`${what}: \`on\` goes with a permission, and not with own`);
   return kind === 'Mutation' ? requireAudited(permission, on as OnOfField) : requireOn(permission, on as OnOfField);
@@ -217,6 +223,14 @@ const requireAudited = (permission: Permission, on: OnOfField) =>
     };
     return target instanceof Promise ? target.then(record) : record(target);
   });
+
+/** Throws unless the parent is the caller's own or the caller has the permission. */
+const requireUnlessOwn =
+  (permission: Permission, own: OwnOf<unknown>) => (parent: unknown, _args: never, ctx: Context) => {
+    requireSignedIn(ctx);
+    if (!own(parent, ctx)) ctx.unit.access.require(permission);
+    return true;
+  };
 
 /** Throws unless the caller has the permission on the target. Synchronous if the target is not a promise. */
 function requireOn(permission: Permission, on: OnOfField) {

@@ -1,12 +1,12 @@
 import type { InputFieldMap } from '@pothos/core';
-import { eq, gte, lt, or, type SQL, sql } from 'drizzle-orm';
+import { eq, gte, lt, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import { z } from 'zod';
 import type { Context } from '../context.ts';
+import { containing } from '../db/search.ts';
 import { fromPublicId } from '../lib/ids.ts';
-import { parse } from '../lib/input.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { columnOf, inputNameOf, type Resource, targetOf } from './resource-model.ts';
+import { searchDescription } from './search.ts';
 import { canSee, type GivenReference, loadReferenced, referenceInputOf } from './target.ts';
 import { nounOf } from './words.ts';
 
@@ -20,11 +20,6 @@ const DateTimeRange = builder.inputType('DateTimeRange', {
   }),
 });
 
-/** What a search counts in the cost of an operation, because it reads all rows of the organization. */
-export const SEARCH_COST = 2_500;
-
-const Search = z.object({ search: z.string().max(100) });
-
 /** The conditions of a filter. */
 export async function conditions(ctx: Context, resource: Resource, filter: FilterInput): Promise<SQL[]> {
   const all = Object.entries(filter).filter(([, value]) => value != null);
@@ -35,7 +30,7 @@ async function condition(ctx: Context, resource: Resource, name: string, value: 
   const { declaration, attributes, project } = resource;
   const computed = declaration.computed?.[name];
   if (computed?.filter) return [computed.filter(value as never, ctx.dependencies.clock())];
-  if (name === 'search') return searchIn(resource, parse(Search, { search: value }).search);
+  if (name === 'search') return searchIn(resource, value as string);
   if (name === 'projectId' && project) return [equals(project, fromPublicId('prj', value as string))];
   const reference = attributes.find(
     ([key, one]) => one.reference && inputNameOf(key, targetOf(resource, one.reference.target)) === name,
@@ -54,14 +49,14 @@ async function condition(ctx: Context, resource: Resource, name: string, value: 
 /** A reference to an object that does not exist, or that the caller may not see, matches nothing. */
 const equals = (column: PgColumn, id: string | null): SQL => (id ? eq(column, id) : sql`false`);
 
-/**
- * Not LIKE, so `%` and `_` are ordinary characters. Reads all rows of the organization: under row-level security
- * PostgreSQL uses no trigram index, because its operators are not leakproof.
- */
 function searchIn(resource: Resource, text: string): SQL[] {
   const columns = (resource.declaration.filter?.search ?? []) as readonly string[];
-  const matches = columns.map((key) => sql`strpos(lower(${columnOf(resource, key)}), lower(${text})) > 0`);
-  return text === '' ? [] : [or(...matches) as SQL];
+  return [
+    containing(
+      columns.map((key) => columnOf(resource, key)),
+      text,
+    ) ?? [],
+  ].flat();
 }
 
 type InputFields = PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>;
@@ -86,7 +81,7 @@ export function filterInputOf(resource: Resource) {
         ),
         ...('search' in filter && {
           search: t.string({
-            description: `A text that ${(filter.search as readonly string[]).map((key) => `\`${key}\``).join(' or ')} contains, case-insensitive. At most 100 characters. The search reads every ${noun} of the organization, so it is slow in large organizations. Counts as ${SEARCH_COST.toLocaleString('en')} fields in the cost of the operation.`,
+            description: searchDescription(filter.search as readonly string[], noun),
           }),
         }),
       }) as InputFieldMap,

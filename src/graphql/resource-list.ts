@@ -5,12 +5,13 @@ import { type Context, db, tenant } from '../context.ts';
 import { pagesOf } from '../data/loader.ts';
 import { inProjects } from '../data/project-scope.ts';
 import { type ListOptions, listPage, type Page, type PageArgs } from '../db/page.ts';
-import { builder, pageCost, type SchemaTypes } from './builder.ts';
+import { builder, type SchemaTypes } from './builder.ts';
 import { connectionOf } from './connection.ts';
 import { byId, findBy } from './find-by.ts';
-import { conditions, type FilterInput, filterInputOf, SEARCH_COST } from './resource-filter.ts';
+import { conditions, type FilterInput, filterInputOf } from './resource-filter.ts';
 import type { AnyRow, Resource } from './resource-model.ts';
 import { type Order, orderInputOf, orderWords, sortKeys } from './resource-order.ts';
+import { costOfList } from './search.ts';
 import { canSee, type Target } from './target.ts';
 import { nounOf } from './words.ts';
 
@@ -43,54 +44,68 @@ export function addGetter(resource: Resource): void {
 
 /** Adds the list of all objects that the caller can see. */
 export function addList(resource: Resource): void {
+  const options = listOptions(resource);
+  builder.queryField(
+    resource.declaration.plural,
+    (t) => t.connection(options as never, connectionOf(resource.type)) as never,
+  );
+}
+
+/** The list of all objects that the caller can see, as a field of a type of which the organization has one object. */
+export function addListTo(type: ObjectRef<SchemaTypes, AnyRow>, resource: Resource<never>): void {
+  const declared = resource as unknown as Resource;
+  const known = lists.get(declared);
+  if (!known) throw new Error(`${declared.name} has no list`);
+  builder.objectField(
+    type,
+    declared.declaration.plural,
+    (t) => t.connection(known as never, connectionOf(declared.type)) as never,
+  );
+}
+
+// Module state like the builder, filled while the modules load. A list has one type for its filter and its order.
+const lists = new Map<Resource, object>();
+
+function listOptions(resource: Resource): object {
   const { type, permission, project, declaration } = resource;
   const { plural, order } = declaration;
   const words = nounOf(plural);
   const filter = filterInputOf(resource);
   const orderBy = orderInputOf(resource);
   const scope = project ? 'of the projects that the caller can read' : 'of the organization';
-  builder.queryField(
-    plural,
-    (t) =>
-      t.connection(
-        {
-          type,
-          nullable: true,
-          ...(project ? { own: true } : { permission }),
-          ...(declaration.filter?.search && { complexity: costOfList }),
-          description: `The ${words} ${scope}, ${orderBy ? 'by default ' : ''}ordered ${orderWords(order[0])}.`,
-          args: {
-            ...(filter && { filter: t.arg({ type: filter, description: `Which ${words} to list. Defaults to all.` }) }),
-            ...(orderBy && {
-              orderBy: t.arg({
-                type: orderBy,
-                description: `The order of the ${words}. Defaults to ascending order ${orderWords(order[0])}.`,
-              }),
-            }),
-          },
-          resolve: async (
-            _root: unknown,
-            args: PageArgs & { filter?: FilterInput | null; orderBy?: Order | null },
-            ctx: Context,
-          ) => {
-            ctx.unit.access.requireOrganization();
-            return await list(ctx, resource, args);
-          },
-        } as never,
-        connectionOf(type),
-      ) as never,
-  );
+  const options = {
+    type,
+    nullable: true,
+    ...(project ? { own: true } : { permission }),
+    ...(declaration.filter?.search && { complexity: (args: never) => costOfList(args) }),
+    description: `The ${words} ${scope}, ${orderBy ? 'by default ' : ''}ordered ${orderWords(order[0])}.`,
+    args: {
+      ...(filter && {
+        filter: builder.args((t) => ({
+          filter: t.field({ type: filter, description: `Which ${words} to list. Defaults to all.` } as never),
+        })).filter,
+      }),
+      ...(orderBy && {
+        orderBy: builder.args((t) => ({
+          orderBy: t.field({
+            type: orderBy,
+            description: `The order of the ${words}. Defaults to ascending order ${orderWords(order[0])}.`,
+          } as never),
+        })).orderBy,
+      }),
+    },
+    resolve: async (_parent: unknown, args: ListArgs, ctx: Context) => {
+      ctx.unit.access.requireOrganization();
+      return await list(ctx, resource, args);
+    },
+  };
+  lists.set(resource, options);
+  return options;
 }
 
-/** A variable can be an empty text or not, without effect on the cost that is cached. */
-const costOfList = ({ filter, ...page }: PageArgs & { filter?: FilterInput | null }) =>
-  pageCost(page, filter?.['search'] == null ? 1 : SEARCH_COST);
+type ListArgs = PageArgs & { filter?: FilterInput | null; orderBy?: Order | null };
 
-async function list(
-  ctx: Context,
-  resource: Resource,
-  { filter, orderBy, ...page }: PageArgs & { filter?: FilterInput | null; orderBy?: Order | null },
-): Promise<Page<AnyRow>> {
+async function list(ctx: Context, resource: Resource, { filter, orderBy, ...page }: ListArgs): Promise<Page<AnyRow>> {
   const field = orderBy?.field ?? resource.declaration.order[0];
   const where = and(visible(ctx, resource), ...(await conditions(ctx, resource, filter ?? {}))) as SQL;
   return await listPage<AnyRow>(

@@ -35,18 +35,25 @@ export const orderWords = (key: string): string =>
         : `by ${nounOf(key)}`;
 
 /** The input type of the order. Null if there is only one order. */
-export function orderInputOf({ name, declaration }: Resource) {
-  const { order, plural } = declaration;
-  if (order.length < 2) return null;
+export const orderInputOf = ({ name, declaration: { order, plural } }: Resource) =>
+  order.length < 2 ? null : orderInput(name, nounOf(plural), order);
+
+/** The input type of the order of a list, by these keys. */
+export function orderInput<Key extends string>(
+  name: string,
+  plural: string,
+  keys: readonly Key[],
+  describe: (key: Key) => string = (key) => `${capitalized(orderWords(key))}.`,
+) {
   const values = Object.fromEntries(
-    order.map((key) => [constantOf(key), { value: key, description: `${capitalized(orderWords(key))}.` }]),
-  );
+    keys.map((key) => [constantOf(key), { value: key, description: describe(key) }]),
+  ) as Record<string, { value: Key; description: string }>;
   const field = builder.enumType(`${name}OrderField`, {
-    description: `The field by which ${nounOf(plural)} are ordered.`,
+    description: `The field by which ${plural} are ordered.`,
     values,
   });
   return builder.inputType(`${name}Order`, {
-    description: `The order of ${nounOf(plural)}.`,
+    description: `The order of ${plural}.`,
     fields: (t) => ({
       field: t.field({ type: field, required: true, description: 'The field by which the list is ordered.' }),
       direction: t.field({

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { GuardedPath } from '../access/endpoints.ts';
 import { type Context, type Dependencies, newUnitOfWork, setActor } from '../context.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
 import { requireSignedIn } from '../graphql/signed-in.ts';
@@ -11,7 +12,7 @@ import type { ServerContext } from './server-context.ts';
 /** Returns the response of an export. Throws if the caller cannot export. */
 export type Export = (req: IncomingMessage, server: ServerContext) => Promise<StreamResponse>;
 
-const FORMATS: Record<string, ExportFormat> = { '/audit-events.csv': CSV, '/audit-events.jsonl': JSONL };
+const FORMATS: Record<GuardedPath, ExportFormat> = { '/audit-events.csv': CSV, '/audit-events.jsonl': JSONL };
 
 /** The paths that export the audit log. */
 export const createExports = (dependencies: Dependencies, deadlines: Deadlines): ReadonlyMap<string, Export> =>

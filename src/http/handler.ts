@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
+import type { OpenPath } from '../access/endpoints.ts';
 import type { Dependencies } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
@@ -36,15 +37,14 @@ type Routes = ReadonlyMap<string, Route>;
 
 const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes => {
   const { identity, pool } = dependencies;
-  return new Map<string, Route>([
-    [
-      '/.well-known/jwks.json',
-      async () => jsonResponse(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
-    ],
-    ['/health/live', live],
-    ['/health/ready', createReady(pool)],
-    ['/schema.graphql', createSchemaRoute(schema, dependencies)],
-  ]);
+  const routes: Record<OpenPath, Route> = {
+    '/.well-known/jwks.json': async () =>
+      jsonResponse(200, await identity.keys.jwks(), { 'cache-control': 'public, max-age=3600' }),
+    '/health/live': live,
+    '/health/ready': createReady(pool),
+    '/schema.graphql': createSchemaRoute(schema, dependencies),
+  };
+  return new Map(Object.entries(routes));
 };
 
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';

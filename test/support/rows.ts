@@ -81,21 +81,24 @@ async function copyIntoParent(api: Api, parent: string, children: string[]): Pro
   const uuids = children.map((id) => decodeId(id)?.uuid ?? '');
   const [table, target] = [await tableOf(api, uuids[0] ?? ''), await tableOf(api, decodeId(parent)?.uuid ?? '')];
   const [key] = await api.root`
-    select a.attname as column from pg_constraint f
+    select a.attname as column, b.attname as key from pg_constraint f
     join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[2]
+    join pg_attribute b on b.attrelid = f.confrelid and b.attnum = f.confkey[2]
     where f.contype = 'f' and f.conrelid = ${table}::regclass and f.confrelid = ${target}::regclass`;
   if (!key) return;
-  const { column } = key as unknown as { column: string };
-  const inParent = `${column} = '${decodeId(parent)?.uuid}'`;
+  const { column, key: name } = key as unknown as { column: string; key: string };
+  // A session refers to the user of its member.
+  const [row] = await api.root.unsafe(`select ${name} as value from ${target} where id = '${decodeId(parent)?.uuid}'`);
+  const inParent = `${column} = '${row?.['value']}'`;
   const [{ count } = { count: 0 }] = await api.root.unsafe(`select count(*)::int from ${table} where ${inParent}`);
   if (count >= children.length) return;
   const columns = await api.root`
     select column_name as name from information_schema.columns
-    where table_schema = 'public' and table_name = ${table} and column_name in ('name', 'alias', 'slug', 'key')`;
-  const copied = columns.map(({ name }) => `'${name}', t.${name} || '-copy'`);
+    where table_schema = 'public' and table_name = ${table} and column_name in ('name', 'alias', 'slug', 'key', 'hash')`;
+  const copied = columns.map(({ name }) => `'${name}', t.${name} || '-copy-${parent}'`);
   await api.root.unsafe(
     `insert into ${table} select (jsonb_populate_record(null::${table}, to_jsonb(t) || jsonb_build_object(
-       ${["'id'", 'gen_random_uuid()', `'${column}'`, `'${decodeId(parent)?.uuid}'::text`, ...copied].join(', ')}))).*
+       ${["'id'", 'gen_random_uuid()', `'${column}'`, `'${row?.['value']}'::text`, ...copied].join(', ')}))).*
      from ${table} t where t.id = any ($1)`,
     [uuids],
   );

@@ -1,12 +1,15 @@
-import { BUILT_IN_ROLES, PERMISSIONS, PROJECT_ROLES } from '../../src/access/catalog.ts';
+import { BUILT_IN_ROLES, PERMISSIONS, type Permission, PROJECT_ROLES } from '../../src/access/catalog.ts';
+import { endpointsWith } from '../../src/access/endpoints.ts';
 import { VARIABLES } from '../../src/config.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
+import { permissionUses } from '../../src/graphql/permission-uses.ts';
 import { MAX_ATTEMPTS } from '../../src/http/attempts.ts';
 import { LIMITS } from '../../src/http/limits.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
 import { type ROLE_LIMITS, shown } from '../../src/lib/limits.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
 import { RATE_LIMIT_NAMES, rateLimit } from '../../src/lib/rate-limits.ts';
+import { buildSchema } from '../../src/schema.ts';
 
 type Align = 'left' | 'center' | 'right';
 
@@ -56,6 +59,17 @@ function projectRoles(): string {
     .filter(({ level }) => level !== 'organization')
     .map(({ name, projectRoles }) => [code(name), ...roles.map((role) => mark(projectRoles.includes(role)))]);
   return table([...columns('permission'), ...marked(roles)], rows);
+}
+
+/** What requires each permission: elements of the schema and HTTP endpoints. Permissions that nothing requires are last. */
+function uses(): string {
+  const used = permissionUses(buildSchema());
+  const of = (name: Permission): string[] => [...(used.get(name) ?? []), ...endpointsWith(name)];
+  const names = [...PERMISSIONS.keys()] as Permission[];
+  const rows = names.filter((name) => of(name).length > 0).map((name) => [code(name), of(name).map(code).join(' ')]);
+  const unused = names.filter((name) => of(name).length === 0).map(code);
+  const rest = `These ${unused.length} permissions are required by nothing yet. They can be used in policies, and \`authorize\` answers for them: ${unused.join(', ')}.`;
+  return `${table(columns('permission', 'required by'), rows)}\n\n${rest}`;
 }
 
 function configuration(): string {
@@ -147,7 +161,7 @@ const rateLimits = (): string =>
 
 /** The generated tables of each document, by name. */
 export const TABLES: Record<string, Record<string, () => string>> = {
-  'docs/permissions.md': { 'organization roles': organizationRoles, 'project roles': projectRoles },
+  'docs/permissions.md': { 'organization roles': organizationRoles, 'project roles': projectRoles, uses },
   'docs/configuration.md': { configuration },
   'docs/errors.md': {
     'error codes': () => described('code', ERROR_CODES),

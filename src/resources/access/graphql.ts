@@ -1,3 +1,4 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import { permissionsOf, type Target, unrestricted } from '../../access/access.ts';
 import {
   BUILT_IN_ROLES,
@@ -7,23 +8,30 @@ import {
   PROJECT_ROLES,
 } from '../../access/catalog.ts';
 import { decide, type Trace, trace } from '../../access/decide.ts';
-import type { Decision, Grants, Role } from '../../access/model.ts';
+import { endpointsWith } from '../../access/endpoints.ts';
+import type { Decision, Grants, Role, RoleSummary } from '../../access/model.ts';
 import { ROLES } from '../../access/roles.ts';
 import { STEP_KINDS, type Step } from '../../access/steps.ts';
 import type { Context } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
+import { usesIn } from '../../graphql/permission-uses.ts';
+import { scopesOf } from '../../graphql/scopes.ts';
 import { REFUSAL_REASONS } from '../../lib/errors.ts';
+import { Policy } from '../policy/graphql.ts';
+import type { PolicyRow } from '../policy/service.ts';
 import { findGrants } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
+import { findPoliciesOf } from '../role/service.ts';
 import { textOf } from './explain.ts';
 import {
   type Answer,
   authorize,
   isCaller,
+  isCallersEmail,
   MAX_QUESTIONS,
   requireHolder,
   requirePermission,
@@ -91,6 +99,16 @@ const PermissionDefinitionType = builder.objectRef<PermissionDefinition>('Permis
         'The built-in project roles that grant the permission, the least powerful first. Empty if no project role grants it.',
       resolve: (row) => row.projectRoles,
     }),
+    fields: t.stringList({
+      complexity: { field: 10 },
+      description:
+        'The elements of this schema that require the permission, as schema coordinates: fields such as `Mutation.updateCheck`, arguments such as `Query.roles(projectId:)`, input fields, enum values, and object types. Empty if the schema does not use the permission: it can be part of policies, and `authorize` answers for it.',
+      resolve: (row, _args, _ctx, info) => [...(usesIn(info.schema).get(row.name) ?? [])],
+    }),
+    endpoints: t.stringList({
+      description: 'The HTTP endpoints that require the permission, such as `GET /path`. Usually empty.',
+      resolve: (row) => endpointsWith(row.name),
+    }),
   }),
 });
 
@@ -109,9 +127,26 @@ const RefusalReasonEnum = builder.enumType('RefusalReason', {
   values: described(REFUSAL_REASONS),
 });
 
-const TARGET = 'The ID of the caller’s organization or of one of its projects. Defaults to the organization.';
+const TARGET =
+  'The ID of the caller’s organization, of a project, or of another object that is visible to the caller. For another object, the permission is checked on its project, or on the organization if it belongs to none. Defaults to the organization.';
+
+/** The scope of the argument `targetId`. */
+const targetOf = async (
+  ctx: Context,
+  info: GraphQLResolveInfo,
+  targetId: string | null | undefined,
+): Promise<Target> => {
+  ctx.unit.access.requireOrganization();
+  return await requireTarget(ctx, targetId, await scopesOf(ctx, info, [targetId]));
+};
 const PRINCIPAL = 'The ID of a member, service account or user. Defaults to the caller.';
 const OF_OTHERS = { permission: 'access:read', own: (id: string, ctx: Context) => isCaller(ctx, id) } as const;
+
+const EMAIL = 'The e-mail address of a member, instead of `principalId`. Case-insensitive.';
+const OF_OTHER_ADDRESSES = {
+  permission: 'access:read',
+  own: (email: string, ctx: Context) => isCallersEmail(ctx, email),
+} as const;
 
 const AuthorizationRequest = builder.inputType('AuthorizationRequest', {
   description: 'A question: whether a principal has a permission on a target.',
@@ -119,6 +154,7 @@ const AuthorizationRequest = builder.inputType('AuthorizationRequest', {
     permission: t.field({ type: 'Permission', required: true, description: 'The name of the permission.' }),
     targetId: t.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     principalId: t.id({ ...OF_OTHERS, description: PRINCIPAL }),
+    principalEmail: t.string({ ...OF_OTHER_ADDRESSES, description: EMAIL }),
   }),
 });
 
@@ -151,7 +187,10 @@ builder.queryField('authorize', (t) =>
       }),
     },
     complexity: (args) => ({ field: 1, multiplier: Math.max(args.requests.length, 1) }),
-    resolve: (_root, { requests }, ctx) => authorize(ctx, requests),
+    resolve: async (_root, { requests }, ctx, info) => {
+      const targetIds = requests.slice(0, MAX_QUESTIONS).map(({ targetId }) => targetId);
+      return await authorize(ctx, requests, await scopesOf(ctx, info, targetIds));
+    },
   }),
 );
 
@@ -159,6 +198,18 @@ const StepKind = builder.enumType('AccessStepKind', {
   description: 'What a step of an access decision checks.',
   values: described(STEP_KINDS),
 });
+
+function roleOf(step: Step): RoleSummary | null {
+  if (step.kind === 'PROJECT_ROLE') return step.projectRole ?? null;
+  return 'role' in step ? step.role : null;
+}
+
+/** A step has the name of the policy only, because a compiled role has no more. */
+async function findPolicyOf(ctx: Context, step: Step): Promise<PolicyRow | null> {
+  if (step.kind !== 'DENIAL' || step.passed) return null;
+  const named = (await findPoliciesOf(ctx, step.role)).filter(({ name }) => name === step.policy);
+  return named.find(({ statements }) => statements.some(({ effect }) => effect === 'DENY')) ?? null;
+}
 
 const AccessStep = builder.objectRef<Step>('AccessStep').implement({
   description: 'A step of an access decision.',
@@ -170,6 +221,20 @@ const AccessStep = builder.objectRef<Step>('AccessStep').implement({
         'Whether the step passed. The first step that does not pass refuses the permission and is the last step.',
     }),
     text: t.string({ description: 'The result of the step as a sentence, for people.', resolve: textOf }),
+    role: t.field({
+      type: RoleType,
+      nullable: true,
+      description:
+        'The role that the step is about. Null if it is about no role or the role is not visible to the caller.',
+      resolve: roleOf,
+    }),
+    policy: t.field({
+      type: Policy,
+      nullable: true,
+      description:
+        'The policy that denies the permission. Null if no policy denies it or the policy is not visible to the caller.',
+      resolve: (step, _args, ctx) => findPolicyOf(ctx, step),
+    }),
   }),
 });
 
@@ -287,11 +352,12 @@ builder.queryFields((t) => ({
     description: 'Decides whether a principal has a permission, and explains the decision step by step.',
     args: {
       principalId: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
+      principalEmail: t.arg.string({ ...OF_OTHER_ADDRESSES, description: EMAIL }),
       permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
       targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
-    resolve: async (_root, { principalId, permission, targetId }, ctx) =>
-      trace(await requireHolder(ctx, principalId), requirePermission(permission), await requireTarget(ctx, targetId)),
+    resolve: async (_root, { permission, targetId, ...principal }, ctx, info) =>
+      trace(await requireHolder(ctx, principal), requirePermission(permission), await targetOf(ctx, info, targetId)),
   }),
   permissionsOf: t.field({
     type: ['Permission'],
@@ -300,10 +366,11 @@ builder.queryFields((t) => ({
     description: 'All permissions that a principal has on a target.',
     args: {
       principalId: t.arg.id({ ...OF_OTHERS, description: PRINCIPAL }),
+      principalEmail: t.arg.string({ ...OF_OTHER_ADDRESSES, description: EMAIL }),
       targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
     },
-    resolve: async (_root, { principalId, targetId }, ctx) =>
-      permissionsOf(await requireHolder(ctx, principalId), await requireTarget(ctx, targetId)),
+    resolve: async (_root, { targetId, ...principal }, ctx, info) =>
+      permissionsOf(await requireHolder(ctx, principal), await targetOf(ctx, info, targetId)),
   }),
   whoCan: t.connection(
     {
@@ -317,8 +384,8 @@ builder.queryFields((t) => ({
         permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
         targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
       },
-      resolve: async (_root, { permission, targetId, ...args }, ctx) => {
-        const place = await requireTarget(ctx, targetId);
+      resolve: async (_root, { permission, targetId, ...args }, ctx, info) => {
+        const place = await targetOf(ctx, info, targetId);
         const found = await whoCan(ctx, requirePermission(permission), place);
         return await principalPage(
           ctx,
@@ -345,8 +412,8 @@ builder.queryFields((t) => ({
         targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),
         permissions: t.arg({ type: ['Permission'], description: 'The names of the permissions. Defaults to all.' }),
       },
-      resolve: async (_root, { targetId, permissions, ...args }, ctx) => {
-        const place = await requireTarget(ctx, targetId);
+      resolve: async (_root, { targetId, permissions, ...args }, ctx, info) => {
+        const place = await targetOf(ctx, info, targetId);
         const columns = permissions?.map(requirePermission) ?? [...PERMISSIONS.values()].map((row) => row.name);
         const page = await listPrincipals(ctx, null, args);
         const rowOf = async (principal: PrincipalRow): Promise<MatrixRow> => ({

@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { type Target, unrestricted } from '../../access/access.ts';
 import { PERMISSIONS, type Permission } from '../../access/catalog.ts';
 import { decide } from '../../access/decide.ts';
@@ -12,26 +12,41 @@ import { decodeId, fromPublicId } from '../../lib/ids.ts';
 import { findGrants } from '../principal/access.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
+import { users } from '../user/table.ts';
 
 export interface Question {
   permission: string;
   targetId?: string | null | undefined;
   principalId?: string | null | undefined;
+  principalEmail?: string | null | undefined;
 }
+
+/** The key of a principal in a question: its ID or its address. Null for the caller. */
+function principalIn({ principalId, principalEmail }: Pick<Question, 'principalId' | 'principalEmail'>): string | null {
+  if (principalId != null && principalEmail != null)
+    throw new AmbitError('BAD_REQUEST', 'Give `principalId` or `principalEmail`, not both.');
+  return principalId ?? (principalEmail == null ? null : foldedAddress(principalEmail));
+}
+
+/** No ID contains an @, and every address does. */
+const foldedAddress = (email: string): string => `@${email.trim().toLowerCase()}`;
 
 export interface Answer {
   allowed: boolean;
   reason: RefusalReason | null;
 }
 
+/** The scopes of objects that were given as targets, by public ID. See `scopesOf`. */
+export type Scopes = ReadonlyMap<string, Target>;
+
 /** The maximum number of requests in one query. */
 export const MAX_QUESTIONS = 1_000;
 
 /**
- * Decisions in the order of the questions. Projects, principals and their grants are loaded in at most four statements,
- * whatever the number of questions. Questions about the caller's own access to the organization need no statement.
+ * Decisions in the order of the questions. Projects, principals and their grants are loaded in at most five statements,
+ * whatever the number of questions, besides one for each type of targets. Questions about the caller's own access to the organization need no statement.
  */
-export async function authorize(ctx: Context, questions: readonly Question[]): Promise<Answer[]> {
+export async function authorize(ctx: Context, questions: readonly Question[], scopes: Scopes): Promise<Answer[]> {
   if (questions.length > MAX_QUESTIONS)
     throw new AmbitError('BAD_REQUEST', `At most ${MAX_QUESTIONS} requests at once, not ${questions.length}.`);
   const targets = await findTargets(
@@ -40,13 +55,14 @@ export async function authorize(ctx: Context, questions: readonly Question[]): P
   );
   const holders = await findHolders(
     ctx,
-    questions.flatMap(({ principalId }) => principalId ?? []),
+    questions.flatMap((question) => principalIn(question) ?? []),
   );
-  return questions.map(({ permission, targetId, principalId }) => {
+  return questions.map(({ permission, targetId, ...question }) => {
     if (!PERMISSIONS.has(permission)) return refused('UNKNOWN_PERMISSION');
-    const effective = principalId == null ? ctx.unit.access.effective : holders.get(principalId);
+    const principal = principalIn(question);
+    const effective = principal === null ? ctx.unit.access.effective : holders.get(principal);
     if (effective === undefined) return refused('NO_SUCH_PRINCIPAL');
-    const scope = targetId == null ? null : targets.get(targetId);
+    const scope = targetId == null ? null : (targets.has(targetId) ? targets : scopes).get(targetId);
     if (scope === undefined) return refused('NO_SUCH_TARGET');
     const decision = decide(effective, permission as Permission, scope);
     return decision.allowed ? { allowed: true, reason: null } : refused(decision.reason);
@@ -76,43 +92,42 @@ async function findTargets(ctx: Context, publicIds: string[]): Promise<Map<strin
   ]);
 }
 
-/** Effective grants by public id: of a member, a service account or a user. */
-async function findHolders(ctx: Context, publicIds: string[]): Promise<Map<string, EffectiveGrants>> {
-  const asked = [...new Set(publicIds)];
+/** Effective grants by public id, of a member, a service account or a user, or by the address of a member. */
+async function findHolders(ctx: Context, keys: string[]): Promise<Map<string, EffectiveGrants>> {
+  const asked = [...new Set(keys)];
   if (asked.length === 0) return new Map();
   const rows = await findPrincipals(ctx, asked);
   const grants = await findGrants(
     ctx,
     rows.map(({ id }) => id),
   );
-  const byUuid = new Map(
-    rows.flatMap((row) => [[row.id, row] as const, ...(row.userId ? [[row.userId, row] as const] : [])]),
+  const byKey = new Map(
+    rows.flatMap((row) =>
+      [row.id, row.userId, row.email && foldedAddress(row.email)].map((key) => [key, row] as const),
+    ),
   );
   return new Map(
-    asked.flatMap((publicId) => {
-      const row = byUuid.get(decodeId(publicId)?.uuid ?? '');
-      const own = row && isNamed(publicId, row) ? grants.get(row.id) : undefined;
-      return own
-        ? [
-            [
-              publicId,
-              isCaller(ctx, publicId) && ctx.unit.access.effective ? ctx.unit.access.effective : unrestricted(own),
-            ],
-          ]
-        : [];
+    asked.flatMap((key) => {
+      const isAddress = key.startsWith('@');
+      const row = byKey.get(isAddress ? key : (decodeId(key)?.uuid ?? ''));
+      const own = row && (isAddress || isNamed(key, row)) ? grants.get(row.id) : undefined;
+      if (!row || !own) return [];
+      const callers = row.id === ctx.unit.actor.principal?.id ? ctx.unit.access.effective : null;
+      return [[key, callers ?? unrestricted(own)] as const];
     }),
   );
 }
 
-type Row = { id: string; userId: string | null };
+type Row = { id: string; userId: string | null; email?: string | null };
 
-async function findPrincipals(ctx: Context, publicIds: string[]): Promise<Row[]> {
+async function findPrincipals(ctx: Context, keys: string[]): Promise<Row[]> {
   const uuids = (prefix: string): string[] =>
-    publicIds.flatMap((publicId) => {
-      const id = decodeId(publicId);
+    keys.flatMap((key) => {
+      const id = decodeId(key);
       return id?.prefix === prefix ? [id.uuid] : [];
     });
-  const [ids, users] = [[...uuids('mem'), ...uuids('sva')], uuids('usr')];
+  const addresses = keys.flatMap((key) => (key.startsWith('@') ? [key.slice(1)] : []));
+  const [ids, userIds] = [[...uuids('mem'), ...uuids('sva')], uuids('usr')];
   const fields = { id: principals.id, userId: principals.userId };
   const own = eq(principals.organizationId, tenant(ctx));
   const tx = await db(ctx);
@@ -123,11 +138,18 @@ async function findPrincipals(ctx: Context, publicIds: string[]): Promise<Row[]>
           .from(principals)
           .where(and(own, isAnyOf(principals.id, ids)))
       : []),
-    ...(users.length > 0
+    ...(userIds.length > 0
       ? await tx
           .select(fields)
           .from(principals)
-          .where(and(own, isAnyOf(principals.userId, users)))
+          .where(and(own, isAnyOf(principals.userId, userIds)))
+      : []),
+    ...(addresses.length > 0
+      ? await tx
+          .select({ ...fields, email: users.email })
+          .from(principals)
+          .innerJoin(users, eq(users.id, principals.userId))
+          .where(and(own, isAnyOf(sql<string>`lower(${users.email})`, addresses)))
       : []),
   ];
 }
@@ -146,18 +168,30 @@ export function isCaller(ctx: Context, publicId: string): boolean {
 }
 
 /** The scope with this public id. Defaults to the organization. */
-export async function requireTarget(ctx: Context, publicId: string | null | undefined): Promise<Target> {
+export async function requireTarget(
+  ctx: Context,
+  publicId: string | null | undefined,
+  scopes: Scopes,
+): Promise<Target> {
   ctx.unit.access.requireOrganization();
   if (publicId == null) return null;
-  const scope = (await findTargets(ctx, [publicId])).get(publicId);
+  const scope = scopes.has(publicId) ? scopes.get(publicId) : (await findTargets(ctx, [publicId])).get(publicId);
   if (scope === undefined) throw notFound(fromPublicId('prj', publicId) ? 'Project' : 'target');
   return scope;
 }
 
+/** Whether it is the address of the caller. */
+export const isCallersEmail = (ctx: Context, email: string): boolean =>
+  ctx.unit.actor.user !== null && foldedAddress(email) === foldedAddress(ctx.unit.actor.user.email);
+
 /** The effective grants of a principal. Defaults to those of the caller. */
-export async function requireHolder(ctx: Context, publicId: string | null | undefined): Promise<EffectiveGrants> {
+export async function requireHolder(
+  ctx: Context,
+  given: Pick<Question, 'principalId' | 'principalEmail'>,
+): Promise<EffectiveGrants> {
   ctx.unit.access.requireOrganization();
-  const effective = publicId == null ? ctx.unit.access.effective : (await findHolders(ctx, [publicId])).get(publicId);
+  const key = principalIn(given);
+  const effective = key === null ? ctx.unit.access.effective : (await findHolders(ctx, [key])).get(key);
   if (!effective) throw notFound('principal');
   return effective;
 }

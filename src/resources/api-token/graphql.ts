@@ -5,10 +5,13 @@ import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { nounOf } from '../../graphql/words.ts';
 import { accessOfCredential } from '../../identity/actor.ts';
 import { targetId } from '../../lib/input.ts';
+import { Member } from '../member/graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { findPrincipal } from '../principal/service.ts';
+import { findPrincipal, isSelf } from '../principal/service.ts';
+import { ServiceAccount } from '../service-account/graphql.ts';
 import {
   type ApiTokenRow,
   createApiToken,
@@ -16,6 +19,7 @@ import {
   findApiToken,
   isOwnToken,
   listApiTokens,
+  listApiTokensOf,
   mayRevoke,
 } from './service.ts';
 
@@ -87,6 +91,17 @@ builder.queryField('apiToken', (t) =>
   }),
 );
 
+const ApiTokenFilter = builder.inputType('ApiTokenFilter', {
+  description: 'Selects the API tokens that match all given fields.',
+  fields: (t) => ({
+    principalId: t.id({
+      visibleWith: ['member:read', 'service_account:read'],
+      own: true,
+      description: 'The ID of the member or service account that the tokens act for.',
+    }),
+  }),
+});
+
 builder.queryField('apiTokens', (t) =>
   t.connection(
     {
@@ -94,6 +109,7 @@ builder.queryField('apiTokens', (t) =>
       nullable: true,
       permission: 'api_token:read',
       own: true,
+      args: { filter: t.arg({ type: ApiTokenFilter, description: 'Which API tokens to list. Defaults to all.' }) },
       description:
         'The API tokens of the organization, newest first. Callers without the permission get their own tokens only.',
       resolve: (_root, args, ctx) => listApiTokens(ctx, args),
@@ -101,6 +117,21 @@ builder.queryField('apiTokens', (t) =>
     connectionOf(ApiToken),
   ),
 );
+
+for (const type of [Member, ServiceAccount])
+  builder.objectField(type, 'apiTokens', (t) =>
+    t.connection(
+      {
+        type: ApiToken,
+        nullable: true,
+        permission: 'api_token:read',
+        own: isSelf,
+        description: `The API tokens that act for the ${nounOf(type.name)}, newest first.`,
+        resolve: (principal, args, ctx) => listApiTokensOf(ctx, principal.id, args),
+      },
+      connectionOf(ApiToken),
+    ),
+  );
 
 mutation('createApiToken', {
   rateLimit: 'apiTokens',

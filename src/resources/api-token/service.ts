@@ -2,7 +2,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { mayActOnOwners, requireHeldChange, requireOwnerFor } from '../../access/escalation.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { loaderOf } from '../../data/loader.ts';
+import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
@@ -50,15 +50,40 @@ export const findApiToken = loaderOf<ApiTokenRow>(async (ctx, ids) =>
     : [],
 );
 
-export async function listApiTokens(ctx: Context, args: PageArgs): Promise<Page<ApiTokenRow>> {
+interface ApiTokenFilter {
+  principalId?: string | null | undefined;
+}
+
+export async function listApiTokens(
+  ctx: Context,
+  { filter, ...args }: PageArgs & { filter?: ApiTokenFilter | null | undefined },
+): Promise<Page<ApiTokenRow>> {
   ctx.unit.access.requireOrganization();
+  const holder = filter?.principalId == null ? undefined : await findByPublicId(ctx, filter.principalId);
+  // A principal that does not exist, or that the caller may not see, has no tokens.
+  const ofHolder = holder === null ? sql`false` : holder && eq(apiTokens.principalId, holder.id);
   const order = [{ column: apiTokens.id, key: (row: ApiTokenRow) => row.id }];
   return await listPage<ApiTokenRow>(
     await db(ctx),
-    { reader, where: visible(ctx), asked: [tenant(ctx)], order, descending: true },
+    {
+      reader,
+      where: and(visible(ctx), ofHolder) as SQL,
+      asked: [tenant(ctx), filter ?? {}],
+      order,
+      descending: true,
+    },
     args,
   );
 }
+
+/** The tokens of members and service accounts, newest first. */
+export const listApiTokensOf = pagesOf<ApiTokenRow>((ctx) => ({
+  reader,
+  where: (principal) => and(visible(ctx), sql`${apiTokens.principalId} = ${principal}`) as SQL,
+  asked: (principal) => [tenant(ctx), 'principal', principal],
+  order: [{ column: apiTokens.id, key: (row) => row.id }],
+  descending: true,
+}));
 
 const Create = z.object({
   name: singleLine(100),

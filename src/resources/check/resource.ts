@@ -45,7 +45,15 @@ export const Check = resource('Check', {
       filter: enabledIs,
     },
   },
-  filter: { categoryId: true, levelId: true, ownerId: true, search: ['name'], createdAt: 'range', updatedAt: 'range' },
+  filter: {
+    type: true,
+    categoryId: true,
+    levelId: true,
+    ownerId: true,
+    search: ['name'],
+    createdAt: 'range',
+    updatedAt: 'range',
+  },
   order: ['name', 'createdAt', 'updatedAt'],
   hooks: checkHooks,
 });

@@ -2,6 +2,7 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
+import { costOfList, searchDescription } from '../../graphql/search.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
@@ -12,6 +13,7 @@ import { Project } from '../project/ref.ts';
 import { findProject } from '../project/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
+import { mayResend } from './offer.ts';
 import { ACTIONS, permissionsOnInvitation } from './permissions.ts';
 import {
   createInvitations,
@@ -92,7 +94,7 @@ builder.node(Invitation, {
       ...viewerPermissions<InvitationRow>('invitation'),
       description:
         'The permissions that the caller has on this invitation: `invitation:read`, `invitation:update` and `invitation:delete`. For an invitation to projects only, also `project_member:read`, `project_member:create` and `project_member:delete`, if the caller has them in all of its projects.',
-      resolve: (row, _args, ctx) => permissionsOnInvitation(ctx.unit.access, row),
+      resolve: async (row, _args, ctx) => permissionsOnInvitation(ctx.unit.access, row, await mayResend(ctx, row)),
     }),
   }),
 });
@@ -109,12 +111,30 @@ builder.queryField('invitation', (t) =>
   }),
 );
 
+const InvitationStatus = builder.enumType('InvitationStatus', {
+  description: 'Whether an invitation can be accepted.',
+  values: {
+    PENDING: { description: 'It can be accepted.' },
+    EXPIRED: { description: 'It has expired. `resendInvitation` makes it valid again.' },
+  } as const,
+});
+
+const InvitationFilter = builder.inputType('InvitationFilter', {
+  description: 'Selects the invitations that match all given fields.',
+  fields: (t) => ({
+    search: t.string({ description: searchDescription(['email'], 'invitation') }),
+    status: t.field({ type: InvitationStatus, description: 'Whether the invitation can be accepted.' }),
+  }),
+});
+
 builder.queryField('invitations', (t) =>
   t.connection(
     {
       type: Invitation,
       nullable: true,
       permission: 'invitation:read',
+      complexity: (args) => costOfList(args),
+      args: { filter: t.arg({ type: InvitationFilter, description: 'Which invitations to list. Defaults to all.' }) },
       description: 'The pending and expired invitations of the organization, newest first.',
       resolve: (_root, args, ctx) => listInvitations(ctx, args),
     },

@@ -7,10 +7,12 @@ import { findBuiltIn, GUEST, isOwnerRole } from '../../access/roles.ts';
 import { type Context, tenant } from '../../context.ts';
 import { AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
+import { findAnyRole } from '../principal/access.ts';
 import { getAssignableRole } from '../principal/service.ts';
 import { findProject, type ProjectRow } from '../project/service.ts';
+import { compiledRole } from '../role/service.ts';
 import type { OfferedRoles } from './access-changes.ts';
-import { isOfProjects } from './permissions.ts';
+import { isOfProjects, mayAct } from './permissions.ts';
 import type { invitations } from './table.ts';
 
 /** The roles of an invitation, with the names of the projects. */
@@ -27,10 +29,14 @@ export const OfferInput = z.object({
 });
 
 /** The roles of the invitation. They must not include Owner, or grant permissions that the caller does not have there. */
-export async function offerOf(ctx: Context, { roleId, projectRoles }: z.output<typeof OfferInput>): Promise<Offer> {
+export async function offerOf(
+  ctx: Context,
+  { roleId, projectRoles }: z.output<typeof OfferInput>,
+  find = findAnyRole,
+): Promise<Offer> {
   if (roleId == null && !projectRoles?.length)
     throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required without projectRoles.'));
-  const role = roleId == null ? GUEST : await organizationRole(ctx, roleId);
+  const role = roleId == null ? GUEST : await organizationRole(ctx, roleId, find);
   if (projectRoles?.length) ctx.unit.access.requireFeature('projectRoles');
   if (projectRoles?.length && role.neverOverridden)
     throw invalid(
@@ -40,7 +46,7 @@ export async function offerOf(ctx: Context, { roleId, projectRoles }: z.output<t
   for (const [at, given] of projectRoles?.entries() ?? []) {
     const path = ['projectRoles', String(at)];
     const { id, name } = await projectToOffer(ctx, given.projectId, offered, [...path, 'projectId']);
-    const own = await getAssignableRole(ctx, given.roleId, id, [...path, 'roleId']);
+    const own = await getAssignableRole(ctx, given.roleId, id, [...path, 'roleId'], find);
     offered.set(id, { projectId: id, projectName: name, role: own });
   }
   const inProjects = new Map([...offered].map(([id, own]) => [id, own.role]));
@@ -52,7 +58,7 @@ export async function offerOf(ctx: Context, { roleId, projectRoles }: z.output<t
   return { role, projectRoles: [...offered.values()] };
 }
 
-async function organizationRole(ctx: Context, roleId: string): Promise<Role> {
+async function organizationRole(ctx: Context, roleId: string, find: typeof findAnyRole): Promise<Role> {
   const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
   if (builtIn && isOwnerRole(builtIn))
     throw invalid(
@@ -62,7 +68,7 @@ async function organizationRole(ctx: Context, roleId: string): Promise<Role> {
         'roleId: nobody can be invited as Owner. Invite with another role, and make the member Owner afterwards.',
       ),
     );
-  return await getAssignableRole(ctx, roleId, null, 'roleId');
+  return await getAssignableRole(ctx, roleId, null, 'roleId', find);
 }
 
 async function projectToOffer(
@@ -79,17 +85,31 @@ async function projectToOffer(
   return project;
 }
 
-/** The roles of an existing invitation, which the caller sends again. */
-export async function offerAgain(
-  ctx: Context,
-  row: Pick<typeof invitations.$inferSelect, 'roleId' | 'projectRoles'>,
-): Promise<Offer> {
-  const roleId = isOfProjects(row) ? null : toPublicId('rol', row.roleId);
-  const projectRoles = row.projectRoles.map((own) => ({
+type Invitation = Pick<typeof invitations.$inferSelect, 'roleId' | 'projectRoles'>;
+
+const inputOf = (row: Invitation): z.output<typeof OfferInput> => ({
+  roleId: isOfProjects(row) ? null : toPublicId('rol', row.roleId),
+  projectRoles: row.projectRoles.map((own) => ({
     projectId: toPublicId('prj', own.projectId),
     roleId: toPublicId('rol', own.roleId),
-  }));
-  return await offerOf(ctx, { roleId, projectRoles }).catch((error: unknown) => {
+  })),
+});
+
+/** Whether the caller could send the invitation again. Loads the roles of all invitations of a response together. */
+export async function mayResend(ctx: Context, row: Invitation): Promise<boolean> {
+  if (!mayAct(ctx.unit.access, row, 'resend')) return false;
+  try {
+    await offerOf(ctx, inputOf(row), (_ctx, id) => compiledRole(ctx, { id }));
+    return true;
+  } catch (error) {
+    if (error instanceof AmbitError) return false;
+    throw error;
+  }
+}
+
+/** The roles of an existing invitation, which the caller sends again. */
+export async function offerAgain(ctx: Context, row: Invitation): Promise<Offer> {
+  return await offerOf(ctx, inputOf(row)).catch((error: unknown) => {
     if (!(error instanceof AmbitError && error.userErrors) || error.userErrors[0]?.code === 'NO_EFFECT') throw error;
     throw invalid(
       userError(

@@ -35,12 +35,17 @@ export function mayAct(access: Access, roles: Roles, action: keyof typeof ACTION
   return isOfProjects(roles) && roles.projectRoles.every(({ projectId }) => access.can(inProjects, projectId));
 }
 
-/** The permissions that the caller has on the invitation: on invitations, and in all of its projects. */
-export function permissionsOnInvitation(access: Access, roles: Roles): Permission[] {
-  const own = (['invitation:read', 'invitation:update', 'invitation:delete'] as const).filter((name) =>
-    access.can(name),
+/**
+ * The permissions that the caller has on the invitation: on invitations, and in all of its projects. Without those for
+ * sending it again if the caller may not give its roles.
+ */
+export function permissionsOnInvitation(access: Access, roles: Roles, mayResend: boolean): Permission[] {
+  const isUseful = (name: Permission): boolean => mayResend || !ACTIONS.resend.some((needed) => needed === name);
+  const own = (['invitation:read', 'invitation:update', 'invitation:delete'] as const).filter(
+    (name) => access.can(name) && isUseful(name),
   );
   if (!isOfProjects(roles)) return own;
   const names = ['project_member:read', 'project_member:create', 'project_member:delete'] as const;
-  return [...own, ...names.filter((name) => roles.projectRoles.every(({ projectId }) => access.can(name, projectId)))];
+  const inAll = (name: Permission): boolean => roles.projectRoles.every(({ projectId }) => access.can(name, projectId));
+  return [...own, ...names.filter((name) => inAll(name) && isUseful(name))];
 }

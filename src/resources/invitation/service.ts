@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, gt, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Access } from '../../access/access.ts';
 import { afterCommit, audit, type Context, db, setDryRun, tenant } from '../../context.ts';
@@ -7,6 +7,7 @@ import { limitCreation, limitMails } from '../../data/rate-limit.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
+import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
 import { email, parse } from '../../lib/input.ts';
@@ -44,12 +45,27 @@ export const findInvitation = loaderOf<InvitationRow>(async (ctx, ids) =>
     : [],
 );
 
+interface InvitationFilter extends SearchFilter {
+  status?: 'PENDING' | 'EXPIRED' | null | undefined;
+}
+
 /** Newest first. An expired invitation remains until it is resent, replaced or deleted. */
-export async function listInvitations(ctx: Context, args: PageArgs): Promise<Page<InvitationRow>> {
+export async function listInvitations(
+  ctx: Context,
+  { filter, ...args }: PageArgs & { filter?: InvitationFilter | null | undefined },
+): Promise<Page<InvitationRow>> {
+  const now = ctx.dependencies.clock();
+  const { search, status } = filter ?? {};
+  const where = and(
+    here(ctx),
+    containing([invitations.email], search ?? ''),
+    status === 'PENDING' ? gt(invitations.expiresAt, now) : undefined,
+    status === 'EXPIRED' ? lte(invitations.expiresAt, now) : undefined,
+  ) as SQL;
   const order = [{ column: invitations.id, key: (row: InvitationRow) => row.id }];
   return await listPage<InvitationRow>(
     await db(ctx),
-    { reader, where: here(ctx), asked: [tenant(ctx)], order, descending: true },
+    { reader, where, asked: [tenant(ctx), filter ?? {}], order, descending: true },
     args,
   );
 }

@@ -7,7 +7,9 @@ import type { Target } from '../../graphql/target.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { isSelf, listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import { listOfKind } from '../principal/list.ts';
+import { principalList } from '../principal/list-graphql.ts';
+import { isSelf, type PrincipalRow } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { User } from '../user/graphql.ts';
 import { findUserOfMember } from '../user/service.ts';
@@ -15,6 +17,7 @@ import {
   deleteMember,
   findMember,
   findMemberByEmail,
+  findMemberByUser,
   leaveOrganization,
   transferOwnership,
   updateMember,
@@ -46,18 +49,22 @@ builder.queryField('member', (t) =>
     nullable: true,
     permission: 'member:read',
     description:
-      'The member with this ID or e-mail address. Null if there is none. Returns BAD_REQUEST unless exactly one of the two is given.',
+      'The member with this ID, user ID or e-mail address. Null if there is none. Returns BAD_REQUEST unless exactly one of them is given.',
     args: {
       id: t.arg.id({ description: 'The ID of the member.' }),
+      userId: t.arg.id({ description: 'The ID of the user.' }),
       email: t.arg.string({ description: 'The e-mail address of the person. Case-insensitive.' }),
     },
     resolve: (_root, args, ctx) =>
       findBy(args, {
         id: byId('mem', (id) => findMember(ctx, id)),
+        userId: byId('usr', (id) => findMemberByUser(ctx, id)),
         email: (email) => findMemberByEmail(ctx, email),
       }),
   }),
 );
+
+const list = principalList('Member', ['user.name', 'user.email']);
 
 builder.queryField('members', (t) =>
   t.connection(
@@ -65,8 +72,16 @@ builder.queryField('members', (t) =>
       type: Member,
       nullable: true,
       permission: 'member:read',
-      description: 'The members of the organization, in the order of joining.',
-      resolve: (_root, args, ctx) => listPrincipals(ctx, 'member', args),
+      complexity: list.complexity,
+      description: 'The members of the organization, by default in the order of joining.',
+      args: {
+        filter: t.arg({ type: list.filter, description: 'Which members to list. Defaults to all.' }),
+        orderBy: t.arg({
+          type: list.order,
+          description: 'The order of the members. Defaults to the order of joining.',
+        }),
+      },
+      resolve: (_root, args, ctx) => listOfKind(ctx, 'member', args),
     },
     connectionOf(Member),
   ),

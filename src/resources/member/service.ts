@@ -11,6 +11,7 @@ import { auditedRoles } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess, type LockedAccess } from '../principal/change-access.ts';
 import {
   assign,
+  findByUser,
   findPrincipal,
   getAssignableRole,
   isVisible,
@@ -41,6 +42,11 @@ export async function findMemberByEmail(ctx: Context, email: string): Promise<Pr
     .innerJoin(users, eq(users.id, principals.userId))
     .where(and(eq(principals.organizationId, tenant(ctx)), sql`lower(${users.email}) = lower(${email.trim()})`));
   return found ? await findMember(ctx, found.id) : null;
+}
+
+export async function findMemberByUser(ctx: Context, userId: string): Promise<PrincipalRow | null> {
+  const found = await findByUser(ctx, userId);
+  return found ? await findMember(ctx, found.principalId) : null;
 }
 
 export async function getMember(ctx: Context, id: string): Promise<PrincipalRow> {
@@ -150,6 +156,7 @@ export async function removePrincipal(
   principal: PrincipalRow,
   permission: 'member:delete' | 'service_account:delete' | null,
   dryRun: boolean,
+  field: 'id' | null = 'id',
 ): Promise<AccessChanged<string>> {
   const publicId = publicIdOfPrincipal(principal);
   audit(ctx, { targetId: publicId });
@@ -157,6 +164,7 @@ export async function removePrincipal(
     permission,
     affected: () => [principal.id],
     dryRun,
+    field,
     apply: async () => {
       await releaseReferences(ctx, principals, principal.userId ? 'member' : 'service account', principal.id);
       const deleted = await (await db(ctx))
@@ -176,7 +184,7 @@ export async function removePrincipal(
 export async function leaveOrganization(ctx: Context, dryRun: boolean): Promise<AccessChanged<string>> {
   requireSession(ctx);
   ctx.unit.access.requireOrganization();
-  return await removePrincipal(ctx, await getMember(ctx, ctx.unit.actor.principal?.id ?? ''), null, dryRun);
+  return await removePrincipal(ctx, await getMember(ctx, ctx.unit.actor.principal?.id ?? ''), null, dryRun, null);
 }
 
 /** Makes the member Owner and the caller Admin in one change. */

@@ -39,7 +39,7 @@ const UsageType = builder.objectRef<Usage>('Usage').implement({
   public: true,
   fields: (t) => ({
     seats: t.exposeInt('seats', { description: 'The number of members and pending invitations.' }),
-    projects: t.exposeInt('projects', { description: 'The number of projects.' }),
+    projects: t.exposeInt('projects', { description: 'The number of projects that are visible to the caller.' }),
   }),
 });
 

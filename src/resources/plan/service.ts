@@ -1,5 +1,6 @@
 import { and, count, countDistinct, eq, gt, isNotNull, not, sql } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { inProjects } from '../../data/project-scope.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import type { Plan } from '../../lib/plans.ts';
 import { beginPlanPeriod } from '../billing/history.ts';
@@ -23,7 +24,7 @@ export async function countMembers(ctx: Context): Promise<number> {
   return members?.total ?? 0;
 }
 
-/** Members and invitations that have not expired use seats. */
+/** Members and invitations that have not expired use seats. Hidden projects are not counted. */
 export async function usageOf(ctx: Context): Promise<Usage> {
   const tx = await db(ctx);
   const own = tenant(ctx);
@@ -36,7 +37,10 @@ export async function usageOf(ctx: Context): Promise<Usage> {
     .where(
       and(eq(invitations.organizationId, own), gt(invitations.expiresAt, ctx.dependencies.clock()), not(isMember)),
     );
-  const [made] = await tx.select({ total: count() }).from(projects).where(eq(projects.organizationId, own));
+  const [made] = await tx
+    .select({ total: count() })
+    .from(projects)
+    .where(and(eq(projects.organizationId, own), inProjects(ctx, projects.id, 'project:read')));
   return { seats: (await countMembers(ctx)) + (invited?.total ?? 0), projects: made?.total ?? 0 };
 }
 

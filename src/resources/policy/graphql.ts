@@ -4,6 +4,7 @@ import { connectionOf } from '../../graphql/connection.ts';
 import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
@@ -19,6 +20,7 @@ import {
   findPolicyByName,
   getPolicy,
   listPolicies,
+  listPoliciesOfProject,
   type PolicyRow,
   updatePolicy,
 } from './service.ts';
@@ -137,21 +139,39 @@ builder.queryField('policy', (t) =>
   }),
 );
 
+const PolicyFilter = searchFilter('Policy', 'policies', ['name']);
+
 builder.queryField('policies', (t) =>
   t.connection(
     {
       type: Policy,
       nullable: true,
+      complexity: (args) => costOfList(args),
       permission: 'policy:read',
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description: 'The policies of the organization, or of a project, ordered by name.',
       args: {
+        filter: t.arg({ type: PolicyFilter, description: 'Which policies to list. Defaults to all.' }),
         projectId: t.arg.id({
           visibleWith: 'project:read',
           description: 'The ID of a project. Defaults to the organization.',
         }),
       },
       resolve: async (_root, { projectId, ...args }, ctx) => listPolicies(ctx, await projectOf(ctx, projectId), args),
+    },
+    connectionOf(Policy),
+  ),
+);
+
+builder.objectField(Project, 'policies', (t) =>
+  t.connection(
+    {
+      type: Policy,
+      nullable: true,
+      permission: 'policy:read',
+      on: (project) => project.id,
+      description: 'The policies of the project, ordered by name.',
+      resolve: (project, args, ctx) => listPoliciesOfProject(ctx, project.id, args),
     },
     connectionOf(Policy),
   ),

@@ -2,9 +2,11 @@ import { and, eq, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { summaryOf } from '../../access/compile.ts';
 import { type Context, db, tenant } from '../../context.ts';
+import { pagesOf } from '../../data/loader.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { ROLE_LIMITS, shown } from '../../lib/limits.ts';
@@ -47,16 +49,32 @@ export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
 }
 
 /** The policies of one project, or of the organization. */
-export async function listPolicies(ctx: Context, projectId: string | null, args: PageArgs): Promise<Page<PolicyRow>> {
+/** The policies of projects, by name. */
+export const listPoliciesOfProject = pagesOf<PolicyRow>((ctx) => ({
+  reader: rows.reader,
+  where: (project) => and(eq(policies.organizationId, tenant(ctx)), sql`${policies.projectId} = ${project}`) as SQL,
+  asked: (project) => [tenant(ctx), 'project', project],
+  order: [
+    { column: policies.name, key: (row) => row.name },
+    { column: policies.id, key: (row) => row.id },
+  ],
+}));
+
+export async function listPolicies(
+  ctx: Context,
+  projectId: string | null,
+  { filter, ...args }: PageArgs & { filter?: SearchFilter | null | undefined },
+): Promise<Page<PolicyRow>> {
   const inScope = projectId ? eq(policies.projectId, projectId) : isNull(policies.projectId);
-  const where = and(eq(policies.organizationId, tenant(ctx)), inScope) as SQL;
+  const found = containing([policies.name], filter?.search ?? '');
+  const where = and(eq(policies.organizationId, tenant(ctx)), inScope, found) as SQL;
   const order = [
     { column: policies.name, key: (row: PolicyRow) => row.name },
     { column: policies.id, key: (row: PolicyRow) => row.id },
   ];
   return await listPage<PolicyRow>(
     await db(ctx),
-    { reader: rows.reader, where, asked: [tenant(ctx), projectId], order },
+    { reader: rows.reader, where, asked: [tenant(ctx), projectId, filter ?? {}], order },
     args,
   );
 }

@@ -39,6 +39,8 @@ export interface Change<Result> {
   by?: string;
   /** The plan after the change. Defaults to the plan before it. */
   plan?: Plan;
+  /** The input field that LAST_OWNER is about. Defaults to `id`. Null if the input has no such field. */
+  field?: string | null;
   apply: (locked: LockedAccess) => Promise<Result>;
 }
 
@@ -83,7 +85,7 @@ export async function changeAccess<Result>(ctx: Context, change: Change<Result>)
   const result = await change.apply({ organization, rows: before.rows, access });
   const after = await deactivate(ctx, before, await load(change.plan ?? organization.plan), now);
   for (const moment of momentsOf(before, caller.id, now)) requireHeldAt(moment, caller, before, after);
-  if (losesOwner(before.rows, after.rows)) await requireOwner(ctx);
+  if (losesOwner(before.rows, after.rows)) await requireOwner(ctx, change.field === undefined ? 'id' : change.field);
   if (change.dryRun) setDryRun(ctx);
   const changes = accessChanges(grantsAt(before.rows, before.plan, now), grantsAt(after.rows, after.plan, now));
   return { result, accessChanges: changes.filter(isVisible(ctx)), before: before.rows, after: after.rows };
@@ -130,7 +132,7 @@ const isVisible =
     projectId === null || ctx.unit.access.can('project:read', projectId);
 
 /** Throws LAST_OWNER unless a member is Owner without expiry. */
-async function requireOwner(ctx: Context): Promise<void> {
+async function requireOwner(ctx: Context, field: string | null): Promise<void> {
   const isPermanentOwner = and(
     eq(assignments.organizationId, tenant(ctx)),
     isNull(assignments.projectId),
@@ -152,6 +154,10 @@ async function requireOwner(ctx: Context): Promise<void> {
     .limit(1);
   if (!owner)
     throw invalid(
-      userError('LAST_OWNER', 'id', 'This is the last Owner of the organization. Make another member Owner first.'),
+      userError(
+        'LAST_OWNER',
+        field ?? [],
+        'This is the last Owner of the organization. Make another member Owner first.',
+      ),
     );
 }

@@ -118,10 +118,11 @@ export async function getAssignableRole(
   id: string,
   scope: Target,
   path: string | string[],
+  find: (ctx: Context, id: string) => Promise<Role | null> = findAnyRole,
 ): Promise<Role> {
   const field = [path].flat().join('.');
   const uuid = fromPublicId('rol', id);
-  const role = uuid && (await findAnyRole(ctx, uuid));
+  const role = uuid && (await find(ctx, uuid));
   // A role that is not visible to the caller does not exist for the caller.
   if (!role || !canReadRole(ctx, role))
     throw invalid(userError('NOT_FOUND', path, `${field}: there is no role with this ID.`));

@@ -3,7 +3,9 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { nounOf } from '../../graphql/words.ts';
 import { fromPublicId } from '../../lib/ids.ts';
+import { Member } from '../member/graphql.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf } from '../principal/service.ts';
@@ -11,13 +13,16 @@ import { Project } from '../project/ref.ts';
 import { findProject, visibleProject } from '../project/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
+import { ServiceAccount } from '../service-account/graphql.ts';
 import {
   createProjectMember,
   deleteProjectMember,
   findProjectMember,
   getProjectMember,
   isMembershipSuspended,
+  isOwnProjectMember,
   listProjectMembers,
+  listProjectMembersOf,
   type ProjectMemberRow,
   updateProjectMember,
 } from './service.ts';
@@ -29,6 +34,7 @@ builder.node(ProjectMember, {
     'A project role of a member or service account. Inside the project it replaces the organization role. The organization roles Owner and Admin are never replaced.',
   permission: 'project_member:read',
   on: (row) => row.projectId,
+  own: isOwnProjectMember,
   id: { resolve: (row) => row.id },
   loadWithoutCache: (id, ctx) => findProjectMember(ctx, id),
   brandLoadedObjects: true,
@@ -73,6 +79,19 @@ builder.node(ProjectMember, {
     viewerPermissions: t.field(viewerPermissions<ProjectMemberRow>('project_member', { on: (row) => row.projectId })),
   }),
 });
+
+for (const type of [Member, ServiceAccount])
+  builder.objectField(type, 'projectMembers', (t) =>
+    t.connection(
+      {
+        type: ProjectMember,
+        nullable: true,
+        description: `The project roles of the ${nounOf(type.name)} in projects whose project roles are visible to the caller. For the caller’s own, in all projects that are visible to the caller.`,
+        resolve: (principal, args, ctx) => listProjectMembersOf(ctx, principal.id, args),
+      },
+      connectionOf(ProjectMember),
+    ),
+  );
 
 builder.objectField(Project, 'members', (t) =>
   t.connection(

@@ -1,8 +1,9 @@
-import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, or, type SQL, sql } from 'drizzle-orm';
 import { grantsOfPrincipal } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf, pagesOf } from '../../data/loader.ts';
+import { inProjects } from '../../data/project-scope.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
@@ -33,6 +34,30 @@ export const listProjectMembers = pagesOf<ProjectMemberRow>((ctx) => ({
   order: [{ column: assignments.id, key: (row) => row.id }],
 }));
 
+/** The caller sees its own project roles, except in hidden projects, without `project_member:read`. */
+export const isOwnProjectMember = (row: ProjectMemberRow, ctx: Context): boolean =>
+  row.principalId === ctx.unit.actor.principal?.id && ctx.unit.access.can('project:read', row.projectId);
+
+/** The project roles of members and service accounts, in projects that the caller can read. */
+export const listProjectMembersOf = pagesOf<ProjectMemberRow>((ctx) => ({
+  reader: assignmentReader,
+  where: (principal) =>
+    and(
+      eq(assignments.organizationId, tenant(ctx)),
+      sql`${assignments.principalId} = ${principal}`,
+      isNotNull(assignments.projectId),
+      or(
+        inProjects(ctx, assignments.projectId, 'project_member:read'),
+        and(
+          eq(assignments.principalId, ctx.unit.actor.principal?.id ?? tenant(ctx)),
+          inProjects(ctx, assignments.projectId, 'project:read'),
+        ),
+      ),
+    ) as SQL,
+  asked: (principal) => [tenant(ctx), 'principal', principal],
+  order: [{ column: assignments.id, key: (row) => row.id }],
+}));
+
 const readProjectMember = loaderOf<ProjectMemberRow>(async (ctx, ids) => {
   const own = and(eq(assignments.organizationId, tenant(ctx)), isAnyOf(assignments.id, ids));
   return assignmentReader.read(await db(ctx), sql`where ${own} and ${isNotNull(assignments.projectId)}`);
@@ -40,7 +65,8 @@ const readProjectMember = loaderOf<ProjectMemberRow>(async (ctx, ids) => {
 
 export const findProjectMember = async (ctx: Context, id: string): Promise<ProjectMemberRow | null> => {
   const row = await readProjectMember(ctx, id);
-  return row?.projectId && ctx.unit.access.sees('project_member:read', row.projectId) ? row : null;
+  if (!row?.projectId) return null;
+  return isOwnProjectMember(row, ctx) || ctx.unit.access.sees('project_member:read', row.projectId) ? row : null;
 };
 
 /** Whether the plan suspends the project role. No access is never suspended. */

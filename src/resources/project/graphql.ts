@@ -3,6 +3,7 @@ import { connectionOf } from '../../graphql/connection.ts';
 import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from './ref.ts';
@@ -44,12 +45,16 @@ builder.node(Project, {
   }),
 });
 
+const ProjectFilter = searchFilter('Project', 'projects', ['key', 'name']);
+
 builder.queryField('projects', (t) =>
   t.connection(
     {
       type: Project,
       nullable: true,
       own: true,
+      complexity: (args) => costOfList(args),
+      args: { filter: t.arg({ type: ProjectFilter, description: 'Which projects to list. Defaults to all.' }) },
       description:
         'The projects that are visible to the caller, ordered by key. `totalCount` does not include other projects.',
       resolve: (_root, args, ctx) => listProjects(ctx, args),
@@ -80,7 +85,7 @@ builder.queryField('project', (t) =>
 );
 
 const KEY =
-  'The short name: 1 to 50 letters and digits, with single hyphens or underscores between them. Unique in the organization, case-insensitive.';
+  'The short name: 1 to 50 letters and digits, with single hyphens or underscores between them. Unique in the organization, case-insensitive. If a project can be hidden from the caller, a random suffix is added, so that nobody can find out the keys of hidden projects.';
 const NAME = 'The display name, 1 to 100 characters.';
 const DESCRIPTION = 'What the project is about, 1 to 2,000 characters.';
 

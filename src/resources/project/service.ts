@@ -1,11 +1,13 @@
+import { randomInt } from 'node:crypto';
 import { and, count, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { permissionsOf, unrestricted } from '../../access/access.ts';
 import { CREATOR } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setDryRun, tenant } from '../../context.ts';
-import { inProjects } from '../../data/project-scope.ts';
+import { inProjects, seesEveryProject } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
+import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
@@ -40,20 +42,33 @@ export async function visibleProject(ctx: Context, publicId: string): Promise<Pr
   return project;
 }
 
-export async function listProjects(ctx: Context, args: PageArgs): Promise<Page<ProjectRow>> {
+export async function listProjects(
+  ctx: Context,
+  { filter, ...args }: PageArgs & { filter?: SearchFilter | null | undefined },
+): Promise<Page<ProjectRow>> {
   ctx.unit.access.requireOrganization();
-  const where = and(eq(projects.organizationId, tenant(ctx)), inProjects(ctx, projects.id, 'project:read')) as SQL;
+  const where = and(
+    eq(projects.organizationId, tenant(ctx)),
+    inProjects(ctx, projects.id, 'project:read'),
+    containing([projects.key, projects.name], filter?.search ?? ''),
+  ) as SQL;
   const order = [
     { column: projects.key, key: (row: ProjectRow) => row.key },
     { column: projects.id, key: (row: ProjectRow) => row.id },
   ];
-  return await listPage<ProjectRow>(await db(ctx), { reader: rows.reader, where, asked: [tenant(ctx)], order }, args);
+  return await listPage<ProjectRow>(
+    await db(ctx),
+    { reader: rows.reader, where, asked: [tenant(ctx), filter ?? {}], order },
+    args,
+  );
 }
+
+const MAX_KEY = 50;
 
 const KEY = z
   .string()
   .min(1)
-  .max(50)
+  .max(MAX_KEY)
   .regex(
     /^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$/,
     'must be letters and digits, with single hyphens or underscores between them',
@@ -70,9 +85,25 @@ export async function createProject(ctx: Context, input: unknown): Promise<Proje
     .from(projects)
     .where(eq(projects.organizationId, tenant(ctx)));
   ctx.unit.access.requireRoom('projects', { usage: all?.total ?? 0, added: 1 });
-  const project = await rows.insert(ctx, { ...given, createdAt: ctx.dependencies.clock() });
+  const project = await rows.insert(ctx, {
+    ...given,
+    key: freeKey(ctx, given.key),
+    createdAt: ctx.dependencies.clock(),
+  });
   await assignCreator(ctx, project.id);
   return project;
+}
+
+const SUFFIX = 6;
+
+/**
+ * Keys are unique, so whoever chooses one learns whether another project has it. If a project can be hidden from the
+ * caller, a random suffix makes the key free, so that the caller learns nothing about keys of hidden projects.
+ */
+function freeKey(ctx: Context, key: string): string {
+  if (seesEveryProject(ctx)) return key;
+  const suffix = Array.from({ length: SUFFIX }, () => randomInt(36).toString(36)).join('');
+  return `${key.slice(0, MAX_KEY - SUFFIX - 1).replace(/[-_]$/, '')}-${suffix}`;
 }
 
 /**
@@ -102,8 +133,10 @@ async function assignCreator(ctx: Context, projectId: string): Promise<void> {
 }
 
 export async function updateProject(ctx: Context, id: string, input: unknown): Promise<ProjectRow> {
-  const changes = parse(Create.partial(), input);
-  return await rows.update(ctx, await rows.lock(ctx, id), changes);
+  const { key, ...changes } = parse(Create.partial(), input);
+  const before = await rows.lock(ctx, id);
+  const isSame = key?.toLowerCase() === before.key.toLowerCase();
+  return await rows.update(ctx, before, { ...changes, key: key === undefined || isSame ? key : freeKey(ctx, key) });
 }
 
 /** The permissions that each principal with a project role loses. Empty for callers who cannot read project roles. */

@@ -5,6 +5,7 @@ import { connectionOf } from '../../graphql/connection.ts';
 import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { shown } from '../../lib/limits.ts';
@@ -27,6 +28,7 @@ import {
   getCustomRole,
   getRole,
   listRoles,
+  listRolesOfProject,
   listRolesWith,
   permissionsOnRole,
 } from './service.ts';
@@ -126,6 +128,20 @@ builder.node(RoleType, {
   }),
 });
 
+builder.objectField(Project, 'roles', (t) =>
+  t.connection(
+    {
+      type: RoleType,
+      nullable: true,
+      permission: 'role:read',
+      on: (project) => project.id,
+      description: 'The roles of the project: first the built-in project roles, then its custom roles ordered by name.',
+      resolve: (project, args, ctx) => listRolesOfProject(ctx, project.id, args),
+    },
+    connectionOf(RoleType),
+  ),
+);
+
 builder.objectField(Policy, 'roles', (t) =>
   t.connection(
     {
@@ -174,16 +190,20 @@ builder.queryField('role', (t) =>
   }),
 );
 
+const RoleFilter = searchFilter('Role', 'roles', ['name']);
+
 builder.queryField('roles', (t) =>
   t.connection(
     {
       type: RoleType,
       nullable: true,
+      complexity: (args) => costOfList(args),
       permission: 'role:read',
       on: (_root, args, ctx) => projectOf(ctx, args.projectId),
       description:
         'The roles that belong to the organization or to a project: first the built-in roles, then the custom roles ordered by name. With `assignable`, the roles that can be assigned there.',
       args: {
+        filter: t.arg({ type: RoleFilter, description: 'Which roles to list. Defaults to all.' }),
         projectId: t.arg.id({
           visibleWith: 'project:read',
           description: 'The ID of a project. Defaults to the organization.',

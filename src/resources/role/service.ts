@@ -10,6 +10,7 @@ import { inProjects } from '../../data/project-scope.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { arrayPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
+import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { findPolicy, type PolicyRow } from '../policy/service.ts';
@@ -37,7 +38,7 @@ const findCustom = loaderOf<RoleSummary>(async (ctx, ids) => {
 const findCompiled = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles(ctx, ids)).values()]);
 
 /** The role with its permissions. */
-export async function compiledRole(ctx: Context, { id }: RoleSummary): Promise<Role> {
+export async function compiledRole(ctx: Context, { id }: Pick<RoleSummary, 'id'>): Promise<Role> {
   const role = findBuiltIn(id) ?? (await findCompiled(ctx, id));
   // Another request has deleted it since it was read.
   if (!role) throw notFound('Role');
@@ -87,6 +88,7 @@ export async function getCustomRole(ctx: Context, publicId: string): Promise<Rol
 }
 
 export interface ListedRoles extends PageArgs {
+  filter?: SearchFilter | null | undefined;
   projectId: string | null;
   /** Whether to list what can be assigned in the scope, instead of what belongs to it. */
   assignable: boolean;
@@ -95,16 +97,34 @@ export interface ListedRoles extends PageArgs {
 /** Built-in roles first, then custom roles by name. Their permissions are not read. */
 export async function listRoles(
   ctx: Context,
-  { projectId, assignable, ...args }: ListedRoles,
+  { projectId, assignable, filter, ...args }: ListedRoles,
 ): Promise<Page<RoleSummary>> {
+  const search = filter?.search ?? '';
+  const found = containing([roles.name], search);
   const builtIn: RoleSummary[] = builtInRolesOf(projectId).filter(
-    (role) => !assignable || isAssignableIn(role, projectId),
+    (role) =>
+      (!assignable || isAssignableIn(role, projectId)) && role.name.toLowerCase().includes(search.toLowerCase()),
   );
   const ofOrganization = assignable && projectId !== null && ctx.unit.access.can('role:read');
   const where = ofOrganization ? or(inScope(projectId), inScope(null)) : inScope(projectId);
   const order = sql`order by ${asc(roles.name)}, ${asc(roles.id)}`;
-  const custom = await reader.read(await db(ctx), sql`where ${and(here(ctx), where)} ${order}`);
-  return arrayPage([...builtIn, ...custom.map(summaryOf)], ['roles', tenant(ctx), projectId, assignable], args);
+  const custom = await reader.read(await db(ctx), sql`where ${and(here(ctx), where, found)} ${order}`);
+  return arrayPage([...builtIn, ...custom.map(summaryOf)], ['roles', tenant(ctx), projectId, assignable, search], args);
+}
+
+const findOfProjects = batched<RoleFacts[]>(async (ctx, projectIds) => {
+  const order = sql`order by ${asc(roles.name)}, ${asc(roles.id)}`;
+  const found = await reader.read(
+    await db(ctx),
+    sql`where ${here(ctx)} and ${isAnyOf(roles.projectId, projectIds)} ${order}`,
+  );
+  return Map.groupBy(found, ({ projectId }) => projectId ?? '');
+});
+
+/** The same as `listRoles` for a project, read once for all projects of a response. */
+export async function listRolesOfProject(ctx: Context, projectId: string, args: PageArgs): Promise<Page<RoleSummary>> {
+  const custom = ((await findOfProjects(ctx, projectId)) ?? []).map(summaryOf);
+  return arrayPage([...builtInRolesOf(projectId), ...custom], ['roles', tenant(ctx), projectId, false, ''], args);
 }
 
 /** The roles with each policy, of the scopes in which the caller can read roles. */

@@ -3,6 +3,10 @@ import { builder } from '../../graphql/builder.ts';
 import { mutation } from '../../graphql/mutation.ts';
 import { node } from '../../graphql/resource.ts';
 import { attributeInputs, valuesOf } from '../../graphql/resource-inputs.ts';
+import { addListTo } from '../../graphql/resource-list.ts';
+import { Category } from '../category/resource.ts';
+import { Check } from '../check/resource.ts';
+import { Level } from '../level/resource.ts';
 import { getRubric, updateRubric } from './service.ts';
 import { rubrics } from './table.ts';
 
@@ -17,6 +21,8 @@ const Rubric = node('Rubric', {
     description: multiLine(2000, 'The purpose of the rubric'),
   },
 });
+
+for (const parts of [Category, Level, Check]) addListTo(Rubric.type, parts as never);
 
 builder.queryField('rubric', (t) =>
   t.field({

@@ -6,7 +6,9 @@ import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
-import { isSelf, listPrincipals, type PrincipalRow } from '../principal/service.ts';
+import { listOfKind } from '../principal/list.ts';
+import { principalList } from '../principal/list-graphql.ts';
+import { isSelf, type PrincipalRow } from '../principal/service.ts';
 import {
   createServiceAccount,
   deleteServiceAccount,
@@ -53,14 +55,24 @@ builder.queryField('serviceAccount', (t) =>
   }),
 );
 
+const list = principalList('ServiceAccount', ['name', 'description']);
+
 builder.queryField('serviceAccounts', (t) =>
   t.connection(
     {
       type: ServiceAccount,
       nullable: true,
       permission: 'service_account:read',
-      description: 'The service accounts of the organization, oldest first.',
-      resolve: (_root, args, ctx) => listPrincipals(ctx, 'service account', args),
+      complexity: list.complexity,
+      description: 'The service accounts of the organization, by default oldest first.',
+      args: {
+        filter: t.arg({ type: list.filter, description: 'Which service accounts to list. Defaults to all.' }),
+        orderBy: t.arg({
+          type: list.order,
+          description: 'The order of the service accounts. Defaults to oldest first.',
+        }),
+      },
+      resolve: (_root, args, ctx) => listOfKind(ctx, 'service account', args),
     },
     connectionOf(ServiceAccount),
   ),

@@ -6,9 +6,20 @@ import { byId } from '../../graphql/find-by.ts';
 import { mutation } from '../../graphql/mutation.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
+import { Member } from '../member/graphql.ts';
+import { isSelf } from '../principal/service.ts';
 import { User } from '../user/graphql.ts';
 import { findUser } from '../user/service.ts';
-import { findSession, isOwnSession, listSessions, mayEnd, type SessionRow, signOut, signOutMember } from './service.ts';
+import {
+  findSession,
+  isOwnSession,
+  listSessions,
+  listSessionsOf,
+  mayEnd,
+  type SessionRow,
+  signOut,
+  signOutMember,
+} from './service.ts';
 
 export const Session = builder.objectRef<SessionRow>('Session');
 
@@ -79,6 +90,20 @@ builder.queryField('sessions', (t) =>
       description:
         'The active sessions that are bound to the organization, newest first. Callers without the permission get their own sessions only.',
       resolve: (_root, args, ctx) => listSessions(ctx, args),
+    },
+    connectionOf(Session),
+  ),
+);
+
+builder.objectField(Member, 'sessions', (t) =>
+  t.connection(
+    {
+      type: Session,
+      nullable: true,
+      permission: 'session:read',
+      own: isSelf,
+      description: 'The active sessions of the member that are bound to the organization, newest first.',
+      resolve: (member, args, ctx) => listSessionsOf(ctx, member.userId ?? '', args),
     },
     connectionOf(Session),
   ),

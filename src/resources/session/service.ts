@@ -2,7 +2,7 @@ import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { unrestricted } from '../../access/access.ts';
 import { requireHeldChange } from '../../access/escalation.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { loaderOf } from '../../data/loader.ts';
+import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
@@ -47,6 +47,15 @@ export async function listSessions(ctx: Context, args: PageArgs): Promise<Page<S
     args,
   );
 }
+
+/** The active sessions of users that are bound to the organization, newest first. */
+export const listSessionsOf = pagesOf<SessionRow>((ctx) => ({
+  reader,
+  where: (user) => and(visible(ctx), sql`${sessions.userId} = ${user}`) as SQL,
+  asked: (user) => [tenant(ctx), 'user', user],
+  order: [{ column: sessions.id, key: (row) => row.id }],
+  descending: true,
+}));
 
 /** Whether the caller can end the session: with `signOut` if it is their own, else with `signOutMember`. */
 export async function mayEnd(ctx: Context, session: SessionRow): Promise<boolean> {

@@ -1,0 +1,32 @@
+import type { PageArgs } from '../db/page.ts';
+import { MAX_SEARCH } from '../db/search.ts';
+import { builder, pageCost } from './builder.ts';
+import { nounOf } from './words.ts';
+
+/** What a list counts in the cost of an operation if it reads all rows of the organization. */
+export const SEARCH_COST = 2_500;
+
+const COUNTS = `Counts as ${SEARCH_COST.toLocaleString('en')} fields in the cost of the operation.`;
+
+/** The description of the field `search` of a filter. */
+export const searchDescription = (fields: readonly string[], noun: string): string =>
+  `A text that ${fields.map((key) => `\`${key}\``).join(' or ')} contains, case-insensitive. At most ${MAX_SEARCH} characters. The search reads every ${noun} of the organization, so it is slow in large organizations. ${COUNTS}`;
+
+/** The description of an order that no index has. */
+export const sortDescription = (words: string): string => `${words} ${COUNTS}`;
+
+interface ListArgs extends PageArgs {
+  filter?: { search?: unknown } | null | undefined;
+  orderBy?: { field?: unknown } | null | undefined;
+}
+
+/** The cost of a list, with `sorted` for the order that no index has. A variable can be an empty text or not, without effect on the cost that is cached. */
+export const costOfList = ({ filter, orderBy, ...page }: ListArgs, sorted?: unknown) =>
+  pageCost(page, filter?.search != null || (sorted !== undefined && orderBy?.field === sorted) ? SEARCH_COST : 1);
+
+/** The input type of a filter that only searches. */
+export const searchFilter = (name: string, plural: string, fields: readonly string[]) =>
+  builder.inputType(`${name}Filter`, {
+    description: `Selects the ${plural} that match all given fields.`,
+    fields: (t) => ({ search: t.string({ description: searchDescription(fields, nounOf(name)) }) }),
+  });

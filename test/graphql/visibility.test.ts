@@ -1,0 +1,124 @@
+import { type GraphQLInterfaceType, type GraphQLObjectType, getNamedType, isAbstractType, isObjectType } from 'graphql';
+import { expect, test } from 'vitest';
+import { allow, createPolicy, deny, giveRole } from '../decisions/support.ts';
+import { type Caller, type Json, startApi } from '../support/api.ts';
+import { schema } from '../support/introspect.ts';
+import { insertRows } from '../support/rows.ts';
+import { addMember, createOrganization, executeMutation, queryData } from '../support/world.ts';
+
+/** An object that the caller may not see answers like one that does not exist, wherever a field refers to it. */
+const api = await startApi({ pool: 2 });
+const acme = await createOrganization(api, 'acme');
+const { ids } = await insertRows(api, acme, 3);
+const member = await addMember(api, acme, 'write', 'limited');
+const policy = await createPolicy(acme.owner, [allow('*')]);
+const { role } = await executeMutation(
+  acme.owner,
+  'mutation ($input: CreateRoleInput!) { createRole(input: $input) { role { id } errors { code } } }',
+  { input: { name: 'Limited', policyIds: [policy] } },
+);
+await giveRole(acme.owner, member.memberId, role.id);
+
+const limitTo = (...denied: string[]) =>
+  executeMutation(
+    acme.owner,
+    'mutation ($input: UpdatePolicyInput!) { updatePolicy(input: $input) { policy { id } errors { code } } }',
+    { input: { id: policy, statements: [allow('*'), ...(denied.length > 0 ? [deny(...denied)] : [])] } },
+  );
+
+const objectTypes = Object.values(schema.getTypeMap()).filter(isObjectType);
+const nodeTypes = schema.getPossibleTypes(schema.getType('Node') as GraphQLInterfaceType);
+
+const possibleTypes = (field: { type: unknown }): readonly GraphQLObjectType[] => {
+  const type = getNamedType(field.type as never);
+  return isAbstractType(type) ? schema.getPossibleTypes(type) : isObjectType(type) ? [type] : [];
+};
+
+const guardOf = ({ extensions }: GraphQLObjectType) =>
+  (extensions['guard'] as { rule: { permission?: string } } | undefined)?.rule;
+
+/** Fields that return guarded nodes: not connections, and not the results of mutations. */
+const fields = objectTypes
+  .filter(({ name }) => !/^(Mutation|Subscription|.*Connection|.*Edge|.*Payload)$/.test(name))
+  .flatMap((type) => Object.values(type.getFields()).map((field) => ({ type, field, types: possibleTypes(field) })))
+  .filter(({ types }) => types.some((type) => guardOf(type) && nodeTypes.includes(type)))
+  // Refused without a look at the object, so the refusal tells nothing.
+  .filter(({ field }) => !field.extensions['guard']);
+
+const ofNodes = fields.filter(({ type }) => nodeTypes.includes(type));
+const permissions = [
+  ...new Set(ofNodes.flatMap(({ types }) => types.flatMap((type) => guardOf(type)?.permission ?? []))),
+];
+
+/** The other types with such fields. The last test reads what a caller can reach of them without a mutation. */
+const OTHERS = [
+  'AccessChange',
+  'AccessMatrixEntry',
+  'AccessMatrixRow',
+  'AccessStep',
+  'AuditActor',
+  'InvitationProjectRole',
+  'IssuedSession',
+  'UserError',
+  'Viewer',
+];
+
+test('every type with a field that returns guarded objects is covered', () => {
+  expect(permissions.length).toBeGreaterThan(5);
+  const others = fields.filter(({ type }) => !nodeTypes.includes(type) && type.name !== 'Query');
+  expect([...new Set(others.map(({ type }) => type.name))].sort()).toEqual(OTHERS);
+});
+
+/** The nested objects of all rows, by field. */
+async function nested(by: Caller): Promise<Record<string, { __typename: string; id: string }[]>> {
+  const found: Record<string, { __typename: string; id: string }[]> = {};
+  for (const type of new Set(ofNodes.map((one) => one.type))) {
+    const own = ofNodes.filter((one) => one.type === type).map(({ field }) => field.name);
+    const selected = own.map((name) => `${name} { __typename ... on Node { id } }`).join(' ');
+    const document = `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on ${type.name} { ${selected} } } }`;
+    const { data, errors } = await by.query(document, { ids: ids[type.name] });
+    expect(errors, type.name).toBeUndefined();
+    for (const name of own)
+      found[`${type.name}.${name}`] = data.nodes.flatMap((node: Json) => [node?.[name] ?? []].flat());
+  }
+  return found;
+}
+
+await limitTo();
+const all = await nested(member);
+
+test('the rows have an object in every field', () => {
+  const empty = Object.entries(all).filter(([, objects]) => objects.length === 0);
+  expect(empty.map(([name]) => name)).toEqual([]);
+});
+
+test.each(permissions)('without %s, no field shows an object that node(id:) hides', async (permission) => {
+  await limitTo(permission);
+  const now = await nested(member);
+  const shown = [...new Set(Object.values(now).flatMap((objects) => objects.map(({ id }) => id)))];
+  const { nodes } = await queryData(member, 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: shown });
+  expect(shown.filter((_, at) => nodes[at] === null)).toEqual([]);
+  const hidden = Object.keys(all).filter((name) => (now[name] ?? []).length < (all[name] ?? []).length);
+  expect(hidden).not.toEqual([]);
+});
+
+test('a caller always sees itself, and its other objects only with their permission', async () => {
+  const VIEWER = `{ viewer { user { __typename } member { __typename } principal { __typename } role { __typename }
+    organization { __typename } } }`;
+  const INVITATIONS =
+    '{ invitations { nodes { role { __typename } projectRoles { role { __typename } project { __typename } } } } }';
+  const itself = {
+    user: { __typename: 'User' },
+    member: { __typename: 'Member' },
+    principal: { __typename: 'Member' },
+    role: { __typename: 'Role' },
+  };
+  await limitTo();
+  expect(await queryData(member, VIEWER)).toEqual({
+    viewer: { ...itself, organization: { __typename: 'Organization' } },
+  });
+  expect(JSON.stringify(await queryData(member, INVITATIONS))).toMatch(/"Role".*"Role".*"Project"/);
+  await limitTo('member:read', 'role:read', 'organization:read', 'project:read');
+  expect(await queryData(member, VIEWER)).toEqual({ viewer: { ...itself, organization: null } });
+  expect(JSON.stringify(await queryData(member, INVITATIONS))).not.toMatch(/"Role"|"Project"/);
+});
