@@ -75,7 +75,7 @@ builder.node(Invitation, {
         'The project roles, without those in projects that are not visible to the caller. Without `invitation:read`, only those in projects where the caller has `project_member:read`.',
       resolve: (row, _args, { unit: { access } }) => {
         const needed = access.can('invitation:read') ? 'project:read' : 'project_member:read';
-        return row.projectRoles.filter(({ projectId }) => access.sees(needed, projectId));
+        return row.projectRoles.filter(({ projectId }) => access.can(needed, projectId));
       },
     }),
     inviter: t.field({

@@ -20,7 +20,7 @@ export function requireMayInvite(access: Access, roles: Roles): void {
 
 /** Whoever may read invitations sees it, and whoever may read the project roles of one of its projects. */
 export const canSeeInvitation = (access: Access, { projectRoles }: Roles): boolean =>
-  access.can('invitation:read') || projectRoles.some(({ projectId }) => access.sees('project_member:read', projectId));
+  access.can('invitation:read') || projectRoles.some(({ projectId }) => access.can('project_member:read', projectId));
 
 /** The two actions on an existing invitation, each with its permission and the one in its projects. */
 export const ACTIONS = {
