@@ -25,7 +25,7 @@ export const isSuspended = (ctx: Context, role: RoleSummary): boolean =>
 
 /**
  * Whether the caller can read the role. Built-in roles are the same everywhere, so the permission in any project is enough:
- * people who manage a single project give built-in roles there.
+ * people who manage a single project assign built-in roles there.
  */
 export function canReadRole({ unit: { access } }: Context, { builtIn, projectId }: RoleSummary): boolean {
   if (access.can('role:read', projectId)) return true;

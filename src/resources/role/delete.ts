@@ -74,7 +74,7 @@ async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
     ...userError(
       'IN_USE',
       'id',
-      'Members or service accounts have this role. Give another role in reassignTo, or assign other roles to them first.',
+      'Members or service accounts have this role. Name another role in reassignTo, or assign other roles to them first.',
     ),
     usedBy: visible.map((row) => ({ __typename: kindOf(row) === 'member' ? 'Member' : 'ServiceAccount', ...row })),
   });
