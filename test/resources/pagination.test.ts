@@ -7,6 +7,7 @@ import {
   isNonNullType,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
+import { decodeId } from '../../src/lib/ids.ts';
 import { createServiceAccount } from '../decisions/support.ts';
 import { type ApiResponse, type Json, startApi } from '../support/api.ts';
 import { leafFields, referencedBy, schema } from '../support/introspect.ts';
@@ -115,6 +116,7 @@ async function filtersOf({ name, field }: List): Promise<Filter[]> {
   return shown.map(({ each, read }) => {
     const values = nodes.map(read).filter((value) => value !== null && value !== undefined);
     if (each.name === 'search') return commonLetter(values);
+    if (each.name === 'since' || each.name === 'until') return fromMedian(each.name, values);
     const of = getNamedType(each.type);
     if (!isInputObjectType(of) || of.isOneOf) {
       const { value, count } = mostCommon(values);
@@ -129,10 +131,21 @@ async function filtersOf({ name, field }: List): Promise<Filter[]> {
 /** The selection for a filter: `category { id }` for `categoryId` and `category`. */
 function filteredBy(item: string, { name, type }: GraphQLInputField): { selection: string; read(node: Json): Json } {
   if (name === 'search') return { selection: 'name', read: (node) => node.name };
+  if (name === 'since' || name === 'until') return { selection: 'id', read: (node) => timeOf(node.id) };
   if (leafFields(item).includes(name) || (!name.endsWith('Id') && !referencedBy(type)))
     return { selection: name, read: (node) => node[name] };
   const object = name.replace(/Id$/, '');
   return { selection: `${object} { id }`, read: (node) => node[object]?.id };
+}
+
+/** The milliseconds with which a UUIDv7 begins. */
+const timeOf = (id: string): number => Number.parseInt(decodeId(id)?.uuid.replace('-', '').slice(0, 12) ?? '', 16);
+
+/** The items from the median time on, or before it. */
+function fromMedian(field: 'since' | 'until', times: number[]): Filter {
+  const median = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+  const count = times.filter((time) => (field === 'since' ? time >= median : time < median)).length;
+  return { field, value: new Date(median).toISOString(), count };
 }
 
 function mostCommon(values: Json[]): { value: Json; count: number } {
