@@ -58,10 +58,8 @@ function rowsOf(api: Api, organization: Organization, size: number, repeated: bo
       return made.map(({ id }) => id);
     },
     of: (type) => rows.once(`rows of ${type}`, () => resource(type).rows(rows)),
-    async refer(type) {
-      const ids = await rows.of(type);
-      return repeated ? ids.map((id, at) => (at < size / 2 ? (ids[0] ?? id) : id)) : ids;
-    },
+    refer: async (type) => rows.repeat(await rows.of(type)),
+    repeat: (ids) => (repeated ? ids.map((id, at) => (at < size / 2 ? (ids[0] ?? id) : id)) : ids),
     once<T>(key: string, work: () => Promise<T>) {
       if (!results.has(key)) results.set(key, work());
       return results.get(key) as Promise<T>;
