@@ -86,7 +86,7 @@ for (const type of [Member, ServiceAccount])
       {
         type: ProjectMember,
         nullable: true,
-        description: `The project roles of the ${nounOf(type.name)} in projects whose project roles are visible to the caller. For the caller’s own, in all projects that are visible to the caller. Null only if there is an error.`,
+        description: `The project roles of the ${nounOf(type.name)} in projects whose project roles are visible to the caller. For the caller’s own, in all projects that are visible to the caller. Null if an argument is invalid.`,
         resolve: (principal, args, ctx) => listProjectMembersOf(ctx, principal.id, args),
       },
       connectionOf(ProjectMember),

@@ -2,6 +2,7 @@ import { builder } from '../../graphql/builder.ts';
 import { mutation } from '../../graphql/mutation.ts';
 import { Organization } from '../organization/graphql.ts';
 import { findOrganization } from '../organization/service.ts';
+import { findSignInTarget } from './failed-sign-in.ts';
 import type { IssuedSession } from './issue.ts';
 import { refreshSession } from './refresh.ts';
 import { signIn, switchOrganization } from './sign-in.ts';
@@ -70,6 +71,7 @@ mutation('signIn', {
     }),
   }),
   results: SESSION,
+  auditTarget: findSignInTarget,
   resolve: async (input, ctx) => ({ session: await signIn(ctx, input) }),
 });
 
