@@ -2,6 +2,7 @@ import type { RefusalReason } from '../lib/errors.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { toPublicId } from '../lib/ids.ts';
 import { type Allowance, entitlementsOf, FEATURES, type Feature, type Plan, planFor, planWith } from '../lib/plans.ts';
+import { capitalized } from '../lib/words.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import { decide, READ_ONLY, REDUCED, UNBOUND_HINT } from './decide.ts';
@@ -134,5 +135,5 @@ function allowanceRequired(
 /** The refusal of every change by a token that is or counts as read-only. */
 export const readOnlyToken = ({ effective }: Access): AmbitError => {
   const { why, hint } = effective?.isReduced ? REDUCED : READ_ONLY;
-  return refusal('READ_ONLY_TOKEN', `${why.slice(0, 1).toUpperCase()}${why.slice(1)}.`, hint);
+  return refusal('READ_ONLY_TOKEN', `${capitalized(why)}.`, hint);
 };

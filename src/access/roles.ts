@@ -1,3 +1,4 @@
+import { capitalized } from '../lib/words.ts';
 import type { Statement } from '../resources/policy/table.ts';
 import {
   BUILT_IN_ROLES,
@@ -27,8 +28,6 @@ const IN_PROJECT: Record<ProjectRole, string> = {
   write: 'The permissions that the organization role Write grants in a project, and those of the project role Read.',
 };
 
-const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
-
 /** The last two digits of the ids. They are stored in assignments, so they never change. */
 const ORGANIZATION_IDS: Record<BuiltInRole, string> = {
   read: '01',
@@ -49,7 +48,7 @@ const granted = (
 
 const organizationRole = (key: BuiltInRole): Role => ({
   id: idOf(ORGANIZATION_IDS[key]),
-  name: capital(key),
+  name: capitalized(key),
   description: ORGANIZATION_ROLES[key],
   builtIn: key,
   scope: 'organization',
@@ -63,7 +62,7 @@ const organizationRole = (key: BuiltInRole): Role => ({
 
 const projectRole = (key: ProjectRole): Role => ({
   id: idOf(PROJECT_IDS[key]),
-  name: capital(key),
+  name: capitalized(key),
   description: IN_PROJECT[key],
   builtIn: key,
   scope: 'project',

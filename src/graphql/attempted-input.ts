@@ -6,6 +6,7 @@ import {
   isInputObjectType,
   isListType,
 } from 'graphql';
+import { storableText } from '../lib/storable.ts';
 
 /** Characters of JSON of an input in an audit event, and limits of its parts. */
 const MAX = { json: 4_000, text: 500, items: 50, depth: 20 };
@@ -46,8 +47,7 @@ function plain(value: unknown, depth = 0): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, own]) => [plainText(name), plain(own, depth + 1)]));
 }
 
-/** PostgreSQL cannot store NUL characters and halves of surrogate pairs. */
-const plainText = (text: string): string => shortened(text).replaceAll('\u0000', '\ufffd').toWellFormed();
+const plainText = (text: string): string => storableText(shortened(text));
 
 const shortened = (text: string): string => (text.length > MAX.text ? `${text.slice(0, MAX.text)}…` : text);
 

@@ -1,6 +1,6 @@
 import type { InterfaceRef, ObjectRef } from '@pothos/core';
+import { capitalized, withArticle } from '../lib/words.ts';
 import { builder, type SchemaTypes as Types } from './builder.ts';
-import { capitalized, withArticle } from './words.ts';
 
 type NodeRef<Row> = (ObjectRef<Types, Row> | InterfaceRef<Types, Row>) & { name: string };
 

@@ -9,6 +9,7 @@ import type {
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { type Creation, limitCreation } from '../data/rate-limit.ts';
+import { capitalized } from '../lib/words.ts';
 import { builder, Payload } from './builder.ts';
 import type { FindTarget } from './run-mutation.ts';
 
@@ -64,7 +65,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
   name: string,
   { description, input, results, resolve, on, rateLimit, auditTarget, ...access }: MutationOptions<Input, Results>,
 ): void {
-  const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
+  const typeName = capitalized(name);
   const inputType = builder.inputType(`${typeName}Input`, { description: `The input of \`${name}\`.`, fields: input });
   const payload = builder.objectRef<Record<string, never>>(`${typeName}Payload`).implement({
     description: `The payload of \`${name}\`.`,

@@ -4,11 +4,11 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Context } from '../context.ts';
 import { containing } from '../db/search.ts';
 import { fromPublicId } from '../lib/ids.ts';
+import { nounOf } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { columnOf, inputNameOf, type Resource, targetOf } from './resource-model.ts';
 import { searchDescription } from './search.ts';
 import { canSee, type GivenReference, loadReferenced, referenceInputOf } from './target.ts';
-import { nounOf } from './words.ts';
 
 export type FilterInput = Record<string, unknown>;
 

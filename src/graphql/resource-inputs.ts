@@ -3,11 +3,11 @@ import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { AmbitError, invalid, type UserError, userError } from '../lib/errors.ts';
 import { parse } from '../lib/input.ts';
+import { capitalized } from '../lib/words.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
 import type { SchemaTypes } from './builder.ts';
 import { type DeclaredNode, inputNameOf, targetOf } from './resource-model.ts';
 import { type GivenReference, referenceInputOf, resolveReference } from './target.ts';
-import { capitalized } from './words.ts';
 
 export type Input = Record<string, unknown>;
 export type Fields = PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>;

@@ -5,6 +5,7 @@ import { type Context, db, tenant } from '../context.ts';
 import { pagesOf } from '../data/loader.ts';
 import { inProjects } from '../data/project-scope.ts';
 import { type ListOptions, listPage, type Page, type PageArgs } from '../db/page.ts';
+import { nounOf } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { connectionOf } from './connection.ts';
 import { byId, findBy } from './find-by.ts';
@@ -13,7 +14,6 @@ import type { AnyRow, Resource } from './resource-model.ts';
 import { type Order, orderInputOf, orderWords, sortKeys } from './resource-order.ts';
 import { costOfList } from './search.ts';
 import { canSee, type Target } from './target.ts';
-import { nounOf } from './words.ts';
 
 /** Adds the field for one object: `category(id:, alias:)`. */
 export function addGetter(resource: Resource): void {

@@ -6,12 +6,12 @@ import { rowsOf, type TenantTable } from '../data/rows.ts';
 import { explainViolation } from '../db/constraints.ts';
 import { userError } from '../lib/errors.ts';
 import { declareIdPrefix } from '../lib/ids.ts';
+import { fieldOf, nounOf } from '../lib/words.ts';
 import type { Attribute } from './attributes.ts';
 import { builder } from './builder.ts';
 import type { Declaration, NodeDeclaration } from './declaration.ts';
 import { assertValid, constraintOf } from './declaration-checks.ts';
 import type { Target } from './target.ts';
-import { fieldOf, nounOf } from './words.ts';
 
 /** A declared node type with everything that its fields, lists and mutations need. */
 export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends Target<RowType> {

@@ -6,11 +6,11 @@ import { releaseReferences } from '../data/references.ts';
 import { invalid, notFound, userError } from '../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../lib/ids.ts';
 import { parse, targetId } from '../lib/input.ts';
+import { capitalized, withArticle } from '../lib/words.ts';
 import { DELETED, mutation } from './mutation.ts';
 import { attributeInputs, type Fields, type Input, valuesOf } from './resource-inputs.ts';
 import { type AnyRow, columnOf, type Resource } from './resource-model.ts';
 import { canSee, type GivenReference, loadReferenced, referenceInputOf, type Target } from './target.ts';
-import { capitalized, withArticle } from './words.ts';
 
 /** Adds the mutations create, update and delete. */
 export function addMutations(resource: Resource): void {

@@ -1,6 +1,6 @@
+import { capitalized, nounOf } from '../lib/words.ts';
 import { builder } from './builder.ts';
 import { type AnyRow, columnOf, type Resource } from './resource-model.ts';
-import { capitalized, nounOf } from './words.ts';
 
 export interface Order {
   field: string;

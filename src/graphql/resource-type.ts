@@ -1,12 +1,12 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Context } from '../context.ts';
+import { nounOf } from '../lib/words.ts';
 import type { Attribute } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
 import { type AnyRow, type DeclaredNode, targetOf } from './resource-model.ts';
 import { canSee } from './target.ts';
 import { viewerPermissions } from './viewer-permissions.ts';
-import { nounOf } from './words.ts';
 
 type Fields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, AnyRow>;
 

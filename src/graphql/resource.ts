@@ -1,6 +1,7 @@
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { declareReference } from '../data/references.ts';
 import type { TenantTable } from '../data/rows.ts';
+import { nounOf } from '../lib/words.ts';
 import type { Declaration, NodeDeclaration, Row } from './declaration.ts';
 import { addGetter, addList, addReverseList } from './resource-list.ts';
 import {
@@ -13,7 +14,6 @@ import {
 } from './resource-model.ts';
 import { addMutations } from './resource-mutations.ts';
 import { addType } from './resource-type.ts';
-import { nounOf } from './words.ts';
 
 /** All declared resources, in the order of their declaration. */
 export const RESOURCES: Resource[] = [];

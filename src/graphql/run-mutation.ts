@@ -15,10 +15,10 @@ import { inTransaction } from '../db/transaction.ts';
 import { type Actor, accessOfCredential, effectiveGrantsOf } from '../identity/actor.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { decodeId } from '../lib/ids.ts';
+import { fieldOf } from '../lib/words.ts';
 import { recordEvent } from '../resources/audit-event/service.ts';
 import type { Outcome } from '../resources/audit-event/table.ts';
 import { attemptedInput } from './attempted-input.ts';
-import { fieldOf } from './words.ts';
 
 export interface MutationField {
   name: string;

@@ -1,7 +1,7 @@
 import type { PageArgs } from '../db/page.ts';
 import { MAX_SEARCH } from '../db/search.ts';
+import { nounOf } from '../lib/words.ts';
 import { builder, pageCost } from './builder.ts';
-import { nounOf } from './words.ts';
 
 /** What a list counts in the cost of an operation if it reads all rows of the organization. */
 export const SEARCH_COST = 2_500;
@@ -20,7 +20,10 @@ interface ListArgs extends PageArgs {
   orderBy?: { field?: unknown } | null | undefined;
 }
 
-/** The cost of a list, with `sorted` for the order that no index has. A variable can be an empty text or not, without effect on the cost that is cached. */
+/**
+ * The cost of a list, with `sorted` for the order that no index has. Whether a text is empty does not count, because the cost
+ * is cached for all values of a variable.
+ */
 export const costOfList = ({ filter, orderBy, ...page }: ListArgs, sorted?: unknown) =>
   pageCost(page, filter?.search != null || (sorted !== undefined && orderBy?.field === sorted) ? SEARCH_COST : 1);
 

@@ -6,8 +6,8 @@ import type { Context } from '../context.ts';
 import type { TenantTable } from '../data/rows.ts';
 import { invalid, userError } from '../lib/errors.ts';
 import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
+import { capitalized, nounOf, withArticle } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
-import { capitalized, nounOf, withArticle } from './words.ts';
 
 /** A type that attributes can refer to. */
 export interface Target<Row extends { id: string } = { id: string }> {

@@ -1,6 +1,5 @@
 import {
   type DocumentNode,
-  type FragmentDefinitionNode,
   type GraphQLNamedType,
   type GraphQLSchema,
   getIntrospectionQuery,
@@ -16,6 +15,7 @@ import {
   parse,
   type SelectionSetNode,
 } from 'graphql';
+import { type Fragments, fragmentsOf } from './fragments.ts';
 
 export interface Cost {
   complexity: number;
@@ -114,15 +114,6 @@ function valuesOf(
   const operation = getOperationAST(document, operationName);
   return operation ? within(operation.selectionSet, '') : { complexity: 0, depth: 0 };
 }
-
-export type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
-
-export const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
-  new Map(
-    definitions
-      .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
-      .map((fragment) => [fragment.name.value, fragment]),
-  );
 
 function selectionSetOf(
   selection: Exclude<SelectionSetNode['selections'][number], { kind: Kind.FIELD }>,

@@ -1,7 +1,7 @@
 import { Kind, type SelectionSetNode, type ValidationRule } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { AmbitError } from '../lib/errors.ts';
-import { type Fragments, fragmentsOf } from './introspection-cost.ts';
+import { type Fragments, fragmentsOf } from './fragments.ts';
 import { LIMITS } from './limits.ts';
 import type { ServerContext } from './server-context.ts';
 

@@ -1,24 +1,11 @@
-import {
-  type DocumentNode,
-  type ExecutionArgs,
-  type FragmentDefinitionNode,
-  getOperationAST,
-  Kind,
-  type SelectionSetNode,
-} from 'graphql';
+import { type ExecutionArgs, type FragmentDefinitionNode, getOperationAST, Kind, type SelectionSetNode } from 'graphql';
+import { fragmentsOf } from './fragments.ts';
 
 /** The names of the root fields of the operation, once for each selection. Null if there is no such operation. */
 export function rootFieldsOf({ document, operationName }: ExecutionArgs): string[] | null {
   const operation = getOperationAST(document, operationName);
-  return operation ? rootFields(operation.selectionSet, fragmentsOf(document)) : null;
+  return operation ? rootFields(operation.selectionSet, new Map(fragmentsOf(document))) : null;
 }
-
-const fragmentsOf = ({ definitions }: DocumentNode): Map<string, FragmentDefinitionNode> =>
-  new Map(
-    definitions.flatMap((definition) =>
-      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-    ),
-  );
 
 /** The names of all root fields, also of those that `@skip` and `@include` leave out. Each fragment is read once. */
 function rootFields(selectionSet: SelectionSetNode, fragments: Map<string, FragmentDefinitionNode>): string[] {

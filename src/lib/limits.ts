@@ -14,4 +14,4 @@ export const ROLE_LIMITS = {
 } as const;
 
 /** A limit as a description or message shows it. */
-export const shown = (limit: keyof typeof ROLE_LIMITS): string => ROLE_LIMITS[limit].toLocaleString('en');
+export const limitText = (limit: keyof typeof ROLE_LIMITS): string => ROLE_LIMITS[limit].toLocaleString('en');

@@ -2,6 +2,9 @@
 export const isStorable = (value: unknown): boolean =>
   typeof value !== 'string' || (value.isWellFormed() && !value.includes('\0'));
 
+/** The text with replacement characters for what PostgreSQL cannot store. */
+export const storableText = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed();
+
 /** The first and the last year of a time. `Date` reads earlier years of PostgreSQL's format as another year. */
 export const YEARS = { first: 1000, last: 9999 };
 

@@ -6,6 +6,7 @@ import type { DemoAccounts } from '../http/playground/page.ts';
 import { findUserByEmailAcrossTenants } from '../identity/across-tenants.ts';
 import { hashPassword, verifyPassword } from '../identity/password.ts';
 import { newId } from '../lib/ids.ts';
+import { capitalized } from '../lib/words.ts';
 import { planPeriods } from '../resources/billing/table.ts';
 import { categories } from '../resources/category/table.ts';
 import { checks } from '../resources/check/table.ts';
@@ -30,7 +31,7 @@ export const demoSignIns = (): DemoAccounts => ({
   password: DEMO_PASSWORD,
   accounts: DEMO_ACCOUNTS.map(({ email, role, organization }) => ({
     email,
-    label: `${capitalize(role)} of ${organization}`,
+    label: `${capitalized(role)} of ${organization}`,
   })),
 });
 
@@ -90,18 +91,16 @@ export async function refuseDemo(db: Db): Promise<void> {
   }
 }
 
-const capitalize = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
-
 async function createDemoOrganization(db: Db, slug: string, passwordHash: string): Promise<void> {
   const organizationId = newId();
-  const name = capitalize(slug);
+  const name = capitalized(slug);
   const plan = 'ENTERPRISE';
   await db.insert(organizations).values({ id: organizationId, slug, name, plan });
   await db.insert(planPeriods).values({ organizationId, plan, startedAt: new Date() });
   for (const { email, role } of DEMO_ACCOUNTS.filter((account) => account.organization === slug)) {
     const userId = newId();
     const first = email.split('@')[0] ?? '';
-    const person = `${capitalize(first)} of ${name}`;
+    const person = `${capitalized(first)} of ${name}`;
     await db.insert(users).values({ id: userId, email, name: person, passwordHash });
     const id = newId();
     await db.insert(principals).values({ organizationId, id, userId });
@@ -114,7 +113,7 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
     ['staging', 'production'].map((key) => ({
       organizationId,
       key,
-      name: capitalize(key),
+      name: capitalized(key),
     })),
   );
   await createDemoChecks(db, organizationId);

@@ -6,7 +6,7 @@ import { permissionUses } from '../../src/graphql/permission-uses.ts';
 import { MAX_ATTEMPTS } from '../../src/http/attempts.ts';
 import { LIMITS } from '../../src/http/limits.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
-import { type ROLE_LIMITS, shown } from '../../src/lib/limits.ts';
+import { limitText, type ROLE_LIMITS } from '../../src/lib/limits.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
 import { RATE_LIMIT_NAMES, rateLimit } from '../../src/lib/rate-limits.ts';
 import { buildSchema } from '../../src/schema.ts';
@@ -124,7 +124,7 @@ const ROLE_MEASURES: Record<keyof typeof ROLE_LIMITS, string> = {
 };
 
 function roleLimits(): string {
-  const rows = Object.entries(ROLE_MEASURES).map(([name, text]) => [text, shown(name as keyof typeof ROLE_LIMITS)]);
+  const rows = Object.entries(ROLE_MEASURES).map(([name, text]) => [text, limitText(name as keyof typeof ROLE_LIMITS)]);
   return table([...columns('limit'), { title: 'value', align: 'right' }], rows);
 }
 

@@ -2,6 +2,7 @@ import { denierOf } from '../../access/decide.ts';
 import type { Role } from '../../access/model.ts';
 import type { Step } from '../../access/steps.ts';
 import { FEATURES } from '../../lib/plans.ts';
+import { capitalized } from '../../lib/words.ts';
 
 /** A step of a decision as a sentence. It only formats the outcome, which `decide` has computed. */
 export function textOf(step: Step): string {
@@ -16,7 +17,7 @@ export function textOf(step: Step): string {
     case 'DENIAL':
       return step.passed
         ? `No policy or statement of ${step.role.name} denies it.`
-        : `${capital(denierOf(step.policy))} of ${step.role.name} denies it.`;
+        : `${capitalized(denierOf(step.policy))} of ${step.role.name} denies it.`;
     case 'PROJECT_ROLE':
       return projectRoleText(step);
     case 'GRANT':
@@ -29,8 +30,6 @@ export function textOf(step: Step): string {
       return credentialText(step);
   }
 }
-
-const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 const nameOf = (role: Role): string => `${role.name} (${role.builtIn === null ? 'custom' : 'built-in'})`;
 

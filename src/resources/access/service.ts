@@ -44,7 +44,8 @@ export const MAX_QUESTIONS = 1_000;
 
 /**
  * Decisions in the order of the questions. Projects, principals and their grants are loaded in at most five statements,
- * whatever the number of questions, besides one for each type of targets. Questions about the caller's own access to the organization need no statement.
+ * whatever the number of questions. Questions about the caller's own access to the organization need no statement. `scopes`
+ * has the scopes of other objects.
  */
 export async function authorize(ctx: Context, questions: readonly Question[], scopes: Scopes): Promise<Answer[]> {
   if (questions.length > MAX_QUESTIONS)

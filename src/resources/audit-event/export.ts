@@ -3,6 +3,7 @@ import { type Context, endTransaction } from '../../context.ts';
 import { inTransaction } from '../../db/transaction.ts';
 import { AmbitError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
+import { storableText } from '../../lib/storable.ts';
 import { actorIdOf, actorKindOf, emailOfActor, labelOfActor } from './actor.ts';
 import { type AuditEventFilter, readAuditEvents, targetIdsOf } from './list.ts';
 import { type AuditEventRow, recordEvent } from './service.ts';
@@ -92,7 +93,7 @@ async function record(ctx: Context, outcome: 'ALLOWED' | 'REFUSED', query: URLSe
 
 const shortened = (values: string[]): string[] => values.slice(0, MAX_VALUES).map(plain);
 
-const plain = (text: string): string => text.slice(0, 100).replaceAll('\u0000', '\ufffd').toWellFormed();
+const plain = (text: string): string => storableText(text.slice(0, 100));
 
 /** An event as it is exported. */
 export type ExportedEvent = Awaited<ReturnType<typeof exported>>;

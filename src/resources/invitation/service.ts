@@ -15,7 +15,7 @@ import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { usageOf } from '../plan/service.ts';
-import { currentAccess } from '../principal/access.ts';
+import { currentAccess, planOf } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
@@ -133,7 +133,7 @@ export async function createInvitations(
     result: rows,
     mailSent: mail(ctx, rows, offered, (row) => secrets.get(row.email) ?? ''),
     // A placeholder ID, because the members do not exist yet.
-    accessChanges: gainsOf(newId(), ctx.unit.access.effective?.grants.plan ?? 'FREE', offered),
+    accessChanges: gainsOf(newId(), planOf(ctx), offered),
   };
 }
 

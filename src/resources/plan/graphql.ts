@@ -1,6 +1,7 @@
 import { builder } from '../../graphql/builder.ts';
 import { mutation, withChanges } from '../../graphql/mutation.ts';
 import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../lib/plans.ts';
+import { planOf } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { type Usage, updatePlan, usageOf } from './service.ts';
 
@@ -54,7 +55,7 @@ builder.queryFields((t) => ({
     permission: 'plan:read',
     description: 'The plan of the organization.',
     resolve: (_root, _args, ctx) => {
-      const plan = ctx.unit.access.effective?.grants.plan ?? 'FREE';
+      const plan = planOf(ctx);
       return entitlements(plan, plan);
     },
   }),

@@ -8,7 +8,7 @@ import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
-import { shown } from '../../lib/limits.ts';
+import { limitText } from '../../lib/limits.ts';
 import { isFeatureSuspended } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from '../project/ref.ts';
@@ -60,7 +60,7 @@ export const PolicyStatementInput = builder.inputType('PolicyStatementInput', {
     }),
     permissions: t.stringList({
       required: true,
-      description: `1 to ${shown('patternsPerStatement')} items. ${PATTERNS}`,
+      description: `1 to ${limitText('patternsPerStatement')} items. ${PATTERNS}`,
     }),
   }),
 });
@@ -181,12 +181,12 @@ const find = async (ctx: Context, id: string): Promise<PolicyRow> => getPolicy(c
 
 const NAME = 'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive.';
 const DESCRIPTION = 'What the policy is used for, 1 to 2,000 characters.';
-const STATEMENTS = `1 to ${shown('statementsPerPolicy')} statements with at most ${shown('patternsPerPolicy')} permissions and patterns in total.`;
+const STATEMENTS = `1 to ${limitText('statementsPerPolicy')} statements with at most ${limitText('patternsPerPolicy')} permissions and patterns in total.`;
 
 mutation('createPolicy', {
   rateLimit: 'policies',
   permission: 'policy:create',
-  description: `Creates a custom policy. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the policy grants permissions that the caller does not have, and LIMIT_EXCEEDED if the policy has too many patterns or the organization and its projects already have ${shown('policies')} policies.`,
+  description: `Creates a custom policy. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the policy grants permissions that the caller does not have, and LIMIT_EXCEEDED if the policy has too many patterns or the organization and its projects already have ${limitText('policies')} policies.`,
   input: (t) => ({
     projectId: t.id({
       visibleWith: 'project:read',

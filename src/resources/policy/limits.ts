@@ -4,7 +4,7 @@ import type { TenantTable } from '../../data/rows.ts';
 import { arrayParam } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
 import { type AmbitError, invalid, userError } from '../../lib/errors.ts';
-import { ROLE_LIMITS, shown } from '../../lib/limits.ts';
+import { limitText, ROLE_LIMITS } from '../../lib/limits.ts';
 import { rolePolicies, roles } from '../role/table.ts';
 import { policies } from './table.ts';
 
@@ -22,7 +22,7 @@ async function requireRoom(ctx: Context, table: TenantTable, limit: 'roles' | 'p
     .from(table)
     .where(eq(table.organizationId, tenant(ctx)));
   if ((all?.total ?? 0) >= ROLE_LIMITS[limit])
-    throw limitExceeded([], `An organization and its projects have at most ${shown(limit)} ${noun} in total.`);
+    throw limitExceeded([], `An organization and its projects have at most ${limitText(limit)} ${noun} in total.`);
 }
 
 interface LargeRole {

@@ -9,7 +9,7 @@ import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { containing, type SearchFilter } from '../../db/search.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
-import { ROLE_LIMITS, shown } from '../../lib/limits.ts';
+import { limitText, ROLE_LIMITS } from '../../lib/limits.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { requireStill } from '../principal/access.ts';
 import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
@@ -87,7 +87,7 @@ const Create = z.object({
 
 function check(ctx: Context, statements: Statement[], projectId: string | null): void {
   if (patternsOf(statements) > ROLE_LIMITS.patternsPerPolicy)
-    throw limitExceeded('statements', `statements: a policy has at most ${shown('patternsPerPolicy')} patterns.`);
+    throw limitExceeded('statements', `statements: a policy has at most ${limitText('patternsPerPolicy')} patterns.`);
   checkStatements(ctx, statements, projectId, 'This policy');
 }
 
@@ -129,7 +129,7 @@ async function requireSmallRoles(ctx: Context, roleIds: string[]): Promise<void>
   const name = ctx.unit.access.can('role:read', large.project_id) ? `The role “${large.name}”` : 'A role';
   throw limitExceeded(
     'statements',
-    `statements: ${name} with this policy would have more than ${shown('patternsPerRole')} patterns.`,
+    `statements: ${name} with this policy would have more than ${limitText('patternsPerRole')} patterns.`,
   );
 }
 

@@ -15,7 +15,8 @@ export const findCustomRoles = async (ctx: Context, ids: readonly string[]): Pro
 export const findAnyRole = async (ctx: Context, id: string): Promise<Role | null> =>
   findBuiltIn(id) ?? (await findCustomRoles(ctx, [id])).get(id) ?? null;
 
-const planOf = (ctx: Context): Plan => ctx.unit.access.effective?.grants.plan ?? 'FREE';
+/** The plan of the organization. FREE without one. */
+export const planOf = (ctx: Context): Plan => ctx.unit.access.effective?.grants.plan ?? 'FREE';
 
 export const isFeatureSuspended = (ctx: Context, feature: Feature): boolean => !entitlementsOf(planOf(ctx))[feature];
 

@@ -1,7 +1,7 @@
 import { builder } from '../../graphql/builder.ts';
 import { orderInput, orderWords } from '../../graphql/resource-order.ts';
 import { costOfList, searchDescription, sortDescription } from '../../graphql/search.ts';
-import { capitalized, nounOf } from '../../graphql/words.ts';
+import { capitalized, nounOf } from '../../lib/words.ts';
 import type { PrincipalListArgs } from './list.ts';
 
 /** The filter and the order of a list of members or of service accounts. `searched` are the fields that `search` reads. */

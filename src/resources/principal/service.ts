@@ -12,7 +12,7 @@ import { invalid, userError } from '../../lib/errors.ts';
 import { decodeId, fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { assignments } from '../role/table.ts';
 import { findUserOfMember } from '../user/service.ts';
-import { canReadRole, findAnyRole, findGrants } from './access.ts';
+import { canReadRole, findAnyRole, findGrants, planOf } from './access.ts';
 import { principals } from './table.ts';
 
 export type PrincipalRow = typeof principals.$inferSelect;
@@ -86,8 +86,7 @@ export const grantsOf = loaderOf<{ id: string; grants: Grants }>(async (ctx, ids
 export const findReach = loaderOf<{ id: string; changeable: boolean; removable: boolean }>(async (ctx, ids) => {
   const callerId = ctx.unit.actor.principal?.id ?? '';
   const rows = await loadAssignments(await db(ctx), tenant(ctx), [...new Set([...ids, callerId])]);
-  const plan = ctx.unit.access.effective?.grants.plan ?? 'FREE';
-  const reach = reachOf(ctx.unit.access, { rows, plan }, callerId, ctx.dependencies.clock());
+  const reach = reachOf(ctx.unit.access, { rows, plan: planOf(ctx) }, callerId, ctx.dependencies.clock());
   return ids.map((id) => ({ id, changeable: reach.changeable.has(id), removable: reach.removable.has(id) }));
 });
 

@@ -9,7 +9,7 @@ import { batched, pagesOf } from '../../data/loader.ts';
 import { arrayParam, isAnyOf } from '../../db/array.ts';
 import type { Page, PageArgs } from '../../db/page.ts';
 import { queryRows } from '../../db/reader.ts';
-import { findCustomRoles } from '../principal/access.ts';
+import { findCustomRoles, planOf } from '../principal/access.ts';
 import { grantsOf, type PrincipalRow, principalReader } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { assignments } from '../role/table.ts';
@@ -93,8 +93,6 @@ function allows(ctx: Context, role: Role, inProject: Role | null | undefined): b
   };
   return decide(unrestricted(grants), 'project:read', SOME_PROJECT).allowed;
 }
-
-const planOf = (ctx: Context) => ctx.unit.access.effective?.grants.plan ?? 'FREE';
 
 /** Pages of the principals that have access to each project, in the order of joining. */
 const listPrincipalsWithAccess = pagesOf<PrincipalRow>(async (ctx) => {

@@ -94,7 +94,7 @@ export async function createProject(ctx: Context, input: unknown): Promise<Proje
   return project;
 }
 
-const SUFFIX = 6;
+const SUFFIX_LENGTH = 6;
 
 /**
  * Keys are unique, so whoever chooses one learns whether another project has it. If a project can be hidden from the
@@ -102,8 +102,8 @@ const SUFFIX = 6;
  */
 function freeKey(ctx: Context, key: string): string {
   if (seesEveryProject(ctx)) return key;
-  const suffix = Array.from({ length: SUFFIX }, () => randomInt(36).toString(36)).join('');
-  return `${key.slice(0, MAX_KEY - SUFFIX - 1).replace(/[-_]$/, '')}-${suffix}`;
+  const suffix = Array.from({ length: SUFFIX_LENGTH }, () => randomInt(36).toString(36)).join('');
+  return `${key.slice(0, MAX_KEY - SUFFIX_LENGTH - 1).replace(/[-_]$/, '')}-${suffix}`;
 }
 
 /**

@@ -7,7 +7,7 @@ import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { fromPublicId } from '../../lib/ids.ts';
-import { ROLE_LIMITS, shown } from '../../lib/limits.ts';
+import { limitText, ROLE_LIMITS } from '../../lib/limits.ts';
 import { findLargeRole, limitExceeded } from '../policy/limits.ts';
 import { policies, type Statement } from '../policy/table.ts';
 import { findCustomRoles } from '../principal/access.ts';
@@ -94,7 +94,7 @@ export function checkDefinition({ statements, policyIds }: Definition): void {
   if (statements.length + policyIds.length === 0)
     throw invalid(userError('REQUIRED', 'statements', 'statements: a role must have statements or policies.'));
   if (policyIds.length > ROLE_LIMITS.policiesPerRole)
-    throw limitExceeded('policyIds', `policyIds: a role has at most ${shown('policiesPerRole')} policies.`);
+    throw limitExceeded('policyIds', `policyIds: a role has at most ${limitText('policiesPerRole')} policies.`);
 }
 
 export async function addPolicies(ctx: Context, roleId: string, policyIds: string[]): Promise<void> {
@@ -124,6 +124,6 @@ export async function requireSmall(ctx: Context, roleId: string): Promise<void> 
   if (await findLargeRole(ctx, [roleId]))
     throw limitExceeded(
       'statements',
-      `statements: a role and its policies have at most ${shown('patternsPerRole')} patterns in total.`,
+      `statements: a role and its policies have at most ${limitText('patternsPerRole')} patterns in total.`,
     );
 }

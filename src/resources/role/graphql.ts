@@ -8,7 +8,7 @@ import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
-import { shown } from '../../lib/limits.ts';
+import { limitText } from '../../lib/limits.ts';
 import { Policy, PolicyStatement, PolicyStatementInput } from '../policy/graphql.ts';
 import { canReadRole, isSuspended } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
@@ -223,14 +223,14 @@ builder.queryField('roles', (t) =>
 const NAME =
   'The name, 1 to 100 characters. Unique in the organization or project, case-insensitive. It must not look like the name of a built-in role.';
 const DESCRIPTION = 'What the role is intended for, 1 to 2,000 characters.';
-const POLICIES = `The IDs of policies, at most ${shown('policiesPerRole')}. A role of a project can have policies of the organization and of the project.`;
-const STATEMENTS = `Statements of the role itself, at most ${shown('statementsPerPolicy')}. The role and its policies have at most ${shown('patternsPerRole')} permissions and patterns in total.`;
+const POLICIES = `The IDs of policies, at most ${limitText('policiesPerRole')}. A role of a project can have policies of the organization and of the project.`;
+const STATEMENTS = `Statements of the role itself, at most ${limitText('statementsPerPolicy')}. The role and its policies have at most ${limitText('patternsPerRole')} permissions and patterns in total.`;
 const EXCEEDED = 'LIMIT_EXCEEDED if the role would exceed a limit';
 
 mutation('createRole', {
   rateLimit: 'roles',
   permission: 'role:create',
-  description: `Creates a custom role from statements, policies and a role to copy. At least one of the three is required. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the role would grant permissions that the caller does not have, and ${EXCEEDED} or the organization and its projects already have ${shown('roles')} custom roles.`,
+  description: `Creates a custom role from statements, policies and a role to copy. At least one of the three is required. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the role would grant permissions that the caller does not have, and ${EXCEEDED} or the organization and its projects already have ${limitText('roles')} custom roles.`,
   input: (t) => ({
     projectId: t.id({
       visibleWith: 'project:read',

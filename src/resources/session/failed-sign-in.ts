@@ -17,9 +17,9 @@ import { recordEvent } from '../audit-event/service.ts';
 const MAX_ORGANIZATIONS = 20;
 
 /**
- * Logs a failed sign-in, and adds an event to the audit log of each organization of the account, except the organization
- * of the caller: a mutation leaves one event there, which the refusal of the caller writes. The response does not wait for the events, because its time would tell whether the account exists. The e-mail address is not logged, because
- * people also type their password there.
+ * Logs a failed sign-in, and adds an event to the audit log of each organization of the account. In the organization of the
+ * caller, the refusal of the mutation already leaves one. The response does not wait for the events, because its time would
+ * tell whether the account exists. The e-mail address is not logged, because people also type their password there.
  */
 export function reportFailedSignIn(ctx: Context, user: UserSecret | null): void {
   const { requestId, address, userAgent, dependencies } = ctx;
