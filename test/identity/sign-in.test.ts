@@ -201,7 +201,7 @@ test('a failed sign-in is an audit event of each organization of the account, an
   ]);
   const { data } = await acme.owner.query('{ auditEvents(first: 1) { nodes { action targetId } } }');
   expect(data.auditEvents.nodes).toEqual([{ action: 'signIn', targetId: guest.memberId }]);
-  const line = { level: 'warn', message: 'sign-in failed', requestId: expect.any(String), address: '127.0.0.1' };
+  const line = { level: 'warn', message: 'sign-in failed', requestId: expect.any(String), ipAddress: '127.0.0.1' };
   expect(api.logged.slice(lines)).toEqual([
     { ...line, user: guest.userId, reason: 'WRONG_PASSWORD', userAgent: 'node' },
     { ...line, user: null, reason: 'UNKNOWN_ACCOUNT', userAgent: 'node' },

@@ -25,7 +25,8 @@ export function reportFailedSignIn(ctx: Context, user: UserSecret | null): void 
   const { requestId, address, userAgent, dependencies } = ctx;
   const account = user && toPublicId('usr', user.id);
   const reason = user ? 'WRONG_PASSWORD' : 'UNKNOWN_ACCOUNT';
-  dependencies.log({ level: 'warn', message: 'sign-in failed', requestId, user: account, reason, address, userAgent });
+  const entry = { requestId, user: account, reason, ipAddress: address, userAgent };
+  dependencies.log({ level: 'warn', message: 'sign-in failed', ...entry });
   if (user)
     recordEvents(ctx, user.id, ctx.unit.actor.organization?.id).catch((error: unknown) =>
       dependencies.log({ level: 'error', requestId, error: describeError(error) }),
