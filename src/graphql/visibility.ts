@@ -102,7 +102,7 @@ function permissionOf(type: GraphQLObjectType): Permission | undefined {
 /** Whether the guard of the field, or of its type, requires the permission of all objects. */
 const isGuardedAlike = (element: GraphQLObjectType | Field, types: readonly GraphQLObjectType[]): boolean => {
   const guard = guardOf(element);
-  if (!guard || guard.onOf || guard.rule.own) return false;
+  if (!guard?.rule.permission || guard.onOf || guard.rule.own) return false;
   return types.every((type) => permissionOf(type) === guard.rule.permission);
 };
 
