@@ -2,7 +2,7 @@ import type { AmbitError } from '../lib/errors.ts';
 import { type Access, accessOf, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import { type AccessState, differenceIn, grantsAtMoment, momentsOf } from './change.ts';
-import { END_OF_TIME, grantsAt } from './grants.ts';
+import { grantsOfAllOverTime } from './grants.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
 import { isOwnerRole } from './roles.ts';
 
@@ -65,7 +65,7 @@ export interface Reach {
 
 /** The principals that a caller can act on, by the rules of `requireHeldChange` at each time at which a change is checked. */
 export function reachOf(access: Access, state: AccessState, callerId: string, now: Date): Reach {
-  const later = [now, END_OF_TIME].map((time) => grantsAt(state.rows, 'ENTERPRISE', time));
+  const later = grantsOfAllOverTime(state.rows, now);
   const moments = momentsOf(state, callerId, now).map((moment) => grantsAtMoment(state, moment));
   const ids = [...(later[0]?.keys() ?? [])];
   const changeable = ids.filter((id) => later.every((all) => containsOf(access, all.get(id))));

@@ -103,7 +103,7 @@ async function deactivate(ctx: Context, before: AccessState, after: AccessState,
   return { ...after, rows: { ...after.rows, assignments: marked } };
 }
 
-/** The principal whose grants limit a change, and the present access of its credential. */
+/** The principal whose grants limit a change, and the current access of its credential. */
 interface Caller {
   id: string;
   access: TokenAccess;
