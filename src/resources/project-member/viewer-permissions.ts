@@ -3,6 +3,7 @@ import { projectRoleReach } from '../../access/escalation.ts';
 import { loadAssignments } from '../../access/grants.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
+import { planOf } from '../principal/access.ts';
 import { findProjectMember, type ProjectMemberRow } from './service.ts';
 
 /** Whether the caller may replace or remove a project role, as far as what its holder gains and loses is concerned. */
@@ -12,11 +13,10 @@ const findReach = loaderOf<{ id: string; changeable: boolean; removable: boolean
   const callerId = ctx.unit.actor.principal?.id ?? '';
   const holders = [...new Set([callerId, ...rows.map(({ principalId }) => principalId)])];
   const all = await loadAssignments(await db(ctx), tenant(ctx), holders);
-  const plan = ctx.unit.access.effective?.grants.plan ?? 'FREE';
   const byHolder = Map.groupBy(all.assignments, ({ principalId }) => principalId);
   return rows.map((row) => {
     const concerned = [...new Set([callerId, row.principalId])].flatMap((id) => byHolder.get(id) ?? []);
-    const state = { rows: { ...all, assignments: concerned }, plan };
+    const state = { rows: { ...all, assignments: concerned }, plan: planOf(ctx) };
     return { id: row.id, ...projectRoleReach(ctx.unit.access, state, callerId, row, ctx.dependencies.clock()) };
   });
 });

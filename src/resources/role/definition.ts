@@ -95,7 +95,7 @@ export function checkDefinition({ statements, policyIds }: Definition): void {
     throw invalid(userError('REQUIRED', 'statements', 'statements: a role must have statements or policies.'));
   // Each list of an input has this limit. Together with a copied list they could exceed it.
   if (statements.length > ROLE_LIMITS.statementsPerPolicy)
-    throw limitExceeded('statements', `statements: a role has at most ${shown('statementsPerPolicy')} statements.`);
+    throw limitExceeded('statements', `statements: a role has at most ${limitText('statementsPerPolicy')} statements.`);
   if (policyIds.length > ROLE_LIMITS.policiesPerRole)
     throw limitExceeded('policyIds', `policyIds: a role has at most ${limitText('policiesPerRole')} policies.`);
 }
