@@ -86,7 +86,7 @@ async function succeed(ctx: Context, field: MutationField, before: Actor): Promi
   if (!organizationId) return end(ctx, 'commit');
   const tx = await db(ctx);
   await (await ctx.unit.transaction)?.rebind(organizationId);
-  const permission = askedPermission(ctx, field);
+  const permission = requiredPermission(ctx, field);
   const attempt = { action: field.name, permission, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
   // COMMIT is sent directly after the event, in one round trip. If the event fails, COMMIT rolls back.
   const recorded = recordEvent(tx, ctx, attempt);
@@ -121,7 +121,7 @@ async function fail(
   const organizationId = actor.organization?.id;
   if (organizationId && !isFault(thrown, error)) {
     await findTarget(ctx, field, input);
-    const permission = askedPermission(ctx, field, error);
+    const permission = requiredPermission(ctx, field, error);
     const attempt = { action: field.name, permission, ...outcomeOf(error), actor, organizationId };
     const attempted = { input: attemptedInput(input, info), dryRun: input?.['dryRun'] === true };
     await inTransaction(
@@ -137,7 +137,7 @@ async function fail(
 }
 
 /** The permission of the guard. If it depends on the input: the refused one, or the one that allowed the mutation. */
-const askedPermission = (ctx: Context, field: MutationField, error?: unknown): string | null =>
+const requiredPermission = (ctx: Context, field: MutationField, error?: unknown): string | null =>
   field.permission ?? refusedPermission(error) ?? ctx.unit.auditDraft.permission ?? field.auditPermission ?? null;
 
 /** NOT_HELD names a permission that the mutation would have given to somebody, and not the one that it requires. */

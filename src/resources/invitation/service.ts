@@ -14,7 +14,7 @@ import { email, parse } from '../../lib/input.ts';
 import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { countSeatsOfStrangers, usageOf } from '../plan/service.ts';
+import { maxSeatUsage, usageOf } from '../plan/service.ts';
 import { currentAccess, planOf } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
@@ -113,7 +113,7 @@ export async function createInvitations(
   };
   if (isOfProjects(roles)) audit(ctx, { permission: 'project_member:create' });
   requireMayInvite(access, roles);
-  const replaced = await makeRoom(ctx, access, emails);
+  const replaced = await replaceExpired(ctx, access, emails);
   await requireSeats(ctx, access, emails.length);
   const made = emails.map((address) => ({ address, secret: newSecret('ambit_inv_') }));
   const values = made.map(({ address, secret }) => ({
@@ -163,10 +163,10 @@ const mail = (
 
 const fold = (addresses: string[]): string[] => addresses.map((address) => address.toLowerCase());
 
-/** Throws PLAN_REQUIRED if the plan does not include so many more seats. */
+/** Throws PLAN_REQUIRED if the seats with the added ones exceed the limit of the plan. */
 async function requireSeats(ctx: Context, access: Access, added: number): Promise<void> {
   const seesAll = access.can('member:read') && access.can('invitation:read');
-  const usage = seesAll ? (await usageOf(ctx)).seats : await countSeatsOfStrangers(ctx);
+  const usage = seesAll ? (await usageOf(ctx)).seats : await maxSeatUsage(ctx);
   access.requireRoom('seats', { usage, added });
 }
 
@@ -177,7 +177,7 @@ type Shown = Awaited<ReturnType<typeof invitationShown>>;
  * them. Throws TAKEN if an address has a pending invitation or belongs to a member. Only what the caller can see counts:
  * otherwise an inviter could find out who belongs to the organization.
  */
-async function makeRoom(ctx: Context, access: Access, emails: string[]): Promise<Shown[]> {
+async function replaceExpired(ctx: Context, access: Access, emails: string[]): Promise<Shown[]> {
   const wanted = fold(emails);
   const tx = await db(ctx);
   const found = await tx

@@ -45,10 +45,11 @@ export async function usageOf(ctx: Context): Promise<Usage> {
 }
 
 /**
- * The seats as if nobody were invited twice and no member were invited. An inviter who sees neither members nor
- * invitations could find out from the seats that are left whether an address is one of them.
+ * The most seats that can be in use: each pending invitation counts, also a second one to an address and one to a member.
+ * From the exact number, an inviter who sees neither members nor invitations could find out whether an address is one of
+ * them.
  */
-export async function countSeatsOfStrangers(ctx: Context): Promise<number> {
+export async function maxSeatUsage(ctx: Context): Promise<number> {
   const isPending = gt(invitations.expiresAt, ctx.dependencies.clock());
   const [pending] = await (await db(ctx))
     .select({ total: count() })
