@@ -204,7 +204,7 @@ function scopesOfType({ permission, inProjects, own, on }: AccessOptions) {
 }
 
 const hasInProjects = (inProjects: InProjects | undefined, parent: unknown, { unit: { access } }: Context): boolean =>
-  inProjects?.of(parent as never).some((project) => access.sees(inProjects.permission, project)) ?? false;
+  inProjects?.of(parent as never).some((project) => access.can(inProjects.permission, project)) ?? false;
 
 function scopesOfField(kind: string, what: string, { permission, own, on }: AccessOptions) {
   if (permission && typeof own === 'function') return requireUnlessOwn(permission, own);

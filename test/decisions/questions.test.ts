@@ -133,7 +133,7 @@ test('access returns every step of a decision, whether allowed or refused', asyn
       {
         kind: 'PROJECT_ROLE',
         passed: true,
-        text: 'In this project Member (built-in) replaces the organization role.',
+        text: 'In this project Member (built-in) overrides the organization role.',
       },
     ]),
   });

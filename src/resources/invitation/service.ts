@@ -83,7 +83,7 @@ async function limitInvitations(ctx: Context, emails: string[]): Promise<void> {
   await limitMails(ctx, emails);
 }
 
-/** The pending and expired invitations that give a role in the project, newest first. */
+/** The pending and expired invitations that include a role in the project, newest first. */
 export const listInvitationsOf = pagesOf<InvitationRow>((ctx) => ({
   reader,
   where: (project) =>

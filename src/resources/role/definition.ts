@@ -36,7 +36,7 @@ async function usablePolicies(ctx: Context, ids: string[], projectId: string | n
     .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), inScope))
     .for('share');
   // The role would disclose the statements of the others.
-  return new Set(found.filter((row) => ctx.unit.access.sees('policy:read', row.projectId)).map(({ id }) => id));
+  return new Set(found.filter((row) => ctx.unit.access.can('policy:read', row.projectId)).map(({ id }) => id));
 }
 
 /** The ids of the policies, without repetitions. Throws unless a role of this scope can use all of them. */
@@ -70,7 +70,7 @@ export async function copyOf(ctx: Context, publicId: string, projectId: string |
   if (source.builtIn !== null) return builtInCopy(await compiledRole(ctx, source), projectId);
   const [statements, policyIds] = [await findStatementsOf(ctx, source), await policyIdsOf(ctx, source.id)];
   const usable = await usablePolicies(ctx, policyIds, projectId);
-  const readable = statements.length === 0 || ctx.unit.access.sees('policy:read', source.projectId);
+  const readable = statements.length === 0 || ctx.unit.access.can('policy:read', source.projectId);
   if (!readable || policyIds.some((policy) => !usable.has(policy)))
     throw invalid(
       userError('INVALID', 'copyOf', `copyOf: statements or policies of the role ${source.name} cannot be used here.`),
