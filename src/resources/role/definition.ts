@@ -89,10 +89,13 @@ function builtInCopy({ allow }: Role, projectId: string | null): Definition {
   return { statements, policyIds: [] };
 }
 
-/** Throws unless the role has statements or policies, and no more policies than the limit. */
+/** Throws unless the role has statements or policies, and no more of them than the limits. */
 export function checkDefinition({ statements, policyIds }: Definition): void {
   if (statements.length + policyIds.length === 0)
     throw invalid(userError('REQUIRED', 'statements', 'statements: a role must have statements or policies.'));
+  // Each list of an input has this limit. Together with a copied list they could exceed it.
+  if (statements.length > ROLE_LIMITS.statementsPerPolicy)
+    throw limitExceeded('statements', `statements: a role has at most ${shown('statementsPerPolicy')} statements.`);
   if (policyIds.length > ROLE_LIMITS.policiesPerRole)
     throw limitExceeded('policyIds', `policyIds: a role has at most ${shown('policiesPerRole')} policies.`);
 }
