@@ -94,11 +94,10 @@ export function projectRoleReach(
   row: ProjectRoleRow,
   now: Date,
 ): { changeable: boolean; removable: boolean } {
-  const moments = momentsOf(state, callerId, now);
   const noAccess = { roleId: null, builtInRoleId: null, inactive: false, ofCreator: false };
   const mayBecome = (change: (one: AssignmentRow) => AssignmentRow[]): boolean => {
     const after = { ...state, rows: { ...state.rows, assignments: state.rows.assignments.flatMap(change) } };
-    return moments.every((moment) => {
+    return momentsOf(state, callerId, now, after).every((moment) => {
       const [had, has] = [state, after].map((each) => grantsAtMoment(each, moment));
       const [before, then] = [had, has].map((all) => unrestrictedOrNull(all?.get(row.principalId)));
       const changed = Object.values(differenceIn(row.projectId, before ?? null, then ?? null)).flat();

@@ -9,6 +9,7 @@ const { api, good, fields, lists, ids, refusal, send } = await startInputs();
 const PREFIXES = [...new Set(ids.map((id) => id.slice(0, 3)))];
 /** Inputs that accept IDs of two types. */
 const PRINCIPALS: Record<string, string[]> = { principalId: ['mem_', 'sva_'] };
+// Many fields share the code that refuses a value. So the short form sends a few values to each field.
 const references = fields.filter(({ type }) => type.name === 'ID');
 
 describe.each(titled(references))('the id %s', (title, { mutation, name }) => {
@@ -26,16 +27,12 @@ describe.each(titled(references))('the id %s', (title, { mutation, name }) => {
   ];
   test.each(sample(cases, 2, title))('is rejected: %s', async (what, values) => {
     expect(values.length).toBeGreaterThan(0);
-    for (const value of sample(values, 2, title + what))
+    for (const value of sample(values, 1, title + what))
       expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['NOT_FOUND']);
   });
 
-  test.each([
-    ['a list', [[one, one]]],
-    ['an object', [{ id: one }]],
-    ['a boolean or a fraction', [true, 0.5]],
-  ])('is rejected: %s', async (_what, values) => {
-    for (const value of values)
+  test('is rejected: a list, an object, a boolean or a fraction', async () => {
+    for (const value of sample([[one, one], { id: one }, true, 0.5], 1, title))
       expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['BAD_REQUEST']);
   });
 });
@@ -62,8 +59,8 @@ test('these tests cover every input type', () => {
 
 test.each(titled([...plain, ...choices]))(
   '%s rejects values of another type',
-  async (_title, { mutation, name, type }) => {
-    for (const value of ODD[type.name] ?? NO_ENUM_VALUE)
+  async (title, { mutation, name, type }) => {
+    for (const value of sample(ODD[type.name] ?? NO_ENUM_VALUE, 2, title))
       expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['BAD_REQUEST']);
   },
 );
@@ -102,13 +99,13 @@ function mayBeEmpty(mutation: string, name: string): boolean {
   return hasInputField(create, name) && inputFields(create).some((field) => field.name === name && isOptional(field));
 }
 
-describe.each(titled(lists))('the list %s', (_title, { mutation, name }) => {
+describe.each(titled(lists))('the list %s', (title, { mutation, name }) => {
   const [item] = valueAt(good[mutation], name);
 
   test('rejects too few items, too many items and items of another type', async () => {
     if (!mayBeEmpty(mutation, name)) expect(await refusal(mutation, name, [])).toEqual(['TOO_SHORT']);
     expect(await refusal(mutation, name, Array(201).fill(item))).toEqual(['TOO_LONG']);
-    for (const value of [[[item]], [item, null], [true], { 0: item }, 0.5])
+    for (const value of sample<unknown>([[[item]], [item, null], [true], { 0: item }, 0.5], 2, title))
       expect(await refusal(mutation, name, value), JSON.stringify(value)).toEqual(['BAD_REQUEST']);
   });
 });
