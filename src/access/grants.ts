@@ -72,6 +72,10 @@ export function grantsAt({ assignments: rows, roles: custom }: AccessRows, plan:
 export const grantsOfPrincipal = (rows: AccessRows, id: string, plan: Plan, time: Date): Grants | undefined =>
   grantsAt({ ...rows, assignments: rows.assignments.filter((row) => row.principalId === id) }, plan, time).get(id);
 
+/** The grants of each principal now and after all roles have expired, on any plan. */
+export const grantsOfAllOverTime = (rows: AccessRows, now: Date): GrantsById[] =>
+  [now, END_OF_TIME].map((time) => grantsAt(rows, 'ENTERPRISE', time));
+
 /** Everything that a principal can come to hold without a further change: now and after its role has expired, on any plan. */
 export const grantsOverTime = (rows: AccessRows, id: string, now: Date): Grants[] =>
   [now, END_OF_TIME]

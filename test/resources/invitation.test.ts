@@ -460,7 +460,7 @@ test('the plan limits apply to the creation and to the acceptance of an invitati
 });
 
 test('the rate limit counts each guessed secret, also several in one document', async () => {
-  const server = await startApi({ config: { rateLimits: rateLimitPoints({ attemptsPerAddress: 3 }) } });
+  const server = await startApi({ config: { rateLimits: rateLimitPoints({ attemptsPerNetwork: 3 }) } });
   const guesses = Array.from(
     { length: 5 },
     (_, at) => `g${at}: invitationOffer(secret: "${newSecret('ambit_inv_')}") { email }`,

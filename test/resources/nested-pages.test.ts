@@ -25,9 +25,9 @@ for (const name of ['one', 'two', 'three', 'four']) {
   await giveProjectRole(owner, open, robot, projectRoleId('read'));
   await giveProjectRole(owner, hidden, robot, inHidden);
 }
-const guest = await addMember(api, acme, 'write', 'guest');
+const temporary = await addMember(api, acme, 'write', 'temporary');
 const soon = new Date(Date.now() + 60_000);
-await giveRole(owner, guest.memberId, roleId('write'), { roleExpiresAt: soon, fallbackRoleId: custom });
+await giveRole(owner, temporary.memberId, roleId('write'), { roleExpiresAt: soon, fallbackRoleId: custom });
 // A member with a role in the hidden project only.
 await giveProjectRole(owner, hidden, read.memberId, projectRoleId('member'));
 

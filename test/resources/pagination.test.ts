@@ -7,6 +7,7 @@ import {
   isNonNullType,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
+import { decodeId } from '../../src/lib/ids.ts';
 import { createServiceAccount } from '../decisions/support.ts';
 import { type ApiResponse, type Json, startApi } from '../support/api.ts';
 import { leafFields, referencedBy, schema } from '../support/introspect.ts';
@@ -114,7 +115,8 @@ async function filtersOf({ name, field }: List): Promise<Filter[]> {
   const nodes: Json[] = data[field.name].nodes;
   return shown.map(({ each, read }) => {
     const values = nodes.map(read).filter((value) => value !== null && value !== undefined);
-    if (each.name === 'search') return commonLetter(values);
+    if (each.name === 'search') return commonLetter(nodes.map(read));
+    if (each.name === 'since' || each.name === 'until') return fromMedian(each.name, values);
     const of = getNamedType(each.type);
     if (!isInputObjectType(of) || of.isOneOf) {
       const { value, count } = mostCommon(values);
@@ -126,13 +128,42 @@ async function filtersOf({ name, field }: List): Promise<Filter[]> {
   });
 }
 
+interface FilteredBy {
+  selection: string;
+  read(node: Json): Json;
+}
+
+/** The fields that the description names, such as `user.name`. */
+function searched({ description }: GraphQLInputField): FilteredBy {
+  const paths = [...(description?.split('contains')[0] ?? '').matchAll(/`([\w.]+)`/g)].map(([, path = '']) =>
+    path.split('.'),
+  );
+  const selection = paths.map((path) => path.reduceRight((inside, field) => `${field} { ${inside} }`)).join(' ');
+  const textAt = (node: Json, path: string[]): string => path.reduce((value, field) => value[field], node);
+  return { selection, read: (node) => paths.map((path) => textAt(node, path)) };
+}
+
 /** The selection for a filter: `category { id }` for `categoryId` and `category`. */
-function filteredBy(item: string, { name, type }: GraphQLInputField): { selection: string; read(node: Json): Json } {
-  if (name === 'search') return { selection: 'name', read: (node) => node.name };
+function filteredBy(item: string, input: GraphQLInputField): FilteredBy {
+  const { name, type } = input;
+  if (name === 'search') return searched(input);
+  if (name === 'status')
+    return { selection: 'expiresAt', read: (node) => (new Date(node.expiresAt) > new Date() ? 'PENDING' : 'EXPIRED') };
+  if (name === 'since' || name === 'until') return { selection: 'id', read: (node) => timeOf(node.id) };
   if (leafFields(item).includes(name) || (!name.endsWith('Id') && !referencedBy(type)))
     return { selection: name, read: (node) => node[name] };
   const object = name.replace(/Id$/, '');
   return { selection: `${object} { id }`, read: (node) => node[object]?.id };
+}
+
+/** The milliseconds with which a UUIDv7 begins. */
+const timeOf = (id: string): number => Number.parseInt(decodeId(id)?.uuid.replace('-', '').slice(0, 12) ?? '', 16);
+
+/** The items from the median time on, or before it. */
+function fromMedian(field: 'since' | 'until', times: number[]): Filter {
+  const median = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+  const count = times.filter((time) => (field === 'since' ? time >= median : time < median)).length;
+  return { field, value: new Date(median).toISOString(), count };
 }
 
 function mostCommon(values: Json[]): { value: Json; count: number } {
@@ -143,8 +174,10 @@ function mostCommon(values: Json[]): { value: Json; count: number } {
   return counts.sort((a, b) => b.count - a.count)[0] ?? { value: undefined, count: 0 };
 }
 
-function commonLetter(names: string[]): Filter {
-  const { value, count } = mostCommon(names.flatMap((name) => [...new Set(name.toLowerCase().match(/[a-z]/g))]));
+/** The letter that most items contain, each of which has several texts. */
+function commonLetter(items: string[][]): Filter {
+  const letters = items.flatMap((texts) => [...new Set(texts.join(' ').toLowerCase().match(/[a-z]/g))]);
+  const { value, count } = mostCommon(letters);
   return { field: 'search', value, count };
 }
 
@@ -160,6 +193,7 @@ function variantsOf(list: List): object[] {
     ...(needs(list) ? [] : [{}]),
     ...(DECISION_ARGUMENTS[list.name] ?? []),
     ...(has('projectId') ? [{ projectId: project }] : []),
+    ...(has('assignable') ? [{ assignable: true }] : []),
     ...orders,
     ...filtered,
     ...(orders.length > 0 && filtered.length > 0 ? [{ ...filtered.at(-1), ...orders.at(-1) }] : []),

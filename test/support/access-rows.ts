@@ -43,6 +43,17 @@ function customRoles(
   });
 }
 
+/** A policy that many roles have. */
+export const commonPolicy = ({ once, insert, api, organizationUuid }: Rows): Promise<string> =>
+  once('common policy', async () => {
+    const statements = [{ effect: 'ALLOW', permissions: ['*:read'] }];
+    const [id = ''] = await insert('policies', () => ({ name: 'Common', statements }), 1);
+    const roles = await insert('roles', (at) => ({ name: `Common ${at}` }));
+    const links = roles.map((role) => ({ organization_id: organizationUuid, role_id: role, policy_id: id }));
+    await api.root`insert into role_policies ${api.root(links)}`;
+    return id;
+  });
+
 export const memberRoles = (rows: Rows) => customRoles(rows, 'Member', () => null);
 export async function projectPolicies(rows: Rows) {
   const projects = await rows.of('Project');
@@ -50,10 +61,12 @@ export async function projectPolicies(rows: Rows) {
 }
 
 /** Gives each principal an organization role that expires. */
-const assign = (rows: Rows, principals: string[], roles: string[]): Promise<string[]> =>
-  rows.insert('assignments', (at) => ({
+function assign(rows: Rows, principals: string[], custom: string[]): Promise<string[]> {
+  const roles = rows.repeat(custom);
+  return rows.insert('assignments', (at) => ({
     ...{ principal_id: principals[at], role_id: roles[at], fallback_role_id: roles[at], expires_at: LATER },
   }));
+}
 
 export async function memberRows(rows: Rows): Promise<string[]> {
   const users = await rows.of('User');

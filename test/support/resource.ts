@@ -44,6 +44,8 @@ export interface Rows {
   of(type: string): Promise<string[]>;
   /** Like `of`, but in tests of filters the first half is the same ID, so that a filter matches several rows. */
   refer(type: string): Promise<string[]>;
+  /** In tests of filters, replaces the first half of these IDs by the first one. */
+  repeat(ids: string[]): string[];
   /** The result of the first call with this key. */
   once<T>(key: string, work: () => Promise<T>): Promise<T>;
 }

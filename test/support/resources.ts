@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
-import { decodeId, toPublicId } from '../../src/lib/ids.ts';
+import { decodeId, idAt, toPublicId } from '../../src/lib/ids.ts';
 import { allow, deny, giveProjectRole, projectRoleId } from '../decisions/support.ts';
 import { organizationUuid, secretFor, unknownId } from '../enforcement/support.ts';
 import {
   accountRows,
+  commonPolicy,
   commonProject,
   memberRoles,
   memberRows,
@@ -220,6 +221,7 @@ export const RESOURCES: Record<string, Resource> = {
       deletePolicy: [{ id: await usedBy('Role', one, 'Policy') }, 'IN_USE'],
     }),
     rows: async (rows) => (await projectPolicies(rows)).policies,
+    parent: commonPolicy,
   },
   Role: {
     create: async ({ unique, one }) => ({
@@ -345,10 +347,14 @@ export const RESOURCES: Record<string, Resource> = {
       const { organization, insert, of } = rows;
       const [members, projects, roles] = [await of('Member'), await of('Project'), await of('Role')];
       const { roles: offered } = await memberRoles(rows);
+      const shared = await sharedProject(rows);
       return insert('invitations', (at) => ({
         ...{ email: `guest-${at}@${organization.slug}.test`, hash: `invitation ${at}`, expires_at: LATER },
         ...{ inviter_id: members[at], role_id: offered[at] },
-        project_roles: [{ projectId: projects[at], roleId: roles[at] }],
+        project_roles: [
+          { projectId: projects[at], roleId: roles[at] },
+          { projectId: shared, roleId: READ_IN_PROJECT },
+        ],
       }));
     },
   },
@@ -359,8 +365,8 @@ export const RESOURCES: Record<string, Resource> = {
     }),
     base: ({ unique }) => ({ name: unique('Token') }),
     rejected: async () => ({ createApiToken: [{ name: '', expiresAt: '2001-01-01T00:00:00Z' }, 'TOO_SHORT'] }),
-    rows: async ({ organization, insert, of }) => {
-      const [members, accounts] = [await of('Member'), await of('ServiceAccount')];
+    rows: async ({ organization, insert, refer }) => {
+      const [members, accounts] = [await refer('Member'), await refer('ServiceAccount')];
       const token = { name: 'A token', access: 'READ' };
       const hash = (at: number): string => `${organization.slug} ${at}`;
       await insert('api_tokens', (at) => ({ ...token, hash: `account ${hash(at)}`, principal_id: accounts[at] }));
@@ -379,12 +385,15 @@ export const RESOURCES: Record<string, Resource> = {
         input: { email: `${unique('new')}@elsewhere.test`, password: PASSWORD, name: 'New' },
       }),
     },
-    rejected: async ({ owner }) => ({
-      refreshSession: [{ refreshToken: 'made up' }, 'WRONG_CREDENTIALS'],
-      signIn: [{ email: owner.email, password: 'wrong' }, 'WRONG_CREDENTIALS'],
-      signOut: null,
-      signUp: [{ email: owner.email, password: PASSWORD, name: 'Again' }, 'TAKEN'],
-    }),
+    rejected: async ({ api, organization, owner, unique }) => {
+      const user = await addMember(api, organization, 'user', unique('user'));
+      return {
+        refreshSession: [{ refreshToken: 'made up' }, 'WRONG_CREDENTIALS'],
+        signIn: [{ email: user.email, password: 'wrong' }, 'WRONG_CREDENTIALS', user.memberId],
+        signOut: null,
+        signUp: [{ email: owner.email, password: PASSWORD, name: 'Again' }, 'TAKEN'],
+      };
+    },
     rows: async ({ insert, of }) => {
       const users = await of('User');
       return insert('sessions', (at) => ({ user_id: users[at], address: 'here', expires_at: LATER }));
@@ -398,18 +407,21 @@ export const RESOURCES: Record<string, Resource> = {
   AuditEvent: {
     obtain: async ({ owner }) =>
       (await queryData(owner, '{ auditEvents(first: 1) { nodes { id } } }')).auditEvents.nodes[0].id,
-    rows: async ({ organization: { slug }, insert, refer }) => {
+    rows: async ({ organization: { slug }, insert, of, refer, repeat }) => {
       const [users, members] = [await refer('User'), await refer('Member')];
+      const keys = repeat(await of('User'));
       return insert('audit_events', (at) => ({
         ...{
-          action: 'none',
+          // Events with one time would all be on one side of a time.
+          id: idAt(new Date(Date.now() - at * 1000)),
+          action: `action ${keys[at]}`,
           outcome: 'ALLOWED',
           actor: `${at}@${slug}.test`,
           ...{ actor_kind: 'MEMBER', user_id: users[at], principal_id: members[at] },
           target_id: `none ${at % 2}`,
           related: JSON.stringify([{ targetId: `none ${at % 2}`, before: null, after: null }]),
         },
-        ...{ credential_kind: 'NONE', request_id: `${at}`, address: 'here' },
+        ...{ credential_kind: 'NONE', request_id: `request ${keys[at]}`, address: 'here' },
       }));
     },
   },

@@ -58,10 +58,8 @@ function rowsOf(api: Api, organization: Organization, size: number, repeated: bo
       return made.map(({ id }) => id);
     },
     of: (type) => rows.once(`rows of ${type}`, () => resource(type).rows(rows)),
-    async refer(type) {
-      const ids = await rows.of(type);
-      return repeated ? ids.map((id, at) => (at < size / 2 ? (ids[0] ?? id) : id)) : ids;
-    },
+    refer: async (type) => rows.repeat(await rows.of(type)),
+    repeat: (ids) => (repeated ? ids.map((id, at) => (at < size / 2 ? (ids[0] ?? id) : id)) : ids),
     once<T>(key: string, work: () => Promise<T>) {
       if (!results.has(key)) results.set(key, work());
       return results.get(key) as Promise<T>;
@@ -76,7 +74,7 @@ function resource(type: string) {
   return entry;
 }
 
-/** Copies these rows into the lists of one parent if it has fewer. The rows themselves do not change. */
+/** Copies these rows into the lists of one parent if it has fewer, except rows of that parent. The rows themselves do not change. */
 async function copyIntoParent(api: Api, parent: string, children: string[]): Promise<void> {
   const uuids = children.map((id) => decodeId(id)?.uuid ?? '');
   const [table, target] = [await tableOf(api, uuids[0] ?? ''), await tableOf(api, decodeId(parent)?.uuid ?? '')];
@@ -99,8 +97,8 @@ async function copyIntoParent(api: Api, parent: string, children: string[]): Pro
   await api.root.unsafe(
     `insert into ${table} select (jsonb_populate_record(null::${table}, to_jsonb(t) || jsonb_build_object(
        ${["'id'", 'gen_random_uuid()', `'${column}'`, `'${row?.['value']}'::text`, ...copied].join(', ')}))).*
-     from ${table} t where t.id = any ($1)`,
-    [uuids],
+     from ${table} t where t.id = any ($1) and t.${column}::text is distinct from $2`,
+    [uuids, row?.['value']],
   );
 }
 

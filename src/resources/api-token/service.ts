@@ -1,6 +1,8 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { mayActOnOwners, requireHeldChange, requireOwnerFor } from '../../access/escalation.ts';
+import { grantsOfAllOverTime, loadAssignments } from '../../access/grants.ts';
+import type { Grants } from '../../access/model.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -153,10 +155,17 @@ function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
     );
 }
 
-/** Whether the caller can revoke each token of this principal. Only an Owner revokes the tokens of an Owner. */
+/** Whether the grants of each principal let the caller revoke its tokens. Only an Owner revokes the tokens of an Owner. */
+const findRevocable = loaderOf<{ id: string; revocable: boolean }>(async (ctx, ids) => {
+  const rows = await loadAssignments(await db(ctx), tenant(ctx), ids);
+  const later = grantsOfAllOverTime(rows, ctx.dependencies.clock());
+  const grantsOf = (id: string): Grants[] => later.flatMap((all) => all.get(id) ?? []);
+  return ids.map((id) => ({ id, revocable: mayActOnOwners(ctx.unit.access, grantsOf(id)) }));
+});
+
+/** Whether the caller can revoke each token of this principal. */
 export const mayRevoke = async (ctx: Context, principalId: string): Promise<boolean> =>
-  ctx.unit.access.can('api_token:delete') &&
-  mayActOnOwners(ctx.unit.access, await findGrantsOverTime(ctx, principalId));
+  ctx.unit.access.can('api_token:delete') && (await findRevocable(ctx, principalId))?.revocable === true;
 
 /** Deletes the caller's own token, or with `api_token:delete` any token. */
 export async function deleteApiToken(ctx: Context, id: string): Promise<string> {

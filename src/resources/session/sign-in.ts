@@ -30,7 +30,7 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   const user = await findUserByEmailAcrossTenants(pool, account);
   const right = await verifyPassword(given.password, user?.password_hash ?? null);
   if (!user || !right) {
-    await reportFailedSignIn(ctx, user);
+    reportFailedSignIn(ctx, user);
     throw wrongCredentials('The e-mail address or the password is wrong.');
   }
   await counted.succeed();
