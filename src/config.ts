@@ -176,7 +176,7 @@ export const VARIABLES = {
   ),
   MAIL_FROM: text('Ambit <ambit@localhost>', 'Sender of mail.'),
   INVITATION_URL: variable(
-    z.url().optional(),
+    z.url({ protocol: /^https?$/ }).optional(),
     'a URL such as https://app.example.com/join',
     'Page that accepts invitations. Ambit appends `?invitation=SECRET`. Defaults to the playground.',
   ),

@@ -106,6 +106,7 @@ const INVALID: [name: string, value: string][] = [
   ['MIGRATION_DATABASE_URL', 'postgres://root:hunter2@localhost/x'],
   ['SMTP_URL', 'http://root:hunter2@localhost'],
   ['PUBLIC_URL', 'ambit.example'],
+  ['INVITATION_URL', 'javascript:alert(1)'],
   ['DATABASE_URL', 'mysql://root:hunter2@localhost/x'],
   ['INTROSPECTION', 'maybe'],
 ];

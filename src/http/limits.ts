@@ -1,4 +1,4 @@
-import type { ExecutionArgs, GraphQLSchema, ValidationRule } from 'graphql';
+import { type ExecutionArgs, type GraphQLSchema, type ValidationRule, validate } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { AmbitError } from '../lib/errors.ts';
 import { createCost } from './cost.ts';
@@ -19,6 +19,8 @@ export const LIMITS = {
   depth: 15,
   /** The cost of the fields, each multiplied by the lengths of the lists that contain it. */
   cost: 50_000,
+  /** Errors of the validation. It stops at this limit, because the suggestions for one unknown type take 0.4 ms. */
+  validationErrors: 20,
   /** Number of `__schema`. */
   schemas: 1,
   /** Number of `__type`. */
@@ -49,6 +51,9 @@ const countRule: ValidationRule = (context) => {
   };
 };
 
+const validateWithLimit: typeof validate = (schema, document, rules, options) =>
+  validate(schema, document, rules, { ...options, maxErrors: LIMITS.validationErrors });
+
 /** Enforces the limits. Calls `onCost` with the cost of each operation before it is executed. */
 export function useLimits(schema: GraphQLSchema, onCost: (args: ExecutionArgs, cost: number) => void): Plugin {
   const costOf = createCost(schema);
@@ -61,7 +66,8 @@ export function useLimits(schema: GraphQLSchema, onCost: (args: ExecutionArgs, c
     onParse({ params }) {
       (params as { options: object }).options = { ...params.options, maxTokens: LIMITS.tokens };
     },
-    onValidate({ addValidationRule }) {
+    onValidate({ addValidationRule, setValidationFn }) {
+      setValidationFn(validateWithLimit);
       addValidationRule(countRule);
     },
     onExecute({ args }) {

@@ -11,6 +11,7 @@ import {
   projectRoleId,
 } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
+import { until } from '../support/until.ts';
 import {
   addMember,
   createApiToken,
@@ -250,7 +251,10 @@ test('a refused mutation says what was attempted, without secrets and within a l
   expect((await newest()).input).toEqual(input);
 
   await mutate(owner, 'signIn', { email: owner.email, password: 'not the password' });
-  expect((await newest()).input).toEqual({ email: owner.email, password: '[redacted]' });
+  expect(await newest()).toMatchObject({
+    input: { email: '[redacted]', password: '[redacted]' },
+    targetId: owner.memberId,
+  });
 
   const description = 'x'.repeat(90_000);
   const statements = Array.from({ length: 60 }, () => ({ effect: 'ALLOW', permissions: ['check:read'] }));
@@ -264,6 +268,20 @@ test('a refused mutation says what was attempted, without secrets and within a l
   const emails = Array.from({ length: 800 }, (_, at) => `${at}${'x'.repeat(90)}@example.test`);
   await mutate(people.read, 'createInvitations', { roleId: roleId('read'), emails });
   expect((await newest()).input).toEqual({ roleId: roleId('read'), omitted: ['emails'] });
+});
+
+test('a failed sign-in of a signed-in caller is one event, with the member as its target', async () => {
+  const attempt = { email: people.user.email, password: 'not the password' };
+  const events = () => find({ action: ['signIn'], targetId: people.user.memberId, outcome: ['REFUSED', 'REJECTED'] });
+  const before = (await events()).length;
+  await mutate(owner, 'signIn', attempt);
+  await mutate(api.as(), 'signIn', attempt);
+  // The event of the anonymous caller is the later one.
+  await until(async () => (await events())[0]?.outcome === 'REFUSED');
+  expect((await events()).slice(0, -before || undefined).map(({ outcome }: Json) => outcome)).toEqual([
+    'REFUSED',
+    'REJECTED',
+  ]);
 });
 
 test('a rejected input has each code once', async () => {

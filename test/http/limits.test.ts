@@ -78,3 +78,10 @@ describe('an operation above a limit is refused before execution', () => {
     expect([status, errors]).toEqual([200, undefined]);
   });
 });
+
+test('the validation of a document stops after 20 errors', async () => {
+  const document = `{ __typename } ${repeat(90, (at) => `fragment f${at} on Organizatoin${at} { id }`)}`;
+  const { errors } = await api.as().query(document);
+  expect(errors?.length).toBe(LIMITS.validationErrors + 1);
+  expect(errors?.at(-1)?.message).toBe('Too many validation errors, error limit reached. Validation aborted.');
+});

@@ -181,7 +181,7 @@ test('a failed sign-in by a signed-in caller leaves one event in the organizatio
   expect(await eventsOf(api, 'signIn')).toHaveLength(before + 2);
   const document = 'query ($id: ID!) { auditEvents(first: 1, filter: { targetId: $id }) { nodes { action input } } }';
   const { auditEvents } = (await acme.owner.query(document, { id: guest.memberId })).data;
-  expect(auditEvents.nodes).toEqual([{ action: 'signIn', input: { ...input, password: '[redacted]' } }]);
+  expect(auditEvents.nodes).toEqual([{ action: 'signIn', input: { email: '[redacted]', password: '[redacted]' } }]);
 });
 
 test('a failed sign-in is an audit event of each organization of the account, and a line of the log without secrets', async () => {

@@ -111,6 +111,7 @@ const MEASURES: Record<keyof typeof LIMITS, string> = {
   directives: 'Directives of the document',
   depth: 'Levels of nested fields',
   cost: 'Cost of the operation',
+  validationErrors: 'Validation errors that are reported',
   schemas: '`__schema` in an operation',
   types: '`__type` in an operation',
 };

@@ -63,7 +63,12 @@ mutation('signIn', {
   description:
     'Signs in. Returns WRONG_CREDENTIALS for an unknown e-mail address and for a wrong password. Returns RATE_LIMITED after too many attempts for an account or from a network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
   input: (t) => ({
-    email: t.string({ required: true, description: 'The e-mail address of the account. Case-insensitive.' }),
+    // People also type their password here.
+    email: t.string({
+      required: true,
+      secret: true,
+      description: 'The e-mail address of the account. Case-insensitive. Audit events do not contain it.',
+    }),
     password: t.string({ required: true, secret: true, description: 'The password of the account.' }),
     organizationSlug: t.string({
       description:
