@@ -8,6 +8,7 @@ import {
   createServiceAccount,
   giveProjectRole,
   giveRole,
+  projectRoleId,
 } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import {
@@ -211,6 +212,32 @@ test('an event of several objects is found by each of them', async () => {
     expect((await find({ targetId, action: ['createProjectMember'] }))[0].targetIds).toEqual(
       expect.arrayContaining([given, project, people.user.memberId]),
     );
+});
+
+test('invitations are found by the permission that was asked, which depends on the input', async () => {
+  const project = await createProject(owner, 'inviting');
+  const manager = await addMember(api, acme, 'user', 'inviting-manager');
+  await giveProjectRole(owner, project, manager.memberId, projectRoleId('manager'));
+  const found = async (permission: string, outcome: string) =>
+    (await find({ permission, outcome: [outcome], actorId: manager.memberId })).map(({ action }) => action);
+  const projectRoles = [{ projectId: project, roleId: projectRoleId('read') }];
+  const input = { emails: ['local@guest.test'], projectRoles };
+  const { invitations } = await mutate(manager, 'createInvitations', input, 'invitations { id }');
+  await mutate(manager, 'resendInvitation', { id: invitations[0].id });
+  await mutate(manager, 'deleteInvitation', { id: invitations[0].id });
+  expect(await found('project_member:create', 'ALLOWED')).toEqual(['resendInvitation', 'createInvitations']);
+  expect(await found('project_member:delete', 'ALLOWED')).toEqual(['deleteInvitation']);
+
+  const whole = { emails: ['whole@guest.test'], roleId: roleId('read') };
+  expect(await mutate(manager, 'createInvitations', whole)).toEqual({ refused: 'NO_GRANT' });
+  expect(await found('invitation:create', 'REFUSED')).toEqual(['createInvitations']);
+  expect(await mutate(people.read, 'createInvitations', input)).toEqual({ refused: 'NO_GRANT' });
+  expect(await find({ permission: 'project_member:create', actorId: people.read.memberId })).toMatchObject([
+    { action: 'createInvitations', outcome: 'REFUSED' },
+  ]);
+  const unknown = unknownId('inv');
+  expect(await mutate(owner, 'deleteInvitation', { id: unknown })).toEqual({ refused: 'NOT_FOUND' });
+  expect(await find({ permission: 'invitation:delete', targetId: unknown })).toHaveLength(1);
 });
 
 test('a refused mutation says what was attempted, without secrets and within a limit', async () => {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { allow, createProject, createRole, deny, giveProjectRole, giveRole, projectRoleId } from '../decisions/support.ts';
+import {
+  allow,
+  createProject,
+  createRole,
+  deny,
+  giveProjectRole,
+  giveRole,
+  projectRoleId,
+} from '../decisions/support.ts';
 import { startApi } from '../support/api.ts';
 import {
   addMember,

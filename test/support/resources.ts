@@ -407,20 +407,21 @@ export const RESOURCES: Record<string, Resource> = {
   AuditEvent: {
     obtain: async ({ owner }) =>
       (await queryData(owner, '{ auditEvents(first: 1) { nodes { id } } }')).auditEvents.nodes[0].id,
-    rows: async ({ organization: { slug }, insert, refer }) => {
+    rows: async ({ organization: { slug }, insert, of, refer, repeat }) => {
       const [users, members] = [await refer('User'), await refer('Member')];
+      const keys = repeat(await of('User'));
       return insert('audit_events', (at) => ({
         ...{
           // Events with one time would all be on one side of a time.
           id: idAt(new Date(Date.now() - at * 1000)),
-          action: 'none',
+          action: `action ${keys[at]}`,
           outcome: 'ALLOWED',
           actor: `${at}@${slug}.test`,
           ...{ actor_kind: 'MEMBER', user_id: users[at], principal_id: members[at] },
           target_id: `none ${at % 2}`,
           related: JSON.stringify([{ targetId: `none ${at % 2}`, before: null, after: null }]),
         },
-        ...{ credential_kind: 'NONE', request_id: `request ${at % 2}`, address: 'here' },
+        ...{ credential_kind: 'NONE', request_id: `request ${keys[at]}`, address: 'here' },
       }));
     },
   },

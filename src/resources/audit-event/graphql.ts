@@ -121,7 +121,8 @@ builder.node(AuditEvent, {
     permission: t.field({
       type: 'Permission',
       nullable: true,
-      description: 'The permission that the mutation requires. Null if it requires none.',
+      description:
+        'The permission that the mutation requires. If that depends on the input, the permission that was refused or that allowed the mutation. Null if it requires none.',
       resolve: (event) => event.permission,
     }),
     outcome: t.field({

@@ -187,6 +187,7 @@ const MAIL_SENT = {
 
 mutation('createInvitations', {
   own: true,
+  auditPermission: 'invitation:create',
   description:
     'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects only. They become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats. `accessChanges` lists what each person gains when they accept.',
   input: (t) => ({
@@ -221,6 +222,7 @@ mutation('createInvitations', {
 
 mutation('resendInvitation', {
   own: true,
+  auditPermission: 'invitation:update',
   description:
     'Sends an invitation again with a new secret that is valid for 7 days. The former secret cannot be used any more. The caller becomes the inviter. For an invitation to projects only, `project_member:create` in all of its projects is enough. Returns NOT_HELD if the invitation grants permissions that the caller does not have, and NOT_FOUND if it is not visible to the caller.',
   input: (t) => ({
@@ -239,6 +241,7 @@ mutation('resendInvitation', {
 
 mutation('deleteInvitation', {
   own: true,
+  auditPermission: 'invitation:delete',
   description:
     'Revokes an invitation. Its secret cannot be used any more. For an invitation to projects only, `project_member:delete` in all of its projects is enough. Returns NOT_FOUND if it is not visible to the caller.',
   input: (t) => ({

@@ -24,7 +24,7 @@ import { users } from '../user/table.ts';
 import { gainsOf } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
 import { type Offer, OfferInput, offerAgain, offerOf } from './offer.ts';
-import { ACTIONS, canSeeInvitation, mayAct, requireMayInvite } from './permissions.ts';
+import { ACTIONS, canSeeInvitation, isOfProjects, mayAct, requireMayInvite } from './permissions.ts';
 import { invitations } from './table.ts';
 
 /** All columns except the hash of the secret, which no resolver needs. */
@@ -111,6 +111,7 @@ export async function createInvitations(
     roleId: offered.role.id,
     projectRoles: offered.projectRoles.map(({ projectId, role }) => ({ projectId, roleId: role.id })),
   };
+  if (isOfProjects(roles)) audit(ctx, { permission: 'project_member:create' });
   requireMayInvite(access, roles);
   const replaced = await makeRoom(ctx, access, emails);
   await requireSeats(ctx, access, emails.length);
@@ -228,7 +229,11 @@ async function lock(
     .from(invitations)
     .where(and(here(ctx), eq(invitations.id, id)))
     .for('update');
-  if (row && mayAct(access, row, action)) return { row, access };
+  if (row && mayAct(access, row, action)) {
+    const [permission, inProjects] = ACTIONS[action];
+    audit(ctx, { permission: access.can(permission) ? permission : inProjects });
+    return { row, access };
+  }
   if (!row || !canSeeInvitation(access, row)) throw notFound('Invitation');
   access.require(ACTIONS[action][0]);
   return { row, access };

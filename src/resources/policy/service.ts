@@ -48,7 +48,6 @@ export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
   return row;
 }
 
-/** The policies of one project, or of the organization. */
 /** The policies of projects, by name. */
 export const listPoliciesOfProject = pagesOf<PolicyRow>((ctx) => ({
   reader: rows.reader,
@@ -60,6 +59,7 @@ export const listPoliciesOfProject = pagesOf<PolicyRow>((ctx) => ({
   ],
 }));
 
+/** The policies of one project, or of the organization, by name. */
 export async function listPolicies(
   ctx: Context,
   projectId: string | null,

@@ -26,6 +26,7 @@ import {
   type ProjectMemberRow,
   updateProjectMember,
 } from './service.ts';
+import { permissionsOnProjectMember } from './viewer-permissions.ts';
 
 export const ProjectMember = builder.objectRef<ProjectMemberRow>('ProjectMember');
 
@@ -76,7 +77,10 @@ builder.node(ProjectMember, {
         row.inactive || ((await grantsOf(ctx, row.principalId))?.grants.role.neverOverridden ?? false),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the project role was created.' }),
-    viewerPermissions: t.field(viewerPermissions<ProjectMemberRow>('project_member', { on: (row) => row.projectId })),
+    viewerPermissions: t.field({
+      ...viewerPermissions<ProjectMemberRow>('project_member'),
+      resolve: (row, _args, ctx) => permissionsOnProjectMember(ctx, row),
+    }),
   }),
 });
 

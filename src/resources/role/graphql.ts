@@ -148,7 +148,7 @@ builder.objectField(Policy, 'roles', (t) =>
       type: RoleType,
       nullable: true,
       description:
-        'The roles that have the policy and are visible to the caller, ordered by name. Null only if there is an error.',
+        'The roles that have the policy and are visible to the caller, ordered by name. Null if an argument is invalid.',
       resolve: (policy, args, ctx) => listRolesWith(ctx, policy, args),
     },
     connectionOf(RoleType),
