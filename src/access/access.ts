@@ -4,8 +4,8 @@ import { toPublicId } from '../lib/ids.ts';
 import { type Allowance, entitlementsOf, FEATURES, type Feature, type Plan, planFor, planWith } from '../lib/plans.ts';
 import { capitalized } from '../lib/words.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
-import { PERMISSIONS, type Permission } from './catalog.ts';
-import { decide, READ_ONLY, REDUCED, UNBOUND_HINT } from './decide.ts';
+import type { Permission } from './catalog.ts';
+import { allowedIn, decide, READ_ONLY, REDUCED, UNBOUND_HINT } from './decide.ts';
 import type { Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
 
 /** The scope of a question: a project, or null for the organization. */
@@ -61,10 +61,9 @@ export function accessOf(effective: EffectiveGrants | null): Access {
 }
 
 /** Every permission that is allowed in this scope, in the order of the catalog. */
-export const permissionsOf = (effective: EffectiveGrants | null, target: Target = null): Permission[] =>
-  effective ? NAMES.filter((name) => decide(effective, name, target).allowed) : [];
-
-const NAMES: readonly Permission[] = [...PERMISSIONS.values()].map((row) => row.name);
+export const permissionsOf = (effective: EffectiveGrants | null, target: Target = null): Permission[] => [
+  ...allowedIn(effective, target),
+];
 
 /** The grants of a principal without the limit of a credential. */
 export const unrestricted = (grants: Grants): EffectiveGrants => ({ grants, access: 'WRITE' });

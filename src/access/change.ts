@@ -1,6 +1,7 @@
 import type { Plan } from '../lib/plans.ts';
-import { permissionsOf, type Target, unrestricted } from './access.ts';
+import { type Target, unrestricted } from './access.ts';
 import type { Permission } from './catalog.ts';
+import { allowedIn } from './decide.ts';
 import { type AccessRows, END_OF_TIME, type GrantsById, grantsAt, grantsOfPrincipal } from './grants.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
 import { OWNER } from './roles.ts';
@@ -14,14 +15,23 @@ export interface AccessDelta {
   lost: Permission[];
 }
 
+type Difference = Pick<AccessDelta, 'gained' | 'lost'>;
+
 /** The permissions that a principal gains and loses in this scope. Null stands for a principal that does not exist. */
 export function differenceIn(
   scope: Target,
   before: EffectiveGrants | null,
   after: EffectiveGrants | null,
-): Pick<AccessDelta, 'gained' | 'lost'> {
-  const [had, has] = [new Set(permissionsOf(before, scope)), new Set(permissionsOf(after, scope))];
-  return { gained: [...has.difference(had)], lost: [...had.difference(has)] };
+): Readonly<Difference> {
+  const [had, has] = [allowedIn(before, scope), allowedIn(after, scope)];
+  return had === has ? NO_DIFFERENCE : differenceOf(had, has);
+}
+
+const NO_DIFFERENCE: Readonly<Difference> = { gained: [], lost: [] };
+
+function differenceOf(had: readonly Permission[], has: readonly Permission[]): Difference {
+  const [before, after] = [new Set(had), new Set(has)];
+  return { gained: has.filter((name) => !before.has(name)), lost: had.filter((name) => !after.has(name)) };
 }
 
 export const principalIds = (before: GrantsById, after: GrantsById): string[] =>

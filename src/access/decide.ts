@@ -46,14 +46,38 @@ export function trace(effective: EffectiveGrants, permission: Permission, projec
  * the organization role: for the organization, and for each project role.
  */
 function decideCached(grants: Grants, permission: Permission, projectId: string | null): Decision {
-  const { role, plan } = grants;
-  let decisions = role.decisions[plan];
-  if (!decisions) {
-    decisions = { inOrganization: new Map(), inProjects: new WeakMap() };
-    role.decisions[plan] = decisions;
-  }
-  const cache = projectId === null ? decisions.inOrganization : cacheInProject(decisions, grants, projectId);
+  const cache = cacheIn(decisionsOf(grants), grants, projectId);
   return cache.get(permission) ?? decideAndCache(cache, grants, permission, projectId);
+}
+
+function decisionsOf({ role, plan }: Grants): DecisionCache {
+  role.decisions[plan] ??= { inOrganization: new Map(), inProjects: new WeakMap(), allowed: new WeakMap() };
+  return role.decisions[plan];
+}
+
+const cacheIn = (decisions: DecisionCache, grants: Grants, projectId: string | null): Map<Permission, Decision> =>
+  projectId === null ? decisions.inOrganization : cacheInProject(decisions, grants, projectId);
+
+const NAMES: readonly Permission[] = [...PERMISSIONS.values()].map((row) => row.name);
+const NONE: readonly Permission[] = [];
+
+/**
+ * Every permission that is allowed in this scope, in the order of the catalog. The same list for all principals with
+ * the same roles: a change of access compares it for every principal of the organization in each of its projects.
+ */
+export function allowedIn(effective: EffectiveGrants | null, projectId: string | null): readonly Permission[] {
+  if (!effective) return NONE;
+  if (effective.access !== 'WRITE') return NAMES.filter((name) => decide(effective, name, projectId).allowed);
+  // What has expired changes the reasons of refusals only.
+  const grants: Grants = effective.grants.expired ? { ...effective.grants, expired: null } : effective.grants;
+  const decisions = decisionsOf(grants);
+  const cache = cacheIn(decisions, grants, projectId);
+  let allowed = decisions.allowed.get(cache);
+  if (!allowed) {
+    allowed = NAMES.filter((name) => decideCached(grants, name, projectId).allowed);
+    decisions.allowed.set(cache, allowed);
+  }
+  return allowed;
 }
 
 /** Cache keys for having no role in a project, and for having no access to it. */

@@ -35,6 +35,8 @@ export interface DecisionCache {
   inOrganization: Map<Permission, Decision>;
   /** By project role. Weak, because a built-in organization role outlives custom project roles. */
   inProjects: WeakMap<object, Map<Permission, Decision>>;
+  /** Every allowed permission, by the map of decisions that it is computed from. */
+  allowed: WeakMap<Map<Permission, Decision>, readonly Permission[]>;
 }
 
 /** The roles of a principal in one organization. Valid for one version of its access and until `validUntil`. */

@@ -114,3 +114,24 @@ test('the migration marks the project roles that Owners and Admins already have'
     [false, false],
   ]);
 });
+
+test('the audit log tells when a project role loses its effect and gets it back', async () => {
+  const member = await freshMember('write');
+  const id = await giveProjectRole(owner, project, member.memberId, null);
+  await giveRole(owner, member.memberId, roleId('admin'));
+  await giveRole(owner, member.memberId, roleId('write'));
+  await mutate(owner, 'updateProjectMember', { id, noAccess: true });
+  const EVENTS =
+    'query ($id: ID!) { auditEvents(first: 3, filter: { targetId: $id }) { nodes { action before after } } }';
+  const { nodes } = (await queryData(owner, EVENTS, { id: member.memberId })).auditEvents;
+  const inProject = ({ roles }: Json) => roles.find(({ projectId }: Json) => projectId === project).inactive;
+  expect(nodes.slice(1).map(({ before, after }: Json) => [inProject(before), inProject(after)])).toEqual([
+    [true, true],
+    [false, true],
+  ]);
+  expect(nodes[0]).toMatchObject({
+    action: 'updateProjectMember',
+    before: { inactive: true },
+    after: { inactive: false },
+  });
+});

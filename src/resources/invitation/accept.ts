@@ -14,7 +14,7 @@ import { networkOf } from '../../lib/network.ts';
 import { hashSecret, isSecret } from '../../lib/secret.ts';
 import { lockOrganization, type OrganizationRow } from '../organization/service.ts';
 import { countMembers } from '../plan/service.ts';
-import { findAnyRole, requireSession } from '../principal/access.ts';
+import { findCustomRoles, requireSession } from '../principal/access.ts';
 import { auditedRoles } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { changeAccess } from '../principal/change-access.ts';
@@ -222,25 +222,30 @@ async function offeredBy(
   inviter: Access,
   isNew: boolean,
 ): Promise<OfferedRoles> {
-  const role = await roleIn(ctx, invitation.roleId, null);
+  const ids = [invitation.roleId, ...invitation.projectRoles.map(({ roleId }) => roleId)];
+  const custom = await findCustomRoles(
+    ctx,
+    ids.filter((id) => !findBuiltIn(id)),
+  );
+  const roleIn = (id: string, scope: string | null): Role => {
+    const found = findBuiltIn(id) ?? custom.get(id);
+    if (!found || !isAssignableIn(found, scope)) throw noInvitation();
+    return found;
+  };
+  const role = roleIn(invitation.roleId, null);
   if (isOwnerRole(role)) throw noInvitation();
   const projectIds = invitation.projectRoles.map(({ projectId }) => projectId);
   await requireProjects(ctx, projectIds);
-  const projectRoles = [];
-  for (const { projectId, roleId } of invitation.projectRoles)
-    projectRoles.push({ projectId, role: await roleIn(ctx, roleId, projectId) });
+  const projectRoles = invitation.projectRoles.map(({ projectId, roleId }) => ({
+    projectId,
+    role: roleIn(roleId, projectId),
+  }));
   if (projectRoles.length > 0) inviter.requireFeature('projectRoles');
   if ([role, ...projectRoles.map((own) => own.role)].some((one) => one.builtIn === null))
     inviter.requireFeature('customRoles');
   // The invitation already counts as a seat, unless the plan was downgraded.
   if (isNew) inviter.requireRoom('seats', { usage: await countMembers(ctx), added: 1 });
   return { role, projectRoles };
-}
-
-async function roleIn(ctx: Context, id: string, scope: string | null): Promise<Role> {
-  const role = await findAnyRole(ctx, id);
-  if (!role || !isAssignableIn(role, scope)) throw noInvitation();
-  return role;
 }
 
 /** Requires that all projects exist, and locks them until the end of the transaction. */

@@ -189,7 +189,7 @@ mutation('createInvitations', {
   own: true,
   auditPermission: 'invitation:create',
   description:
-    'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects only. They become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats. `accessChanges` lists what each person gains when they accept.',
+    'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects only. They become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats: for a caller without `member:read` or `invitation:read`, every pending invitation counts as a seat, also of a member. Expired invitations to the same addresses are deleted if the caller may delete them. `accessChanges` lists what each person gains when they accept.',
   input: (t) => ({
     emails: t.stringList({
       required: true,

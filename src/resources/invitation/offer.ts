@@ -5,9 +5,10 @@ import { grantsOfRoles } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn, GUEST, isOwnerRole } from '../../access/roles.ts';
 import { type Context, tenant } from '../../context.ts';
+import { loaderOf } from '../../data/loader.ts';
 import { AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
-import { findAnyRole } from '../principal/access.ts';
+import { findCustomRoles } from '../principal/access.ts';
 import { getAssignableRole } from '../principal/service.ts';
 import { findProject, type ProjectRow } from '../project/service.ts';
 import { compiledRole } from '../role/service.ts';
@@ -28,12 +29,23 @@ export const OfferInput = z.object({
     .nullish(),
 });
 
+const findCustom = loaderOf<Role>(async (ctx, ids) => [...(await findCustomRoles(ctx, ids)).values()]);
+
+const findOffered = async (ctx: Context, id: string): Promise<Role | null> =>
+  findBuiltIn(id) ?? (await findCustom(ctx, id));
+
+/** Loads the projects and roles of an input together. Afterwards they are checked one by one. */
+async function preload(ctx: Context, { projectRoles }: z.output<typeof OfferInput>): Promise<void> {
+  const loads = (projectRoles ?? []).flatMap(({ projectId, roleId }) => {
+    const [project, role] = [fromPublicId('prj', projectId), fromPublicId('rol', roleId)];
+    return [project && findProject(ctx, project), role && findOffered(ctx, role)];
+  });
+  await Promise.all(loads);
+}
+
 /** The roles of the invitation. They must not include Owner, or grant permissions that the caller does not have there. */
-export async function offerOf(
-  ctx: Context,
-  { roleId, projectRoles }: z.output<typeof OfferInput>,
-  find = findAnyRole,
-): Promise<Offer> {
+export async function offerOf(ctx: Context, input: z.output<typeof OfferInput>, find = findOffered): Promise<Offer> {
+  const { roleId, projectRoles } = input;
   if (roleId == null && !projectRoles?.length)
     throw invalid(userError('REQUIRED', 'roleId', 'roleId: is required without projectRoles.'));
   const role = roleId == null ? GUEST : await organizationRole(ctx, roleId, find);
@@ -42,6 +54,7 @@ export async function offerOf(
     throw invalid(
       userError('NO_EFFECT', 'projectRoles', `projectRoles: have no effect on the organization role ${role.name}.`),
     );
+  await preload(ctx, input);
   const offered = new Map<string, Offer['projectRoles'][number]>();
   for (const [at, given] of projectRoles?.entries() ?? []) {
     const path = ['projectRoles', String(at)];
@@ -58,7 +71,7 @@ export async function offerOf(
   return { role, projectRoles: [...offered.values()] };
 }
 
-async function organizationRole(ctx: Context, roleId: string, find: typeof findAnyRole): Promise<Role> {
+async function organizationRole(ctx: Context, roleId: string, find: typeof findOffered): Promise<Role> {
   const builtIn = findBuiltIn(fromPublicId('rol', roleId) ?? '');
   if (builtIn && isOwnerRole(builtIn))
     throw invalid(

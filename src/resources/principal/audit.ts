@@ -1,9 +1,12 @@
+import { and, eq } from 'drizzle-orm';
 import type { AccessRows } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn } from '../../access/roles.ts';
-import { audit, type Context } from '../../context.ts';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { loaderOf } from '../../data/loader.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { toPublicId } from '../../lib/ids.ts';
-import { findAnyRole } from './access.ts';
+import { roles } from '../role/table.ts';
 import { findPrincipal, type PrincipalRow, publicIdOfPrincipal } from './service.ts';
 
 /** A role in the audit log, with its name at that time. */
@@ -17,14 +20,22 @@ export const auditedRole = ({ id, name }: Pick<Role, 'id' | 'name'>): AuditedRol
   name,
 });
 
+/** Read once for all roles of an event: one mutation can create many invitations with many roles. */
+const findRoleNames = loaderOf<Pick<Role, 'id' | 'name'>>(async (ctx, ids) =>
+  (await db(ctx))
+    .select({ id: roles.id, name: roles.name })
+    .from(roles)
+    .where(and(eq(roles.organizationId, tenant(ctx)), isAnyOf(roles.id, ids))),
+);
+
 /** The role with this ID in the form of the audit log. Null for null. The name of a deleted role is empty. */
 export const findAuditedRole = async (ctx: Context, id: string | null): Promise<AuditedRole | null> =>
-  id === null ? null : auditedRole((await findAnyRole(ctx, id)) ?? { id, name: '' });
+  id === null ? null : auditedRole(findBuiltIn(id) ?? (await findRoleNames(ctx, id)) ?? { id, name: '' });
 
 /** The roles of a principal in the form of the audit log. */
-export function auditedRoles(principal: PrincipalRow, { assignments, roles }: AccessRows): object {
+export function auditedRoles(principal: PrincipalRow, { assignments, roles: custom }: AccessRows): object {
   const roleOf = (id: string | null): AuditedRole | null =>
-    id === null ? null : auditedRole(findBuiltIn(id) ?? roles.get(id) ?? { id, name: '' });
+    id === null ? null : auditedRole(findBuiltIn(id) ?? custom.get(id) ?? { id, name: '' });
   return {
     id: publicIdOfPrincipal(principal),
     roles: assignments
@@ -35,6 +46,7 @@ export function auditedRoles(principal: PrincipalRow, { assignments, roles }: Ac
         role: roleOf(row.builtInRoleId ?? row.roleId),
         expiresAt: row.expiresAt,
         fallbackRole: roleOf(row.fallbackBuiltInRoleId ?? row.fallbackRoleId),
+        inactive: row.inactive,
       })),
   };
 }

@@ -195,6 +195,7 @@ async function snapshotOf(ctx: Context, row: ProjectMemberRow): Promise<Record<s
     projectId: row.projectId && toPublicId('prj', row.projectId),
     principalId: principal && publicIdOfPrincipal(principal),
     role: await findAuditedRole(ctx, row.builtInRoleId ?? row.roleId),
+    inactive: row.inactive,
   };
 }
 
