@@ -297,8 +297,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       ...Object.fromEntries(
         env.RATE_LIMITS.map((change) => change.split('=')).map(([name, points]) => [name, Number(points)]),
       ),
-      signInPerAccountAndAddress: env.SIGN_IN_TRIES_PER_ACCOUNT,
-      attemptsPerAddress: env.SIGN_IN_TRIES_PER_ADDRESS,
+      signInPerAccountAndNetwork: env.SIGN_IN_TRIES_PER_ACCOUNT,
+      attemptsPerNetwork: env.SIGN_IN_TRIES_PER_ADDRESS,
     }),
     trustedProxies: env.TRUSTED_PROXIES,
     corsOrigins: env.CORS_ORIGINS,

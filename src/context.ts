@@ -24,6 +24,8 @@ export interface Dependencies {
 
 /** The part of the audit event that the mutation itself provides. */
 export interface AuditDraft {
+  /** The permission that allowed the mutation, if that depends on the input. */
+  permission?: Permission;
   /** The public ID of the changed object. */
   targetId?: string;
   /** The fields of the changed object. */

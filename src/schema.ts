@@ -9,6 +9,7 @@ import {
   specifiedDirectives,
 } from 'graphql';
 import { builder } from './graphql/builder.ts';
+import './resources/access/catalog-graphql.ts';
 import './resources/access/graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';

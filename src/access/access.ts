@@ -14,16 +14,15 @@ export type Target = string | null;
 export interface Access {
   readonly effective: EffectiveGrants | null;
   decide(permission: Permission, target?: Target): Decision;
+  /** Whether the actor has the permission in this scope. In a project, this includes that the actor can read the project. */
   can(permission: Permission, target?: Target): boolean;
-  /** Whether the actor has the permission in this scope and, if that is a project, can read the project. */
-  sees(permission: Permission, target: Target): boolean;
   /** Throws FORBIDDEN with the reason. */
   require(permission: Permission, target?: Target): void;
   /** Throws FORBIDDEN if the actor is bound to no organization. */
   requireOrganization(): void;
   /** Throws PLAN_REQUIRED unless the plan includes the feature. */
   requireFeature(feature: Feature): void;
-  /** Throws PLAN_REQUIRED if the plan does not include so many more. */
+  /** Throws PLAN_REQUIRED if the number with the added ones exceeds the limit of the plan. */
   requireRoom(allowance: Allowance, room: Room): void;
   permissions(target?: Target): Permission[];
 }
@@ -40,9 +39,6 @@ export function accessOf(effective: EffectiveGrants | null): Access {
     effective,
     decide: (permission, target) => decide(effective, permission, target),
     can: (permission, target) => decide(effective, permission, target).allowed,
-    sees: (permission, target) =>
-      decide(effective, permission, target).allowed &&
-      (target === null || decide(effective, 'project:read', target).allowed),
     require(permission, target) {
       const decision = decide(effective, permission, target);
       if (!decision.allowed) throw forbidden(decision, target);
@@ -134,6 +130,7 @@ function allowanceRequired(
     plan,
   });
 }
+
 /** The refusal of every change by a token that is or counts as read-only. */
 export const readOnlyToken = ({ effective }: Access): AmbitError => {
   const { why, hint } = effective?.isReduced ? REDUCED : READ_ONLY;

@@ -67,14 +67,24 @@ export const grantsAtMoment = ({ rows, plan }: AccessState, { time, ignorePlan }
   grantsAt(rows, ignorePlan ? 'ENTERPRISE' : plan, time);
 
 /**
- * The times at which a change is checked: now, after the role of the caller expires, after all roles expire. At each
- * time also as if the plan suspended nothing. So a caller cannot grant anything for longer than the caller has it.
+ * The times at which a change is checked: now, after the role of the caller expires, at each end of a role that the
+ * change moves, and after all roles expire. At each time also as if the plan suspended nothing. So a caller cannot grant
+ * anything for longer than the caller has it.
  */
-export function momentsOf({ rows, plan }: AccessState, callerId: string, now: Date): Moment[] {
-  const caller = grantsOfPrincipal(rows, callerId, plan, now);
-  const expiry = caller && Number.isFinite(caller.validUntil) ? [new Date(caller.validUntil)] : [];
-  const times = [now, ...expiry, END_OF_TIME];
+export function momentsOf(before: AccessState, callerId: string, now: Date, after = before): Moment[] {
+  const caller = grantsOfPrincipal(before.rows, callerId, before.plan, now);
+  const expiry = caller && Number.isFinite(caller.validUntil) ? [caller.validUntil] : [];
+  const ends = new Set([...expiry, ...movedEnds(before.rows, after.rows)].filter((end) => end > now.getTime()));
+  const times = [now, ...[...ends].map((end) => new Date(end)), END_OF_TIME];
   return [{ time: now, ignorePlan: false }, ...times.map((time) => ({ time, ignorePlan: true }))];
+}
+
+/** When roles expire that are in only one of the two, in milliseconds since 1970. */
+function movedEnds(before: AccessRows, after: AccessRows): Set<number> {
+  const [had, has] = [before, after].map(
+    ({ assignments }) => new Set(assignments.flatMap((row) => (row.expiresAt ? [`${row.id} ${+row.expiresAt}`] : []))),
+  ) as [Set<string>, Set<string>];
+  return new Set([...had.symmetricDifference(has)].map((key) => Number(key.split(' ')[1])));
 }
 
 /**

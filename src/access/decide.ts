@@ -82,7 +82,7 @@ function decideAndCache(
   return decision;
 }
 
-/** The project role that replaces the organization role. Null for "no access", undefined if there is none. */
+/** The project role that overrides the organization role. Null for "no access", undefined if there is none. */
 const projectRoleIn = ({ role, projects }: Grants, projectId: string): Role | null | undefined =>
   role.neverOverridden ? undefined : projects.get(projectId);
 
@@ -289,7 +289,7 @@ const overridden = (permission: Permission, projectRole: Role | null): Refusal =
     'OVERRIDDEN_BY_PROJECT_ROLE',
     () =>
       projectRole ? `the project role ${projectRole.name} does not grant it` : 'there is no access to this project',
-    'The organization role grants it, but a project role replaces that role here. Ask for another role in this project.',
+    'The organization role grants it, but a project role overrides that role here. Ask for another role in this project.',
   );
 
 const roleExpired = (permission: Permission, expired: { role: Role; at: Date }): Refusal =>

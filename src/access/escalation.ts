@@ -1,8 +1,8 @@
 import type { AmbitError } from '../lib/errors.ts';
 import { type Access, accessOf, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
-import { type AccessState, differenceIn, grantsAtMoment, momentsOf } from './change.ts';
-import { grantsOfAllOverTime } from './grants.ts';
+import { type AccessState, differenceIn, grantsAtMoment, momentsOf, unrestrictedOrNull } from './change.ts';
+import { type AssignmentRow, END_OF_TIME, grantsAt, grantsOfAllOverTime } from './grants.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
 import { isOwnerRole } from './roles.ts';
 
@@ -73,6 +73,42 @@ export function reachOf(access: Access, state: AccessState, callerId: string, no
     moments.every((all) => containsOf(withGrants(access, all.get(callerId)), all.get(id))),
   );
   return { changeable: new Set(changeable), removable: new Set(removable) };
+}
+
+/** A project role: a row of `assignments`. */
+export interface ProjectRoleRow {
+  id: string;
+  principalId: string;
+  projectId: string | null;
+}
+
+/**
+ * Whether a caller can replace and remove a project role, by the rules of `requireHeldChange` at each time at which a
+ * change is checked. It is replaced by no access here, which takes everything that the holder has in the project. Another
+ * role takes less, but the caller must hold that role itself.
+ */
+export function projectRoleReach(
+  access: Access,
+  state: AccessState,
+  callerId: string,
+  row: ProjectRoleRow,
+  now: Date,
+): { changeable: boolean; removable: boolean } {
+  const moments = momentsOf(state, callerId, now);
+  const noAccess = { roleId: null, builtInRoleId: null, inactive: false, ofCreator: false };
+  const mayBecome = (change: (one: AssignmentRow) => AssignmentRow[]): boolean => {
+    const after = { ...state, rows: { ...state.rows, assignments: state.rows.assignments.flatMap(change) } };
+    return moments.every((moment) => {
+      const [had, has] = [state, after].map((each) => grantsAtMoment(each, moment));
+      const [before, then] = [had, has].map((all) => unrestrictedOrNull(all?.get(row.principalId)));
+      const changed = Object.values(differenceIn(row.projectId, before ?? null, then ?? null)).flat();
+      return holds(withGrants(access, had?.get(callerId)), changed, row.projectId);
+    });
+  };
+  return {
+    changeable: mayBecome((one) => [one.id === row.id ? { ...one, ...noAccess } : one]),
+    removable: mayBecome((one) => (one.id === row.id ? [] : [one])),
+  };
 }
 
 const containsOf = (access: Access, grants: Grants | undefined): boolean => !grants || contains(access, grants);

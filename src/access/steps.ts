@@ -7,7 +7,7 @@ export const STEP_KINDS = {
   LEVEL: 'Whether the permission can be checked in this scope.',
   ORGANIZATION_ROLE: 'The current organization role.',
   DENIAL: 'Whether a policy denies the permission.',
-  PROJECT_ROLE: 'Whether a project role replaces the organization role.',
+  PROJECT_ROLE: 'Whether a project role overrides the organization role.',
   GRANT: 'Whether the role that applies grants the permission.',
   PLAN: 'Whether the plan suspends the role that grants the permission.',
   PROJECT_READ:

@@ -16,7 +16,7 @@ export async function limitCreation(ctx: Context, what: Creation, count = 1): Pr
 export async function limitMails(ctx: Context, recipients: readonly string[]): Promise<void> {
   const { limiter } = ctx.dependencies.identity;
   const organizationId = ctx.unit.actor.organization?.id ?? '';
-  await limiter.consume('mailsPerAddress', networkOf(ctx.address), recipients.length);
+  await limiter.consume('mailsPerNetwork', networkOf(ctx.address), recipients.length);
   await Promise.all(
     recipients.map(async (recipient) => {
       await limiter.consume('mailsPerOrganizationAndRecipient', `${organizationId} ${recipient}`);

@@ -21,7 +21,11 @@ interface Plans {
 
 export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
 
-const UNLIMITED: Limits = { maxSize: Number.POSITIVE_INFINITY, onTooLarge: () => new Error('unlimited') };
+const UNLIMITED: Limits = {
+  maxSize: Number.POSITIVE_INFINITY,
+  maxErrors: Number.POSITIVE_INFINITY,
+  onTooLarge: () => new Error('unlimited'),
+};
 
 /**
  * An executor that plans each operation once: its fields, their types, resolvers and constant arguments. It generates no
@@ -88,7 +92,7 @@ function execute(
   plan: Plan,
   context: unknown,
   variables: Variables,
-  { maxSize, onTooLarge }: Limits,
+  { maxSize, maxErrors, onTooLarge }: Limits,
 ): Promise<ExecutionResult> | ExecutionResult {
   const { template, fields, size } = plan.selection;
   const data = { ...template };
@@ -98,6 +102,7 @@ function execute(
     variables,
     data,
     errors: [],
+    maxErrors,
     size,
     maxSize,
     tooLarge: null,

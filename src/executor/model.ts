@@ -49,8 +49,10 @@ export interface Plan {
  */
 export interface Limits {
   readonly maxSize: number;
+  /** Maximum number of errors. An error takes much more time than a value: its locations are found in the document's text. */
+  readonly maxErrors: number;
   /**
-   * Creates the error of a response that exceeds the limit. For a mutation, it is the error of the root field whose
+   * Creates the error of a response that exceeds a limit. For a mutation, it is the error of the root field whose
    * payload exceeds it. Called immediately, so that it can stop work in progress.
    */
   onTooLarge(operation: OperationDefinitionNode, context: unknown): Error;

@@ -18,7 +18,8 @@ export interface Position extends Path {
 export interface Response extends Sized {
   data: Container | null;
   readonly errors: GraphQLError[];
-  /** The error of a response that is too large. It is then not completed. */
+  readonly maxErrors: number;
+  /** The error of a response that is too large or has too many errors. It is then not completed. */
   tooLarge: Error | null;
   readonly onTooLarge: () => Error;
 }
@@ -40,7 +41,8 @@ export function fail(response: Response, nodes: readonly FieldNode[], position: 
     response.errors.push(located);
     response.size += ERROR_SIZE + located.message.length;
   }
-  if (response.size > response.maxSize) response.tooLarge = response.onTooLarge();
+  const isTooLarge = response.size > response.maxSize || response.errors.length > response.maxErrors;
+  if (isTooLarge) response.tooLarge = response.onTooLarge();
   let at: Position | undefined = position;
   while (at) {
     at.isNulled = true;

@@ -27,7 +27,7 @@ import { type Check, checkOfArguments, guardedInput } from './argument-guard.ts'
 import { unlessCached } from './permission-cache.ts';
 import { permissionUses } from './permission-uses.ts';
 import { PUBLIC, type Requirement, sentenceOf, withDirectives, withSentence } from './requirement.ts';
-import { type FindTarget, mutationResolver } from './run-mutation.ts';
+import { type MutationExtensions, mutationResolver } from './run-mutation.ts';
 import { requireSignedIn } from './signed-in.ts';
 
 /**
@@ -174,8 +174,8 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
     if (config.kind !== 'Mutation') return unlessCached(resolver as never, config) as never;
     const { permission } = config.pothosOptions as AccessOptions;
-    const findTarget = config.extensions?.['auditTarget'] as FindTarget | undefined;
-    const field = { name: config.name, permission: permission ?? null, ...(findTarget && { findTarget }) };
+    const { auditTarget, auditPermission } = (config.extensions ?? {}) as MutationExtensions;
+    const field = { name: config.name, permission: permission ?? null, auditTarget, auditPermission };
     return mutationResolver(field, resolver as never) as never;
   }
 }
@@ -204,7 +204,7 @@ function scopesOfType({ permission, inProjects, own, on }: AccessOptions) {
 }
 
 const hasInProjects = (inProjects: InProjects | undefined, parent: unknown, { unit: { access } }: Context): boolean =>
-  inProjects?.of(parent as never).some((project) => access.sees(inProjects.permission, project)) ?? false;
+  inProjects?.of(parent as never).some((project) => access.can(inProjects.permission, project)) ?? false;
 
 function scopesOfField(kind: string, what: string, { permission, own, on }: AccessOptions) {
   if (permission && typeof own === 'function') return requireUnlessOwn(permission, own);

@@ -26,6 +26,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   description: string;
   /** Finds the ID of the target of a refused mutation, if the input names it by an alias. */
   auditTarget?: FindTarget;
+  /** The permission in the audit event, unless another one was refused or used: for a permission that depends on the input. */
+  auditPermission?: Permission;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
   /** Fields of the payload in addition to `errors`. They are null if there are errors. */
   results: Results;
@@ -62,7 +64,17 @@ function resultDescription(description: string, hasDryRun: boolean): string {
  */
 export function mutation<Input extends InputFieldMap, const Results extends Record<string, Result>>(
   name: string,
-  { description, input, results, resolve, on, rateLimit, auditTarget, ...access }: MutationOptions<Input, Results>,
+  {
+    description,
+    input,
+    results,
+    resolve,
+    on,
+    rateLimit,
+    auditTarget,
+    auditPermission,
+    ...access
+  }: MutationOptions<Input, Results>,
 ): void {
   const typeName = name.slice(0, 1).toUpperCase() + name.slice(1);
   const inputType = builder.inputType(`${typeName}Input`, { description: `The input of \`${name}\`.`, fields: input });
@@ -93,7 +105,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       type: payload,
       nullable: true,
       description: rateLimit ? `${description} ${RATE_LIMITED}` : description,
-      ...(auditTarget && { extensions: { auditTarget } }),
+      extensions: { auditTarget, auditPermission },
       args: { input: t.arg({ type: inputType, required: true, description: inputDescription(name) }) },
       resolve: async (_root, args, ctx) => {
         if (rateLimit) await limitCreation(ctx, rateLimit);

@@ -1,5 +1,6 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { accessOf, readOnlyToken } from '../access/access.ts';
+import type { Permission } from '../access/catalog.ts';
 import {
   audit,
   beginMutation,
@@ -20,10 +21,15 @@ import type { Outcome } from '../resources/audit-event/table.ts';
 import { attemptedInput } from './attempted-input.ts';
 import { fieldOf } from './words.ts';
 
-export interface MutationField {
+export interface MutationField extends MutationExtensions {
   name: string;
-  permission: string | null;
-  findTarget?: FindTarget;
+  permission: Permission | null;
+}
+
+/** The options of a mutation for its audit event. */
+export interface MutationExtensions {
+  auditTarget?: FindTarget | undefined;
+  auditPermission?: Permission | undefined;
 }
 
 /** Finds the public ID of the target of an input. */
@@ -80,8 +86,8 @@ async function succeed(ctx: Context, field: MutationField, before: Actor): Promi
   if (!organizationId) return end(ctx, 'commit');
   const tx = await db(ctx);
   await (await ctx.unit.transaction)?.rebind(organizationId);
-  const { name: action, permission } = field;
-  const attempt = { action, permission, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
+  const permission = askedPermission(ctx, field);
+  const attempt = { action: field.name, permission, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
   // COMMIT is sent directly after the event, in one round trip. If the event fails, COMMIT rolls back.
   const recorded = recordEvent(tx, ctx, attempt);
   const [event, ended] = await Promise.allSettled([recorded, end(ctx, 'commit')]);
@@ -115,8 +121,8 @@ async function fail(
   const organizationId = actor.organization?.id;
   if (organizationId && !isFault(thrown, error)) {
     await findTarget(ctx, field, input);
-    const { name: action, permission } = field;
-    const attempt = { action, permission, ...outcomeOf(error), actor, organizationId };
+    const permission = askedPermission(ctx, field, error);
+    const attempt = { action: field.name, permission, ...outcomeOf(error), actor, organizationId };
     const attempted = { input: attemptedInput(input, info), dryRun: input?.['dryRun'] === true };
     await inTransaction(
       ctx.dependencies.pool,
@@ -130,11 +136,21 @@ async function fail(
   throw error;
 }
 
+/** The permission of the guard. If it depends on the input: the refused one, or the one that allowed the mutation. */
+const askedPermission = (ctx: Context, field: MutationField, error?: unknown): string | null =>
+  field.permission ?? refusedPermission(error) ?? ctx.unit.auditDraft.permission ?? field.auditPermission ?? null;
+
+/** NOT_HELD names a permission that the mutation would have given to somebody, and not the one that it requires. */
+function refusedPermission(error: unknown): string | null {
+  const { permission, reason } = error instanceof AmbitError ? error.extensions : {};
+  return typeof permission === 'string' && reason !== 'NOT_HELD' ? permission : null;
+}
+
 /** Adds the target to the event, if the input names it by an alias. */
 async function findTarget(ctx: Context, field: MutationField, input: Input = {}): Promise<void> {
-  if (!field.findTarget || ctx.unit.auditDraft.targetId) return;
+  if (!field.auditTarget || ctx.unit.auditDraft.targetId) return;
   try {
-    const targetId = await field.findTarget(ctx, input);
+    const targetId = await field.auditTarget(ctx, input);
     if (targetId) audit(ctx, { targetId });
   } catch {
     // Without its target, the event still contains the alias in its input.

@@ -36,8 +36,7 @@ const parts = (given: GivenReference): { id?: string | null; alias?: string | nu
   typeof given === 'string' ? { id: given } : given;
 
 export function canSee<Row extends { id: string }>(ctx: Context, target: Target<Row>, row: Row): boolean {
-  const project = target.projectOf(row);
-  return project === null ? ctx.unit.access.can(target.permission) : ctx.unit.access.sees(target.permission, project);
+  return ctx.unit.access.can(target.permission, target.projectOf(row));
 }
 
 /** The object with this ID or alias, or null if it does not exist. */

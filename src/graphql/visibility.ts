@@ -96,14 +96,14 @@ function guardedTypes(schema: GraphQLSchema, field: Field): GraphQLObjectType[] 
 /** The permission that is enough for every object of the type. Undefined if it depends on the object. */
 function permissionOf(type: GraphQLObjectType): Permission | undefined {
   const guard = guardOf(type);
-  return guard?.onOf ? undefined : guard?.rule.permission;
+  return guard?.onOf ? undefined : guard?.permission;
 }
 
 /** Whether the guard of the field, or of its type, requires the permission of all objects. */
 const isGuardedAlike = (element: GraphQLObjectType | Field, types: readonly GraphQLObjectType[]): boolean => {
   const guard = guardOf(element);
-  if (!guard || guard.onOf || guard.rule.own) return false;
-  return types.every((type) => permissionOf(type) === guard.rule.permission);
+  if (!guard || guard.onOf || guard.inProjects || guard.rule.own) return false;
+  return types.every((type) => permissionOf(type) === guard.permission);
 };
 
 function filterOf(field: Field, types: readonly GraphQLObjectType[]): Filter {

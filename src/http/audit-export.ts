@@ -3,10 +3,17 @@ import type { GuardedPath } from '../access/endpoints.ts';
 import { type Context, type Dependencies, newUnitOfWork, setActor } from '../context.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
 import { requireSignedIn } from '../graphql/signed-in.ts';
-import { beginExport, type ExportPage, type ExportRequest, readExportPage } from '../resources/audit-event/export.ts';
+import {
+  beginExport,
+  type ExportPage,
+  type ExportRequest,
+  mayExport,
+  readExportPage,
+} from '../resources/audit-event/export.ts';
 import { CSV, type ExportFormat, JSONL } from '../resources/audit-event/export-format.ts';
 import type { Deadlines } from './deadline.ts';
 import type { StreamResponse } from './response.ts';
+import { type BeginRunning, createRunningExports } from './running-exports.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** Returns the response of an export. Throws if the caller cannot export. */
@@ -15,25 +22,28 @@ export type Export = (req: IncomingMessage, server: ServerContext) => Promise<St
 const FORMATS: Record<GuardedPath, ExportFormat> = { '/audit-events.csv': CSV, '/audit-events.jsonl': JSONL };
 
 /** The paths that export the audit log. */
-export const createExports = (dependencies: Dependencies, deadlines: Deadlines): ReadonlyMap<string, Export> =>
-  new Map(
+export function createExports(dependencies: Dependencies, deadlines: Deadlines): ReadonlyMap<string, Export> {
+  const beginRunning = createRunningExports();
+  return new Map(
     Object.entries(FORMATS).map(([path, format]) => [
       path,
-      (req, server) => respond(dependencies, deadlines, { req, server, path, format }),
+      (req, server) => respond(dependencies, deadlines, { req, server, path, format, beginRunning }),
     ]),
   );
+}
 
 interface Request {
   req: IncomingMessage;
   server: ServerContext;
   path: string;
   format: ExportFormat;
+  beginRunning: BeginRunning;
 }
 
 async function respond(
   dependencies: Dependencies,
   deadlines: Deadlines,
-  { req, server, path, format }: Request,
+  { req, server, path, format, beginRunning }: Request,
 ): Promise<StreamResponse> {
   const { work, trace, chargeOrganization } = server.state;
   const ctx = await contextOf(dependencies, server, work);
@@ -41,14 +51,22 @@ async function respond(
   trace.actor = actor;
   requireSignedIn(ctx);
   chargeOrganization(actor.organization?.id ?? '');
-  const request = await beginExport(ctx, new URL(req.url ?? '', 'http://localhost').searchParams);
-  const first = await readExportPage(ctx, request, null);
-  const name = `${actor.organization?.slug}-${path.slice(1)}`;
-  return {
-    status: 200,
-    headers: { 'content-type': format.mediaType, 'content-disposition': `attachment; filename="${name}"` },
-    chunks: chunksOf(format, first, (after) => readPage(dependencies, deadlines, server, request, after)),
-  };
+  // Refused attempts do not count, so that members without the permission cannot stop the exports of others.
+  const onEnd = mayExport(ctx) ? beginRunning(actor.organization?.id ?? '') : () => undefined;
+  try {
+    const request = await beginExport(ctx, new URL(req.url ?? '', 'http://localhost').searchParams);
+    const first = await readExportPage(ctx, request, null);
+    const name = `${actor.organization?.slug}-${path.slice(1)}`;
+    return {
+      status: 200,
+      headers: { 'content-type': format.mediaType, 'content-disposition': `attachment; filename="${name}"` },
+      chunks: chunksOf(format, first, (after) => readPage(dependencies, deadlines, server, request, after)),
+      onEnd,
+    };
+  } catch (error) {
+    onEnd();
+    throw error;
+  }
 }
 
 async function* chunksOf(

@@ -163,7 +163,10 @@ export function createHandler(
     let isSent = false;
     const send = (response: HttpResponse | StreamResponse): void => {
       // The response may have been sent at the deadline.
-      if (isSent) return;
+      if (isSent) {
+        if ('onEnd' in response) response.onEnd();
+        return;
+      }
       isSent = true;
       try {
         if ('chunks' in response) stream(response);
@@ -175,7 +178,10 @@ export function createHandler(
     const stream = (response: StreamResponse): void => {
       // Each page of a stream has a deadline of its own.
       deadlines.delete(request);
-      writer.stream(res, requestId, response).catch((error: unknown) => void responseForError(error, requestId, trace));
+      writer
+        .stream(res, requestId, response)
+        .catch((error: unknown) => void responseForError(error, requestId, trace))
+        .finally(response.onEnd);
     };
     const fail = (error: unknown): void => send(responseForError(error, requestId, trace));
     const request = { work, startedAt, giveUp: fail };

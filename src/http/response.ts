@@ -13,6 +13,8 @@ export interface StreamResponse {
   status: number;
   headers: Record<string, string>;
   chunks: AsyncIterable<string>;
+  /** Called when the response has ended, also if it was not sent. */
+  onEnd: () => void;
 }
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;

@@ -23,17 +23,17 @@ const pairOf = (account: string, network: string): string => `${account} ${netwo
 export async function countSignIn(limiter: Limiter, account: string, address: string): Promise<CountedSignIn> {
   const network = networkOf(address);
   const pair = pairOf(account, network);
-  await limiter.consume('attemptsPerAddress', network);
-  await limiter.consume('signInPerAccountAndAddress', pair);
+  await limiter.consume('attemptsPerNetwork', network);
+  await limiter.consume('signInPerAccountAndNetwork', pair);
   const isKnown = await limiter.isRemembered(pair);
   if (!isKnown)
     await limiter.consume('signInPerAccount', account).catch((error: unknown) => {
-      limiter.block('signInPerAccountAndAddress', pair, BLOCK);
+      limiter.block('signInPerAccountAndNetwork', pair, BLOCK);
       throw error;
     });
   return {
     async succeed() {
-      await limiter.reset('signInPerAccountAndAddress', pair);
+      await limiter.reset('signInPerAccountAndNetwork', pair);
       if (!isKnown) await limiter.giveBack('signInPerAccount', account);
       await rememberNetwork(limiter, account, address);
     },

@@ -6,12 +6,12 @@ export const ERROR_CODES = {
   FORBIDDEN: 'The caller lacks a permission. `permission`, `target`, `reason` and `hint` describe the refusal.',
   NOT_FOUND: 'The object does not exist or is not visible to the caller.',
   PLAN_REQUIRED:
-    'The plan of the organization does not include the feature, or a limit of the plan is reached. `entitlement` names it, and `plan` names the smallest plan that includes what was requested. For a limit, `limit` is its value and `usage` is the current number in the whole organization, including projects that the caller cannot read. Both are null for a feature.',
+    'The plan of the organization does not include the feature, or a limit of the plan is reached. `entitlement` names it, and `plan` names the smallest plan that includes what was requested. For a limit, `limit` is its value and `usage` is the current number in the whole organization, including projects that the caller cannot read. `usage` is null without `usage:read`. Both are null for a feature.',
   RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
   CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
   BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
   RESPONSE_TOO_LARGE:
-    'The response would exceed `RESPONSE_LIMIT_MB`. `limit` is the limit in bytes. Without a path, `data` is null. With a path, the mutation has run and its payload is null.',
+    'The response would exceed `RESPONSE_LIMIT_MB`, or have more than 1,000 errors. `limit` is the limit in bytes. Without a path, `data` is null. With a path, the mutation has run and its payload is null.',
   UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
   OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
   INTERNAL: 'An unexpected error. The log of the server has the details, with the same request ID.',
@@ -29,7 +29,7 @@ export const REFUSAL_REASONS = {
   ROLE_EXPIRED: 'A role that granted it has expired.',
   DENIED: 'A policy of a role denies it. A denial overrides every grant.',
   OVERRIDDEN_BY_PROJECT_ROLE:
-    'The organization role grants it, but the project role of the principal replaces that role and does not grant it.',
+    'The organization role grants it, but the project role of the principal overrides that role and does not grant it.',
   PLAN_LACKS: 'The role that grants it is suspended by the plan of the organization.',
   READ_ONLY_TOKEN: 'The principal has the permission, but the API token is read-only.',
   NOT_HELD: 'The principal would grant or remove permissions that it does not have itself.',

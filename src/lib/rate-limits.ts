@@ -2,9 +2,9 @@
 interface RateLimit {
   /** What is counted. */
   counts: string;
-  /** For whom it is counted separately. */
+  /** What has a counter of its own. */
   per: string;
-  /** How many are allowed in a period. */
+  /** The maximum number in a period. */
   points: number;
   /** The length of a period. It begins with the first attempt. */
   minutes: number;
@@ -20,14 +20,14 @@ const NETWORK = 'network';
 
 /** All rate limits. Attempts that are refused or fail count as well. */
 export const RATE_LIMITS = {
-  attemptsPerAddress: {
+  attemptsPerNetwork: {
     counts: 'Attempts to sign in, to sign up, or to use the secret of an invitation',
     per: NETWORK,
     points: 100,
     minutes: 15,
     variable: 'SIGN_IN_TRIES_PER_ADDRESS',
   },
-  signInPerAccountAndAddress: {
+  signInPerAccountAndNetwork: {
     counts: 'Failed attempts to sign in',
     per: 'account and network',
     points: 10,
@@ -40,7 +40,7 @@ export const RATE_LIMITS = {
     points: 50,
     minutes: 15,
   },
-  refreshPerAddress: { counts: 'Calls of `refreshSession`', per: NETWORK, points: 3_000, minutes: 15 },
+  refreshPerNetwork: { counts: 'Calls of `refreshSession`', per: NETWORK, points: 3_000, minutes: 15 },
   refreshPerSession: { counts: 'Calls of `refreshSession`', per: 'session', points: 60, minutes: 15 },
   organizationsPerPerson: { counts: 'Organizations created', per: 'person', points: 10, minutes: DAY },
   projectsPerOrganization: { counts: 'Projects created', per: 'organization', points: 500, minutes: HOUR },
@@ -63,14 +63,19 @@ export const RATE_LIMITS = {
     points: 200,
     minutes: HOUR,
   },
-  mailsPerAddress: { counts: 'Mails sent', per: NETWORK, points: 500, minutes: HOUR },
+  mailsPerNetwork: { counts: 'Mails sent', per: NETWORK, points: 500, minutes: HOUR },
   mailsPerOrganizationAndRecipient: {
     counts: 'Mails sent',
     per: 'organization and recipient',
     points: 5,
     minutes: DAY,
   },
-  mailsPerRecipient: { counts: 'Mails sent', per: 'recipient, by all organizations', points: 20, minutes: DAY },
+  mailsPerRecipient: {
+    counts: 'Mails sent',
+    per: 'recipient, for all organizations together',
+    points: 20,
+    minutes: DAY,
+  },
 } as const satisfies Record<string, RateLimit>;
 
 export type RateLimitName = keyof typeof RATE_LIMITS;

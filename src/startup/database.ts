@@ -55,7 +55,7 @@ function throwWithVariable(error: unknown, variable: 'DATABASE_URL' | 'MIGRATION
   if (!(error instanceof PoolerError)) throw new Error(`${variable}: the database cannot be used: ${message}`);
   const advice =
     variable === 'DATABASE_URL'
-      ? 'set DATABASE_POOLER=transaction and MIGRATION_DATABASE_URL (see README)'
-      : 'it must connect directly to PostgreSQL (see README)';
+      ? 'set DATABASE_POOLER=transaction and MIGRATION_DATABASE_URL (see docs/deployment.md)'
+      : 'it must connect directly to PostgreSQL (see docs/deployment.md)';
   throw new Error(`${variable}: ${message}; ${advice}`);
 }

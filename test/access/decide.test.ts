@@ -26,7 +26,7 @@ describe('allowed, with the reason:', () => {
     expect(ask(effective({ role }), 'trace:create', 'another')).toEqual(decision);
   });
 
-  test('by the project role that replaces it', () => {
+  test('by the project role that overrides it', () => {
     const role = projectRole('member');
     const decision = { allowed: true, permission: 'trace:create', because: { role, in: 'project' } };
     expect(ask(inProject({}, role), 'trace:create', PROJECT)).toEqual(decision);
@@ -134,7 +134,7 @@ const REFUSALS = [
     target: PROJECT,
     reason: 'OVERRIDDEN_BY_PROJECT_ROLE',
     message: 'trace:create is needed, and the project role Read does not grant it.',
-    hint: 'The organization role grants it, but a project role replaces that role here. Ask for another role in this project.',
+    hint: 'The organization role grants it, but a project role overrides that role here. Ask for another role in this project.',
   },
   {
     title: 'there is no access to the project',
@@ -143,7 +143,7 @@ const REFUSALS = [
     target: PROJECT,
     reason: 'OVERRIDDEN_BY_PROJECT_ROLE',
     message: 'project:read is needed, and there is no access to this project.',
-    hint: 'The organization role grants it, but a project role replaces that role here. Ask for another role in this project.',
+    hint: 'The organization role grants it, but a project role overrides that role here. Ask for another role in this project.',
   },
   {
     title: 'the plan suspends what the custom role grants beyond Read',
@@ -215,7 +215,10 @@ describe('refused:', () => {
 
   // Add a new reason to REFUSALS or, if `decide` never gives it, to this list.
   test('every reason has an example above, except those that other functions give', () => {
-    const elsewhere = ['UNKNOWN_PERMISSION', 'NO_SUCH_PRINCIPAL', 'NO_SUCH_TARGET', 'NOT_HELD', 'SESSION_REQUIRED'];
+    const elsewhere = [
+      ...['UNKNOWN_PERMISSION', 'NO_SUCH_PRINCIPAL', 'NO_SUCH_TARGET'],
+      ...['NOT_HELD', 'ORGANIZATIONS_CLOSED', 'SESSION_REQUIRED'],
+    ];
     const covered = new Set<string>([...REFUSALS.map(({ reason }) => reason), ...elsewhere]);
     expect([...covered].sort()).toEqual(Object.keys(REFUSAL_REASONS).sort());
   });

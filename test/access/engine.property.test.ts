@@ -332,7 +332,7 @@ describe('a project role', () => {
     );
   });
 
-  test('replaces the organization role, of which only the denials still apply', () => {
+  test('overrides the organization role, of which only the denials still apply', () => {
     const overridable = organizationRoles.filter((role) => role !== 'owner' && role !== 'admin');
     fc.assert(
       fc.property(paid, overridable, projectRoles, fc.constantFrom(...PROJECTS), (world, role, own, id) => {

@@ -20,7 +20,7 @@ const KINDS = [
   ['updateServiceAccount', () => createServiceAccount(owner, `robot-${++last}`, roleIdOf('read'))],
 ] as const;
 
-test.each(KINDS)('%s leaves the expiry unchanged if it is omitted with the present role', async (name, create) => {
+test.each(KINDS)('%s leaves the expiry unchanged if it is omitted with the current role', async (name, create) => {
   const id = await create();
   const update = (input: object): Promise<Json> => mutate(owner, name, { id, ...input });
   expect(await update(TIME_BOUND)).toEqual({ errors: [] });

@@ -4,6 +4,7 @@ import type { Caller, Json } from '../support/api.ts';
 import { addMember, createApiToken } from '../support/world.ts';
 import {
   allow,
+  createPolicy,
   createProject,
   createRole,
   createServiceAccount,
@@ -58,12 +59,15 @@ test('authorize returns decisions in the order of the requests, with the reason 
 
 test('an unknown target, a target of another organization and a hidden target get NO_SUCH_TARGET', async () => {
   const foreign = await createProject(globex.owner, 'theirs');
+  const inside = await createPolicy(owner, [allow('dataset:read')], hidden);
   const none = { allowed: false, reason: 'NO_SUCH_TARGET' };
-  for (const target of [foreign, globex.id, hidden, 'prj_00000000000000000000000000', 'rubbish', acme.owner.memberId])
-    expect(await authorize(people.user, { permission: 'dataset:read', targetId: target })).toEqual([none]);
-  expect(await authorize(people.user, { permission: 'check:read', targetId: acme.id })).toEqual([
-    { allowed: true, reason: null },
-  ]);
+  const allowed = { allowed: true, reason: null };
+  const unknown = ['prj_00000000000000000000000000', 'mem_00000000000000000000000000', 'rubbish'];
+  for (const targetId of [...unknown, foreign, globex.id, globex.owner.memberId, hidden, inside])
+    expect(await authorize(people.user, { permission: 'dataset:read', targetId }), targetId).toEqual([none]);
+  for (const targetId of [acme.id, acme.owner.memberId, project])
+    expect(await authorize(people.user, { permission: 'dataset:read', targetId }), targetId).toEqual([allowed]);
+  expect(await authorize(owner, { permission: 'dataset:read', targetId: inside })).toEqual([allowed]);
 });
 
 test('a decision about another principal requires access:read', async () => {
@@ -129,7 +133,7 @@ test('access returns every step of a decision, whether allowed or refused', asyn
       {
         kind: 'PROJECT_ROLE',
         passed: true,
-        text: 'In this project Member (built-in) replaces the organization role.',
+        text: 'In this project Member (built-in) overrides the organization role.',
       },
     ]),
   });

@@ -234,3 +234,25 @@ test('a client that never reads an export is disconnected, while others are serv
   client.socket.resume();
   await until(() => client.isClosed());
 });
+
+test('two exports of an organization run at the same time, while other organizations are served', async () => {
+  const port = Number(new URL(api.address).port);
+  const stall = (): Promise<Awaited<ReturnType<typeof open>>> =>
+    open(port, request('/audit-events.jsonl?action=bulk', owner), { reads: false });
+  const clients: Awaited<ReturnType<typeof open>>[] = [];
+  // The server disconnects clients that read nothing, so new ones take their places.
+  await until(async () => {
+    clients.push(await stall(), await stall());
+    const response = await get(owner, '/audit-events.csv?action=none');
+    if (response.status === 200) return false;
+    expect([response.status, await response.json()]).toMatchObject([
+      503,
+      { errors: [{ extensions: { code: 'UNAVAILABLE' } }] },
+    ]);
+    return true;
+  });
+  expect((await get(globex.owner, '/audit-events.csv')).status).toBe(200);
+  expect((await get(people.read, '/audit-events.csv')).status).toBe(403);
+  for (const { socket } of clients) socket.destroy();
+  await until(async () => (await get(owner, '/audit-events.csv?action=none')).status === 200);
+});

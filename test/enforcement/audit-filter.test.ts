@@ -8,6 +8,7 @@ import {
   createServiceAccount,
   giveProjectRole,
   giveRole,
+  projectRoleId,
 } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import {
@@ -31,15 +32,24 @@ const people = await membersOfEachRole(api, acme);
 const { owner, admin } = people;
 const rubric = await getRubric(owner);
 
-const LIST = `query ($filter: AuditEventFilter, $orderBy: AuditEventOrder) {
-  auditEvents(first: 500, filter: $filter, orderBy: $orderBy) { totalCount nodes { id action outcome reason dryRun input targetId targetIds before after
-    related { targetId before after } actorName actor { kind id userId name email principal { id } } } } }`;
+/** All that an investigation needs of an event. */
+const EVENT = `id action outcome reason dryRun input targetId targetIds before after related { targetId before after }
+  actorName actor { kind id userId name email principal { id } }`;
+const LIST = `query ($filter: AuditEventFilter, $orderBy: AuditEventOrder, $after: String) {
+  auditEvents(first: 100, after: $after, filter: $filter, orderBy: $orderBy) {
+    totalCount pageInfo { hasNextPage endCursor } nodes { ${EVENT} } } }`;
 
 /** The events that match, as this caller sees them. The count is that of the list. */
 async function find(filter: Json = {}, by: Caller = owner, orderBy?: Json): Promise<Json[]> {
-  const { auditEvents } = await queryData(by, LIST, { filter, orderBy });
-  expect(auditEvents.totalCount).toBe(auditEvents.nodes.length);
-  return auditEvents.nodes;
+  const events: Json[] = [];
+  for (let after: string | null = null, more = true; more; ) {
+    const { auditEvents } = await queryData(by, LIST, { filter, orderBy, after });
+    events.push(...auditEvents.nodes);
+    more = auditEvents.pageInfo.hasNextPage;
+    after = auditEvents.pageInfo.endCursor;
+    if (!more) expect(auditEvents.totalCount).toBe(events.length);
+  }
+  return events;
 }
 const actions = (events: Json[]): string[] => events.map(({ action }) => action);
 const newest = async (): Promise<Json> => (await find())[0];
@@ -97,6 +107,15 @@ test('events are found by each ID of their actor and by credential, and by none 
     { action: [] },
   ];
   for (const filter of foreign) expect(await find(filter, globex.owner), JSON.stringify(filter)).toEqual([]);
+});
+
+test('a page of 100 events with all changes costs less than half of the limit', async () => {
+  const page = `auditEvents(first: 100) { nodes { ${EVENT} } }`;
+  const { errors, data } = await owner.query(`{ one: ${page} two: ${page} }`);
+  expect(errors).toBeUndefined();
+  expect(data.one).toEqual(data.two);
+  const three = await owner.query(`{ one: ${page} two: ${page} three: ${page} }`);
+  expect(three.errors).toMatchObject([{ message: expect.stringContaining('too large') }]);
 });
 
 test('events are found by action, permission, outcome, time and request, in both orders', async () => {
@@ -193,6 +212,32 @@ test('an event of several objects is found by each of them', async () => {
     expect((await find({ targetId, action: ['createProjectMember'] }))[0].targetIds).toEqual(
       expect.arrayContaining([given, project, people.user.memberId]),
     );
+});
+
+test('invitations are found by the permission that was asked, which depends on the input', async () => {
+  const project = await createProject(owner, 'inviting');
+  const manager = await addMember(api, acme, 'user', 'inviting-manager');
+  await giveProjectRole(owner, project, manager.memberId, projectRoleId('manager'));
+  const found = async (permission: string, outcome: string) =>
+    (await find({ permission, outcome: [outcome], actorId: manager.memberId })).map(({ action }) => action);
+  const projectRoles = [{ projectId: project, roleId: projectRoleId('read') }];
+  const input = { emails: ['local@guest.test'], projectRoles };
+  const { invitations } = await mutate(manager, 'createInvitations', input, 'invitations { id }');
+  await mutate(manager, 'resendInvitation', { id: invitations[0].id });
+  await mutate(manager, 'deleteInvitation', { id: invitations[0].id });
+  expect(await found('project_member:create', 'ALLOWED')).toEqual(['resendInvitation', 'createInvitations']);
+  expect(await found('project_member:delete', 'ALLOWED')).toEqual(['deleteInvitation']);
+
+  const whole = { emails: ['whole@guest.test'], roleId: roleId('read') };
+  expect(await mutate(manager, 'createInvitations', whole)).toEqual({ refused: 'NO_GRANT' });
+  expect(await found('invitation:create', 'REFUSED')).toEqual(['createInvitations']);
+  expect(await mutate(people.read, 'createInvitations', input)).toEqual({ refused: 'NO_GRANT' });
+  expect(await find({ permission: 'project_member:create', actorId: people.read.memberId })).toMatchObject([
+    { action: 'createInvitations', outcome: 'REFUSED' },
+  ]);
+  const unknown = unknownId('inv');
+  expect(await mutate(owner, 'deleteInvitation', { id: unknown })).toEqual({ refused: 'NOT_FOUND' });
+  expect(await find({ permission: 'invitation:delete', targetId: unknown })).toHaveLength(1);
 });
 
 test('a refused mutation says what was attempted, without secrets and within a limit', async () => {

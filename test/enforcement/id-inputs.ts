@@ -10,7 +10,7 @@ import {
 } from 'graphql';
 import { expect } from 'vitest';
 import { type IdPrefix, typedIdOf } from '../../src/lib/ids.ts';
-import type { ApiResponse, Caller, Json } from '../support/api.ts';
+import type { Api, ApiResponse, Caller, Json } from '../support/api.ts';
 import { validCase, withTarget } from '../support/fixtures.ts';
 import {
   argumentPaths,
@@ -49,6 +49,35 @@ export async function expectSameResponse(caller: Caller, ask: OperationWithId, i
   expect(withoutId(answer, id), JSON.stringify(ask(id))).toEqual(withoutId(noAnswer, unknown));
   return withoutId(answer, id);
 }
+
+/** The same for a mutation. The attempt also counts against the same rate limits as one with an unknown ID. */
+export async function expectSameRefusal(api: Api, caller: Caller, ask: OperationWithId, id: string): Promise<Json> {
+  const counts: Record<string, number>[] = [await countersOf(api)];
+  const counted: Caller = {
+    ...caller,
+    query: async (...operation) => {
+      const answer = await caller.query(...operation);
+      counts.push(await countersOf(api));
+      return answer;
+    },
+  };
+  const answer = await expectSameResponse(counted, ask, id);
+  const [before = {}, between = {}, after = {}] = counts;
+  expect(increases(before, between), JSON.stringify(ask(id))).toEqual(increases(between, after));
+  return answer;
+}
+
+/** The points of each counter of a rate limit. */
+async function countersOf(api: Api): Promise<Record<string, number>> {
+  const rows = await api.root`select key, points from rate_limits order by key`;
+  return Object.fromEntries(rows.map(({ key, points }) => [key, points]));
+}
+
+const increases = (before: Record<string, number>, after: Record<string, number>) =>
+  Object.entries(after).flatMap(([key, points]) => {
+    const increase = points - (before[key] ?? 0);
+    return increase === 0 ? [] : [[key, increase]];
+  });
 
 const PERMISSION = 'dataset:read';
 const isId = ({ type }: InputPath): boolean => type.name === 'ID';

@@ -192,6 +192,20 @@ test('find_invitation returns the invitation of this secret only', async () => {
     expect(await ask('find_invitation', other), String(other)).toEqual([]);
 });
 
+test('has_users returns only whether the instance has a user', async () => {
+  const ask = (sql: typeof api.root) => sql`select * from ambit.has_users()`;
+  expect([...(await ask(api.sql))]).toEqual([{ has_users: true }]);
+  const changed = new Error('rolled back');
+  const empty = api.root.begin(async (tx) => {
+    await tx`set local session_replication_role = replica`;
+    await tx`delete from users`;
+    await tx.unsafe(`set local role ${RUNTIME_ROLE}`);
+    expect([...(await ask(tx as never))]).toEqual([{ has_users: false }]);
+    throw changed;
+  });
+  await expect(empty).rejects.toBe(changed);
+});
+
 const functions = await api.root`
   select n.nspname || '.' || p.proname as name, p.prosecdef as definer, pg_get_userbyid(p.proowner) as owner,
     p.provolatile as volatility, p.proconfig as config,
@@ -201,7 +215,7 @@ const functions = await api.root`
   where n.nspname !~ '^(pg_|information_schema$)' order by 1`;
 
 test('no other function is a security definer', () => {
-  // A new function needs a test above that it returns rows for its argument only.
+  // A new function needs a test above of everything that it returns.
   expect(functions.filter((one) => one['definer']).map((one) => one['name'])).toEqual([
     'ambit.find_api_token',
     'ambit.find_invitation',
@@ -209,6 +223,7 @@ test('no other function is a security definer', () => {
     'ambit.find_refresh_token',
     'ambit.find_session',
     'ambit.find_user_by_email',
+    'ambit.has_users',
   ]);
 });
 

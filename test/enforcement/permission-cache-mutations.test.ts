@@ -68,11 +68,12 @@ test('access to one’s own objects gives no access to other objects of the type
   const limited = await createRole(owner, 'Limited', [allow('member:read', 'project:read', 'project_member:read')]);
   await giveRole(owner, person.memberId, limited);
   const DOCUMENT =
-    '{ viewer { role { name permissions } user { email } } members { nodes { role { name } user { name } } } }';
+    '{ viewer { role { name permissions } user { email } } members { nodes { id role { name } user { name } } } }';
   const { data } = await person.query(DOCUMENT);
   expect(data.viewer.role.name).toBe('Limited');
   expect(data.members.nodes.length).toBeGreaterThan(1);
-  for (const { role } of data.members.nodes) expect(role).toBeNull();
+  for (const { id, role } of data.members.nodes)
+    expect(role).toEqual(id === person.memberId ? { name: 'Limited' } : null);
 });
 
 test('a permission in one project gives no access to another project or to the organization', async () => {
@@ -84,7 +85,8 @@ test('a permission in one project gives no access to another project or to the o
     id: one,
   });
   await giveProjectRole(owner, one, person.memberId, manager.roles.nodes[0].id);
-  for (const project of [one, two]) await giveProjectRole(owner, project, owner.memberId, manager.roles.nodes[0].id);
+  const other = await addMember(api, acme, 'read', 'other-in-both');
+  for (const project of [one, two]) await giveProjectRole(owner, project, other.memberId, manager.roles.nodes[0].id);
   const DOCUMENT = '{ projects { nodes { key members { nodes { id createdAt } } } } }';
   const answer = await person.query(DOCUMENT);
   const [seen, hidden] = answer.data.projects.nodes;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AUDIT_LOG, allRows } from '../support/all-rows.ts';
+import { allRows, LOG_AND_COUNTERS } from '../support/all-rows.ts';
 import { type Caller, startApi } from '../support/api.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { nodeOfList, nodeTypes, queries, type RootField, typesInProjects } from '../support/introspect.ts';
@@ -8,6 +8,7 @@ import { long } from '../support/size.ts';
 import { addMember, createApiToken, createOrganization, PASSWORD } from '../support/world.ts';
 import {
   byTitle,
+  expectSameRefusal,
   expectSameResponse,
   idsInMutations,
   idsInQueries,
@@ -148,7 +149,7 @@ test.each(lists.map((field) => [field.name, field] as const))(
 );
 
 const inputs = inputsOf(ours);
-const written = () => allRows(api, AUDIT_LOG);
+const written = () => allRows(api, LOG_AND_COUNTERS);
 const theirLog = () =>
   api.root`select * from audit_events where organization_id = ${organizationUuid(globex)} order by id`;
 
@@ -160,7 +161,7 @@ test.each(byTitle(idsInMutations))(
     for (const { type, id } of sampleIds(foreign, of, title)) {
       const ask = await inputs.askAt(inputPath, id);
       for (const [who, caller] of callersFor(type, of)) {
-        const { data, errors } = await expectSameResponse(caller, ask, id);
+        const { data, errors } = await expectSameRefusal(api, caller, ask, id);
         const complaints = [...(errors ?? []), ...(data[inputPath.mutation]?.errors ?? [])];
         expect(complaints, `${who} with ${type}`).toHaveLength(1);
         if (who === 'the Owner') expect(complaints[0].extensions?.code ?? complaints[0].code, type).toBe('NOT_FOUND');

@@ -19,7 +19,7 @@ const ME = '{ viewer { organization { id } } }';
 describe('when the clock of the server jumps', async () => {
   const api = await startApi({
     pool: 2,
-    config: { rateLimits: rateLimitPoints({ signInPerAccountAndAddress: 3, attemptsPerAddress: 100_000 }) },
+    config: { rateLimits: rateLimitPoints({ signInPerAccountAndNetwork: 3, attemptsPerNetwork: 100_000 }) },
   });
   const organization = await createOrganization(api, 'clock');
   const lasting = await createApiToken(api, organization.owner, 'WRITE');

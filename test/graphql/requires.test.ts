@@ -94,6 +94,11 @@ function expectChecked({ document, checked, needs, data }: Recorded): void {
 const EXCEPTIONS: Record<string, string[]> = {
   // `Role.members` counts a project role only in projects whose members the caller can see.
   'Role.members': ['project_member:read'],
+  // Events of projects that the caller cannot read are hidden. Those of the organization need no such permission.
+  'Query.auditEvent': ['project:read'],
+  'Query.auditEvents': ['project:read'],
+  // Counts only projects that the caller can read.
+  'Query.usage': ['project:read'],
   // `accessChanges` leaves out projects that the caller cannot read.
   accessChanges: ['project:read'],
   // `Invitation.projectRoles` leaves them out as well, and without `invitation:read` those whose members are hidden.

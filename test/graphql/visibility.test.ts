@@ -59,6 +59,8 @@ const OTHERS = [
   'AuditActor',
   'InvitationProjectRole',
   'IssuedSession',
+  'PlanPeriod',
+  'ProjectPerson',
   'UserError',
   'Viewer',
 ];
@@ -121,4 +123,29 @@ test('a caller always sees itself, and its other objects only with their permiss
   await limitTo('member:read', 'role:read', 'organization:read', 'project:read');
   expect(await queryData(member, VIEWER)).toEqual({ viewer: { ...itself, organization: null } });
   expect(JSON.stringify(await queryData(member, INVITATIONS))).not.toMatch(/"Role"|"Project"/);
+});
+
+test('the people of a project and the history of plans show principals only with their permission', async () => {
+  await executeMutation(acme.owner, 'mutation { updatePlan(input: { plan: TEAM }) { plan { name } errors { code } } }');
+  const DOCUMENT = `{ projects { nodes { people { nodes { principalId principal { __typename } role { __typename } } } } }
+    organization { billing { history { changedBy { __typename } } } } }`;
+  const read = async () => {
+    const { projects, organization } = await queryData(member, DOCUMENT);
+    const people = projects.nodes.flatMap((project: Json) => project.people.nodes);
+    return { people, changedBy: organization.billing.history[0].changedBy };
+  };
+  await limitTo();
+  const everything = await read();
+  expect(everything.people.length).toBeGreaterThan(3);
+  for (const person of everything.people)
+    expect(person).toMatchObject({ principal: expect.anything(), role: { __typename: 'Role' } });
+  expect(everything.changedBy).toEqual({ __typename: 'Member' });
+
+  await limitTo('member:read', 'service_account:read', 'role:read');
+  const { people, changedBy } = await read();
+  for (const { principalId, principal, role } of people.filter(
+    (person: Json) => person.principalId !== member.memberId,
+  ))
+    expect([principal, role], principalId).toEqual([null, null]);
+  expect([people.length, changedBy]).toEqual([everything.people.length, null]);
 });

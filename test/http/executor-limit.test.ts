@@ -1,7 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { buildSchema, type ExecutionResult, parse } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { createExecute } from '../../src/executor/execute.ts';
-import { until } from '../support/until.ts';
 
 const schema = buildSchema(`
   scalar Json
@@ -9,10 +11,10 @@ const schema = buildSchema(`
   type Thing { name: String thing: Thing date: Json }
   type Bad { sure: Int! }
   type Mutation { add(n: Int!, fail: Boolean = false): Payload }
-  type Payload { text: String things: [Thing!] sure: Int }`);
+  type Payload { text: String things: [Thing!] sure: Int bad(n: Int!): [Bad] }`);
 
 /** Runs a document with this limit. Returns the response, and the fields that were resolved. */
-async function run(maxSize: number, document: string) {
+async function run(maxSize: number, document: string, maxErrors = Number.POSITIVE_INFINITY) {
   const resolved: string[] = [];
   const limited: string[] = [];
   const text = ({ n }: { n: number }): string => 'x'.repeat(n);
@@ -32,7 +34,7 @@ async function run(maxSize: number, document: string) {
     add: ({ n, fail }: { n: number; fail: boolean }) => {
       resolved.push(`add ${n}`);
       if (fail) throw new Error('failed');
-      return { text: text({ n }), things: things({ n: 20 }) };
+      return { text: text({ n }), things: things({ n: 20 }), bad: ({ n }: { n: number }) => Array(n).fill({}) };
     },
   };
   for (const type of [schema.getQueryType(), schema.getMutationType()])
@@ -43,6 +45,7 @@ async function run(maxSize: number, document: string) {
       };
   const execute = createExecute({
     maxSize,
+    maxErrors,
     onTooLarge: ({ operation }) => {
       limited.push(operation);
       return new Error('too large');
@@ -74,6 +77,25 @@ describe('a query above the limit returns one error and no data', () => {
   });
 });
 
+test('a query with more errors than the limit returns one error and no data', async () => {
+  const { data, errors } = await run(1_000_000, '{ bad(n: 10) { sure } }', 10);
+  expect({ data, errors: errors?.length }).toEqual({ data: { bad: Array(10).fill(null) }, errors: 10 });
+  expect(await run(1_000_000, '{ bad(n: 11) { sure } }', 10)).toMatchObject({ ...TOO_LARGE, limited: ['query'] });
+});
+
+test('a payload of a mutation with more errors than the limit is replaced by null and an error', async () => {
+  const { data, errors } = await run(
+    1_000_000,
+    'mutation { a: add(n: 1, fail: true) { text } b: add(n: 2) { bad(n: 11) { sure } } c: add(n: 3) { text } }',
+    10,
+  );
+  expect(data).toEqual({ a: null, b: null, c: { text: 'xxx' } });
+  expect(errors).toEqual([
+    { message: 'failed', path: ['a'] },
+    { message: 'too large', path: ['b'] },
+  ]);
+});
+
 test('no more resolvers are called after the limit is exceeded', async () => {
   const { resolved } = await run(1_000, '{ things(n: 100) { name thing { name } } other: things(n: 100) { name } }');
   expect(resolved).toEqual(Array.from({ length: 8 }, (_, at) => `name ${at}`));
@@ -95,7 +117,7 @@ async function limitOf(document: string, value: string): Promise<number> {
   let [low, high] = [0, 10_000];
   while (low < high) {
     const middle = (low + high) >> 1;
-    const result = await createExecute({ maxSize: middle, onTooLarge: () => new Error() })({
+    const result = await createExecute({ maxSize: middle, maxErrors: 0, onTooLarge: () => new Error() })({
       schema,
       document: parse(document),
     });
@@ -133,13 +155,18 @@ describe('a payload of a mutation above the limit is replaced by null and an err
   });
 });
 
-/** Collects garbage until the object is gone. Without `--expose-gc`, allocates until V8 collects it. */
+/** A full garbage collection. The flag has an effect on contexts that are created after it. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+}
+
+/** Whether the object is gone after a garbage collection. */
 async function isCollected(reference: WeakRef<object>): Promise<boolean> {
-  await until(() => {
-    Array.from({ length: 200_000 }, () => ({}));
-    return reference.deref() === undefined;
-  });
-  return true;
+  // A WeakRef keeps its object until the end of the current job.
+  await setImmediate();
+  collectGarbage();
+  return reference.deref() === undefined;
 }
 
 test('a plan does not keep the variables of the request that it was made for', async () => {

@@ -19,6 +19,8 @@ describe('an operation above a limit is refused before execution', () => {
       `{ viewer { ${repeat(LIMITS.directives + 1, (at) => `${at ? '' : '__typename'} @include(if: true)`)} } }`,
     ],
     ['a document of 15 KB', `{ viewer { permissions } } #${'x'.repeat(LIMITS.characters)}`],
+    ['one line too many', `${'\n'.repeat(LIMITS.lines)}{ viewer { permissions } }`],
+    ['one line too many, with other line ends', `${'\r\n\r'.repeat(LIMITS.lines / 2)}{ viewer { permissions } }`],
     ['one token too many', `{ ${repeat(LIMITS.tokens - 1, () => '__typename')} }`],
     [
       'long pages of long lists',

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { type ApiResponse, type Caller, type Json, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
-import { createOrganization, getRubric, mutate, queryData } from '../support/world.ts';
+import { addMember, createOrganization, getRubric, mutate, queryData } from '../support/world.ts';
 
 const LIMIT = 100_000;
 const api = await startApi({ config: { responseLimit: LIMIT }, pool: 4 });
-const { owner } = await createOrganization(api, 'acme');
+const organization = await createOrganization(api, 'acme');
+const { owner } = organization;
 const rubric = await getRubric(owner);
 
 const NOTES = 'x'.repeat(9_000);
@@ -19,7 +20,7 @@ const repeat = (times: number, text: (at: number) => string): string =>
 
 const HINT = 'Request fewer objects or fields, shorter pages, or less in one operation.';
 const ERROR = {
-  message: 'The response would be larger than 100,000 bytes.',
+  message: 'The response would be larger than 100,000 bytes, or have more than 1,000 errors.',
   extensions: { code: 'RESPONSE_TOO_LARGE', limit: LIMIT, hint: HINT },
 };
 
@@ -66,6 +67,21 @@ describe('a response above the limit is replaced by one error', () => {
       expect(JSON.parse(await send(owner, query(3, ''), accept))).toEqual({ errors: [ERROR], data: null });
     }
   });
+});
+
+test('a response with more errors than the limit is replaced by one error', async () => {
+  const reader = await addMember(api, organization, 'read');
+  const ownerId = (await queryData(owner, '{ viewer { member { id } } }')).viewer.member.id;
+  const ask = (times: number): Promise<ApiResponse> =>
+    reader.query(
+      `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Member { ${repeat(times, (at) => `a${at}: sessions(first: 1) { totalCount }`)} } } }`,
+      {
+        ids: Array(100).fill(ownerId),
+      },
+    );
+  const below = await ask(2);
+  expect([below.data.nodes.length, below.errors?.length]).toEqual([100, 200]);
+  expect(await ask(11)).toMatchObject({ data: null, errors: [ERROR] });
 });
 
 test('a query above the limit ends its transaction and sends no further statements', async () => {

@@ -10,7 +10,7 @@ const SIGN_IN = `mutation ($input: SignInInput!) {
 const WINDOW = 15 * 60;
 
 /** Loopback is a trusted proxy, so a test can choose the address of the client. */
-const rateLimits = rateLimitPoints({ signInPerAccountAndAddress: 3, signInPerAccount: 5, attemptsPerAddress: 6 });
+const rateLimits = rateLimitPoints({ signInPerAccountAndNetwork: 3, signInPerAccount: 5, attemptsPerNetwork: 6 });
 const config = { rateLimits, trustedProxies: ['127.0.0.1'] };
 
 const api = await startApi({ config });
@@ -163,7 +163,7 @@ test('an IP address is blocked after its limit for all accounts together, and ot
   expect(resultOf(await signIn(email, address(), PASSWORD))).toBe('SIGNED_IN');
 });
 
-test('sign-ups and sign-ins from one IP address are counted together', async () => {
+test('sign-ups and sign-ins from one network are counted together', async () => {
   const from = address();
   const SIGN_UP = 'mutation ($input: SignUpInput!) { signUp(input: $input) { errors { code } } }';
   const join = (name: string) =>
@@ -232,7 +232,7 @@ test('an attempt is allowed again when the window has passed, and not a second s
 
 test('without a trusted proxy, a client cannot choose its address by a header', async () => {
   const exposed = await startApi({
-    config: { rateLimits: rateLimitPoints({ signInPerAccountAndAddress: 100, attemptsPerAddress: 3 }) },
+    config: { rateLimits: rateLimitPoints({ signInPerAccountAndNetwork: 100, attemptsPerNetwork: 3 }) },
   });
   const results = await attempts(4, 'spoofer@example.test', address, 'wrong', exposed);
   expect(results).toEqual([WRONG, WRONG, WRONG, 'RATE_LIMITED']);

@@ -164,6 +164,26 @@ test('a sign-in records one audit event in the organization of the session', asy
   ]);
 });
 
+test('a failed sign-in by a signed-in caller leaves one event in the organization of the caller', async () => {
+  const guest = await addMember(api, acme, 'read', 'watched');
+  await addToOrganization(api, globex, guest, 'read');
+  const before = (await eventsOf(api, 'signIn')).length;
+  const input = { email: guest.email, password: 'a wrong password' };
+  expect(whole(await acme.owner.query(SIGN_IN, { input }))).toEqual(WRONG);
+  await until(async () => (await eventsOf(api, 'signIn')).length >= before + 2);
+  const reason = 'WRONG_CREDENTIALS';
+  expect((await eventsOf(api, 'signIn')).slice(before)).toEqual(
+    expect.arrayContaining([
+      { organization: 'acme', actor: acme.owner.email, outcome: 'REJECTED', reason },
+      { organization: 'globex', actor: 'anonymous', outcome: 'REFUSED', reason },
+    ]),
+  );
+  expect(await eventsOf(api, 'signIn')).toHaveLength(before + 2);
+  const document = 'query ($id: ID!) { auditEvents(first: 1, filter: { targetId: $id }) { nodes { action input } } }';
+  const { auditEvents } = (await acme.owner.query(document, { id: guest.memberId })).data;
+  expect(auditEvents.nodes).toEqual([{ action: 'signIn', input: { ...input, password: '[redacted]' } }]);
+});
+
 test('a failed sign-in is an audit event of each organization of the account, and a line of the log without secrets', async () => {
   const guest = await addMember(api, acme, 'read', 'guest');
   await addToOrganization(api, globex, guest, 'read');
@@ -181,7 +201,7 @@ test('a failed sign-in is an audit event of each organization of the account, an
   ]);
   const { data } = await acme.owner.query('{ auditEvents(first: 1) { nodes { action targetId } } }');
   expect(data.auditEvents.nodes).toEqual([{ action: 'signIn', targetId: guest.memberId }]);
-  const line = { level: 'warn', message: 'sign-in failed', requestId: expect.any(String), address: '127.0.0.1' };
+  const line = { level: 'warn', message: 'sign-in failed', requestId: expect.any(String), ipAddress: '127.0.0.1' };
   expect(api.logged.slice(lines)).toEqual([
     { ...line, user: guest.userId, reason: 'WRONG_PASSWORD', userAgent: 'node' },
     { ...line, user: null, reason: 'UNKNOWN_ACCOUNT', userAgent: 'node' },

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
+import { allow, createRole, deny, giveRole } from '../decisions/support.ts';
 import { type Caller, startApi } from '../support/api.ts';
 import {
   addMember,
@@ -8,6 +9,9 @@ import {
   createOrganization,
   executeMutation,
   membersOfEachRole,
+  mutate,
+  queryData,
+  roleId,
   signIn,
 } from '../support/world.ts';
 import { credentialOf, inside, look, moveTo, REFUSED, refresh, refusedAt, WRONG_REFRESH, whole } from './support.ts';
@@ -184,4 +188,38 @@ test('signOutMember requires session:delete and at least the permissions of the 
   expect(await look(target.user)).toEqual(REFUSED);
   await executeMutation(target.owner, SIGN_OUT_MEMBER, { id: people.admin.memberId });
   expect(await look(target.admin)).toEqual(REFUSED);
+});
+
+test('viewerPermissions of a session have session:delete only if signOutMember ends it', async () => {
+  const growing = await addMember(api, acme, 'read', 'growing');
+  const later = { roleExpiresAt: '2999-01-01T00:00:00Z', fallbackRoleId: roleId('admin') };
+  await giveRole(people.owner, growing.memberId, roleId('read'), later);
+  const HELD = ['*:read', 'session:delete'];
+  const roles = {
+    sees: await createRole(people.owner, 'Signs out', [allow(...HELD)]),
+    'cannot see members': await createRole(people.owner, 'Signs out the unknown', [
+      allow(...HELD),
+      deny('member:read'),
+    ]),
+  };
+  const members = { ...people, growing };
+  const EXPECTED = [
+    ['sees', 'admin', ['session:read'], 'NOT_HELD'],
+    ['sees', 'growing', ['session:read'], 'NOT_HELD'],
+    ['sees', 'guest', ['session:read', 'session:delete'], undefined],
+    ['cannot see members', 'guest', ['session:read'], 'NOT_FOUND'],
+  ] as const;
+  for (const [role, name, permissions, refused] of EXPECTED) {
+    const caller = await addMember(api, acme, 'read', `${role} ${name}`.replaceAll(' ', '-'));
+    await giveRole(people.owner, caller.memberId, roles[role]);
+    const id = await credentialOf(await again(members[name]));
+    const { node } = await queryData(
+      caller,
+      'query ($id: ID!) { node(id: $id) { ... on Session { viewerPermissions } } }',
+      { id },
+    );
+    expect(node.viewerPermissions, `${role} ${name}`).toEqual(permissions);
+    const { memberId } = members[name];
+    expect((await mutate(caller, 'signOutMember', { memberId })).refused, `${role} ${name}`).toBe(refused);
+  }
 });

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { allow, createProject, createRole, giveProjectRole, giveRole, projectRoleId } from '../decisions/support.ts';
+import {
+  allow,
+  createProject,
+  createRole,
+  deny,
+  giveProjectRole,
+  giveRole,
+  projectRoleId,
+} from '../decisions/support.ts';
 import { startApi } from '../support/api.ts';
 import {
   addMember,
@@ -100,9 +108,10 @@ describe('a dataset of a hidden project does not exist', () => {
     expect(await names({ search: 'visible' })).toEqual({ totalCount: 1, nodes: [{ name: 'Visible' }] });
   });
 
-  test('for who may read datasets but not projects', async () => {
+  test('for who may read datasets but is denied the projects', async () => {
     const reader = await addMember(api, acme, 'read', 'reader');
-    await giveRole(owner, reader.memberId, await createRole(owner, 'Datasets only', [allow('dataset:read')]));
+    const statements = [allow('dataset:read'), deny('project:read')];
+    await giveRole(owner, reader.memberId, await createRole(owner, 'Datasets only', statements));
     const QUERY = `query ($id: ID!) {
       dataset(id: $id) { id } node(id: $id) { __typename ... on Dataset { name } } nodes(ids: [$id]) { id } datasets { totalCount }
     }`;

@@ -250,7 +250,7 @@ test('a member who is invited to a project keeps their organization role and the
   await invited(manager, inProject(apollo, 'read'), reader.email);
   expect((await accept(reader, reader.email)).errors).toEqual([{ code: 'TAKEN', path: ['secret'] }]);
   expect(await roleIn(reader, apollo)).toEqual(['Read', 'Member']);
-  // No project role replaces that of an Admin.
+  // No project role overrides that of an Admin.
   await invited(manager, inProject(apollo), admin.email);
   expect((await accept(admin, admin.email)).errors).toEqual([{ code: 'TAKEN', path: ['secret'] }]);
   expect(await roleIn(admin, apollo)).toEqual(['Admin', 'Admin']);

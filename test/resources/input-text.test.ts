@@ -7,7 +7,7 @@ const { api, good, fields, refusal, send } = await startInputs();
 
 const texts = fields.filter(({ type }) => type.name === 'String');
 const patterns = texts.filter(({ name }) => name === 'statements.0.permissions.0');
-const addresses = texts.filter(({ name }) => name === 'emails.0');
+const addresses = texts.filter(({ name }) => /^email(s\.0)?$/.test(name));
 const others = texts.filter((text) => !patterns.includes(text) && !addresses.includes(text));
 /** The valid input of a multi-line text has several lines. */
 const multilineTexts = others.filter(({ mutation, name }) => valueAt(good[mutation], name).includes('\n'));

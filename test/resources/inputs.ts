@@ -73,4 +73,4 @@ export async function startInputs(): Promise<Inputs> {
 }
 
 /** Tables that requests change also when they fail. */
-const EXCLUDED = [...AUDIT_LOG, 'sessions', 'refresh_tokens'];
+const EXCLUDED = [...AUDIT_LOG, 'sessions', 'refresh_tokens', 'rate_limits'];

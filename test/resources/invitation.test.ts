@@ -111,14 +111,14 @@ test('an access token without an organization is refused once its session is bou
 });
 
 test('the session of a person with an organization stays bound to it, and gets no new tokens', async () => {
-  const { owner } = await createOrganization(api, 'initech');
+  const { owner } = await createOrganization(api, 'umbrella');
   await invite(people.admin, { emails: [owner.email] });
   expect(await accept(owner, secretFor(owner.email, api), 'session { accessToken }')).toEqual({
     session: null,
     errors: [],
   });
   expect((await queryData(owner, '{ viewer { organization { slug } } }')).viewer.organization).toEqual({
-    slug: 'hooli',
+    slug: 'umbrella',
   });
 });
 
@@ -407,7 +407,7 @@ test('a person without an account declines once with the secret, which leaves an
 
 test('acceptance leaves one audit event in the joined organization, and no event contains a secret', async () => {
   const { email, secret } = await invited(people.admin);
-  const hooli = await createOrganization(api, 'initech');
+  const hooli = await createOrganization(api, 'hooli');
   await api.root`update users set email = ${email} where email = ${hooli.owner.email}`;
   const eventsOf = async (slug: string): Promise<Json[]> =>
     await api.root`select action, outcome, actor, role from audit_events
@@ -492,7 +492,7 @@ test('the plan limits apply to the creation and to the acceptance of an invitati
 });
 
 test('the rate limit counts each guessed secret, also several in one document', async () => {
-  const server = await startApi({ config: { rateLimits: rateLimitPoints({ attemptsPerAddress: 3 }) } });
+  const server = await startApi({ config: { rateLimits: rateLimitPoints({ attemptsPerNetwork: 3 }) } });
   const guesses = Array.from(
     { length: 5 },
     (_, at) => `g${at}: invitationOffer(secret: "${newSecret('ambit_inv_')}") { email }`,

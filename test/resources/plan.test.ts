@@ -180,7 +180,8 @@ describe('on FREE', async () => {
       ['updateServiceAccount', robot],
     ] as const)
       expect(await attempt(owner, name, { id, roleId: roleId('write'), ...end })).toEqual({ errors: [] });
-    expect(await attempt(owner, 'updateMember', { id: user.memberId, roleId: roleId('user') })).toEqual({ errors: [] });
+    const lasting = { id: user.memberId, roleId: roleId('user'), roleExpiresAt: null };
+    expect(await attempt(owner, 'updateMember', lasting)).toEqual({ errors: [] });
   });
 
   test('an organization has ten seats, and the eleventh needs TEAM', async () => {

@@ -58,7 +58,8 @@ test('whoever may only create projects sees the new project in the payload, and 
   await giveRole(owner, founder.memberId, role);
   const input = { key: `made-${++last}`, name: 'Made' };
   const { project } = await mutate(founder, 'createProject', input, 'project { id key viewerPermissions }');
-  expect(project.key).toBe(input.key);
+  // The key has a suffix, because the founder cannot see other projects and so must not learn which keys are taken.
+  expect(project.key).toMatch(new RegExp(`^${input.key}-[0-9a-z]{6}$`));
   expect(project.viewerPermissions).toEqual(await permissions(founder, project.id));
   expect(project.viewerPermissions).toContain('project_member:create');
   expect(project.viewerPermissions).not.toContain('project:delete');

@@ -43,8 +43,8 @@ const line = ({ name, kind, reason, role }: Json): string => `${name} ${kind} ${
 test('lists everybody with access, in the order of joining, with the role that applies and why', async () => {
   const { nodes, totalCount } = await peopleOf(owner, apollo);
   expect(nodes.map(line)).toEqual([
-    `${owner.email} MEMBER NEVER_NARROWED Owner`,
-    'admin MEMBER NEVER_NARROWED Admin',
+    `${owner.email} MEMBER NEVER_OVERRIDDEN Owner`,
+    'admin MEMBER NEVER_OVERRIDDEN Admin',
     'reader MEMBER ORGANIZATION_ROLE Read',
     'manager MEMBER PROJECT_ROLE Manager',
     'robot SERVICE_ACCOUNT PROJECT_ROLE Member',

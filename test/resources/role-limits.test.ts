@@ -176,3 +176,12 @@ test('a cached policy holds no pattern', () => {
   expect(Object.values(policy).every((value) => typeof value !== 'object')).toBe(true);
   expect(policy.allow.toString(2).length).toBeLessThanOrEqual(PERMISSIONS.size);
 });
+
+test('a copied list and a given list together have the limit of one list', async () => {
+  const full = Array.from({ length: ROLE_LIMITS.statementsPerPolicy }, () => allow('check:read'));
+  const { role } = await mutate(owner, 'createRole', { name: fresh(), statements: full }, 'role { id }');
+  expect(await attempt('createRole', { name: fresh(), copyOf: role.id, statements: [allow('level:read')] })).toEqual(
+    exceeded(['statements']),
+  );
+  expect((await mutate(owner, 'createRole', { name: fresh(), copyOf: role.id })).errors).toEqual([]);
+});

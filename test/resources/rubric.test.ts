@@ -7,13 +7,17 @@ const people = await membersOfEachRole(api, await createOrganization(api, 'acme'
 
 const FIELDS = 'rubric { name description }';
 
-test('every member can read the rubric, also by its ID', async () => {
-  for (const person of Object.values(people)) {
+test('every member except a Guest can read the rubric, also by its ID', async () => {
+  const { guest, ...readers } = people;
+  for (const person of Object.values(readers)) {
     const { rubric } = await queryData(person, '{ rubric { id name description } }');
     expect(rubric).toMatchObject({ name: 'Service maturity', description: null });
     const document = 'query ($id: ID!) { node(id: $id) { id ... on Rubric { name description } } }';
     expect(await queryData(person, document, { id: rubric.id })).toEqual({ node: rubric });
+    expect(await queryData(guest, document, { id: rubric.id })).toEqual({ node: null });
   }
+  const { errors } = await guest.query('{ rubric { id } }');
+  expect(errors?.map(({ extensions }) => extensions.reason)).toEqual(['NO_GRANT']);
 });
 
 test('an Admin updates name and description, which are trimmed, and a User cannot', async () => {

@@ -349,6 +349,7 @@ const LISTS_AND_CREATES: Record<string, Try> = Object.fromEntries(
 const AT_LARGE: Record<string, Try> = {
   ...LISTS_AND_CREATES,
   'session:read': seesOthers('sessions', 'user'),
+  'invitation:create': may('createInvitations', () => ({ emails: [], roleId: roleId('guest') })),
   'api_token:read': seesOthers('apiTokens', 'principal'),
   'api_token:grant_write': may('createApiToken', () => ({ name: 'New', access: 'WRITE' })),
   'access:read': answers('{ whoCan(permission: "check:read") { totalCount } }'),

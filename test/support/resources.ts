@@ -385,12 +385,15 @@ export const RESOURCES: Record<string, Resource> = {
         input: { email: `${unique('new')}@elsewhere.test`, password: PASSWORD, name: 'New' },
       }),
     },
-    rejected: async ({ owner }) => ({
-      refreshSession: [{ refreshToken: 'made up' }, 'WRONG_CREDENTIALS'],
-      signIn: [{ email: owner.email, password: 'wrong' }, 'WRONG_CREDENTIALS'],
-      signOut: null,
-      signUp: [{ email: owner.email, password: PASSWORD, name: 'Again' }, 'TAKEN'],
-    }),
+    rejected: async ({ api, organization, owner, unique }) => {
+      const user = await addMember(api, organization, 'user', unique('user'));
+      return {
+        refreshSession: [{ refreshToken: 'made up' }, 'WRONG_CREDENTIALS'],
+        signIn: [{ email: user.email, password: 'wrong' }, 'WRONG_CREDENTIALS', user.memberId],
+        signOut: null,
+        signUp: [{ email: owner.email, password: PASSWORD, name: 'Again' }, 'TAKEN'],
+      };
+    },
     rows: async ({ insert, of }) => {
       const users = await of('User');
       return insert('sessions', (at) => ({ user_id: users[at], address: 'here', expires_at: LATER }));

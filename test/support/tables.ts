@@ -5,6 +5,7 @@ import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
 import { permissionUses } from '../../src/graphql/permission-uses.ts';
 import { MAX_ATTEMPTS } from '../../src/http/attempts.ts';
 import { LIMITS } from '../../src/http/limits.ts';
+import { MAX_ERRORS } from '../../src/http/response-limit.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
 import { type ROLE_LIMITS, shown } from '../../src/lib/limits.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
@@ -104,6 +105,7 @@ function plans(): string {
 
 const MEASURES: Record<keyof typeof LIMITS, string> = {
   characters: 'Characters of the document',
+  lines: 'Lines of the document',
   tokens: 'Tokens of the document',
   aliases: 'Aliases of the document',
   directives: 'Directives of the document',
@@ -134,6 +136,7 @@ function limits(): string {
     LIMITS[name as keyof typeof LIMITS],
   ]);
   rows.push(['Attempts to use a password or a secret, such as `signIn` and `invitationOffer`', MAX_ATTEMPTS]);
+  rows.push(['Errors in a response', MAX_ERRORS]);
   rows.push(['Items of a page', MAX_PAGE], ['Items of a page if neither `first` nor `last` is given', DEFAULT_PAGE]);
   return table(
     [...columns('limit'), { title: 'value', align: 'right' }],

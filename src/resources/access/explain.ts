@@ -41,7 +41,7 @@ function projectRoleText({ role, projectRole }: StepOf<'PROJECT_ROLE'>): string 
   if (projectRole === undefined) return 'There is no project role, so the organization role applies.';
   return projectRole === null
     ? 'The project role is "no access".'
-    : `In this project ${nameOf(projectRole)} replaces the organization role.`;
+    : `In this project ${nameOf(projectRole)} overrides the organization role.`;
 }
 
 function credentialText({ access, isReduced }: StepOf<'CREDENTIAL'>): string {

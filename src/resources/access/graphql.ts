@@ -1,32 +1,18 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { permissionsOf, type Target, unrestricted } from '../../access/access.ts';
-import {
-  BUILT_IN_ROLES,
-  PERMISSIONS,
-  type Permission,
-  type PermissionDefinition,
-  PROJECT_ROLES,
-} from '../../access/catalog.ts';
-import { decide, type Trace, trace } from '../../access/decide.ts';
-import { endpointsWith } from '../../access/endpoints.ts';
-import type { Decision, Grants, Role, RoleSummary } from '../../access/model.ts';
-import { ROLES } from '../../access/roles.ts';
-import { STEP_KINDS, type Step } from '../../access/steps.ts';
+import { PERMISSIONS, type Permission } from '../../access/catalog.ts';
+import { decide, trace } from '../../access/decide.ts';
+import type { Decision, Grants } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
-import { usesIn } from '../../graphql/permission-uses.ts';
 import { scopesOf } from '../../graphql/scopes.ts';
-import { REFUSAL_REASONS } from '../../lib/errors.ts';
-import { Policy } from '../policy/graphql.ts';
-import type { PolicyRow } from '../policy/service.ts';
 import { findGrants } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
-import { findPoliciesOf } from '../role/service.ts';
-import { textOf } from './explain.ts';
+import { AccessExplanation, RefusalReasonEnum, refusalOf } from './explanation-graphql.ts';
 import {
   type Answer,
   authorize,
@@ -37,95 +23,6 @@ import {
   requirePermission,
   requireTarget,
 } from './service.ts';
-
-const described = <Key extends string>(table: Record<Key, string>) =>
-  Object.fromEntries(Object.entries(table).map(([key, description]) => [key, { description }])) as Record<
-    Key,
-    { description: string }
-  >;
-
-const PermissionLevel = builder.enumType('PermissionLevel', {
-  description: 'What a permission is checked on.',
-  values: {
-    ORGANIZATION: { value: 'organization', description: 'The organization.' },
-    PROJECT: { value: 'project', description: 'A project.' },
-    BOTH: { value: 'both', description: 'The organization or a project.' },
-  } as const,
-});
-
-const roleEnum = <Key extends string>(name: string, scope: Role['scope'], description: string, keys: readonly Key[]) =>
-  builder.enumType(name, {
-    description,
-    values: Object.fromEntries(
-      keys.map((key) => [
-        key.toUpperCase(),
-        { value: key, description: ROLES.find((role) => role.scope === scope && role.builtIn === key)?.description },
-      ]),
-    ) as Record<string, { value: Key; description: string }>,
-  });
-
-const BuiltInRoleEnum = roleEnum(
-  'BuiltInRole',
-  'organization',
-  'The built-in organization roles, the least powerful first. Each contains the one before it.',
-  BUILT_IN_ROLES,
-);
-const ProjectRoleEnum = roleEnum(
-  'BuiltInProjectRole',
-  'project',
-  'The built-in project roles, the least powerful first. Owner contains Manager, Manager contains Member, and Member contains Read. Write contains Read and grants what the organization role Write grants in a project.',
-  PROJECT_ROLES,
-);
-
-const PermissionDefinitionType = builder.objectRef<PermissionDefinition>('PermissionDefinition').implement({
-  description: 'A permission and the built-in roles that grant it.',
-  public: true,
-  fields: (t) => ({
-    name: t.field({ type: 'Permission', description: 'The name of the permission.', resolve: (row) => row.name }),
-    level: t.field({
-      type: PermissionLevel,
-      description: 'What the permission is checked on.',
-      resolve: (row) => row.level,
-    }),
-    description: t.exposeString('description', { description: 'What the permission allows.' }),
-    builtInRoles: t.field({
-      type: [BuiltInRoleEnum],
-      description: 'The built-in organization roles that grant the permission, the least powerful first.',
-      resolve: (row) => row.builtInRoles,
-    }),
-    projectRoles: t.field({
-      type: [ProjectRoleEnum],
-      description:
-        'The built-in project roles that grant the permission, the least powerful first. Empty if no project role grants it.',
-      resolve: (row) => row.projectRoles,
-    }),
-    fields: t.stringList({
-      complexity: { field: 10 },
-      description:
-        'The elements of this schema that require the permission, as schema coordinates: fields such as `Mutation.updateCheck`, arguments such as `Query.roles(projectId:)`, input fields, enum values, and object types. Empty if the schema does not use the permission: it can be part of policies, and `authorize` answers for it.',
-      resolve: (row, _args, _ctx, info) => [...(usesIn(info.schema).get(row.name) ?? [])],
-    }),
-    endpoints: t.stringList({
-      description: 'The HTTP endpoints that require the permission, such as `GET /path`. Usually empty.',
-      resolve: (row) => endpointsWith(row.name),
-    }),
-  }),
-});
-
-builder.queryField('permissions', (t) =>
-  t.field({
-    type: [PermissionDefinitionType],
-    public: true,
-    description: 'All permissions that exist. The result is the same for every caller.',
-    complexity: { field: 1, multiplier: PERMISSIONS.size },
-    resolve: () => [...PERMISSIONS.values()],
-  }),
-);
-
-const RefusalReasonEnum = builder.enumType('RefusalReason', {
-  description: 'The reason of a refusal, as in `extensions.reason` of a FORBIDDEN error.',
-  values: described(REFUSAL_REASONS),
-});
 
 const TARGET =
   'The ID of the caller’s organization, of a project, or of another object that is visible to the caller. For another object, the permission is checked on its project, or on the organization if it belongs to none. Defaults to the organization.';
@@ -139,6 +36,7 @@ const targetOf = async (
   ctx.unit.access.requireOrganization();
   return await requireTarget(ctx, targetId, await scopesOf(ctx, info, [targetId]));
 };
+
 const PRINCIPAL = 'The ID of a member, service account or user. Defaults to the caller.';
 const OF_OTHERS = { permission: 'access:read', own: (id: string, ctx: Context) => isCaller(ctx, id) } as const;
 
@@ -193,84 +91,6 @@ builder.queryField('authorize', (t) =>
     },
   }),
 );
-
-const StepKind = builder.enumType('AccessStepKind', {
-  description: 'What a step of an access decision checks.',
-  values: described(STEP_KINDS),
-});
-
-function roleOf(step: Step): RoleSummary | null {
-  if (step.kind === 'PROJECT_ROLE') return step.projectRole ?? null;
-  return 'role' in step ? step.role : null;
-}
-
-/** A step has the name of the policy only, because a compiled role has no more. */
-async function findPolicyOf(ctx: Context, step: Step): Promise<PolicyRow | null> {
-  if (step.kind !== 'DENIAL' || step.passed) return null;
-  const named = (await findPoliciesOf(ctx, step.role)).filter(({ name }) => name === step.policy);
-  return named.find(({ statements }) => statements.some(({ effect }) => effect === 'DENY')) ?? null;
-}
-
-const AccessStep = builder.objectRef<Step>('AccessStep').implement({
-  description: 'A step of an access decision.',
-  public: true,
-  fields: (t) => ({
-    kind: t.field({ type: StepKind, description: 'What the step checks.', resolve: (step) => step.kind }),
-    passed: t.exposeBoolean('passed', {
-      description:
-        'Whether the step passed. The first step that does not pass refuses the permission and is the last step.',
-    }),
-    text: t.string({ description: 'The result of the step as a sentence, for people.', resolve: textOf }),
-    role: t.field({
-      type: RoleType,
-      nullable: true,
-      description:
-        'The role that the step is about. Null if it is about no role or the role is not visible to the caller.',
-      resolve: roleOf,
-    }),
-    policy: t.field({
-      type: Policy,
-      nullable: true,
-      description:
-        'The policy that denies the permission. Null if no policy denies it or the policy is not visible to the caller.',
-      resolve: (step, _args, ctx) => findPolicyOf(ctx, step),
-    }),
-  }),
-});
-
-const refusalOf = (decision: Decision) => (decision.allowed ? null : decision);
-
-const AccessExplanation = builder.objectRef<Trace>('AccessExplanation').implement({
-  description: 'An access decision and its steps.',
-  public: true,
-  fields: (t) => ({
-    allowed: t.boolean({
-      description: 'Whether the principal has the permission.',
-      resolve: ({ decision }) => decision.allowed,
-    }),
-    reason: t.field({
-      type: RefusalReasonEnum,
-      nullable: true,
-      description: 'The reason of the refusal. Null if it is allowed.',
-      resolve: ({ decision }) => refusalOf(decision)?.reason ?? null,
-    }),
-    message: t.string({
-      nullable: true,
-      description: 'The reason of the refusal as a sentence, for people. Null if it is allowed.',
-      resolve: ({ decision }) => refusalOf(decision)?.message ?? null,
-    }),
-    hint: t.string({
-      nullable: true,
-      description: 'What would grant the permission. Null if it is allowed.',
-      resolve: ({ decision }) => refusalOf(decision)?.hint ?? null,
-    }),
-    steps: t.field({
-      type: [AccessStep],
-      description: 'The steps of the decision, in the order in which they were checked.',
-      resolve: ({ steps }) => steps,
-    }),
-  }),
-});
 
 const MatrixEntry = builder.objectRef<Decision>('AccessMatrixEntry').implement({
   description: 'Whether a principal has a permission, and the role that grants it.',

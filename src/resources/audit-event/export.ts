@@ -57,6 +57,8 @@ export function parseExport(params: URLSearchParams, now: Date): ExportRequest {
 const ACTION = 'exportAuditEvents';
 const PERMISSIONS = ['audit_event:read', 'audit_event:export'] as const;
 
+export const mayExport = (ctx: Context): boolean => PERMISSIONS.every((name) => ctx.unit.access.can(name));
+
 /** Throws FORBIDDEN unless the caller can export events. */
 function requireExport(ctx: Context): void {
   for (const permission of PERMISSIONS) ctx.unit.access.require(permission);

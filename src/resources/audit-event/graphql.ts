@@ -121,7 +121,8 @@ builder.node(AuditEvent, {
     permission: t.field({
       type: 'Permission',
       nullable: true,
-      description: 'The permission that the mutation requires. Null if it requires none.',
+      description:
+        'The permission that the mutation requires. If that depends on the input, the permission that was refused or that allowed the mutation. Null if it requires none.',
       resolve: (event) => event.permission,
     }),
     outcome: t.field({
@@ -132,7 +133,7 @@ builder.node(AuditEvent, {
     reason: t.exposeString('reason', {
       nullable: true,
       description:
-        'The reason of a refusal, or the different codes of the errors in the input, separated by spaces. Null if the change was made.',
+        'The reason of a refusal, or the codes of the errors in the input without repetitions, separated by spaces. Null if the change was made.',
     }),
     dryRun: t.exposeBoolean('dryRun', {
       description: 'Whether the mutation was a dry run. A dry run leaves an event only if it is not allowed.',
@@ -181,13 +182,15 @@ builder.node(AuditEvent, {
     related: t.field({
       type: [AuditChange],
       description: `The other objects that the mutation changed, such as the former Owner of \`transferOwnership\`. At most ${MAX_RELATED}. Objects whose reference to a deleted object was cleared are only in \`targetIds\`.`,
+      // Nearly all events have none.
+      complexity: { field: 1, multiplier: 2 },
       resolve: ({ related }) => related ?? [],
     }),
     input: t.field({
       type: 'JSON',
       nullable: true,
       description:
-        'The input of a mutation that was not allowed, or the filter of an export. Secrets, such as passwords, are replaced by `[redacted]`. Texts are cut after 500 characters, lists after 50 items, and fields beyond 4,000 characters in total are named in `omitted`. Null for any other mutation that was allowed.',
+        'The input of a mutation that was not allowed, or the filter of an export. Secrets, such as passwords, are replaced by `[redacted]`. Texts are cut after 500 characters, and lists after 50 items. If the input has more than 4,000 characters, `omitted` lists the names of the fields that are left out. Null for a mutation that was allowed.',
       resolve: ({ input }, _args, ctx) => withoutHidden(ctx, input),
     }),
     requestId: t.exposeString('requestId', {
@@ -201,18 +204,21 @@ const AuditEventFilter = builder.inputType('AuditEventFilter', {
   description: 'Selects the audit events that match all given fields.',
   fields: (t) => ({
     actorId: t.id({
-      description: 'The ID of the actor: of the member, the service account or the user.',
+      description: 'The ID of the actor: of a member, service account or user.',
     }),
     credentialId: t.id({ description: 'The ID of the session or API token that was used.' }),
     action: t.stringList({
-      description: `The names of mutations, such as \`createCheck\`: any of them. At most ${MAX_VALUES}.`,
+      description: `The names of mutations, such as \`createCheck\`. Matches events with any of them. At most ${MAX_VALUES}.`,
     }),
     permission: t.field({ type: 'Permission', description: 'The permission that the mutation requires.' }),
     targetId: t.id({
       description:
         'The ID of an object that the mutation touched. The ID of a project also matches what belongs to it.',
     }),
-    outcome: t.field({ type: [OutcomeEnum], description: 'The outcomes of the mutation: any of them.' }),
+    outcome: t.field({
+      type: [OutcomeEnum],
+      description: 'The outcomes of the mutation. Matches events with any of them.',
+    }),
     since: t.field({ type: 'DateTime', description: 'At or after this time.' }),
     until: t.field({ type: 'DateTime', description: 'Before this time.' }),
     requestId: t.string({ description: 'The ID of the request, as in the header `x-request-id`.' }),
@@ -247,7 +253,7 @@ builder.queryField('auditEvent', (t) =>
     type: AuditEvent,
     nullable: true,
     permission: 'audit_event:read',
-    description: 'The audit event with this ID. Null if there is none, or if it belongs to a project that is hidden.',
+    description: 'The audit event with this ID. Null if it does not exist or is not visible to the caller.',
     args: { id: t.arg.id({ required: true, description: 'The ID of the audit event.' }) },
     resolve: (_root, { id }, ctx) => byId('evt', (uuid) => findAuditEvent(ctx, uuid))(id),
   }),

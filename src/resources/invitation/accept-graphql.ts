@@ -40,7 +40,7 @@ const InvitationOfferType = builder.objectRef<InvitationOffer>('InvitationOffer'
 
 const SECRET = 'The secret from the link in the e-mail.';
 const INVALID =
-  'NOT_FOUND if the secret is unknown, used, revoked or expired, or if the invitation is not valid any more. Returns RATE_LIMITED after too many attempts from one IP address, with `retryAfter` in seconds.';
+  'NOT_FOUND if the secret is unknown, used, revoked or expired, or if the invitation is not valid any more. Returns RATE_LIMITED after too many attempts from one network, with `retryAfter` in seconds.';
 
 builder.queryField('invitationOffer', (t) =>
   t.field({
@@ -48,7 +48,7 @@ builder.queryField('invitationOffer', (t) =>
     nullable: true,
     public: true,
     description:
-      'The invitation with this secret. Null if the secret is unknown, used, revoked or expired. Returns RATE_LIMITED after too many attempts from one IP address; each use of the field in a document is an attempt.',
+      'The invitation with this secret. Null if the secret is unknown, used, revoked or expired. Returns RATE_LIMITED after too many attempts from one network; each use of the field in a document is an attempt.',
     args: { secret: t.arg.string({ required: true, description: SECRET }) },
     resolve: (_root, { secret }, ctx) => findOffer(ctx, secret),
   }),

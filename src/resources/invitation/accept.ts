@@ -50,9 +50,9 @@ const noInvitation = (): AmbitError =>
     ),
   );
 
-/** Counts as an attempt of the IP address, also if it succeeds. A malformed secret is not looked up. */
+/** Counts as an attempt of the network, also if it succeeds. A malformed secret is not looked up. */
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
-  await ctx.dependencies.identity.limiter.consume('attemptsPerAddress', networkOf(ctx.address));
+  await ctx.dependencies.identity.limiter.consume('attemptsPerNetwork', networkOf(ctx.address));
   if (!isSecret('ambit_inv_', secret)) return null;
   const row = await findInvitationAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), hashSecret(secret));
   return row && new Date(row.expires_at) > ctx.dependencies.clock() ? row : null;
@@ -209,8 +209,8 @@ const alreadyMember = (): AmbitError =>
   invalid(userError('TAKEN', 'secret', 'secret: you are already a member of this organization.'));
 
 /**
- * Gives the project roles of the invitation to somebody who is a member already. Their organization role and their roles
- * in other projects stay. An inviter who cannot see the members can so invite anybody to a project.
+ * Assigns the project roles of the invitation to somebody who is a member already. Their organization role and their roles
+ * in other projects stay. So an inviter who cannot see the members can invite anybody to a project.
  */
 async function addProjectRoles(
   ctx: Context,

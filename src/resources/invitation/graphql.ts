@@ -66,7 +66,7 @@ builder.node(Invitation, {
       type: RoleType,
       nullable: true,
       description:
-        'The organization role. It is Guest for an invitation to projects only. Null if it is deleted, which makes the invitation invalid, or if it is not visible to the caller, which requires `invitation:read`.',
+        'The organization role. Guest for an invitation to projects only. Null if it was deleted, which makes the invitation invalid. Also null if it is not visible to the caller, which requires `invitation:read`.',
       resolve: (row, _args, ctx) => (ctx.unit.access.can('invitation:read') ? findRole(ctx, row.roleId) : null),
     }),
     projectRoles: t.field({
@@ -75,7 +75,7 @@ builder.node(Invitation, {
         'The project roles, without those in projects that are not visible to the caller. Without `invitation:read`, only those in projects where the caller has `project_member:read`.',
       resolve: (row, _args, { unit: { access } }) => {
         const needed = access.can('invitation:read') ? 'project:read' : 'project_member:read';
-        return row.projectRoles.filter(({ projectId }) => access.sees(needed, projectId));
+        return row.projectRoles.filter(({ projectId }) => access.can(needed, projectId));
       },
     }),
     inviter: t.field({
@@ -187,8 +187,9 @@ const MAIL_SENT = {
 
 mutation('createInvitations', {
   own: true,
+  auditPermission: 'invitation:create',
   description:
-    'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects: they become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats. `accessChanges` lists what each person gains when they accept.',
+    'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects only. They become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats. `accessChanges` lists what each person gains when they accept.',
   input: (t) => ({
     emails: t.stringList({
       required: true,
@@ -221,6 +222,7 @@ mutation('createInvitations', {
 
 mutation('resendInvitation', {
   own: true,
+  auditPermission: 'invitation:update',
   description:
     'Sends an invitation again with a new secret that is valid for 7 days. The former secret cannot be used any more. The caller becomes the inviter. For an invitation to projects only, `project_member:create` in all of its projects is enough. Returns NOT_HELD if the invitation grants permissions that the caller does not have, and NOT_FOUND if it is not visible to the caller.',
   input: (t) => ({
@@ -239,8 +241,9 @@ mutation('resendInvitation', {
 
 mutation('deleteInvitation', {
   own: true,
+  auditPermission: 'invitation:delete',
   description:
-    'Revokes an invitation. Its secret cannot be used any more. For an invitation to projects only, `project_member:delete` in all of its projects is enough: to remove one of several project roles could give more access than the invitation. Returns NOT_FOUND if it is not visible to the caller.',
+    'Revokes an invitation. Its secret cannot be used any more. For an invitation to projects only, `project_member:delete` in all of its projects is enough. Returns NOT_FOUND if it is not visible to the caller.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: ACTIONS.delete, description: 'The ID of the invitation.' }),
   }),

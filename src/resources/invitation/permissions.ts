@@ -8,7 +8,7 @@ interface Roles {
   projectRoles: readonly { projectId: string }[];
 }
 
-/** Whether the invitation gives nothing but project roles. Then permissions in these projects are enough. */
+/** Whether the invitation is to projects only. Then permissions in these projects are enough. */
 export const isOfProjects = ({ roleId, projectRoles }: Roles): boolean =>
   roleId === GUEST.id && projectRoles.length > 0;
 
@@ -20,7 +20,7 @@ export function requireMayInvite(access: Access, roles: Roles): void {
 
 /** Whoever may read invitations sees it, and whoever may read the project roles of one of its projects. */
 export const canSeeInvitation = (access: Access, { projectRoles }: Roles): boolean =>
-  access.can('invitation:read') || projectRoles.some(({ projectId }) => access.sees('project_member:read', projectId));
+  access.can('invitation:read') || projectRoles.some(({ projectId }) => access.can('project_member:read', projectId));
 
 /** The two actions on an existing invitation, each with its permission and the one in its projects. */
 export const ACTIONS = {
@@ -28,7 +28,7 @@ export const ACTIONS = {
   delete: ['invitation:delete', 'project_member:delete'],
 } as const satisfies Record<string, readonly [Permission, Permission]>;
 
-/** Whether the caller has the permission on invitations or, if it gives project roles only, the other one in all projects. */
+/** Whether the caller has the permission on invitations or, for an invitation to projects only, the other one in all of them. */
 export function mayAct(access: Access, roles: Roles, action: keyof typeof ACTIONS): boolean {
   const [permission, inProjects] = ACTIONS[action];
   if (access.can(permission)) return true;
@@ -37,7 +37,7 @@ export function mayAct(access: Access, roles: Roles, action: keyof typeof ACTION
 
 /**
  * The permissions that the caller has on the invitation: on invitations, and in all of its projects. Without those for
- * sending it again if the caller may not give its roles.
+ * sending it again if the caller may not assign its roles.
  */
 export function permissionsOnInvitation(access: Access, roles: Roles, mayResend: boolean): Permission[] {
   const isUseful = (name: Permission): boolean => mayResend || !ACTIONS.resend.some((needed) => needed === name);

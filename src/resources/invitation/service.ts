@@ -14,7 +14,7 @@ import { email, parse } from '../../lib/input.ts';
 import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
-import { usageOf } from '../plan/service.ts';
+import { countSeatsOfStrangers, usageOf } from '../plan/service.ts';
 import { currentAccess } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
@@ -24,7 +24,7 @@ import { users } from '../user/table.ts';
 import { gainsOf } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
 import { type Offer, OfferInput, offerAgain, offerOf } from './offer.ts';
-import { ACTIONS, canSeeInvitation, mayAct, requireMayInvite } from './permissions.ts';
+import { ACTIONS, canSeeInvitation, isOfProjects, mayAct, requireMayInvite } from './permissions.ts';
 import { invitations } from './table.ts';
 
 /** All columns except the hash of the secret, which no resolver needs. */
@@ -83,7 +83,7 @@ async function limitInvitations(ctx: Context, emails: string[]): Promise<void> {
   await limitMails(ctx, emails);
 }
 
-/** The pending and expired invitations that give a role in the project, newest first. */
+/** The pending and expired invitations that include a role in the project, newest first. */
 export const listInvitationsOf = pagesOf<InvitationRow>((ctx) => ({
   reader,
   where: (project) =>
@@ -111,9 +111,10 @@ export async function createInvitations(
     roleId: offered.role.id,
     projectRoles: offered.projectRoles.map(({ projectId, role }) => ({ projectId, roleId: role.id })),
   };
+  if (isOfProjects(roles)) audit(ctx, { permission: 'project_member:create' });
   requireMayInvite(access, roles);
-  await makeRoom(ctx, access, emails);
-  access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: emails.length });
+  const replaced = await makeRoom(ctx, access, emails);
+  await requireSeats(ctx, access, emails.length);
   const made = emails.map((address) => ({ address, secret: newSecret('ambit_inv_') }));
   const values = made.map(({ address, secret }) => ({
     organizationId: tenant(ctx),
@@ -126,7 +127,8 @@ export async function createInvitations(
   const after = await Promise.all(rows.map((row) => invitationShown(ctx, row)));
   // One event for all invitations. Its target is the first one.
   const [first, ...others] = after.map((shown) => ({ targetId: shown.id, before: null, after: shown }));
-  audit(ctx, { ...first, related: others });
+  const ended = replaced.map((shown) => ({ targetId: shown.id, before: shown, after: null }));
+  audit(ctx, { ...first, related: [...others, ...ended] });
   const secrets = new Map(made.map(({ address, secret }) => [address, secret]));
   if (dryRun) setDryRun(ctx);
   return {
@@ -161,11 +163,21 @@ const mail = (
 
 const fold = (addresses: string[]): string[] => addresses.map((address) => address.toLowerCase());
 
+/** Throws PLAN_REQUIRED if the plan does not include so many more seats. */
+async function requireSeats(ctx: Context, access: Access, added: number): Promise<void> {
+  const seesAll = access.can('member:read') && access.can('invitation:read');
+  const usage = seesAll ? (await usageOf(ctx)).seats : await countSeatsOfStrangers(ctx);
+  access.requireRoom('seats', { usage, added });
+}
+
+type Shown = Awaited<ReturnType<typeof invitationShown>>;
+
 /**
- * Deletes expired invitations to these addresses. Throws TAKEN if an address has a pending invitation or belongs to a
- * member. Only what the caller can see counts: otherwise an inviter could find out who belongs to the organization.
+ * Deletes the expired invitations to these addresses that the caller may delete, and returns them as the audit log shows
+ * them. Throws TAKEN if an address has a pending invitation or belongs to a member. Only what the caller can see counts:
+ * otherwise an inviter could find out who belongs to the organization.
  */
-async function makeRoom(ctx: Context, access: Access, emails: string[]): Promise<void> {
+async function makeRoom(ctx: Context, access: Access, emails: string[]): Promise<Shown[]> {
   const wanted = fold(emails);
   const tx = await db(ctx);
   const found = await tx
@@ -173,25 +185,16 @@ async function makeRoom(ctx: Context, access: Access, emails: string[]): Promise
     .from(invitations)
     .where(and(here(ctx), isAnyOf(folded, wanted)));
   const now = ctx.dependencies.clock();
-  const { true: expired = [], false: pending = [] } = Object.groupBy(
-    found.filter((row) => canSeeInvitation(access, row)),
-    ({ expiresAt }) => `${expiresAt <= now}`,
-  );
-  if (expired.length > 0)
-    await tx.delete(invitations).where(
-      and(
-        here(ctx),
-        isAnyOf(
-          invitations.id,
-          expired.map(({ id }) => id),
-        ),
-      ),
-    );
+  const pending = found.filter((row) => row.expiresAt > now && canSeeInvitation(access, row));
+  const expired = found.filter((row) => row.expiresAt <= now && mayAct(access, row, 'delete'));
+  const ids = expired.map(({ id }) => id);
+  if (ids.length > 0) await tx.delete(invitations).where(and(here(ctx), isAnyOf(invitations.id, ids)));
   const members = access.can('member:read') ? await membersAmong(ctx, wanted) : [];
   refuseTaken(emails, wanted, [
     ...pending.map((row) => [row.email.toLowerCase(), 'already has an invitation; use resendInvitation'] as const),
     ...members.map((address) => [address, 'is already a member'] as const),
   ]);
+  return await Promise.all(expired.map((row) => invitationShown(ctx, row)));
 }
 
 async function membersAmong(ctx: Context, addresses: string[]): Promise<string[]> {
@@ -226,7 +229,11 @@ async function lock(
     .from(invitations)
     .where(and(here(ctx), eq(invitations.id, id)))
     .for('update');
-  if (row && mayAct(access, row, action)) return { row, access };
+  if (row && mayAct(access, row, action)) {
+    const [permission, inProjects] = ACTIONS[action];
+    audit(ctx, { permission: access.can(permission) ? permission : inProjects });
+    return { row, access };
+  }
   if (!row || !canSeeInvitation(access, row)) throw notFound('Invitation');
   access.require(ACTIONS[action][0]);
   return { row, access };
@@ -238,8 +245,7 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   const { row: before, access } = await lock(ctx, id, 'resend');
   await limitInvitations(ctx, [before.email]);
   const offered = await offerAgain(ctx, before);
-  if (before.expiresAt <= ctx.dependencies.clock())
-    access.requireRoom('seats', { usage: (await usageOf(ctx)).seats, added: 1 });
+  if (before.expiresAt <= ctx.dependencies.clock()) await requireSeats(ctx, access, 1);
   const secret = newSecret('ambit_inv_');
   const [row] = await (await db(ctx))
     .update(invitations)

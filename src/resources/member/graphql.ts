@@ -102,7 +102,7 @@ mutation('updateMember', {
     roleExpiresAt: t.field({
       type: 'DateTime',
       description:
-        'When the new role expires. Requires `roleId` and `fallbackRoleId`. If omitted with the present role, its expiry is unchanged. If omitted with another role, that role does not expire, but REQUIRED is returned if the present role does. Null makes the role permanent.',
+        'When the new role expires. Requires `roleId` and `fallbackRoleId`. If omitted with the current role, its expiry is unchanged. If omitted with another role, the new role is permanent, or REQUIRED is returned if the current role expires. Null makes the role permanent.',
     }),
     fallbackRoleId: t.id({
       visibleWith: 'role:read',

@@ -73,7 +73,7 @@ function withExpiry(ctx: Context, { assignments }: AccessRows, principalId: stri
     userError(
       'REQUIRED',
       'roleExpiresAt',
-      'roleExpiresAt: is required, because the present role expires. Null makes the new role permanent.',
+      'roleExpiresAt: is required, because the current role expires. Null makes the new role permanent.',
     ),
   );
 }

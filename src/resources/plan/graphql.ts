@@ -34,12 +34,14 @@ const PlanType = builder.objectRef<Entitlements & { name: Plan; current: boolean
 });
 
 const UsageType = builder.objectRef<Usage>('Usage').implement({
-  description:
-    'How many seats and projects the organization uses. Projects that the caller cannot read count too. `Plan` has the limits.',
+  description: 'How many seats and projects the organization uses. `Plan` has the limits.',
   public: true,
   fields: (t) => ({
     seats: t.exposeInt('seats', { description: 'The number of members and pending invitations.' }),
-    projects: t.exposeInt('projects', { description: 'The number of projects that are visible to the caller.' }),
+    projects: t.exposeInt('projects', {
+      description:
+        'The number of projects that are visible to the caller. The limit of the plan applies to all projects, and PLAN_REQUIRED tells their number.',
+    }),
   }),
 });
 

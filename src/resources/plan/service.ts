@@ -44,6 +44,19 @@ export async function usageOf(ctx: Context): Promise<Usage> {
   return { seats: (await countMembers(ctx)) + (invited?.total ?? 0), projects: made?.total ?? 0 };
 }
 
+/**
+ * The seats as if nobody were invited twice and no member were invited. An inviter who sees neither members nor
+ * invitations could find out from the seats that are left whether an address is one of them.
+ */
+export async function countSeatsOfStrangers(ctx: Context): Promise<number> {
+  const isPending = gt(invitations.expiresAt, ctx.dependencies.clock());
+  const [pending] = await (await db(ctx))
+    .select({ total: count() })
+    .from(invitations)
+    .where(and(eq(invitations.organizationId, tenant(ctx)), isPending));
+  return (await countMembers(ctx)) + (pending?.total ?? 0);
+}
+
 /** Roles with features that the new plan does not include are suspended. Nothing is deleted. */
 export async function updatePlan(ctx: Context, plan: Plan, dryRun: boolean): Promise<AccessChanged<Plan>> {
   return await changeAccess(ctx, {

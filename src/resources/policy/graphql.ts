@@ -97,7 +97,7 @@ builder.node(Policy, {
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the policy was created.' }),
     suspended: t.boolean({
       description:
-        'Whether the plan of the organization suspends the policy. True for every policy while the plan does not include `customRoles`. A suspended policy takes effect again with a plan that includes them.',
+        'Whether the plan of the organization suspends the policy. True for every policy while the plan does not include `customRoles`. The roles with the policy are suspended then.',
       resolve: (_policy, _args, ctx) => isFeatureSuspended(ctx, 'customRoles'),
     }),
     viewerPermissions: t.field(viewerPermissions<PolicyRow>('policy', { on: (policy) => policy.projectId })),

@@ -25,7 +25,7 @@ const rows = rowsOf(policies, 'pol');
 /** The policy. Null if it does not exist or is not visible to the caller. */
 export async function findPolicy(ctx: Context, id: string): Promise<PolicyRow | null> {
   const row = await rows.find(ctx, id);
-  return row && ctx.unit.access.sees('policy:read', row.projectId) ? row : null;
+  return row && ctx.unit.access.can('policy:read', row.projectId) ? row : null;
 }
 
 /** A policy of the organization or of a project by its name. */
@@ -48,7 +48,6 @@ export async function getPolicy(ctx: Context, id: string): Promise<PolicyRow> {
   return row;
 }
 
-/** The policies of one project, or of the organization. */
 /** The policies of projects, by name. */
 export const listPoliciesOfProject = pagesOf<PolicyRow>((ctx) => ({
   reader: rows.reader,
@@ -60,6 +59,7 @@ export const listPoliciesOfProject = pagesOf<PolicyRow>((ctx) => ({
   ],
 }));
 
+/** The policies of one project, or of the organization, by name. */
 export async function listPolicies(
   ctx: Context,
   projectId: string | null,
@@ -126,7 +126,7 @@ export async function updatePolicy(
 async function requireSmallRoles(ctx: Context, roleIds: string[]): Promise<void> {
   const large = await findLargeRole(ctx, roleIds);
   if (!large) return;
-  const name = ctx.unit.access.sees('role:read', large.project_id) ? `The role “${large.name}”` : 'A role';
+  const name = ctx.unit.access.can('role:read', large.project_id) ? `The role “${large.name}”` : 'A role';
   throw limitExceeded(
     'statements',
     `statements: ${name} with this policy would have more than ${shown('patternsPerRole')} patterns.`,
@@ -169,7 +169,7 @@ export async function deletePolicy(ctx: Context, policy: PolicyRow): Promise<str
       .from(roles)
       .where(and(eq(roles.organizationId, tenant(ctx)), isAnyOf(roles.id, used)))
       .orderBy(roles.name);
-    const visible = found.filter((role) => ctx.unit.access.sees('role:read', role.projectId));
+    const visible = found.filter((role) => ctx.unit.access.can('role:read', role.projectId));
     const names = visible
       .slice(0, 5)
       .map(({ name }) => `“${name}”`)

@@ -25,12 +25,12 @@ export const isSuspended = (ctx: Context, role: RoleSummary): boolean =>
 
 /**
  * Whether the caller can read the role. Built-in roles are the same everywhere, so the permission in any project is enough:
- * people who manage a single project give built-in roles there.
+ * people who manage a single project assign built-in roles there.
  */
 export function canReadRole({ unit: { access } }: Context, { builtIn, projectId }: RoleSummary): boolean {
-  if (access.sees('role:read', projectId)) return true;
+  if (access.can('role:read', projectId)) return true;
   const projects = builtIn === null ? [] : (access.effective?.grants.projects.keys() ?? []);
-  return [...projects].some((id) => access.sees('role:read', id));
+  return [...projects].some((id) => access.can('role:read', id));
 }
 
 /** The current grants of these principals of the organization. Defaults to all principals. */

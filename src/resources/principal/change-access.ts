@@ -84,7 +84,7 @@ export async function changeAccess<Result>(ctx: Context, change: Change<Result>)
   if (change.permission) access.require(change.permission, change.target);
   const result = await change.apply({ organization, rows: before.rows, access });
   const after = await deactivate(ctx, before, await load(change.plan ?? organization.plan), now);
-  for (const moment of momentsOf(before, caller.id, now)) requireHeldAt(moment, caller, before, after);
+  for (const moment of momentsOf(before, caller.id, now, after)) requireHeldAt(moment, caller, before, after);
   if (losesOwner(before.rows, after.rows)) await requireOwner(ctx, change.field === undefined ? 'id' : change.field);
   if (change.dryRun) setDryRun(ctx);
   const changes = accessChanges(grantsAt(before.rows, before.plan, now), grantsAt(after.rows, after.plan, now));
@@ -103,7 +103,7 @@ async function deactivate(ctx: Context, before: AccessState, after: AccessState,
   return { ...after, rows: { ...after.rows, assignments: marked } };
 }
 
-/** The principal whose grants limit a change, and the present access of its credential. */
+/** The principal whose grants limit a change, and the current access of its credential. */
 interface Caller {
   id: string;
   access: TokenAccess;

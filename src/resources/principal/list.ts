@@ -76,7 +76,7 @@ function matching(kind: Kind, text: string): SQL | undefined {
 async function hasRole(ctx: Context, publicId: string): Promise<SQL> {
   const id = fromPublicId('rol', publicId);
   const role = id && (await findAnyRole(ctx, id));
-  if (!role || !ctx.unit.access.sees('role:read', role.projectId)) return sql`false`;
+  if (!role || !ctx.unit.access.can('role:read', role.projectId)) return sql`false`;
   const now = ctx.dependencies.clock();
   const [given, next] = findBuiltIn(id)
     ? [assignments.builtInRoleId, assignments.fallbackBuiltInRoleId]

@@ -26,12 +26,13 @@ import {
   type ProjectMemberRow,
   updateProjectMember,
 } from './service.ts';
+import { permissionsOnProjectMember } from './viewer-permissions.ts';
 
 export const ProjectMember = builder.objectRef<ProjectMemberRow>('ProjectMember');
 
 builder.node(ProjectMember, {
   description:
-    'A project role of a member or service account. Inside the project it replaces the organization role. The organization roles Owner and Admin are never replaced.',
+    'A project role of a member or service account. In the project it overrides the organization role. It never overrides the organization roles Owner and Admin.',
   permission: 'project_member:read',
   on: (row) => row.projectId,
   own: isOwnProjectMember,
@@ -66,17 +67,20 @@ builder.node(ProjectMember, {
     }),
     suspended: t.boolean({
       description:
-        'Whether the plan of the organization suspends the role in the project. True while the plan does not include `projectRoles`, and for a custom role while it does not include `customRoles`. A suspended project role grants nothing that the organization role does not grant, and still replaces it. False for the role that a project gives its creator, and if `noAccess` is true, which no plan suspends.',
+        'Whether the plan of the organization suspends the role in the project. True while the plan does not include `projectRoles`, and for a custom role while it does not include `customRoles`. A suspended project role still overrides the organization role, but grants only permissions that the organization role grants as well. False for the project role of the creator, and if `noAccess` is true: no plan suspends these.',
       resolve: (row, _args, ctx) => isMembershipSuspended(ctx, row),
     }),
     inactive: t.boolean({
       description:
-        'Whether the project role has no effect, because its holder is Owner or Admin of the organization, or became one after the project role was assigned. It stays without effect after a demotion. `updateProjectMember` with the same or another role makes it effective then.',
+        'Whether the project role has no effect, because the member or service account is Owner or Admin of the organization, or was one after the project role was assigned. It stays without effect after a demotion. `updateProjectMember` then makes it effective, with the same or another role.',
       resolve: async (row, _args, ctx) =>
         row.inactive || ((await grantsOf(ctx, row.principalId))?.grants.role.neverOverridden ?? false),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the project role was created.' }),
-    viewerPermissions: t.field(viewerPermissions<ProjectMemberRow>('project_member', { on: (row) => row.projectId })),
+    viewerPermissions: t.field({
+      ...viewerPermissions<ProjectMemberRow>('project_member'),
+      resolve: (row, _args, ctx) => permissionsOnProjectMember(ctx, row),
+    }),
   }),
 });
 
@@ -86,7 +90,7 @@ for (const type of [Member, ServiceAccount])
       {
         type: ProjectMember,
         nullable: true,
-        description: `The project roles of the ${nounOf(type.name)} in projects whose project roles are visible to the caller. For the caller’s own, in all projects that are visible to the caller.`,
+        description: `The project roles of the ${nounOf(type.name)} in projects whose project roles are visible to the caller. For the caller’s own, in all projects that are visible to the caller. Null if an argument is invalid.`,
         resolve: (principal, args, ctx) => listProjectMembersOf(ctx, principal.id, args),
       },
       connectionOf(ProjectMember),
@@ -131,7 +135,7 @@ const NOT_HELD = 'NOT_HELD if somebody would gain or lose permissions that the c
 
 mutation('createProjectMember', {
   permission: 'project_member:create',
-  description: `Gives a member or service account a project role. Returns PLAN_REQUIRED if the plan has no project roles, NO_EFFECT for an Owner or Admin of the organization, and ${NOT_HELD}.`,
+  description: `Assigns a project role to a member or service account. Returns PLAN_REQUIRED if the plan has no project roles, NO_EFFECT for an Owner or Admin of the organization, and ${NOT_HELD}.`,
   input: (t) => ({
     projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
     principalId: t.id({

@@ -17,14 +17,14 @@ const PrincipalKind = builder.enumType('PrincipalKind', {
 });
 
 const ProjectAccessReason = builder.enumType('ProjectAccessReason', {
-  description: 'Why somebody has access to a project.',
+  description: 'Why a member or service account has access to a project.',
   values: {
     ORGANIZATION_ROLE: {
-      description: 'The organization role applies, because the person has no project role in the project.',
+      description: 'The organization role applies, because there is no project role in the project.',
     },
-    PROJECT_ROLE: { description: 'The project role applies. It replaces the organization role in the project.' },
-    NEVER_NARROWED: {
-      description: 'The organization role is Owner or Admin, which no project role replaces.',
+    PROJECT_ROLE: { description: 'The project role applies. It overrides the organization role in the project.' },
+    NEVER_OVERRIDDEN: {
+      description: 'The organization role is Owner or Admin, which no project role overrides.',
     },
   } as const,
 });
@@ -91,7 +91,7 @@ builder.objectField(Project, 'people', (t) =>
       permission: 'project_member:read',
       on: (project) => project.id,
       description:
-        'Everybody who has access to the project, by a project role or by their organization role, in the order of joining. Names are visible without `member:read`; e-mail addresses are not.',
+        'All members and service accounts that have access to the project, by a project role or by their organization role, in the order of joining. Names are visible without `member:read`. E-mail addresses are not.',
       resolve: (project, args, ctx) => listPeople(ctx, project.id, args),
     },
     connectionOf(ProjectPersonType),

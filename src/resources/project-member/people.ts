@@ -16,7 +16,7 @@ import { assignments } from '../role/table.ts';
 import type { ProjectMemberRow } from './service.ts';
 
 /** Why somebody has access to a project. */
-export type AccessReason = 'ORGANIZATION_ROLE' | 'PROJECT_ROLE' | 'NEVER_NARROWED';
+export type AccessReason = 'ORGANIZATION_ROLE' | 'PROJECT_ROLE' | 'NEVER_OVERRIDDEN';
 
 /** A member or service account that has access to a project. */
 export interface ProjectPerson {
@@ -143,7 +143,7 @@ export async function accessOf(ctx: Context, { principal, projectId }: ProjectPe
 
 function reasonOf(role: Role, inProject: boolean): AccessReason {
   if (inProject) return 'PROJECT_ROLE';
-  return role.neverOverridden ? 'NEVER_NARROWED' : 'ORGANIZATION_ROLE';
+  return role.neverOverridden ? 'NEVER_OVERRIDDEN' : 'ORGANIZATION_ROLE';
 }
 
 /** The project roles of principals, by `principal project`. */

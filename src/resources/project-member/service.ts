@@ -66,7 +66,7 @@ const readProjectMember = loaderOf<ProjectMemberRow>(async (ctx, ids) => {
 export const findProjectMember = async (ctx: Context, id: string): Promise<ProjectMemberRow | null> => {
   const row = await readProjectMember(ctx, id);
   if (!row?.projectId) return null;
-  return isOwnProjectMember(row, ctx) || ctx.unit.access.sees('project_member:read', row.projectId) ? row : null;
+  return isOwnProjectMember(row, ctx) || ctx.unit.access.can('project_member:read', row.projectId) ? row : null;
 };
 
 /** Whether the plan suspends the project role. No access is never suspended. */

@@ -85,7 +85,7 @@ builder.queryField('project', (t) =>
 );
 
 const KEY =
-  'The short name: 1 to 50 letters and digits, with single hyphens or underscores between them. Unique in the organization, case-insensitive. If a project can be hidden from the caller, a random suffix is added, so that nobody can find out the keys of hidden projects.';
+  'The short name: 1 to 50 letters and digits, with single hyphens or underscores between them. Unique in the organization, case-insensitive. If the caller cannot read every project, a random suffix is added to a new key. Otherwise a caller could find out the keys of hidden projects.';
 const NAME = 'The display name, 1 to 100 characters.';
 const DESCRIPTION = 'What the project is about, 1 to 2,000 characters.';
 

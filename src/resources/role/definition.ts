@@ -36,7 +36,7 @@ async function usablePolicies(ctx: Context, ids: string[], projectId: string | n
     .where(and(eq(policies.organizationId, tenant(ctx)), isAnyOf(policies.id, ids), inScope))
     .for('share');
   // The role would disclose the statements of the others.
-  return new Set(found.filter((row) => ctx.unit.access.sees('policy:read', row.projectId)).map(({ id }) => id));
+  return new Set(found.filter((row) => ctx.unit.access.can('policy:read', row.projectId)).map(({ id }) => id));
 }
 
 /** The ids of the policies, without repetitions. Throws unless a role of this scope can use all of them. */
@@ -70,7 +70,7 @@ export async function copyOf(ctx: Context, publicId: string, projectId: string |
   if (source.builtIn !== null) return builtInCopy(await compiledRole(ctx, source), projectId);
   const [statements, policyIds] = [await findStatementsOf(ctx, source), await policyIdsOf(ctx, source.id)];
   const usable = await usablePolicies(ctx, policyIds, projectId);
-  const readable = statements.length === 0 || ctx.unit.access.sees('policy:read', source.projectId);
+  const readable = statements.length === 0 || ctx.unit.access.can('policy:read', source.projectId);
   if (!readable || policyIds.some((policy) => !usable.has(policy)))
     throw invalid(
       userError('INVALID', 'copyOf', `copyOf: statements or policies of the role ${source.name} cannot be used here.`),
@@ -89,10 +89,13 @@ function builtInCopy({ allow }: Role, projectId: string | null): Definition {
   return { statements, policyIds: [] };
 }
 
-/** Throws unless the role has statements or policies, and no more policies than the limit. */
+/** Throws unless the role has statements or policies, and no more of them than the limits. */
 export function checkDefinition({ statements, policyIds }: Definition): void {
   if (statements.length + policyIds.length === 0)
     throw invalid(userError('REQUIRED', 'statements', 'statements: a role must have statements or policies.'));
+  // Each list of an input has this limit. Together with a copied list they could exceed it.
+  if (statements.length > ROLE_LIMITS.statementsPerPolicy)
+    throw limitExceeded('statements', `statements: a role has at most ${shown('statementsPerPolicy')} statements.`);
   if (policyIds.length > ROLE_LIMITS.policiesPerRole)
     throw limitExceeded('policyIds', `policyIds: a role has at most ${shown('policiesPerRole')} policies.`);
 }

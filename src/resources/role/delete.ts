@@ -63,7 +63,7 @@ async function replace(ctx: Context, role: RoleSummary, reassignTo: string | nul
 async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
   // Assignments in projects that are not visible to the caller are neither listed nor counted.
   const visibleUses = used.filter(
-    ({ projectId }) => projectId === null || ctx.unit.access.sees('project_member:read', projectId),
+    ({ projectId }) => projectId === null || ctx.unit.access.can('project_member:read', projectId),
   );
   const ids = [...new Set(visibleUses.map(({ principalId }) => principalId))];
   const found = await Promise.all(ids.slice(0, 100).map((id) => findPrincipal(ctx, id)));
@@ -74,7 +74,7 @@ async function inUse(ctx: Context, used: (typeof assignments.$inferSelect)[]) {
     ...userError(
       'IN_USE',
       'id',
-      'Members or service accounts have this role. Give another role in reassignTo, or assign other roles to them first.',
+      'Members or service accounts have this role. Name another role in reassignTo, or assign other roles to them first.',
     ),
     usedBy: visible.map((row) => ({ __typename: kindOf(row) === 'member' ? 'Member' : 'ServiceAccount', ...row })),
   });

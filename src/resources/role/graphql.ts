@@ -105,7 +105,7 @@ builder.node(RoleType, {
     }),
     suspended: t.boolean({
       description:
-        'Whether the plan of the organization suspends the role. True for every custom role while the plan does not include `customRoles`. A suspended role takes effect again with a plan that includes them.',
+        'Whether the plan of the organization suspends the role. True for every custom role while the plan does not include `customRoles`. A suspended role grants only permissions that the built-in role Read grants as well. Its denials stay in force.',
       resolve: (role, _args, ctx) => isSuspended(ctx, role),
     }),
     members: t.connection(
@@ -148,7 +148,7 @@ builder.objectField(Policy, 'roles', (t) =>
       type: RoleType,
       nullable: true,
       description:
-        'The roles that have the policy and are visible to the caller, ordered by name. Null if the list cannot be read.',
+        'The roles that have the policy and are visible to the caller, ordered by name. Null if an argument is invalid.',
       resolve: (policy, args, ctx) => listRolesWith(ctx, policy, args),
     },
     connectionOf(RoleType),
@@ -230,7 +230,7 @@ const EXCEEDED = 'LIMIT_EXCEEDED if the role would exceed a limit';
 mutation('createRole', {
   rateLimit: 'roles',
   permission: 'role:create',
-  description: `Creates a custom role from statements, policies or a role to copy. At least one of the three is required. They are combined. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the role would grant permissions that the caller does not have, and ${EXCEEDED} or the organization and its projects already have ${shown('roles')} custom roles.`,
+  description: `Creates a custom role from statements, policies and a role to copy. At least one of the three is required. Returns PLAN_REQUIRED if the plan has no custom roles, NOT_HELD if the role would grant permissions that the caller does not have, and ${EXCEEDED} or the organization and its projects already have ${shown('roles')} custom roles.`,
   input: (t) => ({
     projectId: t.id({
       visibleWith: 'project:read',
@@ -243,7 +243,7 @@ mutation('createRole', {
     copyOf: t.id({
       visibleWith: 'role:read',
       description:
-        'The ID of a role to start from. The new role gets the permissions of a built-in role as a statement, or the statements and policies of a custom role. Later changes to that role do not change the new one. Changes to a shared policy change both. In a role of a project, permissions of level ORGANIZATION of a built-in role are left out. Copying statements or policies requires `policy:read` on them.',
+        'The ID of a role to start from. The new role gets the permissions of a built-in role as a statement, or the statements and policies of a custom role. Later changes to that role do not change the new one, but changes to a shared policy change both. In a role of a project, permissions of level ORGANIZATION of a built-in role are left out. Copying statements or policies requires `policy:read` on them.',
     }),
   }),
   on: (input, ctx) => projectOf(ctx, input.projectId),

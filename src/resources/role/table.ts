@@ -54,7 +54,7 @@ export const rolePolicies = pgTable(
 
 /**
  * Which role a principal has: one row without project for the organization, and at most one for each project, which
- * replaces the first inside it. A role is the id of a built-in one or of a row of `roles`; in a project none at all is
+ * overrides the first inside it. A role is the id of a built-in one or of a row of `roles`. In a project, no role at all is
  * "no access". From `expires_at` on, the fallback replaces it.
  */
 export const assignments = pgTable(

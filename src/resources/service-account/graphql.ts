@@ -82,7 +82,7 @@ const NAME = 'The name, 1 to 100 characters. Unique in the organization, case-in
 const DESCRIPTION = 'What the service account is used for, 1 to 2,000 characters.';
 const EXPIRES = 'When the role expires. Requires `roleId` and `fallbackRoleId`. By default it does not expire.';
 const NEW_EXPIRES =
-  'When the new role expires. Requires `roleId` and `fallbackRoleId`. If omitted with the present role, its expiry is unchanged. If omitted with another role, that role does not expire, but REQUIRED is returned if the present role does. Null makes the role permanent.';
+  'When the new role expires. Requires `roleId` and `fallbackRoleId`. If omitted with the current role, its expiry is unchanged. If omitted with another role, the new role is permanent, or REQUIRED is returned if the current role expires. Null makes the role permanent.';
 const FALLBACK = 'The ID of the organization role from `roleExpiresAt` on.';
 
 mutation('createServiceAccount', {

@@ -48,7 +48,7 @@ export async function refreshSession(ctx: Context, { refreshToken }: { refreshTo
 /** The token, if its session is active. */
 async function findToken(ctx: Context, secret: string): Promise<RefreshToken> {
   if (!isSecret('ambit_ref_', secret)) throw invalidToken();
-  await ctx.dependencies.identity.limiter.consume('refreshPerAddress', networkOf(ctx.address));
+  await ctx.dependencies.identity.limiter.consume('refreshPerNetwork', networkOf(ctx.address));
   const token = await findRefreshTokenAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), hashSecret(secret));
   if (!token || new Date(token.expires_at) <= ctx.dependencies.clock()) throw invalidToken();
   return token;

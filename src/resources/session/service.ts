@@ -62,7 +62,8 @@ export async function mayEnd(ctx: Context, session: SessionRow): Promise<boolean
   if (isOwnSession(session, ctx) && ctx.unit.actor.credential?.kind === 'SESSION') return true;
   if (!ctx.unit.access.can('session:delete')) return false;
   const member = await findByUser(ctx, session.userId);
-  return member !== null && ((await findReach(ctx, member.principalId))?.changeable ?? false);
+  if (!member || !(isOwnSession(session, ctx) || ctx.unit.access.can('member:read'))) return false;
+  return (await findReach(ctx, member.principalId))?.changeable ?? false;
 }
 
 /** Ends a session of the caller, in any organization. Defaults to the session of the request. */

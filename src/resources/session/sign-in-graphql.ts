@@ -2,6 +2,7 @@ import { builder } from '../../graphql/builder.ts';
 import { mutation } from '../../graphql/mutation.ts';
 import { Organization } from '../organization/graphql.ts';
 import { findOrganization } from '../organization/service.ts';
+import { findSignInTarget } from './failed-sign-in.ts';
 import type { IssuedSession } from './issue.ts';
 import { refreshSession } from './refresh.ts';
 import { signIn, switchOrganization } from './sign-in.ts';
@@ -17,7 +18,7 @@ export const IssuedSessionType = builder.objectRef<IssuedSession>('IssuedSession
     }),
     refreshToken: t.exposeString('refreshToken', {
       description:
-        'The token for `refreshSession`. It can be used once. Using it again after 10 seconds ends the session.',
+        'The token for `refreshSession`. It can be used once. Using it again more than 10 seconds later ends the session.',
     }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the access token expires.' }),
     organization: t.field({
@@ -34,7 +35,7 @@ const SESSION = { session: { type: IssuedSessionType, description: 'The tokens o
 mutation('signUp', {
   public: true,
   description:
-    'Creates an account and signs in. On a server with `SIGN_UP=invited`, it needs the secret of an invitation. The invitation stays pending: accept it with `acceptInvitation`. Returns RATE_LIMITED after too many attempts from one network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
+    'Creates an account and signs in. On a server with `SIGN_UP=invited`, it needs the secret of an invitation, or the setup secret for the first account. The invitation stays pending: accept it with `acceptInvitation`. Returns RATE_LIMITED after too many attempts from one network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
   input: (t) => ({
     email: t.string({
       required: true,
@@ -50,7 +51,7 @@ mutation('signUp', {
     setupSecret: t.string({
       secret: true,
       description:
-        'The secret that a server with `SIGN_UP=invited` prints at its start while it has no account. It creates the first account, which may create organizations. It works once.',
+        'The one-time secret that a server with `SIGN_UP=invited` prints when it starts without any account. It creates the first account, which may create organizations.',
     }),
   }),
   results: SESSION,
@@ -70,6 +71,7 @@ mutation('signIn', {
     }),
   }),
   results: SESSION,
+  auditTarget: findSignInTarget,
   resolve: async (input, ctx) => ({ session: await signIn(ctx, input) }),
 });
 

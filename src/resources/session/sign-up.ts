@@ -28,7 +28,7 @@ type Given = z.output<typeof SignUp>;
 
 export async function signUp(ctx: Context, input: unknown): Promise<IssuedSession> {
   const given = parse(SignUp, input);
-  await ctx.dependencies.identity.limiter.consume('attemptsPerAddress', networkOf(ctx.address));
+  await ctx.dependencies.identity.limiter.consume('attemptsPerNetwork', networkOf(ctx.address));
   if (given.setupSecret == null) await requireInvitation(ctx, given);
   const passwordHash = await hashPassword(given.password);
   const userId = newId();
