@@ -2,7 +2,7 @@ import type { AmbitError } from '../lib/errors.ts';
 import { type Access, accessOf, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import { type AccessState, differenceIn, grantsAtMoment, momentsOf, unrestrictedOrNull } from './change.ts';
-import { type AssignmentRow, END_OF_TIME, grantsAt, grantsOfAllOverTime } from './grants.ts';
+import { type AssignmentRow, grantsOfAllOverTime } from './grants.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
 import { isOwnerRole } from './roles.ts';
 
