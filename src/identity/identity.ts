@@ -67,9 +67,8 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
 
   const isValid = ({ kind, organizationId }: Claim, row: CredentialRow): boolean =>
     (row.expires_at === null || new Date(row.expires_at) > clock()) &&
-    // When a session is switched to another organization, its earlier access tokens become invalid. A session without an
-    // organization keeps its tokens when it is bound to the first one.
-    (kind === 'API_TOKEN' || organizationId === null || row.organization_id === organizationId);
+    // An access token is valid only for the organization that it was issued for. Null: while the session has none.
+    (kind === 'API_TOKEN' || row.organization_id === organizationId);
 
   async function authenticate(header: string | null, work: Work): Promise<Actor> {
     if (header === null) return ANONYMOUS;

@@ -68,10 +68,10 @@ test('an invited person creates an account for the invited address, accepts, and
   );
   const { session, errors } = await signUp(api, 'guest@example.test', { invitationSecret });
   expect(errors).toEqual([]);
-  expect((await mutate(api.as(session.accessToken), 'acceptInvitation', { secret: invitationSecret })).errors).toEqual(
-    [],
-  );
-  expect(await found(api, session.accessToken, 'guests')).toEqual({ refused: 'ORGANIZATIONS_CLOSED' });
+  const invited = api.as(session.accessToken);
+  const accepted = await mutate(invited, 'acceptInvitation', { secret: invitationSecret }, 'session { accessToken }');
+  expect(accepted.errors).toEqual([]);
+  expect(await found(api, accepted.session.accessToken, 'guests')).toEqual({ refused: 'ORGANIZATIONS_CLOSED' });
   expect(await signUp(api, 'guest@example.test', { invitationSecret })).toEqual(
     refused('NOT_FOUND', 'invitationSecret'),
   );

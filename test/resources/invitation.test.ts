@@ -72,21 +72,53 @@ test('an invited person reads the offer, signs up, accepts once and becomes a me
   expect(await offerOf(secret)).toEqual({ organizationName: 'acme', email, roleName: 'Write' });
 
   const ada = await signUp(api, 'ADA@Elsewhere.test');
-  expect(await accept(ada, secret, 'organization { slug } member { role { name } user { email } }')).toEqual({
+  const { session, ...accepted } = await accept(
+    ada,
+    secret,
+    'organization { slug } member { role { name } user { email } } session { accessToken organization { slug } }',
+  );
+  expect(accepted).toEqual({
     organization: { slug: 'acme' },
     member: { role: { name: 'Write' }, user: { email: 'ADA@Elsewhere.test' } },
     errors: [],
   });
-  expect(await accept(ada, secret)).toEqual(GONE);
-  expect(await offerOf(secret)).toBeNull();
   // She had no organization, so her session is bound to this one.
+  expect(session.organization).toEqual({ slug: 'acme' });
+  const bound = api.as(session.accessToken);
+  expect(await accept(bound, secret)).toEqual(GONE);
+  expect(await offerOf(secret)).toBeNull();
   const { viewer } = await queryData(
-    ada,
+    bound,
     '{ viewer { organization { id } memberships { organization { slug } roleName current } } }',
   );
   expect(viewer).toEqual({
     organization: { id: acme.id },
     memberships: [{ organization: { slug: 'acme' }, roleName: 'Write', current: true }],
+  });
+});
+
+test('an access token without an organization is refused once its session is bound to one', async () => {
+  const { email, secret } = await invited(people.admin);
+  const guest = await signUp(api, email);
+  expect((await accept(guest, secret, 'session { accessToken }')).session).not.toBeNull();
+  const { errors } = await guest.query('{ viewer { organization { slug } } }');
+  expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['UNAUTHENTICATED']);
+  // The refresh token stays valid, so that clients which ignore the new tokens can continue.
+  const refresh =
+    'mutation ($token: String!) { refreshSession(input: { refreshToken: $token }) { session { organization { slug } } } }';
+  const { refreshSession } = await queryData(api.as(), refresh, { token: guest.refreshToken });
+  expect(refreshSession.session.organization).toEqual({ slug: 'acme' });
+});
+
+test('the session of a person with an organization stays bound to it, and gets no new tokens', async () => {
+  const { owner } = await createOrganization(api, 'umbrella');
+  await invite(people.admin, { emails: [owner.email] });
+  expect(await accept(owner, secretFor(owner.email, api), 'session { accessToken }')).toEqual({
+    session: null,
+    errors: [],
+  });
+  expect((await queryData(owner, '{ viewer { organization { slug } } }')).viewer.organization).toEqual({
+    slug: 'umbrella',
   });
 });
 

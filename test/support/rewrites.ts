@@ -3,13 +3,15 @@ import type { Sql, TransactionSql } from 'postgres';
 
 export interface Migration {
   name: string;
+  /** The time by which the migrator knows it. */
+  when: number;
   statements: string[];
 }
 
 /** The migrations of the project, in order. */
 export const MIGRATIONS: Migration[] = JSON.parse(readFileSync('migrations/meta/_journal.json', 'utf8')).entries.map(
-  ({ tag }: { tag: string }) => ({
-    name: tag,
+  ({ tag, when }: { tag: string; when: number }) => ({
+    ...{ name: tag, when },
     statements: readFileSync(`migrations/${tag}.sql`, 'utf8').split('--> statement-breakpoint'),
   }),
 );
@@ -33,7 +35,10 @@ async function filesOf(sql: Sql | TransactionSql): Promise<Map<string, string>> 
  * Applies the migrations one by one, and returns a line for each table that existed before a migration and was
  * rewritten by it. PostgreSQL writes a rewritten table to a new file, even if the table is empty.
  */
-export async function rewritesOf(sql: Sql, migrations: readonly Migration[]): Promise<string[]> {
+export async function rewritesOf(
+  sql: Sql,
+  migrations: readonly Pick<Migration, 'name' | 'statements'>[],
+): Promise<string[]> {
   const found: string[] = [];
   for (const { name, statements } of migrations) {
     const before = await filesOf(sql);

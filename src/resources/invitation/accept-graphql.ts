@@ -3,6 +3,7 @@ import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { Member } from '../member/graphql.ts';
 import { Organization } from '../organization/graphql.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
+import { IssuedSessionType } from '../session/sign-in-graphql.ts';
 import { acceptInvitation, declineInvitation, findOffer, type InvitationOffer } from './accept.ts';
 
 const OfferedProjectRole = builder
@@ -55,7 +56,7 @@ builder.queryField('invitationOffer', (t) =>
 
 mutation('acceptInvitation', {
   own: true,
-  description: `Joins the organization of an invitation. The e-mail address of the caller must be the address that the invitation was sent to. The session of a person without an organization is bound to it. Another session stays bound to its organization; use \`switchOrganization\` to change that. A member who is invited to projects gets the project roles in those projects where they have none, and keeps their organization role. Returns ${INVALID}`,
+  description: `Joins the organization of an invitation. The e-mail address of the caller must be the address that the invitation was sent to. The session of a person without an organization is bound to it: use the tokens in \`session\`, because the earlier access tokens of the session are refused. Another session stays bound to its organization; use \`switchOrganization\` to change that. A member who is invited to projects gets the project roles in those projects where they have none, and keeps their organization role. Returns ${INVALID}`,
   input: (t) => ({
     secret: t.string({ required: true, secret: true, description: SECRET }),
     dryRun: t.boolean({ description: DRY_RUN }),
@@ -63,11 +64,17 @@ mutation('acceptInvitation', {
   results: {
     organization: { type: Organization, description: 'The organization that the caller joined.' },
     member: { type: Member, description: 'The caller as a member of the organization.' },
+    session: {
+      type: IssuedSessionType,
+      description:
+        'The new tokens of the session. Null if the session was bound to an organization already, in a dry run, and if there are errors.',
+    },
     ...ACCESS_CHANGES,
   },
   resolve: async (input, ctx) => {
     const { result, accessChanges } = await acceptInvitation(ctx, input);
-    return { organization: result?.organization ?? null, member: result?.member ?? null, accessChanges };
+    const { organization = null, member = null, session = null } = result ?? {};
+    return { organization, member, session, accessChanges };
   },
 });
 

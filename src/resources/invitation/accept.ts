@@ -22,6 +22,7 @@ import { assign, isAssignableIn, type PrincipalRow, roleColumns } from '../princ
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 import { assignments } from '../role/table.ts';
+import { type IssuedSession, issueTokens, sessionShown } from '../session/issue.ts';
 import { sessions } from '../session/table.ts';
 import type { OfferedRoles } from './access-changes.ts';
 import { isOfProjects, requireMayInvite } from './permissions.ts';
@@ -78,9 +79,14 @@ const isComplete = (own: {
   roleName: string | null;
 }): own is InvitationOffer['projectRoles'][number] => own.projectName !== null && own.roleName !== null;
 
-export interface AcceptedInvitation {
+interface JoinedOrganization {
   organization: OrganizationRow;
   member: PrincipalRow;
+}
+
+export interface AcceptedInvitation extends JoinedOrganization {
+  /** The new tokens of the session, if it was bound to the organization. */
+  session: IssuedSession | null;
 }
 
 interface AcceptInput {
@@ -109,8 +115,8 @@ export async function acceptInvitation(
   try {
     const accepted = await join(ctx, userId, secret);
     if (!dryRun) {
-      if (!caller.organization) await bindSession(ctx, sessionId);
-      return accepted;
+      const session = caller.organization ? null : await bindSession(ctx, sessionId);
+      return { ...accepted, result: { ...accepted.result, session } };
     }
     setDryRun(ctx);
     // After a dry run, the organization is not visible, because the caller has not joined it.
@@ -124,19 +130,29 @@ export async function acceptInvitation(
   }
 }
 
-/** The session of a person without an organization is bound to the one that they join. */
-async function bindSession(ctx: Context, sessionId: string): Promise<void> {
-  await (await db(ctx))
+/** Binds the session of a person without an organization to the one that they join. The session keeps its refresh tokens. */
+async function bindSession(ctx: Context, sessionId: string): Promise<IssuedSession | null> {
+  const organizationId = tenant(ctx);
+  const bound = await (await db(ctx))
     .update(sessions)
-    .set({ organizationId: tenant(ctx) })
-    .where(and(eq(sessions.id, sessionId), isNull(sessions.organizationId)));
+    .set({ organizationId })
+    .where(and(eq(sessions.id, sessionId), isNull(sessions.organizationId)))
+    .returning({ id: sessions.id });
+  // Another request has bound it at the same time.
+  if (bound.length === 0) return null;
+  const issued = await issueTokens(ctx, sessionId);
+  const before = { id: toPublicId('ses', sessionId), organizationId: null };
+  audit(ctx, {
+    related: [...(ctx.unit.auditDraft.related ?? []), { before, ...sessionShown(sessionId, organizationId) }],
+  });
+  return issued;
 }
 
 /** Both are ASCII (see `email` in input.ts), so JavaScript and PostgreSQL fold the case in the same way. */
 const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
 /** Adds the person with the offered roles. The inviter must still be able to give them. */
-async function join(ctx: Context, userId: string, secret: string): Promise<AccessChanged<AcceptedInvitation>> {
+async function join(ctx: Context, userId: string, secret: string): Promise<AccessChanged<JoinedOrganization>> {
   const organization = await lockOrganization(ctx);
   const invitation = await takeInvitation(ctx, secret);
   if (!invitation) throw noInvitation();

@@ -6,6 +6,7 @@ import { isOfProjects } from './permissions.ts';
 /** The documents of the playground: an account for the invited address, if there is none, and then the acceptance. */
 const documentFor = (email: string, secret: string): string => `# Run SignUp if you have no account, else SignIn.
 # Then run Accept, with the header Authorization: Bearer ACCESS_TOKEN
+# If Accept returns a session, use its token from then on.
 mutation SignUp($name: String!, $password: String!) {
   signUp(
     input: {
@@ -30,6 +31,7 @@ mutation SignIn($password: String!) {
 mutation Accept {
   acceptInvitation(input: { secret: ${JSON.stringify(secret)} }) {
     organization { id name }
+    session { accessToken }
     errors { code message path }
   }
 }`;

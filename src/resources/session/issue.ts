@@ -41,8 +41,22 @@ export async function beginSession(
 export const idleEnd = (ctx: Context): Date =>
   new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.sessionDays * DAY);
 
-/** Issues new tokens for the session and sets its user as the actor of the request. */
+/** Issues new tokens for the session and sets its user as the actor of the request. The session is the audited target. */
 export async function issue(ctx: Context, sessionId: string): Promise<IssuedSession> {
+  const issued = await issueTokens(ctx, sessionId);
+  const { organizationId } = issued;
+  audit(ctx, { ...sessionShown(sessionId, organizationId), ...(organizationId && { organizationId }) });
+  return issued;
+}
+
+/** The state of a session for the audit log. */
+export function sessionShown(sessionId: string, organizationId: string | null): { targetId: string; after: object } {
+  const targetId = toPublicId('ses', sessionId);
+  return { targetId, after: { id: targetId, organizationId: organizationId && toPublicId('org', organizationId) } };
+}
+
+/** Issues new tokens for the session and sets its user as the actor of the request. */
+export async function issueTokens(ctx: Context, sessionId: string): Promise<IssuedSession> {
   const tx = await db(ctx);
   const refreshToken = newSecret('ambit_ref_');
   await tx
@@ -61,12 +75,6 @@ export async function issue(ctx: Context, sessionId: string): Promise<IssuedSess
     ...(organizationId && { org: toPublicId('org', organizationId) }),
   };
   const accessToken = await ctx.dependencies.identity.keys.sign(claims, expiresAt);
-  const targetId = toPublicId('ses', sessionId);
-  audit(ctx, {
-    targetId,
-    after: { id: targetId, organizationId: claims.org ?? null },
-    ...(organizationId && { organizationId }),
-  });
   return { accessToken, refreshToken, expiresAt, organizationId };
 }
 

@@ -8,7 +8,7 @@ import { refreshSession } from './refresh.ts';
 import { signIn, switchOrganization } from './sign-in.ts';
 import { signUp } from './sign-up.ts';
 
-const IssuedSessionType = builder.objectRef<IssuedSession>('IssuedSession').implement({
+export const IssuedSessionType = builder.objectRef<IssuedSession>('IssuedSession').implement({
   description: 'The tokens of a session. They cannot be read again.',
   public: true,
   fields: (t) => ({
