@@ -202,6 +202,7 @@ test('in random histories, no action grants a permission that its actor did not 
     { numRuns: size(50, 200), endOnFailure: true },
   );
   // Histories without successful or without refused mutations would prove nothing.
-  for (const outcome of ['done', 'NOT_HELD', 'NO_GRANT'])
-    expect(outcomes.get(outcome) ?? 0).toBeGreaterThan(size(5, 20));
+  const count = (outcome: string): number => outcomes.get(outcome) ?? 0;
+  expect(count('done')).toBeGreaterThan(size(5, 20));
+  expect(count('NOT_HELD') + count('NO_GRANT')).toBeGreaterThan(size(10, 40));
 });

@@ -1,5 +1,6 @@
 import { getNamedType, isInputObjectType } from 'graphql';
 import { expect, test } from 'vitest';
+import { decodeId } from '../../src/lib/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
 import {
   allow,
@@ -344,6 +345,15 @@ test('events of a project that the reader cannot see are hidden in lists, counts
   const [whole] = await find({ targetId: joiner.memberId, action: ['deleteMember'] }, owner);
   expect([removed.before.roles.length, whole.before.roles.length]).toEqual([1, 2]);
   expect(JSON.stringify(seen)).not.toContain(project);
+
+  // Earlier versions did not record the projects of an event.
+  const [first] = seen;
+  await api.root`update audit_events set project_ids = null where id = ${decodeId(first.id)?.uuid ?? ''}`;
+  const ids = async (reader: Caller) => (await find({}, reader)).map(({ id }: Json) => id);
+  expect(await ids(owner)).toContain(first.id);
+  expect(await ids(auditor)).toEqual(seen.slice(1).map(({ id }) => id));
+  const byId = 'query ($id: ID!) { auditEvent(id: $id) { id } }';
+  expect((await auditor.query(byId, { id: first.id })).data).toEqual({ auditEvent: null });
 });
 
 test('every input field that is named like a secret is declared as one', () => {

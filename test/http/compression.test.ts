@@ -77,7 +77,7 @@ describe.each(Object.entries(WAYS))('a response by %s', (_way, way) => {
       'accept-encoding': 'br',
     });
     expect([status, headers['content-encoding']]).toEqual([400, 'br']);
-    expect(JSON.parse(String(brotliDecompressSync(body))).errors).toHaveLength(40);
+    expect(JSON.parse(String(brotliDecompressSync(body))).errors.length).toBeGreaterThan(20);
   });
 });
 

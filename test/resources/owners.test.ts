@@ -33,6 +33,7 @@ const ON_OWNERS: [string, object][] = [
   ['deleteServiceAccount', { id: robot }],
   ['deleteApiToken', { id: token }],
   ['deleteApiToken', { id: robotToken }],
+  ['createApiToken', { name: 'read', access: 'READ', serviceAccountId: robot }],
 ];
 
 test.each(ON_OWNERS)('%s of an Owner is for Owners only, whatever else the caller holds (%j)', async (name, input) => {

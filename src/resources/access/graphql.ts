@@ -8,6 +8,7 @@ import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { scopesOf } from '../../graphql/scopes.ts';
+import { SEARCH_COST } from '../../graphql/search.ts';
 import { findGrants } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
@@ -199,7 +200,7 @@ builder.queryFields((t) => ({
       permission: 'access:read',
       description: 'The members and service accounts that have a permission on a target, in the order of joining.',
       // The grants of all principals are read for every page.
-      complexity: (args) => ({ field: 500, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
+      complexity: (args) => ({ field: SEARCH_COST, multiplier: Math.max(args.first ?? args.last ?? DEFAULT_PAGE, 1) }),
       args: {
         permission: t.arg({ type: 'Permission', required: true, description: 'The name of the permission.' }),
         targetId: t.arg.id({ visibleWith: 'project:read', own: true, description: TARGET }),

@@ -130,7 +130,9 @@ async function accountFor(ctx: Context, publicId: string, access: TokenAccess): 
     throw invalid(
       userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this ID.'),
     );
-  for (const grants of await findGrantsOverTime(ctx, account.id))
+  const all = await findGrantsOverTime(ctx, account.id);
+  requireOwnerFor(ctx.unit.access, all);
+  for (const grants of all)
     requireHeldChange(ctx.unit.access, { before: null, after: { grants, access } }, 'A token of this service account');
   return account.id;
 }

@@ -45,7 +45,7 @@ export function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<Au
     dryRun,
     createdAt,
     targetId: draft.targetId ?? null,
-    projectIds: projectIds.length > 0 ? projectIds : null,
+    projectIds,
     before: draft.before ?? null,
     after: draft.after ?? null,
     related: draft.related?.length ? draft.related.slice(0, MAX_RELATED) : null,

@@ -49,7 +49,7 @@ export const auditEvents = pgTable(
     credentialKind: text('credential_kind').notNull(),
     credentialId: uuid('credential_id'),
     targetId: text('target_id'),
-    /** The projects that the event belongs to. */
+    /** The projects that the event belongs to. Null in events of earlier versions. */
     projectIds: uuid('project_ids').array(),
     before: jsonb('before'),
     after: jsonb('after'),

@@ -8,9 +8,12 @@ import { auditEvents } from './table.ts';
 /** Whether the caller can read the project. A project that was deleted counts as one in which they have no project role. */
 const canRead = (ctx: Context, projectId: string): boolean => ctx.unit.access.can('project:read', projectId);
 
-/** Whether the caller can read all projects that the event belongs to. */
+/**
+ * Whether the caller can read all projects that the event belongs to. An event of an earlier version did not record them, so
+ * it is visible only to a caller from whom no project is hidden.
+ */
 export const isVisible = (ctx: Context, { projectIds }: { projectIds: readonly string[] | null }): boolean =>
-  projectIds?.every((id) => canRead(ctx, id)) ?? true;
+  projectIds?.every((id) => canRead(ctx, id)) ?? readsAll(readableProjects(ctx));
 
 interface Readable {
   /** Whether the caller can read projects in which they have no project role. */
@@ -18,6 +21,8 @@ interface Readable {
   /** The exceptions: the hidden projects if `others`, else the readable ones. */
   except: string[];
 }
+
+const readsAll = ({ others, except }: Readable): boolean => others && except.length === 0;
 
 function readableProjects(ctx: Context): Readable {
   const { access } = ctx.unit;
@@ -31,19 +36,20 @@ function readableProjects(ctx: Context): Readable {
  * the events of hidden projects. Undefined if it holds for every event.
  */
 export function inReadableProjects(ctx: Context): SQL | undefined {
-  const { others, except } = readableProjects(ctx);
-  if (others && except.length === 0) return undefined;
-  const listed = sql`${arrayParam(except)}::uuid[]`;
-  const allowed = others
+  const readable = readableProjects(ctx);
+  if (readsAll(readable)) return undefined;
+  const listed = sql`${arrayParam(readable.except)}::uuid[]`;
+  // Null, as in an event of an earlier version, is not true.
+  return readable.others
     ? sql`not ${auditEvents.projectIds} && ${listed}`
     : sql`${auditEvents.projectIds} <@ ${listed}`;
-  return sql`(${auditEvents.projectIds} is null or ${allowed})`;
 }
 
 /** The same condition for a column with one project. */
 export function inReadableProject(ctx: Context, column: PgColumn): SQL | undefined {
-  const { others, except } = readableProjects(ctx);
-  if (others && except.length === 0) return undefined;
+  const readable = readableProjects(ctx);
+  if (readsAll(readable)) return undefined;
+  const { others, except } = readable;
   const listed = sql`${arrayParam(except)}::uuid[]`;
   return sql`(${column} is null or ${others ? sql`${column} <> all(${listed})` : sql`${column} = any(${listed})`})`;
 }

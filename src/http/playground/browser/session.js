@@ -61,12 +61,18 @@ export function createSession(onChange) {
     if (session?.refreshToken === replaced) set(next);
   };
 
-  /** Signs in or refreshes. Returns the reason if it was refused. @param {string} query @param {object} input @param {string} email */
+  /**
+   * Signs in or refreshes. Returns why it failed, and whether the input was refused: after another error, such as a rate limit,
+   * the same input can succeed. @param {string} query @param {object} input @param {string} email
+   */
   async function start(query, input, email) {
     /** @type {Result} */
     const { data, errors = [] } = await (await send({ query, variables: { input } }, {})).json();
     const issued = data?.result?.session;
-    if (!issued) return [...errors, ...(data?.result?.errors ?? [])].map(({ message }) => message).join(' ');
+    if (!issued) {
+      const reasons = [...errors, ...(data?.result?.errors ?? [])];
+      return { message: reasons.map(({ message }) => message).join(' '), isRefused: Boolean(data?.result) };
+    }
     const { accessToken, refreshToken, organization } = issued;
     const refreshAt = Date.now() + lifetimeOf(accessToken) - MARGIN;
     set({ accessToken, refreshToken, refreshAt, email, organization: organization?.name ?? null });
@@ -76,8 +82,9 @@ export function createSession(onChange) {
   /** @param {Session} used @returns {Promise<Session | null>} */
   async function refresh(used) {
     if (session?.refreshToken !== used.refreshToken) return session;
-    const refused = await start(REFRESH, { refreshToken: used.refreshToken }, used.email);
-    if (refused !== null) set(null, 'The session has ended. Sign in again.');
+    const failed = await start(REFRESH, { refreshToken: used.refreshToken }, used.email);
+    if (failed && !failed.isRefused) return session;
+    if (failed) set(null, 'The session has ended. Sign in again.');
     tabs.postMessage({ replaced: used.refreshToken, next: session });
     return session;
   }
@@ -107,7 +114,7 @@ export function createSession(onChange) {
   return {
     current: () => session,
     /** @param {{ email: string, password: string, organizationSlug?: string }} input */
-    signIn: (input) => start(SIGN_IN, input, input.email),
+    signIn: async (input) => (await start(SIGN_IN, input, input.email))?.message ?? null,
     signOut: async () => {
       await authorized((headers) => send({ query: SIGN_OUT }, headers)).catch(() => undefined);
       set(null);
