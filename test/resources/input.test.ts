@@ -7,14 +7,15 @@ import { startInputs, titled } from './inputs.ts';
 const { api, good, fields, lists, ids, refusal, send } = await startInputs();
 
 const PREFIXES = [...new Set(ids.map((id) => id.slice(0, 3)))];
-/** Inputs that accept IDs of two types. */
-const PRINCIPALS: Record<string, string[]> = { principalId: ['mem_', 'sva_'] };
+/** Inputs that accept IDs of two types, or that have no value in the valid input. */
+const ACCEPTED: Record<string, string[]> = { principalId: ['mem_', 'sva_'], copyOf: ['rol_'] };
 // Many fields share the code that refuses a value. So the short form sends a few values to each field.
 const references = fields.filter(({ type }) => type.name === 'ID');
 
 describe.each(titled(references))('the id %s', (title, { mutation, name }) => {
-  const one = String(valueAt(good[mutation], name));
-  const own = PRINCIPALS[name] ?? [one.slice(0, 4)];
+  const [accepted = ''] = ACCEPTED[name] ?? [];
+  const one = String(valueAt(good[mutation], name) ?? ids.find((id) => id.startsWith(accepted)));
+  const own = ACCEPTED[name] ?? [one.slice(0, 4)];
   const cases: [what: string, values: unknown[]][] = [
     ['an ID of another type', ids.filter((id) => !own.includes(id.slice(0, 4)))],
     ['the same ID with another prefix', PREFIXES.map((prefix) => prefix + one.slice(3)).filter((id) => id !== one)],

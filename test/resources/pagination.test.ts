@@ -319,11 +319,9 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
       const { ids } = await read(field, { ...args, first: 500 });
       const different = variantsOf(field).filter((other) => JSON.stringify(other) !== JSON.stringify(args));
       for (const other of few(different, 2, JSON.stringify(args))) {
-        if (
-          !('filter' in other || 'filter' in args) &&
-          sameItems(ids, (await read(field, { ...other, first: 500 })).ids)
-        )
-          continue;
+        const hasSameFilter =
+          JSON.stringify(Reflect.get(other, 'filter')) === JSON.stringify(Reflect.get(args, 'filter'));
+        if (hasSameFilter && sameItems(ids, (await read(field, { ...other, first: 500 })).ids)) continue;
         expect(codes(await page(field, { ...other, after: cursors[0] })), JSON.stringify(other)).toEqual([
           'BAD_REQUEST',
         ]);
@@ -374,7 +372,9 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
   test('rejects a cursor of another connection', async () => {
     for (const other of few(connections, 2, listName)) {
       if (other.name === field.name) continue;
-      const { cursors } = await read(other, { ...plainly(other), first: 1 });
+      const { ids, cursors } = await read(other, { ...plainly(other), first: 500 });
+      // A list of the organization is the same list under its parent, such as the checks of the rubric.
+      if (sameItems(ids, (await read(field, { ...plain, first: 500 })).ids)) continue;
       expect(codes(await page(field, { ...plain, before: cursors[0] })), other.name).toEqual(['BAD_REQUEST']);
     }
   });

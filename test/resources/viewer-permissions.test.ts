@@ -306,8 +306,13 @@ const KINDS: Record<string, Kind> = {
     tries: { 'rubric:read': sees, 'rubric:update': may('updateRubric', () => ({})) },
   },
   ...Object.fromEntries(plain.map((type) => [`a ${type}`, crud(type)])),
-  'somebody’s token': {
+  // Only an Owner revokes it.
+  'a token of an Owner': {
     target: async () => (await createApiToken(api, owner, 'READ')).id,
+    tries: { 'api_token:read': sees, 'api_token:delete': may('deleteApiToken') },
+  },
+  'a token of a member': {
+    target: async () => (await createApiToken(api, await addMember(api, acme, 'user', fresh()), 'READ')).id,
     tries: { 'api_token:read': sees, 'api_token:delete': may('deleteApiToken') },
   },
   'one’s own token': {
