@@ -120,7 +120,7 @@ export const run = (): Promise<void> =>
       unit: 'ms',
       higherIsBetter: false,
       outcomes: [quiet, abused, ...after],
-      targets: [{ of: 'Ambit under abuse', against: 'Ambit', atMost: 20 }],
+      targets: [{ of: 'Ambit afterwards', against: 'Ambit', atMost: 1.3 }],
       notes: ['The documents are in `bench/peers/abuse-generator.ts`.'],
     });
     if (!isAlive) throw new Error('the server has ended');
