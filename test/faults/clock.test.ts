@@ -79,7 +79,7 @@ describe.skipIf(!has('faketime'))('needs faketime: when the clock of the machine
     LD_PRELOAD: library,
     FAKETIME_TIMESTAMP_FILE: clock,
     FAKETIME_NO_CACHE: '1',
-    // Only the wall clock jumps, not the monotonic clock.
+    // Only the system time jumps, not the monotonic clock.
     DONT_FAKE_MONOTONIC: '1',
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
   };

@@ -1,6 +1,8 @@
 /**
  * @typedef {{ accessToken: string, refreshToken: string, refreshAt: number, email: string, organization: string | null }} Session
- * @typedef {{ data?: any, errors?: { message: string }[] }} Result
+ * @typedef {{ accessToken: string, refreshToken: string, organization: { name: string } | null }} Issued
+ * @typedef {{ message: string }} Reason
+ * @typedef {{ data?: { result: { session: Issued | null, errors: Reason[] } | null } | null, errors?: Reason[] }} Result
  */
 
 const RESULT = '{ session { accessToken refreshToken organization { name } } errors { message } }';
