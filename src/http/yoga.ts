@@ -104,7 +104,7 @@ async function createContext(dependencies: Dependencies, server: ServerContext):
       freshActor = null;
       return current;
     },
-    unit: newUnitOfWork(cached && { revalidate: cached.revalidate, result: null }),
+    unit: newUnitOfWork(cached && { cached, result: null }),
   };
   state.trace.actor = actor;
   state.chargeOrganization(actor.organization?.id ?? '');
