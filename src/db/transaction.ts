@@ -21,6 +21,8 @@ export type Mode = 'read only' | 'read write';
  */
 export interface BindingCheck {
   readonly text: string;
+  /** The same, but it fails if the condition is false, so that COMMIT rolls back. For transactions that write. */
+  readonly strictText: string;
   readonly values: readonly (string | null)[];
 }
 
@@ -122,7 +124,7 @@ export async function openTransaction(
     work.statements += 1;
     return connection.send(text, values, options);
   }) as Sql['unsafe'];
-  const isBound = check ? runCheck(send, check) : BOUND;
+  const isBound = check ? runCheck(send, check, mode) : BOUND;
   let bound = binding.organizationId;
   const rebind = async (organizationId: string): Promise<void> => {
     if (organizationId !== bound)
@@ -143,7 +145,9 @@ export async function openTransaction(
     isBound,
     rebind,
     commit: async () => {
-      await end('commit');
+      await end('commit').catch((error: unknown) => {
+        throw unbound ?? error;
+      });
       if (unbound) throw unbound;
     },
     rollback: () => end('rollback'),
@@ -153,8 +157,12 @@ export async function openTransaction(
 const BOUND = Promise.resolve(true);
 
 /** Sends the check before it returns. */
-export function runCheck(send: Sql['unsafe'], { text, values }: BindingCheck): Promise<boolean> {
-  const isBound = send(text, values as never[], { prepare: true })
+export function runCheck(
+  send: Sql['unsafe'],
+  { text, strictText, values }: BindingCheck,
+  mode: Mode = 'read only',
+): Promise<boolean> {
+  const isBound = send(mode === 'read only' ? text : strictText, values as never[], { prepare: true })
     .execute()
     .then((rows) => rows.length > 0);
   // It is awaited at the end of the operation. Until then a rejection would count as unhandled.
@@ -183,9 +191,11 @@ async function finish(
   connection.unfinished = mode === 'read only' ? 'commit' : null;
   if (connection.unfinished) return;
   try {
-    await begun;
     if (statement === 'commit') await commit(connection, work);
-    else await connection.send('rollback');
+    else {
+      await begun;
+      await connection.send('rollback');
+    }
   } catch (error) {
     // The transaction may still be open and aborted.
     connection.unfinished = 'rollback';
@@ -199,6 +209,7 @@ async function commit(connection: Connection, work: Work): Promise<void> {
     await connection.send('rollback');
     throw work.stopped;
   }
+  const { hasSentCommit } = work;
   work.hasSentCommit = true;
   const { promise: timedOut, reject } = Promise.withResolvers<never>();
   const giveUp = (): void => {
@@ -206,11 +217,15 @@ async function commit(connection: Connection, work: Work): Promise<void> {
   };
   work.onStop.add(giveUp);
   const committed = connection.send('commit').catch((error: unknown) => {
-    throw isRolledBack(error) ? error : outcomeUnknown();
+    if (!isRolledBack(error)) throw outcomeUnknown();
+    work.hasSentCommit = hasSentCommit;
+    throw error;
   });
   const { command } = await Promise.race([committed, timedOut]).finally(() => work.onStop.delete(giveUp));
   // COMMIT of an aborted transaction reports no error but rolls back.
-  if (command !== 'COMMIT') throw new Error('the transaction was rolled back');
+  if (command === 'COMMIT') return;
+  work.hasSentCommit = hasSentCommit;
+  throw new Error('the transaction was rolled back');
 }
 
 /** Calls `run` in a bound transaction. Commits when it returns, and rolls back when it throws. */
