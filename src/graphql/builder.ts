@@ -14,6 +14,7 @@ import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
 import { DateTime, parseText } from './scalars.ts';
+import { withSource } from './source.ts';
 import { visibilityPlugin } from './visibility.ts';
 
 export interface BuilderTypes {
@@ -97,6 +98,7 @@ export const builder = new SchemaBuilder<BuilderTypes>({
     idFieldOptions: { description: ID },
     nodeQueryOptions: {
       own: true,
+      extensions: withSource({ kind: 'node' }),
       nullable: true,
       description: 'The object with this ID. Null if it does not exist or is not visible to the caller.',
       args: { id: { description: 'The ID of the object.' } },
