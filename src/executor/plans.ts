@@ -83,4 +83,3 @@ function flagsOf(names: readonly string[], variables: Variables): Variables {
   }
   return flags;
 }
-
