@@ -11,6 +11,7 @@ import { publicIdOf, typedIdOf } from '../lib/ids.ts';
 import { YEARS } from '../lib/storable.ts';
 import { costPlugin, LIST_COST } from './cost.ts';
 import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
+import { nodeIdPlugin } from './node-id.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
 import { DateTime, parseText } from './scalars.ts';
@@ -51,6 +52,7 @@ export const builder = new SchemaBuilder<BuilderTypes>({
     ScopeAuthPlugin,
     permissionCachePlugin,
     RelayPlugin,
+    nodeIdPlugin,
     ComplexityPlugin,
     costPlugin,
   ],
