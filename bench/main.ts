@@ -13,7 +13,7 @@ const WORKLOADS: Record<string, string> = {
 };
 
 /** Workloads that run only when the command names them. */
-const EXTRA: Record<string, string> = { compare: './workloads/compare.ts' };
+const EXTRA: Record<string, string> = { compare: './workloads/compare.ts', cpu: './workloads/cpu.ts' };
 const ALL = { ...WORKLOADS, ...EXTRA };
 
 const asked = process.argv.slice(2);
