@@ -9,6 +9,7 @@ const WORKLOADS: Record<string, string> = {
   growth: './workloads/growth.ts',
   memory: './workloads/memory.ts',
   start: './workloads/start.ts',
+  large: './workloads/large.ts',
   abuse: './workloads/abuse.ts',
 };
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { toUUID } from 'typeid-js';
 import { ambitOn, type Database, peerOn } from './database.ts';
-import { type Request, requestsPerSecond } from './load.ts';
+import { type Request, requestsPerSecond, sendOne } from './load.ts';
 import { inTurn, type Outcome } from './rounds.ts';
 import { type Server, startAmbit, startPeer } from './server.ts';
 import { NODE_ARGS } from './settings.ts';
@@ -74,13 +74,8 @@ function differs(first: Side | undefined, expected: unknown, other: Side, answer
   return `${other.name} returns different data: ${part(others)}, but ${first?.name} returns ${part(own)}`;
 }
 
-async function answerOf({ name, server, requests }: Running, at: number): Promise<unknown> {
-  const { method, headers, body } = requests.at(at) as Request;
-  const response = await fetch(server.url, { method, headers, body });
-  const answer = (await response.json()) as { data?: unknown; errors?: unknown };
-  if (answer.errors || !answer.data) throw new Error(`${name} returns ${JSON.stringify(answer)}`);
-  return withPlainIds(answer);
-}
+const answerOf = async ({ server, requests }: Running, at: number): Promise<unknown> =>
+  withPlainIds(await sendOne(server, requests.at(at) as Request));
 
 const PUBLIC_ID = /^[a-z]{3}_[0-9a-z]{26}$/;
 
