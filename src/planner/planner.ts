@@ -1,5 +1,6 @@
 import { type DocumentNode, type ExecutionArgs, Kind } from 'graphql';
 import type { Context } from '../context.ts';
+import type { Answer } from '../executor/answer.ts';
 import type { Plan, Variables } from '../executor/model.ts';
 import { selectingVariables } from '../executor/plan.ts';
 import type { Prepare } from '../executor/plans.ts';
@@ -7,9 +8,6 @@ import { NotPlanned } from './model.ts';
 import { createPrepared } from './prepared.ts';
 import { planRoot, type Root } from './root.ts';
 import { execute, prepareRun, type Ready } from './run.ts';
-
-/** Answers an operation with planned statements: the text of the whole response. Null if resolvers must execute it. */
-export type Answer = (args: ExecutionArgs) => Promise<string | null> | null;
 
 export interface Planner {
   readonly answer: Answer;
@@ -105,8 +103,8 @@ function planOperation(plan: Plan): PlannedOperation | NotPlanned {
     });
     return entries.some(({ root }) => root) ? { entries } : new NotPlanned('the operation reads nothing');
   } catch (error) {
-    if (error instanceof NotPlanned) return error;
-    throw error;
+    // Such as a null in `@skip`. The resolvers report it.
+    return error instanceof NotPlanned ? error : new NotPlanned((error as Error).message);
   }
 }
 

@@ -109,7 +109,6 @@ function planNodeOf(plan: Plan, field: FieldPlan, name: string): Statement | Not
       return id && { column: target.source.id, value: id.uuid };
     });
   } catch (error) {
-    if (error instanceof NotPlanned) return error;
-    throw error;
+    return error instanceof NotPlanned ? error : new NotPlanned((error as Error).message);
   }
 }
