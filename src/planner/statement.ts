@@ -56,7 +56,7 @@ function partOf(text: Text, rows: Rows, run: Run): Part {
   const table = `"${getTableName(source.table)}"`;
   const columns = columnsOf(rows, run.lists[rows.at]).map((column) => `${table}.${quoted(column)}`);
   const select = `select ${columns.join(',')} from ${table} where `;
-  const value = valueOf(rows, run.lists[rows.at]);
+  const value = resultOf(rows, run.lists[rows.at]);
   if (origin.kind === 'list' || origin.kind === 'list under') {
     const list = run.lists[rows.at] as ListRun;
     const where = embed(text, whereOf(rows, list), run);
@@ -126,7 +126,7 @@ const columnsOf = (rows: Rows, list: ListRun | undefined): PgColumn[] => [
   ...new Set([...rows.cells.map(({ column }) => column), ...sortColumns(rows, list)]),
 ];
 
-function valueOf(rows: Rows, list: ListRun | undefined): string {
+function resultOf(rows: Rows, list: ListRun | undefined): string {
   const sorted = sortColumns(rows, list).map((column): Cell => ({ column, form: decoderOf(column).form }));
   const cells = [...rows.cells, ...sorted].map(cellText);
   if (rows.origin.kind === 'list under') cells.push('parent_id');
