@@ -3,8 +3,9 @@ import type { GraphQLSchema } from 'graphql';
 import type { Config } from './config.ts';
 import type { Dependencies } from './context.ts';
 import type { Pool } from './db/pool.ts';
-import { type Answer, noAnswer } from './executor/answer.ts';
+import type { Answer } from './executor/answer.ts';
 import { createExecute, type Execute } from './executor/execute.ts';
+import { createPlans } from './executor/plans.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
 import type { DemoAccounts } from './http/playground/page.ts';
@@ -15,6 +16,7 @@ import { createIdentity } from './identity/identity.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
+import { createPlanner } from './planner/planner.ts';
 import { buildSchema } from './schema.ts';
 
 export interface AppOptions {
@@ -58,8 +60,10 @@ export function createApp({
     mailer,
   };
   const deadlines = createDeadlines(config.requestTimeoutMs);
-  const execute = createExecute(responseLimits(config.responseLimit));
-  const graphql = createGraphql(schema, dependencies, { execute, answer: wrapAnswer(noAnswer, execute) });
+  const prepare = createPlans();
+  const execute = createExecute(responseLimits(config.responseLimit), prepare);
+  const { answer } = createPlanner(prepare);
+  const graphql = createGraphql(schema, dependencies, { execute, answer: wrapAnswer(answer, execute) });
   return {
     dependencies,
     handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),

@@ -32,7 +32,7 @@ export async function createContext(dependencies: Dependencies, server: ServerCo
       freshActor = null;
       return current;
     },
-    unit: newUnitOfWork(cached && { revalidate: cached.revalidate, result: null }),
+    unit: newUnitOfWork(cached && { cached, result: null }),
     state,
   };
   state.trace.actor = actor;
