@@ -1,12 +1,11 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { audit, type Context, db, tenant } from '../context.ts';
-import { isAnyOf } from '../db/array.ts';
 import { readerOf } from '../db/reader.ts';
 import { inserterOf } from '../db/writer.ts';
 import { notFound } from '../lib/errors.ts';
 import { type IdPrefix, publicRow, type References, toPublicId, typeOfPrefix } from '../lib/ids.ts';
-import { loaderOf } from './loader.ts';
+import { loaderById } from './loader.ts';
 
 /** The columns of every tenant table. */
 export type TenantTable = PgTable & { organizationId: PgColumn; id: PgColumn };
@@ -28,9 +27,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
   const reader = readerOf<RowOf<Table> & { id: string }>(table);
   const insertRow = inserterOf<RowOf<Table> & { id: string }>(table);
 
-  const find = loaderOf(async (ctx, ids) =>
-    reader.read(await db(ctx), sql`where ${table.organizationId} = ${tenant(ctx)} and ${isAnyOf(table.id, ids)}`),
-  );
+  const find = loaderById(reader, table);
 
   /** Reads the row and locks it until the transaction ends. */
   async function lock(ctx: Context, id: string): Promise<RowOf<Table>> {

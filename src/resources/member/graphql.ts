@@ -5,6 +5,7 @@ import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import type { Target } from '../../graphql/target.ts';
 import { targetId } from '../../lib/input.ts';
+import { andThen } from '../../lib/maybe-promise.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { listOfKind } from '../principal/list.ts';
@@ -18,6 +19,7 @@ import {
   findMember,
   findMemberByEmail,
   findMemberByUser,
+  findMemberWithUser,
   leaveOrganization,
   transferOwnership,
   updateMember,
@@ -38,7 +40,7 @@ builder.node(Member, {
       type: User,
       nullable: true,
       description: 'The person. Null if the membership ended during the request.',
-      resolve: async (member, _args, ctx) => (await findUserOfMember(ctx, member.id))?.user ?? null,
+      resolve: (member, _args, ctx) => andThen(findUserOfMember(ctx, member.id), (found) => found?.user ?? null),
     }),
   }),
 });
@@ -163,10 +165,6 @@ export const memberTarget: Target = {
   project: null,
   projectOf: () => null,
   isWholeTable: false,
-  load: async (ctx, id, info) => {
-    // In the same round trip as the member.
-    if (info && isAskedFor(info, 'user')) findUserOfMember(ctx, id).catch(() => undefined);
-    return await findMember(ctx, id);
-  },
+  load: (ctx, id, info) => (info && isAskedFor(info, 'user') ? findMemberWithUser(ctx, id) : findMember(ctx, id)),
   loadByAlias: null,
 };
