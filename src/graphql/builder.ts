@@ -15,6 +15,7 @@ import { nodeIdPlugin } from './node-id.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
 import { DateTime, parseText } from './scalars.ts';
+import { withSource } from './source.ts';
 import { visibilityPlugin } from './visibility.ts';
 
 export interface BuilderTypes {
@@ -99,6 +100,7 @@ export const builder = new SchemaBuilder<BuilderTypes>({
     idFieldOptions: { description: ID },
     nodeQueryOptions: {
       own: true,
+      extensions: withSource({ kind: 'node' }),
       nullable: true,
       description: 'The object with this ID. Null if it does not exist or is not visible to the caller.',
       args: { id: { description: 'The ID of the object.' } },
