@@ -7,7 +7,7 @@ import { readerOf } from '../db/reader.ts';
 import { inserterOf, isStoredAsGiven, rowToInsert, sendStatement } from '../db/writer.ts';
 import { notFound } from '../lib/errors.ts';
 import { type IdPrefix, publicRow, type References, toPublicId, typeOfPrefix } from '../lib/ids.ts';
-import { loaderOf } from './loader.ts';
+import { loaderById } from './loader.ts';
 
 /** The columns of every tenant table. */
 export type TenantTable = PgTable & { organizationId: PgColumn; id: PgColumn };
@@ -30,9 +30,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
   const inserter = inserterOf<RowOf<Table> & { id: string }>(table);
   const columns = getTableColumns(table) as Record<string, PgColumn>;
 
-  const find = loaderOf(async (ctx, ids) =>
-    reader.read(await db(ctx), sql`where ${table.organizationId} = ${tenant(ctx)} and ${isAnyOf(table.id, ids)}`),
-  );
+  const find = loaderById(reader, table);
 
   /** Reads the row and locks it until the transaction ends. */
   async function lock(ctx: Context, id: string): Promise<RowOf<Table>> {
