@@ -17,6 +17,7 @@ export interface Check {
 
 export interface Member {
   id: string;
+  name: string;
   user: { id: string; name: string };
 }
 
@@ -43,7 +44,7 @@ export async function findMembers(organization: string, ids: Ids): Promise<Membe
   const rows = await sql<{ id: string; user_id: string; name: string }[]>`
     select p.id, u.id as user_id, u.name from principals p join users u on u.id = p.user_id
     where p.organization_id = ${organization} and p.id = any(${distinct(ids)})`;
-  return rows.map(({ id, user_id, name }) => ({ id, user: { id: user_id, name } }));
+  return rows.map(({ id, user_id, name }) => ({ id, name, user: { id: user_id, name } }));
 }
 
 const distinct = (ids: Ids): string[] => [...new Set(ids)];
@@ -78,7 +79,7 @@ export const typeDefs = /* GraphQL */ `
   type Check { id: ID! name: String! enabled: Boolean! category: Category level: Level owner: Member }
   type Category { id: ID! name: String! }
   type Level { id: ID! name: String! index: Int! }
-  type Member { id: ID! user: User }
+  type Member { id: ID! name: String! user: User }
   type User { id: ID name: String! }
   type Viewer { user: User permissions: [String!]! }
 `;
