@@ -11,7 +11,7 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
 import { requireSession } from '../principal/access.ts';
 import { auditedRoles } from '../principal/audit.ts';
-import { type AccessChanged, changeAccess, type LockedAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess, type LockedRows } from '../principal/change-access.ts';
 import {
   assign,
   findByUser,
@@ -157,7 +157,7 @@ export async function changeRole(
 }
 
 /** Throws NOT_HELD for a principal with permissions that the caller does not have, even if nothing would change. */
-function requireHeldBy(ctx: Context, { rows, access }: LockedAccess, principal: PrincipalRow): void {
+function requireHeldBy(ctx: Context, { rows, access }: LockedRows, principal: PrincipalRow): void {
   const current = grantsOverTime(rows, principal.id, ctx.dependencies.clock());
   // It may have been deleted before the lock was acquired.
   if (current.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
