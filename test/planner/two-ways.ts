@@ -10,12 +10,15 @@ import { shrink } from './shrink.ts';
 export interface TwoWays {
   api: Api;
   resolvers: string;
-  /** How often the planner was asked, how often it answered, and how often it has thrown an error. */
-  counts: { asked: number; planned: number; failed: number };
+  /** How often the planner was asked, and how often it answered. */
+  counts: { asked: number; planned: number };
+  /** The errors that the planner has thrown. They only make the server slower, because the resolvers answer then. */
+  failures: string[];
 }
 
 export async function startTwoWays(options: ApiOptions = {}): Promise<TwoWays> {
-  const counts = { asked: 0, planned: 0, failed: 0 };
+  const counts = { asked: 0, planned: 0 };
+  const failures: string[] = [];
   const schema: GraphQLSchema = options.schema ?? sharedSchema;
   const api = await startApi({
     ...options,
@@ -28,14 +31,14 @@ export async function startTwoWays(options: ApiOptions = {}): Promise<TwoWays> {
           if (text !== null) counts.planned += 1;
           return text;
         } catch (error) {
-          counts.failed += 1;
+          failures.push(`${args.document.loc?.source.body}\n${JSON.stringify(args.variableValues)}\n${error}`);
           throw error;
         }
       },
     },
   });
   const { handler } = createApp({ ...api.app.dependencies, schema, wrapAnswer: () => () => null });
-  return { api, counts, resolvers: await listen(handler) };
+  return { api, counts, failures, resolvers: await listen(handler) };
 }
 
 const MEDIA_TYPES = ['application/json', 'application/graphql-response+json'];

@@ -52,7 +52,9 @@ export function compareWays(report: (difference: string) => void, isEnabled: () 
       const planned = answer(args);
       if (!planned || !isCompared(args)) return planned;
       return planned.then(async (text) => {
-        if (text !== null) compare(args, text, await execute(args));
+        // A response above the limit stops the request.
+        const isSmall = (text?.length ?? 0) * 2 <= contextOf(args).dependencies.config.responseLimit;
+        if (text !== null && isSmall) compare(args, text, await execute(args));
         return text;
       });
     },
