@@ -1,7 +1,6 @@
-import { and, eq, getTableColumns, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { audit, awaitWithCommit, type Context, db, tenant } from '../context.ts';
-import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import { readerOf } from '../db/reader.ts';
 import { inserterOf, isStoredAsGiven, rowToInsert, sendStatement } from '../db/writer.ts';
