@@ -1,7 +1,7 @@
 import { type DocumentNode, type ExecutionArgs, Kind } from 'graphql';
 import type { Context } from '../context.ts';
-import type { Answer } from '../executor/answer.ts';
-import type { Plan, Variables } from '../executor/model.ts';
+import type { Answer, Explain, Explanation } from '../executor/answer.ts';
+import type { FieldPlan, Plan, Variables } from '../executor/model.ts';
 import { selectingVariables } from '../executor/plan.ts';
 import type { Prepare } from '../executor/plans.ts';
 import { NotPlanned } from './model.ts';
@@ -11,12 +11,8 @@ import { execute, prepareRun, type Ready } from './run.ts';
 
 export interface Planner {
   readonly answer: Answer;
-  /** How each root field of the operation would be executed. */
-  readonly explain: (args: ExecutionArgs) => Explanation[];
+  readonly explain: Explain;
 }
-
-/** The text of the planned statement, or the reason why resolvers execute the operation. */
-export type Explanation = { field: string; statement: string } | { field: string; resolvers: string };
 
 /** The planned operation: for each response key a root field, or the constant value of `__typename`. */
 interface PlannedOperation {
@@ -72,18 +68,25 @@ export function createPlanner(prepare: Prepare): Planner {
 
   return { answer, explain };
 
-  function explain(args: ExecutionArgs): Explanation[] {
+  function explain(args: ExecutionArgs): Explanation | null {
     const found = prepare(args);
-    if ('errors' in found) return [];
+    if ('errors' in found) return null;
+    const { plan, variables } = found;
     const ctx = args.contextValue as Context;
-    return found.plan.selection.fields.map((field) => {
-      try {
-        const statement = planRoot(found.plan, field).statementFor(ctx, found.variables);
-        return { field: field.key, statement: prepareRun(statement, ctx, found.variables).text };
-      } catch (error) {
-        return { field: field.key, resolvers: error instanceof Error ? error.message : 'unknown' };
-      }
-    });
+    const fields = plan.selection.fields.map((field) => ({
+      field: field.key,
+      ...explainField(plan, field, ctx, variables),
+    }));
+    const isQuery = plan.operation.operation === 'query' && fields.length > 0;
+    return { planned: isQuery && fields.every((field) => 'statement' in field), fields };
+  }
+}
+
+function explainField(plan: Plan, field: FieldPlan, ctx: Context, variables: Variables) {
+  try {
+    return { statement: prepareRun(planRoot(plan, field).statementFor(ctx, variables), ctx, variables).text };
+  } catch (error) {
+    return { reason: (error as Error).message };
   }
 }
 
