@@ -65,7 +65,7 @@ export function createApp({
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const prepare = createPlans();
   const execute = createExecute(responseLimits(config.responseLimit), prepare);
-  const { answer, explain } = createPlanner(prepare);
+  const { answer, explain } = createPlanner(prepare, pool.renew);
   const graphql = createGraphql(schema, dependencies, {
     execute: wrapExecute(execute, answer),
     answer: wrapAnswer(answer, execute),

@@ -14,16 +14,17 @@ export interface Planner {
   readonly explain: Explain;
 }
 
-/** The planned operation: for each response key a root field, or the constant value of `__typename`. */
+/** The planned operation: for each response key in JSON a root field, or the constant value of `__typename`. */
 interface PlannedOperation {
   readonly entries: readonly { readonly key: string; readonly root: Root | null; readonly constant: string }[];
 }
 
-export function createPlanner(prepare: Prepare): Planner {
+/** `renewConnections` replaces the database connections, with their prepared statements. */
+export function createPlanner(prepare: Prepare, renewConnections: () => void): Planner {
   const planned = new WeakMap<Plan, PlannedOperation | NotPlanned>();
   /** Documents of one operation whose plan does not depend on variables and is not planned. */
   const unplanned = new WeakSet<DocumentNode>();
-  const prepared = createPrepared();
+  const prepared = createPrepared(renewConnections);
 
   function operationOf(plan: Plan): PlannedOperation | NotPlanned {
     const known = planned.get(plan) ?? planOperation(plan);
@@ -60,9 +61,7 @@ export function createPlanner(prepare: Prepare): Planner {
   async function respond(ctx: Context, { entries }: PlannedOperation, ready: Ready[]): Promise<string> {
     const values = await execute(ctx, ready, prepared.use);
     let next = 0;
-    const fields = entries.map(
-      ({ key, root, constant }) => `${JSON.stringify(key)}:${root ? values[next++] : constant}`,
-    );
+    const fields = entries.map(({ key, root, constant }) => `${key}:${root ? values[next++] : constant}`);
     return `{"data":{${fields.join(',')}}}`;
   }
 
@@ -84,7 +83,7 @@ export function createPlanner(prepare: Prepare): Planner {
 
 function explainField(plan: Plan, field: FieldPlan, ctx: Context, variables: Variables) {
   try {
-    return { statement: prepareRun(planRoot(plan, field).statementFor(ctx, variables), ctx, variables).text };
+    return { statement: prepareRun(planRoot(plan, field), ctx, variables).text };
   } catch (error) {
     return { reason: (error as Error).message };
   }
@@ -102,7 +101,11 @@ function planOperation(plan: Plan): PlannedOperation | NotPlanned {
   try {
     const entries = Object.entries(selection.template).map(([key, constant]) => {
       const field = fields.get(key);
-      return { key, root: field ? planRoot(plan, field) : null, constant: JSON.stringify(constant) };
+      return {
+        key: JSON.stringify(key),
+        root: field ? planRoot(plan, field) : null,
+        constant: JSON.stringify(constant),
+      };
     });
     return entries.some(({ root }) => root) ? { entries } : new NotPlanned('the operation reads nothing');
   } catch (error) {
@@ -112,4 +115,4 @@ function planOperation(plan: Plan): PlannedOperation | NotPlanned {
 }
 
 const statementsOf = ({ entries }: PlannedOperation, ctx: Context, variables: Variables): Ready[] =>
-  entries.flatMap(({ root }) => (root ? [prepareRun(root.statementFor(ctx, variables), ctx, variables)] : []));
+  entries.flatMap(({ root }) => (root ? [prepareRun(root, ctx, variables)] : []));
