@@ -9,11 +9,12 @@ const WORKLOADS: Record<string, string> = {
   growth: './workloads/growth.ts',
   memory: './workloads/memory.ts',
   start: './workloads/start.ts',
+  large: './workloads/large.ts',
   abuse: './workloads/abuse.ts',
 };
 
 /** Workloads that run only when the command names them. */
-const EXTRA: Record<string, string> = { compare: './workloads/compare.ts' };
+const EXTRA: Record<string, string> = { compare: './workloads/compare.ts', cpu: './workloads/cpu.ts' };
 const ALL = { ...WORKLOADS, ...EXTRA };
 
 const asked = process.argv.slice(2);

@@ -3,15 +3,20 @@ import type { GraphQLSchema } from 'graphql';
 import type { Config } from './config.ts';
 import type { Dependencies } from './context.ts';
 import type { Pool } from './db/pool.ts';
+import type { Answer } from './executor/answer.ts';
+import { createExecute, type Execute } from './executor/execute.ts';
+import { createPlans } from './executor/plans.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
 import type { DemoAccounts } from './http/playground/page.ts';
 import { createPlayground } from './http/playground/playground.ts';
+import { responseLimits } from './http/response-limit.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
+import { createPlanner } from './planner/planner.ts';
 import { buildSchema } from './schema.ts';
 
 export interface AppOptions {
@@ -24,6 +29,8 @@ export interface AppOptions {
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
+  /** Replaces the planned answers, for example to compare them with those of the resolvers. */
+  wrapAnswer?: (answer: Answer, execute: Execute) => Answer;
 }
 
 export interface App {
@@ -42,6 +49,7 @@ export function createApp({
   mailer = createMailer(config, log),
   schema = buildSchema(),
   demo = null,
+  wrapAnswer = (answer) => answer,
 }: AppOptions): App {
   const dependencies: Dependencies = {
     pool,
@@ -52,12 +60,13 @@ export function createApp({
     mailer,
   };
   const deadlines = createDeadlines(config.requestTimeoutMs);
+  const prepare = createPlans();
+  const execute = createExecute(responseLimits(config.responseLimit), prepare);
+  const { answer } = createPlanner(prepare);
+  const graphql = createGraphql(schema, dependencies, { execute, answer: wrapAnswer(answer, execute) });
   return {
     dependencies,
-    handler: createHandler(createGraphql(schema, dependencies), dependencies, {
-      deadlines,
-      playground: createPlayground(demo),
-    }),
+    handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),
     stopRequests: deadlines.stopAll,
   };
 }

@@ -2,9 +2,9 @@ import { RequestCache } from '@pothos/plugin-scope-auth';
 import { type Access, accessOf } from './access/access.ts';
 import type { Permission } from './access/catalog.ts';
 import type { Config } from './config.ts';
-import { type Db, drizzleOn } from './db/client.ts';
+import type { Db } from './db/client.ts';
 import type { Pool } from './db/pool.ts';
-import { type Binding, type Mode, openTransaction, type Transaction } from './db/transaction.ts';
+import { type Binding, type Mode, openTransaction, runCheck, type Transaction } from './db/transaction.ts';
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
@@ -43,7 +43,7 @@ export interface AuditDraft {
 
 /** A check that the cached actor is still right, sent with the first query of the operation. */
 export interface Revalidation {
-  revalidate: CachedActor['revalidate'];
+  cached: CachedActor;
   /** Whether the actor is unchanged. Null before the check is sent. */
   result: Promise<boolean> | null;
 }
@@ -105,26 +105,27 @@ export async function db(ctx: Context): Promise<Db> {
   return (await ctx.unit.transaction).db;
 }
 
-/** With a cached actor, the first query shares its round trip with the lookup that revalidates the actor. */
+/** With a cached actor, the first query shares its round trip with the check that revalidates the actor and binds to it. */
 async function open(ctx: Context): Promise<Transaction> {
-  const transaction = await openTransaction(ctx.dependencies.pool, ctx.unit.binding, ctx.unit.mode, ctx.work);
-  if (ctx.unit.revalidation) void startRevalidating(ctx.unit.revalidation, transaction.db);
+  const { revalidation, binding, mode } = ctx.unit;
+  const check = revalidation && !revalidation.result ? revalidation.cached.check : undefined;
+  const transaction = await openTransaction(ctx.dependencies.pool, binding, mode, ctx.work, check);
+  if (revalidation && check) revalidation.result = transaction.isBound;
   return transaction;
 }
 
-function startRevalidating(revalidation: Revalidation, on: Db): Promise<boolean> {
-  revalidation.result ??= revalidation.revalidate(on);
-  // The result is awaited at the end of the operation. Until then a rejection would count as unhandled.
-  revalidation.result.catch(() => undefined);
-  return revalidation.result;
-}
-
-/** Whether the cached actor is unchanged. The lookup is sent now if there was no transaction. */
+/** Whether the cached actor is unchanged. The check is sent now if there was no transaction. */
 export async function revalidate(ctx: Context): Promise<boolean> {
-  if (!ctx.unit.revalidation) return true;
-  if (ctx.unit.transaction) await ctx.unit.transaction;
-  ctx.work.statements += 1;
-  return await startRevalidating(ctx.unit.revalidation, drizzleOn(ctx.dependencies.pool.sql));
+  const { revalidation, transaction } = ctx.unit;
+  if (!revalidation) return true;
+  if (transaction) await transaction;
+  if (!revalidation.result) {
+    ctx.work.statements += 1;
+    revalidation.result = runCheck(ctx.dependencies.pool.sql.unsafe, revalidation.cached.check);
+  }
+  const isUnchanged = await revalidation.result;
+  if (!isUnchanged) revalidation.cached.forget();
+  return isUnchanged;
 }
 
 /** Begins the unit of work of a mutation field, with its own transaction. Returns the current actor. */

@@ -25,6 +25,7 @@ const LAYERS: [name: string, contains: (file: string) => boolean][] = [
   ['graphql', (file) => file.startsWith('src/graphql/')],
   ['graphql of resources', (file) => file.startsWith('src/resources/') && isGraphql(file)],
   ['schema and executor', (file) => file === 'src/schema.ts' || file.startsWith('src/executor/')],
+  ['planner', (file) => file.startsWith('src/planner/')],
   ['http', (file) => file.startsWith('src/http/')],
   ['app', (file) => file === 'src/app.ts'],
   ['startup', (file) => file.startsWith('src/startup/')],

@@ -22,6 +22,8 @@ const FIRST: Statement[] = [
   { effect: 'ALLOW', permissions: ['*:read', 'team:*', 'service:*', 'check:*', 'check_result:*', 'category:*'] },
   { effect: 'ALLOW', permissions: ['dataset:*', 'golden:*', 'metric:*', 'trace:*', 'span:*', 'thread:*', 'prompt:*'] },
   { effect: 'ALLOW', permissions: ['project:create', 'role:create', 'api_key:create', 'test_run:evaluate'] },
+  // Without it, the WRITE tokens of the workload decide-http would count as READ.
+  { effect: 'ALLOW', permissions: ['api_token:grant_write'] },
   { effect: 'DENY', permissions: ['billing:*', 'audit_event:read', 'check:delete', 'golden:assign', 'prompt:delete'] },
 ];
 

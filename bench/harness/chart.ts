@@ -25,11 +25,11 @@ const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceA
 
 /** Draws one bar per contender. The bars of Ambit have another colour. */
 export function chart({ workload, what, unit, higherIsBetter, outcomes }: Report): string {
-  const largest = Math.max(...outcomes.map(({ median }) => median));
+  const largest = Math.max(...outcomes.map(({ median }) => median).filter(Number.isFinite));
   const scale = (WIDTH - NAMES - FIGURES) / largest;
   const bars = outcomes.map(({ name, median }, at) => {
     const y = TOP + at * ROW;
-    const length = Math.max(median * scale, 1).toFixed(1);
+    const length = Math.min(Math.max(median * scale, 1), WIDTH - NAMES - FIGURES).toFixed(1);
     const style = name.startsWith('Ambit') ? 'bar own' : 'bar';
     return `  <text x="${NAMES - 12}" y="${y + 14}" text-anchor="end">${escaped(name)}</text>
   <rect class="${style}" x="${NAMES}" y="${y}" width="${length}" height="20" rx="3"/>

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import postgres from 'postgres';
 import { RUNTIME_ROLE } from '../../src/db/client.ts';
 import { type Embedded, startEmbedded } from '../../src/db/embedded.ts';
@@ -15,11 +16,13 @@ export interface Database {
   /** URL for a login role that is only a member of the runtime role. */
   runtimeUrl: string;
   organizations: Organization[];
+  /** The folder of another checkout, if the database has its migrations. Ambit then runs from there. */
+  checkout?: string | undefined;
 }
 
 export interface Server extends Embedded {
-  /** Creates a database with these contents. */
-  create(name: string, amounts: Partial<Amounts>): Promise<Database>;
+  /** Creates a database with these contents, for this or for another checkout. */
+  create(name: string, amounts: Partial<Amounts>, checkout?: string): Promise<Database>;
 }
 
 /** Enough connections for the pools of all contenders. All other settings have their defaults, including fsync. */
@@ -30,19 +33,24 @@ export async function startDatabase(): Promise<Server> {
   const server = await startEmbedded(BENCH_DIR, SETTINGS);
   return {
     ...server,
-    async create(name, amounts) {
+    async create(name, amounts, checkout) {
       const start = performance.now();
       await server.sql.unsafe(`drop database if exists ${name} with (force)`);
       await server.sql.unsafe(`create database ${name}`);
       const url = server.url(name);
-      await migrateDatabase(url);
+      await (await migrationOf(checkout))(url);
       const sql = postgres(url, { max: 1, onnotice: () => undefined });
       const organizations = await seed(sql, amounts);
       await sql.end();
       progress(`database ${name}: ${Math.round(performance.now() - start)} ms`);
-      return { url, runtimeUrl: await server.loginUrl(name, RUNTIME_ROLE), organizations };
+      return { url, runtimeUrl: await server.loginUrl(name, RUNTIME_ROLE), organizations, checkout };
     },
   };
+}
+
+async function migrationOf(checkout?: string): Promise<(url: string) => Promise<void>> {
+  if (!checkout) return migrateDatabase;
+  return (await import(join(checkout, 'src/db/migrate.ts'))).migrateDatabase;
 }
 
 /** Starts the database server, runs `work`, and stops the server. */

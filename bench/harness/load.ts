@@ -55,6 +55,20 @@ export async function load(given: Partial<Load> & Pick<Load, 'url' | 'requests'>
   return loaded;
 }
 
+/** Sends one request. Throws if the response is an error, except with the code `accepted`. */
+export async function sendOne(
+  { url }: Pick<Server, 'url'>,
+  { method, headers, body }: Request,
+  accepted?: string,
+): Promise<unknown> {
+  const response = await fetch(url, { method, headers, body });
+  const text = await response.text();
+  const isAccepted = accepted && text.includes(`"code":"${accepted}"`);
+  if (!isAccepted && (!response.ok || /"errors":\[\{/.test(text)))
+    throw new Error(`${url} returned ${text.slice(0, 500)}`);
+  return JSON.parse(text);
+}
+
 /** Requests per second of one round, with latencies in milliseconds. */
 export async function requestsPerSecond(
   { url }: Pick<Server, 'url'>,

@@ -22,6 +22,12 @@ export interface Outcome {
 
 /** Runs one round of each contender in turn, so that a temporary disturbance affects all of them. */
 export async function inTurn(contenders: Contender[], rounds = ROUNDS): Promise<Outcome[]> {
+  const measured = await roundsOf(contenders, rounds);
+  return contenders.map(({ name }, at) => outcomeOf(name, measured[at] ?? []));
+}
+
+/** All rounds of each contender, without the warm-up. */
+export async function roundsOf(contenders: Contender[], rounds = ROUNDS): Promise<Measured[][]> {
   const measured = contenders.map(() => [] as Measured[]);
   for (let round = 0; round <= rounds; round += 1)
     for (const [at, contender] of contenders.entries()) {
@@ -33,7 +39,7 @@ export async function inTurn(contenders: Contender[], rounds = ROUNDS): Promise<
         `${round === 0 ? 'warm-up' : `round ${round}/${rounds}`}  ${contender.name}: ${one.value.toPrecision(4)}`,
       );
     }
-  return contenders.map(({ name }, at) => outcomeOf(name, measured[at] ?? []));
+  return measured;
 }
 
 function outcomeOf(name: string, measured: Measured[]): Outcome {

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import { fromPublicId, newId, toPublicId } from '../../src/lib/ids.ts';
+import { toUUID } from 'typeid-js';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { ready, text } from './ready.ts';
 import { sql } from './rows.ts';
 
@@ -13,6 +14,8 @@ interface Input {
   category: { id: string };
   level: { id: string };
 }
+
+const uuid = ({ id }: { id: string }): string => toUUID(id as never);
 
 async function create(authorization: string, input: Input): Promise<unknown> {
   const hash = createHash('sha256').update(authorization.slice('Bearer '.length)).digest('base64url');
@@ -40,8 +43,8 @@ async function create(authorization: string, input: Input): Promise<unknown> {
   const [, checks] = await sql.begin((tx) => [
     tx`select set_config('ambit.organization_id', ${organization}, true), set_config('ambit.user_id', ${user}, true)`,
     tx`insert into checks (organization_id, id, name, notes, type, category_id, level_id, owner_id, enabled, enable_on, created_at, updated_at)
-      values (${organization}, ${id}, ${name}, default, 'MANUAL', ${fromPublicId('cat', category.id)},
-        ${fromPublicId('lvl', level.id)}, default, true, null, ${now}, ${now})
+      values (${organization}, ${id}, ${name}, default, 'MANUAL', ${uuid(category)},
+        ${uuid(level)}, default, true, null, ${now}, ${now})
       returning organization_id, id, name, notes, type, category_id, level_id, owner_id, enabled, enable_on, created_at, updated_at`,
     tx`insert into audit_events (organization_id, id, created_at, action, permission, outcome, reason, user_id, actor, role,
         credential_kind, credential_id, target_id, before, after, request_id, address)

@@ -1,7 +1,7 @@
 import { toPublicId } from '../../src/lib/ids.ts';
 import { type Database, withDatabase } from '../harness/database.ts';
 import { graphql, type Request } from '../harness/load.ts';
-import { ambit, peer, race } from '../harness/race.ts';
+import { ambit, peer, race, type Side } from '../harness/race.ts';
 import { report } from '../harness/report.ts';
 
 const CREATE = `mutation ($input: CreateCheckInput!) {
@@ -20,21 +20,24 @@ export const writeRequests = ({ organizations }: Database): Request[] =>
     }),
   );
 
+/** Ambit, and its peer. */
+export function writeSides(database: Database): Side[] {
+  const requests = writeRequests(database);
+  return [
+    ambit(database, requests),
+    // Row-level security applies here too: the same login role and the same binding.
+    peer('floor: node:http, same SQL', 'floor-write.ts', { ...database, url: database.runtimeUrl }, requests),
+  ];
+}
+
 export const run = (): Promise<void> =>
   withDatabase(async (server) => {
-    const database = await server.create('bench', {});
-    const requests = writeRequests(database);
-    const outcomes = await race([
-      ambit(database, requests),
-      // Row-level security applies here too: the same login role and the same binding.
-      peer('floor: node:http, same SQL', 'floor-write.ts', { ...database, url: database.runtimeUrl }, requests),
-    ]);
     await report({
       workload: 'write',
       what: 'createCheck with its audit event in one transaction, in 20 organizations in turn, 16 connections',
       unit: 'requests/s',
       higherIsBetter: true,
-      outcomes,
-      targets: [{ of: 'Ambit', against: 'floor: node:http, same SQL', atLeast: 0.8 }],
+      outcomes: await race(writeSides(await server.create('bench', {}))),
+      targets: [{ of: 'Ambit', against: 'floor: node:http, same SQL', atLeast: 0.9 }],
     });
   });

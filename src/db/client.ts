@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import type { SQL } from 'drizzle-orm';
+import { CasingCache } from 'drizzle-orm/casing';
 import { PgDialect } from 'drizzle-orm/pg-core';
 import { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import { PostgresJsSession } from 'drizzle-orm/postgres-js/session';
@@ -103,6 +105,15 @@ function connectionFactory(options: ClientOptions): PoolOptions['open'] {
 }
 
 export const dialect = new PgDialect();
+
+const CASING = new CasingCache();
+
+/** Returns the text of a part of a statement. `placeholder` returns that of a parameter. */
+export function textOf(part: SQL, placeholder: (value: unknown) => string): string {
+  const { escapeName, escapeString, prepareTyping } = dialect;
+  const escapeParam = (_at: number, value: unknown): string => placeholder(value);
+  return part.toQuery({ casing: CASING, escapeName, escapeParam, escapeString, prepareTyping }).sql;
+}
 
 /** The property of a `Db` that holds its client. */
 const CLIENT = Symbol('client');

@@ -27,6 +27,9 @@ export interface ListOptions<Row> {
   descending?: boolean;
 }
 
+/** What a cursor depends on. */
+type Sorted<Row> = Omit<ListOptions<Row>, 'reader' | 'where'> & { reader: Pick<Reader<Row>, 'table'> };
+
 export interface Page<Row> {
   edges: { cursor: string; node: Row }[];
   pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
@@ -44,7 +47,7 @@ export function sizeOf({ first, last }: PageArgs): number {
 }
 
 /** Binds a cursor to its list, because with another filter or order its position would be wrong. */
-function listKey<Row>({ reader, asked, order, descending }: Omit<ListOptions<Row>, 'where'>): string {
+export function listKey<Row>({ reader, asked, order, descending }: Sorted<Row>): string {
   return digest([getTableName(reader.table), asked, order.map(({ column }) => column.name), descending ?? false]);
 }
 
@@ -54,7 +57,7 @@ function digest(list: unknown): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 8);
 }
 
-const encodeCursor = (key: string, values: (string | number)[]): string =>
+export const encodeCursor = (key: string, values: (string | number)[]): string =>
   Buffer.from(JSON.stringify([key, ...values])).toString('base64url');
 
 const WRONG_CURSOR = 'This cursor belongs to another list, filter or order. Start from the first page.';
@@ -95,14 +98,7 @@ function isValueOf(column: PgColumn, value: unknown): boolean {
 /** Reads one page by keyset pagination. Its cost does not depend on its distance from the start. */
 export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: PageArgs): Promise<Page<Row>> {
   const size = sizeOf(args);
-  const columns = options.order.map(({ column }) => column);
-  const beyond = (cursor: string | null | undefined, forward: boolean): SQL | undefined => {
-    if (cursor == null) return undefined;
-    const values = decodeCursor(cursor, listKey(options), columns.length);
-    const bound = values.map((value, at) => sql.param(sortValue(columns[at] as PgColumn, value), columns[at]));
-    return sql`${tuple(columns)} ${sql.raw(forward === !options.descending ? '>' : '<')} ${tuple(bound)}`;
-  };
-  const where = and(options.where, beyond(args.after, true), beyond(args.before, false));
+  const where = and(options.where, between(options, args));
   const rows = await options.reader.read(db, sql`where ${where} ${ordered(options, args)} limit ${size + 1}`);
   return pageOf(rows, options, args, async () => {
     const [total] = await db.select({ total: count() }).from(options.reader.table).where(options.where);
@@ -110,12 +106,24 @@ export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: Pag
   });
 }
 
+/** The condition that a row is after the cursor `after` and before the cursor `before`. Undefined without cursors. */
+export function between<Row>(options: Sorted<Row>, { after, before }: PageArgs): SQL | undefined {
+  const columns = options.order.map(({ column }) => column);
+  const beyond = (cursor: string | null | undefined, forward: boolean): SQL | undefined => {
+    if (cursor == null) return undefined;
+    const values = decodeCursor(cursor, listKey(options), columns.length);
+    const bound = values.map((value, at) => sql.param(sortValue(columns[at] as PgColumn, value), columns[at]));
+    return sql`${tuple(columns)} ${sql.raw(forward === !options.descending ? '>' : '<')} ${tuple(bound)}`;
+  };
+  return and(beyond(after, true), beyond(before, false));
+}
+
 /** ORDER BY for reading a page: from the start of the list, or from its end if `last` is given. */
 export function ordered<Row>(
   { order, descending }: Pick<ListOptions<Row>, 'order' | 'descending'>,
   args: PageArgs,
 ): SQL {
-  const direction = (args.last != null) === !descending ? desc : asc;
+  const direction = isBackward(args) === !descending ? desc : asc;
   const keys = order.map(({ column }) => direction(column));
   return sql`order by ${sql.join(keys, sql`, `)}`;
 }
@@ -128,10 +136,9 @@ export function pageOf<Row>(
   totalCount: () => Promise<number>,
 ): Page<Row> {
   const size = sizeOf(args);
-  const backward = args.last != null;
   const more = rows.length > size;
   const nodes = rows.slice(0, size);
-  if (backward) nodes.reverse();
+  if (isBackward(args)) nodes.reverse();
   const key = lazily(() => listKey(options));
   const cursorOf = (node: Row): string =>
     encodeCursor(
@@ -142,8 +149,7 @@ export function pageOf<Row>(
   return {
     edges,
     pageInfo: {
-      hasNextPage: backward ? args.before != null : more,
-      hasPreviousPage: backward ? more : args.after != null,
+      ...neighbours(args, more),
       get startCursor() {
         return edges[0]?.cursor ?? null;
       },
@@ -154,6 +160,15 @@ export function pageOf<Row>(
     totalCount,
   };
 }
+
+/** Whether the page is read from the end of the list. */
+export const isBackward = (args: PageArgs): boolean => args.last != null;
+
+/** Whether there are items on both sides of the page. `more`: in the direction in which it was read. */
+export const neighbours = (args: PageArgs, more: boolean) =>
+  isBackward(args)
+    ? { hasNextPage: args.before != null, hasPreviousPage: more }
+    : { hasNextPage: more, hasPreviousPage: args.after != null };
 
 /** Encodes the cursor only when it is requested. Most operations select `nodes` only. */
 const edgeOf = <Row>(node: Row, cursorOf: (node: Row) => string) => ({

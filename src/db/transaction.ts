@@ -15,9 +15,20 @@ export interface Binding {
 
 export type Mode = 'read only' | 'read write';
 
+/**
+ * A statement that binds the transaction to an organization and a user if its condition is true. It returns one row then,
+ * and otherwise none.
+ */
+export interface BindingCheck {
+  readonly text: string;
+  readonly values: readonly (string | null)[];
+}
+
 export interface Transaction {
   readonly db: Db;
   readonly mode: Mode;
+  /** Whether the check has bound the transaction. Without a check, the transaction is always bound. */
+  readonly isBound: Promise<boolean>;
   /** Continues in another organization. Only for the audit event of a user who has switched from there. */
   rebind(organizationId: string): Promise<void>;
   commit(): Promise<void>;
@@ -45,17 +56,17 @@ function literal(id: string | null): string {
 }
 
 /**
- * Returns BEGIN and the binding. The binding is a query instead of SET LOCAL: after the first query of a transaction,
+ * Returns BEGIN and the binding, unless a check binds the transaction. The binding is a query instead of SET LOCAL: after the first query of a transaction,
  * PostgreSQL does not allow a switch to read-write mode.
  */
-function beginStatement({ organizationId, userId }: Binding, mode: Mode, settings: Record<string, string>): string {
+function beginStatement(binding: Binding | null, mode: Mode, settings: Record<string, string>): string {
   const local = (name: string, value: string): string => `set_config('${name}',${value},true)`;
   const all = [
-    local('ambit.organization_id', literal(organizationId)),
-    local('ambit.user_id', literal(userId)),
+    ...(binding ? [local('ambit.organization_id', literal(binding.organizationId))] : []),
+    ...(binding ? [local('ambit.user_id', literal(binding.userId))] : []),
     ...Object.entries(settings).map(([name, value]) => local(name, `'${value}'`)),
   ];
-  return `${BEGIN[mode]};select ${all.join(',')}`;
+  return all.length > 0 ? `${BEGIN[mode]};select ${all.join(',')}` : BEGIN[mode];
 }
 
 /**
@@ -72,15 +83,17 @@ const UNSTORABLE = 'A text must not contain NUL characters or halves of surrogat
 /**
  * Opens a transaction that is bound before its first query. BEGIN and the binding are sent without waiting for their
  * response, so they share a round trip with the first query. If one of them fails, the connection is closed, and the
- * rows that were read are discarded.
+ * rows that were read are discarded. With a check, the binding is left to it: if its condition is false, nothing is bound,
+ * and the statements that were sent after it find no rows.
  */
 export async function openTransaction(
   pool: Pool,
   binding: Binding,
   mode: Mode,
   work: Work = newWork(),
+  check?: BindingCheck,
 ): Promise<Transaction> {
-  const begin = beginStatement(binding, mode, pool.settings);
+  const begin = beginStatement(check ? null : binding, mode, pool.settings);
   const organization = binding.organizationId ?? '';
   let connection = await pool.acquire(organization, work);
   // The connection may have been lost after the pool assigned it.
@@ -109,6 +122,7 @@ export async function openTransaction(
     work.statements += 1;
     return connection.send(text, values, options);
   }) as Sql['unsafe'];
+  const isBound = check ? runCheck(send, check) : BOUND;
   let bound = binding.organizationId;
   const rebind = async (organizationId: string): Promise<void> => {
     if (organizationId !== bound)
@@ -126,6 +140,7 @@ export async function openTransaction(
   return {
     db,
     mode,
+    isBound,
     rebind,
     commit: async () => {
       await end('commit');
@@ -133,6 +148,18 @@ export async function openTransaction(
     },
     rollback: () => end('rollback'),
   };
+}
+
+const BOUND = Promise.resolve(true);
+
+/** Sends the check before it returns. */
+export function runCheck(send: Sql['unsafe'], { text, values }: BindingCheck): Promise<boolean> {
+  const isBound = send(text, values as never[], { prepare: true })
+    .execute()
+    .then((rows) => rows.length > 0);
+  // It is awaited at the end of the operation. Until then a rejection would count as unhandled.
+  isBound.catch(() => undefined);
+  return isBound;
 }
 
 /** Cancels the running statement. If it still does not end, closes the connection. */

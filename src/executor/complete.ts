@@ -13,10 +13,12 @@ import {
   isObjectType,
 } from 'graphql';
 import { inspect } from 'graphql/jsutils/inspect.js';
+import { infoOf } from './info.ts';
+import { writeLeaf } from './leaf.ts';
 import type { Complete, FieldPlan, Run } from './model.ts';
 import type { Position } from './position.ts';
-import { awaitValue, completeValue, executeSelection, infoOf } from './run.ts';
-import { growByItem, growByLeaf } from './size.ts';
+import { awaitValue, completeValue, executeSelection } from './run.ts';
+import { growByItem } from './size.ts';
 
 /** Returns the function that completes values of this type (GraphQL specification, section 6.4.3). */
 export function completerOf(schema: GraphQLSchema, type: GraphQLOutputType): Complete {
@@ -50,15 +52,7 @@ function completerOfNullable(schema: GraphQLSchema, type: Exclude<GraphQLOutputT
 }
 
 function leaf(type: GraphQLLeafType): Complete {
-  return (run, _field, position, value) => {
-    const serialized = type.serialize(value);
-    if (serialized == null)
-      throw new Error(
-        `Expected \`${inspect(type)}.serialize(${inspect(value)})\` to return non-nullable value, returned: ${inspect(serialized)}`,
-      );
-    growByLeaf(run, serialized);
-    position.container[position.key] = serialized;
-  };
+  return (run, _field, { container, key }, value) => writeLeaf(run, type, container, key, value);
 }
 
 function list(schema: GraphQLSchema, itemType: GraphQLOutputType): Complete {

@@ -1,23 +1,7 @@
-import { type DocumentNode, type ExecutionArgs, type ExecutionResult, locatedError } from 'graphql';
-import { buildExecutionContext } from 'graphql/execution/execute.js';
+import { type ExecutionArgs, type ExecutionResult, locatedError } from 'graphql';
 import type { FieldPlan, Limits, Plan, Run, Variables } from './model.ts';
-import { planOf, selectingVariables } from './plan.ts';
-import { maxFieldsOf } from './retained.ts';
+import { createPlans, type Prepare } from './plans.ts';
 import { executeField, whenIdle } from './run.ts';
-
-/** Maximum number of plans per document. Variables in `@skip` and `@include` can require a different plan each time. */
-const PLANS = 16;
-
-/** The plans of a document. */
-interface Plans {
-  /** Variables that select fields. Their values are part of the key. */
-  selecting: readonly string[];
-  byKey: Map<string, Plan>;
-  /** Number of fields in these plans. It grows while they run, because the fields of a type are planned when it occurs. */
-  fields: number;
-  /** Above this number, all plans are dropped. So the memory of plans is proportional to that of their document. */
-  maxFields: number;
-}
 
 export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
 
@@ -31,61 +15,12 @@ const UNLIMITED: Limits = {
  * An executor that plans each operation once: its fields, their types, resolvers and constant arguments. It generates no
  * code, and its results are those of graphql-js. See README.md.
  */
-export function createExecute(limits: Limits = UNLIMITED): Execute {
-  // A plan is kept as long as its document, which is in the cache of parsed documents.
-  const plans = new WeakMap<DocumentNode, Plans>();
-
+export function createExecute(limits: Limits = UNLIMITED, prepare: Prepare = createPlans()): Execute {
   return (args) => {
-    const prepared = buildExecutionContext(args);
-    if (!('schema' in prepared)) return { errors: prepared };
-    const { operation, fragments, variableValues } = prepared;
-    const ofDocument = plansOf(args.document);
-    const { selecting, byKey } = ofDocument;
-    const flags = flagsOf(selecting, variableValues);
-    const key = [operation.name?.value, ...selecting.map((name) => String(flags[name]))].join(' ');
-    if (ofDocument.fields > ofDocument.maxFields) clear(ofDocument);
-    let plan = byKey.get(key);
-    if (!plan) {
-      if (byKey.size === PLANS) clear(ofDocument);
-      plan = planOf(args.schema, operation, fragments, flags, () => {
-        ofDocument.fields += 1;
-      });
-      byKey.set(key, plan);
-    }
-    return execute(plan, args.contextValue, variableValues, limits);
+    const prepared = prepare(args);
+    if ('errors' in prepared) return prepared;
+    return execute(prepared.plan, args.contextValue, prepared.variables, limits);
   };
-
-  function plansOf(document: DocumentNode): Plans {
-    let ofDocument = plans.get(document);
-    if (!ofDocument) {
-      ofDocument = {
-        selecting: selectingVariables(document),
-        byKey: new Map(),
-        fields: 0,
-        maxFields: maxFieldsOf(document),
-      };
-      plans.set(document, ofDocument);
-    }
-    return ofDocument;
-  }
-}
-
-function clear(plans: Plans): void {
-  plans.byKey.clear();
-  plans.fields = 0;
-}
-
-/**
- * The values of these variables that are Booleans or null. Only Booleans select fields. Another operation of the document
- * may declare a variable of another type with this name, whose value must not be kept with the plan.
- */
-function flagsOf(names: readonly string[], variables: Variables): Variables {
-  const flags: Variables = {};
-  for (const name of names) {
-    const value = variables[name];
-    if (typeof value === 'boolean' || value === null) flags[name] = value;
-  }
-  return flags;
 }
 
 function execute(

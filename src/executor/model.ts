@@ -2,6 +2,7 @@ import type {
   FieldNode,
   FragmentDefinitionNode,
   GraphQLFieldResolver,
+  GraphQLLeafType,
   GraphQLObjectType,
   GraphQLOutputType,
   GraphQLSchema,
@@ -22,6 +23,8 @@ export interface FieldPlan {
   readonly resolve: GraphQLFieldResolver<unknown, unknown>;
   readonly argsOf: (variables: Variables) => Record<string, unknown>;
   readonly complete: Complete;
+  /** The scalar or enum type of the value. Null for lists and objects. */
+  readonly leafType: GraphQLLeafType | null;
   /** The selected fields of the returned object, if it has this type. */
   readonly selectionOn: (type: GraphQLObjectType) => Selection;
 }

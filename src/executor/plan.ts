@@ -3,9 +3,13 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLField,
+  type GraphQLLeafType,
   type GraphQLObjectType,
+  type GraphQLOutputType,
   type GraphQLSchema,
   getArgumentValues,
+  getNullableType,
+  isLeafType,
   isNonNullType,
   Kind,
   type OperationDefinitionNode,
@@ -76,6 +80,7 @@ export function planOf(
       resolve: definition.resolve ?? defaultFieldResolver,
       argsOf: argumentsOf(definition, nodes[0] as FieldNode),
       complete: completerOf(schema, definition.type),
+      leafType: leafTypeOf(definition.type),
       selectionOn: (type) => {
         let selection = selections.get(type);
         if (!selection) {
@@ -90,6 +95,11 @@ export function planOf(
   const root = schema.getRootType(operation.operation) as GraphQLObjectType;
   const fields = collectFields(schema, fragments, flags, root, operation.selectionSet);
   return { schema, operation, fragments, selection: select(root, fields) };
+}
+
+function leafTypeOf(type: GraphQLOutputType): GraphQLLeafType | null {
+  const nullable = getNullableType(type);
+  return isLeafType(nullable) ? nullable : null;
 }
 
 const OWN = { enumerable: true, writable: true, configurable: true };

@@ -1,21 +1,8 @@
-import type { GraphQLResolveInfo } from 'graphql';
+import { Info } from './info.ts';
+import { writeLeaf } from './leaf.ts';
 import type { Complete, FieldPlan, Run, Selection } from './model.ts';
 import { type Container, fail, type Position } from './position.ts';
 import { grow } from './size.ts';
-
-/** The fourth argument of resolvers. */
-export const infoOf = ({ plan, variables }: Run, field: FieldPlan, position: Position): GraphQLResolveInfo => ({
-  fieldName: field.name,
-  fieldNodes: field.nodes,
-  returnType: field.type,
-  parentType: field.parentType,
-  path: position,
-  schema: plan.schema,
-  fragments: plan.fragments,
-  rootValue: undefined,
-  operation: plan.operation,
-  variableValues: variables,
-});
 
 /** Writes the object of a position and executes its selected fields. */
 export function executeSelection(run: Run, selection: Selection, source: unknown, position: Position): void {
@@ -36,16 +23,21 @@ export function executeField(
   container: Container,
   prev: Position | undefined,
 ): void {
-  const { key, nullable, parentType } = field;
-  const position: Position = { prev, key, typename: parentType.name, container, nullable, isNulled: false };
+  const info = new Info(run, field, container, prev);
   let value: unknown;
   try {
-    value = field.resolve(source, field.argsOf(run.variables), run.context, infoOf(run, field, position));
+    value = field.resolve(source, field.argsOf(run.variables), run.context, info);
+    // The position of a leaf is not needed. Promises, errors and forbidden nulls are completed below.
+    if (field.leafType && !isPromise(value) && !(value instanceof Error) && (value != null || field.nullable)) {
+      // The template of the object already has null.
+      if (value != null) writeLeaf(run, field.leafType, container, field.key, value);
+      return;
+    }
   } catch (error) {
-    fail(run, field.nodes, position, error);
+    fail(run, field.nodes, info.path, error);
     return;
   }
-  completeValue(run, field, position, value, field.complete);
+  completeValue(run, field, info.path, value, field.complete);
 }
 
 /** Completes a value, or a promise of one when it is fulfilled. Reports all errors. */

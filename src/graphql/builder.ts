@@ -11,9 +11,11 @@ import { publicIdOf, typedIdOf } from '../lib/ids.ts';
 import { YEARS } from '../lib/storable.ts';
 import { costPlugin, LIST_COST } from './cost.ts';
 import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
+import { nodeIdPlugin } from './node-id.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
 import { DateTime, parseText } from './scalars.ts';
+import { withSource } from './source.ts';
 import { visibilityPlugin } from './visibility.ts';
 
 export interface BuilderTypes {
@@ -50,6 +52,7 @@ export const builder = new SchemaBuilder<BuilderTypes>({
     ScopeAuthPlugin,
     permissionCachePlugin,
     RelayPlugin,
+    nodeIdPlugin,
     ComplexityPlugin,
     costPlugin,
   ],
@@ -97,6 +100,7 @@ export const builder = new SchemaBuilder<BuilderTypes>({
     idFieldOptions: { description: ID },
     nodeQueryOptions: {
       own: true,
+      extensions: withSource({ kind: 'node' }),
       nullable: true,
       description: 'The object with this ID. Null if it does not exist or is not visible to the caller.',
       args: { id: { description: 'The ID of the object.' } },

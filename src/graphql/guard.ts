@@ -114,7 +114,8 @@ interface ArgumentCheck {
 const ROOT = new Set(['Query', 'Mutation', 'Subscription']);
 
 export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
-  override onTypeConfig(config: PothosTypeConfig): PothosTypeConfig {
+  override onTypeConfig(given: PothosTypeConfig): PothosTypeConfig {
+    const config = withScopesMarked(given);
     if (config.kind !== 'Object') return config;
     const options = config.pothosOptions as AccessOptions;
     assertAccessDeclared(options, `type ${config.name}`);
@@ -127,7 +128,7 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   }
 
   override onOutputFieldConfig(given: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
-    const config = withArgumentCheck(given);
+    const config = withScopesMarked(withArgumentCheck(given));
     const options = config.pothosOptions as AccessOptions;
     const isRoot = ROOT.has(config.kind);
     if (isRoot) assertAccessDeclared(options, `field ${config.kind}.${config.name}`);
@@ -191,6 +192,15 @@ function assertAccessDeclared(options: AccessOptions, what: string): void {
 
 const mustBeNullable = (type: string, field: string): string =>
   `field ${type}.${field} can be refused, so it must be nullable`;
+
+/** Options of scope-auth itself, which the options of the guard replace. */
+const SCOPE_OPTIONS = ['authScopes', 'grantScopes', 'skipTypeScopes', 'skipInterfaceScopes', 'runScopesOnType'];
+
+/** Marks a type or field that uses scope-auth without the guard, so that its access is never decided without scope-auth. */
+function withScopesMarked<Config extends Described & { pothosOptions: object }>(config: Config): Config {
+  if (!SCOPE_OPTIONS.some((option) => option in config.pothosOptions)) return config;
+  return { ...config, extensions: { ...config.extensions, hasOtherScopes: true } };
+}
 
 /** The scopes that scope-auth checks before any field of the type. */
 function scopesOfType({ permission, inProjects, own, on }: AccessOptions) {

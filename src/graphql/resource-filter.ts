@@ -1,6 +1,5 @@
 import type { InputFieldMap } from '@pothos/core';
 import { eq, gte, lt, type SQL, sql } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Context } from '../context.ts';
 import { containing } from '../db/search.ts';
 import { fromPublicId } from '../lib/ids.ts';
@@ -8,7 +7,7 @@ import { nounOf } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { columnOf, inputNameOf, type Resource, targetOf } from './resource-model.ts';
 import { searchDescription } from './search.ts';
-import { canSee, type GivenReference, loadReferenced, referenceInputOf } from './target.ts';
+import { type GivenReference, referenceInputOf, refersTo } from './target.ts';
 
 export type FilterInput = Record<string, unknown>;
 
@@ -21,33 +20,30 @@ const DateTimeRange = builder.inputType('DateTimeRange', {
 });
 
 /** The conditions of a filter. */
-export async function conditions(ctx: Context, resource: Resource, filter: FilterInput): Promise<SQL[]> {
-  const all = Object.entries(filter).filter(([, value]) => value != null);
-  return (await Promise.all(all.map(([name, value]) => condition(ctx, resource, name, value)))).flat();
-}
+export const conditions = (ctx: Context, resource: Resource, filter: FilterInput): SQL[] =>
+  Object.entries(filter).flatMap(([name, value]) => (value == null ? [] : condition(ctx, resource, name, value)));
 
-async function condition(ctx: Context, resource: Resource, name: string, value: unknown): Promise<SQL[]> {
+function condition(ctx: Context, resource: Resource, name: string, value: unknown): SQL[] {
   const { declaration, attributes, project } = resource;
   const computed = declaration.computed?.[name];
   if (computed?.filter) return [computed.filter(value as never, ctx.dependencies.clock())];
   if (name === 'search') return searchIn(resource, value as string);
-  if (name === 'projectId' && project) return [equals(project, fromPublicId('prj', value as string))];
+  if (name === 'projectId' && project) {
+    const id = fromPublicId('prj', value as string);
+    return [id ? eq(project, id) : sql`false`];
+  }
   const reference = attributes.find(
     ([key, one]) => one.reference && inputNameOf(key, targetOf(resource, one.reference.target)) === name,
   );
   if (reference?.[1].reference) {
     const target = targetOf(resource, reference[1].reference.target);
-    const row = await loadReferenced(ctx, target, value as GivenReference);
-    return [equals(columnOf(resource, reference[0]), row && canSee(ctx, target, row) ? row.id : null)];
+    return [refersTo(ctx, target, columnOf(resource, reference[0]), value as GivenReference)];
   }
   const column = columnOf(resource, name);
   if ((declaration.filter as Record<string, unknown>)[name] !== 'range') return [eq(column, value)];
   const { from, to } = value as { from?: Date | null; to?: Date | null };
   return [...(from ? [gte(column, from)] : []), ...(to ? [lt(column, to)] : [])];
 }
-
-/** A reference to an object that does not exist, or that the caller may not see, matches nothing. */
-const equals = (column: PgColumn, id: string | null): SQL => (id ? eq(column, id) : sql`false`);
 
 function searchIn(resource: Resource, text: string): SQL[] {
   const columns = (resource.declaration.filter?.search ?? []) as readonly string[];

@@ -4,15 +4,19 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import { type Context, db, tenant } from '../context.ts';
 import { pagesOf } from '../data/loader.ts';
 import { inProjects } from '../data/project-scope.ts';
-import { type ListOptions, listPage, type Page, type PageArgs } from '../db/page.ts';
+import type { NestedOptions } from '../db/nested.ts';
+import { type ListOptions, listPage, type PageArgs } from '../db/page.ts';
+import { fromPublicId } from '../lib/ids.ts';
+import { isStorable } from '../lib/storable.ts';
 import { nounOf } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { connectionOf } from './connection.ts';
 import { byId, findBy } from './find-by.ts';
 import { conditions, type FilterInput, filterInputOf } from './resource-filter.ts';
-import type { AnyRow, Resource } from './resource-model.ts';
+import { type AnyRow, columnOf, type Resource } from './resource-model.ts';
 import { type Order, orderInputOf, orderWords, sortKeys } from './resource-order.ts';
 import { costOfList } from './search.ts';
+import { type ObjectKey, withSource } from './source.ts';
 import { canSee, type Target } from './target.ts';
 
 /** Adds the field for one object: `category(id:, alias:)`. */
@@ -30,6 +34,7 @@ export function addGetter(resource: Resource): void {
         id: t.arg.id({ required: !loadByAlias, description: `The ID of the ${noun}.` }),
         ...(loadByAlias && { alias: t.arg.string({ description: `The alias of the ${noun}.` }) }),
       },
+      extensions: withSource({ kind: 'object', by: (args) => keyOf(resource, args) }),
       resolve: async (_root: unknown, args: { id?: string | null; alias?: string | null }, ctx: Context) => {
         ctx.unit.access.requireOrganization();
         const id = byId(resource.prefix, (uuid) => resource.load(ctx, uuid));
@@ -40,6 +45,14 @@ export function addGetter(resource: Resource): void {
       },
     } as never),
   );
+}
+
+/** The column and the value that the arguments of a getter name. Null if they are wrong or name nothing. */
+function keyOf(resource: Resource, { id, alias }: { id?: string | null; alias?: string | null }): ObjectKey | null {
+  if ((id == null) === (alias == null)) return null;
+  const uuid = id == null ? null : fromPublicId(resource.prefix, id);
+  if (uuid) return { column: resource.table.id, value: uuid };
+  return alias != null && isStorable(alias) ? { column: columnOf(resource, 'alias'), value: alias } : null;
 }
 
 /** Adds the list of all objects that the caller can see. */
@@ -94,9 +107,10 @@ function listOptions(resource: Resource): object {
         })).orderBy,
       }),
     },
+    extensions: withSource({ kind: 'list', options: (ctx, args: ListArgs) => selected(ctx, resource, args) }),
     resolve: async (_parent: unknown, args: ListArgs, ctx: Context) => {
       ctx.unit.access.requireOrganization();
-      return await list(ctx, resource, args);
+      return await listPage(await db(ctx), selected(ctx, resource, args), args);
     },
   };
   lists.set(resource, options);
@@ -105,20 +119,16 @@ function listOptions(resource: Resource): object {
 
 type ListArgs = PageArgs & { filter?: FilterInput | null; orderBy?: Order | null };
 
-async function list(ctx: Context, resource: Resource, { filter, orderBy, ...page }: ListArgs): Promise<Page<AnyRow>> {
+/** The rows of a list, and their order. */
+function selected(ctx: Context, resource: Resource, { filter, orderBy }: ListArgs): ListOptions<AnyRow> {
   const field = orderBy?.field ?? resource.declaration.order[0];
-  const where = and(visible(ctx, resource), ...(await conditions(ctx, resource, filter ?? {}))) as SQL;
-  return await listPage<AnyRow>(
-    await db(ctx),
-    {
-      reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
-      where,
-      asked: [tenant(ctx), filter ?? {}],
-      order: sortKeys(resource, field),
-      descending: orderBy?.direction === 'DESC',
-    },
-    page,
-  );
+  return {
+    reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
+    where: and(visible(ctx, resource), ...conditions(ctx, resource, filter ?? {})) as SQL,
+    asked: [tenant(ctx), filter ?? {}],
+    order: sortKeys(resource, field),
+    descending: orderBy?.direction === 'DESC',
+  };
 }
 
 /** The rows that the caller can see. For a project resource, the guard's condition in SQL. */
@@ -129,12 +139,13 @@ function visible(ctx: Context, { table, project, permission }: Resource): SQL {
 /** Adds to the type of a target the list of the objects that refer to it. */
 export function addReverseList(resource: Resource, target: Target, field: string, by: string, column: PgColumn): void {
   const { type, permission, project, declaration } = resource;
-  const pages = pagesOf<AnyRow>((ctx) => ({
+  const options = (ctx: Context): NestedOptions<AnyRow> => ({
     reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
     where: (parent) => and(visible(ctx, resource), sql`${column} = ${parent}`) as SQL,
     asked: (parent) => [tenant(ctx), field, parent],
     order: sortKeys(resource, declaration.order[0]),
-  }));
+  });
+  const pages = pagesOf(options);
   builder.objectField(
     target.type as ObjectRef<SchemaTypes, AnyRow>,
     field,
@@ -146,6 +157,7 @@ export function addReverseList(resource: Resource, target: Target, field: string
           ...(project && !target.project ? { own: true } : { permission }),
           ...(project && target.project && { on: target.projectOf }),
           description: `The ${nounOf(declaration.plural)} whose \`${by}\` is this ${nounOf(target.name)}, ordered ${orderWords(declaration.order[0])}.`,
+          extensions: withSource({ kind: 'list under', options }),
           resolve: (row: AnyRow, args: PageArgs, ctx: Context) => pages(ctx, row.id, args),
         } as never,
         connectionOf(type),

@@ -1,14 +1,24 @@
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Context } from '../context.ts';
 import { nounOf } from '../lib/words.ts';
 import type { Attribute } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
-import { type AnyRow, type DeclaredNode, targetOf } from './resource-model.ts';
+import { type AnyRow, columnOf, type DeclaredNode, targetOf } from './resource-model.ts';
+import { type TypeSource, withSource } from './source.ts';
 import { canSee } from './target.ts';
 import { viewerPermissions } from './viewer-permissions.ts';
 
 type Fields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, AnyRow>;
+
+const rowsOf = ({ table, prefix, project }: DeclaredNode): TypeSource => ({
+  table,
+  prefix,
+  id: table.id,
+  organization: table.organizationId,
+  project,
+});
 
 /** Adds the node type with a field for each attribute. */
 export function addType(resource: DeclaredNode): void {
@@ -18,6 +28,7 @@ export function addType(resource: DeclaredNode): void {
     description: declaration.description,
     permission,
     ...(project && { on: projectOf }),
+    extensions: withSource(rowsOf(resource)),
     id: { resolve: (row: AnyRow) => row.id },
     loadWithoutCache: async (id: string, ctx: Context) => {
       const row = await resource.load(ctx, id);
@@ -36,7 +47,7 @@ export function addType(resource: DeclaredNode): void {
   } as never);
 }
 
-function projectField(t: Fields, { declaration, noun }: DeclaredNode) {
+function projectField(t: Fields, { declaration, noun, project }: DeclaredNode) {
   const target = declaration.project;
   if (!target || target === 'self') return {};
   return {
@@ -44,6 +55,7 @@ function projectField(t: Fields, { declaration, noun }: DeclaredNode) {
       type: target.type,
       nullable: true,
       description: `The project of the ${noun}. Null if it is not visible to the caller.`,
+      extensions: withSource({ kind: 'one', by: project as PgColumn }),
       resolve: (row: AnyRow, _args: object, ctx: Context) => target.load(ctx, row['projectId'] as string),
     } as never),
   };
@@ -70,17 +82,19 @@ function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Att
       type: target.type,
       nullable: true,
       description: `${description}. ${missing} to the caller.${cleared}`,
+      extensions: withSource({ kind: 'one', by: columnOf(resource, key) }),
       resolve: (row: AnyRow, _args: object, ctx: Context, info: GraphQLResolveInfo) =>
         row[key] === null ? null : target.load(ctx, row[key] as string, info),
     } as never),
   ];
 }
 
-const computedField = (t: Fields, { type, nullable = false, description, value }: Computed<AnyRow>) =>
+const computedField = (t: Fields, { type, nullable = false, description, columns, value }: Computed<AnyRow>) =>
   t.field({
     type,
     nullable,
     description,
+    extensions: withSource({ kind: 'computed', columns, value }),
     resolve: (row: AnyRow, _args: object, ctx: Context) => value(row, ctx.dependencies.clock()),
   } as never);
 

@@ -1,11 +1,14 @@
 import type { InputRef, ObjectRef } from '@pothos/core';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Permission } from '../access/catalog.ts';
-import type { Context } from '../context.ts';
+import { type Context, tenant } from '../context.ts';
+import { inProjects } from '../data/project-scope.ts';
 import type { TenantTable } from '../data/rows.ts';
 import { invalid, userError } from '../lib/errors.ts';
 import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
+import { isStorable } from '../lib/storable.ts';
 import { capitalized, nounOf, withArticle } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 
@@ -50,6 +53,25 @@ export async function loadReferenced<Row extends { id: string }>(
   const uuid = fromPublicId(target.prefix, id ?? '');
   return uuid ? await target.load(ctx, uuid) : null;
 }
+
+/**
+ * The condition that a column refers to the given object. An object that does not exist, or that the caller may not see,
+ * matches nothing.
+ */
+export function refersTo(ctx: Context, target: Target, column: PgColumn, given: GivenReference): SQL {
+  const { id, alias } = parts(given);
+  const { table, project, permission } = target;
+  if (!project && !ctx.unit.access.can(permission)) return sql`false`;
+  const uuid = fromPublicId(target.prefix, id ?? '');
+  // The foreign key is enough: the object exists and belongs to the organization.
+  if (alias == null && !project) return uuid ? eq(column, uuid) : sql`false`;
+  const key = alias == null ? uuid && eq(table.id, uuid) : isStorable(alias) && eq((table as Aliased).alias, alias);
+  if (!key) return sql`false`;
+  const isVisible = project ? inProjects(ctx, project, permission) : undefined;
+  return sql`${column} = (select ${table.id} from ${table} where ${and(eq(table.organizationId, tenant(ctx)), key, isVisible)})`;
+}
+
+type Aliased = TenantTable & { alias: PgColumn };
 
 /**
  * The row ID of a reference in an input. The object must exist, be visible to the caller and, if it belongs to a project,

@@ -1,5 +1,6 @@
 import { PERMISSIONS, type Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
+import { withSource } from './source.ts';
 
 /** The permissions of a resource that concern an existing object. */
 export const aboutOne = (resource: string): Permission[] =>
@@ -10,16 +11,30 @@ export const aboutOne = (resource: string): Permission[] =>
 interface Options<Row> {
   /** The project that the object belongs to. */
   on?: (row: Row) => string | null;
+  /** The permissions in a project or, with null, in the organization. */
+  of?: (ctx: Context, project: string | null) => Permission[];
 }
 
+/** Options of the field `viewerPermissions` without its resolver. */
+export const permissionsField = (resource: string) => ({
+  type: ['Permission'] as ['Permission'],
+  complexity: 1 + aboutOne(resource).length,
+  description: 'The permissions that the caller has on this object: those of its type, except `create`.',
+});
+
 /** Options of the field `viewerPermissions`. */
-export function viewerPermissions<Row>(resource: string, { on }: Options<Row> = {}) {
-  const names = aboutOne(resource);
+export function viewerPermissions<Row>(
+  resource: string,
+  { on, of = amongThose(aboutOne(resource)) }: Options<Row> = {},
+) {
   return {
-    type: ['Permission'] as ['Permission'],
-    complexity: 1 + names.length,
-    description: 'The permissions that the caller has on this object: those of its type, except `create`.',
-    resolve: (row: Row, _args: object, ctx: Context): Permission[] =>
-      names.filter((name) => ctx.unit.access.can(name, on?.(row))),
+    ...permissionsField(resource),
+    extensions: withSource({ kind: 'permissions', of }),
+    resolve: (row: Row, _args: object, ctx: Context): Permission[] => of(ctx, on?.(row) ?? null),
   };
 }
+
+const amongThose =
+  (names: readonly Permission[]) =>
+  (ctx: Context, project: string | null): Permission[] =>
+    names.filter((name) => ctx.unit.access.can(name, project));

@@ -1,5 +1,4 @@
 import type { ExecutionArgs } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
 import { AmbitError } from '../lib/errors.ts';
 import { rootFieldsOf } from './root-fields.ts';
 
@@ -17,13 +16,9 @@ const ATTEMPTS: ReadonlySet<string> = new Set([
 export const MAX_ATTEMPTS = 5;
 
 /** Refuses an operation with too many attempts before it is executed. */
-export function useAttemptLimit(): Plugin {
-  return {
-    onExecute({ args }) {
-      const attempts = rootFieldsOf(args as ExecutionArgs)?.filter((name) => ATTEMPTS.has(name)) ?? [];
-      if (attempts.length <= MAX_ATTEMPTS) return;
-      const message = `The operation has ${attempts.length} attempts to use a password or a secret, the limit is ${MAX_ATTEMPTS}. Split it into several operations.`;
-      throw new AmbitError('BAD_REQUEST', message, { http: { status: 400 } });
-    },
-  };
+export function checkAttempts(args: ExecutionArgs): void {
+  const attempts = rootFieldsOf(args)?.filter((name) => ATTEMPTS.has(name)) ?? [];
+  if (attempts.length <= MAX_ATTEMPTS) return;
+  const message = `The operation has ${attempts.length} attempts to use a password or a secret, the limit is ${MAX_ATTEMPTS}. Split it into several operations.`;
+  throw new AmbitError('BAD_REQUEST', message, { http: { status: 400 } });
 }

@@ -31,25 +31,38 @@ const FETCH_API = {
   },
 } as unknown as FetchAPI;
 
+const okResponse = (body: string, mediaType: string): HttpResponse => ({
+  status: 200,
+  headers: { 'Content-Type': `${mediaType}; charset=utf-8` },
+  body,
+});
+
+/** Passed to yoga, which needs no more of a POST of JSON. */
+const REQUEST = { method: 'POST', url: '/graphql' } as Request;
+
 /**
  * Handles the most frequent kind of request: a POST of a JSON object with one operation. It skips the `Request`, stream
  * and `Response` objects of yoga, which cost more than a small operation (measured: 534 µs per request with them, 141 µs
  * without). All other requests take the fallback. A test compares the responses of both.
  */
-export function createFastPath({ yoga, formatResult }: Graphql, config: Config): FastPath {
+export function createFastPath({ yoga, direct, formatResult }: Graphql, config: Config): FastPath {
   const isUsual = ({ method, url, headers }: IncomingMessage): boolean =>
     method === 'POST' &&
     url === '/graphql' &&
     JSON_TYPES.has(headers['content-type'] ?? '') &&
     (headers.origin === undefined || config.corsOrigins.length === 0);
 
+  const resultOfYoga = async (params: GraphQLParams, server: ServerContext): Promise<Result> =>
+    (await yoga.getResultForParams({ params, request: REQUEST }, server as never)) as Result;
+
   return async (req, body, server) => {
     const mediaType = RESPONSE_TYPES.get(req.headers.accept);
     const params = mediaType && isUsual(req) ? paramsOf(body) : null;
     if (!mediaType || !params) return null;
-    const request = { method: 'POST', url: '/graphql' } as Request;
-    const result = (await yoga.getResultForParams({ params, request }, server as never)) as Result;
+    const result = await (direct(params, server) ?? resultOfYoga(params, server));
+    if (typeof result === 'string') return okResponse(result, mediaType);
     const formatted = await formatResult(result, server);
+    if (!formatted.errors) return okResponse(formatted.stringify(formatted), mediaType);
     return processRegularResult(formatted as never, FETCH_API, mediaType) as unknown as HttpResponse;
   };
 }

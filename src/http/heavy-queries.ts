@@ -1,23 +1,27 @@
-import { type ExecutionArgs, getOperationAST } from 'graphql';
+import type { ExecutionArgs } from 'graphql';
 import { type Context, setActor } from '../context.ts';
 import { createShares, type Waiter } from '../db/shares.ts';
-import type { Execute } from '../executor/execute.ts';
 import { unavailable } from '../lib/errors.ts';
 import { LIMITS } from './limits.ts';
+import { isQuery } from './revalidation.ts';
 
 /** An operation with at most this cost never waits for others. */
 const LIGHT = LIMITS.cost / 10;
 /** Maximum number of heavy queries that run, and that wait. One organization has at most half of each. */
 const HEAVY = { running: 2, waiting: 100 };
 
-const isQuery = ({ document, operationName }: ExecutionArgs): boolean =>
-  getOperationAST(document, operationName)?.operation === 'query';
+/** Executes an operation with this cost, if necessary after others. */
+export type HeavyQueries = <T>(
+  args: ExecutionArgs,
+  cost: number,
+  execute: (args: ExecutionArgs) => Promise<T>,
+) => Promise<T>;
 
 /**
  * Limits how many heavy queries run at once. Each result stays in memory until it is sent, and a single thread does not
  * compute them faster in parallel. Mutations never wait, because the actor that they use must have been read recently.
  */
-export function limitHeavyQueries(execute: Execute, costOf: (args: ExecutionArgs) => number): Execute {
+export function createHeavyQueries(): HeavyQueries {
   const shares = createShares<void>(HEAVY.running, HEAVY.waiting);
   let free = HEAVY.running;
 
@@ -43,8 +47,8 @@ export function limitHeavyQueries(execute: Execute, costOf: (args: ExecutionArgs
       startNext();
     });
 
-  return async (args) => {
-    if (costOf(args) <= LIGHT || !isQuery(args)) return await execute(args);
+  return async (args, cost, execute) => {
+    if (cost <= LIGHT || !isQuery(args)) return await execute(args);
     const ctx = args.contextValue as Context;
     const owner = ctx.unit.binding.organizationId ?? '';
     await turn(ctx, owner);

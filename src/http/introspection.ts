@@ -1,16 +1,14 @@
 import { Kind, type SelectionSetNode, type ValidationRule } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
 import { AmbitError } from '../lib/errors.ts';
 import { type Fragments, fragmentsOf } from './fragments.ts';
 import { LIMITS } from './limits.ts';
-import type { ServerContext } from './server-context.ts';
 
 type Root = '__schema' | '__type';
 
 const MAXIMA = { __schema: LIMITS.schemas, __type: LIMITS.types } as const;
 
 /** Limits how often an operation selects `__schema` and `__type`, in fragments and with aliases. */
-const introspectionCountRule: ValidationRule = (context) => {
+export const introspectionCountRule: ValidationRule = (context) => {
   const fragments = fragmentsOf(context.getDocument());
   return {
     OperationDefinition({ selectionSet }) {
@@ -49,7 +47,7 @@ function collect(
 }
 
 /** Refuses introspection with one error, however many of its fields are selected. */
-const noIntrospectionRule: ValidationRule = (context) => {
+export const noIntrospectionRule: ValidationRule = (context) => {
   let isReported = false;
   return {
     Field({ name }) {
@@ -61,13 +59,3 @@ const noIntrospectionRule: ValidationRule = (context) => {
     },
   };
 };
-
-/** Limits introspection, and refuses it to anonymous callers if the schema is not public. */
-export function useIntrospection(isOpen: (server: ServerContext) => boolean): Plugin {
-  return {
-    onValidate({ addValidationRule, context }) {
-      addValidationRule(introspectionCountRule);
-      if (!isOpen(context as unknown as ServerContext)) addValidationRule(noIntrospectionRule);
-    },
-  };
-}

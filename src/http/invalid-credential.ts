@@ -1,6 +1,4 @@
 import type { ExecutionArgs } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
-import type { Context } from '../context.ts';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { rootFieldsOf } from './root-fields.ts';
@@ -19,7 +17,7 @@ const IGNORING: ReadonlySet<string> = new Set([
 ]);
 const INTROSPECTION: ReadonlySet<string> = new Set(['__schema', '__type']);
 
-/** Authenticates before the operation is known. The caller is anonymous until `useInvalidCredential` decides. */
+/** Authenticates before the operation is known. The caller is anonymous until `checkCredential` decides. */
 export async function authenticateLater(state: CredentialState, authenticate: () => Promise<Actor>): Promise<Actor> {
   return await authenticate().catch((error: unknown) => {
     if (!isUnauthenticated(error)) throw error;
@@ -40,17 +38,13 @@ const isUnauthenticated = (error: unknown): error is AmbitError =>
   error instanceof AmbitError && error.code === 'UNAUTHENTICATED';
 
 /**
- * Refuses an operation with an invalid credential, unless each of its root fields ignores it. Must be the first plugin
- * that handles `onExecute`. `isOpen` tells whether everybody may read the schema.
+ * Refuses an operation with an invalid credential, unless each of its root fields ignores it. Must be the first check of
+ * an operation. `isOpen` tells whether everybody may read the schema.
  */
-export function useInvalidCredential(isOpen: boolean): Plugin<Context & ServerContext> {
-  return {
-    onExecute({ args }) {
-      const { credential } = (args.contextValue as ServerContext).state;
-      credential.isIgnored = ignoresCredential(args as ExecutionArgs, isOpen);
-      if (credential.error && !credential.isIgnored) throw credential.error;
-    },
-  };
+export function checkCredential(args: ExecutionArgs, isOpen: boolean): void {
+  const { credential } = (args.contextValue as ServerContext).state;
+  credential.isIgnored = ignoresCredential(args, isOpen);
+  if (credential.error && !credential.isIgnored) throw credential.error;
 }
 
 /** `__typename` needs no credential, but an operation that reads nothing else is one that tests the credential. */

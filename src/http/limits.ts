@@ -39,7 +39,7 @@ function hasTooManyLines(document: string): boolean {
 }
 
 /** Counts aliases and directives, which make validation and execution expensive with any schema. */
-const countRule: ValidationRule = (context) => {
+export const countRule: ValidationRule = (context) => {
   const counts = { aliases: 0, directives: 0 };
   const add = (kind: keyof typeof counts): void => {
     counts[kind] += 1;
@@ -54,9 +54,20 @@ const countRule: ValidationRule = (context) => {
 const validateWithLimit: typeof validate = (schema, document, rules, options) =>
   validate(schema, document, rules, { ...options, maxErrors: LIMITS.validationErrors });
 
-/** Enforces the limits. Calls `onCost` with the cost of each operation before it is executed. */
-export function useLimits(schema: GraphQLSchema, onCost: (args: ExecutionArgs, cost: number) => void): Plugin {
+/** Returns the check of an operation before it is executed. It returns the cost. */
+export function createCostCheck(schema: GraphQLSchema): (args: ExecutionArgs) => number {
   const costOf = createCost(schema);
+  return (args) => {
+    const { complexity, depth } = costOf(args);
+    if (depth > LIMITS.depth) throw tooLarge(`its depth is ${depth}, the limit is ${LIMITS.depth}`);
+    if (complexity > LIMITS.cost)
+      throw tooLarge(`its cost is ${complexity}, the limit is ${LIMITS.cost}; request shorter pages`);
+    return complexity;
+  };
+}
+
+/** Limits the document before it is parsed and while it is validated. */
+export function useDocumentLimits(): Plugin {
   return {
     onParams({ params: { query } }) {
       // yoga refuses a query of another type later.
@@ -67,16 +78,8 @@ export function useLimits(schema: GraphQLSchema, onCost: (args: ExecutionArgs, c
     onParse({ params }) {
       (params as { options: object }).options = { ...params.options, maxTokens: LIMITS.tokens };
     },
-    onValidate({ addValidationRule, setValidationFn }) {
+    onValidate({ setValidationFn }) {
       setValidationFn(validateWithLimit);
-      addValidationRule(countRule);
-    },
-    onExecute({ args }) {
-      const { complexity, depth } = costOf(args);
-      if (depth > LIMITS.depth) throw tooLarge(`its depth is ${depth}, the limit is ${LIMITS.depth}`);
-      if (complexity > LIMITS.cost)
-        throw tooLarge(`its cost is ${complexity}, the limit is ${LIMITS.cost}; request shorter pages`);
-      onCost(args, complexity);
     },
   };
 }

@@ -44,6 +44,10 @@ export const responseLimits = (limit: number): Limits => ({
   },
 });
 
+/** Whether the text has at most `limit` bytes. A character has at most three bytes in UTF-8. */
+export const fits = (text: string, limit: number): boolean =>
+  text.length * 3 <= limit || Buffer.byteLength(text) <= limit;
+
 /**
  * Returns a function that writes a result as JSON. The executor has limited its estimated size. This function counts
  * exactly, also the characters that need several bytes.
@@ -52,13 +56,12 @@ export const limitedStringify =
   (limit: number, { work, trace }: RequestState) =>
   (result: Result): string => {
     const text = JSON.stringify(result);
-    // A character has at most three bytes in UTF-8.
-    if (text.length * 3 <= limit) return text;
-    const bytes = Buffer.byteLength(text);
-    if (bytes <= limit) return text;
+    if (fits(text, limit)) return text;
     addCode(trace, 'RESPONSE_TOO_LARGE');
     return JSON.stringify(
-      work.hasSentCommit ? withoutPayloads(result, bytes - limit, limit) : { data: null, errors: [tooLarge(limit)] },
+      work.hasSentCommit
+        ? withoutPayloads(result, Buffer.byteLength(text) - limit, limit)
+        : { data: null, errors: [tooLarge(limit)] },
     );
   };
 

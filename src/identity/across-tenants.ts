@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from '../db/client.ts';
 import { queryRows } from '../db/reader.ts';
+import type { BindingCheck } from '../db/transaction.ts';
 import type { Plan } from '../lib/plans.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 
@@ -24,6 +25,8 @@ export interface CredentialRow {
   plan: Plan;
   access_version: string;
   principal_id: string;
+  /** Everything above as one value. Computed by the database. */
+  version: string;
 }
 
 export const findSessionAcrossTenants = async (db: Db, id: string): Promise<CredentialRow | null> =>
@@ -31,6 +34,23 @@ export const findSessionAcrossTenants = async (db: Db, id: string): Promise<Cred
 
 export const findApiTokenAcrossTenants = async (db: Db, hash: string): Promise<CredentialRow | null> =>
   (await queryRows<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
+
+const CHECKS = {
+  SESSION: checkWith('ambit.is_session_unchanged($1::text::uuid, $2::text::uuid, $3::text::uuid, $4)'),
+  API_TOKEN: checkWith('ambit.is_api_token_unchanged($1, $2::text::uuid, $3::text::uuid, $4)'),
+};
+
+/** Returns a row only if the condition is true. PostgreSQL evaluates a condition without columns before the row. */
+function checkWith(condition: string): string {
+  const local = (name: string, value: string): string => `set_config('ambit.${name}', coalesce(${value}, ''), true)`;
+  return `select ${local('organization_id', '$2::text')}, ${local('user_id', '$3::text')} where ${condition}`;
+}
+
+/** Binds a transaction to what the credential stands for, if the credential has not changed since its lookup. */
+export const checkOfCredential = (kind: keyof typeof CHECKS, key: string, row: CredentialRow): BindingCheck => ({
+  text: CHECKS[kind],
+  values: [key, row.organization_id, row.user_id, row.version],
+});
 
 /** A user, for checking the password. */
 export interface UserSecret {

@@ -1,12 +1,18 @@
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.ts';
-import { type Db, drizzleOn } from '../db/client.ts';
+import { drizzleOn } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
+import type { BindingCheck } from '../db/transaction.ts';
 import type { Work } from '../db/work.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { fromPublicId } from '../lib/ids.ts';
 import { hashSecret, isSecret } from '../lib/secret.ts';
-import { type CredentialRow, findApiTokenAcrossTenants, findSessionAcrossTenants } from './across-tenants.ts';
+import {
+  type CredentialRow,
+  checkOfCredential,
+  findApiTokenAcrossTenants,
+  findSessionAcrossTenants,
+} from './across-tenants.ts';
 import { type Actor, ANONYMOUS } from './actor.ts';
 import { createActors, sizeOfGrants } from './actors.ts';
 import { createKeys, type Keys } from './keys.ts';
@@ -18,7 +24,7 @@ export interface Identity {
   authenticate(header: string | null, work: Work): Promise<Actor>;
   /**
    * Returns the cached actor of an Authorization header, or null. Data that was read for this actor must not be sent
-   * before `revalidate` has returned true.
+   * before `check` has confirmed the credential.
    */
   findCached(header: string | null): Promise<CachedActor | null>;
   readonly keys: Keys;
@@ -27,8 +33,10 @@ export interface Identity {
 
 export interface CachedActor {
   actor: Actor;
-  /** Reads the credential again. Returns whether the actor is unchanged. */
-  revalidate(db: Db): Promise<boolean>;
+  /** Confirms that the credential and everything that the actor depends on are unchanged. */
+  check: BindingCheck;
+  /** Removes the actor from the cache. To be called when the check fails. */
+  forget(): void;
 }
 
 /** The content of a header, which is not yet checked against the database. */
@@ -50,7 +58,7 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
   const db = drizzleOn(sql);
   const actors = createActors(pool, clock);
   const keys = createKeys(sql, clock, config.publicUrl);
-  const cache = new LRUCache<string, { row: CredentialRow; actor: Actor }>({
+  const cache = new LRUCache<string, { row: CredentialRow; actor: Actor; check: BindingCheck }>({
     maxSize: MAX_CACHED,
     sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants),
   });
@@ -78,7 +86,7 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     const row = claim && (await FIND[claim.kind](db, claim.key));
     if (!claim || !row || !isValid(claim, row)) throw unauthenticated();
     const actor = await actors.load(claim.kind, row, work);
-    cache.set(claim.key, { row, actor });
+    cache.set(claim.key, { row, actor, check: checkOfCredential(claim.kind, claim.key, row) });
     return actor;
   }
 
@@ -86,20 +94,11 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     const claim = header === null ? null : await claimOf(header);
     const cached = claim && cache.get(claim.key);
     if (!cached || !isValid(claim, cached.row) || !actors.isCurrent(cached.actor)) return null;
-    const revalidate = async (on: Db): Promise<boolean> => {
-      const isUnchanged = isSameRow(cached.row, await FIND[claim.kind](on, claim.key));
-      if (!isUnchanged) cache.delete(claim.key);
-      return isUnchanged;
-    };
-    return { actor: cached.actor, revalidate };
+    return { actor: cached.actor, check: cached.check, forget: () => void cache.delete(claim.key) };
   }
 
   return { authenticate, findCached, keys, limiter: createLimiter(sql, config.rateLimits) };
 }
-
-const isSameRow = (cached: CredentialRow, current: CredentialRow | null): boolean =>
-  current !== null &&
-  (Object.keys(cached) as (keyof CredentialRow)[]).every((column) => cached[column] === current[column]);
 
 export const unauthenticated = (): AmbitError =>
   new AmbitError(

@@ -61,23 +61,32 @@ const MAX_TIME = 2 ** 48 - 1;
 export const firstIdAt = (time: Date): string => uuid7(Math.min(Math.max(time.getTime(), 0), MAX_TIME), '0'.repeat(20));
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-/** The two characters for each value of ten bits. */
-const PAIRS = Array.from({ length: 1024 }, (_, bits) => `${ALPHABET[bits >> 5]}${ALPHABET[bits & 31]}`);
+/** The character of the lowest five bits. */
+const character = (bits: number): number => ALPHABET.charCodeAt(bits & 31);
+
+/** The value of a hexadecimal digit. The codes of the letters, upper or lower case, end in 1 to 6. */
+const digit = (code: number): number => (code & 15) + (code >> 6) * 9;
+
+/** The four characters for the five hexadecimal digits at these places of a UUID. */
+function quad(uuid: string, a: number, b: number, c: number, d: number, e: number): string {
+  const high = (digit(uuid.charCodeAt(a)) << 8) | (digit(uuid.charCodeAt(b)) << 4) | digit(uuid.charCodeAt(c));
+  const bits = (high << 8) | (digit(uuid.charCodeAt(d)) << 4) | digit(uuid.charCodeAt(e));
+  return String.fromCharCode(character(bits >> 15), character(bits >> 10), character(bits >> 5), character(bits));
+}
+
+/** The two characters for the first two hexadecimal digits of a UUID. */
+function pair(uuid: string): string {
+  const bits = (digit(uuid.charCodeAt(0)) << 4) | digit(uuid.charCodeAt(1));
+  return String.fromCharCode(character(bits >> 5), character(bits));
+}
 
 /**
  * The public form of a stored UUID: a TypeID such as `chk_01j…` (https://github.com/jetify-com/typeid). The library is too
- * slow for responses with hundreds of IDs. Five hexadecimal digits are four digits of base 32. A test compares the results
- * with the library.
+ * slow for responses with hundreds of IDs. 130 bits make 26 characters, so the UUID follows two zero bits. Five hexadecimal
+ * digits are four characters. The places skip the hyphens. A test compares the results with the library.
  */
-export function toPublicId(prefix: IdPrefix, uuid: string): string {
-  const hex = uuid.replaceAll('-', '');
-  let id = `${prefix}_${PAIRS[Number.parseInt(hex.slice(0, 2), 16)]}`;
-  for (let at = 2; at < 32; at += 5) {
-    const bits = Number.parseInt(hex.slice(at, at + 5), 16);
-    id += `${PAIRS[bits >> 10]}${PAIRS[bits & 1023]}`;
-  }
-  return id;
-}
+export const toPublicId = (prefix: IdPrefix, uuid: string): string =>
+  `${prefix}_${pair(uuid)}${quad(uuid, 2, 3, 4, 5, 6)}${quad(uuid, 7, 9, 10, 11, 12)}${quad(uuid, 14, 15, 16, 17, 19)}${quad(uuid, 20, 21, 22, 24, 25)}${quad(uuid, 26, 27, 28, 29, 30)}${quad(uuid, 31, 32, 33, 34, 35)}`;
 
 /** Returns the UUID of a public ID with this prefix, or null for any other text. */
 export function fromPublicId(prefix: IdPrefix, id: string): string | null {

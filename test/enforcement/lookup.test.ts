@@ -68,6 +68,8 @@ const THE_ADMIN = {
   slug: 'acme',
   organization_name: 'acme',
   principal_id: uuidOf('mem', admin.memberId),
+  // `credential-check.test.ts` compares it with the other columns.
+  version: expect.any(String),
 };
 
 /** Texts that would match several rows in a lookup with a pattern instead of equality. */
@@ -162,6 +164,7 @@ test('find_api_token returns the name of a service account, and no user', async 
     user_created_at: null,
     name: 'Robot',
     principal_id: uuidOf('sva', serviceAccountId),
+    version: expect.any(String),
   };
   const where = { organization_id: organizationUuid(acme), slug: 'acme', organization_name: 'acme' };
   const credential = { credential_id: expect.any(String), access: 'READ', expires_at: null };
@@ -214,6 +217,20 @@ const functions = await api.root`
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
   where n.nspname !~ '^(pg_|information_schema$)' order by 1`;
 
+test('the checks of a credential return only whether it is unchanged', async () => {
+  const { version } = (await ask('find_api_token', hashSecret(token.token as string)))[0] as Json;
+  const { organization_id: organization, user_id: user } = THE_ADMIN;
+  const check = async (name: string, key: string, ...rest: (string | null)[]) =>
+    (await api.sql.unsafe(`select ambit.${name}($1, $2, $3, $4) as same`, [key, ...rest]))[0]?.['same'];
+  const hash = hashSecret(token.token as string);
+  expect(await check('is_api_token_unchanged', hash, organization, user, version)).toBe(true);
+  expect(await check('is_session_unchanged', newId(), organization, user, version)).toBe(false);
+  for (const other of [null, '', `${version} `])
+    expect(await check('is_api_token_unchanged', hash, organization, user, other)).toBe(false);
+  for (const key of GREEDY.filter((text) => text !== null))
+    expect(await check('is_api_token_unchanged', key, organization, user, version), key).toBe(false);
+});
+
 test('no other function is a security definer', () => {
   // A new function needs a test above of everything that it returns.
   expect(functions.filter((one) => one['definer']).map((one) => one['name'])).toEqual([
@@ -224,6 +241,8 @@ test('no other function is a security definer', () => {
     'ambit.find_session',
     'ambit.find_user_by_email',
     'ambit.has_users',
+    'ambit.is_api_token_unchanged',
+    'ambit.is_session_unchanged',
   ]);
 });
 

@@ -16,7 +16,7 @@ const schema = buildSchema();
 const { dependencies } = api.app;
 const referenceAddress = await listen(
   createHandler(
-    createGraphql(schema, dependencies, (args: ExecutionArgs) => (execute as Execute)(args)),
+    createGraphql(schema, dependencies, { execute: (args: ExecutionArgs) => (execute as Execute)(args) }),
     dependencies,
   ),
 );

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type ExecutionArgs, parse } from 'graphql';
 import { expect, test } from 'vitest';
 import { newWork, stopWork } from '../../src/db/work.ts';
-import { limitHeavyQueries } from '../../src/http/heavy-queries.ts';
+import { createHeavyQueries } from '../../src/http/heavy-queries.ts';
 import { LIMITS } from '../../src/http/limits.ts';
 import { unavailable } from '../../src/lib/errors.ts';
 import { until } from '../support/until.ts';
@@ -13,20 +13,16 @@ const MUTATION = parse('mutation { a }');
 /** Operations that run until the test ends them, by their names. */
 function operations() {
   const running = new Map<string, { end: (result: object) => void; fail: (error: Error) => void }>();
-  const costs = new WeakMap<object, number>();
-  const execute = limitHeavyQueries(
-    ({ contextValue }) =>
-      new Promise((end, fail) => {
-        running.set((contextValue as { name: string }).name, { end, fail });
-      }),
-    (args) => costs.get(args) ?? 0,
-  );
+  const heavyQueries = createHeavyQueries();
+  const execute = ({ contextValue }: ExecutionArgs) =>
+    new Promise<object>((end, fail) => {
+      running.set((contextValue as { name: string }).name, { end, fail });
+    });
   const start = (name: string, organizationId: string, share = 1, document = QUERY) => {
     const work = newWork();
     const contextValue = { name, work, unit: { binding: { organizationId }, revalidation: {} } };
     const args = { document, contextValue: contextValue as object } as ExecutionArgs;
-    costs.set(args, LIMITS.cost * share);
-    const result = Promise.resolve(execute(args)).then(
+    const result = heavyQueries(args, LIMITS.cost * share, execute).then(
       () => 'done',
       (error: Error) => error.message,
     );

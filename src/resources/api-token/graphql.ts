@@ -4,7 +4,7 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
-import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { permissionsField } from '../../graphql/viewer-permissions.ts';
 import { accessOfCredential } from '../../identity/actor.ts';
 import { targetId } from '../../lib/input.ts';
 import { nounOf } from '../../lib/words.ts';
@@ -73,7 +73,7 @@ builder.node(ApiToken, {
       description: 'When the token expires. Null if it does not expire.',
     }),
     viewerPermissions: t.field({
-      ...viewerPermissions<ApiTokenRow>('api_token'),
+      ...permissionsField('api_token'),
       resolve: (token, _args, ctx) => mayDo(token, ctx),
     }),
   }),

@@ -3,7 +3,7 @@ import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { costOfList, searchDescription } from '../../graphql/search.ts';
-import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { permissionsField } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
@@ -91,7 +91,7 @@ builder.node(Invitation, {
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the invitation was created.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the invitation expires.' }),
     viewerPermissions: t.field({
-      ...viewerPermissions<InvitationRow>('invitation'),
+      ...permissionsField('invitation'),
       description:
         'The permissions that the caller has on this invitation: `invitation:read`, `invitation:update` and `invitation:delete`. For an invitation to projects only, also `project_member:read`, `project_member:create` and `project_member:delete`, if the caller has them in all of its projects.',
       resolve: async (row, _args, ctx) => permissionsOnInvitation(ctx.unit.access, row, await mayResend(ctx, row)),

@@ -1,8 +1,10 @@
+import { isNotNull } from 'drizzle-orm';
 import { isAskedFor } from '../../data/loader.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
+import { withSource } from '../../graphql/source.ts';
 import type { Target } from '../../graphql/target.ts';
 import { targetId } from '../../lib/input.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
@@ -30,6 +32,14 @@ builder.node(Member, {
   permission: 'member:read',
   own: isSelf,
   interfaces: [Principal],
+  extensions: withSource({
+    table: principals,
+    prefix: 'mem',
+    id: principals.id,
+    organization: principals.organizationId,
+    project: null,
+    only: isNotNull(principals.userId),
+  }),
   id: { resolve: (member) => member.id },
   loadWithoutCache: (id, ctx) => findMember(ctx, id),
   brandLoadedObjects: true,
@@ -38,6 +48,7 @@ builder.node(Member, {
       type: User,
       nullable: true,
       description: 'The person. Null if the membership ended during the request.',
+      extensions: withSource({ kind: 'one', by: principals.userId }),
       resolve: async (member, _args, ctx) => (await findUserOfMember(ctx, member.id))?.user ?? null,
     }),
   }),

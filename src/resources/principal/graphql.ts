@@ -2,7 +2,7 @@ import type { Permission } from '../../access/catalog.ts';
 import type { Role } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { builder, ID } from '../../graphql/builder.ts';
-import { aboutOne, viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { aboutOne, permissionsField } from '../../graphql/viewer-permissions.ts';
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
 import { canReadRole } from './access.ts';
@@ -58,7 +58,7 @@ export const Principal = builder.interfaceRef<PrincipalRow>('Principal').impleme
       description: 'When the person joined the organization or the service account was created.',
     }),
     viewerPermissions: t.field({
-      ...viewerPermissions<PrincipalRow>('member'),
+      ...permissionsField('member'),
       resolve: (row, _args, ctx) => mayDo(row, ctx, row.userId ? ABOUT_MEMBER : ABOUT_SERVICE_ACCOUNT),
     }),
   }),

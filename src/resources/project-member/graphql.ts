@@ -2,7 +2,7 @@ import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
-import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { permissionsField } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { nounOf } from '../../lib/words.ts';
 import { Member } from '../member/graphql.ts';
@@ -78,7 +78,7 @@ builder.node(ProjectMember, {
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the project role was created.' }),
     viewerPermissions: t.field({
-      ...viewerPermissions<ProjectMemberRow>('project_member'),
+      ...permissionsField('project_member'),
       resolve: (row, _args, ctx) => permissionsOnProjectMember(ctx, row),
     }),
   }),

@@ -4,6 +4,7 @@ import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { costOfList, searchFilter } from '../../graphql/search.ts';
+import { withSource } from '../../graphql/source.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from './ref.ts';
@@ -17,12 +18,20 @@ import {
   updateProject,
   visibleProject,
 } from './service.ts';
+import { projects } from './table.ts';
 
 builder.node(Project, {
   description:
     'A part of the organization that can have its own roles, such as an application, an environment or a product. It is not visible to callers without `project:read` on it.',
   permission: 'project:read',
   on: (project) => project.id,
+  extensions: withSource({
+    table: projects,
+    prefix: 'prj',
+    id: projects.id,
+    organization: projects.organizationId,
+    project: projects.id,
+  }),
   id: { resolve: (project) => project.id },
   loadWithoutCache: (id, ctx) => findProject(ctx, id),
   brandLoadedObjects: true,
@@ -38,9 +47,11 @@ builder.node(Project, {
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the project was created.' }),
     viewerPermissions: t.field({
-      ...viewerPermissions<ProjectRow>('project'),
+      ...viewerPermissions<ProjectRow>('project', {
+        on: (project) => project.id,
+        of: (ctx, project) => ctx.unit.access.permissions(project),
+      }),
       description: 'All permissions that the caller has in the project.',
-      resolve: (project, _args, ctx) => ctx.unit.access.permissions(project.id),
     }),
   }),
 });

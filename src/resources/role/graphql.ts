@@ -1,4 +1,3 @@
-import type { RoleSummary } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
@@ -6,7 +5,7 @@ import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { costOfList, searchFilter } from '../../graphql/search.ts';
-import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { permissionsField } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { limitText } from '../../lib/limits.ts';
 import { Policy, PolicyStatement, PolicyStatementInput } from '../policy/graphql.ts';
@@ -120,7 +119,7 @@ builder.node(RoleType, {
       connectionOf(Principal),
     ),
     viewerPermissions: t.field({
-      ...viewerPermissions<RoleSummary>('role'),
+      ...permissionsField('role'),
       description:
         'The permissions that the caller has on this role: those of its type, except `create`. Without `role:update` and `role:delete` for a built-in role and for a role that grants permissions that the caller does not have. Without `role:update` if the role is suspended.',
       resolve: (role, _args, ctx) => permissionsOnRole(ctx, role),

@@ -4,7 +4,7 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
 import { mutation } from '../../graphql/mutation.ts';
-import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
+import { permissionsField } from '../../graphql/viewer-permissions.ts';
 import { targetId } from '../../lib/input.ts';
 import { Member } from '../member/graphql.ts';
 import { isSelf } from '../principal/service.ts';
@@ -61,7 +61,7 @@ builder.node(Session, {
       description: 'When the session ends if it is not refreshed before.',
     }),
     viewerPermissions: t.field({
-      ...viewerPermissions<SessionRow>('session'),
+      ...permissionsField('session'),
       resolve: (session, _args, ctx) => mayDo(session, ctx),
     }),
   }),

@@ -1,0 +1,98 @@
+import type { SQL } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import type { Permission } from '../access/catalog.ts';
+import type { Context } from '../context.ts';
+import type { NestedOptions } from '../db/nested.ts';
+import type { ListOptions } from '../db/page.ts';
+import type { Reader } from '../db/reader.ts';
+import type { IdPrefix } from '../lib/ids.ts';
+
+/**
+ * How types and fields are read from the database. The planner finds it in the extensions of the schema and reads fields
+ * with statements instead of calling their resolvers. A field without a source is always resolved.
+ */
+
+/** Where the objects of a type are stored. An exposed field is the column of the same name. */
+export interface TypeSource {
+  readonly table: PgTable;
+  readonly prefix: IdPrefix;
+  readonly id: PgColumn;
+  /** Null for a table that only row-level security divides among organizations. */
+  readonly organization: PgColumn | null;
+  /** The column of the project on which the guard of the type checks its permission. */
+  readonly project: PgColumn | null;
+  /** The condition for the rows of the type, if the table has others. */
+  readonly only?: SQL;
+}
+
+export type FieldSource =
+  | ComputedSource
+  | OneSource
+  | PermissionsSource
+  | ListSource
+  | ListUnderSource
+  | ObjectSource
+  | { readonly kind: 'node' };
+
+/** A value that is computed from columns of the row and the time. */
+export interface ComputedSource {
+  readonly kind: 'computed';
+  readonly columns: readonly string[];
+  readonly value: (row: never, time: Date) => unknown;
+}
+
+/** The object that a column refers to. */
+export interface OneSource {
+  readonly kind: 'one';
+  readonly by: PgColumn;
+}
+
+/** Permissions of the caller, in the project of the row or in the organization. */
+export interface PermissionsSource {
+  readonly kind: 'permissions';
+  readonly of: (ctx: Context, project: string | null) => readonly Permission[];
+}
+
+type WithoutReader<Options extends { reader: unknown }> = Omit<Options, 'reader'> & {
+  reader: Pick<Reader<never>, 'table'>;
+};
+export type Listed = WithoutReader<ListOptions<never>>;
+export type ListedUnder = WithoutReader<NestedOptions<never>>;
+
+/** A list that does not depend on a parent. */
+export interface ListSource {
+  readonly kind: 'list';
+  readonly options: (ctx: Context, args: never) => Listed;
+}
+
+/** A list of the objects that refer to a parent. */
+export interface ListUnderSource {
+  readonly kind: 'list under';
+  readonly options: (ctx: Context) => ListedUnder;
+}
+
+/** One object, by arguments. Null if the arguments name none. */
+export interface ObjectSource {
+  readonly kind: 'object';
+  readonly by: (args: never) => ObjectKey | null;
+}
+
+export interface ObjectKey {
+  readonly column: PgColumn;
+  readonly value: string;
+}
+
+const KEY = 'source';
+
+/** The extensions of a type or a field with this source. */
+export const withSource = <Source extends TypeSource | FieldSource>(source: Source) => ({ [KEY]: source });
+
+interface Extended {
+  readonly extensions: Readonly<Record<string, unknown>>;
+}
+
+export const sourceOfType = ({ extensions }: Extended): TypeSource | undefined =>
+  extensions[KEY] as TypeSource | undefined;
+
+export const sourceOfField = ({ extensions }: Extended): FieldSource | undefined =>
+  extensions[KEY] as FieldSource | undefined;

@@ -1,0 +1,53 @@
+import { type ExecutionArgs, type ExecutionResult, getOperationAST } from 'graphql';
+import { type Context, restart, revalidate } from '../context.ts';
+import type { Answer } from '../executor/answer.ts';
+import type { Execute } from '../executor/execute.ts';
+import { fits } from './response-limit.ts';
+
+/** Executes an operation with its resolvers. */
+export type Resolve = (args: ExecutionArgs) => Promise<ExecutionResult>;
+
+/**
+ * Runs with the cached actor and reads the credential again in the same transaction. If it changed, the result is
+ * discarded and the query runs again as the new actor. A query also runs again when its connection was lost, which is
+ * safe because it only reads.
+ */
+export function revalidating(execute: Execute): Resolve {
+  return async (args) => {
+    const ctx = args.contextValue as Context;
+    try {
+      const result = await execute(args);
+      if ((await revalidate(ctx)) && !isRetryable(args, ctx)) return result;
+    } catch (error) {
+      if (!isRetryable(args, ctx)) throw error;
+    }
+    await restart(ctx);
+    return await execute(args);
+  };
+}
+
+export const isQuery = ({ document, operationName }: ExecutionArgs): boolean =>
+  getOperationAST(document, operationName)?.operation === 'query';
+
+const isRetryable = (args: ExecutionArgs, { work }: Context): boolean =>
+  work.connection?.lost !== undefined && !work.stopped && isQuery(args);
+
+/**
+ * Answers queries with planned statements if possible. The text is returned only after the credential was confirmed. If
+ * the text is larger than `limit` bytes, or anything has failed, the resolvers run anew and report the error.
+ */
+export function answering(answer: Answer, resolve: Resolve, limit: number) {
+  return async (args: ExecutionArgs): Promise<ExecutionResult | string> => {
+    const pending = isQuery(args) ? answer(args) : null;
+    if (!pending) return await resolve(args);
+    const ctx = args.contextValue as Context;
+    try {
+      const text = await pending;
+      if (text !== null && (await revalidate(ctx)) && fits(text, limit)) return text;
+    } catch (error) {
+      if (ctx.work.stopped) throw error;
+    }
+    await restart(ctx);
+    return await resolve(args);
+  };
+}

@@ -1,0 +1,133 @@
+import { getTableColumns } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { type GraphQLField, type GraphQLObjectType, getNamedType, isNonNullType } from 'graphql';
+import type { Permission } from '../access/catalog.ts';
+import type { FieldPlan, Selection } from '../executor/model.ts';
+import { type ComputedSource, type PermissionsSource, sourceOfField } from '../graphql/source.ts';
+import { toPublicId } from '../lib/ids.ts';
+import { connectionUnder } from './connection.ts';
+import { requireField, requireType } from './guard.ts';
+import { decoderOf, leafWriter } from './leaf.ts';
+import { type Draft, NotPlanned, type ReadRun, type Rows, type Write } from './model.ts';
+import { addRows, cellOf, definitionOf, fieldsWriter, stored } from './rows.ts';
+
+/** Returns a function that writes an object of the type from a row. */
+export function objectWriter(draft: Draft, rows: Rows, type: GraphQLObjectType, selection: Selection): Write {
+  requireType(draft, type, rows.source);
+  return fieldsWriter(selection, (field) => fieldWriter(draft, rows, type, field));
+}
+
+function fieldWriter(draft: Draft, rows: Rows, type: GraphQLObjectType, field: FieldPlan): Write {
+  const definition = definitionOf(type, field);
+  const inProject = requireField(draft, type, definition);
+  const write = writerOf(draft, rows, type, field, definition);
+  return inProject ? ifAllowed(rows, inProject, write) : write;
+}
+
+/** Checks the permission of a field on the project of the row. A refusal is an error, which resolvers report. */
+function ifAllowed(rows: Rows, permission: Permission, write: Write): Write {
+  const project = projectCell(rows);
+  return (run, cells, at) => {
+    if (!run.ctx.unit.access.can(permission, cells[at + project])) throw new NotPlanned('a field is refused');
+    return write(run, cells, at);
+  };
+}
+
+function projectCell(rows: Rows): number {
+  const { project } = rows.source;
+  if (!project) throw new NotPlanned('the project of the object is not a column');
+  return cellOf(rows, project, 'text');
+}
+
+function writerOf(
+  draft: Draft,
+  rows: Rows,
+  type: GraphQLObjectType,
+  field: FieldPlan,
+  definition: GraphQLField<unknown, unknown>,
+): Write {
+  const source = sourceOfField(definition);
+  if (!source) return columnWriter(rows, type, field, definition);
+  switch (source.kind) {
+    case 'computed':
+      return computedWriter(rows, source, definition);
+    case 'one':
+      return relationWriter(draft, rows, source.by, field);
+    case 'permissions':
+      return permissionsWriter(rows, source);
+    case 'list under':
+      return connectionUnder(draft, rows, source, field, objectWriter);
+    default:
+      throw new NotPlanned(`${type.name}.${field.name} is not read from its parent`);
+  }
+}
+
+function columnWriter(
+  rows: Rows,
+  type: GraphQLObjectType,
+  field: FieldPlan,
+  { extensions, type: output }: GraphQLField<unknown, unknown>,
+): Write {
+  const { source } = rows;
+  if (field.name === 'id') return (_run, cells, at) => `"${toPublicId(source.prefix, cells[at] as string)}"`;
+  const exposed = extensions['pothosExposedField'];
+  const column = typeof exposed === 'string' ? getTableColumns(source.table)[exposed] : undefined;
+  if (!column) throw new NotPlanned(`${type.name}.${field.name} has a resolver of its own`);
+  const { form, json } = leafWriter(output, column as PgColumn);
+  const cell = cellOf(rows, column as PgColumn, form);
+  return (_run, cells, at) => json(cells[at + cell] as string);
+}
+
+function computedWriter(
+  rows: Rows,
+  { columns, value }: ComputedSource,
+  { type }: GraphQLField<unknown, unknown>,
+): Write {
+  const known = getTableColumns(rows.source.table) as Record<string, PgColumn>;
+  const read = columns.map((name) => {
+    const { form, decode } = decoderOf(known[name] as PgColumn);
+    return { name, decode, cell: cellOf(rows, known[name] as PgColumn, form) };
+  });
+  const isRequired = isNonNullType(type);
+  return ({ time }, cells, at) => {
+    const row: Record<string, unknown> = {};
+    for (const { name, decode, cell } of read) row[name] = decode(cells[at + cell] as string);
+    const result = value(row as never, time);
+    if (result == null && isRequired) throw new NotPlanned('a required value is missing');
+    return JSON.stringify(result ?? null);
+  };
+}
+
+function relationWriter(draft: Draft, parent: Rows, by: PgColumn, field: FieldPlan): Write {
+  if (!field.nullable) throw new NotPlanned('a required object cannot be hidden');
+  const target = stored(getNamedType(field.type));
+  const cell = cellOf(parent, by, 'text');
+  const rows = addRows(draft, target, { kind: 'one', parent, by });
+  const write = objectWriter(draft, rows, target.type, field.selectionOn(target.type));
+  draft.settle[rows.at] = (run) => {
+    const texts = new Map<string, string>();
+    const cells = run.cells[rows.at] as readonly string[];
+    for (let at = 0; at < cells.length; at += rows.cells.length) texts.set(cells[at] as string, write(run, cells, at));
+    return texts;
+  };
+  return ({ texts }, cells, at) => texts[rows.at]?.get(cells[at + cell] as string) ?? 'null';
+}
+
+/** The permissions are the same in each row of a project, or of the organization. */
+function permissionsWriter(rows: Rows, { of }: PermissionsSource): Write {
+  const cell = rows.source.project ? projectCell(rows) : null;
+  const key = {};
+  return (run, cells, at) => {
+    const project = cell === null ? null : (cells[at + cell] as string);
+    const known = sharedTexts(run, key);
+    const text = known.get(project) ?? JSON.stringify(of(run.ctx, project));
+    known.set(project, text);
+    return text;
+  };
+}
+
+function sharedTexts({ shared }: ReadRun, key: object): Map<string | null, string> {
+  const known = shared.get(key) ?? new Map<string | null, string>();
+  shared.set(key, known);
+  return known;
+}

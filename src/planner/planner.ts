@@ -1,0 +1,112 @@
+import { type DocumentNode, type ExecutionArgs, Kind } from 'graphql';
+import type { Context } from '../context.ts';
+import type { Answer } from '../executor/answer.ts';
+import type { Plan, Variables } from '../executor/model.ts';
+import { selectingVariables } from '../executor/plan.ts';
+import type { Prepare } from '../executor/plans.ts';
+import { NotPlanned } from './model.ts';
+import { createPrepared } from './prepared.ts';
+import { planRoot, type Root } from './root.ts';
+import { execute, prepareRun, type Ready } from './run.ts';
+
+export interface Planner {
+  readonly answer: Answer;
+  /** How each root field of the operation would be executed. */
+  readonly explain: (args: ExecutionArgs) => Explanation[];
+}
+
+/** The text of the planned statement, or the reason why resolvers execute the operation. */
+export type Explanation = { field: string; statement: string } | { field: string; resolvers: string };
+
+/** The planned operation: for each response key a root field, or the constant value of `__typename`. */
+interface PlannedOperation {
+  readonly entries: readonly { readonly key: string; readonly root: Root | null; readonly constant: string }[];
+}
+
+export function createPlanner(prepare: Prepare): Planner {
+  const planned = new WeakMap<Plan, PlannedOperation | NotPlanned>();
+  /** Documents of one operation whose plan does not depend on variables and is not planned. */
+  const unplanned = new WeakSet<DocumentNode>();
+  const prepared = createPrepared();
+
+  function operationOf(plan: Plan): PlannedOperation | NotPlanned {
+    const known = planned.get(plan) ?? planOperation(plan);
+    planned.set(plan, known);
+    return known;
+  }
+
+  function answer(args: ExecutionArgs): Promise<string | null> | null {
+    if (unplanned.has(args.document)) return null;
+    const ready = readyFor(args);
+    if (!ready) return null;
+    const ctx = args.contextValue as Context;
+    return respond(ctx, ready.operation, ready.statements);
+  }
+
+  function readyFor(args: ExecutionArgs): { operation: PlannedOperation; statements: Ready[] } | null {
+    const ctx = args.contextValue as Context;
+    const found = prepare(args);
+    if ('errors' in found) return null;
+    const operation = operationOf(found.plan);
+    if (operation instanceof NotPlanned) {
+      if (isOnlyPlan(args.document)) unplanned.add(args.document);
+      return null;
+    }
+    if (!ctx.unit.access.effective) return null;
+    try {
+      return { operation, statements: statementsOf(operation, ctx, found.variables) };
+    } catch {
+      // The resolvers find the same, and report it.
+      return null;
+    }
+  }
+
+  async function respond(ctx: Context, { entries }: PlannedOperation, ready: Ready[]): Promise<string> {
+    const values = await execute(ctx, ready, prepared.use);
+    let next = 0;
+    const fields = entries.map(
+      ({ key, root, constant }) => `${JSON.stringify(key)}:${root ? values[next++] : constant}`,
+    );
+    return `{"data":{${fields.join(',')}}}`;
+  }
+
+  return { answer, explain };
+
+  function explain(args: ExecutionArgs): Explanation[] {
+    const found = prepare(args);
+    if ('errors' in found) return [];
+    const ctx = args.contextValue as Context;
+    return found.plan.selection.fields.map((field) => {
+      try {
+        const statement = planRoot(found.plan, field).statementFor(ctx, found.variables);
+        return { field: field.key, statement: prepareRun(statement, ctx, found.variables).text };
+      } catch (error) {
+        return { field: field.key, resolvers: error instanceof Error ? error.message : 'unknown' };
+      }
+    });
+  }
+}
+
+/** Whether the document has one operation, which selects the same fields for all variables. */
+const isOnlyPlan = (document: DocumentNode): boolean =>
+  document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length === 1 &&
+  selectingVariables(document).length === 0;
+
+function planOperation(plan: Plan): PlannedOperation | NotPlanned {
+  const { operation, selection } = plan;
+  if (operation.operation !== 'query') return new NotPlanned('only queries are planned');
+  const fields = new Map(selection.fields.map((field) => [field.key, field]));
+  try {
+    const entries = Object.entries(selection.template).map(([key, constant]) => {
+      const field = fields.get(key);
+      return { key, root: field ? planRoot(plan, field) : null, constant: JSON.stringify(constant) };
+    });
+    return entries.some(({ root }) => root) ? { entries } : new NotPlanned('the operation reads nothing');
+  } catch (error) {
+    // Such as a null in `@skip`. The resolvers report it.
+    return error instanceof NotPlanned ? error : new NotPlanned((error as Error).message);
+  }
+}
+
+const statementsOf = ({ entries }: PlannedOperation, ctx: Context, variables: Variables): Ready[] =>
+  entries.flatMap(({ root }) => (root ? [prepareRun(root.statementFor(ctx, variables), ctx, variables)] : []));

@@ -1,0 +1,75 @@
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { type GraphQLField, type GraphQLNamedType, type GraphQLObjectType, isObjectType } from 'graphql';
+import type { FieldPlan, Selection } from '../executor/model.ts';
+import { sourceOfType, type TypeSource } from '../graphql/source.ts';
+import { visibilityOf } from './guard.ts';
+import { type Cell, type Draft, NotPlanned, type Origin, type Rows, type Write } from './model.ts';
+
+/** Maximum number of positions with rows in a statement. The time to plan a statement grows with it. */
+const MAX_ROWS = 12;
+
+/** A type with the table of its objects. */
+export interface Stored {
+  readonly type: GraphQLObjectType;
+  readonly source: TypeSource;
+}
+
+export function stored(type: GraphQLNamedType): Stored {
+  const source = isObjectType(type) ? sourceOfType(type) : undefined;
+  if (!isObjectType(type) || !source) throw new NotPlanned(`${type.name} is not read from a table`);
+  return { type, source };
+}
+
+export function addRows(draft: Draft, { type, source }: Stored, origin: Origin): Rows {
+  if (draft.rows.length === MAX_ROWS)
+    throw new NotPlanned(`the field reads objects at more than ${MAX_ROWS} positions`);
+  const rows: Rows = {
+    at: draft.rows.length,
+    source,
+    origin,
+    cells: [],
+    hasCursors: false,
+    hasCount: false,
+    hasNeighbours: false,
+    visibleWith: visibilityOf(type),
+  };
+  draft.rows.push(rows);
+  // The first cell identifies the row.
+  cellOf(rows, source.id, 'text');
+  return rows;
+}
+
+/** The position of the column among the cells of a row. */
+export function cellOf({ cells }: Rows, column: PgColumn, form: Cell['form']): number {
+  const known = cells.findIndex((cell) => cell.column === column && cell.form === form);
+  return known >= 0 ? known : cells.push({ column, form }) - 1;
+}
+
+/** Returns a function that writes the selected fields in their order. `writerOf` returns the writer of a field. */
+export function fieldsWriter({ fields, template }: Selection, writerOf: (field: FieldPlan) => Write): Write {
+  const planned = new Map(fields.map((field) => [field.key, field]));
+  const pieces: { before: string; write: Write }[] = [];
+  let before = '{';
+  for (const [key, constant] of Object.entries(template)) {
+    const field = planned.get(key);
+    before += `${before.length > 1 || pieces.length > 0 ? ',' : ''}${JSON.stringify(key)}:`;
+    if (!field) {
+      before += JSON.stringify(constant);
+      continue;
+    }
+    pieces.push({ before, write: writerOf(field) });
+    before = '';
+  }
+  const end = `${before}}`;
+  return (run, cells, at) => {
+    let text = '';
+    for (const piece of pieces) text += piece.before + piece.write(run, cells, at);
+    return text + end;
+  };
+}
+
+export const definitionOf = (type: GraphQLObjectType, { name }: FieldPlan): GraphQLField<unknown, unknown> => {
+  const field = type.getFields()[name];
+  if (!field) throw new NotPlanned(`${name} is introspection`);
+  return field;
+};

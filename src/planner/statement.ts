@@ -1,0 +1,142 @@
+import { getTableName, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { inProjects } from '../data/project-scope.ts';
+import { textOf } from '../db/client.ts';
+import { between, ordered } from '../db/page.ts';
+import { PARENT } from '../db/reader.ts';
+import { decoderOf } from './leaf.ts';
+import { type Cell, type KeptText, type ListRun, NotPlanned, type Param, type Rows, type Run } from './model.ts';
+
+/** Between cells. JSON contains no control characters, and the other texts are IDs, numbers, times and constants. */
+export const SEPARATOR = '\u001f';
+const SEPARATOR_SQL = "E'\\x1f'";
+
+interface Text {
+  readonly params: Param[];
+  /** Whether the parameters of all executions of the same shape can be computed without building the text. */
+  isKept: boolean;
+}
+
+const quoted = ({ name }: PgColumn): string => `"${name}"`;
+const aliasOf = ({ at }: Rows): string => `p${at}`;
+
+/** Adds a parameter and returns its placeholder. */
+const add = ({ params }: Text, param: Param): string => `$${params.push(param)}`;
+
+/** Returns the text of a condition and adds its parameters. */
+const embed = (text: Text, condition: SQL, { tenant }: Run): string =>
+  textOf(condition, (value) => {
+    if (value === tenant) return '$1';
+    text.isKept = false;
+    return add(text, () => value);
+  });
+
+const TENANT: Param = ({ tenant }) => tenant;
+
+/**
+ * Builds the statement of a root field: one query for the rows of each position, and one value for each in the result.
+ * Each query names the organization.
+ */
+export function buildText(rows: readonly Rows[], run: Run): KeptText & { isKept: boolean } {
+  const text: Text = { params: [TENANT], isKept: true };
+  const parts = rows.map((one) => partOf(text, one, run));
+  const queries = parts.map(({ query }, at) => `p${at} as materialized (${query})`);
+  const values = parts.flatMap(({ value, count }) => [value, ...(count ? [count] : [])]);
+  return { text: `with ${queries.join(',')} select ${values.join(',')}`, params: text.params, isKept: text.isKept };
+}
+
+interface Part {
+  query: string;
+  value: string;
+  count: string | null;
+}
+
+function partOf(text: Text, rows: Rows, run: Run): Part {
+  const { origin, source } = rows;
+  const table = `"${getTableName(source.table)}"`;
+  const columns = columnsOf(rows, run.lists[rows.at]).map((column) => `${table}.${quoted(column)}`);
+  const select = `select ${columns.join(',')} from ${table} where `;
+  const value = resultOf(rows, run.lists[rows.at]);
+  if (origin.kind === 'list' || origin.kind === 'list under') {
+    const list = run.lists[rows.at] as ListRun;
+    const where = embed(text, whereOf(rows, list), run);
+    const limit = add(text, limitOf(rows));
+    const tail = `${embed(text, ordered(list.options, list.args), run)} limit ${limit}`;
+    const cursors =
+      list.options.asked instanceof Function
+        ? undefined
+        : between({ ...list.options, asked: list.options.asked }, list.args);
+    const page = cursors ? `${where} and ${embed(text, cursors, run)}` : where;
+    if (origin.kind === 'list')
+      return {
+        query: `${select}${page} ${tail}`,
+        value,
+        count: rows.hasCount ? `(select count(*) from ${table} where ${where})` : null,
+      };
+    const parents = `from ${aliasOf(origin.parent)} as parent cross join lateral`;
+    return {
+      query: `select parent.id as parent_id,each.* ${parents} (${select}${page} ${tail}) as each`,
+      value,
+      count: rows.hasCount
+        ? aggregate(
+            `parent.id,counted.total`,
+            `${parents.slice(5)} (select count(*) as total from ${table} where ${where}) as counted`,
+          )
+        : null,
+    };
+  }
+  const conditions = [
+    ...(source.organization ? [`${table}.${quoted(source.organization)} = $1`] : []),
+    keyOf(text, rows, table, run),
+    ...othersOf(rows, run).map((condition) => embed(text, condition, run)),
+  ];
+  return { query: select + conditions.join(' and '), value, count: null };
+}
+
+/** The condition that selects the rows of an object, or of the objects that the rows of the parent refer to. */
+function keyOf(text: Text, { origin, source }: Rows, table: string, { key }: Run): string {
+  if (origin.kind === 'one')
+    return `${table}.${quoted(source.id)} = any(array(select ${quoted(origin.by)} from ${aliasOf(origin.parent)}))`;
+  if (!key) throw new NotPlanned('the object has no key');
+  return `${table}.${quoted(key.column)} = ${add(text, ({ key }) => key?.value)}`;
+}
+
+/** The condition on other rows of the table, and that on the project of each row. */
+function othersOf({ source, visibleWith }: Rows, { ctx }: Run): SQL[] {
+  const { only, project } = source;
+  return [...(only ? [only] : []), ...(visibleWith && project ? [inProjects(ctx, project, visibleWith)] : [])];
+}
+
+/** The option `where` of a list contains the condition on the project of each row. */
+function whereOf({ source: { only } }: Rows, { options: { where } }: ListRun): SQL {
+  const selected = typeof where === 'function' ? where(PARENT) : where;
+  return only ? sql`${selected} and ${only}` : selected;
+}
+
+/** One row more than the page tells whether there is another page. */
+const limitOf =
+  ({ at, hasNeighbours }: Rows): Param =>
+  ({ lists }) =>
+    (lists[at] as ListRun).size + (hasNeighbours ? 1 : 0);
+
+const sortColumns = ({ hasCursors }: Rows, list: ListRun | undefined): PgColumn[] =>
+  hasCursors && list ? list.options.order.map(({ column }) => column) : [];
+
+const columnsOf = (rows: Rows, list: ListRun | undefined): PgColumn[] => [
+  ...new Set([...rows.cells.map(({ column }) => column), ...sortColumns(rows, list)]),
+];
+
+function resultOf(rows: Rows, list: ListRun | undefined): string {
+  const sorted = sortColumns(rows, list).map((column): Cell => ({ column, form: decoderOf(column).form }));
+  const cells = [...rows.cells, ...sorted].map(cellText);
+  if (rows.origin.kind === 'list under') cells.push('parent_id');
+  return aggregate(cells.join(','), aliasOf(rows));
+}
+
+const aggregate = (cells: string, from: string): string =>
+  `(select string_agg(concat_ws(${SEPARATOR_SQL},${cells}),${SEPARATOR_SQL}) from ${from})`;
+
+function cellText({ column, form }: Cell): string {
+  const value = form === 'json' ? `to_json(${quoted(column)})` : quoted(column);
+  return column.notNull ? value : `coalesce(${value}::text,'')`;
+}

@@ -1,0 +1,238 @@
+import type { TransactionSql } from 'postgres';
+import { describe, expect, test } from 'vitest';
+import { type CredentialRow, checkOfCredential } from '../../src/identity/across-tenants.ts';
+import { newId } from '../../src/lib/ids.ts';
+import { hashSecret } from '../../src/lib/secret.ts';
+import { createAndGetId, organizationUuid, uuidOf } from '../enforcement/support.ts';
+import { startApi } from '../support/api.ts';
+import { addMember, createApiToken, createOrganization, executeMutation, roleId } from '../support/world.ts';
+
+/** The check of a cached credential, against each change of what the credential stands for. */
+const api = await startApi();
+const [acme, globex] = [await createOrganization(api, 'acme'), await createOrganization(api, 'globex')];
+const [ann, ben] = [await addMember(api, acme, 'admin', 'ann'), await addMember(api, acme, 'admin', 'ben')];
+const tokenOfMember = await createApiToken(api, ann, 'READ');
+const robot = await createAndGetId(
+  acme.owner,
+  'createServiceAccount',
+  { name: 'Robot', roleId: roleId('read') },
+  'serviceAccount',
+);
+const MINT = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret errors { code } } }`;
+const { secret } = await executeMutation(acme.owner, MINT, { input: { name: 'Robot', serviceAccountId: robot } });
+const session = (await ann.query('{ viewer { credential { id } } }')).data.viewer.credential.id;
+
+const ids = {
+  acme: organizationUuid(acme),
+  globex: organizationUuid(globex),
+  ann: uuidOf('usr', ann.userId),
+  annHere: uuidOf('mem', ann.memberId),
+  annThere: newId(),
+  ben: uuidOf('usr', ben.userId),
+  benHere: uuidOf('mem', ben.memberId),
+  robot: uuidOf('sva', robot),
+  owner: uuidOf('usr', globex.owner.userId),
+};
+await api.root`insert into principals (organization_id, id, user_id) values (${ids.globex}, ${ids.annThere}, ${ids.ann})`;
+
+type Change = (sql: TransactionSql) => Promise<unknown>;
+interface Kind {
+  kind: 'SESSION' | 'API_TOKEN';
+  key: string;
+  /** A change for each column of the lookup. Null for a column that is always the same. */
+  columns: Record<string, Change | null>;
+  others: Record<string, Change>;
+}
+
+const shared = {
+  organization_id: null,
+  slug: (sql) => sql`update organizations set slug = 'renamed' where id = ${ids.acme}`,
+  organization_name: (sql) => sql`update organizations set name = 'Renamed' where id = ${ids.acme}`,
+  plan: (sql) => sql`update organizations set plan = 'TEAM' where id = ${ids.acme}`,
+  access_version: (sql) => sql`update organizations set access_version = access_version + 1 where id = ${ids.acme}`,
+} satisfies Record<string, Change | null>;
+
+const ofUser = {
+  email: (sql) => sql`update users set email = 'anna@acme.test' where id = ${ids.ann}`,
+  name: (sql) => sql`update users set name = 'Anna' where id = ${ids.ann}`,
+  user_created_at: (sql) => sql`update users set created_at = created_at + interval '1 ms' where id = ${ids.ann}`,
+} satisfies Record<string, Change>;
+
+const removals = {
+  'a deletion of the organization': (sql) => sql`delete from organizations where id = ${ids.acme}`,
+  'a deletion of the principal': (sql) =>
+    sql`delete from principals where organization_id = ${ids.acme} and id in (${ids.annHere}, ${ids.robot})`,
+  'a change of an assignment': (sql) =>
+    sql`update assignments set expires_at = expires_at where organization_id = ${ids.acme}`,
+} satisfies Record<string, Change>;
+
+const ofToken = (hash: string): Kind['columns'] => ({
+  ...shared,
+  credential_id: (sql) => sql`update api_tokens set id = ${newId()} where hash = ${hash}`,
+  access: (sql) => sql`update api_tokens set access = 'WRITE' where hash = ${hash}`,
+  expires_at: (sql) => sql`update api_tokens set expires_at = now() + interval '1 day' where hash = ${hash}`,
+  organization_id: (sql) =>
+    sql`update api_tokens set organization_id = ${ids.globex}, principal_id = ${ids.annThere} where hash = ${hash}`,
+  principal_id: (sql) => sql`update api_tokens set principal_id = ${ids.benHere} where hash = ${hash}`,
+});
+
+const hashes = [hashSecret(tokenOfMember.token as string), hashSecret(secret)] as [string, string];
+const sessionId = uuidOf('ses', session);
+
+const KINDS: Record<string, Kind> = {
+  'a session': {
+    kind: 'SESSION',
+    key: sessionId,
+    columns: {
+      ...shared,
+      ...ofUser,
+      credential_id: async (sql) => {
+        await sql`delete from refresh_tokens`;
+        await sql`update sessions set id = ${newId()} where id = ${sessionId}`;
+      },
+      access: null,
+      expires_at: (sql) => sql`update sessions set expires_at = expires_at + interval '1 ms' where id = ${sessionId}`,
+      user_id: (sql) => sql`update sessions set user_id = ${ids.ben} where id = ${sessionId}`,
+      organization_id: (sql) => sql`update sessions set organization_id = ${ids.globex} where id = ${sessionId}`,
+      principal_id: async (sql) => {
+        await sql`delete from api_tokens`;
+        await sql`delete from assignments where principal_id = ${ids.annHere}`;
+        await sql`update principals set id = ${newId()} where id = ${ids.annHere}`;
+      },
+    },
+    others: {
+      ...removals,
+      'a switch to no organization': (sql) => sql`update sessions set organization_id = null where id = ${sessionId}`,
+      'a switch to an organization with the same values': async (sql) => {
+        await sql`alter table organizations drop constraint organizations_slug, disable trigger user`;
+        await sql`update organizations o set slug = a.slug, name = a.name, plan = a.plan, access_version = a.access_version
+          from organizations a where a.id = ${ids.acme} and o.id = ${ids.globex}`;
+        await sql`update sessions set organization_id = ${ids.globex} where id = ${sessionId}`;
+      },
+      'a sign-out': (sql) => sql`delete from sessions where id = ${sessionId}`,
+    },
+  },
+  'the token of a member': {
+    kind: 'API_TOKEN',
+    key: hashes[0],
+    columns: {
+      ...ofToken(hashes[0]),
+      ...ofUser,
+      user_id: async (sql) => {
+        await sql`alter table principals disable trigger user_stays`;
+        await sql`delete from sessions`;
+        await sql`update principals set user_id = ${ids.owner} where id = ${ids.annHere}`;
+      },
+    },
+    others: { ...removals, 'a revocation': (sql) => sql`delete from api_tokens where hash = ${hashes[0]}` },
+  },
+  'the token of a service account': {
+    kind: 'API_TOKEN',
+    key: hashes[1],
+    columns: {
+      ...ofToken(hashes[1]),
+      name: (sql) => sql`update principals set name = 'Machine' where id = ${ids.robot}`,
+      user_id: async (sql) => {
+        await sql`alter table principals disable trigger user_stays`;
+        await sql`update principals set user_id = ${ids.owner}, name = null where id = ${ids.robot}`;
+      },
+      email: null,
+      user_created_at: null,
+    },
+    others: { ...removals, 'a revocation': (sql) => sql`delete from api_tokens where hash = ${hashes[1]}` },
+  },
+};
+
+const FIND = { SESSION: 'find_session', API_TOKEN: 'find_api_token' };
+
+async function lookUp(sql: TransactionSql, { kind, key }: Kind): Promise<CredentialRow | undefined> {
+  const [row] = await sql.unsafe(`select * from ambit.${FIND[kind]}($1)`, [key]);
+  return row as CredentialRow | undefined;
+}
+
+/** Runs the check in the transaction, after it is bound to nothing. Returns what it is bound to then. */
+async function check(sql: TransactionSql, { kind, key }: Kind, row: CredentialRow) {
+  await sql`select set_config('ambit.organization_id', '', true), set_config('ambit.user_id', '', true)`;
+  const { text, values } = checkOfCredential(kind, key, row);
+  const { length } = await sql.unsafe(text, values as never[]);
+  const [bound] =
+    await sql`select current_setting('ambit.organization_id') as organization, current_setting('ambit.user_id') as "user"`;
+  return { isUnchanged: length > 0, ...bound };
+}
+
+const UNBOUND = { isUnchanged: false, organization: '', user: '' };
+
+/** Makes the change in a transaction that is rolled back. Returns the row of the lookup and the check, before and after. */
+async function around(of: Kind, change: Change) {
+  const undo = new Error('rolled back');
+  let seen: { before: CredentialRow; after: CredentialRow | undefined; first: object; second: object } | undefined;
+  const changing = api.root.begin(async (sql) => {
+    const before = (await lookUp(sql, of)) as CredentialRow;
+    const first = await check(sql, of, before);
+    await change(sql);
+    seen = { before, after: await lookUp(sql, of), first, second: await check(sql, of, before) };
+    throw undo;
+  });
+  await expect(changing).rejects.toBe(undo);
+  return seen as NonNullable<typeof seen>;
+}
+
+const columnsOf = async ({ kind }: Kind): Promise<string[]> => {
+  const [row] = await api.root`select proargnames[2:] as names from pg_proc where proname = ${FIND[kind]}`;
+  return row?.['names'] as string[];
+};
+
+describe.each(Object.entries(KINDS))('%s', (_, of) => {
+  test('every column of the lookup is covered', async () => {
+    expect([...Object.keys(of.columns), 'version'].toSorted()).toEqual((await columnsOf(of)).toSorted());
+  });
+
+  test.each(Object.entries(of.columns).flatMap(([column, change]) => (change ? [{ column, change }] : [])))(
+    'is not bound after a change of $column',
+    async ({ column, change }) => {
+      const { before, after, first, second } = await around(of, change);
+      expect(first).toEqual({ isUnchanged: true, organization: ids.acme, user: before.user_id ?? '' });
+      expect(after?.[column as keyof CredentialRow]).not.toEqual(before[column as keyof CredentialRow]);
+      expect(second).toEqual(UNBOUND);
+    },
+  );
+
+  test.each(Object.entries(of.others))('is not bound after %s', async (__, change) => {
+    expect((await around(of, change)).second).toEqual(UNBOUND);
+  });
+
+  test('is bound again after a change that does not affect it', async () => {
+    const { first, second } = await around(of, async (sql) => {
+      await sql`update users set password_hash = 'other'`;
+      await sql`update sessions set refreshed_at = now()`;
+      await sql`update api_tokens set name = 'Renamed'`;
+      await sql`update organizations set billing_email = 'bill@acme.test'`;
+      await sql`update organizations set name = 'Other' where id = ${ids.globex}`;
+    });
+    expect(second).toEqual(first);
+  });
+});
+
+test('a session without an organization is bound to its user only', async () => {
+  await api.root.begin(async (sql) => {
+    await sql`update sessions set organization_id = null where id = ${sessionId}`;
+    const of = KINDS['a session'] as Kind;
+    const row = (await lookUp(sql, of)) as CredentialRow;
+    expect(await check(sql, of, row)).toEqual({ isUnchanged: true, organization: '', user: ids.ann });
+    await sql`update sessions set organization_id = ${ids.acme} where id = ${sessionId}`;
+    expect(await check(sql, of, row)).toEqual(UNBOUND);
+  });
+});
+
+test('the check of one credential does not confirm another one', async () => {
+  await api.root.begin(async (sql) => {
+    const kinds = Object.values(KINDS);
+    for (const of of kinds) {
+      const row = (await lookUp(sql, of)) as CredentialRow;
+      for (const other of kinds.filter(({ kind, key }) => kind === of.kind && key !== of.key))
+        expect(await check(sql, other, row)).toEqual(UNBOUND);
+      for (const wrong of [{ user_id: ids.ben }, { organization_id: ids.globex }, { version: '' }])
+        expect(await check(sql, of, { ...row, ...wrong })).toEqual(UNBOUND);
+    }
+  });
+});
