@@ -4,6 +4,7 @@ import type { Answer, Explain, Explanation } from '../executor/answer.ts';
 import type { FieldPlan, Plan, Variables } from '../executor/model.ts';
 import { selectingVariables } from '../executor/plan.ts';
 import type { Prepare } from '../executor/plans.ts';
+import { sourceOfField } from '../graphql/source.ts';
 import { NotPlanned } from './model.ts';
 import { createPrepared } from './prepared.ts';
 import { planRoot, type Root } from './root.ts';
@@ -94,9 +95,20 @@ const isOnlyPlan = (document: DocumentNode): boolean =>
   document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length === 1 &&
   selectingVariables(document).length === 0;
 
+/** Maximum number of root fields that read one object. Each is a statement, and resolvers load the objects together. */
+const MAX_OBJECTS = 4;
+
+function readsOneObject({ name, parentType }: FieldPlan): boolean {
+  const field = parentType.getFields()[name];
+  const kind = field && sourceOfField(field)?.kind;
+  return kind === 'object' || kind === 'node';
+}
+
 function planOperation(plan: Plan): PlannedOperation | NotPlanned {
   const { operation, selection } = plan;
   if (operation.operation !== 'query') return new NotPlanned('only queries are planned');
+  if (selection.fields.filter(readsOneObject).length > MAX_OBJECTS)
+    return new NotPlanned(`more than ${MAX_OBJECTS} root fields read one object each`);
   const fields = new Map(selection.fields.map((field) => [field.key, field]));
   try {
     const entries = Object.entries(selection.template).map(([key, constant]) => {
