@@ -3,7 +3,7 @@ import { AmbitError, outcomeUnknown, unavailable } from '../lib/errors.ts';
 import { isStorable } from '../lib/storable.ts';
 import { type Db, drizzleOn } from './client.ts';
 import type { Connection } from './connection.ts';
-import { isRolledBack } from './constraints.ts';
+import { isRolledBack, postgresError } from './constraints.ts';
 import type { Pool } from './pool.ts';
 import { newWork, type Work } from './work.ts';
 
@@ -111,8 +111,9 @@ export async function openTransaction(
     if (!connection.lost) unbound = unavailable();
     connection.destroy('UNBOUND');
   });
+  const flight: Flight = { pending: 0, hasFailed: false };
   let hasEnded = false;
-  const cancel = (): void => cancelSoon(connection);
+  const cancel = (): void => cancelSoon(connection, CANCEL_AFTER);
   work.onStop.add(cancel);
   // Another request uses the connection afterwards, so this transaction must send nothing after its end.
   const send = ((text: string, values: never[], options: object) => {
@@ -122,7 +123,7 @@ export async function openTransaction(
     // PostgreSQL would abort the transaction, and with it the other fields of the response.
     if (!values.every(isStorable)) throw new AmbitError('BAD_REQUEST', UNSTORABLE);
     work.statements += 1;
-    return connection.send(text, values, options);
+    return track(flight, connection.send(text, values, options));
   }) as Sql['unsafe'];
   const isBound = check ? runCheck(send, check, mode) : BOUND;
   let bound = binding.organizationId;
@@ -133,7 +134,9 @@ export async function openTransaction(
   };
   let ending: Promise<void> | undefined;
   const end = (statement: 'commit' | 'rollback'): Promise<void> => {
-    ending ??= finish(connection, mode, begun, statement, work).finally(() => pool.release(organization, connection));
+    ending ??= finish(connection, mode, begun, statement, work, flight).finally(() =>
+      pool.release(organization, connection),
+    );
     hasEnded = true;
     work.onStop.delete(cancel);
     return ending;
@@ -154,6 +157,24 @@ export async function openTransaction(
   };
 }
 
+/** The statements of a transaction, without BEGIN and COMMIT. */
+interface Flight {
+  /** Number of statements without a response. */
+  pending: number;
+  /** Whether PostgreSQL has reported an error for one of them. Then COMMIT rolls back, or was never run. */
+  hasFailed: boolean;
+}
+
+function track<Query extends PromiseLike<unknown>>(flight: Flight, query: Query): Query {
+  flight.pending += 1;
+  const onResponse = (error?: unknown): void => {
+    flight.pending -= 1;
+    flight.hasFailed ||= postgresError(error) !== null;
+  };
+  query.then(() => onResponse(), onResponse);
+  return query;
+}
+
 const BOUND = Promise.resolve(true);
 
 /** Sends the check before it returns. */
@@ -171,8 +192,8 @@ export function runCheck(
 }
 
 /** Cancels the running statement. If it still does not end, closes the connection. */
-function cancelSoon(connection: Connection): void {
-  const cancelling = setTimeout(() => connection.cancel(), CANCEL_AFTER);
+function cancelSoon(connection: Connection, milliseconds: number): void {
+  const cancelling = setTimeout(() => connection.cancel(), milliseconds);
   const closing = setTimeout(() => connection.destroy('STOPPED'), CLOSE_AFTER);
   connection.whenQuiet(() => {
     clearTimeout(cancelling);
@@ -186,12 +207,13 @@ async function finish(
   begun: PromiseLike<unknown>,
   statement: 'commit' | 'rollback',
   work: Work,
+  flight: Flight,
 ): Promise<void> {
   // The next transaction on this connection sends the COMMIT of a read-only transaction together with its BEGIN.
   connection.unfinished = mode === 'read only' ? 'commit' : null;
   if (connection.unfinished) return;
   try {
-    if (statement === 'commit') await commit(connection, work);
+    if (statement === 'commit') await commit(connection, work, flight);
     else {
       await begun;
       await connection.send('rollback');
@@ -203,8 +225,11 @@ async function finish(
   }
 }
 
-/** Only an error of the statement itself proves that nothing was committed. */
-async function commit(connection: Connection, work: Work): Promise<void> {
+/**
+ * Statements before COMMIT may still be without a response. Only an error that PostgreSQL reports for COMMIT or for one of
+ * them proves that nothing was committed.
+ */
+async function commit(connection: Connection, work: Work, flight: Flight): Promise<void> {
   if (work.stopped) {
     await connection.send('rollback');
     throw work.stopped;
@@ -213,11 +238,13 @@ async function commit(connection: Connection, work: Work): Promise<void> {
   work.hasSentCommit = true;
   const { promise: timedOut, reject } = Promise.withResolvers<never>();
   const giveUp = (): void => {
-    if (!work.isClientDisconnected) reject(outcomeUnknown());
+    // A statement before COMMIT can be cancelled. Then the outcome is known.
+    if (flight.pending > 0) cancelSoon(connection, 0);
+    else if (!work.isClientDisconnected) reject(outcomeUnknown());
   };
   work.onStop.add(giveUp);
   const committed = connection.send('commit').catch((error: unknown) => {
-    if (!isRolledBack(error)) throw outcomeUnknown();
+    if (!isRolledBack(error) && !flight.hasFailed) throw outcomeUnknown();
     work.hasSentCommit = hasSentCommit;
     throw error;
   });
