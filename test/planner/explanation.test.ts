@@ -39,7 +39,7 @@ test('the plan names the reason why resolvers execute a query', async () => {
 test('without the request, and in production, a response has no plan', async () => {
   const query = '{ checks { nodes { name } } }';
   for (const [address, extensions] of [
-    [api.address, undefined],
+    [api.address, {}],
     [api.address, { plan: 'yes' }],
     [production.address, { plan: true }],
   ] as const)
