@@ -35,10 +35,17 @@ vi.mock('../../src/access/escalation.ts', async (original) => {
     (run: Json) =>
     (...args: unknown[]): unknown => {
       recorder.paused += 1;
-      try {
-        return run(...args);
-      } finally {
+      const resume = (): void => {
         recorder.paused -= 1;
+      };
+      let result: unknown;
+      try {
+        result = run(...args);
+        return result;
+      } finally {
+        // The caller awaits the check before it goes on.
+        if (result instanceof Promise) result.then(resume, resume);
+        else resume();
       }
     };
   const actual = await original<Record<string, Json>>();

@@ -2,6 +2,7 @@ import type { GraphQLSchema } from 'graphql';
 import { createApp } from '../../src/app.ts';
 import { ask, type ReceivedResponse } from '../http/requests.ts';
 import { type Api, type ApiOptions, type Caller, type Json, listen, startApi } from '../support/api.ts';
+import { isRefusal } from '../support/compare-ways.ts';
 import { schema as sharedSchema } from '../support/introspect.ts';
 import type { Operation } from './documents.ts';
 import { shrink } from './shrink.ts';
@@ -12,7 +13,7 @@ export interface TwoWays {
   resolvers: string;
   /** How often the planner was asked, and how often it answered. */
   counts: { asked: number; planned: number };
-  /** The errors that the planner has thrown. They only make the server slower, because the resolvers answer then. */
+  /** The errors that the planner has thrown, without those that the resolvers report. They only make the server slower, because the resolvers answer then. */
   failures: string[];
 }
 
@@ -31,7 +32,8 @@ export async function startTwoWays(options: ApiOptions = {}): Promise<TwoWays> {
           if (text !== null) counts.planned += 1;
           return text;
         } catch (error) {
-          failures.push(`${args.document.loc?.source.body}\n${JSON.stringify(args.variableValues)}\n${error}`);
+          if (!isRefusal(error))
+            failures.push(`${args.document.loc?.source.body}\n${JSON.stringify(args.variableValues)}\n${error}`);
           throw error;
         }
       },

@@ -2,8 +2,13 @@ import { type ExecutionArgs, type ExecutionResult, getOperationAST, print } from
 import type { AppOptions } from '../../src/app.ts';
 import type { Context } from '../../src/context.ts';
 import type { Answer } from '../../src/executor/answer.ts';
+import { AmbitError } from '../../src/lib/errors.ts';
+import { NotPlanned } from '../../src/planner/model.ts';
 
 type Wrappers = Required<Pick<AppOptions, 'wrapAnswer' | 'wrapExecute'>>;
+
+/** Whether the planner has left the operation to the resolvers, which report an error of the input themselves. */
+export const isRefusal = (error: unknown): boolean => error instanceof NotPlanned || error instanceof AmbitError;
 
 const contextOf = (args: ExecutionArgs): Context => args.contextValue as Context;
 
@@ -39,7 +44,8 @@ export function compareWays(report: (difference: string) => void, isEnabled: () 
     try {
       return await answer(args);
     } catch (error) {
-      if (!isInterrupted(args)) report(`${print(args.document)}\nfailed: ${(error as Error).stack}`);
+      if (!isInterrupted(args) && !isRefusal(error))
+        report(`${print(args.document)}\nfailed: ${(error as Error).stack}`);
       return null;
     }
   }
