@@ -6,9 +6,11 @@ export type Answer = (args: ExecutionArgs) => Promise<string | null> | null;
 /** Leaves every operation to the resolvers. */
 export const noAnswer: Answer = () => null;
 
-/** How a query is executed: by planned statements, or by its resolvers if one of its fields is not planned. */
+/** How an operation is executed: by planned statements, or by its resolvers if one of its fields is not planned. */
 export interface Explanation {
   readonly planned: boolean;
+  /** Why the operation is not planned, whatever its arguments and its caller are. Null if it is. */
+  readonly reason: string | null;
   /** For each root field the text of its statement, or the reason why it is not planned. */
   readonly fields: readonly ({ field: string; statement: string } | { field: string; reason: string })[];
 }

@@ -27,8 +27,11 @@ export const JSON_COST = 20;
 /** What a list of permissions counts as: a role can have all of them. */
 export const PERMISSIONS_COST = PERMISSIONS.size;
 
+/** The most characters that a cost of 1 stands for. */
+export const CHARACTERS_PER_COST = 1_000;
+
 /** The cost of a text with at most this many characters. */
-export const textCost = (characters: number): number => 1 + Math.floor(characters / 1_000);
+export const textCost = (characters: number): number => 1 + Math.floor(characters / CHARACTERS_PER_COST);
 
 class CostPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override onOutputFieldConfig(config: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {

@@ -17,7 +17,7 @@ interface Parts {
   rulesOf: RulesOf;
   createContext: (server: ServerContext) => Promise<RequestContext>;
   runOperation: RunOperation;
-  execute: (args: ExecutionArgs) => Promise<Result | string>;
+  execute: (args: ExecutionArgs, cost: number) => Promise<Result | string>;
 }
 
 /**

@@ -9,7 +9,10 @@ import type { RequestContext } from './request-context.ts';
 import { rootFieldsOf } from './root-fields.ts';
 
 /** Runs an operation whose document is valid: checks it, waits for its turn, executes it, and ends its transaction. */
-export type RunOperation = <T>(args: ExecutionArgs, execute: (args: ExecutionArgs) => Promise<T>) => Promise<T>;
+export type RunOperation = <T>(
+  args: ExecutionArgs,
+  execute: (args: ExecutionArgs, cost: number) => Promise<T>,
+) => Promise<T>;
 
 /** What the checks need to know about an operation, once for each document. */
 interface KnownOperation {
@@ -48,7 +51,7 @@ export function createRunOperation(schema: GraphQLSchema, { introspection }: Con
     const cost = checkCost(args);
     ctx.state.trace.operation = operation.name;
     try {
-      const result = await heavyQueries(args, cost, execute);
+      const result = await heavyQueries(args, cost, (checked) => execute(checked, cost));
       // The response does not wait for this, because the transaction is read-only: mutations have ended theirs.
       endTransaction(ctx, 'commit').catch(() => undefined);
       return result;

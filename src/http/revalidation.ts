@@ -2,6 +2,7 @@ import { type ExecutionArgs, type ExecutionResult, getOperationAST } from 'graph
 import { type Context, restart, revalidate } from '../context.ts';
 import type { Answer } from '../executor/answer.ts';
 import type { Execute } from '../executor/execute.ts';
+import { CHARACTERS_PER_COST } from '../graphql/cost.ts';
 import { fits } from './response-limit.ts';
 
 /** Executes an operation with its resolvers. */
@@ -51,8 +52,9 @@ export function answering(answer: Answer, resolve: Resolve, limit: number) {
     return await resolve(args);
   };
 
-  return (args: ExecutionArgs): Promise<ExecutionResult | string> => {
-    const pending = isQuery(args) ? answer(args) : null;
+  return (args: ExecutionArgs, cost: number): Promise<ExecutionResult | string> => {
+    // The resolvers stop at the limit, and a statement reads everything.
+    const pending = isQuery(args) && cost * CHARACTERS_PER_COST <= limit ? answer(args) : null;
     return pending ? confirm(args, pending) : resolve(args);
   };
 }

@@ -77,8 +77,9 @@ export function createPlanner(prepare: Prepare, renewConnections: () => void): P
       field: field.key,
       ...explainField(plan, field, ctx, variables),
     }));
-    const isQuery = plan.operation.operation === 'query' && fields.length > 0;
-    return { planned: isQuery && fields.every((field) => 'statement' in field), fields };
+    const operation = operationOf(plan);
+    const reason = operation instanceof NotPlanned ? operation.message : null;
+    return { planned: reason === null && fields.every((field) => 'statement' in field), reason, fields };
   }
 }
 

@@ -52,46 +52,36 @@ interface Part {
 }
 
 function partOf(text: Text, rows: Rows, run: Run): Part {
-  const { origin, source } = rows;
-  const table = `"${getTableName(source.table)}"`;
-  const columns = columnsOf(rows, run.lists[rows.at]).map((column) => `${table}.${quoted(column)}`);
+  const list = run.lists[rows.at];
+  const table = `"${getTableName(rows.source.table)}"`;
+  const columns = columnsOf(rows, list).map((column) => `${table}.${quoted(column)}`);
   const select = `select ${columns.join(',')} from ${table} where `;
-  const value = resultOf(rows, run.lists[rows.at]);
-  if (origin.kind === 'list' || origin.kind === 'list under') {
-    const list = run.lists[rows.at] as ListRun;
-    const where = embed(text, whereOf(rows, list), run);
-    const limit = add(text, limitOf(rows));
-    const tail = `${embed(text, ordered(list.options, list.args), run)} limit ${limit}`;
-    const cursors =
-      list.options.asked instanceof Function
-        ? undefined
-        : between({ ...list.options, asked: list.options.asked }, list.args);
-    const page = cursors ? `${where} and ${embed(text, cursors, run)}` : where;
-    if (origin.kind === 'list')
-      return {
-        query: `${select}${page} ${tail}`,
-        value,
-        count: rows.hasCount ? `(select count(*) from ${table} where ${where})` : null,
-      };
-    const parents = `from ${aliasOf(origin.parent)} as parent cross join lateral`;
-    return {
-      query: `select parent.id as parent_id,each.* ${parents} (${select}${page} ${tail}) as each`,
-      value,
-      count: rows.hasCount
-        ? aggregate(
-            `parent.id,counted.total`,
-            `${parents.slice(5)} (select count(*) as total from ${table} where ${where}) as counted`,
-          )
-        : null,
-    };
-  }
+  const value = resultOf(rows, list);
+  if (list) return { value, ...listOf(text, rows, list, run, table, select) };
   const conditions = [
     // Each statement names the organization, also if its table has none.
-    source.organization ? `${table}.${quoted(source.organization)} = $1` : '$1::uuid is not null',
+    rows.source.organization ? `${table}.${quoted(rows.source.organization)} = $1` : '$1::uuid is not null',
     keyOf(text, rows, table, run),
     ...othersOf(rows, run).map((condition) => embed(text, condition, run)),
   ];
-  return { query: select + conditions.join(' and '), value, count: null };
+  return { value, query: select + conditions.join(' and '), count: null };
+}
+
+function listOf(text: Text, rows: Rows, list: ListRun, run: Run, table: string, select: string): Omit<Part, 'value'> {
+  const { options, args } = list;
+  const where = embed(text, whereOf(rows, list), run);
+  // Lists under a parent have no cursors.
+  const cursors = Array.isArray(options.asked) ? between({ ...options, asked: options.asked }, args) : undefined;
+  const page = cursors ? `${where} and ${embed(text, cursors, run)}` : where;
+  const query = `${select}${page} ${embed(text, ordered(options, args), run)} limit ${add(text, limitOf(rows))}`;
+  const total = `select count(*) as total from ${table} where ${where}`;
+  if (rows.origin.kind !== 'list under') return { query, count: rows.hasCount ? `(${total})` : null };
+  const perParent = (each: string): string =>
+    `${aliasOf((rows.origin as { parent: Rows }).parent)} as parent cross join lateral (${each}) as each`;
+  return {
+    query: `select parent.id as parent_id,each.* from ${perParent(query)}`,
+    count: rows.hasCount ? aggregate('parent.id,each.total', perParent(total)) : null,
+  };
 }
 
 /** The condition that selects the rows of an object, or of the objects that the rows of the parent refer to. */

@@ -19,7 +19,11 @@ test('a request can ask which statements its fields are planned into', async () 
   const { data, extensions } = await planOf(api.address, '{ list: checks(first: 2) { nodes { name } } }');
   expect(data).toEqual({ list: { nodes: [] } });
   expect(extensions).toEqual({
-    plan: { planned: true, fields: [{ field: 'list', statement: expect.stringContaining('from "checks"') }] },
+    plan: {
+      planned: true,
+      reason: null,
+      fields: [{ field: 'list', statement: expect.stringContaining('from "checks"') }],
+    },
   });
 });
 
@@ -28,6 +32,7 @@ test('the plan names the reason why resolvers execute a query', async () => {
   expect(extensions).toEqual({
     plan: {
       planned: false,
+      reason: 'Member.name has a resolver of its own',
       fields: [
         { field: 'checks', reason: 'Member.name has a resolver of its own' },
         { field: 'tiers', statement: expect.stringContaining('select count(*) from "tiers"') },
