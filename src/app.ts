@@ -31,6 +31,8 @@ export interface AppOptions {
   demo?: DemoAccounts | null;
   /** Replaces the planned answers, for example to compare them with those of the resolvers. */
   wrapAnswer?: (answer: Answer, execute: Execute) => Answer;
+  /** Replaces the execution by resolvers, for the same comparison. */
+  wrapExecute?: (execute: Execute, answer: Answer) => Execute;
 }
 
 export interface App {
@@ -50,6 +52,7 @@ export function createApp({
   schema = buildSchema(),
   demo = null,
   wrapAnswer = (answer) => answer,
+  wrapExecute = (execute) => execute,
 }: AppOptions): App {
   const dependencies: Dependencies = {
     pool,
@@ -62,8 +65,12 @@ export function createApp({
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const prepare = createPlans();
   const execute = createExecute(responseLimits(config.responseLimit), prepare);
-  const { answer } = createPlanner(prepare);
-  const graphql = createGraphql(schema, dependencies, { execute, answer: wrapAnswer(answer, execute) });
+  const { answer, explain } = createPlanner(prepare, pool.renew);
+  const graphql = createGraphql(schema, dependencies, {
+    execute: wrapExecute(execute, answer),
+    answer: wrapAnswer(answer, execute),
+    explain: config.production ? undefined : explain,
+  });
   return {
     dependencies,
     handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),

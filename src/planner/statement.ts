@@ -86,7 +86,8 @@ function partOf(text: Text, rows: Rows, run: Run): Part {
     };
   }
   const conditions = [
-    ...(source.organization ? [`${table}.${quoted(source.organization)} = $1`] : []),
+    // Each statement names the organization, also if its table has none.
+    source.organization ? `${table}.${quoted(source.organization)} = $1` : '$1::uuid is not null',
     keyOf(text, rows, table, run),
     ...othersOf(rows, run).map((condition) => embed(text, condition, run)),
   ];

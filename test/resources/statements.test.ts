@@ -145,11 +145,12 @@ describe.each(sample([...nodeTypes], 6, 'types').map((type) => [type.name, type]
       expect(last[name] ?? [], `the rows of RESOURCES.${type.name} refer to no ${name}`).not.toEqual([]);
   });
 
-  test('is read by fifty node(id:) fields in one document with the same number of statements as by one', async () => {
+  // Up to four are planned, each as a statement of its own.
+  test('is read by fifty node(id:) fields in one document with the same number of statements as by five', async () => {
     const nodes = (count: number) => {
       const fields = idsOf(type, count).map((id, at) => `n${at}: node(id: "${id}") { ...All }`);
       return measure(many, `{ ${fields.join(' ')} } fragment All on ${type.name} { ${selectAll(schema, type, 1)} }`);
     };
-    expectAlike(await nodes(1), await nodes(50));
+    expectAlike(await nodes(5), await nodes(50));
   });
 });

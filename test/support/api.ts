@@ -2,14 +2,15 @@ import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect as dial, type Socket } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Sql } from 'postgres';
-import { afterAll } from 'vitest';
-import { type App, createApp } from '../../src/app.ts';
+import { afterAll, expect } from 'vitest';
+import { type App, type AppOptions, createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type ClientOptions, connect } from '../../src/db/client.ts';
 import type { Pool } from '../../src/db/pool.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { RATE_LIMIT_NAMES, type RateLimitPoints } from '../../src/lib/rate-limits.ts';
 import { buildSchema } from '../../src/schema.ts';
+import { compareWays } from './compare-ways.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each test knows the type of its response
@@ -65,6 +66,8 @@ function sharedSchema(): GraphQLSchema {
 export interface ApiOptions {
   config?: Partial<Config>;
   schema?: GraphQLSchema;
+  /** Replaces the comparison of planned answers with those of the resolvers. */
+  ways?: Partial<Pick<AppOptions, 'wrapAnswer' | 'wrapExecute'>>;
   pool?: number;
   client?: Partial<ClientOptions>;
   /** Runs on this database instead of a new one, as a second node does. */
@@ -81,6 +84,7 @@ const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 export async function startApi({
   config,
   schema = sharedSchema(),
+  ways,
   pool: size = 10,
   client,
   database,
@@ -100,6 +104,13 @@ export async function startApi({
     dial: () => hooks.dial?.() ?? dial({ host: hostname, port: Number(port), noDelay: true }),
     ...client,
   });
+  const differences: string[] = [];
+  const isObserved = (): boolean => hooks.onStatement !== undefined || hooks.dial !== undefined;
+  const both = compareWays(
+    (difference) => differences.push(difference),
+    () => !isObserved(),
+  );
+  afterAll(() => expect(differences.join('\n\n'), 'planned answers differ from those of the resolvers').toBe(''));
   let ahead = 0;
   const full: Config = { ...readConfig({}), publicUrl: 'http://ambit.test', rateLimits: UNLIMITED, ...config };
   const app = createApp({
@@ -108,6 +119,7 @@ export async function startApi({
     clock: () => new Date(Date.now() + ahead),
     log,
     schema,
+    ...(ways ?? both),
   });
   afterAll(() => pool.end());
   const address = await listen(app.handler);
