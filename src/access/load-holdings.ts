@@ -1,9 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { arrayParam, isAnyOf } from '../db/array.ts';
+import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import { queryRows } from '../db/reader.ts';
 import { forEachInSlices } from '../lib/slices.ts';
-import { projects } from '../resources/project/table.ts';
 import { assignments } from '../resources/role/table.ts';
 import { loadRoles } from './grants.ts';
 import { type AccessState, type Holding, NO_ACCESS, OF_CREATOR } from './holdings.ts';
@@ -24,7 +23,7 @@ interface AssignedRow {
   fallback: string | null;
 }
 
-/** The projects in which a principal has the same role, by their numbers. */
+/** The projects in which a principal has the same role, separated by commas. */
 interface ProjectRolesRow {
   principal: string;
   role: string;
@@ -42,7 +41,7 @@ export async function loadHoldings(
 ): Promise<Omit<AccessState, 'plan'>> {
   const own = sql`${assignments.organizationId} = ${organizationId}
     ${principalIds ? sql`and ${isAnyOf(assignments.principalId, principalIds)}` : sql``}`;
-  const projectIds = projectId === undefined ? await allProjects(db, organizationId) : projectId ? [projectId] : [];
+  const inScope = projectId ? sql`= ${projectId}` : sql`is not null`;
   const [assigned, inProjects] = await Promise.all([
     queryRows<AssignedRow>(
       db,
@@ -51,13 +50,13 @@ export async function loadHoldings(
         coalesce(${assignments.fallbackBuiltInRoleId}, ${assignments.fallbackRoleId}) as fallback
         from ${assignments} where ${own} and ${assignments.projectId} is null`,
     ),
-    projectIds.length > 0 ? queryRows<ProjectRolesRow>(db, projectRoles(own, projectIds)) : [],
+    projectId === null ? [] : queryRows<ProjectRolesRow>(db, projectRoles(own, inScope)),
   ]);
   const byPrincipal = new Map<string, Map<string, string>>();
-  await forEachInSlices(inProjects, ({ principal, role, projects: numbers }) => {
+  await forEachInSlices(inProjects, ({ principal, role, projects }) => {
     const roles = byPrincipal.get(principal) ?? new Map<string, string>();
     byPrincipal.set(principal, roles);
-    for (const number of numbers.split(',')) roles.set(projectIds[Number(number) - 1] ?? '', role);
+    for (const project of projects.split(',')) roles.set(project, role);
   });
   const holdings = new Map<string, Holding>();
   await forEachInSlices(assigned, ({ principal, role, expires, fallback }) => {
@@ -78,21 +77,12 @@ const NO_PROJECTS: ReadonlyMap<string, string> = new Map();
 const isCustom = (roleId: string): boolean =>
   roleId !== NO_ACCESS && roleId !== OF_CREATOR && findBuiltIn(roleId) === null;
 
-async function allProjects(db: Db, organizationId: string): Promise<string[]> {
-  const found = await queryRows<{ id: string }>(
-    db,
-    sql`select ${projects.id} from ${projects} where ${projects.organizationId} = ${organizationId}`,
-  );
-  return found.map(({ id }) => id);
-}
-
 /** Grouped by the columns, because sorting by the text of `role` takes twice as long. */
-const projectRoles = (own: SQL, projectIds: string[]): SQL => sql`
+const projectRoles = (own: SQL, inScope: SQL): SQL => sql`
   select ${assignments.principalId} as principal,
     case when ${assignments.ofCreator} then ${OF_CREATOR}
       else coalesce(${assignments.builtInRoleId}::text, ${assignments.roleId}::text, ${NO_ACCESS}) end as role,
-    string_agg(numbered.number::text, ',') as projects
+    string_agg(${assignments.projectId}::text, ',') as projects
   from ${assignments}
-    join unnest(${arrayParam(projectIds)}::uuid[]) with ordinality as numbered(id, number) on numbered.id = ${assignments.projectId}
-  where ${own} and not ${assignments.inactive}
+  where ${own} and ${assignments.projectId} ${inScope} and not ${assignments.inactive}
   group by ${assignments.principalId}, ${assignments.builtInRoleId}, ${assignments.roleId}, ${assignments.ofCreator}`;
