@@ -1,12 +1,16 @@
 /** The workloads of `npm run bench -- NAME …`. Each file exports `run`, and is loaded only when it is needed. */
 const WORKLOADS: Record<string, string> = {
   list: './workloads/list.ts',
+  'list-resolvers': './workloads/list-resolvers.ts',
   point: './workloads/point.ts',
   small: './workloads/small.ts',
   write: './workloads/write.ts',
   decide: './decisions/decide.ts',
   'decide-http': './decisions/decide-http.ts',
   growth: './workloads/growth.ts',
+  sizes: './workloads/sizes.ts',
+  latency: './workloads/latency.ts',
+  workers: './workloads/workers.ts',
   memory: './workloads/memory.ts',
   start: './workloads/start.ts',
   large: './workloads/large.ts',

@@ -66,6 +66,12 @@ BEGIN
   RETURN coalesce(current_version = version, false);
 END $$;--> statement-breakpoint
 
+-- A mutation sends its change together with the check. The error aborts the transaction, so that nothing is committed.
+CREATE FUNCTION ambit.require_unchanged(is_unchanged boolean) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN
+  IF is_unchanged THEN RETURN true; END IF;
+  RAISE EXCEPTION 'the credential has changed' USING ERRCODE = 'AM001';
+END $$;--> statement-breakpoint
+
 DO $$ DECLARE f regprocedure; BEGIN
   GRANT CREATE ON SCHEMA ambit TO ambit_lookup;
   FOREACH f IN ARRAY ARRAY['ambit.find_session(uuid)', 'ambit.find_api_token(text)',

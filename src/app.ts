@@ -65,10 +65,11 @@ export function createApp({
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const prepare = createPlans();
   const execute = createExecute(responseLimits(config.responseLimit), prepare);
-  const { answer } = createPlanner(prepare);
+  const { answer, explain } = createPlanner(prepare, pool.renew);
   const graphql = createGraphql(schema, dependencies, {
     execute: wrapExecute(execute, answer),
     answer: wrapAnswer(answer, execute),
+    explain: config.production ? undefined : explain,
   });
   return {
     dependencies,

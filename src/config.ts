@@ -70,6 +70,12 @@ const isRateLimit = (change: string): boolean => {
 export const VARIABLES = {
   HOST: text('127.0.0.1', 'Address to listen on. `0.0.0.0` listens on all addresses.'),
   PORT: integer(0, 65535, 4000, 'Port to listen on.'),
+  WORKERS: integer(
+    1,
+    64,
+    1,
+    'Processes that serve requests. With more than 1, another process starts them. `DATABASE_POOL`, `CONNECTIONS` and the limits in megabytes apply to each of them.',
+  ),
   PUBLIC_URL: variable(
     z.url({ protocol: /^https?$/ }).optional(),
     'a URL such as https://ambit.example.com',
@@ -205,6 +211,8 @@ export const VARIABLES = {
 export interface Config {
   host: string;
   port: number;
+  /** The number of processes that serve requests. */
+  workers: number;
   publicUrl: string;
   databaseUrl: string | undefined;
   migrationUrl: string | undefined;
@@ -275,6 +283,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   return {
     host: env.HOST,
     port: env.PORT,
+    workers: env.WORKERS,
     publicUrl: env.PUBLIC_URL ?? `http://localhost:${env.PORT}`,
     databaseUrl: env.DATABASE_URL,
     migrationUrl: env.MIGRATION_DATABASE_URL ?? env.DATABASE_URL,

@@ -63,6 +63,8 @@ export interface UnitOfWork {
   auditDraft: AuditDraft;
   /** Whether the mutation computes its effects only and is rolled back. */
   dryRun: boolean;
+  /** Statements of the mutation that were sent without waiting for their responses. */
+  unanswered: Promise<unknown>[];
   /** Functions that run when the transaction has ended. */
   afterCommit: ((committed: boolean) => Promise<void>)[];
   loaders: Map<unknown, unknown>;
@@ -93,6 +95,7 @@ export function newUnitOfWork(revalidation: Revalidation | null): UnitOfWork {
     revalidation,
     auditDraft: {},
     dryRun: false,
+    unanswered: [],
     afterCommit: [],
     loaders: new Map(),
     permissionCache: new Set(),
@@ -125,26 +128,65 @@ export async function revalidate(ctx: Context): Promise<boolean> {
   }
   const isUnchanged = await revalidation.result;
   if (!isUnchanged) revalidation.cached.forget();
-  return isUnchanged;
+  // A role may have expired since the request began.
+  return isUnchanged && revalidation.cached.isCurrent();
 }
 
 /** Begins the unit of work of a mutation field, with its own transaction. Returns the current actor. */
 export async function beginMutation(ctx: Context, targetId: string | null): Promise<Actor> {
-  // A mutation runs with an actor that was read from the database, never with a cached one.
   ctx.unit.revalidation = null;
   await endTransaction(ctx, 'rollback');
   setActor(ctx, await ctx.authenticate());
+  return resetUnit(ctx, targetId);
+}
+
+/**
+ * The same with the cached actor, whose check is sent with the first statement and makes COMMIT roll back if the
+ * credential has changed. Returns null unless it is the first use of the actor in the request, and may write.
+ */
+export function beginMutationAsCached(ctx: Context, targetId: string | null): Actor | null {
+  const { revalidation, transaction, actor } = ctx.unit;
+  if (!revalidation || revalidation.result || transaction || actor !== revalidation.cached.actor) return null;
+  if (accessOfCredential(actor) === 'READ' || !revalidation.cached.isCurrent()) return null;
+  return resetUnit(ctx, targetId);
+}
+
+function resetUnit(ctx: Context, targetId: string | null): Actor {
   // The second enforcement layer: PostgreSQL refuses every write of a READ token.
   ctx.unit.mode = accessOfCredential(ctx.unit.actor) === 'READ' ? 'read only' : 'read write';
   ctx.unit.dryRun = false;
   ctx.unit.afterCommit = [];
+  ctx.unit.unanswered = [];
   ctx.unit.auditDraft = targetId === null ? {} : { targetId };
   return ctx.unit.actor;
 }
 
+/** Whether the check of the cached actor was sent and has confirmed it. */
+export async function isActorConfirmed(ctx: Context): Promise<boolean> {
+  const { revalidation } = ctx.unit;
+  const isUnchanged = await revalidation?.result?.catch(() => false);
+  if (isUnchanged === false) revalidation?.cached.forget();
+  return isUnchanged === true;
+}
+
 export function endMutation(ctx: Context): void {
   ctx.unit.mode = 'read only';
+  // The actor was confirmed, or read from the database.
+  ctx.unit.revalidation = null;
 }
+
+/** Adds a statement that was sent without waiting. The mutation succeeds only if it does. */
+export function awaitWithCommit(ctx: Context, statement: Promise<unknown>): void {
+  // It is awaited with COMMIT. Until then a rejection would count as unhandled.
+  statement.catch(() => undefined);
+  ctx.unit.unanswered.push(statement);
+}
+
+/** The statements that the success of the mutation depends on, in the order in which they were sent. */
+export const unansweredOf = ({ unit }: Context): Promise<unknown>[] => [
+  ...(unit.revalidation?.result ? [unit.revalidation.result] : []),
+  ...unit.unanswered,
+];
 
 /** Discards the data that was read with the cached actor, and continues with the current one. */
 export async function restart(ctx: Context): Promise<void> {

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 
 /** CPU time of a server since its start, in microseconds. */
@@ -12,7 +13,7 @@ export interface CpuTime {
 }
 
 /** Reads the CPU time of a process, and that of Postgres. The scheduler counts in nanoseconds, `ps` in 10 ms. */
-export function cpuTime(pid: number, postmaster: number): CpuTime {
+function cpuTime(pid: number, postmaster: number): CpuTime {
   const families = familiesOf([pid, postmaster]);
   const total = (pids: number[], of: (pid: number) => number): number => pids.reduce((sum, one) => sum + of(one), 0);
   const [server = [], postgres = []] = families;
@@ -25,10 +26,24 @@ export async function postmasterOf(sql: Sql): Promise<number> {
   return parentOf(row?.['pid']);
 }
 
-/** Throws on other systems than Linux. */
-export function requireSchedulerStatistics(): void {
-  if (ofMain(process.pid) > 0) return;
-  throw new Error('the workload cpu needs the scheduler statistics of Linux (/proc/PID/schedstat)');
+/** Whether this system has the statistics. Only Linux has them. */
+export const hasSchedulerStatistics = (): boolean => ofMain(process.pid) > 0;
+
+/** Milliseconds after the load, in which Postgres ends its transactions. */
+const SETTLE = 100;
+
+/** CPU time per request while `work` sends requests. */
+export async function cpuPerRequest<Result extends { requests: number }>(
+  pid: number,
+  postmaster: number,
+  work: () => Promise<Result>,
+): Promise<{ result: Result; cpu: CpuTime }> {
+  const before = cpuTime(pid, postmaster);
+  const result = await work();
+  await sleep(SETTLE);
+  const after = cpuTime(pid, postmaster);
+  const used = (of: keyof CpuTime): number => (after[of] - before[of]) / result.requests;
+  return { result, cpu: { server: used('server'), main: used('main'), postgres: used('postgres') } };
 }
 
 /** Each process with its descendants. */

@@ -22,6 +22,8 @@ export interface Load {
 }
 
 export interface Loaded {
+  /** Number of requests. */
+  requests: number;
   perSecond: number;
   /** Mean latency in milliseconds. */
   mean: number;

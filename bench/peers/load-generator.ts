@@ -27,6 +27,7 @@ async function run({ url, requests, connections, seconds, amount, dealt }: Load)
   const { mismatches = 0 } = result as { mismatches?: number };
   const taken = (result.finish.getTime() - result.start.getTime()) / 1000;
   return {
+    requests: result.requests.total,
     perSecond: result.requests.total / taken,
     bad: { non2xx, errors, timeouts, mismatches },
     mean: result.latency.average,

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
-import postgres from 'postgres';
+import postgres, { type Sql } from 'postgres';
 import { PERMISSIONS } from '../../src/access/catalog.ts';
+import { type CredentialRow, checkOfCredential } from '../../src/identity/across-tenants.ts';
 import { DATABASE_URL, POOL } from './ready.ts';
+
+const { CREDENTIALS } = process.env;
 
 /** The SQL of the peers that do not generate SQL. Without enforcement: only a condition selects the organization. */
 export const sql = postgres(DATABASE_URL, { max: Number(POOL) });
@@ -17,6 +20,7 @@ export interface Check {
 
 export interface Member {
   id: string;
+  name: string;
   user: { id: string; name: string };
 }
 
@@ -43,7 +47,7 @@ export async function findMembers(organization: string, ids: Ids): Promise<Membe
   const rows = await sql<{ id: string; user_id: string; name: string }[]>`
     select p.id, u.id as user_id, u.name from principals p join users u on u.id = p.user_id
     where p.organization_id = ${organization} and p.id = any(${distinct(ids)})`;
-  return rows.map(({ id, user_id, name }) => ({ id, user: { id: user_id, name } }));
+  return rows.map(({ id, user_id, name }) => ({ id, name, user: { id: user_id, name } }));
 }
 
 const distinct = (ids: Ids): string[] => [...new Set(ids)];
@@ -54,12 +58,43 @@ export function inOrder<Row extends { id: string }>(rows: Row[], ids: Ids): (Row
   return ids.map((id) => byId.get(id) ?? null);
 }
 
+export type { CredentialRow };
+
+const hashOf = (authorization: string): string =>
+  createHash('sha256').update(authorization.slice('Bearer '.length)).digest('base64url');
+
 /** Looks up an API token with the same database function as Ambit. */
-export async function findViewer(authorization: string): Promise<{ user: { name: string } }> {
-  const hash = createHash('sha256').update(authorization.slice('Bearer '.length)).digest('base64url');
-  const [row] = await sql<{ name: string }[]>`select * from ambit.find_api_token(${hash})`;
+export async function findCredential(authorization: string): Promise<CredentialRow> {
+  const [row] = await sql<CredentialRow[]>`select * from ambit.find_api_token(${hashOf(authorization)})`;
   if (!row) throw new Error('no such token');
-  return { user: { name: row.name } };
+  return row;
+}
+
+const known = new Map<string, CredentialRow>();
+
+/** What the first lookup of the API token returned. It must be checked by `checkOf` before it is used. */
+export async function knownCredential(authorization: string): Promise<CredentialRow> {
+  const found = known.get(authorization) ?? (await findCredential(authorization));
+  known.set(authorization, found);
+  return found;
+}
+
+/** The statement with which Ambit checks a known API token and binds the transaction. No row if the token has changed. */
+export function checkOf(on: Sql, authorization: string, credential: CredentialRow) {
+  const check = checkOfCredential('API_TOKEN', hashOf(authorization), credential);
+  return on.unsafe(check.text, check.values as never[], { prepare: true });
+}
+
+async function checkedCredential(authorization: string): Promise<CredentialRow> {
+  const credential = await knownCredential(authorization);
+  const [unchanged] = await checkOf(sql, authorization, credential);
+  return unchanged ? credential : await findCredential(authorization);
+}
+
+/** The user of an API token. With CREDENTIALS=cached, it is looked up once and then only checked, as in Ambit. */
+export async function findViewer(authorization: string): Promise<{ user: { name: string } }> {
+  const { name } = await (CREDENTIALS === 'cached' ? checkedCredential : findCredential)(authorization);
+  return { user: { name } };
 }
 
 /** The permissions of the role Read, from memory. */
@@ -78,7 +113,7 @@ export const typeDefs = /* GraphQL */ `
   type Check { id: ID! name: String! enabled: Boolean! category: Category level: Level owner: Member }
   type Category { id: ID! name: String! }
   type Level { id: ID! name: String! index: Int! }
-  type Member { id: ID! user: User }
+  type Member { id: ID! name: String! user: User }
   type User { id: ID name: String! }
   type Viewer { user: User permissions: [String!]! }
 `;

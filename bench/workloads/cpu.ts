@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DECIDE, decideSides } from '../decisions/decide-http.ts';
 import type { Amounts } from '../harness/amounts.ts';
-import { type CpuTime, cpuTime, postmasterOf, requireSchedulerStatistics } from '../harness/cpu.ts';
+import { cpuPerRequest, hasSchedulerStatistics, postmasterOf } from '../harness/cpu.ts';
 import { type Database, type Server, withDatabase } from '../harness/database.ts';
 import { load } from '../harness/load.ts';
 import { type Running, type Side, withServers } from '../harness/race.ts';
@@ -9,6 +8,7 @@ import { report } from '../harness/report.ts';
 import { type Measured, median, type Outcome, roundsOf } from '../harness/rounds.ts';
 import { CPU_REQUESTS, listed, OTHER } from '../harness/settings.ts';
 import { listSides } from './list.ts';
+import { resolverSides } from './list-resolvers.ts';
 import { pointSides } from './point.ts';
 import { smallSides } from './small.ts';
 import { writeSides } from './write.ts';
@@ -20,6 +20,7 @@ interface Workload {
 
 const WORKLOADS: Record<string, Workload> = {
   list: { amounts: {}, sides: listSides },
+  'list-resolvers': { amounts: {}, sides: resolverSides },
   point: { amounts: {}, sides: pointSides },
   small: { amounts: {}, sides: smallSides },
   write: { amounts: {}, sides: writeSides },
@@ -27,12 +28,10 @@ const WORKLOADS: Record<string, Workload> = {
   'decide-http-100': { amounts: DECIDE, sides: (database) => decideSides(database, 100) },
 };
 
-/** Milliseconds after the load, in which Postgres ends its transactions. */
-const SETTLE = 100;
-
 /** CPU time per request of the workloads in BENCH_CPU, of the contenders in BENCH_CONTENDERS. */
 export async function run(): Promise<void> {
-  requireSchedulerStatistics();
+  if (!hasSchedulerStatistics())
+    throw new Error('the workload cpu needs the scheduler statistics of Linux (/proc/PID/schedstat)');
   const names = listed('BENCH_CPU', Object.keys(WORKLOADS).join());
   const unknown = names.filter((name) => !Object.hasOwn(WORKLOADS, name));
   if (unknown.length > 0) throw new Error(`BENCH_CPU: no workload ${unknown}; there are ${Object.keys(WORKLOADS)}`);
@@ -69,14 +68,9 @@ async function measure(workload: string, sides: Side[], postmaster: number): Pro
 }
 
 async function perRequest({ server, requests }: Running, postmaster: number): Promise<Measured> {
-  const read = (): CpuTime => cpuTime(server.process.pid ?? 0, postmaster);
-  const before = read();
-  const { perSecond } = await load({ url: server.url, requests, amount: CPU_REQUESTS });
-  await sleep(SETTLE);
-  const after = read();
-  const used = (of: keyof CpuTime): number => (after[of] - before[of]) / CPU_REQUESTS;
-  const times = { server: used('server'), main: used('main'), postgres: used('postgres') };
-  return { value: times.server + times.postgres, details: { ...times, 'requests/s': perSecond } };
+  const send = () => load({ url: server.url, requests, amount: CPU_REQUESTS });
+  const { result, cpu } = await cpuPerRequest(server.process.pid ?? 0, postmaster, send);
+  return { value: cpu.server + cpu.postgres, details: { ...cpu, 'requests/s': result.perSecond } };
 }
 
 function outcomeOf(name: string, rounds: Measured[]): Outcome {

@@ -1,9 +1,18 @@
-import type { Plan } from '../lib/plans.ts';
+import { getOrAdd } from '../lib/maps.ts';
+import { forEachInSlices } from '../lib/slices.ts';
 import { type Target, unrestricted } from './access.ts';
 import type { Permission } from './catalog.ts';
 import { allowedIn } from './decide.ts';
-import { type AccessRows, END_OF_TIME, type GrantsById, grantsAt, grantsOfPrincipal } from './grants.ts';
+import {
+  type AccessState,
+  END_OF_TIME,
+  grantsOfHolding,
+  type Holding,
+  type Holdings,
+  organizationRoleAt,
+} from './holdings.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
+import { grantsInScope, pairKeyOf, principalIdsOf, projectsOf, rolesOf } from './role-changes.ts';
 import { OWNER } from './roles.ts';
 
 /** The effect of a change on one principal in one scope. */
@@ -34,38 +43,67 @@ function differenceOf(had: readonly Permission[], has: readonly Permission[]): D
   return { gained: has.filter((name) => !before.has(name)), lost: had.filter((name) => !after.has(name)) };
 }
 
-export const principalIds = (before: GrantsById, after: GrantsById): string[] =>
-  [...new Set([...before.keys(), ...after.keys()])].sort();
+const isChange = ({ gained, lost }: Difference): boolean => gained.length + lost.length > 0;
+
+export const unrestrictedOrNull = (grants: Grants | null | undefined): EffectiveGrants | null =>
+  grants ? unrestricted(grants) : null;
 
 /**
  * What each principal gains and loses: in the organization, and in each project where it has a role. While access to the
- * organization changes, such a project is listed even if nothing changes there, because there it differs.
+ * organization changes, such a project is listed even if nothing changes there, because there it differs. Projects for
+ * which `isVisible` is false are left out.
  */
-export const accessChanges = (before: GrantsById, after: GrantsById): AccessDelta[] =>
-  principalIds(before, after).flatMap((id) => changesOf(id, before.get(id), after.get(id)));
-
-function changesOf(principalId: string, before: Grants | undefined, after: Grants | undefined): AccessDelta[] {
-  const deltaIn = (projectId: Target): AccessDelta => ({
-    principalId,
-    projectId,
-    ...differenceIn(projectId, unrestrictedOrNull(before), unrestrictedOrNull(after)),
+export async function accessChanges(
+  before: AccessState,
+  after: AccessState,
+  now: Date,
+  isVisible: (projectId: string) => boolean = () => true,
+): Promise<AccessDelta[]> {
+  const changes: AccessDelta[] = [];
+  const differences = createDifferences(before, after, now);
+  const visible = new Map<string, boolean>();
+  await forEachInSlices(principalIdsOf(before.holdings, after.holdings), (principalId) => {
+    const [had, has] = [before.holdings.get(principalId), after.holdings.get(principalId)];
+    const differenceFor = differences(had, has);
+    const inOrganization = differenceFor(null);
+    const differs = isChange(inOrganization);
+    if (differs) changes.push({ principalId, projectId: null, ...inOrganization });
+    for (const projectId of [...projectsOf(had, has)].sort()) {
+      const difference = differenceFor(projectId);
+      if ((differs || isChange(difference)) && getOrAdd(visible, projectId, () => isVisible(projectId)))
+        changes.push({ principalId, projectId, ...difference });
+    }
   });
-  const inOrganization = [deltaIn(null)].filter(isChange);
-  const projects = new Set([...(before?.projects.keys() ?? []), ...(after?.projects.keys() ?? [])]);
-  const inProjects = [...projects].map(deltaIn).filter((delta) => inOrganization.length > 0 || isChange(delta));
-  return [...inOrganization, ...inProjects];
+  return changes;
 }
 
-const isChange = ({ gained, lost }: AccessDelta): boolean => gained.length + lost.length > 0;
+type DifferencesByRole = Map<string | undefined, Map<string | undefined, Difference>>;
 
-export const unrestrictedOrNull = (grants: Grants | undefined): EffectiveGrants | null =>
-  grants ? unrestricted(grants) : null;
-
-/** The access of an organization before or after a change. */
-export interface AccessState {
-  rows: AccessRows;
-  plan: Plan;
+/** Returns the difference for two holdings in a scope. It is computed once for each pair of roles before and after. */
+function createDifferences(before: AccessState, after: AccessState, now: Date) {
+  const byPair = new Map<string, DifferencesByRole>();
+  return (had: Holding | undefined, has: Holding | undefined) => {
+    const known = getOrAdd(byPair, pairKeyOf(had, has, [now]), () => new Map() as DifferencesByRole);
+    return (scope: Target): Difference => {
+      const wasIn = scope === null ? IN_ORGANIZATION : had?.projects.get(scope);
+      const isIn = scope === null ? IN_ORGANIZATION : has?.projects.get(scope);
+      const compute = (): Difference =>
+        differenceIn(
+          scope,
+          unrestrictedOrNull(grantsInScope(rolesOf(had, wasIn), scope, before, now)),
+          unrestrictedOrNull(grantsInScope(rolesOf(has, isIn), scope, after, now)),
+        );
+      return getOrAdd(
+        getOrAdd(known, wasIn, () => new Map()),
+        isIn,
+        compute,
+      );
+    };
+  };
 }
+
+/** Stands for the scope of the organization among the IDs of project roles. */
+const IN_ORGANIZATION = 'in the organization';
 
 /** A time at which a change is checked, and whether roles count that the plan suspends. */
 export interface Moment {
@@ -73,8 +111,15 @@ export interface Moment {
   ignorePlan: boolean;
 }
 
-export const grantsAtMoment = ({ rows, plan }: AccessState, { time, ignorePlan }: Moment): GrantsById =>
-  grantsAt(rows, ignorePlan ? 'ENTERPRISE' : plan, time);
+/** The access as it counts at this moment. */
+export const stateAt = (state: AccessState, { ignorePlan }: Moment): AccessState =>
+  ignorePlan ? { ...state, plan: 'ENTERPRISE' } : state;
+
+/** The grants of a principal at this moment. Undefined if it does not exist. */
+export function grantsAtMoment(state: AccessState, principalId: string, moment: Moment): Grants | undefined {
+  const holding = state.holdings.get(principalId);
+  return holding && grantsOfHolding(holding, state.roles, stateAt(state, moment).plan, moment.time);
+}
 
 /**
  * The times at which a change is checked: now, after the role of the caller expires, at each end of a role that the
@@ -82,41 +127,39 @@ export const grantsAtMoment = ({ rows, plan }: AccessState, { time, ignorePlan }
  * anything for longer than the caller has it.
  */
 export function momentsOf(before: AccessState, callerId: string, now: Date, after = before): Moment[] {
-  const caller = grantsOfPrincipal(before.rows, callerId, before.plan, now);
-  const expiry = caller && Number.isFinite(caller.validUntil) ? [caller.validUntil] : [];
-  const ends = new Set([...expiry, ...movedEnds(before.rows, after.rows)].filter((end) => end > now.getTime()));
+  const expiry = before.holdings.get(callerId)?.assigned.expiresAt;
+  const moved = before.holdings === after.holdings ? [] : movedEnds(before.holdings, after.holdings);
+  const ends = new Set([...(expiry == null ? [] : [expiry]), ...moved].filter((end) => end > now.getTime()));
   const times = [now, ...[...ends].map((end) => new Date(end)), END_OF_TIME];
   return [{ time: now, ignorePlan: false }, ...times.map((time) => ({ time, ignorePlan: true }))];
 }
 
 /** When roles expire that are in only one of the two, in milliseconds since 1970. */
-function movedEnds(before: AccessRows, after: AccessRows): Set<number> {
-  const [had, has] = [before, after].map(
-    ({ assignments }) => new Set(assignments.flatMap((row) => (row.expiresAt ? [`${row.id} ${+row.expiresAt}`] : []))),
-  ) as [Set<string>, Set<string>];
-  return new Set([...had.symmetricDifference(has)].map((key) => Number(key.split(' ')[1])));
+function movedEnds(before: Holdings, after: Holdings): number[] {
+  const endOf = (holdings: Holdings, id: string): number | null => holdings.get(id)?.assigned.expiresAt ?? null;
+  return principalIdsOf(before, after).flatMap((id) => {
+    const ends = [endOf(before, id), endOf(after, id)];
+    return ends[0] === ends[1] ? [] : ends.filter((end) => end !== null);
+  });
 }
 
 /**
- * The project roles that a change of organization roles leaves without effect: those of principals that were or become
+ * The principals whose project roles a change of organization roles leaves without effect: those that were or become
  * Owner or Admin. Otherwise a project role that somebody gave to an Admin would take effect after a demotion.
  */
-export function projectRolesToDeactivate(before: AccessState, after: AccessState, now: Date): string[] {
-  const isAbove = ({ rows, plan }: AccessState): Set<string> =>
-    new Set([...grantsAt(rows, plan, now)].filter(([, { role }]) => role.neverOverridden).map(([id]) => id));
-  const above = isAbove(before).union(isAbove(after));
-  return after.rows.assignments
-    .filter((row) => row.projectId !== null && !row.inactive && above.has(row.principalId))
-    .map(({ id }) => id);
+export function principalsToDeactivate(before: AccessState, after: AccessState, now: Date): string[] {
+  const isAbove = ({ holdings, roles }: AccessState, id: string): boolean => {
+    const holding = holdings.get(id);
+    return holding !== undefined && organizationRoleAt(holding.assigned, roles, now).role.neverOverridden;
+  };
+  return [...after.holdings].flatMap(([id, { projects }]) =>
+    projects.size > 0 && (isAbove(before, id) || isAbove(after, id)) ? [id] : [],
+  );
 }
 
 /** Whether a principal that was Owner without expiry is no longer Owner without expiry. */
-export function losesOwner(before: AccessRows, after: AccessRows): boolean {
-  const ownersIn = ({ assignments }: AccessRows): Set<string> =>
-    new Set(
-      assignments
-        .filter((row) => row.projectId === null && row.builtInRoleId === OWNER.id && row.expiresAt === null)
-        .map((row) => row.principalId),
-    );
-  return !ownersIn(before).isSubsetOf(ownersIn(after));
+export function losesOwner(before: Holdings, after: Holdings): boolean {
+  const isOwner = (holding: Holding | undefined): boolean =>
+    holding?.assigned.roleId === OWNER.id && holding.assigned.expiresAt === null;
+  return [...before].some(([id, holding]) => isOwner(holding) && !isOwner(after.get(id)));
 }

@@ -1,9 +1,11 @@
 import type { AmbitError } from '../lib/errors.ts';
+import { forEachInSlices } from '../lib/slices.ts';
 import { type Access, accessOf, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
-import { type AccessState, differenceIn, grantsAtMoment, momentsOf, unrestrictedOrNull } from './change.ts';
-import { type AssignmentRow, grantsOfAllOverTime } from './grants.ts';
+import { differenceIn, grantsAtMoment, type Moment, momentsOf, stateAt, unrestrictedOrNull } from './change.ts';
+import { type AccessState, END_OF_TIME, type Holding, type Holdings, NO_ACCESS } from './holdings.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
+import { grantsInScope, OTHER_PROJECTS, type RoleChange, roleChangesOf } from './role-changes.ts';
 import { isOwnerRole } from './roles.ts';
 
 // The rule that nobody grants, removes or creates a token with permissions that they do not have is only in this file.
@@ -64,20 +66,86 @@ export interface Reach {
 }
 
 /** The principals that a caller can act on, by the rules of `requireHeldChange` at each time at which a change is checked. */
-export function reachOf(access: Access, state: AccessState, callerId: string, now: Date): Reach {
-  const later = grantsOfAllOverTime(state.rows, now);
-  const moments = momentsOf(state, callerId, now).map((moment) => grantsAtMoment(state, moment));
-  const ids = [...(later[0]?.keys() ?? [])];
-  const changeable = ids.filter((id) => later.every((all) => containsOf(access, all.get(id))));
-  const removable = changeable.filter((id) =>
-    moments.every((all) => containsOf(withGrants(access, all.get(callerId)), all.get(id))),
-  );
-  return { changeable: new Set(changeable), removable: new Set(removable) };
+export async function reachOf(access: Access, state: AccessState, callerId: string, now: Date): Promise<Reach> {
+  const none: AccessState = { ...state, holdings: new Map() };
+  const remaining = new Set(state.holdings.keys());
+  const removeUnheld = async (callerRoles: ReadonlyMap<string, unknown>, checks: [Access, Moment][]): Promise<void> => {
+    const times = checks.map(([, { time }]) => time);
+    const changes = await roleChangesOf(none.holdings, state.holdings, callerRoles, times);
+    for (const [holder, moment] of checks)
+      for (const change of changes)
+        if (!holdsChange(holder, change, none, state, moment))
+          for (const id of change.principalIds) remaining.delete(id);
+  };
+  const later = [now, END_OF_TIME].map((time): [Access, Moment] => [access, { time, ignorePlan: true }]);
+  await removeUnheld(access.effective?.grants.projects ?? new Map(), later);
+  const changeable = new Set(remaining);
+  const moments = momentsOf(state, callerId, now).map((moment): [Access, Moment] => [
+    withGrants(access, grantsAtMoment(state, callerId, moment)),
+    moment,
+  ]);
+  await removeUnheld(state.holdings.get(callerId)?.projects ?? new Map(), moments);
+  return { changeable, removable: remaining };
+}
+
+/** The principal whose grants limit a change, and the current access of its credential. */
+export interface Caller {
+  id: string;
+  access: EffectiveGrants['access'];
+}
+
+/**
+ * Throws NOT_HELD for the first principal of which the caller does not hold all that it gains and loses, at each time at
+ * which a change is checked.
+ */
+export async function requireHeldByCaller(
+  caller: Caller,
+  before: AccessState,
+  after: AccessState,
+  now: Date,
+  action: string,
+): Promise<void> {
+  const callerRoles = before.holdings.get(caller.id)?.projects ?? new Map();
+  const moments = momentsOf(before, caller.id, now, after);
+  const times = moments.map(({ time }) => time);
+  const changes = await roleChangesOf(before.holdings, after.holdings, callerRoles, times);
+  for (const moment of moments) {
+    const grants = grantsAtMoment(before, caller.id, moment);
+    const access = accessOf(grants ? { grants, access: caller.access } : null);
+    let refused: string | undefined;
+    await forEachInSlices(changes, (change) => {
+      const [first] = change.principalIds;
+      const isEarlier = refused === undefined || (first !== undefined && first < refused);
+      if (isEarlier && !holdsChange(access, change, before, after, moment)) refused = first;
+    });
+    if (refused !== undefined) requireHeldChange(access, changeOf(refused, before, after, moment), action);
+  }
+}
+
+/** What the principal holds before and after, with all of its projects. */
+const changeOf = (id: string, before: AccessState, after: AccessState, moment: Moment): GrantsChange => ({
+  before: unrestrictedOrNull(grantsAtMoment(before, id, moment)),
+  after: unrestrictedOrNull(grantsAtMoment(after, id, moment)),
+});
+
+/** Whether the caller holds what a principal gains and loses by this change of roles. As `requireHeldChange`, in one scope. */
+function holdsChange(
+  access: Access,
+  { scope, before: had, after: has }: RoleChange,
+  before: AccessState,
+  after: AccessState,
+  moment: Moment,
+): boolean {
+  const change: GrantsChange = {
+    before: unrestrictedOrNull(grantsInScope(had, scope, stateAt(before, moment), moment.time)),
+    after: unrestrictedOrNull(grantsInScope(has, scope, stateAt(after, moment), moment.time)),
+  };
+  const { gained, lost } = differenceIn(scope, change.before, change.after);
+  return mayChangeOwner(access, change) && holds(access, gained, scope) && holds(access, lost, scope);
 }
 
 /** A project role: a row of `assignments`. */
 export interface ProjectRoleRow {
-  id: string;
   principalId: string;
   projectId: string | null;
 }
@@ -91,38 +159,33 @@ export function projectRoleReach(
   access: Access,
   state: AccessState,
   callerId: string,
-  row: ProjectRoleRow,
+  { principalId, projectId }: ProjectRoleRow,
   now: Date,
 ): { changeable: boolean; removable: boolean } {
-  const noAccess = { roleId: null, builtInRoleId: null, inactive: false, ofCreator: false };
-  const mayBecome = (change: (one: AssignmentRow) => AssignmentRow[]): boolean => {
-    const after = { ...state, rows: { ...state.rows, assignments: state.rows.assignments.flatMap(change) } };
+  const mayBecome = (roleId: string | null): boolean => {
+    const after = { ...state, holdings: withProjectRole(state.holdings, principalId, projectId ?? '', roleId) };
     return momentsOf(state, callerId, now, after).every((moment) => {
-      const [had, has] = [state, after].map((each) => grantsAtMoment(each, moment));
-      const [before, then] = [had, has].map((all) => unrestrictedOrNull(all?.get(row.principalId)));
-      const changed = Object.values(differenceIn(row.projectId, before ?? null, then ?? null)).flat();
-      return holds(withGrants(access, had?.get(callerId)), changed, row.projectId);
+      const { before, after: then } = changeOf(principalId, state, after, moment);
+      const changed = Object.values(differenceIn(projectId, before, then)).flat();
+      return holds(withGrants(access, grantsAtMoment(state, callerId, moment)), changed, projectId);
     });
   };
-  return {
-    changeable: mayBecome((one) => [one.id === row.id ? { ...one, ...noAccess } : one]),
-    removable: mayBecome((one) => (one.id === row.id ? [] : [one])),
-  };
+  return { changeable: mayBecome(NO_ACCESS), removable: mayBecome(null) };
 }
 
-const containsOf = (access: Access, grants: Grants | undefined): boolean => !grants || contains(access, grants);
+/** The holdings with another project role. Null for none. */
+function withProjectRole(holdings: Holdings, principalId: string, projectId: string, roleId: string | null): Holdings {
+  const holding = holdings.get(principalId);
+  if (!holding) return holdings;
+  const projects = new Map(holding.projects);
+  if (roleId === null) projects.delete(projectId);
+  else projects.set(projectId, roleId);
+  const changed: Holding = { ...holding, projects };
+  return new Map(holdings).set(principalId, changed);
+}
 
 const withGrants = ({ effective }: Access, grants: Grants | undefined): Access =>
   accessOf(grants && effective ? { ...effective, grants } : null);
-
-/** Whether the caller holds all permissions that these grants currently allow. */
-function contains(access: Access, grants: Grants): boolean {
-  const change: GrantsChange = { before: null, after: unrestricted(grants) };
-  return (
-    mayChangeOwner(access, change) &&
-    changedPermissions(access, change).every(({ permissions, scope }) => !findMissing(access, permissions, scope))
-  );
-}
 
 /** Whether the caller holds all of these permissions in this scope. */
 export const holds = (access: Access, permissions: Iterable<Permission>, scope: Target): boolean =>
@@ -140,9 +203,6 @@ const mayChangeOwner = ({ effective }: Access, { before, after }: GrantsChange):
 /** A READ token of an Owner gives no more than its permissions. */
 const isOwner = (effective: EffectiveGrants | null): boolean =>
   effective?.access === 'WRITE' && isOwnerRole(effective.grants.role);
-
-/** Stands for every project in which neither the principal nor the caller has a role. It is no id of a project. */
-const OTHER_PROJECTS = '';
 
 /** In the organization, in each project where the principal or the caller has a role, and in all other projects. */
 function changedPermissions(

@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, or, sql } from 'drizzle-orm';
 import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import { queryRows } from '../db/reader.ts';
@@ -6,10 +6,8 @@ import type { Plan } from '../lib/plans.ts';
 import { policies } from '../resources/policy/table.ts';
 import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
 import { type CompiledPolicy, compilePolicy, compileStatements, customRole } from './compile.ts';
+import { type AssignmentRow, END_OF_TIME, grantsOfHolding, holdingsOf } from './holdings.ts';
 import type { Grants, Role } from './model.ts';
-import { CREATOR, findBuiltIn } from './roles.ts';
-
-export type AssignmentRow = typeof assignments.$inferSelect;
 
 /** The rows from which the grants of principals are computed, together with the plan and the time. */
 export interface AccessRows {
@@ -31,20 +29,17 @@ interface ById<Value> {
   set(id: string, value: Value): void;
 }
 
-const NEVER = Number.POSITIVE_INFINITY;
-
-/** Later than the expiry of every role. */
-export const END_OF_TIME = new Date(8_640_000_000_000_000);
-
 /**
  * The assignments of these principals or, by default, of all, with their custom roles. One statement. Custom roles that
- * are not cached take a second one, with their policies. The transaction must be bound to the organization.
+ * are not cached take a second one, with their policies. The transaction must be bound to the organization. With a scope,
+ * a project or null for the organization, only the roles that count there are read.
  */
 export async function loadAssignments(
   db: Db,
   organizationId: string,
   principalIds?: readonly string[],
   cache?: AccessCache,
+  scope?: string | null,
 ): Promise<AccessRows> {
   const rows = await db
     .select()
@@ -53,6 +48,9 @@ export async function loadAssignments(
       and(
         eq(assignments.organizationId, organizationId),
         principalIds && isAnyOf(assignments.principalId, principalIds),
+        scope === undefined
+          ? undefined
+          : or(isNull(assignments.projectId), scope ? eq(assignments.projectId, scope) : undefined),
       ),
     );
   return { assignments: rows, roles: await loadRoles(db, organizationId, customRoleIds(rows), cache) };
@@ -63,10 +61,8 @@ const customRoleIds = (rows: AssignmentRow[]): string[] => [
 ];
 
 /** The grants of each principal under this plan at this time. */
-export function grantsAt({ assignments: rows, roles: custom }: AccessRows, plan: Plan, time: Date): GrantsById {
-  const byPrincipal = Map.groupBy(rows, (row) => row.principalId);
-  return new Map([...byPrincipal].map(([id, own]) => [id, grantsOf(own, custom, plan, time)]));
-}
+export const grantsAt = ({ assignments: rows, roles: custom }: AccessRows, plan: Plan, time: Date): GrantsById =>
+  new Map([...holdingsOf(rows)].map(([id, holding]) => [id, grantsOfHolding(holding, custom, plan, time)]));
 
 /** The grants of one principal. Undefined if it has none, because it does not exist. */
 export const grantsOfPrincipal = (rows: AccessRows, id: string, plan: Plan, time: Date): Grants | undefined =>
@@ -88,7 +84,7 @@ export const grantsOfRoles = (role: Role, projects: ReadonlyMap<string, Role>): 
   role,
   expired: null,
   projects,
-  validUntil: NEVER,
+  validUntil: Number.POSITIVE_INFINITY,
 });
 
 /** The current grants of these principals or, by default, of all. */
@@ -99,7 +95,8 @@ export const loadGrants = async (
   now: Date,
   principalIds?: readonly string[],
   cache?: AccessCache,
-): Promise<GrantsById> => grantsAt(await loadAssignments(db, organizationId, principalIds, cache), plan, now);
+  scope?: string | null,
+): Promise<GrantsById> => grantsAt(await loadAssignments(db, organizationId, principalIds, cache, scope), plan, now);
 
 /** The custom roles with these ids. Each policy is read and compiled once, however many of the roles have it. */
 export const loadRoles = (
@@ -166,28 +163,4 @@ async function readRoles(
             and ${policies.id} in (select policy_id from used)) as policies`,
   );
   return row ?? { roles: [], policies: [] };
-}
-
-function grantsOf(rows: readonly AssignmentRow[], custom: ReadonlyMap<string, Role>, plan: Plan, time: Date): Grants {
-  const pick = (builtInId: string | null, customId: string | null): Role | null =>
-    (builtInId && findBuiltIn(builtInId)) || (customId && custom.get(customId)) || null;
-  const organization = rows.find((row) => row.projectId === null);
-  const assigned = organization && pick(organization.builtInRoleId, organization.roleId);
-  if (!organization || !assigned) throw new Error('a principal has no organization role');
-  const { expiresAt } = organization;
-  const isExpired = expiresAt !== null && expiresAt <= time;
-  const fallback = pick(organization.fallbackBuiltInRoleId, organization.fallbackRoleId);
-  return {
-    plan,
-    role: isExpired && fallback ? fallback : assigned,
-    expired: isExpired ? { role: assigned, at: expiresAt } : null,
-    projects: new Map(
-      rows.flatMap((row) =>
-        row.projectId && !row.inactive
-          ? [[row.projectId, row.ofCreator ? CREATOR : pick(row.builtInRoleId, row.roleId)]]
-          : [],
-      ),
-    ),
-    validUntil: expiresAt && !isExpired ? expiresAt.getTime() : NEVER,
-  };
 }

@@ -1,65 +1,94 @@
 import DataLoader from 'dataloader';
-import { getTableColumns, sql } from 'drizzle-orm';
+import { getTableColumns } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { type GraphQLResolveInfo, Kind } from 'graphql';
 import { type Context, db, tenant } from '../context.ts';
-import { isAnyOf } from '../db/array.ts';
 import { listPages, listUnder, type NestedOptions } from '../db/nested.ts';
 import { listPage, type Page, type PageArgs } from '../db/page.ts';
 import type { Reader } from '../db/reader.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { isStorable } from '../lib/storable.ts';
 
 type Batch<Value> = (ctx: Context, ids: readonly string[]) => Promise<ReadonlyMap<string, Value>>;
 
 type Loaders = Map<unknown, unknown>;
 
+/** The values of the IDs that were asked for. A promise is replaced by its value when it is there. */
+type Known<Value> = Map<string, MaybePromise<Value | null>>;
+
 interface Loader<Value> {
   loader: DataLoader<string, Value | null>;
   /** Replaces the cache of DataLoader, which creates a promise for every load of the same ID. */
-  asked: Map<string, Promise<Value | null>>;
+  known: Known<Value>;
 }
 
-function load<Value>(loaders: Loaders, key: unknown, ctx: Context, batch: Batch<Value>, id: string) {
-  let known = loaders.get(key) as Loader<Value> | undefined;
-  if (!known) {
-    const loadAll = async (ids: readonly string[]): Promise<(Value | null)[]> => {
-      const found = await batch(ctx, ids);
-      return ids.map((wanted) => found.get(wanted) ?? null);
-    };
-    known = { loader: new DataLoader(loadAll, { cache: false }), asked: new Map() };
-    loaders.set(key, known);
+function loaderIn<Value>(loaders: Loaders, key: unknown, ctx: Context, batch: Batch<Value>): Loader<Value> {
+  const existing = loaders.get(key) as Loader<Value> | undefined;
+  if (existing) return existing;
+  const known: Known<Value> = new Map();
+  const loadAll = async (ids: readonly string[]): Promise<(Value | null)[]> => {
+    const found = await batch(ctx, ids);
+    return ids.map((id) => {
+      const value = found.get(id) ?? null;
+      known.set(id, value);
+      return value;
+    });
+  };
+  const created = { loader: new DataLoader(loadAll, { cache: false }), known };
+  loaders.set(key, created);
+  return created;
+}
+
+function load<Value>({ loader, known }: Loader<Value>, id: string): MaybePromise<Value | null> {
+  let value = known.get(id);
+  if (value === undefined) {
+    value = loader.load(id);
+    known.set(id, value);
   }
-  let asked = known.asked.get(id);
-  if (!asked) {
-    asked = known.loader.load(id);
-    known.asked.set(id, asked);
-  }
-  return asked;
+  return value;
+}
+
+/** Finds a value by its id. Returns a promise only if the value is not loaded yet. */
+export interface Find<Value> {
+  (ctx: Context, id: string): MaybePromise<Value | null>;
+  /** Adds a value that another statement of this transaction has read. */
+  add(ctx: Context, id: string, value: Value | null): void;
 }
 
 /** Loads a value for each id with one query for all ids of a response. The cache ends with the transaction. */
-export const batched =
-  <Value>(batch: Batch<Value>): ((ctx: Context, id: string) => Promise<Value | null>) =>
-  (ctx, id) =>
-    load(ctx.unit.loaders, batch, ctx, batch, id);
+export function batched<Value>(batch: Batch<Value>): Find<Value> {
+  const loader = (ctx: Context): Loader<Value> => loaderIn(ctx.unit.loaders, batch, ctx, batch);
+  return Object.assign((ctx: Context, id: string) => load(loader(ctx), id), {
+    add: (ctx: Context, id: string, value: Value | null) => void loader(ctx).known.set(id, value),
+  });
+}
 
 /** Loads rows by id with one query for all ids of a response. */
 export const loaderOf = <Row extends { id: string }>(batch: (ctx: Context, ids: readonly string[]) => Promise<Row[]>) =>
   batched<Row>(async (ctx, ids) => new Map((await batch(ctx, ids)).map((row) => [row.id, row])));
 
+/** Loads rows of the organization by id. */
+export function loaderById<Row extends { id: string }>(reader: Reader<Row>, { organizationId, id }: TenantColumns) {
+  const find = reader.finder(organizationId, id);
+  return loaderOf(async (ctx, ids) => find(await db(ctx), tenant(ctx), ids));
+}
+
+interface TenantColumns {
+  organizationId: PgColumn;
+  id: PgColumn;
+}
+
 /** Loads rows by a unique column, such as an alias, with one query for all values of a response. */
-export const loaderByColumn = <Row>(reader: Reader<Row>, column: PgColumn & { table: PgTable }) =>
-  batched<Row>(async (ctx, given) => {
+export function loaderByColumn<Row>(reader: Reader<Row>, column: PgColumn & { table: PgTable }): Find<Row> {
+  const { organizationId } = reader.table as unknown as TenantColumns;
+  const find = reader.finder(organizationId, column);
+  const [key] = Object.entries(getTableColumns(reader.table)).find(([, one]) => one === column) ?? [];
+  return batched<Row>(async (ctx, given) => {
     // One of these values must not fail the statement for the others.
-    const values = given.filter(isStorable);
-    const { organizationId } = reader.table as unknown as { organizationId: PgColumn };
-    const rows = await reader.read(
-      await db(ctx),
-      sql`where ${organizationId} = ${tenant(ctx)} and ${isAnyOf(column, values)}`,
-    );
-    const [key] = Object.entries(getTableColumns(reader.table)).find(([, one]) => one === column) ?? [];
+    const rows = await find(await db(ctx), tenant(ctx), given.filter(isStorable));
     return new Map(rows.map((row) => [(row as Record<string, unknown>)[key as string] as string, row]));
   });
+}
 
 /** Loads one page for each parent, such as the members of each role, with one query for all parents of a response. */
 export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row> | Promise<NestedOptions<Row>>) {
@@ -72,7 +101,7 @@ export function pagesOf<Row>(optionsOf: (ctx: Context) => NestedOptions<Row> | P
       listPages(await db(ctx), await optionsOf(ctx), parents, args);
     const loaders = (ctx.unit.loaders.get(optionsOf) ?? new Map()) as Loaders;
     ctx.unit.loaders.set(optionsOf, loaders);
-    return (await load(loaders, `${first} ${last}`, ctx, batch, parent)) as Page<Row>;
+    return (await load(loaderIn(loaders, `${first} ${last}`, ctx, batch), parent)) as Page<Row>;
   };
 }
 

@@ -1,12 +1,12 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
-import { audit, type Context, db, tenant } from '../context.ts';
-import { isAnyOf } from '../db/array.ts';
+import { audit, awaitWithCommit, type Context, db, tenant } from '../context.ts';
+import type { Db } from '../db/client.ts';
 import { readerOf } from '../db/reader.ts';
-import { inserterOf } from '../db/writer.ts';
+import { inserterOf, isStoredAsGiven, rowToInsert, sendStatement } from '../db/writer.ts';
 import { notFound } from '../lib/errors.ts';
 import { type IdPrefix, publicRow, type References, toPublicId, typeOfPrefix } from '../lib/ids.ts';
-import { loaderOf } from './loader.ts';
+import { loaderById } from './loader.ts';
 
 /** The columns of every tenant table. */
 export type TenantTable = PgTable & { organizationId: PgColumn; id: PgColumn };
@@ -26,11 +26,10 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
   });
 
   const reader = readerOf<RowOf<Table> & { id: string }>(table);
-  const insertRow = inserterOf<RowOf<Table> & { id: string }>(table);
+  const inserter = inserterOf<RowOf<Table> & { id: string }>(table);
+  const columns = getTableColumns(table) as Record<string, PgColumn>;
 
-  const find = loaderOf(async (ctx, ids) =>
-    reader.read(await db(ctx), sql`where ${table.organizationId} = ${tenant(ctx)} and ${isAnyOf(table.id, ids)}`),
-  );
+  const find = loaderById(reader, table);
 
   /** Reads the row and locks it until the transaction ends. */
   async function lock(ctx: Context, id: string): Promise<RowOf<Table>> {
@@ -44,34 +43,74 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
   }
 
   async function insert(ctx: Context, values: InsertOf<Table>): Promise<RowOf<Table>> {
-    const row = await insertRow(await db(ctx), { ...values, organizationId: tenant(ctx) });
+    return inserted(ctx, await inserter.insert(await db(ctx), { ...values, organizationId: tenant(ctx) }));
+  }
+
+  function inserted(ctx: Context, row: RowOf<Table> & { id: string }): RowOf<Table> {
     audit(ctx, { targetId: publicId(row.id), after: snapshotOf(row), ...projectIds(row) });
     return row;
   }
 
   /** Updates the given columns. Undefined leaves a column unchanged, and null clears it. */
   async function update(ctx: Context, before: RowOf<Table>, changes: Partial<InsertOf<Table>>): Promise<RowOf<Table>> {
+    const given = givenOf(changes);
+    if (Object.keys(given).length === 0) return updated(ctx, before, before);
+    const rows = await updating(await db(ctx), ctx, before, given).returning();
+    return updated(ctx, before, (rows as RowOf<Table>[])[0] as RowOf<Table>);
+  }
+
+  const givenOf = (changes: Partial<InsertOf<Table>>): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+
+  const updating = (own: Db, ctx: Context, before: RowOf<Table>, given: Record<string, unknown>) =>
+    own
+      .update(table)
+      .set(given as never)
+      .where(at(ctx, before['id'] as string));
+
+  function updated(ctx: Context, before: RowOf<Table>, after: RowOf<Table>): RowOf<Table> {
     const { id } = before as { id: string };
-    const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-    let after = before;
-    if (Object.keys(given).length > 0) {
-      const rows = await (await db(ctx))
-        .update(table)
-        .set(given as never)
-        .where(at(ctx, id))
-        .returning();
-      after = (rows as RowOf<Table>[])[0] as RowOf<Table>;
-    }
     audit(ctx, { targetId: publicId(id), before: snapshotOf(before), after: snapshotOf(after), ...projectIds(after) });
     return after;
   }
 
   async function remove(ctx: Context, before: RowOf<Table>): Promise<string> {
-    const { id } = before as { id: string };
-    await (await db(ctx)).delete(table).where(at(ctx, id));
-    audit(ctx, { targetId: publicId(id), before: snapshotOf(before), after: null, ...projectIds(before) });
-    return publicId(id);
+    await (await db(ctx)).delete(table).where(at(ctx, before['id'] as string));
+    return removed(ctx, before);
   }
 
-  return { reader, find, lock, insert, update, remove };
+  function removed(ctx: Context, before: RowOf<Table>): string {
+    const id = publicId(before['id'] as string);
+    audit(ctx, { targetId: id, before: snapshotOf(before), after: null, ...projectIds(before) });
+    return id;
+  }
+
+  /**
+   * The same without waiting for the response, so that the change shares a round trip with the audit event and COMMIT.
+   * Waits if the stored row is not known before. Must be the last statement of the mutation.
+   */
+  const send = {
+    async insert(ctx: Context, values: InsertOf<Table>): Promise<RowOf<Table>> {
+      const row = rowToInsert<RowOf<Table> & { id: string }>(table, { ...values, organizationId: tenant(ctx) });
+      if (!row) return await insert(ctx, values);
+      awaitWithCommit(ctx, inserter.send(await db(ctx), row));
+      return inserted(ctx, row);
+    },
+    async update(ctx: Context, before: RowOf<Table>, changes: Partial<InsertOf<Table>>): Promise<RowOf<Table>> {
+      const given = givenOf(changes);
+      const isKnown = Object.entries(given).every(([key, value]) => isStoredAsGiven(columns[key] as PgColumn, value));
+      if (!isKnown || Object.keys(given).length === 0) return await update(ctx, before, changes);
+      const own = await db(ctx);
+      awaitWithCommit(ctx, sendStatement(own, updating(own, ctx, before, given).getSQL()));
+      return updated(ctx, before, { ...before, ...given });
+    },
+    async remove(ctx: Context, before: RowOf<Table>): Promise<string> {
+      const own = await db(ctx);
+      const statement = own.delete(table).where(at(ctx, before['id'] as string));
+      awaitWithCommit(ctx, sendStatement(own, statement.getSQL()));
+      return removed(ctx, before);
+    },
+  };
+
+  return { reader, find, lock, insert, update, remove, send };
 }

@@ -40,6 +40,8 @@ export interface Pool {
   /** Waits for a connection for a request of this organization. Throws UNAVAILABLE if none is free in time. */
   acquire(organization: string, work: Work): Promise<Connection>;
   release(organization: string, connection: Connection): void;
+  /** Replaces the connections, each when it is not in use. */
+  renew(): void;
   state(): PoolState;
   /** Closes the pool when all transactions have ended, or after `timeoutMs`. */
   end(timeoutMs?: number): Promise<void>;
@@ -188,7 +190,10 @@ export function createPool(options: PoolOptions): Pool {
     const at = idle.indexOf(connection);
     if (at >= 0) idle.splice(at, 1);
     // The tables have changed, so the prepared statements of the other connections are stale too.
-    if (cause !== 'STALE') return;
+    if (cause === 'STALE') renew();
+  }
+
+  function renew(): void {
     renewBefore = performance.now();
     renewIdle();
   }
@@ -268,7 +273,7 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   const checking = setInterval(check, CHECK_EVERY).unref();
-  return { sql: lookups.sql, settings: options.settings, acquire, release, state, end };
+  return { sql: lookups.sql, settings: options.settings, acquire, release, renew, state, end };
 }
 
 /** Drops an entry if one with the same message was logged less than this many milliseconds ago. */

@@ -3,7 +3,7 @@ import { AmbitError, outcomeUnknown, unavailable } from '../lib/errors.ts';
 import { isStorable } from '../lib/storable.ts';
 import { type Db, drizzleOn } from './client.ts';
 import type { Connection } from './connection.ts';
-import { isRolledBack } from './constraints.ts';
+import { isRolledBack, postgresError } from './constraints.ts';
 import type { Pool } from './pool.ts';
 import { newWork, type Work } from './work.ts';
 
@@ -21,6 +21,8 @@ export type Mode = 'read only' | 'read write';
  */
 export interface BindingCheck {
   readonly text: string;
+  /** The same, but it fails if the condition is false, so that COMMIT rolls back. For transactions that write. */
+  readonly strictText: string;
   readonly values: readonly (string | null)[];
 }
 
@@ -109,8 +111,9 @@ export async function openTransaction(
     if (!connection.lost) unbound = unavailable();
     connection.destroy('UNBOUND');
   });
+  const flight: Flight = { pending: 0, hasFailed: false };
   let hasEnded = false;
-  const cancel = (): void => cancelSoon(connection);
+  const cancel = (): void => cancelSoon(connection, CANCEL_AFTER);
   work.onStop.add(cancel);
   // Another request uses the connection afterwards, so this transaction must send nothing after its end.
   const send = ((text: string, values: never[], options: object) => {
@@ -120,9 +123,9 @@ export async function openTransaction(
     // PostgreSQL would abort the transaction, and with it the other fields of the response.
     if (!values.every(isStorable)) throw new AmbitError('BAD_REQUEST', UNSTORABLE);
     work.statements += 1;
-    return connection.send(text, values, options);
+    return track(flight, connection.send(text, values, options));
   }) as Sql['unsafe'];
-  const isBound = check ? runCheck(send, check) : BOUND;
+  const isBound = check ? runCheck(send, check, mode) : BOUND;
   let bound = binding.organizationId;
   const rebind = async (organizationId: string): Promise<void> => {
     if (organizationId !== bound)
@@ -131,7 +134,9 @@ export async function openTransaction(
   };
   let ending: Promise<void> | undefined;
   const end = (statement: 'commit' | 'rollback'): Promise<void> => {
-    ending ??= finish(connection, mode, begun, statement, work).finally(() => pool.release(organization, connection));
+    ending ??= finish(connection, mode, begun, statement, work, flight).finally(() =>
+      pool.release(organization, connection),
+    );
     hasEnded = true;
     work.onStop.delete(cancel);
     return ending;
@@ -143,18 +148,42 @@ export async function openTransaction(
     isBound,
     rebind,
     commit: async () => {
-      await end('commit');
+      await end('commit').catch((error: unknown) => {
+        throw unbound ?? error;
+      });
       if (unbound) throw unbound;
     },
     rollback: () => end('rollback'),
   };
 }
 
+/** The statements of a transaction, without BEGIN and COMMIT. */
+interface Flight {
+  /** Number of statements without a response. */
+  pending: number;
+  /** Whether PostgreSQL has reported an error for one of them. Then COMMIT rolls back, or was never run. */
+  hasFailed: boolean;
+}
+
+function track<Query extends PromiseLike<unknown>>(flight: Flight, query: Query): Query {
+  flight.pending += 1;
+  const onResponse = (error?: unknown): void => {
+    flight.pending -= 1;
+    flight.hasFailed ||= postgresError(error) !== null;
+  };
+  query.then(() => onResponse(), onResponse);
+  return query;
+}
+
 const BOUND = Promise.resolve(true);
 
 /** Sends the check before it returns. */
-export function runCheck(send: Sql['unsafe'], { text, values }: BindingCheck): Promise<boolean> {
-  const isBound = send(text, values as never[], { prepare: true })
+export function runCheck(
+  send: Sql['unsafe'],
+  { text, strictText, values }: BindingCheck,
+  mode: Mode = 'read only',
+): Promise<boolean> {
+  const isBound = send(mode === 'read only' ? text : strictText, values as never[], { prepare: true })
     .execute()
     .then((rows) => rows.length > 0);
   // It is awaited at the end of the operation. Until then a rejection would count as unhandled.
@@ -163,8 +192,8 @@ export function runCheck(send: Sql['unsafe'], { text, values }: BindingCheck): P
 }
 
 /** Cancels the running statement. If it still does not end, closes the connection. */
-function cancelSoon(connection: Connection): void {
-  const cancelling = setTimeout(() => connection.cancel(), CANCEL_AFTER);
+function cancelSoon(connection: Connection, milliseconds: number): void {
+  const cancelling = setTimeout(() => connection.cancel(), milliseconds);
   const closing = setTimeout(() => connection.destroy('STOPPED'), CLOSE_AFTER);
   connection.whenQuiet(() => {
     clearTimeout(cancelling);
@@ -178,14 +207,17 @@ async function finish(
   begun: PromiseLike<unknown>,
   statement: 'commit' | 'rollback',
   work: Work,
+  flight: Flight,
 ): Promise<void> {
   // The next transaction on this connection sends the COMMIT of a read-only transaction together with its BEGIN.
   connection.unfinished = mode === 'read only' ? 'commit' : null;
   if (connection.unfinished) return;
   try {
-    await begun;
-    if (statement === 'commit') await commit(connection, work);
-    else await connection.send('rollback');
+    if (statement === 'commit') await commit(connection, work, flight);
+    else {
+      await begun;
+      await connection.send('rollback');
+    }
   } catch (error) {
     // The transaction may still be open and aborted.
     connection.unfinished = 'rollback';
@@ -193,24 +225,34 @@ async function finish(
   }
 }
 
-/** Only an error of the statement itself proves that nothing was committed. */
-async function commit(connection: Connection, work: Work): Promise<void> {
+/**
+ * Statements before COMMIT may still be without a response. Only an error that PostgreSQL reports for COMMIT or for one of
+ * them proves that nothing was committed.
+ */
+async function commit(connection: Connection, work: Work, flight: Flight): Promise<void> {
   if (work.stopped) {
     await connection.send('rollback');
     throw work.stopped;
   }
+  const { hasSentCommit } = work;
   work.hasSentCommit = true;
   const { promise: timedOut, reject } = Promise.withResolvers<never>();
   const giveUp = (): void => {
-    if (!work.isClientDisconnected) reject(outcomeUnknown());
+    // A statement before COMMIT can be cancelled. Then the outcome is known.
+    if (flight.pending > 0) cancelSoon(connection, 0);
+    else if (!work.isClientDisconnected) reject(outcomeUnknown());
   };
   work.onStop.add(giveUp);
   const committed = connection.send('commit').catch((error: unknown) => {
-    throw isRolledBack(error) ? error : outcomeUnknown();
+    if (!isRolledBack(error) && !flight.hasFailed) throw outcomeUnknown();
+    work.hasSentCommit = hasSentCommit;
+    throw error;
   });
   const { command } = await Promise.race([committed, timedOut]).finally(() => work.onStop.delete(giveUp));
   // COMMIT of an aborted transaction reports no error but rolls back.
-  if (command !== 'COMMIT') throw new Error('the transaction was rolled back');
+  if (command === 'COMMIT') return;
+  work.hasSentCommit = hasSentCommit;
+  throw new Error('the transaction was rolled back');
 }
 
 /** Calls `run` in a bound transaction. Commits when it returns, and rolls back when it throws. */

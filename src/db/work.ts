@@ -7,7 +7,7 @@ export interface Work {
   statements: number;
   /** Milliseconds spent waiting for a connection. */
   waitedMs: number;
-  /** Whether a COMMIT was sent, so that a change may have been made. */
+  /** Whether a COMMIT was sent that was not rolled back, so that a change may have been made. */
   hasSentCommit: boolean;
   /** The error for further statements. Undefined unless the work was stopped. */
   stopped: AmbitError | undefined;

@@ -1,5 +1,13 @@
-import type { DocumentNode, ExecutionArgs, GraphQLError } from 'graphql';
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  type OperationDefinitionNode,
+} from 'graphql';
 import { buildExecutionContext } from 'graphql/execution/execute.js';
+import { type CoerceVariables, createCoercion } from './coerce.ts';
 import type { Plan, Variables } from './model.ts';
 import { planOf, selectingVariables } from './plan.ts';
 import { maxFieldsOf } from './retained.ts';
@@ -18,6 +26,11 @@ interface Plans {
   maxFields: number;
 }
 
+/** An operation whose variables were valid before. */
+interface KnownOperation extends Pick<Plan, 'operation' | 'fragments'> {
+  coerce: CoerceVariables;
+}
+
 /** A plan with the values of the variables. */
 export interface Prepared {
   plan: Plan;
@@ -30,11 +43,15 @@ export type Prepare = (args: ExecutionArgs) => Prepared | { errors: readonly Gra
 export function createPlans(): Prepare {
   // A plan is kept as long as its document, which is in the cache of parsed documents.
   const plans = new WeakMap<DocumentNode, Plans>();
+  const operations = new WeakMap<OperationDefinitionNode, KnownOperation>();
+  const coercions = new WeakMap<GraphQLSchema, ReturnType<typeof createCoercion>>();
 
   return (args) => {
-    const prepared = buildExecutionContext(args);
-    if (!('schema' in prepared)) return { errors: prepared };
+    const prepared = readKnown(args) ?? buildExecutionContext(args);
+    if (!('operation' in prepared)) return { errors: prepared };
     const { operation, fragments, variableValues } = prepared;
+    if (!operations.has(operation))
+      operations.set(operation, { operation, fragments, coerce: coercionOf(args.schema)(operation) });
     const ofDocument = plansOf(args.document);
     const { selecting, byKey } = ofDocument;
     const flags = flagsOf(selecting, variableValues);
@@ -50,6 +67,20 @@ export function createPlans(): Prepare {
     }
     return { plan, variables: variableValues };
   };
+
+  /** The operation with its variables. Null if it is not known, or if a variable is not valid. */
+  function readKnown({ document, operationName, variableValues }: ExecutionArgs) {
+    const operation = getOperationAST(document, operationName);
+    const known = operation && operations.get(operation);
+    const variables = known?.coerce(variableValues ?? {});
+    return known && variables ? { ...known, variableValues: variables } : null;
+  }
+
+  function coercionOf(schema: GraphQLSchema): ReturnType<typeof createCoercion> {
+    const coercion = coercions.get(schema) ?? createCoercion(schema);
+    coercions.set(schema, coercion);
+    return coercion;
+  }
 
   function plansOf(document: DocumentNode): Plans {
     let ofDocument = plans.get(document);

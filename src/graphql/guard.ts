@@ -175,8 +175,8 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
     if (config.kind !== 'Mutation') return unlessCached(resolver as never, config) as never;
     const { permission } = config.pothosOptions as AccessOptions;
-    const { auditTarget, auditPermission } = (config.extensions ?? {}) as MutationExtensions;
-    const field = { name: config.name, permission: permission ?? null, auditTarget, auditPermission };
+    const { auditTarget, auditPermission, asCached } = (config.extensions ?? {}) as MutationExtensions;
+    const field = { name: config.name, permission: permission ?? null, auditTarget, auditPermission, asCached };
     return mutationResolver(field, resolver as never) as never;
   }
 }

@@ -29,6 +29,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   auditTarget?: FindTarget;
   /** The permission in the audit event, unless another one was refused or used: for a permission that depends on the input. */
   auditPermission?: Permission;
+  /** Whether it may begin with the cached actor. All of its effects must be in its transaction. */
+  asCached?: true;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
   /** Fields of the payload in addition to `errors`. They are null if there are errors. */
   results: Results;
@@ -74,6 +76,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
     rateLimit,
     auditTarget,
     auditPermission,
+    asCached,
     ...access
   }: MutationOptions<Input, Results>,
 ): void {
@@ -106,7 +109,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       type: payload,
       nullable: true,
       description: rateLimit ? `${description} ${RATE_LIMITED}` : description,
-      extensions: { auditTarget, auditPermission },
+      extensions: { auditTarget, auditPermission, asCached },
       args: { input: t.arg({ type: inputType, required: true, description: inputDescription(name) }) },
       resolve: async (_root, args, ctx) => {
         if (rateLimit) await limitCreation(ctx, rateLimit);

@@ -6,6 +6,7 @@ import { rowsOf, type TenantTable } from '../data/rows.ts';
 import { explainViolation } from '../db/constraints.ts';
 import { userError } from '../lib/errors.ts';
 import { declareIdPrefix } from '../lib/ids.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { fieldOf, nounOf } from '../lib/words.ts';
 import type { Attribute } from './attributes.ts';
 import { builder } from './builder.ts';
@@ -63,7 +64,7 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
     projectOf: (row) => (project === 'self' ? row.id : project ? (row['projectId'] as string) : null),
     isWholeTable: true,
     rows,
-    load: (ctx, id) => rows.find(ctx, id) as Promise<AnyRow | null>,
+    load: (ctx, id) => rows.find(ctx, id) as MaybePromise<AnyRow | null>,
     loadByAlias: hasAlias ? loaderByColumn(rows.reader, columnNamed(table, 'alias')) : null,
   };
   explainViolations(declared);

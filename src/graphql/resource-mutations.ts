@@ -18,6 +18,7 @@ export function addMutations(resource: Resource): void {
   const payload = { [field]: { type, description: `The ${noun}.` } };
   const where = project ? ' in a project' : '';
   mutation(`create${name}`, {
+    asCached: true,
     permission: resource.permissionTo('create'),
     description: `Creates ${withArticle(noun)}${where}.`,
     input: (t: Fields) => ({ ...projectInput(t, resource), ...attributeInputs(t, resource, 'create') }),
@@ -36,6 +37,7 @@ export function addMutations(resource: Resource): void {
     auditTarget: (ctx: Context, input: Input) => targetByAlias(ctx, resource, input),
   };
   mutation(`update${name}`, {
+    asCached: true,
     permission: resource.permissionTo('update'),
     description: `Updates ${withArticle(noun)}. Omitted fields are unchanged.`,
     input: (t: Fields) => ({ ...targetInput(t, resource), ...attributeInputs(t, resource, 'update') }),
@@ -45,6 +47,7 @@ export function addMutations(resource: Resource): void {
     resolve: async (input: Input, ctx: Context) => ({ [field]: await update(ctx, resource, input) }),
   } as never);
   mutation(`delete${name}`, {
+    asCached: true,
     permission: resource.permissionTo('delete'),
     description: `Deletes ${withArticle(noun)}. Returns IN_USE if other objects refer to it, and lists them in \`usedBy\`.`,
     input: (t: Fields) => targetInput(t, resource),
@@ -88,7 +91,7 @@ async function create(ctx: Context, resource: Resource, input: Input): Promise<A
   if (order) values['index'] = await order.insertAt(ctx, values['index'] as number | null | undefined);
   const now = ctx.dependencies.clock();
   const times = { ...('createdAt' in table && { createdAt: now }), ...('updatedAt' in table && { updatedAt: now }) };
-  return (await rows.insert(ctx, { ...values, ...times, ...(projectId && { projectId }) } as never)) as AnyRow;
+  return (await rows.send.insert(ctx, { ...values, ...times, ...(projectId && { projectId }) } as never)) as AnyRow;
 }
 
 async function update(ctx: Context, resource: Resource, input: Input): Promise<AnyRow> {
@@ -102,7 +105,7 @@ async function update(ctx: Context, resource: Resource, input: Input): Promise<A
   if (order && changes['index'] !== undefined)
     await order.move(ctx, before.id, before['index'] as number, changes['index'] as number);
   const times = 'updatedAt' in table && { updatedAt: ctx.dependencies.clock() };
-  return (await rows.update(ctx, before, { ...changes, ...times } as never)) as AnyRow;
+  return (await rows.send.update(ctx, before, { ...changes, ...times } as never)) as AnyRow;
 }
 
 async function remove(ctx: Context, resource: Resource, input: Input): Promise<string> {
@@ -112,7 +115,8 @@ async function remove(ctx: Context, resource: Resource, input: Input): Promise<s
   const row = await lockTarget(ctx, resource, input);
   await releaseReferences(ctx, table, noun, row.id, loadByAlias ? field : 'id');
   await declaration.hooks?.beforeDelete?.(ctx, row as never);
-  const deletedId = await rows.remove(ctx, row);
+  // The statement that closes the gap needs the index of the deleted row to be free.
+  const deletedId = await (order ? rows : rows.send).remove(ctx, row);
   await order?.closeGap(ctx, row['index'] as number);
   return deletedId;
 }

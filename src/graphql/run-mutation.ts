@@ -4,12 +4,15 @@ import type { Permission } from '../access/catalog.ts';
 import {
   audit,
   beginMutation,
+  beginMutationAsCached,
   type Context,
   db,
   endMutation,
   endTransaction,
+  isActorConfirmed,
   runAfterCommit,
   setActor,
+  unansweredOf,
 } from '../context.ts';
 import { domainError, postgresError } from '../db/constraints.ts';
 import { inTransaction } from '../db/transaction.ts';
@@ -26,8 +29,10 @@ export interface MutationField extends MutationExtensions {
   permission: Permission | null;
 }
 
-/** The options of a mutation for its audit event. */
+/** The options of a mutation for its audit event and its actor. */
 export interface MutationExtensions {
+  /** Whether it may begin with the cached actor. All of its effects must be in its transaction. */
+  asCached?: true | undefined;
   auditTarget?: FindTarget | undefined;
   auditPermission?: Permission | undefined;
 }
@@ -41,59 +46,82 @@ const READ_ONLY_TRANSACTION = '25006';
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
- * The resolver of a root mutation field. It reads the caller's grants again, runs the guard and the given resolver in a
- * separate transaction, and writes one audit event. The event commits with the change. The event of a refused
- * mutation commits alone.
+ * The resolver of a root mutation field. It runs the guard and the given resolver in a separate transaction, and writes
+ * one audit event. The event commits with the change. The event of a refused mutation commits alone.
+ *
+ * The caller's grants are read before, so that changes and revocations by earlier fields of the document take effect. The
+ * first field may use the cached actor instead. Then the credential is checked in the transaction. If the check did not
+ * confirm the actor, the field has had no effect, and it runs again with grants that are read.
  */
 export function mutationResolver(field: MutationField, resolve: Resolve): Resolve {
   return async (parent, args, ctx, info) => {
-    const actor = await begin(ctx, field, args);
+    if (ctx.work.stopped) throw ctx.work.stopped;
+    const { input } = args as { input?: Input };
+    const targetId = targetIn(field, input);
+    const attempt = async (actor: Actor, isFinal: (thrown: unknown) => Promise<boolean>): Promise<unknown> => {
+      try {
+        const result = await resolve(parent, args, ctx, info);
+        await succeed(ctx, field, actor);
+        return result;
+      } catch (thrown) {
+        if (await isFinal(thrown)) return await fail(ctx, field, actor, { thrown, input, info });
+        await end(ctx, 'rollback').catch(() => undefined);
+        return UNCONFIRMED;
+      }
+    };
     try {
-      const result = await resolve(parent, args, ctx, info);
-      await succeed(ctx, field, actor);
-      return result;
-    } catch (thrown) {
-      return await fail(ctx, field, actor, { thrown, input: (args as { input?: Input }).input, info });
+      const cached = field.asCached ? beginMutationAsCached(ctx, targetId) : null;
+      const result = cached ? await attempt(cached, (thrown) => isDecided(ctx, thrown)) : UNCONFIRMED;
+      if (result !== UNCONFIRMED) return result;
+      return await attempt(await beginMutation(ctx, targetId), async () => true);
     } finally {
       endMutation(ctx);
     }
   };
 }
 
-/** Reads the actor again, so that changes and revocations by earlier fields of the document take effect. */
-async function begin(ctx: Context, field: MutationField, args: { input?: Input }): Promise<Actor> {
-  if (ctx.work.stopped) throw ctx.work.stopped;
-  const id = targetIn(field, args.input);
-  // Only a valid id is logged, because the table cannot store a NUL character or index a long text.
-  return await beginMutation(ctx, typeof id === 'string' && decodeId(id) ? id : null);
-}
+const UNCONFIRMED = Symbol('unconfirmed');
+
+/** Whether a failure with the cached actor is the outcome. A failure of the database is, because it says nothing else. */
+const isDecided = async (ctx: Context, thrown: unknown): Promise<boolean> =>
+  ctx.work.stopped !== undefined || isFault(thrown, domainError(thrown)) || (await isActorConfirmed(ctx));
 
 type Input = Record<string, unknown>;
 
 /** The ID of the object that a mutation is about: `id`, `memberId`, or for example `category: { id }` of `updateCategory`. */
-function targetIn({ name }: MutationField, input: Input = {}): unknown {
+function targetIn({ name }: MutationField, input: Input = {}): string | null {
   const reference = input[fieldOf(name.replace(/^[a-z]+/, ''))] as { id?: unknown } | null | undefined;
-  return input['id'] ?? input['memberId'] ?? reference?.id;
+  const id = input['id'] ?? input['memberId'] ?? reference?.id;
+  // Only a valid id is logged, because the table cannot store a NUL character or index a long text.
+  return typeof id === 'string' && decodeId(id) ? id : null;
 }
 
 async function succeed(ctx: Context, field: MutationField, before: Actor): Promise<unknown> {
   // A dry run writes nothing, not even an event.
-  if (ctx.unit.dryRun) return end(ctx, 'rollback');
+  if (ctx.unit.dryRun) return allOf([...unansweredOf(ctx), end(ctx, 'rollback')]);
   // After signing in or creating an organization, the event names the new actor and the new organization.
   const [actor, organizationId] = ctx.unit.auditDraft.organizationId
     ? [ctx.unit.actor, ctx.unit.auditDraft.organizationId]
     : [before, before.organization?.id];
-  if (!organizationId) return end(ctx, 'commit');
+  if (!organizationId) return allOf([...unansweredOf(ctx), end(ctx, 'commit')]);
   const tx = await db(ctx);
   await (await ctx.unit.transaction)?.rebind(organizationId);
   const permission = requiredPermission(ctx, field);
   const attempt = { action: field.name, permission, outcome: 'ALLOWED', reason: null, actor, organizationId } as const;
-  // COMMIT is sent directly after the event, in one round trip. If the event fails, COMMIT rolls back.
+  // COMMIT is sent directly after the event, in one round trip. If the event or a statement before it fails, COMMIT rolls
+  // back.
   const recorded = recordEvent(tx, ctx, attempt);
-  const [event, ended] = await Promise.allSettled([recorded, end(ctx, 'commit')]);
-  // A lost connection fails both. The outcome of the commit decides which error the client gets.
-  const failed = [ended, event].filter((part) => part.status === 'rejected').map(({ reason }) => reason);
-  if (failed.length > 0) throw failed.find(isOutcomeUnknown) ?? failed.at(-1);
+  return allOf([...unansweredOf(ctx), recorded, end(ctx, 'commit')]);
+}
+
+/**
+ * Throws the first error, which the later ones follow from. A lost connection fails everything. Then the outcome of the
+ * commit decides which error the client gets.
+ */
+async function allOf(parts: Promise<unknown>[]): Promise<void> {
+  const settled = await Promise.allSettled(parts);
+  const failed = settled.filter((part) => part.status === 'rejected').map(({ reason }) => reason);
+  if (failed.length > 0) throw failed.find(isOutcomeUnknown) ?? failed[0];
 }
 
 const isOutcomeUnknown = (error: unknown): boolean => error instanceof AmbitError && error.code === 'OUTCOME_UNKNOWN';

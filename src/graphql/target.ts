@@ -8,6 +8,7 @@ import { inProjects } from '../data/project-scope.ts';
 import type { TenantTable } from '../data/rows.ts';
 import { invalid, userError } from '../lib/errors.ts';
 import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { isStorable } from '../lib/storable.ts';
 import { capitalized, nounOf, withArticle } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
@@ -27,9 +28,9 @@ export interface Target<Row extends { id: string } = { id: string }> {
   /** Whether every row of the table is of this type, so that the foreign key is enough to check an ID. */
   readonly isWholeTable: boolean;
   /** The object, also if the caller may not see it. Null if it does not exist. */
-  load(ctx: Context, id: string, info?: GraphQLResolveInfo): Promise<Row | null>;
+  load(ctx: Context, id: string, info?: GraphQLResolveInfo): MaybePromise<Row | null>;
   /** The object by its alias. Null for types without aliases. */
-  readonly loadByAlias: ((ctx: Context, alias: string) => Promise<Row | null>) | null;
+  readonly loadByAlias: ((ctx: Context, alias: string) => MaybePromise<Row | null>) | null;
 }
 
 /** A given reference: an ID, or for types with aliases an ID or an alias. */

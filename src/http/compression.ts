@@ -54,7 +54,10 @@ function compressInThread(body: Buffer, encoding: Encoding): Promise<Buffer> {
   return gzipAsync(body, { level: isLarge ? 1 : 4 });
 }
 
-export type Compress = (acceptEncoding: string | undefined, response: HttpResponse) => Promise<HttpResponse>;
+export type Compress = (
+  acceptEncoding: string | undefined,
+  response: HttpResponse,
+) => HttpResponse | Promise<HttpResponse>;
 
 /**
  * Compresses responses of some size for clients that accept it.
@@ -65,9 +68,8 @@ export type Compress = (acceptEncoding: string | undefined, response: HttpRespon
  */
 export function createCompress(): Compress {
   let inThreads = 0;
-  return async (acceptEncoding, response) => {
-    const { body, headers } = response;
-    if (typeof body !== 'string' || body.length < MIN || headers['content-encoding']) return response;
+
+  async function compressText(acceptEncoding: string | undefined, response: HttpResponse, body: string) {
     const varying = withVary(response, 'Accept-Encoding');
     const encoding = encodingFor(acceptEncoding);
     if (!encoding || inThreads + body.length > MAX_AT_ONCE) return varying;
@@ -82,6 +84,12 @@ export function createCompress(): Compress {
     } finally {
       inThreads -= bytes.length;
     }
+  }
+
+  return (acceptEncoding, response) => {
+    const { body, headers } = response;
+    const isShort = typeof body !== 'string' || body.length < MIN;
+    return isShort || headers['content-encoding'] ? response : compressText(acceptEncoding, response, body);
   };
 }
 

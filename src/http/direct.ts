@@ -2,6 +2,7 @@ import { type ExecutionArgs, GraphQLError, type GraphQLSchema, getOperationAST }
 import type { GraphQLParams } from 'graphql-yoga';
 import type { DocumentCache } from './document-cache.ts';
 import type { Result } from './errors.ts';
+import { asksForPlan } from './explanation.ts';
 import type { RunOperation } from './operation.ts';
 import type { RequestContext } from './request-context.ts';
 import type { RulesOf } from './rules.ts';
@@ -33,7 +34,9 @@ export function createDirect({ schema, documents, rulesOf, createContext, runOpe
     }
   }
 
-  return ({ query = '', variables, operationName }, server) => {
+  return (params, server) => {
+    const { query = '', variables, operationName } = params;
+    if (asksForPlan(params)) return null;
     const document = documents.get(query);
     if (!document || !documents.isValid(document, rulesOf(server).key)) return null;
     const operation = getOperationAST(document, operationName);

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { Result } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { HttpResponse } from './response.ts';
+import { limitedStringify } from './response-limit.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Graphql } from './yoga.ts';
 
@@ -61,8 +62,8 @@ export function createFastPath({ yoga, direct, formatResult }: Graphql, config: 
     if (!mediaType || !params) return null;
     const result = await (direct(params, server) ?? resultOfYoga(params, server));
     if (typeof result === 'string') return okResponse(result, mediaType);
+    if (!result.errors) return okResponse(limitedStringify(config.responseLimit, server.state)(result), mediaType);
     const formatted = await formatResult(result, server);
-    if (!formatted.errors) return okResponse(formatted.stringify(formatted), mediaType);
     return processRegularResult(formatted as never, FETCH_API, mediaType) as unknown as HttpResponse;
   };
 }

@@ -197,7 +197,7 @@ export function createHandler(
     });
     const accepted = req.headers['accept-encoding'];
     void respond(req, requestId, work, trace)
-      .then(async (response) => ('chunks' in response ? response : await compress(accepted, response)))
+      .then((response) => ('chunks' in response ? response : compress(accepted, response)))
       .then(send, fail);
   };
 }

@@ -17,6 +17,8 @@ export type HeavyQueries = <T>(
   execute: (args: ExecutionArgs) => Promise<T>,
 ) => Promise<T>;
 
+type InTurn = <T>(args: ExecutionArgs, execute: (args: ExecutionArgs) => Promise<T>) => Promise<T>;
+
 /**
  * Limits how many heavy queries run at once. Each result stays in memory until it is sent, and a single thread does not
  * compute them faster in parallel. Mutations never wait, because the actor that they use must have been read recently.
@@ -47,8 +49,7 @@ export function createHeavyQueries(): HeavyQueries {
       startNext();
     });
 
-  return async (args, cost, execute) => {
-    if (cost <= LIGHT || !isQuery(args)) return await execute(args);
+  const runInTurn: InTurn = async (args, execute) => {
     const ctx = args.contextValue as Context;
     const owner = ctx.unit.binding.organizationId ?? '';
     await turn(ctx, owner);
@@ -65,4 +66,6 @@ export function createHeavyQueries(): HeavyQueries {
       });
     }
   };
+
+  return (args, cost, execute) => (cost <= LIGHT || !isQuery(args) ? execute(args) : runInTurn(args, execute));
 }

@@ -1,8 +1,6 @@
-import type { ExecutionArgs } from 'graphql';
 import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { AmbitError } from '../lib/errors.ts';
-import { rootFieldsOf } from './root-fields.ts';
-import type { CredentialState, ServerContext } from './server-context.ts';
+import type { CredentialState } from './server-context.ts';
 
 /**
  * Root fields that clients send when their credential has expired: to get a new one, or to show an invitation. They need
@@ -38,17 +36,19 @@ const isUnauthenticated = (error: unknown): error is AmbitError =>
   error instanceof AmbitError && error.code === 'UNAUTHENTICATED';
 
 /**
- * Refuses an operation with an invalid credential, unless each of its root fields ignores it. Must be the first check of
- * an operation. `isOpen` tells whether everybody may read the schema.
+ * Refuses an operation with an invalid credential, unless it ignores the credential. Must be the first check of an
+ * operation.
  */
-export function checkCredential(args: ExecutionArgs, isOpen: boolean): void {
-  const { credential } = (args.contextValue as ServerContext).state;
-  credential.isIgnored = ignoresCredential(args, isOpen);
-  if (credential.error && !credential.isIgnored) throw credential.error;
+export function checkCredential(state: CredentialState, ignoresCredential: boolean): void {
+  state.isIgnored = ignoresCredential;
+  if (state.error && !ignoresCredential) throw state.error;
 }
 
-/** `__typename` needs no credential, but an operation that reads nothing else is one that tests the credential. */
-function ignoresCredential(args: ExecutionArgs, isOpen: boolean): boolean {
-  const fields = rootFieldsOf(args)?.filter((name) => name !== '__typename') ?? [];
+/**
+ * Whether each root field ignores an invalid credential. `isOpen` tells whether everybody may read the schema.
+ * `__typename` needs no credential, but an operation that reads nothing else is one that tests the credential.
+ */
+export function ignoresCredential(rootFields: readonly string[], isOpen: boolean): boolean {
+  const fields = rootFields.filter((name) => name !== '__typename');
   return fields.length > 0 && fields.every((name) => IGNORING.has(name) || (isOpen && INTROSPECTION.has(name)));
 }

@@ -1,26 +1,52 @@
-import { type ExecutionArgs, type GraphQLSchema, getOperationAST } from 'graphql';
+import { type ExecutionArgs, type GraphQLSchema, getOperationAST, type OperationDefinitionNode } from 'graphql';
 import type { Config } from '../config.ts';
 import { endTransaction } from '../context.ts';
-import { checkAttempts } from './attempts.ts';
+import { attemptsIn, checkAttempts } from './attempts.ts';
 import { createHeavyQueries } from './heavy-queries.ts';
-import { checkCredential } from './invalid-credential.ts';
+import { checkCredential, ignoresCredential } from './invalid-credential.ts';
 import { createCostCheck } from './limits.ts';
 import type { RequestContext } from './request-context.ts';
+import { rootFieldsOf } from './root-fields.ts';
 
 /** Runs an operation whose document is valid: checks it, waits for its turn, executes it, and ends its transaction. */
 export type RunOperation = <T>(args: ExecutionArgs, execute: (args: ExecutionArgs) => Promise<T>) => Promise<T>;
+
+/** What the checks need to know about an operation, once for each document. */
+interface KnownOperation {
+  name: string | null;
+  ignoresCredential: boolean;
+  attempts: number;
+}
 
 /** Yoga and the direct way share one `RunOperation`, so that the same checks and limits hold for all operations. */
 export function createRunOperation(schema: GraphQLSchema, { introspection }: Config): RunOperation {
   const checkCost = createCostCheck(schema);
   const heavyQueries = createHeavyQueries();
+  const operations = new WeakMap<OperationDefinitionNode, KnownOperation>();
+
+  function knownOperation({ document, operationName }: ExecutionArgs): KnownOperation {
+    const operation = getOperationAST(document, operationName);
+    if (!operation) throw new Error('yoga did not refuse an operation name that does not exist');
+    let known = operations.get(operation);
+    if (!known) {
+      const rootFields = rootFieldsOf(document, operation);
+      known = {
+        name: operation.name?.value ?? null,
+        ignoresCredential: ignoresCredential(rootFields, introspection === 'public'),
+        attempts: attemptsIn(rootFields),
+      };
+      operations.set(operation, known);
+    }
+    return known;
+  }
 
   return async (args, execute) => {
     const ctx = args.contextValue as RequestContext;
-    checkCredential(args, introspection === 'public');
-    checkAttempts(args);
+    const operation = knownOperation(args);
+    checkCredential(ctx.state.credential, operation.ignoresCredential);
+    checkAttempts(operation.attempts);
     const cost = checkCost(args);
-    ctx.state.trace.operation = getOperationAST(args.document, args.operationName)?.name?.value ?? null;
+    ctx.state.trace.operation = operation.name;
     try {
       const result = await heavyQueries(args, cost, execute);
       // The response does not wait for this, because the transaction is read-only: mutations have ended theirs.

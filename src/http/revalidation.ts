@@ -37,9 +37,7 @@ const isRetryable = (args: ExecutionArgs, { work }: Context): boolean =>
  * the text is larger than half of `limit` bytes, or anything has failed, the resolvers run anew and report the error.
  */
 export function answering(answer: Answer, resolve: Resolve, limit: number) {
-  return async (args: ExecutionArgs): Promise<ExecutionResult | string> => {
-    const pending = isQuery(args) ? answer(args) : null;
-    if (!pending) return await resolve(args);
+  const confirm = async (args: ExecutionArgs, pending: Promise<string | null>): Promise<ExecutionResult | string> => {
     const ctx = args.contextValue as Context;
     try {
       const text = await pending;
@@ -51,5 +49,10 @@ export function answering(answer: Answer, resolve: Resolve, limit: number) {
     }
     await restart(ctx);
     return await resolve(args);
+  };
+
+  return (args: ExecutionArgs): Promise<ExecutionResult | string> => {
+    const pending = isQuery(args) ? answer(args) : null;
+    return pending ? confirm(args, pending) : resolve(args);
   };
 }

@@ -1,11 +1,15 @@
-import { type ExecutionArgs, type FragmentDefinitionNode, getOperationAST, Kind, type SelectionSetNode } from 'graphql';
+import {
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql';
 import { fragmentsOf } from './fragments.ts';
 
-/** The names of the root fields of the operation, once for each selection. Null if there is no such operation. */
-export function rootFieldsOf({ document, operationName }: ExecutionArgs): string[] | null {
-  const operation = getOperationAST(document, operationName);
-  return operation ? rootFields(operation.selectionSet, new Map(fragmentsOf(document))) : null;
-}
+/** The names of the root fields of an operation of the document, once for each selection. */
+export const rootFieldsOf = (document: DocumentNode, { selectionSet }: OperationDefinitionNode): string[] =>
+  rootFields(selectionSet, new Map(fragmentsOf(document)));
 
 /** The names of all root fields, also of those that `@skip` and `@include` leave out. Each fragment is read once. */
 function rootFields(selectionSet: SelectionSetNode, fragments: Map<string, FragmentDefinitionNode>): string[] {

@@ -1,10 +1,11 @@
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Context, Dependencies } from '../context.ts';
-import { type Answer, noAnswer } from '../executor/answer.ts';
+import { type Answer, type Explain, noAnswer } from '../executor/answer.ts';
 import { createExecute, type Execute } from '../executor/execute.ts';
 import { createDirect, type Direct } from './direct.ts';
 import { createDocumentCache, useDocumentCache } from './document-cache.ts';
+import { useExplanation } from './explanation.ts';
 import { useDocumentLimits } from './limits.ts';
 import { createRunOperation } from './operation.ts';
 import { createContext } from './request-context.ts';
@@ -28,6 +29,8 @@ export interface GraphqlOptions {
   execute?: Execute;
   /** Answers queries on the direct way. */
   answer?: Answer;
+  /** Explains operations to everybody who asks. */
+  explain?: Explain | undefined;
 }
 
 export function createGraphql(
@@ -36,6 +39,7 @@ export function createGraphql(
   {
     execute = createExecute(responseLimits(dependencies.config.responseLimit)),
     answer = noAnswer,
+    explain,
   }: GraphqlOptions = {},
 ): Graphql {
   const { config } = dependencies;
@@ -73,6 +77,7 @@ export function createGraphql(
       useRules(rulesOf),
       useDocumentCache(documents),
       useExecutor((args) => runOperation(args, resolve)),
+      ...(explain ? [useExplanation(explain)] : []),
     ],
   });
   const direct = createDirect({

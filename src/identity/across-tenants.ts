@@ -41,14 +41,18 @@ const CHECKS = {
 };
 
 /** Returns a row only if the condition is true. PostgreSQL evaluates a condition without columns before the row. */
-function checkWith(condition: string): string {
+function checkWith(condition: string): Pick<BindingCheck, 'text' | 'strictText'> {
   const local = (name: string, value: string): string => `set_config('ambit.${name}', coalesce(${value}, ''), true)`;
-  return `select ${local('organization_id', '$2::text')}, ${local('user_id', '$3::text')} where ${condition}`;
+  const binding = `select ${local('organization_id', '$2::text')}, ${local('user_id', '$3::text')}`;
+  return {
+    text: `${binding} where ${condition}`,
+    strictText: `${binding} where ambit.require_unchanged(${condition})`,
+  };
 }
 
 /** Binds a transaction to what the credential stands for, if the credential has not changed since its lookup. */
 export const checkOfCredential = (kind: keyof typeof CHECKS, key: string, row: CredentialRow): BindingCheck => ({
-  text: CHECKS[kind],
+  ...CHECKS[kind],
   values: [key, row.organization_id, row.user_id, row.version],
 });
 

@@ -35,6 +35,8 @@ export interface CachedActor {
   actor: Actor;
   /** Confirms that the credential and everything that the actor depends on are unchanged. */
   check: BindingCheck;
+  /** Whether neither the credential nor a role of the actor has expired. */
+  isCurrent(): boolean;
   /** Removes the actor from the cache. To be called when the check fails. */
   forget(): void;
 }
@@ -93,8 +95,10 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
   async function findCached(header: string | null): Promise<CachedActor | null> {
     const claim = header === null ? null : await claimOf(header);
     const cached = claim && cache.get(claim.key);
-    if (!cached || !isValid(claim, cached.row) || !actors.isCurrent(cached.actor)) return null;
-    return { actor: cached.actor, check: cached.check, forget: () => void cache.delete(claim.key) };
+    if (!cached) return null;
+    const { actor, row, check } = cached;
+    const isCurrent = (): boolean => isValid(claim, row) && actors.isCurrent(actor);
+    return isCurrent() ? { actor, check, isCurrent, forget: () => void cache.delete(claim.key) } : null;
   }
 
   return { authenticate, findCached, keys, limiter: createLimiter(sql, config.rateLimits) };

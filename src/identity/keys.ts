@@ -1,4 +1,5 @@
 import { errors, exportJWK, generateKeyPair, importJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Sql } from 'postgres';
 
 const ALGORITHM = 'EdDSA';
@@ -18,6 +19,9 @@ const LEAD = DAY;
  */
 const REFRESH = 60_000;
 const REFRESH_UNKNOWN = 1_000;
+
+/** Maximum number of verified tokens that are cached. Each uses about 2 KB. */
+const MAX_VERIFIED = 10_000;
 
 interface Key {
   kid: string;
@@ -41,6 +45,8 @@ export interface Keys {
 export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
   let keys: Key[] = [];
   let imported = new Map<string, VerifyKey>();
+  // The payloads of verified tokens by their exact text. A verification takes 200 µs. Replaced when the keys change.
+  let verified = newCache();
   let loadedAt = Number.NEGATIVE_INFINITY;
   let loading: Promise<Key[]> | undefined;
 
@@ -55,7 +61,9 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
   }
 
   async function reload(now: Date): Promise<Key[]> {
-    keys = await rotate(sql, now);
+    const loaded = await rotate(sql, now);
+    if (textOf(loaded) !== textOf(keys)) verified = newCache();
+    keys = loaded;
     imported = new Map(
       await Promise.all(keys.map(async (key) => [key.kid, await importJWK(key.publicJwk, ALGORITHM)] as const)),
     );
@@ -71,6 +79,32 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
     return key;
   }
 
+  /** The payload of a token that was verified with the current keys and has not expired. */
+  async function findVerified(token: string): Promise<JWTPayload | null> {
+    if (!verified.has(token)) return null;
+    await refresh(REFRESH);
+    const payload = verified.get(token);
+    return payload?.exp !== undefined && payload.exp > Math.floor(clock().getTime() / 1_000) ? payload : null;
+  }
+
+  async function verify(token: string): Promise<JWTPayload | null> {
+    const known = verified;
+    const result = await jwtVerify(token, ({ kid }) => verifyKey(kid), {
+      algorithms: [ALGORITHM],
+      issuer,
+      audience: AUDIENCE,
+      typ: TYPE,
+      requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'],
+      currentDate: clock(),
+    }).catch((error: unknown) => {
+      // Any other error, such as a lost connection, does not mean that the token is invalid.
+      if (error instanceof errors.JOSEError) return null;
+      throw error;
+    });
+    if (result) known.set(token, result.payload);
+    return result?.payload ?? null;
+  }
+
   return {
     async sign(claims, expiresAt) {
       const key = signer(await refresh(REFRESH), clock()) as Key;
@@ -82,26 +116,16 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string): Keys {
         .setExpirationTime(expiresAt)
         .sign(await importJWK(key.privateJwk, ALGORITHM));
     },
-    async verify(token) {
-      const verified = await jwtVerify(token, ({ kid }) => verifyKey(kid), {
-        algorithms: [ALGORITHM],
-        issuer,
-        audience: AUDIENCE,
-        typ: TYPE,
-        requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'],
-        currentDate: clock(),
-      }).catch((error: unknown) => {
-        // Any other error, such as a lost connection, does not mean that the token is invalid.
-        if (error instanceof errors.JOSEError) return null;
-        throw error;
-      });
-      return verified?.payload ?? null;
-    },
+    verify: async (token) => (await findVerified(token)) ?? (await verify(token)),
     async jwks() {
       return { keys: (await refresh(REFRESH)).map((key) => key.publicJwk) };
     },
   };
 }
+
+const newCache = () => new LRUCache<string, JWTPayload>({ max: MAX_VERIFIED });
+
+const textOf = (keys: Key[]): string => JSON.stringify(keys.map(({ publicJwk }) => publicJwk));
 
 /** The key that signs now: the last one whose start time has passed. */
 const signer = (keys: Key[], now: Date): Key | undefined =>

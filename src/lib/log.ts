@@ -14,11 +14,18 @@ const BATCH = { characters: 12_288, milliseconds: 100 };
 /** Maximum number of characters that are buffered when stderr accepts no more data. Further entries are dropped. */
 const MAX_BUFFERED = 1_000_000;
 
-/** Writes entries of this level and the levels before it to stderr, as JSON lines. Writing never blocks requests. */
-export function createLog(level: LogLevel): Log {
+/** Bytes that a pipe takes from one process without those of another between them. Linux and POSIX: PIPE_BUF. */
+const PIPE_BUFFER = 4_096;
+
+/**
+ * Writes entries of this level and the levels before it to stderr, as JSON lines. Writing never blocks requests. With the
+ * number of a worker, which shares stderr with others, each entry contains it.
+ */
+export function createLog(level: LogLevel, shared?: { worker: number }): Log {
   const out = new sonic.SonicBoom({
     fd: process.stderr.fd,
-    minLength: BATCH.characters,
+    minLength: shared ? PIPE_BUFFER / 2 : BATCH.characters,
+    ...(shared && { maxWrite: PIPE_BUFFER }),
     maxLength: MAX_BUFFERED,
     periodicFlush: BATCH.milliseconds,
   });
@@ -26,12 +33,13 @@ export function createLog(level: LogLevel): Log {
   out.on('error', () => undefined);
   process.on('exit', () => flushAtExit(out));
   const levels = new Set<unknown>(LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(level) + 1));
+  const prefix = shared ? `"worker":${shared.worker},` : '';
   return (entry) => {
     const { level: own = 'info' } = entry;
     if (!levels.has(own)) return;
     const text = JSON.stringify(entry['level'] ? entry : { level: own, ...entry });
     // Copying the entry to add the time took longer than the rest.
-    out.write(`{"time":"${new Date().toISOString()}",${text.slice(1)}\n`);
+    out.write(`{"time":"${new Date().toISOString()}",${prefix}${text.slice(1)}\n`);
   };
 }
 

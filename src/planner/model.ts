@@ -43,6 +43,8 @@ export type Origin =
   /** A list for each row of `parent`. */
   | { readonly kind: 'list under'; readonly parent: Rows };
 
+export type Arguments = Record<string, unknown>;
+
 /** A list in one execution. */
 export interface ListRun {
   readonly args: PageArgs;
@@ -55,6 +57,8 @@ export interface Run {
   readonly ctx: Context;
   readonly time: Date;
   readonly variables: Variables;
+  /** The arguments of the root field. */
+  readonly args: Arguments;
   readonly tenant: string;
   /** The lists, by the position of their rows. */
   readonly lists: ListRun[];

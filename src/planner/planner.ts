@@ -1,6 +1,6 @@
 import { type DocumentNode, type ExecutionArgs, Kind } from 'graphql';
 import type { Context } from '../context.ts';
-import type { Answer } from '../executor/answer.ts';
+import type { Answer, Explain, Explanation } from '../executor/answer.ts';
 import type { FieldPlan, Plan, Variables } from '../executor/model.ts';
 import { selectingVariables } from '../executor/plan.ts';
 import type { Prepare } from '../executor/plans.ts';
@@ -12,23 +12,20 @@ import { execute, prepareRun, type Ready } from './run.ts';
 
 export interface Planner {
   readonly answer: Answer;
-  /** How each root field of the operation would be executed. */
-  readonly explain: (args: ExecutionArgs) => Explanation[];
+  readonly explain: Explain;
 }
 
-/** The text of the planned statement, or the reason why resolvers execute the operation. */
-export type Explanation = { field: string; statement: string } | { field: string; resolvers: string };
-
-/** The planned operation: for each response key a root field, or the constant value of `__typename`. */
+/** The planned operation: for each response key in JSON a root field, or the constant value of `__typename`. */
 interface PlannedOperation {
   readonly entries: readonly { readonly key: string; readonly root: Root | null; readonly constant: string }[];
 }
 
-export function createPlanner(prepare: Prepare): Planner {
+/** `renewConnections` replaces the database connections, with their prepared statements. */
+export function createPlanner(prepare: Prepare, renewConnections: () => void): Planner {
   const planned = new WeakMap<Plan, PlannedOperation | NotPlanned>();
   /** Documents of one operation whose plan does not depend on variables and is not planned. */
   const unplanned = new WeakSet<DocumentNode>();
-  const prepared = createPrepared();
+  const prepared = createPrepared(renewConnections);
 
   function operationOf(plan: Plan): PlannedOperation | NotPlanned {
     const known = planned.get(plan) ?? planOperation(plan);
@@ -65,26 +62,31 @@ export function createPlanner(prepare: Prepare): Planner {
   async function respond(ctx: Context, { entries }: PlannedOperation, ready: Ready[]): Promise<string> {
     const values = await execute(ctx, ready, prepared.use);
     let next = 0;
-    const fields = entries.map(
-      ({ key, root, constant }) => `${JSON.stringify(key)}:${root ? values[next++] : constant}`,
-    );
+    const fields = entries.map(({ key, root, constant }) => `${key}:${root ? values[next++] : constant}`);
     return `{"data":{${fields.join(',')}}}`;
   }
 
   return { answer, explain };
 
-  function explain(args: ExecutionArgs): Explanation[] {
+  function explain(args: ExecutionArgs): Explanation | null {
     const found = prepare(args);
-    if ('errors' in found) return [];
+    if ('errors' in found) return null;
+    const { plan, variables } = found;
     const ctx = args.contextValue as Context;
-    return found.plan.selection.fields.map((field) => {
-      try {
-        const statement = planRoot(found.plan, field).statementFor(ctx, found.variables);
-        return { field: field.key, statement: prepareRun(statement, ctx, found.variables).text };
-      } catch (error) {
-        return { field: field.key, resolvers: error instanceof Error ? error.message : 'unknown' };
-      }
-    });
+    const fields = plan.selection.fields.map((field) => ({
+      field: field.key,
+      ...explainField(plan, field, ctx, variables),
+    }));
+    const isQuery = plan.operation.operation === 'query' && fields.length > 0;
+    return { planned: isQuery && fields.every((field) => 'statement' in field), fields };
+  }
+}
+
+function explainField(plan: Plan, field: FieldPlan, ctx: Context, variables: Variables) {
+  try {
+    return { statement: prepareRun(planRoot(plan, field), ctx, variables).text };
+  } catch (error) {
+    return { reason: (error as Error).message };
   }
 }
 
@@ -111,7 +113,11 @@ function planOperation(plan: Plan): PlannedOperation | NotPlanned {
   try {
     const entries = Object.entries(selection.template).map(([key, constant]) => {
       const field = fields.get(key);
-      return { key, root: field ? planRoot(plan, field) : null, constant: JSON.stringify(constant) };
+      return {
+        key: JSON.stringify(key),
+        root: field ? planRoot(plan, field) : null,
+        constant: JSON.stringify(constant),
+      };
     });
     return entries.some(({ root }) => root) ? { entries } : new NotPlanned('the operation reads nothing');
   } catch (error) {
@@ -121,4 +127,4 @@ function planOperation(plan: Plan): PlannedOperation | NotPlanned {
 }
 
 const statementsOf = ({ entries }: PlannedOperation, ctx: Context, variables: Variables): Ready[] =>
-  entries.flatMap(({ root }) => (root ? [prepareRun(root.statementFor(ctx, variables), ctx, variables)] : []));
+  entries.flatMap(({ root }) => (root ? [prepareRun(root, ctx, variables)] : []));

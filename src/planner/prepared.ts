@@ -2,8 +2,10 @@ import { LRUCache } from 'lru-cache';
 
 /** How often a text must be sent before it is prepared, and how many texts are prepared. */
 const USES = 3;
-const PREPARED = 200;
+const PREPARED = 150;
 const CANDIDATES = 1_000;
+/** Number of texts that may be prepared on a connection before the connections are replaced. */
+const PER_CONNECTION = 2 * PREPARED;
 
 export interface Prepared {
   /** Whether the statement is to be sent as a prepared one. Counts the use. */
@@ -12,21 +14,30 @@ export interface Prepared {
 
 /**
  * Decides which statements are prepared. Each connection keeps its prepared statements, and their texts depend on the
- * documents of clients. So only texts that are sent repeatedly are prepared, and only a limited number of them.
+ * documents of clients. So only texts that are sent repeatedly are prepared, and connections with too many of them are
+ * replaced by `renewConnections`.
  */
-export function createPrepared(): Prepared {
-  const prepared = new Set<string>();
+export function createPrepared(renewConnections: () => void): Prepared {
+  const prepared = new LRUCache<string, true>({ max: PREPARED });
   const uses = new LRUCache<string, number>({ max: CANDIDATES });
+  let added = 0;
+
+  function add(text: string): void {
+    uses.delete(text);
+    prepared.set(text, true);
+    added += 1;
+    if (added <= PER_CONNECTION) return;
+    added = prepared.size;
+    renewConnections();
+  }
+
   return {
     use(text) {
-      if (prepared.has(text)) return true;
-      if (prepared.size === PREPARED) return false;
+      if (prepared.get(text)) return true;
       const count = (uses.get(text) ?? 0) + 1;
-      uses.set(text, count);
-      if (count < USES) return false;
-      uses.delete(text);
-      prepared.add(text);
-      return true;
+      if (count >= USES) add(text);
+      else uses.set(text, count);
+      return count >= USES;
     },
   };
 }

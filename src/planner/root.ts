@@ -1,19 +1,18 @@
 import { getNamedType, isObjectType } from 'graphql';
-import type { Context } from '../context.ts';
 import { type PageArgs, sizeOf } from '../db/page.ts';
-import type { FieldPlan, Plan, Variables } from '../executor/model.ts';
-import { type ListSource, type ObjectKey, type ObjectSource, sourceOfField } from '../graphql/source.ts';
+import type { FieldPlan, Plan } from '../executor/model.ts';
+import { type ListSource, type ObjectKey, sourceOfField } from '../graphql/source.ts';
 import { decodeId, typeOfPrefix } from '../lib/ids.ts';
 import { connection, pageOf, startsOf } from './connection.ts';
 import { checkArguments, requireField } from './guard.ts';
-import { type Draft, NotPlanned, type ReadRun, type Run, type Statement } from './model.ts';
+import { type Arguments, type Draft, NotPlanned, type ReadRun, type Statement } from './model.ts';
 import { objectWriter } from './object.ts';
 import { addRows, definitionOf, type Stored, stored } from './rows.ts';
 
 /** A root field whose statement may depend on the arguments. */
 export interface Root {
   readonly field: FieldPlan;
-  readonly statementFor: (ctx: Context, variables: Variables) => Statement;
+  readonly statementFor: (args: Arguments) => Statement;
 }
 
 /** Plans a root field of a query. Throws NotPlanned if a resolver is needed. */
@@ -24,7 +23,7 @@ export function planRoot(plan: Plan, field: FieldPlan): Root {
     case 'list':
       return always(field, planList(newDraft(plan), field, source));
     case 'object':
-      return always(field, planObject(newDraft(plan), field, stored(getNamedType(field.type)), keyBy(source)));
+      return always(field, planObject(newDraft(plan), field, stored(getNamedType(field.type)), source.by as KeyOf));
     case 'node':
       return planNode(plan, field);
     default:
@@ -47,7 +46,7 @@ function planList(draft: Draft, field: FieldPlan, { options }: ListSource): Stat
   requireField(draft, field.parentType, definition);
   const { rows, write } = connection(draft, field, null, objectWriter);
   draft.prepare.unshift((run) => {
-    const args = field.argsOf(run.variables) as PageArgs;
+    const args = run.args as PageArgs;
     checkArguments(definition, args, run.ctx);
     run.lists[rows.at] = { args, size: sizeOf(args), options: options(run.ctx, args as never) };
   });
@@ -58,12 +57,7 @@ function planList(draft: Draft, field: FieldPlan, { options }: ListSource): Stat
   };
 }
 
-type KeyOf = (field: FieldPlan, run: Run) => ObjectKey | null;
-
-const keyBy =
-  ({ by }: ObjectSource): KeyOf =>
-  (field, { variables }) =>
-    by(field.argsOf(variables) as never);
+type KeyOf = (args: Arguments) => ObjectKey | null;
 
 function planObject(draft: Draft, field: FieldPlan, type: Stored, keyOf: KeyOf): Statement {
   const definition = definitionOf(field.parentType, field);
@@ -71,8 +65,8 @@ function planObject(draft: Draft, field: FieldPlan, type: Stored, keyOf: KeyOf):
   const rows = addRows(draft, type, { kind: 'object' });
   const write = objectWriter(draft, rows, type.type, field.selectionOn(type.type));
   draft.prepare.unshift((run) => {
-    checkArguments(definition, field.argsOf(run.variables), run.ctx);
-    run.key = keyOf(field, run);
+    checkArguments(definition, run.args, run.ctx);
+    run.key = keyOf(run.args);
     if (!run.key) throw new NotPlanned('the arguments name no object');
   });
   const cellsOf = ({ cells }: ReadRun): readonly string[] => cells[rows.at] as readonly string[];
@@ -83,13 +77,15 @@ function planObject(draft: Draft, field: FieldPlan, type: Stored, keyOf: KeyOf):
   };
 }
 
+const idIn = (args: Arguments) => decodeId(String(args['id']));
+
 /** The type of the object follows from its ID. */
 function planNode(plan: Plan, field: FieldPlan): Root {
   const byType = new Map<string, Statement | NotPlanned>();
   return {
     field,
-    statementFor(_ctx, variables) {
-      const id = decodeId(String(field.argsOf(variables)['id']));
+    statementFor(args) {
+      const id = idIn(args);
       const name = id ? typeOfPrefix(id.prefix) : '';
       const known = byType.get(name) ?? planNodeOf(plan, field, name);
       byType.set(name, known);
@@ -104,8 +100,8 @@ function planNodeOf(plan: Plan, field: FieldPlan, name: string): Statement | Not
   try {
     if (!isObjectType(type)) throw new NotPlanned('the ID names no type');
     const target = stored(type);
-    return planObject(newDraft(plan), field, target, (_field, { variables }) => {
-      const id = decodeId(String(field.argsOf(variables)['id']));
+    return planObject(newDraft(plan), field, target, (args) => {
+      const id = idIn(args);
       return id && { column: target.source.id, value: id.uuid };
     });
   } catch (error) {

@@ -2,10 +2,11 @@ import { type Context, db, tenant } from '../context.ts';
 import { clientOf } from '../db/client.ts';
 import type { Variables } from '../executor/model.ts';
 import { type KeptText, NotPlanned, type ReadRun, type Run, type Statement } from './model.ts';
+import type { Root } from './root.ts';
 import { buildText, SEPARATOR } from './statement.ts';
 
 /** Maximum number of texts that a statement keeps. */
-const TEXTS = 8;
+const TEXTS = 4;
 
 /** A statement with its arguments, ready to be sent. */
 export interface Ready {
@@ -16,11 +17,13 @@ export interface Ready {
 }
 
 /** Prepares an execution. Throws NotPlanned, or the error of an argument, if resolvers must execute the operation. */
-export function prepareRun(statement: Statement, ctx: Context, variables: Variables): Ready {
+export function prepareRun({ field, statementFor }: Root, ctx: Context, variables: Variables): Ready {
+  const args = field.argsOf(variables);
+  const statement = statementFor(args);
   const { draft } = statement;
   for (const permission of draft.permissions)
     if (!ctx.unit.access.can(permission)) throw new NotPlanned(`${permission} is refused`);
-  const run: Run = { ctx, variables, time: ctx.dependencies.clock(), tenant: tenant(ctx), lists: [], key: null };
+  const run: Run = { ctx, variables, args, time: ctx.dependencies.clock(), tenant: tenant(ctx), lists: [], key: null };
   for (const prepare of draft.prepare) prepare(run);
   const { text, params } = textFor(statement, run);
   return { statement, run, text, params: params.map((param) => param(run)) };

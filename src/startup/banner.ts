@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { DEMO_ACCOUNTS, DEMO_PASSWORD } from './demo.ts';
 
-interface Started {
+export interface Started {
   /** Whether the database has the demo organizations. */
   hasDemo: boolean;
   /** The one-time secret for the first account. Null if there is an account, or if everybody can sign up. */

@@ -9,11 +9,20 @@ const DATABASE = 'ambit';
 
 /** Starts the embedded server and creates its database if it does not exist. */
 export async function startDatabase(config: Config, options: EmbeddedOptions): Promise<Embedded> {
-  const embedded = await startEmbedded(config.dataDir, {}, options);
+  const embedded = await startEmbedded(config.dataDir, settingsFor(config), options);
   const [existing] = await embedded.sql`select from pg_database where datname = ${DATABASE}`;
   if (!existing) await embedded.sql.unsafe(`create database ${DATABASE}`);
   return embedded;
 }
+
+/** PostgreSQL allows 100 connections by default. Each process has its pool, and one connection for lookups. */
+function settingsFor({ workers, pool }: Config): Record<string, string> {
+  const needed = workers * (pool + 1) + SPARE_CONNECTIONS;
+  return needed > DEFAULT_CONNECTIONS ? { max_connections: String(needed) } : {};
+}
+const DEFAULT_CONNECTIONS = 100;
+/** For the lock of the data, migrations, `create-owner`, and superusers. */
+const SPARE_CONNECTIONS = 20;
 
 /** The URL for the owner of the tables. */
 export const ownerUrl = (config: Config, embedded: Embedded | undefined): string =>
@@ -36,7 +45,8 @@ export async function runtimeOptions(config: Config, embedded: Embedded | undefi
   return options;
 }
 
-const clientOptions = (url: string, config: Config, log: Log): ClientOptions => ({
+/** The options of the connections for requests to this URL. */
+export const clientOptions = (url: string, config: Config, log: Log): ClientOptions => ({
   url,
   log,
   pool: config.pool,

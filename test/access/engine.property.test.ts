@@ -4,7 +4,6 @@ import { permissionsOf } from '../../src/access/access.ts';
 import type { Permission } from '../../src/access/catalog.ts';
 import { accessChanges } from '../../src/access/change.ts';
 import { trace } from '../../src/access/decide.ts';
-import type { Grants } from '../../src/access/model.ts';
 import type { Step } from '../../src/access/steps.ts';
 import type { RefusalReason } from '../../src/lib/errors.ts';
 import { size } from '../support/size.ts';
@@ -13,10 +12,12 @@ import { naiveAnswer, naivePermissions, type Policy, reads, SPECIFICATION, signe
 import {
   grantsIn,
   NAMES,
+  NOW,
   organizationRoles,
   PROJECTS,
   patterns,
   projectRoles,
+  stateOf,
   TARGETS,
   withPolicies,
   worlds,
@@ -96,19 +97,22 @@ describe('the implementation and a naive second one', () => {
     );
   });
 
-  test('report the same gains and losses of a change, whichever principals it adds, changes or removes', () => {
+  test('report the same gains and losses of a change, whichever principals it adds, changes or removes', async () => {
     const histories = fc.dictionary(fc.constantFrom('ada', 'bob', 'cyd'), worlds, { noNullPrototype: true });
-    const grantsOf = (all: Record<string, World>): Map<string, Grants> =>
-      new Map(Object.entries(all).map(([id, world]) => [id, grantsIn(world).grants]));
+    const plans = fc.constantFrom<World['plan'][]>('FREE', 'TEAM', 'ENTERPRISE');
+    const onPlan = (all: Record<string, World>, plan: World['plan']): Record<string, World> =>
+      Object.fromEntries(Object.entries(all).map(([id, world]) => [id, { ...world, plan }]));
     // The credential limits a request, not what a principal gains or loses.
     const held = (world: World | undefined, target: string | null): string[] =>
       world ? naivePermissions(signedIn(world), target) : [];
-    fc.assert(
-      fc.property(histories, histories, (before, after) => {
-        const changes = accessChanges(grantsOf(before), grantsOf(after));
+    await fc.assert(
+      fc.asyncProperty(histories, histories, plans, plans, async (had, has, planBefore, planAfter) => {
+        const [before, after] = [onPlan(had, planBefore), onPlan(has, planAfter)];
+        const states = [stateOf(before, planBefore), stateOf(after, planAfter)] as const;
+        const changes = await accessChanges(...states, new Date(NOW));
         for (const principalId of ['ada', 'bob', 'cyd'])
           for (const projectId of TARGETS) {
-            const [had, has] = [held(before[principalId], projectId), held(after[principalId], projectId)];
+            const [had, has] = [before, after].map((all) => held(all[principalId], projectId)) as [string[], string[]];
             const own = changes.filter((change) => change.principalId === principalId);
             // A project that is not listed changes as the organization does. Level `both` is listed for the organization.
             const listed = own.find((one) => one.projectId === projectId);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { limitedBy } from '../../src/access/access.ts';
+import { type AccessState, NO_ACCESS, OF_CREATOR } from '../../src/access/holdings.ts';
 import type { EffectiveGrants, Role } from '../../src/access/model.ts';
 import { CREATOR, compileRole, roleByKey } from '../../src/access/roles.ts';
 import { projectRole } from './examples.ts';
@@ -43,7 +44,7 @@ export const projectRoles: fc.Arbitrary<AnyRole | null> = fc.oneof(
   policies,
 );
 
-const NOW = Date.parse('2026-05-01T12:00:00Z');
+export const NOW = Date.parse('2026-05-01T12:00:00Z');
 
 /** The boundary and the values next to it. */
 const expiry = fc.option(fc.constantFrom(NOW - 1, NOW, NOW + 1));
@@ -91,6 +92,35 @@ export function grantsIn({ plan, organization, projects, now, ...credential }: W
     projects: new Map(projects.map((project) => [project.id, inProject(project)])),
     validUntil: expiresAt !== null && !over ? expiresAt : Number.POSITIVE_INFINITY,
   });
+}
+
+/** The access of an organization that consists of these principals, as `loadHoldings` reads it. All custom roles get IDs. */
+export function stateOf(principals: Record<string, World>, plan: World['plan']): AccessState {
+  const roles = new Map<string, Role>();
+  const ids = new Map<Policy[], string>();
+  const idOf = (role: AnyRole, projectId: string | null): string => {
+    if (typeof role === 'string') return (projectId === null ? roleByKey(role as 'read') : projectRole(role)).id;
+    const id = ids.get(role) ?? `custom ${ids.size}`;
+    ids.set(role, id);
+    roles.set(id, compiled(role, projectId));
+    return id;
+  };
+  const projectRoleIdOf = ({ role, id, ofCreator }: World['projects'][number]): string => {
+    if (ofCreator) return OF_CREATOR;
+    return role === null ? NO_ACCESS : idOf(role, id);
+  };
+  const holdings = Object.entries(principals).map(([principalId, { organization, projects }]) => {
+    const { role, expiresAt, fallback } = organization;
+    const fallbackId = expiresAt === null ? null : idOf(fallback, null);
+    return [
+      principalId,
+      {
+        assigned: { roleId: idOf(role, null), expiresAt, fallbackId },
+        projects: new Map(projects.map((project) => [project.id, projectRoleIdOf(project)])),
+      },
+    ] as const;
+  });
+  return { holdings: new Map(holdings), roles, plan };
 }
 
 /** The world after `change` is applied to each custom role. */

@@ -7,13 +7,22 @@ import { createApiToken, createOrganization, type Organization } from '../suppor
 
 const CREATE =
   'mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }';
+/** Waits for the response to its change before it sends COMMIT. `createCategory` sends both together. */
+const CREATE_ROLE =
+  'mutation ($name: String!) { createRole(input: { name: $name, statements: [] }) { role { id } errors { code } } }';
 
 /** Sends a mutation and returns its response as `status CODE retry-after`. */
-async function create(api: Api, { owner }: Organization, name: string, signal?: AbortSignal): Promise<string> {
+async function create(
+  api: Api,
+  { owner }: Organization,
+  name: string,
+  signal?: AbortSignal,
+  query = CREATE,
+): Promise<string> {
   const response = await fetch(`${api.address}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${owner.token}` },
-    body: JSON.stringify({ query: CREATE, variables: { name } }),
+    body: JSON.stringify({ query, variables: { name } }),
     ...(signal && { signal }),
   });
   const { errors } = (await response.json()) as { errors?: { extensions: { code: string } }[] };
@@ -86,11 +95,14 @@ async function startWithShortTimeout(client: Partial<ClientOptions> = {}): Promi
 test('a request is answered at its deadline, and its statement is cancelled', async () => {
   const [acme, api] = await startWithShortTimeout({ lockTimeout: 60_000 });
   await whileLocked(api, acme, async () => {
-    expect(await create(api, acme, 'late')).toBe('503 UNAVAILABLE 1');
+    expect(await create(api, acme, 'late', undefined, CREATE_ROLE)).toBe('503 UNAVAILABLE 1');
+    // Here COMMIT was sent too. The response is UNAVAILABLE only if the cancellation was confirmed in time.
+    expect(['503 UNAVAILABLE 1', '504 OUTCOME_UNKNOWN']).toContain(await create(api, acme, 'late'));
     await until(async () => (await running(api)) === 0);
   });
   expect(await create(api, acme, 'afterwards')).toBe('200');
   expect(await categories(api, 'late')).toBe(0);
+  expect(await api.root`select from roles where name = 'late'`).toHaveLength(0);
 });
 
 /** Delays each commit of a new category by this time. */
@@ -124,19 +136,23 @@ test('a mutation whose connection is lost during COMMIT has an unknown outcome',
   expect(await reads(acme)).toBe('acme');
 });
 
-test('a mutation whose connection is lost before COMMIT fails with UNAVAILABLE, and nothing was changed', async () => {
+test.each([
+  [CREATE_ROLE, 'before COMMIT was sent fails with UNAVAILABLE', '503 UNAVAILABLE 1'],
+  [CREATE, 'after COMMIT was sent with the change has an unknown outcome', '200 OUTCOME_UNKNOWN'],
+])('a mutation (%s) whose connection is lost %s, and nothing was changed', async (document, _, expected) => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
   const acme = await createOrganization(api, 'acme');
   const answer = await whileLocked(api, acme, async () => {
-    const waiting = create(api, acme, 'lost');
+    const waiting = create(api, acme, 'lost', undefined, document);
     await until(async () => (await running(api)) === 1);
     await api.root`
       select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and application_name = 'ambit' and state = 'active'`;
     return await waiting;
   });
-  expect(answer).toBe('503 UNAVAILABLE 1');
+  expect(answer).toBe(expected);
   expect(await categories(api, 'lost')).toBe(0);
+  expect(await api.root`select from roles where name = 'lost'`).toHaveLength(0);
 });
 
 test('a query whose connection is lost runs again, because it only reads', async () => {
@@ -160,7 +176,7 @@ test('a query whose connection is lost runs again, because it only reads', async
 test('a connection that is lost during the lookup of a credential causes UNAVAILABLE, never UNAUTHENTICATED', async () => {
   const api = await startApi({ pool: 4, client: { lockTimeout: 60_000 } });
   const acme = await createOrganization(api, 'acme');
-  for (const document of ['{ viewer { user { id } } }', CREATE.replace('$name: String!', '$name: String = "x"')]) {
+  for (const document of ['{ viewer { user { id } } }', CREATE_ROLE.replace('$name: String!', '$name: String = "x"')]) {
     const answer = await api.root.begin(async (sql) => {
       await sql`lock table sessions in access exclusive mode`;
       const waiting = acme.owner.query(document);

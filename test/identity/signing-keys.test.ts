@@ -164,3 +164,26 @@ test('many tokens with unknown keys query the database at most once a second', a
   now += 1_000;
   expect(await flood()).toBe(1);
 });
+
+test('a verified token is verified once, until it expires or the keys change', async () => {
+  const api = await startApi();
+  let now = Date.now();
+  const keys = createKeys(api.sql, () => new Date(now), EXPECTED.issuer);
+  const claims = { sub: 'usr_a', sid: 'ses_a' };
+  const token = await keys.sign(claims, new Date(now + 15 * MINUTE));
+  const first = await keys.verify(token);
+  expect(first).toMatchObject(claims);
+  expect(await keys.verify(token)).toBe(first);
+  const [header, payload, signature = ''] = token.split('.');
+  const changed = [header, payload, (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1)].join('.');
+  expect(await keys.verify(changed)).toBeNull();
+  now += 14 * MINUTE;
+  expect(await keys.verify(token)).toBe(first);
+  now += MINUTE;
+  expect(await keys.verify(token)).toBeNull();
+  const next = await keys.sign(claims, new Date(now + 15 * MINUTE));
+  expect(await keys.verify(next)).toMatchObject(claims);
+  await api.root`delete from signing_keys`;
+  now += MINUTE;
+  expect(await keys.verify(next)).toBeNull();
+});

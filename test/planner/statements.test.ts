@@ -73,11 +73,28 @@ test('thousands of different documents leave few prepared statements on a connec
   expect(wire.maxPrepared()).toBeLessThan(400);
 });
 
-test('only some of many statement texts are prepared, however often clients send them', () => {
-  const prepared = createPrepared();
-  const texts = Array.from({ length: 5_000 }, (_, at) => `select ${at}`);
-  const isPrepared = (text: string): boolean => [1, 2, 3, 4].map(() => prepared.use(text)).at(-1) === true;
-  const count = texts.filter(isPrepared).length;
-  expect(count).toBeGreaterThan(0);
-  expect(count).toBeLessThanOrEqual(200);
+test('a text is prepared when it is sent repeatedly, and connections with many texts are replaced', () => {
+  let sinceRenewal = 0;
+  const counts: number[] = [];
+  const prepared = createPrepared(() => {
+    counts.push(sinceRenewal);
+    sinceRenewal = 0;
+  });
+  for (let at = 0; at < 5_000; at += 1) {
+    const isPrepared = [1, 2, 3, 4].map(() => prepared.use(`select ${at}`));
+    expect(isPrepared).toEqual([false, false, true, true]);
+    sinceRenewal += 1;
+  }
+  expect(counts.length).toBeGreaterThan(10);
+  expect(Math.max(...counts)).toBeLessThanOrEqual(301);
+});
+
+test('a text that is sent again stays prepared while others come and go', () => {
+  const prepared = createPrepared(() => undefined);
+  const isFrequentPrepared: boolean[] = [];
+  for (let at = 0; at < 2_000; at += 1) {
+    for (const _time of [1, 2, 3]) prepared.use(`select ${at}`);
+    isFrequentPrepared.push(prepared.use('select frequent'));
+  }
+  expect(isFrequentPrepared.slice(3)).not.toContain(false);
 });

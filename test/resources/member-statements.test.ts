@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
 import { statementsOf } from '../support/statements.ts';
-import { createOrganization, membersOfEachRole, mutate, roleId } from '../support/world.ts';
+import {
+  createCheck,
+  createOrganization,
+  getRubric,
+  membersOfEachRole,
+  mutate,
+  queryData,
+  roleId,
+} from '../support/world.ts';
 
 const api = await startApi({ pool: 2 });
 const acme = await createOrganization(api, 'acme');
@@ -33,4 +41,21 @@ test.each(CHANGES)(`a change of a member's role %s takes at most ${LIMIT} statem
   const sent = await statementsOf(api, async () => expect(await change(after)).toEqual({ errors: [] }));
   const list = sent.map((text, at) => `${at + 1}. ${text}`).join('\n');
   expect(sent.length, `${sent.length} statements:\n${list}`).toBeLessThanOrEqual(LIMIT);
+});
+
+test('owners of checks are read with their users in one statement, also if resolvers read their roles', async () => {
+  const rubric = await getRubric(acme.owner);
+  const owners = [people.read, people.admin];
+  for (const [at, { memberId }] of owners.entries())
+    await createCheck(acme.owner, rubric, { name: `Check ${at}`, ownerId: memberId });
+  const list = '{ checks { nodes { owner { id user { email } role { name } } } } }';
+  const sent = await statementsOf(api, async () => {
+    const { checks } = await queryData(people.read, list);
+    expect(checks.nodes).toEqual(
+      owners.map(({ memberId, email }) => ({
+        owner: { id: memberId, user: { email }, role: { name: expect.any(String) } },
+      })),
+    );
+  });
+  expect(sent.filter((text) => /from "(principals|users)"/.test(text))).toHaveLength(1);
 });

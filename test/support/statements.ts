@@ -21,18 +21,46 @@ export function batchResponses(api: Api): void {
   api.hooks.dial = () => holdResponses(connect(Number(port), hostname));
 }
 
+/** Milliseconds that a response takes, so that statements that do not wait for it are sent before. */
+const DELAY = 25;
+
+/**
+ * Counts the round trips on connections that are opened from now on. A round trip begins with a statement that is sent
+ * while no response is pending.
+ */
+export function countRoundTrips(api: Api): { count: number } {
+  const { hostname, port } = new URL(api.url);
+  const trips = { count: 0 };
+  api.hooks.dial = () =>
+    holdResponses(
+      connect(Number(port), hostname),
+      () => {
+        trips.count += 1;
+      },
+      DELAY,
+    );
+  return trips;
+}
+
 /** PostgreSQL sends one ReadyForQuery for each of these messages: simple query and Sync. */
 const REQUESTS = 'QS';
 const READY = 'Z';
 
-function holdResponses(socket: Socket): Socket {
+function holdResponses(socket: Socket, onTrip: () => void = () => undefined, delay = 0): Socket {
   const [requestsIn, readyIn] = [counterOf(REQUESTS), counterOf(READY)];
   const [write, emit] = [socket.write.bind(socket), socket.emit.bind(socket)];
   let started = false;
   let pending = 0;
   let held: Buffer[] = [];
+  let delivering: NodeJS.Timeout | undefined;
+  const deliver = (): boolean => {
+    const all = Buffer.concat(held);
+    held = [];
+    return emit('data', all);
+  };
   socket.write = ((chunk: Buffer, ...rest: []) => {
     // Start-up messages have another format, and are sent one after the other.
+    if (started && pending === 0 && held.length === 0) onTrip();
     if (started) pending += requestsIn(chunk);
     return write(chunk, ...rest);
   }) as never;
@@ -43,9 +71,10 @@ function holdResponses(socket: Socket): Socket {
     started ||= ready > 0;
     held.push(given[0] as Buffer);
     if (pending > 0) return true;
-    const all = Buffer.concat(held);
-    held = [];
-    return emit('data', all);
+    if (delay === 0) return deliver();
+    clearTimeout(delivering);
+    delivering = setTimeout(() => pending > 0 || deliver(), delay);
+    return true;
   }) as never;
   return socket;
 }

@@ -2,16 +2,19 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { permissionsOf, type Target, unrestricted } from '../../access/access.ts';
 import { PERMISSIONS, type Permission } from '../../access/catalog.ts';
 import { decide, trace } from '../../access/decide.ts';
+import { grantsOfHolding } from '../../access/holdings.ts';
+import { loadHoldings } from '../../access/load-holdings.ts';
 import type { Decision, Grants } from '../../access/model.ts';
-import type { Context } from '../../context.ts';
+import { type Context, db, tenant } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { scopesOf } from '../../graphql/scopes.ts';
 import { SEARCH_COST } from '../../graphql/search.ts';
-import { findGrants } from '../principal/access.ts';
+import { forEachInSlices } from '../../lib/slices.ts';
+import { findGrants, planOf } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
-import { findPrincipal, grantsOf, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
+import { findPrincipal, listPrincipals, type PrincipalRow, visibleIds } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { AccessExplanation, RefusalReasonEnum, refusalOf } from './explanation-graphql.ts';
 import {
@@ -148,14 +151,24 @@ const MatrixRowType = builder.objectRef<MatrixRow>('AccessMatrixRow').implement(
   }),
 });
 
-/** All principals that have the permission on the target, in the order of joining. */
+/** All principals that have the permission on the target, in the order of joining. Each pair of roles is decided once. */
 async function whoCan(ctx: Context, permission: Permission, target: Target): Promise<{ id: string }[]> {
-  const all = await findGrants(ctx);
+  const { holdings, roles } = await loadHoldings(await db(ctx), tenant(ctx), { projectId: target });
   const visible = await visibleIds(ctx);
-  return [...all]
-    .filter(([id, grants]) => visible.has(id) && decide(unrestricted(grants), permission, target).allowed)
-    .map(([id]) => ({ id }))
-    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  const [plan, now] = [planOf(ctx), ctx.dependencies.clock()];
+  const decided = new Map<string, boolean>();
+  const found: { id: string }[] = [];
+  await forEachInSlices([...visible].sort(), (id) => {
+    const holding = holdings.get(id);
+    if (!holding) return;
+    const key = JSON.stringify([holding.assigned, target && holding.projects.get(target)]);
+    const isAllowed = (): boolean =>
+      decide(unrestricted(grantsOfHolding(holding, roles, plan, now)), permission, target).allowed;
+    const allowed = decided.get(key) ?? isAllowed();
+    decided.set(key, allowed);
+    if (allowed) found.push({ id });
+  });
+  return found;
 }
 
 async function principalPage(ctx: Context, page: Page<{ id: string }>): Promise<Page<PrincipalRow>> {
@@ -237,14 +250,15 @@ builder.queryFields((t) => ({
         const place = await targetOf(ctx, info, targetId);
         const columns = permissions?.map(requirePermission) ?? [...PERMISSIONS.values()].map((row) => row.name);
         const page = await listPrincipals(ctx, null, args);
-        const rowOf = async (principal: PrincipalRow): Promise<MatrixRow> => ({
+        const ids = page.edges.map(({ node }) => node.id);
+        const grants = await findGrants(ctx, ids, place);
+        const rowOf = (principal: PrincipalRow): MatrixRow => ({
           principal,
-          grants: (await grantsOf(ctx, principal.id))?.grants,
+          grants: grants.get(principal.id),
           target: place,
           permissions: columns,
         });
-        const edges = page.edges.map(async ({ cursor, node }) => ({ cursor, node: await rowOf(node) }));
-        return { ...page, edges: await Promise.all(edges) };
+        return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: rowOf(node) })) };
       },
     },
     connectionOf(MatrixRowType),

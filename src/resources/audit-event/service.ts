@@ -22,19 +22,19 @@ export interface Attempt {
   dryRun?: boolean;
 }
 
-const insert = inserterOf<AuditEventRow>(auditEvents);
+const { send } = inserterOf<AuditEventRow>(auditEvents);
 
 /**
  * Adds one event for one mutation. Every value is a copy, because the event stays after its objects are deleted. The
  * statements have been sent to the database when this returns.
  */
-export function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<AuditEventRow> {
+export function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<unknown> {
   const { actor, organizationId, action, permission, outcome, reason, input = null, dryRun = false } = attempt;
   const draft = outcome === 'ALLOWED' ? ctx.unit.auditDraft : undone(ctx.unit.auditDraft);
   const createdAt = ctx.dependencies.clock();
   const id = idAt(createdAt);
   const projectIds = projectsOf(draft);
-  const inserted = insert(own, {
+  const inserted = send(own, {
     ...actorColumns(actor),
     organizationId,
     id,
@@ -56,7 +56,7 @@ export function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<Au
   const touched = touchedBy(draft, projectIds);
   if (touched.length === 0) return inserted;
   const targets = insertTargets(own, organizationId, id, touched);
-  return Promise.all([inserted, targets]).then(([event]) => event);
+  return Promise.all([inserted, targets]);
 }
 
 /** Other changed objects whose fields an event contains. All of them are touched objects. */

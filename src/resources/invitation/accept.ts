@@ -1,7 +1,8 @@
 import { and, eq, isNull } from 'drizzle-orm';
 import type { Access } from '../../access/access.ts';
 import { accessChanges } from '../../access/change.ts';
-import { type GrantsById, grantsAt, grantsOfPrincipal } from '../../access/grants.ts';
+import { type AccessRows, grantsOfPrincipal } from '../../access/grants.ts';
+import { holdingsOf } from '../../access/holdings.ts';
 import type { Role } from '../../access/model.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setDryRun, setTenant, tenant } from '../../context.ts';
@@ -174,10 +175,8 @@ async function join(ctx: Context, userId: string, secret: string): Promise<Acces
     },
   });
   const { id, plan, slug, name } = organization;
-  const [had, has] = [before, after].map((rows) => grantsAt(rows, plan, ctx.dependencies.clock())) as [
-    GrantsById,
-    GrantsById,
-  ];
+  const now = ctx.dependencies.clock();
+  const stateOf = ({ assignments: rows, roles }: AccessRows) => ({ holdings: holdingsOf(rows), roles, plan });
   const accepted = await invitationShown(ctx, invitation);
   audit(ctx, {
     organizationId: id,
@@ -191,9 +190,10 @@ async function join(ctx: Context, userId: string, secret: string): Promise<Acces
     ...ctx.unit.actor,
     organization: { id, slug, name },
     principal: { id: principalId, name: ctx.unit.actor.user?.name ?? '' },
-    grants: has.get(principalId) ?? null,
+    grants: grantsOfPrincipal(after, principalId, plan, now) ?? null,
   });
-  const ofPerson = accessChanges(had, has).filter((change) => change.principalId === principalId);
+  const changes = await accessChanges(stateOf(before), stateOf(after), now);
+  const ofPerson = changes.filter((change) => change.principalId === principalId);
   return { result: { organization, member: result }, accessChanges: ofPerson };
 }
 

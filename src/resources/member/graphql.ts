@@ -7,6 +7,7 @@ import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { withSource } from '../../graphql/source.ts';
 import type { Target } from '../../graphql/target.ts';
 import { targetId } from '../../lib/input.ts';
+import { andThen } from '../../lib/maybe-promise.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { listOfKind } from '../principal/list.ts';
@@ -20,6 +21,7 @@ import {
   findMember,
   findMemberByEmail,
   findMemberByUser,
+  findMemberWithUser,
   leaveOrganization,
   transferOwnership,
   updateMember,
@@ -49,7 +51,7 @@ builder.node(Member, {
       nullable: true,
       description: 'The person. Null if the membership ended during the request.',
       extensions: withSource({ kind: 'one', by: principals.userId }),
-      resolve: async (member, _args, ctx) => (await findUserOfMember(ctx, member.id))?.user ?? null,
+      resolve: (member, _args, ctx) => andThen(findUserOfMember(ctx, member.id), (found) => found?.user ?? null),
     }),
   }),
 });
@@ -174,10 +176,6 @@ export const memberTarget: Target = {
   project: null,
   projectOf: () => null,
   isWholeTable: false,
-  load: async (ctx, id, info) => {
-    // In the same round trip as the member.
-    if (info && isAskedFor(info, 'user')) findUserOfMember(ctx, id).catch(() => undefined);
-    return await findMember(ctx, id);
-  },
+  load: (ctx, id, info) => (info && isAskedFor(info, 'user') ? findMemberWithUser(ctx, id) : findMember(ctx, id)),
   loadByAlias: null,
 };

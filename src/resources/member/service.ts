@@ -1,14 +1,17 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { unrestricted } from '../../access/access.ts';
 import { requireHeldChange } from '../../access/escalation.ts';
 import { type AccessRows, grantsOverTime } from '../../access/grants.ts';
 import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
+import { loaderOf } from '../../data/loader.ts';
 import { releaseReferences } from '../../data/references.ts';
+import { readerOf } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
 import { requireSession } from '../principal/access.ts';
 import { auditedRoles } from '../principal/audit.ts';
-import { type AccessChanged, changeAccess, type LockedAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess, type LockedRows } from '../principal/change-access.ts';
 import {
   assign,
   findByUser,
@@ -20,6 +23,7 @@ import {
   type RoleAssignment,
 } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
+import { findUserOfMember } from '../user/service.ts';
 import { users } from '../user/table.ts';
 
 export interface RoleInput {
@@ -30,10 +34,28 @@ export interface RoleInput {
 }
 
 /** The member with this ID. Null for a service account. */
-export async function findMember(ctx: Context, id: string): Promise<PrincipalRow | null> {
-  const row = await findPrincipal(ctx, id);
-  return row?.userId ? row : null;
-}
+export const findMember = (ctx: Context, id: string): MaybePromise<PrincipalRow | null> =>
+  andThen(findPrincipal(ctx, id), (row) => (row?.userId ? row : null));
+
+const readWithUser = readerOf<
+  PrincipalRow & { userId: string; email: string | null; userName: string; userSince: Date }
+>(
+  principals,
+  { ...getTableColumns(principals), email: users.email, userName: users.name, userSince: users.createdAt },
+  sql`${principals} left join ${users} on ${users.id} = ${principals.userId}`,
+).finder(principals.organizationId, principals.id);
+
+/** Like `findMember`. Reads the user in the same statement, so that `findUserOfMember` needs none. */
+export const findMemberWithUser = loaderOf<PrincipalRow>(async (ctx, ids) => {
+  const found = await readWithUser(await db(ctx), tenant(ctx), ids);
+  return found
+    .filter(({ userId }) => userId !== null)
+    .map(({ email, userName, userSince, ...member }) => {
+      const user = email === null ? null : { id: member.userId, email, name: userName, createdAt: userSince };
+      findUserOfMember.add(ctx, member.id, user && { id: member.id, user });
+      return member;
+    });
+});
 
 export async function findMemberByEmail(ctx: Context, email: string): Promise<PrincipalRow | null> {
   const [found] = await (await db(ctx))
@@ -135,7 +157,7 @@ export async function changeRole(
 }
 
 /** Throws NOT_HELD for a principal with permissions that the caller does not have, even if nothing would change. */
-function requireHeldBy(ctx: Context, { rows, access }: LockedAccess, principal: PrincipalRow): void {
+function requireHeldBy(ctx: Context, { rows, access }: LockedRows, principal: PrincipalRow): void {
   const current = grantsOverTime(rows, principal.id, ctx.dependencies.clock());
   // It may have been deleted before the lock was acquired.
   if (current.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');

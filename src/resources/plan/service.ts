@@ -6,7 +6,7 @@ import type { Plan } from '../../lib/plans.ts';
 import { beginPlanPeriod } from '../billing/history.ts';
 import { invitations } from '../invitation/table.ts';
 import { organizations } from '../organization/table.ts';
-import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccessOfMany } from '../principal/change-access.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 import { users } from '../user/table.ts';
@@ -60,8 +60,9 @@ export async function maxSeatUsage(ctx: Context): Promise<number> {
 
 /** Roles with features that the new plan does not include are suspended. Nothing is deleted. */
 export async function updatePlan(ctx: Context, plan: Plan, dryRun: boolean): Promise<AccessChanged<Plan>> {
-  return await changeAccess(ctx, {
+  return await changeAccessOfMany(ctx, {
     permission: 'billing:update',
+    keepsAssignments: true,
     dryRun,
     plan,
     apply: async ({ organization: before }) => {

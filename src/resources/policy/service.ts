@@ -12,7 +12,7 @@ import { multiLine, parse, singleLine } from '../../lib/input.ts';
 import { limitText, ROLE_LIMITS } from '../../lib/limits.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { requireStill } from '../principal/access.ts';
-import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccessOfMany } from '../principal/change-access.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { findLargeRole, limitExceeded, requireRoomForPolicy } from './limits.ts';
 import { checkStatements, patternsOf, Statements } from './statements.ts';
@@ -109,10 +109,11 @@ export async function updatePolicy(
   ctx.unit.access.requireFeature('customRoles');
   const changes = parse(Create.partial(), input);
   if (changes.statements) check(ctx, changes.statements, policy.projectId);
-  return await changeAccess(ctx, {
+  return await changeAccessOfMany(ctx, {
     permission: 'policy:update',
     target: policy.projectId,
     affected: async () => holdersOf(ctx, await rolesWith(ctx, policy.id)),
+    keepsAssignments: true,
     dryRun: dryRun ?? false,
     apply: async () => {
       const row = await rows.update(ctx, await rows.lock(ctx, policy.id), changes);

@@ -34,9 +34,12 @@ export function canReadRole({ unit: { access } }: Context, { builtIn, projectId 
   return [...projects].some((id) => access.can('role:read', id));
 }
 
-/** The current grants of these principals of the organization. Defaults to all principals. */
-export const findGrants = async (ctx: Context, principalIds?: readonly string[]): Promise<GrantsById> =>
-  loadGrants(await db(ctx), tenant(ctx), planOf(ctx), ctx.dependencies.clock(), principalIds);
+/**
+ * The current grants of these principals of the organization. With a scope, a project or null for the organization, they
+ * are right in this scope only.
+ */
+export const findGrants = async (ctx: Context, principalIds: readonly string[], scope?: Target): Promise<GrantsById> =>
+  loadGrants(await db(ctx), tenant(ctx), planOf(ctx), ctx.dependencies.clock(), principalIds, undefined, scope);
 
 /**
  * The caller's access at this moment. It may have changed since the mutation began, for example while it waited for the

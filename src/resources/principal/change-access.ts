@@ -1,20 +1,17 @@
-import { and, eq, isNotNull, isNull } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull, not } from 'drizzle-orm';
 import { type Access, accessOf, type Target, unrestricted } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
 import {
   type AccessDelta,
-  type AccessState,
   accessChanges,
   grantsAtMoment,
   losesOwner,
-  type Moment,
-  momentsOf,
-  principalIds,
-  projectRolesToDeactivate,
-  unrestrictedOrNull,
+  principalsToDeactivate,
 } from '../../access/change.ts';
-import { requireHeldChange } from '../../access/escalation.ts';
-import { type AccessRows, grantsAt, loadAssignments } from '../../access/grants.ts';
+import { type Caller, requireHeldByCaller } from '../../access/escalation.ts';
+import { type AccessRows, loadAssignments, loadRoles } from '../../access/grants.ts';
+import { type AccessState, type AssignmentRow, holdingsOf } from '../../access/holdings.ts';
+import { loadHoldings } from '../../access/load-holdings.ts';
 import type { Grants } from '../../access/model.ts';
 import { OWNER } from '../../access/roles.ts';
 import { type Context, db, setDryRun, tenant } from '../../context.ts';
@@ -22,17 +19,25 @@ import { isAnyOf } from '../../db/array.ts';
 import { effectiveGrantsOf } from '../../identity/actor.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import type { Plan } from '../../lib/plans.ts';
-import type { TokenAccess } from '../api-token/table.ts';
 import { lockOrganization, type OrganizationRow } from '../organization/service.ts';
 import { assignments } from '../role/table.ts';
 import { principals } from './table.ts';
 
-export interface Change<Result> {
+/** A change of the access of a few principals. */
+export interface Change<Result> extends Omit<ChangeOfMany<Result>, 'apply'> {
+  affected: () => Promise<readonly string[]> | readonly string[];
+  apply: (locked: LockedRows) => Promise<Result>;
+}
+
+/** A change of the access of any number of principals. */
+export interface ChangeOfMany<Result> {
   /** The permission that the caller needs, checked under the lock. Null for changes of the caller's own access. */
   permission: Permission | null;
   target?: Target;
   /** Ids of the principals whose access can change, computed under the lock. Defaults to all principals. */
   affected?: () => Promise<readonly string[]> | readonly string[];
+  /** Whether every principal keeps its roles, and only what they grant changes. The assignments are then read once. */
+  keepsAssignments?: true;
   /** Whether the change is rolled back after its effects are computed. */
   dryRun: boolean;
   /** The principal whose grants limit the change. Defaults to the caller. */
@@ -47,10 +52,13 @@ export interface Change<Result> {
 /** The access of the organization under the lock, before the change. */
 export interface LockedAccess {
   organization: OrganizationRow;
-  /** Of the affected principals and of the one whose grants limit the change. */
-  rows: AccessRows;
   /** Access of the principal whose grants limit the change. */
   access: Access;
+}
+
+export interface LockedRows extends LockedAccess {
+  /** Of the affected principals and of the one whose grants limit the change. */
+  rows: AccessRows;
 }
 
 /** The result of a mutation that changes access. */
@@ -65,71 +73,95 @@ export interface AppliedChange<Result> extends AccessChanged<Result> {
   after: AccessRows;
 }
 
+/** The roles of principals, without the plan. */
+type Roles = Omit<AccessState, 'plan'>;
+
 /**
- * The only way to change access. Changes in one organization run one after the other under its lock. Grants are loaded
- * before and after the change, and their difference must not exceed what the caller holds. The last Owner stays.
+ * The only way to change access, with `changeAccessOfMany`. Changes in one organization run one after the other under its
+ * lock. Grants are loaded before and after the change, and their difference must not exceed what the caller holds. The
+ * last Owner stays.
  */
 export async function changeAccess<Result>(ctx: Context, change: Change<Result>): Promise<AppliedChange<Result>> {
+  const { apply } = change;
+  const read: AccessRows[] = [];
+  const load = async (ids: readonly string[] | undefined): Promise<Roles> => {
+    const rows = await loadAssignments(await db(ctx), tenant(ctx), ids);
+    read.push(rows);
+    return { holdings: holdingsOf(rows.assignments), roles: rows.roles };
+  };
+  const rowsAt = (at: number): AccessRows => read[at] as AccessRows;
+  const changed = await run(ctx, { ...change, apply: (locked) => apply({ ...locked, rows: rowsAt(0) }) }, load);
+  const markInactive = (row: AssignmentRow): AssignmentRow =>
+    row.projectId !== null && changed.deactivated.has(row.principalId) ? { ...row, inactive: true } : row;
+  const after = { ...rowsAt(1), assignments: rowsAt(1).assignments.map(markInactive) };
+  return { ...changed, before: rowsAt(0), after };
+}
+
+/** A change that can affect all members of a large organization. Their roles are read in groups, not as rows. */
+export const changeAccessOfMany = <Result>(
+  ctx: Context,
+  change: ChangeOfMany<Result>,
+): Promise<AccessChanged<Result>> =>
+  run(ctx, change, async (principalIds, before) => {
+    const on = await db(ctx);
+    if (!before || !change.keepsAssignments) return await loadHoldings(on, tenant(ctx), { principalIds });
+    return { ...before, roles: await loadRoles(on, tenant(ctx), [...before.roles.keys()]) };
+  });
+
+async function run<Result>(
+  ctx: Context,
+  change: ChangeOfMany<Result>,
+  load: (principalIds: readonly string[] | undefined, before?: Roles) => Promise<Roles>,
+): Promise<AccessChanged<Result> & { deactivated: ReadonlySet<string> }> {
   const callerId = change.by ?? ctx.unit.actor.principal?.id ?? '';
   const now = ctx.dependencies.clock();
   const organization = await lockOrganization(ctx);
   const affected = await change.affected?.();
-  const load = async (plan: Plan): Promise<AccessState> => {
-    const ids = affected && [...new Set([...affected, callerId])];
-    return { rows: await loadAssignments(await db(ctx), organization.id, ids), plan };
-  };
-  const before = await load(organization.plan);
-  const access = accessOfCaller(ctx, change, grantsAt(before.rows, before.plan, now).get(callerId));
+  const ids = affected && [...new Set([...affected, callerId])];
+  const before: AccessState = { ...(await load(ids)), plan: organization.plan };
+  const access = accessOfCaller(ctx, change, grantsAtMoment(before, callerId, { time: now, ignorePlan: false }));
   const caller: Caller = { id: callerId, access: access.effective?.access ?? 'READ' };
   if (change.permission) access.require(change.permission, change.target);
-  const result = await change.apply({ organization, rows: before.rows, access });
-  const after = await deactivate(ctx, before, await load(change.plan ?? organization.plan), now);
-  for (const moment of momentsOf(before, caller.id, now, after)) requireHeldAt(moment, caller, before, after);
-  if (losesOwner(before.rows, after.rows)) await requireOwner(ctx, change.field === undefined ? 'id' : change.field);
+  const result = await change.apply({ organization, access });
+  const changed: AccessState = { ...(await load(ids, before)), plan: change.plan ?? organization.plan };
+  const deactivated = new Set(principalsToDeactivate(before, changed, now));
+  const after = await deactivate(ctx, changed, deactivated);
+  await requireHeldByCaller(caller, before, after, now, 'This change, now or when a role expires,');
+  if (losesOwner(before.holdings, after.holdings))
+    await requireOwner(ctx, change.field === undefined ? 'id' : change.field);
   if (change.dryRun) setDryRun(ctx);
-  const changes = accessChanges(grantsAt(before.rows, before.plan, now), grantsAt(after.rows, after.plan, now));
-  return { result, accessChanges: changes.filter(isVisible(ctx)), before: before.rows, after: after.rows };
+  // A project that the caller cannot read does not exist for the caller, so its changes are omitted.
+  const isVisible = (projectId: string): boolean => ctx.unit.access.can('project:read', projectId);
+  return { result, accessChanges: await accessChanges(before, after, now, isVisible), deactivated };
 }
 
 /** Marks project roles of Owners and Admins as inactive. Returns the access with these marks. */
-async function deactivate(ctx: Context, before: AccessState, after: AccessState, now: Date): Promise<AccessState> {
-  const ids = new Set(projectRolesToDeactivate(before, after, now));
-  if (ids.size === 0) return after;
+async function deactivate(ctx: Context, state: AccessState, ids: ReadonlySet<string>): Promise<AccessState> {
+  if (ids.size === 0) return state;
   await (await db(ctx))
     .update(assignments)
     .set({ inactive: true })
-    .where(and(eq(assignments.organizationId, tenant(ctx)), isAnyOf(assignments.id, [...ids])));
-  const marked = after.rows.assignments.map((row) => (ids.has(row.id) ? { ...row, inactive: true } : row));
-  return { ...after, rows: { ...after.rows, assignments: marked } };
-}
-
-/** The principal whose grants limit a change, and the current access of its credential. */
-interface Caller {
-  id: string;
-  access: TokenAccess;
+    .where(
+      and(
+        eq(assignments.organizationId, tenant(ctx)),
+        isAnyOf(assignments.principalId, ids),
+        isNotNull(assignments.projectId),
+        not(assignments.inactive),
+      ),
+    );
+  const holdings = new Map(state.holdings);
+  for (const id of ids) {
+    const holding = holdings.get(id);
+    if (holding) holdings.set(id, { ...holding, projects: new Map() });
+  }
+  return { ...state, holdings };
 }
 
 /** The access of the caller with its credential, or that of the principal `by` without the limit of one. */
-function accessOfCaller(ctx: Context, { by }: Pick<Change<unknown>, 'by'>, grants: Grants | undefined): Access {
+function accessOfCaller(ctx: Context, { by }: Pick<ChangeOfMany<unknown>, 'by'>, grants: Grants | undefined): Access {
   if (!grants) return accessOf(null);
   return accessOf(by === undefined ? effectiveGrantsOf(ctx.unit.actor, grants) : unrestricted(grants));
 }
-
-function requireHeldAt(moment: Moment, caller: Caller, before: AccessState, after: AccessState): void {
-  const [had, has] = [grantsAtMoment(before, moment), grantsAtMoment(after, moment)];
-  const grants = had.get(caller.id);
-  const access = accessOf(grants ? { grants, access: caller.access } : null);
-  for (const id of principalIds(had, has)) {
-    const change = { before: unrestrictedOrNull(had.get(id)), after: unrestrictedOrNull(has.get(id)) };
-    requireHeldChange(access, change, 'This change, now or when a role expires,');
-  }
-}
-
-/** A project that the caller cannot read does not exist for the caller, so its changes are omitted. */
-const isVisible =
-  (ctx: Context) =>
-  ({ projectId }: AccessDelta): boolean =>
-    projectId === null || ctx.unit.access.can('project:read', projectId);
 
 /** Throws LAST_OWNER unless a member is Owner without expiry. */
 async function requireOwner(ctx: Context, field: string | null): Promise<void> {

@@ -9,6 +9,7 @@ import { batched, pagesOf } from '../../data/loader.ts';
 import { arrayParam, isAnyOf } from '../../db/array.ts';
 import type { Page, PageArgs } from '../../db/page.ts';
 import { queryRows } from '../../db/reader.ts';
+import type { MaybePromise } from '../../lib/maybe-promise.ts';
 import { findCustomRoles, planOf } from '../principal/access.ts';
 import { grantsOf, type PrincipalRow, principalReader } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
@@ -160,5 +161,5 @@ const findProjectRoles = batched<ProjectMemberRow>(async (ctx, keys) => {
   return new Map(found.map((row) => [`${row.principalId} ${row.projectId}`, row]));
 });
 
-export const findProjectRoleOf = (ctx: Context, person: ProjectPerson): Promise<ProjectMemberRow | null> =>
+export const findProjectRoleOf = (ctx: Context, person: ProjectPerson): MaybePromise<ProjectMemberRow | null> =>
   findProjectRoles(ctx, `${person.principal.id} ${person.projectId}`);

@@ -10,7 +10,7 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { isFeatureSuspended } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
-import { type AccessChanged, changeAccess, type LockedAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccess, type LockedRows } from '../principal/change-access.ts';
 import {
   findByPublicId,
   findPrincipal,
@@ -124,7 +124,7 @@ export async function createProjectMember(
 }
 
 /** Throws NO_EFFECT for an Owner or Admin of the organization, whose role no project role overrides. */
-function requireOverridable(ctx: Context, { rows, organization }: LockedAccess, principalId: string, path: string) {
+function requireOverridable(ctx: Context, { rows, organization }: LockedRows, principalId: string, path: string) {
   const role = grantsOfPrincipal(rows, principalId, organization.plan, ctx.dependencies.clock())?.role;
   if (role?.neverOverridden)
     throw invalid(
@@ -169,7 +169,7 @@ async function change<Result>(
   row: ProjectMemberRow,
   permission: 'project_member:update' | 'project_member:delete',
   dryRun: boolean,
-  write: (before: ProjectMemberRow, own: SQL | undefined, locked: LockedAccess) => Promise<Result>,
+  write: (before: ProjectMemberRow, own: SQL | undefined, locked: LockedRows) => Promise<Result>,
 ): Promise<AccessChanged<Result>> {
   return await changeAccess(ctx, {
     permission,

@@ -150,6 +150,7 @@ async function lossesIn(ctx: Context, projectId: string): Promise<AccessChanged<
   const grants = await findGrants(
     ctx,
     holders.map(({ id }) => id),
+    projectId,
   );
   return holders.flatMap(({ id: principalId }) => {
     const own = grants.get(principalId);

@@ -11,7 +11,7 @@ import { requireRoomForRole } from '../policy/limits.ts';
 import { holdersOf } from '../policy/service.ts';
 import { checkStatements, Statements } from '../policy/statements.ts';
 import { requireStill } from '../principal/access.ts';
-import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccessOfMany } from '../principal/change-access.ts';
 import {
   addPolicies,
   checkDefinition,
@@ -92,10 +92,11 @@ export async function updateRole(
   const changes = parse(Update.partial(), input);
   notReserved(changes.name);
   checkStatements(ctx, changes.statements ?? [], role.projectId, SUBJECT);
-  return await changeAccess(ctx, {
+  return await changeAccessOfMany(ctx, {
     permission: 'role:update',
     target: role.projectId,
     affected: () => holdersOf(ctx, [role.id]),
+    keepsAssignments: true,
     dryRun: dryRun ?? false,
     apply: () => write(ctx, role, changes),
   });

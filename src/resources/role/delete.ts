@@ -4,7 +4,7 @@ import { type Context, db, tenant } from '../../context.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { holdersOf } from '../policy/service.ts';
 import { auditPrincipals } from '../principal/audit.ts';
-import { type AccessChanged, changeAccess } from '../principal/change-access.ts';
+import { type AccessChanged, changeAccessOfMany } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, kindOf, roleColumns } from '../principal/service.ts';
 import { requireHeldRole, roleRows } from './definition.ts';
 import { assignments } from './table.ts';
@@ -16,7 +16,7 @@ interface DeleteInput {
 
 /** Deletes a role that grants no more than the caller has. Fails with IN_USE and the holders unless `reassignTo` names their new role. */
 export async function deleteRole(ctx: Context, role: RoleSummary, input: DeleteInput): Promise<AccessChanged<string>> {
-  return await changeAccess(ctx, {
+  return await changeAccessOfMany(ctx, {
     permission: 'role:delete',
     target: role.projectId,
     affected: () => holdersOf(ctx, [role.id]),

@@ -16,15 +16,14 @@ export const findUser = loaderOf<UserRow>(async (ctx, ids) =>
 const columns = { id: users.id, email: users.email, name: users.name, createdAt: users.createdAt };
 const reader = readerOf<UserRow>(users, columns);
 
-const memberReader = readerOf<UserRow & { principalId: string }>(
+const readOfMembers = readerOf<UserRow & { principalId: string }>(
   users,
   { ...columns, principalId: principals.id },
   sql`${principals} join ${users} on ${users.id} = ${principals.userId}`,
-);
+).finder(principals.organizationId, principals.id);
 
 /** The user of a member, by the id of the member. So it can be loaded in parallel with the member. */
 export const findUserOfMember = loaderOf<{ id: string; user: UserRow }>(async (ctx, ids) => {
-  const where = sql`where ${principals.organizationId} = ${tenant(ctx)} and ${isAnyOf(principals.id, ids)}`;
-  const rows = await memberReader.read(await db(ctx), where);
+  const rows = await readOfMembers(await db(ctx), tenant(ctx), ids);
   return rows.map(({ principalId, ...user }) => ({ id: principalId, user }));
 });

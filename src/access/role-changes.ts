@@ -1,0 +1,129 @@
+import { getOrAdd } from '../lib/maps.ts';
+import { forEachInSlices } from '../lib/slices.ts';
+import type { Target } from './access.ts';
+import type { AccessState, Assigned, Holding, Holdings } from './holdings.ts';
+import { organizationRoleAt, projectRoleOf } from './holdings.ts';
+import type { Grants } from './model.ts';
+
+// A decision depends on the organization role and on the project role, and on nothing else of the principal or of the
+// project. A few pairs of roles occur in many places of a large organization, so each pair is decided once.
+
+/** The roles that count in one scope. */
+export interface RolesInScope {
+  assigned: Assigned;
+  /** The project role as in a holding. Undefined if there is none, and in the organization. */
+  inProject: string | undefined;
+}
+
+/** A change of roles that some principals share, in scopes in which the caller has the same role. */
+export interface RoleChange {
+  /** One of the scopes. */
+  scope: Target;
+  /** Null where the principals do not exist. */
+  before: RolesInScope | null;
+  after: RolesInScope | null;
+  /** In ascending order. */
+  principalIds: string[];
+}
+
+/** The project roles of the caller, by project. Equal values stand for equal roles. */
+export type CallerRoles = ReadonlyMap<string, unknown>;
+
+/** Stands for every project in which neither the principal nor the caller has a role. It is no id of a project. */
+export const OTHER_PROJECTS = '';
+
+/** Stands for the scope of the organization among the roles of the caller. */
+const ORGANIZATION = Symbol('organization');
+
+export const principalIdsOf = (before: Holdings, after: Holdings): string[] =>
+  [...new Set([...before.keys(), ...after.keys()])].sort();
+
+/** The projects where one of the two holdings has a role. */
+export function projectsOf(had: Holding | undefined, has: Holding | undefined): Iterable<string> {
+  if (!had || !has || had === has) return (had ?? has)?.projects.keys() ?? [];
+  return new Set([...had.projects.keys(), ...has.projects.keys()]);
+}
+
+/**
+ * The distinct changes of roles: in the organization, in each project where the principal or the caller has a role, and
+ * in all other projects. They are distinct at these times: when exactly a role expires does not matter.
+ */
+export async function roleChangesOf(
+  before: Holdings,
+  after: Holdings,
+  callerRoles: CallerRoles,
+  times: readonly Date[],
+): Promise<RoleChange[]> {
+  const byAssigned = new Map<string, Map<number, RoleChange>>();
+  const numberOf = createNumbering();
+  await forEachInSlices(principalIdsOf(before, after), (id) => {
+    const [had, has] = [before.get(id), after.get(id)];
+    const changes = getOrAdd(byAssigned, pairKeyOf(had, has, times), () => new Map());
+    const addIn = (scope: Target): void => {
+      const project = scope ?? OTHER_PROJECTS;
+      const [wasIn, isIn] = [had?.projects.get(project), has?.projects.get(project)];
+      const ofCaller = scope === null ? ORGANIZATION : callerRoles.get(scope);
+      const key = (numberOf(wasIn) * MAX_ROLES + numberOf(isIn)) * MAX_ROLES + numberOf(ofCaller);
+      const change = getOrAdd(changes, key, () => ({
+        scope,
+        before: rolesOf(had, wasIn),
+        after: rolesOf(has, isIn),
+        principalIds: [],
+      }));
+      if (change.principalIds.at(-1) !== id) change.principalIds.push(id);
+    };
+    addIn(null);
+    addIn(OTHER_PROJECTS);
+    for (const project of projectsOf(had, has)) addIn(project);
+    for (const project of callerRoles.keys()) addIn(project);
+  });
+  return [...byAssigned.values()].flatMap((changes) => [...changes.values()]);
+}
+
+/** Three numbers below it fit into one. */
+const MAX_ROLES = 2 ** 17;
+
+/** Numbers values by identity. Comparing three numbers in one is faster than comparing three texts. */
+function createNumbering(): (value: unknown) => number {
+  const numbers = new Map<unknown, number>();
+  return (value) => {
+    const number = getOrAdd(numbers, value, () => numbers.size);
+    if (number >= MAX_ROLES) throw new Error('the organization has too many roles');
+    return number;
+  };
+}
+
+/** Equal for principals whose organization roles are equal at each of these times, before and after. */
+export const pairKeyOf = (had: Holding | undefined, has: Holding | undefined, times: readonly Date[]): string =>
+  had === has ? keyOf(had, times) : `${keyOf(had, times)} → ${keyOf(has, times)}`;
+
+function keyOf(holding: Holding | undefined, times: readonly Date[]): string {
+  if (!holding) return '';
+  const { roleId, expiresAt, fallbackId } = holding.assigned;
+  if (expiresAt === null) return roleId;
+  return `${roleId} ${fallbackId} ${times.map((time) => (expiresAt <= time.getTime() ? 'expired' : 'in force'))}`;
+}
+
+/** The roles of a principal in a scope. Null for null. */
+export const rolesOf = (holding: Holding | undefined, inProject: string | undefined): RolesInScope | null =>
+  holding ? { assigned: holding.assigned, inProject } : null;
+
+/** The grants of a principal with these roles, which are right in this scope only. Null for null. */
+export function grantsInScope(
+  roles: RolesInScope | null,
+  scope: Target,
+  { roles: custom, plan }: Pick<AccessState, 'roles' | 'plan'>,
+  time: Date,
+): Grants | null {
+  if (!roles) return null;
+  const { role } = organizationRoleAt(roles.assigned, custom, time);
+  const inProject = scope === null || roles.inProject === undefined ? [] : [[scope, roles.inProject] as const];
+  return {
+    plan,
+    role,
+    // What has expired changes the reasons of refusals only.
+    expired: null,
+    projects: new Map(inProject.map(([project, id]) => [project, projectRoleOf(id, custom)])),
+    validUntil: Number.POSITIVE_INFINITY,
+  };
+}

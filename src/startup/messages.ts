@@ -1,0 +1,18 @@
+/** What the primary process tells a worker. */
+export type ToWorker =
+  /** Listen, and answer that the server is starting. */
+  | { kind: 'listen' }
+  /** Answer that the server waits for this. */
+  | { kind: 'wait'; what: string }
+  /** Serve requests. A worker that does not listen yet begins to. */
+  | { kind: 'serve'; port: number; databaseUrl: string; hasDemo: boolean };
+
+/** What a worker tells the primary process. */
+export type FromWorker =
+  | { kind: 'listening'; port: number }
+  | { kind: 'serving' }
+  /** The worker ends because of this error. */
+  | { kind: 'failed'; message: string };
+
+/** The environment variable with the number of a worker. Only the primary process sets it. */
+export const WORKER_NUMBER = 'AMBIT_WORKER';

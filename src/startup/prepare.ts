@@ -1,0 +1,59 @@
+import type { Config } from '../config.ts';
+import { type ClientOptions, connect, drizzleOn } from '../db/client.ts';
+import type { Embedded } from '../db/embedded.ts';
+import type { Pool } from '../db/pool.ts';
+import { createSetupSecret } from '../identity/setup-secret.ts';
+import type { Log } from '../lib/log.ts';
+import type { Started } from './banner.ts';
+import { migrate, ownerUrl, runtimeOptions, startDatabase } from './database.ts';
+import { createDemo, refuseDemo } from './demo.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+/** A migrated database. */
+export interface Prepared {
+  /** The options of the connections for requests. */
+  options: ClientOptions;
+  /** Whether it has the demo organizations. */
+  hasDemo: boolean;
+}
+
+/** Starts the embedded server. A signal to stop interrupts the start. */
+async function startStoppable(config: Config, log: Log, lifecycle: Lifecycle): Promise<Embedded> {
+  const interrupted = new AbortController();
+  const starting = startDatabase(config, { log, onFailure: lifecycle.exitWithError, signal: interrupted.signal });
+  lifecycle.onStop(() => {
+    interrupted.abort();
+    return starting.then(
+      (server) => server.stop(),
+      () => undefined,
+    );
+  });
+  return await starting;
+}
+
+/** What one process does before requests are served: starts the embedded database, migrates, creates the demo. */
+export async function prepareDatabase(
+  config: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+  waitFor: (what: string) => void = () => undefined,
+): Promise<Prepared> {
+  const embedded = config.databaseUrl ? undefined : await startStoppable(config, log, lifecycle);
+  const hasDemo = embedded !== undefined && !config.production;
+  waitFor('the migration of the database');
+  await migrate(config, embedded, log);
+  if (hasDemo) await createDemo(ownerUrl(config, embedded));
+  return { options: await runtimeOptions(config, embedded, log), hasDemo };
+}
+
+/** Checks the accounts of the migrated database, and returns what the banner shows about them. */
+export async function checkAccounts(config: Config, pool: Pool, hasDemo: boolean): Promise<Started> {
+  const db = drizzleOn(pool.sql);
+  if (config.production) await refuseDemo(db);
+  return { hasDemo, setupSecret: config.signUp === 'invited' ? await createSetupSecret(db) : null };
+}
+
+export const connectOnce = async <T>(options: ClientOptions, use: (pool: Pool) => Promise<T>): Promise<T> => {
+  const pool = connect({ ...options, pool: 2 });
+  return await use(pool).finally(() => pool.end());
+};

@@ -1,0 +1,60 @@
+import cluster from 'node:cluster';
+import { type App, createApp } from '../app.ts';
+import { readConfig } from '../config.ts';
+import { connect } from '../db/client.ts';
+import { createLog, describeError, errorMessage } from '../lib/log.ts';
+import { clientOptions } from './database.ts';
+import { demoSignIns } from './demo.ts';
+import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import { type Listener, openListener } from './listener.ts';
+import { type FromWorker, type ToWorker, WORKER_NUMBER } from './messages.ts';
+
+const send = (message: FromWorker): Promise<void> =>
+  new Promise((done) => {
+    if (!process.send?.(message, undefined, {}, () => done())) done();
+  });
+
+/**
+ * One of several processes that serve requests on the same port. It does what the primary process tells it, and ends with
+ * the primary process.
+ */
+export function runWorker(): void {
+  const lifecycle = createLifecycle(() => undefined);
+  const given = readConfig(process.env);
+  const worker = Number(process.env[WORKER_NUMBER]);
+  const log = createLog(given.logLevel, { worker });
+  process.on('unhandledRejection', (error) => log({ level: 'error', error: describeError(error) }));
+  let listener: Listener | undefined;
+
+  async function handle(message: ToWorker): Promise<void> {
+    if (message.kind === 'listen') {
+      listener = await openListener(given, lifecycle);
+      return await send({ kind: 'listening', port: listener.port });
+    }
+    if (message.kind === 'wait') return listener?.waitFor(message.what);
+    const app = createWorkerApp(message, lifecycle, log);
+    if (listener) listener.serve(app);
+    else listener = await openListener(given, lifecycle, app);
+    await send({ kind: 'serving' });
+  }
+
+  // The primary process reports the error, because all workers usually have the same one.
+  const fail = async (error: unknown): Promise<void> => {
+    if (lifecycle.isStopping()) return;
+    await send({ kind: 'failed', message: errorMessage(error) });
+    await lifecycle.exitWithError(error);
+  };
+  process.on('message', (message: ToWorker) => void handle(message).catch(fail));
+  cluster.worker?.on('disconnect', () => process.exit(1));
+}
+
+function createWorkerApp(
+  { port, databaseUrl, hasDemo }: Extract<ToWorker, { kind: 'serve' }>,
+  lifecycle: Lifecycle,
+  log: ReturnType<typeof createLog>,
+): App {
+  const config = readConfig({ ...process.env, PORT: String(port) });
+  const pool = connect(clientOptions(databaseUrl, config, log));
+  lifecycle.onStop(() => pool.end());
+  return createApp({ pool, config, log, demo: hasDemo ? demoSignIns() : null });
+}

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import { roleByKey } from '../../src/access/roles.ts';
+import { toPublicId } from '../../src/lib/ids.ts';
+import { projectRole } from '../access/examples.ts';
+import { type Json, startApi } from '../support/api.ts';
+import { statementsOf } from '../support/statements.ts';
+import { createOrganization, mutate, queryData } from '../support/world.ts';
+
+const api = await startApi({ pool: 2 });
+const acme = await createOrganization(api, 'acme');
+const { owner } = acme;
+await api.root`update organizations set plan = 'ENTERPRISE'`;
+
+const PROJECTS = 5;
+const statements = [{ effect: 'ALLOW', permissions: ['check:read', 'dataset:read', 'prompt:read'] }];
+const { role: shared } = await mutate(owner, 'createRole', { name: 'Shared', statements }, 'role { id }');
+await api.root`
+  insert into projects (organization_id, id, key, name)
+  select id, gen_random_uuid(), 'p' || n, 'Project ' || n from organizations, generate_series(1, ${PROJECTS}) n`;
+const [project] = await api.root`select id from projects where key = 'p1'`;
+
+/** Adds service accounts in the database, each with a role in all projects. Every second one has the custom role. */
+async function addAccounts(count: number): Promise<void> {
+  await api.root`
+    insert into principals (organization_id, id, name)
+    select id, gen_random_uuid(), 'Account ' || ${count}::int || '.' || n from organizations, generate_series(1, ${count}) n`;
+  await api.root`
+    insert into assignments (organization_id, id, principal_id, built_in_role_id, role_id)
+    select p.organization_id, gen_random_uuid(), p.id,
+      case when p.row % 2 = 0 then ${roleByKey('read').id}::uuid end, case when p.row % 2 = 1 then r.id end
+    from (select *, row_number() over (order by id) as row from principals p where not exists
+      (select from assignments a where a.principal_id = p.id)) p join roles r on r.organization_id = p.organization_id`;
+  await api.root`
+    insert into assignments (organization_id, id, principal_id, project_id, built_in_role_id)
+    select p.organization_id, gen_random_uuid(), p.id, q.id, ${projectRole('manager').id}::uuid
+    from principals p join projects q on q.organization_id = p.organization_id
+    where p.name is not null and not exists (select from assignments a where a.principal_id = p.id and a.project_id = q.id)`;
+}
+
+const target = toPublicId('prj', project?.['id']);
+const changeShared = { id: shared.id, statements: [{ effect: 'ALLOW', permissions: ['check:read'] }] };
+const CHANGES = 'accessChanges { lost }';
+const REQUESTS = {
+  updatePlan: () => mutate(owner, 'updatePlan', { plan: 'FREE', dryRun: true }, CHANGES),
+  updateRole: () => mutate(owner, 'updateRole', { ...changeShared, dryRun: true }, CHANGES),
+  whoCan: () => queryData(owner, `{ whoCan(permission: "dataset:create", targetId: "${target}") { totalCount } }`),
+  accessMatrix: () =>
+    queryData(
+      owner,
+      `{ accessMatrix(permissions: ["dataset:create"], targetId: "${target}") { nodes { entries { allowed } } } }`,
+    ),
+};
+
+/** Statements that return a row for each assignment, with all of its columns. */
+const readsRows = (text: string): boolean => /"inactive".*"created_at".* from "assignments"/.test(text);
+
+test('a request about all members sends as many statements as for a few, and changes read the assignments once, in groups', async () => {
+  const counts = new Map<string, number>();
+  for (const added of [4, 60]) {
+    await addAccounts(added);
+    for (const [name, send] of Object.entries(REQUESTS)) {
+      await send();
+      const sent = await statementsOf(api, send);
+      expect([name, sent.length]).toEqual([name, counts.get(name) ?? sent.length]);
+      counts.set(name, sent.length);
+      if (name === 'accessMatrix') continue;
+      expect([name, sent.filter(readsRows)]).toEqual([name, []]);
+      expect([name, sent.filter((text) => text.includes('string_agg')).length]).toEqual([name, 1]);
+    }
+  }
+  const matrix = await statementsOf(api, REQUESTS.accessMatrix);
+  expect(matrix.filter(readsRows)).toEqual([expect.stringContaining('"project_id" = ')]);
+});
+
+test('a change of a role or of the plan lists what each of its holders loses in the organization and in each project', async () => {
+  const { whoCan } = await REQUESTS.whoCan();
+  const { accessChanges: byPlan } = await REQUESTS.updatePlan();
+  const { accessChanges: byRole } = await REQUESTS.updateRole();
+  const holders = await api.root`select from assignments where role_id is not null`;
+  const accounts = await api.root`select from principals where name is not null`;
+  expect(accounts.length).toBeGreaterThan(60);
+  // The Owner and every account with the project role Manager.
+  expect(whoCan.totalCount).toBe(accounts.length + 1);
+  expect(byPlan.length).toBe(accounts.length * PROJECTS);
+  expect(byRole.length).toBe(holders.length * (PROJECTS + 1));
+  const inOrganization = byRole.filter(({ lost }: Json) => lost.length > 0);
+  expect(inOrganization.length).toBe(holders.length);
+  for (const { lost } of inOrganization) expect(lost).toEqual(expect.arrayContaining(['dataset:read', 'prompt:read']));
+});
