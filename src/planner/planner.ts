@@ -1,10 +1,12 @@
-import { type DocumentNode, type ExecutionArgs, Kind } from 'graphql';
+import { type DocumentNode, type ExecutionArgs, GraphQLError, Kind } from 'graphql';
 import type { Context } from '../context.ts';
+import { domainError } from '../db/constraints.ts';
 import type { Answer, Explain, Explanation } from '../executor/answer.ts';
 import type { FieldPlan, Plan, Variables } from '../executor/model.ts';
 import { selectingVariables } from '../executor/plan.ts';
 import type { Prepare } from '../executor/plans.ts';
 import { sourceOfField } from '../graphql/source.ts';
+import { describeError } from '../lib/log.ts';
 import { NotPlanned } from './model.ts';
 import { createPrepared } from './prepared.ts';
 import { planRoot, type Root } from './root.ts';
@@ -53,14 +55,18 @@ export function createPlanner(prepare: Prepare, renewConnections: () => void): P
     if (!ctx.unit.access.effective) return null;
     try {
       return { operation, statements: statementsOf(operation, ctx, found.variables) };
-    } catch {
+    } catch (error) {
       // The resolvers find the same, and report it.
+      logUnexpected(ctx, error);
       return null;
     }
   }
 
   async function respond(ctx: Context, { entries }: PlannedOperation, ready: Ready[]): Promise<string> {
-    const values = await execute(ctx, ready, prepared.use);
+    const values = await execute(ctx, ready, prepared.use).catch((error: unknown) => {
+      logUnexpected(ctx, error);
+      throw error;
+    });
     let next = 0;
     const fields = entries.map(({ key, root, constant }) => `${key}:${root ? values[next++] : constant}`);
     return `{"data":{${fields.join(',')}}}`;
@@ -81,6 +87,13 @@ export function createPlanner(prepare: Prepare, renewConnections: () => void): P
     const reason = operation instanceof NotPlanned ? operation.message : null;
     return { planned: reason === null && fields.every((field) => 'statement' in field), reason, fields };
   }
+}
+
+/** The resolvers execute the operation then, so nobody would notice the defect. */
+function logUnexpected({ dependencies, requestId }: Context, error: unknown): void {
+  const isExpected = error instanceof NotPlanned || domainError(error) instanceof GraphQLError;
+  if (!isExpected)
+    dependencies.log({ level: 'error', message: 'planner failed', requestId, error: describeError(error) });
 }
 
 function explainField(plan: Plan, field: FieldPlan, ctx: Context, variables: Variables) {

@@ -34,6 +34,9 @@ function textFor(statement: Statement, run: Run): KeptText {
   const shape = shapeOf(statement, run);
   const known = shape === null ? undefined : texts.get(shape);
   if (known) return known;
+  // It could not be told from the parameter of the organization.
+  if (JSON.stringify(run.args).includes(run.tenant))
+    throw new NotPlanned("an argument contains the organization's UUID");
   const built = buildText(draft.rows, run);
   if (shape !== null && built.isKept && texts.size < TEXTS) texts.set(shape, built);
   return built;
