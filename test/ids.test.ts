@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { fromUUID } from 'typeid-js';
+import { fromUUID, getType, toUUID } from 'typeid-js';
 import { expect, test } from 'vitest';
 import { decodeId, newId, toPublicId } from '../src/lib/ids.ts';
 
@@ -11,6 +11,33 @@ test('a public id is the TypeID of its UUID and can be decoded', () => {
       const id = toPublicId(prefix, uuid);
       expect(id).toBe(fromUUID(uuid, prefix));
       expect(decodeId(id)).toEqual({ prefix, uuid });
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a text that is decoded is the only ID of its UUID, and all that the library reads are decoded', () => {
+  const characters = fc.constantFrom(...'0123456789abcdefghijklmnopqrstuvwxyzAZ_-é');
+  const ids = fc.tuple(prefixes, fc.uuid()).map(([prefix, uuid]) => toPublicId(prefix, uuid));
+  const changed = fc
+    .tuple(ids, fc.nat(29), fc.array(characters, { maxLength: 2 }))
+    .map(([id, at, text]) => id.slice(0, at) + text.join('') + id.slice(at + 1));
+  const readByLibrary = (id: string) => {
+    try {
+      const [prefix, uuid] = [getType(id as never) as string, toUUID(id as never)];
+      // The library ignores overflowing bits.
+      return fromUUID(uuid, prefix) === id && prefix.length === 3 ? { prefix, uuid } : null;
+    } catch {
+      return null;
+    }
+  };
+  const isKnown = (id: string): boolean => ['org', 'mem', 'prj', 'usr'].includes(id.slice(0, 3));
+  fc.assert(
+    fc.property(fc.oneof(changed, fc.string()), (id) => {
+      const decoded = decodeId(id);
+      if (decoded) expect(toPublicId(decoded.prefix, decoded.uuid)).toBe(id);
+      // The library reads only UUIDs of a known version.
+      else expect(isKnown(id) ? readByLibrary(id) : null).toBeNull();
     }),
     { numRuns: 2_000 },
   );

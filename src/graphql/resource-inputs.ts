@@ -1,23 +1,20 @@
 import type { InputFieldMap } from '@pothos/core';
-import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { AmbitError, invalid, type UserError, userError } from '../lib/errors.ts';
 import { parse } from '../lib/input.ts';
 import { capitalized } from '../lib/words.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
 import type { SchemaTypes } from './builder.ts';
-import { type DeclaredNode, inputNameOf, targetOf } from './resource-model.ts';
+import { attributesOf, type DeclaredNode, inputName, targetOf, type When } from './resource-model.ts';
 import { type GivenReference, referenceInputOf, resolveReference } from './target.ts';
 
 export type Input = Record<string, unknown>;
 export type Fields = PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>;
-type When = 'create' | 'update';
 
 /** The input fields for the attributes. */
 export function attributeInputs(t: Fields, resource: DeclaredNode, when: When): InputFieldMap {
-  const given = resource.attributes.filter(([, { fixed }]) => when === 'create' || !fixed);
   return Object.fromEntries(
-    given.flatMap(([key, attribute]) => {
+    attributesOf(resource, when).flatMap(([key, attribute]) => {
       const name = inputName(resource, key, attribute);
       const { reference, defaultValue, required } = attribute;
       const target = reference && targetOf(resource, reference.target);
@@ -46,9 +43,6 @@ const listInputs = (t: Fields, name: string, { isList }: Attribute) =>
     t.stringList({ description: `Items to ${verb}. Cannot be combined with \`${name}\`.` }),
   ]);
 
-const inputName = (resource: DeclaredNode, key: string, { reference }: Attribute): string =>
-  reference ? inputNameOf(key, targetOf(resource, reference.target)) : key;
-
 function inputDescription(resource: DeclaredNode, key: string, attribute: Attribute, when: When): string {
   const { description, limits, unique, nullable } = attribute;
   const note = when === 'create' ? attribute.creation : attribute.change;
@@ -70,14 +64,10 @@ export async function valuesOf(
   input: Input,
   projectId: string | null = null,
 ): Promise<Input> {
-  const given = resource.attributes.filter(([, { fixed }]) => when === 'create' || !fixed);
-  const shape = Object.fromEntries(
-    given.map(([key, attribute]) => [inputName(resource, key, attribute), attribute[when]]),
-  );
   const errors: UserError[] = [];
-  const parsed = (await collect(errors, () => parse(z.object(shape), input) as Input)) ?? input;
+  const parsed = (await collect(errors, () => parse(resource.inputSchemas[when](), input))) ?? input;
   const values: Input = {};
-  for (const [key, attribute] of given) {
+  for (const [key, attribute] of attributesOf(resource, when)) {
     const name = inputName(resource, key, attribute);
     const value = parsed[name];
     if (value === undefined) continue;

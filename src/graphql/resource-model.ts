@@ -1,11 +1,13 @@
 import { getTableName } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
+import { z } from 'zod';
 import type { Permission } from '../access/catalog.ts';
 import { loaderByColumn } from '../data/loader.ts';
 import { rowsOf, type TenantTable } from '../data/rows.ts';
 import { explainViolation } from '../db/constraints.ts';
 import { userError } from '../lib/errors.ts';
 import { declareIdPrefix } from '../lib/ids.ts';
+import { lazily } from '../lib/lazy.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { fieldOf, nounOf } from '../lib/words.ts';
 import type { Attribute } from './attributes.ts';
@@ -23,7 +25,15 @@ export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends T
   readonly noun: string;
   readonly rows: ReturnType<typeof rowsOf<TenantTable>>;
   permissionTo(action: 'create' | 'update' | 'delete'): Permission;
+  /** The schemas of the inputs for the attributes. Zod compiles a schema when it is first used. */
+  readonly inputSchemas: Readonly<Record<When, () => z.ZodType<Record<string, unknown>>>>;
 }
+
+export type When = 'create' | 'update';
+
+/** The attributes that an input of a mutation can set. */
+export const attributesOf = ({ attributes }: Pick<DeclaredNode, 'attributes'>, when: When) =>
+  attributes.filter(([, { fixed }]) => when === 'create' || !fixed);
 
 /** A declared resource. */
 export interface Resource<RowType extends { id: string } = AnyRow> extends DeclaredNode<RowType> {
@@ -64,11 +74,23 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
     projectOf: (row) => (project === 'self' ? row.id : project ? (row['projectId'] as string) : null),
     isWholeTable: true,
     rows,
+    inputSchemas: {
+      create: lazily(() => inputSchema(declared, 'create')),
+      update: lazily(() => inputSchema(declared, 'update')),
+    },
     load: (ctx, id) => rows.find(ctx, id) as MaybePromise<AnyRow | null>,
     loadByAlias: hasAlias ? loaderByColumn(rows.reader, columnNamed(table, 'alias')) : null,
   };
   explainViolations(declared);
   return declared;
+}
+
+function inputSchema(declared: DeclaredNode, when: When): z.ZodType<Record<string, unknown>> {
+  const schemas = attributesOf(declared, when).map(([key, attribute]) => [
+    inputName(declared, key, attribute),
+    attribute[when],
+  ]);
+  return z.object(Object.fromEntries(schemas));
 }
 
 /** The errors for violated unique indexes and foreign keys, which exist as `assertValid` has checked. */
@@ -90,6 +112,10 @@ function explainViolations(declared: DeclaredNode): void {
     }
   }
 }
+
+/** The name of the input field of an attribute. */
+export const inputName = (declared: DeclaredNode, key: string, { reference }: Attribute): string =>
+  reference ? inputNameOf(key, targetOf(declared, reference.target)) : key;
 
 /** The name of the input field of a reference: `category` if it takes an ID or an alias, otherwise `ownerId`. */
 export const inputNameOf = (key: string, target: Pick<Target, 'loadByAlias'>): string =>

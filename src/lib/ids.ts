@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { getType, toUUID, typeidUnboxed } from 'typeid-js';
+import { randomUUID } from 'node:crypto';
+import { toUUID, typeidUnboxed } from 'typeid-js';
 
 /** GraphQL types by the prefix of their IDs. `declareIdPrefix` adds those of declared resources. */
 const TYPES = new Map<string, string>(
@@ -49,7 +49,8 @@ const uuid7 = (milliseconds: number, rest: string): string => {
 export function idAt(time: Date): string {
   const counter = process.hrtime.bigint() & 0x3ff_ffff_ffffn;
   const [high, low] = [counter >> 30n, (counter & 0x3fff_ffffn) | (0b10n << 30n)];
-  return uuid7(time.getTime(), `7${hex(high, 3)}${hex(low, 8)}${randomBytes(4).toString('hex')}`);
+  // `randomUUID` keeps random bytes in stock, and its first digits are all random.
+  return uuid7(time.getTime(), `7${hex(high, 3)}${hex(low, 8)}${randomUUID().slice(0, 8)}`);
 }
 
 const hex = (value: bigint, digits: number): string => value.toString(16).padStart(digits, '0');
@@ -94,17 +95,26 @@ export function fromPublicId(prefix: IdPrefix, id: string): string | null {
   return decoded?.prefix === prefix ? decoded.uuid : null;
 }
 
-/** Returns the prefix and the UUID of a public ID, or null for any other text. */
+/** A prefix and 26 characters of which the first has three bits. With more bits, several texts would be IDs of one row. */
+const PUBLIC_ID = new RegExp(`^([a-z]{3})_([0-7][${ALPHABET}]{25})$`);
+
+const VALUES = new Map([...ALPHABET].map((one, value) => [one, value]));
+
+/** The hexadecimal digits for these characters of a public ID. */
+function hexOf(characters: string, digits: number): string {
+  let bits = 0;
+  for (const one of characters) bits = (bits << 5) | (VALUES.get(one) as number);
+  return bits.toString(16).padStart(digits, '0');
+}
+
+/** Returns the prefix and the UUID of a public ID, or null for any other text. The inverse of `toPublicId`. */
 export function decodeId(id: string): { prefix: IdPrefix; uuid: string } | null {
-  try {
-    const prefix = getType(id as never) as string;
-    if (!TYPES.has(prefix)) return null;
-    const decoded = { prefix, uuid: toUUID(id as never) };
-    // The library ignores overflowing bits, so several texts would be IDs of the same row.
-    return toPublicId(decoded.prefix, decoded.uuid) === id ? decoded : null;
-  } catch {
-    return null;
-  }
+  const [, prefix = '', text = ''] = PUBLIC_ID.exec(id) ?? [];
+  if (!TYPES.has(prefix)) return null;
+  let hexadecimal = hexOf(text.slice(0, 2), 2);
+  for (let at = 2; at < text.length; at += 4) hexadecimal += hexOf(text.slice(at, at + 4), 5);
+  const part = (from: number, to: number): string => hexadecimal.slice(from, to);
+  return { prefix, uuid: `${part(0, 8)}-${part(8, 12)}-${part(12, 16)}-${part(16, 20)}-${part(20, 32)}` };
 }
 
 /** Returns the public ID of a row of this GraphQL type. */

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** Prefix of a secret. It tells the kind, and secret scanners can find it in logs and repositories. */
@@ -17,4 +17,4 @@ export const isSecret = (kind: SecretKind, text: string): boolean =>
   text.startsWith(kind) && text.length === kind.length + 72 && checksum(text.slice(0, -8)) === text.slice(-8);
 
 /** The stored form of a secret. A fast hash is sufficient, because the secret is random. Its lookup by an index leaks nothing. */
-export const hashSecret = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
+export const hashSecret = (secret: string): string => hash('sha256', secret, 'base64url');

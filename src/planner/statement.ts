@@ -39,15 +39,24 @@ const TENANT: Param = ({ tenant }) => tenant;
  */
 export function buildText(rows: readonly Rows[], run: Run): KeptText & { isKept: boolean } {
   const text: Text = { params: [TENANT], isKept: true };
-  const parts = rows.map((one) => partOf(text, one, run));
-  const queries = parts.map(({ query }, at) => `p${at} as materialized (${query})`);
-  const values = parts.flatMap(({ value, count }) => [value, ...(count ? [count] : [])]);
-  return { text: `with ${queries.join(',')} select ${values.join(',')}`, params: text.params, isKept: text.isKept };
+  const parents = new Set(rows.map(({ origin }) => ('parent' in origin ? origin.parent : null)));
+  const queries: string[] = [];
+  const values: string[] = [];
+  for (const one of rows) {
+    const { query, cells, count } = partOf(text, one, run);
+    // A materialized query costs more, so only those that others refer to are materialized.
+    if (parents.has(one)) queries.push(`${aliasOf(one)} as materialized (${query})`);
+    values.push(aggregate(cells, parents.has(one) ? aliasOf(one) : `(${query}) as ${aliasOf(one)}`));
+    if (count) values.push(count);
+  }
+  const before = queries.length > 0 ? `with ${queries.join(',')} ` : '';
+  return { text: `${before}select ${values.join(',')}`, params: text.params, isKept: text.isKept };
 }
 
 interface Part {
   query: string;
-  value: string;
+  /** The cells of a row. */
+  cells: string;
   count: string | null;
 }
 
@@ -56,18 +65,18 @@ function partOf(text: Text, rows: Rows, run: Run): Part {
   const table = `"${getTableName(rows.source.table)}"`;
   const columns = columnsOf(rows, list).map((column) => `${table}.${quoted(column)}`);
   const select = `select ${columns.join(',')} from ${table} where `;
-  const value = resultOf(rows, list);
-  if (list) return { value, ...listOf(text, rows, list, run, table, select) };
+  const cells = cellsOf(rows, list);
+  if (list) return { cells, ...listOf(text, rows, list, run, table, select) };
   const conditions = [
     // Each statement names the organization, also if its table has none.
     rows.source.organization ? `${table}.${quoted(rows.source.organization)} = $1` : '$1::uuid is not null',
     keyOf(text, rows, table, run),
     ...othersOf(rows, run).map((condition) => embed(text, condition, run)),
   ];
-  return { value, query: select + conditions.join(' and '), count: null };
+  return { cells, query: select + conditions.join(' and '), count: null };
 }
 
-function listOf(text: Text, rows: Rows, list: ListRun, run: Run, table: string, select: string): Omit<Part, 'value'> {
+function listOf(text: Text, rows: Rows, list: ListRun, run: Run, table: string, select: string): Omit<Part, 'cells'> {
   const { options, args } = list;
   const where = embed(text, whereOf(rows, list), run);
   // Lists under a parent have no cursors.
@@ -117,11 +126,11 @@ const columnsOf = (rows: Rows, list: ListRun | undefined): PgColumn[] => [
   ...new Set([...rows.cells.map(({ column }) => column), ...sortColumns(rows, list)]),
 ];
 
-function resultOf(rows: Rows, list: ListRun | undefined): string {
+function cellsOf(rows: Rows, list: ListRun | undefined): string {
   const sorted = sortColumns(rows, list).map((column): Cell => ({ column, form: decoderOf(column).form }));
   const cells = [...rows.cells, ...sorted].map(cellText);
   if (rows.origin.kind === 'list under') cells.push('parent_id');
-  return aggregate(cells.join(','), aliasOf(rows));
+  return cells.join(',');
 }
 
 const aggregate = (cells: string, from: string): string =>
