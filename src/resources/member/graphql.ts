@@ -50,7 +50,7 @@ builder.node(Member, {
       type: User,
       nullable: true,
       description: 'The person. Null if the membership ended during the request.',
-      extensions: withSource({ kind: 'one', by: principals.userId }),
+      extensions: withSource({ kind: 'reference', by: principals.userId }),
       resolve: (member, _args, ctx) => andThen(findUserOfMember(ctx, member.id), (found) => found?.user ?? null),
     }),
   }),
