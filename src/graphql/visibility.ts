@@ -19,7 +19,7 @@ import { type Guard, guardAllows } from './guard.ts';
 
 /**
  * An object that the caller may not see is null, and is missing in a list. Without this, its guard refuses only its
- * fields, and `__typename` tells that it exists. ListQuery first among the plugins, so that it sees the result of all others.
+ * fields, and `__typename` tells that it exists. Listed first among the plugins, so that it sees the result of all others.
  */
 export const visibilityPlugin = 'visibility' as const;
 

@@ -21,7 +21,7 @@ interface OperationSummary {
   attempts: number;
 }
 
-/** Yoga and the direct way share one `RunOperation`, so that the same checks and limits hold for all operations. */
+/** Yoga and the direct path share one `RunOperation`, so that the same checks and limits hold for all operations. */
 export function createRunOperation(schema: GraphQLSchema, { introspection }: Config): RunOperation {
   const checkCost = createCostCheck(schema);
   const heavyQueries = createHeavyQueries();
