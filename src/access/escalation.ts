@@ -3,8 +3,14 @@ import { forEachInSlices } from '../lib/slices.ts';
 import { type Access, accessOf, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import { differenceIn, grantsAtMoment, type Moment, momentsOf, stateAt, unrestrictedOrNull } from './change.ts';
-import { type AccessState, END_OF_TIME, type Holding, type Holdings, NO_ACCESS } from './holdings.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
+import {
+  type AccessState,
+  END_OF_TIME,
+  NO_ACCESS,
+  type PrincipalRoles,
+  type RolesByPrincipal,
+} from './principal-roles.ts';
 import { grantsInScope, OTHER_PROJECTS, type RoleChange, roleChangesOf } from './role-changes.ts';
 import { isOwnerRole } from './roles.ts';
 
@@ -67,11 +73,11 @@ export interface Reach {
 
 /** The principals that a caller can act on, by the rules of `requireHeldChange` at each time at which a change is checked. */
 export async function reachOf(access: Access, state: AccessState, callerId: string, now: Date): Promise<Reach> {
-  const none: AccessState = { ...state, holdings: new Map() };
-  const remaining = new Set(state.holdings.keys());
+  const none: AccessState = { ...state, principalRoles: new Map() };
+  const remaining = new Set(state.principalRoles.keys());
   const removeUnheld = async (callerRoles: ReadonlyMap<string, unknown>, checks: [Access, Moment][]): Promise<void> => {
     const times = checks.map(([, { time }]) => time);
-    const changes = await roleChangesOf(none.holdings, state.holdings, callerRoles, times);
+    const changes = await roleChangesOf(none.principalRoles, state.principalRoles, callerRoles, times);
     for (const [holder, moment] of checks)
       for (const change of changes)
         if (!holdsChange(holder, change, none, state, moment))
@@ -84,7 +90,7 @@ export async function reachOf(access: Access, state: AccessState, callerId: stri
     withGrants(access, grantsAtMoment(state, callerId, moment)),
     moment,
   ]);
-  await removeUnheld(state.holdings.get(callerId)?.projects ?? new Map(), moments);
+  await removeUnheld(state.principalRoles.get(callerId)?.projects ?? new Map(), moments);
   return { changeable, removable: remaining };
 }
 
@@ -105,10 +111,10 @@ export async function requireHeldByCaller(
   now: Date,
   action: string,
 ): Promise<void> {
-  const callerRoles = before.holdings.get(caller.id)?.projects ?? new Map();
+  const callerRoles = before.principalRoles.get(caller.id)?.projects ?? new Map();
   const moments = momentsOf(before, caller.id, now, after);
   const times = moments.map(({ time }) => time);
-  const changes = await roleChangesOf(before.holdings, after.holdings, callerRoles, times);
+  const changes = await roleChangesOf(before.principalRoles, after.principalRoles, callerRoles, times);
   for (const moment of moments) {
     const grants = grantsAtMoment(before, caller.id, moment);
     const access = accessOf(grants ? { grants, access: caller.access } : null);
@@ -128,7 +134,7 @@ const changeOf = (id: string, before: AccessState, after: AccessState, moment: M
   after: unrestrictedOrNull(grantsAtMoment(after, id, moment)),
 });
 
-/** Whether the caller holds what a principal gains and loses by this change of roles. As `requireHeldChange`, in one scope. */
+/** Whether the caller holds what a principal gains and loses in one scope, as `requireHeldChange` requires. */
 function holdsChange(
   access: Access,
   { scope, before: had, after: has }: RoleChange,
@@ -163,7 +169,10 @@ export function projectRoleReach(
   now: Date,
 ): { changeable: boolean; removable: boolean } {
   const mayBecome = (roleId: string | null): boolean => {
-    const after = { ...state, holdings: withProjectRole(state.holdings, principalId, projectId ?? '', roleId) };
+    const after = {
+      ...state,
+      principalRoles: withProjectRole(state.principalRoles, principalId, projectId ?? '', roleId),
+    };
     return momentsOf(state, callerId, now, after).every((moment) => {
       const { before, after: then } = changeOf(principalId, state, after, moment);
       const changed = Object.values(differenceIn(projectId, before, then)).flat();
@@ -173,15 +182,20 @@ export function projectRoleReach(
   return { changeable: mayBecome(NO_ACCESS), removable: mayBecome(null) };
 }
 
-/** The holdings with another project role. Null for none. */
-function withProjectRole(holdings: Holdings, principalId: string, projectId: string, roleId: string | null): Holdings {
-  const holding = holdings.get(principalId);
-  if (!holding) return holdings;
-  const projects = new Map(holding.projects);
+/** The same roles with another project role of one principal. Null for none. */
+function withProjectRole(
+  principalRoles: RolesByPrincipal,
+  principalId: string,
+  projectId: string,
+  roleId: string | null,
+): RolesByPrincipal {
+  const held = principalRoles.get(principalId);
+  if (!held) return principalRoles;
+  const projects = new Map(held.projects);
   if (roleId === null) projects.delete(projectId);
   else projects.set(projectId, roleId);
-  const changed: Holding = { ...holding, projects };
-  return new Map(holdings).set(principalId, changed);
+  const changed: PrincipalRoles = { ...held, projects };
+  return new Map(principalRoles).set(principalId, changed);
 }
 
 const withGrants = ({ effective }: Access, grants: Grants | undefined): Access =>

@@ -59,8 +59,7 @@ function literal(id: string | null): string {
 
 /**
  * Returns BEGIN and the binding, if no check binds the transaction. The binding is a query instead of SET LOCAL: after the
- * first query of a transaction,
- * PostgreSQL does not allow a switch to read-write mode.
+ * first query of a transaction, PostgreSQL does not allow a switch to read-write mode.
  */
 function beginStatement(binding: Binding | null, mode: Mode, settings: Record<string, string>): string {
   const local = (name: string, value: string): string => `set_config('${name}',${value},true)`;

@@ -16,7 +16,10 @@ export interface BoundStatement {
   readonly params: readonly unknown[];
 }
 
-/** Binds the arguments of a root field to its statement. Throws NotPlanned, or the error of an argument, if resolvers must execute the operation. */
+/**
+ * Binds the arguments of a root field to its statement. Throws NotPlanned, or the error of an argument, if resolvers must
+ * execute the operation.
+ */
 export function bindStatement({ field, statementFor }: RootPlan, ctx: Context, variables: Variables): BoundStatement {
   const args = field.argsOf(variables);
   const statement = statementFor(args);

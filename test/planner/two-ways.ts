@@ -13,7 +13,10 @@ export interface TwoWays {
   resolvers: string;
   /** How often the planner was asked, and how often it answered. */
   counts: { asked: number; planned: number };
-  /** The errors that the planner has thrown, without those that the resolvers report. They only make the server slower, because the resolvers answer then. */
+  /**
+   * The errors that the planner has thrown, without those that the resolvers report. Clients do not see them, because the
+   * resolvers then execute the operation.
+   */
   failures: string[];
 }
 
