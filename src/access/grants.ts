@@ -61,7 +61,7 @@ const customRoleIds = (rows: AssignmentRow[]): string[] => [
 ];
 
 /** The grants of each principal under this plan at this time. */
-export const grantsAt = ({ assignments: rows, roles: custom }: AccessRows, plan: Plan, time: Date): GrantsById =>
+const grantsAt = ({ assignments: rows, roles: custom }: AccessRows, plan: Plan, time: Date): GrantsById =>
   new Map([...rolesByPrincipal(rows)].map(([id, held]) => [id, grantsWithRoles(held, custom, plan, time)]));
 
 /** The grants of one principal. Undefined if it has none, because it does not exist. */

@@ -64,7 +64,7 @@ export interface Answers {
 }
 
 /** Executes the operation on both ways at the same time. */
-export async function onBothWays({ api, resolvers }: TwoWays, by: Caller, operation: Operation): Promise<Answers> {
+async function onBothWays({ api, resolvers }: TwoWays, by: Caller, operation: Operation): Promise<Answers> {
   const [planned, resolved] = await Promise.all([send(api.address, by, operation), send(resolvers, by, operation)]);
   return { planned, resolved };
 }
@@ -84,7 +84,7 @@ function withSortedErrors(response: ReceivedResponse): string {
 const hasErrors = ({ body }: ReceivedResponse): boolean => body.includes('"errors":[{');
 
 /** Whether both responses have the same status, the same headers and the same bytes in the body. */
-export const areSame = ({ planned, resolved }: Answers): boolean =>
+const areSame = ({ planned, resolved }: Answers): boolean =>
   textOf(planned) === textOf(resolved) ||
   (hasErrors(planned) && hasErrors(resolved) && withSortedErrors(planned) === withSortedErrors(resolved));
 

@@ -1,5 +1,5 @@
 import { isNotNull } from 'drizzle-orm';
-import { isAskedFor } from '../../data/loader.ts';
+import { isSelected } from '../../data/loader.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
@@ -176,6 +176,6 @@ export const memberTarget: Target = {
   project: null,
   projectOf: () => null,
   isWholeTable: false,
-  load: (ctx, id, info) => (info && isAskedFor(info, 'user') ? findMemberWithUser(ctx, id) : findMember(ctx, id)),
+  load: (ctx, id, info) => (info && isSelected(info, 'user') ? findMemberWithUser(ctx, id) : findMember(ctx, id)),
   loadByAlias: null,
 };
