@@ -4,13 +4,7 @@ import { type Access, accessOf, refusal, type Target, unrestricted } from './acc
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import { differenceIn, grantsAtMoment, type Moment, momentsOf, stateAt, unrestrictedOrNull } from './change.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
-import {
-  type AccessState,
-  END_OF_TIME,
-  NO_ACCESS,
-  type PrincipalRoles,
-  type RolesByPrincipal,
-} from './principal-roles.ts';
+import type { AccessState } from './principal-roles.ts';
 import { grantsInScope, OTHER_PROJECTS, type RoleChange, roleChangesOf } from './role-changes.ts';
 import { isOwnerRole } from './roles.ts';
 
@@ -64,36 +58,6 @@ export function requireOwnerFor(access: Access, all: readonly Grants[]): void {
   if (!mayActOnOwners(access, all)) throw notOwner();
 }
 
-export interface Reach {
-  /** The principals whose grants, now and later, the caller holds now. */
-  changeable: ReadonlySet<string>;
-  /** Those of them that the caller may remove. */
-  removable: ReadonlySet<string>;
-}
-
-/** The principals that a caller can act on, by the rules of `requireHeldChange` at each time at which a change is checked. */
-export async function reachOf(access: Access, state: AccessState, callerId: string, now: Date): Promise<Reach> {
-  const none: AccessState = { ...state, principalRoles: new Map() };
-  const remaining = new Set(state.principalRoles.keys());
-  const removeUnheld = async (callerRoles: ReadonlyMap<string, unknown>, checks: [Access, Moment][]): Promise<void> => {
-    const times = checks.map(([, { time }]) => time);
-    const changes = await roleChangesOf(none.principalRoles, state.principalRoles, callerRoles, times);
-    for (const [holder, moment] of checks)
-      for (const change of changes)
-        if (!holdsChange(holder, change, none, state, moment))
-          for (const id of change.principalIds) remaining.delete(id);
-  };
-  const later = [now, END_OF_TIME].map((time): [Access, Moment] => [access, { time, ignorePlan: true }]);
-  await removeUnheld(access.effective?.grants.projects ?? new Map(), later);
-  const changeable = new Set(remaining);
-  const moments = momentsOf(state, callerId, now).map((moment): [Access, Moment] => [
-    withGrants(access, grantsAtMoment(state, callerId, moment)),
-    moment,
-  ]);
-  await removeUnheld(state.principalRoles.get(callerId)?.projects ?? new Map(), moments);
-  return { changeable, removable: remaining };
-}
-
 /** The principal whose grants limit a change, and the current access of its credential. */
 export interface Caller {
   id: string;
@@ -129,13 +93,13 @@ export async function requireHeldByCaller(
 }
 
 /** What the principal holds before and after, with all of its projects. */
-const changeOf = (id: string, before: AccessState, after: AccessState, moment: Moment): GrantsChange => ({
+export const changeOf = (id: string, before: AccessState, after: AccessState, moment: Moment): GrantsChange => ({
   before: unrestrictedOrNull(grantsAtMoment(before, id, moment)),
   after: unrestrictedOrNull(grantsAtMoment(after, id, moment)),
 });
 
 /** Whether the caller holds what a principal gains and loses in one scope, as `requireHeldChange` requires. */
-function holdsChange(
+export function holdsChange(
   access: Access,
   { scope, before: had, after: has }: RoleChange,
   before: AccessState,
@@ -149,57 +113,6 @@ function holdsChange(
   const { gained, lost } = differenceIn(scope, change.before, change.after);
   return mayChangeOwner(access, change) && holds(access, gained, scope) && holds(access, lost, scope);
 }
-
-/** A project role: a row of `assignments`. */
-export interface ProjectRoleRow {
-  principalId: string;
-  projectId: string | null;
-}
-
-/**
- * Whether a caller can replace and remove a project role, by the rules of `requireHeldChange` at each time at which a
- * change is checked. It is replaced by no access here, which takes everything that the holder has in the project. Another
- * role takes less, but the caller must hold that role itself.
- */
-export function projectRoleReach(
-  access: Access,
-  state: AccessState,
-  callerId: string,
-  { principalId, projectId }: ProjectRoleRow,
-  now: Date,
-): { changeable: boolean; removable: boolean } {
-  const mayBecome = (roleId: string | null): boolean => {
-    const after = {
-      ...state,
-      principalRoles: withProjectRole(state.principalRoles, principalId, projectId ?? '', roleId),
-    };
-    return momentsOf(state, callerId, now, after).every((moment) => {
-      const { before, after: then } = changeOf(principalId, state, after, moment);
-      const changed = Object.values(differenceIn(projectId, before, then)).flat();
-      return holds(withGrants(access, grantsAtMoment(state, callerId, moment)), changed, projectId);
-    });
-  };
-  return { changeable: mayBecome(NO_ACCESS), removable: mayBecome(null) };
-}
-
-/** The same roles with another project role of one principal. Null for none. */
-function withProjectRole(
-  principalRoles: RolesByPrincipal,
-  principalId: string,
-  projectId: string,
-  roleId: string | null,
-): RolesByPrincipal {
-  const held = principalRoles.get(principalId);
-  if (!held) return principalRoles;
-  const projects = new Map(held.projects);
-  if (roleId === null) projects.delete(projectId);
-  else projects.set(projectId, roleId);
-  const changed: PrincipalRoles = { ...held, projects };
-  return new Map(principalRoles).set(principalId, changed);
-}
-
-const withGrants = ({ effective }: Access, grants: Grants | undefined): Access =>
-  accessOf(grants && effective ? { ...effective, grants } : null);
 
 /** Whether the caller holds all of these permissions in this scope. */
 export const holds = (access: Access, permissions: Iterable<Permission>, scope: Target): boolean =>

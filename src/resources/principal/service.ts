@@ -1,8 +1,9 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Target } from '../../access/access.ts';
-import { reachOf, requireHeld } from '../../access/escalation.ts';
+import { requireHeld } from '../../access/escalation.ts';
 import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
 import type { Grants, Role } from '../../access/model.ts';
+import { reachOf } from '../../access/reach.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { rowsOf } from '../../data/rows.ts';

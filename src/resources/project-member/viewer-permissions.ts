@@ -1,6 +1,6 @@
 import type { Permission } from '../../access/catalog.ts';
-import { projectRoleReach } from '../../access/escalation.ts';
 import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
+import { projectRoleReach } from '../../access/reach.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { planOf } from '../principal/access.ts';
