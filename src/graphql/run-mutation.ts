@@ -82,7 +82,7 @@ export function mutationResolver(field: MutationField, resolve: Resolve): Resolv
 
 const UNCONFIRMED = Symbol('unconfirmed');
 
-/** Whether a failure with the cached actor is the outcome. A failure of the database is, because it says nothing else. */
+/** Whether a failure with the cached actor is final. Otherwise the field runs again. A failure of the database is final. */
 const isDecided = async (ctx: Context, thrown: unknown): Promise<boolean> =>
   ctx.work.stopped !== undefined || isFault(thrown, domainError(thrown)) || (await isActorConfirmed(ctx));
 

@@ -11,7 +11,7 @@ import { createRunOperation } from './operation.ts';
 import { createContext } from './request-context.ts';
 import { responseLimits } from './response-limit.ts';
 import { createResultFormatter, type FormatResult, useResultFormat } from './result.ts';
-import { answering, type Resolve, revalidating } from './revalidation.ts';
+import { answering, type ExecuteResolvers, revalidating } from './revalidation.ts';
 import { createRules, useRules } from './rules.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -87,7 +87,7 @@ export function createGraphql(
   return { schema, yoga, direct, formatResult };
 }
 
-function useExecutor(execute: Resolve): Plugin {
+function useExecutor(execute: ExecuteResolvers): Plugin {
   return {
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute as (args: ExecutionArgs) => unknown),
   };

@@ -39,7 +39,7 @@ const TENANT: Param = ({ tenant }) => tenant;
  */
 export function buildSql(rowSets: readonly RowSet[], run: Run): CachedSql & { isCacheable: boolean } {
   const text: SqlText = { params: [TENANT], isCacheable: true };
-  const parts = rowSets.map((rows) => partOf(text, rows, run));
+  const parts = rowSets.map((rows) => sqlOf(text, rows, run));
   const queries = parts.map(({ query }, at) => `p${at} as materialized (${query})`);
   const values = parts.flatMap(({ value, count }) => [value, ...(count ? [count] : [])]);
   return {
@@ -49,13 +49,13 @@ export function buildSql(rowSets: readonly RowSet[], run: Run): CachedSql & { is
   };
 }
 
-interface Part {
+interface RowSetSql {
   query: string;
   value: string;
   count: string | null;
 }
 
-function partOf(text: SqlText, rows: RowSet, run: Run): Part {
+function sqlOf(text: SqlText, rows: RowSet, run: Run): RowSetSql {
   const list = run.lists[rows.index];
   const table = `"${getTableName(rows.source.table)}"`;
   const columns = columnsOf(rows, list).map((column) => `${table}.${quoted(column)}`);
@@ -78,7 +78,7 @@ function listOf(
   run: Run,
   table: string,
   select: string,
-): Omit<Part, 'value'> {
+): Omit<RowSetSql, 'value'> {
   const { options, args } = list;
   const where = embed(text, whereOf(rows, list), run);
   // Lists under a parent have no cursors.
