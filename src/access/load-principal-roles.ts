@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import { queryRows } from '../db/reader.ts';
+import { getOrAdd } from '../lib/maps.ts';
 import { forEachInSlices } from '../lib/slices.ts';
 import { assignments } from '../resources/role/table.ts';
 import { loadRoles } from './grants.ts';
@@ -54,8 +55,7 @@ export async function loadPrincipalRoles(
   ]);
   const byPrincipal = new Map<string, Map<string, string>>();
   await forEachInSlices(inProjects, ({ principal, role, projects }) => {
-    const roles = byPrincipal.get(principal) ?? new Map<string, string>();
-    byPrincipal.set(principal, roles);
+    const roles = getOrAdd(byPrincipal, principal, () => new Map<string, string>());
     for (const project of projects.split(',')) roles.set(project, role);
   });
   const principalRoles = new Map<string, PrincipalRoles>();

@@ -1,5 +1,6 @@
 import { type GraphQLObjectType, getNamedType, isObjectType } from 'graphql';
-import { encodeCursor, isBackward, listKey, neighbours, type PageArgs, sizeOf } from '../db/page.ts';
+import { encodeCursor, listKey } from '../db/cursor.ts';
+import { isBackward, neighbours, type PageArgs, sizeOf } from '../db/page.ts';
 import type { FieldPlan, Selection } from '../executor/model.ts';
 import type { NestedListSource } from '../graphql/source.ts';
 import { lazily } from '../lib/lazy.ts';

@@ -5,10 +5,11 @@ import type { Permission } from '../access/catalog.ts';
 import type { FieldPlan, Selection } from '../executor/model.ts';
 import { type ComputedSource, type PermissionsSource, sourceOfField } from '../graphql/source.ts';
 import { toPublicId } from '../lib/ids.ts';
+import { getOrAdd } from '../lib/maps.ts';
 import { nestedConnection } from './connection.ts';
 import { requireField, requireType } from './guard.ts';
 import { decoderOf, leafWriter } from './leaf.ts';
-import { NotPlanned, type ReadRun, type RowSet, type StatementDraft, type Write } from './model.ts';
+import { NotPlanned, type RowSet, type StatementDraft, type Write } from './model.ts';
 import { addRowSet, cellOf, definitionOf, fieldsWriter, storedType } from './row-set.ts';
 
 /** Returns a function that writes an object of the type from a row. */
@@ -124,15 +125,7 @@ function permissionsWriter(rows: RowSet, { of }: PermissionsSource): Write {
   const key = {};
   return (run, cells, at) => {
     const project = cell === null ? null : (cells[at + cell] as string);
-    const known = sharedTexts(run, key);
-    const text = known.get(project) ?? JSON.stringify(of(run.ctx, project));
-    known.set(project, text);
-    return text;
+    const byProject = getOrAdd(run.shared, key, () => new Map<string | null, string>());
+    return getOrAdd(byProject, project, () => JSON.stringify(of(run.ctx, project)));
   };
-}
-
-function sharedTexts({ shared }: ReadRun, key: object): Map<string | null, string> {
-  const known = shared.get(key) ?? new Map<string | null, string>();
-  shared.set(key, known);
-  return known;
 }

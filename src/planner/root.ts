@@ -3,6 +3,7 @@ import { type PageArgs, sizeOf } from '../db/page.ts';
 import type { FieldPlan, Plan } from '../executor/model.ts';
 import { type ListSource, type ObjectKey, sourceOfField } from '../graphql/source.ts';
 import { decodeId, typeOfPrefix } from '../lib/ids.ts';
+import { getOrAdd } from '../lib/maps.ts';
 import { connection, pageOf, startsOf } from './connection.ts';
 import { checkArguments, requireField } from './guard.ts';
 import { type Arguments, NotPlanned, type ReadRun, type Statement, type StatementDraft } from './model.ts';
@@ -87,10 +88,9 @@ function planNode(plan: Plan, field: FieldPlan): RootPlan {
     statementFor(args) {
       const id = idIn(args);
       const name = id ? typeOfPrefix(id.prefix) : '';
-      const known = byType.get(name) ?? planNodeOf(plan, field, name);
-      byType.set(name, known);
-      if (known instanceof NotPlanned) throw known;
-      return known;
+      const statement = getOrAdd(byType, name, () => planNodeOf(plan, field, name));
+      if (statement instanceof NotPlanned) throw statement;
+      return statement;
     },
   };
 }

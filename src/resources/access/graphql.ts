@@ -11,6 +11,7 @@ import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { scopesOf } from '../../graphql/scopes.ts';
 import { SEARCH_COST } from '../../graphql/search.ts';
+import { getOrAdd } from '../../lib/maps.ts';
 import { forEachInSlices } from '../../lib/slices.ts';
 import { findGrants, planOf } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
@@ -164,9 +165,7 @@ async function whoCan(ctx: Context, permission: Permission, target: Target): Pro
     const key = JSON.stringify([held.assigned, target && held.projects.get(target)]);
     const isAllowed = (): boolean =>
       decide(unrestricted(grantsWithRoles(held, roles, plan, now)), permission, target).allowed;
-    const allowed = decided.get(key) ?? isAllowed();
-    decided.set(key, allowed);
-    if (allowed) found.push({ id });
+    if (getOrAdd(decided, key, isAllowed)) found.push({ id });
   });
   return found;
 }
