@@ -63,9 +63,9 @@ export function createApp({
     mailer,
   };
   const deadlines = createDeadlines(config.requestTimeoutMs);
-  const prepare = createPlans();
-  const execute = createExecute(responseLimits(config.responseLimit), prepare);
-  const { answer, explain } = createPlanner(prepare, pool.renew);
+  const findPlan = createPlans();
+  const execute = createExecute(responseLimits(config.responseLimit), findPlan);
+  const { answer, explain } = createPlanner(findPlan, pool.renew);
   const graphql = createGraphql(schema, dependencies, {
     execute: wrapExecute(execute, answer),
     answer: wrapAnswer(answer, execute),

@@ -144,7 +144,7 @@ export async function beginMutation(ctx: Context, targetId: string | null): Prom
  * The same with the cached actor, whose check is sent with the first statement and makes COMMIT roll back if the
  * credential has changed. Returns null unless it is the first use of the actor in the request, and may write.
  */
-export function beginMutationAsCached(ctx: Context, targetId: string | null): Actor | null {
+export function beginMutationWithCachedActor(ctx: Context, targetId: string | null): Actor | null {
   const { revalidation, transaction, actor } = ctx.unit;
   if (!revalidation || revalidation.result || transaction || actor !== revalidation.cached.actor) return null;
   if (accessOfCredential(actor) === 'READ' || !revalidation.cached.isCurrent()) return null;

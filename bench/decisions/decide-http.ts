@@ -66,7 +66,7 @@ async function measure(size: number, outcomes: Outcome[], callers: number): Prom
     outcomes,
     targets: [{ of: 'Ambit', against: 'Cerbos', atLeast: size === 1 ? 1.5 : 8 }],
     notes: [
-      `Ambit looks up the API token of one of ${callers} members of 20 organizations in Postgres; Cerbos has no database and believes the role that the request names.`,
+      `Ambit looks up the API token of one of ${callers} members of 20 organizations in Postgres; Cerbos has no database and uses the role that the request names.`,
       'One process of Ambit; Cerbos uses all processors. Load generator and Postgres are on the same machine.',
       `Cerbos has each policy as a rule of its own, as Ambit has; "each rule once" has only the ${distinct(rulesOf(POLICIES)).length} different ones.`,
     ],

@@ -15,7 +15,7 @@ export interface Blocked {
 
 export const LOOP_PROBE = ['--import', './bench/peers/loop-probe.ts'];
 
-/** Runs `work` while other requests are sent in turn, and measures how long they wait and what the event loop was blocked. */
+/** Runs `work` while other requests are sent in turn. Measures their latency, and how long the event loop was blocked. */
 export async function blockedBy(server: Server, request: Request, work: () => Promise<void>): Promise<Blocked> {
   await longestBlock(server);
   let worst = 0;

@@ -13,7 +13,7 @@ interface Chunk {
 /** In the order of their arrival, so also in the order in which they are due. */
 const waiting: Chunk[] = [];
 
-/** Milliseconds of one sleep. Timers of Node have only a resolution of 1 ms, and waiting without sleep would use a processor. */
+/** Milliseconds of one sleep. Timers of Node have a resolution of 1 ms, and waiting without sleep would use a processor. */
 const SLEEP = 0.1;
 const clock = new Int32Array(new SharedArrayBuffer(4));
 

@@ -1,6 +1,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** Preloaded into a process. On the message `loop`, reports how long its event loop was blocked at most since the last report, in milliseconds. */
+/**
+ * Preloaded into a process. On the message `loop`, reports the longest time for which its event loop was blocked since the
+ * last report, in milliseconds.
+ */
 const RESOLUTION = 1;
 
 const histogram = monitorEventLoopDelay({ resolution: RESOLUTION });

@@ -5,7 +5,7 @@ import { report } from '../harness/report.ts';
 import { LIST } from './list.ts';
 
 /** The list with one field whose resolver is written by hand, so that resolvers answer the whole operation. */
-export const LIST_BY_RESOLVERS = LIST.replace('owner { id ', 'owner { id name ');
+const LIST_BY_RESOLVERS = LIST.replace('owner { id ', 'owner { id name ');
 
 /** One request for each organization, from a member with read access. */
 const resolverRequests = ({ organizations }: Database): Request[] =>

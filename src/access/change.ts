@@ -3,15 +3,15 @@ import { forEachInSlices } from '../lib/slices.ts';
 import { type Target, unrestricted } from './access.ts';
 import type { Permission } from './catalog.ts';
 import { allowedIn } from './decide.ts';
+import type { EffectiveGrants, Grants } from './model.ts';
 import {
   type AccessState,
   END_OF_TIME,
-  grantsOfHolding,
-  type Holding,
-  type Holdings,
+  grantsWithRoles,
   organizationRoleAt,
-} from './holdings.ts';
-import type { EffectiveGrants, Grants } from './model.ts';
+  type PrincipalRoles,
+  type RolesByPrincipal,
+} from './principal-roles.ts';
 import { grantsInScope, pairKeyOf, principalIdsOf, projectsOf, rolesOf } from './role-changes.ts';
 import { OWNER } from './roles.ts';
 
@@ -62,8 +62,8 @@ export async function accessChanges(
   const changes: AccessDelta[] = [];
   const differences = createDifferences(before, after, now);
   const visible = new Map<string, boolean>();
-  await forEachInSlices(principalIdsOf(before.holdings, after.holdings), (principalId) => {
-    const [had, has] = [before.holdings.get(principalId), after.holdings.get(principalId)];
+  await forEachInSlices(principalIdsOf(before.principalRoles, after.principalRoles), (principalId) => {
+    const [had, has] = [before.principalRoles.get(principalId), after.principalRoles.get(principalId)];
     const differenceFor = differences(had, has);
     const inOrganization = differenceFor(null);
     const differs = isChange(inOrganization);
@@ -79,10 +79,10 @@ export async function accessChanges(
 
 type DifferencesByRole = Map<string | undefined, Map<string | undefined, Difference>>;
 
-/** Returns the difference for two holdings in a scope. It is computed once for each pair of roles before and after. */
+/** Returns the difference between two sets of roles in a scope. It is computed once for each pair of roles before and after. */
 function createDifferences(before: AccessState, after: AccessState, now: Date) {
   const byPair = new Map<string, DifferencesByRole>();
-  return (had: Holding | undefined, has: Holding | undefined) => {
+  return (had: PrincipalRoles | undefined, has: PrincipalRoles | undefined) => {
     const known = getOrAdd(byPair, pairKeyOf(had, has, [now]), () => new Map() as DifferencesByRole);
     return (scope: Target): Difference => {
       const wasIn = scope === null ? IN_ORGANIZATION : had?.projects.get(scope);
@@ -117,8 +117,8 @@ export const stateAt = (state: AccessState, { ignorePlan }: Moment): AccessState
 
 /** The grants of a principal at this moment. Undefined if it does not exist. */
 export function grantsAtMoment(state: AccessState, principalId: string, moment: Moment): Grants | undefined {
-  const holding = state.holdings.get(principalId);
-  return holding && grantsOfHolding(holding, state.roles, stateAt(state, moment).plan, moment.time);
+  const held = state.principalRoles.get(principalId);
+  return held && grantsWithRoles(held, state.roles, stateAt(state, moment).plan, moment.time);
 }
 
 /**
@@ -127,16 +127,18 @@ export function grantsAtMoment(state: AccessState, principalId: string, moment: 
  * anything for longer than the caller has it.
  */
 export function momentsOf(before: AccessState, callerId: string, now: Date, after = before): Moment[] {
-  const expiry = before.holdings.get(callerId)?.assigned.expiresAt;
-  const moved = before.holdings === after.holdings ? [] : movedEnds(before.holdings, after.holdings);
+  const expiry = before.principalRoles.get(callerId)?.assigned.expiresAt;
+  const moved =
+    before.principalRoles === after.principalRoles ? [] : movedEnds(before.principalRoles, after.principalRoles);
   const ends = new Set([...(expiry == null ? [] : [expiry]), ...moved].filter((end) => end > now.getTime()));
   const times = [now, ...[...ends].map((end) => new Date(end)), END_OF_TIME];
   return [{ time: now, ignorePlan: false }, ...times.map((time) => ({ time, ignorePlan: true }))];
 }
 
 /** When roles expire that are in only one of the two, in milliseconds since 1970. */
-function movedEnds(before: Holdings, after: Holdings): number[] {
-  const endOf = (holdings: Holdings, id: string): number | null => holdings.get(id)?.assigned.expiresAt ?? null;
+function movedEnds(before: RolesByPrincipal, after: RolesByPrincipal): number[] {
+  const endOf = (principalRoles: RolesByPrincipal, id: string): number | null =>
+    principalRoles.get(id)?.assigned.expiresAt ?? null;
   return principalIdsOf(before, after).flatMap((id) => {
     const ends = [endOf(before, id), endOf(after, id)];
     return ends[0] === ends[1] ? [] : ends.filter((end) => end !== null);
@@ -148,18 +150,18 @@ function movedEnds(before: Holdings, after: Holdings): number[] {
  * Owner or Admin. Otherwise a project role that somebody gave to an Admin would take effect after a demotion.
  */
 export function principalsToDeactivate(before: AccessState, after: AccessState, now: Date): string[] {
-  const isAbove = ({ holdings, roles }: AccessState, id: string): boolean => {
-    const holding = holdings.get(id);
-    return holding !== undefined && organizationRoleAt(holding.assigned, roles, now).role.neverOverridden;
+  const isAbove = ({ principalRoles, roles }: AccessState, id: string): boolean => {
+    const held = principalRoles.get(id);
+    return held !== undefined && organizationRoleAt(held.assigned, roles, now).role.neverOverridden;
   };
-  return [...after.holdings].flatMap(([id, { projects }]) =>
+  return [...after.principalRoles].flatMap(([id, { projects }]) =>
     projects.size > 0 && (isAbove(before, id) || isAbove(after, id)) ? [id] : [],
   );
 }
 
 /** Whether a principal that was Owner without expiry is no longer Owner without expiry. */
-export function losesOwner(before: Holdings, after: Holdings): boolean {
-  const isOwner = (holding: Holding | undefined): boolean =>
-    holding?.assigned.roleId === OWNER.id && holding.assigned.expiresAt === null;
-  return [...before].some(([id, holding]) => isOwner(holding) && !isOwner(after.get(id)));
+export function losesOwner(before: RolesByPrincipal, after: RolesByPrincipal): boolean {
+  const isOwner = (held: PrincipalRoles | undefined): boolean =>
+    held?.assigned.roleId === OWNER.id && held.assigned.expiresAt === null;
+  return [...before].some(([id, held]) => isOwner(held) && !isOwner(after.get(id)));
 }

@@ -3,8 +3,8 @@ import { forEachInSlices } from '../lib/slices.ts';
 import { type Access, accessOf, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
 import { differenceIn, grantsAtMoment, type Moment, momentsOf, stateAt, unrestrictedOrNull } from './change.ts';
-import { type AccessState, END_OF_TIME, type Holding, type Holdings, NO_ACCESS } from './holdings.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
+import type { AccessState } from './principal-roles.ts';
 import { grantsInScope, OTHER_PROJECTS, type RoleChange, roleChangesOf } from './role-changes.ts';
 import { isOwnerRole } from './roles.ts';
 
@@ -58,36 +58,6 @@ export function requireOwnerFor(access: Access, all: readonly Grants[]): void {
   if (!mayActOnOwners(access, all)) throw notOwner();
 }
 
-export interface Reach {
-  /** The principals whose grants, now and later, the caller holds now. */
-  changeable: ReadonlySet<string>;
-  /** Those of them that the caller may remove. */
-  removable: ReadonlySet<string>;
-}
-
-/** The principals that a caller can act on, by the rules of `requireHeldChange` at each time at which a change is checked. */
-export async function reachOf(access: Access, state: AccessState, callerId: string, now: Date): Promise<Reach> {
-  const none: AccessState = { ...state, holdings: new Map() };
-  const remaining = new Set(state.holdings.keys());
-  const removeUnheld = async (callerRoles: ReadonlyMap<string, unknown>, checks: [Access, Moment][]): Promise<void> => {
-    const times = checks.map(([, { time }]) => time);
-    const changes = await roleChangesOf(none.holdings, state.holdings, callerRoles, times);
-    for (const [holder, moment] of checks)
-      for (const change of changes)
-        if (!holdsChange(holder, change, none, state, moment))
-          for (const id of change.principalIds) remaining.delete(id);
-  };
-  const later = [now, END_OF_TIME].map((time): [Access, Moment] => [access, { time, ignorePlan: true }]);
-  await removeUnheld(access.effective?.grants.projects ?? new Map(), later);
-  const changeable = new Set(remaining);
-  const moments = momentsOf(state, callerId, now).map((moment): [Access, Moment] => [
-    withGrants(access, grantsAtMoment(state, callerId, moment)),
-    moment,
-  ]);
-  await removeUnheld(state.holdings.get(callerId)?.projects ?? new Map(), moments);
-  return { changeable, removable: remaining };
-}
-
 /** The principal whose grants limit a change, and the current access of its credential. */
 export interface Caller {
   id: string;
@@ -105,10 +75,10 @@ export async function requireHeldByCaller(
   now: Date,
   action: string,
 ): Promise<void> {
-  const callerRoles = before.holdings.get(caller.id)?.projects ?? new Map();
+  const callerRoles = before.principalRoles.get(caller.id)?.projects ?? new Map();
   const moments = momentsOf(before, caller.id, now, after);
   const times = moments.map(({ time }) => time);
-  const changes = await roleChangesOf(before.holdings, after.holdings, callerRoles, times);
+  const changes = await roleChangesOf(before.principalRoles, after.principalRoles, callerRoles, times);
   for (const moment of moments) {
     const grants = grantsAtMoment(before, caller.id, moment);
     const access = accessOf(grants ? { grants, access: caller.access } : null);
@@ -123,13 +93,13 @@ export async function requireHeldByCaller(
 }
 
 /** What the principal holds before and after, with all of its projects. */
-const changeOf = (id: string, before: AccessState, after: AccessState, moment: Moment): GrantsChange => ({
+export const changeOf = (id: string, before: AccessState, after: AccessState, moment: Moment): GrantsChange => ({
   before: unrestrictedOrNull(grantsAtMoment(before, id, moment)),
   after: unrestrictedOrNull(grantsAtMoment(after, id, moment)),
 });
 
-/** Whether the caller holds what a principal gains and loses by this change of roles. As `requireHeldChange`, in one scope. */
-function holdsChange(
+/** Whether the caller holds what a principal gains and loses in one scope, as `requireHeldChange` requires. */
+export function holdsChange(
   access: Access,
   { scope, before: had, after: has }: RoleChange,
   before: AccessState,
@@ -143,49 +113,6 @@ function holdsChange(
   const { gained, lost } = differenceIn(scope, change.before, change.after);
   return mayChangeOwner(access, change) && holds(access, gained, scope) && holds(access, lost, scope);
 }
-
-/** A project role: a row of `assignments`. */
-export interface ProjectRoleRow {
-  principalId: string;
-  projectId: string | null;
-}
-
-/**
- * Whether a caller can replace and remove a project role, by the rules of `requireHeldChange` at each time at which a
- * change is checked. It is replaced by no access here, which takes everything that the holder has in the project. Another
- * role takes less, but the caller must hold that role itself.
- */
-export function projectRoleReach(
-  access: Access,
-  state: AccessState,
-  callerId: string,
-  { principalId, projectId }: ProjectRoleRow,
-  now: Date,
-): { changeable: boolean; removable: boolean } {
-  const mayBecome = (roleId: string | null): boolean => {
-    const after = { ...state, holdings: withProjectRole(state.holdings, principalId, projectId ?? '', roleId) };
-    return momentsOf(state, callerId, now, after).every((moment) => {
-      const { before, after: then } = changeOf(principalId, state, after, moment);
-      const changed = Object.values(differenceIn(projectId, before, then)).flat();
-      return holds(withGrants(access, grantsAtMoment(state, callerId, moment)), changed, projectId);
-    });
-  };
-  return { changeable: mayBecome(NO_ACCESS), removable: mayBecome(null) };
-}
-
-/** The holdings with another project role. Null for none. */
-function withProjectRole(holdings: Holdings, principalId: string, projectId: string, roleId: string | null): Holdings {
-  const holding = holdings.get(principalId);
-  if (!holding) return holdings;
-  const projects = new Map(holding.projects);
-  if (roleId === null) projects.delete(projectId);
-  else projects.set(projectId, roleId);
-  const changed: Holding = { ...holding, projects };
-  return new Map(holdings).set(principalId, changed);
-}
-
-const withGrants = ({ effective }: Access, grants: Grants | undefined): Access =>
-  accessOf(grants && effective ? { ...effective, grants } : null);
 
 /** Whether the caller holds all of these permissions in this scope. */
 export const holds = (access: Access, permissions: Iterable<Permission>, scope: Target): boolean =>

@@ -6,8 +6,8 @@ import type { Plan } from '../lib/plans.ts';
 import { policies } from '../resources/policy/table.ts';
 import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
 import { type CompiledPolicy, compilePolicy, compileStatements, customRole } from './compile.ts';
-import { type AssignmentRow, END_OF_TIME, grantsOfHolding, holdingsOf } from './holdings.ts';
 import type { Grants, Role } from './model.ts';
+import { type AssignmentRow, END_OF_TIME, grantsWithRoles, rolesByPrincipal } from './principal-roles.ts';
 
 /** The rows from which the grants of principals are computed, together with the plan and the time. */
 export interface AccessRows {
@@ -61,8 +61,8 @@ const customRoleIds = (rows: AssignmentRow[]): string[] => [
 ];
 
 /** The grants of each principal under this plan at this time. */
-export const grantsAt = ({ assignments: rows, roles: custom }: AccessRows, plan: Plan, time: Date): GrantsById =>
-  new Map([...holdingsOf(rows)].map(([id, holding]) => [id, grantsOfHolding(holding, custom, plan, time)]));
+const grantsAt = ({ assignments: rows, roles: custom }: AccessRows, plan: Plan, time: Date): GrantsById =>
+  new Map([...rolesByPrincipal(rows)].map(([id, held]) => [id, grantsWithRoles(held, custom, plan, time)]));
 
 /** The grants of one principal. Undefined if it has none, because it does not exist. */
 export const grantsOfPrincipal = (rows: AccessRows, id: string, plan: Plan, time: Date): Grants | undefined =>

@@ -1,9 +1,15 @@
 import { getOrAdd } from '../lib/maps.ts';
 import { forEachInSlices } from '../lib/slices.ts';
 import type { Target } from './access.ts';
-import type { AccessState, Assigned, Holding, Holdings } from './holdings.ts';
-import { organizationRoleAt, projectRoleOf } from './holdings.ts';
 import type { Grants } from './model.ts';
+import {
+  type AccessState,
+  type Assigned,
+  organizationRoleAt,
+  type PrincipalRoles,
+  projectRoleOf,
+  type RolesByPrincipal,
+} from './principal-roles.ts';
 
 // A decision depends on the organization role and on the project role, and on nothing else of the principal or of the
 // project. A few pairs of roles occur in many places of a large organization, so each pair is decided once.
@@ -11,7 +17,7 @@ import type { Grants } from './model.ts';
 /** The roles that count in one scope. */
 export interface RolesInScope {
   assigned: Assigned;
-  /** The project role as in a holding. Undefined if there is none, and in the organization. */
+  /** The project role as in `PrincipalRoles`. Undefined if there is none, and in the organization. */
   inProject: string | undefined;
 }
 
@@ -29,17 +35,17 @@ export interface RoleChange {
 /** The project roles of the caller, by project. Equal values stand for equal roles. */
 export type CallerRoles = ReadonlyMap<string, unknown>;
 
-/** Stands for every project in which neither the principal nor the caller has a role. It is no id of a project. */
+/** Used instead of the ID of a project: for every project in which neither the principal nor the caller has a role. */
 export const OTHER_PROJECTS = '';
 
 /** Stands for the scope of the organization among the roles of the caller. */
 const ORGANIZATION = Symbol('organization');
 
-export const principalIdsOf = (before: Holdings, after: Holdings): string[] =>
+export const principalIdsOf = (before: RolesByPrincipal, after: RolesByPrincipal): string[] =>
   [...new Set([...before.keys(), ...after.keys()])].sort();
 
-/** The projects where one of the two holdings has a role. */
-export function projectsOf(had: Holding | undefined, has: Holding | undefined): Iterable<string> {
+/** The projects where the principal has a role before or after the change. */
+export function projectsOf(had: PrincipalRoles | undefined, has: PrincipalRoles | undefined): Iterable<string> {
   if (!had || !has || had === has) return (had ?? has)?.projects.keys() ?? [];
   return new Set([...had.projects.keys(), ...has.projects.keys()]);
 }
@@ -49,8 +55,8 @@ export function projectsOf(had: Holding | undefined, has: Holding | undefined): 
  * in all other projects. They are distinct at these times: when exactly a role expires does not matter.
  */
 export async function roleChangesOf(
-  before: Holdings,
-  after: Holdings,
+  before: RolesByPrincipal,
+  after: RolesByPrincipal,
   callerRoles: CallerRoles,
   times: readonly Date[],
 ): Promise<RoleChange[]> {
@@ -80,7 +86,7 @@ export async function roleChangesOf(
   return [...byAssigned.values()].flatMap((changes) => [...changes.values()]);
 }
 
-/** Three numbers below it fit into one. */
+/** Three numbers below this one fit into one integer of JavaScript. */
 const MAX_ROLES = 2 ** 17;
 
 /** Numbers values by identity. Comparing three numbers in one is faster than comparing three texts. */
@@ -94,19 +100,22 @@ function createNumbering(): (value: unknown) => number {
 }
 
 /** Equal for principals whose organization roles are equal at each of these times, before and after. */
-export const pairKeyOf = (had: Holding | undefined, has: Holding | undefined, times: readonly Date[]): string =>
-  had === has ? keyOf(had, times) : `${keyOf(had, times)} → ${keyOf(has, times)}`;
+export const pairKeyOf = (
+  had: PrincipalRoles | undefined,
+  has: PrincipalRoles | undefined,
+  times: readonly Date[],
+): string => (had === has ? keyOf(had, times) : `${keyOf(had, times)} → ${keyOf(has, times)}`);
 
-function keyOf(holding: Holding | undefined, times: readonly Date[]): string {
-  if (!holding) return '';
-  const { roleId, expiresAt, fallbackId } = holding.assigned;
+function keyOf(held: PrincipalRoles | undefined, times: readonly Date[]): string {
+  if (!held) return '';
+  const { roleId, expiresAt, fallbackId } = held.assigned;
   if (expiresAt === null) return roleId;
   return `${roleId} ${fallbackId} ${times.map((time) => (expiresAt <= time.getTime() ? 'expired' : 'in force'))}`;
 }
 
 /** The roles of a principal in a scope. Null for null. */
-export const rolesOf = (holding: Holding | undefined, inProject: string | undefined): RolesInScope | null =>
-  holding ? { assigned: holding.assigned, inProject } : null;
+export const rolesOf = (held: PrincipalRoles | undefined, inProject: string | undefined): RolesInScope | null =>
+  held ? { assigned: held.assigned, inProject } : null;
 
 /** The grants of a principal with these roles, which are right in this scope only. Null for null. */
 export function grantsInScope(

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-import { and, asc, count, desc, getTableName, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { and, asc, count, desc, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { AmbitError } from '../lib/errors.ts';
 import { lazily } from '../lib/lazy.ts';
-import { isStorable, isStorableTime } from '../lib/storable.ts';
 import type { Db } from './client.ts';
+import { decodeCursor, digest, encodeCursor, listKey, type Sorted, sortValue } from './cursor.ts';
 import type { Reader } from './reader.ts';
 
 export const DEFAULT_PAGE = 50;
@@ -17,18 +16,10 @@ export interface PageArgs {
   before?: string | null;
 }
 
-export interface ListOptions<Row> {
+export interface ListOptions<Row> extends Sorted<Row> {
   reader: Reader<Row>;
   where: SQL;
-  /** What a cursor is bound to: the parent and the filter. It is not `where`, which may contain the current time. */
-  asked: readonly unknown[];
-  /** Sort keys. The last one must be unique, so that a cursor identifies one position. */
-  order: readonly { column: PgColumn; key: (row: Row) => string | number }[];
-  descending?: boolean;
 }
-
-/** What a cursor depends on. */
-type Sorted<Row> = Omit<ListOptions<Row>, 'reader' | 'where'> & { reader: Pick<Reader<Row>, 'table'> };
 
 export interface Page<Row> {
   edges: { cursor: string; node: Row }[];
@@ -44,55 +35,6 @@ export function sizeOf({ first, last }: PageArgs): number {
   const size = first ?? last ?? DEFAULT_PAGE;
   if (size < 0 || size > MAX_PAGE) throw badRequest(`A page has 0 to ${MAX_PAGE} items, not ${size}.`);
   return size;
-}
-
-/** Binds a cursor to its list, because with another filter or order its position would be wrong. */
-export function listKey<Row>({ reader, asked, order, descending }: Sorted<Row>): string {
-  return digest([getTableName(reader.table), asked, order.map(({ column }) => column.name), descending ?? false]);
-}
-
-function digest(list: unknown): string {
-  // A filter of null is the same as an omitted filter.
-  const text = JSON.stringify(list, (_key, value) => value ?? undefined);
-  return createHash('sha256').update(text).digest('base64url').slice(0, 8);
-}
-
-export const encodeCursor = (key: string, values: (string | number)[]): string =>
-  Buffer.from(JSON.stringify([key, ...values])).toString('base64url');
-
-const WRONG_CURSOR = 'This cursor belongs to another list, filter or order. Start from the first page.';
-
-function decodeCursor(cursor: string, key: string, length: number): (string | number)[] {
-  const parts = parseJson(Buffer.from(cursor, 'base64url').toString());
-  const good = Array.isArray(parts) && parts.length === length + 1 && parts[0] === key;
-  if (!good || !parts.every((part) => typeof part === 'string' || typeof part === 'number'))
-    throw badRequest(WRONG_CURSOR);
-  return parts.slice(1);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-/** The value of a sort key in a cursor, as the column takes it. A cursor contains a time as text. */
-function sortValue(column: PgColumn, value: string | number): unknown {
-  const sorted = column.dataType === 'date' ? new Date(value) : value;
-  // PostgreSQL would abort the transaction, and with it the other fields of the response.
-  if (!isValueOf(column, sorted)) throw badRequest(WRONG_CURSOR);
-  return sorted;
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-function isValueOf(column: PgColumn, value: unknown): boolean {
-  if (value instanceof Date) return isStorableTime(value);
-  const type = column.getSQLType();
-  if (typeof value === 'number') return column.dataType === 'number' && (type !== 'integer' || value === (value | 0));
-  return column.dataType === 'string' && isStorable(value) && (type !== 'uuid' || UUID.test(String(value)));
 }
 
 /** Reads one page by keyset pagination. Its cost does not depend on its distance from the start. */

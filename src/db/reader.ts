@@ -13,12 +13,12 @@ export interface Reader<Row> {
    * Returns a function that reads the rows of an organization with one of these values in a column. The text of the
    * statement is written once.
    */
-  finder(organizationId: PgColumn, column: PgColumn): Finder<Row>;
+  readBy(organizationId: PgColumn, column: PgColumn): ReadByValues<Row>;
   /** Reads the rows of several parents. `tail` refers to the id of the parent as PARENT. */
   readUnder(db: Db, parents: readonly string[], tail: SQL, order: SQL): Promise<{ parent: string; row: Row }[]>;
 }
 
-export type Finder<Row> = (db: Db, organization: string, values: readonly string[]) => Promise<Row[]>;
+export type ReadByValues<Row> = (db: Db, organization: string, values: readonly string[]) => Promise<Row[]>;
 
 /** SQL expression for the id of the parent in `readUnder` and `countUnder`. */
 export const PARENT = sql`parent.id`;
@@ -40,7 +40,7 @@ export function readerOf<Row>(
   return {
     table,
     read: async (db, tail) => (await send(db, head, tail).values()).map(rowOf),
-    finder(organizationId, column) {
+    readBy(organizationId, column) {
       const [organization, values] = [sql.placeholder('organization'), sql.placeholder('values')];
       const where = sql`where ${organizationId} = ${organization} and ${column} = any(${values})`;
       const text = head + dialect.sqlToQuery(where).sql;

@@ -1,9 +1,9 @@
 import type { Sql } from 'postgres';
-import { AmbitError, outcomeUnknown, unavailable } from '../lib/errors.ts';
+import { AmbitError, unavailable } from '../lib/errors.ts';
 import { isStorable } from '../lib/storable.ts';
 import { type Db, drizzleOn } from './client.ts';
+import { cancelSoon, commit, type SentStatements, track } from './commit.ts';
 import type { Connection } from './connection.ts';
-import { isRolledBack, postgresError } from './constraints.ts';
 import type { Pool } from './pool.ts';
 import { newWork, type Work } from './work.ts';
 
@@ -43,11 +43,8 @@ const BEGIN = {
   'read write': 'begin',
 } as const;
 
-/**
- * Milliseconds after which the statement of a stopped request is cancelled, and after which its connection is closed.
- */
+/** Milliseconds after which the statement of a stopped request is cancelled. */
 const CANCEL_AFTER = 100;
-const CLOSE_AFTER = 1_500;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -58,8 +55,8 @@ function literal(id: string | null): string {
 }
 
 /**
- * Returns BEGIN and the binding, unless a check binds the transaction. The binding is a query instead of SET LOCAL: after the first query of a transaction,
- * PostgreSQL does not allow a switch to read-write mode.
+ * Returns BEGIN and the binding, if no check binds the transaction. The binding is a query instead of SET LOCAL: after the
+ * first query of a transaction, PostgreSQL does not allow a switch to read-write mode.
  */
 function beginStatement(binding: Binding | null, mode: Mode, settings: Record<string, string>): string {
   const local = (name: string, value: string): string => `set_config('${name}',${value},true)`;
@@ -111,7 +108,7 @@ export async function openTransaction(
     if (!connection.lost) unbound = unavailable();
     connection.destroy('UNBOUND');
   });
-  const flight: Flight = { pending: 0, hasFailed: false };
+  const sent: SentStatements = { pending: 0, hasFailed: false };
   let hasEnded = false;
   const cancel = (): void => cancelSoon(connection, CANCEL_AFTER);
   work.onStop.add(cancel);
@@ -123,7 +120,7 @@ export async function openTransaction(
     // PostgreSQL would abort the transaction, and with it the other fields of the response.
     if (!values.every(isStorable)) throw new AmbitError('BAD_REQUEST', UNSTORABLE);
     work.statements += 1;
-    return track(flight, connection.send(text, values, options));
+    return track(sent, connection.send(text, values, options));
   }) as Sql['unsafe'];
   const isBound = check ? runCheck(send, check, mode) : BOUND;
   let bound = binding.organizationId;
@@ -134,7 +131,7 @@ export async function openTransaction(
   };
   let ending: Promise<void> | undefined;
   const end = (statement: 'commit' | 'rollback'): Promise<void> => {
-    ending ??= finish(connection, mode, begun, statement, work, flight).finally(() =>
+    ending ??= finish(connection, mode, begun, statement, work, sent).finally(() =>
       pool.release(organization, connection),
     );
     hasEnded = true;
@@ -157,24 +154,6 @@ export async function openTransaction(
   };
 }
 
-/** The statements of a transaction, without BEGIN and COMMIT. */
-interface Flight {
-  /** Number of statements without a response. */
-  pending: number;
-  /** Whether PostgreSQL has reported an error for one of them. Then COMMIT rolls back, or was never run. */
-  hasFailed: boolean;
-}
-
-function track<Query extends PromiseLike<unknown>>(flight: Flight, query: Query): Query {
-  flight.pending += 1;
-  const onResponse = (error?: unknown): void => {
-    flight.pending -= 1;
-    flight.hasFailed ||= postgresError(error) !== null;
-  };
-  query.then(() => onResponse(), onResponse);
-  return query;
-}
-
 const BOUND = Promise.resolve(true);
 
 /** Sends the check before it returns. */
@@ -191,29 +170,19 @@ export function runCheck(
   return isBound;
 }
 
-/** Cancels the running statement. If it still does not end, closes the connection. */
-function cancelSoon(connection: Connection, milliseconds: number): void {
-  const cancelling = setTimeout(() => connection.cancel(), milliseconds);
-  const closing = setTimeout(() => connection.destroy('STOPPED'), CLOSE_AFTER);
-  connection.whenQuiet(() => {
-    clearTimeout(cancelling);
-    clearTimeout(closing);
-  });
-}
-
 async function finish(
   connection: Connection,
   mode: Mode,
   begun: PromiseLike<unknown>,
   statement: 'commit' | 'rollback',
   work: Work,
-  flight: Flight,
+  sent: SentStatements,
 ): Promise<void> {
   // The next transaction on this connection sends the COMMIT of a read-only transaction together with its BEGIN.
   connection.unfinished = mode === 'read only' ? 'commit' : null;
   if (connection.unfinished) return;
   try {
-    if (statement === 'commit') await commit(connection, work, flight);
+    if (statement === 'commit') await commit(connection, work, sent);
     else {
       await begun;
       await connection.send('rollback');
@@ -223,36 +192,6 @@ async function finish(
     connection.unfinished = 'rollback';
     throw error;
   }
-}
-
-/**
- * Statements before COMMIT may still be without a response. Only an error that PostgreSQL reports for COMMIT or for one of
- * them proves that nothing was committed.
- */
-async function commit(connection: Connection, work: Work, flight: Flight): Promise<void> {
-  if (work.stopped) {
-    await connection.send('rollback');
-    throw work.stopped;
-  }
-  const { hasSentCommit } = work;
-  work.hasSentCommit = true;
-  const { promise: timedOut, reject } = Promise.withResolvers<never>();
-  const giveUp = (): void => {
-    // A statement before COMMIT can be cancelled. Then the outcome is known.
-    if (flight.pending > 0) cancelSoon(connection, 0);
-    else if (!work.isClientDisconnected) reject(outcomeUnknown());
-  };
-  work.onStop.add(giveUp);
-  const committed = connection.send('commit').catch((error: unknown) => {
-    if (!isRolledBack(error) && !flight.hasFailed) throw outcomeUnknown();
-    work.hasSentCommit = hasSentCommit;
-    throw error;
-  });
-  const { command } = await Promise.race([committed, timedOut]).finally(() => work.onStop.delete(giveUp));
-  // COMMIT of an aborted transaction reports no error but rolls back.
-  if (command === 'COMMIT') return;
-  work.hasSentCommit = hasSentCommit;
-  throw new Error('the transaction was rolled back');
 }
 
 /** Calls `run` in a bound transaction. Commits when it returns, and rolls back when it throws. */

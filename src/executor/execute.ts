@@ -1,6 +1,6 @@
 import { type ExecutionArgs, type ExecutionResult, locatedError } from 'graphql';
 import type { FieldPlan, Limits, Plan, Run, Variables } from './model.ts';
-import { createPlans, type Prepare } from './plans.ts';
+import { createPlans, type FindPlan } from './plans.ts';
 import { executeField, whenIdle } from './run.ts';
 
 export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
@@ -15,11 +15,11 @@ const UNLIMITED: Limits = {
  * An executor that plans each operation once: its fields, their types, resolvers and constant arguments. It generates no
  * code, and its results are those of graphql-js. See README.md.
  */
-export function createExecute(limits: Limits = UNLIMITED, prepare: Prepare = createPlans()): Execute {
+export function createExecute(limits: Limits = UNLIMITED, findPlan: FindPlan = createPlans()): Execute {
   return (args) => {
-    const prepared = prepare(args);
-    if ('errors' in prepared) return prepared;
-    return execute(prepared.plan, args.contextValue, prepared.variables, limits);
+    const found = findPlan(args);
+    if ('errors' in found) return found;
+    return execute(found.plan, args.contextValue, found.variables, limits);
   };
 }
 

@@ -26,30 +26,30 @@ interface Plans {
   maxFields: number;
 }
 
-/** An operation whose variables were valid before. */
-interface KnownOperation extends Pick<Plan, 'operation' | 'fragments'> {
+/** An operation that was executed before, so it is valid. Only its variables have to be coerced. */
+interface CachedOperation extends Pick<Plan, 'operation' | 'fragments'> {
   coerce: CoerceVariables;
 }
 
 /** A plan with the values of the variables. */
-export interface Prepared {
+export interface PlanWithVariables {
   plan: Plan;
   variables: Variables;
 }
 
-/** Returns the plan of an operation, or the errors in its variables. */
-export type Prepare = (args: ExecutionArgs) => Prepared | { errors: readonly GraphQLError[] };
+/** Finds the plan of an operation, or creates it. Returns the errors in the variables if there are any. */
+export type FindPlan = (args: ExecutionArgs) => PlanWithVariables | { errors: readonly GraphQLError[] };
 
-export function createPlans(): Prepare {
+export function createPlans(): FindPlan {
   // A plan is kept as long as its document, which is in the cache of parsed documents.
   const plans = new WeakMap<DocumentNode, Plans>();
-  const operations = new WeakMap<OperationDefinitionNode, KnownOperation>();
+  const operations = new WeakMap<OperationDefinitionNode, CachedOperation>();
   const coercions = new WeakMap<GraphQLSchema, ReturnType<typeof createCoercion>>();
 
   return (args) => {
-    const prepared = readKnown(args) ?? buildExecutionContext(args);
-    if (!('operation' in prepared)) return { errors: prepared };
-    const { operation, fragments, variableValues } = prepared;
+    const execution = readCached(args) ?? buildExecutionContext(args);
+    if (!('operation' in execution)) return { errors: execution };
+    const { operation, fragments, variableValues } = execution;
     if (!operations.has(operation))
       operations.set(operation, { operation, fragments, coerce: coercionOf(args.schema)(operation) });
     const ofDocument = plansOf(args.document);
@@ -68,12 +68,12 @@ export function createPlans(): Prepare {
     return { plan, variables: variableValues };
   };
 
-  /** The operation with its variables. Null if it is not known, or if a variable is not valid. */
-  function readKnown({ document, operationName, variableValues }: ExecutionArgs) {
+  /** The operation with its variables. Null if it is not cached, or if a variable is not valid. */
+  function readCached({ document, operationName, variableValues }: ExecutionArgs) {
     const operation = getOperationAST(document, operationName);
-    const known = operation && operations.get(operation);
-    const variables = known?.coerce(variableValues ?? {});
-    return known && variables ? { ...known, variableValues: variables } : null;
+    const cached = operation && operations.get(operation);
+    const variables = cached?.coerce(variableValues ?? {});
+    return cached && variables ? { ...cached, variableValues: variables } : null;
   }
 
   function coercionOf(schema: GraphQLSchema): ReturnType<typeof createCoercion> {

@@ -175,8 +175,14 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
     if (config.kind !== 'Mutation') return unlessCached(resolver as never, config) as never;
     const { permission } = config.pothosOptions as AccessOptions;
-    const { auditTarget, auditPermission, asCached } = (config.extensions ?? {}) as MutationExtensions;
-    const field = { name: config.name, permission: permission ?? null, auditTarget, auditPermission, asCached };
+    const { auditTarget, auditPermission, mayUseCachedActor } = (config.extensions ?? {}) as MutationExtensions;
+    const field = {
+      name: config.name,
+      permission: permission ?? null,
+      auditTarget,
+      auditPermission,
+      mayUseCachedActor,
+    };
     return mutationResolver(field, resolver as never) as never;
   }
 }

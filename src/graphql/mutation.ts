@@ -30,7 +30,7 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   /** The permission in the audit event, unless another one was refused or used: for a permission that depends on the input. */
   auditPermission?: Permission;
   /** Whether it may begin with the cached actor. All of its effects must be in its transaction. */
-  asCached?: true;
+  mayUseCachedActor?: true;
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
   /** Fields of the payload in addition to `errors`. They are null if there are errors. */
   results: Results;
@@ -76,7 +76,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
     rateLimit,
     auditTarget,
     auditPermission,
-    asCached,
+    mayUseCachedActor,
     ...access
   }: MutationOptions<Input, Results>,
 ): void {
@@ -109,7 +109,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       type: payload,
       nullable: true,
       description: rateLimit ? `${description} ${RATE_LIMITED}` : description,
-      extensions: { auditTarget, auditPermission, asCached },
+      extensions: { auditTarget, auditPermission, mayUseCachedActor },
       args: { input: t.arg({ type: inputType, required: true, description: inputDescription(name) }) },
       resolve: async (_root, args, ctx) => {
         if (rateLimit) await limitCreation(ctx, rateLimit);

@@ -157,7 +157,7 @@ export function addReverseList(resource: Resource, target: Target, field: string
           ...(project && !target.project ? { own: true } : { permission }),
           ...(project && target.project && { on: target.projectOf }),
           description: `The ${nounOf(declaration.plural)} whose \`${by}\` is this ${nounOf(target.name)}, ordered ${orderWords(declaration.order[0])}.`,
-          extensions: withSource({ kind: 'list under', options }),
+          extensions: withSource({ kind: 'nested list', options }),
           resolve: (row: AnyRow, args: PageArgs, ctx: Context) => pages(ctx, row.id, args),
         } as never,
         connectionOf(type),

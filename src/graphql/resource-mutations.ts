@@ -18,7 +18,7 @@ export function addMutations(resource: Resource): void {
   const payload = { [field]: { type, description: `The ${noun}.` } };
   const where = project ? ' in a project' : '';
   mutation(`create${name}`, {
-    asCached: true,
+    mayUseCachedActor: true,
     permission: resource.permissionTo('create'),
     description: `Creates ${withArticle(noun)}${where}.`,
     input: (t: Fields) => ({ ...projectInput(t, resource), ...attributeInputs(t, resource, 'create') }),
@@ -37,7 +37,7 @@ export function addMutations(resource: Resource): void {
     auditTarget: (ctx: Context, input: Input) => targetByAlias(ctx, resource, input),
   };
   mutation(`update${name}`, {
-    asCached: true,
+    mayUseCachedActor: true,
     permission: resource.permissionTo('update'),
     description: `Updates ${withArticle(noun)}. Omitted fields are unchanged.`,
     input: (t: Fields) => ({ ...targetInput(t, resource), ...attributeInputs(t, resource, 'update') }),
@@ -47,7 +47,7 @@ export function addMutations(resource: Resource): void {
     resolve: async (input: Input, ctx: Context) => ({ [field]: await update(ctx, resource, input) }),
   } as never);
   mutation(`delete${name}`, {
-    asCached: true,
+    mayUseCachedActor: true,
     permission: resource.permissionTo('delete'),
     description: `Deletes ${withArticle(noun)}. Returns IN_USE if other objects refer to it, and lists them in \`usedBy\`.`,
     input: (t: Fields) => targetInput(t, resource),

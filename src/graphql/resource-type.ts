@@ -55,7 +55,7 @@ function projectField(t: Fields, { declaration, noun, project }: DeclaredNode) {
       type: target.type,
       nullable: true,
       description: `The project of the ${noun}. Null if it is not visible to the caller.`,
-      extensions: withSource({ kind: 'one', by: project as PgColumn }),
+      extensions: withSource({ kind: 'reference', by: project as PgColumn }),
       resolve: (row: AnyRow, _args: object, ctx: Context) => target.load(ctx, row['projectId'] as string),
     } as never),
   };
@@ -82,7 +82,7 @@ function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Att
       type: target.type,
       nullable: true,
       description: `${description}. ${missing} to the caller.${cleared}`,
-      extensions: withSource({ kind: 'one', by: columnOf(resource, key) }),
+      extensions: withSource({ kind: 'reference', by: columnOf(resource, key) }),
       resolve: (row: AnyRow, _args: object, ctx: Context, info: GraphQLResolveInfo) =>
         row[key] === null ? null : target.load(ctx, row[key] as string, info),
     } as never),

@@ -4,7 +4,7 @@ import type { Permission } from '../access/catalog.ts';
 import {
   audit,
   beginMutation,
-  beginMutationAsCached,
+  beginMutationWithCachedActor,
   type Context,
   db,
   endMutation,
@@ -32,7 +32,7 @@ export interface MutationField extends MutationExtensions {
 /** The options of a mutation for its audit event and its actor. */
 export interface MutationExtensions {
   /** Whether it may begin with the cached actor. All of its effects must be in its transaction. */
-  asCached?: true | undefined;
+  mayUseCachedActor?: true | undefined;
   auditTarget?: FindTarget | undefined;
   auditPermission?: Permission | undefined;
 }
@@ -70,7 +70,7 @@ export function mutationResolver(field: MutationField, resolve: Resolve): Resolv
       }
     };
     try {
-      const cached = field.asCached ? beginMutationAsCached(ctx, targetId) : null;
+      const cached = field.mayUseCachedActor ? beginMutationWithCachedActor(ctx, targetId) : null;
       const result = cached ? await attempt(cached, (thrown) => isDecided(ctx, thrown)) : UNCONFIRMED;
       if (result !== UNCONFIRMED) return result;
       return await attempt(await beginMutation(ctx, targetId), async () => true);
@@ -82,7 +82,7 @@ export function mutationResolver(field: MutationField, resolve: Resolve): Resolv
 
 const UNCONFIRMED = Symbol('unconfirmed');
 
-/** Whether a failure with the cached actor is the outcome. A failure of the database is, because it says nothing else. */
+/** Whether a failure with the cached actor is final. Otherwise the field runs again. A failure of the database is final. */
 const isDecided = async (ctx: Context, thrown: unknown): Promise<boolean> =>
   ctx.work.stopped !== undefined || isFault(thrown, domainError(thrown)) || (await isActorConfirmed(ctx));
 

@@ -27,10 +27,10 @@ export interface TypeSource {
 
 export type FieldSource =
   | ComputedSource
-  | OneSource
+  | ReferenceSource
   | PermissionsSource
   | ListSource
-  | ListUnderSource
+  | NestedListSource
   | ObjectSource
   | { readonly kind: 'node' };
 
@@ -42,8 +42,8 @@ export interface ComputedSource {
 }
 
 /** The object that a column refers to. */
-export interface OneSource {
-  readonly kind: 'one';
+export interface ReferenceSource {
+  readonly kind: 'reference';
   readonly by: PgColumn;
 }
 
@@ -56,19 +56,19 @@ export interface PermissionsSource {
 type WithoutReader<Options extends { reader: unknown }> = Omit<Options, 'reader'> & {
   reader: Pick<Reader<never>, 'table'>;
 };
-export type Listed = WithoutReader<ListOptions<never>>;
-export type ListedUnder = WithoutReader<NestedOptions<never>>;
+export type ListQuery = WithoutReader<ListOptions<never>>;
+export type NestedListQuery = WithoutReader<NestedOptions<never>>;
 
 /** A list that does not depend on a parent. */
 export interface ListSource {
   readonly kind: 'list';
-  readonly options: (ctx: Context, args: never) => Listed;
+  readonly options: (ctx: Context, args: never) => ListQuery;
 }
 
 /** A list of the objects that refer to a parent. */
-export interface ListUnderSource {
-  readonly kind: 'list under';
-  readonly options: (ctx: Context) => ListedUnder;
+export interface NestedListSource {
+  readonly kind: 'nested list';
+  readonly options: (ctx: Context) => NestedListQuery;
 }
 
 /** One object, by arguments. Null if the arguments name none. */

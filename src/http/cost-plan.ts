@@ -11,8 +11,8 @@ import {
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
-  type ValueNode,
 } from 'graphql';
+import { usesVariables } from '../executor/plan.ts';
 import { LIST_COST } from '../graphql/cost.ts';
 import { costArguments, type ReadVariable, readVariables, type Variables } from './cost-arguments.ts';
 import type { Fragments } from './fragments.ts';
@@ -127,11 +127,5 @@ function factorsOf(
   if (typeof complexity !== 'function') return complete(complexity);
   const factors: Term['factors'] = (variables) =>
     complete(complexity(costArguments(definition, node, variables, readVariable), {}));
-  return node.arguments?.some(({ value }) => !isConstant(value)) ? factors : factors({});
-}
-
-function isConstant(value: ValueNode): boolean {
-  if (value.kind === Kind.LIST) return value.values.every(isConstant);
-  if (value.kind === Kind.OBJECT) return value.fields.every((field) => isConstant(field.value));
-  return value.kind !== Kind.VARIABLE;
+  return usesVariables(node) ? factors : factors({});
 }

@@ -11,7 +11,7 @@ import type { ServerContext } from './server-context.ts';
 /** The result of an operation, or the text of its response. Null if yoga must answer. */
 export type Direct = (params: GraphQLParams, server: ServerContext) => Promise<Result | string> | null;
 
-interface Parts {
+interface DirectOptions {
   schema: GraphQLSchema;
   documents: DocumentCache;
   rulesOf: RulesOf;
@@ -24,7 +24,14 @@ interface Parts {
  * Runs operations whose documents are cached and valid for this caller, without the hooks of yoga and envelop. Yoga
  * answers all others, also those that name no operation of their document.
  */
-export function createDirect({ schema, documents, rulesOf, createContext, runOperation, execute }: Parts): Direct {
+export function createDirect({
+  schema,
+  documents,
+  rulesOf,
+  createContext,
+  runOperation,
+  execute,
+}: DirectOptions): Direct {
   async function run(args: ExecutionArgs, server: ServerContext): Promise<Result | string> {
     try {
       const contextValue = await createContext(server);

@@ -14,20 +14,20 @@ export type RunOperation = <T>(
   execute: (args: ExecutionArgs, cost: number) => Promise<T>,
 ) => Promise<T>;
 
-/** What the checks need to know about an operation, once for each document. */
-interface KnownOperation {
+/** What the checks need to know about an operation. Computed once for each document. */
+interface OperationSummary {
   name: string | null;
   ignoresCredential: boolean;
   attempts: number;
 }
 
-/** Yoga and the direct way share one `RunOperation`, so that the same checks and limits hold for all operations. */
+/** Yoga and the direct path share one `RunOperation`, so that the same checks and limits hold for all operations. */
 export function createRunOperation(schema: GraphQLSchema, { introspection }: Config): RunOperation {
   const checkCost = createCostCheck(schema);
   const heavyQueries = createHeavyQueries();
-  const operations = new WeakMap<OperationDefinitionNode, KnownOperation>();
+  const operations = new WeakMap<OperationDefinitionNode, OperationSummary>();
 
-  function knownOperation({ document, operationName }: ExecutionArgs): KnownOperation {
+  function summaryOf({ document, operationName }: ExecutionArgs): OperationSummary {
     const operation = getOperationAST(document, operationName);
     if (!operation) throw new Error('yoga did not refuse an operation name that does not exist');
     let known = operations.get(operation);
@@ -45,7 +45,7 @@ export function createRunOperation(schema: GraphQLSchema, { introspection }: Con
 
   return async (args, execute) => {
     const ctx = args.contextValue as RequestContext;
-    const operation = knownOperation(args);
+    const operation = summaryOf(args);
     checkCredential(ctx.state.credential, operation.ignoresCredential);
     checkAttempts(operation.attempts);
     const cost = checkCost(args);

@@ -6,14 +6,14 @@ import { CHARACTERS_PER_COST } from '../graphql/cost.ts';
 import { fits } from './response-limit.ts';
 
 /** Executes an operation with its resolvers. */
-export type Resolve = (args: ExecutionArgs) => Promise<ExecutionResult>;
+export type ExecuteResolvers = (args: ExecutionArgs) => Promise<ExecutionResult>;
 
 /**
  * Runs with the cached actor and reads the credential again in the same transaction. If it changed, the result is
  * discarded and the query runs again as the new actor. A query also runs again when its connection was lost, which is
  * safe because it only reads.
  */
-export function revalidating(execute: Execute): Resolve {
+export function revalidating(execute: Execute): ExecuteResolvers {
   return async (args) => {
     const ctx = args.contextValue as Context;
     try {
@@ -37,7 +37,7 @@ const isRetryable = (args: ExecutionArgs, { work }: Context): boolean =>
  * Answers queries with planned statements if possible. The text is returned only after the credential was confirmed. If
  * the text is larger than half of `limit` bytes, or anything has failed, the resolvers run anew and report the error.
  */
-export function answering(answer: Answer, resolve: Resolve, limit: number) {
+export function answering(answer: Answer, resolve: ExecuteResolvers, limit: number) {
   const confirm = async (args: ExecutionArgs, pending: Promise<string | null>): Promise<ExecutionResult | string> => {
     const ctx = args.contextValue as Context;
     try {

@@ -1,7 +1,7 @@
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Context, Dependencies } from '../context.ts';
-import { type Answer, type Explain, noAnswer } from '../executor/answer.ts';
+import type { Answer, Explain } from '../executor/answer.ts';
 import { createExecute, type Execute } from '../executor/execute.ts';
 import { createDirect, type Direct } from './direct.ts';
 import { createDocumentCache, useDocumentCache } from './document-cache.ts';
@@ -11,13 +11,13 @@ import { createRunOperation } from './operation.ts';
 import { createContext } from './request-context.ts';
 import { responseLimits } from './response-limit.ts';
 import { createResultFormatter, type FormatResult, useResultFormat } from './result.ts';
-import { answering, type Resolve, revalidating } from './revalidation.ts';
+import { answering, type ExecuteResolvers, revalidating } from './revalidation.ts';
 import { createRules, useRules } from './rules.ts';
 import type { ServerContext } from './server-context.ts';
 
 export type Yoga = YogaServerInstance<ServerContext, Context>;
 
-/** The GraphQL server, its direct way for known documents, and the formatter of their results. */
+/** The GraphQL server, its direct path for cached documents, and the formatter of their results. */
 export interface Graphql {
   schema: GraphQLSchema;
   yoga: Yoga;
@@ -27,7 +27,7 @@ export interface Graphql {
 
 export interface GraphqlOptions {
   execute?: Execute;
-  /** Answers queries on the direct way. */
+  /** Answers queries on the direct path. Without it, resolvers execute all of them. */
   answer?: Answer;
   /** Explains operations to everybody who asks. */
   explain?: Explain | undefined;
@@ -36,11 +36,7 @@ export interface GraphqlOptions {
 export function createGraphql(
   schema: GraphQLSchema,
   dependencies: Dependencies,
-  {
-    execute = createExecute(responseLimits(dependencies.config.responseLimit)),
-    answer = noAnswer,
-    explain,
-  }: GraphqlOptions = {},
+  { execute = createExecute(responseLimits(dependencies.config.responseLimit)), answer, explain }: GraphqlOptions = {},
 ): Graphql {
   const { config } = dependencies;
   const formatResult = createResultFormatter(dependencies);
@@ -86,12 +82,12 @@ export function createGraphql(
     rulesOf,
     createContext: (server) => createContext(dependencies, server),
     runOperation,
-    execute: answering(answer, resolve, config.responseLimit),
+    execute: answer ? answering(answer, resolve, config.responseLimit) : resolve,
   });
   return { schema, yoga, direct, formatResult };
 }
 
-function useExecutor(execute: Resolve): Plugin {
+function useExecutor(execute: ExecuteResolvers): Plugin {
   return {
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute as (args: ExecutionArgs) => unknown),
   };

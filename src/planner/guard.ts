@@ -3,7 +3,7 @@ import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import type { Guard } from '../graphql/guard.ts';
 import type { TypeSource } from '../graphql/source.ts';
-import { type Draft, NotPlanned } from './model.ts';
+import { NotPlanned, type StatementDraft } from './model.ts';
 
 type Field = GraphQLField<unknown, unknown>;
 
@@ -19,7 +19,7 @@ function refuseOtherScopes(element: { extensions: Readonly<Record<string, unknow
  * Requires what the guard of a type requires of every object. The permission of a type whose guard is checked on a
  * project is a condition of the statement instead: `visibilityOf`.
  */
-export function requireType(draft: Draft, type: GraphQLObjectType, source: TypeSource): void {
+export function requireType(draft: StatementDraft, type: GraphQLObjectType, source: TypeSource): void {
   for (const one of [type, ...type.getInterfaces()]) refuseOtherScopes(one, one.name);
   const guard = guardOf(type);
   if (!guard) return;
@@ -46,7 +46,7 @@ export function visibilityOf(type: GraphQLObjectType): Permission | null {
  * Requires what the guard of a field requires. Returns the permission that is checked on the project of each parent, or
  * null.
  */
-export function requireField(draft: Draft, type: GraphQLObjectType, field: Field): Permission | null {
+export function requireField(draft: StatementDraft, type: GraphQLObjectType, field: Field): Permission | null {
   const name = `${type.name}.${field.name}`;
   refuseOtherScopes(field, name);
   const guard = guardOf(field);

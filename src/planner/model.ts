@@ -4,7 +4,7 @@ import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import type { PageArgs } from '../db/page.ts';
 import type { Variables } from '../executor/model.ts';
-import type { Listed, ListedUnder, TypeSource } from '../graphql/source.ts';
+import type { ListQuery, NestedListQuery, TypeSource } from '../graphql/source.ts';
 
 /** Thrown when resolvers must execute the operation. The message is the reason. */
 export class NotPlanned extends Error {
@@ -17,10 +17,13 @@ export interface Cell {
   readonly form: 'text' | 'json';
 }
 
-/** The rows of one type at one position of the response. They are one value in the result of the statement. */
-export interface Rows {
-  /** The position among the rows of the statement. Rows come after those that they belong to. */
-  readonly at: number;
+/**
+ * The rows for one position of the response, such as `checks.nodes.owner`. They have one type, and are one value in the
+ * result of the statement.
+ */
+export interface RowSet {
+  /** The index among the row sets of the statement. A row set comes after the one that its rows belong to. */
+  readonly index: number;
   readonly source: TypeSource;
   readonly origin: Origin;
   readonly cells: Cell[];
@@ -34,14 +37,14 @@ export interface Rows {
   readonly visibleWith: Permission | null;
 }
 
-/** How the rows of a position are found. */
+/** How the rows are found. */
 export type Origin =
   | { readonly kind: 'list' }
   | { readonly kind: 'object' }
   /** The objects that the rows of `parent` refer to. */
-  | { readonly kind: 'one'; readonly parent: Rows; readonly by: PgColumn }
+  | { readonly kind: 'reference'; readonly parent: RowSet; readonly by: PgColumn }
   /** A list for each row of `parent`. */
-  | { readonly kind: 'list under'; readonly parent: Rows };
+  | { readonly kind: 'nested list'; readonly parent: RowSet };
 
 export type Arguments = Record<string, unknown>;
 
@@ -49,7 +52,7 @@ export type Arguments = Record<string, unknown>;
 export interface ListRun {
   readonly args: PageArgs;
   readonly size: number;
-  readonly options: Listed | ListedUnder;
+  readonly options: ListQuery | NestedListQuery;
 }
 
 /** One execution of a statement. */
@@ -60,7 +63,7 @@ export interface Run {
   /** The arguments of the root field. */
   readonly args: Arguments;
   readonly tenant: string;
-  /** The lists, by the position of their rows. */
+  /** The lists, by the index of their row set. */
   readonly lists: ListRun[];
   /** The condition of the object, for a statement that reads one. */
   key: { column: PgColumn; value: string } | null;
@@ -68,15 +71,15 @@ export interface Run {
 
 /** A run whose rows are read. */
 export interface ReadRun extends Run {
-  /** The cells of all rows, one after the other, by the position of the rows. */
+  /** The cells of all rows, one after the other, by the index of the row set. */
   readonly cells: readonly (readonly string[])[];
   /** The lengths of lists: a number, or numbers by the ID of the parent. */
   readonly counts: readonly (string | ReadonlyMap<string, string> | undefined)[];
-  /** The texts of related objects, by their ID, and of lists, by the ID of the parent. */
-  readonly texts: ReadonlyMap<string, string>[];
-  /** Texts that are the same in each row, such as permissions in the organization. */
+  /** JSON by the index of the row set: of referenced objects by their ID, and of nested lists by the ID of the parent. */
+  readonly related: ReadonlyMap<string, string>[];
+  /** JSON that is the same in each row, such as permissions in the organization. */
   readonly shared: Map<unknown, Map<string | null, string>>;
-  /** The pages that are being written, by the position of their rows. */
+  /** The pages that are being written, by the index of their row set. */
   readonly pages: Page[];
 }
 
@@ -90,32 +93,32 @@ export interface Page {
   readonly count: string | undefined;
 }
 
-/** Writes a value of the row that begins at this cell. */
+/** Writes a value of the row that begins at this cell, as JSON. */
 export type Write = (run: ReadRun, cells: readonly string[], at: number) => string;
 
 /** The statement of one root field while it is planned. */
-export interface Draft {
+export interface StatementDraft {
   readonly schema: GraphQLSchema;
-  readonly rows: Rows[];
+  readonly rowSets: RowSet[];
   /** Permissions in the organization that the caller needs. */
   readonly permissions: Set<Permission>;
-  /** Prepares a list when the statement is executed. */
-  readonly prepare: ((run: Run) => void)[];
-  /** Writes the texts of the rows at a position, for those that refer to them. */
-  readonly settle: (((run: ReadRun) => ReadonlyMap<string, string>) | undefined)[];
+  /** Functions that read the arguments of an execution. */
+  readonly bind: ((run: Run) => void)[];
+  /** Functions by the index of a row set. Each writes its rows as JSON, for the rows that they belong to. */
+  readonly writeRelated: (((run: ReadRun) => ReadonlyMap<string, string>) | undefined)[];
 }
 
 /** The planned statement of one root field. */
 export interface Statement {
-  readonly draft: Draft;
+  readonly draft: StatementDraft;
   /** Writes the value of the root field. */
   readonly write: (run: ReadRun) => string;
-  /** Texts of the statement, by the shape of its arguments. */
-  readonly texts: Map<string, KeptText>;
+  /** The SQL of the statement, by the shape of its arguments. */
+  readonly cachedSql: Map<string, CachedSql>;
 }
 
-/** A text whose parameters are known without building it. */
-export interface KeptText {
+/** The text of a statement. Its parameters are computed for each execution. */
+export interface CachedSql {
   readonly text: string;
   readonly params: readonly Param[];
 }

@@ -5,19 +5,25 @@ import type { Permission } from '../access/catalog.ts';
 import type { FieldPlan, Selection } from '../executor/model.ts';
 import { type ComputedSource, type PermissionsSource, sourceOfField } from '../graphql/source.ts';
 import { toPublicId } from '../lib/ids.ts';
-import { connectionUnder } from './connection.ts';
+import { getOrAdd } from '../lib/maps.ts';
+import { nestedConnection } from './connection.ts';
 import { requireField, requireType } from './guard.ts';
 import { decoderOf, leafWriter } from './leaf.ts';
-import { type Draft, NotPlanned, type ReadRun, type Rows, type Write } from './model.ts';
-import { addRows, cellOf, definitionOf, fieldsWriter, stored } from './rows.ts';
+import { NotPlanned, type RowSet, type StatementDraft, type Write } from './model.ts';
+import { addRowSet, cellOf, definitionOf, fieldsWriter, storedType } from './row-set.ts';
 
 /** Returns a function that writes an object of the type from a row. */
-export function objectWriter(draft: Draft, rows: Rows, type: GraphQLObjectType, selection: Selection): Write {
+export function objectWriter(
+  draft: StatementDraft,
+  rows: RowSet,
+  type: GraphQLObjectType,
+  selection: Selection,
+): Write {
   requireType(draft, type, rows.source);
   return fieldsWriter(selection, (field) => fieldWriter(draft, rows, type, field));
 }
 
-function fieldWriter(draft: Draft, rows: Rows, type: GraphQLObjectType, field: FieldPlan): Write {
+function fieldWriter(draft: StatementDraft, rows: RowSet, type: GraphQLObjectType, field: FieldPlan): Write {
   const definition = definitionOf(type, field);
   const inProject = requireField(draft, type, definition);
   const write = writerOf(draft, rows, type, field, definition);
@@ -25,7 +31,7 @@ function fieldWriter(draft: Draft, rows: Rows, type: GraphQLObjectType, field: F
 }
 
 /** Checks the permission of a field on the project of the row. A refusal is an error, which resolvers report. */
-function ifAllowed(rows: Rows, permission: Permission, write: Write): Write {
+function ifAllowed(rows: RowSet, permission: Permission, write: Write): Write {
   const project = projectCell(rows);
   return (run, cells, at) => {
     if (!run.ctx.unit.access.can(permission, cells[at + project])) throw new NotPlanned('a field is refused');
@@ -33,15 +39,15 @@ function ifAllowed(rows: Rows, permission: Permission, write: Write): Write {
   };
 }
 
-function projectCell(rows: Rows): number {
+function projectCell(rows: RowSet): number {
   const { project } = rows.source;
   if (!project) throw new NotPlanned('the project of the object is not a column');
   return cellOf(rows, project, 'text');
 }
 
 function writerOf(
-  draft: Draft,
-  rows: Rows,
+  draft: StatementDraft,
+  rows: RowSet,
   type: GraphQLObjectType,
   field: FieldPlan,
   definition: GraphQLField<unknown, unknown>,
@@ -51,19 +57,19 @@ function writerOf(
   switch (source.kind) {
     case 'computed':
       return computedWriter(rows, source, definition);
-    case 'one':
-      return relationWriter(draft, rows, source.by, field);
+    case 'reference':
+      return referenceWriter(draft, rows, source.by, field);
     case 'permissions':
       return permissionsWriter(rows, source);
-    case 'list under':
-      return connectionUnder(draft, rows, source, field, objectWriter);
+    case 'nested list':
+      return nestedConnection(draft, rows, source, field, objectWriter);
     default:
       throw new NotPlanned(`${type.name}.${field.name} is not read from its parent`);
   }
 }
 
 function columnWriter(
-  rows: Rows,
+  rows: RowSet,
   type: GraphQLObjectType,
   field: FieldPlan,
   { extensions, type: output }: GraphQLField<unknown, unknown>,
@@ -79,7 +85,7 @@ function columnWriter(
 }
 
 function computedWriter(
-  rows: Rows,
+  rows: RowSet,
   { columns, value }: ComputedSource,
   { type }: GraphQLField<unknown, unknown>,
 ): Write {
@@ -98,36 +104,28 @@ function computedWriter(
   };
 }
 
-function relationWriter(draft: Draft, parent: Rows, by: PgColumn, field: FieldPlan): Write {
+function referenceWriter(draft: StatementDraft, parent: RowSet, by: PgColumn, field: FieldPlan): Write {
   if (!field.nullable) throw new NotPlanned('a required object cannot be hidden');
-  const target = stored(getNamedType(field.type));
+  const target = storedType(getNamedType(field.type));
   const cell = cellOf(parent, by, 'text');
-  const rows = addRows(draft, target, { kind: 'one', parent, by });
+  const rows = addRowSet(draft, target, { kind: 'reference', parent, by });
   const write = objectWriter(draft, rows, target.type, field.selectionOn(target.type));
-  draft.settle[rows.at] = (run) => {
+  draft.writeRelated[rows.index] = (run) => {
     const texts = new Map<string, string>();
-    const cells = run.cells[rows.at] as readonly string[];
+    const cells = run.cells[rows.index] as readonly string[];
     for (let at = 0; at < cells.length; at += rows.cells.length) texts.set(cells[at] as string, write(run, cells, at));
     return texts;
   };
-  return ({ texts }, cells, at) => texts[rows.at]?.get(cells[at + cell] as string) ?? 'null';
+  return ({ related }, cells, at) => related[rows.index]?.get(cells[at + cell] as string) ?? 'null';
 }
 
 /** The permissions are the same in each row of a project, or of the organization. */
-function permissionsWriter(rows: Rows, { of }: PermissionsSource): Write {
+function permissionsWriter(rows: RowSet, { of }: PermissionsSource): Write {
   const cell = rows.source.project ? projectCell(rows) : null;
   const key = {};
   return (run, cells, at) => {
     const project = cell === null ? null : (cells[at + cell] as string);
-    const known = sharedTexts(run, key);
-    const text = known.get(project) ?? JSON.stringify(of(run.ctx, project));
-    known.set(project, text);
-    return text;
+    const byProject = getOrAdd(run.shared, key, () => new Map<string | null, string>());
+    return getOrAdd(byProject, project, () => JSON.stringify(of(run.ctx, project)));
   };
-}
-
-function sharedTexts({ shared }: ReadRun, key: object): Map<string | null, string> {
-  const known = shared.get(key) ?? new Map<string | null, string>();
-  shared.set(key, known);
-  return known;
 }

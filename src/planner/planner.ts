@@ -4,13 +4,13 @@ import { domainError } from '../db/constraints.ts';
 import type { Answer, Explain, Explanation } from '../executor/answer.ts';
 import type { FieldPlan, Plan, Variables } from '../executor/model.ts';
 import { selectingVariables } from '../executor/plan.ts';
-import type { Prepare } from '../executor/plans.ts';
+import type { FindPlan } from '../executor/plans.ts';
 import { sourceOfField } from '../graphql/source.ts';
 import { describeError } from '../lib/log.ts';
 import { NotPlanned } from './model.ts';
-import { createPrepared } from './prepared.ts';
-import { planRoot, type Root } from './root.ts';
-import { execute, prepareRun, type Ready } from './run.ts';
+import { createPreparedStatements } from './prepared-statements.ts';
+import { planRoot, type RootPlan } from './root.ts';
+import { type BoundStatement, bindStatement, execute } from './run.ts';
 
 export interface Planner {
   readonly answer: Answer;
@@ -19,15 +19,15 @@ export interface Planner {
 
 /** The planned operation: for each response key in JSON a root field, or the constant value of `__typename`. */
 interface PlannedOperation {
-  readonly entries: readonly { readonly key: string; readonly root: Root | null; readonly constant: string }[];
+  readonly entries: readonly { readonly key: string; readonly root: RootPlan | null; readonly constant: string }[];
 }
 
 /** `renewConnections` replaces the database connections, with their prepared statements. */
-export function createPlanner(prepare: Prepare, renewConnections: () => void): Planner {
+export function createPlanner(findPlan: FindPlan, renewConnections: () => void): Planner {
   const planned = new WeakMap<Plan, PlannedOperation | NotPlanned>();
   /** Documents of one operation whose plan does not depend on variables and is not planned. */
   const unplanned = new WeakSet<DocumentNode>();
-  const prepared = createPrepared(renewConnections);
+  const preparedStatements = createPreparedStatements(renewConnections);
 
   function operationOf(plan: Plan): PlannedOperation | NotPlanned {
     const known = planned.get(plan) ?? planOperation(plan);
@@ -37,15 +37,13 @@ export function createPlanner(prepare: Prepare, renewConnections: () => void): P
 
   function answer(args: ExecutionArgs): Promise<string | null> | null {
     if (unplanned.has(args.document)) return null;
-    const ready = readyFor(args);
-    if (!ready) return null;
-    const ctx = args.contextValue as Context;
-    return respond(ctx, ready.operation, ready.statements);
+    const bound = bindOperation(args);
+    return bound && respond(args.contextValue as Context, bound.operation, bound.statements);
   }
 
-  function readyFor(args: ExecutionArgs): { operation: PlannedOperation; statements: Ready[] } | null {
+  function bindOperation(args: ExecutionArgs): { operation: PlannedOperation; statements: BoundStatement[] } | null {
     const ctx = args.contextValue as Context;
-    const found = prepare(args);
+    const found = findPlan(args);
     if ('errors' in found) return null;
     const operation = operationOf(found.plan);
     if (operation instanceof NotPlanned) {
@@ -62,8 +60,8 @@ export function createPlanner(prepare: Prepare, renewConnections: () => void): P
     }
   }
 
-  async function respond(ctx: Context, { entries }: PlannedOperation, ready: Ready[]): Promise<string> {
-    const values = await execute(ctx, ready, prepared.use).catch((error: unknown) => {
+  async function respond(ctx: Context, { entries }: PlannedOperation, statements: BoundStatement[]): Promise<string> {
+    const values = await execute(ctx, statements, preparedStatements.use).catch((error: unknown) => {
       logUnexpected(ctx, error);
       throw error;
     });
@@ -75,7 +73,7 @@ export function createPlanner(prepare: Prepare, renewConnections: () => void): P
   return { answer, explain };
 
   function explain(args: ExecutionArgs): Explanation | null {
-    const found = prepare(args);
+    const found = findPlan(args);
     if ('errors' in found) return null;
     const { plan, variables } = found;
     const ctx = args.contextValue as Context;
@@ -89,7 +87,7 @@ export function createPlanner(prepare: Prepare, renewConnections: () => void): P
   }
 }
 
-/** The resolvers execute the operation then, so nobody would notice the defect. */
+/** Without the log, nobody would notice the defect, because the resolvers execute the operation. */
 function logUnexpected({ dependencies, requestId }: Context, error: unknown): void {
   const isExpected = error instanceof NotPlanned || domainError(error) instanceof GraphQLError;
   if (!isExpected)
@@ -98,7 +96,7 @@ function logUnexpected({ dependencies, requestId }: Context, error: unknown): vo
 
 function explainField(plan: Plan, field: FieldPlan, ctx: Context, variables: Variables) {
   try {
-    return { statement: prepareRun(planRoot(plan, field), ctx, variables).text };
+    return { statement: bindStatement(planRoot(plan, field), ctx, variables).text };
   } catch (error) {
     return { reason: (error as Error).message };
   }
@@ -140,5 +138,5 @@ function planOperation(plan: Plan): PlannedOperation | NotPlanned {
   }
 }
 
-const statementsOf = ({ entries }: PlannedOperation, ctx: Context, variables: Variables): Ready[] =>
-  entries.flatMap(({ root }) => (root ? [prepareRun(root, ctx, variables)] : []));
+const statementsOf = ({ entries }: PlannedOperation, ctx: Context, variables: Variables): BoundStatement[] =>
+  entries.flatMap(({ root }) => (root ? [bindStatement(root, ctx, variables)] : []));

@@ -1,44 +1,47 @@
 import { type Context, db, tenant } from '../context.ts';
 import { clientOf } from '../db/client.ts';
 import type { Variables } from '../executor/model.ts';
-import { type KeptText, NotPlanned, type ReadRun, type Run, type Statement } from './model.ts';
-import type { Root } from './root.ts';
-import { buildText, SEPARATOR } from './statement.ts';
+import { type CachedSql, NotPlanned, type ReadRun, type Run, type Statement } from './model.ts';
+import type { RootPlan } from './root.ts';
+import { buildSql, SEPARATOR } from './statement.ts';
 
-/** Maximum number of texts that a statement keeps. */
-const TEXTS = 4;
+/** Maximum number of shapes of arguments for which the SQL of a statement is cached. */
+const MAX_CACHED = 4;
 
-/** A statement with its arguments, ready to be sent. */
-export interface Ready {
+/** A statement with its arguments and parameters. */
+export interface BoundStatement {
   readonly statement: Statement;
   readonly run: Run;
   readonly text: string;
   readonly params: readonly unknown[];
 }
 
-/** Prepares an execution. Throws NotPlanned, or the error of an argument, if resolvers must execute the operation. */
-export function prepareRun({ field, statementFor }: Root, ctx: Context, variables: Variables): Ready {
+/**
+ * Binds the arguments of a root field to its statement. Throws NotPlanned, or the error of an argument, if resolvers must
+ * execute the operation.
+ */
+export function bindStatement({ field, statementFor }: RootPlan, ctx: Context, variables: Variables): BoundStatement {
   const args = field.argsOf(variables);
   const statement = statementFor(args);
   const { draft } = statement;
   for (const permission of draft.permissions)
     if (!ctx.unit.access.can(permission)) throw new NotPlanned(`${permission} is refused`);
   const run: Run = { ctx, variables, args, time: ctx.dependencies.clock(), tenant: tenant(ctx), lists: [], key: null };
-  for (const prepare of draft.prepare) prepare(run);
-  const { text, params } = textFor(statement, run);
+  for (const bind of draft.bind) bind(run);
+  const { text, params } = sqlFor(statement, run);
   return { statement, run, text, params: params.map((param) => param(run)) };
 }
 
-function textFor(statement: Statement, run: Run): KeptText {
-  const { draft, texts } = statement;
+function sqlFor(statement: Statement, run: Run): CachedSql {
+  const { draft, cachedSql } = statement;
   const shape = shapeOf(statement, run);
-  const known = shape === null ? undefined : texts.get(shape);
+  const known = shape === null ? undefined : cachedSql.get(shape);
   if (known) return known;
-  // It could not be told from the parameter of the organization.
+  // In the SQL, it could not be distinguished from the parameter of the organization.
   if (JSON.stringify(run.args).includes(run.tenant))
     throw new NotPlanned("an argument contains the organization's UUID");
-  const built = buildText(draft.rows, run);
-  if (shape !== null && built.isKept && texts.size < TEXTS) texts.set(shape, built);
+  const built = buildSql(draft.rowSets, run);
+  if (shape !== null && built.isCacheable && cachedSql.size < MAX_CACHED) cachedSql.set(shape, built);
   return built;
 }
 
@@ -46,8 +49,8 @@ function textFor(statement: Statement, run: Run): KeptText {
  * What the text of the statement depends on. Null if it also depends on a filter, a cursor, or on the projects that the
  * caller can see.
  */
-function shapeOf({ draft: { rows } }: Statement, { lists, key }: Run): string | null {
-  if (rows.some(({ source }) => source.project)) return null;
+function shapeOf({ draft: { rowSets } }: Statement, { lists, key }: Run): string | null {
+  if (rowSets.some(({ source }) => source.project)) return null;
   const parts = [key?.column.name ?? ''];
   for (const list of lists) {
     if (!list) continue;
@@ -61,32 +64,35 @@ function shapeOf({ draft: { rows } }: Statement, { lists, key }: Run): string | 
 /** Sends the statements without waiting between them, and returns the values of the root fields as JSON. */
 export async function execute(
   ctx: Context,
-  ready: readonly Ready[],
+  statements: readonly BoundStatement[],
   isPrepared: (text: string) => boolean,
 ): Promise<string[]> {
   const client = clientOf(await db(ctx));
   const results = await Promise.all(
-    ready.map(({ text, params }) => client.unsafe(text, params as never[], { prepare: isPrepared(text) }).values()),
+    statements.map(({ text, params }) =>
+      client.unsafe(text, params as never[], { prepare: isPrepared(text) }).values(),
+    ),
   );
-  return ready.map(({ statement, run }, at) => write(statement, run, (results[at] as unknown[][])[0] as Value[]));
+  return statements.map(({ statement, run }, at) => write(statement, run, (results[at] as unknown[][])[0] as Value[]));
 }
 
 type Value = string | null;
 
 function write(statement: Statement, run: Run, values: readonly Value[]): string {
-  const { rows, settle } = statement.draft;
+  const { rowSets, writeRelated } = statement.draft;
   const cells: string[][] = [];
   const counts: ReadRun['counts'][number][] = [];
   let at = 0;
-  for (const { hasCount, origin } of rows) {
+  for (const { hasCount, origin } of rowSets) {
     const value = values[at++];
     cells.push(value ? value.split(SEPARATOR) : []);
-    counts.push(hasCount ? countOf(values[at++] ?? null, origin.kind === 'list under') : undefined);
+    counts.push(hasCount ? countOf(values[at++] ?? null, origin.kind === 'nested list') : undefined);
   }
-  const read: ReadRun = { ...run, cells, counts, texts: [], shared: new Map(), pages: [] };
-  for (let position = rows.length - 1; position >= 0; position -= 1) {
-    const texts = settle[position]?.(read);
-    if (texts) read.texts[position] = texts;
+  const read: ReadRun = { ...run, cells, counts, related: [], shared: new Map(), pages: [] };
+  // The rows of a row set may contain those of a later one.
+  for (let index = rowSets.length - 1; index >= 0; index -= 1) {
+    const related = writeRelated[index]?.(read);
+    if (related) read.related[index] = related;
   }
   return statement.write(read);
 }

@@ -5,63 +5,63 @@ import { textOf } from '../db/client.ts';
 import { between, ordered } from '../db/page.ts';
 import { PARENT } from '../db/reader.ts';
 import { decoderOf } from './leaf.ts';
-import { type Cell, type KeptText, type ListRun, NotPlanned, type Param, type Rows, type Run } from './model.ts';
+import { type CachedSql, type Cell, type ListRun, NotPlanned, type Param, type RowSet, type Run } from './model.ts';
 
 /** Between cells. JSON contains no control characters, and the other texts are IDs, numbers, times and constants. */
 export const SEPARATOR = '\u001f';
 const SEPARATOR_SQL = "E'\\x1f'";
 
-interface Text {
+interface SqlText {
   readonly params: Param[];
   /** Whether the parameters of all executions of the same shape can be computed without building the text. */
-  isKept: boolean;
+  isCacheable: boolean;
 }
 
 const quoted = ({ name }: PgColumn): string => `"${name}"`;
-const aliasOf = ({ at }: Rows): string => `p${at}`;
+const aliasOf = ({ index }: RowSet): string => `p${index}`;
 
 /** Adds a parameter and returns its placeholder. */
-const add = ({ params }: Text, param: Param): string => `$${params.push(param)}`;
+const add = ({ params }: SqlText, param: Param): string => `$${params.push(param)}`;
 
 /** Returns the text of a condition and adds its parameters. */
-const embed = (text: Text, condition: SQL, { tenant }: Run): string =>
+const embed = (text: SqlText, condition: SQL, { tenant }: Run): string =>
   textOf(condition, (value) => {
     if (value === tenant) return '$1';
-    text.isKept = false;
+    text.isCacheable = false;
     return add(text, () => value);
   });
 
 const TENANT: Param = ({ tenant }) => tenant;
 
 /**
- * Builds the statement of a root field: one query for the rows of each position, and one value for each in the result.
- * Each query names the organization.
+ * Builds the statement of a root field: one query for each row set, and one value for each in the result. Each query names
+ * the organization.
  */
-export function buildText(rows: readonly Rows[], run: Run): KeptText & { isKept: boolean } {
-  const text: Text = { params: [TENANT], isKept: true };
-  const parents = new Set(rows.map(({ origin }) => ('parent' in origin ? origin.parent : null)));
+export function buildSql(rowSets: readonly RowSet[], run: Run): CachedSql & { isCacheable: boolean } {
+  const text: SqlText = { params: [TENANT], isCacheable: true };
+  const parents = new Set(rowSets.map(({ origin }) => ('parent' in origin ? origin.parent : null)));
   const queries: string[] = [];
   const values: string[] = [];
-  for (const one of rows) {
-    const { query, cells, count } = partOf(text, one, run);
+  for (const rows of rowSets) {
+    const { query, cells, count } = sqlOf(text, rows, run);
     // A materialized query costs more, so only those that others refer to are materialized.
-    if (parents.has(one)) queries.push(`${aliasOf(one)} as materialized (${query})`);
-    values.push(aggregate(cells, parents.has(one) ? aliasOf(one) : `(${query}) as ${aliasOf(one)}`));
+    if (parents.has(rows)) queries.push(`${aliasOf(rows)} as materialized (${query})`);
+    values.push(aggregate(cells, parents.has(rows) ? aliasOf(rows) : `(${query}) as ${aliasOf(rows)}`));
     if (count) values.push(count);
   }
   const before = queries.length > 0 ? `with ${queries.join(',')} ` : '';
-  return { text: `${before}select ${values.join(',')}`, params: text.params, isKept: text.isKept };
+  return { text: `${before}select ${values.join(',')}`, params: text.params, isCacheable: text.isCacheable };
 }
 
-interface Part {
+interface RowSetSql {
   query: string;
   /** The cells of a row. */
   cells: string;
   count: string | null;
 }
 
-function partOf(text: Text, rows: Rows, run: Run): Part {
-  const list = run.lists[rows.at];
+function sqlOf(text: SqlText, rows: RowSet, run: Run): RowSetSql {
+  const list = run.lists[rows.index];
   const table = `"${getTableName(rows.source.table)}"`;
   const columns = columnsOf(rows, list).map((column) => `${table}.${quoted(column)}`);
   const select = `select ${columns.join(',')} from ${table} where `;
@@ -76,7 +76,14 @@ function partOf(text: Text, rows: Rows, run: Run): Part {
   return { cells, query: select + conditions.join(' and '), count: null };
 }
 
-function listOf(text: Text, rows: Rows, list: ListRun, run: Run, table: string, select: string): Omit<Part, 'cells'> {
+function listOf(
+  text: SqlText,
+  rows: RowSet,
+  list: ListRun,
+  run: Run,
+  table: string,
+  select: string,
+): Omit<RowSetSql, 'cells'> {
   const { options, args } = list;
   const where = embed(text, whereOf(rows, list), run);
   // Lists under a parent have no cursors.
@@ -84,9 +91,9 @@ function listOf(text: Text, rows: Rows, list: ListRun, run: Run, table: string, 
   const page = cursors ? `${where} and ${embed(text, cursors, run)}` : where;
   const query = `${select}${page} ${embed(text, ordered(options, args), run)} limit ${add(text, limitOf(rows))}`;
   const total = `select count(*) as total from ${table} where ${where}`;
-  if (rows.origin.kind !== 'list under') return { query, count: rows.hasCount ? `(${total})` : null };
+  if (rows.origin.kind !== 'nested list') return { query, count: rows.hasCount ? `(${total})` : null };
   const perParent = (each: string): string =>
-    `${aliasOf((rows.origin as { parent: Rows }).parent)} as parent cross join lateral (${each}) as each`;
+    `${aliasOf((rows.origin as { parent: RowSet }).parent)} as parent cross join lateral (${each}) as each`;
   return {
     query: `select parent.id as parent_id,each.* from ${perParent(query)}`,
     count: rows.hasCount ? aggregate('parent.id,each.total', perParent(total)) : null,
@@ -94,43 +101,51 @@ function listOf(text: Text, rows: Rows, list: ListRun, run: Run, table: string, 
 }
 
 /** The condition that selects the rows of an object, or of the objects that the rows of the parent refer to. */
-function keyOf(text: Text, { origin, source }: Rows, table: string, { key }: Run): string {
-  if (origin.kind === 'one')
+function keyOf(text: SqlText, { origin, source }: RowSet, table: string, { key }: Run): string {
+  if (origin.kind === 'reference')
     return `${table}.${quoted(source.id)} = any(array(select ${quoted(origin.by)} from ${aliasOf(origin.parent)}))`;
   if (!key) throw new NotPlanned('the object has no key');
   return `${table}.${quoted(key.column)} = ${add(text, ({ key }) => key?.value)}`;
 }
 
 /** The condition on other rows of the table, and that on the project of each row. */
-function othersOf({ source, visibleWith }: Rows, { ctx }: Run): SQL[] {
+function othersOf({ source, visibleWith }: RowSet, { ctx }: Run): SQL[] {
   const { only, project } = source;
   return [...(only ? [only] : []), ...(visibleWith && project ? [inProjects(ctx, project, visibleWith)] : [])];
 }
 
 /** The option `where` of a list contains the condition on the project of each row. */
-function whereOf({ source: { only } }: Rows, { options: { where } }: ListRun): SQL {
+function whereOf({ source: { only } }: RowSet, { options: { where } }: ListRun): SQL {
   const selected = typeof where === 'function' ? where(PARENT) : where;
   return only ? sql`${selected} and ${only}` : selected;
 }
 
 /** One row more than the page tells whether there is another page. */
 const limitOf =
-  ({ at, hasNeighbours }: Rows): Param =>
+  ({ index, hasNeighbours }: RowSet): Param =>
   ({ lists }) =>
-    (lists[at] as ListRun).size + (hasNeighbours ? 1 : 0);
+    (lists[index] as ListRun).size + (hasNeighbours ? 1 : 0);
 
-const sortColumns = ({ hasCursors }: Rows, list: ListRun | undefined): PgColumn[] =>
+const sortColumns = ({ hasCursors }: RowSet, list: ListRun | undefined): PgColumn[] =>
   hasCursors && list ? list.options.order.map(({ column }) => column) : [];
 
-const columnsOf = (rows: Rows, list: ListRun | undefined): PgColumn[] => [
+const columnsOf = (rows: RowSet, list: ListRun | undefined): PgColumn[] => [
   ...new Set([...rows.cells.map(({ column }) => column), ...sortColumns(rows, list)]),
 ];
 
+<<<<<<< HEAD
 function cellsOf(rows: Rows, list: ListRun | undefined): string {
   const sorted = sortColumns(rows, list).map((column): Cell => ({ column, form: decoderOf(column).form }));
   const cells = [...rows.cells, ...sorted].map(cellText);
   if (rows.origin.kind === 'list under') cells.push('parent_id');
   return cells.join(',');
+=======
+function resultOf(rows: RowSet, list: ListRun | undefined): string {
+  const sorted = sortColumns(rows, list).map((column): Cell => ({ column, form: decoderOf(column).form }));
+  const cells = [...rows.cells, ...sorted].map(cellText);
+  if (rows.origin.kind === 'nested list') cells.push('parent_id');
+  return aggregate(cells.join(','), aliasOf(rows));
+>>>>>>> wt-read
 }
 
 const aggregate = (cells: string, from: string): string =>

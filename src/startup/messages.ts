@@ -1,4 +1,4 @@
-/** What the primary process tells a worker. */
+/** A message from the primary process to a worker. */
 export type ToWorker =
   /** Listen, and answer that the server is starting. */
   | { kind: 'listen' }
@@ -7,7 +7,7 @@ export type ToWorker =
   /** Serve requests. A worker that does not listen yet begins to. */
   | { kind: 'serve'; port: number; databaseUrl: string; hasDemo: boolean };
 
-/** What a worker tells the primary process. */
+/** A message from a worker to the primary process. */
 export type FromWorker =
   | { kind: 'listening'; port: number }
   | { kind: 'serving' }

@@ -10,7 +10,7 @@ import { createDemo, refuseDemo } from './demo.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 /** A migrated database. */
-export interface Prepared {
+export interface PreparedDatabase {
   /** The options of the connections for requests. */
   options: ClientOptions;
   /** Whether it has the demo organizations. */
@@ -31,13 +31,16 @@ async function startStoppable(config: Config, log: Log, lifecycle: Lifecycle): P
   return await starting;
 }
 
-/** What one process does before requests are served: starts the embedded database, migrates, creates the demo. */
+/**
+ * Starts the embedded database, migrates the database, and creates the demo. One process does this before requests are
+ * served.
+ */
 export async function prepareDatabase(
   config: Config,
   log: Log,
   lifecycle: Lifecycle,
   waitFor: (what: string) => void = () => undefined,
-): Promise<Prepared> {
+): Promise<PreparedDatabase> {
   const embedded = config.databaseUrl ? undefined : await startStoppable(config, log, lifecycle);
   const hasDemo = embedded !== undefined && !config.production;
   waitFor('the migration of the database');

@@ -15,8 +15,8 @@ const send = (message: FromWorker): Promise<void> =>
   });
 
 /**
- * One of several processes that serve requests on the same port. It does what the primary process tells it, and ends with
- * the primary process.
+ * Runs one of several processes that serve requests on the same port. It follows the messages of the primary process, and
+ * ends when that process ends.
  */
 export function runWorker(): void {
   const lifecycle = createLifecycle(() => undefined);

@@ -28,13 +28,13 @@ export function createWorkers(count: number, log: Log, isStopping: () => boolean
   const running = new Map<number, Worker>();
   let isEnding = false;
 
-  /** Starts the worker with this number, tells it what to do, and resolves with its answer. */
+  /** Starts the worker with this number, sends it the message, and resolves with its answer. */
   function start(number: number, message: ToWorker): Promise<FromWorker> {
     const worker = cluster.fork({ [WORKER_NUMBER]: String(number) });
     running.set(number, worker);
     worker.on('exit', () => running.delete(number));
     worker.on('error', () => undefined);
-    return tell(worker, message);
+    return request(worker, message);
   }
 
   /** Replaces the worker whenever it ends. */
@@ -75,7 +75,7 @@ export function createWorkers(count: number, log: Log, isStopping: () => boolean
     },
     async serve(message) {
       for (let number = 1; number <= count; number += 1) void keepRunning(number, message);
-      await Promise.all([...running.values()].map((worker) => tell(worker, message)));
+      await Promise.all([...running.values()].map((worker) => request(worker, message)));
     },
     async stop() {
       isEnding = true;
@@ -85,7 +85,7 @@ export function createWorkers(count: number, log: Log, isStopping: () => boolean
 }
 
 /** Sends the message and resolves with the answer. Rejects if the worker fails or ends. */
-function tell(worker: Worker, message: ToWorker): Promise<FromWorker> {
+function request(worker: Worker, message: ToWorker): Promise<FromWorker> {
   return new Promise((resolve, reject) => {
     worker.once('message', (answer: FromWorker) => {
       if (answer.kind === 'failed') reject(new Error(answer.message));

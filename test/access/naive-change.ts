@@ -4,12 +4,13 @@
  */
 import { type Access, accessOf, unrestricted } from '../../src/access/access.ts';
 import { type AccessDelta, differenceIn, grantsAtMoment, type Moment, momentsOf } from '../../src/access/change.ts';
-import { type Caller, type Reach, requireHeldChange } from '../../src/access/escalation.ts';
-import { type AccessState, END_OF_TIME } from '../../src/access/holdings.ts';
+import { type Caller, requireHeldChange } from '../../src/access/escalation.ts';
 import type { EffectiveGrants } from '../../src/access/model.ts';
+import { type AccessState, END_OF_TIME } from '../../src/access/principal-roles.ts';
+import type { Reach } from '../../src/access/reach.ts';
 
 const idsOf = (...states: AccessState[]): string[] =>
-  [...new Set(states.flatMap(({ holdings }) => [...holdings.keys()]))].sort();
+  [...new Set(states.flatMap(({ principalRoles }) => [...principalRoles.keys()]))].sort();
 
 function heldBy(state: AccessState, id: string, moment: Moment): EffectiveGrants | null {
   const grants = grantsAtMoment(state, id, moment);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { limitedBy } from '../../src/access/access.ts';
-import { type AccessState, NO_ACCESS, OF_CREATOR } from '../../src/access/holdings.ts';
 import type { EffectiveGrants, Role } from '../../src/access/model.ts';
+import { type AccessState, NO_ACCESS, OF_CREATOR } from '../../src/access/principal-roles.ts';
 import { CREATOR, compileRole, roleByKey } from '../../src/access/roles.ts';
 import { projectRole } from './examples.ts';
 import { type AnyRole, type Policy, SPECIFICATION, type World } from './naive.ts';
@@ -94,7 +94,7 @@ export function grantsIn({ plan, organization, projects, now, ...credential }: W
   });
 }
 
-/** The access of an organization that consists of these principals, as `loadHoldings` reads it. All custom roles get IDs. */
+/** The access of an organization that consists of these principals, as `loadPrincipalRoles` reads it. All custom roles get IDs. */
 export function stateOf(principals: Record<string, World>, plan: World['plan']): AccessState {
   const roles = new Map<string, Role>();
   const ids = new Map<Policy[], string>();
@@ -109,7 +109,7 @@ export function stateOf(principals: Record<string, World>, plan: World['plan']):
     if (ofCreator) return OF_CREATOR;
     return role === null ? NO_ACCESS : idOf(role, id);
   };
-  const holdings = Object.entries(principals).map(([principalId, { organization, projects }]) => {
+  const principalRoles = Object.entries(principals).map(([principalId, { organization, projects }]) => {
     const { role, expiresAt, fallback } = organization;
     const fallbackId = expiresAt === null ? null : idOf(fallback, null);
     return [
@@ -120,7 +120,7 @@ export function stateOf(principals: Record<string, World>, plan: World['plan']):
       },
     ] as const;
   });
-  return { holdings: new Map(holdings), roles, plan };
+  return { principalRoles: new Map(principalRoles), roles, plan };
 }
 
 /** The world after `change` is applied to each custom role. */

@@ -2,7 +2,7 @@ import type { ExecutionArgs } from 'graphql';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Context, db } from '../../src/context.ts';
 import { stopWork } from '../../src/db/work.ts';
-import { type Answer, noAnswer } from '../../src/executor/answer.ts';
+import type { Answer } from '../../src/executor/answer.ts';
 import { createHandler } from '../../src/http/handler.ts';
 import { createGraphql, type Graphql } from '../../src/http/yoga.ts';
 import { unavailable } from '../../src/lib/errors.ts';
@@ -19,12 +19,14 @@ const reader = await addMember(api, acme, 'read');
 const readToken = await createApiToken(api, owner, 'READ');
 
 /** The planned answer of the current test. */
-let answer: Answer = noAnswer;
+/** Leaves every operation to the resolvers. */
+const noAnswer: Answer = () => null;
+let answer = noAnswer;
 beforeEach(() => {
   answer = noAnswer;
 });
 
-/** A server with the direct way and one without it, on one database. */
+/** A server with the direct path and one without it, on one database. */
 async function servers(on: Api) {
   const { dependencies } = on.app;
   const schema = buildSchema();
@@ -68,7 +70,7 @@ const DEEP = `{ roles { nodes { ${'members { nodes { ... on Member { role { '.re
 const LARGE = `{ ${Array.from({ length: 30 }, (_, at) => `a${at}: permissions { name description }`).join(' ')} }`;
 const anonymous = null;
 
-/** Each request with whether it takes the direct way once its document is known. */
+/** Each request with whether it takes the direct path once its document is known. */
 const REQUESTS: [what: string, request: ReturnType<typeof post>, isDirect: boolean][] = [
   ['a query', post(bearer(owner), { query: VIEWER }), true],
   ['a query of another caller', post(bearer(reader), { query: VIEWER }), true],
@@ -116,7 +118,7 @@ const logOf = ({ requests }: Api) => {
   return { operation, principal, organization, status, outcome };
 };
 
-describe('the direct way and yoga give the same response and log entry', () => {
+describe('the direct path and yoga give the same response and log entry', () => {
   test.each(REQUESTS)('to %s', async (_what, request, isDirect) => {
     const expected = await ask(open.yoga, request);
     const entry = logOf(api);

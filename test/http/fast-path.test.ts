@@ -15,7 +15,7 @@ interface Servers {
   fallback: string;
 }
 
-/** The number of requests, of those that took the fast path, and of these, those on the direct way. */
+/** The number of requests, of those that took the fast path, and of these, those on the direct path. */
 const sent = { all: 0, fast: 0, direct: 0 };
 
 /** Two servers on one database: one with the fast path and one without. */
@@ -187,7 +187,7 @@ describe('the fast path and the fallback return the same responses', () => {
     }
   });
 
-  test(`to more than ${size(200, 1_000)} requests, and more than a third of them took the fast path, mostly the direct way`, () => {
+  test(`to more than ${size(200, 1_000)} requests, and more than a third of them took the fast path, mostly the direct path`, () => {
     expect(sent.all).toBeGreaterThan(size(200, 1_000));
     expect(sent.fast / sent.all).toBeGreaterThan(1 / 3);
     expect(sent.direct / sent.fast).toBeGreaterThan(1 / 2);

@@ -64,7 +64,7 @@ const compareAll = (name: string, count: number, options: Options): Promise<Shar
   });
 
 test(
-  'random documents over declared types get the same bytes on both ways',
+  'random documents over declared types get the same bytes from the planner and from the resolvers',
   async () => {
     const share = await compareAll('declared', size(100, 1_000), declared);
     expect(share.answered).toBeGreaterThan(share.requests / 3);
@@ -76,7 +76,7 @@ test(
 );
 
 test(
-  'random documents over the whole schema get the same bytes on both ways',
+  'random documents over the whole schema get the same bytes from the planner and from the resolvers',
   async () => {
     const share = await compareAll('everything', size(60, 1_000), everything);
     expect(share.answered).toBeGreaterThan(share.requests / 6);
@@ -91,7 +91,7 @@ const WITH_VARIABLES = `query ($n: Int, $last: Int, $after: String, $filter: Che
     totalCount edges { cursor node { name notes @include(if: $with) category @skip(if: $with) { name } viewerPermissions } } }
   node(id: $id) { __typename ... on Check { name } ... on Category { alias checks(first: $n) { totalCount } } ... on Dataset { name } } }`;
 
-test('callers who use one document at the same time with different variables get the same bytes on both ways', async () => {
+test('callers who use one document at the same time with different variables get the same bytes from the planner and from the resolvers', async () => {
   const random = randomOf('variables');
   const nodes = ['Check', 'Category', 'Dataset'].flatMap((type) => known.ids[type] ?? []);
   const orders = known.cursors.filter(({ field, parent }) => field === 'checks' && parent === undefined);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPrepared } from '../../src/planner/prepared.ts';
+import { createPreparedStatements } from '../../src/planner/prepared-statements.ts';
 import { organizationUuid, withBinding } from '../enforcement/support.ts';
 import { size } from '../support/size.ts';
 import { createOrganization } from '../support/world.ts';
@@ -76,7 +76,7 @@ test('thousands of different documents leave few prepared statements on a connec
 test('a text is prepared when it is sent repeatedly, and connections with many texts are replaced', () => {
   let sinceRenewal = 0;
   const counts: number[] = [];
-  const prepared = createPrepared(() => {
+  const prepared = createPreparedStatements(() => {
     counts.push(sinceRenewal);
     sinceRenewal = 0;
   });
@@ -90,7 +90,7 @@ test('a text is prepared when it is sent repeatedly, and connections with many t
 });
 
 test('a text that is sent again stays prepared while others come and go', () => {
-  const prepared = createPrepared(() => undefined);
+  const prepared = createPreparedStatements(() => undefined);
   const isFrequentPrepared: boolean[] = [];
   for (let at = 0; at < 2_000; at += 1) {
     for (const _time of [1, 2, 3]) prepared.use(`select ${at}`);

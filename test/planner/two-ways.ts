@@ -13,7 +13,10 @@ export interface TwoWays {
   resolvers: string;
   /** How often the planner was asked, and how often it answered. */
   counts: { asked: number; planned: number };
-  /** The errors that the planner has thrown, without those that the resolvers report. They only make the server slower, because the resolvers answer then. */
+  /**
+   * The errors that the planner has thrown, without those that the resolvers report. Clients do not see them, because the
+   * resolvers then execute the operation.
+   */
   failures: string[];
 }
 
@@ -61,7 +64,7 @@ export interface Answers {
 }
 
 /** Executes the operation on both ways at the same time. */
-export async function onBothWays({ api, resolvers }: TwoWays, by: Caller, operation: Operation): Promise<Answers> {
+async function onBothWays({ api, resolvers }: TwoWays, by: Caller, operation: Operation): Promise<Answers> {
   const [planned, resolved] = await Promise.all([send(api.address, by, operation), send(resolvers, by, operation)]);
   return { planned, resolved };
 }
@@ -81,7 +84,7 @@ function withSortedErrors(response: ReceivedResponse): string {
 const hasErrors = ({ body }: ReceivedResponse): boolean => body.includes('"errors":[{');
 
 /** Whether both responses have the same status, the same headers and the same bytes in the body. */
-export const areSame = ({ planned, resolved }: Answers): boolean =>
+const areSame = ({ planned, resolved }: Answers): boolean =>
   textOf(planned) === textOf(resolved) ||
   (hasErrors(planned) && hasErrors(resolved) && withSortedErrors(planned) === withSortedErrors(resolved));
 

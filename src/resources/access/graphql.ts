@@ -2,15 +2,16 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { permissionsOf, type Target, unrestricted } from '../../access/access.ts';
 import { PERMISSIONS, type Permission } from '../../access/catalog.ts';
 import { decide, trace } from '../../access/decide.ts';
-import { grantsOfHolding } from '../../access/holdings.ts';
-import { loadHoldings } from '../../access/load-holdings.ts';
+import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
 import type { Decision, Grants } from '../../access/model.ts';
+import { grantsWithRoles } from '../../access/principal-roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { scopesOf } from '../../graphql/scopes.ts';
 import { SEARCH_COST } from '../../graphql/search.ts';
+import { getOrAdd } from '../../lib/maps.ts';
 import { forEachInSlices } from '../../lib/slices.ts';
 import { findGrants, planOf } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
@@ -153,20 +154,18 @@ const MatrixRowType = builder.objectRef<MatrixRow>('AccessMatrixRow').implement(
 
 /** All principals that have the permission on the target, in the order of joining. Each pair of roles is decided once. */
 async function whoCan(ctx: Context, permission: Permission, target: Target): Promise<{ id: string }[]> {
-  const { holdings, roles } = await loadHoldings(await db(ctx), tenant(ctx), { projectId: target });
+  const { principalRoles, roles } = await loadPrincipalRoles(await db(ctx), tenant(ctx), { projectId: target });
   const visible = await visibleIds(ctx);
   const [plan, now] = [planOf(ctx), ctx.dependencies.clock()];
   const decided = new Map<string, boolean>();
   const found: { id: string }[] = [];
   await forEachInSlices([...visible].sort(), (id) => {
-    const holding = holdings.get(id);
-    if (!holding) return;
-    const key = JSON.stringify([holding.assigned, target && holding.projects.get(target)]);
+    const held = principalRoles.get(id);
+    if (!held) return;
+    const key = JSON.stringify([held.assigned, target && held.projects.get(target)]);
     const isAllowed = (): boolean =>
-      decide(unrestricted(grantsOfHolding(holding, roles, plan, now)), permission, target).allowed;
-    const allowed = decided.get(key) ?? isAllowed();
-    decided.set(key, allowed);
-    if (allowed) found.push({ id });
+      decide(unrestricted(grantsWithRoles(held, roles, plan, now)), permission, target).allowed;
+    if (getOrAdd(decided, key, isAllowed)) found.push({ id });
   });
   return found;
 }

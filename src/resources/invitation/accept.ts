@@ -2,8 +2,8 @@ import { and, eq, isNull } from 'drizzle-orm';
 import type { Access } from '../../access/access.ts';
 import { accessChanges } from '../../access/change.ts';
 import { type AccessRows, grantsOfPrincipal } from '../../access/grants.ts';
-import { holdingsOf } from '../../access/holdings.ts';
 import type { Role } from '../../access/model.ts';
+import { rolesByPrincipal } from '../../access/principal-roles.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setDryRun, setTenant, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -176,7 +176,11 @@ async function join(ctx: Context, userId: string, secret: string): Promise<Acces
   });
   const { id, plan, slug, name } = organization;
   const now = ctx.dependencies.clock();
-  const stateOf = ({ assignments: rows, roles }: AccessRows) => ({ holdings: holdingsOf(rows), roles, plan });
+  const stateOf = ({ assignments: rows, roles }: AccessRows) => ({
+    principalRoles: rolesByPrincipal(rows),
+    roles,
+    plan,
+  });
   const accepted = await invitationShown(ctx, invitation);
   audit(ctx, {
     organizationId: id,

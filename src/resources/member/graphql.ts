@@ -1,5 +1,5 @@
 import { isNotNull } from 'drizzle-orm';
-import { isAskedFor } from '../../data/loader.ts';
+import { isSelected } from '../../data/loader.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
@@ -50,7 +50,7 @@ builder.node(Member, {
       type: User,
       nullable: true,
       description: 'The person. Null if the membership ended during the request.',
-      extensions: withSource({ kind: 'one', by: principals.userId }),
+      extensions: withSource({ kind: 'reference', by: principals.userId }),
       resolve: (member, _args, ctx) => andThen(findUserOfMember(ctx, member.id), (found) => found?.user ?? null),
     }),
   }),
@@ -176,6 +176,6 @@ export const memberTarget: Target = {
   project: null,
   projectOf: () => null,
   isWholeTable: false,
-  load: (ctx, id, info) => (info && isAskedFor(info, 'user') ? findMemberWithUser(ctx, id) : findMember(ctx, id)),
+  load: (ctx, id, info) => (info && isSelected(info, 'user') ? findMemberWithUser(ctx, id) : findMember(ctx, id)),
   loadByAlias: null,
 };

@@ -43,7 +43,7 @@ const readWithUser = readerOf<
   principals,
   { ...getTableColumns(principals), email: users.email, userName: users.name, userSince: users.createdAt },
   sql`${principals} left join ${users} on ${users.id} = ${principals.userId}`,
-).finder(principals.organizationId, principals.id);
+).readBy(principals.organizationId, principals.id);
 
 /** Like `findMember`. Reads the user in the same statement, so that `findUserOfMember` needs none. */
 export const findMemberWithUser = loaderOf<PrincipalRow>(async (ctx, ids) => {

@@ -10,9 +10,9 @@ import {
 } from '../../access/change.ts';
 import { type Caller, requireHeldByCaller } from '../../access/escalation.ts';
 import { type AccessRows, loadAssignments, loadRoles } from '../../access/grants.ts';
-import { type AccessState, type AssignmentRow, holdingsOf } from '../../access/holdings.ts';
-import { loadHoldings } from '../../access/load-holdings.ts';
+import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
 import type { Grants } from '../../access/model.ts';
+import { type AccessState, type AssignmentRow, rolesByPrincipal } from '../../access/principal-roles.ts';
 import { OWNER } from '../../access/roles.ts';
 import { type Context, db, setDryRun, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -87,7 +87,7 @@ export async function changeAccess<Result>(ctx: Context, change: Change<Result>)
   const load = async (ids: readonly string[] | undefined): Promise<Roles> => {
     const rows = await loadAssignments(await db(ctx), tenant(ctx), ids);
     read.push(rows);
-    return { holdings: holdingsOf(rows.assignments), roles: rows.roles };
+    return { principalRoles: rolesByPrincipal(rows.assignments), roles: rows.roles };
   };
   const rowsAt = (at: number): AccessRows => read[at] as AccessRows;
   const changed = await run(ctx, { ...change, apply: (locked) => apply({ ...locked, rows: rowsAt(0) }) }, load);
@@ -104,7 +104,7 @@ export const changeAccessOfMany = <Result>(
 ): Promise<AccessChanged<Result>> =>
   run(ctx, change, async (principalIds, before) => {
     const on = await db(ctx);
-    if (!before || !change.keepsAssignments) return await loadHoldings(on, tenant(ctx), { principalIds });
+    if (!before || !change.keepsAssignments) return await loadPrincipalRoles(on, tenant(ctx), { principalIds });
     return { ...before, roles: await loadRoles(on, tenant(ctx), [...before.roles.keys()]) };
   });
 
@@ -127,7 +127,7 @@ async function run<Result>(
   const deactivated = new Set(principalsToDeactivate(before, changed, now));
   const after = await deactivate(ctx, changed, deactivated);
   await requireHeldByCaller(caller, before, after, now, 'This change, now or when a role expires,');
-  if (losesOwner(before.holdings, after.holdings))
+  if (losesOwner(before.principalRoles, after.principalRoles))
     await requireOwner(ctx, change.field === undefined ? 'id' : change.field);
   if (change.dryRun) setDryRun(ctx);
   // A project that the caller cannot read does not exist for the caller, so its changes are omitted.
@@ -149,12 +149,12 @@ async function deactivate(ctx: Context, state: AccessState, ids: ReadonlySet<str
         not(assignments.inactive),
       ),
     );
-  const holdings = new Map(state.holdings);
+  const principalRoles = new Map(state.principalRoles);
   for (const id of ids) {
-    const holding = holdings.get(id);
-    if (holding) holdings.set(id, { ...holding, projects: new Map() });
+    const held = principalRoles.get(id);
+    if (held) principalRoles.set(id, { ...held, projects: new Map() });
   }
-  return { ...state, holdings };
+  return { ...state, principalRoles };
 }
 
 /** The access of the caller with its credential, or that of the principal `by` without the limit of one. */

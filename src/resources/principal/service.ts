@@ -1,8 +1,9 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Target } from '../../access/access.ts';
-import { reachOf, requireHeld } from '../../access/escalation.ts';
-import { loadHoldings } from '../../access/load-holdings.ts';
+import { requireHeld } from '../../access/escalation.ts';
+import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
 import type { Grants, Role } from '../../access/model.ts';
+import { reachOf } from '../../access/reach.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { rowsOf } from '../../data/rows.ts';
@@ -86,7 +87,7 @@ export const grantsOf = loaderOf<{ id: string; grants: Grants }>(async (ctx, ids
 export const findReach = loaderOf<{ id: string; changeable: boolean; removable: boolean }>(async (ctx, ids) => {
   const callerId = ctx.unit.actor.principal?.id ?? '';
   const principalIds = [...new Set([...ids, callerId])];
-  const state = { ...(await loadHoldings(await db(ctx), tenant(ctx), { principalIds })), plan: planOf(ctx) };
+  const state = { ...(await loadPrincipalRoles(await db(ctx), tenant(ctx), { principalIds })), plan: planOf(ctx) };
   const reach = await reachOf(ctx.unit.access, state, callerId, ctx.dependencies.clock());
   return ids.map((id) => ({ id, changeable: reach.changeable.has(id), removable: reach.removable.has(id) }));
 });

@@ -1,6 +1,6 @@
 import type { Permission } from '../../access/catalog.ts';
-import { projectRoleReach } from '../../access/escalation.ts';
-import { loadHoldings } from '../../access/load-holdings.ts';
+import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
+import { projectRoleReach } from '../../access/reach.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { planOf } from '../principal/access.ts';
@@ -12,13 +12,13 @@ const findReach = loaderOf<{ id: string; changeable: boolean; removable: boolean
   const rows = found.filter((row) => row !== null);
   const callerId = ctx.unit.actor.principal?.id ?? '';
   const holders = [...new Set([callerId, ...rows.map(({ principalId }) => principalId)])];
-  const all = await loadHoldings(await db(ctx), tenant(ctx), { principalIds: holders });
+  const all = await loadPrincipalRoles(await db(ctx), tenant(ctx), { principalIds: holders });
   return rows.map((row) => {
     const concerned = [callerId, row.principalId].flatMap((id) => {
-      const holding = all.holdings.get(id);
-      return holding ? [[id, holding] as const] : [];
+      const held = all.principalRoles.get(id);
+      return held ? [[id, held] as const] : [];
     });
-    const state = { ...all, holdings: new Map(concerned), plan: planOf(ctx) };
+    const state = { ...all, principalRoles: new Map(concerned), plan: planOf(ctx) };
     return { id: row.id, ...projectRoleReach(ctx.unit.access, state, callerId, row, ctx.dependencies.clock()) };
   });
 });

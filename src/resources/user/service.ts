@@ -20,7 +20,7 @@ const readOfMembers = readerOf<UserRow & { principalId: string }>(
   users,
   { ...columns, principalId: principals.id },
   sql`${principals} join ${users} on ${users.id} = ${principals.userId}`,
-).finder(principals.organizationId, principals.id);
+).readBy(principals.organizationId, principals.id);
 
 /** The user of a member, by the id of the member. So it can be loaded in parallel with the member. */
 export const findUserOfMember = loaderOf<{ id: string; user: UserRow }>(async (ctx, ids) => {

@@ -7,7 +7,7 @@ const CANDIDATES = 1_000;
 /** Number of texts that may be prepared on a connection before the connections are replaced. */
 const PER_CONNECTION = 2 * PREPARED;
 
-export interface Prepared {
+export interface PreparedStatements {
   /** Whether the statement is to be sent as a prepared one. Counts the use. */
   use(text: string): boolean;
 }
@@ -17,7 +17,7 @@ export interface Prepared {
  * documents of clients. So only texts that are sent repeatedly are prepared, and connections with too many of them are
  * replaced by `renewConnections`.
  */
-export function createPrepared(renewConnections: () => void): Prepared {
+export function createPreparedStatements(renewConnections: () => void): PreparedStatements {
   const prepared = new LRUCache<string, true>({ max: PREPARED });
   const uses = new LRUCache<string, number>({ max: CANDIDATES });
   let added = 0;

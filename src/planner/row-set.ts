@@ -3,28 +3,28 @@ import { type GraphQLField, type GraphQLNamedType, type GraphQLObjectType, isObj
 import type { FieldPlan, Selection } from '../executor/model.ts';
 import { sourceOfType, type TypeSource } from '../graphql/source.ts';
 import { visibilityOf } from './guard.ts';
-import { type Cell, type Draft, NotPlanned, type Origin, type Rows, type Write } from './model.ts';
+import { type Cell, NotPlanned, type Origin, type RowSet, type StatementDraft, type Write } from './model.ts';
 
-/** Maximum number of positions with rows in a statement. The time to plan a statement grows with it. */
-const MAX_ROWS = 12;
+/** Maximum number of row sets in a statement. The time that PostgreSQL needs to plan a statement grows with it. */
+const MAX_ROW_SETS = 12;
 
 /** A type with the table of its objects. */
-export interface Stored {
+export interface StoredType {
   readonly type: GraphQLObjectType;
   readonly source: TypeSource;
 }
 
-export function stored(type: GraphQLNamedType): Stored {
+export function storedType(type: GraphQLNamedType): StoredType {
   const source = isObjectType(type) ? sourceOfType(type) : undefined;
   if (!isObjectType(type) || !source) throw new NotPlanned(`${type.name} is not read from a table`);
   return { type, source };
 }
 
-export function addRows(draft: Draft, { type, source }: Stored, origin: Origin): Rows {
-  if (draft.rows.length === MAX_ROWS)
-    throw new NotPlanned(`the field reads objects at more than ${MAX_ROWS} positions`);
-  const rows: Rows = {
-    at: draft.rows.length,
+export function addRowSet(draft: StatementDraft, { type, source }: StoredType, origin: Origin): RowSet {
+  if (draft.rowSets.length === MAX_ROW_SETS)
+    throw new NotPlanned(`the field reads objects at more than ${MAX_ROW_SETS} positions`);
+  const rows: RowSet = {
+    index: draft.rowSets.length,
     source,
     origin,
     cells: [],
@@ -33,14 +33,14 @@ export function addRows(draft: Draft, { type, source }: Stored, origin: Origin):
     hasNeighbours: false,
     visibleWith: visibilityOf(type),
   };
-  draft.rows.push(rows);
+  draft.rowSets.push(rows);
   // The first cell identifies the row.
   cellOf(rows, source.id, 'text');
   return rows;
 }
 
 /** The position of the column among the cells of a row. */
-export function cellOf({ cells }: Rows, column: PgColumn, form: Cell['form']): number {
+export function cellOf({ cells }: RowSet, column: PgColumn, form: Cell['form']): number {
   const known = cells.findIndex((cell) => cell.column === column && cell.form === form);
   return known >= 0 ? known : cells.push({ column, form }) - 1;
 }

@@ -2,14 +2,15 @@ import { type SQL, sql } from 'drizzle-orm';
 import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import { queryRows } from '../db/reader.ts';
+import { getOrAdd } from '../lib/maps.ts';
 import { forEachInSlices } from '../lib/slices.ts';
 import { assignments } from '../resources/role/table.ts';
 import { loadRoles } from './grants.ts';
-import { type AccessState, type Holding, NO_ACCESS, OF_CREATOR } from './holdings.ts';
+import { type AccessState, NO_ACCESS, OF_CREATOR, type PrincipalRoles } from './principal-roles.ts';
 import { findBuiltIn } from './roles.ts';
 
 /** Which assignments are read. */
-export interface HoldingsFilter {
+export interface PrincipalRolesFilter {
   /** Defaults to all principals of the organization. */
   principalIds?: readonly string[] | undefined;
   /** The project whose roles are read. Null for none. Defaults to all projects. */
@@ -34,10 +35,10 @@ interface ProjectRolesRow {
  * The roles of many principals. A row for each assignment would cost more than everything that is computed from it, so
  * PostgreSQL groups them. The transaction must be bound to the organization.
  */
-export async function loadHoldings(
+export async function loadPrincipalRoles(
   db: Db,
   organizationId: string,
-  { principalIds, projectId }: HoldingsFilter = {},
+  { principalIds, projectId }: PrincipalRolesFilter = {},
 ): Promise<Omit<AccessState, 'plan'>> {
   const own = sql`${assignments.organizationId} = ${organizationId}
     ${principalIds ? sql`and ${isAnyOf(assignments.principalId, principalIds)}` : sql``}`;
@@ -54,13 +55,12 @@ export async function loadHoldings(
   ]);
   const byPrincipal = new Map<string, Map<string, string>>();
   await forEachInSlices(inProjects, ({ principal, role, projects }) => {
-    const roles = byPrincipal.get(principal) ?? new Map<string, string>();
-    byPrincipal.set(principal, roles);
+    const roles = getOrAdd(byPrincipal, principal, () => new Map<string, string>());
     for (const project of projects.split(',')) roles.set(project, role);
   });
-  const holdings = new Map<string, Holding>();
+  const principalRoles = new Map<string, PrincipalRoles>();
   await forEachInSlices(assigned, ({ principal, role, expires, fallback }) => {
-    holdings.set(principal, {
+    principalRoles.set(principal, {
       assigned: { roleId: role, expiresAt: expires === null ? null : Number(expires), fallbackId: fallback },
       projects: byPrincipal.get(principal) ?? NO_PROJECTS,
     });
@@ -69,7 +69,7 @@ export async function loadHoldings(
     ...assigned.flatMap(({ role, fallback }) => (fallback === null ? [role] : [role, fallback])),
     ...inProjects.map(({ role }) => role),
   ]);
-  return { holdings, roles: await loadRoles(db, organizationId, [...ids].filter(isCustom)) };
+  return { principalRoles, roles: await loadRoles(db, organizationId, [...ids].filter(isCustom)) };
 }
 
 const NO_PROJECTS: ReadonlyMap<string, string> = new Map();

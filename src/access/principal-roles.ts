@@ -14,23 +14,23 @@ export interface Assigned {
 }
 
 /** The roles of one principal by their IDs. Inactive project roles are left out. */
-export interface Holding {
+export interface PrincipalRoles {
   readonly assigned: Assigned;
   /** By project: the ID of a role, or one of the two below. */
   readonly projects: ReadonlyMap<string, string>;
 }
 
-/** Stand for "no access" and for the role of the creator of the project. They are no IDs of roles. */
+/** Used instead of the ID of a role: for "no access", and for the role of the creator of the project. */
 export const NO_ACCESS = 'no access';
 export const OF_CREATOR = 'of creator';
 
 /** The roles of principals, by principal. */
-export type Holdings = ReadonlyMap<string, Holding>;
+export type RolesByPrincipal = ReadonlyMap<string, PrincipalRoles>;
 
 /** The access of an organization at one time, before or after a change. */
 export interface AccessState {
-  holdings: Holdings;
-  /** The custom roles of the holdings. */
+  principalRoles: RolesByPrincipal;
+  /** The custom roles that are assigned to them, by ID. */
   roles: ReadonlyMap<string, Role>;
   plan: Plan;
 }
@@ -41,10 +41,10 @@ const NEVER = Number.POSITIVE_INFINITY;
 export const END_OF_TIME = new Date(8_640_000_000_000_000);
 
 /** The roles of each principal in these rows. */
-export const holdingsOf = (rows: readonly AssignmentRow[]): Holdings =>
-  new Map([...Map.groupBy(rows, (row) => row.principalId)].map(([id, own]) => [id, holdingOf(own)]));
+export const rolesByPrincipal = (rows: readonly AssignmentRow[]): RolesByPrincipal =>
+  new Map([...Map.groupBy(rows, (row) => row.principalId)].map(([id, own]) => [id, rolesOfPrincipal(own)]));
 
-function holdingOf(rows: readonly AssignmentRow[]): Holding {
+function rolesOfPrincipal(rows: readonly AssignmentRow[]): PrincipalRoles {
   const organization = rows.find((row) => row.projectId === null);
   if (!organization) throw new Error('a principal has no organization role');
   return {
@@ -87,7 +87,12 @@ export function organizationRoleAt(
 const hasExpired = ({ expiresAt }: Assigned, time: Date): boolean => expiresAt !== null && expiresAt <= time.getTime();
 
 /** The grants of a principal with these roles at this time. */
-export function grantsOfHolding({ assigned, projects }: Holding, custom: CustomRoles, plan: Plan, time: Date): Grants {
+export function grantsWithRoles(
+  { assigned, projects }: PrincipalRoles,
+  custom: CustomRoles,
+  plan: Plan,
+  time: Date,
+): Grants {
   return {
     plan,
     ...organizationRoleAt(assigned, custom, time),
