@@ -11,6 +11,9 @@ import { type Cell, type KeptText, type ListRun, NotPlanned, type Param, type Ro
 export const SEPARATOR = '\u001f';
 const SEPARATOR_SQL = "E'\\x1f'";
 
+/** The ID of the parent of a row. No column of a table has this name. */
+const PARENT_ID = '"id of parent"';
+
 interface Text {
   readonly params: Param[];
   /** Whether the parameters of all executions of the same shape can be computed without building the text. */
@@ -79,7 +82,7 @@ function listOf(text: Text, rows: Rows, list: ListRun, run: Run, table: string, 
   const perParent = (each: string): string =>
     `${aliasOf((rows.origin as { parent: Rows }).parent)} as parent cross join lateral (${each}) as each`;
   return {
-    query: `select parent.id as parent_id,each.* from ${perParent(query)}`,
+    query: `select parent.id as ${PARENT_ID},each.* from ${perParent(query)}`,
     count: rows.hasCount ? aggregate('parent.id,each.total', perParent(total)) : null,
   };
 }
@@ -120,7 +123,7 @@ const columnsOf = (rows: Rows, list: ListRun | undefined): PgColumn[] => [
 function resultOf(rows: Rows, list: ListRun | undefined): string {
   const sorted = sortColumns(rows, list).map((column): Cell => ({ column, form: decoderOf(column).form }));
   const cells = [...rows.cells, ...sorted].map(cellText);
-  if (rows.origin.kind === 'list under') cells.push('parent_id');
+  if (rows.origin.kind === 'list under') cells.push(PARENT_ID);
   return aggregate(cells.join(','), aliasOf(rows));
 }
 
