@@ -239,6 +239,9 @@ test('an object with references of its own type or another type cannot be delete
   const { runbooks } = await queryData(admin, '{ runbooks { nodes { id name } } }');
   const parent = runbooks.nodes.find(({ name }: { name: string }) => name === 'Restart');
   await mutate(admin, 'createRunbook', { name: 'Part', parent: { id: parent.id }, ...REQUIRED });
+  const part = { name: 'Part', parent: { id: parent.id } };
+  const { node } = await queryData(admin, \`{ node(id: "\${parent.id}") { ... on Runbook { parts { nodes { name parent { id } } } } } }\`);
+  expect(node).toEqual({ parts: { nodes: [part] } });
   const used = { errors: [{ code: 'IN_USE' }] };
   expect(await mutate(admin, 'deleteRunbook', { runbook: { id: parent.id } })).toMatchObject(used);
   expect(await mutate(admin, 'deleteCategory', { category: { alias: 'security' } })).toMatchObject(used);

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { Json } from './support/api.ts';
 import { cloneDatabase } from './support/database.ts';
@@ -138,6 +138,25 @@ test('the database is prepared once, and workers end with the process that start
   const workers = await findChildren(server.process.pid ?? 0, 'main.ts');
   server.process.kill('SIGKILL');
   await until(() => !workers.some(isAlive));
+});
+
+test('a worker that could not be started again is started later', async () => {
+  // The server runs this copy of Node, so that no worker can be started while it is missing.
+  const node = join(folder, 'bin/node');
+  await mkdir(dirname(node));
+  await copyFile(process.execPath, node);
+  const { url } = await cloneDatabase();
+  const server = await run({ DATABASE_URL: url, PATH: `${dirname(node)}:${process.env['PATH']}` });
+  await waitUntilReady(server);
+  const workers = await findChildren(server.process.pid ?? 0, 'main.ts');
+  await rename(node, `${node}.old`);
+  for (const worker of workers) process.kill(worker, 'SIGKILL');
+  const failures = (): Json[] => logOf(server).filter(({ error }) => /ENOENT/.test(error));
+  await until(() => new Set(failures().map(({ worker }) => worker)).size === 2);
+  await rename(`${node}.old`, node);
+  await connectionsToBoth(server);
+  server.process.kill('SIGTERM');
+  expect(await server.ended).toBe(0);
 });
 
 test('a worker that fails to start ends all processes, with one line for the error', async () => {

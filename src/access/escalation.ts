@@ -88,7 +88,10 @@ export async function requireHeldByCaller(
       const isEarlier = refused === undefined || (first !== undefined && first < refused);
       if (isEarlier && !holdsChange(access, change, before, after, moment)) refused = first;
     });
-    if (refused !== undefined) requireHeldChange(access, changeOf(refused, before, after, moment), action);
+    if (refused === undefined) continue;
+    requireHeldChange(access, changeOf(refused, before, after, moment), action);
+    // Never permit a change because its refusal could not be explained.
+    throw new Error('a change of roles is refused, and the change of the principal is not');
   }
 }
 

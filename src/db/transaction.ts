@@ -162,9 +162,10 @@ export function runCheck(
   { text, strictText, values }: BindingCheck,
   mode: Mode = 'read only',
 ): Promise<boolean> {
-  const isBound = send(mode === 'read only' ? text : strictText, values as never[], { prepare: true })
-    .execute()
-    .then((rows) => rows.length > 0);
+  // A stopped request throws in `send`. Its transaction must still be returned, so that somebody ends it.
+  const run = async (): Promise<boolean> =>
+    (await send(mode === 'read only' ? text : strictText, values as never[], { prepare: true }).execute()).length > 0;
+  const isBound = run();
   // It is awaited at the end of the operation. Until then a rejection would count as unhandled.
   isBound.catch(() => undefined);
   return isBound;

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { retainedBytes } from '../executor/retained.ts';
 import { keyOf } from './rules.ts';
 
-/** Maximum number of bytes that the cached documents use with their plans. Usual documents need 20 to 100 KB. */
+/** Maximum number of bytes that the cached documents use with their plans. Usual documents count as 50 to 200 KB. */
 const MAX_BYTES = 64_000_000;
 
 /**

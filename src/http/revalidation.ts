@@ -3,6 +3,7 @@ import { type Context, restart, revalidate } from '../context.ts';
 import type { Answer } from '../executor/answer.ts';
 import type { Execute } from '../executor/execute.ts';
 import { CHARACTERS_PER_COST } from '../graphql/cost.ts';
+import { AmbitError } from '../lib/errors.ts';
 import { fits } from './response-limit.ts';
 
 /** Executes an operation with its resolvers. */
@@ -44,9 +45,11 @@ export function answering(answer: Answer, resolve: ExecuteResolvers, limit: numb
       const text = await pending;
       // Near the limit the resolvers decide. They count a short value with up to twice the bytes that it has.
       if (text !== null && (await revalidate(ctx)) && fits(text, limit / 2)) return text;
-    } catch {
+    } catch (error) {
       // The error may be that of the cancelled statement.
       if (ctx.work.stopped) throw ctx.work.stopped;
+      // The resolvers would wait for a connection once more.
+      if (error instanceof AmbitError && error.code === 'UNAVAILABLE') throw error;
     }
     await restart(ctx);
     return await resolve(args);

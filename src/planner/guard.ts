@@ -57,10 +57,14 @@ export function requireField(draft: StatementDraft, type: GraphQLObjectType, fie
   return null;
 }
 
-/** Checks the arguments as the guard of the field does. Throws if one of them is refused. */
-export function checkArguments({ extensions }: Field, args: unknown, ctx: Context): void {
-  const { check } = (extensions['argumentCheck'] ?? { check: null }) as {
+/**
+ * Checks the arguments as the guard of the field does. Throws if one of them is refused, or if they are checked on the
+ * project of each parent.
+ */
+export function checkArguments(field: Field, args: unknown, ctx: Context): void {
+  const { check } = (field.extensions['argumentCheck'] ?? { check: null }) as {
     check: ((args: unknown, ctx: Context, target: null) => void) | null;
   };
+  if (check && guardOf(field)?.onOf) throw new NotPlanned(`the arguments of ${field.name} are checked on a project`);
   check?.(args, ctx, null);
 }

@@ -11,6 +11,9 @@ import { type CachedSql, type Cell, type ListRun, NotPlanned, type Param, type R
 export const SEPARATOR = '\u001f';
 const SEPARATOR_SQL = "E'\\x1f'";
 
+/** The ID of the parent of a row. No column of a table has this name. */
+const PARENT_ID = '"id of parent"';
+
 interface SqlText {
   readonly params: Param[];
   /** Whether the parameters of all executions of the same shape can be computed without building the text. */
@@ -95,7 +98,7 @@ function listOf(
   const perParent = (each: string): string =>
     `${aliasOf((rows.origin as { parent: RowSet }).parent)} as parent cross join lateral (${each}) as each`;
   return {
-    query: `select parent.id as parent_id,each.* from ${perParent(query)}`,
+    query: `select parent.id as ${PARENT_ID},each.* from ${perParent(query)}`,
     count: rows.hasCount ? aggregate('parent.id,each.total', perParent(total)) : null,
   };
 }
@@ -133,19 +136,11 @@ const columnsOf = (rows: RowSet, list: ListRun | undefined): PgColumn[] => [
   ...new Set([...rows.cells.map(({ column }) => column), ...sortColumns(rows, list)]),
 ];
 
-<<<<<<< HEAD
-function cellsOf(rows: Rows, list: ListRun | undefined): string {
+function cellsOf(rows: RowSet, list: ListRun | undefined): string {
   const sorted = sortColumns(rows, list).map((column): Cell => ({ column, form: decoderOf(column).form }));
   const cells = [...rows.cells, ...sorted].map(cellText);
-  if (rows.origin.kind === 'list under') cells.push('parent_id');
+  if (rows.origin.kind === 'nested list') cells.push(PARENT_ID);
   return cells.join(',');
-=======
-function resultOf(rows: RowSet, list: ListRun | undefined): string {
-  const sorted = sortColumns(rows, list).map((column): Cell => ({ column, form: decoderOf(column).form }));
-  const cells = [...rows.cells, ...sorted].map(cellText);
-  if (rows.origin.kind === 'nested list') cells.push('parent_id');
-  return aggregate(cells.join(','), aliasOf(rows));
->>>>>>> wt-read
 }
 
 const aggregate = (cells: string, from: string): string =>

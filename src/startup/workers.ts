@@ -1,5 +1,4 @@
 import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
 import type { Log } from '../lib/log.ts';
 import { GRACE } from './listener.ts';
 import { type FromWorker, type ToWorker, WORKER_NUMBER } from './messages.ts';
@@ -29,12 +28,11 @@ export function createWorkers(count: number, log: Log, isStopping: () => boolean
   let isEnding = false;
 
   /** Starts the worker with this number, sends it the message, and resolves with its answer. */
-  function start(number: number, message: ToWorker): Promise<FromWorker> {
+  async function start(number: number, message: ToWorker): Promise<FromWorker> {
     const worker = cluster.fork({ [WORKER_NUMBER]: String(number) });
     running.set(number, worker);
-    worker.on('exit', () => running.delete(number));
-    worker.on('error', () => undefined);
-    return request(worker, message);
+    void endOf(worker).then(() => running.delete(number));
+    return await request(worker, message);
   }
 
   /** Replaces the worker whenever it ends. */
@@ -42,7 +40,7 @@ export function createWorkers(count: number, log: Log, isStopping: () => boolean
     for (let delay = RESTART.first; ; ) {
       const worker = running.get(number);
       const since = performance.now();
-      const [code, signal] = worker ? await once(worker, 'exit') : [null, null];
+      const { code, signal, error } = worker ? await endOf(worker) : NOTHING;
       if (isEnding || isStopping()) return;
       if (performance.now() - since > STABLE) delay = RESTART.first;
       log({
@@ -52,6 +50,7 @@ export function createWorkers(count: number, log: Log, isStopping: () => boolean
         pid: worker?.process.pid,
         code,
         signal,
+        ...(error && { error: error.message }),
         restartInMs: delay,
       });
       await new Promise((done) => setTimeout(done, delay));
@@ -91,15 +90,39 @@ function request(worker: Worker, message: ToWorker): Promise<FromWorker> {
       if (answer.kind === 'failed') reject(new Error(answer.message));
       else resolve(answer);
     });
-    worker.once('exit', (code, signal) => reject(new Error(`a worker ended with ${signal ?? `code ${code}`}`)));
+    void endOf(worker).then(({ code, signal, error }) =>
+      reject(error ?? new Error(`a worker ended with ${signal ?? `code ${code}`}`)),
+    );
     worker.send(message);
   });
 }
 
+/** How a worker has ended. */
+interface End {
+  code: number | null;
+  signal: string | null;
+  /** Why it could not be started. */
+  error?: Error;
+}
+
+const NOTHING: End = { code: null, signal: null };
+
+/**
+ * Resolves when the worker ends, or when it could not be started, for example because there are too many processes. It
+ * emits no `exit` then. An error of a worker that was started is not its end: the worker has missed a message.
+ */
+const endOf = (worker: Worker): Promise<End> =>
+  new Promise((resolve) => {
+    worker.once('exit', (code, signal) => resolve({ code, signal }));
+    worker.on('error', (error) => {
+      if (worker.process.pid === undefined) resolve({ ...NOTHING, error });
+    });
+  });
+
 /** Ends the worker after its requests in progress. */
 async function end(worker: Worker): Promise<void> {
-  if (worker.isDead()) return;
-  const ended = once(worker, 'exit');
+  if (worker.process.pid === undefined || worker.isDead()) return;
+  const ended = endOf(worker);
   const killing = setTimeout(() => worker.process.kill('SIGKILL'), KILL_AFTER);
   worker.process.kill('SIGTERM');
   await ended;

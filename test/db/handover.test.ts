@@ -1,8 +1,11 @@
 import { sql as query } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
+import type { Pool } from '../../src/db/pool.ts';
 import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, openTransaction } from '../../src/db/transaction.ts';
+import { newWork, stopWork } from '../../src/db/work.ts';
+import { unavailable } from '../../src/lib/errors.ts';
 import { organizationUuid } from '../enforcement/support.ts';
 import { startApi } from '../support/api.ts';
 import { createOrganization } from '../support/world.ts';
@@ -141,6 +144,22 @@ test('two hundred requests at once are all answered by two connections', async (
   );
   expect(new Set(answers.map(({ data }) => data.organization.slug))).toEqual(new Set(['acme', 'globex']));
   expect(answers.every(({ errors }) => errors === undefined)).toBe(true);
+});
+
+test('a transaction with a check returns its connection if the request is stopped when it gets the connection', async () => {
+  const check = { text: 'select 1', strictText: 'select 1', values: [] };
+  for (let tries = 0; tries < 3; tries += 1) {
+    const work = newWork();
+    const acquire: Pool['acquire'] = async (...args) => {
+      const connection = await api.pool.acquire(...args);
+      stopWork(work, unavailable());
+      return connection;
+    };
+    const transaction = await openTransaction({ ...api.pool, acquire }, own, 'read only', work, check);
+    await expect(transaction.isBound).rejects.toThrow(unavailable().message);
+    await transaction.rollback();
+  }
+  await expectServing();
 });
 
 test('a query returns its connection to the pool when the check of its credential fails', async () => {

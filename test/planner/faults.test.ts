@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
+import { openTransaction } from '../../src/db/transaction.ts';
 import { AmbitError } from '../../src/lib/errors.ts';
 import type { ApiResponse } from '../support/api.ts';
 import { until } from '../support/until.ts';
@@ -98,4 +99,21 @@ test('a query whose connection is lost during its planned statement is executed 
   );
   expect([response.status, response.errors]).toEqual([200, undefined]);
   expect(response.data).toEqual(expected.data);
+});
+
+test('a query that got no connection in time does not wait for one a second time', async () => {
+  const { api: busy } = await startTwoWays({ database: api, pool: 1, client: { waitMs: 300 } });
+  const by = busy.as(owner.token);
+  expect((await by.query(QUERY, { n: 1 })).errors).toBeUndefined();
+  const taken = await openTransaction(busy.pool, { organizationId: null, userId: null }, 'read only');
+  const { acquire } = busy.pool;
+  let attempts = 0;
+  busy.pool.acquire = (...args) => {
+    attempts += 1;
+    return acquire(...args);
+  };
+  const refused = await by.query(QUERY, { n: 1 });
+  expect([refused.status, refused.errors?.[0].extensions.code, attempts]).toEqual([503, 'UNAVAILABLE', 1]);
+  await taken.commit();
+  expect((await by.query(QUERY, { n: 1 })).errors).toBeUndefined();
 });
