@@ -32,7 +32,10 @@ export interface LookupsOptions {
 }
 
 /** The part of the driver's query interface that is used. */
-type Query = Pick<Promise<unknown>, 'then' | 'catch'> & { values(): PromiseLike<unknown> };
+type Query = Pick<Promise<unknown>, 'then' | 'catch'> & {
+  values(): PromiseLike<unknown>;
+  execute(): PromiseLike<unknown>;
+};
 
 interface Waiter {
   deadline: number;
@@ -116,6 +119,7 @@ const later = (connection: () => Promise<Connection>, run: (connection: Connecti
     // biome-ignore lint/suspicious/noThenProperty: the driver's queries can be awaited
     then: (resolve, reject) => rows().then(resolve, reject),
     catch: (reject) => rows().catch(reject),
+    execute: rows,
     values: () => connection().then((open) => run(open).values()),
   };
 };

@@ -101,14 +101,15 @@ export async function expectSameOnBothWays(
     operation,
     async (smaller) => !areSame(await onBothWays(ways, by, smaller)),
   );
-  const { planned, resolved } = await onBothWays(ways, by, smallest);
   throw new Error(
     [
       `The two ways differ for ${name}.`,
-      smallest.query,
+      operation.query,
+      JSON.stringify(operation.variables),
+      `planned: ${textOf(answers.planned)}`,
+      `resolvers: ${textOf(answers.resolved)}`,
+      `The smallest operation that differs: ${smallest.query}`,
       JSON.stringify(smallest.variables),
-      `planned: ${textOf(planned)}`,
-      `resolvers: ${textOf(resolved)}`,
     ].join('\n'),
   );
 }
