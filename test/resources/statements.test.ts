@@ -94,7 +94,8 @@ const expectAlike = (one: Measured, hundred: Measured): void => expect(hundred.t
 
 /**
  * One batch more for each statement. The only row under a parent refers back to the parent, which the request has read
- * already; of a hundred rows, some lists in the selection refer to other objects.
+ * already; of a hundred rows, some lists in the selection refer to other objects. Responses of statements that were sent
+ * together can also arrive apart, so that what they lead to is loaded in two batches.
  */
 function expectSimilar(one: Measured, hundred: Measured): void {
   const more = Object.entries(hundred.tally).filter(([text, count]) => count > (one.tally[text] ?? 0) + 1);
@@ -131,14 +132,14 @@ function idsOf({ name }: GraphQLNamedType, count: number): string[] {
 describe.each(sample([...nodeTypes], 6, 'types').map((type) => [type.name, type] as const))('%s', (_name, type) => {
   const selected = (depth: number): string => `... on ${type.name} { ${selectAll(schema, type, depth)} }`;
 
-  test('is read by nodes(ids:) with the same number of statements for many IDs as for one', async () => {
+  test('is read by nodes(ids:) with at most one batch more of each statement for many IDs than for one', async () => {
     const documentOf = (depth: number) => `query ($ids: [ID!]!) { nodes(ids: $ids) { ${selected(depth)} } }`;
     // Two levels select each object of the type. With a hundred IDs, that can exceed the cost of one operation.
     const count = [MANY, 20].find((size) => fits(documentOf(2), { ids: idsOf(type, size) })) ?? 5;
     const document = deep(documentOf, { ids: idsOf(type, count) });
     const nodes = (size: number) => measure(many, document, { ids: idsOf(type, size) });
     const [one, several] = [await nodes(1), await nodes(count)];
-    expectAlike(one, several);
+    expectSimilar(one, several);
     const last = several.data.nodes.findLast((node: Json) => node);
     const objects = Object.values(type.getFields()).filter((field) => isCompositeType(getNamedType(field.type)));
     for (const { name } of objects)
