@@ -36,8 +36,8 @@ export function cancelSoon(connection: Connection, milliseconds: number): void {
 }
 
 /**
- * Commits the transaction. Statements before COMMIT may still be without a response. Only an error that PostgreSQL reports for COMMIT or for one of
- * them proves that nothing was committed.
+ * Commits the transaction. Statements before COMMIT may still be without a response. Only an error that PostgreSQL
+ * reports for COMMIT or for one of them proves that nothing was committed.
  */
 export async function commit(connection: Connection, work: Work, sent: SentStatements): Promise<void> {
   if (work.stopped) {
