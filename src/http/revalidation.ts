@@ -44,7 +44,8 @@ export function answering(answer: Answer, resolve: ExecuteResolvers, limit: numb
     try {
       const text = await pending;
       // Near the limit the resolvers decide. They count a short value with up to twice the bytes that it has.
-      if (text !== null && (await revalidate(ctx)) && fits(text, limit / 2)) return text;
+      const isConfirmed = text !== null && (await revalidate(ctx)) && !isRetryable(args, ctx);
+      if (isConfirmed && fits(text, limit / 2)) return text;
     } catch (error) {
       // The error may be that of the cancelled statement.
       if (ctx.work.stopped) throw ctx.work.stopped;

@@ -33,18 +33,21 @@ const acme = await createOrganization(first, 'acme');
 const api = await startApi({ pool: 1, database: first, client: { dial: failBegin } });
 const binding = { organizationId: organizationUuid(acme), userId: null };
 
-test('a query whose BEGIN failed runs again instead of finding nothing', async () => {
+test.each([
+  ['by resolvers', '{ organization { slug } }', { organization: { slug: 'acme' } }],
+  ['by a planned statement', '{ categories(first: 0) { totalCount } }', { categories: { totalCount: 4 } }],
+])('a query %s whose BEGIN failed runs again instead of finding nothing', async (_how, document, data) => {
   const send = async (): Promise<unknown> => {
     const response = await fetch(`${api.address}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${acme.owner.token}` },
-      body: JSON.stringify({ query: '{ organization { slug } }' }),
+      body: JSON.stringify({ query: document }),
     });
     return await response.json();
   };
   // From the second request on, the actor is cached.
   for (let round = 0; round < 3; round += 1) {
-    expect(await send()).toEqual({ data: { organization: { slug: 'acme' } } });
+    expect(await send()).toEqual({ data });
     failing = 1;
   }
   expect(failing).toBe(1);
