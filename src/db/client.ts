@@ -64,9 +64,19 @@ const limitsOf = ({ statementTimeout, lockTimeout = 3_000 }: ClientOptions): Rec
   statement_timeout: String(statementTimeout),
   lock_timeout: String(lockTimeout),
   idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION),
-  // Every statement filters by its tenant, so one plan is good for all values. With row-level security, planning is
-  // expensive (measured: reading a row by its ID took 100 µs in PostgreSQL before, and takes 20 µs with this setting).
-  plan_cache_mode: 'force_generic_plan',
+});
+
+/**
+ * Every statement filters by its tenant, so one plan is good for all values. With row-level security, planning is expensive
+ * (measured: reading a row by its ID took 100 µs in PostgreSQL before, and takes 20 µs with this setting). Citus chooses the
+ * shard by the values, so it needs a plan for them.
+ */
+const PLAN_CACHE_MODE = `case when exists (select from pg_extension where extname = 'citus') then 'auto' else 'force_generic_plan' end`;
+
+/** The settings of each transaction, as SQL. */
+const settingsOf = (options: ClientOptions): Record<string, string> => ({
+  ...Object.fromEntries(Object.entries(limitsOf(options)).map(([name, value]) => [name, `'${value}'`])),
+  plan_cache_mode: PLAN_CACHE_MODE,
 });
 
 /** Creates the pool. It connects when it is first used. */
@@ -78,7 +88,7 @@ export function connect(options: ClientOptions): Pool {
     log,
     queue: MAX_WAITING,
     responseTimeoutMs: Math.min(statementTimeout, requestTimeout) + CANCEL_MARGIN,
-    settings: options.pooler ? limitsOf(options) : {},
+    settings: options.pooler ? settingsOf(options) : {},
     // A pooler assigns a server connection for as long as a transaction is open.
     endAfterMs: options.pooler ? 0 : END_AFTER,
     open: connectionFactory(options),
@@ -101,7 +111,10 @@ function connectionFactory(options: ClientOptions): PoolOptions['open'] {
       ...(!options.pooler && { role: RUNTIME_ROLE, ...limitsOf(options) }),
     },
   } as never;
-  return (onLost) => openConnection({ url, driver, renewMs, onLost, onStatement, dial });
+  const firstStatement = options.pooler
+    ? 'select 1'
+    : `select set_config('plan_cache_mode', ${PLAN_CACHE_MODE}, false)`;
+  return (onLost) => openConnection({ url, driver, firstStatement, renewMs, onLost, onStatement, dial });
 }
 
 export const dialect = new PgDialect();

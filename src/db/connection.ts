@@ -25,6 +25,8 @@ const CANCEL_REQUEST = 80_877_102;
 export interface ConnectionOptions {
   url: string;
   driver: Options<never>;
+  /** The connection is open when this statement has succeeded. Defaults to one without effect. */
+  firstStatement?: string;
   /** Opens a socket to the server. Defaults to the address of `url`. */
   dial?: (() => Socket) | undefined;
   /** Called with the text of each statement, without its parameters. */
@@ -203,7 +205,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
 
   const deadline = setTimeout(lose, CONNECT_TIMEOUT, 'UNRESPONSIVE');
   try {
-    backend = (await sql.unsafe('select 1')).state;
+    backend = (await sql.unsafe(options.firstStatement ?? 'select 1')).state;
   } catch (error) {
     lose('CLOSED');
     throw socketError ?? error;

@@ -41,8 +41,17 @@ export function postgresError(error: unknown): PostgresError | null {
   return cause instanceof Error && 'severity' in cause ? (cause as unknown as PostgresError) : null;
 }
 
-/** Whether the failure of a COMMIT proves that nothing was committed. A FATAL error or a lost connection does not. */
-export const isRolledBack = (error: unknown): boolean => postgresError(error)?.severity === 'ERROR';
+/**
+ * Whether the failure of a COMMIT proves that nothing was committed. A FATAL error or a lost connection does not. Neither does
+ * an error of the server itself: in a Citus cluster, the connection to the worker was lost, which may have committed.
+ */
+export function isRolledBack(error: unknown): boolean {
+  const reported = postgresError(error);
+  return reported?.severity === 'ERROR' && !SERVER_ERROR.test(reported.code);
+}
+
+/** The SQLSTATE classes are those of UNAVAILABLE, and XX internal error. The timeout of a statement (57014) is not among them. */
+const SERVER_ERROR = /^(08|53|57P|58|XX)/;
 
 /** Whether the database was not available, so that a retry may succeed. */
 function isUnavailable(error: unknown): boolean {
@@ -55,6 +64,9 @@ const ABORTED = '25P02';
 /** Whether the statement was refused because an earlier one of its transaction had failed. */
 export const isAbortedTransaction = (error: unknown): boolean => postgresError(error)?.code === ABORTED;
 
+/** In a Citus cluster, the name of a constraint ends with the number of the shard. */
+const SHARD = /_\d{6,}$/;
+
 /** Returns the domain error for a database error, or the error itself if there is none. */
 export function domainError(error: unknown): unknown {
   const cause = causeOf(error);
@@ -64,7 +76,7 @@ export function domainError(error: unknown): unknown {
     return unavailable('The database took too long. Try again in a moment, or request less data.');
   if (isUnavailable(error)) return unavailable();
   if (!violation) return error;
-  const known = VIOLATIONS.get(violation.constraint_name ?? '');
+  const known = VIOLATIONS.get((violation.constraint_name ?? '').replace(SHARD, ''));
   if (known) return invalid(known);
   if (CONFLICTS.has(violation.code))
     return new AmbitError('CONFLICT', 'Another request changed the same data at the same time. Try again.');

@@ -19,7 +19,7 @@ export interface PoolOptions {
   responseTimeoutMs: number;
   /** Milliseconds that an idle connection keeps a read-only transaction open. */
   endAfterMs: number;
-  /** PostgreSQL settings that each transaction sets for itself. */
+  /** PostgreSQL settings that each transaction sets for itself, with their values as SQL. */
   settings: Record<string, string>;
   open(onLost: (connection: Connection, cause: LossCause) => void): Promise<Connection>;
   log: Log;

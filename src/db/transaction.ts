@@ -61,9 +61,8 @@ function literal(id: string | null): string {
 function beginStatement(binding: Binding | null, mode: Mode, settings: Record<string, string>): string {
   const local = (name: string, value: string): string => `set_config('${name}',${value},true)`;
   const all = [
-    ...(binding ? [local('ambit.organization_id', literal(binding.organizationId))] : []),
-    ...(binding ? [local('ambit.user_id', literal(binding.userId))] : []),
-    ...Object.entries(settings).map(([name, value]) => local(name, `'${value}'`)),
+    ...Object.entries(settings).map(([name, value]) => local(name, value)),
+    ...(binding ? [`ambit.bind(${literal(binding.organizationId)},${literal(binding.userId)})`] : []),
   ];
   return all.length > 0 ? `${BEGIN[mode]};select ${all.join(',')}` : BEGIN[mode];
 }
@@ -126,7 +125,7 @@ export async function openTransaction(
   let bound = binding.organizationId;
   const rebind = async (organizationId: string): Promise<void> => {
     if (organizationId !== bound)
-      await send("select set_config('ambit.organization_id', $1, true)", [organizationId], { prepare: true });
+      await send('select ambit.bind($1, $2)', [organizationId, binding.userId] as never[], { prepare: true });
     bound = organizationId;
   };
   let ending: Promise<void> | undefined;

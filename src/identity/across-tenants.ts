@@ -42,8 +42,7 @@ const CHECKS = {
 
 /** Returns a row only if the condition is true. PostgreSQL evaluates a condition without columns before the row. */
 function checkWith(condition: string): Pick<BindingCheck, 'text' | 'strictText'> {
-  const local = (name: string, value: string): string => `set_config('ambit.${name}', coalesce(${value}, ''), true)`;
-  const binding = `select ${local('organization_id', '$2::text')}, ${local('user_id', '$3::text')}`;
+  const binding = 'select ambit.bind($2::text, $3::text)';
   return {
     text: `${binding} where ${condition}`,
     strictText: `${binding} where ambit.require_unchanged(${condition})`,

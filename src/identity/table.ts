@@ -1,5 +1,5 @@
 import { bigint, index, integer, jsonb, pgTable, text, varchar } from 'drizzle-orm/pg-core';
-import { createdAt, instant } from '../db/columns.ts';
+import { createdAt, instant, organizationId } from '../db/columns.ts';
 
 /** Keys that sign access tokens. A key is published before it signs, and is kept until its last token has expired. */
 export const signingKeys = pgTable('signing_keys', {
@@ -10,6 +10,19 @@ export const signingKeys = pgTable('signing_keys', {
   signsFrom: instant('signs_from').notNull(),
   expiresAt: instant('expires_at').notNull(),
 });
+
+/**
+ * The organization of each secret that is found by its hash: API tokens and invitations. The rows of deleted secrets are
+ * deleted too, but a row that is left over finds nothing.
+ */
+export const organizationSecrets = pgTable(
+  'organization_secrets',
+  {
+    hash: text('hash').primaryKey(),
+    organizationId: organizationId(),
+  },
+  (t) => [index('organization_secrets_by_organization').on(t.organizationId)],
+);
 
 /** Counters of rate-limiter-flexible, which defines the column names. */
 export const rateLimits = pgTable(

@@ -161,7 +161,7 @@ export function withBinding<T>(
   work: (tx: TransactionSql) => Promise<T>,
 ): Promise<T> {
   return api.sql.begin(async (tx) => {
-    await tx`select set_config('ambit.organization_id', ${organization}, true), set_config('ambit.user_id', ${user}, true)`;
+    await tx`select ambit.bind(${organization}, ${user})`;
     return await work(tx);
   }) as Promise<T>;
 }

@@ -21,7 +21,6 @@ export const apiTokens = pgTable(
   (t) => [
     primaryKey({ columns: [t.organizationId, t.id] }),
     unique('api_tokens_hash').on(t.organizationId, t.hash),
-    index('api_tokens_by_hash').on(t.hash),
     index('api_tokens_by_principal').on(t.organizationId, t.principalId),
     foreignKey({
       name: 'api_tokens_principal',

@@ -21,7 +21,6 @@ export const invitations = pgTable(
   (t) => [
     primaryKey({ columns: [t.organizationId, t.id] }),
     unique('invitations_hash').on(t.organizationId, t.hash),
-    index('invitations_by_hash').on(t.hash),
     // Not unique: an inviter does not learn of invitations that are hidden from them, so one address can have several.
     index('invitations_by_email').on(t.organizationId, sql`lower(${t.email})`),
     // Invitations are deleted with their inviter.

@@ -7,7 +7,6 @@ import {
   pgTable,
   primaryKey,
   text,
-  unique,
   uuid,
 } from 'drizzle-orm/pg-core';
 import { createdAt, id, organizationId } from '../../db/columns.ts';
@@ -15,24 +14,29 @@ import { explainViolation } from '../../db/constraints.ts';
 import { userError } from '../../lib/errors.ts';
 import type { Plan } from '../../lib/plans.ts';
 
-/** The tenants. Row-level security compares `id`. The slug is unique in the instance. */
-export const organizations = pgTable(
-  'organizations',
-  {
-    id: uuid('id').primaryKey(),
-    slug: text('slug').notNull(),
-    name: text('name').notNull(),
-    plan: text('plan').$type<Plan>().notNull(),
-    /** The address for questions about billing. */
-    billingEmail: text('billing_email'),
-    /** The version of the organization's access. Triggers increment it. Compiled grants are cached under it. */
-    accessVersion: bigint('access_version', { mode: 'number' }).notNull().default(0),
-    createdAt: createdAt(),
-  },
-  (t) => [unique('organizations_slug').on(t.slug)],
-);
+/** The tenants. Row-level security compares `id`. `organizationSlugs` keeps the slug unique in the instance. */
+export const organizations = pgTable('organizations', {
+  id: uuid('id').primaryKey(),
+  slug: text('slug').notNull(),
+  name: text('name').notNull(),
+  plan: text('plan').$type<Plan>().notNull(),
+  /** The address for questions about billing. */
+  billingEmail: text('billing_email'),
+  /** The version of the organization's access. Triggers increment it. Compiled grants are cached under it. */
+  accessVersion: bigint('access_version', { mode: 'number' }).notNull().default(0),
+  createdAt: createdAt(),
+});
 
-explainViolation('organizations_slug', userError('TAKEN', 'slug', 'Another organization has this slug.'));
+/**
+ * The organization of each slug. A slug is unique in the instance, and \`organizations\` may be distributed over several
+ * servers, so that it cannot have a unique key without its distribution column.
+ */
+export const organizationSlugs = pgTable('organization_slugs', {
+  slug: text('slug').primaryKey(),
+  organizationId: organizationId().unique('organization_slugs_one'),
+});
+
+explainViolation('organization_slugs_pkey', userError('TAKEN', 'slug', 'Another organization has this slug.'));
 
 /**
  * A table of rows that belong to an organization. Its primary key begins with the organization, and so must all its

@@ -3,7 +3,6 @@ import { createdAt, id, organizationId } from '../../db/columns.ts';
 import { explainViolation } from '../../db/constraints.ts';
 import { userError } from '../../lib/errors.ts';
 import { organizations } from '../organization/table.ts';
-import { users } from '../user/table.ts';
 
 /** A member or a service account of an organization. A member has a user; a service account has a name instead. */
 export const principals = pgTable(
@@ -19,9 +18,23 @@ export const principals = pgTable(
   (t) => [
     primaryKey({ columns: [t.organizationId, t.id] }),
     unique('principals_user').on(t.organizationId, t.userId),
-    index('principals_by_user').on(t.userId),
     foreignKey({ columns: [t.organizationId], foreignColumns: [organizations.id] }).onDelete('cascade'),
-    foreignKey({ columns: [t.userId], foreignColumns: [users.id] }),
+  ],
+);
+
+/**
+ * The organizations of each user. The table belongs to the instance, so that they are found without reading every
+ * organization. Its rows are added and deleted together with the members.
+ */
+export const memberships = pgTable(
+  'memberships',
+  {
+    organizationId: organizationId(),
+    userId: uuid('user_id').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.userId, t.organizationId] }),
+    index('memberships_by_organization').on(t.organizationId),
   ],
 );
 

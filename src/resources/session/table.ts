@@ -1,6 +1,5 @@
 import { foreignKey, index, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, instant } from '../../db/columns.ts';
-import { principals } from '../principal/table.ts';
 import { users } from '../user/table.ts';
 
 /**
@@ -23,12 +22,6 @@ export const sessions = pgTable(
     index('sessions_by_member').on(t.organizationId, t.userId),
     index('sessions_by_user').on(t.userId),
     foreignKey({ columns: [t.userId], foreignColumns: [users.id] }).onDelete('cascade'),
-    // The sessions of a member who leaves the organization are deleted.
-    foreignKey({
-      name: 'sessions_member',
-      columns: [t.organizationId, t.userId],
-      foreignColumns: [principals.organizationId, principals.userId],
-    }).onDelete('cascade'),
   ],
 );
 
@@ -38,6 +31,8 @@ export const refreshTokens = pgTable(
   {
     hash: text('hash').primaryKey(),
     sessionId: uuid('session_id').notNull(),
+    /** The user of the session. Row-level security compares it. */
+    userId: uuid('user_id').notNull(),
     /** Null for a token that was issued before this column existed. */
     issuedAt: instant('issued_at'),
     usedAt: instant('used_at'),

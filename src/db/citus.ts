@@ -1,0 +1,56 @@
+/**
+ * The functions of the migrations that need another form in a Citus cluster. They keep their names and their results, so
+ * that the application sends the same statements to plain PostgreSQL and to a cluster.
+ */
+export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
+  // Citus sends SET LOCAL to the workers (citus.propagate_set_commands), but not set_config. PostgreSQL applies the lock
+  // timeout where the lock is, which is on a worker.
+  {
+    head: `ambit.bind(organization text, person text) returns text language plpgsql volatile`,
+    body: `
+  begin
+    execute format('set local ambit.organization_id = %L', coalesce(organization, ''));
+    execute format('set local ambit.user_id = %L', coalesce(person, ''));
+    execute format('set local lock_timeout = %L', current_setting('lock_timeout'));
+    return '';
+  end `,
+  },
+  // A function with the rights of its owner would read on another connection to the worker, with another snapshot than the
+  // statements that follow. Therefore the check binds the transaction first, reads as the runtime role, and removes the
+  // binding if the credential has changed.
+  {
+    head: `ambit.is_session_unchanged(session uuid, organization uuid, person uuid, version text) returns boolean language plpgsql volatile security invoker`,
+    body: `
+  declare s record; o record; is_unchanged boolean := false;
+  begin
+    perform ambit.bind(organization::text, person::text);
+    select s.expires_at, u.email, u.name, u.created_at into s
+    from public.sessions s join public.users u on u.id = s.user_id
+    where s.id = session and s.user_id = person and s.organization_id is not distinct from organization;
+    if found then
+      select slug, name, plan, access_version into o from public.organizations where id = organization;
+      is_unchanged := version = row(s.expires_at, s.email, s.name, s.created_at, o.slug, o.name, o.plan, o.access_version)::text;
+    end if;
+    if not is_unchanged then perform ambit.bind(null, null); end if;
+    return is_unchanged;
+  end `,
+  },
+  {
+    head: `ambit.is_api_token_unchanged(secret_hash text, organization uuid, person uuid, version text) returns boolean language plpgsql volatile security invoker`,
+    body: `
+  declare t record; u record; is_unchanged boolean := false;
+  begin
+    perform ambit.bind(organization::text, person::text);
+    select t.id, t.principal_id, t.access, t.expires_at, o.slug, o.name, o.plan, o.access_version into t
+    from public.api_tokens t join public.organizations o on o.id = t.organization_id
+    where t.organization_id = organization and o.id = organization and t.hash = secret_hash;
+    if found then
+      select email, name, created_at into u from public.users where id = person;
+      is_unchanged := version = row(t.id, t.principal_id, t.access, t.expires_at, u.email, u.name, u.created_at, t.slug,
+        t.name, t.plan, t.access_version)::text;
+    end if;
+    if not is_unchanged then perform ambit.bind(null, null); end if;
+    return is_unchanged;
+  end `,
+  },
+];
