@@ -70,8 +70,12 @@ const ON_SHARD = /(\w+)_\d{6,}/g;
 
 /** A violation on a worker has the name only in its message. */
 function findViolation({ code, constraint_name: name, message }: PostgresError): UserError | undefined {
-  if (name !== undefined || !code.startsWith(INTEGRITY)) return VIOLATIONS.get(name ?? '');
-  return [...message.matchAll(ON_SHARD)].map(([, constraint = '']) => VIOLATIONS.get(constraint)).find(Boolean);
+  if (!code.startsWith(INTEGRITY)) return undefined;
+  const known = name === undefined ? undefined : VIOLATIONS.get(name);
+  return (
+    known ??
+    [...(name ?? message).matchAll(ON_SHARD)].map(([, constraint = '']) => VIOLATIONS.get(constraint)).find(Boolean)
+  );
 }
 /** The class of the SQLSTATEs of violated constraints. */
 const INTEGRITY = '23';
