@@ -4,6 +4,9 @@ import type { Amounts } from './amounts.ts';
 import { createEmpty, type Database, fillDatabase } from './database.ts';
 import { progress } from './rounds.ts';
 
+/** Shards of each table. Fewer than Citus creates by default, because the bench creates several databases. */
+const SHARDS = 8;
+
 /** A node of a Citus cluster. Group 0 is the coordinator. */
 interface Node {
   host: string;
@@ -74,6 +77,7 @@ async function join(url: string, name: string, coordinator: Node, workers: Node[
   await run(urlOf(url, name), async (sql) => {
     await sql`select citus_set_coordinator_host(${coordinator.host}, ${coordinator.port})`;
     for (const { host, port } of workers) await sql`select citus_add_node(${host}, ${port})`;
+    await sql.unsafe(`alter database ${name} set citus.shard_count = ${SHARDS}`);
   });
 }
 

@@ -53,11 +53,7 @@ export async function createEmpty(sql: Sql, name: string): Promise<void> {
 }
 
 /** Creates the tables and fills them. */
-export async function fillDatabase(
-  url: string,
-  amounts: Partial<Amounts>,
-  checkout?: string,
-): Promise<Organization[]> {
+export async function fillDatabase(url: string, amounts: Partial<Amounts>, checkout?: string): Promise<Organization[]> {
   const { migrateDatabase, seed } = await toolsOf(checkout);
   await migrateDatabase(url);
   const sql = postgres(url, { max: 1, onnotice: () => undefined });

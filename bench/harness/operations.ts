@@ -10,7 +10,7 @@ import { SMALL, smallRequests } from '../workloads/small.ts';
 import { writeRequests } from '../workloads/write.ts';
 import type { Database } from './database.ts';
 import { graphql, type Request, sendOne } from './load.ts';
-import { idOf } from './seed.ts';
+import { idOf, type Organization } from './seed.ts';
 import type { Server } from './server.ts';
 
 /** Sends the next request. Each request of an operation is another one, so that it can be repeated. */
@@ -71,7 +71,7 @@ export const newInvitations = (organizations: number): Invitation[] =>
   }));
 
 /** Adds passwords and invitations. */
-export async function addPeople(sql: Sql, { organizations }: Database, invitations: Invitation[]): Promise<void> {
+export async function addPeople(sql: Sql, organizations: Organization[], invitations: Invitation[]): Promise<void> {
   const hash = await hashPassword(PASSWORD);
   const addresses = Array.from({ length: PEOPLE }, (_, n) => addressOf(n));
   await sql`insert into passwords (user_id, hash) select id, ${hash} from users where email = any (${addresses})`;
@@ -162,7 +162,8 @@ const refreshing: Operation['open'] = async (server) => {
   let { refreshToken } = await signIn(server, 0);
   return async (to) => {
     const answer = await sendOne(to, anonymous(REFRESH, { refreshToken }));
-    refreshToken = (answer as { data: { refreshSession: { session: Session } } }).data.refreshSession.session.refreshToken;
+    refreshToken = (answer as { data: { refreshSession: { session: Session } } }).data.refreshSession.session
+      .refreshToken;
   };
 };
 
