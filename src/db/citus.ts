@@ -3,12 +3,13 @@
  * that the application sends the same statements to plain PostgreSQL and to a cluster.
  */
 export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
-  // Citus sends SET LOCAL to the workers (citus.propagate_set_commands), but not set_config. PostgreSQL applies the lock
-  // timeout where the lock is, which is on a worker.
+  // Citus sends SET LOCAL to the workers, but not set_config. The function turns this on by itself, because a setting of the
+  // database is missing in its dumps. PostgreSQL applies the lock timeout where the lock is, which is on a worker.
   {
     head: `ambit.bind(organization text, person text) returns text language plpgsql volatile`,
     body: `
   begin
+    perform set_config('citus.propagate_set_commands', 'local', true);
     execute format('set local ambit.organization_id = %L', coalesce(organization, ''));
     execute format('set local ambit.user_id = %L', coalesce(person, ''));
     execute format('set local lock_timeout = %L', current_setting('lock_timeout'));
