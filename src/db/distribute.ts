@@ -9,6 +9,8 @@ interface Table {
   name: string;
   /** The column that the rows are distributed by. Null for a table of the instance, which stays on the coordinator. */
   distribution_column: string | null;
+  /** Number of rows, as `ANALYZE` has estimated it. Counting the rows of a large table would take long. */
+  rows: number;
 }
 
 /** What `distributeDatabase` has done. */
@@ -51,11 +53,11 @@ export async function isDistributed(sql: Sql): Promise<boolean> {
  * workers if both were done before, because a server must be able to start while a worker is down.
  */
 export async function distributeTables(sql: Sql, log: Log): Promise<string[]> {
-  const tables = await missingTables(sql);
+  let tables = await missingTables(sql);
   if (tables.length > 0 || !(await haveFunctions(sql))) {
     await assertConnected(sql);
-    // Estimates the rows, because counting those of a large table would take long. The estimate of a small one is exact.
     for (const { name } of tables) await sql`analyze ${sql(name)}`;
+    tables = await missingTables(sql);
     await sql.begin(async (tx) => {
       await tx.unsafe(SIMPLIFY_POLICIES);
       for (const [at, table] of tables.entries())
@@ -97,7 +99,7 @@ async function haveFunctions(sql: Sql): Promise<boolean> {
 /** The tables that are not distributed, each after those that it refers to. All others are colocated with `organizations`. A tenant table has the policy `tenant`. */
 const missingTables = (sql: Sql): Promise<Table[]> => sql<Table[]>`
   with recursive tables as (
-    select c.oid, c.relname as name, case
+    select c.oid, c.relname as name, c.reltuples::float8 as rows, case
       when not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'tenant') then null
       when c.relname = 'organizations' then 'id'
       else 'organization_id' end as distribution_column
@@ -108,9 +110,9 @@ const missingTables = (sql: Sql): Promise<Table[]> => sql<Table[]>`
     select f.conrelid, l.level + 1 from levels l join pg_constraint f
       on f.confrelid = l.oid and f.contype = 'f' and f.conrelid <> f.confrelid
   )
-  select t.name, t.distribution_column from tables t join levels l using (oid)
+  select t.name, t.distribution_column, t.rows from tables t join levels l using (oid)
   where not exists (select from pg_dist_partition d where d.logicalrelid = t.oid)
-  group by t.name, t.distribution_column
+  group by t.name, t.distribution_column, t.rows
   order by t.distribution_column is null, t.name <> 'organizations', max(l.level), t.name`;
 
 /**

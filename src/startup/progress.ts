@@ -52,5 +52,6 @@ export function createProgress(terminal: WriteStream): Progress {
 function lineOf({ table, rows, number, of }: TableEntry, milliseconds: number): string {
   const counter = `${number}/${of}`.padStart(5);
   const seconds = `${(milliseconds / 1_000).toFixed(1)} s`;
-  return `${counter}  ${table.padEnd(24)} ${`${rows.toLocaleString('en')} rows`.padStart(18)} ${seconds.padStart(9)}`;
+  const amount = `${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'}`;
+  return `${counter}  ${table.padEnd(24)} ${amount.padStart(18)} ${seconds.padStart(9)}`;
 }
