@@ -15,7 +15,7 @@ import { newId } from '../lib/ids.ts';
 import { email, parse, singleLine } from '../lib/input.ts';
 import { createLog, errorLines } from '../lib/log.ts';
 import { newPassword } from '../resources/session/sign-up.ts';
-import { users } from '../resources/user/table.ts';
+import { passwords, users } from '../resources/user/table.ts';
 import { migrate, runtimeOptions, startDatabase } from './database.ts';
 
 const Person = z.object({ email, name: singleLine(100) });
@@ -54,7 +54,10 @@ async function allow(pool: Pool, person: z.output<typeof Person>): Promise<strin
     async (db) => {
       const right = { mayCreateOrganizations: true };
       if (passwordHash === null) await db.update(users).set(right).where(eq(users.id, id));
-      else await db.insert(users).values({ id, ...person, passwordHash, ...right });
+      else {
+        await db.insert(users).values({ id, ...person, ...right });
+        await db.insert(passwords).values({ userId: id, hash: passwordHash });
+      }
       await deleteSetupSecrets(db);
     },
     'read write',

@@ -11,12 +11,12 @@ import { planPeriods } from '../resources/billing/table.ts';
 import { categories } from '../resources/category/table.ts';
 import { checks } from '../resources/check/table.ts';
 import { levels } from '../resources/level/table.ts';
-import { organizations } from '../resources/organization/table.ts';
-import { principals } from '../resources/principal/table.ts';
+import { organizationSlugs, organizations } from '../resources/organization/table.ts';
+import { memberships, principals } from '../resources/principal/table.ts';
 import { projects } from '../resources/project/table.ts';
 import { assignments } from '../resources/role/table.ts';
 import { rubrics } from '../resources/rubric/table.ts';
-import { users } from '../resources/user/table.ts';
+import { passwords, people, users } from '../resources/user/table.ts';
 
 export const DEMO_PASSWORD = 'ambit-demo';
 
@@ -95,15 +95,19 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
   const organizationId = newId();
   const name = capitalized(slug);
   const plan = 'ENTERPRISE';
+  await db.insert(organizationSlugs).values({ slug, organizationId });
   await db.insert(organizations).values({ id: organizationId, slug, name, plan });
   await db.insert(planPeriods).values({ organizationId, plan, startedAt: new Date() });
   for (const { email, role } of DEMO_ACCOUNTS.filter((account) => account.organization === slug)) {
     const userId = newId();
     const first = email.split('@')[0] ?? '';
     const person = `${capitalized(first)} of ${name}`;
-    await db.insert(users).values({ id: userId, email, name: person, passwordHash });
     const id = newId();
+    await db.insert(users).values({ id: userId, email, name: person });
+    await db.insert(passwords).values({ userId, hash: passwordHash });
     await db.insert(principals).values({ organizationId, id, userId });
+    await db.insert(people).values({ organizationId, id: userId, email, name: person });
+    await db.insert(memberships).values({ organizationId, userId });
     await db.insert(assignments).values({ organizationId, principalId: id, builtInRoleId: roleByKey(role).id });
   }
   await db

@@ -1,6 +1,7 @@
 import { ROLES } from '../../src/access/roles.ts';
 import { decodeId } from '../../src/lib/ids.ts';
 import type { Rows } from './resource.ts';
+import { insertMembers } from './world.ts';
 
 /** Rows of members, service accounts and their roles, which refer to each other. */
 const LATER = '2100-01-01T00:00:00Z';
@@ -70,7 +71,7 @@ function assign(rows: Rows, principals: string[], custom: string[]): Promise<str
 
 export async function memberRows(rows: Rows): Promise<string[]> {
   const users = await rows.of('User');
-  const members = await rows.insert('principals', (at) => ({ user_id: users[at] }));
+  const members = await insertMembers(rows.api.root, rows.organizationUuid, users);
   await assign(rows, members, (await memberRoles(rows)).roles);
   return members;
 }

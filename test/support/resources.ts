@@ -15,7 +15,16 @@ import {
   sharedProject,
 } from './access-rows.ts';
 import type { Fixtures, Resource } from './resource.ts';
-import { addMember, addToOrganization, createOrganization, PASSWORD, queryData, roleId, signIn } from './world.ts';
+import {
+  addMember,
+  addToOrganization,
+  createOrganization,
+  createUser,
+  PASSWORD,
+  queryData,
+  roleId,
+  signIn,
+} from './world.ts';
 
 const DISTANT = '2999-01-01T00:00:00.000Z';
 const LATER = '2100-01-01T00:00:00Z';
@@ -274,7 +283,7 @@ export const RESOURCES: Record<string, Resource> = {
   Member: {
     obtain: async ({ api, organization, unique }) => {
       const email = `${unique('member')}@${organization.slug}.test`;
-      await api.root`insert into users (id, email, name, password_hash) values (gen_random_uuid(), ${email}, 'A member', 'of nobody')`;
+      await createUser(api, email, 'A member');
       await addToOrganization(api, organization, { email }, 'user');
       const [row] = await api.root`
         select p.id from principals p join users u on u.id = p.user_id where u.email = ${email}`;
@@ -402,7 +411,7 @@ export const RESOURCES: Record<string, Resource> = {
   User: {
     obtain: ({ owner }) => owner.userId,
     rows: ({ organization: { slug }, insert }) =>
-      insert('users', (at) => ({ name: `User ${at}`, email: `${at}@${slug}.test`, password_hash: '' })),
+      insert('users', (at) => ({ name: `User ${at}`, email: `${at}@${slug}.test` })),
   },
   AuditEvent: {
     obtain: async ({ owner }) =>

@@ -1,7 +1,7 @@
 import type { Sql, TransactionSql } from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../../src/access/catalog.ts';
 import { roleByKey } from '../../src/access/roles.ts';
-import { newId, toPublicId } from '../../src/lib/ids.ts';
+import { fromPublicId, newId, toPublicId } from '../../src/lib/ids.ts';
 import type { Api, Caller, Json } from './api.ts';
 import { cheapHash } from './password.ts';
 
@@ -54,8 +54,11 @@ async function person(api: Api, email: string, session: Json): Promise<Person> {
 }
 
 /** Creates a user in the database, because a sign-up computes an expensive hash. */
-async function createUser(api: Api, email: string, name = email): Promise<void> {
-  await api.root`insert into users (id, email, name, password_hash) values (${newId()}, ${email}, ${name}, ${HASH})`;
+export async function createUser(api: Api, email: string, name = email): Promise<string> {
+  const id = newId();
+  await api.root`insert into users (id, email, name) values (${id}, ${email}, ${name})`;
+  await api.root`insert into passwords (user_id, hash) values (${id}, ${HASH})`;
+  return id;
 }
 
 /** Signs in over HTTP. */
@@ -105,13 +108,22 @@ export async function addToOrganization(
   { email }: { email: string },
   role: BuiltInRole,
 ): Promise<void> {
-  const [own] = await api.root`
-    insert into principals (organization_id, id, user_id)
-    select o.id, ${newId()}, u.id from organizations o, users u
-    where o.slug = ${organization.slug} and u.email = ${email} returning organization_id, id`;
+  const [user] = await api.root`select id from users where email = ${email}`;
+  const organizationId = fromPublicId('org', organization.id) ?? '';
+  const [principalId] = await insertMembers(api.root, organizationId, [user?.['id']]);
   await api.root`
     insert into assignments (organization_id, id, principal_id, built_in_role_id)
-    values (${own?.['organization_id']}, ${newId()}, ${own?.['id']}, ${roleByKey(role).id})`;
+    values (${organizationId}, ${newId()}, ${principalId ?? ''}, ${roleByKey(role).id})`;
+}
+
+/** Makes users members without a role, in the database. Returns the IDs of the members. */
+export async function insertMembers(sql: Sql, organizationId: string, userIds: string[]): Promise<string[]> {
+  const members = userIds.map((user_id) => ({ organization_id: organizationId, id: newId(), user_id }));
+  const users = await sql`select id, email, name, created_at from users where id = any(${userIds})`;
+  await sql`insert into principals ${sql(members)}`;
+  await sql`insert into people ${sql(users.map((user) => ({ ...user, organization_id: organizationId })))}`;
+  await sql`insert into memberships ${sql(members, 'organization_id', 'user_id')}`;
+  return members.map(({ id }) => id);
 }
 
 /** Sets the role of a user in all of their organizations, in the database. */

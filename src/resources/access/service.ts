@@ -12,7 +12,7 @@ import { decodeId, fromPublicId } from '../../lib/ids.ts';
 import { findGrants } from '../principal/access.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
-import { users } from '../user/table.ts';
+import { people } from '../user/table.ts';
 
 export interface Question {
   permission: string;
@@ -147,10 +147,13 @@ async function findPrincipals(ctx: Context, keys: string[]): Promise<Row[]> {
       : []),
     ...(addresses.length > 0
       ? await tx
-          .select({ ...fields, email: users.email })
+          .select({ ...fields, email: people.email })
           .from(principals)
-          .innerJoin(users, eq(users.id, principals.userId))
-          .where(and(own, isAnyOf(sql<string>`lower(${users.email})`, addresses)))
+          .innerJoin(
+            people,
+            and(eq(people.organizationId, principals.organizationId), eq(people.id, principals.userId)),
+          )
+          .where(and(own, isAnyOf(sql<string>`lower(${people.email})`, addresses)))
       : []),
   ];
 }

@@ -8,6 +8,7 @@ import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
+import { addSecrets, removeSecrets } from '../../identity/secrets.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { publicRow, toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine } from '../../lib/input.ts';
@@ -115,7 +116,11 @@ export async function createApiToken(
     hash: hashSecret(secret),
     createdAt: ctx.dependencies.clock(),
   };
-  const [apiToken] = await (await db(ctx)).insert(apiTokens).values(values).returning(fields);
+  const tx = await db(ctx);
+  const [[apiToken]] = await Promise.all([
+    tx.insert(apiTokens).values(values).returning(fields),
+    addSecrets(tx, values.organizationId, [values.hash]),
+  ]);
   audit(ctx, {
     targetId: toPublicId('tok', (apiToken as ApiTokenRow).id),
     after: await snapshotOf(ctx, apiToken as ApiTokenRow),
@@ -178,7 +183,15 @@ export async function deleteApiToken(ctx: Context, id: string): Promise<string> 
     requireOwnerFor(ctx.unit.access, await findGrantsOverTime(ctx, token.principalId));
   }
   const before = await snapshotOf(ctx, token);
-  await (await db(ctx)).delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
+  const tx = await db(ctx);
+  const deleted = await tx
+    .delete(apiTokens)
+    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)))
+    .returning({ hash: apiTokens.hash });
+  await removeSecrets(
+    tx,
+    deleted.map(({ hash }) => hash),
+  );
   audit(ctx, { targetId: toPublicId('tok', id), before, after: null });
   return toPublicId('tok', id);
 }

@@ -19,6 +19,7 @@ import { findCustomRoles, requireSession } from '../principal/access.ts';
 import { auditedRoles } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { changeAccess } from '../principal/change-access.ts';
+import { addMember } from '../principal/membership.ts';
 import { assign, isAssignableIn, type PrincipalRow, roleColumns } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
@@ -116,7 +117,7 @@ export async function acceptInvitation(
   try {
     const accepted = await join(ctx, userId, secret);
     if (!dryRun) {
-      const session = caller.organization ? null : await bindSession(ctx, sessionId);
+      const session = caller.organization ? null : await bindSession(ctx, sessionId, userId);
       return { ...accepted, result: { ...accepted.result, session } };
     }
     setDryRun(ctx);
@@ -132,7 +133,7 @@ export async function acceptInvitation(
 }
 
 /** Binds the session of a person without an organization to the one that they join. The session keeps its refresh tokens. */
-async function bindSession(ctx: Context, sessionId: string): Promise<IssuedSession | null> {
+async function bindSession(ctx: Context, sessionId: string, userId: string): Promise<IssuedSession | null> {
   const organizationId = tenant(ctx);
   const bound = await (await db(ctx))
     .update(sessions)
@@ -141,7 +142,7 @@ async function bindSession(ctx: Context, sessionId: string): Promise<IssuedSessi
     .returning({ id: sessions.id });
   // Another request has bound it at the same time.
   if (bound.length === 0) return null;
-  const issued = await issueTokens(ctx, sessionId);
+  const issued = await issueTokens(ctx, sessionId, userId);
   const before = { id: toPublicId('ses', sessionId), organizationId: null };
   audit(ctx, {
     related: [...(ctx.unit.auditDraft.related ?? []), { before, ...sessionShown(sessionId, organizationId) }],
@@ -171,7 +172,7 @@ async function join(ctx: Context, userId: string, secret: string): Promise<Acces
         known && (grantsOfPrincipal(rows, known.id, organization.plan, ctx.dependencies.clock())?.role ?? null);
       return known
         ? await addProjectRoles(ctx, known, role, invitation, offered)
-        : await makeMember(ctx, principalId, userId, offered);
+        : await makeMember(ctx, principalId, offered);
     },
   });
   const { id, plan, slug, name } = organization;
@@ -279,19 +280,11 @@ async function requireProjects(ctx: Context, ids: string[]): Promise<void> {
   if (found.length < ids.length) throw noInvitation();
 }
 
-async function makeMember(
-  ctx: Context,
-  id: string,
-  userId: string,
-  { role, projectRoles }: OfferedRoles,
-): Promise<PrincipalRow> {
-  const [member] = await (await db(ctx))
-    .insert(principals)
-    .values({ id, userId, organizationId: tenant(ctx), createdAt: ctx.dependencies.clock() })
-    .returning();
+async function makeMember(ctx: Context, id: string, { role, projectRoles }: OfferedRoles): Promise<PrincipalRow> {
+  const member = await addMember(ctx, id);
   await assign(ctx, id, { role, expiresAt: null, fallback: null });
   await insertProjectRoles(ctx, id, projectRoles);
-  return member as PrincipalRow;
+  return member;
 }
 
 async function insertProjectRoles(

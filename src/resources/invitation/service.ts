@@ -8,6 +8,7 @@ import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
 import { containing, type SearchFilter } from '../../db/search.ts';
+import { addSecrets, removeSecrets } from '../../identity/secrets.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
 import { email, parse } from '../../lib/input.ts';
@@ -19,8 +20,7 @@ import { currentAccess, planOf } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
-import { principals } from '../principal/table.ts';
-import { users } from '../user/table.ts';
+import { people } from '../user/table.ts';
 import { gainsOf } from './access-changes.ts';
 import { invitationMail } from './mail.ts';
 import { type Offer, OfferInput, offerAgain, offerOf } from './offer.ts';
@@ -123,7 +123,15 @@ export async function createInvitations(
     createdAt: ctx.dependencies.clock(),
     ...validity(ctx, secret),
   }));
-  const rows = await (await db(ctx)).insert(invitations).values(values).returning(fields);
+  const tx = await db(ctx);
+  const [rows] = await Promise.all([
+    tx.insert(invitations).values(values).returning(fields),
+    addSecrets(
+      tx,
+      tenant(ctx),
+      values.map(({ hash }) => hash),
+    ),
+  ]);
   const after = await Promise.all(rows.map((row) => invitationShown(ctx, row)));
   // One event for all invitations. Its target is the first one.
   const [first, ...others] = after.map((shown) => ({ targetId: shown.id, before: null, after: shown }));
@@ -188,7 +196,7 @@ async function replaceExpired(ctx: Context, access: Access, emails: string[]): P
   const pending = found.filter((row) => row.expiresAt > now && canSeeInvitation(access, row));
   const expired = found.filter((row) => row.expiresAt <= now && mayAct(access, row, 'delete'));
   const ids = expired.map(({ id }) => id);
-  if (ids.length > 0) await tx.delete(invitations).where(and(here(ctx), isAnyOf(invitations.id, ids)));
+  if (ids.length > 0) await deleteByIds(ctx, ids);
   const members = access.can('member:read') ? await membersAmong(ctx, wanted) : [];
   refuseTaken(emails, wanted, [
     ...pending.map((row) => [row.email.toLowerCase(), 'already has an invitation; use resendInvitation'] as const),
@@ -198,12 +206,11 @@ async function replaceExpired(ctx: Context, access: Access, emails: string[]): P
 }
 
 async function membersAmong(ctx: Context, addresses: string[]): Promise<string[]> {
-  const address = sql<string>`lower(${users.email})`;
+  const address = sql<string>`lower(${people.email})`;
   const found = await (await db(ctx))
     .select({ address })
-    .from(principals)
-    .innerJoin(users, eq(users.id, principals.userId))
-    .where(and(eq(principals.organizationId, tenant(ctx)), isAnyOf(address, addresses)));
+    .from(people)
+    .where(and(eq(people.organizationId, tenant(ctx)), isAnyOf(address, addresses)));
   return found.map((row) => row.address);
 }
 
@@ -247,11 +254,14 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   const offered = await offerAgain(ctx, before);
   if (before.expiresAt <= ctx.dependencies.clock()) await requireSeats(ctx, access, 1);
   const secret = newSecret('ambit_inv_');
-  const [row] = await (await db(ctx))
-    .update(invitations)
-    .set(validity(ctx, secret))
-    .where(and(here(ctx), eq(invitations.id, id)))
-    .returning(fields);
+  const tx = await db(ctx);
+  const own = and(here(ctx), eq(invitations.id, id));
+  const [revoked] = await tx.select({ hash: invitations.hash }).from(invitations).where(own);
+  const [[row]] = await Promise.all([
+    tx.update(invitations).set(validity(ctx, secret)).where(own).returning(fields),
+    removeSecrets(tx, revoked ? [revoked.hash] : []),
+    addSecrets(tx, tenant(ctx), [hashSecret(secret)]),
+  ]);
   const after = row as InvitationRow;
   audit(ctx, { before: await invitationShown(ctx, before), after: await invitationShown(ctx, after) });
   return { result: after, mailSent: mail(ctx, [after], offered, () => secret) };
@@ -260,19 +270,32 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
 export async function deleteInvitation(ctx: Context, id: string): Promise<string> {
   ctx.unit.access.requireOrganization();
   const { row } = await lock(ctx, id, 'delete');
-  await (await db(ctx)).delete(invitations).where(and(here(ctx), eq(invitations.id, id)));
+  await deleteByIds(ctx, [id]);
   audit(ctx, { before: await invitationShown(ctx, row), after: null });
   return toPublicId('inv', id);
 }
 
+async function deleteByIds(ctx: Context, ids: string[]): Promise<void> {
+  const tx = await db(ctx);
+  const deleted = await tx
+    .delete(invitations)
+    .where(and(here(ctx), isAnyOf(invitations.id, ids)))
+    .returning({ hash: invitations.hash });
+  await removeSecrets(
+    tx,
+    deleted.map(({ hash }) => hash),
+  );
+}
+
 /** Deletes the invitation with this secret and returns it, or null. Only one of two concurrent calls gets it. */
 export async function takeInvitation(ctx: Context, secret: string): Promise<InvitationRow | null> {
-  const [row] = await (await db(ctx))
+  const tx = await db(ctx);
+  const hash = hashSecret(secret);
+  const [row] = await tx
     .delete(invitations)
-    .where(
-      and(here(ctx), eq(invitations.hash, hashSecret(secret)), gt(invitations.expiresAt, ctx.dependencies.clock())),
-    )
+    .where(and(here(ctx), eq(invitations.hash, hash), gt(invitations.expiresAt, ctx.dependencies.clock())))
     .returning(fields);
+  if (row) await removeSecrets(tx, [hash]);
   return row ?? null;
 }
 

@@ -12,6 +12,7 @@ import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
 import { requireSession } from '../principal/access.ts';
 import { auditedRoles } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess, type LockedRows } from '../principal/change-access.ts';
+import { deletePrincipal } from '../principal/membership.ts';
 import {
   assign,
   findByUser,
@@ -24,7 +25,7 @@ import {
 } from '../principal/service.ts';
 import { principals } from '../principal/table.ts';
 import { findUserOfMember } from '../user/service.ts';
-import { users } from '../user/table.ts';
+import { people } from '../user/table.ts';
 
 export interface RoleInput {
   roleId?: string | null | undefined;
@@ -41,8 +42,8 @@ const readWithUser = readerOf<
   PrincipalRow & { userId: string; email: string | null; userName: string; userSince: Date }
 >(
   principals,
-  { ...getTableColumns(principals), email: users.email, userName: users.name, userSince: users.createdAt },
-  sql`${principals} left join ${users} on ${users.id} = ${principals.userId}`,
+  { ...getTableColumns(principals), email: people.email, userName: people.name, userSince: people.createdAt },
+  sql`${principals} left join ${people} on ${people.organizationId} = ${principals.organizationId} and ${people.id} = ${principals.userId}`,
 ).readBy(principals.organizationId, principals.id);
 
 /** Like `findMember`. Reads the user in the same statement, so that `findUserOfMember` needs none. */
@@ -59,11 +60,10 @@ export const findMemberWithUser = loaderOf<PrincipalRow>(async (ctx, ids) => {
 
 export async function findMemberByEmail(ctx: Context, email: string): Promise<PrincipalRow | null> {
   const [found] = await (await db(ctx))
-    .select({ id: principals.id })
-    .from(principals)
-    .innerJoin(users, eq(users.id, principals.userId))
-    .where(and(eq(principals.organizationId, tenant(ctx)), sql`lower(${users.email}) = lower(${email.trim()})`));
-  return found ? await findMember(ctx, found.id) : null;
+    .select({ userId: people.id })
+    .from(people)
+    .where(and(eq(people.organizationId, tenant(ctx)), sql`lower(${people.email}) = lower(${email.trim()})`));
+  return found ? await findMemberByUser(ctx, found.userId) : null;
 }
 
 export async function findMemberByUser(ctx: Context, userId: string): Promise<PrincipalRow | null> {
@@ -172,7 +172,7 @@ function requireHeldBy(ctx: Context, { rows, access }: LockedRows, principal: Pr
 export const deleteMember = async (ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> =>
   await removePrincipal(ctx, await getMember(ctx, id), 'member:delete', dryRun);
 
-/** Foreign keys delete the sessions, tokens and roles of the principal. References to it, such as the owner of a check, are cleared. */
+/** References to the principal, such as the owner of a check, are cleared. */
 export async function removePrincipal(
   ctx: Context,
   principal: PrincipalRow,
@@ -189,12 +189,8 @@ export async function removePrincipal(
     field,
     apply: async () => {
       await releaseReferences(ctx, principals, principal.userId ? 'member' : 'service account', principal.id);
-      const deleted = await (await db(ctx))
-        .delete(principals)
-        .where(and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, principal.id)))
-        .returning({ id: principals.id });
       // It may have been deleted before the lock was acquired.
-      if (deleted.length === 0) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
+      if (!(await deletePrincipal(ctx, principal))) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
       return publicId;
     },
   });

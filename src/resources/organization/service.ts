@@ -5,18 +5,21 @@ import { loadGrants } from '../../access/grants.ts';
 import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setTenant, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
+import { organizationSecrets } from '../../identity/table.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, publicRow, toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine, slug } from '../../lib/input.ts';
 import { beginPlanPeriod } from '../billing/history.ts';
 import { checks } from '../check/table.ts';
 import { requireSession, requireStill } from '../principal/access.ts';
+import { addMember } from '../principal/membership.ts';
 import { assign } from '../principal/service.ts';
-import { principals } from '../principal/table.ts';
+import { memberships } from '../principal/table.ts';
 import { assignments, rolePolicies } from '../role/table.ts';
 import { createDefaultRubric, lockRubric } from '../rubric/service.ts';
+import { sessions } from '../session/table.ts';
 import { users } from '../user/table.ts';
-import { organizations } from './table.ts';
+import { organizationSlugs, organizations } from './table.ts';
 
 export type OrganizationRow = typeof organizations.$inferSelect;
 
@@ -61,13 +64,14 @@ async function insertOrganization(
   setTenant(ctx, { organizationId: id, userId });
   const tx = await db(ctx);
   await requireMayCreate(ctx, userId);
+  await tx.insert(organizationSlugs).values({ slug: given.slug, organizationId: id });
   const [organization] = await tx
     .insert(organizations)
     .values({ id, ...given, plan: ctx.dependencies.config.defaultPlan, createdAt: ctx.dependencies.clock() })
     .returning();
-  const [owner] = await tx.insert(principals).values({ organizationId: id, userId }).returning();
+  const owner = await addMember(ctx, newId());
   const role = ROLES[0];
-  if (!owner || role?.builtIn !== 'owner') throw new Error('the first built-in role is the Owner');
+  if (role?.builtIn !== 'owner') throw new Error('the first built-in role is the Owner');
   await beginPlanPeriod(ctx, organization?.plan ?? 'FREE', owner.id);
   await assign(ctx, owner.id, { role, expiresAt: null, fallback: null });
   await createDefaultRubric(ctx);
@@ -112,7 +116,13 @@ export async function updateOrganization(ctx: Context, input: unknown): Promise<
 }
 
 async function write(ctx: Context, changes: { name?: string; slug?: string }): Promise<OrganizationRow> {
-  const [row] = await (await db(ctx))
+  const tx = await db(ctx);
+  if (changes.slug !== undefined)
+    await tx
+      .update(organizationSlugs)
+      .set({ slug: changes.slug })
+      .where(eq(organizationSlugs.organizationId, tenant(ctx)));
+  const [row] = await tx
     .update(organizations)
     .set(changes)
     .where(eq(organizations.id, tenant(ctx)))
@@ -134,6 +144,9 @@ export async function deleteOrganization(ctx: Context, input: { slug: string }):
   await tx.delete(assignments).where(eq(assignments.organizationId, tenant(ctx)));
   await tx.delete(rolePolicies).where(eq(rolePolicies.organizationId, tenant(ctx)));
   await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
+  // Tables of the instance, which no foreign key connects with the organization.
+  for (const { organizationId } of [organizationSlugs, organizationSecrets, memberships, sessions])
+    await tx.delete(organizationId.table).where(eq(organizationId, tenant(ctx)));
   audit(ctx, { targetId: toPublicId('org', before.id), before: snapshotOf(before), after: null });
   return toPublicId('org', before.id);
 }

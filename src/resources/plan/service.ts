@@ -9,7 +9,7 @@ import { organizations } from '../organization/table.ts';
 import { type AccessChanged, changeAccessOfMany } from '../principal/change-access.ts';
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
-import { users } from '../user/table.ts';
+import { people } from '../user/table.ts';
 
 export interface Usage {
   seats: number;
@@ -29,8 +29,8 @@ export async function usageOf(ctx: Context): Promise<Usage> {
   const tx = await db(ctx);
   const own = tenant(ctx);
   // An address can have several invitations, and a member can be invited to a project.
-  const isMember = sql`exists (select from ${principals} join ${users} on ${users.id} = ${principals.userId}
-    where ${principals.organizationId} = ${own} and lower(${users.email}) = lower(${invitations.email}))`;
+  const isMember = sql`exists (select from ${people}
+    where ${people.organizationId} = ${own} and lower(${people.email}) = lower(${invitations.email}))`;
   const [invited] = await tx
     .select({ total: countDistinct(sql`lower(${invitations.email})`) })
     .from(invitations)

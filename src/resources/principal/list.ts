@@ -6,7 +6,7 @@ import { readerOf } from '../../db/reader.ts';
 import { containing } from '../../db/search.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { assignments } from '../role/table.ts';
-import { users } from '../user/table.ts';
+import { people } from '../user/table.ts';
 import { findAnyRole } from './access.ts';
 import { type Kind, ofKind, type PrincipalRow, principalReader } from './service.ts';
 import { principals } from './table.ts';
@@ -28,10 +28,12 @@ export interface PrincipalListArgs extends PageArgs {
 
 type Named = PrincipalRow & { userName?: string };
 
+const isUserOfMember = sql`${people.organizationId} = ${principals.organizationId} and ${people.id} = ${principals.userId}`;
+
 const memberReader = readerOf<Named>(
   principals,
-  { ...getTableColumns(principals), userName: users.name },
-  sql`${principals} join ${users} on ${users.id} = ${principals.userId}`,
+  { ...getTableColumns(principals), userName: people.name },
+  sql`${principals} join ${people} on ${isUserOfMember}`,
 );
 
 const byCreation = { column: principals.id, key: (row: Named) => row.id };
@@ -40,7 +42,7 @@ const byCreation = { column: principals.id, key: (row: Named) => row.id };
 function sorted(kind: Kind, field: PrincipalOrder['field']): Pick<ListOptions<Named>, 'reader' | 'order'> {
   if (field === 'createdAt') return { reader: principalReader, order: [byCreation] };
   return kind === 'member'
-    ? { reader: memberReader, order: [{ column: users.name, key: (row) => row.userName ?? '' }, byCreation] }
+    ? { reader: memberReader, order: [{ column: people.name, key: (row) => row.userName ?? '' }, byCreation] }
     : { reader: principalReader, order: [{ column: principals.name, key: (row) => row.name ?? '' }, byCreation] };
 }
 
@@ -68,8 +70,8 @@ export async function listOfKind(
 
 function matching(kind: Kind, text: string): SQL | undefined {
   if (kind === 'service account') return containing([principals.name, principals.description], text);
-  const found = containing([users.name, users.email], text);
-  return found && sql`exists (select from ${users} where ${users.id} = ${principals.userId} and ${found})`;
+  const found = containing([people.name, people.email], text);
+  return found && sql`exists (select from ${people} where ${isUserOfMember} and ${found})`;
 }
 
 /** The current organization role. A role that does not exist, or that the caller may not see, matches nobody. */

@@ -40,7 +40,7 @@ export async function refreshSession(ctx: Context, { refreshToken }: { refreshTo
     .update(sessions)
     .set({ refreshedAt: ctx.dependencies.clock(), expiresAt: idleEnd(ctx) })
     .where(eq(sessions.id, token.session_id));
-  const issued = await issue(ctx, token.session_id);
+  const issued = await issue(ctx, token.session_id, token.user_id);
   await deleteOldTokens(tx, token.session_id);
   return issued;
 }

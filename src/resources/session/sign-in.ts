@@ -74,7 +74,7 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
   if (!former) throw unauthenticated();
   const moved = { ...former, id: newId(), organizationId: target.organization_id, expiresAt: idleEnd(ctx) };
   await tx.insert(sessions).values(moved);
-  const issued = await issue(ctx, moved.id);
+  const issued = await issue(ctx, moved.id, userId);
   // The transaction and its event belong to the former organization.
   const { targetId, after } = ctx.unit.auditDraft as { targetId: string; after: unknown };
   const from = former.organizationId && toPublicId('org', former.organizationId);

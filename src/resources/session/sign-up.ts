@@ -10,7 +10,7 @@ import { newId } from '../../lib/ids.ts';
 import { email, parse, singleLine } from '../../lib/input.ts';
 import { networkOf } from '../../lib/network.ts';
 import { hashSecret, isSecret } from '../../lib/secret.ts';
-import { users } from '../user/table.ts';
+import { passwords, users } from '../user/table.ts';
 import { beginSession, type IssuedSession } from './issue.ts';
 
 // The strength of a password is its length. 8 is the minimum of NIST SP 800-63B.
@@ -40,10 +40,10 @@ export async function signUp(ctx: Context, input: unknown): Promise<IssuedSessio
     id: userId,
     email: given.email,
     name: given.name,
-    passwordHash,
     mayCreateOrganizations: isFirst,
     createdAt: ctx.dependencies.clock(),
   });
+  await tx.insert(passwords).values({ userId, hash: passwordHash });
   await rememberNetwork(ctx.dependencies.identity.limiter, given.email, ctx.address);
   return await beginSession(ctx, userId, null);
 }

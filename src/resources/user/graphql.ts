@@ -1,7 +1,7 @@
 import { builder } from '../../graphql/builder.ts';
 import { withSource } from '../../graphql/source.ts';
 import { findUser } from './service.ts';
-import { type UserRow, users } from './table.ts';
+import { people, type UserRow } from './table.ts';
 
 export const User = builder.objectRef<UserRow>('User');
 
@@ -10,7 +10,13 @@ builder.node(User, {
     'A person with an account. A person can be a member of several organizations, and is visible in those that the caller is also a member of.',
   permission: 'member:read',
   own: (user, ctx) => user.id === ctx.unit.actor.user?.id,
-  extensions: withSource({ table: users, prefix: 'usr', id: users.id, organization: null, project: null }),
+  extensions: withSource({
+    table: people,
+    prefix: 'usr',
+    id: people.id,
+    organization: people.organizationId,
+    project: null,
+  }),
   id: { resolve: (user) => user.id },
   loadWithoutCache: (id, ctx) => findUser(ctx, id),
   brandLoadedObjects: true,

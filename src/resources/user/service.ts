@@ -1,25 +1,28 @@
 import { sql } from 'drizzle-orm';
-import { db, tenant } from '../../context.ts';
+import { type Context, db, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { readerOf } from '../../db/reader.ts';
+import type { MaybePromise } from '../../lib/maybe-promise.ts';
 import { principals } from '../principal/table.ts';
-import type { UserRow } from './table.ts';
-import { users } from './table.ts';
+import { people, type UserRow } from './table.ts';
 
-/** The caller and the users of the current organization. Row-level security hides other users. */
-export const findUser = loaderOf<UserRow>(async (ctx, ids) =>
-  reader.read(await db(ctx), sql`where ${isAnyOf(users.id, ids)}`),
+/** The caller, or a user of the current organization. */
+export const findUser = (ctx: Context, id: string): MaybePromise<UserRow | null> => {
+  const { user } = ctx.unit.actor;
+  return id === user?.id ? user : ctx.unit.binding.organizationId ? findPerson(ctx, id) : null;
+};
+
+const columns = { id: people.id, email: people.email, name: people.name, createdAt: people.createdAt };
+const findPerson = loaderOf<UserRow>(async (ctx, ids) =>
+  readPeople(await db(ctx), sql`where ${people.organizationId} = ${tenant(ctx)} and ${isAnyOf(people.id, ids)}`),
 );
-
-/** Without the password hash, which the runtime role cannot read. */
-const columns = { id: users.id, email: users.email, name: users.name, createdAt: users.createdAt };
-const reader = readerOf<UserRow>(users, columns);
+const readPeople = readerOf<UserRow>(people, columns).read;
 
 const readOfMembers = readerOf<UserRow & { principalId: string }>(
-  users,
+  people,
   { ...columns, principalId: principals.id },
-  sql`${principals} join ${users} on ${users.id} = ${principals.userId}`,
+  sql`${principals} join ${people} on ${people.organizationId} = ${principals.organizationId} and ${people.id} = ${principals.userId}`,
 ).readBy(principals.organizationId, principals.id);
 
 /** The user of a member, by the id of the member. So it can be loaded in parallel with the member. */
