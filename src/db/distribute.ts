@@ -72,12 +72,11 @@ export async function distributeTables(sql: Sql, log: Log): Promise<string[]> {
 
 async function distributeTable(
   sql: TransactionSql,
-  { name, distribution_column: column }: Table,
+  { name, rows, distribution_column: column }: Table,
   log: Log,
 ): Promise<void> {
   const startedAt = performance.now();
-  const [row] = await sql`select reltuples::float8 as rows from pg_class where oid = ${name}::regclass`;
-  const entry = { level: 'info', table: name, rows: row?.['rows'] };
+  const entry = { level: 'info', table: name, rows };
   log({ ...entry, message: 'distributing table' });
   await sql`call ambit.distribute(${name}, ${column})`;
   log({ ...entry, message: 'distributed table', durationMs: Math.round(performance.now() - startedAt) });
