@@ -7,8 +7,14 @@ import { nodesOf, onEachNode } from './cluster.ts';
 
 const TEMPLATE = 'ambit_template';
 
-/** Enough that both workers of a small cluster have several. Each shard of each table is copied for each test file. */
-const SHARDS = 4;
+/** Settings of the template and its clones. */
+const SETTINGS = {
+  // Each of two workers has several. A clone copies each shard of each table.
+  'citus.shard_count': 4,
+  // Citus reports the shards that each statement uses. `watchShards` reads it.
+  'citus.log_remote_commands': 'on',
+  'citus.log_local_commands': 'on',
+};
 
 /**
  * Creates a migrated and distributed database on the cluster, as a template. A test file clones it on each node by
@@ -44,7 +50,8 @@ async function joinNodes(coordinator: string, workers: string[]): Promise<void> 
   const [host, port] = placeOf(coordinator);
   await sql`select citus_set_coordinator_host(${host}, ${port}::int)`;
   for (const [host, port] of workers.map(placeOf)) await sql`select citus_add_node(${host}, ${port}::int)`;
-  await sql.unsafe(`alter database ${TEMPLATE} set citus.shard_count = ${SHARDS}`);
+  for (const [name, value] of Object.entries(SETTINGS))
+    await sql.unsafe(`alter database ${TEMPLATE} set ${name} = ${value}`);
   await sql.end();
 }
 

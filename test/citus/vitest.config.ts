@@ -4,7 +4,7 @@ import { EXCLUDED } from './excluded.ts';
 
 if (!process.env['CITUS_DATABASE_URL']) {
   process.stderr.write(
-    'Set CITUS_DATABASE_URL to the coordinator of a Citus cluster. To start one: docker compose -f compose.citus.yaml up --wait\n',
+    'Set CITUS_DATABASE_URL to the coordinator of a Citus cluster. To start one: docker compose -f compose.citus.yaml run --rm join\n',
   );
   process.exit(1);
 }
