@@ -12,6 +12,9 @@ export interface TestDatabase {
 
 const QUIET = { onnotice: () => undefined };
 
+/** A test may add triggers to the tables of a cluster. */
+const TRIGGERS = { 'citus.enable_unsafe_triggers': 'on' } as object;
+
 /** Settings of Citus with which a connection sees and changes the shards of its own node only. */
 const OWN_SHARDS = {
   'citus.override_table_visibility': 'off',
@@ -26,7 +29,7 @@ export async function cloneDatabase(template = inject('template')): Promise<Test
   const servers = addresses.map((address) => postgres(address.replace('%', 'postgres'), { max: 1, ...QUIET }));
   await Promise.all(servers.map((server) => createDatabase(server, name, template)));
   const [url = '', ...workers] = addresses.map((address) => address.replace('%', name));
-  const root = postgres(url, { max: 4, ...QUIET });
+  const root = postgres(url, { max: 4, ...QUIET, connection: TRIGGERS });
   const ownShards = (node: string): Sql => postgres(node, { max: 1, ...QUIET, connection: OWN_SHARDS });
   const nodes = inject('engine') === 'citus' ? [url, ...workers].map(ownShards) : [root];
   afterAll(async () => {
