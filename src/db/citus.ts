@@ -4,14 +4,18 @@
  */
 export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
   // Citus sends SET LOCAL to the workers (citus.propagate_set_commands), but not set_config. PostgreSQL applies the lock
-  // timeout where the lock is, which is on a worker.
+  // timeout where the lock is, which is on a worker. A value that is set already is not sent again.
   {
     head: `ambit.bind(organization text, person text) returns text language plpgsql volatile`,
     body: `
   begin
-    execute format('set local ambit.organization_id = %L', coalesce(organization, ''));
-    execute format('set local ambit.user_id = %L', coalesce(person, ''));
-    execute format('set local lock_timeout = %L', current_setting('lock_timeout'));
+    if coalesce(current_setting('ambit.organization_id', true), '') <> coalesce(organization, '') then
+      execute format('set local ambit.organization_id = %L', coalesce(organization, ''));
+      execute format('set local lock_timeout = %L', current_setting('lock_timeout'));
+    end if;
+    if coalesce(current_setting('ambit.user_id', true), '') <> coalesce(person, '') then
+      execute format('set local ambit.user_id = %L', coalesce(person, ''));
+    end if;
     return '';
   end `,
   },
@@ -21,15 +25,16 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
   {
     head: `ambit.is_session_unchanged(session uuid, organization uuid, person uuid, version text) returns boolean language plpgsql volatile security invoker`,
     body: `
-  declare s record; o record; is_unchanged boolean := false;
+  declare found_session record; found_organization record; is_unchanged boolean := false;
   begin
     perform ambit.bind(organization::text, person::text);
-    select s.expires_at, u.email, u.name, u.created_at into s
+    select s.expires_at, u.email, u.name, u.created_at into found_session
     from public.sessions s join public.users u on u.id = s.user_id
     where s.id = session and s.user_id = person and s.organization_id is not distinct from organization;
     if found then
-      select slug, name, plan, access_version into o from public.organizations where id = organization;
-      is_unchanged := version = row(s.expires_at, s.email, s.name, s.created_at, o.slug, o.name, o.plan, o.access_version)::text;
+      select o.slug, o.name, o.plan, o.access_version into found_organization from public.organizations o where o.id = organization;
+      is_unchanged := version = row(found_session.expires_at, found_session.email, found_session.name, found_session.created_at,
+        found_organization.slug, found_organization.name, found_organization.plan, found_organization.access_version)::text;
     end if;
     if not is_unchanged then perform ambit.bind(null, null); end if;
     return is_unchanged;
@@ -38,16 +43,17 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
   {
     head: `ambit.is_api_token_unchanged(secret_hash text, organization uuid, person uuid, version text) returns boolean language plpgsql volatile security invoker`,
     body: `
-  declare t record; u record; is_unchanged boolean := false;
+  declare found_token record; found_user record; is_unchanged boolean := false;
   begin
     perform ambit.bind(organization::text, person::text);
-    select t.id, t.principal_id, t.access, t.expires_at, o.slug, o.name, o.plan, o.access_version into t
+    select t.id, t.principal_id, t.access, t.expires_at, o.slug, o.name, o.plan, o.access_version into found_token
     from public.api_tokens t join public.organizations o on o.id = t.organization_id
     where t.organization_id = organization and o.id = organization and t.hash = secret_hash;
     if found then
-      select email, name, created_at into u from public.users where id = person;
-      is_unchanged := version = row(t.id, t.principal_id, t.access, t.expires_at, u.email, u.name, u.created_at, t.slug,
-        t.name, t.plan, t.access_version)::text;
+      select u.email, u.name, u.created_at into found_user from public.users u where u.id = person;
+      is_unchanged := version = row(found_token.id, found_token.principal_id, found_token.access, found_token.expires_at, found_user.email,
+        found_user.name, found_user.created_at, found_token.slug, found_token.name, found_token.plan,
+        found_token.access_version)::text;
     end if;
     if not is_unchanged then perform ambit.bind(null, null); end if;
     return is_unchanged;

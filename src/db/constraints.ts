@@ -29,6 +29,7 @@ const CANCELLED = '57014';
 
 interface PostgresError {
   code: string;
+  message: string;
   severity: string;
   constraint_name?: string;
 }
@@ -64,8 +65,20 @@ const ABORTED = '25P02';
 /** Whether the statement was refused because an earlier one of its transaction had failed. */
 export const isAbortedTransaction = (error: unknown): boolean => postgresError(error)?.code === ABORTED;
 
-/** In a Citus cluster, the name of a constraint ends with the number of the shard. */
-const SHARD = /_\d{6,}$/;
+/** A constraint on a shard of a Citus cluster. Its name ends with the number of the shard. */
+const ON_SHARD = /(\w+)_\d{6,}/g;
+
+/** A violation on a worker has the name only in its message. */
+function findViolation({ code, constraint_name: name, message }: PostgresError): UserError | undefined {
+  if (!code.startsWith(INTEGRITY)) return undefined;
+  const known = name === undefined ? undefined : VIOLATIONS.get(name);
+  return (
+    known ??
+    [...(name ?? message).matchAll(ON_SHARD)].map(([, constraint = '']) => VIOLATIONS.get(constraint)).find(Boolean)
+  );
+}
+/** The class of the SQLSTATEs of violated constraints. */
+const INTEGRITY = '23';
 
 /** Returns the domain error for a database error, or the error itself if there is none. */
 export function domainError(error: unknown): unknown {
@@ -76,7 +89,7 @@ export function domainError(error: unknown): unknown {
     return unavailable('The database took too long. Try again in a moment, or request less data.');
   if (isUnavailable(error)) return unavailable();
   if (!violation) return error;
-  const known = VIOLATIONS.get((violation.constraint_name ?? '').replace(SHARD, ''));
+  const known = findViolation(violation);
   if (known) return invalid(known);
   if (CONFLICTS.has(violation.code))
     return new AmbitError('CONFLICT', 'Another request changed the same data at the same time. Try again.');

@@ -1,6 +1,5 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { AuditDraft, Context } from '../../context.ts';
-import { arrayParam } from '../../db/array.ts';
 import type { Db } from '../../db/client.ts';
 import { inserterOf, sendStatement } from '../../db/writer.ts';
 import type { Actor } from '../../identity/actor.ts';
@@ -117,11 +116,22 @@ function touchedBy(draft: AuditDraft, projectIds: readonly string[]): TouchedObj
   return [...distinct.values()];
 }
 
-const insertTargets = (own: Db, organizationId: string, eventId: string, touched: readonly TouchedObject[]) =>
-  sendStatement(
-    own,
-    sql`insert into ${auditEventTargets} (organization_id, event_id, target_id, project_id)
-      select ${organizationId}::uuid, ${eventId}::uuid, touched.id, nullif(touched.project, '')::uuid
-      from unnest(${arrayParam(touched.map(({ id }) => id))}::text[],
-        ${arrayParam(touched.map(({ projectId }) => projectId ?? ''))}::text[]) as touched (id, project)`,
-  );
+/** Numbers of rows that one statement inserts. They are few, because each number is a prepared statement of its own. */
+const BATCHES = [64, 8, 7, 6, 5, 4, 3, 2, 1];
+
+/** With lists of values, because Citus does not support INSERT with SELECT into a table with row-level security. */
+function insertTargets(own: Db, organizationId: string, eventId: string, touched: readonly TouchedObject[]) {
+  const row = ({ id, projectId }: TouchedObject): SQL => sql`(${organizationId}, ${eventId}, ${id}, ${projectId})`;
+  const inserted: Promise<unknown>[] = [];
+  for (let at = 0, size = 0; at < touched.length; at += size) {
+    size = BATCHES.find((batch) => batch <= touched.length - at) ?? 1;
+    const rows = sql.join(touched.slice(at, at + size).map(row), sql`, `);
+    inserted.push(
+      sendStatement(
+        own,
+        sql`insert into ${auditEventTargets} (organization_id, event_id, target_id, project_id) values ${rows}`,
+      ),
+    );
+  }
+  return Promise.all(inserted);
+}
