@@ -73,7 +73,13 @@ async function fill(root: Sql): Promise<void> {
   const common = { organization_id: ids.acme, id: newId() };
   const token = { ...common, name: 'CI', access: 'READ', principal_id: robot, hash: hashSecret(secrets.token) };
   await root`insert into api_tokens ${root(token)}`;
-  const offer = { email: 'guest@acme.test', role_id: roleByKey('read').id, expires_at: LATER, inviter_id: inviter };
+  const offer = {
+    project_roles: root.json([]),
+    email: 'guest@acme.test',
+    role_id: roleByKey('read').id,
+    expires_at: LATER,
+    inviter_id: inviter,
+  };
   await root`insert into invitations ${root({ ...common, ...offer, hash: hashSecret(secrets.invitation) })}`;
   const session = async (user: string, organization: string | null, secret: string): Promise<void> => {
     const row = { id: newId(), user_id: user, organization_id: organization, address: '::1', expires_at: LATER };

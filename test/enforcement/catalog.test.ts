@@ -41,7 +41,8 @@ test('every relation is a tenant table, or a listed directory or table of the in
   // A view would read with the rights of its owner.
   expect(tables.filter((table) => table['kind'] !== 'r').map((table) => table['name'])).toEqual([]);
   expect(names.filter((name) => !isolated.includes(name)).sort()).toEqual(Object.keys(INSTANCE_TABLES).sort());
-  const directories = await api.root`select tablename as name from pg_policies where policyname = 'directory' order by 1`;
+  const directories =
+    await api.root`select tablename as name from pg_policies where policyname = 'directory' order by 1`;
   expect(directories.map((table) => table['name'])).toEqual(Object.keys(DIRECTORIES));
   expect(tenants).toContain('checks');
 });
@@ -116,7 +117,7 @@ test('only the runtime role and the lookup role have grants, and neither can tru
 
 /** What the runtime role may not do with a table of `isolated`. A privilege on a single column counts as well. */
 const REFUSED: Record<string, string[]> = {
-  audit_event_projects: ['UPDATE', 'DELETE'],
+  audit_event_targets: ['UPDATE', 'DELETE'],
   audit_events: ['UPDATE', 'DELETE'],
   memberships: ['UPDATE'],
   people: ['UPDATE', 'DELETE'],

@@ -298,7 +298,9 @@ test('the deletion of an organization leaves its ID in no table but the audit lo
     table,
     (rows as string[]).filter((row) => !row.includes(theirs)),
   ]);
-  const sessions = new Set((await api.root`select id from sessions where organization_id = ${theirs}`).map(({ id }) => id));
+  const sessions = new Set(
+    (await api.root`select id from sessions where organization_id = ${theirs}`).map(({ id }) => id),
+  );
   expect(sessions.size).toBeGreaterThan(1);
 
   const input = { id: globex.id, slug: globex.slug };

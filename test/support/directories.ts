@@ -2,17 +2,15 @@ import type { Sql } from 'postgres';
 
 /** Each directory or copy, and the rows that it must consist of. */
 const SOURCES: Record<string, [rows: string, expected: string]> = {
-  organization_slugs: [
-    'select slug, organization_id from organization_slugs',
-    'select slug, id from organizations',
-  ],
+  organization_slugs: ['select slug, organization_id from organization_slugs', 'select slug, id from organizations'],
   memberships: [
     'select organization_id, user_id from memberships',
     'select organization_id, user_id from principals where user_id is not null',
   ],
   people: [
-    'select organization_id, id, email, name, created_at from people',
-    `select p.organization_id, u.id, u.email, u.name, u.created_at
+    // JavaScript copies times with milliseconds.
+    `select organization_id, id, email, name, date_trunc('ms', created_at) from people`,
+    `select p.organization_id, u.id, u.email, u.name, date_trunc('ms', u.created_at)
       from principals p left join users u on u.id = p.user_id where p.user_id is not null`,
   ],
   organization_secrets: [
