@@ -4,14 +4,18 @@
  */
 export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
   // Citus sends SET LOCAL to the workers (citus.propagate_set_commands), but not set_config. PostgreSQL applies the lock
-  // timeout where the lock is, which is on a worker.
+  // timeout where the lock is, which is on a worker. A value that is set already is not sent again.
   {
     head: `ambit.bind(organization text, person text) returns text language plpgsql volatile`,
     body: `
   begin
-    execute format('set local ambit.organization_id = %L', coalesce(organization, ''));
-    execute format('set local ambit.user_id = %L', coalesce(person, ''));
-    execute format('set local lock_timeout = %L', current_setting('lock_timeout'));
+    if coalesce(current_setting('ambit.organization_id', true), '') <> coalesce(organization, '') then
+      execute format('set local ambit.organization_id = %L', coalesce(organization, ''));
+      execute format('set local lock_timeout = %L', current_setting('lock_timeout'));
+    end if;
+    if coalesce(current_setting('ambit.user_id', true), '') <> coalesce(person, '') then
+      execute format('set local ambit.user_id = %L', coalesce(person, ''));
+    end if;
     return '';
   end `,
   },

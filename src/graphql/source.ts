@@ -17,8 +17,7 @@ export interface TypeSource {
   readonly table: PgTable;
   readonly prefix: IdPrefix;
   readonly id: PgColumn;
-  /** Null for a table that only row-level security divides among organizations. */
-  readonly organization: PgColumn | null;
+  readonly organization: PgColumn;
   /** The column of the project on which the guard of the type checks its permission. */
   readonly project: PgColumn | null;
   /** The condition for the rows of the type, if the table has others. */

@@ -71,8 +71,7 @@ function sqlOf(text: SqlText, rows: RowSet, run: Run): RowSetSql {
   const cells = cellsOf(rows, list);
   if (list) return { cells, ...listOf(text, rows, list, run, table, select) };
   const conditions = [
-    // Each statement names the organization, also if its table has none.
-    rows.source.organization ? `${table}.${quoted(rows.source.organization)} = $1` : '$1::uuid is not null',
+    `${table}.${quoted(rows.source.organization)} = $1`,
     keyOf(text, rows, table, run),
     ...othersOf(rows, run).map((condition) => embed(text, condition, run)),
   ];
