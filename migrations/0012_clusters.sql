@@ -255,12 +255,13 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 DECLARE organizations uuid[] := (SELECT array_agg(m.organization_id) FROM public.memberships m WHERE m.user_id = person);
 BEGIN
   IF organizations IS NULL THEN RETURN; END IF;
-  -- With literals, Citus asks only the shards of these organizations.
+  -- With literals for each table, Citus asks only the shards of these organizations.
   RETURN QUERY EXECUTE format('SELECT o.id, o.slug, o.name, p.id, a.built_in_role_id, r.name
     FROM public.principals p JOIN public.organizations o ON o.id = p.organization_id
     JOIN public.assignments a ON a.organization_id = p.organization_id AND a.principal_id = p.id AND a.project_id IS NULL
     LEFT JOIN public.roles r ON r.organization_id = a.organization_id AND r.id = a.role_id
-    WHERE p.organization_id = ANY (%L::uuid[]) AND p.user_id = %L ORDER BY p.id', organizations, person);
+    WHERE p.organization_id = ANY (%1$L::uuid[]) AND o.id = ANY (%1$L::uuid[]) AND a.organization_id = ANY (%1$L::uuid[])
+      AND p.user_id = %2$L ORDER BY p.id', organizations, person);
 END $$;--> statement-breakpoint
 
 CREATE OR REPLACE FUNCTION ambit.find_user_by_email(address text)
