@@ -30,7 +30,7 @@ export async function withMigrationLock<T>(
     fetch_types: false,
     connect_timeout: connectTimeout / 1000,
     onnotice: () => undefined,
-    connection: { application_name: 'ambit-migrate', ...NOTICE_LOSS } as never,
+    connection: { application_name: 'ambit-migrate' },
   });
   try {
     // Behind a pooler, the server connection would keep the lock.
@@ -43,9 +43,6 @@ export async function withMigrationLock<T>(
     await sql.end({ timeout: 5 });
   }
 }
-
-/** Milliseconds after which PostgreSQL notices, also during a statement, that this process has ended. It then rolls back. */
-const NOTICE_LOSS = { client_connection_check_interval: 1_000 };
 
 /**
  * Plain PostgreSQL ignores these settings. A table with foreign keys to tables on the coordinator can only be changed on one
