@@ -63,7 +63,7 @@ export async function fillDatabase(url: string, amounts: Partial<Amounts>, check
 }
 
 interface Tools {
-  migrateDatabase(url: string): Promise<void>;
+  migrateDatabase(url: string): Promise<unknown>;
   seed(sql: Sql, amounts: Partial<Amounts>): Promise<Organization[]>;
 }
 
