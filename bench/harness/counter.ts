@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A message between the nodes of a cluster, or a statement that the coordinator runs on a shard of its own. */
 export interface Command {
@@ -19,8 +20,13 @@ export interface Counter {
   /** Returns the URL of the counter for a URL of the server. The coordinator then reports its commands. */
   url(of: string): string;
   take(): Counted;
+  /** Waits until nothing was sent for a while. */
+  settle(): Promise<void>;
   stop(): void;
 }
+
+/** Milliseconds. A server ends a transaction some milliseconds after the response. */
+const QUIET = 25;
 
 const none = (): Counted => ({ statements: 0, roundTrips: 0, commands: [] });
 
@@ -38,12 +44,19 @@ const REPORTING = {
 export async function startCounter(of: string, isCluster: boolean): Promise<Counter> {
   const target = new URL(of);
   let counted = none();
+  let lastAt = 0;
+  const noted =
+    (observe: (data: Buffer) => void) =>
+    (data: Buffer): void => {
+      lastAt = performance.now();
+      observe(data);
+    };
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const database = connect({ host: target.hostname, port: Number(target.port || 5432), noDelay: true });
     const connection = countConnection(() => counted);
-    pipe(client, database, connection.sent);
-    pipe(database, client, connection.received);
+    pipe(client, database, noted(connection.sent));
+    pipe(database, client, noted(connection.received));
     for (const socket of [client, database]) sockets.add(socket.on('close', () => sockets.delete(socket)));
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -59,6 +72,9 @@ export async function startCounter(of: string, isCluster: boolean): Promise<Coun
       const taken = counted;
       counted = none();
       return taken;
+    },
+    async settle() {
+      for (let left = QUIET; left > 0; left = QUIET - (performance.now() - lastAt)) await sleep(left);
     },
     stop() {
       server.close();

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import type { Counted, Counter } from './counter.ts';
 import type { Send } from './operations.ts';
@@ -25,8 +24,6 @@ export type ShardGroups = ReadonlyMap<string, string>;
 const REQUESTS = 11;
 /** Enough to prepare all statements, and to have all organizations in the caches of the server. */
 const WARM_UP = 25;
-/** Milliseconds after a request in which the server ends its transaction. */
-const SETTLE = 25;
 
 export async function shardGroupsOf(sql: Sql): Promise<ShardGroups> {
   const rows = await sql`
@@ -43,12 +40,12 @@ export async function trafficOf(
   groups: ShardGroups,
 ): Promise<Traffic> {
   for (let n = 0; n < WARM_UP; n += 1) await send(server);
-  await sleep(SETTLE);
+  await counter.settle();
   const all: Traffic[] = [];
   for (let n = 0; n < REQUESTS; n += 1) {
     counter.take();
     await send(server);
-    await sleep(SETTLE);
+    await counter.settle();
     all.push(summaryOf(counter.take(), groups));
   }
   const usual = (key: keyof Traffic): number => median(all.map((one) => one[key]));

@@ -191,19 +191,21 @@ function trafficGrid(names: string[], engines: Measured[]): string {
   return grid(groups, rows, { text: String });
 }
 
-/** Which engine needs more for the operation than the one with the fewest organizations and workers. */
+/**
+ * Whether the traffic is the same with other numbers of organizations and workers. With one worker, all shards are on the
+ * same one.
+ */
 function changeOf(engines: Measured[], at: number): string {
-  const families = [
-    engines.filter(({ workers }) => workers === null),
-    engines.filter(({ workers }) => (workers ?? 0) > 0),
-  ];
-  const grown = families.flatMap(([first, ...others]) =>
+  const plain = engines.filter(({ workers }) => workers === null);
+  const cluster = engines.filter(({ workers }) => workers !== null && workers > 0);
+  const changes = [plain, cluster].flatMap(([first, ...others]) =>
     others.flatMap((other) => {
-      const keys = KEYS.filter((key) => (other.traffic[at]?.[key] ?? 0) !== (first?.traffic[at]?.[key] ?? 0));
-      return keys.map((key) => `${nameOf(other)}: ${other.traffic[at]?.[key]} ${key}`);
+      const differs = (key: keyof Traffic): boolean =>
+        other.traffic[at]?.[key] !== first?.traffic[at]?.[key] && !(key === 'workers' && other.workers === 1);
+      return KEYS.filter(differs).map((key) => `${other.traffic[at]?.[key]} ${key} in ${nameOf(other)}`);
     }),
   );
-  return grown.length === 0 ? 'level' : grown.join('; ');
+  return changes.length === 0 ? 'the same in all' : changes.join('; ');
 }
 
 function latencyGrid(names: string[], engines: Measured[]): string {
