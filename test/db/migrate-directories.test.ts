@@ -129,7 +129,7 @@ test.each([
   expect(
     await rowsOf(
       root,
-      'select s.user_id, r.user_id from refresh_tokens r join sessions s on s.id = r.session_id order by 1',
+      'select s.user_id as of_session, r.user_id as own from refresh_tokens r join sessions s on s.id = r.session_id order by 1',
     ),
   ).toEqual([
     [ann, ann],
