@@ -35,17 +35,14 @@ export async function withMigrationLock<T>(
   try {
     // Behind a pooler, the server connection would keep the lock.
     await assertDirect(sql);
-    // Not as parameters of the connection, because a pooler would refuse them before it is recognized as one.
-    await sql.unsafe(NOTICE_LOSS + FOR_CITUS);
+    // Not when connecting, because a pooler refuses settings that it does not know, without the reason.
+    await sql.unsafe(FOR_CITUS);
     await lock(sql, log, lockTimeout);
     return await work(sql);
   } finally {
     await sql.end({ timeout: 5 });
   }
 }
-
-/** Milliseconds after which PostgreSQL notices, also during a statement, that this process has ended. It then rolls back. */
-const NOTICE_LOSS = 'set client_connection_check_interval = 1000;';
 
 /**
  * Plain PostgreSQL ignores these settings. A table with foreign keys to tables on the coordinator can only be changed on one

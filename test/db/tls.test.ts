@@ -7,7 +7,6 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/db/client.ts';
 import { openConnection } from '../../src/db/connection.ts';
 import { type Embedded, startEmbedded } from '../../src/db/embedded.ts';
-import { migrateDatabase } from '../../src/db/migrate.ts';
 import { queryRows } from '../../src/db/reader.ts';
 import { openTransaction } from '../../src/db/transaction.ts';
 import { newWork, stopWork } from '../../src/db/work.ts';
@@ -29,7 +28,8 @@ async function startTls(): Promise<Embedded> {
   if (process.getuid?.() === 0) for (const path of [folder, cert, key]) chownSync(path, NOBODY, NOBODY);
   const server = await startEmbedded(join(folder, 'data'), { ssl: 'on', ssl_cert_file: cert, ssl_key_file: key });
   onTestFinished(() => server.stop());
-  await migrateDatabase(server.url('postgres'));
+  await server.sql.unsafe(`create role ambit_runtime; create schema ambit; grant usage on schema ambit to ambit_runtime;
+    create function ambit.bind(text, text) returns text language sql return null`);
   return server;
 }
 
