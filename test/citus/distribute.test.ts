@@ -8,6 +8,7 @@ import { newId } from '../../src/lib/ids.ts';
 import { createSampleObjects, dumpRows, organizationUuid, withBinding } from '../enforcement/support.ts';
 import { startApi } from '../support/api.ts';
 import { cloneDatabase, type TestDatabase } from '../support/database.ts';
+import { protectTable } from '../support/protect-table.ts';
 import { QUICK_START } from '../support/run.ts';
 import { until } from '../support/until.ts';
 import { createOrganization, mutate, queryData } from '../support/world.ts';
@@ -115,24 +116,49 @@ test('a second distribution and a migration change nothing', async () => {
   expect(logged).toEqual([]);
 });
 
-/** Runs statements as a later migration does: one by one, because Citus sends the text of some to the workers. */
-const migrateWith = (statements: string): Promise<unknown> =>
+/** Runs the statements of a migration, as a later version of Ambit does. */
+const migrateWith = (migration: string): Promise<unknown> =>
   withMigrationLock(owner, {}, (sql) =>
     sql.begin(async (tx) => {
-      for (const statement of statements.split(';')) await tx.unsafe(statement);
+      for (const statement of migration.split('--> statement-breakpoint')) await tx.unsafe(statement);
     }),
   );
 
+/** As drizzle-kit generates it. */
+const RUNBOOKS = `CREATE TABLE "runbooks" (
+	"organization_id" uuid NOT NULL,
+	"id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"check_id" uuid,
+	CONSTRAINT "runbooks_organization_id_id_pk" PRIMARY KEY("organization_id","id")
+);
+--> statement-breakpoint
+ALTER TABLE "runbooks" ADD CONSTRAINT "runbooks_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "runbooks" ADD CONSTRAINT "runbooks_check" FOREIGN KEY ("organization_id","check_id") REFERENCES "public"."checks"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "runbooks_name" ON "runbooks" USING btree ("organization_id",lower("name"));
+`;
+
+const RUNBOOK_NAMES = `CREATE TABLE "runbook_names" (
+	"name" text PRIMARY KEY NOT NULL,
+	"organization_id" uuid NOT NULL
+);
+--> statement-breakpoint
+CALL ambit.protect_directory('runbook_names');`;
+
+/** The forms that CONTRIBUTING.md recommends for tables with rows. */
+const CHANGES = `ALTER TABLE "checks" ADD COLUMN "runbook_id" uuid;--> statement-breakpoint
+ALTER TABLE "checks" NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+UPDATE checks SET notes = 'Changed by a migration';--> statement-breakpoint
+ALTER TABLE "checks" FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE "checks" ADD CONSTRAINT "checks_notes" CHECK (notes IS NOT NULL) NOT VALID;--> statement-breakpoint
+ALTER TABLE "checks" VALIDATE CONSTRAINT "checks_notes";--> statement-breakpoint
+ALTER TABLE "checks" ADD CONSTRAINT "checks_runbook" FOREIGN KEY ("organization_id","runbook_id") REFERENCES "public"."runbooks"("organization_id","id") NOT VALID;--> statement-breakpoint
+ALTER TABLE "checks" VALIDATE CONSTRAINT "checks_runbook";--> statement-breakpoint
+CREATE INDEX "checks_by_runbook" ON "checks" USING btree ("organization_id","runbook_id");`;
+
 test('a table of a later migration is distributed by ambit.protect, and a directory by ambit.protect_directory', async () => {
-  await migrateWith(`
-    create table runbooks (organization_id uuid not null, id uuid not null, name text not null, check_id uuid,
-      primary key (organization_id, id));
-    call ambit.protect('runbooks');
-    alter table runbooks add constraint runbooks_check foreign key (organization_id, check_id)
-      references checks (organization_id, id);
-    create unique index runbooks_name on runbooks (organization_id, lower(name));
-    create table runbook_names (name text primary key, organization_id uuid not null);
-    call ambit.protect_directory('runbook_names');`);
+  await migrateWith(protectTable(RUNBOOKS, 'runbooks'));
+  await migrateWith(RUNBOOK_NAMES);
   const kinds = await api.root`select table_name::text as name, citus_table_type as type, distribution_column as by
     from citus_tables where table_name::text like 'runbook%' order by 1`;
   expect(kinds).toEqual([
@@ -152,6 +178,12 @@ test('a table of a later migration is distributed by ambit.protect, and a direct
     tx`insert into runbooks (organization_id, id, name) values (${own}, ${newId()}, 'Foreign')`.execute(),
   );
   await expect(insertForeign).rejects.toThrow('row-level security');
+});
+
+test('a later migration changes a table with rows', async () => {
+  await migrateWith(CHANGES);
+  const { data } = await acme.owner.query('{ checks { nodes { notes } } }');
+  expect(data.checks.nodes).toEqual([{ notes: 'Changed by a migration' }]);
 });
 
 test('each shard has the policies, triggers, constraints, indexes, grants and owner of its table', async () => {
