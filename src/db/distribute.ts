@@ -30,6 +30,8 @@ export async function distributeDatabase(url: string, options: MigrateOptions = 
   const { log = () => undefined } = options;
   return await withMigrationLock(url, options, async (sql) => {
     await assertCoordinator(sql);
+    // PostgreSQL then notices within a second, also during a statement, that this process has ended, and rolls back.
+    await sql`set client_connection_check_interval = '1s'`;
     await assertOwner(sql);
     await allowLogin(sql);
     await useCoordinatorIfAlone(sql);
