@@ -199,6 +199,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON organizations TO ambit_runtime;--> state
 CREATE TRIGGER columns_stay BEFORE UPDATE ON organizations FOR EACH ROW
   WHEN ((NEW.id, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.created_at))
   EXECUTE FUNCTION ambit.refuse_change();--> statement-breakpoint
+REVOKE ALL ON projects FROM ambit_lookup;--> statement-breakpoint
 GRANT SELECT ON projects TO ambit_lookup;--> statement-breakpoint
 
 -- The code clears the owner of a check. Citus does not support ON DELETE SET NULL with the distribution column in the key.
