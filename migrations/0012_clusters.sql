@@ -278,7 +278,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg
 #variable_conflict use_column
 BEGIN RETURN QUERY
   SELECT s.id, s.user_id, s.organization_id, s.expires_at
-  FROM public.refresh_tokens r JOIN public.sessions s ON s.id = r.session_id WHERE r.hash = secret_hash;
+  -- Row-level security compares the user of the token only, so that it must be the user of the session.
+  FROM public.refresh_tokens r JOIN public.sessions s ON s.id = r.session_id AND s.user_id = r.user_id
+  WHERE r.hash = secret_hash;
 END $$;--> statement-breakpoint
 
 CREATE OR REPLACE FUNCTION ambit.find_session(session uuid)
