@@ -247,6 +247,13 @@ CREATE FUNCTION ambit.bind(organization text, person text) RETURNS text LANGUAGE
   RETURN set_config('ambit.organization_id', coalesce(organization, ''), true)
     || set_config('ambit.user_id', coalesce(person, ''), true);--> statement-breakpoint
 
+-- The checks of a credential outside of a transaction. The distribution replaces them, because Citus sends a binding to the
+-- workers only in a transaction.
+CREATE FUNCTION ambit.check_session(session uuid, organization uuid, person uuid, version text) RETURNS boolean
+  LANGUAGE sql STABLE RETURN ambit.is_session_unchanged(session, organization, person, version);--> statement-breakpoint
+CREATE FUNCTION ambit.check_api_token(secret_hash text, organization uuid, person uuid, version text) RETURNS boolean
+  LANGUAGE sql STABLE RETURN ambit.is_api_token_unchanged(secret_hash, organization, person, version);--> statement-breakpoint
+
 -- The lookups in two steps: a table of the instance finds the organization, and the rest is read in this organization.
 DROP FUNCTION ambit.find_memberships(uuid);--> statement-breakpoint
 CREATE FUNCTION ambit.find_memberships(person uuid)
