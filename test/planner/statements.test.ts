@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { createPreparedStatements } from '../../src/planner/prepared-statements.ts';
 import { organizationUuid, withBinding } from '../enforcement/support.ts';
 import { size } from '../support/size.ts';
+import { recordWire } from '../support/wire.ts';
 import { createOrganization } from '../support/world.ts';
 import { askBothWays, startTwoWays } from './two-ways.ts';
-import { recordWire } from './wire.ts';
 
 const ways = await startTwoWays({ pool: 2 });
 const { api } = ways;

@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect as dial, type Socket } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Sql } from 'postgres';
-import { afterAll, expect } from 'vitest';
+import { afterAll, expect, inject } from 'vitest';
 import { type App, type AppOptions, createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type ClientOptions, connect } from '../../src/db/client.ts';
@@ -12,6 +12,7 @@ import { RATE_LIMIT_NAMES, type RateLimitPoints } from '../../src/lib/rate-limit
 import { buildSchema } from '../../src/schema.ts';
 import { compareWays } from './compare-ways.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
+import { watchShards } from './shards.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each test knows the type of its response
 export type Json = any;
@@ -95,13 +96,14 @@ export async function startApi({
   const log: Log = (entry) => void (entry['message'] === 'request' ? requests : logged).push(entry);
   const hooks: Hooks = {};
   const { hostname, port } = new URL(own.url);
+  const shards = inject('engine') === 'citus' ? watchShards(own) : undefined;
   const pool = connect({
     url: own.url,
     pool: size,
     statementTimeout: 20_000,
     log,
     onStatement: (text) => hooks.onStatement?.(text),
-    dial: () => hooks.dial?.() ?? dial({ host: hostname, port: Number(port), noDelay: true }),
+    dial: () => hooks.dial?.() ?? shards?.dial() ?? dial({ host: hostname, port: Number(port), noDelay: true }),
     ...client,
   });
   const differences: string[] = [];
@@ -122,7 +124,11 @@ export async function startApi({
     ...(ways ?? both),
   });
   afterAll(() => pool.end());
-  const address = await listen(app.handler);
+  const address = await listen(shards?.wrap(app.handler) ?? app.handler);
+  if (shards)
+    afterAll(async () =>
+      expect(await shards.ofSeveral(), 'statements use the shards of several organizations').toEqual([]),
+    );
 
   const as = (token?: string): Caller => callerAt(address, token);
   const advance = (milliseconds: number): void => {

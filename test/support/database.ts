@@ -6,19 +6,58 @@ export interface TestDatabase {
   url: string;
   /** Connections of the superuser, which bypass row-level security. */
   root: Sql;
+  /** A connection of the superuser to each node that has rows: on Citus the coordinator and the workers. */
+  nodes: Sql[];
 }
+
+const QUIET = { onnotice: () => undefined };
+
+/** A test may add triggers to the tables of a cluster. */
+const TRIGGERS = { 'citus.enable_unsafe_triggers': 'on' } as object;
+
+/** Settings of Citus with which a connection sees and changes the shards of its own node only. */
+const OWN_SHARDS = {
+  'citus.override_table_visibility': 'off',
+  'citus.enable_manual_changes_to_shards': 'on',
+  'citus.enable_ddl_propagation': 'off',
+} as object;
 
 /** Creates a database for the test file from the migrated template. With `template0` the database is empty. */
 export async function cloneDatabase(template = inject('template')): Promise<TestDatabase> {
-  const address = (name: string): string => inject('server').replace('%', name);
   const name = `test_${newId().replaceAll('-', '')}`;
-  const server = postgres(address('postgres'), { max: 1, onnotice: () => undefined });
-  await server.unsafe(`create database ${name} template ${template}`);
-  const root = postgres(address(name), { max: 4, onnotice: () => undefined });
+  const addresses = [inject('server'), ...inject('workers')];
+  const servers = addresses.map((address) => postgres(address.replace('%', 'postgres'), { max: 1, ...QUIET }));
+  await Promise.all(servers.map((server) => createDatabase(server, name, template)));
+  const [url = '', ...workers] = addresses.map((address) => address.replace('%', name));
+  const root = postgres(url, { max: 4, ...QUIET, connection: TRIGGERS });
+  const ownShards = (node: string): Sql => postgres(node, { max: 1, ...QUIET, connection: OWN_SHARDS });
+  const nodes = inject('engine') === 'citus' ? [url, ...workers].map(ownShards) : [root];
   afterAll(async () => {
-    await root.end();
-    await server.unsafe(`drop database ${name} with (force)`);
-    await server.end();
+    await Promise.all([root, ...nodes].map((sql) => sql.end()));
+    for (const [at, server] of servers.entries()) {
+      await dropDatabase(server, addresses[at] ?? '', name);
+      await server.end();
+    }
   });
-  return { url: address(name), root };
+  return { url, root, nodes };
+}
+
+async function createDatabase(server: Sql, name: string, template: string): Promise<void> {
+  await server.unsafe(`create database ${name} template ${template}`);
+  // CREATE DATABASE does not copy the settings of the template.
+  const settings = await server`
+    select unnest(setconfig) as setting from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
+    where d.datname = ${template} and s.setrole = 0`;
+  for (const { setting } of settings) await server.unsafe(`alter database ${name} set ${setting}`);
+}
+
+/** Drops a database with its connections and prepared transactions. */
+export async function dropDatabase(server: Sql, address: string, name: string): Promise<void> {
+  const prepared = await server`select gid from pg_prepared_xacts where database = ${name}`;
+  if (prepared.length > 0) {
+    const own = postgres(address.replace('%', name), { max: 1, ...QUIET });
+    for (const { gid } of prepared) await own.unsafe(`rollback prepared '${gid}'`);
+    await own.end();
+  }
+  await server.unsafe(`drop database if exists ${name} with (force)`);
 }

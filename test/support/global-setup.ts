@@ -8,6 +8,10 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Superuser's address of the server, with `%` in the place of the database. */
     server: string;
+    /** The same for each worker of a Citus cluster. */
+    workers: string[];
+    /** What the tests run on. A test may ask for it if an expected text differs. */
+    engine: 'postgresql' | 'citus';
     /** Name of the migrated database that each test file clones. */
     template: string;
   }
@@ -17,6 +21,8 @@ const TEMPLATE = 'ambit_template';
 
 /** One server for the whole run, with a migrated database that each test file clones. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  project.provide('engine', 'postgresql');
+  project.provide('workers', []);
   const given = process.env['AMBIT_TEST_SERVER'];
   return given ? await useServer(project, given) : await startOwn(project);
 }

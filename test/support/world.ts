@@ -131,8 +131,8 @@ export async function setRole(sql: Sql | TransactionSql, email: string, role: Bu
   await sql`
     update assignments a set built_in_role_id = ${roleByKey(role).id}, role_id = null, expires_at = null,
       fallback_built_in_role_id = null, fallback_role_id = null
-    from principals p join users u on u.id = p.user_id
-    where a.principal_id = p.id and a.project_id is null and u.email = ${email}`;
+    from principals p join people u on u.organization_id = p.organization_id and u.id = p.user_id
+    where a.organization_id = p.organization_id and a.principal_id = p.id and a.project_id is null and u.email = ${email}`;
 }
 
 export type Members = Record<BuiltInRole, Person>;
@@ -230,12 +230,16 @@ export async function duringChange<T>(
       () => (settled = true),
       () => (settled = true),
     );
-    const waits = async (): Promise<boolean> =>
-      (
-        await api.root`
-          select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-      ).length > 0;
-    while (!settled && !(await waits()));
+    while (!settled && !(await waitsForLock(api)));
   });
   return result as Promise<T>;
+}
+
+/** Whether a statement waits for a lock, on any node. */
+export async function waitsForLock({ nodes }: Api): Promise<boolean> {
+  const waiting = await Promise.all(
+    nodes.map((node) => node`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`),
+  );
+  return waiting.some(({ length }) => length > 0);
 }

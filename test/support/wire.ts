@@ -6,6 +6,8 @@ export interface SentStatement {
   params: (string | null)[];
   /** Whether it was sent as a prepared statement with a name. */
   isNamed: boolean;
+  /** What the server reported while it executed the statement. */
+  notices: string[];
 }
 
 export interface Wire {
@@ -17,8 +19,12 @@ export interface Wire {
   readonly dial: () => Socket;
 }
 
-/** Records the statements of new connections, with their parameters (PostgreSQL documentation, "Message Formats"). */
-export function recordWire(databaseUrl: string): Wire {
+/**
+ * Records the statements of new connections, with their parameters and notices (PostgreSQL documentation, "Message
+ * Formats"). The driver sends a Sync after each statement, so each ReadyForQuery ends one statement.
+ * `isRecorded` decides when a statement is sent.
+ */
+export function recordWire(databaseUrl: string, isRecorded: () => boolean = () => true): Wire {
   const sent: SentStatement[] = [];
   let most = 0;
   const dial = (): Socket => {
@@ -26,23 +32,34 @@ export function recordWire(databaseUrl: string): Wire {
     const socket = connect(Number(port), hostname);
     const write = socket.write.bind(socket);
     const prepared = new Map<string, string>();
-    const read = messageReader((type, body) => {
-      onMessage(type, body, prepared, sent);
+    // Statements without a response.
+    const running: SentStatement[] = [];
+    const onSent = (statement: SentStatement): void => {
+      if (isRecorded()) sent.push(statement);
+      running.push(statement);
+    };
+    const readRequest = messageReader(0, (type, body) => {
+      onRequest(type, body, prepared, onSent);
       most = Math.max(most, [...prepared.keys()].filter((name) => name !== '').length);
     });
+    const readResponse = messageReader(1, (type, body) => {
+      if (type === 'N') running[0]?.notices.push(messageIn(body));
+      if (type === 'Z') running.shift();
+    });
     socket.write = ((chunk: Buffer, ...rest: []) => {
-      read(chunk);
+      readRequest(chunk);
       return write(chunk, ...rest);
     }) as never;
+    socket.on('data', readResponse);
     return socket;
   };
   return { sent, dial, maxPrepared: () => most };
 }
 
-/** Splits the stream into messages. The first message has no type. */
-function messageReader(onMessage: (type: string, body: Buffer) => void): (chunk: Buffer) => void {
+/** Splits a stream into messages. The first message of a client has no type. */
+function messageReader(typeOfFirst: 0 | 1, onMessage: (type: string, body: Buffer) => void): (chunk: Buffer) => void {
   let rest = Buffer.alloc(0);
-  let typeBytes = 0;
+  let typeBytes: number = typeOfFirst;
   return (chunk) => {
     rest = Buffer.concat([rest, Buffer.from(chunk)]);
     while (rest.length >= typeBytes + 4) {
@@ -55,8 +72,13 @@ function messageReader(onMessage: (type: string, body: Buffer) => void): (chunk:
   };
 }
 
-function onMessage(type: string, body: Buffer, prepared: Map<string, string>, sent: SentStatement[]): void {
-  if (type === 'Q') sent.push({ text: textAt(body, 0).text, params: [], isNamed: false });
+function onRequest(
+  type: string,
+  body: Buffer,
+  prepared: Map<string, string>,
+  onSent: (statement: SentStatement) => void,
+): void {
+  if (type === 'Q') onSent({ text: textAt(body, 0).text, params: [], isNamed: false, notices: [] });
   if (type === 'P') {
     const name = textAt(body, 0);
     prepared.set(name.text, textAt(body, name.end).text);
@@ -65,7 +87,8 @@ function onMessage(type: string, body: Buffer, prepared: Map<string, string>, se
   if (type === 'C' && body[0] === 0x53) prepared.delete(textAt(body, 1).text);
   if (type === 'B') {
     const name = textAt(body, textAt(body, 0).end);
-    sent.push({ text: prepared.get(name.text) ?? '', params: paramsAt(body, name.end), isNamed: name.text !== '' });
+    const [text, params] = [prepared.get(name.text) ?? '', paramsAt(body, name.end)];
+    onSent({ text, params, isNamed: name.text !== '', notices: [] });
   }
 }
 
@@ -86,4 +109,14 @@ function paramsAt(body: Buffer, from: number): (string | null)[] {
     at += length;
     return body.toString('utf8', at - length, at);
   });
+}
+
+/** The field `M` of a NoticeResponse. */
+function messageIn(body: Buffer): string {
+  for (let at = 0; body[at]; ) {
+    const { text, end } = textAt(body, at + 1);
+    if (body[at] === 'M'.charCodeAt(0)) return text;
+    at = end;
+  }
+  return '';
 }
