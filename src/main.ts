@@ -7,11 +7,15 @@ const NODE = 24;
 const USAGE = `Usage:
   npm start                                  starts the server
   npm start -- create-owner EMAIL [NAME]     creates an account that may create organizations
+  npm start -- migrate                       migrates the database
+  npm start -- distribute                    distributes the database over the workers of a Citus cluster
 `;
 
 const COMMANDS: Record<string, () => Promise<unknown>> = {
   serve: () => import('./startup/serve.ts'),
   'create-owner': () => import('./startup/create-owner.ts'),
+  migrate: () => import('./startup/migrate.ts'),
+  distribute: () => import('./startup/distribute.ts'),
 };
 
 if (Number.parseInt(process.versions.node, 10) < NODE) {

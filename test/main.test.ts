@@ -9,6 +9,7 @@ import { afterAll, expect, test } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { DEMO_ACCOUNTS } from '../src/startup/demo.ts';
 import { cloneDatabase } from './support/database.ts';
+import { MIGRATIONS } from './support/rewrites.ts';
 import { QUICK_START, queryServer, type Run, startAmbit as runIn, signIn, waitUntilReady } from './support/run.ts';
 import { long } from './support/size.ts';
 
@@ -175,18 +176,21 @@ test('a failing MIGRATION_DATABASE_URL is named, and a start with several invali
   expect(several.output()).toMatch(/^ambit: LOG_SQL: must be [^\n]+\nambit: NODE_ENV: must be [^\n]+\n$/);
 });
 
-/** Runs `create-owner` with a password on stdin. Returns the exit code and the output. */
-async function createOwner(env: Record<string, string>, args: string[], password: string): Promise<[unknown, string]> {
-  const child = spawn('node', [...QUICK_START, 'src/main.ts', 'create-owner', ...args], {
+/** Runs a command with a line on stdin. Returns the exit code and the output. */
+async function runCommand(env: Record<string, string>, args: string[], line = ''): Promise<[unknown, string]> {
+  const child = spawn('node', [...QUICK_START, 'src/main.ts', ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   child.stdin.on('error', () => undefined);
-  child.stdin.end(`${password}\n`);
+  child.stdin.end(`${line}\n`);
   const [code] = await once(child, 'close');
   return [code, output];
 }
+
+const createOwner = (env: Record<string, string>, args: string[], password: string): Promise<[unknown, string]> =>
+  runCommand(env, ['create-owner', ...args], password);
 
 test('no demo is created with DATABASE_URL or in production, and an empty production server prints a one-time secret', async () => {
   const { url } = await cloneDatabase();
@@ -245,6 +249,35 @@ test('create-owner creates an account that may create organizations, or gives an
   expect(await queryServer(server.address, token, other)).toEqual(created);
   server.process.kill('SIGTERM');
   expect(await server.ended).toBe(0);
+});
+
+test('migrate migrates the database and ends, and a second run has nothing to do', async () => {
+  const { url, root } = await cloneDatabase('template0');
+  expect(await runCommand({ DATABASE_URL: url }, ['migrate'])).toEqual([
+    0,
+    `The database was migrated: ${MIGRATIONS.length} migrations were missing.\n`,
+  ]);
+  expect(await root`select from organizations`).toHaveLength(0);
+  expect(await runCommand({ DATABASE_URL: url }, ['migrate'])).toEqual([
+    0,
+    'Nothing to do: the database has all migrations.\n',
+  ]);
+});
+
+test('distribute migrates a plain database, refuses it with one line, and refuses the embedded server', async () => {
+  const { url, root } = await cloneDatabase('template0');
+  const message = (variable: string) =>
+    `ambit: ${variable}: the database cannot be distributed: it does not have the Citus extension; on each node, run in this database: create extension citus\n`;
+  expect(await runCommand({ DATABASE_URL: url }, ['distribute'])).toEqual([1, message('DATABASE_URL')]);
+  const other = { DATABASE_URL: 'postgres://nobody:hunter2@127.0.0.1:1/x', MIGRATION_DATABASE_URL: url };
+  expect(await runCommand(other, ['distribute'])).toEqual([1, message('MIGRATION_DATABASE_URL')]);
+  expect(await root`select rolname from pg_roles where rolname like 'ambit%' and rolcanlogin`).toEqual([]);
+  expect(await runCommand({ DATA_DIR: join(folder, 'never') }, ['distribute'])).toEqual([
+    1,
+    expect.stringMatching(
+      /^ambit: DATABASE_URL: must be [^\n]+ because the embedded server cannot be part of a cluster\n$/,
+    ),
+  ]);
 });
 
 test('LOG_LEVEL and LOG_SQL control the log, and statements are logged without parameters', async () => {

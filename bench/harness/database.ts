@@ -48,7 +48,7 @@ export async function startDatabase(): Promise<Server> {
   };
 }
 
-async function migrationOf(checkout?: string): Promise<(url: string) => Promise<void>> {
+async function migrationOf(checkout?: string): Promise<(url: string) => Promise<unknown>> {
   if (!checkout) return migrateDatabase;
   return (await import(join(checkout, 'src/db/migrate.ts'))).migrateDatabase;
 }

@@ -3,12 +3,16 @@
  * that the application sends the same statements to plain PostgreSQL and to a cluster.
  */
 export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
-  // Citus sends SET LOCAL to the workers (citus.propagate_set_commands), but not set_config. PostgreSQL applies the lock
-  // timeout where the lock is, which is on a worker. A value that is set already is not sent again.
+  // Citus sends SET LOCAL to the workers, but not set_config. The function turns this on by itself, because a setting of the
+  // database is missing in its dumps. After statements on several shards at once, Citus refuses changes of tables that others
+  // refer to, such as sessions. PostgreSQL applies the lock timeout where the lock is, which is on a worker. A value that is
+  // set already is not sent again.
   {
     head: `ambit.bind(organization text, person text) returns text language plpgsql volatile`,
     body: `
   begin
+    perform set_config('citus.propagate_set_commands', 'local', true);
+    perform set_config('citus.multi_shard_modify_mode', 'sequential', true);
     if coalesce(current_setting('ambit.organization_id', true), '') <> coalesce(organization, '') then
       execute format('set local ambit.organization_id = %L', coalesce(organization, ''));
       execute format('set local lock_timeout = %L', current_setting('lock_timeout'));

@@ -1,30 +1,46 @@
-import type { Sql } from 'postgres';
+import type { Sql, TransactionSql } from 'postgres';
 import type { Log } from '../lib/log.ts';
 import { CITUS_FUNCTIONS } from './citus.ts';
+import { allowLogin, assertConnected, assertCoordinator, assertOwner, useCoordinatorIfAlone } from './cluster.ts';
 import { type MigrateOptions, withMigrationLock } from './migration-lock.ts';
-
-/** The first version of Citus that distributes the tables as they are. */
-const CITUS = 13;
 
 /** A table that is not yet part of the cluster. */
 interface Table {
   name: string;
   /** The column that the rows are distributed by. Null for a table of the instance, which stays on the coordinator. */
   distribution_column: string | null;
+  /** Number of rows, as `ANALYZE` has estimated it. Counting the rows of a large table would take long. */
+  rows: number;
 }
 
-/**
- * Distributes the tables over the workers of a Citus cluster, with the rows that they have. Returns the names of the
- * tables; none if all were distributed before.
- */
-export async function distributeDatabase(url: string, options: MigrateOptions = {}): Promise<string[]> {
+/** What `distributeDatabase` has done. */
+export interface Distribution {
+  /** The tables that were added to the cluster. None if all were distributed before. */
+  added: string[];
+  /** Number of tables of the database. */
+  total: number;
+  /** Number of nodes that store the rows of organizations. */
+  nodes: number;
+  /** Whether the connections of running servers were closed. A role may not be allowed to do this. */
+  hasReconnected: boolean;
+}
+
+/** Distributes the tables over the workers of a Citus cluster, with the rows that they have. */
+export async function distributeDatabase(url: string, options: MigrateOptions = {}): Promise<Distribution> {
   const { log = () => undefined } = options;
   return await withMigrationLock(url, options, async (sql) => {
-    await assertCluster(sql);
+    await assertCoordinator(sql);
+    // PostgreSQL then notices within a second, also during a statement, that this process has ended, and rolls back.
+    await sql`set client_connection_check_interval = '1s'`;
+    await assertOwner(sql);
+    await allowLogin(sql);
     await useCoordinatorIfAlone(sql);
-    const names = await distributeTables(sql, log);
-    if (names.length > 0) await reconnectServers(sql);
-    return names;
+    const added = await distributeTables(sql, log);
+    const [row] = await sql`
+      select (select count(*)::int from pg_tables where schemaname = 'public') as total,
+        (select count(*)::int from pg_dist_node where shouldhaveshards and isactive) as nodes`;
+    const { total, nodes } = row as { total: number; nodes: number };
+    return { added, total, nodes, hasReconnected: added.length === 0 || (await reconnectServers(sql)) };
   });
 }
 
@@ -34,55 +50,44 @@ export async function isDistributed(sql: Sql): Promise<boolean> {
   return row?.['distributed'] === true;
 }
 
-async function assertCluster(sql: Sql): Promise<void> {
-  const [extension] = await sql`select extversion as version from pg_extension where extname = 'citus'`;
-  if (!extension)
-    throw new Error(
-      'the database is not part of a Citus cluster; on each node, run in this database: create extension citus',
-    );
-  if (Number.parseInt(extension['version'], 10) < CITUS)
-    throw new Error(`the cluster runs Citus ${extension['version']}, but Ambit needs Citus ${CITUS} or later`);
-  const [coordinator] = await sql`select from pg_dist_node where groupid = 0`;
-  if (!coordinator)
-    throw new Error(
-      "the cluster does not know its coordinator; on it, run: select citus_set_coordinator_host('its host name', its port)",
-    );
-}
-
-/** A cluster without workers stores the shards on its coordinator. */
-async function useCoordinatorIfAlone(sql: Sql): Promise<void> {
-  await sql`
-    select citus_set_node_property(nodename, nodeport, 'shouldhaveshards', true) from pg_dist_node
-    where groupid = 0 and not exists (select from pg_dist_node where shouldhaveshards)`;
-}
-
 /**
  * Distributes the tables that are not, all or none, and replaces the functions that need another form. Sends nothing to the
  * workers if both were done before, because a server must be able to start while a worker is down.
  */
 export async function distributeTables(sql: Sql, log: Log): Promise<string[]> {
-  const tables = await missingTables(sql);
-  if (tables.length === 0 && (await haveFunctions(sql))) return [];
-  await sql.begin(async (tx) => {
-    await tx.unsafe(PREPARE);
-    for (const [at, { name, distribution_column: column }] of tables.entries()) {
-      log({ level: 'info', message: `distributing table ${at + 1} of ${tables.length}`, table: name });
-      await tx`call ambit.distribute(${name}, ${column})`;
-    }
-    for (const { head, body } of CITUS_FUNCTIONS) await tx.unsafe(`create or replace function ${head} as $$${body}$$`);
-    // Citus connects to the workers as the role of the session.
-    await tx`alter role ambit_runtime login`;
-    await tx`alter role ambit_lookup login`;
-  });
-  await dropLocalRows(sql, tables);
+  let tables = await missingTables(sql);
+  if (tables.length > 0 || !(await haveFunctions(sql))) {
+    await assertConnected(sql);
+    for (const { name } of tables) await sql`analyze ${sql(name)}`;
+    tables = await missingTables(sql);
+    await sql.begin(async (tx) => {
+      await tx.unsafe(SIMPLIFY_POLICIES);
+      for (const [at, table] of tables.entries())
+        await distributeTable(tx, table, (entry) => log({ ...entry, number: at + 1, of: tables.length }));
+      for (const { head, body } of CITUS_FUNCTIONS)
+        await tx.unsafe(`create or replace function ${head} as $$${body}$$`);
+    });
+  }
+  await dropLocalRows(sql);
   return tables.map(({ name }) => name);
 }
 
-const PREPARE = `do $$ declare name text; begin
+async function distributeTable(
+  sql: TransactionSql,
+  { name, rows, distribution_column: column }: Table,
+  log: Log,
+): Promise<void> {
+  const startedAt = performance.now();
+  const entry = { level: 'info', table: name, rows };
+  log({ ...entry, message: 'distributing table' });
+  await sql`call ambit.distribute(${name}, ${column})`;
+  log({ ...entry, message: 'distributed table', durationMs: Math.round(performance.now() - startedAt) });
+}
+
+const SIMPLIFY_POLICIES = `do $$ declare name text; begin
   for name in select tablename from pg_tables where schemaname = 'public' loop
     call ambit.simplify_policies(name);
   end loop;
-  execute format('alter database %I set citus.propagate_set_commands = local', current_database());
 end $$`;
 
 /** Whether the functions have the form for a cluster. A migration may have replaced one. */
@@ -95,7 +100,7 @@ async function haveFunctions(sql: Sql): Promise<boolean> {
 /** The tables that are not distributed, each after those that it refers to. All others are colocated with `organizations`. A tenant table has the policy `tenant`. */
 const missingTables = (sql: Sql): Promise<Table[]> => sql<Table[]>`
   with recursive tables as (
-    select c.oid, c.relname as name, case
+    select c.oid, c.relname as name, c.reltuples::float8 as rows, case
       when not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'tenant') then null
       when c.relname = 'organizations' then 'id'
       else 'organization_id' end as distribution_column
@@ -106,20 +111,35 @@ const missingTables = (sql: Sql): Promise<Table[]> => sql<Table[]>`
     select f.conrelid, l.level + 1 from levels l join pg_constraint f
       on f.confrelid = l.oid and f.contype = 'f' and f.conrelid <> f.confrelid
   )
-  select t.name, t.distribution_column from tables t join levels l using (oid)
+  select t.name, t.distribution_column, t.rows from tables t join levels l using (oid)
   where not exists (select from pg_dist_partition d where d.logicalrelid = t.oid)
-  group by t.name, t.distribution_column
+  group by t.name, t.distribution_column, t.rows
   order by t.distribution_column is null, t.name <> 'organizations', max(l.level), t.name`;
 
-/** After the distribution, a table still has its former rows on the coordinator, where no query finds them. */
-async function dropLocalRows(sql: Sql, tables: Table[]): Promise<void> {
-  for (const { name, distribution_column: column } of tables)
-    if (column) await sql`select truncate_local_data_after_distributing_table(${`public.${name}`}::regclass)`;
+/**
+ * After the distribution, a table still has its former rows on the coordinator, where no query finds them. They are deleted
+ * when the distribution is committed, or by the next run if this one is interrupted.
+ */
+async function dropLocalRows(sql: Sql): Promise<void> {
+  const tables = await sql`
+    select logicalrelid::text as name from pg_dist_partition
+    where partmethod = 'h' and pg_relation_size(logicalrelid) > 0 order by 1`;
+  for (const { name } of tables) {
+    await sql`select truncate_local_data_after_distributing_table(${name}::regclass)`;
+    await sql`analyze ${sql(name)}`;
+  }
 }
 
-/** The connections of running servers have the settings of the database as it was before. */
-async function reconnectServers(sql: Sql): Promise<void> {
-  await sql`
+/**
+ * The connections of running servers may be older than the extension, and then plan statements as for plain PostgreSQL.
+ * Returns false if the role may not close them.
+ */
+async function reconnectServers(sql: Sql): Promise<boolean> {
+  const servers = sql`
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name = 'ambit'`;
+  return await servers.then(
+    () => true,
+    () => false,
+  );
 }

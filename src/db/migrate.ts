@@ -9,16 +9,26 @@ import { type MigrateOptions, withMigrationLock } from './migration-lock.ts';
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
 
 /**
- * Applies the missing migrations. The role of `url` must own the tables. In a database that is distributed over a cluster,
- * also distributes what the migrations have added.
+ * Applies the missing migrations, and returns their number. The role of `url` must own the tables. In a database that is
+ * distributed over a cluster, also distributes what the migrations have added.
  */
-export async function migrateDatabase(url: string, options: MigrateOptions = {}): Promise<void> {
+export async function migrateDatabase(url: string, options: MigrateOptions = {}): Promise<number> {
   const { log = () => undefined } = options;
-  await withMigrationLock(url, options, async (sql) => {
+  return await withMigrationLock(url, options, async (sql) => {
+    const before = await countMigrations(sql);
     await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS });
     await refuseTemporaryTables(sql, log);
     if (await isDistributed(sql)) await distributeTables(sql, log);
+    return (await countMigrations(sql)) - before;
   });
+}
+
+async function countMigrations(sql: Sql): Promise<number> {
+  const [existing] =
+    await sql`select from pg_tables where schemaname = 'drizzle' and tablename = '__drizzle_migrations'`;
+  if (!existing) return 0;
+  const [row] = await sql`select count(*)::int as count from drizzle.__drizzle_migrations`;
+  return row?.['count'];
 }
 
 /**

@@ -30,11 +30,13 @@ export async function withMigrationLock<T>(
     fetch_types: false,
     connect_timeout: connectTimeout / 1000,
     onnotice: () => undefined,
-    connection: { application_name: 'ambit-migrate', ...FOR_CITUS } as never,
+    connection: { application_name: 'ambit-migrate' },
   });
   try {
     // Behind a pooler, the server connection would keep the lock.
     await assertDirect(sql);
+    // Not when connecting, because a pooler refuses settings that it does not know, without the reason.
+    await sql.unsafe(FOR_CITUS);
     await lock(sql, log, lockTimeout);
     return await work(sql);
   } finally {
@@ -46,7 +48,7 @@ export async function withMigrationLock<T>(
  * Plain PostgreSQL ignores these settings. A table with foreign keys to tables on the coordinator can only be changed on one
  * shard after the other. The triggers are safe in a cluster, because each writes only rows of the organization that fired it.
  */
-const FOR_CITUS = { 'citus.multi_shard_modify_mode': 'sequential', 'citus.enable_unsafe_triggers': 'on' };
+const FOR_CITUS = `set citus.multi_shard_modify_mode = 'sequential'; set citus.enable_unsafe_triggers = 'on'`;
 
 async function lock(sql: Sql, log: Log, timeout: number): Promise<void> {
   const deadline = performance.now() + timeout;

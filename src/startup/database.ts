@@ -1,11 +1,14 @@
 import type { Config } from '../config.ts';
 import { assertUsable, type ClientOptions, RUNTIME_ROLE } from '../db/client.ts';
+import { type Distribution, distributeDatabase } from '../db/distribute.ts';
 import { type Embedded, type EmbeddedOptions, startEmbedded } from '../db/embedded.ts';
 import { migrateDatabase } from '../db/migrate.ts';
 import { PoolerError } from '../db/pooler.ts';
 import { errorMessage, type Log } from '../lib/log.ts';
 
 const DATABASE = 'ambit';
+
+type Variable = 'DATABASE_URL' | 'MIGRATION_DATABASE_URL';
 
 /** Starts the embedded server and creates its database if it does not exist. */
 export async function startDatabase(config: Config, options: EmbeddedOptions): Promise<Embedded> {
@@ -28,14 +31,21 @@ const SPARE_CONNECTIONS = 20;
 export const ownerUrl = (config: Config, embedded: Embedded | undefined): string =>
   config.migrationUrl ?? (embedded as Embedded).url(DATABASE);
 
-/** Migrates the database. */
-export async function migrate(config: Config, embedded: Embedded | undefined, log: Log): Promise<void> {
-  const isOwn = config.migrationUrl !== undefined && config.migrationUrl !== config.databaseUrl;
-  const variable = isOwn ? 'MIGRATION_DATABASE_URL' : 'DATABASE_URL';
-  await migrateDatabase(ownerUrl(config, embedded), { log }).catch((error: unknown) =>
-    throwWithVariable(error, embedded ? null : variable),
+/** The variable that `ownerUrl` comes from. */
+const ownerVariable = ({ databaseUrl, migrationUrl }: Config): Variable =>
+  migrationUrl !== undefined && migrationUrl !== databaseUrl ? 'MIGRATION_DATABASE_URL' : 'DATABASE_URL';
+
+/** Migrates the database. Returns the number of migrations that were missing. */
+export const migrate = (config: Config, embedded: Embedded | undefined, log: Log): Promise<number> =>
+  migrateDatabase(ownerUrl(config, embedded), { log }).catch((error: unknown) =>
+    throwWithVariable(error, embedded ? null : ownerVariable(config)),
   );
-}
+
+/** Distributes the migrated database. */
+export const distribute = (config: Config, log: Log): Promise<Distribution> =>
+  distributeDatabase(ownerUrl(config, undefined), { log }).catch((error: unknown) =>
+    throwWithVariable(error, ownerVariable(config), 'distributed'),
+  );
 
 /** The options of the connections for requests. Throws an error if the database cannot be used. */
 export async function runtimeOptions(config: Config, embedded: Embedded | undefined, log: Log): Promise<ClientOptions> {
@@ -59,10 +69,10 @@ export const clientOptions = (url: string, config: Config, log: Log): ClientOpti
 });
 
 /** Throws an error whose message is one line, with the variable to change. Null for the embedded database. */
-function throwWithVariable(error: unknown, variable: 'DATABASE_URL' | 'MIGRATION_DATABASE_URL' | null): never {
+function throwWithVariable(error: unknown, variable: Variable | null, what: 'used' | 'distributed' = 'used'): never {
   const message = errorMessage(error);
   if (variable === null) throw new Error(`the embedded database cannot be used: ${message}`);
-  if (!(error instanceof PoolerError)) throw new Error(`${variable}: the database cannot be used: ${message}`);
+  if (!(error instanceof PoolerError)) throw new Error(`${variable}: the database cannot be ${what}: ${message}`);
   const advice =
     variable === 'DATABASE_URL'
       ? 'set DATABASE_POOLER=transaction and MIGRATION_DATABASE_URL (see docs/deployment.md)'

@@ -5,6 +5,7 @@ import { roleByKey } from '../../src/access/roles.ts';
 import { decodeId } from '../../src/lib/ids.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { type ApiResponse, type Caller, type Json, startApi } from '../support/api.ts';
+import { differencesOfDirectories } from '../support/directories.ts';
 import { createFixtures, rejectedInputs, validCase } from '../support/fixtures.ts';
 import { targetOf, targetPath, toInput, valueAt } from '../support/introspect.ts';
 import type { Case } from '../support/resource.ts';
@@ -98,7 +99,7 @@ const SECRET = /"(hash|password\w*|secret)"|eyJ|ambit_|argon2/;
 const storedSecrets = async (): Promise<string[]> =>
   (
     await api.root`
-      select hash as text from api_tokens union select hash from refresh_tokens union select password_hash from users
+      select hash as text from api_tokens union select hash from refresh_tokens union select hash from passwords
       union select hash from invitations`
   ).map((row) => row['text'] as string);
 /** The events of these have the actor after the mutation, or the created organization. */
@@ -282,4 +283,8 @@ test.each(
   const { answer, events } = await recorded(api.as(), name, input);
   expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }]);
   expect(events).toEqual([]);
+});
+
+test('after every mutation, directories and copies agree with what they stand for', async () => {
+  expect(await differencesOfDirectories(api.root)).toEqual([]);
 });

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Sql } from 'postgres';
 import { expect, test } from 'vitest';
 import { assertRuntimeRole, connect, RUNTIME_ROLE } from '../../src/db/client.ts';
+import { fromPublicId, newId } from '../../src/lib/ids.ts';
 import { startApi } from '../support/api.ts';
 import { createOrganization } from '../support/world.ts';
-import { tenantTables } from './support.ts';
+import { tenantTables, uuidOf, withBinding } from './support.ts';
 
 /** Row-level security and grants according to the database's catalog, so that no table is forgotten. */
 const api = await startApi();
@@ -12,7 +13,8 @@ const api = await startApi();
 /** Tables without tenant isolation by organization. Add a table only with a documented reason. */
 const INSTANCE_TABLES: Record<string, string> = {
   organizations: 'the tenants: policies use the id',
-  users: 'a user can belong to several organizations: visible to the user and to members of the bound organization',
+  users: 'the accounts: visible to the user only, because organizations see their members as people',
+  passwords: 'belong to an account: readable by nobody',
   sessions: 'a user can sign in without an organization: visible to the user and in the bound organization',
   refresh_tokens: 'belong to a session',
   signing_keys: 'sign the access tokens of all organizations',
@@ -20,17 +22,28 @@ const INSTANCE_TABLES: Record<string, string> = {
   setup_secrets: 'create the first account, before there is an organization',
 };
 
+/** Tables of the instance that find the organization of something. Add a table only with a documented reason. */
+const DIRECTORIES: Record<string, string> = {
+  memberships: 'the organizations of a user',
+  organization_secrets: 'the organization of an API token or an invitation, by the hash of its secret',
+  organization_slugs: 'the organization of a slug, which is unique in the instance',
+};
+
 const tables = await api.root`
   select c.oid::int, c.relname as name, c.relrowsecurity as secured, c.relforcerowsecurity as forced, c.relkind as kind,
          pg_get_userbyid(c.relowner) as owner
   from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind not in ('i', 'I', 't', 'c') order by 1`;
-const tenants = await tenantTables(api);
+const isolated = await tenantTables(api);
+const tenants = isolated.filter((name) => !Object.hasOwn(DIRECTORIES, name));
 const names = tables.map((table) => table['name'] as string);
 
-test('every relation is a tenant table or a listed table of the instance', () => {
+test('every relation is a tenant table, or a listed directory or table of the instance', async () => {
   // A view would read with the rights of its owner.
   expect(tables.filter((table) => table['kind'] !== 'r').map((table) => table['name'])).toEqual([]);
-  expect(names.filter((name) => !tenants.includes(name)).sort()).toEqual(Object.keys(INSTANCE_TABLES).sort());
+  expect(names.filter((name) => !isolated.includes(name)).sort()).toEqual(Object.keys(INSTANCE_TABLES).sort());
+  const directories =
+    await api.root`select tablename as name from pg_policies where policyname = 'directory' order by 1`;
+  expect(directories.map((table) => table['name'])).toEqual(Object.keys(DIRECTORIES));
   expect(tenants).toContain('checks');
 });
 
@@ -67,11 +80,14 @@ test('every foreign key between tenant tables begins with the organization on bo
   expect(into.filter((key) => !begins(key['columns']) || !begins(key['targets'])).map((key) => key['name'])).toEqual(
     [],
   );
-  // Only references to users lead out of the organization, because users belong to the instance.
-  const out = keys.filter((key) => tenants.includes(key['from']) && !tenants.includes(key['to']));
-  expect(new Set(out.filter((key) => !begins(key['columns'])).map((key) => `${key['from']} → ${key['to']}`))).toEqual(
-    new Set(['principals → users']),
-  );
+  // No reference leads out of the organization or into it. A cluster could not check one, because the tables of the
+  // instance and those of the tenants are on different servers.
+  const isTenant = (table: string): boolean => table === 'organizations' || tenants.includes(table);
+  const across = keys.filter((key) => isTenant(key['from']) !== isTenant(key['to']));
+  expect(across.map((key) => key['name'])).toEqual([]);
+  const toTenant = keys.filter((key) => key['to'] === 'organizations');
+  expect(toTenant.length).toBeGreaterThan(1);
+  expect(toTenant.filter((key) => !begins(key['columns'])).map((key) => key['name'])).toEqual([]);
 });
 
 test('the runtime role is no superuser, bypasses no policy, owns nothing and is in no other role', async () => {
@@ -99,10 +115,48 @@ test('only the runtime role and the lookup role have grants, and neither can tru
   expect(grants.filter((grant) => !used.includes(grant['privilege']))).toEqual([]);
 });
 
+/** What the runtime role may not do with a table of `isolated`. A privilege on a single column counts as well. */
+const REFUSED: Record<string, string[]> = {
+  audit_event_targets: ['UPDATE', 'DELETE'],
+  audit_events: ['UPDATE', 'DELETE'],
+  memberships: ['UPDATE'],
+  people: ['UPDATE', 'DELETE'],
+};
+
+test('the runtime role may do everything with a tenant table but what is listed', async () => {
+  const refused = await api.root`
+    select c.relname as table, p.name as privilege
+    from pg_class c, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) with ordinality as p (name, at)
+    where c.relnamespace = 'public'::regnamespace and c.relname = any (${isolated})
+      and not has_table_privilege(${RUNTIME_ROLE}, c.oid, p.name)
+      and (p.name = 'DELETE' or not has_any_column_privilege(${RUNTIME_ROLE}, c.oid, p.name))
+    order by 1, p.at`;
+  const byTable = Map.groupBy(refused, (row) => row['table'] as string);
+  expect(Object.fromEntries([...byTable].map(([table, rows]) => [table, rows.map((row) => row['privilege'])]))).toEqual(
+    REFUSED,
+  );
+});
+
 test('the runtime role cannot read password hashes, and cannot update or delete audit events', async () => {
-  await expect(api.sql`select password_hash from users`).rejects.toThrow('permission denied');
-  await expect(api.sql`select * from users`).rejects.toThrow('permission denied');
-  await expect(api.sql`select id, email, name, created_at from users`).resolves.toEqual([]);
+  const { owner } = await createOrganization(api, 'reader');
+  const bindings = [{}, { organization: newId() }, { user: uuidOf('usr', owner.userId) }];
+  const statements = [
+    'select hash from passwords',
+    'select * from passwords',
+    'select from passwords',
+    "select from passwords where hash like '$argon2id%'",
+    "update passwords set hash = ''",
+    'delete from passwords',
+    `insert into passwords (user_id, hash) values ('${newId()}', '') returning hash`,
+    `insert into passwords (user_id, hash) values ('${newId()}', '') on conflict (user_id) do update set hash = ''`,
+  ];
+  for (const binding of bindings)
+    for (const statement of statements)
+      await expect(
+        withBinding(api, binding, (tx) => tx.unsafe(statement)),
+        statement,
+      ).rejects.toThrow('permission denied for table passwords');
+  await expect(api.sql`select * from users`).resolves.toEqual([]);
   for (const statement of ["update audit_events set actor = ''", 'delete from audit_events', 'truncate audit_events'])
     await expect(api.sql.unsafe(statement), statement).rejects.toThrow('permission denied for table audit_events');
   await expect(api.sql`select * from audit_events`).resolves.toEqual([]);
@@ -123,7 +177,10 @@ test.each([
   ['create function ambit.mine() returns int language sql return 1', 'permission denied'],
   ["call ambit.protect('users')", 'permission denied'],
   ['alter role ambit_runtime bypassrls', 'permission denied'],
-  ['grant select on users to ambit_runtime; select password_hash from users', 'permission denied'],
+  ['grant select on passwords to ambit_runtime; select hash from passwords', 'permission denied'],
+  ["call ambit.protect_directory('users')", 'permission denied'],
+  ["call ambit.simplify_policies('users')", 'permission denied'],
+  ["call ambit.distribute('users', null)", 'permission denied'],
 ])('the runtime role cannot disable row-level security: %s', async (statement, why) => {
   await expect(api.sql.begin((tx) => tx.unsafe(statement))).rejects.toThrow(why);
 });
@@ -143,6 +200,25 @@ test('the server refuses to start as a superuser, as an owner or with BYPASSRLS'
   );
 });
 
+/** Changes columns that must not change, as the runtime role and as the login itself. */
+async function refuseColumns(sql: Sql, user: string, organization: string): Promise<void> {
+  const changes = [
+    `update users set email = 'x@y.test' where id = '${user}'`,
+    `update users set name = 'X' where id = '${user}'`,
+    `update users set created_at = now() where id = '${user}'`,
+    `update organizations set created_at = now() where id = '${organization}'`,
+  ];
+  for (const role of [RUNTIME_ROLE, 'none'])
+    for (const change of changes) {
+      const run = sql.begin(async (tx) => {
+        await tx.unsafe(`set local role ${role}`);
+        await tx`select ambit.bind(${organization}, ${user})`;
+        await tx.unsafe(change);
+      });
+      await expect(run, `${role}: ${change}`).rejects.toThrow(/a column of \w+ must not change/);
+    }
+}
+
 test('a login in the runtime role can serve requests and cannot change to another role', async () => {
   const login = `login_${randomUUID().replaceAll('-', '')}`;
   await api.root.unsafe(`create role ${login} login password 'secret' in role ${RUNTIME_ROLE}`);
@@ -151,13 +227,14 @@ test('a login in the runtime role can serve requests and cannot change to anothe
   const pool = connect({ url: url.href, pool: 1, statementTimeout: 1000 });
   const { sql } = pool;
   try {
-    await createOrganization(api, 'acme');
+    const { id, owner } = await createOrganization(api, 'acme');
     expect(await sql`select current_user as name`).toEqual([{ name: RUNTIME_ROLE }]);
     expect(await sql`select * from principals`).toEqual([]);
     for (const role of ['postgres', 'ambit_lookup'])
       await expect(sql.unsafe(`set role ${role}`)).rejects.toThrow('permission denied to set role');
     await sql`reset role`;
     expect(await sql`select current_user as name`).toEqual([{ name: RUNTIME_ROLE }]);
+    await refuseColumns(sql, uuidOf('usr', owner.userId), fromPublicId('org', id) ?? '');
   } finally {
     await pool.end();
     await api.root.unsafe(`drop role ${login}`);

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { newId } from '../../src/lib/ids.ts';
-import { startApi } from '../support/api.ts';
+import { type Json, startApi } from '../support/api.ts';
+import { differencesOfDirectories } from '../support/directories.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { RESOURCES } from '../support/resources.ts';
-import { addMember, createOrganization } from '../support/world.ts';
+import { addMember, createOrganization, mutate } from '../support/world.ts';
 import { createSampleObjects, dumpRows, organizationUuid, tenantTables, uuidOf, withBinding } from './support.ts';
 
 /** Row-level security without the other enforcement layers: SQL as the runtime role. */
@@ -28,17 +29,23 @@ const select = (table: string, binding: { organization?: string; user?: string }
     (await tx.unsafe(`select ${columns} from ${table}`)).map((row) => ({ ...row })),
   );
 
-/** A row of the other organization as JSON. */
-async function copied(table: string, changes: Record<string, unknown>): Promise<string> {
+/** A row of the other organization. */
+async function copied(table: string, changes: Record<string, unknown>): Promise<Json> {
   const [row] = await api.root.unsafe(
     `select to_jsonb(t) as row from ${table} t where organization_id = '${theirs}' limit 1`,
   );
-  return JSON.stringify({ ...(row?.['row'] as object), ...changes });
+  return { ...(row?.['row'] as object), ...changes };
 }
-const insert = (table: string, json: string) =>
-  withBinding(api, { organization: ours }, async (tx) =>
-    tx.unsafe(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1::text::jsonb)`, [json]),
+const insert = (table: string, row: Json, user?: string) =>
+  withBinding(api, { organization: ours, ...(user && { user }) }, async (tx) =>
+    tx.unsafe(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1::text::jsonb)`, [
+      JSON.stringify(row),
+    ]),
   );
+
+/** Whether the runtime role may do this with the table. `catalog.test.ts` lists what it may not do. */
+const isAllowed = async (table: string, privilege: 'UPDATE' | 'DELETE'): Promise<boolean> =>
+  (await api.sql`select has_table_privilege(${table}, ${privilege}) as allowed`)[0]?.['allowed'];
 
 test('every tenant table has rows of both organizations', async () => {
   expect(tenants.length).toBeGreaterThan(6);
@@ -65,31 +72,32 @@ test.each(tenants)('%s returns exactly the rows of the bound organization', asyn
 test.each(tenants)('%s rejects inserts, updates and deletes of rows of another organization', async (table) => {
   const before = await dumpRows(api);
   const violates = `new row violates row-level security policy for table "${table}"`;
-  await expect(insert(table, await copied(table, { id: newId() }))).rejects.toThrow(violates);
+  const foreign = await copied(table, table === 'people' ? {} : { id: newId() });
+  await expect(insert(table, foreign)).rejects.toThrow(violates);
+  // A user of the other organization cannot insert the row either, as long as this one is bound.
+  await expect(insert(table, foreign, foreign.user_id ?? foreign.id)).rejects.toThrow(violates);
 
-  // Rows of the audit log cannot be updated or deleted at all.
-  const isLog = table.startsWith('audit_event');
-  const verdict = isLog ? 'permission denied' : violates;
   const run = (statement: string) => withBinding(api, { organization: ours }, (tx) => tx.unsafe(statement));
-  await expect(run(`update ${table} set organization_id = '${theirs}'`)).rejects.toThrow(verdict);
-  if (!isLog) {
-    const changed = await run(
-      `update ${table} set organization_id = organization_id where organization_id = '${theirs}'`,
-    );
-    const deleted = await run(`delete from ${table} where organization_id = '${theirs}'`);
-    expect([changed.count, deleted.count]).toEqual([0, 0]);
-  }
+  const denied = `permission denied for table ${table}`;
+  const [canUpdate, canDelete] = [await isAllowed(table, 'UPDATE'), await isAllowed(table, 'DELETE')];
+  await expect(run(`update ${table} set organization_id = '${theirs}'`)).rejects.toThrow(canUpdate ? violates : denied);
+  const update = run(`update ${table} set organization_id = organization_id where organization_id = '${theirs}'`);
+  await (canUpdate ? expect(update).resolves.toMatchObject({ count: 0 }) : expect(update).rejects.toThrow(denied));
+  const remove = run(`delete from ${table} where organization_id = '${theirs}'`);
+  await (canDelete ? expect(remove).resolves.toMatchObject({ count: 0 }) : expect(remove).rejects.toThrow(denied));
   expect(await dumpRows(api)).toEqual(before);
 });
 
 test('the same row is accepted in a transaction bound to its organization', async () => {
-  const json = await copied('categories', { organization_id: ours, id: newId(), name: 'Taken', alias: null });
-  await expect(insert('categories', json)).resolves.toMatchObject({ count: 1 });
+  const row = await copied('categories', { organization_id: ours, id: newId(), name: 'Taken', alias: null });
+  await expect(insert('categories', row)).resolves.toMatchObject({ count: 1 });
 });
 
 const keys = await api.root`
   select f.conname as name, f.conrelid::regclass::text as table, f.confrelid::regclass::text as target,
-    a.attname::text as column, b.attname::text as key
+    a.attname::text as column, b.attname::text as key,
+    exists (select from pg_constraint u
+      where u.conrelid = f.conrelid and u.contype in ('p', 'u') and u.conkey <@ f.conkey) as "isUnique"
   from pg_constraint f
   join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[2]
   join pg_attribute b on b.attrelid = f.confrelid and b.attnum = f.confkey[2]
@@ -102,19 +110,22 @@ test('the schema has foreign keys to test', () => {
       'assignments_role',
       'checks_category',
       'checks_owner',
-      'sessions_member',
+      'people_member',
     ]),
   );
 });
 
 test.each(keys.map((key) => [key['name'], key] as const))(
   '%s cannot refer to a row of another organization, even for a superuser',
-  async (name, { table, target, column, key }) => {
+  async (name, { table, target, column, key, isUnique }) => {
     // Changes a row that has a reference. Every foreign ID fails, and another ID of the own organization succeeds.
     const point = (value: string) =>
       api.root.begin(async (tx) => {
         const row = `(select ctid from ${table} where organization_id = '${ours}' and ${column} is not null
           and ${column} <> $1 order by to_jsonb(${table})->>'project_id' nulls last limit 1)`;
+        // Otherwise the other row with this reference would be the reason to refuse it.
+        if (isUnique)
+          await tx.unsafe(`delete from ${table} where organization_id = '${ours}' and ${column} = $1`, [value]);
         const { count } = await tx.unsafe(`update ${table} set ${column} = $1 where ctid = ${row}`, [value]);
         expect(count).toBe(1);
         throw new Error('undo');
@@ -135,7 +146,7 @@ test.each(keys.map((key) => [key['name'], key] as const))(
   },
 );
 
-test('tables of the instance return only the bound organization, its users and its sessions', async () => {
+test('tables of the instance return only the bound organization, its sessions and the bound user', async () => {
   const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];
   for (const table of ['organizations', 'users', 'sessions', 'refresh_tokens'])
     expect(await select(table, {}, table === 'refresh_tokens' ? 'hash' : 'id'), table).toEqual([]);
@@ -144,9 +155,11 @@ test('tables of the instance return only the bound organization, its users and i
   expect(await select('organizations', here, 'id')).toEqual([{ id: ours }]);
   const ids = async (table: string, where: string) =>
     (await api.root.unsafe(`select id from ${table} where ${where} order by id`)).map((row) => ({ ...row }));
+  // An organization sees its members as people, and no account.
   const members = await ids('users', `id in (select user_id from principals where organization_id = '${ours}')`);
   expect(members.length).toBeGreaterThanOrEqual(2);
-  expect(await select('(select id from users order by id) u', here, 'id')).toEqual(members);
+  expect(await select('(select id from people order by id) p', here, 'id')).toEqual(members);
+  expect(await select('users', here, 'id')).toEqual([]);
   const sessions = await ids('sessions', `organization_id = '${ours}'`);
   expect(await select('(select id from sessions order by id) s', here, 'id')).toEqual(sessions);
   expect(await select('refresh_tokens', here, 'hash')).toEqual([]);
@@ -156,6 +169,7 @@ test('tables of the instance return only the bound organization, its users and i
   const mine = await ids('sessions', `user_id = '${me}'`);
   expect(tokens.every((token) => mine.some((session) => session['id'] === token['session_id']))).toBe(true);
   expect(await select('users', { user: them }, 'id')).toEqual([{ id: them }]);
+  expect(await select('users', { organization: ours, user: them }, 'id')).toEqual([{ id: them }]);
 });
 
 test('a transaction cannot write rows of other users and organizations in tables of the instance', async () => {
@@ -166,6 +180,7 @@ test('a transaction cannot write rows of other users and organizations in tables
   const touched = [
     `update organizations set name = 'Taken over' where id <> '${ours}'`,
     `delete from organizations where id <> '${ours}'`,
+    `update organization_slugs set slug = 'mine' where slug = 'globex'`,
     `update users set name = 'Taken over' where id <> '${me}'`,
     `update sessions set expires_at = now() + interval '1 year' where user_id <> '${me}'`,
     `delete from sessions where organization_id <> '${ours}' and user_id <> '${me}'`,
@@ -174,18 +189,62 @@ test('a transaction cannot write rows of other users and organizations in tables
   for (const statement of touched) expect((await run(statement)).count, statement).toBe(0);
   const refused = [
     `insert into organizations (id, slug, name) values ('${newId()}', 'mine', 'Mine')`,
-    `insert into users (id, email, name, password_hash) values ('${newId()}', 'x@y.test', 'X', '')`,
+    `insert into organization_slugs (slug, organization_id) values ('mine', '${theirs}')`,
+    `insert into organization_secrets (hash, organization_id) values ('known', '${theirs}')`,
+    `insert into users (id, email, name) values ('${newId()}', 'x@y.test', 'X')`,
+    `insert into passwords (user_id, hash) values ('${them}', '')`,
     `insert into sessions (id, user_id, address, expires_at) values ('${newId()}', '${them}', '', now())`,
-    `insert into refresh_tokens (hash, session_id) values ('known', '${session?.['id']}')`,
+    `insert into refresh_tokens (hash, session_id, user_id) values ('known', '${session?.['id']}', '${them}')`,
   ];
   for (const statement of refused)
     await expect(run(statement), statement).rejects.toThrow('new row violates row-level security policy');
-  for (const statement of [
-    `update users set email = 'x@y.test'`,
-    `update users set password_hash = ''`,
-    'delete from users',
-  ])
+  for (const statement of ['delete from users', `update passwords set hash = ''`, 'delete from passwords'])
     await expect(run(statement), statement).rejects.toThrow('permission denied');
+  const constant = [`id = '${newId()}'`, `email = 'x@y.test'`, `name = 'X'`, `created_at = now()`];
+  for (const change of constant)
+    await expect(run(`update users set ${change}`), change).rejects.toThrow('a column of users must not change');
+  for (const change of [`id = '${newId()}'`, `created_at = now()`])
+    await expect(run(`update organizations set ${change}`), change).rejects.toThrow(
+      /violates row-level security|a column of organizations must not change/,
+    );
+  expect(await dumpRows(api)).toEqual(before);
+});
+
+test('a refresh token of one user does not refresh the session of another', async () => {
+  const me = uuidOf('usr', acme.owner.userId);
+  const [other] = await api.root`select id from sessions where user_id = ${uuidOf('usr', globex.owner.userId)} limit 1`;
+  const [own] = await api.root`select id from sessions where user_id = ${me} limit 1`;
+  const found = (session: string) =>
+    withBinding(api, { user: me }, async (tx) => {
+      await tx`insert into refresh_tokens (hash, session_id, user_id) values ('known', ${session}, ${me})`;
+      const rows = await tx`select session_id as id from ambit.find_refresh_token('known')`;
+      await tx`delete from refresh_tokens where hash = 'known'`;
+      return rows.map((row) => ({ ...row }));
+    });
+  expect(await found(own?.['id'])).toEqual([{ ...own }]);
+  expect(await found(other?.['id'])).toEqual([]);
+});
+
+test.each([
+  ['people', `insert into people (organization_id, id, email, name) values ($1, $2, 'x@y.test', 'X')`],
+  ['memberships', 'insert into memberships (organization_id, user_id) values ($1, $2)'],
+])('a transaction adds to %s only its own user, in its own organization', async (table, statement) => {
+  const before = await dumpRows(api);
+  const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];
+  const add = (organization: string, user: string, bound: { organization?: string; user?: string }) =>
+    withBinding(api, bound, async (tx) => {
+      if (table === 'people' && bound.user === user && organization === ours)
+        await tx`insert into principals (organization_id, id, user_id) values (${organization}, ${newId()}, ${user})`;
+      await tx.unsafe(statement, [organization, user]);
+      throw new Error('undo');
+    });
+  const violates = `new row violates row-level security policy for table "${table}"`;
+  await expect(add(ours, them, { organization: ours, user: me })).rejects.toThrow(violates);
+  await expect(add(ours, them, { organization: ours })).rejects.toThrow(violates);
+  await expect(add(ours, them, { user: them })).rejects.toThrow('row-level security policy');
+  await expect(add(theirs, me, { organization: ours, user: me })).rejects.toThrow(violates);
+  await expect(add(theirs, me, { user: me })).rejects.toThrow(violates);
+  await expect(add(ours, them, { organization: ours, user: them })).rejects.toThrow('undo');
   expect(await dumpRows(api)).toEqual(before);
 });
 
@@ -197,7 +256,7 @@ test('a transaction creates a member only for its own user, and changes the user
       await tx`insert into principals (organization_id, id, user_id) values (${ours}, ${newId()}, ${user})`;
       throw new Error('undo');
     });
-  const violates = 'new row violates row-level security policy "joins" for table "principals"';
+  const violates = 'new row violates row-level security policy for table "principals"';
   await expect(join(them, me)).rejects.toThrow(violates);
   await expect(join(them, undefined)).rejects.toThrow(violates);
   await expect(join(them, them)).rejects.toThrow('undo');
@@ -216,4 +275,43 @@ test('a transaction cannot set back the version under which grants are cached', 
   await expect(set('access_version - 1')).rejects.toThrow('access_version must not decrease');
   await expect(set('0')).rejects.toThrow('access_version must not decrease');
   for (const value of ['access_version', 'access_version + 1']) await expect(set(value)).rejects.toThrow('undo');
+});
+
+test('the deletion of an organization leaves its ID in no table but the audit log', async () => {
+  const tables = await api.root`select tablename as name from pg_tables where schemaname = 'public' order by 1`;
+  const mentions = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for (const { name } of tables)
+      if ((await count(name, `to_jsonb(${name})::text like '%${theirs}%'`)) > 0) found.push(name);
+    return found;
+  };
+  const log = ['audit_event_targets', 'audit_events'];
+  // All tables with the column, also those in which it can be null, and the organization itself.
+  const columns = await api.root`
+    select table_name as name from information_schema.columns
+    where table_schema = 'public' and column_name = 'organization_id' order by 1`;
+  const all = [...columns.map((column) => column['name'] as string), 'organizations'].sort();
+  expect(all).toEqual(expect.arrayContaining([...tenants, 'sessions', ...log]));
+  expect(await mentions()).toEqual(all);
+  const others = await dumpRows(api, log);
+  const kept = Object.entries(others).map(([table, rows]) => [
+    table,
+    (rows as string[]).filter((row) => !row.includes(theirs)),
+  ]);
+  const sessions = new Set(
+    (await api.root`select id from sessions where organization_id = ${theirs}`).map(({ id }) => id),
+  );
+  expect(sessions.size).toBeGreaterThan(1);
+
+  const input = { id: globex.id, slug: globex.slug };
+  expect(await mutate(globex.owner, 'deleteOrganization', input)).toEqual({ errors: [] });
+  expect(await mentions()).toEqual(log);
+  expect(await differencesOfDirectories(api.root)).toEqual([]);
+  // Nothing else was deleted, but the refresh tokens of its sessions.
+  const isLeft = (row: string): boolean => !sessions.has(JSON.parse(row).session_id);
+  expect(await dumpRows(api, log)).toEqual(
+    Object.fromEntries(
+      kept.map(([table, rows]) => [table, table === 'refresh_tokens' ? (rows as string[]).filter(isLeft) : rows]),
+    ),
+  );
 });

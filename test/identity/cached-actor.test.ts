@@ -7,6 +7,7 @@ import {
   addMember,
   createApiToken,
   createOrganization,
+  insertMembers,
   type Organization,
   type Person,
   setRole,
@@ -147,8 +148,7 @@ test('an expired role takes effect for a cached actor', async () => {
 test('a switch of the organization revokes the earlier access token, and the new one is valid', async () => {
   const { acme, ann } = await world();
   const other = await createOrganization(api, `other${number}`);
-  await api.root`insert into principals (organization_id, id, user_id)
-    values (${uuidOf('org', other.id)}, gen_random_uuid(), ${uuidOf('usr', ann.userId)})`;
+  await insertMembers(api.root, uuidOf('org', other.id), [uuidOf('usr', ann.userId)]);
   await api.root`insert into assignments (organization_id, id, principal_id, built_in_role_id)
     select p.organization_id, gen_random_uuid(), p.id, a.built_in_role_id from principals p, assignments a
     where p.organization_id = ${uuidOf('org', other.id)} and p.user_id = ${uuidOf('usr', ann.userId)}

@@ -64,12 +64,12 @@ test('a refresh token works again for 10 seconds on any node, also in parallel, 
 
 test('a session keeps its latest 100 used refresh tokens', async () => {
   const session = await signedIn();
-  const [row] =
-    await api.root`select session_id as id from refresh_tokens where hash = ${hashSecret(session.refreshToken)}`;
-  const id = row?.['id'];
+  const hash = hashSecret(session.refreshToken);
+  const [row] = await api.root`select session_id as id, user_id from refresh_tokens where hash = ${hash}`;
+  const { id, user_id: user } = row as { id: string; user_id: string };
   await api.root`
-    insert into refresh_tokens (hash, session_id, issued_at, used_at)
-    select 'old ' || at, ${id}, now() - at * interval '1 hour', now() - at * interval '1 hour' from generate_series(1, 200) at`;
+    insert into refresh_tokens (hash, session_id, user_id, issued_at, used_at)
+    select 'old ' || at, ${id}, ${user}, now() - at * interval '1 hour', now() - at * interval '1 hour' from generate_series(1, 200) at`;
   const { session: next } = await refresh(api, session.refreshToken);
   const kept = await api.root`select hash, used_at from refresh_tokens where session_id = ${id} order by used_at desc`;
   expect(kept.filter(({ used_at }) => used_at === null).map(({ hash }) => hash)).toEqual([

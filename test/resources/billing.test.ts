@@ -98,8 +98,8 @@ test('the audit log has changes of the contact, and other events of the organiza
 });
 
 test('the history keeps a plan after the member who chose it has left', async () => {
-  const { owner } = await createOrganization(api, 'hooli');
-  const hooli = { id: '', slug: 'hooli', owner };
+  const hooli = await createOrganization(api, 'hooli');
+  const { owner } = hooli;
   const leaving = await addMember(api, hooli, 'admin', 'leaving');
   await mutate(leaving, 'updatePlan', { plan: 'TEAM' });
   expect((await billingOf(owner)).history[0].changedBy).toEqual({ id: leaving.memberId });

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { fromPublicId } from '../../src/lib/ids.ts';
 import { startApi } from '../support/api.ts';
+import { differencesOfDirectories } from '../support/directories.ts';
 import {
   addMember,
   createApiToken,
@@ -10,7 +12,9 @@ import {
   memberInput,
   membersOfEachRole,
   mutate,
+  PASSWORD,
   queryData,
+  roleId,
   signIn,
 } from '../support/world.ts';
 
@@ -40,11 +44,80 @@ describe('removing a member', () => {
     });
   });
 
+  test('leaves no row of them in the organization but the audit log', async () => {
+    const leaver = await addMember(api, acme, 'admin', 'traced');
+    await signIn(api, leaver.email, 'acme');
+    await createApiToken(api, leaver, 'WRITE');
+    const invited = await mutate(leaver, 'createInvitations', {
+      emails: ['traced-guest@acme.test'],
+      roleId: roleId('read'),
+    });
+    expect(invited).toEqual({ errors: [] });
+    const tables = await api.root`
+      select table_name as name from information_schema.columns
+      where table_schema = 'public' and column_name = 'organization_id' and table_name !~ '^audit_event'`;
+    const [user, member] = [fromPublicId('usr', leaver.userId), fromPublicId('mem', leaver.memberId)];
+    const mentions = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for (const { name } of tables) {
+        const rows = await api.root.unsafe(
+          `select from ${name} t where to_jsonb(t)::text ~ '${user}|${member}' and organization_id = $1`,
+          [fromPublicId('org', acme.id)],
+        );
+        if (rows.length > 0) found.push(name);
+      }
+      return found.toSorted();
+    };
+    const of = ['api_tokens', 'assignments', 'invitations', 'memberships', 'people', 'principals', 'sessions'];
+    expect(await mentions()).toEqual(of);
+    expect(await mutate(people.admin, 'deleteMember', { id: leaver.memberId })).toEqual({ errors: [] });
+    expect(await mentions()).toEqual([]);
+    expect(await differencesOfDirectories(api.root)).toEqual([]);
+  });
+
+  test('clears their ownership of a check that is created at the same moment', async () => {
+    const leaver = await addMember(api, acme, 'read', 'owning');
+    const checkId = await createCheck(people.admin, await getRubric(people.admin));
+    const answer = await duringChange(
+      api,
+      (sql) =>
+        sql`update checks set owner_id = ${fromPublicId('mem', leaver.memberId)} where id = ${fromPublicId('chk', checkId)}`,
+      () => mutate(people.admin, 'deleteMember', { id: leaver.memberId }),
+    );
+    expect(answer).toEqual({ errors: [] });
+    expect(await api.root`select owner_id from checks where id = ${fromPublicId('chk', checkId)}`).toEqual([
+      { owner_id: null },
+    ]);
+  });
+
+  test('and a concurrent sign-in leave no session in the organization', async () => {
+    const leaver = await addMember(api, acme, 'read', 'returning');
+    const session = () =>
+      api.root`select from sessions where organization_id = ${fromPublicId('org', acme.id)}
+        and user_id = ${fromPublicId('usr', leaver.userId)}`;
+    const input = { email: leaver.email, password: PASSWORD, organizationSlug: 'acme' };
+    // The sign-in reads the membership before the removal is committed, and then waits for the member.
+    const answer = await duringChange(
+      api,
+      (sql) => sql`delete from principals where id = ${fromPublicId('mem', leaver.memberId)}`,
+      () => mutate(api.as(), 'signIn', input),
+    );
+    expect(answer.refused).not.toBe('INTERNAL');
+    expect(answer.errors).not.toEqual([]);
+    expect(await session()).toHaveLength(1);
+    await api.root`delete from sessions where user_id = ${fromPublicId('usr', leaver.userId)}`;
+    await api.root`delete from memberships where user_id = ${fromPublicId('usr', leaver.userId)}`;
+  });
+
   test('refuses their concurrent requests without an internal error', async () => {
     const leaver = await addMember(api, acme, 'admin', 'hasty');
     const answer = await duringChange(
       api,
-      (sql) => sql`delete from principals using users u where u.id = user_id and u.name = 'hasty'`,
+      async (sql) => {
+        await sql`delete from principals using users u where u.id = user_id and u.name = 'hasty'`;
+        await sql`delete from memberships using users u where u.id = user_id and u.name = 'hasty'`;
+        await sql`delete from sessions using users u where u.id = user_id and u.name = 'hasty'`;
+      },
       () => mutate(leaver, 'createApiToken', { name: 'Stays behind' }),
     );
     expect(answer.refused).not.toBe('INTERNAL');

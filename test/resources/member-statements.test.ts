@@ -57,5 +57,5 @@ test('owners of checks are read with their users in one statement, also if resol
       })),
     );
   });
-  expect(sent.filter((text) => /from "(principals|users)"/.test(text))).toHaveLength(1);
+  expect(sent.filter((text) => /from "(principals|people|users)"/.test(text))).toHaveLength(1);
 });

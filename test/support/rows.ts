@@ -15,6 +15,18 @@ export interface InsertedRows {
   parent(type: string): string;
 }
 
+interface Key {
+  column: string;
+  /** The column of the other table. */
+  key: string;
+}
+
+/** References from a table of the instance, which has no foreign key to a table of an organization. */
+const WITHOUT_FOREIGN_KEY: Record<string, Key> = {
+  // A session refers to the user of its member.
+  'sessions → principals': { column: 'user_id', key: 'user_id' },
+};
+
 /** Tables that belong to the instance, not to an organization. */
 const OF_INSTANCE = ['users'];
 
@@ -78,14 +90,13 @@ function resource(type: string) {
 async function copyIntoParent(api: Api, parent: string, children: string[]): Promise<void> {
   const uuids = children.map((id) => decodeId(id)?.uuid ?? '');
   const [table, target] = [await tableOf(api, uuids[0] ?? ''), await tableOf(api, decodeId(parent)?.uuid ?? '')];
-  const [key] = await api.root`
+  const [foreignKey] = await api.root`
     select a.attname as column, b.attname as key from pg_constraint f
     join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[2]
     join pg_attribute b on b.attrelid = f.confrelid and b.attnum = f.confkey[2]
     where f.contype = 'f' and f.conrelid = ${table}::regclass and f.confrelid = ${target}::regclass`;
-  if (!key) return;
-  const { column, key: name } = key as unknown as { column: string; key: string };
-  // A session refers to the user of its member.
+  const { column, key: name } = (foreignKey ?? WITHOUT_FOREIGN_KEY[`${table} → ${target}`] ?? {}) as Partial<Key>;
+  if (!column) return;
   const [row] = await api.root.unsafe(`select ${name} as value from ${target} where id = '${decodeId(parent)?.uuid}'`);
   const inParent = `${column} = '${row?.['value']}'`;
   const [{ count } = { count: 0 }] = await api.root.unsafe(`select count(*)::int from ${table} where ${inParent}`);
