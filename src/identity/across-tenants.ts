@@ -81,6 +81,21 @@ export interface Membership {
 export const findMembershipsAcrossTenants = (db: Db, userId: string): Promise<Membership[]> =>
   queryRows<Membership>(db, sql`select * from ambit.find_memberships(${userId})`);
 
+/** An organization of a user, as the directory knows it. */
+export interface MemberOrganization {
+  organization_id: string;
+  slug: string;
+}
+
+/** The organizations of a user, in no order. Uses no worker of a Citus cluster. */
+export const findMemberOrganizationsAcrossTenants = (db: Db, userId: string): Promise<MemberOrganization[]> =>
+  queryRows<MemberOrganization>(db, sql`select * from ambit.find_member_organizations(${userId})`);
+
+/** The organization of an API token or an invitation. Uses no worker of a Citus cluster. */
+export const findSecretOrganizationAcrossTenants = async (db: Db, hash: string): Promise<string | null> =>
+  (await queryRows<{ id: string | null }>(db, sql`select ambit.find_secret_organization(${hash}) as id`))[0]?.id ??
+  null;
+
 /** A refresh token, with its session. */
 export interface RefreshToken {
   session_id: string;
