@@ -182,6 +182,9 @@ CREATE POLICY self ON passwords TO ambit_runtime
 CREATE POLICY lookup ON passwords FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 GRANT INSERT ON passwords TO ambit_runtime;--> statement-breakpoint
 GRANT SELECT ON passwords TO ambit_lookup;--> statement-breakpoint
+-- A session is bound only to the organization of the transaction, because no foreign key refers to the member any more.
+ALTER POLICY self ON sessions WITH CHECK (user_id = (SELECT ambit.user_id())
+  AND (organization_id IS NULL OR organization_id = (SELECT ambit.organization_id())));--> statement-breakpoint
 ALTER POLICY self ON refresh_tokens
   USING (user_id = (SELECT ambit.user_id())) WITH CHECK (user_id = (SELECT ambit.user_id()));--> statement-breakpoint
 

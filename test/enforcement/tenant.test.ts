@@ -194,6 +194,8 @@ test('a transaction cannot write rows of other users and organizations in tables
     `insert into users (id, email, name) values ('${newId()}', 'x@y.test', 'X')`,
     `insert into passwords (user_id, hash) values ('${them}', '')`,
     `insert into sessions (id, user_id, address, expires_at) values ('${newId()}', '${them}', '', now())`,
+    `insert into sessions (id, user_id, organization_id, address, expires_at) values ('${newId()}', '${me}', '${theirs}', '', now())`,
+    `update sessions set organization_id = '${theirs}' where user_id = '${me}'`,
     `insert into refresh_tokens (hash, session_id, user_id) values ('known', '${session?.['id']}', '${them}')`,
   ];
   for (const statement of refused)
