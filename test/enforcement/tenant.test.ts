@@ -134,17 +134,18 @@ test.each(keys.map((key) => [key['name'], key] as const))(
     const point = (value: string) =>
       api.root.begin(async (tx) => {
         const [found] = await tx.unsafe(
-          `select to_jsonb(${table})::text as row from ${table} where organization_id = '${ours}' and ${column} is not null
+          `select to_jsonb(${table}) as row from ${table} where organization_id = '${ours}' and ${column} is not null
             and ${column} <> $1 order by to_jsonb(${table})->>'project_id' nulls last limit 1`,
           [value],
         );
         // Otherwise the other row with this reference would be the reason to refuse it.
         if (isUnique)
           await tx.unsafe(`delete from ${table} where organization_id = '${ours}' and ${column} = $1`, [value]);
-        const { count } = await tx.unsafe(
-          `update ${table} set ${column} = $1 where organization_id = '${ours}' and to_jsonb(${table}) = $2::text::jsonb`,
-          [value, found?.['row']],
-        );
+        // All IDs of the row, because some tables have no ID of their own.
+        const ids = Object.entries(found?.['row'] as object)
+          .filter(([name, id]) => /(^|_)id$/.test(name) && id !== null)
+          .map(([name, id]) => `${name} = '${id}'`);
+        const { count } = await tx.unsafe(`update ${table} set ${column} = $1 where ${ids.join(' and ')}`, [value]);
         expect(count).toBe(1);
         throw new Error('undo');
       });
