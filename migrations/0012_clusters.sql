@@ -7,6 +7,7 @@ CREATE TABLE "organization_slugs" (
 CREATE TABLE "memberships" (
 	"organization_id" uuid NOT NULL,
 	"user_id" uuid NOT NULL,
+	"principal_id" uuid NOT NULL,
 	CONSTRAINT "memberships_user_id_organization_id_pk" PRIMARY KEY("user_id","organization_id")
 );
 --> statement-breakpoint
@@ -52,8 +53,8 @@ ALTER TABLE refresh_tokens NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE api_tokens NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE invitations NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 INSERT INTO organization_slugs (slug, organization_id) SELECT slug, id FROM organizations;--> statement-breakpoint
-INSERT INTO memberships (organization_id, user_id)
-SELECT organization_id, user_id FROM principals WHERE user_id IS NOT NULL;--> statement-breakpoint
+INSERT INTO memberships (organization_id, user_id, principal_id)
+SELECT organization_id, user_id, id FROM principals WHERE user_id IS NOT NULL;--> statement-breakpoint
 INSERT INTO people (organization_id, id, email, name, created_at)
 SELECT p.organization_id, u.id, u.email, u.name, u.created_at FROM principals p JOIN users u ON u.id = p.user_id;--> statement-breakpoint
 INSERT INTO organization_secrets (hash, organization_id)
@@ -247,6 +248,13 @@ CREATE FUNCTION ambit.bind(organization text, person text) RETURNS text LANGUAGE
   RETURN set_config('ambit.organization_id', coalesce(organization, ''), true)
     || set_config('ambit.user_id', coalesce(person, ''), true);--> statement-breakpoint
 
+-- The checks of a credential outside of a transaction. The distribution replaces them, because Citus sends a binding to the
+-- workers only in a transaction.
+CREATE FUNCTION ambit.check_session(session uuid, organization uuid, person uuid, version text) RETURNS boolean
+  LANGUAGE sql STABLE RETURN ambit.is_session_unchanged(session, organization, person, version);--> statement-breakpoint
+CREATE FUNCTION ambit.check_api_token(secret_hash text, organization uuid, person uuid, version text) RETURNS boolean
+  LANGUAGE sql STABLE RETURN ambit.is_api_token_unchanged(secret_hash, organization, person, version);--> statement-breakpoint
+
 -- The lookups in two steps: a table of the instance finds the organization, and the rest is read in this organization.
 DROP FUNCTION ambit.find_memberships(uuid);--> statement-breakpoint
 CREATE FUNCTION ambit.find_memberships(person uuid)
@@ -327,6 +335,20 @@ BEGIN
       t.access_version)::text;
 END $$;--> statement-breakpoint
 
+-- Uses no worker, so that the caller can choose a connection for the worker that stores the organization.
+CREATE FUNCTION ambit.find_secret_organization(secret_hash text) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN RETURN (SELECT d.organization_id FROM public.organization_secrets d WHERE d.hash = secret_hash); END $$;--> statement-breakpoint
+
+CREATE FUNCTION ambit.find_member_organizations(person uuid) RETURNS TABLE (organization_id uuid, slug text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN RETURN QUERY
+  SELECT m.organization_id, s.slug FROM public.memberships m
+  JOIN public.organization_slugs s ON s.organization_id = m.organization_id WHERE m.user_id = person
+  ORDER BY m.principal_id;
+END $$;--> statement-breakpoint
+
 CREATE OR REPLACE FUNCTION ambit.find_invitation(secret_hash text)
 RETURNS TABLE (organization_id uuid, organization_name text, id uuid, email text, expires_at timestamptz,
   role_id uuid, role_name text, project_roles jsonb)
@@ -352,5 +374,9 @@ DO $$ BEGIN
   REVOKE EXECUTE ON FUNCTION ambit.find_memberships(uuid) FROM PUBLIC;
   GRANT EXECUTE ON FUNCTION ambit.find_memberships(uuid) TO ambit_runtime;
   ALTER FUNCTION ambit.find_memberships(uuid) OWNER TO ambit_lookup;
+  REVOKE EXECUTE ON FUNCTION ambit.find_secret_organization(text), ambit.find_member_organizations(uuid) FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION ambit.find_secret_organization(text), ambit.find_member_organizations(uuid) TO ambit_runtime;
+  ALTER FUNCTION ambit.find_secret_organization(text) OWNER TO ambit_lookup;
+  ALTER FUNCTION ambit.find_member_organizations(uuid) OWNER TO ambit_lookup;
   REVOKE CREATE ON SCHEMA ambit FROM ambit_lookup;
 END $$;

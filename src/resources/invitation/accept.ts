@@ -7,7 +7,6 @@ import { rolesByPrincipal } from '../../access/principal-roles.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setDryRun, setTenant, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
-import { drizzleOn } from '../../db/client.ts';
 import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
 import { AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
@@ -56,7 +55,8 @@ const noInvitation = (): AmbitError =>
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
   await ctx.dependencies.identity.limiter.consume('attemptsPerNetwork', networkOf(ctx.address));
   if (!isSecret('ambit_inv_', secret)) return null;
-  const row = await findInvitationAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), hashSecret(secret));
+  const hash = hashSecret(secret);
+  const row = await findInvitationAcrossTenants(await ctx.dependencies.identity.lookups.ofSecret(hash), hash);
   return row && new Date(row.expires_at) > ctx.dependencies.clock() ? row : null;
 }
 
