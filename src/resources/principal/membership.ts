@@ -34,19 +34,18 @@ export async function addMember(ctx: Context, id: string): Promise<PrincipalRow>
 export async function deletePrincipal(ctx: Context, { id, userId }: PrincipalRow): Promise<boolean> {
   const organizationId = tenant(ctx);
   const tx = await db(ctx);
+  const own = and(eq(principals.organizationId, organizationId), eq(principals.id, id));
   const tokens = and(eq(apiTokens.organizationId, organizationId), eq(apiTokens.principalId, id));
   const sent = and(eq(invitations.organizationId, organizationId), eq(invitations.inviterId, id));
-  const secrets = await Promise.all([
+  // Under the lock, because a request that creates a token or binds a session has locked the principal until its end.
+  const [locked, ...secrets] = await Promise.all([
+    tx.select({ id: principals.id }).from(principals).where(own).for('update'),
     tx.select({ hash: apiTokens.hash }).from(apiTokens).where(tokens),
     tx.select({ hash: invitations.hash }).from(invitations).where(sent),
   ]);
-  const deleted = await tx
-    .delete(principals)
-    .where(and(eq(principals.organizationId, organizationId), eq(principals.id, id)))
-    .returning({ id: principals.id });
-  if (deleted.length === 0) return false;
-  // After the member, which a request that binds a session to the organization has locked until its end.
+  if (locked.length === 0) return false;
   await Promise.all([
+    tx.delete(principals).where(own),
     removeSecrets(
       tx,
       secrets.flat().map(({ hash }) => hash),

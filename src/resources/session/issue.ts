@@ -1,6 +1,5 @@
 import { and, eq } from 'drizzle-orm';
 import { audit, type Context, db, setActor } from '../../context.ts';
-import type { Db } from '../../db/client.ts';
 import { findSessionAcrossTenants } from '../../identity/across-tenants.ts';
 import { actorIn } from '../../identity/actors.ts';
 import { AmbitError, invalid, userError } from '../../lib/errors.ts';
@@ -44,7 +43,10 @@ export async function beginSession(
 export const idleEnd = (ctx: Context): Date =>
   new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.sessionDays * DAY);
 
-/** Issues new tokens for the session and sets its user as the actor of the request. The session is the audited target. */
+/**
+ * Issues new tokens for the session and sets its user as the actor of the request. The session is the audited target. The
+ * caller has locked the member of the session's organization.
+ */
 export async function issue(ctx: Context, sessionId: string, userId: string): Promise<IssuedSession> {
   const issued = await issueTokens(ctx, sessionId, userId);
   const { organizationId } = issued;
