@@ -199,6 +199,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON organizations TO ambit_runtime;--> state
 CREATE TRIGGER columns_stay BEFORE UPDATE ON organizations FOR EACH ROW
   WHEN ((NEW.id, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.created_at))
   EXECUTE FUNCTION ambit.refuse_change();--> statement-breakpoint
+REVOKE ALL ON projects FROM ambit_lookup;--> statement-breakpoint
 GRANT SELECT ON projects TO ambit_lookup;--> statement-breakpoint
 
 -- The code clears the owner of a check. Citus does not support ON DELETE SET NULL with the distribution column in the key.
@@ -245,6 +246,13 @@ CALL ambit.count_access_changes('assignments');--> statement-breakpoint
 CREATE FUNCTION ambit.bind(organization text, person text) RETURNS text LANGUAGE sql VOLATILE
   RETURN set_config('ambit.organization_id', coalesce(organization, ''), true)
     || set_config('ambit.user_id', coalesce(person, ''), true);--> statement-breakpoint
+
+-- The checks of a credential outside of a transaction. The distribution replaces them, because Citus sends a binding to the
+-- workers only in a transaction.
+CREATE FUNCTION ambit.check_session(session uuid, organization uuid, person uuid, version text) RETURNS boolean
+  LANGUAGE sql STABLE RETURN ambit.is_session_unchanged(session, organization, person, version);--> statement-breakpoint
+CREATE FUNCTION ambit.check_api_token(secret_hash text, organization uuid, person uuid, version text) RETURNS boolean
+  LANGUAGE sql STABLE RETURN ambit.is_api_token_unchanged(secret_hash, organization, person, version);--> statement-breakpoint
 
 -- The lookups in two steps: a table of the instance finds the organization, and the rest is read in this organization.
 DROP FUNCTION ambit.find_memberships(uuid);--> statement-breakpoint
@@ -326,6 +334,19 @@ BEGIN
       t.access_version)::text;
 END $$;--> statement-breakpoint
 
+-- Uses no worker, so that the caller can choose a connection for the worker that stores the organization.
+CREATE FUNCTION ambit.find_secret_organization(secret_hash text) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN RETURN (SELECT d.organization_id FROM public.organization_secrets d WHERE d.hash = secret_hash); END $$;--> statement-breakpoint
+
+CREATE FUNCTION ambit.find_member_organizations(person uuid) RETURNS TABLE (organization_id uuid, slug text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN RETURN QUERY
+  SELECT m.organization_id, s.slug FROM public.memberships m
+  JOIN public.organization_slugs s ON s.organization_id = m.organization_id WHERE m.user_id = person;
+END $$;--> statement-breakpoint
+
 CREATE OR REPLACE FUNCTION ambit.find_invitation(secret_hash text)
 RETURNS TABLE (organization_id uuid, organization_name text, id uuid, email text, expires_at timestamptz,
   role_id uuid, role_name text, project_roles jsonb)
@@ -351,5 +372,9 @@ DO $$ BEGIN
   REVOKE EXECUTE ON FUNCTION ambit.find_memberships(uuid) FROM PUBLIC;
   GRANT EXECUTE ON FUNCTION ambit.find_memberships(uuid) TO ambit_runtime;
   ALTER FUNCTION ambit.find_memberships(uuid) OWNER TO ambit_lookup;
+  REVOKE EXECUTE ON FUNCTION ambit.find_secret_organization(text), ambit.find_member_organizations(uuid) FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION ambit.find_secret_organization(text), ambit.find_member_organizations(uuid) TO ambit_runtime;
+  ALTER FUNCTION ambit.find_secret_organization(text) OWNER TO ambit_lookup;
+  ALTER FUNCTION ambit.find_member_organizations(uuid) OWNER TO ambit_lookup;
   REVOKE CREATE ON SCHEMA ambit FROM ambit_lookup;
 END $$;

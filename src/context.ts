@@ -124,7 +124,9 @@ export async function revalidate(ctx: Context): Promise<boolean> {
   if (transaction) await transaction;
   if (!revalidation.result) {
     ctx.work.statements += 1;
-    revalidation.result = runCheck(ctx.dependencies.pool.sql.unsafe, revalidation.cached.check);
+    const { pool } = ctx.dependencies;
+    const lookups = await pool.lookupsOf(revalidation.cached.actor.organization?.id ?? '');
+    revalidation.result ??= runCheck(lookups.unsafe, revalidation.cached.check);
   }
   const isUnchanged = await revalidation.result;
   if (!isUnchanged) revalidation.cached.forget();

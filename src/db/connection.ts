@@ -25,7 +25,10 @@ const CANCEL_REQUEST = 80_877_102;
 export interface ConnectionOptions {
   url: string;
   driver: Options<never>;
-  /** The connection is open when this statement has succeeded. Defaults to one without effect. */
+  /**
+   * The connection is open when this statement has succeeded. Its column `in_cluster` tells whether the server is part of
+   * a Citus cluster. Defaults to a statement without effect.
+   */
   firstStatement?: string;
   /** Opens a socket to the server. Defaults to the address of `url`. */
   dial?: (() => Socket) | undefined;
@@ -55,6 +58,8 @@ export interface Connection {
   readonly lost: AmbitError | undefined;
   /** Number of statements without a response. */
   readonly pending: number;
+  /** Whether the first statement has found that the server is part of a Citus cluster. */
+  readonly isInCluster: boolean;
   /** When it was opened, as `performance.now()`. */
   readonly openedAt: number;
   /** When it is to be replaced, as `performance.now()`. */
@@ -89,6 +94,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   let socketError: Error | undefined;
   let backend: Backend | undefined;
   let isReady = false;
+  let isInCluster = false;
   let isCancelling = false;
   let pending = 0;
   let bytes = 0;
@@ -170,6 +176,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     get pending() {
       return pending;
     },
+    get isInCluster() {
+      return isInCluster;
+    },
     openedAt,
     // Random, so that connections that were opened together are not replaced together.
     renewAt: openedAt + options.renewMs * (1 + Math.random()),
@@ -205,7 +214,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
 
   const deadline = setTimeout(lose, CONNECT_TIMEOUT, 'UNRESPONSIVE');
   try {
-    backend = (await sql.unsafe(options.firstStatement ?? 'select 1')).state;
+    const first = await sql.unsafe(options.firstStatement ?? 'select 1');
+    backend = first.state;
+    isInCluster = first[0]?.['in_cluster'] === true;
   } catch (error) {
     lose('CLOSED');
     throw socketError ?? error;

@@ -3,8 +3,9 @@ import type { Sql } from 'postgres';
 import { type AmbitError, unavailable } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Connection, LossCause } from './connection.ts';
-import { createConnector } from './connector.ts';
-import { createLookups } from './lookups.ts';
+import { type Connector, createConnector } from './connector.ts';
+import { createLookups, type Lookups } from './lookups.ts';
+import { createPlacement } from './placement.ts';
 import { createShares, type Waiter } from './shares.ts';
 import type { Work } from './work.ts';
 
@@ -34,8 +35,15 @@ export interface PoolState {
 }
 
 export interface Pool {
-  /** Runs single statements on a connection that no transaction uses. */
+  /** Runs single statements on a connection that no transaction uses. In a Citus cluster, they must not use a worker. */
   readonly sql: Sql;
+  /**
+   * Runs single statements that read rows of this organization, or of several (null). In a Citus cluster, each worker has
+   * a connection for them. So a worker that does not respond delays no organization of the others.
+   */
+  lookupsOf(organization: string | null): Promise<Sql>;
+  /** Whether the database is the coordinator of a Citus cluster. */
+  readonly isCluster: boolean;
   readonly settings: Record<string, string>;
   /** Waits for a connection for a request of this organization. Throws UNAVAILABLE if none is free in time. */
   acquire(organization: string, work: Work): Promise<Connection>;
@@ -56,6 +64,15 @@ const TEST_IDLE_AFTER = 15_000;
 /** Minimum of milliseconds between two log entries with the same message. */
 const LOG_EVERY = 5_000;
 
+/** A connection for single statements. */
+interface Lane {
+  readonly lookups: Lookups;
+  readonly connector: Connector;
+}
+
+/** Instead of a worker, for lookups that may use each of them. */
+const SEVERAL = '*';
+
 export function createPool(options: PoolOptions): Pool {
   const shares = createShares<Connection>(options.size, options.queue);
   const log = throttle(LOG_EVERY, options.log);
@@ -74,19 +91,53 @@ export function createPool(options: PoolOptions): Pool {
     ...shared,
     size: options.size,
     missing: () => shares.demand() - idle.length - returned.length,
-    onOpen: addIdle,
+    onOpen(connection) {
+      placement.isCluster ||= connection.isInCluster;
+      addIdle(connection);
+    },
   });
-  const lookups = createLookups({
-    connector: () => lookupConnector,
-    openOwn: () => options.open(() => undefined),
-    waitMs: options.waitMs,
-    transactionMs: options.responseTimeoutMs,
-    queue: options.queue,
-    exhausted,
-  });
-  const lookupConnector = createConnector({ ...shared, size: 1, missing: lookups.missing, onOpen: lookups.use });
+  const coordinator = createLane();
+  /** By the worker. */
+  const lanes = new Map([['', coordinator]]);
+  const placement = createPlacement(coordinator.lookups.sql);
+
+  function createLane(): Lane {
+    const lookups = createLookups({
+      connector: () => lane.connector,
+      openOwn: () => options.open(() => undefined),
+      waitMs: options.waitMs,
+      transactionMs: options.responseTimeoutMs,
+      queue: options.queue,
+      exhausted,
+    });
+    const onOpen = (connection: Connection): void => {
+      placement.isCluster ||= connection.isInCluster;
+      lookups.use(connection);
+    };
+    const lane = { lookups, connector: createConnector({ ...shared, size: 1, missing: lookups.missing, onOpen }) };
+    return lane;
+  }
+
+  function laneOf(worker: string): Lane {
+    const lane = lanes.get(worker) ?? createLane();
+    if (isEnded) lane.lookups.end();
+    lanes.set(worker, lane);
+    return lane;
+  }
+
+  async function lookupsOf(organization: string | null): Promise<Sql> {
+    const worker = organization === null ? (placement.isCluster ? SEVERAL : '') : placement.workerOf(organization);
+    return laneOf(await worker).lookups.sql;
+  }
 
   function acquire(organization: string, work: Work): Promise<Connection> {
+    const worker = placement.workerOf(organization);
+    return typeof worker === 'string'
+      ? enqueue(organization, worker, work)
+      : worker.then((found) => enqueue(organization, found, work));
+  }
+
+  function enqueue(organization: string, worker: string, work: Work): Promise<Connection> {
     if (work.stopped) return Promise.reject(work.stopped);
     if (isEnded) return Promise.reject(unavailable());
     return new Promise((resolve, reject) => {
@@ -97,6 +148,7 @@ export function createPool(options: PoolOptions): Pool {
       };
       const waiter: Waiter<Connection> = {
         owner: organization,
+        worker,
         deadline: since + options.waitMs,
         resolve(connection) {
           end();
@@ -209,44 +261,50 @@ export function createPool(options: PoolOptions): Pool {
     if (expired.length > 0)
       log({ level: 'warn', message: 'database pool exhausted', timedOut: expired.length, ...state() });
     for (const { reject } of expired) reject(unavailable());
-    lookups.failExpired(now);
+    for (const { lookups } of lanes.values()) lookups.failExpired(now);
     for (const organization of shares.exhausted())
       log({ level: 'warn', message: 'organization over its share of the database pool', organization });
     closeUnresponsive(now);
     renewIdle();
-    renewLookups();
     connector.fill();
-    lookupConnector.fill();
+    for (const lane of lanes.values()) {
+      renewLookups(lane);
+      lane.connector.fill();
+    }
   }
 
   function renewIdle(): void {
     idle.push(...idle.splice(0).filter(isUsable));
   }
 
-  function renewLookups(): void {
+  function renewLookups({ lookups, connector: own }: Lane): void {
     const { connection } = lookups;
     if (!connection || !isOld(connection)) return;
     lookups.drop();
-    void lookupConnector.retire(connection);
+    void own.retire(connection);
   }
 
   /**
    * The server cancels a statement before `responseTimeoutMs`, so a connection without any data for longer is dead.
-   * Every connection that has received nothing since then is dead as well.
+   * Every connection that has received nothing since then is dead as well. In a cluster, the statement may wait for a worker,
+   * which tells nothing about the other connections.
    */
   function closeUnresponsive(now: number): void {
     const isLate = now - checkedAt > 4 * CHECK_EVERY;
     checkedAt = now;
     // The event loop was blocked. What has arrived in the meantime is not read yet.
     if (isLate) return;
-    const all = [...connector.connections, ...lookupConnector.connections];
+    const ofLanes = [...lanes.values()].flatMap((lane) => [...lane.connector.connections]);
+    const all = [...connector.connections, ...ofLanes];
     let deadSince = 0;
     for (const connection of all) {
       const { lastByteAt, waitingSince } = connection.activity();
       // Lookups and the tests of idle connections take little time.
-      const isShort = connection === lookups.connection || idle.includes(connection);
+      const isShort = ofLanes.includes(connection) || idle.includes(connection);
       const limit = isShort ? Math.min(LOOKUP_TIMEOUT, options.responseTimeoutMs) : options.responseTimeoutMs;
-      if (now - waitingSince > limit) deadSince = Math.max(deadSince, waitingSince);
+      const usesWorker = placement.isCluster && connection !== coordinator.lookups.connection;
+      if (now - waitingSince > limit && usesWorker) connection.destroy('UNRESPONSIVE');
+      else if (now - waitingSince > limit) deadSince = Math.max(deadSince, waitingSince);
       else if (isShort && connection.pending === 0 && now - lastByteAt > TEST_IDLE_AFTER) connection.probe();
     }
     if (deadSince === 0) return;
@@ -257,7 +315,7 @@ export function createPool(options: PoolOptions): Pool {
     open: connector.connections.size,
     idle: idle.length,
     waiting: shares.waiting,
-    failure: connector.failure() ?? lookupConnector.failure(),
+    failure: connector.failure() ?? coordinator.connector.failure(),
   });
 
   async function end(timeoutMs = 5_000): Promise<void> {
@@ -268,12 +326,24 @@ export function createPool(options: PoolOptions): Pool {
     clearInterval(checking);
     clearTimeout(endTimer);
     for (const { reject } of shares.removeExpired(Number.POSITIVE_INFINITY)) reject(unavailable());
-    lookups.end();
-    await Promise.all([connector.end(), lookupConnector.end()]);
+    for (const { lookups } of lanes.values()) lookups.end();
+    await Promise.all([connector.end(), ...[...lanes.values()].map((lane) => lane.connector.end())]);
   }
 
   const checking = setInterval(check, CHECK_EVERY).unref();
-  return { sql: lookups.sql, settings: options.settings, acquire, release, renew, state, end };
+  return {
+    sql: coordinator.lookups.sql,
+    lookupsOf,
+    get isCluster() {
+      return placement.isCluster;
+    },
+    settings: options.settings,
+    acquire,
+    release,
+    renew,
+    state,
+    end,
+  };
 }
 
 /** Drops an entry if one with the same message was logged less than this many milliseconds ago. */

@@ -2,6 +2,8 @@
 export interface Waiter<Item> {
   /** The organization, or '' for requests without one. */
   readonly owner: string;
+  /** The worker that stores the organization in a Citus cluster. Omitted or empty outside a cluster. */
+  readonly worker?: string;
   /** When it is rejected, as `performance.now()`. */
   readonly deadline: number;
   resolve(item: Item): void;
@@ -9,6 +11,7 @@ export interface Waiter<Item> {
 }
 
 interface Share<Item> {
+  readonly worker: string;
   held: number;
   waiting: Waiter<Item>[];
 }
@@ -32,20 +35,25 @@ export interface Shares<Item> {
 
 /**
  * Owners are served round-robin. One owner has at most half of the connections and of the waiting requests. So locks and
- * slow statements of one organization do not block the others.
+ * slow statements of one organization do not block the others. The owners of one worker together have at most three
+ * quarters, so that a worker that does not respond does not block the organizations of the others.
  */
 export function createShares<Item>(connections: number, queueSize: number): Shares<Item> {
   const mostHeld = Math.ceil(connections / 2);
   const mostWaiting = Math.ceil(queueSize / 2);
+  const mostHeldByWorker = connections - Math.ceil(connections / 4);
+  const mostWaitingForWorker = queueSize - Math.ceil(queueSize / 4);
   /** In the order in which the owners are served next. */
   const shares = new Map<string, Share<Item>>();
   let waiting = 0;
 
-  const shareOf = (owner: string): Share<Item> => {
-    const share = shares.get(owner) ?? { held: 0, waiting: [] };
-    shares.set(owner, share);
-    return share;
+  const sumOf = (worker: string, count: (share: Share<Item>) => number): number => {
+    let sum = 0;
+    for (const share of shares.values()) if (share.worker === worker) sum += count(share);
+    return sum;
   };
+  const heldBy = (worker: string): number => sumOf(worker, ({ held }) => held);
+  const isWorkerExhausted = (worker: string): boolean => worker !== '' && heldBy(worker) >= mostHeldByWorker;
   const dropEmpty = (owner: string, share: Share<Item>): void => {
     if (share.held === 0 && share.waiting.length === 0) shares.delete(owner);
   };
@@ -57,14 +65,18 @@ export function createShares<Item>(connections: number, queueSize: number): Shar
     add(waiter) {
       const queued = shares.get(waiter.owner)?.waiting.length ?? 0;
       if (waiting >= queueSize || queued >= mostWaiting) return false;
-      shareOf(waiter.owner).waiting.push(waiter);
+      const { owner, worker = '' } = waiter;
+      if (worker !== '' && sumOf(worker, (share) => share.waiting.length) >= mostWaitingForWorker) return false;
+      const share = shares.get(owner) ?? { worker, held: 0, waiting: [] };
+      shares.set(owner, share);
+      share.waiting.push(waiter);
       waiting += 1;
       return true;
     },
     next() {
       if (waiting === 0) return undefined;
       for (const [owner, share] of shares) {
-        if (share.waiting.length === 0 || share.held >= mostHeld) continue;
+        if (share.waiting.length === 0 || share.held >= mostHeld || isWorkerExhausted(share.worker)) continue;
         shares.delete(owner);
         shares.set(owner, share);
         share.held += 1;
@@ -74,13 +86,18 @@ export function createShares<Item>(connections: number, queueSize: number): Shar
       return undefined;
     },
     release(owner) {
-      const share = shareOf(owner);
+      const share = shares.get(owner);
+      if (!share) throw new Error('the owner holds no connection');
       share.held -= 1;
       dropEmpty(owner, share);
     },
     demand() {
+      const byWorker = new Map<string, number>();
+      for (const { worker, waiting: all, held } of shares.values())
+        byWorker.set(worker, (byWorker.get(worker) ?? 0) + Math.min(all.length, mostHeld - held));
       let sum = 0;
-      for (const share of shares.values()) sum += Math.min(share.waiting.length, mostHeld - share.held);
+      for (const [worker, wanted] of byWorker)
+        sum += worker === '' ? wanted : Math.min(wanted, mostHeldByWorker - heldBy(worker));
       return sum;
     },
     exhausted: () =>

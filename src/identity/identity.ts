@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.ts';
-import { drizzleOn } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
 import type { BindingCheck } from '../db/transaction.ts';
 import type { Work } from '../db/work.ts';
@@ -17,6 +16,7 @@ import { type Actor, ANONYMOUS } from './actor.ts';
 import { createActors, sizeOfGrants } from './actors.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
+import { createLookups, type Lookups } from './lookups.ts';
 
 /** Authenticates requests. */
 export interface Identity {
@@ -28,6 +28,7 @@ export interface Identity {
    */
   findCached(header: string | null): Promise<CachedActor | null>;
   readonly keys: Keys;
+  readonly lookups: Lookups;
   readonly limiter: Limiter;
 }
 
@@ -57,7 +58,7 @@ const FIND = { SESSION: findSessionAcrossTenants, API_TOKEN: findApiTokenAcrossT
 
 export function createIdentity(pool: Pool, config: Config, clock: () => Date): Identity {
   const { sql } = pool;
-  const db = drizzleOn(sql);
+  const lookups = createLookups(pool);
   const actors = createActors(pool, clock);
   const keys = createKeys(sql, clock, config.publicUrl);
   const cache = new LRUCache<string, { row: CredentialRow; actor: Actor; check: BindingCheck }>({
@@ -80,12 +81,15 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     // An access token is valid only for the organization that it was issued for. Null: while the session has none.
     (kind === 'API_TOKEN' || row.organization_id === organizationId);
 
+  const find = async ({ kind, key, organizationId }: Claim): Promise<CredentialRow | null> =>
+    FIND[kind](await (kind === 'API_TOKEN' ? lookups.ofSecret(key) : lookups.of(organizationId ?? '')), key);
+
   async function authenticate(header: string | null, work: Work): Promise<Actor> {
     if (header === null) return ANONYMOUS;
     const claim = await claimOf(header);
     if (work.stopped) throw work.stopped;
     work.statements += 1;
-    const row = claim && (await FIND[claim.kind](db, claim.key));
+    const row = claim && (await find(claim));
     if (!claim || !row || !isValid(claim, row)) throw unauthenticated();
     const actor = await actors.load(claim.kind, row, work);
     cache.set(claim.key, { row, actor, check: checkOfCredential(claim.kind, claim.key, row) });
@@ -101,7 +105,7 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     return isCurrent() ? { actor, check, isCurrent, forget: () => void cache.delete(claim.key) } : null;
   }
 
-  return { authenticate, findCached, keys, limiter: createLimiter(sql, config.rateLimits) };
+  return { authenticate, findCached, keys, lookups, limiter: createLimiter(sql, config.rateLimits) };
 }
 
 export const unauthenticated = (): AmbitError =>

@@ -220,18 +220,26 @@ const functions = await api.root`
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
   where n.nspname !~ '^(pg_|information_schema$)' order by 1`;
 
+/** In a transaction, and outside of one. */
+const CHECKS = [
+  ['is_api_token_unchanged', 'is_session_unchanged'],
+  ['check_api_token', 'check_session'],
+] as const;
+
 test('the checks of a credential return only whether it is unchanged', async () => {
   const { version } = (await ask('find_api_token', hashSecret(token.token as string)))[0] as Json;
   const { organization_id: organization, user_id: user } = THE_ADMIN;
   const check = async (name: string, key: string, ...rest: (string | null)[]) =>
     (await api.sql.unsafe(`select ambit.${name}($1, $2, $3, $4) as same`, [key, ...rest]))[0]?.['same'];
   const hash = hashSecret(token.token as string);
-  expect(await check('is_api_token_unchanged', hash, organization, user, version)).toBe(true);
-  expect(await check('is_session_unchanged', newId(), organization, user, version)).toBe(false);
-  for (const other of [null, '', `${version} `])
-    expect(await check('is_api_token_unchanged', hash, organization, user, other)).toBe(false);
-  for (const key of GREEDY.filter((text) => text !== null))
-    expect(await check('is_api_token_unchanged', key, organization, user, version), key).toBe(false);
+  for (const [ofToken, ofSession] of CHECKS) {
+    expect(await check(ofToken, hash, organization, user, version)).toBe(true);
+    expect(await check(ofSession, newId(), organization, user, version)).toBe(false);
+    for (const other of [null, '', `${version} `])
+      expect(await check(ofToken, hash, organization, user, other)).toBe(false);
+    for (const key of GREEDY.filter((text) => text !== null))
+      expect(await check(ofToken, key, organization, user, version), key).toBe(false);
+  }
 });
 
 test('no other function is a security definer', () => {

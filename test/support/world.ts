@@ -238,8 +238,10 @@ export async function duringChange<T>(
 /** Whether a statement waits for a lock, on any node. */
 export async function waitsForLock({ nodes }: Api): Promise<boolean> {
   const waiting = await Promise.all(
-    nodes.map((node) => node`
-      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`),
+    nodes.map(
+      (node) => node`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    ),
   );
   return waiting.some(({ length }) => length > 0);
 }

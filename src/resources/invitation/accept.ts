@@ -56,7 +56,8 @@ const noInvitation = (): AmbitError =>
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
   await ctx.dependencies.identity.limiter.consume('attemptsPerNetwork', networkOf(ctx.address));
   if (!isSecret('ambit_inv_', secret)) return null;
-  const row = await findInvitationAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), hashSecret(secret));
+  const hash = hashSecret(secret);
+  const row = await findInvitationAcrossTenants(await ctx.dependencies.identity.lookups.ofSecret(hash), hash);
   return row && new Date(row.expires_at) > ctx.dependencies.clock() ? row : null;
 }
 

@@ -34,7 +34,7 @@ export function reportFailedSignIn(ctx: Context, user: UserSecret | null): void 
 }
 
 async function recordEvents(ctx: Context, userId: string, ofCaller: string | undefined): Promise<void> {
-  const memberships = await findMembershipsAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), userId);
+  const memberships = await findMembershipsAcrossTenants(await ctx.dependencies.identity.lookups.of(null), userId);
   const others = memberships.filter((membership) => membership.organization_id !== ofCaller);
   for (const membership of others.slice(0, MAX_ORGANIZATIONS)) await recordFailure(ctx, membership);
 }
@@ -46,7 +46,8 @@ async function recordEvents(ctx: Context, userId: string, ofCaller: string | und
 export async function findSignInTarget(ctx: Context, { email }: Record<string, unknown>): Promise<string | null> {
   const pool = drizzleOn(ctx.dependencies.pool.sql);
   const user = await findUserByEmailAcrossTenants(pool, String(email).trim().toLowerCase());
-  const memberships = await findMembershipsAcrossTenants(pool, user?.id ?? newId());
+  const ofSeveral = await ctx.dependencies.identity.lookups.of(null);
+  const memberships = await findMembershipsAcrossTenants(ofSeveral, user?.id ?? newId());
   const here = memberships.find((membership) => membership.organization_id === ctx.unit.actor.organization?.id);
   return here ? toPublicId('mem', here.principal_id) : null;
 }

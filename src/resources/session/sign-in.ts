@@ -2,7 +2,11 @@ import { and, eq, lt } from 'drizzle-orm';
 import { z } from 'zod';
 import { audit, type Context, db, setTenant } from '../../context.ts';
 import { drizzleOn } from '../../db/client.ts';
-import { findMembershipsAcrossTenants, findUserByEmailAcrossTenants } from '../../identity/across-tenants.ts';
+import {
+  findMemberOrganizationsAcrossTenants,
+  findMembershipsAcrossTenants,
+  findUserByEmailAcrossTenants,
+} from '../../identity/across-tenants.ts';
 import { unauthenticated } from '../../identity/identity.ts';
 import { verifyPassword } from '../../identity/password.ts';
 import { countSignIn } from '../../identity/sign-in-limits.ts';
@@ -42,11 +46,18 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   return await beginSession(ctx, user.id, organizationId);
 }
 
-/** The requested organization. Defaults to the one that the user joined first. */
+/**
+ * The requested organization. Defaults to the one that the user joined first. The order is known to the organizations only.
+ * The directory is enough for any other case, so that the database of another organization need not be available.
+ */
 async function chooseOrganization(ctx: Context, userId: string, slug: string | null): Promise<string | null> {
-  const memberships = await findMembershipsAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), userId);
-  if (slug === null) return memberships[0]?.organization_id ?? null;
-  const chosen = memberships.find((membership) => membership.slug === slug);
+  const organizations = await findMemberOrganizationsAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), userId);
+  if (slug === null && organizations.length > 1) {
+    const ofSeveral = await ctx.dependencies.identity.lookups.of(null);
+    return (await findMembershipsAcrossTenants(ofSeveral, userId))[0]?.organization_id ?? null;
+  }
+  if (slug === null) return organizations[0]?.organization_id ?? null;
+  const chosen = organizations.find((organization) => organization.slug === slug);
   if (!chosen)
     throw invalid(
       userError(
@@ -63,8 +74,8 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
   const { sessionId: session, userId } = requireSession(ctx);
   const wanted = fromPublicId('org', input.organizationId);
   const tx = await db(ctx);
-  const memberships = await findMembershipsAcrossTenants(tx, userId);
-  const target = memberships.find((membership) => membership.organization_id === wanted);
+  const organizations = await findMemberOrganizationsAcrossTenants(tx, userId);
+  const target = organizations.find((organization) => organization.organization_id === wanted);
   if (!target)
     throw invalid(
       userError('NOT_FOUND', 'organizationId', 'organizationId: you are not a member of an organization with this ID.'),

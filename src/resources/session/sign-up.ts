@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Context, db, setTenant } from '../../context.ts';
 import { drizzleOn } from '../../db/client.ts';
-import { findInvitationAcrossTenants } from '../../identity/across-tenants.ts';
+import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
 import { hashPassword } from '../../identity/password.ts';
 import { takeSetupSecret } from '../../identity/setup-secret.ts';
 import { rememberNetwork } from '../../identity/sign-in-limits.ts';
@@ -36,17 +36,18 @@ export async function signUp(ctx: Context, input: unknown): Promise<IssuedSessio
   const tx = await db(ctx);
   const isFirst = given.setupSecret != null;
   if (isFirst && !(await takeSetupSecret(tx, given.setupSecret ?? ''))) throw noSetup();
-  await tx.insert(users).values({
-    id: userId,
-    email: given.email,
-    name: given.name,
-    mayCreateOrganizations: isFirst,
-    createdAt: ctx.dependencies.clock(),
-  });
-  await tx.insert(passwords).values({ userId, hash: passwordHash });
+  const { email, name } = given;
+  const createdAt = ctx.dependencies.clock();
+  await Promise.all([
+    tx.insert(users).values({ id: userId, email, name, mayCreateOrganizations: isFirst, createdAt }),
+    tx.insert(passwords).values({ userId, hash: passwordHash }),
+  ]);
   await rememberNetwork(ctx.dependencies.identity.limiter, given.email, ctx.address);
   return await beginSession(ctx, userId, null);
 }
+
+const findInvitation = async (ctx: Context, hash: string): Promise<InvitationSecret | null> =>
+  findInvitationAcrossTenants(await ctx.dependencies.identity.lookups.ofSecret(hash), hash);
 
 /** Requires a valid invitation to this address if sign-up is not open. Checks a given secret in any case. */
 async function requireInvitation(ctx: Context, { invitationSecret, email: address }: Given): Promise<void> {
@@ -55,7 +56,7 @@ async function requireInvitation(ctx: Context, { invitationSecret, email: addres
     throw invalid(userError('REQUIRED', 'invitationSecret', INVITED));
   }
   const found = isSecret('ambit_inv_', invitationSecret)
-    ? await findInvitationAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), hashSecret(invitationSecret))
+    ? await findInvitation(ctx, hashSecret(invitationSecret))
     : null;
   const isValid = found !== null && new Date(found.expires_at) > ctx.dependencies.clock();
   if (!isValid || found.email.toLowerCase() !== address.toLowerCase())
