@@ -7,6 +7,7 @@ CREATE TABLE "organization_slugs" (
 CREATE TABLE "memberships" (
 	"organization_id" uuid NOT NULL,
 	"user_id" uuid NOT NULL,
+	"principal_id" uuid NOT NULL,
 	CONSTRAINT "memberships_user_id_organization_id_pk" PRIMARY KEY("user_id","organization_id")
 );
 --> statement-breakpoint
@@ -52,8 +53,8 @@ ALTER TABLE refresh_tokens NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE api_tokens NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE invitations NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 INSERT INTO organization_slugs (slug, organization_id) SELECT slug, id FROM organizations;--> statement-breakpoint
-INSERT INTO memberships (organization_id, user_id)
-SELECT organization_id, user_id FROM principals WHERE user_id IS NOT NULL;--> statement-breakpoint
+INSERT INTO memberships (organization_id, user_id, principal_id)
+SELECT organization_id, user_id, id FROM principals WHERE user_id IS NOT NULL;--> statement-breakpoint
 INSERT INTO people (organization_id, id, email, name, created_at)
 SELECT p.organization_id, u.id, u.email, u.name, u.created_at FROM principals p JOIN users u ON u.id = p.user_id;--> statement-breakpoint
 INSERT INTO organization_secrets (hash, organization_id)
@@ -344,7 +345,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 #variable_conflict use_column
 BEGIN RETURN QUERY
   SELECT m.organization_id, s.slug FROM public.memberships m
-  JOIN public.organization_slugs s ON s.organization_id = m.organization_id WHERE m.user_id = person;
+  JOIN public.organization_slugs s ON s.organization_id = m.organization_id WHERE m.user_id = person
+  ORDER BY m.principal_id;
 END $$;--> statement-breakpoint
 
 CREATE OR REPLACE FUNCTION ambit.find_invitation(secret_hash text)
