@@ -240,7 +240,8 @@ describe('the directory of memberships', () => {
     const person = await join();
     const user = uuidOf('usr', person.userId);
     await whileWrong(
-      () => api.root`insert into memberships (organization_id, user_id) values (${theirs}, ${user})`,
+      () =>
+        api.root`insert into memberships (organization_id, user_id, principal_id) values (${theirs}, ${user}, ${newId()})`,
       async () => {
         expect(
           await api.sql`select from ambit.find_memberships(${user}) where organization_id = ${theirs}`,
