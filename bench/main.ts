@@ -18,7 +18,11 @@ const WORKLOADS: Record<string, string> = {
 };
 
 /** Workloads that run only when the command names them. */
-const EXTRA: Record<string, string> = { compare: './workloads/compare.ts', cpu: './workloads/cpu.ts' };
+const EXTRA: Record<string, string> = {
+  compare: './workloads/compare.ts',
+  cpu: './workloads/cpu.ts',
+  scale: './workloads/scale.ts',
+};
 const ALL = { ...WORKLOADS, ...EXTRA };
 
 const asked = process.argv.slice(2);

@@ -7,6 +7,7 @@ CREATE TABLE "organization_slugs" (
 CREATE TABLE "memberships" (
 	"organization_id" uuid NOT NULL,
 	"user_id" uuid NOT NULL,
+	"principal_id" uuid NOT NULL,
 	CONSTRAINT "memberships_user_id_organization_id_pk" PRIMARY KEY("user_id","organization_id")
 );
 --> statement-breakpoint
@@ -52,8 +53,8 @@ ALTER TABLE refresh_tokens NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE api_tokens NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE invitations NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 INSERT INTO organization_slugs (slug, organization_id) SELECT slug, id FROM organizations;--> statement-breakpoint
-INSERT INTO memberships (organization_id, user_id)
-SELECT organization_id, user_id FROM principals WHERE user_id IS NOT NULL;--> statement-breakpoint
+INSERT INTO memberships (organization_id, user_id, principal_id)
+SELECT organization_id, user_id, id FROM principals WHERE user_id IS NOT NULL;--> statement-breakpoint
 INSERT INTO people (organization_id, id, email, name, created_at)
 SELECT p.organization_id, u.id, u.email, u.name, u.created_at FROM principals p JOIN users u ON u.id = p.user_id;--> statement-breakpoint
 INSERT INTO organization_secrets (hash, organization_id)
@@ -199,6 +200,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON organizations TO ambit_runtime;--> state
 CREATE TRIGGER columns_stay BEFORE UPDATE ON organizations FOR EACH ROW
   WHEN ((NEW.id, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.created_at))
   EXECUTE FUNCTION ambit.refuse_change();--> statement-breakpoint
+REVOKE ALL ON projects FROM ambit_lookup;--> statement-breakpoint
 GRANT SELECT ON projects TO ambit_lookup;--> statement-breakpoint
 
 -- The code clears the owner of a check. Citus does not support ON DELETE SET NULL with the distribution column in the key.
@@ -245,6 +247,13 @@ CALL ambit.count_access_changes('assignments');--> statement-breakpoint
 CREATE FUNCTION ambit.bind(organization text, person text) RETURNS text LANGUAGE sql VOLATILE
   RETURN set_config('ambit.organization_id', coalesce(organization, ''), true)
     || set_config('ambit.user_id', coalesce(person, ''), true);--> statement-breakpoint
+
+-- The checks of a credential outside of a transaction. The distribution replaces them, because Citus sends a binding to the
+-- workers only in a transaction.
+CREATE FUNCTION ambit.check_session(session uuid, organization uuid, person uuid, version text) RETURNS boolean
+  LANGUAGE sql STABLE RETURN ambit.is_session_unchanged(session, organization, person, version);--> statement-breakpoint
+CREATE FUNCTION ambit.check_api_token(secret_hash text, organization uuid, person uuid, version text) RETURNS boolean
+  LANGUAGE sql STABLE RETURN ambit.is_api_token_unchanged(secret_hash, organization, person, version);--> statement-breakpoint
 
 -- The lookups in two steps: a table of the instance finds the organization, and the rest is read in this organization.
 DROP FUNCTION ambit.find_memberships(uuid);--> statement-breakpoint
@@ -336,7 +345,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 #variable_conflict use_column
 BEGIN RETURN QUERY
   SELECT m.organization_id, s.slug FROM public.memberships m
-  JOIN public.organization_slugs s ON s.organization_id = m.organization_id WHERE m.user_id = person;
+  JOIN public.organization_slugs s ON s.organization_id = m.organization_id WHERE m.user_id = person
+  ORDER BY m.principal_id;
 END $$;--> statement-breakpoint
 
 CREATE OR REPLACE FUNCTION ambit.find_invitation(secret_hash text)

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
-import postgres from 'postgres';
+import { fileURLToPath } from 'node:url';
+import postgres, { type Sql } from 'postgres';
 import { RUNTIME_ROLE } from '../../src/db/client.ts';
 import { type Embedded, startEmbedded } from '../../src/db/embedded.ts';
-import { migrateDatabase } from '../../src/db/migrate.ts';
 import type { Amounts } from './amounts.ts';
 import { progress } from './rounds.ts';
-import { type Organization, seed } from './seed.ts';
+import type { Organization } from './seed.ts';
 import { POOL } from './settings.ts';
 
 const { BENCH_DIR = '.ambit/bench' } = process.env;
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface Database {
   /** URL for the superuser, who owns the tables and bypasses row-level security. */
@@ -35,22 +37,41 @@ export async function startDatabase(): Promise<Server> {
     ...server,
     async create(name, amounts, checkout) {
       const start = performance.now();
-      await server.sql.unsafe(`drop database if exists ${name} with (force)`);
-      await server.sql.unsafe(`create database ${name}`);
+      await createEmpty(server.sql, name);
       const url = server.url(name);
-      await (await migrationOf(checkout))(url);
-      const sql = postgres(url, { max: 1, onnotice: () => undefined });
-      const organizations = await seed(sql, amounts);
-      await sql.end();
+      const organizations = await fillDatabase(url, amounts, checkout);
       progress(`database ${name}: ${Math.round(performance.now() - start)} ms`);
       return { url, runtimeUrl: await server.loginUrl(name, RUNTIME_ROLE), organizations, checkout };
     },
   };
 }
 
-async function migrationOf(checkout?: string): Promise<(url: string) => Promise<unknown>> {
-  if (!checkout) return migrateDatabase;
-  return (await import(join(checkout, 'src/db/migrate.ts'))).migrateDatabase;
+/** Creates an empty database. Drops one of the same name. */
+export async function createEmpty(sql: Sql, name: string): Promise<void> {
+  await sql.unsafe(`drop database if exists ${name} with (force)`);
+  await sql.unsafe(`create database ${name}`);
+}
+
+/** Creates the tables and fills them. */
+export async function fillDatabase(url: string, amounts: Partial<Amounts>, checkout?: string): Promise<Organization[]> {
+  const { migrateDatabase, seed } = await toolsOf(checkout);
+  await migrateDatabase(url);
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const organizations = await seed(sql, amounts);
+  await sql.end();
+  return organizations;
+}
+
+interface Tools {
+  migrateDatabase(url: string): Promise<unknown>;
+  seed(sql: Sql, amounts: Partial<Amounts>): Promise<Organization[]>;
+}
+
+/** Another checkout may have other tables, so its own code creates and fills them. */
+async function toolsOf(checkout = ROOT): Promise<Tools> {
+  const { migrateDatabase } = await import(join(checkout, 'src/db/migrate.ts'));
+  const { seed } = await import(join(checkout, 'bench/harness/seed.ts'));
+  return { migrateDatabase, seed };
 }
 
 /** Starts the database server, runs `work`, and stops the server. */

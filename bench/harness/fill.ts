@@ -24,6 +24,7 @@ export async function fill(sql: Sql, amounts: Amounts, roleIds: { read: string; 
     from generate_series(0, ${all - 1}::int) at`;
   await sql`insert into organizations (id, slug, name, plan)
     select id, 'bench-' || at, 'Bench ' || at, 'ENTERPRISE' from o`;
+  await sql`insert into organization_slugs (slug, organization_id) select 'bench-' || at, id from o`;
   await sql`insert into rubrics (organization_id, id, name) select id, pg_temp.id(9, at, 0), 'Service maturity' from o`;
   await sql`insert into categories (organization_id, id, name)
     select id, pg_temp.id(3, at, n), 'Category ' || n from o, generate_series(0, 4) n order by n, at`;
@@ -42,11 +43,14 @@ async function fillPeople(
   { roles, organizations }: Amounts,
   { read, admin }: { read: string; admin: string },
 ): Promise<void> {
-  await sql`insert into users (id, email, name, password_hash)
-    select pg_temp.id(1, at, n), 'person-' || n || '@bench-' || at || '.test', 'Person ' || n || ' of ' || at, '-'
+  await sql`create temporary table p as
+    select id as organization_id, pg_temp.id(2, at, n) as id, pg_temp.id(1, at, n) as user_id,
+      'person-' || n || '@bench-' || at || '.test' as email, 'Person ' || n || ' of ' || at as name
     from o, generate_series(0, members - 1) n order by n, at`;
-  await sql`insert into principals (organization_id, id, user_id)
-    select id, pg_temp.id(2, at, n), pg_temp.id(1, at, n) from o, generate_series(0, members - 1) n order by n, at`;
+  await sql`insert into users (id, email, name) select user_id, email, name from p`;
+  await sql`insert into principals (organization_id, id, user_id) select organization_id, id, user_id from p`;
+  await sql`insert into people (organization_id, id, email, name) select organization_id, user_id, email, name from p`;
+  await sql`insert into memberships (organization_id, user_id, principal_id) select organization_id, user_id, id from p`;
   await sql`insert into assignments (organization_id, id, principal_id, built_in_role_id, role_id)
     select id, pg_temp.id(6, at, n), pg_temp.id(2, at, n),
       case when n = 0 then ${admin}::uuid when not custom then ${read}::uuid end,

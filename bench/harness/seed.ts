@@ -79,5 +79,7 @@ async function insertTokens(sql: Sql, at: number, organization: Organization): P
     hash: hashSecret(secret),
   }));
   const write = { principal_id: members[0]?.id ?? '', access: 'WRITE', hash: hashSecret(organization.writeToken) };
-  await sql`insert into api_tokens ${sql([...rows, { ...rows[0], ...write, id: newId(), name: 'write' }] as never)}`;
+  const all = [...rows, { ...rows[0], ...write, id: newId(), name: 'write' }];
+  await sql`insert into api_tokens ${sql(all as never)}`;
+  await sql`insert into organization_secrets ${sql(all as never, 'hash', 'organization_id')}`;
 }

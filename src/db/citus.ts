@@ -37,8 +37,8 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
     where s.id = session and s.user_id = person and s.organization_id is not distinct from organization;
     if found then
       select o.slug, o.name, o.plan, o.access_version into found_organization from public.organizations o where o.id = organization;
-      is_unchanged := version = row(found_session.expires_at, found_session.email, found_session.name, found_session.created_at,
-        found_organization.slug, found_organization.name, found_organization.plan, found_organization.access_version)::text;
+      is_unchanged := coalesce(version = row(found_session.expires_at, found_session.email, found_session.name, found_session.created_at,
+        found_organization.slug, found_organization.name, found_organization.plan, found_organization.access_version)::text, false);
     end if;
     if not is_unchanged then perform ambit.bind(null, null); end if;
     return is_unchanged;
@@ -55,12 +55,29 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
     where t.organization_id = organization and o.id = organization and t.hash = secret_hash;
     if found then
       select u.email, u.name, u.created_at into found_user from public.users u where u.id = person;
-      is_unchanged := version = row(found_token.id, found_token.principal_id, found_token.access, found_token.expires_at, found_user.email,
+      is_unchanged := coalesce(version = row(found_token.id, found_token.principal_id, found_token.access, found_token.expires_at, found_user.email,
         found_user.name, found_user.created_at, found_token.slug, found_token.name, found_token.plan,
-        found_token.access_version)::text;
+        found_token.access_version)::text, false);
     end if;
     if not is_unchanged then perform ambit.bind(null, null); end if;
     return is_unchanged;
+  end `,
+  },
+  // Nothing is read after these checks, so they can use the lookups, which need no binding.
+  {
+    head: `ambit.check_session(session uuid, organization uuid, person uuid, version text) returns boolean language plpgsql stable`,
+    body: `
+  begin
+    return exists (select from ambit.find_session(session) found where found.user_id = person
+      and found.organization_id is not distinct from organization and found.version = check_session.version);
+  end `,
+  },
+  {
+    head: `ambit.check_api_token(secret_hash text, organization uuid, person uuid, version text) returns boolean language plpgsql stable`,
+    body: `
+  begin
+    return exists (select from ambit.find_api_token(secret_hash) found where found.user_id is not distinct from person
+      and found.organization_id = organization and found.version = check_api_token.version);
   end `,
   },
 ];

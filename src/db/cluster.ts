@@ -24,11 +24,11 @@ export async function assertCoordinator(sql: Sql): Promise<void> {
 /** Throws if the tables belong to a role that the current role is not a member of. */
 export async function assertOwner(sql: Sql): Promise<void> {
   const [other] = await sql`
-    select current_user as name, tableowner as owner from pg_tables
+    select current_user as name, tableowner from pg_tables
     where schemaname = 'public' and not pg_has_role(tableowner, 'usage') limit 1`;
   if (other)
     throw new Error(
-      `the tables belong to the role ${other['owner']}, not to ${other['name']}; use the URL of their owner`,
+      `the tables belong to the role ${other['tableowner']}, not to ${other['name']}; use the URL of their owner`,
     );
 }
 

@@ -23,6 +23,8 @@ export interface BindingCheck {
   readonly text: string;
   /** The same, but it fails if the condition is false, so that COMMIT rolls back. For transactions that write. */
   readonly strictText: string;
+  /** Only the condition, for a check outside of a transaction. */
+  readonly singleText: string;
   readonly values: readonly (string | null)[];
 }
 
@@ -155,19 +157,20 @@ export async function openTransaction(
 
 const BOUND = Promise.resolve(true);
 
-/** Sends the check before it returns. */
-export function runCheck(
-  send: Sql['unsafe'],
-  { text, strictText, values }: BindingCheck,
-  mode: Mode = 'read only',
-): Promise<boolean> {
+/** Sends the check before it returns. The mode is that of its transaction, or null without one. */
+export function runCheck(send: Sql['unsafe'], check: BindingCheck, mode: Mode | null = null): Promise<boolean> {
   // A stopped request throws in `send`. Its transaction must still be returned, so that somebody ends it.
   const run = async (): Promise<boolean> =>
-    (await send(mode === 'read only' ? text : strictText, values as never[], { prepare: true }).execute()).length > 0;
+    (await send(textFor(check, mode), check.values as never[], { prepare: true }).execute()).length > 0;
   const isBound = run();
   // It is awaited at the end of the operation. Until then a rejection would count as unhandled.
   isBound.catch(() => undefined);
   return isBound;
+}
+
+function textFor({ text, strictText, singleText }: BindingCheck, mode: Mode | null): string {
+  if (mode === null) return singleText;
+  return mode === 'read only' ? text : strictText;
 }
 
 async function finish(

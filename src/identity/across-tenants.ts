@@ -36,16 +36,18 @@ export const findApiTokenAcrossTenants = async (db: Db, hash: string): Promise<C
   (await queryRows<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
 
 const CHECKS = {
-  SESSION: checkWith('ambit.is_session_unchanged($1::text::uuid, $2::text::uuid, $3::text::uuid, $4)'),
-  API_TOKEN: checkWith('ambit.is_api_token_unchanged($1, $2::text::uuid, $3::text::uuid, $4)'),
+  SESSION: checkWith('session', '$1::text::uuid, $2::text::uuid, $3::text::uuid, $4'),
+  API_TOKEN: checkWith('api_token', '$1, $2::text::uuid, $3::text::uuid, $4'),
 };
 
 /** Returns a row only if the condition is true. PostgreSQL evaluates a condition without columns before the row. */
-function checkWith(condition: string): Pick<BindingCheck, 'text' | 'strictText'> {
+function checkWith(credential: string, parameters: string): Omit<BindingCheck, 'values'> {
+  const condition = `ambit.is_${credential}_unchanged(${parameters})`;
   const binding = 'select ambit.bind($2::text, $3::text)';
   return {
     text: `${binding} where ${condition}`,
     strictText: `${binding} where ambit.require_unchanged(${condition})`,
+    singleText: `select where ambit.check_${credential}(${parameters})`,
   };
 }
 
@@ -85,7 +87,7 @@ export interface MemberOrganization {
   slug: string;
 }
 
-/** The organizations of a user, in no order. Uses no worker of a Citus cluster. */
+/** The organizations of a user, in the order of joining. Uses no worker of a Citus cluster. */
 export const findMemberOrganizationsAcrossTenants = (db: Db, userId: string): Promise<MemberOrganization[]> =>
   queryRows<MemberOrganization>(db, sql`select * from ambit.find_member_organizations(${userId})`);
 

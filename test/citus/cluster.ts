@@ -43,3 +43,16 @@ export async function onEachNode<T>(
     }),
   );
 }
+
+/** Makes the databases of this name a cluster. Each has the extension. */
+export async function joinNodes(nodes: readonly string[], database: string): Promise<void> {
+  const [coordinator, ...workers] = nodes.map((node) => new URL(node.replace('%', database)));
+  if (!coordinator) throw new Error('a cluster has a coordinator');
+  await onEachNode(nodes, database, (sql) => sql`create extension citus`);
+  await onEachNode([coordinator.href], database, async (sql) => {
+    await sql`select citus_set_coordinator_host(${coordinator.hostname}, ${portOf(coordinator)}::int)`;
+    for (const worker of workers) await sql`select citus_add_node(${worker.hostname}, ${portOf(worker)}::int)`;
+  });
+}
+
+const portOf = ({ port }: URL): string => port || '5432';

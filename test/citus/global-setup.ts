@@ -1,9 +1,8 @@
-import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
 import { distributeDatabase } from '../../src/db/distribute.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { dropDatabase } from '../support/database.ts';
-import { nodesOf, onEachNode } from './cluster.ts';
+import { joinNodes, nodesOf, onEachNode } from './cluster.ts';
 
 const TEMPLATE = 'ambit_template';
 
@@ -25,8 +24,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const nodes = [coordinator, ...workers];
   await dropTestDatabases(nodes);
   await onEachNode(nodes, 'postgres', (sql) => sql.unsafe(`create database ${TEMPLATE}`));
-  await onEachNode(nodes, TEMPLATE, (sql) => sql`create extension citus`);
-  await joinNodes(coordinator, workers);
+  await joinNodes(nodes, TEMPLATE);
+  await onEachNode([coordinator], TEMPLATE, async (sql) => {
+    for (const [name, value] of Object.entries(SETTINGS))
+      await sql.unsafe(`alter database ${TEMPLATE} set ${name} = ${value}`);
+  });
   await migrateDatabase(coordinator.replace('%', TEMPLATE));
   await distributeDatabase(coordinator.replace('%', TEMPLATE));
   await onEachNode(nodes, 'postgres', async (sql) => {
@@ -39,20 +41,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('workers', workers);
   project.provide('template', TEMPLATE);
   return () => dropTestDatabases(nodes);
-}
-
-async function joinNodes(coordinator: string, workers: string[]): Promise<void> {
-  const sql = postgres(coordinator.replace('%', TEMPLATE), { max: 1, onnotice: () => undefined });
-  const placeOf = (node: string): [host: string, port: string] => {
-    const { hostname, port } = new URL(node.replace('%', ''));
-    return [hostname, port || '5432'];
-  };
-  const [host, port] = placeOf(coordinator);
-  await sql`select citus_set_coordinator_host(${host}, ${port}::int)`;
-  for (const [host, port] of workers.map(placeOf)) await sql`select citus_add_node(${host}, ${port}::int)`;
-  for (const [name, value] of Object.entries(SETTINGS))
-    await sql.unsafe(`alter database ${TEMPLATE} set ${name} = ${value}`);
-  await sql.end();
 }
 
 /** Also those that an interrupted run left. */

@@ -147,7 +147,7 @@ test('two hundred requests at once are all answered by two connections', async (
 });
 
 test('a transaction with a check returns its connection if the request is stopped when it gets the connection', async () => {
-  const check = { text: 'select 1', strictText: 'select 1', values: [] };
+  const check = { text: 'select 1', strictText: 'select 1', singleText: 'select 1', values: [] };
   for (let tries = 0; tries < 3; tries += 1) {
     const work = newWork();
     const acquire: Pool['acquire'] = async (...args) => {

@@ -43,7 +43,7 @@ async function migrateToEarlier({ root }: TestDatabase, url: string): Promise<vo
 
 const ids = { acme: newId(), globex: newId(), ann: newId(), ben: newId(), loner: newId() };
 const secrets = {
-  token: newSecret('ambit_tok_'),
+  token: newSecret('ambit_pat_'),
   invitation: newSecret('ambit_inv_'),
   refresh: newSecret('ambit_ref_'),
   other: newSecret('ambit_ref_'),
@@ -120,15 +120,17 @@ test.each([
   expect(await rowsOf(root, 'select slug, organization_id from organization_slugs order by 1')).toEqual([
     ...[['acme', acme] as const, ['globex', globex] as const],
   ]);
-  const known = [hashSecret(secrets.token), hashSecret(secrets.invitation)].toSorted();
-  expect(
-    (await rowsOf(root, 'select hash, organization_id from organization_secrets')).toSorted(
-      ([a], [b]) => known.indexOf(a as string) - known.indexOf(b as string),
-    ),
-  ).toEqual(known.map((hash) => [hash, acme]));
+  const known = [hashSecret(secrets.token), hashSecret(secrets.invitation)];
+  const directory = await root`select hash, organization_id as id from organization_secrets`;
+  expect(Object.fromEntries(directory.map(({ hash, id }) => [hash, id]))).toEqual(
+    Object.fromEntries(known.map((hash) => [hash, acme])),
+  );
   expect(await rowsOf(root, 'select user_id, hash from passwords order by user_id')).toEqual(hashes);
   expect(
-    await rowsOf(root, 'select s.user_id, r.user_id from refresh_tokens r join sessions s on s.id = r.session_id'),
+    await rowsOf(
+      root,
+      'select s.user_id as of_session, r.user_id as own from refresh_tokens r join sessions s on s.id = r.session_id order by 1',
+    ),
   ).toEqual([
     [ann, ann],
     [loner, loner],

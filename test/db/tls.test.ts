@@ -28,7 +28,8 @@ async function startTls(): Promise<Embedded> {
   if (process.getuid?.() === 0) for (const path of [folder, cert, key]) chownSync(path, NOBODY, NOBODY);
   const server = await startEmbedded(join(folder, 'data'), { ssl: 'on', ssl_cert_file: cert, ssl_key_file: key });
   onTestFinished(() => server.stop());
-  await server.sql.unsafe('create role ambit_runtime');
+  await server.sql.unsafe(`create role ambit_runtime; create schema ambit; grant usage on schema ambit to ambit_runtime;
+    create function ambit.bind(text, text) returns text language sql return null`);
   return server;
 }
 

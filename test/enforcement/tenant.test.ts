@@ -227,7 +227,10 @@ test('a refresh token of one user does not refresh the session of another', asyn
 
 test.each([
   ['people', `insert into people (organization_id, id, email, name) values ($1, $2, 'x@y.test', 'X')`],
-  ['memberships', 'insert into memberships (organization_id, user_id) values ($1, $2)'],
+  [
+    'memberships',
+    'insert into memberships (organization_id, user_id, principal_id) values ($1, $2, gen_random_uuid())',
+  ],
 ])('a transaction adds to %s only its own user, in its own organization', async (table, statement) => {
   const before = await dumpRows(api);
   const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Sql } from 'postgres';
+import { newId } from '../../src/lib/ids.ts';
 import type { TestDatabase } from './database.ts';
 import { recordWire, type SentStatement } from './wire.ts';
 
@@ -83,22 +84,17 @@ export async function explainTasks(
   { organization, person }: { organization: string; person: string },
   { text, params }: Pick<SentStatement, 'text' | 'params'>,
 ): Promise<number[]> {
-  const connection = await sql.reserve();
   const literal = (value: string | null): string => (value === null ? 'null' : `'${value.replaceAll("'", "''")}'`);
   const given = params.length > 0 ? `(${params.map(literal).join(', ')})` : '';
-  try {
-    await connection.unsafe('begin');
+  return await sql.begin(async (tx) => {
     // The values decide which shard is asked.
-    await connection.unsafe('set local plan_cache_mode = force_custom_plan');
-    await connection`select ambit.bind(${organization}, ${person})`;
-    await connection.unsafe(`prepare explained as ${text}`);
-    const [row] = await connection.unsafe(`explain (format json, costs off) execute explained${given}`);
-    await connection.unsafe('deallocate explained');
+    await tx.unsafe('set local plan_cache_mode = force_custom_plan');
+    await tx.unsafe(`select ambit.bind('${organization}', '${person}')`);
+    const name = `explained_${newId().replaceAll('-', '')}`;
+    await tx.unsafe(`prepare ${name} as ${text}`);
+    const [row] = await tx.unsafe(`explain (format json, costs off) execute ${name}${given}`);
     return tasksIn(row?.['QUERY PLAN']);
-  } finally {
-    await connection.unsafe('rollback');
-    connection.release();
-  }
+  });
 }
 
 function tasksIn(plan: unknown): number[] {

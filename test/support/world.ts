@@ -122,7 +122,7 @@ export async function insertMembers(sql: Sql, organizationId: string, userIds: s
   const users = await sql`select id, email, name, created_at from users where id = any(${userIds})`;
   await sql`insert into principals ${sql(members)}`;
   await sql`insert into people ${sql(users.map((user) => ({ ...user, organization_id: organizationId })))}`;
-  await sql`insert into memberships ${sql(members, 'organization_id', 'user_id')}`;
+  await sql`insert into memberships ${sql(members.map(({ id, ...member }) => ({ ...member, principal_id: id })))}`;
   return members.map(({ id }) => id);
 }
 
@@ -238,8 +238,10 @@ export async function duringChange<T>(
 /** Whether a statement waits for a lock, on any node. */
 export async function waitsForLock({ nodes }: Api): Promise<boolean> {
   const waiting = await Promise.all(
-    nodes.map((node) => node`
-      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`),
+    nodes.map(
+      (node) => node`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    ),
   );
   return waiting.some(({ length }) => length > 0);
 }

@@ -7,7 +7,6 @@ import { rolesByPrincipal } from '../../access/principal-roles.ts';
 import { findBuiltIn, isOwnerRole } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setDryRun, setTenant, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
-import { drizzleOn } from '../../db/client.ts';
 import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
 import { AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';

@@ -12,7 +12,7 @@ import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
 import { requireSession } from '../principal/access.ts';
 import { auditedRoles } from '../principal/audit.ts';
 import { type AccessChanged, changeAccess, type LockedRows } from '../principal/change-access.ts';
-import { deletePrincipal } from '../principal/membership.ts';
+import { deletePrincipal, lockPrincipal } from '../principal/membership.ts';
 import {
   assign,
   findByUser,
@@ -188,7 +188,8 @@ export async function removePrincipal(
     dryRun,
     field,
     apply: async () => {
-      await releaseReferences(ctx, principals, principal.userId ? 'member' : 'service account', principal.id);
+      const noun = principal.userId ? 'member' : 'service account';
+      await Promise.all([lockPrincipal(ctx, principal), releaseReferences(ctx, principals, noun, principal.id)]);
       // It may have been deleted before the lock was acquired.
       if (!(await deletePrincipal(ctx, principal))) throw notFound(principal.userId ? 'Member' : 'ServiceAccount');
       return publicId;

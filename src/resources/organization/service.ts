@@ -64,11 +64,11 @@ async function insertOrganization(
   setTenant(ctx, { organizationId: id, userId });
   const tx = await db(ctx);
   await requireMayCreate(ctx, userId);
-  await tx.insert(organizationSlugs).values({ slug: given.slug, organizationId: id });
-  const [organization] = await tx
-    .insert(organizations)
-    .values({ id, ...given, plan: ctx.dependencies.config.defaultPlan, createdAt: ctx.dependencies.clock() })
-    .returning();
+  const values = { id, ...given, plan: ctx.dependencies.config.defaultPlan, createdAt: ctx.dependencies.clock() };
+  const [, [organization]] = await Promise.all([
+    tx.insert(organizationSlugs).values({ slug: given.slug, organizationId: id }),
+    tx.insert(organizations).values(values).returning(),
+  ]);
   const owner = await addMember(ctx, newId());
   const role = ROLES[0];
   if (role?.builtIn !== 'owner') throw new Error('the first built-in role is the Owner');
@@ -117,16 +117,16 @@ export async function updateOrganization(ctx: Context, input: unknown): Promise<
 
 async function write(ctx: Context, changes: { name?: string; slug?: string }): Promise<OrganizationRow> {
   const tx = await db(ctx);
-  if (changes.slug !== undefined)
-    await tx
-      .update(organizationSlugs)
-      .set({ slug: changes.slug })
-      .where(eq(organizationSlugs.organizationId, tenant(ctx)));
-  const [row] = await tx
-    .update(organizations)
-    .set(changes)
-    .where(eq(organizations.id, tenant(ctx)))
-    .returning();
+  const { slug } = changes;
+  const ofSlug = eq(organizationSlugs.organizationId, tenant(ctx));
+  const [, [row]] = await Promise.all([
+    slug !== undefined && tx.update(organizationSlugs).set({ slug }).where(ofSlug),
+    tx
+      .update(organizations)
+      .set(changes)
+      .where(eq(organizations.id, tenant(ctx)))
+      .returning(),
+  ]);
   return row as OrganizationRow;
 }
 

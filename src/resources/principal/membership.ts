@@ -1,5 +1,6 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, type SQL } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
+import type { Db } from '../../db/client.ts';
 import { removeSecrets } from '../../identity/secrets.ts';
 import { apiTokens } from '../api-token/table.ts';
 import { invitations } from '../invitation/table.ts';
@@ -21,10 +22,19 @@ export async function addMember(ctx: Context, id: string): Promise<PrincipalRow>
   const [[member]] = await Promise.all([
     inserted,
     tx.insert(people).values({ ...user, organizationId }),
-    tx.insert(memberships).values({ organizationId, userId: user.id }),
+    tx.insert(memberships).values({ organizationId, userId: user.id, principalId: id }),
   ]);
   return member as PrincipalRow;
 }
+
+/** New references to the principal, such as API tokens and checks with this owner, wait for its deletion and then fail. */
+export async function lockPrincipal(ctx: Context, { id }: PrincipalRow): Promise<void> {
+  const tx = await db(ctx);
+  await tx.select({ id: principals.id }).from(principals).where(own(ctx, id)).for('update');
+}
+
+const own = (ctx: Context, id: string): SQL | undefined =>
+  and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, id));
 
 /**
  * Deletes a member or a service account. Foreign keys delete its roles, API tokens and invitations. Sessions and the
@@ -40,25 +50,19 @@ export async function deletePrincipal(ctx: Context, { id, userId }: PrincipalRow
     tx.select({ hash: apiTokens.hash }).from(apiTokens).where(tokens),
     tx.select({ hash: invitations.hash }).from(invitations).where(sent),
   ]);
-  const deleted = await tx
-    .delete(principals)
-    .where(and(eq(principals.organizationId, organizationId), eq(principals.id, id)))
-    .returning({ id: principals.id });
-  if (deleted.length === 0) return false;
-  // After the member, which a request that binds a session to the organization has locked until its end.
-  await Promise.all([
+  // One flight. The member is first, because a request that binds a session to the organization locks it until its end.
+  const [deleted] = await Promise.all([
+    tx.delete(principals).where(own(ctx, id)).returning({ id: principals.id }),
     removeSecrets(
       tx,
       secrets.flat().map(({ hash }) => hash),
     ),
-    ...(userId
-      ? [
-          tx.delete(sessions).where(and(eq(sessions.organizationId, organizationId), eq(sessions.userId, userId))),
-          tx
-            .delete(memberships)
-            .where(and(eq(memberships.organizationId, organizationId), eq(memberships.userId, userId))),
-        ]
-      : []),
+    ...(userId ? endMembership(tx, organizationId, userId) : []),
   ]);
-  return true;
+  return deleted.length > 0;
 }
+
+const endMembership = (tx: Db, organizationId: string, userId: string) => [
+  tx.delete(sessions).where(and(eq(sessions.organizationId, organizationId), eq(sessions.userId, userId))),
+  tx.delete(memberships).where(and(eq(memberships.organizationId, organizationId), eq(memberships.userId, userId))),
+];

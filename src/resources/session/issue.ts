@@ -64,15 +64,14 @@ export async function issueTokens(ctx: Context, sessionId: string, userId: strin
   const refreshToken = newSecret('ambit_ref_');
   await tx
     .insert(refreshTokens)
-
     .values({ hash: hashSecret(refreshToken), sessionId, userId, issuedAt: ctx.dependencies.clock() });
   const row = await findSessionAcrossTenants(tx, sessionId);
   if (!row) throw new Error('the new session does not exist');
-  if (row.organization_id) {
-    await (await ctx.unit.transaction)?.rebind(row.organization_id);
-    await lockMember(tx, row.organization_id, userId);
-  }
-  const actor = await actorIn(tx, 'SESSION', row, ctx.dependencies.clock());
+  if (row.organization_id) await (await ctx.unit.transaction)?.rebind(row.organization_id);
+  const [, actor] = await Promise.all([
+    row.organization_id && lockMember(tx, row.organization_id, userId),
+    actorIn(tx, 'SESSION', row, ctx.dependencies.clock()),
+  ]);
   setActor(ctx, actor);
   const organizationId = actor.organization?.id ?? null;
   const expiresAt = new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.accessTokenMinutes * MINUTE);

@@ -2,11 +2,7 @@ import { and, eq, lt } from 'drizzle-orm';
 import { z } from 'zod';
 import { audit, type Context, db, setTenant } from '../../context.ts';
 import { drizzleOn } from '../../db/client.ts';
-import {
-  findMemberOrganizationsAcrossTenants,
-  findMembershipsAcrossTenants,
-  findUserByEmailAcrossTenants,
-} from '../../identity/across-tenants.ts';
+import { findMemberOrganizationsAcrossTenants, findUserByEmailAcrossTenants } from '../../identity/across-tenants.ts';
 import { unauthenticated } from '../../identity/identity.ts';
 import { verifyPassword } from '../../identity/password.ts';
 import { countSignIn } from '../../identity/sign-in-limits.ts';
@@ -46,16 +42,9 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   return await beginSession(ctx, user.id, organizationId);
 }
 
-/**
- * The requested organization. Defaults to the one that the user joined first. The order is known to the organizations only.
- * The directory is enough for any other case, so that the database of another organization need not be available.
- */
+/** The requested organization. Defaults to the one that the user joined first. */
 async function chooseOrganization(ctx: Context, userId: string, slug: string | null): Promise<string | null> {
   const organizations = await findMemberOrganizationsAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), userId);
-  if (slug === null && organizations.length > 1) {
-    const ofSeveral = await ctx.dependencies.identity.lookups.of(null);
-    return (await findMembershipsAcrossTenants(ofSeveral, userId))[0]?.organization_id ?? null;
-  }
   if (slug === null) return organizations[0]?.organization_id ?? null;
   const chosen = organizations.find((organization) => organization.slug === slug);
   if (!chosen)

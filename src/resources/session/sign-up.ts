@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type Context, db, setTenant } from '../../context.ts';
-import { drizzleOn } from '../../db/client.ts';
 import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
 import { hashPassword } from '../../identity/password.ts';
 import { takeSetupSecret } from '../../identity/setup-secret.ts';
@@ -36,14 +35,12 @@ export async function signUp(ctx: Context, input: unknown): Promise<IssuedSessio
   const tx = await db(ctx);
   const isFirst = given.setupSecret != null;
   if (isFirst && !(await takeSetupSecret(tx, given.setupSecret ?? ''))) throw noSetup();
-  await tx.insert(users).values({
-    id: userId,
-    email: given.email,
-    name: given.name,
-    mayCreateOrganizations: isFirst,
-    createdAt: ctx.dependencies.clock(),
-  });
-  await tx.insert(passwords).values({ userId, hash: passwordHash });
+  const { email, name } = given;
+  const createdAt = ctx.dependencies.clock();
+  await Promise.all([
+    tx.insert(users).values({ id: userId, email, name, mayCreateOrganizations: isFirst, createdAt }),
+    tx.insert(passwords).values({ userId, hash: passwordHash }),
+  ]);
   await rememberNetwork(ctx.dependencies.identity.limiter, given.email, ctx.address);
   return await beginSession(ctx, userId, null);
 }

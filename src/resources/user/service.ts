@@ -7,10 +7,11 @@ import type { MaybePromise } from '../../lib/maybe-promise.ts';
 import { principals } from '../principal/table.ts';
 import { people, type UserRow } from './table.ts';
 
-/** The caller, or a user of the current organization. */
+/** A user of the current organization. Without an organization, the caller. */
 export const findUser = (ctx: Context, id: string): MaybePromise<UserRow | null> => {
-  const { user } = ctx.unit.actor;
-  return id === user?.id ? user : ctx.unit.binding.organizationId ? findPerson(ctx, id) : null;
+  const { actor, binding } = ctx.unit;
+  if (binding.organizationId) return findPerson(ctx, id);
+  return id === actor.user?.id ? actor.user : null;
 };
 
 const columns = { id: people.id, email: people.email, name: people.name, createdAt: people.createdAt };
