@@ -116,6 +116,24 @@ test('a second distribution and a migration change nothing', async () => {
   expect(logged).toEqual([]);
 });
 
+test('a migration and a distribution that have nothing to do need no worker, so that a server starts while one is down', async () => {
+  const setPort = (port: string) =>
+    api.root.unsafe(
+      `update pg_dist_node set nodeport = ${port} where groupid = (select max(groupid) from pg_dist_node)`,
+    );
+  await setPort('1');
+  try {
+    expect(await migrateDatabase(owner)).toBe(0);
+    expect((await distributeDatabase(owner)).added).toEqual([]);
+    await expect(migrateWith('CREATE TABLE other (id uuid)')).resolves.toBeUndefined();
+    await expect(migrateWith('ALTER TABLE checks ADD COLUMN other uuid')).rejects.toThrow(
+      'connection to the remote node',
+    );
+  } finally {
+    await setPort(new URL(workers.at(-1) ?? '').port);
+  }
+});
+
 /** Runs the statements of a migration, as a later version of Ambit does. */
 const migrateWith = (migration: string): Promise<unknown> =>
   withMigrationLock(owner, {}, (sql) =>
