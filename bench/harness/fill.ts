@@ -47,7 +47,7 @@ async function fillPeople(
   await sql`insert into users (id, email, name) select user_id, email, name from p`;
   await sql`insert into principals (organization_id, id, user_id) select organization_id, id, user_id from p`;
   await sql`insert into people (organization_id, id, email, name) select organization_id, user_id, email, name from p`;
-  await sql`insert into memberships (organization_id, user_id) select organization_id, user_id from p`;
+  await sql`insert into memberships (organization_id, user_id, principal_id) select organization_id, user_id, id from p`;
   await sql`insert into assignments (organization_id, id, principal_id, built_in_role_id, role_id)
     select id, pg_temp.id(6, at, n), pg_temp.id(2, at, n),
       case when n = 0 then ${admin}::uuid when not custom then ${read}::uuid end,

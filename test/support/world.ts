@@ -122,7 +122,7 @@ export async function insertMembers(sql: Sql, organizationId: string, userIds: s
   const users = await sql`select id, email, name, created_at from users where id = any(${userIds})`;
   await sql`insert into principals ${sql(members)}`;
   await sql`insert into people ${sql(users.map((user) => ({ ...user, organization_id: organizationId })))}`;
-  await sql`insert into memberships ${sql(members, 'organization_id', 'user_id')}`;
+  await sql`insert into memberships ${sql(members.map(({ id, ...member }) => ({ ...member, principal_id: id })))}`;
   return members.map(({ id }) => id);
 }
 
@@ -233,6 +233,12 @@ export async function duringChange<T>(
     while (!settled && !(await waitsForLock(api)));
   });
   return result as Promise<T>;
+}
+
+/** Locks the row of an organization. The ID tells Citus which shard has the row. */
+export async function lockOrganization(sql: Sql | TransactionSql, slug: string): Promise<void> {
+  const [row] = await sql`select id from organizations where slug = ${slug}`;
+  await sql`select from organizations where id = ${row?.['id']} for update`;
 }
 
 /** Whether a statement waits for a lock, on any node. */
