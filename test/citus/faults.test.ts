@@ -79,7 +79,8 @@ const hasNoLateFailure =
   ({ codes, startedAt }: Done): boolean =>
     codes.length === 0 || startedAt < since;
 
-const allowed = (kind: Done['kind']): string[] => (kind === 'read' ? ['UNAVAILABLE'] : ['UNAVAILABLE', 'OUTCOME_UNKNOWN']);
+const allowed = (kind: Done['kind']): string[] =>
+  kind === 'read' ? ['UNAVAILABLE'] : ['UNAVAILABLE', 'OUTCOME_UNKNOWN'];
 
 test('a worker that has crashed fails only its organizations, with UNAVAILABLE, and they are served when it is back', async () => {
   await inflict(stopWorker, startWorker);
