@@ -7,6 +7,7 @@ CREATE TABLE "organization_slugs" (
 CREATE TABLE "memberships" (
 	"organization_id" uuid NOT NULL,
 	"user_id" uuid NOT NULL,
+	"principal_id" uuid NOT NULL,
 	CONSTRAINT "memberships_user_id_organization_id_pk" PRIMARY KEY("user_id","organization_id")
 );
 --> statement-breakpoint
@@ -52,8 +53,8 @@ ALTER TABLE refresh_tokens NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE api_tokens NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE invitations NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 INSERT INTO organization_slugs (slug, organization_id) SELECT slug, id FROM organizations;--> statement-breakpoint
-INSERT INTO memberships (organization_id, user_id)
-SELECT organization_id, user_id FROM principals WHERE user_id IS NOT NULL;--> statement-breakpoint
+INSERT INTO memberships (organization_id, user_id, principal_id)
+SELECT organization_id, user_id, id FROM principals WHERE user_id IS NOT NULL;--> statement-breakpoint
 INSERT INTO people (organization_id, id, email, name, created_at)
 SELECT p.organization_id, u.id, u.email, u.name, u.created_at FROM principals p JOIN users u ON u.id = p.user_id;--> statement-breakpoint
 INSERT INTO organization_secrets (hash, organization_id)
@@ -181,13 +182,16 @@ CREATE POLICY self ON passwords TO ambit_runtime
 CREATE POLICY lookup ON passwords FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 GRANT INSERT ON passwords TO ambit_runtime;--> statement-breakpoint
 GRANT SELECT ON passwords TO ambit_lookup;--> statement-breakpoint
+-- A session is bound only to the organization of the transaction, because no foreign key refers to the member any more.
+ALTER POLICY self ON sessions WITH CHECK (user_id = (SELECT ambit.user_id())
+  AND (organization_id IS NULL OR organization_id = (SELECT ambit.organization_id())));--> statement-breakpoint
 ALTER POLICY self ON refresh_tokens
   USING (user_id = (SELECT ambit.user_id())) WITH CHECK (user_id = (SELECT ambit.user_id()));--> statement-breakpoint
 
 -- Citus does not send grants on columns to the workers. Grants on tables and a trigger protect the columns instead. Only the
--- owner of the tables can change them.
+-- owner of the tables, who is the owner of the schema, can change them: Citus hides the shards from pg_class.
 CREATE FUNCTION ambit.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN RETURN NEW; END IF;
+  IF pg_has_role(current_user, (SELECT nspowner FROM pg_namespace WHERE oid = 'ambit'::regnamespace), 'USAGE') THEN RETURN NEW; END IF;
   RAISE EXCEPTION 'a column of % must not change', TG_TABLE_NAME USING ERRCODE = 'check_violation';
 END $$;--> statement-breakpoint
 REVOKE ALL ON users, organizations FROM ambit_runtime;--> statement-breakpoint
@@ -344,7 +348,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 #variable_conflict use_column
 BEGIN RETURN QUERY
   SELECT m.organization_id, s.slug FROM public.memberships m
-  JOIN public.organization_slugs s ON s.organization_id = m.organization_id WHERE m.user_id = person;
+  JOIN public.organization_slugs s ON s.organization_id = m.organization_id WHERE m.user_id = person
+  ORDER BY m.principal_id;
 END $$;--> statement-breakpoint
 
 CREATE OR REPLACE FUNCTION ambit.find_invitation(secret_hash text)

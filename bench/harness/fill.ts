@@ -1,9 +1,6 @@
 import type { Sql } from 'postgres';
 import type { Amounts } from './amounts.ts';
 
-/** Size of the organizations that get no requests. */
-const SMALL = { checks: 20, members: 5 };
-
 /** The policy of each custom role. It grants what the read requests need. */
 const STATEMENTS = [
   { effect: 'ALLOW', permissions: ['*:read'] },
@@ -15,12 +12,12 @@ const STATEMENTS = [
  * in a real database.
  */
 export async function fill(sql: Sql, amounts: Amounts, roleIds: { read: string; admin: string }): Promise<void> {
-  const { organizations, others, checks, members, roles } = amounts;
+  const { organizations, others, othersSize, checks, members, roles } = amounts;
   const all = organizations + others;
   await sql.unsafe(ID);
   await sql`create temporary table o as
-    select at, pg_temp.id(0, at, 0) as id, case when at < ${organizations} then ${checks}::int else ${SMALL.checks} end as checks,
-      case when at < ${organizations} then ${members}::int else ${SMALL.members} end as members
+    select at, pg_temp.id(0, at, 0) as id, case when at < ${organizations} then ${checks}::int else ${othersSize.checks} end as checks,
+      case when at < ${organizations} then ${members}::int else ${othersSize.members} end as members
     from generate_series(0, ${all - 1}::int) at`;
   await sql`insert into organizations (id, slug, name, plan)
     select id, 'bench-' || at, 'Bench ' || at, 'ENTERPRISE' from o`;
@@ -50,7 +47,7 @@ async function fillPeople(
   await sql`insert into users (id, email, name) select user_id, email, name from p`;
   await sql`insert into principals (organization_id, id, user_id) select organization_id, id, user_id from p`;
   await sql`insert into people (organization_id, id, email, name) select organization_id, user_id, email, name from p`;
-  await sql`insert into memberships (organization_id, user_id) select organization_id, user_id from p`;
+  await sql`insert into memberships (organization_id, user_id, principal_id) select organization_id, user_id, id from p`;
   await sql`insert into assignments (organization_id, id, principal_id, built_in_role_id, role_id)
     select id, pg_temp.id(6, at, n), pg_temp.id(2, at, n),
       case when n = 0 then ${admin}::uuid when not custom then ${read}::uuid end,

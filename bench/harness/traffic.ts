@@ -21,9 +21,9 @@ export interface Traffic {
 /** The group of each shard of a tenant table. */
 export type ShardGroups = ReadonlyMap<string, string>;
 
-const REQUESTS = 11;
+const REQUESTS = 7;
 /** Enough to prepare all statements, and to have all organizations in the caches of the server. */
-const WARM_UP = 25;
+const WARM_UP = 14;
 
 export async function shardGroupsOf(sql: Sql): Promise<ShardGroups> {
   const rows = await sql`

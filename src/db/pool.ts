@@ -303,8 +303,11 @@ export function createPool(options: PoolOptions): Pool {
       const isShort = ofLanes.includes(connection) || idle.includes(connection);
       const limit = isShort ? Math.min(LOOKUP_TIMEOUT, options.responseTimeoutMs) : options.responseTimeoutMs;
       const usesWorker = placement.isCluster && connection !== coordinator.lookups.connection;
-      if (now - waitingSince > limit && usesWorker) connection.destroy('UNRESPONSIVE');
-      else if (now - waitingSince > limit) deadSince = Math.max(deadSince, waitingSince);
+      if (now - waitingSince > limit && usesWorker) {
+        connection.destroy('UNRESPONSIVE');
+        // The coordinator keeps a connection to each worker for each of ours, and does not notice that it is dead.
+        renewBefore = now;
+      } else if (now - waitingSince > limit) deadSince = Math.max(deadSince, waitingSince);
       else if (isShort && connection.pending === 0 && now - lastByteAt > TEST_IDLE_AFTER) connection.probe();
     }
     if (deadSince === 0) return;

@@ -87,7 +87,7 @@ export interface MemberOrganization {
   slug: string;
 }
 
-/** The organizations of a user, in no order. Uses no worker of a Citus cluster. */
+/** The organizations of a user, in the order of joining. Uses no worker of a Citus cluster. */
 export const findMemberOrganizationsAcrossTenants = (db: Db, userId: string): Promise<MemberOrganization[]> =>
   queryRows<MemberOrganization>(db, sql`select * from ambit.find_member_organizations(${userId})`);
 

@@ -70,7 +70,7 @@ export const clientOptions = (url: string, config: Config, log: Log): ClientOpti
 
 /** Throws an error whose message is one line, with the variable to change. Null for the embedded database. */
 function throwWithVariable(error: unknown, variable: Variable | null, what: 'used' | 'distributed' = 'used'): never {
-  const message = errorMessage(error);
+  const message = errorMessage(error).replace(/\s*\n\s*/g, '; ');
   if (variable === null) throw new Error(`the embedded database cannot be used: ${message}`);
   if (!(error instanceof PoolerError)) throw new Error(`${variable}: the database cannot be ${what}: ${message}`);
   const advice =

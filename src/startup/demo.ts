@@ -107,7 +107,7 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
     await db.insert(passwords).values({ userId, hash: passwordHash });
     await db.insert(principals).values({ organizationId, id, userId });
     await db.insert(people).values({ organizationId, id: userId, email, name: person });
-    await db.insert(memberships).values({ organizationId, userId });
+    await db.insert(memberships).values({ organizationId, userId, principalId: id });
     await db.insert(assignments).values({ organizationId, principalId: id, builtInRoleId: roleByKey(role).id });
   }
   await db

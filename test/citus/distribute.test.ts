@@ -116,6 +116,24 @@ test('a second distribution and a migration change nothing', async () => {
   expect(logged).toEqual([]);
 });
 
+test('a migration and a distribution that have nothing to do need no worker, so that a server starts while one is down', async () => {
+  const setPort = (port: string) =>
+    api.root.unsafe(
+      `update pg_dist_node set nodeport = ${port} where groupid = (select max(groupid) from pg_dist_node)`,
+    );
+  await setPort('1');
+  try {
+    expect(await migrateDatabase(owner)).toBe(0);
+    expect((await distributeDatabase(owner)).added).toEqual([]);
+    await expect(migrateWith('CREATE TABLE other (id uuid)')).resolves.toBeUndefined();
+    await expect(migrateWith('ALTER TABLE checks ADD COLUMN other uuid')).rejects.toThrow(
+      'connection to the remote node',
+    );
+  } finally {
+    await setPort(new URL(workers.at(-1) ?? '').port);
+  }
+});
+
 /** Runs the statements of a migration, as a later version of Ambit does. */
 const migrateWith = (migration: string): Promise<unknown> =>
   withMigrationLock(owner, {}, (sql) =>
@@ -129,10 +147,14 @@ const RUNBOOKS = `CREATE TABLE "runbooks" (
 	"organization_id" uuid NOT NULL,
 	"id" uuid NOT NULL,
 	"name" text NOT NULL,
+	"index" integer NOT NULL,
 	"check_id" uuid,
-	CONSTRAINT "runbooks_organization_id_id_pk" PRIMARY KEY("organization_id","id")
+	"parent_id" uuid,
+	CONSTRAINT "runbooks_organization_id_id_pk" PRIMARY KEY("organization_id","id"),
+	CONSTRAINT "runbooks_index" UNIQUE("organization_id","index")
 );
 --> statement-breakpoint
+ALTER TABLE "runbooks" ADD CONSTRAINT "runbooks_parent" FOREIGN KEY ("organization_id","parent_id") REFERENCES "public"."runbooks"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "runbooks" ADD CONSTRAINT "runbooks_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "runbooks" ADD CONSTRAINT "runbooks_check" FOREIGN KEY ("organization_id","check_id") REFERENCES "public"."checks"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "runbooks_name" ON "runbooks" USING btree ("organization_id",lower("name"));
@@ -167,7 +189,7 @@ test('a table of a later migration is distributed by ambit.protect, and a direct
   ]);
   const [own, other] = [organizationUuid(acme), organizationUuid(globex)];
   await withBinding(api, { organization: own }, async (tx) => {
-    await tx`insert into runbooks (organization_id, id, name) values (${own}, ${newId()}, 'Restart')`;
+    await tx`insert into runbooks (organization_id, id, name, index) values (${own}, ${newId()}, 'Restart', 0)`;
     await tx`insert into runbook_names (name, organization_id) values ('Restart', ${own})`;
   });
   const seen = (organization: string) =>
@@ -175,7 +197,7 @@ test('a table of a later migration is distributed by ambit.protect, and a direct
   expect(await seen(own)).toEqual([{ name: 'Restart' }, { name: 'Restart' }]);
   expect(await seen(other)).toEqual([]);
   const insertForeign = withBinding(api, { organization: other }, (tx) =>
-    tx`insert into runbooks (organization_id, id, name) values (${own}, ${newId()}, 'Foreign')`.execute(),
+    tx`insert into runbooks (organization_id, id, name, index) values (${own}, ${newId()}, 'Foreign', 1)`.execute(),
   );
   await expect(insertForeign).rejects.toThrow('row-level security');
 });

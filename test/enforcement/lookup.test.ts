@@ -113,6 +113,29 @@ test('find_memberships returns the organizations of this user only, in the order
     expect(await ask('find_memberships', nobody)).toEqual([]);
 });
 
+test('find_member_organizations returns the organizations of this user only, in the order of joining', async () => {
+  const slugs = async (user: string | null) =>
+    (await ask('find_member_organizations', user)).map(({ organization_id, slug }) => [organization_id, slug]);
+  const [here, there] = [
+    [organizationUuid(acme), 'acme'],
+    [organizationUuid(globex), 'globex'],
+  ];
+  expect(await slugs(uuidOf('usr', admin.userId))).toEqual([here, there]);
+  expect(await slugs(uuidOf('usr', globex.owner.userId))).toEqual([there]);
+  for (const nobody of [newId(), null, organizationUuid(acme), uuidOf('mem', admin.memberId)])
+    expect(await slugs(nobody)).toEqual([]);
+});
+
+test('find_secret_organization returns the organization of this secret only', async () => {
+  const organizationOf = async (hash: string | null) =>
+    (await ask('find_secret_organization', hash)).map((row) => row.find_secret_organization);
+  const secrets = await api.root`
+    select organization_id as id, hash from api_tokens union all select organization_id, hash from invitations`;
+  expect(secrets.length).toBeGreaterThan(0);
+  for (const { id, hash } of secrets) expect(await organizationOf(hash)).toEqual([id]);
+  for (const other of [...GREEDY, newId()]) expect(await organizationOf(other)).toEqual([null]);
+});
+
 test('find_refresh_token returns the session of this secret only, also of a used one', async () => {
   const REFRESH = `mutation ($t: String!) { refreshSession(input: { refreshToken: $t }) { session { refreshToken } errors { code } } }`;
   const person = await signIn(api, admin.email, 'acme');
@@ -247,8 +270,10 @@ test('no other function is a security definer', () => {
   expect(functions.filter((one) => one['definer']).map((one) => one['name'])).toEqual([
     'ambit.find_api_token',
     'ambit.find_invitation',
+    'ambit.find_member_organizations',
     'ambit.find_memberships',
     'ambit.find_refresh_token',
+    'ambit.find_secret_organization',
     'ambit.find_session',
     'ambit.find_user_by_email',
     'ambit.has_users',
@@ -316,7 +341,7 @@ test.each([
   "update projects set name = ''",
   'delete from projects',
   'select * from people',
-  'insert into memberships (organization_id, user_id) select organization_id, gen_random_uuid() from memberships',
+  'insert into memberships (organization_id, user_id, principal_id) select organization_id, gen_random_uuid(), principal_id from memberships',
   'delete from memberships',
   "update organization_slugs set slug = ''",
   'delete from organization_secrets',

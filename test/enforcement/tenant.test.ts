@@ -212,6 +212,8 @@ test('a transaction cannot write rows of other users and organizations in tables
     `insert into users (id, email, name) values ('${newId()}', 'x@y.test', 'X')`,
     `insert into passwords (user_id, hash) values ('${them}', '')`,
     `insert into sessions (id, user_id, address, expires_at) values ('${newId()}', '${them}', '', now())`,
+    `insert into sessions (id, user_id, organization_id, address, expires_at) values ('${newId()}', '${me}', '${theirs}', '', now())`,
+    `update sessions set organization_id = '${theirs}' where user_id = '${me}'`,
     `insert into refresh_tokens (hash, session_id, user_id) values ('known', '${session?.['id']}', '${them}')`,
   ];
   for (const statement of refused)
@@ -245,7 +247,10 @@ test('a refresh token of one user does not refresh the session of another', asyn
 
 test.each([
   ['people', `insert into people (organization_id, id, email, name) values ($1, $2, 'x@y.test', 'X')`],
-  ['memberships', 'insert into memberships (organization_id, user_id) values ($1, $2)'],
+  [
+    'memberships',
+    'insert into memberships (organization_id, user_id, principal_id) values ($1, $2, gen_random_uuid())',
+  ],
 ])('a transaction adds to %s only its own user, in its own organization', async (table, statement) => {
   const before = await dumpRows(api);
   const [me, them] = [uuidOf('usr', acme.owner.userId), uuidOf('usr', globex.owner.userId)];

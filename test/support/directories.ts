@@ -4,8 +4,8 @@ import type { Sql } from 'postgres';
 const SOURCES: Record<string, [rows: string, expected: string]> = {
   organization_slugs: ['select slug, organization_id from organization_slugs', 'select slug, id from organizations'],
   memberships: [
-    'select organization_id, user_id from memberships',
-    'select organization_id, user_id from principals where user_id is not null',
+    'select organization_id, user_id, principal_id from memberships',
+    'select organization_id, user_id, id from principals where user_id is not null',
   ],
   people: [
     // JavaScript copies times with milliseconds.

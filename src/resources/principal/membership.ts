@@ -22,7 +22,7 @@ export async function addMember(ctx: Context, id: string): Promise<PrincipalRow>
   const [[member]] = await Promise.all([
     inserted,
     tx.insert(people).values({ ...user, organizationId }),
-    tx.insert(memberships).values({ organizationId, userId: user.id }),
+    tx.insert(memberships).values({ organizationId, userId: user.id, principalId: id }),
   ]);
   return member as PrincipalRow;
 }

@@ -31,6 +31,8 @@ export const memberships = pgTable(
   {
     organizationId: organizationId(),
     userId: uuid('user_id').notNull(),
+    /** The ID of the member. In the order of these IDs, the user has joined the organizations. */
+    principalId: uuid('principal_id').notNull(),
   },
   (t) => [
     primaryKey({ columns: [t.userId, t.organizationId] }),

@@ -2,11 +2,7 @@ import { and, eq, lt } from 'drizzle-orm';
 import { z } from 'zod';
 import { audit, type Context, db, setTenant } from '../../context.ts';
 import { drizzleOn } from '../../db/client.ts';
-import {
-  findMemberOrganizationsAcrossTenants,
-  findMembershipsAcrossTenants,
-  findUserByEmailAcrossTenants,
-} from '../../identity/across-tenants.ts';
+import { findMemberOrganizationsAcrossTenants, findUserByEmailAcrossTenants } from '../../identity/across-tenants.ts';
 import { unauthenticated } from '../../identity/identity.ts';
 import { verifyPassword } from '../../identity/password.ts';
 import { countSignIn } from '../../identity/sign-in-limits.ts';
@@ -15,7 +11,7 @@ import { fromPublicId, newId, toPublicId } from '../../lib/ids.ts';
 import { parse } from '../../lib/input.ts';
 import { requireSession } from '../principal/access.ts';
 import { reportFailedSignIn } from './failed-sign-in.ts';
-import { beginSession, type IssuedSession, idleEnd, issue, wrongCredentials } from './issue.ts';
+import { beginSession, type IssuedSession, idleEnd, issue, lockMember, wrongCredentials } from './issue.ts';
 import { sessions } from './table.ts';
 
 const SignIn = z.object({
@@ -40,22 +36,16 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   await counted.succeed();
   const organizationId = await chooseOrganization(ctx, user.id, given.organizationSlug ?? null);
   setTenant(ctx, { organizationId, userId: user.id });
+  const member = organizationId === null ? null : await lockMember(ctx, organizationId, user.id);
   await (await db(ctx))
     .delete(sessions)
     .where(and(eq(sessions.userId, user.id), lt(sessions.expiresAt, ctx.dependencies.clock())));
-  return await beginSession(ctx, user.id, organizationId);
+  return await beginSession(ctx, user.id, member);
 }
 
-/**
- * The requested organization. Defaults to the one that the user joined first. The order is known to the organizations only.
- * The directory is enough for any other case, so that the database of another organization need not be available.
- */
+/** The requested organization. Defaults to the one that the user joined first. */
 async function chooseOrganization(ctx: Context, userId: string, slug: string | null): Promise<string | null> {
   const organizations = await findMemberOrganizationsAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), userId);
-  if (slug === null && organizations.length > 1) {
-    const ofSeveral = await ctx.dependencies.identity.lookups.of(null);
-    return (await findMembershipsAcrossTenants(ofSeveral, userId))[0]?.organization_id ?? null;
-  }
   if (slug === null) return organizations[0]?.organization_id ?? null;
   const chosen = organizations.find((organization) => organization.slug === slug);
   if (!chosen)
@@ -80,12 +70,14 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
     throw invalid(
       userError('NOT_FOUND', 'organizationId', 'organizationId: you are not a member of an organization with this ID.'),
     );
+  const member = await lockMember(ctx, target.organization_id, userId);
   // With a new ID, so that earlier tokens stay invalid when the session returns to an organization.
   const [former] = await tx.delete(sessions).where(eq(sessions.id, session)).returning();
   if (!former) throw unauthenticated();
   const moved = { ...former, id: newId(), organizationId: target.organization_id, expiresAt: idleEnd(ctx) };
+  await (await ctx.unit.transaction)?.rebind(target.organization_id);
   await tx.insert(sessions).values(moved);
-  const issued = await issue(ctx, moved.id, userId);
+  const issued = await issue(ctx, moved.id, member);
   // The transaction and its event belong to the former organization.
   const { targetId, after } = ctx.unit.auditDraft as { targetId: string; after: unknown };
   const from = former.organizationId && toPublicId('org', former.organizationId);

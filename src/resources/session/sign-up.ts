@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type Context, db, setTenant } from '../../context.ts';
-import { drizzleOn } from '../../db/client.ts';
 import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
 import { hashPassword } from '../../identity/password.ts';
 import { takeSetupSecret } from '../../identity/setup-secret.ts';
