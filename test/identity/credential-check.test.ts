@@ -5,7 +5,6 @@ import { newId } from '../../src/lib/ids.ts';
 import { hashSecret } from '../../src/lib/secret.ts';
 import { createAndGetId, organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { startApi } from '../support/api.ts';
-import { statementsOf } from '../support/statements.ts';
 import {
   addMember,
   createApiToken,
@@ -169,16 +168,6 @@ async function check(sql: TransactionSql, { kind, key }: Kind, row: CredentialRo
     await sql`select current_setting('ambit.organization_id') as organization, current_setting('ambit.user_id') as "user"`;
   return { isUnchanged: length > 0, ...bound };
 }
-
-test('a request that reads no rows sends only the check of its cached credential', async () => {
-  for (const caller of [ann, tokenOfMember, api.as(secret)]) {
-    const ask = async (): Promise<void> => {
-      expect((await caller.query('{ viewer { permissions } }')).errors).toBeUndefined();
-    };
-    await ask();
-    expect(await statementsOf(api, ask)).toEqual([expect.stringContaining('ambit.check_')]);
-  }
-});
 
 const UNBOUND = { isUnchanged: false, organization: '', user: '' };
 
