@@ -75,7 +75,6 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
   const [former] = await tx.delete(sessions).where(eq(sessions.id, session)).returning();
   if (!former) throw unauthenticated();
   const moved = { ...former, id: newId(), organizationId: target.organization_id, expiresAt: idleEnd(ctx) };
-  await (await ctx.unit.transaction)?.rebind(target.organization_id);
   await tx.insert(sessions).values(moved);
   const issued = await issue(ctx, moved.id, member);
   // The transaction and its event belong to the former organization.
