@@ -36,13 +36,14 @@ export interface Shares<Item> {
 /**
  * Owners are served round-robin. One owner has at most half of the connections and of the waiting requests. So locks and
  * slow statements of one organization do not block the others. The owners of one worker together have at most three
- * quarters, so that a worker that does not respond does not block the organizations of the others.
+ * quarters, so that a worker that does not respond does not block the organizations of the others. With a single connection,
+ * they can use it.
  */
 export function createShares<Item>(connections: number, queueSize: number): Shares<Item> {
   const mostHeld = Math.ceil(connections / 2);
   const mostWaiting = Math.ceil(queueSize / 2);
-  const mostHeldByWorker = connections - Math.ceil(connections / 4);
-  const mostWaitingForWorker = queueSize - Math.ceil(queueSize / 4);
+  const mostHeldByWorker = mostOfWorker(connections);
+  const mostWaitingForWorker = mostOfWorker(queueSize);
   /** In the order in which the owners are served next. */
   const shares = new Map<string, Share<Item>>();
   let waiting = 0;
@@ -124,3 +125,5 @@ export function createShares<Item>(connections: number, queueSize: number): Shar
     },
   };
 }
+
+const mostOfWorker = (all: number): number => Math.max(1, all - Math.ceil(all / 4));

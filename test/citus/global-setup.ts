@@ -15,6 +15,9 @@ const SETTINGS = {
   'citus.log_local_commands': 'on',
 };
 
+/** With the locale of the server that Ambit starts by itself. In the locale C, `lower` changes ASCII letters only. */
+const CREATE_TEMPLATE = `create database ${TEMPLATE} template template0 encoding 'UTF8' locale 'C.UTF-8'`;
+
 /**
  * Creates a migrated and distributed database on the cluster, as a template. A test file clones it on each node by
  * itself: the clones contain the same shards and metadata, and Citus connects to the database of the same name.
@@ -23,7 +26,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const [coordinator = '', ...workers] = await nodesOf(process.env['CITUS_DATABASE_URL'] ?? '');
   const nodes = [coordinator, ...workers];
   await dropTestDatabases(nodes);
-  await onEachNode(nodes, 'postgres', (sql) => sql.unsafe(`create database ${TEMPLATE}`));
+  await onEachNode(nodes, 'postgres', (sql) => sql.unsafe(CREATE_TEMPLATE));
   await joinNodes(nodes, TEMPLATE);
   await onEachNode([coordinator], TEMPLATE, async (sql) => {
     for (const [name, value] of Object.entries(SETTINGS))

@@ -24,7 +24,7 @@ const tenantsSeen = async (db: Db): Promise<string[]> =>
     ({ id }) => id,
   );
 const kill = async (pid: number): Promise<void> => {
-  await api.root`select pg_terminate_backend(${pid}, 5000)`;
+  await api.root`select pg_terminate_backend(${pid}::int, 5000)`;
 };
 const reading = <T>(work: (db: Db) => Promise<T>, binding = own) => inTransaction(api.pool, binding, work, 'read only');
 

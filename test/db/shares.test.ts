@@ -30,6 +30,17 @@ test('an owner uses at most one of two connections', () => {
   expect(served(shares)).toBe('ab');
 });
 
+test('the owners of one worker get at most three quarters of the connections, and at least one', () => {
+  const servedByWorker = (connections: number): number => {
+    const shares = createShares<null>(connections, 100);
+    for (const owner of 'aabbccddee') shares.add({ ...waiterOf(owner), worker: '1' });
+    const most = shares.demand();
+    expect(served(shares)).toHaveLength(most);
+    return most;
+  };
+  expect([1, 2, 4, 8].map(servedByWorker)).toEqual([1, 1, 3, 6]);
+});
+
 test('the queue has a limit, and one owner uses at most half of it', () => {
   const shares = createShares<null>(2, 4);
   expect([...'aaabbb'].map((owner) => shares.add(waiterOf(owner)))).toEqual([true, true, false, true, true, false]);

@@ -64,6 +64,8 @@ for (const table of TABLES) await api.root.unsafe(`create table kept.${table} as
 /** Restores the initial rows before each history. */
 const restore = (): Promise<unknown> =>
   api.root.begin(async (tx) => {
+    // Citus then sends the next settings to the workers. Plain PostgreSQL ignores it.
+    await tx`set local citus.propagate_set_commands = 'local'`;
     await tx`set local session_replication_role = replica`;
     for (const table of TABLES) {
       await tx.unsafe(`delete from public.${table}`);

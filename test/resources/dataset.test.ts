@@ -101,7 +101,7 @@ describe('a dataset of a hidden project does not exist', () => {
     const LIST = `query ($filter: DatasetFilter) { datasets(filter: $filter) { totalCount nodes { name } } }`;
     const names = async (filter: object | null) => (await queryData(outsider, LIST, { filter })).datasets;
     const [all] =
-      await api.root`select count(*)::int as total from datasets d join projects p on p.id = d.project_id where p.key = 'staging'`;
+      await api.root`select count(*)::int as total from datasets d join projects p on p.organization_id = d.organization_id and p.id = d.project_id where p.key = 'staging'`;
     expect((await names(null)).totalCount).toBe(all?.['total']);
     expect(await names({ search: 'hid' })).toEqual({ totalCount: 0, nodes: [] });
     expect(await names({ projectId: secret })).toEqual({ totalCount: 0, nodes: [] });

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { roleByKey } from '../../src/access/roles.ts';
 import { toPublicId } from '../../src/lib/ids.ts';
 import { projectRole } from '../access/examples.ts';
+import { organizationUuid } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { statementsOf } from '../support/statements.ts';
 import { createOrganization, mutate, queryData } from '../support/world.ts';
@@ -19,6 +20,8 @@ await api.root`
   select id, gen_random_uuid(), 'p' || n, 'Project ' || n from organizations, generate_series(1, ${PROJECTS}) n`;
 const [project] = await api.root`select id from projects where key = 'p1'`;
 
+const own = organizationUuid(acme);
+
 /** Adds service accounts in the database, each with a role in all projects. Every second one has the custom role. */
 async function addAccounts(count: number): Promise<void> {
   await api.root`
@@ -28,13 +31,15 @@ async function addAccounts(count: number): Promise<void> {
     insert into assignments (organization_id, id, principal_id, built_in_role_id, role_id)
     select p.organization_id, gen_random_uuid(), p.id,
       case when p.row % 2 = 0 then ${roleByKey('read').id}::uuid end, case when p.row % 2 = 1 then r.id end
-    from (select *, row_number() over (order by id) as row from principals p where not exists
-      (select from assignments a where a.principal_id = p.id)) p join roles r on r.organization_id = p.organization_id`;
+    from (select *, row_number() over (order by id) as row from principals p where p.organization_id = ${own} and not exists
+      (select from assignments a where a.organization_id = p.organization_id and a.principal_id = p.id)) p
+    join roles r on r.organization_id = p.organization_id where p.organization_id = ${own}`;
   await api.root`
     insert into assignments (organization_id, id, principal_id, project_id, built_in_role_id)
     select p.organization_id, gen_random_uuid(), p.id, q.id, ${projectRole('manager').id}::uuid
     from principals p join projects q on q.organization_id = p.organization_id
-    where p.name is not null and not exists (select from assignments a where a.principal_id = p.id and a.project_id = q.id)`;
+    where p.name is not null and p.organization_id = ${own} and not exists (select from assignments a
+      where a.organization_id = p.organization_id and a.principal_id = p.id and a.project_id = q.id)`;
 }
 
 const target = toPublicId('prj', project?.['id']);

@@ -86,7 +86,7 @@ const countOwners = async (slug: string): Promise<number> =>
   (
     await api.root`
       select from assignments a join organizations o on o.id = a.organization_id
-        join principals p on p.id = a.principal_id
+        join principals p on p.organization_id = a.organization_id and p.id = a.principal_id
       where o.slug = ${slug} and p.user_id is not null and a.project_id is null and a.expires_at is null
         and a.built_in_role_id = ${roleByKey('owner').id}`
   ).count;

@@ -106,7 +106,8 @@ test('the migration marks the project roles that Owners and Admins already have'
   await setRole(api.root, before.email, 'admin');
   const [migration = ''] = globSync('migrations/*_never_narrowed.sql');
   const [update = ''] = readFileSync(migration, 'utf8').match(/^UPDATE[^;]+/m) ?? [];
-  await api.root.unsafe(update);
+  // Citus refuses the function in the condition. The migration itself always runs before the tables are distributed.
+  await api.root.unsafe(update.replace('now()', `'${new Date().toISOString()}'`));
   await setRole(api.root, before.email, 'write');
   expect(await Promise.all(ids.map(inactive))).toEqual([true, false]);
   expect([await may(before), await may(other)]).toEqual([

@@ -172,7 +172,8 @@ describe('a write during the deletion of the organization is refused without an 
       (sql) => sql`delete from organizations where slug = ${brief.slug}`,
       () => mutate(brief.owner, mutation, { name: 'Late', ...(mutation === 'createCheck' && place) }),
     );
-    expect(['CONFLICT', 'NOT_FOUND']).toContain(answer.refused);
+    // The category is checked before the organization if its foreign key was added first, as in a cluster.
+    expect(['CONFLICT', 'NOT_FOUND']).toContain(answer.refused ?? answer.errors[0]?.code);
   });
 
   test('the deletion waits for a write that started first', async () => {
