@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { REFUSED, refusedAt, whole } from '../identity/support.ts';
 import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
 import { countRoundTrips } from '../support/statements.ts';
@@ -243,12 +243,17 @@ test('a failing COMMIT leaves nothing, and no event says that the change was mad
   const since = new Date();
   const answers = [await create(token, 'Late'), await create(token, 'Late')];
   await execute('drop trigger late on categories', 'drop function public.fail()');
+  // The coordinator of a cluster reports the same error if the connection to the worker was lost during COMMIT.
+  const isKnown = inject('engine') !== 'citus';
+  const code = isKnown ? 'INTERNAL' : 'OUTCOME_UNKNOWN';
   for (const answer of answers) {
     expect(answer.data).toEqual({ createCategory: null });
-    expect(answer.errors).toMatchObject([{ extensions: { code: 'INTERNAL' } }]);
+    expect(answer.errors).toMatchObject([{ extensions: { code } }]);
   }
   expect(await stored('Late')).toBe(0);
-  expect(await outcomesOf('createCategory', since)).toMatchObject([{ outcome: 'FAILED' }, { outcome: 'FAILED' }]);
+  expect(await outcomesOf('createCategory', since)).toMatchObject(
+    isKnown ? [{ outcome: 'FAILED' }, { outcome: 'FAILED' }] : [],
+  );
 });
 
 const LOST = {
