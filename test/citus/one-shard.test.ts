@@ -35,8 +35,14 @@ const runtime = postgres(database.url, {
 afterAll(() => runtime.end());
 const binding = { organization: organizationUuid(acme), person: uuidOf('usr', acme.owner.userId) };
 
-/** Mutations that end in another organization than the one that they begin in. */
-const CHANGES_ORGANIZATION = ['createOrganization', 'switchOrganization', 'acceptInvitation', 'signIn'];
+/** Mutations that use another organization than the one of the caller's credential. Each statement uses one shard group. */
+const CHANGES_ORGANIZATION = [
+  'acceptInvitation',
+  'createOrganization',
+  'declineInvitation',
+  'signIn',
+  'switchOrganization',
+];
 
 /** Executes an operation, and returns its statements. */
 async function statementsOf(caller: Caller, document: string, variables?: Record<string, unknown>) {
@@ -88,6 +94,15 @@ test.each(mutations.map(({ name }) => name))('%s uses one shard', async (name) =
   const { errors, sent } = await statementsOf(caller, document, { input });
   expect(errors).toBeUndefined();
   await expectOneShard(sent, CHANGES_ORGANIZATION.includes(name));
+});
+
+test('declineInvitation without a credential uses one shard', async () => {
+  const { input } = await validCase(fixtures, 'declineInvitation');
+  const document = `mutation ($input: DeclineInvitationInput!) { declineInvitation(input: $input) { errors { code } } }`;
+  const { errors, sent } = await statementsOf(api.as(), document, { input });
+  expect(errors).toBeUndefined();
+  expect(sent.some((statement) => tenantGroupsOf(statement, groups).size > 0)).toBe(true);
+  await expectOneShard(sent);
 });
 
 const connections = new Map(connectionsOf(schema).map(({ name, field }) => [name, field]));
