@@ -19,6 +19,8 @@ Object.defineProperty(postgres.PostgresError.prototype, 'routine', {
 const CONNECT_TIMEOUT = 5_000;
 /** Milliseconds for the server to accept a request to cancel a statement. */
 const CANCEL_TIMEOUT = 1_000;
+/** The message of PostgreSQL for a statement that took longer than `statement_timeout`. Other cancellations have the same code. */
+const STATEMENT_TIMEOUT = 'canceling statement due to statement timeout';
 /** Message code of a CancelRequest (PostgreSQL documentation, "Message Formats"). */
 const CANCEL_REQUEST = 80_877_102;
 
@@ -60,6 +62,8 @@ export interface Connection {
   readonly pending: number;
   /** Whether the first statement has found that the server is part of a Citus cluster. */
   readonly isInCluster: boolean;
+  /** Whether a statement took too long in a Citus cluster. Its worker may not have responded. */
+  readonly hasTimedOut: boolean;
   /** When it was opened, as `performance.now()`. */
   readonly openedAt: number;
   /** When it is to be replaced, as `performance.now()`. */
@@ -95,6 +99,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   let backend: Backend | undefined;
   let isReady = false;
   let isInCluster = false;
+  let hasTimedOut = false;
   let isCancelling = false;
   let pending = 0;
   let bytes = 0;
@@ -150,7 +155,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       pending -= 1;
       if (waiting.length > 0) notifyIfQuiet();
     };
-    query.then(onResponse, (error: { isStale?: boolean }) => {
+    query.then(onResponse, (error: { isStale?: boolean; message: string }) => {
+      hasTimedOut ||= isInCluster && error.message === STATEMENT_TIMEOUT;
       // The driver would keep using the stale statement.
       if (error.isStale) lose('STALE');
       onResponse();
@@ -178,6 +184,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     },
     get isInCluster() {
       return isInCluster;
+    },
+    get hasTimedOut() {
+      return hasTimedOut;
     },
     openedAt,
     // Random, so that connections that were opened together are not replaced together.

@@ -44,7 +44,9 @@ async function expectKept(load: Load): Promise<void> {
     writes.map(({ name }) => name),
   );
   const lost = writes.filter(({ codes, name }) => codes.length === 0 && !stored.has(name));
-  const denied = writes.filter(({ codes, name }) => codes.length > 0 && !codes.includes('OUTCOME_UNKNOWN') && stored.has(name));
+  const denied = writes.filter(
+    ({ codes, name }) => codes.length > 0 && !codes.includes('OUTCOME_UNKNOWN') && stored.has(name),
+  );
   expect({ lost, denied }).toEqual({ lost: [], denied: [] });
 }
 
@@ -79,7 +81,8 @@ const hasNoLateFailure =
   ({ codes, startedAt }: Done): boolean =>
     codes.length === 0 || startedAt < since;
 
-const allowed = (kind: Done['kind']): string[] => (kind === 'read' ? ['UNAVAILABLE'] : ['UNAVAILABLE', 'OUTCOME_UNKNOWN']);
+const allowed = (kind: Done['kind']): string[] =>
+  kind === 'read' ? ['UNAVAILABLE'] : ['UNAVAILABLE', 'OUTCOME_UNKNOWN'];
 
 test('a worker that has crashed fails only its organizations, with UNAVAILABLE, and they are served when it is back', async () => {
   await inflict(stopWorker, startWorker);

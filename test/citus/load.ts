@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, type Ask, signIn, type Stage, type Tenant } from './stage.ts';
+import { type Answer, type Ask, type Stage, signIn, type Tenant } from './stage.ts';
 
 export type Kind = 'read' | 'write' | 'signIn' | 'refresh';
 

@@ -45,7 +45,12 @@ const MAX_TENANTS = 40;
 export async function createStage(env: Record<string, string> = {}): Promise<Stage> {
   const database = await createProxiedDatabase();
   const start = async (): Promise<Server> =>
-    startServer({ port: await freePort(), databaseUrl: database.url, pool: 6, env: { SIGN_UP: 'open', PUBLIC_URL, ...env } });
+    startServer({
+      port: await freePort(),
+      databaseUrl: database.url,
+      pool: 6,
+      env: { SIGN_UP: 'open', PUBLIC_URL, ...env },
+    });
   // The first one migrates.
   const servers = [await start(), await start()];
   const agent = new Agent({ keepAlive: true });
@@ -104,4 +109,6 @@ async function createTenant(ask: Ask, slug: string): Promise<Tenant> {
 
 /** The rows with these names, on whatever worker they are. */
 export const storedCategories = async (root: Sql, names: readonly string[]): Promise<Set<string>> =>
-  new Set((await root`select name from categories where name = any(${[...names]})`).map((row) => row['name'] as string));
+  new Set(
+    (await root`select name from categories where name = any(${[...names]})`).map((row) => row['name'] as string),
+  );
