@@ -182,13 +182,16 @@ CREATE POLICY self ON passwords TO ambit_runtime
 CREATE POLICY lookup ON passwords FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 GRANT INSERT ON passwords TO ambit_runtime;--> statement-breakpoint
 GRANT SELECT ON passwords TO ambit_lookup;--> statement-breakpoint
+-- A session is bound only to the organization of the transaction, because no foreign key refers to the member any more.
+ALTER POLICY self ON sessions WITH CHECK (user_id = (SELECT ambit.user_id())
+  AND (organization_id IS NULL OR organization_id = (SELECT ambit.organization_id())));--> statement-breakpoint
 ALTER POLICY self ON refresh_tokens
   USING (user_id = (SELECT ambit.user_id())) WITH CHECK (user_id = (SELECT ambit.user_id()));--> statement-breakpoint
 
 -- Citus does not send grants on columns to the workers. Grants on tables and a trigger protect the columns instead. Only the
--- owner of the tables can change them.
+-- owner of the tables, who is the owner of the schema, can change them: Citus hides the shards from pg_class.
 CREATE FUNCTION ambit.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN RETURN NEW; END IF;
+  IF pg_has_role(current_user, (SELECT nspowner FROM pg_namespace WHERE oid = 'ambit'::regnamespace), 'USAGE') THEN RETURN NEW; END IF;
   RAISE EXCEPTION 'a column of % must not change', TG_TABLE_NAME USING ERRCODE = 'check_violation';
 END $$;--> statement-breakpoint
 REVOKE ALL ON users, organizations FROM ambit_runtime;--> statement-breakpoint

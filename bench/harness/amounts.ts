@@ -1,8 +1,9 @@
 export interface Amounts {
   /** Organizations that are asked, each with all of what follows. */
   organizations: number;
-  /** Organizations that make the tables large: 20 checks and 5 members each. */
+  /** Organizations that make the tables large and get no requests. */
   others: number;
+  othersSize: { checks: number; members: number };
   checks: number;
   members: number;
   tokensPerMember: number;
@@ -13,6 +14,7 @@ export interface Amounts {
 export const USUAL: Amounts = {
   organizations: 20,
   others: 0,
+  othersSize: { checks: 20, members: 5 },
   checks: 1000,
   members: 50,
   tokensPerMember: 1,

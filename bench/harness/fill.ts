@@ -1,9 +1,6 @@
 import type { Sql } from 'postgres';
 import type { Amounts } from './amounts.ts';
 
-/** Size of the organizations that get no requests. */
-const SMALL = { checks: 20, members: 5 };
-
 /** The policy of each custom role. It grants what the read requests need. */
 const STATEMENTS = [
   { effect: 'ALLOW', permissions: ['*:read'] },
@@ -15,12 +12,12 @@ const STATEMENTS = [
  * in a real database.
  */
 export async function fill(sql: Sql, amounts: Amounts, roleIds: { read: string; admin: string }): Promise<void> {
-  const { organizations, others, checks, members, roles } = amounts;
+  const { organizations, others, othersSize, checks, members, roles } = amounts;
   const all = organizations + others;
   await sql.unsafe(ID);
   await sql`create temporary table o as
-    select at, pg_temp.id(0, at, 0) as id, case when at < ${organizations} then ${checks}::int else ${SMALL.checks} end as checks,
-      case when at < ${organizations} then ${members}::int else ${SMALL.members} end as members
+    select at, pg_temp.id(0, at, 0) as id, case when at < ${organizations} then ${checks}::int else ${othersSize.checks} end as checks,
+      case when at < ${organizations} then ${members}::int else ${othersSize.members} end as members
     from generate_series(0, ${all - 1}::int) at`;
   await sql`insert into organizations (id, slug, name, plan)
     select id, 'bench-' || at, 'Bench ' || at, 'ENTERPRISE' from o`;

@@ -35,7 +35,7 @@ export const UNLIMITED = {
 
 const PASSWORD = 'correct horse battery staple';
 /** People of the first organization who can sign in. They are invited to the other ones. */
-const PEOPLE = 25;
+const PEOPLE = 12;
 const DECISIONS = 100;
 const DAY = 86_400_000;
 

@@ -14,16 +14,16 @@ export interface Traffic {
   'worker commands': number;
   /** Groups of shards with rows of organizations. One group has all rows of an organization. */
   'shard groups': number;
-  /** Workers that get commands. */
+  /** Workers that get commands, except the end of an earlier transaction. */
   workers: number;
 }
 
 /** The group of each shard of a tenant table. */
 export type ShardGroups = ReadonlyMap<string, string>;
 
-const REQUESTS = 11;
+const REQUESTS = 7;
 /** Enough to prepare all statements, and to have all organizations in the caches of the server. */
-const WARM_UP = 25;
+const WARM_UP = 14;
 
 export async function shardGroupsOf(sql: Sql): Promise<ShardGroups> {
   const rows = await sql`
@@ -67,6 +67,6 @@ function summaryOf({ statements, roundTrips, commands }: Counted, groups: ShardG
     'round trips': roundTrips,
     'worker commands': remote.length,
     'shard groups': new Set(shards.flatMap((id) => groups.get(id) ?? [])).size,
-    workers: new Set(remote).size,
+    workers: new Set(commands.flatMap(({ text, server }) => (text === 'COMMIT' ? [] : (server ?? [])))).size,
   };
 }

@@ -104,14 +104,17 @@ async function accessVersion(db: Db, organizationId: string): Promise<string> {
   return row?.version ?? '';
 }
 
+/** What an actor consists of, besides the grants. */
+type ActorRow = Omit<CredentialRow, 'access_version' | 'version'>;
+
 /** Loads the actor in the transaction that has just changed it. The transaction must be bound to the actor's organization. */
-export async function actorIn(db: Db, kind: 'SESSION', row: CredentialRow, now: Date): Promise<Actor> {
+export async function actorIn(db: Db, kind: 'SESSION', row: ActorRow, now: Date): Promise<Actor> {
   const { organization_id: organizationId, principal_id: principalId, plan } = row;
   const grants = organizationId ? await loadGrants(db, organizationId, plan, now, [principalId]) : null;
   return toActor(kind, row, grants?.get(principalId) ?? null);
 }
 
-const toActor = (kind: 'SESSION' | 'API_TOKEN', row: CredentialRow, grants: Grants | null): Actor => ({
+const toActor = (kind: 'SESSION' | 'API_TOKEN', row: ActorRow, grants: Grants | null): Actor => ({
   credential: {
     kind,
     id: row.credential_id,
@@ -124,5 +127,5 @@ const toActor = (kind: 'SESSION' | 'API_TOKEN', row: CredentialRow, grants: Gran
   grants,
 });
 
-const userOf = ({ user_id: id, email, name, user_created_at: createdAt }: CredentialRow): UserRow | null =>
+const userOf = ({ user_id: id, email, name, user_created_at: createdAt }: ActorRow): UserRow | null =>
   id && createdAt ? { id, email, name, createdAt: new Date(createdAt) } : null;

@@ -147,10 +147,14 @@ const RUNBOOKS = `CREATE TABLE "runbooks" (
 	"organization_id" uuid NOT NULL,
 	"id" uuid NOT NULL,
 	"name" text NOT NULL,
+	"index" integer NOT NULL,
 	"check_id" uuid,
-	CONSTRAINT "runbooks_organization_id_id_pk" PRIMARY KEY("organization_id","id")
+	"parent_id" uuid,
+	CONSTRAINT "runbooks_organization_id_id_pk" PRIMARY KEY("organization_id","id"),
+	CONSTRAINT "runbooks_index" UNIQUE("organization_id","index")
 );
 --> statement-breakpoint
+ALTER TABLE "runbooks" ADD CONSTRAINT "runbooks_parent" FOREIGN KEY ("organization_id","parent_id") REFERENCES "public"."runbooks"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "runbooks" ADD CONSTRAINT "runbooks_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "runbooks" ADD CONSTRAINT "runbooks_check" FOREIGN KEY ("organization_id","check_id") REFERENCES "public"."checks"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "runbooks_name" ON "runbooks" USING btree ("organization_id",lower("name"));
@@ -185,7 +189,7 @@ test('a table of a later migration is distributed by ambit.protect, and a direct
   ]);
   const [own, other] = [organizationUuid(acme), organizationUuid(globex)];
   await withBinding(api, { organization: own }, async (tx) => {
-    await tx`insert into runbooks (organization_id, id, name) values (${own}, ${newId()}, 'Restart')`;
+    await tx`insert into runbooks (organization_id, id, name, index) values (${own}, ${newId()}, 'Restart', 0)`;
     await tx`insert into runbook_names (name, organization_id) values ('Restart', ${own})`;
   });
   const seen = (organization: string) =>
@@ -193,7 +197,7 @@ test('a table of a later migration is distributed by ambit.protect, and a direct
   expect(await seen(own)).toEqual([{ name: 'Restart' }, { name: 'Restart' }]);
   expect(await seen(other)).toEqual([]);
   const insertForeign = withBinding(api, { organization: other }, (tx) =>
-    tx`insert into runbooks (organization_id, id, name) values (${own}, ${newId()}, 'Foreign')`.execute(),
+    tx`insert into runbooks (organization_id, id, name, index) values (${own}, ${newId()}, 'Foreign', 1)`.execute(),
   );
   await expect(insertForeign).rejects.toThrow('row-level security');
 });

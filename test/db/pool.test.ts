@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ClientOptions } from '../../src/db/client.ts';
 import { type Api, type ApiResponse, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
-import { createApiToken, createOrganization, type Organization } from '../support/world.ts';
+import { createApiToken, createOrganization, lockOrganization, type Organization } from '../support/world.ts';
 
 const CREATE =
   'mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } errors { code } } }';
@@ -34,7 +34,7 @@ async function create(
 /** Runs `work` while another transaction locks the organization's row. */
 const whileLocked = <T>(api: Api, { slug }: Organization, work: () => Promise<T>): Promise<T> =>
   api.root.begin(async (sql) => {
-    await sql`select from organizations where slug = ${slug} for update`;
+    await lockOrganization(sql, slug);
     return await work();
   }) as Promise<T>;
 

@@ -1,6 +1,6 @@
 import type { TransactionSql } from 'postgres';
 import { expect, test } from 'vitest';
-import { addMember, duringChange, mutate, queryData, setRole } from '../support/world.ts';
+import { addMember, duringChange, lockOrganization, mutate, queryData, setRole } from '../support/world.ts';
 import {
   allow,
   createPolicy,
@@ -17,7 +17,7 @@ const { owner } = people;
 
 /** Makes somebody Read, under the lock that every change of access takes. */
 const demote = (email: string) => async (sql: TransactionSql) => {
-  await sql`select from organizations where slug = 'acme' for update`;
+  await lockOrganization(sql, 'acme');
   await setRole(sql, email, 'read');
 };
 
@@ -62,7 +62,7 @@ test('an Admin who is demoted while a mutation waits for the lock changes nothin
 test('the audit log has the name that a role had when it was updated', async () => {
   const id = await createRole(owner, 'Earlier', [allow('check:read')]);
   const rename = async (sql: TransactionSql) => {
-    await sql`select from organizations where slug = 'acme' for update`;
+    await lockOrganization(sql, 'acme');
     await sql`update roles set name = 'Later' where name = 'Earlier'`;
   };
   await duringChange(api, rename, () => mutate(owner, 'updateRole', { id, description: 'New.' }));
@@ -73,7 +73,7 @@ test('the audit log has the name that a role had when it was updated', async () 
 test('the audit log has the name that a service account had when it was updated', async () => {
   const id = await createServiceAccount(owner, 'earlier', roleIdOf('read'));
   const rename = async (sql: TransactionSql) => {
-    await sql`select from organizations where slug = 'acme' for update`;
+    await lockOrganization(sql, 'acme');
     await sql`update principals set name = 'later' where name = 'earlier'`;
   };
   await duringChange(api, rename, () => mutate(owner, 'updateServiceAccount', { id, description: 'New.' }));

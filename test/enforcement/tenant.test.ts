@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { newId } from '../../src/lib/ids.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { differencesOfDirectories } from '../support/directories.ts';
@@ -29,23 +29,28 @@ const select = (table: string, binding: { organization?: string; user?: string }
     (await tx.unsafe(`select ${columns} from ${table}`)).map((row) => ({ ...row })),
   );
 
-/** A row of the other organization. */
+/** A row of the other organization, each value as text, with the changes of columns that it has. */
 async function copied(table: string, changes: Record<string, unknown>): Promise<Json> {
-  const [row] = await api.root.unsafe(
-    `select to_jsonb(t) as row from ${table} t where organization_id = '${theirs}' limit 1`,
-  );
-  return { ...(row?.['row'] as object), ...changes };
+  const columns = await api.root`
+    select format('%I::text', column_name) as text from information_schema.columns
+    where table_schema = 'public' and table_name = ${table} and is_generated = 'NEVER'`;
+  const texts = columns.map(({ text }) => text).join(', ');
+  const [row] = await api.root.unsafe(`select ${texts} from ${table} where organization_id = '${theirs}' limit 1`);
+  return { ...row, ...Object.fromEntries(Object.entries(changes).filter(([name]) => row && name in row)) };
 }
+/** With literals, because Citus inserts the rows of a SELECT by COPY, which no policy allows. */
 const insert = (table: string, row: Json, user?: string) =>
-  withBinding(api, { organization: ours, ...(user && { user }) }, async (tx) =>
-    tx.unsafe(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1::text::jsonb)`, [
-      JSON.stringify(row),
-    ]),
-  );
+  withBinding(api, { organization: ours, ...(user && { user }) }, async (tx) => {
+    const literal = (value: string | null) => (value === null ? 'null' : `'${value.replaceAll("'", "''")}'`);
+    const values = Object.values(row as Record<string, string | null>).map(literal);
+    return await tx.unsafe(`insert into ${table} (${Object.keys(row)}) values (${values})`);
+  });
 
 /** Whether the runtime role may do this with the table. `catalog.test.ts` lists what it may not do. */
 const isAllowed = async (table: string, privilege: 'UPDATE' | 'DELETE'): Promise<boolean> =>
   (await api.sql`select has_table_privilege(${table}, ${privilege}) as allowed`)[0]?.['allowed'];
+
+const DIRECTORIES = ['memberships', 'organization_secrets', 'organization_slugs'];
 
 test('every tenant table has rows of both organizations', async () => {
   expect(tenants.length).toBeGreaterThan(6);
@@ -71,7 +76,9 @@ test.each(tenants)('%s returns exactly the rows of the bound organization', asyn
 
 test.each(tenants)('%s rejects inserts, updates and deletes of rows of another organization', async (table) => {
   const before = await dumpRows(api);
-  const violates = `new row violates row-level security policy for table "${table}"`;
+  // Citus never moves a row of a distributed table to another shard.
+  const isMoveRefused = inject('engine') === 'citus' && !DIRECTORIES.includes(table);
+  const violates = new RegExp(`new row violates row-level security policy for table "${table}(_\\d+)?"`);
   const foreign = await copied(table, table === 'people' ? {} : { id: newId() });
   await expect(insert(table, foreign)).rejects.toThrow(violates);
   // A user of the other organization cannot insert the row either, as long as this one is bound.
@@ -80,7 +87,9 @@ test.each(tenants)('%s rejects inserts, updates and deletes of rows of another o
   const run = (statement: string) => withBinding(api, { organization: ours }, (tx) => tx.unsafe(statement));
   const denied = `permission denied for table ${table}`;
   const [canUpdate, canDelete] = [await isAllowed(table, 'UPDATE'), await isAllowed(table, 'DELETE')];
-  await expect(run(`update ${table} set organization_id = '${theirs}'`)).rejects.toThrow(canUpdate ? violates : denied);
+  await expect(run(`update ${table} set organization_id = '${theirs}'`)).rejects.toThrow(
+    canUpdate ? (isMoveRefused ? 'modifying the partition value of rows is not allowed' : violates) : denied,
+  );
   const update = run(`update ${table} set organization_id = organization_id where organization_id = '${theirs}'`);
   await (canUpdate ? expect(update).resolves.toMatchObject({ count: 0 }) : expect(update).rejects.toThrow(denied));
   const remove = run(`delete from ${table} where organization_id = '${theirs}'`);
@@ -121,12 +130,19 @@ test.each(keys.map((key) => [key['name'], key] as const))(
     // Changes a row that has a reference. Every foreign ID fails, and another ID of the own organization succeeds.
     const point = (value: string) =>
       api.root.begin(async (tx) => {
-        const row = `(select ctid from ${table} where organization_id = '${ours}' and ${column} is not null
-          and ${column} <> $1 order by to_jsonb(${table})->>'project_id' nulls last limit 1)`;
+        const [found] = await tx.unsafe(
+          `select to_jsonb(${table}) as row from ${table} where organization_id = '${ours}' and ${column} is not null
+            and ${column} <> $1 order by to_jsonb(${table})->>'project_id' nulls last limit 1`,
+          [value],
+        );
         // Otherwise the other row with this reference would be the reason to refuse it.
         if (isUnique)
           await tx.unsafe(`delete from ${table} where organization_id = '${ours}' and ${column} = $1`, [value]);
-        const { count } = await tx.unsafe(`update ${table} set ${column} = $1 where ctid = ${row}`, [value]);
+        // All IDs of the row, because some tables have no ID of their own.
+        const ids = Object.entries(found?.['row'] as object)
+          .filter(([name, id]) => /(^|_)id$/.test(name) && id !== null)
+          .map(([name, id]) => `${name} = '${id}'`);
+        const { count } = await tx.unsafe(`update ${table} set ${column} = $1 where ${ids.join(' and ')}`, [value]);
         expect(count).toBe(1);
         throw new Error('undo');
       });
@@ -140,7 +156,9 @@ test.each(keys.map((key) => [key['name'], key] as const))(
     const [own, other] = [await valuesOf(ours), await valuesOf(theirs)];
     expect([own.length > 1, other.length > 0]).toEqual([true, true]);
     for (const value of other)
-      await expect(point(value)).rejects.toMatchObject({ code: '23503', constraint_name: name });
+      await expect(point(value)).rejects.toMatchObject({
+        ...{ code: '23503', message: expect.stringMatching(new RegExp(`constraint "${name}(_\\d+)?"`)) },
+      });
     const ends = await Promise.all(own.map((value) => point(value).catch((error: Error) => error.message)));
     expect(ends).toContain('undo');
   },
@@ -194,6 +212,8 @@ test('a transaction cannot write rows of other users and organizations in tables
     `insert into users (id, email, name) values ('${newId()}', 'x@y.test', 'X')`,
     `insert into passwords (user_id, hash) values ('${them}', '')`,
     `insert into sessions (id, user_id, address, expires_at) values ('${newId()}', '${them}', '', now())`,
+    `insert into sessions (id, user_id, organization_id, address, expires_at) values ('${newId()}', '${me}', '${theirs}', '', now())`,
+    `update sessions set organization_id = '${theirs}' where user_id = '${me}'`,
     `insert into refresh_tokens (hash, session_id, user_id) values ('known', '${session?.['id']}', '${them}')`,
   ];
   for (const statement of refused)
@@ -241,7 +261,7 @@ test.each([
       await tx.unsafe(statement, [organization, user]);
       throw new Error('undo');
     });
-  const violates = `new row violates row-level security policy for table "${table}"`;
+  const violates = new RegExp(`new row violates row-level security policy for table "${table}(_\\d+)?"`);
   await expect(add(ours, them, { organization: ours, user: me })).rejects.toThrow(violates);
   await expect(add(ours, them, { organization: ours })).rejects.toThrow(violates);
   await expect(add(ours, them, { user: them })).rejects.toThrow('row-level security policy');

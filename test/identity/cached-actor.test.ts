@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { roleByKey } from '../../src/access/roles.ts';
 import { uuidOf } from '../enforcement/support.ts';
 import { type Api, type Caller, type Json, startApi } from '../support/api.ts';
+import { statementsOf } from '../support/statements.ts';
 import {
   addMember,
   createApiToken,
@@ -174,6 +175,16 @@ test('a mutation does not use the cached actor, and records one audit event', as
   const events = await api.root`select outcome from audit_events
     where organization_id = ${uuidOf('org', acme.id)} and action = 'createCategory'`;
   expect(events.map(({ outcome }) => outcome)).toEqual(['REFUSED', 'REFUSED']);
+});
+
+test('a request that reads no rows sends only the check of its credential', async () => {
+  const { ann, token } = await world();
+  for (const caller of [ann, token]) {
+    const ask = async (): Promise<void> =>
+      expect(whole(await caller.query(NO_STATEMENT))).toMatchObject({ status: 200 });
+    await ask();
+    expect(await statementsOf(api, ask)).toEqual([expect.stringContaining('ambit.check_')]);
+  }
 });
 
 test('a request without a credential never uses a cached actor', async () => {

@@ -160,8 +160,10 @@ async function lookUp(sql: TransactionSql, { kind, key }: Kind): Promise<Credent
 /** Runs the check in the transaction, after it is bound to nothing. Returns what it is bound to then. */
 async function check(sql: TransactionSql, { kind, key }: Kind, row: CredentialRow) {
   await sql`select ambit.bind(null, null)`;
-  const { text, values } = checkOfCredential(kind, key, row);
+  const { text, singleText, values } = checkOfCredential(kind, key, row);
+  const single = await sql.unsafe(singleText, values as never[]);
   const { length } = await sql.unsafe(text, values as never[]);
+  expect(single).toHaveLength(length);
   const [bound] =
     await sql`select current_setting('ambit.organization_id') as organization, current_setting('ambit.user_id') as "user"`;
   return { isUnchanged: length > 0, ...bound };

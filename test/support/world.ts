@@ -235,6 +235,12 @@ export async function duringChange<T>(
   return result as Promise<T>;
 }
 
+/** Locks the row of an organization. The ID tells Citus which shard has the row. */
+export async function lockOrganization(sql: Sql | TransactionSql, slug: string): Promise<void> {
+  const [row] = await sql`select id from organizations where slug = ${slug}`;
+  await sql`select from organizations where id = ${row?.['id']} for update`;
+}
+
 /** Whether a statement waits for a lock, on any node. */
 export async function waitsForLock({ nodes }: Api): Promise<boolean> {
   const waiting = await Promise.all(

@@ -117,7 +117,8 @@ export async function acceptInvitation(
   try {
     const accepted = await join(ctx, userId, secret);
     if (!dryRun) {
-      const session = caller.organization ? null : await bindSession(ctx, sessionId, userId);
+      const { id } = accepted.result.member;
+      const session = caller.organization ? null : await bindSession(ctx, sessionId, id);
       return { ...accepted, result: { ...accepted.result, session } };
     }
     setDryRun(ctx);
@@ -132,8 +133,11 @@ export async function acceptInvitation(
   }
 }
 
-/** Binds the session of a person without an organization to the one that they join. The session keeps its refresh tokens. */
-async function bindSession(ctx: Context, sessionId: string, userId: string): Promise<IssuedSession | null> {
+/**
+ * Binds the session of a person without an organization to the one that they join, which is locked. The session keeps its
+ * refresh tokens.
+ */
+async function bindSession(ctx: Context, sessionId: string, memberId: string): Promise<IssuedSession | null> {
   const organizationId = tenant(ctx);
   const bound = await (await db(ctx))
     .update(sessions)
@@ -142,7 +146,7 @@ async function bindSession(ctx: Context, sessionId: string, userId: string): Pro
     .returning({ id: sessions.id });
   // Another request has bound it at the same time.
   if (bound.length === 0) return null;
-  const issued = await issueTokens(ctx, sessionId, userId);
+  const issued = await issueTokens(ctx, sessionId, { id: memberId, organizationId });
   const before = { id: toPublicId('ses', sessionId), organizationId: null };
   audit(ctx, {
     related: [...(ctx.unit.auditDraft.related ?? []), { before, ...sessionShown(sessionId, organizationId) }],

@@ -1,12 +1,13 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, getTableColumns } from 'drizzle-orm';
 import { audit, type Context, db, setActor } from '../../context.ts';
-import type { Db } from '../../db/client.ts';
-import { findSessionAcrossTenants } from '../../identity/across-tenants.ts';
+import type { CredentialRow } from '../../identity/across-tenants.ts';
 import { actorIn } from '../../identity/actors.ts';
 import { AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
+import { organizations } from '../organization/table.ts';
 import { principals } from '../principal/table.ts';
+import { users } from '../user/table.ts';
 import { refreshTokens, sessions } from './table.ts';
 
 /** The tokens that a client stores after sign-in. */
@@ -21,32 +22,55 @@ export interface IssuedSession {
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-export async function beginSession(
-  ctx: Context,
-  userId: string,
-  organizationId: string | null,
-): Promise<IssuedSession> {
+/** A member whose row is locked until the end of the transaction. */
+export interface LockedMember {
+  id: string;
+  organizationId: string;
+}
+
+/**
+ * Binds the transaction to the organization and locks the member, so that the deletion of the member also finds the session
+ * and deletes it. A foreign key cannot do this, because sessions belong to the instance. It must be called before the
+ * transaction changes a session: the deletion has the same order, and another one would cause deadlocks.
+ */
+export async function lockMember(ctx: Context, organizationId: string, userId: string): Promise<LockedMember> {
+  const tx = await db(ctx);
+  await (await ctx.unit.transaction)?.rebind(organizationId);
+  const [member] = await tx
+    .select({ id: principals.id, organizationId: principals.organizationId })
+    .from(principals)
+    .where(and(eq(principals.organizationId, organizationId), eq(principals.userId, userId)))
+    .for('key share');
+  if (!member) throw membershipEnded();
+  return member;
+}
+
+const membershipEnded = (): AmbitError =>
+  new AmbitError('CONFLICT', 'Your membership in the organization ended at this moment. Try again.');
+
+/** Begins a session in the organization of the member. Null for a session without an organization. */
+export async function beginSession(ctx: Context, userId: string, member: LockedMember | null): Promise<IssuedSession> {
   const now = ctx.dependencies.clock();
   const id = newId();
   await (await db(ctx)).insert(sessions).values({
     id,
     userId,
-    organizationId,
+    organizationId: member?.organizationId ?? null,
     address: ctx.address,
     userAgent: ctx.userAgent,
     createdAt: now,
     refreshedAt: now,
     expiresAt: idleEnd(ctx),
   });
-  return await issue(ctx, id, userId);
+  return await issue(ctx, id, member);
 }
 
 export const idleEnd = (ctx: Context): Date =>
   new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.sessionDays * DAY);
 
 /** Issues new tokens for the session and sets its user as the actor of the request. The session is the audited target. */
-export async function issue(ctx: Context, sessionId: string, userId: string): Promise<IssuedSession> {
-  const issued = await issueTokens(ctx, sessionId, userId);
+export async function issue(ctx: Context, sessionId: string, member: LockedMember | null): Promise<IssuedSession> {
+  const issued = await issueTokens(ctx, sessionId, member);
   const { organizationId } = issued;
   audit(ctx, { ...sessionShown(sessionId, organizationId), ...(organizationId && { organizationId }) });
   return issued;
@@ -59,18 +83,19 @@ export function sessionShown(sessionId: string, organizationId: string | null): 
 }
 
 /** Issues new tokens for the session and sets its user as the actor of the request. */
-export async function issueTokens(ctx: Context, sessionId: string, userId: string): Promise<IssuedSession> {
-  const tx = await db(ctx);
+export async function issueTokens(
+  ctx: Context,
+  sessionId: string,
+  member: LockedMember | null,
+): Promise<IssuedSession> {
   const refreshToken = newSecret('ambit_ref_');
-  await tx
-    .insert(refreshTokens)
-    .values({ hash: hashSecret(refreshToken), sessionId, userId, issuedAt: ctx.dependencies.clock() });
-  const row = await findSessionAcrossTenants(tx, sessionId);
-  if (!row) throw new Error('the new session does not exist');
-  if (row.organization_id) await (await ctx.unit.transaction)?.rebind(row.organization_id);
-  const [, actor] = await Promise.all([
-    row.organization_id && lockMember(tx, row.organization_id, userId),
+  const { row, userId } = await readSession(ctx, sessionId, member);
+  const tx = await db(ctx);
+  const [actor] = await Promise.all([
     actorIn(tx, 'SESSION', row, ctx.dependencies.clock()),
+    tx
+      .insert(refreshTokens)
+      .values({ hash: hashSecret(refreshToken), sessionId, userId, issuedAt: ctx.dependencies.clock() }),
   ]);
   setActor(ctx, actor);
   const organizationId = actor.organization?.id ?? null;
@@ -85,16 +110,39 @@ export async function issueTokens(ctx: Context, sessionId: string, userId: strin
 }
 
 /**
- * Keeps the member until the end of the transaction, so that the deletion of the member also finds the session and deletes
- * it. A foreign key cannot do this, because sessions belong to the instance.
+ * The session as the lookup of credentials returns it. The lookup itself must not be used here: in a Citus cluster, its
+ * connection to the worker does not see the rows that this transaction has written.
  */
-async function lockMember(tx: Db, organizationId: string, userId: string): Promise<void> {
-  const [member] = await tx
-    .select({ id: principals.id })
-    .from(principals)
-    .where(and(eq(principals.organizationId, organizationId), eq(principals.userId, userId)))
-    .for('key share');
-  if (!member) throw new AmbitError('CONFLICT', 'Your membership in the organization ended at this moment. Try again.');
+async function readSession(
+  ctx: Context,
+  sessionId: string,
+  member: LockedMember | null,
+): Promise<{ row: Omit<CredentialRow, 'access_version' | 'version'>; userId: string }> {
+  const tx = await db(ctx);
+  const [[session], [organization]] = await Promise.all([
+    tx
+      .select({ ...getTableColumns(sessions), email: users.email, name: users.name, since: users.createdAt })
+      .from(sessions)
+      .innerJoin(users, eq(users.id, sessions.userId))
+      .where(eq(sessions.id, sessionId)),
+    member ? tx.select().from(organizations).where(eq(organizations.id, member.organizationId)) : [],
+  ]);
+  if (!session || session.organizationId !== (member?.organizationId ?? null)) throw membershipEnded();
+  const row = {
+    credential_id: session.id,
+    access: 'WRITE' as const,
+    expires_at: session.expiresAt.toISOString(),
+    user_id: session.userId,
+    email: session.email,
+    name: session.name,
+    user_created_at: session.since.toISOString(),
+    organization_id: session.organizationId,
+    slug: organization?.slug ?? '',
+    organization_name: organization?.name ?? '',
+    plan: organization?.plan ?? 'FREE',
+    principal_id: member?.id ?? '',
+  };
+  return { row, userId: session.userId };
 }
 
 export const wrongCredentials = (message: string, path: string[] = []): AmbitError =>

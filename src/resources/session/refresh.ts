@@ -14,7 +14,7 @@ import { toPublicId } from '../../lib/ids.ts';
 import { networkOf } from '../../lib/network.ts';
 import { hashSecret, isSecret } from '../../lib/secret.ts';
 import { recordEvent } from '../audit-event/service.ts';
-import { type IssuedSession, idleEnd, issue, wrongCredentials } from './issue.ts';
+import { type IssuedSession, idleEnd, issue, lockMember, wrongCredentials } from './issue.ts';
 import { refreshTokens, sessions } from './table.ts';
 
 /**
@@ -34,13 +34,14 @@ export async function refreshSession(ctx: Context, { refreshToken }: { refreshTo
   const token = await findToken(ctx, refreshToken);
   await ctx.dependencies.identity.limiter.consume('refreshPerSession', token.session_id);
   setTenant(ctx, { organizationId: token.organization_id, userId: token.user_id });
+  const member = token.organization_id === null ? null : await lockMember(ctx, token.organization_id, token.user_id);
   const tx = await db(ctx);
   if (!(await use(tx, hashSecret(refreshToken), ctx.dependencies.clock()))) return await endFamily(ctx, token);
   await tx
     .update(sessions)
     .set({ refreshedAt: ctx.dependencies.clock(), expiresAt: idleEnd(ctx) })
     .where(eq(sessions.id, token.session_id));
-  const issued = await issue(ctx, token.session_id, token.user_id);
+  const issued = await issue(ctx, token.session_id, member);
   await deleteOldTokens(tx, token.session_id);
   return issued;
 }

@@ -11,7 +11,7 @@ import { fromPublicId, newId, toPublicId } from '../../lib/ids.ts';
 import { parse } from '../../lib/input.ts';
 import { requireSession } from '../principal/access.ts';
 import { reportFailedSignIn } from './failed-sign-in.ts';
-import { beginSession, type IssuedSession, idleEnd, issue, wrongCredentials } from './issue.ts';
+import { beginSession, type IssuedSession, idleEnd, issue, lockMember, wrongCredentials } from './issue.ts';
 import { sessions } from './table.ts';
 
 const SignIn = z.object({
@@ -36,10 +36,11 @@ export async function signIn(ctx: Context, input: unknown): Promise<IssuedSessio
   await counted.succeed();
   const organizationId = await chooseOrganization(ctx, user.id, given.organizationSlug ?? null);
   setTenant(ctx, { organizationId, userId: user.id });
+  const member = organizationId === null ? null : await lockMember(ctx, organizationId, user.id);
   await (await db(ctx))
     .delete(sessions)
     .where(and(eq(sessions.userId, user.id), lt(sessions.expiresAt, ctx.dependencies.clock())));
-  return await beginSession(ctx, user.id, organizationId);
+  return await beginSession(ctx, user.id, member);
 }
 
 /** The requested organization. Defaults to the one that the user joined first. */
@@ -69,12 +70,13 @@ export async function switchOrganization(ctx: Context, input: { organizationId: 
     throw invalid(
       userError('NOT_FOUND', 'organizationId', 'organizationId: you are not a member of an organization with this ID.'),
     );
+  const member = await lockMember(ctx, target.organization_id, userId);
   // With a new ID, so that earlier tokens stay invalid when the session returns to an organization.
   const [former] = await tx.delete(sessions).where(eq(sessions.id, session)).returning();
   if (!former) throw unauthenticated();
   const moved = { ...former, id: newId(), organizationId: target.organization_id, expiresAt: idleEnd(ctx) };
   await tx.insert(sessions).values(moved);
-  const issued = await issue(ctx, moved.id, userId);
+  const issued = await issue(ctx, moved.id, member);
   // The transaction and its event belong to the former organization.
   const { targetId, after } = ctx.unit.auditDraft as { targetId: string; after: unknown };
   const from = former.organizationId && toPublicId('org', former.organizationId);
