@@ -19,8 +19,8 @@ Object.defineProperty(postgres.PostgresError.prototype, 'routine', {
 const CONNECT_TIMEOUT = 5_000;
 /** Milliseconds for the server to accept a request to cancel a statement. */
 const CANCEL_TIMEOUT = 1_000;
-/** The message of PostgreSQL for a statement that took longer than `statement_timeout`. Other cancellations have the same code. */
-const STATEMENT_TIMEOUT = 'canceling statement due to statement timeout';
+/** The SQLSTATE of a cancelled statement: on request, or because it took longer than `statement_timeout`. */
+const CANCELLED = '57014';
 /** Message code of a CancelRequest (PostgreSQL documentation, "Message Formats"). */
 const CANCEL_REQUEST = 80_877_102;
 
@@ -101,6 +101,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   let isInCluster = false;
   let hasTimedOut = false;
   let isCancelling = false;
+  /** Whether a statement was cancelled on request, and its error has not arrived. */
+  let hasCancelled = false;
   let pending = 0;
   let bytes = 0;
   const openedAt = performance.now();
@@ -155,8 +157,11 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       pending -= 1;
       if (waiting.length > 0) notifyIfQuiet();
     };
-    query.then(onResponse, (error: { isStale?: boolean; message: string }) => {
-      hasTimedOut ||= isInCluster && error.message === STATEMENT_TIMEOUT;
+    query.then(onResponse, (error: { isStale?: boolean; code?: string }) => {
+      if (error.code === CANCELLED) {
+        hasTimedOut ||= isInCluster && !hasCancelled;
+        hasCancelled = false;
+      }
       // The driver would keep using the stale statement.
       if (error.isStale) lose('STALE');
       onResponse();
@@ -206,6 +211,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     cancel() {
       if (!backend || !address || isCancelling || lost) return;
       isCancelling = true;
+      hasCancelled = true;
       requestCancel(options.dial?.() ?? dial(address), backend, (isLate) => {
         isCancelling = false;
         // The server may still cancel a later statement, of another request.
