@@ -230,6 +230,8 @@ export function createPool(options: PoolOptions): Pool {
   /** Whether another transaction can run on the connection. Otherwise it is removed from the pool. */
   function isUsable(connection: Connection): boolean {
     if (connection.lost) return false;
+    // The coordinator may keep dead connections to the worker for the other ones too.
+    if (connection.hasTimedOut) renewBefore = performance.now();
     if (!isOld(connection)) return true;
     log({ level: 'info', message: 'database connection renewed' });
     void connector.retire(connection);
