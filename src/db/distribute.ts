@@ -1,6 +1,6 @@
 import type { Sql, TransactionSql } from 'postgres';
 import type { Log } from '../lib/log.ts';
-import { CITUS_FUNCTIONS } from './citus.ts';
+import { CITUS_FUNCTIONS } from './citus-functions.ts';
 import { allowLogin, assertConnected, assertCoordinator, assertOwner, useCoordinatorIfAlone } from './cluster.ts';
 import { type MigrateOptions, withMigrationLock } from './migration-lock.ts';
 
