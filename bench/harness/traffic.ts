@@ -14,7 +14,7 @@ export interface Traffic {
   'worker commands': number;
   /** Groups of shards with rows of organizations. One group has all rows of an organization. */
   'shard groups': number;
-  /** Workers that get commands. */
+  /** Workers that get commands, except the end of an earlier transaction. */
   workers: number;
 }
 
@@ -67,6 +67,6 @@ function summaryOf({ statements, roundTrips, commands }: Counted, groups: ShardG
     'round trips': roundTrips,
     'worker commands': remote.length,
     'shard groups': new Set(shards.flatMap((id) => groups.get(id) ?? [])).size,
-    workers: new Set(remote).size,
+    workers: new Set(commands.flatMap(({ text, server }) => (text === 'COMMIT' ? [] : (server ?? [])))).size,
   };
 }

@@ -102,7 +102,7 @@ const start = ({ database }: Running, url = database.url, pool = POOL): Promise<
 /** Counts the traffic of all operations, on few connections, which soon have all statements prepared. */
 async function countAll(running: Running): Promise<Traffic[]> {
   const { database, operations, workers } = running;
-  const sql = postgres(database.url, { max: 1 });
+  const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
   const groups = workers === null ? new Map() : await shardGroupsOf(sql);
   await sql.end();
   const counter = await startCounter(database.url, workers !== null);

@@ -19,7 +19,7 @@ export interface Load {
 }
 
 /** Milliseconds between a response and the next request. A sign-in computes an expensive hash. */
-const PAUSE = { read: 100, write: 150, refresh: 300, signIn: 1_000 };
+const PAUSE = { read: 100, write: 150, refresh: 1_000, signIn: 2_000 };
 const SERVED_WITHIN = 60_000;
 
 /** Every organization reads, writes, signs in and refreshes its session without a pause, on both servers in turn. */
