@@ -203,6 +203,8 @@ export function createPool(options: PoolOptions): Pool {
   /** Whether another transaction can run on the connection. Otherwise it is removed from the pool. */
   function isUsable(connection: Connection): boolean {
     if (connection.lost) return false;
+    // The coordinator may have dead connections to the worker for the other connections of the pool too.
+    if (connection.hasTimedOut) renewBefore = performance.now();
     if (!isOld(connection)) return true;
     log({ level: 'info', message: 'database connection renewed' });
     void connector.retire(connection);
