@@ -81,7 +81,7 @@ export interface Membership {
 export const findMembershipsAcrossTenants = (db: Db, userId: string): Promise<Membership[]> =>
   queryRows<Membership>(db, sql`select * from ambit.find_memberships(${userId})`);
 
-/** An organization of a user, as the directory knows it. */
+/** An organization of a user, from the directories `memberships` and `organization_slugs`. */
 export interface MemberOrganization {
   organization_id: string;
   slug: string;
