@@ -295,7 +295,11 @@ BEGIN RETURN QUERY
   WHERE r.hash = secret_hash;
 END $$;--> statement-breakpoint
 
-CREATE OR REPLACE FUNCTION ambit.find_session(session uuid)
+-- With new names: nodes of earlier versions, which do not write the directories, then cannot authenticate a mutation that
+-- would have to write them.
+DROP FUNCTION ambit.find_session(uuid);--> statement-breakpoint
+DROP FUNCTION ambit.find_api_token(text);--> statement-breakpoint
+CREATE FUNCTION ambit.find_session_actor(session uuid)
 RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, name text,
   user_created_at timestamptz, organization_id uuid, slug text, organization_name text, plan text,
   access_version bigint, principal_id uuid, version text)
@@ -314,7 +318,7 @@ BEGIN
     ROW(s.expires_at, s.email, s.name, s.created_at, o.slug, o.name, o.plan, o.access_version)::text;
 END $$;--> statement-breakpoint
 
-CREATE OR REPLACE FUNCTION ambit.find_api_token(secret_hash text)
+CREATE FUNCTION ambit.find_api_token_actor(secret_hash text)
 RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, name text,
   user_created_at timestamptz, organization_id uuid, slug text, organization_name text, plan text,
   access_version bigint, principal_id uuid, version text)
@@ -374,6 +378,10 @@ END $$;--> statement-breakpoint
 
 DO $$ BEGIN
   GRANT CREATE ON SCHEMA ambit TO ambit_lookup;
+  REVOKE EXECUTE ON FUNCTION ambit.find_session_actor(uuid), ambit.find_api_token_actor(text) FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION ambit.find_session_actor(uuid), ambit.find_api_token_actor(text) TO ambit_runtime;
+  ALTER FUNCTION ambit.find_session_actor(uuid) OWNER TO ambit_lookup;
+  ALTER FUNCTION ambit.find_api_token_actor(text) OWNER TO ambit_lookup;
   REVOKE EXECUTE ON FUNCTION ambit.find_memberships(uuid) FROM PUBLIC;
   GRANT EXECUTE ON FUNCTION ambit.find_memberships(uuid) TO ambit_runtime;
   ALTER FUNCTION ambit.find_memberships(uuid) OWNER TO ambit_lookup;

@@ -70,7 +70,7 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
     head: `ambit.check_session(session uuid, organization uuid, person uuid, version text) returns boolean language plpgsql stable`,
     body: `
   begin
-    return exists (select from ambit.find_session(session) found where found.user_id = person
+    return exists (select from ambit.find_session_actor(session) found where found.user_id = person
       and found.organization_id is not distinct from organization and found.version = check_session.version);
   end `,
   },
@@ -78,7 +78,7 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
     head: `ambit.check_api_token(secret_hash text, organization uuid, person uuid, version text) returns boolean language plpgsql stable`,
     body: `
   begin
-    return exists (select from ambit.find_api_token(secret_hash) found where found.user_id is not distinct from person
+    return exists (select from ambit.find_api_token_actor(secret_hash) found where found.user_id is not distinct from person
       and found.organization_id = organization and found.version = check_api_token.version);
   end `,
   },

@@ -152,38 +152,38 @@ test('find_refresh_token returns the session of this secret only, also of a used
     expect(await ask('find_refresh_token', hash), String(hash)).toEqual([]);
 });
 
-test('find_session returns the actor of this session only, without a member if no organization is selected', async () => {
+test('find_session_actor returns the actor of this session only, without a member if no organization is selected', async () => {
   const session = await sessionOf(admin);
-  const [row] = await ask('find_session', session);
+  const [row] = await ask('find_session_actor', session);
   const now = await planOf('acme');
   expect(row).toEqual({ credential_id: session, access: 'WRITE', expires_at: expect.anything(), ...THE_ADMIN, ...now });
   for (const other of [newId(), null, uuidOf('usr', admin.userId)])
-    expect(await ask('find_session', other)).toEqual([]);
+    expect(await ask('find_session_actor', other)).toEqual([]);
 
   const loner = await signIn(api, admin.email, 'acme');
   const unbound = await sessionOf(loner);
   await api.root`update sessions set organization_id = null where id = ${unbound}`;
-  const [alone] = await ask('find_session', unbound);
+  const [alone] = await ask('find_session_actor', unbound);
   const nothing = { organization_id: null, slug: null, organization_name: null, principal_id: null };
   expect(alone).toMatchObject({ email: admin.email, ...nothing, plan: null, access_version: null });
 });
 
-test('find_api_token returns the actor of this token only', async () => {
+test('find_api_token_actor returns the actor of this token only', async () => {
   const hash = hashSecret(token.token as string);
   const id = uuidOf('tok', token.id);
-  expect(await ask('find_api_token', hash)).toEqual([
+  expect(await ask('find_api_token_actor', hash)).toEqual([
     { credential_id: id, access: 'READ', expires_at: null, ...THE_ADMIN, ...(await planOf('acme')) },
   ]);
   for (const other of [...GREEDY, token.token as string, hash.toLowerCase(), hash.slice(1), id])
-    expect(await ask('find_api_token', other), String(other)).toEqual([]);
+    expect(await ask('find_api_token_actor', other), String(other)).toEqual([]);
 });
 
-test('find_api_token returns the name of a service account, and no user', async () => {
+test('find_api_token_actor returns the name of a service account, and no user', async () => {
   const robot = { name: 'Robot', roleId: roleId('read') };
   const serviceAccountId = await createAndGetId(acme.owner, 'createServiceAccount', robot, 'serviceAccount');
   const MINT = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret errors { code } } }`;
   const { secret } = await executeMutation(acme.owner, MINT, { input: { name: 'Robot', serviceAccountId } });
-  const [row] = await ask('find_api_token', hashSecret(secret));
+  const [row] = await ask('find_api_token_actor', hashSecret(secret));
   const nobody = {
     user_id: null,
     email: null,
@@ -250,7 +250,7 @@ const CHECKS = [
 ] as const;
 
 test('the checks of a credential return only whether it is unchanged', async () => {
-  const { version } = (await ask('find_api_token', hashSecret(token.token as string)))[0] as Json;
+  const { version } = (await ask('find_api_token_actor', hashSecret(token.token as string)))[0] as Json;
   const { organization_id: organization, user_id: user } = THE_ADMIN;
   const check = (name: string, key: string, ...rest: (string | null)[]): Promise<unknown> =>
     api.sql.begin(async (tx) => {
@@ -271,13 +271,13 @@ test('the checks of a credential return only whether it is unchanged', async () 
 test('no other function is a security definer', () => {
   // A new function needs a test above of everything that it returns.
   expect(functions.filter((one) => one['definer']).map((one) => one['name'])).toEqual([
-    'ambit.find_api_token',
+    'ambit.find_api_token_actor',
     'ambit.find_invitation',
     'ambit.find_member_organizations',
     'ambit.find_memberships',
     'ambit.find_refresh_token',
     'ambit.find_secret_organization',
-    'ambit.find_session',
+    'ambit.find_session_actor',
     'ambit.find_user_by_email',
     'ambit.has_users',
     // On Citus, these bind the transaction and read with the rights of the caller.

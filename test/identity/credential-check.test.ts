@@ -164,7 +164,7 @@ const KINDS: Record<string, Kind> = {
   },
 };
 
-const FIND = { SESSION: 'find_session', API_TOKEN: 'find_api_token' };
+const FIND = { SESSION: 'find_session_actor', API_TOKEN: 'find_api_token_actor' };
 
 async function lookUp(sql: TransactionSql, { kind, key }: Kind): Promise<CredentialRow | undefined> {
   const [row] = await sql.unsafe(`select * from ambit.${FIND[kind]}($1)`, [key]);
