@@ -38,10 +38,10 @@ export interface Pool {
   /** Runs single statements on a connection that no transaction uses. In a Citus cluster, they must not use a worker. */
   readonly sql: Sql;
   /**
-   * Runs single statements that read rows of this organization, or of several (null). In a Citus cluster, each worker has
-   * a connection for them. So a worker that does not respond delays no organization of the others.
+   * Runs single statements that read rows of this organization. In a Citus cluster, each worker has a connection for them.
+   * So a worker that does not respond delays no organization of the others.
    */
-  lookupsOf(organization: string | null): Promise<Sql>;
+  lookupsOf(organization: string): Promise<Sql>;
   /** Whether the database is the coordinator of a Citus cluster. */
   readonly isCluster: boolean;
   readonly settings: Record<string, string>;
@@ -69,9 +69,6 @@ interface Lane {
   readonly lookups: Lookups;
   readonly connector: Connector;
 }
-
-/** Instead of a worker, for lookups that may use each of them. */
-const SEVERAL = '*';
 
 export function createPool(options: PoolOptions): Pool {
   const shares = createShares<Connection>(options.size, options.queue);
@@ -125,9 +122,8 @@ export function createPool(options: PoolOptions): Pool {
     return lane;
   }
 
-  async function lookupsOf(organization: string | null): Promise<Sql> {
-    const worker = organization === null ? (placement.isCluster ? SEVERAL : '') : placement.workerOf(organization);
-    return laneOf(await worker).lookups.sql;
+  async function lookupsOf(organization: string): Promise<Sql> {
+    return laneOf(await placement.workerOf(organization)).lookups.sql;
   }
 
   function acquire(organization: string, work: Work): Promise<Connection> {

@@ -5,8 +5,8 @@ import { findSecretOrganizationAcrossTenants } from './across-tenants.ts';
 
 /** Connections for the lookups of credentials and invitations. */
 export interface Lookups {
-  /** For rows of this organization. Null for rows of several or of an unknown one. */
-  of(organizationId: string | null): Promise<Db>;
+  /** For rows of this organization. Empty without one. */
+  of(organizationId: string): Promise<Db>;
   /** For the organization of a secret. */
   ofSecret(hash: string): Promise<Db>;
 }
@@ -16,7 +16,7 @@ const MAX_SECRETS = 50_000;
 
 export function createLookups(pool: Pool): Lookups {
   const organizations = new LRUCache<string, string>({ max: MAX_SECRETS });
-  const of = async (organizationId: string | null): Promise<Db> => drizzleOn(await pool.lookupsOf(organizationId));
+  const of = async (organizationId: string): Promise<Db> => drizzleOn(await pool.lookupsOf(organizationId));
 
   async function organizationOf(hash: string): Promise<string> {
     const cached = organizations.get(hash);
