@@ -44,7 +44,9 @@ async function expectKept(load: Load): Promise<void> {
     writes.map(({ name }) => name),
   );
   const lost = writes.filter(({ codes, name }) => codes.length === 0 && !stored.has(name));
-  const denied = writes.filter(({ codes, name }) => codes.length > 0 && !codes.includes('OUTCOME_UNKNOWN') && stored.has(name));
+  const denied = writes.filter(
+    ({ codes, name }) => codes.length > 0 && !codes.includes('OUTCOME_UNKNOWN') && stored.has(name),
+  );
   expect({ lost, denied }).toEqual({ lost: [], denied: [] });
 }
 

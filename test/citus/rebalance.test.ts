@@ -31,11 +31,16 @@ async function underLoad(what: string, work: () => Promise<unknown>): Promise<Do
   await load.stop();
   const during = load.done.filter(({ endedAt, startedAt }) => endedAt > began && startedAt < ended);
   if (process.env['FIGURES'])
-    process.stdout.write(`${what}, ${MODE}, ${Math.round(ended - began)} ms: ${JSON.stringify(summary(during), null, 1)}\n`);
+    process.stdout.write(
+      `${what}, ${MODE}, ${Math.round(ended - began)} ms: ${JSON.stringify(summary(during), null, 1)}\n`,
+    );
   const written = load.done.filter(({ kind, codes }) => kind === 'write' && codes.length === 0);
   const names = written.map(({ name }) => name);
   const stored = await storedCategories(root, names);
-  expect(names.filter((name) => !stored.has(name)), 'lost').toEqual([]);
+  expect(
+    names.filter((name) => !stored.has(name)),
+    'lost',
+  ).toEqual([]);
   return load.done.filter(({ codes }) => codes.length > 0);
 }
 
@@ -52,7 +57,8 @@ async function rebalance(): Promise<void> {
   for (;;) {
     const [job] = await root`select state::text as state, details from citus_rebalance_status()`;
     if (job?.['state'] === 'finished') return;
-    if (/fail|error|cancel/.test(job?.['state'])) throw new Error(`${job?.['state']}: ${JSON.stringify(job?.['details'])}`);
+    if (/fail|error|cancel/.test(job?.['state']))
+      throw new Error(`${job?.['state']}: ${JSON.stringify(job?.['details'])}`);
     await sleep(100);
   }
 }
