@@ -91,8 +91,8 @@ BEGIN
 END $$;--> statement-breakpoint
 REVOKE EXECUTE ON PROCEDURE ambit.simplify_policies(text) FROM PUBLIC;--> statement-breakpoint
 
--- Adds a table to the cluster. With a column, its rows are distributed by the value of this column. Otherwise the table stays
--- on the coordinator, and Citus commits changes of it together with those on the workers.
+-- Adds a table to the cluster. With a distribution column, its rows are distributed over the workers. Otherwise the table stays
+-- on the coordinator, and a transaction that changes it and a shard is committed with two-phase commit.
 CREATE PROCEDURE ambit.distribute(name text, distribution_column text) LANGUAGE plpgsql AS $$
 DECLARE id text := format('public.%I', name);
 BEGIN
@@ -109,8 +109,8 @@ BEGIN
 END $$;--> statement-breakpoint
 REVOKE EXECUTE ON PROCEDURE ambit.distribute(text, text) FROM PUBLIC;--> statement-breakpoint
 
--- As before, and in a cluster the new table is distributed. It must be called before foreign keys are added, because Citus
--- does not support foreign keys from a local table to a distributed one.
+-- Also distributes the table in a cluster. It must be called before foreign keys are added, because Citus does not support
+-- foreign keys from a local table to a distributed one.
 CREATE OR REPLACE PROCEDURE ambit.protect(name text) LANGUAGE plpgsql AS $$ BEGIN
   EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
   EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', name);
@@ -189,7 +189,7 @@ ALTER POLICY self ON refresh_tokens
   USING (user_id = (SELECT ambit.user_id())) WITH CHECK (user_id = (SELECT ambit.user_id()));--> statement-breakpoint
 
 -- Citus does not send grants on columns to the workers. Grants on tables and a trigger protect the columns instead. Only the
--- owner of the tables, who is the owner of the schema, can change them: Citus hides the shards from pg_class.
+-- owner of the tables can change them. The function reads the owner of the schema, because Citus hides shards in pg_class.
 CREATE FUNCTION ambit.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF pg_has_role(current_user, (SELECT nspowner FROM pg_namespace WHERE oid = 'ambit'::regnamespace), 'USAGE') THEN RETURN NEW; END IF;
   RAISE EXCEPTION 'a column of % must not change', TG_TABLE_NAME USING ERRCODE = 'check_violation';
@@ -206,7 +206,7 @@ CREATE TRIGGER columns_stay BEFORE UPDATE ON organizations FOR EACH ROW
 REVOKE ALL ON projects FROM ambit_lookup;--> statement-breakpoint
 GRANT SELECT ON projects TO ambit_lookup;--> statement-breakpoint
 
--- The code clears the owner of a check. Citus does not support ON DELETE SET NULL with the distribution column in the key.
+-- The services clear the owner of a check. Citus does not support ON DELETE SET NULL with the distribution column in the key.
 ALTER TABLE checks DROP CONSTRAINT checks_owner;--> statement-breakpoint
 ALTER TABLE checks ADD CONSTRAINT checks_owner FOREIGN KEY (organization_id, owner_id)
   REFERENCES principals (organization_id, id);--> statement-breakpoint
@@ -295,7 +295,11 @@ BEGIN RETURN QUERY
   WHERE r.hash = secret_hash;
 END $$;--> statement-breakpoint
 
-CREATE OR REPLACE FUNCTION ambit.find_session(session uuid)
+-- With new names: nodes of earlier versions, which do not write the directories, then cannot authenticate a mutation that
+-- would have to write them.
+DROP FUNCTION ambit.find_session(uuid);--> statement-breakpoint
+DROP FUNCTION ambit.find_api_token(text);--> statement-breakpoint
+CREATE FUNCTION ambit.find_session_actor(session uuid)
 RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, name text,
   user_created_at timestamptz, organization_id uuid, slug text, organization_name text, plan text,
   access_version bigint, principal_id uuid, version text)
@@ -314,7 +318,7 @@ BEGIN
     ROW(s.expires_at, s.email, s.name, s.created_at, o.slug, o.name, o.plan, o.access_version)::text;
 END $$;--> statement-breakpoint
 
-CREATE OR REPLACE FUNCTION ambit.find_api_token(secret_hash text)
+CREATE FUNCTION ambit.find_api_token_actor(secret_hash text)
 RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, name text,
   user_created_at timestamptz, organization_id uuid, slug text, organization_name text, plan text,
   access_version bigint, principal_id uuid, version text)
@@ -375,6 +379,10 @@ END $$;--> statement-breakpoint
 
 DO $$ BEGIN
   GRANT CREATE ON SCHEMA ambit TO ambit_lookup;
+  REVOKE EXECUTE ON FUNCTION ambit.find_session_actor(uuid), ambit.find_api_token_actor(text) FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION ambit.find_session_actor(uuid), ambit.find_api_token_actor(text) TO ambit_runtime;
+  ALTER FUNCTION ambit.find_session_actor(uuid) OWNER TO ambit_lookup;
+  ALTER FUNCTION ambit.find_api_token_actor(text) OWNER TO ambit_lookup;
   REVOKE EXECUTE ON FUNCTION ambit.find_memberships(uuid) FROM PUBLIC;
   GRANT EXECUTE ON FUNCTION ambit.find_memberships(uuid) TO ambit_runtime;
   ALTER FUNCTION ambit.find_memberships(uuid) OWNER TO ambit_lookup;

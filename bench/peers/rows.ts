@@ -65,7 +65,7 @@ const hashOf = (authorization: string): string =>
 
 /** Looks up an API token with the same database function as Ambit. */
 export async function findCredential(authorization: string): Promise<CredentialRow> {
-  const [row] = await sql<CredentialRow[]>`select * from ambit.find_api_token(${hashOf(authorization)})`;
+  const [row] = await sql<CredentialRow[]>`select * from ambit.find_api_token_actor(${hashOf(authorization)})`;
   if (!row) throw new Error('no such token');
   return row;
 }

@@ -1,19 +1,19 @@
 import type { Sql } from 'postgres';
 
-/** The first version of Citus that distributes the tables as they are. */
-const CITUS = 13;
+/** The first version of Citus that is supported. */
+const MIN_CITUS = 13;
 
-/** Throws an error that says what to do if the connection does not lead to the coordinator of a suitable Citus cluster. */
+/** Throws unless the database is the coordinator of a Citus cluster. Each message says what to do. */
 export async function assertCoordinator(sql: Sql): Promise<void> {
   const [extension] = await sql`select extversion as version from pg_extension where extname = 'citus'`;
   if (!extension)
     throw new Error('it does not have the Citus extension; on each node, run in this database: create extension citus');
-  if (Number.parseInt(extension['version'], 10) < CITUS)
+  if (Number.parseInt(extension['version'], 10) < MIN_CITUS)
     throw new Error(
-      `it has Citus ${extension['version']}, and Ambit needs ${CITUS} or later; upgrade Citus on each node, and run there: alter extension citus update`,
+      `it has Citus ${extension['version']}, and Ambit needs ${MIN_CITUS} or later; upgrade Citus on each node, and run there: alter extension citus update`,
     );
   const [local] = await sql`select groupid from pg_dist_local_group`;
-  if (local?.['groupid'] !== 0) throw new Error('it is on a worker; use the URL of the coordinator');
+  if (local?.['groupid'] !== 0) throw new Error('it is on a worker of the cluster; use the URL of the coordinator');
   const [coordinator] = await sql`select from pg_dist_node where groupid = 0`;
   if (!coordinator)
     throw new Error(
@@ -21,7 +21,7 @@ export async function assertCoordinator(sql: Sql): Promise<void> {
     );
 }
 
-/** Throws if the tables belong to a role that the current role is not a member of. */
+/** Throws if the tables belong to another role, unless the current role is a member of it. */
 export async function assertOwner(sql: Sql): Promise<void> {
   const [other] = await sql`
     select current_user as name, tableowner from pg_tables
@@ -57,7 +57,7 @@ export async function assertConnected(sql: Sql): Promise<void> {
     });
 }
 
-/** A cluster without workers stores the shards on its coordinator. */
+/** Lets the coordinator store shards if no worker does. */
 export async function useCoordinatorIfAlone(sql: Sql): Promise<void> {
   const [node] = await sql`select from pg_dist_node where shouldhaveshards`;
   if (node) return;

@@ -19,6 +19,8 @@ Object.defineProperty(postgres.PostgresError.prototype, 'routine', {
 const CONNECT_TIMEOUT = 5_000;
 /** Milliseconds for the server to accept a request to cancel a statement. */
 const CANCEL_TIMEOUT = 1_000;
+/** The SQLSTATE of a cancelled statement: on request, or because it took longer than `statement_timeout`. */
+const CANCELLED = '57014';
 /** Message code of a CancelRequest (PostgreSQL documentation, "Message Formats"). */
 const CANCEL_REQUEST = 80_877_102;
 
@@ -60,6 +62,8 @@ export interface Connection {
   readonly pending: number;
   /** Whether the first statement has found that the server is part of a Citus cluster. */
   readonly isInCluster: boolean;
+  /** Whether a statement took too long in a Citus cluster. Its worker may not have responded. */
+  readonly hasTimedOut: boolean;
   /** When it was opened, as `performance.now()`. */
   readonly openedAt: number;
   /** When it is to be replaced, as `performance.now()`. */
@@ -95,7 +99,10 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   let backend: Backend | undefined;
   let isReady = false;
   let isInCluster = false;
+  let hasTimedOut = false;
   let isCancelling = false;
+  /** Whether a statement was cancelled on request, and its error has not arrived. */
+  let hasCancelled = false;
   let pending = 0;
   let bytes = 0;
   const openedAt = performance.now();
@@ -150,7 +157,11 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       pending -= 1;
       if (waiting.length > 0) notifyIfQuiet();
     };
-    query.then(onResponse, (error: { isStale?: boolean }) => {
+    query.then(onResponse, (error: { isStale?: boolean; code?: string }) => {
+      if (error.code === CANCELLED) {
+        hasTimedOut ||= isInCluster && !hasCancelled;
+        hasCancelled = false;
+      }
       // The driver would keep using the stale statement.
       if (error.isStale) lose('STALE');
       onResponse();
@@ -179,6 +190,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     get isInCluster() {
       return isInCluster;
     },
+    get hasTimedOut() {
+      return hasTimedOut;
+    },
     openedAt,
     // Random, so that connections that were opened together are not replaced together.
     renewAt: openedAt + options.renewMs * (1 + Math.random()),
@@ -197,6 +211,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     cancel() {
       if (!backend || !address || isCancelling || lost) return;
       isCancelling = true;
+      hasCancelled = true;
       requestCancel(options.dial?.() ?? dial(address), backend, (isLate) => {
         isCancelling = false;
         // The server may still cancel a later statement, of another request.

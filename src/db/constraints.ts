@@ -43,15 +43,15 @@ export function postgresError(error: unknown): PostgresError | null {
 }
 
 /**
- * Whether the failure of a COMMIT proves that nothing was committed. A FATAL error or a lost connection does not. Neither does
- * an error of the server itself: in a Citus cluster, the connection to the worker was lost, which may have committed.
+ * Whether the failure of a COMMIT proves that nothing was committed. A FATAL error or a lost connection does not. Neither
+ * does an error of a server: in a Citus cluster, the coordinator may have lost its connection to a worker that has committed.
  */
 export function isRolledBack(error: unknown): boolean {
   const reported = postgresError(error);
   return reported?.severity === 'ERROR' && !SERVER_ERROR.test(reported.code);
 }
 
-/** The SQLSTATE classes are those of UNAVAILABLE, and XX internal error. The timeout of a statement (57014) is not among them. */
+/** SQLSTATEs of the errors of a server: those of UNAVAILABLE, and XX (internal error). Not 57014, a cancelled statement. */
 const SERVER_ERROR = /^(08|53|57P|58|XX)/;
 
 /** Whether the database was not available, so that a retry may succeed. */
@@ -65,10 +65,10 @@ const ABORTED = '25P02';
 /** Whether the statement was refused because an earlier one of its transaction had failed. */
 export const isAbortedTransaction = (error: unknown): boolean => postgresError(error)?.code === ABORTED;
 
-/** A constraint on a shard of a Citus cluster. Its name ends with the number of the shard. */
+/** The name of a constraint on a shard of a Citus cluster: that of the constraint, and the number of the shard. */
 const ON_SHARD = /(\w+)_\d{6,}/g;
 
-/** A violation on a worker has the name only in its message. */
+/** The domain error of the violated constraint. An error from a worker has the name of the constraint only in its message. */
 function findViolation({ code, constraint_name: name, message }: PostgresError): UserError | undefined {
   if (!code.startsWith(INTEGRITY)) return undefined;
   const known = name === undefined ? undefined : VIOLATIONS.get(name);

@@ -1,13 +1,13 @@
 import type { Sql, TransactionSql } from 'postgres';
 import type { Log } from '../lib/log.ts';
-import { CITUS_FUNCTIONS } from './citus.ts';
+import { CITUS_FUNCTIONS } from './citus-functions.ts';
 import { allowLogin, assertConnected, assertCoordinator, assertOwner, useCoordinatorIfAlone } from './cluster.ts';
 import { type MigrateOptions, withMigrationLock } from './migration-lock.ts';
 
 /** A table that is not yet part of the cluster. */
 interface Table {
   name: string;
-  /** The column that the rows are distributed by. Null for a table of the instance, which stays on the coordinator. */
+  /** The distribution column. Null for a table of the instance, which stays on the coordinator. */
   distribution_column: string | null;
   /** Number of rows, as `ANALYZE` has estimated it. Counting the rows of a large table would take long. */
   rows: number;
@@ -51,8 +51,9 @@ export async function isDistributed(sql: Sql): Promise<boolean> {
 }
 
 /**
- * Distributes the tables that are not, all or none, and replaces the functions that need another form. Sends nothing to the
- * workers if both were done before, because a server must be able to start while a worker is down.
+ * Adds the missing tables to the cluster, and replaces the functions that need another form there, in one transaction. Sends
+ * nothing to the workers if both were done before, because a server must be able to start while a worker is down. Returns
+ * the names of the tables that were added.
  */
 export async function distributeTables(sql: Sql, log: Log): Promise<string[]> {
   let tables = await missingTables(sql);
@@ -90,14 +91,17 @@ const SIMPLIFY_POLICIES = `do $$ declare name text; begin
   end loop;
 end $$`;
 
-/** Whether the functions have the form for a cluster. A migration may have replaced one. */
+/** Whether the functions have the form for a cluster. A later migration may have replaced one. */
 async function haveFunctions(sql: Sql): Promise<boolean> {
   const rows = await sql`select prosrc from pg_proc where pronamespace = 'ambit'::regnamespace`;
   const bodies = new Set(rows.map((row) => row['prosrc']));
   return CITUS_FUNCTIONS.every(({ body }) => bodies.has(body));
 }
 
-/** The tables that are not distributed, each after those that it refers to. All others are colocated with `organizations`. A tenant table has the policy `tenant`. */
+/**
+ * The tables that are not part of the cluster, each after those that it refers to. `organizations` is the first, because the
+ * other tenant tables are colocated with it. A table with the policy `tenant` is a tenant table.
+ */
 const missingTables = (sql: Sql): Promise<Table[]> => sql<Table[]>`
   with recursive tables as (
     select c.oid, c.relname as name, c.reltuples::float8 as rows, case
@@ -117,8 +121,8 @@ const missingTables = (sql: Sql): Promise<Table[]> => sql<Table[]>`
   order by t.distribution_column is null, t.name <> 'organizations', max(l.level), t.name`;
 
 /**
- * After the distribution, a table still has its former rows on the coordinator, where no query finds them. They are deleted
- * when the distribution is committed, or by the next run if this one is interrupted.
+ * Deletes the former rows of distributed tables on the coordinator. The distribution copies them to the shards and leaves
+ * them where they were, where no query reads them. If this run is interrupted, the next one deletes them.
  */
 async function dropLocalRows(sql: Sql): Promise<void> {
   const tables = await sql`
@@ -131,8 +135,8 @@ async function dropLocalRows(sql: Sql): Promise<void> {
 }
 
 /**
- * The connections of running servers may be older than the extension, and then plan statements as for plain PostgreSQL.
- * Returns false if the role may not close them.
+ * Closes the connections of running servers, which then open new ones. A connection that is older than the extension would
+ * plan its statements as for plain PostgreSQL. Returns false if the role may not close them.
  */
 async function reconnectServers(sql: Sql): Promise<boolean> {
   const servers = sql`

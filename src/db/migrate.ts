@@ -10,8 +10,8 @@ import { type MigrateOptions, withMigrationLock } from './migration-lock.ts';
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
 
 /**
- * Applies the missing migrations, and returns their number. The role of `url` must own the tables. In a database that is
- * distributed over a cluster, also distributes what the migrations have added.
+ * Applies the missing migrations, and returns their number. The role of `url` must own the tables. If the database was
+ * distributed before, also adds new tables to the cluster.
  */
 export async function migrateDatabase(url: string, options: MigrateOptions = {}): Promise<number> {
   const { log = () => undefined } = options;
@@ -25,8 +25,8 @@ export async function migrateDatabase(url: string, options: MigrateOptions = {})
 }
 
 /**
- * Drizzle's migrator creates its schema if it does not exist, and Citus sends this to the workers. So the migrator is not
- * called without need: a server must be able to start while a worker is down.
+ * Drizzle's migrator sends CREATE SCHEMA IF NOT EXISTS, which Citus sends to the workers. So the migrator is called only if
+ * a migration is missing: a server must be able to start while a worker is down.
  */
 async function countMissingMigrations(sql: Sql): Promise<number> {
   const all = readMigrationFiles({ migrationsFolder: MIGRATIONS });

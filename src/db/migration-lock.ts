@@ -3,7 +3,7 @@ import postgres, { type Sql } from 'postgres';
 import type { Log } from '../lib/log.ts';
 import { assertDirect } from './pooler.ts';
 
-/** Key of the advisory lock ("ambi"). Only one node can migrate at a time. */
+/** Key of the advisory lock ("ambi"). Only one node can migrate or distribute at a time. */
 export const MIGRATION_LOCK = 0x616d6269;
 
 /** Milliseconds between two attempts to take the lock. */
@@ -17,7 +17,7 @@ export interface MigrateOptions {
   connectTimeout?: number;
 }
 
-/** Calls `work` with a connection that no other node can migrate or distribute the database on at the same time. */
+/** Calls `work` with a connection that holds the lock. No other node can migrate or distribute the database meanwhile. */
 export async function withMigrationLock<T>(
   url: string,
   { log = () => undefined, lockTimeout = 60_000, connectTimeout = 10_000 }: MigrateOptions,
@@ -35,7 +35,7 @@ export async function withMigrationLock<T>(
   try {
     // Behind a pooler, the server connection would keep the lock.
     await assertDirect(sql);
-    // Not when connecting, because a pooler refuses settings that it does not know, without the reason.
+    // Not as start-up parameters, because a pooler refuses those that it does not know.
     await sql.unsafe(FOR_CITUS);
     await lock(sql, log, lockTimeout);
     return await work(sql);
@@ -45,8 +45,9 @@ export async function withMigrationLock<T>(
 }
 
 /**
- * Plain PostgreSQL ignores these settings. A table with foreign keys to tables on the coordinator can only be changed on one
- * shard after the other. The triggers are safe in a cluster, because each writes only rows of the organization that fired it.
+ * Plain PostgreSQL ignores these settings. Without the first, Citus refuses to change several shards of a table that has
+ * foreign keys to tables on the coordinator. Without the second, it refuses triggers. Those of the migrations are safe in a
+ * cluster: each writes only rows of the organization whose row was changed.
  */
 const FOR_CITUS = `set citus.multi_shard_modify_mode = 'sequential'; set citus.enable_unsafe_triggers = 'on'`;
 

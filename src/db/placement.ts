@@ -1,19 +1,19 @@
 import { LRUCache } from 'lru-cache';
 import type { Sql } from 'postgres';
 
-/** The workers of a Citus cluster that store the organizations. */
+/** Finds the worker of a Citus cluster that stores an organization. */
 export interface Placement {
-  /** Whether the database is the coordinator of a cluster. False until a connection has told so. */
+  /** Whether the database is the coordinator of a cluster. False until the first connection is open. */
   isCluster: boolean;
-  /** The worker that stores the organization. Empty outside a cluster, without an organization, and if it is not known. */
+  /** The ID of the worker. Empty outside a cluster, without an organization, and if the worker is not known. */
   workerOf(organization: string): string | Promise<string>;
 }
 
 const MAX_CACHED = 50_000;
-/** Milliseconds after which a worker is looked up again, because rebalancing moves organizations. */
+/** Milliseconds after which the worker is looked up again, because rebalancing can move the organization. */
 const CACHED_FOR = 60_000;
 
-/** `sql` must not wait for a worker. Citus stores the metadata on the coordinator. */
+/** The metadata is on the coordinator, so `sql` must be a connection that never waits for a worker. */
 export function createPlacement(sql: Sql): Placement {
   const cached = new LRUCache<string, string | Promise<string>>({ max: MAX_CACHED, ttl: CACHED_FOR });
   async function find(organization: string): Promise<string> {

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { type AmbitError, unavailable } from '../lib/errors.ts';
-import type { Log } from '../lib/log.ts';
+import { type Log, throttled } from '../lib/log.ts';
 import type { Connection, LossCause } from './connection.ts';
-import { type Connector, createConnector } from './connector.ts';
-import { createLookups, type Lookups } from './lookups.ts';
+import { createConnector } from './connector.ts';
+import { createLookupConnections } from './lookup-connections.ts';
 import { createPlacement } from './placement.ts';
+import { createResponseCheck, type Watched } from './response-check.ts';
 import { createShares, type Waiter } from './shares.ts';
 import type { Work } from './work.ts';
 
@@ -38,10 +39,11 @@ export interface Pool {
   /** Runs single statements on a connection that no transaction uses. In a Citus cluster, they must not use a worker. */
   readonly sql: Sql;
   /**
-   * Runs single statements that read rows of this organization. In a Citus cluster, each worker has a connection for them.
-   * So a worker that does not respond delays no organization of the others.
+   * Runs single statements that read rows of this organization. Empty for statements without an organization, and null for
+   * those that read rows of several. In a Citus cluster, each worker has a connection of its own for them. So a worker that
+   * does not respond delays only its organizations.
    */
-  lookupsOf(organization: string): Promise<Sql>;
+  lookupsOf(organization: string | null): Promise<Sql>;
   /** Whether the database is the coordinator of a Citus cluster. */
   readonly isCluster: boolean;
   readonly settings: Record<string, string>;
@@ -57,22 +59,12 @@ export interface Pool {
 
 /** Milliseconds between two checks of deadlines, responsiveness and age. */
 const CHECK_EVERY = 250;
-/** Milliseconds that a lookup or the test of an idle connection may take. */
-const LOOKUP_TIMEOUT = 5_000;
-/** Milliseconds after which an idle connection is tested. */
-const TEST_IDLE_AFTER = 15_000;
 /** Minimum of milliseconds between two log entries with the same message. */
 const LOG_EVERY = 5_000;
 
-/** A connection for single statements. */
-interface Lane {
-  readonly lookups: Lookups;
-  readonly connector: Connector;
-}
-
 export function createPool(options: PoolOptions): Pool {
   const shares = createShares<Connection>(options.size, options.queue);
-  const log = throttle(LOG_EVERY, options.log);
+  const log = throttled(LOG_EVERY, options.log);
   const idle: Connection[] = [];
   /** Connections that were released in this iteration of the event loop. */
   const returned: { organization: string; connection: Connection }[] = [];
@@ -80,50 +72,35 @@ export function createPool(options: PoolOptions): Pool {
   let isEnded = false;
   /** Connections that were opened before this time are replaced. */
   let renewBefore = 0;
-  let checkedAt = performance.now();
   let endTimer: NodeJS.Timeout | undefined;
 
+  const onOpen = (connection: Connection): void => {
+    placement.isCluster ||= connection.isInCluster;
+  };
   const shared = { open: options.open, log, onLost: drop };
   const connector = createConnector({
     ...shared,
     size: options.size,
     missing: () => shares.demand() - idle.length - returned.length,
     onOpen(connection) {
-      placement.isCluster ||= connection.isInCluster;
+      onOpen(connection);
       addIdle(connection);
     },
   });
-  const coordinator = createLane();
-  /** By the worker. */
-  const lanes = new Map([['', coordinator]]);
-  const placement = createPlacement(coordinator.lookups.sql);
+  const lookups = createLookupConnections({
+    ...shared,
+    onOpen,
+    waitMs: options.waitMs,
+    transactionMs: options.responseTimeoutMs,
+    queue: options.queue,
+    exhausted,
+  });
+  const placement = createPlacement(lookups.sql);
+  const closeUnresponsive = createResponseCheck(CHECK_EVERY, options.responseTimeoutMs);
 
-  function createLane(): Lane {
-    const lookups = createLookups({
-      connector: () => lane.connector,
-      openOwn: () => options.open(() => undefined),
-      waitMs: options.waitMs,
-      transactionMs: options.responseTimeoutMs,
-      queue: options.queue,
-      exhausted,
-    });
-    const onOpen = (connection: Connection): void => {
-      placement.isCluster ||= connection.isInCluster;
-      lookups.use(connection);
-    };
-    const lane = { lookups, connector: createConnector({ ...shared, size: 1, missing: lookups.missing, onOpen }) };
-    return lane;
-  }
-
-  function laneOf(worker: string): Lane {
-    const lane = lanes.get(worker) ?? createLane();
-    if (isEnded) lane.lookups.end();
-    lanes.set(worker, lane);
-    return lane;
-  }
-
-  async function lookupsOf(organization: string): Promise<Sql> {
-    return laneOf(await placement.workerOf(organization)).lookups.sql;
+  async function lookupsOf(organization: string | null): Promise<Sql> {
+    if (organization !== null) return lookups.sqlOf(await placement.workerOf(organization));
+    return placement.isCluster ? lookups.sqlOfSeveral : lookups.sql;
   }
 
   function acquire(organization: string, work: Work): Promise<Connection> {
@@ -226,6 +203,8 @@ export function createPool(options: PoolOptions): Pool {
   /** Whether another transaction can run on the connection. Otherwise it is removed from the pool. */
   function isUsable(connection: Connection): boolean {
     if (connection.lost) return false;
+    // The coordinator may have dead connections to the worker for the other connections of the pool too.
+    if (connection.hasTimedOut) renewBefore = performance.now();
     if (!isOld(connection)) return true;
     log({ level: 'info', message: 'database connection renewed' });
     void connector.retire(connection);
@@ -257,64 +236,38 @@ export function createPool(options: PoolOptions): Pool {
     if (expired.length > 0)
       log({ level: 'warn', message: 'database pool exhausted', timedOut: expired.length, ...state() });
     for (const { reject } of expired) reject(unavailable());
-    for (const { lookups } of lanes.values()) lookups.failExpired(now);
+    lookups.failExpired(now);
     for (const organization of shares.exhausted())
       log({ level: 'warn', message: 'organization over its share of the database pool', organization });
-    closeUnresponsive(now);
+    // The coordinator keeps a connection to each worker for each connection of the pool, and does not notice that it is dead.
+    if (closeUnresponsive(now, watched())) renewBefore = now;
     renewIdle();
     connector.fill();
-    for (const lane of lanes.values()) {
-      renewLookups(lane);
-      lane.connector.fill();
-    }
+    lookups.maintain(isOld);
   }
 
   function renewIdle(): void {
     idle.push(...idle.splice(0).filter(isUsable));
   }
 
-  function renewLookups({ lookups, connector: own }: Lane): void {
-    const { connection } = lookups;
-    if (!connection || !isOld(connection)) return;
-    lookups.drop();
-    void own.retire(connection);
-  }
-
-  /**
-   * The server cancels a statement before `responseTimeoutMs`, so a connection without any data for longer is dead.
-   * Every connection that has received nothing since then is dead as well. In a cluster, the statement may wait for a worker,
-   * which tells nothing about the other connections.
-   */
-  function closeUnresponsive(now: number): void {
-    const isLate = now - checkedAt > 4 * CHECK_EVERY;
-    checkedAt = now;
-    // The event loop was blocked. What has arrived in the meantime is not read yet.
-    if (isLate) return;
-    const ofLanes = [...lanes.values()].flatMap((lane) => [...lane.connector.connections]);
-    const all = [...connector.connections, ...ofLanes];
-    let deadSince = 0;
-    for (const connection of all) {
-      const { lastByteAt, waitingSince } = connection.activity();
-      // Lookups and the tests of idle connections take little time.
-      const isShort = ofLanes.includes(connection) || idle.includes(connection);
-      const limit = isShort ? Math.min(LOOKUP_TIMEOUT, options.responseTimeoutMs) : options.responseTimeoutMs;
-      const usesWorker = placement.isCluster && connection !== coordinator.lookups.connection;
-      if (now - waitingSince > limit && usesWorker) {
-        connection.destroy('UNRESPONSIVE');
-        // The coordinator keeps a connection to each worker for each of ours, and does not notice that it is dead.
-        renewBefore = now;
-      } else if (now - waitingSince > limit) deadSince = Math.max(deadSince, waitingSince);
-      else if (isShort && connection.pending === 0 && now - lastByteAt > TEST_IDLE_AFTER) connection.probe();
-    }
-    if (deadSince === 0) return;
-    for (const one of all) if (one.activity().lastByteAt <= deadSince + CHECK_EVERY) one.destroy('UNRESPONSIVE');
-  }
+  const watched = (): Watched[] => [
+    ...[...connector.connections].map((connection) => ({
+      connection,
+      isShort: idle.includes(connection),
+      usesWorker: placement.isCluster,
+    })),
+    ...lookups.all().map((connection) => ({
+      connection,
+      isShort: true,
+      usesWorker: placement.isCluster && lookups.usesWorker(connection),
+    })),
+  ];
 
   const state = (): PoolState => ({
     open: connector.connections.size,
     idle: idle.length,
     waiting: shares.waiting,
-    failure: connector.failure() ?? coordinator.connector.failure(),
+    failure: connector.failure() ?? lookups.failure(),
   });
 
   async function end(timeoutMs = 5_000): Promise<void> {
@@ -325,13 +278,12 @@ export function createPool(options: PoolOptions): Pool {
     clearInterval(checking);
     clearTimeout(endTimer);
     for (const { reject } of shares.removeExpired(Number.POSITIVE_INFINITY)) reject(unavailable());
-    for (const { lookups } of lanes.values()) lookups.end();
-    await Promise.all([connector.end(), ...[...lanes.values()].map((lane) => lane.connector.end())]);
+    await Promise.all([connector.end(), lookups.end()]);
   }
 
   const checking = setInterval(check, CHECK_EVERY).unref();
   return {
-    sql: coordinator.lookups.sql,
+    sql: lookups.sql,
     lookupsOf,
     get isCluster() {
       return placement.isCluster;
@@ -342,16 +294,5 @@ export function createPool(options: PoolOptions): Pool {
     renew,
     state,
     end,
-  };
-}
-
-/** Drops an entry if one with the same message was logged less than this many milliseconds ago. */
-function throttle(milliseconds: number, log: Log): Log {
-  const loggedAt = new Map<unknown, number>();
-  return (entry) => {
-    const now = performance.now();
-    if (now - (loggedAt.get(entry['message']) ?? Number.NEGATIVE_INFINITY) < milliseconds) return;
-    loggedAt.set(entry['message'], now);
-    log(entry);
   };
 }

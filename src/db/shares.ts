@@ -2,7 +2,7 @@
 export interface Waiter<Item> {
   /** The organization, or '' for requests without one. */
   readonly owner: string;
-  /** The worker that stores the organization in a Citus cluster. Omitted or empty outside a cluster. */
+  /** The worker of the Citus cluster that stores the organization. Omitted or empty outside a cluster. */
   readonly worker?: string;
   /** When it is rejected, as `performance.now()`. */
   readonly deadline: number;
@@ -36,7 +36,7 @@ export interface Shares<Item> {
 /**
  * Owners are served round-robin. One owner has at most half of the connections and of the waiting requests. So locks and
  * slow statements of one organization do not block the others. The owners of one worker together have at most three
- * quarters, so that a worker that does not respond does not block the organizations of the others.
+ * quarters. So a worker that does not respond does not block the organizations of the others.
  */
 export function createShares<Item>(connections: number, queueSize: number): Shares<Item> {
   const mostHeld = Math.ceil(connections / 2);

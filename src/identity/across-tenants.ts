@@ -30,10 +30,10 @@ export interface CredentialRow {
 }
 
 export const findSessionAcrossTenants = async (db: Db, id: string): Promise<CredentialRow | null> =>
-  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_session(${id})`))[0] ?? null;
+  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_session_actor(${id})`))[0] ?? null;
 
 export const findApiTokenAcrossTenants = async (db: Db, hash: string): Promise<CredentialRow | null> =>
-  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_api_token(${hash})`))[0] ?? null;
+  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_api_token_actor(${hash})`))[0] ?? null;
 
 const CHECKS = {
   SESSION: checkWith('session', '$1::text::uuid, $2::text::uuid, $3::text::uuid, $4'),
@@ -81,7 +81,7 @@ export interface Membership {
 export const findMembershipsAcrossTenants = (db: Db, userId: string): Promise<Membership[]> =>
   queryRows<Membership>(db, sql`select * from ambit.find_memberships(${userId})`);
 
-/** An organization of a user, as the directory knows it. */
+/** An organization of a user, from the directories `memberships` and `organization_slugs`. */
 export interface MemberOrganization {
   organization_id: string;
   slug: string;

@@ -104,7 +104,7 @@ async function accessVersion(db: Db, organizationId: string): Promise<string> {
   return row?.version ?? '';
 }
 
-/** What an actor consists of, besides the grants. */
+/** What an actor is created from, together with the grants. */
 type ActorRow = Omit<CredentialRow, 'access_version' | 'version'>;
 
 /** Loads the actor in the transaction that has just changed it. The transaction must be bound to the actor's organization. */

@@ -16,7 +16,7 @@ import { type Actor, ANONYMOUS } from './actor.ts';
 import { createActors, sizeOfGrants } from './actors.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
-import { createLookups, type Lookups } from './lookups.ts';
+import { createOrganizationLookups, type OrganizationLookups } from './organization-lookups.ts';
 
 /** Authenticates requests. */
 export interface Identity {
@@ -28,7 +28,7 @@ export interface Identity {
    */
   findCached(header: string | null): Promise<CachedActor | null>;
   readonly keys: Keys;
-  readonly lookups: Lookups;
+  readonly lookups: OrganizationLookups;
   readonly limiter: Limiter;
 }
 
@@ -58,7 +58,7 @@ const FIND = { SESSION: findSessionAcrossTenants, API_TOKEN: findApiTokenAcrossT
 
 export function createIdentity(pool: Pool, config: Config, clock: () => Date): Identity {
   const { sql } = pool;
-  const lookups = createLookups(pool);
+  const lookups = createOrganizationLookups(pool);
   const actors = createActors(pool, clock);
   const keys = createKeys(sql, clock, config.publicUrl);
   const cache = new LRUCache<string, { row: CredentialRow; actor: Actor; check: BindingCheck }>({

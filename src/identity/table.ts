@@ -12,8 +12,8 @@ export const signingKeys = pgTable('signing_keys', {
 });
 
 /**
- * The organization of each secret that is found by its hash: API tokens and invitations. The rows of deleted secrets are
- * deleted too, but a row that is left over finds nothing.
+ * A directory: it finds the organization of an API token or an invitation by the hash of its secret. A row is deleted with
+ * its secret. A row whose secret does not exist gives no access.
  */
 export const organizationSecrets = pgTable(
   'organization_secrets',

@@ -81,3 +81,14 @@ export const errorLines = (error: unknown): string =>
     .split('\n')
     .map((line) => `ambit: ${line}\n`)
     .join('');
+
+/** Drops an entry if one with the same message was logged less than this many milliseconds ago. */
+export function throttled(milliseconds: number, log: Log): Log {
+  const loggedAt = new Map<unknown, number>();
+  return (entry) => {
+    const now = performance.now();
+    if (now - (loggedAt.get(entry['message']) ?? Number.NEGATIVE_INFINITY) < milliseconds) return;
+    loggedAt.set(entry['message'], now);
+    log(entry);
+  };
+}

@@ -17,7 +17,7 @@ async function distributeOnly(): Promise<string> {
     : { log: createLog(config.logLevel), end: () => undefined };
   process.once('SIGINT', () => {
     end();
-    process.stderr.write('ambit: interrupted; PostgreSQL undoes the distribution, unless it was complete\n');
+    process.stderr.write('ambit: interrupted; PostgreSQL rolls the distribution back, unless it was complete\n');
     process.exit(130);
   });
   try {
@@ -29,13 +29,13 @@ async function distributeOnly(): Promise<string> {
 }
 
 function describe({ added, total, nodes, hasReconnected }: Distribution): string {
-  if (added.length === 0) return `Nothing to do: all ${total} tables are distributed.`;
+  if (added.length === 0) return `Nothing to do: all ${total} tables are part of the cluster.`;
   const where = nodes === 1 ? 'one node' : `${nodes} nodes`;
   const next = hasReconnected
     ? 'Running servers have reconnected and need no restart.'
-    : 'Restart the servers, because the owner of the tables may not close their connections.';
+    : 'Restart the running servers: the owner of the tables was not allowed to close their connections.';
   return [
-    `${added.length} of ${total} tables were distributed. ${where} ${nodes === 1 ? 'stores' : 'store'} the rows of organizations.`,
+    `${added.length} of ${total} tables were added to the cluster. The rows of organizations are on ${where}.`,
     next,
     'Next: back up all nodes together, see docs/scale.md.',
   ].join('\n');

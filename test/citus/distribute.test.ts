@@ -88,7 +88,9 @@ test('the rows are distributed by organization and stay the same, while a server
   const [code, output] = await startDistribute(owner).ended;
   expect([code, output]).toEqual([
     0,
-    expect.stringMatching(/^(\d+) of \1 tables were distributed\. 2 nodes store the rows of organizations\.\n/),
+    expect.stringMatching(
+      /^(\d+) of \1 tables were added to the cluster\. The rows of organizations are on 2 nodes\.\n/,
+    ),
   ]);
   expect(await dumpRows(api, ['rate_limits'])).toEqual(rows);
   expect(await queryData(acme.owner, CHECKS)).toEqual(checks);
@@ -108,7 +110,10 @@ test('the rows are distributed by organization and stay the same, while a server
 
 test('a second distribution and a migration change nothing', async () => {
   const total = await tableCount();
-  expect(await startDistribute(owner).ended).toEqual([0, `Nothing to do: all ${total} tables are distributed.\n`]);
+  expect(await startDistribute(owner).ended).toEqual([
+    0,
+    `Nothing to do: all ${total} tables are part of the cluster.\n`,
+  ]);
   const logged: unknown[] = [];
   const log = (entry: unknown): void => void logged.push(entry);
   expect(await distributeDatabase(owner, { log })).toMatchObject({ added: [], total, nodes: 2 });
@@ -236,7 +241,10 @@ test('a database that cannot be distributed is refused with the reason, and stay
     expect(await root`select from pg_dist_partition`).toEqual([]);
   };
   await migrateDatabase(url);
-  await refused(/^it is on a worker; use the URL of the coordinator$/, workers[0]?.replace('%', cluster.name));
+  await refused(
+    /^it is on a worker of the cluster; use the URL of the coordinator$/,
+    workers[0]?.replace('%', cluster.name),
+  );
   const stranger = Object.assign(new URL(url), { username: OWNER, password: 'secret' }).href;
   await refused(/^the tables belong to the role \w+, not to owner_\w+; use the URL of their owner$/, stranger);
   await root`update pg_dist_node set nodeport = 1 where groupid = (select max(groupid) from pg_dist_node)`;

@@ -167,10 +167,10 @@ test('a query returns its connection to the pool when the check of its credentia
   await acme.owner.query(document);
   // Without the lookup, the query cannot run again with an actor that is read from the database either.
   await api.root`alter function ambit.is_session_unchanged rename to away`;
-  await api.root`alter function ambit.find_session rename to lookup_away`;
+  await api.root`alter function ambit.find_session_actor rename to lookup_away`;
   for (let tries = 0; tries < 3; tries += 1)
     expect((await acme.owner.query(document)).errors).toMatchObject([{ extensions: { code: 'INTERNAL' } }]);
   await api.root`alter function ambit.away rename to is_session_unchanged`;
-  await api.root`alter function ambit.lookup_away rename to find_session`;
+  await api.root`alter function ambit.lookup_away rename to find_session_actor`;
   await expectServing();
 });

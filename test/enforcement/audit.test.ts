@@ -285,6 +285,6 @@ test.each(
   expect(events).toEqual([]);
 });
 
-test('after every mutation, directories and copies agree with what they stand for', async () => {
+test('after all mutations, directories and copies agree with the rows that they were written for', async () => {
   expect(await differencesOfDirectories(api.root)).toEqual([]);
 });

@@ -38,10 +38,10 @@ async function credentialsOf(person: Person, organization: Organization) {
   return {
     organization: organizationUuid(organization),
     user: uuidOf('usr', person.userId),
-    SESSION: { key: session, row: await find('select * from ambit.find_session($1)', session) },
+    SESSION: { key: session, row: await find('select * from ambit.find_session_actor($1)', session) },
     API_TOKEN: {
       key: hashSecret(secret),
-      row: await find('select * from ambit.find_api_token($1)', hashSecret(secret)),
+      row: await find('select * from ambit.find_api_token_actor($1)', hashSecret(secret)),
     },
   };
 }

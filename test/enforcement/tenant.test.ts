@@ -76,7 +76,8 @@ test.each(tenants)('%s returns exactly the rows of the bound organization', asyn
 
 test.each(tenants)('%s rejects inserts, updates and deletes of rows of another organization', async (table) => {
   const before = await dumpRows(api);
-  // Citus never moves a row of a distributed table to another shard.
+  // Citus never moves a row of a distributed table to another shard. It refuses this before it checks the grants, which the
+  // update that keeps the value still needs.
   const isMoveRefused = inject('engine') === 'citus' && !DIRECTORIES.includes(table);
   const violates = new RegExp(`new row violates row-level security policy for table "${table}(_\\d+)?"`);
   const foreign = await copied(table, table === 'people' ? {} : { id: newId() });
@@ -88,7 +89,7 @@ test.each(tenants)('%s rejects inserts, updates and deletes of rows of another o
   const denied = `permission denied for table ${table}`;
   const [canUpdate, canDelete] = [await isAllowed(table, 'UPDATE'), await isAllowed(table, 'DELETE')];
   await expect(run(`update ${table} set organization_id = '${theirs}'`)).rejects.toThrow(
-    canUpdate ? (isMoveRefused ? 'modifying the partition value of rows is not allowed' : violates) : denied,
+    isMoveRefused ? 'modifying the partition value of rows is not allowed' : canUpdate ? violates : denied,
   );
   const update = run(`update ${table} set organization_id = organization_id where organization_id = '${theirs}'`);
   await (canUpdate ? expect(update).resolves.toMatchObject({ count: 0 }) : expect(update).rejects.toThrow(denied));
@@ -222,10 +223,10 @@ test('a transaction cannot write rows of other users and organizations in tables
     await expect(run(statement), statement).rejects.toThrow('permission denied');
   const constant = [`id = '${newId()}'`, `email = 'x@y.test'`, `name = 'X'`, `created_at = now()`];
   for (const change of constant)
-    await expect(run(`update users set ${change}`), change).rejects.toThrow('a column of users must not change');
+    await expect(run(`update users set ${change}`), change).rejects.toThrow(/a column of users(_\d+)? must not change/);
   for (const change of [`id = '${newId()}'`, `created_at = now()`])
     await expect(run(`update organizations set ${change}`), change).rejects.toThrow(
-      /violates row-level security|a column of organizations must not change/,
+      /violates row-level security|a column of organizations(_\d+)? must not change|modifying the partition value/,
     );
   expect(await dumpRows(api)).toEqual(before);
 });
@@ -279,7 +280,7 @@ test('a transaction creates a member only for its own user, and changes the user
       await tx`insert into principals (organization_id, id, user_id) values (${ours}, ${newId()}, ${user})`;
       throw new Error('undo');
     });
-  const violates = 'new row violates row-level security policy for table "principals"';
+  const violates = /new row violates row-level security policy for table "principals(_\d+)?"/;
   await expect(join(them, me)).rejects.toThrow(violates);
   await expect(join(them, undefined)).rejects.toThrow(violates);
   await expect(join(them, them)).rejects.toThrow('undo');

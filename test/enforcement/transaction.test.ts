@@ -1,6 +1,6 @@
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { afterEach, expect, test } from 'vitest';
-import { type Context, db } from '../../src/context.ts';
+import { type Context, db, tenant } from '../../src/context.ts';
 import { rowsOf } from '../../src/data/rows.ts';
 import { builder } from '../../src/graphql/builder.ts';
 import { mutation } from '../../src/graphql/mutation.ts';
@@ -29,7 +29,8 @@ builder.queryField('unlockAndWrite', (t) =>
   }),
 );
 
-const countCategories = async (ctx: Context): Promise<number> => (await db(ctx)).$count(categories);
+const countCategories = async (ctx: Context): Promise<number> =>
+  (await db(ctx)).$count(categories, eq(categories.organizationId, tenant(ctx)));
 
 /** Runs between two reads of one response. */
 let between = async (): Promise<void> => undefined;
@@ -197,14 +198,16 @@ test('one transaction writes the change and its audit event', async () => {
 });
 
 test('a change is rolled back when its audit event cannot be written, also on repeated tries', async () => {
-  await api.root.unsafe(`
-    create function public.fail() returns trigger language plpgsql as $$ begin raise 'no space left for audit_events'; end $$;
-    create trigger full_disk before insert on audit_events for each row execute function public.fail()`);
+  await api.root.unsafe(
+    `create function public.fail() returns trigger language plpgsql as $$ begin raise 'no space left for audit_events'; end $$`,
+  );
+  await api.root`create trigger full_disk before insert on audit_events for each row execute function public.fail()`;
   // More tries than the pool has connections, because a failure must release its connection.
   const answers: Json[] = [];
   for (let time = 0; time < 5; time += 1) answers.push(await admin.query(CREATE, { name: 'Unseen' }));
   const refused = await readToken.query(CREATE, { name: 'Unseen' });
-  await api.root.unsafe('drop trigger full_disk on audit_events; drop function public.fail()');
+  await api.root`drop trigger full_disk on audit_events`;
+  await api.root`drop function public.fail()`;
 
   for (const answer of [...answers, refused]) {
     expectMasked(answer);

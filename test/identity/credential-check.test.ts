@@ -1,10 +1,11 @@
 import type { TransactionSql } from 'postgres';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { type CredentialRow, checkOfCredential } from '../../src/identity/across-tenants.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { hashSecret } from '../../src/lib/secret.ts';
 import { createAndGetId, organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { startApi } from '../support/api.ts';
+import { restorer } from '../support/restore.ts';
 import {
   addMember,
   createApiToken,
@@ -59,10 +60,31 @@ const shared = {
   access_version: (sql) => sql`update organizations set access_version = access_version + 1 where id = ${ids.acme}`,
 } satisfies Record<string, Change | null>;
 
+/** Citus does not compute a time from a column. */
+const millisecondAfter = async (sql: TransactionSql, table: string, column: string, id: string): Promise<string> =>
+  (await sql.unsafe(`select (${column} + interval '1 ms')::text as time from ${table} where id = $1`, [id]))[0]?.[
+    'time'
+  ];
+
+/** Citus does not move a row to another organization. */
+async function moveToken(sql: TransactionSql, hash: string): Promise<void> {
+  const [token] = await sql`delete from api_tokens where organization_id = ${ids.acme} and hash = ${hash} returning *`;
+  await sql`insert into api_tokens ${sql({ ...token, organization_id: ids.globex, principal_id: ids.annThere })}`;
+  await sql`update organization_secrets set organization_id = ${ids.globex} where hash = ${hash}`;
+}
+
+async function setUser(sql: TransactionSql, principal: string, columns: Record<string, string | null>): Promise<void> {
+  await sql`alter table principals disable trigger user_stays`;
+  await sql`delete from people where organization_id = ${ids.acme}`;
+  await sql`update principals set ${sql(columns)} where organization_id = ${ids.acme} and id = ${principal}`;
+  await sql`alter table principals enable trigger user_stays`;
+}
+
 const ofUser = {
   email: (sql) => sql`update users set email = 'anna@acme.test' where id = ${ids.ann}`,
   name: (sql) => sql`update users set name = 'Anna' where id = ${ids.ann}`,
-  user_created_at: (sql) => sql`update users set created_at = created_at + interval '1 ms' where id = ${ids.ann}`,
+  user_created_at: async (sql) =>
+    sql`update users set created_at = ${await millisecondAfter(sql, 'users', 'created_at', ids.ann)} where id = ${ids.ann}`,
 } satisfies Record<string, Change>;
 
 const removals = {
@@ -78,8 +100,7 @@ const ofToken = (hash: string): Kind['columns'] => ({
   credential_id: (sql) => sql`update api_tokens set id = ${newId()} where hash = ${hash}`,
   access: (sql) => sql`update api_tokens set access = 'WRITE' where hash = ${hash}`,
   expires_at: (sql) => sql`update api_tokens set expires_at = now() + interval '1 day' where hash = ${hash}`,
-  organization_id: (sql) =>
-    sql`update api_tokens set organization_id = ${ids.globex}, principal_id = ${ids.annThere} where hash = ${hash}`,
+  organization_id: (sql) => moveToken(sql, hash),
   principal_id: (sql) => sql`update api_tokens set principal_id = ${ids.benHere} where hash = ${hash}`,
 });
 
@@ -98,7 +119,8 @@ const KINDS: Record<string, Kind> = {
         await sql`update sessions set id = ${newId()} where id = ${sessionId}`;
       },
       access: null,
-      expires_at: (sql) => sql`update sessions set expires_at = expires_at + interval '1 ms' where id = ${sessionId}`,
+      expires_at: async (sql) =>
+        sql`update sessions set expires_at = ${await millisecondAfter(sql, 'sessions', 'expires_at', sessionId)} where id = ${sessionId}`,
       user_id: (sql) => sql`update sessions set user_id = ${ids.ben} where id = ${sessionId}`,
       organization_id: (sql) => sql`update sessions set organization_id = ${ids.globex} where id = ${sessionId}`,
       principal_id: async (sql) => {
@@ -111,9 +133,8 @@ const KINDS: Record<string, Kind> = {
       ...removals,
       'a switch to no organization': (sql) => sql`update sessions set organization_id = null where id = ${sessionId}`,
       'a switch to an organization with the same values': async (sql) => {
-        await sql`alter table organizations disable trigger user`;
-        await sql`update organizations o set slug = a.slug, name = a.name, plan = a.plan, access_version = a.access_version
-          from organizations a where a.id = ${ids.acme} and o.id = ${ids.globex}`;
+        const [same] = await sql`select slug, name, plan, access_version from organizations where id = ${ids.acme}`;
+        await sql`update organizations set ${sql({ ...same })} where id = ${ids.globex}`;
         await sql`update sessions set organization_id = ${ids.globex} where id = ${sessionId}`;
       },
       'a sign-out': (sql) => sql`delete from sessions where id = ${sessionId}`,
@@ -125,11 +146,7 @@ const KINDS: Record<string, Kind> = {
     columns: {
       ...ofToken(hashes[0]),
       ...ofUser,
-      user_id: async (sql) => {
-        await sql`alter table principals disable trigger user_stays`;
-        await sql`delete from people`;
-        await sql`update principals set user_id = ${ids.owner} where id = ${ids.annHere}`;
-      },
+      user_id: (sql) => setUser(sql, ids.annHere, { user_id: ids.owner }),
     },
     others: { ...removals, 'a revocation': (sql) => sql`delete from api_tokens where hash = ${hashes[0]}` },
   },
@@ -139,10 +156,7 @@ const KINDS: Record<string, Kind> = {
     columns: {
       ...ofToken(hashes[1]),
       name: (sql) => sql`update principals set name = 'Machine' where id = ${ids.robot}`,
-      user_id: async (sql) => {
-        await sql`alter table principals disable trigger user_stays`;
-        await sql`update principals set user_id = ${ids.owner}, name = null where id = ${ids.robot}`;
-      },
+      user_id: (sql) => setUser(sql, ids.robot, { user_id: ids.owner, name: null }),
       email: null,
       user_created_at: null,
     },
@@ -150,7 +164,7 @@ const KINDS: Record<string, Kind> = {
   },
 };
 
-const FIND = { SESSION: 'find_session', API_TOKEN: 'find_api_token' };
+const FIND = { SESSION: 'find_session_actor', API_TOKEN: 'find_api_token_actor' };
 
 async function lookUp(sql: TransactionSql, { kind, key }: Kind): Promise<CredentialRow | undefined> {
   const [row] = await sql.unsafe(`select * from ambit.${FIND[kind]}($1)`, [key]);
@@ -165,16 +179,29 @@ async function check(sql: TransactionSql, { kind, key }: Kind, row: CredentialRo
   const { length } = await sql.unsafe(text, values as never[]);
   expect(single).toHaveLength(length);
   const [bound] =
-    await sql`select current_setting('ambit.organization_id') as organization, current_setting('ambit.user_id') as "user"`;
+    await sql`select coalesce(current_setting('ambit.organization_id', true), '') as organization, coalesce(current_setting('ambit.user_id', true), '') as "user"`;
   return { isUnchanged: length > 0, ...bound };
 }
 
 const UNBOUND = { isUnchanged: false, organization: '', user: '' };
 
-/** Makes the change in a transaction that is rolled back. Returns the row of the lookup and the check, before and after. */
-async function around(of: Kind, change: Change) {
+const isCitus = inject('engine') === 'citus';
+const restore = isCitus ? await restorer(api) : undefined;
+
+interface Seen {
+  before: CredentialRow;
+  after: CredentialRow | undefined;
+  first: object;
+  second: object;
+}
+
+/** Makes the change and undoes it. Returns the row of the lookup and the check, before and after. */
+const around = (of: Kind, change: Change): Promise<Seen> =>
+  isCitus ? aroundCommit(of, change) : aroundRollback(of, change);
+
+async function aroundRollback(of: Kind, change: Change): Promise<Seen> {
   const undo = new Error('rolled back');
-  let seen: { before: CredentialRow; after: CredentialRow | undefined; first: object; second: object } | undefined;
+  let seen: Seen | undefined;
   const changing = api.root.begin(async (sql) => {
     const before = (await lookUp(sql, of)) as CredentialRow;
     const first = await check(sql, of, before);
@@ -183,7 +210,28 @@ async function around(of: Kind, change: Change) {
     throw undo;
   });
   await expect(changing).rejects.toBe(undo);
-  return seen as NonNullable<typeof seen>;
+  return seen as Seen;
+}
+
+/** In a transaction on Citus, the lookups, which have a role of their own, cannot read what another role has changed. */
+async function aroundCommit(of: Kind, change: Change): Promise<Seen> {
+  const [before, first] = await api.sql.begin(async (sql) => {
+    const row = (await lookUp(sql, of)) as CredentialRow;
+    return [row, await check(sql, of, row)] as const;
+  });
+  try {
+    await api.root.begin(async (sql) => {
+      // As the application does. A change of several shards at once would exclude later ones of the same transaction.
+      await sql`set local citus.multi_shard_modify_mode = 'sequential'`;
+      await change(sql);
+    });
+    return await api.sql.begin(async (sql) => {
+      const after = await lookUp(sql, of);
+      return { before, after, first, second: await check(sql, of, before) };
+    });
+  } finally {
+    await restore?.();
+  }
 }
 
 const columnsOf = async ({ kind }: Kind): Promise<string[]> => {

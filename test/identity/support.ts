@@ -104,7 +104,9 @@ export async function everythingStored(api: Api): Promise<string> {
   const tables = await api.root`select relname as name from pg_class
     where relkind = 'r' and relnamespace = 'public'::regnamespace`;
   const contents = await Promise.all(
-    tables.map(({ name }) => api.root.unsafe(`select coalesce(json_agg(t), '[]')::text as all from "${name}" t`)),
+    tables.map(({ name }) =>
+      api.root.unsafe(`select coalesce(json_agg(t order by t::text), '[]')::text as all from "${name}" t`),
+    ),
   );
   return contents.map(([row]) => row?.['all']).join('\n');
 }

@@ -51,12 +51,17 @@ async function createDatabase(server: Sql, name: string, template: string): Prom
   for (const { setting } of settings) await server.unsafe(`alter database ${name} set ${setting}`);
 }
 
-/** Drops a database with its connections and prepared transactions. */
+/** Drops a database with its connections, prepared transactions and the subscriptions of an interrupted move of shards. */
 export async function dropDatabase(server: Sql, address: string, name: string): Promise<void> {
-  const prepared = await server`select gid from pg_prepared_xacts where database = ${name}`;
-  if (prepared.length > 0) {
+  const leftovers = await server`
+    select format('rollback prepared %L', gid) as statement from pg_prepared_xacts where database = ${name}
+    union all
+    select unnest(array[format('alter subscription %I disable', subname),
+      format('alter subscription %I set (slot_name = none)', subname), format('drop subscription %I', subname)])
+    from pg_subscription s join pg_database d on d.oid = s.subdbid where d.datname = ${name}`;
+  if (leftovers.length > 0) {
     const own = postgres(address.replace('%', name), { max: 1, ...QUIET });
-    for (const { gid } of prepared) await own.unsafe(`rollback prepared '${gid}'`);
+    for (const { statement } of leftovers) await own.unsafe(statement);
     await own.end();
   }
   await server.unsafe(`drop database if exists ${name} with (force)`);

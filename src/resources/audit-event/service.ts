@@ -116,10 +116,10 @@ function touchedBy(draft: AuditDraft, projectIds: readonly string[]): TouchedObj
   return [...distinct.values()];
 }
 
-/** Numbers of rows that one statement inserts. They are few, because each number is a prepared statement of its own. */
+/** The numbers of rows that a statement may insert. Each number is a prepared statement of its own, so there are only a few. */
 const BATCHES = [64, 8, 7, 6, 5, 4, 3, 2, 1];
 
-/** With lists of values, because Citus does not support INSERT with SELECT into a table with row-level security. */
+/** Inserts lists of values, because Citus does not support INSERT with SELECT into a table with row-level security. */
 function insertTargets(own: Db, organizationId: string, eventId: string, touched: readonly TouchedObject[]) {
   const row = ({ id, projectId }: TouchedObject): SQL => sql`(${organizationId}, ${eventId}, ${id}, ${projectId})`;
   const inserted: Promise<unknown>[] = [];

@@ -134,8 +134,8 @@ export async function acceptInvitation(
 }
 
 /**
- * Binds the session of a person without an organization to the one that they join, which is locked. The session keeps its
- * refresh tokens.
+ * Binds the session of a person without an organization to the one that they join. The session keeps its refresh tokens.
+ * The organization is locked, so the member cannot be deleted at the same time.
  */
 async function bindSession(ctx: Context, sessionId: string, memberId: string): Promise<IssuedSession | null> {
   const organizationId = tenant(ctx);

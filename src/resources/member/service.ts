@@ -172,7 +172,7 @@ function requireHeldBy(ctx: Context, { rows, access }: LockedRows, principal: Pr
 export const deleteMember = async (ctx: Context, id: string, dryRun: boolean): Promise<AccessChanged<string>> =>
   await removePrincipal(ctx, await getMember(ctx, id), 'member:delete', dryRun);
 
-/** References to the principal, such as the owner of a check, are cleared. */
+/** Deletes a member or a service account. References to it, such as the owner of a check, are cleared. */
 export async function removePrincipal(
   ctx: Context,
   principal: PrincipalRow,

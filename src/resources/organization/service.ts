@@ -144,7 +144,7 @@ export async function deleteOrganization(ctx: Context, input: { slug: string }):
   await tx.delete(assignments).where(eq(assignments.organizationId, tenant(ctx)));
   await tx.delete(rolePolicies).where(eq(rolePolicies.organizationId, tenant(ctx)));
   await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
-  // Tables of the instance, which no foreign key connects with the organization.
+  // No foreign key refers from a table of the instance to the organization.
   for (const { organizationId } of [organizationSlugs, organizationSecrets, memberships, sessions])
     await tx.delete(organizationId.table).where(eq(organizationId, tenant(ctx)));
   audit(ctx, { targetId: toPublicId('org', before.id), before: snapshotOf(before), after: null });

@@ -28,8 +28,8 @@ export const organizations = pgTable('organizations', {
 });
 
 /**
- * The organization of each slug. A slug is unique in the instance, and \`organizations\` may be distributed over several
- * servers, so that it cannot have a unique key without its distribution column.
+ * A directory: it finds the organization of a slug, and keeps the slug unique in the instance. In a Citus cluster,
+ * `organizations` is distributed by its ID, and a unique key of a distributed table must contain the distribution column.
  */
 export const organizationSlugs = pgTable('organization_slugs', {
   slug: text('slug').primaryKey(),

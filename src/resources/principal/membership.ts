@@ -9,7 +9,7 @@ import { people } from '../user/table.ts';
 import type { PrincipalRow } from './service.ts';
 import { memberships, principals } from './table.ts';
 
-/** Makes the user of the request a member of the bound organization. The member gets no role yet. */
+/** Makes the user of the request a member of the bound organization, without a role. */
 export async function addMember(ctx: Context, id: string): Promise<PrincipalRow> {
   const { user } = ctx.unit.actor;
   if (!user) throw new Error('only a signed-in user can become a member');
@@ -27,7 +27,7 @@ export async function addMember(ctx: Context, id: string): Promise<PrincipalRow>
   return member as PrincipalRow;
 }
 
-/** New references to the principal, such as API tokens and checks with this owner, wait for its deletion and then fail. */
+/** Locks the principal. Statements that refer to it, such as a new API token, wait for its deletion and then fail. */
 export async function lockPrincipal(ctx: Context, { id }: PrincipalRow): Promise<void> {
   const tx = await db(ctx);
   await tx.select({ id: principals.id }).from(principals).where(own(ctx, id)).for('update');
@@ -50,7 +50,7 @@ export async function deletePrincipal(ctx: Context, { id, userId }: PrincipalRow
     tx.select({ hash: apiTokens.hash }).from(apiTokens).where(tokens),
     tx.select({ hash: invitations.hash }).from(invitations).where(sent),
   ]);
-  // One flight. The member is first, because a request that binds a session to the organization locks it until its end.
+  // Sent together. The member is first, because a request that binds a session to the organization locks it until its end.
   const [deleted] = await Promise.all([
     tx.delete(principals).where(own(ctx, id)).returning({ id: principals.id }),
     removeSecrets(

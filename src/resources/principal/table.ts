@@ -23,15 +23,15 @@ export const principals = pgTable(
 );
 
 /**
- * The organizations of each user. The table belongs to the instance, so that they are found without reading every
- * organization. Its rows are added and deleted together with the members.
+ * A directory: it finds the organizations of a user without reading every organization. Its rows are added and deleted
+ * together with the members.
  */
 export const memberships = pgTable(
   'memberships',
   {
     organizationId: organizationId(),
     userId: uuid('user_id').notNull(),
-    /** The ID of the member. In the order of these IDs, the user has joined the organizations. */
+    /** The ID of the member. These IDs have the order in which the user joined the organizations. */
     principalId: uuid('principal_id').notNull(),
   },
   (t) => [

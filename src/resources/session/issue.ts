@@ -29,9 +29,10 @@ export interface LockedMember {
 }
 
 /**
- * Binds the transaction to the organization and locks the member, so that the deletion of the member also finds the session
- * and deletes it. A foreign key cannot do this, because sessions belong to the instance. It must be called before the
- * transaction changes a session: the deletion has the same order, and another one would cause deadlocks.
+ * Binds the transaction to the organization and locks the member. So a concurrent deletion of the member waits, and then
+ * deletes the new session too. A foreign key cannot do this: sessions are on the coordinator of a Citus cluster, and members
+ * on the workers. It must be called before the transaction changes a session. The deletion uses the same order, and another
+ * one would cause deadlocks.
  */
 export async function lockMember(ctx: Context, organizationId: string, userId: string): Promise<LockedMember> {
   const tx = await db(ctx);
@@ -46,7 +47,7 @@ export async function lockMember(ctx: Context, organizationId: string, userId: s
 }
 
 const membershipEnded = (): AmbitError =>
-  new AmbitError('CONFLICT', 'Your membership in the organization ended at this moment. Try again.');
+  new AmbitError('CONFLICT', 'You are no longer a member of the organization. Try again.');
 
 /** Begins a session in the organization of the member. Null for a session without an organization. */
 export async function beginSession(ctx: Context, userId: string, member: LockedMember | null): Promise<IssuedSession> {
@@ -110,8 +111,8 @@ export async function issueTokens(
 }
 
 /**
- * The session as the lookup of credentials returns it. The lookup itself must not be used here: in a Citus cluster, its
- * connection to the worker does not see the rows that this transaction has written.
+ * Reads what the lookup of a session returns. The lookup itself must not be used here. It runs as another role, for which
+ * Citus uses another connection to the worker. That one does not see the rows that this transaction has written.
  */
 async function readSession(
   ctx: Context,

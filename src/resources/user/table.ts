@@ -19,7 +19,10 @@ export const users = pgTable(
   (t) => [uniqueIndex('users_email').on(sql`lower(${t.email})`)],
 );
 
-/** The passwords of the accounts. A table of its own, because the runtime role can add a hash but not read one. */
+/**
+ * The passwords of the accounts. They have a table of their own, because the runtime role can add a hash but not read one,
+ * and Citus does not support grants on columns.
+ */
 export const passwords = pgTable(
   'passwords',
   {
@@ -31,7 +34,7 @@ export const passwords = pgTable(
 
 /**
  * The users that are members of an organization, as the organization sees them. The rows are copies of those in `users`,
- * because a query of an organization reads tables of this organization only. A row is deleted with its member.
+ * because requests of an organization read only tables of the organization. A row is deleted with its member.
  */
 export const people = pgTable(
   'people',

@@ -3,20 +3,20 @@ import { type Db, drizzleOn } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
 import { findSecretOrganizationAcrossTenants } from './across-tenants.ts';
 
-/** Connections for the lookups of credentials and invitations. */
-export interface Lookups {
-  /** For rows of this organization. Empty without one. */
-  of(organizationId: string): Promise<Db>;
-  /** For the organization of a secret. */
+/** Returns connections for the lookups in `across-tenants.ts`, by the organization whose rows a lookup reads. */
+export interface OrganizationLookups {
+  /** Empty for a lookup without an organization, and null for one that reads rows of several. */
+  of(organizationId: string | null): Promise<Db>;
+  /** For a lookup by the hash of an API token or an invitation. */
   ofSecret(hash: string): Promise<Db>;
 }
 
-/** The organizations of so many secrets are cached. The organization of a secret never changes. */
+/** Maximum number of secrets whose organization is cached. The organization of a secret never changes. */
 const MAX_SECRETS = 50_000;
 
-export function createLookups(pool: Pool): Lookups {
+export function createOrganizationLookups(pool: Pool): OrganizationLookups {
   const organizations = new LRUCache<string, string>({ max: MAX_SECRETS });
-  const of = async (organizationId: string): Promise<Db> => drizzleOn(await pool.lookupsOf(organizationId));
+  const of = async (organizationId: string | null): Promise<Db> => drizzleOn(await pool.lookupsOf(organizationId));
 
   async function organizationOf(hash: string): Promise<string> {
     const cached = organizations.get(hash);
@@ -28,7 +28,7 @@ export function createLookups(pool: Pool): Lookups {
 
   return {
     of,
-    // Outside a cluster, all lookups share one connection, so that the organization is not needed.
+    // Outside a cluster, all lookups share one connection, so the organization is not needed.
     ofSecret: async (hash) => of(pool.isCluster ? await organizationOf(hash) : ''),
   };
 }

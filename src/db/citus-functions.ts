@@ -3,10 +3,12 @@
  * that the application sends the same statements to plain PostgreSQL and to a cluster.
  */
 export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
-  // Citus sends SET LOCAL to the workers, but not set_config. The function turns this on by itself, because a setting of the
-  // database is missing in its dumps. After statements on several shards at once, Citus refuses changes of tables that others
-  // refer to, such as sessions. PostgreSQL applies the lock timeout where the lock is, which is on a worker. A value that is
-  // set already is not sent again.
+  // Citus sends SET LOCAL to the workers, but not set_config. Each of these statements has a reason:
+  // - propagate_set_commands: lets Citus send SET LOCAL. A setting of the database would be missing in its dumps.
+  // - multi_shard_modify_mode: after parallel statements on several shards, Citus refuses to change a table that others refer
+  //   to, such as sessions.
+  // - lock_timeout: PostgreSQL applies it where the lock is, on a worker.
+  // - The conditions: a value that the workers already have is not sent again.
   {
     head: `ambit.bind(organization text, person text) returns text language plpgsql volatile`,
     body: `
@@ -23,9 +25,9 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
     return '';
   end `,
   },
-  // A function with the rights of its owner would read on another connection to the worker, with another snapshot than the
-  // statements that follow. Therefore the check binds the transaction first, reads as the runtime role, and removes the
-  // binding if the credential has changed.
+  // With SECURITY DEFINER, the check would read on another connection to the worker, in another snapshot than the statements
+  // that follow. Therefore it runs as the runtime role: it binds the transaction first, and removes the binding if the
+  // credential has changed.
   {
     head: `ambit.is_session_unchanged(session uuid, organization uuid, person uuid, version text) returns boolean language plpgsql volatile security invoker`,
     body: `
@@ -73,7 +75,7 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
     head: `ambit.check_session(session uuid, organization uuid, person uuid, version text) returns boolean language plpgsql stable`,
     body: `
   begin
-    return exists (select from ambit.find_session(session) found where found.user_id = person
+    return exists (select from ambit.find_session_actor(session) found where found.user_id = person
       and found.organization_id is not distinct from organization and found.version = check_session.version);
   end `,
   },
@@ -81,7 +83,7 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
     head: `ambit.check_api_token(secret_hash text, organization uuid, person uuid, version text) returns boolean language plpgsql stable`,
     body: `
   begin
-    return exists (select from ambit.find_api_token(secret_hash) found where found.user_id is not distinct from person
+    return exists (select from ambit.find_api_token_actor(secret_hash) found where found.user_id is not distinct from person
       and found.organization_id = organization and found.version = check_api_token.version);
   end `,
   },
