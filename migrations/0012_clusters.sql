@@ -347,11 +347,12 @@ CREATE FUNCTION ambit.find_secret_organization(secret_hash text) RETURNS uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN RETURN (SELECT d.organization_id FROM public.organization_secrets d WHERE d.hash = secret_hash); END $$;--> statement-breakpoint
 
-CREATE FUNCTION ambit.find_member_organizations(person uuid) RETURNS TABLE (organization_id uuid, slug text)
+CREATE FUNCTION ambit.find_member_organizations(person uuid)
+RETURNS TABLE (organization_id uuid, slug text, principal_id uuid)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN RETURN QUERY
-  SELECT m.organization_id, s.slug FROM public.memberships m
+  SELECT m.organization_id, s.slug, m.principal_id FROM public.memberships m
   JOIN public.organization_slugs s ON s.organization_id = m.organization_id WHERE m.user_id = person
   ORDER BY m.principal_id;
 END $$;--> statement-breakpoint

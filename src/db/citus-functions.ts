@@ -52,6 +52,11 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
   declare found_token record; found_user record; is_unchanged boolean := false;
   begin
     perform ambit.bind(organization::text, person::text);
+    -- After a failure, a worker may still show a token that was deleted, until Citus recovers the transaction there.
+    if not exists (select from public.organization_secrets d where d.hash = secret_hash) then
+      perform ambit.bind(null, null);
+      return false;
+    end if;
     select t.id, t.principal_id, t.access, t.expires_at, o.slug, o.name, o.plan, o.access_version into found_token
     from public.api_tokens t join public.organizations o on o.id = t.organization_id
     where t.organization_id = organization and o.id = organization and t.hash = secret_hash;

@@ -85,6 +85,7 @@ export const findMembershipsAcrossTenants = (db: Db, userId: string): Promise<Me
 export interface MemberOrganization {
   organization_id: string;
   slug: string;
+  principal_id: string;
 }
 
 /** The organizations of a user, in the order of joining. Uses no worker of a Citus cluster. */

@@ -114,16 +114,19 @@ test('find_memberships returns the organizations of this user only, in the order
 });
 
 test('find_member_organizations returns the organizations of this user only, in the order of joining', async () => {
-  const slugs = async (user: string | null) =>
-    (await ask('find_member_organizations', user)).map(({ organization_id, slug }) => [organization_id, slug]);
   const [here, there] = [
-    [organizationUuid(acme), 'acme'],
-    [organizationUuid(globex), 'globex'],
+    { organization_id: organizationUuid(acme), slug: 'acme' },
+    { organization_id: organizationUuid(globex), slug: 'globex' },
   ];
-  expect(await slugs(uuidOf('usr', admin.userId))).toEqual([here, there]);
-  expect(await slugs(uuidOf('usr', globex.owner.userId))).toEqual([there]);
+  expect(await ask('find_member_organizations', uuidOf('usr', admin.userId))).toEqual([
+    { ...here, principal_id: uuidOf('mem', admin.memberId) },
+    { ...there, principal_id: elsewhere },
+  ]);
+  expect(await ask('find_member_organizations', uuidOf('usr', globex.owner.userId))).toEqual([
+    { ...there, principal_id: uuidOf('mem', globex.owner.memberId) },
+  ]);
   for (const nobody of [newId(), null, organizationUuid(acme), uuidOf('mem', admin.memberId)])
-    expect(await slugs(nobody)).toEqual([]);
+    expect(await ask('find_member_organizations', nobody)).toEqual([]);
 });
 
 test('find_secret_organization returns the organization of this secret only', async () => {

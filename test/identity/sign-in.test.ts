@@ -1,6 +1,7 @@
 import * as crypto from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { type ApiResponse, startApi } from '../support/api.ts';
+import { statementsOf } from '../support/statements.ts';
 import { until } from '../support/until.ts';
 import {
   addMember,
@@ -207,4 +208,26 @@ test('a failed sign-in is an audit event of each organization of the account, an
     { ...line, user: null, reason: 'UNKNOWN_ACCOUNT', userAgent: 'node' },
   ]);
   expect(JSON.stringify(api.logged)).not.toMatch(/a wrong password|nobody@acme/);
+});
+
+test('a failed sign-in reads the organizations of the account only from the directory, as for an unknown address', async () => {
+  const guest = await addMember(api, acme, 'read', 'slow');
+  const before = (await eventsOf(api, 'signIn')).length;
+  // By an authenticated caller, the lookups are part of the response time.
+  const attemptAs = (email: string) => async () => {
+    const input = { email, password: 'a wrong password' };
+    expect(whole(await acme.owner.query(SIGN_IN, { input }))).toEqual(WRONG);
+  };
+  const lookups = (sent: string[]) => sent.filter((text) => /ambit\.find_\w+/.test(text));
+  const unknown = lookups(await statementsOf(api, attemptAs('nobody@acme.test')));
+  const known = lookups(
+    await statementsOf(api, async () => {
+      await attemptAs(guest.email)();
+      await until(async () => (await eventsOf(api, 'signIn')).length >= before + 2);
+    }),
+  );
+  expect(unknown.some((text) => text.includes('ambit.find_member_organizations('))).toBe(true);
+  expect(new Set(known)).toEqual(new Set(unknown));
+  // It would read the organizations themselves, only for an account that exists.
+  expect(known.join()).not.toContain('find_memberships');
 });

@@ -3,9 +3,9 @@ import { drizzleOn } from '../../db/client.ts';
 import { inTransaction } from '../../db/transaction.ts';
 import { newWork } from '../../db/work.ts';
 import {
-  findMembershipsAcrossTenants,
+  findMemberOrganizationsAcrossTenants,
   findUserByEmailAcrossTenants,
-  type Membership,
+  type MemberOrganization,
   type UserSecret,
 } from '../../identity/across-tenants.ts';
 import { ANONYMOUS } from '../../identity/actor.ts';
@@ -34,7 +34,7 @@ export function reportFailedSignIn(ctx: Context, user: UserSecret | null): void 
 }
 
 async function recordEvents(ctx: Context, userId: string, ofCaller: string | undefined): Promise<void> {
-  const memberships = await findMembershipsAcrossTenants(await ctx.dependencies.identity.lookups.of(null), userId);
+  const memberships = await findMemberOrganizationsAcrossTenants(drizzleOn(ctx.dependencies.pool.sql), userId);
   const others = memberships.filter((membership) => membership.organization_id !== ofCaller);
   for (const membership of others.slice(0, MAX_ORGANIZATIONS)) await recordFailure(ctx, membership);
 }
@@ -46,14 +46,13 @@ async function recordEvents(ctx: Context, userId: string, ofCaller: string | und
 export async function findSignInTarget(ctx: Context, { email }: Record<string, unknown>): Promise<string | null> {
   const pool = drizzleOn(ctx.dependencies.pool.sql);
   const user = await findUserByEmailAcrossTenants(pool, String(email).trim().toLowerCase());
-  const ofSeveral = await ctx.dependencies.identity.lookups.of(null);
-  const memberships = await findMembershipsAcrossTenants(ofSeveral, user?.id ?? newId());
+  const memberships = await findMemberOrganizationsAcrossTenants(pool, user?.id ?? newId());
   const here = memberships.find((membership) => membership.organization_id === ctx.unit.actor.organization?.id);
   return here ? toPublicId('mem', here.principal_id) : null;
 }
 
 /** The actor of the event is anonymous, because the caller did not prove to be the member. The target is the member. */
-async function recordFailure(ctx: Context, membership: Membership): Promise<void> {
+async function recordFailure(ctx: Context, membership: MemberOrganization): Promise<void> {
   const { organization_id: organizationId, principal_id: principalId } = membership;
   const auditDraft = { targetId: toPublicId('mem', principalId) };
   const attempt = { action: 'signIn', permission: null, outcome: 'REFUSED', reason: 'WRONG_CREDENTIALS' } as const;
