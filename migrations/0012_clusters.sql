@@ -264,16 +264,13 @@ CREATE FUNCTION ambit.find_memberships(person uuid)
 RETURNS TABLE (organization_id uuid, slug text, name text, principal_id uuid, built_in_role_id uuid, role_name text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
-DECLARE organizations uuid[] := (SELECT array_agg(m.organization_id) FROM public.memberships m WHERE m.user_id = person);
-BEGIN
-  IF organizations IS NULL THEN RETURN; END IF;
-  -- With literals for each table, Citus asks only the shards of these organizations.
-  RETURN QUERY EXECUTE format('SELECT o.id, o.slug, o.name, p.id, a.built_in_role_id, r.name
-    FROM public.principals p JOIN public.organizations o ON o.id = p.organization_id
-    JOIN public.assignments a ON a.organization_id = p.organization_id AND a.principal_id = p.id AND a.project_id IS NULL
-    LEFT JOIN public.roles r ON r.organization_id = a.organization_id AND r.id = a.role_id
-    WHERE p.organization_id = ANY (%1$L::uuid[]) AND o.id = ANY (%1$L::uuid[]) AND a.organization_id = ANY (%1$L::uuid[])
-      AND p.user_id = %2$L ORDER BY p.id', organizations, person);
+BEGIN RETURN QUERY
+  SELECT o.id, o.slug, o.name, p.id, a.built_in_role_id, r.name
+  FROM public.memberships m JOIN public.organizations o ON o.id = m.organization_id
+  JOIN public.principals p ON p.organization_id = m.organization_id AND p.user_id = m.user_id
+  JOIN public.assignments a ON a.organization_id = p.organization_id AND a.principal_id = p.id AND a.project_id IS NULL
+  LEFT JOIN public.roles r ON r.organization_id = a.organization_id AND r.id = a.role_id
+  WHERE m.user_id = person ORDER BY p.id;
 END $$;--> statement-breakpoint
 
 CREATE OR REPLACE FUNCTION ambit.find_user_by_email(address text)

@@ -87,4 +87,21 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
       and found.organization_id = organization and found.version = check_api_token.version);
   end `,
   },
+  // Citus does not join tables of the coordinator with those of workers. With literals for each table, it asks only the shards
+  // of these organizations.
+  {
+    head: `ambit.find_memberships(person uuid) returns table (organization_id uuid, slug text, name text, principal_id uuid, built_in_role_id uuid, role_name text) language plpgsql stable security definer set search_path = pg_catalog, pg_temp`,
+    body: `
+  #variable_conflict use_column
+  declare organizations uuid[] := (select array_agg(m.organization_id) from public.memberships m where m.user_id = person);
+  begin
+    if organizations is null then return; end if;
+    return query execute format('select o.id, o.slug, o.name, p.id, a.built_in_role_id, r.name
+      from public.principals p join public.organizations o on o.id = p.organization_id
+      join public.assignments a on a.organization_id = p.organization_id and a.principal_id = p.id and a.project_id is null
+      left join public.roles r on r.organization_id = a.organization_id and r.id = a.role_id
+      where p.organization_id = any (%1$L::uuid[]) and o.id = any (%1$L::uuid[]) and a.organization_id = any (%1$L::uuid[])
+        and p.user_id = %2$L order by p.id', organizations, person);
+  end `,
+  },
 ];

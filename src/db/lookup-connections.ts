@@ -9,8 +9,6 @@ export interface LookupConnections {
   readonly sql: Sql;
   /** For statements that use this worker. */
   sqlOf(worker: string): Sql;
-  /** For statements that use several workers. */
-  readonly sqlOfSeveral: Sql;
   all(): Connection[];
   /** Whether a statement on this connection can wait for a worker. */
   usesWorker(connection: Connection): boolean;
@@ -31,9 +29,8 @@ interface Entry {
   readonly connector: Connector;
 }
 
-/** The keys of the two connections that do not belong to one worker. */
+/** The key of the connection that belongs to no worker. */
 const COORDINATOR = '';
-const SEVERAL = '*';
 
 export function createLookupConnections(options: Options): LookupConnections {
   const entries = new Map<string, Entry>();
@@ -71,9 +68,6 @@ export function createLookupConnections(options: Options): LookupConnections {
   return {
     sql: coordinator.lookups.sql,
     sqlOf: (worker) => entryOf(worker).lookups.sql,
-    get sqlOfSeveral() {
-      return entryOf(SEVERAL).lookups.sql;
-    },
     all: () => [...entries.values()].flatMap(({ connector }) => [...connector.connections]),
     usesWorker: (connection) => connection !== coordinator.lookups.connection,
     failExpired(now) {

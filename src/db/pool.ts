@@ -39,11 +39,11 @@ export interface Pool {
   /** Runs single statements on a connection that no transaction uses. In a Citus cluster, they must not use a worker. */
   readonly sql: Sql;
   /**
-   * Runs single statements that read rows of this organization. Empty for statements without an organization, and null for
-   * those that read rows of several. In a Citus cluster, each worker has a connection of its own for them. So a worker that
-   * does not respond delays only its organizations.
+   * Runs single statements that read rows of this organization. Empty for statements without an organization. In a Citus
+   * cluster, each worker has a connection of its own for them. So a worker that does not respond delays only its
+   * organizations.
    */
-  lookupsOf(organization: string | null): Promise<Sql>;
+  lookupsOf(organization: string): Promise<Sql>;
   /** Whether the database is the coordinator of a Citus cluster. */
   readonly isCluster: boolean;
   readonly settings: Record<string, string>;
@@ -98,10 +98,7 @@ export function createPool(options: PoolOptions): Pool {
   const placement = createPlacement(lookups.sql);
   const closeUnresponsive = createResponseCheck(CHECK_EVERY, options.responseTimeoutMs);
 
-  async function lookupsOf(organization: string | null): Promise<Sql> {
-    if (organization !== null) return lookups.sqlOf(await placement.workerOf(organization));
-    return placement.isCluster ? lookups.sqlOfSeveral : lookups.sql;
-  }
+  const lookupsOf = async (organization: string): Promise<Sql> => lookups.sqlOf(await placement.workerOf(organization));
 
   function acquire(organization: string, work: Work): Promise<Connection> {
     const worker = placement.workerOf(organization);

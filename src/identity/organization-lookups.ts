@@ -5,8 +5,8 @@ import { findSecretOrganizationAcrossTenants } from './across-tenants.ts';
 
 /** Returns connections for the lookups in `across-tenants.ts`, by the organization whose rows a lookup reads. */
 export interface OrganizationLookups {
-  /** Empty for a lookup without an organization, and null for one that reads rows of several. */
-  of(organizationId: string | null): Promise<Db>;
+  /** Empty for a lookup without an organization. */
+  of(organizationId: string): Promise<Db>;
   /** For a lookup by the hash of an API token or an invitation. */
   ofSecret(hash: string): Promise<Db>;
 }
@@ -16,7 +16,7 @@ const MAX_SECRETS = 50_000;
 
 export function createOrganizationLookups(pool: Pool): OrganizationLookups {
   const organizations = new LRUCache<string, string>({ max: MAX_SECRETS });
-  const of = async (organizationId: string | null): Promise<Db> => drizzleOn(await pool.lookupsOf(organizationId));
+  const of = async (organizationId: string): Promise<Db> => drizzleOn(await pool.lookupsOf(organizationId));
 
   async function organizationOf(hash: string): Promise<string> {
     const cached = organizations.get(hash);

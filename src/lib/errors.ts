@@ -13,7 +13,8 @@ export const ERROR_CODES = {
   RESPONSE_TOO_LARGE:
     'The response would exceed `RESPONSE_LIMIT_MB`, or have more than 1,000 errors. `limit` is the limit in bytes. Without a path, `data` is null. With a path, the mutation has run and its payload is null.',
   UNAVAILABLE: 'The database is unavailable or overloaded, or the request took too long. The field changed nothing.',
-  OUTCOME_UNKNOWN: 'The connection was lost, or the request timed out, after COMMIT had been sent.',
+  OUTCOME_UNKNOWN:
+    'The connection was lost, or the request timed out, after COMMIT had been sent. In a cluster, also: a worker did not confirm COMMIT.',
   INTERNAL: 'An unexpected error. The log of the server has the details, with the same request ID.',
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
