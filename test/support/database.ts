@@ -64,5 +64,15 @@ export async function dropDatabase(server: Sql, address: string, name: string): 
     for (const { statement } of leftovers) await own.unsafe(statement);
     await own.end();
   }
-  await server.unsafe(`drop database if exists ${name} with (force)`);
+  // Another node of a cluster can connect again before the database is dropped.
+  let failure: unknown;
+  for (let tries = 0; tries < 10; tries += 1) {
+    failure = await server.unsafe(`drop database if exists ${name} with (force)`).then(
+      () => undefined,
+      (error: { code?: string }) => error,
+    );
+    if ((failure as { code?: string } | undefined)?.code !== IN_USE) break;
+  }
+  if (failure) throw failure;
 }
+const IN_USE = '55006';
