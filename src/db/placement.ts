@@ -12,6 +12,8 @@ export interface Placement {
 const MAX_CACHED = 50_000;
 /** Milliseconds after which the worker is looked up again, because rebalancing can move the organization. */
 const CACHED_FOR = 60_000;
+/** The same if the lookup has failed. */
+const UNKNOWN_FOR = 5_000;
 
 /** The metadata is on the coordinator, so `sql` must be a connection that never waits for a worker. */
 export function createPlacement(sql: Sql): Placement {
@@ -33,8 +35,9 @@ export function createPlacement(sql: Sql): Placement {
           cached.set(organization, worker);
           return worker;
         },
+        // The database is not available, or its tables are not distributed yet.
         () => {
-          cached.delete(organization);
+          cached.set(organization, '', { ttl: UNKNOWN_FOR });
           return '';
         },
       );

@@ -6,7 +6,7 @@ export const EXCLUDED: Record<string, string[]> = {
     'test/http/{address,connections,cost,document-cache,drain,health,pending-response,response-writer}.test.ts',
     'test/http/{executor,executor-*,heavy-queries}.test.ts',
     'test/planner/{guard,shrink}.test.ts',
-    'test/db/shares.test.ts',
+    'test/db/{placement,shares}.test.ts',
     'test/{architecture,documents,drift,ids}.test.ts',
     'test/support/**',
   ],
