@@ -13,10 +13,7 @@ type Result = RowList<Record<string, unknown>[]>;
  * Runs the statements of pg-boss with `send`. It was written for another driver, so values are converted. `toJson` converts
  * objects. Defaults to text, for connections that send JSON unchanged.
  */
-export const jobExecutor = (
-  send: Sql['unsafe'],
-  toJson: (value: object) => unknown = JSON.stringify,
-): JobExecutor => ({
+export const jobExecutor = (send: Sql['unsafe'], toJson: (value: object) => unknown = JSON.stringify): JobExecutor => ({
   async executeSql(text, values = []) {
     const params = values.map((value) => encode(value, toJson));
     const sent = send(text, params as never[], { prepare: params.length > 0 });

@@ -11,6 +11,8 @@ export const JOB_SCHEMA_VERSION = 43;
  * that runs jobs reads them before it is bound to an organization, and they contain ids only.
  */
 export const JOB_GRANTS: Record<string, readonly string[]> = {
+  // Used in a statement for dead letters.
+  job: ['INSERT'],
   job_common: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   job_dependency: ['SELECT', 'DELETE'],
   queue: ['SELECT', 'UPDATE'],
