@@ -1,6 +1,7 @@
 import { builder } from '../../graphql/builder.ts';
 import { mutation, withChanges } from '../../graphql/mutation.ts';
 import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../lib/plans.ts';
+import { requestLimitsOf } from '../../lib/request-limits.ts';
 import { planOf } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { type Usage, updatePlan, usageOf } from './service.ts';
@@ -30,6 +31,21 @@ const PlanType = builder.objectRef<Entitlements & { name: Plan; current: boolean
     projects: t.exposeInt('projects', {
       nullable: true,
       description: 'The maximum number of projects. Null if there is no limit.',
+    }),
+    apiKeysPerProject: t.exposeInt('apiKeysPerProject', {
+      nullable: true,
+      description: 'The maximum number of API keys of one project. Null if there is no limit.',
+    }),
+    requestsPerMinute: t.int({
+      description:
+        'The maximum number of requests in a minute with one session, API token or API key. An operation counts as one request for each of its root fields, and one more for each 1,000 of its cost.',
+      resolve: ({ name }, _args, { dependencies: { config } }) =>
+        requestLimitsOf(name, config.planRequestsPercent).credential,
+    }),
+    organizationRequestsPerMinute: t.int({
+      description: 'The maximum number of requests in a minute of the whole organization.',
+      resolve: ({ name }, _args, { dependencies: { config } }) =>
+        requestLimitsOf(name, config.planRequestsPercent).organization,
     }),
   }),
 });
