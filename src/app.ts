@@ -13,8 +13,8 @@ import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
-import type { AmbitError } from './lib/errors.ts';
 import { createLocalBuckets } from './lib/buckets.ts';
+import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
 import type { Redis } from './lib/redis.ts';
@@ -32,6 +32,8 @@ export interface AppOptions {
   mailer?: Mailer;
   /** Counts requests for all nodes. Without it, this node counts its own. */
   redis?: Redis | undefined;
+  /** Milliseconds after which counted requests are written to the database. */
+  writeCountsAfter?: number;
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
@@ -58,6 +60,7 @@ export function createApp({
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
   redis,
+  writeCountsAfter,
   schema = buildSchema(),
   demo = null,
   wrapAnswer = (answer) => answer,
@@ -65,7 +68,7 @@ export function createApp({
 }: AppOptions): App {
   const now = (): number => clock().getTime();
   const localBuckets = createLocalBuckets(now);
-  const requestCounts = createRequestCounts(pool, clock, log);
+  const requestCounts = createRequestCounts(pool, clock, log, writeCountsAfter);
   const dependencies: Dependencies = {
     pool,
     config,

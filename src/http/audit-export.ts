@@ -3,6 +3,7 @@ import type { GuardedPath } from '../access/endpoints.ts';
 import { type Context, type Dependencies, newUnitOfWork, setActor } from '../context.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
 import { requireSignedIn } from '../graphql/signed-in.ts';
+import { EXPORT_REQUESTS } from '../lib/request-limits.ts';
 import {
   beginExport,
   type ExportPage,
@@ -11,7 +12,6 @@ import {
   readExportPage,
 } from '../resources/audit-event/export.ts';
 import { CSV, type ExportFormat, JSONL } from '../resources/audit-event/export-format.ts';
-import { EXPORT_REQUESTS } from '../lib/request-limits.ts';
 import type { Deadlines } from './deadline.ts';
 import { countFor } from './request-count.ts';
 import type { StreamResponse } from './response.ts';
@@ -107,7 +107,7 @@ async function readPage(
 
 async function contextOf(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
   const { requestId, address, userAgent, authorization } = server;
-  const authenticate = () => dependencies.identity.authenticate(authorization, work);
+  const authenticate = () => dependencies.identity.authenticate(authorization, address, work);
   const ctx = { dependencies, requestId, address, userAgent, work, authenticate, unit: newUnitOfWork(null) };
   setActor(ctx, await authenticate());
   return ctx;

@@ -10,7 +10,7 @@ export const asksForCost = ({ extensions }: GraphQLParams): boolean => extension
 export function useCostExtension(): Plugin {
   return {
     onExecute({ args }) {
-      const ctx = args.contextValue as RequestContext & { params?: GraphQLParams };
+      const ctx = args.contextValue as unknown as RequestContext & { params?: GraphQLParams };
       if (!ctx.params || !asksForCost(ctx.params)) return undefined;
       return {
         onExecuteDone({ result, setResult }) {

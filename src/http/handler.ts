@@ -13,6 +13,7 @@ import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
 import { createRequestMemory, type RequestMemory } from './memory.ts';
 import { createPlayground, FOLDER, type Playground } from './playground/playground.ts';
+import { withRateLimit } from './rate-limit-headers.ts';
 import {
   domainErrorResponse,
   errorResponse,
@@ -24,7 +25,6 @@ import {
   withVary,
 } from './response.ts';
 import { createResponseWriter } from './response-writer.ts';
-import { withRateLimit } from './rate-limit-headers.ts';
 import { createSchemaRoute } from './schema-file.ts';
 import type { RequestState, ServerContext } from './server-context.ts';
 import { addCode, newTrace, requestEntry, type Trace } from './trace.ts';

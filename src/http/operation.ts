@@ -5,8 +5,8 @@ import { attemptsIn, checkAttempts } from './attempts.ts';
 import { createHeavyQueries } from './heavy-queries.ts';
 import { checkCredential, ignoresCredential } from './invalid-credential.ts';
 import { createCostCheck } from './limits.ts';
-import { createCountOperation } from './request-count.ts';
 import type { RequestContext } from './request-context.ts';
+import { createCountOperation } from './request-count.ts';
 import { rootFieldsOf } from './root-fields.ts';
 
 /** Runs an operation whose document is valid: checks it, waits for its turn, executes it, and ends its transaction. */

@@ -49,8 +49,7 @@ function rateLimited({ kind, limit }: Claim, { endsAt }: Bucket, now: Date): Amb
   );
 }
 
-export const secondsUntil = (time: number, now: Date): number =>
-  Math.max(1, Math.ceil((time - now.getTime()) / 1_000));
+export const secondsUntil = (time: number, now: Date): number => Math.max(1, Math.ceil((time - now.getTime()) / 1_000));
 
 /** Counts an operation with so many root fields and this cost, before it is executed. */
 export type CountOperation = (ctx: RequestContext, rootFields: number, cost: number) => MaybePromise<void>;

@@ -21,7 +21,7 @@ export function createSchemaRoute(schema: GraphQLSchema, dependencies: Dependenc
   const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': cacheControl };
   let file: File | undefined;
   return async (req: IncomingMessage, work: Work, address: string): Promise<HttpResponse> => {
-    const actor = isPublic ? ANONYMOUS : await identity.authenticate(req.headers.authorization ?? null, work);
+    const actor = isPublic ? ANONYMOUS : await identity.authenticate(req.headers.authorization ?? null, address, work);
     await countFor(dependencies, actor, address, 1);
     if (!isPublic && !actor.credential) throw missingCredential();
     // Printed on demand: it takes longer than a usual request.

@@ -70,9 +70,7 @@ export function createLocalBuckets(now: () => number): LocalBuckets {
   function check(claims: readonly Claim[], requests: number): { buckets: Bucket[]; refusedBy: number | null } {
     const time = now();
     const buckets = claims.map((claim) => find(claim, time));
-    const full = claims.findIndex(
-      ({ limit }, at) => (buckets[at] as Bucket).used + within(limit, requests) > limit,
-    );
+    const full = claims.findIndex(({ limit }, at) => (buckets[at] as Bucket).used + within(limit, requests) > limit);
     return { buckets, refusedBy: full < 0 ? null : full };
   }
 

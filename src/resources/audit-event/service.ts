@@ -80,6 +80,7 @@ const actorColumns = (actor: Actor) => ({
 
 function kindOf({ credential, user, principal }: Actor): ActorKind {
   if (!credential) return 'ANONYMOUS';
+  if (credential.kind === 'API_KEY') return 'API_KEY';
   if (!user) return 'SERVICE_ACCOUNT';
   return principal ? 'MEMBER' : 'USER';
 }

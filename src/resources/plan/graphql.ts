@@ -4,6 +4,7 @@ import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../lib/plans
 import { requestLimitsOf } from '../../lib/request-limits.ts';
 import { planOf } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
+import { type DayOfRequests, KEPT_DAYS, listRequests } from './request-counts.ts';
 import { type Usage, updatePlan, usageOf } from './service.ts';
 
 export const PlanName = builder.enumType('PlanName', {
@@ -50,8 +51,21 @@ const PlanType = builder.objectRef<Entitlements & { name: Plan; current: boolean
   }),
 });
 
+const DayOfRequestsType = builder.objectRef<DayOfRequests>('DayOfRequests').implement({
+  description: 'The requests of the organization on one day.',
+  public: true,
+  fields: (t) => ({
+    day: t.expose('day', { type: 'DateTime', description: 'When the day begins, in UTC.' }),
+    requests: t.exposeFloat('requests', {
+      description:
+        'The number of requests, as `Plan.organizationRequestsPerMinute` counts them. Refused requests are not included.',
+    }),
+  }),
+});
+
 const UsageType = builder.objectRef<Usage>('Usage').implement({
-  description: 'How many seats and projects the organization uses. `Plan` has the limits.',
+  description:
+    'How many seats and projects the organization uses, and how many requests it sends. `Plan` has the limits.',
   public: true,
   fields: (t) => ({
     seats: t.exposeInt('seats', { description: 'The number of members and pending invitations.' }),
@@ -59,8 +73,24 @@ const UsageType = builder.objectRef<Usage>('Usage').implement({
       description:
         'The number of projects that are visible to the caller. The limit of the plan applies to all projects, and PLAN_REQUIRED tells their number.',
     }),
+    requests: t.field({
+      type: [DayOfRequestsType],
+      args: {
+        days: t.arg.int({
+          defaultValue: DEFAULT_DAYS,
+          description: `The number of days up to today, from 1 to ${KEPT_DAYS}. Older numbers are deleted.`,
+        }),
+      },
+      description:
+        'The requests of the last days, oldest first. A request is included a few seconds after it was sent.',
+      complexity: ({ days }) => ({ field: 1, multiplier: days ?? DEFAULT_DAYS }),
+      resolve: (_usage, { days }, ctx) => listRequests(ctx, days ?? DEFAULT_DAYS),
+    }),
   }),
 });
+
+/** The days that `Usage.requests` returns if `days` is omitted. */
+const DEFAULT_DAYS = 30;
 
 const entitlements = (name: Plan, current: Plan | undefined) => ({ ...PLANS[name], name, current: name === current });
 
@@ -86,7 +116,7 @@ builder.queryFields((t) => ({
     type: UsageType,
     nullable: true,
     permission: 'usage:read',
-    description: 'How many seats and projects the organization uses.',
+    description: 'How many seats and projects the organization uses, and how many requests it sends.',
     resolve: (_root, _args, ctx) => usageOf(ctx),
   }),
 }));
