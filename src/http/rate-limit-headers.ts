@@ -49,23 +49,34 @@ function headersOf(limits: readonly VisibleLimit[]): Record<string, string> {
 const UNCOUNTED = ['BAD_REQUEST', 'UNAUTHENTICATED'];
 
 /**
- * Adds the headers to the response of an operation. Throws RATE_LIMITED if the operation was refused before it was
- * counted, and too many requests of the caller were refused.
+ * Adds the headers to the response of an operation. Counts an operation that was refused before it was counted. Throws
+ * RATE_LIMITED if these are too many.
  */
 export function withRateLimit(
   dependencies: Dependencies,
-  { state, address }: ServerContext,
+  server: ServerContext,
   response: HttpResponse,
 ): MaybePromise<HttpResponse> {
-  const { codes, actor } = state.trace;
-  const add = (): HttpResponse => {
-    if (!state.counted) return response;
-    const limits = visibleLimits(state.counted, actor, dependencies.clock());
-    return { ...response, headers: { ...response.headers, ...headersOf(limits) } };
-  };
-  if (state.counted || !codes.some((code) => UNCOUNTED.includes(code))) return add();
-  const onCounted = (counted: CountedRequest): void => {
+  const { counted, trace } = server.state;
+  const add = (): HttpResponse => withHeaders(server, response, dependencies.clock());
+  if (counted || !trace.codes.some((code) => UNCOUNTED.includes(code))) return add();
+  return countRefused(dependencies, server).then(add);
+}
+
+function withHeaders({ state }: ServerContext, response: HttpResponse, now: Date): HttpResponse {
+  if (!state.counted) return response;
+  const headers = headersOf(visibleLimits(state.counted, state.trace.actor, now));
+  return { ...response, headers: { ...response.headers, ...headers } };
+}
+
+/** The credential of an invalid document was not read, but it may be known from another request. */
+async function countRefused(
+  dependencies: Dependencies,
+  { state, address, authorization }: ServerContext,
+): Promise<void> {
+  const { actor } = state.trace;
+  const known = actor.credential ? null : await dependencies.identity.findCached(authorization, address);
+  await countFor(dependencies, known?.actor ?? actor, address, 1, (counted) => {
     state.counted = counted;
-  };
-  return andThen(countFor(dependencies, actor, address, 1, onCounted), add);
+  });
 }
