@@ -209,7 +209,7 @@ export const VARIABLES = {
   ),
   PLAN_REQUESTS_PERCENT: integer(
     1,
-    1_000_000,
+    100_000,
     100,
     'Percentage of the requests per minute of each [plan](plans-and-limits.md#plans) that is allowed on this server. `200` doubles the limits.',
   ),

@@ -84,7 +84,7 @@ export interface ApiOptions {
 const UNLIMITED: Partial<Config> = {
   rateLimits: Object.fromEntries(RATE_LIMIT_NAMES.map((name) => [name, 1_000_000])) as RateLimitPoints,
   anonymousRequestsPerMinute: 1_000_000,
-  planRequestsPercent: 1_000_000,
+  planRequestsPercent: 100_000,
 };
 
 /** A test that observes statements must not see those that write the counts of requests. */
