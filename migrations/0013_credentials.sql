@@ -64,7 +64,7 @@ BEGIN
     t.project_id, t.preset, t.permissions, t.project_ids, t.addresses, u.id, u.email,
     coalesce(u.name, t.principal_name, t.name), u.created_at, t.organization_id, t.slug, t.organization_name, t.plan,
     t.access_version, coalesce(t.principal_id, t.id),
-    ROW(t.id, t.name, t.principal_id, t.project_id, t.access, t.expires_at, t.preset, t.permissions, t.project_ids, t.addresses,
+    ROW(t.id, CASE WHEN t.principal_id IS NULL THEN t.name END, t.principal_id, t.project_id, t.access, t.expires_at, t.preset, t.permissions, t.project_ids, t.addresses,
       u.email, u.name, u.created_at, t.slug, t.organization_name, t.plan, t.access_version)::text;
 END $$;--> statement-breakpoint
 
@@ -74,7 +74,7 @@ RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE current_version text;
 BEGIN
-  SELECT ROW(t.id, t.name, t.principal_id, t.project_id, t.access,
+  SELECT ROW(t.id, CASE WHEN t.principal_id IS NULL THEN t.name END, t.principal_id, t.project_id, t.access,
     least(t.expires_at, t.lineage_at + o.api_token_max_days * interval '24 hours',
       CASE WHEN t.hash <> secret_hash THEN t.previous_ends_at END),
     t.preset, t.permissions, t.project_ids, t.addresses,
@@ -87,8 +87,8 @@ END $$;--> statement-breakpoint
 CREATE FUNCTION ambit.check_token(secret_hash text, organization uuid, person uuid, version text) RETURNS boolean
   LANGUAGE sql STABLE RETURN ambit.is_token_unchanged(secret_hash, organization, person, version);--> statement-breakpoint
 
--- For nodes of the earlier version, which do not know narrowed tokens. They refuse them. The version differs from that of
--- ambit.is_api_token_unchanged, so such a node reads the token for each request.
+-- For nodes of the earlier version, which call these names until they are replaced. They do not know narrowed tokens and
+-- API keys, so these do not exist for them.
 CREATE OR REPLACE FUNCTION ambit.find_api_token_actor(secret_hash text)
 RETURNS TABLE (credential_id uuid, access text, expires_at timestamptz, user_id uuid, email text, name text,
   user_created_at timestamptz, organization_id uuid, slug text, organization_name text, plan text,
@@ -99,6 +99,10 @@ LANGUAGE sql STABLE ROWS 1 AS $$
   FROM ambit.find_token_actor(secret_hash) f
   WHERE f.kind = 'API_TOKEN' AND f.permissions IS NULL AND f.project_ids IS NULL AND f.addresses IS NULL;
 $$;--> statement-breakpoint
+CREATE OR REPLACE FUNCTION ambit.is_api_token_unchanged(secret_hash text, organization uuid, person uuid, version text)
+RETURNS boolean LANGUAGE sql AS $$ SELECT ambit.is_token_unchanged(secret_hash, organization, person, version) $$;--> statement-breakpoint
+CREATE OR REPLACE FUNCTION ambit.check_api_token(secret_hash text, organization uuid, person uuid, version text)
+RETURNS boolean LANGUAGE sql AS $$ SELECT ambit.check_token(secret_hash, organization, person, version) $$;--> statement-breakpoint
 
 DO $$ DECLARE f regprocedure; BEGIN
   GRANT CREATE ON SCHEMA ambit TO ambit_lookup;

@@ -66,7 +66,7 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
     where t.organization_id = organization and o.id = organization and (t.hash = secret_hash or t.previous_hash = secret_hash);
     if found then
       select u.email, u.name, u.created_at into u from public.users u where u.id = person;
-      is_unchanged := coalesce(version = row(t.id, t.name, t.principal_id, t.project_id, t.access, t.expires_at, t.preset, t.permissions,
+      is_unchanged := coalesce(version = row(t.id, case when t.principal_id is null then t.name end, t.principal_id, t.project_id, t.access, t.expires_at, t.preset, t.permissions,
         t.project_ids, t.addresses, u.email, u.name, u.created_at, t.slug, t.organization_name, t.plan, t.access_version)::text, false);
     end if;
     if not is_unchanged then perform ambit.bind(null, null); end if;
