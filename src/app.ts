@@ -15,10 +15,14 @@ import { responseLimits } from './http/response-limit.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createJobs } from './jobs/jobs.ts';
+import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
+import type { Redis } from './lib/redis.ts';
+import { createSharedBuckets } from './lib/shared-buckets.ts';
 import { createPlanner } from './planner/planner.ts';
+import { createRequestCounts } from './resources/plan/request-counts.ts';
 import { buildSchema } from './schema.ts';
 
 export interface DependencyOptions {
@@ -28,6 +32,10 @@ export interface DependencyOptions {
   log?: Log;
   /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
+  /** Counts requests for all nodes. Without it, this node counts its own. */
+  redis?: Redis | undefined;
+  /** Milliseconds after which counted requests are written to the database. */
+  writeCountsAfter?: number;
 }
 
 export interface AppOptions extends DependencyOptions {
@@ -54,8 +62,22 @@ export function createDependencies({
   clock = () => new Date(),
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
+  redis,
+  writeCountsAfter,
 }: DependencyOptions): Dependencies {
-  return { pool, config, clock, log, identity: createIdentity(pool, config, clock), mailer, jobs: createJobs(pool) };
+  const now = (): number => clock().getTime();
+  const localBuckets = createLocalBuckets(now);
+  return {
+    pool,
+    config,
+    clock,
+    log,
+    identity: createIdentity(pool, config, clock),
+    mailer,
+    jobs: createJobs(pool),
+    buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
+    requestCounts: createRequestCounts(pool, clock, log, writeCountsAfter),
+  };
 }
 
 /** Connects the layers. */

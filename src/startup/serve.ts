@@ -3,9 +3,10 @@ import { readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError } from '../lib/log.ts';
 import { banner, workerBanner } from './banner.ts';
-import { createRoleApp, runJobs } from './jobs.ts';
+import { runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { openListener } from './listener.ts';
+import { createNode } from './node.ts';
 import { checkAccounts, prepareDatabase } from './prepare.ts';
 import { serveWithWorkers } from './primary.ts';
 import { runWorker } from './worker.ts';
@@ -24,7 +25,7 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const pool = connect(options);
   lifecycle.onStop(() => pool.end());
   const started = config.role === 'worker' ? null : await checkAccounts(config, pool, hasDemo);
-  const app = createRoleApp({ pool, config, log }, hasDemo);
+  const app = createNode({ pool, config, log, hasDemo }, lifecycle);
   await runJobs(app, lifecycle, () => listener.serve(app));
   process.stdout.write(started ? banner(config, started) : workerBanner(config));
 }

@@ -4,10 +4,11 @@ import { readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError, errorMessage } from '../lib/log.ts';
 import { clientOptions } from './database.ts';
-import { createRoleApp, runJobs } from './jobs.ts';
+import { runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { type Listener, openListener } from './listener.ts';
 import { type FromWorker, type ToWorker, WORKER_NUMBER } from './messages.ts';
+import { createNode } from './node.ts';
 
 const send = (message: FromWorker): Promise<void> =>
   new Promise((done) => {
@@ -58,5 +59,5 @@ function createWorkerApp(
   const config = readConfig({ ...process.env, PORT: String(port) });
   const pool = connect(clientOptions(databaseUrl, config, log));
   lifecycle.onStop(() => pool.end());
-  return createRoleApp({ pool, config, log }, hasDemo);
+  return createNode({ pool, config, log, hasDemo }, lifecycle);
 }

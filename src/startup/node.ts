@@ -1,0 +1,32 @@
+import { type App, createApp, createWorkerApp } from '../app.ts';
+import type { Config } from '../config.ts';
+import type { Pool } from '../db/pool.ts';
+import type { Log } from '../lib/log.ts';
+import { connectRedis, type Redis } from '../lib/redis.ts';
+import { demoSignIns } from './demo.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+interface NodeOptions {
+  pool: Pool;
+  config: Config;
+  log: Log;
+  hasDemo: boolean;
+}
+
+/** The app for the role of the process. Before the pool ends, it writes the requests that it has counted. */
+export function createNode({ pool, config, log, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
+  if (config.role === 'worker') return createWorkerApp({ pool, config, log });
+  const redis = findRedis(config, log);
+  const app = createApp({ pool, config, log, redis, demo: hasDemo ? demoSignIns() : null });
+  lifecycle.onStop(async () => {
+    await app.dependencies.requestCounts.write();
+    redis?.close();
+  });
+  return app;
+}
+
+function findRedis({ redisUrl }: Config, log: Log): Redis | undefined {
+  if (redisUrl !== undefined) return connectRedis(redisUrl);
+  log({ level: 'info', message: 'REDIS_URL is not set: each process counts requests per minute alone' });
+  return undefined;
+}
