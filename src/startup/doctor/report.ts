@@ -26,13 +26,11 @@ export function summaryOf(findings: readonly Finding[]): string {
   return `\n  ${parts.filter((part) => !part.startsWith('0 ')).join(', ')}\n`;
 }
 
-/** Values that must not be printed: the passwords in the URLs of the environment, as they are written and decoded. */
-export function secretsOf(environment: Record<string, string | undefined>): string[] {
-  const values = Object.entries(environment).filter(
-    ([name, value]) => value && /(_URL|_KEY|_KEY_\w+|_TOKEN)$/.test(name),
+/** Values that must not be printed: keys, tokens, and the passwords of URLs, as they are written and decoded. */
+export const secretsOf = (environment: Record<string, string | undefined>): string[] =>
+  Object.entries(environment).flatMap(([name, value = '']) =>
+    /_(KEY|TOKEN)(_|$)/.test(name) && value ? [value] : passwordsOf(value),
   );
-  return values.flatMap(([name, value = '']) => (name.endsWith('_URL') ? passwordsOf(value) : [value]));
-}
 
 function passwordsOf(url: string): string[] {
   const password = URL.canParse(url) ? new URL(url).password : '';
