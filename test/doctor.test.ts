@@ -255,6 +255,12 @@ test('directories are compared with their sources, also by an owner to whom row-
   expect(await checkDirectories(owner, 10_000)).toEqual([{ status: 'ok', text: restricted }]);
   expect(await checkDirectories(api.root, 10_000)).toEqual([ok(`${all}, people agree with their sources.`)]);
 
+  const node = postgres(await createLogin('in role ambit_runtime'), { max: 1, onnotice: () => undefined });
+  onTestFinished(() => node.end());
+  expect(await checkDirectories(node, 10_000)).toEqual([
+    { status: 'warn', text: expect.stringMatching(/^Not compared, .* Set MIGRATION_DATABASE_URL\.$/) },
+  ]);
+
   await api.root`insert into organization_slugs (slug, organization_id) values ('left-over', ${newId()})`;
   await api.root`delete from organization_secrets`;
   await api.root`update people set name = 'Somebody else' where email like 'user%'`;
