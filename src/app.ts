@@ -8,24 +8,29 @@ import { createExecute, type Execute } from './executor/execute.ts';
 import { createPlans } from './executor/plans.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
+import { createHealthHandler } from './http/health.ts';
 import type { DemoAccounts } from './http/playground/page.ts';
 import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createJobs } from './jobs/jobs.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
 import { createPlanner } from './planner/planner.ts';
 import { buildSchema } from './schema.ts';
 
-export interface AppOptions {
+export interface DependencyOptions {
   pool: Pool;
   config: Config;
   clock?: () => Date;
   log?: Log;
   /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
+}
+
+export interface AppOptions extends DependencyOptions {
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
@@ -42,26 +47,27 @@ export interface App {
   stopRequests(reason: AmbitError): void;
 }
 
-/** Connects the layers. Opens no connection: the caller provides the database, the clock and the socket. */
-export function createApp({
+/** What requests and jobs need. Opens no connection: the caller provides the database, the clock and the socket. */
+export function createDependencies({
   pool,
   config,
   clock = () => new Date(),
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
+}: DependencyOptions): Dependencies {
+  return { pool, config, clock, log, identity: createIdentity(pool, config, clock), mailer, jobs: createJobs(pool) };
+}
+
+/** Connects the layers. */
+export function createApp({
   schema = buildSchema(),
   demo = null,
   wrapAnswer = (answer) => answer,
   wrapExecute = (execute) => execute,
+  ...options
 }: AppOptions): App {
-  const dependencies: Dependencies = {
-    pool,
-    config,
-    clock,
-    log,
-    identity: createIdentity(pool, config, clock),
-    mailer,
-  };
+  const dependencies = createDependencies(options);
+  const { pool, config } = dependencies;
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
   const execute = createExecute(responseLimits(config.responseLimit), findPlan);
@@ -76,4 +82,10 @@ export function createApp({
     handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),
     stopRequests: deadlines.stopAll,
   };
+}
+
+/** For a process that runs jobs and serves no requests but health checks. */
+export function createWorkerApp(options: DependencyOptions): App {
+  const dependencies = createDependencies(options);
+  return { dependencies, handler: createHealthHandler(dependencies.pool), stopRequests: () => undefined };
 }
