@@ -9,6 +9,7 @@ const USAGE = `Usage:
   npm start -- create-owner EMAIL [NAME]     creates an account that may create organizations
   npm start -- migrate                       migrates the database
   npm start -- distribute                    distributes the database over the workers of a Citus cluster
+  npm start -- doctor                        checks the configuration, the database and the mail server
 `;
 
 const COMMANDS: Record<string, () => Promise<unknown>> = {
@@ -16,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<unknown>> = {
   'create-owner': () => import('./startup/create-owner.ts'),
   migrate: () => import('./startup/migrate.ts'),
   distribute: () => import('./startup/distribute.ts'),
+  doctor: () => import('./startup/doctor.ts'),
 };
 
 if (Number.parseInt(process.versions.node, 10) < NODE) {
