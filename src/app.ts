@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
-import type { Config } from './config.ts';
+import { type Config, encryptionOf } from './config.ts';
 import type { Dependencies } from './context.ts';
 import type { Pool } from './db/pool.ts';
 import type { Answer } from './executor/answer.ts';
@@ -54,12 +54,14 @@ export function createApp({
   wrapAnswer = (answer) => answer,
   wrapExecute = (execute) => execute,
 }: AppOptions): App {
+  const encryption = encryptionOf(config);
   const dependencies: Dependencies = {
     pool,
     config,
     clock,
     log,
-    identity: createIdentity(pool, config, clock),
+    encryption,
+    identity: createIdentity(pool, config, clock, encryption),
     mailer,
   };
   const deadlines = createDeadlines(config.requestTimeoutMs);

@@ -8,6 +8,7 @@ import { type Binding, type Mode, openTransaction, runCheck, type Transaction } 
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
+import type { Encryption } from './lib/encryption.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
 import type { AuditedChange, TouchedObject } from './resources/audit-event/table.ts';
@@ -18,6 +19,7 @@ export interface Dependencies {
   readonly config: Config;
   readonly clock: () => Date;
   readonly log: Log;
+  readonly encryption: Encryption;
   readonly identity: Identity;
   readonly mailer: Mailer;
 }
