@@ -13,6 +13,7 @@ import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createJobs } from './jobs/jobs.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
@@ -63,6 +64,7 @@ export function createApp({
     encryption,
     identity: createIdentity(pool, config, clock, encryption),
     mailer,
+    jobs: createJobs(pool),
   };
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
