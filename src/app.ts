@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
-import type { Config } from './config.ts';
+import { type Config, encryptionOf } from './config.ts';
 import type { Dependencies } from './context.ts';
 import type { Pool } from './db/pool.ts';
 import type { Answer } from './executor/answer.ts';
@@ -65,6 +65,7 @@ export function createDependencies({
   redis,
   writeCountsAfter,
 }: DependencyOptions): Dependencies {
+  const encryption = encryptionOf(config);
   const now = (): number => clock().getTime();
   const localBuckets = createLocalBuckets(now);
   return {
@@ -72,7 +73,8 @@ export function createDependencies({
     config,
     clock,
     log,
-    identity: createIdentity(pool, config, clock),
+    encryption,
+    identity: createIdentity(pool, config, clock, encryption),
     mailer,
     jobs: createJobs(pool),
     buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,

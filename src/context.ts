@@ -8,6 +8,7 @@ import { type Binding, type Mode, openTransaction, runCheck, type Transaction } 
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
+import type { Encryption } from './lib/encryption.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import type { Buckets } from './lib/buckets.ts';
 import type { JobName, JobPayload } from './lib/jobs.ts';
@@ -29,6 +30,7 @@ export interface Dependencies {
   readonly config: Config;
   readonly clock: () => Date;
   readonly log: Log;
+  readonly encryption: Encryption;
   readonly identity: Identity;
   readonly mailer: Mailer;
   readonly jobs: Jobs;

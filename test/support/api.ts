@@ -90,6 +90,10 @@ const UNLIMITED: Partial<Config> = {
 /** A test that observes statements must not see those that write the counts of requests. */
 const NEVER = 2 ** 31 - 1;
 
+/** With a key, the tests also run servers in production. */
+export const ENCRYPTION_KEY = Buffer.from('a key for tests '.repeat(2)).toString('base64');
+const STANDARD = readConfig({ ENCRYPTION_KEY });
+
 /** With this media type, the status tells whether the operation was executed. */
 const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 
@@ -128,7 +132,7 @@ export async function startApi({
   );
   afterAll(() => expect(differences.join('\n\n'), 'planned answers differ from those of the resolvers').toBe(''));
   let ahead = 0;
-  const full: Config = { ...readConfig({}), publicUrl: 'http://ambit.test', ...UNLIMITED, ...config };
+  const full: Config = { ...STANDARD, publicUrl: 'http://ambit.test', ...UNLIMITED, ...config };
   const app = createApp({
     pool,
     config: full,
