@@ -27,6 +27,8 @@ export interface Identity {
    * before `check` has confirmed the credential.
    */
   findCached(header: string | null): Promise<CachedActor | null>;
+  /** Number of cached actors. */
+  cachedActors(): number;
   readonly keys: Keys;
   readonly lookups: OrganizationLookups;
   readonly limiter: Limiter;
@@ -105,7 +107,8 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     return isCurrent() ? { actor, check, isCurrent, forget: () => void cache.delete(claim.key) } : null;
   }
 
-  return { authenticate, findCached, keys, lookups, limiter: createLimiter(sql, config.rateLimits) };
+  const cachedActors = (): number => cache.size;
+  return { authenticate, findCached, cachedActors, keys, lookups, limiter: createLimiter(sql, config.rateLimits) };
 }
 
 export const unauthenticated = (): AmbitError =>

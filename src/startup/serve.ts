@@ -7,6 +7,8 @@ import { banner } from './banner.ts';
 import { demoSignIns } from './demo.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { openListener } from './listener.ts';
+import { openMetricsListener } from './metrics-listener.ts';
+import { loadObservers } from './observers.ts';
 import { checkAccounts, prepareDatabase } from './prepare.ts';
 import { serveWithWorkers } from './primary.ts';
 import { runWorker } from './worker.ts';
@@ -18,6 +20,9 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   // Requests are independent of each other, so a bug in one must not end the others.
   process.on('unhandledRejection', (error) => log({ level: 'error', error: describeError(error) }));
   if (given.workers > 1) return await serveWithWorkers(given, log, lifecycle);
+  const observers = await loadObservers(given, log, lifecycle);
+  const { metrics } = observers;
+  if (metrics && given.metrics.port !== undefined) await openMetricsListener(given, metrics.scrape, lifecycle, log);
   const listener = await openListener(given, lifecycle);
   const config = readConfig({ ...process.env, PORT: String(listener.port) });
 
@@ -25,7 +30,7 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const pool = connect(options);
   lifecycle.onStop(() => pool.end());
   const started = await checkAccounts(config, pool, hasDemo);
-  listener.serve(createApp({ pool, config, log, demo: hasDemo ? demoSignIns() : null }));
+  listener.serve(createApp({ pool, config, log, observers, demo: hasDemo ? demoSignIns() : null }));
   process.stdout.write(banner(config, started));
 }
 

@@ -71,6 +71,7 @@ export interface ApiOptions {
   ways?: Partial<Pick<AppOptions, 'wrapAnswer' | 'wrapExecute'>>;
   pool?: number;
   client?: Partial<ClientOptions>;
+  observers?: AppOptions['observers'];
   /** Runs on this database instead of a new one, as a second node does. */
   database?: TestDatabase;
 }
@@ -88,6 +89,7 @@ export async function startApi({
   ways,
   pool: size = 10,
   client,
+  observers = {},
   database,
 }: ApiOptions = {}): Promise<Api> {
   const own = database ?? (await cloneDatabase());
@@ -121,6 +123,7 @@ export async function startApi({
     clock: () => new Date(Date.now() + ahead),
     log,
     schema,
+    observers,
     ...(ways ?? both),
   });
   afterAll(() => pool.end());
