@@ -118,14 +118,15 @@ test('a query has spans for the request, the operation, the root field and its s
   expect(collector.authorization).toBe('Basic collector');
 });
 
-test('resolvers have the same spans, and statements of fields that run at once belong to the operation', async () => {
-  await send(CHECKS, { token: acme.owner.token, to: byResolvers });
-  const one = await spansOf(await send(CHECKS, { token: acme.owner.token, to: byResolvers }));
+test('resolvers have the same spans, and statements of fields below belong to the operation', async () => {
+  const NODES = '{ categories { nodes { name } } }';
+  const TOTAL = '{ checks { totalCount } tiers { totalCount } }';
+  for (const query of [NODES, TOTAL]) await send(query, { token: acme.owner.token, to: byResolvers });
+  const one = await spansOf(await send(NODES, { token: acme.owner.token, to: byResolvers }));
   // The statement that checks the credential is sent with the first one of the field.
-  const checks = { name: 'checks', children: [leaf('SELECT'), leaf('SELECT')] };
-  expect(one.tree).toEqual({ name: 'POST /graphql', children: [{ name: 'query', children: [checks] }] });
-  const BOTH = '{ checks { totalCount } tiers { totalCount } }';
-  const { tree, all } = await spansOf(await send(BOTH, { token: acme.owner.token, to: byResolvers }));
+  const categories = { name: 'categories', children: [leaf('SELECT'), leaf('SELECT')] };
+  expect(one.tree).toEqual({ name: 'POST /graphql', children: [{ name: 'query', children: [categories] }] });
+  const { tree, all } = await spansOf(await send(TOTAL, { token: acme.owner.token, to: byResolvers }));
   const names = tree.children[0]?.children.map(({ name }) => name) ?? [];
   expect(new Set(names)).toEqual(new Set(['SELECT', 'checks', 'tiers']));
   const ids = new Set(all.map(({ spanId }) => spanId));
