@@ -9,9 +9,12 @@ import { createPlans } from './executor/plans.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
 import { createHealthHandler } from './http/health.ts';
+import { createMetricsRoute } from './http/metrics/route.ts';
+import { createObserve, type Observers } from './http/observe.ts';
 import type { DemoAccounts } from './http/playground/page.ts';
 import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
+import { withRootSpan } from './http/root-spans.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createJobs } from './jobs/jobs.ts';
@@ -42,6 +45,11 @@ export interface AppOptions extends DependencyOptions {
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
+  /** What records requests in addition to the log. */
+  observers?: Observers & {
+    /** The text of `/metrics`. Defaults to the metrics of this process. */
+    scrape?: () => Promise<string>;
+  };
   /** Replaces the planned answers, for example to compare them with those of the resolvers. */
   wrapAnswer?: (answer: Answer, execute: Execute) => Answer;
   /** Replaces the execution by resolvers, for the same comparison. */
@@ -86,24 +94,36 @@ export function createDependencies({
 export function createApp({
   schema = buildSchema(),
   demo = null,
+  observers = {},
   wrapAnswer = (answer) => answer,
   wrapExecute = (execute) => execute,
   ...options
 }: AppOptions): App {
   const dependencies = createDependencies(options);
-  const { pool, config } = dependencies;
+  const { pool, config, log } = dependencies;
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
-  const execute = createExecute(responseLimits(config.responseLimit), findPlan);
+  const { metrics, tracing, scrape = metrics?.scrape } = observers;
+  const execute = createExecute(responseLimits(config.responseLimit), findPlan, tracing ? withRootSpan : undefined);
   const { answer, explain } = createPlanner(findPlan, pool.renew);
   const graphql = createGraphql(schema, dependencies, {
     execute: wrapExecute(execute, answer),
     answer: wrapAnswer(answer, execute),
     explain: config.production ? undefined : explain,
   });
+  metrics?.watch({
+    pool,
+    requestsInProgress: deadlines.size,
+    caches: { documents: graphql.documents.size, credentials: dependencies.identity.cachedActors },
+  });
   return {
     dependencies,
-    handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),
+    handler: createHandler(graphql, dependencies, {
+      deadlines,
+      playground: createPlayground(demo),
+      observe: createObserve(log, observers),
+      metrics: servesMetrics(config) && scrape ? createMetricsRoute(scrape, config.metrics.token) : null,
+    }),
     stopRequests: deadlines.stopAll,
   };
 }
@@ -113,3 +133,6 @@ export function createWorkerApp(options: DependencyOptions): App {
   const dependencies = createDependencies(options);
   return { dependencies, handler: createHealthHandler(dependencies.pool), stopRequests: () => undefined };
 }
+
+/** Whether `/metrics` is on the port of the API. It is never public there. */
+const servesMetrics = ({ metrics: { port, token } }: Config): boolean => port === undefined && token !== undefined;

@@ -71,6 +71,9 @@ const encryptionKey = (description: string) =>
 const isOrigin = (origin: string): boolean =>
   /^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
 
+/** The characters of a bearer token (RFC 6750, section 2.1). */
+const METRICS_TOKEN = /^[\w.~+/=-]{16,200}$/;
+
 /** The rate limits that `RATE_LIMITS` can change. */
 const CHANGEABLE = new Set<string>(RATE_LIMIT_NAMES.filter((name) => !rateLimit(name).variable));
 
@@ -216,6 +219,22 @@ export const VARIABLES = {
     'Lowest level of the entries that are logged to stderr, as JSON lines. `info` includes one line per request.',
   ),
   LOG_SQL: choice(['true', 'false'], 'false', '`true` logs each database statement, without its parameters.'),
+  METRICS_PORT: variable(
+    z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(0).max(65_535)).optional(),
+    'an integer from 0 to 65535',
+    'Port of `/metrics` for [Prometheus](operations.md#metrics). It serves nothing else. Defaults to none.',
+  ),
+  METRICS_HOST: text('127.0.0.1', 'Address on which `METRICS_PORT` listens.'),
+  METRICS_TOKEN: variable(
+    z.string().regex(METRICS_TOKEN).optional(),
+    'a text of 16 to 200 letters, digits and the characters - . _ ~ + / =',
+    'Bearer token that `/metrics` requires. Without `METRICS_PORT`, `/metrics` is served on `PORT` if there is a token.',
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(
+    z.url({ protocol: /^https?$/ }).optional(),
+    'a URL such as http://localhost:4318',
+    'URL of a collector that receives [traces](operations.md#traces) with OTLP over HTTP, such as `http://localhost:4318`. Without it, nothing is traced.',
+  ),
   SIGN_UP: optionalChoice(
     ['open', 'invited'],
     'Who may create an account. `open`: everybody. `invited`: only people with an invitation. Defaults to `invited` in production, otherwise to `open`.',
@@ -293,14 +312,17 @@ export interface Config {
   invitationUrl: string | undefined;
   logLevel: LogLevel;
   logSql: boolean;
+  /** The port is undefined without `METRICS_PORT`. */
+  metrics: { host: string; port: number | undefined; token: string | undefined };
+  tracesEndpoint: string | undefined;
   signUp: 'open' | 'invited';
   production: boolean;
 }
 
 export class ConfigError extends Error {}
 
-/** The URL of a database, of Redis or of a mail server contains a password. */
-const SECRET = /(DATABASE|REDIS|SMTP)_URL$|^ENCRYPTION_KEY/;
+/** The URL of a database, of Redis, of a mail server or of a collector can contain a password. */
+const SECRET = /(DATABASE|REDIS|SMTP)_URL$|^ENCRYPTION_KEY|^METRICS_TOKEN$|^OTEL_EXPORTER_OTLP_ENDPOINT$/;
 
 type Name = keyof typeof VARIABLES;
 
@@ -377,6 +399,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     invitationUrl: env.INVITATION_URL,
     logLevel: env.LOG_LEVEL,
     logSql: env.LOG_SQL === 'true',
+    metrics: { host: env.METRICS_HOST, port: env.METRICS_PORT, token: env.METRICS_TOKEN },
+    tracesEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
     signUp: env.SIGN_UP ?? (production ? 'invited' : 'open'),
     production,
   };

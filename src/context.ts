@@ -1,6 +1,7 @@
 import { RequestCache } from '@pothos/plugin-scope-auth';
 import { type Access, accessOf } from './access/access.ts';
 import type { Permission } from './access/catalog.ts';
+import { countedAccess, type DecisionCount } from './access/counted.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/client.ts';
 import type { Pool } from './db/pool.ts';
@@ -8,9 +9,9 @@ import { type Binding, type Mode, openTransaction, runCheck, type Transaction } 
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
-import type { Encryption } from './lib/encryption.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import type { Buckets } from './lib/buckets.ts';
+import type { Encryption } from './lib/encryption.ts';
 import type { JobName, JobPayload } from './lib/jobs.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
@@ -100,6 +101,8 @@ export interface Context {
   readonly userAgent: string | null;
   /** The database work of the request. */
   readonly work: Work;
+  /** The access decisions of the request so far. */
+  readonly decisions: DecisionCount;
   /** Reads the request's credential from the database. */
   readonly authenticate: () => Promise<Actor>;
   readonly unit: UnitOfWork;
@@ -147,6 +150,7 @@ export async function revalidate(ctx: Context): Promise<boolean> {
     const { pool } = ctx.dependencies;
     const lookups = await pool.lookupsOf(revalidation.cached.actor.organization?.id ?? '');
     revalidation.result ??= runCheck(lookups.unsafe, revalidation.cached.check);
+    ctx.work.tracer?.addStatement(revalidation.cached.check.singleText, revalidation.result);
   }
   const isUnchanged = await revalidation.result;
   if (!isUnchanged) revalidation.cached.forget();
@@ -239,7 +243,7 @@ export async function endTransaction(ctx: Context, how: 'commit' | 'rollback'): 
 /** Replaces the actor of the request, after a sign-in or when the grants were read again. */
 export function setActor(ctx: Context, actor: Actor): void {
   ctx.unit.actor = actor;
-  ctx.unit.access = accessOf(effectiveGrantsOf(actor));
+  ctx.unit.access = countedAccess(accessOf(effectiveGrantsOf(actor)), ctx.decisions);
   ctx.unit.binding = { organizationId: actor.organization?.id ?? null, userId: actor.user?.id ?? null };
   ctx.unit.loaders = new Map();
   ctx.unit.permissionCache = new Set();

@@ -1,4 +1,4 @@
-import { type App, createApp, createWorkerApp } from '../app.ts';
+import { type App, type AppOptions, createApp, createWorkerApp } from '../app.ts';
 import type { Config } from '../config.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Log } from '../lib/log.ts';
@@ -6,7 +6,7 @@ import { connectRedis, type Redis } from '../lib/redis.ts';
 import { demoSignIns } from './demo.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
-interface NodeOptions {
+interface NodeOptions extends Pick<AppOptions, 'observers'> {
   pool: Pool;
   config: Config;
   log: Log;
@@ -14,10 +14,10 @@ interface NodeOptions {
 }
 
 /** The app for the role of the process. Before the pool ends, it writes the requests that it has counted. */
-export function createNode({ pool, config, log, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
+export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
   if (config.role === 'worker') return createWorkerApp({ pool, config, log });
   const redis = findRedis(config, log);
-  const app = createApp({ pool, config, log, redis, demo: hasDemo ? demoSignIns() : null });
+  const app = createApp({ pool, config, log, redis, observers, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {
     await app.dependencies.requestCounts.write();
     redis?.close();

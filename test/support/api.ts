@@ -76,6 +76,7 @@ export interface ApiOptions {
   redis?: Redis;
   /** Milliseconds after which counted requests are written. Defaults to never. */
   writeCountsAfter?: number;
+  observers?: AppOptions['observers'];
   /** Runs on this database instead of a new one, as a second node does. */
   database?: TestDatabase;
 }
@@ -104,6 +105,7 @@ export async function startApi({
   ways,
   pool: size = 10,
   client,
+  observers = {},
   database,
   redis,
   writeCountsAfter = NEVER,
@@ -141,6 +143,7 @@ export async function startApi({
     schema,
     writeCountsAfter,
     redis,
+    observers,
     ...(ways ?? both),
   });
   afterAll(() => pool.end());
