@@ -46,35 +46,42 @@ export interface TokenLimits {
 
 type Given = { [Name in keyof TokenLimits]?: TokenLimits[Name] | undefined };
 
+/** Whether an item is in the limits of a credential. */
+const IS_WITHIN: { [Name in keyof TokenLimits]: (item: string, own: readonly string[]) => boolean } = {
+  permissions: (pattern, own) => own.some((wider) => isCoveredBy(pattern, wider)),
+  projectIds: (id, own) => own.includes(id),
+  addresses: isWithinNetworks,
+};
+const LIMITS = Object.keys(IS_WITHIN) as (keyof TokenLimits)[];
+
 /**
  * The limits of a token that the credential creates. Those that are not given are taken from the credential. Those that
  * are given must not exceed them.
  */
 export function limitsWithin(credential: Credential | null, given: Given): TokenLimits {
-  const { permissions = null, projectIds = null, addresses = null } = credential ?? {};
-  return {
-    permissions: within('permissions', given.permissions, permissions, (item, all) =>
-      all.some((wider) => isCoveredBy(item, wider)),
-    ),
-    projectIds: within('projectIds', given.projectIds, projectIds, (item, all) => all.includes(item)),
-    addresses: within('addresses', given.addresses, addresses, isWithinNetworks),
-  };
+  const limits: TokenLimits = { permissions: null, projectIds: null, addresses: null };
+  for (const name of LIMITS) {
+    const own = credential?.[name];
+    const errors = own ? exceedingItems(name, given[name] ?? [], own) : [];
+    if (errors.length > 0) throw invalid(...errors);
+    limits[name] = given[name] ?? (own ? [...own] : null);
+  }
+  return limits;
 }
 
-function within(
-  field: keyof TokenLimits,
-  given: string[] | null | undefined,
-  own: readonly string[] | null,
-  isWithin: (item: string, own: readonly string[]) => boolean,
-): string[] | null {
-  if (!own) return given ?? null;
-  const errors = (given ?? []).flatMap((item, at) => (isWithin(item, own) ? [] : [exceeds(field, at)]));
-  if (errors.length > 0) throw invalid(...errors);
-  return given ?? [...own];
-}
+const exceedingItems = (name: keyof TokenLimits, given: readonly string[], own: readonly string[]): UserError[] =>
+  given.flatMap((item, at) =>
+    IS_WITHIN[name](item, own)
+      ? []
+      : [itemError('INVALID', name, at, 'exceeds the limits of the API token of this request')],
+  );
 
-const exceeds = (field: keyof TokenLimits, at: number): UserError =>
-  itemError('INVALID', field, at, 'exceeds the limits of the API token of this request');
+/** Whether a token is limited at least as much as the credential. */
+export const isWithinLimits = (credential: Credential | null, token: TokenLimits): boolean =>
+  LIMITS.every((name) => {
+    const own = credential?.[name];
+    return !own || token[name]?.every((item) => IS_WITHIN[name](item, own)) === true;
+  });
 
 const itemError = (code: UserErrorCode, field: keyof TokenLimits, at: number, message: string): UserError =>
   userError(code, [field, String(at)], `${field}.${at}: ${message}.`);
