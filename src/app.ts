@@ -13,10 +13,14 @@ import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
+import type { Redis } from './lib/redis.ts';
+import { createSharedBuckets } from './lib/shared-buckets.ts';
 import { createPlanner } from './planner/planner.ts';
+import { createRequestCounts } from './resources/plan/request-counts.ts';
 import { buildSchema } from './schema.ts';
 
 export interface AppOptions {
@@ -26,6 +30,10 @@ export interface AppOptions {
   log?: Log;
   /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
+  /** Counts requests for all nodes. Without it, this node counts its own. */
+  redis?: Redis | undefined;
+  /** Milliseconds after which counted requests are written to the database. */
+  writeCountsAfter?: number;
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
@@ -40,6 +48,8 @@ export interface App {
   dependencies: Dependencies;
   /** Stops the requests in progress. A field that has not finished fails with this error. */
   stopRequests(reason: AmbitError): void;
+  /** Writes the counted requests to the database. To be called before the pool ends. */
+  writeCounts(): Promise<void>;
 }
 
 /** Connects the layers. Opens no connection: the caller provides the database, the clock and the socket. */
@@ -49,11 +59,16 @@ export function createApp({
   clock = () => new Date(),
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
+  redis,
+  writeCountsAfter,
   schema = buildSchema(),
   demo = null,
   wrapAnswer = (answer) => answer,
   wrapExecute = (execute) => execute,
 }: AppOptions): App {
+  const now = (): number => clock().getTime();
+  const localBuckets = createLocalBuckets(now);
+  const requestCounts = createRequestCounts(pool, clock, log, writeCountsAfter);
   const dependencies: Dependencies = {
     pool,
     config,
@@ -61,6 +76,8 @@ export function createApp({
     log,
     identity: createIdentity(pool, config, clock),
     mailer,
+    buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
+    countRequests: requestCounts.add,
   };
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
@@ -75,5 +92,6 @@ export function createApp({
     dependencies,
     handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),
     stopRequests: deadlines.stopAll,
+    writeCounts: requestCounts.write,
   };
 }

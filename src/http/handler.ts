@@ -13,6 +13,7 @@ import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
 import { createRequestMemory, type RequestMemory } from './memory.ts';
 import { createPlayground, FOLDER, type Playground } from './playground/playground.ts';
+import { withRateLimit } from './rate-limit-headers.ts';
 import {
   domainErrorResponse,
   errorResponse,
@@ -32,7 +33,7 @@ import type { Graphql } from './yoga.ts';
 /** Maximum number of bytes of a request body. */
 const MAX_BODY = 100_000;
 
-type Route = (req: IncomingMessage, work: Work) => Promise<HttpResponse>;
+type Route = (req: IncomingMessage, work: Work, address: string) => Promise<HttpResponse>;
 type Routes = ReadonlyMap<string, Route>;
 
 const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes => {
@@ -115,9 +116,11 @@ export function createHandler(
         trace,
         credential: { error: null, isIgnored: false },
         chargeOrganization,
+        counted: null,
       });
       if (exported) return await exported(req, server);
-      return (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
+      const response = (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
+      return await withRateLimit(dependencies, server, response);
     } finally {
       admission.release();
     }
@@ -128,15 +131,18 @@ export function createHandler(
     if (path.startsWith(FOLDER)) return await playground.file(path, req);
     if (path === '/' && isNavigation(req)) return REDIRECT;
     if (path === '/graphql' && isNavigation(req)) return withVary(await playground.page(req), 'Accept');
-    return (await routes.get(path)?.(req, work)) ?? null;
+    return (await routes.get(path)?.(req, work, clientAddress(req))) ?? null;
   }
 
-  function serverContext({ headers, socket }: IncomingMessage, requestId: string, state: RequestState): ServerContext {
-    const forwarded = headers['x-forwarded-for'];
+  const clientAddress = ({ headers, socket }: IncomingMessage): string =>
+    addressOf(socket.remoteAddress ?? 'unknown', headers['x-forwarded-for']?.toString());
+
+  function serverContext(req: IncomingMessage, requestId: string, state: RequestState): ServerContext {
+    const { headers } = req;
     return {
       requestId,
       state,
-      address: addressOf(socket.remoteAddress ?? 'unknown', forwarded?.toString()),
+      address: clientAddress(req),
       authorization: headers.authorization ?? null,
       userAgent: headers['user-agent']?.slice(0, 200) ?? null,
     };
