@@ -13,6 +13,7 @@ import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createLastUses } from './identity/last-use.ts';
 import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
@@ -34,6 +35,8 @@ export interface AppOptions {
   redis?: Redis | undefined;
   /** Milliseconds after which counted requests are written to the database. */
   writeCountsAfter?: number;
+  /** Milliseconds between the first recorded use of a credential and the write of the uses. */
+  writeUsesAfter?: number;
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
@@ -50,6 +53,8 @@ export interface App {
   stopRequests(reason: AmbitError): void;
   /** Writes the counted requests to the database. To be called before the pool ends. */
   writeCounts(): Promise<void>;
+  /** Writes the last uses of credentials to the database. To be called before the pool ends. */
+  writeUses(): Promise<void>;
 }
 
 /** Connects the layers. Opens no connection: the caller provides the database, the clock and the socket. */
@@ -61,6 +66,7 @@ export function createApp({
   mailer = createMailer(config, log),
   redis,
   writeCountsAfter,
+  writeUsesAfter,
   schema = buildSchema(),
   demo = null,
   wrapAnswer = (answer) => answer,
@@ -69,6 +75,7 @@ export function createApp({
   const now = (): number => clock().getTime();
   const localBuckets = createLocalBuckets(now);
   const requestCounts = createRequestCounts(pool, clock, log, writeCountsAfter);
+  const lastUses = createLastUses(pool, clock, log, writeUsesAfter);
   const dependencies: Dependencies = {
     pool,
     config,
@@ -78,6 +85,7 @@ export function createApp({
     mailer,
     buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
     countRequests: requestCounts.add,
+    recordUse: lastUses.record,
   };
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
@@ -93,5 +101,6 @@ export function createApp({
     handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),
     stopRequests: deadlines.stopAll,
     writeCounts: requestCounts.write,
+    writeUses: lastUses.write,
   };
 }

@@ -25,6 +25,8 @@ export interface Dependencies {
   readonly buckets: Buckets;
   /** Adds requests to the usage of the organization. */
   readonly countRequests: (organizationId: string, requests: number) => void;
+  /** Records that the credential of the actor was used from this address. */
+  readonly recordUse: (actor: Actor, address: string) => void;
 }
 
 /** The part of the audit event that the mutation itself provides. */

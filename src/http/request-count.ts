@@ -35,6 +35,7 @@ export function countFor(
     if (refusedBy !== null)
       throw rateLimited(claims[refusedBy] as Claim, buckets[refusedBy] as Bucket, dependencies.clock());
     if (actor.organization) dependencies.countRequests(actor.organization.id, requests);
+    dependencies.recordUse(actor, address);
   });
 }
 

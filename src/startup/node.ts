@@ -13,12 +13,13 @@ interface NodeOptions {
   hasDemo: boolean;
 }
 
-/** The app of a process that serves requests. Before the pool ends, the app writes what it has counted. */
+/** The app of a process that serves requests. Before the pool ends, the app writes what it has
+ * counted and recorded. */
 export function createNode({ pool, config, log, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
   const redis = findRedis(config, log);
   const app = createApp({ pool, config, log, redis, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {
-    await app.writeCounts();
+    await Promise.all([app.writeCounts(), app.writeUses()]);
     redis?.close();
   });
   return app;

@@ -136,6 +136,7 @@ export async function startApi({
     log,
     schema,
     writeCountsAfter,
+    writeUsesAfter: NEVER,
     redis,
     ...(ways ?? both),
   });
