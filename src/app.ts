@@ -17,6 +17,7 @@ import { responseLimits } from './http/response-limit.ts';
 import { withRootSpan } from './http/root-spans.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createLastUses } from './identity/last-use.ts';
 import { createJobs } from './jobs/jobs.ts';
 import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
@@ -39,6 +40,8 @@ export interface DependencyOptions {
   redis?: Redis | undefined;
   /** Milliseconds after which counted requests are written to the database. */
   writeCountsAfter?: number;
+  /** Milliseconds between the first recorded use of a credential and the write of the uses. */
+  writeUsesAfter?: number;
 }
 
 export interface AppOptions extends DependencyOptions {
@@ -72,6 +75,7 @@ export function createDependencies({
   mailer = createMailer(config, log),
   redis,
   writeCountsAfter,
+  writeUsesAfter,
 }: DependencyOptions): Dependencies {
   const encryption = encryptionOf(config);
   const now = (): number => clock().getTime();
@@ -87,6 +91,7 @@ export function createDependencies({
     jobs: createJobs(pool),
     buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
     requestCounts: createRequestCounts(pool, clock, log, writeCountsAfter),
+    lastUses: createLastUses(pool, clock, log, writeUsesAfter),
   };
 }
 

@@ -9,6 +9,7 @@ import { type Binding, type Mode, openTransaction, runCheck, type Transaction } 
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
+import type { LastUses } from './identity/last-use.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import type { Buckets } from './lib/buckets.ts';
 import type { Encryption } from './lib/encryption.ts';
@@ -38,6 +39,7 @@ export interface Dependencies {
   /** The buckets of the limits of requests per minute. */
   readonly buckets: Buckets;
   readonly requestCounts: RequestCounts;
+  readonly lastUses: LastUses;
 }
 
 /** What the handler of a job gets. It has no pool, so that each transaction is bound by its job. */

@@ -28,6 +28,7 @@ import {
 } from './response.ts';
 import { createResponseWriter } from './response-writer.ts';
 import { createSchemaRoute } from './schema-file.ts';
+import { createPosts } from './secret-revocation.ts';
 import type { RequestState, ServerContext } from './server-context.ts';
 import { addError, newTrace, type Trace } from './trace.ts';
 import type { Graphql } from './yoga.ts';
@@ -89,6 +90,7 @@ export function createHandler(
 ): RequestListener {
   const routes = createRoutes(graphql, dependencies, metrics);
   const exports = createExports(dependencies, deadlines);
+  const posts = createPosts(dependencies);
   const compress = createCompress();
   const writer = createResponseWriter(dependencies.config, dependencies.log);
   const addressOf = createAddressOf(dependencies.config.trustedProxies);
@@ -103,7 +105,8 @@ export function createHandler(
     const file = req.method === 'GET' || req.method === 'HEAD' ? await serveFile(path, req, work) : null;
     if (file) return file;
     const exported = req.method === 'GET' ? exports.get(path) : undefined;
-    if (path !== '/graphql' && !exported)
+    const post = req.method === 'POST' ? posts.get(path) : undefined;
+    if (path !== '/graphql' && !exported && !post)
       return errorResponse(404, 'This path does not exist. The API is at /graphql.', requestId);
     if (memory.isFull()) return busy(requestId);
     const body = await memory.readBody(req, MAX_BODY);
@@ -125,6 +128,7 @@ export function createHandler(
         counted: null,
       });
       if (exported) return await exported(req, server);
+      if (post) return await post(body, server);
       const response = (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
       return await withRateLimit(dependencies, server, response);
     } finally {
@@ -204,7 +208,7 @@ export function createHandler(
       if (res.writableFinished) endWork(work);
       else stopDisconnected(work);
       const status = res.writableFinished ? res.statusCode : null;
-      observed({ requestId, route: routeOf(req, [routes, exports]), status, startedAt }, trace, work);
+      observed({ requestId, route: routeOf(req, [routes, exports, posts]), status, startedAt }, trace, work);
     });
     const accepted = req.headers['accept-encoding'];
     void respond(req, requestId, work, trace)

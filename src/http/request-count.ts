@@ -35,6 +35,7 @@ export function countFor(
     if (refusedBy !== null)
       throw rateLimited(claims[refusedBy] as Claim, buckets[refusedBy] as Bucket, dependencies.clock());
     if (actor.organization) dependencies.requestCounts.add(actor.organization.id, requests);
+    dependencies.lastUses.record(actor, address);
   });
 }
 

@@ -13,13 +13,14 @@ interface NodeOptions extends Pick<AppOptions, 'observers'> {
   hasDemo: boolean;
 }
 
-/** The app for the role of the process. Before the pool ends, it writes the requests that it has counted. */
+/** The app for the role of the process. Before the pool ends, it writes what it has counted and recorded. */
 export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
   if (config.role === 'worker') return createWorkerApp({ pool, config, log });
   const redis = findRedis(config, log);
   const app = createApp({ pool, config, log, redis, observers, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {
-    await app.dependencies.requestCounts.write();
+    const { requestCounts, lastUses } = app.dependencies;
+    await Promise.all([requestCounts.write(), lastUses.write()]);
     redis?.close();
   });
   return app;

@@ -142,6 +142,7 @@ export async function startApi({
     log,
     schema,
     writeCountsAfter,
+    writeUsesAfter: NEVER,
     redis,
     observers,
     ...(ways ?? both),
