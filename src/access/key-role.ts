@@ -68,7 +68,10 @@ export const permissionsOfPatterns = (patterns: readonly string[]): ReadonlySet<
   compiled('', patterns).allow;
 
 /** The limits of a token, for decisions. Null if it is not narrowed. */
-export function narrowingOf(permissions: readonly string[] | null, projectIds: readonly string[] | null): Narrowing | null {
+export function narrowingOf(
+  permissions: readonly string[] | null,
+  projectIds: readonly string[] | null,
+): Narrowing | null {
   if (permissions === null && projectIds === null) return null;
   return {
     permissions: permissions && permissionsOfPatterns(permissions),

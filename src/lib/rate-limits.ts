@@ -49,8 +49,18 @@ export const RATE_LIMITS = {
   rolesPerPerson: { counts: 'Roles created', per: 'person or service account', points: 200, minutes: HOUR },
   policiesPerOrganization: { counts: 'Policies created', per: 'organization', points: 500, minutes: HOUR },
   policiesPerPerson: { counts: 'Policies created', per: 'person or service account', points: 200, minutes: HOUR },
-  apiTokensPerOrganization: { counts: 'API tokens created', per: 'organization', points: 1_000, minutes: HOUR },
-  apiTokensPerPerson: { counts: 'API tokens created', per: 'person or service account', points: 200, minutes: HOUR },
+  apiTokensPerOrganization: {
+    counts: 'API tokens created or rotated',
+    per: 'organization',
+    points: 1_000,
+    minutes: HOUR,
+  },
+  apiTokensPerPerson: {
+    counts: 'API tokens created or rotated',
+    per: 'person or service account',
+    points: 200,
+    minutes: HOUR,
+  },
   invitationsPerOrganization: {
     counts: 'Invitations created or sent again. Each sends a mail.',
     per: 'organization',

@@ -11,7 +11,14 @@ import { hashSecret, hintOf, newSecret } from '../../lib/secret.ts';
 import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, type PrincipalRow } from '../principal/service.ts';
 import { requireLifetime, requireNotBeyondCredential } from './lifetime.ts';
-import { addressList, limitsWithin, patternList, projectList, requireVisibleProjects, type TokenLimits } from './limits.ts';
+import {
+  addressList,
+  limitsWithin,
+  patternList,
+  projectList,
+  requireVisibleProjects,
+  type TokenLimits,
+} from './limits.ts';
 import { type ApiTokenRow, fields, snapshotOf } from './service.ts';
 import { apiTokens, type TokenAccess } from './table.ts';
 

@@ -42,7 +42,5 @@ export function requireNotBeyondCredential(ctx: Context, expiresAt: Date | null)
   const { credential } = ctx.unit.actor;
   const own = credential && credential.kind !== 'SESSION' ? credential.expiresAt : null;
   if (own && (!expiresAt || expiresAt > own))
-    throw refused(
-      `must not be later than ${own.toISOString()}, when the credential of this request expires`,
-    );
+    throw refused(`must not be later than ${own.toISOString()}, when the credential of this request expires`);
 }

@@ -59,5 +59,4 @@ export async function rotateSecret(
 /** A third secret would end the grace of the first one early. */
 const isRotatable = (now: Date) => or(isNull(apiTokens.previousEndsAt), lte(apiTokens.previousEndsAt, now));
 
-const conflict = (why: string): AmbitError =>
-  new AmbitError('CONFLICT', `The credential ${why}. Nothing was changed.`);
+const conflict = (why: string): AmbitError => new AmbitError('CONFLICT', `The credential ${why}. Nothing was changed.`);

@@ -1,6 +1,5 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
-import { z } from 'zod';
-import { mayActOnOwners, requireHeldChange, requireOwnerFor } from '../../access/escalation.ts';
+import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { mayActOnOwners, requireOwnerFor } from '../../access/escalation.ts';
 import { grantsOfAllOverTime, loadAssignments } from '../../access/grants.ts';
 import type { Grants } from '../../access/model.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
@@ -8,14 +7,13 @@ import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
-import { addSecrets, removeSecrets } from '../../identity/secrets.ts';
-import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { removeSecrets } from '../../identity/secrets.ts';
+import { notFound } from '../../lib/errors.ts';
 import { publicRow, toPublicId } from '../../lib/ids.ts';
-import { parse, singleLine } from '../../lib/input.ts';
-import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
-import { apiTokens, type TokenAccess } from './table.ts';
+import { hashesOf, lockLineage } from './lineage.ts';
+import { apiTokens } from './table.ts';
 
 /** All columns that a resolver needs. The hashes of the secrets are not among them. */
 export const fields = {
