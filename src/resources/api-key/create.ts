@@ -10,7 +10,7 @@ import { addressList, limitsWithin } from '../api-token/limits.ts';
 import { apiTokens } from '../api-token/table.ts';
 import type { ProjectRow } from '../project/service.ts';
 import { definitionInput, definitionOf } from './definition.ts';
-import { lockedCaller, requireGivable } from './escalation.ts';
+import { lockForKey } from './escalation.ts';
 import { type ApiKeyRow, fields, isKeyHere, snapshotOf } from './service.ts';
 
 const Create = z.object({
@@ -33,10 +33,10 @@ export async function createApiKey(ctx: Context, project: ProjectRow, input: unk
   await requireLifetime(ctx, { expiresAt, lineageAt: null });
   requireNotBeyondCredential(ctx, expiresAt);
   // Two requests for the last key of the plan run one after the other.
-  const caller = await lockedCaller(ctx, 'api_key:create', project.id);
-  requireGivable(caller, definition.permissions, project.id, expiresAt);
-  await requireRoom(ctx, project.id);
+  const escalation = await lockForKey(ctx, 'api_key:create', project.id);
   const values = { ...definition, name: given.name, addresses, expiresAt, projectId: project.id };
+  escalation.requireGivable(values);
+  await requireRoom(ctx, project.id);
   return await insert(ctx, { ...values, ...(await lineageOf(ctx)) });
 }
 
@@ -60,7 +60,7 @@ async function insert(ctx: Context, given: Values): Promise<KeyWithSecret> {
     hint: hintOf(secret),
     createdAt: now,
     updatedAt: now,
-    createdById: ctx.unit.actor.principal?.id ?? null,
+    createdById: ctx.unit.actor.principal?.id ?? '',
   };
   const tx = await db(ctx);
   // The name may be taken. Then the hash must not be sent, because the transaction is aborted.

@@ -38,10 +38,17 @@ export const fields = {
 };
 
 /** An API key. The table also contains API tokens, which have a principal instead of a project. */
-export type ApiKeyRow = Omit<Pick<typeof apiTokens.$inferSelect, keyof typeof fields>, 'projectId' | 'permissions'> & {
+export interface ApiKeyRow
+  extends Omit<Pick<typeof apiTokens.$inferSelect, keyof typeof fields>, keyof NotNull>,
+    NotNull {}
+
+/** Columns that are null for some API tokens only. */
+interface NotNull {
   projectId: string;
   permissions: string[];
-};
+  hint: string;
+  createdById: string;
+}
 
 /** Whether the request is authenticated with this key. */
 export const isOwnKey = ({ id }: ApiKeyRow, { unit }: Context): boolean => id === unit.actor.credential?.id;
@@ -76,13 +83,16 @@ export async function getApiKey(ctx: Context, publicId: string): Promise<ApiKeyR
 
 /** The key as this transaction sees it, locked until its end. */
 export async function lockApiKey(ctx: Context, id: string): Promise<ApiKeyRow> {
-  const [key] = await keyReader.read(await db(ctx), sql`where ${isKeyHere(ctx)} and ${apiTokens.id} = ${id} for update`);
+  const [key] = await keyReader.read(
+    await db(ctx),
+    sql`where ${isKeyHere(ctx)} and ${apiTokens.id} = ${id} for update`,
+  );
   if (!key) throw notFound('ApiKey');
   return key;
 }
 
 /** The keys that a member has created with a session, in projects where the caller can see keys. */
-export async function listKeysOfFormerMember(ctx: Context, principalId: string): Promise<ApiKeyRow[]> {
+export async function listKeysCreatedBy(ctx: Context, principalId: string): Promise<ApiKeyRow[]> {
   const visible = and(
     isKeyHere(ctx),
     inProjects(ctx, apiTokens.projectId, 'api_key:read'),
@@ -97,8 +107,7 @@ export async function listKeysOfFormerMember(ctx: Context, principalId: string):
  * The public ID of who created the key. A key that was created with a token or with another key is deleted with it. So a
  * creator that does not exist any more was a member with a session.
  */
-export async function creatorIdOf(ctx: Context, { createdById, madeWithId }: ApiKeyRow): Promise<string | null> {
-  if (createdById === null) return null;
+export async function creatorIdOf(ctx: Context, { createdById, madeWithId }: ApiKeyRow): Promise<string> {
   if (createdById === madeWithId) return toPublicId('key', createdById);
   const creator = await findPrincipal(ctx, createdById);
   return creator ? publicIdOfPrincipal(creator) : toPublicId('mem', createdById);

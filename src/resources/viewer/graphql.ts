@@ -13,7 +13,7 @@ import { findPrincipal } from '../principal/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { User } from '../user/graphql.ts';
 
-const CredentialAccess = builder.enumType('CredentialAccess', {
+export const CredentialAccess = builder.enumType('CredentialAccess', {
   description: 'What a credential allows, within the permissions of the member or service account that it acts for.',
   values: {
     READ: { description: 'Reading only. An API token can be limited to this.' },
@@ -85,7 +85,7 @@ const MembershipType = builder.objectRef<Membership>('Membership').implement({
   }),
 });
 
-const Viewer = builder.objectRef<Actor>('Viewer').implement({
+export const Viewer = builder.objectRef<Actor>('Viewer').implement({
   description: 'The caller: the person, the organization and the permissions of the request.',
   public: true,
   fields: (t) => ({
