@@ -38,6 +38,7 @@ export const REFUSAL_REASONS = {
     'The principal has the permission, but the API token is limited to other permissions or to other projects.',
   ADDRESS_NOT_ALLOWED: 'The API token or API key cannot be used from this address.',
   NOT_HELD: 'The principal would grant or remove permissions that it does not have itself.',
+  NOT_OWN: 'Only the principal itself can do this, because the response contains a secret of it.',
   ORGANIZATIONS_CLOSED:
     'With `SIGN_UP=invited`, only accounts that the operator of the server has allowed can create organizations.',
   SESSION_REQUIRED: 'The operation is for a signed-in person, not for an API token.',
