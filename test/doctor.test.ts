@@ -6,6 +6,7 @@ import { SMTPServer } from 'smtp-server';
 import { expect, onTestFinished, test } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { migrateDatabase } from '../src/db/migrate.ts';
+import { inTransaction } from '../src/db/transaction.ts';
 import { newId } from '../src/lib/ids.ts';
 import { checkClock } from '../src/startup/doctor/clock.ts';
 import { examineConfiguration } from '../src/startup/doctor/configuration.ts';
@@ -13,6 +14,7 @@ import { checkMigrations } from '../src/startup/doctor/database.ts';
 import { checkDirectories } from '../src/startup/doctor/directories.ts';
 import { examine } from '../src/startup/doctor/examine.ts';
 import { type Finding, ok, type Result, runCheck } from '../src/startup/doctor/finding.ts';
+import { checkJobs } from '../src/startup/doctor/jobs.ts';
 import { checkMail } from '../src/startup/doctor/mail.ts';
 import { linesOf, redact, secretsOf } from '../src/startup/doctor/report.ts';
 import { checkRoles } from '../src/startup/doctor/roles.ts';
@@ -75,9 +77,10 @@ test('doctor prints one aligned line for each finding, and exits with code 0 if 
     ),
     'ok    directories         organization_slugs, organization_secrets, memberships, people agree with their sources.',
     'ok    cluster             The database is one server, not a Citus cluster.',
+    'ok    jobs                0 jobs queued, 0 running, none failed.',
     'ok    clock               This machine and the database differ by N ms.',
     'ok    mail                SMTP_URL is not set: mail is written to the log.',
-    expect.stringMatching(/^\d+ ok/),
+    expect.stringMatching(/^1\d ok/),
   ]);
   expect(output).not.toContain('hunter2');
   expect(code).toBe(0);
@@ -244,6 +247,9 @@ test('a missing migration fails', async () => {
   expect(await afterChange(change, checkMigrations)).toEqual([
     { status: 'fail', text: '1 migration missing. Run: npm start -- migrate' },
   ]);
+  expect(await afterChange('update pgboss.version set version = 1', checkMigrations)).toEqual([
+    { status: 'fail', text: 'The tables of the job queue are missing or old. Run: npm start -- migrate' },
+  ]);
   expect(await checkMigrations(api.root)).toEqual([ok('The database has all migrations.')]);
 });
 
@@ -273,6 +279,26 @@ test('directories are compared with their sources, also by an owner to whom row-
   expect(await checkDirectories(api.root, 10_000)).toEqual(
     failed(slugs, secrets, /^people has 1 row without a source, and lacks 1\./),
   );
+});
+
+test('jobs that no worker takes and jobs that failed are warnings', async () => {
+  const { jobs } = api.app.dependencies;
+  const enqueue = () =>
+    inTransaction(api.pool, { organizationId: null, userId: null }, (db) =>
+      jobs.enqueue(db, 'clean-up', { after: null }),
+    );
+  await enqueue();
+  expect(await checkJobs(api.root)).toEqual([ok('1 job queued, 0 running, none failed.')]);
+  await api.root`update pgboss.job_common set start_after = now() - interval '90 seconds'`;
+  const failed = await enqueue();
+  await api.root`update pgboss.job_common set state = 'failed', retry_count = 4, completed_on = now(),
+    output = '{"message": "no\\nroute"}' where id = ${failed}`;
+  expect(await checkJobs(api.root)).toEqual([
+    { status: 'warn', text: expect.stringMatching(/^The oldest of 1 queued job has been waiting for 9\d s\. Start/) },
+    { status: 'warn', text: '1 job failed and will not be retried. The newest:' },
+    { status: 'warn', text: expect.stringMatching(`^clean-up ${failed}, .*, after 5 attempts: no route$`) },
+  ]);
+  await api.root`delete from pgboss.job_common`;
 });
 
 test.each([

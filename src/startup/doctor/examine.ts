@@ -6,6 +6,7 @@ import { type Database, NoDatabaseError, openDatabase } from './connection.ts';
 import { checkDatabase, checkMigrations, checkRuntimeConnection } from './database.ts';
 import { checkDirectories } from './directories.ts';
 import { type Check, type Finding, fail, type Result, runCheck, sentence, warn } from './finding.ts';
+import { checkJobs } from './jobs.ts';
 import { checkMail } from './mail.ts';
 import { checkRoles } from './roles.ts';
 import { checkRowLevelSecurity } from './row-level-security.ts';
@@ -31,6 +32,7 @@ const databaseChecks = (config: Config, { sql, runtimeUrl }: Database): Check[] 
     run: () => checkDirectories(sql, DIRECTORIES_DEADLINE),
   },
   { name: 'cluster', run: () => checkCluster(sql) },
+  { name: 'jobs', run: () => checkJobs(sql) },
   { name: 'clock', run: () => checkClock(sql) },
 ];
 

@@ -48,9 +48,9 @@ const PROBLEMS: [problem: string, query: string][] = [
   [
     'open to other organizations',
     `select distinct t.name || ' (policy ' || p.name || ')' as name from policies p join tables t using (oid),
-      lateral (select case when t.is_tenant then 'organization_id = .*ambit\\.organization_id\\(\\)'
+      lateral (select case when t.is_tenant then 'organization_id = .*organization_id\\(\\)'
         when t.name in ('rate_limits', 'setup_secrets', 'signing_keys') then ''
-        else 'id = .*ambit\\.(organization|user)_id\\(\\)' end as binding) b
+        else 'id = .*(organization|user)_id\\(\\)' end as binding) b
       where p.role <> 'ambit_lookup'
         and (p.role <> 'ambit_runtime' or p.condition !~ b.binding or p.new_condition !~ b.binding)`,
   ],
