@@ -8,8 +8,8 @@ import { type Binding, type Mode, openTransaction, runCheck, type Transaction } 
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
-import type { Encryption } from './lib/encryption.ts';
 import type { Jobs } from './jobs/jobs.ts';
+import type { Encryption } from './lib/encryption.ts';
 import type { JobName, JobPayload } from './lib/jobs.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';

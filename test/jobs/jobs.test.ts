@@ -24,7 +24,12 @@ async function startWorker(
   on: Api = api,
   log: Log = () => undefined,
 ): Promise<JobWorker> {
-  const worker = await createWorker({ pool: on.pool, jobs, handlers: { 'clean-up': handler }, log });
+  const worker = await createWorker({
+    pool: on.pool,
+    jobs,
+    handlers: { 'clean-up': handler, 'send-invitation': async () => undefined },
+    log,
+  });
   onTestFinished(() => worker.stop(0));
   return worker;
 }
