@@ -8,6 +8,7 @@ import { createExecute, type Execute } from './executor/execute.ts';
 import { createPlans } from './executor/plans.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
+import { createHealthHandler } from './http/health.ts';
 import type { DemoAccounts } from './http/playground/page.ts';
 import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
@@ -20,13 +21,16 @@ import { createMailer, type Mailer } from './lib/mail.ts';
 import { createPlanner } from './planner/planner.ts';
 import { buildSchema } from './schema.ts';
 
-export interface AppOptions {
+export interface DependencyOptions {
   pool: Pool;
   config: Config;
   clock?: () => Date;
   log?: Log;
   /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
+}
+
+export interface AppOptions extends DependencyOptions {
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
@@ -43,29 +47,29 @@ export interface App {
   stopRequests(reason: AmbitError): void;
 }
 
-/** Connects the layers. Opens no connection: the caller provides the database, the clock and the socket. */
-export function createApp({
+/** What requests and jobs need. Opens no connection: the caller provides the database, the clock and the socket. */
+export function createDependencies({
   pool,
   config,
   clock = () => new Date(),
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
+}: DependencyOptions): Dependencies {
+  const encryption = encryptionOf(config);
+  const identity = createIdentity(pool, config, clock, encryption);
+  return { pool, config, clock, log, encryption, identity, mailer, jobs: createJobs(pool) };
+}
+
+/** Connects the layers. */
+export function createApp({
   schema = buildSchema(),
   demo = null,
   wrapAnswer = (answer) => answer,
   wrapExecute = (execute) => execute,
+  ...options
 }: AppOptions): App {
-  const encryption = encryptionOf(config);
-  const dependencies: Dependencies = {
-    pool,
-    config,
-    clock,
-    log,
-    encryption,
-    identity: createIdentity(pool, config, clock, encryption),
-    mailer,
-    jobs: createJobs(pool),
-  };
+  const dependencies = createDependencies(options);
+  const { pool, config } = dependencies;
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
   const execute = createExecute(responseLimits(config.responseLimit), findPlan);
@@ -80,4 +84,10 @@ export function createApp({
     handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),
     stopRequests: deadlines.stopAll,
   };
+}
+
+/** For a process that runs jobs and serves no requests but health checks. */
+export function createWorkerApp(options: DependencyOptions): App {
+  const dependencies = createDependencies(options);
+  return { dependencies, handler: createHealthHandler(dependencies.pool), stopRequests: () => undefined };
 }

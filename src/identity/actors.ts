@@ -26,7 +26,7 @@ const MAX_POLICIES = 20_000;
 export function sizeOfGrants(grants: Grants | null): number {
   if (!grants) return 1;
   const roles = new Set([grants.role, grants.expired?.role, ...grants.projects.values()]);
-  const custom = [...roles].filter((role) => role?.builtIn === null);
+  const custom = [...roles].filter((role) => role && (role.builtIn === null || role.isOfKey));
   return 1 + Math.ceil(grants.projects.size / 10) + 8 * custom.length;
 }
 

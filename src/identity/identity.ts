@@ -69,6 +69,9 @@ const isAny = (): boolean => true;
 /** The maximum size of all cached actors, in kilobytes as `sizeOfGrants` estimates them. */
 const MAX_CACHED = 100_000;
 
+/** The size of what a token is narrowed to, in kilobytes. */
+const NARROWING = 8;
+
 const FIND = { SESSION: findSessionAcrossTenants, TOKEN: findTokenAcrossTenants };
 
 export function createIdentity(pool: Pool, config: Config, clock: () => Date, encryption: Encryption): Identity {
@@ -78,7 +81,7 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date, en
   const keys = createKeys(sql, clock, config.publicUrl, encryption);
   const cache = new LRUCache<string, CachedRow>({
     maxSize: MAX_CACHED,
-    sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants),
+    sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants) + (actor.credential?.narrowing ? NARROWING : 0),
   });
 
   async function claimOf(header: string): Promise<Claim | null> {

@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import type { Sql } from 'postgres';
-import type { Encryption, Place } from '../lib/encryption.ts';
+import type { Encrypted, Encryption, Place } from '../lib/encryption.ts';
 
 export const ALGORITHM = 'EdDSA';
 
@@ -20,12 +20,6 @@ export interface SigningKey {
   createdAt: string | null;
   signsFrom: Date;
   expiresAt: Date;
-}
-
-/** The number of stored secrets, and how many of them were encrypted again. */
-export interface Encrypted {
-  total: number;
-  changed: number;
 }
 
 /** The key that signs now: the last one whose start time has passed. */

@@ -4,7 +4,7 @@ import { clientOf } from '../db/client.ts';
 import { jobExecutor, withoutTransaction } from '../db/job-executor.ts';
 import type { Pool } from '../db/pool.ts';
 import { inTransaction } from '../db/transaction.ts';
-import { HEARTBEAT_SECONDS, JOB_NAMES, JOBS, type JobName } from '../lib/jobs.ts';
+import { HEARTBEAT_SECONDS, JOB_NAMES, JOBS, type JobDefinition, type JobName } from '../lib/jobs.ts';
 import { describeError, type Log, throttled } from '../lib/log.ts';
 import type { JobHandlers } from './job.ts';
 import { type Jobs, openBoss } from './jobs.ts';
@@ -32,6 +32,8 @@ const POLL = { normal: 1_000, longest: 10_000 };
 /** Milliseconds between two checks for jobs of processes that have died. All processes together check once per period. */
 const SUPERVISE = 10_000;
 const HEARTBEAT = (HEARTBEAT_SECONDS * 1_000) / 4;
+/** Milliseconds between two checks whether a regular job is due. */
+const SCHEDULE = 60_000;
 /** Minimum of milliseconds between two log entries with the same message. */
 const LOG_EVERY = 10_000;
 /** Milliseconds that a stopped job has to report its end. */
@@ -99,6 +101,7 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
     }
   }
 
+  /** Runs it now and then regularly, one run at a time. */
   function every(milliseconds: number, message: string, work: () => Promise<unknown>): void {
     let isBusy = false;
     const attempt = async (): Promise<void> => {
@@ -108,6 +111,7 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
       isBusy = false;
     };
     timers.push(setInterval(attempt, milliseconds).unref());
+    void attempt();
   }
 
   const unsubscribe = jobs.onWake(() => {
@@ -118,6 +122,7 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
     start() {
       isStarted = true;
       poll();
+      every(SCHEDULE, 'jobs cannot be scheduled', () => schedule(options));
       every(SUPERVISE, 'jobs cannot be supervised', () => boss.supervise());
       every(HEARTBEAT, 'jobs cannot report', () => report(boss, running));
     },
@@ -137,6 +142,19 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
       for (const each of timers) clearInterval(each);
     },
   };
+}
+
+/** Adds the regular jobs that are due. The database refuses a second one in the same period. */
+async function schedule({ pool, jobs }: WorkerOptions): Promise<void> {
+  const added = await inTransaction(pool, { organizationId: null, userId: null }, async (db) => {
+    const ids: (string | null)[] = [];
+    for (const name of JOB_NAMES) {
+      const { schedule: regular } = JOBS[name] as JobDefinition;
+      if (regular) ids.push(await jobs.enqueue(db, name, regular.payload as never, { oncePer: regular.every }));
+    }
+    return ids;
+  });
+  if (added.some((id) => id !== null)) jobs.wake();
 }
 
 /**

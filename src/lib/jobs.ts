@@ -17,6 +17,8 @@ export interface JobDefinition {
   expiry: number;
   /** Jobs of this kind that one process runs at the same time. */
   concurrency: number;
+  /** For a job that runs regularly: the seconds between two runs, by all processes together, and its payload. */
+  schedule?: { every: number; payload: object };
   /** Days after which a completed or failed job is deleted. */
   keepDays: number;
 }
@@ -35,6 +37,7 @@ export const JOBS = {
     retryDelayMax: 600,
     expiry: 900,
     concurrency: 1,
+    schedule: { every: 3_600, payload: { after: null } },
     keepDays: 1,
   }),
   'send-invitation': define({

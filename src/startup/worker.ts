@@ -1,10 +1,10 @@
 import cluster from 'node:cluster';
-import { type App, createApp } from '../app.ts';
+import type { App } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError, errorMessage } from '../lib/log.ts';
 import { clientOptions } from './database.ts';
-import { demoSignIns } from './demo.ts';
+import { createRoleApp, runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { type Listener, openListener } from './listener.ts';
 import { type FromWorker, type ToWorker, WORKER_NUMBER } from './messages.ts';
@@ -33,8 +33,10 @@ export function runWorker(): void {
     }
     if (message.kind === 'wait') return listener?.waitFor(message.what);
     const app = createWorkerApp(message, lifecycle, log);
-    if (listener) listener.serve(app);
-    else listener = await openListener(given, lifecycle, app);
+    await runJobs(app, lifecycle, async () => {
+      if (listener) listener.serve(app);
+      else listener = await openListener(given, lifecycle, app);
+    });
     await send({ kind: 'serving' });
   }
 
@@ -56,5 +58,5 @@ function createWorkerApp(
   const config = readConfig({ ...process.env, PORT: String(port) });
   const pool = connect(clientOptions(databaseUrl, config, log));
   lifecycle.onStop(() => pool.end());
-  return createApp({ pool, config, log, demo: hasDemo ? demoSignIns() : null });
+  return createRoleApp({ pool, config, log }, hasDemo);
 }

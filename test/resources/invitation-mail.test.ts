@@ -4,7 +4,7 @@ import { buildSchema } from '../../src/schema.ts';
 import { allow, createProject, createRole, projectRoleId } from '../decisions/support.ts';
 import { everythingStored } from '../identity/support.ts';
 import { type Json, startApi } from '../support/api.ts';
-import { skipRetryDelays, workerOf } from '../support/jobs.ts';
+import { openWorker, sharedWorker, skipRetryDelays } from '../support/jobs.ts';
 import { type Received, reply, startSmtp } from '../support/smtp.ts';
 import { until } from '../support/until.ts';
 import { createOrganization, mutate, queryData, roleId, signUp } from '../support/world.ts';
@@ -13,7 +13,7 @@ const smtp = await startSmtp();
 const config = { ...smtp.config, invitationUrl: 'https://app.test/join?from=mail' };
 const api = await startApi({ config });
 const node = await startApi({ config, database: api });
-const [worker, other] = await Promise.all([workerOf(api), workerOf(node)]);
+const [worker, other] = await Promise.all([sharedWorker(api), sharedWorker(node)]);
 const { owner, id: organizationId } = await createOrganization(api, 'acme');
 
 beforeEach(async () => {
@@ -45,10 +45,10 @@ const secrets = async (): Promise<(string | null)[]> =>
 const offer = async (secret: string): Promise<Json> =>
   (await queryData(api.as(), 'query ($secret: String!) { invitationOffer(secret: $secret) { email } }', { secret }))
     .invitationOffer;
-const jobs = async (): Promise<Json[]> =>
-  (await api.root`select state::text, retry_count as retries, data from pgboss.job_common order by created_on`).map(
-    (row) => ({ ...row }),
-  );
+const jobs = async (): Promise<Json[]> => [
+  ...(await api.root`
+    select state::text, retry_count as retries, data from pgboss.job_common where name = 'send-invitation' order by created_on`),
+];
 const logged = (message: string): Json[] =>
   [...api.logged, ...node.logged].filter((entry) => entry['message'] === message);
 
@@ -131,7 +131,7 @@ test('a mail server that is unavailable for a while delays the mail, and it is s
 test('a mail server that never answers delays no request and no other mail', async () => {
   const { promise: hanging, resolve: release } = Promise.withResolvers<null>();
   smtp.onRecipient = (address) => (address.startsWith('hang') ? hanging : null);
-  const stuck = await workerOf(api);
+  const stuck = await openWorker(api);
   stuck.start();
   const [slow] = await invite('hang@mail.test');
   const isActive = async (): Promise<boolean> => (await jobs()).some(({ state }) => state === 'active');
