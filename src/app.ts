@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
-import type { Config } from './config.ts';
+import { type Config, encryptionOf } from './config.ts';
 import type { Dependencies } from './context.ts';
 import type { Pool } from './db/pool.ts';
 import type { Answer } from './executor/answer.ts';
@@ -55,7 +55,9 @@ export function createDependencies({
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
 }: DependencyOptions): Dependencies {
-  return { pool, config, clock, log, identity: createIdentity(pool, config, clock), mailer, jobs: createJobs(pool) };
+  const encryption = encryptionOf(config);
+  const identity = createIdentity(pool, config, clock, encryption);
+  return { pool, config, clock, log, encryption, identity, mailer, jobs: createJobs(pool) };
 }
 
 /** Connects the layers. */

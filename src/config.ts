@@ -1,4 +1,6 @@
+import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import { createEncryption, type Encryption, parseEncryptionKey } from './lib/encryption.ts';
 import { LOG_LEVELS, type LogLevel } from './lib/log.ts';
 import { isNetwork } from './lib/network.ts';
 import type { Plan } from './lib/plans.ts';
@@ -51,6 +53,17 @@ const databaseUrl = (description: string) =>
       .refine(hasOneHost)
       .optional(),
     'a URL with one host, such as postgres://user:password@host:5432/database',
+    description,
+  );
+
+const encryptionKey = (description: string) =>
+  variable(
+    z
+      .string()
+      .transform(parseEncryptionKey)
+      .refine((key): key is KeyObject => key !== null)
+      .optional(),
+    '32 random bytes in base64 or hexadecimal digits; make them with "openssl rand -base64 32"',
     description,
   );
 
@@ -151,6 +164,12 @@ export const VARIABLES = {
     64,
     'Megabytes of memory for responses that clients read slowly. Above this limit the slowest responses are aborted.',
   ),
+  ENCRYPTION_KEY: encryptionKey(
+    'Key that [encrypts stored secrets](credentials.md#secrets-at-rest): 32 random bytes in base64 or hexadecimal digits, such as the output of `openssl rand -base64 32`. Required in production.',
+  ),
+  ENCRYPTION_KEY_PREVIOUS: encryptionKey(
+    'The previous `ENCRYPTION_KEY`. Decrypts secrets until `rotate-keys` has encrypted them with `ENCRYPTION_KEY`.',
+  ),
   ACCESS_TOKEN_MINUTES: integer(1, 60, 15, 'Minutes for which an access token is valid.'),
   SESSION_DAYS: integer(1, 365, 30, 'Days without a refresh after which a session expires.'),
   SIGN_IN_TRIES_PER_ACCOUNT: integer(
@@ -209,7 +228,7 @@ export const VARIABLES = {
   NODE_ENV: choice(
     ['development', 'production', 'test'],
     'development',
-    '`production` disables the demo organizations of the embedded server, and changes the defaults of `SIGN_UP` and `INTROSPECTION`.',
+    '`production` disables the demo organizations of the embedded server, requires `ENCRYPTION_KEY`, and changes the defaults of `SIGN_UP` and `INTROSPECTION`.',
   ),
 } as const;
 
@@ -238,6 +257,8 @@ export interface Config {
   responseLimit: number;
   /** In bytes. */
   responseMemory: number;
+  encryptionKey: KeyObject | undefined;
+  encryptionKeyPrevious: KeyObject | undefined;
   accessTokenMinutes: number;
   sessionDays: number;
   rateLimits: RateLimitPoints;
@@ -257,7 +278,7 @@ export interface Config {
 export class ConfigError extends Error {}
 
 /** The URL of a database or a mail server contains a password. */
-const SECRET = /(DATABASE|SMTP)_URL$/;
+const SECRET = /(DATABASE|SMTP)_URL$|^ENCRYPTION_KEY/;
 
 type Name = keyof typeof VARIABLES;
 
@@ -275,6 +296,8 @@ function findConflicts(given: Record<string, string | undefined>): string[] {
     return [
       'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction requires DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
     ];
+  if (given['ENCRYPTION_KEY_PREVIOUS'] && !given['ENCRYPTION_KEY'])
+    return ['ENCRYPTION_KEY_PREVIOUS: requires ENCRYPTION_KEY, the key that replaces it'];
   return migration && !url ? ['MIGRATION_DATABASE_URL: requires DATABASE_URL, the URL of the same database'] : [];
 }
 
@@ -309,6 +332,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     requestMemory: env.REQUEST_MEMORY_MB * 1_000_000,
     responseLimit: env.RESPONSE_LIMIT_MB * 1_000_000,
     responseMemory: env.RESPONSE_MEMORY_MB * 1_000_000,
+    encryptionKey: env.ENCRYPTION_KEY,
+    encryptionKeyPrevious: env.ENCRYPTION_KEY_PREVIOUS,
     accessTokenMinutes: env.ACCESS_TOKEN_MINUTES,
     sessionDays: env.SESSION_DAYS,
     rateLimits: rateLimitPoints({
@@ -330,4 +355,20 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     signUp: env.SIGN_UP ?? (production ? 'invited' : 'open'),
     production,
   };
+}
+
+/**
+ * The encryption of stored secrets. The private keys that sign access tokens are such secrets, so a server in production
+ * does not start without a key.
+ */
+export function encryptionOf({
+  production,
+  encryptionKey,
+  encryptionKeyPrevious,
+}: Pick<Config, 'production' | 'encryptionKey' | 'encryptionKeyPrevious'>): Encryption {
+  if (production && !encryptionKey)
+    throw new ConfigError(
+      'ENCRYPTION_KEY: required with NODE_ENV=production, because the keys that sign access tokens are stored encrypted; make one with "openssl rand -base64 32"',
+    );
+  return createEncryption(encryptionKey, encryptionKeyPrevious);
 }

@@ -9,6 +9,7 @@ import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
 import type { Jobs } from './jobs/jobs.ts';
+import type { Encryption } from './lib/encryption.ts';
 import type { JobName, JobPayload } from './lib/jobs.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
@@ -20,6 +21,7 @@ export interface Dependencies {
   readonly config: Config;
   readonly clock: () => Date;
   readonly log: Log;
+  readonly encryption: Encryption;
   readonly identity: Identity;
   readonly mailer: Mailer;
   readonly jobs: Jobs;

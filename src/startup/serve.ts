@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { readConfig } from '../config.ts';
+import { encryptionOf, readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError } from '../lib/log.ts';
 import { banner, workerBanner } from './banner.ts';
@@ -16,6 +16,8 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const log = createLog(given.logLevel);
   // Requests are independent of each other, so a bug in one must not end the others.
   process.on('unhandledRejection', (error) => log({ level: 'error', error: describeError(error) }));
+  // Before the database is started and migrated.
+  encryptionOf(given);
   if (given.workers > 1) return await serveWithWorkers(given, log, lifecycle);
   const listener = await openListener(given, lifecycle);
   const config = readConfig({ ...process.env, PORT: String(listener.port) });

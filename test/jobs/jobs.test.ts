@@ -24,7 +24,12 @@ async function startWorker(
   on: Api = api,
   log: Log = () => undefined,
 ): Promise<JobWorker> {
-  const worker = await createWorker({ pool: on.pool, jobs, handlers: { 'clean-up': handler }, log });
+  const worker = await createWorker({
+    pool: on.pool,
+    jobs,
+    handlers: { 'clean-up': handler, 'send-invitation': async () => undefined },
+    log,
+  });
   onTestFinished(() => worker.stop(0));
   return worker;
 }
@@ -84,7 +89,8 @@ test('a job that fails is retried with growing delays, and then listed with its 
   expect(listed).toMatchObject({ id, name: 'clean-up', attempts: 6 });
   expect(listed?.message).toBe('smtp://***@mail refused ***@*** with ambit_pat_***');
   expect(JSON.stringify(await stored())).not.toMatch(/hunter2|anna|abc123/);
-  expect(await jobs.counts()).toMatchObject([{ name: 'clean-up', queued: 0, active: 0, failed: 1 }]);
+  const counts = (await jobs.counts()).find(({ name }) => name === 'clean-up');
+  expect(counts).toMatchObject({ queued: 0, active: 0, failed: 1 });
   await forget();
 });
 

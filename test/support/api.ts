@@ -78,6 +78,10 @@ export interface ApiOptions {
 /** Every test signs in from the same address. */
 const UNLIMITED = Object.fromEntries(RATE_LIMIT_NAMES.map((name) => [name, 1_000_000])) as RateLimitPoints;
 
+/** With a key, the tests also run servers in production. */
+export const ENCRYPTION_KEY = Buffer.from('a key for tests '.repeat(2)).toString('base64');
+const STANDARD = readConfig({ ENCRYPTION_KEY });
+
 /** With this media type, the status tells whether the operation was executed. */
 const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 
@@ -114,7 +118,7 @@ export async function startApi({
   );
   afterAll(() => expect(differences.join('\n\n'), 'planned answers differ from those of the resolvers').toBe(''));
   let ahead = 0;
-  const full: Config = { ...readConfig({}), publicUrl: 'http://ambit.test', rateLimits: UNLIMITED, ...config };
+  const full: Config = { ...STANDARD, publicUrl: 'http://ambit.test', rateLimits: UNLIMITED, ...config };
   const app = createApp({
     pool,
     config: full,
