@@ -306,8 +306,8 @@ test('stored secrets of another key are a warning if they can be decrypted, and 
   const check = (environment: Record<string, string>) => checkEncryption(api.root, api.url, readConfig(environment));
   const { encryption } = api.app.dependencies;
   const [invitation] = await api.root`
-    insert into invitations (organization_id, id, email, hash, inviter_id, project_roles, expires_at)
-    select organization_id, id, 'a@b.test', 'x', id, '[]', now() + interval '1 day' from principals limit 1
+    insert into invitations (organization_id, id, email, hash, inviter_id, role_id, project_roles, expires_at)
+    select organization_id, id, 'a@b.test', 'x', id, id, '[]', now() + interval '1 day' from principals limit 1
     returning organization_id, id`;
   const setSecret = async (by: Encryption) => {
     const secret = by.encrypt('secret', placeOfSecret(invitation?.['organization_id'], invitation?.['id']));
