@@ -8,7 +8,8 @@ import { createExecute, type Execute } from './executor/execute.ts';
 import { createPlans } from './executor/plans.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
-import { createMetricsRoute } from './http/metrics/route.ts';
+import { createHealthHandler } from './http/health.ts';
+import { createMetricsRoute, type MetricsRoute } from './http/metrics/route.ts';
 import { createObserve, type Observers } from './http/observe.ts';
 import type { DemoAccounts } from './http/playground/page.ts';
 import { createPlayground } from './http/playground/playground.ts';
@@ -16,27 +17,33 @@ import { responseLimits } from './http/response-limit.ts';
 import { withRootSpan } from './http/root-spans.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createJobs } from './jobs/jobs.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
 import { createPlanner } from './planner/planner.ts';
 import { buildSchema } from './schema.ts';
 
-export interface AppOptions {
+export interface DependencyOptions {
   pool: Pool;
   config: Config;
   clock?: () => Date;
   log?: Log;
   /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
+  /** What records requests in addition to the log. */
+  observers?: ObserverOptions;
+}
+
+export interface ObserverOptions extends Observers {
+  /** The text of `/metrics`. Defaults to the metrics of this process. */
+  scrape?: () => Promise<string>;
+}
+
+export interface AppOptions extends DependencyOptions {
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
-  /** What records requests in addition to the log. */
-  observers?: Observers & {
-    /** The text of `/metrics`. Defaults to the metrics of this process. */
-    scrape?: () => Promise<string>;
-  };
   /** Replaces the planned answers, for example to compare them with those of the resolvers. */
   wrapAnswer?: (answer: Answer, execute: Execute) => Answer;
   /** Replaces the execution by resolvers, for the same comparison. */
@@ -50,39 +57,44 @@ export interface App {
   stopRequests(reason: AmbitError): void;
 }
 
-/** Connects the layers. Opens no connection: the caller provides the database, the clock and the socket. */
-export function createApp({
+/** What requests and jobs need. Opens no connection: the caller provides the database, the clock and the socket. */
+export function createDependencies({
   pool,
   config,
   clock = () => new Date(),
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
+}: DependencyOptions): Dependencies {
+  return { pool, config, clock, log, identity: createIdentity(pool, config, clock), mailer, jobs: createJobs(pool) };
+}
+
+/** Connects the layers. */
+export function createApp({
   schema = buildSchema(),
   demo = null,
   observers = {},
   wrapAnswer = (answer) => answer,
   wrapExecute = (execute) => execute,
+  ...options
 }: AppOptions): App {
-  const dependencies: Dependencies = {
-    pool,
-    config,
-    clock,
-    log,
-    identity: createIdentity(pool, config, clock),
-    mailer,
-  };
+  const dependencies = createDependencies(options);
+  const { config, log, pool } = dependencies;
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
-  const { metrics, tracing, scrape = metrics?.scrape } = observers;
-  const execute = createExecute(responseLimits(config.responseLimit), findPlan, tracing ? withRootSpan : undefined);
+  const execute = createExecute(
+    responseLimits(config.responseLimit),
+    findPlan,
+    observers.tracing ? withRootSpan : undefined,
+  );
   const { answer, explain } = createPlanner(findPlan, pool.renew);
   const graphql = createGraphql(schema, dependencies, {
     execute: wrapExecute(execute, answer),
     answer: wrapAnswer(answer, execute),
     explain: config.production ? undefined : explain,
   });
-  metrics?.watch({
+  observers.metrics?.watch({
     pool,
+    jobs: dependencies.jobs.counts,
     requestsInProgress: deadlines.size,
     caches: { documents: graphql.documents.size, credentials: dependencies.identity.cachedActors },
   });
@@ -92,11 +104,28 @@ export function createApp({
       deadlines,
       playground: createPlayground(demo),
       observe: createObserve(log, observers),
-      metrics: servesMetrics(config) && scrape ? createMetricsRoute(scrape, config.metrics.token) : null,
+      metrics: metricsRoute(config, observers),
     }),
     stopRequests: deadlines.stopAll,
   };
 }
 
-/** Whether `/metrics` is on the port of the API. It is never public there. */
-const servesMetrics = ({ metrics: { port, token } }: Config): boolean => port === undefined && token !== undefined;
+/** `/metrics` on the port of the API. It is never public there. */
+function metricsRoute(
+  { metrics: { port, token } }: Config,
+  { metrics, scrape = metrics?.scrape }: ObserverOptions,
+): MetricsRoute | null {
+  return port === undefined && token !== undefined && scrape ? createMetricsRoute(scrape, token) : null;
+}
+
+/** For a process that runs jobs and serves no requests but health checks and metrics. */
+export function createWorkerApp({ observers = {}, ...options }: DependencyOptions): App {
+  const dependencies = createDependencies(options);
+  const { config, jobs, pool } = dependencies;
+  observers.metrics?.watch({ pool, jobs: jobs.counts, requestsInProgress: () => 0, caches: {} });
+  return {
+    dependencies,
+    handler: createHealthHandler(pool, metricsRoute(config, observers)),
+    stopRequests: () => undefined,
+  };
+}

@@ -73,11 +73,16 @@ const isRateLimit = (change: string): boolean => {
 export const VARIABLES = {
   HOST: text('127.0.0.1', 'Address to listen on. `0.0.0.0` listens on all addresses.'),
   PORT: integer(0, 65535, 4000, 'Port to listen on.'),
+  ROLE: choice(
+    ['all', 'api', 'worker'],
+    'all',
+    'What the process does. `api` serves requests and runs no background jobs. `worker` runs jobs, and serves only `/health/live` and `/health/ready`. `all` does both. `api` and `worker` require `DATABASE_URL`.',
+  ),
   WORKERS: integer(
     1,
     64,
     1,
-    'Processes that serve requests. With more than 1, another process starts them. `DATABASE_POOL`, `CONNECTIONS` and the limits in megabytes apply to each of them.',
+    'Processes that serve requests and run jobs. With more than 1, another process starts them. `DATABASE_POOL`, `CONNECTIONS` and the limits in megabytes apply to each of them.',
   ),
   PUBLIC_URL: variable(
     z.url({ protocol: /^https?$/ }).optional(),
@@ -230,6 +235,7 @@ export const VARIABLES = {
 export interface Config {
   host: string;
   port: number;
+  role: 'all' | 'api' | 'worker';
   /** The number of processes that serve requests. */
   workers: number;
   publicUrl: string;
@@ -284,7 +290,9 @@ function problemOf(name: Name, value: string | undefined): string {
 
 /** Requirements that concern several variables. */
 function findConflicts(given: Record<string, string | undefined>): string[] {
-  const { DATABASE_POOLER: pooler, DATABASE_URL: url, MIGRATION_DATABASE_URL: migration } = given;
+  const { DATABASE_POOLER: pooler, DATABASE_URL: url, MIGRATION_DATABASE_URL: migration, ROLE: role = 'all' } = given;
+  if ((role === 'api' || role === 'worker') && !url)
+    return [`ROLE: ${role} requires DATABASE_URL, because other processes cannot use the embedded server`];
   if (pooler === 'transaction' && !(url && migration))
     return [
       'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction requires DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
@@ -305,6 +313,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   return {
     host: env.HOST,
     port: env.PORT,
+    role: env.ROLE,
     workers: env.WORKERS,
     publicUrl: env.PUBLIC_URL ?? `http://localhost:${env.PORT}`,
     databaseUrl: env.DATABASE_URL,

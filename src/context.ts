@@ -9,6 +9,8 @@ import { type Binding, type Mode, openTransaction, runCheck, type Transaction } 
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
+import type { Jobs } from './jobs/jobs.ts';
+import type { JobName, JobPayload } from './lib/jobs.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
 import type { AuditedChange, TouchedObject } from './resources/audit-event/table.ts';
@@ -21,7 +23,11 @@ export interface Dependencies {
   readonly log: Log;
   readonly identity: Identity;
   readonly mailer: Mailer;
+  readonly jobs: Jobs;
 }
+
+/** What the handler of a job gets. It has no pool, so that each transaction is bound by its job. */
+export type JobDependencies = Omit<Dependencies, 'pool' | 'identity'>;
 
 /** The part of the audit event that the mutation itself provides. */
 export interface AuditDraft {
@@ -249,6 +255,20 @@ export function afterCommit<T>(ctx: Context, work: () => Promise<T>): Promise<T 
     });
   ctx.unit.afterCommit.push(async (committed) => resolve(committed ? await attempt() : null));
   return promise;
+}
+
+/**
+ * Adds a job to the transaction of the mutation, and starts it soon after COMMIT. Nothing remains of it after a rollback,
+ * also in a dry run.
+ */
+export async function enqueueJob<Name extends JobName>(
+  ctx: Context,
+  name: Name,
+  payload: JobPayload<Name>,
+): Promise<void> {
+  const { jobs } = ctx.dependencies;
+  await jobs.enqueue(await db(ctx), name, payload);
+  void afterCommit(ctx, async () => jobs.wake());
 }
 
 /** Runs the functions of `afterCommit`. Must be called when the transaction of the mutation has ended. */

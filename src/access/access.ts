@@ -3,10 +3,9 @@ import { AmbitError } from '../lib/errors.ts';
 import { toPublicId } from '../lib/ids.ts';
 import { type Allowance, entitlementsOf, FEATURES, type Feature, type Plan, planFor, planWith } from '../lib/plans.ts';
 import { capitalized } from '../lib/words.ts';
-import type { TokenAccess } from '../resources/api-token/table.ts';
 import type { Permission } from './catalog.ts';
 import { allowedIn, decide, READ_ONLY, REDUCED, UNBOUND_HINT } from './decide.ts';
-import type { Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
+import type { CredentialLimit, Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
 
 /** The scope of a question: a project, or null for the organization. */
 export type Target = string | null;
@@ -69,8 +68,7 @@ export const permissionsOf = (effective: EffectiveGrants | null, target: Target 
 export const unrestricted = (grants: Grants): EffectiveGrants => ({ grants, access: 'WRITE' });
 
 /** What a credential allows by itself. */
-export interface CredentialLimit {
-  access: TokenAccess;
+export interface GivenLimit extends Pick<CredentialLimit, 'access' | 'narrowing'> {
   isTokenOfMember: boolean;
 }
 
@@ -78,12 +76,17 @@ export interface CredentialLimit {
  * The grants of a principal with the limit of its credential. A WRITE token of a member counts as READ while the member
  * lacks the permission that such a token needs. Tokens of service accounts are given by somebody who has it.
  */
-export function limitedBy({ access, isTokenOfMember }: CredentialLimit, grants: Grants): EffectiveGrants {
+export function limitedBy({ access, isTokenOfMember, narrowing }: GivenLimit, grants: Grants): EffectiveGrants {
+  const limit = narrowing ? { grants, narrowing } : { grants };
   const needsGrant = access === 'WRITE' && isTokenOfMember;
   return !needsGrant || decide(unrestricted(grants), 'api_token:grant_write').allowed
-    ? { grants, access }
-    : { grants, access: 'READ', isReduced: true };
+    ? { ...limit, access }
+    : { ...limit, access: 'READ', isReduced: true };
 }
+
+/** The projects in which decisions can differ from those in all other projects. */
+export const namedProjects = (effective: EffectiveGrants | null): ReadonlySet<string> =>
+  new Set([...(effective?.grants.projects.keys() ?? []), ...(effective?.narrowing?.projects ?? [])]);
 
 export const forbidden = (decision: Refusal, target: Target = null): AmbitError =>
   refusal(decision.reason, decision.message, decision.hint, decision.permission, target);

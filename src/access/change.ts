@@ -122,6 +122,22 @@ export function grantsAtMoment(state: AccessState, principalId: string, moment: 
 }
 
 /**
+ * What the caller of a change holds at this moment, with the limit of its credential. An API key is no principal of the
+ * state: its permissions do not end before it does.
+ */
+export function effectiveAtMoment(
+  effective: EffectiveGrants | null,
+  state: AccessState,
+  callerId: string,
+  moment: Moment,
+): EffectiveGrants | null {
+  const grants = effective?.grants.role.isOfKey
+    ? { ...effective.grants, plan: stateAt(state, moment).plan }
+    : grantsAtMoment(state, callerId, moment);
+  return effective && grants ? { ...effective, grants } : null;
+}
+
+/**
  * The times at which a change is checked: now, after the role of the caller expires, at each end of a role that the
  * change moves, and after all roles expire. At each time also as if the plan suspended nothing. So a caller cannot grant
  * anything for longer than the caller has it.

@@ -1,9 +1,9 @@
 import type { RefusalReason } from '../lib/errors.ts';
 import { entitlementsOf, type Plan, planWith } from '../lib/plans.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
-import type { Decision, DecisionCache, EffectiveGrants, Grants, Refusal, Role } from './model.ts';
+import type { Decision, DecisionCache, EffectiveGrants, Grants, Narrowing, Refusal, Role } from './model.ts';
 import { READ_IN_ORGANIZATION, READ_IN_PROJECT, ROLES } from './roles.ts';
-import type { Recorder, Step } from './steps.ts';
+import type { Exclusion, Recorder, Step } from './steps.ts';
 
 export const UNBOUND_HINT = 'Switch to an organization, or create one.';
 
@@ -23,7 +23,7 @@ export function decide(
   const { grants } = effective;
   const decision =
     grants.expired === null ? decideCached(grants, permission, projectId) : decideGrants(grants, permission, projectId);
-  return decision.allowed ? (checkCredential(effective, permission) ?? decision) : decision;
+  return decision.allowed ? (checkCredential(effective, permission, projectId) ?? decision) : decision;
 }
 
 export interface Trace {
@@ -37,7 +37,7 @@ export function trace(effective: EffectiveGrants, permission: Permission, projec
   const steps: Step[] = [];
   const record: Recorder = (step) => void steps.push(step);
   const decision = decideGrants(effective.grants, permission, projectId, record);
-  const refusal = decision.allowed ? checkCredential(effective, permission, record) : null;
+  const refusal = decision.allowed ? checkCredential(effective, permission, projectId, record) : null;
   return { decision: refusal ?? decision, steps };
 }
 
@@ -67,7 +67,8 @@ const NONE: readonly Permission[] = [];
  */
 export function allowedIn(effective: EffectiveGrants | null, projectId: string | null): readonly Permission[] {
   if (!effective) return NONE;
-  if (effective.access !== 'WRITE') return NAMES.filter((name) => decide(effective, name, projectId).allowed);
+  if (effective.access !== 'WRITE' || effective.narrowing)
+    return NAMES.filter((name) => decide(effective, name, projectId).allowed);
   // What has expired changes the reasons of refusals only.
   const grants: Grants = effective.grants.expired ? { ...effective.grants, expired: null } : effective.grants;
   const decisions = decisionsOf(grants);
@@ -243,13 +244,23 @@ const isGrantedInOrganization = ({ role }: Grants, permission: Permission, custo
   role.allow.has(permission) && (customRoles || role.builtIn !== null || isRead(permission, false));
 
 function checkCredential(
-  { access, isReduced = false }: EffectiveGrants,
+  { access, isReduced = false, narrowing = null }: EffectiveGrants,
   permission: Permission,
+  projectId: string | null,
   record?: Recorder,
 ): Refusal | null {
-  const passed = access === 'WRITE' || isReading(permission);
-  record?.({ kind: 'CREDENTIAL', passed, access, isReduced });
+  const excluded = narrowing && exclusionOf(narrowing, permission, projectId);
+  const passed = !excluded && (access === 'WRITE' || isReading(permission));
+  record?.({ kind: 'CREDENTIAL', passed, access, isReduced, excluded });
+  if (excluded) return tokenExcludes(permission, excluded);
   return passed ? null : readOnly(permission, isReduced);
+}
+
+/** What a narrowed token excludes, if it excludes the permission in this scope. */
+function exclusionOf(narrowing: Narrowing, permission: Permission, projectId: string | null): Exclusion | null {
+  if (narrowing.projects && (projectId === null || !narrowing.projects.has(projectId)))
+    return projectId === null ? 'organization' : 'project';
+  return narrowing.permissions?.has(permission) === false ? 'permission' : null;
 }
 
 type Text = string | (() => string);
@@ -288,13 +299,32 @@ function readOnly(permission: Permission, isReduced: boolean): Refusal {
   return refusal;
 }
 
-const noGrant = (permission: Permission, role: Role): Refusal =>
+/** What a narrowed token excludes, in texts for people. */
+export const EXCLUSIONS: Record<Exclusion, string> = {
+  organization: 'this API token is limited to projects, and so excludes the organization',
+  project: 'this API token is limited to other projects',
+  permission: 'this API token is limited to other permissions',
+};
+
+const tokenExcludes = (permission: Permission, excluded: Exclusion): Refusal =>
   refuse(
     permission,
-    'NO_GRANT',
-    () => `the role ${role.name} does not grant it`,
-    () => whoGrants(permission),
+    'TOKEN_NARROWED',
+    EXCLUSIONS[excluded],
+    'Use a token that is not limited, or create one that includes it.',
   );
+
+const noGrant = (permission: Permission, role: Role): Refusal =>
+  role.isOfKey
+    ? refuse(permission, 'NO_GRANT', () => `${role.name} does not grant it`, KEY_HINT)
+    : refuse(
+        permission,
+        'NO_GRANT',
+        () => `the role ${role.name} does not grant it`,
+        () => whoGrants(permission),
+      );
+
+const KEY_HINT = 'An API key has its own permissions in its project, and none elsewhere. Use another key, or sign in.';
 
 /** What denies: a policy with this name, or a statement of the role itself. */
 export const denierOf = (policy: string | null | undefined): string => (policy ? `policy ${policy}` : 'a statement');

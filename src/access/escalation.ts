@@ -1,11 +1,19 @@
 import type { AmbitError } from '../lib/errors.ts';
 import { forEachInSlices } from '../lib/slices.ts';
-import { type Access, accessOf, refusal, type Target, unrestricted } from './access.ts';
+import { type Access, accessOf, namedProjects, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
-import { differenceIn, grantsAtMoment, type Moment, momentsOf, stateAt, unrestrictedOrNull } from './change.ts';
+import {
+  differenceIn,
+  effectiveAtMoment,
+  grantsAtMoment,
+  type Moment,
+  momentsOf,
+  stateAt,
+  unrestrictedOrNull,
+} from './change.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
 import type { AccessState } from './principal-roles.ts';
-import { grantsInScope, OTHER_PROJECTS, type RoleChange, roleChangesOf } from './role-changes.ts';
+import { callerRolesOf, grantsInScope, OTHER_PROJECTS, type RoleChange, roleChangesOf } from './role-changes.ts';
 import { isOwnerRole } from './roles.ts';
 
 // The rule that nobody grants, removes or creates a token with permissions that they do not have is only in this file.
@@ -58,10 +66,10 @@ export function requireOwnerFor(access: Access, all: readonly Grants[]): void {
   if (!mayActOnOwners(access, all)) throw notOwner();
 }
 
-/** The principal whose grants limit a change, and the current access of its credential. */
+/** The principal whose grants limit a change, with the current limit of its credential. */
 export interface Caller {
   id: string;
-  access: EffectiveGrants['access'];
+  effective: EffectiveGrants | null;
 }
 
 /**
@@ -75,13 +83,12 @@ export async function requireHeldByCaller(
   now: Date,
   action: string,
 ): Promise<void> {
-  const callerRoles = before.principalRoles.get(caller.id)?.projects ?? new Map();
+  const callerRoles = callerRolesOf(caller.effective, before.principalRoles.get(caller.id)?.projects);
   const moments = momentsOf(before, caller.id, now, after);
   const times = moments.map(({ time }) => time);
   const changes = await roleChangesOf(before.principalRoles, after.principalRoles, callerRoles, times);
   for (const moment of moments) {
-    const grants = grantsAtMoment(before, caller.id, moment);
-    const access = accessOf(grants ? { grants, access: caller.access } : null);
+    const access = accessOf(effectiveAtMoment(caller.effective, before, caller.id, moment));
     let refused: string | undefined;
     await forEachInSlices(changes, (change) => {
       const [first] = change.principalIds;
@@ -130,9 +137,9 @@ const findMissing = (access: Access, permissions: Iterable<Permission>, scope: T
 const mayChangeOwner = ({ effective }: Access, { before, after }: GrantsChange): boolean =>
   isOwner(before) === isOwner(after) || isOwner(effective);
 
-/** A READ token of an Owner gives no more than its permissions. */
+/** A READ token or a narrowed token of an Owner gives no more than its permissions. */
 const isOwner = (effective: EffectiveGrants | null): boolean =>
-  effective?.access === 'WRITE' && isOwnerRole(effective.grants.role);
+  effective?.access === 'WRITE' && !effective.narrowing && isOwnerRole(effective.grants.role);
 
 /** In the organization, in each project where the principal or the caller has a role, and in all other projects. */
 function changedPermissions(
@@ -140,7 +147,7 @@ function changedPermissions(
   { before, after }: GrantsChange,
 ): { scope: Target; permissions: Permission[] }[] {
   const holders = [before, after, access.effective];
-  const scopes = new Set([null, OTHER_PROJECTS, ...holders.flatMap((one) => [...(one?.grants.projects.keys() ?? [])])]);
+  const scopes = new Set([null, OTHER_PROJECTS, ...holders.flatMap((one) => [...namedProjects(one)])]);
   return [...scopes].map((scope) => ({
     scope,
     permissions: Object.values(differenceIn(scope, before, after)).flat(),

@@ -1,6 +1,6 @@
 import type { RefusalReason } from '../lib/errors.ts';
 import type { Plan } from '../lib/plans.ts';
-import type { TokenAccess } from '../resources/api-token/table.ts';
+import type { ApiKeyPreset, TokenAccess } from '../resources/api-token/table.ts';
 import type { BuiltInRole, Permission, ProjectRole } from './catalog.ts';
 
 /** A role without its permissions. Enough to show it in a list. */
@@ -8,8 +8,8 @@ export interface RoleSummary {
   id: string;
   name: string;
   description: string | null;
-  /** Null for a custom role. */
-  builtIn: BuiltInRole | ProjectRole | null;
+  /** Null for a custom role, and for the patterns of an API key. */
+  builtIn: BuiltInRole | ProjectRole | ApiKeyPreset | null;
   /** Where it can be assigned. */
   scope: 'organization' | 'project' | 'both';
   /** The project that a custom role belongs to. Null if it belongs to the organization. */
@@ -25,8 +25,10 @@ export interface Role extends RoleSummary {
   readonly deny: ReadonlyMap<Permission, string | null>;
   /** Whether no project role overrides it: true for Owner and Admin. */
   neverOverridden: boolean;
-  /** Whether no plan suspends it, although it is a project role: true for the role of the creator of a project. */
+  /** Whether no plan suspends it, although it is a project role: true for the creator of a project, and for API keys. */
   neverSuspended?: true;
+  /** Whether it is no role that could be assigned, but what an API key grants. */
+  isOfKey?: true;
   /** Cached decisions by plan. Filled by `decide`. */
   readonly decisions: { [P in Plan]?: DecisionCache };
 }
@@ -52,12 +54,26 @@ export interface Grants {
   validUntil: number;
 }
 
-/** Grants, limited by the access of the credential. */
-export interface EffectiveGrants {
-  grants: Grants;
+/** What an API token is narrowed to. */
+export interface Narrowing {
+  /** Null for all permissions. */
+  permissions: ReadonlySet<Permission> | null;
+  /** Null for all projects and the organization. */
+  projects: ReadonlySet<string> | null;
+}
+
+/** What a credential leaves of the grants of its principal. */
+export interface CredentialLimit {
   access: TokenAccess;
   /** Whether the credential was given WRITE, but counts as READ. */
   isReduced?: boolean;
+  /** Null if the credential is not narrowed. */
+  narrowing?: Narrowing | null;
+}
+
+/** Grants with the limit of the credential. */
+export interface EffectiveGrants extends CredentialLimit {
+  grants: Grants;
 }
 
 export type Decision =

@@ -1,7 +1,6 @@
 import { type Access, accessOf } from './access.ts';
-import { differenceIn, grantsAtMoment, type Moment, momentsOf } from './change.ts';
+import { differenceIn, effectiveAtMoment, type Moment, momentsOf } from './change.ts';
 import { changeOf, holds, holdsChange } from './escalation.ts';
-import type { Grants } from './model.ts';
 import {
   type AccessState,
   END_OF_TIME,
@@ -9,7 +8,7 @@ import {
   type PrincipalRoles,
   type RolesByPrincipal,
 } from './principal-roles.ts';
-import { roleChangesOf } from './role-changes.ts';
+import { callerRolesOf, roleChangesOf } from './role-changes.ts';
 
 /** The principals that a caller can act on. */
 export interface Reach {
@@ -32,13 +31,13 @@ export async function reachOf(access: Access, state: AccessState, callerId: stri
           for (const id of change.principalIds) remaining.delete(id);
   };
   const later = [now, END_OF_TIME].map((time): [Access, Moment] => [access, { time, ignorePlan: true }]);
-  await removeUnheld(access.effective?.grants.projects ?? new Map(), later);
+  await removeUnheld(callerRolesOf(access.effective), later);
   const changeable = new Set(remaining);
   const moments = momentsOf(state, callerId, now).map((moment): [Access, Moment] => [
-    withGrants(access, grantsAtMoment(state, callerId, moment)),
+    accessOf(effectiveAtMoment(access.effective, state, callerId, moment)),
     moment,
   ]);
-  await removeUnheld(state.principalRoles.get(callerId)?.projects ?? new Map(), moments);
+  await removeUnheld(callerRolesOf(access.effective, state.principalRoles.get(callerId)?.projects), moments);
   return { changeable, removable: remaining };
 }
 
@@ -68,7 +67,7 @@ export function projectRoleReach(
     return momentsOf(state, callerId, now, after).every((moment) => {
       const { before, after: then } = changeOf(principalId, state, after, moment);
       const changed = Object.values(differenceIn(projectId, before, then)).flat();
-      return holds(withGrants(access, grantsAtMoment(state, callerId, moment)), changed, projectId);
+      return holds(accessOf(effectiveAtMoment(access.effective, state, callerId, moment)), changed, projectId);
     });
   };
   return { changeable: mayBecome(NO_ACCESS), removable: mayBecome(null) };
@@ -89,6 +88,3 @@ function withProjectRole(
   const changed: PrincipalRoles = { ...held, projects };
   return new Map(principalRoles).set(principalId, changed);
 }
-
-const withGrants = ({ effective }: Access, grants: Grants | undefined): Access =>
-  accessOf(grants && effective ? { ...effective, grants } : null);

@@ -1,7 +1,7 @@
 import { getOrAdd } from '../lib/maps.ts';
 import { forEachInSlices } from '../lib/slices.ts';
 import type { Target } from './access.ts';
-import type { Grants } from './model.ts';
+import type { EffectiveGrants, Grants } from './model.ts';
 import {
   type AccessState,
   type Assigned,
@@ -34,6 +34,16 @@ export interface RoleChange {
 
 /** The project roles of the caller, by project. Equal values stand for equal roles. */
 export type CallerRoles = ReadonlyMap<string, unknown>;
+
+/**
+ * The project roles of the caller. A narrowed token holds something else in each project that it names, so there each
+ * project stands for itself.
+ */
+export function callerRolesOf(effective: EffectiveGrants | null, roles?: CallerRoles): CallerRoles {
+  const own = roles ?? effective?.grants.projects ?? new Map();
+  const named = effective?.narrowing?.projects;
+  return named ? new Map([...own.keys(), ...named].map((id) => [id, id])) : own;
+}
 
 /** Used instead of the ID of a project: for every project in which neither the principal nor the caller has a role. */
 export const OTHER_PROJECTS = '';

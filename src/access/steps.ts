@@ -15,6 +15,9 @@ export const STEP_KINDS = {
   CREDENTIAL: 'Whether the credential allows the permission.',
 } as const;
 
+/** Why a narrowed token excludes a permission: because of its scope, or because of the permission itself. */
+export type Exclusion = 'organization' | 'project' | 'permission';
+
 /** The data of each kind of step. */
 interface Facts {
   LEVEL: { permission: Permission; level: Level | undefined; scope: 'organization' | 'project' };
@@ -29,7 +32,8 @@ interface Facts {
   PLAN: { plan: Plan; suspended: Feature | null };
   /** `refusal` is the refusal of `project:read`. */
   PROJECT_READ: { refusal: Refusal | null };
-  CREDENTIAL: { access: TokenAccess; isReduced: boolean };
+  /** `excluded` is what a narrowed token excludes, if it excludes the permission. */
+  CREDENTIAL: { access: TokenAccess; isReduced: boolean; excluded: Exclusion | null };
 }
 
 /** One rule of a decision and its outcome. The first step that does not pass ends the decision. */

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
+import { namedProjects } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { isAnyOf, isNoneOf } from '../db/array.ts';
@@ -9,11 +10,11 @@ import { isAnyOf, isNoneOf } from '../db/array.ts';
  * counts and pages reveal nothing about hidden projects.
  */
 export function inProjects(ctx: Context, column: PgColumn, permission: Permission): SQL {
-  // The decision for null applies to all projects in which the caller has no project role.
+  // The decision for null applies to all projects that neither the roles of the caller nor its credential name.
   const may = (id: string | null): boolean =>
     ctx.unit.access.can('project:read', id) && ctx.unit.access.can(permission, id);
   const { true: open = [], false: closed = [] } = Object.groupBy(
-    ctx.unit.access.effective?.grants.projects.keys() ?? [],
+    namedProjects(ctx.unit.access.effective),
     (id) => `${may(id)}`,
   );
   if (!may(null)) return open.length > 0 ? isAnyOf(column, open) : sql`false`;
@@ -22,6 +23,4 @@ export function inProjects(ctx: Context, column: PgColumn, permission: Permissio
 
 /** Whether no project can be hidden from the caller. */
 export const seesEveryProject = (ctx: Context): boolean =>
-  [null, ...(ctx.unit.access.effective?.grants.projects.keys() ?? [])].every((id) =>
-    ctx.unit.access.can('project:read', id),
-  );
+  [null, ...namedProjects(ctx.unit.access.effective)].every((id) => ctx.unit.access.can('project:read', id));

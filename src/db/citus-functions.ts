@@ -47,9 +47,10 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
   end `,
   },
   {
-    head: `ambit.is_api_token_unchanged(secret_hash text, organization uuid, person uuid, version text) returns boolean language plpgsql volatile security invoker`,
+    head: `ambit.is_token_unchanged(secret_hash text, organization uuid, person uuid, version text) returns boolean language plpgsql volatile security invoker`,
     body: `
-  declare found_token record; found_user record; is_unchanged boolean := false;
+  #variable_conflict use_column
+  declare t record; u record; is_unchanged boolean := false;
   begin
     perform ambit.bind(organization::text, person::text);
     -- After a failure, a worker may still show a token that was deleted, until Citus recovers the transaction there.
@@ -57,14 +58,16 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
       perform ambit.bind(null, null);
       return false;
     end if;
-    select t.id, t.principal_id, t.access, t.expires_at, o.slug, o.name, o.plan, o.access_version into found_token
+    select t.id, t.name, t.principal_id, t.project_id, t.access,
+      least(t.expires_at, t.lineage_at + o.api_token_max_days * interval '24 hours',
+        case when t.hash <> secret_hash then t.previous_ends_at end) as expires_at,
+      t.preset, t.permissions, t.project_ids, t.addresses, o.slug, o.name as organization_name, o.plan, o.access_version into t
     from public.api_tokens t join public.organizations o on o.id = t.organization_id
-    where t.organization_id = organization and o.id = organization and t.hash = secret_hash;
+    where t.organization_id = organization and o.id = organization and (t.hash = secret_hash or t.previous_hash = secret_hash);
     if found then
-      select u.email, u.name, u.created_at into found_user from public.users u where u.id = person;
-      is_unchanged := coalesce(version = row(found_token.id, found_token.principal_id, found_token.access, found_token.expires_at, found_user.email,
-        found_user.name, found_user.created_at, found_token.slug, found_token.name, found_token.plan,
-        found_token.access_version)::text, false);
+      select u.email, u.name, u.created_at into u from public.users u where u.id = person;
+      is_unchanged := coalesce(version = row(t.id, case when t.principal_id is null then t.name end, t.principal_id, t.project_id, t.access, t.expires_at, t.preset, t.permissions,
+        t.project_ids, t.addresses, u.email, u.name, u.created_at, t.slug, t.organization_name, t.plan, t.access_version)::text, false);
     end if;
     if not is_unchanged then perform ambit.bind(null, null); end if;
     return is_unchanged;
@@ -80,11 +83,11 @@ export const CITUS_FUNCTIONS: readonly { head: string; body: string }[] = [
   end `,
   },
   {
-    head: `ambit.check_api_token(secret_hash text, organization uuid, person uuid, version text) returns boolean language plpgsql stable`,
+    head: `ambit.check_token(secret_hash text, organization uuid, person uuid, version text) returns boolean language plpgsql stable`,
     body: `
   begin
-    return exists (select from ambit.find_api_token_actor(secret_hash) found where found.user_id is not distinct from person
-      and found.organization_id = organization and found.version = check_api_token.version);
+    return exists (select from ambit.find_token_actor(secret_hash) found where found.user_id is not distinct from person
+      and found.organization_id = organization and found.version = check_token.version);
   end `,
   },
   // Citus does not join tables of the coordinator with those of workers. With literals for each table, it asks only the shards

@@ -5,6 +5,7 @@ import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import type { Sql } from 'postgres';
 import type { Log } from '../lib/log.ts';
 import { distributeTables, isDistributed } from './distribute.ts';
+import { migrateJobSchema } from './job-schema.ts';
 import { type MigrateOptions, withMigrationLock } from './migration-lock.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
@@ -18,6 +19,7 @@ export async function migrateDatabase(url: string, options: MigrateOptions = {})
   return await withMigrationLock(url, options, async (sql) => {
     const missing = await countMissingMigrations(sql);
     if (missing > 0) await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS });
+    await migrateJobSchema(sql);
     await refuseTemporaryTables(sql, log);
     if (await isDistributed(sql)) await distributeTables(sql, log);
     return missing;

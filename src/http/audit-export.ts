@@ -103,7 +103,7 @@ async function readPage(
 
 async function contextOf(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
   const { requestId, address, userAgent, authorization } = server;
-  const authenticate = () => dependencies.identity.authenticate(authorization, work);
+  const authenticate = () => dependencies.identity.authenticate(authorization, address, work);
   const { decisions } = server.state.trace;
   const ctx = { dependencies, requestId, address, userAgent, work, decisions, authenticate, unit: newUnitOfWork(null) };
   setActor(ctx, await authenticate());

@@ -14,8 +14,8 @@ const FRESH = 100;
 export async function createContext(dependencies: Dependencies, server: ServerContext): Promise<RequestContext> {
   const { requestId, address, userAgent, authorization, state } = server;
   const { work } = state;
-  const authenticate = (): Promise<Actor> => dependencies.identity.authenticate(authorization, work);
-  const cached = await dependencies.identity.findCached(authorization);
+  const authenticate = (): Promise<Actor> => dependencies.identity.authenticate(authorization, address, work);
+  const cached = await dependencies.identity.findCached(authorization, address);
   const actor = cached?.actor ?? (await authenticateLater(state.credential, authenticate));
   // The first mutation of a document may use the actor that has just been read.
   let freshActor: Actor | null = cached ? null : actor;

@@ -4,6 +4,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Dependencies } from '../context.ts';
 import type { Work } from '../db/work.ts';
 import { AmbitError } from '../lib/errors.ts';
+import { createAddressOf } from './address.ts';
 import { createFile, type File } from './file.ts';
 import type { HttpResponse } from './response.ts';
 
@@ -16,10 +17,15 @@ export function createSchemaRoute(schema: GraphQLSchema, { identity, config }: D
   const isPublic = config.introspection === 'public';
   const cacheControl = isPublic ? 'no-cache' : 'private, no-cache';
   const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': cacheControl };
+  const addressOf = createAddressOf(config.trustedProxies);
   let file: File | undefined;
   return async (req: IncomingMessage, work: Work): Promise<HttpResponse> => {
     if (!isPublic) {
-      const { credential } = await identity.authenticate(req.headers.authorization ?? null, work);
+      const { credential } = await identity.authenticate(
+        req.headers.authorization ?? null,
+        addressOf(req.socket.remoteAddress ?? 'unknown', req.headers['x-forwarded-for']?.toString()),
+        work,
+      );
       if (!credential) throw missingCredential();
     }
     // Printed on demand: it takes longer than a usual request.

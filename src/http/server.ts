@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Config } from '../config.ts';
-import { createIsTrusted } from './address.ts';
+import { createNetworkList } from '../lib/network.ts';
 import { limitConnections } from './connections.ts';
 import { serializeRequests } from './pipeline.ts';
 import { errorResponse, requestIdOf, send } from './response.ts';
@@ -19,7 +19,7 @@ export function createHttpServer(listener: RequestListener, config: ServerConfig
     keepAliveTimeout: config.keepAliveTimeout,
     connectionsCheckingInterval: 2_000,
   });
-  const isTrusted = createIsTrusted(config.trustedProxies);
+  const isTrusted = createNetworkList(config.trustedProxies);
   const isRefused = limitConnections(server, { ...config.connections, isTrusted });
   const serve: RequestListener = (req, res) => (isRefused(req.socket) ? refuse(req, res) : listener(req, res));
   return server.on('request', serializeRequests(serve));

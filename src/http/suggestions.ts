@@ -15,11 +15,11 @@ export type MaySuggest = (errors: readonly GraphQLFormattedError[], server: Serv
  */
 export const createMaySuggest =
   ({ config, identity }: Dependencies): MaySuggest =>
-  async (errors, { authorization, state }) => {
+  async (errors, { authorization, address, state }) => {
     if (config.introspection === 'public') return true;
     if (authorization === null || !errors.some(({ message }) => SUGGESTION.test(message))) return false;
     try {
-      return (await identity.authenticate(authorization, state.work)).credential !== null;
+      return (await identity.authenticate(authorization, address, state.work)).credential !== null;
     } catch {
       return false;
     }

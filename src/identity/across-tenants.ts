@@ -3,18 +3,26 @@ import type { Db } from '../db/client.ts';
 import { queryRows } from '../db/reader.ts';
 import type { BindingCheck } from '../db/transaction.ts';
 import type { Plan } from '../lib/plans.ts';
-import type { TokenAccess } from '../resources/api-token/table.ts';
+import type { ApiKeyPreset, TokenAccess } from '../resources/api-token/table.ts';
+import type { CredentialKind } from './actor.ts';
 
 /**
  * The only queries that read rows of other organizations than the bound one. Each calls a database function of the
  * migrations, which returns only the rows for one secret, e-mail address or id.
  */
 
-/** A session or an API token, with its user or service account and its organization. */
+/** A session, API token or API key, with what it acts for and its organization. */
 export interface CredentialRow {
+  kind: CredentialKind;
   credential_id: string;
   access: TokenAccess;
   expires_at: string | null;
+  /** The project of an API key. */
+  project_id: string | null;
+  preset: ApiKeyPreset | null;
+  permissions: string[] | null;
+  project_ids: string[] | null;
+  addresses: string[] | null;
   user_id: string | null;
   email: string;
   name: string;
@@ -29,15 +37,28 @@ export interface CredentialRow {
   version: string;
 }
 
-export const findSessionAcrossTenants = async (db: Db, id: string): Promise<CredentialRow | null> =>
-  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_session_actor(${id})`))[0] ?? null;
+/** The columns that only API tokens and API keys have. */
+export const OF_SESSION = {
+  kind: 'SESSION',
+  project_id: null,
+  preset: null,
+  permissions: null,
+  project_ids: null,
+  addresses: null,
+} as const;
 
-export const findApiTokenAcrossTenants = async (db: Db, hash: string): Promise<CredentialRow | null> =>
-  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_api_token_actor(${hash})`))[0] ?? null;
+export async function findSessionAcrossTenants(db: Db, id: string): Promise<CredentialRow | null> {
+  const [row] = await queryRows<CredentialRow>(db, sql`select * from ambit.find_session_actor(${id})`);
+  return row ? { ...row, ...OF_SESSION } : null;
+}
+
+/** By the hash of the secret of an API token or an API key. */
+export const findTokenAcrossTenants = async (db: Db, hash: string): Promise<CredentialRow | null> =>
+  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_token_actor(${hash})`))[0] ?? null;
 
 const CHECKS = {
   SESSION: checkWith('session', '$1::text::uuid, $2::text::uuid, $3::text::uuid, $4'),
-  API_TOKEN: checkWith('api_token', '$1, $2::text::uuid, $3::text::uuid, $4'),
+  TOKEN: checkWith('token', '$1, $2::text::uuid, $3::text::uuid, $4'),
 };
 
 /** Returns a row only if the condition is true. PostgreSQL evaluates a condition without columns before the row. */
@@ -128,3 +149,14 @@ export const findInvitationAcrossTenants = async (db: Db, hash: string): Promise
 /** Whether the instance has an account. */
 export const hasUsersAcrossTenants = async (db: Db): Promise<boolean> =>
   (await queryRows<{ used: boolean }>(db, sql`select ambit.has_users() as used`))[0]?.used ?? false;
+
+/** The next ids of organizations after this one, in their order. Uses no worker of a Citus cluster. */
+export const listOrganizationsAcrossTenants = async (db: Db, after: string | null, limit: number): Promise<string[]> =>
+  (await queryRows<{ id: string }>(db, sql`select ambit.list_organizations(${after}, ${limit}) as id`)).map(
+    ({ id }) => id,
+  );
+
+/** Deletes sessions that expired an hour ago, with their refresh tokens. Returns their number. */
+export const deleteExpiredSessionsAcrossTenants = async (db: Db, limit: number): Promise<number> =>
+  (await queryRows<{ deleted: number }>(db, sql`select ambit.delete_expired_sessions(${limit}) as deleted`))[0]
+    ?.deleted ?? 0;

@@ -1,14 +1,24 @@
 import { limitedBy } from '../access/access.ts';
-import type { EffectiveGrants, Grants } from '../access/model.ts';
+import type { EffectiveGrants, Grants, Narrowing, Role } from '../access/model.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import type { UserRow } from '../resources/user/table.ts';
 
-/** The session or API token that authenticates the request. */
+export type CredentialKind = 'SESSION' | 'API_TOKEN' | 'API_KEY';
+
+/** The session, API token or API key that authenticates the request. */
 export interface Credential {
-  kind: 'SESSION' | 'API_TOKEN';
+  kind: CredentialKind;
   id: string;
   access: TokenAccess;
   expiresAt: Date | null;
+  /** The patterns that a token is narrowed to, or the permissions of a key. Null for all. */
+  permissions: readonly string[] | null;
+  /** The projects that a token is narrowed to, or the project of a key. Null for all. */
+  projectIds: readonly string[] | null;
+  /** The networks from which it can be used. Null for all. */
+  addresses: readonly string[] | null;
+  /** What a token is narrowed to, for decisions. Null for a key, whose grants are its own. */
+  narrowing: Narrowing | null;
 }
 
 /** The caller of a request, with everything that decisions about access depend on. */
@@ -19,7 +29,7 @@ export interface Actor {
   user: UserRow | null;
   /** The organization that the credential is bound to. Null if the user belongs to none. */
   organization: { id: string; slug: string; name: string } | null;
-  /** The member or service account that the credential acts for in the organization. */
+  /** What the credential acts for in the organization: a member, a service account, or an API key itself. */
   principal: { id: string; name: string } | null;
   /** The current grants of the principal. Null without an organization. */
   grants: Grants | null;
@@ -33,11 +43,12 @@ export const effectiveGrantsOf = (
   current: Grants | null = grants,
 ): EffectiveGrants | null =>
   current && credential
-    ? limitedBy(
-        { access: credential.access, isTokenOfMember: credential.kind === 'API_TOKEN' && user !== null },
-        current,
-      )
+    ? limitedBy({ ...credential, isTokenOfMember: credential.kind === 'API_TOKEN' && user !== null }, current)
     : null;
+
+/** The organization role of the actor. Null for an API key, which has none. */
+export const organizationRoleOf = ({ grants }: Actor): Role | null =>
+  grants && !grants.role.isOfKey ? grants.role : null;
 
 /** Whether the credential allows changes now. */
 export const accessOfCredential = (actor: Actor): TokenAccess =>

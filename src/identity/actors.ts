@@ -2,7 +2,8 @@ import { sql as query } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { CompiledPolicy } from '../access/compile.ts';
 import { loadGrants } from '../access/grants.ts';
-import type { Grants, Role } from '../access/model.ts';
+import { grantsOfKey, type KeyPermissions, permissionsOfPatterns } from '../access/key-role.ts';
+import type { Grants, Narrowing, Role } from '../access/model.ts';
 import type { Db } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
 import { queryRows } from '../db/reader.ts';
@@ -25,14 +26,14 @@ const MAX_POLICIES = 20_000;
 export function sizeOfGrants(grants: Grants | null): number {
   if (!grants) return 1;
   const roles = new Set([grants.role, grants.expired?.role, ...grants.projects.values()]);
-  const custom = [...roles].filter((role) => role?.builtIn === null);
+  const custom = [...roles].filter((role) => role && (role.builtIn === null || role.isOfKey));
   return 1 + Math.ceil(grants.projects.size / 10) + 8 * custom.length;
 }
 
 /** Loads the actors of credentials, with their grants. */
 export interface Actors {
   /** Must be called outside a transaction. Grants are cached by the access version of the organization. */
-  load(kind: 'SESSION' | 'API_TOKEN', row: CredentialRow, work: Work): Promise<Actor>;
+  load(row: CredentialRow, work: Work): Promise<Actor>;
   /** Whether the grants of the actor are still valid. They are not when one of the actor's roles has expired. */
   isCurrent(actor: Actor): boolean;
 }
@@ -82,9 +83,10 @@ export function createActors(pool: Pool, clock: () => Date): Actors {
   }
 
   return {
-    async load(kind, row, work) {
+    async load(row, work) {
+      if (row.project_id !== null) return toActor(row, grantsOfKey(keyOf(row), row.project_id, row.plan));
       const bound = row.organization_id !== null ? (row as CredentialRow & { organization_id: string }) : null;
-      return toActor(kind, row, bound && (await grantsOf(bound, work)));
+      return toActor(row, bound && (await grantsOf(bound, work)));
     },
     isCurrent: ({ grants }) => !grants || clock().getTime() < grants.validUntil,
   };
@@ -108,24 +110,42 @@ async function accessVersion(db: Db, organizationId: string): Promise<string> {
 type ActorRow = Omit<CredentialRow, 'access_version' | 'version'>;
 
 /** Loads the actor in the transaction that has just changed it. The transaction must be bound to the actor's organization. */
-export async function actorIn(db: Db, kind: 'SESSION', row: ActorRow, now: Date): Promise<Actor> {
+export async function actorIn(db: Db, row: ActorRow, now: Date): Promise<Actor> {
   const { organization_id: organizationId, principal_id: principalId, plan } = row;
   const grants = organizationId ? await loadGrants(db, organizationId, plan, now, [principalId]) : null;
-  return toActor(kind, row, grants?.get(principalId) ?? null);
+  return toActor(row, grants?.get(principalId) ?? null);
 }
 
-const toActor = (kind: 'SESSION' | 'API_TOKEN', row: ActorRow, grants: Grants | null): Actor => ({
+const keyOf = ({ name, preset, permissions }: ActorRow): KeyPermissions => ({
+  name,
+  preset,
+  permissions: permissions ?? [],
+});
+
+const toActor = (row: ActorRow, grants: Grants | null): Actor => ({
   credential: {
-    kind,
+    kind: row.kind,
     id: row.credential_id,
     access: row.access,
     expiresAt: row.expires_at ? new Date(row.expires_at) : null,
+    permissions: row.permissions,
+    projectIds: row.project_id ? [row.project_id] : row.project_ids,
+    addresses: row.addresses,
+    narrowing: narrowingOf(row),
   },
   user: userOf(row),
   organization: row.organization_id ? { id: row.organization_id, slug: row.slug, name: row.organization_name } : null,
   principal: row.organization_id ? { id: row.principal_id, name: row.name } : null,
   grants,
 });
+
+function narrowingOf({ project_id, permissions, project_ids }: ActorRow): Narrowing | null {
+  if (project_id !== null || (permissions === null && project_ids === null)) return null;
+  return {
+    permissions: permissions && permissionsOfPatterns(permissions),
+    projects: project_ids && new Set(project_ids),
+  };
+}
 
 const userOf = ({ user_id: id, email, name, user_created_at: createdAt }: ActorRow): UserRow | null =>
   id && createdAt ? { id, email, name, createdAt: new Date(createdAt) } : null;

@@ -1,16 +1,18 @@
 import { LRUCache } from 'lru-cache';
+import { refusal } from '../access/access.ts';
 import type { Config } from '../config.ts';
 import type { Pool } from '../db/pool.ts';
 import type { BindingCheck } from '../db/transaction.ts';
 import type { Work } from '../db/work.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { fromPublicId } from '../lib/ids.ts';
+import { createNetworkList } from '../lib/network.ts';
 import { hashSecret, isSecret } from '../lib/secret.ts';
 import {
   type CredentialRow,
   checkOfCredential,
-  findApiTokenAcrossTenants,
   findSessionAcrossTenants,
+  findTokenAcrossTenants,
 } from './across-tenants.ts';
 import { type Actor, ANONYMOUS } from './actor.ts';
 import { createActors, sizeOfGrants } from './actors.ts';
@@ -20,13 +22,16 @@ import { createOrganizationLookups, type OrganizationLookups } from './organizat
 
 /** Authenticates requests. */
 export interface Identity {
-  /** Reads the actor of an Authorization header from the database. Throws UNAUTHENTICATED if the credential is not valid. */
-  authenticate(header: string | null, work: Work): Promise<Actor>;
+  /**
+   * Reads the actor of an Authorization header from the database. Throws UNAUTHENTICATED if the credential is not valid,
+   * and FORBIDDEN if it cannot be used from this address.
+   */
+  authenticate(header: string | null, address: string, work: Work): Promise<Actor>;
   /**
    * Returns the cached actor of an Authorization header, or null. Data that was read for this actor must not be sent
    * before `check` has confirmed the credential.
    */
-  findCached(header: string | null): Promise<CachedActor | null>;
+  findCached(header: string | null, address: string): Promise<CachedActor | null>;
   /** Number of cached actors. */
   cachedActors(): number;
   readonly keys: Keys;
@@ -46,31 +51,43 @@ export interface CachedActor {
 
 /** The content of a header, which is not yet checked against the database. */
 interface Claim {
-  kind: 'SESSION' | 'API_TOKEN';
-  /** The hash of an API token, or the id of a session. */
+  kind: 'SESSION' | 'TOKEN';
+  /** The hash of an API token or API key, or the id of a session. */
   key: string;
   /** The organization that an access token was issued for. */
   organizationId?: string | null;
 }
 
+interface CachedRow {
+  row: CredentialRow;
+  actor: Actor;
+  isAllowedFrom: (address: string) => boolean;
+  check: BindingCheck;
+}
+
+const isAny = (): boolean => true;
+
 /** The maximum size of all cached actors, in kilobytes as `sizeOfGrants` estimates them. */
 const MAX_CACHED = 100_000;
 
-const FIND = { SESSION: findSessionAcrossTenants, API_TOKEN: findApiTokenAcrossTenants };
+/** The size of what a token is narrowed to, in kilobytes. */
+const NARROWING = 8;
+
+const FIND = { SESSION: findSessionAcrossTenants, TOKEN: findTokenAcrossTenants };
 
 export function createIdentity(pool: Pool, config: Config, clock: () => Date): Identity {
   const { sql } = pool;
   const lookups = createOrganizationLookups(pool);
   const actors = createActors(pool, clock);
   const keys = createKeys(sql, clock, config.publicUrl);
-  const cache = new LRUCache<string, { row: CredentialRow; actor: Actor; check: BindingCheck }>({
+  const cache = new LRUCache<string, CachedRow>({
     maxSize: MAX_CACHED,
-    sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants),
+    sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants) + (actor.credential?.narrowing ? NARROWING : 0),
   });
 
   async function claimOf(header: string): Promise<Claim | null> {
     const text = /^Bearer ([^\s]+)$/i.exec(header)?.[1] ?? '';
-    if (isSecret('ambit_pat_', text)) return { kind: 'API_TOKEN', key: hashSecret(text) };
+    if (isSecret('ambit_pat_', text) || isSecret('ambit_key_', text)) return { kind: 'TOKEN', key: hashSecret(text) };
     const claims = await keys.verify(text);
     const key = typeof claims?.['sid'] === 'string' ? fromPublicId('ses', claims['sid']) : null;
     const org = claims?.['org'];
@@ -81,27 +98,29 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
   const isValid = ({ kind, organizationId }: Claim, row: CredentialRow): boolean =>
     (row.expires_at === null || new Date(row.expires_at) > clock()) &&
     // An access token is valid only for the organization that it was issued for. Null: while the session has none.
-    (kind === 'API_TOKEN' || row.organization_id === organizationId);
+    (kind === 'TOKEN' || row.organization_id === organizationId);
 
   const find = async ({ kind, key, organizationId }: Claim): Promise<CredentialRow | null> =>
-    FIND[kind](await (kind === 'API_TOKEN' ? lookups.ofSecret(key) : lookups.of(organizationId ?? '')), key);
+    FIND[kind](await (kind === 'TOKEN' ? lookups.ofSecret(key) : lookups.of(organizationId ?? '')), key);
 
-  async function authenticate(header: string | null, work: Work): Promise<Actor> {
+  async function authenticate(header: string | null, address: string, work: Work): Promise<Actor> {
     if (header === null) return ANONYMOUS;
     const claim = await claimOf(header);
     if (work.stopped) throw work.stopped;
     work.statements += 1;
     const row = claim && (await find(claim));
     if (!claim || !row || !isValid(claim, row)) throw unauthenticated();
-    const actor = await actors.load(claim.kind, row, work);
-    cache.set(claim.key, { row, actor, check: checkOfCredential(claim.kind, claim.key, row) });
+    const isAllowedFrom = row.addresses ? createNetworkList(row.addresses) : isAny;
+    if (!isAllowedFrom(address)) throw addressNotAllowed(address);
+    const actor = await actors.load(row, work);
+    cache.set(claim.key, { row, actor, isAllowedFrom, check: checkOfCredential(claim.kind, claim.key, row) });
     return actor;
   }
 
-  async function findCached(header: string | null): Promise<CachedActor | null> {
+  async function findCached(header: string | null, address: string): Promise<CachedActor | null> {
     const claim = header === null ? null : await claimOf(header);
     const cached = claim && cache.get(claim.key);
-    if (!cached) return null;
+    if (!claim || !cached?.isAllowedFrom(address)) return null;
     const { actor, row, check } = cached;
     const isCurrent = (): boolean => isValid(claim, row) && actors.isCurrent(actor);
     return isCurrent() ? { actor, check, isCurrent, forget: () => void cache.delete(claim.key) } : null;
@@ -110,6 +129,13 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
   const cachedActors = (): number => cache.size;
   return { authenticate, findCached, cachedActors, keys, lookups, limiter: createLimiter(sql, config.rateLimits) };
 }
+
+const addressNotAllowed = (address: string): AmbitError =>
+  refusal(
+    'ADDRESS_NOT_ALLOWED',
+    `Your API token or API key cannot be used from the address ${address}.`,
+    'Use it from one of the addresses that were given when it was created, or create another one.',
+  );
 
 export const unauthenticated = (): AmbitError =>
   new AmbitError(

@@ -33,6 +33,9 @@ export const REFUSAL_REASONS = {
     'The organization role grants it, but the project role of the principal overrides that role and does not grant it.',
   PLAN_LACKS: 'The role that grants it is suspended by the plan of the organization.',
   READ_ONLY_TOKEN: 'The principal has the permission, but the API token is read-only.',
+  TOKEN_NARROWED:
+    'The principal has the permission, but the API token is limited to other permissions or to other projects.',
+  ADDRESS_NOT_ALLOWED: 'The API token or API key cannot be used from this address.',
   NOT_HELD: 'The principal would grant or remove permissions that it does not have itself.',
   ORGANIZATIONS_CLOSED:
     'With `SIGN_UP=invited`, only accounts that the operator of the server has allowed can create organizations.',

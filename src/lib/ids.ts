@@ -15,6 +15,7 @@ const TYPES = new Map<string, string>(
     rol: 'Role',
     ses: 'Session',
     tok: 'ApiToken',
+    key: 'ApiKey',
     evt: 'AuditEvent',
   }),
 );

@@ -24,11 +24,24 @@ export function isNetwork(text: string): boolean {
   }
 }
 
+/** Returns a function that checks whether an address is in one of the networks. */
+export function createNetworkList(networks: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const network of networks) addNetwork(list, network);
+  return (given) => {
+    const address = unmapped(given);
+    return isIP(address) !== 0 && list.check(address, familyOf(address));
+  };
+}
+
+/** The IPv4 address of an IPv4-mapped one. An IPv6 socket reports an IPv4 client as `::ffff:192.0.2.1`. */
+export const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
+
 /** Adds an IP address or a network to the list. Throws an error if it is neither. */
-export function addNetwork(list: BlockList, network: string): void {
+function addNetwork(list: BlockList, network: string): void {
   const [address = '', bits] = network.split('/');
   if (bits === undefined) list.addAddress(address, familyOf(address));
   else list.addSubnet(address, Number(bits || Number.NaN), familyOf(address));
 }
 
-export const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
+const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');

@@ -17,6 +17,10 @@ export function banner({ publicUrl, host }: Config, { hasDemo, setupSecret }: St
   return `${lines.join('\n')}\n`;
 }
 
+/** The same for a process that runs jobs only. */
+export const workerBanner = ({ publicUrl }: Config): string =>
+  `\n  Ambit is ready and runs jobs. Health checks: ${publicUrl}/health/ready\n\n`;
+
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 /** A command for a shell that sends the operation. */

@@ -1,10 +1,9 @@
 import cluster from 'node:cluster';
-import { createApp } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError } from '../lib/log.ts';
-import { banner } from './banner.ts';
-import { demoSignIns } from './demo.ts';
+import { banner, workerBanner } from './banner.ts';
+import { createRoleApp, runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { openListener } from './listener.ts';
 import { openMetricsListener } from './metrics-listener.ts';
@@ -29,9 +28,10 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const { options, hasDemo } = await prepareDatabase(config, log, lifecycle, listener.waitFor);
   const pool = connect(options);
   lifecycle.onStop(() => pool.end());
-  const started = await checkAccounts(config, pool, hasDemo);
-  listener.serve(createApp({ pool, config, log, observers, demo: hasDemo ? demoSignIns() : null }));
-  process.stdout.write(banner(config, started));
+  const started = config.role === 'worker' ? null : await checkAccounts(config, pool, hasDemo);
+  const app = createRoleApp({ pool, config, log, observers }, hasDemo);
+  await runJobs(app, lifecycle, () => listener.serve(app));
+  process.stdout.write(started ? banner(config, started) : workerBanner(config));
 }
 
 if (cluster.isWorker) runWorker();

@@ -1,11 +1,11 @@
 import cluster from 'node:cluster';
-import { type App, type AppOptions, createApp } from '../app.ts';
+import type { App, ObserverOptions } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import type { Metrics } from '../http/metrics/metrics.ts';
 import { createLog, describeError, errorMessage } from '../lib/log.ts';
 import { clientOptions } from './database.ts';
-import { demoSignIns } from './demo.ts';
+import { createRoleApp, runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { type Listener, openListener } from './listener.ts';
 import { type FromWorker, type ToWorker, WORKER_NUMBER } from './messages.ts';
@@ -43,8 +43,10 @@ export function runWorker(): void {
     const observers = await loadObservers(given, log, lifecycle, worker);
     metrics = observers.metrics ?? null;
     const app = createWorkerApp(message, lifecycle, log, { ...observers, scrape });
-    if (listener) listener.serve(app);
-    else listener = await openListener(given, lifecycle, app);
+    await runJobs(app, lifecycle, async () => {
+      if (listener) listener.serve(app);
+      else listener = await openListener(given, lifecycle, app);
+    });
     await send({ kind: 'serving' });
   }
 
@@ -62,10 +64,10 @@ function createWorkerApp(
   { port, databaseUrl, hasDemo }: Extract<ToWorker, { kind: 'serve' }>,
   lifecycle: Lifecycle,
   log: ReturnType<typeof createLog>,
-  observers: NonNullable<AppOptions['observers']>,
+  observers: ObserverOptions,
 ): App {
   const config = readConfig({ ...process.env, PORT: String(port) });
   const pool = connect(clientOptions(databaseUrl, config, log));
   lifecycle.onStop(() => pool.end());
-  return createApp({ pool, config, log, observers, demo: hasDemo ? demoSignIns() : null });
+  return createRoleApp({ pool, config, log, observers }, hasDemo);
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { limitedBy, permissionsOf } from '../../src/access/access.ts';
 import type { Permission } from '../../src/access/catalog.ts';
 import { trace } from '../../src/access/decide.ts';
+import { grantsOfKey, type KeyPermissions, permissionsOfPatterns } from '../../src/access/key-role.ts';
 import type { EffectiveGrants } from '../../src/access/model.ts';
 import { CREATOR, compileRole, roleByKey } from '../../src/access/roles.ts';
 import { REFUSAL_REASONS } from '../../src/lib/errors.ts';
@@ -43,6 +44,17 @@ describe('allowed, with the reason:', () => {
 const EXPIRED = { role: roleByKey('admin'), at: new Date('2026-05-01T12:00:00Z') };
 const CAREFUL = customRole('Careful', allow('*'), deny('*:delete'));
 const ANNOTATOR = customRole('Annotator', allow('trace:*'), deny('trace:delete'));
+
+const KEY: KeyPermissions = { name: 'ci', preset: null, permissions: ['dataset:create'] };
+
+/** The WRITE token of an Admin, narrowed. */
+const narrowed = ({ permissions, projects }: { permissions?: string[]; projects?: string[] }): EffectiveGrants => ({
+  ...effective({ role: roleByKey('admin') }),
+  narrowing: {
+    permissions: permissions ? permissionsOfPatterns(permissions) : null,
+    projects: projects ? new Set(projects) : null,
+  },
+});
 
 /** Every reason that `decide` gives, at least once. */
 const REFUSALS = [
@@ -202,6 +214,51 @@ const REFUSALS = [
       'project:create is needed, and this API token counts as read-only, because its member does not hold api_token:grant_write.',
     hint: 'A WRITE token counts as READ while its member does not hold api_token:grant_write. Ask for a role that grants it, or sign in.',
   },
+  {
+    title: 'a token that is narrowed to permissions excludes the others',
+    held: narrowed({ permissions: ['dataset:*'] }),
+    permission: 'trace:read',
+    target: PROJECT,
+    reason: 'TOKEN_NARROWED',
+    message: 'trace:read is needed, and this API token is limited to other permissions.',
+    hint: 'Use a token that is not limited, or create one that includes it.',
+  },
+  {
+    title: 'a token that is narrowed to projects excludes the other projects',
+    held: narrowed({ projects: [PROJECT] }),
+    permission: 'dataset:read',
+    target: 'another',
+    reason: 'TOKEN_NARROWED',
+    message: 'dataset:read is needed, and this API token is limited to other projects.',
+    hint: 'Use a token that is not limited, or create one that includes it.',
+  },
+  {
+    title: 'a token that is narrowed to projects excludes the organization',
+    held: narrowed({ projects: [PROJECT] }),
+    permission: 'check:read',
+    target: null,
+    reason: 'TOKEN_NARROWED',
+    message: 'check:read is needed, and this API token is limited to projects, and so excludes the organization.',
+    hint: 'Use a token that is not limited, or create one that includes it.',
+  },
+  {
+    title: 'an API key does not grant what it was not given',
+    held: { grants: grantsOfKey(KEY, PROJECT, 'ENTERPRISE'), access: 'WRITE' } as EffectiveGrants,
+    permission: 'dataset:delete',
+    target: PROJECT,
+    reason: 'NO_GRANT',
+    message: 'dataset:delete is needed, and the API key ci does not grant it.',
+    hint: 'An API key has its own permissions in its project, and none elsewhere. Use another key, or sign in.',
+  },
+  {
+    title: 'an API key grants nothing in another project',
+    held: { grants: grantsOfKey(KEY, PROJECT, 'ENTERPRISE'), access: 'WRITE' } as EffectiveGrants,
+    permission: 'dataset:create',
+    target: 'another',
+    reason: 'NO_GRANT',
+    message: 'dataset:create is needed, and outside its project, an API key does not grant it.',
+    hint: 'An API key has its own permissions in its project, and none elsewhere. Use another key, or sign in.',
+  },
 ] as const;
 
 describe('refused:', () => {
@@ -217,7 +274,7 @@ describe('refused:', () => {
   test('every reason has an example above, except those that other functions give', () => {
     const elsewhere = [
       ...['UNKNOWN_PERMISSION', 'NO_SUCH_PRINCIPAL', 'NO_SUCH_TARGET'],
-      ...['NOT_HELD', 'ORGANIZATIONS_CLOSED', 'SESSION_REQUIRED'],
+      ...['NOT_HELD', 'ORGANIZATIONS_CLOSED', 'SESSION_REQUIRED', 'ADDRESS_NOT_ALLOWED'],
     ];
     const covered = new Set<string>([...REFUSALS.map(({ reason }) => reason), ...elsewhere]);
     expect([...covered].sort()).toEqual(Object.keys(REFUSAL_REASONS).sort());

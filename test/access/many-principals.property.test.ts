@@ -55,7 +55,8 @@ describe('the computation for many principals and the rule for each principal on
     const outcomes = new Set<string>();
     await fc.assert(
       fc.asyncProperty(changes, access, async ({ before, after }, credential) => {
-        const caller = { id: CALLER, access: credential };
+        const grants = grantsAtMoment(before, CALLER, { time: now, ignorePlan: false });
+        const caller = { id: CALLER, effective: grants ? { grants, access: credential } : null };
         const refusal = await requireHeldByCaller(caller, before, after, now, 'It').then(
           () => null,
           ({ message }: Error) => message,

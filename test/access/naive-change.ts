@@ -17,9 +17,9 @@ function heldBy(state: AccessState, id: string, moment: Moment): EffectiveGrants
   return grants ? unrestricted(grants) : null;
 }
 
-function callerAt({ id, access }: Caller, state: AccessState, moment: Moment): Access {
+function callerAt({ id, effective }: Caller, state: AccessState, moment: Moment): Access {
   const grants = grantsAtMoment(state, id, moment);
-  return accessOf(grants ? { grants, access } : null);
+  return accessOf(grants && effective ? { ...effective, grants } : null);
 }
 
 /** The message of the refusal. Null if the change is allowed. */
@@ -48,7 +48,7 @@ export function naiveReach(access: Access, state: AccessState, callerId: string,
   const later = [now, END_OF_TIME].map((time) => ({ time, ignorePlan: true }));
   const changeable = idsOf(state).filter((id) => later.every((moment) => holds(access, id, moment)));
   const withGrantsAt = (moment: Moment): Access =>
-    callerAt({ id: callerId, access: access.effective?.access ?? 'READ' }, state, moment);
+    callerAt({ id: callerId, effective: access.effective }, state, moment);
   const removable = changeable.filter((id) =>
     momentsOf(state, callerId, now).every((moment) => holds(withGrantsAt(moment), id, moment)),
   );

@@ -39,9 +39,9 @@ async function credentialsOf(person: Person, organization: Organization) {
     organization: organizationUuid(organization),
     user: uuidOf('usr', person.userId),
     SESSION: { key: session, row: await find('select * from ambit.find_session_actor($1)', session) },
-    API_TOKEN: {
+    TOKEN: {
       key: hashSecret(secret),
-      row: await find('select * from ambit.find_api_token_actor($1)', hashSecret(secret)),
+      row: await find('select * from ambit.find_token_actor($1)', hashSecret(secret)),
     },
   };
 }
@@ -55,7 +55,7 @@ const ours = await credentialsOf(acme.owner, acme);
 type Values = readonly (string | null)[];
 
 /** Begins as the pool does: the COMMIT of the transaction before, BEGIN, the check and the first queries. */
-async function afterCheck(kind: 'SESSION' | 'API_TOKEN', values: Values, mode: 'read' | 'write' = 'read') {
+async function afterCheck(kind: 'SESSION' | 'TOKEN', values: Values, mode: 'read' | 'write' = 'read') {
   const { text, strictText } = checkOfCredential(kind, '', ours[kind].row);
   const begun = runtime.unsafe('commit;begin isolation level repeatable read read only').execute();
   const checked = runtime.unsafe(mode === 'read' ? text : strictText, values as never[], { prepare: true }).execute();
@@ -71,7 +71,7 @@ const all = async (organization: string, user: string) => {
   return await rowsIn(runtime);
 };
 
-describe.each(['SESSION', 'API_TOKEN'] as const)('the check of a credential of kind %s', (kind) => {
+describe.each(['SESSION', 'TOKEN'] as const)('the check of a credential of kind %s', (kind) => {
   const { key, row } = ours[kind];
   const right = checkOfCredential(kind, key, row).values;
   const [, organization = null, user = null, version = null] = right;

@@ -144,8 +144,8 @@ describe('the direct path and yoga give the same response and log entry', () => 
   test.each([
     [
       'the lookup of the credential fails',
-      'alter function ambit.find_api_token_actor(text) rename to find_api_token_away',
-      'alter function ambit.find_api_token_away(text) rename to find_api_token_actor',
+      'alter function ambit.find_token_actor(text) rename to find_token_away',
+      'alter function ambit.find_token_away(text) rename to find_token_actor',
     ],
     [
       'a statement fails',

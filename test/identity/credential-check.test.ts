@@ -45,7 +45,7 @@ const ids = { ...at, annThere };
 
 type Change = (sql: TransactionSql) => Promise<unknown>;
 interface Kind {
-  kind: 'SESSION' | 'API_TOKEN';
+  kind: 'SESSION' | 'TOKEN';
   key: string;
   /** A change for each column of the lookup. Null for a column that is always the same. */
   columns: Record<string, Change | null>;
@@ -141,7 +141,7 @@ const KINDS: Record<string, Kind> = {
     },
   },
   'the token of a member': {
-    kind: 'API_TOKEN',
+    kind: 'TOKEN',
     key: hashes[0],
     columns: {
       ...ofToken(hashes[0]),
@@ -151,7 +151,7 @@ const KINDS: Record<string, Kind> = {
     others: { ...removals, 'a revocation': (sql) => sql`delete from api_tokens where hash = ${hashes[0]}` },
   },
   'the token of a service account': {
-    kind: 'API_TOKEN',
+    kind: 'TOKEN',
     key: hashes[1],
     columns: {
       ...ofToken(hashes[1]),
@@ -164,7 +164,7 @@ const KINDS: Record<string, Kind> = {
   },
 };
 
-const FIND = { SESSION: 'find_session_actor', API_TOKEN: 'find_api_token_actor' };
+const FIND = { SESSION: 'find_session_actor', TOKEN: 'find_token_actor' };
 
 async function lookUp(sql: TransactionSql, { kind, key }: Kind): Promise<CredentialRow | undefined> {
   const [row] = await sql.unsafe(`select * from ambit.${FIND[kind]}($1)`, [key]);

@@ -1,4 +1,4 @@
-import { denierOf } from '../../access/decide.ts';
+import { denierOf, EXCLUSIONS } from '../../access/decide.ts';
 import type { Role } from '../../access/model.ts';
 import type { Step } from '../../access/steps.ts';
 import { FEATURES } from '../../lib/plans.ts';
@@ -11,6 +11,7 @@ export function textOf(step: Step): string {
       return `${step.permission} is checked on the ${step.scope}; its level is ${step.level}.`;
     case 'ORGANIZATION_ROLE': {
       const { role, expired } = step;
+      if (role.isOfKey) return 'An API key has no organization role.';
       const past = expired ? ` ${expired.role.name} expired on ${expired.at.toISOString()}.` : '';
       return `The organization role is ${nameOf(role)}.${past}`;
     }
@@ -31,11 +32,14 @@ export function textOf(step: Step): string {
   }
 }
 
-const nameOf = (role: Role): string => `${role.name} (${role.builtIn === null ? 'custom' : 'built-in'})`;
+const nameOf = (role: Role): string =>
+  role.isOfKey ? role.name : `${role.name} (${role.builtIn === null ? 'custom' : 'built-in'})`;
 
 type StepOf<Kind extends Step['kind']> = Extract<Step, { kind: Kind }>;
 
 function projectRoleText({ role, projectRole }: StepOf<'PROJECT_ROLE'>): string {
+  if (role.isOfKey)
+    return projectRole ? 'The project is that of the API key.' : 'The project is not that of the API key.';
   if (role.neverOverridden) return `No project role overrides ${role.name}.`;
   if (projectRole === undefined) return 'There is no project role, so the organization role applies.';
   return projectRole === null
@@ -43,7 +47,8 @@ function projectRoleText({ role, projectRole }: StepOf<'PROJECT_ROLE'>): string 
     : `In this project ${nameOf(projectRole)} overrides the organization role.`;
 }
 
-function credentialText({ access, isReduced }: StepOf<'CREDENTIAL'>): string {
+function credentialText({ access, isReduced, excluded }: StepOf<'CREDENTIAL'>): string {
+  if (excluded) return `${capitalized(EXCLUSIONS[excluded])}.`;
   if (access === 'WRITE') return 'The credential allows reading and writing.';
   return isReduced
     ? 'The WRITE token counts as READ, because its member does not hold api_token:grant_write.'

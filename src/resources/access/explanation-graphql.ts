@@ -27,8 +27,8 @@ const StepKind = builder.enumType('AccessStepKind', {
 });
 
 function roleOf(step: Step): RoleSummary | null {
-  if (step.kind === 'PROJECT_ROLE') return step.projectRole ?? null;
-  return 'role' in step ? step.role : null;
+  const role = step.kind === 'PROJECT_ROLE' ? step.projectRole : 'role' in step ? step.role : null;
+  return role && !role.isOfKey ? role : null;
 }
 
 /** A step has the name of the policy only, because a compiled role has no more. */

@@ -9,12 +9,20 @@ export function actorKindOf({ actorKind, userId, credentialKind }: AuditEventRow
   return credentialKind === 'NONE' ? 'ANONYMOUS' : 'SERVICE_ACCOUNT';
 }
 
-/** The public ID of the actor: of the member or service account, or else of the user. */
+const PREFIXES: Partial<Record<ActorKind, string>> = { SERVICE_ACCOUNT: 'sva', API_KEY: 'key' };
+
+/** The public ID of the actor: of the member, service account or API key, or else of the user. */
 export function actorIdOf(event: AuditEventRow): string | null {
   const { principalId, userId } = event;
-  if (principalId) return toPublicId(actorKindOf(event) === 'SERVICE_ACCOUNT' ? 'sva' : 'mem', principalId);
+  if (principalId) return toPublicId(PREFIXES[actorKindOf(event)] ?? 'mem', principalId);
   return userId && toPublicId('usr', userId);
 }
+
+const CREDENTIALS: Record<string, string> = { SESSION: 'ses', API_TOKEN: 'tok', API_KEY: 'key' };
+
+/** The public ID of the credential that was used. Null without one. */
+export const credentialIdOf = ({ credentialKind, credentialId }: AuditEventRow): string | null =>
+  credentialId && toPublicId(CREDENTIALS[credentialKind] ?? 'tok', credentialId);
 
 /** The name of the actor alone. */
 export const nameOfActor = ({ actorName, actor }: AuditEventRow): string => actorName ?? actor;

@@ -4,7 +4,7 @@ import { inTransaction } from '../../db/transaction.ts';
 import { AmbitError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { storableText } from '../../lib/storable.ts';
-import { actorIdOf, actorKindOf, emailOfActor, labelOfActor } from './actor.ts';
+import { actorIdOf, actorKindOf, credentialIdOf, emailOfActor, labelOfActor } from './actor.ts';
 import { type AuditEventFilter, readAuditEvents, targetIdsOf } from './list.ts';
 import { type AuditEventRow, recordEvent } from './service.ts';
 import { withoutHidden } from './visibility.ts';
@@ -134,8 +134,7 @@ const exported = async (ctx: Context, event: AuditEventRow) => ({
   actorEmail: emailOfActor(event),
   role: event.role,
   credentialKind: event.credentialKind,
-  credentialId:
-    event.credentialId && toPublicId(event.credentialKind === 'SESSION' ? 'ses' : 'tok', event.credentialId),
+  credentialId: credentialIdOf(event),
   targetId: event.targetId,
   targetIds: await targetIdsOf(ctx, event),
   before: withoutHidden(ctx, event.before),

@@ -5,7 +5,7 @@ import { OrderDirection } from '../../graphql/resource-order.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findByPublicId } from '../principal/service.ts';
-import { actorIdOf, actorKindOf, emailOfActor, labelOfActor, nameOfActor } from './actor.ts';
+import { actorIdOf, actorKindOf, credentialIdOf, emailOfActor, labelOfActor, nameOfActor } from './actor.ts';
 import { findAuditEvent, listAuditEvents, MAX_TARGETS, MAX_VALUES, targetIdsOf } from './list.ts';
 import { type AuditEventRow, MAX_RELATED } from './service.ts';
 import type { AuditedChange } from './table.ts';
@@ -28,6 +28,7 @@ export const CredentialKind = builder.enumType('CredentialKind', {
   values: {
     SESSION: { description: 'The access token of a session.' },
     API_TOKEN: { description: 'An API token.' },
+    API_KEY: { description: 'An API key of a project.' },
     NONE: { description: 'No credential: the caller was anonymous.' },
   } as const,
 });
@@ -156,8 +157,7 @@ builder.node(AuditEvent, {
     credentialId: t.id({
       nullable: true,
       description: 'The ID of the session or API token that was used. Null for an anonymous caller.',
-      resolve: (event) =>
-        event.credentialId && toPublicId(event.credentialKind === 'SESSION' ? 'ses' : 'tok', event.credentialId),
+      resolve: (event) => credentialIdOf(event),
     }),
     targetId: t.exposeID('targetId', {
       nullable: true,
@@ -206,7 +206,7 @@ const AuditEventFilter = builder.inputType('AuditEventFilter', {
     actorId: t.id({
       description: 'The ID of the actor: of a member, service account or user.',
     }),
-    credentialId: t.id({ description: 'The ID of the session or API token that was used.' }),
+    credentialId: t.id({ description: 'The ID of the session, API token or API key that was used.' }),
     action: t.stringList({
       description: `The names of mutations, such as \`createCheck\`. Matches events with any of them. At most ${MAX_VALUES}.`,
     }),

@@ -47,7 +47,7 @@ function byCredential(id: string): SQL {
   return kind ? (and(eq(auditEvents.credentialId, decoded.uuid), eq(auditEvents.credentialKind, kind)) as SQL) : NONE;
 }
 
-const KINDS: Record<string, string> = { ses: 'SESSION', tok: 'API_TOKEN' };
+const KINDS: Record<string, string> = { ses: 'SESSION', tok: 'API_TOKEN', key: 'API_KEY' };
 
 /** Two index lookups: of the target, and of the other objects that events touched. */
 function byTarget(ctx: Context, id: string): SQL {

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
+import { namedProjects } from '../../access/access.ts';
 import type { Context } from '../../context.ts';
 import { arrayParam } from '../../db/array.ts';
 import { fromPublicId } from '../../lib/ids.ts';
@@ -27,7 +28,7 @@ const readsAll = ({ others, except }: Readable): boolean => others && except.len
 function readableProjects(ctx: Context): Readable {
   const { access } = ctx.unit;
   const others = access.can('project:read', null);
-  const own = [...(access.effective?.grants.projects.keys() ?? [])];
+  const own = [...namedProjects(access.effective)];
   return { others, except: own.filter((id) => canRead(ctx, id) !== others) };
 }
 

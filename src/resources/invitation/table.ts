@@ -3,6 +3,9 @@ import { foreignKey, index, jsonb, pgTable, primaryKey, text, unique, uuid } fro
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
 import { principals } from '../principal/table.ts';
 
+/** QUEUED until the mail server has accepted the mail, or has refused it for good. */
+export type MailStatus = 'QUEUED' | 'SENT' | 'FAILED';
+
 /** Pending invitations. Accepting, declining or revoking an invitation deletes it. */
 export const invitations = pgTable(
   'invitations',
@@ -11,6 +14,9 @@ export const invitations = pgTable(
     id: id(),
     email: text('email').notNull(),
     hash: text('hash').notNull(),
+    /** The secret, encrypted, until the mail server has accepted the mail. */
+    secret: text('secret'),
+    mailStatus: text('mail_status').$type<MailStatus>().notNull().default('SENT'),
     inviterId: uuid('inviter_id').notNull(),
     /** A built-in or custom organization role. If it is deleted, the invitation is invalid. */
     roleId: uuid('role_id').notNull(),

@@ -2,6 +2,7 @@ import {
   bigint,
   type ExtraConfigColumn,
   foreignKey,
+  integer,
   type PgColumnBuilderBase,
   type PgTableExtraConfigValue,
   pgTable,
@@ -22,6 +23,8 @@ export const organizations = pgTable('organizations', {
   plan: text('plan').$type<Plan>().notNull(),
   /** The address for questions about billing. */
   billingEmail: text('billing_email'),
+  /** Maximum lifetime of API tokens in days. Null if there is none. */
+  apiTokenMaxDays: integer('api_token_max_days'),
   /** The version of the organization's access. Triggers increment it. Compiled grants are cached under it. */
   accessVersion: bigint('access_version', { mode: 'number' }).notNull().default(0),
   createdAt: createdAt(),

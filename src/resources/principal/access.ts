@@ -1,4 +1,4 @@
-import { type Access, accessOf, refusal, type Target } from '../../access/access.ts';
+import { type Access, accessOf, namedProjects, refusal, type Target } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
 import { type GrantsById, grantsOverTime, loadAssignments, loadGrants, loadRoles } from '../../access/grants.ts';
 import type { Grants, Role, RoleSummary } from '../../access/model.ts';
@@ -30,7 +30,7 @@ export const isSuspended = (ctx: Context, role: RoleSummary): boolean =>
  */
 export function canReadRole({ unit: { access } }: Context, { builtIn, projectId }: RoleSummary): boolean {
   if (access.can('role:read', projectId)) return true;
-  const projects = builtIn === null ? [] : (access.effective?.grants.projects.keys() ?? []);
+  const projects = builtIn === null ? [] : namedProjects(access.effective);
   return [...projects].some((id) => access.can('role:read', id));
 }
 
@@ -47,6 +47,8 @@ export const findGrants = async (ctx: Context, principalIds: readonly string[], 
  */
 export async function currentAccess(ctx: Context): Promise<Access> {
   const { actor } = ctx.unit;
+  // The permissions of an API key do not depend on roles.
+  if (actor.credential?.kind === 'API_KEY') return accessOf(effectiveGrantsOf(actor));
   const grants = actor.principal && (await findGrants(ctx, [actor.principal.id])).get(actor.principal.id);
   return accessOf(grants ? effectiveGrantsOf(actor, grants) : null);
 }

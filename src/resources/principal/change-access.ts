@@ -1,17 +1,19 @@
 import { and, eq, isNotNull, isNull, not } from 'drizzle-orm';
-import { type Access, accessOf, type Target, unrestricted } from '../../access/access.ts';
+import { type Access, accessOf, type Target } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
 import {
   type AccessDelta,
   accessChanges,
+  effectiveAtMoment,
   grantsAtMoment,
   losesOwner,
+  type Moment,
   principalsToDeactivate,
+  unrestrictedOrNull,
 } from '../../access/change.ts';
 import { type Caller, requireHeldByCaller } from '../../access/escalation.ts';
 import { type AccessRows, loadAssignments, loadRoles } from '../../access/grants.ts';
 import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
-import type { Grants } from '../../access/model.ts';
 import { type AccessState, type AssignmentRow, rolesByPrincipal } from '../../access/principal-roles.ts';
 import { OWNER } from '../../access/roles.ts';
 import { type Context, db, setDryRun, tenant } from '../../context.ts';
@@ -119,8 +121,8 @@ async function run<Result>(
   const affected = await change.affected?.();
   const ids = affected && [...new Set([...affected, callerId])];
   const before: AccessState = { ...(await load(ids)), plan: organization.plan };
-  const access = accessOfCaller(ctx, change, grantsAtMoment(before, callerId, { time: now, ignorePlan: false }));
-  const caller: Caller = { id: callerId, access: access.effective?.access ?? 'READ' };
+  const access = accessOfCaller(ctx, change, before, callerId, now);
+  const caller: Caller = { id: callerId, effective: access.effective };
   if (change.permission) access.require(change.permission, change.target);
   const result = await change.apply({ organization, access });
   const changed: AccessState = { ...(await load(ids, before)), plan: change.plan ?? organization.plan };
@@ -158,9 +160,17 @@ async function deactivate(ctx: Context, state: AccessState, ids: ReadonlySet<str
 }
 
 /** The access of the caller with its credential, or that of the principal `by` without the limit of one. */
-function accessOfCaller(ctx: Context, { by }: Pick<ChangeOfMany<unknown>, 'by'>, grants: Grants | undefined): Access {
-  if (!grants) return accessOf(null);
-  return accessOf(by === undefined ? effectiveGrantsOf(ctx.unit.actor, grants) : unrestricted(grants));
+function accessOfCaller(
+  ctx: Context,
+  { by }: Pick<ChangeOfMany<unknown>, 'by'>,
+  before: AccessState,
+  callerId: string,
+  now: Date,
+): Access {
+  const moment: Moment = { time: now, ignorePlan: false };
+  if (by !== undefined) return accessOf(unrestrictedOrNull(grantsAtMoment(before, callerId, moment)));
+  const current = effectiveAtMoment(effectiveGrantsOf(ctx.unit.actor), before, callerId, moment);
+  return accessOf(current && effectiveGrantsOf(ctx.unit.actor, current.grants));
 }
 
 /** Throws LAST_OWNER unless a member is Owner without expiry. */

@@ -1,6 +1,6 @@
 import { and, eq, getTableColumns } from 'drizzle-orm';
 import { audit, type Context, db, setActor } from '../../context.ts';
-import type { CredentialRow } from '../../identity/across-tenants.ts';
+import { type CredentialRow, OF_SESSION } from '../../identity/across-tenants.ts';
 import { actorIn } from '../../identity/actors.ts';
 import { AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
@@ -93,7 +93,7 @@ export async function issueTokens(
   const { row, userId } = await readSession(ctx, sessionId, member);
   const tx = await db(ctx);
   const [actor] = await Promise.all([
-    actorIn(tx, 'SESSION', row, ctx.dependencies.clock()),
+    actorIn(tx, row, ctx.dependencies.clock()),
     tx
       .insert(refreshTokens)
       .values({ hash: hashSecret(refreshToken), sessionId, userId, issuedAt: ctx.dependencies.clock() }),
@@ -130,6 +130,7 @@ async function readSession(
   ]);
   if (!session || session.organizationId !== (member?.organizationId ?? null)) throw membershipEnded();
   const row = {
+    ...OF_SESSION,
     credential_id: session.id,
     access: 'WRITE' as const,
     expires_at: session.expiresAt.toISOString(),

@@ -90,7 +90,7 @@ async function endFamily(ctx: Context, token: RefreshToken): Promise<never> {
   audit(ctx, { targetId: toPublicId('ses', token.session_id) });
   const end = async (own: Db): Promise<void> => {
     const row = await findSessionAcrossTenants(own, token.session_id);
-    const actor = row ? await actorIn(own, 'SESSION', row, ctx.dependencies.clock()) : ANONYMOUS;
+    const actor = row ? await actorIn(own, row, ctx.dependencies.clock()) : ANONYMOUS;
     await own.delete(sessions).where(eq(sessions.id, token.session_id));
     const reason = 'REFRESH_TOKEN_REUSED';
     // A mutation leaves one event. For an authenticated caller, the refusal writes it.

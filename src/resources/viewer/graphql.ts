@@ -2,7 +2,7 @@ import { findBuiltIn } from '../../access/roles.ts';
 import { db } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { findMembershipsAcrossTenants, type Membership } from '../../identity/across-tenants.ts';
-import { type Actor, accessOfCredential, type Credential } from '../../identity/actor.ts';
+import { type Actor, accessOfCredential, type Credential, organizationRoleOf } from '../../identity/actor.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { CredentialKind } from '../audit-event/graphql.ts';
 import { Member } from '../member/graphql.ts';
@@ -119,7 +119,7 @@ const Viewer = builder.objectRef<Actor>('Viewer').implement({
       type: RoleType,
       nullable: true,
       description: 'The current organization role. Null if the person belongs to no organization.',
-      resolve: (actor) => actor.grants?.role ?? null,
+      resolve: organizationRoleOf,
     }),
     credential: t.field({
       type: CredentialType,
