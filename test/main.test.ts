@@ -110,6 +110,10 @@ const INVALID: [name: string, value: string][] = [
   ['INVITATION_URL', 'javascript:alert(1)'],
   ['DATABASE_URL', 'mysql://root:hunter2@localhost/x'],
   ['INTROSPECTION', 'maybe'],
+  ['METRICS_PORT', '70000'],
+  ['METRICS_TOKEN', 'hunter2'],
+  ['METRICS_TOKEN', 'hunter2 with spaces in it'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'grpc://root:hunter2@localhost:4317'],
 ];
 
 function messageOf(environment: Record<string, string>): string {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { startCollector } from './support/collector.ts';
 import { cloneDatabase } from './support/database.ts';
 import { parseMetrics, type Sample, sumOf } from './support/metrics.ts';
 import { findChildren } from './support/processes.ts';
@@ -97,4 +98,31 @@ test('with one process, a port of its own requires the token if there is one, an
   taken.close();
   server.process.kill('SIGTERM');
   expect(await server.ended).toBe(0);
+});
+
+test('a stop sends the spans that the collector has not yet, and does not wait for a collector that hangs', async () => {
+  const { url } = await cloneDatabase();
+  const collector = await startCollector();
+  const hanging = await startCollector(null);
+  const [sending, waiting] = await Promise.all(
+    [collector, hanging].map((one) =>
+      startAmbit({
+        DATABASE_URL: url,
+        OTEL_EXPORTER_OTLP_ENDPOINT: one.url,
+        // Longer than this test runs, so that only the stop sends spans and ends the wait for the collector.
+        OTEL_BSP_SCHEDULE_DELAY: '600000',
+        OTEL_BSP_EXPORT_TIMEOUT: '600000',
+        OTEL_EXPORTER_OTLP_TIMEOUT: '600000',
+      }),
+    ),
+  );
+  for (const server of [sending, waiting] as Run[]) {
+    await waitUntilReady(server);
+    expect((await query(server)).status).toBe(200);
+    server.process.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+  }
+  expect(collector.spans.map(({ name }) => name)).toContain('POST /graphql');
+  expect(collector.resource).toMatchObject({ 'service.name': 'ambit' });
+  expect(hanging.spans.map(({ name }) => name)).toContain('POST /graphql');
 });
