@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
-import type { Config } from './config.ts';
+import { type Config, encryptionOf } from './config.ts';
 import type { Dependencies } from './context.ts';
 import type { Pool } from './db/pool.ts';
 import type { Answer } from './executor/answer.ts';
@@ -17,11 +17,16 @@ import { responseLimits } from './http/response-limit.ts';
 import { withRootSpan } from './http/root-spans.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createLastUses } from './identity/last-use.ts';
 import { createJobs } from './jobs/jobs.ts';
+import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
+import type { Redis } from './lib/redis.ts';
+import { createSharedBuckets } from './lib/shared-buckets.ts';
 import { createPlanner } from './planner/planner.ts';
+import { createRequestCounts } from './resources/plan/request-counts.ts';
 import { buildSchema } from './schema.ts';
 
 export interface DependencyOptions {
@@ -31,6 +36,12 @@ export interface DependencyOptions {
   log?: Log;
   /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
+  /** Counts requests for all nodes. Without it, this node counts its own. */
+  redis?: Redis | undefined;
+  /** Milliseconds after which counted requests are written to the database. */
+  writeCountsAfter?: number;
+  /** Milliseconds between the first recorded use of a credential and the write of the uses. */
+  writeUsesAfter?: number;
   /** What records requests in addition to the log. */
   observers?: ObserverOptions;
 }
@@ -64,8 +75,26 @@ export function createDependencies({
   clock = () => new Date(),
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
+  redis,
+  writeCountsAfter,
+  writeUsesAfter,
 }: DependencyOptions): Dependencies {
-  return { pool, config, clock, log, identity: createIdentity(pool, config, clock), mailer, jobs: createJobs(pool) };
+  const encryption = encryptionOf(config);
+  const now = (): number => clock().getTime();
+  const localBuckets = createLocalBuckets(now);
+  return {
+    pool,
+    config,
+    clock,
+    log,
+    encryption,
+    identity: createIdentity(pool, config, clock, encryption),
+    mailer,
+    jobs: createJobs(pool),
+    buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
+    requestCounts: createRequestCounts(pool, clock, log, writeCountsAfter),
+    lastUses: createLastUses(pool, clock, log, writeUsesAfter),
+  };
 }
 
 /** Connects the layers. */

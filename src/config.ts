@@ -1,4 +1,6 @@
+import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import { createEncryption, type Encryption, parseEncryptionKey } from './lib/encryption.ts';
 import { LOG_LEVELS, type LogLevel } from './lib/log.ts';
 import { isNetwork } from './lib/network.ts';
 import type { Plan } from './lib/plans.ts';
@@ -51,6 +53,17 @@ const databaseUrl = (description: string) =>
       .refine(hasOneHost)
       .optional(),
     'a URL with one host, such as postgres://user:password@host:5432/database',
+    description,
+  );
+
+const encryptionKey = (description: string) =>
+  variable(
+    z
+      .string()
+      .transform(parseEncryptionKey)
+      .refine((key): key is KeyObject => key !== null)
+      .optional(),
+    '32 random bytes in base64 or hexadecimal digits; make them with "openssl rand -base64 32"',
     description,
   );
 
@@ -154,6 +167,12 @@ export const VARIABLES = {
     64,
     'Megabytes of memory for responses that clients read slowly. Above this limit the slowest responses are aborted.',
   ),
+  ENCRYPTION_KEY: encryptionKey(
+    'Key that [encrypts stored secrets](credentials.md#secrets-at-rest): 32 random bytes in base64 or hexadecimal digits, such as the output of `openssl rand -base64 32`. Required in production.',
+  ),
+  ENCRYPTION_KEY_PREVIOUS: encryptionKey(
+    'The previous `ENCRYPTION_KEY`. Decrypts secrets until `rotate-keys` has encrypted them with `ENCRYPTION_KEY`.',
+  ),
   ACCESS_TOKEN_MINUTES: integer(1, 60, 15, 'Minutes for which an access token is valid.'),
   SESSION_DAYS: integer(1, 365, 30, 'Days without a refresh after which a session expires.'),
   SIGN_IN_TRIES_PER_ACCOUNT: integer(
@@ -225,10 +244,27 @@ export const VARIABLES = {
     `changes of rate limits such as projectsPerPerson=1000, separated by commas, of ${[...CHANGEABLE].join(', ')}`,
     'Changes of [rate limits](plans-and-limits.md#rate-limits), such as `projectsPerPerson=1000`, separated by commas.',
   ),
+  ANONYMOUS_REQUESTS_PER_MINUTE: integer(
+    1,
+    1_000_000_000,
+    1_200,
+    'Maximum number of requests without a valid credential from one network in a minute. A network is an IPv4 address, or the first 64 bits of an IPv6 address.',
+  ),
+  PLAN_REQUESTS_PERCENT: integer(
+    1,
+    100_000,
+    100,
+    'Percentage of the requests per minute of each [plan](plans-and-limits.md#plans) that is allowed on this server. `200` doubles the limits.',
+  ),
+  REDIS_URL: variable(
+    z.url({ protocol: /^rediss?$/ }).optional(),
+    'a URL such as redis://user:password@host:6379',
+    'URL of a Redis or Valkey server, in which all nodes count requests per minute together. Without it, each process counts its own requests.',
+  ),
   NODE_ENV: choice(
     ['development', 'production', 'test'],
     'development',
-    '`production` disables the demo organizations of the embedded server, and changes the defaults of `SIGN_UP` and `INTROSPECTION`.',
+    '`production` disables the demo organizations of the embedded server, requires `ENCRYPTION_KEY`, and changes the defaults of `SIGN_UP` and `INTROSPECTION`.',
   ),
 } as const;
 
@@ -257,9 +293,16 @@ export interface Config {
   responseLimit: number;
   /** In bytes. */
   responseMemory: number;
+  encryptionKey: KeyObject | undefined;
+  encryptionKeyPrevious: KeyObject | undefined;
   accessTokenMinutes: number;
   sessionDays: number;
   rateLimits: RateLimitPoints;
+  /** Maximum number of requests without a valid credential from one network in a minute. */
+  anonymousRequestsPerMinute: number;
+  /** The percentage of each plan's requests per minute that is allowed. */
+  planRequestsPercent: number;
+  redisUrl: string | undefined;
   trustedProxies: string[];
   corsOrigins: string[];
   introspection: 'public' | 'signed-in';
@@ -278,8 +321,8 @@ export interface Config {
 
 export class ConfigError extends Error {}
 
-/** The URL of a database, a mail server or a collector can contain a password. */
-const SECRET = /(DATABASE|SMTP)_URL$|^METRICS_TOKEN$|^OTEL_EXPORTER_OTLP_ENDPOINT$/;
+/** The URL of a database, of Redis, of a mail server or of a collector can contain a password. */
+const SECRET = /(DATABASE|REDIS|SMTP)_URL$|^ENCRYPTION_KEY|^METRICS_TOKEN$|^OTEL_EXPORTER_OTLP_ENDPOINT$/;
 
 type Name = keyof typeof VARIABLES;
 
@@ -297,6 +340,8 @@ function findConflicts(given: Record<string, string | undefined>): string[] {
     return [
       'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction requires DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
     ];
+  if (given['ENCRYPTION_KEY_PREVIOUS'] && !given['ENCRYPTION_KEY'])
+    return ['ENCRYPTION_KEY_PREVIOUS: requires ENCRYPTION_KEY, the key that replaces it'];
   return migration && !url ? ['MIGRATION_DATABASE_URL: requires DATABASE_URL, the URL of the same database'] : [];
 }
 
@@ -331,6 +376,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     requestMemory: env.REQUEST_MEMORY_MB * 1_000_000,
     responseLimit: env.RESPONSE_LIMIT_MB * 1_000_000,
     responseMemory: env.RESPONSE_MEMORY_MB * 1_000_000,
+    encryptionKey: env.ENCRYPTION_KEY,
+    encryptionKeyPrevious: env.ENCRYPTION_KEY_PREVIOUS,
     accessTokenMinutes: env.ACCESS_TOKEN_MINUTES,
     sessionDays: env.SESSION_DAYS,
     rateLimits: rateLimitPoints({
@@ -340,6 +387,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       signInPerAccountAndNetwork: env.SIGN_IN_TRIES_PER_ACCOUNT,
       attemptsPerNetwork: env.SIGN_IN_TRIES_PER_ADDRESS,
     }),
+    anonymousRequestsPerMinute: env.ANONYMOUS_REQUESTS_PER_MINUTE,
+    planRequestsPercent: env.PLAN_REQUESTS_PERCENT,
+    redisUrl: env.REDIS_URL,
     trustedProxies: env.TRUSTED_PROXIES,
     corsOrigins: env.CORS_ORIGINS,
     introspection: env.INTROSPECTION ?? (production ? 'signed-in' : 'public'),
@@ -354,4 +404,20 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     signUp: env.SIGN_UP ?? (production ? 'invited' : 'open'),
     production,
   };
+}
+
+/**
+ * The encryption of stored secrets. The private keys that sign access tokens are such secrets, so a server in production
+ * does not start without a key.
+ */
+export function encryptionOf({
+  production,
+  encryptionKey,
+  encryptionKeyPrevious,
+}: Pick<Config, 'production' | 'encryptionKey' | 'encryptionKeyPrevious'>): Encryption {
+  if (production && !encryptionKey)
+    throw new ConfigError(
+      'ENCRYPTION_KEY: required with NODE_ENV=production, because the keys that sign access tokens are stored encrypted; make one with "openssl rand -base64 32"',
+    );
+  return createEncryption(encryptionKey, encryptionKeyPrevious);
 }

@@ -9,11 +9,22 @@ import { type Binding, type Mode, openTransaction, runCheck, type Transaction } 
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
+import type { LastUses } from './identity/last-use.ts';
 import type { Jobs } from './jobs/jobs.ts';
+import type { Buckets } from './lib/buckets.ts';
+import type { Encryption } from './lib/encryption.ts';
 import type { JobName, JobPayload } from './lib/jobs.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
 import type { AuditedChange, TouchedObject } from './resources/audit-event/table.ts';
+
+/** The requests of each organization on each day. */
+export interface RequestCounts {
+  /** Counts requests now, and writes them to the database later. */
+  add(organizationId: string, requests: number): void;
+  /** Writes what was counted. To be called before the pool ends. */
+  write(): Promise<void>;
+}
 
 /** The dependencies of the application. They are the same for all requests. */
 export interface Dependencies {
@@ -21,9 +32,14 @@ export interface Dependencies {
   readonly config: Config;
   readonly clock: () => Date;
   readonly log: Log;
+  readonly encryption: Encryption;
   readonly identity: Identity;
   readonly mailer: Mailer;
   readonly jobs: Jobs;
+  /** The buckets of the limits of requests per minute. */
+  readonly buckets: Buckets;
+  readonly requestCounts: RequestCounts;
+  readonly lastUses: LastUses;
 }
 
 /** What the handler of a job gets. It has no pool, so that each transaction is bound by its job. */

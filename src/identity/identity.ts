@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { Pool } from '../db/pool.ts';
 import type { BindingCheck } from '../db/transaction.ts';
 import type { Work } from '../db/work.ts';
+import type { Encryption } from '../lib/encryption.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { fromPublicId } from '../lib/ids.ts';
 import { createNetworkList } from '../lib/network.ts';
@@ -81,11 +82,11 @@ const LOOKUP = {
 
 const FIND = { SESSION: findSessionAcrossTenants, TOKEN: findTokenAcrossTenants };
 
-export function createIdentity(pool: Pool, config: Config, clock: () => Date): Identity {
+export function createIdentity(pool: Pool, config: Config, clock: () => Date, encryption: Encryption): Identity {
   const { sql } = pool;
   const lookups = createOrganizationLookups(pool);
   const actors = createActors(pool, clock);
-  const keys = createKeys(sql, clock, config.publicUrl);
+  const keys = createKeys(sql, clock, config.publicUrl, encryption);
   const cache = new LRUCache<string, CachedRow>({
     maxSize: MAX_CACHED,
     sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants) + (actor.credential?.narrowing ? NARROWING : 0),

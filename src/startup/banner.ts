@@ -46,7 +46,7 @@ function demoLines(address: string): string[] {
 
 const exposedLines = (host: string): string[] => [
   `  Warning: HOST=${host} lets other machines connect, and everybody knows the password of the demo accounts.`,
-  '  For a server of your own, set NODE_ENV=production and DATA_DIR to an empty folder, or set DATABASE_URL.',
+  '  For a server of your own, set NODE_ENV=production, ENCRYPTION_KEY, and DATA_DIR to an empty folder, or set DATABASE_URL.',
   '',
 ];
 

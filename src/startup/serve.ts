@@ -1,12 +1,13 @@
 import cluster from 'node:cluster';
-import { readConfig } from '../config.ts';
+import { encryptionOf, readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError } from '../lib/log.ts';
 import { banner, workerBanner } from './banner.ts';
-import { createRoleApp, runJobs } from './jobs.ts';
+import { runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { openListener } from './listener.ts';
 import { openMetricsListener } from './metrics-listener.ts';
+import { createNode } from './node.ts';
 import { loadObservers } from './observers.ts';
 import { checkAccounts, prepareDatabase } from './prepare.ts';
 import { serveWithWorkers } from './primary.ts';
@@ -18,6 +19,8 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const log = createLog(given.logLevel);
   // Requests are independent of each other, so a bug in one must not end the others.
   process.on('unhandledRejection', (error) => log({ level: 'error', error: describeError(error) }));
+  // Before the database is started and migrated.
+  encryptionOf(given);
   if (given.workers > 1) return await serveWithWorkers(given, log, lifecycle);
   const observers = await loadObservers(given, log, lifecycle);
   const { metrics } = observers;
@@ -29,7 +32,7 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const pool = connect(options);
   lifecycle.onStop(() => pool.end());
   const started = config.role === 'worker' ? null : await checkAccounts(config, pool, hasDemo);
-  const app = createRoleApp({ pool, config, log, observers }, hasDemo);
+  const app = createNode({ pool, config, log, observers, hasDemo }, lifecycle);
   await runJobs(app, lifecycle, () => listener.serve(app));
   process.stdout.write(started ? banner(config, started) : workerBanner(config));
 }

@@ -5,10 +5,11 @@ import { connect } from '../db/client.ts';
 import type { Metrics } from '../http/metrics/metrics.ts';
 import { createLog, describeError, errorMessage } from '../lib/log.ts';
 import { clientOptions } from './database.ts';
-import { createRoleApp, runJobs } from './jobs.ts';
+import { runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { type Listener, openListener } from './listener.ts';
 import { type FromWorker, type ToWorker, WORKER_NUMBER } from './messages.ts';
+import { createNode } from './node.ts';
 import { loadObservers } from './observers.ts';
 import { createScrape } from './scrape.ts';
 
@@ -69,5 +70,5 @@ function createWorkerApp(
   const config = readConfig({ ...process.env, PORT: String(port) });
   const pool = connect(clientOptions(databaseUrl, config, log));
   lifecycle.onStop(() => pool.end());
-  return createRoleApp({ pool, config, log, observers }, hasDemo);
+  return createNode({ pool, config, log, observers, hasDemo }, lifecycle);
 }
