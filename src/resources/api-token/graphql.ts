@@ -13,7 +13,7 @@ import { Member } from '../member/graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, isSelf } from '../principal/service.ts';
 import { Project } from '../project/ref.ts';
-import { findProject, type ProjectRow } from '../project/service.ts';
+import { findProjects } from '../project/service.ts';
 import { ServiceAccount } from '../service-account/graphql.ts';
 import { createApiToken } from './create.ts';
 import { findExpiry } from './lifetime.ts';
@@ -44,12 +44,6 @@ const AccessEnum = builder.enumType('ApiTokenAccess', {
 });
 
 export const ApiToken = builder.objectRef<ApiTokenRow>('ApiToken');
-
-/** The projects with these IDs that the caller can read. */
-async function findProjects(ctx: Context, ids: readonly string[]): Promise<ProjectRow[]> {
-  const found = await Promise.all(ids.map((id) => findProject(ctx, id)));
-  return found.filter((project) => project !== null);
-}
 
 /** The caller's own tokens need no permission. `api_token:grant_write` concerns new tokens only. */
 async function mayDo(token: ApiTokenRow, ctx: Context): Promise<Permission[]> {
