@@ -13,10 +13,15 @@ import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createLastUses } from './identity/last-use.ts';
+import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
+import type { Redis } from './lib/redis.ts';
+import { createSharedBuckets } from './lib/shared-buckets.ts';
 import { createPlanner } from './planner/planner.ts';
+import { createRequestCounts } from './resources/plan/request-counts.ts';
 import { buildSchema } from './schema.ts';
 
 export interface AppOptions {
@@ -26,6 +31,12 @@ export interface AppOptions {
   log?: Log;
   /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
+  /** Counts requests for all nodes. Without it, this node counts its own. */
+  redis?: Redis | undefined;
+  /** Milliseconds after which counted requests are written to the database. */
+  writeCountsAfter?: number;
+  /** Milliseconds between the first recorded use of a credential and the write of the uses. */
+  writeUsesAfter?: number;
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
@@ -40,6 +51,10 @@ export interface App {
   dependencies: Dependencies;
   /** Stops the requests in progress. A field that has not finished fails with this error. */
   stopRequests(reason: AmbitError): void;
+  /** Writes the counted requests to the database. To be called before the pool ends. */
+  writeCounts(): Promise<void>;
+  /** Writes the last uses of credentials to the database. To be called before the pool ends. */
+  writeUses(): Promise<void>;
 }
 
 /** Connects the layers. Opens no connection: the caller provides the database, the clock and the socket. */
@@ -49,11 +64,18 @@ export function createApp({
   clock = () => new Date(),
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
+  redis,
+  writeCountsAfter,
+  writeUsesAfter,
   schema = buildSchema(),
   demo = null,
   wrapAnswer = (answer) => answer,
   wrapExecute = (execute) => execute,
 }: AppOptions): App {
+  const now = (): number => clock().getTime();
+  const localBuckets = createLocalBuckets(now);
+  const requestCounts = createRequestCounts(pool, clock, log, writeCountsAfter);
+  const lastUses = createLastUses(pool, clock, log, writeUsesAfter);
   const dependencies: Dependencies = {
     pool,
     config,
@@ -61,6 +83,9 @@ export function createApp({
     log,
     identity: createIdentity(pool, config, clock),
     mailer,
+    buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
+    countRequests: requestCounts.add,
+    recordUse: lastUses.record,
   };
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
@@ -75,5 +100,7 @@ export function createApp({
     dependencies,
     handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),
     stopRequests: deadlines.stopAll,
+    writeCounts: requestCounts.write,
+    writeUses: lastUses.write,
   };
 }

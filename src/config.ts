@@ -201,6 +201,23 @@ export const VARIABLES = {
     `changes of rate limits such as projectsPerPerson=1000, separated by commas, of ${[...CHANGEABLE].join(', ')}`,
     'Changes of [rate limits](plans-and-limits.md#rate-limits), such as `projectsPerPerson=1000`, separated by commas.',
   ),
+  ANONYMOUS_REQUESTS_PER_MINUTE: integer(
+    1,
+    1_000_000_000,
+    1_200,
+    'Maximum number of requests without a valid credential from one network in a minute. A network is an IPv4 address, or the first 64 bits of an IPv6 address.',
+  ),
+  PLAN_REQUESTS_PERCENT: integer(
+    1,
+    1_000_000,
+    100,
+    'Percentage of the requests per minute of each [plan](plans-and-limits.md#plans) that is allowed on this server. `200` doubles the limits.',
+  ),
+  REDIS_URL: variable(
+    z.url({ protocol: /^rediss?$/ }).optional(),
+    'a URL such as redis://user:password@host:6379',
+    'URL of a Redis or Valkey server, in which all nodes count requests per minute together. Without it, each process counts its own requests.',
+  ),
   NODE_ENV: choice(
     ['development', 'production', 'test'],
     'development',
@@ -235,6 +252,11 @@ export interface Config {
   accessTokenMinutes: number;
   sessionDays: number;
   rateLimits: RateLimitPoints;
+  /** Maximum number of requests without a valid credential from one network in a minute. */
+  anonymousRequestsPerMinute: number;
+  /** The percentage of each plan's requests per minute that is allowed. */
+  planRequestsPercent: number;
+  redisUrl: string | undefined;
   trustedProxies: string[];
   corsOrigins: string[];
   introspection: 'public' | 'signed-in';
@@ -250,8 +272,8 @@ export interface Config {
 
 export class ConfigError extends Error {}
 
-/** The URL of a database or a mail server contains a password. */
-const SECRET = /(DATABASE|SMTP)_URL$/;
+/** The URL of a database, of Redis or of a mail server contains a password. */
+const SECRET = /(DATABASE|REDIS|SMTP)_URL$/;
 
 type Name = keyof typeof VARIABLES;
 
@@ -309,6 +331,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       signInPerAccountAndNetwork: env.SIGN_IN_TRIES_PER_ACCOUNT,
       attemptsPerNetwork: env.SIGN_IN_TRIES_PER_ADDRESS,
     }),
+    anonymousRequestsPerMinute: env.ANONYMOUS_REQUESTS_PER_MINUTE,
+    planRequestsPercent: env.PLAN_REQUESTS_PERCENT,
+    redisUrl: env.REDIS_URL,
     trustedProxies: env.TRUSTED_PROXIES,
     corsOrigins: env.CORS_ORIGINS,
     introspection: env.INTROSPECTION ?? (production ? 'signed-in' : 'public'),

@@ -8,6 +8,7 @@ import { type Binding, type Mode, openTransaction, runCheck, type Transaction } 
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
+import type { Buckets } from './lib/buckets.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
 import type { AuditedChange, TouchedObject } from './resources/audit-event/table.ts';
@@ -20,6 +21,12 @@ export interface Dependencies {
   readonly log: Log;
   readonly identity: Identity;
   readonly mailer: Mailer;
+  /** The buckets of the limits of requests per minute. */
+  readonly buckets: Buckets;
+  /** Adds requests to the usage of the organization. */
+  readonly countRequests: (organizationId: string, requests: number) => void;
+  /** Records that the credential of the actor was used from this address. */
+  readonly recordUse: (actor: Actor, address: string) => void;
 }
 
 /** The part of the audit event that the mutation itself provides. */

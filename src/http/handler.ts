@@ -13,6 +13,7 @@ import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
 import { createRequestMemory, type RequestMemory } from './memory.ts';
 import { createPlayground, FOLDER, type Playground } from './playground/playground.ts';
+import { withRateLimit } from './rate-limit-headers.ts';
 import {
   domainErrorResponse,
   errorResponse,
@@ -25,6 +26,7 @@ import {
 } from './response.ts';
 import { createResponseWriter } from './response-writer.ts';
 import { createSchemaRoute } from './schema-file.ts';
+import { createPosts } from './secret-revocation.ts';
 import type { RequestState, ServerContext } from './server-context.ts';
 import { addCode, newTrace, requestEntry, type Trace } from './trace.ts';
 import type { Graphql } from './yoga.ts';
@@ -32,7 +34,7 @@ import type { Graphql } from './yoga.ts';
 /** Maximum number of bytes of a request body. */
 const MAX_BODY = 100_000;
 
-type Route = (req: IncomingMessage, work: Work) => Promise<HttpResponse>;
+type Route = (req: IncomingMessage, work: Work, address: string) => Promise<HttpResponse>;
 type Routes = ReadonlyMap<string, Route>;
 
 const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes => {
@@ -82,6 +84,7 @@ export function createHandler(
 ): RequestListener {
   const routes = createRoutes(graphql, dependencies);
   const exports = createExports(dependencies, deadlines);
+  const posts = createPosts(dependencies);
   const compress = createCompress();
   const writer = createResponseWriter(dependencies.config, dependencies.log);
   const addressOf = createAddressOf(dependencies.config.trustedProxies);
@@ -96,7 +99,8 @@ export function createHandler(
     const file = req.method === 'GET' || req.method === 'HEAD' ? await serveFile(path, req, work) : null;
     if (file) return file;
     const exported = req.method === 'GET' ? exports.get(path) : undefined;
-    if (path !== '/graphql' && !exported)
+    const post = req.method === 'POST' ? posts.get(path) : undefined;
+    if (path !== '/graphql' && !exported && !post)
       return errorResponse(404, 'This path does not exist. The API is at /graphql.', requestId);
     if (memory.isFull()) return busy(requestId);
     const body = await memory.readBody(req, MAX_BODY);
@@ -115,9 +119,12 @@ export function createHandler(
         trace,
         credential: { error: null, isIgnored: false },
         chargeOrganization,
+        counted: null,
       });
       if (exported) return await exported(req, server);
-      return (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
+      if (post) return await post(body, server);
+      const response = (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
+      return await withRateLimit(dependencies, server, response);
     } finally {
       admission.release();
     }
@@ -128,15 +135,18 @@ export function createHandler(
     if (path.startsWith(FOLDER)) return await playground.file(path, req);
     if (path === '/' && isNavigation(req)) return REDIRECT;
     if (path === '/graphql' && isNavigation(req)) return withVary(await playground.page(req), 'Accept');
-    return (await routes.get(path)?.(req, work)) ?? null;
+    return (await routes.get(path)?.(req, work, clientAddress(req))) ?? null;
   }
 
-  function serverContext({ headers, socket }: IncomingMessage, requestId: string, state: RequestState): ServerContext {
-    const forwarded = headers['x-forwarded-for'];
+  const clientAddress = ({ headers, socket }: IncomingMessage): string =>
+    addressOf(socket.remoteAddress ?? 'unknown', headers['x-forwarded-for']?.toString());
+
+  function serverContext(req: IncomingMessage, requestId: string, state: RequestState): ServerContext {
+    const { headers } = req;
     return {
       requestId,
       state,
-      address: addressOf(socket.remoteAddress ?? 'unknown', forwarded?.toString()),
+      address: clientAddress(req),
       authorization: headers.authorization ?? null,
       userAgent: headers['user-agent']?.slice(0, 200) ?? null,
     };
@@ -192,7 +202,7 @@ export function createHandler(
       else stopDisconnected(work);
       const status = res.writableFinished ? res.statusCode : null;
       dependencies.log(
-        requestEntry({ requestId, route: routeOf(req, [routes, exports]), status, startedAt }, trace, work),
+        requestEntry({ requestId, route: routeOf(req, [routes, exports, posts]), status, startedAt }, trace, work),
       );
     });
     const accepted = req.headers['accept-encoding'];

@@ -6,6 +6,7 @@ import { createHeavyQueries } from './heavy-queries.ts';
 import { checkCredential, ignoresCredential } from './invalid-credential.ts';
 import { createCostCheck } from './limits.ts';
 import type { RequestContext } from './request-context.ts';
+import { createCountOperation } from './request-count.ts';
 import { rootFieldsOf } from './root-fields.ts';
 
 /** Runs an operation whose document is valid: checks it, waits for its turn, executes it, and ends its transaction. */
@@ -19,12 +20,14 @@ interface OperationSummary {
   name: string | null;
   ignoresCredential: boolean;
   attempts: number;
+  rootFields: number;
 }
 
 /** Yoga and the direct path share one `RunOperation`, so that the same checks and limits hold for all operations. */
 export function createRunOperation(schema: GraphQLSchema, { introspection }: Config): RunOperation {
   const checkCost = createCostCheck(schema);
   const heavyQueries = createHeavyQueries();
+  const countOperation = createCountOperation();
   const operations = new WeakMap<OperationDefinitionNode, OperationSummary>();
 
   function summaryOf({ document, operationName }: ExecutionArgs): OperationSummary {
@@ -37,6 +40,7 @@ export function createRunOperation(schema: GraphQLSchema, { introspection }: Con
         name: operation.name?.value ?? null,
         ignoresCredential: ignoresCredential(rootFields, introspection === 'public'),
         attempts: attemptsIn(rootFields),
+        rootFields: rootFields.length,
       };
       operations.set(operation, known);
     }
@@ -50,6 +54,8 @@ export function createRunOperation(schema: GraphQLSchema, { introspection }: Con
     checkAttempts(operation.attempts);
     const cost = checkCost(args);
     ctx.state.trace.operation = operation.name;
+    const counted = countOperation(ctx, operation.rootFields, cost);
+    if (counted instanceof Promise) await counted;
     try {
       const result = await heavyQueries(args, cost, (checked) => execute(checked, cost));
       // The response does not wait for this, because the transaction is read-only: mutations have ended theirs.

@@ -66,14 +66,22 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   CONFLICT: 409,
+  RATE_LIMITED: 429,
   OUTCOME_UNKNOWN: 504,
 };
 
+interface Extensions {
+  http?: { status: number; headers?: Record<string, string> };
+  retryAfter?: number;
+}
+
 /** The response to a request that failed before GraphQL produced a result. */
 export function domainErrorResponse(error: AmbitError, requestId: string): HttpResponse {
-  const { http, ...extensions } = error.extensions as { http?: { status: number; headers?: Record<string, string> } };
+  const { http, ...extensions } = error.extensions as Extensions;
+  const { retryAfter } = extensions;
+  const headers = retryAfter === undefined ? undefined : { 'retry-after': String(retryAfter) };
   const errors = [{ message: error.message, extensions: { ...extensions, requestId } }];
-  return jsonResponse(http?.status ?? STATUS[error.code] ?? 500, { errors }, http?.headers);
+  return jsonResponse(http?.status ?? STATUS[error.code] ?? 500, { errors }, http?.headers ?? headers);
 }
 
 /** With the headers of every response. A length of null is unknown. */

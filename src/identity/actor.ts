@@ -1,5 +1,5 @@
 import { limitedBy } from '../access/access.ts';
-import type { EffectiveGrants, Grants, Narrowing } from '../access/model.ts';
+import type { EffectiveGrants, Grants, Narrowing, Role } from '../access/model.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import type { UserRow } from '../resources/user/table.ts';
 
@@ -45,6 +45,10 @@ export const effectiveGrantsOf = (
   current && credential
     ? limitedBy({ ...credential, isTokenOfMember: credential.kind === 'API_TOKEN' && user !== null }, current)
     : null;
+
+/** The organization role of the actor. Null for an API key, which has none. */
+export const organizationRoleOf = ({ grants }: Actor): Role | null =>
+  grants && !grants.role.isOfKey ? grants.role : null;
 
 /** Whether the credential allows changes now. */
 export const accessOfCredential = (actor: Actor): TokenAccess =>

@@ -68,6 +68,9 @@ const isAny = (): boolean => true;
 /** The maximum size of all cached actors, in kilobytes as `sizeOfGrants` estimates them. */
 const MAX_CACHED = 100_000;
 
+/** The size of what a token is narrowed to, in kilobytes. */
+const NARROWING = 8;
+
 const FIND = { SESSION: findSessionAcrossTenants, TOKEN: findTokenAcrossTenants };
 
 export function createIdentity(pool: Pool, config: Config, clock: () => Date): Identity {
@@ -77,7 +80,7 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
   const keys = createKeys(sql, clock, config.publicUrl);
   const cache = new LRUCache<string, CachedRow>({
     maxSize: MAX_CACHED,
-    sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants),
+    sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants) + (actor.credential?.narrowing ? NARROWING : 0),
   });
 
   async function claimOf(header: string): Promise<Claim | null> {

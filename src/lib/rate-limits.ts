@@ -42,6 +42,7 @@ export const RATE_LIMITS = {
   },
   refreshPerNetwork: { counts: 'Calls of `refreshSession`', per: NETWORK, points: 3_000, minutes: 15 },
   refreshPerSession: { counts: 'Calls of `refreshSession`', per: 'session', points: 60, minutes: 15 },
+  revocationsPerNetwork: { counts: 'Requests to `/secrets/revoke`', per: NETWORK, points: 100, minutes: 15 },
   organizationsPerPerson: { counts: 'Organizations created', per: 'person', points: 10, minutes: DAY },
   projectsPerOrganization: { counts: 'Projects created', per: 'organization', points: 500, minutes: HOUR },
   projectsPerPerson: { counts: 'Projects created', per: 'person or service account', points: 200, minutes: HOUR },
@@ -49,8 +50,18 @@ export const RATE_LIMITS = {
   rolesPerPerson: { counts: 'Roles created', per: 'person or service account', points: 200, minutes: HOUR },
   policiesPerOrganization: { counts: 'Policies created', per: 'organization', points: 500, minutes: HOUR },
   policiesPerPerson: { counts: 'Policies created', per: 'person or service account', points: 200, minutes: HOUR },
-  apiTokensPerOrganization: { counts: 'API tokens created', per: 'organization', points: 1_000, minutes: HOUR },
-  apiTokensPerPerson: { counts: 'API tokens created', per: 'person or service account', points: 200, minutes: HOUR },
+  apiTokensPerOrganization: {
+    counts: 'API tokens created or rotated',
+    per: 'organization',
+    points: 1_000,
+    minutes: HOUR,
+  },
+  apiTokensPerPerson: {
+    counts: 'API tokens created or rotated',
+    per: 'person or service account',
+    points: 200,
+    minutes: HOUR,
+  },
   invitationsPerOrganization: {
     counts: 'Invitations created or sent again. Each sends a mail.',
     per: 'organization',

@@ -1,12 +1,11 @@
 import cluster from 'node:cluster';
-import { createApp } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError } from '../lib/log.ts';
 import { banner } from './banner.ts';
-import { demoSignIns } from './demo.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { openListener } from './listener.ts';
+import { createNode } from './node.ts';
 import { checkAccounts, prepareDatabase } from './prepare.ts';
 import { serveWithWorkers } from './primary.ts';
 import { runWorker } from './worker.ts';
@@ -25,7 +24,7 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const pool = connect(options);
   lifecycle.onStop(() => pool.end());
   const started = await checkAccounts(config, pool, hasDemo);
-  listener.serve(createApp({ pool, config, log, demo: hasDemo ? demoSignIns() : null }));
+  listener.serve(createNode({ pool, config, log, hasDemo }, lifecycle));
   process.stdout.write(banner(config, started));
 }
 

@@ -1,13 +1,13 @@
 import cluster from 'node:cluster';
-import { type App, createApp } from '../app.ts';
+import type { App } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError, errorMessage } from '../lib/log.ts';
 import { clientOptions } from './database.ts';
-import { demoSignIns } from './demo.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { type Listener, openListener } from './listener.ts';
 import { type FromWorker, type ToWorker, WORKER_NUMBER } from './messages.ts';
+import { createNode } from './node.ts';
 
 const send = (message: FromWorker): Promise<void> =>
   new Promise((done) => {
@@ -56,5 +56,5 @@ function createWorkerApp(
   const config = readConfig({ ...process.env, PORT: String(port) });
   const pool = connect(clientOptions(databaseUrl, config, log));
   lifecycle.onStop(() => pool.end());
-  return createApp({ pool, config, log, demo: hasDemo ? demoSignIns() : null });
+  return createNode({ pool, config, log, hasDemo }, lifecycle);
 }

@@ -88,6 +88,9 @@ const ENTITLEMENTS: Record<keyof Entitlements, string> = {
   enforcedSso: 'Enforced single sign-on',
   seats: 'Members, including pending invitations',
   projects: 'Projects',
+  apiKeysPerProject: 'API keys of one project',
+  requestsPerMinute: '[Requests](#requests-per-minute) in a minute with one session, API token or API key',
+  organizationRequestsPerMinute: '[Requests](#requests-per-minute) in a minute of the whole organization',
 };
 
 const amount = (value: boolean | number | null): string =>

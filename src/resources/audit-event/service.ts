@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { AuditDraft, Context } from '../../context.ts';
 import type { Db } from '../../db/client.ts';
 import { inserterOf, sendStatement } from '../../db/writer.ts';
-import type { Actor } from '../../identity/actor.ts';
+import { type Actor, organizationRoleOf } from '../../identity/actor.ts';
 import { fromPublicId, idAt, toPublicId } from '../../lib/ids.ts';
 import { type ActorKind, auditEvents, auditEventTargets, type Outcome, type TouchedObject } from './table.ts';
 
@@ -73,7 +73,7 @@ const actorColumns = (actor: Actor) => ({
   userId: actor.user?.id ?? null,
   actor: actor.user?.email ?? actor.principal?.name ?? 'anonymous',
   actorName: actor.user?.name ?? null,
-  role: actor.grants?.role.name ?? null,
+  role: organizationRoleOf(actor)?.name ?? null,
   credentialKind: actor.credential?.kind ?? 'NONE',
   credentialId: actor.credential?.id ?? null,
 });

@@ -26,6 +26,12 @@ export async function findProject(ctx: Context, id: string): Promise<ProjectRow 
   return ctx.unit.access.can('project:read', id) ? await rows.find(ctx, id) : null;
 }
 
+/** The projects with these IDs that the caller can read. */
+export async function findProjects(ctx: Context, ids: readonly string[]): Promise<ProjectRow[]> {
+  const found = await Promise.all(ids.map((id) => findProject(ctx, id)));
+  return found.filter((project) => project !== null);
+}
+
 export async function findProjectByKey(ctx: Context, key: string): Promise<ProjectRow | null> {
   const [row] = await (await db(ctx))
     .select()
