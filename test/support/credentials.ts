@@ -27,7 +27,7 @@ export async function insertCredential(
     insert into api_tokens (organization_id, id, name, hash, access, principal_id, project_id, preset, permissions, project_ids)
     values (${organization}, ${uuid}, ${uuid}, ${hashSecret(secret)}, ${access}, ${principal ?? account},
       ${ofKey ? uuidOf('prj', holder.projectId) : null}, ${preset}, ${permissions as string[] | null},
-      ${projects?.map((id) => uuidOf('prj', id))})`;
+      ${projects?.map((id) => uuidOf('prj', id)) ?? null})`;
   await api.root`
     insert into organization_secrets (hash, organization_id) values (${hashSecret(secret)}, ${organization})`;
   return { ...api.as(secret), uuid };
