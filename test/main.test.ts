@@ -111,6 +111,10 @@ const INVALID: [name: string, value: string][] = [
   ['INVITATION_URL', 'javascript:alert(1)'],
   ['DATABASE_URL', 'mysql://root:hunter2@localhost/x'],
   ['INTROSPECTION', 'maybe'],
+  ['METRICS_PORT', '70000'],
+  ['METRICS_TOKEN', 'hunter2'],
+  ['METRICS_TOKEN', 'hunter2 with spaces in it'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'grpc://root:hunter2@localhost:4317'],
   ['ENCRYPTION_KEY', 'hunter2'],
   ['ENCRYPTION_KEY', 'hunter2'.padEnd(45, 'x')],
   ['ENCRYPTION_KEY', '0'.repeat(63)],
@@ -272,11 +276,13 @@ test('distribute migrates a plain database, refuses it with one line, and refuse
   ]);
 });
 
+const NO_REDIS = 'REDIS_URL is not set: each process counts requests per minute alone';
+
 test('LOG_LEVEL and LOG_SQL control the log, and statements are logged without parameters', async () => {
   const { url } = await cloneDatabase();
   for (const [env, messages] of [
     [{ LOG_LEVEL: 'warn' }, ['sign-in failed']],
-    [{ LOG_SQL: 'true' }, ['request', 'sign-in failed', 'statement']],
+    [{ LOG_SQL: 'true' }, [NO_REDIS, 'request', 'sign-in failed', 'statement']],
   ] as const) {
     const server = await run({ DATABASE_URL: url, ...env });
     await waitUntilReady(server);
