@@ -81,7 +81,7 @@ test('doctor prints one aligned line for each finding, and exits with code 0 if 
     expect.stringMatching(/^(ok|warn) {2,4}database {12}PostgreSQL 1\d\.\d+, N ms per round trip\./),
     'ok    requests            Requests can connect, and row-level security applies to them.',
     'ok    migrations          The database has all migrations.',
-    'ok    roles               ambit_runtime, ambit_lookup, ambit_cleaner own nothing and cannot bypass row-level security.',
+    'ok    roles               ambit_runtime, ambit_lookup own nothing and cannot bypass row-level security.',
     expect.stringMatching(
       /^ok {4}row-level security {2}\d+ tables force row-level security, and have their policies and grants\.$/,
     ),
@@ -209,8 +209,7 @@ test.each([
   ['create policy more on checks for select using (true)', 'checks (policy more)'],
   ['grant truncate on checks to ambit_runtime', 'checks (TRUNCATE of ambit_runtime)'],
   ['grant update on checks to ambit_lookup', 'checks (UPDATE of ambit_lookup)'],
-  ['grant select on users to ambit_cleaner', 'users (SELECT of ambit_cleaner)'],
-  ['drop policy expired on sessions', 'sessions (DELETE of ambit_cleaner)'],
+  ['drop policy tenant_ends on sessions; drop policy self on sessions', 'sessions (DELETE of ambit_runtime)'],
   ['grant select on checks to public', 'checks (SELECT of PUBLIC)'],
   ['grant select on passwords to ambit_runtime', 'must not have: passwords (SELECT)'],
   ['grant delete on audit_events to ambit_runtime', 'must not have: audit_events (DELETE)'],
@@ -234,7 +233,7 @@ test('grants of other roles are a warning, and the migrated database has no find
 test.each([
   ['alter role ambit_runtime superuser', 'ambit_runtime is a superuser'],
   ['alter role ambit_runtime bypassrls', 'ambit_runtime has BYPASSRLS'],
-  ['alter role ambit_cleaner bypassrls', 'ambit_cleaner has BYPASSRLS'],
+  ['alter role ambit_lookup bypassrls', 'ambit_lookup has BYPASSRLS'],
   ['alter role ambit_lookup createrole', 'ambit_lookup has CREATEROLE'],
   ['alter table checks owner to ambit_runtime', 'ambit_runtime owns tables or schemas'],
   ['grant create on schema public to ambit_runtime', 'ambit_runtime may create objects in a schema'],
