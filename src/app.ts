@@ -9,16 +9,24 @@ import { createPlans } from './executor/plans.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
 import { createHealthHandler } from './http/health.ts';
+import { createMetricsRoute } from './http/metrics/route.ts';
+import { createObserve, type Observers } from './http/observe.ts';
 import type { DemoAccounts } from './http/playground/page.ts';
 import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
+import { withRootSpan } from './http/root-spans.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createLastUses } from './identity/last-use.ts';
 import { createJobs } from './jobs/jobs.ts';
+import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
+import type { Redis } from './lib/redis.ts';
+import { createSharedBuckets } from './lib/shared-buckets.ts';
 import { createPlanner } from './planner/planner.ts';
+import { createRequestCounts } from './resources/plan/request-counts.ts';
 import { buildSchema } from './schema.ts';
 
 export interface DependencyOptions {
@@ -28,12 +36,23 @@ export interface DependencyOptions {
   log?: Log;
   /** Defaults to the configured SMTP server. */
   mailer?: Mailer;
+  /** Counts requests for all nodes. Without it, this node counts its own. */
+  redis?: Redis | undefined;
+  /** Milliseconds after which counted requests are written to the database. */
+  writeCountsAfter?: number;
+  /** Milliseconds between the first recorded use of a credential and the write of the uses. */
+  writeUsesAfter?: number;
 }
 
 export interface AppOptions extends DependencyOptions {
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
+  /** What records requests in addition to the log. */
+  observers?: Observers & {
+    /** The text of `/metrics`. Defaults to the metrics of this process. */
+    scrape?: () => Promise<string>;
+  };
   /** Replaces the planned answers, for example to compare them with those of the resolvers. */
   wrapAnswer?: (answer: Answer, execute: Execute) => Answer;
   /** Replaces the execution by resolvers, for the same comparison. */
@@ -54,34 +73,62 @@ export function createDependencies({
   clock = () => new Date(),
   log = createLog(config.logLevel),
   mailer = createMailer(config, log),
+  redis,
+  writeCountsAfter,
+  writeUsesAfter,
 }: DependencyOptions): Dependencies {
   const encryption = encryptionOf(config);
-  const identity = createIdentity(pool, config, clock, encryption);
-  return { pool, config, clock, log, encryption, identity, mailer, jobs: createJobs(pool) };
+  const now = (): number => clock().getTime();
+  const localBuckets = createLocalBuckets(now);
+  return {
+    pool,
+    config,
+    clock,
+    log,
+    encryption,
+    identity: createIdentity(pool, config, clock, encryption),
+    mailer,
+    jobs: createJobs(pool),
+    buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
+    requestCounts: createRequestCounts(pool, clock, log, writeCountsAfter),
+    lastUses: createLastUses(pool, clock, log, writeUsesAfter),
+  };
 }
 
 /** Connects the layers. */
 export function createApp({
   schema = buildSchema(),
   demo = null,
+  observers = {},
   wrapAnswer = (answer) => answer,
   wrapExecute = (execute) => execute,
   ...options
 }: AppOptions): App {
   const dependencies = createDependencies(options);
-  const { pool, config } = dependencies;
+  const { pool, config, log } = dependencies;
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
-  const execute = createExecute(responseLimits(config.responseLimit), findPlan);
+  const { metrics, tracing, scrape = metrics?.scrape } = observers;
+  const execute = createExecute(responseLimits(config.responseLimit), findPlan, tracing ? withRootSpan : undefined);
   const { answer, explain } = createPlanner(findPlan, pool.renew);
   const graphql = createGraphql(schema, dependencies, {
     execute: wrapExecute(execute, answer),
     answer: wrapAnswer(answer, execute),
     explain: config.production ? undefined : explain,
   });
+  metrics?.watch({
+    pool,
+    requestsInProgress: deadlines.size,
+    caches: { documents: graphql.documents.size, credentials: dependencies.identity.cachedActors },
+  });
   return {
     dependencies,
-    handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),
+    handler: createHandler(graphql, dependencies, {
+      deadlines,
+      playground: createPlayground(demo),
+      observe: createObserve(log, observers),
+      metrics: servesMetrics(config) && scrape ? createMetricsRoute(scrape, config.metrics.token) : null,
+    }),
     stopRequests: deadlines.stopAll,
   };
 }
@@ -91,3 +138,6 @@ export function createWorkerApp(options: DependencyOptions): App {
   const dependencies = createDependencies(options);
   return { dependencies, handler: createHealthHandler(dependencies.pool), stopRequests: () => undefined };
 }
+
+/** Whether `/metrics` is on the port of the API. It is never public there. */
+const servesMetrics = ({ metrics: { port, token } }: Config): boolean => port === undefined && token !== undefined;

@@ -71,6 +71,9 @@ const encryptionKey = (description: string) =>
 const isOrigin = (origin: string): boolean =>
   /^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
 
+/** The characters of a bearer token (RFC 6750, section 2.1). */
+const METRICS_TOKEN = /^[\w.~+/=-]{16,200}$/;
+
 /** The rate limits that `RATE_LIMITS` can change. */
 const CHANGEABLE = new Set<string>(RATE_LIMIT_NAMES.filter((name) => !rateLimit(name).variable));
 
@@ -216,6 +219,22 @@ export const VARIABLES = {
     'Lowest level of the entries that are logged to stderr, as JSON lines. `info` includes one line per request.',
   ),
   LOG_SQL: choice(['true', 'false'], 'false', '`true` logs each database statement, without its parameters.'),
+  METRICS_PORT: variable(
+    z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(0).max(65_535)).optional(),
+    'an integer from 0 to 65535',
+    'Port of `/metrics` for [Prometheus](operations.md#metrics). It serves nothing else. Defaults to none.',
+  ),
+  METRICS_HOST: text('127.0.0.1', 'Address on which `METRICS_PORT` listens.'),
+  METRICS_TOKEN: variable(
+    z.string().regex(METRICS_TOKEN).optional(),
+    'a text of 16 to 200 letters, digits and the characters - . _ ~ + / =',
+    'Bearer token that `/metrics` requires. Without `METRICS_PORT`, `/metrics` is served on `PORT` if there is a token.',
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(
+    z.url({ protocol: /^https?$/ }).optional(),
+    'a URL such as http://localhost:4318',
+    'URL of a collector that receives [traces](operations.md#traces) with OTLP over HTTP, such as `http://localhost:4318`. Without it, nothing is traced.',
+  ),
   SIGN_UP: optionalChoice(
     ['open', 'invited'],
     'Who may create an account. `open`: everybody. `invited`: only people with an invitation. Defaults to `invited` in production, otherwise to `open`.',
@@ -224,6 +243,23 @@ export const VARIABLES = {
     list(isRateLimit),
     `changes of rate limits such as projectsPerPerson=1000, separated by commas, of ${[...CHANGEABLE].join(', ')}`,
     'Changes of [rate limits](plans-and-limits.md#rate-limits), such as `projectsPerPerson=1000`, separated by commas.',
+  ),
+  ANONYMOUS_REQUESTS_PER_MINUTE: integer(
+    1,
+    1_000_000_000,
+    1_200,
+    'Maximum number of requests without a valid credential from one network in a minute. A network is an IPv4 address, or the first 64 bits of an IPv6 address.',
+  ),
+  PLAN_REQUESTS_PERCENT: integer(
+    1,
+    100_000,
+    100,
+    'Percentage of the requests per minute of each [plan](plans-and-limits.md#plans) that is allowed on this server. `200` doubles the limits.',
+  ),
+  REDIS_URL: variable(
+    z.url({ protocol: /^rediss?$/ }).optional(),
+    'a URL such as redis://user:password@host:6379',
+    'URL of a Redis or Valkey server, in which all nodes count requests per minute together. Without it, each process counts its own requests.',
   ),
   NODE_ENV: choice(
     ['development', 'production', 'test'],
@@ -262,6 +298,11 @@ export interface Config {
   accessTokenMinutes: number;
   sessionDays: number;
   rateLimits: RateLimitPoints;
+  /** Maximum number of requests without a valid credential from one network in a minute. */
+  anonymousRequestsPerMinute: number;
+  /** The percentage of each plan's requests per minute that is allowed. */
+  planRequestsPercent: number;
+  redisUrl: string | undefined;
   trustedProxies: string[];
   corsOrigins: string[];
   introspection: 'public' | 'signed-in';
@@ -271,14 +312,17 @@ export interface Config {
   invitationUrl: string | undefined;
   logLevel: LogLevel;
   logSql: boolean;
+  /** The port is undefined without `METRICS_PORT`. */
+  metrics: { host: string; port: number | undefined; token: string | undefined };
+  tracesEndpoint: string | undefined;
   signUp: 'open' | 'invited';
   production: boolean;
 }
 
 export class ConfigError extends Error {}
 
-/** The URL of a database or a mail server contains a password. */
-const SECRET = /(DATABASE|SMTP)_URL$|^ENCRYPTION_KEY/;
+/** The URL of a database, of Redis, of a mail server or of a collector can contain a password. */
+const SECRET = /(DATABASE|REDIS|SMTP)_URL$|^ENCRYPTION_KEY|^METRICS_TOKEN$|^OTEL_EXPORTER_OTLP_ENDPOINT$/;
 
 type Name = keyof typeof VARIABLES;
 
@@ -343,6 +387,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       signInPerAccountAndNetwork: env.SIGN_IN_TRIES_PER_ACCOUNT,
       attemptsPerNetwork: env.SIGN_IN_TRIES_PER_ADDRESS,
     }),
+    anonymousRequestsPerMinute: env.ANONYMOUS_REQUESTS_PER_MINUTE,
+    planRequestsPercent: env.PLAN_REQUESTS_PERCENT,
+    redisUrl: env.REDIS_URL,
     trustedProxies: env.TRUSTED_PROXIES,
     corsOrigins: env.CORS_ORIGINS,
     introspection: env.INTROSPECTION ?? (production ? 'signed-in' : 'public'),
@@ -352,6 +399,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     invitationUrl: env.INVITATION_URL,
     logLevel: env.LOG_LEVEL,
     logSql: env.LOG_SQL === 'true',
+    metrics: { host: env.METRICS_HOST, port: env.METRICS_PORT, token: env.METRICS_TOKEN },
+    tracesEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
     signUp: env.SIGN_UP ?? (production ? 'invited' : 'open'),
     production,
   };

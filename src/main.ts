@@ -10,6 +10,7 @@ const USAGE = `Usage:
   npm start -- migrate                       migrates the database
   npm start -- rotate-keys                   encrypts all stored secrets with ENCRYPTION_KEY
   npm start -- distribute                    distributes the database over the workers of a Citus cluster
+  npm start -- doctor                        checks the configuration, the database and the mail server
 `;
 
 const COMMANDS: Record<string, () => Promise<unknown>> = {
@@ -18,6 +19,7 @@ const COMMANDS: Record<string, () => Promise<unknown>> = {
   migrate: () => import('./startup/migrate.ts'),
   'rotate-keys': () => import('./startup/rotate-keys.ts'),
   distribute: () => import('./startup/distribute.ts'),
+  doctor: () => import('./startup/doctor.ts'),
 };
 
 if (Number.parseInt(process.versions.node, 10) < NODE) {

@@ -1,7 +1,16 @@
 import type { RefusalReason } from '../lib/errors.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { toPublicId } from '../lib/ids.ts';
-import { type Allowance, entitlementsOf, FEATURES, type Feature, type Plan, planFor, planWith } from '../lib/plans.ts';
+import {
+  ALLOWANCES,
+  type Allowance,
+  entitlementsOf,
+  FEATURES,
+  type Feature,
+  type Plan,
+  planFor,
+  planWith,
+} from '../lib/plans.ts';
 import { capitalized } from '../lib/words.ts';
 import type { Permission } from './catalog.ts';
 import { allowedIn, decide, READ_ONLY, REDUCED, UNBOUND_HINT } from './decide.ts';
@@ -28,7 +37,7 @@ export interface Access {
 }
 
 export interface Room {
-  /** The current number in the organization. */
+  /** The current number in the organization, or in the project for `apiKeysPerProject`. */
   usage: number;
   /** How many are added. */
   added: number;
@@ -125,7 +134,8 @@ function allowanceRequired(
   const plan = planFor(allowance, usage + added);
   const [limit, next] = [entitlementsOf(current)[allowance], entitlementsOf(plan)[allowance]];
   const includes = next === null ? 'has no limit' : `includes ${next}`;
-  const message = `The plan ${current} includes ${limit} ${allowance}${showsUsage ? `, and the organization has ${usage}` : ''}. The plan ${plan} ${includes}.`;
+  const { counts, of } = ALLOWANCES[allowance];
+  const message = `The plan ${current} includes ${limit} ${counts}${showsUsage ? `, and ${of} has ${usage}` : ''}. The plan ${plan} ${includes}.`;
   return new AmbitError('PLAN_REQUIRED', message, {
     entitlement: allowance,
     limit,

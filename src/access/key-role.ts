@@ -1,7 +1,7 @@
 import type { ApiKeyPreset } from '../resources/api-token/table.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
 import { compileStatements, customRole } from './compile.ts';
-import type { Grants, Role } from './model.ts';
+import type { Grants, Narrowing, Role } from './model.ts';
 import { matchingPermissions } from './pattern.ts';
 
 /** Permissions that a key has only if its patterns list them: with them, it could outlive its own revocation. */
@@ -66,3 +66,15 @@ export const grantsOfKey = (key: KeyPermissions, projectId: string, plan: Grants
 /** The permissions that patterns leave of a token. They include the reading of a project that they imply. */
 export const permissionsOfPatterns = (patterns: readonly string[]): ReadonlySet<Permission> =>
   compiled('', patterns).allow;
+
+/** The limits of a token, for decisions. Null if it is not narrowed. */
+export function narrowingOf(
+  permissions: readonly string[] | null,
+  projectIds: readonly string[] | null,
+): Narrowing | null {
+  if (permissions === null && projectIds === null) return null;
+  return {
+    permissions: permissions && permissionsOfPatterns(permissions),
+    projects: projectIds && new Set(projectIds),
+  };
+}

@@ -13,7 +13,7 @@ export function matchingPermissions(pattern: string): readonly Permission[] {
 const MATCHES = new Map<string, readonly Permission[]>();
 
 function search(pattern: string): Permission[] {
-  const [resource, action, ...rest] = pattern === '*' ? ['*', '*'] : pattern.split(':');
+  const [resource, action, ...rest] = partsOf(pattern);
   if (rest.length > 0) return [];
   return [...PERMISSIONS.values()]
     .map((row) => row.name)
@@ -22,6 +22,18 @@ function search(pattern: string): Permission[] {
       return (resource === '*' || resource === itsResource) && (action === '*' || action === itsAction);
     });
 }
+
+/**
+ * Whether a pattern matches all that another one matches. Compares the texts, so that it stays true when the catalog gets
+ * more permissions.
+ */
+export function isCoveredBy(pattern: string, wider: string): boolean {
+  const [resource, action] = partsOf(pattern);
+  const [anyResource, anyAction] = partsOf(wider);
+  return (anyResource === '*' || anyResource === resource) && (anyAction === '*' || anyAction === action);
+}
+
+const partsOf = (pattern: string): string[] => (pattern === '*' ? ['*', '*'] : pattern.split(':'));
 
 const RESOURCES = [...new Set([...PERMISSIONS.keys()].map((name) => name.split(':')[0] as string))];
 const ACTIONS = [...new Set([...PERMISSIONS.keys()].map((name) => name.split(':')[1] as string))];

@@ -3,6 +3,7 @@ import type { GuardedPath } from '../access/endpoints.ts';
 import { type Context, type Dependencies, newUnitOfWork, setActor } from '../context.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
 import { requireSignedIn } from '../graphql/signed-in.ts';
+import { EXPORT_REQUESTS } from '../lib/request-limits.ts';
 import {
   beginExport,
   type ExportPage,
@@ -12,6 +13,7 @@ import {
 } from '../resources/audit-event/export.ts';
 import { CSV, type ExportFormat, JSONL } from '../resources/audit-event/export-format.ts';
 import type { Deadlines } from './deadline.ts';
+import { countFor } from './request-count.ts';
 import type { StreamResponse } from './response.ts';
 import { type BeginRunning, createRunningExports } from './running-exports.ts';
 import type { ServerContext } from './server-context.ts';
@@ -51,8 +53,10 @@ async function respond(
   trace.actor = actor;
   requireSignedIn(ctx);
   chargeOrganization(actor.organization?.id ?? '');
+  const isAllowed = mayExport(ctx);
+  await countFor(dependencies, actor, server.address, isAllowed ? EXPORT_REQUESTS : 1);
   // Refused attempts do not count, so that members without the permission cannot stop the exports of others.
-  const onEnd = mayExport(ctx) ? beginRunning(actor.organization?.id ?? '') : () => undefined;
+  const onEnd = isAllowed ? beginRunning(actor.organization?.id ?? '') : () => undefined;
   try {
     const request = await beginExport(ctx, new URL(req.url ?? '', 'http://localhost').searchParams);
     const first = await readExportPage(ctx, request, null);
@@ -104,7 +108,8 @@ async function readPage(
 async function contextOf(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
   const { requestId, address, userAgent, authorization } = server;
   const authenticate = () => dependencies.identity.authenticate(authorization, address, work);
-  const ctx = { dependencies, requestId, address, userAgent, work, authenticate, unit: newUnitOfWork(null) };
+  const { decisions } = server.state.trace;
+  const ctx = { dependencies, requestId, address, userAgent, work, decisions, authenticate, unit: newUnitOfWork(null) };
   setActor(ctx, await authenticate());
   return ctx;
 }

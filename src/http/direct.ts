@@ -1,5 +1,6 @@
 import { type ExecutionArgs, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
+import { asksForCost } from './cost-extension.ts';
 import type { DocumentCache } from './document-cache.ts';
 import type { Result } from './errors.ts';
 import { asksForPlan } from './explanation.ts';
@@ -43,7 +44,7 @@ export function createDirect({
 
   return (params, server) => {
     const { query = '', variables, operationName } = params;
-    if (asksForPlan(params)) return null;
+    if (asksForPlan(params) || asksForCost(params)) return null;
     const document = documents.get(query);
     if (!document || !documents.isValid(document, rulesOf(server).key)) return null;
     const operation = getOperationAST(document, operationName);

@@ -13,7 +13,8 @@ export function useExplanation(explain: Explain): Plugin {
       if (!params || !asksForPlan(params)) return undefined;
       return {
         onExecuteDone({ result, setResult }) {
-          setResult({ ...(result as ExecutionResult), extensions: { plan: explain(args as ExecutionArgs) } });
+          const { extensions, ...rest } = result as ExecutionResult;
+          setResult({ ...rest, extensions: { ...extensions, plan: explain(args as ExecutionArgs) } });
         },
       };
     },

@@ -12,7 +12,10 @@ import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts
 import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
 import { createRequestMemory, type RequestMemory } from './memory.ts';
+import { METRICS_PATH, type MetricsRoute } from './metrics/route.ts';
+import { createObserve, type Observe } from './observe.ts';
 import { createPlayground, FOLDER, type Playground } from './playground/playground.ts';
+import { withRateLimit } from './rate-limit-headers.ts';
 import {
   domainErrorResponse,
   errorResponse,
@@ -25,17 +28,18 @@ import {
 } from './response.ts';
 import { createResponseWriter } from './response-writer.ts';
 import { createSchemaRoute } from './schema-file.ts';
+import { createPosts } from './secret-revocation.ts';
 import type { RequestState, ServerContext } from './server-context.ts';
-import { addCode, newTrace, requestEntry, type Trace } from './trace.ts';
+import { addError, newTrace, type Trace } from './trace.ts';
 import type { Graphql } from './yoga.ts';
 
 /** Maximum number of bytes of a request body. */
 const MAX_BODY = 100_000;
 
-type Route = (req: IncomingMessage, work: Work) => Promise<HttpResponse>;
+type Route = (req: IncomingMessage, work: Work, address: string) => Promise<HttpResponse>;
 type Routes = ReadonlyMap<string, Route>;
 
-const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes => {
+const createRoutes = ({ schema }: Graphql, dependencies: Dependencies, metrics: MetricsRoute | null): Routes => {
   const { identity, pool } = dependencies;
   const routes: Record<OpenPath, Route> = {
     '/.well-known/jwks.json': async () =>
@@ -44,7 +48,7 @@ const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes =
     '/health/ready': createReady(pool),
     '/schema.graphql': createSchemaRoute(schema, dependencies),
   };
-  return new Map(Object.entries(routes));
+  return new Map([...Object.entries(routes), ...(metrics ? [[METRICS_PATH, metrics] as const] : [])]);
 };
 
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';
@@ -64,6 +68,8 @@ export interface HandlerOptions {
   deadlines?: Deadlines;
   memory?: RequestMemory;
   playground?: Playground;
+  observe?: Observe;
+  metrics?: MetricsRoute | null;
 }
 
 /**
@@ -78,10 +84,13 @@ export function createHandler(
     deadlines = createDeadlines(dependencies.config.requestTimeoutMs),
     memory = createRequestMemory(dependencies.config.requestMemory),
     playground = createPlayground(null),
+    observe = createObserve(dependencies.log),
+    metrics = null,
   }: HandlerOptions = {},
 ): RequestListener {
-  const routes = createRoutes(graphql, dependencies);
+  const routes = createRoutes(graphql, dependencies, metrics);
   const exports = createExports(dependencies, deadlines);
+  const posts = createPosts(dependencies);
   const compress = createCompress();
   const writer = createResponseWriter(dependencies.config, dependencies.log);
   const addressOf = createAddressOf(dependencies.config.trustedProxies);
@@ -96,7 +105,8 @@ export function createHandler(
     const file = req.method === 'GET' || req.method === 'HEAD' ? await serveFile(path, req, work) : null;
     if (file) return file;
     const exported = req.method === 'GET' ? exports.get(path) : undefined;
-    if (path !== '/graphql' && !exported)
+    const post = req.method === 'POST' ? posts.get(path) : undefined;
+    if (path !== '/graphql' && !exported && !post)
       return errorResponse(404, 'This path does not exist. The API is at /graphql.', requestId);
     if (memory.isFull()) return busy(requestId);
     const body = await memory.readBody(req, MAX_BODY);
@@ -115,9 +125,12 @@ export function createHandler(
         trace,
         credential: { error: null, isIgnored: false },
         chargeOrganization,
+        counted: null,
       });
       if (exported) return await exported(req, server);
-      return (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
+      if (post) return await post(body, server);
+      const response = (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
+      return await withRateLimit(dependencies, server, response);
     } finally {
       admission.release();
     }
@@ -128,15 +141,18 @@ export function createHandler(
     if (path.startsWith(FOLDER)) return await playground.file(path, req);
     if (path === '/' && isNavigation(req)) return REDIRECT;
     if (path === '/graphql' && isNavigation(req)) return withVary(await playground.page(req), 'Accept');
-    return (await routes.get(path)?.(req, work)) ?? null;
+    return (await routes.get(path)?.(req, work, clientAddress(req))) ?? null;
   }
 
-  function serverContext({ headers, socket }: IncomingMessage, requestId: string, state: RequestState): ServerContext {
-    const forwarded = headers['x-forwarded-for'];
+  const clientAddress = ({ headers, socket }: IncomingMessage): string =>
+    addressOf(socket.remoteAddress ?? 'unknown', headers['x-forwarded-for']?.toString());
+
+  function serverContext(req: IncomingMessage, requestId: string, state: RequestState): ServerContext {
+    const { headers } = req;
     return {
       requestId,
       state,
-      address: addressOf(socket.remoteAddress ?? 'unknown', forwarded?.toString()),
+      address: clientAddress(req),
       authorization: headers.authorization ?? null,
       userAgent: headers['user-agent']?.slice(0, 200) ?? null,
     };
@@ -150,7 +166,7 @@ export function createHandler(
 
   function responseForError(error: unknown, requestId: string, trace: Trace): HttpResponse {
     const known = domainError(error);
-    addCode(trace, known instanceof AmbitError ? known.code : 'INTERNAL');
+    addError(trace, known instanceof AmbitError ? known.extensions : { code: 'INTERNAL' });
     if (known instanceof AmbitError) return domainErrorResponse(known, requestId);
     dependencies.log({ level: 'error', requestId, error: describeError(error) });
     return errorResponse(500, internalErrorMessage(requestId), requestId);
@@ -160,6 +176,7 @@ export function createHandler(
     const requestId = requestIdOf(req);
     const startedAt = performance.now();
     const [work, trace] = [newWork(), newTrace()];
+    const observed = observe(req, pathOf(req), work);
     let isSent = false;
     const send = (response: HttpResponse | StreamResponse): void => {
       // The response may have been sent at the deadline.
@@ -191,9 +208,7 @@ export function createHandler(
       if (res.writableFinished) endWork(work);
       else stopDisconnected(work);
       const status = res.writableFinished ? res.statusCode : null;
-      dependencies.log(
-        requestEntry({ requestId, route: routeOf(req, [routes, exports]), status, startedAt }, trace, work),
-      );
+      observed({ requestId, route: routeOf(req, [routes, exports, posts]), status, startedAt }, trace, work);
     });
     const accepted = req.headers['accept-encoding'];
     void respond(req, requestId, work, trace)

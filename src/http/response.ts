@@ -37,7 +37,7 @@ export function withVary(response: HttpResponse, header: string): HttpResponse {
   return { ...response, headers: { ...response.headers, vary: vary ? `${vary}, ${header}` : header } };
 }
 
-const CODES: Record<number, string> = { 404: 'NOT_FOUND', 500: 'INTERNAL', 503: 'UNAVAILABLE' };
+const CODES: Record<number, string> = { 401: 'UNAUTHENTICATED', 404: 'NOT_FOUND', 500: 'INTERNAL', 503: 'UNAVAILABLE' };
 
 const PROBLEM_HEADERS: Record<number, Record<string, string>> = {
   // The rest of a body that is too large is not read.
@@ -66,14 +66,22 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   CONFLICT: 409,
+  RATE_LIMITED: 429,
   OUTCOME_UNKNOWN: 504,
 };
 
+interface Extensions {
+  http?: { status: number; headers?: Record<string, string> };
+  retryAfter?: number;
+}
+
 /** The response to a request that failed before GraphQL produced a result. */
 export function domainErrorResponse(error: AmbitError, requestId: string): HttpResponse {
-  const { http, ...extensions } = error.extensions as { http?: { status: number; headers?: Record<string, string> } };
+  const { http, ...extensions } = error.extensions as Extensions;
+  const { retryAfter } = extensions;
+  const headers = retryAfter === undefined ? undefined : { 'retry-after': String(retryAfter) };
   const errors = [{ message: error.message, extensions: { ...extensions, requestId } }];
-  return jsonResponse(http?.status ?? STATUS[error.code] ?? 500, { errors }, http?.headers);
+  return jsonResponse(http?.status ?? STATUS[error.code] ?? 500, { errors }, http?.headers ?? headers);
 }
 
 /** With the headers of every response. A length of null is unknown. */

@@ -3,9 +3,10 @@ import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import type { GraphQLSchema } from 'graphql';
 import type { Dependencies } from '../context.ts';
 import type { Work } from '../db/work.ts';
+import { ANONYMOUS } from '../identity/actor.ts';
 import { AmbitError } from '../lib/errors.ts';
-import { createAddressOf } from './address.ts';
 import { createFile, type File } from './file.ts';
+import { countFor } from './request-count.ts';
 import type { HttpResponse } from './response.ts';
 
 /** The schema as text, with the directive `@requires`. Introspection cannot return directives of fields. */
@@ -13,21 +14,16 @@ export const printSchema = (schema: GraphQLSchema): string =>
   `${printSchemaWithDirectives(schema, { pathToDirectivesInExtensions: ['directives'] })}\n`;
 
 /** Serves `/schema.graphql` to whoever may use introspection. */
-export function createSchemaRoute(schema: GraphQLSchema, { identity, config }: Dependencies) {
+export function createSchemaRoute(schema: GraphQLSchema, dependencies: Dependencies) {
+  const { identity, config } = dependencies;
   const isPublic = config.introspection === 'public';
   const cacheControl = isPublic ? 'no-cache' : 'private, no-cache';
   const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': cacheControl };
-  const addressOf = createAddressOf(config.trustedProxies);
   let file: File | undefined;
-  return async (req: IncomingMessage, work: Work): Promise<HttpResponse> => {
-    if (!isPublic) {
-      const { credential } = await identity.authenticate(
-        req.headers.authorization ?? null,
-        addressOf(req.socket.remoteAddress ?? 'unknown', req.headers['x-forwarded-for']?.toString()),
-        work,
-      );
-      if (!credential) throw missingCredential();
-    }
+  return async (req: IncomingMessage, work: Work, address: string): Promise<HttpResponse> => {
+    const actor = isPublic ? ANONYMOUS : await identity.authenticate(req.headers.authorization ?? null, address, work);
+    await countFor(dependencies, actor, address, 1);
+    if (!isPublic && !actor.credential) throw missingCredential();
     // Printed on demand: it takes longer than a usual request.
     file ??= createFile(printSchema(schema), headers);
     return await file.respond(req);

@@ -1,4 +1,5 @@
 import type { Work } from '../db/work.ts';
+import type { Bucket, Claim } from '../lib/buckets.ts';
 import type { AmbitError } from '../lib/errors.ts';
 import type { Admission } from './memory.ts';
 import type { Trace } from './trace.ts';
@@ -20,6 +21,8 @@ export interface RequestState {
   trace: Trace;
   credential: CredentialState;
   chargeOrganization: Admission['chargeOrganization'];
+  /** What the request was counted in. Null before it is counted. */
+  counted: CountedRequest | null;
 }
 
 /** What is known about the credential of a request. */
@@ -28,4 +31,14 @@ export interface CredentialState {
   error: AmbitError | null;
   /** Whether the operation runs as anonymous if the credential is invalid. Decided when the operation is known. */
   isIgnored: boolean;
+}
+
+/** What a request was counted in. */
+export interface CountedRequest {
+  /** The cost of the operation. Zero if it was refused before its cost was computed. */
+  cost: number;
+  /** How many requests it counts as. Zero if it was refused. */
+  requests: number;
+  claims: readonly Claim[];
+  buckets: readonly Readonly<Bucket>[];
 }

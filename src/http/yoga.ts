@@ -3,11 +3,13 @@ import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Context, Dependencies } from '../context.ts';
 import type { Answer, Explain } from '../executor/answer.ts';
 import { createExecute, type Execute } from '../executor/execute.ts';
+import { useCostExtension } from './cost-extension.ts';
 import { createDirect, type Direct } from './direct.ts';
-import { createDocumentCache, useDocumentCache } from './document-cache.ts';
+import { createDocumentCache, type DocumentCache, useDocumentCache } from './document-cache.ts';
 import { useExplanation } from './explanation.ts';
 import { useDocumentLimits } from './limits.ts';
 import { createRunOperation } from './operation.ts';
+import { RATE_LIMIT_HEADERS } from './rate-limit-headers.ts';
 import { createContext } from './request-context.ts';
 import { responseLimits } from './response-limit.ts';
 import { createResultFormatter, type FormatResult, useResultFormat } from './result.ts';
@@ -23,6 +25,7 @@ export interface Graphql {
   yoga: Yoga;
   direct: Direct;
   formatResult: FormatResult;
+  documents: DocumentCache;
 }
 
 export interface GraphqlOptions {
@@ -63,7 +66,7 @@ export function createGraphql(
             origin: config.corsOrigins,
             credentials: false,
             allowedHeaders: ['authorization', 'content-type', 'x-request-id'],
-            exposedHeaders: ['x-request-id'],
+            exposedHeaders: ['x-request-id', ...RATE_LIMIT_HEADERS],
             methods: ['GET', 'POST'],
           }
         : false,
@@ -73,6 +76,7 @@ export function createGraphql(
       useRules(rulesOf),
       useDocumentCache(documents),
       useExecutor((args) => runOperation(args, resolve)),
+      useCostExtension(),
       ...(explain ? [useExplanation(explain)] : []),
     ],
   });
@@ -84,7 +88,7 @@ export function createGraphql(
     runOperation,
     execute: answer ? answering(answer, resolve, config.responseLimit) : resolve,
   });
-  return { schema, yoga, direct, formatResult };
+  return { schema, yoga, direct, formatResult, documents };
 }
 
 function useExecutor(execute: ExecuteResolvers): Plugin {

@@ -2,8 +2,8 @@ import { sql as query } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { CompiledPolicy } from '../access/compile.ts';
 import { loadGrants } from '../access/grants.ts';
-import { grantsOfKey, type KeyPermissions, permissionsOfPatterns } from '../access/key-role.ts';
-import type { Grants, Narrowing, Role } from '../access/model.ts';
+import { grantsOfKey, type KeyPermissions, narrowingOf } from '../access/key-role.ts';
+import type { Grants, Role } from '../access/model.ts';
 import type { Db } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
 import { queryRows } from '../db/reader.ts';
@@ -131,21 +131,13 @@ const toActor = (row: ActorRow, grants: Grants | null): Actor => ({
     permissions: row.permissions,
     projectIds: row.project_id ? [row.project_id] : row.project_ids,
     addresses: row.addresses,
-    narrowing: narrowingOf(row),
+    narrowing: row.project_id === null ? narrowingOf(row.permissions, row.project_ids) : null,
   },
   user: userOf(row),
   organization: row.organization_id ? { id: row.organization_id, slug: row.slug, name: row.organization_name } : null,
   principal: row.organization_id ? { id: row.principal_id, name: row.name } : null,
   grants,
 });
-
-function narrowingOf({ project_id, permissions, project_ids }: ActorRow): Narrowing | null {
-  if (project_id !== null || (permissions === null && project_ids === null)) return null;
-  return {
-    permissions: permissions && permissionsOfPatterns(permissions),
-    projects: project_ids && new Set(project_ids),
-  };
-}
 
 const userOf = ({ user_id: id, email, name, user_created_at: createdAt }: ActorRow): UserRow | null =>
   id && createdAt ? { id, email, name, createdAt: new Date(createdAt) } : null;

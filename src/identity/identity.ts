@@ -33,6 +33,8 @@ export interface Identity {
    * before `check` has confirmed the credential.
    */
   findCached(header: string | null, address: string): Promise<CachedActor | null>;
+  /** Number of cached actors. */
+  cachedActors(): number;
   readonly keys: Keys;
   readonly lookups: OrganizationLookups;
   readonly limiter: Limiter;
@@ -125,7 +127,8 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date, en
     return isCurrent() ? { actor, check, isCurrent, forget: () => void cache.delete(claim.key) } : null;
   }
 
-  return { authenticate, findCached, keys, lookups, limiter: createLimiter(sql, config.rateLimits) };
+  const cachedActors = (): number => cache.size;
+  return { authenticate, findCached, cachedActors, keys, lookups, limiter: createLimiter(sql, config.rateLimits) };
 }
 
 const addressNotAllowed = (address: string): AmbitError =>

@@ -6,8 +6,9 @@ export const ERROR_CODES = {
   FORBIDDEN: 'The caller lacks a permission. `permission`, `target`, `reason` and `hint` describe the refusal.',
   NOT_FOUND: 'The object does not exist or is not visible to the caller.',
   PLAN_REQUIRED:
-    'The plan of the organization does not include the feature, or a limit of the plan is reached. `entitlement` names it, and `plan` names the smallest plan that includes what was requested. For a limit, `limit` is its value and `usage` is the current number in the whole organization, including projects that the caller cannot read. `usage` is null without `usage:read`. Both are null for a feature.',
-  RATE_LIMITED: 'There were too many attempts. `retryAfter` is the number of seconds to wait.',
+    'The plan of the organization does not include the feature, or a limit of the plan is reached. `entitlement` names it, and `plan` names the smallest plan that includes what was requested. For a limit, `limit` is its value and `usage` is the current number in the whole organization, including projects that the caller cannot read. For `apiKeysPerProject`, it is the number in the project. `usage` is null without `usage:read`. Both are null for a feature.',
+  RATE_LIMITED:
+    'There were too many attempts or requests. `retryAfter` is the number of seconds to wait. A request above a limit of requests per minute was not executed. It has the status 429, and `limit` is `credential`, `organization` or `network`.',
   CONFLICT: 'Another request changed or locked the same data. Nothing was changed. Send the request again.',
   BAD_REQUEST: 'The request is malformed, invalid against the schema, or too large.',
   RESPONSE_TOO_LARGE:
@@ -37,6 +38,7 @@ export const REFUSAL_REASONS = {
     'The principal has the permission, but the API token is limited to other permissions or to other projects.',
   ADDRESS_NOT_ALLOWED: 'The API token or API key cannot be used from this address.',
   NOT_HELD: 'The principal would grant or remove permissions that it does not have itself.',
+  NOT_OWN: 'Only the principal itself can do this, because the response contains a secret of it.',
   ORGANIZATIONS_CLOSED:
     'With `SIGN_UP=invited`, only accounts that the operator of the server has allowed can create organizations.',
   SESSION_REQUIRED: 'The operation is for a signed-in person, not for an API token.',

@@ -14,8 +14,12 @@ export function networkOf(address: string): string {
     .join(':');
 }
 
+/** An address without a zone, and decimal digits. */
+const NETWORK = /^[\da-f:.]+(\/\d{1,3})?$/i;
+
 /** Whether the text is an IP address, or a network in CIDR notation such as `10.0.0.0/8`. */
 export function isNetwork(text: string): boolean {
+  if (!NETWORK.test(text)) return false;
   try {
     addNetwork(new BlockList(), text);
     return true;
@@ -33,6 +37,18 @@ export function createNetworkList(networks: readonly string[]): (address: string
     return isIP(address) !== 0 && list.check(address, familyOf(address));
   };
 }
+
+/** Whether all addresses of a network are in one of the others. */
+export function isWithinNetworks(network: string, others: readonly string[]): boolean {
+  const address = network.split('/')[0] ?? '';
+  return others.some((other) => {
+    const isSameFamily = isIP(address) === isIP(other.split('/')[0] ?? '');
+    return isSameFamily && bitsOf(other) <= bitsOf(network) && createNetworkList([other])(address);
+  });
+}
+
+/** The length of the prefix. That of an address is the length of the address. */
+const bitsOf = (network: string): number => Number(network.split('/')[1] ?? (isIPv6(network) ? 128 : 32));
 
 /** The IPv4 address of an IPv4-mapped one. An IPv6 socket reports an IPv4 client as `::ffff:192.0.2.1`. */
 export const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');

@@ -1,15 +1,8 @@
-import { type App, createApp, createWorkerApp, type DependencyOptions } from '../app.ts';
+import type { App } from '../app.ts';
 import { createWorker } from '../jobs/worker.ts';
-import { demoSignIns } from './demo.ts';
 import { createHandlers } from './job-handlers.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { GRACE } from './listener.ts';
-
-/** The app for the role of the process. */
-export const createRoleApp = (options: DependencyOptions, hasDemo: boolean): App =>
-  options.config.role === 'worker'
-    ? createWorkerApp(options)
-    : createApp({ ...options, demo: hasDemo ? demoSignIns() : null });
 
 /**
  * Calls `serve`, and then runs jobs if that is the role of the process. With several processes, each runs jobs. After a

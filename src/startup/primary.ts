@@ -2,6 +2,7 @@ import { type Config, readConfig } from '../config.ts';
 import type { Log } from '../lib/log.ts';
 import { banner, workerBanner } from './banner.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { openMetricsListener } from './metrics-listener.ts';
 import { checkAccounts, connectOnce, prepareDatabase } from './prepare.ts';
 import { createWorkers } from './workers.ts';
 
@@ -13,6 +14,7 @@ export async function serveWithWorkers(given: Config, log: Log, lifecycle: Lifec
   const workers = createWorkers(given.workers, log, lifecycle.isStopping);
   lifecycle.onStop(workers.stop);
   const port = await workers.listen();
+  if (given.metrics.port !== undefined) await openMetricsListener(given, workers.scrape, lifecycle, log);
   const config = readConfig({ ...process.env, PORT: String(port) });
 
   const { options, hasDemo } = await prepareDatabase(config, log, lifecycle, workers.waitFor);

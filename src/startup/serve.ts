@@ -3,9 +3,12 @@ import { encryptionOf, readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError } from '../lib/log.ts';
 import { banner, workerBanner } from './banner.ts';
-import { createRoleApp, runJobs } from './jobs.ts';
+import { runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { openListener } from './listener.ts';
+import { openMetricsListener } from './metrics-listener.ts';
+import { createNode } from './node.ts';
+import { loadObservers } from './observers.ts';
 import { checkAccounts, prepareDatabase } from './prepare.ts';
 import { serveWithWorkers } from './primary.ts';
 import { runWorker } from './worker.ts';
@@ -19,6 +22,9 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   // Before the database is started and migrated.
   encryptionOf(given);
   if (given.workers > 1) return await serveWithWorkers(given, log, lifecycle);
+  const observers = await loadObservers(given, log, lifecycle);
+  const { metrics } = observers;
+  if (metrics && given.metrics.port !== undefined) await openMetricsListener(given, metrics.scrape, lifecycle, log);
   const listener = await openListener(given, lifecycle);
   const config = readConfig({ ...process.env, PORT: String(listener.port) });
 
@@ -26,7 +32,7 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const pool = connect(options);
   lifecycle.onStop(() => pool.end());
   const started = config.role === 'worker' ? null : await checkAccounts(config, pool, hasDemo);
-  const app = createRoleApp({ pool, config, log }, hasDemo);
+  const app = createNode({ pool, config, log, observers, hasDemo }, lifecycle);
   await runJobs(app, lifecycle, () => listener.serve(app));
   process.stdout.write(started ? banner(config, started) : workerBanner(config));
 }

@@ -19,7 +19,7 @@ import {
   signIn,
   signUp,
 } from '../support/world.ts';
-import { organizationUuid, secretFor, uuidOf, withBinding } from './support.ts';
+import { createAndGetId, organizationUuid, secretFor, uuidOf, withBinding } from './support.ts';
 
 /**
  * The directories find the organization of a slug, of a secret and of a person. No foreign key connects them with the rows
@@ -360,6 +360,36 @@ const UNCOMMITTED: Record<string, (sql: TransactionSql, organization: string, pe
     await sql`insert into organization_secrets (hash, organization_id) values (${hash}, ${organization})`;
   },
 };
+
+/** Inserts a token or key of this organization that was made with another one. */
+async function insertMadeWith(sql: TransactionSql | typeof api.root, maker: string, owner: object): Promise<string> {
+  const id = newId();
+  const row = { organization_id: ours, id, name: id, access: 'READ', made_with_id: maker, hash: `hash ${id}` };
+  await sql`insert into api_tokens ${sql({ ...row, previous_hash: `previous ${id}`, ...owner })}`;
+  for (const hash of [row.hash, `previous ${id}`])
+    await sql`insert into organization_secrets (hash, organization_id) values (${hash}, ${ours})`;
+  return id;
+}
+
+test('with a token ends all that was made with it and with that, also what is being made', async () => {
+  const [person, other] = [await join(), await join()];
+  const project = uuidOf('prj', await createAndGetId(acme.owner, 'createProject', { key: 'k', name: 'K' }, 'project'));
+  const root = uuidOf('tok', (await createApiToken(api, person, 'READ')).id);
+  const kept = uuidOf('tok', (await createApiToken(api, other, 'READ')).id);
+  const toOther = { principal_id: uuidOf('mem', other.memberId) };
+  const key = await insertMadeWith(api.root, root, { project_id: project });
+  const token = await insertMadeWith(api.root, key, toOther);
+  const last = await insertMadeWith(api.root, token, { project_id: project });
+  await insertMadeWith(api.root, kept, { project_id: project });
+  const removed = await duringChange(
+    api,
+    (sql) => insertMadeWith(sql, last, toOther),
+    () => mutate(acme.owner, 'deleteMember', { id: person.memberId }),
+  );
+  expect(codesOf([removed])).toEqual(['']);
+  const left = await api.root`select from api_tokens where organization_id = ${ours} and made_with_id is not null`;
+  expect(left).toHaveLength(1);
+});
 
 test.each(Object.entries(UNCOMMITTED))(
   'a deletion waits for %s that is being created, and deletes it',

@@ -9,6 +9,7 @@ import { type ClientOptions, connect } from '../../src/db/client.ts';
 import type { Pool } from '../../src/db/pool.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { RATE_LIMIT_NAMES, type RateLimitPoints } from '../../src/lib/rate-limits.ts';
+import type { Redis } from '../../src/lib/redis.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { compareWays } from './compare-ways.ts';
 import { cloneDatabase, type TestDatabase } from './database.ts';
@@ -71,12 +72,24 @@ export interface ApiOptions {
   ways?: Partial<Pick<AppOptions, 'wrapAnswer' | 'wrapExecute'>>;
   pool?: number;
   client?: Partial<ClientOptions>;
+  /** Connects to a Redis server, which the servers share. */
+  redis?: Redis;
+  /** Milliseconds after which counted requests are written. Defaults to never. */
+  writeCountsAfter?: number;
+  observers?: AppOptions['observers'];
   /** Runs on this database instead of a new one, as a second node does. */
   database?: TestDatabase;
 }
 
 /** Every test signs in from the same address. */
-const UNLIMITED = Object.fromEntries(RATE_LIMIT_NAMES.map((name) => [name, 1_000_000])) as RateLimitPoints;
+const UNLIMITED: Partial<Config> = {
+  rateLimits: Object.fromEntries(RATE_LIMIT_NAMES.map((name) => [name, 1_000_000])) as RateLimitPoints,
+  anonymousRequestsPerMinute: 1_000_000,
+  planRequestsPercent: 100_000,
+};
+
+/** A test that observes statements must not see those that write the counts of requests. */
+const NEVER = 2 ** 31 - 1;
 
 /** With a key, the tests also run servers in production. */
 export const ENCRYPTION_KEY = Buffer.from('a key for tests '.repeat(2)).toString('base64');
@@ -92,7 +105,10 @@ export async function startApi({
   ways,
   pool: size = 10,
   client,
+  observers = {},
   database,
+  redis,
+  writeCountsAfter = NEVER,
 }: ApiOptions = {}): Promise<Api> {
   const own = database ?? (await cloneDatabase());
   const logged: Record<string, unknown>[] = [];
@@ -118,13 +134,17 @@ export async function startApi({
   );
   afterAll(() => expect(differences.join('\n\n'), 'planned answers differ from those of the resolvers').toBe(''));
   let ahead = 0;
-  const full: Config = { ...STANDARD, publicUrl: 'http://ambit.test', rateLimits: UNLIMITED, ...config };
+  const full: Config = { ...STANDARD, publicUrl: 'http://ambit.test', ...UNLIMITED, ...config };
   const app = createApp({
     pool,
     config: full,
     clock: () => new Date(Date.now() + ahead),
     log,
     schema,
+    writeCountsAfter,
+    writeUsesAfter: NEVER,
+    redis,
+    observers,
     ...(ways ?? both),
   });
   afterAll(() => pool.end());

@@ -5,6 +5,7 @@ import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
 import { permissionUses } from '../../src/graphql/permission-uses.ts';
 import { MAX_ATTEMPTS } from '../../src/http/attempts.ts';
 import { LIMITS } from '../../src/http/limits.ts';
+import { METRICS } from '../../src/http/metrics/table.ts';
 import { MAX_ERRORS } from '../../src/http/response-limit.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
 import { limitText, type ROLE_LIMITS } from '../../src/lib/limits.ts';
@@ -73,6 +74,17 @@ function uses(): string {
   return `${table(columns('permission', 'required by'), rows)}\n\n${rest}`;
 }
 
+const metrics = (): string =>
+  table(
+    columns('metric', 'type', 'labels', 'description'),
+    Object.entries(METRICS).map(([name, { type, labels, help }]) => [
+      code(name),
+      type,
+      labels.map(code).join(', '),
+      help,
+    ]),
+  );
+
 function configuration(): string {
   const rows = Object.entries(VARIABLES).map(([name, schema]) => {
     const value = schema.safeParse(undefined).data;
@@ -88,6 +100,9 @@ const ENTITLEMENTS: Record<keyof Entitlements, string> = {
   enforcedSso: 'Enforced single sign-on',
   seats: 'Members, including pending invitations',
   projects: 'Projects',
+  apiKeysPerProject: 'API keys of one project',
+  requestsPerMinute: '[Requests](#requests-per-minute) in a minute with one session, API token or API key',
+  organizationRequestsPerMinute: '[Requests](#requests-per-minute) in a minute of the whole organization',
 };
 
 const amount = (value: boolean | number | null): string =>
@@ -172,5 +187,6 @@ export const TABLES: Record<string, Record<string, () => string>> = {
     'input error codes': () => described('code', USER_ERROR_CODES),
     reasons: () => described('reason', REFUSAL_REASONS),
   },
+  'docs/operations.md': { metrics },
   'docs/plans-and-limits.md': { plans, 'role limits': roleLimits, limits, 'rate limits': rateLimits },
 };

@@ -7,14 +7,22 @@ import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { permissionsField } from '../../graphql/viewer-permissions.ts';
 import { accessOfCredential } from '../../identity/actor.ts';
 import { targetId } from '../../lib/input.ts';
+import { shownSecret } from '../../lib/secret.ts';
 import { nounOf } from '../../lib/words.ts';
 import { Member } from '../member/graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, isSelf } from '../principal/service.ts';
+import { Project } from '../project/ref.ts';
+import { findProjects } from '../project/service.ts';
 import { ServiceAccount } from '../service-account/graphql.ts';
+import { createApiToken } from './create.ts';
+import { findExpiry } from './lifetime.ts';
+import { LIMIT_ITEMS } from './limits.ts';
+import { rotateApiToken } from './rotate.ts';
+import { MAX_GRACE } from './rotation.ts';
+import { PreviousSecret, previousSecretOf } from './secret-graphql.ts';
 import {
   type ApiTokenRow,
-  createApiToken,
   deleteApiToken,
   findApiToken,
   isOwnToken,
@@ -66,11 +74,65 @@ builder.node(ApiToken, {
       description: 'The member or service account that the token acts for. Null if it is not visible to the caller.',
       resolve: (token, _args, ctx) => findPrincipal(ctx, token.principalId),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the token was created.' }),
-    expiresAt: t.expose('expiresAt', {
+    permissions: t.exposeStringList('permissions', {
+      nullable: true,
+      description:
+        'The permissions and patterns that the token is limited to, within the permissions of its principal. Null if it is not limited to some.',
+    }),
+    projects: t.field({
+      type: [Project],
+      nullable: true,
+      description:
+        'The projects that the token is limited to, without those that are deleted or not visible to the caller. Null if it is not limited to some.',
+      resolve: ({ projectIds }, _args, ctx) => projectIds && findProjects(ctx, projectIds),
+    }),
+    addresses: t.exposeStringList('addresses', {
+      nullable: true,
+      description:
+        'The IP addresses and networks from which the token can be used. Null if it can be used from everywhere.',
+    }),
+    hint: t.string({
+      nullable: true,
+      description:
+        'The prefix and the last four characters of the secret, such as `ambit_pat_…9f2c`. Null for a token that an earlier version of the server created.',
+      resolve: ({ hint }) => shownSecret('ambit_pat_', hint),
+    }),
+    previousSecret: t.field({
+      type: PreviousSecret,
+      nullable: true,
+      description: 'The secret before the last rotation. Null if it is not valid any more.',
+      resolve: (token, _args, ctx) => previousSecretOf('ambit_pat_', token, ctx.dependencies.clock()),
+    }),
+    createdBy: t.field({
+      type: Principal,
+      nullable: true,
+      description:
+        'The member or service account that created the token. Null if it is deleted or not visible to the caller, and for a token that an earlier version of the server created.',
+      resolve: ({ createdById }, _args, ctx) => (createdById ? findPrincipal(ctx, createdById) : null),
+    }),
+    madeWith: t.field({
+      type: ApiToken,
+      nullable: true,
+      description:
+        'The API token with which the token was created, and with which it ends. Null if there is none. Null for a token of a service account, which ends only by itself.',
+      resolve: ({ madeWithId }, _args, ctx) => (madeWithId ? findApiToken(ctx, madeWithId) : null),
+    }),
+    lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the token expires. Null if it does not expire.',
+      description: 'When the token was last used, to the minute. Null if it was not used yet.',
+    }),
+    lastUsedAddress: t.exposeString('lastUsedAddress', {
+      nullable: true,
+      description: 'The IP address from which the token was last used. Null if it was not used yet.',
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the token was created.' }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'When the token expires: at its own expiry, or after the maximum lifetime `Organization.apiTokenMaxDays`. Null if it does not expire.',
+      resolve: (token, _args, ctx) => findExpiry(ctx, token),
     }),
     viewerPermissions: t.field({
       ...permissionsField('api_token'),
@@ -133,11 +195,20 @@ for (const type of [Member, ServiceAccount])
     ),
   );
 
+const SECRET = {
+  type: 'String',
+  description:
+    'The value for the header `Authorization: Bearer …`. It cannot be read again, because only its hash is stored.',
+} as const;
+
+const DEFAULT_LIMIT =
+  'Defaults to the limit of the API token of the request, or else to no limit. Returns INVALID if it exceeds that limit.';
+
 mutation('createApiToken', {
   rateLimit: 'apiTokens',
   permission: 'api_token:create',
   description:
-    'Creates an API token for the caller or for a service account. If the request uses an API token, the new token cannot expire later than that token.',
+    'Creates an API token for the caller or for a service account. If the request uses an API token, the new token cannot expire later than that token, and must not exceed its limits. A token of a member that was created with another token is deleted with that token.',
   input: (t) => ({
     serviceAccountId: t.id({
       permission: 'service_account:update',
@@ -151,20 +222,48 @@ mutation('createApiToken', {
       defaultValue: 'READ',
       description: 'Whether the token allows changes.',
     }),
+    permissions: t.stringList({
+      description: `Permissions and patterns such as \`check:read\`, \`check:*\` and \`*:read\` that the token is limited to, 1 to ${LIMIT_ITEMS.permissions}. ${DEFAULT_LIMIT}`,
+    }),
+    projectIds: t.idList({
+      visibleWith: 'project:read',
+      own: true,
+      description: `The IDs of the projects that the token is limited to, 1 to ${LIMIT_ITEMS.projectIds}. It then has no permissions in the organization and in other projects. ${DEFAULT_LIMIT}`,
+    }),
+    addresses: t.stringList({
+      description: `The IP addresses and networks in CIDR notation, such as \`10.0.0.0/8\`, from which the token can be used, 1 to ${LIMIT_ITEMS.addresses}. ${DEFAULT_LIMIT}`,
+    }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: 'When the token expires. By default it does not expire.',
+      description:
+        'When the token expires. Must not be after the maximum lifetime `Organization.apiTokenMaxDays`, which is also the default. Without a maximum, it does not expire by default.',
     }),
   }),
   results: {
     apiToken: { type: ApiToken, description: 'The new token.' },
-    secret: {
-      type: 'String',
-      description:
-        'The value for the header `Authorization: Bearer …`. It cannot be read again, because only its hash is stored.',
-    },
+    secret: SECRET,
   },
   resolve: (input, ctx) => createApiToken(ctx, input),
+});
+
+mutation('rotateApiToken', {
+  rateLimit: 'apiTokens',
+  permission: 'api_token:create',
+  own: true,
+  description:
+    'Gives an API token another secret. Everything else stays the same. Callers can rotate their own tokens, and those of service accounts with the permissions that `createApiToken` requires for them. Returns NOT_OWN for the token of another member. An API token can rotate only itself and the tokens that were created with it, and cannot let them last longer than itself. Returns CONFLICT while the secret before the last rotation is still valid.',
+  input: (t) => ({
+    id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The ID of the API token.' }),
+    graceSeconds: t.int({
+      description: `For how many seconds the earlier secret stays valid, at most ${MAX_GRACE.toLocaleString('en')}, which are 7 days. Defaults to 0: it is refused from the next request on.`,
+    }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description: 'When the token expires. Unchanged if omitted. With null, it does not expire.',
+    }),
+  }),
+  results: { apiToken: { type: ApiToken, description: 'The token.' }, secret: SECRET },
+  resolve: async ({ id, ...input }, ctx) => rotateApiToken(ctx, targetId('tok', id), input),
 });
 
 mutation('deleteApiToken', {

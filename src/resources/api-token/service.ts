@@ -1,6 +1,5 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
-import { z } from 'zod';
-import { mayActOnOwners, requireHeldChange, requireOwnerFor } from '../../access/escalation.ts';
+import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { mayActOnOwners, requireOwnerFor } from '../../access/escalation.ts';
 import { grantsOfAllOverTime, loadAssignments } from '../../access/grants.ts';
 import type { Grants } from '../../access/model.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
@@ -8,33 +7,40 @@ import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
-import { addSecrets, removeSecrets } from '../../identity/secrets.ts';
-import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { removeSecrets } from '../../identity/secrets.ts';
+import { notFound } from '../../lib/errors.ts';
 import { publicRow, toPublicId } from '../../lib/ids.ts';
-import { parse, singleLine } from '../../lib/input.ts';
-import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
-import { apiTokens, type TokenAccess } from './table.ts';
+import { hashesOf, lockLineage } from './lineage.ts';
+import { apiTokens } from './table.ts';
 
-/** All columns except the hash of the secret, which no resolver needs. */
-const fields = {
+/** All columns that a resolver needs. The hashes of the secrets are not among them. */
+export const fields = {
   id: apiTokens.id,
   principalId: apiTokens.principalId,
   name: apiTokens.name,
   access: apiTokens.access,
+  permissions: apiTokens.permissions,
+  projectIds: apiTokens.projectIds,
+  addresses: apiTokens.addresses,
+  hint: apiTokens.hint,
+  previousHint: apiTokens.previousHint,
+  previousEndsAt: apiTokens.previousEndsAt,
   createdAt: apiTokens.createdAt,
+  updatedAt: apiTokens.updatedAt,
   expiresAt: apiTokens.expiresAt,
+  lineageAt: apiTokens.lineageAt,
+  madeWithId: apiTokens.madeWithId,
+  createdById: apiTokens.createdById,
+  lastUsedAt: apiTokens.lastUsedAt,
+  lastUsedAddress: apiTokens.lastUsedAddress,
 };
 
-export interface ApiTokenRow {
-  id: string;
+/** An API token. The table also contains API keys, which have no principal. */
+export type ApiTokenRow = Omit<Pick<typeof apiTokens.$inferSelect, keyof typeof fields>, 'principalId'> & {
   principalId: string;
-  name: string;
-  access: TokenAccess;
-  createdAt: Date;
-  expiresAt: Date | null;
-}
+};
 
 export const isOwnToken = (token: ApiTokenRow, ctx: Context): boolean =>
   token.principalId === ctx.unit.actor.principal?.id;
@@ -42,6 +48,7 @@ export const isOwnToken = (token: ApiTokenRow, ctx: Context): boolean =>
 const visible = (ctx: Context): SQL =>
   and(
     eq(apiTokens.organizationId, tenant(ctx)),
+    isNotNull(apiTokens.principalId),
     ctx.unit.access.can('api_token:read') ? undefined : eq(apiTokens.principalId, ctx.unit.actor.principal?.id ?? ''),
   ) as SQL;
 
@@ -88,78 +95,25 @@ export const listApiTokensOf = pagesOf<ApiTokenRow>((ctx) => ({
   descending: true,
 }));
 
-const Create = z.object({
-  name: singleLine(100),
-  access: z.enum(['READ', 'WRITE']).default('READ'),
-  expiresAt: z.date().nullish(),
-});
-
-export interface CreatedToken {
-  apiToken: ApiTokenRow;
-  secret: string;
+/** A token of the organization, also one that the caller cannot see. */
+export async function readApiToken(ctx: Context, id: string): Promise<ApiTokenRow> {
+  const own = sql`where ${apiTokens.organizationId} = ${tenant(ctx)} and ${apiTokens.id} = ${id}`;
+  const [row] = await reader.read(await db(ctx), own);
+  if (!row) throw notFound('ApiToken');
+  return row;
 }
 
-/** Creates a token for the caller or for a service account. Only the response contains its secret. */
-export async function createApiToken(
-  ctx: Context,
-  { serviceAccountId, ...input }: { serviceAccountId?: string | null | undefined; name: string },
-): Promise<CreatedToken> {
-  const given = parse(Create, input);
-  refuseLifetime(ctx, given.expiresAt ?? null);
-  const principalId =
-    serviceAccountId == null ? ctx.unit.actor.principal?.id : await accountFor(ctx, serviceAccountId, given.access);
-  const secret = newSecret('ambit_pat_');
-  const values = {
-    ...given,
-    organizationId: tenant(ctx),
-    principalId: principalId ?? '',
-    hash: hashSecret(secret),
-    createdAt: ctx.dependencies.clock(),
-  };
-  const tx = await db(ctx);
-  const [[apiToken]] = await Promise.all([
-    tx.insert(apiTokens).values(values).returning(fields),
-    addSecrets(tx, values.organizationId, [values.hash]),
-  ]);
-  audit(ctx, {
-    targetId: toPublicId('tok', (apiToken as ApiTokenRow).id),
-    after: await snapshotOf(ctx, apiToken as ApiTokenRow),
-  });
-  return { apiToken: apiToken as ApiTokenRow, secret };
-}
-
-/** The caller gets the token, so it must not grant permissions that the caller lacks. */
-async function accountFor(ctx: Context, publicId: string, access: TokenAccess): Promise<string> {
-  const account = await findByPublicId(ctx, publicId);
-  if (!account || account.userId || !ctx.unit.access.can('service_account:read'))
-    throw invalid(
-      userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this ID.'),
-    );
-  const all = await findGrantsOverTime(ctx, account.id);
-  requireOwnerFor(ctx.unit.access, all);
-  for (const grants of all)
-    requireHeldChange(ctx.unit.access, { before: null, after: { grants, access } }, 'A token of this service account');
-  return account.id;
-}
-
-async function snapshotOf(ctx: Context, { principalId, ...token }: ApiTokenRow): Promise<Record<string, unknown>> {
+/** What the audit log shows of a token. */
+export async function snapshotOf(ctx: Context, row: ApiTokenRow): Promise<Record<string, unknown>> {
+  const { principalId, createdById, projectIds, lineageAt: _, lastUsedAt: __, lastUsedAddress: ___, ...token } = row;
   const principal = await findPrincipal(ctx, principalId);
-  return { ...publicRow('tok', token), principalId: principal && publicIdOfPrincipal(principal) };
-}
-
-/** A token cannot extend its own lifetime by creating another token. */
-function refuseLifetime(ctx: Context, expiresAt: Date | null): void {
-  if (expiresAt && expiresAt <= ctx.dependencies.clock())
-    throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
-  const own = ctx.unit.actor.credential?.kind === 'API_TOKEN' ? ctx.unit.actor.credential.expiresAt : null;
-  if (own && (!expiresAt || expiresAt > own))
-    throw invalid(
-      userError(
-        'INVALID',
-        'expiresAt',
-        `expiresAt: must not be later than ${own.toISOString()}, when the token of this request expires.`,
-      ),
-    );
+  const creator = createdById && (await findPrincipal(ctx, createdById));
+  return {
+    ...publicRow('tok', token, { madeWithId: 'tok' }),
+    principalId: principal && publicIdOfPrincipal(principal),
+    createdById: creator && publicIdOfPrincipal(creator),
+    projectIds: projectIds?.map((project) => toPublicId('prj', project)) ?? null,
+  };
 }
 
 /** Whether the grants of each principal let the caller revoke its tokens. Only an Owner revokes the tokens of an Owner. */
@@ -184,14 +138,9 @@ export async function deleteApiToken(ctx: Context, id: string): Promise<string> 
   }
   const before = await snapshotOf(ctx, token);
   const tx = await db(ctx);
-  const deleted = await tx
-    .delete(apiTokens)
-    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)))
-    .returning({ hash: apiTokens.hash });
-  await removeSecrets(
-    tx,
-    deleted.map(({ hash }) => hash),
-  );
+  const lineage = await lockLineage(tx, tenant(ctx), eq(apiTokens.id, id));
+  await tx.delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
+  await removeSecrets(tx, hashesOf(lineage));
   audit(ctx, { targetId: toPublicId('tok', id), before, after: null });
   return toPublicId('tok', id);
 }

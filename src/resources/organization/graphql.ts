@@ -9,6 +9,7 @@ import {
   deleteOrganization,
   findOrganization,
   type OrganizationRow,
+  TOKEN_DAYS,
   updateOrganization,
 } from './service.ts';
 
@@ -24,6 +25,11 @@ builder.node(Organization, {
     name: t.exposeString('name', { description: 'The display name of the organization.' }),
     slug: t.exposeString('slug', {
       description: 'The name of the organization in URLs. Unique in the instance.',
+    }),
+    apiTokenMaxDays: t.exposeInt('apiTokenMaxDays', {
+      nullable: true,
+      description:
+        'The maximum lifetime of API tokens in days of 24 hours, since their creation or last rotation. Null if there is none.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the organization was created.' }),
     viewerPermissions: t.field(viewerPermissions<OrganizationRow>('organization')),
@@ -68,6 +74,9 @@ mutation('updateOrganization', {
     id: t.id({ required: true, description: BOUND }),
     name: t.string({ description: 'The display name, 1 to 100 characters. Cannot be null.' }),
     slug: t.string({ description: `The name in URLs: ${SLUG} Cannot be null.` }),
+    apiTokenMaxDays: t.int({
+      description: `The maximum lifetime of API tokens in days, ${TOKEN_DAYS.min} to ${TOKEN_DAYS.max.toLocaleString('en')}. It also applies to existing tokens: those that are older end with the next request. Null for none.`,
+    }),
   }),
   results: { organization: { type: Organization, description: 'The updated organization.' } },
   resolve: async ({ id, ...changes }, ctx) => {

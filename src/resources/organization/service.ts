@@ -35,6 +35,13 @@ export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
 
 const Create = z.object({ name: singleLine(100), slug });
 
+/** Days that API tokens can last. */
+export const TOKEN_DAYS = { min: 1, max: 3_650 };
+
+const Update = Create.partial().extend({
+  apiTokenMaxDays: z.int().min(TOKEN_DAYS.min).max(TOKEN_DAYS.max).nullish(),
+});
+
 /** The row for the audit log. `updateBillingContact` and `billing:read` have the address for billing. */
 const snapshotOf = ({ billingEmail: _, ...row }: OrganizationRow) => publicRow('org', row);
 
@@ -106,7 +113,7 @@ export async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
 }
 
 export async function updateOrganization(ctx: Context, input: unknown): Promise<OrganizationRow> {
-  const changes = parse(Create.partial(), input);
+  const changes = parse(Update, input);
   const before = await lockOrganization(ctx);
   await requireStill(ctx, 'organization:update');
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
@@ -115,7 +122,7 @@ export async function updateOrganization(ctx: Context, input: unknown): Promise<
   return after;
 }
 
-async function write(ctx: Context, changes: { name?: string; slug?: string }): Promise<OrganizationRow> {
+async function write(ctx: Context, changes: Partial<OrganizationRow>): Promise<OrganizationRow> {
   const tx = await db(ctx);
   const { slug } = changes;
   const ofSlug = eq(organizationSlugs.organizationId, tenant(ctx));

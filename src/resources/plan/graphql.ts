@@ -1,8 +1,10 @@
 import { builder } from '../../graphql/builder.ts';
 import { mutation, withChanges } from '../../graphql/mutation.ts';
 import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../lib/plans.ts';
+import { requestLimitsOf } from '../../lib/request-limits.ts';
 import { planOf } from '../principal/access.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
+import { type DayOfRequests, KEPT_DAYS, listRequests } from './request-counts.ts';
 import { type Usage, updatePlan, usageOf } from './service.ts';
 
 export const PlanName = builder.enumType('PlanName', {
@@ -31,11 +33,39 @@ const PlanType = builder.objectRef<Entitlements & { name: Plan; current: boolean
       nullable: true,
       description: 'The maximum number of projects. Null if there is no limit.',
     }),
+    apiKeysPerProject: t.exposeInt('apiKeysPerProject', {
+      nullable: true,
+      description: 'The maximum number of API keys of one project. Null if there is no limit.',
+    }),
+    requestsPerMinute: t.int({
+      description:
+        'The maximum number of requests in a minute with one session, API token or API key. An operation counts as one request for each of its root fields, and one more for each 1,000 of its cost.',
+      resolve: ({ name }, _args, { dependencies: { config } }) =>
+        requestLimitsOf(name, config.planRequestsPercent).credential,
+    }),
+    organizationRequestsPerMinute: t.int({
+      description: 'The maximum number of requests in a minute of the whole organization.',
+      resolve: ({ name }, _args, { dependencies: { config } }) =>
+        requestLimitsOf(name, config.planRequestsPercent).organization,
+    }),
+  }),
+});
+
+const DayOfRequestsType = builder.objectRef<DayOfRequests>('DayOfRequests').implement({
+  description: 'The requests of the organization on one day.',
+  public: true,
+  fields: (t) => ({
+    day: t.expose('day', { type: 'DateTime', description: 'When the day begins, in UTC.' }),
+    requests: t.exposeFloat('requests', {
+      description:
+        'The number of requests, as `Plan.organizationRequestsPerMinute` counts them. Refused requests are not included.',
+    }),
   }),
 });
 
 const UsageType = builder.objectRef<Usage>('Usage').implement({
-  description: 'How many seats and projects the organization uses. `Plan` has the limits.',
+  description:
+    'How many seats and projects the organization uses, and how many requests it sends. `Plan` has the limits.',
   public: true,
   fields: (t) => ({
     seats: t.exposeInt('seats', { description: 'The number of members and pending invitations.' }),
@@ -43,8 +73,24 @@ const UsageType = builder.objectRef<Usage>('Usage').implement({
       description:
         'The number of projects that are visible to the caller. The limit of the plan applies to all projects, and PLAN_REQUIRED tells their number.',
     }),
+    requests: t.field({
+      type: [DayOfRequestsType],
+      args: {
+        days: t.arg.int({
+          defaultValue: DEFAULT_DAYS,
+          description: `The number of days up to today, from 1 to ${KEPT_DAYS}. Older numbers are deleted.`,
+        }),
+      },
+      description:
+        'The requests of the last days, oldest first. A request is included a few seconds after it was sent.',
+      complexity: ({ days }) => ({ field: 1, multiplier: days ?? DEFAULT_DAYS }),
+      resolve: (_usage, { days }, ctx) => listRequests(ctx, days ?? DEFAULT_DAYS),
+    }),
   }),
 });
+
+/** The days that `Usage.requests` returns if `days` is omitted. */
+const DEFAULT_DAYS = 30;
 
 const entitlements = (name: Plan, current: Plan | undefined) => ({ ...PLANS[name], name, current: name === current });
 
@@ -70,7 +116,7 @@ builder.queryFields((t) => ({
     type: UsageType,
     nullable: true,
     permission: 'usage:read',
-    description: 'How many seats and projects the organization uses.',
+    description: 'How many seats and projects the organization uses, and how many requests it sends.',
     resolve: (_root, _args, ctx) => usageOf(ctx),
   }),
 }));

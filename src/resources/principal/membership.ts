@@ -2,6 +2,7 @@ import { and, eq, type SQL } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
 import type { Db } from '../../db/client.ts';
 import { removeSecrets } from '../../identity/secrets.ts';
+import { hashesOf, lockLineage } from '../api-token/lineage.ts';
 import { apiTokens } from '../api-token/table.ts';
 import { invitations } from '../invitation/table.ts';
 import { sessions } from '../session/table.ts';
@@ -37,26 +38,22 @@ const own = (ctx: Context, id: string): SQL | undefined =>
   and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, id));
 
 /**
- * Deletes a member or a service account. Foreign keys delete its roles, API tokens and invitations. Sessions and the
- * directories belong to the instance, so no foreign key can refer from them to the organization. Returns false if it was
- * deleted before.
+ * Deletes a member or a service account. Foreign keys delete its roles, its invitations, and its API tokens with what was
+ * made with them. Sessions and the directories belong to the instance, so no foreign key can refer from them to the
+ * organization. Returns false if it was deleted before.
  */
 export async function deletePrincipal(ctx: Context, { id, userId }: PrincipalRow): Promise<boolean> {
   const organizationId = tenant(ctx);
   const tx = await db(ctx);
-  const tokens = and(eq(apiTokens.organizationId, organizationId), eq(apiTokens.principalId, id));
   const sent = and(eq(invitations.organizationId, organizationId), eq(invitations.inviterId, id));
-  const secrets = await Promise.all([
-    tx.select({ hash: apiTokens.hash }).from(apiTokens).where(tokens),
+  const [tokens, offers] = await Promise.all([
+    lockLineage(tx, organizationId, eq(apiTokens.principalId, id)),
     tx.select({ hash: invitations.hash }).from(invitations).where(sent),
   ]);
   // Sent together. The member is first, because a request that binds a session to the organization locks it until its end.
   const [deleted] = await Promise.all([
     tx.delete(principals).where(own(ctx, id)).returning({ id: principals.id }),
-    removeSecrets(
-      tx,
-      secrets.flat().map(({ hash }) => hash),
-    ),
+    removeSecrets(tx, [...hashesOf(tokens), ...offers.map(({ hash }) => hash)]),
     ...(userId ? endMembership(tx, organizationId, userId) : []),
   ]);
   return deleted.length > 0;

@@ -2,18 +2,26 @@ import { findBuiltIn } from '../../access/roles.ts';
 import { db } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { findMembershipsAcrossTenants, type Membership } from '../../identity/across-tenants.ts';
-import { type Actor, accessOfCredential, type Credential, organizationRoleOf } from '../../identity/actor.ts';
-import { toPublicId } from '../../lib/ids.ts';
+import {
+  type Actor,
+  accessOfCredential,
+  type Credential,
+  type CredentialKind as Kind,
+  organizationRoleOf,
+} from '../../identity/actor.ts';
+import { type IdPrefix, toPublicId } from '../../lib/ids.ts';
 import { CredentialKind } from '../audit-event/graphql.ts';
 import { Member } from '../member/graphql.ts';
 import { Organization } from '../organization/graphql.ts';
 import { findOrganization } from '../organization/service.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal } from '../principal/service.ts';
+import { Project } from '../project/ref.ts';
+import { findProjects } from '../project/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { User } from '../user/graphql.ts';
 
-const CredentialAccess = builder.enumType('CredentialAccess', {
+export const CredentialAccess = builder.enumType('CredentialAccess', {
   description: 'What a credential allows, within the permissions of the member or service account that it acts for.',
   values: {
     READ: { description: 'Reading only. An API token can be limited to this.' },
@@ -21,17 +29,19 @@ const CredentialAccess = builder.enumType('CredentialAccess', {
   } as const,
 });
 
+const PREFIXES: Record<Kind, IdPrefix> = { SESSION: 'ses', API_TOKEN: 'tok', API_KEY: 'key' };
+
 const CredentialType = builder.objectRef<Credential>('Credential').implement({
-  description: 'The session or API token that authenticates the request.',
+  description: 'The session, API token or API key that authenticates the request.',
   public: true,
   fields: (t) => ({
     id: t.id({
-      description: 'The ID of the session or API token.',
-      resolve: ({ kind, id }) => toPublicId(kind === 'SESSION' ? 'ses' : 'tok', id),
+      description: 'The ID of the session, API token or API key.',
+      resolve: ({ kind, id }) => toPublicId(PREFIXES[kind], id),
     }),
     kind: t.field({
       type: CredentialKind,
-      description: 'Whether it is a session or an API token.',
+      description: 'Whether it is a session, an API token or an API key.',
       resolve: (credential) => credential.kind,
     }),
     access: t.field({
@@ -40,10 +50,32 @@ const CredentialType = builder.objectRef<Credential>('Credential').implement({
         'Whether the credential allows changes now. An API token of a member with the access WRITE counts as READ while the member does not hold `api_token:grant_write`.',
       resolve: (_credential, _args, ctx) => accessOfCredential(ctx.unit.actor),
     }),
+    permissions: t.field({
+      type: ['String'],
+      nullable: true,
+      description:
+        'The permissions and patterns that an API token is limited to, or that an API key has. Null for all, within the permissions of the member or service account.',
+      resolve: ({ permissions }) => permissions && [...permissions],
+    }),
+    projects: t.field({
+      type: [Project],
+      nullable: true,
+      description:
+        'The projects that the credential is limited to, without those that are deleted or not visible to the caller. Null for all.',
+      resolve: ({ projectIds }, _args, ctx) => projectIds && findProjects(ctx, projectIds),
+    }),
+    addresses: t.field({
+      type: ['String'],
+      nullable: true,
+      description:
+        'The IP addresses and networks from which the credential can be used. Null if it can be used from everywhere.',
+      resolve: ({ addresses }) => addresses && [...addresses],
+    }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the credential expires. Null for an API token that does not expire.',
+      description:
+        'When the credential expires, with the maximum lifetime of the organization. With a secret that was replaced by a rotation, when that secret ends. Null if it does not expire.',
     }),
   }),
 });
@@ -85,7 +117,7 @@ const MembershipType = builder.objectRef<Membership>('Membership').implement({
   }),
 });
 
-const Viewer = builder.objectRef<Actor>('Viewer').implement({
+export const Viewer = builder.objectRef<Actor>('Viewer').implement({
   description: 'The caller: the person, the organization and the permissions of the request.',
   public: true,
   fields: (t) => ({

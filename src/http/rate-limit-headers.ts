@@ -1,0 +1,82 @@
+import { decide } from '../access/decide.ts';
+import type { Dependencies } from '../context.ts';
+import { type Actor, effectiveGrantsOf } from '../identity/actor.ts';
+import type { Bucket, BucketKind } from '../lib/buckets.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
+import { PERIOD } from '../lib/request-limits.ts';
+import { countFor, secondsUntil } from './request-count.ts';
+import type { HttpResponse } from './response.ts';
+import type { CountedRequest, ServerContext } from './server-context.ts';
+
+/** Names of the headers, for CORS. */
+export const RATE_LIMIT_HEADERS = ['ratelimit', 'ratelimit-policy', 'retry-after'];
+
+/** A limit as the caller sees it. */
+export interface VisibleLimit {
+  name: BucketKind;
+  limit: number;
+  remaining: number;
+  /** Seconds until the period ends. */
+  seconds: number;
+}
+
+/**
+ * The limits that the caller may see. An anonymous caller does not learn how many requests others send from the same
+ * network, nor a caller without `usage:read` how many requests the organization sends.
+ */
+export function visibleLimits({ claims, buckets }: CountedRequest, actor: Actor, now: Date): VisibleLimit[] {
+  const limits: VisibleLimit[] = [];
+  for (const [at, { kind, limit }] of claims.entries()) {
+    if (kind === 'network' || (kind === 'organization' && !mayReadUsage(actor))) continue;
+    const { used, endsAt } = buckets[at] as Bucket;
+    limits.push({ name: kind, limit, remaining: Math.max(0, limit - used), seconds: secondsUntil(endsAt, now) });
+  }
+  return limits;
+}
+
+const mayReadUsage = (actor: Actor): boolean => decide(effectiveGrantsOf(actor), 'usage:read').allowed;
+
+/** The headers of draft-ietf-httpapi-ratelimit-headers-11. The unit is `requests`. */
+function headersOf(limits: readonly VisibleLimit[]): Record<string, string> {
+  if (limits.length === 0) return {};
+  return {
+    'ratelimit-policy': limits.map(({ name, limit }) => `"${name}";q=${limit};w=${PERIOD}`).join(', '),
+    ratelimit: limits.map(({ name, remaining, seconds }) => `"${name}";r=${remaining};t=${seconds}`).join(', '),
+  };
+}
+
+/** Codes of requests that are refused before they are counted. */
+const UNCOUNTED = ['BAD_REQUEST', 'UNAUTHENTICATED'];
+
+/**
+ * Adds the headers to the response of an operation. Counts an operation that was refused before it was counted. Throws
+ * RATE_LIMITED if these are too many.
+ */
+export function withRateLimit(
+  dependencies: Dependencies,
+  server: ServerContext,
+  response: HttpResponse,
+): MaybePromise<HttpResponse> {
+  const { counted, trace } = server.state;
+  const add = (): HttpResponse => withHeaders(server, response, dependencies.clock());
+  if (counted || !trace.codes.some((code) => UNCOUNTED.includes(code))) return add();
+  return countRefused(dependencies, server).then(add);
+}
+
+function withHeaders({ state }: ServerContext, response: HttpResponse, now: Date): HttpResponse {
+  if (!state.counted) return response;
+  const headers = headersOf(visibleLimits(state.counted, state.trace.actor, now));
+  return { ...response, headers: { ...response.headers, ...headers } };
+}
+
+/** The credential of an invalid document was not read, but it may be known from another request. */
+async function countRefused(
+  dependencies: Dependencies,
+  { state, address, authorization }: ServerContext,
+): Promise<void> {
+  const { actor } = state.trace;
+  const known = actor.credential ? null : await dependencies.identity.findCached(authorization, address);
+  await countFor(dependencies, known?.actor ?? actor, address, 1, (counted) => {
+    state.counted = counted;
+  });
+}

@@ -1,0 +1,42 @@
+import { createClient, type RedisClientType } from '@redis/client';
+
+/** Milliseconds between two attempts to connect: the first time, and at most. Doubled each time. */
+const RECONNECT = { first: 50, longest: 1_000 };
+const CONNECT_TIMEOUT = 2_000;
+/** Maximum number of commands that wait for an answer. Above it, a command fails. */
+const MAX_WAITING = 10_000;
+
+export interface Redis {
+  readonly client: RedisClientType;
+  /** Replaces the connection. Needed when it is lost without a sign, because TCP notices that after minutes. */
+  reconnect(): void;
+  close(): void;
+}
+
+/** Connects in the background, again whenever the connection is lost. Without a connection, a command fails at once. */
+export function connectRedis(url: string): Redis {
+  const client = createClient({
+    url,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_WAITING,
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT,
+      reconnectStrategy: (retries) => Math.min(RECONNECT.first * 2 ** retries, RECONNECT.longest),
+    },
+  }) as unknown as RedisClientType;
+  // A command that fails is reported by its caller. Without a listener, the event would end the process.
+  client.on('error', () => undefined);
+  const connect = (): void => void client.connect().catch(() => undefined);
+  const close = (): void => {
+    if (client.isOpen) client.destroy();
+  };
+  connect();
+  return {
+    client,
+    close,
+    reconnect() {
+      close();
+      connect();
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { and, eq } from 'drizzle-orm';
+import { z } from 'zod';
+import { requireHeldChange, requireOwnerFor } from '../../access/escalation.ts';
+import { narrowingOf } from '../../access/key-role.ts';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { addSecrets } from '../../identity/secrets.ts';
+import { invalid, userError } from '../../lib/errors.ts';
+import { toPublicId } from '../../lib/ids.ts';
+import { parse, singleLine } from '../../lib/input.ts';
+import { hashSecret, hintOf, newSecret } from '../../lib/secret.ts';
+import { findGrantsOverTime } from '../principal/access.ts';
+import { findByPublicId, type PrincipalRow } from '../principal/service.ts';
+import { requireLifetime, requireNotBeyondCredential } from './lifetime.ts';
+import {
+  addressList,
+  limitsWithin,
+  patternList,
+  projectList,
+  requireVisibleProjects,
+  type TokenLimits,
+} from './limits.ts';
+import { type ApiTokenRow, fields, snapshotOf } from './service.ts';
+import { apiTokens, type TokenAccess } from './table.ts';
+
+const Create = z.object({
+  name: singleLine(100),
+  access: z.enum(['READ', 'WRITE']).default('READ'),
+  permissions: patternList,
+  projectIds: projectList,
+  addresses: addressList,
+  expiresAt: z.date().nullish(),
+});
+
+export interface TokenWithSecret {
+  apiToken: ApiTokenRow;
+  secret: string;
+}
+
+/** Creates a token for the caller or for a service account. Only the response contains its secret. */
+export async function createApiToken(
+  ctx: Context,
+  { serviceAccountId, ...input }: { serviceAccountId?: string | null | undefined; name: string },
+): Promise<TokenWithSecret> {
+  const { actor } = ctx.unit;
+  const { expiresAt = null, ...given } = parse(Create, input);
+  await requireVisibleProjects(ctx, given.projectIds ?? []);
+  const limits = limitsWithin(actor.credential, given);
+  const account = serviceAccountId == null ? null : await accountWithId(ctx, serviceAccountId);
+  const principalId = account?.id ?? actor.principal?.id ?? '';
+  if (account) await requireHeldOf(ctx, account, { ...limits, access: given.access });
+  const lineage = await lineageOf(ctx, account === null && actor.user !== null);
+  await requireLifetime(ctx, { expiresAt, lineageAt: lineage.lineageAt });
+  requireNotBeyondCredential(ctx, expiresAt);
+  return await insert(ctx, { ...given, ...limits, ...lineage, expiresAt, principalId });
+}
+
+async function insert(
+  ctx: Context,
+  given: Omit<typeof apiTokens.$inferInsert, 'hash' | 'organizationId'>,
+): Promise<TokenWithSecret> {
+  const secret = newSecret('ambit_pat_');
+  const now = ctx.dependencies.clock();
+  const values = {
+    ...given,
+    organizationId: tenant(ctx),
+    hash: hashSecret(secret),
+    hint: hintOf(secret),
+    createdAt: now,
+    updatedAt: now,
+    createdById: ctx.unit.actor.principal?.id ?? null,
+  };
+  const tx = await db(ctx);
+  const [[row]] = await Promise.all([
+    tx.insert(apiTokens).values(values).returning(fields),
+    addSecrets(tx, values.organizationId, [values.hash]),
+  ]);
+  const apiToken = row as ApiTokenRow;
+  audit(ctx, { targetId: toPublicId('tok', apiToken.id), after: await snapshotOf(ctx, apiToken) });
+  return { apiToken, secret };
+}
+
+/** A token of a member ends with the token that made it, and the maximum lifetime of both counts from the same time. */
+async function lineageOf(
+  ctx: Context,
+  isOfMember: boolean,
+): Promise<{ madeWithId: string | null; lineageAt: Date | null }> {
+  const { credential } = ctx.unit.actor;
+  const now = ctx.dependencies.clock();
+  if (!isOfMember || credential?.kind !== 'API_TOKEN') return { madeWithId: null, lineageAt: now };
+  const [maker] = await (await db(ctx))
+    .select({ lineageAt: apiTokens.lineageAt })
+    .from(apiTokens)
+    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, credential.id)));
+  return { madeWithId: credential.id, lineageAt: maker ? maker.lineageAt : now };
+}
+
+async function accountWithId(ctx: Context, publicId: string): Promise<PrincipalRow> {
+  const account = await findByPublicId(ctx, publicId);
+  if (!account || account.userId || !ctx.unit.access.can('service_account:read'))
+    throw invalid(
+      userError('NOT_FOUND', 'serviceAccountId', 'serviceAccountId: there is no service account with this ID.'),
+    );
+  return account;
+}
+
+/** The caller gets the secret, so the token must not grant permissions that the caller lacks. */
+export async function requireHeldOf(
+  ctx: Context,
+  account: PrincipalRow,
+  { access, permissions, projectIds }: Pick<TokenLimits, 'permissions' | 'projectIds'> & { access: TokenAccess },
+): Promise<void> {
+  const all = await findGrantsOverTime(ctx, account.id);
+  requireOwnerFor(ctx.unit.access, all);
+  const limit = { access, narrowing: narrowingOf(permissions, projectIds) };
+  for (const grants of all)
+    requireHeldChange(
+      ctx.unit.access,
+      { before: null, after: { grants, ...limit } },
+      'A token of this service account',
+    );
+}

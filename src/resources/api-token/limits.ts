@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { isCoveredBy, validatePattern } from '../../access/pattern.ts';
+import type { Context } from '../../context.ts';
+import type { Credential } from '../../identity/actor.ts';
+import { invalid, type UserError, type UserErrorCode, userError } from '../../lib/errors.ts';
+import { idOf } from '../../lib/input.ts';
+import { isNetwork, isWithinNetworks } from '../../lib/network.ts';
+import { findProject } from '../project/service.ts';
+
+/** The maximum number of items in each list that limits an API token or an API key. */
+export const LIMIT_ITEMS = { permissions: 200, projectIds: 100, addresses: 50 } as const;
+
+const pattern = z
+  .string()
+  .max(100)
+  .superRefine((text, ctx) => {
+    const complaint = validatePattern(text);
+    if (complaint) ctx.addIssue({ code: 'custom', message: complaint.replace(/\.$/, '') });
+  });
+
+const listOf = <Item extends z.ZodType>(item: Item, max: number) =>
+  z
+    .array(item)
+    .min(1, 'must not be empty; use null for no limit')
+    .max(max)
+    .transform((items) => [...new Set(items)])
+    .nullish();
+
+/** Patterns of permissions. Each matches at least one permission. */
+export const patternList = listOf(pattern, LIMIT_ITEMS.permissions);
+
+/** The networks from which a credential can be used. */
+export const addressList = listOf(
+  z.string().max(64).refine(isNetwork, 'must be an IP address, or a network such as 10.0.0.0/8'),
+  LIMIT_ITEMS.addresses,
+);
+
+export const projectList = listOf(idOf('prj'), LIMIT_ITEMS.projectIds);
+
+/** What limits an API token, besides its access and its expiry. Null for no limit. */
+export interface TokenLimits {
+  permissions: string[] | null;
+  projectIds: string[] | null;
+  addresses: string[] | null;
+}
+
+type Given = { [Name in keyof TokenLimits]?: TokenLimits[Name] | undefined };
+
+/** Whether an item is in the limits of a credential. */
+const IS_WITHIN: { [Name in keyof TokenLimits]: (item: string, own: readonly string[]) => boolean } = {
+  permissions: (pattern, own) => own.some((wider) => isCoveredBy(pattern, wider)),
+  projectIds: (id, own) => own.includes(id),
+  addresses: isWithinNetworks,
+};
+const LIMITS = Object.keys(IS_WITHIN) as (keyof TokenLimits)[];
+
+/**
+ * The limits of a token that the credential creates. Those that are not given are taken from the credential. Those that
+ * are given must not exceed them.
+ */
+export function limitsWithin(credential: Credential | null, given: Given): TokenLimits {
+  const limits: TokenLimits = { permissions: null, projectIds: null, addresses: null };
+  for (const name of LIMITS) {
+    const own = credential?.[name];
+    const errors = own ? exceedingItems(name, given[name] ?? [], own) : [];
+    if (errors.length > 0) throw invalid(...errors);
+    limits[name] = given[name] ?? (own ? [...own] : null);
+  }
+  return limits;
+}
+
+const exceedingItems = (name: keyof TokenLimits, given: readonly string[], own: readonly string[]): UserError[] =>
+  given.flatMap((item, at) =>
+    IS_WITHIN[name](item, own)
+      ? []
+      : [itemError('INVALID', name, at, 'exceeds the limits of the API token of this request')],
+  );
+
+/** Whether a token is limited at least as much as the credential. */
+export const isWithinLimits = (credential: Credential | null, token: TokenLimits): boolean =>
+  LIMITS.every((name) => {
+    const own = credential?.[name];
+    return !own || token[name]?.every((item) => IS_WITHIN[name](item, own)) === true;
+  });
+
+const itemError = (code: UserErrorCode, field: keyof TokenLimits, at: number, message: string): UserError =>
+  userError(code, [field, String(at)], `${field}.${at}: ${message}.`);
+
+/** Throws NOT_FOUND for each project that the caller cannot read. */
+export async function requireVisibleProjects(ctx: Context, ids: readonly string[]): Promise<void> {
+  const found = await Promise.all(ids.map((id) => findProject(ctx, id)));
+  const errors = found.flatMap((project, at) =>
+    project ? [] : [itemError('NOT_FOUND', 'projectIds', at, 'there is no Project with this ID')],
+  );
+  if (errors.length > 0) throw invalid(...errors);
+}

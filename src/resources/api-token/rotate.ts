@@ -1,0 +1,139 @@
+import { and, eq, gt, isNull, or } from 'drizzle-orm';
+import { z } from 'zod';
+import { refusal } from '../../access/access.ts';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { toPublicId } from '../../lib/ids.ts';
+import { parse } from '../../lib/input.ts';
+import { findPrincipal } from '../principal/service.ts';
+import { requireHeldOf, type TokenWithSecret } from './create.ts';
+import { findExpiry, requireLifetime, requireNotBeyondCredential } from './lifetime.ts';
+import { isWithinLimits } from './limits.ts';
+import { lockLineage } from './lineage.ts';
+import { graceSeconds, rotateSecret } from './rotation.ts';
+import { type ApiTokenRow, findApiToken, isOwnToken, readApiToken, snapshotOf } from './service.ts';
+import { apiTokens } from './table.ts';
+
+const Rotate = z.object({ graceSeconds, expiresAt: z.date().nullish() });
+
+/** Gives a token another secret. Only the response contains it. */
+export async function rotateApiToken(ctx: Context, id: string, input: unknown): Promise<TokenWithSecret> {
+  const { graceSeconds: grace, expiresAt } = parse(Rotate, input);
+  const token = await findApiToken(ctx, id);
+  if (!token) throw notFound('ApiToken');
+  await requireMayRotate(ctx, token);
+  const lifetime = {
+    expiresAt: expiresAt === undefined ? token.expiresAt : expiresAt,
+    lineageAt: mayRenew(ctx, token) ? ctx.dependencies.clock() : token.lineageAt,
+  };
+  await requireMayLast(ctx, token, lifetime);
+  const before = await snapshotOf(ctx, token);
+  const secret = await rotateSecret(ctx, 'ambit_pat_', id, grace, lifetime);
+  if (lifetime.expiresAt) await endDescendants(ctx, id, lifetime.expiresAt);
+  const apiToken = await readApiToken(ctx, id);
+  audit(ctx, { targetId: toPublicId('tok', id), before, after: await snapshotOf(ctx, apiToken) });
+  return { apiToken, secret };
+}
+
+/**
+ * The response contains a secret, so only who could create the token may rotate it: its member, the service account
+ * itself, and who holds all that the service account holds.
+ */
+async function requireMayRotate(ctx: Context, token: ApiTokenRow): Promise<void> {
+  const { credential } = ctx.unit.actor;
+  if (token.id === credential?.id) return;
+  const principal = await findPrincipal(ctx, token.principalId);
+  if (principal?.userId) return requireOwnOrMade(ctx, token);
+  if (!isOwnToken(token, ctx)) {
+    const { access } = ctx.unit;
+    access.require('api_token:create');
+    access.require('service_account:update');
+    if (token.access === 'WRITE') access.require('api_token:grant_write');
+    if (!principal || !access.can('service_account:read')) throw notFound('ApiToken');
+    await requireHeldOf(ctx, principal, token);
+  }
+  if (!isWithinLimits(credential, token))
+    throw refusal(
+      'NOT_HELD',
+      'The API token of this request is limited more than the one to rotate.',
+      'Sign in to rotate it.',
+    );
+}
+
+/** With the secret of another token, a token could outlast its own revocation. */
+function requireOwnOrMade(ctx: Context, token: ApiTokenRow): void {
+  const { credential } = ctx.unit.actor;
+  if (!isOwnToken(token, ctx))
+    throw refusal(
+      'NOT_OWN',
+      'Only the member that an API token acts for can rotate it, because the response contains its secret.',
+      'Ask the member to rotate it, or revoke it with deleteApiToken.',
+    );
+  if (credential?.kind === 'API_TOKEN' && token.madeWithId !== credential.id)
+    throw refusal(
+      'SESSION_REQUIRED',
+      'An API token can rotate only itself and tokens that were created with it.',
+      'Sign in, and use the access token.',
+    );
+}
+
+/** Whether the maximum lifetime counts anew: only for a signed-in person who could create the token. */
+function mayRenew(ctx: Context, { access, madeWithId, lineageAt }: ApiTokenRow): boolean {
+  const { actor, access: own } = ctx.unit;
+  return (
+    actor.credential?.kind === 'SESSION' &&
+    madeWithId === null &&
+    lineageAt !== null &&
+    own.can('api_token:create') &&
+    (access === 'READ' || own.can('api_token:grant_write'))
+  );
+}
+
+/** Throws if the token would last longer than the caller could let a new one last. */
+async function requireMayLast(
+  ctx: Context,
+  token: ApiTokenRow,
+  lifetime: Pick<ApiTokenRow, 'expiresAt' | 'lineageAt'>,
+): Promise<void> {
+  const [before, after] = [await findExpiry(ctx, token), await findExpiry(ctx, lifetime)];
+  if (after && after <= ctx.dependencies.clock())
+    throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
+  await requireLifetime(ctx, lifetime);
+  requireNotBeyondCredential(ctx, after);
+  if (isLater(after, before)) {
+    ctx.unit.access.require('api_token:create');
+    if (token.access === 'WRITE') ctx.unit.access.require('api_token:grant_write');
+  }
+  const maker = token.madeWithId === null ? null : await readApiToken(ctx, token.madeWithId);
+  const end = maker && (await findExpiry(ctx, maker));
+  if (end && isLater(after, end))
+    throw invalid(
+      userError(
+        'INVALID',
+        'expiresAt',
+        `expiresAt: must not be later than ${end.toISOString()}, when the token that created it expires.`,
+      ),
+    );
+}
+
+const isLater = (one: Date | null, other: Date | null): boolean =>
+  other !== null && (one === null || one.getTime() > other.getTime());
+
+/** A token does not outlast the one that made it, also if that ends earlier now. */
+async function endDescendants(ctx: Context, id: string, end: Date): Promise<void> {
+  const tx = await db(ctx);
+  const lineage = await lockLineage(tx, tenant(ctx), eq(apiTokens.id, id));
+  if (lineage.length === 1) return;
+  const ids = lineage.map((row) => row.id);
+  await tx
+    .update(apiTokens)
+    .set({ expiresAt: end })
+    .where(
+      and(
+        eq(apiTokens.organizationId, tenant(ctx)),
+        isAnyOf(apiTokens.id, ids),
+        or(isNull(apiTokens.expiresAt), gt(apiTokens.expiresAt, end)),
+      ),
+    );
+}

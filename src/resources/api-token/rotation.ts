@@ -1,0 +1,62 @@
+import { and, eq, isNull, lte, or } from 'drizzle-orm';
+import { z } from 'zod';
+import { type Context, db, tenant } from '../../context.ts';
+import { addSecrets, removeSecrets } from '../../identity/secrets.ts';
+import { AmbitError } from '../../lib/errors.ts';
+import { hashSecret, hintOf, newSecret, type SecretKind } from '../../lib/secret.ts';
+import { apiTokens } from './table.ts';
+
+/** Seconds for which the secret before a rotation can stay valid. */
+export const MAX_GRACE = 7 * 24 * 60 * 60;
+
+/** By default, the earlier secret ends at once. */
+export const graceSeconds = z
+  .int()
+  .min(0)
+  .max(MAX_GRACE)
+  .nullish()
+  .transform((seconds) => seconds ?? 0);
+
+type Changes = Pick<Partial<typeof apiTokens.$inferInsert>, 'expiresAt' | 'lineageAt'>;
+
+/**
+ * Gives a token or a key another secret, and returns it. The earlier secret stays valid for the grace. Throws CONFLICT
+ * while the secret before that one is still valid, and if another request has rotated it at the same time.
+ */
+export async function rotateSecret(
+  ctx: Context,
+  kind: SecretKind,
+  id: string,
+  grace: number,
+  changes: Changes = {},
+): Promise<string> {
+  const tx = await db(ctx);
+  const now = ctx.dependencies.clock();
+  const own = and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id));
+  const [before] = await tx
+    .select({ hash: apiTokens.hash, hint: apiTokens.hint, previousHash: apiTokens.previousHash })
+    .from(apiTokens)
+    .where(own);
+  if (!before) throw conflict('was deleted');
+  const secret = newSecret(kind);
+  const previous =
+    grace > 0
+      ? { previousHash: before.hash, previousHint: before.hint, previousEndsAt: new Date(now.getTime() + grace * 1000) }
+      : { previousHash: null, previousHint: null, previousEndsAt: null };
+  const rotated = await tx
+    .update(apiTokens)
+    .set({ ...changes, ...previous, hash: hashSecret(secret), hint: hintOf(secret), updatedAt: now })
+    // Of two requests at once, the second one waits for the row and then finds another hash.
+    .where(and(own, eq(apiTokens.hash, before.hash), isRotatable(now)))
+    .returning({ id: apiTokens.id });
+  if (rotated.length === 0) throw conflict('is being rotated, or an earlier secret of it is still valid');
+  const ended = [before.previousHash, grace > 0 ? null : before.hash].filter((hash) => hash !== null);
+  await removeSecrets(tx, ended);
+  await addSecrets(tx, tenant(ctx), [hashSecret(secret)]);
+  return secret;
+}
+
+/** A third secret would end the grace of the first one early. */
+const isRotatable = (now: Date) => or(isNull(apiTokens.previousEndsAt), lte(apiTokens.previousEndsAt, now));
+
+const conflict = (why: string): AmbitError => new AmbitError('CONFLICT', `The credential ${why}. Nothing was changed.`);
