@@ -3,6 +3,7 @@ import { readConfig } from '../../src/config.ts';
 import { fromPublicId } from '../../src/lib/ids.ts';
 import { createNode } from '../../src/startup/node.ts';
 import { type ApiOptions, callerAt, type Json, listen, startApi } from '../support/api.ts';
+import { enqueue, runJobs } from '../support/jobs.ts';
 import { until } from '../support/until.ts';
 import {
   addMember,
@@ -77,6 +78,17 @@ test('usage.requests refuses more days than are kept', async () => {
       extensions: { code: 'BAD_REQUEST' },
     });
   }
+});
+
+test('the numbers of requests are deleted after 400 days', async () => {
+  const id = fromPublicId('org', other.id) ?? '';
+  const dayBefore = (days: number): string => new Date(Date.now() - days * DAY).toISOString().slice(0, 10);
+  for (const days of [401, 399]) await api.root`insert into request_counts values (${id}, ${dayBefore(days)}, ${days})`;
+  await enqueue(api, 'clean-up', { after: null });
+  await runJobs(api);
+  const kept =
+    await api.root`select requests::int from request_counts where organization_id = ${id} and requests > 300`;
+  expect(kept.map(({ requests }) => requests)).toEqual([399]);
 });
 
 test('requests are written in the background, in one statement for all requests of an organization', async () => {
