@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Db } from '../db/client.ts';
 import { queryRows } from '../db/reader.ts';
 import type { BindingCheck } from '../db/transaction.ts';
 import type { Plan } from '../lib/plans.ts';
-import type { ApiKeyPreset, TokenAccess } from '../resources/api-token/table.ts';
+import { type ApiKeyPreset, apiTokens, type TokenAccess } from '../resources/api-token/table.ts';
 import type { CredentialKind } from './actor.ts';
 
 /**
@@ -53,8 +54,24 @@ export async function findSessionAcrossTenants(db: Db, id: string): Promise<Cred
 }
 
 /** By the hash of the secret of an API token or an API key. */
-export const findTokenAcrossTenants = async (db: Db, hash: string): Promise<CredentialRow | null> =>
-  (await queryRows<CredentialRow>(db, sql`select * from ambit.find_token_actor(${hash})`))[0] ?? null;
+export async function findTokenAcrossTenants(db: Db, hash: string): Promise<CredentialRow | null> {
+  const [row] = await queryRows<TokenRow>(db, sql`select * from ambit.find_token_actor(${hash})`);
+  if (!row) return null;
+  const { permissions, project_ids, addresses } = row;
+  return {
+    ...row,
+    permissions: listOf(apiTokens.permissions, permissions),
+    project_ids: listOf(apiTokens.projectIds, project_ids),
+    addresses: listOf(apiTokens.addresses, addresses),
+  };
+}
+
+/** The driver does not know array types, so it returns a list as text. */
+type TokenRow = Omit<CredentialRow, keyof Lists> & { [Name in keyof Lists]: string | null };
+type Lists = Pick<CredentialRow, 'permissions' | 'project_ids' | 'addresses'>;
+
+const listOf = (column: PgColumn, text: string | null): string[] | null =>
+  text === null ? null : (column.mapFromDriverValue(text) as string[]);
 
 const CHECKS = {
   SESSION: checkWith('session', '$1::text::uuid, $2::text::uuid, $3::text::uuid, $4'),

@@ -3,6 +3,7 @@ import { describe, expect, inject, test } from 'vitest';
 import { type CredentialRow, checkOfCredential } from '../../src/identity/across-tenants.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { hashSecret } from '../../src/lib/secret.ts';
+import { createProject } from '../decisions/support.ts';
 import { createAndGetId, organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { startApi } from '../support/api.ts';
 import { restorer } from '../support/restore.ts';
@@ -14,6 +15,7 @@ import {
   insertMembers,
   roleId,
 } from '../support/world.ts';
+import { createToken, rotateToken } from './tokens.ts';
 
 /** The check of a cached credential, against each change of what the credential stands for. */
 const api = await startApi();
@@ -28,6 +30,10 @@ const robot = await createAndGetId(
 );
 const MINT = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) { secret errors { code } } }`;
 const { secret } = await executeMutation(acme.owner, MINT, { input: { name: 'Robot', serviceAccountId: robot } });
+const rotatedToken = await createToken(api, ann, { access: 'READ' });
+await rotateToken(api, ann, rotatedToken.id, { graceSeconds: 3600 });
+const [project, otherProject] = [await createProject(acme.owner, 'first'), await createProject(acme.owner, 'second')];
+const projectThere = uuidOf('prj', await createProject(globex.owner, 'there'));
 const session = (await ann.query('{ viewer { credential { id } } }')).data.viewer.credential.id;
 
 const at = {
@@ -41,7 +47,15 @@ const at = {
   owner: uuidOf('usr', globex.owner.userId),
 };
 const [annThere = ''] = await insertMembers(api.root, at.globex, [at.ann]);
-const ids = { ...at, annThere };
+const ids = { ...at, annThere, project: uuidOf('prj', project), otherProject: uuidOf('prj', otherProject) };
+
+/** An API key, as it is stored. */
+const key = { id: newId(), hash: hashSecret('the secret of a key') };
+await api.root`insert into api_tokens ${api.root({
+  ...{ organization_id: ids.acme, ...key, project_id: ids.project, name: 'Key', access: 'WRITE' },
+  ...{ preset: 'SDK', permissions: ['trace:create'] },
+})}`;
+await api.root`insert into organization_secrets ${api.root({ organization_id: ids.acme, hash: key.hash })}`;
 
 type Change = (sql: TransactionSql) => Promise<unknown>;
 interface Kind {
@@ -67,9 +81,14 @@ const millisecondAfter = async (sql: TransactionSql, table: string, column: stri
   ];
 
 /** Citus does not move a row to another organization. */
-async function moveToken(sql: TransactionSql, hash: string): Promise<void> {
-  const [token] = await sql`delete from api_tokens where organization_id = ${ids.acme} and hash = ${hash} returning *`;
-  await sql`insert into api_tokens ${sql({ ...token, organization_id: ids.globex, principal_id: ids.annThere })}`;
+async function moveToken(
+  sql: TransactionSql,
+  hash: string,
+  owner: object = { principal_id: ids.annThere },
+): Promise<void> {
+  const [token] = await sql`
+    delete from api_tokens where organization_id = ${ids.acme} and ${hash} in (hash, previous_hash) returning *`;
+  await sql`insert into api_tokens ${sql({ ...token, organization_id: ids.globex, ...owner })}`;
   await sql`update organization_secrets set organization_id = ${ids.globex} where hash = ${hash}`;
 }
 
@@ -95,16 +114,41 @@ const removals = {
     sql`update assignments set expires_at = expires_at where organization_id = ${ids.acme}`,
 } satisfies Record<string, Change>;
 
-const ofToken = (hash: string): Kind['columns'] => ({
-  ...shared,
-  credential_id: (sql) => sql`update api_tokens set id = ${newId()} where hash = ${hash}`,
-  access: (sql) => sql`update api_tokens set access = 'WRITE' where hash = ${hash}`,
-  expires_at: (sql) => sql`update api_tokens set expires_at = now() + interval '1 day' where hash = ${hash}`,
-  organization_id: (sql) => moveToken(sql, hash),
-  principal_id: (sql) => sql`update api_tokens set principal_id = ${ids.benHere} where hash = ${hash}`,
+/** Sets columns of the token or key that the secret with this hash belongs to. */
+const set =
+  (hash: string, columns: Record<string, string | string[] | null>): Change =>
+  async (sql) =>
+    sql`update api_tokens set ${sql(columns)} where organization_id = ${ids.acme} and ${hash} in (hash, previous_hash)`;
+
+const soon = (): string => new Date(Date.now() + 60_000).toISOString();
+
+/** The limits of a token or a key. */
+const limitsOf = (hash: string) => ({
+  permissions: set(hash, { permissions: ['check:read'] }),
+  project_ids: set(hash, { project_ids: [ids.project] }),
+  addresses: set(hash, { addresses: ['192.0.2.1'] }),
+  preset: set(hash, { preset: 'FULL' }),
 });
 
+const ofToken = (hash: string): Kind['columns'] => ({
+  ...shared,
+  ...limitsOf(hash),
+  kind: set(hash, { principal_id: null, project_id: ids.project }),
+  project_id: set(hash, { principal_id: null, project_id: ids.project }),
+  credential_id: set(hash, { id: newId() }),
+  access: set(hash, { access: 'WRITE' }),
+  expires_at: set(hash, { expires_at: soon() }),
+  organization_id: (sql) => moveToken(sql, hash),
+  principal_id: set(hash, { principal_id: ids.benHere }),
+});
+
+const ofMaximum = {
+  'a new maximum lifetime of tokens': (sql) =>
+    sql`update organizations set api_token_max_days = 1 where id = ${ids.acme}`,
+} satisfies Record<string, Change>;
+
 const hashes = [hashSecret(tokenOfMember.token as string), hashSecret(secret)] as [string, string];
+const oldHash = hashSecret(rotatedToken.secret);
 const sessionId = uuidOf('ses', session);
 
 const KINDS: Record<string, Kind> = {
@@ -148,7 +192,57 @@ const KINDS: Record<string, Kind> = {
       ...ofUser,
       user_id: (sql) => setUser(sql, ids.annHere, { user_id: ids.owner }),
     },
-    others: { ...removals, 'a revocation': (sql) => sql`delete from api_tokens where hash = ${hashes[0]}` },
+    others: {
+      ...removals,
+      ...ofMaximum,
+      'a revocation': (sql) => sql`delete from api_tokens where hash = ${hashes[0]}`,
+      'a rotation': set(hashes[0], { hash: 'another' }),
+      'a rotation with a grace': set(hashes[0], {
+        hash: 'another',
+        previous_hash: hashes[0],
+        previous_ends_at: soon(),
+      }),
+    },
+  },
+  'the secret of a token before its rotation': {
+    kind: 'TOKEN',
+    key: oldHash,
+    columns: {
+      ...ofToken(oldHash),
+      ...ofUser,
+      user_id: (sql) => setUser(sql, ids.annHere, { user_id: ids.owner }),
+    },
+    others: {
+      ...removals,
+      'an earlier end of the grace': set(oldHash, { previous_ends_at: soon() }),
+      'the deletion of the secret': set(oldHash, { previous_hash: null, previous_ends_at: null }),
+    },
+  },
+  'an API key': {
+    kind: 'TOKEN',
+    key: key.hash,
+    columns: {
+      ...shared,
+      ...limitsOf(key.hash),
+      kind: set(key.hash, { project_id: null, principal_id: ids.annHere }),
+      project_id: set(key.hash, { project_id: ids.otherProject }),
+      credential_id: set(key.hash, { id: newId() }),
+      principal_id: set(key.hash, { id: newId() }),
+      access: set(key.hash, { access: 'READ' }),
+      expires_at: set(key.hash, { expires_at: soon() }),
+      name: set(key.hash, { name: 'Renamed' }),
+      organization_id: (sql) => moveToken(sql, key.hash, { project_id: projectThere }),
+      user_id: null,
+      email: null,
+      user_created_at: null,
+    },
+    others: {
+      ...removals,
+      'a revocation': (sql) => sql`delete from api_tokens where hash = ${key.hash}`,
+      'a deletion of the project': (sql) =>
+        sql`delete from projects where organization_id = ${ids.acme} and id = ${ids.project}`,
+      'a rotation': set(key.hash, { hash: 'another' }),
+    },
   },
   'the token of a service account': {
     kind: 'TOKEN',
@@ -262,7 +356,10 @@ describe.each(Object.entries(KINDS))('%s', (_, of) => {
     const { first, second } = await around(of, async (sql) => {
       await sql`update passwords set hash = 'other'`;
       await sql`update sessions set refreshed_at = now()`;
-      await sql`update api_tokens set name = 'Renamed'`;
+      await sql`update api_tokens set name = 'Renamed' where organization_id = ${ids.acme} and principal_id is not null`;
+      await sql`
+        update api_tokens set hint = 'abcd', last_used_at = now(), last_used_address = '192.0.2.1'
+        where organization_id = ${ids.acme}`;
       await sql`update organizations set billing_email = 'bill@acme.test'`;
       await sql`update organizations set name = 'Other' where id = ${ids.globex}`;
     });

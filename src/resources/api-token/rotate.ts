@@ -27,6 +27,8 @@ export async function rotateApiToken(ctx: Context, id: string, input: unknown): 
     expiresAt: expiresAt === undefined ? token.expiresAt : expiresAt,
     lineageAt: mayRenew(ctx, token) ? ctx.dependencies.clock() : token.lineageAt,
   };
+  // An expiry that stays may be later than a maximum that was set afterwards.
+  if (expiresAt !== undefined) await requireLifetime(ctx, lifetime);
   await requireMayLast(ctx, token, lifetime);
   const before = await snapshotOf(ctx, token);
   const secret = await rotateSecret(ctx, 'ambit_pat_', id, grace, lifetime);
@@ -99,7 +101,6 @@ async function requireMayLast(
   const [before, after] = [await findExpiry(ctx, token), await findExpiry(ctx, lifetime)];
   if (after && after <= ctx.dependencies.clock())
     throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
-  await requireLifetime(ctx, lifetime);
   requireNotBeyondCredential(ctx, after);
   if (isLater(after, before)) {
     ctx.unit.access.require('api_token:create');
