@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
-import type { Config } from './config.ts';
+import { type Config, encryptionOf } from './config.ts';
 import type { Dependencies } from './context.ts';
 import type { Pool } from './db/pool.ts';
 import type { Answer } from './executor/answer.ts';
@@ -8,12 +8,17 @@ import { createExecute, type Execute } from './executor/execute.ts';
 import { createPlans } from './executor/plans.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
+import { createHealthHandler } from './http/health.ts';
+import { createMetricsRoute } from './http/metrics/route.ts';
+import { createObserve, type Observers } from './http/observe.ts';
 import type { DemoAccounts } from './http/playground/page.ts';
 import { createPlayground } from './http/playground/playground.ts';
 import { responseLimits } from './http/response-limit.ts';
+import { withRootSpan } from './http/root-spans.ts';
 import { createGraphql } from './http/yoga.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createLastUses } from './identity/last-use.ts';
+import { createJobs } from './jobs/jobs.ts';
 import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
 import { createLog, type Log } from './lib/log.ts';
@@ -24,7 +29,7 @@ import { createPlanner } from './planner/planner.ts';
 import { createRequestCounts } from './resources/plan/request-counts.ts';
 import { buildSchema } from './schema.ts';
 
-export interface AppOptions {
+export interface DependencyOptions {
   pool: Pool;
   config: Config;
   clock?: () => Date;
@@ -37,9 +42,17 @@ export interface AppOptions {
   writeCountsAfter?: number;
   /** Milliseconds between the first recorded use of a credential and the write of the uses. */
   writeUsesAfter?: number;
+}
+
+export interface AppOptions extends DependencyOptions {
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
+  /** What records requests in addition to the log. */
+  observers?: Observers & {
+    /** The text of `/metrics`. Defaults to the metrics of this process. */
+    scrape?: () => Promise<string>;
+  };
   /** Replaces the planned answers, for example to compare them with those of the resolvers. */
   wrapAnswer?: (answer: Answer, execute: Execute) => Answer;
   /** Replaces the execution by resolvers, for the same comparison. */
@@ -51,14 +64,10 @@ export interface App {
   dependencies: Dependencies;
   /** Stops the requests in progress. A field that has not finished fails with this error. */
   stopRequests(reason: AmbitError): void;
-  /** Writes the counted requests to the database. To be called before the pool ends. */
-  writeCounts(): Promise<void>;
-  /** Writes the last uses of credentials to the database. To be called before the pool ends. */
-  writeUses(): Promise<void>;
 }
 
-/** Connects the layers. Opens no connection: the caller provides the database, the clock and the socket. */
-export function createApp({
+/** What requests and jobs need. Opens no connection: the caller provides the database, the clock and the socket. */
+export function createDependencies({
   pool,
   config,
   clock = () => new Date(),
@@ -67,40 +76,68 @@ export function createApp({
   redis,
   writeCountsAfter,
   writeUsesAfter,
-  schema = buildSchema(),
-  demo = null,
-  wrapAnswer = (answer) => answer,
-  wrapExecute = (execute) => execute,
-}: AppOptions): App {
+}: DependencyOptions): Dependencies {
+  const encryption = encryptionOf(config);
   const now = (): number => clock().getTime();
   const localBuckets = createLocalBuckets(now);
-  const requestCounts = createRequestCounts(pool, clock, log, writeCountsAfter);
-  const lastUses = createLastUses(pool, clock, log, writeUsesAfter);
-  const dependencies: Dependencies = {
+  return {
     pool,
     config,
     clock,
     log,
-    identity: createIdentity(pool, config, clock),
+    encryption,
+    identity: createIdentity(pool, config, clock, encryption),
     mailer,
+    jobs: createJobs(pool),
     buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
-    countRequests: requestCounts.add,
-    recordUse: lastUses.record,
+    requestCounts: createRequestCounts(pool, clock, log, writeCountsAfter),
+    lastUses: createLastUses(pool, clock, log, writeUsesAfter),
   };
+}
+
+/** Connects the layers. */
+export function createApp({
+  schema = buildSchema(),
+  demo = null,
+  observers = {},
+  wrapAnswer = (answer) => answer,
+  wrapExecute = (execute) => execute,
+  ...options
+}: AppOptions): App {
+  const dependencies = createDependencies(options);
+  const { pool, config, log } = dependencies;
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
-  const execute = createExecute(responseLimits(config.responseLimit), findPlan);
+  const { metrics, tracing, scrape = metrics?.scrape } = observers;
+  const execute = createExecute(responseLimits(config.responseLimit), findPlan, tracing ? withRootSpan : undefined);
   const { answer, explain } = createPlanner(findPlan, pool.renew);
   const graphql = createGraphql(schema, dependencies, {
     execute: wrapExecute(execute, answer),
     answer: wrapAnswer(answer, execute),
     explain: config.production ? undefined : explain,
   });
+  metrics?.watch({
+    pool,
+    requestsInProgress: deadlines.size,
+    caches: { documents: graphql.documents.size, credentials: dependencies.identity.cachedActors },
+  });
   return {
     dependencies,
-    handler: createHandler(graphql, dependencies, { deadlines, playground: createPlayground(demo) }),
+    handler: createHandler(graphql, dependencies, {
+      deadlines,
+      playground: createPlayground(demo),
+      observe: createObserve(log, observers),
+      metrics: servesMetrics(config) && scrape ? createMetricsRoute(scrape, config.metrics.token) : null,
+    }),
     stopRequests: deadlines.stopAll,
-    writeCounts: requestCounts.write,
-    writeUses: lastUses.write,
   };
 }
+
+/** For a process that runs jobs and serves no requests but health checks. */
+export function createWorkerApp(options: DependencyOptions): App {
+  const dependencies = createDependencies(options);
+  return { dependencies, handler: createHealthHandler(dependencies.pool), stopRequests: () => undefined };
+}
+
+/** Whether `/metrics` is on the port of the API. It is never public there. */
+const servesMetrics = ({ metrics: { port, token } }: Config): boolean => port === undefined && token !== undefined;

@@ -1,4 +1,6 @@
+import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import { createEncryption, type Encryption, parseEncryptionKey } from './lib/encryption.ts';
 import { LOG_LEVELS, type LogLevel } from './lib/log.ts';
 import { isNetwork } from './lib/network.ts';
 import type { Plan } from './lib/plans.ts';
@@ -54,9 +56,23 @@ const databaseUrl = (description: string) =>
     description,
   );
 
+const encryptionKey = (description: string) =>
+  variable(
+    z
+      .string()
+      .transform(parseEncryptionKey)
+      .refine((key): key is KeyObject => key !== null)
+      .optional(),
+    '32 random bytes in base64 or hexadecimal digits; make them with "openssl rand -base64 32"',
+    description,
+  );
+
 /** A browser sends scheme, host and port without a path, so an entry with one would never match. */
 const isOrigin = (origin: string): boolean =>
   /^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
+
+/** The characters of a bearer token (RFC 6750, section 2.1). */
+const METRICS_TOKEN = /^[\w.~+/=-]{16,200}$/;
 
 /** The rate limits that `RATE_LIMITS` can change. */
 const CHANGEABLE = new Set<string>(RATE_LIMIT_NAMES.filter((name) => !rateLimit(name).variable));
@@ -70,11 +86,16 @@ const isRateLimit = (change: string): boolean => {
 export const VARIABLES = {
   HOST: text('127.0.0.1', 'Address to listen on. `0.0.0.0` listens on all addresses.'),
   PORT: integer(0, 65535, 4000, 'Port to listen on.'),
+  ROLE: choice(
+    ['all', 'api', 'worker'],
+    'all',
+    'What the process does. `api` serves requests and runs no background jobs. `worker` runs jobs, and serves only `/health/live` and `/health/ready`. `all` does both. `api` and `worker` require `DATABASE_URL`.',
+  ),
   WORKERS: integer(
     1,
     64,
     1,
-    'Processes that serve requests. With more than 1, another process starts them. `DATABASE_POOL`, `CONNECTIONS` and the limits in megabytes apply to each of them.',
+    'Processes that serve requests and run jobs. With more than 1, another process starts them. `DATABASE_POOL`, `CONNECTIONS` and the limits in megabytes apply to each of them.',
   ),
   PUBLIC_URL: variable(
     z.url({ protocol: /^https?$/ }).optional(),
@@ -146,6 +167,12 @@ export const VARIABLES = {
     64,
     'Megabytes of memory for responses that clients read slowly. Above this limit the slowest responses are aborted.',
   ),
+  ENCRYPTION_KEY: encryptionKey(
+    'Key that [encrypts stored secrets](credentials.md#secrets-at-rest): 32 random bytes in base64 or hexadecimal digits, such as the output of `openssl rand -base64 32`. Required in production.',
+  ),
+  ENCRYPTION_KEY_PREVIOUS: encryptionKey(
+    'The previous `ENCRYPTION_KEY`. Decrypts secrets until `rotate-keys` has encrypted them with `ENCRYPTION_KEY`.',
+  ),
   ACCESS_TOKEN_MINUTES: integer(1, 60, 15, 'Minutes for which an access token is valid.'),
   SESSION_DAYS: integer(1, 365, 30, 'Days without a refresh after which a session expires.'),
   SIGN_IN_TRIES_PER_ACCOUNT: integer(
@@ -192,6 +219,22 @@ export const VARIABLES = {
     'Lowest level of the entries that are logged to stderr, as JSON lines. `info` includes one line per request.',
   ),
   LOG_SQL: choice(['true', 'false'], 'false', '`true` logs each database statement, without its parameters.'),
+  METRICS_PORT: variable(
+    z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(0).max(65_535)).optional(),
+    'an integer from 0 to 65535',
+    'Port of `/metrics` for [Prometheus](operations.md#metrics). It serves nothing else. Defaults to none.',
+  ),
+  METRICS_HOST: text('127.0.0.1', 'Address on which `METRICS_PORT` listens.'),
+  METRICS_TOKEN: variable(
+    z.string().regex(METRICS_TOKEN).optional(),
+    'a text of 16 to 200 letters, digits and the characters - . _ ~ + / =',
+    'Bearer token that `/metrics` requires. Without `METRICS_PORT`, `/metrics` is served on `PORT` if there is a token.',
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(
+    z.url({ protocol: /^https?$/ }).optional(),
+    'a URL such as http://localhost:4318',
+    'URL of a collector that receives [traces](operations.md#traces) with OTLP over HTTP, such as `http://localhost:4318`. Without it, nothing is traced.',
+  ),
   SIGN_UP: optionalChoice(
     ['open', 'invited'],
     'Who may create an account. `open`: everybody. `invited`: only people with an invitation. Defaults to `invited` in production, otherwise to `open`.',
@@ -209,7 +252,7 @@ export const VARIABLES = {
   ),
   PLAN_REQUESTS_PERCENT: integer(
     1,
-    1_000_000,
+    100_000,
     100,
     'Percentage of the requests per minute of each [plan](plans-and-limits.md#plans) that is allowed on this server. `200` doubles the limits.',
   ),
@@ -221,13 +264,14 @@ export const VARIABLES = {
   NODE_ENV: choice(
     ['development', 'production', 'test'],
     'development',
-    '`production` disables the demo organizations of the embedded server, and changes the defaults of `SIGN_UP` and `INTROSPECTION`.',
+    '`production` disables the demo organizations of the embedded server, requires `ENCRYPTION_KEY`, and changes the defaults of `SIGN_UP` and `INTROSPECTION`.',
   ),
 } as const;
 
 export interface Config {
   host: string;
   port: number;
+  role: 'all' | 'api' | 'worker';
   /** The number of processes that serve requests. */
   workers: number;
   publicUrl: string;
@@ -249,6 +293,8 @@ export interface Config {
   responseLimit: number;
   /** In bytes. */
   responseMemory: number;
+  encryptionKey: KeyObject | undefined;
+  encryptionKeyPrevious: KeyObject | undefined;
   accessTokenMinutes: number;
   sessionDays: number;
   rateLimits: RateLimitPoints;
@@ -266,14 +312,17 @@ export interface Config {
   invitationUrl: string | undefined;
   logLevel: LogLevel;
   logSql: boolean;
+  /** The port is undefined without `METRICS_PORT`. */
+  metrics: { host: string; port: number | undefined; token: string | undefined };
+  tracesEndpoint: string | undefined;
   signUp: 'open' | 'invited';
   production: boolean;
 }
 
 export class ConfigError extends Error {}
 
-/** The URL of a database, of Redis or of a mail server contains a password. */
-const SECRET = /(DATABASE|REDIS|SMTP)_URL$/;
+/** The URL of a database, of Redis, of a mail server or of a collector can contain a password. */
+const SECRET = /(DATABASE|REDIS|SMTP)_URL$|^ENCRYPTION_KEY|^METRICS_TOKEN$|^OTEL_EXPORTER_OTLP_ENDPOINT$/;
 
 type Name = keyof typeof VARIABLES;
 
@@ -284,11 +333,15 @@ function problemOf(name: Name, value: string | undefined): string {
 
 /** Requirements that concern several variables. */
 function findConflicts(given: Record<string, string | undefined>): string[] {
-  const { DATABASE_POOLER: pooler, DATABASE_URL: url, MIGRATION_DATABASE_URL: migration } = given;
+  const { DATABASE_POOLER: pooler, DATABASE_URL: url, MIGRATION_DATABASE_URL: migration, ROLE: role = 'all' } = given;
+  if ((role === 'api' || role === 'worker') && !url)
+    return [`ROLE: ${role} requires DATABASE_URL, because other processes cannot use the embedded server`];
   if (pooler === 'transaction' && !(url && migration))
     return [
       'MIGRATION_DATABASE_URL: DATABASE_POOLER=transaction requires DATABASE_URL for the pooler and MIGRATION_DATABASE_URL for the database itself',
     ];
+  if (given['ENCRYPTION_KEY_PREVIOUS'] && !given['ENCRYPTION_KEY'])
+    return ['ENCRYPTION_KEY_PREVIOUS: requires ENCRYPTION_KEY, the key that replaces it'];
   return migration && !url ? ['MIGRATION_DATABASE_URL: requires DATABASE_URL, the URL of the same database'] : [];
 }
 
@@ -305,6 +358,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   return {
     host: env.HOST,
     port: env.PORT,
+    role: env.ROLE,
     workers: env.WORKERS,
     publicUrl: env.PUBLIC_URL ?? `http://localhost:${env.PORT}`,
     databaseUrl: env.DATABASE_URL,
@@ -322,6 +376,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     requestMemory: env.REQUEST_MEMORY_MB * 1_000_000,
     responseLimit: env.RESPONSE_LIMIT_MB * 1_000_000,
     responseMemory: env.RESPONSE_MEMORY_MB * 1_000_000,
+    encryptionKey: env.ENCRYPTION_KEY,
+    encryptionKeyPrevious: env.ENCRYPTION_KEY_PREVIOUS,
     accessTokenMinutes: env.ACCESS_TOKEN_MINUTES,
     sessionDays: env.SESSION_DAYS,
     rateLimits: rateLimitPoints({
@@ -343,7 +399,25 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     invitationUrl: env.INVITATION_URL,
     logLevel: env.LOG_LEVEL,
     logSql: env.LOG_SQL === 'true',
+    metrics: { host: env.METRICS_HOST, port: env.METRICS_PORT, token: env.METRICS_TOKEN },
+    tracesEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
     signUp: env.SIGN_UP ?? (production ? 'invited' : 'open'),
     production,
   };
+}
+
+/**
+ * The encryption of stored secrets. The private keys that sign access tokens are such secrets, so a server in production
+ * does not start without a key.
+ */
+export function encryptionOf({
+  production,
+  encryptionKey,
+  encryptionKeyPrevious,
+}: Pick<Config, 'production' | 'encryptionKey' | 'encryptionKeyPrevious'>): Encryption {
+  if (production && !encryptionKey)
+    throw new ConfigError(
+      'ENCRYPTION_KEY: required with NODE_ENV=production, because the keys that sign access tokens are stored encrypted; make one with "openssl rand -base64 32"',
+    );
+  return createEncryption(encryptionKey, encryptionKeyPrevious);
 }

@@ -1,6 +1,7 @@
 import { RequestCache } from '@pothos/plugin-scope-auth';
 import { type Access, accessOf } from './access/access.ts';
 import type { Permission } from './access/catalog.ts';
+import { countedAccess, type DecisionCount } from './access/counted.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/client.ts';
 import type { Pool } from './db/pool.ts';
@@ -8,10 +9,22 @@ import { type Binding, type Mode, openTransaction, runCheck, type Transaction } 
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
 import type { CachedActor, Identity } from './identity/identity.ts';
+import type { LastUses } from './identity/last-use.ts';
+import type { Jobs } from './jobs/jobs.ts';
 import type { Buckets } from './lib/buckets.ts';
+import type { Encryption } from './lib/encryption.ts';
+import type { JobName, JobPayload } from './lib/jobs.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
 import type { AuditedChange, TouchedObject } from './resources/audit-event/table.ts';
+
+/** The requests of each organization on each day. */
+export interface RequestCounts {
+  /** Counts requests now, and writes them to the database later. */
+  add(organizationId: string, requests: number): void;
+  /** Writes what was counted. To be called before the pool ends. */
+  write(): Promise<void>;
+}
 
 /** The dependencies of the application. They are the same for all requests. */
 export interface Dependencies {
@@ -19,15 +32,18 @@ export interface Dependencies {
   readonly config: Config;
   readonly clock: () => Date;
   readonly log: Log;
+  readonly encryption: Encryption;
   readonly identity: Identity;
   readonly mailer: Mailer;
+  readonly jobs: Jobs;
   /** The buckets of the limits of requests per minute. */
   readonly buckets: Buckets;
-  /** Adds requests to the usage of the organization. */
-  readonly countRequests: (organizationId: string, requests: number) => void;
-  /** Records that the credential of the actor was used from this address. */
-  readonly recordUse: (actor: Actor, address: string) => void;
+  readonly requestCounts: RequestCounts;
+  readonly lastUses: LastUses;
 }
+
+/** What the handler of a job gets. It has no pool, so that each transaction is bound by its job. */
+export type JobDependencies = Omit<Dependencies, 'pool' | 'identity'>;
 
 /** The part of the audit event that the mutation itself provides. */
 export interface AuditDraft {
@@ -87,6 +103,8 @@ export interface Context {
   readonly userAgent: string | null;
   /** The database work of the request. */
   readonly work: Work;
+  /** The access decisions of the request so far. */
+  readonly decisions: DecisionCount;
   /** Reads the request's credential from the database. */
   readonly authenticate: () => Promise<Actor>;
   readonly unit: UnitOfWork;
@@ -134,6 +152,7 @@ export async function revalidate(ctx: Context): Promise<boolean> {
     const { pool } = ctx.dependencies;
     const lookups = await pool.lookupsOf(revalidation.cached.actor.organization?.id ?? '');
     revalidation.result ??= runCheck(lookups.unsafe, revalidation.cached.check);
+    ctx.work.tracer?.addStatement(revalidation.cached.check.singleText, revalidation.result);
   }
   const isUnchanged = await revalidation.result;
   if (!isUnchanged) revalidation.cached.forget();
@@ -226,7 +245,7 @@ export async function endTransaction(ctx: Context, how: 'commit' | 'rollback'): 
 /** Replaces the actor of the request, after a sign-in or when the grants were read again. */
 export function setActor(ctx: Context, actor: Actor): void {
   ctx.unit.actor = actor;
-  ctx.unit.access = accessOf(effectiveGrantsOf(actor));
+  ctx.unit.access = countedAccess(accessOf(effectiveGrantsOf(actor)), ctx.decisions);
   ctx.unit.binding = { organizationId: actor.organization?.id ?? null, userId: actor.user?.id ?? null };
   ctx.unit.loaders = new Map();
   ctx.unit.permissionCache = new Set();
@@ -252,6 +271,20 @@ export function afterCommit<T>(ctx: Context, work: () => Promise<T>): Promise<T 
     });
   ctx.unit.afterCommit.push(async (committed) => resolve(committed ? await attempt() : null));
   return promise;
+}
+
+/**
+ * Adds a job to the transaction of the mutation, and starts it soon after COMMIT. Nothing remains of it after a rollback,
+ * also in a dry run.
+ */
+export async function enqueueJob<Name extends JobName>(
+  ctx: Context,
+  name: Name,
+  payload: JobPayload<Name>,
+): Promise<void> {
+  const { jobs } = ctx.dependencies;
+  await jobs.enqueue(await db(ctx), name, payload);
+  void afterCommit(ctx, async () => jobs.wake());
 }
 
 /** Runs the functions of `afterCommit`. Must be called when the transaction of the mutation has ended. */

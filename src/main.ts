@@ -8,14 +8,18 @@ const USAGE = `Usage:
   npm start                                  starts the server
   npm start -- create-owner EMAIL [NAME]     creates an account that may create organizations
   npm start -- migrate                       migrates the database
+  npm start -- rotate-keys                   encrypts all stored secrets with ENCRYPTION_KEY
   npm start -- distribute                    distributes the database over the workers of a Citus cluster
+  npm start -- doctor                        checks the configuration, the database and the mail server
 `;
 
 const COMMANDS: Record<string, () => Promise<unknown>> = {
   serve: () => import('./startup/serve.ts'),
   'create-owner': () => import('./startup/create-owner.ts'),
   migrate: () => import('./startup/migrate.ts'),
+  'rotate-keys': () => import('./startup/rotate-keys.ts'),
   distribute: () => import('./startup/distribute.ts'),
+  doctor: () => import('./startup/doctor.ts'),
 };
 
 if (Number.parseInt(process.versions.node, 10) < NODE) {

@@ -11,6 +11,7 @@ import {
 import { builder } from './graphql/builder.ts';
 import './resources/access/catalog-graphql.ts';
 import './resources/access/graphql.ts';
+import './resources/api-key/graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
 import './resources/billing/graphql.ts';

@@ -19,6 +19,7 @@ const LAYERS: [name: string, contains: (file: string) => boolean][] = [
   ['table', (file) => basename(file) === 'table.ts'],
   ['access', (file) => file.startsWith('src/access/')],
   ['identity', (file) => file.startsWith('src/identity/')],
+  ['jobs', (file) => file.startsWith('src/jobs/')],
   ['context', (file) => file === 'src/context.ts'],
   ['data', (file) => file.startsWith('src/data/')],
   ['service', (file) => file.startsWith('src/resources/') && !isGraphql(file)],

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { DEMO_ACCOUNTS } from '../src/startup/demo.ts';
+import { ENCRYPTION_KEY } from './support/api.ts';
 import { cloneDatabase } from './support/database.ts';
 import { MIGRATIONS } from './support/rewrites.ts';
-import { QUICK_START, queryServer, type Run, startAmbit as runIn, signIn, waitUntilReady } from './support/run.ts';
+import { queryServer, type Run, runCommand, startAmbit as runIn, signIn, waitUntilReady } from './support/run.ts';
 import { long } from './support/size.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'ambit-main-'));
@@ -68,7 +69,7 @@ test('a first start creates a demo, the printed curl command works, a second sta
   second.process.kill('SIGTERM');
   expect(await second.ended).toBe(0);
 
-  const production = await run({ NODE_ENV: 'production' });
+  const production = await run({ NODE_ENV: 'production', ENCRYPTION_KEY });
   expect(await production.ended).toBe(1);
   expect(production.output()).toMatch(
     /^ambit: NODE_ENV: production does not start with the demo account owner@acme\.test, .*DATA_DIR.*\n$/,
@@ -110,6 +111,10 @@ const INVALID: [name: string, value: string][] = [
   ['INVITATION_URL', 'javascript:alert(1)'],
   ['DATABASE_URL', 'mysql://root:hunter2@localhost/x'],
   ['INTROSPECTION', 'maybe'],
+  ['ENCRYPTION_KEY', 'hunter2'],
+  ['ENCRYPTION_KEY', 'hunter2'.padEnd(45, 'x')],
+  ['ENCRYPTION_KEY', '0'.repeat(63)],
+  ['ENCRYPTION_KEY_PREVIOUS', ENCRYPTION_KEY],
 ];
 
 function messageOf(environment: Record<string, string>): string {
@@ -176,19 +181,6 @@ test('a failing MIGRATION_DATABASE_URL is named, and a start with several invali
   expect(several.output()).toMatch(/^ambit: LOG_SQL: must be [^\n]+\nambit: NODE_ENV: must be [^\n]+\n$/);
 });
 
-/** Runs a command with a line on stdin. Returns the exit code and the output. */
-async function runCommand(env: Record<string, string>, args: string[], line = ''): Promise<[unknown, string]> {
-  const child = spawn('node', [...QUICK_START, 'src/main.ts', ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(`${line}\n`);
-  const [code] = await once(child, 'close');
-  return [code, output];
-}
-
 const createOwner = (env: Record<string, string>, args: string[], password: string): Promise<[unknown, string]> =>
   runCommand(env, ['create-owner', ...args], password);
 
@@ -200,7 +192,7 @@ test('no demo is created with DATABASE_URL or in production, and an empty produc
   own.process.kill('SIGTERM');
   expect(await own.ended).toBe(0);
 
-  const production = await run({ NODE_ENV: 'production', DATA_DIR: join(folder, 'production') });
+  const production = await run({ NODE_ENV: 'production', ENCRYPTION_KEY, DATA_DIR: join(folder, 'production') });
   await waitUntilReady(production);
   expect([await signIn(production.address), production.output().includes('acme')]).toEqual([undefined, false]);
   const [secret = ''] = /ambit_set_[0-9a-f]{72}/.exec(production.output()) ?? [];
@@ -280,11 +272,13 @@ test('distribute migrates a plain database, refuses it with one line, and refuse
   ]);
 });
 
+const NO_REDIS = 'REDIS_URL is not set: each process counts requests per minute alone';
+
 test('LOG_LEVEL and LOG_SQL control the log, and statements are logged without parameters', async () => {
   const { url } = await cloneDatabase();
   for (const [env, messages] of [
     [{ LOG_LEVEL: 'warn' }, ['sign-in failed']],
-    [{ LOG_SQL: 'true' }, ['request', 'sign-in failed', 'statement']],
+    [{ LOG_SQL: 'true' }, [NO_REDIS, 'request', 'sign-in failed', 'statement']],
   ] as const) {
     const server = await run({ DATABASE_URL: url, ...env });
     await waitUntilReady(server);

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { Json } from './support/api.ts';
+import { ENCRYPTION_KEY, type Json } from './support/api.ts';
 import { cloneDatabase } from './support/database.ts';
 import { findChildren } from './support/processes.ts';
 import { type Run, signIn, startAmbit, waitUntilReady } from './support/run.ts';
@@ -129,7 +129,7 @@ function isAlive(pid: number): boolean {
 
 test('the database is prepared once, and workers end with the process that started them', async () => {
   const { url, root } = await cloneDatabase();
-  const server = await run({ DATABASE_URL: url, NODE_ENV: 'production', PORT: '0' });
+  const server = await run({ DATABASE_URL: url, NODE_ENV: 'production', ENCRYPTION_KEY, PORT: '0' });
   await waitUntilReady(server);
   // Each process that checks the accounts adds a secret.
   expect(await root`select from setup_secrets`).toHaveLength(1);

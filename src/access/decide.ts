@@ -260,7 +260,9 @@ function checkCredential(
 function exclusionOf(narrowing: Narrowing, permission: Permission, projectId: string | null): Exclusion | null {
   if (narrowing.projects && (projectId === null || !narrowing.projects.has(projectId)))
     return projectId === null ? 'organization' : 'project';
-  return narrowing.permissions?.has(permission) === false ? 'permission' : null;
+  if (narrowing.permissions?.has(permission) === false) return 'permission';
+  const isHidden = isInProject(permission, projectId) && narrowing.permissions?.has('project:read') === false;
+  return isHidden ? 'project:read' : null;
 }
 
 type Text = string | (() => string);
@@ -304,6 +306,7 @@ export const EXCLUSIONS: Record<Exclusion, string> = {
   organization: 'this API token is limited to projects, and so excludes the organization',
   project: 'this API token is limited to other projects',
   permission: 'this API token is limited to other permissions',
+  'project:read': 'this API token excludes project:read, which everything in a project requires',
 };
 
 const tokenExcludes = (permission: Permission, excluded: Exclusion): Refusal =>

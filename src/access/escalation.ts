@@ -102,6 +102,23 @@ export async function requireHeldByCaller(
   }
 }
 
+/**
+ * Throws NOT_HELD unless the caller holds all of these permissions in this scope, at each time before `until` at which a
+ * change is checked. Null stands for always. So a caller gives nothing for longer than the caller has it.
+ */
+export function requireHeldUntil(
+  caller: Caller,
+  state: AccessState,
+  now: Date,
+  { permissions, scope, until }: { permissions: ReadonlySet<Permission>; scope: Target; until: Date | null },
+  action: string,
+): void {
+  for (const moment of momentsOf(state, caller.id, now)) {
+    if (until && moment.time >= until) continue;
+    requireHeld(accessOf(effectiveAtMoment(caller.effective, state, caller.id, moment)), permissions, scope, action);
+  }
+}
+
 /** What the principal holds before and after, with all of its projects. */
 export const changeOf = (id: string, before: AccessState, after: AccessState, moment: Moment): GrantsChange => ({
   before: unrestrictedOrNull(grantsAtMoment(before, id, moment)),

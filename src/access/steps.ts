@@ -15,8 +15,8 @@ export const STEP_KINDS = {
   CREDENTIAL: 'Whether the credential allows the permission.',
 } as const;
 
-/** Why a narrowed token excludes a permission: because of its scope, or because of the permission itself. */
-export type Exclusion = 'organization' | 'project' | 'permission';
+/** Why a narrowed token excludes a permission: because of its scope, of the permission itself, or because the project is hidden. */
+export type Exclusion = 'organization' | 'project' | 'permission' | 'project:read';
 
 /** The data of each kind of step. */
 interface Facts {

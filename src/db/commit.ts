@@ -58,6 +58,7 @@ export async function commit(connection: Connection, work: Work, sent: SentState
     work.hasSentCommit = hasSentCommit;
     throw error;
   });
+  work.tracer?.addStatement('commit', committed);
   const { command } = await Promise.race([committed, timedOut]).finally(() => work.onStop.delete(giveUp));
   // COMMIT of an aborted transaction reports no error but rolls back.
   if (command === 'COMMIT') return;

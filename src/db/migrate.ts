@@ -5,6 +5,7 @@ import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import type { Sql } from 'postgres';
 import type { Log } from '../lib/log.ts';
 import { distributeTables, isDistributed } from './distribute.ts';
+import { migrateJobSchema } from './job-schema.ts';
 import { type MigrateOptions, withMigrationLock } from './migration-lock.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
@@ -18,6 +19,7 @@ export async function migrateDatabase(url: string, options: MigrateOptions = {})
   return await withMigrationLock(url, options, async (sql) => {
     const missing = await countMissingMigrations(sql);
     if (missing > 0) await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS });
+    await migrateJobSchema(sql);
     await refuseTemporaryTables(sql, log);
     if (await isDistributed(sql)) await distributeTables(sql, log);
     return missing;
@@ -28,7 +30,7 @@ export async function migrateDatabase(url: string, options: MigrateOptions = {})
  * Drizzle's migrator sends CREATE SCHEMA IF NOT EXISTS, which Citus sends to the workers. So the migrator is called only if
  * a migration is missing: a server must be able to start while a worker is down.
  */
-async function countMissingMigrations(sql: Sql): Promise<number> {
+export async function countMissingMigrations(sql: Sql): Promise<number> {
   const all = readMigrationFiles({ migrationsFolder: MIGRATIONS });
   const [existing] =
     await sql`select from pg_tables where schemaname = 'drizzle' and tablename = '__drizzle_migrations'`;
@@ -55,7 +57,7 @@ async function refuseTemporaryTables(sql: Sql, log: Log): Promise<void> {
   });
 }
 
-async function mayCreateTemporaryTables(sql: Sql): Promise<boolean> {
+export async function mayCreateTemporaryTables(sql: Sql): Promise<boolean> {
   const [row] = await sql`select has_database_privilege('ambit_runtime', current_database(), 'TEMPORARY') as may`;
   return row?.['may'];
 }

@@ -35,6 +35,16 @@ export interface PoolState {
   failure: string | null;
 }
 
+/** Counts since the start of the process. */
+export interface PoolTotals {
+  /** Transactions by mode and by how they were ended. */
+  readonly transactions: Record<'read only' | 'read write', Record<'commit' | 'rollback', number>>;
+  /** Requests that got no connection. */
+  rejected: number;
+  connectionFailures: number;
+  connectionsLost: number;
+}
+
 export interface Pool {
   /** Runs single statements on a connection that no transaction uses. In a Citus cluster, they must not use a worker. */
   readonly sql: Sql;
@@ -53,6 +63,7 @@ export interface Pool {
   /** Replaces the connections, each when it is not in use. */
   renew(): void;
   state(): PoolState;
+  readonly totals: PoolTotals;
   /** Closes the pool when all transactions have ended, or after `timeoutMs`. */
   end(timeoutMs?: number): Promise<void>;
 }
@@ -74,10 +85,16 @@ export function createPool(options: PoolOptions): Pool {
   let renewBefore = 0;
   let endTimer: NodeJS.Timeout | undefined;
 
+  const totals = newTotals();
+  const open: PoolOptions['open'] = (onLost) =>
+    options.open(onLost).catch((error: unknown) => {
+      totals.connectionFailures += 1;
+      throw error;
+    });
   const onOpen = (connection: Connection): void => {
     placement.isCluster ||= connection.isInCluster;
   };
-  const shared = { open: options.open, log, onLost: drop };
+  const shared = { open, log, onLost: drop };
   const connector = createConnector({
     ...shared,
     size: options.size,
@@ -213,6 +230,7 @@ export function createPool(options: PoolOptions): Pool {
   function drop(connection: Connection, cause: LossCause): void {
     const at = idle.indexOf(connection);
     if (at >= 0) idle.splice(at, 1);
+    totals.connectionsLost += 1;
     // The tables have changed, so the prepared statements of the other connections are stale too.
     if (cause === 'STALE') renew();
   }
@@ -223,6 +241,7 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   function exhausted(): AmbitError {
+    totals.rejected += 1;
     log({ level: 'warn', message: 'database pool exhausted', ...state() });
     return unavailable('Too many requests are waiting for the database. Try again in a moment.');
   }
@@ -230,6 +249,7 @@ export function createPool(options: PoolOptions): Pool {
   function check(): void {
     const now = performance.now();
     const expired = shares.removeExpired(now);
+    totals.rejected += expired.length;
     if (expired.length > 0)
       log({ level: 'warn', message: 'database pool exhausted', timedOut: expired.length, ...state() });
     for (const { reject } of expired) reject(unavailable());
@@ -290,6 +310,14 @@ export function createPool(options: PoolOptions): Pool {
     release,
     renew,
     state,
+    totals,
     end,
   };
 }
+
+const newTotals = (): PoolTotals => ({
+  transactions: { 'read only': { commit: 0, rollback: 0 }, 'read write': { commit: 0, rollback: 0 } },
+  rejected: 0,
+  connectionFailures: 0,
+  connectionsLost: 0,
+});

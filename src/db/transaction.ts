@@ -121,7 +121,9 @@ export async function openTransaction(
     // PostgreSQL would abort the transaction, and with it the other fields of the response.
     if (!values.every(isStorable)) throw new AmbitError('BAD_REQUEST', UNSTORABLE);
     work.statements += 1;
-    return track(sent, connection.send(text, values, options));
+    const query = track(sent, connection.send(text, values, options));
+    work.tracer?.addStatement(text, query);
+    return query;
   }) as Sql['unsafe'];
   const isBound = check ? runCheck(send, check, mode) : BOUND;
   let bound = binding.organizationId;
@@ -132,6 +134,7 @@ export async function openTransaction(
   };
   let ending: Promise<void> | undefined;
   const end = (statement: 'commit' | 'rollback'): Promise<void> => {
+    if (!ending) pool.totals.transactions[mode][statement] += 1;
     ending ??= finish(connection, mode, begun, statement, work, sent).finally(() =>
       pool.release(organization, connection),
     );

@@ -1,4 +1,5 @@
 import { type AmbitError, unavailable } from '../lib/errors.ts';
+import type { RequestTracer } from '../lib/tracing.ts';
 import type { Connection } from './connection.ts';
 
 /** State of the database work of one request. */
@@ -13,6 +14,8 @@ export interface Work {
   stopped: AmbitError | undefined;
   /** The connection of the last transaction. */
   connection: Connection | undefined;
+  /** Records the statements. Undefined unless the request is traced. */
+  tracer: RequestTracer | undefined;
   /** Whether the client has disconnected, so that no response is needed. */
   isClientDisconnected: boolean;
   /** Callbacks for when the work is stopped. */
@@ -25,6 +28,7 @@ export const newWork = (): Work => ({
   hasSentCommit: false,
   stopped: undefined,
   connection: undefined,
+  tracer: undefined,
   isClientDisconnected: false,
   onStop: new Set(),
 });

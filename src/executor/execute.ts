@@ -5,6 +5,9 @@ import { executeField, whenIdle } from './run.ts';
 
 export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
 
+/** Replaces a root field for one execution, for example to measure its resolver. */
+export type WrapRoot = (field: FieldPlan, context: unknown) => FieldPlan;
+
 const UNLIMITED: Limits = {
   maxSize: Number.POSITIVE_INFINITY,
   maxErrors: Number.POSITIVE_INFINITY,
@@ -15,13 +18,23 @@ const UNLIMITED: Limits = {
  * An executor that plans each operation once: its fields, their types, resolvers and constant arguments. It generates no
  * code, and its results are those of graphql-js. See README.md.
  */
-export function createExecute(limits: Limits = UNLIMITED, findPlan: FindPlan = createPlans()): Execute {
+export function createExecute(
+  limits: Limits = UNLIMITED,
+  findPlan: FindPlan = createPlans(),
+  wrapRoot?: WrapRoot,
+): Execute {
   return (args) => {
     const found = findPlan(args);
     if ('errors' in found) return found;
-    return execute(found.plan, args.contextValue, found.variables, limits);
+    const { plan, variables } = found;
+    return execute(wrapRoot ? wrapped(plan, args.contextValue, wrapRoot) : plan, args.contextValue, variables, limits);
   };
 }
+
+const wrapped = (plan: Plan, context: unknown, wrapRoot: WrapRoot): Plan => {
+  const fields = plan.selection.fields.map((field) => wrapRoot(field, context));
+  return { ...plan, selection: { ...plan.selection, fields } };
+};
 
 function execute(
   plan: Plan,

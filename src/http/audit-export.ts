@@ -108,7 +108,8 @@ async function readPage(
 async function contextOf(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
   const { requestId, address, userAgent, authorization } = server;
   const authenticate = () => dependencies.identity.authenticate(authorization, address, work);
-  const ctx = { dependencies, requestId, address, userAgent, work, authenticate, unit: newUnitOfWork(null) };
+  const { decisions } = server.state.trace;
+  const ctx = { dependencies, requestId, address, userAgent, work, decisions, authenticate, unit: newUnitOfWork(null) };
   setActor(ctx, await authenticate());
   return ctx;
 }

@@ -14,6 +14,8 @@ export interface RequestInProgress {
 export interface Deadlines {
   add(request: RequestInProgress): void;
   delete(request: RequestInProgress): void;
+  /** Number of requests. */
+  size(): number;
   /** Stops all requests. The response of each one has this error, or the result if the work was finished. */
   stopAll(reason: AmbitError): void;
 }
@@ -58,6 +60,7 @@ export function createDeadlines(timeoutMs: number): Deadlines {
       schedule();
     },
     delete: (request) => void inProgress.delete(request),
+    size: () => inProgress.size,
     stopAll(reason) {
       for (const { work } of inProgress) stopWork(work, reason);
     },

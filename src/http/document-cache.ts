@@ -17,6 +17,8 @@ export interface DocumentCache {
   /** Whether the document complies with the rules of this key. The rules depend on the caller. */
   isValid(document: DocumentNode, rules: string): boolean;
   add(document: DocumentNode, rules: string): void;
+  /** Number of documents. */
+  size(): number;
 }
 
 export function createDocumentCache(): DocumentCache {
@@ -29,6 +31,7 @@ export function createDocumentCache(): DocumentCache {
       valid.set(document, (valid.get(document) ?? new Set()).add(rules));
       documents.set(document.loc?.source.body ?? '', document);
     },
+    size: () => documents.size,
   };
 }
 

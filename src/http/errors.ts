@@ -6,7 +6,7 @@ import { describeError } from '../lib/log.ts';
 import { internalErrorMessage } from './response.ts';
 import type { ServerContext } from './server-context.ts';
 import { type MaySuggest, withoutSuggestion } from './suggestions.ts';
-import { addCode } from './trace.ts';
+import { addError } from './trace.ts';
 
 /** The result of an operation. */
 export interface Result {
@@ -30,7 +30,7 @@ export const createErrorFormatter =
       const cause = isAborted && isAbortedTransaction(causes[at]) ? unavailable() : causes[at];
       return formatError(error as GraphQLError, cause, dependencies, server.requestId, suggest);
     });
-    for (const { extensions } of formatted) addCode(server.state.trace, extensions['code']);
+    for (const { extensions } of formatted) addError(server.state.trace, extensions);
     return { ...rest, errors: isUnavailable(rest.data, formatted) ? formatted : formatted.map(withoutRetry) };
   };
 

@@ -12,6 +12,8 @@ import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts
 import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
 import { createRequestMemory, type RequestMemory } from './memory.ts';
+import { METRICS_PATH, type MetricsRoute } from './metrics/route.ts';
+import { createObserve, type Observe } from './observe.ts';
 import { createPlayground, FOLDER, type Playground } from './playground/playground.ts';
 import { withRateLimit } from './rate-limit-headers.ts';
 import {
@@ -28,7 +30,7 @@ import { createResponseWriter } from './response-writer.ts';
 import { createSchemaRoute } from './schema-file.ts';
 import { createPosts } from './secret-revocation.ts';
 import type { RequestState, ServerContext } from './server-context.ts';
-import { addCode, newTrace, requestEntry, type Trace } from './trace.ts';
+import { addError, newTrace, type Trace } from './trace.ts';
 import type { Graphql } from './yoga.ts';
 
 /** Maximum number of bytes of a request body. */
@@ -37,7 +39,7 @@ const MAX_BODY = 100_000;
 type Route = (req: IncomingMessage, work: Work, address: string) => Promise<HttpResponse>;
 type Routes = ReadonlyMap<string, Route>;
 
-const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes => {
+const createRoutes = ({ schema }: Graphql, dependencies: Dependencies, metrics: MetricsRoute | null): Routes => {
   const { identity, pool } = dependencies;
   const routes: Record<OpenPath, Route> = {
     '/.well-known/jwks.json': async () =>
@@ -46,7 +48,7 @@ const createRoutes = ({ schema }: Graphql, dependencies: Dependencies): Routes =
     '/health/ready': createReady(pool),
     '/schema.graphql': createSchemaRoute(schema, dependencies),
   };
-  return new Map(Object.entries(routes));
+  return new Map([...Object.entries(routes), ...(metrics ? [[METRICS_PATH, metrics] as const] : [])]);
 };
 
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';
@@ -66,6 +68,8 @@ export interface HandlerOptions {
   deadlines?: Deadlines;
   memory?: RequestMemory;
   playground?: Playground;
+  observe?: Observe;
+  metrics?: MetricsRoute | null;
 }
 
 /**
@@ -80,9 +84,11 @@ export function createHandler(
     deadlines = createDeadlines(dependencies.config.requestTimeoutMs),
     memory = createRequestMemory(dependencies.config.requestMemory),
     playground = createPlayground(null),
+    observe = createObserve(dependencies.log),
+    metrics = null,
   }: HandlerOptions = {},
 ): RequestListener {
-  const routes = createRoutes(graphql, dependencies);
+  const routes = createRoutes(graphql, dependencies, metrics);
   const exports = createExports(dependencies, deadlines);
   const posts = createPosts(dependencies);
   const compress = createCompress();
@@ -160,7 +166,7 @@ export function createHandler(
 
   function responseForError(error: unknown, requestId: string, trace: Trace): HttpResponse {
     const known = domainError(error);
-    addCode(trace, known instanceof AmbitError ? known.code : 'INTERNAL');
+    addError(trace, known instanceof AmbitError ? known.extensions : { code: 'INTERNAL' });
     if (known instanceof AmbitError) return domainErrorResponse(known, requestId);
     dependencies.log({ level: 'error', requestId, error: describeError(error) });
     return errorResponse(500, internalErrorMessage(requestId), requestId);
@@ -170,6 +176,7 @@ export function createHandler(
     const requestId = requestIdOf(req);
     const startedAt = performance.now();
     const [work, trace] = [newWork(), newTrace()];
+    const observed = observe(req, pathOf(req), work);
     let isSent = false;
     const send = (response: HttpResponse | StreamResponse): void => {
       // The response may have been sent at the deadline.
@@ -201,9 +208,7 @@ export function createHandler(
       if (res.writableFinished) endWork(work);
       else stopDisconnected(work);
       const status = res.writableFinished ? res.statusCode : null;
-      dependencies.log(
-        requestEntry({ requestId, route: routeOf(req, [routes, exports, posts]), status, startedAt }, trace, work),
-      );
+      observed({ requestId, route: routeOf(req, [routes, exports, posts]), status, startedAt }, trace, work);
     });
     const accepted = req.headers['accept-encoding'];
     void respond(req, requestId, work, trace)

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql as query } from 'drizzle-orm';
 import type { Pool } from '../db/pool.ts';
 import { queryRows } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
-import { errorResponse, type HttpResponse, jsonResponse, requestIdOf } from './response.ts';
+import { errorResponse, type HttpResponse, jsonResponse, requestIdOf, send } from './response.ts';
 
 /** Milliseconds that the database may take for the readiness check. */
 const READY_TIMEOUT = 5_000;
@@ -44,6 +44,22 @@ function waitingFor(pool: Pool): string {
   if (failure) return `a connection to the database (${failure})`;
   if (idle === 0) return `a free connection to the database (${open} in use, ${waiting} requests waiting)`;
   return 'a response from the database';
+}
+
+/** Serves only the health checks, for a process that runs jobs. */
+export function createHealthHandler(pool: Pool): RequestListener {
+  const ready = createReady(pool);
+  const respond = async (req: IncomingMessage, requestId: string): Promise<HttpResponse> => {
+    if (req.url === '/health/live') return OK;
+    if (req.url === '/health/ready') return await ready();
+    return errorResponse(404, 'This process runs jobs and serves no requests (ROLE=worker).', requestId);
+  };
+  return (req, res) => {
+    const requestId = requestIdOf(req);
+    // Reads the body, so that the response is not lost when the connection is closed.
+    req.resume();
+    void respond(req, requestId).then((response) => send(res, requestId, response));
+  };
 }
 
 const notReady = (status: string, what: string): HttpResponse =>

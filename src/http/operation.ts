@@ -18,6 +18,8 @@ export type RunOperation = <T>(
 /** What the checks need to know about an operation. Computed once for each document. */
 interface OperationSummary {
   name: string | null;
+  type: string;
+  rootField: string;
   ignoresCredential: boolean;
   attempts: number;
   rootFields: number;
@@ -38,6 +40,8 @@ export function createRunOperation(schema: GraphQLSchema, { introspection }: Con
       const rootFields = rootFieldsOf(document, operation);
       known = {
         name: operation.name?.value ?? null,
+        type: operation.operation,
+        rootField: new Set(rootFields).size === 1 ? (rootFields[0] as string) : 'several',
         ignoresCredential: ignoresCredential(rootFields, introspection === 'public'),
         attempts: attemptsIn(rootFields),
         rootFields: rootFields.length,
@@ -50,14 +54,17 @@ export function createRunOperation(schema: GraphQLSchema, { introspection }: Con
   return async (args, execute) => {
     const ctx = args.contextValue as RequestContext;
     const operation = summaryOf(args);
+    ctx.state.trace.rootField = operation.rootField;
     checkCredential(ctx.state.credential, operation.ignoresCredential);
     checkAttempts(operation.attempts);
     const cost = checkCost(args);
     ctx.state.trace.operation = operation.name;
     const counted = countOperation(ctx, operation.rootFields, cost);
     if (counted instanceof Promise) await counted;
+    const run = () => heavyQueries(args, cost, (checked) => execute(checked, cost));
+    const { tracer } = ctx.work;
     try {
-      const result = await heavyQueries(args, cost, (checked) => execute(checked, cost));
+      const result = await (tracer ? tracer.inOperation(operation, run) : run());
       // The response does not wait for this, because the transaction is read-only: mutations have ended theirs.
       endTransaction(ctx, 'commit').catch(() => undefined);
       return result;

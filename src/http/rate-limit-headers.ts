@@ -2,7 +2,7 @@ import { decide } from '../access/decide.ts';
 import type { Dependencies } from '../context.ts';
 import { type Actor, effectiveGrantsOf } from '../identity/actor.ts';
 import type { Bucket, BucketKind } from '../lib/buckets.ts';
-import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { PERIOD } from '../lib/request-limits.ts';
 import { countFor, secondsUntil } from './request-count.ts';
 import type { HttpResponse } from './response.ts';

@@ -26,6 +26,7 @@ export async function createContext(dependencies: Dependencies, server: ServerCo
     address,
     userAgent,
     work,
+    decisions: state.trace.decisions,
     authenticate: async () => {
       const isFresh = performance.now() - readAt < FRESH;
       const current = (isFresh && freshActor) || (await authenticateAgain(state.credential, authenticate));

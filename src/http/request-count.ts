@@ -34,8 +34,8 @@ export function countFor(
     onCounted({ cost, requests: refusedBy === null ? requests : 0, claims, buckets });
     if (refusedBy !== null)
       throw rateLimited(claims[refusedBy] as Claim, buckets[refusedBy] as Bucket, dependencies.clock());
-    if (actor.organization) dependencies.countRequests(actor.organization.id, requests);
-    dependencies.recordUse(actor, address);
+    if (actor.organization) dependencies.requestCounts.add(actor.organization.id, requests);
+    dependencies.lastUses.record(actor, address);
   });
 }
 

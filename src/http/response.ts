@@ -37,7 +37,7 @@ export function withVary(response: HttpResponse, header: string): HttpResponse {
   return { ...response, headers: { ...response.headers, vary: vary ? `${vary}, ${header}` : header } };
 }
 
-const CODES: Record<number, string> = { 404: 'NOT_FOUND', 500: 'INTERNAL', 503: 'UNAVAILABLE' };
+const CODES: Record<number, string> = { 401: 'UNAUTHENTICATED', 404: 'NOT_FOUND', 500: 'INTERNAL', 503: 'UNAVAILABLE' };
 
 const PROBLEM_HEADERS: Record<number, Record<string, string>> = {
   // The rest of a body that is too large is not read.

@@ -29,6 +29,7 @@ async function revoke(dependencies: Dependencies, body: Buffer, server: ServerCo
     address,
     userAgent,
     work: state.work,
+    decisions: state.trace.decisions,
     authenticate: async () => ANONYMOUS,
     unit: newUnitOfWork(null),
   };

@@ -5,7 +5,7 @@ import type { Answer, Explain } from '../executor/answer.ts';
 import { createExecute, type Execute } from '../executor/execute.ts';
 import { useCostExtension } from './cost-extension.ts';
 import { createDirect, type Direct } from './direct.ts';
-import { createDocumentCache, useDocumentCache } from './document-cache.ts';
+import { createDocumentCache, type DocumentCache, useDocumentCache } from './document-cache.ts';
 import { useExplanation } from './explanation.ts';
 import { useDocumentLimits } from './limits.ts';
 import { createRunOperation } from './operation.ts';
@@ -25,6 +25,7 @@ export interface Graphql {
   yoga: Yoga;
   direct: Direct;
   formatResult: FormatResult;
+  documents: DocumentCache;
 }
 
 export interface GraphqlOptions {
@@ -87,7 +88,7 @@ export function createGraphql(
     runOperation,
     execute: answer ? answering(answer, resolve, config.responseLimit) : resolve,
   });
-  return { schema, yoga, direct, formatResult };
+  return { schema, yoga, direct, formatResult, documents };
 }
 
 function useExecutor(execute: ExecuteResolvers): Plugin {

@@ -166,3 +166,14 @@ export const findInvitationAcrossTenants = async (db: Db, hash: string): Promise
 /** Whether the instance has an account. */
 export const hasUsersAcrossTenants = async (db: Db): Promise<boolean> =>
   (await queryRows<{ used: boolean }>(db, sql`select ambit.has_users() as used`))[0]?.used ?? false;
+
+/** The next ids of organizations after this one, in their order. Uses no worker of a Citus cluster. */
+export const listOrganizationsAcrossTenants = async (db: Db, after: string | null, limit: number): Promise<string[]> =>
+  (await queryRows<{ id: string }>(db, sql`select ambit.list_organizations(${after}, ${limit}) as id`)).map(
+    ({ id }) => id,
+  );
+
+/** Deletes sessions that expired an hour ago, with their refresh tokens. Returns their number. */
+export const deleteExpiredSessionsAcrossTenants = async (db: Db, limit: number): Promise<number> =>
+  (await queryRows<{ deleted: number }>(db, sql`select ambit.delete_expired_sessions(${limit}) as deleted`))[0]
+    ?.deleted ?? 0;

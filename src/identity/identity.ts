@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { Pool } from '../db/pool.ts';
 import type { BindingCheck } from '../db/transaction.ts';
 import type { Work } from '../db/work.ts';
+import type { Encryption } from '../lib/encryption.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { fromPublicId } from '../lib/ids.ts';
 import { createNetworkList } from '../lib/network.ts';
@@ -32,6 +33,8 @@ export interface Identity {
    * before `check` has confirmed the credential.
    */
   findCached(header: string | null, address: string): Promise<CachedActor | null>;
+  /** Number of cached actors. */
+  cachedActors(): number;
   readonly keys: Keys;
   readonly lookups: OrganizationLookups;
   readonly limiter: Limiter;
@@ -73,11 +76,11 @@ const NARROWING = 8;
 
 const FIND = { SESSION: findSessionAcrossTenants, TOKEN: findTokenAcrossTenants };
 
-export function createIdentity(pool: Pool, config: Config, clock: () => Date): Identity {
+export function createIdentity(pool: Pool, config: Config, clock: () => Date, encryption: Encryption): Identity {
   const { sql } = pool;
   const lookups = createOrganizationLookups(pool);
   const actors = createActors(pool, clock);
-  const keys = createKeys(sql, clock, config.publicUrl);
+  const keys = createKeys(sql, clock, config.publicUrl, encryption);
   const cache = new LRUCache<string, CachedRow>({
     maxSize: MAX_CACHED,
     sizeCalculation: ({ actor }) => sizeOfGrants(actor.grants) + (actor.credential?.narrowing ? NARROWING : 0),
@@ -124,7 +127,8 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date): I
     return isCurrent() ? { actor, check, isCurrent, forget: () => void cache.delete(claim.key) } : null;
   }
 
-  return { authenticate, findCached, keys, lookups, limiter: createLimiter(sql, config.rateLimits) };
+  const cachedActors = (): number => cache.size;
+  return { authenticate, findCached, cachedActors, keys, lookups, limiter: createLimiter(sql, config.rateLimits) };
 }
 
 const addressNotAllowed = (address: string): AmbitError =>

@@ -62,6 +62,13 @@ export const RATE_LIMITS = {
     points: 200,
     minutes: HOUR,
   },
+  apiKeysPerOrganization: { counts: 'API keys created or rotated', per: 'organization', points: 1_000, minutes: HOUR },
+  apiKeysPerPerson: {
+    counts: 'API keys created or rotated',
+    per: 'person, service account or API key',
+    points: 200,
+    minutes: HOUR,
+  },
   invitationsPerOrganization: {
     counts: 'Invitations created or sent again. Each sends a mail.',
     per: 'organization',

@@ -10,6 +10,8 @@ const MAX_CACHED = 4;
 
 /** A statement with its arguments and parameters. */
 export interface BoundStatement {
+  /** The name of the root field. */
+  readonly field: string;
   readonly statement: Statement;
   readonly run: Run;
   readonly text: string;
@@ -29,7 +31,7 @@ export function bindStatement({ field, statementFor }: RootPlan, ctx: Context, v
   const run: Run = { ctx, variables, args, time: ctx.dependencies.clock(), tenant: tenant(ctx), lists: [], key: null };
   for (const bind of draft.bind) bind(run);
   const { text, params } = sqlFor(statement, run);
-  return { statement, run, text, params: params.map((param) => param(run)) };
+  return { field: field.name, statement, run, text, params: params.map((param) => param(run)) };
 }
 
 function sqlFor(statement: Statement, run: Run): CachedSql {
@@ -68,10 +70,12 @@ export async function execute(
   isPrepared: (text: string) => boolean,
 ): Promise<string[]> {
   const client = clientOf(await db(ctx));
+  const { tracer } = ctx.work;
   const results = await Promise.all(
-    statements.map(({ text, params }) =>
-      client.unsafe(text, params as never[], { prepare: isPrepared(text) }).values(),
-    ),
+    statements.map(({ field, text, params }) => {
+      const send = () => client.unsafe(text, params as never[], { prepare: isPrepared(text) }).values();
+      return tracer ? tracer.inField(field, send) : send();
+    }),
   );
   return statements.map(({ statement, run }, at) => write(statement, run, (results[at] as unknown[][])[0] as Value[]));
 }

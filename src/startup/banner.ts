@@ -17,6 +17,10 @@ export function banner({ publicUrl, host }: Config, { hasDemo, setupSecret }: St
   return `${lines.join('\n')}\n`;
 }
 
+/** The same for a process that runs jobs only. */
+export const workerBanner = ({ publicUrl }: Config): string =>
+  `\n  Ambit is ready and runs jobs. Health checks: ${publicUrl}/health/ready\n\n`;
+
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 /** A command for a shell that sends the operation. */
@@ -42,7 +46,7 @@ function demoLines(address: string): string[] {
 
 const exposedLines = (host: string): string[] => [
   `  Warning: HOST=${host} lets other machines connect, and everybody knows the password of the demo accounts.`,
-  '  For a server of your own, set NODE_ENV=production and DATA_DIR to an empty folder, or set DATABASE_URL.',
+  '  For a server of your own, set NODE_ENV=production, ENCRYPTION_KEY, and DATA_DIR to an empty folder, or set DATABASE_URL.',
   '',
 ];
 

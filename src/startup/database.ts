@@ -6,7 +6,8 @@ import { migrateDatabase } from '../db/migrate.ts';
 import { PoolerError } from '../db/pooler.ts';
 import { errorMessage, type Log } from '../lib/log.ts';
 
-const DATABASE = 'ambit';
+/** The database of the embedded server. */
+export const DATABASE = 'ambit';
 
 type Variable = 'DATABASE_URL' | 'MIGRATION_DATABASE_URL';
 

@@ -1,4 +1,4 @@
-import { type App, createApp } from '../app.ts';
+import { type App, type AppOptions, createApp, createWorkerApp } from '../app.ts';
 import type { Config } from '../config.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Log } from '../lib/log.ts';
@@ -6,20 +6,21 @@ import { connectRedis, type Redis } from '../lib/redis.ts';
 import { demoSignIns } from './demo.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
-interface NodeOptions {
+interface NodeOptions extends Pick<AppOptions, 'observers'> {
   pool: Pool;
   config: Config;
   log: Log;
   hasDemo: boolean;
 }
 
-/** The app of a process that serves requests. Before the pool ends, the app writes what it has
- * counted and recorded. */
-export function createNode({ pool, config, log, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
+/** The app for the role of the process. Before the pool ends, it writes what it has counted and recorded. */
+export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
+  if (config.role === 'worker') return createWorkerApp({ pool, config, log });
   const redis = findRedis(config, log);
-  const app = createApp({ pool, config, log, redis, demo: hasDemo ? demoSignIns() : null });
+  const app = createApp({ pool, config, log, redis, observers, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {
-    await Promise.all([app.writeCounts(), app.writeUses()]);
+    const { requestCounts, lastUses } = app.dependencies;
+    await Promise.all([requestCounts.write(), lastUses.write()]);
     redis?.close();
   });
   return app;

@@ -1,8 +1,10 @@
-import type { Config } from '../config.ts';
+import { type Config, encryptionOf } from '../config.ts';
 import { type ClientOptions, connect, drizzleOn } from '../db/client.ts';
 import type { Embedded } from '../db/embedded.ts';
 import type { Pool } from '../db/pool.ts';
 import { createSetupSecret } from '../identity/setup-secret.ts';
+import { checkSigningKeys } from '../identity/signing-keys.ts';
+import { DecryptionError } from '../lib/encryption.ts';
 import type { Log } from '../lib/log.ts';
 import type { Started } from './banner.ts';
 import { migrate, ownerUrl, runtimeOptions, startDatabase } from './database.ts';
@@ -49,11 +51,22 @@ export async function prepareDatabase(
   return { options: await runtimeOptions(config, embedded, log), hasDemo };
 }
 
-/** Checks the accounts of the migrated database, and returns what the banner shows about them. */
+/**
+ * Checks the accounts and the signing keys of the migrated database, and returns what the banner shows about the accounts.
+ */
 export async function checkAccounts(config: Config, pool: Pool, hasDemo: boolean): Promise<Started> {
   const db = drizzleOn(pool.sql);
+  await checkSigningKeys(pool.sql, new Date(), encryptionOf(config)).catch(throwWithAdvice);
   if (config.production) await refuseDemo(db);
   return { hasDemo, setupSecret: config.signUp === 'invited' ? await createSetupSecret(db) : null };
+}
+
+/** Without this check, the server would start, and each sign-in would fail. */
+function throwWithAdvice(error: unknown): never {
+  if (!(error instanceof DecryptionError)) throw error;
+  throw new Error(
+    `ENCRYPTION_KEY: a signing key cannot be decrypted: ${error.message}; set the key that encrypted it as ENCRYPTION_KEY or ENCRYPTION_KEY_PREVIOUS, or see docs/credentials.md#when-the-key-is-lost`,
+  );
 }
 
 export const connectOnce = async <T>(options: ClientOptions, use: (pool: Pool) => Promise<T>): Promise<T> => {

@@ -1,7 +1,8 @@
 import { type Config, readConfig } from '../config.ts';
 import type { Log } from '../lib/log.ts';
-import { banner } from './banner.ts';
+import { banner, workerBanner } from './banner.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { openMetricsListener } from './metrics-listener.ts';
 import { checkAccounts, connectOnce, prepareDatabase } from './prepare.ts';
 import { createWorkers } from './workers.ts';
 
@@ -13,12 +14,14 @@ export async function serveWithWorkers(given: Config, log: Log, lifecycle: Lifec
   const workers = createWorkers(given.workers, log, lifecycle.isStopping);
   lifecycle.onStop(workers.stop);
   const port = await workers.listen();
+  if (given.metrics.port !== undefined) await openMetricsListener(given, workers.scrape, lifecycle, log);
   const config = readConfig({ ...process.env, PORT: String(port) });
 
   const { options, hasDemo } = await prepareDatabase(config, log, lifecycle, workers.waitFor);
-  const started = await connectOnce(options, (pool) => checkAccounts(config, pool, hasDemo));
+  const started =
+    config.role === 'worker' ? null : await connectOnce(options, (pool) => checkAccounts(config, pool, hasDemo));
   // Again, because the workers must end before the embedded database does.
   lifecycle.onStop(workers.stop);
   await workers.serve({ kind: 'serve', port, databaseUrl: options.url, hasDemo });
-  process.stdout.write(banner(config, started));
+  process.stdout.write(started ? banner(config, started) : workerBanner(config));
 }

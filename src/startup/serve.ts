@@ -1,11 +1,14 @@
 import cluster from 'node:cluster';
-import { readConfig } from '../config.ts';
+import { encryptionOf, readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import { createLog, describeError } from '../lib/log.ts';
-import { banner } from './banner.ts';
+import { banner, workerBanner } from './banner.ts';
+import { runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { openListener } from './listener.ts';
+import { openMetricsListener } from './metrics-listener.ts';
 import { createNode } from './node.ts';
+import { loadObservers } from './observers.ts';
 import { checkAccounts, prepareDatabase } from './prepare.ts';
 import { serveWithWorkers } from './primary.ts';
 import { runWorker } from './worker.ts';
@@ -16,16 +19,22 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const log = createLog(given.logLevel);
   // Requests are independent of each other, so a bug in one must not end the others.
   process.on('unhandledRejection', (error) => log({ level: 'error', error: describeError(error) }));
+  // Before the database is started and migrated.
+  encryptionOf(given);
   if (given.workers > 1) return await serveWithWorkers(given, log, lifecycle);
+  const observers = await loadObservers(given, log, lifecycle);
+  const { metrics } = observers;
+  if (metrics && given.metrics.port !== undefined) await openMetricsListener(given, metrics.scrape, lifecycle, log);
   const listener = await openListener(given, lifecycle);
   const config = readConfig({ ...process.env, PORT: String(listener.port) });
 
   const { options, hasDemo } = await prepareDatabase(config, log, lifecycle, listener.waitFor);
   const pool = connect(options);
   lifecycle.onStop(() => pool.end());
-  const started = await checkAccounts(config, pool, hasDemo);
-  listener.serve(createNode({ pool, config, log, hasDemo }, lifecycle));
-  process.stdout.write(banner(config, started));
+  const started = config.role === 'worker' ? null : await checkAccounts(config, pool, hasDemo);
+  const app = createNode({ pool, config, log, observers, hasDemo }, lifecycle);
+  await runJobs(app, lifecycle, () => listener.serve(app));
+  process.stdout.write(started ? banner(config, started) : workerBanner(config));
 }
 
 if (cluster.isWorker) runWorker();

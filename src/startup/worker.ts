@@ -1,13 +1,17 @@
 import cluster from 'node:cluster';
-import type { App } from '../app.ts';
+import type { App, AppOptions } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
+import type { Metrics } from '../http/metrics/metrics.ts';
 import { createLog, describeError, errorMessage } from '../lib/log.ts';
 import { clientOptions } from './database.ts';
+import { runJobs } from './jobs.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { type Listener, openListener } from './listener.ts';
 import { type FromWorker, type ToWorker, WORKER_NUMBER } from './messages.ts';
 import { createNode } from './node.ts';
+import { loadObservers } from './observers.ts';
+import { createScrape } from './scrape.ts';
 
 const send = (message: FromWorker): Promise<void> =>
   new Promise((done) => {
@@ -24,7 +28,9 @@ export function runWorker(): void {
   const worker = Number(process.env[WORKER_NUMBER]);
   const log = createLog(given.logLevel, { worker });
   process.on('unhandledRejection', (error) => log({ level: 'error', error: describeError(error) }));
+  const { scrape, receive } = createScrape((message) => void send(message));
   let listener: Listener | undefined;
+  let metrics: Metrics | null = null;
 
   async function handle(message: ToWorker): Promise<void> {
     if (message.kind === 'listen') {
@@ -32,9 +38,16 @@ export function runWorker(): void {
       return await send({ kind: 'listening', port: listener.port });
     }
     if (message.kind === 'wait') return listener?.waitFor(message.what);
-    const app = createWorkerApp(message, lifecycle, log);
-    if (listener) listener.serve(app);
-    else listener = await openListener(given, lifecycle, app);
+    if (message.kind === 'measure')
+      return await send({ kind: 'measured', id: message.id, measurements: (await metrics?.measure()) ?? [] });
+    if (message.kind === 'scraped') return receive(message);
+    const observers = await loadObservers(given, log, lifecycle, worker);
+    metrics = observers.metrics ?? null;
+    const app = createWorkerApp(message, lifecycle, log, { ...observers, scrape });
+    await runJobs(app, lifecycle, async () => {
+      if (listener) listener.serve(app);
+      else listener = await openListener(given, lifecycle, app);
+    });
     await send({ kind: 'serving' });
   }
 
@@ -52,9 +65,10 @@ function createWorkerApp(
   { port, databaseUrl, hasDemo }: Extract<ToWorker, { kind: 'serve' }>,
   lifecycle: Lifecycle,
   log: ReturnType<typeof createLog>,
+  observers: NonNullable<AppOptions['observers']>,
 ): App {
   const config = readConfig({ ...process.env, PORT: String(port) });
   const pool = connect(clientOptions(databaseUrl, config, log));
   lifecycle.onStop(() => pool.end());
-  return createNode({ pool, config, log, hasDemo }, lifecycle);
+  return createNode({ pool, config, log, observers, hasDemo }, lifecycle);
 }

@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Log } from '../lib/log.ts';
 import { GRACE } from './listener.ts';
 import { type FromWorker, type ToWorker, WORKER_NUMBER } from './messages.ts';
+import { answerScrapes, scrapeAll } from './scrape.ts';
 
 /** Milliseconds before a worker that has died is replaced: the first time, and at most. Doubled each time. */
 const RESTART = { first: 100, longest: 10_000 };
@@ -19,6 +20,8 @@ export interface Workers {
   waitFor(what: string): void;
   /** Lets the workers serve requests, and replaces each worker that dies from now on. Resolves when all of them serve. */
   serve(message: Extract<ToWorker, { kind: 'serve' }>): Promise<void>;
+  /** The text of a scrape of all workers. */
+  scrape(): Promise<string>;
   /** Stops all workers as after a signal. Resolves when all have ended. */
   stop(): Promise<void>;
 }
@@ -27,10 +30,13 @@ export function createWorkers(count: number, log: Log, isStopping: () => boolean
   const running = new Map<number, Worker>();
   let isEnding = false;
 
+  const scrape = (): Promise<string> => scrapeAll([...running.values()]);
+
   /** Starts the worker with this number, sends it the message, and resolves with its answer. */
   async function start(number: number, message: ToWorker): Promise<FromWorker> {
     const worker = cluster.fork({ [WORKER_NUMBER]: String(number) });
     running.set(number, worker);
+    answerScrapes(worker, scrape);
     void endOf(worker).then(() => running.delete(number));
     return await request(worker, message);
   }
@@ -76,6 +82,7 @@ export function createWorkers(count: number, log: Log, isStopping: () => boolean
       for (let number = 1; number <= count; number += 1) void keepRunning(number, message);
       await Promise.all([...running.values()].map((worker) => request(worker, message)));
     },
+    scrape,
     async stop() {
       isEnding = true;
       await Promise.all([...running.values()].map(end));
@@ -86,10 +93,13 @@ export function createWorkers(count: number, log: Log, isStopping: () => boolean
 /** Sends the message and resolves with the answer. Rejects if the worker fails or ends. */
 function request(worker: Worker, message: ToWorker): Promise<FromWorker> {
   return new Promise((resolve, reject) => {
-    worker.once('message', (answer: FromWorker) => {
+    const receive = (answer: FromWorker): void => {
+      if (answer.kind === 'scrape' || answer.kind === 'measured') return;
+      worker.off('message', receive);
       if (answer.kind === 'failed') reject(new Error(answer.message));
       else resolve(answer);
-    });
+    };
+    worker.on('message', receive);
     void endOf(worker).then(({ code, signal, error }) =>
       reject(error ?? new Error(`a worker ended with ${signal ?? `code ${code}`}`)),
     );

@@ -3,7 +3,7 @@ import { permissionsOf } from '../../src/access/access.ts';
 import { BUILT_IN_ROLES, CATALOG, PERMISSIONS, PROJECT_ROLES } from '../../src/access/catalog.ts';
 import { ROLES, roleByKey } from '../../src/access/roles.ts';
 import { ask, effective, PROJECT, projectRole } from './examples.ts';
-import { organizationRoleHas, projectRoleHas, SPECIFICATION } from './naive.ts';
+import { organizationRoleHas, projectRoleHas, SPECIFICATION } from './specification.ts';
 
 test('the catalog says what the specification says, row by row', () => {
   const rows = CATALOG.map(([name, level, leastRole, leastProjectRole, description]) => ({

@@ -242,6 +242,15 @@ const REFUSALS = [
     hint: 'Use a token that is not limited, or create one that includes it.',
   },
   {
+    title: 'a token that is narrowed to permissions without project:read excludes everything in projects',
+    held: narrowed({ permissions: ['role:read'] }),
+    permission: 'role:read',
+    target: PROJECT,
+    reason: 'TOKEN_NARROWED',
+    message: 'role:read is needed, and this API token excludes project:read, which everything in a project requires.',
+    hint: 'Use a token that is not limited, or create one that includes it.',
+  },
+  {
     title: 'an API key does not grant what it was not given',
     held: { grants: grantsOfKey(KEY, PROJECT, 'ENTERPRISE'), access: 'WRITE' } as EffectiveGrants,
     permission: 'dataset:delete',

@@ -2,7 +2,16 @@
  * A second implementation of the decision for comparison: slow, with loops and compared strings, and without a line of
  * `src/access`. It reads the permissions of the built-in roles from the specification, not from the catalog.
  */
-import { readFileSync } from 'node:fs';
+import { type Key, keyAllows, leaves, type Narrowed } from './naive-credential.ts';
+import {
+  matches,
+  organizationRoleHas,
+  projectRoleHas,
+  type Row,
+  reads,
+  rowOf,
+  SPECIFICATION,
+} from './specification.ts';
 
 export interface Policy {
   name: string;
@@ -21,6 +30,10 @@ export interface World {
   access: 'READ' | 'WRITE';
   /** Whether the credential is an API token of a member, and no session or token of a service account. */
   isTokenOfMember: boolean;
+  /** What an API token is narrowed to. Null if it is not. */
+  narrowed?: Narrowed | null;
+  /** Given if the credential is an API key. It has no roles, so those above do not count. */
+  key?: Key | null;
   now: number;
 }
 
@@ -30,46 +43,17 @@ export interface Answer {
   reason: string | null;
 }
 
-export interface Row {
-  name: string;
-  level: string;
-  leastRole: string;
-  leastProjectRole: string;
-  description: string;
-}
-
-/** The specification of the built-in roles. Edited by hand, by a person who means to change who may do what. */
-export const SPECIFICATION: Row[] = readFileSync('test/golden/permissions.tsv', 'utf8')
-  .trimEnd()
-  .split('\n')
-  .slice(1)
-  .map((line) => {
-    const [name = '', level = '', leastRole = '', leastProjectRole = '', description = ''] = line.split('\t');
-    return { name, level, leastRole, leastProjectRole, description };
-  });
-
-export const signedIn = (world: World): World => ({ ...world, access: 'WRITE', isTokenOfMember: false });
+/** What the principal holds without the limit of its credential. */
+export const signedIn = (world: World): World => ({
+  ...world,
+  access: 'WRITE',
+  isTokenOfMember: false,
+  narrowed: null,
+});
 
 /** A WRITE token of a member writes while the member may create such a token. */
 const writes = (world: World): boolean =>
   world.access === 'WRITE' && (!world.isTokenOfMember || allows(signedIn(world), 'api_token:grant_write', null));
-
-/** What a READ token allows. */
-export const reads = (permission: string): boolean =>
-  ['read', 'read_content', 'export'].includes(permission.split(':')[1] ?? '');
-
-const ORGANIZATION_LADDER = ['guest', 'read', 'user', 'write', 'admin', 'owner'];
-const PROJECT_LADDER = ['read', 'member', 'manager', 'owner'];
-
-export const organizationRoleHas = (role: string, row: Row): boolean =>
-  ORGANIZATION_LADDER.indexOf(role) >= ORGANIZATION_LADDER.indexOf(row.leastRole);
-
-export function projectRoleHas(role: string, row: Row): boolean {
-  if (role === 'write')
-    return row.leastProjectRole === 'read' || (row.level === 'project' && organizationRoleHas('write', row));
-  if (row.leastProjectRole === '-') return false;
-  return PROJECT_LADDER.indexOf(role) >= PROJECT_LADDER.indexOf(row.leastProjectRole);
-}
 
 export function naiveAnswer(world: World, permission: string, target: string | null): Answer {
   return allows(world, permission, target)
@@ -81,9 +65,13 @@ export const naivePermissions = (world: World, target: string | null): string[] 
   SPECIFICATION.map((row) => row.name).filter((name) => allows(world, name, target));
 
 /** Nothing in a project is allowed to those who may not see it. */
-const allows = (world: World, permission: string, target: string | null): boolean =>
-  allowsByRoles(world, permission, target) &&
-  (!isInProject(permission, target) || allowsByRoles(world, 'project:read', target));
+export const allows = (world: World, permission: string, target: string | null): boolean =>
+  needed(permission, target).every(
+    (name) => allowsByRoles(world, name, target) && (!world.narrowed || leaves(world.narrowed, name, target)),
+  );
+
+const needed = (permission: string, target: string | null): string[] =>
+  isInProject(permission, target) ? [permission, 'project:read'] : [permission];
 
 const isInProject = (permission: string, target: string | null): boolean =>
   target !== null || rowOf(permission)?.level === 'project';
@@ -93,6 +81,7 @@ function allowsByRoles(world: World, permission: string, target: string | null):
   if (!row) return false;
   if (row.level === 'organization' && target !== null) return false;
   if (!reads(permission) && !writes(world)) return false;
+  if (world.key) return keyAllows(world.key, world.plan, row, target);
   const role = roleNow(world);
   if (says('DENY', role, permission)) return false;
   const byOrganization =
@@ -110,13 +99,14 @@ function allowsByRoles(world: World, permission: string, target: string | null):
 function reasonOf(world: World, permission: string, target: string | null): string | null {
   const writing = signedIn(world);
   if (!allowsByRoles(writing, permission, target)) return reasonByRoles(writing, permission, target);
-  return allows(writing, permission, target) ? 'READ_ONLY_TOKEN' : reasonByRoles(writing, 'project:read', target);
+  if (!allows(writing, permission, target)) return reasonByRoles(writing, 'project:read', target);
+  return allows({ ...writing, narrowed: world.narrowed }, permission, target) ? 'READ_ONLY_TOKEN' : 'TOKEN_NARROWED';
 }
 
 /** Tries which condition would have to differ for the permission to be allowed. */
 function reasonByRoles(world: World, permission: string, target: string | null): string | null {
   if (rowOf(permission)?.level === 'organization' && target !== null) return 'WRONG_LEVEL';
-  const roles = [roleNow(world), projectRoleOf(world, target)];
+  const roles = world.key ? [] : [roleNow(world), projectRoleOf(world, target)];
   if (roles.some((role) => role && says('DENY', role, permission))) return 'DENIED';
   const best: World = { ...world, plan: 'ENTERPRISE' };
   if (allowsByRoles(best, permission, target)) return 'PLAN_LACKS';
@@ -126,12 +116,7 @@ function reasonByRoles(world: World, permission: string, target: string | null):
   return reasons.length > 1 ? null : (reasons[0] ?? 'NO_GRANT');
 }
 
-function rowOf(permission: string): Row | undefined {
-  for (const row of SPECIFICATION) if (row.name === permission) return row;
-  return undefined;
-}
-
-function roleNow({ organization: { role, expiresAt, fallback }, now }: World): AnyRole {
+export function roleNow({ organization: { role, expiresAt, fallback }, now }: World): AnyRole {
   return expiresAt !== null && expiresAt <= now ? fallback : role;
 }
 
@@ -172,10 +157,4 @@ function says(effect: 'ALLOW' | 'DENY', role: AnyRole, permission: string): bool
       for (const pattern of statement.permissions)
         if (statement.effect === effect && matches(pattern, permission)) return true;
   return false;
-}
-
-function matches(pattern: string, permission: string): boolean {
-  const colon = permission.indexOf(':');
-  const spellings = ['*', '*:*', permission, `${permission.slice(0, colon)}:*`, `*${permission.slice(colon)}`];
-  return spellings.includes(pattern);
 }

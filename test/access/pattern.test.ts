@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { matchingPermissions, validatePattern } from '../../src/access/pattern.ts';
-import { SPECIFICATION } from './naive.ts';
+import { SPECIFICATION } from './specification.ts';
 
 const NAMES = SPECIFICATION.map((row) => row.name);
 

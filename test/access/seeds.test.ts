@@ -4,7 +4,7 @@ import type { Role } from '../../src/access/model.ts';
 import { matchingPermissions, validatePattern } from '../../src/access/pattern.ts';
 import { roleByKey } from '../../src/access/roles.ts';
 import { allow, allowedOf, customRole, deny, effective, PROJECT, projectRole } from './examples.ts';
-import { reads, SPECIFICATION } from './naive.ts';
+import { reads, SPECIFICATION } from './specification.ts';
 
 const NAMES = SPECIFICATION.map((row) => row.name);
 const of = (...resources: string[]): string[] => resources.flatMap((resource) => matchingPermissions(`${resource}:*`));

@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { limitedBy } from '../../src/access/access.ts';
-import type { EffectiveGrants, Role } from '../../src/access/model.ts';
+import { API_KEY_PRESETS, grantsOfKey, type KeyPermissions, permissionsOfPatterns } from '../../src/access/key-role.ts';
+import type { EffectiveGrants, Narrowing, Role } from '../../src/access/model.ts';
 import { type AccessState, NO_ACCESS, OF_CREATOR } from '../../src/access/principal-roles.ts';
 import { CREATOR, compileRole, roleByKey } from '../../src/access/roles.ts';
 import { projectRole } from './examples.ts';
-import { type AnyRole, type Policy, SPECIFICATION, type World } from './naive.ts';
+import type { AnyRole, Policy, World } from './naive.ts';
+import type { Key, Narrowed } from './naive-credential.ts';
+import { SPECIFICATION } from './specification.ts';
 
 export const NAMES = SPECIFICATION.map((row) => row.name);
 export const PROJECTS = ['staging', 'production', 'lab'];
@@ -46,6 +49,23 @@ export const projectRoles: fc.Arbitrary<AnyRole | null> = fc.oneof(
 
 export const NOW = Date.parse('2026-05-01T12:00:00Z');
 
+/** Some are wide, so that much is left. */
+const manyPatterns = fc.oneof(
+  patterns,
+  patterns.map((some) => ['*', ...some]),
+  fc.constantFrom<string[][]>(['*:read', '*:create'], ['role:read']),
+);
+
+export const narrowings: fc.Arbitrary<Narrowed> = fc.record({
+  permissions: fc.option(manyPatterns),
+  projects: fc.option(fc.subarray([...PROJECTS, 'open'], { minLength: 1 })),
+});
+
+const keyPatterns = fc.oneof(
+  manyPatterns,
+  fc.subarray(['api_key:create', 'api_key:update', 'api_key:*', '*:delete', 'dataset:create'], { minLength: 1 }),
+);
+
 /** The boundary and the values next to it. */
 const expiry = fc.option(fc.constantFrom(NOW - 1, NOW, NOW + 1));
 
@@ -66,8 +86,26 @@ export const worlds: fc.Arbitrary<World> = fc.record({
     ),
   access: fc.constantFrom('READ', 'WRITE'),
   isTokenOfMember: fc.boolean(),
+  narrowed: fc.option(narrowings),
   now: fc.constant(NOW),
 });
+
+const keys: fc.Arbitrary<Key> = fc.record({
+  project: fc.constantFrom(...PROJECTS),
+  preset: fc.constantFrom('SDK', 'READ_ONLY', 'FULL', null, null, null),
+  permissions: keyPatterns,
+});
+
+/** Worlds in which the caller is a principal with roles or an API key. */
+export const callers: fc.Arbitrary<World> = fc.oneof(
+  { weight: 2, arbitrary: worlds },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(worlds, keys)
+      .map(([world, key]) => ({ ...world, narrowed: null, isTokenOfMember: false, key })),
+  },
+);
 
 const compiled = (policies: Policy[], projectId: string | null): Role =>
   compileRole({ id: 'custom', name: 'Custom', description: null, projectId, policies });
@@ -81,8 +119,25 @@ function inProject({ role, id: projectId, ofCreator }: World['projects'][number]
   return typeof role === 'string' ? projectRole(role) : compiled(role, projectId);
 }
 
+/** As it is stored. */
+const storedKey = ({ preset, permissions }: Key): KeyPermissions => ({
+  name: 'ci',
+  preset,
+  permissions: preset ? API_KEY_PRESETS[preset] : permissions,
+});
+
+export const narrowingOf = (narrowed: Narrowed | null | undefined): Narrowing | null =>
+  narrowed
+    ? {
+        permissions: narrowed.permissions && permissionsOfPatterns(narrowed.permissions),
+        projects: narrowed.projects && new Set(narrowed.projects),
+      }
+    : null;
+
 /** The effective grants in a world, as `loadGrants` computes them from rows. */
-export function grantsIn({ plan, organization, projects, now, ...credential }: World): EffectiveGrants {
+export function grantsIn({ plan, organization, projects, now, narrowed, key, ...given }: World): EffectiveGrants {
+  const credential = { ...given, narrowing: narrowingOf(narrowed) };
+  if (key) return limitedBy(credential, grantsOfKey(storedKey(key), key.project, plan));
   const { role, expiresAt, fallback } = organization;
   const over = expiresAt !== null && expiresAt <= now;
   return limitedBy(credential, {

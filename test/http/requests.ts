@@ -27,8 +27,11 @@ export function ask(
   const req = send(`${address}${path}`, { method, headers: named }, async (res) => {
     const chunks: Buffer[] = [];
     for await (const chunk of res) chunks.push(chunk as Buffer);
-    const { date, ...rest } = res.headers;
-    resolve({ status: res.statusCode, headers: rest, body: Buffer.concat(chunks).toString('latin1') });
+    const { date, ...headers } = res.headers;
+    // Each request is counted, so the next one has less left.
+    if (typeof headers['ratelimit'] === 'string')
+      headers['ratelimit'] = headers['ratelimit'].replace(/;r=\d+;t=\d+/g, ';r=COUNT;t=SECONDS');
+    resolve({ status: res.statusCode, headers, body: Buffer.concat(chunks).toString('latin1') });
   });
   req.on('error', reject);
   req.end(body);

@@ -18,7 +18,7 @@ import { expect, test } from 'vitest';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { addMember, createOrganization, signIn } from '../support/world.ts';
-import { inside, look, REFUSED } from './support.ts';
+import { inside, look, privateJwkIn, REFUSED } from './support.ts';
 
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
@@ -29,8 +29,9 @@ const INSIDE = inside(person.email, 'acme');
 const real = person.token ?? '';
 const claims = decodeJwt(real);
 const header = decodeProtectedHeader(real) as { alg: string; kid: string; typ: string };
-const [stored] = await api.root`select private_jwk as "privateJwk", public_jwk as "publicJwk" from signing_keys`;
-const { privateJwk, publicJwk } = stored as unknown as { privateJwk: JWK; publicJwk: JWK };
+const [stored] = await api.root`select public_jwk as "publicJwk" from signing_keys`;
+const { publicJwk } = stored as unknown as { publicJwk: JWK };
+const privateJwk = await privateJwkIn(api);
 const ours = await importJWK(privateJwk, 'EdDSA');
 const theirs = await generateKeyPair('EdDSA', { extractable: true });
 

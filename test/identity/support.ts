@@ -1,3 +1,5 @@
+import type { JWK } from 'jose';
+import type { Sql } from 'postgres';
 import { expect } from 'vitest';
 import type { Api, ApiResponse, Caller, Json } from '../support/api.ts';
 import { executeMutation } from '../support/world.ts';
@@ -99,16 +101,29 @@ export async function post(
   return { status: response.status, headers: response.headers, data, errors };
 }
 
-/** Every value of every table as text, to search for secrets that must not be stored. */
-export async function everythingStored(api: Api): Promise<string> {
-  const tables = await api.root`select relname as name from pg_class
-    where relkind = 'r' and relnamespace = 'public'::regnamespace`;
+/** The private key that signs access tokens, decrypted. */
+export async function privateJwkIn(api: Api): Promise<JWK & { kid: string }> {
+  const [row] = await api.root`select kid, private_jwk as jwk from signing_keys order by signs_from`;
+  const place = { table: 'signing_keys', column: 'private_jwk', row: [row?.['kid']] };
+  return JSON.parse(api.app.dependencies.encryption.decrypt(row?.['jwk'], place));
+}
+
+/** Every value of every table of every schema as text, to search for secrets that must not be stored. */
+export async function everythingStored({ root: sql }: { root: Sql }): Promise<string> {
+  const tables = await sql`
+    select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
+      (select array_agg(quote_ident(attname)) from pg_attribute
+        where attrelid = c.oid and attnum > 0 and not attisdropped and atttypid = 'bytea'::regtype) as bytes
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where relkind in ('r', 'p', 'm') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^(pg_toast|citus)'`;
   const contents = await Promise.all(
-    tables.map(({ name }) =>
-      api.root.unsafe(`select coalesce(json_agg(t order by t::text), '[]')::text as all from "${name}" t`),
-    ),
+    tables.map(({ name, bytes }) => {
+      // PostgreSQL shows bytes as hexadecimal digits.
+      const decoded = (bytes ?? []).map((column: string) => `, string_agg(encode(${column}, 'escape'), ' ')`);
+      return sql.unsafe(`select json_agg(t)::text${decoded.join('')} from ${name} t`).values();
+    }),
   );
-  return contents.map(([row]) => row?.['all']).join('\n');
+  return JSON.stringify(contents);
 }
 
 /** The audit events of one action, the oldest first. */

@@ -82,8 +82,14 @@ async function everything(by: Caller, ...projects: string[]): Promise<Record<str
 }
 
 test('everybody can read the plans, and the plan of the organization is marked', async () => {
-  const PLAN = 'name current customRoles projectRoles enforcedSso seats projects';
-  const rows = Object.entries(PLANS).map(([name, row]) => ({ name, current: false, ...row }));
+  const PLAN =
+    'name current customRoles projectRoles enforcedSso seats projects apiKeysPerProject requestsPerMinute organizationRequestsPerMinute';
+  const scale = api.app.dependencies.config.planRequestsPercent / 100;
+  const rows = Object.entries(PLANS).map(([name, row]) => ({
+    ...{ name, current: false, ...row },
+    requestsPerMinute: scale * row.requestsPerMinute,
+    organizationRequestsPerMinute: scale * row.organizationRequestsPerMinute,
+  }));
   expect(rows.map(({ name }) => name)).toEqual(['FREE', 'TEAM', 'ENTERPRISE']);
   expect((await queryData(api.as(), `{ plans { ${PLAN} } }`)).plans).toEqual(rows);
   const { people } = await createMembers();

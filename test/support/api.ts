@@ -78,6 +78,7 @@ export interface ApiOptions {
   writeCountsAfter?: number;
   /** Milliseconds after which the last uses of credentials are written. Defaults to never. */
   writeUsesAfter?: number;
+  observers?: AppOptions['observers'];
   /** Runs on this database instead of a new one, as a second node does. */
   database?: TestDatabase;
 }
@@ -86,11 +87,15 @@ export interface ApiOptions {
 const UNLIMITED: Partial<Config> = {
   rateLimits: Object.fromEntries(RATE_LIMIT_NAMES.map((name) => [name, 1_000_000])) as RateLimitPoints,
   anonymousRequestsPerMinute: 1_000_000,
-  planRequestsPercent: 1_000_000,
+  planRequestsPercent: 100_000,
 };
 
 /** A test that observes statements must not see those that write the counts of requests. */
 const NEVER = 2 ** 31 - 1;
+
+/** With a key, the tests also run servers in production. */
+export const ENCRYPTION_KEY = Buffer.from('a key for tests '.repeat(2)).toString('base64');
+const STANDARD = readConfig({ ENCRYPTION_KEY });
 
 /** With this media type, the status tells whether the operation was executed. */
 const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
@@ -102,6 +107,7 @@ export async function startApi({
   ways,
   pool: size = 10,
   client,
+  observers = {},
   database,
   redis,
   writeCountsAfter = NEVER,
@@ -131,7 +137,7 @@ export async function startApi({
   );
   afterAll(() => expect(differences.join('\n\n'), 'planned answers differ from those of the resolvers').toBe(''));
   let ahead = 0;
-  const full: Config = { ...readConfig({}), publicUrl: 'http://ambit.test', ...UNLIMITED, ...config };
+  const full: Config = { ...STANDARD, publicUrl: 'http://ambit.test', ...UNLIMITED, ...config };
   const app = createApp({
     pool,
     config: full,
@@ -141,6 +147,7 @@ export async function startApi({
     writeCountsAfter,
     writeUsesAfter,
     redis,
+    observers,
     ...(ways ?? both),
   });
   afterAll(() => pool.end());

@@ -63,3 +63,16 @@ export async function queryServer(address: string, token: string, query: string)
   const response = await fetch(`${address}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
   return response.json();
 }
+
+/** Runs a command with a line on stdin. Returns the exit code and the output. */
+export async function runCommand(env: Record<string, string>, args: string[], line = ''): Promise<[unknown, string]> {
+  const child = spawn('node', [...QUICK_START, 'src/main.ts', ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(`${line}\n`);
+  const [code] = await once(child, 'close');
+  return [code, output];
+}

@@ -5,6 +5,7 @@ import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
 import { permissionUses } from '../../src/graphql/permission-uses.ts';
 import { MAX_ATTEMPTS } from '../../src/http/attempts.ts';
 import { LIMITS } from '../../src/http/limits.ts';
+import { METRICS } from '../../src/http/metrics/table.ts';
 import { MAX_ERRORS } from '../../src/http/response-limit.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
 import { limitText, type ROLE_LIMITS } from '../../src/lib/limits.ts';
@@ -72,6 +73,17 @@ function uses(): string {
   const rest = `These ${unused.length} permissions are required by nothing yet. They can be used in policies, and \`authorize\` answers for them: ${unused.join(', ')}.`;
   return `${table(columns('permission', 'required by'), rows)}\n\n${rest}`;
 }
+
+const metrics = (): string =>
+  table(
+    columns('metric', 'type', 'labels', 'description'),
+    Object.entries(METRICS).map(([name, { type, labels, help }]) => [
+      code(name),
+      type,
+      labels.map(code).join(', '),
+      help,
+    ]),
+  );
 
 function configuration(): string {
   const rows = Object.entries(VARIABLES).map(([name, schema]) => {
@@ -175,5 +187,6 @@ export const TABLES: Record<string, Record<string, () => string>> = {
     'input error codes': () => described('code', USER_ERROR_CODES),
     reasons: () => described('reason', REFUSAL_REASONS),
   },
+  'docs/operations.md': { metrics },
   'docs/plans-and-limits.md': { plans, 'role limits': roleLimits, limits, 'rate limits': rateLimits },
 };

@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { type Target, unrestricted } from '../../access/access.ts';
 import { PERMISSIONS, type Permission } from '../../access/catalog.ts';
+import { countDecision } from '../../access/counted.ts';
 import { decide } from '../../access/decide.ts';
 import type { EffectiveGrants } from '../../access/model.ts';
 import { validatePattern } from '../../access/pattern.ts';
@@ -66,6 +67,7 @@ export async function authorize(ctx: Context, questions: readonly Question[], sc
     const scope = targetId == null ? null : (targets.has(targetId) ? targets : scopes).get(targetId);
     if (scope === undefined) return refused('NO_SUCH_TARGET');
     const decision = decide(effective, permission as Permission, scope);
+    countDecision(ctx.decisions, decision.allowed);
     return decision.allowed ? { allowed: true, reason: null } : refused(decision.reason);
   });
 }

@@ -1,6 +1,8 @@
-import { type Context, tenant } from '../../context.ts';
+import { and, eq } from 'drizzle-orm';
+import { type Context, db, tenant } from '../../context.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { findOrganization } from '../organization/service.ts';
+import { apiTokens } from './table.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -43,4 +45,20 @@ export function requireNotBeyondCredential(ctx: Context, expiresAt: Date | null)
   const own = credential && credential.kind !== 'SESSION' ? credential.expiresAt : null;
   if (own && (!expiresAt || expiresAt > own))
     throw refused(`must not be later than ${own.toISOString()}, when the credential of this request expires`);
+}
+
+/** Throws INVALID for an expiry after that of the token or key that made it. */
+export async function requireNotBeyondMaker(
+  ctx: Context,
+  madeWithId: string | null,
+  expiresAt: Date | null,
+): Promise<void> {
+  if (madeWithId === null) return;
+  const [maker] = await (await db(ctx))
+    .select({ expiresAt: apiTokens.expiresAt, lineageAt: apiTokens.lineageAt })
+    .from(apiTokens)
+    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, madeWithId)));
+  const end = maker ? await findExpiry(ctx, maker) : null;
+  if (end && (!expiresAt || expiresAt > end))
+    throw refused(`must not be later than ${end.toISOString()}, when the credential that created it expires`);
 }

@@ -1,4 +1,5 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { isAnyOf } from '../../db/array.ts';
 import type { Db } from '../../db/client.ts';
 import { queryRows } from '../../db/reader.ts';
 import { apiTokens } from './table.ts';
@@ -37,3 +38,14 @@ const lineageOf = (organizationId: string, roots: SQL): SQL => sql`
       where ${apiTokens.organizationId} = ${organizationId}
     ) select lineage.id from lineage)
   order by ${apiTokens.id} for update`;
+
+/** Nothing that was made with a token or key outlasts it, also if that ends earlier now. */
+export async function endLineage(db: Db, organizationId: string, id: string, end: Date): Promise<void> {
+  const lineage = await lockLineage(db, organizationId, eq(apiTokens.id, id));
+  const isLater = or(isNull(apiTokens.expiresAt), gt(apiTokens.expiresAt, end));
+  const ids = lineage.map((row) => row.id);
+  await db
+    .update(apiTokens)
+    .set({ expiresAt: end })
+    .where(and(eq(apiTokens.organizationId, organizationId), isAnyOf(apiTokens.id, ids), isLater));
+}

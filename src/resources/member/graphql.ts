@@ -1,5 +1,7 @@
 import { isNotNull } from 'drizzle-orm';
+import type { Context } from '../../context.ts';
 import { isSelected } from '../../data/loader.ts';
+import { MAX_PAGE } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
@@ -8,6 +10,8 @@ import { withSource } from '../../graphql/source.ts';
 import type { Target } from '../../graphql/target.ts';
 import { targetId } from '../../lib/input.ts';
 import { andThen } from '../../lib/maybe-promise.ts';
+import { ApiKey } from '../api-key/ref.ts';
+import { type ApiKeyRow, listKeysCreatedBy } from '../api-key/service.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { listOfKind } from '../principal/list.ts';
@@ -100,6 +104,16 @@ builder.queryField('members', (t) =>
   ),
 );
 
+const KEYS_LEFT = {
+  apiKeys: {
+    type: [ApiKey] as [typeof ApiKey],
+    description: `The API keys that the member created with a session, in projects where the caller has \`api_key:read\`, newest first, at most ${MAX_PAGE}. They stay valid, because they belong to their projects. Keys that the member created with an API token are deleted with that token.`,
+  },
+};
+
+const keysLeft = (ctx: Context, principalId: string): Promise<ApiKeyRow[]> | null =>
+  ctx.unit.dryRun ? null : listKeysCreatedBy(ctx, principalId);
+
 const NOT_HELD = 'Returns NOT_HELD if somebody would gain or lose permissions that the caller does not have';
 const LAST_OWNER = 'LAST_OWNER for the last Owner of the organization';
 
@@ -135,17 +149,23 @@ mutation('deleteMember', {
     id: t.id({ required: true, visibleWith: 'member:read', own: true, description: 'The ID of the member.' }),
     dryRun: t.boolean({ description: DRY_RUN }),
   }),
-  results: { ...DELETED, ...ACCESS_CHANGES },
-  resolve: async ({ id, dryRun }, ctx) =>
-    withChanges(ctx, 'deletedId', await deleteMember(ctx, targetId('mem', id), dryRun ?? false)),
+  results: { ...DELETED, ...ACCESS_CHANGES, ...KEYS_LEFT },
+  resolve: async ({ id, dryRun }, ctx) => {
+    const uuid = targetId('mem', id);
+    const changed = withChanges(ctx, 'deletedId', await deleteMember(ctx, uuid, dryRun ?? false));
+    return { ...changed, apiKeys: await keysLeft(ctx, uuid) };
+  },
 });
 
 mutation('leaveOrganization', {
   own: true,
   description: `Ends the membership of the caller in the organization, with its sessions and API tokens. Returns ${LAST_OWNER}.`,
   input: (t) => ({ dryRun: t.boolean({ description: DRY_RUN }) }),
-  results: { ...DELETED, ...ACCESS_CHANGES },
-  resolve: async ({ dryRun }, ctx) => withChanges(ctx, 'deletedId', await leaveOrganization(ctx, dryRun ?? false)),
+  results: { ...DELETED, ...ACCESS_CHANGES, ...KEYS_LEFT },
+  resolve: async ({ dryRun }, ctx) => {
+    const changed = withChanges(ctx, 'deletedId', await leaveOrganization(ctx, dryRun ?? false));
+    return { ...changed, apiKeys: await keysLeft(ctx, ctx.unit.actor.principal?.id ?? '') };
+  },
 });
 
 mutation('transferOwnership', {

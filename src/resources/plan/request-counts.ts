@@ -1,5 +1,5 @@
 import { and, eq, gt, sql } from 'drizzle-orm';
-import { type Context, db, tenant } from '../../context.ts';
+import { type Context, db, type RequestCounts, tenant } from '../../context.ts';
 import type { Db } from '../../db/client.ts';
 import { domainError, postgresError } from '../../db/constraints.ts';
 import type { Pool } from '../../db/pool.ts';
@@ -19,13 +19,6 @@ const LOG_INTERVAL = 60_000;
 const DAY = 24 * 60 * 60 * 1_000;
 /** SQLSTATE of a violated foreign key: the organization was deleted. */
 const NO_ORGANIZATION = '23503';
-
-/** Counts the requests of organizations in memory, and writes the sums in the background. */
-export interface RequestCounts {
-  add(organizationId: string, requests: number): void;
-  /** Writes the counts now. What cannot be written is written with the next counts. */
-  write(): Promise<void>;
-}
 
 /** Requests by day. A day is the number of days since 1970, in UTC. */
 type Days = Map<number, number>;

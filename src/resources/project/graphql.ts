@@ -133,7 +133,7 @@ mutation('updateProject', {
 mutation('deleteProject', {
   permission: 'project:delete',
   description:
-    'Deletes a project with everything in it, including its roles, policies and project roles. This cannot be undone. `accessChanges` lists what everybody with a project role loses.',
+    'Deletes a project with everything in it, including its roles, policies, project roles and API keys. This cannot be undone. `accessChanges` lists what everybody with a project role loses.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project.' }),
     key: t.string({

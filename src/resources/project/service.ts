@@ -8,9 +8,12 @@ import { inProjects, seesEveryProject } from '../../data/project-scope.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { containing, type SearchFilter } from '../../db/search.ts';
+import { removeSecrets } from '../../identity/secrets.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
+import { hashesOf, lockLineage } from '../api-token/lineage.ts';
+import { apiTokens } from '../api-token/table.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { findGrants, requireStill } from '../principal/access.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
@@ -170,7 +173,7 @@ interface DeleteInput {
   dryRun?: boolean | null | undefined;
 }
 
-/** Deletes the project with its roles, policies and memberships. A role of a project cannot be used elsewhere. */
+/** Deletes the project with its roles, policies, memberships and API keys. A role of a project cannot be used elsewhere. */
 export async function deleteProject(
   ctx: Context,
   id: string,
@@ -194,6 +197,8 @@ export async function deleteProject(
   await tx
     .delete(rolePolicies)
     .where(and(eq(rolePolicies.organizationId, tenant(ctx)), inArray(rolePolicies.roleId, own)));
+  const keys = await lockLineage(tx, tenant(ctx), eq(apiTokens.projectId, id));
+  await removeSecrets(tx, hashesOf(keys));
   if (dryRun) setDryRun(ctx);
   return { result: await rows.remove(ctx, project), accessChanges };
 }

@@ -21,7 +21,7 @@ import { findProjects } from '../project/service.ts';
 import { RoleType } from '../role/ref.ts';
 import { User } from '../user/graphql.ts';
 
-const CredentialAccess = builder.enumType('CredentialAccess', {
+export const CredentialAccess = builder.enumType('CredentialAccess', {
   description: 'What a credential allows, within the permissions of the member or service account that it acts for.',
   values: {
     READ: { description: 'Reading only. An API token can be limited to this.' },
@@ -117,7 +117,7 @@ const MembershipType = builder.objectRef<Membership>('Membership').implement({
   }),
 });
 
-const Viewer = builder.objectRef<Actor>('Viewer').implement({
+export const Viewer = builder.objectRef<Actor>('Viewer').implement({
   description: 'The caller: the person, the organization and the permissions of the request.',
   public: true,
   fields: (t) => ({

@@ -1,0 +1,79 @@
+import type { PgBoss } from 'pg-boss';
+import type { Sql } from 'postgres';
+import { clientOf, type Db } from '../db/client.ts';
+import { type JobExecutor, jobExecutor } from '../db/job-executor.ts';
+import type { Pool } from '../db/pool.ts';
+import { JOB_SCHEMA, JOBS, type JobName, type JobPayload } from '../lib/jobs.ts';
+import { lazily } from '../lib/lazy.ts';
+import { countJobs, type FailedJob, type JobCounts, listFailedJobs } from './status.ts';
+import { useTwoPhaseCommit } from './two-phase.ts';
+
+export interface EnqueueOptions {
+  /** At most one job of this name is created in each period of so many seconds, by all processes together. */
+  oncePer?: number;
+}
+
+export interface Jobs {
+  /**
+   * Adds a job with the connection of the transaction. If the transaction is rolled back, the job never existed. Returns its
+   * id, or null if `oncePer` allows no further job.
+   */
+  enqueue<Name extends JobName>(
+    db: Db,
+    name: Name,
+    payload: JobPayload<Name>,
+    options?: EnqueueOptions,
+  ): Promise<string | null>;
+  /** Tells the worker of this process that a job was committed. Otherwise it starts at the next poll, within a second. */
+  wake(): void;
+  counts(): Promise<JobCounts[]>;
+  /** The newest jobs that have failed and are not retried. */
+  failed(limit: number): Promise<FailedJob[]>;
+  /** Calls `react` at each `wake`. Returns a function that ends this. */
+  onWake(react: () => void): () => void;
+}
+
+/** pg-boss without its own connections and timers. Loaded at the first use, because it takes time to load. */
+export async function openBoss(db: JobExecutor): Promise<PgBoss> {
+  const { PgBoss } = await import('pg-boss');
+  const boss = new PgBoss({
+    db,
+    schema: JOB_SCHEMA,
+    migrate: false,
+    createSchema: false,
+    schedule: false,
+    supervise: false,
+    // Both need the owner of the tables.
+    reindex: false,
+    monitorVacuum: false,
+    monitorIntervalSeconds: 10,
+    maintenanceIntervalSeconds: 600,
+  });
+  // Without a listener, an event would end the process. Errors of calls also reject their promises.
+  boss.on('error', () => undefined);
+  return boss;
+}
+
+export function createJobs(pool: Pool): Jobs {
+  const listeners = new Set<() => void>();
+  // Only the settings of a queue are read on this connection, once per queue.
+  const boss = lazily(() => openBoss(jobExecutor(pool.sql.unsafe)));
+  return {
+    async enqueue(db, name, payload, { oncePer } = {}) {
+      const data = JOBS[name].payload.parse(payload);
+      const executor = jobExecutor(clientOf(db).unsafe as Sql['unsafe']);
+      const options = { db: executor, ...(oncePer && { singletonSeconds: oncePer }) };
+      await useTwoPhaseCommit(pool, db);
+      return await (await boss()).send(name, data, options);
+    },
+    counts: () => countJobs(pool),
+    failed: (limit) => listFailedJobs(pool, limit),
+    wake() {
+      for (const react of listeners) react();
+    },
+    onWake(react) {
+      listeners.add(react);
+      return () => listeners.delete(react);
+    },
+  };
+}

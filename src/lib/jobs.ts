@@ -1,0 +1,74 @@
+import { z } from 'zod';
+
+/**
+ * A kind of background work. A payload contains ids only, because the tables of jobs have no row-level security and their
+ * rows are shown to operators.
+ */
+export interface JobDefinition {
+  description: string;
+  payload: z.ZodType<object>;
+  /** How often a failed job is run again. */
+  retries: number;
+  /** Seconds before the first retry. Each further retry waits about twice as long as the one before. */
+  retryDelay: number;
+  /** Longest number of seconds between two retries. */
+  retryDelayMax: number;
+  /** Seconds after which a run is stopped and counts as failed. */
+  expiry: number;
+  /** Jobs of this kind that one process runs at the same time. */
+  concurrency: number;
+  /** For a job that runs regularly: the seconds between two runs, by all processes together, and its payload. */
+  schedule?: { every: number; payload: object };
+  /** Days after which a completed or failed job is deleted. */
+  keepDays: number;
+}
+
+const define = <Payload extends z.ZodType<object>>(
+  definition: JobDefinition & { payload: Payload },
+): JobDefinition & { payload: Payload } => definition;
+
+/** Every kind of job. Adding one needs no migration: the next `migrate` creates its queue. */
+export const JOBS = {
+  'clean-up': define({
+    description: 'Deletes expired rows of the instance and of a page of organizations.',
+    payload: z.strictObject({ after: z.uuid().nullable() }),
+    retries: 5,
+    retryDelay: 5,
+    retryDelayMax: 600,
+    expiry: 900,
+    concurrency: 1,
+    schedule: { every: 3_600, payload: { after: null } },
+    keepDays: 1,
+  }),
+} as const;
+
+export type JobName = keyof typeof JOBS;
+export type JobPayload<Name extends JobName> = z.output<(typeof JOBS)[Name]['payload']>;
+
+export const JOB_NAMES = Object.keys(JOBS) as JobName[];
+
+/** Schema of the tables of pg-boss. */
+export const JOB_SCHEMA = 'pgboss';
+
+/**
+ * Seconds without a sign of life after which another process runs the jobs of a process that has died. A running process
+ * reports every quarter of it.
+ */
+export const HEARTBEAT_SECONDS = 60;
+
+const DAY = 86_400;
+
+/** The settings of a queue of pg-boss. */
+export const queueOptions = (name: JobName) => {
+  const { retries, retryDelay, retryDelayMax, expiry, keepDays } = JOBS[name];
+  return {
+    retryLimit: retries,
+    retryDelay,
+    retryDelayMax,
+    retryBackoff: true,
+    expireInSeconds: expiry,
+    heartbeatSeconds: HEARTBEAT_SECONDS,
+    deleteAfterSeconds: keepDays * DAY,
+    retentionSeconds: 14 * DAY,
+  };
+};

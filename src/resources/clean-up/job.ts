@@ -1,0 +1,60 @@
+import { sql } from 'drizzle-orm';
+import type { JobDependencies } from '../../context.ts';
+import type { Db } from '../../db/client.ts';
+import { queryRows } from '../../db/reader.ts';
+import { deleteExpiredSessionsAcrossTenants, listOrganizationsAcrossTenants } from '../../identity/across-tenants.ts';
+import { rateLimits } from '../../identity/table.ts';
+import type { Job, JobHandler } from '../../jobs/job.ts';
+import { describeError } from '../../lib/log.ts';
+import { BATCH, cleanOrganization, inBatches } from './organization.ts';
+
+/** Organizations that one job visits. The next job continues after them. */
+const PAGE = 200;
+/** Failures after which a job leaves the other organizations to the next one. In a cluster, a worker may be down. */
+const MAX_FAILURES = 5;
+
+/**
+ * Deletes what has expired and gives no access any more. The tables of the instance are cleaned first. Then each
+ * organization is visited in transactions that are bound to it.
+ */
+export const createCleanUp =
+  ({ jobs, clock, log }: JobDependencies): JobHandler<'clean-up'> =>
+  async (job) => {
+    const { after } = job.payload;
+    if (after === null) await cleanInstance(job, clock());
+    const page = await job.transaction((db) => listOrganizationsAcrossTenants(db, after, PAGE));
+    let [visited, changed, failures] = [0, 0, 0];
+    for (const organization of page) {
+      job.signal.throwIfAborted();
+      visited += 1;
+      try {
+        changed += await cleanOrganization(job, organization, clock());
+      } catch (error) {
+        log({ level: 'error', message: 'organization not cleaned up', organization, error: describeError(error) });
+        failures += 1;
+        if (failures === MAX_FAILURES) break;
+      }
+    }
+    log({ level: 'debug', message: 'expired rows removed', organizations: visited, changed });
+    const isLast = page.length < PAGE && visited === page.length;
+    await job.finish(async (db) => {
+      if (!isLast) await jobs.enqueue(db, 'clean-up', { after: page[visited - 1] ?? null });
+    });
+    if (!isLast) jobs.wake();
+  };
+
+async function cleanInstance(job: Job, now: Date): Promise<void> {
+  await inBatches(() => job.transaction((db) => deleteExpiredSessionsAcrossTenants(db, BATCH)));
+  await inBatches(() => job.transaction((db) => deleteEndedLimits(db, now)));
+}
+
+/** Deletes counters of rate limits that have ended. */
+const deleteEndedLimits = async (db: Db, now: Date): Promise<number> =>
+  (
+    await queryRows(
+      db,
+      sql`delete from ${rateLimits} where ${rateLimits.key} in (
+        select ${rateLimits.key} from ${rateLimits} where ${rateLimits.expire} < ${now.getTime()} limit ${BATCH})
+      returning ${rateLimits.key}`,
+    )
+  ).length;

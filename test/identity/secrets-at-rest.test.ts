@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { drizzleOn } from '../../src/db/client.ts';
+import { createSetupSecret } from '../../src/identity/setup-secret.ts';
+import { hashSecret } from '../../src/lib/secret.ts';
+import { ENCRYPTION_KEY, type Json, startApi } from '../support/api.ts';
+import { createOrganization, executeMutation, mutate, roleId } from '../support/world.ts';
+import { everythingStored, privateJwkIn, refresh } from './support.ts';
+
+const SIGN_UP = `mutation ($input: SignUpInput!) {
+  signUp(input: $input) { session { accessToken refreshToken } errors { code path } }
+}`;
+
+// Each text is unlikely to be stored for another reason.
+const PASSWORD = 'at-rest password 1';
+const WRONG = 'at-rest password 2';
+
+/** The server logs the mails, the other one fails to send them, so that it keeps the secrets of invitations. */
+const api = await startApi();
+const failing = await startApi({ database: api, config: { smtpUrl: 'smtp://127.0.0.1:1' } });
+
+/** Secrets whose hash is stored, and others that are not stored at all. */
+const hashed: string[] = [];
+const others = [PASSWORD, WRONG, Buffer.from(ENCRYPTION_KEY, 'base64').toString('latin1'), ENCRYPTION_KEY];
+
+async function makeSecrets(): Promise<void> {
+  const setupSecret = (await createSetupSecret(drizzleOn(api.sql))) ?? '';
+  const spare = (await createSetupSecret(drizzleOn(api.sql))) ?? '';
+  others.push(setupSecret, spare);
+  expect(await everythingStored(api)).toContain(hashSecret(spare));
+  const input = { email: 'first@rest.test', password: PASSWORD, name: 'First', setupSecret };
+  const { session } = await executeMutation(api.as(), SIGN_UP, { input });
+  const { session: next } = await refresh(api, session.refreshToken);
+  others.push(session.accessToken, next.accessToken, (await privateJwkIn(api)).d ?? '');
+  hashed.push(session.refreshToken, next.refreshToken);
+  const wrong = `mutation { signIn(input: { email: "first@rest.test", password: "${WRONG}" }) { errors { code } } }`;
+  expect((await api.as().query(wrong)).data.signIn.errors).toHaveLength(1);
+
+  const { owner } = await createOrganization(api, 'acme');
+  others.push(owner.token ?? '');
+  hashed.push(owner.refreshToken);
+  for (const access of ['READ', 'WRITE']) {
+    const token = await mutate(owner, 'createApiToken', { name: access, access }, 'secret');
+    hashed.push(token.secret);
+    // Also a request with the token, and one with a wrong one.
+    await api.as(token.secret).query('{ viewer { user { id } } }');
+    await api.as(`${token.secret}x`).query('{ viewer { user { id } } }');
+  }
+  const invite = { emails: ['ada@rest.test'], roleId: roleId('read') };
+  expect((await mutate(failing.as(owner.token), 'createInvitations', invite)).errors).toEqual([]);
+  const again = { emails: ['bob@rest.test'], roleId: roleId('read') };
+  expect((await mutate(owner, 'createInvitations', again)).errors).toEqual([]);
+  const mail: Json = api.logged.findLast((entry) => entry['mail'])?.['mail'];
+  hashed.push(/ambit_inv_[0-9a-f]{72}/.exec(mail.text)?.[0] ?? '');
+}
+
+test('the whole database and the log contain no secret, after all kinds of them were made and used', async () => {
+  await makeSecrets();
+  const stored = await everythingStored(api);
+  const logs = [api, failing].map(({ logged, requests }) =>
+    JSON.stringify([...logged.filter((entry) => !entry['mail']), ...requests]),
+  );
+  expect(hashed).toHaveLength(6);
+  for (const secret of hashed) expect(stored).toContain(hashSecret(secret));
+  for (const secret of [...hashed, ...others]) {
+    expect(secret.length).toBeGreaterThan(17);
+    for (const text of [stored, ...logs]) expect(text).not.toContain(secret);
+  }
+  // Also not without the prefix and the checksum, or in another encoding.
+  for (const secret of [...hashed, ...others]) {
+    const body = /^ambit_[a-z]+_([0-9a-f]{64})/.exec(secret)?.[1];
+    for (const form of [body, Buffer.from(secret).toString('base64').slice(0, -4), Buffer.from(secret).toString('hex')])
+      if (form) expect(stored).not.toContain(form);
+  }
+});
+
+test('the search finds a secret in every table, column type and schema', async () => {
+  const secret = 'at-rest secret in a column';
+  await api.root.begin(async (tx) => {
+    await tx`create schema hidden`;
+    for (const [type, value] of [
+      ['text', secret],
+      ['bytea', secret],
+      ['jsonb', JSON.stringify({ deep: [secret] })],
+      ['text[]', `{${secret}}`],
+    ]) {
+      await tx.unsafe(`create table hidden.kept (value ${type})`);
+      await tx.unsafe(`insert into hidden.kept values ('${value}'::${type})`);
+      expect(await everythingStored({ root: tx as never })).toContain(secret);
+      await tx`drop table hidden.kept`;
+      expect(await everythingStored({ root: tx as never })).not.toContain(secret);
+    }
+    await tx`drop schema hidden cascade`;
+  });
+});
