@@ -40,14 +40,14 @@ test('the rejected inputs of the registry belong to mutations of the schema', as
   expect(Object.keys(await rejectedInputs(fixtures)).sort()).toEqual(names.toSorted());
 });
 
-/** All fields except the target, the dry run, the object to copy, and fields that edit a list in parts. */
+/** All fields except the target, the dry run, those that exclude another one, and fields that edit a list in parts. */
 const fieldsOf = (mutation: string): string[] =>
   inputFields(mutation)
     .map(({ name }) => name)
     .filter(
       (name) =>
         name !== targetOf(mutation) &&
-        !['dryRun', 'noAccess', 'copyOf'].includes(name) &&
+        !['dryRun', 'noAccess', 'preset', 'copyOf'].includes(name) &&
         !/^(add|remove)[A-Z]/.test(name),
     )
     .sort();

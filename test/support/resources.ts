@@ -367,6 +367,32 @@ export const RESOURCES: Record<string, Resource> = {
       }));
     },
   },
+  ApiKey: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Key'), projectId: await one('Project'), expiresAt: DISTANT },
+      ...{ permissions: ['dataset:*', '*:read'], addresses: ['10.0.0.0/8', '::/0'] },
+    }),
+    base: async ({ unique, one }) => ({ name: unique('Key'), projectId: await one('Project'), preset: 'SDK' }),
+    updates: ({ unique }) => [
+      { name: unique('Import'), permissions: ['dataset:*'], addresses: ['10.0.0.0/8'], expiresAt: DISTANT },
+      { name: unique('Export'), permissions: ['*:read'], addresses: ['::/0'], expiresAt: LATER },
+    ],
+    alsoChanges: { permissions: ['access', 'effectivePermissions', 'preset'] },
+    cases: {
+      rotateApiKey: async ({ make }) => ({ input: { id: await make('ApiKey'), graceSeconds: 60 } }),
+    },
+    rejected: async ({ one }) => ({
+      rotateApiKey: [{ id: await one('ApiKey'), graceSeconds: -1 }, 'INVALID'],
+    }),
+    rows: async ({ organization, insert, refer }) => {
+      const [projects, members] = [await refer('Project'), await refer('Member')];
+      const key = { access: 'READ', permissions: ['dataset:read'], hint: 'abcd' };
+      return insert('api_tokens', (at) => ({
+        ...{ ...key, name: `Key ${at}`, hash: `key ${organization.slug} ${at}` },
+        ...{ project_id: projects[at], created_by_id: members[at] },
+      }));
+    },
+  },
   ApiToken: {
     create: async ({ unique, one }) => ({
       ...{ name: unique('Deploy'), access: 'WRITE', expiresAt: DISTANT },

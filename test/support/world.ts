@@ -159,6 +159,14 @@ export async function createApiToken(
   return { ...api.as(secret), id: apiToken.id };
 }
 
+const KEY = `mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { secret apiKey { id } errors { code path message } } }`;
+
+/** Creates an API key of a project over HTTP. */
+export async function createApiKey(api: Api, by: Caller, input: object): Promise<Caller & { id: string }> {
+  const { secret, apiKey } = await executeMutation(by, KEY, { input: { name: `Key ${newId()}`, ...input } });
+  return { ...api.as(secret), id: apiKey.id };
+}
+
 export const roleId = (role: BuiltInRole): string => toPublicId('rol', roleByKey(role).id);
 
 /**

@@ -16,7 +16,7 @@ import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { maxSeatUsage, usageOf } from '../plan/service.ts';
-import { currentAccess, planOf } from '../principal/access.ts';
+import { currentAccess, planOf, requirePrincipal } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
@@ -103,6 +103,7 @@ export async function createInvitations(
 ): Promise<Sent<InvitationRow[]> & AccessChanged<InvitationRow[]>> {
   const { emails, ...asked } = parse(Create, input);
   ctx.unit.access.requireOrganization();
+  requirePrincipal(ctx);
   const offered = await offerOf(ctx, asked);
   if (!dryRun) await limitInvitations(ctx, emails);
   await lockOrganization(ctx);
@@ -152,7 +153,7 @@ export async function createInvitations(
  * the invitation when it is accepted.
  */
 const validity = (ctx: Context, secret: string) => ({
-  inviterId: ctx.unit.actor.principal?.id ?? '',
+  inviterId: requirePrincipal(ctx),
   hash: hashSecret(secret),
   expiresAt: new Date(ctx.dependencies.clock().getTime() + SEVEN_DAYS),
 });
@@ -250,6 +251,7 @@ async function lock(
 export async function resendInvitation(ctx: Context, id: string): Promise<Sent<InvitationRow>> {
   ctx.unit.access.requireOrganization();
   const { row: before, access } = await lock(ctx, id, 'resend');
+  requirePrincipal(ctx);
   await limitInvitations(ctx, [before.email]);
   const offered = await offerAgain(ctx, before);
   if (before.expiresAt <= ctx.dependencies.clock()) await requireSeats(ctx, access, 1);
