@@ -41,6 +41,7 @@ export const REFUSAL_REASONS = {
   NOT_OWN: 'Only the principal itself can do this, because the response contains a secret of it.',
   ORGANIZATIONS_CLOSED:
     'With `SIGN_UP=invited`, only accounts that the operator of the server has allowed can create organizations.',
+  PRINCIPAL_REQUIRED: 'The operation is for a member or a service account, not for an API key.',
   SESSION_REQUIRED: 'The operation is for a signed-in person, not for an API token.',
 } as const;
 

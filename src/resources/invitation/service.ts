@@ -15,7 +15,7 @@ import { email, parse } from '../../lib/input.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { maxSeatUsage, usageOf } from '../plan/service.ts';
-import { currentAccess, planOf } from '../principal/access.ts';
+import { currentAccess, planOf, requirePrincipal } from '../principal/access.ts';
 import { findAuditedRole } from '../principal/audit.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
@@ -99,6 +99,7 @@ export async function createInvitations(
 ): Promise<AccessChanged<InvitationRow[]>> {
   const { emails, ...asked } = parse(Create, input);
   ctx.unit.access.requireOrganization();
+  requirePrincipal(ctx);
   const offered = await offerOf(ctx, asked);
   if (!dryRun) await limitInvitations(ctx, emails);
   await lockOrganization(ctx);
@@ -151,7 +152,7 @@ export async function createInvitations(
  * the invitation when it is accepted.
  */
 const validity = (ctx: Context, id: string, secret: string) => ({
-  inviterId: ctx.unit.actor.principal?.id ?? '',
+  inviterId: requirePrincipal(ctx),
   ...secretColumns(ctx, id, secret),
   expiresAt: new Date(ctx.dependencies.clock().getTime() + SEVEN_DAYS),
 });
@@ -237,6 +238,7 @@ async function lock(
 export async function resendInvitation(ctx: Context, id: string): Promise<InvitationRow> {
   ctx.unit.access.requireOrganization();
   const { row: before, access } = await lock(ctx, id, 'resend');
+  requirePrincipal(ctx);
   await limitInvitations(ctx, [before.email]);
   const offered = await offerAgain(ctx, before);
   if (before.expiresAt <= ctx.dependencies.clock()) await requireSeats(ctx, access, 1);

@@ -73,3 +73,15 @@ export function requireSession(ctx: Context): { sessionId: string; userId: strin
     throw refusal('SESSION_REQUIRED', 'An API token cannot do this.', 'Sign in, and use the access token.');
   return { sessionId: credential.id, userId: user.id };
 }
+
+/** Throws PRINCIPAL_REQUIRED unless the credential acts for a member or a service account. Returns its ID. */
+export function requirePrincipal(ctx: Context): string {
+  const { credential, principal } = ctx.unit.actor;
+  if (!principal || credential?.kind === 'API_KEY')
+    throw refusal(
+      'PRINCIPAL_REQUIRED',
+      'An API key cannot do this.',
+      'Use a session, or an API token of a member or service account.',
+    );
+  return principal.id;
+}

@@ -24,7 +24,8 @@ const here = (ctx: Context): SQL =>
     ? eq(sessions.organizationId, ctx.unit.binding.organizationId)
     : isNull(sessions.organizationId);
 
-const own = (ctx: Context): SQL => eq(sessions.userId, ctx.unit.actor.user?.id ?? '');
+/** Service accounts and API keys have no sessions. */
+const own = ({ unit: { actor } }: Context): SQL => (actor.user ? eq(sessions.userId, actor.user.id) : sql`false`);
 
 const visible = (ctx: Context): SQL =>
   and(
