@@ -345,17 +345,17 @@ describe.skipIf(!has('redis-server'))('needs redis-server: the check of Redis', 
       server.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
     });
-    await until(async () => (await checkRedis(`redis://:right@127.0.0.1:${port}`))[0]?.status === 'ok');
-    expect(await checkRedis(`redis://127.0.0.1:${port}`)).toEqual([
+    await until(async () => (await checkRedis({ redisUrl: `redis://:right@127.0.0.1:${port}` }))[0]?.status === 'ok');
+    expect(await checkRedis({ redisUrl: `redis://127.0.0.1:${port}` })).toEqual([
       { status: 'fail', text: expect.stringContaining('NOAUTH') },
     ]);
-    expect(await checkRedis(`redis://:hunter2@127.0.0.1:${port}`)).toMatchObject([{ status: 'fail' }]);
+    expect(await checkRedis({ redisUrl: `redis://:hunter2@127.0.0.1:${port}` })).toMatchObject([{ status: 'fail' }]);
   });
 });
 
 test('a Redis server that never answers fails', async () => {
   const port = await listen(createServer());
-  expect(await checkRedis(`redis://127.0.0.1:${port}`, 200)).toMatchObject([{ status: 'fail' }]);
+  expect(await checkRedis({ redisUrl: `redis://127.0.0.1:${port}` }, 200)).toMatchObject([{ status: 'fail' }]);
 });
 
 test('jobs that no worker takes and jobs that failed are warnings', async () => {
