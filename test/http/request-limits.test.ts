@@ -5,7 +5,16 @@ import { fromPublicId } from '../../src/lib/ids.ts';
 import type { Plan } from '../../src/lib/plans.ts';
 import { EXPORT_REQUESTS } from '../../src/lib/request-limits.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { addMember, createApiToken, createOrganization, type Organization, signIn, signUp } from '../support/world.ts';
+import {
+  addMember,
+  createApiKey,
+  createApiToken,
+  createOrganization,
+  mutate,
+  type Organization,
+  signIn,
+  signUp,
+} from '../support/world.ts';
 
 // One percent of the plans: 6 requests per credential and 30 per organization on FREE, and ten times as many on TEAM.
 const api = await startApi({
@@ -82,6 +91,8 @@ const tokens: Caller[] = [];
 for (let made = 0; made < 7; made += 1) tokens.push(await createApiToken(api, organization.owner, 'WRITE'));
 const [token, other] = tokens.map((caller) => caller.token);
 const user = await createApiToken(api, await addMember(api, organization, 'user'), 'READ');
+const { project } = await mutate(organization.owner, 'createProject', { name: 'Keys', key: 'keys' }, 'project { id }');
+const key = await createApiKey(api, organization.owner, { projectId: project.id, preset: 'READ_ONLY' });
 await beginPlan('FREE');
 
 /** Changes the plan, and begins a new period with it. The first request with each token still uses the old plan. */
@@ -136,6 +147,14 @@ describe('a credential', () => {
     await statusesOf(4, { token });
     expect((await send({ token, query: '{ a: __typename b: __typename c: __typename }' })).status).toBe(429);
     expect(await statusesOf(3, { token })).toEqual([200, 200, 429]);
+  });
+
+  test('that is an API key has a bucket of its own, and counts for the organization', async () => {
+    await send({ token: key.token });
+    api.advance(60_000);
+    await statusesOf(2, { token });
+    expect(await statusesOf(7, { token: key.token })).toEqual([...times(6), 429]);
+    expect((await send({ token })).left).toEqual({ credential: 3, organization: 21 });
   });
 
   test('of a person without an organization counts for the person, whichever session it is', async () => {

@@ -41,8 +41,8 @@ const revoke = (secret: string, sent?: Sent): Promise<Json> => send({ secret }, 
 const DONE = { status: 204, body: '' };
 
 const lastEvent = async (): Promise<Json> =>
-  (await owner.query('{ auditEvents(first: 1) { nodes { action outcome targetId ipAddress actor { kind } before } } }')).data
-    .auditEvents.nodes[0];
+  (await owner.query('{ auditEvents(first: 1) { nodes { action outcome targetId ipAddress actor { kind } before } } }'))
+    .data.auditEvents.nodes[0];
 
 test('a shown secret is revoked with all that was made with it, on every node', async () => {
   const token = await createToken(api, admin);
@@ -52,7 +52,13 @@ test('a shown secret is revoked with all that was made with it, on every node', 
   for (const at of [api, node])
     for (const one of [token, child]) expect(await look(at.as(one.secret))).toEqual(REFUSED);
   expect(await lastEvent()).toMatchObject({
-    ...{ action: 'revokeSecret', outcome: 'ALLOWED', targetId: token.id, ipAddress: '192.0.2.7', actor: { kind: 'ANONYMOUS' } },
+    ...{
+      action: 'revokeSecret',
+      outcome: 'ALLOWED',
+      targetId: token.id,
+      ipAddress: '192.0.2.7',
+      actor: { kind: 'ANONYMOUS' },
+    },
     before: { id: token.id, name: 'token', access: 'WRITE' },
   });
   expect(await differencesOfDirectories(api.root)).toEqual([]);
