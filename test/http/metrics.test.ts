@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { inTransaction } from '../../src/db/transaction.ts';
 import { createMetrics } from '../../src/http/metrics/metrics.ts';
 import { METRICS } from '../../src/http/metrics/table.ts';
 import { startApi } from '../support/api.ts';
@@ -154,6 +155,24 @@ test('statements, transactions and connections of the database are counted', asy
   expect(sumOf(samples, 'ambit_database_connections')).toBe(open);
   expect(sumOf(samples, 'ambit_cache_entries', { cache: 'documents' })).toBeGreaterThan(0);
   expect(sumOf(samples, 'ambit_cache_entries', { cache: 'credentials' })).toBeGreaterThan(0);
+});
+
+test('queued and failed jobs are counted, and a database that does not respond leaves them out', async () => {
+  const { jobs } = api.app.dependencies;
+  const queued = { job: 'clean-up', state: 'queued' };
+  const before = sumOf(await measure(), 'ambit_jobs', queued);
+  await inTransaction(api.pool, { organizationId: null, userId: null }, (db) =>
+    jobs.enqueue(db, 'clean-up', { after: null }),
+  );
+  const after = await measure();
+  expect(sumOf(after, 'ambit_jobs', queued) - before).toBe(1);
+  expect(sumOf(after, 'ambit_jobs', { job: 'clean-up', state: 'failed' })).toBe(0);
+  const metrics = createMetrics({ version: '1' });
+  const sources = { pool: api.pool, caches: {}, requestsInProgress: () => 0 };
+  metrics.watch({ ...sources, jobs: () => new Promise(() => undefined) });
+  const text = await metrics.scrape();
+  expect(parseMetrics(text).some(({ name }) => name === 'ambit_jobs')).toBe(false);
+  expect(parseMetrics(text).some(({ name }) => name === 'ambit_database_connections')).toBe(true);
 });
 
 test('names of operations, aliases and paths add no series, however many there are', async () => {
