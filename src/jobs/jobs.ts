@@ -6,6 +6,7 @@ import type { Pool } from '../db/pool.ts';
 import { JOB_SCHEMA, JOBS, type JobName, type JobPayload } from '../lib/jobs.ts';
 import { lazily } from '../lib/lazy.ts';
 import { countJobs, type FailedJob, type JobCounts, listFailedJobs } from './status.ts';
+import { useTwoPhaseCommit } from './two-phase.ts';
 
 export interface EnqueueOptions {
   /** At most one job of this name is created in each period of so many seconds, by all processes together. */
@@ -62,6 +63,7 @@ export function createJobs(pool: Pool): Jobs {
       const data = JOBS[name].payload.parse(payload);
       const executor = jobExecutor(clientOf(db).unsafe as Sql['unsafe']);
       const options = { db: executor, ...(oncePer && { singletonSeconds: oncePer }) };
+      await useTwoPhaseCommit(pool, db);
       return await (await boss()).send(name, data, options);
     },
     counts: () => countJobs(pool),

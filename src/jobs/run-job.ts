@@ -11,6 +11,7 @@ import { JOBS, type JobName } from '../lib/jobs.ts';
 import { describeError, type Log } from '../lib/log.ts';
 import { failureOf } from './failure.ts';
 import type { Job, JobHandler, JobHandlers } from './job.ts';
+import { useTwoPhaseCommit } from './two-phase.ts';
 
 /** A job as pg-boss returns it. The number of its retries identifies this run. */
 export interface Claim {
@@ -133,6 +134,7 @@ function createJob(
     async finish(run) {
       const result = await bound(own, async (db) => {
         const value = await run(db);
+        await useTwoPhaseCommit(pool, db);
         const executor = jobExecutor(clientOf(db).unsafe as Sql['unsafe']);
         const settled = settledBy(await boss.complete(name, claim, undefined, { db: executor }));
         if (!settled.includes(claim.id)) throw new Error('another process has taken the job over');

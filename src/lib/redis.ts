@@ -35,6 +35,8 @@ export function connectRedis(url: string): Redis {
     client,
     close,
     reconnect() {
+      // Otherwise the client is connecting already.
+      if (!client.isReady) return;
       close();
       connect();
     },

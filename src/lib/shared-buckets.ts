@@ -7,8 +7,8 @@ import { PERIOD } from './request-limits.ts';
 
 /** Milliseconds between two log entries with the same message. */
 const LOG_INTERVAL = 60_000;
-/** Number of failures after which the connection is replaced. */
-const RECONNECT_AFTER = 5;
+/** Number of failures, one a second, after which the connection is replaced. */
+const RECONNECT_AFTER = 3;
 
 /**
  * Counts the points in the key only if they are not above the limit, in one command. Negative points are given back.

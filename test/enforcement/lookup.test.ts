@@ -280,9 +280,22 @@ test('the checks of a credential return only whether it is unchanged', async () 
   }
 });
 
+test('list_organizations returns ids of organizations only, in their order, page by page', async () => {
+  const all = [organizationUuid(acme), organizationUuid(globex)].sort();
+  const list = async (previous: string | null, maximum: number) =>
+    (await api.sql`select * from ambit.list_organizations(${previous}, ${maximum})`).map((row) => ({ ...row }));
+  expect(await list(null, 10)).toEqual(all.map((id) => ({ list_organizations: id })));
+  expect(await list(null, 1)).toEqual([{ list_organizations: all[0] }]);
+  expect(await list(all[0] ?? '', 10)).toEqual([{ list_organizations: all[1] }]);
+  expect(await list(all[1] ?? '', 10)).toEqual([]);
+});
+
+/** It writes, so it has another owner. `cleaner.test.ts` tests it. */
+const CLEANER = 'ambit.delete_expired_sessions';
+
 test('no other function is a security definer', () => {
   // A new function needs a test above of everything that it returns.
-  expect(functions.filter((one) => one['definer']).map((one) => one['name'])).toEqual([
+  expect(functions.filter((one) => one['definer'] && one['name'] !== CLEANER).map((one) => one['name'])).toEqual([
     'ambit.find_invitation',
     'ambit.find_member_organizations',
     'ambit.find_memberships',
@@ -294,11 +307,12 @@ test('no other function is a security definer', () => {
     'ambit.has_users',
     // On Citus, these bind the transaction and read with the rights of the caller.
     ...(inject('engine') === 'citus' ? [] : CHECKS[0].toSorted().map((name) => `ambit.${name}`)),
+    'ambit.list_organizations',
   ]);
 });
 
 test('each runs as ambit_lookup, only reads, fixes the search path and is executable by the runtime role only', () => {
-  for (const one of functions.filter((candidate) => candidate['definer']))
+  for (const one of functions.filter((candidate) => candidate['definer'] && candidate['name'] !== CLEANER))
     expect(one).toMatchObject({
       owner: 'ambit_lookup',
       volatility: 's',

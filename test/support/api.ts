@@ -76,6 +76,8 @@ export interface ApiOptions {
   redis?: Redis;
   /** Milliseconds after which counted requests are written. Defaults to never. */
   writeCountsAfter?: number;
+  /** Milliseconds after which the last uses of credentials are written. Defaults to never. */
+  writeUsesAfter?: number;
   observers?: AppOptions['observers'];
   /** Runs on this database instead of a new one, as a second node does. */
   database?: TestDatabase;
@@ -109,6 +111,7 @@ export async function startApi({
   database,
   redis,
   writeCountsAfter = NEVER,
+  writeUsesAfter = NEVER,
 }: ApiOptions = {}): Promise<Api> {
   const own = database ?? (await cloneDatabase());
   const logged: Record<string, unknown>[] = [];
@@ -142,7 +145,7 @@ export async function startApi({
     log,
     schema,
     writeCountsAfter,
-    writeUsesAfter: NEVER,
+    writeUsesAfter,
     redis,
     observers,
     ...(ways ?? both),
