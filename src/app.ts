@@ -9,7 +9,7 @@ import { createPlans } from './executor/plans.ts';
 import { createDeadlines } from './http/deadline.ts';
 import { createHandler } from './http/handler.ts';
 import { createHealthHandler } from './http/health.ts';
-import { createMetricsRoute } from './http/metrics/route.ts';
+import { createMetricsRoute, type MetricsRoute } from './http/metrics/route.ts';
 import { createObserve, type Observers } from './http/observe.ts';
 import type { DemoAccounts } from './http/playground/page.ts';
 import { createPlayground } from './http/playground/playground.ts';
@@ -42,17 +42,19 @@ export interface DependencyOptions {
   writeCountsAfter?: number;
   /** Milliseconds between the first recorded use of a credential and the write of the uses. */
   writeUsesAfter?: number;
+  /** What records requests in addition to the log. */
+  observers?: ObserverOptions;
+}
+
+export interface ObserverOptions extends Observers {
+  /** The text of `/metrics`. Defaults to the metrics of this process. */
+  scrape?: () => Promise<string>;
 }
 
 export interface AppOptions extends DependencyOptions {
   schema?: GraphQLSchema;
   /** Accounts that the playground offers. */
   demo?: DemoAccounts | null;
-  /** What records requests in addition to the log. */
-  observers?: Observers & {
-    /** The text of `/metrics`. Defaults to the metrics of this process. */
-    scrape?: () => Promise<string>;
-  };
   /** Replaces the planned answers, for example to compare them with those of the resolvers. */
   wrapAnswer?: (answer: Answer, execute: Execute) => Answer;
   /** Replaces the execution by resolvers, for the same comparison. */
@@ -105,19 +107,23 @@ export function createApp({
   ...options
 }: AppOptions): App {
   const dependencies = createDependencies(options);
-  const { pool, config, log } = dependencies;
+  const { config, log, pool } = dependencies;
   const deadlines = createDeadlines(config.requestTimeoutMs);
   const findPlan = createPlans();
-  const { metrics, tracing, scrape = metrics?.scrape } = observers;
-  const execute = createExecute(responseLimits(config.responseLimit), findPlan, tracing ? withRootSpan : undefined);
+  const execute = createExecute(
+    responseLimits(config.responseLimit),
+    findPlan,
+    observers.tracing ? withRootSpan : undefined,
+  );
   const { answer, explain } = createPlanner(findPlan, pool.renew);
   const graphql = createGraphql(schema, dependencies, {
     execute: wrapExecute(execute, answer),
     answer: wrapAnswer(answer, execute),
     explain: config.production ? undefined : explain,
   });
-  metrics?.watch({
+  observers.metrics?.watch({
     pool,
+    jobs: dependencies.jobs.counts,
     requestsInProgress: deadlines.size,
     caches: { documents: graphql.documents.size, credentials: dependencies.identity.cachedActors },
   });
@@ -127,17 +133,28 @@ export function createApp({
       deadlines,
       playground: createPlayground(demo),
       observe: createObserve(log, observers),
-      metrics: servesMetrics(config) && scrape ? createMetricsRoute(scrape, config.metrics.token) : null,
+      metrics: metricsRoute(config, observers),
     }),
     stopRequests: deadlines.stopAll,
   };
 }
 
-/** For a process that runs jobs and serves no requests but health checks. */
-export function createWorkerApp(options: DependencyOptions): App {
-  const dependencies = createDependencies(options);
-  return { dependencies, handler: createHealthHandler(dependencies.pool), stopRequests: () => undefined };
+/** `/metrics` on the port of the API. It is never public there. */
+function metricsRoute(
+  { metrics: { port, token } }: Config,
+  { metrics, scrape = metrics?.scrape }: ObserverOptions,
+): MetricsRoute | null {
+  return port === undefined && token !== undefined && scrape ? createMetricsRoute(scrape, token) : null;
 }
 
-/** Whether `/metrics` is on the port of the API. It is never public there. */
-const servesMetrics = ({ metrics: { port, token } }: Config): boolean => port === undefined && token !== undefined;
+/** For a process that runs jobs and serves no requests but health checks and metrics. */
+export function createWorkerApp({ observers = {}, ...options }: DependencyOptions): App {
+  const dependencies = createDependencies(options);
+  const { config, jobs, pool } = dependencies;
+  observers.metrics?.watch({ pool, jobs: jobs.counts, requestsInProgress: () => 0, caches: {} });
+  return {
+    dependencies,
+    handler: createHealthHandler(pool, metricsRoute(config, observers)),
+    stopRequests: () => undefined,
+  };
+}

@@ -1,27 +1,39 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
 import { SMTPServer } from 'smtp-server';
-import { expect, onTestFinished, test } from 'vitest';
-import { readConfig } from '../src/config.ts';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { encryptionOf, readConfig } from '../src/config.ts';
 import { migrateDatabase } from '../src/db/migrate.ts';
+import { inTransaction } from '../src/db/transaction.ts';
+import type { Encryption } from '../src/lib/encryption.ts';
 import { newId } from '../src/lib/ids.ts';
+import { placeOfSecret } from '../src/resources/invitation/send.ts';
 import { checkClock } from '../src/startup/doctor/clock.ts';
 import { examineConfiguration } from '../src/startup/doctor/configuration.ts';
 import { checkMigrations } from '../src/startup/doctor/database.ts';
 import { checkDirectories } from '../src/startup/doctor/directories.ts';
+import { checkEncryption } from '../src/startup/doctor/encryption.ts';
 import { examine } from '../src/startup/doctor/examine.ts';
 import { type Finding, ok, type Result, runCheck } from '../src/startup/doctor/finding.ts';
+import { checkJobs } from '../src/startup/doctor/jobs.ts';
 import { checkMail } from '../src/startup/doctor/mail.ts';
+import { checkRedis } from '../src/startup/doctor/redis.ts';
 import { linesOf, redact, secretsOf } from '../src/startup/doctor/report.ts';
 import { checkRoles } from '../src/startup/doctor/roles.ts';
 import { checkRowLevelSecurity } from '../src/startup/doctor/row-level-security.ts';
-import { startApi } from './support/api.ts';
-import { QUICK_START } from './support/run.ts';
+import { ENCRYPTION_KEY, startApi } from './support/api.ts';
+import { has } from './support/packages.ts';
+import { freePort, QUICK_START } from './support/run.ts';
+import { until } from './support/until.ts';
 import { addMember, createApiToken, createOrganization } from './support/world.ts';
 
 const api = await startApi();
+const isCitus = inject('engine') === 'citus';
 // A clone lacks the privileges of the database, as a restored database does.
 await migrateDatabase(api.url);
 const acme = await createOrganization(api, 'acme');
@@ -57,7 +69,7 @@ async function createLogin(rights: string): Promise<string> {
 
 test('doctor prints one aligned line for each finding, and exits with code 0 if nothing fails', async () => {
   const DATABASE_URL = await createLogin('in role ambit_runtime');
-  const [code, output] = await doctor({ DATABASE_URL, MIGRATION_DATABASE_URL: api.url });
+  const [code, output] = await doctor({ DATABASE_URL, MIGRATION_DATABASE_URL: api.url, ENCRYPTION_KEY });
   expect(
     output
       .trim()
@@ -65,19 +77,22 @@ test('doctor prints one aligned line for each finding, and exits with code 0 if 
       .filter(Boolean)
       .map((line) => line.replace(/[\d.]+ ms/, 'N ms').trim()),
   ).toEqual([
-    expect.stringMatching(/^ok {4}configuration {7}2 of \d+ variables are set, all valid \(not production\)\.$/),
-    expect.stringMatching(/^(ok|warn) {2,4}database {12}PostgreSQL 18\.\d+, N ms per round trip\./),
+    expect.stringMatching(/^ok {4}configuration {7}3 of \d+ variables are set, all valid \(not production\)\.$/),
+    expect.stringMatching(/^(ok|warn) {2,4}database {12}PostgreSQL 1\d\.\d+, N ms per round trip\./),
     'ok    requests            Requests can connect, and row-level security applies to them.',
     'ok    migrations          The database has all migrations.',
-    'ok    roles               ambit_runtime and ambit_lookup own nothing and cannot bypass row-level security.',
+    'ok    roles               ambit_runtime, ambit_lookup own nothing and cannot bypass row-level security.',
     expect.stringMatching(
       /^ok {4}row-level security {2}\d+ tables force row-level security, and have their policies and grants\.$/,
     ),
     'ok    directories         organization_slugs, organization_secrets, memberships, people agree with their sources.',
-    'ok    cluster             The database is one server, not a Citus cluster.',
+    `ok    cluster             ${isCitus ? '2 nodes of the Citus cluster reach each other.' : 'The database is one server, not a Citus cluster.'}`,
+    expect.stringMatching(/^ok {4}encryption {10}1 stored secret can be decrypted with the key \w{8}\.$/),
+    'ok    jobs                0 jobs queued, 0 running, none failed.',
     'ok    clock               This machine and the database differ by N ms.',
+    'ok    redis               REDIS_URL is not set: each node counts requests alone.',
     'ok    mail                SMTP_URL is not set: mail is written to the log.',
-    expect.stringMatching(/^\d+ ok/),
+    expect.stringMatching(/^1\d ok/),
   ]);
   expect(output).not.toContain('hunter2');
   expect(code).toBe(0);
@@ -87,6 +102,7 @@ test('doctor reports every other check when the configuration, the database and 
   const [code, output] = await doctor({
     PORT: 'many',
     DATABASE_URL: 'postgres://nobody:hunter2@127.0.0.1:1/x',
+    REDIS_URL: 'redis://root:hunter2@127.0.0.1:1',
     SMTP_URL: 'smtp://root:hunter2@127.0.0.1:1',
   });
   expect(output.trim().split('\n').filter(Boolean)).toEqual([
@@ -94,8 +110,9 @@ test('doctor reports every other check when the configuration, the database and 
     expect.stringMatching(
       /^ {2}fail {2}database {12}The database cannot be reached: .*ECONNREFUSED.*\. Correct DATABASE_URL/,
     ),
+    expect.stringMatching(/^ {2}fail {2}redis {15}127\.0\.0\.1:1 cannot be used, .*ECONNREFUSED.*\. Correct REDIS_URL/),
     expect.stringMatching(/^ {2}fail {2}mail {16}127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED.*\. Correct SMTP_URL/),
-    '  3 failures',
+    '  4 failures',
   ]);
   expect(output).not.toContain('hunter2');
   expect(code).toBe(1);
@@ -103,7 +120,7 @@ test('doctor reports every other check when the configuration, the database and 
 
 test('a check whose variable is not valid is not run, and the others are', async () => {
   const results = await resultsFor({ DATABASE_URL: 'mysql://root:hunter2@localhost/x', SMTP_URL: 'http://x' });
-  expect(statusesOf(results)).toEqual({ configuration: 'fail,fail', database: 'warn', mail: 'warn' });
+  expect(statusesOf(results)).toEqual({ configuration: 'fail,fail', database: 'warn', redis: 'ok', mail: 'warn' });
   expect(JSON.stringify(results)).not.toContain('hunter2');
 });
 
@@ -111,7 +128,10 @@ test('a wrong password and a missing database are reported by the database check
   const url = (change: object): string => Object.assign(new URL(api.url), change).href;
   for (const [DATABASE_URL, reason] of [
     [url({ pathname: '/missing' }), 'database "missing" does not exist'],
-    [url({ password: 'wrong' }), 'password authentication failed'],
+    // The test cluster requires no passwords, but it requires that the login exists.
+    isCitus
+      ? [url({ username: 'nobody' }), 'role "nobody" does not exist']
+      : [url({ password: 'wrong' }), 'password authentication failed'],
   ] as const) {
     const [, database] = await resultsFor({ DATABASE_URL });
     expect(database).toMatchObject({ name: 'database', findings: [{ status: 'fail' }] });
@@ -189,8 +209,9 @@ test.each([
   ['create policy more on checks for select using (true)', 'checks (policy more)'],
   ['grant truncate on checks to ambit_runtime', 'checks (TRUNCATE of ambit_runtime)'],
   ['grant update on checks to ambit_lookup', 'checks (UPDATE of ambit_lookup)'],
+  ['drop policy tenant_ends on sessions; drop policy self on sessions', 'sessions (DELETE of ambit_runtime)'],
   ['grant select on checks to public', 'checks (SELECT of PUBLIC)'],
-  ['grant select (hash) on passwords to ambit_runtime', 'must not have: passwords (SELECT)'],
+  ['grant select on passwords to ambit_runtime', 'must not have: passwords (SELECT)'],
   ['grant delete on audit_events to ambit_runtime', 'must not have: audit_events (DELETE)'],
   ['revoke insert on checks from ambit_runtime', 'lacks: checks (INSERT)'],
 ])('a change of row-level security fails: %s', async (change, text) => {
@@ -212,6 +233,7 @@ test('grants of other roles are a warning, and the migrated database has no find
 test.each([
   ['alter role ambit_runtime superuser', 'ambit_runtime is a superuser'],
   ['alter role ambit_runtime bypassrls', 'ambit_runtime has BYPASSRLS'],
+  ['alter role ambit_lookup bypassrls', 'ambit_lookup has BYPASSRLS'],
   ['alter role ambit_lookup createrole', 'ambit_lookup has CREATEROLE'],
   ['alter table checks owner to ambit_runtime', 'ambit_runtime owns tables or schemas'],
   ['grant create on schema public to ambit_runtime', 'ambit_runtime may create objects in a schema'],
@@ -244,6 +266,9 @@ test('a missing migration fails', async () => {
   expect(await afterChange(change, checkMigrations)).toEqual([
     { status: 'fail', text: '1 migration missing. Run: npm start -- migrate' },
   ]);
+  expect(await afterChange('update pgboss.version set version = 1', checkMigrations)).toEqual([
+    { status: 'fail', text: 'The tables of the job queue are missing or old. Run: npm start -- migrate' },
+  ]);
   expect(await checkMigrations(api.root)).toEqual([ok('The database has all migrations.')]);
 });
 
@@ -273,6 +298,84 @@ test('directories are compared with their sources, also by an owner to whom row-
   expect(await checkDirectories(api.root, 10_000)).toEqual(
     failed(slugs, secrets, /^people has 1 row without a source, and lacks 1\./),
   );
+});
+
+test('stored secrets of another key are a warning if they can be decrypted, and otherwise fail', async () => {
+  const key = '11'.repeat(32);
+  const check = (environment: Record<string, string>) => checkEncryption(api.root, api.url, readConfig(environment));
+  const { encryption } = api.app.dependencies;
+  const [invitation] = await api.root`
+    insert into invitations (organization_id, id, email, hash, inviter_id, role_id, project_roles, expires_at)
+    select organization_id, id, 'a@b.test', 'x', id, id, '[]', now() + interval '1 day' from principals limit 1
+    returning organization_id, id`;
+  const setSecret = async (by: Encryption) => {
+    const secret = by.encrypt('secret', placeOfSecret(invitation?.['organization_id'], invitation?.['id']));
+    await api.root`update invitations set secret = ${secret} where hash = 'x'`;
+  };
+  await setSecret(encryption);
+  expect(await check({ ENCRYPTION_KEY })).toEqual([
+    ok(`2 stored secrets can be decrypted with the key ${encryption.keyId}.`),
+  ]);
+  expect(await check({ ENCRYPTION_KEY: key, ENCRYPTION_KEY_PREVIOUS: ENCRYPTION_KEY })).toEqual([
+    { status: 'warn', text: '2 of 2 stored secrets are not encrypted with ENCRYPTION_KEY. Run rotate-keys.' },
+  ]);
+  expect(await check({ NODE_ENV: 'production' })).toMatchObject([{ status: 'fail' }]);
+  const unknown = /^the value is encrypted with the key \w+, which is not configured\. Set ENCRYPTION_KEY/;
+  expect(await check({ ENCRYPTION_KEY: key })).toEqual([{ status: 'fail', text: expect.stringMatching(unknown) }]);
+  await setSecret(encryptionOf(readConfig({ ENCRYPTION_KEY: key })));
+  expect(await check({ ENCRYPTION_KEY })).toEqual([{ status: 'fail', text: expect.stringMatching(unknown) }]);
+  await api.root`delete from invitations`;
+});
+
+describe.skipIf(!has('redis-server'))('needs redis-server: the check of Redis', () => {
+  test('signs in with the password of REDIS_URL, and fails without it', async () => {
+    const port = await freePort();
+    const folder = await mkdtemp(join(tmpdir(), 'ambit-doctor-'));
+    const server = spawn('redis-server', [
+      '--port',
+      String(port),
+      '--dir',
+      folder,
+      '--save',
+      '',
+      '--requirepass',
+      'right',
+    ]);
+    onTestFinished(async () => {
+      server.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    });
+    await until(async () => (await checkRedis({ redisUrl: `redis://:right@127.0.0.1:${port}` }))[0]?.status === 'ok');
+    expect(await checkRedis({ redisUrl: `redis://127.0.0.1:${port}` })).toEqual([
+      { status: 'fail', text: expect.stringContaining('NOAUTH') },
+    ]);
+    expect(await checkRedis({ redisUrl: `redis://:hunter2@127.0.0.1:${port}` })).toMatchObject([{ status: 'fail' }]);
+  });
+});
+
+test('a Redis server that never answers fails', async () => {
+  const port = await listen(createServer());
+  expect(await checkRedis({ redisUrl: `redis://127.0.0.1:${port}` }, 200)).toMatchObject([{ status: 'fail' }]);
+});
+
+test('jobs that no worker takes and jobs that failed are warnings', async () => {
+  const { jobs } = api.app.dependencies;
+  const enqueue = () =>
+    inTransaction(api.pool, { organizationId: null, userId: null }, (db) =>
+      jobs.enqueue(db, 'clean-up', { after: null }),
+    );
+  await enqueue();
+  expect(await checkJobs(api.root)).toEqual([ok('1 job queued, 0 running, none failed.')]);
+  await api.root`update pgboss.job_common set start_after = now() - interval '90 seconds'`;
+  const failed = await enqueue();
+  await api.root`update pgboss.job_common set state = 'failed', retry_count = 4, completed_on = now(),
+    output = '{"message": "no\\nroute"}' where id = ${failed}`;
+  expect(await checkJobs(api.root)).toEqual([
+    { status: 'warn', text: expect.stringMatching(/^The oldest of 1 queued job has been waiting for 9\d s\. Start/) },
+    { status: 'warn', text: '1 job failed and will not be retried. The newest:' },
+    { status: 'warn', text: expect.stringMatching(`^clean-up ${failed}, .*, after 5 attempts: no route$`) },
+  ]);
+  await api.root`delete from pgboss.job_common`;
 });
 
 test.each([

@@ -12,14 +12,21 @@ export async function limitCreation(ctx: Context, what: Creation, count = 1): Pr
   if (what !== 'organizations' && organization) await limiter.consume(`${what}PerOrganization`, organization.id, count);
 }
 
-/** Counts a mail to each recipient. Throws RATE_LIMITED. */
+/**
+ * Counts a mail to each recipient. Throws RATE_LIMITED. A mail that is refused by a limit of the sender does not count for the
+ * recipient. So one person or one network cannot use up the mails that a recipient can get from everybody.
+ */
 export async function limitMails(ctx: Context, recipients: readonly string[]): Promise<void> {
   const { limiter } = ctx.dependencies.identity;
-  const organizationId = ctx.unit.actor.organization?.id ?? '';
-  await limiter.consume('mailsPerNetwork', networkOf(ctx.address), recipients.length);
+  const { organization, user, principal } = ctx.unit.actor;
+  const network = networkOf(ctx.address);
+  const sender = user?.id ?? principal?.id ?? '';
+  await limiter.consume('mailsPerNetwork', network, recipients.length);
   await Promise.all(
     recipients.map(async (recipient) => {
-      await limiter.consume('mailsPerOrganizationAndRecipient', `${organizationId} ${recipient}`);
+      await limiter.consume('mailsPerPersonAndRecipient', `${sender} ${recipient}`);
+      await limiter.consume('mailsPerNetworkAndRecipient', `${network} ${recipient}`);
+      await limiter.consume('mailsPerOrganizationAndRecipient', `${organization?.id ?? ''} ${recipient}`);
       await limiter.consume('mailsPerRecipient', recipient);
     }),
   );

@@ -36,6 +36,10 @@ export async function migrateJobSchema(sql: Sql): Promise<boolean> {
   return true;
 }
 
+/** Whether `migrateJobSchema` has nothing to do. */
+export const isJobSchemaCurrent = async (sql: Sql): Promise<boolean> =>
+  (await installedVersion(sql)) >= JOB_SCHEMA_VERSION && (await changedQueues(sql)).length === 0;
+
 /** 0 if pg-boss is not installed. */
 async function installedVersion(sql: Sql): Promise<number> {
   const [existing] = await sql`select from pg_tables where schemaname = ${JOB_SCHEMA} and tablename = 'version'`;

@@ -36,7 +36,7 @@ export async function withMigrationLock<T>(
     // Behind a pooler, the server connection would keep the lock.
     await assertDirect(sql);
     // Not as start-up parameters, because a pooler refuses those that it does not know.
-    await sql.unsafe(FOR_CITUS);
+    await sql.unsafe(SETTINGS);
     await lock(sql, log, lockTimeout);
     return await work(sql);
   } finally {
@@ -45,11 +45,14 @@ export async function withMigrationLock<T>(
 }
 
 /**
- * Plain PostgreSQL ignores these settings. Without the first, Citus refuses to change several shards of a table that has
- * foreign keys to tables on the coordinator. Without the second, it refuses triggers. Those of the migrations are safe in a
- * cluster: each writes only rows of the organization whose row was changed.
+ * PostgreSQL looks for a schema with the name of the login first. A login named ambit would create tables in the schema ambit.
+ *
+ * Plain PostgreSQL ignores the other settings. Without the first of them, Citus refuses to change several shards of a table
+ * that has foreign keys to tables on the coordinator. Without the second, it refuses triggers. Those of the migrations are
+ * safe in a cluster: each writes only rows of the organization whose row was changed.
  */
-const FOR_CITUS = `set citus.multi_shard_modify_mode = 'sequential'; set citus.enable_unsafe_triggers = 'on'`;
+const SETTINGS = `set search_path = public;
+  set citus.multi_shard_modify_mode = 'sequential'; set citus.enable_unsafe_triggers = 'on'`;
 
 async function lock(sql: Sql, log: Log, timeout: number): Promise<void> {
   const deadline = performance.now() + timeout;

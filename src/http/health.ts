@@ -4,6 +4,7 @@ import { sql as query } from 'drizzle-orm';
 import type { Pool } from '../db/pool.ts';
 import { queryRows } from '../db/reader.ts';
 import { inTransaction } from '../db/transaction.ts';
+import { METRICS_PATH, type MetricsRoute } from './metrics/route.ts';
 import { errorResponse, type HttpResponse, jsonResponse, requestIdOf, send } from './response.ts';
 
 /** Milliseconds that the database may take for the readiness check. */
@@ -46,12 +47,13 @@ function waitingFor(pool: Pool): string {
   return 'a response from the database';
 }
 
-/** Serves only the health checks, for a process that runs jobs. */
-export function createHealthHandler(pool: Pool): RequestListener {
+/** Serves only the health checks and perhaps metrics, for a process that runs jobs. */
+export function createHealthHandler(pool: Pool, metrics: MetricsRoute | null = null): RequestListener {
   const ready = createReady(pool);
   const respond = async (req: IncomingMessage, requestId: string): Promise<HttpResponse> => {
     if (req.url === '/health/live') return OK;
     if (req.url === '/health/ready') return await ready();
+    if (req.url === METRICS_PATH && metrics) return await metrics(req);
     return errorResponse(404, 'This process runs jobs and serves no requests (ROLE=worker).', requestId);
   };
   return (req, res) => {

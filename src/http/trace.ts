@@ -47,25 +47,28 @@ export interface FinishedRequest {
 }
 
 /** The log entry of a request. */
-export const requestEntry = (
+export function requestEntry(
   { requestId, route, status, startedAt, traceId }: FinishedRequest,
   { operation, actor, codes }: Trace,
   { statements, waitedMs }: Work,
-): Record<string, unknown> => ({
-  level: 'info',
-  message: 'request',
-  requestId,
-  ...(traceId !== null && { traceId }),
-  route,
-  operation,
-  principal: principalOf(actor),
-  organization: organizationOf(actor),
-  status,
-  outcome: outcomeTextOf(status, codes),
-  durationMs: round(performance.now() - startedAt),
-  waitedMs: round(waitedMs),
-  statements,
-});
+): Record<string, unknown> {
+  const entry: Record<string, unknown> = {
+    level: 'info',
+    message: 'request',
+    requestId,
+    route,
+    operation,
+    principal: principalOf(actor),
+    organization: organizationOf(actor),
+    status,
+    outcome: outcomeTextOf(status, codes),
+    durationMs: round(performance.now() - startedAt),
+    waitedMs: round(waitedMs),
+    statements,
+  };
+  if (traceId !== null) entry['traceId'] = traceId;
+  return entry;
+}
 
 export const organizationOf = ({ organization }: Actor): string | null =>
   organization && toPublicId('org', organization.id);

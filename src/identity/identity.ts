@@ -74,6 +74,12 @@ const MAX_CACHED = 100_000;
 /** The size of what a token is narrowed to, in kilobytes. */
 const NARROWING = 8;
 
+/** The statements of the lookups, for the trace of a request. */
+const LOOKUP = {
+  SESSION: 'select * from ambit.find_session_actor($1)',
+  TOKEN: 'select * from ambit.find_token_actor($1)',
+};
+
 const FIND = { SESSION: findSessionAcrossTenants, TOKEN: findTokenAcrossTenants };
 
 export function createIdentity(pool: Pool, config: Config, clock: () => Date, encryption: Encryption): Identity {
@@ -109,7 +115,9 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date, en
     const claim = await claimOf(header);
     if (work.stopped) throw work.stopped;
     work.statements += 1;
-    const row = claim && (await find(claim));
+    const finding = claim && find(claim);
+    if (finding) work.tracer?.addStatement(LOOKUP[claim.kind], finding);
+    const row = await finding;
     if (!claim || !row || !isValid(claim, row)) throw unauthenticated();
     const isAllowedFrom = row.addresses ? createNetworkList(row.addresses) : isAny;
     if (!isAllowedFrom(address)) throw addressNotAllowed(address);

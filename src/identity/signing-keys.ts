@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import type { Sql } from 'postgres';
-import type { Encryption, Place } from '../lib/encryption.ts';
+import type { Encrypted, Encryption, Place } from '../lib/encryption.ts';
 
 export const ALGORITHM = 'EdDSA';
 
@@ -22,12 +22,6 @@ export interface SigningKey {
   expiresAt: Date;
 }
 
-/** The number of stored secrets, and how many of them were encrypted again. */
-export interface Encrypted {
-  total: number;
-  changed: number;
-}
-
 /** The key that signs now: the last one whose start time has passed. */
 export const signer = (keys: SigningKey[], now: Date): SigningKey | undefined =>
   keys.filter((key) => key.signsFrom <= now).sort((a, b) => b.signsFrom.getTime() - a.signsFrom.getTime())[0];
@@ -45,13 +39,13 @@ function nextStart(keys: SigningKey[], now: Date): Date | null {
 
 /** Returns the valid keys. Creates the next one if necessary, and deletes keys whose tokens have all expired. */
 export async function rotate(sql: Sql, now: Date, encryption: Encryption): Promise<SigningKey[]> {
-  const keys = await load(sql, now);
+  const keys = await findSigningKeys(sql, now);
   if (!nextStart(keys, now)) return keys;
   return await exclusively(sql, async (tx) => {
-    const start = nextStart(await load(tx, now), now);
+    const start = nextStart(await findSigningKeys(tx, now), now);
     if (start) await insert(tx, await generate(start, encryption));
     await deleteExpired(tx, now);
-    return await load(tx, now);
+    return await findSigningKeys(tx, now);
   });
 }
 
@@ -72,7 +66,7 @@ const deleteExpired = (sql: Sql, now: Date) =>
 export const encryptSigningKeys = (sql: Sql, now: Date, encryption: Encryption): Promise<Encrypted> =>
   exclusively(sql, async (tx) => {
     await deleteExpired(tx, now);
-    const keys = await load(tx, now);
+    const keys = await findSigningKeys(tx, now);
     const others = keys.filter(({ privateJwk }) => typeof privateJwk !== 'string' || !encryption.isCurrent(privateJwk));
     for (const key of others) {
       const privateJwk = sealed(key.kid, privateJwkOf(key, encryption), encryption);
@@ -91,7 +85,7 @@ export const replaceSigningKeys = (sql: Sql, now: Date, encryption: Encryption):
 
 /** Throws an error if a private key cannot be decrypted. */
 export async function checkSigningKeys(sql: Sql, now: Date, encryption: Encryption): Promise<void> {
-  for (const key of await load(sql, now)) privateJwkOf(key, encryption);
+  for (const key of await findSigningKeys(sql, now)) privateJwkOf(key, encryption);
 }
 
 const placeOf = (kid: string): Place => ({ table: 'signing_keys', column: 'private_jwk', row: [kid] });
@@ -102,7 +96,8 @@ const sealed = (kid: string, jwk: JWK, encryption: Encryption): string =>
 export const privateJwkOf = ({ kid, privateJwk }: SigningKey, encryption: Encryption): JWK =>
   typeof privateJwk === 'string' ? JSON.parse(encryption.decrypt(privateJwk, placeOf(kid))) : privateJwk;
 
-async function load(sql: Sql, now: Date): Promise<SigningKey[]> {
+/** The keys that have not expired. */
+export async function findSigningKeys(sql: Sql, now: Date): Promise<SigningKey[]> {
   const rows = await sql<Stored[]>`
     select kid, public_jwk as "publicJwk", private_jwk as "privateJwk", to_json(created_at) #>> '{}' as "createdAt",
            to_json(signs_from) #>> '{}' as "signsFrom", to_json(expires_at) #>> '{}' as "expiresAt"

@@ -27,7 +27,7 @@ export interface FailedJob {
 
 const TABLE = `${JOB_SCHEMA}.job_common`;
 
-export async function countJobs(pool: Pool): Promise<JobCounts[]> {
+export async function countJobs(pool: Pick<Pool, 'sql'>): Promise<JobCounts[]> {
   const rows = await pool.sql.unsafe<JobCounts[]>(`
     select name, count(*) filter (where state < 'active')::int as queued,
       count(*) filter (where state = 'active')::int as active, count(*) filter (where state = 'failed')::int as failed,
@@ -39,7 +39,7 @@ export async function countJobs(pool: Pool): Promise<JobCounts[]> {
 }
 
 /** The newest failed jobs. */
-export async function listFailedJobs(pool: Pool, limit: number): Promise<FailedJob[]> {
+export async function listFailedJobs(pool: Pick<Pool, 'sql'>, limit: number): Promise<FailedJob[]> {
   const rows = await pool.sql.unsafe(
     `select id, name, data::text as payload, retry_count + 1 as attempts, output ->> 'message' as message,
        extract(epoch from created_on)::float8 as created, extract(epoch from completed_on)::float8 as failed

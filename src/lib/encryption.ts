@@ -34,6 +34,12 @@ export interface Encryption {
   isCurrent(value: string): boolean;
 }
 
+/** The number of stored secrets of one kind, and how many of them were encrypted again. */
+export interface Encrypted {
+  total: number;
+  changed: number;
+}
+
 export class DecryptionError extends Error {}
 
 interface EncryptionKey {

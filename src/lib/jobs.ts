@@ -40,6 +40,17 @@ export const JOBS = {
     schedule: { every: 3_600, payload: { after: null } },
     keepDays: 1,
   }),
+  'send-invitation': define({
+    description: 'Sends the mail of an invitation.',
+    payload: z.strictObject({ organizationId: z.uuid(), invitationId: z.uuid(), mailId: z.uuid() }),
+    // With these delays, a mail server can be unavailable for about a day.
+    retries: 32,
+    retryDelay: 5,
+    retryDelayMax: 3_600,
+    expiry: 120,
+    concurrency: 5,
+    keepDays: 7,
+  }),
 } as const;
 
 export type JobName = keyof typeof JOBS;

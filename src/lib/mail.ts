@@ -7,23 +7,30 @@ export interface Mail {
   to: string;
   subject: string;
   text: string;
+  html: string;
+  /** The Message-ID without its angle brackets. A message that is sent again has the same one. */
+  messageId: string;
 }
 
 export interface Mailer {
+  /** Whether the mail is logged, because there is no mail server. */
+  readonly isLog: boolean;
   /** Resolves when the mail server has accepted the message, and rejects otherwise. */
   send(mail: Mail): Promise<void>;
 }
 
-/** Milliseconds that the mail server may take for each response. The request waits for it. */
+/** Milliseconds that the mail server may take to connect and for each response. */
 const TIMEOUT = 10_000;
-/** Number of mails that are sent at the same time. */
-const CONCURRENCY = 5;
+/** Milliseconds for the whole message. A server that responds slowly to each command would take longer. */
+const DEADLINE = 60_000;
 
-/** Sends over SMTP. Without SMTP_URL, logs the message with its link. Connects when the first mail is sent. */
+/** Sends over SMTP. Without SMTP_URL, logs the message with its link. Connects for each mail. */
 export function createMailer({ smtpUrl, mailFrom }: Pick<Config, 'smtpUrl' | 'mailFrom'>, log: Log): Mailer {
   if (!smtpUrl)
     return {
-      send: async (mail) => log({ level: 'info', message: 'mail not sent, because SMTP_URL is not set', mail }),
+      isLog: true,
+      send: async ({ to, subject, text }) =>
+        log({ level: 'info', message: 'mail not sent, because SMTP_URL is not set', mail: { to, subject, text } }),
     };
   const transport = createTransport({
     url: smtpUrl,
@@ -36,16 +43,28 @@ export function createMailer({ smtpUrl, mailFrom }: Pick<Config, 'smtpUrl' | 'ma
     disableUrlAccess: true,
   });
   return {
-    async send({ to, subject, text }) {
+    isLog: false,
+    async send({ to, subject, text, html, messageId }) {
       // An address object is not parsed, so it cannot result in two recipients.
-      await transport.sendMail({
+      const sending = transport.sendMail({
         from: mailFrom,
         to: { name: '', address: plainAddress(to) },
         subject: oneLine(subject),
         text,
+        html,
+        messageId: `<${messageId}>`,
+        // RFC 3834. Prevents automatic responses, such as those of somebody on holiday.
+        headers: { 'Auto-Submitted': 'auto-generated' },
       });
+      await withDeadline(sending);
     },
   };
+}
+
+async function withDeadline(sending: Promise<unknown>): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('the mail server took too long')), DEADLINE);
+  await Promise.race([sending, promise]).finally(() => clearTimeout(timer));
 }
 
 /** A line break in a subject would start another header. Names in the subject were already validated as input. */
@@ -58,19 +77,10 @@ function plainAddress(address: string): string {
 }
 
 /**
- * Sends several mails at the same time. Returns whether the mail server accepted all, and logs those that failed. After
- * CONCURRENCY failures, the remaining mails are not sent.
+ * Whether the mail server has refused the recipient or the message for good (RFC 5321, replies 5yz). A refusal of the login or
+ * of the sender is a wrong configuration, which an operator can correct.
  */
-export async function sendAll(mailer: Mailer, mails: readonly Mail[], log: Log): Promise<boolean> {
-  const queue = [...mails];
-  let failed = 0;
-  const sendQueued = async (): Promise<void> => {
-    for (let mail = queue.shift(); mail && failed < CONCURRENCY; mail = queue.shift())
-      await mailer.send(mail).catch((error: unknown) => {
-        failed += 1;
-        log({ level: 'error', message: 'mail not sent', to: mail?.to, error: String(error) });
-      });
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, sendQueued));
-  return failed === 0;
+export function isRefused(error: unknown): boolean {
+  const { responseCode = 0, command = '' } = error as { responseCode?: number; command?: string };
+  return responseCode >= 500 && responseCode < 600 && ['RCPT TO', 'DATA'].includes(command);
 }

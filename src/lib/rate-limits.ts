@@ -82,6 +82,13 @@ export const RATE_LIMITS = {
     minutes: HOUR,
   },
   mailsPerNetwork: { counts: 'Mails sent', per: NETWORK, points: 500, minutes: HOUR },
+  mailsPerPersonAndRecipient: {
+    counts: 'Mails sent, in all organizations of the sender',
+    per: 'person or service account, and recipient',
+    points: 5,
+    minutes: DAY,
+  },
+  mailsPerNetworkAndRecipient: { counts: 'Mails sent', per: 'network and recipient', points: 10, minutes: DAY },
   mailsPerOrganizationAndRecipient: {
     counts: 'Mails sent',
     per: 'organization and recipient',

@@ -1,8 +1,10 @@
 import type { JobDependencies } from '../context.ts';
 import type { JobHandlers } from '../jobs/job.ts';
 import { createCleanUp } from '../resources/clean-up/job.ts';
+import { sendInvitation } from '../resources/invitation/mail-job.ts';
 
 /** What runs each job. A job of `src/lib/jobs.ts` without a handler does not compile. */
 export const createHandlers = (dependencies: JobDependencies): JobHandlers => ({
   'clean-up': createCleanUp(dependencies),
+  'send-invitation': sendInvitation(dependencies),
 });

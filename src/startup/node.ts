@@ -15,7 +15,7 @@ interface NodeOptions extends Pick<AppOptions, 'observers'> {
 
 /** The app for the role of the process. Before the pool ends, it writes what it has counted and recorded. */
 export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
-  if (config.role === 'worker') return createWorkerApp({ pool, config, log });
+  if (config.role === 'worker') return createWorkerApp({ pool, config, log, observers });
   const redis = findRedis(config, log);
   const app = createApp({ pool, config, log, redis, observers, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {

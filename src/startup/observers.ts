@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import type { AppOptions } from '../app.ts';
+import type { ObserverOptions } from '../app.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../lib/log.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
-type Observers = Pick<NonNullable<AppOptions['observers']>, 'metrics' | 'tracing'>;
+type Observers = Pick<ObserverOptions, 'metrics' | 'tracing'>;
 
 /** Whether `/metrics` is served. */
 export const hasMetrics = ({ metrics: { port, token } }: Config): boolean => port !== undefined || token !== undefined;

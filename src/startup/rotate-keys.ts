@@ -2,8 +2,10 @@ import { ConfigError, encryptionOf, readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import type { Embedded } from '../db/embedded.ts';
 import type { Pool } from '../db/pool.ts';
-import { type Encrypted, encryptSigningKeys, replaceSigningKeys } from '../identity/signing-keys.ts';
+import { encryptSigningKeys, replaceSigningKeys } from '../identity/signing-keys.ts';
+import type { Encrypted } from '../lib/encryption.ts';
 import { createLog } from '../lib/log.ts';
+import { encryptInvitations } from '../resources/invitation/rotate-secrets.ts';
 import { runCommand } from './command.ts';
 import { migrate, runtimeOptions, startDatabase } from './database.ts';
 
@@ -28,9 +30,11 @@ async function rotateKeys(options: string[]): Promise<string> {
     const isNew = options.includes(NEW_SIGNING_KEY);
     if (isNew) await replaceSigningKeys(pool.sql, new Date(), encryption);
     const keys = await encryptSigningKeys(pool.sql, new Date(), encryption);
+    const secrets = await encryptInvitations(pool, encryption);
     return [
       `The secrets are encrypted with the key ${encryption.keyId}.`,
       isNew ? 'A new signing key has replaced all others.' : line('signing keys', keys),
+      line('secrets of invitations', secrets),
     ].join('\n');
   } finally {
     await pool?.end();

@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import type { App, AppOptions } from '../app.ts';
+import type { App, ObserverOptions } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { connect } from '../db/client.ts';
 import type { Metrics } from '../http/metrics/metrics.ts';
@@ -65,7 +65,7 @@ function createWorkerApp(
   { port, databaseUrl, hasDemo }: Extract<ToWorker, { kind: 'serve' }>,
   lifecycle: Lifecycle,
   log: ReturnType<typeof createLog>,
-  observers: NonNullable<AppOptions['observers']>,
+  observers: ObserverOptions,
 ): App {
   const config = readConfig({ ...process.env, PORT: String(port) });
   const pool = connect(clientOptions(databaseUrl, config, log));

@@ -18,7 +18,12 @@ function heldBy(state: AccessState, id: string, moment: Moment): EffectiveGrants
 }
 
 function callerAt({ id, effective }: Caller, state: AccessState, moment: Moment): Access {
-  const grants = grantsAtMoment(state, id, moment);
+  // An API key is no principal of the state, and has no roles that end.
+  const ofKey = effective?.grants.role.isOfKey && {
+    ...effective.grants,
+    plan: moment.ignorePlan ? 'ENTERPRISE' : state.plan,
+  };
+  const grants = ofKey || grantsAtMoment(state, id, moment);
   return accessOf(grants && effective ? { ...effective, grants } : null);
 }
 

@@ -90,7 +90,7 @@ export const worlds: fc.Arbitrary<World> = fc.record({
   now: fc.constant(NOW),
 });
 
-const keys: fc.Arbitrary<Key> = fc.record({
+export const keys: fc.Arbitrary<Key> = fc.record({
   project: fc.constantFrom(...PROJECTS),
   preset: fc.constantFrom('SDK', 'READ_ONLY', 'FULL', null, null, null),
   permissions: keyPatterns,

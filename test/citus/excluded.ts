@@ -7,11 +7,11 @@ export const EXCLUDED: Record<string, string[]> = {
     'test/http/{executor,executor-*,heavy-queries}.test.ts',
     'test/planner/{guard,shrink}.test.ts',
     'test/db/{placement,shares}.test.ts',
-    'test/{architecture,documents,drift,ids}.test.ts',
+    'test/{architecture,compose,documents,drift,ids}.test.ts',
     'test/support/**',
   ],
   'starts its own server or process': [
-    'test/{embedded,main,workers,new-resource}.test.ts',
+    'test/{backup,embedded,image,main,workers,new-resource}.test.ts',
     'test/db/{tls,stale-statement}.test.ts',
     'test/enforcement/pooler.test.ts',
     'test/faults/**',

@@ -29,6 +29,13 @@ test('nodes that start at once migrate an empty database once', async () => {
   expect(await applied(root)).toBe(MIGRATIONS.length);
 });
 
+test('the owner of the tables may have the name of the schema ambit, which PostgreSQL then searches first', async () => {
+  const { url, root } = await cloneDatabase('template0');
+  await root.unsafe(`alter database ${new URL(url).pathname.slice(1)} set search_path = ambit, public`);
+  await migrateDatabase(url);
+  expect(await root`select from pg_tables where schemaname = 'ambit'`).toHaveLength(0);
+});
+
 test('a node logs once that another node migrates, waits, and then continues', async () => {
   const { url, root } = await cloneDatabase('template0');
   const release = await holdLock(root);

@@ -1,25 +1,32 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { API_KEY_PRESETS } from '../../src/access/key-role.ts';
 import type { Role } from '../../src/access/model.ts';
 import { ROLES } from '../../src/access/roles.ts';
 import { decodeId, newId } from '../../src/lib/ids.ts';
 import { type AnyRole, naiveAnswer, signedIn, type World } from '../access/naive.ts';
-import { NAMES, PROJECTS, worlds } from '../access/worlds.ts';
-import type { Json } from '../support/api.ts';
+import { callers, NAMES, PROJECTS } from '../access/worlds.ts';
+import type { Caller, Json } from '../support/api.ts';
+import { insertCredential } from '../support/credentials.ts';
 import { size } from '../support/size.ts';
-import { addMember, createApiToken } from '../support/world.ts';
+import { addMember } from '../support/world.ts';
 import { createProject, startWorld } from './support.ts';
 
 const { api, acme, people } = await startWorld();
 const { owner } = people;
 const subject = await addMember(api, acme, 'admin', 'subject');
 // A token has the permissions that its holder has at the time of each request.
-const tokens = { READ: await createApiToken(api, subject, 'READ'), WRITE: await createApiToken(api, subject, 'WRITE') };
+const token = await insertCredential(api, { organizationId: acme.id, holder: { memberId: subject.memberId } });
 
 const organizationId = decodeId(acme.id)?.uuid ?? '';
 const principalId = decodeId(subject.memberId)?.uuid ?? '';
 const projects = new Map<string | null, string | undefined>([[null, undefined]]);
 for (const key of [...PROJECTS, 'open']) projects.set(key, await createProject(owner, key));
+const key = await insertCredential(api, {
+  organizationId: acme.id,
+  holder: { projectId: projects.get('lab') as string },
+  permissions: [],
+});
 const uuidOf = (project: string): string => decodeId(projects.get(project) ?? '')?.uuid ?? '';
 
 const builtIn = (key: string, scope: Role['scope']): string =>
@@ -60,6 +67,20 @@ async function applyWorld({ plan, organization, projects: own, now }: World): Pr
   }
 }
 
+/** The caller with the credential of the world. */
+async function callerIn({ access, isTokenOfMember, narrowed, key: given }: World): Promise<Caller> {
+  if (given) {
+    const permissions = given.preset ? API_KEY_PRESETS[given.preset] : given.permissions;
+    await api.root`update api_tokens set access = ${access}, project_id = ${uuidOf(given.project)}, preset = ${given.preset},
+      permissions = ${permissions as string[]} where id = ${key.uuid}`;
+    return key;
+  }
+  if (access === 'WRITE' && !isTokenOfMember) return subject;
+  await api.root`update api_tokens set access = ${access}, permissions = ${narrowed?.permissions ?? null},
+    project_ids = ${narrowed?.projects?.map(uuidOf) ?? null} where id = ${token.uuid}`;
+  return token;
+}
+
 const AUTHORIZE = 'query ($requests: [AuthorizationRequest!]!) { authorize(requests: $requests) { allowed } }';
 const MATRIX =
   'query ($target: ID) { accessMatrix(targetId: $target, first: 50) { nodes { principal { id } entries { permission allowed } } } }';
@@ -75,11 +96,17 @@ const GUARDED = {
   serviceAccounts: 'service_account:read',
 };
 
+const PROJECT_LIST = '{ projects(first: 50) { totalCount nodes { id viewerPermissions } } }';
+const OF_PROJECTS = ['project:read', 'project:update', 'project:delete'];
+
 test('authorize, permissionsOf, whoCan, accessMatrix and the guards agree with a naive implementation', async () => {
   await fc.assert(
-    fc.asyncProperty(worlds, fc.constantFrom(...NAMES), async (world, sample) => {
+    fc.asyncProperty(callers, fc.constantFrom(...NAMES), async (given, sample) => {
+      // A session is not narrowed.
+      const world = given.narrowed ? { ...given, isTokenOfMember: true } : given;
       await applyWorld(world);
-      const caller = world.access === 'WRITE' && !world.isTokenOfMember ? subject : tokens[world.access];
+      const caller = await callerIn(world);
+      const holder = { ...signedIn(world), key: null };
       const may = (name: string, project: string | null, as = world): boolean => naiveAnswer(as, name, project).allowed;
       for (const [project, target] of projects) {
         // For a caller that cannot read it, a project does not exist.
@@ -95,11 +122,11 @@ test('authorize, permissionsOf, whoCan, accessMatrix and the guards agree with a
         const matrix = await owner.query(MATRIX, { target });
         const row = matrix.data.accessMatrix.nodes.find(({ principal }: Json) => principal.id === subject.memberId);
         expect(row.entries.map(({ allowed }: Json) => allowed)).toEqual(
-          NAMES.map((name) => may(name, project, signedIn(world))),
+          NAMES.map((name) => may(name, project, holder)),
         );
         const who = await owner.query(WHO, { permission: sample, target });
         expect(who.data.whoCan.nodes.some(({ id }: Json) => id === subject.memberId)).toBe(
-          may(sample, project, signedIn(world)),
+          may(sample, project, holder),
         );
       }
       const document = `{ ${Object.keys(GUARDED)
@@ -107,6 +134,17 @@ test('authorize, permissionsOf, whoCan, accessMatrix and the guards agree with a
         .join(' ')} }`;
       const { data } = await caller.query(document);
       const seen = Object.keys(GUARDED).filter((field) => data[field] !== null);
+      const visible = [...projects].filter(([project]) => project !== null && may('project:read', project));
+      const listed = await caller.query(PROJECT_LIST);
+      const page = visible.length > 0 || may('project:read', null) ? listed.data.projects : { nodes: [] };
+      expect(page.nodes.map(({ id }: Json) => id).toSorted()).toEqual(visible.map(([, id]) => id).toSorted());
+      for (const { id, viewerPermissions } of page.nodes) {
+        const [project = null] = visible.find(([, one]) => one === id) ?? [];
+        const shown = OF_PROJECTS.filter((name) => may(name, project));
+        expect(viewerPermissions.filter((name: string) => OF_PROJECTS.includes(name)).toSorted()).toEqual(
+          shown.toSorted(),
+        );
+      }
       expect(seen).toEqual(Object.entries(GUARDED).flatMap(([field, name]) => (may(name, null) ? [field] : [])));
     }),
     { numRuns: size(15, 40), endOnFailure: true },

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createMetrics } from '../../src/http/metrics/metrics.ts';
+import { inTransaction } from '../../src/db/transaction.ts';
+import { createMetrics, exposition } from '../../src/http/metrics/metrics.ts';
 import { METRICS } from '../../src/http/metrics/table.ts';
 import { startApi } from '../support/api.ts';
 import { parseMetrics, type Sample, sumOf } from '../support/metrics.ts';
@@ -154,6 +155,33 @@ test('statements, transactions and connections of the database are counted', asy
   expect(sumOf(samples, 'ambit_database_connections')).toBe(open);
   expect(sumOf(samples, 'ambit_cache_entries', { cache: 'documents' })).toBeGreaterThan(0);
   expect(sumOf(samples, 'ambit_cache_entries', { cache: 'credentials' })).toBeGreaterThan(0);
+});
+
+test('the text is the same for measurements that were sent between processes', async () => {
+  const one = await createMetrics({ version: '1' }).measure();
+  const mean = one.find(({ name }) => name === 'nodejs_eventloop_lag_mean_seconds');
+  for (const sample of mean?.values ?? []) sample.value = Number.NaN;
+  const text = await exposition([one]);
+  expect(text).toContain('nodejs_eventloop_lag_mean_seconds Nan\n');
+  expect(await exposition([JSON.parse(JSON.stringify(one))])).toBe(text);
+});
+
+test('queued and failed jobs are counted, and a database that does not respond leaves them out', async () => {
+  const { jobs } = api.app.dependencies;
+  const queued = { job: 'clean-up', state: 'queued' };
+  const before = sumOf(await measure(), 'ambit_jobs', queued);
+  await inTransaction(api.pool, { organizationId: null, userId: null }, (db) =>
+    jobs.enqueue(db, 'clean-up', { after: null }),
+  );
+  const after = await measure();
+  expect(sumOf(after, 'ambit_jobs', queued) - before).toBe(1);
+  expect(sumOf(after, 'ambit_jobs', { job: 'clean-up', state: 'failed' })).toBe(0);
+  const metrics = createMetrics({ version: '1' });
+  const sources = { pool: api.pool, caches: {}, requestsInProgress: () => 0 };
+  metrics.watch({ ...sources, jobs: () => new Promise(() => undefined) });
+  const text = await metrics.scrape();
+  expect(parseMetrics(text).some(({ name }) => name === 'ambit_jobs')).toBe(false);
+  expect(parseMetrics(text).some(({ name }) => name === 'ambit_database_connections')).toBe(true);
 });
 
 test('names of operations, aliases and paths add no series, however many there are', async () => {

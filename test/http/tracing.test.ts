@@ -133,6 +133,14 @@ test('resolvers have the same spans, and statements of fields below belong to th
   expect(all.filter(({ parentSpanId }) => parentSpanId && !ids.has(parentSpanId))).toEqual([]);
 });
 
+test('the lookup of a credential belongs to the request', async () => {
+  const other = await startApi({ ...options, database: api });
+  const { root, all } = await spansOf(await send(CHECKS, { token: acme.owner.token, to: other }));
+  const lookup = all.find(({ attributes }) => /find_session_actor/.test(String(attributes['db.query.text'])));
+  expect(lookup).toMatchObject({ name: 'SELECT', kind: 3, parentSpanId: root.spanId });
+  expect(all.filter(({ parentSpanId }) => parentSpanId === root.spanId).map(({ name }) => name)).toContain('query');
+});
+
 test('the statements of a mutation belong to its field, with COMMIT', async () => {
   const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
   const CREATE = 'mutation Create($input: CreateCheckInput!) { createCheck(input: $input) { check { id } } }';

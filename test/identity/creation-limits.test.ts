@@ -1,7 +1,16 @@
 import { expect, test } from 'vitest';
 import { rateLimitPoints } from '../../src/lib/rate-limits.ts';
 import { type Json, startApi } from '../support/api.ts';
-import { addMember, createOrganization, mutate, roleId } from '../support/world.ts';
+import {
+  addMember,
+  addToOrganization,
+  createOrganization,
+  mutate,
+  type Person,
+  roleId,
+  signIn,
+} from '../support/world.ts';
+import { post } from './support.ts';
 
 const open = await startApi();
 const acme = await createOrganization(open, 'acme');
@@ -75,4 +84,39 @@ test('mails are limited for each person, for each organization and for each reci
   expect(await invite(admin.token, many)).toEqual({ refused: 'RATE_LIMITED' });
   expect(await open.root`select from invitations where email = ${to('a')}`).toHaveLength(0);
   expect((await invite(second.token, [to('f')])).errors).toEqual([]);
+});
+
+test('one person with several organizations, or one network, cannot use up the mails that a recipient can get', async () => {
+  const email = 'victim@recipient.test';
+  const config = {
+    trustedProxies: ['127.0.0.1'],
+    rateLimits: rateLimitPoints({
+      mailsPerPersonAndRecipient: 2,
+      mailsPerNetworkAndRecipient: 4,
+      mailsPerRecipient: 5,
+    }),
+  };
+  const api = await startApi({ database: open, config });
+  const one = await createOrganization(open, 'one');
+  const two = await createOrganization(open, 'two');
+  const three = await createOrganization(open, 'three');
+  const first = one.owner;
+  for (const organization of [two, three]) await addToOrganization(open, organization, first, 'admin');
+  const send = async (person: Person, slug: string, address: string): Promise<string> => {
+    const { token } = await signIn(open, person.email, slug);
+    const query = 'mutation ($input: CreateInvitationsInput!) { createInvitations(input: $input) { errors { code } } }';
+    const input = { emails: [email], roleId: roleId('read') };
+    const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': address };
+    const { data, errors } = await post(api, headers, query, { input });
+    return errors ? errors[0].extensions.code : (data.createInvitations.errors[0]?.code ?? 'ok');
+  };
+  // A refused mail does not count for the recipient.
+  expect(await send(first, 'one', '192.0.2.1')).toBe('ok');
+  expect(await send(first, 'two', '192.0.2.1')).toBe('ok');
+  for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'])
+    expect(await send(first, 'three', address)).toBe('RATE_LIMITED');
+  expect(await send(two.owner, 'two', '192.0.2.1')).toBe('TAKEN');
+  expect(await send(three.owner, 'three', '192.0.2.1')).toBe('ok');
+  expect(await send(globex.owner, 'globex', '192.0.2.1')).toBe('RATE_LIMITED');
+  expect(await send(globex.owner, 'globex', '198.51.100.1')).toBe('ok');
 });

@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { encryptionOf, readConfig } from '../../src/config.ts';
 import { ENCRYPTION_KEY, startApi } from '../support/api.ts';
+import { runJobs } from '../support/jobs.ts';
 import { runCommand, startAmbit, waitUntilReady } from '../support/run.ts';
-import { createOrganization, signIn } from '../support/world.ts';
+import { startSmtp } from '../support/smtp.ts';
+import { createOrganization, mutate, roleId, signIn } from '../support/world.ts';
 import { inside, look, MINUTE, privateJwkIn, REFUSED } from './support.ts';
 
 const NEXT_KEY = randomBytes(32).toString('hex');
 
+const smtp = await startSmtp();
 const api = await startApi();
 const { owner } = await createOrganization(api, 'acme');
 const DATABASE_URL = api.url;
@@ -16,9 +19,9 @@ const rotate = (env: Record<string, string>, ...options: string[]) =>
 const stored = async () => [...(await api.root`select * from signing_keys order by signs_from`)];
 const idOf = (key: string): string => encryptionOf(readConfig({ ENCRYPTION_KEY: key })).keyId;
 const both = { encryptionKey: readConfig({ ENCRYPTION_KEY: NEXT_KEY }).encryptionKey };
-const printed = (key: string, total: number, changed: string): [number, string] => [
+const printed = (key: string, total: number, changed: string, secrets = '0, of which 0 were'): [number, string] => [
   0,
-  `The secrets are encrypted with the key ${idOf(key)}.\nsigning keys: ${total}, of which ${changed} encrypted now\n`,
+  `The secrets are encrypted with the key ${idOf(key)}.\nsigning keys: ${total}, of which ${changed} encrypted now\nsecrets of invitations: ${secrets} encrypted now\n`,
 ];
 
 test('a signing key that an earlier version stored in plain text signs, and rotate-keys encrypts it', async () => {
@@ -45,14 +48,26 @@ test('nodes with both keys work before and after rotate-keys, and then a node ne
   });
   const before = await signIn(node, owner.email, 'acme');
   const [first] = await stored();
+  // A server whose mails are not sent yet keeps the secrets of invitations.
+  const mailing = await startApi({ database: api, config: smtp.config });
+  const input = { emails: ['ada@mail.test', 'bob@mail.test'], roleId: roleId('read') };
+  for (const { token } of [owner, (await createOrganization(api, 'globex')).owner])
+    expect((await mutate(mailing.as(token), 'createInvitations', input)).errors).toEqual([]);
+  const queued = async () =>
+    (await api.root`select secret from invitations where secret is not null`).map(({ secret }) => secret.split('.')[1]);
+  expect(await queued()).toEqual(Array(4).fill(idOf(ENCRYPTION_KEY)));
   expect(await rotate({ ENCRYPTION_KEY: NEXT_KEY })).toEqual([
     1,
     `ambit: the value is encrypted with the key ${idOf(ENCRYPTION_KEY)}, which is not configured\n`,
   ]);
   expect(await stored()).toEqual([first]);
   const env = { ENCRYPTION_KEY: NEXT_KEY, ENCRYPTION_KEY_PREVIOUS: ENCRYPTION_KEY };
-  expect(await rotate(env)).toEqual(printed(NEXT_KEY, 1, '1 was'));
-  expect(await rotate(env)).toEqual(printed(NEXT_KEY, 1, '0 were'));
+  expect(await rotate(env)).toEqual(printed(NEXT_KEY, 1, '1 was', '4, of which 4 were'));
+  expect(await rotate(env)).toEqual(printed(NEXT_KEY, 1, '0 were', '4, of which 0 were'));
+  expect(await queued()).toEqual(Array(4).fill(idOf(NEXT_KEY)));
+  await runJobs(await startApi({ database: api, config: { ...smtp.config, ...both } }));
+  expect(smtp.received.map(({ to }) => to[0]).sort()).toEqual([...input.emails, ...input.emails].sort());
+  expect(await queued()).toEqual([]);
   node.advance(MINUTE);
   const after = await signIn(node, owner.email, 'acme');
   const last = await startApi({ database: api, config: both });

@@ -26,7 +26,7 @@ const workerWith = (handler: JobHandler<'clean-up'>, on = api) => openWorker(on,
 const stored = () =>
   root`select id, state::text, retry_count, data, output from pgboss.job_common order by created_on, id`;
 
-const countsNow = async () => (await jobs.counts())[0];
+const countsNow = async () => (await jobs.counts()).find(({ name }) => name === 'clean-up');
 
 /** Deletes the jobs when the test ends. */
 const forget = () => onTestFinished(async () => void (await root`delete from pgboss.job_common`));

@@ -15,6 +15,7 @@ const worker = await createWorker({
       process.stdout.write(`${id} ${attempt}\n`);
       if (mode === 'hang') await new Promise(() => undefined);
     },
+    'send-invitation': async () => undefined,
   },
 });
 worker.start();

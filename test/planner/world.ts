@@ -1,4 +1,5 @@
 import { BUILT_IN_ROLES } from '../../src/access/catalog.ts';
+import { API_KEY_PRESETS } from '../../src/access/key-role.ts';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
 import {
   allow,
@@ -12,6 +13,7 @@ import {
 } from '../decisions/support.ts';
 import { createSampleObjects, organizationUuid, type SampleObjects, uuidOf } from '../enforcement/support.ts';
 import type { Api, Caller } from '../support/api.ts';
+import { insertCredential } from '../support/credentials.ts';
 import {
   addMember,
   createApiToken,
@@ -168,6 +170,27 @@ async function tokenOf(api: Api, by: Caller, serviceAccountId: string, access: s
   return api.as((await executeMutation(by, document, { input })).secret);
 }
 
+/** API tokens that are narrowed, and API keys. */
+async function limitedCallers(
+  { api, acme, people, own, hidden }: Omit<World, 'callers'>,
+  { noAccess }: Record<string, Person>,
+): Promise<Record<string, Caller>> {
+  const insertIn = (holder: { memberId: string } | { projectId: string }, limits: object) =>
+    insertCredential(api, { organizationId: acme.id, holder, ...limits });
+  const { owner, admin } = people;
+  return {
+    'narrowed to a project': await insertIn(owner, { projects: [own.project] }),
+    'narrowed to permissions': await insertIn(admin, { permissions: ['check:read', 'dataset:*', 'member:read'] }),
+    'narrowed to both': await insertIn(owner, { permissions: ['*:read'], projects: [hidden] }),
+    'narrowed to a hidden project': await insertIn(noAccess as Person, { projects: [hidden, own.project] }),
+    'key with a preset': await insertIn(
+      { projectId: own.project },
+      { preset: 'FULL', permissions: API_KEY_PRESETS.FULL },
+    ),
+    'key with patterns': await insertIn({ projectId: hidden }, { access: 'READ', permissions: ['dataset:read'] }),
+  };
+}
+
 /** Two organizations with rows of every declared type, and callers of every kind. */
 export async function createWorld(api: Api): Promise<World> {
   const acme = await createOrganization(api, 'acme');
@@ -191,6 +214,7 @@ export async function createWorld(api: Api): Promise<World> {
     'READ of a reduced role': await createApiToken(api, custom.deniedInProject as Person, 'READ'),
     robot: await tokenOf(api, acme.owner, robot, 'READ'),
     'writing robot': await tokenOf(api, acme.owner, own.serviceAccount, 'WRITE'),
+    ...(await limitedCallers(world, custom)),
     anonymous: api.as(),
     'wrong token': api.as('ambit_pat_wrong'),
   };

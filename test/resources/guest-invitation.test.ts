@@ -36,7 +36,7 @@ const inProject = (projectId: string, role: Parameters<typeof projectRoleId>[0] 
   projectRoles: [{ projectId, roleId: projectRoleId(role) }],
 });
 const INVITED =
-  'invitations { id email role { name } projectRoles { project { key } role { name } } viewerPermissions } mailSent';
+  'invitations { id email role { name } projectRoles { project { key } role { name } } viewerPermissions mailStatus }';
 const invite = (by: Caller, input: object): Promise<Json> => mutate(by, 'createInvitations', input, INVITED);
 
 async function invited(by: Caller, input: object, email = someone()): Promise<{ id: string; email: string }> {
@@ -76,9 +76,9 @@ test('a Manager of a project invites to it without invitation:create, and the pe
         role: null,
         projectRoles: [{ project: { key: 'apollo' }, role: { name: 'Member' } }],
         viewerPermissions: ['project_member:read', 'project_member:create', 'project_member:delete'],
+        mailStatus: 'SENT',
       },
     ],
-    mailSent: true,
     errors: [],
   });
   const { invitationOffer } = await queryData(

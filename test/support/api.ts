@@ -76,9 +76,9 @@ export interface ApiOptions {
   redis?: Redis;
   /** Milliseconds after which counted requests are written. Defaults to never. */
   writeCountsAfter?: number;
+  observers?: AppOptions['observers'];
   /** Milliseconds after which the last uses of credentials are written. Defaults to never. */
   writeUsesAfter?: number;
-  observers?: AppOptions['observers'];
   /** Runs on this database instead of a new one, as a second node does. */
   database?: TestDatabase;
 }

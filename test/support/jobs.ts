@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { inTransaction } from '../../src/db/transaction.ts';
 import type { JobHandlers } from '../../src/jobs/job.ts';
 import { createWorker, type JobWorker } from '../../src/jobs/worker.ts';
@@ -35,9 +35,20 @@ export async function openWorker(api: Api, settings?: WorkerSettings): Promise<J
   return worker;
 }
 
+/** The same, which ends with the test file. */
+export async function sharedWorker(api: Api): Promise<JobWorker> {
+  const worker = await createOn(api);
+  afterAll(() => worker.stop(0));
+  return worker;
+}
+
 /** Runs the queued jobs, and those that they add, until none is left that can start now. */
 export async function runJobs(api: Api, settings?: WorkerSettings): Promise<void> {
   const worker = await createOn(api, settings);
   while ((await worker.runOnce()) > 0);
   await worker.stop(0);
 }
+
+/** The retries of failed jobs may start now. */
+export const skipRetryDelays = ({ root }: Api) =>
+  root`update pgboss.job_common set start_after = now() where state = 'retry'`;

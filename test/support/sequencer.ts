@@ -6,6 +6,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 const LONGEST = [
   'embedded',
+  'backup',
+  'image',
   'faults/faults',
   'main',
   'new-resource',

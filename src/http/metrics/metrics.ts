@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Counter,
   collectDefaultMetrics,
@@ -10,6 +11,7 @@ import {
 import { PERMISSIONS } from '../../access/catalog.ts';
 import type { Pool } from '../../db/pool.ts';
 import type { Work } from '../../db/work.ts';
+import type { JobCounts } from '../../jobs/status.ts';
 import type { FinishedRequest, Trace } from '../trace.ts';
 import { outcomeOf } from './outcome.ts';
 import { BUCKETS, METRICS, type MetricName, type NameOf, SHARED } from './table.ts';
@@ -20,6 +22,7 @@ export type Measurements = MetricObjectWithValues<MetricValue<string>>[];
 /** What the gauges read at each scrape. */
 export interface MetricSources {
   pool: Pick<Pool, 'state' | 'totals'>;
+  jobs(): Promise<JobCounts[]>;
   /** The number of entries of each cache. */
   caches: Record<string, () => number>;
   requestsInProgress(): number;
@@ -48,6 +51,8 @@ export function createMetrics({ version, worker }: MetricsOptions): Metrics {
   if (worker !== undefined) own.setDefaultLabels({ worker: String(worker) });
   collectDefaultMetrics({ register: own });
   let sources: MetricSources | undefined;
+  /** Of the scrape in progress. */
+  let jobs: JobCounts[] = [];
 
   const optionsOf = (name: MetricName) => ({
     name,
@@ -82,11 +87,20 @@ export function createMetrics({ version, worker }: MetricsOptions): Metrics {
   read(Gauge, 'ambit_cache_entries', ({ caches }, add) => {
     for (const [cache, size] of Object.entries(caches)) add(size(), { cache });
   });
+  read(Gauge, 'ambit_jobs', (_sources, add) => {
+    for (const { name: job, ...counts } of jobs)
+      for (const state of ['queued', 'active', 'failed'] as const) add(counts[state], { job, state });
+  });
+  read(Gauge, 'ambit_jobs_waiting_seconds', (_sources, add) => {
+    for (const { name: job, waitingSeconds } of jobs) add(waitingSeconds ?? 0, { job });
+  });
   for (const [name, add] of Object.entries(POOL) as [MetricName, Read][])
     read(METRICS[name].type === 'gauge' ? Gauge : Counter, name, add);
 
-  const measure = async (): Promise<Measurements> =>
-    [...(await own.getMetricsAsJSON()), ...(await shared.getMetricsAsJSON())] as Measurements;
+  async function measure(): Promise<Measurements> {
+    jobs = sources ? await countInTime(sources) : [];
+    return [...(await own.getMetricsAsJSON()), ...(await shared.getMetricsAsJSON())] as Measurements;
+  }
   return {
     count({ route, status, startedAt }, trace, work) {
       const seconds = (performance.now() - startedAt) / 1_000;
@@ -110,6 +124,19 @@ export function createMetrics({ version, worker }: MetricsOptions): Metrics {
     measure,
     scrape: async () => await exposition([await measure()]),
   };
+}
+
+/** Milliseconds after which a scrape does without the numbers of jobs. */
+const JOBS_TIMEOUT = 1_000;
+
+/** The numbers of jobs. Empty if the database does not respond. */
+async function countInTime(sources: MetricSources): Promise<JobCounts[]> {
+  const timeout = new AbortController();
+  const nothing = (): JobCounts[] => [];
+  const late = sleep(JOBS_TIMEOUT, [], { signal: timeout.signal }).catch(nothing);
+  const counts = await Promise.race([sources.jobs().catch(nothing), late]);
+  timeout.abort();
+  return counts;
 }
 
 type Add = (value: number, labels?: Record<string, string>) => void;
@@ -140,7 +167,9 @@ export function exposition(processes: readonly Measurements[]): Promise<string> 
   const registry = new Registry();
   for (const [name, all] of Map.groupBy(processes.flat(), (metric) => metric.name)) {
     const values = new Map(all.flatMap((metric) => metric.values.map((value) => [keyOf(value), value] as const)));
-    const merged = { ...all[0], name, values: [...values.values()] };
+    // JSON has no NaN, which the average of nothing is. Between processes it becomes null.
+    const numbers = [...values.values()].map((value) => ({ ...value, value: value.value ?? Number.NaN }));
+    const merged = { ...all[0], name, values: numbers };
     registry.registerMetric({ ...merged, get: async () => merged } as never);
   }
   return registry.metrics();

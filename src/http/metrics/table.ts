@@ -90,6 +90,16 @@ export const METRICS = {
     labels: [],
     help: 'Database connections that were lost.',
   },
+  ambit_jobs: {
+    type: 'gauge',
+    labels: ['job', 'state'],
+    help: 'Background jobs in the database, by kind and state: `queued`, including those that are retried later, `active`, or `failed`, which are not retried. Missing while the database does not respond.',
+  },
+  ambit_jobs_waiting_seconds: {
+    type: 'gauge',
+    labels: ['job'],
+    help: 'Time since the oldest queued job of a kind could have started. 0 if none waits.',
+  },
   ambit_cache_entries: {
     type: 'gauge',
     labels: ['cache'],
@@ -110,7 +120,11 @@ export type NameOf<Type extends MetricDefinition['type']> = {
 }[MetricName];
 
 /** Metrics that each process reports with the same values. In the scrape of several processes they occur once. */
-export const SHARED: ReadonlySet<MetricName> = new Set<MetricName>(['ambit_build_info']);
+export const SHARED: ReadonlySet<MetricName> = new Set<MetricName>([
+  'ambit_build_info',
+  'ambit_jobs',
+  'ambit_jobs_waiting_seconds',
+]);
 
 /** Upper bounds of the buckets of durations, in seconds. */
 export const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -23,7 +23,7 @@ import { assign, isAssignableIn, type PrincipalRow, roleColumns } from '../princ
 import { principals } from '../principal/table.ts';
 import { projects } from '../project/table.ts';
 import { assignments } from '../role/table.ts';
-import { type IssuedSession, issueTokens, sessionShown } from '../session/issue.ts';
+import { type IssuedSession, issueTokens, type LockedMember, sessionShown } from '../session/issue.ts';
 import { sessions } from '../session/table.ts';
 import type { OfferedRoles } from './access-changes.ts';
 import { isOfProjects, requireMayInvite } from './permissions.ts';
@@ -42,22 +42,32 @@ export interface InvitationOffer {
  * The same error for a secret that is unknown, used, revoked, expired or another person's, and for an invitation that is
  * invalid because a role or project was deleted or the inviter no longer has its permissions.
  */
-const noInvitation = (): AmbitError =>
+export const noInvitation = (field = 'secret'): AmbitError =>
   invalid(
     userError(
       'NOT_FOUND',
-      'secret',
-      'secret: the invitation does not exist, has ended, or was sent to another address. Ask for a new one.',
+      field,
+      `${field}: the invitation does not exist, has ended, or was sent to another address. Ask for a new one.`,
     ),
   );
 
 /** Counts as an attempt of the network, also if it succeeds. A malformed secret is not looked up. */
 async function find(ctx: Context, secret: string): Promise<InvitationSecret | null> {
   await ctx.dependencies.identity.limiter.consume('attemptsPerNetwork', networkOf(ctx.address));
+  return await findValid(ctx, secret);
+}
+
+async function findValid(ctx: Context, secret: string): Promise<InvitationSecret | null> {
   if (!isSecret('ambit_inv_', secret)) return null;
   const hash = hashSecret(secret);
   const row = await findInvitationAcrossTenants(await ctx.dependencies.identity.lookups.ofSecret(hash), hash);
   return row && new Date(row.expires_at) > ctx.dependencies.clock() ? row : null;
+}
+
+/** The valid invitation with this secret, if it was sent to this address. The caller must count the attempt. */
+export async function findFor(ctx: Context, secret: string, address: string): Promise<InvitationSecret | null> {
+  const found = await findValid(ctx, secret);
+  return found && sameAddress(found.email, address) ? found : null;
 }
 
 export async function findOffer(ctx: Context, secret: string): Promise<InvitationOffer | null> {
@@ -114,7 +124,7 @@ export async function acceptInvitation(
   const found = await find(ctx, secret);
   if (!found || !sameAddress(found.email, ctx.unit.actor.user?.email ?? '')) throw noInvitation();
   setTenant(ctx, { organizationId: found.organization_id, userId });
-  try {
+  return await withoutDetails(noInvitation(), async () => {
     const accepted = await join(ctx, userId, secret);
     if (!dryRun) {
       const { id } = accepted.result.member;
@@ -125,11 +135,34 @@ export async function acceptInvitation(
     // After a dry run, the organization is not visible, because the caller has not joined it.
     setActor(ctx, caller);
     return { ...accepted, result: null };
+  });
+}
+
+/**
+ * Joins the organization of an invitation as the new user of the request, in the transaction that creates the account.
+ * Throws `otherwise` if the invitation is not valid.
+ */
+export const joinAsNewUser = (
+  ctx: Context,
+  userId: string,
+  secret: string,
+  otherwise: AmbitError,
+): Promise<LockedMember> =>
+  withoutDetails(otherwise, async () => {
+    const { result } = await join(ctx, userId, secret);
+    return { id: result.member.id, organizationId: result.organization.id };
+  });
+
+/** Replaces errors about the organization and the inviter, which the person cannot see. */
+async function withoutDetails<T>(otherwise: AmbitError, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
   } catch (error) {
+    if (!(error instanceof AmbitError)) throw error;
     // The organization was deleted, or the inviter lacks the permission.
-    if (error instanceof AmbitError && (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN')) throw noInvitation();
-    if (error instanceof AmbitError && error.code === 'PLAN_REQUIRED') throw planRequired();
-    throw error;
+    if (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN') throw otherwise;
+    if (error.code === 'PLAN_REQUIRED') throw planRequired();
+    throw error.userErrors?.some(({ code }) => code === 'NOT_FOUND') ? otherwise : error;
   }
 }
 

@@ -49,6 +49,20 @@ const InvitationProjectRole = builder
 
 const Invitation = builder.objectRef<InvitationRow>('Invitation');
 
+const InvitationMailStatus = builder.enumType('InvitationMailStatus', {
+  description: 'Whether the mail server has accepted the mail of an invitation. The invitation is valid in any case.',
+  values: {
+    QUEUED: {
+      description: 'It will be sent soon. If the mail server is unavailable, it is tried again for about a day.',
+    },
+    SENT: { description: 'The mail server has accepted it. On a server without a mail server, it was logged.' },
+    FAILED: {
+      description:
+        'The mail server has refused the address, or was unavailable for too long. `resendInvitation` sends it again.',
+    },
+  } as const,
+});
+
 builder.node(Invitation, {
   description:
     'An invitation to join the organization, sent to one e-mail address. It can be accepted once, within 7 days. It is deleted when it is accepted, declined or revoked. It is also visible to callers with `project_member:read` in a project that it includes.',
@@ -88,6 +102,10 @@ builder.node(Invitation, {
         return inviter && isVisible(ctx, inviter) ? inviter : null;
       },
     }),
+    mailStatus: t.expose('mailStatus', {
+      type: InvitationMailStatus,
+      description: 'Whether the mail server has accepted the mail that was last sent.',
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the invitation was created.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the invitation expires.' }),
     viewerPermissions: t.field({
@@ -124,6 +142,10 @@ const InvitationFilter = builder.inputType('InvitationFilter', {
   fields: (t) => ({
     search: t.string({ description: searchDescription(['email'], 'invitation') }),
     status: t.field({ type: InvitationStatus, description: 'Whether the invitation can be accepted.' }),
+    mailStatus: t.field({
+      type: InvitationMailStatus,
+      description: 'Whether the mail server has accepted the mail that was last sent.',
+    }),
   }),
 });
 
@@ -177,19 +199,11 @@ const ProjectRoleInput = builder.inputType('InvitationProjectRoleInput', {
   }),
 });
 
-const MAIL_SENT = {
-  mailSent: {
-    type: 'Boolean',
-    description:
-      'Whether the mail server accepted every message. If false, the invitations are valid nevertheless. Use `resendInvitation` to send a message again.',
-  },
-} as const;
-
 mutation('createInvitations', {
   own: true,
   auditPermission: 'invitation:create',
   description:
-    'Invites people by e-mail: all of them or, if there are errors, none. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects only. They become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats: for a caller without `member:read` or `invitation:read`, every pending invitation counts as a seat, also of a member. Expired invitations to the same addresses are deleted if the caller may delete them. `accessChanges` lists what each person gains when they accept.',
+    'Invites people by e-mail: all of them or, if there are errors, none. The mails are sent afterwards, see `Invitation.mailStatus`. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects only. They become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats: for a caller without `member:read` or `invitation:read`, every pending invitation counts as a seat, also of a member. Expired invitations to the same addresses are deleted if the caller may delete them. `accessChanges` lists what each person gains when they accept.',
   input: (t) => ({
     emails: t.stringList({
       required: true,
@@ -211,12 +225,11 @@ mutation('createInvitations', {
   }),
   results: {
     invitations: { type: [Invitation], description: 'The new invitations, in the order of the e-mail addresses.' },
-    ...MAIL_SENT,
     ...ACCESS_CHANGES,
   },
   resolve: async (input, ctx) => {
-    const { result, mailSent, accessChanges } = await createInvitations(ctx, input);
-    return { invitations: ctx.unit.dryRun ? null : result, mailSent, accessChanges };
+    const { result, accessChanges } = await createInvitations(ctx, input);
+    return { invitations: ctx.unit.dryRun ? null : result, accessChanges };
   },
 });
 
@@ -224,7 +237,7 @@ mutation('resendInvitation', {
   own: true,
   auditPermission: 'invitation:update',
   description:
-    'Sends an invitation again with a new secret that is valid for 7 days. The former secret cannot be used any more. The caller becomes the inviter. For an invitation to projects only, `project_member:create` in all of its projects is enough. Returns NOT_HELD if the invitation grants permissions that the caller does not have, and NOT_FOUND if it is not visible to the caller.',
+    'Sends an invitation again with a new secret that is valid for 7 days. The mail is sent afterwards, see `Invitation.mailStatus`. The former secret cannot be used any more. The caller becomes the inviter. For an invitation to projects only, `project_member:create` in all of its projects is enough. Returns NOT_HELD if the invitation grants permissions that the caller does not have, and NOT_FOUND if it is not visible to the caller.',
   input: (t) => ({
     id: t.id({
       required: true,
@@ -232,11 +245,8 @@ mutation('resendInvitation', {
       description: 'The ID of the invitation. Its roles must be visible to the caller.',
     }),
   }),
-  results: { invitation: { type: Invitation, description: 'The updated invitation.' }, ...MAIL_SENT },
-  resolve: async (input, ctx) => {
-    const { result, mailSent } = await resendInvitation(ctx, targetId('inv', input.id));
-    return { invitation: result, mailSent };
-  },
+  results: { invitation: { type: Invitation, description: 'The updated invitation.' } },
+  resolve: async (input, ctx) => ({ invitation: await resendInvitation(ctx, targetId('inv', input.id)) }),
 });
 
 mutation('deleteInvitation', {

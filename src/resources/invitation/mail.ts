@@ -1,11 +1,25 @@
-import type { Context } from '../../context.ts';
+import { createHash } from 'node:crypto';
+import type { Config } from '../../config.ts';
 import type { Mail } from '../../lib/mail.ts';
-import type { Offer } from './offer.ts';
-import { isOfProjects } from './permissions.ts';
+import { renderMail } from '../../lib/mail-template.ts';
 
-/** The documents of the playground: an account for the invited address, if there is none, and then the acceptance. */
-const documentFor = (email: string, secret: string): string => `# Run SignUp if you have no account, else SignIn.
-# Then run Accept, with the header Authorization: Bearer ACCESS_TOKEN
+/** What the mail of an invitation shows. */
+export interface MailedInvitation {
+  email: string;
+  expiresAt: Date;
+  organizationName: string;
+  inviterName: string;
+  /** The organization role. Null for an invitation to projects only. */
+  roleName: string | null;
+  projectRoles: readonly { projectName: string; roleName: string }[];
+}
+
+/** The documents of the playground. Each of them accepts the invitation. */
+const documentFor = (
+  email: string,
+  secret: string,
+): string => `# Without an account, run SignUp: it also accepts the invitation.
+# With an account, run SignIn, and then Accept with the header Authorization: Bearer ACCESS_TOKEN
 # If Accept returns a session, use its token from then on.
 mutation SignUp($name: String!, $password: String!) {
   signUp(
@@ -16,7 +30,7 @@ mutation SignUp($name: String!, $password: String!) {
       invitationSecret: ${JSON.stringify(secret)}
     }
   ) {
-    session { accessToken }
+    session { accessToken organization { id name } }
     errors { code message path }
   }
 }
@@ -36,12 +50,25 @@ mutation Accept {
   }
 }`;
 
+type Links = Pick<Config, 'invitationUrl' | 'publicUrl'>;
+
 /** The page that accepts the invitation. Defaults to the playground with the mutations. */
-function linkOf({ dependencies: { config } }: Context, email: string, secret: string): string {
-  const link = new URL(config.invitationUrl ?? `${config.publicUrl}/graphql`);
+function linkOf({ invitationUrl, publicUrl }: Links, email: string, secret: string): string {
+  const link = new URL(invitationUrl ?? `${publicUrl}/graphql`);
   link.searchParams.set('invitation', secret);
-  if (!config.invitationUrl) link.searchParams.set('query', documentFor(email, secret));
+  if (!invitationUrl) link.searchParams.set('query', documentFor(email, secret));
   return link.href;
+}
+
+/**
+ * The ID of the mail with a secret: a UUID version 8 made of the hash of the secret. So a mail that is sent again after a
+ * crash has the same Message-ID, and one with a new secret has another one.
+ */
+export function mailIdOf(hash: string): string {
+  const bytes = createHash('sha256').update(`mail ${hash}`).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /**
@@ -60,29 +87,30 @@ export const plainName = (name: string): string => {
 
 const quotedName = (name: string): string => `"${plainName(name)}"`;
 
-/** The roles as lines: the organization role unless it is Guest, and the project roles. */
-const rolesOf = ({ role, projectRoles }: Offer): string[] => [
-  ...(isOfProjects({ roleId: role.id, projectRoles }) ? [] : [`Role in the organization: ${quotedName(role.name)}`]),
-  ...projectRoles.map((own) => `Role in the project ${quotedName(own.projectName)}: ${quotedName(own.role.name)}`),
+/** The roles as lines. */
+const rolesOf = ({ roleName, projectRoles }: MailedInvitation): string[] => [
+  ...(roleName === null ? [] : [`Role in the organization: ${quotedName(roleName)}`]),
+  ...projectRoles.map((own) => `Role in the project ${quotedName(own.projectName)}: ${quotedName(own.roleName)}`),
 ];
 
 /** The only code that discloses the secret of an invitation: to the invited address, and not to the inviter. */
-export function invitationMail(
-  ctx: Context,
-  { email, expiresAt }: { email: string; expiresAt: Date },
-  offer: Offer,
-  secret: string,
-): Mail {
-  const organization = ctx.unit.actor.organization?.name ?? '';
-  const inviter = quotedName(ctx.unit.actor.user?.name ?? ctx.unit.actor.principal?.name ?? '');
+export function invitationMail(links: Links, invitation: MailedInvitation, secret: string, mailId: string): Mail {
+  const { email, expiresAt, organizationName, inviterName } = invitation;
+  const subject = `Invitation to ${plainName(organizationName)}`;
+  const parts = [
+    { lines: [`${quotedName(inviterName)} invites you to the organization ${quotedName(organizationName)}.`] },
+    { lines: rolesOf(invitation) },
+    { sentence: `Accept here, as ${email}`, label: 'Accept the invitation', href: linkOf(links, email, secret) },
+    {
+      lines: [
+        `The invitation expires on ${expiresAt.toUTCString()}. Only this address can accept it. If you did not expect it, ignore it.`,
+      ],
+    },
+  ];
   return {
     to: email,
-    subject: `Invitation to ${plainName(organization)}`,
-    text: [
-      `${inviter} invites you to the organization ${quotedName(organization)}.`,
-      rolesOf(offer).join('\n'),
-      `Accept here, as ${email}:\n${linkOf(ctx, email, secret)}`,
-      `The invitation expires on ${expiresAt.toUTCString()}. Only this address can accept it. If you did not expect it, ignore it.`,
-    ].join('\n\n'),
+    subject,
+    ...renderMail(subject, parts),
+    messageId: `${mailId}@${new URL(links.publicUrl).hostname}`,
   };
 }

@@ -1,7 +1,7 @@
 import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Access } from '../../access/access.ts';
-import { afterCommit, audit, type Context, db, setDryRun, tenant } from '../../context.ts';
+import { audit, type Context, db, setDryRun, tenant } from '../../context.ts';
 import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { limitCreation, limitMails } from '../../data/rate-limit.ts';
 import { isAnyOf } from '../../db/array.ts';
@@ -12,7 +12,6 @@ import { addSecrets, removeSecrets } from '../../identity/secrets.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
 import { email, parse } from '../../lib/input.ts';
-import { sendAll } from '../../lib/mail.ts';
 import { hashSecret, newSecret } from '../../lib/secret.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { maxSeatUsage, usageOf } from '../plan/service.ts';
@@ -22,15 +21,15 @@ import type { AccessChanged } from '../principal/change-access.ts';
 import { findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
 import { people } from '../user/table.ts';
 import { gainsOf } from './access-changes.ts';
-import { invitationMail } from './mail.ts';
-import { type Offer, OfferInput, offerAgain, offerOf } from './offer.ts';
+import { OfferInput, offerAgain, offerOf } from './offer.ts';
 import { ACTIONS, canSeeInvitation, isOfProjects, mayAct, requireMayInvite } from './permissions.ts';
-import { invitations } from './table.ts';
+import { secretColumns, sendInvitations } from './send.ts';
+import { invitations, type MailStatus } from './table.ts';
 
-/** All columns except the hash of the secret, which no resolver needs. */
-const { hash: _, ...fields } = getTableColumns(invitations);
+/** All columns except the secret and its hash, which no resolver needs. */
+const { hash: _hash, secret: _secret, ...fields } = getTableColumns(invitations);
 
-export type InvitationRow = Omit<typeof invitations.$inferSelect, 'hash'>;
+export type InvitationRow = Omit<typeof invitations.$inferSelect, 'hash' | 'secret'>;
 
 const SEVEN_DAYS = 7 * 24 * 60 * 60_000;
 
@@ -47,6 +46,7 @@ export const findInvitation = loaderOf<InvitationRow>(async (ctx, ids) =>
 
 interface InvitationFilter extends SearchFilter {
   status?: 'PENDING' | 'EXPIRED' | null | undefined;
+  mailStatus?: MailStatus | null | undefined;
 }
 
 /** Newest first. An expired invitation remains until it is resent, replaced or deleted. */
@@ -55,12 +55,13 @@ export async function listInvitations(
   { filter, ...args }: PageArgs & { filter?: InvitationFilter | null | undefined },
 ): Promise<Page<InvitationRow>> {
   const now = ctx.dependencies.clock();
-  const { search, status } = filter ?? {};
+  const { search, status, mailStatus } = filter ?? {};
   const where = and(
     here(ctx),
     containing([invitations.email], search ?? ''),
     status === 'PENDING' ? gt(invitations.expiresAt, now) : undefined,
     status === 'EXPIRED' ? lte(invitations.expiresAt, now) : undefined,
+    mailStatus ? eq(invitations.mailStatus, mailStatus) : undefined,
   ) as SQL;
   const order = [{ column: invitations.id, key: (row: InvitationRow) => row.id }];
   return await listPage<InvitationRow>(
@@ -71,11 +72,6 @@ export async function listInvitations(
 }
 
 const Create = OfferInput.extend({ emails: z.array(email).min(1).max(50) });
-
-export interface Sent<Result> {
-  result: Result;
-  mailSent: Promise<boolean | null>;
-}
 
 /** Counts the invitations and their mails. Throws RATE_LIMITED. */
 async function limitInvitations(ctx: Context, emails: string[]): Promise<void> {
@@ -100,7 +96,7 @@ export const listInvitationsOf = pagesOf<InvitationRow>((ctx) => ({
 export async function createInvitations(
   ctx: Context,
   { dryRun, ...input }: { dryRun?: boolean | null | undefined },
-): Promise<Sent<InvitationRow[]> & AccessChanged<InvitationRow[]>> {
+): Promise<AccessChanged<InvitationRow[]>> {
   const { emails, ...asked } = parse(Create, input);
   ctx.unit.access.requireOrganization();
   requirePrincipal(ctx);
@@ -116,13 +112,14 @@ export async function createInvitations(
   requireMayInvite(access, roles);
   const replaced = await replaceExpired(ctx, access, emails);
   await requireSeats(ctx, access, emails.length);
-  const made = emails.map((address) => ({ address, secret: newSecret('ambit_inv_') }));
-  const values = made.map(({ address, secret }) => ({
+  const made = emails.map((address) => ({ id: newId(), address, secret: newSecret('ambit_inv_') }));
+  const values = made.map(({ id, address, secret }) => ({
     organizationId: tenant(ctx),
+    id,
     email: address,
     ...roles,
     createdAt: ctx.dependencies.clock(),
-    ...validity(ctx, secret),
+    ...validity(ctx, id, secret),
   }));
   const tx = await db(ctx);
   const [rows] = await Promise.all([
@@ -138,11 +135,13 @@ export async function createInvitations(
   const [first, ...others] = after.map((shown) => ({ targetId: shown.id, before: null, after: shown }));
   const ended = replaced.map((shown) => ({ targetId: shown.id, before: shown, after: null }));
   audit(ctx, { ...first, related: [...others, ...ended] });
-  const secrets = new Map(made.map(({ address, secret }) => [address, secret]));
   if (dryRun) setDryRun(ctx);
+  else {
+    const secrets = new Map(made.map(({ id, secret }) => [id, secret]));
+    await sendInvitations(ctx, rows, offered, ({ id }) => secrets.get(id) ?? '');
+  }
   return {
     result: rows,
-    mailSent: mail(ctx, rows, offered, (row) => secrets.get(row.email) ?? ''),
     // A placeholder ID, because the members do not exist yet.
     accessChanges: gainsOf(newId(), planOf(ctx), offered),
   };
@@ -152,23 +151,11 @@ export async function createInvitations(
  * The columns that change each time it is sent. The last sender is the inviter, who must still have all permissions of
  * the invitation when it is accepted.
  */
-const validity = (ctx: Context, secret: string) => ({
+const validity = (ctx: Context, id: string, secret: string) => ({
   inviterId: requirePrincipal(ctx),
-  hash: hashSecret(secret),
+  ...secretColumns(ctx, id, secret),
   expiresAt: new Date(ctx.dependencies.clock().getTime() + SEVEN_DAYS),
 });
-
-const mail = (
-  ctx: Context,
-  rows: InvitationRow[],
-  offered: Offer,
-  secretOf: (row: InvitationRow) => string,
-): Promise<boolean | null> => {
-  const mails = rows.map((row) => invitationMail(ctx, row, offered, secretOf(row)));
-  return afterCommit(ctx, () =>
-    sendAll(ctx.dependencies.mailer, mails, (entry) => ctx.dependencies.log({ requestId: ctx.requestId, ...entry })),
-  );
-};
 
 const fold = (addresses: string[]): string[] => addresses.map((address) => address.toLowerCase());
 
@@ -248,7 +235,7 @@ async function lock(
 }
 
 /** Sends a new secret with a new expiry and revokes the old secret. An expired invitation counts as a seat again. */
-export async function resendInvitation(ctx: Context, id: string): Promise<Sent<InvitationRow>> {
+export async function resendInvitation(ctx: Context, id: string): Promise<InvitationRow> {
   ctx.unit.access.requireOrganization();
   const { row: before, access } = await lock(ctx, id, 'resend');
   requirePrincipal(ctx);
@@ -260,13 +247,18 @@ export async function resendInvitation(ctx: Context, id: string): Promise<Sent<I
   const own = and(here(ctx), eq(invitations.id, id));
   const [revoked] = await tx.select({ hash: invitations.hash }).from(invitations).where(own);
   const [[row]] = await Promise.all([
-    tx.update(invitations).set(validity(ctx, secret)).where(own).returning(fields),
+    tx
+      .update(invitations)
+      .set(validity(ctx, id, secret))
+      .where(own)
+      .returning(fields),
     removeSecrets(tx, revoked ? [revoked.hash] : []),
     addSecrets(tx, tenant(ctx), [hashSecret(secret)]),
   ]);
   const after = row as InvitationRow;
   audit(ctx, { before: await invitationShown(ctx, before), after: await invitationShown(ctx, after) });
-  return { result: after, mailSent: mail(ctx, [after], offered, () => secret) };
+  await sendInvitations(ctx, [after], offered, () => secret);
+  return after;
 }
 
 export async function deleteInvitation(ctx: Context, id: string): Promise<string> {

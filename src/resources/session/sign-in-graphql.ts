@@ -35,7 +35,7 @@ const SESSION = { session: { type: IssuedSessionType, description: 'The tokens o
 mutation('signUp', {
   public: true,
   description:
-    'Creates an account and signs in. On a server with `SIGN_UP=invited`, it needs the secret of an invitation, or the setup secret for the first account. The invitation stays pending: accept it with `acceptInvitation`. Returns RATE_LIMITED after too many attempts from one network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
+    'Creates an account and signs in. On a server with `SIGN_UP=invited`, it needs the secret of an invitation, or the setup secret for the first account. With the secret of an invitation, the person joins its organization, and the session is bound to it. Returns PLAN_REQUIRED if the plan of that organization does not include the invitation at the moment. Returns RATE_LIMITED after too many attempts from one network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
   input: (t) => ({
     email: t.string({
       required: true,
@@ -46,7 +46,7 @@ mutation('signUp', {
     invitationSecret: t.string({
       secret: true,
       description:
-        'The secret from the link in the e-mail of an invitation. The invitation must have been sent to `email`. Required if the server has `SIGN_UP=invited`, except with `setupSecret`.',
+        'The secret from the link in the e-mail of an invitation. The invitation must have been sent to `email`. It is accepted together with the sign-up. Required if the server has `SIGN_UP=invited`, except with `setupSecret`.',
     }),
     setupSecret: t.string({
       secret: true,

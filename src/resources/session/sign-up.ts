@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type Context, db, setTenant } from '../../context.ts';
-import { findInvitationAcrossTenants, type InvitationSecret } from '../../identity/across-tenants.ts';
+import { audit, type Context, db, setActor, setTenant } from '../../context.ts';
+import type { InvitationSecret } from '../../identity/across-tenants.ts';
+import { ANONYMOUS } from '../../identity/actor.ts';
 import { hashPassword } from '../../identity/password.ts';
 import { takeSetupSecret } from '../../identity/setup-secret.ts';
 import { rememberNetwork } from '../../identity/sign-in-limits.ts';
@@ -8,7 +9,7 @@ import { type AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import { email, parse, singleLine } from '../../lib/input.ts';
 import { networkOf } from '../../lib/network.ts';
-import { hashSecret, isSecret } from '../../lib/secret.ts';
+import { findFor, joinAsNewUser, noInvitation } from '../invitation/accept.ts';
 import { passwords, users } from '../user/table.ts';
 import { beginSession, type IssuedSession } from './issue.ts';
 
@@ -28,44 +29,49 @@ type Given = z.output<typeof SignUp>;
 export async function signUp(ctx: Context, input: unknown): Promise<IssuedSession> {
   const given = parse(SignUp, input);
   await ctx.dependencies.identity.limiter.consume('attemptsPerNetwork', networkOf(ctx.address));
-  if (given.setupSecret == null) await requireInvitation(ctx, given);
-  const passwordHash = await hashPassword(given.password);
-  const userId = newId();
-  setTenant(ctx, { organizationId: null, userId });
-  const tx = await db(ctx);
   const isFirst = given.setupSecret != null;
-  if (isFirst && !(await takeSetupSecret(tx, given.setupSecret ?? ''))) throw noSetup();
+  const invitation = isFirst ? null : await findInvitation(ctx, given);
+  const passwordHash = await hashPassword(given.password);
   const { email, name } = given;
-  const createdAt = ctx.dependencies.clock();
+  const user = { id: newId(), email, name, createdAt: ctx.dependencies.clock() };
+  setActor(ctx, { ...ANONYMOUS, user });
+  setTenant(ctx, { organizationId: invitation?.organization_id ?? null, userId: user.id });
+  const tx = await db(ctx);
+  if (isFirst && !(await takeSetupSecret(tx, given.setupSecret ?? ''))) throw noSetup();
   await Promise.all([
-    tx.insert(users).values({ id: userId, email, name, mayCreateOrganizations: isFirst, createdAt }),
-    tx.insert(passwords).values({ userId, hash: passwordHash }),
+    tx.insert(users).values({ ...user, mayCreateOrganizations: isFirst }),
+    tx.insert(passwords).values({ userId: user.id, hash: passwordHash }),
   ]);
-  await rememberNetwork(ctx.dependencies.identity.limiter, given.email, ctx.address);
-  return await beginSession(ctx, userId, null);
+  const session = invitation
+    ? await beginInvited(ctx, user.id, given.invitationSecret ?? '')
+    : await beginSession(ctx, user.id, null);
+  await rememberNetwork(ctx.dependencies.identity.limiter, email, ctx.address);
+  return session;
 }
 
-const findInvitation = async (ctx: Context, hash: string): Promise<InvitationSecret | null> =>
-  findInvitationAcrossTenants(await ctx.dependencies.identity.lookups.ofSecret(hash), hash);
+/** Accepts the invitation, and begins a session in its organization. The member is the audited target. */
+async function beginInvited(ctx: Context, userId: string, secret: string): Promise<IssuedSession> {
+  const member = await joinAsNewUser(ctx, userId, secret, noInvitation('invitationSecret'));
+  const { targetId, before, after, related = [] } = ctx.unit.auditDraft;
+  const session = await beginSession(ctx, userId, member);
+  const begun = { targetId: ctx.unit.auditDraft.targetId ?? '', before: null, after: ctx.unit.auditDraft.after };
+  audit(ctx, { ...(targetId && { targetId }), before, after, related: [...related, begun] });
+  return session;
+}
 
-/** Requires a valid invitation to this address if sign-up is not open. Checks a given secret in any case. */
-async function requireInvitation(ctx: Context, { invitationSecret, email: address }: Given): Promise<void> {
+/** The invitation with the given secret, which must be valid. A server whose sign-up is not open requires one. */
+async function findInvitation(ctx: Context, { invitationSecret, email }: Given): Promise<InvitationSecret | null> {
   if (invitationSecret == null) {
-    if (ctx.dependencies.config.signUp === 'open') return;
+    if (ctx.dependencies.config.signUp === 'open') return null;
     throw invalid(userError('REQUIRED', 'invitationSecret', INVITED));
   }
-  const found = isSecret('ambit_inv_', invitationSecret)
-    ? await findInvitation(ctx, hashSecret(invitationSecret))
-    : null;
-  const isValid = found !== null && new Date(found.expires_at) > ctx.dependencies.clock();
-  if (!isValid || found.email.toLowerCase() !== address.toLowerCase())
-    throw invalid(userError('NOT_FOUND', 'invitationSecret', NO_INVITATION));
+  const found = await findFor(ctx, invitationSecret, email);
+  if (!found) throw noInvitation('invitationSecret');
+  return found;
 }
 
 const INVITED =
   'invitationSecret: this server creates accounts only for people with an invitation. Use the secret from the link in its e-mail.';
-const NO_INVITATION =
-  'invitationSecret: the invitation does not exist, has ended, or was sent to another address. Ask for a new one.';
 
 const noSetup = (): AmbitError =>
   invalid(userError('NOT_FOUND', 'setupSecret', 'setupSecret: is not valid, or the server already has an account.'));

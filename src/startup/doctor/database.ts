@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres';
 import type { Config } from '../../config.ts';
 import { assertUsable } from '../../db/client.ts';
+import { isJobSchemaCurrent } from '../../db/job-schema.ts';
 import { countMissingMigrations } from '../../db/migrate.ts';
 import { clientOptions } from '../database.ts';
 import { amount, type Finding, fail, ok, sentence, warn } from './finding.ts';
@@ -53,6 +54,9 @@ export async function checkRuntimeConnection(url: string, config: Config): Promi
 
 export async function checkMigrations(sql: Sql): Promise<Finding[]> {
   const missing = await countMissingMigrations(sql);
-  if (missing === 0) return [ok('The database has all migrations.')];
+  if (missing === 0)
+    return (await isJobSchemaCurrent(sql))
+      ? [ok('The database has all migrations.')]
+      : [fail('The tables of the job queue are missing or old. Run: npm start -- migrate')];
   return [fail(`${amount(missing, 'migration')} missing. Run: npm start -- migrate`)];
 }

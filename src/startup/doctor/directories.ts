@@ -18,7 +18,8 @@ const DIRECTORIES: readonly Source[] = [
   {
     table: 'organization_secrets',
     rows: 'select hash, organization_id from organization_secrets',
-    expected: 'select hash, organization_id from api_tokens union all select hash, organization_id from invitations',
+    expected: `select hash, organization_id from api_tokens union all select hash, organization_id from invitations
+      union all select previous_hash, organization_id from api_tokens where previous_hash is not null`,
   },
   {
     table: 'memberships',

@@ -5,8 +5,11 @@ import { examineConfiguration } from './configuration.ts';
 import { type Database, NoDatabaseError, openDatabase } from './connection.ts';
 import { checkDatabase, checkMigrations, checkRuntimeConnection } from './database.ts';
 import { checkDirectories } from './directories.ts';
+import { checkEncryption } from './encryption.ts';
 import { type Check, type Finding, fail, type Result, runCheck, sentence, warn } from './finding.ts';
+import { checkJobs } from './jobs.ts';
 import { checkMail } from './mail.ts';
+import { checkRedis } from './redis.ts';
 import { checkRoles } from './roles.ts';
 import { checkRowLevelSecurity } from './row-level-security.ts';
 
@@ -31,11 +34,17 @@ const databaseChecks = (config: Config, { sql, runtimeUrl }: Database): Check[] 
     run: () => checkDirectories(sql, DIRECTORIES_DEADLINE),
   },
   { name: 'cluster', run: () => checkCluster(sql) },
+  { name: 'encryption', run: () => checkEncryption(sql, runtimeUrl, config) },
+  { name: 'jobs', run: () => checkJobs(sql) },
   { name: 'clock', run: () => checkClock(sql) },
 ];
 
 /** The checks that need no database. */
 const otherChecks = (config: Config, invalid: ReadonlySet<string>): Check[] => [
+  {
+    name: 'redis',
+    run: async () => (invalid.has('REDIS_URL') ? [notChecked('REDIS_URL is not valid')] : await checkRedis(config)),
+  },
   {
     name: 'mail',
     deadlineMs: 20_000,

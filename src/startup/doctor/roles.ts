@@ -4,7 +4,8 @@ import { RUNTIME_ROLE } from '../../db/client.ts';
 import { mayCreateTemporaryTables } from '../../db/migrate.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
-const LOOKUP_ROLE = 'ambit_lookup';
+/** The roles of requests and of the lookup functions. */
+const ROLES = [RUNTIME_ROLE, 'ambit_lookup'];
 
 /** What a role of requests must not be or have. Each is a column of `ROLE`, and how a finding continues "the role …". */
 const RIGHTS: Record<string, string> = {
@@ -20,11 +21,11 @@ const RIGHTS: Record<string, string> = {
 
 type Role = { name: string } & Record<string, boolean>;
 
-/** Checks the roles of requests and of lookups, and the login of `DATABASE_URL`. */
+/** Checks these roles and the login of `DATABASE_URL`. */
 export async function checkRoles(sql: Sql, { databaseUrl }: Pick<Config, 'databaseUrl'>): Promise<Finding[]> {
-  const roles = [await findRole(sql, RUNTIME_ROLE), await findRole(sql, LOOKUP_ROLE)];
-  if (roles.includes(null))
-    return [fail(`The roles ${RUNTIME_ROLE} and ${LOOKUP_ROLE} do not both exist. Run: npm start -- migrate`)];
+  const roles = await Promise.all(ROLES.map((name) => findRole(sql, name)));
+  const missing = ROLES.filter((_name, at) => !roles[at]);
+  if (missing.length > 0) return [fail(`These roles do not exist: ${missing.join(', ')}. Run: npm start -- migrate`)];
   const excessive = (roles as Role[]).flatMap(excessOf);
   if (await mayCreateTemporaryTables(sql))
     excessive.push(
@@ -32,9 +33,7 @@ export async function checkRoles(sql: Sql, { databaseUrl }: Pick<Config, 'databa
     );
   const login = databaseUrl ? decodeURIComponent(new URL(databaseUrl).username) : '';
   const findings = [...excessive.map(fail), ...(await checkLogin(sql, login))];
-  return findings.length > 0
-    ? findings
-    : [ok(`${RUNTIME_ROLE} and ${LOOKUP_ROLE} own nothing and cannot bypass row-level security.`)];
+  return findings.length > 0 ? findings : [ok(`${ROLES.join(', ')} own nothing and cannot bypass row-level security.`)];
 }
 
 const excessOf = (role: Role): string[] =>

@@ -6,6 +6,9 @@ interface Row {
   name: string;
 }
 
+/** The roles of requests and of the lookup functions. */
+const ROLES = `('ambit_runtime', 'ambit_lookup')`;
+
 /** The views of the extension Citus are in the same schema. */
 const TABLES = `
   tables as (
@@ -41,25 +44,25 @@ const PROBLEMS: [problem: string, query: string][] = [
   [
     'granted without a policy',
     `select distinct g.name || ' (' || g.privilege || ' of ' || g.role || ')' as name from grants g
-      where g.role in ('ambit_runtime', 'ambit_lookup') and g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+      where g.role in ${ROLES} and g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
         and not exists (select from policies p where p.oid = g.oid and p.role in (g.role, 'PUBLIC')
           and (p.command is null or p.command = g.privilege))`,
   ],
   [
     'open to other organizations',
     `select distinct t.name || ' (policy ' || p.name || ')' as name from policies p join tables t using (oid),
-      lateral (select case when t.is_tenant then 'organization_id = .*ambit\\.organization_id\\(\\)'
+      lateral (select case when t.is_tenant then 'organization_id = .*organization_id\\(\\)'
         when t.name in ('rate_limits', 'setup_secrets', 'signing_keys') then ''
-        else 'id = .*ambit\\.(organization|user)_id\\(\\)' end as binding) b
+        else 'id = .*(organization|user)_id\\(\\)' end as binding) b
       where p.role <> 'ambit_lookup'
         and (p.role <> 'ambit_runtime' or p.condition !~ b.binding or p.new_condition !~ b.binding)`,
   ],
   [
-    'writable by lookups, or granted to PUBLIC, or granted beyond reading and writing rows',
+    'granted beyond what requests and lookups need',
     `select distinct g.name || ' (' || g.privilege || ' of ' || g.role || ')' as name from grants g
-      where g.role in ('ambit_runtime', 'ambit_lookup', 'PUBLIC') and (g.role = 'PUBLIC'
-        or g.privilege not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-        or g.role = 'ambit_lookup' and g.privilege <> 'SELECT')`,
+      where g.role = 'PUBLIC' or g.role in ${ROLES} and not case g.role
+        when 'ambit_runtime' then g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+        else g.privilege = 'SELECT' end`,
   ],
 ];
 
@@ -113,7 +116,7 @@ async function checkGrants(sql: Sql): Promise<Finding[]> {
 /** Row-level security applies to other roles too, unless they bypass it. So this may be intended. */
 async function checkOthers(sql: Sql): Promise<Finding[]> {
   const rows = await sql.unsafe<Row[]>(`with ${TABLES} select distinct role as name from grants
-    where role not in ('ambit_runtime', 'ambit_lookup', 'PUBLIC') order by 1`);
+    where role <> 'PUBLIC' and role not in ${ROLES} order by 1`);
   return rows.length > 0
     ? [warn(`Other roles have grants on tables: ${namesOf(rows)}. Revoke them unless they are intended.`)]
     : [];
