@@ -33,8 +33,9 @@ describe.skipIf(!has('redis-server'))('needs redis-server: nodes with REDIS_URL'
     organization = await createOrganization(node, 'shared');
     organizationId = fromPublicId('org', organization.id) ?? '';
   });
-  afterAll(() => {
+  afterAll(async () => {
     for (const connection of connections) connection.close();
+    await server.end();
   });
 
   /** Removes all counts and log entries. */
@@ -171,6 +172,7 @@ describe.skipIf(!has('redis-server'))('needs redis-server: nodes with REDIS_URL'
       });
     } finally {
       redis.close();
+      await missing.end();
     }
   });
 });
