@@ -375,7 +375,7 @@ export const RESOURCES: Record<string, Resource> = {
     base: async ({ unique, one }) => ({ name: unique('Key'), projectId: await one('Project'), preset: 'SDK' }),
     updates: ({ unique }) => [
       { name: unique('Import'), permissions: ['dataset:*'], addresses: ['10.0.0.0/8'], expiresAt: DISTANT },
-      { name: unique('Export'), permissions: ['*:read'], addresses: ['::/0'], expiresAt: LATER },
+      { name: unique('Export'), permissions: ['*:read'], addresses: ['::/0'], expiresAt: '2999-02-02T00:00:00.000Z' },
     ],
     alsoChanges: { permissions: ['access', 'effectivePermissions', 'preset'] },
     cases: {

@@ -1,0 +1,99 @@
+import { globSync, readFileSync } from 'node:fs';
+import { type GraphQLInputType, getNamedType, isInputObjectType, isObjectType } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { ENDPOINTS, POST_ENDPOINTS } from '../../src/access/endpoints.ts';
+import { METRICS_PATH } from '../../src/http/metrics/route.ts';
+import { mutations, queries, type RootField, schema } from '../support/introspect.ts';
+import { ATTACKS, type Attack, DOORS, MAKERS, PUBLIC_ENDPOINTS } from './doors.ts';
+
+/** A name of a field that holds a secret, a token or a password. */
+const SECRET = /(^|[a-z])(secret|token|password)$/i;
+
+const types = Object.values(schema.getTypeMap()).filter((type) => !type.name.startsWith('__'));
+
+/** The types that have a scalar field with such a name, as `IssuedSession.accessToken`. */
+const typesWithSecrets = types
+  .filter(isObjectType)
+  .filter((type) =>
+    Object.values(type.getFields()).some((field) => SECRET.test(field.name) && !isObjectType(getNamedType(field.type))),
+  )
+  .map(({ name }) => name);
+
+const giving = mutations
+  .filter((field) => {
+    const payload = getNamedType(field.type);
+    const parts = isObjectType(payload) ? Object.values(payload.getFields()).map(({ type }) => getNamedType(type)) : [];
+    return [payload, ...parts].some(({ name }) => typesWithSecrets.includes(name));
+  })
+  .map(({ name }) => name);
+
+function takesSecret(type: GraphQLInputType, name: string): boolean {
+  const named = getNamedType(type);
+  if (!isInputObjectType(named)) return SECRET.test(name);
+  return Object.values(named.getFields()).some((field) => takesSecret(field.type, field.name));
+}
+
+const taking = [...queries, ...mutations]
+  .filter((field: RootField) => field.args.some((arg) => takesSecret(arg.type, arg.name)))
+  .map(({ name }) => name);
+
+const sources = globSync('src/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }));
+
+const doorsThat = (does: 'gives' | 'takes', are: (name: string) => boolean): string[] =>
+  Object.keys(DOORS)
+    .filter((name) => DOORS[name]?.does.includes(does) && are(name))
+    .toSorted();
+
+const isField = (name: string): boolean => !name.includes(' ') && !name.includes('-');
+
+describe('the table has', () => {
+  test('every mutation whose response contains a secret, and no type but payloads and sessions has one', () => {
+    const byMail = ['createInvitations', 'resendInvitation'];
+    expect([...giving, ...byMail].toSorted()).toEqual(doorsThat('gives', isField));
+    const payloads = mutations.map((field) => getNamedType(field.type).name);
+    expect(typesWithSecrets.filter((name) => !payloads.includes(name))).toEqual(['IssuedSession']);
+  });
+
+  test('every field with a secret in its input', () => {
+    expect(taking.toSorted()).toEqual(doorsThat('takes', isField));
+  });
+
+  test('every file that makes a secret or issues tokens', () => {
+    const making = sources.filter(({ text }) => /\bnewSecret\(/.test(text)).map(({ path }) => path);
+    expect(making.filter((path) => path !== 'src/lib/secret.ts').toSorted()).toEqual(Object.keys(MAKERS).toSorted());
+    expect(
+      Object.values(MAKERS)
+        .flat()
+        .filter((door) => !(door in DOORS)),
+    ).toEqual([]);
+    const given = new Set(Object.values(MAKERS).flat());
+    expect(doorsThat('gives', isField).filter((door) => !given.has(door))).toEqual([]);
+  });
+
+  test('every endpoint, except those that are public', () => {
+    const gets = [...Object.keys(ENDPOINTS), METRICS_PATH].filter((path) => !PUBLIC_ENDPOINTS.includes(path));
+    const endpoints = [...gets, '/graphql'].map((path) => `GET ${path}`);
+    const posts = [...POST_ENDPOINTS, '/graphql'].map((path) => `POST ${path}`);
+    expect(doorsThat('takes', (name) => name.includes(' '))).toEqual([...endpoints, ...posts].toSorted());
+  });
+
+  test('every reader of the header Authorization', () => {
+    const readers = sources.filter(({ text }) => /headers(\.|\[')authorization/.test(text)).map(({ path }) => path);
+    // The handler passes it to GraphQL, to the exports and to the endpoints for POST.
+    expect(readers.toSorted()).toEqual(['src/http/handler.ts', 'src/http/metrics/route.ts', 'src/http/schema-file.ts']);
+  });
+});
+
+const proofs = Object.entries(DOORS).flatMap(([door, { proofs: own }]) =>
+  Object.entries(own).map(([attack, proof]) => ({ door, attack: attack as Attack, proof })),
+);
+
+test('each attack on each door is tried in a test that exists, or is impossible', () => {
+  for (const { proofs: own } of Object.values(DOORS))
+    expect(Object.keys(own).toSorted()).toEqual(Object.keys(ATTACKS).toSorted());
+  const missing = proofs.filter(({ proof }) => {
+    if (typeof proof === 'string' || 'impossible' in proof) return false;
+    return !readFileSync(proof.file, 'utf8').includes(proof.test);
+  });
+  expect(missing).toEqual([]);
+});
