@@ -11,9 +11,8 @@ select current_database() as database \gset
 
 create role ambit_runtime;
 create role ambit_lookup;
-create role ambit_cleaner;
 create role ambit login password :'owner_password';
-grant ambit_runtime, ambit_lookup, ambit_cleaner to ambit with admin option;
+grant ambit_runtime, ambit_lookup to ambit with admin option;
 alter database :"database" owner to ambit;
 create role ambit_node login password :'node_password' in role ambit_runtime;
 

@@ -115,25 +115,11 @@ DO $$ DECLARE f regprocedure; BEGIN
 END $$;
 --> statement-breakpoint
 
--- Deletes expired sessions of all organizations, with their refresh tokens. It runs as a role of its own, which can see and
--- delete only sessions that expired an hour ago.
-DO $$ BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ambit_cleaner') THEN CREATE ROLE ambit_cleaner NOLOGIN; END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- another database of the server created it at the same time
-END $$;--> statement-breakpoint
-GRANT ambit_cleaner TO CURRENT_USER;--> statement-breakpoint
-GRANT USAGE ON SCHEMA public, ambit TO ambit_cleaner;--> statement-breakpoint
-GRANT SELECT, DELETE ON sessions TO ambit_cleaner;--> statement-breakpoint
-CREATE POLICY expired ON sessions TO ambit_cleaner
-  USING (expires_at < now() - interval '1 hour') WITH CHECK (false);--> statement-breakpoint
-CREATE FUNCTION ambit.delete_expired_sessions(maximum integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE deleted integer;
-BEGIN
-  DELETE FROM public.sessions WHERE id IN (
-    SELECT s.id FROM public.sessions s WHERE s.expires_at < now() - interval '1 hour' LIMIT maximum);
-  GET DIAGNOSTICS deleted = ROW_COUNT;
-  RETURN deleted;
+-- Users with sessions that expired an hour ago. The job that deletes them binds a transaction to each user.
+CREATE FUNCTION ambit.list_users_with_expired_sessions(maximum integer) RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN RETURN QUERY
+  SELECT DISTINCT s.user_id FROM public.sessions s WHERE s.expires_at < now() - interval '1 hour' LIMIT maximum;
 END $$;--> statement-breakpoint
 
 -- The next ids of organizations, in their order. For jobs that visit every organization.
@@ -144,10 +130,10 @@ BEGIN RETURN QUERY
   WHERE previous IS NULL OR d.organization_id > previous ORDER BY d.organization_id LIMIT maximum;
 END $$;--> statement-breakpoint
 DO $$ BEGIN
-  GRANT CREATE ON SCHEMA ambit TO ambit_lookup, ambit_cleaner;
-  REVOKE EXECUTE ON FUNCTION ambit.delete_expired_sessions(integer), ambit.list_organizations(uuid,integer) FROM PUBLIC;
-  GRANT EXECUTE ON FUNCTION ambit.delete_expired_sessions(integer), ambit.list_organizations(uuid,integer) TO ambit_runtime;
-  ALTER FUNCTION ambit.delete_expired_sessions(integer) OWNER TO ambit_cleaner;
+  GRANT CREATE ON SCHEMA ambit TO ambit_lookup;
+  REVOKE EXECUTE ON FUNCTION ambit.list_users_with_expired_sessions(integer), ambit.list_organizations(uuid,integer) FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION ambit.list_users_with_expired_sessions(integer), ambit.list_organizations(uuid,integer) TO ambit_runtime;
+  ALTER FUNCTION ambit.list_users_with_expired_sessions(integer) OWNER TO ambit_lookup;
   ALTER FUNCTION ambit.list_organizations(uuid,integer) OWNER TO ambit_lookup;
-  REVOKE CREATE ON SCHEMA ambit FROM ambit_lookup, ambit_cleaner;
+  REVOKE CREATE ON SCHEMA ambit FROM ambit_lookup;
 END $$;

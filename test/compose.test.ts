@@ -71,6 +71,7 @@ test('the configuration of each process is valid and needs no advice, and X-Forw
     expect(findings.map(({ status }) => status)).toEqual(['ok']);
     expect(config).toMatchObject({
       ...{ production: true, publicUrl: 'https://ambit.test', trustedProxies: [proxy] },
+      role: service(name).environment.ROLE ?? 'all',
       databaseUrl: 'postgres://ambit_node:node_database_password-secret@postgres:5432/ambit',
     });
   }

@@ -81,7 +81,7 @@ test('doctor prints one aligned line for each finding, and exits with code 0 if 
     expect.stringMatching(/^(ok|warn) {2,4}database {12}PostgreSQL 1\d\.\d+, N ms per round trip\./),
     'ok    requests            Requests can connect, and row-level security applies to them.',
     'ok    migrations          The database has all migrations.',
-    'ok    roles               ambit_runtime, ambit_lookup, ambit_cleaner own nothing and cannot bypass row-level security.',
+    'ok    roles               ambit_runtime, ambit_lookup own nothing and cannot bypass row-level security.',
     expect.stringMatching(
       /^ok {4}row-level security {2}\d+ tables force row-level security, and have their policies and grants\.$/,
     ),
@@ -209,8 +209,7 @@ test.each([
   ['create policy more on checks for select using (true)', 'checks (policy more)'],
   ['grant truncate on checks to ambit_runtime', 'checks (TRUNCATE of ambit_runtime)'],
   ['grant update on checks to ambit_lookup', 'checks (UPDATE of ambit_lookup)'],
-  ['grant select on users to ambit_cleaner', 'users (SELECT of ambit_cleaner)'],
-  ['drop policy expired on sessions', 'sessions (DELETE of ambit_cleaner)'],
+  ['drop policy tenant_ends on sessions; drop policy self on sessions', 'sessions (DELETE of ambit_runtime)'],
   ['grant select on checks to public', 'checks (SELECT of PUBLIC)'],
   ['grant select on passwords to ambit_runtime', 'must not have: passwords (SELECT)'],
   ['grant delete on audit_events to ambit_runtime', 'must not have: audit_events (DELETE)'],
@@ -234,7 +233,7 @@ test('grants of other roles are a warning, and the migrated database has no find
 test.each([
   ['alter role ambit_runtime superuser', 'ambit_runtime is a superuser'],
   ['alter role ambit_runtime bypassrls', 'ambit_runtime has BYPASSRLS'],
-  ['alter role ambit_cleaner bypassrls', 'ambit_cleaner has BYPASSRLS'],
+  ['alter role ambit_lookup bypassrls', 'ambit_lookup has BYPASSRLS'],
   ['alter role ambit_lookup createrole', 'ambit_lookup has CREATEROLE'],
   ['alter table checks owner to ambit_runtime', 'ambit_runtime owns tables or schemas'],
   ['grant create on schema public to ambit_runtime', 'ambit_runtime may create objects in a schema'],
@@ -346,17 +345,17 @@ describe.skipIf(!has('redis-server'))('needs redis-server: the check of Redis', 
       server.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
     });
-    await until(async () => (await checkRedis(`redis://:right@127.0.0.1:${port}`))[0]?.status === 'ok');
-    expect(await checkRedis(`redis://127.0.0.1:${port}`)).toEqual([
+    await until(async () => (await checkRedis({ redisUrl: `redis://:right@127.0.0.1:${port}` }))[0]?.status === 'ok');
+    expect(await checkRedis({ redisUrl: `redis://127.0.0.1:${port}` })).toEqual([
       { status: 'fail', text: expect.stringContaining('NOAUTH') },
     ]);
-    expect(await checkRedis(`redis://:hunter2@127.0.0.1:${port}`)).toMatchObject([{ status: 'fail' }]);
+    expect(await checkRedis({ redisUrl: `redis://:hunter2@127.0.0.1:${port}` })).toMatchObject([{ status: 'fail' }]);
   });
 });
 
 test('a Redis server that never answers fails', async () => {
   const port = await listen(createServer());
-  expect(await checkRedis(`redis://127.0.0.1:${port}`, 200)).toMatchObject([{ status: 'fail' }]);
+  expect(await checkRedis({ redisUrl: `redis://127.0.0.1:${port}` }, 200)).toMatchObject([{ status: 'fail' }]);
 });
 
 test('jobs that no worker takes and jobs that failed are warnings', async () => {

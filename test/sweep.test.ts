@@ -97,7 +97,8 @@ function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
   if (type.name !== 'ID') return TEXTS[name]?.() ?? 'swept@acme.test';
   const about =
     name === 'id' || name === 'ids'
-      ? field.replace(/^(update|delete|signOut|resend|transfer|node)s?/, '').replace('Ownership', 'Member') || 'Check'
+      ? field.replace(/^(update|delete|rotate|signOut|resend|transfer|node)s?/, '').replace('Ownership', 'Member') ||
+        'Check'
       : name.replace(/Ids?$/, '');
   return ids[capitalized(about)] ?? ids['Check'];
 }

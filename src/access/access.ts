@@ -13,7 +13,7 @@ import {
 } from '../lib/plans.ts';
 import { capitalized } from '../lib/words.ts';
 import type { Permission } from './catalog.ts';
-import { allowedIn, decide, READ_ONLY, REDUCED, UNBOUND_HINT } from './decide.ts';
+import { allowedIn, decide, READ_ONLY, READ_ONLY_KEY, REDUCED, UNBOUND_HINT } from './decide.ts';
 import type { CredentialLimit, Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
 
 /** The scope of a question: a project, or null for the organization. */
@@ -144,8 +144,9 @@ function allowanceRequired(
   });
 }
 
-/** The refusal of every change by a token that is or counts as read-only. */
+/** The refusal of every change by a token or key that is read-only or counts as that. */
 export const readOnlyToken = ({ effective }: Access): AmbitError => {
-  const { why, hint } = effective?.isReduced ? REDUCED : READ_ONLY;
+  const ofToken = effective?.isReduced ? REDUCED : READ_ONLY;
+  const { why, hint } = effective?.grants.role.isOfKey ? READ_ONLY_KEY : ofToken;
   return refusal('READ_ONLY_TOKEN', `${capitalized(why)}.`, hint);
 };

@@ -281,8 +281,12 @@ const refuse = (permission: Permission, reason: RefusalReason, why: Text, hint: 
   },
 });
 
-/** Why a token is read-only, and what helps. */
+/** Why a token or key is read-only, and what helps. */
 export const READ_ONLY = { why: 'this API token is read-only', hint: 'Use a token with WRITE access, or sign in.' };
+export const READ_ONLY_KEY = {
+  why: 'this API key is read-only',
+  hint: 'Use an API key with more permissions, or sign in.',
+};
 export const REDUCED = {
   why: 'this API token counts as read-only, because its member does not hold api_token:grant_write',
   hint: 'A WRITE token counts as READ while its member does not hold api_token:grant_write. Ask for a role that grants it, or sign in.',

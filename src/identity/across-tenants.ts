@@ -173,7 +173,8 @@ export const listOrganizationsAcrossTenants = async (db: Db, after: string | nul
     ({ id }) => id,
   );
 
-/** Deletes sessions that expired an hour ago, with their refresh tokens. Returns their number. */
-export const deleteExpiredSessionsAcrossTenants = async (db: Db, limit: number): Promise<number> =>
-  (await queryRows<{ deleted: number }>(db, sql`select ambit.delete_expired_sessions(${limit}) as deleted`))[0]
-    ?.deleted ?? 0;
+/** Users with sessions that expired an hour ago. */
+export const listUsersWithExpiredSessionsAcrossTenants = async (db: Db, limit: number): Promise<string[]> =>
+  (await queryRows<{ id: string }>(db, sql`select ambit.list_users_with_expired_sessions(${limit}) as id`)).map(
+    ({ id }) => id,
+  );

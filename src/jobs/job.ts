@@ -18,6 +18,8 @@ export interface Job<Name extends JobName = JobName> {
   transaction<T>(run: (db: Db) => Promise<T>): Promise<T>;
   /** The same for another organization. Only for jobs whose payload names none. */
   inOrganization<T>(organizationId: string, run: (db: Db) => Promise<T>): Promise<T>;
+  /** The same for a user without an organization. */
+  forUser<T>(userId: string, run: (db: Db) => Promise<T>): Promise<T>;
   /**
    * The same as `transaction`, and completes the job in it: both are committed, or neither. If another process has taken the
    * job over, the transaction is rolled back. So its changes are made exactly once.

@@ -4,7 +4,7 @@ import type { Sql } from 'postgres';
 import { clientOf, type Db } from '../db/client.ts';
 import { jobExecutor } from '../db/job-executor.ts';
 import type { Pool } from '../db/pool.ts';
-import { inTransaction } from '../db/transaction.ts';
+import { type Binding, inTransaction } from '../db/transaction.ts';
 import { newWork, stopWork } from '../db/work.ts';
 import { unavailable } from '../lib/errors.ts';
 import { JOBS, type JobName } from '../lib/jobs.ts';
@@ -109,13 +109,19 @@ function createJob(
 ): { job: Job; isFinished: () => boolean } {
   let isFinished = false;
   const payload = JOBS[name].payload.parse(claim.data);
-  const own = 'organizationId' in payload ? String(payload.organizationId) : null;
-  const bound = async <T>(organizationId: string | null, run: (db: Db) => Promise<T>): Promise<T> => {
+  const own: Binding = {
+    organizationId: 'organizationId' in payload ? String(payload.organizationId) : null,
+    userId: null,
+  };
+  const other = async <T>(binding: Binding, run: (db: Db) => Promise<T>): Promise<T> => {
+    if (own.organizationId !== null) throw new Error('the job is bound to the organization of its payload');
+    return await bound(binding, run);
+  };
+  const bound = async <T>(binding: Binding, run: (db: Db) => Promise<T>): Promise<T> => {
     signal.throwIfAborted();
     const work = newWork();
     const stop = (): void => stopWork(work, unavailable('The job was stopped.'));
     signal.addEventListener('abort', stop);
-    const binding = { organizationId, userId: null };
     return await inTransaction(pool, binding, run, 'read write', work).finally(() =>
       signal.removeEventListener('abort', stop),
     );
@@ -127,10 +133,8 @@ function createJob(
     isLastAttempt,
     signal,
     transaction: (run) => bound(own, run),
-    inOrganization(organizationId, run) {
-      if (own !== null) throw new Error('the job is bound to the organization of its payload');
-      return bound(organizationId, run);
-    },
+    inOrganization: (organizationId, run) => other({ organizationId, userId: null }, run),
+    forUser: (userId, run) => other({ organizationId: null, userId }, run),
     async finish(run) {
       const result = await bound(own, async (db) => {
         const value = await run(db);

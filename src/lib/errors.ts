@@ -33,7 +33,7 @@ export const REFUSAL_REASONS = {
   OVERRIDDEN_BY_PROJECT_ROLE:
     'The organization role grants it, but the project role of the principal overrides that role and does not grant it.',
   PLAN_LACKS: 'The role that grants it is suspended by the plan of the organization.',
-  READ_ONLY_TOKEN: 'The principal has the permission, but the API token is read-only.',
+  READ_ONLY_TOKEN: 'The API token is read-only although the principal has the permission, or the API key is read-only.',
   TOKEN_NARROWED:
     'The principal has the permission, but the API token is limited to other permissions or to other projects.',
   ADDRESS_NOT_ALLOWED: 'The API token or API key cannot be used from this address.',

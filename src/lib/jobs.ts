@@ -30,7 +30,7 @@ const define = <Payload extends z.ZodType<object>>(
 /** Every kind of job. Adding one needs no migration: the next `migrate` creates its queue. */
 export const JOBS = {
   'clean-up': define({
-    description: 'Deletes expired rows of the instance and of a page of organizations.',
+    description: 'Deletes what has expired. Runs every hour, for 200 organizations at a time.',
     payload: z.strictObject({ after: z.uuid().nullable() }),
     retries: 5,
     retryDelay: 5,

@@ -1,4 +1,3 @@
-import { isRequiredArgument } from 'graphql';
 import { expect, test } from 'vitest';
 import { PERMISSIONS } from '../../src/access/catalog.ts';
 import { projectRoleId } from '../decisions/support.ts';
@@ -84,7 +83,6 @@ test('node and nodes return no object outside the project', async () => {
 const LISTS: Record<string, () => Promise<string[]>> = {
   apiTokens: async () => [],
   datasets: async () => [await inside.one('Dataset')],
-  invitations: async () => [],
   projects: async () => [project],
   sessions: async () => [],
 };
@@ -96,9 +94,9 @@ test('a list has objects of the project only, or is refused', async () => {
   await inside.one('Dataset');
   for (const field of queries.filter((one) => nodeOfList(one))) {
     const [document, variables] = operationOf('Query', field, ASKED);
-    const ids = field.args.some(isRequiredArgument) ? '{ __typename }' : '{ totalCount nodes { id } }';
-    const { data, errors } = await key.query(document.replace('{ __typename }', ids), variables);
     const listed = await LISTS[field.name]?.();
+    const ids = listed ? 'totalCount nodes { id }' : 'totalCount';
+    const { data, errors } = await key.query(document.replace('__typename', ids), variables);
     if (listed)
       expect(data[field.name], field.name).toEqual({ totalCount: listed.length, nodes: listed.map((id) => ({ id })) });
     else
@@ -131,7 +129,6 @@ test('from the viewer and from the project, nothing outside the project can be r
 });
 
 const invited = () => ({
-  roleId: roleId('guest'),
   projectRoles: [{ projectId: project, roleId: projectRoleId('read') }],
 });
 
@@ -166,7 +163,7 @@ const MUTATIONS: Record<string, string> = {
   updateApiKey: 'ok',
   updateDataset: 'ok',
   updateProject: 'ok',
-  updateProjectMember: 'ok',
+  updateProjectMember: 'NOT_HELD',
 };
 
 const guarded = mutations.filter(({ name }) => !PUBLIC_FIELDS.includes(`Mutation.${name}`));

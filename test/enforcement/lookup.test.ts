@@ -290,12 +290,24 @@ test('list_organizations returns ids of organizations only, in their order, page
   expect(await list(all[1] ?? '', 10)).toEqual([]);
 });
 
-/** It writes, so it has another owner. `cleaner.test.ts` tests it. */
-const CLEANER = 'ambit.delete_expired_sessions';
+test('list_users_with_expired_sessions returns ids of users only, of sessions that expired an hour ago', async () => {
+  const person = await signIn(api, admin.email, 'acme');
+  const session = await sessionOf(person);
+  const list = async (maximum: number) =>
+    (await api.sql`select * from ambit.list_users_with_expired_sessions(${maximum})`).map((row) => ({ ...row }));
+  const expired = async (minutes: number): Promise<Json[]> => {
+    await api.root`update sessions set expires_at = now() - ${`${minutes} minutes`}::interval where id = ${session}`;
+    return await list(10);
+  };
+  expect(await expired(-10)).toEqual([]);
+  expect(await expired(50)).toEqual([]);
+  expect(await expired(70)).toEqual([{ list_users_with_expired_sessions: uuidOf('usr', admin.userId) }]);
+  expect(await list(0)).toEqual([]);
+});
 
 test('no other function is a security definer', () => {
   // A new function needs a test above of everything that it returns.
-  expect(functions.filter((one) => one['definer'] && one['name'] !== CLEANER).map((one) => one['name'])).toEqual([
+  expect(functions.filter((one) => one['definer']).map((one) => one['name'])).toEqual([
     'ambit.find_invitation',
     'ambit.find_member_organizations',
     'ambit.find_memberships',
@@ -308,11 +320,12 @@ test('no other function is a security definer', () => {
     // On Citus, these bind the transaction and read with the rights of the caller.
     ...(inject('engine') === 'citus' ? [] : CHECKS[0].toSorted().map((name) => `ambit.${name}`)),
     'ambit.list_organizations',
+    'ambit.list_users_with_expired_sessions',
   ]);
 });
 
 test('each runs as ambit_lookup, only reads, fixes the search path and is executable by the runtime role only', () => {
-  for (const one of functions.filter((candidate) => candidate['definer'] && candidate['name'] !== CLEANER))
+  for (const one of functions.filter((candidate) => candidate['definer']))
     expect(one).toMatchObject({
       owner: 'ambit_lookup',
       volatility: 's',

@@ -6,8 +6,9 @@ import { builder } from '../../src/graphql/builder.ts';
 import { mutation } from '../../src/graphql/mutation.ts';
 import { categories } from '../../src/resources/category/table.ts';
 import { buildSchema } from '../../src/schema.ts';
+import { createProject } from '../decisions/support.ts';
 import { type Json, startApi } from '../support/api.ts';
-import { addMember, createApiToken, createOrganization, executeMutation } from '../support/world.ts';
+import { addMember, createApiKey, createApiToken, createOrganization, executeMutation } from '../support/world.ts';
 import { expectMasked, organizationUuid } from './support.ts';
 
 /** Transaction modes without guards: these fields are public, and their resolvers write where they must not. */
@@ -93,6 +94,10 @@ const organization = organizationUuid(acme);
 const admin = await addMember(api, acme, 'admin');
 const readToken = await createApiToken(api, admin, 'READ');
 const writeToken = await createApiToken(api, admin, 'WRITE');
+const readKey = await createApiKey(api, admin, {
+  projectId: await createProject(admin, 'main'),
+  preset: 'READ_ONLY',
+});
 
 const isThere = async (name: string): Promise<boolean> =>
   (await api.root`select from categories where name = ${name}`).length > 0;
@@ -108,7 +113,7 @@ afterEach(async () => {
 });
 
 test.each(['write', 'unlockAndWrite'])('PostgreSQL stops a query with the resolver %s', async (field) => {
-  for (const caller of [admin, writeToken, readToken, api.as()]) {
+  for (const caller of [admin, writeToken, readToken, readKey, api.as()]) {
     const answer = await caller.query(`{ ${field} }`);
     expectMasked(answer);
     expect(answer.data).toEqual({ [field]: null });
@@ -116,21 +121,27 @@ test.each(['write', 'unlockAndWrite'])('PostgreSQL stops a query with the resolv
   expect(await isThere('Sneaked')).toBe(false);
 });
 
-test('PostgreSQL stops an unguarded mutation with a READ token, and not with a WRITE token', async () => {
-  const refused = await readToken.query(call('writeOne'), { name: 'By token' });
-  expect(refused.data).toEqual({ writeOne: null });
-  expect(refused.errors).toEqual([
-    expect.objectContaining({
-      message: 'This API token is read-only.',
-      extensions: expect.objectContaining({ code: 'FORBIDDEN', reason: 'READ_ONLY_TOKEN' }),
-    }),
-  ]);
-  expect(JSON.stringify(refused)).not.toMatch(/insert|read-only transaction|25006/i);
-  expect(await isThere('By token')).toBe(false);
+test('PostgreSQL stops an unguarded mutation with a READ token or key, and not with a WRITE token', async () => {
+  for (const [caller, kind] of [
+    [readToken, 'API token'],
+    [readKey, 'API key'],
+  ] as const) {
+    const refused = await caller.query(call('writeOne'), { name: 'By token' });
+    expect(refused.data).toEqual({ writeOne: null });
+    expect(refused.errors).toEqual([
+      expect.objectContaining({
+        message: `This ${kind} is read-only.`,
+        extensions: expect.objectContaining({ code: 'FORBIDDEN', reason: 'READ_ONLY_TOKEN' }),
+      }),
+    ]);
+    expect(JSON.stringify(refused)).not.toMatch(/insert|read-only transaction|25006/i);
+    expect(await isThere('By token')).toBe(false);
+  }
 
   await executeMutation(writeToken, call('writeOne'), { name: 'By token' });
   expect(await isThere('By token')).toBe(true);
   expect(await eventsOf('writeOne')).toMatchObject([
+    { outcome: 'REFUSED', reason: 'READ_ONLY_TOKEN' },
     { outcome: 'REFUSED', reason: 'READ_ONLY_TOKEN' },
     { outcome: 'ALLOWED' },
   ]);

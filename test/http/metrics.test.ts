@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { inTransaction } from '../../src/db/transaction.ts';
-import { createMetrics } from '../../src/http/metrics/metrics.ts';
+import { createMetrics, exposition } from '../../src/http/metrics/metrics.ts';
 import { METRICS } from '../../src/http/metrics/table.ts';
 import { startApi } from '../support/api.ts';
 import { parseMetrics, type Sample, sumOf } from '../support/metrics.ts';
@@ -155,6 +155,15 @@ test('statements, transactions and connections of the database are counted', asy
   expect(sumOf(samples, 'ambit_database_connections')).toBe(open);
   expect(sumOf(samples, 'ambit_cache_entries', { cache: 'documents' })).toBeGreaterThan(0);
   expect(sumOf(samples, 'ambit_cache_entries', { cache: 'credentials' })).toBeGreaterThan(0);
+});
+
+test('the text is the same for measurements that were sent between processes', async () => {
+  const one = await createMetrics({ version: '1' }).measure();
+  const mean = one.find(({ name }) => name === 'nodejs_eventloop_lag_mean_seconds');
+  for (const sample of mean?.values ?? []) sample.value = Number.NaN;
+  const text = await exposition([one]);
+  expect(text).toContain('nodejs_eventloop_lag_mean_seconds Nan\n');
+  expect(await exposition([JSON.parse(JSON.stringify(one))])).toBe(text);
 });
 
 test('queued and failed jobs are counted, and a database that does not respond leaves them out', async () => {

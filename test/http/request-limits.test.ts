@@ -5,7 +5,16 @@ import { fromPublicId } from '../../src/lib/ids.ts';
 import type { Plan } from '../../src/lib/plans.ts';
 import { EXPORT_REQUESTS } from '../../src/lib/request-limits.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
-import { addMember, createApiToken, createOrganization, type Organization, signIn } from '../support/world.ts';
+import {
+  addMember,
+  createApiKey,
+  createApiToken,
+  createOrganization,
+  mutate,
+  type Organization,
+  signIn,
+  signUp,
+} from '../support/world.ts';
 
 // One percent of the plans: 6 requests per credential and 30 per organization on FREE, and ten times as many on TEAM.
 const api = await startApi({
@@ -82,6 +91,8 @@ const tokens: Caller[] = [];
 for (let made = 0; made < 7; made += 1) tokens.push(await createApiToken(api, organization.owner, 'WRITE'));
 const [token, other] = tokens.map((caller) => caller.token);
 const user = await createApiToken(api, await addMember(api, organization, 'user'), 'READ');
+const { project } = await mutate(organization.owner, 'createProject', { name: 'Keys', key: 'keys' }, 'project { id }');
+const key = await createApiKey(api, organization.owner, { projectId: project.id, preset: 'READ_ONLY' });
 await beginPlan('FREE');
 
 /** Changes the plan, and begins a new period with it. The first request with each token still uses the old plan. */
@@ -138,14 +149,16 @@ describe('a credential', () => {
     expect(await statusesOf(3, { token })).toEqual([200, 200, 429]);
   });
 
+  test('that is an API key has a bucket of its own, and counts for the organization', async () => {
+    await send({ token: key.token });
+    api.advance(60_000);
+    await statusesOf(2, { token });
+    expect(await statusesOf(7, { token: key.token })).toEqual([...times(6), 429]);
+    expect((await send({ token })).left).toEqual({ credential: 3, organization: 21 });
+  });
+
   test('of a person without an organization counts for the person, whichever session it is', async () => {
-    const { email } = await addMember(api, organization, 'read', 'leaver');
-    await api.root`delete from assignments where principal_id in (
-      select p.id from principals p join people u on u.id = p.user_id where u.email = ${email})`;
-    for (const table of ['memberships', 'people'] as const)
-      await api.root`delete from ${api.root(table)} where ${api.root(table === 'people' ? 'id' : 'user_id')} in (
-        select id from users where email = ${email})`;
-    await api.root`delete from principals where user_id in (select id from users where email = ${email})`;
+    const { email } = await signUp(api, 'nobody@limited.test');
     const sessions = [await signIn(api, email), await signIn(api, email)];
     api.advance(60_000);
     expect(await statusesOf(4, { token: sessions[0]?.token })).toEqual(times(4));
@@ -328,11 +341,13 @@ describe('other paths', () => {
   });
 });
 
-test('the plan tells its limits on this server', async () => {
-  const query = '{ plan { name apiKeysPerProject requestsPerMinute organizationRequestsPerMinute } }';
+test('the plan and the credential have their limits on this server', async () => {
+  const query =
+    '{ plan { name apiKeysPerProject requestsPerMinute organizationRequestsPerMinute } viewer { credential { requestsPerMinute } } }';
   await beginPlan('FREE');
-  expect((await send({ token, query })).data.plan).toEqual({
-    ...{ name: 'FREE', apiKeysPerProject: 5, requestsPerMinute: 6, organizationRequestsPerMinute: 30 },
+  expect((await send({ token, query })).data).toEqual({
+    plan: { name: 'FREE', apiKeysPerProject: 5, requestsPerMinute: 6, organizationRequestsPerMinute: 30 },
+    viewer: { credential: { requestsPerMinute: 6 } },
   });
 });
 

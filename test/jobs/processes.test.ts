@@ -70,8 +70,7 @@ const completedBy = (run: Run, id: string | null): boolean =>
   entriesOf(run).some(({ message, jobId }) => message === 'job completed' && jobId === id);
 
 test('ROLE=api serves requests and runs no jobs, and ROLE=worker runs jobs and serves health checks only', async () => {
-  const start = (role: string) =>
-    startAmbit({ ROLE: role, DATABASE_URL: url, NODE_ENV: 'production', SIGN_UP: 'open' });
+  const start = (role: string) => startAmbit({ ROLE: role, DATABASE_URL: url });
   const server = await start('api');
   await waitUntilReady(server);
   const id = await add();

@@ -6,9 +6,10 @@ import { startInputs, titled } from './inputs.ts';
 const { api, good, fields, refusal, send } = await startInputs();
 
 const texts = fields.filter(({ type }) => type.name === 'String');
-const patterns = texts.filter(({ name }) => name === 'statements.0.permissions.0');
+const patterns = texts.filter(({ name }) => /(^|\.)permissions\.0$/.test(name));
+const networks = texts.filter(({ name }) => name === 'addresses.0');
 const addresses = texts.filter(({ name }) => /^email(s\.0)?$/.test(name));
-const others = texts.filter((text) => !patterns.includes(text) && !addresses.includes(text));
+const others = texts.filter((text) => ![patterns, networks, addresses].flat().includes(text));
 /** The valid input of a multi-line text has several lines. */
 const multilineTexts = others.filter(({ mutation, name }) => valueAt(good[mutation], name).includes('\n'));
 const singleLineTexts = others.filter((text) => !multilineTexts.includes(text));
@@ -23,7 +24,7 @@ function longest({ description }: InputPath, otherwise: number): number {
 }
 
 test('these tests cover every kind of text', () => {
-  expect([singleLineTexts, multilineTexts, patterns, addresses].every(({ length }) => length > 0)).toBe(true);
+  expect([singleLineTexts, multilineTexts, patterns, networks, addresses].every(({ length }) => length > 0)).toBe(true);
 });
 
 test('the description of every multi-line text states its maximum length', () => {
@@ -89,6 +90,23 @@ describe.each(titled(patterns))('the pattern %s', (_title, { mutation, name }) =
     ['as long as a request can be', 'x'.repeat(90_000), 'TOO_LONG'],
     ['a number', 42, 'BAD_REQUEST'],
   ])('is rejected: %s', async (_what, value, code) => {
+    expect(await refusal(mutation, name, value)).toEqual([code]);
+  });
+});
+
+describe.each(titled(networks))('the network %s', (title, { mutation, name }) => {
+  const cases: [what: string, value: unknown, code: string][] = [
+    ['empty', '', 'INVALID'],
+    ['not an address', 'localhost', 'INVALID'],
+    ['with spaces', ' 10.0.0.0/8 ', 'INVALID'],
+    ['with too many bits', '10.0.0.0/33', 'INVALID'],
+    ['without bits', '10.0.0.0/', 'INVALID'],
+    ['with a zone', 'fe80::1%eth0', 'INVALID'],
+    ['with a NUL character', '10.0.0.0\u0000', 'INVALID'],
+    ['as long as a request can be', '1'.repeat(90_000), 'TOO_LONG'],
+    ['a number', 42, 'BAD_REQUEST'],
+  ];
+  test.each(sample(cases, CASES, title))('is rejected: %s', async (_what, value, code) => {
     expect(await refusal(mutation, name, value)).toEqual([code]);
   });
 });

@@ -31,8 +31,8 @@ interface Update {
   values: [Input, Input];
 }
 
-/** Input fields that are not values of the object. Other tests below cover them. */
-const EXCLUDED = ['dryRun', 'noAccess', 'roleExpiresAt', 'fallbackRoleId'];
+/** Input fields that are not values of the object, or that exclude another one. Other tests cover them. */
+const EXCLUDED = ['dryRun', 'noAccess', 'preset', 'roleExpiresAt', 'fallbackRoleId'];
 
 /** `addTags` and `removeTags` change `tags`, too. */
 const isPart = (mutation: string, name: string): boolean => {

@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { find } from './packages.ts';
 import { freePort } from './run.ts';
 import { until } from './until.ts';
@@ -18,6 +17,8 @@ export interface RedisServer {
   /** Stops the process without closing its connections (SIGSTOP), as a server that hangs. */
   pause(): void;
   resume(): void;
+  /** Ends the process and deletes its folder. Each caller must call it: a hook that is added in a hook does not run. */
+  end(): Promise<void>;
 }
 
 const isOpen = (port: number): Promise<boolean> =>
@@ -42,14 +43,14 @@ export async function prepareRedis(): Promise<RedisServer> {
     server.kill('SIGKILL');
     await once(server, 'exit');
   }
-  afterAll(async () => {
-    await kill();
-    await rm(folder, { recursive: true, force: true });
-  });
   return {
     url: `redis://127.0.0.1:${port}`,
     start,
     kill,
+    async end() {
+      await kill();
+      await rm(folder, { recursive: true, force: true });
+    },
     pause: () => void server?.kill('SIGSTOP'),
     resume: () => void server?.kill('SIGCONT'),
   };

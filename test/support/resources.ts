@@ -375,7 +375,7 @@ export const RESOURCES: Record<string, Resource> = {
     base: async ({ unique, one }) => ({ name: unique('Key'), projectId: await one('Project'), preset: 'SDK' }),
     updates: ({ unique }) => [
       { name: unique('Import'), permissions: ['dataset:*'], addresses: ['10.0.0.0/8'], expiresAt: DISTANT },
-      { name: unique('Export'), permissions: ['*:read'], addresses: ['::/0'], expiresAt: LATER },
+      { name: unique('Export'), permissions: ['*:read'], addresses: ['::/0'], expiresAt: '2999-02-02T00:00:00.000Z' },
     ],
     alsoChanges: { permissions: ['access', 'effectivePermissions', 'preset'] },
     cases: {
@@ -396,10 +396,17 @@ export const RESOURCES: Record<string, Resource> = {
   ApiToken: {
     create: async ({ unique, one }) => ({
       ...{ name: unique('Deploy'), access: 'WRITE', expiresAt: DISTANT },
-      serviceAccountId: await one('ServiceAccount'),
+      ...{ permissions: ['dataset:*', '*:read'], addresses: ['10.0.0.0/8', '::/0'] },
+      ...{ serviceAccountId: await one('ServiceAccount'), projectIds: [await one('Project')] },
     }),
     base: ({ unique }) => ({ name: unique('Token') }),
-    rejected: async () => ({ createApiToken: [{ name: '', expiresAt: '2001-01-01T00:00:00Z' }, 'TOO_SHORT'] }),
+    cases: {
+      rotateApiToken: async ({ make }) => ({ input: { id: await make('ApiToken'), graceSeconds: 60 } }),
+    },
+    rejected: async ({ one }) => ({
+      createApiToken: [{ name: '', expiresAt: '2001-01-01T00:00:00Z' }, 'TOO_SHORT'],
+      rotateApiToken: [{ id: await one('ApiToken'), graceSeconds: -1 }, 'INVALID'],
+    }),
     rows: async ({ organization, insert, refer }) => {
       const [members, accounts] = [await refer('Member'), await refer('ServiceAccount')];
       const token = { name: 'A token', access: 'READ' };
@@ -464,8 +471,8 @@ export const RESOURCES: Record<string, Resource> = {
     create: ({ unique }) => ({ name: 'Other', slug: unique('other') }),
     obtain: ({ organization }) => organization.id,
     updates: ({ organization, unique }) => [
-      { name: unique('Acme'), slug: organization.slug },
-      { name: 'Acme & Co', slug: unique('acme-co') },
+      { name: unique('Acme'), slug: organization.slug, apiTokenMaxDays: 365 },
+      { name: 'Acme & Co', slug: unique('acme-co'), apiTokenMaxDays: null },
     ],
     confirm: async (fixtures, id) => ({ slug: await columnOf(fixtures, 'organizations', 'slug', id) }),
     cases: {

@@ -8,6 +8,7 @@ import { LIMITS } from '../../src/http/limits.ts';
 import { METRICS } from '../../src/http/metrics/table.ts';
 import { MAX_ERRORS } from '../../src/http/response-limit.ts';
 import { ERROR_CODES, REFUSAL_REASONS, USER_ERROR_CODES } from '../../src/lib/errors.ts';
+import { JOB_NAMES, JOBS } from '../../src/lib/jobs.ts';
 import { limitText, type ROLE_LIMITS } from '../../src/lib/limits.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
 import { RATE_LIMIT_NAMES, rateLimit } from '../../src/lib/rate-limits.ts';
@@ -92,6 +93,19 @@ function configuration(): string {
     return [code(name), text && code(text), schema.description ?? ''];
   });
   return table(columns('variable', 'default', 'description'), rows);
+}
+
+function jobs(): string {
+  const head: Column[] = [
+    ...columns('job', 'what it does'),
+    { title: 'retries', align: 'right' },
+    { title: 'days it is kept', align: 'right' },
+  ];
+  const rows = JOB_NAMES.map((name) => {
+    const { description, retries, keepDays } = JOBS[name];
+    return [code(name), description, String(retries), String(keepDays)];
+  });
+  return table(head, rows);
 }
 
 const ENTITLEMENTS: Record<keyof Entitlements, string> = {
@@ -187,6 +201,6 @@ export const TABLES: Record<string, Record<string, () => string>> = {
     'input error codes': () => described('code', USER_ERROR_CODES),
     reasons: () => described('reason', REFUSAL_REASONS),
   },
-  'docs/operations.md': { metrics },
+  'docs/operations.md': { jobs, metrics },
   'docs/plans-and-limits.md': { plans, 'role limits': roleLimits, limits, 'rate limits': rateLimits },
 };

@@ -167,7 +167,9 @@ export function exposition(processes: readonly Measurements[]): Promise<string> 
   const registry = new Registry();
   for (const [name, all] of Map.groupBy(processes.flat(), (metric) => metric.name)) {
     const values = new Map(all.flatMap((metric) => metric.values.map((value) => [keyOf(value), value] as const)));
-    const merged = { ...all[0], name, values: [...values.values()] };
+    // JSON has no NaN, which the average of nothing is. Between processes it becomes null.
+    const numbers = [...values.values()].map((value) => ({ ...value, value: value.value ?? Number.NaN }));
+    const merged = { ...all[0], name, values: numbers };
     registry.registerMetric({ ...merged, get: async () => merged } as never);
   }
   return registry.metrics();

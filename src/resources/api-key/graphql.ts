@@ -207,7 +207,7 @@ builder.objectField(Project, 'apiKeys', (t) =>
 const NAME = 'The name of the key, 1 to 100 characters. Unique in the project, case-insensitive.';
 const PRESET = 'A preset of permissions. Cannot be combined with `permissions`.';
 const PERMISSIONS = `Permissions of level PROJECT, and patterns such as \`dataset:*\`, \`*:read\` and \`*\` that match some, 1 to ${LIMIT_ITEMS.permissions}. A pattern gives \`api_key:create\`, \`api_key:update\` and \`api_key:delete\` only if it is that permission itself. Cannot be combined with \`preset\`. Returns PLAN_REQUIRED if the plan has no custom roles, and INVALID for a pattern that gives no permission.`;
-const ADDRESSES = `The IP addresses and networks in CIDR notation, such as \`10.0.0.0/8\`, from which the key can be used, 1 to ${LIMIT_ITEMS.addresses}. If the API token or API key of the request is limited to addresses, they must be among those, which are also the default. Otherwise it can be used from everywhere by default.`;
+const ADDRESSES = `The IP addresses and networks in CIDR notation, such as \`10.0.0.0/8\`, from which the key can be used, 1 to ${LIMIT_ITEMS.addresses}. If the API token or API key of the request is limited to addresses, they must be among those.`;
 const NOT_BEYOND =
   'Must not be later than the expiry of the API token or API key of the request, and is required if that expires.';
 const SECRET = {
@@ -226,7 +226,9 @@ mutation('createApiKey', {
     name: t.string({ required: true, description: NAME }),
     preset: t.field({ type: ApiKeyPresetEnum, description: `${PRESET} Required without it.` }),
     permissions: t.stringList({ description: PERMISSIONS }),
-    addresses: t.stringList({ description: ADDRESSES }),
+    addresses: t.stringList({
+      description: `${ADDRESSES} Defaults to those of the request’s token or key, or else to all addresses.`,
+    }),
     expiresAt: t.field({
       type: 'DateTime',
       description: `When the key expires. By default it does not expire. ${NOT_BEYOND}`,
@@ -251,10 +253,12 @@ mutation('updateApiKey', {
     permissions: t.stringList({
       description: `${PERMISSIONS} Replaces the permissions of the key. Cannot be null without \`preset\`.`,
     }),
-    addresses: t.stringList({ description: `${ADDRESSES} Null for the default.` }),
+    addresses: t.stringList({
+      description: `${ADDRESSES} Null clears it: the key can then be used from all addresses, or from those of the request’s token or key.`,
+    }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: `When the key expires. Null if it does not expire. ${NOT_BEYOND}`,
+      description: `When the key expires. Null clears it: the key then does not expire. ${NOT_BEYOND}`,
     }),
   }),
   on: async (input, ctx) => (await getApiKey(ctx, input.id)).projectId,

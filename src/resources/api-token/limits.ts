@@ -12,7 +12,7 @@ export const LIMIT_ITEMS = { permissions: 200, projectIds: 100, addresses: 50 } 
 
 const pattern = z
   .string()
-  .max(100)
+  .max(100, { abort: true })
   .superRefine((text, ctx) => {
     const complaint = validatePattern(text);
     if (complaint) ctx.addIssue({ code: 'custom', message: complaint.replace(/\.$/, '') });
@@ -31,7 +31,7 @@ export const patternList = listOf(pattern, LIMIT_ITEMS.permissions);
 
 /** The networks from which a credential can be used. */
 export const addressList = listOf(
-  z.string().max(64).refine(isNetwork, 'must be an IP address, or a network such as 10.0.0.0/8'),
+  z.string().max(64, { abort: true }).refine(isNetwork, 'must be an IP address, or a network such as 10.0.0.0/8'),
   LIMIT_ITEMS.addresses,
 );
 

@@ -66,7 +66,7 @@ async function requireMayRotate(ctx: Context, token: ApiTokenRow): Promise<void>
 /** With the secret of another token, a token could outlast its own revocation. */
 function requireOwnOrMade(ctx: Context, token: ApiTokenRow): void {
   const { credential } = ctx.unit.actor;
-  if (!isOwnToken(token, ctx))
+  if (token.principalId !== ctx.unit.actor.principal?.id)
     throw refusal(
       'NOT_OWN',
       'Only the member that an API token acts for can rotate it, because the response contains its secret.',

@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, or, type SQL, sql } from 'drizzle-orm';
 import { mayActOnOwners, requireOwnerFor } from '../../access/escalation.ts';
 import { grantsOfAllOverTime, loadAssignments } from '../../access/grants.ts';
 import type { Grants } from '../../access/model.ts';
@@ -42,14 +42,26 @@ export type ApiTokenRow = Omit<Pick<typeof apiTokens.$inferSelect, keyof typeof 
   principalId: string;
 };
 
-export const isOwnToken = (token: ApiTokenRow, ctx: Context): boolean =>
-  token.principalId === ctx.unit.actor.principal?.id;
+/** Of the tokens of its principal, a limited token counts only itself and those that were made with it as its own. */
+export function isOwnToken(token: ApiTokenRow, { unit: { actor } }: Context): boolean {
+  const { credential, principal } = actor;
+  if (token.principalId !== principal?.id) return false;
+  return !credential?.narrowing || [token.id, token.madeWithId].includes(credential.id);
+}
+
+function own({ unit: { actor } }: Context): SQL | undefined {
+  const { credential, principal } = actor;
+  const isOfCredential = credential?.narrowing
+    ? or(eq(apiTokens.id, credential.id), eq(apiTokens.madeWithId, credential.id))
+    : undefined;
+  return and(eq(apiTokens.principalId, principal?.id ?? ''), isOfCredential);
+}
 
 const visible = (ctx: Context): SQL =>
   and(
     eq(apiTokens.organizationId, tenant(ctx)),
     isNotNull(apiTokens.principalId),
-    ctx.unit.access.can('api_token:read') ? undefined : eq(apiTokens.principalId, ctx.unit.actor.principal?.id ?? ''),
+    ctx.unit.access.can('api_token:read') ? undefined : own(ctx),
   ) as SQL;
 
 const reader = readerOf<ApiTokenRow>(apiTokens, fields);

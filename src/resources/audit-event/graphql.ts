@@ -54,7 +54,7 @@ const AuditActor = builder.objectRef<AuditEventRow>('AuditActor').implement({
     id: t.id({
       nullable: true,
       description:
-        'The ID of the member or service account, also after it was deleted. For a person who was not a member, the ID of the user. Null for an anonymous caller and for the system.',
+        'The ID of the member, service account or API key, also after it was deleted. For a person who was not a member, the ID of the user. Null for an anonymous caller and for the system.',
       resolve: actorIdOf,
     }),
     userId: t.id({
@@ -142,7 +142,7 @@ builder.node(AuditEvent, {
     actor: t.field({ type: AuditActor, description: 'Who made the request.', resolve: (event) => event }),
     actorName: t.string({
       description:
-        'The actor as one text: `Ada <ada@example.com>` for a person, `Deploy (service account)` for a service account, `anonymous` or `system`.',
+        'The actor as one text: `Ada <ada@example.com>` for a person, `Deploy (service account)` for a service account, `Import (API key)` for an API key, `anonymous` or `system`.',
       resolve: labelOfActor,
     }),
     role: t.exposeString('role', {
@@ -156,7 +156,7 @@ builder.node(AuditEvent, {
     }),
     credentialId: t.id({
       nullable: true,
-      description: 'The ID of the session or API token that was used. Null for an anonymous caller.',
+      description: 'The ID of the session, API token or API key that was used. Null for an anonymous caller.',
       resolve: (event) => credentialIdOf(event),
     }),
     targetId: t.exposeID('targetId', {
@@ -204,7 +204,7 @@ const AuditEventFilter = builder.inputType('AuditEventFilter', {
   description: 'Selects the audit events that match all given fields.',
   fields: (t) => ({
     actorId: t.id({
-      description: 'The ID of the actor: of a member, service account or user.',
+      description: 'The ID of the actor: of a member, service account, API key or user.',
     }),
     credentialId: t.id({ description: 'The ID of the session, API token or API key that was used.' }),
     action: t.stringList({

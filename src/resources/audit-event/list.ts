@@ -34,11 +34,13 @@ export async function findAuditEvent(ctx: Context, id: string): Promise<AuditEve
 const NONE = sql`false`;
 
 /** The column for each kind of ID that an actor has. An ID of another kind matches no event. */
+/** Prefixes of the IDs of members, service accounts and API keys. */
+const PRINCIPALS: ReadonlySet<string> = new Set(['mem', 'sva', 'key']);
+
 function byActor(id: string): SQL {
   const decoded = decodeId(id);
   if (decoded?.prefix === 'usr') return eq(auditEvents.userId, decoded.uuid);
-  if (decoded?.prefix === 'mem' || decoded?.prefix === 'sva') return eq(auditEvents.principalId, decoded.uuid);
-  return NONE;
+  return decoded && PRINCIPALS.has(decoded.prefix) ? eq(auditEvents.principalId, decoded.uuid) : NONE;
 }
 
 function byCredential(id: string): SQL {

@@ -2,10 +2,14 @@ import { sql } from 'drizzle-orm';
 import type { JobDependencies } from '../../context.ts';
 import type { Db } from '../../db/client.ts';
 import { queryRows } from '../../db/reader.ts';
-import { deleteExpiredSessionsAcrossTenants, listOrganizationsAcrossTenants } from '../../identity/across-tenants.ts';
+import {
+  listOrganizationsAcrossTenants,
+  listUsersWithExpiredSessionsAcrossTenants,
+} from '../../identity/across-tenants.ts';
 import { rateLimits } from '../../identity/table.ts';
 import type { Job, JobHandler } from '../../jobs/job.ts';
 import { describeError } from '../../lib/log.ts';
+import { sessions } from '../session/table.ts';
 import { BATCH, cleanOrganization, inBatches } from './organization.ts';
 
 /** Organizations that one job visits. The next job continues after them. */
@@ -44,8 +48,23 @@ export const createCleanUp =
   };
 
 async function cleanInstance(job: Job, now: Date): Promise<void> {
-  await inBatches(() => job.transaction((db) => deleteExpiredSessionsAcrossTenants(db, BATCH)));
+  await inBatches(() => deleteExpiredSessions(job));
   await inBatches(() => job.transaction((db) => deleteEndedLimits(db, now)));
+}
+
+/** Deletes the expired sessions of some users, with their refresh tokens. Returns the number of these users. */
+async function deleteExpiredSessions(job: Job): Promise<number> {
+  const users = await job.transaction((db) => listUsersWithExpiredSessionsAcrossTenants(db, BATCH));
+  // Row-level security lets the transaction of a user delete only their own sessions.
+  for (const user of users)
+    await job.forUser(user, (db) =>
+      queryRows(
+        db,
+        sql`delete from ${sessions} where ${sessions.userId} = ${user}
+          and ${sessions.expiresAt} < now() - interval '1 hour' returning ${sessions.id}`,
+      ),
+    );
+  return users.length;
 }
 
 /** Deletes counters of rate limits that have ended. */

@@ -4,6 +4,8 @@ import { queryRows } from '../../db/reader.ts';
 import type { Job } from '../../jobs/job.ts';
 import { deleteEndedSecrets, deleteEndedTokens, endedSecrets, endedTokens } from '../api-token/clean-up.ts';
 import { deleteEndedInvitations, endedInvitations } from '../invitation/clean-up.ts';
+import { deleteEndedRequestCounts, endedRequestCounts } from '../plan/clean-up.ts';
+import { KEPT_DAYS } from '../plan/request-counts.ts';
 import { endedRoles, replaceEndedRoles } from '../principal/clean-up.ts';
 
 /** Maximum number of rows that one transaction changes. */
@@ -26,6 +28,7 @@ const STEPS: readonly Step[] = [
   { keptFor: 30 * DAY, find: endedRoles, apply: replaceEndedRoles },
   { keptFor: HOUR, find: endedSecrets, apply: deleteEndedSecrets },
   { keptFor: 30 * DAY, find: endedTokens, apply: deleteEndedTokens },
+  { keptFor: KEPT_DAYS * DAY, find: endedRequestCounts, apply: deleteEndedRequestCounts },
 ];
 
 /** Removes expired rows of the organization. Returns the number of changed rows. */

@@ -16,7 +16,11 @@ import { sessions } from './table.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
 
-export const isOwnSession = (session: SessionRow, ctx: Context): boolean => session.userId === ctx.unit.actor.user?.id;
+/** Service accounts, API keys and limited tokens have no sessions of their own. */
+const ownerOf = ({ unit: { actor } }: Context): string | null =>
+  actor.credential?.narrowing ? null : (actor.user?.id ?? null);
+
+export const isOwnSession = (session: SessionRow, ctx: Context): boolean => session.userId === ownerOf(ctx);
 
 /** Sessions of the bound organization. For a caller without an organization, sessions without one. */
 const here = (ctx: Context): SQL =>
@@ -24,8 +28,10 @@ const here = (ctx: Context): SQL =>
     ? eq(sessions.organizationId, ctx.unit.binding.organizationId)
     : isNull(sessions.organizationId);
 
-/** Service accounts and API keys have no sessions. */
-const own = ({ unit: { actor } }: Context): SQL => (actor.user ? eq(sessions.userId, actor.user.id) : sql`false`);
+function own(ctx: Context): SQL {
+  const userId = ownerOf(ctx);
+  return userId ? eq(sessions.userId, userId) : sql`false`;
+}
 
 const visible = (ctx: Context): SQL =>
   and(

@@ -10,6 +10,7 @@ import {
   organizationRoleOf,
 } from '../../identity/actor.ts';
 import { type IdPrefix, toPublicId } from '../../lib/ids.ts';
+import { requestLimitsOf } from '../../lib/request-limits.ts';
 import { CredentialKind } from '../audit-event/graphql.ts';
 import { Member } from '../member/graphql.ts';
 import { Organization } from '../organization/graphql.ts';
@@ -76,6 +77,12 @@ const CredentialType = builder.objectRef<Credential>('Credential').implement({
       nullable: true,
       description:
         'When the credential expires, with the maximum lifetime of the organization. With a secret that was replaced by a rotation, when that secret ends. Null if it does not expire.',
+    }),
+    requestsPerMinute: t.int({
+      description:
+        'The maximum number of requests in a minute with this credential, as in `Plan`. The sessions of a person without an organization share the limit of the plan FREE.',
+      resolve: (_credential, _args, { unit, dependencies }) =>
+        requestLimitsOf(unit.actor.grants?.plan ?? 'FREE', dependencies.config.planRequestsPercent).credential,
     }),
   }),
 });

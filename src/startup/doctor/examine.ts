@@ -40,10 +40,10 @@ const databaseChecks = (config: Config, { sql, runtimeUrl }: Database): Check[] 
 ];
 
 /** The checks that need no database. */
-const otherChecks = (config: Config, redisUrl: string | undefined, invalid: ReadonlySet<string>): Check[] => [
+const otherChecks = (config: Config, invalid: ReadonlySet<string>): Check[] => [
   {
     name: 'redis',
-    run: async () => (invalid.has('REDIS_URL') ? [notChecked('REDIS_URL is not valid')] : await checkRedis(redisUrl)),
+    run: async () => (invalid.has('REDIS_URL') ? [notChecked('REDIS_URL is not valid')] : await checkRedis(config)),
   },
   {
     name: 'mail',
@@ -64,7 +64,7 @@ export async function examine(
 ): Promise<void> {
   const { config, invalid, findings } = examineConfiguration(environment);
   onResult({ name: CONFIGURATION, findings });
-  const others = otherChecks(config, environment['REDIS_URL'], invalid).map(runCheck);
+  const others = otherChecks(config, invalid).map(runCheck);
   await examineDatabase(config, invalid, onResult);
   for (const result of others) onResult(await result);
 }

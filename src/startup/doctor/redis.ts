@@ -1,11 +1,12 @@
 import { createClient } from '@redis/client';
+import type { Config } from '../../config.ts';
 import { type Finding, fail, ok, sentence } from './finding.ts';
 
 /** Milliseconds to connect, and for the response. */
 const TIMEOUT = 3_000;
 
 /** Connects to Redis, signs in and sends PING. Writes nothing. */
-export async function checkRedis(url: string | undefined, timeout = TIMEOUT): Promise<Finding[]> {
+export async function checkRedis({ redisUrl: url }: Pick<Config, 'redisUrl'>, timeout = TIMEOUT): Promise<Finding[]> {
   if (!url) return [ok('REDIS_URL is not set: each node counts requests alone.')];
   const { host } = new URL(url);
   const client = createClient({

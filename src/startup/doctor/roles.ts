@@ -4,8 +4,8 @@ import { RUNTIME_ROLE } from '../../db/client.ts';
 import { mayCreateTemporaryTables } from '../../db/migrate.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
-/** The roles of requests, of the lookup functions, and of the function that deletes expired sessions. */
-const ROLES = [RUNTIME_ROLE, 'ambit_lookup', 'ambit_cleaner'];
+/** The roles of requests and of the lookup functions. */
+const ROLES = [RUNTIME_ROLE, 'ambit_lookup'];
 
 /** What a role of requests must not be or have. Each is a column of `ROLE`, and how a finding continues "the role …". */
 const RIGHTS: Record<string, string> = {

@@ -6,8 +6,8 @@ interface Row {
   name: string;
 }
 
-/** The roles of requests, of the lookup functions, and of the function that deletes expired sessions. */
-const ROLES = `('ambit_runtime', 'ambit_lookup', 'ambit_cleaner')`;
+/** The roles of requests and of the lookup functions. */
+const ROLES = `('ambit_runtime', 'ambit_lookup')`;
 
 /** The views of the extension Citus are in the same schema. */
 const TABLES = `
@@ -54,16 +54,15 @@ const PROBLEMS: [problem: string, query: string][] = [
       lateral (select case when t.is_tenant then 'organization_id = .*organization_id\\(\\)'
         when t.name in ('rate_limits', 'setup_secrets', 'signing_keys') then ''
         else 'id = .*(organization|user)_id\\(\\)' end as binding) b
-      where p.role not in ('ambit_lookup', 'ambit_cleaner')
+      where p.role <> 'ambit_lookup'
         and (p.role <> 'ambit_runtime' or p.condition !~ b.binding or p.new_condition !~ b.binding)`,
   ],
   [
-    'granted beyond what requests, lookups and the clean-up need',
+    'granted beyond what requests and lookups need',
     `select distinct g.name || ' (' || g.privilege || ' of ' || g.role || ')' as name from grants g
       where g.role = 'PUBLIC' or g.role in ${ROLES} and not case g.role
         when 'ambit_runtime' then g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-        when 'ambit_lookup' then g.privilege = 'SELECT'
-        else g.name = 'sessions' and g.privilege in ('SELECT', 'DELETE') end`,
+        else g.privilege = 'SELECT' end`,
   ],
 ];
 
