@@ -7,12 +7,11 @@ import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
-import { removeSecrets } from '../../identity/secrets.ts';
 import { notFound } from '../../lib/errors.ts';
 import { publicRow, toPublicId } from '../../lib/ids.ts';
 import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
-import { hashesOf, lockLineage } from './lineage.ts';
+import { deleteLineage } from './lineage.ts';
 import { apiTokens } from './table.ts';
 
 /** All columns that a resolver needs. The hashes of the secrets are not among them. */
@@ -149,10 +148,7 @@ export async function deleteApiToken(ctx: Context, id: string): Promise<string> 
     requireOwnerFor(ctx.unit.access, await findGrantsOverTime(ctx, token.principalId));
   }
   const before = await snapshotOf(ctx, token);
-  const tx = await db(ctx);
-  const lineage = await lockLineage(tx, tenant(ctx), eq(apiTokens.id, id));
-  await tx.delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
-  await removeSecrets(tx, hashesOf(lineage));
+  await deleteLineage(await db(ctx), tenant(ctx), id);
   audit(ctx, { targetId: toPublicId('tok', id), before, after: null });
   return toPublicId('tok', id);
 }
