@@ -12,29 +12,9 @@ import { publicRow, toPublicId } from '../../lib/ids.ts';
 import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
 import { deleteLineage } from './lineage.ts';
-import { apiTokens } from './table.ts';
+import { apiTokens, commonFields } from './table.ts';
 
-/** All columns that a resolver needs. The hashes of the secrets are not among them. */
-export const fields = {
-  id: apiTokens.id,
-  principalId: apiTokens.principalId,
-  name: apiTokens.name,
-  access: apiTokens.access,
-  permissions: apiTokens.permissions,
-  projectIds: apiTokens.projectIds,
-  addresses: apiTokens.addresses,
-  hint: apiTokens.hint,
-  previousHint: apiTokens.previousHint,
-  previousEndsAt: apiTokens.previousEndsAt,
-  createdAt: apiTokens.createdAt,
-  updatedAt: apiTokens.updatedAt,
-  expiresAt: apiTokens.expiresAt,
-  lineageAt: apiTokens.lineageAt,
-  madeWithId: apiTokens.madeWithId,
-  createdById: apiTokens.createdById,
-  lastUsedAt: apiTokens.lastUsedAt,
-  lastUsedAddress: apiTokens.lastUsedAddress,
-};
+export const fields = { ...commonFields, principalId: apiTokens.principalId, projectIds: apiTokens.projectIds };
 
 /** An API token. The table also contains API keys, which have no principal. */
 export type ApiTokenRow = Omit<Pick<typeof apiTokens.$inferSelect, keyof typeof fields>, 'principalId'> & {
