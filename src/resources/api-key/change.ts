@@ -3,19 +3,19 @@ import { z } from 'zod';
 import { refusal } from '../../access/access.ts';
 import { permissionsOfKey } from '../../access/key-role.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { removeSecrets } from '../../identity/secrets.ts';
-import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { invalid, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine } from '../../lib/input.ts';
 import { isWithinNetworks } from '../../lib/network.ts';
 import {
   findExpiry,
+  isLater,
   requireLifetime,
   requireNotBeyondCredential,
   requireNotBeyondMaker,
 } from '../api-token/lifetime.ts';
 import { addressList, limitsWithin } from '../api-token/limits.ts';
-import { endLineage, hashesOf, lockLineage } from '../api-token/lineage.ts';
+import { deleteLineage, endLineage } from '../api-token/lineage.ts';
 import { graceSeconds, rotateSecret } from '../api-token/rotation.ts';
 import { apiTokens } from '../api-token/table.ts';
 import type { KeyWithSecret } from './create.ts';
@@ -72,8 +72,6 @@ function given(before: ApiKeyRow, after: ApiKeyRow): ApiKeyRow {
   return { ...after, permissions: [...permissionsOfKey(after.permissions)].filter((name) => !had.has(name)) };
 }
 
-const isLater = (one: Date | null, other: Date | null): boolean => other !== null && (one === null || one > other);
-
 async function write(ctx: Context, before: ApiKeyRow, changes: Changes): Promise<ApiKeyRow> {
   const after = Object.keys(changes).length === 0 ? before : await store(ctx, before, changes);
   const targetId = toPublicId('key', before.id);
@@ -122,12 +120,8 @@ function requireSessionUnlessMade(ctx: Context, key: ApiKeyRow): void {
 
 /** Deletes a key, with the keys that were created with it. */
 export async function deleteApiKey(ctx: Context, key: ApiKeyRow): Promise<string> {
-  const tx = await db(ctx);
-  const lineage = await lockLineage(tx, tenant(ctx), eq(apiTokens.id, key.id));
-  if (lineage.length === 0) throw notFound('ApiKey');
   const before = await snapshotOf(ctx, await lockApiKey(ctx, key.id));
-  await tx.delete(apiTokens).where(own(ctx, key.id));
-  await removeSecrets(tx, hashesOf(lineage));
+  const lineage = await deleteLineage(await db(ctx), tenant(ctx), key.id);
   const targetId = toPublicId('key', key.id);
   const touched = lineage.map(({ id }) => ({ id: toPublicId('key', id), projectId: key.projectId }));
   audit(ctx, { targetId, before, after: null, touched });

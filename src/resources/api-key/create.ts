@@ -1,10 +1,10 @@
 import { and, count, eq } from 'drizzle-orm';
 import { z } from 'zod';
-import { audit, type Context, db, tenant } from '../../context.ts';
+import { audit, type Context, db } from '../../context.ts';
 import { addSecrets } from '../../identity/secrets.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine } from '../../lib/input.ts';
-import { hashSecret, hintOf, newSecret } from '../../lib/secret.ts';
+import { lineageColumns, newSecretColumns } from '../api-token/insert.ts';
 import { requireLifetime, requireNotBeyondCredential } from '../api-token/lifetime.ts';
 import { addressList, limitsWithin } from '../api-token/limits.ts';
 import { apiTokens } from '../api-token/table.ts';
@@ -51,34 +51,22 @@ async function requireRoom(ctx: Context, projectId: string): Promise<void> {
 type Values = Omit<typeof apiTokens.$inferInsert, 'hash' | 'organizationId'>;
 
 async function insert(ctx: Context, given: Values): Promise<KeyWithSecret> {
-  const secret = newSecret('ambit_key_');
-  const now = ctx.dependencies.clock();
-  const values = {
-    ...given,
-    organizationId: tenant(ctx),
-    hash: hashSecret(secret),
-    hint: hintOf(secret),
-    createdAt: now,
-    updatedAt: now,
-    createdById: ctx.unit.actor.principal?.id ?? '',
-  };
+  const { secret, columns } = newSecretColumns(ctx, 'ambit_key_');
   const tx = await db(ctx);
   // The name may be taken. Then the hash must not be sent, because the transaction is aborted.
-  const [row] = await tx.insert(apiTokens).values(values).returning(fields);
-  await addSecrets(tx, values.organizationId, [values.hash]);
+  const [row] = await tx
+    .insert(apiTokens)
+    .values({ ...given, ...columns })
+    .returning(fields);
+  await addSecrets(tx, columns.organizationId, [columns.hash]);
   const apiKey = row as ApiKeyRow;
   audit(ctx, { targetId: toPublicId('key', apiKey.id), after: await snapshotOf(ctx, apiKey) });
   return { apiKey, secret };
 }
 
-/** A key ends with the token or key that made it, and a maximum lifetime of both counts from the same time. */
+/** The maximum lifetime is that of API tokens. It does not apply to a key that was created with a session. */
 async function lineageOf(ctx: Context): Promise<Pick<Values, 'madeWithId' | 'lineageAt'>> {
   const { credential } = ctx.unit.actor;
-  // The maximum lifetime is that of tokens. It does not concern a key that a person has made.
   if (!credential || credential.kind === 'SESSION') return { madeWithId: null, lineageAt: null };
-  const [maker] = await (await db(ctx))
-    .select({ lineageAt: apiTokens.lineageAt })
-    .from(apiTokens)
-    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, credential.id)));
-  return { madeWithId: credential.id, lineageAt: maker?.lineageAt ?? null };
+  return await lineageColumns(ctx, credential);
 }

@@ -8,8 +8,7 @@ import { permissionsField } from '../../graphql/viewer-permissions.ts';
 import { capitalized } from '../../lib/words.ts';
 import { findExpiry } from '../api-token/lifetime.ts';
 import { LIMIT_ITEMS } from '../api-token/limits.ts';
-import { MAX_GRACE } from '../api-token/rotation.ts';
-import { PreviousSecret, previousSecretOf } from '../api-token/secret-graphql.ts';
+import { GRACE_SECONDS, PreviousSecret, previousSecretOf, SECRET } from '../api-token/secret-graphql.ts';
 import { isFeatureSuspended } from '../principal/access.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal } from '../principal/service.ts';
@@ -210,12 +209,6 @@ const PERMISSIONS = `Permissions of level PROJECT, and patterns such as \`datase
 const ADDRESSES = `The IP addresses and networks in CIDR notation, such as \`10.0.0.0/8\`, from which the key can be used, 1 to ${LIMIT_ITEMS.addresses}. If the API token or API key of the request is limited to addresses, they must be among those.`;
 const NOT_BEYOND =
   'Must not be later than the expiry of the API token or API key of the request, and is required if that expires.';
-const SECRET = {
-  type: 'String',
-  description:
-    'The value for the header `Authorization: Bearer …`. It cannot be read again, because only its hash is stored.',
-} as const;
-
 mutation('createApiKey', {
   rateLimit: 'apiKeys',
   permission: 'api_key:create',
@@ -273,9 +266,7 @@ mutation('rotateApiKey', {
     'Gives an API key another secret. Everything else stays the same. An API token or API key can rotate only itself and the keys that were created with it. Returns NOT_HELD if the key has permissions that the caller does not have in the project, now or until the key expires. Returns CONFLICT while the secret before the last rotation is still valid.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'api_key:read', own: true, description: 'The ID of the API key.' }),
-    graceSeconds: t.int({
-      description: `For how many seconds the earlier secret stays valid, at most ${MAX_GRACE.toLocaleString('en')}, which are 7 days. Defaults to 0: it is refused from the next request on.`,
-    }),
+    graceSeconds: t.int({ description: GRACE_SECONDS }),
   }),
   on: async (input, ctx) => (await getApiKey(ctx, input.id)).projectId,
   results: { apiKey: { type: ApiKey, description: 'The API key.' }, secret: SECRET },

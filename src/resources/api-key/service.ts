@@ -11,31 +11,11 @@ import { MAX_PAGE } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
 import { notFound } from '../../lib/errors.ts';
 import { fromPublicId, publicRow, toPublicId } from '../../lib/ids.ts';
-import { apiTokens } from '../api-token/table.ts';
+import { apiTokens, commonFields } from '../api-token/table.ts';
 import { planOf } from '../principal/access.ts';
 import { findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
 
-/** All columns that a resolver needs. The hashes of the secrets are not among them. */
-export const fields = {
-  id: apiTokens.id,
-  projectId: apiTokens.projectId,
-  name: apiTokens.name,
-  access: apiTokens.access,
-  preset: apiTokens.preset,
-  permissions: apiTokens.permissions,
-  addresses: apiTokens.addresses,
-  hint: apiTokens.hint,
-  previousHint: apiTokens.previousHint,
-  previousEndsAt: apiTokens.previousEndsAt,
-  createdAt: apiTokens.createdAt,
-  updatedAt: apiTokens.updatedAt,
-  expiresAt: apiTokens.expiresAt,
-  lineageAt: apiTokens.lineageAt,
-  madeWithId: apiTokens.madeWithId,
-  createdById: apiTokens.createdById,
-  lastUsedAt: apiTokens.lastUsedAt,
-  lastUsedAddress: apiTokens.lastUsedAddress,
-};
+export const fields = { ...commonFields, projectId: apiTokens.projectId, preset: apiTokens.preset };
 
 /** An API key. The table also contains API tokens, which have a principal instead of a project. */
 export interface ApiKeyRow

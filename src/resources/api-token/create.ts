@@ -1,15 +1,14 @@
-import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { requireHeldChange, requireOwnerFor } from '../../access/escalation.ts';
 import { narrowingOf } from '../../access/key-role.ts';
-import { audit, type Context, db, tenant } from '../../context.ts';
+import { audit, type Context, db } from '../../context.ts';
 import { addSecrets } from '../../identity/secrets.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine } from '../../lib/input.ts';
-import { hashSecret, hintOf, newSecret } from '../../lib/secret.ts';
 import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, type PrincipalRow } from '../principal/service.ts';
+import { lineageColumns, newSecretColumns } from './insert.ts';
 import { requireLifetime, requireNotBeyondCredential } from './lifetime.ts';
 import {
   addressList,
@@ -58,40 +57,28 @@ async function insert(
   ctx: Context,
   given: Omit<typeof apiTokens.$inferInsert, 'hash' | 'organizationId'>,
 ): Promise<TokenWithSecret> {
-  const secret = newSecret('ambit_pat_');
-  const now = ctx.dependencies.clock();
-  const values = {
-    ...given,
-    organizationId: tenant(ctx),
-    hash: hashSecret(secret),
-    hint: hintOf(secret),
-    createdAt: now,
-    updatedAt: now,
-    createdById: ctx.unit.actor.principal?.id ?? null,
-  };
+  const { secret, columns } = newSecretColumns(ctx, 'ambit_pat_');
   const tx = await db(ctx);
   const [[row]] = await Promise.all([
-    tx.insert(apiTokens).values(values).returning(fields),
-    addSecrets(tx, values.organizationId, [values.hash]),
+    tx
+      .insert(apiTokens)
+      .values({ ...given, ...columns })
+      .returning(fields),
+    addSecrets(tx, columns.organizationId, [columns.hash]),
   ]);
   const apiToken = row as ApiTokenRow;
   audit(ctx, { targetId: toPublicId('tok', apiToken.id), after: await snapshotOf(ctx, apiToken) });
   return { apiToken, secret };
 }
 
-/** A token of a member ends with the token that made it, and the maximum lifetime of both counts from the same time. */
+/** The token of a service account does not end with the token that created it. */
 async function lineageOf(
   ctx: Context,
   isOfMember: boolean,
 ): Promise<{ madeWithId: string | null; lineageAt: Date | null }> {
   const { credential } = ctx.unit.actor;
-  const now = ctx.dependencies.clock();
-  if (!isOfMember || credential?.kind !== 'API_TOKEN') return { madeWithId: null, lineageAt: now };
-  const [maker] = await (await db(ctx))
-    .select({ lineageAt: apiTokens.lineageAt })
-    .from(apiTokens)
-    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, credential.id)));
-  return { madeWithId: credential.id, lineageAt: maker ? maker.lineageAt : now };
+  if (isOfMember && credential?.kind === 'API_TOKEN') return await lineageColumns(ctx, credential);
+  return { madeWithId: null, lineageAt: ctx.dependencies.clock() };
 }
 
 async function accountWithId(ctx: Context, publicId: string): Promise<PrincipalRow> {

@@ -19,8 +19,7 @@ import { createApiToken } from './create.ts';
 import { findExpiry } from './lifetime.ts';
 import { LIMIT_ITEMS } from './limits.ts';
 import { rotateApiToken } from './rotate.ts';
-import { MAX_GRACE } from './rotation.ts';
-import { PreviousSecret, previousSecretOf } from './secret-graphql.ts';
+import { GRACE_SECONDS, PreviousSecret, previousSecretOf, SECRET } from './secret-graphql.ts';
 import {
   type ApiTokenRow,
   deleteApiToken,
@@ -195,12 +194,6 @@ for (const type of [Member, ServiceAccount])
     ),
   );
 
-const SECRET = {
-  type: 'String',
-  description:
-    'The value for the header `Authorization: Bearer …`. It cannot be read again, because only its hash is stored.',
-} as const;
-
 const DEFAULT_LIMIT =
   'Defaults to the limit of the API token of the request, or else to no limit. Returns INVALID if it exceeds that limit.';
 
@@ -254,9 +247,7 @@ mutation('rotateApiToken', {
     'Gives an API token another secret. Everything else stays the same. Callers can rotate their own tokens, and those of service accounts with the permissions that `createApiToken` requires for them. Returns NOT_OWN for the token of another member. An API token can rotate only itself and the tokens that were created with it, and cannot let them last longer than itself. Returns CONFLICT while the secret before the last rotation is still valid.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The ID of the API token.' }),
-    graceSeconds: t.int({
-      description: `For how many seconds the earlier secret stays valid, at most ${MAX_GRACE.toLocaleString('en')}, which are 7 days. Defaults to 0: it is refused from the next request on.`,
-    }),
+    graceSeconds: t.int({ description: GRACE_SECONDS }),
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the token expires. Unchanged if omitted. With null, it does not expire.',

@@ -25,10 +25,18 @@ export const findExpiry = async (ctx: Context, lifetime: Lifetime): Promise<Date
 
 const refused = (why: string): Error => invalid(userError('INVALID', 'expiresAt', `expiresAt: ${why}.`));
 
+/** Whether the first expiry is later than the second. Null stands for no expiry. */
+export const isLater = (one: Date | null, other: Date | null): boolean =>
+  other !== null && (one === null || one > other);
+
+export function requireFuture(ctx: Context, expiresAt: Date | null): void {
+  if (expiresAt && expiresAt <= ctx.dependencies.clock()) throw refused('must be in the future');
+}
+
 /** Throws INVALID for an expiry in the past, or after the maximum lifetime of the organization. */
 export async function requireLifetime(ctx: Context, { expiresAt, lineageAt }: Lifetime): Promise<void> {
   if (!expiresAt) return;
-  if (expiresAt <= ctx.dependencies.clock()) throw refused('must be in the future');
+  requireFuture(ctx, expiresAt);
   const latest = await findExpiry(ctx, { expiresAt: null, lineageAt });
   if (latest && expiresAt > latest)
     throw refused(
@@ -37,28 +45,33 @@ export async function requireLifetime(ctx: Context, { expiresAt, lineageAt }: Li
 }
 
 /**
- * A credential cannot extend its own lifetime with the secret of another one. Throws INVALID if that expires later, or
- * never.
+ * Throws INVALID if a token or key would expire later than the credential of the request. Otherwise a credential could
+ * outlast its own expiry with the secret of another one.
  */
 export function requireNotBeyondCredential(ctx: Context, expiresAt: Date | null): void {
   const { credential } = ctx.unit.actor;
   const own = credential && credential.kind !== 'SESSION' ? credential.expiresAt : null;
-  if (own && (!expiresAt || expiresAt > own))
+  if (own && isLater(expiresAt, own))
     throw refused(`must not be later than ${own.toISOString()}, when the credential of this request expires`);
 }
 
-/** Throws INVALID for an expiry after that of the token or key that made it. */
+/** The stored lifetime of a token or key. Null if it does not exist. */
+export async function findLifetime(ctx: Context, id: string): Promise<Lifetime | null> {
+  const [row] = await (await db(ctx))
+    .select({ expiresAt: apiTokens.expiresAt, lineageAt: apiTokens.lineageAt })
+    .from(apiTokens)
+    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
+  return row ?? null;
+}
+
+/** Throws INVALID for an expiry after that of the token or key that created it. */
 export async function requireNotBeyondMaker(
   ctx: Context,
   madeWithId: string | null,
   expiresAt: Date | null,
 ): Promise<void> {
-  if (madeWithId === null) return;
-  const [maker] = await (await db(ctx))
-    .select({ expiresAt: apiTokens.expiresAt, lineageAt: apiTokens.lineageAt })
-    .from(apiTokens)
-    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, madeWithId)));
-  const end = maker ? await findExpiry(ctx, maker) : null;
-  if (end && (!expiresAt || expiresAt > end))
+  const maker = madeWithId === null ? null : await findLifetime(ctx, madeWithId);
+  const end = maker && (await findExpiry(ctx, maker));
+  if (end && isLater(expiresAt, end))
     throw refused(`must not be later than ${end.toISOString()}, when the credential that created it expires`);
 }

@@ -2,21 +2,24 @@ import { and, eq, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { isAnyOf } from '../../db/array.ts';
 import type { Db } from '../../db/client.ts';
 import { queryRows } from '../../db/reader.ts';
+import { removeSecrets } from '../../identity/secrets.ts';
 import { apiTokens } from './table.ts';
 
+/** One of the API tokens and keys of a lineage: a token or key, and all that were created with it or with one of those. */
 interface LineageRow {
   id: string;
+  name: string;
   hash: string;
   previous_hash: string | null;
 }
 
 /**
- * Locks these API tokens and keys, with all that were made with them. A foreign key deletes all of them together, but no
- * foreign key can refer to them from the directory of secrets. So its rows must be deleted in the same transaction.
+ * Locks the lineages of these API tokens and keys. A foreign key deletes a lineage together, but no foreign key can refer to
+ * it from the directory of secrets. So the secrets must be removed there in the same transaction.
  */
 export async function lockLineage(db: Db, organizationId: string, roots: SQL): Promise<LineageRow[]> {
   let locked: LineageRow[] = [];
-  // Until a row is locked, another one can be made with it. A second statement sees those of the first one's snapshot too.
+  // Another token can be created with a row until the row is locked. So the rows are read again until none was added.
   for (let size = -1; size < locked.length; ) {
     size = locked.length;
     locked = await queryRows<LineageRow>(db, lineageOf(organizationId, roots));
@@ -29,7 +32,7 @@ export const hashesOf = (rows: readonly Pick<LineageRow, 'hash' | 'previous_hash
   rows.flatMap(({ hash, previous_hash: previous }) => (previous ? [hash, previous] : [hash]));
 
 const lineageOf = (organizationId: string, roots: SQL): SQL => sql`
-  select ${apiTokens.id}, ${apiTokens.hash}, ${apiTokens.previousHash} from ${apiTokens}
+  select ${apiTokens.id}, ${apiTokens.name}, ${apiTokens.hash}, ${apiTokens.previousHash} from ${apiTokens}
   where ${apiTokens.organizationId} = ${organizationId} and ${apiTokens.id} in (
     with recursive lineage(id) as (
       select ${apiTokens.id} from ${apiTokens} where ${and(eq(apiTokens.organizationId, organizationId), roots)}
@@ -39,9 +42,18 @@ const lineageOf = (organizationId: string, roots: SQL): SQL => sql`
     ) select lineage.id from lineage)
   order by ${apiTokens.id} for update`;
 
-/** Nothing that was made with a token or key outlasts it, also if that ends earlier now. */
+/** Deletes a token or key and its lineage. Returns the deleted rows, or none if it does not exist. */
+export async function deleteLineage(db: Db, organizationId: string, id: string): Promise<LineageRow[]> {
+  const lineage = await lockLineage(db, organizationId, eq(apiTokens.id, id));
+  await db.delete(apiTokens).where(and(eq(apiTokens.organizationId, organizationId), eq(apiTokens.id, id)));
+  await removeSecrets(db, hashesOf(lineage));
+  return lineage;
+}
+
+/** Lets the lineage of a token or key expire at its new expiry, where it would expire later. */
 export async function endLineage(db: Db, organizationId: string, id: string, end: Date): Promise<void> {
   const lineage = await lockLineage(db, organizationId, eq(apiTokens.id, id));
+  if (lineage.length === 1) return;
   const isLater = or(isNull(apiTokens.expiresAt), gt(apiTokens.expiresAt, end));
   const ids = lineage.map((row) => row.id);
   await db

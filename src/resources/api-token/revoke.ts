@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { eq } from 'drizzle-orm';
 import { audit, type Context } from '../../context.ts';
 import { type Db, drizzleOn } from '../../db/client.ts';
 import { inTransaction } from '../../db/transaction.ts';
@@ -8,18 +8,16 @@ import {
   findTokenAcrossTenants,
 } from '../../identity/across-tenants.ts';
 import { ANONYMOUS } from '../../identity/actor.ts';
-import { removeSecrets } from '../../identity/secrets.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { hashSecret, isSecret } from '../../lib/secret.ts';
 import { recordEvent } from '../audit-event/service.ts';
 import { sessions } from '../session/table.ts';
-import { hashesOf, lockLineage } from './lineage.ts';
-import { apiTokens } from './table.ts';
+import { deleteLineage } from './lineage.ts';
 
 /**
- * Revokes the API token or API key with this secret, with all that were made with it, or ends the session of a refresh
- * token. Whoever has the secret can use it,
- * so no credential is needed. A secret that is unknown or not valid any more changes nothing.
+ * Revokes the API token or API key with this secret, and all that were created with it. For a refresh token, ends its
+ * session. No credential is needed, because whoever has the secret can use it. A secret that is unknown or not valid any
+ * more changes nothing.
  */
 export async function revokeSecret(ctx: Context, secret: string): Promise<void> {
   if (isSecret('ambit_ref_', secret)) return await revokeSession(ctx, hashSecret(secret));
@@ -39,18 +37,15 @@ async function deleteToken(ctx: Context, row: CredentialRow, organizationId: str
     ctx.dependencies.pool,
     binding,
     async (tx) => {
-      const own = eq(apiTokens.id, row.credential_id);
-      const lineage = await lockLineage(tx, organizationId, own);
-      const [deleted] = await tx
-        .delete(apiTokens)
-        .where(and(eq(apiTokens.organizationId, organizationId), own))
-        .returning({ name: apiTokens.name, access: apiTokens.access });
+      const deleted = (await deleteLineage(tx, organizationId, row.credential_id)).find(
+        ({ id }) => id === row.credential_id,
+      );
       // Another request has just deleted it.
       if (!deleted) return;
-      await removeSecrets(tx, hashesOf(lineage));
       const targetId = toPublicId(row.kind === 'API_KEY' ? 'key' : 'tok', row.credential_id);
       const projectId = row.project_id && toPublicId('prj', row.project_id);
-      audit(ctx, { targetId, before: { id: targetId, ...deleted, ...(projectId && { projectId }) }, after: null });
+      const before = { id: targetId, name: deleted.name, access: row.access, ...(projectId && { projectId }) };
+      audit(ctx, { targetId, before, after: null });
       await record(tx, ctx, organizationId);
     },
     'read write',

@@ -1,19 +1,23 @@
-import { and, eq, gt, isNull, or } from 'drizzle-orm';
 import { z } from 'zod';
 import { refusal } from '../../access/access.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { isAnyOf } from '../../db/array.ts';
-import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { notFound } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { parse } from '../../lib/input.ts';
 import { findPrincipal } from '../principal/service.ts';
 import { requireHeldOf, type TokenWithSecret } from './create.ts';
-import { findExpiry, requireLifetime, requireNotBeyondCredential } from './lifetime.ts';
+import {
+  findExpiry,
+  isLater,
+  requireFuture,
+  requireLifetime,
+  requireNotBeyondCredential,
+  requireNotBeyondMaker,
+} from './lifetime.ts';
 import { isWithinLimits } from './limits.ts';
-import { lockLineage } from './lineage.ts';
+import { endLineage } from './lineage.ts';
 import { graceSeconds, rotateSecret } from './rotation.ts';
 import { type ApiTokenRow, findApiToken, isOwnToken, readApiToken, snapshotOf } from './service.ts';
-import { apiTokens } from './table.ts';
 
 const Rotate = z.object({ graceSeconds, expiresAt: z.date().nullish() });
 
@@ -32,7 +36,7 @@ export async function rotateApiToken(ctx: Context, id: string, input: unknown): 
   await requireMayLast(ctx, token, lifetime);
   const before = await snapshotOf(ctx, token);
   const secret = await rotateSecret(ctx, 'ambit_pat_', id, grace, lifetime);
-  if (lifetime.expiresAt) await endDescendants(ctx, id, lifetime.expiresAt);
+  if (lifetime.expiresAt) await endLineage(await db(ctx), tenant(ctx), id, lifetime.expiresAt);
   const apiToken = await readApiToken(ctx, id);
   audit(ctx, { targetId: toPublicId('tok', id), before, after: await snapshotOf(ctx, apiToken) });
   return { apiToken, secret };
@@ -99,42 +103,11 @@ async function requireMayLast(
   lifetime: Pick<ApiTokenRow, 'expiresAt' | 'lineageAt'>,
 ): Promise<void> {
   const [before, after] = [await findExpiry(ctx, token), await findExpiry(ctx, lifetime)];
-  if (after && after <= ctx.dependencies.clock())
-    throw invalid(userError('INVALID', 'expiresAt', 'expiresAt: must be in the future.'));
+  requireFuture(ctx, after);
   requireNotBeyondCredential(ctx, after);
   if (isLater(after, before)) {
     ctx.unit.access.require('api_token:create');
     if (token.access === 'WRITE') ctx.unit.access.require('api_token:grant_write');
   }
-  const maker = token.madeWithId === null ? null : await readApiToken(ctx, token.madeWithId);
-  const end = maker && (await findExpiry(ctx, maker));
-  if (end && isLater(after, end))
-    throw invalid(
-      userError(
-        'INVALID',
-        'expiresAt',
-        `expiresAt: must not be later than ${end.toISOString()}, when the token that created it expires.`,
-      ),
-    );
-}
-
-const isLater = (one: Date | null, other: Date | null): boolean =>
-  other !== null && (one === null || one.getTime() > other.getTime());
-
-/** A token does not outlast the one that made it, also if that ends earlier now. */
-async function endDescendants(ctx: Context, id: string, end: Date): Promise<void> {
-  const tx = await db(ctx);
-  const lineage = await lockLineage(tx, tenant(ctx), eq(apiTokens.id, id));
-  if (lineage.length === 1) return;
-  const ids = lineage.map((row) => row.id);
-  await tx
-    .update(apiTokens)
-    .set({ expiresAt: end })
-    .where(
-      and(
-        eq(apiTokens.organizationId, tenant(ctx)),
-        isAnyOf(apiTokens.id, ids),
-        or(isNull(apiTokens.expiresAt), gt(apiTokens.expiresAt, end)),
-      ),
-    );
+  await requireNotBeyondMaker(ctx, token.madeWithId, after);
 }

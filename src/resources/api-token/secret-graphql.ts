@@ -1,5 +1,6 @@
 import { builder } from '../../graphql/builder.ts';
 import { type SecretKind, shownSecret } from '../../lib/secret.ts';
+import { MAX_GRACE } from './rotation.ts';
 
 interface PreviousSecretRow {
   hint: string | null;
@@ -17,6 +18,15 @@ export const PreviousSecret = builder.objectRef<PreviousSecretRow>('PreviousSecr
     endsAt: t.expose('endsAt', { type: 'DateTime', description: 'Until when the secret is valid.' }),
   }),
 });
+
+/** The result field of a mutation that creates or rotates a token or a key. */
+export const SECRET = {
+  type: 'String',
+  description:
+    'The value for the header `Authorization: Bearer …`. It cannot be read again, because only its hash is stored.',
+} as const;
+
+export const GRACE_SECONDS = `For how many seconds the earlier secret stays valid, at most ${MAX_GRACE.toLocaleString('en')}, which are 7 days. Defaults to 0: it is refused from the next request on.`;
 
 /** The secret before the last rotation of a token or a key. Null if it is not valid any more. */
 export const previousSecretOf = (

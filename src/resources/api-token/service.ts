@@ -7,35 +7,14 @@ import { loaderOf, pagesOf } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
-import { removeSecrets } from '../../identity/secrets.ts';
 import { notFound } from '../../lib/errors.ts';
 import { publicRow, toPublicId } from '../../lib/ids.ts';
 import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
-import { hashesOf, lockLineage } from './lineage.ts';
-import { apiTokens } from './table.ts';
+import { deleteLineage } from './lineage.ts';
+import { apiTokens, commonFields } from './table.ts';
 
-/** All columns that a resolver needs. The hashes of the secrets are not among them. */
-export const fields = {
-  id: apiTokens.id,
-  principalId: apiTokens.principalId,
-  name: apiTokens.name,
-  access: apiTokens.access,
-  permissions: apiTokens.permissions,
-  projectIds: apiTokens.projectIds,
-  addresses: apiTokens.addresses,
-  hint: apiTokens.hint,
-  previousHint: apiTokens.previousHint,
-  previousEndsAt: apiTokens.previousEndsAt,
-  createdAt: apiTokens.createdAt,
-  updatedAt: apiTokens.updatedAt,
-  expiresAt: apiTokens.expiresAt,
-  lineageAt: apiTokens.lineageAt,
-  madeWithId: apiTokens.madeWithId,
-  createdById: apiTokens.createdById,
-  lastUsedAt: apiTokens.lastUsedAt,
-  lastUsedAddress: apiTokens.lastUsedAddress,
-};
+export const fields = { ...commonFields, principalId: apiTokens.principalId, projectIds: apiTokens.projectIds };
 
 /** An API token. The table also contains API keys, which have no principal. */
 export type ApiTokenRow = Omit<Pick<typeof apiTokens.$inferSelect, keyof typeof fields>, 'principalId'> & {
@@ -149,10 +128,7 @@ export async function deleteApiToken(ctx: Context, id: string): Promise<string> 
     requireOwnerFor(ctx.unit.access, await findGrantsOverTime(ctx, token.principalId));
   }
   const before = await snapshotOf(ctx, token);
-  const tx = await db(ctx);
-  const lineage = await lockLineage(tx, tenant(ctx), eq(apiTokens.id, id));
-  await tx.delete(apiTokens).where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id)));
-  await removeSecrets(tx, hashesOf(lineage));
+  await deleteLineage(await db(ctx), tenant(ctx), id);
   audit(ctx, { targetId: toPublicId('tok', id), before, after: null });
   return toPublicId('tok', id);
 }

@@ -80,4 +80,24 @@ export const apiTokens = pgTable(
   ],
 );
 
+/** The columns of tokens and keys that resolvers need. The hashes of the secrets are not among them. */
+export const commonFields = {
+  id: apiTokens.id,
+  name: apiTokens.name,
+  access: apiTokens.access,
+  permissions: apiTokens.permissions,
+  addresses: apiTokens.addresses,
+  hint: apiTokens.hint,
+  previousHint: apiTokens.previousHint,
+  previousEndsAt: apiTokens.previousEndsAt,
+  createdAt: apiTokens.createdAt,
+  updatedAt: apiTokens.updatedAt,
+  expiresAt: apiTokens.expiresAt,
+  lineageAt: apiTokens.lineageAt,
+  madeWithId: apiTokens.madeWithId,
+  createdById: apiTokens.createdById,
+  lastUsedAt: apiTokens.lastUsedAt,
+  lastUsedAddress: apiTokens.lastUsedAddress,
+};
+
 explainViolation('api_keys_name', userError('TAKEN', 'name', 'Another API key of the project has this name.'));
