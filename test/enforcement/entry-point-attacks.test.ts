@@ -21,7 +21,7 @@ import {
   setRole,
   signIn,
 } from '../support/world.ts';
-import { type Attack, DOORS } from './doors.ts';
+import { type Attack, ENTRY_POINTS } from './entry-points.ts';
 import { uuidOf } from './support.ts';
 
 const api = await startApi({ config: { introspection: 'signed-in' } });
@@ -137,25 +137,25 @@ await succeed(mutate(gone.owner, 'deleteOrganization', { id: gone.id, slug: 'gon
 await setRole(api.root, demoted.email, 'guest');
 
 const trials = new Map<string, () => Promise<void>>();
-const add = (door: string, attack: Attack, trial: () => Promise<void>): void =>
-  void trials.set(`${door} ${attack}`, trial);
+const add = (entryPoint: string, attack: Attack, trial: () => Promise<void>): void =>
+  void trials.set(`${entryPoint} ${attack}`, trial);
 
-for (const [door, ask] of Object.entries(ENDPOINTS)) {
+for (const [entryPoint, ask] of Object.entries(ENDPOINTS)) {
   for (const [attack, callers] of Object.entries(bad))
-    add(door, attack as Attack, async () => {
+    add(entryPoint, attack as Attack, async () => {
       for (const [name, caller] of Object.entries(callers)) {
         const response = await ask(caller);
         expect([name, response.status, await codeOf(response)]).toEqual([name, 401, 'UNAUTHENTICATED']);
       }
     });
-  add(door, 'address', async () => {
+  add(entryPoint, 'address', async () => {
     for (const caller of Object.values(elsewhere)) {
       const text = await (await ask(caller)).text();
       expect(text).toContain('ADDRESS_NOT_ALLOWED');
       expect(text).not.toContain('"data":{');
     }
   });
-  add(door, 'demoted', async () => {
+  add(entryPoint, 'demoted', async () => {
     for (const caller of Object.values(demotedCallers)) {
       const text = await (await ask(caller)).text();
       expect(text).toContain('FORBIDDEN');
@@ -270,23 +270,23 @@ add('refreshSession', 'demoted', async () => {
   expect(viewer).toEqual({ role: { name: 'Guest' }, permissions: ['organization:read'] });
 });
 
-const here = Object.entries(DOORS).flatMap(([door, { proofs }]) =>
-  Object.entries(proofs).flatMap(([attack, proof]) => (proof === 'here' ? [`${door} ${attack}`] : [])),
+const here = Object.entries(ENTRY_POINTS).flatMap(([entryPoint, { proofs }]) =>
+  Object.entries(proofs).flatMap(([attack, proof]) => (proof === 'here' ? [`${entryPoint} ${attack}`] : [])),
 );
 const RACED_LAST = here.toSorted((a, b) => Number(a.endsWith('raced')) - Number(b.endsWith('raced')));
 
-describe('a door is closed:', () => {
+describe('an entry point refuses:', () => {
   test.each(RACED_LAST)('%s', async (name) => {
     const trial = trials.get(name);
     if (!trial) throw new Error(`there is no trial of ${name}`);
     await trial();
   });
 
-  test('and is open for valid credentials', async () => {
-    for (const [door, ask] of Object.entries(ENDPOINTS))
+  test('and accepts valid credentials', async () => {
+    for (const [entryPoint, ask] of Object.entries(ENDPOINTS))
       for (const [kind, caller] of Object.entries(good)) {
-        const isForbidden = kind === 'key' && door.includes('audit-events');
-        expect([door, kind, (await ask(caller)).status]).toEqual([door, kind, isForbidden ? 403 : 200]);
+        const isForbidden = kind === 'key' && entryPoint.includes('audit-events');
+        expect([entryPoint, kind, (await ask(caller)).status]).toEqual([entryPoint, kind, isForbidden ? 403 : 200]);
       }
   });
 });
