@@ -5,6 +5,7 @@ import { addSecrets } from '../../identity/secrets.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine } from '../../lib/input.ts';
 import { hashSecret, hintOf, newSecret } from '../../lib/secret.ts';
+import { requireUnchanged } from '../api-token/current.ts';
 import { requireLifetime, requireNotBeyondCredential } from '../api-token/lifetime.ts';
 import { addressList, limitsWithin } from '../api-token/limits.ts';
 import { apiTokens } from '../api-token/table.ts';
@@ -76,9 +77,7 @@ async function lineageOf(ctx: Context): Promise<Pick<Values, 'madeWithId' | 'lin
   const { credential } = ctx.unit.actor;
   // The maximum lifetime is that of tokens. It does not concern a key that a person has made.
   if (!credential || credential.kind === 'SESSION') return { madeWithId: null, lineageAt: null };
-  const [maker] = await (await db(ctx))
-    .select({ lineageAt: apiTokens.lineageAt })
-    .from(apiTokens)
-    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, credential.id)));
+  // Locked, so that it cannot end earlier until the key is visible to the transaction that changes it.
+  const maker = await requireUnchanged(ctx, 'key share');
   return { madeWithId: credential.id, lineageAt: maker?.lineageAt ?? null };
 }

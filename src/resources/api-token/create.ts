@@ -1,4 +1,3 @@
-import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { requireHeldChange, requireOwnerFor } from '../../access/escalation.ts';
 import { narrowingOf } from '../../access/key-role.ts';
@@ -10,6 +9,7 @@ import { parse, singleLine } from '../../lib/input.ts';
 import { hashSecret, hintOf, newSecret } from '../../lib/secret.ts';
 import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, type PrincipalRow } from '../principal/service.ts';
+import { requireUnchanged } from './current.ts';
 import { requireLifetime, requireNotBeyondCredential } from './lifetime.ts';
 import {
   addressList,
@@ -86,12 +86,10 @@ async function lineageOf(
 ): Promise<{ madeWithId: string | null; lineageAt: Date | null }> {
   const { credential } = ctx.unit.actor;
   const now = ctx.dependencies.clock();
-  if (!isOfMember || credential?.kind !== 'API_TOKEN') return { madeWithId: null, lineageAt: now };
-  const [maker] = await (await db(ctx))
-    .select({ lineageAt: apiTokens.lineageAt })
-    .from(apiTokens)
-    .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, credential.id)));
-  return { madeWithId: credential.id, lineageAt: maker ? maker.lineageAt : now };
+  // Locked, so that it cannot end earlier until the token is visible to the transaction that changes it.
+  const maker = await requireUnchanged(ctx, 'key share');
+  if (!isOfMember || !credential || !maker) return { madeWithId: null, lineageAt: now };
+  return { madeWithId: credential.id, lineageAt: maker.lineageAt };
 }
 
 async function accountWithId(ctx: Context, publicId: string): Promise<PrincipalRow> {
