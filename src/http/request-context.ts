@@ -1,5 +1,5 @@
 import { type Context, type Dependencies, newUnitOfWork, setActor } from '../context.ts';
-import type { Actor } from '../identity/actor.ts';
+import { type Actor, ANONYMOUS } from '../identity/actor.ts';
 import { authenticateAgain, authenticateLater } from './invalid-credential.ts';
 import type { RequestState, ServerContext } from './server-context.ts';
 
@@ -29,8 +29,11 @@ export async function createContext(dependencies: Dependencies, server: ServerCo
     decisions: state.trace.decisions,
     authenticate: async () => {
       const isFresh = performance.now() - readAt < FRESH;
+      // The headers must not tell what only an earlier role or a revoked credential may know.
+      state.trace.actor = ANONYMOUS;
       const current = (isFresh && freshActor) || (await authenticateAgain(state.credential, authenticate));
       freshActor = null;
+      state.trace.actor = current;
       return current;
     },
     unit: newUnitOfWork(cached && { cached, result: null }),

@@ -48,13 +48,19 @@ describe('a mutation is refused without its permission, and changes nothing', ()
   });
 });
 
+/** No policy and no limit gives it: it needs an Owner, which a limited token is not. */
+const OF_OWNERS = 'organization:transfer';
+
 describe('a mutation with only its permission is refused for no lack of that permission', () => {
-  test.each(guarded('Mutation'))('%s', async (name, field, permission) => {
-    const { input } = await validCase(fixtures, name);
-    await limitTo([permission, 'project:read']);
-    const { errors } = await token.query(...operationOf('Mutation', field, { input }));
-    for (const { extensions } of errors ?? []) expect(extensions).not.toMatchObject(isExcluded(permission));
-  });
+  test.each(guarded('Mutation').filter(([, , permission]) => permission !== OF_OWNERS))(
+    '%s',
+    async (name, field, permission) => {
+      const { input } = await validCase(fixtures, name);
+      await limitTo([permission, 'project:read']);
+      const { errors } = await token.query(...operationOf('Mutation', field, { input }));
+      for (const { extensions } of errors ?? []) expect(extensions).not.toMatchObject(isExcluded(permission));
+    },
+  );
 });
 
 describe('a query needs exactly its permission', () => {

@@ -3,7 +3,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { RUNTIME_ROLE } from '../../src/db/client.ts';
 import { newId } from '../../src/lib/ids.ts';
-import { type Caller, callerAt, type Json, startApi } from '../support/api.ts';
+import { type Caller, callerAt, ENCRYPTION_KEY, type Json, startApi } from '../support/api.ts';
 import { has } from '../support/packages.ts';
 import { type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
 import { type Run, startAmbit, waitUntilReady } from '../support/run.ts';
@@ -48,7 +48,8 @@ async function createLogin(): Promise<string> {
 
 /** Starts Ambit. The process is killed at the end of the test. */
 async function start(env: Record<string, string>): Promise<Run> {
-  const server = await startAmbit(env);
+  // The same key as the test server, which shares the database.
+  const server = await startAmbit({ ENCRYPTION_KEY, ...env });
   onTestFinished(async () => {
     server.process.kill('SIGKILL');
     await server.ended;

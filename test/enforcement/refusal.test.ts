@@ -29,7 +29,7 @@ const fixtures = createFixtures(api, acme);
 
 /** These check the permission in the project of the object, so an unknown object refuses everyone. */
 async function about(mutation: string): Promise<{ input: Input; target: string | null } | undefined> {
-  const { verb, type } = verbAndType(mutation) ?? {};
+  const { verb, type } = verbAndType(mutation.replace(/^rotate/, 'update')) ?? {};
   if (!verb || !type || !(verb === 'create' ? hasInputField(mutation, 'projectId') : targetOf(mutation)))
     return undefined;
   const inside = type === 'Project' || isOfProject(type);

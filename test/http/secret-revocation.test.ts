@@ -9,7 +9,7 @@ import { inside, look, REFUSED, refresh, WRONG_REFRESH } from '../identity/suppo
 import { createToken, rotateToken } from '../identity/tokens.ts';
 import { type Api, type Json, startApi } from '../support/api.ts';
 import { differencesOfDirectories } from '../support/directories.ts';
-import { createOrganization, membersOfEachRole, signIn } from '../support/world.ts';
+import { createApiKey, createOrganization, membersOfEachRole, signIn } from '../support/world.ts';
 
 const api = await startApi({ config: { trustedProxies: ['127.0.0.1'] } });
 const node = await startApi({ database: api });
@@ -95,6 +95,22 @@ test('the token of a service account and a limited token are revoked from any ad
     expect(await revoke(one.secret)).toMatchObject(DONE);
     expect(await look(one)).toEqual(REFUSED);
   }
+});
+
+test('an API key is revoked, and the event belongs to its project', async () => {
+  const projectId = await createProject(owner, 'keys');
+  const key = await createApiKey(api, owner, { projectId, permissions: ['dataset:read'] });
+  const ask = async (at: Api) =>
+    await at.as(key.token).query('{ viewer { credential { kind projects { id } permissions } } }');
+  for (const at of [api, node])
+    expect((await ask(at)).data.viewer.credential).toEqual({
+      kind: 'API_KEY',
+      projects: [{ id: projectId }],
+      permissions: ['dataset:read'],
+    });
+  expect(await revoke(key.token ?? '')).toMatchObject(DONE);
+  for (const at of [api, node]) expect((await ask(at)).status).toBe(401);
+  expect(await lastEvent()).toMatchObject({ targetId: expect.stringMatching(/^key_/), before: { projectId } });
 });
 
 test('a refresh token ends its session', async () => {

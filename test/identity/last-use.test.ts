@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { uuidOf } from '../enforcement/support.ts';
+import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 import { createOrganization, membersOfEachRole, mutate } from '../support/world.ts';
@@ -73,7 +73,8 @@ test('both secrets of a rotated token count, and sessions and refused requests d
 test('a locked row delays neither requests nor the uses of other tokens', async () => {
   const [locked, free] = [await createToken(api, admin), await createToken(api, admin)];
   await api.root.begin(async (sql) => {
-    await sql`select from api_tokens where id = ${uuidOf('tok', locked.id)} for update`;
+    await sql`
+      select from api_tokens where organization_id = ${organizationUuid(acme)} and id = ${uuidOf('tok', locked.id)} for update`;
     for (const token of [locked, free]) expect((await from(token, '192.0.2.1')).data).toEqual({ __typename: 'Query' });
     await api.app.dependencies.lastUses.write();
     expect((await lastUse(free))[1]).toBe('192.0.2.1');

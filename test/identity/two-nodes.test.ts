@@ -3,7 +3,15 @@ import { createProject } from '../decisions/support.ts';
 import { uuidOf } from '../enforcement/support.ts';
 import { type Api, type ApiResponse, type Caller, startApi } from '../support/api.ts';
 import { size } from '../support/size.ts';
-import { addMember, createApiKey, createOrganization, executeMutation, mutate, signIn } from '../support/world.ts';
+import {
+  addMember,
+  createApiKey,
+  createOrganization,
+  executeMutation,
+  mutate,
+  setRole,
+  signIn,
+} from '../support/world.ts';
 import { REFUSED, whole } from './support.ts';
 import { createToken, rotateToken } from './tokens.ts';
 
@@ -176,4 +184,21 @@ test('a smaller maximum lifetime ends older tokens at once on both nodes', async
   expect(await statuses()).toEqual([200, 200, 200, 200]);
   expect(await mutate(owner, 'updateOrganization', { id: acme.id, apiTokenMaxDays: 2 })).toEqual({ errors: [] });
   expect(await statuses()).toEqual([401, 401, 200, 200]);
+});
+
+test('after a demotion or a revocation, the headers of the first request do not show the limits of the organization', async () => {
+  const person = await addMember(api, acme, 'admin', 'reading');
+  const policies = async () => {
+    const answers = await Promise.all([api, second].map((node) => look(node, person)));
+    return answers.map(
+      ({ status, headers }) => `${status} ${headers.get('ratelimit-policy')?.includes('organization')}`,
+    );
+  };
+  expect(await policies()).toEqual(['200 true', '200 true']);
+  await setRole(api.root, person.email, 'read');
+  expect(await policies()).toEqual(['200 false', '200 false']);
+  await setRole(api.root, person.email, 'admin');
+  expect(await policies()).toEqual(['200 true', '200 true']);
+  await mutate(owner, 'signOutMember', { memberId: person.memberId });
+  expect(await policies()).not.toContain('401 true');
 });

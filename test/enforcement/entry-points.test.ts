@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ENDPOINTS, POST_ENDPOINTS } from '../../src/access/endpoints.ts';
 import { METRICS_PATH } from '../../src/http/metrics/route.ts';
 import { mutations, queries, type RootField, schema } from '../support/introspect.ts';
-import { ATTACKS, type Attack, DOORS, MAKERS, PUBLIC_ENDPOINTS } from './doors.ts';
+import { ATTACKS, type Attack, ENTRY_POINTS, MAKERS, PUBLIC_ENDPOINTS } from './entry-points.ts';
 
 /** A name of a field that holds a secret, a token or a password. */
 const SECRET = /(^|[a-z])(secret|token|password)$/i;
@@ -39,9 +39,9 @@ const taking = [...queries, ...mutations]
 
 const sources = globSync('src/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }));
 
-const doorsThat = (does: 'gives' | 'takes', are: (name: string) => boolean): string[] =>
-  Object.keys(DOORS)
-    .filter((name) => DOORS[name]?.does.includes(does) && are(name))
+const entryPointsThat = (does: 'gives' | 'takes', are: (name: string) => boolean): string[] =>
+  Object.keys(ENTRY_POINTS)
+    .filter((name) => ENTRY_POINTS[name]?.does.includes(does) && are(name))
     .toSorted();
 
 const isField = (name: string): boolean => !name.includes(' ') && !name.includes('-');
@@ -49,13 +49,13 @@ const isField = (name: string): boolean => !name.includes(' ') && !name.includes
 describe('the table has', () => {
   test('every mutation whose response contains a secret, and no type but payloads and sessions has one', () => {
     const byMail = ['createInvitations', 'resendInvitation'];
-    expect([...giving, ...byMail].toSorted()).toEqual(doorsThat('gives', isField));
+    expect([...giving, ...byMail].toSorted()).toEqual(entryPointsThat('gives', isField));
     const payloads = mutations.map((field) => getNamedType(field.type).name);
     expect(typesWithSecrets.filter((name) => !payloads.includes(name))).toEqual(['IssuedSession']);
   });
 
   test('every field with a secret in its input', () => {
-    expect(taking.toSorted()).toEqual(doorsThat('takes', isField));
+    expect(taking.toSorted()).toEqual(entryPointsThat('takes', isField));
   });
 
   test('every file that makes a secret or issues tokens', () => {
@@ -64,17 +64,17 @@ describe('the table has', () => {
     expect(
       Object.values(MAKERS)
         .flat()
-        .filter((door) => !(door in DOORS)),
+        .filter((entryPoint) => !(entryPoint in ENTRY_POINTS)),
     ).toEqual([]);
     const given = new Set(Object.values(MAKERS).flat());
-    expect(doorsThat('gives', isField).filter((door) => !given.has(door))).toEqual([]);
+    expect(entryPointsThat('gives', isField).filter((entryPoint) => !given.has(entryPoint))).toEqual([]);
   });
 
   test('every endpoint, except those that are public', () => {
     const gets = [...Object.keys(ENDPOINTS), METRICS_PATH].filter((path) => !PUBLIC_ENDPOINTS.includes(path));
     const endpoints = [...gets, '/graphql'].map((path) => `GET ${path}`);
     const posts = [...POST_ENDPOINTS, '/graphql'].map((path) => `POST ${path}`);
-    expect(doorsThat('takes', (name) => name.includes(' '))).toEqual([...endpoints, ...posts].toSorted());
+    expect(entryPointsThat('takes', (name) => name.includes(' '))).toEqual([...endpoints, ...posts].toSorted());
   });
 
   test('every reader of the header Authorization', () => {
@@ -84,12 +84,12 @@ describe('the table has', () => {
   });
 });
 
-const proofs = Object.entries(DOORS).flatMap(([door, { proofs: own }]) =>
-  Object.entries(own).map(([attack, proof]) => ({ door, attack: attack as Attack, proof })),
+const proofs = Object.entries(ENTRY_POINTS).flatMap(([entryPoint, { proofs: own }]) =>
+  Object.entries(own).map(([attack, proof]) => ({ entryPoint, attack: attack as Attack, proof })),
 );
 
-test('each attack on each door is tried in a test that exists, or is impossible', () => {
-  for (const { proofs: own } of Object.values(DOORS))
+test('each attack on each entry point is tried in a test that exists, or is impossible', () => {
+  for (const { proofs: own } of Object.values(ENTRY_POINTS))
     expect(Object.keys(own).toSorted()).toEqual(Object.keys(ATTACKS).toSorted());
   const missing = proofs.filter(({ proof }) => {
     if (typeof proof === 'string' || 'impossible' in proof) return false;

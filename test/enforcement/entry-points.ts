@@ -1,4 +1,4 @@
-/** Ways to try to get in through a door. */
+/** Ways to try to misuse an entry point. */
 export const ATTACKS = {
   wrong: 'with a credential or a secret that does not exist',
   expired: 'with one that has expired',
@@ -12,10 +12,10 @@ export const ATTACKS = {
 
 export type Attack = keyof typeof ATTACKS;
 
-/** Where an attack is tried: in `doors.test.ts`, in a test of another file, or why it is not possible. */
+/** Where an attack is tried: in `entry-point-attacks.test.ts`, in a test of another file, or why it is not possible. */
 export type Proof = 'here' | { file: string; test: string } | { impossible: string };
 
-export interface Door {
+export interface EntryPoint {
   /** `gives` a session or a credential, in the response or by mail, or `takes` one in the header or in the input. */
   does: 'gives' | 'takes' | 'gives and takes';
   proofs: Record<Attack, Proof>;
@@ -35,7 +35,7 @@ const INVITATION = 'resources/invitation';
 const ONE_RESPONSE = 'the response is the same for an unknown, malformed, revoked, replaced, expired or foreign secret';
 
 /** What an API token or an API key of any kind can be used for. */
-const everyAttackHere: Door['proofs'] = {
+const everyAttackHere: EntryPoint['proofs'] = {
   wrong: HERE,
   expired: HERE,
   replayed: HERE,
@@ -47,7 +47,7 @@ const everyAttackHere: Door['proofs'] = {
 };
 
 /** An endpoint that reads the header Authorization. */
-const withHeader = (own: Partial<Door['proofs']> = {}): Door => ({
+const withHeader = (own: Partial<EntryPoint['proofs']> = {}): EntryPoint => ({
   does: 'takes',
   proofs: {
     ...everyAttackHere,
@@ -61,8 +61,8 @@ const withHeader = (own: Partial<Door['proofs']> = {}): Door => ({
 /** An endpoint or a mutation that needs no credential, and that takes no secret either. */
 export const PUBLIC_ENDPOINTS = ['/.well-known/jwks.json', '/health/live', '/health/ready'];
 
-/** Every door. Mutations and queries by their names, endpoints by method and path, commands by their names. */
-export const DOORS: Record<string, Door> = {
+/** Every entry point to sessions and credentials. Mutations and queries by their names, endpoints by method and path, commands by their names. */
+export const ENTRY_POINTS: Record<string, EntryPoint> = {
   signIn: {
     does: 'gives and takes',
     proofs: {
@@ -187,7 +187,7 @@ export const DOORS: Record<string, Door> = {
           impossible('its token is a fixed value of the configuration'),
         ]),
       ),
-    } as Door['proofs'],
+    } as EntryPoint['proofs'],
   },
   'POST /secrets/revoke': {
     does: 'takes',
@@ -211,11 +211,11 @@ export const DOORS: Record<string, Door> = {
           ? at('main', 'create-owner creates an account that may create organizations, or gives an account this right')
           : impossible('it is a command of the operator, and runs with the password of the database'),
       ]),
-    ) as Door['proofs'],
+    ) as EntryPoint['proofs'],
   },
 };
 
-/** Each file that makes a secret or a session, with the doors that it belongs to. `src/lib/secret.ts` defines them. */
+/** Each file that makes a secret or a session, with the entry points that it belongs to. `src/lib/secret.ts` defines them. */
 export const MAKERS: Record<string, string[]> = {
   'src/identity/setup-secret.ts': ['signUp'],
   'src/resources/api-key/create.ts': ['createApiKey'],
