@@ -76,7 +76,7 @@ export const permissionsOf = (effective: EffectiveGrants | null, target: Target 
 /** The grants of a principal without the limit of a credential. */
 export const unrestricted = (grants: Grants): EffectiveGrants => ({ grants, access: 'WRITE' });
 
-/** What a credential allows by itself. */
+/** The stored limit of a credential. */
 export interface GivenLimit extends Pick<CredentialLimit, 'access' | 'narrowing'> {
   isTokenOfMember: boolean;
 }
@@ -93,7 +93,7 @@ export function limitedBy({ access, isTokenOfMember, narrowing }: GivenLimit, gr
     : { ...limit, access: 'READ', isReduced: true };
 }
 
-/** The projects in which decisions can differ from those in all other projects. */
+/** The projects that a role or the credential names. In all other projects, the decisions are the same. */
 export const namedProjects = (effective: EffectiveGrants | null): ReadonlySet<string> =>
   new Set([...(effective?.grants.projects.keys() ?? []), ...(effective?.narrowing?.projects ?? [])]);
 
@@ -144,7 +144,7 @@ function allowanceRequired(
   });
 }
 
-/** The refusal of every change by a token or key that is read-only or counts as that. */
+/** The refusal of every change by a token or key that is read-only or counts as read-only. */
 export const readOnlyToken = ({ effective }: Access): AmbitError => {
   const ofToken = effective?.isReduced ? REDUCED : READ_ONLY;
   const { why, hint } = effective?.grants.role.isOfKey ? READ_ONLY_KEY : ofToken;

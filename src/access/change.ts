@@ -122,8 +122,8 @@ export function grantsAtMoment(state: AccessState, principalId: string, moment: 
 }
 
 /**
- * What the caller of a change holds at this moment, with the limit of its credential. An API key is no principal of the
- * state: its permissions do not end before it does.
+ * What the caller of a change holds at this moment, with the limit of its credential. The state does not contain API keys.
+ * The permissions of a key are the same at each moment, except for the plan.
  */
 export function effectiveAtMoment(
   effective: EffectiveGrants | null,

@@ -1,6 +1,6 @@
 import type { Permission } from './catalog.ts';
 
-/** The HTTP endpoints for GET beside `/graphql` and the playground, and the permission that each requires. Null if it requires none. */
+/** The endpoints for GET, except `/graphql` and the playground, and the permission that each requires. Null if it requires none. */
 export const ENDPOINTS = {
   '/.well-known/jwks.json': null,
   '/audit-events.csv': 'audit_event:export',
@@ -10,7 +10,7 @@ export const ENDPOINTS = {
   '/schema.graphql': null,
 } as const satisfies Record<string, Permission | null>;
 
-/** The HTTP endpoints for POST beside `/graphql`. None requires a credential. */
+/** The endpoints for POST, except `/graphql`. They require no credential. */
 export const POST_ENDPOINTS = ['/secrets/revoke'] as const;
 
 export type PostPath = (typeof POST_ENDPOINTS)[number];

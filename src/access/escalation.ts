@@ -104,7 +104,7 @@ export async function requireHeldByCaller(
 
 /**
  * Throws NOT_HELD unless the caller holds all of these permissions in this scope, at each time before `until` at which a
- * change is checked. Null stands for always. So a caller gives nothing for longer than the caller has it.
+ * change is checked. Null means without an end. So a caller cannot give a permission for longer than the caller has it.
  */
 export function requireHeldUntil(
   caller: Caller,

@@ -4,7 +4,7 @@ import { compileStatements, customRole } from './compile.ts';
 import type { Grants, Narrowing, Role } from './model.ts';
 import { matchingPermissions } from './pattern.ts';
 
-/** Permissions that a key has only if its patterns list them: with them, it could outlive its own revocation. */
+/** Permissions that a key has only if its patterns list them. No wildcard includes them, so that few keys can manage keys. */
 const ONLY_LITERALLY: ReadonlySet<Permission> = new Set(['api_key:create', 'api_key:update', 'api_key:delete']);
 
 const isOfProject = (name: Permission): boolean => PERMISSIONS.get(name)?.level === 'project';
@@ -38,14 +38,17 @@ const compiled = (name: string, permissions: readonly string[]): Role =>
 /** The organization role of every API key. It grants nothing. */
 const OUTSIDE: Role = { ...compiled('outside its project, an API key', []), isOfKey: true, decisions: {} };
 
-/** What is stored of an API key. */
+/** The stored columns of an API key that determine what it grants. */
 export interface KeyPermissions {
   name: string;
   preset: ApiKeyPreset | null;
   permissions: readonly string[];
 }
 
-/** What an API key grants in its project. A plan without custom roles leaves of patterns what Read grants as well. */
+/**
+ * What an API key grants in its project. Null as `builtIn` means a custom role, so a plan without custom roles limits patterns
+ * to what the role Read grants too.
+ */
 export const roleOfKey = ({ name, preset, permissions }: KeyPermissions): Role => ({
   ...compiled(`the API key ${name}`, [...permissionsOfKey(permissions)]),
   builtIn: preset,
@@ -63,11 +66,11 @@ export const grantsOfKey = (key: KeyPermissions, projectId: string, plan: Grants
   validUntil: Number.POSITIVE_INFINITY,
 });
 
-/** The permissions that patterns leave of a token. They include the reading of a project that they imply. */
+/** The permissions that patterns match, with `project:read` if one of them implies it. */
 export const permissionsOfPatterns = (patterns: readonly string[]): ReadonlySet<Permission> =>
   compiled('', patterns).allow;
 
-/** The limits of a token, for decisions. Null if it is not narrowed. */
+/** What a token with these columns is narrowed to. Null if it is not narrowed. */
 export function narrowingOf(
   permissions: readonly string[] | null,
   projectIds: readonly string[] | null,

@@ -27,7 +27,7 @@ export interface Role extends RoleSummary {
   neverOverridden: boolean;
   /** Whether no plan suspends it, although it is a project role: true for the creator of a project, and for API keys. */
   neverSuspended?: true;
-  /** Whether it is no role that could be assigned, but what an API key grants. */
+  /** Whether it is the role of an API key. Such a role cannot be assigned. */
   isOfKey?: true;
   /** Cached decisions by plan. Filled by `decide`. */
   readonly decisions: { [P in Plan]?: DecisionCache };
@@ -54,15 +54,15 @@ export interface Grants {
   validUntil: number;
 }
 
-/** What an API token is narrowed to. */
+/** A narrowed API token has only some permissions of its principal, or has them only in some projects. */
 export interface Narrowing {
-  /** Null for all permissions. */
+  /** Null if the token is not limited to some permissions. */
   permissions: ReadonlySet<Permission> | null;
-  /** Null for all projects and the organization. */
+  /** Null if the token is not limited to some projects. Otherwise it has no permissions in the organization. */
   projects: ReadonlySet<string> | null;
 }
 
-/** What a credential leaves of the grants of its principal. */
+/** How a credential limits the grants of its principal. */
 export interface CredentialLimit {
   access: TokenAccess;
   /** Whether the credential was given WRITE, but counts as READ. */

@@ -24,8 +24,8 @@ function search(pattern: string): Permission[] {
 }
 
 /**
- * Whether a pattern matches all that another one matches. Compares the texts, so that it stays true when the catalog gets
- * more permissions.
+ * Whether the pattern `wider` matches all permissions that `pattern` matches. Compares the texts, so that the result also holds
+ * for permissions that are added to the catalog.
  */
 export function isCoveredBy(pattern: string, wider: string): boolean {
   const [resource, action] = partsOf(pattern);

@@ -36,8 +36,8 @@ export interface RoleChange {
 export type CallerRoles = ReadonlyMap<string, unknown>;
 
 /**
- * The project roles of the caller. A narrowed token holds something else in each project that it names, so there each
- * project stands for itself.
+ * The project roles of the caller. Projects with the same roles are checked together. A narrowed token has other permissions
+ * in the projects that it names than elsewhere, so each of these projects is checked separately.
  */
 export function callerRolesOf(effective: EffectiveGrants | null, roles?: CallerRoles): CallerRoles {
   const own = roles ?? effective?.grants.projects ?? new Map();

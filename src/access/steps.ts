@@ -15,7 +15,10 @@ export const STEP_KINDS = {
   CREDENTIAL: 'Whether the credential allows the permission.',
 } as const;
 
-/** Why a narrowed token excludes a permission: because of its scope, of the permission itself, or because the project is hidden. */
+/**
+ * Why a narrowed token does not have a permission: it is limited to projects, to other projects or to other permissions, or
+ * it lacks `project:read`, which every permission in a project requires.
+ */
 export type Exclusion = 'organization' | 'project' | 'permission' | 'project:read';
 
 /** The data of each kind of step. */

@@ -10,7 +10,7 @@ import { isAnyOf, isNoneOf } from '../db/array.ts';
  * counts and pages reveal nothing about hidden projects.
  */
 export function inProjects(ctx: Context, column: PgColumn, permission: Permission): SQL {
-  // The decision for null applies to all projects that neither the roles of the caller nor its credential name.
+  // The decision for null applies to all projects that neither a role nor the credential of the caller names.
   const may = (id: string | null): boolean =>
     ctx.unit.access.can('project:read', id) && ctx.unit.access.can(permission, id);
   const { true: open = [], false: closed = [] } = Object.groupBy(

@@ -13,8 +13,8 @@ export async function limitCreation(ctx: Context, what: Creation, count = 1): Pr
 }
 
 /**
- * Counts a mail to each recipient. Throws RATE_LIMITED. A mail that is refused by a limit of the sender does not count for the
- * recipient. So one person or one network cannot use up the mails that a recipient can get from everybody.
+ * Counts a mail to each recipient. Throws RATE_LIMITED. A mail that exceeds a limit of the sender is not counted for the
+ * recipient. So one person or one network cannot use up the limit of a recipient.
  */
 export async function limitMails(ctx: Context, recipients: readonly string[]): Promise<void> {
   const { limiter } = ctx.dependencies.identity;

@@ -6,7 +6,7 @@ import type { RequestContext } from './request-context.ts';
 /** Whether the request asks for its cost, with `extensions: { cost: true }` in its body. */
 export const asksForCost = ({ extensions }: GraphQLParams): boolean => extensions?.['cost'] === true;
 
-/** Adds `extensions.cost` to the responses of requests that ask for it: the cost, and what is left of the limits. */
+/** Adds `extensions.cost` to the responses of requests that ask for it: the cost, and the state of the limits. */
 export function useCostExtension(): Plugin {
   return {
     onExecute({ args }) {

@@ -47,7 +47,7 @@ function waitingFor(pool: Pool): string {
   return 'a response from the database';
 }
 
-/** Serves only the health checks and perhaps metrics, for a process that runs jobs. */
+/** Serves the health checks, and `/metrics` if it is configured. For a process that only runs jobs. */
 export function createHealthHandler(pool: Pool, metrics: MetricsRoute | null = null): RequestListener {
   const ready = createReady(pool);
   const respond = async (req: IncomingMessage, requestId: string): Promise<HttpResponse> => {

@@ -14,7 +14,7 @@ export interface Observers {
   tracing?: Tracing | null | undefined;
 }
 
-/** Load balancers and Prometheus send these requests all the time. */
+/** Health checks and scrapes are not traced, because load balancers and Prometheus send many of them. */
 const isTraced = (path: string): boolean => !path.startsWith('/health/') && path !== '/metrics';
 
 /** Records each request in the log, in the metrics, and as a span. */

@@ -18,7 +18,7 @@ import type { RequestEnd, RequestTracer, Tracing } from '../lib/tracing.ts';
 
 /** Milliseconds that a stop waits for the collector. */
 const STOP_TIMEOUT = 2_000;
-/** Minimum of milliseconds between two log entries about the collector. */
+/** Minimum number of milliseconds between two log entries about the collector. */
 const LOG_EVERY = 60_000;
 /** Maximum number of characters of a name or a statement in a span. */
 const MAX_TEXT = 4_000;
@@ -73,7 +73,7 @@ const HEADERS = {
   keys: (headers: Record<string, unknown>) => Object.keys(headers),
 };
 
-/** Outcomes for which the server is to blame. */
+/** Outcomes that are errors of the server. */
 const FAULT = /INTERNAL|UNAVAILABLE|OUTCOME_UNKNOWN/;
 
 function describe(span: Span, method: string, { requestId, route, status, outcome, organization }: RequestEnd): void {

@@ -21,8 +21,8 @@ export interface VisibleLimit {
 }
 
 /**
- * The limits that the caller may see. An anonymous caller does not learn how many requests others send from the same
- * network, nor a caller without `usage:read` how many requests the organization sends.
+ * The limits that the caller may see. The limit of a network would show how many requests others send from it. The limit of
+ * the organization requires `usage:read`.
  */
 export function visibleLimits({ claims, buckets }: CountedRequest, actor: Actor, now: Date): VisibleLimit[] {
   const limits: VisibleLimit[] = [];
@@ -49,8 +49,8 @@ function headersOf(limits: readonly VisibleLimit[]): Record<string, string> {
 const UNCOUNTED = ['BAD_REQUEST', 'UNAUTHENTICATED'];
 
 /**
- * Adds the headers to the response of an operation. Counts an operation that was refused before it was counted. Throws
- * RATE_LIMITED if these are too many.
+ * Adds the headers to the response of an operation. Counts an operation that was refused before it was counted, and throws
+ * RATE_LIMITED if a limit is then exceeded.
  */
 export function withRateLimit(
   dependencies: Dependencies,
@@ -69,7 +69,7 @@ function withHeaders({ state }: ServerContext, response: HttpResponse, now: Date
   return { ...response, headers: { ...response.headers, ...headers } };
 }
 
-/** The credential of an invalid document was not read, but it may be known from another request. */
+/** The credential of an invalid document was not looked up, but it may be cached from another request. */
 async function countRefused(
   dependencies: Dependencies,
   { state, address, authorization }: ServerContext,

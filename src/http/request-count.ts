@@ -10,7 +10,7 @@ import { requestLimitsOf, requestsOf } from '../lib/request-limits.ts';
 import type { RequestContext } from './request-context.ts';
 import type { CountedRequest } from './server-context.ts';
 
-/** The buckets of the caller. The sessions of a person without an organization have one bucket together. */
+/** The buckets of the caller. All sessions of a person without an organization share one bucket. */
 function claimsOf({ credential, user, organization, grants }: Actor, address: string, config: Config): Claim[] {
   if (!credential) return [{ kind: 'network', key: networkOf(address), limit: config.anonymousRequestsPerMinute }];
   const limits = requestLimitsOf(grants?.plan ?? 'FREE', config.planRequestsPercent);
@@ -52,10 +52,10 @@ function rateLimited({ kind, limit }: Claim, { endsAt }: Bucket, now: Date): Amb
 
 export const secondsUntil = (time: number, now: Date): number => Math.max(1, Math.ceil((time - now.getTime()) / 1_000));
 
-/** Counts an operation with so many root fields and this cost, before it is executed. */
+/** Counts an operation before it is executed. */
 export type CountOperation = (ctx: RequestContext, rootFields: number, cost: number) => MaybePromise<void>;
 
-/** Milliseconds between two times that the plan of one credential is read because of refusals. */
+/** Minimum number of milliseconds between two reads of the plan of one credential because of refusals. */
 const READ_PLAN_INTERVAL = 1_000;
 const MAX_READ = 10_000;
 

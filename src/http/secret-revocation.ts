@@ -7,7 +7,7 @@ import { revokeSecret } from '../resources/api-token/revoke.ts';
 import type { HttpResponse } from './response.ts';
 import type { ServerContext } from './server-context.ts';
 
-/** Returns the response of an endpoint for POST, for the bytes of the body. */
+/** Responds to a POST request with this body. */
 export type Post = (body: Buffer, server: ServerContext) => Promise<HttpResponse>;
 
 export const createPosts = (dependencies: Dependencies): ReadonlyMap<string, Post> => {
@@ -17,7 +17,7 @@ export const createPosts = (dependencies: Dependencies): ReadonlyMap<string, Pos
   return new Map(Object.entries(posts));
 };
 
-/** The same for every secret, so that nobody learns whether it was valid. */
+/** The same response for every secret, so that it does not tell whether the secret was valid. */
 const DONE: HttpResponse = { status: 204, headers: {}, body: '' };
 
 async function revoke(dependencies: Dependencies, body: Buffer, server: ServerContext): Promise<HttpResponse> {

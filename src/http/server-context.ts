@@ -21,7 +21,7 @@ export interface RequestState {
   trace: Trace;
   credential: CredentialState;
   chargeOrganization: Admission['chargeOrganization'];
-  /** What the request was counted in. Null before it is counted. */
+  /** How the request was counted. Null before it is counted. */
   counted: CountedRequest | null;
 }
 
@@ -33,7 +33,7 @@ export interface CredentialState {
   isIgnored: boolean;
 }
 
-/** What a request was counted in. */
+/** How a request was counted, and the buckets afterwards. */
 export interface CountedRequest {
   /** The cost of the operation. Zero if it was refused before its cost was computed. */
   cost: number;

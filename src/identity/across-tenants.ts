@@ -12,7 +12,7 @@ import type { CredentialKind } from './actor.ts';
  * migrations, which returns only the rows for one secret, e-mail address or id.
  */
 
-/** A session, API token or API key, with what it acts for and its organization. */
+/** A session, API token or API key, with its user, service account or project, and its organization. */
 export interface CredentialRow {
   kind: CredentialKind;
   credential_id: string;
@@ -38,7 +38,7 @@ export interface CredentialRow {
   version: string;
 }
 
-/** The columns that only API tokens and API keys have. */
+/** The columns that no session has, with their values for a session. */
 export const OF_SESSION = {
   kind: 'SESSION',
   project_id: null,
@@ -167,7 +167,7 @@ export const findInvitationAcrossTenants = async (db: Db, hash: string): Promise
 export const hasUsersAcrossTenants = async (db: Db): Promise<boolean> =>
   (await queryRows<{ used: boolean }>(db, sql`select ambit.has_users() as used`))[0]?.used ?? false;
 
-/** The next ids of organizations after this one, in their order. Uses no worker of a Citus cluster. */
+/** IDs of organizations in ascending order, from the first one after `after`. Reads from no worker of a Citus cluster. */
 export const listOrganizationsAcrossTenants = async (db: Db, after: string | null, limit: number): Promise<string[]> =>
   (await queryRows<{ id: string }>(db, sql`select ambit.list_organizations(${after}, ${limit}) as id`)).map(
     ({ id }) => id,

@@ -15,9 +15,9 @@ export interface Credential {
   permissions: readonly string[] | null;
   /** The projects that a token is narrowed to, or the project of a key. Null for all. */
   projectIds: readonly string[] | null;
-  /** The networks from which it can be used. Null for all. */
+  /** The addresses and networks from which the credential can be used. Null for all. */
   addresses: readonly string[] | null;
-  /** What a token is narrowed to, for decisions. Null for a key, whose grants are its own. */
+  /** What a token is narrowed to, in the form that decisions need. Null for a key, which has its own grants. */
   narrowing: Narrowing | null;
 }
 
@@ -29,7 +29,7 @@ export interface Actor {
   user: UserRow | null;
   /** The organization that the credential is bound to. Null if the user belongs to none. */
   organization: { id: string; slug: string; name: string } | null;
-  /** What the credential acts for in the organization: a member, a service account, or an API key itself. */
+  /** The member or service account that the credential acts for in the organization. For an API key, the key itself. */
   principal: { id: string; name: string } | null;
   /** The current grants of the principal. Null without an organization. */
   grants: Grants | null;

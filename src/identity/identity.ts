@@ -71,7 +71,7 @@ const isAny = (): boolean => true;
 /** The maximum size of all cached actors, in kilobytes as `sizeOfGrants` estimates them. */
 const MAX_CACHED = 100_000;
 
-/** The size of what a token is narrowed to, in kilobytes. */
+/** The estimated size of the narrowing of a token, in kilobytes. */
 const NARROWING = 8;
 
 /** The statements of the lookups, for the trace of a request. */
@@ -143,7 +143,7 @@ const addressNotAllowed = (address: string): AmbitError =>
   refusal(
     'ADDRESS_NOT_ALLOWED',
     `Your API token or API key cannot be used from the address ${address}.`,
-    'Use it from one of the addresses that were given when it was created, or create another one.',
+    'Use it from one of its addresses, or create another one.',
   );
 
 export const unauthenticated = (): AmbitError =>

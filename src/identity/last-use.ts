@@ -28,7 +28,7 @@ interface Use {
 export interface LastUses {
   /** Returns immediately. The use is written in the background. */
   record(actor: Actor, address: string): void;
-  /** Writes the recorded uses. Those that cannot be written are dropped. */
+  /** Writes the recorded uses. Uses that cannot be written are dropped. */
   write(): Promise<void>;
 }
 
@@ -91,7 +91,7 @@ export function createLastUses(pool: Pool, clock: () => Date, log: Log, writeAft
   return { record, write };
 }
 
-/** A row that is locked, for example by a rotation, is skipped. Other nodes may have written the row within the minute. */
+/** Skips a row that is locked, for example by a rotation, and a row that another node has written within the last minute. */
 const update = (tx: Db, uses: readonly Use[]): Promise<unknown> =>
   Promise.all(
     uses.map(({ organizationId, id, at, address }) =>

@@ -60,8 +60,8 @@ const deleteExpired = (sql: Sql, now: Date) =>
   sql`delete from signing_keys where expires_at <= ${now.toISOString()}::timestamptz`;
 
 /**
- * Encrypts the private keys that are not encrypted with the current key. The runtime role has no right to update a key, so
- * that no statement can replace a published one. So the row is deleted and inserted again.
+ * Encrypts the private keys that are not encrypted with the current key. The runtime role may not update a signing key, so
+ * the row is deleted and inserted again.
  */
 export const encryptSigningKeys = (sql: Sql, now: Date, encryption: Encryption): Promise<Encrypted> =>
   exclusively(sql, async (tx) => {
@@ -76,7 +76,7 @@ export const encryptSigningKeys = (sql: Sql, now: Date, encryption: Encryption):
     return { total: keys.length, changed: others.length };
   });
 
-/** Replaces all signing keys by a new one. The access tokens that they have signed are not valid any more. */
+/** Replaces all signing keys with a new one. Access tokens that the old keys signed are not valid any more. */
 export const replaceSigningKeys = (sql: Sql, now: Date, encryption: Encryption): Promise<void> =>
   exclusively(sql, async (tx) => {
     await tx`delete from signing_keys`;

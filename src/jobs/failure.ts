@@ -1,7 +1,7 @@
 import { postgresError } from '../db/constraints.ts';
 import { DATA_EXCEPTION, errorMessage } from '../lib/log.ts';
 
-/** Longest stored message of a failure. */
+/** Maximum number of characters of a stored message. */
 const LENGTH = 500;
 
 /** Credentials in URLs, e-mail addresses, and the values of secrets. */
@@ -12,8 +12,8 @@ const SECRETS: [RegExp, string][] = [
 ];
 
 /**
- * The error that is stored with a failed job and shown to operators: one line without stack, values of statements,
- * addresses and secrets.
+ * The error that is stored with a failed job and shown to operators: one line, without a stack trace, values of statements,
+ * e-mail addresses and secrets.
  */
 export function failureOf(error: unknown): { message: string } {
   const quotesValue = postgresError(error)?.code?.startsWith(DATA_EXCEPTION);

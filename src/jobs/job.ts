@@ -7,22 +7,22 @@ export interface Job<Name extends JobName = JobName> {
   readonly payload: JobPayload<Name>;
   /** 1 for the first run. */
   readonly attempt: number;
-  /** Whether the job stays failed if this run fails. */
+  /** Whether the job is not retried if this run fails. */
   readonly isLastAttempt: boolean;
   /** Aborted when the job expires, when another process has taken it over, and when this process stops. */
   readonly signal: AbortSignal;
   /**
    * Calls `run` in a transaction that is bound to the organization of the payload (`organizationId`) before its first query.
-   * Without one, the transaction sees only tables of the instance.
+   * Without `organizationId`, the transaction sees only tables of the instance.
    */
   transaction<T>(run: (db: Db) => Promise<T>): Promise<T>;
-  /** The same for another organization. Only for jobs whose payload names none. */
+  /** Like `transaction`, for this organization. Only for jobs whose payload has no `organizationId`. */
   inOrganization<T>(organizationId: string, run: (db: Db) => Promise<T>): Promise<T>;
-  /** The same for a user without an organization. */
+  /** Like `transaction`, bound to this user and to no organization. */
   forUser<T>(userId: string, run: (db: Db) => Promise<T>): Promise<T>;
   /**
-   * The same as `transaction`, and completes the job in it: both are committed, or neither. If another process has taken the
-   * job over, the transaction is rolled back. So its changes are made exactly once.
+   * Like `transaction`, and completes the job in the same transaction: both are committed, or neither. If another process has
+   * taken the job over, the transaction is rolled back. So its changes are committed exactly once.
    */
   finish<T>(run: (db: Db) => Promise<T>): Promise<T>;
 }

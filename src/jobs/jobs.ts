@@ -24,12 +24,12 @@ export interface Jobs {
     payload: JobPayload<Name>,
     options?: EnqueueOptions,
   ): Promise<string | null>;
-  /** Tells the worker of this process that a job was committed. Otherwise it starts at the next poll, within a second. */
+  /** Makes the worker of this process look for jobs now. Otherwise a job starts at the next poll, within a second. */
   wake(): void;
   counts(): Promise<JobCounts[]>;
   /** The newest jobs that have failed and are not retried. */
   failed(limit: number): Promise<FailedJob[]>;
-  /** Calls `react` at each `wake`. Returns a function that ends this. */
+  /** Calls `react` at each `wake`. Returns a function that removes the listener. */
   onWake(react: () => void): () => void;
 }
 

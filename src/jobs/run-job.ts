@@ -21,7 +21,7 @@ export interface Claim {
   retryCount: number;
 }
 
-/** The ids of the jobs that a call has changed. The types of pg-boss do not declare them. */
+/** The ids of the jobs that a call of pg-boss has changed. Its types do not declare them. */
 export const settledBy = (response: object): readonly string[] => (response as { settled?: string[] }).settled ?? [];
 
 export interface Run {
@@ -38,9 +38,9 @@ export interface RunnerOptions {
   log: Log;
 }
 
-/** Milliseconds before the first attempt to store a result again. Doubled each time. */
+/** Milliseconds before the second attempt to store a result. Doubled for each further attempt. */
 const STORE_AGAIN = 100;
-/** How often it is attempted. Then the job runs again when its heartbeat has expired. */
+/** Maximum number of attempts. After the last one, another process runs the job when its heartbeat has expired. */
 const STORE_ATTEMPTS = 9;
 
 /** Starts a job. The promise `ended` is never rejected. */
@@ -88,7 +88,7 @@ export function startRun(name: JobName, claim: Claim, options: RunnerOptions): R
   return { claim, ended, stop };
 }
 
-/** Retries for some seconds, so that a failover of the database does not let the job run twice. */
+/** Retries for some seconds, so that a failover of the database does not cause a second run of the job. */
 async function store<T>(send: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -27,16 +27,16 @@ export interface JobWorker {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Milliseconds between two polls. While the database is unavailable, they double up to the longest. */
+/** Milliseconds between two polls. Doubled after each failure, up to the longest. */
 const POLL = { normal: 1_000, longest: 10_000 };
 /** Milliseconds between two checks for jobs of processes that have died. All processes together check once per period. */
 const SUPERVISE = 10_000;
 const HEARTBEAT = (HEARTBEAT_SECONDS * 1_000) / 4;
 /** Milliseconds between two checks whether a regular job is due. */
 const SCHEDULE = 60_000;
-/** Minimum of milliseconds between two log entries with the same message. */
+/** Minimum number of milliseconds between two log entries with the same message. */
 const LOG_EVERY = 10_000;
-/** Milliseconds that a stopped job has to report its end. */
+/** Milliseconds that stopped jobs have to store their result. */
 const REPORT = 1_000;
 
 export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
@@ -101,7 +101,7 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
     }
   }
 
-  /** Runs it now and then regularly, one run at a time. */
+  /** Runs the work now and then at this interval. Skips a run while the previous one has not ended. */
   function every(milliseconds: number, message: string, work: () => Promise<unknown>): void {
     let isBusy = false;
     const attempt = async (): Promise<void> => {

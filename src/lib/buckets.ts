@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { MaybePromise } from './maybe-promise.ts';
 import { PERIOD } from './request-limits.ts';
 
-/** What has a bucket: a credential, an organization, or a network for requests without a valid credential. */
+/** The kinds of buckets: of a credential, of an organization, and of a network for requests without a valid credential. */
 export type BucketKind = 'credential' | 'organization' | 'network';
 
 /** A bucket that a request counts in. */
@@ -24,13 +24,13 @@ export interface Bucket {
 export interface Counted {
   /** The buckets in the order of the claims. They must not be changed. */
   buckets: readonly Readonly<Bucket>[];
-  /** Index of the first bucket that has too little left. Then the request was counted in none of them. */
+  /** Index of the first bucket whose limit would be exceeded. The requests were then counted in no bucket. Null if none. */
   refusedBy: number | null;
 }
 
 /** Counts requests. */
 export interface Buckets {
-  /** Counts requests in all buckets, or in none if one of them has too little left. */
+  /** Counts requests in all buckets, or in none if a limit would be exceeded. */
   count(claims: readonly Claim[], requests: number): MaybePromise<Counted>;
 }
 
@@ -47,7 +47,7 @@ export const MAX_BUCKETS = 50_000;
 
 const MILLISECONDS = PERIOD * 1_000;
 
-/** A request that counts as more than the limit needs a whole period. Otherwise it could never be sent. */
+/** An operation that counts as more requests than the limit counts as the limit. Otherwise it could never be sent. */
 export const within = (limit: number, requests: number): number => Math.min(limit, requests);
 
 export function createLocalBuckets(now: () => number): LocalBuckets {

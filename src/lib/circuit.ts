@@ -1,10 +1,10 @@
 /** Milliseconds that a call may take. */
 const DEADLINE = 50;
-/** Milliseconds without calls after a call has failed. Then a single call tests the service. */
+/** Milliseconds without calls after a failed call. Then a single call tests whether the service works again. */
 const PAUSE = 1_000;
 
 export interface Circuit {
-  /** Calls the service. Null while the service is not called, because a call has failed shortly before. */
+  /** Calls the service. Null if the service is not called, because a call has failed within the last second. */
   call<T>(service: () => Promise<T>): Promise<T> | null;
 }
 
@@ -15,7 +15,7 @@ interface CircuitOptions {
   onRecovery: () => void;
 }
 
-/** Protects the caller from a service that fails or does not answer: a call has a deadline, and failures stop the calls. */
+/** A circuit breaker. A call has a deadline. After a failure, no further calls are made for some time. */
 export function createCircuit({ onFailure, onRecovery }: CircuitOptions): Circuit {
   let pausedUntil = 0;
   let failures = 0;
@@ -55,7 +55,7 @@ export function createCircuit({ onFailure, onRecovery }: CircuitOptions): Circui
 
 function withDeadline<T>(pending: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    // After a long task of this process, timers run before an answer that has arrived meanwhile is read.
+    // After a long task of this process, timers run before the data that has arrived meanwhile is read.
     const expire = (): void => void setImmediate(() => reject(new Error(`no answer within ${DEADLINE} ms`)));
     const timer = setTimeout(expire, DEADLINE);
     pending.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -55,12 +55,12 @@ export function parseEncryptionKey(text: string): KeyObject | null {
   return bytes.length === KEY_BYTES ? createSecretKey(bytes) : null;
 }
 
-/** The first 32 bits of a keyed hash, which tell nothing about the key. */
+/** The first 32 bits of a keyed hash. The key cannot be computed from them. */
 const idOf = (key: KeyObject): string => createHmac('sha256', key).update('ambit key id').digest('hex').slice(0, 8);
 
 /**
  * The key outside production if ENCRYPTION_KEY is not set. It is public, so it protects nothing. It decrypts in every
- * environment, so that a database from development can be used with a key of its own.
+ * environment, so that the secrets of a development database can be encrypted again with a private key.
  */
 const DEVELOPMENT: EncryptionKey = { id: 'development', key: createSecretKey(Buffer.alloc(KEY_BYTES, 'development')) };
 
@@ -103,7 +103,7 @@ function unseal(key: EncryptionKey, payload: string, place: Place): string {
       .setAuthTag(bytes.subarray(end));
     return cipher.update(bytes.subarray(NONCE_BYTES, end), undefined, 'utf8') + cipher.final('utf8');
   } catch {
-    // The error of OpenSSL depends on the damage. None of them helps.
+    // The errors of OpenSSL do not tell what is wrong.
     throw new DecryptionError(`the value was not encrypted with the key ${key.id} for this row`);
   }
 }

@@ -33,12 +33,12 @@ export const REFUSAL_REASONS = {
   OVERRIDDEN_BY_PROJECT_ROLE:
     'The organization role grants it, but the project role of the principal overrides that role and does not grant it.',
   PLAN_LACKS: 'The role that grants it is suspended by the plan of the organization.',
-  READ_ONLY_TOKEN: 'The API token is read-only although the principal has the permission, or the API key is read-only.',
+  READ_ONLY_TOKEN: 'The API token or API key is read-only. The principal of the token has the permission.',
   TOKEN_NARROWED:
     'The principal has the permission, but the API token is limited to other permissions or to other projects.',
   ADDRESS_NOT_ALLOWED: 'The API token or API key cannot be used from this address.',
   NOT_HELD: 'The principal would grant or remove permissions that it does not have itself.',
-  NOT_OWN: 'Only the principal itself can do this, because the response contains a secret of it.',
+  NOT_OWN: 'Only the principal itself can do this, because the response contains a secret that acts for it.',
   ORGANIZATIONS_CLOSED:
     'With `SIGN_UP=invited`, only accounts that the operator of the server has allowed can create organizations.',
   PRINCIPAL_REQUIRED: 'The operation is for a member or a service account, not for an API key.',

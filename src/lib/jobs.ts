@@ -7,11 +7,11 @@ import { z } from 'zod';
 export interface JobDefinition {
   description: string;
   payload: z.ZodType<object>;
-  /** How often a failed job is run again. */
+  /** Maximum number of retries of a failed job. */
   retries: number;
-  /** Seconds before the first retry. Each further retry waits about twice as long as the one before. */
+  /** Seconds before the first retry. The delay about doubles with each further retry. */
   retryDelay: number;
-  /** Longest number of seconds between two retries. */
+  /** Maximum number of seconds between two retries. */
   retryDelayMax: number;
   /** Seconds after which a run is stopped and counts as failed. */
   expiry: number;
@@ -62,8 +62,8 @@ export const JOB_NAMES = Object.keys(JOBS) as JobName[];
 export const JOB_SCHEMA = 'pgboss';
 
 /**
- * Seconds without a sign of life after which another process runs the jobs of a process that has died. A running process
- * reports every quarter of it.
+ * Seconds without a heartbeat after which another process runs the jobs of a process. A process sends a heartbeat four times in
+ * this period.
  */
 export const HEARTBEAT_SECONDS = 60;
 

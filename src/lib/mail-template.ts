@@ -6,7 +6,7 @@ export interface MailText {
   html: string;
 }
 
-/** Renders a message as plain text and as HTML. Both have the same content, so a reader needs only one of them. */
+/** Renders a message as plain text and as HTML with the same content. */
 export const renderMail = (title: string, parts: readonly MailPart[]): MailText => ({
   text: parts.map(textOf).join('\n\n'),
   html: page(title, parts.map(htmlOf).join('\n')),
@@ -23,7 +23,7 @@ const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 
 const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
-/** Without colors and images of its own. So a mail program uses its colors, also in a dark mode, and loads nothing. */
+/** Sets no colors, so that the mail program uses its own, also in dark mode. Loads nothing from other servers. */
 const page = (title: string, body: string): string => `<!doctype html>
 <html lang="en">
 <head>

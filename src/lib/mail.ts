@@ -13,7 +13,7 @@ export interface Mail {
 }
 
 export interface Mailer {
-  /** Whether the mail is logged, because there is no mail server. */
+  /** Whether mails are logged instead of sent, because there is no mail server. */
   readonly isLog: boolean;
   /** Resolves when the mail server has accepted the message, and rejects otherwise. */
   send(mail: Mail): Promise<void>;
@@ -53,7 +53,7 @@ export function createMailer({ smtpUrl, mailFrom }: Pick<Config, 'smtpUrl' | 'ma
         text,
         html,
         messageId: `<${messageId}>`,
-        // RFC 3834. Prevents automatic responses, such as those of somebody on holiday.
+        // Prevents automatic replies (RFC 3834).
         headers: { 'Auto-Submitted': 'auto-generated' },
       });
       await withDeadline(sending);
@@ -77,8 +77,8 @@ function plainAddress(address: string): string {
 }
 
 /**
- * Whether the mail server has refused the recipient or the message for good (RFC 5321, replies 5yz). A refusal of the login or
- * of the sender is a wrong configuration, which an operator can correct.
+ * Whether the mail server has refused the recipient or the message permanently (RFC 5321, replies 5yz). A refusal of the login
+ * or of the sender does not count, because an operator can correct the configuration.
  */
 export function isRefused(error: unknown): boolean {
   const { responseCode = 0, command = '' } = error as { responseCode?: number; command?: string };

@@ -62,7 +62,7 @@ export const FEATURES: Record<Feature, string> = {
   enforcedSso: 'enforced single sign-on',
 };
 
-/** What an allowance counts, in texts for people, and what has the usage. */
+/** The nouns of an allowance in messages: the counted objects, and the scope of the count. */
 export const ALLOWANCES: Record<Allowance, { counts: string; of: string }> = {
   seats: { counts: 'seats', of: 'the organization' },
   projects: { counts: 'projects', of: 'the organization' },

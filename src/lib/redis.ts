@@ -1,6 +1,6 @@
 import { createClient, type RedisClientType } from '@redis/client';
 
-/** Milliseconds between two attempts to connect: the first time, and at most. Doubled each time. */
+/** Milliseconds between two attempts to connect. Doubled each time, up to the longest. */
 const RECONNECT = { first: 50, longest: 1_000 };
 const CONNECT_TIMEOUT = 2_000;
 /** Maximum number of commands that wait for an answer. Above it, a command fails. */
@@ -8,12 +8,12 @@ const MAX_WAITING = 10_000;
 
 export interface Redis {
   readonly client: RedisClientType;
-  /** Replaces the connection. Needed when it is lost without a sign, because TCP notices that after minutes. */
+  /** Replaces the connection. TCP can take minutes to detect a lost connection. */
   reconnect(): void;
   close(): void;
 }
 
-/** Connects in the background, again whenever the connection is lost. Without a connection, a command fails at once. */
+/** Connects in the background, and reconnects when the connection is lost. Without a connection, commands fail immediately. */
 export function connectRedis(url: string): Redis {
   const client = createClient({
     url,
@@ -35,7 +35,7 @@ export function connectRedis(url: string): Redis {
     client,
     close,
     reconnect() {
-      // Otherwise the client is connecting already.
+      // A client that is not ready is already connecting.
       if (!client.isReady) return;
       close();
       connect();

@@ -19,8 +19,8 @@ export const isSecret = (kind: SecretKind, text: string): boolean =>
 /** The stored form of a secret. A fast hash is sufficient, because the secret is random. Its lookup by an index leaks nothing. */
 export const hashSecret = (secret: string): string => hash('sha256', secret, 'base64url');
 
-/** The end of a secret, by which people recognize it. The beginning is the same for all secrets of a kind. */
+/** The last four characters of a secret, by which people recognize it. */
 export const hintOf = (secret: string): string => secret.slice(-4);
 
-/** A secret as it is shown in lists. Null for one that was made before its end was stored. */
+/** A secret as it is shown in lists. Null if its last characters are not known, because an earlier version created it. */
 export const shownSecret = (kind: SecretKind, hint: string | null): string | null => hint && `${kind}…${hint}`;

@@ -7,12 +7,12 @@ import { PERIOD } from './request-limits.ts';
 
 /** Milliseconds between two log entries with the same message. */
 const LOG_INTERVAL = 60_000;
-/** Number of failures, one a second, after which the connection is replaced. */
+/** Number of consecutive failures after which the connection is replaced. There is one attempt per second. */
 const RECONNECT_AFTER = 3;
 
 /**
- * Counts the points in the key only if they are not above the limit, in one command. Negative points are given back.
- * Returns what was counted, or would have been, and the milliseconds until the period ends.
+ * Adds the points to the key, unless the sum would be above the limit. Negative points are subtracted. Returns the sum, and the
+ * milliseconds until the period ends.
  */
 const COUNT = `
 local points, period, limit = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000, tonumber(ARGV[3])
@@ -24,8 +24,8 @@ if used + points <= limit then redis.call('set', KEYS[1], used + points, 'PX', l
 return { used + points, left }`;
 
 /**
- * Buckets in Redis, which all nodes share. The local buckets have their last known state. They refuse without a command
- * what Redis would refuse, and count alone while Redis fails.
+ * Buckets in Redis, which all nodes share. The local buckets have their last known state. A request that they refuse is not
+ * sent to Redis. While Redis fails, only the local buckets count.
  */
 export function createSharedBuckets(local: LocalBuckets, redis: Redis, now: () => number, log: Log): Buckets {
   const report = throttled(LOG_INTERVAL, log);
@@ -34,7 +34,7 @@ export function createSharedBuckets(local: LocalBuckets, redis: Redis, now: () =
       report({ level: 'warn', message: 'Redis fails: this node counts requests alone', error: errorMessage(error) });
       if (failures % RECONNECT_AFTER === 0) redis.reconnect();
     },
-    onRecovery: () => report({ level: 'info', message: 'Redis is back: nodes share the counts of requests' }),
+    onRecovery: () => report({ level: 'info', message: 'Redis works again: nodes share the counts of requests' }),
   });
   const limiterOf = createLimiters(redis);
 

@@ -79,7 +79,7 @@ describe.skipIf(!has('redis-server'))('needs redis-server: nodes with REDIS_URL'
   const messages = (at: number): unknown[] => (nodes[at] as Api).logged.map(({ message }) => message);
   const [FAILED, BACK] = [
     'Redis fails: this node counts requests alone',
-    'Redis is back: nodes share the counts of requests',
+    'Redis works again: nodes share the counts of requests',
   ];
 
   test('share the limits: what one node counts, the other has less', async () => {

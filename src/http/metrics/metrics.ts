@@ -51,7 +51,7 @@ export function createMetrics({ version, worker }: MetricsOptions): Metrics {
   if (worker !== undefined) own.setDefaultLabels({ worker: String(worker) });
   collectDefaultMetrics({ register: own });
   let sources: MetricSources | undefined;
-  /** Of the scrape in progress. */
+  /** The numbers of jobs for the scrape in progress. */
   let jobs: JobCounts[] = [];
 
   const optionsOf = (name: MetricName) => ({
@@ -126,7 +126,7 @@ export function createMetrics({ version, worker }: MetricsOptions): Metrics {
   };
 }
 
-/** Milliseconds after which a scrape does without the numbers of jobs. */
+/** Milliseconds after which a scrape omits the numbers of jobs. */
 const JOBS_TIMEOUT = 1_000;
 
 /** The numbers of jobs. Empty if the database does not respond. */
@@ -159,7 +159,7 @@ const POOL = {
   },
 } satisfies Partial<Record<MetricName, Read>>;
 
-/** The names of permissions in errors come from the catalog. This keeps the number of labels limited if one does not. */
+/** Limits the number of label values, in case that an error has a name which is not in the catalog. */
 const knownOf = (permission: unknown): string => (PERMISSIONS.has(String(permission)) ? String(permission) : 'none');
 
 /** The text of a scrape of these processes. */
@@ -167,7 +167,7 @@ export function exposition(processes: readonly Measurements[]): Promise<string> 
   const registry = new Registry();
   for (const [name, all] of Map.groupBy(processes.flat(), (metric) => metric.name)) {
     const values = new Map(all.flatMap((metric) => metric.values.map((value) => [keyOf(value), value] as const)));
-    // JSON has no NaN, which the average of nothing is. Between processes it becomes null.
+    // The average of no values is NaN, which JSON turns into null between processes.
     const numbers = [...values.values()].map((value) => ({ ...value, value: value.value ?? Number.NaN }));
     const merged = { ...all[0], name, values: numbers };
     registry.registerMetric({ ...merged, get: async () => merged } as never);

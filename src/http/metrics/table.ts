@@ -38,12 +38,12 @@ export const METRICS = {
   ambit_decisions_total: {
     type: 'counter',
     labels: ['decision'],
-    help: 'Access decisions for requests: `allowed` or `refused`. A request makes the same decision about many objects once. A list hides what is refused, so not every refused decision is an error.',
+    help: 'Access decisions for requests: `allowed` or `refused`. A decision about many objects of a list counts once. A list omits refused objects, so a refused decision is not always an error.',
   },
   ambit_refusals_total: {
     type: 'counter',
     labels: ['permission', 'reason'],
-    help: 'FORBIDDEN errors in responses, by the refused permission and the reason. The permission is `none` if the refusal is about no permission.',
+    help: 'FORBIDDEN errors in responses, by the refused permission and the reason. The permission is `none` if the error names none.',
   },
   ambit_rate_limited_requests_total: {
     type: 'counter',
@@ -78,7 +78,7 @@ export const METRICS = {
   ambit_database_rejected_requests_total: {
     type: 'counter',
     labels: [],
-    help: 'Requests that got no database connection in time, or were refused because too many were waiting.',
+    help: 'Requests that got no database connection in time, or were refused because too many requests were waiting.',
   },
   ambit_database_connection_failures_total: {
     type: 'counter',

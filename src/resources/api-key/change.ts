@@ -34,7 +34,7 @@ type Changes = Partial<Pick<ApiKeyRow, 'name' | 'preset' | 'permissions' | 'acce
 
 const own = (ctx: Context, id: string) => and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id));
 
-/** Updates a key. Whoever changes it must have all that it grants, before and after. */
+/** Updates a key. The caller must have all permissions of the key, before and after the update. */
 export async function updateApiKey(ctx: Context, { id, projectId }: ApiKeyRow, input: unknown): Promise<ApiKeyRow> {
   const changes = changesOf(ctx, parse(Update, input));
   const escalation = await lockForKey(ctx, 'api_key:update', projectId);
@@ -89,7 +89,7 @@ async function store(ctx: Context, { id }: ApiKeyRow, changes: Changes): Promise
 
 const Rotate = z.object({ graceSeconds });
 
-/** Gives a key another secret. Only the response contains it, so the caller must have all that the key grants. */
+/** Gives a key a new secret. The response contains it, so the caller must have all permissions of the key. */
 export async function rotateApiKey(ctx: Context, key: ApiKeyRow, input: unknown): Promise<KeyWithSecret> {
   const { graceSeconds: grace } = parse(Rotate, input);
   const escalation = await lockForKey(ctx, 'api_key:update', key.projectId);
@@ -104,7 +104,7 @@ export async function rotateApiKey(ctx: Context, key: ApiKeyRow, input: unknown)
   return { apiKey, secret };
 }
 
-/** With the secret of another key, a token or key could outlast its own revocation, or be used from other addresses. */
+/** A leaked token or key must not get the secret of another key, which stays valid after its own revocation. */
 function requireSessionUnlessMade(ctx: Context, key: ApiKeyRow): void {
   const { credential } = ctx.unit.actor;
   if (!credential || credential.kind === 'SESSION') return;

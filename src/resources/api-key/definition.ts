@@ -16,7 +16,7 @@ interface Given {
   permissions?: string[] | null | undefined;
 }
 
-/** What a key may do, as it is stored. */
+/** The columns for the permissions of a key. */
 export interface Definition {
   preset: ApiKeyPreset | null;
   permissions: string[];

@@ -13,7 +13,7 @@ interface Held {
   permissions: readonly string[];
 }
 
-/** What the caller of a change may do with keys, under the lock of the organization. */
+/** Checks the permissions of keys against those of the caller, under the lock of the organization. */
 export interface Escalation {
   /** Throws NOT_HELD unless the caller has all permissions of the key now. */
   requireHeld(key: Held): void;
@@ -21,7 +21,7 @@ export interface Escalation {
   requireGivable(key: Held & { expiresAt: Date | null }): void;
 }
 
-/** Locks the organization, so that the access of the caller stays as it is. Throws FORBIDDEN without the permission. */
+/** Locks the organization, so that the access of the caller does not change meanwhile. Throws FORBIDDEN without the permission. */
 export async function lockForKey(ctx: Context, permission: Permission, projectId: string): Promise<Escalation> {
   const { plan } = await lockOrganization(ctx);
   const access = await currentAccess(ctx);

@@ -41,7 +41,7 @@ const ApiKeyPresetEnum = builder.enumType('ApiKeyPreset', {
 
 builder.node(ApiKey, {
   description:
-    'A credential of a project. It acts for itself, with its own permissions in the project and none elsewhere. It does not depend on the permissions of its creator. It is deleted with the project, and with the API token or API key that created it.',
+    'A credential of a project. It has permissions of its own in the project, and none elsewhere. They do not change with the permissions of its creator. It is deleted with the project, and with the API token or API key that created it.',
   permission: 'api_key:read',
   on: (key) => key.projectId,
   own: isOwnKey,
@@ -64,12 +64,12 @@ builder.node(ApiKey, {
     }),
     permissions: t.exposeStringList('permissions', {
       description:
-        'The permissions and patterns of the key. Patterns also match permissions that later versions of the server add. A preset stands for the permissions that existed when it was set.',
+        'The permissions and patterns of the key. Patterns also match permissions that later versions of the server add. A preset gives the permissions that existed when it was set.',
     }),
     effectivePermissions: t.field({
       type: ['Permission'],
       description:
-        'The permissions that the key has now in its project, after the limits of the plan. Includes `project:read`, which every other permission implies.',
+        'The permissions that the key has now in its project, within the plan. Includes `project:read`, which every other permission implies.',
       resolve: (key, _args, ctx) => effectivePermissionsOf(ctx, key),
     }),
     access: t.field({
@@ -112,7 +112,7 @@ builder.node(ApiKey, {
     lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the key was last used, to the minute. Null if it was not used yet.',
+      description: 'When the key was last used. Updated at most once a minute. Null if it was not used yet.',
     }),
     lastUsedAddress: t.exposeString('lastUsedAddress', {
       nullable: true,
@@ -127,7 +127,7 @@ builder.node(ApiKey, {
       type: 'DateTime',
       nullable: true,
       description:
-        'When the key expires. For a key that an API token created, not later than the maximum lifetime `Organization.apiTokenMaxDays` of that token. Null if it does not expire.',
+        'When the key expires. A key that an API token created expires at the latest with the maximum lifetime `Organization.apiTokenMaxDays` of that token. Null if it does not expire.',
       resolve: (key, _args, ctx) => findExpiry(ctx, key),
     }),
     viewerPermissions: t.field({
@@ -213,7 +213,7 @@ mutation('createApiKey', {
   rateLimit: 'apiKeys',
   permission: 'api_key:create',
   description:
-    'Creates an API key of a project. Exactly one of `preset` and `permissions` is required. A key that is created with an API token or with another API key is deleted with that. Returns NOT_HELD if the key would have permissions that the caller does not have in the project, now or until the key expires, and PLAN_REQUIRED if the project has all API keys that the plan includes.',
+    'Creates an API key of a project. Exactly one of `preset` and `permissions` is required. A key that is created with an API token or another API key is deleted together with it. Returns NOT_HELD if the key would have permissions that the caller does not have in the project, now or until the key expires, and PLAN_REQUIRED if the project has all API keys that the plan includes.',
   input: (t) => ({
     projectId: t.id({ required: true, visibleWith: 'project:read', description: 'The ID of the project of the key.' }),
     name: t.string({ required: true, description: NAME }),

@@ -22,7 +22,7 @@ export interface ApiKeyRow
   extends Omit<Pick<typeof apiTokens.$inferSelect, keyof typeof fields>, keyof NotNull>,
     NotNull {}
 
-/** Columns that are null for some API tokens only. */
+/** Columns that are null for API tokens, but never for API keys. */
 interface NotNull {
   projectId: string;
   permissions: string[];
@@ -84,8 +84,8 @@ export async function listKeysCreatedBy(ctx: Context, principalId: string): Prom
 }
 
 /**
- * The public ID of who created the key. A key that was created with a token or with another key is deleted with it. So a
- * creator that does not exist any more was a member with a session.
+ * The public ID of the creator. A key that was created with a token or key is deleted with it. So a creator that does not exist
+ * any more was a member with a session.
  */
 export async function creatorIdOf(ctx: Context, { createdById, madeWithId }: ApiKeyRow): Promise<string> {
   if (createdById === madeWithId) return toPublicId('key', createdById);
@@ -103,7 +103,7 @@ export async function snapshotOf(ctx: Context, key: ApiKeyRow): Promise<Record<s
 export const effectivePermissionsOf = (ctx: Context, key: ApiKeyRow): Permission[] =>
   permissionsOf(unrestricted(grantsOfKey(key, key.projectId, planOf(ctx))), key.projectId);
 
-/** What the caller may do with the key. Only who holds all that it grants changes it. */
+/** The permissions that the caller has on the key. An update requires all permissions of the key. */
 export function permissionsOnKey(ctx: Context, key: ApiKeyRow): Permission[] {
   const { access } = ctx.unit;
   const mayChange = holds(access, permissionsOfKey(key.permissions), key.projectId);

@@ -5,14 +5,14 @@ import { queryRows } from '../../db/reader.ts';
 import { removeSecrets } from '../../identity/secrets.ts';
 import { apiTokens } from './table.ts';
 
-/** Tokens and keys whose former secret, before their rotation, ended before this time. */
+/** Tokens and keys whose previous secret expired before this time. */
 export const endedSecrets = (organizationId: string, before: Date): SQL =>
   sql`select ${apiTokens.id}, ${apiTokens.previousHash} as hash from ${apiTokens}
     where ${apiTokens.organizationId} = ${organizationId} and ${apiTokens.previousEndsAt} < ${before.toISOString()}`;
 
 /** Deletes at most `limit` of these secrets, and returns their number. */
 export async function deleteEndedSecrets(db: Db, organizationId: string, before: Date, limit: number): Promise<number> {
-  // Locked, because a rotation at the same time sets another former secret.
+  // Locked, because a rotation at the same time sets another previous secret.
   const ended = await queryRows<{ id: string; hash: string | null }>(
     db,
     sql`${endedSecrets(organizationId, before)} limit ${limit} for update`,
@@ -32,8 +32,8 @@ export async function deleteEndedSecrets(db: Db, organizationId: string, before:
 }
 
 /**
- * Tokens and keys that expired before this time and have made no others that exist. The deletion of a token also deletes
- * those that were made with it.
+ * Tokens and keys that expired before this time. Not those with which others were created that still exist, because a foreign
+ * key would delete these too.
  */
 export const endedTokens = (organizationId: string, before: Date): SQL =>
   sql`select t.id from ${apiTokens} t

@@ -76,13 +76,13 @@ builder.node(ApiToken, {
     permissions: t.exposeStringList('permissions', {
       nullable: true,
       description:
-        'The permissions and patterns that the token is limited to, within the permissions of its principal. Null if it is not limited to some.',
+        'The permissions and patterns that the token is limited to, within the permissions of its principal. Null if there is no such limit.',
     }),
     projects: t.field({
       type: [Project],
       nullable: true,
       description:
-        'The projects that the token is limited to, without those that are deleted or not visible to the caller. Null if it is not limited to some.',
+        'The projects that the token is limited to, without those that are deleted or not visible to the caller. Null if there is no such limit.',
       resolve: ({ projectIds }, _args, ctx) => projectIds && findProjects(ctx, projectIds),
     }),
     addresses: t.exposeStringList('addresses', {
@@ -113,13 +113,13 @@ builder.node(ApiToken, {
       type: ApiToken,
       nullable: true,
       description:
-        'The API token with which the token was created, and with which it ends. Null if there is none. Null for a token of a service account, which ends only by itself.',
+        'The API token with which the token was created, and with which it is deleted. Null if there is none, and for a token of a service account, which is not deleted with another token.',
       resolve: ({ madeWithId }, _args, ctx) => (madeWithId ? findApiToken(ctx, madeWithId) : null),
     }),
     lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the token was last used, to the minute. Null if it was not used yet.',
+      description: 'When the token was last used. Updated at most once a minute. Null if it was not used yet.',
     }),
     lastUsedAddress: t.exposeString('lastUsedAddress', {
       nullable: true,
@@ -130,7 +130,7 @@ builder.node(ApiToken, {
       type: 'DateTime',
       nullable: true,
       description:
-        'When the token expires: at its own expiry, or after the maximum lifetime `Organization.apiTokenMaxDays`. Null if it does not expire.',
+        'When the token expires, at the latest after the maximum lifetime `Organization.apiTokenMaxDays`. Null if it does not expire.',
       resolve: (token, _args, ctx) => findExpiry(ctx, token),
     }),
     viewerPermissions: t.field({
@@ -195,7 +195,7 @@ for (const type of [Member, ServiceAccount])
   );
 
 const DEFAULT_LIMIT =
-  'Defaults to the limit of the API token of the request, or else to no limit. Returns INVALID if it exceeds that limit.';
+  'Defaults to the limit of the API token of the request, or to no limit for a session. Returns INVALID if it exceeds that limit.';
 
 mutation('createApiToken', {
   rateLimit: 'apiTokens',
@@ -221,7 +221,7 @@ mutation('createApiToken', {
     projectIds: t.idList({
       visibleWith: 'project:read',
       own: true,
-      description: `The IDs of the projects that the token is limited to, 1 to ${LIMIT_ITEMS.projectIds}. It then has no permissions in the organization and in other projects. ${DEFAULT_LIMIT}`,
+      description: `The IDs of the projects that the token is limited to, 1 to ${LIMIT_ITEMS.projectIds}. It then has no permissions in the organization or in other projects. ${DEFAULT_LIMIT}`,
     }),
     addresses: t.stringList({
       description: `The IP addresses and networks in CIDR notation, such as \`10.0.0.0/8\`, from which the token can be used, 1 to ${LIMIT_ITEMS.addresses}. ${DEFAULT_LIMIT}`,

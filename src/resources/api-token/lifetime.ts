@@ -8,7 +8,7 @@ const DAY = 24 * 60 * 60 * 1000;
 
 interface Lifetime {
   expiresAt: Date | null;
-  /** From when the maximum lifetime counts. Null if it does not apply. */
+  /** When the maximum lifetime begins. Null if it does not apply. */
   lineageAt: Date | null;
 }
 

@@ -37,7 +37,7 @@ export const addressList = listOf(
 
 export const projectList = listOf(idOf('prj'), LIMIT_ITEMS.projectIds);
 
-/** What limits an API token, besides its access and its expiry. Null for no limit. */
+/** The limits of an API token, apart from its access and its expiry. Null means no limit. */
 export interface TokenLimits {
   permissions: string[] | null;
   projectIds: string[] | null;
@@ -55,8 +55,8 @@ const IS_WITHIN: { [Name in keyof TokenLimits]: (item: string, own: readonly str
 const LIMITS = Object.keys(IS_WITHIN) as (keyof TokenLimits)[];
 
 /**
- * The limits of a token that the credential creates. Those that are not given are taken from the credential. Those that
- * are given must not exceed them.
+ * The limits of a token that is created with the credential. A limit that is not given is that of the credential. A given
+ * limit must not exceed it. Throws INVALID otherwise.
  */
 export function limitsWithin(credential: Credential | null, given: Given): TokenLimits {
   const limits: TokenLimits = { permissions: null, projectIds: null, addresses: null };
@@ -73,7 +73,7 @@ const exceedingItems = (name: keyof TokenLimits, given: readonly string[], own: 
   given.flatMap((item, at) =>
     IS_WITHIN[name](item, own)
       ? []
-      : [itemError('INVALID', name, at, 'exceeds the limits of the API token of this request')],
+      : [itemError('INVALID', name, at, 'exceeds the limits of the API token or API key of this request')],
   );
 
 /** Whether a token is limited at least as much as the credential. */

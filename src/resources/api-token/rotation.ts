@@ -6,10 +6,10 @@ import { AmbitError } from '../../lib/errors.ts';
 import { hashSecret, hintOf, newSecret, type SecretKind } from '../../lib/secret.ts';
 import { apiTokens } from './table.ts';
 
-/** Seconds for which the secret before a rotation can stay valid. */
+/** Maximum number of seconds for which the previous secret stays valid after a rotation. */
 export const MAX_GRACE = 7 * 24 * 60 * 60;
 
-/** By default, the earlier secret ends at once. */
+/** By default, the previous secret is refused immediately. */
 export const graceSeconds = z
   .int()
   .min(0)
@@ -20,8 +20,8 @@ export const graceSeconds = z
 type Changes = Pick<Partial<typeof apiTokens.$inferInsert>, 'expiresAt' | 'lineageAt'>;
 
 /**
- * Gives a token or a key another secret, and returns it. The earlier secret stays valid for the grace. Throws CONFLICT
- * while the secret before that one is still valid, and if another request has rotated it at the same time.
+ * Gives a token or key a new secret, and returns it. The previous secret stays valid for `grace` seconds. Throws CONFLICT
+ * while the secret before that one is still valid, and if another request rotates the token or key at the same time.
  */
 export async function rotateSecret(
   ctx: Context,
@@ -49,14 +49,15 @@ export async function rotateSecret(
     // Of two requests at once, the second one waits for the row and then finds another hash.
     .where(and(own, eq(apiTokens.hash, before.hash), isRotatable(now)))
     .returning({ id: apiTokens.id });
-  if (rotated.length === 0) throw conflict('is being rotated, or an earlier secret of it is still valid');
+  if (rotated.length === 0)
+    throw conflict('is being rotated by another request, or its previous secret is still valid');
   const ended = [before.previousHash, grace > 0 ? null : before.hash].filter((hash) => hash !== null);
   await removeSecrets(tx, ended);
   await addSecrets(tx, tenant(ctx), [hashSecret(secret)]);
   return secret;
 }
 
-/** A third secret would end the grace of the first one early. */
+/** A third secret would end the first one before its time. */
 const isRotatable = (now: Date) => or(isNull(apiTokens.previousEndsAt), lte(apiTokens.previousEndsAt, now));
 
 const conflict = (why: string): AmbitError => new AmbitError('CONFLICT', `The credential ${why}. Nothing was changed.`);

@@ -15,7 +15,7 @@ export const PreviousSecret = builder.objectRef<PreviousSecretRow>('PreviousSecr
       nullable: true,
       description: 'The prefix and the last four characters of the secret. Null if they are not known.',
     }),
-    endsAt: t.expose('endsAt', { type: 'DateTime', description: 'Until when the secret is valid.' }),
+    endsAt: t.expose('endsAt', { type: 'DateTime', description: 'When the secret expires.' }),
   }),
 });
 
@@ -26,7 +26,7 @@ export const SECRET = {
     'The value for the header `Authorization: Bearer …`. It cannot be read again, because only its hash is stored.',
 } as const;
 
-export const GRACE_SECONDS = `For how many seconds the earlier secret stays valid, at most ${MAX_GRACE.toLocaleString('en')}, which are 7 days. Defaults to 0: it is refused from the next request on.`;
+export const GRACE_SECONDS = `The number of seconds for which the previous secret stays valid, at most ${MAX_GRACE.toLocaleString('en')} (7 days). Defaults to 0: it is refused from the next request on.`;
 
 /** The secret before the last rotation of a token or a key. Null if it is not valid any more. */
 export const previousSecretOf = (

@@ -21,7 +21,7 @@ export type ApiTokenRow = Omit<Pick<typeof apiTokens.$inferSelect, keyof typeof 
   principalId: string;
 };
 
-/** Of the tokens of its principal, a limited token counts only itself and those that were made with it as its own. */
+/** A narrowed token has only itself and the tokens that were created with it as its own. */
 export function isOwnToken(token: ApiTokenRow, { unit: { actor } }: Context): boolean {
   const { credential, principal } = actor;
   if (token.principalId !== principal?.id) return false;
@@ -61,7 +61,7 @@ export async function listApiTokens(
 ): Promise<Page<ApiTokenRow>> {
   ctx.unit.access.requireOrganization();
   const holder = filter?.principalId == null ? undefined : await findByPublicId(ctx, filter.principalId);
-  // A principal that does not exist, or that the caller may not see, has no tokens.
+  // Returns no tokens for a principal that does not exist or that the caller may not see.
   const ofHolder = holder === null ? sql`false` : holder && eq(apiTokens.principalId, holder.id);
   const order = [{ column: apiTokens.id, key: (row: ApiTokenRow) => row.id }];
   return await listPage<ApiTokenRow>(

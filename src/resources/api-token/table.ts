@@ -12,7 +12,7 @@ export type TokenAccess = 'READ' | 'WRITE';
 /** A named set of permissions of an API key. */
 export type ApiKeyPreset = 'SDK' | 'READ_ONLY' | 'FULL';
 
-/** API tokens, which act for a principal, and API keys, which act for themselves in one project. */
+/** API tokens, which act for a member or service account, and API keys, which have permissions of their own in one project. */
 export const apiTokens = pgTable(
   'api_tokens',
   {
@@ -26,15 +26,15 @@ export const apiTokens = pgTable(
     access: text('access').$type<TokenAccess>().notNull(),
     /** The preset that the permissions of a key were taken from. Null for patterns, and for a token. */
     preset: text('preset').$type<ApiKeyPreset>(),
-    /** Patterns. A token has no other permissions of its principal. A key has these. Null if a token is not narrowed. */
+    /** Patterns: the permissions of a key, or those that a token is limited to. Null for a token without such a limit. */
     permissions: text('permissions').array(),
-    /** The projects that a token is narrowed to. Null if it is not, and for a key. */
+    /** The projects that a token is limited to. Null for a token without such a limit, and for a key. */
     projectIds: uuid('project_ids').array(),
-    /** The networks from which it can be used. Null for all. */
+    /** The addresses and networks from which it can be used. Null for all. */
     addresses: text('addresses').array(),
     /** SHA-256 of the secret. A slow hash is not needed, because the secret is random. */
     hash: text('hash').notNull(),
-    /** The last four characters of the secret. Null if it was made before they were stored. */
+    /** The last four characters of the secret. Null if an earlier version created it. */
     hint: text('hint'),
     /** The secret before the last rotation, which is valid until `previousEndsAt`. */
     previousHash: text('previous_hash'),
@@ -43,11 +43,11 @@ export const apiTokens = pgTable(
     createdAt: createdAt(),
     updatedAt: updatedAt(),
     expiresAt: instant('expires_at'),
-    /** From when the maximum lifetime of the organization counts. Null if it does not apply. */
+    /** When the maximum lifetime `organizations.api_token_max_days` begins. Null if it does not apply. */
     lineageAt: instant('lineage_at').defaultNow(),
-    /** The token or key with which it was made. It is deleted with that. Null if its maker does not end it. */
+    /** The token or key with which it was created, and with which it is deleted. Null if there is none. */
     madeWithId: uuid('made_with_id'),
-    /** The principal or key that made it. It may be deleted. */
+    /** The member, service account or key that created it, which may be deleted. Null if an earlier version created it. */
     createdById: uuid('created_by_id'),
     lastUsedAt: instant('last_used_at'),
     lastUsedAddress: text('last_used_address'),

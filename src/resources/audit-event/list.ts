@@ -33,10 +33,10 @@ export async function findAuditEvent(ctx: Context, id: string): Promise<AuditEve
 
 const NONE = sql`false`;
 
-/** The column for each kind of ID that an actor has. An ID of another kind matches no event. */
 /** Prefixes of the IDs of members, service accounts and API keys. */
 const PRINCIPALS: ReadonlySet<string> = new Set(['mem', 'sva', 'key']);
 
+/** The condition for the kind of ID that an actor has. An ID of another kind matches no event. */
 function byActor(id: string): SQL {
   const decoded = decodeId(id);
   if (decoded?.prefix === 'usr') return eq(auditEvents.userId, decoded.uuid);

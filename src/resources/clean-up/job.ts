@@ -12,14 +12,14 @@ import { describeError } from '../../lib/log.ts';
 import { sessions } from '../session/table.ts';
 import { BATCH, cleanOrganization, inBatches } from './organization.ts';
 
-/** Organizations that one job visits. The next job continues after them. */
+/** Maximum number of organizations of one job. Another job continues after them. */
 const PAGE = 200;
-/** Failures after which a job leaves the other organizations to the next one. In a cluster, a worker may be down. */
+/** Failures after which the remaining organizations are left to another job. In a cluster, a worker may be down. */
 const MAX_FAILURES = 5;
 
 /**
- * Deletes what has expired and gives no access any more. The tables of the instance are cleaned first. Then each
- * organization is visited in transactions that are bound to it.
+ * Deletes expired rows. The tables of the instance come first. Then the rows of each organization are deleted in transactions
+ * that are bound to it.
  */
 export const createCleanUp =
   ({ jobs, clock, log }: JobDependencies): JobHandler<'clean-up'> =>
@@ -67,7 +67,7 @@ async function deleteExpiredSessions(job: Job): Promise<number> {
   return users.length;
 }
 
-/** Deletes counters of rate limits that have ended. */
+/** Deletes counters of rate limits whose period has ended. */
 const deleteEndedLimits = async (db: Db, now: Date): Promise<number> =>
   (
     await queryRows(

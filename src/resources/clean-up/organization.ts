@@ -22,7 +22,7 @@ interface Step {
   apply: (db: Db, organizationId: string, before: Date, limit: number) => Promise<number>;
 }
 
-/** What is removed from an organization. None of these rows gives access to anybody. */
+/** The deletions in an organization. They change nobody's access, because the rows have expired. */
 const STEPS: readonly Step[] = [
   { keptFor: 30 * DAY, find: endedInvitations, apply: deleteEndedInvitations },
   { keptFor: 30 * DAY, find: endedRoles, apply: replaceEndedRoles },
@@ -49,7 +49,7 @@ export async function cleanOrganization(job: Job, organizationId: string, now: D
   return changed;
 }
 
-/** Repeats a deletion until nothing is left. One of tokens can make others deletable. */
+/** Repeats a deletion until it deletes nothing. A token can be deleted after all tokens that were created with it. */
 export async function inBatches(apply: () => Promise<number>): Promise<number> {
   let total = 0;
   for (let changed = await apply(); changed > 0; changed = await apply()) total += changed;

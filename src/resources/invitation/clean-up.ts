@@ -16,7 +16,7 @@ export async function deleteEndedInvitations(
   before: Date,
   limit: number,
 ): Promise<number> {
-  // The condition is checked again for an invitation that is renewed at the same time.
+  // The outer condition is checked again after a wait for a row lock, because `resendInvitation` may have renewed the row.
   const deleted = await queryRows<{ hash: string }>(
     db,
     sql`delete from ${invitations}

@@ -53,12 +53,12 @@ const InvitationMailStatus = builder.enumType('InvitationMailStatus', {
   description: 'Whether the mail server has accepted the mail of an invitation. The invitation is valid in any case.',
   values: {
     QUEUED: {
-      description: 'It will be sent soon. If the mail server is unavailable, it is tried again for about a day.',
+      description: 'Not sent yet. If the mail server is unavailable, sending is retried for about a day.',
     },
-    SENT: { description: 'The mail server has accepted it. On a server without a mail server, it was logged.' },
+    SENT: { description: 'The mail server has accepted it. Without `SMTP_URL`, it was written to the log.' },
     FAILED: {
       description:
-        'The mail server has refused the address, or was unavailable for too long. `resendInvitation` sends it again.',
+        'The mail server has refused the address, or was unavailable for about a day. `resendInvitation` sends a new mail.',
     },
   } as const,
 });
@@ -203,7 +203,7 @@ mutation('createInvitations', {
   own: true,
   auditPermission: 'invitation:create',
   description:
-    'Invites people by e-mail: all of them or, if there are errors, none. The mails are sent afterwards, see `Invitation.mailStatus`. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects only. They become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats: for a caller without `member:read` or `invitation:read`, every pending invitation counts as a seat, also of a member. Expired invitations to the same addresses are deleted if the caller may delete them. `accessChanges` lists what each person gains when they accept.',
+    'Invites people by e-mail: all of them or, if there are errors, none. The mails are sent after the response, see `Invitation.mailStatus`. Each message contains a secret link that can be used once, within 7 days, by the account with that address. An organization role requires `invitation:create`. Without one, people are invited to projects only. They become Guests of the organization, or keep their role if they are members already. The role cannot be Owner. Returns NOT_HELD if the roles grant permissions that the caller does not have, and PLAN_REQUIRED if the plan does not have enough seats: for a caller without `member:read` or `invitation:read`, every pending invitation counts as a seat, also of a member. Expired invitations to the same addresses are deleted if the caller may delete them. `accessChanges` lists what each person gains when they accept.',
   input: (t) => ({
     emails: t.stringList({
       required: true,
@@ -237,7 +237,7 @@ mutation('resendInvitation', {
   own: true,
   auditPermission: 'invitation:update',
   description:
-    'Sends an invitation again with a new secret that is valid for 7 days. The mail is sent afterwards, see `Invitation.mailStatus`. The former secret cannot be used any more. The caller becomes the inviter. For an invitation to projects only, `project_member:create` in all of its projects is enough. Returns NOT_HELD if the invitation grants permissions that the caller does not have, and NOT_FOUND if it is not visible to the caller.',
+    'Sends an invitation again with a new secret that is valid for 7 days. The mail is sent after the response, see `Invitation.mailStatus`. The former secret cannot be used any more. The caller becomes the inviter. For an invitation to projects only, `project_member:create` in all of its projects is enough. Returns NOT_HELD if the invitation grants permissions that the caller does not have, and NOT_FOUND if it is not visible to the caller.',
   input: (t) => ({
     id: t.id({
       required: true,

@@ -61,8 +61,8 @@ function linkOf({ invitationUrl, publicUrl }: Links, email: string, secret: stri
 }
 
 /**
- * The ID of the mail with a secret: a UUID version 8 made of the hash of the secret. So a mail that is sent again after a
- * crash has the same Message-ID, and one with a new secret has another one.
+ * The ID of the mail with a secret: a UUID version 8 from a hash of the secret. So a mail that is sent again after a crash has
+ * the same Message-ID, and a mail with a new secret has another one.
  */
 export function mailIdOf(hash: string): string {
   const bytes = createHash('sha256').update(`mail ${hash}`).digest().subarray(0, 16);

@@ -29,7 +29,7 @@ export function secretColumns(ctx: Context, id: string, secret: string): SecretC
 
 type Invitation = Pick<typeof invitations.$inferSelect, 'id' | 'email' | 'expiresAt'>;
 
-/** Enqueues the mails in the transaction of the mutation. Without a mail server, logs them after it was committed. */
+/** Enqueues the mails in the transaction of the mutation. Without a mail server, logs them after COMMIT. */
 export async function sendInvitations(
   ctx: Context,
   rows: readonly Invitation[],
@@ -50,7 +50,7 @@ export async function sendInvitations(
   void afterCommit(ctx, () => Promise.all(mails.map(mailer.send)));
 }
 
-/** The names that a mail shows, which the caller has sent or is. */
+/** The names that a mail shows, from the input and from the caller. */
 const shownBy = ({ unit: { actor } }: Context, { role, projectRoles }: Offer) => ({
   organizationName: actor.organization?.name ?? '',
   inviterName: actor.user?.name ?? actor.principal?.name ?? '',

@@ -3,7 +3,7 @@ import { foreignKey, index, jsonb, pgTable, primaryKey, text, unique, uuid } fro
 import { createdAt, id, instant, organizationId } from '../../db/columns.ts';
 import { principals } from '../principal/table.ts';
 
-/** QUEUED until the mail server has accepted the mail, or has refused it for good. */
+/** QUEUED until the mail server has accepted the mail, or it has failed permanently. */
 export type MailStatus = 'QUEUED' | 'SENT' | 'FAILED';
 
 /** Pending invitations. Accepting, declining or revoking an invitation deletes it. */

@@ -35,7 +35,7 @@ export const findOrganization = loaderOf<OrganizationRow>(async (ctx, ids) =>
 
 const Create = z.object({ name: singleLine(100), slug });
 
-/** Days that API tokens can last. */
+/** The range of `apiTokenMaxDays`. */
 export const TOKEN_DAYS = { min: 1, max: 3_650 };
 
 const Update = Create.partial().extend({

@@ -78,11 +78,11 @@ const UsageType = builder.objectRef<Usage>('Usage').implement({
       args: {
         days: t.arg.int({
           defaultValue: DEFAULT_DAYS,
-          description: `The number of days up to today, from 1 to ${KEPT_DAYS}. Older numbers are deleted.`,
+          description: `The number of days, including today, from 1 to ${KEPT_DAYS}. Older counts are deleted.`,
         }),
       },
       description:
-        'The requests of the last days, oldest first. A request is included a few seconds after it was sent.',
+        'The requests of the last days, oldest first. A request is included up to about ten seconds after it was sent.',
       complexity: ({ days }) => ({ field: 1, multiplier: days ?? DEFAULT_DAYS }),
       resolve: (_usage, { days }, ctx) => listRequests(ctx, days ?? DEFAULT_DAYS),
     }),

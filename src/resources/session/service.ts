@@ -16,7 +16,7 @@ import { sessions } from './table.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
 
-/** Service accounts, API keys and limited tokens have no sessions of their own. */
+/** The user whose sessions are the caller's own. Null for service accounts, API keys and narrowed tokens. */
 const ownerOf = ({ unit: { actor } }: Context): string | null =>
   actor.credential?.narrowing ? null : (actor.user?.id ?? null);
 

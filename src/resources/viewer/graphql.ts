@@ -76,7 +76,7 @@ const CredentialType = builder.objectRef<Credential>('Credential').implement({
       type: 'DateTime',
       nullable: true,
       description:
-        'When the credential expires, with the maximum lifetime of the organization. With a secret that was replaced by a rotation, when that secret ends. Null if it does not expire.',
+        'When the credential expires, at the latest after `Organization.apiTokenMaxDays`. For a secret that was replaced by a rotation, when that secret expires. Null if it does not expire.',
     }),
     requestsPerMinute: t.int({
       description:
