@@ -3,6 +3,8 @@ import type { GuardedPath } from '../access/endpoints.ts';
 import { type Context, type Dependencies, newUnitOfWork, setActor } from '../context.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
 import { requireSignedIn } from '../graphql/signed-in.ts';
+import { ANONYMOUS } from '../identity/actor.ts';
+import { AmbitError, type ErrorCode } from '../lib/errors.ts';
 import { EXPORT_REQUESTS } from '../lib/request-limits.ts';
 import {
   beginExport,
@@ -48,10 +50,9 @@ async function respond(
   { req, server, path, format, beginRunning }: Request,
 ): Promise<StreamResponse> {
   const { work, trace, chargeOrganization } = server.state;
-  const ctx = await contextOf(dependencies, server, work);
+  const ctx = await signedInContext(dependencies, server, work);
   const { actor } = ctx.unit;
   trace.actor = actor;
-  requireSignedIn(ctx);
   chargeOrganization(actor.organization?.id ?? '');
   const isAllowed = mayExport(ctx);
   await countFor(dependencies, actor, server.address, isAllowed ? EXPORT_REQUESTS : 1);
@@ -104,6 +105,21 @@ async function readPage(
     endWork(work);
   }
 }
+
+/** A request without a credential, or with one that is not valid here, counts for its network. */
+async function signedInContext(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
+  try {
+    const ctx = await contextOf(dependencies, server, work);
+    requireSignedIn(ctx);
+    return ctx;
+  } catch (error) {
+    if (error instanceof AmbitError && REFUSALS.includes(error.code))
+      await countFor(dependencies, ANONYMOUS, server.address, 1);
+    throw error;
+  }
+}
+
+const REFUSALS: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN'];
 
 async function contextOf(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
   const { requestId, address, userAgent, authorization } = server;

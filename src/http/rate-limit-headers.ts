@@ -45,8 +45,8 @@ function headersOf(limits: readonly VisibleLimit[]): Record<string, string> {
   };
 }
 
-/** Codes of requests that are refused before they are counted. */
-const UNCOUNTED = ['BAD_REQUEST', 'UNAUTHENTICATED'];
+/** Codes of requests that are refused before they are counted. FORBIDDEN: the credential cannot be used from the address. */
+const UNCOUNTED = ['BAD_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN'];
 
 /**
  * Adds the headers to the response of an operation. Counts an operation that was refused before it was counted, and throws

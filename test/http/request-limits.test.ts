@@ -93,6 +93,8 @@ const [token, other] = tokens.map((caller) => caller.token);
 const user = await createApiToken(api, await addMember(api, organization, 'user'), 'READ');
 const { project } = await mutate(organization.owner, 'createProject', { name: 'Keys', key: 'keys' }, 'project { id }');
 const key = await createApiKey(api, organization.owner, { projectId: project.id, preset: 'READ_ONLY' });
+const addresses = ['203.0.113.0/24'];
+const elsewhere = await createApiKey(api, organization.owner, { projectId: project.id, preset: 'SDK', addresses });
 await beginPlan('FREE');
 
 /** Changes the plan, and begins a new period with it. The first request with each token still uses the old plan. */
@@ -229,6 +231,13 @@ describe('an anonymous caller', () => {
     expect(await statusesOf(1, { from: here })).toEqual([429]);
     expect(await statusesOf(1, { from: here, token })).toEqual([200]);
   });
+
+  test('is counted for a credential that cannot be used from the address', async () => {
+    for (let sent = 0; sent < 10; sent += 1)
+      expect(await send({ token: elsewhere.token, from: here })).toMatchObject({ code: 'FORBIDDEN' });
+    expect(await send({ token: elsewhere.token, from: here })).toMatchObject({ status: 429, code: 'RATE_LIMITED' });
+    expect(await statusesOf(1, { token: elsewhere.token, from: '203.0.113.1' })).toEqual([200]);
+  });
 });
 
 describe('a response', () => {
@@ -331,6 +340,16 @@ describe('other paths', () => {
     expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
     const schemas = await Promise.all(Array.from({ length: 11 }, () => get('/schema.graphql', '198.51.100.9')));
     expect(schemas.filter(({ status }) => status === 429)).toHaveLength(1);
+  });
+
+  test.each([
+    ['without a credential', {}, 401],
+    ['with an invalid credential', { authorization: 'Bearer ambit_pat_wrong' }, 401],
+  ])('count: an export that is refused %s', async (_what, headers: Record<string, string>, status) => {
+    const statuses: number[] = [];
+    for (let sent = 0; sent < 11; sent += 1)
+      statuses.push((await get('/audit-events.csv', '198.51.100.3', headers)).status);
+    expect(statuses).toEqual([...times(10, status), 429]);
   });
 
   test('do not count: health and keys', async () => {

@@ -65,8 +65,5 @@ async function insert(ctx: Context, given: Values): Promise<KeyWithSecret> {
 }
 
 /** The maximum lifetime is that of API tokens. It does not apply to a key that was created with a session. */
-async function lineageOf(ctx: Context): Promise<Pick<Values, 'madeWithId' | 'lineageAt'>> {
-  const { credential } = ctx.unit.actor;
-  if (!credential || credential.kind === 'SESSION') return { madeWithId: null, lineageAt: null };
-  return await lineageColumns(ctx, credential);
-}
+const lineageOf = async (ctx: Context): Promise<Pick<Values, 'madeWithId' | 'lineageAt'>> =>
+  (await lineageColumns(ctx)) ?? { madeWithId: null, lineageAt: null };

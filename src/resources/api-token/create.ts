@@ -76,9 +76,8 @@ async function lineageOf(
   ctx: Context,
   isOfMember: boolean,
 ): Promise<{ madeWithId: string | null; lineageAt: Date | null }> {
-  const { credential } = ctx.unit.actor;
-  if (isOfMember && credential?.kind === 'API_TOKEN') return await lineageColumns(ctx, credential);
-  return { madeWithId: null, lineageAt: ctx.dependencies.clock() };
+  const columns = await lineageColumns(ctx);
+  return isOfMember && columns ? columns : { madeWithId: null, lineageAt: ctx.dependencies.clock() };
 }
 
 async function accountWithId(ctx: Context, publicId: string): Promise<PrincipalRow> {

@@ -1,7 +1,6 @@
 import { type Context, tenant } from '../../context.ts';
-import type { Credential } from '../../identity/actor.ts';
 import { hashSecret, hintOf, newSecret, type SecretKind } from '../../lib/secret.ts';
-import { findLifetime } from './lifetime.ts';
+import { requireUnchanged } from './current.ts';
 import type { apiTokens } from './table.ts';
 
 type Columns = typeof apiTokens.$inferInsert;
@@ -21,11 +20,11 @@ export function newSecretColumns(ctx: Context, kind: SecretKind) {
   return { secret, columns };
 }
 
-/** What a token or key creates ends with it, and the maximum lifetime of both counts from the same time. */
-export async function lineageColumns(
-  ctx: Context,
-  { id }: Credential,
-): Promise<{ madeWithId: string; lineageAt: Date | null }> {
-  const maker = await findLifetime(ctx, id);
-  return { madeWithId: id, lineageAt: maker?.lineageAt ?? null };
+/**
+ * What a token or key creates ends with it, and the maximum lifetime of both counts from the same time. Null for a session.
+ * The row is locked, so that it cannot end earlier until the transaction that changes it sees what was created.
+ */
+export async function lineageColumns(ctx: Context): Promise<{ madeWithId: string; lineageAt: Date | null } | null> {
+  const maker = await requireUnchanged(ctx, 'key share');
+  return maker && { madeWithId: maker.id, lineageAt: maker.lineageAt };
 }

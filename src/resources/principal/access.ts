@@ -6,6 +6,7 @@ import { findBuiltIn } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { effectiveGrantsOf } from '../../identity/actor.ts';
 import { entitlementsOf, type Feature, type Plan } from '../../lib/plans.ts';
+import { requireUnchanged } from '../api-token/current.ts';
 
 /** The custom roles of the organization with these ids. */
 export const findCustomRoles = async (ctx: Context, ids: readonly string[]): Promise<Map<string, Role>> =>
@@ -47,8 +48,11 @@ export const findGrants = async (ctx: Context, principalIds: readonly string[], 
  */
 export async function currentAccess(ctx: Context): Promise<Access> {
   const { actor } = ctx.unit;
-  // The permissions of an API key do not depend on roles.
-  if (actor.credential?.kind === 'API_KEY') return accessOf(effectiveGrantsOf(actor));
+  if (actor.credential?.kind === 'API_KEY') {
+    // Its permissions do not depend on roles. An update of the key takes the same lock.
+    await requireUnchanged(ctx);
+    return accessOf(effectiveGrantsOf(actor));
+  }
   const grants = actor.principal && (await findGrants(ctx, [actor.principal.id])).get(actor.principal.id);
   return accessOf(grants ? effectiveGrantsOf(actor, grants) : null);
 }

@@ -1,0 +1,96 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { createProject } from '../decisions/support.ts';
+import { uuidOf } from '../enforcement/support.ts';
+import { createToken, tryCreate as tryCreateToken } from '../identity/tokens.ts';
+import { startApi } from '../support/api.ts';
+import { differencesOfDirectories } from '../support/directories.ts';
+import {
+  addMember,
+  createApiKey,
+  createOrganization,
+  duringChange,
+  lockOrganization,
+  mutate,
+} from '../support/world.ts';
+
+const api = await startApi();
+const acme = await createOrganization(api, 'acme');
+const { owner } = acme;
+const projectId = await createProject(owner, 'main');
+const soon = new Date(Date.now() + 3_600_000);
+
+afterEach(async () => expect(await differencesOfDirectories(api.root)).toEqual([]));
+
+const PERMISSIONS = ['dataset:create', 'api_key:read', 'api_key:create', 'api_key:update'];
+const newKey = () => createApiKey(api, owner, { projectId, permissions: PERMISSIONS });
+
+describe('a key that is limited while it waits for the lock of its organization', () => {
+  const CHANGES = {
+    'to other permissions': { permissions: ['api_key:read', 'api_key:create', 'api_key:update'] },
+    'to addresses': { addresses: ['10.0.0.0/8'] },
+    'to an earlier end': { expires_at: soon },
+  };
+  for (const [change, columns] of Object.entries(CHANGES))
+    test(`creates no key with its earlier limits: ${change}`, async () => {
+      const key = await newKey();
+      const input = { projectId, name: `Child ${change}`, permissions: ['dataset:create'] };
+      const answer = await duringChange(
+        api,
+        async (sql) => {
+          await lockOrganization(sql, 'acme');
+          await sql`update api_tokens set ${sql(columns)} where id = ${uuidOf('key', key.id)}`;
+        },
+        () => mutate(key, 'createApiKey', input, 'secret'),
+      );
+      expect(answer).toEqual({ refused: 'CONFLICT' });
+    });
+
+  test('does not widen another key', async () => {
+    const [key, other] = [
+      await newKey(),
+      await createApiKey(api, owner, { projectId, permissions: ['api_key:update'] }),
+    ];
+    const answer = await duringChange(
+      api,
+      async (sql) => {
+        await lockOrganization(sql, 'acme');
+        await sql`update api_tokens set permissions = '{api_key:read,api_key:update}' where id = ${uuidOf('key', key.id)}`;
+      },
+      () => mutate(key, 'updateApiKey', { id: other.id, permissions: PERMISSIONS }),
+    );
+    expect(answer).toEqual({ refused: 'CONFLICT' });
+  });
+
+  test('creates a key if only its name has changed', async () => {
+    const key = await newKey();
+    const answer = await duringChange(
+      api,
+      async (sql) => {
+        await lockOrganization(sql, 'acme');
+        await sql`update api_tokens set name = 'Renamed' where id = ${uuidOf('key', key.id)}`;
+      },
+      () => mutate(key, 'createApiKey', { projectId, name: 'Child', permissions: ['dataset:create'] }),
+    );
+    expect(answer).toEqual({ errors: [] });
+  });
+});
+
+test('what a token creates while that is rotated to an earlier end does not outlast it', async () => {
+  const admin = await addMember(api, acme, 'admin');
+  const create = {
+    token: (by: typeof admin) => tryCreateToken(by, {}),
+    key: (by: typeof admin) => mutate(by, 'createApiKey', { projectId, name: 'Of a token', preset: 'SDK' }),
+  };
+  for (const make of Object.values(create)) {
+    const token = await createToken(api, admin);
+    const answer = await duringChange(
+      api,
+      (sql) =>
+        sql`update api_tokens set hash = ${`rotated ${token.id}`}, expires_at = ${soon} where id = ${uuidOf('tok', token.id)}`,
+      () => make(token as never),
+    );
+    expect(answer).toEqual({ refused: 'CONFLICT' });
+    await api.root`delete from organization_secrets s where not exists (select from api_tokens t where t.hash = s.hash)`;
+    await mutate(admin, 'deleteApiToken', { id: token.id });
+  }
+});
