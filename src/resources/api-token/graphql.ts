@@ -96,12 +96,12 @@ builder.node(ApiToken, {
         'The member or service account that created the token. Null if it is deleted or not visible to the caller, and for a token that an earlier version of the server created.',
       resolve: ({ createdById }, _args, ctx) => (createdById ? findPrincipal(ctx, createdById) : null),
     }),
-    madeWith: t.field({
+    createdWith: t.field({
       type: ApiToken,
       nullable: true,
       description:
         'The API token with which the token was created, and with which it is deleted. Null if there is none, and for a token of a service account, which is not deleted with another token.',
-      resolve: ({ madeWithId }, _args, ctx) => (madeWithId ? findApiToken(ctx, madeWithId) : null),
+      resolve: ({ createdWithId }, _args, ctx) => (createdWithId ? findApiToken(ctx, createdWithId) : null),
     }),
     lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
