@@ -167,7 +167,24 @@ test('colours are used only if requested, and secrets are replaced in what is pr
   expect(redact('p%40ss p@ss k3y here https://x', secrets)).toBe('[redacted] [redacted] [redacted] here https://x');
 });
 
-const PRODUCTION = { NODE_ENV: 'production', PUBLIC_URL: 'https://ambit.test', TRUSTED_PROXIES: '10.0.0.1' };
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  PUBLIC_URL: 'https://ambit.test',
+  TRUSTED_PROXIES: '10.0.0.1',
+  ENCRYPTION_KEY,
+};
+
+test('ENCRYPTION_KEY is required in production, also while there is no database', () => {
+  const DATABASE_URL = 'postgres://database.test/ambit';
+  const { findings, config } = examineConfiguration({ ...PRODUCTION, ENCRYPTION_KEY: '', DATABASE_URL });
+  expect(findings).toEqual([
+    { status: 'fail', text: expect.stringMatching(/^ENCRYPTION_KEY: required with NODE_ENV=production/) },
+  ]);
+  expect(config).toMatchObject({ production: true, databaseUrl: DATABASE_URL });
+  expect(examineConfiguration({ ...PRODUCTION, NODE_ENV: '', ENCRYPTION_KEY: '' }).findings).toMatchObject([
+    { status: 'ok' },
+  ]);
+});
 
 test.each<[variable: string, Record<string, string>]>([
   ['PUBLIC_URL', { ...PRODUCTION, PUBLIC_URL: '' }],

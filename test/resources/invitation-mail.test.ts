@@ -110,6 +110,18 @@ test('an invitation is answered at once, and then sent as text and HTML with its
   for (const one of [mail, second]) expect(everything).not.toContain(secretIn(one));
 });
 
+test('a secret that is encrypted again while its mail is sent is deleted as well', async () => {
+  smtp.onMessage = async () => {
+    await api.root`update invitations set secret = 'encrypted again' where secret is not null`;
+    return null;
+  };
+  const [invitation] = await invite('rotated@mail.test');
+  await worker.runOnce();
+  expect(smtp.to('rotated@mail.test')).toHaveLength(1);
+  expect(await statusOf(invitation?.id ?? '')).toBe('SENT');
+  expect(await secrets()).not.toContain('encrypted again');
+});
+
 test('a mail server that is unavailable for a while delays the mail, and it is sent once with the same secret', async () => {
   smtp.onRecipient = () => reply(451, 'try again');
   const [invitation] = await invite('down@mail.test');

@@ -20,6 +20,7 @@ import { invitations, type MailStatus } from './table.ts';
 type Payload = JobPayload<'send-invitation'>;
 
 interface Queued {
+  hash: string;
   secret: string;
   /** Null if the invitation has expired, or if a role or a project was deleted, which makes it invalid. */
   mailed: MailedInvitation | null;
@@ -35,8 +36,8 @@ export const sendInvitation =
     const { payload } = job;
     const queued = await job.transaction((db) => findQueued(db, payload, clock()));
     if (!queued) return;
-    const { secret, mailed } = queued;
-    const setStatus = (status: MailStatus) => (db: Db) => endMail(db, payload, secret, status);
+    const { hash, secret, mailed } = queued;
+    const setStatus = (status: MailStatus) => (db: Db) => endMail(db, payload, hash, status);
     if (!mailed) return await job.finish(setStatus('FAILED'));
     try {
       const { organizationId, invitationId, mailId } = payload;
@@ -73,7 +74,7 @@ async function findQueued(
     .from(invitations)
     .where(and(eq(invitations.organizationId, organizationId), eq(invitations.id, invitationId)));
   if (!row?.secret || row.mailStatus !== 'QUEUED' || mailIdOf(row.hash) !== mailId) return null;
-  return { secret: row.secret, mailed: row.expiresAt > now ? await mailedOf(db, row) : null };
+  return { hash: row.hash, secret: row.secret, mailed: row.expiresAt > now ? await mailedOf(db, row) : null };
 }
 
 async function mailedOf(db: Db, row: typeof invitations.$inferSelect): Promise<MailedInvitation | null> {
@@ -137,7 +138,7 @@ async function namesOf(
 async function endMail(
   db: Db,
   { organizationId, invitationId }: Payload,
-  secret: string,
+  hash: string,
   mailStatus: MailStatus,
 ): Promise<void> {
   await db
@@ -147,7 +148,8 @@ async function endMail(
       and(
         eq(invitations.organizationId, organizationId),
         eq(invitations.id, invitationId),
-        eq(invitations.secret, secret),
+        // Of the secret, because `rotate-keys` encrypts it again.
+        eq(invitations.hash, hash),
       ),
     );
 }

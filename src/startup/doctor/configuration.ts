@@ -1,5 +1,5 @@
 import { VARIABLES } from '../../config/variables.ts';
-import { type Config, ConfigError, readConfig } from '../../config.ts';
+import { type Config, ConfigError, encryptionOf, readConfig } from '../../config.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 type Environment = Record<string, string | undefined>;
@@ -14,12 +14,12 @@ export interface Configuration {
 
 /** Reads the configuration. Each problem is a finding, so that the checks that do not depend on it still run. */
 export function examineConfiguration(environment: Environment): Configuration {
-  const problems = problemsOf(environment);
+  const problems = problemsOf(() => encryptionOf(readConfig(environment)));
   const invalid = new Set(problems.map((problem) => problem.split(':', 1)[0] ?? ''));
   const valid = Object.entries(environment).filter(([name]) => !invalid.has(name));
   // Without the invalid ones, a remaining variable can lack the one that it requires.
-  const config =
-    problemsOf(Object.fromEntries(valid)).length > 0 ? readConfig({}) : readConfig(Object.fromEntries(valid));
+  const remaining = Object.fromEntries(valid);
+  const config = readConfig(problemsOf(() => readConfig(remaining)).length > 0 ? {} : remaining);
   if (problems.length > 0) return { config, invalid, findings: problems.map((problem) => fail(`${problem}.`)) };
   const set = Object.keys(VARIABLES).filter((name) => environment[name]);
   const mode = config.production ? 'production' : 'not production';
@@ -27,9 +27,9 @@ export function examineConfiguration(environment: Environment): Configuration {
   return { config, invalid, findings: [...findings, ...adviceFor(config, environment).map(warn)] };
 }
 
-function problemsOf(environment: Environment): string[] {
+function problemsOf(read: () => unknown): string[] {
   try {
-    readConfig(environment);
+    read();
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.message.split('\n');
