@@ -19,7 +19,7 @@ ALTER TABLE "api_tokens" ADD COLUMN "previous_hint" text;--> statement-breakpoin
 ALTER TABLE "api_tokens" ADD COLUMN "previous_ends_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "api_tokens" ADD COLUMN "updated_at" timestamp with time zone DEFAULT date_trunc('milliseconds', now()) NOT NULL;--> statement-breakpoint
 ALTER TABLE "api_tokens" ADD COLUMN "lineage_at" timestamp with time zone DEFAULT now();--> statement-breakpoint
-ALTER TABLE "api_tokens" ADD COLUMN "made_with_id" uuid;--> statement-breakpoint
+ALTER TABLE "api_tokens" ADD COLUMN "created_with_id" uuid;--> statement-breakpoint
 ALTER TABLE "api_tokens" ADD COLUMN "created_by_id" uuid;--> statement-breakpoint
 ALTER TABLE "api_tokens" ADD COLUMN "last_used_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "api_tokens" ADD COLUMN "last_used_address" text;--> statement-breakpoint
@@ -28,8 +28,8 @@ ALTER TABLE "invitations" ADD COLUMN "mail_status" text DEFAULT 'SENT' NOT NULL;
 ALTER TABLE "organizations" ADD COLUMN "api_token_max_days" integer;--> statement-breakpoint
 ALTER TABLE "request_counts" ADD CONSTRAINT "request_counts_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "api_tokens" ADD CONSTRAINT "api_keys_project" FOREIGN KEY ("organization_id","project_id") REFERENCES "public"."projects"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "api_tokens" ADD CONSTRAINT "api_tokens_made_with" FOREIGN KEY ("organization_id","made_with_id") REFERENCES "public"."api_tokens"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-CREATE INDEX "api_tokens_by_maker" ON "api_tokens" USING btree ("organization_id","made_with_id");--> statement-breakpoint
+ALTER TABLE "api_tokens" ADD CONSTRAINT "api_tokens_created_with" FOREIGN KEY ("organization_id","created_with_id") REFERENCES "public"."api_tokens"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "api_tokens_by_creator" ON "api_tokens" USING btree ("organization_id","created_with_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "api_keys_name" ON "api_tokens" USING btree ("organization_id","project_id",lower("name")) WHERE project_id is not null;--> statement-breakpoint
 ALTER TABLE "api_tokens" ADD CONSTRAINT "api_tokens_previous_hash" UNIQUE("organization_id","previous_hash");--> statement-breakpoint
 ALTER TABLE "api_tokens" ADD CONSTRAINT "api_tokens_owner" CHECK (("api_tokens"."principal_id" is null) <> ("api_tokens"."project_id" is null));--> statement-breakpoint

@@ -11,7 +11,9 @@ import {
 import { builder } from './graphql/builder.ts';
 import './resources/access/catalog-graphql.ts';
 import './resources/access/graphql.ts';
+import './resources/api-key/change-graphql.ts';
 import './resources/api-key/graphql.ts';
+import './resources/api-token/change-graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
 import './resources/billing/graphql.ts';
@@ -40,7 +42,7 @@ import './resources/viewer/graphql.ts';
 
 const DESCRIPTION = [
   'The API of Ambit, a service for access control: organizations, members, roles, policies, projects, and answers to the question who may do what.',
-  'A request acts in the organization that its session or API token is bound to. Objects of other organizations do not exist for it.',
+  'A request acts in the organization that its session, API token or API key is bound to. Objects of other organizations do not exist for it.',
   '`@requires` names the permission that a field, type, argument, input field or enum value requires. `permissions` lists all permissions. If the caller lacks it, the field is null and `errors` contains a FORBIDDEN error.',
   'Errors in the input of a mutation are in the field `errors` of its payload. All other errors are GraphQL errors with a stable code in `extensions.code`.',
   'A description that says “Returns CODE” means one of three kinds of codes: a `UserErrorCode`, a code in `extensions.code`, or a `RefusalReason`, which is in `extensions.reason` of a FORBIDDEN error.',

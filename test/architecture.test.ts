@@ -14,7 +14,7 @@ const GRAPH = new Map(FILES.map((file) => [file, importsOf(file)]));
 
 /** From the bottom to the top. The name of a file decides its layer, so a folder of `resources` has several layers. */
 const LAYERS: [name: string, contains: (file: string) => boolean][] = [
-  ['lib and config', (file) => file.startsWith('src/lib/') || file === 'src/config.ts'],
+  ['lib and config', (file) => /^src\/(lib\/|config\/|config\.ts$)/.test(file)],
   ['db', (file) => file.startsWith('src/db/')],
   ['table', (file) => basename(file) === 'table.ts'],
   ['access', (file) => file.startsWith('src/access/')],

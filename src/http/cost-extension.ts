@@ -17,7 +17,7 @@ export function useCostExtension(): Plugin {
           const { counted, trace } = ctx.state;
           if (!counted) return;
           const { cost, requests } = counted;
-          const limits = visibleLimits(counted, trace.actor, ctx.dependencies.clock());
+          const limits = visibleLimits(counted, trace.actor, ctx.dependencies);
           const { extensions, ...rest } = result as ExecutionResult;
           setResult({ ...rest, extensions: { ...extensions, cost: { cost, requests, limits } } });
         },

@@ -1,10 +1,10 @@
 import { decide } from '../access/decide.ts';
 import type { Dependencies } from '../context.ts';
 import { type Actor, effectiveGrantsOf } from '../identity/actor.ts';
-import type { Bucket, BucketKind } from '../lib/buckets.ts';
+import type { BucketKind } from '../lib/buckets.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { PERIOD } from '../lib/request-limits.ts';
-import { countFor, secondsUntil } from './request-count.ts';
+import { claimsOf, countFor, secondsUntil } from './request-count.ts';
 import type { HttpResponse } from './response.ts';
 import type { CountedRequest, ServerContext } from './server-context.ts';
 
@@ -22,16 +22,24 @@ export interface VisibleLimit {
 
 /**
  * The limits that the caller may see. The limit of a network would show how many requests others send from it. The limit of
- * the organization requires `usage:read`.
+ * the organization requires `usage:read`. The request may have been counted for an actor of the cache, whose plan has
+ * changed since.
  */
-export function visibleLimits({ claims, buckets }: CountedRequest, actor: Actor, now: Date): VisibleLimit[] {
-  const limits: VisibleLimit[] = [];
-  for (const [at, { kind, limit }] of claims.entries()) {
-    if (kind === 'network' || (kind === 'organization' && !mayReadUsage(actor))) continue;
-    const { used, endsAt } = buckets[at] as Bucket;
-    limits.push({ name: kind, limit, remaining: Math.max(0, limit - used), seconds: secondsUntil(endsAt, now) });
-  }
-  return limits;
+export function visibleLimits(
+  { claims, buckets }: CountedRequest,
+  actor: Actor,
+  { config, clock }: Pick<Dependencies, 'config' | 'clock'>,
+): VisibleLimit[] {
+  const now = clock();
+  // The credential of an invalid document is not read, so there is no actor.
+  const current = actor.credential ? claimsOf(actor, '', config) : claims;
+  return current.flatMap(({ kind, limit }) => {
+    if (kind === 'network' || (kind === 'organization' && !mayReadUsage(actor))) return [];
+    const bucket = buckets[claims.findIndex((claim) => claim.kind === kind)];
+    if (!bucket) return [];
+    const remaining = Math.max(0, limit - bucket.used);
+    return { name: kind, limit, remaining, seconds: secondsUntil(bucket.endsAt, now) };
+  });
 }
 
 const mayReadUsage = (actor: Actor): boolean => decide(effectiveGrantsOf(actor), 'usage:read').allowed;
@@ -58,14 +66,15 @@ export function withRateLimit(
   response: HttpResponse,
 ): MaybePromise<HttpResponse> {
   const { counted, trace } = server.state;
-  const add = (): HttpResponse => withHeaders(server, response, dependencies.clock());
+  const add = (): HttpResponse => withHeaders(dependencies, server, response);
   if (counted || !trace.codes.some((code) => UNCOUNTED.includes(code))) return add();
   return countRefused(dependencies, server).then(add);
 }
 
-function withHeaders({ state }: ServerContext, response: HttpResponse, now: Date): HttpResponse {
-  if (!state.counted) return response;
-  const headers = headersOf(visibleLimits(state.counted, state.trace.actor, now));
+function withHeaders(dependencies: Dependencies, { state }: ServerContext, response: HttpResponse): HttpResponse {
+  // The request was counted for an actor of the cache, whose credential was revoked since.
+  if (!state.counted || state.trace.codes.includes('UNAUTHENTICATED')) return response;
+  const headers = headersOf(visibleLimits(state.counted, state.trace.actor, dependencies));
   return { ...response, headers: { ...response.headers, ...headers } };
 }
 

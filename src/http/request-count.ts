@@ -11,7 +11,7 @@ import type { RequestContext } from './request-context.ts';
 import type { CountedRequest } from './server-context.ts';
 
 /** The buckets of the caller. All sessions of a person without an organization share one bucket. */
-function claimsOf({ credential, user, organization, grants }: Actor, address: string, config: Config): Claim[] {
+export function claimsOf({ credential, user, organization, grants }: Actor, address: string, config: Config): Claim[] {
   if (!credential) return [{ kind: 'network', key: networkOf(address), limit: config.anonymousRequestsPerMinute }];
   const limits = requestLimitsOf(grants?.plan ?? 'FREE', config.planRequestsPercent);
   const own = organization ? credential.id : (user?.id ?? credential.id);

@@ -362,9 +362,9 @@ const UNCOMMITTED: Record<string, (sql: TransactionSql, organization: string, pe
 };
 
 /** Inserts a token or key of this organization that was made with another one. */
-async function insertMadeWith(sql: TransactionSql | typeof api.root, maker: string, owner: object): Promise<string> {
+async function insertCreatedWith(sql: TransactionSql | typeof api.root, maker: string, owner: object): Promise<string> {
   const id = newId();
-  const row = { organization_id: ours, id, name: id, access: 'READ', made_with_id: maker, hash: `hash ${id}` };
+  const row = { organization_id: ours, id, name: id, access: 'READ', created_with_id: maker, hash: `hash ${id}` };
   await sql`insert into api_tokens ${sql({ ...row, previous_hash: `previous ${id}`, ...owner })}`;
   for (const hash of [row.hash, `previous ${id}`])
     await sql`insert into organization_secrets (hash, organization_id) values (${hash}, ${ours})`;
@@ -377,17 +377,17 @@ test('with a token ends all that was made with it and with that, also what is be
   const root = uuidOf('tok', (await createApiToken(api, person, 'READ')).id);
   const kept = uuidOf('tok', (await createApiToken(api, other, 'READ')).id);
   const toOther = { principal_id: uuidOf('mem', other.memberId) };
-  const key = await insertMadeWith(api.root, root, { project_id: project });
-  const token = await insertMadeWith(api.root, key, toOther);
-  const last = await insertMadeWith(api.root, token, { project_id: project });
-  await insertMadeWith(api.root, kept, { project_id: project });
+  const key = await insertCreatedWith(api.root, root, { project_id: project });
+  const token = await insertCreatedWith(api.root, key, toOther);
+  const last = await insertCreatedWith(api.root, token, { project_id: project });
+  await insertCreatedWith(api.root, kept, { project_id: project });
   const removed = await duringChange(
     api,
-    (sql) => insertMadeWith(sql, last, toOther),
+    (sql) => insertCreatedWith(sql, last, toOther),
     () => mutate(acme.owner, 'deleteMember', { id: person.memberId }),
   );
   expect(codesOf([removed])).toEqual(['']);
-  const left = await api.root`select from api_tokens where organization_id = ${ours} and made_with_id is not null`;
+  const left = await api.root`select from api_tokens where organization_id = ${ours} and created_with_id is not null`;
   expect(left).toHaveLength(1);
 });
 

@@ -124,7 +124,7 @@ test('a limited token gives a service account no token with more than the caller
   const [reader, boss] = [await account('read'), await account('admin')];
   const maker = await createToken(api, admin, { permissions: ['api_token:*', 'service_account:*', '*:read'] });
   const forReader = await createToken(api, maker, { serviceAccountId: reader, access: 'READ' });
-  expect(forReader.row).toMatchObject({ permissions: maker.row.permissions, madeWith: null });
+  expect(forReader.row).toMatchObject({ permissions: maker.row.permissions, createdWith: null });
   // The limits of the maker apply to the new token as well, so that it holds no more than the maker.
   const forBoss = await createToken(api, maker, { serviceAccountId: boss });
   expect(await createCategory(forBoss)).toEqual({ refused: 'TOKEN_NARROWED' });

@@ -28,8 +28,8 @@ test('everything that was made with a token ends with it, on every node', async 
   const old = await createToken(api, child);
   const rotated = await rotateToken(api, child, old.id, { graceSeconds: 3600 });
   const all = [root, child, grandchild, old, rotated];
-  expect(child.row).toMatchObject({ madeWith: { id: root.id }, createdBy: { id: admin.memberId } });
-  expect(root.row).toMatchObject({ madeWith: null, createdBy: { id: admin.memberId } });
+  expect(child.row).toMatchObject({ createdWith: { id: root.id }, createdBy: { id: admin.memberId } });
+  expect(root.row).toMatchObject({ createdWith: null, createdBy: { id: admin.memberId } });
   for (const at of [api, node])
     for (const one of all) expect(await look(at.as(one.secret))).toEqual(inside(admin.email, 'acme'));
   await mutate(admin, 'deleteApiToken', { id: root.id });
@@ -83,8 +83,8 @@ test('the token of a service account outlives the token that made it, and shows 
   const token = await createToken(api, maker, { serviceAccountId: robot });
   const another = await createToken(api, token);
   await mutate(admin, 'deleteApiToken', { id: maker.id });
-  expect((await listed(owner))[token.id]).toMatchObject({ madeWith: null, createdBy: { id: admin.memberId } });
-  expect((await listed(owner))[another.id]).toMatchObject({ madeWith: null, createdBy: { id: robot } });
+  expect((await listed(owner))[token.id]).toMatchObject({ createdWith: null, createdBy: { id: admin.memberId } });
+  expect((await listed(owner))[another.id]).toMatchObject({ createdWith: null, createdBy: { id: robot } });
   await mutate(owner, 'deleteMember', { id: admin.memberId });
   for (const one of [token, another]) expect(await look(one)).toMatchObject({ status: 200 });
   expect((await listed(owner))[token.id].createdBy).toBeNull();

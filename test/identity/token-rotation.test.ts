@@ -188,7 +188,7 @@ test('a token rotates itself and what was made with it, but no other token of it
   const child = await createToken(api, one);
   expect(await tryRotate(child, one.id)).toEqual({ refused: 'SESSION_REQUIRED' });
   const renewed = await rotateToken(api, one, child.id);
-  expect(renewed.row.madeWith).toEqual({ id: one.id });
+  expect(renewed.row.createdWith).toEqual({ id: one.id });
   const rotated = await rotateToken(api, one, one.id);
   expect(await seen(one)).toEqual(REFUSED);
   for (const caller of [renewed, rotated]) expect(await seen(caller)).toEqual(ANSWERED);

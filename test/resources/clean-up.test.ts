@@ -79,7 +79,7 @@ async function createWorld(slug: string): Promise<World> {
     string,
   ];
   const made = uuidOf('tok', (await createApiToken(api, idle, 'READ')).id);
-  await root`update api_tokens set made_with_id = ${maker} where organization_id = ${id} and id = ${made}`;
+  await root`update api_tokens set created_with_id = ${maker} where organization_id = ${id} and id = ${made}`;
   const formerSecret = newSecret('ambit_pat_');
   await root`
     update api_tokens set previous_hash = ${hashSecret(formerSecret)}, previous_hint = 'abcd', previous_ends_at = now() - interval '2 hours'

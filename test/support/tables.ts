@@ -1,6 +1,6 @@
 import { BUILT_IN_ROLES, PERMISSIONS, type Permission, PROJECT_ROLES } from '../../src/access/catalog.ts';
 import { endpointsWith } from '../../src/access/endpoints.ts';
-import { VARIABLES } from '../../src/config.ts';
+import { VARIABLES } from '../../src/config/variables.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../src/db/page.ts';
 import { permissionUses } from '../../src/graphql/permission-uses.ts';
 import { MAX_ATTEMPTS } from '../../src/http/attempts.ts';

@@ -11,8 +11,8 @@ import {
   findExpiry,
   isLater,
   requireLifetime,
+  requireNotBeyondCreator,
   requireNotBeyondCredential,
-  requireNotBeyondMaker,
 } from '../api-token/lifetime.ts';
 import { addressList, limitsWithin } from '../api-token/limits.ts';
 import { deleteLineage, endLineage } from '../api-token/lineage.ts';
@@ -62,7 +62,7 @@ async function requireMayLast(ctx: Context, key: ApiKeyRow): Promise<void> {
   await requireLifetime(ctx, key);
   const end = await findExpiry(ctx, key);
   requireNotBeyondCredential(ctx, end);
-  await requireNotBeyondMaker(ctx, key.madeWithId, end);
+  await requireNotBeyondCreator(ctx, key.createdWithId, end);
 }
 
 /** What a change gives: all permissions if the key lasts longer, or else those that it did not have. */
@@ -94,7 +94,7 @@ export async function rotateApiKey(ctx: Context, key: ApiKeyRow, input: unknown)
   const { graceSeconds: grace } = parse(Rotate, input);
   const escalation = await lockForKey(ctx, 'api_key:update', key.projectId);
   const before = await lockApiKey(ctx, key.id);
-  requireSessionUnlessMade(ctx, before);
+  requireSessionUnlessCreated(ctx, before);
   escalation.requireGivable(before);
   requireNotBeyondCredential(ctx, await findExpiry(ctx, before));
   const secret = await rotateSecret(ctx, 'ambit_key_', key.id, grace);
@@ -105,12 +105,12 @@ export async function rotateApiKey(ctx: Context, key: ApiKeyRow, input: unknown)
 }
 
 /** A leaked token or key must not get the secret of another key, which stays valid after its own revocation. */
-function requireSessionUnlessMade(ctx: Context, key: ApiKeyRow): void {
+function requireSessionUnlessCreated(ctx: Context, key: ApiKeyRow): void {
   const { credential } = ctx.unit.actor;
   if (!credential || credential.kind === 'SESSION') return;
   const { id, addresses } = credential;
   const isWithin = !addresses || key.addresses?.every((network) => isWithinNetworks(network, addresses));
-  if ((key.id === id || key.madeWithId === id) && isWithin) return;
+  if ((key.id === id || key.createdWithId === id) && isWithin) return;
   throw refusal(
     'SESSION_REQUIRED',
     'An API token or API key can rotate only itself and the API keys that were created with it, if they can be used from no other addresses.',

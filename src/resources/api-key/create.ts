@@ -65,5 +65,5 @@ async function insert(ctx: Context, given: Values): Promise<KeyWithSecret> {
 }
 
 /** The maximum lifetime is that of API tokens. It does not apply to a key that was created with a session. */
-const lineageOf = async (ctx: Context): Promise<Pick<Values, 'madeWithId' | 'lineageAt'>> =>
-  (await lineageColumns(ctx)) ?? { madeWithId: null, lineageAt: null };
+const lineageOf = async (ctx: Context): Promise<Pick<Values, 'createdWithId' | 'lineageAt'>> =>
+  (await lineageColumns(ctx)) ?? { createdWithId: null, lineageAt: null };

@@ -60,10 +60,10 @@ export async function listApiKeys(
 async function isCreatedBy(ctx: Context, publicId: string): Promise<SQL> {
   const { prefix = '', uuid = '' } = decodeId(publicId) ?? {};
   const created = eq(apiTokens.createdById, uuid);
-  if (prefix === 'key') return and(created, eq(apiTokens.madeWithId, uuid)) as SQL;
+  if (prefix === 'key') return and(created, eq(apiTokens.createdWithId, uuid)) as SQL;
   if (prefix !== 'mem' && prefix !== 'sva') return sql`false`;
   const creator = await findPrincipal(ctx, uuid);
   const isMember = !creator || kindOf(creator) === 'member';
-  const isOther = or(isNull(apiTokens.madeWithId), ne(apiTokens.madeWithId, uuid));
+  const isOther = or(isNull(apiTokens.createdWithId), ne(apiTokens.createdWithId, uuid));
   return isMember === (prefix === 'mem') ? (and(created, isOther) as SQL) : sql`false`;
 }

@@ -77,7 +77,7 @@ export async function listKeysCreatedBy(ctx: Context, principalId: string): Prom
     isKeyHere(ctx),
     inProjects(ctx, apiTokens.projectId, 'api_key:read'),
     eq(apiTokens.createdById, principalId),
-    isNull(apiTokens.madeWithId),
+    isNull(apiTokens.createdWithId),
   );
   const order = sql`order by ${apiTokens.id} desc limit ${MAX_PAGE}`;
   return keyReader.read(await db(ctx), sql`where ${visible} ${order}`);
@@ -87,15 +87,15 @@ export async function listKeysCreatedBy(ctx: Context, principalId: string): Prom
  * The public ID of the creator. A key that was created with a token or key is deleted with it. So a creator that does not exist
  * any more was a member with a session.
  */
-export async function creatorIdOf(ctx: Context, { createdById, madeWithId }: ApiKeyRow): Promise<string> {
-  if (createdById === madeWithId) return toPublicId('key', createdById);
+export async function creatorIdOf(ctx: Context, { createdById, createdWithId }: ApiKeyRow): Promise<string> {
+  if (createdById === createdWithId) return toPublicId('key', createdById);
   const creator = await findPrincipal(ctx, createdById);
   return creator ? publicIdOfPrincipal(creator) : toPublicId('mem', createdById);
 }
 
 /** What the audit log shows of a key. */
 export async function snapshotOf(ctx: Context, key: ApiKeyRow): Promise<Record<string, unknown>> {
-  const { lineageAt: _, madeWithId: __, lastUsedAt: ___, lastUsedAddress: ____, ...row } = key;
+  const { lineageAt: _, createdWithId: __, lastUsedAt: ___, lastUsedAddress: ____, ...row } = key;
   return { ...publicRow('key', row), createdById: await creatorIdOf(ctx, key) };
 }
 

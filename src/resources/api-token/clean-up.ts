@@ -38,7 +38,7 @@ export async function deleteEndedSecrets(db: Db, organizationId: string, before:
 export const endedTokens = (organizationId: string, before: Date): SQL =>
   sql`select t.id from ${apiTokens} t
     where t.organization_id = ${organizationId} and t.expires_at < ${before.toISOString()} and not exists (
-      select from ${apiTokens} made where made.organization_id = ${organizationId} and made.made_with_id = t.id)`;
+      select from ${apiTokens} other where other.organization_id = ${organizationId} and other.created_with_id = t.id)`;
 
 /** Deletes at most `limit` of them, and returns their number. */
 export async function deleteEndedTokens(db: Db, organizationId: string, before: Date, limit: number): Promise<number> {

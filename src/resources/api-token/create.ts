@@ -75,9 +75,9 @@ async function insert(
 async function lineageOf(
   ctx: Context,
   isOfMember: boolean,
-): Promise<{ madeWithId: string | null; lineageAt: Date | null }> {
+): Promise<{ createdWithId: string | null; lineageAt: Date | null }> {
   const columns = await lineageColumns(ctx);
-  return isOfMember && columns ? columns : { madeWithId: null, lineageAt: ctx.dependencies.clock() };
+  return isOfMember && columns ? columns : { createdWithId: null, lineageAt: ctx.dependencies.clock() };
 }
 
 async function accountWithId(ctx: Context, publicId: string): Promise<PrincipalRow> {

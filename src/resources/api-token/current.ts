@@ -14,9 +14,9 @@ const fields = {
 type Limits = Pick<typeof apiTokens.$inferSelect, keyof typeof fields>;
 
 /**
- * The API token or API key of the request as this transaction sees it. Null for a session. Throws CONFLICT if it was
- * deleted or limited more since the request was authenticated, for example while it waited for a lock. Otherwise it could
- * give what it does not have any more.
+ * The API token or API key of the request as this transaction sees it. Null for a session. Throws CONFLICT if it was deleted or
+ * changed since the request was authenticated, for example while the request waited for a lock. Otherwise the caller could give
+ * permissions that it has lost.
  */
 export async function requireUnchanged(ctx: Context, lock?: 'key share'): Promise<Limits | null> {
   const { credential } = ctx.unit.actor;

@@ -21,10 +21,10 @@ export function newSecretColumns(ctx: Context, kind: SecretKind) {
 }
 
 /**
- * What a token or key creates ends with it, and the maximum lifetime of both counts from the same time. Null for a session.
- * The row is locked, so that it cannot end earlier until the transaction that changes it sees what was created.
+ * The columns of what the token or key of the request creates. It is deleted with that token or key, and the maximum lifetime of
+ * both begins at the same time. Null for a session. Locks the row of the token or key until the new row is committed.
  */
-export async function lineageColumns(ctx: Context): Promise<{ madeWithId: string; lineageAt: Date | null } | null> {
-  const maker = await requireUnchanged(ctx, 'key share');
-  return maker && { madeWithId: maker.id, lineageAt: maker.lineageAt };
+export async function lineageColumns(ctx: Context): Promise<{ createdWithId: string; lineageAt: Date | null } | null> {
+  const creator = await requireUnchanged(ctx, 'key share');
+  return creator && { createdWithId: creator.id, lineageAt: creator.lineageAt };
 }

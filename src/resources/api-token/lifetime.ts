@@ -65,13 +65,13 @@ export async function findLifetime(ctx: Context, id: string): Promise<Lifetime |
 }
 
 /** Throws INVALID for an expiry after that of the token or key that created it. */
-export async function requireNotBeyondMaker(
+export async function requireNotBeyondCreator(
   ctx: Context,
-  madeWithId: string | null,
+  createdWithId: string | null,
   expiresAt: Date | null,
 ): Promise<void> {
-  const maker = madeWithId === null ? null : await findLifetime(ctx, madeWithId);
-  const end = maker && (await findExpiry(ctx, maker));
+  const creator = createdWithId === null ? null : await findLifetime(ctx, createdWithId);
+  const end = creator && (await findExpiry(ctx, creator));
   if (end && isLater(expiresAt, end))
     throw refused(`must not be later than ${end.toISOString()}, when the credential that created it expires`);
 }

@@ -37,7 +37,7 @@ const lineageOf = (organizationId: string, roots: SQL): SQL => sql`
     with recursive lineage(id) as (
       select ${apiTokens.id} from ${apiTokens} where ${and(eq(apiTokens.organizationId, organizationId), roots)}
       union
-      select ${apiTokens.id} from lineage join ${apiTokens} on ${apiTokens.madeWithId} = lineage.id
+      select ${apiTokens.id} from lineage join ${apiTokens} on ${apiTokens.createdWithId} = lineage.id
       where ${apiTokens.organizationId} = ${organizationId}
     ) select lineage.id from lineage)
   order by ${apiTokens.id} for update`;

@@ -11,8 +11,8 @@ import {
   isLater,
   requireFuture,
   requireLifetime,
+  requireNotBeyondCreator,
   requireNotBeyondCredential,
-  requireNotBeyondMaker,
 } from './lifetime.ts';
 import { isWithinLimits } from './limits.ts';
 import { endLineage } from './lineage.ts';
@@ -50,7 +50,7 @@ async function requireMayRotate(ctx: Context, token: ApiTokenRow): Promise<void>
   const { credential } = ctx.unit.actor;
   if (token.id === credential?.id) return;
   const principal = await findPrincipal(ctx, token.principalId);
-  if (principal?.userId) return requireOwnOrMade(ctx, token);
+  if (principal?.userId) return requireOwnOrCreated(ctx, token);
   if (!isOwnToken(token, ctx)) {
     const { access } = ctx.unit;
     access.require('api_token:create');
@@ -68,7 +68,7 @@ async function requireMayRotate(ctx: Context, token: ApiTokenRow): Promise<void>
 }
 
 /** With the secret of another token, a token could outlast its own revocation. */
-function requireOwnOrMade(ctx: Context, token: ApiTokenRow): void {
+function requireOwnOrCreated(ctx: Context, token: ApiTokenRow): void {
   const { credential } = ctx.unit.actor;
   if (token.principalId !== ctx.unit.actor.principal?.id)
     throw refusal(
@@ -76,7 +76,7 @@ function requireOwnOrMade(ctx: Context, token: ApiTokenRow): void {
       'Only the member that an API token acts for can rotate it, because the response contains its secret.',
       'Ask the member to rotate it, or revoke it with deleteApiToken.',
     );
-  if (credential?.kind === 'API_TOKEN' && token.madeWithId !== credential.id)
+  if (credential?.kind === 'API_TOKEN' && token.createdWithId !== credential.id)
     throw refusal(
       'SESSION_REQUIRED',
       'An API token can rotate only itself and tokens that were created with it.',
@@ -85,11 +85,11 @@ function requireOwnOrMade(ctx: Context, token: ApiTokenRow): void {
 }
 
 /** Whether the maximum lifetime counts anew: only for a signed-in person who could create the token. */
-function mayRenew(ctx: Context, { access, madeWithId, lineageAt }: ApiTokenRow): boolean {
+function mayRenew(ctx: Context, { access, createdWithId, lineageAt }: ApiTokenRow): boolean {
   const { actor, access: own } = ctx.unit;
   return (
     actor.credential?.kind === 'SESSION' &&
-    madeWithId === null &&
+    createdWithId === null &&
     lineageAt !== null &&
     own.can('api_token:create') &&
     (access === 'READ' || own.can('api_token:grant_write'))
@@ -109,5 +109,5 @@ async function requireMayLast(
     ctx.unit.access.require('api_token:create');
     if (token.access === 'WRITE') ctx.unit.access.require('api_token:grant_write');
   }
-  await requireNotBeyondMaker(ctx, token.madeWithId, after);
+  await requireNotBeyondCreator(ctx, token.createdWithId, after);
 }

@@ -25,13 +25,13 @@ export type ApiTokenRow = Omit<Pick<typeof apiTokens.$inferSelect, keyof typeof 
 export function isOwnToken(token: ApiTokenRow, { unit: { actor } }: Context): boolean {
   const { credential, principal } = actor;
   if (token.principalId !== principal?.id) return false;
-  return !credential?.narrowing || [token.id, token.madeWithId].includes(credential.id);
+  return !credential?.narrowing || [token.id, token.createdWithId].includes(credential.id);
 }
 
 function own({ unit: { actor } }: Context): SQL | undefined {
   const { credential, principal } = actor;
   const isOfCredential = credential?.narrowing
-    ? or(eq(apiTokens.id, credential.id), eq(apiTokens.madeWithId, credential.id))
+    ? or(eq(apiTokens.id, credential.id), eq(apiTokens.createdWithId, credential.id))
     : undefined;
   return and(eq(apiTokens.principalId, principal?.id ?? ''), isOfCredential);
 }
@@ -100,7 +100,7 @@ export async function snapshotOf(ctx: Context, row: ApiTokenRow): Promise<Record
   const principal = await findPrincipal(ctx, principalId);
   const creator = createdById && (await findPrincipal(ctx, createdById));
   return {
-    ...publicRow('tok', token, { madeWithId: 'tok' }),
+    ...publicRow('tok', token, { createdWithId: 'tok' }),
     principalId: principal && publicIdOfPrincipal(principal),
     createdById: creator && publicIdOfPrincipal(creator),
     projectIds: projectIds?.map((project) => toPublicId('prj', project)) ?? null,

@@ -46,7 +46,7 @@ export const apiTokens = pgTable(
     /** When the maximum lifetime `organizations.api_token_max_days` begins. Null if it does not apply. */
     lineageAt: instant('lineage_at').defaultNow(),
     /** The token or key with which it was created, and with which it is deleted. Null if there is none. */
-    madeWithId: uuid('made_with_id'),
+    createdWithId: uuid('created_with_id'),
     /** The member, service account or key that created it, which may be deleted. Null if an earlier version created it. */
     createdById: uuid('created_by_id'),
     lastUsedAt: instant('last_used_at'),
@@ -57,7 +57,7 @@ export const apiTokens = pgTable(
     unique('api_tokens_hash').on(t.organizationId, t.hash),
     unique('api_tokens_previous_hash').on(t.organizationId, t.previousHash),
     index('api_tokens_by_principal').on(t.organizationId, t.principalId),
-    index('api_tokens_by_maker').on(t.organizationId, t.madeWithId),
+    index('api_tokens_by_creator').on(t.organizationId, t.createdWithId),
     uniqueIndex('api_keys_name')
       .on(t.organizationId, t.projectId, sql`lower(${t.name})`)
       .where(sql`project_id is not null`),
@@ -73,8 +73,8 @@ export const apiTokens = pgTable(
       foreignColumns: [projects.organizationId, projects.id],
     }).onDelete('cascade'),
     foreignKey({
-      name: 'api_tokens_made_with',
-      columns: [t.organizationId, t.madeWithId],
+      name: 'api_tokens_created_with',
+      columns: [t.organizationId, t.createdWithId],
       foreignColumns: [t.organizationId, t.id],
     }).onDelete('cascade'),
   ],
@@ -94,7 +94,7 @@ export const commonFields = {
   updatedAt: apiTokens.updatedAt,
   expiresAt: apiTokens.expiresAt,
   lineageAt: apiTokens.lineageAt,
-  madeWithId: apiTokens.madeWithId,
+  createdWithId: apiTokens.createdWithId,
   createdById: apiTokens.createdById,
   lastUsedAt: apiTokens.lastUsedAt,
   lastUsedAddress: apiTokens.lastUsedAddress,

@@ -4,7 +4,8 @@ import { Member } from '../member/graphql.ts';
 import { Organization } from '../organization/graphql.ts';
 import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { IssuedSessionType } from '../session/sign-in-graphql.ts';
-import { acceptInvitation, declineInvitation, findOffer, type InvitationOffer } from './accept.ts';
+import { acceptInvitation, declineInvitation } from './accept.ts';
+import { findOffer, type InvitationOffer } from './find.ts';
 
 const OfferedProjectRole = builder
   .objectRef<InvitationOffer['projectRoles'][number]>('InvitationOfferProjectRole')

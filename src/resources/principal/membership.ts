@@ -38,9 +38,9 @@ const own = (ctx: Context, id: string): SQL | undefined =>
   and(eq(principals.organizationId, tenant(ctx)), eq(principals.id, id));
 
 /**
- * Deletes a member or a service account. Foreign keys delete its roles, its invitations, and its API tokens with what was
- * made with them. Sessions and the directories belong to the instance, so no foreign key can refer from them to the
- * organization. Returns false if it was deleted before.
+ * Deletes a member or a service account. Foreign keys delete its roles, its invitations and its API tokens, with all tokens
+ * and keys that were created with them. Sessions and the directories belong to the instance, so no foreign key can refer from
+ * them to the organization. Returns false if it was deleted before.
  */
 export async function deletePrincipal(ctx: Context, { id, userId }: PrincipalRow): Promise<boolean> {
   const organizationId = tenant(ctx);

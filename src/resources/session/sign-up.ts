@@ -9,7 +9,8 @@ import { type AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import { email, parse, singleLine } from '../../lib/input.ts';
 import { networkOf } from '../../lib/network.ts';
-import { findFor, joinAsNewUser, noInvitation } from '../invitation/accept.ts';
+import { joinAsNewUser } from '../invitation/accept.ts';
+import { findFor, noInvitation } from '../invitation/find.ts';
 import { passwords, users } from '../user/table.ts';
 import { beginSession, type IssuedSession } from './issue.ts';
 

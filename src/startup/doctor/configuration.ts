@@ -1,4 +1,5 @@
-import { type Config, ConfigError, encryptionOf, readConfig, VARIABLES } from '../../config.ts';
+import { VARIABLES } from '../../config/variables.ts';
+import { type Config, ConfigError, encryptionOf, readConfig } from '../../config.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 type Environment = Record<string, string | undefined>;
