@@ -41,6 +41,8 @@ export function createSharedBuckets(local: LocalBuckets, redis: Redis, now: () =
   async function countIn(claim: Claim, requests: number): Promise<Consumed> {
     const points = within(claim.limit, requests);
     const { consumedPoints, msBeforeNext } = await consume(limiterOf(claim), keyOf(claim), points);
+    if (!isCount(consumedPoints, points) || !isCount(msBeforeNext, 0) || msBeforeNext > PERIOD * 1_000)
+      throw new Error('the answer is no count');
     const isRefused = consumedPoints > claim.limit;
     const bucket = { used: isRefused ? consumedPoints - points : consumedPoints, endsAt: now() + msBeforeNext };
     local.set(claim, bucket);
@@ -69,6 +71,9 @@ export function createSharedBuckets(local: LocalBuckets, redis: Redis, now: () =
     },
   };
 }
+
+/** Anything else is no answer of the script, and would limit nobody. */
+const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
 
 interface Consumed {
   claim: Claim;

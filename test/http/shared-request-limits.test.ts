@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { parseList } from 'structured-headers';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { createLocalBuckets } from '../../src/lib/buckets.ts';
 import { createCircuit } from '../../src/lib/circuit.ts';
 import { fromPublicId } from '../../src/lib/ids.ts';
 import { connectRedis, type Redis } from '../../src/lib/redis.ts';
+import { createSharedBuckets } from '../../src/lib/shared-buckets.ts';
 import { type Api, startApi } from '../support/api.ts';
 import { has } from '../support/packages.ts';
 import { prepareRedis, type RedisServer } from '../support/redis.ts';
@@ -200,6 +202,36 @@ async function startProxy(port: string): Promise<{ url: string; silence: () => v
   };
   return { url: `redis://127.0.0.1:${(proxy.address() as AddressInfo).port}`, silence };
 }
+
+test.each([
+  '+OK',
+  '*0',
+  '*2\r\n$1\r\na\r\n$1\r\nb',
+  '*2\r\n$-1\r\n$-1',
+  '*2\r\n:-5\r\n:-5',
+  '*2\r\n:1\r\n:999999',
+  '-ERR',
+])('an answer of Redis that is no count limits as if Redis had failed: %j', async (answer) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => {
+      const commands = data.toString().match(/^\*\d/gm) ?? [];
+      for (const _ of commands) socket.write(`${/EVAL/i.test(data.toString()) ? answer : '+OK'}\r\n`);
+    });
+  }).listen(0);
+  await once(server, 'listening');
+  const redis = connectRedis(`redis://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  onTestFinished(() => {
+    redis.close();
+    server.close();
+  });
+  await until(() => redis.client.isReady);
+  const buckets = createSharedBuckets(createLocalBuckets(Date.now), redis, Date.now, () => undefined);
+  const refused: (number | null)[] = [];
+  for (let sent = 0; sent < 5; sent += 1)
+    refused.push((await buckets.count([{ kind: 'network', key: 'here', limit: 3 }], 1)).refusedBy);
+  expect(refused).toEqual([null, null, null, 0, 0]);
+});
 
 test('a service that fails is called again once a second, not for each request', async () => {
   const circuit = createCircuit({ onFailure: () => undefined, onRecovery: () => undefined });

@@ -52,6 +52,11 @@ test('createApiToken refuses wrong limits', async () => {
   const many = (count: number, item: string): string[] => Array.from({ length: count }, () => item);
   const wrong: [Json, Json[]][] = [
     [{ permissions: ['rubric:create'] }, [INVALID('permissions', '0')]],
+    // Suggestions take time, so that only the first errors are reported.
+    [
+      { permissions: many(200, 'rubric:create') },
+      Array.from({ length: 20 }, (_, at) => INVALID('permissions', `${at}`)),
+    ],
     [
       { permissions: ['check:read', 'Check:Read', '__proto__:constructor'] },
       [1, 2].map((at) => INVALID('permissions', `${at}`)),

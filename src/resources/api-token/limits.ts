@@ -10,32 +10,37 @@ import { findProject } from '../project/service.ts';
 /** The maximum number of items in each list that limits an API token or an API key. */
 export const LIMIT_ITEMS = { permissions: 200, projectIds: 100, addresses: 50 } as const;
 
-const pattern = z
-  .string()
-  .max(100, { abort: true })
-  .superRefine((text, ctx) => {
-    const complaint = validatePattern(text);
-    if (complaint) ctx.addIssue({ code: 'custom', message: complaint.replace(/\.$/, '') });
-  });
+/** The maximum number of errors that are reported for patterns. The suggestions for each of them take 2 ms. */
+const MAX_REPORTED = 20;
 
 const listOf = <Item extends z.ZodType>(item: Item, max: number) =>
-  z
-    .array(item)
-    .min(1, 'must not be empty; use null for no limit')
-    .max(max)
-    .transform((items) => [...new Set(items)])
-    .nullish();
+  z.array(item).min(1, 'must not be empty; use null for no limit').max(max, { abort: true });
+
+/** Each item once. Null for no limit. */
+const set = <Items extends z.ZodType<string[]>>(items: Items) => items.transform((all) => [...new Set(all)]).nullish();
 
 /** Patterns of permissions. Each matches at least one permission. */
-export const patternList = listOf(pattern, LIMIT_ITEMS.permissions);
-
-/** The networks from which a credential can be used. */
-export const addressList = listOf(
-  z.string().max(64, { abort: true }).refine(isNetwork, 'must be an IP address, or a network such as 10.0.0.0/8'),
-  LIMIT_ITEMS.addresses,
+export const patternList = set(
+  listOf(z.string().max(100, { abort: true }), LIMIT_ITEMS.permissions).superRefine((patterns, ctx) => {
+    let reported = 0;
+    for (const [at, pattern] of patterns.entries()) {
+      const complaint = reported < MAX_REPORTED ? validatePattern(pattern) : null;
+      if (!complaint) continue;
+      ctx.addIssue({ code: 'custom', message: complaint.replace(/\.$/, ''), path: [at] });
+      reported += 1;
+    }
+  }),
 );
 
-export const projectList = listOf(idOf('prj'), LIMIT_ITEMS.projectIds);
+/** The networks from which a credential can be used. */
+export const addressList = set(
+  listOf(
+    z.string().max(64, { abort: true }).refine(isNetwork, 'must be an IP address, or a network such as 10.0.0.0/8'),
+    LIMIT_ITEMS.addresses,
+  ),
+);
+
+export const projectList = set(listOf(idOf('prj'), LIMIT_ITEMS.projectIds));
 
 /** The limits of an API token, apart from its access and its expiry. Null means no limit. */
 export interface TokenLimits {
