@@ -48,11 +48,11 @@ test('both secrets work during the grace, and the previous one is refused afterw
   const [here, late] = [await startApi({ database: api }), await startApi({ database: api })];
   const old = await createToken(api, admin);
   const rotated = await rotateToken(api, admin, old.id, { graceSeconds: 7 * 24 * 3600 });
-  const { hint, endsAt } = rotated.row.previousSecret;
+  const { hint, expiresAt } = rotated.row.previousSecret;
   expect(hint).toBe(old.row.hint);
   expect((await old.query('{ viewer { credential { id expiresAt } } }')).data.viewer.credential).toEqual({
     id: old.id,
-    expiresAt: endsAt,
+    expiresAt,
   });
   for (const secret of [old.secret, rotated.secret]) expect(await seen(here.as(secret))).toEqual(ANSWERED);
   for (const at of [here, late]) {
