@@ -211,7 +211,7 @@ test('a token cannot make itself or another token last longer than itself by a r
       secret: null,
       errors: [INVALID('expiresAt')],
     });
-  // The session of the member can move the end of the token, and that of what was created with it as far as that end.
+  // With a session, the member can extend the token. What was created with it can be extended until the new end.
   expect(await tryRotate(admin, child.id, { expiresAt: null })).toMatchObject({ errors: [INVALID('expiresAt')] });
   expect((await rotateToken(api, admin, child.id, { expiresAt: end })).row.expiresAt).toBe(end);
   const unlimited = await rotateToken(api, admin, token.id, { expiresAt: null });
