@@ -5,8 +5,8 @@ import type { Lifecycle } from './lifecycle.ts';
 import { GRACE } from './listener.ts';
 
 /**
- * Calls `serve`, and then runs jobs if that is the role of the process. With several processes, each runs jobs. After a
- * signal to stop, jobs and requests end at the same time.
+ * Calls `serve`, and then runs jobs unless the role of the process is `api`. After a signal to stop, the jobs and the requests
+ * in progress end at the same time.
  */
 export async function runJobs(
   { dependencies }: App,

@@ -13,7 +13,7 @@ interface NodeOptions extends Pick<AppOptions, 'observers'> {
   hasDemo: boolean;
 }
 
-/** The app for the role of the process. Before the pool ends, it writes what it has counted and recorded. */
+/** Creates the app for the role of the process. Before the pool ends, the counted requests and last uses are written. */
 export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
   if (config.role === 'worker') return createWorkerApp({ pool, config, log, observers });
   const redis = findRedis(config, log);

@@ -10,8 +10,8 @@ type Observers = Pick<ObserverOptions, 'metrics' | 'tracing'>;
 export const hasMetrics = ({ metrics: { port, token } }: Config): boolean => port !== undefined || token !== undefined;
 
 /**
- * Loads what is configured, and nothing else: the packages take about as long to load as the rest of Ambit. `worker` is the
- * number of the process, if there are several. A stop sends the remaining spans.
+ * Loads the packages for metrics and traces only if they are configured, because they take about as long to load as the rest of
+ * Ambit. `worker` is the number of the process, if there are several. A stop sends the remaining spans.
  */
 export async function loadObservers(
   config: Config,

@@ -61,7 +61,7 @@ export async function checkAccounts(config: Config, pool: Pool, hasDemo: boolean
   return { hasDemo, setupSecret: config.signUp === 'invited' ? await createSetupSecret(db) : null };
 }
 
-/** Without this check, the server would start, and each sign-in would fail. */
+/** Stops the start. Otherwise the server would start, and each sign-in would fail. */
 function throwWithAdvice(error: unknown): never {
   if (!(error instanceof DecryptionError)) throw error;
   throw new Error(

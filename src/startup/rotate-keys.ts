@@ -4,7 +4,7 @@ import type { Encrypted } from '../lib/encryption.ts';
 import { encryptInvitations } from '../resources/invitation/rotate-secrets.ts';
 import { runCommand, withDatabase } from './command.ts';
 
-/** Replaces the signing keys instead of encrypting them again. For keys that somebody may have read. */
+/** The option that replaces the signing keys. Needed if somebody may have read them. */
 const NEW_SIGNING_KEY = '--new-signing-key';
 
 /** Encrypts all stored secrets with ENCRYPTION_KEY. */

@@ -23,6 +23,6 @@ function findingOf(seconds: number): Finding {
   const size = Math.abs(seconds);
   if (size <= LIMITS.warn) return ok(`This machine and the database differ by ${Math.round(size * 1_000)} ms.`);
   const direction = seconds > 0 ? 'ahead of' : 'behind';
-  const text = `The clock of this machine is ${size.toFixed(1)} s ${direction} that of the database. Expiry is judged by both. Synchronize them, for example with NTP.`;
+  const text = `The clock of this machine is ${size.toFixed(1)} s ${direction} that of the database. Both clocks decide whether something has expired. Synchronize them, for example with NTP.`;
   return size > LIMITS.fail ? fail(text) : warn(text);
 }

@@ -17,7 +17,7 @@ export function examineConfiguration(environment: Environment): Configuration {
   const problems = problemsOf(() => encryptionOf(readConfig(environment)));
   const invalid = new Set(problems.map((problem) => problem.split(':', 1)[0] ?? ''));
   const valid = Object.entries(environment).filter(([name]) => !invalid.has(name));
-  // Without the invalid ones, a remaining variable can lack the one that it requires.
+  // A valid variable can require one of the invalid ones. Then all have their defaults.
   const remaining = Object.fromEntries(valid);
   const config = readConfig(problemsOf(() => readConfig(remaining)).length > 0 ? {} : remaining);
   if (problems.length > 0) return { config, invalid, findings: problems.map((problem) => fail(`${problem}.`)) };
@@ -37,7 +37,7 @@ function problemsOf(read: () => unknown): string[] {
   }
 }
 
-/** Values that are valid and wrong for most installations. */
+/** Warnings about values that are valid, but wrong for most installations. */
 function adviceFor(config: Config, { PUBLIC_URL, MAIL_FROM }: Environment): string[] {
   const { production, publicUrl, smtpUrl, trustedProxies } = config;
   const advice: string[] = [];

@@ -14,7 +14,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** There is nothing to check yet. */
+/** The embedded database does not exist yet. */
 export class NoDatabaseError extends Error {}
 
 const CONNECT_TIMEOUT_S = 5;

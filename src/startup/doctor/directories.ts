@@ -8,7 +8,7 @@ interface Source {
   expected: string;
 }
 
-/** The lookup role may read these tables of all organizations. */
+/** Tables whose rows of all organizations the lookup role may read. */
 const DIRECTORIES: readonly Source[] = [
   {
     table: 'organization_slugs',
@@ -28,7 +28,7 @@ const DIRECTORIES: readonly Source[] = [
   },
 ];
 
-/** No role of requests may read these of all organizations. */
+/** A table whose rows of all organizations no role of requests may read. */
 const PEOPLE: Source = {
   table: 'people',
   // Copies made by the application have times with milliseconds.
@@ -39,7 +39,7 @@ const PEOPLE: Source = {
 
 const REMEDY = 'See docs/operations.md#repair-a-directory.';
 
-/** Compares the directories with their sources, each with one statement. The deadline also ends the statement. */
+/** Compares each directory with its source in one statement. PostgreSQL ends the statement at the deadline. */
 export async function checkDirectories(sql: Sql, deadlineMs: number): Promise<Finding[]> {
   const [role] = await sql`
     select current_user as name, rolsuper or rolbypassrls as bypasses, pg_has_role('ambit_lookup', 'member') as reads

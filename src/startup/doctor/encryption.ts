@@ -46,7 +46,7 @@ const checkKeys = (runtimeUrl: string, config: Config, encryption: Encryption): 
     },
   );
 
-/** Decrypts one secret of each key, because there may be many. A login that may not read them skips them. */
+/** Decrypts only one secret of each key, because there may be many. Skipped if the login may not read them. */
 async function checkInvitations(sql: Sql, encryption: Encryption): Promise<Stored> {
   const [role] = await sql`select pg_has_role('ambit_lookup', 'member') as reads`;
   if (!role?.['reads']) return { total: 0, old: 0 };

@@ -13,9 +13,9 @@ import { checkRedis } from './redis.ts';
 import { checkRoles } from './roles.ts';
 import { checkRowLevelSecurity } from './row-level-security.ts';
 
-/** Milliseconds in which all rows of the directories are compared. */
+/** Maximum number of milliseconds for the comparison of the directories. */
 const DIRECTORIES_DEADLINE = 60_000;
-/** Milliseconds in which a stopped embedded server starts, also after a crash. */
+/** Maximum number of milliseconds for the start of the embedded server, also after a crash. */
 const START_DEADLINE = 60_000;
 
 const CONFIGURATION = 'configuration';
@@ -88,7 +88,7 @@ async function examineDatabase(
   });
   if (!database) return onResult(opened);
   try {
-    // All begin now. The directories may take long, and must not delay the lines before them.
+    // All checks start now. The directories may take long, and must not delay the results before them.
     const running = databaseChecks(config, database).map(runCheck);
     for (const result of running) onResult(await result);
   } finally {

@@ -2,7 +2,7 @@ import type { Sql } from 'postgres';
 import { countJobs, type FailedJob, listFailedJobs } from '../../jobs/status.ts';
 import { amount, type Finding, ok, warn } from './finding.ts';
 
-/** Seconds that a job may wait before a worker seems to be missing. */
+/** Seconds of waiting after which no worker seems to run. */
 const MAX_WAIT = 60;
 /** The newest failed jobs, which are listed. */
 const LISTED = 3;

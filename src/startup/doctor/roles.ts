@@ -7,7 +7,7 @@ import { type Finding, fail, ok, warn } from './finding.ts';
 /** The roles of requests and of the lookup functions. */
 const ROLES = [RUNTIME_ROLE, 'ambit_lookup'];
 
-/** What a role of requests must not be or have. Each is a column of `ROLE`, and how a finding continues "the role …". */
+/** Rights that a role of requests must not have: the column in `findRole`, and the predicate of the sentence in a finding. */
 const RIGHTS: Record<string, string> = {
   superuser: 'is a superuser',
   bypasses: 'has BYPASSRLS',
@@ -21,7 +21,7 @@ const RIGHTS: Record<string, string> = {
 
 type Role = { name: string } & Record<string, boolean>;
 
-/** Checks these roles and the login of `DATABASE_URL`. */
+/** Checks the roles of requests and the login of `DATABASE_URL`. */
 export async function checkRoles(sql: Sql, { databaseUrl }: Pick<Config, 'databaseUrl'>): Promise<Finding[]> {
   const roles = await Promise.all(ROLES.map((name) => findRole(sql, name)));
   const missing = ROLES.filter((_name, at) => !roles[at]);
@@ -51,7 +51,7 @@ async function checkLogin(sql: Sql, name: string): Promise<Finding[]> {
 }
 const ADVICE = `Give requests a login that is a member of ${RUNTIME_ROLE} only, see docs/deployment.md.`;
 
-/** A lookup function belongs to the lookup role, so functions do not count as owned. */
+/** Reads the rights of a role. Functions do not count as owned, because the lookup functions belong to the lookup role. */
 async function findRole(sql: Sql, name: string): Promise<Role | null> {
   const [role] = await sql<Role[]>`
     select rolname as name, rolsuper as superuser, rolbypassrls as bypasses, rolcreaterole as creates_roles,

@@ -35,7 +35,7 @@ const TABLES = `
       from unnest(p.polroles) r) roles
   )`;
 
-/** Problems, each with a query for what has it, and how a finding continues its name. */
+/** Problems, each with the query for the tables that have it. */
 const PROBLEMS: [problem: string, query: string][] = [
   [
     'not protected by forced row-level security',
@@ -66,7 +66,7 @@ const PROBLEMS: [problem: string, query: string][] = [
   ],
 ];
 
-/** What the runtime role may not do. It may do everything else with tables of organizations. */
+/** Privileges that the runtime role must not have. It has all others on tables of organizations. */
 const REFUSED: Record<string, readonly string[]> = {
   audit_event_targets: ['UPDATE', 'DELETE'],
   audit_events: ['UPDATE', 'DELETE'],
@@ -113,7 +113,7 @@ async function checkGrants(sql: Sql): Promise<Finding[]> {
   ];
 }
 
-/** Row-level security applies to other roles too, unless they bypass it. So this may be intended. */
+/** Grants of other roles can be intended. Row-level security applies to them too, unless they bypass it. */
 async function checkOthers(sql: Sql): Promise<Finding[]> {
   const rows = await sql.unsafe<Row[]>(`with ${TABLES} select distinct role as name from grants
     where role <> 'PUBLIC' and role not in ${ROLES} order by 1`);
