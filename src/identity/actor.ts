@@ -1,9 +1,17 @@
 import { limitedBy } from '../access/access.ts';
 import type { EffectiveGrants, Grants, Narrowing, Role } from '../access/model.ts';
+import type { IdPrefix } from '../lib/ids.ts';
 import type { TokenAccess } from '../resources/api-token/table.ts';
 import type { UserRow } from '../resources/user/table.ts';
 
 export type CredentialKind = 'SESSION' | 'API_TOKEN' | 'API_KEY';
+
+/** The prefixes of the IDs of credentials. */
+export const CREDENTIAL_PREFIXES: Record<CredentialKind, IdPrefix> = {
+  SESSION: 'ses',
+  API_TOKEN: 'tok',
+  API_KEY: 'key',
+};
 
 /** The session, API token or API key that authenticates the request. */
 export interface Credential {

@@ -4,6 +4,7 @@ import type { Db } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { sendStatement } from '../db/writer.ts';
+import { createDelayedWork } from '../lib/delayed.ts';
 import { describeError, type Log, throttled } from '../lib/log.ts';
 import { getOrAdd } from '../lib/maps.ts';
 import { apiTokens } from '../resources/api-token/table.ts';
@@ -36,8 +37,6 @@ export function createLastUses(pool: Pool, clock: () => Date, log: Log, writeAft
   const report = throttled(MINUTE, log);
   const recorded = new LRUCache<string, number>({ max: MAX_RECORDED });
   const pending: Use[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<void> = Promise.resolve();
 
   function record({ credential, organization }: Actor, address: string): void {
     if (!credential || credential.kind === 'SESSION' || !organization) return;
@@ -46,22 +45,13 @@ export function createLastUses(pool: Pool, clock: () => Date, log: Log, writeAft
     if (at.getTime() - (recorded.get(id) ?? 0) < MINUTE || pending.length >= MAX_PENDING) return;
     recorded.set(id, at.getTime());
     pending.push({ organizationId: organization.id, id, at, address });
-    schedule();
+    writing.schedule();
   }
 
-  function schedule(): void {
-    timer ??= setTimeout(() => (isBusy() ? postpone() : void write()), writeAfter).unref();
-  }
-
-  /** Requests come first. */
+  /** Whether no connection is idle. Requests have priority over these writes. */
   function isBusy(): boolean {
     const { open, idle, waiting } = pool.state();
     return waiting > 0 || (open > 0 && idle === 0);
-  }
-
-  function postpone(): void {
-    timer = undefined;
-    schedule();
   }
 
   async function writeAll(): Promise<void> {
@@ -81,14 +71,8 @@ export function createLastUses(pool: Pool, clock: () => Date, log: Log, writeAft
         }
   }
 
-  function write(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    writing = writing.then(writeAll);
-    return writing;
-  }
-
-  return { record, write };
+  const writing = createDelayedWork(writeAll, writeAfter, isBusy);
+  return { record, write: writing.run };
 }
 
 /** Skips a row that is locked, for example by a rotation, and a row that another node has written within the last minute. */

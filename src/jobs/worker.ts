@@ -6,6 +6,7 @@ import type { Pool } from '../db/pool.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { HEARTBEAT_SECONDS, JOB_NAMES, JOBS, type JobDefinition, type JobName } from '../lib/jobs.ts';
 import { describeError, type Log, throttled } from '../lib/log.ts';
+import { startInterval } from './interval.ts';
 import type { JobHandlers } from './job.ts';
 import { type Jobs, openBoss } from './jobs.ts';
 import { type Claim, type Run, settledBy, startRun } from './run-job.ts';
@@ -52,7 +53,7 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
   /** Whether a job may have been added since the current poll began. */
   let isStale = false;
   let timer: NodeJS.Timeout | undefined;
-  const timers: NodeJS.Timeout[] = [];
+  const intervals: (() => void)[] = [];
 
   /** Claims and starts the jobs that can start now. */
   async function claim(): Promise<Run[]> {
@@ -101,17 +102,9 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
     }
   }
 
-  /** Runs the work now and then at this interval. Skips a run while the previous one has not ended. */
   function every(milliseconds: number, message: string, work: () => Promise<unknown>): void {
-    let isBusy = false;
-    const attempt = async (): Promise<void> => {
-      if (isBusy) return;
-      isBusy = true;
-      await work().catch((error) => log({ level: 'error', message, error: describeError(error) }));
-      isBusy = false;
-    };
-    timers.push(setInterval(attempt, milliseconds).unref());
-    void attempt();
+    const onError = (error: unknown): void => log({ level: 'error', message, error: describeError(error) });
+    intervals.push(startInterval(milliseconds, work, onError));
   }
 
   const unsubscribe = jobs.onWake(() => {
@@ -139,7 +132,7 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
       await within(graceMs, allRuns());
       for (const run of allRuns()) run.stop('the process stops');
       await within(REPORT, allRuns());
-      for (const each of timers) clearInterval(each);
+      for (const stop of intervals) stop();
     },
   };
 }

@@ -3,8 +3,7 @@ import { Writable } from 'node:stream';
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { readConfig } from '../config.ts';
-import { connect, drizzleOn } from '../db/client.ts';
-import type { Embedded } from '../db/embedded.ts';
+import { drizzleOn } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { newWork } from '../db/work.ts';
@@ -13,10 +12,10 @@ import { hashPassword } from '../identity/password.ts';
 import { deleteSetupSecrets } from '../identity/setup-secret.ts';
 import { newId } from '../lib/ids.ts';
 import { email, parse, singleLine } from '../lib/input.ts';
-import { createLog, errorLines } from '../lib/log.ts';
+import { errorLines } from '../lib/log.ts';
 import { newPassword } from '../resources/session/sign-up.ts';
 import { passwords, users } from '../resources/user/table.ts';
-import { migrate, runtimeOptions, startDatabase } from './database.ts';
+import { withDatabase } from './command.ts';
 
 const Person = z.object({ email, name: singleLine(100) });
 const Password = z.object({ password: newPassword });
@@ -27,19 +26,7 @@ const Password = z.object({ password: newPassword });
  */
 async function createOwner([address = '', name = address.split('@', 1)[0]]: string[]): Promise<string> {
   const person = parse(Person, { email: address, name });
-  const config = readConfig(process.env);
-  const log = createLog('warn');
-  let embedded: Embedded | undefined;
-  let pool: Pool | undefined;
-  try {
-    if (!config.databaseUrl) embedded = await startDatabase(config, { log });
-    await migrate(config, embedded, log);
-    pool = connect(await runtimeOptions(config, embedded, log));
-    return await allow(pool, person);
-  } finally {
-    await pool?.end();
-    await embedded?.stop();
-  }
+  return await withDatabase(readConfig(process.env), (pool) => allow(pool, person));
 }
 
 async function allow(pool: Pool, person: z.output<typeof Person>): Promise<string> {

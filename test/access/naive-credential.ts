@@ -23,7 +23,7 @@ export function leaves({ permissions, projects }: Narrowed, permission: string, 
   return namedBy(permissions, permission) || (permission === 'project:read' && namesAnyOfProjects(permissions));
 }
 
-/** A key holds nothing outside its project and nothing of another level, whoever made it. */
+/** A key holds nothing outside its project and nothing of another level, whoever created it. */
 export function keyAllows({ project, ...key }: Key, plan: string, row: Row, target: string | null): boolean {
   if (target !== project || !keyNames(key, row)) return false;
   // Patterns are a feature of the plan, as custom roles are. Presets are not.

@@ -361,7 +361,7 @@ const UNCOMMITTED: Record<string, (sql: TransactionSql, organization: string, pe
   },
 };
 
-/** Inserts a token or key of this organization that was made with another one. */
+/** Inserts a token or key of this organization that was created with another one. */
 async function insertCreatedWith(sql: TransactionSql | typeof api.root, maker: string, owner: object): Promise<string> {
   const id = newId();
   const row = { organization_id: ours, id, name: id, access: 'READ', created_with_id: maker, hash: `hash ${id}` };
@@ -371,7 +371,7 @@ async function insertCreatedWith(sql: TransactionSql | typeof api.root, maker: s
   return id;
 }
 
-test('with a token ends all that was made with it and with that, also what is being made', async () => {
+test('with a token ends all that was created with it and with that, also what is being created', async () => {
   const [person, other] = [await join(), await join()];
   const project = uuidOf('prj', await createAndGetId(acme.owner, 'createProject', { key: 'k', name: 'K' }, 'project'));
   const root = uuidOf('tok', (await createApiToken(api, person, 'READ')).id);

@@ -199,7 +199,7 @@ export const ENTRY_POINTS: Record<string, EntryPoint> = {
       deactivated: at('http/secret-revocation', 'a secret that is not valid any more revokes nothing'),
       demoted: NO_ROLE,
       foreign: PUBLIC,
-      address: at('http/secret-revocation', 'the token of a service account and a limited token are revoked from any'),
+      address: at('http/secret-revocation', 'the token of a service account and a narrowed token are revoked from any'),
     },
   },
   'create-owner': {
@@ -215,7 +215,7 @@ export const ENTRY_POINTS: Record<string, EntryPoint> = {
   },
 };
 
-/** Each file that makes a secret or a session, with the entry points that it belongs to. `src/lib/secret.ts` defines them. */
+/** Each file that makes a secret or a session, with the entry points that it belongs to. `src/lib/secret.ts` and `api-token/insert.ts` define the functions that they call. */
 export const MAKERS: Record<string, string[]> = {
   'src/identity/setup-secret.ts': ['signUp'],
   'src/resources/api-key/create.ts': ['createApiKey'],

@@ -48,7 +48,7 @@ describe('a mutation is refused without its permission, and changes nothing', ()
   });
 });
 
-/** No policy and no limit gives it: it needs an Owner, which a limited token is not. */
+/** No policy and no limit gives it: it needs an Owner, which a narrowed token is not. */
 const OF_OWNERS = 'organization:transfer';
 
 describe('a mutation with only its permission is refused for no lack of that permission', () => {
@@ -103,7 +103,7 @@ test('a token limited to a project sees only this project in every list', async 
   expect(byId.data.nodes.slice(0, 3)).toEqual([{ id: made[here] }, null, null]);
 });
 
-test('a limited token of a member neither sees nor revokes the other tokens and sessions of the member', async () => {
+test('a narrowed token of a member neither sees nor revokes the other tokens and sessions of the member', async () => {
   const other = await createToken(api, acme.owner);
   await limitTo(['category:read']);
   const { data } = await token.query(

@@ -18,6 +18,14 @@ for (const organization of [acme, globex]) {
   for (const type of Object.keys(RESOURCES)) await Promise.all([one(type), make(type)]);
 }
 const [ours, theirs] = [organizationUuid(acme), organizationUuid(globex)];
+for (const organization of [ours, theirs]) {
+  await api.root`insert into request_counts (organization_id, day, requests) values (${organization}, '2026-01-01', 1)`;
+  // Two tokens that were created with other tokens.
+  const tokens =
+    await api.root`select id from api_tokens where organization_id = ${organization} and principal_id is not null order by id`;
+  for (const [at, { id }] of tokens.slice(0, 2).entries())
+    await api.root`update api_tokens set created_with_id = ${tokens[at + 1]?.['id']} where organization_id = ${organization} and id = ${id}`;
+}
 const tenants = await tenantTables(api);
 
 const count = async (table: string, where: string): Promise<number> =>

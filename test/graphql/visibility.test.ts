@@ -57,6 +57,7 @@ const OTHERS = [
   'AccessMatrixRow',
   'AccessStep',
   'AuditActor',
+  'Credential',
   'InvitationProjectRole',
   'IssuedSession',
   'PlanPeriod',

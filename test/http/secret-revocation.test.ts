@@ -44,7 +44,7 @@ const lastEvent = async (): Promise<Json> =>
   (await owner.query('{ auditEvents(first: 1) { nodes { action outcome targetId ipAddress actor { kind } before } } }'))
     .data.auditEvents.nodes[0];
 
-test('a shown secret is revoked with all that was made with it, on every node', async () => {
+test('a shown secret is revoked with all that was created with it, on every node', async () => {
   const token = await createToken(api, admin);
   const child = await createToken(api, token);
   for (const at of [api, node]) expect(await look(at.as(child.secret))).toEqual(inside(admin.email, 'acme'));
@@ -81,7 +81,7 @@ test('a secret that is not valid any more revokes nothing', async () => {
   for (const one of [rotated, expired]) expect(await look(one)).toEqual(inside(admin.email, 'acme'));
 });
 
-test('the token of a service account and a limited token are revoked from any address', async () => {
+test('the token of a service account and a narrowed token are revoked from any address', async () => {
   const projectIds = [await createProject(owner, 'staging')];
   const robot = await createAndGetId(
     owner,

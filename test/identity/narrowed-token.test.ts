@@ -86,7 +86,7 @@ test('createApiToken refuses wrong limits', async () => {
   expect(Object.keys(await listed(admin))).toHaveLength(before);
 });
 
-test('a limited token creates only tokens that are limited at least as much', async () => {
+test('a narrowed token creates only tokens that are limited at least as much', async () => {
   const limits = { permissions: ['api_token:*', '*:read'], addresses: ['127.0.0.0/8', '2001:db8::/32'] };
   const maker = await createToken(api, admin, limits);
   expect((await createToken(api, maker)).row).toMatchObject(limits);
@@ -113,7 +113,7 @@ test('a limited token creates only tokens that are limited at least as much', as
   expect(cleared.row).toMatchObject({ ...limits, projects: null });
 });
 
-test('a limited token gives a service account no token with more than the caller holds', async () => {
+test('a narrowed token gives a service account no token with more than the caller holds', async () => {
   const account = (role: 'read' | 'admin') =>
     createAndGetId(
       acme.owner,
@@ -142,7 +142,7 @@ test('a limited token gives a service account no token with more than the caller
   expect(await tryCreate(user, { serviceAccountId: reader })).toEqual({ refused: 'NO_GRANT' });
 });
 
-test('a limited token of an Owner is no Owner', async () => {
+test('a narrowed token of an Owner is no Owner', async () => {
   const token = await createToken(api, acme.owner, { permissions: ['*'] });
   const DEMOTE = { id: acme.owner.memberId, roleId: roleId('admin') };
   expect(await mutate(token, 'updateMember', DEMOTE)).toEqual({ refused: 'NOT_HELD' });

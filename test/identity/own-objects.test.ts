@@ -6,7 +6,7 @@ import { createToken } from './tokens.ts';
 
 const LOOK = '{ sessions { totalCount } apiTokens { totalCount } viewer { member { id } } }';
 
-test('a limited token and a key do not reach the sessions and other tokens of whom they belong to', async () => {
+test('a narrowed token and a key do not reach the sessions and other tokens of whom they belong to', async () => {
   const api = await startApi();
   const acme = await createOrganization(api, 'acme');
   const project = await createProject(acme.owner, 'staging');

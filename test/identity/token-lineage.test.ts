@@ -19,7 +19,7 @@ function newAdmin() {
 const setMaximum = (apiTokenMaxDays: number | null) =>
   mutate(owner, 'updateOrganization', { id: acme.id, apiTokenMaxDays }, 'organization { apiTokenMaxDays }');
 
-test('everything that was made with a token ends with it, on every node', async () => {
+test('everything that was created with a token ends with it, on every node', async () => {
   const admin = await newAdmin();
   const root = await createToken(api, admin);
   const child = await createToken(api, root);
@@ -38,7 +38,7 @@ test('everything that was made with a token ends with it, on every node', async 
   expect(await differencesOfDirectories(api.root)).toEqual([]);
 });
 
-test('what was made with a token lives on after a rotation of that token', async () => {
+test('what was created with a token stays valid after a rotation of that token', async () => {
   const admin = await newAdmin();
   const root = await createToken(api, admin);
   const child = await createToken(api, root);
@@ -47,7 +47,7 @@ test('what was made with a token lives on after a rotation of that token', async
   for (const one of [child, rotated]) expect(await look(one)).toEqual(inside(admin.email, 'acme'));
 });
 
-test('what was made with a token shrinks with its member and ends with the membership', async () => {
+test('what was created with a token shrinks with its member and ends with the membership', async () => {
   const admin = await newAdmin();
   const child = await createToken(api, await createToken(api, admin));
   expect(await mutate(child, 'createCategory', { name: 'Before' })).toEqual({ errors: [] });
@@ -59,7 +59,7 @@ test('what was made with a token shrinks with its member and ends with the membe
   expect(await differencesOfDirectories(api.root)).toEqual([]);
 });
 
-test('what was made with a token ends no later than the token expires', async () => {
+test('what was created with a token ends no later than the token expires', async () => {
   const admin = await newAdmin();
   const later = await startApi({ database: api });
   const expiresAt = new Date(Date.now() + DAY).toISOString();
@@ -71,7 +71,7 @@ test('what was made with a token ends no later than the token expires', async ()
   for (const one of [root, child]) expect(await look(later.as(one.secret))).toEqual(REFUSED);
 });
 
-test('the token of a service account outlives the token that made it, and shows who did', async () => {
+test('the token of a service account outlives the token that created it, and shows who did', async () => {
   const admin = await newAdmin();
   const robot = await createAndGetId(
     owner,
@@ -153,7 +153,7 @@ test('the maximum lifetime counts anew after a rotation by a person, and not aft
   expect(moved(itself.row, before)).toBe(0);
   const renewed = await rotateToken(api, admin, other.id);
   expect(moved(renewed.row, before)).toBeGreaterThan(11 * 60 * MINUTE);
-  // What was made with a token counts from the same time as that token.
+  // What was created with a token counts from the same time as that token.
   const sibling = await rotateToken(api, admin, child.id);
   expect(moved(sibling.row, child.row)).toBeLessThanOrEqual(0);
   await setMaximum(null);

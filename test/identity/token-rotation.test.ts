@@ -19,7 +19,7 @@ const ANSWERED = inside(admin.email, 'acme');
 const secretsOf = async (...secrets: string[]): Promise<number> =>
   (await api.root`select from organization_secrets where hash = any(${secrets.map(hashSecret)})`).length;
 
-test('the earlier secret ends at once by default, and everything else stays', async () => {
+test('the previous secret ends at once by default, and everything else stays', async () => {
   const limits = {
     permissions: ['organization:*', 'api_token:*'],
     addresses: ['127.0.0.0/8', '::1'],
@@ -44,7 +44,7 @@ test('the earlier secret ends at once by default, and everything else stays', as
   }
 });
 
-test('both secrets work during the grace, and the earlier one is dead afterwards, on every node', async () => {
+test('both secrets work during the grace, and the previous one is refused afterwards, on every node', async () => {
   const [here, late] = [await startApi({ database: api }), await startApi({ database: api })];
   const old = await createToken(api, admin);
   const rotated = await rotateToken(api, admin, old.id, { graceSeconds: 7 * 24 * 3600 });
@@ -163,7 +163,7 @@ test('the token of a service account is rotated by itself and by who could creat
   expect(await tryRotate(limited, ofBoss.id)).toEqual({ refused: 'NOT_HELD' });
 });
 
-test('a limited token cannot get the secret of a token with wider limits', async () => {
+test('a narrowed token cannot get the secret of a token with wider limits', async () => {
   const robot = await createAndGetId(
     owner,
     'createServiceAccount',
@@ -182,7 +182,7 @@ test('a limited token cannot get the secret of a token with wider limits', async
   expect(await seen(wide)).toMatchObject({ status: 200 });
 });
 
-test('a token rotates itself and what was made with it, but no other token of its member', async () => {
+test('a token rotates itself and what was created with it, but no other token of its member', async () => {
   const [one, other] = [await createToken(api, admin), await createToken(api, admin)];
   expect(await tryRotate(one, other.id)).toEqual({ refused: 'SESSION_REQUIRED' });
   const child = await createToken(api, one);
@@ -211,12 +211,12 @@ test('a token cannot make itself or another token last longer than itself by a r
       secret: null,
       errors: [INVALID('expiresAt')],
     });
-  // The session of the member can move the end of the token, and that of what was made with it as far as that end.
+  // The session of the member can move the end of the token, and that of what was created with it as far as that end.
   expect(await tryRotate(admin, child.id, { expiresAt: null })).toMatchObject({ errors: [INVALID('expiresAt')] });
   expect((await rotateToken(api, admin, child.id, { expiresAt: end })).row.expiresAt).toBe(end);
   const unlimited = await rotateToken(api, admin, token.id, { expiresAt: null });
   expect(unlimited.row.expiresAt).toBeNull();
-  // What was made with it ends no later than the new end.
+  // What was created with it ends no later than the new end.
   const soon = in_(MINUTE);
   await rotateToken(api, admin, token.id, { expiresAt: soon });
   expect((await listed(admin))[child.id].expiresAt).toBe(soon);

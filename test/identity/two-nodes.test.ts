@@ -61,7 +61,7 @@ const REVOCATIONS: Record<string, () => Promise<Revocation>> = {
     const token = await createToken(api, owner);
     return revoking(token, 'deleteApiToken', { id: token.id });
   },
-  'a token, and with it one that was made with it': async () => {
+  'a token, and with it one that was created with it': async () => {
     const token = await createToken(api, owner);
     return revoking(await createToken(api, token), 'deleteApiToken', { id: token.id });
   },
@@ -110,7 +110,7 @@ test.each(Object.entries(REVOCATIONS))(
 
 const ROUNDS = size(4, 250);
 
-test('after a rotation without a grace, the former secret is refused on the other node, and the new one works', async () => {
+test('after a rotation without a grace, the previous secret is refused on the other node, and the new one works', async () => {
   const token = await createToken(api, owner);
   let current: Caller = token;
   for (let round = 0; round < ROUNDS; round += 1) {

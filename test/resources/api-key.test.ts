@@ -308,7 +308,7 @@ test('an update applies to the next request, and null is for what can be missing
   expect(await tryUpdate(owner, key, {})).toMatchObject({ apiKey: { expiresAt: null, permissions: ['dataset:*'] } });
 });
 
-test('a rotation keeps the earlier secret for the grace, and a third secret must wait for its end', async () => {
+test('a rotation keeps the previous secret for the grace, and a third secret must wait for its end', async () => {
   const key = await create(owner);
   const rotated = keyOf(await tryRotate(owner, key, { graceSeconds: 3_600 }));
   expect(rotated.row).toMatchObject({ id: key.id, previousSecret: { hint: key.row.hint } });
@@ -331,7 +331,7 @@ describe('the creator', () => {
     return (await queryData(by, document, { id: project, filter })).project.apiKeys.nodes.map(({ id }: Json) => id);
   };
 
-  test('is known after the member has left, and keys that were made with a session stay', async () => {
+  test('is known after the member has left, and keys that were created with a session stay', async () => {
     const admin = await join('admin');
     const [key, token] = [await create(admin), await createApiToken(api, admin, 'WRITE')];
     const made = await create(token);

@@ -110,7 +110,7 @@ async function createWorld(slug: string): Promise<World> {
       expiredInvitation: await age('invitations', await invite(owner, `new@${slug}.test`), 'expires_at', 29),
       pendingInvitation: await invite(owner, `pending@${slug}.test`),
       endedRecently: await age('api_tokens', endedRecently, 'expires_at', 29),
-      // The deletion of this token would end the one that was made with it.
+      // The deletion of this token would end the one that was created with it.
       maker: await age('api_tokens', maker, 'expires_at', 31),
       made,
       rotated,

@@ -110,14 +110,15 @@ interface Filter {
 }
 
 /** The most frequent value for each field of the list's filter. */
-async function filtersOf({ name, field }: List): Promise<Filter[]> {
+async function filtersOf({ name, field, around }: List): Promise<Filter[]> {
   const type = getNamedType(field.args.find((arg) => arg.name === 'filter')?.type);
   if (!isInputObjectType(type)) return [];
   const item = connectionsOf(schema).find((each) => each.name === name)?.node.name ?? '';
   const shown = Object.values(type.getFields()).map((each) => ({ each, ...filteredBy(item, each) }));
   const selected = new Set(shown.map(({ selection }) => selection));
-  const data = await queryData(owner, `{ ${field.name}(first: 500) { nodes { id ${[...selected].join(' ')} } } }`);
-  const nodes: Json[] = data[field.name].nodes;
+  const list = `${field.name}(first: 500) { nodes { id ${[...selected].join(' ')} } }`;
+  const data = await queryData(owner, `{ ${around.replace('$', list)} }`);
+  const nodes: Json[] = (data['parent'] ?? data)[field.name].nodes;
   return shown.map(({ each, read }) => {
     const values = nodes.map(read).filter((value) => value !== null && value !== undefined);
     if (each.name === 'search') return commonLetter(nodes.map(read));
@@ -155,6 +156,7 @@ function filteredBy(item: string, input: GraphQLInputField): FilteredBy {
   if (name === 'status')
     return { selection: 'expiresAt', read: (node) => (new Date(node.expiresAt) > new Date() ? 'PENDING' : 'EXPIRED') };
   if (name === 'since' || name === 'until') return { selection: 'id', read: (node) => timeOf(node.id) };
+  if (name === 'createdBy') return { selection: 'createdById', read: (node) => node.createdById };
   if (leafFields(item).includes(name) || (!name.endsWith('Id') && !referencedBy(type)))
     return { selection: name, read: (node) => node[name] };
   const object = name.replace(/Id$/, '');

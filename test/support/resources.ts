@@ -389,7 +389,7 @@ export const RESOURCES: Record<string, Resource> = {
       const key = { access: 'READ', permissions: ['dataset:read'], hint: 'abcd' };
       return insert('api_tokens', (at) => ({
         ...{ ...key, name: `Key ${at}`, hash: `key ${organization.slug} ${at}` },
-        ...{ project_id: projects[at], created_by_id: members[at] },
+        ...{ project_id: projects[at], created_by_id: members[at], preset: at % 2 === 0 ? 'SDK' : null },
       }));
     },
   },
@@ -409,10 +409,16 @@ export const RESOURCES: Record<string, Resource> = {
     }),
     rows: async ({ organization, insert, refer }) => {
       const [members, accounts] = [await refer('Member'), await refer('ServiceAccount')];
+      const projects = await refer('Project');
       const token = { name: 'A token', access: 'READ' };
       const hash = (at: number): string => `${organization.slug} ${at}`;
-      await insert('api_tokens', (at) => ({ ...token, hash: `account ${hash(at)}`, principal_id: accounts[at] }));
-      return insert('api_tokens', (at) => ({ ...token, hash: `member ${hash(at)}`, principal_id: members[at] }));
+      const makers = await insert('api_tokens', (at) => ({
+        ...{ ...token, hash: `account ${hash(at)}`, principal_id: accounts[at] },
+      }));
+      return insert('api_tokens', (at) => ({
+        ...{ ...token, hash: `member ${hash(at)}`, principal_id: members[at], created_by_id: members[at] },
+        ...{ created_with_id: makers[at], project_ids: [projects[at]] },
+      }));
     },
   },
   Session: {

@@ -1,3 +1,4 @@
+import { CREDENTIAL_PREFIXES, type CredentialKind } from '../../identity/actor.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import type { AuditEventRow } from './service.ts';
 import type { ActorKind } from './table.ts';
@@ -18,11 +19,9 @@ export function actorIdOf(event: AuditEventRow): string | null {
   return userId && toPublicId('usr', userId);
 }
 
-const CREDENTIALS: Record<string, string> = { SESSION: 'ses', API_TOKEN: 'tok', API_KEY: 'key' };
-
 /** The public ID of the credential that was used. Null without one. */
 export const credentialIdOf = ({ credentialKind, credentialId }: AuditEventRow): string | null =>
-  credentialId && toPublicId(CREDENTIALS[credentialKind] ?? 'tok', credentialId);
+  credentialId && toPublicId(CREDENTIAL_PREFIXES[credentialKind as CredentialKind], credentialId);
 
 /** The name of the actor alone. */
 export const nameOfActor = ({ actorName, actor }: AuditEventRow): string => actorName ?? actor;

@@ -6,6 +6,7 @@ import { rowsOf } from '../../data/rows.ts';
 import { arrayParam, isAnyOf } from '../../db/array.ts';
 import { listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { queryRows } from '../../db/reader.ts';
+import { CREDENTIAL_PREFIXES } from '../../identity/actor.ts';
 import { AmbitError } from '../../lib/errors.ts';
 import { decodeId, firstIdAt } from '../../lib/ids.ts';
 import type { AuditEventRow } from './service.ts';
@@ -49,7 +50,9 @@ function byCredential(id: string): SQL {
   return kind ? (and(eq(auditEvents.credentialId, decoded.uuid), eq(auditEvents.credentialKind, kind)) as SQL) : NONE;
 }
 
-const KINDS: Record<string, string> = { ses: 'SESSION', tok: 'API_TOKEN', key: 'API_KEY' };
+const KINDS: Record<string, string> = Object.fromEntries(
+  Object.entries(CREDENTIAL_PREFIXES).map(([kind, prefix]) => [prefix, kind]),
+);
 
 /** Two index lookups: of the target, and of the other objects that events touched. */
 function byTarget(ctx: Context, id: string): SQL {

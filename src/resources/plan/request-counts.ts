@@ -4,6 +4,7 @@ import type { Db } from '../../db/client.ts';
 import { domainError, postgresError } from '../../db/constraints.ts';
 import type { Pool } from '../../db/pool.ts';
 import { inTransaction } from '../../db/transaction.ts';
+import { createDelayedWork } from '../../lib/delayed.ts';
 import { AmbitError } from '../../lib/errors.ts';
 import { describeError, type Log, throttled } from '../../lib/log.ts';
 import { requestCounts } from './table.ts';
@@ -31,8 +32,6 @@ export function createRequestCounts(
 ): RequestCounts {
   const report = throttled(LOG_INTERVAL, log);
   let counts = new Map<string, Days>();
-  let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<void> = Promise.resolve();
 
   function addTo(organizationId: string, day: number, requests: number): void {
     if (!counts.has(organizationId) && counts.size >= MAX_ORGANIZATIONS) {
@@ -42,7 +41,7 @@ export function createRequestCounts(
     const days = counts.get(organizationId) ?? new Map<number, number>();
     days.set(day, (days.get(day) ?? 0) + requests);
     counts.set(organizationId, days);
-    timer ??= setTimeout(() => void write(), writeAfter).unref();
+    writing.schedule();
   }
 
   /** Stops at the first failure, because the others would probably fail too. */
@@ -63,16 +62,10 @@ export function createRequestCounts(
     }
   }
 
-  function write(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    writing = writing.then(writeAll);
-    return writing;
-  }
-
+  const writing = createDelayedWork(writeAll, writeAfter);
   return {
     add: (organizationId, requests) => addTo(organizationId, Math.floor(clock().getTime() / DAY), requests),
-    write,
+    write: writing.run,
   };
 }
 

@@ -5,11 +5,11 @@ import { findMembershipsAcrossTenants, type Membership } from '../../identity/ac
 import {
   type Actor,
   accessOfCredential,
+  CREDENTIAL_PREFIXES,
   type Credential,
-  type CredentialKind as Kind,
   organizationRoleOf,
 } from '../../identity/actor.ts';
-import { type IdPrefix, toPublicId } from '../../lib/ids.ts';
+import { toPublicId } from '../../lib/ids.ts';
 import { requestLimitsOf } from '../../lib/request-limits.ts';
 import { CredentialKind } from '../audit-event/graphql.ts';
 import { Member } from '../member/graphql.ts';
@@ -30,15 +30,13 @@ export const CredentialAccess = builder.enumType('CredentialAccess', {
   } as const,
 });
 
-const PREFIXES: Record<Kind, IdPrefix> = { SESSION: 'ses', API_TOKEN: 'tok', API_KEY: 'key' };
-
 const CredentialType = builder.objectRef<Credential>('Credential').implement({
   description: 'The session, API token or API key that authenticates the request.',
   public: true,
   fields: (t) => ({
     id: t.id({
       description: 'The ID of the session, API token or API key.',
-      resolve: ({ kind, id }) => toPublicId(PREFIXES[kind], id),
+      resolve: ({ kind, id }) => toPublicId(CREDENTIAL_PREFIXES[kind], id),
     }),
     kind: t.field({
       type: CredentialKind,
