@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createAndGetId, organizationUuid, uuidOf } from '../enforcement/support.ts';
-import { startApi } from '../support/api.ts';
+import { type Caller, startApi } from '../support/api.ts';
 import { differencesOfDirectories } from '../support/directories.ts';
 import { addMember, createOrganization, mutate, roleId, setRole } from '../support/world.ts';
 import { DAY, inside, look, MINUTE, REFUSED } from './support.ts';
@@ -170,4 +170,15 @@ test('updateOrganization refuses a wrong maximum, and needs organization:update'
   // Omitted, it stays.
   await mutate(owner, 'updateOrganization', { id: acme.id, name: 'Acme' });
   expect(await setMaximum(null)).toEqual({ organization: { apiTokenMaxDays: null }, errors: [] });
+});
+
+test('a token cannot extend its own lifetime by a longer maximum of the organization', async () => {
+  const token = await createToken(api, owner);
+  const setWith = (caller: Caller, apiTokenMaxDays: number | null) =>
+    mutate(caller, 'updateOrganization', { id: acme.id, apiTokenMaxDays });
+  expect(await setWith(token, 30)).toEqual({ errors: [] });
+  for (const longer of [31, null]) expect(await setWith(token, longer)).toEqual({ refused: 'SESSION_REQUIRED' });
+  for (const days of [30, 29]) expect(await setWith(token, days)).toEqual({ errors: [] });
+  expect(await mutate(token, 'updateOrganization', { id: acme.id, name: 'Acme' })).toEqual({ errors: [] });
+  expect(await setWith(owner, null)).toEqual({ errors: [] });
 });

@@ -4,6 +4,7 @@ import { uuidOf } from '../enforcement/support.ts';
 import { createToken, tryCreate as tryCreateToken } from '../identity/tokens.ts';
 import { startApi } from '../support/api.ts';
 import { differencesOfDirectories } from '../support/directories.ts';
+import { until } from '../support/until.ts';
 import {
   addMember,
   createApiKey,
@@ -11,6 +12,7 @@ import {
   duringChange,
   lockOrganization,
   mutate,
+  waitsForLock,
 } from '../support/world.ts';
 
 const api = await startApi();
@@ -93,4 +95,18 @@ test('what a token creates while that is rotated to an earlier end does not outl
     await api.root`delete from organization_secrets s where not exists (select from api_tokens t where t.hash = s.hash)`;
     await mutate(admin, 'deleteApiToken', { id: token.id });
   }
+});
+
+test('a token that creates another one while its member is deleted does not block the deletion', async () => {
+  const admin = await addMember(api, acme, 'admin', 'deleted');
+  const token = await createToken(api, admin);
+  let creating: ReturnType<typeof tryCreateToken> | undefined;
+  // The order of the locks of a deletion: first the member, then its tokens.
+  await api.root.begin(async (sql) => {
+    await sql`select from principals where id = ${uuidOf('mem', admin.memberId)} for update`;
+    creating = tryCreateToken(token, {});
+    await until(() => waitsForLock(api));
+    await sql`select from api_tokens where id = ${uuidOf('tok', token.id)} for update`;
+  });
+  expect(await creating).toMatchObject({ errors: [] });
 });

@@ -66,4 +66,4 @@ async function insert(ctx: Context, given: Values): Promise<KeyWithSecret> {
 
 /** The maximum lifetime is that of API tokens. It does not apply to a key that was created with a session. */
 const lineageOf = async (ctx: Context): Promise<Pick<Values, 'createdWithId' | 'lineageAt'>> =>
-  (await lineageColumns(ctx)) ?? { createdWithId: null, lineageAt: null };
+  (await lineageColumns(ctx, 'key share')) ?? { createdWithId: null, lineageAt: null };

@@ -8,6 +8,7 @@ import { toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine } from '../../lib/input.ts';
 import { findGrantsOverTime } from '../principal/access.ts';
 import { findByPublicId, type PrincipalRow } from '../principal/service.ts';
+import { requireUnchanged } from './current.ts';
 import { lineageColumns, newSecretColumns } from './insert.ts';
 import { requireLifetime, requireNotBeyondCredential } from './lifetime.ts';
 import {
@@ -66,6 +67,8 @@ async function insert(
       .returning(fields),
     addSecrets(tx, columns.organizationId, [columns.hash]),
   ]);
+  // After the insertion, which locks the principal first, in the same order as the deletion of a principal.
+  await requireUnchanged(ctx, 'key share');
   const apiToken = row as ApiTokenRow;
   audit(ctx, { targetId: toPublicId('tok', apiToken.id), after: await snapshotOf(ctx, apiToken) });
   return { apiToken, secret };

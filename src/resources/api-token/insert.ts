@@ -22,9 +22,13 @@ export function newSecretColumns(ctx: Context, kind: SecretKind) {
 
 /**
  * The columns of what the token or key of the request creates. It is deleted with that token or key, and the maximum lifetime of
- * both begins at the same time. Null for a session. Locks the row of the token or key until the new row is committed.
+ * both begins at the same time. Null for a session. The caller must lock the row of the token or key until the new row is
+ * committed.
  */
-export async function lineageColumns(ctx: Context): Promise<{ createdWithId: string; lineageAt: Date | null } | null> {
-  const creator = await requireUnchanged(ctx, 'key share');
+export async function lineageColumns(
+  ctx: Context,
+  lock?: 'key share',
+): Promise<{ createdWithId: string; lineageAt: Date | null } | null> {
+  const creator = await requireUnchanged(ctx, lock);
   return creator && { createdWithId: creator.id, lineageAt: creator.lineageAt };
 }

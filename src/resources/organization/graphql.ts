@@ -75,7 +75,7 @@ mutation('updateOrganization', {
     name: t.string({ description: 'The display name, 1 to 100 characters. Cannot be null.' }),
     slug: t.string({ description: `The name in URLs: ${SLUG} Cannot be null.` }),
     apiTokenMaxDays: t.int({
-      description: `The maximum lifetime of API tokens in days, ${TOKEN_DAYS.min} to ${TOKEN_DAYS.max.toLocaleString('en')}. It also applies to existing tokens: older tokens are refused from the next request on. Null clears it: there is no maximum.`,
+      description: `The maximum lifetime of API tokens in days, ${TOKEN_DAYS.min} to ${TOKEN_DAYS.max.toLocaleString('en')}. It also applies to existing tokens: older tokens are refused from the next request on. Null clears it: there is no maximum. An API token cannot raise or clear it, because it would extend its own lifetime.`,
     }),
   }),
   results: { organization: { type: Organization, description: 'The updated organization.' } },

@@ -116,10 +116,17 @@ export async function updateOrganization(ctx: Context, input: unknown): Promise<
   const changes = parse(Update, input);
   const before = await lockOrganization(ctx);
   await requireStill(ctx, 'organization:update');
+  if (extendsTokens(before, changes)) requireSession(ctx);
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   const after = Object.keys(given).length > 0 ? await write(ctx, given) : before;
   audit(ctx, { targetId: toPublicId('org', before.id), before: snapshotOf(before), after: snapshotOf(after) });
   return after;
+}
+
+/** Whether tokens live longer than before. A token that could do this would extend its own lifetime. */
+function extendsTokens(before: OrganizationRow, { apiTokenMaxDays: after }: z.output<typeof Update>): boolean {
+  const [had, has] = [before.apiTokenMaxDays, after];
+  return had !== null && has !== undefined && (has === null || has > had);
 }
 
 async function write(ctx: Context, changes: Partial<OrganizationRow>): Promise<OrganizationRow> {
