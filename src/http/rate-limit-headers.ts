@@ -22,8 +22,7 @@ export interface VisibleLimit {
 
 /**
  * The limits that the caller may see. The limit of a network would show how many requests others send from it. The limit of
- * the organization requires `usage:read`. The request may have been counted for an actor of the cache, whose plan has
- * changed since.
+ * the organization requires `usage:read`. The request may have been counted for a cached actor with an earlier plan.
  */
 export function visibleLimits(
   { claims, buckets }: CountedRequest,
@@ -72,7 +71,7 @@ export function withRateLimit(
 }
 
 function withHeaders(dependencies: Dependencies, { state }: ServerContext, response: HttpResponse): HttpResponse {
-  // The request was counted for an actor of the cache, whose credential was revoked since.
+  // The request was counted for a cached actor whose credential was revoked since then.
   if (!state.counted || state.trace.codes.includes('UNAUTHENTICATED')) return response;
   const headers = headersOf(visibleLimits(state.counted, state.trace.actor, dependencies));
   return { ...response, headers: { ...response.headers, ...headers } };

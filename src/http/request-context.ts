@@ -29,7 +29,7 @@ export async function createContext(dependencies: Dependencies, server: ServerCo
     decisions: state.trace.decisions,
     authenticate: async () => {
       const isFresh = performance.now() - readAt < FRESH;
-      // The headers must not tell what only an earlier role or a revoked credential may know.
+      // The headers must not show what only an earlier role or a revoked credential allows.
       state.trace.actor = ANONYMOUS;
       const current = (isFresh && freshActor) || (await authenticateAgain(state.credential, authenticate));
       freshActor = null;

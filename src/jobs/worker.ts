@@ -129,7 +129,7 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
       isStopping = true;
       unsubscribe();
       clearTimeout(timer);
-      // A lost database can delay it. What it claims afterwards is run by another process.
+      // A lost connection can delay the poll. Another process runs the jobs that it claims afterwards.
       await within(REPORT, [polling]);
       await within(graceMs, endsOfRuns());
       for (const run of allRuns()) run.stop('the process stops');

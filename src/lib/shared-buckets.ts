@@ -42,7 +42,7 @@ export function createSharedBuckets(local: LocalBuckets, redis: Redis, now: () =
     const points = within(claim.limit, requests);
     const { consumedPoints, msBeforeNext } = await consume(limiterOf(claim), keyOf(claim), points);
     if (!isCount(consumedPoints, points) || !isCount(msBeforeNext, 0) || msBeforeNext > PERIOD * 1_000)
-      throw new Error('the answer is no count');
+      throw new Error('the answer is not a count');
     const isRefused = consumedPoints > claim.limit;
     const bucket = { used: isRefused ? consumedPoints - points : consumedPoints, endsAt: now() + msBeforeNext };
     local.set(claim, bucket);
@@ -72,7 +72,7 @@ export function createSharedBuckets(local: LocalBuckets, redis: Redis, now: () =
   };
 }
 
-/** Anything else is no answer of the script, and would limit nobody. */
+/** Whether a value is a valid answer of the script. A wrong value could disable the limit. */
 const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
 
 interface Consumed {

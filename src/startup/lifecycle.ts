@@ -25,7 +25,7 @@ export function createLifecycle(
 
   async function exitWithError(error: unknown): Promise<never> {
     report(error);
-    // Also if a step leaves nothing that keeps the process running.
+    // Set now, because the process also ends when a step leaves nothing that keeps it running.
     process.exitCode = 1;
     await runSteps().catch(() => undefined);
     process.exit(1);

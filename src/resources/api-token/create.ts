@@ -67,7 +67,7 @@ async function insert(
       .returning(fields),
     addSecrets(tx, columns.organizationId, [columns.hash]),
   ]);
-  // After the insertion, which locks the principal first, in the same order as the deletion of a principal.
+  // Locks the creating token after the insertion has locked the principal. A deletion of the principal uses the same order.
   await requireUnchanged(ctx, 'key share');
   const apiToken = row as ApiTokenRow;
   audit(ctx, { targetId: toPublicId('tok', apiToken.id), after: await snapshotOf(ctx, apiToken) });

@@ -22,8 +22,8 @@ export function newSecretColumns(ctx: Context, kind: SecretKind) {
 
 /**
  * The columns of what the token or key of the request creates. It is deleted with that token or key, and the maximum lifetime of
- * both begins at the same time. Null for a session. The caller must lock the row of the token or key until the new row is
- * committed.
+ * both begins at the same time. Null for a session. The row of the token or key must be locked until the new row is committed,
+ * with `lock` or by the caller.
  */
 export async function lineageColumns(
   ctx: Context,

@@ -10,13 +10,13 @@ import { findProject } from '../project/service.ts';
 /** The maximum number of items in each list that limits an API token or an API key. */
 export const LIMIT_ITEMS = { permissions: 200, projectIds: 100, addresses: 50 } as const;
 
-/** The maximum number of errors that are reported for patterns. The suggestions for each of them take 2 ms. */
+/** Maximum number of errors about patterns. The suggestions of each error take 2 ms. */
 const MAX_REPORTED = 20;
 
 const listOf = <Item extends z.ZodType>(item: Item, max: number) =>
   z.array(item).min(1, 'must not be empty; use null for no limit').max(max, { abort: true });
 
-/** Each item once. Null for no limit. */
+/** Removes repeated items. Null means no limit. */
 const set = <Items extends z.ZodType<string[]>>(items: Items) => items.transform((all) => [...new Set(all)]).nullish();
 
 /** Patterns of permissions. Each matches at least one permission. */

@@ -148,7 +148,7 @@ async function endMail(
       and(
         eq(invitations.organizationId, organizationId),
         eq(invitations.id, invitationId),
-        // Of the secret, because `rotate-keys` encrypts it again.
+        // The hash of the secret, because `rotate-keys` changes the encrypted secret.
         eq(invitations.hash, hash),
       ),
     );

@@ -123,7 +123,7 @@ export async function updateOrganization(ctx: Context, input: unknown): Promise<
   return after;
 }
 
-/** Whether tokens live longer than before. A token that could do this would extend its own lifetime. */
+/** Whether the update extends the lifetime of tokens. It requires a session, so that no token extends its own lifetime. */
 function extendsTokens(before: OrganizationRow, { apiTokenMaxDays: after }: z.output<typeof Update>): boolean {
   const [had, has] = [before.apiTokenMaxDays, after];
   return had !== null && has !== undefined && (has === null || has > had);
