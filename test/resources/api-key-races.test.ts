@@ -110,3 +110,18 @@ test('a token that creates another one while its member is deleted does not bloc
   });
   expect(await creating).toMatchObject({ errors: [] });
 });
+
+test('a key whose secret is replaced while it rotates itself gets no new secret', async () => {
+  const key = await newKey();
+  const answer = await duringChange(
+    api,
+    async (sql) => {
+      await lockOrganization(sql, 'acme');
+      await sql`update api_tokens set hash = ${`new ${key.id}`} where id = ${uuidOf('key', key.id)}`;
+    },
+    () => mutate(key, 'rotateApiKey', { id: key.id }, 'secret'),
+  );
+  expect(answer).toEqual({ refused: 'CONFLICT' });
+  await api.root`delete from organization_secrets s where not exists (select from api_tokens t where t.hash = s.hash)`;
+  await mutate(owner, 'deleteApiKey', { id: key.id });
+});
