@@ -406,7 +406,7 @@ test.each([
   ]);
 });
 
-/** A mail server, or another one. Returns its port. */
+/** Starts the server, which ends with the test. Returns its port. */
 async function listen(server: Server | SMTPServer): Promise<number> {
   const inner = 'server' in server ? (server.server as Server) : server;
   server.listen(0, '127.0.0.1');

@@ -46,6 +46,7 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
   const boss = await openBoss(executorOf(pool));
   const running = new Map<JobName, Set<Run>>(JOB_NAMES.map((name) => [name, new Set()]));
   const allRuns = (): Run[] => [...running.values()].flatMap((runs) => [...runs]);
+  const endsOfRuns = (): Promise<void>[] => allRuns().map(({ ended }) => ended);
   let delay = POLL.normal;
   let isStopping = false;
   let isStarted = false;
@@ -128,10 +129,11 @@ export async function createWorker(options: WorkerOptions): Promise<JobWorker> {
       isStopping = true;
       unsubscribe();
       clearTimeout(timer);
-      await polling;
-      await within(graceMs, allRuns());
+      // A lost database can delay it. What it claims afterwards is run by another process.
+      await within(REPORT, [polling]);
+      await within(graceMs, endsOfRuns());
       for (const run of allRuns()) run.stop('the process stops');
-      await within(REPORT, allRuns());
+      await within(REPORT, endsOfRuns());
       for (const stop of intervals) stop();
     },
   };
@@ -164,11 +166,11 @@ async function report(boss: PgBoss, running: ReadonlyMap<JobName, ReadonlySet<Ru
   }
 }
 
-/** Resolves when all runs have ended, or after this time. */
-async function within(milliseconds: number, runs: readonly Run[]): Promise<void> {
+/** Resolves when all promises have resolved, or after this time. */
+async function within(milliseconds: number, promises: readonly (Promise<unknown> | undefined)[]): Promise<void> {
   const { promise: timeout, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, milliseconds);
-  await Promise.race([Promise.all(runs.map(({ ended }) => ended)), timeout]);
+  await Promise.race([Promise.all(promises), timeout]);
   clearTimeout(timer);
 }
 

@@ -25,6 +25,8 @@ export function createLifecycle(
 
   async function exitWithError(error: unknown): Promise<never> {
     report(error);
+    // Also if a step leaves nothing that keeps the process running.
+    process.exitCode = 1;
     await runSteps().catch(() => undefined);
     process.exit(1);
   }

@@ -56,13 +56,13 @@ const smallRoles = fc.constantFrom(
   ...[['dataset:*'], ['dataset:read', 'trace:*'], ['trace:read']].map(roleOf),
 );
 const TWO = PROJECTS.slice(0, 2);
-/** Often the same role in both projects, of which a credential may cover one. */
+/** Often the same role in both projects. A narrowed credential may include only one of them. */
 const smallProjects = fc.oneof(
   smallRoles.map((role) => TWO.map((id) => ({ id, role }))),
   fc.subarray(TWO).chain((ids) => fc.tuple(...ids.map((id) => smallRoles.map((role) => ({ id, role }))))),
 );
 
-/** Changes of a few project roles, of which a strong caller holds all, and a limited credential of it a part. */
+/** Changes of a few project roles. A strong caller holds all of their permissions, and a narrowed credential of that caller some. */
 const smallChanges = fc
   .tuple(
     fc.dictionary(fc.constantFrom('ada', 'eve', 'fay'), smallProjects, { noNullPrototype: true }),
@@ -79,7 +79,7 @@ const smallChanges = fc
     return { before, after: { ...before, [id]: guest(has) }, plan };
   });
 
-/** Credentials with much, but not with everything. */
+/** Credentials with many permissions, but not with all. */
 const limitedCredentials: fc.Arbitrary<Credential> = fc
   .record({
     patterns: fc.constantFrom<string[][]>(['*'], ['dataset:*'], ['*:read', 'dataset:*', 'trace:*']),
@@ -99,7 +99,7 @@ const limitedCredentials: fc.Arbitrary<Credential> = fc
     };
   });
 
-/** Of the worlds of keys, only the plan, the access and the key count. */
+/** With a key, a decision depends only on the plan, the access and the key. */
 const SOMEBODY: World = {
   plan: 'FREE',
   organization: { role: 'owner', expiresAt: null, fallback: 'owner' },

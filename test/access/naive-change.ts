@@ -18,7 +18,7 @@ function heldBy(state: AccessState, id: string, moment: Moment): EffectiveGrants
 }
 
 function callerAt({ id, effective }: Caller, state: AccessState, moment: Moment): Access {
-  // An API key is no principal of the state, and has no roles that end.
+  // The state does not contain API keys. They have no roles that expire.
   const ofKey = effective?.grants.role.isOfKey && {
     ...effective.grants,
     plan: moment.ignorePlan ? 'ENTERPRISE' : state.plan,

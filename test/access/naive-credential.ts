@@ -1,4 +1,4 @@
-/** What credentials allow that are not for everything, for comparison: without a line of `src/access`. */
+/** A second implementation of the limits of credentials, for comparison. It uses no code of `src/access`. */
 import { matches, projectRoleHas, type Row, reads, SPECIFICATION } from './specification.ts';
 
 /** What an API token is narrowed to. Null for everything. */
@@ -14,11 +14,11 @@ export interface Key {
   permissions: string[];
 }
 
-/** Whether a narrowed token may do this if its principal may. One for projects excludes the organization. */
+/** Whether a narrowed token may do this if its principal may. A token that is limited to projects may do nothing in the organization. */
 export function leaves({ permissions, projects }: Narrowed, permission: string, target: string | null): boolean {
   if (projects !== null && (target === null || !projects.includes(target))) return false;
   if (permissions === null) return true;
-  // As no custom role grants it.
+  // No custom role grants it either.
   if (permission === 'organization:transfer') return false;
   return namedBy(permissions, permission) || (permission === 'project:read' && namesAnyOfProjects(permissions));
 }
@@ -43,7 +43,7 @@ function namesLiterally({ preset, permissions }: Omit<Key, 'project'>, { name }:
   if (preset === 'SDK') return SDK.includes(name);
   if (preset === 'FULL') return !isAboutAccess;
   if (preset === 'READ_ONLY') return !isAboutAccess && reads(name);
-  // A wildcard does not include what would let a key outlive its own revocation.
+  // No wildcard includes the permissions to manage keys.
   if (name.startsWith('api_key:') && name !== 'api_key:read') return permissions.includes(name);
   return namedBy(permissions, name);
 }
@@ -53,6 +53,6 @@ const namedBy = (patterns: string[], permission: string): boolean => {
   return false;
 };
 
-/** Whoever may do something in projects may see them. */
+/** Each permission in a project implies project:read. */
 const namesAnyOfProjects = (patterns: string[]): boolean =>
   SPECIFICATION.some(({ name, level }) => level === 'project' && namedBy(patterns, name));

@@ -16,7 +16,7 @@ export interface NaiveCaller {
 
 type Moment = Pick<World, 'now' | 'plan'>;
 
-/** On the current plan, and at each time as if no plan suspended anything. */
+/** Now with the current plan, and at each later time without suspensions by the plan. */
 const momentsOf = (plan: World['plan'], times: number[]): Moment[] => [
   { now: times[0] as number, plan },
   ...times.map((now) => ({ now, plan: 'ENTERPRISE' as const })),
@@ -70,7 +70,7 @@ function permissionsIn(world: World | undefined, scope: string | null): Set<stri
 /** Many people share a role. */
 const KNOWN = new WeakMap<World['organization'], Map<string, Set<string>>>();
 
-/** A credential with less than everything does not make its principal less of an Owner, but its holder. */
+/** The principal of a limited credential stays an Owner. The caller that uses the credential does not count as one. */
 const isOwner = (world: World | undefined): boolean =>
   world !== undefined && !world.key && !world.narrowed && world.access === 'WRITE' && roleNow(world) === 'owner';
 

@@ -139,7 +139,7 @@ const isSuspended = (world: World, role: AnyRole): boolean => world.plan === 'FR
 const grants = (role: AnyRole, builtInHas: (role: string, row: Row) => boolean, row: Row): boolean =>
   typeof role === 'string' ? builtInHas(role, row) : allowsByPolicies(role, row.name);
 
-/** Whoever may do something in projects may see them. */
+/** Each permission in a project implies project:read. */
 function allowsByPolicies(role: Policy[], permission: string): boolean {
   // Only an Owner can make an Owner.
   if (permission === 'organization:transfer') return false;

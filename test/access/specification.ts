@@ -40,7 +40,7 @@ export function projectRoleHas(role: string, row: Row): boolean {
   return PROJECT_LADDER.indexOf(role) >= PROJECT_LADDER.indexOf(row.leastProjectRole);
 }
 
-/** What a pattern stands for. One that is no pattern stands for nothing. */
+/** The permissions that a pattern matches. An invalid pattern matches none. */
 export function matches(pattern: string, permission: string): boolean {
   const colon = permission.indexOf(':');
   const spellings = ['*', '*:*', permission, `${permission.slice(0, colon)}:*`, `*${permission.slice(colon)}`];

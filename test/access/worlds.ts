@@ -49,7 +49,7 @@ export const projectRoles: fc.Arbitrary<AnyRole | null> = fc.oneof(
 
 export const NOW = Date.parse('2026-05-01T12:00:00Z');
 
-/** Some are wide, so that much is left. */
+/** Some match many permissions. */
 const manyPatterns = fc.oneof(
   patterns,
   patterns.map((some) => ['*', ...some]),

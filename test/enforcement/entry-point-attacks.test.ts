@@ -48,7 +48,7 @@ const keyOf = (projectId: string, limits: object = {}) =>
 const PAST = { expiresAt: new Date(Date.now() - 1_000) };
 const ELSEWHERE = { addresses: ['192.0.2.0/24', '2001:db8::/32'] };
 
-/** Credentials of each kind that are not valid any more, or that were never valid. */
+/** Credentials of each kind that are no longer valid or never were. */
 const bad: Record<'wrong' | 'expired' | 'replayed' | 'deactivated', Record<string, Caller>> = {
   wrong: {
     session: api.as(`${owner.token?.slice(0, -8)}AAAAAAAA`),
@@ -194,7 +194,7 @@ const GIVERS: Record<string, { input: object; results?: string }> = {
   resendInvitation: { input: { id: toPublicId('inv', invitation?.['id']) } },
 };
 
-/** All that a secret could be found by. */
+/** The hashes and limits of all stored secrets. A refused attempt must not change them. */
 const stored = (): Promise<Json> => api.root`
   select hash, previous_hash, permissions, expires_at from api_tokens
   union all select hash, null, null, expires_at from invitations order by hash`;

@@ -179,7 +179,7 @@ describe.skipIf(!has('redis-server'))('needs redis-server: nodes with REDIS_URL'
   });
 });
 
-/** A proxy whose connections can stop to deliver anything. Later connections work. */
+/** A proxy that can stop the delivery of data on its open connections. New connections work. */
 async function startProxy(port: string): Promise<{ url: string; silence: () => void }> {
   const sockets = new Set<Socket>();
   const proxy = createServer((client) => {

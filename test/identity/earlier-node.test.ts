@@ -57,7 +57,7 @@ test('it notices limits, rotations and the maximum lifetime that a new node sets
   const known = await find(old.secret);
   const rotated = await rotateToken(api, owner, old.id, { graceSeconds: 60 });
   expect(await isUnchanged(old.secret, known.version)).toEqual([false, false]);
-  expect(new Date((await find(old.secret)).expires_at).toISOString()).toBe(rotated.row.previousSecret.endsAt);
+  expect(new Date((await find(old.secret)).expires_at).toISOString()).toBe(rotated.row.previousSecret.expiresAt);
 
   const current = await find(rotated.secret);
   await api.root`update organizations set api_token_max_days = 1`;

@@ -108,7 +108,7 @@ test('a narrowed token creates only tokens that are limited at least as much', a
       secret: null,
       errors: [INVALID(...path)],
     });
-  // Null stands for the default, which is the limit of the maker.
+  // Null means the default: the limits of the token that creates it.
   const cleared = await createToken(api, maker, { permissions: null, projectIds: null, addresses: null });
   expect(cleared.row).toMatchObject({ ...limits, projects: null });
 });
@@ -125,7 +125,7 @@ test('a narrowed token gives a service account no token with more than the calle
   const maker = await createToken(api, admin, { permissions: ['api_token:*', 'service_account:*', '*:read'] });
   const forReader = await createToken(api, maker, { serviceAccountId: reader, access: 'READ' });
   expect(forReader.row).toMatchObject({ permissions: maker.row.permissions, createdWith: null });
-  // The limits of the maker apply to the new token as well, so that it holds no more than the maker.
+  // The limits of the creating token also apply to the new token.
   const forBoss = await createToken(api, maker, { serviceAccountId: boss });
   expect(await createCategory(forBoss)).toEqual({ refused: 'TOKEN_NARROWED' });
   expect(await tryCreate(maker, { serviceAccountId: boss, permissions: ['*'] })).toMatchObject({

@@ -48,11 +48,11 @@ test('both secrets work during the grace, and the previous one is refused afterw
   const [here, late] = [await startApi({ database: api }), await startApi({ database: api })];
   const old = await createToken(api, admin);
   const rotated = await rotateToken(api, admin, old.id, { graceSeconds: 7 * 24 * 3600 });
-  const { hint, endsAt } = rotated.row.previousSecret;
+  const { hint, expiresAt } = rotated.row.previousSecret;
   expect(hint).toBe(old.row.hint);
   expect((await old.query('{ viewer { credential { id expiresAt } } }')).data.viewer.credential).toEqual({
     id: old.id,
-    expiresAt: endsAt,
+    expiresAt,
   });
   for (const secret of [old.secret, rotated.secret]) expect(await seen(here.as(secret))).toEqual(ANSWERED);
   for (const at of [here, late]) {
@@ -211,7 +211,7 @@ test('a token cannot make itself or another token last longer than itself by a r
       secret: null,
       errors: [INVALID('expiresAt')],
     });
-  // The session of the member can move the end of the token, and that of what was created with it as far as that end.
+  // With a session, the member can extend the token. What was created with it can be extended until the new end.
   expect(await tryRotate(admin, child.id, { expiresAt: null })).toMatchObject({ errors: [INVALID('expiresAt')] });
   expect((await rotateToken(api, admin, child.id, { expiresAt: end })).row.expiresAt).toBe(end);
   const unlimited = await rotateToken(api, admin, token.id, { expiresAt: null });

@@ -4,7 +4,7 @@ import { mutate } from '../support/world.ts';
 export const INVALID = (...path: string[]): Json => ({ code: 'INVALID', path });
 
 const FIELDS = `id name access permissions projects { id } addresses hint expiresAt lastUsedAt lastUsedAddress
-  createdBy { id } createdWith { id } previousSecret { hint endsAt }`;
+  createdBy { id } createdWith { id } previousSecret { hint expiresAt }`;
 
 /** Runs `createApiToken` or `rotateApiToken`, and returns the payload. */
 export const tryCreate = (by: Caller, input: object): Promise<Json> =>

@@ -68,7 +68,7 @@ mutation('rotateApiKey', {
   rateLimit: 'apiKeys',
   permission: 'api_key:update',
   description:
-    'Gives an API key another secret. Everything else stays the same. An API token or API key can rotate only itself and the keys that were created with it. Returns NOT_HELD if the key has permissions that the caller does not have in the project, now or until the key expires. Returns CONFLICT while the secret before the last rotation is still valid.',
+    'Gives an API key a new secret. Everything else stays the same. An API token or API key can rotate only itself and the keys that were created with it. Returns NOT_HELD if the key has permissions that the caller does not have in the project, now or until the key expires. Returns CONFLICT while the secret before the last rotation is still valid.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'api_key:read', own: true, description: 'The ID of the API key.' }),
     graceSeconds: t.int({ description: GRACE_SECONDS }),

@@ -90,7 +90,7 @@ builder.node(ApiKey, {
     previousSecret: t.field({
       type: PreviousSecret,
       nullable: true,
-      description: 'The secret before the last rotation. Null if it is not valid any more.',
+      description: 'The secret before the last rotation. Null if it is not valid any more, and without a rotation.',
       resolve: (key, _args, ctx) => previousSecretOf('ambit_key_', key, ctx.dependencies.clock()),
     }),
     createdBy: t.field({
@@ -123,7 +123,7 @@ builder.node(ApiKey, {
       type: 'DateTime',
       nullable: true,
       description:
-        'When the key expires. A key that an API token created expires at the latest with the maximum lifetime `Organization.apiTokenMaxDays` of that token. Null if it does not expire.',
+        'When the key expires. If an API token created it, at the latest when the maximum lifetime `Organization.apiTokenMaxDays` of that token ends. Null if it does not expire.',
       resolve: (key, _args, ctx) => findExpiry(ctx, key),
     }),
     viewerPermissions: t.field({

@@ -57,7 +57,7 @@ mutation('rotateApiToken', {
   permission: 'api_token:create',
   own: true,
   description:
-    'Gives an API token another secret. Everything else stays the same. Callers can rotate their own tokens, and those of service accounts with the permissions that `createApiToken` requires for them. Returns NOT_OWN for the token of another member. An API token can rotate only itself and the tokens that were created with it, and cannot let them last longer than itself. Returns CONFLICT while the secret before the last rotation is still valid.',
+    'Gives an API token a new secret. Everything else stays the same. Callers can rotate their own tokens, and those of service accounts with the permissions that `createApiToken` requires for them. Returns NOT_OWN for the token of another member. An API token can rotate only itself and the tokens that were created with it, and cannot extend their lifetime beyond its own. Returns CONFLICT while the secret before the last rotation is still valid.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The ID of the API token.' }),
     graceSeconds: t.int({ description: GRACE_SECONDS }),
@@ -74,7 +74,7 @@ mutation('deleteApiToken', {
   permission: 'api_token:delete',
   own: true,
   description:
-    'Revokes an API token. It is refused from the next request on. Callers without the permission can revoke their own tokens only. Returns NOT_HELD for a token of an Owner, unless the caller is an Owner.',
+    'Revokes an API token, with the API tokens and API keys that were created with it. They are refused from the next request on. Callers without the permission can revoke their own tokens only. Returns NOT_HELD for a token of an Owner, unless the caller is an Owner.',
   input: (t) => ({
     id: t.id({ required: true, visibleWith: 'api_token:read', own: true, description: 'The ID of the API token.' }),
   }),

@@ -86,7 +86,7 @@ builder.node(ApiToken, {
     previousSecret: t.field({
       type: PreviousSecret,
       nullable: true,
-      description: 'The secret before the last rotation. Null if it is not valid any more.',
+      description: 'The secret before the last rotation. Null if it is not valid any more, and without a rotation.',
       resolve: (token, _args, ctx) => previousSecretOf('ambit_pat_', token, ctx.dependencies.clock()),
     }),
     createdBy: t.field({

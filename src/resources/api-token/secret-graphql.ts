@@ -4,7 +4,7 @@ import { MAX_GRACE } from './rotation.ts';
 
 interface PreviousSecretRow {
   hint: string | null;
-  endsAt: Date;
+  expiresAt: Date;
 }
 
 export const PreviousSecret = builder.objectRef<PreviousSecretRow>('PreviousSecret').implement({
@@ -15,7 +15,7 @@ export const PreviousSecret = builder.objectRef<PreviousSecretRow>('PreviousSecr
       nullable: true,
       description: 'The prefix and the last four characters of the secret. Null if they are not known.',
     }),
-    endsAt: t.expose('endsAt', { type: 'DateTime', description: 'When the secret expires.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the secret expires.' }),
   }),
 });
 
@@ -34,4 +34,4 @@ export const previousSecretOf = (
   { previousHint, previousEndsAt }: { previousHint: string | null; previousEndsAt: Date | null },
   now: Date,
 ): PreviousSecretRow | null =>
-  previousEndsAt && previousEndsAt > now ? { hint: shownSecret(kind, previousHint), endsAt: previousEndsAt } : null;
+  previousEndsAt && previousEndsAt > now ? { hint: shownSecret(kind, previousHint), expiresAt: previousEndsAt } : null;

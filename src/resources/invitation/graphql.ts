@@ -237,7 +237,7 @@ mutation('resendInvitation', {
   own: true,
   auditPermission: 'invitation:update',
   description:
-    'Sends an invitation again with a new secret that is valid for 7 days. The mail is sent after the response, see `Invitation.mailStatus`. The former secret cannot be used any more. The caller becomes the inviter. For an invitation to projects only, `project_member:create` in all of its projects is enough. Returns NOT_HELD if the invitation grants permissions that the caller does not have, and NOT_FOUND if it is not visible to the caller.',
+    'Sends an invitation again with a new secret that is valid for 7 days. The mail is sent after the response, see `Invitation.mailStatus`. The previous secret cannot be used any more. The caller becomes the inviter. For an invitation to projects only, `project_member:create` in all of its projects is enough. Returns NOT_HELD if the invitation grants permissions that the caller does not have, and NOT_FOUND if it is not visible to the caller.',
   input: (t) => ({
     id: t.id({
       required: true,

@@ -107,7 +107,7 @@ builder.queryField('members', (t) =>
 const KEYS_LEFT = {
   apiKeys: {
     type: [ApiKey] as [typeof ApiKey],
-    description: `The API keys that the member created with a session, in projects where the caller has \`api_key:read\`, newest first, at most ${MAX_PAGE}. They stay valid, because they belong to their projects. Keys that the member created with an API token are deleted with that token. Null in a dry run.`,
+    description: `The API keys that the member created with a session, in projects where the caller has \`api_key:read\`, newest first, at most ${MAX_PAGE}. They stay valid, because they belong to their projects. Keys that the member created with an API token are deleted with that token.`,
   },
 };
 

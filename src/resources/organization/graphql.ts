@@ -29,7 +29,7 @@ builder.node(Organization, {
     apiTokenMaxDays: t.exposeInt('apiTokenMaxDays', {
       nullable: true,
       description:
-        'The maximum lifetime of API tokens in days of 24 hours, since their creation or last rotation. Null if there is none.',
+        'The maximum lifetime of API tokens in days of 24 hours. It begins when a token is created, and again when a signed-in person who could create it rotates it. Null if there is none.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the organization was created.' }),
     viewerPermissions: t.field(viewerPermissions<OrganizationRow>('organization')),

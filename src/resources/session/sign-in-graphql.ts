@@ -35,7 +35,7 @@ const SESSION = { session: { type: IssuedSessionType, description: 'The tokens o
 mutation('signUp', {
   public: true,
   description:
-    'Creates an account and signs in. On a server with `SIGN_UP=invited`, it needs the secret of an invitation, or the setup secret for the first account. With the secret of an invitation, the person joins its organization, and the session is bound to it. Returns PLAN_REQUIRED if the plan of that organization does not include the invitation at the moment. Returns RATE_LIMITED after too many attempts from one network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
+    'Creates an account and signs in. On a server with `SIGN_UP=invited`, it needs the secret of an invitation, or the setup secret for the first account. With the secret of an invitation, the person joins its organization, and the session is bound to it. Returns PLAN_REQUIRED if the plan of that organization does not have a seat or a feature that the invitation needs. Returns RATE_LIMITED after too many attempts from one network, with `retryAfter` in seconds. An invalid credential in the header is ignored.',
   input: (t) => ({
     email: t.string({
       required: true,
