@@ -15,6 +15,8 @@ import type { CredentialKind } from './actor.ts';
 /** A session, API token or API key, with its user, service account or project, and its organization. */
 export interface CredentialRow {
   kind: CredentialKind;
+  /** The hash of the secret that was given. Null for a session. */
+  hash: string | null;
   credential_id: string;
   access: TokenAccess;
   expires_at: string | null;
@@ -41,6 +43,7 @@ export interface CredentialRow {
 /** The columns that no session has, with their values for a session. */
 export const OF_SESSION = {
   kind: 'SESSION',
+  hash: null,
   project_id: null,
   preset: null,
   permissions: null,
@@ -60,6 +63,7 @@ export async function findTokenAcrossTenants(db: Db, hash: string): Promise<Cred
   const { permissions, project_ids, addresses } = row;
   return {
     ...row,
+    hash,
     permissions: listOf(apiTokens.permissions, permissions),
     project_ids: listOf(apiTokens.projectIds, project_ids),
     addresses: listOf(apiTokens.addresses, addresses),

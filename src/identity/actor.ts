@@ -17,6 +17,8 @@ export const CREDENTIAL_PREFIXES: Record<CredentialKind, IdPrefix> = {
 export interface Credential {
   kind: CredentialKind;
   id: string;
+  /** The hash of the secret of the request, which may be the one before a rotation. Null for a session. */
+  hash: string | null;
   access: TokenAccess;
   expiresAt: Date | null;
   /** The patterns that a token is narrowed to, or the permissions of a key. Null for all. */

@@ -126,6 +126,7 @@ const toActor = (row: ActorRow, grants: Grants | null): Actor => ({
   credential: {
     kind: row.kind,
     id: row.credential_id,
+    hash: row.hash,
     access: row.access,
     expiresAt: row.expires_at ? new Date(row.expires_at) : null,
     permissions: row.permissions,

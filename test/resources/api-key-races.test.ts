@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createProject } from '../decisions/support.ts';
-import { uuidOf } from '../enforcement/support.ts';
+import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { createToken, tryCreate as tryCreateToken } from '../identity/tokens.ts';
 import { startApi } from '../support/api.ts';
 import { differencesOfDirectories } from '../support/directories.ts';
@@ -18,6 +18,7 @@ import {
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const { owner } = acme;
+const organizationId = organizationUuid(acme);
 const projectId = await createProject(owner, 'main');
 const soon = new Date(Date.now() + 3_600_000);
 
@@ -40,7 +41,7 @@ describe('a key that is limited while it waits for the lock of its organization'
         api,
         async (sql) => {
           await lockOrganization(sql, 'acme');
-          await sql`update api_tokens set ${sql(columns)} where id = ${uuidOf('key', key.id)}`;
+          await sql`update api_tokens set ${sql(columns)} where organization_id = ${organizationId} and id = ${uuidOf('key', key.id)}`;
         },
         () => mutate(key, 'createApiKey', input, 'secret'),
       );
@@ -56,7 +57,7 @@ describe('a key that is limited while it waits for the lock of its organization'
       api,
       async (sql) => {
         await lockOrganization(sql, 'acme');
-        await sql`update api_tokens set permissions = '{api_key:read,api_key:update}' where id = ${uuidOf('key', key.id)}`;
+        await sql`update api_tokens set permissions = '{api_key:read,api_key:update}' where organization_id = ${organizationId} and id = ${uuidOf('key', key.id)}`;
       },
       () => mutate(key, 'updateApiKey', { id: other.id, permissions: PERMISSIONS }),
     );
@@ -69,7 +70,7 @@ describe('a key that is limited while it waits for the lock of its organization'
       api,
       async (sql) => {
         await lockOrganization(sql, 'acme');
-        await sql`update api_tokens set name = 'Renamed' where id = ${uuidOf('key', key.id)}`;
+        await sql`update api_tokens set name = 'Renamed' where organization_id = ${organizationId} and id = ${uuidOf('key', key.id)}`;
       },
       () => mutate(key, 'createApiKey', { projectId, name: 'Child', permissions: ['dataset:create'] }),
     );
@@ -88,7 +89,7 @@ test('what a token creates while that is rotated to an earlier end does not outl
     const answer = await duringChange(
       api,
       (sql) =>
-        sql`update api_tokens set hash = ${`rotated ${token.id}`}, expires_at = ${soon} where id = ${uuidOf('tok', token.id)}`,
+        sql`update api_tokens set hash = ${`rotated ${token.id}`}, expires_at = ${soon} where organization_id = ${organizationId} and id = ${uuidOf('tok', token.id)}`,
       () => make(token as never),
     );
     expect(answer).toEqual({ refused: 'CONFLICT' });
@@ -103,10 +104,25 @@ test('a token that creates another one while its member is deleted does not bloc
   let creating: ReturnType<typeof tryCreateToken> | undefined;
   // The order of the locks of a deletion: first the member, then its tokens.
   await api.root.begin(async (sql) => {
-    await sql`select from principals where id = ${uuidOf('mem', admin.memberId)} for update`;
+    await sql`select from principals where organization_id = ${organizationId} and id = ${uuidOf('mem', admin.memberId)} for update`;
     creating = tryCreateToken(token, {});
     await until(() => waitsForLock(api));
-    await sql`select from api_tokens where id = ${uuidOf('tok', token.id)} for update`;
+    await sql`select from api_tokens where organization_id = ${organizationId} and id = ${uuidOf('tok', token.id)} for update`;
   });
   expect(await creating).toMatchObject({ errors: [] });
+});
+
+test('a key whose secret is replaced while it rotates itself gets no new secret', async () => {
+  const key = await newKey();
+  const answer = await duringChange(
+    api,
+    async (sql) => {
+      await lockOrganization(sql, 'acme');
+      await sql`update api_tokens set hash = ${`new ${key.id}`} where organization_id = ${organizationId} and id = ${uuidOf('key', key.id)}`;
+    },
+    () => mutate(key, 'rotateApiKey', { id: key.id }, 'secret'),
+  );
+  expect(answer).toEqual({ refused: 'CONFLICT' });
+  await api.root`delete from organization_secrets s where not exists (select from api_tokens t where t.hash = s.hash)`;
+  await mutate(owner, 'deleteApiKey', { id: key.id });
 });

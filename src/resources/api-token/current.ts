@@ -5,6 +5,8 @@ import { apiTokens } from './table.ts';
 
 const fields = {
   id: apiTokens.id,
+  hash: apiTokens.hash,
+  previousHash: apiTokens.previousHash,
   expiresAt: apiTokens.expiresAt,
   lineageAt: apiTokens.lineageAt,
   permissions: apiTokens.permissions,
@@ -18,7 +20,7 @@ type Limits = Pick<typeof apiTokens.$inferSelect, keyof typeof fields>;
  * changed since the request was authenticated, for example while the request waited for a lock. Otherwise the caller could give
  * permissions that it has lost.
  */
-export async function requireUnchanged(ctx: Context, lock?: 'key share'): Promise<Limits | null> {
+export async function requireUnchanged(ctx: Context, lock?: 'key share' | 'update'): Promise<Limits | null> {
   const { credential } = ctx.unit.actor;
   if (!credential || credential.kind === 'SESSION') return null;
   const query = (await db(ctx))
@@ -27,8 +29,12 @@ export async function requireUnchanged(ctx: Context, lock?: 'key share'): Promis
     .where(and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, credential.id)));
   const [row] = await (lock ? query.for(lock) : query);
   const endsEarlier = row?.expiresAt && (!credential.expiresAt || row.expiresAt < credential.expiresAt);
+  // A secret that was replaced is the previous one at most.
   const isSame =
-    row && sameList(row.permissions, credential.permissions) && sameList(row.addresses, credential.addresses);
+    row &&
+    [row.hash, row.previousHash].includes(credential.hash) &&
+    sameList(row.permissions, credential.permissions) &&
+    sameList(row.addresses, credential.addresses);
   if (!isSame || endsEarlier) throw changed();
   return row;
 }

@@ -4,6 +4,7 @@ import { type Context, db, tenant } from '../../context.ts';
 import { addSecrets, removeSecrets } from '../../identity/secrets.ts';
 import { AmbitError } from '../../lib/errors.ts';
 import { hashSecret, hintOf, newSecret, type SecretKind } from '../../lib/secret.ts';
+import { requireUnchanged } from './current.ts';
 import { apiTokens } from './table.ts';
 
 /** Maximum number of seconds for which the previous secret stays valid after a rotation. */
@@ -32,6 +33,8 @@ export async function rotateSecret(
 ): Promise<string> {
   const tx = await db(ctx);
   const now = ctx.dependencies.clock();
+  // Otherwise a request with a secret that another rotation has just ended would get a valid one.
+  await requireUnchanged(ctx, ctx.unit.actor.credential?.id === id ? 'update' : 'key share');
   const own = and(eq(apiTokens.organizationId, tenant(ctx)), eq(apiTokens.id, id));
   const [before] = await tx
     .select({ hash: apiTokens.hash, hint: apiTokens.hint, previousHash: apiTokens.previousHash })
