@@ -42,7 +42,7 @@ export const REFUSAL_REASONS = {
   ORGANIZATIONS_CLOSED:
     'With `SIGN_UP=invited`, only accounts that the operator of the server has allowed can create organizations.',
   PRINCIPAL_REQUIRED: 'The operation is for a member or a service account, not for an API key.',
-  SESSION_REQUIRED: 'The operation is for a signed-in person, not for an API token.',
+  SESSION_REQUIRED: 'The operation is for a signed-in person, not for an API token or an API key.',
 } as const;
 
 export type RefusalReason = keyof typeof REFUSAL_REASONS;

@@ -74,7 +74,7 @@ export const findGrantsOverTime = async (ctx: Context, principalId: string): Pro
 export function requireSession(ctx: Context): { sessionId: string; userId: string } {
   const { credential, user } = ctx.unit.actor;
   if (credential?.kind !== 'SESSION' || !user)
-    throw refusal('SESSION_REQUIRED', 'An API token cannot do this.', 'Sign in, and use the access token.');
+    throw refusal('SESSION_REQUIRED', 'An API token or API key cannot do this.', 'Sign in, and use the access token.');
   return { sessionId: credential.id, userId: user.id };
 }
 
