@@ -204,7 +204,7 @@ test.each<[variable: string, Record<string, string>]>([
 async function afterChange(change: string, check: (sql: Sql) => Promise<Finding[]>): Promise<Finding[]> {
   let findings: Finding[] = [];
   const changed = api.root.begin(async (tx) => {
-    await tx.unsafe(change);
+    await tx.unsafe(change).simple();
     findings = await check(tx as unknown as Sql);
     throw new Error('undo');
   });

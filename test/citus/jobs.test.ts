@@ -33,5 +33,5 @@ test('a job and its change on a worker are committed with two-phase commit', asy
   ]);
   const enqueued = await endOfTransaction((tx) => jobs.enqueue(drizzleOn(tx as never), 'clean-up', { after: null }));
   expect(enqueued).toEqual(['PREPARE TRANSACTION', 'COMMIT PREPARED']);
-  expect(await jobs.counts()).toMatchObject([{ name: 'clean-up', queued: 2 }]);
+  expect((await jobs.counts()).find(({ name }) => name === 'clean-up')).toMatchObject({ queued: 2 });
 });

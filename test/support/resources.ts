@@ -60,6 +60,9 @@ async function columnOf({ api }: Fixtures, table: string, column: string, id: st
   return row?.['value'] ?? 'none';
 }
 
+/** The columns of a token or key whose secret was rotated. */
+const ROTATED = { previous_hint: 'efgh', previous_ends_at: DISTANT };
+
 /**
  * The registry of resources for all generated tests. A new resource is one entry here. Names of mutations, fields,
  * lists and permissions are read from the schema.
@@ -386,9 +389,14 @@ export const RESOURCES: Record<string, Resource> = {
     }),
     rows: async ({ organization, insert, refer }) => {
       const [projects, members] = [await refer('Project'), await refer('Member')];
-      const key = { access: 'READ', permissions: ['dataset:read'], hint: 'abcd' };
+      const key = { access: 'READ', permissions: ['dataset:read'], hint: 'abcd', ...ROTATED };
       return insert('api_tokens', (at) => ({
-        ...{ ...key, name: `Key ${at}`, hash: `key ${organization.slug} ${at}` },
+        ...{
+          ...key,
+          previous_hash: `previous key ${organization.slug} ${at}`,
+          name: `Key ${at}`,
+          hash: `key ${organization.slug} ${at}`,
+        },
         ...{ project_id: projects[at], created_by_id: members[at], preset: at % 2 === 0 ? 'SDK' : null },
       }));
     },
@@ -418,6 +426,7 @@ export const RESOURCES: Record<string, Resource> = {
       return insert('api_tokens', (at) => ({
         ...{ ...token, hash: `member ${hash(at)}`, principal_id: members[at], created_by_id: members[at] },
         ...{ created_with_id: makers[at], project_ids: [projects[at]] },
+        ...{ ...ROTATED, previous_hash: `previous ${hash(at)}` },
       }));
     },
   },

@@ -103,7 +103,7 @@ async function copyIntoParent(api: Api, parent: string, children: string[]): Pro
   if (count >= children.length) return;
   const columns = await api.root`
     select column_name as name from information_schema.columns
-    where table_schema = 'public' and table_name = ${table} and column_name in ('name', 'alias', 'slug', 'key', 'hash')`;
+    where table_schema = 'public' and table_name = ${table} and column_name in ('name', 'alias', 'slug', 'key', 'hash', 'previous_hash')`;
   const copied = columns.map(({ name }) => `'${name}', t.${name} || '-copy-${parent}'`);
   await api.root.unsafe(
     `insert into ${table} select (jsonb_populate_record(null::${table}, to_jsonb(t) || jsonb_build_object(
