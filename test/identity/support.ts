@@ -120,7 +120,7 @@ export async function everythingStored({ root: sql }: { root: Sql }): Promise<st
     tables.map(({ name, bytes }) => {
       // PostgreSQL shows bytes as hexadecimal digits.
       const decoded = (bytes ?? []).map((column: string) => `, string_agg(encode(${column}, 'escape'), ' ')`);
-      return sql.unsafe(`select json_agg(t)::text${decoded.join('')} from ${name} t`).values();
+      return sql.unsafe(`select json_agg(t order by t::text)::text${decoded.join('')} from ${name} t`).values();
     }),
   );
   return JSON.stringify(contents);
