@@ -81,7 +81,10 @@ BEGIN
     u.email, u.name, u.created_at, o.slug, o.name, o.plan, o.access_version)::text
   INTO current_version
   FROM public.api_tokens t JOIN public.organizations o ON o.id = organization LEFT JOIN public.users u ON u.id = person
-  WHERE t.organization_id = organization AND (t.hash = secret_hash OR t.previous_hash = secret_hash);
+  -- Each request runs this. With OR, PostgreSQL would always use both indexes.
+  WHERE t.organization_id = organization AND t.id = coalesce(
+    (SELECT c.id FROM public.api_tokens c WHERE c.organization_id = organization AND c.hash = secret_hash),
+    (SELECT c.id FROM public.api_tokens c WHERE c.organization_id = organization AND c.previous_hash = secret_hash));
   RETURN coalesce(current_version = version, false);
 END $$;--> statement-breakpoint
 CREATE FUNCTION ambit.check_token(secret_hash text, organization uuid, person uuid, version text) RETURNS boolean

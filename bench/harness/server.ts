@@ -43,17 +43,24 @@ export async function startPeer(file: string, env: Record<string, string> = {}):
   return { url, process: child, stop: () => stop(child) };
 }
 
-/** The load of a bench is above the requests per minute of a plan. Requests are counted all the same. */
-const LIMITS = { PLAN_REQUESTS_PERCENT: '100000', ANONYMOUS_REQUESTS_PER_MINUTE: '1000000000' };
+/**
+ * The load of a bench is above the requests per minute of a plan. Requests are counted all the same. In production, a server
+ * needs a key for stored secrets.
+ */
+const NEEDED = {
+  PLAN_REQUESTS_PERCENT: '100000',
+  ANONYMOUS_REQUESTS_PER_MINUTE: '1000000000',
+  ENCRYPTION_KEY: Buffer.alloc(32, 1).toString('base64'),
+};
 
-/** Starts Ambit with its default configuration, except the limits of requests, on an existing database. */
+/** Starts Ambit with its default configuration, except what a bench needs, on an existing database. */
 export async function startAmbit(
   env: Record<string, string>,
   execArgv: string[] = [],
   checkout?: string,
 ): Promise<Server> {
   const port = await freePort();
-  const child = start('src/main.ts', { PORT: String(port), ...LIMITS, ...env }, execArgv, checkout);
+  const child = start('src/main.ts', { PORT: String(port), ...NEEDED, ...env }, execArgv, checkout);
   await Promise.race([answers(`http://127.0.0.1:${port}/health/ready`), died(child, 'src/main.ts')]);
   return { url: `http://127.0.0.1:${port}/graphql`, process: child, stop: () => stop(child) };
 }
