@@ -5,11 +5,19 @@ import { Category } from '../category/resource.ts';
 import { Level } from '../level/resource.ts';
 import { memberTarget } from '../member/graphql.ts';
 import { checkHooks, enabledIs, isEnabled } from './service.ts';
-import { checks } from './table.ts';
+import { CHECK_TYPES, checks } from './table.ts';
 
 const CheckType = builder.enumType('CheckType', {
   description: 'How the result of a check is determined.',
-  values: { MANUAL: { description: 'A person reports the result.' } } as const,
+  values: {
+    MANUAL: { description: 'A person or a program reports the result.' },
+    HAS_OWNER: { description: 'Passes if a team owns the service.' },
+    SERVICE_PROPERTY: { description: 'Passes if a property of the service has a value that meets a condition.' },
+    TAG_DEFINED: { description: 'Passes if the service has a tag.' },
+    LINK: { description: 'Passes if the service has a link.' },
+    HAS_DEPENDENCY: { description: 'Passes if the service depends on another service.' },
+    RECENT_DEPLOY: { description: 'Passes if the last deploy of the service is recent.' },
+  } as const,
 });
 
 export const Check = resource('Check', {
@@ -22,7 +30,7 @@ export const Check = resource('Check', {
     name: singleLine(200, 'The name of the check'),
     alias: alias('The short name of the check, for use in code'),
     notes: multiLine(20_000, 'Why the check exists and how to pass it, as Markdown. Sanitize it before you render it'),
-    type: oneOf(CheckType, ['MANUAL'], 'How the result is determined', { defaultValue: 'MANUAL', fixed: true }),
+    type: oneOf(CheckType, CHECK_TYPES, 'How the result is determined', { defaultValue: 'MANUAL', fixed: true }),
     categoryId: ref(Category, 'The category of the check'),
     levelId: ref(Level, 'The level of the check'),
     ownerId: optionalRef(memberTarget, 'The member who is responsible for the check', {

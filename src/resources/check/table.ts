@@ -1,11 +1,23 @@
-import { boolean, foreignKey, index, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { boolean, foreignKey, index, jsonb, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, instant, updatedAt } from '../../db/columns.ts';
 import { categories } from '../category/table.ts';
+import { filters } from '../filter/table.ts';
 import { levels } from '../level/table.ts';
 import { tenantTable } from '../organization/table.ts';
 import { principals } from '../principal/table.ts';
+import { propertyDefinitions } from '../property-definition/table.ts';
+import { teams } from '../team/table.ts';
 
-export type CheckType = 'MANUAL';
+export const CHECK_TYPES = [
+  'MANUAL',
+  'HAS_OWNER',
+  'SERVICE_PROPERTY',
+  'TAG_DEFINED',
+  'LINK',
+  'HAS_DEPENDENCY',
+  'RECENT_DEPLOY',
+] as const;
+export type CheckType = (typeof CHECK_TYPES)[number];
 
 export const checks = tenantTable(
   'checks',
@@ -16,7 +28,15 @@ export const checks = tenantTable(
     type: text('type').$type<CheckType>().notNull(),
     categoryId: uuid('category_id').notNull(),
     levelId: uuid('level_id').notNull(),
+    /** What the type of the check needs, without references to other objects. */
+    settings: jsonb('settings').$type<Record<string, unknown>>().notNull().default({}),
+    /** The property that a check of type SERVICE_PROPERTY is about, if the organization defines it. */
+    definitionId: uuid('definition_id'),
+    /** The services that the check applies to. Null for all. */
+    filterId: uuid('filter_id'),
     ownerId: uuid('owner_id'),
+    teamId: uuid('team_id'),
+    passPending: boolean('pass_pending').notNull().default(false),
     enabled: boolean('enabled').notNull(),
     enableOn: instant('enable_on'),
     createdAt: createdAt(),
@@ -29,6 +49,9 @@ export const checks = tenantTable(
     index('checks_by_category').on(t.organizationId, t.categoryId),
     index('checks_by_level').on(t.organizationId, t.levelId),
     index('checks_by_owner').on(t.organizationId, t.ownerId),
+    index('checks_by_filter').on(t.organizationId, t.filterId),
+    index('checks_by_team').on(t.organizationId, t.teamId),
+    index('checks_by_definition').on(t.organizationId, t.definitionId),
     foreignKey({
       name: 'checks_category',
       columns: [t.organizationId, t.categoryId],
@@ -38,6 +61,21 @@ export const checks = tenantTable(
       name: 'checks_level',
       columns: [t.organizationId, t.levelId],
       foreignColumns: [levels.organizationId, levels.id],
+    }),
+    foreignKey({
+      name: 'checks_filter',
+      columns: [t.organizationId, t.filterId],
+      foreignColumns: [filters.organizationId, filters.id],
+    }),
+    foreignKey({
+      name: 'checks_team',
+      columns: [t.organizationId, t.teamId],
+      foreignColumns: [teams.organizationId, teams.id],
+    }),
+    foreignKey({
+      name: 'checks_definition',
+      columns: [t.organizationId, t.definitionId],
+      foreignColumns: [propertyDefinitions.organizationId, propertyDefinitions.id],
     }),
     // An earlier migration has added ON DELETE SET NULL. The code clears the owner itself.
     foreignKey({
