@@ -8,6 +8,12 @@ export interface Hooks<Row> {
   readonly beforeCreate?: (ctx: Context, values: Partial<Row>) => MaybePromise<Partial<Row>>;
   /** Returns the values that change. The row is locked. */
   readonly beforeUpdate?: (ctx: Context, row: Row, changes: Partial<Row>) => MaybePromise<Partial<Row>>;
+  /** Runs after the row was written, for changes of other tables that follow from it. */
+  readonly afterCreate?: (ctx: Context, row: Row) => MaybePromise<void>;
+  /** As `afterCreate`, with the row before and after the update. */
+  readonly afterUpdate?: (ctx: Context, before: Row, after: Row) => MaybePromise<void>;
+  /** As `afterCreate`, with the deleted row. */
+  readonly afterDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
   /** Throws if the row must not be deleted. The row is locked, and no references to it exist. */
   readonly beforeDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
 }

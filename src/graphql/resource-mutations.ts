@@ -91,7 +91,12 @@ async function create(ctx: Context, resource: Resource, input: Input): Promise<A
   if (order) values['index'] = await order.insertAt(ctx, values['index'] as number | null | undefined);
   const now = ctx.dependencies.clock();
   const times = { ...('createdAt' in table && { createdAt: now }), ...('updatedAt' in table && { updatedAt: now }) };
-  return (await rows.send.insert(ctx, { ...values, ...times, ...(projectId && { projectId }) } as never)) as AnyRow;
+  const all = { ...values, ...times, ...(projectId && { projectId }) } as never;
+  const after = declaration.hooks?.afterCreate;
+  // Without a hook that follows, the row is sent together with COMMIT.
+  const row = (await (after ? rows : rows.send).insert(ctx, all)) as AnyRow;
+  await after?.(ctx, row as never);
+  return row;
 }
 
 async function update(ctx: Context, resource: Resource, input: Input): Promise<AnyRow> {
@@ -105,7 +110,10 @@ async function update(ctx: Context, resource: Resource, input: Input): Promise<A
   if (order && changes['index'] !== undefined)
     await order.move(ctx, before.id, before['index'] as number, changes['index'] as number);
   const times = 'updatedAt' in table && { updatedAt: ctx.dependencies.clock() };
-  return (await rows.send.update(ctx, before, { ...changes, ...times } as never)) as AnyRow;
+  const hook = declaration.hooks?.afterUpdate;
+  const after = (await (hook ? rows : rows.send).update(ctx, before, { ...changes, ...times } as never)) as AnyRow;
+  await hook?.(ctx, before as never, after as never);
+  return after;
 }
 
 async function remove(ctx: Context, resource: Resource, input: Input): Promise<string> {
@@ -116,8 +124,10 @@ async function remove(ctx: Context, resource: Resource, input: Input): Promise<s
   await releaseReferences(ctx, table, noun, row.id, loadByAlias ? field : 'id');
   await declaration.hooks?.beforeDelete?.(ctx, row as never);
   // The statement that closes the gap needs the index of the deleted row to be free.
-  const deletedId = await (order ? rows : rows.send).remove(ctx, row);
+  const hook = declaration.hooks?.afterDelete;
+  const deletedId = await (order || hook ? rows : rows.send).remove(ctx, row);
   await order?.closeGap(ctx, row['index'] as number);
+  await hook?.(ctx, row as never);
   return deletedId;
 }
 
