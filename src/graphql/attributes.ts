@@ -198,14 +198,22 @@ const numeric = (type: 'Int' | 'Float', schema: z.ZodNumber, { min, max }: Range
   limits: `${number(min)} to ${number(max)}.`,
 });
 
-/** A required whole number. */
-export const integer = (range: Range, description: string): Attribute<number> =>
-  numeric('Int', z.int(), range, description);
+/** A whole number, required unless it has a default. */
+export const integer = (range: Range, description: string, defaultValue?: number): Attribute<number> => ({
+  ...numeric('Int', z.int(), range, description),
+  ...(defaultValue !== undefined && { required: false, defaultValue }),
+});
 
 /** An optional whole number. */
 export const optionalInteger = (range: Range, description: string): Attribute<number | null> => {
   const schema = z.int().min(range.min).max(range.max).nullish();
-  return { ...numeric('Int', z.int(), range, description), nullable: true, required: false, create: schema, update: schema };
+  return {
+    ...numeric('Int', z.int(), range, description),
+    nullable: true,
+    required: false,
+    create: schema,
+    update: schema,
+  };
 };
 
 /** A required number. */
