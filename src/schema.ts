@@ -18,6 +18,7 @@ import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
 import './resources/billing/graphql.ts';
 import './resources/category/resource.ts';
+import './resources/check-result/graphql.ts';
 import './resources/check/resource.ts';
 import './resources/dataset/resource.ts';
 import './resources/invitation/accept-graphql.ts';
