@@ -32,6 +32,7 @@ import './resources/policy/graphql.ts';
 import './resources/project-member/graphql.ts';
 import './resources/project-member/people-graphql.ts';
 import './resources/project/graphql.ts';
+import './resources/property-definition/resource.ts';
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
 import './resources/service-account/graphql.ts';

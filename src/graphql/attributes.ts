@@ -1,6 +1,7 @@
 import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import { z } from 'zod';
 import { aliasText, multiLine as multiLineText, singleLine as singleLineText } from '../lib/input.ts';
+import { storableJson } from '../lib/json-value.ts';
 import type { SchemaTypes } from './builder.ts';
 import { LIST_COST, textCost } from './cost.ts';
 import type { Target } from './target.ts';
@@ -259,10 +260,8 @@ export const lines = (max: { items: number; characters: number }, description: s
 const MAX_JSON = 65_536;
 
 /** A JSON value that a zod schema accepts. */
-export const json = <Value>(schema: z.ZodType<Value>, description: string): Attribute<Value> => {
-  const bounded = schema.refine((value) => JSON.stringify(value).length <= MAX_JSON, {
-    message: `must be at most ${number(MAX_JSON)} characters of JSON`,
-  });
+export const json = <Value>(schema: z.ZodType<Value>, description: string, max = MAX_JSON): Attribute<Value> => {
+  const bounded = schema.superRefine(storableJson(max));
   return {
     ...BASE,
     type: 'JSON',
@@ -270,9 +269,9 @@ export const json = <Value>(schema: z.ZodType<Value>, description: string): Attr
     required: true,
     create: bounded,
     update: bounded.optional(),
-    cost: textCost(MAX_JSON),
+    cost: textCost(max),
     description,
-    limits: `At most ${number(MAX_JSON)} characters of JSON.`,
+    limits: `At most ${number(max)} characters of JSON.`,
   };
 };
 
