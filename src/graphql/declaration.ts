@@ -1,4 +1,4 @@
-import type { FieldMap } from '@pothos/core';
+import type { EnumRef, FieldMap } from '@pothos/core';
 import type { SQL } from 'drizzle-orm';
 import type { Permission } from '../access/catalog.ts';
 import type { Hooks } from '../data/hooks.ts';
@@ -29,7 +29,7 @@ type ColumnOf<Table extends TenantTable> = keyof Table['$inferSelect'] & string;
 
 /** A field that is computed from columns of the row and the time. */
 export interface Computed<RowType> {
-  readonly type: 'Boolean' | 'Int' | 'String' | 'DateTime';
+  readonly type: 'Boolean' | 'Int' | 'String' | 'DateTime' | EnumRef<SchemaTypes, string>;
   readonly nullable?: boolean;
   readonly description: string;
   readonly columns: readonly (keyof RowType & string)[];

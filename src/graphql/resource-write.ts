@@ -63,7 +63,7 @@ export async function updateAll(ctx: Context, resource: Resource, given: readonl
   const locked = await lockTargets(ctx, resource, given);
   const parsed = await forEachTarget(given, async ({ input, path }, at) => {
     const before = locked[at] as AnyRow;
-    const { values, items } = await inputOf(ctx, resource, 'update', input, resource.projectOf(before));
+    const { values, items } = await inputOf(ctx, resource, 'update', input, resource.projectOf(before), before);
     editLists(resource, input, before, values);
     return { path, items, before, values };
   });

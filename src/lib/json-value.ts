@@ -1,0 +1,35 @@
+import type { z } from 'zod';
+import type { UserErrorCode } from './errors.ts';
+import { isStorable } from './storable.ts';
+
+/** Levels of lists and objects. A recursive function could exceed its stack with more. */
+const MAX_DEPTH = 64;
+
+/** Why a JSON value cannot be stored and returned unchanged. Null if it can. */
+function problemOf(value: unknown): string | null {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) return `must have at most ${MAX_DEPTH} levels of lists and objects`;
+    for (const item of level) {
+      // JSON has no infinity. A literal such as 1e999 becomes infinite, and would be stored as null.
+      if (typeof item === 'number' && !Number.isFinite(item)) return 'must not contain a number that exceeds a double';
+      if (!isStorable(item)) return NOT_STORABLE;
+    }
+    const objects = level.filter((item) => typeof item === 'object' && item !== null) as object[];
+    if (objects.some((object) => !Object.keys(object).every(isStorable))) return NOT_STORABLE;
+    level = objects.flatMap((object) => Object.values(object));
+  }
+  return null;
+}
+
+const NOT_STORABLE = 'must not contain NUL characters or halves of surrogate pairs';
+
+/** For `superRefine`: a JSON value that the database stores, with at most `max` characters without white space. */
+export const storableJson = (max: number) => (value: unknown, ctx: z.RefinementCtx) => {
+  const add = (message: string, code: UserErrorCode): void =>
+    ctx.addIssue({ code: 'custom', message, params: { code } });
+  const problem = problemOf(value);
+  if (problem) add(problem, 'INVALID');
+  else if (JSON.stringify(value).length > max)
+    add(`must be at most ${max.toLocaleString('en')} characters of JSON`, 'TOO_LONG');
+};
