@@ -205,7 +205,13 @@ export const integer = (range: Range, description: string): Attribute<number> =>
 /** An optional whole number. */
 export const optionalInteger = (range: Range, description: string): Attribute<number | null> => {
   const schema = z.int().min(range.min).max(range.max).nullish();
-  return { ...numeric('Int', z.int(), range, description), nullable: true, required: false, create: schema, update: schema };
+  return {
+    ...numeric('Int', z.int(), range, description),
+    nullable: true,
+    required: false,
+    create: schema,
+    update: schema,
+  };
 };
 
 /** A required number. */

@@ -122,7 +122,11 @@ function assertUnion(
   for (const [value, member] of Object.entries(members))
     for (const [name, attribute] of Object.entries(member.attributes)) {
       const at = `${key}.${value}.${name}`;
-      check(!attribute.required && !attribute.union && !attribute.isList, at, 'a member of a union can only have optional values');
+      check(
+        !attribute.required && !attribute.union && !attribute.isList,
+        at,
+        'a member of a union can only have optional values',
+      );
       check(name !== by, at, `the name ${by} is that of the attribute that selects the member`);
       if (!attribute.reference) continue;
       check(!known.has(name) && !attributes[name], at, 'the column of a reference can belong to one member only');

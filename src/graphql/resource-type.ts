@@ -99,7 +99,10 @@ function unionField(t: Fields, resource: DeclaredNode, key: string, union: Union
       description: `${member.description}.`,
       public: true,
       fields: (own: Fields) => ({
-        [by]: own.expose(by as never, { type: selects.type, description: `${selects.description}. Is always ${value}.` } as never),
+        [by]: own.expose(
+          by as never,
+          { type: selects.type, description: `${selects.description}. Is always ${value}.` } as never,
+        ),
         ...Object.fromEntries(
           Object.entries(member.attributes).map(([name, attribute]) => fieldFor(own, resource, name, attribute)),
         ),

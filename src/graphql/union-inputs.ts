@@ -75,8 +75,7 @@ export async function unionValues(
   given: Given | null | undefined,
   before: AnyRow | null,
 ): Promise<Values> {
-  if (given == null && before)
-    throw invalid(userError('REQUIRED', key, `${key}: is required and must not be null.`));
+  if (given == null && before) throw invalid(userError('REQUIRED', key, `${key}: is required and must not be null.`));
   const field = Object.keys(given ?? {})[0] ?? memberField(union.byDefault);
   const value = Object.keys(union.members).find((each) => memberField(each) === field) as string;
   if (before && before[union.by] !== value) {
@@ -97,7 +96,12 @@ export async function unionValues(
   return { ...values, [key]: settings };
 }
 
-function parsedSettings(resource: DeclaredNode, [key, field]: [string, string], member: UnionMember, given: unknown): Values {
+function parsedSettings(
+  resource: DeclaredNode,
+  [key, field]: [string, string],
+  member: UnionMember,
+  given: unknown,
+): Values {
   const schema = hasSettings(member)
     ? z.object(
         Object.fromEntries(
