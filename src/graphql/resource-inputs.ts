@@ -5,8 +5,9 @@ import { parse } from '../lib/input.ts';
 import { capitalized } from '../lib/words.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
 import type { SchemaTypes } from './builder.ts';
-import { attributesOf, type DeclaredNode, inputName, targetOf, type When } from './resource-model.ts';
+import { type AnyRow, attributesOf, type DeclaredNode, inputName, targetOf, type When } from './resource-model.ts';
 import { type GivenReference, referenceInputOf, resolveReference } from './target.ts';
+import { unionInputOf, unionValues } from './union-inputs.ts';
 
 export type Input = Record<string, unknown>;
 export type Fields = PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>;
@@ -16,9 +17,13 @@ export function attributeInputs(t: Fields, resource: DeclaredNode, when: When): 
   return Object.fromEntries(
     attributesOf(resource, when).flatMap(([key, attribute]) => {
       const name = inputName(resource, key, attribute);
-      const { reference, defaultValue, required } = attribute;
+      const { reference, union, defaultValue, required } = attribute;
       const target = reference && targetOf(resource, reference.target);
-      const type = target ? referenceInputOf(target) : attribute.type;
+      const type = target
+        ? referenceInputOf(target)
+        : union
+          ? unionInputOf(resource, union)
+          : (attribute.inputType ?? attribute.type);
       const description = inputDescription(resource, key, attribute, when);
       const field = (options: object) =>
         t.field({ type, description, ...(target && { visibleWith: target.permission }), ...options } as never);
@@ -63,6 +68,7 @@ export async function valuesOf(
   when: When,
   input: Input,
   projectId: string | null = null,
+  before: AnyRow | null = null,
 ): Promise<Input> {
   const errors: UserError[] = [];
   const parsed = (await collect(errors, () => parse(resource.inputSchemas[when](), input))) ?? input;
@@ -70,7 +76,13 @@ export async function valuesOf(
   for (const [key, attribute] of attributesOf(resource, when)) {
     const name = inputName(resource, key, attribute);
     const value = parsed[name];
-    if (value === undefined) continue;
+    const { union } = attribute;
+    if (union && (value !== undefined || when === 'create'))
+      Object.assign(
+        values,
+        await collect(errors, () => unionValues(ctx, resource, key, union, value as Input | null, before)),
+      );
+    if (union || value === undefined) continue;
     values[key] = attribute.reference
       ? await collect(errors, () =>
           referenced(ctx, resource, attribute, value as GivenReference | null, name, projectId),

@@ -10,7 +10,7 @@ import { declareIdPrefix } from '../lib/ids.ts';
 import { lazily } from '../lib/lazy.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { fieldOf, nounOf } from '../lib/words.ts';
-import type { Attribute } from './attributes.ts';
+import type { Attribute, ReferenceOptions } from './attributes.ts';
 import { builder } from './builder.ts';
 import type { Declaration, NodeDeclaration } from './declaration.ts';
 import { assertValid, constraintOf } from './declaration-checks.ts';
@@ -20,6 +20,8 @@ import type { Target } from './target.ts';
 export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends Target<RowType> {
   readonly declaration: NodeDeclaration<TenantTable>;
   readonly attributes: readonly [key: string, attribute: Attribute][];
+  /** The attributes that refer to other objects, with those of the members of unions. */
+  readonly references: readonly DeclaredReference[];
   /** The name of the field for one object, and the words for it. */
   readonly field: string;
   readonly noun: string;
@@ -29,11 +31,17 @@ export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends T
   readonly inputSchemas: Readonly<Record<When, () => z.ZodType<Record<string, unknown>>>>;
 }
 
+export interface DeclaredReference extends ReferenceOptions {
+  readonly key: string;
+  /** The path of the input field that contains the reference. Empty for a field of the input itself. */
+  readonly path: readonly string[];
+}
+
 export type When = 'create' | 'update';
 
 /** The attributes that an input of a mutation can set. */
 export const attributesOf = ({ attributes }: Pick<DeclaredNode, 'attributes'>, when: When) =>
-  attributes.filter(([, { fixed }]) => when === 'create' || !fixed);
+  attributes.filter(([, { fixed, readOnly }]) => !readOnly && (when === 'create' || !fixed));
 
 /** A declared resource. */
 export interface Resource<RowType extends { id: string } = AnyRow> extends DeclaredNode<RowType> {
@@ -53,16 +61,16 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
   const { table, id: prefix, permission, project } = declaration;
   declareIdPrefix(prefix, name);
   const attributes = Object.entries(declaration.attributes) as [string, Attribute][];
-  const references = attributes.flatMap(([key, { reference }]) =>
-    reference ? [[key, reference.target === 'self' ? prefix : reference.target.prefix] as const] : [],
-  );
-  const rows = rowsOf(table, prefix, Object.fromEntries(references));
+  const references = referencesIn(attributes);
+  const prefixes = references.map(({ key, target }) => [key, target === 'self' ? prefix : target.prefix] as const);
+  const rows = rowsOf(table, prefix, Object.fromEntries(prefixes));
   const hasAlias = attributes.some(([key]) => key === 'alias');
   const projectColumn = project && columnNamed(table, project === 'self' ? 'id' : 'projectId');
   const declared: DeclaredNode = {
     name,
     declaration,
     attributes,
+    references,
     type: builder.objectRef<AnyRow>(name),
     prefix,
     table,
@@ -85,6 +93,21 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
   return declared;
 }
 
+const referencesIn = (
+  attributes: readonly [key: string, attribute: Omit<Attribute, 'column'>][],
+  path: readonly string[] = [],
+): DeclaredReference[] =>
+  attributes.flatMap(([key, { reference, union }]) => [
+    ...(reference ? [{ ...reference, key, path }] : []),
+    ...Object.entries(union?.members ?? {}).flatMap(([value, member]) =>
+      referencesIn(Object.entries(member.attributes), [...path, key, memberField(value)]),
+    ),
+  ]);
+
+/** The field of a member of a union in the `@oneOf` input: `tagDefined` for TAG_DEFINED. */
+export const memberField = (value: string): string =>
+  value.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
 function inputSchema(declared: DeclaredNode, when: When): z.ZodType<Record<string, unknown>> {
   const schemas = attributesOf(declared, when).map(([key, attribute]) => [
     inputName(declared, key, attribute),
@@ -95,21 +118,20 @@ function inputSchema(declared: DeclaredNode, when: When): z.ZodType<Record<strin
 
 /** The errors for violated unique indexes and foreign keys, which exist as `assertValid` has checked. */
 function explainViolations(declared: DeclaredNode): void {
-  const { table, attributes, noun, project } = declared;
+  const { table, attributes, references, noun, project } = declared;
   const where = project ? ' in this project' : '';
-  for (const [key, { unique, reference }] of attributes) {
-    const tableName = getTableName(table);
+  const tableName = getTableName(table);
+  for (const [key, { unique }] of attributes)
     if (unique)
       explainViolation(
         `${tableName}_${columnNamed(table, key).name}`,
         userError('TAKEN', key, `Another ${noun}${where} has this ${nounOf(key)}.`),
       );
-    if (reference) {
-      const target = targetOf(declared, reference.target);
-      const path = inputNameOf(key, target);
-      const message = `${path}: there is no ${nounOf(target.name)} with this ID.`;
-      explainViolation(constraintOf(tableName, key), userError('NOT_FOUND', path, message));
-    }
+  for (const { key, path: above, ...reference } of references) {
+    const target = targetOf(declared, reference.target);
+    const path = [...above, inputNameOf(key, target)];
+    const message = `${path.join('.')}: there is no ${nounOf(target.name)} with this ID.`;
+    explainViolation(constraintOf(tableName, key), userError('NOT_FOUND', path, message));
   }
 }
 

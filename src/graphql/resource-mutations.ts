@@ -104,7 +104,7 @@ async function update(ctx: Context, resource: Resource, input: Input): Promise<A
   const order = denseIndex(resource);
   await order?.lock(ctx);
   const before = await lockTarget(ctx, resource, input);
-  const given = await valuesOf(ctx, resource, 'update', input, resource.projectOf(before));
+  const given = await valuesOf(ctx, resource, 'update', input, resource.projectOf(before), before);
   editLists(resource, input, before, given);
   const changes: Input = (await declaration.hooks?.beforeUpdate?.(ctx, before as never, given as never)) ?? given;
   if (order && changes['index'] !== undefined)

@@ -33,8 +33,7 @@ export function resource<Table extends TenantTable>(
   addList(declared);
   if (declaration.project)
     addReverseList(declared, declaration.project, declaration.plural, 'project', declared.project as PgColumn);
-  for (const [key, { reference }] of declared.attributes) {
-    if (!reference) continue;
+  for (const { key, ...reference } of declared.references) {
     const target = targetOf(declared, reference.target);
     const column = columnOf(declared, key);
     addReverseList(declared, target, reference.reverse ?? declaration.plural, key.slice(0, -2), column);

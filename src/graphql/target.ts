@@ -82,7 +82,7 @@ export async function resolveReference(
   ctx: Context,
   target: Target,
   given: GivenReference,
-  path: string,
+  path: string | string[],
   projectId: string | null,
 ): Promise<string> {
   const { id, alias } = parts(given);
@@ -95,7 +95,9 @@ export async function resolveReference(
     if (row && isHere && canSee(ctx, target, row)) return row.id;
   }
   const by = alias == null ? 'ID' : 'alias';
-  throw invalid(userError('NOT_FOUND', path, `${path}: there is no ${nounOf(target.name)} with this ${by}.`));
+  throw invalid(
+    userError('NOT_FOUND', path, `${[path].flat().join('.')}: there is no ${nounOf(target.name)} with this ${by}.`),
+  );
 }
 
 // Module state like the builder, filled while the modules load. Each type has one input type for references.
