@@ -1,7 +1,7 @@
 import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import { z } from 'zod';
 import { aliasText, multiLine as multiLineText, singleLine as singleLineText } from '../lib/input.ts';
-import { storableJson } from '../lib/json-value.ts';
+import { boundedJson } from '../lib/json-value.ts';
 import type { SchemaTypes } from './builder.ts';
 import { LIST_COST, textCost } from './cost.ts';
 import type { Target } from './target.ts';
@@ -264,7 +264,7 @@ const MAX_JSON = 65_536;
 
 /** A JSON value that a zod schema accepts. */
 export const json = <Value>(schema: z.ZodType<Value>, description: string, max = MAX_JSON): Attribute<Value> => {
-  const bounded = schema.superRefine(storableJson(max));
+  const bounded = schema.superRefine(boundedJson(max));
   return {
     ...BASE,
     type: 'JSON',
