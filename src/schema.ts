@@ -20,6 +20,7 @@ import './resources/billing/graphql.ts';
 import './resources/category/resource.ts';
 import './resources/check/resource.ts';
 import './resources/dataset/resource.ts';
+import './resources/filter/graphql.ts';
 import './resources/invitation/accept-graphql.ts';
 import './resources/invitation/graphql.ts';
 import './resources/level/resource.ts';

@@ -26,6 +26,16 @@ export function resource<Table extends TenantTable>(
   name: string,
   declaration: Declaration<Table>,
 ): Resource<Row<Table>> {
+  const declared = resourceWithoutMutations(name, declaration);
+  addMutations(declared as unknown as Resource);
+  return declared;
+}
+
+/** Builds the same for a resource whose mutations are written by hand. */
+export function resourceWithoutMutations<Table extends TenantTable>(
+  name: string,
+  declaration: Omit<Declaration<Table>, 'hooks'>,
+): Resource<Row<Table>> {
   const declared = describe(name, declaration as unknown as AnyDeclaration) as Resource;
   RESOURCES.push(declared);
   addType(declared);
@@ -49,7 +59,6 @@ export function resource<Table extends TenantTable>(
       onDelete: reference.onDelete,
     });
   }
-  addMutations(declared);
   return declared as unknown as Resource<Row<Table>>;
 }
 
