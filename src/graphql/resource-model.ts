@@ -9,7 +9,7 @@ import { userError } from '../lib/errors.ts';
 import { declareIdPrefix } from '../lib/ids.ts';
 import { lazily } from '../lib/lazy.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
-import { fieldOf, nounOf } from '../lib/words.ts';
+import { fieldOf, fieldOfConstant, nounOf } from '../lib/words.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
 import { builder } from './builder.ts';
 import type { Declaration, NodeDeclaration } from './declaration.ts';
@@ -100,13 +100,9 @@ const referencesIn = (
   attributes.flatMap(([key, { reference, union }]) => [
     ...(reference ? [{ ...reference, key, path }] : []),
     ...Object.entries(union?.members ?? {}).flatMap(([value, member]) =>
-      referencesIn(Object.entries(member.attributes), [...path, key, memberField(value)]),
+      referencesIn(Object.entries(member.attributes), [...path, key, fieldOfConstant(value)]),
     ),
   ]);
-
-/** The field of a member of a union in the `@oneOf` input: `tagDefined` for TAG_DEFINED. */
-export const memberField = (value: string): string =>
-  value.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 function inputSchema(declared: DeclaredNode, when: When): z.ZodType<Record<string, unknown>> {
   const schemas = attributesOf(declared, when).map(([key, attribute]) => [
