@@ -1,6 +1,7 @@
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
+import type { Db } from '../../db/client.ts';
 import { readerOf } from '../../db/reader.ts';
 import type { FilterWithPredicates, Predicate } from './compile.ts';
 import { filterPredicates, filters } from './table.ts';
@@ -17,11 +18,19 @@ const predicateReader = readerOf<PredicateRow>(filterPredicates);
  * The filters with these IDs, and those that are nested in them, by ID. Without IDs, all filters of the organization. An ID
  * that does not exist is not in the map.
  */
-export async function loadFilters(ctx: Context, ids?: readonly string[]): Promise<Map<string, LoadedFilter>> {
+export const loadFilters = async (ctx: Context, ids?: readonly string[]): Promise<Map<string, LoadedFilter>> =>
+  await loadFiltersOf(await db(ctx), tenant(ctx), ids);
+
+/** The same for this organization. Also for jobs, which have no request. */
+export async function loadFiltersOf(
+  tx: Db,
+  organizationId: string,
+  ids?: readonly string[],
+): Promise<Map<string, LoadedFilter>> {
   const loaded = new Map<string, LoadedFilter>();
   let missing: readonly string[] | undefined = ids;
   do {
-    for (const filter of await readFilters(ctx, missing)) loaded.set(filter.id, filter);
+    for (const filter of await readFilters(tx, organizationId, missing)) loaded.set(filter.id, filter);
     missing = [...loaded.values()].flatMap(nestedIn).filter((id) => !loaded.has(id));
   } while (missing.length > 0);
   return loaded;
@@ -31,11 +40,14 @@ export async function loadFilters(ctx: Context, ids?: readonly string[]): Promis
 export const nestedIn = ({ predicates }: FilterWithPredicates): string[] =>
   predicates.flatMap(({ nestedId }) => nestedId ?? []);
 
-async function readFilters(ctx: Context, ids: readonly string[] | undefined): Promise<LoadedFilter[]> {
+async function readFilters(
+  tx: Db,
+  organizationId: string,
+  ids: readonly string[] | undefined,
+): Promise<LoadedFilter[]> {
   if (ids?.length === 0) return [];
   const own = (table: typeof filters | typeof filterPredicates, column: SQL | undefined) =>
-    and(eq(table.organizationId, tenant(ctx)), column) as SQL;
-  const tx = await db(ctx);
+    and(eq(table.organizationId, organizationId), column) as SQL;
   const rows = await filterReader.read(tx, sql`where ${own(filters, ids && isAnyOf(filters.id, ids))}`);
   const predicates = await predicateReader.read(
     tx,
