@@ -14,8 +14,11 @@ export interface ReferenceOptions {
   readonly target: Target | 'self';
   /** The connection on the type of the target. Null: the plural of the declaring resource. */
   readonly reverse: string | null;
-  /** The effect of deleting the referenced object: it fails with IN_USE, or the reference is set to null. */
-  readonly onDelete: 'restrict' | 'clear';
+  /**
+   * The effect of deleting the referenced object: it fails with IN_USE, the reference is set to null, or a hook of the
+   * target changes the reference.
+   */
+  readonly onDelete: 'restrict' | 'clear' | 'hook';
 }
 
 /** One attribute of a resource: a column, a field of the type, and a field of the inputs. */
@@ -29,7 +32,7 @@ export interface Attribute<Value = unknown> {
   readonly defaultValue?: unknown;
   /** Cannot be changed after creation. */
   readonly fixed: boolean;
-  /** Set by the server: not a field of the inputs. */
+  /** Is in no input, because hooks or other mutations set it. */
   readonly readOnly?: true;
   /** Has a unique index, in the organization or in the project. */
   readonly unique: boolean;
@@ -131,7 +134,7 @@ export const oneOf = <const Value extends string>(
   type: EnumRef<SchemaTypes, Value>,
   values: readonly Value[],
   description: string,
-  { defaultValue, fixed = false, readOnly }: Common & { defaultValue?: NoInfer<Value>; readOnly?: true } = {},
+  { defaultValue, fixed = false }: Common & { defaultValue?: NoInfer<Value> } = {},
 ): Attribute<Value> => ({
   ...BASE,
   type: type as unknown as EnumRef<SchemaTypes, never>,
@@ -139,7 +142,6 @@ export const oneOf = <const Value extends string>(
   required: defaultValue === undefined,
   defaultValue,
   fixed,
-  ...(readOnly && { readOnly }),
   create: z.enum(values),
   update: z.enum(values).optional(),
   description,
@@ -366,3 +368,6 @@ export const optionalRef = (
   description: string,
   { onDelete = 'restrict', ...options }: RefOptions & { onDelete?: ReferenceOptions['onDelete'] } = {},
 ): Attribute<string | null> => reference(target, true, description, options, onDelete);
+
+/** The same attribute without fields in the inputs: hooks or other mutations set it. */
+export const readOnly = <Value>(attribute: Attribute<Value>): Attribute<Value> => ({ ...attribute, readOnly: true });
