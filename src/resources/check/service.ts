@@ -7,7 +7,7 @@ import { checks } from './table.ts';
 export type CheckRow = typeof checks.$inferSelect;
 
 /** A check is enabled if `enabled` is true or the time `enableOn` has passed. */
-export const isEnabled = ({ enabled, enableOn }: CheckRow, time: Date): boolean =>
+export const isEnabled = ({ enabled, enableOn }: Pick<CheckRow, 'enabled' | 'enableOn'>, time: Date): boolean =>
   enabled || (enableOn !== null && enableOn <= time);
 
 /** The same condition in SQL. */
