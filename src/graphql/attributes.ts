@@ -1,6 +1,7 @@
 import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import { z } from 'zod';
 import { aliasText, multiLine as multiLineText, singleLine as singleLineText } from '../lib/input.ts';
+import { boundedJson } from '../lib/json-value.ts';
 import type { SchemaTypes } from './builder.ts';
 import { LIST_COST, textCost } from './cost.ts';
 import type { Target } from './target.ts';
@@ -12,8 +13,11 @@ export interface ReferenceOptions {
   readonly target: Target | 'self';
   /** The connection on the type of the target. Null: the plural of the declaring resource. */
   readonly reverse: string | null;
-  /** The effect of deleting the referenced object: it fails with IN_USE, or the reference is set to null. */
-  readonly onDelete: 'restrict' | 'clear';
+  /**
+   * The effect of deleting the referenced object: it fails with IN_USE, the reference is set to null, or a hook of the
+   * target changes the reference.
+   */
+  readonly onDelete: 'restrict' | 'clear' | 'hook';
 }
 
 /** One attribute of a resource: a column, a field of the type, and a field of the inputs. */
@@ -27,7 +31,7 @@ export interface Attribute<Value = unknown> {
   readonly defaultValue?: unknown;
   /** Cannot be changed after creation. */
   readonly fixed: boolean;
-  /** Set by the server: not a field of the inputs. */
+  /** Is in no input, because hooks or other mutations set it. */
   readonly readOnly?: true;
   /** Has a unique index, in the organization or in the project. */
   readonly unique: boolean;
@@ -198,9 +202,11 @@ const numeric = (type: 'Int' | 'Float', schema: z.ZodNumber, { min, max }: Range
   limits: `${number(min)} to ${number(max)}.`,
 });
 
-/** A required whole number. */
-export const integer = (range: Range, description: string): Attribute<number> =>
-  numeric('Int', z.int(), range, description);
+/** A whole number, required unless it has a default. */
+export const integer = (range: Range, description: string, defaultValue?: number): Attribute<number> => ({
+  ...numeric('Int', z.int(), range, description),
+  ...(defaultValue !== undefined && { required: false, defaultValue }),
+});
 
 /** An optional whole number. */
 export const optionalInteger = (range: Range, description: string): Attribute<number | null> => {
@@ -257,10 +263,8 @@ export const lines = (max: { items: number; characters: number }, description: s
 const MAX_JSON = 65_536;
 
 /** A JSON value that a zod schema accepts. */
-export const json = <Value>(schema: z.ZodType<Value>, description: string): Attribute<Value> => {
-  const bounded = schema.refine((value) => JSON.stringify(value).length <= MAX_JSON, {
-    message: `must be at most ${number(MAX_JSON)} characters of JSON`,
-  });
+export const json = <Value>(schema: z.ZodType<Value>, description: string, max = MAX_JSON): Attribute<Value> => {
+  const bounded = schema.superRefine(boundedJson(max));
   return {
     ...BASE,
     type: 'JSON',
@@ -268,9 +272,9 @@ export const json = <Value>(schema: z.ZodType<Value>, description: string): Attr
     required: true,
     create: bounded,
     update: bounded.optional(),
-    cost: textCost(MAX_JSON),
+    cost: textCost(max),
     description,
-    limits: `At most ${number(MAX_JSON)} characters of JSON.`,
+    limits: `At most ${number(max)} characters of JSON.`,
   };
 };
 
@@ -362,3 +366,6 @@ export const optionalRef = (
   description: string,
   { onDelete = 'restrict', ...options }: RefOptions & { onDelete?: ReferenceOptions['onDelete'] } = {},
 ): Attribute<string | null> => reference(target, true, description, options, onDelete);
+
+/** The same attribute without fields in the inputs: hooks or other mutations set it. */
+export const readOnly = <Value>(attribute: Attribute<Value>): Attribute<Value> => ({ ...attribute, readOnly: true });

@@ -5,6 +5,7 @@ import { capitalized, nounOf } from '../lib/words.ts';
 import type { Attribute, Union } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
+import { partFields } from './part-fields.ts';
 import { type AnyRow, columnOf, type DeclaredNode, memberField, targetOf } from './resource-model.ts';
 import { type TypeSource, withSource } from './source.ts';
 import { canSee } from './target.ts';
@@ -39,6 +40,7 @@ export function addType(resource: DeclaredNode): void {
     fields: (t: Fields) => ({
       ...projectField(t, resource),
       ...Object.fromEntries(attributes.map(([key, attribute]) => fieldFor(t, resource, key, attribute))),
+      ...partFields(t, resource),
       ...Object.fromEntries(Object.entries(computed).map(([key, one]) => [key, computedField(t, one as never)])),
       ...times(t, resource),
       viewerPermissions: t.field(viewerPermissions<AnyRow>(declaration.permission, project ? { on: projectOf } : {})),

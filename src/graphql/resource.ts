@@ -3,7 +3,8 @@ import { declareReference } from '../data/references.ts';
 import type { TenantTable } from '../data/rows.ts';
 import { nounOf } from '../lib/words.ts';
 import type { Declaration, NodeDeclaration, Row } from './declaration.ts';
-import { addGetter, addList, addReverseList } from './resource-list.ts';
+import { hasReferences } from './part-fields.ts';
+import { addGetter, addList, addPartLists, addReverseList } from './resource-list.ts';
 import {
   type AnyDeclaration,
   columnOf,
@@ -26,6 +27,16 @@ export function resource<Table extends TenantTable>(
   name: string,
   declaration: Declaration<Table>,
 ): Resource<Row<Table>> {
+  const declared = resourceWithoutMutations(name, declaration);
+  addMutations(declared as unknown as Resource);
+  return declared;
+}
+
+/** Builds the same for a resource whose mutations are written by hand. */
+export function resourceWithoutMutations<Table extends TenantTable>(
+  name: string,
+  declaration: Omit<Declaration<Table>, 'hooks'>,
+): Resource<Row<Table>> {
   const declared = describe(name, declaration as unknown as AnyDeclaration) as Resource;
   RESOURCES.push(declared);
   addType(declared);
@@ -37,6 +48,7 @@ export function resource<Table extends TenantTable>(
     const target = targetOf(declared, reference.target);
     const column = columnOf(declared, key);
     addReverseList(declared, target, reference.reverse ?? declaration.plural, key.slice(0, -2), column);
+    if (reference.onDelete === 'hook') continue;
     declareReference(target.table, {
       typename: name,
       noun: declared.noun,
@@ -48,7 +60,7 @@ export function resource<Table extends TenantTable>(
       onDelete: reference.onDelete,
     });
   }
-  addMutations(declared);
+  for (const part of declared.parts) if (hasReferences(part)) addPartLists(declared, part);
   return declared as unknown as Resource<Row<Table>>;
 }
 
