@@ -1,4 +1,4 @@
-import type { FieldMap } from '@pothos/core';
+import type { EnumRef, FieldMap } from '@pothos/core';
 import type { SQL } from 'drizzle-orm';
 import type { Permission } from '../access/catalog.ts';
 import type { Hooks } from '../data/hooks.ts';
@@ -6,6 +6,7 @@ import type { TenantTable } from '../data/rows.ts';
 import type { IdPrefix } from '../lib/ids.ts';
 import type { Attribute } from './attributes.ts';
 import type { SchemaTypes } from './builder.ts';
+import type { Part } from './parts.ts';
 import type { Target } from './target.ts';
 
 /** Resources for which the catalog has create, read, update and delete. Other names do not compile. */
@@ -28,7 +29,7 @@ type ColumnOf<Table extends TenantTable> = keyof Table['$inferSelect'] & string;
 
 /** A field that is computed from columns of the row and the time. */
 export interface Computed<RowType> {
-  readonly type: 'Boolean' | 'Int' | 'String' | 'DateTime';
+  readonly type: 'Boolean' | 'Int' | 'String' | 'DateTime' | EnumRef<SchemaTypes, string>;
   readonly nullable?: boolean;
   readonly description: string;
   readonly columns: readonly (keyof RowType & string)[];
@@ -54,6 +55,8 @@ export interface NodeDeclaration<Table extends TenantTable> {
   readonly project?: Target | 'self';
   readonly attributes: { readonly [Column in ColumnOf<Table>]?: Attribute<Table['$inferSelect'][Column]> };
   readonly computed?: Readonly<Record<string, Computed<Row<Table>>>>;
+  /** Items in child tables, by the name of their field. */
+  readonly parts?: Readonly<Record<string, Part>>;
   /** Additional fields, as in any Pothos type. */
   readonly fields?: (t: PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Row<Table>>) => FieldMap;
 }
@@ -68,5 +71,7 @@ export interface Declaration<Table extends TenantTable> extends NodeDeclaration<
   readonly filter?: Filter<Table>;
   /** The columns by which the list can be ordered. The first is the default. `createdAt` is the order of creation. */
   readonly order: readonly [ColumnOf<Table>, ...ColumnOf<Table>[]];
+  /** The mutations that have a second form for up to 500 objects, such as `createServices`. */
+  readonly bulk?: readonly ('create' | 'update')[];
   readonly hooks?: Hooks<Row<Table>>;
 }

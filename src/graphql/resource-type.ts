@@ -1,11 +1,12 @@
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Context } from '../context.ts';
-import { nounOf } from '../lib/words.ts';
-import type { Attribute } from './attributes.ts';
+import { capitalized, nounOf } from '../lib/words.ts';
+import type { Attribute, Union } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
-import { type AnyRow, columnOf, type DeclaredNode, targetOf } from './resource-model.ts';
+import { partFields } from './part-fields.ts';
+import { type AnyRow, columnOf, type DeclaredNode, memberField, targetOf } from './resource-model.ts';
 import { type TypeSource, withSource } from './source.ts';
 import { canSee } from './target.ts';
 import { viewerPermissions } from './viewer-permissions.ts';
@@ -39,6 +40,7 @@ export function addType(resource: DeclaredNode): void {
     fields: (t: Fields) => ({
       ...projectField(t, resource),
       ...Object.fromEntries(attributes.map(([key, attribute]) => fieldFor(t, resource, key, attribute))),
+      ...partFields(t, resource),
       ...Object.fromEntries(Object.entries(computed).map(([key, one]) => [key, computedField(t, one as never)])),
       ...times(t, resource),
       viewerPermissions: t.field(viewerPermissions<AnyRow>(declaration.permission, project ? { on: projectOf } : {})),
@@ -61,8 +63,9 @@ function projectField(t: Fields, { declaration, noun, project }: DeclaredNode) {
   };
 }
 
-function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Attribute) {
-  const { type, nullable, description, reference, unique, cost } = attribute;
+function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Omit<Attribute, 'column'>) {
+  const { type, nullable, description, reference, unique, union, cost } = attribute;
+  if (union) return [key, unionField(t, resource, key, union, description)];
   if (!reference) {
     const where = resource.project ? 'project' : 'organization';
     const notes = [
@@ -87,6 +90,38 @@ function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Att
         row[key] === null ? null : target.load(ctx, row[key] as string, info),
     } as never),
   ];
+}
+
+/** The settings of the row, as an object of the type of their member. */
+function unionField(t: Fields, resource: DeclaredNode, key: string, union: Union, description: string) {
+  const { by, members, withDefaults } = union;
+  const [, selects] = resource.attributes.find(([name]) => name === by) as [string, Attribute];
+  const types = Object.entries(members).map(([value, member]) =>
+    builder.objectRef<AnyRow>(`${capitalized(memberField(value))}${union.name}`).implement({
+      description: `${member.description}.`,
+      public: true,
+      fields: (own: Fields) => ({
+        [by]: own.expose(
+          by as never,
+          { type: selects.type, description: `${selects.description}. Is always ${value}.` } as never,
+        ),
+        ...Object.fromEntries(
+          Object.entries(member.attributes).map(([name, attribute]) => fieldFor(own, resource, name, attribute)),
+        ),
+      }),
+    } as never),
+  );
+  const nameOf = (value: unknown): string => `${capitalized(memberField(value as string))}${union.name}`;
+  const type = builder.unionType(union.name, {
+    description: `${description}. The type is determined by \`${by}\`.`,
+    types: types as never,
+    resolveType: (row: unknown) => nameOf((row as AnyRow)[by]),
+  });
+  return t.field({
+    type,
+    description: `${description}.`,
+    resolve: (row: AnyRow) => ({ ...row, ...withDefaults(row[by] as never, row[key] as object) }),
+  } as never);
 }
 
 const computedField = (t: Fields, { type, nullable = false, description, columns, value }: Computed<AnyRow>) =>

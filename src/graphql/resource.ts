@@ -3,7 +3,8 @@ import { declareReference } from '../data/references.ts';
 import type { TenantTable } from '../data/rows.ts';
 import { nounOf } from '../lib/words.ts';
 import type { Declaration, NodeDeclaration, Row } from './declaration.ts';
-import { addGetter, addList, addReverseList } from './resource-list.ts';
+import { hasReferences } from './part-fields.ts';
+import { addGetter, addList, addPartLists, addReverseList } from './resource-list.ts';
 import {
   type AnyDeclaration,
   columnOf,
@@ -43,11 +44,11 @@ export function resourceWithoutMutations<Table extends TenantTable>(
   addList(declared);
   if (declaration.project)
     addReverseList(declared, declaration.project, declaration.plural, 'project', declared.project as PgColumn);
-  for (const [key, { reference }] of declared.attributes) {
-    if (!reference) continue;
+  for (const { key, ...reference } of declared.references) {
     const target = targetOf(declared, reference.target);
     const column = columnOf(declared, key);
     addReverseList(declared, target, reference.reverse ?? declaration.plural, key.slice(0, -2), column);
+    if (reference.onDelete === 'hook') continue;
     declareReference(target.table, {
       typename: name,
       noun: declared.noun,
@@ -59,6 +60,7 @@ export function resourceWithoutMutations<Table extends TenantTable>(
       onDelete: reference.onDelete,
     });
   }
+  for (const part of declared.parts) if (hasReferences(part)) addPartLists(declared, part);
   return declared as unknown as Resource<Row<Table>>;
 }
 

@@ -4,10 +4,11 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Permission } from '../access/catalog.ts';
 import { type Context, tenant } from '../context.ts';
+import type { PartRows } from '../data/parts.ts';
 import { inProjects } from '../data/project-scope.ts';
 import type { TenantTable } from '../data/rows.ts';
 import { invalid, userError } from '../lib/errors.ts';
-import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
+import { fromPublicId, type IdPrefix, toPublicId } from '../lib/ids.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { isStorable } from '../lib/storable.ts';
 import { capitalized, nounOf, withArticle } from '../lib/words.ts';
@@ -31,7 +32,28 @@ export interface Target<Row extends { id: string } = { id: string }> {
   load(ctx: Context, id: string, info?: GraphQLResolveInfo): MaybePromise<Row | null>;
   /** The object by its alias. Null for types without aliases. */
   readonly loadByAlias: ((ctx: Context, alias: string) => MaybePromise<Row | null>) | null;
+  /** The child table with the aliases. Without it, the alias is a column of the table. */
+  readonly aliases?: AliasTable;
+  /** For a type whose objects have IDs with several prefixes. */
+  readonly mixed?: MixedIds<Row>;
 }
+
+export interface AliasTable {
+  readonly rows: PartRows;
+  readonly column: PgColumn;
+}
+
+/** How objects are found whose visibility and ID depend on their row, such as members and service accounts. */
+export interface MixedIds<Row> {
+  readonly visibleWith: readonly Permission[];
+  /** The object with this public ID, if it is visible to the caller. */
+  find(ctx: Context, id: string): MaybePromise<Row | null>;
+  publicIdOf(ctx: Context, uuid: string): MaybePromise<string>;
+}
+
+/** The public ID of an object that a column refers to. */
+export const publicIdIn = (ctx: Context, { prefix, mixed }: Target, uuid: string): MaybePromise<string> =>
+  mixed ? mixed.publicIdOf(ctx, uuid) : toPublicId(prefix, uuid);
 
 /** A given reference: an ID, or for types with aliases an ID or an alias. */
 export type GivenReference = string | { id?: string | null; alias?: string | null };
@@ -51,6 +73,7 @@ export async function loadReferenced<Row extends { id: string }>(
 ): Promise<Row | null> {
   const { id, alias } = parts(given);
   if (alias != null) return (await target.loadByAlias?.(ctx, alias)) ?? null;
+  if (target.mixed) return await target.mixed.find(ctx, id ?? '');
   const uuid = fromPublicId(target.prefix, id ?? '');
   return uuid ? await target.load(ctx, uuid) : null;
 }
@@ -66,13 +89,21 @@ export function refersTo(ctx: Context, target: Target, column: PgColumn, given: 
   const uuid = fromPublicId(target.prefix, id ?? '');
   // The foreign key is enough: the object exists and belongs to the organization.
   if (alias == null && !project) return uuid ? eq(column, uuid) : sql`false`;
-  const key = alias == null ? uuid && eq(table.id, uuid) : isStorable(alias) && eq((table as Aliased).alias, alias);
+  const key = alias == null ? uuid && eq(table.id, uuid) : isStorable(alias) && hasAlias(ctx, target, alias);
   if (!key) return sql`false`;
   const isVisible = project ? inProjects(ctx, project, permission) : undefined;
   return sql`${column} = (select ${table.id} from ${table} where ${and(eq(table.organizationId, tenant(ctx)), key, isVisible)})`;
 }
 
 type Aliased = TenantTable & { alias: PgColumn };
+
+/** The condition that an object has this alias. */
+function hasAlias(ctx: Context, { table, aliases }: Target, alias: string): SQL {
+  if (!aliases) return eq((table as Aliased).alias, alias);
+  const { rows, column } = aliases;
+  const where = and(eq(rows.table.organizationId, tenant(ctx)), eq(column, alias));
+  return sql`${table.id} = (select ${rows.of} from ${rows.table} where ${where})`;
+}
 
 /**
  * The row ID of a reference in an input. The object must exist, be visible to the caller and, if it belongs to a project,
@@ -82,7 +113,7 @@ export async function resolveReference(
   ctx: Context,
   target: Target,
   given: GivenReference,
-  path: string,
+  path: string | string[],
   projectId: string | null,
 ): Promise<string> {
   const { id, alias } = parts(given);
@@ -92,10 +123,12 @@ export async function resolveReference(
   } else {
     const row = await loadReferenced(ctx, target, given);
     const isHere = row && (target.projectOf(row) ?? projectId) === projectId;
-    if (row && isHere && canSee(ctx, target, row)) return row.id;
+    if (row && isHere && (target.mixed || canSee(ctx, target, row))) return row.id;
   }
   const by = alias == null ? 'ID' : 'alias';
-  throw invalid(userError('NOT_FOUND', path, `${path}: there is no ${nounOf(target.name)} with this ${by}.`));
+  throw invalid(
+    userError('NOT_FOUND', path, `${[path].flat().join('.')}: there is no ${nounOf(target.name)} with this ${by}.`),
+  );
 }
 
 // Module state like the builder, filled while the modules load. Each type has one input type for references.
@@ -118,3 +151,13 @@ export function referenceInputOf({ name, loadByAlias }: Target): InputRef<GivenR
   inputs.set(name, known);
   return known;
 }
+
+/** The name of the input field of a reference: `category` if it takes an ID or an alias, otherwise `ownerId`. */
+export const inputNameOf = (key: string, target: Pick<Target, 'loadByAlias'>): string =>
+  target.loadByAlias ? key.slice(0, -2) : key;
+
+/** The type of an input field that is a reference, and the permissions to see its objects. */
+export const referenceOptions = (target: Target) => ({
+  type: referenceInputOf(target),
+  ...(target.mixed ? { visibleWith: target.mixed.visibleWith, own: true } : { visibleWith: target.permission }),
+});

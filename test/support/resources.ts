@@ -159,6 +159,27 @@ export const RESOURCES: Record<string, Resource> = {
     ],
     rows: ({ insert }) => insert('lifecycles', (at) => ({ name: `Number ${at}`, index: at + 100 })),
   },
+  PropertyDefinition: {
+    create: ({ unique }) => ({
+      ...{ name: unique('Property'), alias: unique('property'), description: 'One.\nTwo.' },
+      schema: { type: 'object', properties: { port: { type: 'integer', maximum: 65_535 } } },
+    }),
+    updates: ({ unique }) => [
+      {
+        ...{ name: unique('Port'), alias: unique('port'), description: 'Listens.\nAlways.' },
+        schema: { type: ['integer', 'null'] },
+      },
+      {
+        ...{ name: unique('Region'), alias: unique('region'), description: 'Runs there.' },
+        schema: { enum: ['eu', 'us'], title: 'Region' },
+      },
+    ],
+    rejected: async ({ one }) => ({
+      createPropertyDefinition: [{ name: 'Port', schema: { type: 'port' } }, 'INVALID'],
+      updatePropertyDefinition: [{ id: await one('PropertyDefinition'), schema: { pattern: '(?=a)' } }, 'INVALID'],
+    }),
+    rows: ({ insert }) => insert('property_definitions', (at) => ({ name: `Property ${at}`, schema: '{}' })),
+  },
   Dataset: {
     create: async ({ unique, one }) => ({
       ...{ name: unique('Dataset'), description: 'One.\nTwo.' },

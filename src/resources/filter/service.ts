@@ -2,6 +2,7 @@ import { and, asc, eq, sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
 import { batched, type Find, loaderById } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
+import type { Db } from '../../db/client.ts';
 import { readerOf } from '../../db/reader.ts';
 import { notFound } from '../../lib/errors.ts';
 import { toPublicId, typeOfPrefix } from '../../lib/ids.ts';
@@ -23,11 +24,19 @@ const predicateReader = readerOf<PredicateRow>(filterPredicates);
  * The filters with these IDs, and those that are nested in them, by ID. Without IDs, all filters of the organization. An ID
  * that does not exist is not in the map.
  */
-export async function loadFilters(ctx: Context, ids?: readonly string[]): Promise<Map<string, LoadedFilter>> {
+export const loadFilters = async (ctx: Context, ids?: readonly string[]): Promise<Map<string, LoadedFilter>> =>
+  await loadFiltersOf(await db(ctx), tenant(ctx), ids);
+
+/** The same for this organization. Also for jobs, which have no request. */
+export async function loadFiltersOf(
+  tx: Db,
+  organizationId: string,
+  ids?: readonly string[],
+): Promise<Map<string, LoadedFilter>> {
   const loaded = new Map<string, LoadedFilter>();
   let missing: readonly string[] | undefined = ids;
   do {
-    for (const filter of await readFilters(ctx, missing)) loaded.set(filter.id, filter);
+    for (const filter of await readFilters(tx, organizationId, missing)) loaded.set(filter.id, filter);
     missing = [...loaded.values()].flatMap(nestedIn).filter((id) => !loaded.has(id));
   } while (missing.length > 0);
   return loaded;
@@ -39,13 +48,15 @@ export const nestedIn = ({ predicates }: FilterWithPredicates): string[] =>
 
 /** One filter. Throws NOT_FOUND if it does not exist. */
 export async function readFilter(ctx: Context, id: string): Promise<LoadedFilter> {
-  const [filter] = await readFilters(ctx, [id]);
+  const [filter] = await readFilters(await db(ctx), tenant(ctx), [id]);
   if (!filter) throw notFound('Filter');
   return filter;
 }
 
 /** The predicates of a filter, in their order. */
-export const findPredicates = batched<PredicateRow[]>(readPredicates);
+export const findPredicates = batched<PredicateRow[]>(async (ctx, ids) =>
+  readPredicates(await db(ctx), tenant(ctx), ids),
+);
 
 /** The object that a predicate refers to, with its type. Null if there is none, or if the caller may not see it. */
 export async function findReferenced(ctx: Context, predicate: Predicate): Promise<object | null> {
@@ -87,18 +98,26 @@ function publicValue(predicate: Predicate): string | null {
   return predicate.value;
 }
 
-async function readFilters(ctx: Context, ids: readonly string[] | undefined): Promise<LoadedFilter[]> {
+async function readFilters(
+  tx: Db,
+  organizationId: string,
+  ids: readonly string[] | undefined,
+): Promise<LoadedFilter[]> {
   if (ids?.length === 0) return [];
-  const own = and(eq(filters.organizationId, tenant(ctx)), ids && isAnyOf(filters.id, ids));
-  const rows = await filterReader.read(await db(ctx), sql`where ${own}`);
-  const predicates = await readPredicates(ctx, ids);
+  const own = and(eq(filters.organizationId, organizationId), ids && isAnyOf(filters.id, ids));
+  const rows = await filterReader.read(tx, sql`where ${own}`);
+  const predicates = await readPredicates(tx, organizationId, ids);
   return rows.map((row) => ({ ...row, predicates: predicates.get(row.id) ?? [] }));
 }
 
 /** The predicates of these filters in their order, by the ID of the filter. */
-async function readPredicates(ctx: Context, ids: readonly string[] | undefined): Promise<Map<string, PredicateRow[]>> {
-  const { organizationId, filterId, position } = filterPredicates;
-  const own = and(eq(organizationId, tenant(ctx)), ids && isAnyOf(filterId, ids));
-  const rows = await predicateReader.read(await db(ctx), sql`where ${own} order by ${asc(filterId)}, ${asc(position)}`);
+async function readPredicates(
+  tx: Db,
+  organizationId: string,
+  ids: readonly string[] | undefined,
+): Promise<Map<string, PredicateRow[]>> {
+  const { filterId, position } = filterPredicates;
+  const own = and(eq(filterPredicates.organizationId, organizationId), ids && isAnyOf(filterId, ids));
+  const rows = await predicateReader.read(tx, sql`where ${own} order by ${asc(filterId)}, ${asc(position)}`);
   return Map.groupBy(rows, (row) => row.filterId);
 }
