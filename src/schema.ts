@@ -37,6 +37,8 @@ import './resources/property-definition/resource.ts';
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
 import './resources/service-account/graphql.ts';
+import './resources/service/deploy-graphql.ts';
+import './resources/service/resource.ts';
 import './resources/session/graphql.ts';
 import './resources/session/sign-in-graphql.ts';
 import './resources/team/resource.ts';

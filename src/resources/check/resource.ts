@@ -112,5 +112,6 @@ export const Check = resource('Check', {
     updatedAt: 'range',
   },
   order: ['name', 'createdAt', 'updatedAt'],
+  bulk: ['create'],
   hooks: checkHooks,
 });

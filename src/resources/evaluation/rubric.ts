@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { queryRows, readerOf } from '../../db/reader.ts';
-import { type CheckRow, isEnabled } from '../check/service.ts';
+import type { CheckRow } from '../check/service.ts';
+import { isEnabled } from '../check/state.ts';
 import { checks } from '../check/table.ts';
 import type { FiltersById } from '../filter/compile.ts';
 import { loadFiltersOf } from '../filter/service.ts';
