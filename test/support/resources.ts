@@ -20,6 +20,7 @@ import {
   addToOrganization,
   createOrganization,
   createUser,
+  mutate,
   PASSWORD,
   queryData,
   roleId,
@@ -280,6 +281,42 @@ export const RESOURCES: Record<string, Resource> = {
       updatePropertyDefinition: [{ id: await one('PropertyDefinition'), schema: { pattern: '(?=a)' } }, 'INVALID'],
     }),
     rows: ({ insert }) => insert('property_definitions', (at) => ({ name: `Property ${at}`, schema: '{}' })),
+  },
+  Filter: {
+    create: ({ unique }) => ({
+      ...{ name: unique('Filter'), description: 'One.\nTwo.', connective: 'OR' },
+      predicates: [{ key: 'TAG', keyData: 'env', operator: 'EQUALS', value: 'prod', caseSensitive: true }],
+    }),
+    updates: async ({ unique, one }) => [
+      {
+        ...{ name: unique('Go'), description: 'One.\nTwo.', connective: 'OR' },
+        predicates: [{ key: 'TAG', keyData: 'lang', operator: 'CONTAINS', value: 'go', caseSensitive: false }],
+      },
+      {
+        ...{ name: unique('Critical'), description: 'Two.', connective: 'AND' },
+        predicates: [
+          { key: 'TAG', keyData: 'lang', operator: 'EXISTS', value: null, caseSensitive: true },
+          { key: 'TIER', keyData: null, operator: 'EQUALS', value: await one('Tier'), caseSensitive: false },
+        ],
+      },
+    ],
+    rejected: async ({ one, make, owner }) => {
+      const inner = await make('Filter');
+      const predicates = [{ key: 'FILTER', operator: 'MATCHES', value: inner }];
+      await mutate(owner, 'createFilter', { name: `Around ${inner}`, predicates });
+      return {
+        createFilter: [{ name: '', predicates: [{ key: 'NAME', operator: 'EXISTS' }] }, 'TOO_SHORT INVALID'],
+        updateFilter: [{ id: await one('Filter'), name: null }, 'REQUIRED'],
+        deleteFilter: [{ id: inner }, 'IN_USE'],
+      };
+    },
+    rows: async ({ insert, refer }) => {
+      const tiers = await refer('Tier');
+      const ids = await insert('filters', (at) => ({ name: `Filter ${at}`, connective: 'AND' }));
+      const rule = { position: 0, key: 'TIER', operator: 'EQUALS', case_sensitive: false };
+      await insert('filter_predicates', (at) => ({ filter_id: ids[at], ...rule, tier_id: tiers[at] }));
+      return ids;
+    },
   },
   Dataset: {
     create: async ({ unique, one }) => ({
