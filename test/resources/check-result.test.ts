@@ -229,7 +229,7 @@ describe('a report', () => {
         )
       ).auditEvents.nodes;
     const event = {
-      ...{ actorName: 'user', targetId: checkResult.id, permission: 'check_result:create' },
+      ...{ actorName: 'user <user@acme.test>', targetId: checkResult.id, permission: 'check_result:create' },
       after: expect.objectContaining({
         ...{ id: checkResult.id, checkId: check, serviceId: shop, reportedById: user.memberId, status: 'PASSED' },
       }),
