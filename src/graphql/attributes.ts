@@ -1,7 +1,7 @@
 import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import { z } from 'zod';
 import { aliasText, multiLine as multiLineText, singleLine as singleLineText } from '../lib/input.ts';
-import { storableJson } from '../lib/json-value.ts';
+import { boundedJson } from '../lib/json-value.ts';
 import { fieldOfConstant } from '../lib/words.ts';
 import type { SchemaTypes } from './builder.ts';
 import { LIST_COST, textCost } from './cost.ts';
@@ -134,7 +134,7 @@ export const oneOf = <const Value extends string>(
   type: EnumRef<SchemaTypes, Value>,
   values: readonly Value[],
   description: string,
-  { defaultValue, fixed = false }: Common & { defaultValue?: NoInfer<Value> } = {},
+  { defaultValue, fixed = false, readOnly }: Common & { defaultValue?: NoInfer<Value>; readOnly?: true } = {},
 ): Attribute<Value> => ({
   ...BASE,
   type: type as unknown as EnumRef<SchemaTypes, never>,
@@ -142,6 +142,7 @@ export const oneOf = <const Value extends string>(
   required: defaultValue === undefined,
   defaultValue,
   fixed,
+  ...(readOnly && { readOnly }),
   create: z.enum(values),
   update: z.enum(values).optional(),
   description,
@@ -264,7 +265,7 @@ const MAX_JSON = 65_536;
 
 /** A JSON value that a zod schema accepts. */
 export const json = <Value>(schema: z.ZodType<Value>, description: string, max = MAX_JSON): Attribute<Value> => {
-  const bounded = schema.superRefine(storableJson(max));
+  const bounded = schema.superRefine(boundedJson(max));
   return {
     ...BASE,
     type: 'JSON',

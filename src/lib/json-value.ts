@@ -5,8 +5,8 @@ import { isStorable } from './storable.ts';
 /** Levels of lists and objects. A recursive function could exceed its stack with more. */
 const MAX_DEPTH = 64;
 
-/** Why a JSON value cannot be stored and returned unchanged. Null if it can. */
-function problemOf(value: unknown): string | null {
+/** Why the database cannot store a JSON value and return it unchanged. Null if it can. */
+function unstorable(value: unknown): string | null {
   let level = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > MAX_DEPTH) return `must have at most ${MAX_DEPTH} levels of lists and objects`;
@@ -24,12 +24,21 @@ function problemOf(value: unknown): string | null {
 
 const NOT_STORABLE = 'must not contain NUL characters or halves of surrogate pairs';
 
-/** For `superRefine`: a JSON value that the database stores, with at most `max` characters without white space. */
-export const storableJson = (max: number) => (value: unknown, ctx: z.RefinementCtx) => {
-  const add = (message: string, code: UserErrorCode): void =>
-    ctx.addIssue({ code: 'custom', message, params: { code } });
-  const problem = problemOf(value);
-  if (problem) add(problem, 'INVALID');
-  else if (JSON.stringify(value).length > max)
-    add(`must be at most ${max.toLocaleString('en')} characters of JSON`, 'TOO_LONG');
+interface JsonProblem {
+  code: UserErrorCode;
+  message: string;
+}
+
+/** Why a JSON value is not accepted. `max` is the number of characters without white space. */
+export function problemOfJson(value: unknown, max: number): JsonProblem | null {
+  const message = unstorable(value);
+  if (message) return { code: 'INVALID', message };
+  if (JSON.stringify(value).length <= max) return null;
+  return { code: 'TOO_LONG', message: `must be at most ${max.toLocaleString('en')} characters of JSON` };
+}
+
+/** For `superRefine`: a JSON value of at most `max` characters. */
+export const boundedJson = (max: number) => (value: unknown, ctx: z.RefinementCtx) => {
+  const problem = problemOfJson(value, max);
+  if (problem) ctx.addIssue({ code: 'custom', message: problem.message, params: { code: problem.code } });
 };

@@ -20,10 +20,15 @@ const LIMITS: ThreadLimits = { deadlineMs: 2_000, memoryMb: 128 };
 /** Tasks that wait for the thread, of one organization and of all. */
 const MAX_WAITING = { ofOwner: 16, all: 128 };
 
+/** Milliseconds that a task waits. Its request has a transaction, and perhaps locks. */
+const MAX_WAIT = 10_000;
+
 const TOO_COMPLEX = 'takes too much time or memory to check against its schema';
 
 interface Job {
   task: Task;
+  /** When it was added. */
+  since: number;
   resolve(result: TaskResult | null): void;
   reject(error: unknown): void;
 }
@@ -40,7 +45,8 @@ export function createSchemaValidator(limits: ThreadLimits = LIMITS): SchemaVali
     isRunning = false;
   }
 
-  async function run({ task }: Job): Promise<TaskResult | null> {
+  async function run({ task, since }: Job): Promise<TaskResult | null> {
+    if (performance.now() - since > MAX_WAIT) throw busy();
     thread ??= startThread(limits);
     try {
       const result = await (await thread).run(task);
@@ -66,7 +72,7 @@ export function createSchemaValidator(limits: ThreadLimits = LIMITS): SchemaVali
     task: Task & { kind: Kind },
   ): Promise<TaskResult<Kind> | null> =>
     new Promise((resolve, reject) => {
-      queue.add(owner, { task, resolve: resolve as Job['resolve'], reject });
+      queue.add(owner, { task, since: performance.now(), resolve: resolve as Job['resolve'], reject });
       void runAll();
     });
 
@@ -85,6 +91,8 @@ export function createSchemaValidator(limits: ThreadLimits = LIMITS): SchemaVali
   };
 }
 
+const busy = () => unavailable('Too many schemas and values wait for their validation. Try again in a moment.');
+
 /** The organizations take turns, so that one with many slow schemas does not delay the others. */
 function createQueue() {
   const waiting = new Map<string, Job[]>();
@@ -92,8 +100,7 @@ function createQueue() {
   return {
     add(owner: string, job: Job): void {
       const own = waiting.get(owner) ?? [];
-      if (own.length >= MAX_WAITING.ofOwner || size >= MAX_WAITING.all)
-        throw unavailable('Too many values wait for their validation. Try again in a moment.');
+      if (own.length >= MAX_WAITING.ofOwner || size >= MAX_WAITING.all) throw busy();
       waiting.set(owner, [...own, job]);
       size += 1;
     },

@@ -24,6 +24,8 @@ export const jsonObject: z.ZodType<unknown> = z.unknown().superRefine((value, ct
 
 export const propertyDefinitionHooks: Hooks<PropertyDefinitionRow> = {
   beforeCreate: async (ctx, values) => {
+    // Checks the credential. Otherwise the field would run twice, and check a slow schema twice.
+    await db(ctx);
     await requireSchema(ctx, values.schema);
     return values;
   },
