@@ -8,15 +8,13 @@ import { hashPassword, verifyPassword } from '../identity/password.ts';
 import { newId } from '../lib/ids.ts';
 import { capitalized } from '../lib/words.ts';
 import { planPeriods } from '../resources/billing/table.ts';
-import { categories } from '../resources/category/table.ts';
-import { checks } from '../resources/check/table.ts';
-import { levels } from '../resources/level/table.ts';
 import { organizationSlugs, organizations } from '../resources/organization/table.ts';
 import { memberships, principals } from '../resources/principal/table.ts';
 import { projects } from '../resources/project/table.ts';
 import { assignments } from '../resources/role/table.ts';
-import { rubrics } from '../resources/rubric/table.ts';
+import { insertDefaultRubric } from '../resources/rubric/service.ts';
 import { passwords, people, users } from '../resources/user/table.ts';
+import { createDemoServices } from './demo-services.ts';
 
 export const DEMO_PASSWORD = 'ambit-demo';
 
@@ -34,32 +32,6 @@ export const demoSignIns = (): DemoAccounts => ({
     label: `${capitalized(role)} of ${organization}`,
   })),
 });
-
-const LEVELS = ['Bronze', 'Silver', 'Gold'] as const;
-
-/** Names of the checks, by category and level. */
-const CHECKS: Record<string, Record<(typeof LEVELS)[number], string[]>> = {
-  Ownership: {
-    Bronze: ['Has an owning team', 'Has a README that says what it is for'],
-    Silver: ['Has an on-call rotation'],
-    Gold: ['Reviews its dependencies every quarter'],
-  },
-  Observability: {
-    Bronze: ['Writes structured logs', 'Has a dashboard'],
-    Silver: ['Traces requests from end to end', 'Has a service level objective'],
-    Gold: ['Alerts on its error budget'],
-  },
-  Reliability: {
-    Bronze: ['Answers a health check', 'Is deployed by a pipeline'],
-    Silver: ['Runs in two zones', 'Has restored a backup this year'],
-    Gold: ['Survives the loss of a zone', 'Rolls back by itself'],
-  },
-  Security: {
-    Bronze: ['Keeps secrets out of the repository', 'Patches critical findings within a week'],
-    Silver: ['Uses short-lived credentials', 'Limits its rate of requests'],
-    Gold: ['Has a threat model', 'Verifies the provenance of its builds'],
-  },
-};
 
 /**
  * Creates two demo organizations. Runs as the superuser of the embedded server in one transaction. Does nothing if the
@@ -98,11 +70,13 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
   await db.insert(organizationSlugs).values({ slug, organizationId });
   await db.insert(organizations).values({ id: organizationId, slug, name, plan });
   await db.insert(planPeriods).values({ organizationId, plan, startedAt: new Date() });
+  const memberIds = new Map<string, string>();
   for (const { email, role } of DEMO_ACCOUNTS.filter((account) => account.organization === slug)) {
     const userId = newId();
     const first = email.split('@')[0] ?? '';
     const person = `${capitalized(first)} of ${name}`;
     const id = newId();
+    memberIds.set(role, id);
     await db.insert(users).values({ id: userId, email, name: person });
     await db.insert(passwords).values({ userId, hash: passwordHash });
     await db.insert(principals).values({ organizationId, id, userId });
@@ -110,9 +84,6 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
     await db.insert(memberships).values({ organizationId, userId, principalId: id });
     await db.insert(assignments).values({ organizationId, principalId: id, builtInRoleId: roleByKey(role).id });
   }
-  await db
-    .insert(rubrics)
-    .values({ organizationId, name: 'Service maturity', description: 'What a service at this company has to fulfil.' });
   await db.insert(projects).values(
     ['staging', 'production'].map((key) => ({
       organizationId,
@@ -120,30 +91,6 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
       name: capitalized(key),
     })),
   );
-  await createDemoChecks(db, organizationId);
-}
-
-async function createDemoChecks(db: Db, organizationId: string): Promise<void> {
-  const levelRows = await db
-    .insert(levels)
-    .values(LEVELS.map((name, index) => ({ organizationId, name, alias: name.toLowerCase(), index })))
-    .returning();
-  for (const [category, byLevel] of Object.entries(CHECKS)) {
-    const [row] = await db
-      .insert(categories)
-      .values({ organizationId, name: category, alias: category.toLowerCase() })
-      .returning();
-    const values = Object.entries(byLevel).flatMap(([level, names]) =>
-      names.map((name) => ({
-        organizationId,
-        name,
-        type: 'MANUAL' as const,
-        categoryId: row?.id ?? '',
-        levelId: levelRows.find((candidate) => candidate.name === level)?.id ?? '',
-        enabled: level !== 'Gold',
-        notes: `**${name}.** Ask the owning team how it is done.`,
-      })),
-    );
-    await db.insert(checks).values(values);
-  }
+  await insertDefaultRubric(db, organizationId);
+  if (slug === 'acme') await createDemoServices(db, organizationId, memberIds, new Date());
 }

@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
+import type { Db } from '../../db/client.ts';
 import { AmbitError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { categories } from '../category/table.ts';
@@ -76,8 +77,14 @@ const ordered = <Row extends object>(rows: Row[]) => rows.map((row, index) => ({
 
 /** Creates the rubric, tiers and lifecycle stages that a new organization starts with. */
 export async function createDefaultRubric(ctx: Context): Promise<void> {
-  const own = { organizationId: tenant(ctx) };
-  const tx = await db(ctx);
+  const rubric = await insertDefaultRubric(await db(ctx), tenant(ctx));
+  const touched = rubric ? [{ id: toPublicId('rub', rubric.id), projectId: null }] : [];
+  audit(ctx, { touched });
+}
+
+/** The same without an audit event. */
+export async function insertDefaultRubric(tx: Db, organizationId: string): Promise<RubricRow | undefined> {
+  const own = { organizationId };
   const [rubric] = await tx
     .insert(rubrics)
     .values({ ...own, name: 'Service maturity' })
@@ -86,6 +93,5 @@ export async function createDefaultRubric(ctx: Context): Promise<void> {
   await tx.insert(levels).values(ordered(named(own, LEVELS)));
   await tx.insert(tiers).values(ordered(named(own, TIERS)));
   await tx.insert(lifecycles).values(ordered(named(own, LIFECYCLES)));
-  const touched = rubric ? [{ id: toPublicId('rub', rubric.id), projectId: null }] : [];
-  audit(ctx, { touched });
+  return rubric;
 }
