@@ -50,7 +50,7 @@ const columnNamed = (table: TenantTable, key: string): PgColumn =>
 
 export function describe(name: string, declaration: NodeDeclaration<TenantTable>): DeclaredNode {
   assertValid(name, declaration);
-  const { table, id: prefix, permission, project } = declaration;
+  const { table, id: prefix, permission, project, ownedBy } = declaration;
   declareIdPrefix(prefix, name);
   const attributes = Object.entries(declaration.attributes) as [string, Attribute][];
   const references = attributes.flatMap(([key, { reference }]) =>
@@ -72,6 +72,8 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
     noun: nounOf(name),
     project: projectColumn ?? null,
     projectOf: (row) => (project === 'self' ? row.id : project ? (row['projectId'] as string) : null),
+    owner: ownedBy ? columnNamed(table, ownedBy) : null,
+    ownerOf: (row) => (ownedBy ? ((row as Record<string, unknown>)[ownedBy] as string | null) : null),
     isWholeTable: true,
     rows,
     inputSchemas: {

@@ -10,11 +10,11 @@ import { capitalized, withArticle } from '../lib/words.ts';
 import { DELETED, mutation } from './mutation.ts';
 import { attributeInputs, type Fields, type Input, valuesOf } from './resource-inputs.ts';
 import { type AnyRow, columnOf, type Resource } from './resource-model.ts';
-import { canSee, type GivenReference, loadReferenced, referenceInputOf, type Target } from './target.ts';
+import { canSee, type GivenReference, loadReferenced, referenceInputOf, scopeOf, type Target } from './target.ts';
 
 /** Adds the mutations create, update and delete. */
 export function addMutations(resource: Resource): void {
-  const { name, noun, field, type, project } = resource;
+  const { name, noun, field, type, project, owner } = resource;
   const payload = { [field]: { type, description: `The ${noun}.` } };
   const where = project ? ' in a project' : '';
   mutation(`create${name}`, {
@@ -29,9 +29,9 @@ export function addMutations(resource: Resource): void {
     results: payload,
     resolve: async (input: Input, ctx: Context) => ({ [field]: await create(ctx, resource, input) }),
   } as never);
-  const onTarget = project && {
+  const onTarget = (project || owner) && {
     on: async (input: Input, ctx: Context) =>
-      resource.projectOf(await getVisible(ctx, resource, targetIn(resource, input))),
+      scopeOf(resource, await getVisible(ctx, resource, targetIn(resource, input))),
   };
   const auditTarget = resource.loadByAlias && {
     auditTarget: (ctx: Context, input: Input) => targetByAlias(ctx, resource, input),
@@ -71,8 +71,8 @@ const projectInput = (t: Fields, { project, noun }: Resource): InputFieldMap =>
 
 /** The object that a mutation is about: `id`, or `category: { id } | { alias }`. */
 function targetInput(t: Fields, resource: Resource): InputFieldMap {
-  const { loadByAlias, field, noun, project, permission } = resource;
-  const options = { required: true, ...(project && { visibleWith: permission }) } as const;
+  const { loadByAlias, field, noun, project, owner, permission } = resource;
+  const options = { required: true, ...((project || owner) && { visibleWith: permission }) } as const;
   return loadByAlias
     ? { [field]: t.field({ ...options, type: referenceInputOf(resource), description: `The ${noun}.` }) }
     : { id: t.id({ ...options, description: `The ID of the ${noun}.` }) };

@@ -7,27 +7,29 @@ import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
 import { type AnyRow, columnOf, type DeclaredNode, targetOf } from './resource-model.ts';
 import { type TypeSource, withSource } from './source.ts';
-import { canSee } from './target.ts';
+import { canSee, scopeOf } from './target.ts';
 import { viewerPermissions } from './viewer-permissions.ts';
 
 type Fields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, AnyRow>;
 
-const rowsOf = ({ table, prefix, project }: DeclaredNode): TypeSource => ({
+const rowsOf = ({ table, prefix, project, owner = null }: DeclaredNode): TypeSource => ({
   table,
   prefix,
   id: table.id,
   organization: table.organizationId,
   project,
+  owner,
 });
 
 /** Adds the node type with a field for each attribute. */
 export function addType(resource: DeclaredNode): void {
-  const { type, declaration, attributes, permission, project, projectOf } = resource;
+  const { type, declaration, attributes, permission, project, projectOf, owner, ownerOf } = resource;
   const { computed = {}, fields } = declaration;
   builder.node(type, {
     description: declaration.description,
     permission,
     ...(project && { on: projectOf }),
+    ...(owner && { ownedBy: ownerOf }),
     extensions: withSource(rowsOf(resource)),
     id: { resolve: (row: AnyRow) => row.id },
     loadWithoutCache: async (id: string, ctx: Context) => {
@@ -41,7 +43,9 @@ export function addType(resource: DeclaredNode): void {
       ...Object.fromEntries(attributes.map(([key, attribute]) => fieldFor(t, resource, key, attribute))),
       ...Object.fromEntries(Object.entries(computed).map(([key, one]) => [key, computedField(t, one as never)])),
       ...times(t, resource),
-      viewerPermissions: t.field(viewerPermissions<AnyRow>(declaration.permission, project ? { on: projectOf } : {})),
+      viewerPermissions: t.field(
+        viewerPermissions<AnyRow>(declaration.permission, { on: (row) => scopeOf(resource, row) }),
+      ),
       ...fields?.(t as never),
     }),
   } as never);

@@ -46,6 +46,7 @@ export function resource<Table extends TenantTable>(
       table: declared.table,
       column,
       project: declared.project,
+      owner: declared.owner ?? null,
       onDelete: reference.onDelete,
     });
   }

@@ -2,10 +2,13 @@ import type { InputRef, ObjectRef } from '@pothos/core';
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
+import { canOnEvery, canOnSome, type Target as Scope } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
+import { serviceOf } from '../access/ownership.ts';
 import { type Context, tenant } from '../context.ts';
 import { inProjects } from '../data/project-scope.ts';
 import type { TenantTable } from '../data/rows.ts';
+import { ownedBy } from '../data/service-scope.ts';
 import { invalid, userError } from '../lib/errors.ts';
 import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
@@ -25,6 +28,9 @@ export interface Target<Row extends { id: string } = { id: string }> {
   readonly project: PgColumn | null;
   /** The project of an object. Null if it belongs to the organization. */
   projectOf(row: Row): string | null;
+  /** The column of the team that owns the service that an object is. Without it, the objects are no services. */
+  readonly owner?: PgColumn | null;
+  ownerOf?(row: Row): string | null;
   /** Whether every row of the table is of this type, so that the foreign key is enough to check an ID. */
   readonly isWholeTable: boolean;
   /** The object, also if the caller may not see it. Null if it does not exist. */
@@ -40,8 +46,24 @@ const parts = (given: GivenReference): { id?: string | null; alias?: string | nu
   typeof given === 'string' ? { id: given } : given;
 
 export function canSee<Row extends { id: string }>(ctx: Context, target: Target<Row>, row: Row): boolean {
-  return ctx.unit.access.can(target.permission, target.projectOf(row));
+  return ctx.unit.access.can(target.permission, scopeOf(target, row));
 }
+
+/** The scope on which permissions on the object are checked. */
+export const scopeOf = <Row extends { id: string }>(target: Target<Row>, row: Row): Scope =>
+  target.owner && target.ownerOf ? serviceOf(target.ownerOf(row)) : target.projectOf(row);
+
+type Guarded = Pick<Target, 'project' | 'owner' | 'permission'>;
+
+/** The condition that the guard of the type lets the caller see an object. Undefined if it does not depend on the object. */
+export function visibleIn(ctx: Context, { project, owner, permission }: Guarded): SQL | undefined {
+  if (project) return inProjects(ctx, project, permission);
+  return owner ? ownedBy(ctx, owner, permission) : undefined;
+}
+
+/** Whether the caller sees every object of the type without a look at the object. */
+const seesAll = ({ unit: { access } }: Context, { project, owner, permission }: Guarded): boolean =>
+  !project && (owner ? canOnEvery(access, permission) : access.can(permission));
 
 /** The object with this ID or alias, or null if it does not exist. */
 export async function loadReferenced<Row extends { id: string }>(
@@ -61,15 +83,15 @@ export async function loadReferenced<Row extends { id: string }>(
  */
 export function refersTo(ctx: Context, target: Target, column: PgColumn, given: GivenReference): SQL {
   const { id, alias } = parts(given);
-  const { table, project, permission } = target;
-  if (!project && !ctx.unit.access.can(permission)) return sql`false`;
+  const { table, project, owner, permission } = target;
+  const { access } = ctx.unit;
+  if (!project && !(owner ? canOnSome(access, permission) : access.can(permission))) return sql`false`;
   const uuid = fromPublicId(target.prefix, id ?? '');
   // The foreign key is enough: the object exists and belongs to the organization.
-  if (alias == null && !project) return uuid ? eq(column, uuid) : sql`false`;
+  if (alias == null && seesAll(ctx, target)) return uuid ? eq(column, uuid) : sql`false`;
   const key = alias == null ? uuid && eq(table.id, uuid) : isStorable(alias) && eq((table as Aliased).alias, alias);
   if (!key) return sql`false`;
-  const isVisible = project ? inProjects(ctx, project, permission) : undefined;
-  return sql`${column} = (select ${table.id} from ${table} where ${and(eq(table.organizationId, tenant(ctx)), key, isVisible)})`;
+  return sql`${column} = (select ${table.id} from ${table} where ${and(eq(table.organizationId, tenant(ctx)), key, visibleIn(ctx, target))})`;
 }
 
 type Aliased = TenantTable & { alias: PgColumn };
@@ -86,7 +108,7 @@ export async function resolveReference(
   projectId: string | null,
 ): Promise<string> {
   const { id, alias } = parts(given);
-  if (alias == null && target.isWholeTable && !target.project && ctx.unit.access.can(target.permission)) {
+  if (alias == null && target.isWholeTable && seesAll(ctx, target)) {
     const uuid = fromPublicId(target.prefix, id ?? '');
     if (uuid) return uuid;
   } else {
