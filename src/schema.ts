@@ -36,6 +36,7 @@ import './resources/rubric/graphql.ts';
 import './resources/service-account/graphql.ts';
 import './resources/session/graphql.ts';
 import './resources/session/sign-in-graphql.ts';
+import './resources/team/resource.ts';
 import './resources/tier/resource.ts';
 import './resources/user/graphql.ts';
 import './resources/viewer/graphql.ts';

@@ -2,6 +2,11 @@ import type { Context } from '../context.ts';
 
 type MaybePromise<Value> = Value | Promise<Value>;
 
+export interface Change<Row> {
+  readonly before: Row | null;
+  readonly after: Row;
+}
+
 /** The special behavior of a resource. Hooks run in the transaction of the mutation, after the guard. */
 export interface Hooks<Row> {
   /** Returns the values of the new row. */
@@ -12,6 +17,8 @@ export interface Hooks<Row> {
   readonly afterCreate?: (ctx: Context, row: Row) => MaybePromise<void>;
   /** As `afterCreate`, with the row before and after the update. */
   readonly afterUpdate?: (ctx: Context, before: Row, after: Row) => MaybePromise<void>;
+  /** Runs once for all objects that a mutation has created or updated. `before` is null for a new one. */
+  readonly afterWrite?: (ctx: Context, changes: readonly Change<Row>[]) => MaybePromise<void>;
   /** As `afterCreate`, with the deleted row. */
   readonly afterDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
   /** Throws if the row must not be deleted. The row is locked, and no references to it exist. */

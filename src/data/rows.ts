@@ -1,6 +1,7 @@
 import { and, eq, getTableColumns } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { audit, awaitWithCommit, type Context, db, tenant } from '../context.ts';
+import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import { readerOf } from '../db/reader.ts';
 import { inserterOf, isStoredAsGiven, rowToInsert, sendStatement } from '../db/writer.ts';
@@ -40,6 +41,31 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
       .for('update');
     if (!rows[0]) throw notFound(typeOfPrefix(prefix));
     return rows[0] as RowOf<Table>;
+  }
+
+  /** Reads the rows and locks them in the order of their IDs. */
+  async function lockAll(ctx: Context, ids: readonly string[]): Promise<RowOf<Table>[]> {
+    return (await (
+      await db(ctx)
+    )
+      .select()
+      .from(table as PgTable)
+      .where(and(eq(table.organizationId, tenant(ctx)), isAnyOf(table.id, ids)))
+      .orderBy(table.id)
+      .for('update')) as RowOf<Table>[];
+  }
+
+  /** Inserts rows with one statement and returns them in the same order. The caller adds them to the audit event. */
+  async function insertAll(ctx: Context, values: (InsertOf<Table> & { id: string })[]): Promise<RowOf<Table>[]> {
+    const own = values.map((row) => ({ ...row, organizationId: tenant(ctx) }));
+    const rows = (await (
+      await db(ctx)
+    )
+      .insert(table)
+      .values(own as never)
+      .returning()) as (RowOf<Table> & { id: string })[];
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return values.map(({ id }) => byId.get(id) as RowOf<Table>);
   }
 
   async function insert(ctx: Context, values: InsertOf<Table>): Promise<RowOf<Table>> {
@@ -112,5 +138,5 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
     },
   };
 
-  return { reader, find, lock, insert, update, remove, send };
+  return { reader, find, lock, lockAll, insert, insertAll, update, remove, send, snapshotOf, publicId };
 }

@@ -12,8 +12,11 @@ export interface ReferenceOptions {
   readonly target: Target | 'self';
   /** The connection on the type of the target. Null: the plural of the declaring resource. */
   readonly reverse: string | null;
-  /** The effect of deleting the referenced object: it fails with IN_USE, or the reference is set to null. */
-  readonly onDelete: 'restrict' | 'clear';
+  /**
+   * The effect of deleting the referenced object: it fails with IN_USE, the reference is set to null, or a hook of the
+   * target changes the reference.
+   */
+  readonly onDelete: 'restrict' | 'clear' | 'hook';
 }
 
 /** One attribute of a resource: a column, a field of the type, and a field of the inputs. */
@@ -25,6 +28,8 @@ export interface Attribute<Value = unknown> {
   readonly defaultValue?: unknown;
   /** Cannot be changed after creation. */
   readonly fixed: boolean;
+  /** Is in no input, because hooks or other mutations set it. */
+  readonly readOnly?: true;
   /** Has a unique index, in the organization or in the project. */
   readonly unique: boolean;
   readonly create: z.ZodType;
@@ -273,3 +278,6 @@ export const optionalRef = (
   description: string,
   { onDelete = 'restrict', ...options }: RefOptions & { onDelete?: ReferenceOptions['onDelete'] } = {},
 ): Attribute<string | null> => reference(target, true, description, options, onDelete);
+
+/** The same attribute without fields in the inputs: hooks or other mutations set it. */
+export const readOnly = <Value>(attribute: Attribute<Value>): Attribute<Value> => ({ ...attribute, readOnly: true });

@@ -5,6 +5,7 @@ import { SERVICE_PERMISSIONS } from '../access/ownership.ts';
 import type { TenantTable } from '../data/rows.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
 import type { Declaration, NodeDeclaration } from './declaration.ts';
+import type { Part } from './parts.ts';
 
 /** Reports a problem, with the name of the attribute or option. */
 type Check = (condition: unknown, at: string, problem: string) => asserts condition;
@@ -12,7 +13,7 @@ type Check = (condition: unknown, at: string, problem: string) => asserts condit
 /** Throws, with the name of the resource and the attribute, if a declaration does not fit its table or the catalog. */
 export function assertValid(
   name: string,
-  declaration: NodeDeclaration<TenantTable> & Partial<Pick<Declaration<TenantTable>, 'order' | 'filter'>>,
+  declaration: NodeDeclaration<TenantTable> & Partial<Pick<Declaration<TenantTable>, 'order' | 'filter' | 'bulk'>>,
 ): void {
   const check: Check = (condition, at, problem) => {
     if (!condition) throw new Error(`${[name, at].filter(Boolean).join('.')}: ${problem}`);
@@ -21,6 +22,9 @@ export function assertValid(
   assertProject(check, declaration, tableInfo);
   for (const [key, attribute] of Object.entries(declaration.attributes) as [string, Attribute][])
     assertAttribute(check, declaration, tableInfo, key, attribute);
+  for (const [key, part] of Object.entries(declaration.parts ?? {}))
+    assertPart(check, declaration, columnsOf(declaration.table), key, part);
+  assertBulk(check, declaration);
   assertOrder(check, declaration, tableInfo);
   assertFilter(check, declaration, tableInfo);
 }
@@ -29,6 +33,8 @@ interface TableInfo {
   name: string;
   columns: Record<string, PgColumn>;
   uniqueNames: Set<string>;
+  /** The columns of each unique key. */
+  uniqueKeys: Set<string>;
   foreignKeys: ReturnType<typeof getTableConfig>['foreignKeys'];
   /** Whether an index, or a unique or primary key, begins with these columns. */
   hasIndex(columns: (PgColumn | undefined)[]): boolean;
@@ -47,6 +53,7 @@ function infoOf(table: TenantTable): TableInfo {
       ...indexes.flatMap(({ config }) => (config.unique ? [config.name] : [])),
       ...uniqueConstraints.map(({ name }) => name),
     ] as string[]),
+    uniqueKeys: new Set(uniqueConstraints.map(({ columns }) => columns.map(({ name }) => name).join(', '))),
     foreignKeys,
     hasIndex: (columns) => keys.some((names) => columns.every((column, at) => names[at] === column?.name)),
   };
@@ -107,6 +114,66 @@ function assertAttribute(
   );
   const wanted = [table.organizationId, column];
   check(hasIndex(wanted), key, `the table ${name} needs an index that begins with ${namesOf(wanted)}`);
+}
+
+const columnsOf = (table: TenantTable): Set<string> => new Set(Object.keys(getTableColumns(table)));
+
+/** The child table must have a unique key of the object and what identifies an item, and delete items with their object. */
+function assertPart(
+  check: Check,
+  { table, attributes, project }: NodeDeclaration<TenantTable>,
+  own: ReadonlySet<string>,
+  key: string,
+  { table: child, of, columns, key: identifying, max, type, isAlias }: Part,
+): void {
+  const { name, columns: known, uniqueKeys, foreignKeys, uniqueNames } = infoOf(child);
+  check(!own.has(key) && !(key in attributes), key, `the table ${getTableName(table)} has a column of this name`);
+  check(!project, key, 'a resource of a project cannot have items in child tables');
+  check(max > 0 && max <= MAX_ITEMS, key, `the maximum must be from 1 to ${MAX_ITEMS}`);
+  const object = known[of];
+  check(object?.notNull, key, `the table ${name} needs a column ${of} that cannot be null`);
+  const toObject = constraintOf(name, of);
+  check(
+    foreignKeys.some((one) => one.getName() === toObject && one.onDelete === 'cascade') &&
+      isForeignKey(foreignKeys, toObject, object, table),
+    key,
+    `the table ${name} needs the foreign key ${toObject} to ${getTableName(table)} with ON DELETE CASCADE`,
+  );
+  check(type !== null || Object.keys(columns).length === 1, key, 'an item without a type has one column');
+  for (const [column, { nullable, reference }] of Object.entries(columns)) {
+    check(known[column], `${key}.${column}`, `the table ${name} has no such column`);
+    check(
+      known[column].notNull !== nullable,
+      `${key}.${column}`,
+      'the column and its attribute differ in being nullable',
+    );
+    const target = reference && tableOf(reference, table);
+    check(
+      !target || isForeignKey(foreignKeys, constraintOf(name, column), known[column], target),
+      `${key}.${column}`,
+      `the table ${name} needs the foreign key ${constraintOf(name, column)}`,
+    );
+  }
+  const wanted = namesOf([child.organizationId, object, ...identifying.map((column) => known[column])]);
+  check(isAlias || uniqueKeys.has(wanted), key, `the table ${name} needs a unique key of ${wanted}`);
+  check(!isAlias || uniqueNames.has(`${name}_alias`), key, `the table ${name} needs the unique index ${name}_alias`);
+  check(!isAlias || own.has('name'), key, 'a resource with aliases needs a name');
+}
+
+/** Maximum number of items of one object. All of them are read at once. */
+const MAX_ITEMS = 500;
+
+function assertBulk(
+  check: Check,
+  { bulk = [], project, attributes }: NodeDeclaration<TenantTable> & Partial<Pick<Declaration<TenantTable>, 'bulk'>>,
+): void {
+  check(bulk.length === 0 || !project, 'bulk', 'a resource of a project has no mutations for several objects');
+  const hasDenseIndex = Object.values(attributes).some((one) => (one as Attribute).isDenseIndex);
+  check(
+    bulk.length === 0 || !hasDenseIndex,
+    'bulk',
+    'a resource with a dense index has no mutations for several objects',
+  );
 }
 
 const tableOf = ({ target }: ReferenceOptions, own: TenantTable): TenantTable =>

@@ -6,6 +6,7 @@ import type { TenantTable } from '../data/rows.ts';
 import type { IdPrefix } from '../lib/ids.ts';
 import type { Attribute } from './attributes.ts';
 import type { SchemaTypes } from './builder.ts';
+import type { Part } from './parts.ts';
 import type { Target } from './target.ts';
 
 /** Resources for which the catalog has create, read, update and delete. Other names do not compile. */
@@ -56,6 +57,8 @@ export interface NodeDeclaration<Table extends TenantTable> {
   readonly ownedBy?: ColumnOf<Table>;
   readonly attributes: { readonly [Column in ColumnOf<Table>]?: Attribute<Table['$inferSelect'][Column]> };
   readonly computed?: Readonly<Record<string, Computed<Row<Table>>>>;
+  /** Items in child tables, by the name of their field. */
+  readonly parts?: Readonly<Record<string, Part>>;
   /** Additional fields, as in any Pothos type. */
   readonly fields?: (t: PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Row<Table>>) => FieldMap;
 }
@@ -70,5 +73,7 @@ export interface Declaration<Table extends TenantTable> extends NodeDeclaration<
   readonly filter?: Filter<Table>;
   /** The columns by which the list can be ordered. The first is the default. `createdAt` is the order of creation. */
   readonly order: readonly [ColumnOf<Table>, ...ColumnOf<Table>[]];
+  /** The mutations that have a second form for up to 500 objects, such as `createServices`. */
+  readonly bulk?: readonly ('create' | 'update')[];
   readonly hooks?: Hooks<Row<Table>>;
 }

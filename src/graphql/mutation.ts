@@ -1,6 +1,7 @@
 import type {
   InputFieldBuilder,
   InputFieldMap,
+  InputRef,
   InputShapeFromFields,
   MaybePromise,
   ShapeFromTypeParam,
@@ -14,12 +15,14 @@ import { builder, Payload } from './builder.ts';
 import type { FindTarget } from './run-mutation.ts';
 
 type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never;
-type Result = { type: TypeParam<Types>; description: string };
+type Result = { type: TypeParam<Types>; description: string; complexity?: { field: number; multiplier: number } };
 
 interface MutationOptions<Input extends InputFieldMap, Results extends Record<string, Result>> {
   permission?: Permission;
   own?: true;
   public?: true;
+  /** It is enough to have the permission on some services. The resolver checks it on those of the input. */
+  onSome?: true;
   /** The project that the permission is checked on. Defaults to the organization. */
   on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
   /** What each call creates, if its number is limited. */
@@ -34,6 +37,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
   /** Fields of the payload in addition to `errors`. They are null if there are errors. */
   results: Results;
+  /** The cost of the mutation, if it depends on the input. */
+  complexity?: (args: never) => { field: number; multiplier: number };
   resolve: (
     input: InputShapeFromFields<Input>,
     ctx: Context,
@@ -77,9 +82,10 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
     auditTarget,
     auditPermission,
     mayUseCachedActor,
+    complexity,
     ...access
   }: MutationOptions<Input, Results>,
-): void {
+): InputRef<InputShapeFromFields<Input>> {
   const typeName = capitalized(name);
   const inputType = builder.inputType(`${typeName}Input`, { description: `The input of \`${name}\`.`, fields: input });
   const payload = builder.objectRef<Record<string, never>>(`${typeName}Payload`).implement({
@@ -102,6 +108,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
   builder.mutationField(name, (t) =>
     t.field({
       ...access,
+      ...(complexity && { complexity: complexity as never }),
       ...(on && {
         on: (_root: unknown, args: unknown, ctx: Context) =>
           on((args as { input: InputShapeFromFields<Input> }).input, ctx),
@@ -117,6 +124,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
       },
     }),
   );
+  return inputType as unknown as InputRef<InputShapeFromFields<Input>>;
 }
 
 /** The payload of a mutation that changes access. A dry run has access changes and no result. */

@@ -5,9 +5,9 @@ import { containing } from '../db/search.ts';
 import { fromPublicId } from '../lib/ids.ts';
 import { nounOf } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
-import { columnOf, inputNameOf, type Resource, targetOf } from './resource-model.ts';
+import { columnOf, type Resource, targetOf } from './resource-model.ts';
 import { searchDescription } from './search.ts';
-import { type GivenReference, referenceInputOf, refersTo } from './target.ts';
+import { type GivenReference, inputNameOf, referenceInputOf, refersTo } from './target.ts';
 
 export type FilterInput = Record<string, unknown>;
 

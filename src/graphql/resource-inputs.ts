@@ -4,24 +4,23 @@ import { AmbitError, invalid, type UserError, userError } from '../lib/errors.ts
 import { parse } from '../lib/input.ts';
 import { capitalized } from '../lib/words.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
-import type { SchemaTypes } from './builder.ts';
+import { partInputFields } from './part-fields.ts';
+import { type Fields, type GivenItems, itemsIn } from './part-inputs.ts';
 import { attributesOf, type DeclaredNode, inputName, targetOf, type When } from './resource-model.ts';
-import { type GivenReference, referenceInputOf, resolveReference } from './target.ts';
+import { type GivenReference, referenceOptions, resolveReference } from './target.ts';
 
 export type Input = Record<string, unknown>;
-export type Fields = PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>;
 
-/** The input fields for the attributes. */
+/** The input fields for the attributes and the items. */
 export function attributeInputs(t: Fields, resource: DeclaredNode, when: When): InputFieldMap {
-  return Object.fromEntries(
+  const attributes = Object.fromEntries(
     attributesOf(resource, when).flatMap(([key, attribute]) => {
       const name = inputName(resource, key, attribute);
       const { reference, defaultValue, required } = attribute;
       const target = reference && targetOf(resource, reference.target);
-      const type = target ? referenceInputOf(target) : attribute.type;
+      const type = target ? referenceOptions(target) : { type: attribute.type };
       const description = inputDescription(resource, key, attribute, when);
-      const field = (options: object) =>
-        t.field({ type, description, ...(target && { visibleWith: target.permission }), ...options } as never);
+      const field = (options: object) => t.field({ ...type, description, ...options } as never);
       if (when === 'create')
         return [
           [
@@ -35,6 +34,7 @@ export function attributeInputs(t: Fields, resource: DeclaredNode, when: When): 
       return [[name, field({})], ...listInputs(t, name, attribute)];
     }),
   );
+  return { ...attributes, ...partInputFields(t, resource, when) };
 }
 
 const listInputs = (t: Fields, name: string, { isList }: Attribute) =>
@@ -56,14 +56,23 @@ function inputDescription(resource: DeclaredNode, key: string, attribute: Attrib
   ].join(' ');
 }
 
-/** The columns that an input sets. */
-export async function valuesOf(
+/** The columns that an input sets, for a resource without items in child tables. */
+export const valuesOf = async (
   ctx: Context,
   resource: DeclaredNode,
   when: When,
   input: Input,
   projectId: string | null = null,
-): Promise<Input> {
+): Promise<Input> => (await inputOf(ctx, resource, when, input, projectId)).values;
+
+/** The columns that an input sets, and the items that it adds and removes. */
+export async function inputOf(
+  ctx: Context,
+  resource: DeclaredNode,
+  when: When,
+  input: Input,
+  projectId: string | null,
+): Promise<{ values: Input; items: GivenItems[] }> {
   const errors: UserError[] = [];
   const parsed = (await collect(errors, () => parse(resource.inputSchemas[when](), input))) ?? input;
   const values: Input = {};
@@ -79,8 +88,10 @@ export async function valuesOf(
         ? [...new Set(value as string[])]
         : value;
   }
+  // Items that failed the check of their form are not resolved.
+  const items = errors.length > 0 ? [] : await itemsIn(ctx, resource, when, parsed, errors);
   if (errors.length > 0) throw invalid(...errors);
-  return values;
+  return { values, items };
 }
 
 /** Adds the input errors of a step to the list, so that the caller gets all of them at once. */

@@ -8,11 +8,13 @@ import { type ListOptions, listPage, type PageArgs } from '../db/page.ts';
 import { fromPublicId } from '../lib/ids.ts';
 import { isStorable } from '../lib/storable.ts';
 import { nounOf } from '../lib/words.ts';
+import type { ReferenceOptions } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { connectionOf } from './connection.ts';
 import { byId, findBy } from './find-by.ts';
+import { columnOfPart } from './part-fields.ts';
 import { conditions, type FilterInput, filterInputOf } from './resource-filter.ts';
-import { type AnyRow, columnOf, type Resource } from './resource-model.ts';
+import { type AnyRow, columnOf, type DeclaredPart, type Resource, targetOf } from './resource-model.ts';
 import { type Order, orderInputOf, orderWords, sortKeys } from './resource-order.ts';
 import { costOfList } from './search.ts';
 import { type ObjectKey, withSource } from './source.ts';
@@ -50,7 +52,12 @@ function keyOf(resource: Resource, { id, alias }: { id?: string | null; alias?: 
   if ((id == null) === (alias == null)) return null;
   const uuid = id == null ? null : fromPublicId(resource.prefix, id);
   if (uuid) return { column: resource.table.id, value: uuid };
-  return alias != null && isStorable(alias) ? { column: columnOf(resource, 'alias'), value: alias } : null;
+  if (alias == null || !isStorable(alias)) return null;
+  const { aliases } = resource;
+  return {
+    value: alias,
+    ...(aliases ? { column: aliases.column, of: aliases.rows.of } : { column: columnOf(resource, 'alias') }),
+  };
 }
 
 /** Adds the list of all objects that the caller can see. */
@@ -141,10 +148,40 @@ const visible = (ctx: Context, resource: Resource): SQL =>
 
 /** Adds to the type of a target the list of the objects that refer to it. */
 export function addReverseList(resource: Resource, target: Target, field: string, by: string, column: PgColumn): void {
+  const description = `The ${nounOf(resource.declaration.plural)} whose \`${by}\` is this ${nounOf(target.name)}`;
+  addListUnder(resource, target, field, description, (_ctx, parent) => sql`${column} = ${parent}`);
+}
+
+/** Adds lists for items that are references: of the referenced objects, and on their type of the referring ones. */
+export function addPartLists(resource: Resource, part: DeclaredPart): void {
+  const [key, attribute] = columnOfPart(part);
+  const target = targetOf(resource, (attribute.reference as ReferenceOptions).target) as unknown as Resource;
+  const column = (part.table as unknown as Record<string, PgColumn>)[key] as PgColumn;
+  const through = (own: Resource, selected: PgColumn, given: PgColumn) => (ctx: Context, parent: SQL) =>
+    sql`${own.table.id} in (select ${selected} from ${part.table} where ${eq(part.table.organizationId, tenant(ctx))} and ${given} = ${parent})`;
+  addListUnder(target, resource, part.name, part.description, through(target, column, part.rows.of));
+  if (part.reverse)
+    addListUnder(
+      resource,
+      target,
+      part.reverse.field,
+      part.reverse.description,
+      through(resource, part.rows.of, column),
+    );
+}
+
+/** Adds to the type of a target a list of objects that is read for all parents of a response at once. */
+function addListUnder(
+  resource: Resource,
+  target: Target,
+  field: string,
+  description: string,
+  isUnder: (ctx: Context, parent: SQL) => SQL,
+): void {
   const { type, permission, project, declaration } = resource;
   const options = (ctx: Context): NestedOptions<AnyRow> => ({
     reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
-    where: (parent) => and(visible(ctx, resource), sql`${column} = ${parent}`) as SQL,
+    where: (parent) => and(visible(ctx, resource), isUnder(ctx, parent)) as SQL,
     asked: (parent) => [tenant(ctx), field, parent],
     order: sortKeys(resource, declaration.order[0]),
   });
@@ -158,7 +195,7 @@ export function addReverseList(resource: Resource, target: Target, field: string
           type,
           nullable: true,
           ...(project && target.project ? { permission, on: target.projectOf } : guardOf(resource)),
-          description: `The ${nounOf(declaration.plural)} whose \`${by}\` is this ${nounOf(target.name)}, ordered ${orderWords(declaration.order[0])}.`,
+          description: `${description}, ordered ${orderWords(declaration.order[0])}.`,
           extensions: withSource({ kind: 'nested list', options }),
           resolve: (row: AnyRow, args: PageArgs, ctx: Context) => pages(ctx, row.id, args),
         } as never,

@@ -2,24 +2,29 @@ import { getTableName } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
 import type { Permission } from '../access/catalog.ts';
-import { loaderByColumn } from '../data/loader.ts';
+import type { Context } from '../context.ts';
+import { batched, type Find, loaderByColumn } from '../data/loader.ts';
+import { objectsWith, type PartRows, partRowsOf } from '../data/parts.ts';
 import { rowsOf, type TenantTable } from '../data/rows.ts';
 import { explainViolation } from '../db/constraints.ts';
 import { userError } from '../lib/errors.ts';
 import { declareIdPrefix } from '../lib/ids.ts';
 import { lazily } from '../lib/lazy.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
-import { fieldOf, nounOf } from '../lib/words.ts';
+import { isStorable } from '../lib/storable.ts';
+import { capitalized, fieldOf, nounOf } from '../lib/words.ts';
 import type { Attribute } from './attributes.ts';
 import { builder } from './builder.ts';
 import type { Declaration, NodeDeclaration } from './declaration.ts';
 import { assertValid, constraintOf } from './declaration-checks.ts';
-import type { Target } from './target.ts';
+import type { Part } from './parts.ts';
+import { type AliasTable, inputNameOf, type Target } from './target.ts';
 
 /** A declared node type with everything that its fields, lists and mutations need. */
 export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends Target<RowType> {
   readonly declaration: NodeDeclaration<TenantTable>;
   readonly attributes: readonly [key: string, attribute: Attribute][];
+  readonly parts: readonly DeclaredPart[];
   /** The name of the field for one object, and the words for it. */
   readonly field: string;
   readonly noun: string;
@@ -29,11 +34,17 @@ export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends T
   readonly inputSchemas: Readonly<Record<When, () => z.ZodType<Record<string, unknown>>>>;
 }
 
+/** Items in a child table, with the name of their field. */
+export interface DeclaredPart extends Part {
+  readonly name: string;
+  readonly rows: PartRows;
+}
+
 export type When = 'create' | 'update';
 
 /** The attributes that an input of a mutation can set. */
 export const attributesOf = ({ attributes }: Pick<DeclaredNode, 'attributes'>, when: When) =>
-  attributes.filter(([, { fixed }]) => when === 'create' || !fixed);
+  attributes.filter(([, { fixed, readOnly }]) => !readOnly && (when === 'create' || !fixed));
 
 /** A declared resource. */
 export interface Resource<RowType extends { id: string } = AnyRow> extends DeclaredNode<RowType> {
@@ -58,11 +69,18 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
   );
   const rows = rowsOf(table, prefix, Object.fromEntries(references));
   const hasAlias = attributes.some(([key]) => key === 'alias');
+  const parts = Object.entries(declaration.parts ?? {}).map(([partName, part]) => ({
+    ...part,
+    name: partName,
+    rows: partRowsOf(part.table, part.of, part.key),
+  }));
+  const aliases = aliasesIn(parts);
   const projectColumn = project && columnNamed(table, project === 'self' ? 'id' : 'projectId');
   const declared: DeclaredNode = {
     name,
     declaration,
     attributes,
+    parts,
     type: builder.objectRef<AnyRow>(name),
     prefix,
     table,
@@ -81,10 +99,32 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
       update: lazily(() => inputSchema(declared, 'update')),
     },
     load: (ctx, id) => rows.find(ctx, id) as MaybePromise<AnyRow | null>,
-    loadByAlias: hasAlias ? loaderByColumn(rows.reader, columnNamed(table, 'alias')) : null,
+    loadByAlias: aliases
+      ? loaderByAlias(aliases, (ctx, id) => rows.find(ctx, id) as MaybePromise<AnyRow | null>)
+      : hasAlias
+        ? loaderByColumn(rows.reader, columnNamed(table, 'alias'))
+        : null,
+    ...(aliases && { aliases }),
   };
   explainViolations(declared);
   return declared;
+}
+
+function aliasesIn(parts: readonly DeclaredPart[]): AliasTable | undefined {
+  const part = parts.find(({ isAlias }) => isAlias);
+  return part && { rows: part.rows, column: columnNamed(part.table, 'alias') };
+}
+
+/** Loads objects by an alias in a child table: one statement for the aliases of a response, and one for their objects. */
+function loaderByAlias(
+  { rows, column }: AliasTable,
+  load: (ctx: Context, id: string) => MaybePromise<AnyRow | null>,
+): Find<AnyRow> {
+  return batched<AnyRow>(async (ctx, aliases) => {
+    const ids = await objectsWith(ctx, rows, column, aliases.filter(isStorable));
+    const found = await Promise.all([...ids].map(async ([alias, id]) => [alias, await load(ctx, id)] as const));
+    return new Map(found.flatMap(([alias, row]) => (row ? [[alias, row] as const] : [])));
+  });
 }
 
 function inputSchema(declared: DeclaredNode, when: When): z.ZodType<Record<string, unknown>> {
@@ -92,7 +132,24 @@ function inputSchema(declared: DeclaredNode, when: When): z.ZodType<Record<strin
     inputName(declared, key, attribute),
     attribute[when],
   ]);
-  return z.object(Object.fromEntries(schemas));
+  return z.object(Object.fromEntries([...schemas, ...declared.parts.flatMap((part) => partSchemas(part, when))]));
+}
+
+/** `tags` of the create mutation, `addTags` and `removeTags` of the update mutation. */
+export const partInputs = ({ name }: DeclaredPart, when: When): { add: string; remove: string | null } =>
+  when === 'create'
+    ? { add: name, remove: null }
+    : { add: `add${capitalized(name)}`, remove: `remove${capitalized(name)}` };
+
+function partSchemas(part: DeclaredPart, when: When): [string, z.ZodType][] {
+  const { add, remove } = partInputs(part, when);
+  const [column] = Object.values(part.columns) as [Attribute];
+  const list = (item: z.ZodType): z.ZodType => z.array(item).max(part.max).nullish();
+  return [
+    [add, list(part.type?.schema ?? column.create)],
+    // An item that no object can have is missing in any case, so the keys are not checked.
+    ...(remove ? [[remove, z.array(z.unknown()).max(part.max).nullish()] as [string, z.ZodType]] : []),
+  ];
 }
 
 /** The errors for violated unique indexes and foreign keys, which exist as `assertValid` has checked. */
@@ -113,15 +170,30 @@ function explainViolations(declared: DeclaredNode): void {
       explainViolation(constraintOf(tableName, key), userError('NOT_FOUND', path, message));
     }
   }
+  for (const part of declared.parts) explainPartViolations(declared, part);
+}
+
+/** Another request has taken the alias, or deleted the referenced object, after it was checked. */
+function explainPartViolations(declared: DeclaredNode, { name, table, columns, isAlias }: DeclaredPart): void {
+  const tableName = getTableName(table);
+  if (isAlias)
+    explainViolation(
+      `${tableName}_alias`,
+      userError('TAKEN', name, `Another ${declared.noun} has one of these aliases.`),
+    );
+  for (const [key, { reference }] of Object.entries(columns)) {
+    if (!reference) continue;
+    const noun = nounOf(targetOf(declared, reference.target).name);
+    explainViolation(
+      constraintOf(tableName, key),
+      userError('NOT_FOUND', name, `${name}: one ${noun} no longer exists.`),
+    );
+  }
 }
 
 /** The name of the input field of an attribute. */
 export const inputName = (declared: DeclaredNode, key: string, { reference }: Attribute): string =>
   reference ? inputNameOf(key, targetOf(declared, reference.target)) : key;
-
-/** The name of the input field of a reference: `category` if it takes an ID or an alias, otherwise `ownerId`. */
-export const inputNameOf = (key: string, target: Pick<Target, 'loadByAlias'>): string =>
-  target.loadByAlias ? key.slice(0, -2) : key;
 
 export const targetOf = (declared: DeclaredNode, target: Target | 'self'): Target =>
   target === 'self' ? (declared as unknown as Target) : target;

@@ -5,6 +5,7 @@ import { nounOf } from '../lib/words.ts';
 import type { Attribute } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
+import { partFields } from './part-fields.ts';
 import { type AnyRow, columnOf, type DeclaredNode, targetOf } from './resource-model.ts';
 import { type TypeSource, withSource } from './source.ts';
 import { canSee, scopeOf } from './target.ts';
@@ -41,6 +42,7 @@ export function addType(resource: DeclaredNode): void {
     fields: (t: Fields) => ({
       ...projectField(t, resource),
       ...Object.fromEntries(attributes.map(([key, attribute]) => fieldFor(t, resource, key, attribute))),
+      ...partFields(t, resource),
       ...Object.fromEntries(Object.entries(computed).map(([key, one]) => [key, computedField(t, one as never)])),
       ...times(t, resource),
       viewerPermissions: t.field(

@@ -3,7 +3,8 @@ import { declareReference } from '../data/references.ts';
 import type { TenantTable } from '../data/rows.ts';
 import { nounOf } from '../lib/words.ts';
 import type { Declaration, NodeDeclaration, Row } from './declaration.ts';
-import { addGetter, addList, addReverseList } from './resource-list.ts';
+import { hasReferences } from './part-fields.ts';
+import { addGetter, addList, addPartLists, addReverseList } from './resource-list.ts';
 import {
   type AnyDeclaration,
   columnOf,
@@ -38,6 +39,7 @@ export function resource<Table extends TenantTable>(
     const target = targetOf(declared, reference.target);
     const column = columnOf(declared, key);
     addReverseList(declared, target, reference.reverse ?? declaration.plural, key.slice(0, -2), column);
+    if (reference.onDelete === 'hook') continue;
     declareReference(target.table, {
       typename: name,
       noun: declared.noun,
@@ -50,6 +52,7 @@ export function resource<Table extends TenantTable>(
       onDelete: reference.onDelete,
     });
   }
+  for (const part of declared.parts) if (hasReferences(part)) addPartLists(declared, part);
   addMutations(declared);
   return declared as unknown as Resource<Row<Table>>;
 }

@@ -34,6 +34,7 @@ export type FieldSource =
   | ListSource
   | NestedListSource
   | ObjectSource
+  | PartSource
   | { readonly kind: 'node' };
 
 /** A value that is computed from columns of the row and the time. */
@@ -73,6 +74,17 @@ export interface NestedListSource {
   readonly options: (ctx: Context) => NestedListQuery;
 }
 
+/** The items of a parent in a child table. */
+export interface PartSource {
+  readonly kind: 'part';
+  readonly rows: TypeSource;
+  /** The column of items that are single values. Null if items are objects. */
+  readonly column: PgColumn | null;
+  /** Maximum number of items. */
+  readonly max: number;
+  readonly options: (ctx: Context) => NestedListQuery;
+}
+
 /** One object, by arguments. Null if the arguments name none. */
 export interface ObjectSource {
   readonly kind: 'object';
@@ -82,6 +94,8 @@ export interface ObjectSource {
 export interface ObjectKey {
   readonly column: PgColumn;
   readonly value: string;
+  /** The column of the child table of `column` that has the ID of the object. Null if the object has the column itself. */
+  readonly of?: PgColumn;
 }
 
 const KEY = 'source';

@@ -6,11 +6,12 @@ import { canOnEvery, canOnSome, type Target as Scope } from '../access/access.ts
 import type { Permission } from '../access/catalog.ts';
 import { serviceOf } from '../access/ownership.ts';
 import { type Context, tenant } from '../context.ts';
+import type { PartRows } from '../data/parts.ts';
 import { inProjects } from '../data/project-scope.ts';
 import type { TenantTable } from '../data/rows.ts';
 import { ownedBy } from '../data/service-scope.ts';
-import { invalid, userError } from '../lib/errors.ts';
-import { fromPublicId, type IdPrefix } from '../lib/ids.ts';
+import { invalid, notFound, userError } from '../lib/errors.ts';
+import { fromPublicId, type IdPrefix, toPublicId } from '../lib/ids.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { isStorable } from '../lib/storable.ts';
 import { capitalized, nounOf, withArticle } from '../lib/words.ts';
@@ -37,7 +38,28 @@ export interface Target<Row extends { id: string } = { id: string }> {
   load(ctx: Context, id: string, info?: GraphQLResolveInfo): MaybePromise<Row | null>;
   /** The object by its alias. Null for types without aliases. */
   readonly loadByAlias: ((ctx: Context, alias: string) => MaybePromise<Row | null>) | null;
+  /** The child table with the aliases. Without it, the alias is a column of the table. */
+  readonly aliases?: AliasTable;
+  /** For a type whose objects have IDs with several prefixes. */
+  readonly mixed?: MixedIds<Row>;
 }
+
+export interface AliasTable {
+  readonly rows: PartRows;
+  readonly column: PgColumn;
+}
+
+/** How objects are found whose visibility and ID depend on their row, such as members and service accounts. */
+export interface MixedIds<Row> {
+  readonly visibleWith: readonly Permission[];
+  /** The object with this public ID, if it is visible to the caller. */
+  find(ctx: Context, id: string): MaybePromise<Row | null>;
+  publicIdOf(ctx: Context, uuid: string): MaybePromise<string>;
+}
+
+/** The public ID of an object that a column refers to. */
+export const publicIdIn = (ctx: Context, { prefix, mixed }: Target, uuid: string): MaybePromise<string> =>
+  mixed ? mixed.publicIdOf(ctx, uuid) : toPublicId(prefix, uuid);
 
 /** A given reference: an ID, or for types with aliases an ID or an alias. */
 export type GivenReference = string | { id?: string | null; alias?: string | null };
@@ -52,6 +74,21 @@ export function canSee<Row extends { id: string }>(ctx: Context, target: Target<
 /** The scope on which permissions on the object are checked. */
 export const scopeOf = <Row extends { id: string }>(target: Target<Row>, row: Row): Scope =>
   target.owner && target.ownerOf ? serviceOf(target.ownerOf(row)) : target.projectOf(row);
+
+/**
+ * Throws unless the caller has the permission on the service, as it is stored now. A service that is not visible does not
+ * exist. The permission on another object does not depend on its row, and the guard of the mutation has checked it.
+ */
+export function requireOnService<Row extends { id: string }>(
+  ctx: Context,
+  target: Target<Row>,
+  row: Row,
+  permission: Permission,
+): void {
+  if (!target.owner) return;
+  if (!canSee(ctx, target, row)) throw notFound(target.name);
+  ctx.unit.access.require(permission, scopeOf(target, row));
+}
 
 type Guarded = Pick<Target, 'project' | 'owner' | 'permission'>;
 
@@ -73,6 +110,7 @@ export async function loadReferenced<Row extends { id: string }>(
 ): Promise<Row | null> {
   const { id, alias } = parts(given);
   if (alias != null) return (await target.loadByAlias?.(ctx, alias)) ?? null;
+  if (target.mixed) return await target.mixed.find(ctx, id ?? '');
   const uuid = fromPublicId(target.prefix, id ?? '');
   return uuid ? await target.load(ctx, uuid) : null;
 }
@@ -89,12 +127,20 @@ export function refersTo(ctx: Context, target: Target, column: PgColumn, given: 
   const uuid = fromPublicId(target.prefix, id ?? '');
   // The foreign key is enough: the object exists and belongs to the organization.
   if (alias == null && seesAll(ctx, target)) return uuid ? eq(column, uuid) : sql`false`;
-  const key = alias == null ? uuid && eq(table.id, uuid) : isStorable(alias) && eq((table as Aliased).alias, alias);
+  const key = alias == null ? uuid && eq(table.id, uuid) : isStorable(alias) && hasAlias(ctx, target, alias);
   if (!key) return sql`false`;
   return sql`${column} = (select ${table.id} from ${table} where ${and(eq(table.organizationId, tenant(ctx)), key, visibleIn(ctx, target))})`;
 }
 
 type Aliased = TenantTable & { alias: PgColumn };
+
+/** The condition that an object has this alias. */
+function hasAlias(ctx: Context, { table, aliases }: Target, alias: string): SQL {
+  if (!aliases) return eq((table as Aliased).alias, alias);
+  const { rows, column } = aliases;
+  const where = and(eq(rows.table.organizationId, tenant(ctx)), eq(column, alias));
+  return sql`${table.id} = (select ${rows.of} from ${rows.table} where ${where})`;
+}
 
 /**
  * The row ID of a reference in an input. The object must exist, be visible to the caller and, if it belongs to a project,
@@ -114,7 +160,7 @@ export async function resolveReference(
   } else {
     const row = await loadReferenced(ctx, target, given);
     const isHere = row && (target.projectOf(row) ?? projectId) === projectId;
-    if (row && isHere && canSee(ctx, target, row)) return row.id;
+    if (row && isHere && (target.mixed || canSee(ctx, target, row))) return row.id;
   }
   const by = alias == null ? 'ID' : 'alias';
   throw invalid(userError('NOT_FOUND', path, `${path}: there is no ${nounOf(target.name)} with this ${by}.`));
@@ -140,3 +186,13 @@ export function referenceInputOf({ name, loadByAlias }: Target): InputRef<GivenR
   inputs.set(name, known);
   return known;
 }
+
+/** The name of the input field of a reference: `category` if it takes an ID or an alias, otherwise `ownerId`. */
+export const inputNameOf = (key: string, target: Pick<Target, 'loadByAlias'>): string =>
+  target.loadByAlias ? key.slice(0, -2) : key;
+
+/** The type of an input field that is a reference, and the permissions to see its objects. */
+export const referenceOptions = (target: Target) => ({
+  type: referenceInputOf(target),
+  ...(target.mixed ? { visibleWith: target.mixed.visibleWith, own: true } : { visibleWith: target.permission }),
+});

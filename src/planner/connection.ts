@@ -20,7 +20,12 @@ import { addRowSet, definitionOf, fieldsWriter, type StoredType, storedType } fr
 type WritePage = (run: ReadRun, cells: readonly string[], page: Page) => string;
 
 /** Returns the function that writes the items of a list. */
-type ObjectWriter = (draft: StatementDraft, rows: RowSet, type: GraphQLObjectType, selection: Selection) => Write;
+export type ObjectWriter = (
+  draft: StatementDraft,
+  rows: RowSet,
+  type: GraphQLObjectType,
+  selection: Selection,
+) => Write;
 
 /** The connection type of a list, and the type of its items. */
 function typesOf(field: FieldPlan): { type: GraphQLObjectType; item: StoredType } {
@@ -176,7 +181,7 @@ export function nestedConnection(
 }
 
 /** The last cell of a row of such a list is the ID of its parent. */
-function startsByParent(run: ReadRun, rows: RowSet): Map<string, number[]> {
+export function startsByParent(run: ReadRun, rows: RowSet): Map<string, number[]> {
   const cells = run.cells[rows.index] as readonly string[];
   const width = widthOf(rows, run.lists[rows.index] as ListRun);
   return Map.groupBy(startsOf(run, rows), (at) => cells[at + width - 1] as string);

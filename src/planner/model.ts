@@ -4,7 +4,7 @@ import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import type { PageArgs } from '../db/page.ts';
 import type { Variables } from '../executor/model.ts';
-import type { ListQuery, NestedListQuery, TypeSource } from '../graphql/source.ts';
+import type { ListQuery, NestedListQuery, ObjectKey, TypeSource } from '../graphql/source.ts';
 
 /** Thrown when resolvers must execute the operation. The message is the reason. */
 export class NotPlanned extends Error {
@@ -66,7 +66,7 @@ export interface Run {
   /** The lists, by the index of their row set. */
   readonly lists: ListRun[];
   /** The condition of the object, for a statement that reads one. */
-  key: { column: PgColumn; value: string } | null;
+  key: ObjectKey | null;
 }
 
 /** A run whose rows are read. */

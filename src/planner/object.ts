@@ -12,6 +12,7 @@ import { nestedConnection } from './connection.ts';
 import { requireField, requireType } from './guard.ts';
 import { decoderOf, leafWriter } from './leaf.ts';
 import { NotPlanned, type RowSet, type StatementDraft, type Write } from './model.ts';
+import { partWriter } from './part.ts';
 import { addRowSet, cellOf, definitionOf, fieldsWriter, storedType } from './row-set.ts';
 
 /** Returns a function that writes an object of the type from a row. */
@@ -66,6 +67,8 @@ function writerOf(
       return referenceWriter(draft, rows, source.by, field);
     case 'permissions':
       return permissionsWriter(rows, source);
+    case 'part':
+      return partWriter(draft, rows, source, field, objectWriter);
     case 'nested list':
       return nestedConnection(draft, rows, source, field, objectWriter);
     default:

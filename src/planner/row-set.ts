@@ -20,7 +20,16 @@ export function storedType(type: GraphQLNamedType): StoredType {
   return { type, source };
 }
 
-export function addRowSet(draft: StatementDraft, { type, source }: StoredType, origin: Origin): RowSet {
+export const addRowSet = (draft: StatementDraft, { type, source }: StoredType, origin: Origin): RowSet =>
+  addRows(draft, source, origin, visibilityOf(type));
+
+/** Adds rows of a table. `visibleWith` is the permission on the project of each row. */
+export function addRows(
+  draft: StatementDraft,
+  source: TypeSource,
+  origin: Origin,
+  visibleWith: RowSet['visibleWith'],
+): RowSet {
   if (draft.rowSets.length === MAX_ROW_SETS)
     throw new NotPlanned(`the field reads objects at more than ${MAX_ROW_SETS} positions`);
   const rows: RowSet = {
@@ -31,7 +40,7 @@ export function addRowSet(draft: StatementDraft, { type, source }: StoredType, o
     hasCursors: false,
     hasCount: false,
     hasNeighbours: false,
-    visibleWith: visibilityOf(type),
+    visibleWith,
   };
   draft.rowSets.push(rows);
   // The first cell identifies the row.

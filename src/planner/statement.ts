@@ -107,6 +107,8 @@ function keyOf(text: SqlText, { origin, source }: RowSet, table: string, { key }
   if (origin.kind === 'reference')
     return `${table}.${quoted(source.id)} = any(array(select ${quoted(origin.by)} from ${aliasOf(origin.parent)}))`;
   if (!key) throw new NotPlanned('the object has no key');
+  if (key.of)
+    return `${table}.${quoted(source.id)} = (select ${quoted(key.of)} from "${getTableName(key.of.table)}" where organization_id = $1 and ${quoted(key.column)} = ${add(text, ({ key }) => key?.value)})`;
   return `${table}.${quoted(key.column)} = ${add(text, ({ key }) => key?.value)}`;
 }
 

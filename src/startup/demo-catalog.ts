@@ -12,11 +12,11 @@ export const TEAMS = [
   ['Customer Care', null, 'care@acme.test'],
 ] as const;
 
-/** Roles of the demo accounts that belong to a team, with their label there. */
+/** Demo accounts that belong to a team, with their label there. */
 export const TEAM_MEMBERS = [
-  ['Engineering', 'admin', 'Head of engineering'],
-  ['Platform', 'write', 'Developer'],
-  ['Checkout', 'user', 'Developer'],
+  ['Engineering', 'admin@acme.test', 'Head of engineering'],
+  ['Platform', 'write@acme.test', 'Developer'],
+  ['Checkout', 'user@acme.test', 'Developer'],
 ] as const;
 
 /**

@@ -43,7 +43,7 @@ const LIFECYCLES: Record<string, string> = {
 
 /**
  * Adds teams, services, filters, checks of each type and results to a demo organization. `people` has the IDs of the members
- * by role. The first run of the job `evaluate-due` computes the other results and the levels.
+ * by e-mail address. The first run of the job `evaluate-due` computes the other results and the levels.
  */
 export async function createDemoServices(db: Db, organizationId: string, people: Ids, now: Date): Promise<void> {
   const own = { organizationId };
@@ -93,7 +93,7 @@ export async function createDemoServices(db: Db, organizationId: string, people:
       })),
     )
     .returning({ id: checks.id, type: checks.type });
-  const reporter = people.get('admin') ?? null;
+  const reporter = people.get('admin@acme.test') ?? null;
   const manual = checkRows.filter(({ type }) => type === 'MANUAL');
   await db.insert(checkResults).values(
     [...serviceIds.values()].flatMap((serviceId, at) =>
@@ -128,10 +128,10 @@ async function createTeams(db: Db, organizationId: string, people: Ids): Promise
     if (address) await db.insert(teamContacts).values({ ...own, teamId, type: 'EMAIL', address, preferred: true });
   }
   await db.insert(teamMembers).values(
-    TEAM_MEMBERS.map(([team, role, label]) => ({
+    TEAM_MEMBERS.map(([team, email, label]) => ({
       ...own,
       teamId: idIn(ids, team),
-      principalId: idIn(people, role),
+      principalId: idIn(people, email),
       label,
     })),
   );

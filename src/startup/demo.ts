@@ -76,7 +76,7 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
     const first = email.split('@')[0] ?? '';
     const person = `${capitalized(first)} of ${name}`;
     const id = newId();
-    memberIds.set(role, id);
+    memberIds.set(email, id);
     await db.insert(users).values({ id: userId, email, name: person });
     await db.insert(passwords).values({ userId, hash: passwordHash });
     await db.insert(principals).values({ organizationId, id, userId });

@@ -17,7 +17,7 @@ const Nothing = builder.objectRef<object>('Nothing').implement({
 });
 
 const naming = (name: string, work: (ctx: Context) => Promise<unknown>): void =>
-  mutation(name, {
+  void mutation(name, {
     public: true,
     description: 'For this test.',
     input: (t) => ({ name: t.string({ required: true, description: 'Of the category.' }) }),

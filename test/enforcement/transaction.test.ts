@@ -60,7 +60,7 @@ const Writer = builder.objectRef<object>('Writer').implement({
 });
 
 const naming = (name: string, work: (ctx: Context, name: string) => Promise<unknown>): void =>
-  mutation(name, {
+  void mutation(name, {
     public: true,
     description: 'For this test.',
     input: (t) => ({ name: t.string({ required: true, description: 'Of the category.' }) }),

@@ -2,11 +2,24 @@ import type { Permission } from '../../access/catalog.ts';
 import type { Role } from '../../access/model.ts';
 import type { Context } from '../../context.ts';
 import { builder, ID } from '../../graphql/builder.ts';
+import type { Target } from '../../graphql/target.ts';
 import { aboutOne, permissionsField } from '../../graphql/viewer-permissions.ts';
 import { RoleType } from '../role/ref.ts';
 import { findRole } from '../role/service.ts';
 import { canReadRole } from './access.ts';
-import { findAssignment, findReach, grantsOf, isSelf, kindOf, nameOf, type PrincipalRow } from './service.ts';
+import {
+  findAssignment,
+  findByPublicId,
+  findPrincipal,
+  findReach,
+  grantsOf,
+  isSelf,
+  kindOf,
+  nameOf,
+  type PrincipalRow,
+  publicIdOfPrincipal,
+} from './service.ts';
+import { principals } from './table.ts';
 
 const ABOUT_MEMBER: readonly Permission[] = [
   'member:read',
@@ -78,3 +91,25 @@ async function mayDo(principal: PrincipalRow, ctx: Context, names: readonly Perm
     name.endsWith(':read') || !reach || (REMOVING.includes(name) ? reach.removable : reach.changeable);
   return names.filter((name) => ctx.unit.access.can(name) && isInReach(name));
 }
+
+/** A member or a service account as the target of a reference, such as a member of a team. */
+export const principalTarget: Target<PrincipalRow> = {
+  name: 'Principal',
+  type: Principal as never,
+  prefix: 'mem',
+  table: principals,
+  permission: 'member:read',
+  project: null,
+  projectOf: () => null,
+  isWholeTable: false,
+  load: findPrincipal,
+  loadByAlias: null,
+  mixed: {
+    visibleWith: ['member:read', 'service_account:read'],
+    find: findByPublicId,
+    publicIdOf: async (ctx, id) => {
+      const row = await findPrincipal(ctx, id);
+      return row ? publicIdOfPrincipal(row) : id;
+    },
+  },
+};

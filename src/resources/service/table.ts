@@ -132,7 +132,7 @@ export const serviceDependencies = tenantTable(
     index('service_dependencies_by_target').on(t.organizationId, t.dependsOnId),
     ofService('service_dependencies_service', t as never),
     foreignKey({
-      name: 'service_dependencies_target',
+      name: 'service_dependencies_depends_on',
       columns: [t.organizationId, t.dependsOnId],
       foreignColumns: [services.organizationId, services.id],
     }).onDelete('cascade'),

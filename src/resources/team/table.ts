@@ -67,7 +67,8 @@ export const teamMembers = tenantTable(
   ],
 );
 
-export type ContactType = 'EMAIL' | 'SLACK' | 'MICROSOFT_TEAMS' | 'PAGER' | 'PHONE' | 'WEB';
+export const CONTACT_TYPES = ['EMAIL', 'SLACK', 'MICROSOFT_TEAMS', 'PAGER', 'PHONE', 'WEB'] as const;
+export type ContactType = (typeof CONTACT_TYPES)[number];
 
 export const teamContacts = tenantTable(
   'team_contacts',

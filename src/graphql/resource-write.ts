@@ -1,0 +1,224 @@
+import { z } from 'zod';
+import { audit, type Context } from '../context.ts';
+import { denseIndexOf } from '../data/dense-index.ts';
+import { objectsWith, type PartChange } from '../data/parts.ts';
+import { releaseReferences } from '../data/references.ts';
+import { invalid, notFound, userError } from '../lib/errors.ts';
+import { fromPublicId, newId, toPublicId } from '../lib/ids.ts';
+import { parse, targetId } from '../lib/input.ts';
+import { capitalized } from '../lib/words.ts';
+import { auditChanges, forEachTarget, type Written, writeItems } from './resource-changes.ts';
+import { type Input, inputOf } from './resource-inputs.ts';
+import { type AnyRow, columnOf, type DeclaredPart, type Resource } from './resource-model.ts';
+import { refuseTakenValues } from './resource-unique.ts';
+import { type GivenReference, loadReferenced } from './target.ts';
+
+/** An input of one object, and its path in the input of the mutation. */
+export interface Given {
+  readonly input: Input;
+  readonly path: readonly string[];
+}
+
+/** Creates objects: all of them or, if there are errors, none. */
+export async function createAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
+  const { declaration, rows, table } = resource;
+  const hooks = declaration.hooks ?? {};
+  const projectId = resource.project ? fromPublicId('prj', given[0]?.input['projectId'] as string) : null;
+  const parsed = await forEachTarget(given, async ({ input, path }) => ({
+    path,
+    ...(await inputOf(ctx, resource, 'create', input, projectId)),
+  }));
+  const order = denseIndex(resource);
+  await order?.lock(ctx);
+  const now = ctx.dependencies.clock();
+  const times = { ...('createdAt' in table && { createdAt: now }), ...('updatedAt' in table && { updatedAt: now }) };
+  const prepared = await forEachTarget(parsed, async ({ values: own, path, items }) => {
+    const values: Input = (await hooks.beforeCreate?.(ctx, own as never)) ?? own;
+    if (order) values['index'] = await order.insertAt(ctx, values['index'] as number | null | undefined);
+    return { path, items, values: { id: newId(), ...values, ...times, ...(projectId && { projectId }) } };
+  });
+  if (prepared.length > 1) await refuseTakenValues(ctx, resource, prepared);
+  const follows = resource.parts.length > 0 || hooks.afterCreate || hooks.afterWrite;
+  const [only, ...others] = prepared.map(({ values }) => values) as Input[];
+  // Without a statement that follows, the row is sent together with COMMIT.
+  const created = (
+    others.length > 0
+      ? await rows.insertAll(ctx, [only, ...others] as never)
+      : [await (follows ? rows : rows.send).insert(ctx, only as never)]
+  ) as AnyRow[];
+  if (!follows && others.length === 0) return created;
+  const written = prepared.map((target, at): Written => ({ ...target, before: null, after: created[at] as AnyRow }));
+  await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'create', written));
+  for (const { after } of written) await hooks.afterCreate?.(ctx, after as never);
+  await hooks.afterWrite?.(ctx, written as never);
+  return created;
+}
+
+/** Updates objects: all of them or, if there are errors, none. */
+export async function updateAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
+  const { declaration, rows, table } = resource;
+  const hooks = declaration.hooks ?? {};
+  const order = denseIndex(resource);
+  await order?.lock(ctx);
+  const locked = await lockTargets(ctx, resource, given);
+  const parsed = await forEachTarget(given, async ({ input, path }, at) => {
+    const before = locked[at] as AnyRow;
+    const { values, items } = await inputOf(ctx, resource, 'update', input, resource.projectOf(before));
+    editLists(resource, input, before, values);
+    return { path, items, before, values };
+  });
+  const changed = await forEachTarget(parsed, async ({ values, before, ...rest }) => {
+    const changes: Input = (await hooks.beforeUpdate?.(ctx, before as never, values as never)) ?? values;
+    if (order && changes['index'] !== undefined)
+      await order.move(ctx, before.id, before['index'] as number, changes['index'] as number);
+    return { ...rest, before, values: changes };
+  });
+  if (changed.length > 1) await refuseTakenValues(ctx, resource, changed);
+  const hasItems = resource.parts.length > 0;
+  const follows = hasItems || hooks.afterUpdate || hooks.afterWrite || changed.length > 1;
+  const times = 'updatedAt' in table && { updatedAt: ctx.dependencies.clock() };
+  // Without a statement that follows, the change is sent together with COMMIT.
+  const updateRow = (follows ? rows : rows.send).update;
+  const written = await forEachTarget(changed, async ({ before, values, ...target }): Promise<Written> => {
+    const after = (await updateRow(ctx, before as never, { ...values, ...times } as never)) as AnyRow;
+    return { ...target, before, after };
+  });
+  if (follows) {
+    await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'update', written));
+    for (const { before, after } of written) await hooks.afterUpdate?.(ctx, before as never, after as never);
+    await hooks.afterWrite?.(ctx, written as never);
+  }
+  return written.map(({ after }) => after);
+}
+
+export async function remove(ctx: Context, resource: Resource, input: Input): Promise<string> {
+  const { declaration, rows, table, noun, loadByAlias, field } = resource;
+  const order = denseIndex(resource);
+  await order?.lock(ctx);
+  const row = await lockTarget(ctx, resource, input);
+  await releaseReferences(ctx, table, noun, row.id, loadByAlias ? field : 'id');
+  await declaration.hooks?.beforeDelete?.(ctx, row as never);
+  const items = await itemsOf(ctx, resource, row.id);
+  // The statement that closes the gap needs the index of the deleted row to be free.
+  const hook = declaration.hooks?.afterDelete;
+  const deletedId = await (order || hook ? rows : rows.send).remove(ctx, row);
+  await order?.closeGap(ctx, row['index'] as number);
+  if (items.size > 0) await auditChanges(ctx, resource, [{ before: row, after: null }], new Map([[row.id, items]]));
+  await hook?.(ctx, row as never);
+  return deletedId;
+}
+
+/** The items that are deleted with an object. */
+async function itemsOf(ctx: Context, { parts }: Resource, id: string): Promise<Map<DeclaredPart, PartChange>> {
+  const read = parts.map(async (part) => {
+    const before = (await part.rows.read(ctx, [id])).get(id) ?? [];
+    return [part, { id, before, after: [] }] as const;
+  });
+  return new Map(await Promise.all(read));
+}
+
+function denseIndex(resource: Resource) {
+  const has = resource.attributes.some(([, { isDenseIndex }]) => isDenseIndex);
+  return has ? denseIndexOf(resource.table, columnOf(resource, 'index')) : null;
+}
+
+export const targetIn = ({ loadByAlias, field }: Resource, input: Input): GivenReference =>
+  (loadByAlias ? input[field] : input['id']) as GivenReference;
+
+const aliasIn = (given: GivenReference): string | null | undefined => (typeof given === 'string' ? null : given.alias);
+
+/** The ID of the row that an input names. */
+async function findTarget(ctx: Context, resource: Resource, input: Input): Promise<string> {
+  const given = targetIn(resource, input);
+  const id =
+    aliasIn(given) == null
+      ? targetId(resource.prefix, (typeof given === 'string' ? given : given.id) ?? '')
+      : (await loadReferenced(ctx, resource, given))?.id;
+  if (!id) throw notFound(resource.name);
+  return id;
+}
+
+/** The row that the mutation is about, locked until its transaction ends. */
+async function lockTarget(ctx: Context, resource: Resource, input: Input): Promise<AnyRow> {
+  const id = await findTarget(ctx, resource, input);
+  // Of a target that is given by its alias, an event of a failed mutation names the ID too.
+  audit(ctx, { targetId: toPublicId(resource.prefix, id) });
+  const row = (await resource.rows.lock(ctx, id)) as AnyRow;
+  await refuseMovedAliases(ctx, resource, [{ input, path: [] }], [row]);
+  return row;
+}
+
+/** Locks the rows of all inputs in the order of their IDs. */
+async function lockTargets(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
+  const [only, ...others] = given;
+  if (only && others.length === 0 && only.path.length === 0) return [await lockTarget(ctx, resource, only.input)];
+  const { field, name, noun, loadByAlias } = resource;
+  const missing = () =>
+    invalid(userError('NOT_FOUND', loadByAlias ? field : 'id', `There is no ${noun} with this ID or alias.`));
+  const ids = await forEachTarget(given, async ({ input }) => {
+    try {
+      return await findTarget(ctx, resource, input);
+    } catch (error) {
+      throw (error as { code?: string }).code === notFound(name).code ? missing() : error;
+    }
+  });
+  const rows = new Map((await resource.rows.lockAll(ctx, ids)).map((row) => [row['id'] as string, row as AnyRow]));
+  const locked = await forEachTarget(given, async (_one, at) => {
+    const row = rows.get(ids[at] as string);
+    if (!row) throw missing();
+    if (ids.indexOf(row.id) !== at)
+      throw invalid(userError('INVALID', loadByAlias ? field : 'id', `The input has this ${noun} more than once.`));
+    return row;
+  });
+  await refuseMovedAliases(ctx, resource, given, locked);
+  return locked;
+}
+
+/** Another request may have given an alias to another object before the lock was acquired. */
+async function refuseMovedAliases(
+  ctx: Context,
+  resource: Resource,
+  given: readonly Given[],
+  locked: readonly AnyRow[],
+): Promise<void> {
+  const wanted = given.flatMap(({ input }, at) => {
+    const alias = aliasIn(targetIn(resource, input));
+    return alias == null ? [] : [{ alias, row: locked[at] as AnyRow }];
+  });
+  if (wanted.length === 0) return;
+  const { aliases, name } = resource;
+  const found =
+    aliases &&
+    (await objectsWith(
+      ctx,
+      aliases.rows,
+      aliases.column,
+      wanted.map(({ alias }) => alias),
+    ));
+  for (const { alias, row } of wanted)
+    if (found ? found.get(alias) !== row.id : row['alias'] !== alias) throw notFound(name);
+}
+
+/** Applies `addTags` and `removeTags` to the list of the locked row. */
+function editLists(resource: Resource, input: Input, before: AnyRow, values: Input): void {
+  for (const [key, { isList, update: schema }] of resource.attributes) {
+    const [add, remove] = [input[`add${capitalized(key)}`], input[`remove${capitalized(key)}`]] as (
+      | string[]
+      | null
+      | undefined
+    )[];
+    if (!isList || (add == null && remove == null)) continue;
+    if (values[key] !== undefined)
+      throw invalid(
+        userError(
+          'INVALID',
+          key,
+          `${key}: cannot be combined with add${capitalized(key)} or remove${capitalized(key)}.`,
+        ),
+      );
+    const removed = new Set(remove?.map((item) => item.trim()));
+    const kept = (before[key] as string[]).filter((item) => !removed.has(item));
+    const edited = parse(z.object({ [key]: schema }), { [key]: [...kept, ...(add ?? [])] });
+    values[key] = [...new Set(edited[key] as string[])];
+  }
+}
