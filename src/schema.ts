@@ -34,6 +34,8 @@ import './resources/project/graphql.ts';
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
 import './resources/service-account/graphql.ts';
+import './resources/service/deploy-graphql.ts';
+import './resources/service/resource.ts';
 import './resources/session/graphql.ts';
 import './resources/session/sign-in-graphql.ts';
 import './resources/team/resource.ts';

@@ -16,6 +16,8 @@ import { createProject, giveProjectRole } from './decisions/support.ts';
 import { type ApiResponse, type Caller, type Json, startApi } from './support/api.ts';
 import { createFixtures, ordinaryInput } from './support/fixtures.ts';
 import {
+  asBulk,
+  bulkOf,
   capitalized,
   createMutationOf,
   inputPaths,
@@ -115,7 +117,7 @@ function operationOf(field: RootField, isMutation: boolean): Operation {
   const args = field.args.filter(
     (arg) => isRequiredArgument(arg) || isNonNullType(arg.type) || (byId && arg.name === 'id'),
   );
-  const created = hasGolden(field) ? undefined : bases[createdBy(field.name)];
+  const created = hasGolden(field) ? undefined : baseOf(field.name);
   const composite = isCompositeType(getNamedType(field.type));
   const selection = !composite ? '' : isMutation ? '{ errors { code } }' : '{ __typename }';
   const passed = args.map(({ name }) => `${name}: $${field.name}_${name}`).join(', ');
@@ -134,9 +136,9 @@ const typeById = (field: RootField): string | undefined => {
   return nodeTypes.includes(type) && field.args.some((arg) => arg.name === 'id') ? type : undefined;
 };
 
-const createdBy = (name: string): string => {
+const baseOf = (name: string): Json | undefined => {
   const { verb, type = '' } = verbAndType(name) ?? {};
-  return verb === 'create' ? type : '';
+  return verb === 'create' && bases[type] ? asBulk(name, bases[type]) : undefined;
 };
 
 function send(caller: Caller, kind: 'query' | 'mutation', operations: Operation[]): Promise<ApiResponse> {
@@ -187,9 +189,10 @@ function resultForOutsider(field: RootField): string {
   const { verb, type = '' } = verbAndType(field.name) ?? {};
   if (typeById(field)) return 'null';
   if (!verb) return field.args.some(isRequiredArgument) ? 'NOT_FOUND' : 'ok';
+  if (verb === 'update' && bulkOf(field.name)) return 'input:NOT_FOUND';
   if (verb !== 'create' || isOfProject(type)) return 'NOT_FOUND';
   const references = inputPaths([field.name]).values.filter((place) => place.type.name === 'ID');
-  return references.some(({ name }) => valueAt(bases[type], name)) ? 'input:NOT_FOUND' : 'ok';
+  return references.some(({ name }) => valueAt(baseOf(field.name), name)) ? 'input:NOT_FOUND' : 'ok';
 }
 
 /** The permission that a list or a mutation of a resource must require, independent of its guard. */

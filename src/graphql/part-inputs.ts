@@ -98,6 +98,16 @@ export function refuseTooMany({ part: { name, max } }: GivenItems, { after }: Pa
   throw invalid(userError('LIMIT_EXCEEDED', path, `${path}: there can be at most ${max} ${name}.`));
 }
 
+/** Refuses an item that refers to its own object. */
+export function refuseSelf({ part, add }: GivenItems, id: string, when: When): void {
+  for (const [column, { reference }] of Object.entries(part.columns)) {
+    const at = reference?.target === 'self' ? add.findIndex((item) => item[column] === id) : -1;
+    if (at < 0) continue;
+    const path = [partInputs(part, when).add, String(at)];
+    throw invalid(userError('INVALID', path, `${path.join('.')}: an object cannot refer to itself.`));
+  }
+}
+
 /** The items as an audit event contains them: texts, public IDs, or objects. */
 export const auditedItems = (
   ctx: Context,

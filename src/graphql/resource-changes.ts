@@ -4,7 +4,7 @@ import { objectsWith, type PartChange, type PartRow } from '../data/parts.ts';
 import { invalid, type UserError, userError } from '../lib/errors.ts';
 import { slugOf } from '../lib/slug.ts';
 import type { AuditedChange } from '../resources/audit-event/table.ts';
-import { auditedItems, type GivenItems, refuseTooMany } from './part-inputs.ts';
+import { auditedItems, type GivenItems, refuseSelf, refuseTooMany } from './part-inputs.ts';
 import { type AnyRow, type DeclaredPart, partInputs, type Resource, type When } from './resource-model.ts';
 
 /** One object of a mutation: what its input gives, and where that input is. */
@@ -65,6 +65,7 @@ export async function writeItems(ctx: Context, resource: Resource, when: When, w
       edits.map((edit) => ({ ...edit, path: edit.target.path })),
       async ({ target: { after }, given }) => {
         const { add = [], remove = [] } = given ?? {};
+        if (given) refuseSelf(given, after.id, when);
         const change = part.rows.changeOf(existing.get(after.id) ?? [], { id: after.id, add, remove });
         if (given) refuseTooMany(given, change, when);
         return change;

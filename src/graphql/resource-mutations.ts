@@ -1,14 +1,13 @@
 import type { InputFieldMap } from '@pothos/core';
 import type { Context } from '../context.ts';
 import { notFound } from '../lib/errors.ts';
-import { toPublicId } from '../lib/ids.ts';
 import { withArticle } from '../lib/words.ts';
 import { DELETED, mutation } from './mutation.ts';
 import type { Fields } from './part-inputs.ts';
 import { addBulk } from './resource-bulk.ts';
 import { attributeInputs, type Input } from './resource-inputs.ts';
 import type { Resource } from './resource-model.ts';
-import { createAll, remove, targetIn, updateAll } from './resource-write.ts';
+import { createAll, remove, targetIdOf, targetIn, updateAll } from './resource-write.ts';
 import { canSee, type GivenReference, loadReferenced, referenceInputOf, type Target } from './target.ts';
 
 /** Adds the mutations create, update and delete. */
@@ -38,7 +37,7 @@ export function addMutations(resource: Resource): void {
     : // The permission on the object is checked when it is locked, because its owner can change before.
       owner && { onSome: true };
   const auditTarget = resource.loadByAlias && {
-    auditTarget: (ctx: Context, input: Input) => targetByAlias(ctx, resource, input),
+    auditTarget: (ctx: Context, input: Input) => targetIdOf(ctx, resource, input),
   };
   const updateInput = mutation(`update${name}`, {
     mayUseCachedActor: true,
@@ -83,14 +82,6 @@ function targetInput(t: Fields, resource: Resource): InputFieldMap {
   return loadByAlias
     ? { [field]: t.field({ ...options, type: referenceInputOf(resource), description: `The ${noun}.` }) }
     : { id: t.id({ ...options, description: `The ID of the ${noun}.` }) };
-}
-
-/** The ID of the target that the input names by its alias. Null if there is none or it is not visible to the caller. */
-async function targetByAlias(ctx: Context, resource: Resource, input: Input): Promise<string | null> {
-  const given = targetIn(resource, input);
-  if (typeof given === 'string' || given.alias == null) return null;
-  const row = await loadReferenced(ctx, resource, given);
-  return row && canSee(ctx, resource, row) ? toPublicId(resource.prefix, row.id) : null;
 }
 
 async function getVisible<Row extends { id: string }>(

@@ -11,7 +11,7 @@ import { auditChanges, forEachTarget, type Written, writeItems } from './resourc
 import { type Input, inputOf } from './resource-inputs.ts';
 import { type AnyRow, columnOf, type DeclaredPart, type Resource } from './resource-model.ts';
 import { refuseTakenValues } from './resource-unique.ts';
-import { type GivenReference, loadReferenced } from './target.ts';
+import { canSee, type GivenReference, loadReferenced } from './target.ts';
 
 /** An input of one object, and its path in the input of the mutation. */
 export interface Given {
@@ -138,8 +138,16 @@ async function findTarget(ctx: Context, resource: Resource, input: Input): Promi
   return id;
 }
 
+/** The ID of the target that the input names by its alias. Null if there is none or it is not visible to the caller. */
+export async function targetIdOf(ctx: Context, resource: Resource, input: Input): Promise<string | null> {
+  const given = targetIn(resource, input);
+  if (typeof given === 'string' || given.alias == null) return null;
+  const row = await loadReferenced(ctx, resource, given);
+  return row && canSee(ctx, resource, row) ? toPublicId(resource.prefix, row.id) : null;
+}
+
 /** The row that the mutation is about, locked until its transaction ends. */
-async function lockTarget(ctx: Context, resource: Resource, input: Input): Promise<AnyRow> {
+export async function lockTarget(ctx: Context, resource: Resource, input: Input): Promise<AnyRow> {
   const id = await findTarget(ctx, resource, input);
   // Of a target that is given by its alias, an event of a failed mutation names the ID too.
   audit(ctx, { targetId: toPublicId(resource.prefix, id) });

@@ -1,5 +1,7 @@
 import type { Api } from './api.ts';
 import {
+  asBulk,
+  bulkOf,
   createMutationOf,
   hasInputField,
   inputFields,
@@ -66,6 +68,11 @@ const particularCase = (mutation: string) =>
 
 /** An input with which the mutation succeeds, a different one on each call. */
 export async function validCase(fixtures: Fixtures, mutation: string): Promise<Case> {
+  const bulk = bulkOf(mutation);
+  if (bulk) {
+    const one = await validCase(fixtures, bulk.single);
+    return { ...one, input: asBulk(mutation, one.input) };
+  }
   const { input, ...rest } = await canonicalCase(fixtures, mutation);
   return { input: toInput(mutation, input), ...rest };
 }
@@ -87,6 +94,8 @@ const confirmOf = async (fixtures: Fixtures, type: string, id = ''): Promise<Inp
 
 /** The same input for another object, with the confirmation that a deletion needs. */
 export async function withTarget(fixtures: Fixtures, mutation: string, input: Input, id: string): Promise<Input> {
+  const bulk = bulkOf(mutation);
+  if (bulk) return asBulk(mutation, await withTarget(fixtures, bulk.single, input[bulk.list][0], id));
   const { verb, type } = verbAndType(mutation) ?? {};
   const target = toInput(mutation, { id });
   return { ...input, ...target, ...(verb === 'delete' && type ? await confirmOf(fixtures, type, id) : {}) };
@@ -117,6 +126,10 @@ export async function rejectedInputs(fixtures: Fixtures): Promise<Record<string,
   for (const { name } of mutations) wrong[name] = await derivedRejectedInput(fixtures, name);
   for (const { rejected: particular } of Object.values(RESOURCES)) Object.assign(wrong, await particular?.(fixtures));
   for (const [name, each] of Object.entries(wrong)) if (each) each[0] = toInput(name, each[0]);
+  for (const { name } of mutations) {
+    const single = wrong[bulkOf(name)?.single ?? ''];
+    if (single) wrong[name] = [asBulk(name, single[0]), single[1], ...single.slice(2)] as RejectedInput;
+  }
   return wrong;
 }
 

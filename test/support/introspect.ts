@@ -34,6 +34,8 @@ export const mutationNamed = (name: string): RootField | undefined => mutations.
 
 /** The verb and type of a name such as `createCheck`; undefined for another name or a type without an ID. */
 export function verbAndType(mutation: string): { verb: 'create' | 'update' | 'delete'; type: string } | undefined {
+  const bulk = bulkOf(mutation);
+  if (bulk) return verbAndType(bulk.single);
   const [, verb, name = ''] = /^(create|update|delete)([A-Z].*)$/.exec(mutation) ?? [];
   // `createInvitations` creates several.
   const type = nodeTypes.find((each) => name === each || (verb === 'create' && name === `${each}s`));
@@ -42,7 +44,22 @@ export function verbAndType(mutation: string): { verb: 'create' | 'update' | 'de
 
 /** The mutation that creates objects of this type: `createCheck`, or `createInvitations`. */
 export const createMutationOf = (type: string): string =>
-  mutations.find(({ name }) => name === `create${type}s`)?.name ?? `create${type}`;
+  mutations.find(({ name }) => name === `create${type}s` && !bulkOf(name))?.name ?? `create${type}`;
+
+/** The list of inputs and the mutation for one of them: `services` and `createService` of `createServices`. */
+export function bulkOf(mutation: string): { list: string; single: string } | undefined {
+  const [field, ...others] = inputFields(mutation);
+  if (!field || others.length > 0 || !isListType(getNullableType(field.type))) return undefined;
+  const item = getNamedType(field.type).name;
+  const single = mutations.find(({ args }) => getNamedType(args[0]?.type)?.name === item)?.name;
+  return single === undefined ? undefined : { list: field.name, single };
+}
+
+/** The input of a mutation that changes several objects, with one of them. Other inputs as they are. */
+export function asBulk(mutation: string, input: Record<string, Json>): Record<string, Json> {
+  const bulk = bulkOf(mutation);
+  return bulk ? { [bulk.list]: [input] } : input;
+}
 
 /** Fields of the mutation's one input object. */
 export function inputFields(mutation: string): GraphQLInputField[] {
@@ -72,6 +89,9 @@ export function targetOf(mutation: string): string | undefined {
 
 /** The path of the target's ID: `id`, or for example `category.id`. */
 export function targetPath(mutation: string): string | undefined {
+  const bulk = bulkOf(mutation);
+  const single = bulk && targetPath(bulk.single);
+  if (bulk) return single && `${bulk.list}.0.${single}`;
   const target = targetOf(mutation);
   return target && target !== 'id' ? `${target}.id` : target;
 }
@@ -203,12 +223,8 @@ export interface OutputField {
 export function outputOf(type: string, field: GraphQLInputField): OutputField {
   const { name } = field;
   const named = getNamedType(field.type);
-  if (referencedBy(named as GraphQLInputType)) return { selection: `${name} { id }`, read: (object) => object[name] };
-  if (isInputObjectType(named))
-    return {
-      selection: `${name} { ${Object.keys(named.getFields()).join(' ')} }`,
-      read: (object) => object[name],
-    };
+  if (referencedBy(named as GraphQLInputType)) return referencesOf(type, name);
+  if (isInputObjectType(named)) return itemsOf(type, name, Object.values(named.getFields()));
   if (name.endsWith('Id')) {
     const object = name.slice(0, -2);
     return { selection: `${object} { id }`, read: (parent) => parent[object]?.id ?? null };
@@ -218,6 +234,24 @@ export function outputOf(type: string, field: GraphQLInputField): OutputField {
     return { selection: `${list} { id }`, read: (parent) => parent[list].map(({ id }: Json) => id) };
   }
   return { selection: name, read: (object) => object[name] };
+}
+
+/** A reference, or a connection of the referenced objects. */
+function referencesOf(type: string, name: string): OutputField {
+  const field = (schema.getType(type) as GraphQLObjectType).getFields()[name];
+  if (!field || !nodeOfList(field)) return { selection: `${name} { id }`, read: (object) => object[name] };
+  return { selection: `${name} { nodes { id } }`, read: (object) => object[name].nodes };
+}
+
+/** One object, or a list of objects, with the fields of its input. */
+function itemsOf(type: string, name: string, fields: GraphQLInputField[]): OutputField {
+  const item = getNamedType((schema.getType(type) as GraphQLObjectType).getFields()[name]?.type)?.name ?? '';
+  const shown = fields.map((field) => [field.name, outputOf(item, field)] as const);
+  const read = (object: Json): Json => Object.fromEntries(shown.map(([key, output]) => [key, output.read(object)]));
+  return {
+    selection: `${name} { ${shown.map(([, { selection }]) => selection).join(' ')} }`,
+    read: ({ [name]: value }) => (Array.isArray(value) ? value.map(read) : value && read(value)),
+  };
 }
 
 function listOfType(type: string, item: string): string {

@@ -146,6 +146,97 @@ export const RESOURCES: Record<string, Resource> = {
     ],
     rows: ({ insert }) => insert('tiers', (at) => ({ name: `Number ${at}`, index: at + 100 })),
   },
+  Team: {
+    create: async ({ unique, one, owner }) => ({
+      ...{ name: unique('Team'), description: 'One.\nTwo.', aliases: [unique('team').toLowerCase()] },
+      ...{ parentId: await one('Team'), managerId: owner.memberId },
+      members: [{ principalId: await one('ServiceAccount'), label: 'Robot' }],
+      contacts: [{ type: 'SLACK', address: '#team', preferred: true }],
+      tags: [{ key: 'env', value: 'one' }],
+    }),
+    base: ({ unique }) => ({ name: unique('Team') }),
+    updates: async ({ unique, make, one, owner }) => [
+      {
+        ...{ name: unique('Search'), description: 'One.\nTwo.' },
+        ...{ parentId: await one('Team'), managerId: owner.memberId },
+      },
+      {
+        ...{ name: unique('Pay'), description: 'Two.' },
+        ...{ parentId: await make('Team'), managerId: await one('Member') },
+      },
+    ],
+    rejected: async ({ one }) => ({
+      createTeam: [{ name: '', managerId: unknownId('mem') }, 'TOO_SHORT NOT_FOUND'],
+      updateTeam: [{ id: await one('Team'), parentId: await one('Team') }, 'INVALID'],
+      deleteTeam: [{ id: await usedBy('Service', one, 'Team') }, 'IN_USE'],
+    }),
+    rows: async ({ organization, insert, refer, once }) => {
+      const [members, parents] = [
+        await refer('Member'),
+        await once('parents of teams', () => insert('teams', (at) => ({ name: `Parent ${at}` }))),
+      ];
+      const ids = await insert('teams', (at) => ({
+        name: `Team ${at}`,
+        manager_id: members[at],
+        parent_id: parents[at],
+      }));
+      await insert('team_aliases', (at) => ({ team_id: ids[at], alias: `team-${at}` }));
+      await insert('team_members', (at) => ({ team_id: ids[at], principal_id: members[at], label: `Label ${at}` }));
+      await insert('team_tags', (at) => ({ team_id: ids[at], key: 'env', value: `${organization.slug} ${at}` }));
+      await insert('team_contacts', (at) => ({
+        team_id: ids[at],
+        type: 'SLACK',
+        address: `#${at}`,
+        preferred: at % 2 === 0,
+      }));
+      return ids;
+    },
+  },
+  Service: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Service'), description: 'One.\nTwo.', aliases: [unique('service').toLowerCase()] },
+      ...{ ownerId: await one('Team'), tierId: await one('Tier'), lifecycleId: await one('Lifecycle') },
+      ...{ language: 'TypeScript', framework: 'Yoga', tags: [{ key: 'env', value: 'one' }] },
+      links: [{ name: 'Runbook', url: 'https://acme.test/run', category: 'runbook' }],
+      dependencies: [{ id: await one('Service') }],
+    }),
+    base: async ({ unique, one }) => ({ name: unique('Service'), ownerId: await one('Team') }),
+    updates: async ({ unique, one, make }) => [
+      {
+        ...{ name: unique('Search'), description: 'One.\nTwo.', language: 'Go', framework: 'Gin' },
+        ...{ ownerId: await one('Team'), tierId: await one('Tier'), lifecycleId: await one('Lifecycle') },
+      },
+      {
+        ...{ name: unique('Pay'), description: 'Two.', language: 'Rust', framework: 'Axum' },
+        ...{ ownerId: await make('Team'), tierId: await make('Tier'), lifecycleId: await make('Lifecycle') },
+      },
+    ],
+    cases: {
+      recordDeploy: async ({ make }) => ({
+        input: { service: { id: await make('Service') }, version: 'v2', description: 'Faster.' },
+        event: { target_id: expect.stringMatching(/^svc_/) },
+      }),
+    },
+    rejected: async ({ one }) => ({
+      createService: [{ name: '', tierId: unknownId('tie') }, 'TOO_SHORT NOT_FOUND'],
+      updateService: [{ id: await one('Service'), name: null }, 'REQUIRED'],
+      recordDeploy: [{ service: { id: await one('Service') }, deployedAt: DISTANT }, 'INVALID', await one('Service')],
+    }),
+    rows: async ({ insert, refer }) => {
+      const [teams, tiers] = [await refer('Team'), await refer('Tier')];
+      const [lifecycles, levels] = [await refer('Lifecycle'), await refer('Level')];
+      const refers = (at: number) => ({
+        ...{ owner_id: teams[at], tier_id: tiers[at], lifecycle_id: lifecycles[at], level_id: levels[at] },
+      });
+      const texts = (at: number) => ({ language: at % 2 ? 'Go' : 'Rust', framework: at % 2 ? 'Gin' : null });
+      const ids = await insert('services', (at) => ({ name: `Service ${at}`, ...refers(at), ...texts(at) }));
+      await insert('service_aliases', (at) => ({ service_id: ids[at], alias: `service-${at}` }));
+      await insert('service_tags', (at) => ({ service_id: ids[at], key: 'env', value: `${at}` }));
+      await insert('service_links', (at) => ({ service_id: ids[at], name: `Link ${at}`, url: 'https://acme.test/' }));
+      await insert('service_dependencies', (at) => ({ service_id: ids[0], depends_on_id: ids[at] }));
+      return ids;
+    },
+  },
   Lifecycle: {
     create: ({ unique }) => ({
       name: unique('Lifecycle'),

@@ -63,5 +63,6 @@ export const Check = resource('Check', {
     updatedAt: 'range',
   },
   order: ['name', 'createdAt', 'updatedAt'],
+  bulk: ['create'],
   hooks: checkHooks,
 });
