@@ -1,4 +1,5 @@
 import type { AmbitError } from '../lib/errors.ts';
+import { getOrAdd } from '../lib/maps.ts';
 import { forEachInSlices } from '../lib/slices.ts';
 import { type Access, accessOf, namedProjects, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
@@ -11,10 +12,18 @@ import {
   stateAt,
   unrestrictedOrNull,
 } from './change.ts';
+import { allowedIn } from './decide.ts';
 import type { EffectiveGrants, Grants, Role } from './model.ts';
 import { isService, NO_TEAMS, OWN_SERVICE, serviceOf, teamsByCombination } from './ownership.ts';
 import type { AccessState } from './principal-roles.ts';
-import { callerRolesOf, grantsInScope, OTHER_PROJECTS, type RoleChange, roleChangesOf } from './role-changes.ts';
+import {
+  callerRolesOf,
+  grantsInScope,
+  OTHER_PROJECTS,
+  pairKeyOf,
+  type RoleChange,
+  roleChangesOf,
+} from './role-changes.ts';
 import { isOwnerRole } from './roles.ts';
 
 // The rule that nobody grants, removes or creates a token with permissions that they do not have is only in this file.
@@ -134,6 +143,43 @@ export function requireHeldUntil(
     requireHeld(accessOf(effectiveAtMoment(caller.effective, state, caller.id, moment)), permissions, scope, action);
   }
 }
+
+/** The teams that own a service before and after a change. Null for none. */
+export interface OwnerChange {
+  before: string | null;
+  after: string | null;
+}
+
+/**
+ * Throws NOT_HELD unless the caller holds, on a service whose owner changes, all that principals gain and lose there, at each
+ * time at which a change is checked. The state has the principals whose roles depend on their teams, and the caller.
+ */
+export async function requireHeldOwners(
+  caller: Caller,
+  state: AccessState,
+  changes: readonly OwnerChange[],
+  now: Date,
+  action: string,
+): Promise<void> {
+  for (const moment of momentsOf(state, caller.id, now)) {
+    const access = accessOf(effectiveAtMoment(caller.effective, state, caller.id, moment));
+    const checked = new Map<string, Set<ReadonlySet<string>>>();
+    await forEachInSlices(state.principalRoles, ([id, held]) => {
+      // Principals with the same role and the same teams gain and lose the same.
+      const sets = getOrAdd(checked, pairKeyOf(held, held, [moment.time]), () => new Set());
+      if (sets.has(held.teams)) return;
+      sets.add(held.teams);
+      const own = unrestrictedOrNull(grantsAtMoment(state, id, moment));
+      for (const { before, after } of changes) {
+        const difference = heldOn(own, before).symmetricDifference(heldOn(own, after));
+        requireHeld(access, difference, serviceOf(before), action);
+      }
+    });
+  }
+}
+
+const heldOn = (effective: EffectiveGrants | null, ownerId: string | null): Set<Permission> =>
+  new Set(allowedIn(effective, serviceOf(ownerId)));
 
 /** What the principal holds before and after, with all of its projects. */
 export const changeOf = (id: string, before: AccessState, after: AccessState, moment: Moment): GrantsChange => ({

@@ -1,7 +1,9 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import { queryRows } from '../db/reader.ts';
+import { policies } from '../resources/policy/table.ts';
+import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
 import { teamMembers, teams } from '../resources/team/table.ts';
 
 /** The teams of principals with all child teams, by principal. Principals without a team are missing. */
@@ -57,3 +59,30 @@ const childTeams = (organizationId: string, own: SQL): SQL => sql`
       join ${teams} on ${teams.organizationId} = ${organizationId} and ${teams.parentId} = tree.id
   )
   select root::text as root, string_agg(id::text, ',') as teams from tree group by root`;
+
+/**
+ * The principals whose role, now or as a fallback, has a statement that depends on their teams. A change of the teams of
+ * others changes no access. The transaction must be bound to the organization.
+ */
+export async function findDependents(db: Db, organizationId: string): Promise<string[]> {
+  const found = await queryRows<{ id: string }>(
+    db,
+    sql`with conditional as materialized (
+        select ${policies.id} as id from ${policies}
+        where ${policies.organizationId} = ${organizationId} and ${hasCondition(policies.statements)}
+      ), dependent as materialized (
+        select ${roles.id} as id from ${roles}
+        where ${roles.organizationId} = ${organizationId} and ${hasCondition(roles.statements)}
+        union
+        select ${rolePolicies.roleId} from ${rolePolicies}
+        where ${rolePolicies.organizationId} = ${organizationId} and ${rolePolicies.policyId} in (select id from conditional)
+      )
+      select distinct ${assignments.principalId} as id from ${assignments}
+      where ${assignments.organizationId} = ${organizationId} and ${assignments.projectId} is null
+        and (${assignments.roleId} in (select id from dependent)
+          or ${assignments.fallbackRoleId} in (select id from dependent))`,
+  );
+  return found.map(({ id }) => id);
+}
+
+const hasCondition = (statements: SQLWrapper): SQL => sql`${statements} @? '$[*].ifOwned'`;

@@ -3,11 +3,14 @@ import { audit, type Context, db, tenant } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { isWebUrl } from '../../lib/web-url.ts';
+import { aroundServices, requireOwners } from '../team/access.ts';
 import { serviceDependencies, type services } from './table.ts';
 
 export type ServiceRow = typeof services.$inferSelect;
 
 export const serviceHooks: Hooks<ServiceRow> = {
+  around: aroundServices,
+  afterWrite: requireOwners,
   beforeDelete: async (ctx, { id }) => {
     const touched = (await dependentsOf(ctx, id)).map((one) => ({ id: toPublicId('svc', one), projectId: null }));
     audit(ctx, { touched });

@@ -6,6 +6,7 @@ import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { email } from '../../lib/input.ts';
 import { isWebUrl } from '../../lib/web-url.ts';
 import { organizations } from '../organization/table.ts';
+import { aroundTeams } from './access.ts';
 import { type ContactType, teams } from './table.ts';
 
 export type TeamRow = typeof teams.$inferSelect;
@@ -14,6 +15,7 @@ export type TeamRow = typeof teams.$inferSelect;
 export const MAX_DEPTH = 10;
 
 export const teamHooks: Hooks<TeamRow> = {
+  around: aroundTeams,
   beforeCreate: async (ctx, values) => {
     if (values.parentId) await requirePlace(ctx, null, values.parentId);
     return values;
