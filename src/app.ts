@@ -21,6 +21,7 @@ import { createLastUses } from './identity/last-use.ts';
 import { createJobs } from './jobs/jobs.ts';
 import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
+import { createSchemaValidator, type SchemaValidator } from './lib/json-schema/validator.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
 import type { Redis } from './lib/redis.ts';
@@ -44,6 +45,8 @@ export interface DependencyOptions {
   writeUsesAfter?: number;
   /** What records requests in addition to the log. */
   observers?: ObserverOptions;
+  /** Defaults to one with the ordinary limits of time and memory. */
+  schemaValidator?: SchemaValidator;
 }
 
 export interface ObserverOptions extends Observers {
@@ -78,6 +81,7 @@ export function createDependencies({
   redis,
   writeCountsAfter,
   writeUsesAfter,
+  schemaValidator = createSchemaValidator(),
 }: DependencyOptions): Dependencies {
   const encryption = encryptionOf(config);
   const now = (): number => clock().getTime();
@@ -94,6 +98,7 @@ export function createDependencies({
     buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
     requestCounts: createRequestCounts(pool, clock, log, writeCountsAfter),
     lastUses: createLastUses(pool, clock, log, writeUsesAfter),
+    schemaValidator,
   };
 }
 

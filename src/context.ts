@@ -14,6 +14,7 @@ import type { Jobs } from './jobs/jobs.ts';
 import type { Buckets } from './lib/buckets.ts';
 import type { Encryption } from './lib/encryption.ts';
 import type { JobName, JobPayload } from './lib/jobs.ts';
+import type { SchemaValidator } from './lib/json-schema/validator.ts';
 import { describeError, type Log } from './lib/log.ts';
 import type { Mailer } from './lib/mail.ts';
 import type { AuditedChange, TouchedObject } from './resources/audit-event/table.ts';
@@ -40,6 +41,8 @@ export interface Dependencies {
   readonly buckets: Buckets;
   readonly requestCounts: RequestCounts;
   readonly lastUses: LastUses;
+  /** The thread for JSON Schemas of organizations. */
+  readonly schemaValidator: SchemaValidator;
 }
 
 /** What the handler of a job gets. It has no pool, so that each transaction is bound by its job. */

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, getTableColumns, ne, type SQL } from 'drizzle-orm';
+import { and, asc, count, eq, getTableColumns, ne, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Permission } from '../access/catalog.ts';
 import { audit, type Context, db, tenant } from '../context.ts';
@@ -18,11 +18,15 @@ export interface Reference {
   /** The permission to see a referring object. */
   readonly permission: Permission;
   readonly table: TenantTable;
+  /** The column of the table, or of the child table in `through`. */
   readonly column: PgColumn;
+  /** A child table of the referring objects that has the column, and its column with the ID of a referring object. */
+  readonly through?: { readonly table: TenantTable; readonly of: PgColumn };
   /** The column of the project. Null if the referring objects belong to the organization. */
   readonly project: PgColumn | null;
   /** The column of the owner of services. Null if the referring objects are no services. */
   readonly owner?: PgColumn | null;
+  /** References in a child table cannot be cleared. */
   readonly onDelete: 'restrict' | 'clear';
 }
 
@@ -53,8 +57,12 @@ export async function releaseReferences(
       : refuseIfUsed(ctx, reference, to, noun, id, path));
 }
 
-const referring = (ctx: Context, { table, column }: Reference, id: string): SQL =>
-  and(eq(table.organizationId, tenant(ctx)), eq(column, id)) as SQL;
+function referring(ctx: Context, { table, column, through }: Reference, id: string): SQL {
+  const refers = (own: TenantTable): SQL => and(eq(own.organizationId, tenant(ctx)), eq(column, id)) as SQL;
+  if (!through) return refers(table);
+  const objects = sql`select ${through.of} from ${through.table} where ${refers(through.table)}`;
+  return and(eq(table.organizationId, tenant(ctx)), sql`${table.id} in (${objects})`) as SQL;
+}
 
 async function clear(ctx: Context, reference: Reference, id: string): Promise<void> {
   const [key] =

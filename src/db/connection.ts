@@ -58,6 +58,8 @@ export interface Connection {
   readonly begin: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>;
   /** The error for further statements. Undefined while the connection can be used. */
   readonly lost: AmbitError | undefined;
+  /** Why the connection was lost. Undefined while it can be used. */
+  readonly lossCause: LossCause | undefined;
   /** Number of statements without a response. */
   readonly pending: number;
   /** Whether the first statement has found that the server is part of a Citus cluster. */
@@ -95,6 +97,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   let socket: Socket | undefined;
   let address: Address | undefined;
   let lost: AmbitError | undefined;
+  let lossCause: LossCause | undefined;
   let socketError: Error | undefined;
   let backend: Backend | undefined;
   let isReady = false;
@@ -113,6 +116,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   const lose = (cause: LossCause): void => {
     if (lost) return;
     lost = unavailable();
+    lossCause = cause;
     socket?.destroy();
     // Rejects the statements that are still in the driver's queue.
     void sql.end({ timeout: 0 });
@@ -183,6 +187,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     begin: (work) => runTransaction(connection, work),
     get lost() {
       return lost;
+    },
+    get lossCause() {
+      return lossCause;
     },
     get pending() {
       return pending;

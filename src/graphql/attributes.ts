@@ -1,6 +1,8 @@
-import type { EnumRef } from '@pothos/core';
+import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import { z } from 'zod';
 import { aliasText, multiLine as multiLineText, singleLine as singleLineText } from '../lib/input.ts';
+import { boundedJson } from '../lib/json-value.ts';
+import { fieldOfConstant } from '../lib/words.ts';
 import type { SchemaTypes } from './builder.ts';
 import { LIST_COST, textCost } from './cost.ts';
 import type { Target } from './target.ts';
@@ -21,7 +23,9 @@ export interface ReferenceOptions {
 
 /** One attribute of a resource: a column, a field of the type, and a field of the inputs. */
 export interface Attribute<Value = unknown> {
-  readonly type: Scalar | ['String'] | EnumRef<SchemaTypes, never>;
+  readonly type: Scalar | ['String'] | EnumRef<SchemaTypes, never> | ObjectRef<SchemaTypes, never>;
+  /** The type of the field of the inputs, if it is another one. */
+  readonly inputType?: InputRef<never>;
   readonly nullable: boolean;
   /** Whether the create mutation requires a value. */
   readonly required: boolean;
@@ -48,6 +52,8 @@ export interface Attribute<Value = unknown> {
   readonly isDenseIndex?: true;
   /** A list that `add…` and `remove…` change as well. */
   readonly isList?: true;
+  /** Each row has one of several sets of settings, see `union`. */
+  readonly union?: Union;
   /** Carries the type of the column. Has no value at run time. */
   readonly column?: (value: Value) => Value;
 }
@@ -128,7 +134,7 @@ export const oneOf = <const Value extends string>(
   type: EnumRef<SchemaTypes, Value>,
   values: readonly Value[],
   description: string,
-  { defaultValue, fixed = false }: Common & { defaultValue?: NoInfer<Value> } = {},
+  { defaultValue, fixed = false, readOnly }: Common & { defaultValue?: NoInfer<Value>; readOnly?: true } = {},
 ): Attribute<Value> => ({
   ...BASE,
   type: type as unknown as EnumRef<SchemaTypes, never>,
@@ -136,8 +142,24 @@ export const oneOf = <const Value extends string>(
   required: defaultValue === undefined,
   defaultValue,
   fixed,
+  ...(readOnly && { readOnly }),
   create: z.enum(values),
   update: z.enum(values).optional(),
+  description,
+});
+
+/** Optionally one of the values of a GraphQL enum. */
+export const optionalOneOf = <const Value extends string>(
+  type: EnumRef<SchemaTypes, Value>,
+  values: readonly Value[],
+  description: string,
+): Attribute<Value | null> => ({
+  ...BASE,
+  type: type as unknown as EnumRef<SchemaTypes, never>,
+  nullable: true,
+  required: false,
+  create: z.enum(values).nullish(),
+  update: z.enum(values).nullish(),
   description,
 });
 
@@ -181,9 +203,23 @@ const numeric = (type: 'Int' | 'Float', schema: z.ZodNumber, { min, max }: Range
   limits: `${number(min)} to ${number(max)}.`,
 });
 
-/** A required whole number. */
-export const integer = (range: Range, description: string): Attribute<number> =>
-  numeric('Int', z.int(), range, description);
+/** A whole number, required unless it has a default. */
+export const integer = (range: Range, description: string, defaultValue?: number): Attribute<number> => ({
+  ...numeric('Int', z.int(), range, description),
+  ...(defaultValue !== undefined && { required: false, defaultValue }),
+});
+
+/** An optional whole number. */
+export const optionalInteger = (range: Range, description: string): Attribute<number | null> => {
+  const schema = z.int().min(range.min).max(range.max).nullish();
+  return {
+    ...numeric('Int', z.int(), range, description),
+    nullable: true,
+    required: false,
+    create: schema,
+    update: schema,
+  };
+};
 
 /** A required number. */
 export const decimal = (range: Range, description: string): Attribute<number> =>
@@ -228,10 +264,8 @@ export const lines = (max: { items: number; characters: number }, description: s
 const MAX_JSON = 65_536;
 
 /** A JSON value that a zod schema accepts. */
-export const json = <Value>(schema: z.ZodType<Value>, description: string): Attribute<Value> => {
-  const bounded = schema.refine((value) => JSON.stringify(value).length <= MAX_JSON, {
-    message: `must be at most ${number(MAX_JSON)} characters of JSON`,
-  });
+export const json = <Value>(schema: z.ZodType<Value>, description: string, max = MAX_JSON): Attribute<Value> => {
+  const bounded = schema.superRefine(boundedJson(max));
   return {
     ...BASE,
     type: 'JSON',
@@ -239,11 +273,68 @@ export const json = <Value>(schema: z.ZodType<Value>, description: string): Attr
     required: true,
     create: bounded,
     update: bounded.optional(),
-    cost: textCost(MAX_JSON),
+    cost: textCost(max),
     description,
-    limits: `At most ${number(MAX_JSON)} characters of JSON.`,
+    limits: `At most ${number(max)} characters of JSON.`,
   };
 };
+
+/** An optional JSON value with an object type and an input type of its own. */
+export const valueObject = <Value extends object>(
+  { type, inputType, schema }: ValueObject<Value>,
+  description: string,
+): Attribute<Value | null> => ({
+  ...BASE,
+  type: type as unknown as ObjectRef<SchemaTypes, never>,
+  inputType: inputType as unknown as InputRef<never>,
+  nullable: true,
+  required: false,
+  create: schema.nullish(),
+  update: schema.nullish(),
+  description,
+});
+
+interface ValueObject<Value extends object> {
+  readonly type: ObjectRef<SchemaTypes, Value>;
+  readonly inputType: InputRef<unknown>;
+  readonly schema: z.ZodType<Value>;
+}
+
+/** One set of settings: `attributes` are in the JSON value, except for references, which are columns of the table. */
+export interface UnionMember {
+  readonly description: string;
+  readonly attributes: Readonly<Record<string, Omit<Attribute, 'column'>>>;
+}
+
+export interface Union {
+  /** The name of the GraphQL union. The types of the members and of the inputs have names that are made of it. */
+  readonly name: string;
+  /** The attribute that tells which member the row has. It is `readOnly`, and never changes. */
+  readonly by: string;
+  /** By the value of `by`. */
+  readonly members: Readonly<Record<string, UnionMember>>;
+  /** The value of `by` of a new row, if its input does not give settings. */
+  readonly byDefault: string;
+  /** The stored JSON value with the default of each setting that it lacks. */
+  readonly withDefaults: (by: never, stored: object) => object;
+}
+
+/**
+ * Settings as JSON, of which another attribute of the row tells the kind. A union in the type, and a `@oneOf` object in the
+ * inputs, which determines the kind of a new row. An update changes the given settings only.
+ */
+export const union = (options: Union, description: string): Attribute<Record<string, unknown>> => ({
+  ...BASE,
+  type: 'JSON',
+  nullable: false,
+  required: false,
+  union: options,
+  creation: `Defaults to \`{ ${fieldOfConstant(options.byDefault)}: {} }\`.`,
+  change: `Settings of another ${options.by} than that of the object are an error.`,
+  create: z.unknown().optional(),
+  update: z.unknown().optional(),
+  description,
+});
 
 interface RefOptions extends Common {
   /** The connection on the type of the target. Defaults to the plural of the declaring resource. */

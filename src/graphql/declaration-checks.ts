@@ -3,7 +3,7 @@ import { getTableConfig, type PgColumn } from 'drizzle-orm/pg-core';
 import { PERMISSIONS, type Permission } from '../access/catalog.ts';
 import { SERVICE_PERMISSIONS } from '../access/ownership.ts';
 import type { TenantTable } from '../data/rows.ts';
-import type { Attribute, ReferenceOptions } from './attributes.ts';
+import type { Attribute, ReferenceOptions, Union } from './attributes.ts';
 import type { Declaration, NodeDeclaration } from './declaration.ts';
 import type { Part } from './parts.ts';
 
@@ -87,11 +87,13 @@ function assertProject(
 
 function assertAttribute(
   check: Check,
-  { table, project }: NodeDeclaration<TenantTable>,
-  { name, columns, uniqueNames, hasIndex, foreignKeys }: TableInfo,
+  declaration: NodeDeclaration<TenantTable>,
+  tableInfo: TableInfo,
   key: string,
-  { nullable, unique, isDenseIndex, reference }: Attribute,
+  { nullable, unique, isDenseIndex, reference, union }: Omit<Attribute, 'column'>,
 ): void {
+  const { table, project } = declaration;
+  const { name, columns, uniqueNames, hasIndex, foreignKeys } = tableInfo;
   const column = columns[key];
   check(column, key, `the table ${name} has no such column`);
   const not = (isNullable: boolean): string => (isNullable ? 'can' : 'cannot');
@@ -105,6 +107,7 @@ function assertAttribute(
     check(uniqueNames.has(constraint), key, `the table ${name} needs the unique constraint ${constraint}`);
     check(!project, key, 'a resource of a project cannot have a dense index');
   }
+  if (union) assertUnion(check, declaration, tableInfo, key, union);
   if (!reference) return;
   check(key.endsWith('Id'), key, 'the name of a reference must end with `Id`');
   check(
@@ -114,6 +117,35 @@ function assertAttribute(
   );
   const wanted = [table.organizationId, column];
   check(hasIndex(wanted), key, `the table ${name} needs an index that begins with ${namesOf(wanted)}`);
+}
+
+/** The members of a union are JSON in its column, except for references, which are columns. */
+function assertUnion(
+  check: Check,
+  declaration: NodeDeclaration<TenantTable>,
+  tableInfo: TableInfo,
+  key: string,
+  { by, members, byDefault }: Union,
+): void {
+  const attributes = declaration.attributes as Record<string, Attribute | undefined>;
+  check(tableInfo.columns[key]?.dataType === 'json', key, 'a union needs a column of JSON');
+  check(attributes[by]?.readOnly, key, `a union needs an attribute ${by} that is read-only`);
+  check(members[byDefault], key, `the union has no member ${byDefault}`);
+  const known = new Set<string>();
+  for (const [value, member] of Object.entries(members))
+    for (const [name, attribute] of Object.entries(member.attributes)) {
+      const at = `${key}.${value}.${name}`;
+      check(
+        !attribute.required && !attribute.union && !attribute.isList,
+        at,
+        'a member of a union can only have optional values',
+      );
+      check(name !== by, at, `the name ${by} is that of the attribute that selects the member`);
+      if (!attribute.reference) continue;
+      check(!known.has(name) && !attributes[name], at, 'the column of a reference can belong to one member only');
+      known.add(name);
+      assertAttribute(check, declaration, tableInfo, name, attribute);
+    }
 }
 
 const columnsOf = (table: TenantTable): Set<string> => new Set(Object.keys(getTableColumns(table)));

@@ -1,4 +1,4 @@
-import type { FieldMap } from '@pothos/core';
+import type { EnumRef, FieldMap } from '@pothos/core';
 import type { SQL } from 'drizzle-orm';
 import type { Permission } from '../access/catalog.ts';
 import type { Hooks } from '../data/hooks.ts';
@@ -29,7 +29,7 @@ type ColumnOf<Table extends TenantTable> = keyof Table['$inferSelect'] & string;
 
 /** A field that is computed from columns of the row and the time. */
 export interface Computed<RowType> {
-  readonly type: 'Boolean' | 'Int' | 'String' | 'DateTime';
+  readonly type: 'Boolean' | 'Int' | 'String' | 'DateTime' | EnumRef<SchemaTypes, string>;
   readonly nullable?: boolean;
   readonly description: string;
   readonly columns: readonly (keyof RowType & string)[];
@@ -55,6 +55,8 @@ export interface NodeDeclaration<Table extends TenantTable> {
   readonly project?: Target | 'self';
   /** The column of the owner, for services. Permissions on an object are then checked on it. */
   readonly ownedBy?: ColumnOf<Table>;
+  /** The column of the service that an object belongs to. The permission to see it is then checked on this service. */
+  readonly ofService?: ColumnOf<Table>;
   readonly attributes: { readonly [Column in ColumnOf<Table>]?: Attribute<Table['$inferSelect'][Column]> };
   readonly computed?: Readonly<Record<string, Computed<Row<Table>>>>;
   /** Items in child tables, by the name of their field. */

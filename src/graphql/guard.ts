@@ -53,6 +53,8 @@ declare global {
       on?: (parent: Shape) => Target;
       /** The team that owns the service on which the permission is checked: the object itself, or that it belongs to. */
       ownedBy?: (parent: Shape) => string | null;
+      /** It is enough to have the permission on some services. Fields return no objects of others. */
+      onSome?: true;
       /** Another permission. It is enough if the caller has it in one of the projects of the object. */
       inProjects?: { permission: Permission; of: (parent: Shape) => readonly string[] };
       /** Whether the object is the caller's own, so that the caller needs no permission. */
@@ -222,15 +224,27 @@ function withScopesMarked<Config extends Described & { pothosOptions: object }>(
 
 /** The scopes that scope-auth checks before any field of the type. */
 function scopesOfType(options: AccessOptions) {
-  const { permission, inProjects, own } = options;
+  const { permission, inProjects, own, onSome } = options;
   const ownOf = typeof own === 'function' ? own : undefined;
   const onOf = onOfType(options);
-  if (!ownOf && !onOf && !inProjects) return permission && { permission };
+  if (!ownOf && !onOf && !inProjects && !onSome) return permission && { permission };
   return (parent: unknown, ctx: Context) =>
     Boolean(ownOf?.(parent, ctx)) ||
-    Boolean(permission && ctx.unit.access.can(permission, onOf?.(parent))) ||
+    Boolean(permission && isAllowedOn({ permission, onOf, onSome }, parent, ctx)) ||
     hasInProjects(inProjects, parent, ctx);
 }
+
+interface TypeGuard {
+  permission: Permission;
+  onOf: unknown;
+  onSome?: boolean | undefined;
+}
+
+const isAllowedOn = (
+  { permission, onOf, onSome }: TypeGuard,
+  object: unknown,
+  { unit: { access } }: Context,
+): boolean => (onSome ? canOnSome(access, permission) : access.can(permission, (onOf as OnOf | undefined)?.(object)));
 
 /** The scope on which the permission of a type is checked. */
 const onOfType = ({ on, ownedBy }: AccessOptions): OnOf | undefined =>
@@ -336,9 +350,9 @@ function declared({ description, extensions }: Described, options: AccessOptions
 export function guardAllows(type: GraphQLObjectType, object: unknown, ctx: Context): boolean {
   const { guard } = type.extensions as { guard?: Guard };
   if (!guard || guard.ownOf?.(object, ctx)) return true;
-  const { permission } = guard;
+  const { permission, onOf, onSome } = guard;
   return (
-    (permission !== undefined && ctx.unit.access.can(permission, (guard.onOf as OnOf | undefined)?.(object))) ||
+    (permission !== undefined && isAllowedOn({ permission, onOf, onSome }, object, ctx)) ||
     hasInProjects(guard.inProjects, object, ctx)
   );
 }

@@ -1,6 +1,6 @@
 import SchemaBuilder, { BasePlugin, type PothosOutputFieldConfig, type SchemaTypes } from '@pothos/core';
 import type { GraphQLFieldResolver } from 'graphql';
-import { type Access, canOnEvery } from '../access/access.ts';
+import { type Access, canOnEvery, canOnSome } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 
@@ -23,17 +23,28 @@ declare global {
 }
 
 /** The resolver behind scope-auth by field configuration. Filled while the schema is built, and constant afterwards. */
-const resolvers = new WeakMap<object, { key: CacheKey; resolve: Resolver }>();
+const resolvers = new WeakMap<object, { key: string; resolve: Resolver }>();
 
-/** A permission that was allowed in the organization, or on every service. */
-export type CacheKey = Permission | `${Permission} on services`;
+/** Where the guard of a type checks its permission. */
+export type GuardScope = 'organization' | 'each service' | 'some services';
 
-export const cacheKeyOf = (permission: Permission, isOnService: boolean): CacheKey =>
-  isOnService ? `${permission} on services` : permission;
+/** A permission with the scope in which it was allowed. */
+export const cacheKeyOf = (permission: Permission, scope: GuardScope): string => `${permission} ${scope}`;
 
-/** Whether the permission is allowed for every object that the guard checks it on. */
-export const isAllowedForAll = (access: Access, permission: Permission, isOnService: boolean): boolean =>
-  isOnService ? canOnEvery(access, permission) : access.can(permission);
+const ALLOWED_FOR_ALL: Record<GuardScope, (access: Access, permission: Permission) => boolean> = {
+  organization: (access, permission) => access.can(permission),
+  'each service': canOnEvery,
+  'some services': canOnSome,
+};
+
+/** Whether the guard allows every object that reaches it. */
+export const isAllowedForAll = (access: Access, permission: Permission, scope: GuardScope): boolean =>
+  ALLOWED_FOR_ALL[scope](access, permission);
+
+export function guardScopeOf({ ownedBy, onSome }: { ownedBy?: unknown; onSome?: unknown }): GuardScope {
+  if (ownedBy) return 'each service';
+  return onSome ? 'some services' : 'organization';
+}
 
 export class PermissionCachePlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override wrapResolve(
@@ -43,15 +54,14 @@ export class PermissionCachePlugin<Types extends SchemaTypes> extends BasePlugin
     const permission = this.permissionOf(config);
     if (!permission) return resolver;
     const options = this.buildCache.getTypeConfig(config.parentType).pothosOptions as AccessOptions;
-    const isOnService = options.ownedBy !== undefined;
-    const dependsOnObject = isOnService || options.own || options.inProjects;
-    const key = cacheKeyOf(permission, isOnService);
+    const scope = guardScopeOf(options);
+    const dependsOnObject = options.ownedBy || options.own || options.inProjects;
+    const key = cacheKeyOf(permission, scope);
     const resolve = resolver as Resolver;
     resolvers.set(config, { key, resolve });
     const caching: Resolver = (parent, args, ctx, info) => {
       // A caller that was allowed because of the object was allowed only for that object.
-      if (!dependsOnObject || isAllowedForAll(ctx.unit.access, permission, isOnService))
-        ctx.unit.permissionCache.add(key);
+      if (!dependsOnObject || isAllowedForAll(ctx.unit.access, permission, scope)) ctx.unit.permissionCache.add(key);
       return resolve(parent, args, ctx, info);
     };
     return caching as never;
@@ -72,6 +82,7 @@ interface AccessOptions {
   permission?: Permission;
   on?: unknown;
   ownedBy?: unknown;
+  onSome?: unknown;
   own?: unknown;
   inProjects?: unknown;
   authScopes?: unknown;

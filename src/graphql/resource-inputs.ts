@@ -6,8 +6,9 @@ import { capitalized } from '../lib/words.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
 import { partInputFields } from './part-fields.ts';
 import { type Fields, type GivenItems, itemsIn } from './part-inputs.ts';
-import { attributesOf, type DeclaredNode, inputName, targetOf, type When } from './resource-model.ts';
+import { type AnyRow, attributesOf, type DeclaredNode, inputName, targetOf, type When } from './resource-model.ts';
 import { type GivenReference, referenceOptions, resolveReference } from './target.ts';
+import { unionInputOf, unionValues } from './union-inputs.ts';
 
 export type Input = Record<string, unknown>;
 
@@ -16,9 +17,11 @@ export function attributeInputs(t: Fields, resource: DeclaredNode, when: When): 
   const attributes = Object.fromEntries(
     attributesOf(resource, when).flatMap(([key, attribute]) => {
       const name = inputName(resource, key, attribute);
-      const { reference, defaultValue, required } = attribute;
+      const { reference, union, defaultValue, required } = attribute;
       const target = reference && targetOf(resource, reference.target);
-      const type = target ? referenceOptions(target) : { type: attribute.type };
+      const type = target
+        ? referenceOptions(target)
+        : { type: union ? unionInputOf(resource, union) : (attribute.inputType ?? attribute.type) };
       const description = inputDescription(resource, key, attribute, when);
       const field = (options: object) => t.field({ ...type, description, ...options } as never);
       if (when === 'create')
@@ -65,13 +68,14 @@ export const valuesOf = async (
   projectId: string | null = null,
 ): Promise<Input> => (await inputOf(ctx, resource, when, input, projectId)).values;
 
-/** The columns that an input sets, and the items that it adds and removes. */
+/** The columns that an input sets, and the items that it adds and removes. `before` is the row of an update. */
 export async function inputOf(
   ctx: Context,
   resource: DeclaredNode,
   when: When,
   input: Input,
   projectId: string | null,
+  before: AnyRow | null = null,
 ): Promise<{ values: Input; items: GivenItems[] }> {
   const errors: UserError[] = [];
   const parsed = (await collect(errors, () => parse(resource.inputSchemas[when](), input))) ?? input;
@@ -79,7 +83,13 @@ export async function inputOf(
   for (const [key, attribute] of attributesOf(resource, when)) {
     const name = inputName(resource, key, attribute);
     const value = parsed[name];
-    if (value === undefined) continue;
+    const { union } = attribute;
+    if (union && (value !== undefined || when === 'create'))
+      Object.assign(
+        values,
+        await collect(errors, () => unionValues(ctx, resource, key, union, value as Input | null, before)),
+      );
+    if (union || value === undefined) continue;
     values[key] = attribute.reference
       ? await collect(errors, () =>
           referenced(ctx, resource, attribute, value as GivenReference | null, name, projectId),

@@ -6,14 +6,15 @@ import type { Context } from '../context.ts';
 import { batched, type Find, loaderByColumn } from '../data/loader.ts';
 import { objectsWith, type PartRows, partRowsOf } from '../data/parts.ts';
 import { rowsOf, type TenantTable } from '../data/rows.ts';
+import { canOnService } from '../data/service-scope.ts';
 import { explainViolation } from '../db/constraints.ts';
 import { userError } from '../lib/errors.ts';
 import { declareIdPrefix } from '../lib/ids.ts';
 import { lazily } from '../lib/lazy.ts';
-import type { MaybePromise } from '../lib/maybe-promise.ts';
+import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
 import { isStorable } from '../lib/storable.ts';
-import { capitalized, fieldOf, nounOf } from '../lib/words.ts';
-import type { Attribute } from './attributes.ts';
+import { capitalized, fieldOf, fieldOfConstant, nounOf } from '../lib/words.ts';
+import type { Attribute, ReferenceOptions } from './attributes.ts';
 import { builder } from './builder.ts';
 import type { Declaration, NodeDeclaration } from './declaration.ts';
 import { assertValid, constraintOf } from './declaration-checks.ts';
@@ -24,6 +25,8 @@ import { type AliasTable, inputNameOf, type Target } from './target.ts';
 export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends Target<RowType> {
   readonly declaration: NodeDeclaration<TenantTable>;
   readonly attributes: readonly [key: string, attribute: Attribute][];
+  /** The attributes that refer to other objects, with those of the members of unions. */
+  readonly references: readonly DeclaredReference[];
   readonly parts: readonly DeclaredPart[];
   /** The name of the field for one object, and the words for it. */
   readonly field: string;
@@ -32,6 +35,12 @@ export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends T
   permissionTo(action: 'create' | 'update' | 'delete'): Permission;
   /** The schemas of the inputs for the attributes. Zod compiles a schema when it is first used. */
   readonly inputSchemas: Readonly<Record<When, () => z.ZodType<Record<string, unknown>>>>;
+}
+
+export interface DeclaredReference extends ReferenceOptions {
+  readonly key: string;
+  /** The path of the input field that contains the reference. Empty for a field of the input itself. */
+  readonly path: readonly string[];
 }
 
 /** Items in a child table, with the name of their field. */
@@ -61,13 +70,12 @@ const columnNamed = (table: TenantTable, key: string): PgColumn =>
 
 export function describe(name: string, declaration: NodeDeclaration<TenantTable>): DeclaredNode {
   assertValid(name, declaration);
-  const { table, id: prefix, permission, project, ownedBy } = declaration;
+  const { table, id: prefix, permission, project, ownedBy, ofService } = declaration;
   declareIdPrefix(prefix, name);
   const attributes = Object.entries(declaration.attributes) as [string, Attribute][];
-  const references = attributes.flatMap(([key, { reference }]) =>
-    reference ? [[key, reference.target === 'self' ? prefix : reference.target.prefix] as const] : [],
-  );
-  const rows = rowsOf(table, prefix, Object.fromEntries(references));
+  const references = referencesIn(attributes);
+  const prefixes = references.map(({ key, target }) => [key, target === 'self' ? prefix : target.prefix] as const);
+  const rows = rowsOf(table, prefix, Object.fromEntries(prefixes));
   const hasAlias = attributes.some(([key]) => key === 'alias');
   const parts = Object.entries(declaration.parts ?? {}).map(([partName, part]) => ({
     ...part,
@@ -80,6 +88,7 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
     name,
     declaration,
     attributes,
+    references,
     parts,
     type: builder.objectRef<AnyRow>(name),
     prefix,
@@ -92,13 +101,14 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
     projectOf: (row) => (project === 'self' ? row.id : project ? (row['projectId'] as string) : null),
     owner: ownedBy ? columnNamed(table, ownedBy) : null,
     ownerOf: (row) => (ownedBy ? ((row as Record<string, unknown>)[ownedBy] as string | null) : null),
+    service: ofService ? columnNamed(table, ofService) : null,
     isWholeTable: true,
     rows,
     inputSchemas: {
       create: lazily(() => inputSchema(declared, 'create')),
       update: lazily(() => inputSchema(declared, 'update')),
     },
-    load: (ctx, id) => rows.find(ctx, id) as MaybePromise<AnyRow | null>,
+    load: (ctx, id) => andThen(rows.find(ctx, id) as MaybePromise<AnyRow | null>, (row) => onVisibleService(ctx, row)),
     loadByAlias: aliases
       ? loaderByAlias(aliases, (ctx, id) => rows.find(ctx, id) as MaybePromise<AnyRow | null>)
       : hasAlias
@@ -108,7 +118,25 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
   };
   explainViolations(declared);
   return declared;
+
+  /** The object, if it belongs to no service or to one on which the caller has the permission. */
+  function onVisibleService(ctx: Context, row: AnyRow | null): MaybePromise<AnyRow | null> {
+    if (!row || !ofService) return row;
+    const isVisible = canOnService(ctx, row[ofService] as string, declared.permission);
+    return andThen(isVisible, (can) => (can ? row : null));
+  }
 }
+
+const referencesIn = (
+  attributes: readonly [key: string, attribute: Omit<Attribute, 'column'>][],
+  path: readonly string[] = [],
+): DeclaredReference[] =>
+  attributes.flatMap(([key, { reference, union }]) => [
+    ...(reference ? [{ ...reference, key, path }] : []),
+    ...Object.entries(union?.members ?? {}).flatMap(([value, member]) =>
+      referencesIn(Object.entries(member.attributes), [...path, key, fieldOfConstant(value)]),
+    ),
+  ]);
 
 function aliasesIn(parts: readonly DeclaredPart[]): AliasTable | undefined {
   const part = parts.find(({ isAlias }) => isAlias);
@@ -154,21 +182,20 @@ function partSchemas(part: DeclaredPart, when: When): [string, z.ZodType][] {
 
 /** The errors for violated unique indexes and foreign keys, which exist as `assertValid` has checked. */
 function explainViolations(declared: DeclaredNode): void {
-  const { table, attributes, noun, project } = declared;
+  const { table, attributes, references, noun, project } = declared;
   const where = project ? ' in this project' : '';
-  for (const [key, { unique, reference }] of attributes) {
-    const tableName = getTableName(table);
+  const tableName = getTableName(table);
+  for (const [key, { unique }] of attributes)
     if (unique)
       explainViolation(
         `${tableName}_${columnNamed(table, key).name}`,
         userError('TAKEN', key, `Another ${noun}${where} has this ${nounOf(key)}.`),
       );
-    if (reference) {
-      const target = targetOf(declared, reference.target);
-      const path = inputNameOf(key, target);
-      const message = `${path}: there is no ${nounOf(target.name)} with this ID.`;
-      explainViolation(constraintOf(tableName, key), userError('NOT_FOUND', path, message));
-    }
+  for (const { key, path: above, ...reference } of references) {
+    const target = targetOf(declared, reference.target);
+    const path = [...above, inputNameOf(key, target)];
+    const message = `${path.join('.')}: there is no ${nounOf(target.name)} with this ID.`;
+    explainViolation(constraintOf(tableName, key), userError('NOT_FOUND', path, message));
   }
   for (const part of declared.parts) explainPartViolations(declared, part);
 }

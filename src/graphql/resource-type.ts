@@ -1,8 +1,9 @@
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
+import { canOnSome } from '../access/access.ts';
 import type { Context } from '../context.ts';
-import { nounOf } from '../lib/words.ts';
-import type { Attribute } from './attributes.ts';
+import { capitalized, fieldOfConstant, nounOf } from '../lib/words.ts';
+import type { Attribute, Union } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
 import { partFields } from './part-fields.ts';
@@ -13,24 +14,26 @@ import { viewerPermissions } from './viewer-permissions.ts';
 
 type Fields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, AnyRow>;
 
-const rowsOf = ({ table, prefix, project, owner = null }: DeclaredNode): TypeSource => ({
+const rowsOf = ({ table, prefix, project, owner = null, service = null }: DeclaredNode): TypeSource => ({
   table,
   prefix,
   id: table.id,
   organization: table.organizationId,
   project,
   owner,
+  service,
 });
 
 /** Adds the node type with a field for each attribute. */
 export function addType(resource: DeclaredNode): void {
-  const { type, declaration, attributes, permission, project, projectOf, owner, ownerOf } = resource;
+  const { type, declaration, attributes, permission, project, projectOf, owner, ownerOf, service } = resource;
   const { computed = {}, fields } = declaration;
   builder.node(type, {
     description: declaration.description,
     permission,
     ...(project && { on: projectOf }),
     ...(owner && { ownedBy: ownerOf }),
+    ...(service && { onSome: true as const }),
     extensions: withSource(rowsOf(resource)),
     id: { resolve: (row: AnyRow) => row.id },
     loadWithoutCache: async (id: string, ctx: Context) => {
@@ -45,13 +48,17 @@ export function addType(resource: DeclaredNode): void {
       ...partFields(t, resource),
       ...Object.fromEntries(Object.entries(computed).map(([key, one]) => [key, computedField(t, one as never)])),
       ...times(t, resource),
-      viewerPermissions: t.field(
-        viewerPermissions<AnyRow>(declaration.permission, { on: (row) => scopeOf(resource, row) }),
-      ),
+      viewerPermissions: t.field(viewerPermissions<AnyRow>(declaration.permission, permissionScope(resource))),
       ...fields?.(t as never),
     }),
   } as never);
 }
+
+/** An object of a service is visible only with the permission on the service, and it has no others. */
+const permissionScope = (resource: DeclaredNode) =>
+  resource.service
+    ? { of: ({ unit: { access } }: Context) => [resource.permission].filter((name) => canOnSome(access, name)) }
+    : { on: (row: AnyRow) => scopeOf(resource, row) };
 
 function projectField(t: Fields, { declaration, noun, project }: DeclaredNode) {
   const target = declaration.project;
@@ -67,8 +74,9 @@ function projectField(t: Fields, { declaration, noun, project }: DeclaredNode) {
   };
 }
 
-function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Attribute) {
-  const { type, nullable, description, reference, unique, cost } = attribute;
+function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Omit<Attribute, 'column'>) {
+  const { type, nullable, description, reference, unique, union, cost } = attribute;
+  if (union) return [key, unionField(t, resource, key, union, description)];
   if (!reference) {
     const where = resource.project ? 'project' : 'organization';
     const notes = [
@@ -93,6 +101,38 @@ function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Att
         row[key] === null ? null : target.load(ctx, row[key] as string, info),
     } as never),
   ];
+}
+
+/** The settings of the row, as an object of the type of their member. */
+function unionField(t: Fields, resource: DeclaredNode, key: string, union: Union, description: string) {
+  const { by, members, withDefaults } = union;
+  const [, selects] = resource.attributes.find(([name]) => name === by) as [string, Attribute];
+  const types = Object.entries(members).map(([value, member]) =>
+    builder.objectRef<AnyRow>(`${capitalized(fieldOfConstant(value))}${union.name}`).implement({
+      description: `${member.description}.`,
+      public: true,
+      fields: (own: Fields) => ({
+        [by]: own.expose(
+          by as never,
+          { type: selects.type, description: `${selects.description}. Is always ${value}.` } as never,
+        ),
+        ...Object.fromEntries(
+          Object.entries(member.attributes).map(([name, attribute]) => fieldFor(own, resource, name, attribute)),
+        ),
+      }),
+    } as never),
+  );
+  const nameOf = (value: unknown): string => `${capitalized(fieldOfConstant(value as string))}${union.name}`;
+  const type = builder.unionType(union.name, {
+    description: `${description}. The type is determined by \`${by}\`.`,
+    types: types as never,
+    resolveType: (row: unknown) => nameOf((row as AnyRow)[by]),
+  });
+  return t.field({
+    type,
+    description: `${description}.`,
+    resolve: (row: AnyRow) => ({ ...row, ...withDefaults(row[by] as never, row[key] as object) }),
+  } as never);
 }
 
 const computedField = (t: Fields, { type, nullable = false, description, columns, value }: Computed<AnyRow>) =>

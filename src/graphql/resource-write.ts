@@ -71,7 +71,7 @@ async function changeAll(ctx: Context, resource: Resource, given: readonly Given
   const locked = await lockTargets(ctx, resource, given);
   const parsed = await forEachTarget(given, async ({ input, path }, at) => {
     const before = locked[at] as AnyRow;
-    const { values, items } = await inputOf(ctx, resource, 'update', input, resource.projectOf(before));
+    const { values, items } = await inputOf(ctx, resource, 'update', input, resource.projectOf(before), before);
     editLists(resource, input, before, values);
     return { path, items, before, values };
   });

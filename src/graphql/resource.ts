@@ -27,6 +27,16 @@ export function resource<Table extends TenantTable>(
   name: string,
   declaration: Declaration<Table>,
 ): Resource<Row<Table>> {
+  const declared = resourceWithoutMutations(name, declaration);
+  addMutations(declared as unknown as Resource);
+  return declared;
+}
+
+/** Builds the same for a resource whose mutations are written by hand. */
+export function resourceWithoutMutations<Table extends TenantTable>(
+  name: string,
+  declaration: Omit<Declaration<Table>, 'hooks'>,
+): Resource<Row<Table>> {
   const declared = describe(name, declaration as unknown as AnyDeclaration) as Resource;
   RESOURCES.push(declared);
   addType(declared);
@@ -34,8 +44,7 @@ export function resource<Table extends TenantTable>(
   addList(declared);
   if (declaration.project)
     addReverseList(declared, declaration.project, declaration.plural, 'project', declared.project as PgColumn);
-  for (const [key, { reference }] of declared.attributes) {
-    if (!reference) continue;
+  for (const { key, ...reference } of declared.references) {
     const target = targetOf(declared, reference.target);
     const column = columnOf(declared, key);
     addReverseList(declared, target, reference.reverse ?? declaration.plural, key.slice(0, -2), column);
@@ -53,7 +62,6 @@ export function resource<Table extends TenantTable>(
     });
   }
   for (const part of declared.parts) if (hasReferences(part)) addPartLists(declared, part);
-  addMutations(declared);
   return declared as unknown as Resource<Row<Table>>;
 }
 

@@ -52,6 +52,8 @@ const LOCK_NOT_AVAILABLE = '55P03';
  * The caller's grants are read before, so that changes and revocations by earlier fields of the document take effect. The
  * first field may use the cached actor instead. Then the credential is checked in the transaction. If the check did not
  * confirm the actor, the field has had no effect, and it runs again with grants that are read.
+ *
+ * A field whose effects are all in its transaction also runs again when a prepared statement was stale.
  */
 export function mutationResolver(field: MutationField, resolve: Resolve): Resolve {
   return async (parent, args, ctx, info) => {
@@ -66,13 +68,19 @@ export function mutationResolver(field: MutationField, resolve: Resolve): Resolv
       } catch (thrown) {
         if (await isFinal(thrown)) return await fail(ctx, field, actor, { thrown, input, info });
         await end(ctx, 'rollback').catch(() => undefined);
-        return UNCONFIRMED;
+        return UNDECIDED;
       }
     };
+    const { mayUseCachedActor } = field;
     try {
-      const cached = field.mayUseCachedActor ? beginMutationWithCachedActor(ctx, targetId) : null;
-      const result = cached ? await attempt(cached, (thrown) => isDecided(ctx, thrown)) : UNCONFIRMED;
-      if (result !== UNCONFIRMED) return result;
+      const cached = mayUseCachedActor ? beginMutationWithCachedActor(ctx, targetId) : null;
+      const first = cached ? await attempt(cached, (thrown) => isDecided(ctx, thrown)) : UNDECIDED;
+      if (first !== UNDECIDED) return first;
+      const next = await attempt(
+        await beginMutation(ctx, targetId),
+        async (thrown) => !(mayUseCachedActor && hasStaleStatement(ctx, thrown)),
+      );
+      if (next !== UNDECIDED) return next;
       return await attempt(await beginMutation(ctx, targetId), async () => true);
     } finally {
       endMutation(ctx);
@@ -80,11 +88,22 @@ export function mutationResolver(field: MutationField, resolve: Resolve): Resolv
   };
 }
 
-const UNCONFIRMED = Symbol('unconfirmed');
+const UNDECIDED = Symbol('undecided');
 
-/** Whether a failure with the cached actor is final. Otherwise the field runs again. A failure of the database is final. */
+/**
+ * Whether a failure with the cached actor is final. Otherwise the field runs again. A failure of the database is final,
+ * except for a stale statement.
+ */
 const isDecided = async (ctx: Context, thrown: unknown): Promise<boolean> =>
-  ctx.work.stopped !== undefined || isFault(thrown, domainError(thrown)) || (await isActorConfirmed(ctx));
+  !hasStaleStatement(ctx, thrown) &&
+  (ctx.work.stopped !== undefined || isFault(thrown, domainError(thrown)) || (await isActorConfirmed(ctx)));
+
+/**
+ * Whether the transaction failed because a prepared statement was stale. PostgreSQL has reported an error for the
+ * statement, so nothing was committed. The pool has replaced its connections, so another attempt has no stale statements.
+ */
+const hasStaleStatement = ({ work }: Context, thrown: unknown): boolean =>
+  work.connection?.lossCause === 'STALE' && !work.stopped && !isOutcomeUnknown(thrown);
 
 type Input = Record<string, unknown>;
 

@@ -23,6 +23,8 @@ export interface TypeSource {
   readonly project: PgColumn | null;
   /** The column of the team that owns the service on which the guard of the type checks its permission. */
   readonly owner?: PgColumn | null;
+  /** The column of the service on which the guard of the type checks its permission. */
+  readonly service?: PgColumn | null;
   /** The condition for the rows of the type, if the table has others. */
   readonly only?: SQL;
 }

@@ -9,7 +9,7 @@ import { type Context, tenant } from '../context.ts';
 import type { PartRows } from '../data/parts.ts';
 import { inProjects } from '../data/project-scope.ts';
 import type { TenantTable } from '../data/rows.ts';
-import { ownedBy } from '../data/service-scope.ts';
+import { ofServices, ownedBy } from '../data/service-scope.ts';
 import { invalid, notFound, userError } from '../lib/errors.ts';
 import { fromPublicId, type IdPrefix, toPublicId } from '../lib/ids.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
@@ -32,6 +32,8 @@ export interface Target<Row extends { id: string } = { id: string }> {
   /** The column of the team that owns the service that an object is. Without it, the objects are no services. */
   readonly owner?: PgColumn | null;
   ownerOf?(row: Row): string | null;
+  /** The column of the service that an object belongs to. `load` returns no objects that are not visible to the caller. */
+  readonly service?: PgColumn | null;
   /** Whether every row of the table is of this type, so that the foreign key is enough to check an ID. */
   readonly isWholeTable: boolean;
   /** The object, also if the caller may not see it. Null if it does not exist. */
@@ -68,7 +70,8 @@ const parts = (given: GivenReference): { id?: string | null; alias?: string | nu
   typeof given === 'string' ? { id: given } : given;
 
 export function canSee<Row extends { id: string }>(ctx: Context, target: Target<Row>, row: Row): boolean {
-  return ctx.unit.access.can(target.permission, scopeOf(target, row));
+  const { permission, service } = target;
+  return service ? canOnSome(ctx.unit.access, permission) : ctx.unit.access.can(permission, scopeOf(target, row));
 }
 
 /** The scope on which permissions on the object are checked. */
@@ -90,17 +93,18 @@ export function requireOnService<Row extends { id: string }>(
   ctx.unit.access.require(permission, scopeOf(target, row));
 }
 
-type Guarded = Pick<Target, 'project' | 'owner' | 'permission'>;
+type Guarded = Pick<Target, 'project' | 'owner' | 'service' | 'permission'>;
 
 /** The condition that the guard of the type lets the caller see an object. Undefined if it does not depend on the object. */
-export function visibleIn(ctx: Context, { project, owner, permission }: Guarded): SQL | undefined {
+export function visibleIn(ctx: Context, { project, owner, service, permission }: Guarded): SQL | undefined {
   if (project) return inProjects(ctx, project, permission);
+  if (service) return ofServices(ctx, service, permission);
   return owner ? ownedBy(ctx, owner, permission) : undefined;
 }
 
 /** Whether the caller sees every object of the type without a look at the object. */
-const seesAll = ({ unit: { access } }: Context, { project, owner, permission }: Guarded): boolean =>
-  !project && (owner ? canOnEvery(access, permission) : access.can(permission));
+const seesAll = ({ unit: { access } }: Context, { project, owner, service, permission }: Guarded): boolean =>
+  !project && (owner || service ? canOnEvery(access, permission) : access.can(permission));
 
 /** The object with this ID or alias, or null if it does not exist. */
 export async function loadReferenced<Row extends { id: string }>(
@@ -121,9 +125,9 @@ export async function loadReferenced<Row extends { id: string }>(
  */
 export function refersTo(ctx: Context, target: Target, column: PgColumn, given: GivenReference): SQL {
   const { id, alias } = parts(given);
-  const { table, project, owner, permission } = target;
+  const { table, project, owner, service, permission } = target;
   const { access } = ctx.unit;
-  if (!project && !(owner ? canOnSome(access, permission) : access.can(permission))) return sql`false`;
+  if (!project && !(owner || service ? canOnSome(access, permission) : access.can(permission))) return sql`false`;
   const uuid = fromPublicId(target.prefix, id ?? '');
   // The foreign key is enough: the object exists and belongs to the organization.
   if (alias == null && seesAll(ctx, target)) return uuid ? eq(column, uuid) : sql`false`;
@@ -150,7 +154,7 @@ export async function resolveReference(
   ctx: Context,
   target: Target,
   given: GivenReference,
-  path: string,
+  path: string | string[],
   projectId: string | null,
 ): Promise<string> {
   const { id, alias } = parts(given);
@@ -163,7 +167,9 @@ export async function resolveReference(
     if (row && isHere && (target.mixed || canSee(ctx, target, row))) return row.id;
   }
   const by = alias == null ? 'ID' : 'alias';
-  throw invalid(userError('NOT_FOUND', path, `${path}: there is no ${nounOf(target.name)} with this ${by}.`));
+  throw invalid(
+    userError('NOT_FOUND', path, `${[path].flat().join('.')}: there is no ${nounOf(target.name)} with this ${by}.`),
+  );
 }
 
 // Module state like the builder, filled while the modules load. Each type has one input type for references.

@@ -16,7 +16,7 @@ import {
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { type Guard, guardAllows } from './guard.ts';
-import { cacheKeyOf, isAllowedForAll } from './permission-cache.ts';
+import { cacheKeyOf, guardScopeOf, isAllowedForAll } from './permission-cache.ts';
 
 /**
  * An object that the caller may not see is null, and is missing in a list. Without this, its guard refuses only its
@@ -97,7 +97,7 @@ function guardedTypes(schema: GraphQLSchema, field: Field): GraphQLObjectType[] 
 /** The permission that is enough for every object of the type. Undefined if it depends on the object. */
 function permissionOf(type: GraphQLObjectType): Permission | undefined {
   const guard = guardOf(type);
-  return guard?.onOf ? undefined : guard?.permission;
+  return guard?.onOf || guard?.onSome ? undefined : guard?.permission;
 }
 
 /** Whether the guard of the field, or of its type, requires the permission of all objects. */
@@ -122,11 +122,12 @@ function filterOf(field: Field, types: readonly GraphQLObjectType[]): Filter {
 
 /** Whether the caller sees every object of the type. False if that depends on the object. */
 function seesAllOf(type: GraphQLObjectType): (ctx: Context) => boolean {
-  const { permission, onOf, isOnService = false } = guardOf(type) ?? {};
+  const { permission, onOf, isOnService, onSome } = guardOf(type) ?? {};
   if (!permission || (onOf && !isOnService)) return () => false;
-  const key = cacheKeyOf(permission, isOnService);
+  const scope = guardScopeOf({ ownedBy: isOnService, onSome });
+  const key = cacheKeyOf(permission, scope);
   return ({ unit: { permissionCache, access } }) =>
-    permissionCache.has(key) || isAllowedForAll(access, permission, isOnService);
+    permissionCache.has(key) || isAllowedForAll(access, permission, scope);
 }
 
 /** With more types, only the permission of the object's own type is checked. */

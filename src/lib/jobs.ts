@@ -40,6 +40,35 @@ export const JOBS = {
     schedule: { every: 3_600, payload: { after: null } },
     keepDays: 1,
   }),
+  evaluate: define({
+    description:
+      'Evaluates services after a change of a check, a filter or another object that results depend on, 500 services in one transaction.',
+    payload: z.strictObject({
+      organizationId: z.uuid(),
+      /** Null for all services of the organization. */
+      serviceIds: z.array(z.uuid()).nullable(),
+      /** Null for all checks. */
+      checkIds: z.array(z.uuid()).nullable(),
+    }),
+    retries: 20,
+    retryDelay: 1,
+    retryDelayMax: 600,
+    expiry: 900,
+    concurrency: 1,
+    keepDays: 1,
+  }),
+  'evaluate-due': define({
+    description:
+      'Evaluates the services with a result that has expired or a check that has become enabled. Runs every minute, for 200 organizations at a time.',
+    payload: z.strictObject({ after: z.uuid().nullable() }),
+    retries: 5,
+    retryDelay: 1,
+    retryDelayMax: 60,
+    expiry: 900,
+    concurrency: 1,
+    schedule: { every: 60, payload: { after: null } },
+    keepDays: 1,
+  }),
   'send-invitation': define({
     description: 'Sends the mail of an invitation.',
     payload: z.strictObject({ organizationId: z.uuid(), invitationId: z.uuid(), mailId: z.uuid() }),

@@ -24,7 +24,8 @@ export function requireType(draft: StatementDraft, type: GraphQLObjectType, sour
   const guard = guardOf(type);
   if (!guard) return;
   if (!guard.permission) throw new NotPlanned(`${type.name} is visible only to its owner`);
-  if (!guard.onOf) draft.permissions.add(guard.permission);
+  if (guard.onSome) draft.permissionsOnSome.add(guard.permission);
+  else if (!guard.onOf) draft.permissions.add(guard.permission);
   else if (!source.project && !(guard.isOnService && source.owner))
     throw new NotPlanned(`the scope of ${type.name} is not a column`);
 }
@@ -40,7 +41,7 @@ export function requireOpen(type: GraphQLObjectType): void {
 /** The permission on the project or service of each row. Null if the guard of the type is checked on the organization. */
 export function visibilityOf(type: GraphQLObjectType): Permission | null {
   const guard = guardOf(type);
-  return guard?.onOf ? (guard.permission ?? null) : null;
+  return guard?.onOf || guard?.onSome ? (guard.permission ?? null) : null;
 }
 
 /**

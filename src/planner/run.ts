@@ -66,8 +66,10 @@ function shapeOf({ draft: { rowSets } }: Statement, { ctx, lists, key }: Run): s
   return parts.join(' ');
 }
 
-const dependsOnCaller = ({ source: { project, owner }, visibleWith }: RowSet, { unit: { access } }: Context): boolean =>
-  Boolean(project || (owner && visibleWith && !canOnEvery(access, visibleWith)));
+const dependsOnCaller = (
+  { source: { project, owner, service }, visibleWith }: RowSet,
+  { unit: { access } }: Context,
+): boolean => Boolean(project || ((owner || service) && visibleWith && !canOnEvery(access, visibleWith)));
 
 /** Sends the statements without waiting between them, and returns the values of the root fields as JSON. */
 export async function execute(

@@ -114,8 +114,8 @@ function keyOf(text: SqlText, { origin, source }: RowSet, table: string, { key }
 
 /** The condition on other rows of the table, and that on the project or service of each row. */
 function othersOf({ source, visibleWith }: RowSet, { ctx }: Run): SQL[] {
-  const { only, project, owner } = source;
-  const isVisible = visibleWith && visibleIn(ctx, { project, owner: owner ?? null, permission: visibleWith });
+  const { only, project, owner = null, service = null } = source;
+  const isVisible = visibleWith && visibleIn(ctx, { project, owner, service, permission: visibleWith });
   return [only, isVisible].filter((condition) => condition != null);
 }
 

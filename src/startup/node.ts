@@ -13,14 +13,21 @@ interface NodeOptions extends Pick<AppOptions, 'observers'> {
   hasDemo: boolean;
 }
 
-/** Creates the app for the role of the process. Before the pool ends, the counted requests and last uses are written. */
+/**
+ * Creates the app for the role of the process. Before the pool ends, the counted requests and last uses are written, and
+ * the thread for JSON Schemas ends.
+ */
 export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
-  if (config.role === 'worker') return createWorkerApp({ pool, config, log, observers });
+  if (config.role === 'worker') {
+    const app = createWorkerApp({ pool, config, log, observers });
+    lifecycle.onStop(app.dependencies.schemaValidator.stop);
+    return app;
+  }
   const redis = findRedis(config, log);
   const app = createApp({ pool, config, log, redis, observers, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {
-    const { requestCounts, lastUses } = app.dependencies;
-    await Promise.all([requestCounts.write(), lastUses.write()]);
+    const { requestCounts, lastUses, schemaValidator } = app.dependencies;
+    await Promise.all([requestCounts.write(), lastUses.write(), schemaValidator.stop()]);
     redis?.close();
   });
   return app;

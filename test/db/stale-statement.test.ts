@@ -6,8 +6,8 @@ import type { Db } from '../../src/db/client.ts';
 import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, type Mode, openTransaction } from '../../src/db/transaction.ts';
 import { organizationUuid } from '../enforcement/support.ts';
-import { type Api, startApi } from '../support/api.ts';
-import { createOrganization, type Organization } from '../support/world.ts';
+import { type Api, type Caller, startApi } from '../support/api.ts';
+import { createApiToken, createOrganization, type Organization } from '../support/world.ts';
 
 // A prepared statement becomes stale when the type of a column that it returns changes. PostgreSQL then rejects it, and
 // the driver by default sends it again, even after the end of its transaction.
@@ -83,6 +83,33 @@ test('after one stale statement every connection is replaced, and requests are s
   for (const binding of [own, others, own, others])
     expect(isOnly(binding, await inTransaction(api.pool, binding, tenantsSeen))).toBe(true);
 });
+
+const UPDATE = `mutation ($id: ID!, $description: String!) {
+  updateCategory(input: { category: { id: $id }, description: $description }) { category { description } errors { code } }
+}`;
+
+test.each([
+  ['the cached actor', async () => acme.owner],
+  // The first request of a token has no cached actor.
+  ['an actor that is read', () => createApiToken(api, acme.owner, 'WRITE')],
+])('a mutation of %s with a stale statement runs again, and has one audit event', async (_name, createCaller) => {
+  const caller = await createCaller();
+  const { data } = await acme.owner.query('{ categories(first: 1) { nodes { id } } }');
+  const { id } = data.categories.nodes[0];
+  const update = (by: Caller, description: string) => by.query(UPDATE, { id, description });
+  await update(acme.owner, 'Prepared');
+  await changeType(api, 'varchar');
+  const [before] = await countUpdates();
+  expect(await update(caller, 'Changed')).toMatchObject({
+    status: 200,
+    data: { updateCategory: { category: { description: 'Changed' }, errors: [] } },
+  });
+  const [after] = await countUpdates();
+  expect(after?.count).toBe((before?.count ?? 0) + 1);
+});
+
+const countUpdates = () => api.root<{ count: number }[]>`
+  select count(*)::int from audit_events where action = 'updateCategory'`;
 
 const CREATE = 'mutation ($name: String!) { createCategory(input: { name: $name }) { category { id } } }';
 /** Minimum number of mutations that must succeed during the test. */

@@ -108,13 +108,17 @@ function violations(outcome: Outcome, rules: Rules): string[] {
   ];
 }
 
-/** The response and the log entry of a request. */
+/** The response and the log entry of a request, and the last log entries of the pool, which contain the cause of a loss. */
 function describe({ id, reply, startedAt, endedAt }: Sent, { output, windows }: Outcome): string {
-  const line = output.split('\n').find((text) => text.includes(`"${id}"`));
+  const lines = output.split('\n');
+  const line = lines.find((text) => text.includes(`"${id}"`));
   const logged = line && `logged: ${line.slice(0, 300)} … ${/caused by .{0,200}/.exec(line)?.[0] ?? ''}`;
-  const window = windows.findLast(({ began }) => began < endedAt);
-  const when = `${Math.round(startedAt - (window?.began ?? 0))} ms after the fault began, for ${Math.round(endedAt - startedAt)} ms`;
-  return `${id}, ${when}: ${reply.error ?? JSON.stringify(reply.body).slice(0, 300)} ${logged ?? ''}`;
+  const pool = lines.filter((text) => text.includes('"message":"database ')).slice(-3);
+  const window = windows.findLast(({ began }) => began < endedAt) ?? (windows[0] as Window);
+  const after = Math.round(startedAt - window.began);
+  const when = `${Math.abs(after)} ms ${after < 0 ? 'before' : 'after'} the fault began, for ${Math.round(endedAt - startedAt)} ms`;
+  const response = reply.error ?? JSON.stringify(reply.body).slice(0, 300);
+  return [`${id}, ${when}: ${response}`, logged ?? '', ...pool].join(' ');
 }
 
 /** A line of the table. */

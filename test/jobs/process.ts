@@ -15,6 +15,8 @@ const worker = await createWorker({
       process.stdout.write(`${id} ${attempt}\n`);
       if (mode === 'hang') await new Promise(() => undefined);
     },
+    evaluate: async () => undefined,
+    'evaluate-due': async () => undefined,
     'send-invitation': async () => undefined,
   },
 });

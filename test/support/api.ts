@@ -151,6 +151,7 @@ export async function startApi({
     ...(ways ?? both),
   });
   afterAll(() => pool.end());
+  afterAll(() => app.dependencies.schemaValidator.stop());
   const address = await listen(shards?.wrap(app.handler) ?? app.handler);
   if (shards)
     afterAll(async () =>

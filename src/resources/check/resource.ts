@@ -1,10 +1,25 @@
-import { alias, boolean, dateTime, multiLine, oneOf, optionalRef, ref, singleLine } from '../../graphql/attributes.ts';
+import {
+  alias,
+  boolean,
+  dateTime,
+  multiLine,
+  oneOf,
+  optionalRef,
+  readOnly,
+  ref,
+  singleLine,
+} from '../../graphql/attributes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { resource } from '../../graphql/resource.ts';
 import { Category } from '../category/resource.ts';
+import { type CheckStats as CheckStatsShape, findStats } from '../check-result/stats.ts';
+import { Filter } from '../filter/resource.ts';
 import { Level } from '../level/resource.ts';
 import { memberTarget } from '../member/graphql.ts';
-import { checkHooks, enabledIs, isEnabled } from './service.ts';
+import { Team } from '../team/resource.ts';
+import { checkHooks } from './service.ts';
+import { checkSettings } from './settings-graphql.ts';
+import { enabledIs, isEnabled, stateIs, stateOf } from './state.ts';
 import { CHECK_TYPES, checks } from './table.ts';
 
 const CheckType = builder.enumType('CheckType', {
@@ -20,6 +35,25 @@ const CheckType = builder.enumType('CheckType', {
   } as const,
 });
 
+const CheckState = builder.enumType('CheckState', {
+  description: 'Whether a check counts.',
+  values: {
+    ENABLED: { description: 'The check counts.' },
+    UPCOMING: { description: 'The check will count from the time `enableOn` on.' },
+    DISABLED: { description: 'The check does not count.' },
+  } as const,
+});
+
+const CheckStats = builder.objectRef<CheckStatsShape>('CheckStats').implement({
+  description: 'The numbers of services that a check applies to, by their latest result.',
+  public: true,
+  fields: (t) => ({
+    passed: t.int({ description: 'Services that passed.', resolve: ({ PASSED }) => PASSED }),
+    failed: t.int({ description: 'Services that failed.', resolve: ({ FAILED }) => FAILED }),
+    pending: t.int({ description: 'Services whose result is pending.', resolve: ({ PENDING }) => PENDING }),
+  }),
+});
+
 export const Check = resource('Check', {
   table: checks,
   id: 'chk',
@@ -30,13 +64,20 @@ export const Check = resource('Check', {
     name: singleLine(200, 'The name of the check'),
     alias: alias('The short name of the check, for use in code'),
     notes: multiLine(20_000, 'Why the check exists and how to pass it, as Markdown. Sanitize it before you render it'),
-    type: oneOf(CheckType, CHECK_TYPES, 'How the result is determined', { defaultValue: 'MANUAL', fixed: true }),
+    type: readOnly(oneOf(CheckType, CHECK_TYPES, 'How the result is determined')),
+    settings: checkSettings,
     categoryId: ref(Category, 'The category of the check'),
     levelId: ref(Level, 'The level of the check'),
+    filterId: optionalRef(
+      Filter,
+      'The filter that selects the services that the check applies to. Without it, the check applies to all services',
+    ),
     ownerId: optionalRef(memberTarget, 'The member who is responsible for the check', {
       reverse: 'ownedChecks',
       onDelete: 'clear',
     }),
+    teamId: optionalRef(Team, 'The team that is responsible for the check'),
+    passPending: boolean('Whether a pending result counts as passed. Otherwise it counts as failed', false),
     enabled: boolean(
       'Whether the check is enabled. Services must pass only enabled checks',
       'Defaults to true, or to false if `enableOn` is given.',
@@ -52,12 +93,31 @@ export const Check = resource('Check', {
       value: isEnabled,
       filter: enabledIs,
     },
+    state: {
+      type: CheckState,
+      description: 'Whether the check counts. It applies to services only while it is enabled.',
+      columns: ['enabled', 'enableOn'],
+      value: stateOf,
+      filter: stateIs,
+    },
   },
+  fields: (t) => ({
+    stats: t.field({
+      type: CheckStats,
+      nullable: true,
+      permission: 'check_result:read',
+      onSome: true,
+      description: 'How many services passed and failed the check. All numbers are 0 while the check is not enabled.',
+      resolve: ({ id }, _args, ctx) => findStats(ctx, id),
+    }),
+  }),
   filter: {
     type: true,
     categoryId: true,
     levelId: true,
+    filterId: true,
     ownerId: true,
+    teamId: true,
     search: ['name'],
     createdAt: 'range',
     updatedAt: 'range',

@@ -1,26 +1,46 @@
-import { and, eq, gt, isNull, lte, or, type SQL } from 'drizzle-orm';
+import { isDeepStrictEqual } from 'node:util';
 import type { Context } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
 import { invalid, userError } from '../../lib/errors.ts';
-import { checks } from './table.ts';
+import { evaluateLater } from '../evaluation/enqueue.ts';
+import { refuseSettings } from './settings-rules.ts';
+import { isEnabled } from './state.ts';
+import type { checks } from './table.ts';
 
 export type CheckRow = typeof checks.$inferSelect;
 
-/** A check is enabled if `enabled` is true or the time `enableOn` has passed. */
-export const isEnabled = ({ enabled, enableOn }: CheckRow, time: Date): boolean =>
-  enabled || (enableOn !== null && enableOn <= time);
-
-/** The same condition in SQL. */
-export function enabledIs(enabled: boolean, time: Date): SQL {
-  const on = or(eq(checks.enabled, true), lte(checks.enableOn, time));
-  const off = and(eq(checks.enabled, false), or(isNull(checks.enableOn), gt(checks.enableOn, time)));
-  return (enabled ? on : off) as SQL;
-}
-
 export const checkHooks: Hooks<CheckRow> = {
-  beforeCreate: (_ctx, values) => ({ ...values, ...enabledAtFirst(values) }),
-  beforeUpdate: (ctx, row, changes) => ({ ...changes, ...enabledNow(ctx, row, changes) }),
+  beforeCreate: (_ctx, values) => {
+    refuseSettings(values as CheckRow);
+    return { ...values, ...enabledAtFirst(values) };
+  },
+  beforeUpdate: (ctx, row, changes) => {
+    if (changes.settings || changes.definitionId !== undefined) refuseSettings({ ...row, ...changes });
+    return { ...changes, ...enabledNow(ctx, row, changes) };
+  },
+  afterWrite: async (ctx, changes) => {
+    const affected = changes.filter(({ before, after }) => affectsResults(before, after));
+    if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map(({ after }) => after.id) });
+  },
+  afterDelete: async (ctx) => await evaluateLater(ctx, { checkIds: [] }),
 };
+
+/** The columns on which the results of a check, or the levels that follow from them, depend. */
+const DECISIVE = [
+  'settings',
+  'definitionId',
+  'filterId',
+  'categoryId',
+  'levelId',
+  'passPending',
+  'enabled',
+  'enableOn',
+] as const satisfies readonly (keyof CheckRow)[];
+
+const affectsResults = (before: CheckRow | null, after: CheckRow): boolean =>
+  before === null
+    ? after.enabled || after.enableOn !== null
+    : DECISIVE.some((key) => !isDeepStrictEqual(before[key], after[key]));
 
 interface Enabling {
   enabled?: boolean | null | undefined;

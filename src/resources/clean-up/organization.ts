@@ -3,6 +3,7 @@ import type { Db } from '../../db/client.ts';
 import { queryRows } from '../../db/reader.ts';
 import type { Job } from '../../jobs/job.ts';
 import { deleteEndedSecrets, deleteEndedTokens, endedSecrets, endedTokens } from '../api-token/clean-up.ts';
+import { deleteEndedResults, endedResults, KEPT_DAYS as KEPT_RESULT_DAYS } from '../check-result/clean-up.ts';
 import { deleteEndedInvitations, endedInvitations } from '../invitation/clean-up.ts';
 import { deleteEndedRequestCounts, endedRequestCounts } from '../plan/clean-up.ts';
 import { KEPT_DAYS } from '../plan/request-counts.ts';
@@ -28,6 +29,7 @@ const STEPS: readonly Step[] = [
   { keptFor: 30 * DAY, find: endedRoles, apply: replaceEndedRoles },
   { keptFor: HOUR, find: endedSecrets, apply: deleteEndedSecrets },
   { keptFor: 30 * DAY, find: endedTokens, apply: deleteEndedTokens },
+  { keptFor: KEPT_RESULT_DAYS * DAY, find: endedResults, apply: deleteEndedResults },
   { keptFor: KEPT_DAYS * DAY, find: endedRequestCounts, apply: deleteEndedRequestCounts },
 ];
 

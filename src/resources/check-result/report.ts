@@ -1,0 +1,153 @@
+import { and, eq, isNull, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import { serviceOf } from '../../access/ownership.ts';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { rowsOf } from '../../data/rows.ts';
+import { invalid, type UserErrorCode, userError } from '../../lib/errors.ts';
+import { newId, toPublicId } from '../../lib/ids.ts';
+import { multiLine, parse } from '../../lib/input.ts';
+import type { CheckRow } from '../check/service.ts';
+import { settingsOf } from '../check/settings.ts';
+import { stateOf } from '../check/state.ts';
+import { checks } from '../check/table.ts';
+import { evaluateServices } from '../evaluation/evaluate.ts';
+import { compileFilter } from '../filter/compile.ts';
+import { loadFilters } from '../filter/service.ts';
+import { findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
+import { services } from '../service/table.ts';
+import { CHECK_STATUSES } from './status.ts';
+import { type CheckStatus, checkResults } from './table.ts';
+
+export type CheckResultRow = typeof checkResults.$inferSelect;
+
+/** The most characters of the message of a result. */
+export const MAX_MESSAGE = 20_000;
+
+const DAY = 86_400_000;
+
+const rows = rowsOf(checkResults, 'chr', { checkId: 'chk', serviceId: 'svc' });
+
+const schema = z.object({ status: z.enum(CHECK_STATUSES), message: multiLine(MAX_MESSAGE) });
+
+export interface Report {
+  status: CheckStatus;
+  message?: string | null | undefined;
+}
+
+/** Adds a result of a manual check, and evaluates the service. The caller may report results for the service. */
+export async function reportResult(
+  ctx: Context,
+  checkId: string,
+  serviceId: string,
+  report: Report,
+): Promise<CheckResultRow> {
+  const { status, message = null } = parse(schema, report);
+  // Reports for the same service wait for each other, so one of two is the latest and the other is in the history.
+  await lockService(ctx, serviceId);
+  const check = await lockCheck(ctx, checkId);
+  refuseReport(ctx, check, message);
+  if (!(await applies(ctx, check, serviceId))) throw refusal('INVALID', 'check', 'does not apply to the service');
+  const createdAt = await endLatest(ctx, check.id, serviceId);
+  const row = await rows.insert(ctx, {
+    id: newId(),
+    checkId: check.id,
+    serviceId,
+    status,
+    message,
+    reportedById: ctx.unit.actor.principal?.id ?? null,
+    createdAt,
+    expiresAt: expiryOf(check, status, createdAt),
+  });
+  await auditReport(ctx, row);
+  await evaluateServices(ctx, [serviceId], { checkIds: [check.id] });
+  return row;
+}
+
+const refusal = (code: UserErrorCode, path: string, problem: string) =>
+  invalid(userError(code, path, `${path}: ${problem}.`));
+
+function refuseReport(ctx: Context, check: CheckRow, message: string | null): void {
+  if (check.type !== 'MANUAL')
+    throw refusal(
+      'INVALID',
+      'check',
+      `results are reported for checks of type MANUAL only, and this one is ${check.type}`,
+    );
+  const state = stateOf(check, ctx.dependencies.clock());
+  if (state !== 'ENABLED') throw refusal('INVALID', 'check', `is ${state}`);
+  if (settingsOf('MANUAL', check.settings).commentRequired && message === null)
+    throw refusal('REQUIRED', 'message', 'is required for this check');
+}
+
+/** The same lock as that of an evaluation. The owner cannot change afterwards, so the permission is checked here. */
+async function lockService(ctx: Context, serviceId: string): Promise<void> {
+  const [service] = await (await db(ctx))
+    .select({ ownerId: services.ownerId })
+    .from(services)
+    .where(and(eq(services.organizationId, tenant(ctx)), eq(services.id, serviceId)))
+    .for('no key update');
+  ctx.unit.access.require('check_result:create', serviceOf(service?.ownerId ?? null));
+}
+
+/** The check, which is not deleted before the end of the transaction. */
+async function lockCheck(ctx: Context, checkId: string): Promise<CheckRow> {
+  const [check] = await (await db(ctx))
+    .select()
+    .from(checks)
+    .where(and(eq(checks.organizationId, tenant(ctx)), eq(checks.id, checkId)))
+    .for('key share');
+  if (!check) throw refusal('NOT_FOUND', 'check', 'there is no check with this ID');
+  return check;
+}
+
+async function applies(ctx: Context, { filterId }: CheckRow, serviceId: string): Promise<boolean> {
+  if (filterId === null) return true;
+  const filters = await loadFilters(ctx, [filterId]);
+  const filter = filters.get(filterId);
+  if (!filter) return false;
+  const own = and(eq(services.organizationId, tenant(ctx)), eq(services.id, serviceId));
+  const found = await (await db(ctx))
+    .select({ id: services.id })
+    .from(services)
+    .where(and(own, compileFilter(filter, filters)));
+  return found.length > 0;
+}
+
+/** Ends the latest result. Returns the time of the new one, which is after that of the latest. */
+async function endLatest(ctx: Context, checkId: string, serviceId: string): Promise<Date> {
+  const now = ctx.dependencies.clock();
+  const isLatest = and(
+    eq(checkResults.organizationId, tenant(ctx)),
+    eq(checkResults.serviceId, serviceId),
+    eq(checkResults.checkId, checkId),
+    isNull(checkResults.replacedAt),
+  );
+  const [ended] = await (await db(ctx))
+    .update(checkResults)
+    .set({
+      replacedAt: sql`greatest(${now.toISOString()}::timestamptz, ${checkResults.createdAt} + interval '1 millisecond')`,
+    })
+    .where(isLatest)
+    .returning({ at: checkResults.replacedAt });
+  return ended?.at ?? now;
+}
+
+/** Only a result that the check was passed expires. */
+function expiryOf(check: CheckRow, status: CheckStatus, createdAt: Date): Date | null {
+  const { frequencyDays } = settingsOf('MANUAL', check.settings);
+  return status !== 'PASSED' || frequencyDays === null ? null : new Date(createdAt.getTime() + frequencyDays * DAY);
+}
+
+/** The event belongs to the result, its check and its service, so it is found by each of them. */
+async function auditReport(
+  ctx: Context,
+  { id, reportedById, checkId, serviceId, ...row }: CheckResultRow,
+): Promise<void> {
+  const principal = reportedById === null ? null : await findPrincipal(ctx, reportedById);
+  const ids = { checkId: toPublicId('chk', checkId), serviceId: toPublicId('svc', serviceId) };
+  const { organizationId: _, ...fields } = row;
+  audit(ctx, {
+    after: { id: toPublicId('chr', id), ...ids, ...fields, reportedById: principal && publicIdOfPrincipal(principal) },
+    touched: Object.values(ids).map((touched) => ({ id: touched, projectId: null })),
+  });
+}

@@ -1,0 +1,67 @@
+import { dateTime, multiLine, ref } from '../../graphql/attributes.ts';
+import { builder } from '../../graphql/builder.ts';
+import { node } from '../../graphql/resource.ts';
+import { Check } from '../check/resource.ts';
+import { Principal } from '../principal/graphql.ts';
+import { findPrincipal, isVisible } from '../principal/service.ts';
+import { Service } from '../service/resource.ts';
+import { MAX_MESSAGE } from './report.ts';
+import { CHECK_STATUSES, statusOf } from './status.ts';
+import { checkResults } from './table.ts';
+
+const DESCRIPTIONS = {
+  PASSED: 'The service passed the check.',
+  FAILED: 'The service failed the check.',
+  PENDING:
+    'The result was not reported yet, or it expired. Counts as failed, unless `passPending` of the check is true.',
+};
+
+export const CheckResultStatus = builder.enumType('CheckResultStatus', {
+  description: 'The status of a service in a check.',
+  values: Object.fromEntries(CHECK_STATUSES.map((name) => [name, { description: DESCRIPTIONS[name] }])) as Record<
+    (typeof CHECK_STATUSES)[number],
+    { description: string }
+  >,
+});
+
+export const CheckResult = node('CheckResult', {
+  table: checkResults,
+  id: 'chr',
+  permission: 'check_result',
+  ofService: 'serviceId',
+  description:
+    'The result of a check for a service. A new result replaces the previous one, which stays in the history for a year.',
+  attributes: {
+    serviceId: ref(Service, 'The service'),
+    message: multiLine(MAX_MESSAGE, 'The reason for the result, as Markdown. Sanitize it before you render it'),
+    expiresAt: dateTime('When the result expires. The status is then PENDING'),
+    replacedAt: dateTime('When a newer result replaced this one'),
+  },
+  computed: {
+    status: {
+      type: CheckResultStatus,
+      description: 'Whether the service passed. PENDING if the result has expired.',
+      columns: ['status', 'expiresAt', 'replacedAt'],
+      value: statusOf,
+    },
+  },
+  fields: (t) => ({
+    // The column has no foreign key: it would cost a quarter of the time of an evaluation.
+    check: t.field({
+      type: Check.type,
+      nullable: true,
+      description: 'The check. Null if it is not visible to the caller.',
+      resolve: ({ checkId }, _args, ctx) => Check.load(ctx, checkId),
+    }),
+    reportedBy: t.field({
+      type: Principal,
+      nullable: true,
+      description:
+        'The member or service account that reported the result. Null if Ambit evaluated the check, or if the reporter was deleted or is not visible to the caller.',
+      resolve: async ({ reportedById }, _args, ctx) => {
+        const principal = reportedById === null ? null : await findPrincipal(ctx, reportedById);
+        return principal && isVisible(ctx, principal) ? principal : null;
+      },
+    }),
+  }),
+});

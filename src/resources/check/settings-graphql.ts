@@ -1,0 +1,136 @@
+import {
+  boolean,
+  integer,
+  optionalInteger,
+  optionalLine,
+  optionalOneOf,
+  optionalRef,
+  union,
+  valueObject,
+} from '../../graphql/attributes.ts';
+import { builder } from '../../graphql/builder.ts';
+import { OPERATORS } from '../filter/operators.ts';
+import { PropertyDefinition } from '../property-definition/resource.ts';
+import { ContactType } from '../team/resource.ts';
+import { CONTACT_TYPES } from '../team/table.ts';
+import { CHECK_OPERATORS, type CheckOperator, MAX_VALUE, predicateSchema } from './predicate.ts';
+import { type Predicate, SERVICE_PROPERTIES, settingsOf } from './settings.ts';
+
+const ServiceProperty = builder.enumType('ServiceProperty', {
+  description: 'A property that every service has.',
+  values: {
+    NAME: { description: 'The name of the service.' },
+    DESCRIPTION: { description: 'The description of the service.' },
+    TIER: { description: 'The name of the tier of the service.' },
+    LIFECYCLE: { description: 'The name of the lifecycle stage of the service.' },
+    LANGUAGE: { description: 'The programming language of the service.' },
+    FRAMEWORK: { description: 'The framework of the service.' },
+  } as const,
+});
+
+const Operator = builder.enumType('CheckOperator', {
+  description: 'How a check compares a value of a service.',
+  values: Object.fromEntries(
+    Object.keys(CHECK_OPERATORS).map((name) => [name, { description: OPERATORS[name as CheckOperator].description }]),
+  ) as Record<CheckOperator, { description: string }>,
+});
+
+const CheckPredicate = builder.objectRef<Predicate>('CheckPredicate').implement({
+  description: 'A condition for a value of a service.',
+  public: true,
+  fields: (t) => ({
+    operator: t.field({
+      type: Operator,
+      description: 'How the value is compared.',
+      resolve: ({ operator }) => operator as CheckOperator,
+    }),
+    value: t.exposeString('value', {
+      nullable: true,
+      description: 'What the value is compared with. Null if the operator takes no value.',
+    }),
+    caseSensitive: t.exposeBoolean('caseSensitive', { description: 'Whether upper and lower case are different.' }),
+  }),
+});
+
+const CheckPredicateInput = builder.inputType('CheckPredicateInput', {
+  description: 'A condition for a value of a service.',
+  fields: (t) => ({
+    operator: t.field({ type: Operator, required: true, description: 'How the value is compared.' }),
+    value: t.string({
+      required: true,
+      description: `What the value is compared with. 1 to ${MAX_VALUE} characters. A regular expression must be valid in RE2.`,
+    }),
+    caseSensitive: t.boolean({ description: 'Whether upper and lower case are different. Defaults to false.' }),
+  }),
+});
+
+const predicate = (description: string) =>
+  valueObject({ type: CheckPredicate, inputType: CheckPredicateInput as never, schema: predicateSchema }, description);
+
+/** The settings of a check by its type. `settings.ts` has the types of the stored values, and the defaults. */
+export const checkSettings = union(
+  {
+    name: 'CheckSettings',
+    by: 'type',
+    byDefault: 'MANUAL',
+    withDefaults: settingsOf,
+    members: {
+      MANUAL: {
+        description: 'Settings of a check whose result is reported',
+        attributes: {
+          frequencyDays: optionalInteger(
+            { min: 1, max: 3650 },
+            'After how many days a reported result expires. Without it, results do not expire',
+          ),
+          commentRequired: boolean('Whether a reported result needs a message', false),
+        },
+      },
+      HAS_OWNER: {
+        description: 'Settings of a check that a team owns the service',
+        attributes: {
+          contactRequired: boolean('Whether the owner must have a contact', false),
+          contactType: optionalOneOf(
+            ContactType,
+            CONTACT_TYPES,
+            'The type of contact that the owner must have. Needs `contactRequired: true`. Without it, any type is enough',
+          ),
+        },
+      },
+      SERVICE_PROPERTY: {
+        description: 'Settings of a check of a property of the service. It has either `property` or `definition`',
+        attributes: {
+          property: optionalOneOf(ServiceProperty, SERVICE_PROPERTIES, 'A property that every service has'),
+          definitionId: optionalRef(
+            PropertyDefinition,
+            'The definition of a property that the organization has defined',
+          ),
+          predicate: predicate('The condition for the value. Without it, the property must only have a value'),
+        },
+      },
+      TAG_DEFINED: {
+        description: 'Settings of a check that the service has a tag',
+        attributes: {
+          key: optionalLine(100, 'The key of the tag. Without it, a tag with any key is enough'),
+          predicate: predicate('The condition for the value of the tag. Without it, any value is enough'),
+        },
+      },
+      LINK: {
+        description: 'Settings of a check that the service has a link',
+        attributes: {
+          category: optionalLine(100, 'The category of the link. Without it, any category is enough'),
+          name: optionalLine(100, 'The name of the link. Without it, any name is enough'),
+          predicate: predicate('The condition for the URL of the link. Without it, any URL is enough'),
+        },
+      },
+      HAS_DEPENDENCY: {
+        description: 'Settings of a check that the service depends on another service',
+        attributes: {},
+      },
+      RECENT_DEPLOY: {
+        description: 'Settings of a check that the last deploy of the service is recent',
+        attributes: { days: integer({ min: 1, max: 3650 }, 'How many days ago the last deploy can be', 30) },
+      },
+    },
+  },
+  'The settings of the check',
+);

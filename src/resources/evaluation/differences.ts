@@ -1,0 +1,127 @@
+import type { CheckStatus } from '../check-result/table.ts';
+import { type CountedResult, levelsOf } from './levels.ts';
+import type { Rubric } from './rubric.ts';
+import type { Computed } from './statement.ts';
+import { nextEvaluation } from './time.ts';
+
+/** A check and a service. */
+export interface Pair {
+  readonly serviceId: string;
+  readonly checkId: string;
+}
+
+/** What an evaluation changes in the database. */
+export interface Differences {
+  /** Results that are no longer the latest. */
+  readonly ended: Pair[];
+  readonly added: (Pair & { status: CheckStatus })[];
+  /** Reported results that are the latest again. */
+  readonly resumed: Pair[];
+  readonly services: { id: string; levelId: string | null; nextEvaluationAt: number | null }[];
+  readonly removedLevels: { serviceId: string; categoryId: string }[];
+  readonly changedLevels: { serviceId: string; categoryId: string; levelId: string }[];
+}
+
+export const noDifferences = (): Differences => ({
+  ended: [],
+  added: [],
+  resumed: [],
+  services: [],
+  removedLevels: [],
+  changedLevels: [],
+});
+
+const STATUSES: Readonly<Record<string, CheckStatus>> = { P: 'PASSED', F: 'FAILED', X: 'PENDING' };
+const UUID_LENGTH = 36;
+const NOT_APPLICABLE = '-';
+
+/** Which checks were computed. `positions` are those of the computed checks among `rubric.checks`. */
+export interface Evaluated {
+  readonly rubric: Rubric;
+  readonly now: Date;
+  /** The position of each check of the rubric in `statuses`. -1 for a check whose status was not computed. */
+  readonly positions: readonly number[];
+  /** Computed checks, also those that do not count. */
+  readonly checkIds: ReadonlySet<string> | null;
+}
+
+/** Adds the differences of one service. */
+export function compare(all: Differences, row: Computed, evaluated: Evaluated): void {
+  const { rubric, positions } = evaluated;
+  const isPartial = evaluated.checkIds !== null;
+  let stored: Map<string, string> | null = isPartial ? parse(row.stored) : null;
+  const results: CountedResult[] = [];
+  let expected = '';
+  for (const [at, check] of rubric.checks.entries()) {
+    const position = positions[at] ?? -1;
+    const letter = (position < 0 ? stored?.get(check.id) : row.statuses[position]) ?? NOT_APPLICABLE;
+    if (letter === NOT_APPLICABLE) continue;
+    expected += check.id + letter;
+    const passed = letter === 'P' || (letter === 'X' && check.passPending);
+    results.push({ categoryId: check.categoryId, level: rubric.levelIds.indexOf(check.levelId), passed });
+  }
+  if (expected !== row.stored) {
+    stored ??= parse(row.stored);
+    compareResults(all, row.id, stored, parse(expected), evaluated);
+  }
+  compareLevels(all, row, results, evaluated);
+}
+
+/** The letters of the results by the IDs of their checks. */
+function parse(text: string): Map<string, string> {
+  const letters = new Map<string, string>();
+  for (let at = 0; at < text.length; at += UUID_LENGTH + 1)
+    letters.set(text.slice(at, at + UUID_LENGTH), text[at + UUID_LENGTH] ?? NOT_APPLICABLE);
+  return letters;
+}
+
+function compareResults(
+  all: Differences,
+  serviceId: string,
+  stored: ReadonlyMap<string, string>,
+  expected: ReadonlyMap<string, string>,
+  { rubric, checkIds }: Evaluated,
+): void {
+  for (const [checkId, letter] of stored)
+    if (expected.get(checkId) !== letter && (checkIds?.has(checkId) ?? true)) all.ended.push({ serviceId, checkId });
+  for (const { id: checkId, type } of rubric.checks) {
+    const letter = expected.get(checkId);
+    if (letter === undefined || stored.get(checkId) === letter) continue;
+    // Only a person or a program passes or fails a manual check.
+    if (type === 'MANUAL' && letter !== 'X') all.resumed.push({ serviceId, checkId });
+    else all.added.push({ serviceId, checkId, status: STATUSES[letter] as CheckStatus });
+  }
+}
+
+function compareLevels(
+  all: Differences,
+  row: Computed,
+  results: readonly CountedResult[],
+  { rubric, now, checkIds }: Evaluated,
+): void {
+  const { levelIds } = rubric;
+  const { overall, byCategory } = levelsOf(results, levelIds.length - 1);
+  const stored = parseLevels(row.storedLevels);
+  for (const categoryId of stored.keys())
+    if (!byCategory.has(categoryId)) all.removedLevels.push({ serviceId: row.id, categoryId });
+  for (const [categoryId, level] of byCategory) {
+    const levelId = levelIds[level] as string;
+    if (stored.get(categoryId) !== levelId) all.changedLevels.push({ serviceId: row.id, categoryId, levelId });
+  }
+  const levelId = overall === null ? null : (levelIds[overall] as string);
+  const next = nextEvaluation(row, rubric, now);
+  // Of the other checks, it is not known when their results change.
+  const nextEvaluationAt = checkIds ? earlier(row.nextEvaluationAt, next) : next;
+  if (levelId !== row.levelId || nextEvaluationAt !== row.nextEvaluationAt)
+    all.services.push({ id: row.id, levelId, nextEvaluationAt });
+}
+
+function parseLevels(text: string): Map<string, string> {
+  const levels = new Map<string, string>();
+  for (let at = 0; at < text.length; at += 2 * UUID_LENGTH)
+    levels.set(text.slice(at, at + UUID_LENGTH), text.slice(at + UUID_LENGTH, at + 2 * UUID_LENGTH));
+  return levels;
+}
+
+const earlier = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? (one ?? other) : Math.min(one, other);

@@ -1,0 +1,29 @@
+/** A result that counts: of a check that is in effect and applies to the service. */
+export interface CountedResult {
+  readonly categoryId: string;
+  /** The position of the check's level, from 0. */
+  readonly level: number;
+  readonly passed: boolean;
+}
+
+export interface Levels {
+  /** Null if no check applies to the service. */
+  readonly overall: number | null;
+  /** The categories in which a check applies. */
+  readonly byCategory: ReadonlyMap<string, number>;
+}
+
+/**
+ * The level of a service: the highest one such that the service passes all checks of this level and of the levels below.
+ * Level 0 is the floor, so a service has it also if it fails checks of that level. `highest` is the position of the last level.
+ */
+export function levelsOf(results: Iterable<CountedResult>, highest: number): Levels {
+  const byCategory = new Map<string, number>();
+  let overall: number | null = null;
+  for (const { categoryId, level, passed } of results) {
+    const reached = passed ? highest : Math.max(level - 1, 0);
+    byCategory.set(categoryId, Math.min(byCategory.get(categoryId) ?? highest, reached));
+    overall = Math.min(overall ?? highest, reached);
+  }
+  return { overall, byCategory };
+}

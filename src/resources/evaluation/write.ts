@@ -1,0 +1,91 @@
+import { type SQL, sql } from 'drizzle-orm';
+import { arrayParam } from '../../db/array.ts';
+import { queryRows } from '../../db/reader.ts';
+import { sendStatement } from '../../db/writer.ts';
+import { checkResults } from '../check-result/table.ts';
+import { serviceLevels, services } from '../service/table.ts';
+import type { Differences, Pair } from './differences.ts';
+import { insertLevels, insertResults } from './insert.ts';
+import type { Scope } from './scope.ts';
+
+/** Writes the differences. Results end before others begin, because only one can be the latest. */
+export async function writeDifferences(scope: Scope, differences: Differences): Promise<void> {
+  const { ended, added, resumed, services: changed, removedLevels, changedLevels } = differences;
+  // The statements are sent without waiting for the responses of earlier ones.
+  await Promise.all([
+    ended.length > 0 && end(scope, ended),
+    insertResults(scope, added),
+    changed.length > 0 && updateServices(scope, changed),
+    removedLevels.length > 0 && removeLevels(scope, removedLevels),
+    insertLevels(scope, changedLevels),
+  ]);
+  if (resumed.length > 0) await resume(scope, resumed);
+}
+
+const column = <Row>(rows: readonly Row[], value: (row: Row) => string | null): SQL =>
+  sql`${arrayParam(rows.map(value) as string[])}`;
+
+/** Pairs of IDs as a table. */
+const pairsOf = <Row>(rows: readonly Row[], one: (row: Row) => string, other: (row: Row) => string): SQL =>
+  sql`unnest(${column(rows, one)}::uuid[], ${column(rows, other)}::uuid[]) as pair(one, other)`;
+
+async function end({ db, organizationId, now }: Scope, ended: readonly Pair[]): Promise<void> {
+  const pairs = pairsOf(
+    ended,
+    ({ serviceId }) => serviceId,
+    ({ checkId }) => checkId,
+  );
+  await sendStatement(
+    db,
+    sql`update ${checkResults} set replaced_at = ${now.toISOString()}::timestamptz from ${pairs}
+      where ${checkResults.organizationId} = ${organizationId} and ${checkResults.serviceId} = pair.one
+      and ${checkResults.checkId} = pair.other and ${checkResults.replacedAt} is null`,
+  );
+}
+
+/** Makes the last report of each pair the latest result again. It has not expired. */
+async function resume({ db, organizationId, now }: Scope, resumed: readonly Pair[]): Promise<void> {
+  const pairs = pairsOf(
+    resumed,
+    ({ serviceId }) => serviceId,
+    ({ checkId }) => checkId,
+  );
+  const { id, serviceId, checkId, createdAt, reportedById, expiresAt } = checkResults;
+  const reports = sql`select distinct on (${serviceId}, ${checkId}) ${id} from ${checkResults} join ${pairs}
+    on ${serviceId} = pair.one and ${checkId} = pair.other
+    where ${checkResults.organizationId} = ${organizationId} and ${reportedById} is not null
+    order by ${serviceId}, ${checkId}, ${createdAt} desc, ${id} desc`;
+  const ids = (await queryRows<{ id: string }>(db, reports)).map((row) => row.id);
+  const own = sql`${checkResults.organizationId} = ${organizationId} and ${id} = any(${arrayParam(ids)})`;
+  await sendStatement(db, sql`update ${checkResults} set replaced_at = null where ${own}`);
+  const expiring = sql`select ${serviceId} as id, min(${expiresAt}) as at from ${checkResults}
+    where ${own} and ${expiresAt} > ${now.toISOString()}::timestamptz group by ${serviceId}`;
+  await sendStatement(
+    db,
+    sql`update ${services} set next_evaluation_at = least(${services.nextEvaluationAt}, expiring.at)
+      from (${expiring}) as expiring where ${services.organizationId} = ${organizationId} and ${services.id} = expiring.id`,
+  );
+}
+
+const updateServices = ({ db, organizationId }: Scope, changed: Differences['services']): Promise<void> =>
+  sendStatement(
+    db,
+    sql`update ${services} set level_id = changed.level_id, next_evaluation_at = changed.next
+      from unnest(${column(changed, ({ id }) => id)}::uuid[], ${column(changed, ({ levelId }) => levelId)}::uuid[],
+        ${column(changed, ({ nextEvaluationAt: at }) => (at === null ? null : new Date(at).toISOString()))}::timestamptz[])
+        as changed(id, level_id, next)
+      where ${services.organizationId} = ${organizationId} and ${services.id} = changed.id`,
+  );
+
+async function removeLevels({ db, organizationId }: Scope, removed: Differences['removedLevels']): Promise<void> {
+  const pairs = pairsOf(
+    removed,
+    ({ serviceId }) => serviceId,
+    ({ categoryId }) => categoryId,
+  );
+  await sendStatement(
+    db,
+    sql`delete from ${serviceLevels} using ${pairs} where ${serviceLevels.organizationId} = ${organizationId}
+      and ${serviceLevels.serviceId} = pair.one and ${serviceLevels.categoryId} = pair.other`,
+  );
+}
