@@ -29,7 +29,8 @@ const resolvers = new WeakMap<object, { key: string; resolve: Resolver }>();
 export type GuardScope = 'organization' | 'each service' | 'some services';
 
 /** A permission with the scope in which it was allowed. */
-export const cacheKeyOf = (permission: Permission, scope: GuardScope): string => `${permission} ${scope}`;
+export const cacheKeyOf = (permission: Permission, scope: GuardScope): string =>
+  scope === 'organization' ? permission : `${permission} on ${scope}`;
 
 const ALLOWED_FOR_ALL: Record<GuardScope, (access: Access, permission: Permission) => boolean> = {
   organization: (access, permission) => access.can(permission),
