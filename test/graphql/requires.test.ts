@@ -156,7 +156,6 @@ const ARGUMENTS: Record<string, string[]> = {
   accessMatrix: TARGETS.map((given) => `(first: 5 permissions: ["check:read"] ${given})`),
   authorize: [...PRINCIPALS, ...TARGETS].map((given) => `(requests: [{ ${DECISION} }, { ${DECISION} ${given} }])`),
   checks: ['', `(filter: { category: { id: "${of.category}" }, enabled: true }, orderBy: { field: NAME })`],
-  checkResultHistory: [`(check: { id: "${of.check}" }, service: { id: "${await fixtures.one('Service')}" })`],
   invitation: [`(id: "${of.invitation}")`],
   invitationOffer: ['(secret: "made up")'],
   node: [`(id: "${of.check}")`],

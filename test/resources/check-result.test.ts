@@ -42,10 +42,10 @@ const createManual = (manual: object = {}, more: object = {}) =>
   createCheck(ownerToken, rubric, { settings: { manual }, ...more });
 
 const HISTORY = `query ($check: ID!, $service: ID!, $first: Int, $after: String) {
-  checkResultHistory(check: { id: $check }, service: { id: $service }, first: $first, after: $after) {
-    totalCount pageInfo { hasNextPage endCursor } nodes { status message replacedAt reportedBy { id } } } }`;
+  service(id: $service) { checkResultHistory(filter: { check: { id: $check } }, first: $first, after: $after) {
+    totalCount pageInfo { hasNextPage endCursor } nodes { status message replacedAt reportedBy { id } } } } }`;
 const historyOf = async (check: string, service: string, caller: Caller = ownerToken, more = {}) =>
-  (await queryData(caller, HISTORY, { check, service, ...more })).checkResultHistory;
+  (await queryData(caller, HISTORY, { check, service, ...more })).service.checkResultHistory;
 
 const LATEST = `query ($id: ID!, $filter: CheckResultFilter) {
   service(id: $id) { checkResults(first: 500, filter: $filter) { nodes { status message check { id } } } } }`;
@@ -70,7 +70,7 @@ describe('a report', () => {
     expect((await queryData(reader, node, { id: checkResult.id })).node).toEqual(checkResult);
     expect(await latest(check, shop)).toMatchObject({ status: 'PASSED', message: 'Seen in *Grafana*.' });
     const results = `query ($id: ID!) { check(id: $id) {
-      stats { passed failed pending } results { totalCount nodes { id } } failed: results(status: FAILED) { totalCount } } }`;
+      stats { passed failed pending } results { totalCount nodes { id } } failed: results(filter: { status: FAILED }) { totalCount } } }`;
     expect((await queryData(reader, results, { id: check })).check).toEqual({
       stats: { passed: 1, failed: 0, pending: 0 },
       results: { totalCount: 1, nodes: [{ id: checkResult.id }] },
@@ -416,7 +416,7 @@ describe('the token of a service account with check_result:create only', () => {
     const id = (await api.root`select id from check_results limit 1`)[0]?.['id'];
     expect(id).toBeDefined();
     const list = await caller.query(HISTORY, { check: unknownId('chk'), service: shop });
-    expect(list.data).toEqual({ checkResultHistory: null });
+    expect(list.data).toEqual({ service: null });
   });
 });
 
