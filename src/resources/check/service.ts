@@ -24,8 +24,8 @@ export const checkHooks: Hooks<CheckRow> = {
     if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map(({ after }) => after.id) });
   },
   beforeDelete: lockResults,
-  afterDelete: async (ctx, check) => {
-    await deleteResults(ctx, check.id);
+  afterDelete: async (ctx, { id }) => {
+    await deleteResults(ctx, id);
     await evaluateLater(ctx, { checkIds: [] });
   },
 };
