@@ -1,6 +1,7 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import { type Context, tenant } from '../../context.ts';
 import { pagesOf } from '../../data/loader.ts';
+import { ofServices } from '../../data/service-scope.ts';
 import type { NestedOptions } from '../../db/nested.ts';
 import type { Page, PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
@@ -40,6 +41,7 @@ export async function listResults(
       and(
         eq(checkResults.organizationId, tenant(own)),
         sql`${checkResults[by]} = ${id}`,
+        ofServices(own, checkResults.serviceId, 'check_result:read'),
         which === 'latest' ? isNull(checkResults.replacedAt) : undefined,
         ...conditions,
       ) as SQL,
