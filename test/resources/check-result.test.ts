@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { lazily } from '../../src/lib/lazy.ts';
 import { allow } from '../decisions/support.ts';
 import { unknownId, uuidOf } from '../enforcement/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
@@ -417,6 +418,57 @@ describe('the token of a service account with check_result:create only', () => {
     expect(id).toBeDefined();
     const list = await caller.query(HISTORY, { check: unknownId('chk'), service: shop });
     expect(list.data).toEqual({ service: null });
+  });
+});
+
+describe('a statement for services of the principal’s teams', () => {
+  // Its session begins after the clock has advanced.
+  const world = lazily(async () => {
+    const maker = await addMember(api, acme, 'owner', 'ownership');
+    const statement = { effect: 'ALLOW', permissions: ['check_result:*'], ownedByPrincipal: true };
+    const statements = [statement, allow('service:read', 'check:read')];
+    const { role } = await mutate(maker, 'createRole', { name: 'Developer', statements }, 'role { id }');
+    const developer = await addMember(api, acme, 'read', 'developer');
+    await executeMutation(
+      maker,
+      'mutation ($input: UpdateMemberInput!) { updateMember(input: $input) { errors { code } } }',
+      { input: { id: developer.memberId, roleId: role.id } },
+    );
+    const create = async (name: string, members: object[]) =>
+      (await mutate(maker, 'createTeam', { name, members }, 'team { id }')).team.id;
+    const service = async (name: string, team: string) =>
+      (await mutate(maker, 'createService', { name, owner: { id: team } }, 'service { id }')).service.id;
+    const own = await service('Own', await create('Own team', [{ principalId: developer.memberId }]));
+    const other = await service('Other', await create('Other team', []));
+    return { developer, own, other, check: await createManual({}, { name: 'By owners' }) };
+  });
+
+  test('allows reports for these services only', async () => {
+    const { developer, own, other, check } = await world();
+    const input = (service: string) => ({ check: { id: check }, service: { id: service }, status: 'PASSED' });
+    expect((await report(developer, input(own))).errors).toEqual([]);
+    expect(await report(developer, input(other))).toEqual({ refused: expect.any(String) });
+    expect(await mutate(developer, 'runChecks', { service: { id: other } })).toEqual({ refused: expect.any(String) });
+    expect((await latest(check, other))?.status).not.toBe('PASSED');
+  });
+
+  test('shows results, lists and numbers of these services only', async () => {
+    const { developer, own, other, check } = await world();
+    await report(ownerToken, { check: { id: check }, service: { id: own }, status: 'PASSED' });
+    await report(ownerToken, { check: { id: check }, service: { id: other }, status: 'PASSED' });
+    const CHECK =
+      'query ($id: ID!) { check(id: $id) { stats { passed } results(filter: { status: PASSED }) { totalCount nodes { id service { id } } } } }';
+    const of = async (caller: Caller) => (await queryData(caller, CHECK, { id: check })).check;
+    const all = await of(ownerToken);
+    expect(all).toMatchObject({ stats: { passed: 2 }, results: { totalCount: 2 } });
+    const seen = await of(developer);
+    expect(seen).toMatchObject({ stats: { passed: 1 }, results: { totalCount: 1, nodes: [{ service: { id: own } }] } });
+    const hidden = all.results.nodes.find((result: Json) => result.service.id === other).id;
+    const NODE = 'query ($id: ID!) { node(id: $id) { id } }';
+    expect(await queryData(developer, NODE, { id: hidden })).toEqual({ node: null });
+    expect(await queryData(developer, NODE, { id: seen.results.nodes[0].id })).not.toEqual({ node: null });
+    const { data } = await developer.query(LATEST, { id: other });
+    expect(data.service).toEqual({ checkResults: null });
   });
 });
 
