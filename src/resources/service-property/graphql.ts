@@ -52,6 +52,7 @@ builder.objectField(Service.type, 'properties', (t) =>
 mutation('setServiceProperty', {
   mayUseCachedActor: true,
   permission: 'service:update',
+  onSome: true,
   description:
     'Sets or removes the value of a property of a service, and evaluates the service. Returns INVALID if the value does not match the schema of the definition, with the path to the wrong part.',
   auditTarget: async (ctx, input) => {
@@ -83,7 +84,7 @@ mutation('setServiceProperty', {
         userError('NOT_FOUND', 'definition', 'definition: there is no property definition with this ID or alias.'),
       );
     const given = { serviceId: service.id, definitionId: definition.id, value: input.value, path: ['value'] };
-    const lock = async () => (await lockTarget(ctx, Services, input)) as unknown as ServiceRow;
+    const lock = async () => (await lockTarget(ctx, Services, input, 'service:update')) as unknown as ServiceRow;
     return { service: await setProperty(ctx, given, { lock }) };
   },
 });
