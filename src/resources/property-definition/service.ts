@@ -65,15 +65,13 @@ async function requireMatchingValues(ctx: Context, { id }: PropertyDefinitionRow
     ctx,
     invalidOnes.map(({ serviceId }) => serviceId),
   );
+  const { length } = invalidOnes;
   const names = users.slice(0, MAX_NAMED).map(({ name }) => `“${name}”`);
-  const subject =
-    invalidOnes.length === 1 ? 'The value of 1 service does' : `The values of ${invalidOnes.length} services do`;
+  const subject = length === 1 ? 'The value of 1 service does' : `The values of ${length} services do`;
+  const example = names.length > 0 ? `, such as ${length === 1 ? 'that' : 'those'} of ${names.join(', ')}` : '';
+  const message = `schema: ${subject} not match it${example}. Change or remove ${length === 1 ? 'it' : 'them'} first.`;
   throw invalid({
-    ...userError(
-      'IN_USE',
-      'schema',
-      `schema: ${subject} not match it${names.length > 0 ? `, such as ${names.join(', ')}` : ''}. Change or remove them first.`,
-    ),
+    ...userError('IN_USE', 'schema', message),
     usedBy: users.map((row) => ({ __typename: 'Service', ...row })),
   });
 }
