@@ -21,6 +21,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   permission?: Permission;
   own?: true;
   public?: true;
+  /** It is enough to have the permission on some services. The resolver checks it on those of the input. */
+  onSome?: true;
   /** The project that the permission is checked on. Defaults to the organization. */
   on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
   /** What each call creates, if its number is limited. */

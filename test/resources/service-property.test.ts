@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { decodeId, newId, toPublicId } from '../../src/lib/ids.ts';
+import { allow } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import {
   addMember,
@@ -134,6 +135,24 @@ test('a caller without service:update sets nothing', async () => {
   expect(await set(id, port, 1, writeToken)).toMatchObject({ errors: [] });
   expect(await set(id, port, 2)).toMatchObject({ errors: [] });
   expect(await valuesOf(id)).toEqual([2]);
+});
+
+test('a caller whose permission is limited to the services of their teams sets values of these only', async () => {
+  const member = await addMember(api, acme, 'read', 'developer');
+  const statements = [
+    allow('service:read', 'property_definition:read'),
+    { ...allow('service:update'), ownedByPrincipal: true },
+  ];
+  await api.root`update organizations set plan = 'ENTERPRISE' where slug = ${acme.slug}`;
+  const { role } = await mutate(acme.owner, 'createRole', { name: 'Developer', statements }, 'role { id }');
+  await mutate(acme.owner, 'updateMember', { id: member.memberId, roleId: role.id });
+  const members = [{ principalId: member.memberId }];
+  const { team } = await mutate(acme.owner, 'createTeam', { name: 'Payments', members }, 'team { id }');
+  const [own, other] = [await service(acme.owner), await service(acme.owner)];
+  await mutate(acme.owner, 'updateService', { service: { id: own.id }, owner: { id: team.id } });
+  expect(await set(own.id, port, 1, member)).toMatchObject({ errors: [] });
+  expect(await refusal(member, other.id, port, 1)).toBe('NOT_OWNED');
+  expect([await valuesOf(own.id), await valuesOf(other.id)]).toEqual([[1], []]);
 });
 
 test('the services and the definitions of another organization do not exist', async () => {

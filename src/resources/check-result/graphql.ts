@@ -1,10 +1,18 @@
 import { and, type SQL } from 'drizzle-orm';
+import { serviceOf } from '../../access/ownership.ts';
 import { audit, type Context } from '../../context.ts';
 import { MAX_PAGE } from '../../db/page.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { mutation } from '../../graphql/mutation.ts';
-import { type GivenReference, loadReferenced, referenceInputOf, refersTo, type Target } from '../../graphql/target.ts';
+import {
+  canSee,
+  type GivenReference,
+  loadReferenced,
+  referenceInputOf,
+  refersTo,
+  type Target,
+} from '../../graphql/target.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { nounOf } from '../../lib/words.ts';
@@ -14,6 +22,7 @@ import { checks } from '../check/table.ts';
 import { evaluateServices } from '../evaluation/evaluate.ts';
 import { Level } from '../level/resource.ts';
 import { Service } from '../service/resource.ts';
+import type { ServiceRow } from '../service/service.ts';
 import { KEPT_DAYS } from './clean-up.ts';
 import { latestResults, listHistory, type Selected } from './list.ts';
 import { MAX_MESSAGE, reportResult } from './report.ts';
@@ -56,6 +65,7 @@ builder.objectField(Service.type, 'checkResults', (t) =>
       type: CheckResult.type,
       nullable: true,
       permission: 'check_result:read',
+      on: ({ ownerId }) => serviceOf(ownerId),
       description: `The results of the service in the checks that apply to it, ${LATEST}`,
       args: { filter: t.arg({ type: CheckResultFilter, description: 'Which results to list. Defaults to all.' }) },
       resolve: (service, { filter, ...args }, ctx) =>
@@ -71,6 +81,7 @@ builder.objectField(Check.type, 'results', (t) =>
       type: CheckResult.type,
       nullable: true,
       permission: 'check_result:read',
+      onSome: true,
       description: `The results of the services that the check applies to, ${LATEST} Empty while the check is not enabled.`,
       args: { status: t.arg({ type: CheckResultStatus, description: 'The status to list. Defaults to all.' }) },
       resolve: (check, { status, ...args }, ctx) =>
@@ -86,6 +97,7 @@ builder.queryField('checkResultHistory', (t) =>
       type: CheckResult.type,
       nullable: true,
       permission: 'check_result:read',
+      onSome: true,
       description: `All results of a check for a service, newest first. Results are deleted ${KEPT_DAYS} days after another has replaced them. Empty if the check or the service does not exist or is not visible to the caller.`,
       args: {
         check: t.arg({
@@ -121,6 +133,7 @@ const VISIBLE_TO_REPORTERS = 'check_result:create';
 
 mutation('reportCheckResult', {
   permission: 'check_result:create',
+  onSome: true,
   description:
     'Reports the result of a MANUAL check for a service. It replaces the latest result, which stays in the history. A result PASSED expires after `frequencyDays` of the check. Returns INVALID if the check is not of type MANUAL, is not enabled or does not apply to the service, and REQUIRED if the check requires a message.',
   input: (t) => ({
@@ -142,13 +155,14 @@ mutation('reportCheckResult', {
   results: { checkResult: { type: CheckResult.type, description: 'The new result.' } },
   resolve: async ({ check, service, ...report }, ctx) => {
     const { id: checkId } = await named(ctx, Check, check as GivenReference, 'check');
-    const { id: serviceId } = await named(ctx, Service, service as GivenReference, 'service');
+    const { id: serviceId } = await reportable(ctx, service as GivenReference);
     return { checkResult: await reportResult(ctx, checkId, serviceId, report) };
   },
 });
 
 mutation('runChecks', {
   permission: 'check_result:create',
+  onSome: true,
   description:
     'Evaluates the checks that apply to a service, and its levels, now. Ambit does this after each change, so it is only needed if a change does not show.',
   input: (t) => ({
@@ -167,7 +181,7 @@ mutation('runChecks', {
     },
   },
   resolve: async ({ service }, ctx) => {
-    const row = await named(ctx, Service, service as GivenReference, 'service');
+    const row = await reportable(ctx, service as GivenReference);
     audit(ctx, { targetId: toPublicId('svc', row.id) });
     await evaluateServices(ctx, [row.id]);
     const { edges } = await latestResults(ctx, 'serviceId', row.id, { asked: null }, { first: MAX_PAGE });
@@ -175,15 +189,25 @@ mutation('runChecks', {
   },
 });
 
+/** The service that an input names. One that the caller can neither report on nor see does not exist. */
+async function reportable(ctx: Context, given: GivenReference) {
+  const isVisible = (row: ServiceRow): boolean =>
+    ctx.unit.access.can(VISIBLE_TO_REPORTERS, serviceOf(row.ownerId)) || canSee(ctx, Service, row);
+  const row = await named(ctx, Service, given, 'service', isVisible);
+  ctx.unit.access.require(VISIBLE_TO_REPORTERS, serviceOf(row.ownerId));
+  return row;
+}
+
 /** The object that an input names. The permission of the mutation is enough to name it. */
 async function named<Row extends { id: string }>(
   ctx: Context,
   target: Target<Row>,
   given: GivenReference,
   path: string,
+  isVisible: (row: Row) => boolean = () => true,
 ): Promise<Row> {
   const row = await loadReferenced(ctx, target, given);
-  if (row) return row;
+  if (row && isVisible(row)) return row;
   const message = `${path}: there is no ${nounOf(target.name)} with this ${typeof given === 'object' && given.alias != null ? 'alias' : 'ID'}.`;
   throw invalid(userError('NOT_FOUND', path, message));
 }

@@ -1,6 +1,7 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
 import { pagesOf } from '../../data/loader.ts';
+import { ofServices } from '../../data/service-scope.ts';
 import type { NestedOptions } from '../../db/nested.ts';
 import { type ListOptions, listPage, type Page, type PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
@@ -46,10 +47,17 @@ export async function latestResults(
   return await pages(ctx, parent, args);
 }
 
+/** The results of the services on which the caller may read them. */
+const ofReadable = (ctx: Context): SQL =>
+  and(
+    eq(checkResults.organizationId, tenant(ctx)),
+    ofServices(ctx, checkResults.serviceId, 'check_result:read'),
+  ) as SQL;
+
 function latest(ctx: Context, { status, ofCheck }: Selected): SQL {
   const own = eq(checks.organizationId, tenant(ctx));
   return and(
-    eq(checkResults.organizationId, tenant(ctx)),
+    ofReadable(ctx),
     isNull(checkResults.replacedAt),
     status ? latestStatusIs(status, ctx.dependencies.clock()) : undefined,
     ofCheck && sql`exists (select 1 from ${checks} where ${and(own, eq(checks.id, checkResults.checkId), ofCheck)})`,
@@ -63,7 +71,7 @@ export async function listHistory(
   asked: unknown,
   args: PageArgs,
 ): Promise<Page<CheckResultRow>> {
-  const where = and(eq(checkResults.organizationId, tenant(ctx)), isOf) as SQL;
+  const where = and(ofReadable(ctx), isOf) as SQL;
   const options: ListOptions<CheckResultRow> = {
     reader,
     where,

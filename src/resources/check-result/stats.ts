@@ -1,6 +1,7 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
 import { batched } from '../../data/loader.ts';
+import { ofServices } from '../../data/service-scope.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { latestStatus } from './status.ts';
 import { type CheckStatus, checkResults } from './table.ts';
@@ -21,6 +22,7 @@ export const findStats = batched<CheckStats>(async (ctx: Context, ids) => {
         eq(checkResults.organizationId, tenant(ctx)),
         isAnyOf(checkResults.checkId, ids),
         isNull(checkResults.replacedAt),
+        ofServices(ctx, checkResults.serviceId, 'check_result:read'),
       ),
     )
     .groupBy(checkResults.checkId, sql`2`);

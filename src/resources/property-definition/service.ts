@@ -3,6 +3,7 @@ import { and, asc, eq, gt, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Context, db, tenant } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
+import { ownedBy } from '../../data/service-scope.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { invalid, type UserErrorCode, userError } from '../../lib/errors.ts';
 import type { ValueProblem } from '../../lib/json-schema/messages.ts';
@@ -96,11 +97,11 @@ async function* valuesOf(ctx: Context, definitionId: string) {
 }
 
 async function visibleServices(ctx: Context, ids: string[]): Promise<(typeof services.$inferSelect)[]> {
-  if (!ctx.unit.access.can('service:read')) return [];
+  const isVisible = ownedBy(ctx, services.ownerId, 'service:read');
   return await (await db(ctx))
     .select()
     .from(services)
-    .where(and(eq(services.organizationId, tenant(ctx)), isAnyOf(services.id, ids)))
+    .where(and(eq(services.organizationId, tenant(ctx)), isAnyOf(services.id, ids), isVisible))
     .orderBy(asc(services.name))
     .limit(MAX_LISTED);
 }
