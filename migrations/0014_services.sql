@@ -230,9 +230,7 @@ ALTER TABLE "checks" ADD COLUMN "definition_id" uuid;--> statement-breakpoint
 ALTER TABLE "checks" ADD COLUMN "filter_id" uuid;--> statement-breakpoint
 ALTER TABLE "checks" ADD COLUMN "team_id" uuid;--> statement-breakpoint
 ALTER TABLE "checks" ADD COLUMN "pass_pending" boolean DEFAULT false NOT NULL;--> statement-breakpoint
-ALTER TABLE "check_results" ADD CONSTRAINT "check_results_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "check_results" ADD CONSTRAINT "check_results_service" FOREIGN KEY ("organization_id","service_id") REFERENCES "public"."services"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "check_results" ADD CONSTRAINT "check_results_check" FOREIGN KEY ("organization_id","check_id") REFERENCES "public"."checks"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "filter_predicates" ADD CONSTRAINT "filter_predicates_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "filter_predicates" ADD CONSTRAINT "filter_predicates_filter" FOREIGN KEY ("organization_id","filter_id") REFERENCES "public"."filters"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "filter_predicates" ADD CONSTRAINT "filter_predicates_nested" FOREIGN KEY ("organization_id","nested_id") REFERENCES "public"."filters"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -277,7 +275,8 @@ ALTER TABLE "teams" ADD CONSTRAINT "teams_organization_id_organizations_id_fk" F
 ALTER TABLE "teams" ADD CONSTRAINT "teams_parent" FOREIGN KEY ("organization_id","parent_id") REFERENCES "public"."teams"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "teams" ADD CONSTRAINT "teams_manager" FOREIGN KEY ("organization_id","manager_id") REFERENCES "public"."principals"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "check_results_latest" ON "check_results" USING btree ("organization_id","service_id","check_id") WHERE "check_results"."replaced_at" is null;--> statement-breakpoint
-CREATE INDEX "check_results_by_check" ON "check_results" USING btree ("organization_id","check_id","status") WHERE "check_results"."replaced_at" is null;--> statement-breakpoint
+CREATE INDEX "check_results_by_check" ON "check_results" USING btree ("organization_id","check_id","replaced_at","status");--> statement-breakpoint
+CREATE INDEX "check_results_reported" ON "check_results" USING btree ("organization_id","service_id","check_id","created_at","id") WHERE "check_results"."reported_by_id" is not null;--> statement-breakpoint
 CREATE INDEX "check_results_by_service" ON "check_results" USING btree ("organization_id","service_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "filter_predicates_by_team" ON "filter_predicates" USING btree ("organization_id","team_id");--> statement-breakpoint
 CREATE INDEX "filter_predicates_by_tier" ON "filter_predicates" USING btree ("organization_id","tier_id");--> statement-breakpoint

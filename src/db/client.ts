@@ -68,6 +68,8 @@ const limitsOf = ({ statementTimeout, lockTimeout = 3_000 }: ClientOptions): Rec
   idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION),
   // Plain PostgreSQL ignores it. The default of Citus is 30 seconds.
   'citus.node_connection_timeout': String(WORKER_CONNECT_TIMEOUT),
+  // Compiling the hundreds of expressions of an evaluation takes longer than running them.
+  jit: 'off',
 });
 
 const IN_CLUSTER = `exists (select from pg_extension where extname = 'citus')`;

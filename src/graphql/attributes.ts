@@ -2,6 +2,7 @@ import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import { z } from 'zod';
 import { aliasText, multiLine as multiLineText, singleLine as singleLineText } from '../lib/input.ts';
 import { boundedJson } from '../lib/json-value.ts';
+import { fieldOfConstant } from '../lib/words.ts';
 import type { SchemaTypes } from './builder.ts';
 import { LIST_COST, textCost } from './cost.ts';
 import type { Target } from './target.ts';
@@ -328,8 +329,10 @@ export const union = (options: Union, description: string): Attribute<Record<str
   nullable: false,
   required: false,
   union: options,
-  create: z.unknown(),
-  update: z.unknown(),
+  creation: `Defaults to \`{ ${fieldOfConstant(options.byDefault)}: {} }\`.`,
+  change: `Settings of another ${options.by} than that of the object are an error.`,
+  create: z.unknown().optional(),
+  update: z.unknown().optional(),
   description,
 });
 

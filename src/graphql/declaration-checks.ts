@@ -113,6 +113,35 @@ function assertAttribute(
   check(hasIndex(wanted), key, `the table ${name} needs an index that begins with ${namesOf(wanted)}`);
 }
 
+/** The members of a union are JSON in its column, except for references, which are columns. */
+function assertUnion(
+  check: Check,
+  declaration: NodeDeclaration<TenantTable>,
+  tableInfo: TableInfo,
+  key: string,
+  { by, members, byDefault }: Union,
+): void {
+  const attributes = declaration.attributes as Record<string, Attribute | undefined>;
+  check(tableInfo.columns[key]?.dataType === 'json', key, 'a union needs a column of JSON');
+  check(attributes[by]?.readOnly, key, `a union needs an attribute ${by} that is read-only`);
+  check(members[byDefault], key, `the union has no member ${byDefault}`);
+  const known = new Set<string>();
+  for (const [value, member] of Object.entries(members))
+    for (const [name, attribute] of Object.entries(member.attributes)) {
+      const at = `${key}.${value}.${name}`;
+      check(
+        !attribute.required && !attribute.union && !attribute.isList,
+        at,
+        'a member of a union can only have optional values',
+      );
+      check(name !== by, at, `the name ${by} is that of the attribute that selects the member`);
+      if (!attribute.reference) continue;
+      check(!known.has(name) && !attributes[name], at, 'the column of a reference can belong to one member only');
+      known.add(name);
+      assertAttribute(check, declaration, tableInfo, name, attribute);
+    }
+}
+
 const columnsOf = (table: TenantTable): Set<string> => new Set(Object.keys(getTableColumns(table)));
 
 /** The child table must have a unique key of the object and what identifies an item, and delete items with their object. */
@@ -171,35 +200,6 @@ function assertBulk(
     'bulk',
     'a resource with a dense index has no mutations for several objects',
   );
-}
-
-/** The members of a union are JSON in its column, except for references, which are columns. */
-function assertUnion(
-  check: Check,
-  declaration: NodeDeclaration<TenantTable>,
-  tableInfo: TableInfo,
-  key: string,
-  { by, members, byDefault }: Union,
-): void {
-  const attributes = declaration.attributes as Record<string, Attribute | undefined>;
-  check(tableInfo.columns[key]?.dataType === 'json', key, 'a union needs a column of JSON');
-  check(attributes[by]?.readOnly, key, `a union needs an attribute ${by} that is read-only`);
-  check(members[byDefault], key, `the union has no member ${byDefault}`);
-  const known = new Set<string>();
-  for (const [value, member] of Object.entries(members))
-    for (const [name, attribute] of Object.entries(member.attributes)) {
-      const at = `${key}.${value}.${name}`;
-      check(
-        !attribute.required && !attribute.union && !attribute.isList,
-        at,
-        'a member of a union can only have optional values',
-      );
-      check(name !== by, at, `the name ${by} is that of the attribute that selects the member`);
-      if (!attribute.reference) continue;
-      check(!known.has(name) && !attributes[name], at, 'the column of a reference can belong to one member only');
-      known.add(name);
-      assertAttribute(check, declaration, tableInfo, name, attribute);
-    }
 }
 
 const tableOf = ({ target }: ReferenceOptions, own: TenantTable): TenantTable =>

@@ -68,7 +68,7 @@ export const valuesOf = async (
   projectId: string | null = null,
 ): Promise<Input> => (await inputOf(ctx, resource, when, input, projectId)).values;
 
-/** The columns that an input sets, and the items that it adds and removes. `before` is the row that is updated. */
+/** The columns that an input sets, and the items that it adds and removes. `before` is the row of an update. */
 export async function inputOf(
   ctx: Context,
   resource: DeclaredNode,

@@ -12,7 +12,7 @@ import { declareIdPrefix } from '../lib/ids.ts';
 import { lazily } from '../lib/lazy.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { isStorable } from '../lib/storable.ts';
-import { capitalized, fieldOf, nounOf } from '../lib/words.ts';
+import { capitalized, fieldOf, fieldOfConstant, nounOf } from '../lib/words.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
 import { builder } from './builder.ts';
 import type { Declaration, NodeDeclaration } from './declaration.ts';
@@ -24,9 +24,9 @@ import { type AliasTable, inputNameOf, type Target } from './target.ts';
 export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends Target<RowType> {
   readonly declaration: NodeDeclaration<TenantTable>;
   readonly attributes: readonly [key: string, attribute: Attribute][];
-  readonly parts: readonly DeclaredPart[];
   /** The attributes that refer to other objects, with those of the members of unions. */
   readonly references: readonly DeclaredReference[];
+  readonly parts: readonly DeclaredPart[];
   /** The name of the field for one object, and the words for it. */
   readonly field: string;
   readonly noun: string;
@@ -36,17 +36,16 @@ export interface DeclaredNode<RowType extends { id: string } = AnyRow> extends T
   readonly inputSchemas: Readonly<Record<When, () => z.ZodType<Record<string, unknown>>>>;
 }
 
-/** Items in a child table, with the name of their field. */
-export interface DeclaredPart extends Part {
-  readonly name: string;
-  readonly rows: PartRows;
-}
-
-/** An attribute that refers to another object. */
 export interface DeclaredReference extends ReferenceOptions {
   readonly key: string;
   /** The path of the input field that contains the reference. Empty for a field of the input itself. */
   readonly path: readonly string[];
+}
+
+/** Items in a child table, with the name of their field. */
+export interface DeclaredPart extends Part {
+  readonly name: string;
+  readonly rows: PartRows;
 }
 
 export type When = 'create' | 'update';
@@ -88,8 +87,8 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
     name,
     declaration,
     attributes,
-    parts,
     references,
+    parts,
     type: builder.objectRef<AnyRow>(name),
     prefix,
     table,
@@ -117,6 +116,17 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
   return declared;
 }
 
+const referencesIn = (
+  attributes: readonly [key: string, attribute: Omit<Attribute, 'column'>][],
+  path: readonly string[] = [],
+): DeclaredReference[] =>
+  attributes.flatMap(([key, { reference, union }]) => [
+    ...(reference ? [{ ...reference, key, path }] : []),
+    ...Object.entries(union?.members ?? {}).flatMap(([value, member]) =>
+      referencesIn(Object.entries(member.attributes), [...path, key, fieldOfConstant(value)]),
+    ),
+  ]);
+
 function aliasesIn(parts: readonly DeclaredPart[]): AliasTable | undefined {
   const part = parts.find(({ isAlias }) => isAlias);
   return part && { rows: part.rows, column: columnNamed(part.table, 'alias') };
@@ -133,20 +143,6 @@ function loaderByAlias(
     return new Map(found.flatMap(([alias, row]) => (row ? [[alias, row] as const] : [])));
   });
 }
-const referencesIn = (
-  attributes: readonly [key: string, attribute: Omit<Attribute, 'column'>][],
-  path: readonly string[] = [],
-): DeclaredReference[] =>
-  attributes.flatMap(([key, { reference, union }]) => [
-    ...(reference ? [{ ...reference, key, path }] : []),
-    ...Object.entries(union?.members ?? {}).flatMap(([value, member]) =>
-      referencesIn(Object.entries(member.attributes), [...path, key, memberField(value)]),
-    ),
-  ]);
-
-/** The field of a member of a union in the `@oneOf` input: `tagDefined` for TAG_DEFINED. */
-export const memberField = (value: string): string =>
-  value.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 function inputSchema(declared: DeclaredNode, when: When): z.ZodType<Record<string, unknown>> {
   const schemas = attributesOf(declared, when).map(([key, attribute]) => [

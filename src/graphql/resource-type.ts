@@ -1,12 +1,12 @@
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Context } from '../context.ts';
-import { capitalized, nounOf } from '../lib/words.ts';
+import { capitalized, fieldOfConstant, nounOf } from '../lib/words.ts';
 import type { Attribute, Union } from './attributes.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Computed } from './declaration.ts';
 import { partFields } from './part-fields.ts';
-import { type AnyRow, columnOf, type DeclaredNode, memberField, targetOf } from './resource-model.ts';
+import { type AnyRow, columnOf, type DeclaredNode, targetOf } from './resource-model.ts';
 import { type TypeSource, withSource } from './source.ts';
 import { canSee } from './target.ts';
 import { viewerPermissions } from './viewer-permissions.ts';
@@ -97,7 +97,7 @@ function unionField(t: Fields, resource: DeclaredNode, key: string, union: Union
   const { by, members, withDefaults } = union;
   const [, selects] = resource.attributes.find(([name]) => name === by) as [string, Attribute];
   const types = Object.entries(members).map(([value, member]) =>
-    builder.objectRef<AnyRow>(`${capitalized(memberField(value))}${union.name}`).implement({
+    builder.objectRef<AnyRow>(`${capitalized(fieldOfConstant(value))}${union.name}`).implement({
       description: `${member.description}.`,
       public: true,
       fields: (own: Fields) => ({
@@ -111,7 +111,7 @@ function unionField(t: Fields, resource: DeclaredNode, key: string, union: Union
       }),
     } as never),
   );
-  const nameOf = (value: unknown): string => `${capitalized(memberField(value as string))}${union.name}`;
+  const nameOf = (value: unknown): string => `${capitalized(fieldOfConstant(value as string))}${union.name}`;
   const type = builder.unionType(union.name, {
     description: `${description}. The type is determined by \`${by}\`.`,
     types: types as never,

@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { invalid, userError } from '../lib/errors.ts';
 import { parse } from '../lib/input.ts';
-import { capitalized, nounOf } from '../lib/words.ts';
+import { capitalized, fieldOfConstant, nounOf } from '../lib/words.ts';
 import type { Attribute, Union, UnionMember } from './attributes.ts';
 import { builder } from './builder.ts';
-import { type AnyRow, type DeclaredNode, inputName, memberField, targetOf } from './resource-model.ts';
+import { type AnyRow, type DeclaredNode, inputName, targetOf } from './resource-model.ts';
 import { type GivenReference, referenceInputOf, resolveReference } from './target.ts';
 
 type Values = Record<string, unknown>;
@@ -25,7 +25,7 @@ export function unionInputOf(resource: DeclaredNode, union: Union): InputRef<Giv
     fields: (t) =>
       Object.fromEntries(
         Object.entries(union.members).map(([value, member]) => [
-          memberField(value),
+          fieldOfConstant(value),
           t.field({
             type: memberInputOf(resource, union, value, member) as never,
             description: `${member.description}.${hasSettings(member) ? '' : ' Has no settings: give `true`.'}`,
@@ -42,7 +42,7 @@ const hasSettings = ({ attributes }: UnionMember): boolean => Object.keys(attrib
 /** An input object must have a field, so a member without settings is `true`. */
 const memberInputOf = (resource: DeclaredNode, union: Union, value: string, member: UnionMember) =>
   hasSettings(member)
-    ? builder.inputType(`${capitalized(memberField(value))}${union.name}Input`, {
+    ? builder.inputType(`${capitalized(fieldOfConstant(value))}${union.name}Input`, {
         description: `${member.description}. An update changes the given settings only.`,
         fields: (t) =>
           Object.fromEntries(
@@ -76,8 +76,8 @@ export async function unionValues(
   before: AnyRow | null,
 ): Promise<Values> {
   if (given == null && before) throw invalid(userError('REQUIRED', key, `${key}: is required and must not be null.`));
-  const field = Object.keys(given ?? {})[0] ?? memberField(union.byDefault);
-  const value = Object.keys(union.members).find((each) => memberField(each) === field) as string;
+  const field = Object.keys(given ?? {})[0] ?? fieldOfConstant(union.byDefault);
+  const value = Object.keys(union.members).find((each) => fieldOfConstant(each) === field) as string;
   if (before && before[union.by] !== value) {
     const message = `${key}.${field}: the ${nounOf(union.by)} of the ${resource.noun} is ${before[union.by]}, and cannot be changed.`;
     throw invalid(userError('INVALID', [key, field], message));

@@ -1,10 +1,12 @@
 import {
   type GraphQLField,
   type GraphQLInputField,
+  type GraphQLInputObjectType,
   type GraphQLInputType,
   type GraphQLInterfaceType,
   type GraphQLNamedType,
   type GraphQLObjectType,
+  type GraphQLUnionType,
   getNamedType,
   getNullableType,
   isInputObjectType,
@@ -166,6 +168,8 @@ const joined = (all: InputPaths[]): InputPaths => ({
   lists: all.flatMap(({ lists }) => lists),
 });
 
+const CHOSEN = new Set(['id', 'manual']);
+
 function pathsIn(place: Omit<InputPath, 'type' | 'required'>, type: GraphQLInputType): InputPaths {
   const own: InputPath = { ...place, type: getNamedType(type), required: isNonNullType(type) };
   const inner = getNullableType(type);
@@ -174,8 +178,8 @@ function pathsIn(place: Omit<InputPath, 'type' | 'required'>, type: GraphQLInput
     return { values, lists: [own, ...lists] };
   }
   if (!isInputObjectType(inner)) return { values: [own], lists: [] };
-  // Of ID and alias only the ID, because an input cannot have both.
-  const fields = Object.values(inner.getFields()).filter(({ name }) => !referencedBy(inner) || name === 'id');
+  // Of a `@oneOf` object only one field, because an input cannot have several: the ID, or that of the registry.
+  const fields = Object.values(inner.getFields()).filter(({ name }) => !inner.isOneOf || CHOSEN.has(name));
   return joined(fields.map((field) => pathsOfField(place.mutation, `${place.name}.`, field)));
 }
 
@@ -224,6 +228,7 @@ export function outputOf(type: string, field: GraphQLInputField): OutputField {
   const { name } = field;
   const named = getNamedType(field.type);
   if (referencedBy(named as GraphQLInputType)) return referencesOf(type, name);
+  if (isInputObjectType(named) && named.isOneOf) return outputOfUnion(type, name, named);
   if (isInputObjectType(named)) return itemsOf(type, name, Object.values(named.getFields()));
   if (name.endsWith('Id')) {
     const object = name.slice(0, -2);
@@ -251,6 +256,30 @@ function itemsOf(type: string, name: string, fields: GraphQLInputField[]): Outpu
   return {
     selection: `${name} { ${shown.map(([, { selection }]) => selection).join(' ')} }`,
     read: ({ [name]: value }) => (Array.isArray(value) ? value.map(read) : value && read(value)),
+  };
+}
+
+/** The member of a union that corresponds to a field of a `@oneOf` input: `manual` to `ManualCheckSettings`. */
+function outputOfUnion(type: string, name: string, input: GraphQLInputObjectType): OutputField {
+  const union = getNamedType((schema.getType(type) as GraphQLObjectType).getFields()[name]?.type) as GraphQLUnionType;
+  const members = Object.values(input.getFields()).map((field) => {
+    const typename = `${capitalized(field.name)}${union.name}`;
+    const inner = getNamedType(field.type);
+    const fields = isInputObjectType(inner)
+      ? Object.values(inner.getFields()).map((each) => [each.name, outputOf(typename, each)] as const)
+      : [];
+    return { field: field.name, typename, fields };
+  });
+  const on = members.map(
+    ({ typename, fields }) =>
+      `... on ${typename} { __typename ${fields.map(([, { selection }]) => selection).join(' ')} }`,
+  );
+  return {
+    selection: `${name} { ${on.join(' ')} }`,
+    read: (object) => {
+      const { field = '', fields = [] } = members.find(({ typename }) => typename === object[name].__typename) ?? {};
+      return { [field]: Object.fromEntries(fields.map(([each, { read }]) => [each, read(object[name])])) };
+    },
   };
 }
 

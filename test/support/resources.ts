@@ -106,16 +106,20 @@ export const RESOURCES: Record<string, Resource> = {
         name: unique('Check'),
         alias: unique('check'),
         notes: 'Kept.\nRead.',
-        type: 'MANUAL',
+        settings: { manual: { frequencyDays: 90, commentRequired: true } },
+        passPending: true,
         enabled: false,
         enableOn: DISTANT,
       },
       ...{ categoryId: await one('Category'), levelId: await one('Level'), ownerId: owner.memberId },
+      ...{ filterId: await one('Filter'), teamId: await one('Team') },
     }),
     updates: async ({ unique, one, make, owner }) => [
       {
         ...{ name: unique('Logs'), alias: unique('logs'), notes: 'Kept.\nRead.', enabled: false, enableOn: DISTANT },
         ...{ categoryId: await one('Category'), levelId: await one('Level'), ownerId: owner.memberId },
+        ...{ filterId: await one('Filter'), teamId: await one('Team'), passPending: true },
+        settings: { manual: { frequencyDays: 90, commentRequired: true } },
       },
       {
         ...{
@@ -126,6 +130,8 @@ export const RESOURCES: Record<string, Resource> = {
           enableOn: '2999-02-02T00:00:00.000Z',
         },
         ...{ categoryId: await make('Category'), levelId: await make('Level'), ownerId: await one('Member') },
+        ...{ filterId: await make('Filter'), teamId: await make('Team'), passPending: false },
+        settings: { manual: { frequencyDays: 30, commentRequired: false } },
       },
     ],
     alsoChanges: { enabled: ['enableOn'], enableOn: ['enabled'] },
@@ -135,7 +141,11 @@ export const RESOURCES: Record<string, Resource> = {
     }),
     rows: async ({ insert, refer }) => {
       const [categories, levels, members] = [await refer('Category'), await refer('Level'), await refer('Member')];
-      const refers = (at: number) => ({ category_id: categories[at], level_id: levels[at], owner_id: members[at] });
+      const [filters, teams] = [await refer('Filter'), await refer('Team')];
+      const refers = (at: number) => ({
+        ...{ category_id: categories[at], level_id: levels[at], owner_id: members[at] },
+        ...{ filter_id: filters[at], team_id: teams[at] },
+      });
       return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
     },
   },

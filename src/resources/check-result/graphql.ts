@@ -141,11 +141,9 @@ mutation('reportCheckResult', {
   }),
   results: { checkResult: { type: CheckResult.type, description: 'The new result.' } },
   resolve: async ({ check, service, ...report }, ctx) => {
-    const [checkRow, { id }] = await Promise.all([
-      named(ctx, Check, check as GivenReference, 'check'),
-      named(ctx, Service, service as GivenReference, 'service'),
-    ]);
-    return { checkResult: await reportResult(ctx, checkRow, id, report) };
+    const { id: checkId } = await named(ctx, Check, check as GivenReference, 'check');
+    const { id: serviceId } = await named(ctx, Service, service as GivenReference, 'service');
+    return { checkResult: await reportResult(ctx, checkId, serviceId, report) };
   },
 });
 

@@ -8,6 +8,7 @@ import { multiLine, parse } from '../../lib/input.ts';
 import type { CheckRow } from '../check/service.ts';
 import { settingsOf } from '../check/settings.ts';
 import { stateOf } from '../check/state.ts';
+import { checks } from '../check/table.ts';
 import { evaluateServices } from '../evaluation/evaluate.ts';
 import { compileFilter } from '../filter/compile.ts';
 import { loadFilters } from '../filter/service.ts';
@@ -35,14 +36,15 @@ export interface Report {
 /** Adds a result of a manual check, and evaluates the service. The caller may report results for the service. */
 export async function reportResult(
   ctx: Context,
-  check: CheckRow,
+  checkId: string,
   serviceId: string,
   report: Report,
 ): Promise<CheckResultRow> {
   const { status, message = null } = parse(schema, report);
-  refuseReport(ctx, check, message);
   // Reports for the same service wait for each other, so one of two is the latest and the other is in the history.
   await lockService(ctx, serviceId);
+  const check = await lockCheck(ctx, checkId);
+  refuseReport(ctx, check, message);
   if (!(await applies(ctx, check, serviceId))) throw refusal('INVALID', 'check', 'does not apply to the service');
   const createdAt = await endLatest(ctx, check.id, serviceId);
   const row = await rows.insert(ctx, {
@@ -83,6 +85,17 @@ async function lockService(ctx: Context, serviceId: string): Promise<void> {
     .from(services)
     .where(and(eq(services.organizationId, tenant(ctx)), eq(services.id, serviceId)))
     .for('no key update');
+}
+
+/** The check, which is not deleted before the end of the transaction. */
+async function lockCheck(ctx: Context, checkId: string): Promise<CheckRow> {
+  const [check] = await (await db(ctx))
+    .select()
+    .from(checks)
+    .where(and(eq(checks.organizationId, tenant(ctx)), eq(checks.id, checkId)))
+    .for('key share');
+  if (!check) throw refusal('NOT_FOUND', 'check', 'there is no check with this ID');
+  return check;
 }
 
 async function applies(ctx: Context, { filterId }: CheckRow, serviceId: string): Promise<boolean> {

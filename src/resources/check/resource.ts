@@ -1,4 +1,14 @@
-import { alias, boolean, dateTime, multiLine, oneOf, optionalRef, ref, singleLine } from '../../graphql/attributes.ts';
+import {
+  alias,
+  boolean,
+  dateTime,
+  multiLine,
+  oneOf,
+  optionalRef,
+  readOnly,
+  ref,
+  singleLine,
+} from '../../graphql/attributes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { resource } from '../../graphql/resource.ts';
 import { Category } from '../category/resource.ts';
@@ -54,7 +64,7 @@ export const Check = resource('Check', {
     name: singleLine(200, 'The name of the check'),
     alias: alias('The short name of the check, for use in code'),
     notes: multiLine(20_000, 'Why the check exists and how to pass it, as Markdown. Sanitize it before you render it'),
-    type: oneOf(CheckType, CHECK_TYPES, 'How the result is determined', { readOnly: true }),
+    type: readOnly(oneOf(CheckType, CHECK_TYPES, 'How the result is determined')),
     settings: checkSettings,
     categoryId: ref(Category, 'The category of the check'),
     levelId: ref(Level, 'The level of the check'),

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Context } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
 import { invalid, userError } from '../../lib/errors.ts';
+import { evaluateLater } from '../evaluation/enqueue.ts';
 import { refuseSettings } from './settings-rules.ts';
 import { isEnabled } from './state.ts';
 import type { checks } from './table.ts';
@@ -16,7 +18,29 @@ export const checkHooks: Hooks<CheckRow> = {
     if (changes.settings || changes.definitionId !== undefined) refuseSettings({ ...row, ...changes });
     return { ...changes, ...enabledNow(ctx, row, changes) };
   },
+  afterWrite: async (ctx, changes) => {
+    const affected = changes.filter(({ before, after }) => affectsResults(before, after));
+    if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map(({ after }) => after.id) });
+  },
+  afterDelete: async (ctx) => await evaluateLater(ctx, { checkIds: [] }),
 };
+
+/** The columns on which the results of a check, or the levels that follow from them, depend. */
+const DECISIVE = [
+  'settings',
+  'definitionId',
+  'filterId',
+  'categoryId',
+  'levelId',
+  'passPending',
+  'enabled',
+  'enableOn',
+] as const satisfies readonly (keyof CheckRow)[];
+
+const affectsResults = (before: CheckRow | null, after: CheckRow): boolean =>
+  before === null
+    ? after.enabled || after.enableOn !== null
+    : DECISIVE.some((key) => !isDeepStrictEqual(before[key], after[key]));
 
 interface Enabling {
   enabled?: boolean | null | undefined;

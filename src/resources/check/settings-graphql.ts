@@ -11,7 +11,8 @@ import {
 import { builder } from '../../graphql/builder.ts';
 import { OPERATORS } from '../filter/operators.ts';
 import { PropertyDefinition } from '../property-definition/resource.ts';
-import { CONTACT_TYPES, ContactType } from '../team/contact-graphql.ts';
+import { ContactType } from '../team/resource.ts';
+import { CONTACT_TYPES } from '../team/table.ts';
 import { CHECK_OPERATORS, type CheckOperator, MAX_VALUE, predicateSchema } from './predicate.ts';
 import { type Predicate, SERVICE_PROPERTIES, settingsOf } from './settings.ts';
 

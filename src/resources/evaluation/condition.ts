@@ -1,27 +1,29 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
-import type { TenantTable } from '../../data/rows.ts';
-import type { CheckRow } from '../check/service.ts';
+import { type SQL, sql } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { type Predicate, type ServiceProperty, type Settings, settingsOf } from '../check/settings.ts';
 import type { CheckType } from '../check/table.ts';
-import { checkResults } from '../check-result/table.ts';
-import { compilePredicate, jsonText } from '../filter/compare.ts';
+import { compilePredicate } from '../filter/compare.ts';
 import { lifecycles } from '../lifecycle/table.ts';
-import { serviceDependencies, serviceLinks, serviceProperties, services, serviceTags } from '../service/table.ts';
+import { serviceDependencies, serviceLinks, services, serviceTags } from '../service/table.ts';
 import { teamContacts } from '../team/table.ts';
 import { tiers } from '../tier/table.ts';
+import type { CheckToEvaluate } from './rubric.ts';
 
 export const DAY = 86_400_000;
 
 interface Given {
-  readonly check: CheckRow;
+  readonly check: CheckToEvaluate;
   readonly now: Date;
 }
 
-/** The status of a check for a row of `services` as SQL: `P` for passed, `F` for failed and `X` for pending. */
+/**
+ * The status of a check for a row of `services` as SQL: `P` for passed, `F` for failed and `X` for pending. `reported` has
+ * the letters of the last reports, and `defined` the texts of properties, as JSON. The tables are the queries of `parts.ts`,
+ * which contain only rows of the organization.
+ */
 export const statusOf = (given: Given): SQL =>
   given.check.type === 'MANUAL'
-    ? reportedStatus(given)
+    ? reportedStatus(given.check)
     : sql`case when ${CONDITIONS[given.check.type](given)} then 'P' else 'F' end`;
 
 /** Whether a service passes a check, for each type that Ambit evaluates itself. */
@@ -30,14 +32,14 @@ const CONDITIONS: { readonly [Type in Exclude<CheckType, 'MANUAL'>]: (given: Giv
   SERVICE_PROPERTY: hasProperty,
   TAG_DEFINED(given) {
     const { key, predicate } = settings('TAG_DEFINED', given);
-    return some(given, serviceTags, and(same(serviceTags.key, key), meets(predicate, serviceTags.value)));
+    return some(serviceTags, same(serviceTags.key, key), meets(predicate, serviceTags.value));
   },
   LINK(given) {
     const { category, name, predicate } = settings('LINK', given);
     const { url, ...link } = serviceLinks;
-    return some(given, serviceLinks, and(same(link.category, category), same(link.name, name), meets(predicate, url)));
+    return some(serviceLinks, same(link.category, category), same(link.name, name), meets(predicate, url));
   },
-  HAS_DEPENDENCY: (given) => some(given, serviceDependencies),
+  HAS_DEPENDENCY: () => some(serviceDependencies),
   RECENT_DEPLOY(given) {
     const since = new Date(given.now.getTime() - settings('RECENT_DEPLOY', given).days * DAY);
     return sql`${services.lastDeployAt} > ${since.toISOString()}::timestamptz`;
@@ -49,73 +51,43 @@ const settings = <Type extends CheckType>(type: Type, { check }: Given): Setting
 
 /** Without a value, every row is accepted. */
 const same = (column: PgColumn, value: string | null): SQL | undefined =>
-  value === null ? undefined : eq(column, value);
+  value === null ? undefined : sql`${column} = ${value}`;
 
 const meets = (predicate: Predicate | null, text: PgColumn): SQL | undefined =>
   predicate ? compilePredicate(predicate, text) : undefined;
 
-/** Whether the service has a part that meets the condition. Names the organization, so that a cluster uses one shard. */
-const some = (
-  { check }: Given,
-  table: TenantTable & { serviceId: PgColumn },
-  which?: SQL,
-  found: SQL = sql`1`,
-): SQL => {
-  const own = and(eq(table.organizationId, check.organizationId), eq(table.serviceId, services.id), which);
-  return sql`exists (select ${found} from ${table} where ${own})`;
-};
+/** Whether the service has a part that meets the conditions. */
+function some(table: PgTable & { serviceId: PgColumn }, ...which: (SQL | undefined)[]): SQL {
+  const all = [sql`${table.serviceId} = ${services.id}`, ...which.filter((one) => one !== undefined)];
+  return sql`exists (select 1 from ${table} where ${sql.join(all, sql` and `)})`;
+}
 
 function hasOwner(given: Given): SQL {
   const { contactRequired, contactType } = settings('HAS_OWNER', given);
   if (!contactRequired && !contactType) return sql`${services.ownerId} is not null`;
-  const own = and(
-    eq(teamContacts.organizationId, given.check.organizationId),
-    eq(teamContacts.teamId, services.ownerId),
-    same(teamContacts.type, contactType),
-  );
-  return sql`exists (select 1 from ${teamContacts} where ${own})`;
+  const type = contactType === null ? undefined : sql` and ${teamContacts.type} = ${contactType}`;
+  return sql`exists (select 1 from ${teamContacts} where ${teamContacts.teamId} = ${services.ownerId}${type})`;
 }
 
 function hasProperty(given: Given): SQL {
-  const { check } = given;
+  const { definitionId } = given.check;
   const { property, predicate } = settings('SERVICE_PROPERTY', given);
-  if (!property && !check.definitionId) return sql`false`;
-  const value = property ? PROPERTIES[property](check.organizationId) : definedProperty(check);
+  if (!property && !definitionId) return sql`false`;
+  const value = property ? PROPERTIES[property] : sql`(defined.texts ->> ${definitionId}::text)`;
   return predicate ? compilePredicate(predicate, value) : sql`${value} is not null`;
 }
 
-const nameOf = (table: typeof tiers | typeof lifecycles, column: PgColumn) => (organizationId: string) =>
-  sql`(select ${table.name} from ${table} where ${and(eq(table.organizationId, organizationId), eq(table.id, column))})`;
+const nameOf = (table: typeof tiers | typeof lifecycles, column: PgColumn): SQL =>
+  sql`(select ${table.name} from ${table} where ${table.id} = ${column})`;
 
-const PROPERTIES: { readonly [Property in ServiceProperty]: (organizationId: string) => SQL } = {
-  NAME: () => sql`${services.name}`,
-  DESCRIPTION: () => sql`${services.description}`,
-  LANGUAGE: () => sql`${services.language}`,
-  FRAMEWORK: () => sql`${services.framework}`,
+const PROPERTIES: { readonly [Property in ServiceProperty]: SQL } = {
+  NAME: sql`${services.name}`,
+  DESCRIPTION: sql`${services.description}`,
+  LANGUAGE: sql`${services.language}`,
+  FRAMEWORK: sql`${services.framework}`,
   TIER: nameOf(tiers, services.tierId),
   LIFECYCLE: nameOf(lifecycles, services.lifecycleId),
 };
 
-function definedProperty({ organizationId, definitionId }: CheckRow): SQL {
-  const own = and(
-    eq(serviceProperties.organizationId, organizationId),
-    eq(serviceProperties.serviceId, services.id),
-    sql`${serviceProperties.definitionId} = ${definitionId}::uuid`,
-  );
-  return sql`(select ${jsonText(serviceProperties.value)} from ${serviceProperties} where ${own})`;
-}
-
 /** A report counts until it expires, also if the check did not apply or did not count in the meantime. */
-function reportedStatus({ check, now }: Given): SQL {
-  const { status, expiresAt } = checkResults;
-  const own = and(
-    eq(checkResults.organizationId, check.organizationId),
-    eq(checkResults.checkId, check.id),
-    eq(checkResults.serviceId, services.id),
-    sql`${checkResults.reportedById} is not null`,
-  );
-  const isExpired = sql`${expiresAt} <= ${now.toISOString()}::timestamptz`;
-  const letter = sql`case when ${isExpired} then 'X' when ${status} = 'PASSED' then 'P' when ${status} = 'FAILED' then 'F' else 'X' end`;
-  const latest = sql`select ${letter} from ${checkResults} where ${own} order by ${checkResults.createdAt} desc, ${checkResults.id} desc limit 1`;
-  return sql`coalesce((${latest}), 'X')`;
-}
+const reportedStatus = ({ id }: CheckToEvaluate): SQL => sql`coalesce(reported.letters ->> ${id}::text, 'X')`;

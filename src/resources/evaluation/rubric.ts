@@ -8,18 +8,23 @@ import { loadFiltersOf } from '../filter/service.ts';
 import { levels } from '../level/table.ts';
 import type { Scope } from './scope.ts';
 
+const { id, type, categoryId, levelId, settings, definitionId, filterId, passPending, enabled, enableOn } = checks;
+const columns = { id, type, categoryId, levelId, settings, definitionId, filterId, passPending, enabled, enableOn };
+
+export type CheckToEvaluate = Pick<CheckRow, keyof typeof columns>;
+
+const checkReader = readerOf<CheckToEvaluate>(checks, columns);
+
 /** What services are evaluated against. */
 export interface Rubric {
   /** The checks that count now, ordered by ID. */
-  readonly checks: readonly CheckRow[];
+  readonly checks: readonly CheckToEvaluate[];
   readonly filters: FiltersById;
   /** The IDs of the levels in their order. */
   readonly levelIds: readonly string[];
   /** When the next check becomes enabled. Null if there is none. */
   readonly nextEnabling: Date | null;
 }
-
-const checkReader = readerOf<CheckRow>(checks);
 
 /**
  * Reads the rubric and locks its levels, so that none of them is deleted before the end of the transaction. Returns null if

@@ -1,12 +1,13 @@
 import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { arrayParam } from '../../db/array.ts';
 import { clientOf, dialect } from '../../db/client.ts';
-import type { CheckRow } from '../check/service.ts';
 import { checkResults } from '../check-result/table.ts';
+import { jsonText } from '../filter/compare.ts';
 import { compileFilter } from '../filter/compile.ts';
-import { serviceLevels, services } from '../service/table.ts';
+import { serviceLevels, serviceProperties, services } from '../service/table.ts';
 import { statusOf } from './condition.ts';
-import type { Rubric } from './rubric.ts';
+import { partsOf } from './parts.ts';
+import type { CheckToEvaluate, Rubric } from './rubric.ts';
 import type { Scope } from './scope.ts';
 
 /** The state of a service before the evaluation, and the statuses that it should have. */
@@ -33,7 +34,7 @@ const SLICE = 500;
 export async function computeStatuses(
   scope: Scope,
   serviceIds: readonly string[],
-  selected: readonly CheckRow[],
+  selected: readonly CheckToEvaluate[],
   rubric: Rubric,
 ): Promise<Computed[]> {
   const computed = await run(scope, serviceIds, selected.slice(0, SLICE), rubric);
@@ -45,7 +46,7 @@ export async function computeStatuses(
   return computed;
 }
 
-async function run(scope: Scope, serviceIds: readonly string[], selected: readonly CheckRow[], rubric: Rubric) {
+async function run(scope: Scope, serviceIds: readonly string[], selected: readonly CheckToEvaluate[], rubric: Rubric) {
   const { sql: text, params } = dialect.sqlToQuery(statementFor(scope, serviceIds, selected, rubric));
   // The text depends on the checks of the organization. Named statements would remain on each connection.
   return (await clientOf(scope.db).unsafe(text, params as never[])) as unknown as Computed[];
@@ -54,7 +55,7 @@ async function run(scope: Scope, serviceIds: readonly string[], selected: readon
 export function statementFor(
   { organizationId, now }: Scope,
   serviceIds: readonly string[],
-  selected: readonly CheckRow[],
+  selected: readonly CheckToEvaluate[],
   { filters }: Rubric,
 ): SQL {
   const names = new Map(
@@ -73,13 +74,15 @@ export function statementFor(
   const own = sql`${services.organizationId} = ${organizationId} and ${services.id} = any(${arrayParam(serviceIds)}::uuid[])`;
   // OFFSET prevents PostgreSQL from evaluating a filter again for each of its checks.
   const matched = sql`select ${services}.*${sql.join(matches)} from ${services} where ${own} offset 0`;
-  return sql`select ${services.id},
+  return sql`${partsOf(organizationId, serviceIds)} select ${services.id},
     array_to_string(array[${sql.join(letters, sql`, `)}]::text[], '') as statuses,
     latest.stored, latest.next_expiry as "nextExpiry",
     coalesce((${storedLevels(organizationId)}), '') as "storedLevels",
     ${services.levelId} as "levelId", ${milliseconds(services.nextEvaluationAt)} as "nextEvaluationAt",
     ${milliseconds(services.lastDeployAt)} as "lastDeployAt"
     from (${matched}) as ${services} cross join lateral (${storedResults(organizationId, now)}) as latest
+    cross join lateral (${reportedResults(organizationId, now)}) as reported
+    cross join lateral (${definedProperties(organizationId)}) as defined
     order by ${services.id}`;
 }
 
@@ -94,6 +97,22 @@ function storedResults(organizationId: string, now: Date): SQL {
     from ${checkResults} where ${checkResults.organizationId} = ${organizationId} and ${serviceId} = ${services.id}
     and ${replacedAt} is null`;
 }
+
+/** The last report of each manual check as a letter, by the ID of the check. */
+function reportedResults(organizationId: string, now: Date): SQL {
+  const { checkId, status, expiresAt, serviceId, reportedById, createdAt, id } = checkResults;
+  const isExpired = sql`${expiresAt} <= ${now.toISOString()}::timestamptz`;
+  const letter = sql`case when ${isExpired} then 'X' when ${status} = 'PASSED' then 'P' when ${status} = 'FAILED' then 'F' else 'X' end`;
+  const reports = sql`select distinct on (${checkId}) ${checkId} as check_id, ${letter} as letter
+    from ${checkResults} where ${checkResults.organizationId} = ${organizationId} and ${serviceId} = ${services.id}
+    and ${reportedById} is not null order by ${checkId}, ${createdAt} desc, ${id} desc`;
+  return sql`select jsonb_object_agg(report.check_id, report.letter) as letters from (${reports}) as report`;
+}
+
+const definedProperties = (organizationId: string): SQL =>
+  sql`select jsonb_object_agg(${serviceProperties.definitionId}, ${jsonText(serviceProperties.value)}) as texts
+    from ${serviceProperties} where ${serviceProperties.organizationId} = ${organizationId}
+    and ${serviceProperties.serviceId} = ${services.id}`;
 
 const storedLevels = (organizationId: string): SQL =>
   sql`select string_agg(${serviceLevels.categoryId}::text || ${serviceLevels.levelId}::text, '' order by ${serviceLevels.categoryId})

@@ -8,7 +8,7 @@ import { Tag } from '../tag/ref.ts';
 import { refuseAddress, teamHooks } from './service.ts';
 import { CONTACT_TYPES, teamAliases, teamContacts, teamMembers, teams, teamTags } from './table.ts';
 
-const ContactType = builder.enumType('ContactType', {
+export const ContactType = builder.enumType('ContactType', {
   description: 'How a team is contacted.',
   values: {
     EMAIL: { description: 'An e-mail address.' },
