@@ -45,6 +45,13 @@ async function roleInUse({ owner, one, make }: Fixtures): Promise<string> {
   return role;
 }
 
+/** A check whose result can be reported, and a service. */
+async function manualCheck({ owner, unique, one, make }: Fixtures) {
+  const place = { category: { id: await one('Category') }, level: { id: await one('Level') } };
+  const { check } = await mutate(owner, 'createCheck', { name: unique('Manual'), ...place }, 'check { id }');
+  return { check: { id: check.id }, service: { id: await make('Service') } };
+}
+
 const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
   (await queryData(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
 
@@ -147,6 +154,33 @@ export const RESOURCES: Record<string, Resource> = {
         ...{ filter_id: filters[at], team_id: teams[at] },
       });
       return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
+    },
+  },
+  CheckResult: {
+    obtain: async (fixtures) => {
+      const input = { ...(await manualCheck(fixtures)), status: 'PASSED', message: 'Seen.\nTwice.' };
+      return (await mutate(fixtures.owner, 'reportCheckResult', input, 'checkResult { id }')).checkResult.id;
+    },
+    cases: {
+      reportCheckResult: async (fixtures) => ({
+        input: { ...(await manualCheck(fixtures)), status: 'FAILED', message: 'Seen.' },
+        event: { target_id: expect.stringMatching(/^chr_/) },
+      }),
+      runChecks: async ({ make }) => ({
+        input: { service: { id: await make('Service') } },
+        event: { target_id: expect.stringMatching(/^svc_/) },
+      }),
+    },
+    rejected: async (fixtures) => ({
+      reportCheckResult: [{ ...(await manualCheck(fixtures)), status: 'FAILED', message: '' }, 'TOO_SHORT'],
+      runChecks: [{ service: { id: unknownId('svc') } }, 'NOT_FOUND'],
+    }),
+    rows: async ({ insert, of }) => {
+      const [services, checks] = [await of('Service'), await of('Check')];
+      return insert('check_results', (at) => ({
+        ...{ service_id: services[at], check_id: checks[at], status: at % 2 ? 'PASSED' : 'FAILED' },
+        created_at: new Date(Date.UTC(2026, 0, 1) + at * 1_000),
+      }));
     },
   },
   Tier: {
