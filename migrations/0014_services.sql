@@ -278,6 +278,7 @@ CREATE UNIQUE INDEX "check_results_latest" ON "check_results" USING btree ("orga
 CREATE INDEX "check_results_by_check" ON "check_results" USING btree ("organization_id","check_id","replaced_at","status");--> statement-breakpoint
 CREATE INDEX "check_results_reported" ON "check_results" USING btree ("organization_id","service_id","check_id","created_at","id") WHERE "check_results"."reported_by_id" is not null;--> statement-breakpoint
 CREATE INDEX "check_results_by_service" ON "check_results" USING btree ("organization_id","service_id","created_at","id");--> statement-breakpoint
+CREATE INDEX "check_results_replaced" ON "check_results" USING btree ("organization_id","replaced_at") WHERE "check_results"."replaced_at" is not null;--> statement-breakpoint
 CREATE INDEX "filter_predicates_by_team" ON "filter_predicates" USING btree ("organization_id","team_id");--> statement-breakpoint
 CREATE INDEX "filter_predicates_by_tier" ON "filter_predicates" USING btree ("organization_id","tier_id");--> statement-breakpoint
 CREATE INDEX "filter_predicates_by_lifecycle" ON "filter_predicates" USING btree ("organization_id","lifecycle_id");--> statement-breakpoint

@@ -37,6 +37,7 @@ import './resources/property-definition/resource.ts';
 import './resources/role/graphql.ts';
 import './resources/rubric/graphql.ts';
 import './resources/service-account/graphql.ts';
+import './resources/service-property/graphql.ts';
 import './resources/service/deploy-graphql.ts';
 import './resources/service/resource.ts';
 import './resources/session/graphql.ts';

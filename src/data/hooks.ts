@@ -1,10 +1,15 @@
 import type { Context } from '../context.ts';
+import type { Item } from './parts.ts';
 
 type MaybePromise<Value> = Value | Promise<Value>;
 
+/** One object that a mutation has created or updated. */
 export interface Change<Row> {
+  /** Null for a new object. */
   readonly before: Row | null;
   readonly after: Row;
+  /** The items in child tables that the input adds and removes. */
+  readonly items: readonly { part: { name: string }; add: readonly Item[]; remove: readonly Item[] }[];
 }
 
 /** What a mutation does, and its inputs. */
@@ -28,7 +33,7 @@ export interface Hooks<Row> {
   readonly afterCreate?: (ctx: Context, row: Row) => MaybePromise<void>;
   /** As `afterCreate`, with the row before and after the update. */
   readonly afterUpdate?: (ctx: Context, before: Row, after: Row) => MaybePromise<void>;
-  /** Runs once for all objects that a mutation has created or updated. `before` is null for a new one. */
+  /** Runs once for all objects that a mutation has created or updated. It can update their rows, which are read again. */
   readonly afterWrite?: (ctx: Context, changes: readonly Change<Row>[]) => MaybePromise<void>;
   /** As `afterCreate`, with the deleted row. */
   readonly afterDelete?: (ctx: Context, row: Row) => MaybePromise<void>;

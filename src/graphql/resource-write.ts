@@ -55,8 +55,20 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
   const written = prepared.map((target, at): Written => ({ ...target, before: null, after: created[at] as AnyRow }));
   await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'create', written));
   for (const { after } of written) await hooks.afterCreate?.(ctx, after as never);
-  await hooks.afterWrite?.(ctx, written as never);
-  return created;
+  return await finish(ctx, resource, written);
+}
+
+/** Runs the hook for all objects. Returns their rows as they are then. */
+async function finish(ctx: Context, { declaration, rows }: Resource, written: readonly Written[]): Promise<AnyRow[]> {
+  const hook = declaration.hooks?.afterWrite;
+  if (!hook) return written.map(({ after }) => after);
+  await hook(ctx, written as never);
+  const current = await rows.lockAll(
+    ctx,
+    written.map(({ after }) => after.id),
+  );
+  const byId = new Map((current as AnyRow[]).map((row) => [row.id, row]));
+  return written.map(({ after }) => byId.get(after.id) as AnyRow);
 }
 
 /** Updates objects: all of them or, if there are errors, none. */
@@ -94,7 +106,7 @@ async function changeAll(ctx: Context, resource: Resource, given: readonly Given
   if (follows) {
     await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'update', written));
     for (const { before, after } of written) await hooks.afterUpdate?.(ctx, before as never, after as never);
-    await hooks.afterWrite?.(ctx, written as never);
+    return await finish(ctx, resource, written);
   }
   return written.map(({ after }) => after);
 }

@@ -20,6 +20,7 @@ import {
   addToOrganization,
   createOrganization,
   createUser,
+  mutate,
   PASSWORD,
   queryData,
   roleId,
@@ -42,6 +43,13 @@ async function roleInUse({ owner, one, make }: Fixtures): Promise<string> {
   const role = await make('Role');
   await giveProjectRole(owner, await one('Project'), await make('Member'), role);
   return role;
+}
+
+/** A check whose result can be reported, and a service. */
+async function manualCheck({ owner, unique, one, make }: Fixtures) {
+  const place = { category: { id: await one('Category') }, level: { id: await one('Level') } };
+  const { check } = await mutate(owner, 'createCheck', { name: unique('Manual'), ...place }, 'check { id }');
+  return { check: { id: check.id }, service: { id: await make('Service') } };
 }
 
 const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
@@ -146,6 +154,33 @@ export const RESOURCES: Record<string, Resource> = {
         ...{ filter_id: filters[at], team_id: teams[at] },
       });
       return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
+    },
+  },
+  CheckResult: {
+    obtain: async (fixtures) => {
+      const input = { ...(await manualCheck(fixtures)), status: 'PASSED', message: 'Seen.\nTwice.' };
+      return (await mutate(fixtures.owner, 'reportCheckResult', input, 'checkResult { id }')).checkResult.id;
+    },
+    cases: {
+      reportCheckResult: async (fixtures) => ({
+        input: { ...(await manualCheck(fixtures)), status: 'FAILED', message: 'Seen.' },
+        event: { target_id: expect.stringMatching(/^chr_/) },
+      }),
+      runChecks: async ({ make }) => ({
+        input: { service: { id: await make('Service') } },
+        event: { target_id: expect.stringMatching(/^svc_/) },
+      }),
+    },
+    rejected: async (fixtures) => ({
+      reportCheckResult: [{ ...(await manualCheck(fixtures)), status: 'FAILED', message: '' }, 'TOO_SHORT'],
+      runChecks: [{ service: { id: unknownId('svc') } }, 'NOT_FOUND'],
+    }),
+    rows: async ({ insert, of }) => {
+      const [services, checks] = [await of('Service'), await of('Check')];
+      return insert('check_results', (at) => ({
+        ...{ service_id: services[at], check_id: checks[at], status: at % 2 ? 'PASSED' : 'FAILED' },
+        created_at: new Date(Date.UTC(2026, 0, 1) + at * 1_000),
+      }));
     },
   },
   Tier: {
@@ -280,6 +315,42 @@ export const RESOURCES: Record<string, Resource> = {
       updatePropertyDefinition: [{ id: await one('PropertyDefinition'), schema: { pattern: '(?=a)' } }, 'INVALID'],
     }),
     rows: ({ insert }) => insert('property_definitions', (at) => ({ name: `Property ${at}`, schema: '{}' })),
+  },
+  Filter: {
+    create: ({ unique }) => ({
+      ...{ name: unique('Filter'), description: 'One.\nTwo.', connective: 'OR' },
+      predicates: [{ key: 'TAG', keyData: 'env', operator: 'EQUALS', value: 'prod', caseSensitive: true }],
+    }),
+    updates: async ({ unique, one }) => [
+      {
+        ...{ name: unique('Go'), description: 'One.\nTwo.', connective: 'OR' },
+        predicates: [{ key: 'TAG', keyData: 'lang', operator: 'CONTAINS', value: 'go', caseSensitive: false }],
+      },
+      {
+        ...{ name: unique('Critical'), description: 'Two.', connective: 'AND' },
+        predicates: [
+          { key: 'TAG', keyData: 'lang', operator: 'EXISTS', value: null, caseSensitive: true },
+          { key: 'TIER', keyData: null, operator: 'EQUALS', value: await one('Tier'), caseSensitive: false },
+        ],
+      },
+    ],
+    rejected: async ({ one, make, owner }) => {
+      const inner = await make('Filter');
+      const predicates = [{ key: 'FILTER', operator: 'MATCHES', value: inner }];
+      await mutate(owner, 'createFilter', { name: `Around ${inner}`, predicates });
+      return {
+        createFilter: [{ name: '', predicates: [{ key: 'NAME', operator: 'EXISTS' }] }, 'TOO_SHORT INVALID'],
+        updateFilter: [{ id: await one('Filter'), name: null }, 'REQUIRED'],
+        deleteFilter: [{ id: inner }, 'IN_USE'],
+      };
+    },
+    rows: async ({ insert, refer }) => {
+      const tiers = await refer('Tier');
+      const ids = await insert('filters', (at) => ({ name: `Filter ${at}`, connective: 'AND' }));
+      const rule = { position: 0, key: 'TIER', operator: 'EQUALS', case_sensitive: false };
+      await insert('filter_predicates', (at) => ({ filter_id: ids[at], ...rule, tier_id: tiers[at] }));
+      return ids;
+    },
   },
   Dataset: {
     create: async ({ unique, one }) => ({

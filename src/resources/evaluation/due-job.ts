@@ -36,7 +36,8 @@ export const createEvaluateDue =
     if (!isLast) jobs.wake();
   };
 
-async function evaluateDue(job: Job, organizationId: string, now: Date): Promise<void> {
+/** Evaluates the due services of an organization, one batch in each transaction. */
+export async function evaluateDue(job: Pick<Job, 'inOrganization'>, organizationId: string, now: Date): Promise<void> {
   const due = sql`${services.nextEvaluationAt} <= ${now.toISOString()}::timestamptz`;
   let after: string | null = null;
   do after = await job.inOrganization(organizationId, (db) => evaluatePage({ db, organizationId, now }, due, after));
