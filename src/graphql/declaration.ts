@@ -67,6 +67,10 @@ export interface NodeDeclaration<Table extends TenantTable> {
   readonly description: string;
   /** The type Project for a resource of a project, whose table needs the column `projectId`. `self` for Project itself. */
   readonly project?: Target | 'self';
+  /** The column of the owner, for services. Permissions on an object are then checked on it. */
+  readonly ownedBy?: ColumnOf<Table>;
+  /** The column of the service that an object belongs to. The permission to see it is then checked on this service. */
+  readonly ofService?: ColumnOf<Table>;
   readonly attributes: { readonly [Column in ColumnOf<Table>]?: Attribute<Table['$inferSelect'][Column]> };
   readonly computed?: Readonly<Record<string, Computed<Row<Table>>>>;
   /** Items in child tables, by the name of their field. */

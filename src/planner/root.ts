@@ -43,6 +43,7 @@ const newDraft = ({ schema }: Plan): StatementDraft => ({
   schema,
   rowSets: [],
   permissions: new Set(),
+  permissionsOnSome: new Set(),
   bind: [],
   writeRelated: [],
 });

@@ -1,8 +1,9 @@
 import type { SQL } from 'drizzle-orm';
+import { canOnEvery, canOnSome } from '../access/access.ts';
 import { type Context, db, tenant } from '../context.ts';
 import { clientOf } from '../db/client.ts';
 import type { Variables } from '../executor/model.ts';
-import { type CachedSql, NotPlanned, type ReadRun, type Run, type Statement } from './model.ts';
+import { type CachedSql, NotPlanned, type ReadRun, type RowSet, type Run, type Statement } from './model.ts';
 import type { RootPlan } from './root.ts';
 import { buildSql, SEPARATOR } from './statement.ts';
 
@@ -34,6 +35,8 @@ export function bindStatement(
   const { draft } = statement;
   for (const permission of draft.permissions)
     if (!ctx.unit.access.can(permission)) throw new NotPlanned(`${permission} is refused`);
+  for (const permission of draft.permissionsOnSome)
+    if (!canOnSome(ctx.unit.access, permission)) throw new NotPlanned(`${permission} is refused`);
   const run: Run = {
     ctx,
     variables,
@@ -63,11 +66,11 @@ function sqlFor(statement: Statement, run: Run): CachedSql {
 }
 
 /**
- * What the text of the statement depends on. Null if it also depends on a filter, a cursor, or on the projects that the
- * caller can see.
+ * What the text of the statement depends on. Null if it also depends on a filter, a cursor, or on the projects or services
+ * that the caller can see.
  */
-function shapeOf({ draft: { rowSets } }: Statement, { lists, key }: Run): string | null {
-  if (rowSets.some(({ source }) => source.project)) return null;
+function shapeOf({ draft: { rowSets } }: Statement, { ctx, lists, key }: Run): string | null {
+  if (rowSets.some((rows) => dependsOnCaller(rows, ctx))) return null;
   const parts = [key?.column.name ?? ''];
   for (const list of lists) {
     if (!list) continue;
@@ -77,6 +80,11 @@ function shapeOf({ draft: { rowSets } }: Statement, { lists, key }: Run): string
   }
   return parts.join(' ');
 }
+
+const dependsOnCaller = (
+  { source: { project, owner, service }, visibleWith }: RowSet,
+  { unit: { access } }: Context,
+): boolean => Boolean(project || ((owner || service) && visibleWith && !canOnEvery(access, visibleWith)));
 
 /** Sends the statements without waiting between them, and returns the values of the root fields as JSON. */
 export async function execute(

@@ -27,6 +27,7 @@ export const Service = resource('Service', {
   table: services,
   id: 'svc',
   permission: 'service',
+  ownedBy: 'ownerId',
   plural: 'services',
   description: 'A service of the organization, which the checks of the rubric evaluate.',
   attributes: {
