@@ -342,6 +342,25 @@ test('runChecks evaluates a service and returns its results', async () => {
   });
 });
 
+test('a check of a property compares numbers, and a text that is no number fails', async () => {
+  const service = await createService(ownerToken, 'Replicated');
+  const definition = { alias: 'replicas' };
+  await mutate(ownerToken, 'createPropertyDefinition', { name: 'Replicas', ...definition, schema: {} });
+  const predicate = { operator: 'GREATER_THAN_OR_EQUAL_TO', value: '3' };
+  const check = await createCheck(ownerToken, rubric, { settings: { serviceProperty: { definition, predicate } } });
+  const statusWith = async (value: unknown) => {
+    const input = { service: { id: service }, definition, value };
+    expect((await mutate(ownerToken, 'setServiceProperty', input)).errors).toEqual([]);
+    return (await latest(check, service))?.status;
+  };
+  await runJobs(api);
+  expect(await statusWith(10)).toBe('PASSED');
+  expect(await statusWith(2.5)).toBe('FAILED');
+  expect(await statusWith(3)).toBe('PASSED');
+  expect(await statusWith('many')).toBe('FAILED');
+  expect(await statusWith(null)).toBe('FAILED');
+});
+
 test('createChecks creates up to 500 checks or none, with errors by index', async () => {
   const at = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
   const input = (name: string, settings: object) => ({ name, ...at, settings });
