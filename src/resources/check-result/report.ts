@@ -1,4 +1,4 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { and, eq, isNull } from 'drizzle-orm';
 import { z } from 'zod';
 import { serviceOf } from '../../access/ownership.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
@@ -116,20 +116,26 @@ async function applies(ctx: Context, { filterId }: CheckRow, serviceId: string):
 /** Ends the latest result. Returns the time of the new one, which is after that of the latest. */
 async function endLatest(ctx: Context, checkId: string, serviceId: string): Promise<Date> {
   const now = ctx.dependencies.clock();
-  const isLatest = and(
-    eq(checkResults.organizationId, tenant(ctx)),
-    eq(checkResults.serviceId, serviceId),
-    eq(checkResults.checkId, checkId),
-    isNull(checkResults.replacedAt),
-  );
-  const [ended] = await (await db(ctx))
+  const tx = await db(ctx);
+  const own = eq(checkResults.organizationId, tenant(ctx));
+  const [latest] = await tx
+    .select({ id: checkResults.id, createdAt: checkResults.createdAt })
+    .from(checkResults)
+    .where(
+      and(
+        own,
+        eq(checkResults.serviceId, serviceId),
+        eq(checkResults.checkId, checkId),
+        isNull(checkResults.replacedAt),
+      ),
+    );
+  if (!latest) return now;
+  const replacedAt = new Date(Math.max(now.getTime(), latest.createdAt.getTime() + 1));
+  await tx
     .update(checkResults)
-    .set({
-      replacedAt: sql`greatest(${now.toISOString()}::timestamptz, ${checkResults.createdAt} + interval '1 millisecond')`,
-    })
-    .where(isLatest)
-    .returning({ at: checkResults.replacedAt });
-  return ended?.at ?? now;
+    .set({ replacedAt })
+    .where(and(own, eq(checkResults.id, latest.id)));
+  return replacedAt;
 }
 
 /** Only a result that the check was passed expires. */
