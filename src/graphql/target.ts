@@ -93,7 +93,13 @@ export function requireOnService<Row extends { id: string }>(
   ctx.unit.access.require(permission, scopeOf(target, row));
 }
 
-type Guarded = Pick<Target, 'project' | 'owner' | 'service' | 'permission'>;
+/** What the visibility of an object depends on. */
+interface Guarded {
+  readonly permission: Permission;
+  readonly project: PgColumn | null;
+  readonly owner?: PgColumn | null;
+  readonly service?: PgColumn | null;
+}
 
 /** The condition that the guard of the type lets the caller see an object. Undefined if it does not depend on the object. */
 export function visibleIn(ctx: Context, { project, owner, service, permission }: Guarded): SQL | undefined {

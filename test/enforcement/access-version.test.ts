@@ -129,7 +129,8 @@ await api.root`
   values (${ours}, ${newId()}, ${account}, ${joined}, ${roleByKey('read').id})`;
 
 await api.root`
-  insert into teams (organization_id, id, name) values (${ours}, ${team}, 'Owners'), (${ours}, ${child}, 'Child')`;
+  insert into teams (organization_id, id, name, parent_id)
+  values (${ours}, ${team}, 'Owners', null), (${ours}, ${child}, 'Child', ${team})`;
 await api.root`insert into services (organization_id, id, name) values (${ours}, ${service}, 'Owned')`;
 
 let count = 0;
@@ -177,9 +178,9 @@ const STATEMENTS: [name: string, by: number, statement: string][] = [
   ]),
   ['an insert of a team', 0, insertTeam('null')],
   ['an insert of a child team', 1, insertTeam(`'${team}'`)],
-  ['a new parent of a team', 1, `update teams set parent_id = '${team}' where ${where} and id = '${child}'`],
+  ['no parent of a team', 1, `update teams set parent_id = null where ${where} and id = '${child}'`],
   ['a new name of a team', 0, `update teams set name = 'Renamed' where ${where} and id = '${child}'`],
-  ['a delete of a team', 1, `delete from teams where ${where} and id = '${child}'`],
+  ['a delete of a child team', 1, `delete from teams where ${where} and id = '${child}'`],
   ['a new owner of a service', 1, `update services set owner_id = '${team}' where ${where} and id = '${service}'`],
   ['a new name of a service', 0, `update services set name = 'Renamed' where ${where} and id = '${service}'`],
   ['a delete of all assignments', 1, `delete from assignments where ${where}`],

@@ -176,9 +176,10 @@ export const RESOURCES: Record<string, Resource> = {
       runChecks: [{ service: { id: unknownId('svc') } }, 'NOT_FOUND'],
     }),
     rows: async ({ insert, of }) => {
-      const [services, checks] = [await of('Service'), await of('Check')];
+      const [services, checks, members] = [await of('Service'), await of('Check'), await of('Member')];
       return insert('check_results', (at) => ({
         ...{ service_id: services[at], check_id: checks[at], status: at % 2 ? 'PASSED' : 'FAILED' },
+        reported_by_id: members[at],
         created_at: new Date(Date.UTC(2026, 0, 1) + at * 1_000),
       }));
     },

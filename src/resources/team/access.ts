@@ -46,7 +46,7 @@ export const changeTeams = async <Result>(
  * does. `requireOwners` must follow when the owners are known.
  */
 export const aroundServices: Around = async (ctx, { inputs }, run) => {
-  if (sets(inputs, 'owner')) await lockOrganization(ctx);
+  if (inputs.some(({ owner }) => owner !== undefined)) await lockOrganization(ctx);
   return await run();
 };
 
