@@ -322,8 +322,20 @@ CREATE INDEX "checks_by_definition" ON "checks" USING btree ("organization_id","
 
 -- Membership of teams, the tree of teams and the owners of services decide whom statements with `ownedByPrincipal` concern.
 CALL ambit.count_access_changes('team_members');--> statement-breakpoint
-CALL ambit.count_access_changes('teams');--> statement-breakpoint
--- Other changes of a service, such as its level, leave the access as it is.
+-- Other changes of a team or a service, such as its name or its level, leave the access as it is. Such a change must not
+-- lock the organization, because a change of access locks the organization first and the team or service afterwards.
+CREATE FUNCTION ambit.parent_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE public.organizations SET access_version = access_version + 1
+    WHERE id = coalesce(NEW.organization_id, OLD.organization_id);
+  RETURN NULL;
+END $$;--> statement-breakpoint
+CREATE TRIGGER access_changed_by_parent AFTER INSERT ON teams
+  FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION ambit.parent_changed();--> statement-breakpoint
+CREATE TRIGGER access_changed_by_no_parent AFTER DELETE ON teams
+  FOR EACH ROW WHEN (OLD.parent_id IS NOT NULL) EXECUTE FUNCTION ambit.parent_changed();--> statement-breakpoint
+CREATE TRIGGER access_changed_by_other_parent AFTER UPDATE ON teams
+  FOR EACH ROW WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id) EXECUTE FUNCTION ambit.parent_changed();--> statement-breakpoint
 CREATE FUNCTION ambit.owners_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE organization uuid;
 BEGIN

@@ -12,8 +12,19 @@ export interface Change<Row> {
   readonly items: readonly { part: { name: string }; add: readonly Item[]; remove: readonly Item[] }[];
 }
 
+/** What a mutation does, and its inputs. */
+export interface Mutated {
+  readonly action: 'create' | 'update' | 'delete';
+  readonly inputs: readonly Readonly<Record<string, unknown>>[];
+}
+
 /** The special behavior of a resource. Hooks run in the transaction of the mutation, after the guard. */
 export interface Hooks<Row> {
+  /**
+   * Runs a whole mutation, for what must happen before the first row is locked and after the last one is written. When `run`
+   * has returned, everything is written.
+   */
+  readonly around?: <Result>(ctx: Context, mutation: Mutated, run: () => Promise<Result>) => Promise<Result>;
   /** Returns the values of the new row. */
   readonly beforeCreate?: (ctx: Context, values: Partial<Row>) => MaybePromise<Partial<Row>>;
   /** Returns the values that change. The row is locked. */

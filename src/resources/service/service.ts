@@ -4,13 +4,16 @@ import { toPublicId } from '../../lib/ids.ts';
 import { isWebUrl } from '../../lib/web-url.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
 import { evaluateServices } from '../evaluation/evaluate.ts';
+import { aroundServices, requireOwners } from '../team/access.ts';
 import { dependenciesOf, othersIn } from './neighbours.ts';
 import type { services } from './table.ts';
 
 export type ServiceRow = typeof services.$inferSelect;
 
 export const serviceHooks: Hooks<ServiceRow> = {
+  around: aroundServices,
   afterWrite: async (ctx, changes) => {
+    await requireOwners(ctx, changes);
     await evaluateServices(
       ctx,
       changes.map(({ after }) => after.id),

@@ -7,6 +7,7 @@ import { email } from '../../lib/input.ts';
 import { isWebUrl } from '../../lib/web-url.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
 import { organizations } from '../organization/table.ts';
+import { aroundTeams } from './access.ts';
 import { type ContactType, teams } from './table.ts';
 
 export type TeamRow = typeof teams.$inferSelect;
@@ -15,6 +16,7 @@ export type TeamRow = typeof teams.$inferSelect;
 export const MAX_DEPTH = 10;
 
 export const teamHooks: Hooks<TeamRow> = {
+  around: aroundTeams,
   beforeCreate: async (ctx, values) => {
     if (values.parentId) await requirePlace(ctx, null, values.parentId);
     return values;
