@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { organizationUuid } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { enqueue, runJobs } from '../support/jobs.ts';
-import { createApiToken, createCheck, createOrganization, getRubric, mutate, queryData } from '../support/world.ts';
+import {
+  addMember,
+  createApiToken,
+  createCheck,
+  createOrganization,
+  getRubric,
+  mutate,
+  queryData,
+} from '../support/world.ts';
 
 const DAY = 86_400_000;
 
@@ -170,4 +178,40 @@ describe('the report of all services', () => {
     expect(servicesReport).toEqual({ overall: { services: 0, levels: [] }, categories: [], teams: [], tiers: [] });
     expect(organizationUuid(initech)).not.toBe(organizationUuid(acme));
   });
+});
+
+test('a caller who may read only the services of their teams learns nothing about others', async () => {
+  // The clock has advanced, so earlier sessions have expired.
+  const maker = await addMember(api, acme, 'owner', 'maker');
+  const { role } = await mutate(
+    maker,
+    'createRole',
+    {
+      name: 'Own services',
+      statements: [
+        { effect: 'ALLOW', permissions: ['service:read', 'check_result:read'], ownedByPrincipal: true },
+        { effect: 'ALLOW', permissions: ['team:read', 'level:read', 'tier:read', 'category:read'] },
+      ],
+    },
+    'role { id }',
+  );
+  const person = await addMember(api, acme, 'guest');
+  await mutate(maker, 'updateMember', { id: person.memberId, roleId: role.id }, 'member { id }');
+  const members = [{ principalId: person.memberId }];
+  const mobile = (await mutate(maker, 'createTeam', { name: 'Mobile', members }, 'team { id }')).team.id;
+  const app = { name: 'App', owner: { id: mobile } };
+  const own = (await mutate(maker, 'createService', app, 'service { id }')).service.id;
+  const { servicesReport } = await queryData(person, ALL);
+  expect(servicesReport.overall.services).toBe(1);
+  expect(servicesReport.teams.map((one: Json) => one.team.name)).toEqual(['Mobile']);
+  expect(servicesReport.tiers.map((one: Json) => one.services)).toEqual([1]);
+  expect(servicesReport.categories.every((one: Json) => one.services === 1)).toBe(true);
+  const document =
+    'query ($id: ID!) { service(id: $id) { maturityReport { level { name } } } servicesReport { history { services } } }';
+  const { data } = await person.query(document, { id: own });
+  expect(data).toMatchObject({
+    service: { maturityReport: { level: { name: 'Bronze' } } },
+    servicesReport: { history: null },
+  });
+  expect((await person.query(document, { id: shop })).data.service).toBeNull();
 });
