@@ -21,6 +21,8 @@ import './resources/category/resource.ts';
 import './resources/check-result/graphql.ts';
 import './resources/check/resource.ts';
 import './resources/dataset/resource.ts';
+import './resources/evaluation/maturity-graphql.ts';
+import './resources/evaluation/services-report-graphql.ts';
 import './resources/filter/graphql.ts';
 import './resources/invitation/accept-graphql.ts';
 import './resources/invitation/graphql.ts';

@@ -13,6 +13,7 @@ import { builder, type SchemaTypes } from './builder.ts';
 import { connectionOf } from './connection.ts';
 import { byId, findBy } from './find-by.ts';
 import { columnOfPart } from './part-fields.ts';
+import { argumentsGiven, conditionsOf, costOfConditions, prepareConditions } from './resource-conditions.ts';
 import { conditions, type FilterInput, filterInputOf } from './resource-filter.ts';
 import { type AnyRow, columnOf, type DeclaredPart, type Resource, targetOf } from './resource-model.ts';
 import { type Order, orderInputOf, orderWords, sortKeys } from './resource-order.ts';
@@ -95,9 +96,17 @@ function listOptions(resource: Resource): object {
     type,
     nullable: true,
     ...guardOf(resource),
-    ...(declaration.filter?.search && { complexity: (args: never) => costOfList(args) }),
+    ...((declaration.filter?.search || declaration.conditions) && {
+      complexity: (args: never) => costOfList(args, { conditions: costOfConditions(resource, args) }),
+    }),
     description: `The ${words} ${scope}, ${orderBy ? 'by default ' : ''}ordered ${orderWords(order[0])}.`,
     args: {
+      ...Object.fromEntries(
+        conditionsOf(resource, 'argument').map(([name, { input }]) => [
+          name,
+          builder.args((t) => ({ [name]: t.field(input as never) }))[name],
+        ]),
+      ),
       ...(filter && {
         filter: builder.args((t) => ({
           filter: t.field({ type: filter, description: `Which ${words} to list. Defaults to all.` } as never),
@@ -112,10 +121,15 @@ function listOptions(resource: Resource): object {
         })).orderBy,
       }),
     },
-    extensions: withSource({ kind: 'list', options: (ctx, args: ListArgs) => selected(ctx, resource, args) }),
+    extensions: withSource({
+      kind: 'list',
+      ...(declaration.conditions && { prepare: (ctx, args) => prepareConditions(ctx, resource, args) }),
+      options: (ctx, args: ListArgs, prepared) => selected(ctx, resource, args, prepared),
+    }),
     resolve: async (_parent: unknown, args: ListArgs, ctx: Context) => {
       ctx.unit.access.requireOrganization();
-      return await listPage(await db(ctx), selected(ctx, resource, args), args);
+      const prepared = (await prepareConditions(ctx, resource, args)) ?? [];
+      return await listPage(await db(ctx), selected(ctx, resource, args, prepared), args);
     },
   };
   lists.set(resource, options);
@@ -125,12 +139,15 @@ function listOptions(resource: Resource): object {
 type ListArgs = PageArgs & { filter?: FilterInput | null; orderBy?: Order | null };
 
 /** The rows of a list, and their order. */
-function selected(ctx: Context, resource: Resource, { filter, orderBy }: ListArgs): ListOptions<AnyRow> {
+function selected(ctx: Context, resource: Resource, args: ListArgs, prepared: readonly SQL[]): ListOptions<AnyRow> {
+  const { filter, orderBy } = args;
   const field = orderBy?.field ?? resource.declaration.order[0];
   return {
     reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
-    where: and(visible(ctx, resource), ...conditions(ctx, resource, filter ?? {})) as SQL,
-    asked: [tenant(ctx), filter ?? {}],
+    where: and(visible(ctx, resource), ...conditions(ctx, resource, filter ?? {}), ...prepared) as SQL,
+    // The text of a prepared condition depends on data, so connections must not keep the statement.
+    isPrepared: prepared.length === 0,
+    asked: [tenant(ctx), filter ?? {}, ...argumentsGiven(resource, args)],
     order: sortKeys(resource, field),
     descending: orderBy?.direction === 'DESC',
   };

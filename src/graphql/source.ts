@@ -67,7 +67,9 @@ export type NestedListQuery = WithoutReader<NestedOptions<never>>;
 /** A list that does not depend on a parent. */
 export interface ListSource {
   readonly kind: 'list';
-  readonly options: (ctx: Context, args: never) => ListQuery;
+  /** Conditions that must be computed first. Null if there are none. */
+  readonly prepare?: (ctx: Context, args: never) => Promise<readonly SQL[]> | null;
+  readonly options: (ctx: Context, args: never, prepared: readonly SQL[]) => ListQuery;
 }
 
 /** A list of the objects that refer to a parent. */

@@ -1,3 +1,4 @@
+import type { SQL } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLSchema } from 'graphql';
 import type { Permission } from '../access/catalog.ts';
@@ -65,6 +66,8 @@ export interface Run {
   readonly tenant: string;
   /** The lists, by the index of their row set. */
   readonly lists: ListRun[];
+  /** The conditions of the list that were computed first. */
+  readonly prepared: readonly SQL[];
   /** The condition of the object, for a statement that reads one. */
   key: ObjectKey | null;
 }

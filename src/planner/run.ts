@@ -1,3 +1,4 @@
+import type { SQL } from 'drizzle-orm';
 import { canOnEvery, canOnSome } from '../access/access.ts';
 import { type Context, db, tenant } from '../context.ts';
 import { clientOf } from '../db/client.ts';
@@ -23,7 +24,12 @@ export interface BoundStatement {
  * Binds the arguments of a root field to its statement. Throws NotPlanned, or the error of an argument, if resolvers must
  * execute the operation.
  */
-export function bindStatement({ field, statementFor }: RootPlan, ctx: Context, variables: Variables): BoundStatement {
+export function bindStatement(
+  { field, statementFor }: RootPlan,
+  ctx: Context,
+  variables: Variables,
+  prepared: readonly SQL[] = [],
+): BoundStatement {
   const args = field.argsOf(variables);
   const statement = statementFor(args);
   const { draft } = statement;
@@ -31,7 +37,16 @@ export function bindStatement({ field, statementFor }: RootPlan, ctx: Context, v
     if (!ctx.unit.access.can(permission)) throw new NotPlanned(`${permission} is refused`);
   for (const permission of draft.permissionsOnSome)
     if (!canOnSome(ctx.unit.access, permission)) throw new NotPlanned(`${permission} is refused`);
-  const run: Run = { ctx, variables, args, time: ctx.dependencies.clock(), tenant: tenant(ctx), lists: [], key: null };
+  const run: Run = {
+    ctx,
+    variables,
+    args,
+    time: ctx.dependencies.clock(),
+    tenant: tenant(ctx),
+    lists: [],
+    prepared,
+    key: null,
+  };
   for (const bind of draft.bind) bind(run);
   const { text, params } = sqlFor(statement, run);
   return { field: field.name, statement, run, text, params: params.map((param) => param(run)) };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { lazily } from '../../src/lib/lazy.ts';
 import { allow } from '../decisions/support.ts';
 import { unknownId, uuidOf } from '../enforcement/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
@@ -42,10 +43,10 @@ const createManual = (manual: object = {}, more: object = {}) =>
   createCheck(ownerToken, rubric, { settings: { manual }, ...more });
 
 const HISTORY = `query ($check: ID!, $service: ID!, $first: Int, $after: String) {
-  checkResultHistory(check: { id: $check }, service: { id: $service }, first: $first, after: $after) {
-    totalCount pageInfo { hasNextPage endCursor } nodes { status message replacedAt reportedBy { id } } } }`;
+  service(id: $service) { checkResultHistory(filter: { check: { id: $check } }, first: $first, after: $after) {
+    totalCount pageInfo { hasNextPage endCursor } nodes { status message replacedAt reportedBy { id } } } } }`;
 const historyOf = async (check: string, service: string, caller: Caller = ownerToken, more = {}) =>
-  (await queryData(caller, HISTORY, { check, service, ...more })).checkResultHistory;
+  (await queryData(caller, HISTORY, { check, service, ...more })).service.checkResultHistory;
 
 const LATEST = `query ($id: ID!, $filter: CheckResultFilter) {
   service(id: $id) { checkResults(first: 500, filter: $filter) { nodes { status message check { id } } } } }`;
@@ -70,7 +71,7 @@ describe('a report', () => {
     expect((await queryData(reader, node, { id: checkResult.id })).node).toEqual(checkResult);
     expect(await latest(check, shop)).toMatchObject({ status: 'PASSED', message: 'Seen in *Grafana*.' });
     const results = `query ($id: ID!) { check(id: $id) {
-      stats { passed failed pending } results { totalCount nodes { id } } failed: results(status: FAILED) { totalCount } } }`;
+      stats { passed failed pending } results { totalCount nodes { id } } failed: results(filter: { status: FAILED }) { totalCount } } }`;
     expect((await queryData(reader, results, { id: check })).check).toEqual({
       stats: { passed: 1, failed: 0, pending: 0 },
       results: { totalCount: 1, nodes: [{ id: checkResult.id }] },
@@ -416,7 +417,58 @@ describe('the token of a service account with check_result:create only', () => {
     const id = (await api.root`select id from check_results limit 1`)[0]?.['id'];
     expect(id).toBeDefined();
     const list = await caller.query(HISTORY, { check: unknownId('chk'), service: shop });
-    expect(list.data).toEqual({ checkResultHistory: null });
+    expect(list.data).toEqual({ service: null });
+  });
+});
+
+describe('a statement for services of the principal’s teams', () => {
+  // Its session begins after the clock has advanced.
+  const world = lazily(async () => {
+    const maker = await addMember(api, acme, 'owner', 'ownership');
+    const statement = { effect: 'ALLOW', permissions: ['check_result:*'], ownedByPrincipal: true };
+    const statements = [statement, allow('service:read', 'check:read')];
+    const { role } = await mutate(maker, 'createRole', { name: 'Developer', statements }, 'role { id }');
+    const developer = await addMember(api, acme, 'read', 'developer');
+    await executeMutation(
+      maker,
+      'mutation ($input: UpdateMemberInput!) { updateMember(input: $input) { errors { code } } }',
+      { input: { id: developer.memberId, roleId: role.id } },
+    );
+    const create = async (name: string, members: object[]) =>
+      (await mutate(maker, 'createTeam', { name, members }, 'team { id }')).team.id;
+    const service = async (name: string, team: string) =>
+      (await mutate(maker, 'createService', { name, owner: { id: team } }, 'service { id }')).service.id;
+    const own = await service('Own', await create('Own team', [{ principalId: developer.memberId }]));
+    const other = await service('Other', await create('Other team', []));
+    return { developer, own, other, check: await createManual({}, { name: 'By owners' }) };
+  });
+
+  test('allows reports for these services only', async () => {
+    const { developer, own, other, check } = await world();
+    const input = (service: string) => ({ check: { id: check }, service: { id: service }, status: 'PASSED' });
+    expect((await report(developer, input(own))).errors).toEqual([]);
+    expect(await report(developer, input(other))).toEqual({ refused: expect.any(String) });
+    expect(await mutate(developer, 'runChecks', { service: { id: other } })).toEqual({ refused: expect.any(String) });
+    expect((await latest(check, other))?.status).not.toBe('PASSED');
+  });
+
+  test('shows results, lists and numbers of these services only', async () => {
+    const { developer, own, other, check } = await world();
+    await report(ownerToken, { check: { id: check }, service: { id: own }, status: 'PASSED' });
+    await report(ownerToken, { check: { id: check }, service: { id: other }, status: 'PASSED' });
+    const CHECK =
+      'query ($id: ID!) { check(id: $id) { stats { passed } results(filter: { status: PASSED }) { totalCount nodes { id service { id } } } } }';
+    const of = async (caller: Caller) => (await queryData(caller, CHECK, { id: check })).check;
+    const all = await of(ownerToken);
+    expect(all).toMatchObject({ stats: { passed: 2 }, results: { totalCount: 2 } });
+    const seen = await of(developer);
+    expect(seen).toMatchObject({ stats: { passed: 1 }, results: { totalCount: 1, nodes: [{ service: { id: own } }] } });
+    const hidden = all.results.nodes.find((result: Json) => result.service.id === other).id;
+    const NODE = 'query ($id: ID!) { node(id: $id) { id } }';
+    expect(await queryData(developer, NODE, { id: hidden })).toEqual({ node: null });
+    expect(await queryData(developer, NODE, { id: seen.results.nodes[0].id })).not.toEqual({ node: null });
+    const { data } = await developer.query(LATEST, { id: other });
+    expect(data.service).toEqual({ checkResults: null });
   });
 });
 

@@ -176,9 +176,10 @@ export const RESOURCES: Record<string, Resource> = {
       runChecks: [{ service: { id: unknownId('svc') } }, 'NOT_FOUND'],
     }),
     rows: async ({ insert, of }) => {
-      const [services, checks] = [await of('Service'), await of('Check')];
+      const [services, checks, members] = [await of('Service'), await of('Check'), await of('Member')];
       return insert('check_results', (at) => ({
         ...{ service_id: services[at], check_id: checks[at], status: at % 2 ? 'PASSED' : 'FAILED' },
+        reported_by_id: members[at],
         created_at: new Date(Date.UTC(2026, 0, 1) + at * 1_000),
       }));
     },
@@ -261,13 +262,30 @@ export const RESOURCES: Record<string, Resource> = {
         input: { service: { id: await make('Service') }, version: 'v2', description: 'Faster.' },
         event: { target_id: expect.stringMatching(/^svc_/) },
       }),
+      setServiceProperty: async ({ make }) => ({
+        input: {
+          service: { id: await make('Service') },
+          definition: { id: await make('PropertyDefinition') },
+          value: { port: 8443 },
+        },
+        event: { target_id: expect.stringMatching(/^svc_/) },
+      }),
     },
     rejected: async ({ one }) => ({
+      setServiceProperty: [
+        {
+          service: { id: await one('Service') },
+          definition: { id: await one('PropertyDefinition') },
+          value: { port: 'none' },
+        },
+        'INVALID',
+        await one('Service'),
+      ],
       createService: [{ name: '', tierId: unknownId('tie') }, 'TOO_SHORT NOT_FOUND'],
       updateService: [{ id: await one('Service'), name: null }, 'REQUIRED'],
       recordDeploy: [{ service: { id: await one('Service') }, deployedAt: DISTANT }, 'INVALID', await one('Service')],
     }),
-    rows: async ({ insert, refer }) => {
+    rows: async ({ insert, of, refer }) => {
       const [teams, tiers] = [await refer('Team'), await refer('Tier')];
       const [lifecycles, levels] = [await refer('Lifecycle'), await refer('Level')];
       const refers = (at: number) => ({
@@ -277,6 +295,10 @@ export const RESOURCES: Record<string, Resource> = {
       const ids = await insert('services', (at) => ({ name: `Service ${at}`, ...refers(at), ...texts(at) }));
       await insert('service_aliases', (at) => ({ service_id: ids[at], alias: `service-${at}` }));
       await insert('service_tags', (at) => ({ service_id: ids[at], key: 'env', value: `${at}` }));
+      const definitions = await of('PropertyDefinition');
+      await insert('service_properties', (at) => ({
+        ...{ service_id: ids[at], definition_id: definitions[at], value: `${at}` },
+      }));
       await insert('service_links', (at) => ({ service_id: ids[at], name: `Link ${at}`, url: 'https://acme.test/' }));
       await insert('service_dependencies', (at) => ({ service_id: ids[0], depends_on_id: ids[at] }));
       return ids;

@@ -1,4 +1,3 @@
-import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { JSON_COST } from '../../graphql/cost.ts';
 import { mutation } from '../../graphql/mutation.ts';
@@ -23,6 +22,7 @@ import { MAX_PROPERTIES, MAX_VALUE, propertiesOf, type ServicePropertyRow } from
 import { setProperty } from './set.ts';
 
 const Services = Service as unknown as Resource;
+const Referenced = Service as unknown as Target;
 const Definitions = PropertyDefinition as unknown as Target<PropertyDefinitionRow>;
 
 const ServicePropertyValue = builder.objectRef<ServicePropertyRow>('ServicePropertyValue').implement({
@@ -63,8 +63,8 @@ mutation('setServiceProperty', {
   description:
     'Sets or removes the value of a property of a service, and evaluates the service. Returns INVALID if the value does not match the schema of the definition, with the path to the wrong part.',
   auditTarget: async (ctx, input) => {
-    const service = await findService(ctx, input['service'] as GivenReference);
-    return service && toPublicId('svc', service.id);
+    const service = await loadReferenced(ctx, Referenced, input['service'] as GivenReference);
+    return service && canSee(ctx, Referenced, service) ? toPublicId('svc', service.id) : null;
   },
   input: (t) => ({
     service: t.field({ type: referenceInputOf(Services), required: true, description: 'The service.' }),
@@ -81,9 +81,9 @@ mutation('setServiceProperty', {
   }),
   results: { service: { type: Service.type, description: 'The service.' } },
   resolve: async (input, ctx) => {
-    const service = await findService(ctx, input.service);
+    const service = await loadReferenced(ctx, Referenced, input.service);
     if (!service) throw notFound('Service');
-    requireOnService(ctx, Services as unknown as Target, service, 'service:update');
+    requireOnService(ctx, Referenced, service, 'service:update');
     if (input.value === undefined)
       throw invalid(userError('REQUIRED', 'value', 'value: is required. Null removes the property.'));
     const definition = await loadReferenced(ctx, Definitions, input.definition);
@@ -92,12 +92,9 @@ mutation('setServiceProperty', {
         userError('NOT_FOUND', 'definition', 'definition: there is no property definition with this ID or alias.'),
       );
     const given = { serviceId: service.id, definitionId: definition.id, value: input.value, path: ['value'] };
-    const lock = async () => (await lockTarget(ctx, Services, input, 'service:update')) as unknown as ServiceRow;
+    // By the ID, because another request may give the alias to another service.
+    const target = { service: { id: toPublicId('svc', service.id) } };
+    const lock = async () => (await lockTarget(ctx, Services, target, 'service:update')) as unknown as ServiceRow;
     return { service: await setProperty(ctx, given, { lock }) };
   },
 });
-
-async function findService(ctx: Context, given: GivenReference) {
-  const row = await loadReferenced(ctx, Services as unknown as Target, given);
-  return row && canSee(ctx, Services as unknown as Target, row) ? row : null;
-}

@@ -17,15 +17,15 @@ export async function setProperty(ctx: Context, given: GivenProperty, { lock }: 
   const service = await lock();
   const before = await storedValue(ctx, given);
   await writeProperties(ctx, [given], schemas);
-  const updatedAt = ctx.dependencies.clock();
-  await (await db(ctx))
-    .update(services)
-    .set({ updatedAt })
-    .where(and(eq(services.organizationId, tenant(ctx)), eq(services.id, service.id)));
+  const own = and(eq(services.organizationId, tenant(ctx)), eq(services.id, service.id));
+  const tx = await db(ctx);
+  await tx.update(services).set({ updatedAt: ctx.dependencies.clock() }).where(own);
   const event = (value: unknown) => ({ property: { definitionId: toPublicId('prd', given.definitionId), value } });
   audit(ctx, { before: event(before), after: event(given.value) });
   await evaluateServices(ctx, [service.id]);
-  return { ...service, updatedAt };
+  // The evaluation may have changed the level.
+  const [after] = await tx.select().from(services).where(own);
+  return after ?? service;
 }
 
 /** The stored value. Null if the service has none. */
