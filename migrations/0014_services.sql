@@ -278,6 +278,7 @@ CREATE UNIQUE INDEX "check_results_latest" ON "check_results" USING btree ("orga
 CREATE INDEX "check_results_by_check" ON "check_results" USING btree ("organization_id","check_id","replaced_at","status");--> statement-breakpoint
 CREATE INDEX "check_results_reported" ON "check_results" USING btree ("organization_id","service_id","check_id","created_at","id") WHERE "check_results"."reported_by_id" is not null;--> statement-breakpoint
 CREATE INDEX "check_results_by_service" ON "check_results" USING btree ("organization_id","service_id","created_at","id");--> statement-breakpoint
+CREATE INDEX "check_results_replaced" ON "check_results" USING btree ("organization_id","replaced_at") WHERE "check_results"."replaced_at" is not null;--> statement-breakpoint
 CREATE INDEX "filter_predicates_by_team" ON "filter_predicates" USING btree ("organization_id","team_id");--> statement-breakpoint
 CREATE INDEX "filter_predicates_by_tier" ON "filter_predicates" USING btree ("organization_id","tier_id");--> statement-breakpoint
 CREATE INDEX "filter_predicates_by_lifecycle" ON "filter_predicates" USING btree ("organization_id","lifecycle_id");--> statement-breakpoint
@@ -321,8 +322,20 @@ CREATE INDEX "checks_by_definition" ON "checks" USING btree ("organization_id","
 
 -- Membership of teams, the tree of teams and the owners of services decide whom statements with `ownedByPrincipal` concern.
 CALL ambit.count_access_changes('team_members');--> statement-breakpoint
-CALL ambit.count_access_changes('teams');--> statement-breakpoint
--- Other changes of a service, such as its level, leave the access as it is.
+-- Other changes of a team or a service, such as its name or its level, leave the access as it is. Such a change must not
+-- lock the organization, because a change of access locks the organization first and the team or service afterwards.
+CREATE FUNCTION ambit.parent_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE public.organizations SET access_version = access_version + 1
+    WHERE id = coalesce(NEW.organization_id, OLD.organization_id);
+  RETURN NULL;
+END $$;--> statement-breakpoint
+CREATE TRIGGER access_changed_by_parent AFTER INSERT ON teams
+  FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION ambit.parent_changed();--> statement-breakpoint
+CREATE TRIGGER access_changed_by_no_parent AFTER DELETE ON teams
+  FOR EACH ROW WHEN (OLD.parent_id IS NOT NULL) EXECUTE FUNCTION ambit.parent_changed();--> statement-breakpoint
+CREATE TRIGGER access_changed_by_other_parent AFTER UPDATE ON teams
+  FOR EACH ROW WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id) EXECUTE FUNCTION ambit.parent_changed();--> statement-breakpoint
 CREATE FUNCTION ambit.owners_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE organization uuid;
 BEGIN

@@ -94,8 +94,8 @@ export interface UnitOfWork {
   /** Functions that run when the transaction has ended. */
   afterCommit: ((committed: boolean) => Promise<void>)[];
   loaders: Map<unknown, unknown>;
-  /** Permissions on the organization that scope-auth has allowed to the actor. */
-  permissionCache: Set<Permission>;
+  /** What scope-auth has allowed to the actor in the organization, or on every service. */
+  permissionCache: Set<string>;
 }
 
 /** The request. Immutable except for its unit of work. A plain object, because yoga copies own properties only. */

@@ -14,10 +14,10 @@ import {
 import { capitalized } from '../lib/words.ts';
 import type { Permission } from './catalog.ts';
 import { allowedIn, decide, READ_ONLY, READ_ONLY_KEY, REDUCED, UNBOUND_HINT } from './decide.ts';
-import type { CredentialLimit, Decision, EffectiveGrants, Grants, Refusal } from './model.ts';
+import type { CredentialLimit, Decision, EffectiveGrants, Grants, Refusal, Target } from './model.ts';
+import { OWN_SERVICE, projectOf } from './ownership.ts';
 
-/** The scope of a question: a project, or null for the organization. */
-export type Target = string | null;
+export type { Target } from './model.ts';
 
 /** Access decisions for one actor. */
 export interface Access {
@@ -93,6 +93,21 @@ export function limitedBy({ access, isTokenOfMember, narrowing }: GivenLimit, gr
     : { ...limit, access: 'READ', isReduced: true };
 }
 
+/** Whether the permission is allowed on some services: on those of the caller's teams, or on all others. */
+export const canOnSome = (access: Pick<Access, 'can'>, permission: Permission): boolean =>
+  access.can(permission) || access.can(permission, OWN_SERVICE);
+
+/** Throws FORBIDDEN unless the permission is allowed on some services, with what refuses it on those of the caller's teams. */
+export function requireOnSome(access: Access, permission: Permission): void {
+  if (canOnSome(access, permission)) return;
+  const decision = access.decide(permission);
+  access.require(permission, !decision.allowed && decision.reason === 'NOT_OWNED' ? OWN_SERVICE : null);
+}
+
+/** Whether the permission is allowed on every service, whoever owns it. */
+export const canOnEvery = (access: Pick<Access, 'can'>, permission: Permission): boolean =>
+  access.can(permission) && access.can(permission, OWN_SERVICE);
+
 /** The projects that a role or the credential names. In all other projects, the decisions are the same. */
 export const namedProjects = (effective: EffectiveGrants | null): ReadonlySet<string> =>
   new Set([...(effective?.grants.projects.keys() ?? []), ...(effective?.narrowing?.projects ?? [])]);
@@ -100,7 +115,7 @@ export const namedProjects = (effective: EffectiveGrants | null): ReadonlySet<st
 export const forbidden = (decision: Refusal, target: Target = null): AmbitError =>
   refusal(decision.reason, decision.message, decision.hint, decision.permission, target);
 
-/** `target` in the error is the project on which the permission was checked. Null for the organization. */
+/** `target` in the error is the project on which the permission was checked. Null for the organization and for a service. */
 export const refusal = (
   reason: RefusalReason,
   message: string,
@@ -110,10 +125,12 @@ export const refusal = (
 ): AmbitError =>
   new AmbitError('FORBIDDEN', message, {
     permission: permission ?? null,
-    target: target && toPublicId('prj', target),
+    target: targetIdOf(projectOf(target)),
     reason,
     hint,
   });
+
+const targetIdOf = (projectId: string | null): string | null => projectId && toPublicId('prj', projectId);
 
 function featureRequired(current: Plan, feature: Feature): AmbitError {
   const plan = planWith(feature);

@@ -4,6 +4,7 @@ import { type Target, unrestricted } from './access.ts';
 import type { Permission } from './catalog.ts';
 import { allowedIn } from './decide.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
+import { NO_TEAMS, serviceOf } from './ownership.ts';
 import {
   type AccessState,
   END_OF_TIME,
@@ -12,7 +13,7 @@ import {
   type PrincipalRoles,
   type RolesByPrincipal,
 } from './principal-roles.ts';
-import { grantsInScope, pairKeyOf, principalIdsOf, projectsOf, rolesOf } from './role-changes.ts';
+import { createServices, grantsInScope, pairKeyOf, principalIdsOf, projectsOf, rolesOf } from './role-changes.ts';
 import { OWNER } from './roles.ts';
 
 /** The effect of a change on one principal in one scope. */
@@ -20,6 +21,8 @@ export interface AccessDelta {
   principalId: string;
   /** Null for the organization, and for every project that is not listed for this principal. */
   projectId: string | null;
+  /** The teams whose services the change concerns. Null for every scope that is no service. */
+  teamIds: string[] | null;
   gained: Permission[];
   lost: Permission[];
 }
@@ -49,9 +52,9 @@ export const unrestrictedOrNull = (grants: Grants | null | undefined): Effective
   grants ? unrestricted(grants) : null;
 
 /**
- * What each principal gains and loses: in the organization, and in each project where it has a role. While access to the
- * organization changes, such a project is listed even if nothing changes there, because there it differs. Projects for
- * which `isVisible` is false are left out.
+ * What each principal gains and loses: in the organization, in each project where it has a role, and on services of its
+ * teams if that differs from the organization. While access to the organization changes, such a project is listed even if
+ * nothing changes there, because there it differs. Projects for which `isVisible` is false are left out.
  */
 export async function accessChanges(
   before: AccessState,
@@ -62,31 +65,49 @@ export async function accessChanges(
   const changes: AccessDelta[] = [];
   const differences = createDifferences(before, after, now);
   const visible = new Map<string, boolean>();
+  const servicesOf = createServices();
   await forEachInSlices(principalIdsOf(before.principalRoles, after.principalRoles), (principalId) => {
     const [had, has] = [before.principalRoles.get(principalId), after.principalRoles.get(principalId)];
     const differenceFor = differences(had, has);
     const inOrganization = differenceFor(null);
     const differs = isChange(inOrganization);
-    if (differs) changes.push({ principalId, projectId: null, ...inOrganization });
+    if (differs) changes.push({ principalId, projectId: null, teamIds: null, ...inOrganization });
     for (const projectId of [...projectsOf(had, has)].sort()) {
       const difference = differenceFor(projectId);
       if ((differs || isChange(difference)) && getOrAdd(visible, projectId, () => isVisible(projectId)))
-        changes.push({ principalId, projectId, ...difference });
+        changes.push({ principalId, projectId, teamIds: null, ...difference });
+    }
+    for (const [combination, team] of servicesOf(had, has)) {
+      const difference = differenceFor(serviceOf(team), combination);
+      if (!isSame(difference, inOrganization))
+        changes.push({ principalId, projectId: null, teamIds: teamsIn(combination, had, has), ...difference });
     }
   });
   return changes;
 }
 
-type DifferencesByRole = Map<string | undefined, Map<string | undefined, Difference>>;
+const isSame = (one: Difference, other: Difference): boolean =>
+  one === other || `${one.gained} ${one.lost}` === `${other.gained} ${other.lost}`;
+
+/** The teams of the principal before and after a change that are in this combination of `createServices`. */
+const teamsIn = (combination: number, had: PrincipalRoles | undefined, has: PrincipalRoles | undefined): string[] => {
+  const [before, after] = [had?.teams ?? NO_TEAMS, has?.teams ?? NO_TEAMS];
+  const all = combination === 2 ? after : before;
+  return [...all]
+    .filter((team) => before.has(team) === (combination !== 2) && after.has(team) === combination > 1)
+    .sort();
+};
+
+type DifferencesByRole = Map<string | number | undefined, Map<string | undefined, Difference>>;
 
 /** Returns the difference between two sets of roles in a scope. It is computed once for each pair of roles before and after. */
 function createDifferences(before: AccessState, after: AccessState, now: Date) {
   const byPair = new Map<string, DifferencesByRole>();
   return (had: PrincipalRoles | undefined, has: PrincipalRoles | undefined) => {
     const known = getOrAdd(byPair, pairKeyOf(had, has, [now]), () => new Map() as DifferencesByRole);
-    return (scope: Target): Difference => {
-      const wasIn = scope === null ? IN_ORGANIZATION : had?.projects.get(scope);
-      const isIn = scope === null ? IN_ORGANIZATION : has?.projects.get(scope);
+    /** `combination` is that of `createServices`, for a service. */
+    return (scope: Target, combination?: number): Difference => {
+      const [wasIn, isIn] = [roleIn(had, scope), roleIn(has, scope)];
       const compute = (): Difference =>
         differenceIn(
           scope,
@@ -94,13 +115,17 @@ function createDifferences(before: AccessState, after: AccessState, now: Date) {
           unrestrictedOrNull(grantsInScope(rolesOf(has, isIn), scope, after, now)),
         );
       return getOrAdd(
-        getOrAdd(known, wasIn, () => new Map()),
+        getOrAdd(known, combination ?? wasIn, () => new Map()),
         isIn,
         compute,
       );
     };
   };
 }
+
+/** The ID of the project role. In the organization and on services no project role counts. */
+const roleIn = (held: PrincipalRoles | undefined, scope: Target): string | undefined =>
+  typeof scope === 'string' ? held?.projects.get(scope) : IN_ORGANIZATION;
 
 /** Stands for the scope of the organization among the IDs of project roles. */
 const IN_ORGANIZATION = 'in the organization';

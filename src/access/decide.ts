@@ -1,29 +1,28 @@
 import type { RefusalReason } from '../lib/errors.ts';
 import { entitlementsOf, type Plan, planWith } from '../lib/plans.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
-import type { Decision, DecisionCache, EffectiveGrants, Grants, Narrowing, Refusal, Role } from './model.ts';
+import type { Decision, DecisionCache, EffectiveGrants, Grants, Narrowing, Refusal, Role, Target } from './model.ts';
+import { isOwned, isService, projectOf } from './ownership.ts';
 import { READ_IN_ORGANIZATION, READ_IN_PROJECT, ROLES } from './roles.ts';
 import type { Exclusion, Recorder, Step } from './steps.ts';
 
 export const UNBOUND_HINT = 'Switch to an organization, or create one.';
 
 /**
- * Whether the principal has a permission in a project or, without one, in the organization. A project-level permission
- * that is checked on the organization is decided as in a project in which the principal has no project role.
+ * Whether the principal has a permission in a project, on a service or, without a target, in the organization. A
+ * project-level permission that is checked on the organization is decided as in a project in which the principal has no
+ * project role. On a service, everything is decided as in the organization, and statements with the condition
+ * `ownedByPrincipal` count in addition if a team of the principal owns the service.
  *
  * This is the only place for access decisions. Guards, `authorize`, `viewerPermissions`, dry runs and services call it.
  */
-export function decide(
-  effective: EffectiveGrants | null,
-  permission: Permission,
-  projectId: string | null = null,
-): Decision {
+export function decide(effective: EffectiveGrants | null, permission: Permission, target: Target = null): Decision {
   if (!effective)
     return refuse(permission, 'NO_ORGANIZATION', 'your credential is bound to no organization', UNBOUND_HINT);
   const { grants } = effective;
   const decision =
-    grants.expired === null ? decideCached(grants, permission, projectId) : decideGrants(grants, permission, projectId);
-  return decision.allowed ? (checkCredential(effective, permission, projectId) ?? decision) : decision;
+    grants.expired === null ? decideCached(grants, permission, target) : decideGrants(grants, permission, target);
+  return decision.allowed ? (checkCredential(effective, permission, projectOf(target)) ?? decision) : decision;
 }
 
 export interface Trace {
@@ -33,30 +32,37 @@ export interface Trace {
 }
 
 /** The decision with its steps. Runs the same rules as `decide`, without the cache. */
-export function trace(effective: EffectiveGrants, permission: Permission, projectId: string | null): Trace {
+export function trace(effective: EffectiveGrants, permission: Permission, target: Target): Trace {
   const steps: Step[] = [];
   const record: Recorder = (step) => void steps.push(step);
-  const decision = decideGrants(effective.grants, permission, projectId, record);
-  const refusal = decision.allowed ? checkCredential(effective, permission, projectId, record) : null;
+  const decision = decideGrants(effective.grants, permission, target, record);
+  const refusal = decision.allowed ? checkCredential(effective, permission, projectOf(target), record) : null;
   return { decision: refusal ?? decision, steps };
 }
 
 /**
  * Without an expired role a decision is the same for all principals with these roles on this plan. It is cached with
- * the organization role: for the organization, and for each project role.
+ * the organization role: for the organization, for services of the principal's teams, and for each project role.
  */
-function decideCached(grants: Grants, permission: Permission, projectId: string | null): Decision {
-  const cache = cacheIn(decisionsOf(grants), grants, projectId);
-  return cache.get(permission) ?? decideAndCache(cache, grants, permission, projectId);
+function decideCached(grants: Grants, permission: Permission, target: Target): Decision {
+  const cache = cacheIn(decisionsOf(grants), grants, target);
+  return cache.get(permission) ?? decideAndCache(cache, grants, permission, target);
 }
 
 function decisionsOf({ role, plan }: Grants): DecisionCache {
-  role.decisions[plan] ??= { inOrganization: new Map(), inProjects: new WeakMap(), allowed: new WeakMap() };
+  role.decisions[plan] ??= {
+    inOrganization: new Map(),
+    onOwnServices: new Map(),
+    inProjects: new WeakMap(),
+    allowed: new WeakMap(),
+  };
   return role.decisions[plan];
 }
 
-const cacheIn = (decisions: DecisionCache, grants: Grants, projectId: string | null): Map<Permission, Decision> =>
-  projectId === null ? decisions.inOrganization : cacheInProject(decisions, grants, projectId);
+function cacheIn(decisions: DecisionCache, grants: Grants, target: Target): Map<Permission, Decision> {
+  if (typeof target === 'string') return cacheInProject(decisions, grants, target);
+  return grants.role.hasCondition && isOwned(grants, target) ? decisions.onOwnServices : decisions.inOrganization;
+}
 
 const NAMES: readonly Permission[] = [...PERMISSIONS.values()].map((row) => row.name);
 const NONE: readonly Permission[] = [];
@@ -65,17 +71,17 @@ const NONE: readonly Permission[] = [];
  * Every permission that is allowed in this scope, in the order of the catalog. The same list for all principals with
  * the same roles: a change of access compares it for every principal of the organization in each of its projects.
  */
-export function allowedIn(effective: EffectiveGrants | null, projectId: string | null): readonly Permission[] {
+export function allowedIn(effective: EffectiveGrants | null, target: Target): readonly Permission[] {
   if (!effective) return NONE;
   if (effective.access !== 'WRITE' || effective.narrowing)
-    return NAMES.filter((name) => decide(effective, name, projectId).allowed);
+    return NAMES.filter((name) => decide(effective, name, target).allowed);
   // What has expired changes the reasons of refusals only.
   const grants: Grants = effective.grants.expired ? { ...effective.grants, expired: null } : effective.grants;
   const decisions = decisionsOf(grants);
-  const cache = cacheIn(decisions, grants, projectId);
+  const cache = cacheIn(decisions, grants, target);
   let allowed = decisions.allowed.get(cache);
   if (!allowed) {
-    allowed = NAMES.filter((name) => decideCached(grants, name, projectId).allowed);
+    allowed = NAMES.filter((name) => decideCached(grants, name, target).allowed);
     decisions.allowed.set(cache, allowed);
   }
   return allowed;
@@ -99,9 +105,9 @@ function decideAndCache(
   cache: Map<Permission, Decision>,
   grants: Grants,
   permission: Permission,
-  projectId: string | null,
+  target: Target,
 ): Decision {
-  const decision = decideGrants(grants, permission, projectId);
+  const decision = decideGrants(grants, permission, target);
   // Clients can send unknown names. Caching those would let the cache grow without limit.
   if (PERMISSIONS.has(permission)) cache.set(permission, decision);
   return decision;
@@ -112,8 +118,9 @@ const projectRoleIn = ({ role, projects }: Grants, projectId: string): Role | nu
   role.neverOverridden ? undefined : projects.get(projectId);
 
 /** The rules in their order. The first rule that refuses decides. */
-function decideGrants(grants: Grants, permission: Permission, projectId: string | null, record?: Recorder): Decision {
-  const decision = decideByRoles(grants, permission, projectId, record);
+function decideGrants(grants: Grants, permission: Permission, target: Target, record?: Recorder): Decision {
+  const decision = decideByRoles(grants, permission, target, record);
+  const projectId = projectOf(target);
   if (!decision.allowed || !isInProject(permission, projectId)) return decision;
   return checkProjectRead(grants, permission, projectId, record) ?? decision;
 }
@@ -142,17 +149,21 @@ function checkProjectRead(
 
 const whyHidden = ({ message }: Refusal): string => `it requires project:read on the project: ${message.slice(0, -1)}`;
 
-function decideByRoles(grants: Grants, permission: Permission, projectId: string | null, record?: Recorder): Decision {
+function decideByRoles(grants: Grants, permission: Permission, target: Target, record?: Recorder): Decision {
   const { role, expired } = grants;
+  const projectId = projectOf(target);
   const wrongLevel = checkLevel(permission, projectId, record);
   if (wrongLevel) return wrongLevel;
   record?.({ kind: 'ORGANIZATION_ROLE', passed: true, role, expired });
   const projectRole = projectId === null ? undefined : projectRoleIn(grants, projectId);
+  const owned = isOwned(grants, target);
+  if (isConditional(role, permission))
+    record?.({ kind: 'OWNERSHIP', passed: true, isOwned: owned, isService: isService(target) });
   return (
     // The denials of the organization role apply in every project, whatever the project role.
-    checkDenial(role, permission, record) ??
+    checkDenial(role, permission, owned, record) ??
     (projectId === null ? null : checkProjectRole(role, projectRole, permission, record)) ??
-    checkGrant(grants, projectRole, permission, record) ??
+    checkGrant(grants, projectRole, permission, owned, record) ??
     checkPlan(grants, projectRole, permission, record) ?? {
       allowed: true,
       permission,
@@ -160,6 +171,10 @@ function decideByRoles(grants: Grants, permission: Permission, projectId: string
     }
   );
 }
+
+/** Whether the role allows or denies the permission only on services of the principal's teams. */
+const isConditional = ({ allowIfOwned, denyIfOwned }: Role, permission: Permission): boolean =>
+  allowIfOwned.has(permission) || denyIfOwned.has(permission);
 
 function checkLevel(permission: Permission, projectId: string | null, record?: Recorder): Refusal | null {
   const level = PERMISSIONS.get(permission)?.level;
@@ -170,10 +185,12 @@ function checkLevel(permission: Permission, projectId: string | null, record?: R
     : refuse(permission, 'WRONG_LEVEL', 'it cannot be checked on a project', 'Check it on the organization.');
 }
 
-function checkDenial(role: Role, permission: Permission, record?: Recorder): Refusal | null {
-  const passed = !role.deny.has(permission);
-  record?.({ kind: 'DENIAL', passed, role, policy: role.deny.get(permission) });
-  return passed ? null : denied(permission, role);
+function checkDenial(role: Role, permission: Permission, owned: boolean, record?: Recorder): Refusal | null {
+  const denials = !role.deny.has(permission) && owned ? role.denyIfOwned : role.deny;
+  const passed = !denials.has(permission);
+  const ifOwned = denials === role.denyIfOwned;
+  record?.({ kind: 'DENIAL', passed, role, policy: denials.get(permission), ifOwned: ifOwned && !passed });
+  return passed ? null : denied(permission, role, ifOwned);
 }
 
 function checkProjectRole(
@@ -183,26 +200,39 @@ function checkProjectRole(
   record?: Recorder,
 ): Refusal | null {
   record?.({ kind: 'PROJECT_ROLE', passed: true, role, projectRole });
-  return projectRole ? checkDenial(projectRole, permission, record) : null;
+  // A service belongs to no project, so conditions do not matter here.
+  return projectRole ? checkDenial(projectRole, permission, false, record) : null;
 }
 
 function checkGrant(
   grants: Grants,
   projectRole: Role | null | undefined,
   permission: Permission,
+  owned: boolean,
   record?: Recorder,
 ): Refusal | null {
   const role = projectRole === undefined ? grants.role : projectRole;
-  const passed = role?.allow.has(permission) ?? false;
-  record?.({ kind: 'GRANT', passed, role, permission });
+  const ifOwned = projectRole === undefined && grants.role.allowIfOwned.has(permission);
+  const passed = (role?.allow.has(permission) ?? false) || (ifOwned && owned);
+  record?.({ kind: 'GRANT', passed, role, permission, ifOwned });
   if (passed) return null;
+  if (ifOwned) return notOwned(permission, grants.role);
   const { expired } = grants;
   if (projectRole !== undefined && grants.role.allow.has(permission)) return overridden(permission, projectRole);
   // Before it expired, a role that is never overridden applied instead of the project role.
-  if (expired?.role.allow.has(permission) && (projectRole === undefined || expired.role.neverOverridden))
+  if (
+    expired &&
+    grantedBy(expired.role, permission, owned) &&
+    (projectRole === undefined || expired.role.neverOverridden)
+  )
     return roleExpired(permission, expired);
   return noGrant(permission, role ?? grants.role);
 }
+
+const grantedBy = ({ allow, allowIfOwned, denyIfOwned }: Role, permission: Permission, owned: boolean): boolean =>
+  owned
+    ? !denyIfOwned.has(permission) && (allow.has(permission) || allowIfOwned.has(permission))
+    : allow.has(permission);
 
 function checkPlan(
   grants: Grants,
@@ -336,12 +366,26 @@ const KEY_HINT = 'An API key has its own permissions in its project, and none el
 /** What denies: a policy with this name, or a statement of the role itself. */
 export const denierOf = (policy: string | null | undefined): string => (policy ? `policy ${policy}` : 'a statement');
 
-const denied = (permission: Permission, role: Role): Refusal =>
+const denied = (permission: Permission, role: Role, ifOwned: boolean): Refusal =>
   refuse(
     permission,
     'DENIED',
-    () => `${denierOf(role.deny.get(permission))} of role ${role.name} denies it`,
+    () => {
+      const policy = (ifOwned ? role.denyIfOwned : role.deny).get(permission);
+      return `${denierOf(policy)} of role ${role.name} denies it${ifOwned ? ` for ${OF_OWN_TEAMS}` : ''}`;
+    },
     'A denial overrides every grant. Change the policy or the role.',
+  );
+
+/** What the condition of a statement limits it to, in texts for people. */
+export const OF_OWN_TEAMS = 'services of the principal’s teams';
+
+const notOwned = (permission: Permission, role: Role): Refusal =>
+  refuse(
+    permission,
+    'NOT_OWNED',
+    () => `the role ${role.name} grants it only for ${OF_OWN_TEAMS}`,
+    'Join the team that owns the service or one of its parent teams, or ask for a role without this condition.',
   );
 
 const overridden = (permission: Permission, projectRole: Role | null): Refusal =>

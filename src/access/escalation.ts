@@ -1,4 +1,5 @@
 import type { AmbitError } from '../lib/errors.ts';
+import { getOrAdd } from '../lib/maps.ts';
 import { forEachInSlices } from '../lib/slices.ts';
 import { type Access, accessOf, namedProjects, refusal, type Target, unrestricted } from './access.ts';
 import { PERMISSIONS, type Permission } from './catalog.ts';
@@ -11,9 +12,18 @@ import {
   stateAt,
   unrestrictedOrNull,
 } from './change.ts';
-import type { EffectiveGrants, Grants } from './model.ts';
+import { allowedIn } from './decide.ts';
+import type { EffectiveGrants, Grants, Role } from './model.ts';
+import { isService, NO_TEAMS, OWN_SERVICE, serviceOf, teamsByCombination } from './ownership.ts';
 import type { AccessState } from './principal-roles.ts';
-import { callerRolesOf, grantsInScope, OTHER_PROJECTS, type RoleChange, roleChangesOf } from './role-changes.ts';
+import {
+  callerRolesOf,
+  grantsInScope,
+  OTHER_PROJECTS,
+  pairKeyOf,
+  type RoleChange,
+  roleChangesOf,
+} from './role-changes.ts';
 import { isOwnerRole } from './roles.ts';
 
 // The rule that nobody grants, removes or creates a token with permissions that they do not have is only in this file.
@@ -32,6 +42,20 @@ export function requireHeld(access: Access, permissions: Iterable<Permission>, s
       missing,
     );
 }
+
+/**
+ * Throws NOT_HELD unless the caller holds what the role allows in this scope. What it allows only on services of its
+ * holder's teams, the caller must hold on services of the caller's teams. Whether the caller holds it on those of a holder
+ * is checked when the role is assigned, or when the holder joins a team. A service belongs to no project.
+ */
+export function requireHeldRole(access: Access, role: Role, scope: Target, action: string): void {
+  requireHeld(access, role.allow, scope, action);
+  if (scope === null) requireHeld(access, role.allowIfOwned, OWN_SERVICE, action);
+}
+
+/** Whether the caller holds what the role allows, as `requireHeldRole` requires. */
+export const holdsRole = (access: Access, role: Role, scope: Target): boolean =>
+  holds(access, role.allow, scope) && (scope !== null || holds(access, role.allowIfOwned, OWN_SERVICE));
 
 /** What a principal holds before and after an action. Null where it does not exist. */
 export interface GrantsChange {
@@ -83,10 +107,11 @@ export async function requireHeldByCaller(
   now: Date,
   action: string,
 ): Promise<void> {
-  const callerRoles = callerRolesOf(caller.effective, before.principalRoles.get(caller.id)?.projects);
+  const held = before.principalRoles.get(caller.id);
+  const callerScopes = { projects: callerRolesOf(caller.effective, held?.projects), teams: held?.teams ?? NO_TEAMS };
   const moments = momentsOf(before, caller.id, now, after);
   const times = moments.map(({ time }) => time);
-  const changes = await roleChangesOf(before.principalRoles, after.principalRoles, callerRoles, times);
+  const changes = await roleChangesOf(before.principalRoles, after.principalRoles, callerScopes, times);
   for (const moment of moments) {
     const access = accessOf(effectiveAtMoment(caller.effective, before, caller.id, moment));
     let refused: string | undefined;
@@ -119,6 +144,43 @@ export function requireHeldUntil(
   }
 }
 
+/** The teams that own a service before and after a change. Null for none. */
+export interface OwnerChange {
+  before: string | null;
+  after: string | null;
+}
+
+/**
+ * Throws NOT_HELD unless the caller holds, on a service whose owner changes, all that principals gain and lose there, at each
+ * time at which a change is checked. The state has the principals whose roles depend on their teams, and the caller.
+ */
+export async function requireHeldOwners(
+  caller: Caller,
+  state: AccessState,
+  changes: readonly OwnerChange[],
+  now: Date,
+  action: string,
+): Promise<void> {
+  for (const moment of momentsOf(state, caller.id, now)) {
+    const access = accessOf(effectiveAtMoment(caller.effective, state, caller.id, moment));
+    const checked = new Map<string, Set<ReadonlySet<string>>>();
+    await forEachInSlices(state.principalRoles, ([id, held]) => {
+      // Principals with the same role and the same teams gain and lose the same.
+      const sets = getOrAdd(checked, pairKeyOf(held, held, [moment.time]), () => new Set());
+      if (sets.has(held.teams)) return;
+      sets.add(held.teams);
+      const own = unrestrictedOrNull(grantsAtMoment(state, id, moment));
+      for (const { before, after } of changes) {
+        const difference = heldOn(own, before).symmetricDifference(heldOn(own, after));
+        requireHeld(access, difference, serviceOf(before), action);
+      }
+    });
+  }
+}
+
+const heldOn = (effective: EffectiveGrants | null, ownerId: string | null): Set<Permission> =>
+  new Set(allowedIn(effective, serviceOf(ownerId)));
+
 /** What the principal holds before and after, with all of its projects. */
 export const changeOf = (id: string, before: AccessState, after: AccessState, moment: Moment): GrantsChange => ({
   before: unrestrictedOrNull(grantsAtMoment(before, id, moment)),
@@ -147,7 +209,7 @@ export const holds = (access: Access, permissions: Iterable<Permission>, scope: 
 
 const findMissing = (access: Access, permissions: Iterable<Permission>, scope: Target): Permission | undefined =>
   [...permissions]
-    .filter((name) => scope === null || PERMISSIONS.get(name)?.level !== 'organization')
+    .filter((name) => scope === null || isService(scope) || PERMISSIONS.get(name)?.level !== 'organization')
     .find((permission) => !access.can(permission, scope));
 
 /** Owner is more than its permissions: no project role overrides it, and one Owner must always remain. */
@@ -158,13 +220,22 @@ const mayChangeOwner = ({ effective }: Access, { before, after }: GrantsChange):
 const isOwner = (effective: EffectiveGrants | null): boolean =>
   effective?.access === 'WRITE' && !effective.narrowing && isOwnerRole(effective.grants.role);
 
-/** In the organization, in each project where the principal or the caller has a role, and in all other projects. */
+/**
+ * In the organization, in each project where the principal or the caller has a role, in all other projects, and on the
+ * services of each team for which another combination of them counts as the owner.
+ */
 function changedPermissions(
   access: Access,
   { before, after }: GrantsChange,
 ): { scope: Target; permissions: Permission[] }[] {
   const holders = [before, after, access.effective];
-  const scopes = new Set([null, OTHER_PROJECTS, ...holders.flatMap((one) => [...namedProjects(one)])]);
+  const owned = teamsByCombination(holders.map((one) => one?.grants.teams ?? NO_TEAMS));
+  const scopes = new Set<Target>([
+    null,
+    OTHER_PROJECTS,
+    ...holders.flatMap((one) => [...namedProjects(one)]),
+    ...[...owned.values()].map(serviceOf),
+  ]);
   return [...scopes].map((scope) => ({
     scope,
     permissions: Object.values(differenceIn(scope, before, after)).flat(),

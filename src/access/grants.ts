@@ -7,13 +7,23 @@ import { policies } from '../resources/policy/table.ts';
 import { assignments, rolePolicies, roles } from '../resources/role/table.ts';
 import { type CompiledPolicy, compilePolicy, compileStatements, customRole } from './compile.ts';
 import type { Grants, Role } from './model.ts';
-import { type AssignmentRow, END_OF_TIME, grantsWithRoles, rolesByPrincipal } from './principal-roles.ts';
+import { NO_TEAMS } from './ownership.ts';
+import {
+  type AssignmentRow,
+  dependsOnTeams,
+  END_OF_TIME,
+  grantsWithRoles,
+  rolesByPrincipal,
+} from './principal-roles.ts';
+import { loadTeams, type TeamsByPrincipal } from './teams.ts';
 
 /** The rows from which the grants of principals are computed, together with the plan and the time. */
 export interface AccessRows {
   assignments: readonly AssignmentRow[];
   /** The custom roles of these assignments. */
   roles: ReadonlyMap<string, Role>;
+  /** Of the principals with a role that depends on them. */
+  teams: TeamsByPrincipal;
 }
 
 export type GrantsById = ReadonlyMap<string, Grants>;
@@ -31,7 +41,8 @@ interface ById<Value> {
 
 /**
  * The assignments of these principals or, by default, of all, with their custom roles. One statement. Custom roles that
- * are not cached take a second one, with their policies. The transaction must be bound to the organization. With a scope,
+ * are not cached take a second one, with their policies. If a role depends on the teams of its principal, two more are sent
+ * together. The transaction must be bound to the organization. With a scope,
  * a project or null for the organization, only the roles that count there are read.
  */
 export async function loadAssignments(
@@ -53,7 +64,22 @@ export async function loadAssignments(
           : or(isNull(assignments.projectId), scope ? eq(assignments.projectId, scope) : undefined),
       ),
     );
-  return { assignments: rows, roles: await loadRoles(db, organizationId, customRoleIds(rows), cache) };
+  const custom = await loadRoles(db, organizationId, customRoleIds(rows), cache);
+  return { assignments: rows, roles: custom, teams: await loadTeamsIn(db, organizationId, rows, custom) };
+}
+
+async function loadTeamsIn(
+  db: Db,
+  organizationId: string,
+  rows: readonly AssignmentRow[],
+  custom: ReadonlyMap<string, Role>,
+): Promise<TeamsByPrincipal> {
+  const dependent = rows.filter(
+    ({ projectId, roleId, fallbackRoleId }) =>
+      projectId === null && dependsOnTeams({ roleId: roleId ?? '', fallbackId: fallbackRoleId }, custom),
+  );
+  const ids = dependent.map(({ principalId }) => principalId);
+  return ids.length > 0 ? await loadTeams(db, organizationId, ids) : new Map();
 }
 
 const customRoleIds = (rows: AssignmentRow[]): string[] => [
@@ -61,8 +87,8 @@ const customRoleIds = (rows: AssignmentRow[]): string[] => [
 ];
 
 /** The grants of each principal under this plan at this time. */
-const grantsAt = ({ assignments: rows, roles: custom }: AccessRows, plan: Plan, time: Date): GrantsById =>
-  new Map([...rolesByPrincipal(rows)].map(([id, held]) => [id, grantsWithRoles(held, custom, plan, time)]));
+const grantsAt = ({ assignments: rows, roles: custom, teams }: AccessRows, plan: Plan, time: Date): GrantsById =>
+  new Map([...rolesByPrincipal(rows, teams)].map(([id, held]) => [id, grantsWithRoles(held, custom, plan, time)]));
 
 /** The grants of one principal. Undefined if it has none, because it does not exist. */
 export const grantsOfPrincipal = (rows: AccessRows, id: string, plan: Plan, time: Date): Grants | undefined =>
@@ -84,6 +110,7 @@ export const grantsOfRoles = (role: Role, projects: ReadonlyMap<string, Role>): 
   role,
   expired: null,
   projects,
+  teams: NO_TEAMS,
   validUntil: Number.POSITIVE_INFINITY,
 });
 

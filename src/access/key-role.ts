@@ -2,6 +2,7 @@ import type { ApiKeyPreset } from '../resources/api-token/table.ts';
 import { isReading, PERMISSIONS, type Permission } from './catalog.ts';
 import { compileStatements, customRole } from './compile.ts';
 import type { Grants, Narrowing, Role } from './model.ts';
+import { NO_TEAMS } from './ownership.ts';
 import { matchingPermissions } from './pattern.ts';
 
 /** Permissions that a key has only if its patterns list them. No wildcard includes them, so that few keys can manage keys. */
@@ -63,6 +64,7 @@ export const grantsOfKey = (key: KeyPermissions, projectId: string, plan: Grants
   role: OUTSIDE,
   expired: null,
   projects: new Map([[projectId, roleOfKey(key)]]),
+  teams: NO_TEAMS,
   validUntil: Number.POSITIVE_INFINITY,
 });
 

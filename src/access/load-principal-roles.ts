@@ -6,8 +6,17 @@ import { getOrAdd } from '../lib/maps.ts';
 import { forEachInSlices } from '../lib/slices.ts';
 import { assignments } from '../resources/role/table.ts';
 import { loadRoles } from './grants.ts';
-import { type AccessState, NO_ACCESS, OF_CREATOR, type PrincipalRoles } from './principal-roles.ts';
+import { NO_TEAMS } from './ownership.ts';
+import {
+  type AccessState,
+  dependsOnTeams,
+  NO_ACCESS,
+  OF_CREATOR,
+  type PrincipalRoles,
+  type RolesByPrincipal,
+} from './principal-roles.ts';
 import { findBuiltIn } from './roles.ts';
+import { loadTeams } from './teams.ts';
 
 /** Which assignments are read. */
 export interface PrincipalRolesFilter {
@@ -63,13 +72,34 @@ export async function loadPrincipalRoles(
     principalRoles.set(principal, {
       assigned: { roleId: role, expiresAt: expires === null ? null : Number(expires), fallbackId: fallback },
       projects: byPrincipal.get(principal) ?? NO_PROJECTS,
+      teams: NO_TEAMS,
     });
   });
   const ids = new Set([
     ...assigned.flatMap(({ role, fallback }) => (fallback === null ? [role] : [role, fallback])),
     ...inProjects.map(({ role }) => role),
   ]);
-  return { principalRoles, roles: await loadRoles(db, organizationId, [...ids].filter(isCustom)) };
+  const roles = await loadRoles(db, organizationId, [...ids].filter(isCustom));
+  return { principalRoles: await withTeams(db, organizationId, principalRoles, roles), roles };
+}
+
+/** The same with the teams of the principals whose roles depend on them. Needs no statement if there are none. */
+export async function withTeams(
+  db: Db,
+  organizationId: string,
+  principalRoles: RolesByPrincipal,
+  roles: AccessState['roles'],
+): Promise<RolesByPrincipal> {
+  if (![...roles.values()].some(({ hasCondition }) => hasCondition)) return principalRoles;
+  const ids = [...principalRoles].flatMap(([id, { assigned }]) => (dependsOnTeams(assigned, roles) ? [id] : []));
+  if (ids.length === 0) return principalRoles;
+  const teams = await loadTeams(db, organizationId, ids);
+  const changed = new Map(principalRoles);
+  await forEachInSlices(teams, ([id, own]) => {
+    const held = principalRoles.get(id);
+    if (held) changed.set(id, { ...held, teams: own });
+  });
+  return changed;
 }
 
 const NO_PROJECTS: ReadonlyMap<string, string> = new Map();

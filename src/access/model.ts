@@ -23,6 +23,12 @@ export interface Role extends RoleSummary {
   readonly impliesProjectRead: Permission | null;
   /** Denied permissions, with the name of the policy that denies. Null for a statement of the role itself. */
   readonly deny: ReadonlyMap<Permission, string | null>;
+  /** What statements with the condition `ownedByPrincipal` allow, in addition to `allow`. */
+  readonly allowIfOwned: ReadonlySet<Permission>;
+  /** What they deny, in the form of `deny` and in addition to it. */
+  readonly denyIfOwned: ReadonlyMap<Permission, string | null>;
+  /** Whether a statement has the condition. Known without computing the permissions. */
+  readonly hasCondition: boolean;
   /** Whether no project role overrides it: true for Owner and Admin. */
   neverOverridden: boolean;
   /** Whether no plan suspends it, although it is a project role: true for the creator of a project, and for API keys. */
@@ -35,6 +41,8 @@ export interface Role extends RoleSummary {
 
 export interface DecisionCache {
   inOrganization: Map<Permission, Decision>;
+  /** On services of the principal's teams. On other services, the decisions are those in the organization. */
+  onOwnServices: Map<Permission, Decision>;
   /** By project role. Weak, because a built-in organization role outlives custom project roles. */
   inProjects: WeakMap<object, Map<Permission, Decision>>;
   /** Every allowed permission, by the map of decisions that it is computed from. */
@@ -50,6 +58,8 @@ export interface Grants {
   expired: { role: Role; at: Date } | null;
   /** Project roles by project. Null stands for "no access". */
   projects: ReadonlyMap<string, Role | null>;
+  /** The principal's teams, with all their child teams. Empty if no role has a statement that depends on them. */
+  teams: ReadonlySet<string>;
   /** When the current role expires, in milliseconds since 1970. Infinity if it does not. */
   validUntil: number;
 }
@@ -75,6 +85,15 @@ export interface CredentialLimit {
 export interface EffectiveGrants extends CredentialLimit {
   grants: Grants;
 }
+
+/** A service as the scope of a question. Of the service, only its owner counts. */
+export interface ServiceScope {
+  /** The team that owns the service, or `OWN_TEAM`. Null if no team owns it. */
+  readonly ownerId: string | null;
+}
+
+/** The scope of a question: a project, a service, or null for the organization. */
+export type Target = string | ServiceScope | null;
 
 export type Decision =
   | { allowed: true; permission: Permission; because: { role: Role; in: 'organization' | 'project' } }

@@ -1,7 +1,9 @@
 import type { Plan } from '../lib/plans.ts';
 import type { assignments } from '../resources/role/table.ts';
 import type { Grants, Role } from './model.ts';
+import { NO_TEAMS } from './ownership.ts';
 import { CREATOR, findBuiltIn } from './roles.ts';
+import type { TeamsByPrincipal } from './teams.ts';
 
 export type AssignmentRow = typeof assignments.$inferSelect;
 
@@ -18,6 +20,8 @@ export interface PrincipalRoles {
   readonly assigned: Assigned;
   /** By project: the ID of a role, or one of the two below. */
   readonly projects: ReadonlyMap<string, string>;
+  /** The principal's teams as in `Grants`. Principals of the same teams share one set. */
+  readonly teams: ReadonlySet<string>;
 }
 
 /** Used instead of the ID of a role: for "no access", and for the role of the creator of the project. */
@@ -41,10 +45,15 @@ const NEVER = Number.POSITIVE_INFINITY;
 export const END_OF_TIME = new Date(8_640_000_000_000_000);
 
 /** The roles of each principal in these rows. */
-export const rolesByPrincipal = (rows: readonly AssignmentRow[]): RolesByPrincipal =>
-  new Map([...Map.groupBy(rows, (row) => row.principalId)].map(([id, own]) => [id, rolesOfPrincipal(own)]));
+export const rolesByPrincipal = (rows: readonly AssignmentRow[], teams: TeamsByPrincipal): RolesByPrincipal =>
+  new Map(
+    [...Map.groupBy(rows, (row) => row.principalId)].map(([id, own]) => [
+      id,
+      rolesOfPrincipal(own, teams.get(id) ?? NO_TEAMS),
+    ]),
+  );
 
-function rolesOfPrincipal(rows: readonly AssignmentRow[]): PrincipalRoles {
+function rolesOfPrincipal(rows: readonly AssignmentRow[], teams: ReadonlySet<string>): PrincipalRoles {
   const organization = rows.find((row) => row.projectId === null);
   if (!organization) throw new Error('a principal has no organization role');
   return {
@@ -56,6 +65,7 @@ function rolesOfPrincipal(rows: readonly AssignmentRow[]): PrincipalRoles {
     projects: new Map(
       rows.flatMap((row) => (row.projectId !== null && !row.inactive ? [[row.projectId, projectRoleIdOf(row)]] : [])),
     ),
+    teams,
   };
 }
 
@@ -70,6 +80,10 @@ const roleOf = (id: string | null, custom: CustomRoles): Role | null =>
 /** The project role with this ID. Null for "no access". */
 export const projectRoleOf = (id: string, custom: CustomRoles): Role | null =>
   id === OF_CREATOR ? CREATOR : roleOf(id, custom);
+
+/** Whether the organization role, or the fallback after it, has a statement that depends on the principal's teams. */
+export const dependsOnTeams = ({ roleId, fallbackId }: Omit<Assigned, 'expiresAt'>, custom: CustomRoles): boolean =>
+  [roleId, fallbackId].some((id) => id !== null && custom.get(id)?.hasCondition);
 
 /** The current organization role: the assigned one, or the fallback after that has expired. */
 export function organizationRoleAt(
@@ -88,7 +102,7 @@ const hasExpired = ({ expiresAt }: Assigned, time: Date): boolean => expiresAt !
 
 /** The grants of a principal with these roles at this time. */
 export function grantsWithRoles(
-  { assigned, projects }: PrincipalRoles,
+  { assigned, projects, teams }: PrincipalRoles,
   custom: CustomRoles,
   plan: Plan,
   time: Date,
@@ -97,6 +111,7 @@ export function grantsWithRoles(
     plan,
     ...organizationRoleAt(assigned, custom, time),
     projects: new Map([...projects].map(([project, id]) => [project, projectRoleOf(id, custom)])),
+    teams,
     validUntil: assigned.expiresAt !== null && !hasExpired(assigned, time) ? assigned.expiresAt : NEVER,
   };
 }

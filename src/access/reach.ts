@@ -1,6 +1,7 @@
 import { type Access, accessOf } from './access.ts';
 import { differenceIn, effectiveAtMoment, type Moment, momentsOf } from './change.ts';
 import { changeOf, holds, holdsChange } from './escalation.ts';
+import { NO_TEAMS } from './ownership.ts';
 import {
   type AccessState,
   END_OF_TIME,
@@ -8,7 +9,7 @@ import {
   type PrincipalRoles,
   type RolesByPrincipal,
 } from './principal-roles.ts';
-import { callerRolesOf, roleChangesOf } from './role-changes.ts';
+import { type CallerScopes, callerRolesOf, roleChangesOf } from './role-changes.ts';
 
 /** The principals that a caller can act on. */
 export interface Reach {
@@ -22,22 +23,25 @@ export interface Reach {
 export async function reachOf(access: Access, state: AccessState, callerId: string, now: Date): Promise<Reach> {
   const none: AccessState = { ...state, principalRoles: new Map() };
   const remaining = new Set(state.principalRoles.keys());
-  const removeUnheld = async (callerRoles: ReadonlyMap<string, unknown>, checks: [Access, Moment][]): Promise<void> => {
+  const removeUnheld = async (caller: CallerScopes, checks: [Access, Moment][]): Promise<void> => {
     const times = checks.map(([, { time }]) => time);
-    const changes = await roleChangesOf(none.principalRoles, state.principalRoles, callerRoles, times);
+    const changes = await roleChangesOf(none.principalRoles, state.principalRoles, caller, times);
     for (const [holder, moment] of checks)
       for (const change of changes)
         if (!holdsChange(holder, change, none, state, moment))
           for (const id of change.principalIds) remaining.delete(id);
   };
   const later = [now, END_OF_TIME].map((time): [Access, Moment] => [access, { time, ignorePlan: true }]);
-  await removeUnheld(callerRolesOf(access.effective), later);
+  const teams = access.effective?.grants.teams ?? NO_TEAMS;
+  await removeUnheld({ projects: callerRolesOf(access.effective), teams }, later);
   const changeable = new Set(remaining);
   const moments = momentsOf(state, callerId, now).map((moment): [Access, Moment] => [
     accessOf(effectiveAtMoment(access.effective, state, callerId, moment)),
     moment,
   ]);
-  await removeUnheld(callerRolesOf(access.effective, state.principalRoles.get(callerId)?.projects), moments);
+  const held = state.principalRoles.get(callerId);
+  const projects = callerRolesOf(access.effective, held?.projects);
+  await removeUnheld({ projects, teams: held?.teams ?? NO_TEAMS }, moments);
   return { changeable, removable: remaining };
 }
 

@@ -2,6 +2,7 @@ import { getOrAdd } from '../lib/maps.ts';
 import { forEachInSlices } from '../lib/slices.ts';
 import type { Target } from './access.ts';
 import type { EffectiveGrants, Grants } from './model.ts';
+import { NO_TEAMS, serviceOf, teamsByCombination } from './ownership.ts';
 import {
   type AccessState,
   type Assigned,
@@ -11,14 +12,17 @@ import {
   type RolesByPrincipal,
 } from './principal-roles.ts';
 
-// A decision depends on the organization role and on the project role, and on nothing else of the principal or of the
-// project. A few pairs of roles occur in many places of a large organization, so each pair is decided once.
+// A decision depends on the organization role, on the project role and on whether a team of the principal owns the service,
+// and on nothing else of the principal, the project or the service. A few combinations occur in many places of a large
+// organization, so each is decided once.
 
 /** The roles that count in one scope. */
 export interface RolesInScope {
   assigned: Assigned;
   /** The project role as in `PrincipalRoles`. Undefined if there is none, and in the organization. */
   inProject: string | undefined;
+  /** The teams of one of the principals. The others count alike as owners in the scope of the change. */
+  teams: ReadonlySet<string>;
 }
 
 /** A change of roles that some principals share, in scopes in which the caller has the same role. */
@@ -45,6 +49,12 @@ export function callerRolesOf(effective: EffectiveGrants | null, roles?: CallerR
   return named ? new Map([...own.keys(), ...named].map((id) => [id, id])) : own;
 }
 
+/** What the decisions about the caller depend on in different scopes. */
+export interface CallerScopes {
+  projects: CallerRoles;
+  teams: ReadonlySet<string>;
+}
+
 /** Used instead of the ID of a project: for every project in which neither the principal nor the caller has a role. */
 export const OTHER_PROJECTS = '';
 
@@ -61,25 +71,22 @@ export function projectsOf(had: PrincipalRoles | undefined, has: PrincipalRoles 
 }
 
 /**
- * The distinct changes of roles: in the organization, in each project where the principal or the caller has a role, and
- * in all other projects. They are distinct at these times: when exactly a role expires does not matter.
+ * The distinct changes of roles: in the organization, in each project where the principal or the caller has a role, in
+ * all other projects, and on the services of the teams of the principal and of the caller. They are distinct at these times: when exactly a role expires does not matter.
  */
 export async function roleChangesOf(
   before: RolesByPrincipal,
   after: RolesByPrincipal,
-  callerRoles: CallerRoles,
+  caller: CallerScopes,
   times: readonly Date[],
 ): Promise<RoleChange[]> {
   const byAssigned = new Map<string, Map<number, RoleChange>>();
   const numberOf = createNumbering();
+  const servicesOf = createServices(caller.teams);
   await forEachInSlices(principalIdsOf(before, after), (id) => {
     const [had, has] = [before.get(id), after.get(id)];
     const changes = getOrAdd(byAssigned, pairKeyOf(had, has, times), () => new Map());
-    const addIn = (scope: Target): void => {
-      const project = scope ?? OTHER_PROJECTS;
-      const [wasIn, isIn] = [had?.projects.get(project), has?.projects.get(project)];
-      const ofCaller = scope === null ? ORGANIZATION : callerRoles.get(scope);
-      const key = (numberOf(wasIn) * MAX_ROLES + numberOf(isIn)) * MAX_ROLES + numberOf(ofCaller);
+    const add = (key: number, scope: Target, wasIn?: string, isIn?: string): void => {
       const change = getOrAdd(changes, key, () => ({
         scope,
         before: rolesOf(had, wasIn),
@@ -88,12 +95,37 @@ export async function roleChangesOf(
       }));
       if (change.principalIds.at(-1) !== id) change.principalIds.push(id);
     };
+    const addIn = (scope: string | null): void => {
+      const project = scope ?? OTHER_PROJECTS;
+      const [wasIn, isIn] = [had?.projects.get(project), has?.projects.get(project)];
+      const ofCaller = scope === null ? ORGANIZATION : caller.projects.get(scope);
+      add((numberOf(wasIn) * MAX_ROLES + numberOf(isIn)) * MAX_ROLES + numberOf(ofCaller), scope, wasIn, isIn);
+    };
     addIn(null);
     addIn(OTHER_PROJECTS);
     for (const project of projectsOf(had, has)) addIn(project);
-    for (const project of callerRoles.keys()) addIn(project);
+    for (const project of caller.projects.keys()) addIn(project);
+    // The numbers of combinations begin with 1, and those of roles with 0.
+    for (const [combination, team] of servicesOf(had, has)) add(-combination, serviceOf(team));
   });
   return [...byAssigned.values()].flatMap((changes) => [...changes.values()]);
+}
+
+type OwnTeams = Pick<PrincipalRoles, 'teams'> | undefined;
+type ByTeams<Value> = Map<ReadonlySet<string> | undefined, Value>;
+
+/**
+ * Returns a team for each combination of who owns its services: the principal before, the principal after, and a third one.
+ * Principals of the same teams share their sets, so a combination of sets is computed once.
+ */
+export function createServices(third?: ReadonlySet<string>) {
+  const known: ByTeams<ByTeams<ReadonlyMap<number, string>>> = new Map();
+  return (had: OwnTeams, has: OwnTeams): ReadonlyMap<number, string> =>
+    getOrAdd(
+      getOrAdd(known, had?.teams, () => new Map()),
+      has?.teams,
+      () => teamsByCombination([had?.teams ?? NO_TEAMS, has?.teams ?? NO_TEAMS, third ?? NO_TEAMS]),
+    );
 }
 
 /** Three numbers below this one fit into one integer of JavaScript. */
@@ -125,7 +157,7 @@ function keyOf(held: PrincipalRoles | undefined, times: readonly Date[]): string
 
 /** The roles of a principal in a scope. Null for null. */
 export const rolesOf = (held: PrincipalRoles | undefined, inProject: string | undefined): RolesInScope | null =>
-  held ? { assigned: held.assigned, inProject } : null;
+  held ? { assigned: held.assigned, inProject, teams: held.teams } : null;
 
 /** The grants of a principal with these roles, which are right in this scope only. Null for null. */
 export function grantsInScope(
@@ -136,13 +168,15 @@ export function grantsInScope(
 ): Grants | null {
   if (!roles) return null;
   const { role } = organizationRoleAt(roles.assigned, custom, time);
-  const inProject = scope === null || roles.inProject === undefined ? [] : [[scope, roles.inProject] as const];
+  const inProject =
+    typeof scope !== 'string' || roles.inProject === undefined ? [] : [[scope, roles.inProject] as const];
   return {
     plan,
     role,
     // What has expired changes the reasons of refusals only.
     expired: null,
     projects: new Map(inProject.map(([project, id]) => [project, projectRoleOf(id, custom)])),
+    teams: roles.teams,
     validUntil: Number.POSITIVE_INFINITY,
   };
 }

@@ -46,6 +46,13 @@ const granted = (
   has: (row: { builtInRoles: BuiltInRole[]; projectRoles: ProjectRole[] }) => boolean,
 ): ReadonlySet<Permission> => new Set([...PERMISSIONS.values()].filter(has).map((row) => row.name));
 
+const UNCONDITIONAL: Pick<Role, 'deny' | 'allowIfOwned' | 'denyIfOwned' | 'hasCondition'> = {
+  deny: new Map(),
+  allowIfOwned: new Set(),
+  denyIfOwned: new Map(),
+  hasCondition: false,
+};
+
 const organizationRole = (key: BuiltInRole): Role => ({
   id: idOf(ORGANIZATION_IDS[key]),
   name: capitalized(key),
@@ -55,7 +62,7 @@ const organizationRole = (key: BuiltInRole): Role => ({
   projectId: null,
   allow: granted((row) => row.builtInRoles.includes(key)),
   impliesProjectRead: null,
-  deny: new Map(),
+  ...UNCONDITIONAL,
   neverOverridden: key === 'owner' || key === 'admin',
   decisions: {},
 });
@@ -69,7 +76,7 @@ const projectRole = (key: ProjectRole): Role => ({
   projectId: null,
   allow: granted((row) => row.projectRoles.includes(key)),
   impliesProjectRead: null,
-  deny: new Map(),
+  ...UNCONDITIONAL,
   neverOverridden: false,
   decisions: {},
 });

@@ -6,6 +6,8 @@ import type { Refusal, Role } from './model.ts';
 export const STEP_KINDS = {
   LEVEL: 'Whether the permission can be checked in this scope.',
   ORGANIZATION_ROLE: 'The current organization role.',
+  OWNERSHIP:
+    'Whether a team of the principal owns the service. Always passes. Omitted unless a statement of the role depends on it.',
   DENIAL: 'Whether a policy denies the permission.',
   PROJECT_ROLE: 'Whether a project role overrides the organization role.',
   GRANT: 'Whether the role that applies grants the permission.',
@@ -25,12 +27,19 @@ export type Exclusion = 'organization' | 'project' | 'permission' | 'project:rea
 interface Facts {
   LEVEL: { permission: Permission; level: Level | undefined; scope: 'organization' | 'project' };
   ORGANIZATION_ROLE: { role: Role; expired: { role: Role; at: Date } | null };
-  /** `policy` is the name of the policy that denies. Null for a statement of the role itself. */
-  DENIAL: { role: Role; policy: string | null | undefined };
+  OWNERSHIP: { isOwned: boolean; isService: boolean };
+  /**
+   * `policy` is the name of the policy that denies. Null for a statement of the role itself. `ifOwned` says whether it denies
+   * only for services of the principal's teams.
+   */
+  DENIAL: { role: Role; policy: string | null | undefined; ifOwned: boolean };
   /** `projectRole` is null for "no access", and undefined if the organization role applies. */
   PROJECT_ROLE: { role: Role; projectRole: Role | null | undefined };
-  /** `role` is the role that applies. Null for "no access". */
-  GRANT: { role: Role | null; permission: Permission };
+  /**
+   * `role` is the role that applies. Null for "no access". `ifOwned` says whether it grants the permission only for services
+   * of the principal's teams.
+   */
+  GRANT: { role: Role | null; permission: Permission; ifOwned: boolean };
   /** `suspended` is the feature that the plan lacks. A step with one passes if Read or the organization role grants as well. */
   PLAN: { plan: Plan; suspended: Feature | null };
   /** `refusal` is the refusal of `project:read`. */

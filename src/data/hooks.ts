@@ -1,14 +1,30 @@
 import type { Context } from '../context.ts';
+import type { Item } from './parts.ts';
 
 type MaybePromise<Value> = Value | Promise<Value>;
 
+/** One object that a mutation has created or updated. */
 export interface Change<Row> {
+  /** Null for a new object. */
   readonly before: Row | null;
   readonly after: Row;
+  /** The items in child tables that the input adds and removes. */
+  readonly items: readonly { part: { name: string }; add: readonly Item[]; remove: readonly Item[] }[];
+}
+
+/** What a mutation does, and its inputs. */
+export interface Mutated {
+  readonly action: 'create' | 'update' | 'delete';
+  readonly inputs: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** The special behavior of a resource. Hooks run in the transaction of the mutation, after the guard. */
 export interface Hooks<Row> {
+  /**
+   * Runs a whole mutation, for what must happen before the first row is locked and after the last one is written. When `run`
+   * has returned, everything is written.
+   */
+  readonly around?: <Result>(ctx: Context, mutation: Mutated, run: () => Promise<Result>) => Promise<Result>;
   /** Returns the values of the new row. */
   readonly beforeCreate?: (ctx: Context, values: Partial<Row>) => MaybePromise<Partial<Row>>;
   /** Returns the values that change. The row is locked. */
@@ -17,7 +33,7 @@ export interface Hooks<Row> {
   readonly afterCreate?: (ctx: Context, row: Row) => MaybePromise<void>;
   /** As `afterCreate`, with the row before and after the update. */
   readonly afterUpdate?: (ctx: Context, before: Row, after: Row) => MaybePromise<void>;
-  /** Runs once for all objects that a mutation has created or updated. `before` is null for a new one. */
+  /** Runs once for all objects that a mutation has created or updated. It can update their rows, which are read again. */
   readonly afterWrite?: (ctx: Context, changes: readonly Change<Row>[]) => MaybePromise<void>;
   /** As `afterCreate`, with the deleted row. */
   readonly afterDelete?: (ctx: Context, row: Row) => MaybePromise<void>;

@@ -6,6 +6,7 @@ import { invalid, userError } from '../lib/errors.ts';
 import { publicIdOf } from '../lib/ids.ts';
 import { inProjects } from './project-scope.ts';
 import type { TenantTable } from './rows.ts';
+import { ownedBy } from './service-scope.ts';
 
 /** A column of another table that refers to a row. */
 export interface Reference {
@@ -23,6 +24,8 @@ export interface Reference {
   readonly through?: { readonly table: TenantTable; readonly of: PgColumn };
   /** The column of the project. Null if the referring objects belong to the organization. */
   readonly project: PgColumn | null;
+  /** The column of the owner of services. Null if the referring objects are no services. */
+  readonly owner?: PgColumn | null;
   /** References in a child table cannot be cleared. */
   readonly onDelete: 'restrict' | 'clear';
 }
@@ -85,7 +88,7 @@ async function refuseIfUsed(
   id: string,
   path: string,
 ): Promise<void> {
-  const { table, permission, project, typename } = reference;
+  const { table, permission, project, owner, typename } = reference;
   // A reference of the row to itself is deleted with the row.
   const where = and(referring(ctx, reference, id), table === to ? ne(table.id, id) : undefined);
   const tx = await db(ctx);
@@ -95,9 +98,10 @@ async function refuseIfUsed(
     .from(table as PgTable)
     .where(where);
   if (!all?.total) return;
-  const isVisible = project ? inProjects(ctx, project, permission) : undefined;
+  const ofServices = owner ? ownedBy(ctx, owner, permission) : undefined;
+  const isVisible = project ? inProjects(ctx, project, permission) : ofServices;
   const users =
-    project || ctx.unit.access.can(permission)
+    project || owner || ctx.unit.access.can(permission)
       ? ((await tx
           .select()
           .from(table as PgTable)

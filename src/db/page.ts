@@ -19,6 +19,8 @@ export interface PageArgs {
 export interface ListOptions<Row> extends Sorted<Row> {
   reader: Reader<Row>;
   where: SQL;
+  /** Whether connections keep the statement. Defaults to true. False if its text has too many forms. */
+  isPrepared?: boolean;
 }
 
 export interface Page<Row> {
@@ -41,7 +43,8 @@ export function sizeOf({ first, last }: PageArgs): number {
 export async function listPage<Row>(db: Db, options: ListOptions<Row>, args: PageArgs): Promise<Page<Row>> {
   const size = sizeOf(args);
   const where = and(options.where, between(options, args));
-  const rows = await options.reader.read(db, sql`where ${where} ${ordered(options, args)} limit ${size + 1}`);
+  const tail = sql`where ${where} ${ordered(options, args)} limit ${size + 1}`;
+  const rows = await options.reader.read(db, tail, options.isPrepared);
   return pageOf(rows, options, args, async () => {
     const [total] = await db.select({ total: count() }).from(options.reader.table).where(options.where);
     return total?.total ?? 0;

@@ -8,7 +8,7 @@ type Decode = (value: unknown) => unknown;
 export interface Reader<Row> {
   readonly table: PgTable;
   /** `tail` is the rest of the statement, beginning with WHERE. */
-  read(db: Db, tail: SQL): Promise<Row[]>;
+  read(db: Db, tail: SQL, isPrepared?: boolean): Promise<Row[]>;
   /**
    * Returns a function that reads the rows of an organization with one of these values in a column. The text of the
    * statement is written once.
@@ -39,7 +39,7 @@ export function readerOf<Row>(
   const rowOf = mapperOf<Row>(columns);
   return {
     table,
-    read: async (db, tail) => (await send(db, head, tail).values()).map(rowOf),
+    read: async (db, tail, isPrepared) => (await send(db, head, tail, isPrepared).values()).map(rowOf),
     readBy(organizationId, column) {
       const [organization, values] = [sql.placeholder('organization'), sql.placeholder('values')];
       const where = sql`where ${organizationId} = ${organization} and ${column} = any(${values})`;
@@ -89,13 +89,13 @@ export function mapperOf<Row>(columns: Record<string, PgColumn>): (values: reado
 export const queryRows = async <Row>(db: Db, query: SQL): Promise<Row[]> =>
   (await send(db, '', query)) as unknown as Row[];
 
-function send(db: Db, head: string, tail: SQL) {
+function send(db: Db, head: string, tail: SQL, isPrepared?: boolean) {
   const { sql: text, params } = dialect.sqlToQuery(tail);
-  return sendText(db, head + text, params);
+  return sendText(db, head + text, params, isPrepared);
 }
 
-const sendText = (db: Db, text: string, params: unknown[]) =>
-  clientOf(db).unsafe(text, params as never[], { prepare: true });
+const sendText = (db: Db, text: string, params: unknown[], prepare = true) =>
+  clientOf(db).unsafe(text, params as never[], { prepare });
 
 /** Returns null if the driver's value is used unchanged. */
 const decoderOf = (column: PgColumn): Decode | null =>

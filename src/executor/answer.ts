@@ -13,4 +13,4 @@ export interface Explanation {
 }
 
 /** Explains an operation without executing it. Null if its variables are not valid. */
-export type Explain = (args: ExecutionArgs) => Explanation | null;
+export type Explain = (args: ExecutionArgs) => Promise<Explanation | null>;

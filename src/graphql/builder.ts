@@ -182,16 +182,24 @@ const UserErrorType = builder.objectRef<UserError>('UserError').implement({
   }),
 });
 
+interface WithErrors {
+  errors?: UserError[];
+}
+
+/** The field with the errors of a payload. */
+const ERRORS = {
+  type: [UserErrorType] as [typeof UserErrorType],
+  description: 'The errors in the input. Empty if the mutation succeeded.',
+  resolve: (payload: WithErrors) => payload.errors ?? [],
+};
+
+/** The same in the payload of a mutation that already counts as often as it has objects. */
+export const ERRORS_OF_MANY = { ...ERRORS, complexity: { field: 1, multiplier: 1 } };
+
 /** The interface of all payloads of mutations. */
-export const Payload = builder.interfaceRef<{ errors?: UserError[] }>('MutationPayload').implement({
+export const Payload = builder.interfaceRef<WithErrors>('MutationPayload').implement({
   description: 'The payload of every mutation: its result, or the errors in the input.',
-  fields: (t) => ({
-    errors: t.field({
-      type: [UserErrorType],
-      description: 'The errors in the input. Empty if the mutation succeeded.',
-      resolve: (payload) => payload.errors ?? [],
-    }),
-  }),
+  fields: (t) => ({ errors: t.field(ERRORS) }),
 });
 
 export type SchemaTypes = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer Types> ? Types : never;

@@ -1,6 +1,7 @@
 import { getTableColumns, getTableName } from 'drizzle-orm';
 import { getTableConfig, type PgColumn } from 'drizzle-orm/pg-core';
-import { PERMISSIONS } from '../access/catalog.ts';
+import { PERMISSIONS, type Permission } from '../access/catalog.ts';
+import { SERVICE_PERMISSIONS } from '../access/ownership.ts';
 import type { TenantTable } from '../data/rows.ts';
 import type { Attribute, ReferenceOptions, Union } from './attributes.ts';
 import type { Declaration, NodeDeclaration } from './declaration.ts';
@@ -62,7 +63,7 @@ const namesOf = (columns: (PgColumn | undefined)[]): string => columns.map((colu
 
 function assertProject(
   check: Check,
-  { permission, project }: NodeDeclaration<TenantTable>,
+  { permission, project, ownedBy }: NodeDeclaration<TenantTable>,
   { name, columns }: TableInfo,
 ): void {
   const isProjectLevel = PERMISSIONS.get(`${permission}:read`)?.level === 'project';
@@ -71,6 +72,11 @@ function assertProject(
     isProjectLevel || !project,
     'project',
     `is not allowed, because ${permission}:read is checked on the organization`,
+  );
+  check(
+    !ownedBy || SERVICE_PERMISSIONS.includes(`${permission}:read` as Permission),
+    'ownedBy',
+    `is not allowed, because ${permission}:read is not checked on services`,
   );
   check(
     !project || project === 'self' || columns['projectId']?.notNull,

@@ -1,9 +1,11 @@
 import type { EnumRef, FieldMap } from '@pothos/core';
 import type { SQL } from 'drizzle-orm';
 import type { Permission } from '../access/catalog.ts';
+import type { Context } from '../context.ts';
 import type { Hooks } from '../data/hooks.ts';
 import type { TenantTable } from '../data/rows.ts';
 import type { IdPrefix } from '../lib/ids.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
 import type { Attribute } from './attributes.ts';
 import type { SchemaTypes } from './builder.ts';
 import type { Part } from './parts.ts';
@@ -38,6 +40,18 @@ export interface Computed<RowType> {
   readonly filter?: (value: never, time: Date) => SQL;
 }
 
+/** A condition of a list that needs more than columns of its table. */
+export interface ListCondition {
+  /** Whether it is an argument of the list, or a field of its filter. */
+  readonly as: 'argument' | 'filter field';
+  /** The options of the argument or the field: type, description, permission. */
+  readonly input: object;
+  /** The condition for a value. It may read other tables before the list is read. */
+  readonly where: (ctx: Context, value: never) => MaybePromise<SQL>;
+  /** What the list counts as in the cost of the operation if the value is given. */
+  readonly cost: (value: never) => number;
+}
+
 /** What a list can be filtered by, beside computed fields: equality, a range of time, or a substring of texts. */
 export type Filter<Table extends TenantTable> = { readonly [Column in ColumnOf<Table>]?: true | 'range' } & {
   readonly search?: readonly ColumnOf<Table>[];
@@ -53,6 +67,10 @@ export interface NodeDeclaration<Table extends TenantTable> {
   readonly description: string;
   /** The type Project for a resource of a project, whose table needs the column `projectId`. `self` for Project itself. */
   readonly project?: Target | 'self';
+  /** The column of the owner, for services. Permissions on an object are then checked on it. */
+  readonly ownedBy?: ColumnOf<Table>;
+  /** The column of the service that an object belongs to. The permission to see it is then checked on this service. */
+  readonly ofService?: ColumnOf<Table>;
   readonly attributes: { readonly [Column in ColumnOf<Table>]?: Attribute<Table['$inferSelect'][Column]> };
   readonly computed?: Readonly<Record<string, Computed<Row<Table>>>>;
   /** Items in child tables, by the name of their field. */
@@ -69,6 +87,8 @@ export interface Declaration<Table extends TenantTable> extends NodeDeclaration<
   /** The name of the list. */
   readonly plural: string;
   readonly filter?: Filter<Table>;
+  /** Further conditions of the list, by the name of the argument or the field. */
+  readonly conditions?: Readonly<Record<string, ListCondition>>;
   /** The columns by which the list can be ordered. The first is the default. `createdAt` is the order of creation. */
   readonly order: readonly [ColumnOf<Table>, ...ColumnOf<Table>[]];
   /** The mutations that have a second form for up to 500 objects, such as `createServices`. */

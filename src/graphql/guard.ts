@@ -19,8 +19,9 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
-import { forbidden, readOnlyToken, type Target } from '../access/access.ts';
+import { canOnSome, forbidden, readOnlyToken, requireOnSome, type Target } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
+import { projectOf, serviceOf } from '../access/ownership.ts';
 import { audit, type Context } from '../context.ts';
 import { accessOfCredential } from '../identity/actor.ts';
 import { type Check, checkOfArguments, guardedInput } from './argument-guard.ts';
@@ -50,6 +51,10 @@ declare global {
       permission?: Permission;
       /** The project on which the permission is checked. Defaults to the organization. */
       on?: (parent: Shape) => Target;
+      /** The team that owns the service on which the permission is checked: the object itself, or that it belongs to. */
+      ownedBy?: (parent: Shape) => string | null;
+      /** It is enough to have the permission on some services. Fields return no objects of others. */
+      onSome?: true;
       /** Another permission. It is enough if the caller has it in one of the projects of the object. */
       inProjects?: { permission: Permission; of: (parent: Shape) => readonly string[] };
       /** Whether the object is the caller's own, so that the caller needs no permission. */
@@ -73,6 +78,8 @@ declare global {
        * the caller cannot read.
        */
       on?: (parent: ParentShape, args: InputShapeFromFields<Args>, ctx: Context) => MaybePromise<Target>;
+      /** It is enough to have the permission on some services. The result contains no others. */
+      onSome?: true;
       /**
        * Open to every signed-in caller. With `permission`, only for the caller's own objects: the resolver decides, or a
        * function that tells whether the parent is the caller's own.
@@ -96,6 +103,10 @@ export interface Guard {
   inProjects: InProjects | undefined;
   ownOf: OwnOf<unknown> | undefined;
   onOf: unknown;
+  /** Whether the permission is checked on a service. */
+  isOnService: boolean;
+  /** Whether it is enough to have the permission on some services. */
+  onSome: boolean;
 }
 
 interface AccessOptions {
@@ -103,6 +114,8 @@ interface AccessOptions {
   inProjects?: InProjects;
   own?: true | OwnOf<unknown>;
   on?: unknown;
+  ownedBy?: (parent: never) => string | null;
+  onSome?: true;
   public?: true;
 }
 
@@ -120,6 +133,7 @@ export class GuardPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     const options = config.pothosOptions as AccessOptions;
     assertAccessDeclared(options, `type ${config.name}`);
     const authScopes = scopesOfType(options);
+    if (options.on && options.ownedBy) throw new Error(`type ${config.name}: give \`on\` or \`ownedBy\`, not both`);
     return {
       ...config,
       ...declared(config, options),
@@ -209,20 +223,42 @@ function withScopesMarked<Config extends Described & { pothosOptions: object }>(
 }
 
 /** The scopes that scope-auth checks before any field of the type. */
-function scopesOfType({ permission, inProjects, own, on }: AccessOptions) {
+function scopesOfType(options: AccessOptions) {
+  const { permission, inProjects, own, onSome } = options;
   const ownOf = typeof own === 'function' ? own : undefined;
-  const onOf = on as OnOf | undefined;
-  if (!ownOf && !onOf && !inProjects) return permission && { permission };
+  const onOf = onOfType(options);
+  if (!ownOf && !onOf && !inProjects && !onSome) return permission && { permission };
   return (parent: unknown, ctx: Context) =>
     Boolean(ownOf?.(parent, ctx)) ||
-    Boolean(permission && ctx.unit.access.can(permission, onOf?.(parent))) ||
+    Boolean(permission && isAllowedOn({ permission, onOf, onSome }, parent, ctx)) ||
     hasInProjects(inProjects, parent, ctx);
 }
+
+interface TypeGuard {
+  permission: Permission;
+  onOf: unknown;
+  onSome?: boolean | undefined;
+}
+
+const isAllowedOn = (
+  { permission, onOf, onSome }: TypeGuard,
+  object: unknown,
+  { unit: { access } }: Context,
+): boolean => (onSome ? canOnSome(access, permission) : access.can(permission, (onOf as OnOf | undefined)?.(object)));
+
+/** The scope on which the permission of a type is checked. */
+const onOfType = ({ on, ownedBy }: AccessOptions): OnOf | undefined =>
+  ownedBy ? (parent) => serviceOf(ownedBy(parent as never)) : (on as OnOf | undefined);
 
 const hasInProjects = (inProjects: InProjects | undefined, parent: unknown, { unit: { access } }: Context): boolean =>
   inProjects?.of(parent as never).some((project) => access.can(inProjects.permission, project)) ?? false;
 
-function scopesOfField(kind: string, what: string, { permission, own, on }: AccessOptions) {
+function scopesOfField(kind: string, what: string, { permission, own, on, onSome }: AccessOptions) {
+  if (onSome) {
+    if (!permission || own || on)
+      throw new Error(`${what}: \`onSome\` goes with a permission, and not with own or \`on\``);
+    return requireSome(permission);
+  }
   if (permission && typeof own === 'function') return requireUnlessOwn(permission, own);
   if (!on) return { ...(permission && { permission }), ...(own && { own: kind === 'Mutation' ? 'change' : 'look' }) };
   if (!permission || own) throw new Error(`${what}: \`on\` goes with a permission, and not with own`);
@@ -233,9 +269,10 @@ function scopesOfField(kind: string, what: string, { permission, own, on }: Acce
 const requireAudited = (permission: Permission, on: OnOfField) =>
   requireOn(permission, (parent, args, ctx) => {
     const target = on(parent, args, ctx);
-    const record = (project: Target): Target => {
+    const record = (scope: Target): Target => {
+      const project = projectOf(scope);
       if (project) audit(ctx, { projectIds: [project] });
-      return project;
+      return scope;
     };
     return target instanceof Promise ? target.then(record) : record(target);
   });
@@ -247,6 +284,13 @@ const requireUnlessOwn =
     if (!own(parent, ctx)) ctx.unit.access.require(permission);
     return true;
   };
+
+/** Throws unless the caller has the permission on some services. */
+const requireSome = (permission: Permission) => (_parent: unknown, _args: never, ctx: Context) => {
+  requireSignedIn(ctx);
+  requireOnSome(ctx.unit.access, permission);
+  return true;
+};
 
 /** Throws unless the caller has the permission on the target. Synchronous if the target is not a promise. */
 function requireOn(permission: Permission, on: OnOfField) {
@@ -288,11 +332,14 @@ interface Described {
 }
 
 /** The extensions of a guarded field or type, for the printed schema and for the error of a refusal. */
-function declared({ description, extensions }: Described, { permission, inProjects, own, on }: AccessOptions) {
+function declared({ description, extensions }: Described, options: AccessOptions) {
+  const { permission, inProjects, own, ownedBy, onSome = false } = options;
   if (!permission && !own) return {};
   const required = permission && inProjects ? { anyOf: [permission, inProjects.permission] } : { permission };
   const rule: Requirement = { ...(permission && required), ...(own && { own: true }) };
-  const guard: Guard = { rule, permission, inProjects, ownOf: typeof own === 'function' ? own : undefined, onOf: on };
+  const ownOf = typeof own === 'function' ? own : undefined;
+  const isOnService = ownedBy !== undefined;
+  const guard: Guard = { rule, permission, inProjects, ownOf, onOf: onOfType(options), isOnService, onSome };
   return {
     description: withSentence(description, sentenceOf([rule])),
     extensions: { ...withDirectives(extensions, [rule]), guard },
@@ -303,9 +350,9 @@ function declared({ description, extensions }: Described, { permission, inProjec
 export function guardAllows(type: GraphQLObjectType, object: unknown, ctx: Context): boolean {
   const { guard } = type.extensions as { guard?: Guard };
   if (!guard || guard.ownOf?.(object, ctx)) return true;
-  const { permission } = guard;
+  const { permission, onOf, onSome } = guard;
   return (
-    (permission !== undefined && ctx.unit.access.can(permission, (guard.onOf as OnOf | undefined)?.(object))) ||
+    (permission !== undefined && isAllowedOn({ permission, onOf, onSome }, object, ctx)) ||
     hasInProjects(guard.inProjects, object, ctx)
   );
 }

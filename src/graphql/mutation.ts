@@ -11,7 +11,7 @@ import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { type Creation, limitCreation } from '../data/rate-limit.ts';
 import { capitalized } from '../lib/words.ts';
-import { builder, Payload } from './builder.ts';
+import { builder, ERRORS_OF_MANY, Payload } from './builder.ts';
 import type { FindTarget } from './run-mutation.ts';
 
 type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never;
@@ -21,6 +21,8 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   permission?: Permission;
   own?: true;
   public?: true;
+  /** It is enough to have the permission on some services. The resolver checks it on those of the input. */
+  onSome?: true;
   /** The project that the permission is checked on. Defaults to the organization. */
   on?: (input: InputShapeFromFields<Input>, ctx: Context) => Promise<string | null>;
   /** What each call creates, if its number is limited. */
@@ -35,7 +37,7 @@ interface MutationOptions<Input extends InputFieldMap, Results extends Record<st
   input: (t: InputFieldBuilder<Types, 'InputObject'>) => Input;
   /** Fields of the payload in addition to `errors`. They are null if there are errors. */
   results: Results;
-  /** The cost of the mutation, if it depends on the input. */
+  /** The cost of the mutation, if it changes several objects. */
   complexity?: (args: never) => { field: number; multiplier: number };
   resolve: (
     input: InputShapeFromFields<Input>,
@@ -90,8 +92,9 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
     description: `The payload of \`${name}\`.`,
     public: true,
     interfaces: [Payload],
-    fields: (t) =>
-      Object.fromEntries(
+    fields: (t) => ({
+      ...(complexity && { errors: t.field(ERRORS_OF_MANY as never) }),
+      ...Object.fromEntries(
         Object.entries(results).map(([field, result]) => [
           field,
           t.field({
@@ -102,6 +105,7 @@ export function mutation<Input extends InputFieldMap, const Results extends Reco
           }),
         ]),
       ),
+    }),
   });
   builder.mutationField(name, (t) =>
     t.field({

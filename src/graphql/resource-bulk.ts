@@ -23,6 +23,7 @@ export function addBulk(resource: Resource, inputs: Record<When, InputRef<unknow
     mutation(`${when}${capitalized(plural)}`, {
       mayUseCachedActor: true,
       permission: permissionTo(when),
+      ...(when === 'update' && resource.owner && { onSome: true }),
       description: `${capitalized(when)}s up to ${MAX_BULK} ${words}: all of them or, if there are errors, none. The path of an error begins with \`${plural}\` and the index of the input, from 0.`,
       input: (t: Fields) => ({
         [plural]: t.field({

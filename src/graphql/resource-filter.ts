@@ -5,6 +5,7 @@ import { containing } from '../db/search.ts';
 import { fromPublicId } from '../lib/ids.ts';
 import { nounOf } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
+import { conditionsOf } from './resource-conditions.ts';
 import { columnOf, type Resource, targetOf } from './resource-model.ts';
 import { searchDescription } from './search.ts';
 import { type GivenReference, inputNameOf, referenceInputOf, refersTo } from './target.ts';
@@ -25,6 +26,8 @@ export const conditions = (ctx: Context, resource: Resource, filter: FilterInput
 
 function condition(ctx: Context, resource: Resource, name: string, value: unknown): SQL[] {
   const { declaration, attributes, project } = resource;
+  // Its condition is prepared before.
+  if (declaration.conditions?.[name]) return [];
   const computed = declaration.computed?.[name];
   if (computed?.filter) return [computed.filter(value as never, ctx.dependencies.clock())];
   if (name === 'search') return searchIn(resource, value as string);
@@ -62,8 +65,9 @@ export function filterInputOf(resource: Resource) {
   const { name, declaration, project, noun } = resource;
   const { filter = {}, computed = {}, plural } = declaration;
   const keys = Object.keys(filter).filter((key) => key !== 'search');
+  const own = conditionsOf(resource, 'filter field');
   const byComputed = Object.entries(computed).filter(([, one]) => one.filter);
-  if (keys.length + byComputed.length === 0 && !('search' in filter) && !project) return null;
+  if (keys.length + byComputed.length + own.length === 0 && !('search' in filter) && !project) return null;
   return builder.inputType(`${name}Filter`, {
     description: `Selects the ${nounOf(plural)} that match all given fields.`,
     fields: (t) =>
@@ -75,6 +79,7 @@ export function filterInputOf(resource: Resource) {
         ...Object.fromEntries(
           byComputed.map(([key, { type }]) => [key, t.field({ type, description: `The value of \`${key}\`.` })]),
         ),
+        ...Object.fromEntries(own.map(([key, { input }]) => [key, t.field(input as never)])),
         ...('search' in filter && {
           search: t.string({
             description: searchDescription(filter.search as readonly string[], noun),

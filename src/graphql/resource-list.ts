@@ -3,7 +3,6 @@ import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { type Context, db, tenant } from '../context.ts';
 import { pagesOf } from '../data/loader.ts';
-import { inProjects } from '../data/project-scope.ts';
 import type { NestedOptions } from '../db/nested.ts';
 import { type ListOptions, listPage, type PageArgs } from '../db/page.ts';
 import { fromPublicId } from '../lib/ids.ts';
@@ -14,23 +13,23 @@ import { builder, type SchemaTypes } from './builder.ts';
 import { connectionOf } from './connection.ts';
 import { byId, findBy } from './find-by.ts';
 import { columnOfPart } from './part-fields.ts';
+import { argumentsGiven, conditionsOf, costOfConditions, prepareConditions } from './resource-conditions.ts';
 import { conditions, type FilterInput, filterInputOf } from './resource-filter.ts';
 import { type AnyRow, columnOf, type DeclaredPart, type Resource, targetOf } from './resource-model.ts';
 import { type Order, orderInputOf, orderWords, sortKeys } from './resource-order.ts';
 import { costOfList } from './search.ts';
 import { type ObjectKey, withSource } from './source.ts';
-import { canSee, type Target } from './target.ts';
+import { canSee, type Target, visibleIn } from './target.ts';
 
 /** Adds the field for one object: `category(id:, alias:)`. */
 export function addGetter(resource: Resource): void {
-  const { type, noun, field, permission, project, loadByAlias } = resource;
+  const { type, noun, field, loadByAlias } = resource;
   const by = loadByAlias ? 'ID or alias' : 'ID';
   builder.queryField(field, (t) =>
     t.field({
       type,
       nullable: true,
-      // If it belongs to a project, the permission is checked on the project of each object.
-      ...(project ? { own: true } : { permission }),
+      ...guardOf(resource),
       description: `The ${noun} with this ${by}. Null if it does not exist or is not visible to the caller.${loadByAlias ? ' Returns BAD_REQUEST unless exactly one of the two is given.' : ''}`,
       args: {
         id: t.arg.id({ required: !loadByAlias, description: `The ID of the ${noun}.` }),
@@ -87,7 +86,7 @@ export function addListTo(type: ObjectRef<SchemaTypes, AnyRow>, resource: Resour
 const lists = new Map<Resource, object>();
 
 function listOptions(resource: Resource): object {
-  const { type, permission, project, declaration } = resource;
+  const { type, project, declaration } = resource;
   const { plural, order } = declaration;
   const words = nounOf(plural);
   const filter = filterInputOf(resource);
@@ -96,10 +95,18 @@ function listOptions(resource: Resource): object {
   const options = {
     type,
     nullable: true,
-    ...(project ? { own: true } : { permission }),
-    ...(declaration.filter?.search && { complexity: (args: never) => costOfList(args) }),
+    ...guardOf(resource),
+    ...((declaration.filter?.search || declaration.conditions) && {
+      complexity: (args: never) => costOfList(args, { conditions: costOfConditions(resource, args) }),
+    }),
     description: `The ${words} ${scope}, ${orderBy ? 'by default ' : ''}ordered ${orderWords(order[0])}.`,
     args: {
+      ...Object.fromEntries(
+        conditionsOf(resource, 'argument').map(([name, { input }]) => [
+          name,
+          builder.args((t) => ({ [name]: t.field(input as never) }))[name],
+        ]),
+      ),
       ...(filter && {
         filter: builder.args((t) => ({
           filter: t.field({ type: filter, description: `Which ${words} to list. Defaults to all.` } as never),
@@ -114,10 +121,15 @@ function listOptions(resource: Resource): object {
         })).orderBy,
       }),
     },
-    extensions: withSource({ kind: 'list', options: (ctx, args: ListArgs) => selected(ctx, resource, args) }),
+    extensions: withSource({
+      kind: 'list',
+      ...(declaration.conditions && { prepare: (ctx, args) => prepareConditions(ctx, resource, args) }),
+      options: (ctx, args: ListArgs, prepared) => selected(ctx, resource, args, prepared),
+    }),
     resolve: async (_parent: unknown, args: ListArgs, ctx: Context) => {
       ctx.unit.access.requireOrganization();
-      return await listPage(await db(ctx), selected(ctx, resource, args), args);
+      const prepared = (await prepareConditions(ctx, resource, args)) ?? [];
+      return await listPage(await db(ctx), selected(ctx, resource, args, prepared), args);
     },
   };
   lists.set(resource, options);
@@ -127,21 +139,29 @@ function listOptions(resource: Resource): object {
 type ListArgs = PageArgs & { filter?: FilterInput | null; orderBy?: Order | null };
 
 /** The rows of a list, and their order. */
-function selected(ctx: Context, resource: Resource, { filter, orderBy }: ListArgs): ListOptions<AnyRow> {
+function selected(ctx: Context, resource: Resource, args: ListArgs, prepared: readonly SQL[]): ListOptions<AnyRow> {
+  const { filter, orderBy } = args;
   const field = orderBy?.field ?? resource.declaration.order[0];
   return {
     reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
-    where: and(visible(ctx, resource), ...conditions(ctx, resource, filter ?? {})) as SQL,
-    asked: [tenant(ctx), filter ?? {}],
+    where: and(visible(ctx, resource), ...conditions(ctx, resource, filter ?? {}), ...prepared) as SQL,
+    // The text of a prepared condition depends on data, so connections must not keep the statement.
+    isPrepared: prepared.length === 0,
+    asked: [tenant(ctx), filter ?? {}, ...argumentsGiven(resource, args)],
     order: sortKeys(resource, field),
     descending: orderBy?.direction === 'DESC',
   };
 }
 
-/** The rows that the caller can see. For a project resource, the guard's condition in SQL. */
-function visible(ctx: Context, { table, project, permission }: Resource): SQL {
-  return and(eq(table.organizationId, tenant(ctx)), project ? inProjects(ctx, project, permission) : undefined) as SQL;
+/** The guard of a field whose objects the statement selects. If the permission depends on the object, it is checked there. */
+function guardOf({ permission, project, owner }: Target): object {
+  if (project) return { own: true };
+  return owner ? { permission, onSome: true } : { permission };
 }
+
+/** The rows that the caller can see: the guard's condition in SQL. */
+const visible = (ctx: Context, resource: Resource): SQL =>
+  and(eq(resource.table.organizationId, tenant(ctx)), visibleIn(ctx, resource)) as SQL;
 
 /** Adds to the type of a target the list of the objects that refer to it. */
 export function addReverseList(resource: Resource, target: Target, field: string, by: string, column: PgColumn): void {
@@ -191,8 +211,7 @@ function addListUnder(
         {
           type,
           nullable: true,
-          ...(project && !target.project ? { own: true } : { permission }),
-          ...(project && target.project && { on: target.projectOf }),
+          ...(project && target.project ? { permission, on: target.projectOf } : guardOf(resource)),
           description: `${description}, ordered ${orderWords(declaration.order[0])}.`,
           extensions: withSource({ kind: 'nested list', options }),
           resolve: (row: AnyRow, args: PageArgs, ctx: Context) => pages(ctx, row.id, args),

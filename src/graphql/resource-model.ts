@@ -6,11 +6,12 @@ import type { Context } from '../context.ts';
 import { batched, type Find, loaderByColumn } from '../data/loader.ts';
 import { objectsWith, type PartRows, partRowsOf } from '../data/parts.ts';
 import { rowsOf, type TenantTable } from '../data/rows.ts';
+import { canOnService } from '../data/service-scope.ts';
 import { explainViolation } from '../db/constraints.ts';
 import { userError } from '../lib/errors.ts';
 import { declareIdPrefix } from '../lib/ids.ts';
 import { lazily } from '../lib/lazy.ts';
-import type { MaybePromise } from '../lib/maybe-promise.ts';
+import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
 import { isStorable } from '../lib/storable.ts';
 import { capitalized, fieldOf, fieldOfConstant, nounOf } from '../lib/words.ts';
 import type { Attribute, ReferenceOptions } from './attributes.ts';
@@ -69,7 +70,7 @@ const columnNamed = (table: TenantTable, key: string): PgColumn =>
 
 export function describe(name: string, declaration: NodeDeclaration<TenantTable>): DeclaredNode {
   assertValid(name, declaration);
-  const { table, id: prefix, permission, project } = declaration;
+  const { table, id: prefix, permission, project, ownedBy, ofService } = declaration;
   declareIdPrefix(prefix, name);
   const attributes = Object.entries(declaration.attributes) as [string, Attribute][];
   const references = referencesIn(attributes);
@@ -98,13 +99,16 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
     noun: nounOf(name),
     project: projectColumn ?? null,
     projectOf: (row) => (project === 'self' ? row.id : project ? (row['projectId'] as string) : null),
+    owner: ownedBy ? columnNamed(table, ownedBy) : null,
+    ownerOf: (row) => (ownedBy ? ((row as Record<string, unknown>)[ownedBy] as string | null) : null),
+    service: ofService ? columnNamed(table, ofService) : null,
     isWholeTable: true,
     rows,
     inputSchemas: {
       create: lazily(() => inputSchema(declared, 'create')),
       update: lazily(() => inputSchema(declared, 'update')),
     },
-    load: (ctx, id) => rows.find(ctx, id) as MaybePromise<AnyRow | null>,
+    load: (ctx, id) => andThen(rows.find(ctx, id) as MaybePromise<AnyRow | null>, (row) => onVisibleService(ctx, row)),
     loadByAlias: aliases
       ? loaderByAlias(aliases, (ctx, id) => rows.find(ctx, id) as MaybePromise<AnyRow | null>)
       : hasAlias
@@ -114,6 +118,13 @@ export function describe(name: string, declaration: NodeDeclaration<TenantTable>
   };
   explainViolations(declared);
   return declared;
+
+  /** The object, if it belongs to no service or to one on which the caller has the permission. */
+  function onVisibleService(ctx: Context, row: AnyRow | null): MaybePromise<AnyRow | null> {
+    if (!row || !ofService) return row;
+    const isVisible = canOnService(ctx, row[ofService] as string, declared.permission);
+    return andThen(isVisible, (can) => (can ? row : null));
+  }
 }
 
 const referencesIn = (

@@ -12,7 +12,7 @@ import { canSee, type GivenReference, loadReferenced, referenceInputOf, type Tar
 
 /** Adds the mutations create, update and delete. */
 export function addMutations(resource: Resource): void {
-  const { name, noun, field, type, project } = resource;
+  const { name, noun, field, type, project, owner } = resource;
   const payload = { [field]: { type, description: `The ${noun}.` } };
   const where = project ? ' in a project' : '';
   const createInput = mutation(`create${name}`, {
@@ -29,10 +29,13 @@ export function addMutations(resource: Resource): void {
       [field]: (await createAll(ctx, resource, [{ input, path: [] }]))[0],
     }),
   } as never);
-  const onTarget = project && {
-    on: async (input: Input, ctx: Context) =>
-      resource.projectOf(await getVisible(ctx, resource, targetIn(resource, input))),
-  };
+  const onTarget = project
+    ? {
+        on: async (input: Input, ctx: Context) =>
+          resource.projectOf(await getVisible(ctx, resource, targetIn(resource, input))),
+      }
+    : // The permission on the object is checked when it is locked, because its owner can change before.
+      owner && { onSome: true };
   const auditTarget = resource.loadByAlias && {
     auditTarget: (ctx: Context, input: Input) => targetIdOf(ctx, resource, input),
   };
@@ -74,8 +77,8 @@ const projectInput = (t: Fields, { project, noun }: Resource): InputFieldMap =>
 
 /** The object that a mutation is about: `id`, or `category: { id } | { alias }`. */
 function targetInput(t: Fields, resource: Resource): InputFieldMap {
-  const { loadByAlias, field, noun, project, permission } = resource;
-  const options = { required: true, ...(project && { visibleWith: permission }) } as const;
+  const { loadByAlias, field, noun, project, owner, permission } = resource;
+  const options = { required: true, ...((project || owner) && { visibleWith: permission }) } as const;
   return loadByAlias
     ? { [field]: t.field({ ...options, type: referenceInputOf(resource), description: `The ${noun}.` }) }
     : { id: t.id({ ...options, description: `The ID of the ${noun}.` }) };

@@ -1,5 +1,6 @@
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
+import { canOnSome } from '../access/access.ts';
 import type { Context } from '../context.ts';
 import { capitalized, fieldOfConstant, nounOf } from '../lib/words.ts';
 import type { Attribute, Union } from './attributes.ts';
@@ -8,27 +9,31 @@ import type { Computed } from './declaration.ts';
 import { partFields } from './part-fields.ts';
 import { type AnyRow, columnOf, type DeclaredNode, targetOf } from './resource-model.ts';
 import { type TypeSource, withSource } from './source.ts';
-import { canSee } from './target.ts';
+import { canSee, scopeOf } from './target.ts';
 import { viewerPermissions } from './viewer-permissions.ts';
 
 type Fields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, AnyRow>;
 
-const rowsOf = ({ table, prefix, project }: DeclaredNode): TypeSource => ({
+const rowsOf = ({ table, prefix, project, owner = null, service = null }: DeclaredNode): TypeSource => ({
   table,
   prefix,
   id: table.id,
   organization: table.organizationId,
   project,
+  owner,
+  service,
 });
 
 /** Adds the node type with a field for each attribute. */
 export function addType(resource: DeclaredNode): void {
-  const { type, declaration, attributes, permission, project, projectOf } = resource;
+  const { type, declaration, attributes, permission, project, projectOf, owner, ownerOf, service } = resource;
   const { computed = {}, fields } = declaration;
   builder.node(type, {
     description: declaration.description,
     permission,
     ...(project && { on: projectOf }),
+    ...(owner && { ownedBy: ownerOf }),
+    ...(service && { onSome: true as const }),
     extensions: withSource(rowsOf(resource)),
     id: { resolve: (row: AnyRow) => row.id },
     loadWithoutCache: async (id: string, ctx: Context) => {
@@ -43,11 +48,17 @@ export function addType(resource: DeclaredNode): void {
       ...partFields(t, resource),
       ...Object.fromEntries(Object.entries(computed).map(([key, one]) => [key, computedField(t, one as never)])),
       ...times(t, resource),
-      viewerPermissions: t.field(viewerPermissions<AnyRow>(declaration.permission, project ? { on: projectOf } : {})),
+      viewerPermissions: t.field(viewerPermissions<AnyRow>(declaration.permission, permissionScope(resource))),
       ...fields?.(t as never),
     }),
   } as never);
 }
+
+/** An object of a service is visible only with the permission on the service, and it has no others. */
+const permissionScope = (resource: DeclaredNode) =>
+  resource.service
+    ? { of: ({ unit: { access } }: Context) => [resource.permission].filter((name) => canOnSome(access, name)) }
+    : { on: (row: AnyRow) => scopeOf(resource, row) };
 
 function projectField(t: Fields, { declaration, noun, project }: DeclaredNode) {
   const target = declaration.project;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import type { Permission } from '../access/catalog.ts';
 import { audit, type Context } from '../context.ts';
 import { denseIndexOf } from '../data/dense-index.ts';
+import type { Mutated } from '../data/hooks.ts';
 import { objectsWith, type PartChange } from '../data/parts.ts';
 import { releaseReferences } from '../data/references.ts';
 import { invalid, notFound, userError } from '../lib/errors.ts';
@@ -11,7 +13,7 @@ import { auditChanges, forEachTarget, type Written, writeItems } from './resourc
 import { type Input, inputOf } from './resource-inputs.ts';
 import { type AnyRow, columnOf, type DeclaredPart, type Resource } from './resource-model.ts';
 import { refuseTakenValues } from './resource-unique.ts';
-import { canSee, type GivenReference, loadReferenced } from './target.ts';
+import { canSee, type GivenReference, loadReferenced, requireOnService } from './target.ts';
 
 /** An input of one object, and its path in the input of the mutation. */
 export interface Given {
@@ -20,7 +22,10 @@ export interface Given {
 }
 
 /** Creates objects: all of them or, if there are errors, none. */
-export async function createAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
+export const createAll = (ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> =>
+  around(ctx, resource, 'create', given, () => insertAll(ctx, resource, given));
+
+async function insertAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
   const { declaration, rows, table } = resource;
   const hooks = declaration.hooks ?? {};
   const projectId = resource.project ? fromPublicId('prj', given[0]?.input['projectId'] as string) : null;
@@ -38,7 +43,7 @@ export async function createAll(ctx: Context, resource: Resource, given: readonl
     return { path, items, values: { id: newId(), ...values, ...times, ...(projectId && { projectId }) } };
   });
   if (prepared.length > 1) await refuseTakenValues(ctx, resource, prepared);
-  const follows = resource.parts.length > 0 || hooks.afterCreate || hooks.afterWrite;
+  const follows = resource.parts.length > 0 || hooks.afterCreate || hooks.afterWrite || hooks.around;
   const [only, ...others] = prepared.map(({ values }) => values) as Input[];
   // Without a statement that follows, the row is sent together with COMMIT.
   const created = (
@@ -50,12 +55,27 @@ export async function createAll(ctx: Context, resource: Resource, given: readonl
   const written = prepared.map((target, at): Written => ({ ...target, before: null, after: created[at] as AnyRow }));
   await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'create', written));
   for (const { after } of written) await hooks.afterCreate?.(ctx, after as never);
-  await hooks.afterWrite?.(ctx, written as never);
-  return created;
+  return await finish(ctx, resource, written);
+}
+
+/** Runs the hook for all objects. Returns their rows as they are then. */
+async function finish(ctx: Context, { declaration, rows }: Resource, written: readonly Written[]): Promise<AnyRow[]> {
+  const hook = declaration.hooks?.afterWrite;
+  if (!hook) return written.map(({ after }) => after);
+  await hook(ctx, written as never);
+  const current = await rows.lockAll(
+    ctx,
+    written.map(({ after }) => after.id),
+  );
+  const byId = new Map((current as AnyRow[]).map((row) => [row.id, row]));
+  return written.map(({ after }) => byId.get(after.id) as AnyRow);
 }
 
 /** Updates objects: all of them or, if there are errors, none. */
-export async function updateAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
+export const updateAll = (ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> =>
+  around(ctx, resource, 'update', given, () => changeAll(ctx, resource, given));
+
+async function changeAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
   const { declaration, rows, table } = resource;
   const hooks = declaration.hooks ?? {};
   const order = denseIndex(resource);
@@ -75,7 +95,7 @@ export async function updateAll(ctx: Context, resource: Resource, given: readonl
   });
   if (changed.length > 1) await refuseTakenValues(ctx, resource, changed);
   const hasItems = resource.parts.length > 0;
-  const follows = hasItems || hooks.afterUpdate || hooks.afterWrite || changed.length > 1;
+  const follows = hasItems || hooks.afterUpdate || hooks.afterWrite || hooks.around || changed.length > 1;
   const times = 'updatedAt' in table && { updatedAt: ctx.dependencies.clock() };
   // Without a statement that follows, the change is sent together with COMMIT.
   const updateRow = (follows ? rows : rows.send).update;
@@ -86,22 +106,26 @@ export async function updateAll(ctx: Context, resource: Resource, given: readonl
   if (follows) {
     await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'update', written));
     for (const { before, after } of written) await hooks.afterUpdate?.(ctx, before as never, after as never);
-    await hooks.afterWrite?.(ctx, written as never);
+    return await finish(ctx, resource, written);
   }
   return written.map(({ after }) => after);
 }
 
-export async function remove(ctx: Context, resource: Resource, input: Input): Promise<string> {
+export const remove = (ctx: Context, resource: Resource, input: Input): Promise<string> =>
+  around(ctx, resource, 'delete', [{ input, path: [] }], () => removeOne(ctx, resource, input));
+
+async function removeOne(ctx: Context, resource: Resource, input: Input): Promise<string> {
   const { declaration, rows, table, noun, loadByAlias, field } = resource;
   const order = denseIndex(resource);
   await order?.lock(ctx);
-  const row = await lockTarget(ctx, resource, input);
+  const row = await lockTarget(ctx, resource, input, resource.permissionTo('delete'));
   await releaseReferences(ctx, table, noun, row.id, loadByAlias ? field : 'id');
   await declaration.hooks?.beforeDelete?.(ctx, row as never);
   const items = await itemsOf(ctx, resource, row.id);
   // The statement that closes the gap needs the index of the deleted row to be free.
   const hook = declaration.hooks?.afterDelete;
-  const deletedId = await (order || hook ? rows : rows.send).remove(ctx, row);
+  const follows = order || hook || declaration.hooks?.around;
+  const deletedId = await (follows ? rows : rows.send).remove(ctx, row);
   await order?.closeGap(ctx, row['index'] as number);
   if (items.size > 0) await auditChanges(ctx, resource, [{ before: row, after: null }], new Map([[row.id, items]]));
   await hook?.(ctx, row as never);
@@ -115,6 +139,18 @@ async function itemsOf(ctx: Context, { parts }: Resource, id: string): Promise<M
     return [part, { id, before, after: [] }] as const;
   });
   return new Map(await Promise.all(read));
+}
+
+/** Runs a mutation inside the hook `around`. */
+function around<Result>(
+  ctx: Context,
+  { declaration: { hooks } }: Resource,
+  action: Mutated['action'],
+  given: readonly Given[],
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const inputs = given.map(({ input }) => input);
+  return hooks?.around ? hooks.around(ctx, { action, inputs }, run) : run();
 }
 
 function denseIndex(resource: Resource) {
@@ -146,12 +182,18 @@ export async function targetIdOf(ctx: Context, resource: Resource, input: Input)
   return row && canSee(ctx, resource, row) ? toPublicId(resource.prefix, row.id) : null;
 }
 
-/** The row that the mutation is about, locked until its transaction ends. */
-export async function lockTarget(ctx: Context, resource: Resource, input: Input): Promise<AnyRow> {
+/** The row that the mutation is about, locked until its transaction ends. On a service, the permission is checked. */
+export async function lockTarget(
+  ctx: Context,
+  resource: Resource,
+  input: Input,
+  permission: Permission,
+): Promise<AnyRow> {
   const id = await findTarget(ctx, resource, input);
   // Of a target that is given by its alias, an event of a failed mutation names the ID too.
   audit(ctx, { targetId: toPublicId(resource.prefix, id) });
   const row = (await resource.rows.lock(ctx, id)) as AnyRow;
+  requireOnService(ctx, resource, row, permission);
   await refuseMovedAliases(ctx, resource, [{ input, path: [] }], [row]);
   return row;
 }
@@ -159,7 +201,9 @@ export async function lockTarget(ctx: Context, resource: Resource, input: Input)
 /** Locks the rows of all inputs in the order of their IDs. */
 async function lockTargets(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
   const [only, ...others] = given;
-  if (only && others.length === 0 && only.path.length === 0) return [await lockTarget(ctx, resource, only.input)];
+  const permission = resource.permissionTo('update');
+  if (only && others.length === 0 && only.path.length === 0)
+    return [await lockTarget(ctx, resource, only.input, permission)];
   const { field, name, noun, loadByAlias } = resource;
   const missing = () =>
     invalid(userError('NOT_FOUND', loadByAlias ? field : 'id', `There is no ${noun} with this ID or alias.`));
@@ -173,7 +217,8 @@ async function lockTargets(ctx: Context, resource: Resource, given: readonly Giv
   const rows = new Map((await resource.rows.lockAll(ctx, ids)).map((row) => [row['id'] as string, row as AnyRow]));
   const locked = await forEachTarget(given, async (_one, at) => {
     const row = rows.get(ids[at] as string);
-    if (!row) throw missing();
+    if (!row || !canSee(ctx, resource, row)) throw missing();
+    requireOnService(ctx, resource, row, permission);
     if (ids.indexOf(row.id) !== at)
       throw invalid(userError('INVALID', loadByAlias ? field : 'id', `The input has this ${noun} more than once.`));
     return row;

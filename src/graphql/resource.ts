@@ -57,6 +57,7 @@ export function resourceWithoutMutations<Table extends TenantTable>(
       table: declared.table,
       column,
       project: declared.project,
+      owner: declared.owner ?? null,
       onDelete: reference.onDelete,
     });
   }

@@ -21,11 +21,16 @@ interface ListArgs extends PageArgs {
 }
 
 /**
- * The cost of a list, with `sorted` for the order that no index has. Whether a text is empty does not count, because the cost
+ * The cost of a list, with `sorted` for the order that no index has, and `conditions` for the cost of further conditions. Whether a text is empty does not count, because the cost
  * is cached for all values of a variable.
  */
-export const costOfList = ({ filter, orderBy, ...page }: ListArgs, sorted?: unknown) =>
-  pageCost(page, filter?.search != null || (sorted !== undefined && orderBy?.field === sorted) ? SEARCH_COST : 1);
+export function costOfList(
+  { filter, orderBy, ...page }: ListArgs,
+  { sorted, conditions = 0 }: { sorted?: unknown; conditions?: number } = {},
+) {
+  const readsAll = filter?.search != null || (sorted !== undefined && orderBy?.field === sorted);
+  return pageCost(page, (readsAll ? SEARCH_COST : 1) + conditions);
+}
 
 /** The input type of a filter that only searches. */
 export const searchFilter = (name: string, plural: string, fields: readonly string[]) =>

@@ -1,5 +1,6 @@
 import type { SQL } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import type { Target } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import type { NestedOptions } from '../db/nested.ts';
@@ -20,6 +21,10 @@ export interface TypeSource {
   readonly organization: PgColumn;
   /** The column of the project on which the guard of the type checks its permission. */
   readonly project: PgColumn | null;
+  /** The column of the team that owns the service on which the guard of the type checks its permission. */
+  readonly owner?: PgColumn | null;
+  /** The column of the service on which the guard of the type checks its permission. */
+  readonly service?: PgColumn | null;
   /** The condition for the rows of the type, if the table has others. */
   readonly only?: SQL;
 }
@@ -47,10 +52,10 @@ export interface ReferenceSource {
   readonly by: PgColumn;
 }
 
-/** Permissions of the caller, in the project of the row or in the organization. */
+/** Permissions of the caller: in the project of the row, on its service or in the organization. */
 export interface PermissionsSource {
   readonly kind: 'permissions';
-  readonly of: (ctx: Context, project: string | null) => readonly Permission[];
+  readonly of: (ctx: Context, scope: Target) => readonly Permission[];
 }
 
 type WithoutReader<Options extends { reader: unknown }> = Omit<Options, 'reader'> & {
@@ -62,7 +67,9 @@ export type NestedListQuery = WithoutReader<NestedOptions<never>>;
 /** A list that does not depend on a parent. */
 export interface ListSource {
   readonly kind: 'list';
-  readonly options: (ctx: Context, args: never) => ListQuery;
+  /** Conditions that must be computed first. Null if there are none. */
+  readonly prepare?: (ctx: Context, args: never) => Promise<readonly SQL[]> | null;
+  readonly options: (ctx: Context, args: never, prepared: readonly SQL[]) => ListQuery;
 }
 
 /** A list of the objects that refer to a parent. */

@@ -2,12 +2,15 @@ import type { InputRef, ObjectRef } from '@pothos/core';
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLResolveInfo } from 'graphql';
+import { canOnEvery, canOnSome, type Target as Scope } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
+import { serviceOf } from '../access/ownership.ts';
 import { type Context, tenant } from '../context.ts';
 import type { PartRows } from '../data/parts.ts';
 import { inProjects } from '../data/project-scope.ts';
 import type { TenantTable } from '../data/rows.ts';
-import { invalid, userError } from '../lib/errors.ts';
+import { ofServices, ownedBy } from '../data/service-scope.ts';
+import { invalid, notFound, userError } from '../lib/errors.ts';
 import { fromPublicId, type IdPrefix, toPublicId } from '../lib/ids.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { isStorable } from '../lib/storable.ts';
@@ -26,6 +29,11 @@ export interface Target<Row extends { id: string } = { id: string }> {
   readonly project: PgColumn | null;
   /** The project of an object. Null if it belongs to the organization. */
   projectOf(row: Row): string | null;
+  /** The column of the team that owns the service that an object is. Without it, the objects are no services. */
+  readonly owner?: PgColumn | null;
+  ownerOf?(row: Row): string | null;
+  /** The column of the service that an object belongs to. `load` returns no objects that are not visible to the caller. */
+  readonly service?: PgColumn | null;
   /** Whether every row of the table is of this type, so that the foreign key is enough to check an ID. */
   readonly isWholeTable: boolean;
   /** The object, also if the caller may not see it. Null if it does not exist. */
@@ -62,8 +70,47 @@ const parts = (given: GivenReference): { id?: string | null; alias?: string | nu
   typeof given === 'string' ? { id: given } : given;
 
 export function canSee<Row extends { id: string }>(ctx: Context, target: Target<Row>, row: Row): boolean {
-  return ctx.unit.access.can(target.permission, target.projectOf(row));
+  const { permission, service } = target;
+  return service ? canOnSome(ctx.unit.access, permission) : ctx.unit.access.can(permission, scopeOf(target, row));
 }
+
+/** The scope on which permissions on the object are checked. */
+export const scopeOf = <Row extends { id: string }>(target: Target<Row>, row: Row): Scope =>
+  target.owner && target.ownerOf ? serviceOf(target.ownerOf(row)) : target.projectOf(row);
+
+/**
+ * Throws unless the caller has the permission on the service, as it is stored now. A service that is not visible does not
+ * exist. The permission on another object does not depend on its row, and the guard of the mutation has checked it.
+ */
+export function requireOnService<Row extends { id: string }>(
+  ctx: Context,
+  target: Target<Row>,
+  row: Row,
+  permission: Permission,
+): void {
+  if (!target.owner) return;
+  if (!canSee(ctx, target, row)) throw notFound(target.name);
+  ctx.unit.access.require(permission, scopeOf(target, row));
+}
+
+/** What the visibility of an object depends on. */
+interface Guarded {
+  readonly permission: Permission;
+  readonly project: PgColumn | null;
+  readonly owner?: PgColumn | null;
+  readonly service?: PgColumn | null;
+}
+
+/** The condition that the guard of the type lets the caller see an object. Undefined if it does not depend on the object. */
+export function visibleIn(ctx: Context, { project, owner, service, permission }: Guarded): SQL | undefined {
+  if (project) return inProjects(ctx, project, permission);
+  if (service) return ofServices(ctx, service, permission);
+  return owner ? ownedBy(ctx, owner, permission) : undefined;
+}
+
+/** Whether the caller sees every object of the type without a look at the object. */
+const seesAll = ({ unit: { access } }: Context, { project, owner, service, permission }: Guarded): boolean =>
+  !project && (owner || service ? canOnEvery(access, permission) : access.can(permission));
 
 /** The object with this ID or alias, or null if it does not exist. */
 export async function loadReferenced<Row extends { id: string }>(
@@ -84,15 +131,15 @@ export async function loadReferenced<Row extends { id: string }>(
  */
 export function refersTo(ctx: Context, target: Target, column: PgColumn, given: GivenReference): SQL {
   const { id, alias } = parts(given);
-  const { table, project, permission } = target;
-  if (!project && !ctx.unit.access.can(permission)) return sql`false`;
+  const { table, project, owner, service, permission } = target;
+  const { access } = ctx.unit;
+  if (!project && !(owner || service ? canOnSome(access, permission) : access.can(permission))) return sql`false`;
   const uuid = fromPublicId(target.prefix, id ?? '');
   // The foreign key is enough: the object exists and belongs to the organization.
-  if (alias == null && !project) return uuid ? eq(column, uuid) : sql`false`;
+  if (alias == null && seesAll(ctx, target)) return uuid ? eq(column, uuid) : sql`false`;
   const key = alias == null ? uuid && eq(table.id, uuid) : isStorable(alias) && hasAlias(ctx, target, alias);
   if (!key) return sql`false`;
-  const isVisible = project ? inProjects(ctx, project, permission) : undefined;
-  return sql`${column} = (select ${table.id} from ${table} where ${and(eq(table.organizationId, tenant(ctx)), key, isVisible)})`;
+  return sql`${column} = (select ${table.id} from ${table} where ${and(eq(table.organizationId, tenant(ctx)), key, visibleIn(ctx, target))})`;
 }
 
 type Aliased = TenantTable & { alias: PgColumn };
@@ -117,7 +164,7 @@ export async function resolveReference(
   projectId: string | null,
 ): Promise<string> {
   const { id, alias } = parts(given);
-  if (alias == null && target.isWholeTable && !target.project && ctx.unit.access.can(target.permission)) {
+  if (alias == null && target.isWholeTable && seesAll(ctx, target)) {
     const uuid = fromPublicId(target.prefix, id ?? '');
     if (uuid) return uuid;
   } else {

@@ -1,3 +1,4 @@
+import type { Target } from '../access/access.ts';
 import { PERMISSIONS, type Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { withSource } from './source.ts';
@@ -9,10 +10,10 @@ export const aboutOne = (resource: string): Permission[] =>
     .filter((name) => name.startsWith(`${resource}:`) && !name.endsWith(':create'));
 
 interface Options<Row> {
-  /** The project that the object belongs to. */
-  on?: (row: Row) => string | null;
-  /** The permissions in a project or, with null, in the organization. */
-  of?: (ctx: Context, project: string | null) => Permission[];
+  /** The scope on which permissions on the object are checked. */
+  on?: (row: Row) => Target;
+  /** The permissions in a scope. */
+  of?: (ctx: Context, scope: Target) => Permission[];
 }
 
 /** Options of the field `viewerPermissions` without its resolver. */
@@ -36,5 +37,5 @@ export function viewerPermissions<Row>(
 
 const amongThose =
   (names: readonly Permission[]) =>
-  (ctx: Context, project: string | null): Permission[] =>
-    names.filter((name) => ctx.unit.access.can(name, project));
+  (ctx: Context, scope: Target): Permission[] =>
+    names.filter((name) => ctx.unit.access.can(name, scope));

@@ -16,6 +16,7 @@ import {
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { type Guard, guardAllows } from './guard.ts';
+import { cacheKeyOf, guardScopeOf, isAllowedForAll } from './permission-cache.ts';
 
 /**
  * An object that the caller may not see is null, and is missing in a list. Without this, its guard refuses only its
@@ -96,13 +97,13 @@ function guardedTypes(schema: GraphQLSchema, field: Field): GraphQLObjectType[] 
 /** The permission that is enough for every object of the type. Undefined if it depends on the object. */
 function permissionOf(type: GraphQLObjectType): Permission | undefined {
   const guard = guardOf(type);
-  return guard?.onOf ? undefined : guard?.permission;
+  return guard?.onOf || guard?.onSome ? undefined : guard?.permission;
 }
 
 /** Whether the guard of the field, or of its type, requires the permission of all objects. */
 const isGuardedAlike = (element: GraphQLObjectType | Field, types: readonly GraphQLObjectType[]): boolean => {
   const guard = guardOf(element);
-  if (!guard || guard.onOf || guard.inProjects || guard.rule.own) return false;
+  if (!guard || guard.onOf || guard.onSome || guard.inProjects || guard.rule.own) return false;
   return types.every((type) => permissionOf(type) === guard.permission);
 };
 
@@ -110,16 +111,23 @@ function filterOf(field: Field, types: readonly GraphQLObjectType[]): Filter {
   const isVisible = visibilityIn(getNamedType(field.type) as GraphQLObjectType | GraphQLAbstractType);
   const shown: Filter = (object, ctx, info) => (object == null || isVisible(object, ctx, info) ? object : null);
   const filter = inListOf(field, shown);
-  const permissions = [...new Set(types.map(permissionOf))];
-  const seesAll = (ctx: Context): boolean =>
-    permissions.every(
-      (permission) => permission && (ctx.unit.permissionCache.has(permission) || ctx.unit.access.can(permission)),
-    );
+  const tests = types.map(seesAllOf);
+  const seesAll = (ctx: Context): boolean => tests.every((test) => test(ctx));
   return (value, ctx, info) => {
     // Most callers see all objects of most types. The value need not be awaited for them.
     if (types.length <= MAX_TYPES && seesAll(ctx)) return value;
     return value instanceof Promise ? value.then((one) => filter(one, ctx, info)) : filter(value, ctx, info);
   };
+}
+
+/** Whether the caller sees every object of the type. False if that depends on the object. */
+function seesAllOf(type: GraphQLObjectType): (ctx: Context) => boolean {
+  const { permission, onOf, isOnService, onSome } = guardOf(type) ?? {};
+  if (!permission || (onOf && !isOnService)) return () => false;
+  const scope = guardScopeOf({ ownedBy: isOnService, onSome });
+  const key = cacheKeyOf(permission, scope);
+  return ({ unit: { permissionCache, access } }) =>
+    permissionCache.has(key) || isAllowedForAll(access, permission, scope);
 }
 
 /** With more types, only the permission of the object's own type is checked. */

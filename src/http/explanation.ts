@@ -8,13 +8,14 @@ export const asksForPlan = ({ extensions }: GraphQLParams): boolean => extension
 /** Adds `extensions.plan` to the responses of requests that ask for it. For development. */
 export function useExplanation(explain: Explain): Plugin {
   return {
-    onExecute({ args }) {
+    async onExecute({ args }) {
       const { params } = args.contextValue as { params?: GraphQLParams };
       if (!params || !asksForPlan(params)) return undefined;
+      const plan = await explain(args as ExecutionArgs);
       return {
         onExecuteDone({ result, setResult }) {
           const { extensions, ...rest } = result as ExecutionResult;
-          setResult({ ...rest, extensions: { ...extensions, plan: explain(args as ExecutionArgs) } });
+          setResult({ ...rest, extensions: { ...extensions, plan } });
         },
       };
     },

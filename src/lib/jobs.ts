@@ -69,6 +69,18 @@ export const JOBS = {
     schedule: { every: 60, payload: { after: null } },
     keepDays: 1,
   }),
+  'record-maturity': define({
+    description:
+      'Stores how many services have each level as the numbers of the day. Runs every hour, for 200 organizations at a time.',
+    payload: z.strictObject({ after: z.uuid().nullable() }),
+    retries: 5,
+    retryDelay: 5,
+    retryDelayMax: 600,
+    expiry: 900,
+    concurrency: 1,
+    schedule: { every: 3_600, payload: { after: null } },
+    keepDays: 1,
+  }),
   'send-invitation': define({
     description: 'Sends the mail of an invitation.',
     payload: z.strictObject({ organizationId: z.uuid(), invitationId: z.uuid(), mailId: z.uuid() }),

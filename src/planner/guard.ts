@@ -17,15 +17,17 @@ function refuseOtherScopes(element: { extensions: Readonly<Record<string, unknow
 
 /**
  * Requires what the guard of a type requires of every object. The permission of a type whose guard is checked on a
- * project is a condition of the statement instead: `visibilityOf`.
+ * project or service is a condition of the statement instead: `visibilityOf`.
  */
 export function requireType(draft: StatementDraft, type: GraphQLObjectType, source: TypeSource): void {
   for (const one of [type, ...type.getInterfaces()]) refuseOtherScopes(one, one.name);
   const guard = guardOf(type);
   if (!guard) return;
   if (!guard.permission) throw new NotPlanned(`${type.name} is visible only to its owner`);
-  if (!guard.onOf) draft.permissions.add(guard.permission);
-  else if (!source.project) throw new NotPlanned(`the project of ${type.name} is not a column`);
+  if (guard.onSome) draft.permissionsOnSome.add(guard.permission);
+  else if (!guard.onOf) draft.permissions.add(guard.permission);
+  else if (!source.project && !(guard.isOnService && source.owner))
+    throw new NotPlanned(`the scope of ${type.name} is not a column`);
 }
 
 /** Requires that a type of a connection and its fields are open to everybody who can use the field of the connection. */
@@ -36,15 +38,15 @@ export function requireOpen(type: GraphQLObjectType): void {
   }
 }
 
-/** The permission on the project of each row. Null if the guard of the type is checked on the organization. */
+/** The permission on the project or service of each row. Null if the guard of the type is checked on the organization. */
 export function visibilityOf(type: GraphQLObjectType): Permission | null {
   const guard = guardOf(type);
-  return guard?.onOf ? (guard.permission ?? null) : null;
+  return guard?.onOf || guard?.onSome ? (guard.permission ?? null) : null;
 }
 
 /**
- * Requires what the guard of a field requires. Returns the permission that is checked on the project of each parent, or
- * null.
+ * Requires what the guard of a field requires. Returns the permission that is checked on the project or service of each
+ * parent, or null.
  */
 export function requireField(draft: StatementDraft, type: GraphQLObjectType, field: Field): Permission | null {
   const name = `${type.name}.${field.name}`;
@@ -53,6 +55,10 @@ export function requireField(draft: StatementDraft, type: GraphQLObjectType, fie
   // `own` without a permission requires a credential, and every planned operation requires an organization.
   if (!guard?.permission) return null;
   if (guard.onOf) return guard.permission;
+  if (guard.onSome) {
+    draft.permissionsOnSome.add(guard.permission);
+    return null;
+  }
   draft.permissions.add(guard.permission);
   return null;
 }

@@ -1,3 +1,4 @@
+import type { SQL } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { GraphQLSchema } from 'graphql';
 import type { Permission } from '../access/catalog.ts';
@@ -33,7 +34,7 @@ export interface RowSet {
   hasCount: boolean;
   /** Whether one row more than the page is read, to tell whether there is another page. */
   hasNeighbours: boolean;
-  /** The permission on the project of each row. Null if the guard of the type is checked on the organization. */
+  /** The permission on the project or service of each row. Null if the guard of the type is checked on the organization. */
   readonly visibleWith: Permission | null;
 }
 
@@ -65,6 +66,8 @@ export interface Run {
   readonly tenant: string;
   /** The lists, by the index of their row set. */
   readonly lists: ListRun[];
+  /** The conditions of the list that were computed first. */
+  readonly prepared: readonly SQL[];
   /** The condition of the object, for a statement that reads one. */
   key: ObjectKey | null;
 }
@@ -77,7 +80,7 @@ export interface ReadRun extends Run {
   readonly counts: readonly (string | ReadonlyMap<string, string> | undefined)[];
   /** JSON by the index of the row set: of referenced objects by their ID, and of nested lists by the ID of the parent. */
   readonly related: ReadonlyMap<string, string>[];
-  /** JSON that is the same in each row, such as permissions in the organization. */
+  /** JSON that is the same in each row, such as permissions in one scope. */
   readonly shared: Map<unknown, Map<string | null, string>>;
   /** The pages that are being written, by the index of their row set. */
   readonly pages: Page[];
@@ -102,6 +105,8 @@ export interface StatementDraft {
   readonly rowSets: RowSet[];
   /** Permissions in the organization that the caller needs. */
   readonly permissions: Set<Permission>;
+  /** Permissions that the caller needs on some services. */
+  readonly permissionsOnSome: Set<Permission>;
   /** Functions that read the arguments of an execution. */
   readonly bind: ((run: Run) => void)[];
   /** Functions by the index of a row set. Each writes its rows as JSON, for the rows that they belong to. */

@@ -1,7 +1,9 @@
 import { getTableColumns } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { type GraphQLField, type GraphQLObjectType, getNamedType, isNonNullType } from 'graphql';
+import type { Target } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
+import { serviceOf } from '../access/ownership.ts';
 import type { FieldPlan, Selection } from '../executor/model.ts';
 import { type ComputedSource, type PermissionsSource, sourceOfField } from '../graphql/source.ts';
 import { toPublicId } from '../lib/ids.ts';
@@ -26,24 +28,27 @@ export function objectWriter(
 
 function fieldWriter(draft: StatementDraft, rows: RowSet, type: GraphQLObjectType, field: FieldPlan): Write {
   const definition = definitionOf(type, field);
-  const inProject = requireField(draft, type, definition);
+  const onObject = requireField(draft, type, definition);
   const write = writerOf(draft, rows, type, field, definition);
-  return inProject ? ifAllowed(rows, inProject, write) : write;
+  return onObject ? ifAllowed(rows, onObject, write) : write;
 }
 
-/** Checks the permission of a field on the project of the row. A refusal is an error, which resolvers report. */
+/** Checks the permission of a field on the project or service of the row. A refusal is an error, which resolvers report. */
 function ifAllowed(rows: RowSet, permission: Permission, write: Write): Write {
-  const project = projectCell(rows);
+  const [cell, scopeIn] = scopeCell(rows);
   return (run, cells, at) => {
-    if (!run.ctx.unit.access.can(permission, cells[at + project])) throw new NotPlanned('a field is refused');
+    const scope = scopeIn(cells[at + cell] as string);
+    if (!run.ctx.unit.access.can(permission, scope)) throw new NotPlanned('a field is refused');
     return write(run, cells, at);
   };
 }
 
-function projectCell(rows: RowSet): number {
-  const { project } = rows.source;
-  if (!project) throw new NotPlanned('the project of the object is not a column');
-  return cellOf(rows, project, 'text');
+/** The position of the column that permissions on the object depend on, and the scope that its value stands for. */
+function scopeCell(rows: RowSet): [cell: number, scopeIn: (value: string) => Target] {
+  const { project, owner } = rows.source;
+  if (project) return [cellOf(rows, project, 'text'), (value) => value];
+  if (!owner) throw new NotPlanned('the scope of the object is not a column');
+  return [cellOf(rows, owner, 'text'), (value) => serviceOf(value || null)];
 }
 
 function writerOf(
@@ -122,13 +127,15 @@ function referenceWriter(draft: StatementDraft, parent: RowSet, by: PgColumn, fi
   return ({ related }, cells, at) => related[rows.index]?.get(cells[at + cell] as string) ?? 'null';
 }
 
-/** The permissions are the same in each row of a project, or of the organization. */
+/** The permissions are the same in each row of a project, of a team, or of the organization. */
 function permissionsWriter(rows: RowSet, { of }: PermissionsSource): Write {
-  const cell = rows.source.project ? projectCell(rows) : null;
+  const scoped = rows.source.project || rows.source.owner ? scopeCell(rows) : null;
   const key = {};
   return (run, cells, at) => {
-    const project = cell === null ? null : (cells[at + cell] as string);
-    const byProject = getOrAdd(run.shared, key, () => new Map<string | null, string>());
-    return getOrAdd(byProject, project, () => JSON.stringify(of(run.ctx, project)));
+    const value = scoped && (cells[at + scoped[0]] as string);
+    const known = getOrAdd(run.shared, key, () => new Map<string | null, string>());
+    return getOrAdd(known, value, () =>
+      JSON.stringify(of(run.ctx, scoped && value !== null ? scoped[1](value) : null)),
+    );
   };
 }

@@ -1,3 +1,4 @@
+import type { SQL } from 'drizzle-orm';
 import { type DocumentNode, type ExecutionArgs, GraphQLError, Kind } from 'graphql';
 import type { Context } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
@@ -37,11 +38,6 @@ export function createPlanner(findPlan: FindPlan, renewConnections: () => void):
 
   function answer(args: ExecutionArgs): Promise<string | null> | null {
     if (unplanned.has(args.document)) return null;
-    const bound = bindOperation(args);
-    return bound && respond(args.contextValue as Context, bound.operation, bound.statements);
-  }
-
-  function bindOperation(args: ExecutionArgs): { operation: PlannedOperation; statements: BoundStatement[] } | null {
     const ctx = args.contextValue as Context;
     const found = findPlan(args);
     if ('errors' in found) return null;
@@ -51,8 +47,22 @@ export function createPlanner(findPlan: FindPlan, renewConnections: () => void):
       return null;
     }
     if (!ctx.unit.access.effective) return null;
+    const bind = (prepared: Conditions = []): Promise<string> | null => {
+      const statements = bindOperation(ctx, operation, found.variables, prepared);
+      return statements && respond(ctx, operation, statements);
+    };
+    const pending = conditionsFor(operation, ctx, found.variables);
+    return pending ? pending.then(bind) : bind();
+  }
+
+  function bindOperation(
+    ctx: Context,
+    operation: PlannedOperation,
+    variables: Variables,
+    prepared: Conditions,
+  ): BoundStatement[] | null {
     try {
-      return { operation, statements: statementsOf(operation, ctx, found.variables) };
+      return statementsOf(operation, ctx, variables, prepared);
     } catch (error) {
       // The resolvers find the same, and report it.
       logUnexpected(ctx, error);
@@ -72,15 +82,17 @@ export function createPlanner(findPlan: FindPlan, renewConnections: () => void):
 
   return { answer, explain };
 
-  function explain(args: ExecutionArgs): Explanation | null {
+  async function explain(args: ExecutionArgs): Promise<Explanation | null> {
     const found = findPlan(args);
     if ('errors' in found) return null;
     const { plan, variables } = found;
     const ctx = args.contextValue as Context;
-    const fields = plan.selection.fields.map((field) => ({
-      field: field.key,
-      ...explainField(plan, field, ctx, variables),
-    }));
+    const fields = await Promise.all(
+      plan.selection.fields.map(async (field) => ({
+        field: field.key,
+        ...(await explainField(plan, field, ctx, variables)),
+      })),
+    );
     const operation = operationOf(plan);
     const reason = operation instanceof NotPlanned ? operation.message : null;
     return { planned: reason === null && fields.every((field) => 'statement' in field), reason, fields };
@@ -94,9 +106,11 @@ function logUnexpected({ dependencies, requestId }: Context, error: unknown): vo
     dependencies.log({ level: 'error', message: 'planner failed', requestId, error: describeError(error) });
 }
 
-function explainField(plan: Plan, field: FieldPlan, ctx: Context, variables: Variables) {
+async function explainField(plan: Plan, field: FieldPlan, ctx: Context, variables: Variables) {
   try {
-    return { statement: bindStatement(planRoot(plan, field), ctx, variables).text };
+    const root = planRoot(plan, field);
+    const prepared = (await root.prepare?.(ctx, field.argsOf(variables))) ?? [];
+    return { statement: bindStatement(root, ctx, variables, prepared).text };
   } catch (error) {
     return { reason: (error as Error).message };
   }
@@ -138,5 +152,19 @@ function planOperation(plan: Plan): PlannedOperation | NotPlanned {
   }
 }
 
-const statementsOf = ({ entries }: PlannedOperation, ctx: Context, variables: Variables): BoundStatement[] =>
-  entries.flatMap(({ root }) => (root ? [bindStatement(root, ctx, variables)] : []));
+/** Conditions of lists that were computed first, for each entry of the operation. */
+type Conditions = readonly (readonly SQL[])[];
+
+/** Computes the conditions of lists that need statements of their own. Null if there are none. */
+function conditionsFor({ entries }: PlannedOperation, ctx: Context, variables: Variables): Promise<Conditions> | null {
+  const pending = entries.map(({ root }) => root?.prepare?.(ctx, root.field.argsOf(variables)) ?? null);
+  return pending.some((one) => one !== null) ? Promise.all(pending.map((one) => one ?? [])) : null;
+}
+
+const statementsOf = (
+  { entries }: PlannedOperation,
+  ctx: Context,
+  variables: Variables,
+  prepared: Conditions,
+): BoundStatement[] =>
+  entries.flatMap(({ root }, at) => (root ? [bindStatement(root, ctx, variables, prepared[at])] : []));

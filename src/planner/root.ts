@@ -1,4 +1,6 @@
+import type { SQL } from 'drizzle-orm';
 import { getNamedType, isObjectType } from 'graphql';
+import type { Context } from '../context.ts';
 import { type PageArgs, sizeOf } from '../db/page.ts';
 import type { FieldPlan, Plan } from '../executor/model.ts';
 import { type ListSource, type ObjectKey, sourceOfField } from '../graphql/source.ts';
@@ -14,6 +16,8 @@ import { addRowSet, definitionOf, type StoredType, storedType } from './row-set.
 export interface RootPlan {
   readonly field: FieldPlan;
   readonly statementFor: (args: Arguments) => Statement;
+  /** Conditions that must be computed before the statement is bound. Null if there are none. */
+  readonly prepare?: (ctx: Context, args: Arguments) => Promise<readonly SQL[]> | null;
 }
 
 /** Plans a root field of a query. Throws NotPlanned if a resolver is needed. */
@@ -22,7 +26,10 @@ export function planRoot(plan: Plan, field: FieldPlan): RootPlan {
   const source = sourceOfField(definition);
   switch (source?.kind) {
     case 'list':
-      return always(field, planList(newDraft(plan), field, source));
+      return {
+        ...always(field, planList(newDraft(plan), field, source)),
+        ...(source.prepare && { prepare: source.prepare as NonNullable<RootPlan['prepare']> }),
+      };
     case 'object':
       return always(field, planObject(newDraft(plan), field, storedType(getNamedType(field.type)), source.by as KeyOf));
     case 'node':
@@ -36,6 +43,7 @@ const newDraft = ({ schema }: Plan): StatementDraft => ({
   schema,
   rowSets: [],
   permissions: new Set(),
+  permissionsOnSome: new Set(),
   bind: [],
   writeRelated: [],
 });
@@ -49,7 +57,7 @@ function planList(draft: StatementDraft, field: FieldPlan, { options }: ListSour
   draft.bind.unshift((run) => {
     const args = run.args as PageArgs;
     checkArguments(definition, args, run.ctx);
-    run.lists[rows.index] = { args, size: sizeOf(args), options: options(run.ctx, args as never) };
+    run.lists[rows.index] = { args, size: sizeOf(args), options: options(run.ctx, args as never, run.prepared) };
   });
   return {
     draft,

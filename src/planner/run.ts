@@ -1,7 +1,9 @@
+import type { SQL } from 'drizzle-orm';
+import { canOnEvery, canOnSome } from '../access/access.ts';
 import { type Context, db, tenant } from '../context.ts';
 import { clientOf } from '../db/client.ts';
 import type { Variables } from '../executor/model.ts';
-import { type CachedSql, NotPlanned, type ReadRun, type Run, type Statement } from './model.ts';
+import { type CachedSql, NotPlanned, type ReadRun, type RowSet, type Run, type Statement } from './model.ts';
 import type { RootPlan } from './root.ts';
 import { buildSql, SEPARATOR } from './statement.ts';
 
@@ -22,13 +24,29 @@ export interface BoundStatement {
  * Binds the arguments of a root field to its statement. Throws NotPlanned, or the error of an argument, if resolvers must
  * execute the operation.
  */
-export function bindStatement({ field, statementFor }: RootPlan, ctx: Context, variables: Variables): BoundStatement {
+export function bindStatement(
+  { field, statementFor }: RootPlan,
+  ctx: Context,
+  variables: Variables,
+  prepared: readonly SQL[] = [],
+): BoundStatement {
   const args = field.argsOf(variables);
   const statement = statementFor(args);
   const { draft } = statement;
   for (const permission of draft.permissions)
     if (!ctx.unit.access.can(permission)) throw new NotPlanned(`${permission} is refused`);
-  const run: Run = { ctx, variables, args, time: ctx.dependencies.clock(), tenant: tenant(ctx), lists: [], key: null };
+  for (const permission of draft.permissionsOnSome)
+    if (!canOnSome(ctx.unit.access, permission)) throw new NotPlanned(`${permission} is refused`);
+  const run: Run = {
+    ctx,
+    variables,
+    args,
+    time: ctx.dependencies.clock(),
+    tenant: tenant(ctx),
+    lists: [],
+    prepared,
+    key: null,
+  };
   for (const bind of draft.bind) bind(run);
   const { text, params } = sqlFor(statement, run);
   return { field: field.name, statement, run, text, params: params.map((param) => param(run)) };
@@ -48,11 +66,11 @@ function sqlFor(statement: Statement, run: Run): CachedSql {
 }
 
 /**
- * What the text of the statement depends on. Null if it also depends on a filter, a cursor, or on the projects that the
- * caller can see.
+ * What the text of the statement depends on. Null if it also depends on a filter, a cursor, or on the projects or services
+ * that the caller can see.
  */
-function shapeOf({ draft: { rowSets } }: Statement, { lists, key }: Run): string | null {
-  if (rowSets.some(({ source }) => source.project)) return null;
+function shapeOf({ draft: { rowSets } }: Statement, { ctx, lists, key }: Run): string | null {
+  if (rowSets.some((rows) => dependsOnCaller(rows, ctx))) return null;
   const parts = [key?.column.name ?? ''];
   for (const list of lists) {
     if (!list) continue;
@@ -62,6 +80,11 @@ function shapeOf({ draft: { rowSets } }: Statement, { lists, key }: Run): string
   }
   return parts.join(' ');
 }
+
+const dependsOnCaller = (
+  { source: { project, owner, service }, visibleWith }: RowSet,
+  { unit: { access } }: Context,
+): boolean => Boolean(project || ((owner || service) && visibleWith && !canOnEvery(access, visibleWith)));
 
 /** Sends the statements without waiting between them, and returns the values of the root fields as JSON. */
 export async function execute(

@@ -1,9 +1,9 @@
 import { getTableName, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import { inProjects } from '../data/project-scope.ts';
 import { textOf } from '../db/client.ts';
 import { between, ordered } from '../db/page.ts';
 import { PARENT } from '../db/reader.ts';
+import { visibleIn } from '../graphql/target.ts';
 import { decoderOf } from './leaf.ts';
 import { type CachedSql, type Cell, type ListRun, NotPlanned, type Param, type RowSet, type Run } from './model.ts';
 
@@ -112,13 +112,14 @@ function keyOf(text: SqlText, { origin, source }: RowSet, table: string, { key }
   return `${table}.${quoted(key.column)} = ${add(text, ({ key }) => key?.value)}`;
 }
 
-/** The condition on other rows of the table, and that on the project of each row. */
+/** The condition on other rows of the table, and that on the project or service of each row. */
 function othersOf({ source, visibleWith }: RowSet, { ctx }: Run): SQL[] {
-  const { only, project } = source;
-  return [...(only ? [only] : []), ...(visibleWith && project ? [inProjects(ctx, project, visibleWith)] : [])];
+  const { only, project, owner = null, service = null } = source;
+  const isVisible = visibleWith && visibleIn(ctx, { project, owner, service, permission: visibleWith });
+  return [only, isVisible].filter((condition) => condition != null);
 }
 
-/** The option `where` of a list contains the condition on the project of each row. */
+/** The option `where` of a list contains the condition on the project or service of each row. */
 function whereOf({ source: { only } }: RowSet, { options: { where } }: ListRun): SQL {
   const selected = typeof where === 'function' ? where(PARENT) : where;
   return only ? sql`${selected} and ${only}` : selected;

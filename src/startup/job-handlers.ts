@@ -1,7 +1,7 @@
 import type { JobDependencies } from '../context.ts';
 import type { JobHandlers } from '../jobs/job.ts';
 import { createCleanUp } from '../resources/clean-up/job.ts';
-import { createEvaluateDue } from '../resources/evaluation/due-job.ts';
+import { createEvaluateDue, createRecordMaturity } from '../resources/evaluation/due-job.ts';
 import { createEvaluate } from '../resources/evaluation/job.ts';
 import { sendInvitation } from '../resources/invitation/mail-job.ts';
 
@@ -10,5 +10,6 @@ export const createHandlers = (dependencies: JobDependencies): JobHandlers => ({
   'clean-up': createCleanUp(dependencies),
   evaluate: createEvaluate(dependencies),
   'evaluate-due': createEvaluateDue(dependencies),
+  'record-maturity': createRecordMaturity(dependencies),
   'send-invitation': sendInvitation(dependencies),
 });

@@ -16,6 +16,7 @@ const grants = (more: Partial<Grants> = {}): Grants => ({
     ['two', projectRole('member')],
     ['closed', null],
   ]),
+  teams: new Set(),
   validUntil: Number.POSITIVE_INFINITY,
   ...more,
 });

@@ -4,10 +4,21 @@ import type { Permission } from '../../src/access/catalog.ts';
 import { trace } from '../../src/access/decide.ts';
 import { grantsOfKey, type KeyPermissions, permissionsOfPatterns } from '../../src/access/key-role.ts';
 import type { EffectiveGrants } from '../../src/access/model.ts';
+import { serviceOf } from '../../src/access/ownership.ts';
 import { CREATOR, compileRole, roleByKey } from '../../src/access/roles.ts';
 import { REFUSAL_REASONS } from '../../src/lib/errors.ts';
 import { textOf } from '../../src/resources/access/explain.ts';
-import { allow, ask, customRole, deny, effective, PROJECT, projectRole } from './examples.ts';
+import {
+  allow,
+  allowIfOwned,
+  ask,
+  customRole,
+  deny,
+  denyIfOwned,
+  effective,
+  PROJECT,
+  projectRole,
+} from './examples.ts';
 
 const inProject = (
   role: Parameters<typeof effective>[0],
@@ -194,6 +205,28 @@ const REFUSALS = [
     message:
       'role:read is needed, and it requires project:read on the project: project:read is needed, and the role Roles does not grant it.',
     hint: 'Roles that grant it: Owner, Admin, Write, User, Read. Ask somebody who manages members to assign one of them.',
+  },
+  {
+    title: 'the role grants it only for services of the principal’s teams',
+    held: effective({ role: customRole('Team', allowIfOwned('service:update')), teams: new Set(['our team']) }),
+    permission: 'service:update',
+    target: serviceOf('another team'),
+    reason: 'NOT_OWNED',
+    message: 'service:update is needed, and the role Team grants it only for services of the principal’s teams.',
+    hint: 'Join the team that owns the service or one of its parent teams, or ask for a role without this condition.',
+  },
+  {
+    title: 'a policy denies it for services of the principal’s teams',
+    held: effective({
+      role: customRole('Team', allow('service:*'), denyIfOwned('service:delete')),
+      teams: new Set(['our team']),
+    }),
+    permission: 'service:delete',
+    target: serviceOf('our team'),
+    reason: 'DENIED',
+    message:
+      'service:delete is needed, and policy Team policy of role Team denies it for services of the principal’s teams.',
+    hint: 'A denial overrides every grant. Change the policy or the role.',
   },
   {
     title: 'the token is read-only, though its holder may',

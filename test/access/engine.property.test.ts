@@ -4,11 +4,12 @@ import { permissionsOf } from '../../src/access/access.ts';
 import type { Permission } from '../../src/access/catalog.ts';
 import { accessChanges } from '../../src/access/change.ts';
 import { trace } from '../../src/access/decide.ts';
+import { isService } from '../../src/access/ownership.ts';
 import type { Step } from '../../src/access/steps.ts';
 import type { RefusalReason } from '../../src/lib/errors.ts';
 import { size } from '../support/size.ts';
 import { ask } from './examples.ts';
-import { naiveAnswer, naivePermissions, type Policy, signedIn, type World } from './naive.ts';
+import { naiveAnswer, naivePermissions, type Policy, signedIn, type Target, type World } from './naive.ts';
 import { reads, SPECIFICATION } from './specification.ts';
 import {
   callers,
@@ -27,8 +28,7 @@ import {
 
 const RUNS = { numRuns: size(40, 120) };
 
-const permissionsIn = (world: World, target: string | null): Set<string> =>
-  new Set(permissionsOf(grantsIn(world), target));
+const permissionsIn = (world: World, target: Target): Set<string> => new Set(permissionsOf(grantsIn(world), target));
 
 function expectNoMore(after: World, before: World, targets = TARGETS): void {
   for (const target of targets)
@@ -65,6 +65,7 @@ describe('the implementation and a naive second one', () => {
       WRONG_LEVEL: 'LEVEL',
       DENIED: 'DENIAL',
       NO_GRANT: 'GRANT',
+      NOT_OWNED: 'GRANT',
       ROLE_EXPIRED: 'GRANT',
       OVERRIDDEN_BY_PROJECT_ROLE: 'GRANT',
       PLAN_LACKS: 'PLAN',
@@ -106,7 +107,7 @@ describe('the implementation and a naive second one', () => {
     const onPlan = (all: Record<string, World>, plan: World['plan']): Record<string, World> =>
       Object.fromEntries(Object.entries(all).map(([id, world]) => [id, { ...world, plan }]));
     // The credential limits a request, not what a principal gains or loses.
-    const held = (world: World | undefined, target: string | null): string[] =>
+    const held = (world: World | undefined, target: Target): string[] =>
       world ? naivePermissions(signedIn(world), target) : [];
     await fc.assert(
       fc.asyncProperty(histories, histories, plans, plans, async (had, has, planBefore, planAfter) => {
@@ -114,13 +115,17 @@ describe('the implementation and a naive second one', () => {
         const states = [stateOf(before, planBefore), stateOf(after, planAfter)] as const;
         const changes = await accessChanges(...states, new Date(NOW));
         for (const principalId of ['ada', 'bob', 'cyd'])
-          for (const projectId of TARGETS) {
-            const [had, has] = [before, after].map((all) => held(all[principalId], projectId)) as [string[], string[]];
+          for (const target of TARGETS) {
+            const [had, has] = [before, after].map((all) => held(all[principalId], target)) as [string[], string[]];
             const own = changes.filter((change) => change.principalId === principalId);
-            // A project that is not listed changes as the organization does. Level `both` is listed for the organization.
-            const listed = own.find((one) => one.projectId === projectId);
-            const change = listed ?? own.find((one) => one.projectId === null);
-            const applies = (name: string) => projectId === null || listed || levelOf(name) === 'project';
+            // A scope that is not listed changes as the organization does. Level `both` is listed for the organization.
+            const listed = own.find((one) =>
+              isService(target)
+                ? one.teamIds?.includes(target.ownerId ?? '')
+                : one.teamIds === null && one.projectId === target,
+            );
+            const change = listed ?? own.find((one) => one.projectId === null && one.teamIds === null);
+            const applies = (name: string) => typeof target !== 'string' || listed || levelOf(name) === 'project';
             const without = (names: string[], others: string[]) => names.filter((name) => !others.includes(name));
             expect(change?.gained.filter(applies) ?? []).toEqual(without(has, had).filter(applies));
             expect(change?.lost.filter(applies) ?? []).toEqual(without(had, has).filter(applies));
@@ -161,7 +166,7 @@ describe('deny', () => {
         ]);
         for (const target of TARGETS) {
           const { role, projects } = grantsIn(denied).grants;
-          const own = role.neverOverridden ? undefined : projects.get(target ?? '');
+          const own = role.neverOverridden || typeof target !== 'string' ? undefined : projects.get(target);
           if (role.builtIn === null || own?.builtIn === null) expect(permissionsIn(denied, target)).not.toContain(name);
         }
       }),

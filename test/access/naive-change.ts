@@ -64,11 +64,29 @@ export function naiveChanges(before: AccessState, after: AccessState, now: Date)
   const moment = { time: now, ignorePlan: false };
   return idsOf(before, after).flatMap((principalId) => {
     const [had, has] = [heldBy(before, principalId, moment), heldBy(after, principalId, moment)];
-    const deltaIn = (projectId: string | null) => ({ principalId, projectId, ...differenceIn(projectId, had, has) });
+    const deltaIn = (projectId: string | null) => ({
+      principalId,
+      projectId,
+      teamIds: null,
+      ...differenceIn(projectId, had, has),
+    });
     const isChange = ({ gained, lost }: AccessDelta): boolean => gained.length + lost.length > 0;
     const inOrganization = [deltaIn(null)].filter(isChange);
     const projects = [...new Set([had, has].flatMap((held) => [...(held?.grants.projects.keys() ?? [])]))].sort();
     const inProjects = projects.map(deltaIn).filter((delta) => inOrganization.length > 0 || isChange(delta));
-    return [...inOrganization, ...inProjects];
+    const isTeamOf = (held: EffectiveGrants | null, team: string): boolean => held?.grants.teams.has(team) ?? false;
+    const teams = [...new Set([had, has].flatMap((held) => [...(held?.grants.teams ?? [])]))].sort();
+    const isOther = (one: AccessDelta, other: AccessDelta): boolean =>
+      JSON.stringify([one.gained, one.lost]) !== JSON.stringify([other.gained, other.lost]);
+    const onServices = [
+      teams.filter((team) => isTeamOf(had, team) && !isTeamOf(has, team)),
+      teams.filter((team) => !isTeamOf(had, team) && isTeamOf(has, team)),
+      teams.filter((team) => isTeamOf(had, team) && isTeamOf(has, team)),
+    ].flatMap((teamIds): AccessDelta[] => {
+      const [ownerId] = teamIds;
+      const delta = { principalId, projectId: null, teamIds, ...differenceIn({ ownerId: ownerId ?? null }, had, has) };
+      return ownerId !== undefined && isOther(delta, deltaIn(null)) ? [delta] : [];
+    });
+    return [...inOrganization, ...inProjects, ...onServices];
   });
 }

@@ -2,7 +2,7 @@
  * The rule that nobody grants or removes what they do not hold, in worlds: for each principal, scope and moment on its
  * own, and without a line of `src/access`.
  */
-import { allows, naivePermissions, roleNow, signedIn, type World } from './naive.ts';
+import { allows, naivePermissions, roleNow, signedIn, type Target, type World } from './naive.ts';
 
 export type People = Record<string, World>;
 
@@ -11,7 +11,7 @@ export interface NaiveCaller {
   world: World | undefined;
   /** The end of the role of each principal is one of these times. */
   times: number[];
-  scopes: (string | null)[];
+  scopes: Target[];
 }
 
 type Moment = Pick<World, 'now' | 'plan'>;
@@ -47,7 +47,7 @@ function holdsDifference(
   caller: World | undefined,
   had: World | undefined,
   has: World | undefined,
-  scopes: (string | null)[],
+  scopes: Target[],
 ): boolean {
   if (isOwner(had) !== isOwner(has) && !isOwner(caller)) return false;
   for (const scope of scopes) {
@@ -57,11 +57,17 @@ function holdsDifference(
   return true;
 }
 
-function permissionsIn(world: World | undefined, scope: string | null): Set<string> {
+function permissionsIn(world: World | undefined, scope: Target): Set<string> {
   if (!world) return new Set();
   const roles = KNOWN.get(world.organization) ?? new Map<string, Set<string>>();
   KNOWN.set(world.organization, roles);
-  const key = JSON.stringify([world.now, world.plan, scope, world.projects.find(({ id }) => id === scope)]);
+  const key = JSON.stringify([
+    world.now,
+    world.plan,
+    scope,
+    world.teams,
+    world.projects.find(({ id }) => id === scope),
+  ]);
   const known = roles.get(key) ?? new Set(naivePermissions(world, scope));
   roles.set(key, known);
   return known;

@@ -2,17 +2,22 @@ import fc from 'fast-check';
 import { limitedBy } from '../../src/access/access.ts';
 import { API_KEY_PRESETS, grantsOfKey, type KeyPermissions, permissionsOfPatterns } from '../../src/access/key-role.ts';
 import type { EffectiveGrants, Narrowing, Role } from '../../src/access/model.ts';
-import { type AccessState, NO_ACCESS, OF_CREATOR } from '../../src/access/principal-roles.ts';
+import { NO_TEAMS } from '../../src/access/ownership.ts';
+import { type AccessState, dependsOnTeams, NO_ACCESS, OF_CREATOR } from '../../src/access/principal-roles.ts';
 import { CREATOR, compileRole, roleByKey } from '../../src/access/roles.ts';
+import type { Statement } from '../../src/resources/policy/table.ts';
 import { projectRole } from './examples.ts';
-import type { AnyRole, Policy, World } from './naive.ts';
+import { type AnyRole, type Policy, type Target, TEAMS, type World } from './naive.ts';
 import type { Key, Narrowed } from './naive-credential.ts';
 import { SPECIFICATION } from './specification.ts';
 
 export const NAMES = SPECIFICATION.map((row) => row.name);
 export const PROJECTS = ['staging', 'production', 'lab'];
 /** The organization, the projects in which a world may have roles, and a project without roles. */
-export const TARGETS: (string | null)[] = [null, ...PROJECTS, 'open'];
+const PLACES: (string | null)[] = [null, ...PROJECTS, 'open'];
+/** Services of each team, and one without an owner. */
+export const SERVICES = [null, ...Object.keys(TEAMS)].map((ownerId) => ({ ownerId }));
+export const TARGETS: Target[] = [...PLACES, ...SERVICES];
 
 /** Patterns that no new policy can have, but that a stored policy could contain. */
 const INERT = ['retired:read', 'dataset:read:all', '*:*:*', 'data*:read', 'dataset:', '__proto__', 'constructor', ''];
@@ -27,10 +32,32 @@ const pattern = fc.oneof(
 
 export const patterns = fc.array(pattern, { minLength: 1, maxLength: 4 });
 
-const statement = fc.record({
-  effect: fc.constantFrom('ALLOW' as const, 'ALLOW' as const, 'DENY' as const),
-  permissions: patterns,
-});
+const effect = fc.constantFrom('ALLOW' as const, 'ALLOW' as const, 'DENY' as const);
+
+const onServices = fc.array(
+  fc.constantFrom(
+    'service:*',
+    'service:read',
+    'service:update',
+    '*:delete',
+    'check_result:*',
+    'check_result:create',
+    '*',
+  ),
+  { minLength: 1, maxLength: 2 },
+);
+
+const statement: fc.Arbitrary<Policy['statements'][number]> = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ effect, permissions: patterns }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      effect,
+      permissions: fc.oneof(onServices, onServices, patterns),
+      ownedByPrincipal: fc.constant(true),
+    }),
+  },
+);
 
 const policies: fc.Arbitrary<Policy[]> = fc.array(
   fc.record({ name: fc.constantFrom('One', 'Two', 'Three'), statements: fc.array(statement, { maxLength: 3 }) }),
@@ -84,6 +111,7 @@ export const worlds: fc.Arbitrary<World> = fc.record({
         ),
       ),
     ),
+  teams: fc.subarray(Object.keys(TEAMS), { maxLength: 2 }),
   access: fc.constantFrom('READ', 'WRITE'),
   isTokenOfMember: fc.boolean(),
   narrowed: fc.option(narrowings),
@@ -107,8 +135,25 @@ export const callers: fc.Arbitrary<World> = fc.oneof(
   },
 );
 
+/** A statement as it is stored. */
+export const storedStatement = ({ effect, permissions, ownedByPrincipal }: Policy['statements'][number]): Statement => {
+  if (!ownedByPrincipal) return { effect, permissions };
+  return { effect, permissions: effect === 'ALLOW' ? [] : permissions, ifOwned: permissions };
+};
+
+const stored = (policies: Policy[]) =>
+  policies.map(({ name, statements }) => ({ name, statements: statements.map(storedStatement) }));
+
 const compiled = (policies: Policy[], projectId: string | null): Role =>
-  compileRole({ id: 'custom', name: 'Custom', description: null, projectId, policies });
+  compileRole({ id: 'custom', name: 'Custom', description: null, projectId, policies: stored(policies) });
+
+/** The teams with all of their child teams. */
+function withChildren(teams: readonly string[] = []): ReadonlySet<string> {
+  const all = new Set(teams);
+  for (const _ of teams.length > 0 ? Object.keys(TEAMS) : [])
+    for (const [team, parent] of Object.entries(TEAMS)) if (parent !== null && all.has(parent)) all.add(team);
+  return all;
+}
 
 const inOrganization = (role: AnyRole): Role =>
   typeof role === 'string' ? roleByKey(role as 'read') : compiled(role, null);
@@ -135,7 +180,16 @@ export const narrowingOf = (narrowed: Narrowed | null | undefined): Narrowing | 
     : null;
 
 /** The effective grants in a world, as `loadGrants` computes them from rows. */
-export function grantsIn({ plan, organization, projects, now, narrowed, key, ...given }: World): EffectiveGrants {
+export function grantsIn({
+  plan,
+  organization,
+  projects,
+  teams,
+  now,
+  narrowed,
+  key,
+  ...given
+}: World): EffectiveGrants {
   const credential = { ...given, narrowing: narrowingOf(narrowed) };
   if (key) return limitedBy(credential, grantsOfKey(storedKey(key), key.project, plan));
   const { role, expiresAt, fallback } = organization;
@@ -145,6 +199,7 @@ export function grantsIn({ plan, organization, projects, now, narrowed, key, ...
     role: inOrganization(over ? fallback : role),
     expired: over ? { role: inOrganization(role), at: new Date(expiresAt) } : null,
     projects: new Map(projects.map((project) => [project.id, inProject(project)])),
+    teams: withChildren(teams),
     validUntil: expiresAt !== null && !over ? expiresAt : Number.POSITIVE_INFINITY,
   });
 }
@@ -164,13 +219,15 @@ export function stateOf(principals: Record<string, World>, plan: World['plan']):
     if (ofCreator) return OF_CREATOR;
     return role === null ? NO_ACCESS : idOf(role, id);
   };
-  const principalRoles = Object.entries(principals).map(([principalId, { organization, projects }]) => {
+  const principalRoles = Object.entries(principals).map(([principalId, { organization, projects, teams }]) => {
     const { role, expiresAt, fallback } = organization;
     const fallbackId = expiresAt === null ? null : idOf(fallback, null);
+    const assigned = { roleId: idOf(role, null), expiresAt, fallbackId };
     return [
       principalId,
       {
-        assigned: { roleId: idOf(role, null), expiresAt, fallbackId },
+        assigned,
+        teams: dependsOnTeams(assigned, roles) ? withChildren(teams) : NO_TEAMS,
         projects: new Map(projects.map((project) => [project.id, projectRoleIdOf(project)])),
       },
     ] as const;

@@ -31,8 +31,13 @@ const COLUMNS: Record<string, string[]> = {
     ...['id', 'principal_id', 'project_id', 'built_in_role_id', 'role_id', 'expires_at'],
     ...['fallback_built_in_role_id', 'fallback_role_id', 'inactive', 'of_creator'],
   ],
+  team_members: ['team_id', 'principal_id'],
 };
 const TABLES = Object.keys(COLUMNS);
+
+/** Of these, only some rows decide: teams in the tree. */
+const TREE = `(select coalesce(jsonb_agg(jsonb_build_array(jsonb_build_array('teams', t.id, t.parent_id), t.xmin::text)), '[]')
+    from teams t where t.organization_id = $1 and t.parent_id is not null)`;
 
 const rowsOf = (table: string): string => {
   const values = (COLUMNS[table] ?? []).map((column) => `t.${column}`).join(', ');
@@ -42,7 +47,7 @@ const rowsOf = (table: string): string => {
 /** One statement, so that it reads everything in one snapshot. */
 const STATE = `select o.access_version::int as version, o.xmin::text as transaction, o.plan,
     (select e.xmin::text from audit_events e where e.organization_id = $1 order by e.id desc limit 1) as event,
-    ${TABLES.map(rowsOf).join(' || ')} as rows
+    ${[...TABLES.map(rowsOf), TREE].join(' || ')} as rows
   from organizations o where o.id = $1`;
 
 interface State {
@@ -112,6 +117,7 @@ const sample = await createSampleObjects(api, acme);
 await createSampleObjects(api, globex);
 const role = uuidOf('rol', sample.role);
 const [otherPolicy, unused, joined, account] = [newId(), newId(), newId(), newId()];
+const [team, child, service] = [newId(), newId(), newId()];
 await api.root`
   insert into policies (organization_id, id, name, statements) values (${ours}, ${otherPolicy}, 'Other', '[]')`;
 await api.root`
@@ -122,6 +128,11 @@ await api.root`
   insert into assignments (organization_id, id, principal_id, project_id, built_in_role_id)
   values (${ours}, ${newId()}, ${account}, ${joined}, ${roleByKey('read').id})`;
 
+await api.root`
+  insert into teams (organization_id, id, name, parent_id)
+  values (${ours}, ${team}, 'Owners', null), (${ours}, ${child}, 'Child', ${team})`;
+await api.root`insert into services (organization_id, id, name) values (${ours}, ${service}, 'Owned')`;
+
 let count = 0;
 const newName = (): string => `name-${++count}`;
 /** A new row of each table of access. */
@@ -131,6 +142,7 @@ const NEW: Record<string, () => Record<string, string>> = {
   policies: () => ({ id: newId(), name: newName(), statements: '[]' }),
   roles: () => ({ id: newId(), name: newName() }),
   role_policies: () => ({ role_id: role, policy_id: otherPolicy }),
+  team_members: () => ({ id: newId(), team_id: team, principal_id: account }),
   assignments: () => ({
     ...{ id: newId(), principal_id: account, project_id: unused },
     built_in_role_id: roleByKey('read').id,
@@ -142,6 +154,9 @@ function insert(table: string, size: number): string {
   const values = rows.map((row) => `('${Object.values(row).join("', '")}')`);
   return `insert into ${table} (${Object.keys(rows[0] ?? {}).join(', ')}) values ${values.join(', ')}`;
 }
+
+const insertTeam = (parent: string): string =>
+  `insert into teams (organization_id, id, name, parent_id) values ('${ours}', '${newId()}', '${newName()}', ${parent})`;
 
 const where = `organization_id = '${ours}'`;
 
@@ -161,6 +176,13 @@ const STATEMENTS: [name: string, by: number, statement: string][] = [
     1,
     insert(table, 50),
   ]),
+  ['an insert of a team', 0, insertTeam('null')],
+  ['an insert of a child team', 1, insertTeam(`'${team}'`)],
+  ['no parent of a team', 1, `update teams set parent_id = null where ${where} and id = '${child}'`],
+  ['a new name of a team', 0, `update teams set name = 'Renamed' where ${where} and id = '${child}'`],
+  ['a delete of a child team', 1, `delete from teams where ${where} and id = '${child}'`],
+  ['a new owner of a service', 1, `update services set owner_id = '${team}' where ${where} and id = '${service}'`],
+  ['a new name of a service', 0, `update services set name = 'Renamed' where ${where} and id = '${service}'`],
   ['a delete of all assignments', 1, `delete from assignments where ${where}`],
   ['a delete of all role_policies', 1, `delete from role_policies where ${where}`],
   ['a delete of a policy', 1, `delete from policies where ${where} and id = '${otherPolicy}'`],

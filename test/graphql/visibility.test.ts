@@ -62,6 +62,7 @@ const OTHERS = [
   'IssuedSession',
   'PlanPeriod',
   'ProjectPerson',
+  'ServicePropertyCheckSettings',
   'UserError',
   'Viewer',
 ];

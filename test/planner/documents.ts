@@ -5,12 +5,14 @@ import {
   type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLSchema,
+  type GraphQLUnionType,
   getNamedType,
   getNullableType,
   isAbstractType,
   isLeafType,
   isListType,
   isObjectType,
+  isUnionType,
   parse,
   validate,
 } from 'graphql';
@@ -37,7 +39,7 @@ export interface Options {
 }
 
 type Field = GraphQLField<unknown, unknown>;
-type Composite = GraphQLObjectType | GraphQLInterfaceType;
+type Composite = GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType;
 
 /** The selected fields by response key. A selection that is merged has the same scope. */
 type Scope = Map<string, Selected>;
@@ -77,6 +79,9 @@ const DEPTH = 5;
 /** The limit of the cost is 50,000 fields, and each object has a few. */
 const BUDGET = 1_500;
 
+/** The fields of a type. A union has none. */
+const fieldsIn = (type: Composite) => (isUnionType(type) ? {} : type.getFields());
+
 /** A random operation that passes validation. */
 export function randomOperation(random: Random, options: Options): Operation {
   for (;;) {
@@ -104,7 +109,7 @@ function build(random: Random, { schema, vocabulary, includes, without = [] }: O
 
   /** Selects a field of this type, or one that is selected already, so that both are merged. */
   function select(type: Composite, scope: Scope, place: Place): string {
-    const known = [...scope.values()].filter(({ field }) => type.getFields()[field.name] === field);
+    const known = [...scope.values()].filter(({ field }) => fieldsIn(type)[field.name] === field);
     if (known.length > 0 && random.oneIn(8)) return selected(random.of(known));
     const field = randomField(type, scope, place);
     if (!field) return '__typename';
@@ -128,7 +133,7 @@ function build(random: Random, { schema, vocabulary, includes, without = [] }: O
   }
 
   function randomField(type: Composite, scope: Scope, { depth, budget }: Place): Field | undefined {
-    const selectable = Object.values(type.getFields()).filter(({ type: of, name }) => {
+    const selectable = Object.values(fieldsIn(type)).filter(({ type: of, name }) => {
       if (type === queryType && without.includes(name)) return false;
       const named = getNamedType(of);
       return isLeafType(named) || (includes(named) && (isParcel(named) || (depth > 0 && budget >= 2)));

@@ -248,7 +248,14 @@ describe('another organization', () => {
     const { owner: other } = await globex;
     const there = await getRubric(other);
     const at = { category: { id: there.categories['Security'] }, level: { id: there.levels['Bronze'] } };
-    const filter = (await mutate(owner, 'createFilter', { name: 'All', predicates: [] }, 'filter { id }')).filter.id;
+    const filter = (
+      await mutate(
+        owner,
+        'createFilter',
+        { name: 'All', predicates: [{ key: 'NAME', operator: 'CONTAINS', value: 'a' }] },
+        'filter { id }',
+      )
+    ).filter.id;
     const team = (await mutate(owner, 'createTeam', { name: 'Payments' }, 'team { id }')).team.id;
     const attempt = (input: object) =>
       mutate(other, 'createCheck', { name: 'Astray', ...at, ...input }, 'check { id }');

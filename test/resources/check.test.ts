@@ -31,7 +31,6 @@ test('an Admin creates a check with all fields, and every member can read all of
     level: { id: levels['Silver'] },
     ownerId: people.user.memberId,
     enabled: true,
-    type: 'MANUAL',
   };
   const made = await mutate(people.admin, 'createCheck', input, FIELDS);
   const now = expect.stringMatching(/^\d{4}-\d\d-\d\dT/);

@@ -12,18 +12,20 @@ import {
   roleId,
 } from '../support/world.ts';
 
-/** OpsLevel's two tables, "Check Related Permissions". Campaigns and Filters join them when they exist. */
+/** OpsLevel's two tables, "Check Related Permissions". Campaigns join them when they exist. */
 const TABLES = `
   Users:                 Create  Read  Update  Delete
     Checks                 no     yes    no      no
     Levels                 no     yes    no      no
     Categories             no     yes    no      no
+    Filters                no     yes    no      no
     Rubric                 -      yes    no      -
 
   Admins:                Create  Read  Update  Delete
     Checks                 yes    yes    yes     yes
     Levels                 yes    yes    yes     yes
     Categories             yes    yes    yes     yes
+    Filters                yes    yes    yes     yes
     Rubric                 -      yes    yes     -
 `;
 
@@ -32,6 +34,8 @@ const acme = await createOrganization(api, 'acme');
 const people = await membersOfEachRole(api, acme);
 const rubric = await getRubric(people.owner);
 const place = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
+
+const FILTER = { connective: 'AND', predicates: [{ key: 'LANGUAGE', operator: 'EXISTS' }] };
 
 let last = 0;
 const named = (): { name: string } => ({ name: `Made ${++last}` });
@@ -51,6 +55,12 @@ const RESOURCES: Record<string, { list: string; object?: () => Promise<{ id: str
     type: 'Category',
     object: () => make('createCategory', 'category'),
   },
+  Filters: {
+    list: 'filters { nodes { id name } }',
+    type: 'Filter',
+    object: async () =>
+      (await mutate(people.owner, 'createFilter', { ...named(), ...FILTER }, 'filter { id }'))['filter'],
+  },
   Rubric: { list: 'rubric { id name }', type: 'Rubric' },
 };
 
@@ -68,6 +78,7 @@ const VERBS: Record<string, (caller: Caller, resource: string) => Promise<string
     attempt(caller, `create${RESOURCES[resource]?.type}`, async () => ({
       ...named(),
       ...(resource === 'Checks' && place),
+      ...(resource === 'Filters' && FILTER),
     })),
   Update: (caller, resource) =>
     attempt(caller, `update${RESOURCES[resource]?.type}`, async () => ({
@@ -85,7 +96,9 @@ const VERBS: Record<string, (caller: Caller, resource: string) => Promise<string
 /** The target in the input of the mutation. The rubric needs none. */
 async function targetOf(resource: string): Promise<object> {
   const { type = '', object } = RESOURCES[resource] ?? {};
-  return object ? { [type.toLowerCase()]: await object() } : {};
+  if (!object) return {};
+  const { id } = await object();
+  return resource === 'Filters' ? { id } : { [type.toLowerCase()]: { id } };
 }
 
 async function attempt(caller: Caller, mutation: string, input: () => Promise<object>): Promise<string> {
@@ -133,8 +146,8 @@ const CALLERS: Record<string, Record<string, Caller>> = {
 };
 
 test('the tables are parsed completely', () => {
-  expect(cells).toHaveLength(2 * (3 * 4 + 2));
-  expect(cells.filter(({ mark }) => mark === 'yes')).toHaveLength(4 + 14);
+  expect(cells).toHaveLength(2 * (4 * 4 + 2));
+  expect(cells.filter(({ mark }) => mark === 'yes')).toHaveLength(5 + 18);
 });
 
 describe.each(Object.entries(CALLERS))('%s', (role, callers) => {

@@ -153,7 +153,9 @@ function searched({ description }: GraphQLInputField): FilteredBy {
 function filteredBy(item: string, input: GraphQLInputField): FilteredBy {
   const { name, type } = input;
   if (name === 'search') return searched(input);
-  if (name === 'status')
+  if (item === 'CheckResult' && (name === 'category' || name === 'level'))
+    return { selection: `check { ${name} { id } }`, read: (node) => node.check[name].id };
+  if (item === 'Invitation' && name === 'status')
     return { selection: 'expiresAt', read: (node) => (new Date(node.expiresAt) > new Date() ? 'PENDING' : 'EXPIRED') };
   if (name === 'since' || name === 'until') return { selection: 'id', read: (node) => timeOf(node.id) };
   if (name === 'createdBy') return { selection: 'createdById', read: (node) => node.createdById };

@@ -206,3 +206,36 @@ test('a team is a reference by each of its aliases', async () => {
     team: { children: { nodes: [{ name: 'Child' }] } },
   });
 });
+
+test('the tree has no cycles and at most 10 levels', async () => {
+  for (let at = 1; at <= 10; at += 1)
+    await mutate(user, 'createTeam', { name: `Level ${at}`, ...(at > 1 && { parent: { alias: `level-${at - 1}` } }) });
+  const move = (team: string, parent: string) =>
+    mutate(user, 'updateTeam', { team: { alias: team }, parent: { alias: parent } });
+  const refused = (code: string) => ({ errors: [{ code, path: ['parent'] }] });
+  expect(await mutate(user, 'createTeam', { name: 'Level 11', parent: { alias: 'level-10' } })).toEqual(
+    refused('LIMIT_EXCEEDED'),
+  );
+  for (const below of ['level-1', 'level-2', 'level-10'])
+    expect(await move('level-1', below)).toEqual(refused('INVALID'));
+  await mutate(user, 'createTeam', { name: 'Above' });
+  expect(await move('level-1', 'above')).toEqual(refused('LIMIT_EXCEEDED'));
+  expect(await move('level-2', 'above')).toEqual({ errors: [] });
+});
+
+test('two changes of parents at once cannot make a cycle together', async () => {
+  for (const name of ['Left', 'Right']) await mutate(user, 'createTeam', { name });
+  const move = (team: string, parent: string) =>
+    mutate(user, 'updateTeam', { team: { alias: team }, parent: { alias: parent } });
+  for (let round = 0; round < 5; round += 1) {
+    const both = await Promise.all([move('left', 'right'), move('right', 'left')]);
+    const outcomes = both.map(({ errors, refused }) => refused ?? errors.map(({ code }: Json) => code).join());
+    expect(['', 'INVALID', 'CONFLICT']).toEqual(expect.arrayContaining(outcomes));
+    const parents = await queryData(
+      user,
+      '{ left: team(alias: "left") { parent { name } } right: team(alias: "right") { parent { name } } }',
+    );
+    expect([parents.left.parent, parents.right.parent]).toContain(null);
+    for (const team of ['left', 'right']) await mutate(user, 'updateTeam', { team: { alias: team }, parent: null });
+  }
+});

@@ -20,6 +20,7 @@ import {
   addToOrganization,
   createOrganization,
   createUser,
+  mutate,
   PASSWORD,
   queryData,
   roleId,
@@ -42,6 +43,13 @@ async function roleInUse({ owner, one, make }: Fixtures): Promise<string> {
   const role = await make('Role');
   await giveProjectRole(owner, await one('Project'), await make('Member'), role);
   return role;
+}
+
+/** A check whose result can be reported, and a service. */
+async function manualCheck({ owner, unique, one, make }: Fixtures) {
+  const place = { category: { id: await one('Category') }, level: { id: await one('Level') } };
+  const { check } = await mutate(owner, 'createCheck', { name: unique('Manual'), ...place }, 'check { id }');
+  return { check: { id: check.id }, service: { id: await make('Service') } };
 }
 
 const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
@@ -148,6 +156,34 @@ export const RESOURCES: Record<string, Resource> = {
       return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
     },
   },
+  CheckResult: {
+    obtain: async (fixtures) => {
+      const input = { ...(await manualCheck(fixtures)), status: 'PASSED', message: 'Seen.\nTwice.' };
+      return (await mutate(fixtures.owner, 'reportCheckResult', input, 'checkResult { id }')).checkResult.id;
+    },
+    cases: {
+      reportCheckResult: async (fixtures) => ({
+        input: { ...(await manualCheck(fixtures)), status: 'FAILED', message: 'Seen.' },
+        event: { target_id: expect.stringMatching(/^chr_/) },
+      }),
+      runChecks: async ({ make }) => ({
+        input: { service: { id: await make('Service') } },
+        event: { target_id: expect.stringMatching(/^svc_/) },
+      }),
+    },
+    rejected: async (fixtures) => ({
+      reportCheckResult: [{ ...(await manualCheck(fixtures)), status: 'FAILED', message: '' }, 'TOO_SHORT'],
+      runChecks: [{ service: { id: unknownId('svc') } }, 'NOT_FOUND'],
+    }),
+    rows: async ({ insert, of }) => {
+      const [services, checks, members] = [await of('Service'), await of('Check'), await of('Member')];
+      return insert('check_results', (at) => ({
+        ...{ service_id: services[at], check_id: checks[at], status: at % 2 ? 'PASSED' : 'FAILED' },
+        reported_by_id: members[at],
+        created_at: new Date(Date.UTC(2026, 0, 1) + at * 1_000),
+      }));
+    },
+  },
   Tier: {
     create: ({ unique }) => ({ name: unique('Tier'), alias: unique('tier'), description: 'One.\nTwo.', index: 0 }),
     updates: ({ unique }) => [
@@ -226,13 +262,30 @@ export const RESOURCES: Record<string, Resource> = {
         input: { service: { id: await make('Service') }, version: 'v2', description: 'Faster.' },
         event: { target_id: expect.stringMatching(/^svc_/) },
       }),
+      setServiceProperty: async ({ make }) => ({
+        input: {
+          service: { id: await make('Service') },
+          definition: { id: await make('PropertyDefinition') },
+          value: { port: 8443 },
+        },
+        event: { target_id: expect.stringMatching(/^svc_/) },
+      }),
     },
     rejected: async ({ one }) => ({
+      setServiceProperty: [
+        {
+          service: { id: await one('Service') },
+          definition: { id: await one('PropertyDefinition') },
+          value: { port: 'none' },
+        },
+        'INVALID',
+        await one('Service'),
+      ],
       createService: [{ name: '', tierId: unknownId('tie') }, 'TOO_SHORT NOT_FOUND'],
       updateService: [{ id: await one('Service'), name: null }, 'REQUIRED'],
       recordDeploy: [{ service: { id: await one('Service') }, deployedAt: DISTANT }, 'INVALID', await one('Service')],
     }),
-    rows: async ({ insert, refer }) => {
+    rows: async ({ insert, of, refer }) => {
       const [teams, tiers] = [await refer('Team'), await refer('Tier')];
       const [lifecycles, levels] = [await refer('Lifecycle'), await refer('Level')];
       const refers = (at: number) => ({
@@ -242,6 +295,10 @@ export const RESOURCES: Record<string, Resource> = {
       const ids = await insert('services', (at) => ({ name: `Service ${at}`, ...refers(at), ...texts(at) }));
       await insert('service_aliases', (at) => ({ service_id: ids[at], alias: `service-${at}` }));
       await insert('service_tags', (at) => ({ service_id: ids[at], key: 'env', value: `${at}` }));
+      const definitions = await of('PropertyDefinition');
+      await insert('service_properties', (at) => ({
+        ...{ service_id: ids[at], definition_id: definitions[at], value: `${at}` },
+      }));
       await insert('service_links', (at) => ({ service_id: ids[at], name: `Link ${at}`, url: 'https://acme.test/' }));
       await insert('service_dependencies', (at) => ({ service_id: ids[0], depends_on_id: ids[at] }));
       return ids;
@@ -280,6 +337,42 @@ export const RESOURCES: Record<string, Resource> = {
       updatePropertyDefinition: [{ id: await one('PropertyDefinition'), schema: { pattern: '(?=a)' } }, 'INVALID'],
     }),
     rows: ({ insert }) => insert('property_definitions', (at) => ({ name: `Property ${at}`, schema: '{}' })),
+  },
+  Filter: {
+    create: ({ unique }) => ({
+      ...{ name: unique('Filter'), description: 'One.\nTwo.', connective: 'OR' },
+      predicates: [{ key: 'TAG', keyData: 'env', operator: 'EQUALS', value: 'prod', caseSensitive: true }],
+    }),
+    updates: async ({ unique, one }) => [
+      {
+        ...{ name: unique('Go'), description: 'One.\nTwo.', connective: 'OR' },
+        predicates: [{ key: 'TAG', keyData: 'lang', operator: 'CONTAINS', value: 'go', caseSensitive: false }],
+      },
+      {
+        ...{ name: unique('Critical'), description: 'Two.', connective: 'AND' },
+        predicates: [
+          { key: 'TAG', keyData: 'lang', operator: 'EXISTS', value: null, caseSensitive: true },
+          { key: 'TIER', keyData: null, operator: 'EQUALS', value: await one('Tier'), caseSensitive: false },
+        ],
+      },
+    ],
+    rejected: async ({ one, make, owner }) => {
+      const inner = await make('Filter');
+      const predicates = [{ key: 'FILTER', operator: 'MATCHES', value: inner }];
+      await mutate(owner, 'createFilter', { name: `Around ${inner}`, predicates });
+      return {
+        createFilter: [{ name: '', predicates: [{ key: 'NAME', operator: 'EXISTS' }] }, 'TOO_SHORT INVALID'],
+        updateFilter: [{ id: await one('Filter'), name: null }, 'REQUIRED'],
+        deleteFilter: [{ id: inner }, 'IN_USE'],
+      };
+    },
+    rows: async ({ insert, refer }) => {
+      const tiers = await refer('Tier');
+      const ids = await insert('filters', (at) => ({ name: `Filter ${at}`, connective: 'AND' }));
+      const rule = { position: 0, key: 'TIER', operator: 'EQUALS', case_sensitive: false };
+      await insert('filter_predicates', (at) => ({ filter_id: ids[at], ...rule, tier_id: tiers[at] }));
+      return ids;
+    },
   },
   Dataset: {
     create: async ({ unique, one }) => ({

@@ -1,4 +1,4 @@
-import { denierOf, EXCLUSIONS } from '../../access/decide.ts';
+import { denierOf, EXCLUSIONS, OF_OWN_TEAMS } from '../../access/decide.ts';
 import type { Role } from '../../access/model.ts';
 import type { Step } from '../../access/steps.ts';
 import { FEATURES } from '../../lib/plans.ts';
@@ -15,10 +15,12 @@ export function textOf(step: Step): string {
       const past = expired ? ` ${expired.role.name} expired on ${expired.at.toISOString()}.` : '';
       return `The organization role is ${nameOf(role)}.${past}`;
     }
+    case 'OWNERSHIP':
+      return ownershipText(step);
     case 'DENIAL':
       return step.passed
         ? `No policy or statement of ${step.role.name} denies it.`
-        : `${capitalized(denierOf(step.policy))} of ${step.role.name} denies it.`;
+        : `${capitalized(denierOf(step.policy))} of ${step.role.name} denies it${step.ifOwned ? ` for ${OF_OWN_TEAMS}` : ''}.`;
     case 'PROJECT_ROLE':
       return projectRoleText(step);
     case 'GRANT':
@@ -36,6 +38,13 @@ const nameOf = (role: Role): string =>
   role.isOfKey ? role.name : `${role.name} (${role.builtIn === null ? 'custom' : 'built-in'})`;
 
 type StepOf<Kind extends Step['kind']> = Extract<Step, { kind: Kind }>;
+
+function ownershipText({ isOwned, isService }: StepOf<'OWNERSHIP'>): string {
+  if (isOwned) return 'A team of the principal, or a child team of one, owns the service.';
+  return isService
+    ? 'No team of the principal owns the service, so statements with ownedByPrincipal have no effect.'
+    : 'The question names no service, so statements with ownedByPrincipal have no effect.';
+}
 
 function projectRoleText({ role, projectRole }: StepOf<'PROJECT_ROLE'>): string {
   if (role.isOfKey)
@@ -55,10 +64,11 @@ function credentialText({ access, isReduced, excluded }: StepOf<'CREDENTIAL'>): 
     : 'The credential is read-only.';
 }
 
-function grantText({ role, permission, passed }: StepOf<'GRANT'>): string {
+function grantText({ role, permission, passed, ifOwned }: StepOf<'GRANT'>): string {
   if (!role) return 'The project role "no access" grants nothing.';
   if (permission === 'project:read' && role.impliesProjectRead)
     return `${nameOf(role)} implies it, because the role grants ${role.impliesProjectRead}.`;
+  if (ifOwned) return `${nameOf(role)} grants it only for ${OF_OWN_TEAMS}.`;
   return `${nameOf(role)} ${passed ? 'grants' : 'does not grant'} it.`;
 }
 

@@ -6,6 +6,7 @@ import { builder } from '../../graphql/builder.ts';
 import { REFUSAL_REASONS } from '../../lib/errors.ts';
 import { Policy } from '../policy/graphql.ts';
 import type { PolicyRow } from '../policy/service.ts';
+import type { Statement } from '../policy/table.ts';
 import { RoleType } from '../role/ref.ts';
 import { findPoliciesOf } from '../role/service.ts';
 import { textOf } from './explain.ts';
@@ -35,8 +36,11 @@ function roleOf(step: Step): RoleSummary | null {
 async function findPolicyOf(ctx: Context, step: Step): Promise<PolicyRow | null> {
   if (step.kind !== 'DENIAL' || step.passed) return null;
   const named = (await findPoliciesOf(ctx, step.role)).filter(({ name }) => name === step.policy);
-  return named.find(({ statements }) => statements.some(({ effect }) => effect === 'DENY')) ?? null;
+  return named.find(({ statements }) => statements.some((one) => deniesAs(step, one))) ?? null;
 }
+
+const deniesAs = ({ ifOwned }: { ifOwned: boolean }, statement: Statement): boolean =>
+  statement.effect === 'DENY' && (statement.ifOwned !== undefined) === ifOwned;
 
 const AccessStep = builder.objectRef<Step>('AccessStep').implement({
   description: 'A step of an access decision.',

@@ -4,6 +4,7 @@ import { PERMISSIONS, type Permission } from '../../access/catalog.ts';
 import { decide, trace } from '../../access/decide.ts';
 import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
 import type { Decision, Grants } from '../../access/model.ts';
+import { isOwned, projectOf } from '../../access/ownership.ts';
 import { grantsWithRoles } from '../../access/principal-roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { arrayPage, DEFAULT_PAGE, type Page } from '../../db/page.ts';
@@ -30,7 +31,7 @@ import {
 } from './service.ts';
 
 const TARGET =
-  'The ID of the caller’s organization, of a project, or of another object that is visible to the caller. For another object, the permission is checked on its project, or on the organization if it belongs to none. Defaults to the organization.';
+  'The ID of the caller’s organization, of a project, of a service, or of another object that is visible to the caller. For another object, the permission is checked on its project or service, or on the organization if it belongs to none. Defaults to the organization.';
 
 /** The scope of the argument `targetId`. */
 const targetOf = async (
@@ -152,9 +153,10 @@ const MatrixRowType = builder.objectRef<MatrixRow>('AccessMatrixRow').implement(
   }),
 });
 
-/** All principals that have the permission on the target, in the order of joining. Each pair of roles is decided once. */
+/** All principals that have the permission on the target, in the order of joining. Each combination of roles is decided once. */
 async function whoCan(ctx: Context, permission: Permission, target: Target): Promise<{ id: string }[]> {
-  const { principalRoles, roles } = await loadPrincipalRoles(await db(ctx), tenant(ctx), { projectId: target });
+  const projectId = projectOf(target);
+  const { principalRoles, roles } = await loadPrincipalRoles(await db(ctx), tenant(ctx), { projectId });
   const visible = await visibleIds(ctx);
   const [plan, now] = [planOf(ctx), ctx.dependencies.clock()];
   const decided = new Map<string, boolean>();
@@ -162,7 +164,7 @@ async function whoCan(ctx: Context, permission: Permission, target: Target): Pro
   await forEachInSlices([...visible].sort(), (id) => {
     const held = principalRoles.get(id);
     if (!held) return;
-    const key = JSON.stringify([held.assigned, target && held.projects.get(target)]);
+    const key = JSON.stringify([held.assigned, projectId && held.projects.get(projectId), isOwned(held, target)]);
     const isAllowed = (): boolean =>
       decide(unrestricted(grantsWithRoles(held, roles, plan, now)), permission, target).allowed;
     if (getOrAdd(decided, key, isAllowed)) found.push({ id });

@@ -1,5 +1,6 @@
 import { alias, multiLine, singleLine } from '../../graphql/attributes.ts';
 import { resource } from '../../graphql/resource.ts';
+import { categoryHooks } from './service.ts';
 import { categories } from './table.ts';
 
 export const Category = resource('Category', {
@@ -15,4 +16,5 @@ export const Category = resource('Category', {
   },
   filter: { search: ['name'] },
   order: ['name'],
+  hooks: categoryHooks,
 });

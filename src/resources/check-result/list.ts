@@ -1,13 +1,13 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
-import { type Context, db, tenant } from '../../context.ts';
+import { type Context, tenant } from '../../context.ts';
 import { pagesOf } from '../../data/loader.ts';
+import { ofServices } from '../../data/service-scope.ts';
 import type { NestedOptions } from '../../db/nested.ts';
-import { type ListOptions, listPage, type Page, type PageArgs } from '../../db/page.ts';
+import type { Page, PageArgs } from '../../db/page.ts';
 import { readerOf } from '../../db/reader.ts';
 import { getOrAdd } from '../../lib/maps.ts';
 import { checks } from '../check/table.ts';
-import { latestStatusIs } from './status.ts';
-import { type CheckStatus, checkResults } from './table.ts';
+import { checkResults } from './table.ts';
 
 export type CheckResultRow = typeof checkResults.$inferSelect;
 
@@ -17,59 +17,44 @@ const order = [
   { column: checkResults.id, key: (row: CheckResultRow) => row.id },
 ];
 
-/** Selects results. `ofCheck` is a condition for the row of the check. */
+/** Selects results. `conditions` is for rows of `check_results`. */
 export interface Selected {
-  readonly status?: CheckStatus | null | undefined;
-  readonly ofCheck?: SQL | undefined;
+  readonly conditions: readonly SQL[];
   /** What the cursors of the list are bound to. */
   readonly asked: unknown;
 }
 
-/** The latest results of each service, or of each check, one page for each of them. */
-export async function latestResults(
+/** Only results that no other has replaced, or all. */
+export type Which = 'latest' | 'all';
+
+/** The results of each service, or of each check, newest first, one page for each of them. */
+export async function listResults(
   ctx: Context,
-  by: 'serviceId' | 'checkId',
-  parent: string,
-  selected: Selected,
+  of: { which: Which; by: 'serviceId' | 'checkId'; id: string },
+  { conditions, asked }: Selected,
   args: PageArgs,
 ): Promise<Page<CheckResultRow>> {
+  const { which, by } = of;
   const options = (own: Context): NestedOptions<CheckResultRow> => ({
     reader,
-    where: (id) => and(latest(own, selected), sql`${checkResults[by]} = ${id}`) as SQL,
-    asked: (id) => [tenant(own), by, id, selected.asked],
+    where: (id) =>
+      and(
+        eq(checkResults.organizationId, tenant(own)),
+        sql`${checkResults[by]} = ${id}`,
+        ofServices(own, checkResults.serviceId, 'check_result:read'),
+        which === 'latest' ? isNull(checkResults.replacedAt) : undefined,
+        ...conditions,
+      ) as SQL,
+    asked: (id) => [tenant(own), which, by, id, asked],
     order,
     descending: true,
   });
   // Lists with the same arguments share a statement for all parents of the response.
-  const key = `check results ${by} ${JSON.stringify(selected.asked)}`;
+  const key = `check results ${which} ${by} ${JSON.stringify(asked)}`;
   const pages = getOrAdd(ctx.unit.loaders, key, () => pagesOf(options)) as ReturnType<typeof pagesOf<CheckResultRow>>;
-  return await pages(ctx, parent, args);
+  return await pages(ctx, of.id, args);
 }
 
-function latest(ctx: Context, { status, ofCheck }: Selected): SQL {
-  const own = eq(checks.organizationId, tenant(ctx));
-  return and(
-    eq(checkResults.organizationId, tenant(ctx)),
-    isNull(checkResults.replacedAt),
-    status ? latestStatusIs(status, ctx.dependencies.clock()) : undefined,
-    ofCheck && sql`exists (select 1 from ${checks} where ${and(own, eq(checks.id, checkResults.checkId), ofCheck)})`,
-  ) as SQL;
-}
-
-/** The results that meet the condition, newest first. */
-export async function listHistory(
-  ctx: Context,
-  isOf: SQL,
-  asked: unknown,
-  args: PageArgs,
-): Promise<Page<CheckResultRow>> {
-  const where = and(eq(checkResults.organizationId, tenant(ctx)), isOf) as SQL;
-  const options: ListOptions<CheckResultRow> = {
-    reader,
-    where,
-    asked: [tenant(ctx), 'history', asked],
-    order,
-    descending: true,
-  };
-  return await listPage(await db(ctx), options, args);
-}
+/** The condition that the check of a result meets a condition. */
+export const whoseCheck = (ctx: Context, isMet: SQL): SQL =>
+  sql`exists (select 1 from ${checks} where ${and(eq(checks.organizationId, tenant(ctx)), eq(checks.id, checkResults.checkId), isMet)})`;

@@ -1,5 +1,6 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import { z } from 'zod';
+import { serviceOf } from '../../access/ownership.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { invalid, type UserErrorCode, userError } from '../../lib/errors.ts';
@@ -78,13 +79,14 @@ function refuseReport(ctx: Context, check: CheckRow, message: string | null): vo
     throw refusal('REQUIRED', 'message', 'is required for this check');
 }
 
-/** The same lock as that of an evaluation. */
+/** The same lock as that of an evaluation. The owner cannot change afterwards, so the permission is checked here. */
 async function lockService(ctx: Context, serviceId: string): Promise<void> {
-  await (await db(ctx))
-    .select({ id: services.id })
+  const [service] = await (await db(ctx))
+    .select({ ownerId: services.ownerId })
     .from(services)
     .where(and(eq(services.organizationId, tenant(ctx)), eq(services.id, serviceId)))
     .for('no key update');
+  ctx.unit.access.require('check_result:create', serviceOf(service?.ownerId ?? null));
 }
 
 /** The check, which is not deleted before the end of the transaction. */

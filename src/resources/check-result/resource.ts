@@ -28,6 +28,7 @@ export const CheckResult = node('CheckResult', {
   table: checkResults,
   id: 'chr',
   permission: 'check_result',
+  ofService: 'serviceId',
   description:
     'The result of a check for a service. A new result replaces the previous one, which stays in the history for a year.',
   attributes: {

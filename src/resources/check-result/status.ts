@@ -1,4 +1,4 @@
-import { eq, type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type CheckStatus, checkResults } from './table.ts';
 
 export const CHECK_STATUSES = ['PASSED', 'FAILED', 'PENDING'] as const satisfies readonly CheckStatus[];
@@ -13,8 +13,7 @@ interface Result {
 export const statusOf = ({ status, expiresAt, replacedAt }: Result, time: Date): CheckStatus =>
   expiresAt !== null && expiresAt <= time && replacedAt === null ? 'PENDING' : status;
 
-/** The same in SQL, for latest results. */
-export const latestStatus = (time: Date): SQL<CheckStatus> =>
-  sql<CheckStatus>`case when ${checkResults.expiresAt} <= ${time.toISOString()}::timestamptz then 'PENDING' else ${checkResults.status} end`;
-
-export const latestStatusIs = (status: CheckStatus, time: Date): SQL => eq(latestStatus(time), status);
+/** The same in SQL. */
+export const currentStatus = (time: Date): SQL<CheckStatus> =>
+  sql<CheckStatus>`case when ${checkResults.expiresAt} <= ${time.toISOString()}::timestamptz
+    and ${checkResults.replacedAt} is null then 'PENDING' else ${checkResults.status} end`;

@@ -34,6 +34,7 @@ export const checkResults = pgTable(
       .on(t.organizationId, t.serviceId, t.checkId, t.createdAt, t.id)
       .where(isNotNull(t.reportedById)),
     index('check_results_by_service').on(t.organizationId, t.serviceId, t.createdAt, t.id),
+    index('check_results_replaced').on(t.organizationId, t.replacedAt).where(isNotNull(t.replacedAt)),
     foreignKey({
       name: 'check_results_service',
       columns: [t.organizationId, t.serviceId],

@@ -106,6 +106,7 @@ export const Check = resource('Check', {
       type: CheckStats,
       nullable: true,
       permission: 'check_result:read',
+      onSome: true,
       description: 'How many services passed and failed the check. All numbers are 0 while the check is not enabled.',
       resolve: ({ id }, _args, ctx) => findStats(ctx, id),
     }),

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Context } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
 import { invalid, userError } from '../../lib/errors.ts';
+import { deleteResults, lockResults } from '../evaluation/check-deletion.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
 import { refuseSettings } from './settings-rules.ts';
 import { isEnabled } from './state.ts';
@@ -22,7 +23,11 @@ export const checkHooks: Hooks<CheckRow> = {
     const affected = changes.filter(({ before, after }) => affectsResults(before, after));
     if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map(({ after }) => after.id) });
   },
-  afterDelete: async (ctx) => await evaluateLater(ctx, { checkIds: [] }),
+  beforeDelete: lockResults,
+  afterDelete: async (ctx, { id }) => {
+    await deleteResults(ctx, id);
+    await evaluateLater(ctx, { checkIds: [] });
+  },
 };
 
 /** The columns on which the results of a check, or the levels that follow from them, depend. */

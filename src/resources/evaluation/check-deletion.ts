@@ -6,12 +6,13 @@ import { checkResults } from '../check-result/table.ts';
 import { levels } from '../level/table.ts';
 
 /**
- * Waits for running evaluations, which lock all levels. Later ones do not see the check after it was deleted. For `beforeDelete`
- * of a check.
+ * Waits for running evaluations, which lock all levels, and postpones others until the end of the transaction. For the deletion
+ * of a check or a category: an evaluation that has read it could otherwise refer to it afterwards.
  */
-export async function lockResults(ctx: Context, { levelId }: { levelId: string }): Promise<void> {
-  const own = sql`${levels.organizationId} = ${tenant(ctx)} and ${levels.id} = ${levelId}`;
-  await queryRows(await db(ctx), sql`select ${levels.id} from ${levels} where ${own} for update`);
+export async function lockResults(ctx: Context): Promise<void> {
+  const own = sql`${levels.organizationId} = ${tenant(ctx)}`;
+  const one = sql`select ${levels.id} from ${levels} where ${own} order by ${levels.id} limit 1 for update`;
+  await queryRows(await db(ctx), one);
 }
 
 /** Deletes all results of a deleted check. There is no foreign key that does it. */

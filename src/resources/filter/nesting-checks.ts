@@ -34,6 +34,12 @@ export async function refuseNesting(ctx: Context, id: string | null, predicates:
   }
 }
 
+/** The filter and all filters that contain it. */
+export async function filtersWith(ctx: Context, id: string): Promise<string[]> {
+  const graph = await loadGraph(ctx);
+  return [id, ...[...graph.keys()].filter((other) => other !== id && contains(graph, other, id))];
+}
+
 const CYCLE = 'The nested filter is this filter, or contains it.';
 
 const REGEX_OPERATORS = Object.keys(OPERATORS).filter((name) => ruleOf(name).comparison === 'MATCHES_REGEX');

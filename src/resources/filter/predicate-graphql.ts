@@ -11,6 +11,14 @@ const described = <Key extends string>(entries: readonly (readonly [Key, { reado
     { description: string }
   >;
 
+export const FilterConnective = builder.enumType('FilterConnective', {
+  description: 'How the predicates of a filter are combined.',
+  values: {
+    AND: { description: 'A service must match all predicates.' },
+    OR: { description: 'A service must match at least one predicate.' },
+  } as const,
+});
+
 const FilterKeyEnum = builder.enumType('FilterKey', {
   description: 'What a predicate of a filter is about. `filterKeys` lists the operators of each key.',
   values: described(FILTER_KEYS.map((key) => [key, keyRule(key)] as const)),

@@ -1,17 +1,8 @@
 import { multiLine, oneOf, singleLine } from '../../graphql/attributes.ts';
-import { builder } from '../../graphql/builder.ts';
 import { resourceWithoutMutations } from '../../graphql/resource.ts';
-import { FilterPredicate } from './predicate-graphql.ts';
+import { FilterConnective, FilterPredicate } from './predicate-graphql.ts';
 import { findPredicates } from './service.ts';
 import { filters } from './table.ts';
-
-const Connective = builder.enumType('FilterConnective', {
-  description: 'How the predicates of a filter are combined.',
-  values: {
-    AND: { description: 'A service must match all predicates.' },
-    OR: { description: 'A service must match at least one predicate.' },
-  } as const,
-});
 
 /** The predicates are rows of a child table, which are written as a whole. So the mutations are written by hand. */
 export const Filter = resourceWithoutMutations('Filter', {
@@ -23,7 +14,7 @@ export const Filter = resourceWithoutMutations('Filter', {
   attributes: {
     name: singleLine(100, 'The name of the filter', { unique: true }),
     description: multiLine(2000, 'Which services the filter selects'),
-    connective: oneOf(Connective, ['AND', 'OR'], 'How the predicates are combined', { defaultValue: 'AND' }),
+    connective: oneOf(FilterConnective, ['AND', 'OR'], 'How the predicates are combined', { defaultValue: 'AND' }),
   },
   fields: (t) => ({
     predicates: t.field({

@@ -2,15 +2,17 @@ import { and, eq, sql } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { declareReference, releaseReferences } from '../../data/references.ts';
 import { rowsOf } from '../../data/rows.ts';
-import { arrayParam } from '../../db/array.ts';
+import { arrayParam, isAnyOf } from '../../db/array.ts';
 import { explainViolation, postgresError } from '../../db/constraints.ts';
 import { queryRows } from '../../db/reader.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { publicRow, toPublicId } from '../../lib/ids.ts';
+import { checks } from '../check/table.ts';
+import { evaluateLater } from '../evaluation/enqueue.ts';
 import { lockRubric } from '../rubric/service.ts';
 import type { Predicate } from './compile.ts';
 import { isRegex } from './nesting.ts';
-import { refuseNesting } from './nesting-checks.ts';
+import { filtersWith, refuseNesting } from './nesting-checks.ts';
 import { REFERENCES } from './predicates.ts';
 import { toPostgresRegex } from './regex.ts';
 import { type FilterRow, publicPredicate, readFilter } from './service.ts';
@@ -68,6 +70,7 @@ export async function updateFilter(
     await insertPredicates(ctx, id, predicates);
   }
   const row = await rows.update(ctx, locked, { ...changes, updatedAt: ctx.dependencies.clock() });
+  if (predicates || (changes.connective && changes.connective !== locked.connective)) await evaluateChecks(ctx, id);
   audit(ctx, { before: snapshotOf(locked, before), after: snapshotOf(row, predicates ?? before) });
   return row;
 }
@@ -80,6 +83,16 @@ export async function deleteFilter(ctx: Context, id: string): Promise<string> {
   const deletedId = await rows.remove(ctx, locked);
   audit(ctx, { before: snapshotOf(locked, predicates) });
   return deletedId;
+}
+
+/** The checks that use the filter, directly or through others, may apply to other services now. */
+async function evaluateChecks(ctx: Context, id: string): Promise<void> {
+  const used = isAnyOf(checks.filterId, await filtersWith(ctx, id));
+  const rows = await (await db(ctx))
+    .select({ id: checks.id })
+    .from(checks)
+    .where(and(eq(checks.organizationId, tenant(ctx)), used));
+  if (rows.length > 0) await evaluateLater(ctx, { checkIds: rows.map((row) => row.id) });
 }
 
 const snapshotOf = (row: FilterRow, predicates: readonly Predicate[]) => ({

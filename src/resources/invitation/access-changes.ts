@@ -1,4 +1,5 @@
 import { permissionsOf, unrestricted } from '../../access/access.ts';
+import { grantsOfRoles } from '../../access/grants.ts';
 import type { Role } from '../../access/model.ts';
 import type { Plan } from '../../lib/plans.ts';
 import type { AccessChanged } from '../principal/change-access.ts';
@@ -16,10 +17,11 @@ export function gainsOf(
   { role, projectRoles }: OfferedRoles,
 ): AccessChanged<unknown>['accessChanges'] {
   const projects = new Map(projectRoles.map((own) => [own.projectId, own.role]));
-  const held = unrestricted({ plan, role, expired: null, projects, validUntil: Number.POSITIVE_INFINITY });
+  const held = unrestricted({ ...grantsOfRoles(role, projects), plan });
   return [null, ...projects.keys()].map((projectId) => ({
     principalId,
     projectId,
+    teamIds: null,
     gained: permissionsOf(held, projectId),
     lost: [],
   }));

@@ -53,8 +53,8 @@ export async function join(ctx: Context, userId: string, secret: string): Promis
   });
   const { id, plan, slug, name } = organization;
   const now = ctx.dependencies.clock();
-  const stateOf = ({ assignments: rows, roles }: AccessRows) => ({
-    principalRoles: rolesByPrincipal(rows),
+  const stateOf = ({ assignments: rows, roles, teams }: AccessRows) => ({
+    principalRoles: rolesByPrincipal(rows, teams),
     roles,
     plan,
   });

@@ -1,5 +1,6 @@
 import { alias, denseIndex, multiLine, singleLine } from '../../graphql/attributes.ts';
 import { resource } from '../../graphql/resource.ts';
+import { levelHooks } from './service.ts';
 import { levels } from './table.ts';
 
 export const Level = resource('Level', {
@@ -17,4 +18,5 @@ export const Level = resource('Level', {
   },
   filter: { search: ['name'] },
   order: ['index'],
+  hooks: levelHooks,
 });

@@ -1,5 +1,6 @@
 import { alias, denseIndex, multiLine, singleLine } from '../../graphql/attributes.ts';
 import { resource } from '../../graphql/resource.ts';
+import { positionHooks } from '../evaluation/position-hooks.ts';
 import { lifecycles } from './table.ts';
 
 export const Lifecycle = resource('Lifecycle', {
@@ -16,4 +17,5 @@ export const Lifecycle = resource('Lifecycle', {
   },
   filter: { search: ['name'] },
   order: ['index'],
+  hooks: positionHooks,
 });

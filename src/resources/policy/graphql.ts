@@ -1,3 +1,4 @@
+import { SERVICE_PERMISSIONS } from '../../access/ownership.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
@@ -24,7 +25,7 @@ import {
   type PolicyRow,
   updatePolicy,
 } from './service.ts';
-import type { Statement } from './table.ts';
+import { patternsOf, type Statement } from './table.ts';
 
 const PolicyEffect = builder.enumType('PolicyEffect', {
   description: 'Whether a statement grants or denies permissions.',
@@ -37,6 +38,8 @@ const PolicyEffect = builder.enumType('PolicyEffect', {
 const PATTERNS =
   'Permissions and patterns such as `dataset:read`, `dataset:*`, `*:read` and `*`. Each must match at least one permission.';
 
+const OWNED_BY_PRINCIPAL = `Whether the statement has an effect only on services of teams to which the member or service account belongs. A member of a team also counts as a member of all of its child teams. Then it grants or denies only the permissions ${SERVICE_PERMISSIONS.map((name) => `\`${name}\``).join(', ')}, and nothing in the organization, on services of other teams and on services without an owner.`;
+
 export const PolicyStatement = builder.objectRef<Statement>('PolicyStatement').implement({
   description: 'A statement of a policy or of a custom role. It grants or denies permissions.',
   public: true,
@@ -46,7 +49,11 @@ export const PolicyStatement = builder.objectRef<Statement>('PolicyStatement').i
       description: 'Whether the statement grants or denies the permissions.',
       resolve: (statement) => statement.effect,
     }),
-    permissions: t.exposeStringList('permissions', { description: PATTERNS }),
+    permissions: t.stringList({ description: PATTERNS, resolve: patternsOf }),
+    ownedByPrincipal: t.boolean({
+      description: OWNED_BY_PRINCIPAL,
+      resolve: (statement) => statement.ifOwned !== undefined,
+    }),
   }),
 });
 
@@ -61,6 +68,9 @@ export const PolicyStatementInput = builder.inputType('PolicyStatementInput', {
     permissions: t.stringList({
       required: true,
       description: `1 to ${limitText('patternsPerStatement')} items. ${PATTERNS}`,
+    }),
+    ownedByPrincipal: t.boolean({
+      description: `${OWNED_BY_PRINCIPAL} With it, each item of \`permissions\` must match at least one of these permissions. Defaults to false.`,
     }),
   }),
 });

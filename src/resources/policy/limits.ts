@@ -31,7 +31,7 @@ interface LargeRole {
 }
 
 const patternsIn = (statements: unknown) =>
-  sql`(select coalesce(sum(jsonb_array_length(statement -> 'permissions')), 0) from jsonb_array_elements(${statements}) as statement)`;
+  sql`(select coalesce(sum(jsonb_array_length(coalesce(statement -> 'ifOwned', statement -> 'permissions'))), 0) from jsonb_array_elements(${statements}) as statement)`;
 
 /** One of these roles that has too many patterns, in its own statements and in its policies. */
 export async function findLargeRole(ctx: Context, roleIds: readonly string[]): Promise<LargeRole | null> {

@@ -15,7 +15,7 @@ import { requireStill } from '../principal/access.ts';
 import { type AccessChanged, changeAccessOfMany } from '../principal/change-access.ts';
 import { assignments, rolePolicies, roles } from '../role/table.ts';
 import { findLargeRole, limitExceeded, requireRoomForPolicy } from './limits.ts';
-import { checkStatements, patternsOf, Statements } from './statements.ts';
+import { checkStatements, countPatterns, Statements } from './statements.ts';
 import { policies, type Statement } from './table.ts';
 
 export type PolicyRow = typeof policies.$inferSelect;
@@ -86,7 +86,7 @@ const Create = z.object({
 });
 
 function check(ctx: Context, statements: Statement[], projectId: string | null): void {
-  if (patternsOf(statements) > ROLE_LIMITS.patternsPerPolicy)
+  if (countPatterns(statements) > ROLE_LIMITS.patternsPerPolicy)
     throw limitExceeded('statements', `statements: a policy has at most ${limitText('patternsPerPolicy')} patterns.`);
   checkStatements(ctx, statements, projectId, 'This policy');
 }

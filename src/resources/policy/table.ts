@@ -8,7 +8,15 @@ import { projects } from '../project/table.ts';
 export interface Statement {
   effect: 'ALLOW' | 'DENY';
   permissions: string[];
+  /**
+   * The patterns of a statement with the condition `ownedByPrincipal`. Releases without the condition apply `permissions`,
+   * so these are then empty for ALLOW, and the same patterns for DENY.
+   */
+  ifOwned?: string[];
 }
+
+/** The patterns of a statement, with or without the condition. */
+export const patternsOf = ({ permissions, ifOwned }: Statement): string[] => ifOwned ?? permissions;
 
 /** Custom policies of the organization or of one project. */
 export const policies = pgTable(

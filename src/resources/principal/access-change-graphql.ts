@@ -1,5 +1,6 @@
 import type { AccessDelta } from '../../access/change.ts';
 import { builder } from '../../graphql/builder.ts';
+import { toPublicId } from '../../lib/ids.ts';
 import { Project } from '../project/ref.ts';
 import { findProject } from '../project/service.ts';
 import { Principal } from './graphql.ts';
@@ -7,7 +8,7 @@ import { findPrincipal } from './service.ts';
 
 export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').implement({
   description:
-    'The permissions that one member or service account gains and loses in one scope: the organization or a project.',
+    'The permissions that one member or service account gains and loses in one scope: the organization, a project, or the services of some teams.',
   public: true,
   fields: (t) => ({
     principal: t.field({
@@ -22,8 +23,15 @@ export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').imple
       type: Project,
       nullable: true,
       description:
-        'The project in which the access changes. Null for the organization, which includes every project that is not listed for this principal. In such a project, permissions on roles and policies also require `project:read`. Also null for a project that does not exist any more or is not visible to the caller.',
+        'The project in which the access changes. Null for the organization, which includes every project that is not listed for this principal, and for services. In such a project, permissions on roles and policies also require `project:read`. Also null for a project that does not exist any more or is not visible to the caller.',
       resolve: (delta, _args, ctx) => (delta.projectId ? findProject(ctx, delta.projectId) : null),
+    }),
+    teamIds: t.idList({
+      nullable: true,
+      permission: 'team:read',
+      description:
+        'The IDs of the teams on whose services the access changes, if it changes otherwise there than in the organization. Null for the organization and for a project.',
+      resolve: (delta) => delta.teamIds?.map((id) => toPublicId('tea', id)) ?? null,
     }),
     gained: t.field({
       type: ['Permission'],

@@ -2,6 +2,7 @@ import { type Access, accessOf, namedProjects, refusal, type Target } from '../.
 import type { Permission } from '../../access/catalog.ts';
 import { type GrantsById, grantsOverTime, loadAssignments, loadGrants, loadRoles } from '../../access/grants.ts';
 import type { Grants, Role, RoleSummary } from '../../access/model.ts';
+import { projectOf } from '../../access/ownership.ts';
 import { findBuiltIn } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { effectiveGrantsOf } from '../../identity/actor.ts';
@@ -36,11 +37,18 @@ export function canReadRole({ unit: { access } }: Context, { builtIn, projectId 
 }
 
 /**
- * The current grants of these principals of the organization. With a scope, a project or null for the organization, they
- * are right in this scope only.
+ * The current grants of these principals of the organization. With a scope, they are right in this scope only.
  */
 export const findGrants = async (ctx: Context, principalIds: readonly string[], scope?: Target): Promise<GrantsById> =>
-  loadGrants(await db(ctx), tenant(ctx), planOf(ctx), ctx.dependencies.clock(), principalIds, undefined, scope);
+  loadGrants(
+    await db(ctx),
+    tenant(ctx),
+    planOf(ctx),
+    ctx.dependencies.clock(),
+    principalIds,
+    undefined,
+    scope === undefined ? scope : projectOf(scope),
+  );
 
 /**
  * The caller's access at this moment. It may have changed since the mutation began, for example while it waited for the

@@ -13,7 +13,7 @@ import {
 } from '../../access/change.ts';
 import { type Caller, requireHeldByCaller } from '../../access/escalation.ts';
 import { type AccessRows, loadAssignments, loadRoles } from '../../access/grants.ts';
-import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
+import { loadPrincipalRoles, withTeams } from '../../access/load-principal-roles.ts';
 import { type AccessState, type AssignmentRow, rolesByPrincipal } from '../../access/principal-roles.ts';
 import { OWNER } from '../../access/roles.ts';
 import { type Context, db, setDryRun, tenant } from '../../context.ts';
@@ -89,7 +89,7 @@ export async function changeAccess<Result>(ctx: Context, change: Change<Result>)
   const load = async (ids: readonly string[] | undefined): Promise<Roles> => {
     const rows = await loadAssignments(await db(ctx), tenant(ctx), ids);
     read.push(rows);
-    return { principalRoles: rolesByPrincipal(rows.assignments), roles: rows.roles };
+    return { principalRoles: rolesByPrincipal(rows.assignments, rows.teams), roles: rows.roles };
   };
   const rowsAt = (at: number): AccessRows => read[at] as AccessRows;
   const changed = await run(ctx, { ...change, apply: (locked) => apply({ ...locked, rows: rowsAt(0) }) }, load);
@@ -107,7 +107,8 @@ export const changeAccessOfMany = <Result>(
   run(ctx, change, async (principalIds, before) => {
     const on = await db(ctx);
     if (!before || !change.keepsAssignments) return await loadPrincipalRoles(on, tenant(ctx), { principalIds });
-    return { ...before, roles: await loadRoles(on, tenant(ctx), [...before.roles.keys()]) };
+    const roles = await loadRoles(on, tenant(ctx), [...before.roles.keys()]);
+    return { principalRoles: await withTeams(on, tenant(ctx), before.principalRoles, roles), roles };
   });
 
 async function run<Result>(

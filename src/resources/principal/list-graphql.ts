@@ -18,5 +18,5 @@ export function principalList(name: 'Member' | 'ServiceAccount', searched: reado
       roleId: t.id({ visibleWith: 'role:read', description: 'The ID of the current organization role.' }),
     }),
   });
-  return { filter, order, complexity: (args: PrincipalListArgs) => costOfList(args, 'name') };
+  return { filter, order, complexity: (args: PrincipalListArgs) => costOfList(args, { sorted: 'name' }) };
 }

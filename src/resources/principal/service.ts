@@ -1,6 +1,6 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Target } from '../../access/access.ts';
-import { requireHeld } from '../../access/escalation.ts';
+import { requireHeldRole } from '../../access/escalation.ts';
 import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
 import type { Grants, Role } from '../../access/model.ts';
 import { reachOf } from '../../access/reach.ts';
@@ -133,7 +133,7 @@ export async function getAssignableRole(
   }
   if (role.builtIn === null) ctx.unit.access.requireFeature('customRoles');
   // Also if a denial or a greater role of the principal hides what this role grants, because those can be removed later.
-  requireHeld(ctx.unit.access, role.allow, scope, `Assigning the role ${role.name}`);
+  requireHeldRole(ctx.unit.access, role, scope, `Assigning the role ${role.name}`);
   return role;
 }
 

@@ -3,6 +3,7 @@ import { permissionsOf, unrestricted } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
 import { decide } from '../../access/decide.ts';
 import type { Grants, Role } from '../../access/model.ts';
+import { NO_TEAMS } from '../../access/ownership.ts';
 import { CREATOR, findBuiltIn } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { batched, pagesOf } from '../../data/loader.ts';
@@ -89,6 +90,7 @@ function allows(ctx: Context, role: Role, inProject: Role | null | undefined): b
     plan: planOf(ctx),
     role,
     expired: null,
+    teams: NO_TEAMS,
     projects: new Map(inProject === undefined ? [] : [[SOME_PROJECT, inProject]]),
     validUntil: Number.POSITIVE_INFINITY,
   };

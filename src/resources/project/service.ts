@@ -164,7 +164,7 @@ async function lossesIn(ctx: Context, projectId: string): Promise<AccessChanged<
   return holders.flatMap(({ id: principalId }) => {
     const own = grants.get(principalId);
     const lost = own ? permissionsOf(unrestricted(own), projectId) : [];
-    return lost.length > 0 ? [{ principalId, projectId, gained: [], lost }] : [];
+    return lost.length > 0 ? [{ principalId, projectId, teamIds: null, gained: [], lost }] : [];
   });
 }
 

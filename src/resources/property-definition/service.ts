@@ -3,6 +3,7 @@ import { and, asc, eq, gt, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Context, db, tenant } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
+import { ownedBy } from '../../data/service-scope.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { invalid, type UserErrorCode, userError } from '../../lib/errors.ts';
 import type { ValueProblem } from '../../lib/json-schema/messages.ts';
@@ -65,15 +66,13 @@ async function requireMatchingValues(ctx: Context, { id }: PropertyDefinitionRow
     ctx,
     invalidOnes.map(({ serviceId }) => serviceId),
   );
+  const { length } = invalidOnes;
   const names = users.slice(0, MAX_NAMED).map(({ name }) => `“${name}”`);
-  const subject =
-    invalidOnes.length === 1 ? 'The value of 1 service does' : `The values of ${invalidOnes.length} services do`;
+  const subject = length === 1 ? 'The value of 1 service does' : `The values of ${length} services do`;
+  const example = names.length > 0 ? `, such as ${length === 1 ? 'that' : 'those'} of ${names.join(', ')}` : '';
+  const message = `schema: ${subject} not match it${example}. Change or remove ${length === 1 ? 'it' : 'them'} first.`;
   throw invalid({
-    ...userError(
-      'IN_USE',
-      'schema',
-      `schema: ${subject} not match it${names.length > 0 ? `, such as ${names.join(', ')}` : ''}. Change or remove them first.`,
-    ),
+    ...userError('IN_USE', 'schema', message),
     usedBy: users.map((row) => ({ __typename: 'Service', ...row })),
   });
 }
@@ -98,11 +97,11 @@ async function* valuesOf(ctx: Context, definitionId: string) {
 }
 
 async function visibleServices(ctx: Context, ids: string[]): Promise<(typeof services.$inferSelect)[]> {
-  if (!ctx.unit.access.can('service:read')) return [];
+  const isVisible = ownedBy(ctx, services.ownerId, 'service:read');
   return await (await db(ctx))
     .select()
     .from(services)
-    .where(and(eq(services.organizationId, tenant(ctx)), isAnyOf(services.id, ids)))
+    .where(and(eq(services.organizationId, tenant(ctx)), isAnyOf(services.id, ids), isVisible))
     .orderBy(asc(services.name))
     .limit(MAX_LISTED);
 }

@@ -20,7 +20,7 @@ import {
   EMPTY,
   policiesFor,
   policyIdsOf,
-  requireHeldRole,
+  requireHeldRoleById,
   requireSmall,
   roleRows,
   setPolicies,
@@ -78,7 +78,7 @@ export async function createRole(ctx: Context, projectId: string | null, input: 
   const row = await roleRows.insert(ctx, values);
   await addPolicies(ctx, row.id, definition.policyIds);
   await requireSmall(ctx, row.id);
-  const role = await requireHeldRole(ctx, row.id, SUBJECT);
+  const role = await requireHeldRoleById(ctx, row.id, SUBJECT);
   audit(ctx, { after: snapshotOf(row, definition) });
   return role;
 }
@@ -108,7 +108,7 @@ async function write(
   { policyIds, ...changes }: Partial<z.output<typeof Update>>,
 ): Promise<Role> {
   const locked = await roleRows.lock(ctx, role.id);
-  await requireHeldRole(ctx, role.id, `Changing the role ${locked.name}`);
+  await requireHeldRoleById(ctx, role.id, `Changing the role ${locked.name}`);
   const before = { statements: locked.statements, policyIds: await policyIdsOf(ctx, role.id) };
   // Null clears a list. Undefined leaves it unchanged.
   const next = {
@@ -121,5 +121,5 @@ async function write(
   if (policyIds !== undefined) await setPolicies(ctx, role.id, next.policyIds);
   if (isRedefined) await requireSmall(ctx, role.id);
   audit(ctx, { before: snapshotOf(locked, before), after: snapshotOf(after, next) });
-  return await requireHeldRole(ctx, role.id, SUBJECT);
+  return await requireHeldRoleById(ctx, role.id, SUBJECT);
 }

@@ -1,6 +1,6 @@
 import { and, eq, isNull, or } from 'drizzle-orm';
 import { PERMISSIONS } from '../../access/catalog.ts';
-import { requireHeld } from '../../access/escalation.ts';
+import { requireHeldRole } from '../../access/escalation.ts';
 import type { Role } from '../../access/model.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
@@ -116,9 +116,9 @@ export async function setPolicies(ctx: Context, roleId: string, policyIds: strin
 }
 
 /** The current role. Throws NOT_HELD if it grants permissions that the caller does not have. */
-export async function requireHeldRole(ctx: Context, id: string, action: string): Promise<Role> {
+export async function requireHeldRoleById(ctx: Context, id: string, action: string): Promise<Role> {
   const role = (await findCustomRoles(ctx, [id])).get(id) as Role;
-  requireHeld(ctx.unit.access, role.allow, role.projectId, action);
+  requireHeldRole(ctx.unit.access, role, role.projectId, action);
   return role;
 }
 

@@ -6,7 +6,7 @@ import { holdersOf } from '../policy/service.ts';
 import { auditPrincipals } from '../principal/audit.ts';
 import { type AccessChanged, changeAccessOfMany } from '../principal/change-access.ts';
 import { findPrincipal, getAssignableRole, kindOf, roleColumns } from '../principal/service.ts';
-import { requireHeldRole, roleRows } from './definition.ts';
+import { requireHeldRoleById, roleRows } from './definition.ts';
 import { assignments } from './table.ts';
 
 interface DeleteInput {
@@ -23,7 +23,7 @@ export async function deleteRole(ctx: Context, role: RoleSummary, input: DeleteI
     dryRun: input.dryRun ?? false,
     apply: async () => {
       const locked = await roleRows.lock(ctx, role.id);
-      await requireHeldRole(ctx, role.id, `Deleting the role ${locked.name}`);
+      await requireHeldRoleById(ctx, role.id, `Deleting the role ${locked.name}`);
       await replace(ctx, role, input.reassignTo ?? null);
       return await roleRows.remove(ctx, locked);
     },

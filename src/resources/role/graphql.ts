@@ -85,6 +85,20 @@ builder.node(RoleType, {
       description: 'The permissions that the statements and policies of the role deny.',
       resolve: async (role, _args, ctx) => [...(await compiledRole(ctx, role)).deny.keys()],
     }),
+    permissionsIfOwned: t.field({
+      complexity: 1,
+      type: ['Permission'],
+      description:
+        'The permissions that the role grants only on services of teams to which its holder belongs, in addition to `permissions`. They come from statements with `ownedByPrincipal`.',
+      resolve: async (role, _args, ctx) => [...(await compiledRole(ctx, role)).allowIfOwned],
+    }),
+    deniedIfOwned: t.field({
+      complexity: 1,
+      type: ['Permission'],
+      description:
+        'The permissions that the role denies only on services of teams to which its holder belongs, in addition to `denied`.',
+      resolve: async (role, _args, ctx) => [...(await compiledRole(ctx, role)).denyIfOwned.keys()],
+    }),
     statements: t.field({
       type: [PolicyStatement],
       nullable: true,

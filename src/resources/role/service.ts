@@ -1,7 +1,7 @@
 import { and, asc, eq, isNull, or, type SQL, sql } from 'drizzle-orm';
 import type { Permission } from '../../access/catalog.ts';
 import { type RoleFacts, summaryOf } from '../../access/compile.ts';
-import { holds } from '../../access/escalation.ts';
+import { holdsRole } from '../../access/escalation.ts';
 import type { Role, RoleSummary } from '../../access/model.ts';
 import { findBuiltIn, ROLES } from '../../access/roles.ts';
 import { type Context, db, tenant } from '../../context.ts';
@@ -193,6 +193,6 @@ export async function permissionsOnRole(ctx: Context, role: RoleSummary): Promis
   const may = (name: Permission): boolean => access.can(name, role.projectId);
   const changes: Permission[] = isSuspended(ctx, role) ? ['role:delete'] : ['role:update', 'role:delete'];
   const allowed = role.builtIn === null ? changes.filter(may) : [];
-  const held = allowed.length > 0 && holds(access, (await compiledRole(ctx, role)).allow, role.projectId);
+  const held = allowed.length > 0 && holdsRole(access, await compiledRole(ctx, role), role.projectId);
   return [...(canReadRole(ctx, role) ? (['role:read'] as const) : []), ...(held ? allowed : [])];
 }

@@ -11,6 +11,7 @@ const Declared = Service as unknown as Resource;
 mutation('recordDeploy', {
   mayUseCachedActor: true,
   permission: 'service:update',
+  onSome: true,
   description:
     'Records a deploy of a service. The fields `lastDeploy…` of the service are those of its latest deploy, so an earlier deploy than that one changes nothing.',
   auditTarget: (ctx, input) => targetIdOf(ctx, Declared, input),
@@ -25,6 +26,10 @@ mutation('recordDeploy', {
   }),
   results: { service: { type: Service.type, description: 'The service.' } },
   resolve: async (input, ctx) => ({
-    service: await recordDeploy(ctx, (await lockTarget(ctx, Declared, input)) as unknown as ServiceRow, input),
+    service: await recordDeploy(
+      ctx,
+      (await lockTarget(ctx, Declared, input, 'service:update')) as unknown as ServiceRow,
+      input,
+    ),
   }),
 });

@@ -3,6 +3,7 @@ import type { Context } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { multiLine, parse, singleLine } from '../../lib/input.ts';
+import { evaluateServices } from '../evaluation/evaluate.ts';
 import type { ServiceRow } from './service.ts';
 import { services } from './table.ts';
 
@@ -31,5 +32,9 @@ export async function recordDeploy(ctx: Context, before: ServiceRow, input: obje
     lastDeployDescription: description ?? null,
     updatedAt: now,
   };
-  return await rows.update(ctx, before, isEarlier ? {} : changes);
+  const after = await rows.update(ctx, before, isEarlier ? {} : changes);
+  if (isEarlier) return after;
+  await evaluateServices(ctx, [after.id]);
+  const [current] = await rows.lockAll(ctx, [after.id]);
+  return current ?? after;
 }

@@ -1,6 +1,7 @@
 import { dateTime, multiLine, optionalLine, optionalRef, readOnly, ref, singleLine } from '../../graphql/attributes.ts';
 import { aliases, items, itemType, references } from '../../graphql/parts.ts';
 import { resource } from '../../graphql/resource.ts';
+import { serviceConditions } from '../filter/conditions-graphql.ts';
 import { Level } from '../level/resource.ts';
 import { Lifecycle } from '../lifecycle/resource.ts';
 import { Tag } from '../tag/ref.ts';
@@ -26,6 +27,7 @@ export const Service = resource('Service', {
   table: services,
   id: 'svc',
   permission: 'service',
+  ownedBy: 'ownerId',
   plural: 'services',
   description: 'A service of the organization, which the checks of the rubric evaluate.',
   attributes: {
@@ -58,6 +60,7 @@ export const Service = resource('Service', {
     ...{ ownerId: true, tierId: true, lifecycleId: true, levelId: true, language: true, framework: true },
     ...{ search: ['name'], createdAt: 'range', updatedAt: 'range' },
   },
+  conditions: serviceConditions,
   order: ['name', 'createdAt', 'updatedAt'],
   bulk: ['create', 'update'],
   hooks: serviceHooks,

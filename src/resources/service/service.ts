@@ -1,26 +1,50 @@
-import { and, eq } from 'drizzle-orm';
-import { audit, type Context, db, tenant } from '../../context.ts';
-import type { Hooks } from '../../data/hooks.ts';
+import { audit, type Context } from '../../context.ts';
+import type { Change, Hooks } from '../../data/hooks.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { isWebUrl } from '../../lib/web-url.ts';
-import { serviceDependencies, type services } from './table.ts';
+import { evaluateLater } from '../evaluation/enqueue.ts';
+import { evaluateServices } from '../evaluation/evaluate.ts';
+import { aroundServices, requireOwners } from '../team/access.ts';
+import { dependenciesOf, othersIn } from './neighbours.ts';
+import type { services } from './table.ts';
 
 export type ServiceRow = typeof services.$inferSelect;
 
 export const serviceHooks: Hooks<ServiceRow> = {
+  around: aroundServices,
+  afterWrite: async (ctx, changes) => {
+    await requireOwners(ctx, changes);
+    await evaluateServices(
+      ctx,
+      changes.map(({ after }) => after.id),
+    );
+    await evaluateNeighbours(ctx, changes.filter(concernsNeighbours));
+  },
   beforeDelete: async (ctx, { id }) => {
-    const touched = (await dependentsOf(ctx, id)).map((one) => ({ id: toPublicId('svc', one), projectId: null }));
-    audit(ctx, { touched });
+    const dependencies = await dependenciesOf(ctx, [id]);
+    // Their dependencies on the service are deleted with it.
+    const dependents = dependencies.filter(({ dependsOnId }) => dependsOnId === id);
+    audit(ctx, {
+      touched: dependents.map(({ serviceId }) => ({ id: toPublicId('svc', serviceId), projectId: null })),
+    });
+    await evaluateLater(ctx, { serviceIds: othersIn(dependencies, [id]) });
   },
 };
 
-/** The IDs of the services that need the service. The dependencies are deleted with it. */
-async function dependentsOf(ctx: Context, id: string): Promise<string[]> {
-  const rows = await (await db(ctx))
-    .select({ id: serviceDependencies.serviceId })
-    .from(serviceDependencies)
-    .where(and(eq(serviceDependencies.organizationId, tenant(ctx)), eq(serviceDependencies.dependsOnId, id)));
-  return rows.map((row) => row.id);
+/** Filters can compare the names and aliases of the services that a service needs, and of those that need it. */
+const concernsNeighbours = ({ before, after, items }: Change<ServiceRow>): boolean =>
+  (before !== null && before.name !== after.name) ||
+  items.some(({ part }) => part.name === 'dependencies' || (before !== null && part.name === 'aliases'));
+
+async function evaluateNeighbours(ctx: Context, changes: readonly Change<ServiceRow>[]): Promise<void> {
+  if (changes.length === 0) return;
+  const ids = changes.map(({ after }) => after.id);
+  const removed = changes.flatMap(({ items }) =>
+    items.flatMap(({ part, remove }) => (part.name === 'dependencies' ? remove : [])),
+  );
+  const others = othersIn(await dependenciesOf(ctx, ids), ids);
+  const former = removed.map(({ dependsOnId }) => dependsOnId as string);
+  await evaluateLater(ctx, { serviceIds: [...new Set([...others, ...former])] });
 }
 
 /** The reason why the URL of a link is refused. */

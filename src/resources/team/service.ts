@@ -1,11 +1,13 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
-import type { Hooks } from '../../data/hooks.ts';
+import type { Change, Hooks } from '../../data/hooks.ts';
 import { queryRows } from '../../db/reader.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { email } from '../../lib/input.ts';
 import { isWebUrl } from '../../lib/web-url.ts';
+import { evaluateLater } from '../evaluation/enqueue.ts';
 import { organizations } from '../organization/table.ts';
+import { aroundTeams } from './access.ts';
 import { type ContactType, teams } from './table.ts';
 
 export type TeamRow = typeof teams.$inferSelect;
@@ -14,6 +16,7 @@ export type TeamRow = typeof teams.$inferSelect;
 export const MAX_DEPTH = 10;
 
 export const teamHooks: Hooks<TeamRow> = {
+  around: aroundTeams,
   beforeCreate: async (ctx, values) => {
     if (values.parentId) await requirePlace(ctx, null, values.parentId);
     return values;
@@ -22,7 +25,14 @@ export const teamHooks: Hooks<TeamRow> = {
     if (changes.parentId && changes.parentId !== team.parentId) await requirePlace(ctx, team.id, changes.parentId);
     return changes;
   },
+  afterWrite: async (ctx, changes) => {
+    if (changes.some(concernsServices)) await evaluateLater(ctx, {});
+  },
 };
+
+/** Checks and filters depend on the tree of teams and on their contacts. A new team owns no service. */
+const concernsServices = ({ before, after, items }: Change<TeamRow>): boolean =>
+  before !== null && (before.parentId !== after.parentId || items.some(({ part }) => part.name === 'contacts'));
 
 /**
  * Refuses a parent with which the tree would have a cycle or too many levels. All changes of the tree of an organization

@@ -1,5 +1,6 @@
 import { alias, denseIndex, multiLine, singleLine } from '../../graphql/attributes.ts';
 import { resource } from '../../graphql/resource.ts';
+import { positionHooks } from '../evaluation/position-hooks.ts';
 import { tiers } from './table.ts';
 
 export const Tier = resource('Tier', {
@@ -16,4 +17,5 @@ export const Tier = resource('Tier', {
   },
   filter: { search: ['name'] },
   order: ['index'],
+  hooks: positionHooks,
 });

@@ -1,0 +1,185 @@
+import { builder, type SchemaTypes } from '../../graphql/builder.ts';
+import { LIST_COST } from '../../graphql/cost.ts';
+import { type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
+import { Category } from '../category/resource.ts';
+import { Level } from '../level/resource.ts';
+import { Team } from '../team/resource.ts';
+import { Tier } from '../tier/resource.ts';
+import {
+  countByCategory,
+  countByLevel,
+  countByTeam,
+  countByTier,
+  type Day,
+  type Group,
+  type LevelCount,
+  listDays,
+  MAX_DAYS,
+} from './services-report.ts';
+
+const LevelCountType = builder.objectRef<LevelCount>('LevelCount').implement({
+  description: 'The number of services with a level.',
+  public: true,
+  fields: (t) => ({
+    level: t.field({
+      type: Level.type,
+      nullable: true,
+      description:
+        'The level. Null for the services without a level, if the level was deleted, or if it is not visible to the caller.',
+      resolve: ({ levelId }, _args, ctx) => (levelId === null ? null : Level.load(ctx, levelId)),
+    }),
+    hasLevel: t.boolean({
+      description: 'Whether these services have a level. A service has none if no check applies to it.',
+      resolve: ({ levelId }) => levelId !== null,
+    }),
+    services: t.exposeInt('services', { description: 'The number of services.' }),
+  }),
+});
+
+type GroupFields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Group>;
+
+const counts = (t: GroupFields) => ({
+  services: t.exposeInt('services', { description: 'The number of services.' }),
+  levels: t.field({
+    type: [LevelCountType],
+    description: 'The services by their level, lowest level first. Levels without services are omitted.',
+    resolve: ({ levels }) => [...levels],
+  }),
+});
+
+const OverallReport = builder.objectRef<Group>('OverallReport').implement({
+  description: 'The services by their overall level.',
+  public: true,
+  fields: (t) => counts(t),
+});
+
+const CategoryReport = builder.objectRef<Group>('CategoryReport').implement({
+  description: 'The services to which a check of a category applies.',
+  public: true,
+  fields: (t) => ({
+    category: t.field({
+      type: Category.type,
+      nullable: true,
+      description: 'The category. Null if it is not visible to the caller.',
+      resolve: ({ id }, _args, ctx) => (id === null ? null : Category.load(ctx, id)),
+    }),
+    ...counts(t),
+  }),
+});
+
+const TeamReport = builder.objectRef<Group>('TeamReport').implement({
+  description: 'The services of a team, without those of the teams below it.',
+  public: true,
+  fields: (t) => ({
+    team: t.field({
+      type: Team.type,
+      nullable: true,
+      description: 'The team. Null for the services without an owner, or if the team is not visible to the caller.',
+      resolve: ({ id }, _args, ctx) => (id === null ? null : Team.load(ctx, id)),
+    }),
+    ...counts(t),
+  }),
+});
+
+const TierReport = builder.objectRef<Group>('TierReport').implement({
+  description: 'The services of a tier.',
+  public: true,
+  fields: (t) => ({
+    tier: t.field({
+      type: Tier.type,
+      nullable: true,
+      description: 'The tier. Null for the services without a tier, or if the tier is not visible to the caller.',
+      resolve: ({ id }, _args, ctx) => (id === null ? null : Tier.load(ctx, id)),
+    }),
+    ...counts(t),
+  }),
+});
+
+const DayReport = builder.objectRef<Day>('MaturityDay').implement({
+  description: 'The levels of the services on a day.',
+  public: true,
+  fields: (t) => ({
+    day: t.expose('day', { type: 'DateTime', description: 'When the day begins, in UTC.' }),
+    services: t.exposeInt('services', { description: 'The number of services.' }),
+    levels: t.field({
+      type: [LevelCountType],
+      description: 'The services by their level on that day. Levels without services are omitted.',
+      resolve: ({ levels }) => [...levels],
+    }),
+  }),
+});
+
+const DEFAULT_TEAMS = 50;
+const MAX_TEAMS = 500;
+const DEFAULT_DAYS = 30;
+
+const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport').implement({
+  description: 'How many services have which level. Only services whose results the caller may read are counted.',
+  public: true,
+  fields: (t) => ({
+    overall: t.field({
+      type: OverallReport,
+      description: 'All services, by their overall level.',
+      resolve: (_report, _args, ctx) => countByLevel(ctx),
+    }),
+    categories: t.field({
+      type: [CategoryReport],
+      description: 'The services by their level in each category in which a check applies to a service.',
+      complexity: { field: 1, multiplier: LIST_COST },
+      resolve: (_report, _args, ctx) => countByCategory(ctx),
+    }),
+    teams: t.field({
+      type: [TeamReport],
+      args: {
+        first: t.arg.int({
+          defaultValue: DEFAULT_TEAMS,
+          description: `The maximum number of teams, from 1 to ${MAX_TEAMS}.`,
+        }),
+      },
+      description: 'The services by the team that owns them. The teams with the most services come first.',
+      complexity: ({ first }) => ({ field: 1, multiplier: teamsOf(first) }),
+      resolve: async (_report, { first }, ctx) => (await countByTeam(ctx)).slice(0, teamsOf(first)),
+    }),
+    tiers: t.field({
+      type: [TierReport],
+      description: 'The services by their tier. The tiers with the most services come first.',
+      complexity: { field: 1, multiplier: LIST_COST },
+      resolve: (_report, _args, ctx) => countByTier(ctx),
+    }),
+    history: t.field({
+      type: [DayReport],
+      nullable: true,
+      args: {
+        days: t.arg.int({
+          defaultValue: DEFAULT_DAYS,
+          description: `The number of days, including today, from 1 to ${MAX_DAYS}.`,
+        }),
+        category: t.arg({
+          type: referenceInputOf(Category),
+          visibleWith: Category.permission,
+          description: 'Counts the levels in this category. Defaults to the overall levels.',
+        }),
+      },
+      description:
+        'The levels of all services on the last days, oldest first. The numbers of a day are those of its last hour. A day is omitted if nothing was stored, for example because there were no services. Null if the category does not exist or is not visible to the caller.',
+      complexity: ({ days }) => ({ field: 1, multiplier: Math.min(Math.max(days ?? DEFAULT_DAYS, 1), MAX_DAYS) }),
+      resolve: async (_report, { days, category }, ctx) => {
+        const found = category ? await loadReferenced(ctx, Category, category as GivenReference) : null;
+        if (category && !found) return null;
+        return await listDays(ctx, days ?? DEFAULT_DAYS, found?.id ?? null);
+      },
+    }),
+  }),
+});
+
+const teamsOf = (first: number | null | undefined): number => Math.min(Math.max(first ?? DEFAULT_TEAMS, 1), MAX_TEAMS);
+
+builder.queryField('servicesReport', (t) =>
+  t.field({
+    type: ServicesReport,
+    nullable: true,
+    permission: 'check_result:read',
+    description: 'The levels of the services of the organization: now and by day.',
+    resolve: () => ({}),
+  }),
+);

@@ -1,0 +1,107 @@
+import { type SQL, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import { type Context, db, tenant } from '../../context.ts';
+import { queryRows } from '../../db/reader.ts';
+import { parse } from '../../lib/input.ts';
+import { levels } from '../level/table.ts';
+import { maturityHistory, serviceLevels, services } from '../service/table.ts';
+import { dayOf, NO_LEVEL } from './history.ts';
+
+/** How many services have a level. Null for the services without a level. */
+export interface LevelCount {
+  readonly levelId: string | null;
+  readonly services: number;
+}
+
+/** Services with something in common. Null for the services that have none of it, such as no owner. */
+export interface Group {
+  readonly id: string | null;
+  readonly services: number;
+  readonly levels: readonly LevelCount[];
+}
+
+/** The services whose results the caller may read. Counts must not reveal others. */
+const readable = (ctx: Context): SQL => sql`${services.organizationId} = ${tenant(ctx)}`;
+
+interface Counted {
+  id: string | null;
+  level: string | null;
+  services: number;
+}
+
+/** The groups with the most services first. */
+function groupsOf(rows: readonly Counted[]): Group[] {
+  const groups = [...Map.groupBy(rows, ({ id }) => id)].map(([id, own]) => ({
+    id,
+    services: own.reduce((sum, row) => sum + row.services, 0),
+    levels: own.map((row) => ({ levelId: row.level, services: row.services })),
+  }));
+  return groups.sort((one, other) => other.services - one.services);
+}
+
+/** By level, in the order of the levels. Those without a level come first. */
+const ORDER = sql`order by ${levels.index} nulls first`;
+
+const levelOf = (ctx: Context, column: SQL): SQL =>
+  sql`left join ${levels} on ${levels.organizationId} = ${tenant(ctx)} and ${levels.id} = ${column}`;
+
+export async function countByLevel(ctx: Context): Promise<Group> {
+  return (await countBy(ctx, sql`null::uuid`))[0] ?? { id: null, services: 0, levels: [] };
+}
+
+export const countByTeam = (ctx: Context): Promise<Group[]> => countBy(ctx, sql`${services.ownerId}`);
+
+export const countByTier = (ctx: Context): Promise<Group[]> => countBy(ctx, sql`${services.tierId}`);
+
+async function countBy(ctx: Context, id: SQL): Promise<Group[]> {
+  const counted = sql`select ${id} as id, ${services.levelId} as level, count(*)::int as services
+    from ${services} where ${readable(ctx)} group by 1, 2`;
+  const rows = sql`select counted.* from (${counted}) as counted ${levelOf(ctx, sql`counted.level`)} ${ORDER}`;
+  return groupsOf(await queryRows<Counted>(await db(ctx), rows));
+}
+
+/** By category. Only services to which a check of the category applies are counted. */
+export async function countByCategory(ctx: Context): Promise<Group[]> {
+  const counted = sql`select ${serviceLevels.categoryId} as id, ${serviceLevels.levelId} as level, count(*)::int as services
+    from ${serviceLevels} join ${services} on ${services.id} = ${serviceLevels.serviceId}
+    where ${serviceLevels.organizationId} = ${tenant(ctx)} and ${readable(ctx)} group by 1, 2`;
+  const rows = sql`select counted.* from (${counted}) as counted ${levelOf(ctx, sql`counted.level`)} ${ORDER}`;
+  return groupsOf(await queryRows<Counted>(await db(ctx), rows));
+}
+
+/** The numbers of services on a day. */
+export interface Day {
+  readonly day: Date;
+  readonly services: number;
+  readonly levels: readonly LevelCount[];
+}
+
+export const MAX_DAYS = 366;
+const schema = z.object({ days: z.int().min(1).max(MAX_DAYS) });
+
+/**
+ * The last days, oldest first. Today has the numbers of the last hour or of the last evaluation. Days on which nothing was
+ * stored are omitted.
+ */
+export async function listDays(ctx: Context, given: number, categoryId: string | null): Promise<Day[]> {
+  const { days } = parse(schema, { days: given });
+  const first = dayOf(new Date(ctx.dependencies.clock().getTime() - (days - 1) * 86_400_000));
+  const rows = await queryRows<{ day: string; services: Record<string, number> | string }>(
+    await db(ctx),
+    sql`select ${maturityHistory.day}, ${maturityHistory.services} from ${maturityHistory}
+      where ${maturityHistory.organizationId} = ${tenant(ctx)} and ${maturityHistory.categoryId} = ${categoryId ?? tenant(ctx)}
+      and ${maturityHistory.day} >= ${first} order by ${maturityHistory.day}`,
+  );
+  return rows.map(({ day, services: stored }) => {
+    const numbers = (typeof stored === 'string' ? JSON.parse(stored) : stored) as Record<string, number>;
+    const counts = Object.entries(numbers).map(([id, own]) => ({
+      levelId: id === NO_LEVEL ? null : id,
+      services: own,
+    }));
+    return {
+      day: new Date(`${day}T00:00:00.000Z`),
+      services: counts.reduce((sum, one) => sum + one.services, 0),
+      levels: counts,
+    };
+  });
+}

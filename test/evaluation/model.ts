@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { newId } from '../../src/lib/ids.ts';
+import { problemOfRegex } from '../../src/resources/filter/regex.ts';
+import type { World } from '../filter/worlds.ts';
+import type { NaiveCheck, NaivePredicate, NaiveSettings } from './naive.ts';
+
+/** Random parts of a check. Numbers select one of the objects of the world. */
+export interface CheckPlan {
+  category: number;
+  level: number;
+  filter: number | null;
+  definition: number;
+  settings: NaiveSettings;
+  state: 'ENABLED' | 'DISABLED' | 'UPCOMING';
+  /** Hours until an upcoming check becomes enabled. */
+  hours: number;
+  passPending: boolean;
+}
+
+const text = fc.constantFrom('a', 'A', 'b', 'B1', '1', 'aB', '%', '[');
+const maybe = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(values, { freq: 2 });
+
+const predicate: fc.Arbitrary<NaivePredicate> = fc
+  .record({
+    operator: fc.constantFrom(
+      'EQUALS',
+      'DOES_NOT_EQUAL',
+      'CONTAINS',
+      'DOES_NOT_CONTAIN',
+      'STARTS_WITH',
+      'MATCHES_REGEX',
+    ),
+    value: text,
+    caseSensitive: fc.boolean(),
+  })
+  .filter(({ operator, value }) => operator !== 'MATCHES_REGEX' || problemOfRegex(value) === null);
+
+const contact = maybe(fc.constantFrom('EMAIL', 'SLACK'));
+
+const settings: fc.Arbitrary<NaiveSettings> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({ type: 'MANUAL' as const }) },
+  fc.record({ type: fc.constant('HAS_OWNER' as const), contactRequired: fc.boolean(), contactType: contact }),
+  fc.record({
+    type: fc.constant('SERVICE_PROPERTY' as const),
+    property: maybe(fc.constantFrom('NAME', 'DESCRIPTION', 'LANGUAGE', 'FRAMEWORK', 'TIER', 'LIFECYCLE')),
+    predicate: maybe(predicate),
+  }),
+  fc.record({ type: fc.constant('TAG_DEFINED' as const), key: maybe(text), predicate: maybe(predicate) }),
+  fc.record({
+    type: fc.constant('LINK' as const),
+    category: maybe(text),
+    name: maybe(fc.constant('A link')),
+    predicate: maybe(predicate),
+  }),
+  fc.constant({ type: 'HAS_DEPENDENCY' as const }),
+  fc.record({ type: fc.constant('RECENT_DEPLOY' as const), days: fc.constantFrom(1, 3, 400) }),
+);
+
+export const checkPlans: fc.Arbitrary<CheckPlan> = fc.record({
+  category: fc.nat(2),
+  level: fc.nat(3),
+  filter: maybe(fc.nat(19)),
+  definition: fc.nat(1),
+  settings,
+  state: fc.constantFrom('ENABLED', 'ENABLED', 'ENABLED', 'DISABLED', 'UPCOMING'),
+  hours: fc.integer({ min: 1, max: 60 }),
+  passPending: fc.boolean(),
+});
+
+export type Step =
+  | { kind: 'check'; at: number; plan: CheckPlan }
+  | { kind: 'deleteCheck'; at: number }
+  | { kind: 'service'; at: number; from: number }
+  | { kind: 'filter'; at: number; from: number }
+  | { kind: 'moveLevel'; from: number; to: number }
+  | { kind: 'moveTier'; from: number }
+  | { kind: 'team'; at: number; type: string | null; parent: number }
+  | { kind: 'report'; check: number; service: number; status: 'PASSED' | 'FAILED' | 'PENDING'; hours: number | null }
+  | { kind: 'time'; hours: number };
+
+const at = fc.nat(100);
+const kind = <Kind extends string>(name: Kind) => fc.constant(name);
+
+export const steps: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ kind: kind('check'), at, plan: checkPlans }) },
+  fc.record({ kind: kind('deleteCheck'), at }),
+  { weight: 4, arbitrary: fc.record({ kind: kind('service'), at, from: at }) },
+  { weight: 2, arbitrary: fc.record({ kind: kind('filter'), at, from: at }) },
+  fc.record({ kind: kind('moveLevel'), from: at, to: at }),
+  fc.record({ kind: kind('moveTier'), from: at }),
+  fc.record({ kind: kind('team'), at, type: contact, parent: at }),
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: kind('report'),
+      check: at,
+      service: at,
+      status: fc.constantFrom('PASSED' as const, 'FAILED' as const, 'PENDING' as const),
+      hours: maybe(fc.integer({ min: 1, max: 60 })),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: kind('time'), hours: fc.integer({ min: 1, max: 40 }) }) },
+);
+
+const HOUR = 3_600_000;
+
+export function checkOf(
+  { category, level, filter, definition, settings: given, state, hours, passPending }: CheckPlan,
+  { world, categoryIds, levelIds, now }: { world: World; categoryIds: string[]; levelIds: string[]; now: number },
+  id = newId(),
+): NaiveCheck {
+  const pick = (list: string[], position: number): string => list[position % list.length] as string;
+  return {
+    id,
+    categoryId: pick(categoryIds, category),
+    levelId: pick(levelIds, level),
+    filterId: filter === null ? null : pick([...world.filters.keys()], filter),
+    definitionId:
+      given.type === 'SERVICE_PROPERTY' && given.property === null ? pick(world.definitions, definition) : null,
+    settings: given,
+    enabled: state === 'ENABLED',
+    enableOn: state === 'UPCOMING' ? now + hours * HOUR : null,
+    passPending,
+  };
+}
