@@ -211,6 +211,7 @@ function variantsOf(list: List): object[] {
     ...(DECISION_ARGUMENTS[list.name] ?? []),
     ...(has('projectId') ? [{ projectId: project }] : []),
     ...(has('assignable') ? [{ assignable: true }] : []),
+    ...(has('filterId') ? [{ filterId: inserted.ids['Filter']?.[0] }] : []),
     ...orders,
     ...filtered,
     ...(orders.length > 0 && filtered.length > 0 ? [{ ...filtered.at(-1), ...orders.at(-1) }] : []),
