@@ -116,25 +116,17 @@ async function applies(ctx: Context, { filterId }: CheckRow, serviceId: string):
 /** Ends the latest result. Returns the time of the new one, which is after that of the latest. */
 async function endLatest(ctx: Context, checkId: string, serviceId: string): Promise<Date> {
   const now = ctx.dependencies.clock();
+  const isLatest = and(
+    eq(checkResults.organizationId, tenant(ctx)),
+    eq(checkResults.serviceId, serviceId),
+    eq(checkResults.checkId, checkId),
+    isNull(checkResults.replacedAt),
+  );
   const tx = await db(ctx);
-  const own = eq(checkResults.organizationId, tenant(ctx));
-  const [latest] = await tx
-    .select({ id: checkResults.id, createdAt: checkResults.createdAt })
-    .from(checkResults)
-    .where(
-      and(
-        own,
-        eq(checkResults.serviceId, serviceId),
-        eq(checkResults.checkId, checkId),
-        isNull(checkResults.replacedAt),
-      ),
-    );
+  const [latest] = await tx.select({ createdAt: checkResults.createdAt }).from(checkResults).where(isLatest);
   if (!latest) return now;
   const replacedAt = new Date(Math.max(now.getTime(), latest.createdAt.getTime() + 1));
-  await tx
-    .update(checkResults)
-    .set({ replacedAt })
-    .where(and(own, eq(checkResults.id, latest.id)));
+  await tx.update(checkResults).set({ replacedAt }).where(isLatest);
   return replacedAt;
 }
 
