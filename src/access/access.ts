@@ -97,6 +97,13 @@ export function limitedBy({ access, isTokenOfMember, narrowing }: GivenLimit, gr
 export const canOnSome = (access: Pick<Access, 'can'>, permission: Permission): boolean =>
   access.can(permission) || access.can(permission, OWN_SERVICE);
 
+/** Throws FORBIDDEN unless the permission is allowed on some services, with what refuses it on those of the caller's teams. */
+export function requireOnSome(access: Access, permission: Permission): void {
+  if (canOnSome(access, permission)) return;
+  const decision = access.decide(permission);
+  access.require(permission, !decision.allowed && decision.reason === 'NOT_OWNED' ? OWN_SERVICE : null);
+}
+
 /** Whether the permission is allowed on every service, whoever owns it. */
 export const canOnEvery = (access: Pick<Access, 'can'>, permission: Permission): boolean =>
   access.can(permission) && access.can(permission, OWN_SERVICE);

@@ -19,7 +19,7 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
-import { canOnSome, forbidden, readOnlyToken, type Target } from '../access/access.ts';
+import { canOnSome, forbidden, readOnlyToken, requireOnSome, type Target } from '../access/access.ts';
 import type { Permission } from '../access/catalog.ts';
 import { projectOf, serviceOf } from '../access/ownership.ts';
 import { audit, type Context } from '../context.ts';
@@ -257,7 +257,7 @@ function scopesOfField(kind: string, what: string, { permission, own, on, onSome
   if (onSome) {
     if (!permission || own || on)
       throw new Error(`${what}: \`onSome\` goes with a permission, and not with own or \`on\``);
-    return requireOnSome(permission);
+    return requireSome(permission);
   }
   if (permission && typeof own === 'function') return requireUnlessOwn(permission, own);
   if (!on) return { ...(permission && { permission }), ...(own && { own: kind === 'Mutation' ? 'change' : 'look' }) };
@@ -286,9 +286,9 @@ const requireUnlessOwn =
   };
 
 /** Throws unless the caller has the permission on some services. */
-const requireOnSome = (permission: Permission) => (_parent: unknown, _args: never, ctx: Context) => {
+const requireSome = (permission: Permission) => (_parent: unknown, _args: never, ctx: Context) => {
   requireSignedIn(ctx);
-  if (!canOnSome(ctx.unit.access, permission)) ctx.unit.access.require(permission);
+  requireOnSome(ctx.unit.access, permission);
   return true;
 };
 

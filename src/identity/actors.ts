@@ -27,7 +27,7 @@ export function sizeOfGrants(grants: Grants | null): number {
   if (!grants) return 1;
   const roles = new Set([grants.role, grants.expired?.role, ...grants.projects.values()]);
   const custom = [...roles].filter((role) => role && (role.builtIn === null || role.isOfKey));
-  return 1 + Math.ceil(grants.projects.size / 10) + 8 * custom.length;
+  return 1 + Math.ceil(grants.projects.size / 10) + Math.ceil(grants.teams.size / 10) + 8 * custom.length;
 }
 
 /** Loads the actors of credentials, with their grants. */

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { API_KEY_PRESETS } from '../../src/access/key-role.ts';
 import type { Role } from '../../src/access/model.ts';
 import { ROLES } from '../../src/access/roles.ts';
-import { decodeId, newId } from '../../src/lib/ids.ts';
-import { type AnyRole, naiveAnswer, signedIn, type World } from '../access/naive.ts';
-import { callers, NAMES, PROJECTS } from '../access/worlds.ts';
+import { decodeId, newId, toPublicId } from '../../src/lib/ids.ts';
+import { type AnyRole, naiveAnswer, signedIn, type Target, TEAMS, type World } from '../access/naive.ts';
+import { callers, NAMES, PROJECTS, SERVICES, storedStatement } from '../access/worlds.ts';
 import type { Caller, Json } from '../support/api.ts';
 import { insertCredential } from '../support/credentials.ts';
 import { size } from '../support/size.ts';
@@ -27,6 +27,16 @@ const key = await insertCredential(api, {
   holder: { projectId: projects.get('lab') as string },
   permissions: [],
 });
+const teamIds = new Map(Object.keys(TEAMS).map((team) => [team, newId()]));
+for (const [team, parent] of Object.entries(TEAMS))
+  await api.root`insert into teams (organization_id, id, name, parent_id)
+    values (${organizationId}, ${teamIds.get(team) ?? ''}, ${team}, ${parent && (teamIds.get(parent) ?? '')})`;
+/** A service of each team and one without an owner, by public ID. */
+const services = new Map(SERVICES.map((target) => [toPublicId('svc', newId()), target]));
+for (const [publicId, { ownerId }] of services)
+  await api.root`insert into services (organization_id, id, name, owner_id)
+    values (${organizationId}, ${decodeId(publicId)?.uuid ?? ''}, ${publicId}, ${ownerId && (teamIds.get(ownerId) ?? '')})`;
+
 const uuidOf = (project: string): string => decodeId(projects.get(project) ?? '')?.uuid ?? '';
 
 const builtIn = (key: string, scope: Role['scope']): string =>
@@ -43,7 +53,7 @@ async function insertRole(
   await api.root`insert into roles (organization_id, id, name) values (${organizationId}, ${roleId}, ${roleId})`;
   for (const { statements } of role) {
     const id = newId();
-    await api.root`insert into policies (organization_id, id, name, statements) values (${organizationId}, ${id}, ${id}, ${api.root.json(statements as never)})`;
+    await api.root`insert into policies (organization_id, id, name, statements) values (${organizationId}, ${id}, ${id}, ${api.root.json(statements.map(storedStatement) as never)})`;
     await api.root`insert into role_policies (organization_id, role_id, policy_id) values (${organizationId}, ${roleId}, ${id})`;
   }
   return [null, roleId];
@@ -51,9 +61,13 @@ async function insertRole(
 
 const HOUR = 3_600_000;
 
-async function applyWorld({ plan, organization, projects: own, now }: World): Promise<void> {
+async function applyWorld({ plan, organization, projects: own, teams = [], now }: World): Promise<void> {
   await api.root`update organizations set plan = ${plan} where id = ${organizationId}`;
   await api.root`delete from assignments where principal_id = ${principalId}`;
+  await api.root`delete from team_members where principal_id = ${principalId}`;
+  for (const team of teams)
+    await api.root`insert into team_members (organization_id, id, team_id, principal_id)
+      values (${organizationId}, ${newId()}, ${teamIds.get(team) ?? ''}, ${principalId})`;
   const [role, custom] = await insertRole(organization.role, 'organization');
   const expires = organization.expiresAt !== null;
   const [fallback, customFallback] = expires ? await insertRole(organization.fallback, 'organization') : [null, null];
@@ -99,6 +113,38 @@ const GUARDED = {
 const PROJECT_LIST = '{ projects(first: 50) { totalCount nodes { id viewerPermissions } } }';
 const OF_PROJECTS = ['project:read', 'project:update', 'project:delete'];
 
+const SERVICE_LIST = '{ services(first: 50) { totalCount nodes { id viewerPermissions } } }';
+const ON_SERVICES = ['service:read', 'service:update', 'service:delete'];
+const ASKED = [...ON_SERVICES, 'check_result:read', 'check_result:create', 'service:create', 'team:read'];
+
+/** Compares the list of services, their permissions and the answers about them with a naive implementation. */
+async function expectSameOnServices(
+  caller: Caller,
+  may: (name: string, service: Target) => boolean,
+  mayHolder: (name: string, service: Target) => boolean,
+): Promise<void> {
+  const { data } = await caller.query(SERVICE_LIST);
+  const visible = [...services].filter(([, service]) => may('service:read', service));
+  const listed = data.services ?? { totalCount: 0, nodes: [] };
+  expect(listed.nodes.map(({ id }: Json) => id).toSorted()).toEqual(visible.map(([id]) => id).toSorted());
+  expect(listed.totalCount).toBe(visible.length);
+  for (const { id, viewerPermissions } of listed.nodes)
+    expect(viewerPermissions).toEqual(ON_SERVICES.filter((name) => may(name, services.get(id) as Target)));
+  for (const [id, service] of services) {
+    const found = await caller.query(`{ service(id: "${id}") { id } }`);
+    expect(found.data.service?.id ?? null).toBe(may('service:read', service) ? id : null);
+    const requests = ASKED.map((permission) => ({ permission, targetId: id, principalId: subject.memberId }));
+    const asked = await owner.query(AUTHORIZE, { requests });
+    expect(asked.data.authorize.map(({ allowed }: Json) => allowed)).toEqual(
+      ASKED.map((name) => mayHolder(name, service)),
+    );
+    const who = await owner.query(WHO, { permission: 'service:update', target: id });
+    expect(who.data.whoCan.nodes.some((node: Json) => node.id === subject.memberId)).toBe(
+      mayHolder('service:update', service),
+    );
+  }
+}
+
 test('authorize, permissionsOf, whoCan, accessMatrix and the guards agree with a naive implementation', async () => {
   await fc.assert(
     fc.asyncProperty(callers, fc.constantFrom(...NAMES), async (given, sample) => {
@@ -107,7 +153,7 @@ test('authorize, permissionsOf, whoCan, accessMatrix and the guards agree with a
       await applyWorld(world);
       const caller = await callerIn(world);
       const holder = { ...signedIn(world), key: null };
-      const may = (name: string, project: string | null, as = world): boolean => naiveAnswer(as, name, project).allowed;
+      const may = (name: string, project: Target, as = world): boolean => naiveAnswer(as, name, project).allowed;
       for (const [project, target] of projects) {
         // For a caller that cannot read it, a project does not exist.
         const exists = project === null || may('project:read', project);
@@ -129,6 +175,11 @@ test('authorize, permissionsOf, whoCan, accessMatrix and the guards agree with a
           may(sample, project, holder),
         );
       }
+      await expectSameOnServices(
+        caller,
+        (name, service) => may(name, service),
+        (name, service) => may(name, service, holder),
+      );
       const document = `{ ${Object.keys(GUARDED)
         .map((field) => `${field} { totalCount }`)
         .join(' ')} }`;

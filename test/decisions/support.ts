@@ -20,6 +20,7 @@ const CREATE_SERVICE_ACCOUNT =
 export interface Statement {
   effect: 'ALLOW' | 'DENY';
   permissions: string[];
+  ownedByPrincipal?: boolean;
 }
 
 let named = 0;
@@ -66,6 +67,9 @@ export const createServiceAccount = async (by: Caller, name: string, role: strin
 
 export const allow = (...permissions: string[]): Statement => ({ effect: 'ALLOW', permissions });
 export const deny = (...permissions: string[]): Statement => ({ effect: 'DENY', permissions });
+
+/** The statement with the condition. */
+export const ifOwned = (statement: Statement): Statement => ({ ...statement, ownedByPrincipal: true });
 
 /** Public id of a built-in project role. */
 export const projectRoleId = (key: ProjectRole): string =>

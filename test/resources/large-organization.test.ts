@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { roleByKey } from '../../src/access/roles.ts';
-import { toPublicId } from '../../src/lib/ids.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { projectRole } from '../access/examples.ts';
 import { organizationUuid } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
@@ -22,7 +22,17 @@ const [project] = await api.root`select id from projects where key = 'p1'`;
 
 const own = organizationUuid(acme);
 
-/** Adds service accounts in the database, each with a role in all projects. Every second one has the custom role. */
+/** A chain of teams, the first of which is the parent of all. */
+const TEAMS = 5;
+const teams = Array.from({ length: TEAMS }, () => newId());
+for (const [at, id] of teams.entries())
+  await api.root`insert into teams (organization_id, id, name, parent_id)
+    values (${own}, ${id}, ${`Team ${at}`}, ${teams[at - 1] ?? null})`;
+
+/**
+ * Adds service accounts in the database, each with a role in all projects and in a team. Every second one has the custom
+ * role.
+ */
 async function addAccounts(count: number): Promise<void> {
   await api.root`
     insert into principals (organization_id, id, name)
@@ -40,14 +50,27 @@ async function addAccounts(count: number): Promise<void> {
     from principals p join projects q on q.organization_id = p.organization_id
     where p.name is not null and p.organization_id = ${own} and not exists (select from assignments a
       where a.organization_id = p.organization_id and a.principal_id = p.id and a.project_id = q.id)`;
+  await api.root`
+    insert into team_members (organization_id, id, team_id, principal_id)
+    select p.organization_id, gen_random_uuid(), (${teams}::uuid[])[1 + row_number() over (order by p.id) % ${TEAMS}::int], p.id
+    from principals p where p.name is not null and p.organization_id = ${own} and not exists (select from team_members m
+      where m.organization_id = p.organization_id and m.principal_id = p.id)`;
 }
 
 const target = toPublicId('prj', project?.['id']);
 const changeShared = { id: shared.id, statements: [{ effect: 'ALLOW', permissions: ['check:read'] }] };
+const ifOwned = [{ effect: 'ALLOW', permissions: ['service:read'], ownedByPrincipal: true }];
 const CHANGES = 'accessChanges { lost }';
 const REQUESTS = {
   updatePlan: () => mutate(owner, 'updatePlan', { plan: 'FREE', dryRun: true }, CHANGES),
   updateRole: () => mutate(owner, 'updateRole', { ...changeShared, dryRun: true }, CHANGES),
+  updateRoleIfOwned: () =>
+    mutate(
+      owner,
+      'updateRole',
+      { id: shared.id, statements: ifOwned, dryRun: true },
+      'accessChanges { gained teamIds }',
+    ),
   whoCan: () => queryData(owner, `{ whoCan(permission: "dataset:create", targetId: "${target}") { totalCount } }`),
   accessMatrix: () =>
     queryData(
@@ -70,7 +93,9 @@ test('a request about all members sends as many statements as for a few, and cha
       counts.set(name, sent.length);
       if (name === 'accessMatrix') continue;
       expect([name, sent.filter(readsRows)]).toEqual([name, []]);
-      expect([name, sent.filter((text) => text.includes('string_agg')).length]).toEqual([name, 1]);
+      // Those of teams are read once, after the change.
+      const groups = name === 'updateRoleIfOwned' ? 3 : 1;
+      expect([name, sent.filter((text) => text.includes('string_agg')).length]).toEqual([name, groups]);
     }
   }
   const matrix = await statementsOf(api, REQUESTS.accessMatrix);
@@ -90,5 +115,11 @@ test('a change of a role or of the plan lists what each of its holders loses in 
   expect(byRole.length).toBe(holders.length * (PROJECTS + 1));
   const inOrganization = byRole.filter(({ lost }: Json) => lost.length > 0);
   expect(inOrganization.length).toBe(holders.length);
+  const { accessChanges: onServices } = await REQUESTS.updateRoleIfOwned();
+  const gained = onServices.filter((change: Json) => change.gained.length > 0);
+  expect(gained.length).toBe(holders.length);
+  // The members of the first team in the chain count in all teams, and those of the last in one.
+  for (const change of gained) expect(change.gained).toEqual(['service:read']);
+  expect(new Set(gained.map((change: Json) => change.teamIds.length)).size).toBeGreaterThan(1);
   for (const { lost } of inOrganization) expect(lost).toEqual(expect.arrayContaining(['dataset:read', 'prompt:read']));
 });
