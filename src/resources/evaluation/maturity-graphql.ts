@@ -1,3 +1,4 @@
+import { serviceOf } from '../../access/ownership.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
 import { Category } from '../category/resource.ts';
 import { CheckResult } from '../check-result/resource.ts';
@@ -145,6 +146,7 @@ builder.objectField(Service.type, 'maturityReport', (t) =>
     type: MaturityReport,
     nullable: true,
     permission: 'check_result:read',
+    on: ({ ownerId }) => serviceOf(ownerId),
     description: 'The levels of the service, its results by level, and what it needs for the next level.',
     complexity: 20,
     resolve: async ({ id }, _args, ctx) => {

@@ -1,6 +1,7 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Context, db, tenant } from '../../context.ts';
+import { ownedBy } from '../../data/service-scope.ts';
 import { queryRows } from '../../db/reader.ts';
 import { parse } from '../../lib/input.ts';
 import { levels } from '../level/table.ts';
@@ -21,7 +22,8 @@ export interface Group {
 }
 
 /** The services whose results the caller may read. Counts must not reveal others. */
-const readable = (ctx: Context): SQL => sql`${services.organizationId} = ${tenant(ctx)}`;
+const readable = (ctx: Context): SQL =>
+  and(eq(services.organizationId, tenant(ctx)), ownedBy(ctx, services.ownerId, 'check_result:read')) as SQL;
 
 interface Counted {
   id: string | null;
