@@ -198,6 +198,31 @@ test('a READ token of a member reads the services of the member’s teams', asyn
   expect(await rename(token, services.ofOps)).toEqual({ refused: 'READ_ONLY_TOKEN' });
 });
 
+test('results and reports count the services on which the caller may read results', async () => {
+  const REPORT = `{
+    services { nodes { name maturityReport { __typename } } }
+    servicesReport { overall { services } history { services } }
+  }`;
+  const read = async (by: Caller) => (await by.query(REPORT)).data;
+  const all = await read(admin);
+  const guy = await person([allow('service:read'), ifOwned(allow('check_result:*'))], ops);
+  const own = await read(guy);
+  expect(own.services.nodes.filter((node: Json) => node.maturityReport !== null)).toMatchObject([{ name: 'of ops' }]);
+  expect(own.servicesReport).toEqual({ overall: { services: 1 }, history: null });
+  expect(all.servicesReport.overall.services).toBe(all.services.nodes.length);
+  expect(all.servicesReport.history).not.toBeNull();
+  expect(await mutate(guy, 'runChecks', { service: { id: services.ofOps } })).toEqual({ errors: [] });
+  expect(await mutate(guy, 'runChecks', { service: { id: services.ofCore } })).toEqual({ refused: 'NOT_OWNED' });
+  const blind = await person([ifOwned(allow('check_result:create'))], ops);
+  expect(await mutate(blind, 'runChecks', { service: { id: services.ofOps } }, 'checkResults { id }')).toEqual({
+    checkResults: [],
+    errors: [],
+  });
+  expect(await mutate(blind, 'runChecks', { service: { id: services.ofCore } })).toEqual({
+    errors: [{ code: 'NOT_FOUND', path: ['service'] }],
+  });
+});
+
 describe('questions about access', () => {
   test('on a service take its owner into account', async () => {
     const gus = await person([allow('service:read'), ifOwned(allow('service:update'))], core);
