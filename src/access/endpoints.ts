@@ -8,6 +8,7 @@ export const ENDPOINTS = {
   '/health/live': null,
   '/health/ready': null,
   '/schema.graphql': null,
+  '/services/export': 'service:read',
 } as const satisfies Record<string, Permission | null>;
 
 /** The endpoints for POST, except `/graphql`. They require no credential. */
@@ -15,14 +16,26 @@ export const POST_ENDPOINTS = ['/secrets/revoke'] as const;
 
 export type PostPath = (typeof POST_ENDPOINTS)[number];
 
+/** The endpoints for POST that read files of any length, and the permissions that each requires. */
+export const UPLOADS = {
+  '/services/import': ['service:create', 'service:update'],
+} as const satisfies Record<string, readonly Permission[]>;
+
+export type UploadPath = keyof typeof UPLOADS;
+
 type Path = keyof typeof ENDPOINTS;
 
 /** The paths of endpoints that require no permission, and of those that require one. */
 export type OpenPath = { [P in Path]: (typeof ENDPOINTS)[P] extends null ? P : never }[Path];
-export type GuardedPath = Exclude<Path, OpenPath>;
+export type ServicePath = { [P in Path]: (typeof ENDPOINTS)[P] extends 'service:read' ? P : never }[Path];
+export type AuditPath = { [P in Path]: (typeof ENDPOINTS)[P] extends 'audit_event:export' ? P : never }[Path];
 
 /** The endpoints that require the permission. */
-export const endpointsWith = (permission: Permission): string[] =>
-  Object.entries<Permission | null>(ENDPOINTS)
-    .filter(([, required]) => required === permission)
-    .map(([path]) => `GET ${path}`);
+export const endpointsWith = (permission: Permission): string[] => [
+  ...Object.entries<Permission | null>(ENDPOINTS).flatMap(([path, required]) =>
+    required === permission ? [`GET ${path}`] : [],
+  ),
+  ...Object.entries<readonly Permission[]>(UPLOADS).flatMap(([path, required]) =>
+    required.includes(permission) ? [`POST ${path}`] : [],
+  ),
+];

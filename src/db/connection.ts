@@ -17,6 +17,8 @@ Object.defineProperty(postgres.PostgresError.prototype, 'routine', {
 
 /** Milliseconds after which an attempt to connect fails. */
 const CONNECT_TIMEOUT = 5_000;
+/** Milliseconds that pending statements may take before the connection is closed. */
+const CLOSE_TIMEOUT = 1_000;
 /** Milliseconds for the server to accept a request to cancel a statement. */
 const CANCEL_TIMEOUT = 1_000;
 /** The SQLSTATE of a cancelled statement: on request, or because it took longer than `statement_timeout`. */
@@ -82,8 +84,8 @@ export interface Connection {
   cancel(): void;
   /** Calls `react` when no statement and no cancellation is pending. */
   whenQuiet(react: () => void): void;
-  /** Closes the connection when the pending statements have finished. */
-  close(): Promise<void>;
+  /** Closes the connection when the pending statements have finished, but after `timeoutMs` at the latest. */
+  close(timeoutMs?: number): Promise<void>;
   /** Closes the connection immediately. Pending statements fail. */
   destroy(cause: LossCause): void;
 }
@@ -230,7 +232,14 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       waiting.push(react);
       notifyIfQuiet();
     },
-    close: () => sql.end({ timeout: CANCEL_TIMEOUT / 1_000 }).then(() => lose('CLOSED')),
+    async close(timeoutMs = CLOSE_TIMEOUT) {
+      const timeout = setTimeout(lose, timeoutMs, 'CLOSED');
+      // The driver's `end` neither sends nor rejects the statements in the driver's queue.
+      await new Promise<void>(connection.whenQuiet);
+      await sql.end();
+      clearTimeout(timeout);
+      lose('CLOSED');
+    },
     destroy: lose,
   };
 

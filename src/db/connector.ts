@@ -17,7 +17,7 @@ export interface Connector {
   readonly connections: ReadonlySet<Connection>;
   /** Opens the missing connections. */
   fill(): void;
-  /** Removes a connection and closes it. */
+  /** Removes a connection, and closes it when its pending statements have finished. */
   retire(connection: Connection): Promise<void>;
   /** Error code of the last attempt, or null if it succeeded. */
   failure(): string | null;
@@ -27,6 +27,8 @@ export interface Connector {
 
 /** Milliseconds after which an unfinished attempt counts as stalled and another one may start. */
 const ATTEMPT_STALLS = 500;
+/** Milliseconds that pending statements of a removed connection may take. A lookup on another connection has as many. */
+const RETIRE_TIMEOUT = 5_000;
 /** Milliseconds before a retry. The delay doubles with each failure, from `first` to `last`. */
 const RETRY = { first: 25, last: 400 };
 
@@ -86,7 +88,7 @@ export function createConnector({ size, missing, open, onOpen, onLost, log }: Co
     fill,
     retire(connection) {
       connections.delete(connection);
-      return connection.close();
+      return connection.close(RETIRE_TIMEOUT);
     },
     failure: () => failure,
     async end() {

@@ -42,7 +42,7 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
     if (order) values['index'] = await order.insertAt(ctx, values['index'] as number | null | undefined);
     return { path, items, values: { id: newId(), ...values, ...times, ...(projectId && { projectId }) } };
   });
-  if (prepared.length > 1) await refuseTakenValues(ctx, resource, prepared);
+  if (isOfMany(prepared)) await refuseTakenValues(ctx, resource, prepared);
   const follows = resource.parts.length > 0 || hooks.afterCreate || hooks.afterWrite || hooks.around;
   const [only, ...others] = prepared.map(({ values }) => values) as Input[];
   // Without a statement that follows, the row is sent together with COMMIT.
@@ -71,6 +71,10 @@ async function finish(ctx: Context, { declaration, rows }: Resource, written: re
   return written.map(({ after }) => byId.get(after.id) as AnyRow);
 }
 
+/** Whether errors need the path of their input. */
+const isOfMany = (targets: readonly { path: readonly string[] }[]): boolean =>
+  targets.length > 1 || targets.some(({ path }) => path.length > 0);
+
 /** Updates objects: all of them or, if there are errors, none. */
 export const updateAll = (ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> =>
   around(ctx, resource, 'update', given, () => changeAll(ctx, resource, given));
@@ -93,7 +97,7 @@ async function changeAll(ctx: Context, resource: Resource, given: readonly Given
       await order.move(ctx, before.id, before['index'] as number, changes['index'] as number);
     return { ...rest, before, values: changes };
   });
-  if (changed.length > 1) await refuseTakenValues(ctx, resource, changed);
+  if (isOfMany(changed)) await refuseTakenValues(ctx, resource, changed);
   const hasItems = resource.parts.length > 0;
   const follows = hasItems || hooks.afterUpdate || hooks.afterWrite || hooks.around || changed.length > 1;
   const times = 'updatedAt' in table && { updatedAt: ctx.dependencies.clock() };

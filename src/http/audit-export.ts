@@ -1,33 +1,24 @@
 import type { IncomingMessage } from 'node:http';
-import type { GuardedPath } from '../access/endpoints.ts';
-import { type Context, type Dependencies, newUnitOfWork, setActor } from '../context.ts';
-import { endWork, newWork, type Work } from '../db/work.ts';
-import { requireSignedIn } from '../graphql/signed-in.ts';
-import { ANONYMOUS } from '../identity/actor.ts';
-import { AmbitError, type ErrorCode } from '../lib/errors.ts';
+import type { AuditPath } from '../access/endpoints.ts';
+import type { Dependencies } from '../context.ts';
 import { EXPORT_REQUESTS } from '../lib/request-limits.ts';
-import {
-  beginExport,
-  type ExportPage,
-  type ExportRequest,
-  mayExport,
-  readExportPage,
-} from '../resources/audit-event/export.ts';
+import { beginExport, type ExportPage, mayExport, readExportPage } from '../resources/audit-event/export.ts';
 import { CSV, type ExportFormat, JSONL } from '../resources/audit-event/export-format.ts';
 import type { Deadlines } from './deadline.ts';
+import { signedInContext, withinDeadline } from './file-context.ts';
 import { countFor } from './request-count.ts';
 import type { StreamResponse } from './response.ts';
-import { type BeginRunning, createRunningExports } from './running-exports.ts';
+import { type BeginRunning, createRunning, MAX_EXPORTS } from './running-exports.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** Returns the response of an export. Throws if the caller cannot export. */
 export type Export = (req: IncomingMessage, server: ServerContext) => Promise<StreamResponse>;
 
-const FORMATS: Record<GuardedPath, ExportFormat> = { '/audit-events.csv': CSV, '/audit-events.jsonl': JSONL };
+const FORMATS: Record<AuditPath, ExportFormat> = { '/audit-events.csv': CSV, '/audit-events.jsonl': JSONL };
 
 /** The paths that export the audit log. */
 export function createExports(dependencies: Dependencies, deadlines: Deadlines): ReadonlyMap<string, Export> {
-  const beginRunning = createRunningExports();
+  const beginRunning = createRunning(MAX_EXPORTS, 'exports');
   return new Map(
     Object.entries(FORMATS).map(([path, format]) => [
       path,
@@ -65,7 +56,9 @@ async function respond(
     return {
       status: 200,
       headers: { 'content-type': format.mediaType, 'content-disposition': `attachment; filename="${name}"` },
-      chunks: chunksOf(format, first, (after) => readPage(dependencies, deadlines, server, request, after)),
+      chunks: chunksOf(format, first, (after) =>
+        withinDeadline(dependencies, deadlines, server, (own) => readExportPage(own, request, after)),
+      ),
       onEnd,
     };
   } catch (error) {
@@ -85,47 +78,4 @@ async function* chunksOf(
     yield format.lines(page.events);
     next = page.next;
   }
-}
-
-/** Each page has a deadline of its own, and the credential is read again for it. */
-async function readPage(
-  dependencies: Dependencies,
-  deadlines: Deadlines,
-  server: ServerContext,
-  request: ExportRequest,
-  after: string,
-): Promise<ExportPage> {
-  const work = newWork();
-  const inProgress = { work, startedAt: performance.now(), giveUp: () => undefined };
-  deadlines.add(inProgress);
-  try {
-    return await readExportPage(await contextOf(dependencies, server, work), request, after);
-  } finally {
-    deadlines.delete(inProgress);
-    endWork(work);
-  }
-}
-
-/** A request without a credential, or with one that is not valid here, counts for its network. */
-async function signedInContext(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
-  try {
-    const ctx = await contextOf(dependencies, server, work);
-    requireSignedIn(ctx);
-    return ctx;
-  } catch (error) {
-    if (error instanceof AmbitError && REFUSALS.includes(error.code))
-      await countFor(dependencies, ANONYMOUS, server.address, 1);
-    throw error;
-  }
-}
-
-const REFUSALS: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN'];
-
-async function contextOf(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
-  const { requestId, address, userAgent, authorization } = server;
-  const authenticate = () => dependencies.identity.authenticate(authorization, address, work);
-  const { decisions } = server.state.trace;
-  const ctx = { dependencies, requestId, address, userAgent, work, decisions, authenticate, unit: newUnitOfWork(null) };
-  setActor(ctx, await authenticate());
-  return ctx;
 }

@@ -1,17 +1,17 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
-import type { OpenPath } from '../access/endpoints.ts';
+import type { OpenPath, ServicePath } from '../access/endpoints.ts';
 import type { Dependencies } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { describeError } from '../lib/log.ts';
 import { createAddressOf } from './address.ts';
-import { createExports } from './audit-export.ts';
+import { createExports, type Export } from './audit-export.ts';
 import { createCompress } from './compression.ts';
 import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts';
 import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
-import { createRequestMemory, type RequestMemory } from './memory.ts';
+import { type Admission, createRequestMemory, type RequestMemory } from './memory.ts';
 import { METRICS_PATH, type MetricsRoute } from './metrics/route.ts';
 import { createObserve, type Observe } from './observe.ts';
 import { createPlayground, FOLDER, type Playground } from './playground/playground.ts';
@@ -30,6 +30,8 @@ import { createResponseWriter } from './response-writer.ts';
 import { createSchemaRoute } from './schema-file.ts';
 import { createPosts } from './secret-revocation.ts';
 import type { RequestState, ServerContext } from './server-context.ts';
+import { createServiceExport } from './service-export.ts';
+import { createUploads } from './service-import.ts';
 import { addError, newTrace, type Trace } from './trace.ts';
 import type { Graphql } from './yoga.ts';
 
@@ -89,7 +91,11 @@ export function createHandler(
   }: HandlerOptions = {},
 ): RequestListener {
   const routes = createRoutes(graphql, dependencies, metrics);
-  const exports = createExports(dependencies, deadlines);
+  const exports = new Map([
+    ...createExports(dependencies, deadlines),
+    ['/services/export' satisfies ServicePath, createServiceExport(dependencies, deadlines)],
+  ]);
+  const uploads = createUploads(dependencies, deadlines);
   const posts = createPosts(dependencies);
   const compress = createCompress();
   const writer = createResponseWriter(dependencies.config, dependencies.log);
@@ -106,9 +112,11 @@ export function createHandler(
     if (file) return file;
     const exported = req.method === 'GET' ? exports.get(path) : undefined;
     const post = req.method === 'POST' ? posts.get(path) : undefined;
-    if (path !== '/graphql' && !exported && !post)
+    const upload = req.method === 'POST' ? uploads.get(path) : undefined;
+    if (path !== '/graphql' && !exported && !post && !upload)
       return errorResponse(404, 'This path does not exist. The API is at /graphql.', requestId);
     if (memory.isFull()) return busy(requestId);
+    if (upload) return await respondToUpload(upload, req, requestId, work, trace);
     const body = await memory.readBody(req, MAX_BODY);
     if (body === 'incomplete') return busy(requestId, { connection: 'close' });
     if (body === 'too large')
@@ -119,18 +127,28 @@ export function createHandler(
     const admission = memory.admit(body.length);
     if (!admission) return busy(requestId);
     try {
-      const { chargeOrganization } = admission;
-      const server = serverContext(req, requestId, {
-        work,
-        trace,
-        credential: { error: null, isIgnored: false },
-        chargeOrganization,
-        counted: null,
-      });
+      const server = serverContext(req, requestId, newState(work, trace, admission));
       if (exported) return await exported(req, server);
       if (post) return await post(body, server);
       const response = (await fastPath(req, body, server)) ?? (await fallback(req, body, server));
       return await withRateLimit(dependencies, server, response);
+    } finally {
+      admission.release();
+    }
+  }
+
+  /** A body that is read while it is processed. Its memory is limited by its route. */
+  async function respondToUpload(
+    upload: Export,
+    req: IncomingMessage,
+    requestId: string,
+    work: Work,
+    trace: Trace,
+  ): Promise<HttpResponse | StreamResponse> {
+    const admission = memory.admit(0);
+    if (!admission) return busy(requestId);
+    try {
+      return await upload(req, serverContext(req, requestId, newState(work, trace, admission)));
     } finally {
       admission.release();
     }
@@ -208,7 +226,7 @@ export function createHandler(
       if (res.writableFinished) endWork(work);
       else stopDisconnected(work);
       const status = res.writableFinished ? res.statusCode : null;
-      observed({ requestId, route: routeOf(req, [routes, exports, posts]), status, startedAt }, trace, work);
+      observed({ requestId, route: routeOf(req, [routes, exports, posts, uploads]), status, startedAt }, trace, work);
     });
     const accepted = req.headers['accept-encoding'];
     void respond(req, requestId, work, trace)
@@ -216,6 +234,14 @@ export function createHandler(
       .then(send, fail);
   };
 }
+
+const newState = (work: Work, trace: Trace, { chargeOrganization }: Admission): RequestState => ({
+  work,
+  trace,
+  credential: { error: null, isIgnored: false },
+  chargeOrganization,
+  counted: null,
+});
 
 /** Sends a browser to the playground. Relative, because a proxy can serve Ambit in a folder. */
 const REDIRECT: HttpResponse = { status: 302, headers: { location: 'graphql', vary: 'Accept' }, body: '' };

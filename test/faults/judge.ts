@@ -12,8 +12,6 @@ export interface Rules {
   ends?: readonly (Reply['failed'] & string)[];
   /** An error code that must occur. Without it, the fault had no effect. */
   seen?: string;
-  /** REQUEST_TIMEOUT_MS of the server. */
-  requestTimeout?: number;
   /** A figure for the table. */
   note?(outcome: Outcome): string;
 }
@@ -22,7 +20,10 @@ export interface Rules {
 const whenUnavailable = ({ action }: Sent): readonly string[] =>
   action ? ['UNAVAILABLE', 'OUTCOME_UNKNOWN'] : ['UNAVAILABLE'];
 
+/** REQUEST_TIMEOUT_MS of the servers. */
 const REQUEST_TIMEOUT = 30_000;
+/** Milliseconds before the deadline of a request at which its work is stopped. */
+const RESERVE = 1_000;
 
 /** Milliseconds from the end of a fault to the start of the last request that failed because of it. */
 export function servedAfter({ sent, windows }: Outcome): number {
@@ -55,6 +56,12 @@ export const quantile = (sent: readonly Sent[], share: number): number => {
 export const onlyWhenOverloaded = ({ startedAt, endedAt }: Sent): readonly string[] =>
   endedAt - startedAt < 5_000 ? [] : ['UNAVAILABLE'];
 
+/**
+ * Whether the work of the request was stopped at its deadline. A wait for a connection, a statement or a lock ends sooner, so
+ * the server waited for something that never ended.
+ */
+const hasReachedDeadline = ({ startedAt, endedAt }: Sent): boolean => endedAt - startedAt >= REQUEST_TIMEOUT - RESERVE;
+
 const countBy = (names: string[]): Record<string, number> =>
   Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
 
@@ -72,6 +79,7 @@ function breach(request: Sent, outcome: Outcome, { codes = whenUnavailable, ends
   if (reply.failed === 'timeout') return 'unanswered';
   if (reply.failed && !ends.includes(reply.failed)) return reply.failed;
   if (wrong) return `wrong: ${wrong}`;
+  if (hasReachedDeadline(request)) return 'reached its deadline';
   const odd = request.codes.find((code) => !codes(request).includes(code));
   if (odd) return `code ${odd}`;
   if (!reply.failed && !hasCorrectStatus(request)) return `status ${reply.status} for ${request.codes}`;
@@ -96,7 +104,7 @@ function violations(outcome: Outcome, rules: Rules): string[] {
   breaches.delete('');
   // In the short form all requests can wait until the fault has passed.
   const isMissed = IS_FULL && rules.seen && !sent.some(({ codes }) => codes.includes(rules.seen as string));
-  const limit = (rules.requestTimeout ?? REQUEST_TIMEOUT) + SLACK;
+  const limit = REQUEST_TIMEOUT + SLACK;
   return [
     ...[...breaches].map(([text, all]) => `${all.length} × ${text}, such as ${describe(all[0] as Sent, outcome)}`),
     ...(isMissed ? [`no request was answered with ${rules.seen}`] : []),

@@ -81,14 +81,23 @@ test('an update replaces the predicates only if it mentions them, and the audit 
 
 test('a predicate shows the object that it refers to, if the caller can see it', async () => {
   const inner = await createFilter(admin, { key: 'NAME', operator: 'EQUALS', value: 'x' });
-  const id = await createFilter(admin, ...PREDICATES.slice(2, 6), nested(inner));
-  const document = 'query ($id: ID!) { filter(id: $id) { predicates { object { __typename id } } } }';
+  const { lifecycles } = await queryData(admin, '{ lifecycles { nodes { id } } }');
+  const lifecycle = lifecycles.nodes[0].id;
+  const id = await createFilter(
+    admin,
+    ...PREDICATES.slice(2, 5),
+    { key: 'LIFECYCLE', operator: 'EQUALS', value: lifecycle },
+    nested(inner),
+  );
+  const document = `query ($id: ID!) { filter(id: $id) { predicates {
+    team { id } tier { id } lifecycle { id } propertyDefinition { id } filter { id } } } }`;
+  const none = { team: null, tier: null, lifecycle: null, propertyDefinition: null, filter: null };
   expect((await queryData(read, document, { id })).filter.predicates).toEqual([
-    { object: { __typename: 'Team', id: team } },
-    { object: { __typename: 'Tier', id: tier } },
-    { object: { __typename: 'PropertyDefinition', id: definition } },
-    { object: null },
-    { object: { __typename: 'Filter', id: inner } },
+    { ...none, team: { id: team } },
+    { ...none, tier: { id: tier } },
+    { ...none, propertyDefinition: { id: definition } },
+    { ...none, lifecycle: { id: lifecycle } },
+    { ...none, filter: { id: inner } },
   ]);
 });
 

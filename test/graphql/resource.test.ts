@@ -1,7 +1,19 @@
-import { foreignKey, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { foreignKey, index, integer, jsonb, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { expect, test } from 'vitest';
 import { domainError } from '../../src/db/constraints.ts';
-import { alias, denseIndex, multiLine, optionalRef, ref, singleLine } from '../../src/graphql/attributes.ts';
+import {
+  alias,
+  denseIndex,
+  multiLine,
+  optionalLine,
+  optionalRef,
+  readOnly,
+  ref,
+  singleLine,
+  type Union,
+  type UnionMember,
+  union,
+} from '../../src/graphql/attributes.ts';
 import { RESOURCES, resource } from '../../src/graphql/resource.ts';
 import { describe as describeResource } from '../../src/graphql/resource-model.ts';
 import { Category } from '../../src/resources/category/resource.ts';
@@ -131,7 +143,67 @@ const WRONG: [string, () => unknown, string][] = [
   ],
 ];
 
-test.each(WRONG)(
+const kinds = tenantTable(
+  'kinds',
+  {
+    kind: text('kind').notNull(),
+    settings: jsonb('settings').notNull(),
+    note: text('note').notNull(),
+  },
+  () => [],
+);
+const KIND = { ...GADGET, table: kinds, order: [] as never, filter: {} };
+const kind = readOnly(singleLine(10, 'The kind'));
+const unionOf = (more: Partial<Union>) =>
+  union(
+    {
+      ...{ name: 'GadgetSettings', by: 'kind', byDefault: 'ONE', withDefaults: (_kind, stored) => stored },
+      members: { ONE: { description: 'One', attributes: { size: optionalLine(10, 'The size') } } },
+      ...more,
+    },
+    'The settings',
+  ) as never;
+const withMember = (attributes: UnionMember['attributes']) => ({
+  members: { ONE: { description: 'One', attributes } },
+});
+
+const WRONG_UNIONS: typeof WRONG = [
+  [
+    'a union in a column of text',
+    () => resource('Gadget', { ...KIND, attributes: { kind, note: unionOf({}) } }),
+    'Gadget.note: a union needs a column of JSON',
+  ],
+  [
+    'a union whose kind can be given',
+    () => resource('Gadget', { ...KIND, attributes: { kind: singleLine(10, 'The kind'), settings: unionOf({}) } }),
+    'Gadget.settings: a union needs an attribute kind that is read-only',
+  ],
+  [
+    'a union without its default',
+    () => resource('Gadget', { ...KIND, attributes: { kind, settings: unionOf({ byDefault: 'TWO' }) } }),
+    'Gadget.settings: the union has no member TWO',
+  ],
+  [
+    'a required setting',
+    () =>
+      resource('Gadget', {
+        ...KIND,
+        attributes: { kind, settings: unionOf(withMember({ size: singleLine(10, 'The size') })) },
+      }),
+    'Gadget.settings.ONE.size: a member of a union can only have optional values',
+  ],
+  [
+    'a reference in settings without a column',
+    () =>
+      resource('Gadget', {
+        ...KIND,
+        attributes: { kind, settings: unionOf(withMember({ categoryId: optionalRef(Category, 'The category') })) },
+      }),
+    'Gadget.categoryId: the table kinds has no such column',
+  ],
+];
+
+test.each([...WRONG, ...WRONG_UNIONS])(
   'a declaration with %s does not build, and the message names resource and attribute',
   (_what, declare, message) => {
     const count = RESOURCES.length;

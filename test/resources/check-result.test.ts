@@ -342,6 +342,25 @@ test('runChecks evaluates a service and returns its results', async () => {
   });
 });
 
+test('a check of a property compares numbers, and a text that is no number fails', async () => {
+  const service = await createService(ownerToken, 'Replicated');
+  const definition = { alias: 'replicas' };
+  await mutate(ownerToken, 'createPropertyDefinition', { name: 'Replicas', ...definition, schema: {} });
+  const predicate = { operator: 'GREATER_THAN_OR_EQUAL_TO', value: '3' };
+  const check = await createCheck(ownerToken, rubric, { settings: { serviceProperty: { definition, predicate } } });
+  const statusWith = async (value: unknown) => {
+    const input = { service: { id: service }, definition, value };
+    expect((await mutate(ownerToken, 'setServiceProperty', input)).errors).toEqual([]);
+    return (await latest(check, service))?.status;
+  };
+  await runJobs(api);
+  expect(await statusWith(10)).toBe('PASSED');
+  expect(await statusWith(2.5)).toBe('FAILED');
+  expect(await statusWith(3)).toBe('PASSED');
+  expect(await statusWith('many')).toBe('FAILED');
+  expect(await statusWith(null)).toBe('FAILED');
+});
+
 test('createChecks creates up to 500 checks or none, with errors by index', async () => {
   const at = { category: { id: rubric.categories['Security'] }, level: { id: rubric.levels['Bronze'] } };
   const input = (name: string, settings: object) => ({ name, ...at, settings });
@@ -476,14 +495,16 @@ test('results are deleted a year after they were replaced, and the latest is kep
   const check = await createManual();
   for (const message of ['Old', 'Recent', 'Latest'])
     await report(ownerToken, { check: { id: check }, service: { id: shop }, status: 'FAILED', message });
-  const age = (message: string, days: number) =>
-    api.root`update check_results set created_at = created_at - ${days} * interval '1 day', replaced_at = replaced_at - ${days} * interval '1 day'
+  const age = async (message: string, days: number, column: string): Promise<void> => {
+    const at = new Date(api.app.dependencies.clock().getTime() - days * DAY);
+    await api.root`update check_results set ${api.root(column)} = ${at}
       where message = ${message} and check_id = ${uuidOf('chk', check)}`;
-  await age('Old', 366);
-  await age('Recent', 364);
-  await age('Latest', 363);
+  };
+  await age('Old', 366, 'replaced_at');
+  await age('Recent', 364, 'replaced_at');
+  await age('Latest', 400, 'created_at');
   await enqueue(api, 'clean-up', { after: null });
   await runJobs(api);
   const messages = (await historyOf(check, shop)).nodes.map(({ message }: Json) => message).filter(Boolean);
-  expect(messages).toEqual(['Latest', 'Recent']);
+  expect(messages.sort()).toEqual(['Latest', 'Recent']);
 });

@@ -12,6 +12,7 @@ import { JOB_NAMES, JOBS } from '../../src/lib/jobs.ts';
 import { limitText, type ROLE_LIMITS } from '../../src/lib/limits.ts';
 import { type Entitlements, PLAN_NAMES, PLANS } from '../../src/lib/plans.ts';
 import { RATE_LIMIT_NAMES, rateLimit } from '../../src/lib/rate-limits.ts';
+import { FILTER_KEYS, keyRule } from '../../src/resources/filter/keys.ts';
 import { buildSchema } from '../../src/schema.ts';
 
 type Align = 'left' | 'center' | 'right';
@@ -192,6 +193,19 @@ const rateLimits = (): string =>
     }),
   );
 
+function filterKeys(): string {
+  const rows = FILTER_KEYS.map((key) => {
+    const { description, keyData, keyDataRequired, operators } = keyRule(key);
+    const data = keyData === 'NONE' ? '' : `${code(keyData)}${keyDataRequired ? '' : ', optional'}`;
+    const kinds = Map.groupBy(Object.entries(operators), ([, kind]) => kind);
+    const byKind = [...kinds].map(
+      ([kind, entries]) => `${code(kind)}: ${entries.map(([operator]) => code(operator)).join(' ')}`,
+    );
+    return [code(key), description, data, byKind.join('<br>')];
+  });
+  return table(columns('key', 'compares', '`keyData`', 'operators by the kind of `value`'), rows);
+}
+
 /** The generated tables of each document, by name. */
 export const TABLES: Record<string, Record<string, () => string>> = {
   'docs/permissions.md': { 'organization roles': organizationRoles, 'project roles': projectRoles, uses },
@@ -201,6 +215,7 @@ export const TABLES: Record<string, Record<string, () => string>> = {
     'input error codes': () => described('code', USER_ERROR_CODES),
     reasons: () => described('reason', REFUSAL_REASONS),
   },
+  'docs/filters.md': { 'filter keys': filterKeys },
   'docs/operations.md': { jobs, metrics },
   'docs/plans-and-limits.md': { plans, 'role limits': roleLimits, limits, 'rate limits': rateLimits },
 };

@@ -1,4 +1,4 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { and, eq, isNull } from 'drizzle-orm';
 import { z } from 'zod';
 import { serviceOf } from '../../access/ownership.ts';
 import { audit, type Context, db, tenant } from '../../context.ts';
@@ -122,14 +122,12 @@ async function endLatest(ctx: Context, checkId: string, serviceId: string): Prom
     eq(checkResults.checkId, checkId),
     isNull(checkResults.replacedAt),
   );
-  const [ended] = await (await db(ctx))
-    .update(checkResults)
-    .set({
-      replacedAt: sql`greatest(${now.toISOString()}::timestamptz, ${checkResults.createdAt} + interval '1 millisecond')`,
-    })
-    .where(isLatest)
-    .returning({ at: checkResults.replacedAt });
-  return ended?.at ?? now;
+  const tx = await db(ctx);
+  const [latest] = await tx.select({ createdAt: checkResults.createdAt }).from(checkResults).where(isLatest);
+  if (!latest) return now;
+  const replacedAt = new Date(Math.max(now.getTime(), latest.createdAt.getTime() + 1));
+  await tx.update(checkResults).set({ replacedAt }).where(isLatest);
+  return replacedAt;
 }
 
 /** Only a result that the check was passed expires. */

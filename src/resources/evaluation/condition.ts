@@ -74,8 +74,12 @@ function hasProperty(given: Given): SQL {
   const { property, predicate } = settings('SERVICE_PROPERTY', given);
   if (!property && !definitionId) return sql`false`;
   const value = property ? PROPERTIES[property] : sql`(defined.texts ->> ${definitionId}::text)`;
-  return predicate ? compilePredicate(predicate, value) : sql`${value} is not null`;
+  return predicate ? compilePredicate(predicate, value, numberIn(value)) : sql`${value} is not null`;
 }
+
+/** The text as a number. Null for another text. */
+const numberIn = (text: SQL): SQL =>
+  sql`case when ${text} ~ '^-?[0-9]{1,100}([.][0-9]{1,100})?$' then ${text}::numeric end`;
 
 const nameOf = (table: typeof tiers | typeof lifecycles, column: PgColumn): SQL =>
   sql`(select ${table.name} from ${table} where ${table.id} = ${column})`;

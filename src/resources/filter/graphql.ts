@@ -1,16 +1,45 @@
 import type { Context } from '../../context.ts';
+import { builder } from '../../graphql/builder.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { attributeInputs, valuesOf } from '../../graphql/resource-inputs.ts';
 import type { When } from '../../graphql/resource-model.ts';
+import type { Target } from '../../graphql/target.ts';
 import { AmbitError, invalid, type UserError, userError } from '../../lib/errors.ts';
 import { targetId } from '../../lib/input.ts';
+import { Lifecycle } from '../lifecycle/resource.ts';
+import { PropertyDefinition } from '../property-definition/resource.ts';
+import { Team } from '../team/resource.ts';
+import { Tier } from '../tier/resource.ts';
 import type { Predicate } from './compile.ts';
 import { MAX_DEPTH } from './compile.ts';
 import { MAX_REGEXES, MAX_TOTAL } from './nesting.ts';
-import { FilterPredicateInput } from './predicate-graphql.ts';
+import { FilterPredicate, FilterPredicateInput } from './predicate-graphql.ts';
 import { checkPredicates, type GivenPredicate, MAX_PREDICATES } from './predicates.ts';
 import { Filter } from './resource.ts';
 import { createFilter, deleteFilter, type FilterValues, updateFilter } from './write.ts';
+
+const OBJECTS = [
+  ['team', Team, 'teamId', 'team that is compared with'],
+  ['tier', Tier, 'tierId', 'tier that is compared with'],
+  ['lifecycle', Lifecycle, 'lifecycleId', 'lifecycle stage that is compared with'],
+  ['propertyDefinition', PropertyDefinition, 'definitionId', 'definition of the property that is compared'],
+  ['filter', Filter, 'nestedId', 'filter that is nested'],
+] as const;
+
+for (const [name, target, column, words] of OBJECTS) {
+  const { type, load } = target as unknown as Target;
+  builder.objectField(FilterPredicate, name, (t) =>
+    t.field({
+      type,
+      nullable: true,
+      description: `The ${words}. Null if there is none or it is not visible to the caller.`,
+      resolve: (predicate, _args, ctx, info) => {
+        const id = predicate[column];
+        return id === null ? null : load(ctx, id, info);
+      },
+    }),
+  );
+}
 
 const PREDICATES = `1 to ${MAX_PREDICATES} conditions. With those of nested filters, at most ${MAX_TOTAL}, of which at most ${MAX_REGEXES} are regular expressions. Filters can be nested ${MAX_DEPTH} levels deep, and cannot contain themselves.`;
 

@@ -1,9 +1,9 @@
-import { builder, Node } from '../../graphql/builder.ts';
+import { builder } from '../../graphql/builder.ts';
 import { textCost } from '../../graphql/cost.ts';
 import { FILTER_KEYS, type FilterKey, type KeyDataKind, keyRule, type ValueKind } from './keys.ts';
 import { OPERATORS, type Operator } from './operators.ts';
 import { MAX_KEY_DATA, MAX_VALUE } from './predicates.ts';
-import { findReferenced, type PredicateRow, publicPredicate } from './service.ts';
+import { type PredicateRow, publicPredicate } from './service.ts';
 
 const described = <Key extends string>(entries: readonly (readonly [Key, { readonly description: string }])[]) =>
   Object.fromEntries(entries.map(([key, { description }]) => [key, { description }])) as Record<
@@ -85,13 +85,6 @@ export const FilterPredicate = builder.objectRef<PredicateRow>('FilterPredicate'
     }),
     caseSensitive: t.exposeBoolean('caseSensitive', {
       description: 'Whether upper and lower case are different. Has no effect on numbers, times and objects.',
-    }),
-    object: t.field({
-      type: Node,
-      nullable: true,
-      description:
-        'The team, tier, lifecycle stage, property definition or filter that the predicate refers to. Null if there is none, or if it is not visible to the caller.',
-      resolve: (predicate, _args, ctx) => findReferenced(ctx, predicate),
     }),
   }),
 });

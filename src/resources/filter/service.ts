@@ -1,11 +1,11 @@
 import { and, asc, eq, sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
-import { batched, type Find, loaderById } from '../../data/loader.ts';
+import { batched } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import type { Db } from '../../db/client.ts';
 import { readerOf } from '../../db/reader.ts';
 import { notFound } from '../../lib/errors.ts';
-import { toPublicId, typeOfPrefix } from '../../lib/ids.ts';
+import { toPublicId } from '../../lib/ids.ts';
 import type { FilterWithPredicates, Predicate } from './compile.ts';
 import type { FilterKey } from './keys.ts';
 import type { Operator } from './operators.ts';
@@ -57,21 +57,6 @@ export async function readFilter(ctx: Context, id: string): Promise<LoadedFilter
 export const findPredicates = batched<PredicateRow[]>(async (ctx, ids) =>
   readPredicates(await db(ctx), tenant(ctx), ids),
 );
-
-/** The object that a predicate refers to, with its type. Null if there is none, or if the caller may not see it. */
-export async function findReferenced(ctx: Context, predicate: Predicate): Promise<object | null> {
-  for (const { column, prefix, permission } of REFERENCES) {
-    const id = predicate[column];
-    if (!id) continue;
-    const row = ctx.unit.access.can(permission) ? await FINDERS[column](ctx, id) : null;
-    return row && { __typename: typeOfPrefix(prefix), ...row };
-  }
-  return null;
-}
-
-const FINDERS = Object.fromEntries(
-  REFERENCES.map(({ column, table }) => [column, loaderById(readerOf<{ id: string }>(table), table)]),
-) as Record<(typeof REFERENCES)[number]['column'], Find<{ id: string }>>;
 
 /** A predicate as the API has it: `value` and `keyData` are public IDs if they are references. */
 export const publicPredicate = (predicate: Predicate): PublicPredicate => ({
