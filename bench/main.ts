@@ -15,6 +15,7 @@ const WORKLOADS: Record<string, string> = {
   start: './workloads/start.ts',
   large: './workloads/large.ts',
   abuse: './workloads/abuse.ts',
+  evaluation: './workloads/evaluation.ts',
 };
 
 /** Workloads that run only when the command names them. */

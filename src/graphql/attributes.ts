@@ -144,7 +144,8 @@ export const oneOf = <const Value extends string>(
   fixed,
   ...(readOnly && { readOnly }),
   create: z.enum(values),
-  update: z.enum(values).optional(),
+  // Null is no text, so it is reported as a missing value.
+  update: z.string().pipe(z.enum(values)).optional(),
   description,
 });
 

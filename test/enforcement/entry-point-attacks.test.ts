@@ -119,6 +119,13 @@ const ENDPOINTS: Record<string, (caller: Caller) => Promise<Response>> = {
   'GET /audit-events.csv': (caller) => get('/audit-events.csv', caller),
   'GET /audit-events.jsonl': (caller) => get('/audit-events.jsonl', caller),
   'GET /schema.graphql': (caller) => get('/schema.graphql', caller),
+  'GET /services/export': (caller) => get('/services/export', caller),
+  'POST /services/import': ({ token }) =>
+    fetch(`${api.address}/services/import`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/jsonl', authorization: `Bearer ${token}` },
+      body: '',
+    }),
 };
 
 // Each is used once while it is valid, so that its actor is in the cache.
@@ -285,7 +292,8 @@ describe('an entry point refuses:', () => {
   test('and accepts valid credentials', async () => {
     for (const [entryPoint, ask] of Object.entries(ENDPOINTS))
       for (const [kind, caller] of Object.entries(good)) {
-        const isForbidden = kind === 'key' && entryPoint.includes('audit-events');
+        // The permissions of a key concern its project.
+        const isForbidden = kind === 'key' && /audit-events|services/.test(entryPoint);
         expect([entryPoint, kind, (await ask(caller)).status]).toEqual([entryPoint, kind, isForbidden ? 403 : 200]);
       }
   });

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { type GraphQLInputType, getNamedType, isInputObjectType, isObjectType } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { ENDPOINTS, POST_ENDPOINTS } from '../../src/access/endpoints.ts';
+import { ENDPOINTS, POST_ENDPOINTS, UPLOADS } from '../../src/access/endpoints.ts';
 import { METRICS_PATH } from '../../src/http/metrics/route.ts';
 import { mutations, queries, type RootField, schema } from '../support/introspect.ts';
 import { ATTACKS, type Attack, ENTRY_POINTS, MAKERS, PUBLIC_ENDPOINTS } from './entry-points.ts';
@@ -74,7 +74,7 @@ describe('the table has', () => {
   test('every endpoint, except those that are public', () => {
     const gets = [...Object.keys(ENDPOINTS), METRICS_PATH].filter((path) => !PUBLIC_ENDPOINTS.includes(path));
     const endpoints = [...gets, '/graphql'].map((path) => `GET ${path}`);
-    const posts = [...POST_ENDPOINTS, '/graphql'].map((path) => `POST ${path}`);
+    const posts = [...POST_ENDPOINTS, ...Object.keys(UPLOADS), '/graphql'].map((path) => `POST ${path}`);
     expect(entryPointsThat('takes', (name) => name.includes(' '))).toEqual([...endpoints, ...posts].toSorted());
   });
 

@@ -177,6 +177,20 @@ export const ENTRY_POINTS: Record<string, EntryPoint> = {
   'GET /audit-events.csv': withHeader({ demoted: HERE, foreign: HERE }),
   'GET /audit-events.jsonl': withHeader({ demoted: HERE, foreign: HERE }),
   'GET /schema.graphql': withHeader({ demoted: NO_ROLE, foreign: impossible('it is the same for everybody') }),
+  'GET /services/export': withHeader({
+    demoted: HERE,
+    foreign: at(
+      'http/service-files',
+      'a file contains the services of one organization, and an import finds no others',
+    ),
+  }),
+  'POST /services/import': withHeader({
+    demoted: HERE,
+    foreign: at(
+      'http/service-files',
+      'a file contains the services of one organization, and an import finds no others',
+    ),
+  }),
   'GET /metrics': {
     does: 'takes',
     proofs: {

@@ -155,14 +155,8 @@ describe('an error names the predicate, the field and the reason', () => {
       'value',
       /500/,
     ],
-    ['a NUL character', { key: 'NAME', operator: 'EQUALS', value: 'a\0' }, 'INVALID', 'value', /NUL/],
-    [
-      'half of a surrogate pair',
-      { key: 'NAME', operator: 'EQUALS', value: 'a\ud800' },
-      'INVALID',
-      'value',
-      /surrogate/,
-    ],
+    ['a NUL character', { key: 'NAME', operator: 'EQUALS', value: 'a\0' }, 'INVALID', 'value', /one line/],
+    ['half of a surrogate pair', { key: 'NAME', operator: 'EQUALS', value: 'a\ud800' }, 'INVALID', 'value', /one line/],
     ['missing key data', { key: 'TAG', operator: 'EXISTS' }, 'REQUIRED', 'keyData', /is required for TAG/],
     [
       'key data too many',

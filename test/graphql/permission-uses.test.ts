@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ENDPOINTS } from '../../src/access/endpoints.ts';
-import { allow, createRole, giveRole } from '../decisions/support.ts';
+import { allow, createRole, deny, giveRole } from '../decisions/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { printedSchema } from '../support/generated.ts';
 import { addMember, createOrganization, queryData } from '../support/world.ts';
@@ -32,8 +32,13 @@ test('every declared endpoint exists, and requires exactly its permission', asyn
   const acme = await createOrganization(api, 'acme');
   const reader = await addMember(api, acme, 'read');
   await api.root`update organizations set plan = 'ENTERPRISE'`;
-  await giveRole(acme.owner, reader.memberId, await createRole(acme.owner, 'Reader', [allow('*:read')]));
+  await giveRole(
+    acme.owner,
+    reader.memberId,
+    await createRole(acme.owner, 'Reader', [allow('*:read'), deny('service:read')]),
+  );
   expect(of('audit_event:export').endpoints).toEqual(['GET /audit-events.csv', 'GET /audit-events.jsonl']);
+  expect(of('service:create').endpoints).toEqual(['POST /services/import']);
   for (const [path, permission] of Object.entries(ENDPOINTS)) {
     const get = (token?: string) =>
       fetch(`${api.address}${path}`, { headers: token ? { authorization: `Bearer ${token}` } : {} });

@@ -217,6 +217,16 @@ test('an import needs both permissions, and an export needs one', async () => {
   expect((await exportAs(owner, 'xml')).status).toBe(400);
 });
 
+test('a file contains the services of one organization, and an import finds no others', async () => {
+  await mutate(globex.owner, 'createService', { name: 'Theirs only', aliases: ['theirs'] });
+  expect(await (await exportAs(owner, 'jsonl')).text()).not.toContain('Theirs only');
+  const lines = await imported(owner, [{ name: 'Own', aliases: ['theirs'], dependencies: ['theirs-only'] }]);
+  expect(lines.at(-1)).toMatchObject({ created: 1, updated: 0, failed: 1 });
+  expect((await queryData(globex.owner, '{ service(alias: "theirs") { name } }')).service).toEqual({
+    name: 'Theirs only',
+  });
+});
+
 interface Upload {
   lines: Json[];
   write(text: string): void;

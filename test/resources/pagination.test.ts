@@ -122,6 +122,7 @@ async function filtersOf({ name, field, around }: List): Promise<Filter[]> {
   return shown.map(({ each, read }) => {
     const values = nodes.map(read).filter((value) => value !== null && value !== undefined);
     if (each.name === 'search') return commonLetter(nodes.map(read));
+    if (each.name === 'matches') return predicateOf(commonLetter(nodes.map(read)));
     if (each.name === 'since' || each.name === 'until') return fromMedian(each.name, values);
     const of = getNamedType(each.type);
     if (!isInputObjectType(of) || of.isOneOf) {
@@ -153,6 +154,7 @@ function searched({ description }: GraphQLInputField): FilteredBy {
 function filteredBy(item: string, input: GraphQLInputField): FilteredBy {
   const { name, type } = input;
   if (name === 'search') return searched(input);
+  if (name === 'matches') return { selection: 'name', read: (node) => [node.name] };
   if (item === 'CheckResult' && (name === 'category' || name === 'level'))
     return { selection: `check { ${name} { id } }`, read: (node) => node.check[name].id };
   if (item === 'Invitation' && name === 'status')
@@ -190,6 +192,12 @@ function commonLetter(items: string[][]): Filter {
   return { field: 'search', value, count };
 }
 
+/** The same as a predicate for the name. */
+const predicateOf = ({ value, count }: Filter): Filter => ({
+  ...{ field: 'matches', count },
+  value: { predicates: [{ key: 'NAME', operator: 'CONTAINS', value }] },
+});
+
 const filters = new Map<string, Filter[]>();
 for (const list of connections) filters.set(list.name, await filtersOf(list));
 
@@ -203,6 +211,7 @@ function variantsOf(list: List): object[] {
     ...(DECISION_ARGUMENTS[list.name] ?? []),
     ...(has('projectId') ? [{ projectId: project }] : []),
     ...(has('assignable') ? [{ assignable: true }] : []),
+    ...(has('filterId') ? [{ filterId: inserted.ids['Filter']?.[0] }] : []),
     ...orders,
     ...filtered,
     ...(orders.length > 0 && filtered.length > 0 ? [{ ...filtered.at(-1), ...orders.at(-1) }] : []),

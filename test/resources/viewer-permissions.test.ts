@@ -9,6 +9,7 @@ import {
   giveProjectRole,
   projectRoleId,
 } from '../decisions/support.ts';
+import { unknownId } from '../enforcement/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { createFixtures, ordinaryInput } from '../support/fixtures.ts';
 import { printedSchema } from '../support/generated.ts';
@@ -306,6 +307,7 @@ const KINDS: Record<string, Kind> = {
     tries: { 'rubric:read': sees, 'rubric:update': may('updateRubric', () => ({})) },
   },
   ...Object.fromEntries(plain.map((type) => [`a ${type}`, crud(type)])),
+  'a check result': { target: () => fixtures.one('CheckResult'), tries: { 'check_result:read': sees } },
   // Only an Owner revokes it.
   'a token of an Owner': {
     target: async () => (await createApiToken(api, owner, 'READ')).id,
@@ -358,6 +360,9 @@ const AT_LARGE: Record<string, Try> = {
   'api_token:read': seesOthers('apiTokens', 'principal'),
   'api_token:grant_write': may('createApiToken', () => ({ name: 'New', access: 'WRITE' })),
   'access:read': answers('{ whoCan(permission: "check:read") { totalCount } }'),
+  'check_result:create': may('reportCheckResult', () => ({
+    ...{ check: { id: unknownId('chk') }, service: { id: unknownId('svc') }, status: 'PASSED' },
+  })),
   'plan:read': answers('{ plan { name } }'),
   'usage:read': answers('{ usage { seats projects } }'),
   'billing:read': answers('{ organization { billing { plan } } }'),

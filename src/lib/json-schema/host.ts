@@ -4,8 +4,8 @@ import { unavailable } from '../errors.ts';
 import type { Task, TaskResult } from './messages.ts';
 
 export interface ThreadLimits {
-  /** Milliseconds for one task. */
-  deadlineMs: number;
+  /** Milliseconds of CPU time for one task. On a loaded machine, a task takes many times as long. */
+  cpuMs: number;
   /** Memory of the thread for objects. */
   memoryMb: number;
 }
@@ -20,8 +20,14 @@ export interface Thread {
 /** Milliseconds for loading the code of the thread. A loaded machine needs some seconds. */
 const START = 30_000;
 
+/** Milliseconds for one task, whatever its CPU time. */
+const MAX_TASK = 20_000;
+
+/** Milliseconds between two looks at the CPU time of a task. */
+const INTERVAL = 100;
+
 /** Starts a thread. It does not keep the process running. */
-export async function startThread({ deadlineMs, memoryMb }: ThreadLimits): Promise<Thread> {
+export async function startThread({ cpuMs, memoryMb }: ThreadLimits): Promise<Thread> {
   const worker = new Worker(new URL('./thread.ts', import.meta.url), {
     name: 'json-schema',
     // Generated code has no use for the secrets of the configuration.
@@ -33,7 +39,7 @@ export async function startThread({ deadlineMs, memoryMb }: ThreadLimits): Promi
   // The listener of the current task gets the error. Without this one, an error between two tasks would end the process.
   worker.on('error', () => undefined);
   const end = (): Promise<unknown> => worker.terminate();
-  const ready = await nextMessage(worker, START).catch(async (error: unknown) => {
+  const ready = await nextMessage(worker, { milliseconds: START, cpuMs: START }).catch(async (error: unknown) => {
     await end();
     throw error;
   });
@@ -41,18 +47,33 @@ export async function startThread({ deadlineMs, memoryMb }: ThreadLimits): Promi
   return {
     end,
     async run(task) {
+      const before = await worker.cpuUsage();
       worker.postMessage(task);
-      const message = (await nextMessage(worker, deadlineMs)) as [never] | null;
+      const message = (await nextMessage(worker, { milliseconds: MAX_TASK, cpuMs, before })) as [never] | null;
       return message?.[0] ?? null;
     },
   };
 }
 
-/** The next message of the thread. Null if the deadline or the limit of its memory is exceeded. */
-async function nextMessage(worker: Worker, milliseconds: number): Promise<unknown[] | null> {
+interface Deadline {
+  milliseconds: number;
+  cpuMs: number;
+  /** The CPU time of the thread before the task. */
+  before?: NodeJS.CpuUsage;
+}
+
+/** The next message of the thread. Null if it exceeds the deadline or the limit of its memory. */
+async function nextMessage(worker: Worker, deadline: Deadline): Promise<unknown[] | null> {
   const ending = new AbortController();
-  // After a long task of this process, timers run before the messages that have arrived meanwhile.
-  const timer = setTimeout(() => setImmediate(() => ending.abort('deadline')), milliseconds);
+  const since = performance.now();
+  const look = async (): Promise<void> => {
+    const { user, system } = await worker.cpuUsage(deadline.before);
+    const isOver = (user + system) / 1000 >= deadline.cpuMs || performance.now() - since >= deadline.milliseconds;
+    // After a long task of this process, timers run before the messages that have arrived meanwhile.
+    if (isOver) setImmediate(() => ending.abort('deadline'));
+  };
+  // It fails if the thread has ended.
+  const timer = setInterval(() => void look().catch(() => undefined), INTERVAL);
   const onExit = (): void => ending.abort('exit');
   worker.once('exit', onExit);
   try {
@@ -65,6 +86,6 @@ async function nextMessage(worker: Worker, milliseconds: number): Promise<unknow
     return null;
   } finally {
     worker.off('exit', onExit);
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 }

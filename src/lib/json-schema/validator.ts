@@ -15,7 +15,7 @@ export interface SchemaValidator {
   stop(): Promise<void>;
 }
 
-const LIMITS: ThreadLimits = { deadlineMs: 2_000, memoryMb: 128 };
+const LIMITS: ThreadLimits = { cpuMs: 2_000, memoryMb: 128 };
 
 /** Tasks that wait for the thread, of one organization and of all. */
 const MAX_WAITING = { ofOwner: 16, all: 128 };

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { dialect } from '../../db/client.ts';
 import { type Predicate, type ServiceProperty, type Settings, settingsOf } from '../check/settings.ts';
 import type { CheckType } from '../check/table.ts';
 import { compilePredicate } from '../filter/compare.ts';
@@ -14,6 +15,8 @@ export const DAY = 86_400_000;
 interface Given {
   readonly check: CheckToEvaluate;
   readonly now: Date;
+  /** Whether only a few services are evaluated. */
+  readonly areFew: boolean;
 }
 
 /**
@@ -32,35 +35,61 @@ const CONDITIONS: { readonly [Type in Exclude<CheckType, 'MANUAL'>]: (given: Giv
   SERVICE_PROPERTY: hasProperty,
   TAG_DEFINED(given) {
     const { key, predicate } = settings('TAG_DEFINED', given);
-    return some(serviceTags, same(serviceTags.key, key), meets(predicate, serviceTags.value));
+    return some(given, TAG.exists, same(TAG.key, key), meets(predicate, serviceTags.value));
   },
   LINK(given) {
     const { category, name, predicate } = settings('LINK', given);
-    const { url, ...link } = serviceLinks;
-    return some(serviceLinks, same(link.category, category), same(link.name, name), meets(predicate, url));
+    return some(
+      given,
+      LINK.exists,
+      same(LINK.category, category),
+      same(LINK.name, name),
+      meets(predicate, serviceLinks.url),
+    );
   },
-  HAS_DEPENDENCY: () => some(serviceDependencies),
+  HAS_DEPENDENCY: (given) => some(given, DEPENDENCY),
   RECENT_DEPLOY(given) {
     const since = new Date(given.now.getTime() - settings('RECENT_DEPLOY', given).days * DAY);
-    return sql`${services.lastDeployAt} > ${since.toISOString()}::timestamptz`;
+    return sql`${LAST_DEPLOY}${since.toISOString()}::timestamptz`;
   },
 };
+
+/** A part without parameters, written once, because Drizzle takes long to write names. */
+const constant = (part: SQL): SQL => sql.raw(dialect.sqlToQuery(part).sql);
+
+const existsIn = (table: PgTable & { serviceId: PgColumn }): SQL =>
+  constant(sql`exists (select 1 from ${table} where ${table.serviceId} = ${services.id}`);
+
+const TAG = { exists: existsIn(serviceTags), key: constant(sql`${serviceTags.key} = `) };
+const LINK = {
+  exists: existsIn(serviceLinks),
+  category: constant(sql`${serviceLinks.category} = `),
+  name: constant(sql`${serviceLinks.name} = `),
+};
+const DEPENDENCY = existsIn(serviceDependencies);
+const LAST_DEPLOY = constant(sql`${services.lastDeployAt} > `);
 
 const settings = <Type extends CheckType>(type: Type, { check }: Given): Settings[Type] =>
   settingsOf(type, check.settings);
 
 /** Without a value, every row is accepted. */
-const same = (column: PgColumn, value: string | null): SQL | undefined =>
-  value === null ? undefined : sql`${column} = ${value}`;
+const same = (equals: SQL, value: string | null): SQL | undefined =>
+  value === null ? undefined : sql`${equals}${value}`;
 
 const meets = (predicate: Predicate | null, text: PgColumn): SQL | undefined =>
   predicate ? compilePredicate(predicate, text) : undefined;
 
-/** Whether the service has a part that meets the conditions. */
-function some(table: PgTable & { serviceId: PgColumn }, ...which: (SQL | undefined)[]): SQL {
-  const all = [sql`${table.serviceId} = ${services.id}`, ...which.filter((one) => one !== undefined)];
-  return sql`exists (select 1 from ${table} where ${sql.join(all, sql` and `)})`;
-}
+/**
+ * Whether the service has a part that meets the conditions. `exists` is its beginning. PostgreSQL would create a hash table for
+ * each condition, which is faster for many services only. OFFSET prevents it (measured for 200 checks and one service: 7.5 and
+ * 1.9 ms).
+ */
+const some = ({ areFew }: Given, exists: SQL, ...which: (SQL | undefined)[]): SQL => {
+  const conditions = which.filter((one) => one !== undefined).map((one) => sql` and ${one}`);
+  return sql`${exists}${sql.join(conditions)}${areFew ? FEW_END : END}`;
+};
+const END = sql.raw(')');
+const FEW_END = sql.raw(' offset 0)');
 
 function hasOwner(given: Given): SQL {
   const { contactRequired, contactType } = settings('HAS_OWNER', given);

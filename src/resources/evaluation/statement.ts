@@ -29,6 +29,8 @@ export interface Computed {
 
 /** Maximum number of checks of one statement. Planning takes time for each of them. */
 const SLICE = 500;
+/** Maximum number of services for which each condition searches the parts on its own. */
+const FEW = 4;
 
 /** Computes the statuses of these checks for all services in one statement, or in several if there are many checks. */
 export async function computeStatuses(
@@ -52,7 +54,7 @@ async function run(scope: Scope, serviceIds: readonly string[], selected: readon
   return (await clientOf(scope.db).unsafe(text, params as never[])) as unknown as Computed[];
 }
 
-export function statementFor(
+function statementFor(
   { organizationId, now }: Scope,
   serviceIds: readonly string[],
   selected: readonly CheckToEvaluate[],
@@ -66,8 +68,9 @@ export function statementFor(
     if (!filter) throw new Error('the filter of a check was not loaded');
     return sql`, ${compileFilter(filter, filters)} as ${sql.identifier(name)}`;
   });
+  const areFew = serviceIds.length <= FEW;
   const letters = selected.map((check) => {
-    const status = statusOf({ check, now });
+    const status = statusOf({ check, now, areFew });
     const name = names.get(check.filterId ?? '');
     return name ? sql`case when ${sql.identifier(name)} then ${status} else '-' end` : status;
   });

@@ -6,7 +6,8 @@ import type { TenantTable } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { type UserError, type UserErrorCode, userError } from '../../lib/errors.ts';
 import { fromPublicId, type IdPrefix } from '../../lib/ids.ts';
-import { isStorable, isStorableTime } from '../../lib/storable.ts';
+import { singleLine } from '../../lib/input.ts';
+import { isStorableTime } from '../../lib/storable.ts';
 import { lifecycles } from '../lifecycle/table.ts';
 import { propertyDefinitions } from '../property-definition/table.ts';
 import { teams } from '../team/table.ts';
@@ -128,15 +129,16 @@ function checkKeyData(predicate: Checked, given: string | null): Problem | null 
   if (kind === 'NONE') return given === null ? null : invalid('keyData', `${predicate.key} takes no key data`);
   if (given === null) return keyDataRequired ? required('keyData', `is required for ${predicate.key}`) : null;
   if (kind === 'PROPERTY_DEFINITION') return refer(predicate, 'definitionId', 'keyData', given);
-  predicate.keyData = given;
+  // As the key of a tag and the category of a link are stored.
+  predicate.keyData = given.trim();
   return problemOfText('keyData', given, MAX_KEY_DATA);
 }
 
 function problemOfText(field: keyof GivenPredicate, text: string, max: number): Problem | null {
-  if (text === '') return { code: 'TOO_SHORT', field, message: 'must not be empty' };
+  if (text.trim() === '') return { code: 'TOO_SHORT', field, message: 'must not be empty' };
   if (text.length > max) return { code: 'TOO_LONG', field, message: `must have at most ${max} characters` };
-  if (isStorable(text)) return null;
-  return invalid(field, 'must not contain NUL characters or halves of surrogate pairs');
+  const problem = singleLine(max).safeParse(text).error?.issues[0];
+  return problem ? invalid(field, problem.message) : null;
 }
 
 function checkValue(predicate: Checked, kind: ValueKind, given: string | null): Problem | null {

@@ -1,6 +1,7 @@
 import { canOnSome } from '../../access/access.ts';
 import {
   type AuditDraft,
+  audit,
   beginMutation,
   type Context,
   db,
@@ -163,7 +164,7 @@ async function inMutation<T>(
     const tx = await db(ctx);
     for (let at = 0; at < changes.length && !dryRun; at += MAX_RELATED + 1) {
       const [first, ...related] = changes.slice(at, at + MAX_RELATED + 1);
-      ctx.unit.auditDraft = { ...(first as AuditDraft), related };
+      audit(ctx, { ...(first as AuditDraft), related });
       await recordEvent(tx, ctx, { ...EVENT, outcome: 'ALLOWED', reason: null, actor, organizationId });
     }
     await Promise.all(unansweredOf(ctx));
