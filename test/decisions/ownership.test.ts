@@ -122,6 +122,67 @@ test('a denial with the condition hides the services of the principal’s teams'
   expect(await rename(dan, services.ofNobody)).toEqual({ errors: [] });
 });
 
+describe('a service that is hidden from the caller', () => {
+  const isOwn = [allow('team:read', 'tier:*', 'property_definition:*'), ifOwned(allow('service:*'))] as const;
+
+  test('is not found by a filter on the dependencies of a visible service', async () => {
+    const ida = await person([...isOwn], core);
+    const visible = await createService('visible', core);
+    const needed = { addDependencies: [{ id: services.ofOps }] };
+    expect(await mutate(owner, 'updateService', { service: { id: visible }, ...needed })).toEqual({ errors: [] });
+    const back = { service: { id: services.ofOps }, addDependencies: [{ id: visible }] };
+    expect(await mutate(owner, 'updateService', back)).toEqual({ errors: [] });
+    const countFor = async (by: Caller, predicate: object): Promise<number> => {
+      const document = 'query ($matches: FilterConditions) { services(filter: { matches: $matches }) { totalCount } }';
+      return (await queryData(by, document, { matches: { predicates: [predicate] } })).services.totalCount;
+    };
+    for (const key of ['DEPENDENCY', 'DEPENDENT'])
+      for (const predicate of [
+        { key, operator: 'EXISTS' },
+        { key, operator: 'EQUALS', value: 'of-ops' },
+      ]) {
+        expect(await countFor(ida, predicate)).toBe(0);
+        expect(await countFor(owner, predicate)).toBeGreaterThan(0);
+      }
+    expect(await mutate(owner, 'deleteService', { service: { id: visible } })).toEqual({ errors: [] });
+  });
+
+  test('is not counted by a refusal to delete or change what it uses', async () => {
+    const jon = await person([...isOwn], core);
+    const { tier } = await mutate(owner, 'createTier', { name: 'Shared' }, 'tier { id }');
+    const { propertyDefinition: port } = await mutate(
+      owner,
+      'createPropertyDefinition',
+      { name: 'Port', schema: { type: 'integer' } },
+      'propertyDefinition { id }',
+    );
+    for (const id of [services.ofCore, services.ofOps]) {
+      await mutate(owner, 'updateService', { service: { id }, tier: { id: tier.id } });
+      await mutate(owner, 'setServiceProperty', { service: { id }, definition: { id: port.id }, value: 1 });
+    }
+    const refusals = async (by: Caller): Promise<string[]> => {
+      const { data } = await by.query(
+        `mutation ($tier: DeleteTierInput!, $port: UpdatePropertyDefinitionInput!) {
+          deleteTier(input: $tier) { errors { code message } }
+          updatePropertyDefinition(input: $port) { errors { code message } } }`,
+        {
+          tier: { tier: { id: tier.id } },
+          port: { propertyDefinition: { id: port.id }, schema: { type: 'string' } },
+        },
+      );
+      return Object.values(data as Json).map(({ errors: [{ message }] }: Json) => message);
+    };
+    expect(await refusals(owner)).toEqual([
+      '2 services use this tier, such as “of core”, “of ops”. Change or delete them first.',
+      'schema: The values of 2 services do not match it, such as those of “of core”, “of ops”. Change or remove them first.',
+    ]);
+    expect(await refusals(jon)).toEqual([
+      'Services use this tier, such as “of core”. Change or delete them first.',
+      'schema: The values of services do not match it, such as those of “of core”. Change or remove them first.',
+    ]);
+  });
+});
+
 test('a caller who may read no service at all is refused, and a member without a team sees none', async () => {
   const document = '{ services { totalCount } }';
   const none = await person([allow('team:read')]);
