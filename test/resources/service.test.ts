@@ -210,11 +210,12 @@ test('of two renames to one name at once, one fails and the other gets the alias
 test('an alias that moves to another service before the lock does not change that service', async () => {
   await mutate(user, 'createService', { name: 'Former', aliases: ['moving'] });
   await mutate(user, 'createService', { name: 'Later' });
+  const [later] = await api.root`select id from services where name = 'Later'`;
   const answer = await duringChange(
     api,
     async (sql) => {
       await sql`update services set language = 'x' where name = 'Former'`;
-      await sql`update service_aliases set service_id = (select id from services where name = 'Later') where alias = 'moving'`;
+      await sql`update service_aliases set service_id = ${later?.['id']} where alias = 'moving'`;
     },
     () => mutate(user, 'deleteService', { service: { alias: 'moving' } }),
   );
