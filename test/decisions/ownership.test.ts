@@ -221,6 +221,9 @@ test('results and reports count the services on which the caller may read result
   expect(await mutate(blind, 'runChecks', { service: { id: services.ofCore } })).toEqual({
     errors: [{ code: 'NOT_FOUND', path: ['service'] }],
   });
+  // Otherwise nobody could give a service to this team without these permissions.
+  const removeMembers = [guy.memberId, blind.memberId];
+  expect(await mutate(owner, 'updateTeam', { team: { id: ops }, removeMembers })).toEqual({ errors: [] });
 });
 
 describe('questions about access', () => {

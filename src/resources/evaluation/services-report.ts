@@ -1,7 +1,5 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { canOnEvery } from '../../access/access.ts';
-import type { Permission } from '../../access/catalog.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { ownedBy } from '../../data/service-scope.ts';
 import { queryRows } from '../../db/reader.ts';
