@@ -6,7 +6,7 @@ import type { Mutated } from '../data/hooks.ts';
 import { objectsWith, type PartChange } from '../data/parts.ts';
 import { releaseReferences } from '../data/references.ts';
 import { invalid, notFound, userError } from '../lib/errors.ts';
-import { fromPublicId, newId, toPublicId } from '../lib/ids.ts';
+import { decodeId, fromPublicId, newId, toPublicId } from '../lib/ids.ts';
 import { parse, targetId } from '../lib/input.ts';
 import { capitalized } from '../lib/words.ts';
 import { auditChanges, forEachTarget, type Written, writeItems } from './resource-changes.ts';
@@ -179,10 +179,11 @@ async function findTarget(ctx: Context, resource: Resource, input: Input): Promi
   return id;
 }
 
-/** The ID of the target that the input names by its alias. Null if there is none or it is not visible to the caller. */
+/** The ID of the target. Null if the ID is malformed, or no object that is visible to the caller has the alias. */
 export async function targetIdOf(ctx: Context, resource: Resource, input: Input): Promise<string | null> {
   const given = targetIn(resource, input);
-  if (typeof given === 'string' || given.alias == null) return null;
+  const id = typeof given === 'string' ? given : given.id;
+  if (id != null) return decodeId(id) ? id : null;
   const row = await loadReferenced(ctx, resource, given);
   return row && canSee(ctx, resource, row) ? toPublicId(resource.prefix, row.id) : null;
 }
