@@ -79,7 +79,10 @@ async function clear(ctx: Context, reference: Reference, id: string): Promise<vo
   audit(ctx, { touched });
 }
 
-/** A caller that cannot see the referring objects gets their number, without those in hidden projects. */
+/**
+ * A caller that cannot see the referring objects gets their number. If some objects of the type are visible and others are
+ * hidden, the number would tell of hidden ones, so there is none.
+ */
 async function refuseIfUsed(
   ctx: Context,
   reference: Reference,
@@ -110,7 +113,7 @@ async function refuseIfUsed(
           .limit(MAX_LISTED)) as { name?: string }[])
       : [];
   throw invalid({
-    ...userError('IN_USE', path, messageFor(reference, noun, project ? null : all.total, users)),
+    ...userError('IN_USE', path, messageFor(reference, noun, project || ofServices ? null : all.total, users)),
     usedBy: users.map((row) => ({ __typename: typename, ...row })),
   });
 }

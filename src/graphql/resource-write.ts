@@ -31,7 +31,7 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
   const projectId = resource.project ? fromPublicId('prj', given[0]?.input['projectId'] as string) : null;
   const parsed = await forEachTarget(given, async ({ input, path }) => ({
     path,
-    ...(await inputOf(ctx, resource, 'create', input, projectId)),
+    ...(await inputOf(ctx, resource, 'create', input, projectId, null, path.length > 0)),
   }));
   const order = denseIndex(resource);
   await order?.lock(ctx);
@@ -87,7 +87,8 @@ async function changeAll(ctx: Context, resource: Resource, given: readonly Given
   const locked = await lockTargets(ctx, resource, given);
   const parsed = await forEachTarget(given, async ({ input, path }, at) => {
     const before = locked[at] as AnyRow;
-    const { values, items } = await inputOf(ctx, resource, 'update', input, resource.projectOf(before), before);
+    const project = resource.projectOf(before);
+    const { values, items } = await inputOf(ctx, resource, 'update', input, project, before, path.length > 0);
     editLists(resource, input, before, values);
     return { path, items, before, values };
   });

@@ -2,15 +2,26 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { accessOf, limitedBy } from '../../src/access/access.ts';
 import { accessChanges, grantsAtMoment } from '../../src/access/change.ts';
-import { type Caller, requireHeldByCaller } from '../../src/access/escalation.ts';
+import { type Caller, requireHeldByCaller, requireHeldOwners } from '../../src/access/escalation.ts';
 import type { Role } from '../../src/access/model.ts';
 import type { AccessState } from '../../src/access/principal-roles.ts';
 import { projectRoleReach, reachOf } from '../../src/access/reach.ts';
 import { size } from '../support/size.ts';
-import type { AnyRole, World } from './naive.ts';
+import { type AnyRole, TEAMS, type World } from './naive.ts';
 import { naiveChanges, naiveReach, naiveRefusal } from './naive-change.ts';
-import { type NaiveCaller, naiveMay, naiveReaches, type People } from './naive-held.ts';
-import { grantsIn, keys, NOW, narrowingOf, narrowings, PROJECTS, stateOf, TARGETS, worlds } from './worlds.ts';
+import { type NaiveCaller, naiveMay, naiveMayMove, naiveReaches, type People } from './naive-held.ts';
+import {
+  grantsIn,
+  keys,
+  NOW,
+  narrowingOf,
+  narrowings,
+  PROJECTS,
+  stateOf,
+  TARGETS,
+  teamWorlds,
+  worlds,
+} from './worlds.ts';
 
 const now = new Date(NOW);
 const PEOPLE = ['ada', 'bob', 'cyd', 'dan', 'eve', 'fay'];
@@ -198,6 +209,62 @@ describe('the computation and a naive second one in worlds', () => {
     );
     const kinds = ['key', 'narrowed', 'whole'];
     expect([...outcomes].toSorted()).toEqual(kinds.flatMap((kind) => [`${kind} false`, `${kind} true`]));
+  });
+
+  test('allow the same changes of teams and of roles that depend on them', async () => {
+    const outcomes = new Map<boolean, number>();
+    const others = fc.dictionary(fc.constantFrom('ada', 'eve'), teamWorlds, { noNullPrototype: true });
+    const credentials = fc.constantFrom<Credential>({ access: 'WRITE' }, { access: 'WRITE' }, { access: 'READ' });
+    await fc.assert(
+      fc.asyncProperty(others, teamWorlds, teamWorlds, teamWorlds, fc.nat(2), credentials, async (people, ...given) => {
+        const [caller, one, other, kind, credential] = given;
+        // Changes the teams, the role, or both.
+        const changed = [{ ...one, teams: other.teams ?? [] }, { ...other, teams: one.teams ?? [] }, other][
+          kind
+        ] as World;
+        const before: People = { ...people, [CALLER]: caller, bob: one };
+        const after: People = { ...before, bob: changed };
+        const [had, has] = [stateOf(before, 'ENTERPRISE'), stateOf(after, 'ENTERPRISE')];
+        const may = naiveMay(naiveCallerOf(credential, before, 'ENTERPRISE'), before, after, [
+          'ENTERPRISE',
+          'ENTERPRISE',
+        ]);
+        outcomes.set(may, (outcomes.get(may) ?? 0) + 1);
+        const by = callerOf(credential, had);
+        expect(await refusalOf(by, had, has)).toBe(naiveRefusal(by, had, has, now));
+        expect((await refusalOf(by, had, has)) === null).toBe(may);
+      }),
+      { numRuns: size(40, 2_000) },
+    );
+    expect([...outcomes.keys()].toSorted()).toEqual([false, true]);
+  });
+
+  test('allow the same changes of owners', async () => {
+    const teams = fc.constantFrom(null, ...Object.keys(TEAMS));
+    const outcomes = new Set<boolean>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(fc.constantFrom('ada', 'bob', 'eve'), teamWorlds, { noNullPrototype: true }),
+        teamWorlds,
+        teams,
+        teams,
+        async (others, caller, from, to) => {
+          const people: People = { ...others, [CALLER]: caller };
+          const state = stateOf(people, 'ENTERPRISE');
+          const may = naiveMayMove(naiveCallerOf({ access: 'WRITE' }, people, 'ENTERPRISE'), people, from, to);
+          outcomes.add(may);
+          const change = { before: from, after: to };
+          const refusal = requireHeldOwners(callerOf({ access: 'WRITE' }, state), state, [change], now, 'It');
+          const isAllowed = await refusal.then(
+            () => true,
+            () => false,
+          );
+          expect(isAllowed).toBe(may);
+        },
+      ),
+      { numRuns: size(40, 2_000) },
+    );
+    expect([...outcomes].toSorted()).toEqual([false, true]);
   });
 
   test('allow the same changes of everything', async () => {

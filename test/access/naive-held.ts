@@ -85,3 +85,20 @@ export const naiveReaches = (caller: NaiveCaller, person: World): boolean =>
   [caller.times[0] as number, Number.POSITIVE_INFINITY].every((now) =>
     holdsDifference(caller.world, at(person, { now, plan: 'ENTERPRISE' }), undefined, caller.scopes),
   );
+
+/** Whether the caller holds, on a service whose owner changes, all that these people gain and lose there. */
+export function naiveMayMove(
+  { world, times }: NaiveCaller,
+  people: People,
+  from: string | null,
+  to: string | null,
+): boolean {
+  for (const moment of momentsOf('ENTERPRISE', times))
+    for (const person of Object.values(people)) {
+      const own = at(person, moment);
+      const [had, has] = [permissionsIn(own, { ownerId: from }), permissionsIn(own, { ownerId: to })];
+      for (const name of had.symmetricDifference(has))
+        if (!world || !allows({ ...world, ...moment }, name, { ownerId: from })) return false;
+    }
+  return true;
+}

@@ -118,6 +118,42 @@ export const worlds: fc.Arbitrary<World> = fc.record({
   now: fc.constant(NOW),
 });
 
+const saying = (
+  effect: 'ALLOW' | 'DENY',
+  permissions: string[],
+  ownedByPrincipal = false,
+): Policy['statements'][number] => ({
+  ...{ effect, permissions },
+  ...(ownedByPrincipal && { ownedByPrincipal }),
+});
+
+/** Roles with few permissions on services, with and without the condition. */
+export const serviceRoles: fc.Arbitrary<AnyRole> = fc.constantFrom(
+  ...[
+    [saying('ALLOW', ['service:update'], true)],
+    [saying('ALLOW', ['service:read', 'service:update'])],
+    [saying('ALLOW', ['service:read']), saying('ALLOW', ['service:*'], true)],
+    [saying('ALLOW', ['service:*']), saying('DENY', ['service:read', 'service:update'], true)],
+    [saying('ALLOW', ['service:*', 'check_result:*'])],
+  ].map((statements): AnyRole => [{ name: 'One', statements }]),
+);
+
+/** Worlds in which the teams decide. */
+export const teamWorlds: fc.Arbitrary<World> = fc.record({
+  plan: fc.constant('ENTERPRISE'),
+  organization: fc.record({
+    role: serviceRoles,
+    expiresAt: fc.constantFrom(null, null, NOW + 1),
+    fallback: serviceRoles,
+  }),
+  projects: fc.constant([]),
+  teams: fc.subarray(Object.keys(TEAMS), { maxLength: 2 }),
+  access: fc.constant('WRITE'),
+  isTokenOfMember: fc.constant(false),
+  narrowed: fc.constant(null),
+  now: fc.constant(NOW),
+});
+
 export const keys: fc.Arbitrary<Key> = fc.record({
   project: fc.constantFrom(...PROJECTS),
   preset: fc.constantFrom('SDK', 'READ_ONLY', 'FULL', null, null, null),

@@ -122,6 +122,67 @@ test('a denial with the condition hides the services of the principal’s teams'
   expect(await rename(dan, services.ofNobody)).toEqual({ errors: [] });
 });
 
+describe('a service that is hidden from the caller', () => {
+  const isOwn = [allow('team:read', 'tier:*', 'property_definition:*'), ifOwned(allow('service:*'))] as const;
+
+  test('is not found by a filter on the dependencies of a visible service', async () => {
+    const ida = await person([...isOwn], core);
+    const visible = await createService('visible', core);
+    const needed = { addDependencies: [{ id: services.ofOps }] };
+    expect(await mutate(owner, 'updateService', { service: { id: visible }, ...needed })).toEqual({ errors: [] });
+    const back = { service: { id: services.ofOps }, addDependencies: [{ id: visible }] };
+    expect(await mutate(owner, 'updateService', back)).toEqual({ errors: [] });
+    const countFor = async (by: Caller, predicate: object): Promise<number> => {
+      const document = 'query ($matches: FilterConditions) { services(filter: { matches: $matches }) { totalCount } }';
+      return (await queryData(by, document, { matches: { predicates: [predicate] } })).services.totalCount;
+    };
+    for (const key of ['DEPENDENCY', 'DEPENDENT'])
+      for (const predicate of [
+        { key, operator: 'EXISTS' },
+        { key, operator: 'EQUALS', value: 'of-ops' },
+      ]) {
+        expect(await countFor(ida, predicate)).toBe(0);
+        expect(await countFor(owner, predicate)).toBeGreaterThan(0);
+      }
+    expect(await mutate(owner, 'deleteService', { service: { id: visible } })).toEqual({ errors: [] });
+  });
+
+  test('is not counted by a refusal to delete or change what it uses', async () => {
+    const jon = await person([...isOwn], core);
+    const { tier } = await mutate(owner, 'createTier', { name: 'Shared' }, 'tier { id }');
+    const { propertyDefinition: port } = await mutate(
+      owner,
+      'createPropertyDefinition',
+      { name: 'Port', schema: { type: 'integer' } },
+      'propertyDefinition { id }',
+    );
+    for (const id of [services.ofCore, services.ofOps]) {
+      await mutate(owner, 'updateService', { service: { id }, tier: { id: tier.id } });
+      await mutate(owner, 'setServiceProperty', { service: { id }, definition: { id: port.id }, value: 1 });
+    }
+    const refusals = async (by: Caller): Promise<string[]> => {
+      const { data } = await by.query(
+        `mutation ($tier: DeleteTierInput!, $port: UpdatePropertyDefinitionInput!) {
+          deleteTier(input: $tier) { errors { code message } }
+          updatePropertyDefinition(input: $port) { errors { code message } } }`,
+        {
+          tier: { tier: { id: tier.id } },
+          port: { propertyDefinition: { id: port.id }, schema: { type: 'string' } },
+        },
+      );
+      return Object.values(data as Json).map(({ errors: [{ message }] }: Json) => message);
+    };
+    expect(await refusals(owner)).toEqual([
+      '2 services use this tier, such as “of core”, “of ops”. Change or delete them first.',
+      'schema: The values of 2 services do not match it, such as those of “of core”, “of ops”. Change or remove them first.',
+    ]);
+    expect(await refusals(jon)).toEqual([
+      'Services use this tier, such as “of core”. Change or delete them first.',
+      'schema: The values of services do not match it, such as those of “of core”. Change or remove them first.',
+    ]);
+  });
+});
+
 test('a caller who may read no service at all is refused, and a member without a team sees none', async () => {
   const document = '{ services { totalCount } }';
   const none = await person([allow('team:read')]);
@@ -135,6 +196,34 @@ test('a READ token of a member reads the services of the member’s teams', asyn
   const token = await createApiToken(api, fay, 'READ');
   expect(await seenBy(token)).toEqual(['of ops']);
   expect(await rename(token, services.ofOps)).toEqual({ refused: 'READ_ONLY_TOKEN' });
+});
+
+test('results and reports count the services on which the caller may read results', async () => {
+  const REPORT = `{
+    services { nodes { name maturityReport { __typename } } }
+    servicesReport { overall { services } history { services } }
+  }`;
+  const read = async (by: Caller) => (await by.query(REPORT)).data;
+  const all = await read(admin);
+  const guy = await person([allow('service:read'), ifOwned(allow('check_result:*'))], ops);
+  const own = await read(guy);
+  expect(own.services.nodes.filter((node: Json) => node.maturityReport !== null)).toMatchObject([{ name: 'of ops' }]);
+  expect(own.servicesReport).toEqual({ overall: { services: 1 }, history: null });
+  expect(all.servicesReport.overall.services).toBe(all.services.nodes.length);
+  expect(all.servicesReport.history).not.toBeNull();
+  expect(await mutate(guy, 'runChecks', { service: { id: services.ofOps } })).toEqual({ errors: [] });
+  expect(await mutate(guy, 'runChecks', { service: { id: services.ofCore } })).toEqual({ refused: 'NOT_OWNED' });
+  const blind = await person([ifOwned(allow('check_result:create'))], ops);
+  expect(await mutate(blind, 'runChecks', { service: { id: services.ofOps } }, 'checkResults { id }')).toEqual({
+    checkResults: [],
+    errors: [],
+  });
+  expect(await mutate(blind, 'runChecks', { service: { id: services.ofCore } })).toEqual({
+    errors: [{ code: 'NOT_FOUND', path: ['service'] }],
+  });
+  // Otherwise nobody could give a service to this team without these permissions.
+  const removeMembers = [guy.memberId, blind.memberId];
+  expect(await mutate(owner, 'updateTeam', { team: { id: ops }, removeMembers })).toEqual({ errors: [] });
 });
 
 describe('questions about access', () => {

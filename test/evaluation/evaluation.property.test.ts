@@ -191,7 +191,7 @@ test('after random changes, the stored results and levels are those of the naive
         await expectUnchanged(model, all);
       },
     ),
-    { numRuns: size(12, 300) },
+    { numRuns: size(8, 300) },
   );
   expect(seen.statuses).toEqual(new Set(['PASSED', 'FAILED', 'PENDING']));
   expect(seen.levels.size).toBeGreaterThan(2);

@@ -169,6 +169,31 @@ describe('time', () => {
     ]);
   });
 
+  test('a service that was being created while a check changed is evaluated again a minute later', async () => {
+    const { owner, check, levelOf } = await createWorld('created');
+    const id = await check('Silver', { tagDefined: { key: 'a' } });
+    await runJobs(api);
+    // The creation waits before its commit.
+    await root.unsafe(`create function wait() returns trigger language plpgsql as
+      $$ begin perform pg_advisory_xact_lock(42); return new; end $$`);
+    await root.unsafe('create trigger wait before insert on service_levels for each row execute function wait()');
+    const create = () =>
+      mutate(owner, 'createService', { name: 'Shop', tags: [{ key: 'a', value: '1' }] }, 'service { id }');
+    const { service } = await duringChange(
+      api,
+      (sql) => sql`select pg_advisory_xact_lock(42)`,
+      create,
+      async () => {
+        const changed = { check: { id }, settings: { tagDefined: { key: 'b' } } };
+        expect((await mutate(owner, 'updateCheck', changed)).errors).toEqual([]);
+        await runJobs(api);
+      },
+    );
+    await root.unsafe('drop trigger wait on service_levels');
+    await passTime(60_000);
+    expect(await levelOf(service.id)).toBe('Bronze');
+  });
+
   test('a failure in one organization does not stop the evaluation in others', async () => {
     const [broken, sound] = [await createWorld('broken'), await createWorld('sound')];
     const shops: string[] = [];

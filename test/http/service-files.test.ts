@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
+import { chunksOfBody } from '../../src/http/upload.ts';
 import { IMPORT_LIMITS, rowsOfFile } from '../../src/resources/service/import-file.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
@@ -282,6 +283,24 @@ test('a file above the limit is refused before it is sent', async () => {
   await until(async () => sending.lines.length > 0);
   expect(sending.lines[0]).toMatchObject({ status: 413, errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
   sending.destroy();
+});
+
+test('a client that sends a little now and then does not keep its place', async () => {
+  async function* drip() {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      yield Buffer.from(' ');
+    }
+  }
+  const read = async () => {
+    for await (const _ of chunksOfBody(drip(), { idle: 60_000, total: 20 }, () => new Error('too slow')));
+  };
+  await expect(read()).rejects.toThrow('too slow');
+});
+
+test('an unclosed quote is reported with its line', async () => {
+  const lines = await linesOf(await importAs(owner, 'name\nOne\nTwo\n"Three"x\nFour\n', { type: 'text/csv' }));
+  expect(lines.at(-1)).toMatchObject({ type: 'end', stopped: { code: 'INVALID_FILE', line: 4 } });
 });
 
 test.each(['csv', 'jsonl'] as const)('a file in %s is not read ahead of the rows that are taken', async (format) => {

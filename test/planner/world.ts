@@ -9,6 +9,7 @@ import {
   deny,
   giveProjectRole,
   giveRole,
+  ifOwned,
   projectRoleId,
 } from '../decisions/support.ts';
 import { createSampleObjects, organizationUuid, type SampleObjects, uuidOf } from '../enforcement/support.ts';
@@ -104,6 +105,13 @@ async function insertOddRows(api: Api, organization: Organization, own: SampleOb
   const categories = await add('categories', count, named);
   const levels = await add('levels', count, (at) => ({ ...named(at), index: 10 + at }));
   for (const table of ['tiers', 'lifecycles']) await add(table, count, (at) => ({ ...named(at), index: 10 + at }));
+  const [first, second] = await add('teams', 2, (at) => ({ name: `Team ${at}`, description: nullable(at) }));
+  const [below] = await add('teams', 1, () => ({ name: 'Below', parent_id: second }));
+  await add('services', 2 * count, (at) => ({
+    ...{ name: `${text(at)}${at}`, description: nullable(at), owner_id: cyclic([null, first, second, below], at) },
+    ...{ language: nullable(at + 1), framework: nullable(at + 2), last_deploy_at: at % 3 === 0 ? null : time(at) },
+    ...{ created_at: time(at), updated_at: time(at) },
+  }));
   const projects = [own.project, own.otherProject].map((id) => uuidOf('prj', id));
   await add('datasets', 2 * count, (at) => ({
     ...{ project_id: cyclic(projects, at), name: `${text(at)}${at}`, description: nullable(at) },
@@ -142,9 +150,23 @@ async function customCallers({ api, acme, own, hidden }: Omit<World, 'callers'>)
     nothing: await custom('nothing', allow('team:read')),
     noAccess: await member('noAccess', 'read'),
     deniedInProject: await custom('deniedInProject', allow('*')),
+    ownServices: await custom(
+      'ownServices',
+      allow('*:read'),
+      ifOwned(allow('service:*')),
+      ifOwned(deny('check_result:read')),
+    ),
+    onlyOwnServices: await custom('onlyOwnServices', allow('team:read', 'tier:read'), ifOwned(allow('*:read'))),
+    othersServices: await custom('othersServices', allow('*'), ifOwned(deny('service:read', 'service:delete'))),
     guestInProject: await member('guestInProject'),
   };
   const denying = await createRole(owner, 'Denying', [allow('project:read'), deny('dataset:read')], own.project);
+  const members = [callers.ownServices, callers.onlyOwnServices, callers.othersServices];
+  const [team] = await api.root`
+    select id from teams where organization_id = ${organizationUuid(acme)} and name = 'Team 1'`;
+  for (const { memberId } of members)
+    await api.root`insert into team_members (organization_id, id, team_id, principal_id)
+      values (${organizationUuid(acme)}, ${newId()}, ${team?.['id']}, ${uuidOf('mem', memberId)})`;
   await giveProjectRole(owner, hidden, callers.noAccess.memberId, null);
   await giveProjectRole(owner, own.project, callers.deniedInProject.memberId, denying);
   await giveProjectRole(owner, own.project, callers.guestInProject.memberId, projectRoleId('member'));

@@ -222,12 +222,13 @@ export async function createCheck(
 
 /**
  * Starts `work` while `change` is uncommitted in another transaction. That commits as soon as the work waits for its
- * lock, which reproduces the race each time.
+ * lock, which reproduces the race each time. `meanwhile` runs before that.
  */
 export async function duringChange<T>(
   api: Api,
   change: (sql: TransactionSql) => Promise<unknown>,
   work: () => Promise<T>,
+  meanwhile: () => Promise<unknown> = async () => undefined,
 ): Promise<T> {
   let result: Promise<T> | undefined;
   let settled = false;
@@ -239,6 +240,7 @@ export async function duringChange<T>(
       () => (settled = true),
     );
     while (!settled && !(await waitsForLock(api)));
+    await meanwhile();
   });
   return result as Promise<T>;
 }

@@ -1,3 +1,4 @@
+import { canOnEvery } from '../../access/access.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
 import { LIST_COST } from '../../graphql/cost.ts';
 import { type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
@@ -162,9 +163,15 @@ const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport')
         }),
       },
       description:
+<<<<<<< HEAD
+        'The levels of all services on the last days, oldest first. The numbers of a day are those of its last hour. A day is omitted if nothing was stored, for example because there were no services. Null if the category does not exist or is not visible to the caller, and if the caller may not read the results of every service.',
+=======
         'The number of services at each level by day, oldest day first. The numbers of a day are the last ones that were stored on it, usually in its last hour. A day without stored numbers is omitted, for example if there were no services. Null if the category does not exist or is not visible to the caller, or if the caller does not have `service:read` and `check_result:read` for all services.',
+>>>>>>> wt-read
       complexity: ({ days }) => ({ field: 1, multiplier: Math.min(Math.max(days ?? DEFAULT_DAYS, 1), MAX_DAYS) }),
       resolve: async (_report, { days, category }, ctx) => {
+        // The stored numbers count all services.
+        if (!canOnEvery(ctx.unit.access, 'check_result:read')) return null;
         const found = category ? await loadReferenced(ctx, Category, category as GivenReference) : null;
         if (category && !found) return null;
         return await listDays(ctx, days ?? DEFAULT_DAYS, found?.id ?? null);

@@ -23,6 +23,7 @@ export interface Computed {
   /** In milliseconds since 1970. */
   readonly nextEvaluationAt: number | null;
   readonly lastDeployAt: number | null;
+  readonly createdAt: number;
   /** When the next stored result expires. */
   readonly nextExpiry: number | null;
 }
@@ -82,7 +83,7 @@ function statementFor(
     latest.stored, latest.next_expiry as "nextExpiry",
     coalesce((${storedLevels(organizationId)}), '') as "storedLevels",
     ${services.levelId} as "levelId", ${milliseconds(services.nextEvaluationAt)} as "nextEvaluationAt",
-    ${milliseconds(services.lastDeployAt)} as "lastDeployAt"
+    ${milliseconds(services.lastDeployAt)} as "lastDeployAt", ${milliseconds(services.createdAt)} as "createdAt"
     from (${matched}) as ${services} cross join lateral (${storedResults(organizationId, now)}) as latest
     cross join lateral (${reportedResults(organizationId, now)}) as reported
     cross join lateral (${definedProperties(organizationId)}) as defined

@@ -44,13 +44,20 @@ export const MAX_DEPTH = 5;
  * The condition that a row of `services` matches the filter. It is true or false, never null. `filters` must contain the
  * filters that are nested in it. Each subquery names the organization, so that a Citus cluster uses one shard.
  */
-export const compileFilter = (filter: FilterWithPredicates, filters: FiltersById): SQL =>
-  compileNested({ filters, organizationId: filter.organizationId, depth: 1 }, filter);
+export const compileFilter = (filter: FilterWithPredicates, filters: FiltersById, isVisible?: IsVisible): SQL =>
+  compileNested({ filters, organizationId: filter.organizationId, depth: 1, isVisible }, filter);
+
+/**
+ * The condition that the caller may see the service whose ID a column has. Undefined if the caller may see every service.
+ * Without it, a list would tell which hidden services its services depend on.
+ */
+export type IsVisible = (serviceId: PgColumn) => SQL | undefined;
 
 interface Scope {
   readonly organizationId: string;
   readonly filters: FiltersById;
   readonly depth: number;
+  readonly isVisible: IsVisible | undefined;
 }
 
 function compileNested(scope: Scope, { connective, predicates }: FilterWithPredicates): SQL {
@@ -106,8 +113,10 @@ const ofService = (table: TenantTable & { serviceId: PgColumn }, { organizationI
   sql`from ${table} where ${and(eq(table.organizationId, organizationId), eq(table.serviceId, services.id), which)}`;
 
 /** The condition on the services that a service is connected to: those in the column `other`. */
-function dependency(predicate: Predicate, { organizationId }: Scope, own: PgColumn, other: PgColumn): SQL {
-  const connected = and(eq(serviceDependencies.organizationId, organizationId), eq(own, services.id));
+function dependency(predicate: Predicate, scope: Scope, own: PgColumn, other: PgColumn): SQL {
+  const { organizationId, isVisible } = scope;
+  const ofThis = and(eq(serviceDependencies.organizationId, organizationId), eq(own, services.id));
+  const connected = and(ofThis, isVisible?.(other));
   if (ruleOf(predicate.operator).comparison === 'EXISTS')
     return some(predicate, other, sql`from ${serviceDependencies} where ${connected}`);
   const named = and(eq(serviceAliases.organizationId, organizationId), eq(serviceAliases.serviceId, other));

@@ -1,8 +1,16 @@
 import type { SQL } from 'drizzle-orm';
+<<<<<<< HEAD
+import { type Context, db, tenant } from '../../context.ts';
+import { ofServices } from '../../data/service-scope.ts';
+import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { fromPublicId } from '../../lib/ids.ts';
+import { compileFilter, type IsVisible, type Predicate } from './compile.ts';
+=======
 import { type Context, tenant } from '../../context.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { compileFilter } from './compile.ts';
+>>>>>>> wt-read
 import { type FilterNode, nodeOf, problemOfSize } from './nesting.ts';
 import { checkPredicates, type GivenPredicate } from './predicates.ts';
 import { loadFilters, nestedIn } from './service.ts';
@@ -20,7 +28,7 @@ export async function compileSaved(ctx: Context, id: string): Promise<SQL> {
   const filters = uuid ? await loadFilters(ctx, [uuid]) : null;
   const filter = filters?.get(uuid ?? '');
   if (!filters || !filter) throw notFound('Filter');
-  return compileFilter(filter, filters);
+  return compileFilter(filter, filters, visibleTo(ctx));
 }
 
 /** The condition that a service matches a filter that is not saved. Throws the errors of its predicates. */
@@ -31,5 +39,20 @@ export async function compileInline(ctx: Context, given: InlineFilter): Promise<
   const graph = new Map<string, FilterNode>([...nested].map(([id, filter]) => [id, nodeOf(filter.predicates)]));
   const problem = problemOfSize(graph.set('', nodeOf(predicates)), '');
   if (problem) throw invalid(userError('LIMIT_EXCEEDED', 'predicates', `predicates: The filter ${problem}.`));
-  return compileFilter({ organizationId: tenant(ctx), connective: given.connective, predicates }, nested);
+  return compileFilter(
+    { organizationId: tenant(ctx), connective: given.connective, predicates },
+    nested,
+    visibleTo(ctx),
+  );
 }
+<<<<<<< HEAD
+
+/** Services are compared only with those that the caller may see. */
+const visibleTo =
+  (ctx: Context): IsVisible =>
+  (serviceId) =>
+    ofServices(ctx, serviceId, 'service:read');
+
+const nestedOf = (predicates: readonly Predicate[]): string[] => predicates.flatMap(({ nestedId }) => nestedId ?? []);
+=======
+>>>>>>> wt-read

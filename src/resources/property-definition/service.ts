@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { and, asc, eq, gt, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
+import { canOnEvery } from '../../access/access.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
 import { ownedBy } from '../../data/service-scope.ts';
@@ -66,11 +67,13 @@ async function requireMatchingValues(ctx: Context, { id }: PropertyDefinitionRow
     ctx,
     invalidOnes.map(({ serviceId }) => serviceId),
   );
-  const { length } = invalidOnes;
+  // The number would tell of services that are hidden from the caller.
+  const number = canOnEvery(ctx.unit.access, 'service:read') ? `${invalidOnes.length} ` : '';
+  const isOne = number === '1 ';
   const names = users.slice(0, MAX_NAMED).map(({ name }) => `“${name}”`);
-  const subject = length === 1 ? 'The value of 1 service does' : `The values of ${length} services do`;
-  const example = names.length > 0 ? `, such as ${length === 1 ? 'that' : 'those'} of ${names.join(', ')}` : '';
-  const message = `schema: ${subject} not match it${example}. Change or remove ${length === 1 ? 'it' : 'them'} first.`;
+  const subject = isOne ? 'The value of 1 service does' : `The values of ${number}services do`;
+  const example = names.length > 0 ? `, such as ${isOne ? 'that' : 'those'} of ${names.join(', ')}` : '';
+  const message = `schema: ${subject} not match it${example}. Change or remove ${isOne ? 'it' : 'them'} first.`;
   throw invalid({
     ...userError('IN_USE', 'schema', message),
     usedBy: users.map((row) => ({ __typename: 'Service', ...row })),

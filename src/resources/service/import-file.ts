@@ -125,8 +125,10 @@ async function* csvRows(texts: AsyncIterable<string>): AsyncGenerator<FileRow> {
   }
 }
 
-function csvProblem(error: unknown, line: number): unknown {
+/** `lines` of the error is the line that the parser reads. The rows that it has not returned yet are lost. */
+function csvProblem(error: unknown, end: number): unknown {
   if (!(error instanceof CsvError)) return error;
+  const line = (error as { lines?: number }).lines ?? end;
   return error.code === 'CSV_MAX_RECORD_SIZE'
     ? new FileStopped('ROW_TOO_LONG', `A row is longer than ${IMPORT_LIMITS.row} characters.`, line)
     : new FileStopped('INVALID_FILE', 'A quote is missing, or is not at the beginning or end of a cell.', line);
