@@ -58,7 +58,7 @@ export const OPERATORS = {
 
 export type Operator = keyof typeof OPERATORS;
 
-export const isOperator = (name: string): name is Operator => Object.hasOwn(OPERATORS, name);
+const isOperator = (name: string): name is Operator => Object.hasOwn(OPERATORS, name);
 
 /** The rule for an operator that is stored. */
 export function ruleOf(operator: string): OperatorRule {
