@@ -363,6 +363,17 @@ test('a row with many dependencies needs as many statements as one with few', as
   expect(await count('Needs twenty', names)).toBe(await count('Needs two', names.slice(0, 2)));
 });
 
+test('a row with thousands of errors is reported with a few of them', async () => {
+  const many = (count: number) => Array.from({ length: count }, () => 1);
+  const lines = await imported(owner, [
+    { name: 'Many', tags: many(20_000) },
+    { name: 'Some', tags: many(400), links: many(400) },
+  ]);
+  const [first, second] = lines.filter(({ type }) => type === 'error');
+  expect(first.errors).toMatchObject([{ code: 'TOO_LONG', path: ['tags'] }]);
+  expect(second.errors).toHaveLength(20);
+});
+
 test('an unclosed quote is reported with its line', async () => {
   const lines = await linesOf(await importAs(owner, 'name\nOne\nTwo\n"Three"x\nFour\n', { type: 'text/csv' }));
   expect(lines.at(-1)).toMatchObject({ type: 'end', stopped: { code: 'INVALID_FILE', line: 4 } });
