@@ -184,7 +184,10 @@ export async function resolveReference(
 const inputs = new Map<string, InputRef<GivenReference>>();
 
 /** The input type of a reference: an ID or, for types with aliases, an ID or an alias. */
-export function referenceInputOf({ name, loadByAlias }: Target): InputRef<GivenReference> | 'ID' {
+export function referenceInputOf({
+  name,
+  loadByAlias,
+}: Pick<Target, 'name' | 'loadByAlias'>): InputRef<GivenReference> | 'ID' {
   if (!loadByAlias) return 'ID';
   const noun = nounOf(name);
   const known =

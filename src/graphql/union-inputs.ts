@@ -20,7 +20,7 @@ export function unionInputOf(resource: DeclaredNode, union: Union): InputRef<Giv
   const known = inputs.get(union);
   if (known) return known;
   const created = builder.inputType(`${union.name}Input`, {
-    description: `The settings of one kind of ${resource.noun}.`,
+    description: `The settings of a ${resource.noun}. The field determines the type.`,
     isOneOf: true,
     fields: (t) =>
       Object.fromEntries(
@@ -28,7 +28,7 @@ export function unionInputOf(resource: DeclaredNode, union: Union): InputRef<Giv
           fieldOfConstant(value),
           t.field({
             type: memberInputOf(resource, union, value, member) as never,
-            description: `${member.description}.${hasSettings(member) ? '' : ' Has no settings: give `true`.'}`,
+            description: `${member.description}.${hasSettings(member) ? '' : ' It has no settings, so the value must be `true`.'}`,
           }),
         ]),
       ) as InputFieldMap,

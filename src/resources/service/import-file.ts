@@ -12,7 +12,7 @@ export const IMPORT_LIMITS = {
 };
 
 /** Why the rest of a file is not read. */
-export type StopReason = 'FILE_TOO_LARGE' | 'ROW_TOO_LONG' | 'INVALID_FILE' | 'UNKNOWN_COLUMN' | 'TIMEOUT';
+type StopReason = 'FILE_TOO_LARGE' | 'ROW_TOO_LONG' | 'INVALID_FILE' | 'UNKNOWN_COLUMN' | 'TIMEOUT';
 
 export class FileStopped extends Error {
   override name = 'FileStopped';
