@@ -116,7 +116,7 @@ const DEFAULT_DAYS = 30;
 
 const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport').implement({
   description:
-    'The number of services at each level. Counts only services for which the caller has `service:read` and `check_result:read`.',
+    'The number of services at each level. Counts only the services for which the caller has `check_result:read`.',
   public: true,
   fields: (t) => ({
     overall: t.field({
@@ -163,11 +163,7 @@ const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport')
         }),
       },
       description:
-<<<<<<< HEAD
-        'The levels of all services on the last days, oldest first. The numbers of a day are those of its last hour. A day is omitted if nothing was stored, for example because there were no services. Null if the category does not exist or is not visible to the caller, and if the caller may not read the results of every service.',
-=======
-        'The number of services at each level by day, oldest day first. The numbers of a day are the last ones that were stored on it, usually in its last hour. A day without stored numbers is omitted, for example if there were no services. Null if the category does not exist or is not visible to the caller, or if the caller does not have `service:read` and `check_result:read` for all services.',
->>>>>>> wt-read
+        'The number of services at each level by day, oldest day first. The numbers of a day are the last ones that were stored on it, usually in its last hour. A day without stored numbers is omitted, for example if there were no services. Null if the category does not exist or is not visible to the caller, or if the caller does not have `check_result:read` for all services.',
       complexity: ({ days }) => ({ field: 1, multiplier: Math.min(Math.max(days ?? DEFAULT_DAYS, 1), MAX_DAYS) }),
       resolve: async (_report, { days, category }, ctx) => {
         // The stored numbers count all services.

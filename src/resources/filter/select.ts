@@ -1,16 +1,9 @@
 import type { SQL } from 'drizzle-orm';
-<<<<<<< HEAD
-import { type Context, db, tenant } from '../../context.ts';
+import { type Context, tenant } from '../../context.ts';
 import { ofServices } from '../../data/service-scope.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId } from '../../lib/ids.ts';
-import { compileFilter, type IsVisible, type Predicate } from './compile.ts';
-=======
-import { type Context, tenant } from '../../context.ts';
-import { invalid, notFound, userError } from '../../lib/errors.ts';
-import { fromPublicId } from '../../lib/ids.ts';
-import { compileFilter } from './compile.ts';
->>>>>>> wt-read
+import { compileFilter, type IsVisible } from './compile.ts';
 import { type FilterNode, nodeOf, problemOfSize } from './nesting.ts';
 import { checkPredicates, type GivenPredicate } from './predicates.ts';
 import { loadFilters, nestedIn } from './service.ts';
@@ -45,14 +38,9 @@ export async function compileInline(ctx: Context, given: InlineFilter): Promise<
     visibleTo(ctx),
   );
 }
-<<<<<<< HEAD
 
 /** Services are compared only with those that the caller may see. */
 const visibleTo =
   (ctx: Context): IsVisible =>
   (serviceId) =>
     ofServices(ctx, serviceId, 'service:read');
-
-const nestedOf = (predicates: readonly Predicate[]): string[] => predicates.flatMap(({ nestedId }) => nestedId ?? []);
-=======
->>>>>>> wt-read
