@@ -7,7 +7,7 @@ import { mutation } from './mutation.ts';
 import type { Fields } from './part-inputs.ts';
 import type { Input } from './resource-inputs.ts';
 import type { AnyRow, Resource, When } from './resource-model.ts';
-import { createAll, type Given, updateAll } from './resource-write.ts';
+import { createAll, type Given, targetIdOf, updateAll } from './resource-write.ts';
 
 /** Maximum number of objects that one mutation creates or updates. */
 const MAX_BULK = 500;
@@ -24,6 +24,13 @@ export function addBulk(resource: Resource, inputs: Record<When, InputRef<unknow
       mayUseCachedActor: true,
       permission: permissionTo(when),
       ...(when === 'update' && resource.owner && { onSome: true }),
+      ...(when === 'update' && {
+        // The event of a refused update has the same target as that of a successful one: the first object.
+        auditTarget: async (ctx: Context, input: Input) => {
+          const [first] = input[plural] as Input[];
+          return first ? await targetIdOf(ctx, resource, first) : null;
+        },
+      }),
       description: `${capitalized(when)}s up to ${MAX_BULK} ${words}: all of them or, if there are errors, none. The path of an error begins with \`${plural}\` and the index of the input, from 0.`,
       input: (t: Fields) => ({
         [plural]: t.field({

@@ -6,7 +6,7 @@ import type { Mutated } from '../data/hooks.ts';
 import { objectsWith, type PartChange } from '../data/parts.ts';
 import { releaseReferences } from '../data/references.ts';
 import { invalid, notFound, userError } from '../lib/errors.ts';
-import { fromPublicId, newId, toPublicId } from '../lib/ids.ts';
+import { decodeId, fromPublicId, newId, toPublicId } from '../lib/ids.ts';
 import { parse, targetId } from '../lib/input.ts';
 import { capitalized } from '../lib/words.ts';
 import { auditChanges, forEachTarget, type Written, writeItems } from './resource-changes.ts';
@@ -51,7 +51,10 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
       ? await rows.insertAll(ctx, [only, ...others] as never)
       : [await (follows ? rows : rows.send).insert(ctx, only as never)]
   ) as AnyRow[];
-  if (!follows && others.length === 0) return created;
+  if (!follows && others.length === 0) {
+    await hooks.sendAfterWrite?.(ctx, [{ before: null, after: created[0] as never }]);
+    return created;
+  }
   const written = prepared.map((target, at): Written => ({ ...target, before: null, after: created[at] as AnyRow }));
   await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'create', written));
   for (const { after } of written) await hooks.afterCreate?.(ctx, after as never);
@@ -60,9 +63,10 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
 
 /** Runs the hook for all objects. Returns their rows as they are then. */
 async function finish(ctx: Context, { declaration, rows }: Resource, written: readonly Written[]): Promise<AnyRow[]> {
-  const hook = declaration.hooks?.afterWrite;
-  if (!hook) return written.map(({ after }) => after);
-  await hook(ctx, written as never);
+  const { afterWrite, sendAfterWrite } = declaration.hooks ?? {};
+  await sendAfterWrite?.(ctx, written as never);
+  if (!afterWrite) return written.map(({ after }) => after);
+  await afterWrite(ctx, written as never);
   const current = await rows.lockAll(
     ctx,
     written.map(({ after }) => after.id),
@@ -113,6 +117,7 @@ async function changeAll(ctx: Context, resource: Resource, given: readonly Given
     for (const { before, after } of written) await hooks.afterUpdate?.(ctx, before as never, after as never);
     return await finish(ctx, resource, written);
   }
+  await hooks.sendAfterWrite?.(ctx, written as never);
   return written.map(({ after }) => after);
 }
 
@@ -134,6 +139,7 @@ async function removeOne(ctx: Context, resource: Resource, input: Input): Promis
   await order?.closeGap(ctx, row['index'] as number);
   if (items.size > 0) await auditChanges(ctx, resource, [{ before: row, after: null }], new Map([[row.id, items]]));
   await hook?.(ctx, row as never);
+  await declaration.hooks?.sendAfterDelete?.(ctx, row as never);
   return deletedId;
 }
 
@@ -185,14 +191,15 @@ async function findTarget<Row extends { id: string }>(
   return id;
 }
 
-/** The ID of the target that the input names by its alias. Null if there is none or it is not visible to the caller. */
+/** The ID of the target. Null if the ID is malformed, or no object that is visible to the caller has the alias. */
 export async function targetIdOf<Row extends { id: string }>(
   ctx: Context,
   resource: DeclaredNode<Row>,
   input: Input,
 ): Promise<string | null> {
   const given = targetIn(resource, input);
-  if (typeof given === 'string' || given.alias == null) return null;
+  const id = typeof given === 'string' ? given : given.id;
+  if (id != null) return decodeId(id) ? id : null;
   const row = await loadReferenced(ctx, resource, given);
   return row && canSee(ctx, resource, row) ? toPublicId(resource.prefix, row.id) : null;
 }

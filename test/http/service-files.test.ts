@@ -298,6 +298,39 @@ test('a client that sends a little now and then does not keep its place', async 
   await expect(read()).rejects.toThrow('too slow');
 });
 
+test('a refused dependency on a later row is an error of its row, and the others are added', async () => {
+  const lines = await imported(owner, [
+    { name: 'Loop', dependencies: ['loop-later', 'needed-later'] },
+    { name: 'Straight', dependencies: ['needed-later', 'nowhere'] },
+    { name: 'Needed later' },
+    { name: 'Loop', aliases: ['loop', 'loop-later'] },
+  ]);
+  const errors = lines.filter(({ type }) => type === 'error').map(({ line, errors: [{ code }] }) => [line, code]);
+  expect(errors.sort(([a], [b]) => a - b)).toEqual([
+    [1, 'INVALID'],
+    [2, 'NOT_FOUND'],
+  ]);
+  expect(lines.at(-1)).toMatchObject({ type: 'end', created: 3, updated: 1, failed: 2, stopped: null });
+  const NEEDED = '{ service(alias: "straight") { dependencies { nodes { name } } } }';
+  expect((await queryData(owner, NEEDED)).service.dependencies.nodes).toEqual([{ name: 'Needed later' }]);
+});
+
+test('a row with many dependencies needs as many statements as one with few', async () => {
+  const count = async (name: string, dependencies: string[]): Promise<number> => {
+    let statements = 0;
+    api.hooks.onStatement = () => (statements += 1);
+    expect((await imported(owner, [{ name, dependencies }])).at(-1)).toMatchObject({ created: 1, failed: 0 });
+    delete api.hooks.onStatement;
+    return statements;
+  };
+  const names = Array.from({ length: 20 }, (_, at) => `needed-${at}`);
+  await imported(
+    owner,
+    names.map((name) => ({ name })),
+  );
+  expect(await count('Needs twenty', names)).toBe(await count('Needs two', names.slice(0, 2)));
+});
+
 test('an unclosed quote is reported with its line', async () => {
   const lines = await linesOf(await importAs(owner, 'name\nOne\nTwo\n"Three"x\nFour\n', { type: 'text/csv' }));
   expect(lines.at(-1)).toMatchObject({ type: 'end', stopped: { code: 'INVALID_FILE', line: 4 } });

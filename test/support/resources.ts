@@ -281,7 +281,7 @@ export const RESOURCES: Record<string, Resource> = {
         'INVALID',
         await one('Service'),
       ],
-      createService: [{ name: '', tierId: unknownId('tie') }, 'TOO_SHORT NOT_FOUND'],
+      createService: [{ name: '', tierId: unknownId('lif') }, 'TOO_SHORT NOT_FOUND'],
       updateService: [{ id: await one('Service'), name: null }, 'REQUIRED'],
       recordDeploy: [{ service: { id: await one('Service') }, deployedAt: DISTANT }, 'INVALID', await one('Service')],
     }),
