@@ -276,7 +276,7 @@ export async function importDependencies(ctx: Context, open: readonly OpenDepend
   const done = await attemptDependencies(ctx, byService);
   if (!('refused' in done)) return done;
   const errorsOf = (at: number) => done.refused.get(at) ?? (byService.length === 1 ? done.others : undefined);
-  const failed = byService.flatMap(([first], at): RowError[] => {
+  const failed: RowError[] = byService.flatMap(([first], at) => {
     const errors = errorsOf(at);
     return first && errors ? [{ line: first.line, errors }] : [];
   });
