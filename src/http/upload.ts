@@ -19,8 +19,8 @@ export interface UploadTimeouts {
 }
 
 /**
- * The chunks of the body. Throws the error if the server has to wait too long for data. Otherwise a client that sends a byte
- * now and then could keep its place forever. The time in which the server writes what it has read does not count.
+ * The chunks of the body. Throws the error if the server waits too long for data. Otherwise a client that sends one byte
+ * from time to time could occupy an import forever. The time in which the server writes rows does not count.
  */
 export async function* chunksOfBody(
   req: AsyncIterable<Uint8Array>,

@@ -278,8 +278,8 @@ test('the audit event has the value before and after', async () => {
   expect(auditEvents.nodes).toEqual([
     {
       ...{ action: 'setServiceProperty', outcome: 'ALLOWED' },
-      before: { property: { definitionId: port, value: 1 } },
-      after: { property: { definitionId: port, value: 2 } },
+      before: { id, property: { definitionId: port, value: 1 } },
+      after: { id, property: { definitionId: port, value: 2 } },
     },
   ]);
 });

@@ -116,7 +116,7 @@ const DEFAULT_DAYS = 30;
 
 const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport').implement({
   description:
-    'The number of services at each level. Counts only services for which the caller has `service:read` and `check_result:read`.',
+    'The number of services at each level. Counts only the services for which the caller has `check_result:read`.',
   public: true,
   fields: (t) => ({
     overall: t.field({
