@@ -1,7 +1,6 @@
 import type { Context } from '../context.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
 import type { Item } from './parts.ts';
-
-type MaybePromise<Value> = Value | Promise<Value>;
 
 /** One object that a mutation has created or updated. */
 export interface Change<Row> {

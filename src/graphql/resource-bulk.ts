@@ -7,10 +7,10 @@ import { mutation } from './mutation.ts';
 import type { Fields } from './part-inputs.ts';
 import type { Input } from './resource-inputs.ts';
 import type { AnyRow, Resource, When } from './resource-model.ts';
-import { createAll, type Given, updateAll } from './resource-write.ts';
+import { createAll, type Given, targetIdOf, updateAll } from './resource-write.ts';
 
 /** Maximum number of objects that one mutation creates or updates. */
-export const MAX_BULK = 500;
+const MAX_BULK = 500;
 
 const WRITE = { create: createAll, update: updateAll };
 
@@ -24,6 +24,13 @@ export function addBulk(resource: Resource, inputs: Record<When, InputRef<unknow
       mayUseCachedActor: true,
       permission: permissionTo(when),
       ...(when === 'update' && resource.owner && { onSome: true }),
+      ...(when === 'update' && {
+        // The event of a refused update has the same target as that of a successful one: the first object.
+        auditTarget: async (ctx: Context, input: Input) => {
+          const [first] = input[plural] as Input[];
+          return first ? await targetIdOf(ctx, resource, first) : null;
+        },
+      }),
       description: `${capitalized(when)}s up to ${MAX_BULK} ${words}: all of them or, if there are errors, none. The path of an error begins with \`${plural}\` and the index of the input, from 0.`,
       input: (t: Fields) => ({
         [plural]: t.field({
@@ -66,12 +73,7 @@ async function writeAll(ctx: Context, resource: Resource, when: When, inputs: re
 }
 
 /** Creates or updates several objects. If another request has caused the error, its path is that of the list. */
-export async function writeBulk(
-  ctx: Context,
-  resource: Resource,
-  when: When,
-  given: readonly Given[],
-): Promise<AnyRow[]> {
+async function writeBulk(ctx: Context, resource: Resource, when: When, given: readonly Given[]): Promise<AnyRow[]> {
   try {
     return await WRITE[when](ctx, resource, given);
   } catch (thrown) {

@@ -41,7 +41,7 @@ interface Reference {
 const EXCEPTIONS = ['Role'];
 
 /** References that a deletion sets to null. `member-removal.test.ts` tests them. */
-const CLEARED = ['checks.owner_id'];
+const CLEARED = ['checks.owner_id', 'teams.manager_id'];
 
 const uuidOf = (id: string): string => decodeId(id)?.uuid ?? '';
 

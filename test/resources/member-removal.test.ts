@@ -68,11 +68,31 @@ describe('removing a member', () => {
       }
       return found.toSorted();
     };
+    const team = { name: 'Traced', managerId: leaver.memberId, members: [{ principalId: leaver.memberId }] };
+    expect(await mutate(people.admin, 'createTeam', team)).toEqual({ errors: [] });
     const of = ['api_tokens', 'assignments', 'invitations', 'memberships', 'people', 'principals', 'sessions'];
-    expect(await mentions()).toEqual(of);
+    expect(await mentions()).toEqual([...of, 'team_members', 'teams']);
     expect(await mutate(people.admin, 'deleteMember', { id: leaver.memberId })).toEqual({ errors: [] });
     expect(await mentions()).toEqual([]);
     expect(await differencesOfDirectories(api.root)).toEqual([]);
+  });
+
+  test('removes them from their teams, and leaves teams that they managed without a manager', async () => {
+    const leaver = await addMember(api, acme, 'user', 'managing');
+    const members = [leaver, people.admin].map(({ memberId }) => ({ principalId: memberId }));
+    const { team } = await mutate(
+      people.admin,
+      'createTeam',
+      { name: 'Managed', managerId: leaver.memberId, members },
+      'team { id }',
+    );
+    expect(await mutate(people.admin, 'deleteMember', { id: leaver.memberId })).toEqual({ errors: [] });
+    const found = await queryData(
+      people.read,
+      'query ($id: ID!) { node(id: $id) { ... on Team { manager { id } members { principal { ... on Member { id } } } } } }',
+      team,
+    );
+    expect(found).toEqual({ node: { manager: null, members: [{ principal: { id: people.admin.memberId } }] } });
   });
 
   test('clears their ownership of a check that is created at the same moment', async () => {

@@ -20,7 +20,8 @@ export async function setProperty(ctx: Context, given: GivenProperty, { lock }: 
   const own = and(eq(services.organizationId, tenant(ctx)), eq(services.id, service.id));
   const tx = await db(ctx);
   await tx.update(services).set({ updatedAt: ctx.dependencies.clock() }).where(own);
-  const event = (value: unknown) => ({ property: { definitionId: toPublicId('prd', given.definitionId), value } });
+  const definitionId = toPublicId('prd', given.definitionId);
+  const event = (value: unknown) => ({ id: toPublicId('svc', service.id), property: { definitionId, value } });
   audit(ctx, { before: event(before), after: event(given.value) });
   await evaluateServices(ctx, [service.id]);
   // The evaluation may have changed the level.
