@@ -23,9 +23,10 @@ export const jobExecutor = (
 ): JobExecutor => ({
   async executeSql(text, values = []) {
     const params = values.map((value) => encode(value, toJson));
-    const sent = send(text, params as never[], { prepare: params.length > 0 }).execute();
+    // `then` sends the statement, and `await` would send it later.
+    const answer = send(text, params as never[], { prepare: params.length > 0 }).then((rows: unknown) => rows);
     onSent?.();
-    const result = (await sent) as unknown as Result | Result[];
+    const result = (await answer) as Result | Result[];
     // A script has one result per statement.
     return isScript(result) ? { rows: result.flatMap(rowsOf) } : { rows: rowsOf(result) };
   },
