@@ -23,8 +23,12 @@ export const jobExecutor = (
 ): JobExecutor => ({
   async executeSql(text, values = []) {
     const params = values.map((value) => encode(value, toJson));
-    const sent = send(text, params as never[], { prepare: params.length > 0 }).execute();
-    onSent?.();
+    const sent = send(text, params as never[], { prepare: params.length > 0 });
+    if (onSent) {
+      // Otherwise the query is sent when it is awaited. A worker's `send` returns a promise, which has no such method.
+      void sent.execute();
+      onSent();
+    }
     const result = (await sent) as unknown as Result | Result[];
     // A script has one result per statement.
     return isScript(result) ? { rows: result.flatMap(rowsOf) } : { rows: rowsOf(result) };
