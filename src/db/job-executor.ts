@@ -1,6 +1,6 @@
 import { makePgArray } from 'drizzle-orm/pg-core';
 import { parsePgArray } from 'drizzle-orm/pg-core/utils/array';
-import type { Column, RowList, Sql } from 'postgres';
+import type { Column, RowList } from 'postgres';
 
 /** The connection that pg-boss expects. */
 export interface JobExecutor {
@@ -8,6 +8,13 @@ export interface JobExecutor {
 }
 
 type Result = RowList<Record<string, unknown>[]>;
+
+/** Sends a statement. Only a statement of the driver has `execute`, which sends it at once. */
+type Send = (
+  text: string,
+  values: never[],
+  options: { prepare: boolean },
+) => PromiseLike<unknown> & { execute?: () => unknown };
 
 interface ExecutorOptions {
   /** Converts objects. Defaults to text, for connections that send JSON unchanged. */
@@ -17,15 +24,13 @@ interface ExecutorOptions {
 }
 
 /** Runs the statements of pg-boss with `send`. It was written for another driver, so values are converted. */
-export const jobExecutor = (
-  send: Sql['unsafe'],
-  { toJson = JSON.stringify, onSent }: ExecutorOptions = {},
-): JobExecutor => ({
+export const jobExecutor = (send: Send, { toJson = JSON.stringify, onSent }: ExecutorOptions = {}): JobExecutor => ({
   async executeSql(text, values = []) {
     const params = values.map((value) => encode(value, toJson));
-    const sent = send(text, params as never[], { prepare: params.length > 0 }).execute();
+    const sent = send(text, params as never[], { prepare: params.length > 0 });
+    sent.execute?.();
     onSent?.();
-    const result = (await sent) as unknown as Result | Result[];
+    const result = (await sent) as Result | Result[];
     // A script has one result per statement.
     return isScript(result) ? { rows: result.flatMap(rowsOf) } : { rows: rowsOf(result) };
   },
