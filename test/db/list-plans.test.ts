@@ -1,3 +1,4 @@
+import { getTableName } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { RESOURCES } from '../../src/graphql/resource.ts';
 import { newId, toPublicId } from '../../src/lib/ids.ts';
@@ -63,8 +64,9 @@ function scansOf(plan: Json): { table: string; condition: string }[] {
 }
 
 test.each(LISTS)('%s', async (list) => {
-  const { plural } = RESOURCES.find(({ declaration }) => list.startsWith(declaration.plural))?.declaration ?? {};
-  for (const text of await readsOf(list, plural ?? '')) {
+  const name = list.replace(/\(.*$/, '');
+  const { table } = RESOURCES.find(({ declaration }) => declaration.plural === name) as (typeof RESOURCES)[number];
+  for (const text of await readsOf(list, getTableName(table))) {
     const scans = scansOf(await planOf(text));
     expect(scans.length).toBeGreaterThan(0);
     for (const { table, condition } of scans) expect(`${table}: ${condition}`).toContain('organization_id');

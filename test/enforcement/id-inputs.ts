@@ -15,6 +15,8 @@ import { validCase, withTarget } from '../support/fixtures.ts';
 import {
   argumentPaths,
   capitalized,
+  createMutationOf,
+  editPaths,
   type InputPath,
   inputPaths,
   leafFields,
@@ -26,6 +28,7 @@ import {
   type RootField,
   targetPath,
   valueAt,
+  verbAndType,
   withValue,
 } from '../support/introspect.ts';
 import type { Fixtures, Input } from '../support/resource.ts';
@@ -86,7 +89,15 @@ const isId = ({ type }: InputPath): boolean => type.name === 'ID';
 export const titleOf = ({ mutation, name }: InputPath): string => `${mutation}.${name.replaceAll('.0', '')}`;
 export const byTitle = (paths: InputPath[]) => paths.map((inputPath) => [titleOf(inputPath), inputPath] as const);
 
-export const idsInMutations = inputPaths(mutations.map(({ name }) => name)).values.filter(isId);
+const names = mutations.map(({ name }) => name);
+const edits = editPaths(names).filter(isId);
+const removes = ({ name }: InputPath): boolean => /(^|\.)remove[A-Z]/.test(name);
+export const idsInMutations = [
+  ...inputPaths(names).values.filter(isId),
+  ...edits.filter((inputPath) => !removes(inputPath)),
+];
+/** The IDs in fields such as `removeMembers`, which ignore what the object does not have. */
+export const idsToRemove = edits.filter(removes);
 export const idsInQueries = queries.flatMap(argumentPaths).filter(isId);
 
 const queryOf = ({ mutation }: InputPath): RootField => queries.find(({ name }) => name === mutation) as RootField;
@@ -124,6 +135,12 @@ export function queryAt(inputPath: InputPath): OperationWithId {
   return (id) => [document, withValue(given, inputPath.name, id)];
 }
 
+/** Where the input of a new object has the edited list: `dependencies.0.id` for `services.0.addDependencies.0.id`. */
+const whenCreated = ({ mutation, name }: InputPath) => ({
+  mutation: createMutationOf(verbAndType(mutation)?.type ?? ''),
+  name: name.replace(/^.*?(add|remove)(?=[A-Z])/, '').replace(/^./, (letter) => letter.toLowerCase()),
+});
+
 /** A valid input for each mutation, created once, in which an ID is then replaced. */
 export function inputsOf(fixtures: Fixtures) {
   const inputs = new Map<string, Promise<Input>>();
@@ -138,8 +155,11 @@ export function inputsOf(fixtures: Fixtures) {
   return {
     /** The type of the ID at this path of the valid input, or undefined. */
     async typeAt(inputPath: InputPath): Promise<string | undefined> {
-      const id = valueAt(await goodInput(inputPath.mutation), inputPath.name);
-      return id && typedIdOf(id).typename;
+      await goodInput(inputPath.mutation);
+      const { mutation, name } = edits.includes(inputPath) ? whenCreated(inputPath) : inputPath;
+      const value = valueAt(await goodInput(mutation), name);
+      const [id] = value && typeof value === 'object' ? Object.values(value) : [value];
+      return id ? typedIdOf(id as string).typename : undefined;
     },
     /** The mutation with the ID at this path. */
     async askAt(inputPath: InputPath, id: string): Promise<OperationWithId> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { allRows, LOG_AND_COUNTERS } from '../support/all-rows.ts';
-import { type Caller, startApi } from '../support/api.ts';
+import { type Caller, type Json, startApi } from '../support/api.ts';
 import { createFixtures } from '../support/fixtures.ts';
 import { nodeOfList, nodeTypes, queries, type RootField, typesInProjects } from '../support/introspect.ts';
 import { RESOURCES } from '../support/resources.ts';
@@ -12,6 +12,7 @@ import {
   expectSameResponse,
   idsInMutations,
   idsInQueries,
+  idsToRemove,
   inputsOf,
   queryAt,
   sampleIds,
@@ -150,6 +151,10 @@ test.each(lists.map((field) => [field.name, field] as const))(
 
 const inputs = inputsOf(ours);
 const written = () => allRows(api, LOG_AND_COUNTERS);
+const theirRows = async () =>
+  Object.values<Json[] | null>(await written()).flatMap((rows) =>
+    (rows ?? []).filter(({ organization_id }) => organization_id === organizationUuid(globex)),
+  );
 const theirLog = () =>
   api.root`select * from audit_events where organization_id = ${organizationUuid(globex)} order by id`;
 
@@ -169,6 +174,24 @@ test.each(byTitle(idsInMutations))(
       }
     }
     expect([await written(), await theirLog()]).toEqual(before);
+  },
+);
+
+test.each(byTitle(idsToRemove))(
+  'IDs of another organization as %s give the same response as unknown IDs, and remove nothing',
+  async (title, inputPath) => {
+    const of = await inputs.typeAt(inputPath);
+    expect(nodeTypes).toContain(of);
+    const before = [await theirRows(), await theirLog()];
+    expect(before[0]).not.toEqual([]);
+    for (const { type, id } of sampleIds(foreign, of, title)) {
+      const ask = await inputs.askAt(inputPath, id);
+      for (const [who, caller] of callersFor(type, of))
+        expect(JSON.stringify(await expectSameRefusal(api, caller, ask, id)), `${who} with ${type}`).not.toMatch(
+          /INTERNAL|globex/,
+        );
+    }
+    expect([await theirRows(), await theirLog()]).toEqual(before);
   },
 );
 

@@ -167,6 +167,38 @@ test('a CSV file with multi-line cells reports the first line of a row', async (
   );
 });
 
+async function rowsIn(text: string): Promise<[number, Json][]> {
+  async function* chunks() {
+    yield Buffer.from(text);
+  }
+  const rows: [number, Json][] = [];
+  for await (const { line, fields } of rowsOfFile('csv', chunks())) rows.push([line, fields?.['name']]);
+  return rows;
+}
+
+test('lines are counted in a CSV file with empty lines and all kinds of line breaks', async () => {
+  expect(await rowsIn('name\r\n\r\nA\r\n"B\r\nC\nD"\r\n\r\n\r\nE')).toEqual([
+    [3, 'A'],
+    [4, 'B\r\nC\nD'],
+    [9, 'E'],
+  ]);
+  expect(await rowsIn('name\rA\r\rB')).toEqual([
+    [2, 'A'],
+    [4, 'B'],
+  ]);
+});
+
+test('a CSV file of empty lines keeps the server busy for a moment only', async () => {
+  expect(await rowsIn(`name,language\n${'\n'.repeat(1_000_000)}A,Go\n`)).toEqual([[1_000_002, 'A']]);
+});
+
+test('the characters of a CSV file are the same wherever its text is divided', async () => {
+  for (const length of [993, 994, 995]) {
+    const name = `${'x'.repeat(length)}${'😀'.repeat(1_000)}`;
+    expect(await rowsIn(`name\n${name}\n`)).toEqual([[2, name]]);
+  }
+});
+
 test('a dry run reports the same and writes nothing', async () => {
   const lines = await imported(
     owner,
@@ -329,6 +361,17 @@ test('a row with many dependencies needs as many statements as one with few', as
     names.map((name) => ({ name })),
   );
   expect(await count('Needs twenty', names)).toBe(await count('Needs two', names.slice(0, 2)));
+});
+
+test('a row with thousands of errors is reported with a few of them', async () => {
+  const many = (count: number) => Array.from({ length: count }, () => 1);
+  const lines = await imported(owner, [
+    { name: 'Many', tags: many(20_000) },
+    { name: 'Some', tags: many(400), links: many(400) },
+  ]);
+  const [first, second] = lines.filter(({ type }) => type === 'error');
+  expect(first.errors).toMatchObject([{ code: 'TOO_LONG', path: ['tags'] }]);
+  expect(second.errors).toHaveLength(20);
 });
 
 test('an unclosed quote is reported with its line', async () => {

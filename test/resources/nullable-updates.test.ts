@@ -34,11 +34,8 @@ interface Update {
 /** Input fields that are not values of the object, or that exclude another one. Other tests cover them. */
 const EXCLUDED = ['dryRun', 'noAccess', 'preset', 'roleExpiresAt', 'fallbackRoleId'];
 
-/** `addTags` and `removeTags` change `tags`, too. */
-const isPart = (mutation: string, name: string): boolean => {
-  const [, list] = /^(?:add|remove)([A-Z].*)$/.exec(name) ?? [];
-  return list !== undefined && hasInputField(mutation, list.slice(0, 1).toLowerCase() + list.slice(1));
-};
+/** `addTags` and `removeTags` edit a list. */
+const isEdit = (name: string): boolean => /^(add|remove)[A-Z]/.test(name);
 
 /** Optional fields of a mutation. */
 const optionalOf = (mutation: string): GraphQLInputField[] =>
@@ -46,7 +43,7 @@ const optionalOf = (mutation: string): GraphQLInputField[] =>
     ({ type, name, description }) =>
       !isNonNullType(type) &&
       !EXCLUDED.includes(name) &&
-      !isPart(mutation, name) &&
+      !isEdit(name) &&
       !/\brequired unless\b/i.test(description ?? ''),
   );
 

@@ -195,15 +195,21 @@ export const argumentPaths = (query: RootField): InputPath[] =>
     (arg) => pathsIn({ mutation: query.name, name: arg.name, hasDefault: false, description: '' }, arg.type).values,
   );
 
-/** The paths of all values in the inputs of these mutations, except fields that edit a list, such as `addTags`. */
-export const inputPaths = (names: string[]): InputPaths =>
-  joined(
-    names.flatMap((name) =>
-      inputFields(name)
-        .filter((field) => !/^(add|remove)[A-Z]/.test(field.name))
-        .map((field) => pathsOfField(name, '', field)),
-    ),
-  );
+const allPaths = (names: string[]): InputPaths =>
+  joined(names.flatMap((name) => inputFields(name).map((field) => pathsOfField(name, '', field))));
+
+/** Whether a field of the path edits a list, such as `addTags`. */
+const isEdit = ({ name }: InputPath): boolean => /(^|\.)(add|remove)[A-Z]/.test(name);
+
+/** The paths of all values in the inputs of these mutations, except fields that edit a list. */
+export function inputPaths(names: string[]): InputPaths {
+  const { values, lists } = allPaths(names);
+  const isOrdinary = (each: InputPath): boolean => !isEdit(each);
+  return { values: values.filter(isOrdinary), lists: lists.filter(isOrdinary) };
+}
+
+/** The paths of all values in fields that edit a list. The inputs of the registry do not have these fields. */
+export const editPaths = (names: string[]): InputPath[] => allPaths(names).values.filter(isEdit);
 
 /** The value at this path of the input. */
 export const valueAt = (input: Json, path: string): Json =>
@@ -214,7 +220,8 @@ export const withValue = (input: Json, path: string, value: unknown): Json => re
 
 function replaced(input: Json, [step = '', ...rest]: string[], value: unknown): Json {
   const next = rest.length > 0 ? replaced(input?.[step], rest, value) : value;
-  return Array.isArray(input) ? input.toSpliced(Number(step), 1, next) : { ...input, [step]: next };
+  const list = Array.isArray(input) ? input : input == null && /^\d+$/.test(step) ? [] : null;
+  return list ? list.toSpliced(Number(step), 1, next) : { ...input, [step]: next };
 }
 
 /** The output field that corresponds to an input field. */

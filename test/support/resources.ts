@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { decodeId, idAt, toPublicId } from '../../src/lib/ids.ts';
-import { allow, deny, giveProjectRole, projectRoleId } from '../decisions/support.ts';
+import * as statements from '../decisions/support.ts';
+import { giveProjectRole, ifOwned, projectRoleId } from '../decisions/support.ts';
 import { organizationUuid, secretFor, unknownId } from '../enforcement/support.ts';
 import {
   accountRows,
@@ -30,6 +31,9 @@ import {
 const DISTANT = '2999-01-01T00:00:00.000Z';
 const LATER = '2100-01-01T00:00:00Z';
 const TERM = { roleExpiresAt: DISTANT, fallbackRoleId: roleId('read') };
+/** Statements as the API returns them. */
+const allow = (...patterns: string[]) => ({ ...statements.allow(...patterns), ownedByPrincipal: false });
+const deny = (...patterns: string[]) => ({ ...statements.deny(...patterns), ownedByPrincipal: false });
 const STATEMENTS = [allow('dataset:*', '*:read')];
 
 /** The object of this type that an object of type `user` refers to. */
@@ -175,13 +179,16 @@ export const RESOURCES: Record<string, Resource> = {
       reportCheckResult: [{ ...(await manualCheck(fixtures)), status: 'FAILED', message: '' }, 'TOO_SHORT'],
       runChecks: [{ service: { id: unknownId('svc') } }, 'NOT_FOUND'],
     }),
-    rows: async ({ insert, of }) => {
+    rows: async ({ size, insert, of }) => {
       const [services, checks, members] = [await of('Service'), await of('Check'), await of('Member')];
-      return insert('check_results', (at) => ({
-        ...{ service_id: services[at], check_id: checks[at], status: at % 2 ? 'PASSED' : 'FAILED' },
-        reported_by_id: members[at],
+      const result = (at: number, service: string | undefined, check: string | undefined) => ({
+        ...{ service_id: service, check_id: check, status: at % 2 ? 'PASSED' : 'FAILED', reported_by_id: members[at] },
         created_at: new Date(Date.UTC(2026, 0, 1) + at * 1_000),
-      }));
+      });
+      // One service has several results in one check, of which only the last is not replaced.
+      const replaced = (at: number) => ({ ...result(at, services[0], checks[0]), replaced_at: new Date() });
+      await insert('check_results', replaced, Math.ceil(size / 2));
+      return insert('check_results', (at) => result(at, services[at], checks[at]));
     },
   },
   Tier: {
@@ -301,6 +308,13 @@ export const RESOURCES: Record<string, Resource> = {
       }));
       await insert('service_links', (at) => ({ service_id: ids[at], name: `Link ${at}`, url: 'https://acme.test/' }));
       await insert('service_dependencies', (at) => ({ service_id: ids[0], depends_on_id: ids[at] }));
+      const others = ids.slice(1);
+      if (others.length > 0)
+        await insert(
+          'service_dependencies',
+          (at) => ({ service_id: others[at], depends_on_id: ids[0] }),
+          others.length,
+        );
       return ids;
     },
   },
@@ -439,7 +453,11 @@ export const RESOURCES: Record<string, Resource> = {
     }),
     base: ({ unique }) => ({ name: unique('Policy'), statements: [allow('dataset:read')] }),
     updates: ({ unique }) => [
-      { name: unique('Data'), description: 'Sets.\nData.', statements: [allow('dataset:*', 'golden:read')] },
+      {
+        name: unique('Data'),
+        description: 'Sets.\nData.',
+        statements: [allow('dataset:*'), ifOwned(deny('service:update'))],
+      },
       { name: unique('Sets'), description: 'More.', statements: [deny('*:delete'), allow('*'), allow('*')] },
     ],
     rejected: async ({ one }) => ({
@@ -466,7 +484,12 @@ export const RESOURCES: Record<string, Resource> = {
           policyIds: policies.slice(1),
           statements: [allow('dataset:read')],
         },
-        { name: unique('Writer'), description: 'Writes.', policyIds: policies, statements: [allow('trace:read')] },
+        {
+          name: unique('Writer'),
+          description: 'Writes.',
+          policyIds: policies,
+          statements: [ifOwned(allow('service:read', 'service:update'))],
+        },
       ];
     },
     cases: {
