@@ -278,7 +278,7 @@ export function afterCommit<T>(ctx: Context, work: () => Promise<T>): Promise<T 
 
 /**
  * Adds a job to the transaction of the mutation, and starts it soon after COMMIT. Nothing remains of it after a rollback,
- * also in a dry run.
+ * also in a dry run. The statement is sent before the function returns, and its response is awaited with COMMIT.
  */
 export async function enqueueJob<Name extends JobName>(
   ctx: Context,
@@ -286,7 +286,9 @@ export async function enqueueJob<Name extends JobName>(
   payload: JobPayload<Name>,
 ): Promise<void> {
   const { jobs } = ctx.dependencies;
-  await jobs.enqueue(await db(ctx), name, payload);
+  const { sent, id } = jobs.send(await db(ctx), name, payload);
+  awaitWithCommit(ctx, id);
+  await sent;
   void afterCommit(ctx, async () => jobs.wake());
 }
 

@@ -1,7 +1,6 @@
 import type { Context } from '../context.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
 import type { Item } from './parts.ts';
-
-type MaybePromise<Value> = Value | Promise<Value>;
 
 /** One object that a mutation has created or updated. */
 export interface Change<Row> {
@@ -35,8 +34,15 @@ export interface Hooks<Row> {
   readonly afterUpdate?: (ctx: Context, before: Row, after: Row) => MaybePromise<void>;
   /** Runs once for all objects that a mutation has created or updated. It can update their rows, which are read again. */
   readonly afterWrite?: (ctx: Context, changes: readonly Change<Row>[]) => MaybePromise<void>;
+  /**
+   * As `afterWrite`, for statements whose results are not needed: it sends them with `awaitWithCommit`, and does not change the
+   * objects. So the row, these statements, the audit event and COMMIT share a round trip.
+   */
+  readonly sendAfterWrite?: (ctx: Context, changes: readonly Omit<Change<Row>, 'items'>[]) => MaybePromise<void>;
   /** As `afterCreate`, with the deleted row. */
   readonly afterDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
+  /** As `sendAfterWrite`, with the deleted row. */
+  readonly sendAfterDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
   /** Throws if the row must not be deleted. The row is locked, and no references to it exist. */
   readonly beforeDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
 }

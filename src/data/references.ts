@@ -81,7 +81,7 @@ async function clear(ctx: Context, reference: Reference, id: string): Promise<vo
 
 /**
  * A caller that cannot see the referring objects gets their number. If some objects of the type are visible and others are
- * hidden, the number would tell of hidden ones, so there is none.
+ * hidden, the number would reveal hidden ones, so it is omitted.
  */
 async function refuseIfUsed(
   ctx: Context,

@@ -4,7 +4,7 @@ import { audit, awaitWithCommit, type Context, db, tenant } from '../context.ts'
 import { isAnyOf } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import { readerOf } from '../db/reader.ts';
-import { inserterOf, isStoredAsGiven, rowToInsert, sendStatement } from '../db/writer.ts';
+import { inserterOf, rowToInsert, sendStatement, storedAs } from '../db/writer.ts';
 import { notFound } from '../lib/errors.ts';
 import { type IdPrefix, publicRow, type References, toPublicId, typeOfPrefix } from '../lib/ids.ts';
 import { loaderById } from './loader.ts';
@@ -124,11 +124,14 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
     },
     async update(ctx: Context, before: RowOf<Table>, changes: Partial<InsertOf<Table>>): Promise<RowOf<Table>> {
       const given = givenOf(changes);
-      const isKnown = Object.entries(given).every(([key, value]) => isStoredAsGiven(columns[key] as PgColumn, value));
-      if (!isKnown || Object.keys(given).length === 0) return await update(ctx, before, changes);
+      const stored = Object.entries(given).map(
+        ([key, value]) => [key, storedAs(columns[key] as PgColumn, value)] as const,
+      );
+      const isKnown = stored.every(([, value]) => value !== undefined);
+      if (!isKnown || stored.length === 0) return await update(ctx, before, changes);
       const own = await db(ctx);
       awaitWithCommit(ctx, sendStatement(own, updating(own, ctx, before, given).getSQL()));
-      return updated(ctx, before, { ...before, ...given });
+      return updated(ctx, before, { ...before, ...Object.fromEntries(stored) });
     },
     async remove(ctx: Context, before: RowOf<Table>): Promise<string> {
       const own = await db(ctx);

@@ -9,15 +9,24 @@ export interface JobExecutor {
 
 type Result = RowList<Record<string, unknown>[]>;
 
-/**
- * Runs the statements of pg-boss with `send`. It was written for another driver, so values are converted. `toJson` converts
- * objects. Defaults to text, for connections that send JSON unchanged.
- */
-export const jobExecutor = (send: Sql['unsafe'], toJson: (value: object) => unknown = JSON.stringify): JobExecutor => ({
+interface ExecutorOptions {
+  /** Converts objects. Defaults to text, for connections that send JSON unchanged. */
+  readonly toJson?: (value: object) => unknown;
+  /** Called when a statement was sent. */
+  readonly onSent?: () => void;
+}
+
+/** Runs the statements of pg-boss with `send`. It was written for another driver, so values are converted. */
+export const jobExecutor = (
+  send: Sql['unsafe'],
+  { toJson = JSON.stringify, onSent }: ExecutorOptions = {},
+): JobExecutor => ({
   async executeSql(text, values = []) {
     const params = values.map((value) => encode(value, toJson));
-    const sent = send(text, params as never[], { prepare: params.length > 0 });
-    const result = (await sent) as unknown as Result | Result[];
+    // `then` sends the statement, and `await` would send it later.
+    const answer = send(text, params as never[], { prepare: params.length > 0 }).then((rows: unknown) => rows);
+    onSent?.();
+    const result = (await answer) as Result | Result[];
     // A script has one result per statement.
     return isScript(result) ? { rows: result.flatMap(rowsOf) } : { rows: rowsOf(result) };
   },

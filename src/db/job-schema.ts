@@ -93,7 +93,12 @@ async function setQueues(tx: TransactionSql, names: readonly JobName[]): Promise
   const toJson = (value: object): unknown => tx.typed(JSON.stringify(value) as never, TEXT);
   const send = ((text: string, values: never[], options: object) =>
     tx.unsafe(withoutTransaction(text), values, options)) as Sql['unsafe'];
-  const boss = new PgBoss({ schema: JOB_SCHEMA, db: jobExecutor(send, toJson), migrate: false, createSchema: false });
+  const boss = new PgBoss({
+    schema: JOB_SCHEMA,
+    db: jobExecutor(send, { toJson }),
+    migrate: false,
+    createSchema: false,
+  });
   for (const name of names) {
     await boss.createQueue(name, queueOptions(name));
     await boss.updateQueue(name, queueOptions(name));

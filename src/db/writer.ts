@@ -56,8 +56,9 @@ export function rowToInsert<Row>(table: PgTable, values: Values): Row | null {
   const row: Values = {};
   for (const [key, column] of Object.entries(getTableColumns(table))) {
     const value = values[key] ?? column.defaultFn?.() ?? (values[key] === undefined ? defaultOf(column) : null);
-    if (value === undefined || !isStoredAsGiven(column, value)) return null;
-    row[key] = value;
+    const stored = value === undefined ? undefined : storedAs(column, value);
+    if (stored === undefined) return null;
+    row[key] = stored;
   }
   return row as Row;
 }
@@ -69,12 +70,25 @@ function defaultOf(column: PgColumn): unknown {
   return is(column.default, SQL) ? undefined : column.default;
 }
 
-/** Types whose values PostgreSQL returns exactly as they were given. JSON, for example, loses the order of its keys. */
+/** Types whose values PostgreSQL returns exactly as they were given. */
 const EXACT = new Set(['PgText', 'PgUUID', 'PgBoolean', 'PgInteger', 'PgTimestamp']);
 
-/** Whether the database returns the value unchanged. */
-export const isStoredAsGiven = (column: PgColumn, value: unknown): boolean =>
-  value === null || EXACT.has((is(column, PgArray) ? (column.baseColumn as PgColumn) : column).columnType);
+/** The value that the database returns for a given one. Undefined if that is not known before. */
+export function storedAs(column: PgColumn, value: unknown): unknown {
+  const { columnType } = is(column, PgArray) ? (column.baseColumn as PgColumn) : column;
+  if (value === null || EXACT.has(columnType)) return value;
+  return column.columnType === 'PgJsonb' ? storedJson(value) : undefined;
+}
+
+/** A value as `jsonb` returns it: the keys of an object are in the order of their length in bytes, and then of their bytes. */
+const storedJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value), sortKeys);
+
+function sortKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const sized = Object.entries(value).map(([key, item]) => ({ key, item, bytes: Buffer.from(key) }));
+  sized.sort((a, b) => a.bytes.length - b.bytes.length || a.bytes.compare(b.bytes));
+  return Object.fromEntries(sized.map(({ key, item }) => [key, item]));
+}
 
 /** Sends a statement that returns no rows. It is sent before the function returns. */
 export async function sendStatement(db: Db, statement: SQL): Promise<void> {

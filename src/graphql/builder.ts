@@ -2,7 +2,6 @@ import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import { JSONResolver } from 'graphql-scalars';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_PAGE, MAX_PAGE, type PageArgs } from '../db/page.ts';
@@ -14,7 +13,7 @@ import { authScopes, guardPlugin, refusedFieldError } from './guard.ts';
 import { nodeIdPlugin } from './node-id.ts';
 import { visibleNodes } from './nodes.ts';
 import { permissionCachePlugin } from './permission-cache.ts';
-import { DateTime, parseText } from './scalars.ts';
+import { DateTime, Json, parseText } from './scalars.ts';
 import { withSource } from './source.ts';
 import { visibilityPlugin } from './visibility.ts';
 
@@ -122,7 +121,7 @@ builder.addScalarType('DateTime', DateTime, {
   description: `A point in time in the format of RFC 3339, such as \`2026-01-31T09:30:00.000Z\`, in the years ${YEARS.first} to ${YEARS.last}. Results are in UTC.`,
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
 });
-builder.addScalarType('JSON', JSONResolver, {
+builder.addScalarType('JSON', Json, {
   description: 'Any JSON value, as defined by ECMA-404.',
   specifiedByURL: 'https://ecma-international.org/publications-and-standards/standards/ecma-404/',
 });

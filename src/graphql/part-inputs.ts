@@ -27,6 +27,7 @@ export async function itemsIn(
   when: When,
   parsed: Item,
   errors: UserError[],
+  mustLoad: boolean,
 ): Promise<GivenItems[]> {
   const given: GivenItems[] = [];
   for (const part of resource.parts) {
@@ -35,8 +36,8 @@ export async function itemsIn(
     if (add == null && remove == null) continue;
     given.push({
       part,
-      add: await resolved(ctx, resource, part, names.add, add ?? [], errors),
-      remove: await resolved(ctx, resource, part, names.remove ?? '', remove ?? [], null),
+      add: await resolved(ctx, resource, part, names.add, add ?? [], errors, mustLoad),
+      remove: await resolved(ctx, resource, part, names.remove ?? '', remove ?? [], null, mustLoad),
     });
   }
   return given;
@@ -50,9 +51,10 @@ async function resolved(
   name: string,
   values: readonly unknown[],
   errors: UserError[] | null,
+  mustLoad: boolean,
 ): Promise<Item[]> {
   const found = await Promise.all(
-    values.map((value, at) => itemOf(ctx, resource, part, value, [name, String(at)], errors)),
+    values.map((value, at) => itemOf(ctx, resource, part, value, [name, String(at)], errors, mustLoad)),
   );
   return found.filter((item) => item !== null);
 }
@@ -64,6 +66,7 @@ async function itemOf(
   value: unknown,
   path: readonly string[],
   errors: UserError[] | null,
+  mustLoad: boolean,
 ): Promise<Item | null> {
   const item: Item = {};
   let isValid = true;
@@ -80,7 +83,7 @@ async function itemOf(
     const target = targetOf(resource, attribute.reference.target);
     const at = isOnly ? path : [...path, inputNameOf(column, target)];
     try {
-      item[column] = await resolveReference(ctx, target, own as GivenReference, at.join('.'), null);
+      item[column] = await resolveReference(ctx, target, own as GivenReference, at.join('.'), null, mustLoad);
     } catch (error) {
       isValid = false;
       const reported = (error as { userErrors?: readonly UserError[] }).userErrors;

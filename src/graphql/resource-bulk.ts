@@ -10,7 +10,7 @@ import type { AnyRow, Resource, When } from './resource-model.ts';
 import { createAll, type Given, targetIdOf, updateAll } from './resource-write.ts';
 
 /** Maximum number of objects that one mutation creates or updates. */
-export const MAX_BULK = 500;
+const MAX_BULK = 500;
 
 const WRITE = { create: createAll, update: updateAll };
 
@@ -76,12 +76,7 @@ async function writeAll(ctx: Context, resource: Resource, when: When, inputs: re
  * Creates or updates several objects. An error that the database finds, such as an unknown reference, has the path of the
  * only input. Of several, the database does not tell which one it is, so the path is that of the list.
  */
-export async function writeBulk(
-  ctx: Context,
-  resource: Resource,
-  when: When,
-  given: readonly Given[],
-): Promise<AnyRow[]> {
+async function writeBulk(ctx: Context, resource: Resource, when: When, given: readonly Given[]): Promise<AnyRow[]> {
   try {
     return await WRITE[when](ctx, resource, given);
   } catch (thrown) {

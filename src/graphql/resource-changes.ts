@@ -21,7 +21,7 @@ export interface Written extends Target {
 }
 
 /** The user errors of a step, with the path of its input. Other errors are thrown. */
-export async function errorsAt<T>(path: readonly string[], step: () => Promise<T>): Promise<T | UserError[]> {
+async function errorsAt<T>(path: readonly string[], step: () => Promise<T>): Promise<T | UserError[]> {
   try {
     return await step();
   } catch (error) {

@@ -68,7 +68,10 @@ export const valuesOf = async (
   projectId: string | null = null,
 ): Promise<Input> => (await inputOf(ctx, resource, when, input, projectId)).values;
 
-/** The columns that an input sets, and the items that it adds and removes. `before` is the row of an update. */
+/**
+ * The columns that an input sets, and the items that it adds and removes. `before` is the row of an update. `isOneOfMany` is
+ * for an input whose errors need its path.
+ */
 export async function inputOf(
   ctx: Context,
   resource: DeclaredNode,
@@ -76,6 +79,7 @@ export async function inputOf(
   input: Input,
   projectId: string | null,
   before: AnyRow | null = null,
+  isOneOfMany = false,
 ): Promise<{ values: Input; items: GivenItems[] }> {
   const errors: UserError[] = [];
   const parsed = (await collect(errors, () => parse(resource.inputSchemas[when](), input))) ?? input;
@@ -87,19 +91,19 @@ export async function inputOf(
     if (union && (value !== undefined || when === 'create'))
       Object.assign(
         values,
-        await collect(errors, () => unionValues(ctx, resource, key, union, value as Input | null, before)),
+        await collect(errors, () => unionValues(ctx, resource, key, union, value as Input | null, before, isOneOfMany)),
       );
     if (union || value === undefined) continue;
     values[key] = attribute.reference
       ? await collect(errors, () =>
-          referenced(ctx, resource, attribute, value as GivenReference | null, name, projectId),
+          referenced(ctx, resource, attribute, value as GivenReference | null, name, projectId, isOneOfMany),
         )
       : attribute.isList
         ? [...new Set(value as string[])]
         : value;
   }
   // Items that failed the check of their form are not resolved.
-  const items = errors.length > 0 ? [] : await itemsIn(ctx, resource, when, parsed, errors);
+  const items = errors.length > 0 ? [] : await itemsIn(ctx, resource, when, parsed, errors, isOneOfMany);
   if (errors.length > 0) throw invalid(...errors);
   return { values, items };
 }
@@ -122,6 +126,7 @@ async function referenced(
   given: GivenReference | null,
   name: string,
   projectId: string | null,
+  mustLoad: boolean,
 ): Promise<string | null> {
   if (given !== null)
     return await resolveReference(
@@ -130,6 +135,7 @@ async function referenced(
       given,
       name,
       projectId,
+      mustLoad,
     );
   if (nullable) return null;
   throw invalid(userError('REQUIRED', name, `${name}: is required and must not be null.`));

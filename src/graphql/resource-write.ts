@@ -11,9 +11,9 @@ import { parse, targetId } from '../lib/input.ts';
 import { capitalized } from '../lib/words.ts';
 import { auditChanges, forEachTarget, type Written, writeItems } from './resource-changes.ts';
 import { type Input, inputOf } from './resource-inputs.ts';
-import { type AnyRow, columnOf, type DeclaredPart, type Resource } from './resource-model.ts';
+import { type AnyRow, columnOf, type DeclaredNode, type DeclaredPart, type Resource } from './resource-model.ts';
 import { refuseTakenValues } from './resource-unique.ts';
-import { canSee, type GivenReference, loadReferenced, requireOnService } from './target.ts';
+import { canSee, type GivenReference, loadReferenced, requireOnService, type Target } from './target.ts';
 
 /** An input of one object, and its path in the input of the mutation. */
 export interface Given {
@@ -31,7 +31,7 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
   const projectId = resource.project ? fromPublicId('prj', given[0]?.input['projectId'] as string) : null;
   const parsed = await forEachTarget(given, async ({ input, path }) => ({
     path,
-    ...(await inputOf(ctx, resource, 'create', input, projectId)),
+    ...(await inputOf(ctx, resource, 'create', input, projectId, null, path.length > 0)),
   }));
   const order = denseIndex(resource);
   await order?.lock(ctx);
@@ -51,7 +51,10 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
       ? await rows.insertAll(ctx, [only, ...others] as never)
       : [await (follows ? rows : rows.send).insert(ctx, only as never)]
   ) as AnyRow[];
-  if (!follows && others.length === 0) return created;
+  if (!follows && others.length === 0) {
+    await hooks.sendAfterWrite?.(ctx, [{ before: null, after: created[0] as never }]);
+    return created;
+  }
   const written = prepared.map((target, at): Written => ({ ...target, before: null, after: created[at] as AnyRow }));
   await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'create', written));
   for (const { after } of written) await hooks.afterCreate?.(ctx, after as never);
@@ -60,9 +63,10 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
 
 /** Runs the hook for all objects. Returns their rows as they are then. */
 async function finish(ctx: Context, { declaration, rows }: Resource, written: readonly Written[]): Promise<AnyRow[]> {
-  const hook = declaration.hooks?.afterWrite;
-  if (!hook) return written.map(({ after }) => after);
-  await hook(ctx, written as never);
+  const { afterWrite, sendAfterWrite } = declaration.hooks ?? {};
+  await sendAfterWrite?.(ctx, written as never);
+  if (!afterWrite) return written.map(({ after }) => after);
+  await afterWrite(ctx, written as never);
   const current = await rows.lockAll(
     ctx,
     written.map(({ after }) => after.id),
@@ -87,7 +91,8 @@ async function changeAll(ctx: Context, resource: Resource, given: readonly Given
   const locked = await lockTargets(ctx, resource, given);
   const parsed = await forEachTarget(given, async ({ input, path }, at) => {
     const before = locked[at] as AnyRow;
-    const { values, items } = await inputOf(ctx, resource, 'update', input, resource.projectOf(before), before);
+    const project = resource.projectOf(before);
+    const { values, items } = await inputOf(ctx, resource, 'update', input, project, before, path.length > 0);
     editLists(resource, input, before, values);
     return { path, items, before, values };
   });
@@ -112,6 +117,7 @@ async function changeAll(ctx: Context, resource: Resource, given: readonly Given
     for (const { before, after } of written) await hooks.afterUpdate?.(ctx, before as never, after as never);
     return await finish(ctx, resource, written);
   }
+  await hooks.sendAfterWrite?.(ctx, written as never);
   return written.map(({ after }) => after);
 }
 
@@ -133,6 +139,7 @@ async function removeOne(ctx: Context, resource: Resource, input: Input): Promis
   await order?.closeGap(ctx, row['index'] as number);
   if (items.size > 0) await auditChanges(ctx, resource, [{ before: row, after: null }], new Map([[row.id, items]]));
   await hook?.(ctx, row as never);
+  await declaration.hooks?.sendAfterDelete?.(ctx, row as never);
   return deletedId;
 }
 
@@ -162,13 +169,19 @@ function denseIndex(resource: Resource) {
   return has ? denseIndexOf(resource.table, columnOf(resource, 'index')) : null;
 }
 
-export const targetIn = ({ loadByAlias, field }: Resource, input: Input): GivenReference =>
-  (loadByAlias ? input[field] : input['id']) as GivenReference;
+export const targetIn = (
+  { loadByAlias, field }: Pick<Target, 'loadByAlias'> & { field: string },
+  input: Input,
+): GivenReference => (loadByAlias ? input[field] : input['id']) as GivenReference;
 
 const aliasIn = (given: GivenReference): string | null | undefined => (typeof given === 'string' ? null : given.alias);
 
 /** The ID of the row that an input names. */
-async function findTarget(ctx: Context, resource: Resource, input: Input): Promise<string> {
+async function findTarget<Row extends { id: string }>(
+  ctx: Context,
+  resource: DeclaredNode<Row>,
+  input: Input,
+): Promise<string> {
   const given = targetIn(resource, input);
   const id =
     aliasIn(given) == null
@@ -179,7 +192,11 @@ async function findTarget(ctx: Context, resource: Resource, input: Input): Promi
 }
 
 /** The ID of the target. Null if the ID is malformed, or no object that is visible to the caller has the alias. */
-export async function targetIdOf(ctx: Context, resource: Resource, input: Input): Promise<string | null> {
+export async function targetIdOf<Row extends { id: string }>(
+  ctx: Context,
+  resource: DeclaredNode<Row>,
+  input: Input,
+): Promise<string | null> {
   const given = targetIn(resource, input);
   const id = typeof given === 'string' ? given : given.id;
   if (id != null) return decodeId(id) ? id : null;
@@ -188,16 +205,16 @@ export async function targetIdOf(ctx: Context, resource: Resource, input: Input)
 }
 
 /** The row that the mutation is about, locked until its transaction ends. On a service, the permission is checked. */
-export async function lockTarget(
+export async function lockTarget<Row extends { id: string }>(
   ctx: Context,
-  resource: Resource,
+  resource: DeclaredNode<Row>,
   input: Input,
   permission: Permission,
-): Promise<AnyRow> {
+): Promise<Row> {
   const id = await findTarget(ctx, resource, input);
   // Of a target that is given by its alias, an event of a failed mutation names the ID too.
   audit(ctx, { targetId: toPublicId(resource.prefix, id) });
-  const row = (await resource.rows.lock(ctx, id)) as AnyRow;
+  const row = (await resource.rows.lock(ctx, id)) as { id: string } as Row;
   requireOnService(ctx, resource, row, permission);
   await refuseMovedAliases(ctx, resource, [{ input, path: [] }], [row]);
   return row;
@@ -233,15 +250,15 @@ async function lockTargets(ctx: Context, resource: Resource, given: readonly Giv
 }
 
 /** Another request may have given an alias to another object before the lock was acquired. */
-async function refuseMovedAliases(
+async function refuseMovedAliases<Row extends { id: string; alias?: unknown }>(
   ctx: Context,
-  resource: Resource,
+  resource: DeclaredNode<Row>,
   given: readonly Given[],
-  locked: readonly AnyRow[],
+  locked: readonly Row[],
 ): Promise<void> {
   const wanted = given.flatMap(({ input }, at) => {
     const alias = aliasIn(targetIn(resource, input));
-    return alias == null ? [] : [{ alias, row: locked[at] as AnyRow }];
+    return alias == null ? [] : [{ alias, row: locked[at] as Row }];
   });
   if (wanted.length === 0) return;
   const { aliases, name } = resource;
@@ -254,7 +271,7 @@ async function refuseMovedAliases(
       wanted.map(({ alias }) => alias),
     ));
   for (const { alias, row } of wanted)
-    if (found ? found.get(alias) !== row.id : row['alias'] !== alias) throw notFound(name);
+    if (found ? found.get(alias) !== row.id : row.alias !== alias) throw notFound(name);
 }
 
 /** Applies `addTags` and `removeTags` to the list of the locked row. */

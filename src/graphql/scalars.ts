@@ -1,5 +1,5 @@
 import { GraphQLError, GraphQLScalarType } from 'graphql';
-import { DateTimeResolver } from 'graphql-scalars';
+import { DateTimeResolver, JSONResolver } from 'graphql-scalars';
 import { isStorableTime, YEARS } from '../lib/storable.ts';
 
 /** Times that the database stores, and returns unchanged. */
@@ -14,6 +14,12 @@ function requireStorable(time: Date): Date {
     throw new GraphQLError(`A DateTime must be in the years ${YEARS.first} to ${YEARS.last}, in UTC.`);
   return time;
 }
+
+/** A literal gets the same objects as a variable. Those of the library have no prototype, with which Drizzle fails. */
+export const Json = new GraphQLScalarType({
+  ...JSONResolver.toConfig(),
+  parseLiteral: (node, variables) => structuredClone(JSONResolver.parseLiteral(node, variables)),
+});
 
 /** The input of a scalar that is a text. Any other value would reach the code as it is. */
 export function parseText(value: unknown): string {

@@ -154,7 +154,8 @@ function hasAlias(ctx: Context, { table, aliases }: Target, alias: string): SQL 
 
 /**
  * The row ID of a reference in an input. The object must exist, be visible to the caller and, if it belongs to a project,
- * belong to the same project. Needs no statement if the foreign key is enough to check all of this.
+ * belong to the same project. Needs no statement if the foreign key is enough to check all of this. A violated foreign key
+ * does not tell which of several inputs violates it, so with `mustLoad` the object is loaded in any case.
  */
 export async function resolveReference(
   ctx: Context,
@@ -162,9 +163,10 @@ export async function resolveReference(
   given: GivenReference,
   path: string | string[],
   projectId: string | null,
+  mustLoad = false,
 ): Promise<string> {
   const { id, alias } = parts(given);
-  if (alias == null && target.isWholeTable && seesAll(ctx, target)) {
+  if (!mustLoad && alias == null && target.isWholeTable && seesAll(ctx, target)) {
     const uuid = fromPublicId(target.prefix, id ?? '');
     if (uuid) return uuid;
   } else {
@@ -182,7 +184,10 @@ export async function resolveReference(
 const inputs = new Map<string, InputRef<GivenReference>>();
 
 /** The input type of a reference: an ID or, for types with aliases, an ID or an alias. */
-export function referenceInputOf({ name, loadByAlias }: Target): InputRef<GivenReference> | 'ID' {
+export function referenceInputOf({
+  name,
+  loadByAlias,
+}: Pick<Target, 'name' | 'loadByAlias'>): InputRef<GivenReference> | 'ID' {
   if (!loadByAlias) return 'ID';
   const noun = nounOf(name);
   const known =

@@ -20,7 +20,7 @@ export function unionInputOf(resource: DeclaredNode, union: Union): InputRef<Giv
   const known = inputs.get(union);
   if (known) return known;
   const created = builder.inputType(`${union.name}Input`, {
-    description: `The settings of one kind of ${resource.noun}.`,
+    description: `The settings of a ${resource.noun}. The field determines the type.`,
     isOneOf: true,
     fields: (t) =>
       Object.fromEntries(
@@ -28,7 +28,7 @@ export function unionInputOf(resource: DeclaredNode, union: Union): InputRef<Giv
           fieldOfConstant(value),
           t.field({
             type: memberInputOf(resource, union, value, member) as never,
-            description: `${member.description}.${hasSettings(member) ? '' : ' Has no settings: give `true`.'}`,
+            description: `${member.description}.${hasSettings(member) ? '' : ' It has no settings, so the value must be `true`.'}`,
           }),
         ]),
       ) as InputFieldMap,
@@ -74,6 +74,7 @@ export async function unionValues(
   union: Union,
   given: Given | null | undefined,
   before: AnyRow | null,
+  mustLoad = false,
 ): Promise<Values> {
   if (given == null && before) throw invalid(userError('REQUIRED', key, `${key}: is required and must not be null.`));
   const field = Object.keys(given ?? {})[0] ?? fieldOfConstant(union.byDefault);
@@ -90,7 +91,7 @@ export async function unionValues(
     const input = inputName(resource, name, attribute);
     if (changes[input] === undefined) continue;
     if (attribute.reference)
-      values[name] = await referenced(ctx, resource, attribute, [key, field, input], changes[input]);
+      values[name] = await referenced(ctx, resource, attribute, [key, field, input], changes[input], mustLoad);
     else settings[name] = changes[input];
   }
   return { ...values, [key]: settings };
@@ -122,7 +123,8 @@ const referenced = async (
   { reference }: Pick<Attribute, 'reference'>,
   path: string[],
   given: unknown,
+  mustLoad: boolean,
 ): Promise<string | null> =>
   given === null || !reference
     ? null
-    : await resolveReference(ctx, targetOf(resource, reference.target), given as GivenReference, path, null);
+    : await resolveReference(ctx, targetOf(resource, reference.target), given as GivenReference, path, null, mustLoad);

@@ -13,6 +13,13 @@ export interface EnqueueOptions {
   oncePer?: number;
 }
 
+export interface SentJob {
+  /** Resolves when the statement was sent, or has failed before. */
+  readonly sent: Promise<unknown>;
+  /** What `enqueue` returns. */
+  readonly id: Promise<string | null>;
+}
+
 export interface Jobs {
   /**
    * Adds a job with the connection of the transaction. If the transaction is rolled back, the job never existed. Returns its
@@ -24,6 +31,8 @@ export interface Jobs {
     payload: JobPayload<Name>,
     options?: EnqueueOptions,
   ): Promise<string | null>;
+  /** The same, for a caller that sends other statements without waiting for the response. */
+  send<Name extends JobName>(db: Db, name: Name, payload: JobPayload<Name>, options?: EnqueueOptions): SentJob;
   /** Makes the worker of this process look for jobs now. Otherwise a job starts at the next poll, within a second. */
   wake(): void;
   counts(): Promise<JobCounts[]>;
@@ -58,14 +67,24 @@ export function createJobs(pool: Pool): Jobs {
   const listeners = new Set<() => void>();
   // Only the settings of a queue are read on this connection, once per queue.
   const boss = lazily(() => openBoss(jobExecutor(pool.sql.unsafe)));
-  return {
-    async enqueue(db, name, payload, { oncePer } = {}) {
+  async function insert(executor: JobExecutor, name: JobName, data: object, { oncePer }: EnqueueOptions = {}) {
+    const options = { db: executor, ...(oncePer && { singletonSeconds: oncePer }) };
+    return await (await boss()).send(name, data, options);
+  }
+  const jobs: Pick<Jobs, 'enqueue' | 'send'> = {
+    enqueue: async (db, name, payload, options) => await jobs.send(db, name, payload, options).id,
+    send(db, name, payload, options) {
       const data = JOBS[name].payload.parse(payload);
-      const executor = jobExecutor(clientOf(db).unsafe as Sql['unsafe']);
-      const options = { db: executor, ...(oncePer && { singletonSeconds: oncePer }) };
-      await useTwoPhaseCommit(pool, db);
-      return await (await boss()).send(name, data, options);
+      const twoPhase = useTwoPhaseCommit(pool, db);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const executor = jobExecutor(clientOf(db).unsafe as Sql['unsafe'], { onSent: resolve });
+      const inserted = insert(executor, name, data, options);
+      const id = Promise.all([twoPhase, inserted]).then(([, own]) => own);
+      return { sent: Promise.race([promise, id.catch(() => undefined)]), id };
     },
+  };
+  return {
+    ...jobs,
     counts: () => countJobs(pool),
     failed: (limit) => listFailedJobs(pool, limit),
     wake() {

@@ -29,7 +29,7 @@ export const REFUSAL_REASONS = {
   WRONG_LEVEL: 'The permission is about the organization and cannot be checked on a project.',
   NO_GRANT: 'No role of the principal grants the permission.',
   NOT_OWNED:
-    'A role grants it only for services of the principal’s teams. No such team owns the service, or the question names no service.',
+    'A role grants it only for services of the principal’s teams. No such team owns the service, or the target is not a service.',
   ROLE_EXPIRED: 'A role that granted it has expired.',
   DENIED: 'A policy of a role denies it. A denial overrides every grant.',
   OVERRIDDEN_BY_PROJECT_ROLE:

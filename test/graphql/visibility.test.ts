@@ -4,7 +4,7 @@ import { allow, createPolicy, deny, giveRole } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { schema } from '../support/introspect.ts';
 import { insertRows } from '../support/rows.ts';
-import { addMember, createOrganization, executeMutation, queryData } from '../support/world.ts';
+import { addMember, createOrganization, executeMutation, mutate, queryData } from '../support/world.ts';
 
 /** An object that the caller may not see answers like one that does not exist, wherever a field refers to it. */
 const api = await startApi({ pool: 2 });
@@ -50,19 +50,29 @@ const permissions = [
   ...new Set(ofNodes.flatMap(({ types }) => types.flatMap((type) => guardOf(type)?.permission ?? []))),
 ];
 
-/** The other types with such fields. The last test reads what a caller can reach of them without a mutation. */
+/** The other types with such fields. The last tests read what a caller can reach of them without a mutation. */
 const OTHERS = [
   'AccessChange',
   'AccessMatrixEntry',
   'AccessMatrixRow',
   'AccessStep',
   'AuditActor',
+  'CategoryMaturity',
+  'CategoryReport',
   'Credential',
+  'FilterPredicate',
   'InvitationProjectRole',
   'IssuedSession',
+  'LevelCount',
+  'LevelResults',
+  'MaturityReport',
   'PlanPeriod',
   'ProjectPerson',
   'ServicePropertyCheckSettings',
+  'ServicePropertyValue',
+  'TeamMember',
+  'TeamReport',
+  'TierReport',
   'UserError',
   'Viewer',
 ];
@@ -150,4 +160,91 @@ test('the people of a project and the history of plans show principals only with
   ))
     expect([principal, role], principalId).toEqual([null, null]);
   expect([people.length, changedBy]).toEqual([everything.people.length, null]);
+});
+
+/** Every field of these types that returns guarded objects, below the services, teams, filters and checks of the organization. */
+const PARTS = `query ($services: [ID!]!, $teams: [ID!]!, $filters: [ID!]!, $checks: [ID!]!) {
+  services: nodes(ids: $services) { ... on Service {
+    ServicePropertyValue: properties { definition { ...object } }
+    MaturityReport: maturityReport {
+      level { ...object } nextLevel { ...object } missing { ...object }
+      LevelResults: levels { level { ...object } results { ...object } }
+      CategoryMaturity: categories { category { ...object } level { ...object } nextLevel { ...object } missing { ...object } }
+    }
+  } }
+  teams: nodes(ids: $teams) { ... on Team { TeamMember: members { principal { ...object } } } }
+  filters: nodes(ids: $filters) { ... on Filter { FilterPredicate: predicates {
+    filter { ...object } lifecycle { ...object } propertyDefinition { ...object } team { ...object } tier { ...object }
+  } } }
+  checks: nodes(ids: $checks) { ... on Check {
+    ServicePropertyCheckSettings: settings { ... on ServicePropertyCheckSettings { definition { ...object } } }
+  } }
+  servicesReport {
+    overall { LevelCount: levels { level { ...object } } }
+    CategoryReport: categories { category { ...object } }
+    TierReport: tiers { tier { ...object } }
+    TeamReport: teams { team { ...object } }
+  }
+}
+fragment object on Node { __typename id }`;
+
+/** The objects in a response, by the alias of their parent and their field. */
+function objectsIn(value: Json, parent = '', field = ''): [string, string][] {
+  if (Array.isArray(value)) return value.flatMap((item) => objectsIn(item, parent, field));
+  if (typeof value !== 'object' || value === null) return [];
+  if (value.__typename) return [[`${parent}.${field}`, value.id]];
+  const own = /^[A-Z]/.test(field) ? field : parent;
+  return Object.entries(value).flatMap(([name, item]) => objectsIn(item, own, name));
+}
+
+const PARTS_OF = new Set([...PARTS.matchAll(/([A-Z]\w+): /g)].map(([, name]) => name as string));
+
+/** Adds a filter with a value of each type and a check of a property, and evaluates a service. Returns the new objects. */
+async function createParts(): Promise<{ filter: string; check: string }> {
+  const [owner, tier, lifecycle, nested, definition, service, category, level] = [
+    ...['Team', 'Tier', 'Lifecycle', 'Filter', 'PropertyDefinition', 'Service', 'Category', 'Level'],
+  ].map((type) => ids[type]?.[0]);
+  const predicates = [
+    { key: 'OWNER', operator: 'EQUALS', value: owner },
+    { key: 'TIER', operator: 'EQUALS', value: tier },
+    { key: 'LIFECYCLE', operator: 'EQUALS', value: lifecycle },
+    { key: 'FILTER', operator: 'MATCHES', value: nested },
+    { key: 'PROPERTY', keyData: definition, operator: 'EXISTS' },
+  ];
+  const { filter } = await mutate(
+    acme.owner,
+    'createFilter',
+    { name: 'Every value', connective: 'AND', predicates },
+    'filter { id }',
+  );
+  const settings = { serviceProperty: { definition: { id: definition } } };
+  const input = { name: 'A property', category: { id: category }, level: { id: level }, settings };
+  const { check } = await mutate(acme.owner, 'createCheck', input, 'check { id }');
+  await mutate(acme.owner, 'runChecks', { service: { id: service } }, 'checkResults { id }');
+  return { filter: filter.id, check: check.id };
+}
+
+test('predicates, values, members and reports show an object only if node(id:) does', async () => {
+  const { filter, check } = await createParts();
+  const variables = { services: ids['Service'], teams: ids['Team'], filters: [filter], checks: [check] };
+  const read = async () => objectsIn(await queryData(member, PARTS, variables));
+  const places = (objects: [string, string][]) => [...new Set(objects.map(([place]) => place))].sort();
+  await limitTo();
+  const everything = await read();
+  const expected = fields
+    .filter(({ type }) => PARTS_OF.has(type.name))
+    .map(({ type, field }) => `${type.name}.${field.name}`);
+  expect(places(everything)).toEqual(expected.sort());
+  const denied = ['category', 'filter', 'level', 'lifecycle', 'property_definition', 'team', 'tier'];
+  for (const permission of [...denied, 'member'].map((name) => `${name}:read`)) {
+    await limitTo(permission);
+    const now = await read();
+    const shown = [...new Set(now.map(([, id]) => id))];
+    const { nodes } = await queryData(member, 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: shown });
+    expect(
+      shown.filter((_, at) => nodes[at] === null),
+      permission,
+    ).toEqual([]);
+    expect(now.length, permission).toBeLessThan(everything.length);
+  }
 });

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
+import { chunksOfBody } from '../../src/http/upload.ts';
 import { IMPORT_LIMITS, rowsOfFile } from '../../src/resources/service/import-file.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
@@ -166,6 +167,38 @@ test('a CSV file with multi-line cells reports the first line of a row', async (
   );
 });
 
+async function rowsIn(text: string): Promise<[number, Json][]> {
+  async function* chunks() {
+    yield Buffer.from(text);
+  }
+  const rows: [number, Json][] = [];
+  for await (const { line, fields } of rowsOfFile('csv', chunks())) rows.push([line, fields?.['name']]);
+  return rows;
+}
+
+test('lines are counted in a CSV file with empty lines and all kinds of line breaks', async () => {
+  expect(await rowsIn('name\r\n\r\nA\r\n"B\r\nC\nD"\r\n\r\n\r\nE')).toEqual([
+    [3, 'A'],
+    [4, 'B\r\nC\nD'],
+    [9, 'E'],
+  ]);
+  expect(await rowsIn('name\rA\r\rB')).toEqual([
+    [2, 'A'],
+    [4, 'B'],
+  ]);
+});
+
+test('a CSV file of empty lines keeps the server busy for a moment only', async () => {
+  expect(await rowsIn(`name,language\n${'\n'.repeat(1_000_000)}A,Go\n`)).toEqual([[1_000_002, 'A']]);
+});
+
+test('the characters of a CSV file are the same wherever its text is divided', async () => {
+  for (const length of [993, 994, 995]) {
+    const name = `${'x'.repeat(length)}${'😀'.repeat(1_000)}`;
+    expect(await rowsIn(`name\n${name}\n`)).toEqual([[2, name]]);
+  }
+});
+
 test('a dry run reports the same and writes nothing', async () => {
   const lines = await imported(
     owner,
@@ -282,6 +315,68 @@ test('a file above the limit is refused before it is sent', async () => {
   await until(async () => sending.lines.length > 0);
   expect(sending.lines[0]).toMatchObject({ status: 413, errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
   sending.destroy();
+});
+
+test('a client that sends a little now and then does not keep its place', async () => {
+  async function* drip() {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      yield Buffer.from(' ');
+    }
+  }
+  const read = async () => {
+    for await (const _ of chunksOfBody(drip(), { idle: 60_000, total: 20 }, () => new Error('too slow')));
+  };
+  await expect(read()).rejects.toThrow('too slow');
+});
+
+test('a refused dependency on a later row is an error of its row, and the others are added', async () => {
+  const lines = await imported(owner, [
+    { name: 'Loop', dependencies: ['loop-later', 'needed-later'] },
+    { name: 'Straight', dependencies: ['needed-later', 'nowhere'] },
+    { name: 'Needed later' },
+    { name: 'Loop', aliases: ['loop', 'loop-later'] },
+  ]);
+  const errors = lines.filter(({ type }) => type === 'error').map(({ line, errors: [{ code }] }) => [line, code]);
+  expect(errors.sort(([a], [b]) => a - b)).toEqual([
+    [1, 'INVALID'],
+    [2, 'NOT_FOUND'],
+  ]);
+  expect(lines.at(-1)).toMatchObject({ type: 'end', created: 3, updated: 1, failed: 2, stopped: null });
+  const NEEDED = '{ service(alias: "straight") { dependencies { nodes { name } } } }';
+  expect((await queryData(owner, NEEDED)).service.dependencies.nodes).toEqual([{ name: 'Needed later' }]);
+});
+
+test('a row with many dependencies needs as many statements as one with few', async () => {
+  const count = async (name: string, dependencies: string[]): Promise<number> => {
+    let statements = 0;
+    api.hooks.onStatement = () => (statements += 1);
+    expect((await imported(owner, [{ name, dependencies }])).at(-1)).toMatchObject({ created: 1, failed: 0 });
+    delete api.hooks.onStatement;
+    return statements;
+  };
+  const names = Array.from({ length: 20 }, (_, at) => `needed-${at}`);
+  await imported(
+    owner,
+    names.map((name) => ({ name })),
+  );
+  expect(await count('Needs twenty', names)).toBe(await count('Needs two', names.slice(0, 2)));
+});
+
+test('a row with thousands of errors is reported with a few of them', async () => {
+  const many = (count: number) => Array.from({ length: count }, () => 1);
+  const lines = await imported(owner, [
+    { name: 'Many', tags: many(20_000) },
+    { name: 'Some', tags: many(400), links: many(400) },
+  ]);
+  const [first, second] = lines.filter(({ type }) => type === 'error');
+  expect(first.errors).toMatchObject([{ code: 'TOO_LONG', path: ['tags'] }]);
+  expect(second.errors).toHaveLength(20);
+});
+
+test('an unclosed quote is reported with its line', async () => {
+  const lines = await linesOf(await importAs(owner, 'name\nOne\nTwo\n"Three"x\nFour\n', { type: 'text/csv' }));
+  expect(lines.at(-1)).toMatchObject({ type: 'end', stopped: { code: 'INVALID_FILE', line: 4 } });
 });
 
 test.each(['csv', 'jsonl'] as const)('a file in %s is not read ahead of the rows that are taken', async (format) => {

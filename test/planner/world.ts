@@ -107,10 +107,22 @@ async function insertOddRows(api: Api, organization: Organization, own: SampleOb
   for (const table of ['tiers', 'lifecycles']) await add(table, count, (at) => ({ ...named(at), index: 10 + at }));
   const [first, second] = await add('teams', 2, (at) => ({ name: `Team ${at}`, description: nullable(at) }));
   const [below] = await add('teams', 1, () => ({ name: 'Below', parent_id: second }));
-  await add('services', 2 * count, (at) => ({
+  const services = await add('services', 2 * count, (at) => ({
     ...{ name: `${text(at)}${at}`, description: nullable(at), owner_id: cyclic([null, first, second, below], at) },
     ...{ language: nullable(at + 1), framework: nullable(at + 2), last_deploy_at: at % 3 === 0 ? null : time(at) },
     ...{ created_at: time(at), updated_at: time(at) },
+  }));
+  await add('filters', count, (at) => ({
+    ...{ name: `${text(at)}${at}`, description: nullable(at), connective: cyclic(['AND', 'OR'], at) },
+    ...{ created_at: time(at), updated_at: time(at) },
+  }));
+  await add('property_definitions', count, (at) => ({
+    ...named(at),
+    ...{
+      schema: cyclic([{ type: 'string' }, true, { const: text(at) }], at),
+      created_at: time(at),
+      updated_at: time(at),
+    },
   }));
   const projects = [own.project, own.otherProject].map((id) => uuidOf('prj', id));
   await add('datasets', 2 * count, (at) => ({
@@ -118,12 +130,17 @@ async function insertOddRows(api: Api, organization: Organization, own: SampleOb
     ...{ created_at: time(at), updated_at: time(at + 1) },
   }));
   const owner = uuidOf('mem', organization.owner.memberId);
-  await add('checks', 3 * count, (at) => ({
+  const checks = await add('checks', 3 * count, (at) => ({
     ...{ name: at % 4 === 0 ? 'the same' : text(at), alias: at % 2 === 0 ? null : `check_${at}`, type: 'MANUAL' },
     ...{ notes: at === 1 ? 'long 🔒 "\\\n'.repeat(1_500) : nullable(at), owner_id: at % 3 === 0 ? null : owner },
     // Some categories and levels have no checks.
     ...{ category_id: cyclic(categories.slice(3), at), level_id: cyclic(levels.slice(2), at) },
     ...{ enabled: at % 2 === 0, enable_on: at % 3 === 0 ? null : time(at), created_at: time(at), updated_at: time(at) },
+  }));
+  await add('check_results', 3 * count, (at) => ({
+    ...{ service_id: cyclic(services, at), check_id: checks[at], status: cyclic(['PASSED', 'FAILED', 'PENDING'], at) },
+    ...{ message: nullable(at), reported_by_id: at % 2 === 0 ? null : owner, created_at: time(at) },
+    ...{ expires_at: at % 3 === 0 ? null : time(at), replaced_at: at % 2 === 0 ? null : time(at + 1) },
   }));
 }
 

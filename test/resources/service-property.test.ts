@@ -120,6 +120,19 @@ test.each<[string, Json, object]>([
   expect(await valuesOf(id)).toEqual([]);
 });
 
+test('a value can be a literal in the document, with any names of fields', async () => {
+  const [{ id }, definition] = [await service(), await define({})];
+  const literal = '{ constructor: { a: [1] }, __proto__: { toString: null } }';
+  const { data, errors } = await user.query(
+    `mutation { setServiceProperty(input: { service: { id: "${id}" }, definition: { id: "${definition}" }, value: ${literal} }) {
+      service { properties { value } } errors { code } } }`,
+  );
+  expect(errors).toBeUndefined();
+  const stored = JSON.stringify(data.setServiceProperty.service.properties[0].value);
+  expect(JSON.parse(stored)).toEqual(JSON.parse('{"constructor":{"a":[1]},"__proto__":{"toString":null}}'));
+  expect(stored).toContain('"__proto__"');
+});
+
 test('an omitted value is refused, because null removes the property', async () => {
   const { id } = await service();
   await set(id, port, 1);
@@ -265,8 +278,8 @@ test('the audit event has the value before and after', async () => {
   expect(auditEvents.nodes).toEqual([
     {
       ...{ action: 'setServiceProperty', outcome: 'ALLOWED' },
-      before: { property: { definitionId: port, value: 1 } },
-      after: { property: { definitionId: port, value: 2 } },
+      before: { id, property: { definitionId: port, value: 1 } },
+      after: { id, property: { definitionId: port, value: 2 } },
     },
   ]);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { unknownId } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { createOrganization, duringChange, membersOfEachRole, mutate, queryData } from '../support/world.ts';
 
@@ -70,6 +71,18 @@ test.each(['javascript:alert(1)', 'ftp://acme.test', 'acme.test', 'http://', ' d
     });
   },
 );
+
+test('a link has a URL of at most 2,000 bytes, which an index can contain', async () => {
+  const create = (links: object[]) => mutate(user, 'createService', { name: `Linked ${links.length}`, links });
+  // Characters that PostgreSQL cannot compress.
+  const random = (length: number, from: number) =>
+    Array.from({ length }, (_, at) => String.fromCodePoint(from + ((at * 7919 + at * at * 104_729) % 20_000))).join('');
+  const long = { name: random(200, 0x4e00), url: `https://acme.test/${random(660, 0x4e00)}` };
+  expect(await create([long])).toEqual({ errors: [] });
+  expect(await create([long, { ...long, url: `${long.url}火` }])).toEqual({
+    errors: [{ code: 'INVALID', path: ['links', '1', 'url'] }],
+  });
+});
 
 test('a team with services cannot be deleted', async () => {
   expect(await mutate(user, 'deleteTeam', { team: { alias: 'pay' } })).toEqual({
@@ -154,6 +167,14 @@ test('one wrong input refuses all of them, and errors have the index', async () 
       { name: 'New', aliases: ['same'] },
     ]),
   ).toEqual([{ code: 'TAKEN', path: ['services', '1', 'aliases', '0'] }]);
+  // A violated foreign key would not tell which of them is wrong.
+  const [team, unknown] = [unknownId('tea'), unknownId('svc')];
+  expect(await create([good, { name: 'Two', owner: { id: team } }])).toEqual([
+    { code: 'NOT_FOUND', path: ['services', '1', 'owner'] },
+  ]);
+  expect(await create([good, { name: 'Two', dependencies: [{ alias: 'ledger' }, { id: unknown }] }])).toEqual([
+    { code: 'NOT_FOUND', path: ['services', '1', 'dependencies', '1'] },
+  ]);
   expect(await create([])).toEqual([{ code: 'TOO_SHORT', path: ['services'] }]);
   expect(await create(Array.from({ length: 501 }, (_, at) => ({ name: `Many ${at}` })))).toEqual([
     { code: 'TOO_LONG', path: ['services'] },

@@ -220,8 +220,8 @@ export const withValue = (input: Json, path: string, value: unknown): Json => re
 
 function replaced(input: Json, [step = '', ...rest]: string[], value: unknown): Json {
   const next = rest.length > 0 ? replaced(input?.[step], rest, value) : value;
-  const isList = Array.isArray(input) || (input === undefined && /^\d+$/.test(step));
-  return isList ? (input ?? []).toSpliced(Number(step), 1, next) : { ...input, [step]: next };
+  const list = Array.isArray(input) ? input : input == null && /^\d+$/.test(step) ? [] : null;
+  return list ? list.toSpliced(Number(step), 1, next) : { ...input, [step]: next };
 }
 
 /** The output field that corresponds to an input field. */

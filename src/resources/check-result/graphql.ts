@@ -144,7 +144,7 @@ mutation('runChecks', {
   permission: 'check_result:create',
   onSome: true,
   description:
-    'Evaluates the checks that apply to a service, and its levels, now. Ambit does this after each change, so it is only needed if a change does not show.',
+    'Evaluates the checks that apply to a service, and its levels, now. Ambit does this after each change, so it is rarely needed.',
   input: (t) => ({
     service: t.field({
       type: referenceInputOf(Service),

@@ -5,6 +5,7 @@ import { Check } from '../check/resource.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, isVisible } from '../principal/service.ts';
 import { Service } from '../service/resource.ts';
+import { KEPT_DAYS } from './clean-up.ts';
 import { MAX_MESSAGE } from './report.ts';
 import { CHECK_STATUSES, statusOf } from './status.ts';
 import { checkResults } from './table.ts';
@@ -29,8 +30,7 @@ export const CheckResult = node('CheckResult', {
   id: 'chr',
   permission: 'check_result',
   ofService: 'serviceId',
-  description:
-    'The result of a check for a service. A new result replaces the previous one, which stays in the history for a year.',
+  description: `The result of a check for a service. A new result replaces the previous one, which stays in the history for ${KEPT_DAYS} days.`,
   attributes: {
     serviceId: ref(Service, 'The service'),
     message: multiLine(MAX_MESSAGE, 'The reason for the result, as Markdown. Sanitize it before you render it'),

@@ -39,13 +39,13 @@ const CheckState = builder.enumType('CheckState', {
   description: 'Whether a check counts.',
   values: {
     ENABLED: { description: 'The check counts.' },
-    UPCOMING: { description: 'The check will count from the time `enableOn` on.' },
+    UPCOMING: { description: 'The check counts from the time `enableOn`, which is in the future.' },
     DISABLED: { description: 'The check does not count.' },
   } as const,
 });
 
 const CheckStats = builder.objectRef<CheckStatsShape>('CheckStats').implement({
-  description: 'The numbers of services that a check applies to, by their latest result.',
+  description: 'The number of services that a check applies to, by their latest result.',
   public: true,
   fields: (t) => ({
     passed: t.int({ description: 'Services that passed.', resolve: ({ PASSED }) => PASSED }),
@@ -107,7 +107,8 @@ export const Check = resource('Check', {
       nullable: true,
       permission: 'check_result:read',
       onSome: true,
-      description: 'How many services passed and failed the check. All numbers are 0 while the check is not enabled.',
+      description:
+        'The number of services by their latest result of the check. All numbers are 0 while the check is not enabled.',
       resolve: ({ id }, _args, ctx) => findStats(ctx, id),
     }),
   }),

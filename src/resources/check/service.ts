@@ -19,12 +19,12 @@ export const checkHooks: Hooks<CheckRow> = {
     if (changes.settings || changes.definitionId !== undefined) refuseSettings({ ...row, ...changes });
     return { ...changes, ...enabledNow(ctx, row, changes) };
   },
-  afterWrite: async (ctx, changes) => {
+  sendAfterWrite: async (ctx, changes) => {
     const affected = changes.filter(({ before, after }) => affectsResults(before, after));
     if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map(({ after }) => after.id) });
   },
   beforeDelete: lockResults,
-  afterDelete: async (ctx, { id }) => {
+  sendAfterDelete: async (ctx, { id }) => {
     await deleteResults(ctx, id);
     await evaluateLater(ctx, { checkIds: [] });
   },

@@ -17,7 +17,7 @@ import { CHECK_OPERATORS, type CheckOperator, MAX_VALUE, predicateSchema } from 
 import { type Predicate, SERVICE_PROPERTIES, settingsOf } from './settings.ts';
 
 const ServiceProperty = builder.enumType('ServiceProperty', {
-  description: 'A property that every service has.',
+  description: 'A built-in property of services.',
   values: {
     NAME: { description: 'The name of the service.' },
     DESCRIPTION: { description: 'The description of the service.' },
@@ -36,7 +36,7 @@ const Operator = builder.enumType('CheckOperator', {
 });
 
 const CheckPredicate = builder.objectRef<Predicate>('CheckPredicate').implement({
-  description: 'A condition for a value of a service.',
+  description: 'A condition for a value of a service, such as the URL of a link.',
   public: true,
   fields: (t) => ({
     operator: t.field({
@@ -53,7 +53,7 @@ const CheckPredicate = builder.objectRef<Predicate>('CheckPredicate').implement(
 });
 
 const CheckPredicateInput = builder.inputType('CheckPredicateInput', {
-  description: 'A condition for a value of a service.',
+  description: 'A condition for a value of a service, such as the URL of a link.',
   fields: (t) => ({
     operator: t.field({ type: Operator, required: true, description: 'How the value is compared.' }),
     value: t.string({
@@ -76,59 +76,56 @@ export const checkSettings = union(
     withDefaults: settingsOf,
     members: {
       MANUAL: {
-        description: 'Settings of a check whose result is reported',
+        description: 'Settings of a check whose results are reported',
         attributes: {
           frequencyDays: optionalInteger(
             { min: 1, max: 3650 },
-            'After how many days a reported result expires. Without it, results do not expire',
+            'The number of days after which a result PASSED expires. By default, results do not expire',
           ),
           commentRequired: boolean('Whether a reported result needs a message', false),
         },
       },
       HAS_OWNER: {
-        description: 'Settings of a check that a team owns the service',
+        description: 'Settings of a check that requires an owner',
         attributes: {
           contactRequired: boolean('Whether the owner must have a contact', false),
           contactType: optionalOneOf(
             ContactType,
             CONTACT_TYPES,
-            'The type of contact that the owner must have. Needs `contactRequired: true`. Without it, any type is enough',
+            'The type of contact that the owner must have. Requires `contactRequired: true`. By default, any type is accepted',
           ),
         },
       },
       SERVICE_PROPERTY: {
-        description: 'Settings of a check of a property of the service. It has either `property` or `definition`',
+        description: 'Settings of a check that requires a property. It has either `property` or `definition`',
         attributes: {
-          property: optionalOneOf(ServiceProperty, SERVICE_PROPERTIES, 'A property that every service has'),
-          definitionId: optionalRef(
-            PropertyDefinition,
-            'The definition of a property that the organization has defined',
-          ),
-          predicate: predicate('The condition for the value. Without it, the property must only have a value'),
+          property: optionalOneOf(ServiceProperty, SERVICE_PROPERTIES, 'A built-in property of services'),
+          definitionId: optionalRef(PropertyDefinition, 'The definition of a property of the organization'),
+          predicate: predicate('The condition for the value. By default, any value is accepted'),
         },
       },
       TAG_DEFINED: {
-        description: 'Settings of a check that the service has a tag',
+        description: 'Settings of a check that requires a tag',
         attributes: {
-          key: optionalLine(100, 'The key of the tag. Without it, a tag with any key is enough'),
-          predicate: predicate('The condition for the value of the tag. Without it, any value is enough'),
+          key: optionalLine(100, 'The key of the tag. By default, any key is accepted'),
+          predicate: predicate('The condition for the value of the tag. By default, any value is accepted'),
         },
       },
       LINK: {
-        description: 'Settings of a check that the service has a link',
+        description: 'Settings of a check that requires a link',
         attributes: {
-          category: optionalLine(100, 'The category of the link. Without it, any category is enough'),
-          name: optionalLine(100, 'The name of the link. Without it, any name is enough'),
-          predicate: predicate('The condition for the URL of the link. Without it, any URL is enough'),
+          category: optionalLine(100, 'The category of the link. By default, any category is accepted'),
+          name: optionalLine(100, 'The name of the link. By default, any name is accepted'),
+          predicate: predicate('The condition for the URL of the link. By default, any URL is accepted'),
         },
       },
       HAS_DEPENDENCY: {
-        description: 'Settings of a check that the service depends on another service',
+        description: 'Settings of a check that requires a dependency on another service',
         attributes: {},
       },
       RECENT_DEPLOY: {
-        description: 'Settings of a check that the last deploy of the service is recent',
-        attributes: { days: integer({ min: 1, max: 3650 }, 'How many days ago the last deploy can be', 30) },
+        description: 'Settings of a check that requires a recent deploy',
+        attributes: { days: integer({ min: 1, max: 3650 }, 'The maximum number of days since the last deploy', 30) },
       },
     },
   },

@@ -1,7 +1,7 @@
 import { and, eq, gt, isNull, lte, or, type SQL } from 'drizzle-orm';
 import { checks } from './table.ts';
 
-export const CHECK_STATES = ['ENABLED', 'UPCOMING', 'DISABLED'] as const;
+const CHECK_STATES = ['ENABLED', 'UPCOMING', 'DISABLED'] as const;
 export type CheckState = (typeof CHECK_STATES)[number];
 
 type Enabling = Pick<typeof checks.$inferSelect, 'enabled' | 'enableOn'>;

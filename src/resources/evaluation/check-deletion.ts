@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { type Context, db, tenant } from '../../context.ts';
-import { queryRows } from '../../db/reader.ts';
+import { awaitWithCommit, type Context, db, tenant } from '../../context.ts';
 import { sendStatement } from '../../db/writer.ts';
 import { checkResults } from '../check-result/table.ts';
 import { levels } from '../level/table.ts';
@@ -12,11 +11,11 @@ import { levels } from '../level/table.ts';
 export async function lockResults(ctx: Context): Promise<void> {
   const own = sql`${levels.organizationId} = ${tenant(ctx)}`;
   const one = sql`select ${levels.id} from ${levels} where ${own} order by ${levels.id} limit 1 for update`;
-  await queryRows(await db(ctx), one);
+  awaitWithCommit(ctx, sendStatement(await db(ctx), one));
 }
 
 /** Deletes all results of a deleted check. There is no foreign key that does it. */
 export async function deleteResults(ctx: Context, checkId: string): Promise<void> {
   const own = sql`${checkResults.organizationId} = ${tenant(ctx)} and ${checkResults.checkId} = ${checkId}`;
-  await sendStatement(await db(ctx), sql`delete from ${checkResults} where ${own}`);
+  awaitWithCommit(ctx, sendStatement(await db(ctx), sql`delete from ${checkResults} where ${own}`));
 }

@@ -116,7 +116,7 @@ function levelFields(t: SectionFields) {
       type: Level.type,
       nullable: true,
       description:
-        'The highest level such that all checks of this level and of the levels below are passed. The first level is the minimum. Null if no check applies to the service, or if the level is not visible to the caller.',
+        'The highest level for which the service passes all checks of this level and of all lower levels. The first level is the minimum. Null if no check applies to the service, or if the level is not visible to the caller.',
       resolve: ({ level, maturity }, _args, ctx) => {
         const id = levelOf(level, maturity);
         return id === null ? null : Level.load(ctx, id);

@@ -9,7 +9,7 @@ import { type CheckStatus, checkResults } from '../check-result/table.ts';
 import { levels } from '../level/table.ts';
 import { type Levels, levelsOf } from './levels.ts';
 
-export type ResultRow = typeof checkResults.$inferSelect;
+type ResultRow = typeof checkResults.$inferSelect;
 
 /** A latest result with what its check says about it. */
 export interface RatedResult {

@@ -55,7 +55,7 @@ const OverallReport = builder.objectRef<Group>('OverallReport').implement({
 });
 
 const CategoryReport = builder.objectRef<Group>('CategoryReport').implement({
-  description: 'The services to which a check of a category applies.',
+  description: 'The services to which at least one check of a category applies.',
   public: true,
   fields: (t) => ({
     category: t.field({
@@ -69,7 +69,7 @@ const CategoryReport = builder.objectRef<Group>('CategoryReport').implement({
 });
 
 const TeamReport = builder.objectRef<Group>('TeamReport').implement({
-  description: 'The services of a team, without those of the teams below it.',
+  description: 'The services of a team, without those of its child teams.',
   public: true,
   fields: (t) => ({
     team: t.field({
@@ -116,7 +116,7 @@ const DEFAULT_DAYS = 30;
 
 const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport').implement({
   description:
-    'How many services have which level. Only services that are visible to the caller and whose results the caller may read are counted.',
+    'The number of services at each level. Counts only the services for which the caller has `check_result:read`.',
   public: true,
   fields: (t) => ({
     overall: t.field({
@@ -163,7 +163,7 @@ const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport')
         }),
       },
       description:
-        'The levels of all services on the last days, oldest first. The numbers of a day are those of its last hour. A day is omitted if nothing was stored, for example because there were no services. Null if the category does not exist or is not visible to the caller, and if the caller may not read the results of every service.',
+        'The number of services at each level by day, oldest day first. The numbers of a day are the last ones that were stored on it, usually in its last hour. A day without stored numbers is omitted, for example if there were no services. Null if the category does not exist or is not visible to the caller, or if the caller does not have `check_result:read` for all services.',
       complexity: ({ days }) => ({ field: 1, multiplier: Math.min(Math.max(days ?? DEFAULT_DAYS, 1), MAX_DAYS) }),
       resolve: async (_report, { days, category }, ctx) => {
         // The stored numbers count all services.
@@ -184,7 +184,7 @@ builder.queryField('servicesReport', (t) =>
     nullable: true,
     permission: 'check_result:read',
     onSome: true,
-    description: 'The levels of the services of the organization: now and by day.',
+    description: 'The number of services of the organization at each level, now and by day.',
     resolve: () => ({}),
   }),
 );

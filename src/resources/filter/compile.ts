@@ -17,8 +17,6 @@ import type { FilterKey } from './keys.ts';
 import { ruleOf } from './operators.ts';
 import type { Connective } from './table.ts';
 
-export { compilePredicate } from './compare.ts';
-
 /** A predicate of a filter. A value that is an object is in the column of its table. */
 export interface Predicate extends ValuePredicate {
   readonly key: FilterKey;

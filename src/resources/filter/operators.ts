@@ -47,15 +47,18 @@ export const OPERATORS = {
     'LESS_THAN_OR_EQUAL_TO',
     'The value is a number, position or time that is less than or equal to that of `value`.',
   ),
-  BELONGS_TO: is('BELONGS_TO', 'The value is the team in `value`, or a team below it.'),
-  DOES_NOT_BELONG_TO: not('BELONGS_TO', 'The value is neither the team in `value` nor a team below it, or is missing.'),
+  BELONGS_TO: is('BELONGS_TO', 'The value is the team in `value`, or one of its child teams at any depth.'),
+  DOES_NOT_BELONG_TO: not(
+    'BELONGS_TO',
+    'The value is neither the team in `value` nor one of its child teams at any depth, or is missing.',
+  ),
   MATCHES: is('MATCHES', 'The service matches the filter in `value`.'),
   DOES_NOT_MATCH: not('MATCHES', 'The service does not match the filter in `value`.'),
 } as const satisfies Record<string, OperatorRule>;
 
 export type Operator = keyof typeof OPERATORS;
 
-export const isOperator = (name: string): name is Operator => Object.hasOwn(OPERATORS, name);
+const isOperator = (name: string): name is Operator => Object.hasOwn(OPERATORS, name);
 
 /** The rule for an operator that is stored. */
 export function ruleOf(operator: string): OperatorRule {

@@ -136,7 +136,7 @@ const FilterKeyRule = builder.objectRef<FilterKey>('FilterKeyRule').implement({
   fields: (t) => ({
     key: t.field({ type: FilterKeyEnum, description: 'The key.', resolve: (key) => key }),
     description: t.string({
-      description: 'What the key compares, as a sentence for people.',
+      description: 'What the key compares, as a sentence that can be shown to users.',
       resolve: (key) => keyRule(key).description,
     }),
     keyDataKind: t.field({

@@ -1,7 +1,7 @@
 import { RE2JS } from 're2js';
 
 /** The most characters of a regular expression. */
-export const MAX_REGEX = 500;
+const MAX_REGEX = 500;
 
 /** The highest count in `{…}` that PostgreSQL accepts. */
 const MAX_COUNT = 255;

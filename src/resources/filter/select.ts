@@ -1,12 +1,12 @@
 import type { SQL } from 'drizzle-orm';
-import { type Context, db, tenant } from '../../context.ts';
+import { type Context, tenant } from '../../context.ts';
 import { ofServices } from '../../data/service-scope.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { fromPublicId } from '../../lib/ids.ts';
-import { compileFilter, type IsVisible, type Predicate } from './compile.ts';
+import { compileFilter, type IsVisible } from './compile.ts';
 import { type FilterNode, nodeOf, problemOfSize } from './nesting.ts';
 import { checkPredicates, type GivenPredicate } from './predicates.ts';
-import { loadFiltersOf } from './service.ts';
+import { loadFilters, nestedIn } from './service.ts';
 import type { Connective } from './table.ts';
 
 /** A filter that is not saved. */
@@ -18,7 +18,7 @@ export interface InlineFilter {
 /** The condition that a service matches a saved filter. Throws NOT_FOUND if it does not exist. */
 export async function compileSaved(ctx: Context, id: string): Promise<SQL> {
   const uuid = fromPublicId('fil', id);
-  const filters = uuid ? await loadFiltersOf(await db(ctx), tenant(ctx), [uuid]) : null;
+  const filters = uuid ? await loadFilters(ctx, [uuid]) : null;
   const filter = filters?.get(uuid ?? '');
   if (!filters || !filter) throw notFound('Filter');
   return compileFilter(filter, filters, visibleTo(ctx));
@@ -28,7 +28,7 @@ export async function compileSaved(ctx: Context, id: string): Promise<SQL> {
 export async function compileInline(ctx: Context, given: InlineFilter): Promise<SQL> {
   const { predicates, errors } = await checkPredicates(ctx, given.predicates);
   if (errors.length > 0) throw invalid(...errors);
-  const nested = await loadFiltersOf(await db(ctx), tenant(ctx), nestedOf(predicates));
+  const nested = await loadFilters(ctx, nestedIn({ predicates }));
   const graph = new Map<string, FilterNode>([...nested].map(([id, filter]) => [id, nodeOf(filter.predicates)]));
   const problem = problemOfSize(graph.set('', nodeOf(predicates)), '');
   if (problem) throw invalid(userError('LIMIT_EXCEEDED', 'predicates', `predicates: The filter ${problem}.`));
@@ -44,5 +44,3 @@ const visibleTo =
   (ctx: Context): IsVisible =>
   (serviceId) =>
     ofServices(ctx, serviceId, 'service:read');
-
-const nestedOf = (predicates: readonly Predicate[]): string[] => predicates.flatMap(({ nestedId }) => nestedId ?? []);

@@ -43,7 +43,7 @@ export async function loadFiltersOf(
 }
 
 /** The IDs of the filters that are directly nested in a filter. */
-export const nestedIn = ({ predicates }: FilterWithPredicates): string[] =>
+export const nestedIn = ({ predicates }: Pick<FilterWithPredicates, 'predicates'>): string[] =>
   predicates.flatMap(({ nestedId }) => nestedId ?? []);
 
 /** One filter. Throws NOT_FOUND if it does not exist. */

@@ -23,14 +23,14 @@ export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').imple
       type: Project,
       nullable: true,
       description:
-        'The project in which the access changes. Null for the organization, which includes every project that is not listed for this principal, and for services. In such a project, permissions on roles and policies also require `project:read`. Also null for a project that does not exist any more or is not visible to the caller.',
+        'The project in which the access changes. Null for the organization, which includes every project that is not listed for this principal. Null for the services of teams. In such a project, permissions on roles and policies also require `project:read`. Also null for a project that does not exist any more or is not visible to the caller.',
       resolve: (delta, _args, ctx) => (delta.projectId ? findProject(ctx, delta.projectId) : null),
     }),
     teamIds: t.idList({
       nullable: true,
       permission: 'team:read',
       description:
-        'The IDs of the teams on whose services the access changes, if it changes otherwise there than in the organization. Null for the organization and for a project.',
+        'The IDs of the teams on whose services the access changes, if the change differs from that in the organization. Null for the organization and for a project.',
       resolve: (delta) => delta.teamIds?.map((id) => toPublicId('tea', id)) ?? null,
     }),
     gained: t.field({

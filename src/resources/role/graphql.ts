@@ -1,3 +1,4 @@
+import { SERVICE_PERMISSIONS } from '../../access/ownership.ts';
 import type { Context } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
@@ -31,6 +32,9 @@ import {
   listRolesWith,
   permissionsOnRole,
 } from './service.ts';
+
+/** The condition of a statement has an effect on these permissions only. */
+const CONDITIONAL_COST = 1 + SERVICE_PERMISSIONS.length;
 
 const RoleScope = builder.enumType('RoleScope', {
   description: 'Where a role can be assigned.',
@@ -86,14 +90,14 @@ builder.node(RoleType, {
       resolve: async (role, _args, ctx) => [...(await compiledRole(ctx, role)).deny.keys()],
     }),
     permissionsIfOwned: t.field({
-      complexity: 1,
+      complexity: CONDITIONAL_COST,
       type: ['Permission'],
       description:
         'The permissions that the role grants only on services of teams to which its holder belongs, in addition to `permissions`. They come from statements with `ownedByPrincipal`.',
       resolve: async (role, _args, ctx) => [...(await compiledRole(ctx, role)).allowIfOwned],
     }),
     deniedIfOwned: t.field({
-      complexity: 1,
+      complexity: CONDITIONAL_COST,
       type: ['Permission'],
       description:
         'The permissions that the role denies only on services of teams to which its holder belongs, in addition to `denied`.',

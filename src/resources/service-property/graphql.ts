@@ -1,7 +1,6 @@
 import { builder } from '../../graphql/builder.ts';
 import { JSON_COST } from '../../graphql/cost.ts';
 import { mutation } from '../../graphql/mutation.ts';
-import type { Resource } from '../../graphql/resource-model.ts';
 import { lockTarget } from '../../graphql/resource-write.ts';
 import {
   canSee,
@@ -9,21 +8,14 @@ import {
   loadReferenced,
   referenceInputOf,
   requireOnService,
-  type Target,
 } from '../../graphql/target.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { andThen } from '../../lib/maybe-promise.ts';
 import { PropertyDefinition } from '../property-definition/resource.ts';
-import type { PropertyDefinitionRow } from '../property-definition/service.ts';
 import { Service } from '../service/resource.ts';
-import type { ServiceRow } from '../service/service.ts';
 import { MAX_PROPERTIES, MAX_VALUE, propertiesOf, type ServicePropertyRow } from './service.ts';
 import { setProperty } from './set.ts';
-
-const Services = Service as unknown as Resource;
-const Referenced = Service as unknown as Target;
-const Definitions = PropertyDefinition as unknown as Target<PropertyDefinitionRow>;
 
 const ServicePropertyValue = builder.objectRef<ServicePropertyRow>('ServicePropertyValue').implement({
   description: 'The value of a property of a service.',
@@ -34,7 +26,7 @@ const ServicePropertyValue = builder.objectRef<ServicePropertyRow>('ServicePrope
       type: PropertyDefinition.type,
       nullable: true,
       description: 'The definition of the property. Null if it is not visible to the caller.',
-      resolve: ({ definitionId }, _args, ctx) => Definitions.load(ctx, definitionId),
+      resolve: ({ definitionId }, _args, ctx) => PropertyDefinition.load(ctx, definitionId),
     }),
     value: t.field({
       type: 'JSON',
@@ -63,13 +55,13 @@ mutation('setServiceProperty', {
   description:
     'Sets or removes the value of a property of a service, and evaluates the service. Returns INVALID if the value does not match the schema of the definition, with the path to the wrong part.',
   auditTarget: async (ctx, input) => {
-    const service = await loadReferenced(ctx, Referenced, input['service'] as GivenReference);
-    return service && canSee(ctx, Referenced, service) ? toPublicId('svc', service.id) : null;
+    const service = await loadReferenced(ctx, Service, input['service'] as GivenReference);
+    return service && canSee(ctx, Service, service) ? toPublicId('svc', service.id) : null;
   },
   input: (t) => ({
-    service: t.field({ type: referenceInputOf(Services), required: true, description: 'The service.' }),
+    service: t.field({ type: referenceInputOf(Service), required: true, description: 'The service.' }),
     definition: t.field({
-      type: referenceInputOf(Definitions as Target),
+      type: referenceInputOf(PropertyDefinition),
       required: true,
       visibleWith: 'property_definition:read',
       description: 'The definition of the property.',
@@ -81,20 +73,20 @@ mutation('setServiceProperty', {
   }),
   results: { service: { type: Service.type, description: 'The service.' } },
   resolve: async (input, ctx) => {
-    const service = await loadReferenced(ctx, Referenced, input.service);
+    const service = await loadReferenced(ctx, Service, input.service);
     if (!service) throw notFound('Service');
-    requireOnService(ctx, Referenced, service, 'service:update');
+    requireOnService(ctx, Service, service, 'service:update');
     if (input.value === undefined)
       throw invalid(userError('REQUIRED', 'value', 'value: is required. Null removes the property.'));
-    const definition = await loadReferenced(ctx, Definitions, input.definition);
-    if (!definition || !canSee(ctx, Definitions, definition))
+    const definition = await loadReferenced(ctx, PropertyDefinition, input.definition);
+    if (!definition || !canSee(ctx, PropertyDefinition, definition))
       throw invalid(
         userError('NOT_FOUND', 'definition', 'definition: there is no property definition with this ID or alias.'),
       );
     const given = { serviceId: service.id, definitionId: definition.id, value: input.value, path: ['value'] };
     // By the ID, because another request may give the alias to another service.
     const target = { service: { id: toPublicId('svc', service.id) } };
-    const lock = async () => (await lockTarget(ctx, Services, target, 'service:update')) as unknown as ServiceRow;
+    const lock = () => lockTarget(ctx, Service, target, 'service:update');
     return { service: await setProperty(ctx, given, { lock }) };
   },
 });

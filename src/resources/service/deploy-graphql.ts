@@ -1,12 +1,8 @@
 import { mutation } from '../../graphql/mutation.ts';
-import type { Resource } from '../../graphql/resource-model.ts';
 import { lockTarget, targetIdOf } from '../../graphql/resource-write.ts';
 import { referenceInputOf } from '../../graphql/target.ts';
 import { recordDeploy } from './deploy.ts';
 import { Service } from './resource.ts';
-import type { ServiceRow } from './service.ts';
-
-const Declared = Service as unknown as Resource;
 
 mutation('recordDeploy', {
   mayUseCachedActor: true,
@@ -14,9 +10,9 @@ mutation('recordDeploy', {
   onSome: true,
   description:
     'Records a deploy of a service. The fields `lastDeploy…` of the service are those of its latest deploy, so an earlier deploy than that one changes nothing.',
-  auditTarget: (ctx, input) => targetIdOf(ctx, Declared, input),
+  auditTarget: (ctx, input) => targetIdOf(ctx, Service, input),
   input: (t) => ({
-    service: t.field({ type: referenceInputOf(Declared), required: true, description: 'The service.' }),
+    service: t.field({ type: referenceInputOf(Service), required: true, description: 'The service.' }),
     deployedAt: t.field({
       type: 'DateTime',
       description: 'When the service was deployed. Cannot be in the future. Defaults to now.',
@@ -26,10 +22,6 @@ mutation('recordDeploy', {
   }),
   results: { service: { type: Service.type, description: 'The service.' } },
   resolve: async (input, ctx) => ({
-    service: await recordDeploy(
-      ctx,
-      (await lockTarget(ctx, Declared, input, 'service:update')) as unknown as ServiceRow,
-      input,
-    ),
+    service: await recordDeploy(ctx, await lockTarget(ctx, Service, input, 'service:update'), input),
   }),
 });

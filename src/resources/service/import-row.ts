@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import type { UserError } from '../../lib/errors.ts';
+import { invalid, type UserError, userError } from '../../lib/errors.ts';
 import { parse } from '../../lib/input.ts';
 import { slugOf } from '../../lib/slug.ts';
+
+/** Items of one list. The mutations have lower limits for most lists. */
+const MAX_ITEMS = 500;
 
 /** The JSON types of the fields. The rules for their values are those of the mutations. */
 const text = z.string();
@@ -16,7 +19,7 @@ const Row = z.object({
   framework: text.nullish(),
   tags: z.array(z.strictObject({ key: text, value: text })).nullish(),
   links: z.array(z.strictObject({ name: text, url: text, category: text.nullish() })).nullish(),
-  dependencies: z.array(text).max(500).nullish(),
+  dependencies: z.array(text).max(MAX_ITEMS).nullish(),
 });
 
 /** A row of an imported file. */
@@ -28,6 +31,10 @@ export interface ImportRow extends z.infer<typeof Row> {
 
 /** Throws the errors of the fields. */
 export function rowOf(line: number, fields: object): ImportRow {
+  // Each item of a long list could have an error.
+  for (const [name, value] of Object.entries(fields))
+    if (Array.isArray(value) && value.length > MAX_ITEMS)
+      throw invalid(userError('TOO_LONG', [name], `${name}: must have at most ${MAX_ITEMS} items.`));
   const row = parse(Row, fields);
   const slug = slugOf(row.name);
   return { ...row, line, keys: row.aliases?.length ? row.aliases : slug ? [slug] : [] };

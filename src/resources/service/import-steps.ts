@@ -3,13 +3,16 @@ import { type FileRow, FileStopped } from './import-file.ts';
 import { type ImportRow, rowOf } from './import-row.ts';
 
 /** Rows that one transaction writes. */
-export const IMPORT_BATCH = 500;
+const IMPORT_BATCH = 500;
 
 /** Characters of the rows of one transaction, so that an import needs little memory. */
 const BATCH_CHARACTERS = 2_000_000;
 
 /** Rows with errors after which an import ends. A client that does not read the response gets at most these. */
-export const MAX_FAILED = 1_000;
+const MAX_FAILED = 1_000;
+
+/** Errors of one row that are sent. A row of 100,000 characters can have thousands of them. */
+export const MAX_ERRORS = 20;
 
 /** Dependencies on services of later rows. They are kept until the end of the file. */
 const MAX_OPEN = 20_000;
@@ -46,7 +49,7 @@ export type ImportStep =
       stopped: { code: string; message: string; line: number | null } | null;
     };
 
-/** Imports rows in batches as they arrive. Yields the errors of a batch, then the progress, and at last the result. */
+/** Imports rows in batches as they arrive. Yields the errors of a batch, then the progress, and finally the result. */
 export async function* importSteps(
   file: AsyncIterable<FileRow>,
   dryRun: boolean,
@@ -69,7 +72,7 @@ export async function* importSteps(
   function* report(errors: readonly RowError[]): Generator<ImportStep> {
     for (const error of errors) {
       total.failed += 1;
-      yield { type: 'error', ...error };
+      yield { type: 'error', ...error, errors: error.errors.slice(0, MAX_ERRORS) };
       if (total.failed >= MAX_FAILED) throw new TooManyErrors(`${MAX_FAILED} rows have errors.`);
     }
   }

@@ -42,7 +42,7 @@ export const Service = resource('Service', {
     lastDeployVersion: readOnly(optionalLine(200, 'The version of the last deploy')),
     lastDeployDescription: readOnly(multiLine(2_000, 'What the last deploy changed')),
     levelId: readOnly(
-      optionalRef(Level, 'The overall level, from the last evaluation. No level if no check applies', {
+      optionalRef(Level, 'The overall level at the last evaluation. A service to which no check applies has no level', {
         onDelete: 'hook',
       }),
     ),
@@ -51,10 +51,14 @@ export const Service = resource('Service', {
     aliases: aliases('Short names of the service, for use in code', { table: serviceAliases, ...OF_SERVICE, max: 100 }),
     tags: items(Tag, 'The tags of the service', { table: serviceTags, ...OF_SERVICE, max: 200 }),
     links: items(ServiceLink, 'The links of the service', { table: serviceLinks, ...OF_SERVICE, max: 100 }),
-    dependencies: references(ref('self', 'The service that is needed'), 'The services that this service needs', {
-      ...{ table: serviceDependencies, ...OF_SERVICE, max: 500, column: 'dependsOnId' },
-      reverse: { field: 'dependents', description: 'The services that need this service' },
-    }),
+    dependencies: references(
+      ref('self', 'The service that this service depends on'),
+      'The services that this service depends on',
+      {
+        ...{ table: serviceDependencies, ...OF_SERVICE, max: 500, column: 'dependsOnId' },
+        reverse: { field: 'dependents', description: 'The services that depend on this service' },
+      },
+    ),
   },
   filter: {
     ...{ ownerId: true, tierId: true, lifecycleId: true, levelId: true, language: true, framework: true },

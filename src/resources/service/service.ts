@@ -47,6 +47,12 @@ async function evaluateNeighbours(ctx: Context, changes: readonly Change<Service
   await evaluateLater(ctx, { serviceIds: [...new Set([...others, ...former])] });
 }
 
+/** An index has the URL and the name of a link. PostgreSQL limits its entries to 2,704 bytes. */
+const MAX_URL_BYTES = 2_000;
+
 /** The reason why the URL of a link is refused. */
-export const refuseUrl = ({ url }: { url: string }): { column: string; message: string } | null =>
-  isWebUrl(url) ? null : { column: 'url', message: 'must be an http or https URL' };
+export function refuseUrl({ url }: { url: string }): { column: string; message: string } | null {
+  const refused = (message: string) => ({ column: 'url', message });
+  if (!isWebUrl(url)) return refused('must be an http or https URL');
+  return Buffer.byteLength(url) > MAX_URL_BYTES ? refused(`must have at most ${MAX_URL_BYTES} bytes in UTF-8`) : null;
+}

@@ -27,11 +27,7 @@ export const aroundTeams: Around = async (ctx, { action, inputs }, run) => {
  * Runs a change of the members of teams or of the tree of teams. Throws NOT_HELD unless the caller holds, on the services
  * of each team, all that somebody gains or loses there.
  */
-export const changeTeams = async <Result>(
-  ctx: Context,
-  permission: Permission,
-  run: () => Promise<Result>,
-): Promise<Result> =>
+const changeTeams = async <Result>(ctx: Context, permission: Permission, run: () => Promise<Result>): Promise<Result> =>
   (
     await changeAccessOfMany(ctx, {
       permission,

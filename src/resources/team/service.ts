@@ -10,7 +10,7 @@ import { organizations } from '../organization/table.ts';
 import { aroundTeams } from './access.ts';
 import { type ContactType, teams } from './table.ts';
 
-export type TeamRow = typeof teams.$inferSelect;
+type TeamRow = typeof teams.$inferSelect;
 
 /** Levels of the tree of teams, with the team at its top. */
 export const MAX_DEPTH = 10;
