@@ -9,6 +9,9 @@ export interface JobExecutor {
 
 type Result = RowList<Record<string, unknown>[]>;
 
+/** Sends a statement or a script, with a connection or in a transaction of its own. */
+type Send = (text: string, values: never[], options: { prepare: boolean }) => PromiseLike<unknown>;
+
 interface ExecutorOptions {
   /** Converts objects. Defaults to text, for connections that send JSON unchanged. */
   readonly toJson?: (value: object) => unknown;
