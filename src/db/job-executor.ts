@@ -19,9 +19,6 @@ interface ExecutorOptions {
   readonly onSent?: () => void;
 }
 
-/** A statement. The driver sends it when `then` is called. */
-type Send = (text: string, params: never[], options: { prepare: boolean }) => PromiseLike<unknown>;
-
 /** Runs the statements of pg-boss with `send`. It was written for another driver, so values are converted. */
 export const jobExecutor = (send: Send, { toJson = JSON.stringify, onSent }: ExecutorOptions = {}): JobExecutor => ({
   async executeSql(text, values = []) {
