@@ -1,6 +1,6 @@
 import { makePgArray } from 'drizzle-orm/pg-core';
 import { parsePgArray } from 'drizzle-orm/pg-core/utils/array';
-import type { Column, RowList, Sql } from 'postgres';
+import type { Column, RowList } from 'postgres';
 
 /** The connection that pg-boss expects. */
 export interface JobExecutor {
@@ -9,6 +9,9 @@ export interface JobExecutor {
 
 type Result = RowList<Record<string, unknown>[]>;
 
+/** Sends a statement or a script, with a connection or in a transaction of its own. */
+type Send = (text: string, values: never[], options: { prepare: boolean }) => PromiseLike<unknown>;
+
 interface ExecutorOptions {
   /** Converts objects. Defaults to text, for connections that send JSON unchanged. */
   readonly toJson?: (value: object) => unknown;
@@ -16,11 +19,11 @@ interface ExecutorOptions {
   readonly onSent?: () => void;
 }
 
+/** A statement. The driver sends it when `then` is called. */
+type Send = (text: string, params: never[], options: { prepare: boolean }) => PromiseLike<unknown>;
+
 /** Runs the statements of pg-boss with `send`. It was written for another driver, so values are converted. */
-export const jobExecutor = (
-  send: Sql['unsafe'],
-  { toJson = JSON.stringify, onSent }: ExecutorOptions = {},
-): JobExecutor => ({
+export const jobExecutor = (send: Send, { toJson = JSON.stringify, onSent }: ExecutorOptions = {}): JobExecutor => ({
   async executeSql(text, values = []) {
     const params = values.map((value) => encode(value, toJson));
     // `then` sends the statement, and `await` would send it later.

@@ -72,7 +72,10 @@ async function writeAll(ctx: Context, resource: Resource, when: When, inputs: re
   );
 }
 
-/** Creates or updates several objects. If another request has caused the error, its path is that of the list. */
+/**
+ * Creates or updates several objects. An error that the database finds, such as an unknown reference, has the path of the
+ * only input. Of several, the database does not tell which one it is, so the path is that of the list.
+ */
 async function writeBulk(ctx: Context, resource: Resource, when: When, given: readonly Given[]): Promise<AnyRow[]> {
   try {
     return await WRITE[when](ctx, resource, given);
@@ -80,8 +83,10 @@ async function writeBulk(ctx: Context, resource: Resource, when: When, given: re
     const { userErrors } = domainError(thrown) as { userErrors?: readonly UserError[] };
     const { plural } = resource.declaration;
     if (!userErrors) throw thrown;
+    const [only, ...others] = given;
+    const path = only && others.length === 0 ? only.path : [plural];
     throw invalid(
-      ...userErrors.map((one) => ({ ...one, path: one.path[0] === plural ? one.path : [plural, ...one.path] })),
+      ...userErrors.map((one) => ({ ...one, path: one.path[0] === plural ? one.path : [...path, ...one.path] })),
     );
   }
 }

@@ -1,12 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { AuditPath } from '../access/endpoints.ts';
 import type { Dependencies } from '../context.ts';
-import { EXPORT_REQUESTS } from '../lib/request-limits.ts';
 import { beginExport, type ExportPage, mayExport, readExportPage } from '../resources/audit-event/export.ts';
 import { CSV, type ExportFormat, JSONL } from '../resources/audit-event/export-format.ts';
 import type { Deadlines } from './deadline.ts';
-import { signedInContext, withinDeadline } from './file-context.ts';
-import { countFor } from './request-count.ts';
+import { countedContext, withinDeadline } from './file-context.ts';
 import type { StreamResponse } from './response.ts';
 import { type BeginRunning, createRunning, MAX_EXPORTS } from './running-exports.ts';
 import type { ServerContext } from './server-context.ts';
@@ -40,13 +38,8 @@ async function respond(
   deadlines: Deadlines,
   { req, server, path, format, beginRunning }: Request,
 ): Promise<StreamResponse> {
-  const { work, trace, chargeOrganization } = server.state;
-  const ctx = await signedInContext(dependencies, server, work);
+  const { ctx, isAllowed } = await countedContext(dependencies, server, mayExport);
   const { actor } = ctx.unit;
-  trace.actor = actor;
-  chargeOrganization(actor.organization?.id ?? '');
-  const isAllowed = mayExport(ctx);
-  await countFor(dependencies, actor, server.address, isAllowed ? EXPORT_REQUESTS : 1);
   // Refused attempts do not count, so that members without the permission cannot stop the exports of others.
   const onEnd = isAllowed ? beginRunning(actor.organization?.id ?? '') : () => undefined;
   try {

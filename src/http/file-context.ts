@@ -3,12 +3,29 @@ import { endWork, newWork, type Work } from '../db/work.ts';
 import { requireSignedIn } from '../graphql/signed-in.ts';
 import { ANONYMOUS } from '../identity/actor.ts';
 import { AmbitError, type ErrorCode } from '../lib/errors.ts';
+import { EXPORT_REQUESTS } from '../lib/request-limits.ts';
 import type { Deadlines } from './deadline.ts';
 import { countFor } from './request-count.ts';
 import type { ServerContext } from './server-context.ts';
 
+/** The context of an export or import. It counts as several requests if the caller may do it, and otherwise as one. */
+export async function countedContext(
+  dependencies: Dependencies,
+  server: ServerContext,
+  may: (ctx: Context) => boolean,
+): Promise<{ ctx: Context; isAllowed: boolean }> {
+  const { work, trace, chargeOrganization } = server.state;
+  const ctx = await signedInContext(dependencies, server, work);
+  const { actor } = ctx.unit;
+  trace.actor = actor;
+  chargeOrganization(actor.organization?.id ?? '');
+  const isAllowed = may(ctx);
+  await countFor(dependencies, actor, server.address, isAllowed ? EXPORT_REQUESTS : 1);
+  return { ctx, isAllowed };
+}
+
 /** A request without a credential, or with one that is not valid here, counts for its network. */
-export async function signedInContext(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
+async function signedInContext(dependencies: Dependencies, server: ServerContext, work: Work): Promise<Context> {
   try {
     const ctx = await contextOf(dependencies, server, work);
     requireSignedIn(ctx);

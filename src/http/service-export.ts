@@ -1,5 +1,4 @@
 import type { Dependencies } from '../context.ts';
-import { EXPORT_REQUESTS } from '../lib/request-limits.ts';
 import {
   beginServiceExport,
   mayExportServices,
@@ -9,21 +8,15 @@ import {
 import type { ServiceFormat } from '../resources/service/record.ts';
 import type { Export } from './audit-export.ts';
 import type { Deadlines } from './deadline.ts';
-import { signedInContext, withinDeadline } from './file-context.ts';
-import { countFor } from './request-count.ts';
+import { countedContext, withinDeadline } from './file-context.ts';
 import { createRunning, MAX_EXPORTS } from './running-exports.ts';
 
 /** Sends all services that the caller can read as a file. */
 export function createServiceExport(dependencies: Dependencies, deadlines: Deadlines): Export {
   const beginRunning = createRunning(MAX_EXPORTS, 'exports');
   return async (req, server) => {
-    const { work, trace, chargeOrganization } = server.state;
-    const ctx = await signedInContext(dependencies, server, work);
+    const { ctx, isAllowed } = await countedContext(dependencies, server, mayExportServices);
     const { actor } = ctx.unit;
-    trace.actor = actor;
-    chargeOrganization(actor.organization?.id ?? '');
-    const isAllowed = mayExportServices(ctx);
-    await countFor(dependencies, actor, server.address, isAllowed ? EXPORT_REQUESTS : 1);
     const onEnd = isAllowed ? beginRunning(actor.organization?.id ?? '') : () => undefined;
     try {
       const { name, format } = await beginServiceExport(ctx, new URL(req.url ?? '', 'http://localhost').searchParams);

@@ -4,7 +4,6 @@ import type { Context, Dependencies } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
 import type { Work } from '../db/work.ts';
 import { AmbitError } from '../lib/errors.ts';
-import { EXPORT_REQUESTS } from '../lib/request-limits.ts';
 import { type FileFormat, FileStopped, IMPORT_LIMITS, rowsOfFile } from '../resources/service/import-file.ts';
 import {
   importDependencies,
@@ -16,8 +15,7 @@ import {
 import { importSteps } from '../resources/service/import-steps.ts';
 import type { Export } from './audit-export.ts';
 import { type Deadlines, stopDisconnected } from './deadline.ts';
-import { signedInContext, withinDeadline } from './file-context.ts';
-import { countFor } from './request-count.ts';
+import { countedContext, withinDeadline } from './file-context.ts';
 import { createRunning, MAX_IMPORTS } from './running-exports.ts';
 import type { ServerContext } from './server-context.ts';
 import { chunksOfBody, setUploading } from './upload.ts';
@@ -40,13 +38,8 @@ export const createUploads = (dependencies: Dependencies, deadlines: Deadlines):
 function createServiceImport(dependencies: Dependencies, deadlines: Deadlines): Export {
   const beginRunning = createRunning(MAX_IMPORTS, 'imports');
   return async (req, server) => {
-    const { work, trace, chargeOrganization } = server.state;
-    const ctx = await signedInContext(dependencies, server, work);
+    const { ctx } = await countedContext(dependencies, server, mayImport);
     const { actor } = ctx.unit;
-    trace.actor = actor;
-    chargeOrganization(actor.organization?.id ?? '');
-    const isAllowed = mayImport(ctx);
-    await countFor(dependencies, actor, server.address, isAllowed ? EXPORT_REQUESTS : 1);
     const { format, dryRun } = await begin(ctx, req);
     const end = beginRunning(actor.organization?.id ?? '');
     setUploading(req, true);

@@ -176,7 +176,8 @@ async function within(milliseconds: number, promises: readonly (Promise<unknown>
 
 /** Each script of pg-boss is one transaction on a connection of the pool, which replaces lost connections. */
 const executorOf = (pool: Pool) =>
-  jobExecutor(((text: string, values: never[], options: object) =>
+  jobExecutor((text, values, options) =>
     inTransaction(pool, { organizationId: null, userId: null }, async (db) =>
       (clientOf(db).unsafe as Sql['unsafe'])(withoutTransaction(text), values, options),
-    )) as unknown as Sql['unsafe']);
+    ),
+  );

@@ -76,11 +76,21 @@ export async function createDemoServices(db: Db, organizationId: string, people:
   );
   await createParts(db, organizationId, serviceIds);
   const filterIds = await createFilters(db, organizationId, tierIds, lifecycleIds);
+  const manual = await createChecks(db, organizationId, { categoryIds, levelIds, filterIds });
+  await createResults(db, organizationId, { serviceIds, manual, reporter: people.get('admin@acme.test') ?? null, now });
+}
+
+/** Creates the checks. Returns the IDs of those whose results are reported. */
+async function createChecks(
+  db: Db,
+  organizationId: string,
+  { categoryIds, levelIds, filterIds }: Record<'categoryIds' | 'levelIds' | 'filterIds', Ids>,
+): Promise<string[]> {
   const checkRows = await db
     .insert(checks)
     .values(
       CHECKS.map(({ name, type, settings = {}, category, level, filter }) => ({
-        ...own,
+        organizationId,
         name,
         alias: aliasOf(name).replaceAll('-', '_').slice(0, 63),
         type,
@@ -93,14 +103,25 @@ export async function createDemoServices(db: Db, organizationId: string, people:
       })),
     )
     .returning({ id: checks.id, type: checks.type });
-  const reporter = people.get('admin@acme.test') ?? null;
-  const manual = checkRows.filter(({ type }) => type === 'MANUAL');
+  return checkRows.filter(({ type }) => type === 'MANUAL').map(({ id }) => id);
+}
+
+interface Reports {
+  serviceIds: Ids;
+  /** The IDs of the manual checks. */
+  manual: readonly string[];
+  reporter: string | null;
+  now: Date;
+}
+
+/** Reports results of three of four manual checks for each service. Some have failed. */
+async function createResults(db: Db, organizationId: string, { serviceIds, manual, reporter, now }: Reports) {
   await db.insert(checkResults).values(
     [...serviceIds.values()].flatMap((serviceId, at) =>
       manual
         .filter((_, index) => (at + index) % 4 !== 0)
-        .map(({ id: checkId }, index) => ({
-          ...own,
+        .map((checkId, index) => ({
+          organizationId,
           serviceId,
           checkId,
           status: (at * 7 + index * 3) % 5 === 0 ? ('FAILED' as const) : ('PASSED' as const),

@@ -22,11 +22,14 @@ const people = await membersOfEachRole(api, acme);
 const { owner } = people;
 const fixtures = createFixtures(api, acme);
 const names = mutations.map((field) => field.name);
-/** A mutation with an input that succeeds. */
+/** Mutations whose name does not contain the type of their target. */
+const TARGETS: Record<string, string> = { recordDeploy: 'service.id', setServiceProperty: 'service.id' };
+/** The ID of the target in an input. */
 const idIn = (name: string, input: Json): string | undefined => {
-  const path = targetPath(name);
+  const path = TARGETS[name] ?? targetPath(name);
   return path ? valueAt(input, path) : input?.memberId;
 };
+/** A mutation with an input that succeeds. */
 const goodCase = (name: string): Promise<Case> => validCase(fixtures, name);
 const WRONG = await rejectedInputs(fixtures);
 /** Some of the mutations, others for each reason to refuse them. All of them in a long run. */

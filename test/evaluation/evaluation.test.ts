@@ -290,6 +290,20 @@ describe('a level', () => {
   });
 });
 
+test('the history of a day has no numbers of services that were deleted on that day', async () => {
+  const { owner, check, service } = await createWorld('history');
+  const shop = await service('Shop');
+  await check('Gold', { tagDefined: { key: 'a' } });
+  await runJobs(api);
+  const history = async () =>
+    (await queryData(owner, '{ servicesReport { history(days: 1) { services } } }')).servicesReport.history;
+  expect(await history()).toEqual([{ services: 1 }]);
+  expect((await mutate(owner, 'deleteService', { service: { id: shop } })).errors).toEqual([]);
+  await enqueue(api, 'record-maturity', { after: null });
+  await runJobs(api);
+  expect(await history()).toEqual([]);
+});
+
 test('evaluations of the same services at once lose no result and do not deadlock', async () => {
   const { id, check, service } = await createWorld('at-once');
   const shops: string[] = [];

@@ -20,7 +20,7 @@ const LIMITS: ThreadLimits = { cpuMs: 2_000, memoryMb: 128 };
 /** Tasks that wait for the thread, of one organization and of all. */
 const MAX_WAITING = { ofOwner: 16, all: 128 };
 
-/** Milliseconds that a task waits. Its request has a transaction, and perhaps locks. */
+/** Maximum milliseconds in the queue. Meanwhile the request keeps its transaction open, and may hold locks. */
 const MAX_WAIT = 10_000;
 
 const TOO_COMPLEX = 'takes too much time or memory to check against its schema';
@@ -93,7 +93,7 @@ export function createSchemaValidator(limits: ThreadLimits = LIMITS): SchemaVali
 
 const busy = () => unavailable('Too many schemas and values wait for their validation. Try again in a moment.');
 
-/** The organizations take turns, so that one with many slow schemas does not delay the others. */
+/** Serves the organizations round-robin, so that one with many slow schemas does not delay the others. */
 function createQueue() {
   const waiting = new Map<string, Job[]>();
   let size = 0;

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { arrayParam } from '../../db/array.ts';
 import type { Db } from '../../db/client.ts';
 import { queryRows } from '../../db/reader.ts';
 import { sendStatement } from '../../db/writer.ts';
@@ -22,8 +23,14 @@ type Numbers = Record<string, number>;
 export async function recordMaturity(scope: Scope): Promise<void> {
   const { db, organizationId, now } = scope;
   const counted = await countLevels(scope);
+  // Of a category without a check, and if the last service was deleted, the numbers of earlier today are wrong.
+  const { organizationId: own, day, categoryId: category } = maturityHistory;
+  const gone = sql`${own} = ${organizationId} and ${day} = ${dayOf(now)} and ${category} <> all(${arrayParam([...counted.keys()])}::uuid[])`;
+  await sendStatement(db, sql`delete from ${maturityHistory} where ${gone}`);
   if (counted.size === 0) return;
-  const rows = [...counted].map(
+  // In one order, so that two jobs do not wait for each other.
+  const sorted = [...counted].sort(([one], [other]) => (one < other ? -1 : 1));
+  const rows = sorted.map(
     ([categoryId, numbers]) =>
       sql`(${organizationId}, ${dayOf(now)}, ${categoryId}::uuid, ${JSON.stringify(numbers)}::jsonb)`,
   );

@@ -15,7 +15,7 @@ export interface Levels {
 
 /**
  * The level of a service: the highest one such that the service passes all checks of this level and of the levels below.
- * Level 0 is the floor, so a service has it also if it fails checks of that level. `highest` is the position of the last level.
+ * Level 0 is the minimum: a service has it even if it fails checks of that level. `highest` is the position of the last level.
  */
 export function levelsOf(results: Iterable<CountedResult>, highest: number): Levels {
   const byCategory = new Map<string, number>();

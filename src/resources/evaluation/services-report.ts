@@ -8,13 +8,13 @@ import { levels } from '../level/table.ts';
 import { maturityHistory, serviceLevels, services } from '../service/table.ts';
 import { dayOf, NO_LEVEL } from './history.ts';
 
-/** How many services have a level. Null for the services without a level. */
+/** The number of services at a level. `levelId` is null for services without a level. */
 export interface LevelCount {
   readonly levelId: string | null;
   readonly services: number;
 }
 
-/** Services with something in common. Null for the services that have none of it, such as no owner. */
+/** Services with the same team, tier or category. `id` is null for services without one, such as without an owner. */
 export interface Group {
   readonly id: string | null;
   readonly services: number;

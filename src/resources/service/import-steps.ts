@@ -49,7 +49,7 @@ export type ImportStep =
       stopped: { code: string; message: string; line: number | null } | null;
     };
 
-/** Imports rows in batches as they arrive. Yields the errors of a batch, then the progress, and at last the result. */
+/** Imports rows in batches as they arrive. Yields the errors of a batch, then the progress, and finally the result. */
 export async function* importSteps(
   file: AsyncIterable<FileRow>,
   dryRun: boolean,
