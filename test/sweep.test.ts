@@ -157,7 +157,8 @@ function outcomeOf({ data, errors }: ApiResponse, field: string): string {
   if (own.length > 0) return [...new Set(own.map(({ extensions }) => extensions.reason ?? extensions.code))].join('+');
   const value = data[field];
   if (value === null || (Array.isArray(value) && value.every((item) => item === null))) return 'null';
-  return value.errors?.length ? `input:${value.errors.map(({ code }: Json) => code).join('+')}` : 'ok';
+  const codes = new Set(value.errors?.map(({ code }: Json) => code));
+  return codes.size > 0 ? `input:${[...codes].join('+')}` : 'ok';
 }
 
 const tableIn = (file: string): string[][] =>
