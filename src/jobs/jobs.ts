@@ -42,6 +42,9 @@ export interface Jobs {
   onWake(react: () => void): () => void;
 }
 
+/** The ID of no job. */
+const NO_JOB = '00000000-0000-0000-0000-000000000000';
+
 /** pg-boss without its own connections and timers. Loaded at the first use, because it takes time to load. */
 export async function openBoss(db: JobExecutor): Promise<PgBoss> {
   const { PgBoss } = await import('pg-boss');
@@ -65,11 +68,34 @@ export async function openBoss(db: JobExecutor): Promise<PgBoss> {
 
 export function createJobs(pool: Pool): Jobs {
   const listeners = new Set<() => void>();
-  // Only the settings of a queue are read on this connection, once per queue.
   const boss = lazily(() => openBoss(jobExecutor(pool.sql.unsafe)));
-  async function insert(executor: JobExecutor, name: JobName, data: object, { oncePer }: EnqueueOptions = {}) {
+  /** The queues whose settings `boss` has read or is reading. */
+  const queues = new Map<JobName, { isKnown: boolean }>();
+
+  async function learn(name: JobName): Promise<void> {
+    const queue = { isKnown: false };
+    queues.set(name, queue);
+    try {
+      await (await boss()).findJobs(name, { id: NO_JOB });
+      queue.isKnown = true;
+    } catch {
+      queues.delete(name);
+    }
+  }
+
+  /**
+   * pg-boss reads the settings of a queue once. A transaction must not wait for a second connection, because all connections
+   * can belong to transactions that wait. So until `boss` knows the settings, they are read with the connection of the job.
+   */
+  async function bossFor(name: JobName, db: Db): Promise<PgBoss> {
+    if (queues.get(name)?.isKnown) return await boss();
+    if (!queues.has(name)) void learn(name);
+    return await openBoss(jobExecutor(clientOf(db).unsafe as Sql['unsafe']));
+  }
+
+  async function insert(db: Db, executor: JobExecutor, name: JobName, data: object, { oncePer }: EnqueueOptions = {}) {
     const options = { db: executor, ...(oncePer && { singletonSeconds: oncePer }) };
-    return await (await boss()).send(name, data, options);
+    return await (await bossFor(name, db)).send(name, data, options);
   }
   const jobs: Pick<Jobs, 'enqueue' | 'send'> = {
     enqueue: async (db, name, payload, options) => await jobs.send(db, name, payload, options).id,
@@ -78,7 +104,7 @@ export function createJobs(pool: Pool): Jobs {
       const twoPhase = useTwoPhaseCommit(pool, db);
       const { promise, resolve } = Promise.withResolvers<void>();
       const executor = jobExecutor(clientOf(db).unsafe as Sql['unsafe'], { onSent: resolve });
-      const inserted = insert(executor, name, data, options);
+      const inserted = insert(db, executor, name, data, options);
       const id = Promise.all([twoPhase, inserted]).then(([, own]) => own);
       return { sent: Promise.race([promise, id.catch(() => undefined)]), id };
     },
