@@ -146,6 +146,7 @@ const manual = { frequencyDays: 180, commentRequired: false };
 export const CHECKS: readonly DemoCheck[] = [
   check('Ownership', 'Bronze', 'Has an owning team', 'HAS_OWNER', { contactRequired: false, contactType: null }),
   check('Ownership', 'Bronze', 'Has a description', 'SERVICE_PROPERTY', { property: 'DESCRIPTION', predicate: null }),
+  check('Ownership', 'Bronze', 'Names its language', 'SERVICE_PROPERTY', { property: 'LANGUAGE', predicate: null }),
   check('Ownership', 'Silver', 'The team can be reached by mail', 'HAS_OWNER', {
     contactRequired: true,
     contactType: 'EMAIL',
@@ -154,6 +155,7 @@ export const CHECKS: readonly DemoCheck[] = [
     frequencyDays: 90,
     commentRequired: true,
   }),
+  check('Ownership', 'Gold', 'Has an on-call rotation', 'MANUAL', manual),
   check('Observability', 'Bronze', 'Links its dashboard', 'LINK', {
     category: 'dashboard',
     name: null,
@@ -168,6 +170,7 @@ export const CHECKS: readonly DemoCheck[] = [
     'Important and in production',
   ),
   check('Observability', 'Gold', 'Alerts on its error budget', 'MANUAL', manual, 'Important and in production'),
+  check('Observability', 'Gold', 'Traces requests from end to end', 'MANUAL', manual),
   check('Reliability', 'Bronze', 'Names the region where it runs', 'TAG_DEFINED', { key: 'region', predicate: null }),
   check('Reliability', 'Bronze', 'Was deployed this quarter', 'RECENT_DEPLOY', { days: 90 }, 'In production'),
   check(
@@ -182,6 +185,7 @@ export const CHECKS: readonly DemoCheck[] = [
     frequencyDays: 365,
     commentRequired: true,
   }),
+  check('Reliability', 'Gold', 'Survives the loss of a zone', 'MANUAL', manual),
   check('Security', 'Bronze', 'Keeps secrets out of the repository', 'MANUAL', manual),
   check(
     'Security',
@@ -192,5 +196,10 @@ export const CHECKS: readonly DemoCheck[] = [
     'On the Java virtual machine',
   ),
   check('Security', 'Silver', 'Names its dependencies', 'HAS_DEPENDENCY', {}, 'In production'),
+  check('Security', 'Silver', 'Runs in Europe', 'TAG_DEFINED', {
+    key: 'region',
+    predicate: predicate('STARTS_WITH', 'eu-'),
+  }),
   check('Security', 'Gold', 'Has a threat model', 'MANUAL', manual),
+  check('Security', 'Gold', 'Verifies the provenance of its builds', 'MANUAL', manual),
 ];
