@@ -1,7 +1,9 @@
 import { boolean, foreignKey, index, jsonb, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, instant, updatedAt } from '../../db/columns.ts';
+import { campaigns } from '../campaign/table.ts';
 import { categories } from '../category/table.ts';
 import { filters } from '../filter/table.ts';
+import { integrations } from '../integration/table.ts';
 import { levels } from '../level/table.ts';
 import { tenantTable } from '../organization/table.ts';
 import { principals } from '../principal/table.ts';
@@ -34,6 +36,12 @@ export const checks = tenantTable(
     definitionId: uuid('definition_id'),
     /** The services that the check applies to. Null for all. */
     filterId: uuid('filter_id'),
+    /** The integration whose events a check of type CUSTOM_EVENT evaluates. */
+    integrationId: uuid('integration_id'),
+    /** The campaign that the check belongs to. Null for a check of the rubric or of a scorecard. */
+    campaignId: uuid('campaign_id'),
+    /** The check that a check of a campaign is a copy of. Null if it was deleted. */
+    sourceCheckId: uuid('source_check_id'),
     ownerId: uuid('owner_id'),
     teamId: uuid('team_id'),
     passPending: boolean('pass_pending').notNull().default(false),
@@ -76,6 +84,24 @@ export const checks = tenantTable(
       name: 'checks_definition',
       columns: [t.organizationId, t.definitionId],
       foreignColumns: [propertyDefinitions.organizationId, propertyDefinitions.id],
+    }),
+    index('checks_by_integration').on(t.organizationId, t.integrationId),
+    index('checks_by_campaign').on(t.organizationId, t.campaignId),
+    index('checks_by_source').on(t.organizationId, t.sourceCheckId),
+    foreignKey({
+      name: 'checks_integration',
+      columns: [t.organizationId, t.integrationId],
+      foreignColumns: [integrations.organizationId, integrations.id],
+    }),
+    foreignKey({
+      name: 'checks_campaign',
+      columns: [t.organizationId, t.campaignId],
+      foreignColumns: [campaigns.organizationId, campaigns.id],
+    }),
+    foreignKey({
+      name: 'checks_source',
+      columns: [t.organizationId, t.sourceCheckId],
+      foreignColumns: [t.organizationId, t.id],
     }),
     // An earlier migration has added ON DELETE SET NULL. The code clears the owner itself.
     foreignKey({

@@ -6,6 +6,7 @@ import { levels } from '../level/table.ts';
 import { lifecycles } from '../lifecycle/table.ts';
 import { organizations, tenantTable } from '../organization/table.ts';
 import { propertyDefinitions } from '../property-definition/table.ts';
+import { scorecards } from '../scorecard/table.ts';
 import { teams } from '../team/table.ts';
 import { tiers } from '../tier/table.ts';
 
@@ -165,6 +166,32 @@ export const serviceLevels = tenantTable(
   ],
 );
 
+/** The level of a service in each scorecard of which a check applies, from the last evaluation. */
+export const scorecardLevels = tenantTable(
+  'scorecard_levels',
+  {
+    serviceId: uuid('service_id').notNull(),
+    scorecardId: uuid('scorecard_id').notNull(),
+    levelId: uuid('level_id').notNull(),
+  },
+  (t) => [
+    unique('scorecard_levels_one').on(t.organizationId, t.serviceId, t.scorecardId),
+    index('scorecard_levels_by_scorecard').on(t.organizationId, t.scorecardId, t.levelId),
+    index('scorecard_levels_by_level').on(t.organizationId, t.levelId),
+    ofService('scorecard_levels_service', t as never),
+    foreignKey({
+      name: 'scorecard_levels_scorecard',
+      columns: [t.organizationId, t.scorecardId],
+      foreignColumns: [scorecards.organizationId, scorecards.id],
+    }).onDelete('cascade'),
+    foreignKey({
+      name: 'scorecard_levels_level',
+      columns: [t.organizationId, t.levelId],
+      foreignColumns: [levels.organizationId, levels.id],
+    }),
+  ],
+);
+
 /** How many services had each level at the end of a day. Has no keys to levels, because it outlives them. */
 export const maturityHistory = pgTable(
   'maturity_history',
@@ -172,7 +199,7 @@ export const maturityHistory = pgTable(
     organizationId: organizationId(),
     /** The day in UTC, as `2026-01-31`. */
     day: text('day').notNull(),
-    /** The category, or the organization's ID for the overall level. */
+    /** The category or the scorecard, or the organization's ID for the overall level. */
     categoryId: uuid('category_id').notNull(),
     /** By ID of the level. The key `none` is for services without a level. */
     services: jsonb('services').$type<Record<string, number>>().notNull(),
