@@ -38,6 +38,8 @@ export interface Attribute<Value = unknown> {
   readonly readOnly?: true;
   /** Has a unique index, in the organization or in the project. */
   readonly unique: boolean;
+  /** Words for the objects among which it is unique, if these are fewer. */
+  readonly uniqueIn?: string;
   readonly create: z.ZodType;
   readonly update: z.ZodType;
   readonly description: string;
@@ -74,13 +76,14 @@ const characters = (max: number): string => (max === 1 ? '1 character' : `${numb
 export const singleLine = (
   max: number,
   description: string,
-  { unique = false, fixed = false }: Common & { unique?: boolean } = {},
+  { unique = false, uniqueIn, fixed = false }: Common & { unique?: boolean; uniqueIn?: string } = {},
 ): Attribute<string> => ({
   ...BASE,
   type: 'String',
   nullable: false,
   required: true,
   unique,
+  ...(uniqueIn && { uniqueIn }),
   fixed,
   create: singleLineText(max),
   update: singleLineText(max).optional(),

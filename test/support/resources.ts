@@ -81,7 +81,11 @@ const ROTATED = { previous_hint: 'efgh', previous_ends_at: DISTANT };
  */
 export const RESOURCES: Record<string, Resource> = {
   Category: {
-    create: ({ unique }) => ({ name: unique('Category'), alias: unique('cost'), description: 'Cost.\nMoney.' }),
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Category'), alias: unique('cost'), description: 'Cost.\nMoney.' },
+      scorecardId: await one('Scorecard'),
+    }),
+    base: ({ unique }) => ({ name: unique('Category') }),
     updates: ({ unique }) => [
       { name: unique('Cost'), alias: unique('cost'), description: 'Money.\nTime.' },
       { name: unique('Costs'), alias: unique('costs'), description: 'Money.' },
@@ -158,6 +162,32 @@ export const RESOURCES: Record<string, Resource> = {
         ...{ filter_id: filters[at], team_id: teams[at] },
       });
       return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
+    },
+  },
+  Scorecard: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Scorecard'), alias: unique('scorecard'), description: 'One.\nTwo.' },
+      ...{ teamId: await one('Team'), filterId: await one('Filter') },
+    }),
+    updates: async ({ unique, one, make }) => [
+      {
+        ...{ name: unique('Ready'), alias: unique('ready'), description: 'One.\nTwo.' },
+        ...{ teamId: await one('Team'), filterId: await one('Filter') },
+      },
+      {
+        ...{ name: unique('Safe'), alias: unique('safe'), description: 'Two.' },
+        ...{ teamId: await make('Team'), filterId: await make('Filter') },
+      },
+    ],
+    rejected: async ({ one }) => ({
+      createScorecard: [{ name: '', teamId: unknownId('tea') }, 'TOO_SHORT NOT_FOUND'],
+      updateScorecard: [{ id: await one('Scorecard'), filterId: unknownId('fil') }, 'NOT_FOUND'],
+    }),
+    rows: async ({ insert, refer }) => {
+      const [teams, filters] = [await refer('Team'), await refer('Filter')];
+      return insert('scorecards', (at) => ({
+        ...{ name: `Scorecard ${at}`, team_id: teams[at], filter_id: filters[at] },
+      }));
     },
   },
   CheckResult: {

@@ -22,17 +22,17 @@ export interface Group {
 }
 
 /** The services whose results the caller may read. Counts must not reveal others. */
-const readable = (ctx: Context): SQL =>
+export const readable = (ctx: Context): SQL =>
   and(eq(services.organizationId, tenant(ctx)), ownedBy(ctx, services.ownerId, 'check_result:read')) as SQL;
 
-interface Counted {
+export interface Counted {
   id: string | null;
   level: string | null;
   services: number;
 }
 
 /** The groups with the most services first. */
-function groupsOf(rows: readonly Counted[]): Group[] {
+export function groupsOf(rows: readonly Counted[]): Group[] {
   const groups = [...Map.groupBy(rows, ({ id }) => id)].map(([id, own]) => ({
     id,
     services: own.reduce((sum, row) => sum + row.services, 0),
@@ -42,9 +42,9 @@ function groupsOf(rows: readonly Counted[]): Group[] {
 }
 
 /** By level, in the order of the levels. Those without a level come first. */
-const ORDER = sql`order by ${levels.index} nulls first`;
+export const ORDER = sql`order by ${levels.index} nulls first`;
 
-const levelOf = (ctx: Context, column: SQL): SQL =>
+export const levelOf = (ctx: Context, column: SQL): SQL =>
   sql`left join ${levels} on ${levels.organizationId} = ${tenant(ctx)} and ${levels.id} = ${column}`;
 
 export async function countByLevel(ctx: Context): Promise<Group> {
