@@ -17,6 +17,7 @@ import './resources/api-token/change-graphql.ts';
 import './resources/api-token/graphql.ts';
 import './resources/audit-event/graphql.ts';
 import './resources/billing/graphql.ts';
+import './resources/campaign/checks-graphql.ts';
 import './resources/campaign/graphql.ts';
 import './resources/campaign/resource.ts';
 import './resources/category/resource.ts';

@@ -64,6 +64,13 @@ async function startedCampaign({ owner, make }: Fixtures): Promise<string> {
   return id;
 }
 
+/** A campaign with a copy of a check. */
+async function campaignWithCheck({ owner, make }: Fixtures) {
+  const campaignId = await make('Campaign');
+  const input = { campaignId, checks: [{ id: await make('Check') }] };
+  return { campaignId, checks: (await mutate(owner, 'copyChecksToCampaign', input, 'checks { id }')).checks };
+}
+
 const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
   (await queryData(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
 
@@ -116,14 +123,35 @@ export const RESOURCES: Record<string, Resource> = {
       scheduleCampaign: async ({ make }) => ({ input: { id: await make('Campaign'), ...STARTED } }),
       unscheduleCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
       endCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
+      copyChecksToCampaign: async ({ make }) => {
+        const campaignId = await make('Campaign');
+        return {
+          input: { campaignId, checks: [{ id: await make('Check') }] },
+          event: { target_id: campaignId, related: expect.any(Array) },
+        };
+      },
+      removeChecksFromCampaign: async (fixtures) => {
+        const input = await campaignWithCheck(fixtures);
+        return { input, event: { target_id: input.campaignId, related: expect.any(Array) } };
+      },
     },
     rejected: async ({ one, make }) => ({
-      createCampaign: [{ name: '', teamId: unknownId('tea') }, 'TOO_SHORT NOT_FOUND'],
-      updateCampaign: [{ id: await one('Campaign'), filterId: unknownId('fil') }, 'NOT_FOUND'],
+      createCampaign: [{ name: '', teamId: unknownId('fil') }, 'TOO_SHORT NOT_FOUND'],
+      updateCampaign: [{ id: await one('Campaign'), filterId: unknownId('tea') }, 'NOT_FOUND'],
       deleteCampaign: null,
       scheduleCampaign: [{ id: await make('Campaign'), startAt: DISTANT, targetAt: DISTANT }, 'INVALID'],
       unscheduleCampaign: [{ id: await make('Campaign') }, 'NO_EFFECT'],
       endCampaign: [{ id: await make('Campaign') }, 'INVALID'],
+      copyChecksToCampaign: [
+        { campaignId: await one('Campaign'), checks: [{ id: unknownId('chk') }] },
+        'NOT_FOUND',
+        await one('Campaign'),
+      ],
+      removeChecksFromCampaign: [
+        { campaignId: await one('Campaign'), checks: [{ id: await one('Check') }] },
+        'INVALID',
+        await one('Campaign'),
+      ],
     }),
     rows: async ({ insert, refer }) => {
       const [teams, filters] = [await refer('Team'), await refer('Filter')];
