@@ -86,6 +86,7 @@ export const Check = resource('Check', {
     sourceCheckId: readOnly(
       optionalRef('self', 'The check that a check of a campaign is a copy of', {
         reverse: 'copies',
+        listsAll: true,
         onDelete: 'clear',
       }),
     ),
@@ -131,6 +132,7 @@ export const Check = resource('Check', {
     filterId: true,
     ownerId: true,
     teamId: true,
+    campaignId: 'null by default',
     search: ['name'],
     createdAt: 'range',
     updatedAt: 'range',
