@@ -230,7 +230,7 @@ function assertOrder(
 ): void {
   for (const key of order) {
     const column = columns[key];
-    check(column?.notNull, 'order', `the table ${name} has no column ${key} that cannot be null`);
+    check(column, 'order', `the table ${name} has no column ${key}`);
     if (key === 'createdAt') continue;
     for (const wanted of [
       [table.organizationId, column],
