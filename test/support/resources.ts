@@ -15,7 +15,7 @@ import {
   READ_IN_PROJECT,
   sharedProject,
 } from './access-rows.ts';
-import type { Fixtures, Resource } from './resource.ts';
+import type { Fixtures, Resource, Rows } from './resource.ts';
 import {
   addMember,
   addToOrganization,
@@ -71,6 +71,13 @@ async function campaignWithCheck({ owner, make }: Fixtures) {
   return { campaignId, checks: (await mutate(owner, 'copyChecksToCampaign', input, 'checks { id }')).checks };
 }
 
+/** The root lists of categories and checks omit those of scorecards. */
+const categoriesOfScorecards = ({ insert, of, once }: Rows): Promise<string[]> =>
+  once('categories of scorecards', async () => {
+    const scorecards = await of('Scorecard');
+    return insert('categories', (at) => ({ name: `Number ${at} of a scorecard`, scorecard_id: scorecards[at] }));
+  });
+
 const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
   (await queryData(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
 
@@ -109,7 +116,10 @@ export const RESOURCES: Record<string, Resource> = {
       createCategory: [{ name: 'security' }, 'TAKEN'],
       deleteCategory: [{ id: await usedBy('Check', one, 'Category') }, 'IN_USE'],
     }),
-    rows: ({ insert }) => insert('categories', (at) => ({ name: `Number ${at}` })),
+    rows: async (rows) => [
+      ...(await rows.insert('categories', (at) => ({ name: `Number ${at}` }))),
+      ...(await categoriesOfScorecards(rows)),
+    ],
   },
   Campaign: {
     create: async ({ unique, one }) => ({
@@ -225,14 +235,18 @@ export const RESOURCES: Record<string, Resource> = {
       createCheck: [{ name: '', categoryId: unknownId('lvl'), levelId: await one('Level') }, 'TOO_SHORT NOT_FOUND'],
       updateCheck: [{ id: await one('Check'), categoryId: unknownId('cat') }, 'NOT_FOUND'],
     }),
-    rows: async ({ insert, refer }) => {
+    rows: async (rows) => {
+      const { insert, refer } = rows;
       const [categories, levels, members] = [await refer('Category'), await refer('Level'), await refer('Member')];
       const [filters, teams] = [await refer('Filter'), await refer('Team')];
       const refers = (at: number) => ({
         ...{ category_id: categories[at], level_id: levels[at], owner_id: members[at] },
         ...{ filter_id: filters[at], team_id: teams[at] },
       });
-      return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
+      const check = (at: number) => ({ type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) });
+      const [category] = await categoriesOfScorecards(rows);
+      await insert('checks', (at) => ({ ...check(at), name: `Check ${at} of a scorecard`, category_id: category }));
+      return insert('checks', (at) => ({ ...check(at), name: `Check ${at}` }));
     },
   },
   Scorecard: {
@@ -251,8 +265,9 @@ export const RESOURCES: Record<string, Resource> = {
       },
     ],
     rejected: async ({ one }) => ({
-      createScorecard: [{ name: '', teamId: unknownId('tea') }, 'TOO_SHORT NOT_FOUND'],
-      updateScorecard: [{ id: await one('Scorecard'), filterId: unknownId('fil') }, 'NOT_FOUND'],
+      createScorecard: [{ name: '', teamId: unknownId('fil') }, 'TOO_SHORT NOT_FOUND'],
+      updateScorecard: [{ id: await one('Scorecard'), filterId: unknownId('tea') }, 'NOT_FOUND'],
+      deleteScorecard: null,
     }),
     rows: async ({ insert, refer }) => {
       const [teams, filters] = [await refer('Team'), await refer('Filter')];
@@ -409,6 +424,10 @@ export const RESOURCES: Record<string, Resource> = {
       }));
       await insert('service_links', (at) => ({ service_id: ids[at], name: `Link ${at}`, url: 'https://acme.test/' }));
       await insert('service_dependencies', (at) => ({ service_id: ids[0], depends_on_id: ids[at] }));
+      const scorecards = await of('Scorecard');
+      await insert('scorecard_levels', (at) => ({
+        ...{ service_id: ids[at], scorecard_id: scorecards[at], level_id: levels[at] },
+      }));
       const others = ids.slice(1);
       if (others.length > 0)
         await insert(

@@ -1,9 +1,9 @@
 import { canOnEvery } from '../../access/access.ts';
 import { builder } from '../../graphql/builder.ts';
 import { LIST_COST } from '../../graphql/cost.ts';
-import { listDays, MAX_DAYS } from '../evaluation/services-report.ts';
+import { MAX_DAYS } from '../evaluation/services-report.ts';
 import { CategoryReport, counts, DayReport, DEFAULT_DAYS } from '../evaluation/services-report-graphql.ts';
-import { countInCategories, countInScorecard } from './report.ts';
+import { countInCategories, countInScorecard, listDays } from './report.ts';
 import { Scorecard } from './resource.ts';
 
 interface Report {

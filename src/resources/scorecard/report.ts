@@ -4,7 +4,16 @@ import { batched } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
 import { categories } from '../category/table.ts';
-import { type Counted, type Group, groupsOf, levelOf, ORDER, readable } from '../evaluation/services-report.ts';
+import {
+  type Counted,
+  type Day,
+  findDays,
+  type Group,
+  groupsOf,
+  levelOf,
+  ORDER,
+  readable,
+} from '../evaluation/services-report.ts';
 import { scorecardLevels, serviceLevels, services } from '../service/table.ts';
 
 /** Services by level, counted by the ID in a column. Only services whose results the caller may read. */
@@ -40,4 +49,19 @@ export const countInCategories = batched<Group[]>(async (ctx, scorecardIds) => {
       where ${isAnyOf(scorecardId, scorecardIds)}`,
   );
   return new Map([...Map.groupBy(rows, ({ scorecard }) => scorecard)].map(([one, own]) => [one, groupsOf(own)]));
+});
+
+/** The levels of all services in a scorecard on the last days. */
+export const listDays = async (ctx: Context, days: number, scorecardId: string): Promise<Day[]> =>
+  (await daysOf(ctx, `${days} ${scorecardId}`)) ?? [];
+
+/** By the number of days and the ID of the scorecard. */
+const daysOf = batched<Day[]>(async (ctx, keys) => {
+  const asked = keys.map((key) => key.split(' ') as [days: string, id: string]);
+  const found = [...Map.groupBy(asked, ([days]) => days)].map(async ([days, of]) => {
+    const ids = of.map(([, id]) => id);
+    const byId = await findDays(ctx, Number(days), ids);
+    return [...byId].map(([id, own]) => [`${days} ${id}`, own] as const);
+  });
+  return new Map((await Promise.all(found)).flat());
 });
