@@ -137,6 +137,7 @@ export const RESOURCES: Record<string, Resource> = {
       scheduleCampaign: async ({ make }) => ({ input: { id: await make('Campaign'), ...STARTED } }),
       unscheduleCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
       endCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
+      sendCampaignReminder: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
       copyChecksToCampaign: async ({ make }) => {
         const campaignId = await make('Campaign');
         return {
@@ -156,6 +157,7 @@ export const RESOURCES: Record<string, Resource> = {
       scheduleCampaign: [{ id: await make('Campaign'), startAt: DISTANT, targetAt: DISTANT }, 'INVALID'],
       unscheduleCampaign: [{ id: await make('Campaign') }, 'NO_EFFECT'],
       endCampaign: [{ id: await make('Campaign') }, 'INVALID'],
+      sendCampaignReminder: [{ id: await make('Campaign') }, 'INVALID'],
       copyChecksToCampaign: [
         { campaignId: await one('Campaign'), checks: [{ id: unknownId('chk') }] },
         'NOT_FOUND',
