@@ -14,7 +14,7 @@ interface NodeOptions extends Pick<AppOptions, 'observers'> {
 }
 
 /**
- * Creates the app for the role of the process. Before the pool ends, the counted requests and last uses are written, and
+ * Creates the app for the role of the process. Before the pool ends, the counted requests, refused events and last uses are written, and
  * the thread for JSON Schemas ends.
  */
 export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
@@ -26,8 +26,8 @@ export function createNode({ pool, config, log, observers, hasDemo }: NodeOption
   const redis = findRedis(config, log);
   const app = createApp({ pool, config, log, redis, observers, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {
-    const { requestCounts, lastUses, schemaValidator } = app.dependencies;
-    await Promise.all([requestCounts.write(), lastUses.write(), schemaValidator.stop()]);
+    const { requestCounts, lastUses, eventRefusals, schemaValidator } = app.dependencies;
+    await Promise.all([requestCounts.write(), lastUses.write(), eventRefusals.write(), schemaValidator.stop()]);
     redis?.close();
   });
   return app;
