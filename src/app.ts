@@ -21,6 +21,7 @@ import { createLastUses } from './identity/last-use.ts';
 import { createJobs } from './jobs/jobs.ts';
 import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
+import { createEventEvaluator, type EventEvaluator } from './lib/event-rules/evaluator.ts';
 import { createSchemaValidator, type SchemaValidator } from './lib/json-schema/validator.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
@@ -50,6 +51,8 @@ export interface DependencyOptions {
   observers?: ObserverOptions;
   /** Defaults to one with the ordinary limits of time and memory. */
   schemaValidator?: SchemaValidator;
+  /** Defaults to one with the ordinary limits of time and memory. */
+  eventEvaluator?: EventEvaluator;
 }
 
 export interface ObserverOptions extends Observers {
@@ -86,6 +89,7 @@ export function createDependencies({
   writeUsesAfter,
   writeRefusalsAfter,
   schemaValidator = createSchemaValidator(),
+  eventEvaluator = createEventEvaluator(),
 }: DependencyOptions): Dependencies {
   const encryption = encryptionOf(config);
   const now = (): number => clock().getTime();
@@ -104,6 +108,7 @@ export function createDependencies({
     lastUses: createLastUses(pool, clock, log, writeUsesAfter),
     eventRefusals: createEventRefusals(pool, clock, log, writeRefusalsAfter),
     schemaValidator,
+    eventEvaluator,
   };
 }
 

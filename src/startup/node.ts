@@ -14,23 +14,27 @@ interface NodeOptions extends Pick<AppOptions, 'observers'> {
 }
 
 /**
- * Creates the app for the role of the process. Before the pool ends, the counted requests, refused events and last uses are written, and
- * the thread for JSON Schemas ends.
+ * Creates the app for the role of the process. Before the pool ends, the counted requests, the refused events and the
+ * last uses are written, and the threads end.
  */
 export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
   if (config.role === 'worker') {
     const app = createWorkerApp({ pool, config, log, observers });
-    lifecycle.onStop(app.dependencies.schemaValidator.stop);
+    lifecycle.onStop(async () => await stopThreads(app));
     return app;
   }
   const redis = findRedis(config, log);
   const app = createApp({ pool, config, log, redis, observers, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {
-    const { requestCounts, lastUses, eventRefusals, schemaValidator } = app.dependencies;
-    await Promise.all([requestCounts.write(), lastUses.write(), eventRefusals.write(), schemaValidator.stop()]);
+    const { requestCounts, lastUses, eventRefusals } = app.dependencies;
+    await Promise.all([requestCounts.write(), lastUses.write(), eventRefusals.write(), stopThreads(app)]);
     redis?.close();
   });
   return app;
+}
+
+async function stopThreads({ dependencies }: App): Promise<void> {
+  await Promise.all([dependencies.schemaValidator.stop(), dependencies.eventEvaluator.stop()]);
 }
 
 function findRedis({ redisUrl }: Config, log: Log): Redis | undefined {
