@@ -730,6 +730,29 @@ export const RESOURCES: Record<string, Resource> = {
       }));
     },
   },
+  Integration: {
+    create: ({ unique }) => ({ name: unique('Integration'), type: 'CUSTOM_EVENT', enabled: false }),
+    base: ({ unique }) => ({ name: unique('Integration'), type: 'CUSTOM_EVENT' }),
+    updates: ({ unique }) => [
+      { name: unique('Deploys'), enabled: false },
+      { name: unique('Events'), enabled: true },
+    ],
+    cases: {
+      rotateIntegrationSecret: async ({ make }) => ({ input: { id: await make('Integration') } }),
+    },
+    rejected: async () => ({ rotateIntegrationSecret: null }),
+    rows: async ({ organization, insert }) => {
+      const ids = await insert('integrations', (at) => ({
+        ...{ name: `Number ${at}`, type: 'DEPLOY', hash: `integration ${organization.slug} ${at}`, hint: 'abcd' },
+        last_event_at: DISTANT,
+      }));
+      await insert('integration_events', (at) => ({
+        ...{ integration_id: ids[at], payload: `{"of":"${organization.slug} ${at}"}`, size: 10 },
+        ...{ status: at % 2 === 0 ? 'PROCESSED' : 'QUEUED', error: 'No service has the alias.', processed_at: DISTANT },
+      }));
+      return ids;
+    },
+  },
   ApiKey: {
     create: async ({ unique, one }) => ({
       ...{ name: unique('Key'), projectId: await one('Project'), expiresAt: DISTANT },
