@@ -282,7 +282,7 @@ describe('every response under /reports', () => {
 });
 
 /** The percentage with which a credential has 35 requests per minute. */
-const FEW = 3_500 / requestLimitsOf('FREE', 100).credential;
+const FEW = 3_500 / requestLimitsOf(api.app.dependencies.config.defaultPlan, 100).credential;
 
 test('a page counts for the limit of the session as ten requests', async () => {
   const limited = await startApi({ database: api, config: { planRequestsPercent: FEW } });
