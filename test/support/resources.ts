@@ -370,16 +370,19 @@ export const RESOURCES: Record<string, Resource> = {
       ...{ language: 'TypeScript', framework: 'Yoga', tags: [{ key: 'env', value: 'one' }] },
       links: [{ name: 'Runbook', url: 'https://acme.test/run', category: 'runbook' }],
       dependencies: [{ id: await one('Service') }],
+      properties: [{ definition: { id: await one('PropertyDefinition') }, value: { port: 80 } }],
     }),
     base: async ({ unique, one }) => ({ name: unique('Service'), ownerId: await one('Team') }),
     updates: async ({ unique, one, make }) => [
       {
         ...{ name: unique('Search'), description: 'One.\nTwo.', language: 'Go', framework: 'Gin' },
         ...{ ownerId: await one('Team'), tierId: await one('Tier'), lifecycleId: await one('Lifecycle') },
+        properties: [{ definition: { id: await one('PropertyDefinition') }, value: { port: 443 } }],
       },
       {
         ...{ name: unique('Pay'), description: 'Two.', language: 'Rust', framework: 'Axum' },
         ...{ ownerId: await make('Team'), tierId: await make('Tier'), lifecycleId: await make('Lifecycle') },
+        properties: [{ definition: { id: await one('PropertyDefinition') }, value: { port: 8443 } }],
       },
     ],
     cases: {
