@@ -19,6 +19,8 @@ import './resources/audit-event/graphql.ts';
 import './resources/billing/graphql.ts';
 import './resources/campaign/checks-graphql.ts';
 import './resources/campaign/graphql.ts';
+import './resources/campaign/progress-graphql.ts';
+import './resources/campaign/reminder-graphql.ts';
 import './resources/campaign/resource.ts';
 import './resources/category/resource.ts';
 import './resources/check-result/graphql.ts';

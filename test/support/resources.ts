@@ -137,6 +137,7 @@ export const RESOURCES: Record<string, Resource> = {
       scheduleCampaign: async ({ make }) => ({ input: { id: await make('Campaign'), ...STARTED } }),
       unscheduleCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
       endCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
+      sendCampaignReminder: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
       copyChecksToCampaign: async ({ make }) => {
         const campaignId = await make('Campaign');
         return {
@@ -156,6 +157,7 @@ export const RESOURCES: Record<string, Resource> = {
       scheduleCampaign: [{ id: await make('Campaign'), startAt: DISTANT, targetAt: DISTANT }, 'INVALID'],
       unscheduleCampaign: [{ id: await make('Campaign') }, 'NO_EFFECT'],
       endCampaign: [{ id: await make('Campaign') }, 'INVALID'],
+      sendCampaignReminder: [{ id: await make('Campaign') }, 'INVALID'],
       copyChecksToCampaign: [
         { campaignId: await one('Campaign'), checks: [{ id: unknownId('chk') }] },
         'NOT_FOUND',
@@ -246,7 +248,10 @@ export const RESOURCES: Record<string, Resource> = {
       const check = (at: number) => ({ type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) });
       const [category] = await categoriesOfScorecards(rows);
       await insert('checks', (at) => ({ ...check(at), name: `Check ${at} of a scorecard`, category_id: category }));
-      return insert('checks', (at) => ({ ...check(at), name: `Check ${at}` }));
+      const ids = await insert('checks', (at) => ({ ...check(at), name: `Check ${at}` }));
+      const campaigns = await rows.of('Campaign');
+      const copy = (at: number) => ({ campaign_id: campaigns[at], source_check_id: ids[at] });
+      return [...ids, ...(await insert('checks', (at) => ({ ...check(at), ...copy(at), name: `Copy ${at}` })))];
     },
   },
   Scorecard: {

@@ -4,6 +4,7 @@ import type { Hooks } from '../../data/hooks.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { deleteResults, lockResults } from '../evaluation/check-deletion.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
+import { refuseScorecard } from './category.ts';
 import { refuseSettings } from './settings-rules.ts';
 import { isEnabled } from './state.ts';
 import type { checks } from './table.ts';
@@ -15,7 +16,8 @@ export const checkHooks: Hooks<CheckRow> = {
     refuseSettings(values as CheckRow);
     return { ...values, ...enabledAtFirst(values) };
   },
-  beforeUpdate: (ctx, row, changes) => {
+  beforeUpdate: async (ctx, row, changes) => {
+    await refuseScorecard(ctx, row, changes.categoryId);
     if (changes.settings || changes.definitionId !== undefined) refuseSettings({ ...row, ...changes });
     return { ...changes, ...enabledNow(ctx, row, changes) };
   },
