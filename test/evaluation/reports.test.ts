@@ -167,6 +167,17 @@ describe('the report of all services', () => {
     expect(await history()).toEqual([]);
   });
 
+  test('has no history of a category that the caller cannot see', async () => {
+    const blind = await addMember(api, organization, 'guest', 'no-categories');
+    const statements = [allow('*:read'), deny('category:*')];
+    await giveRole(organization.owner, blind.memberId, await createRole(organization.owner, 'No categories', statements));
+    const document = `{ servicesReport {
+      overall: history(days: 1) { services } history(days: 1, category: { id: "${rubric.categories['Ownership']}" }) { services }
+    } }`;
+    const { servicesReport } = await queryData(blind, document);
+    expect([servicesReport.overall, servicesReport.history]).toEqual([expect.any(Array), null]);
+  });
+
   test('refuses a number of days that is out of range', async () => {
     const { errors } = await owner.query('{ servicesReport { history(days: 0) { day } } }');
     expect(errors?.[0].extensions.code).toBe('BAD_REQUEST');
