@@ -29,6 +29,8 @@ import './resources/dataset/resource.ts';
 import './resources/evaluation/maturity-graphql.ts';
 import './resources/evaluation/services-report-graphql.ts';
 import './resources/filter/graphql.ts';
+import './resources/integration/events-graphql.ts';
+import './resources/integration/graphql.ts';
 import './resources/invitation/accept-graphql.ts';
 import './resources/invitation/graphql.ts';
 import './resources/level/resource.ts';

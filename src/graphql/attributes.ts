@@ -121,6 +121,22 @@ export const multiLine = (max: number, description: string): Attribute<string | 
   limits: `1 to ${characters(max)}.`,
 });
 
+/** Text of several lines that cannot be cleared. In a union, a hook must require it for a new row. */
+export const text = (max: number, description: string): Attribute<string> => {
+  const schema = multiLineText(max).unwrap().unwrap();
+  return {
+    ...BASE,
+    type: 'String',
+    nullable: false,
+    required: false,
+    create: schema,
+    update: schema.optional(),
+    cost: textCost(max),
+    description,
+    limits: `1 to ${characters(max)}.`,
+  };
+};
+
 /** An optional short name for use in code. With it the resource is found by `alias` wherever it is found by `id`. */
 export const alias = (description: string): Attribute<string | null> => ({
   ...BASE,

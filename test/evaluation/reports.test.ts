@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { allow, createRole, deny, giveRole } from '../decisions/support.ts';
 import { organizationUuid } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { enqueue, runJobs } from '../support/jobs.ts';
@@ -168,9 +169,9 @@ describe('the report of all services', () => {
   });
 
   test('has no history of a category that the caller cannot see', async () => {
-    const blind = await addMember(api, organization, 'guest', 'no-categories');
+    const blind = await addMember(api, acme, 'guest', 'no-categories');
     const statements = [allow('*:read'), deny('category:*')];
-    await giveRole(organization.owner, blind.memberId, await createRole(organization.owner, 'No categories', statements));
+    await giveRole(acme.owner, blind.memberId, await createRole(acme.owner, 'No categories', statements));
     const document = `{ servicesReport {
       overall: history(days: 1) { services } history(days: 1, category: { id: "${rubric.categories['Ownership']}" }) { services }
     } }`;

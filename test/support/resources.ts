@@ -373,16 +373,19 @@ export const RESOURCES: Record<string, Resource> = {
       ...{ language: 'TypeScript', framework: 'Yoga', tags: [{ key: 'env', value: 'one' }] },
       links: [{ name: 'Runbook', url: 'https://acme.test/run', category: 'runbook' }],
       dependencies: [{ id: await one('Service') }],
+      properties: [{ definition: { id: await one('PropertyDefinition') }, value: { port: 80 } }],
     }),
     base: async ({ unique, one }) => ({ name: unique('Service'), ownerId: await one('Team') }),
     updates: async ({ unique, one, make }) => [
       {
         ...{ name: unique('Search'), description: 'One.\nTwo.', language: 'Go', framework: 'Gin' },
         ...{ ownerId: await one('Team'), tierId: await one('Tier'), lifecycleId: await one('Lifecycle') },
+        properties: [{ definition: { id: await one('PropertyDefinition') }, value: { port: 443 } }],
       },
       {
         ...{ name: unique('Pay'), description: 'Two.', language: 'Rust', framework: 'Axum' },
         ...{ ownerId: await make('Team'), tierId: await make('Tier'), lifecycleId: await make('Lifecycle') },
+        properties: [{ definition: { id: await one('PropertyDefinition') }, value: { port: 8443 } }],
       },
     ],
     cases: {
@@ -731,6 +734,29 @@ export const RESOURCES: Record<string, Resource> = {
           { projectId: shared, roleId: READ_IN_PROJECT },
         ],
       }));
+    },
+  },
+  Integration: {
+    create: ({ unique }) => ({ name: unique('Integration'), type: 'CUSTOM_EVENT', enabled: false }),
+    base: ({ unique }) => ({ name: unique('Integration'), type: 'CUSTOM_EVENT' }),
+    updates: ({ unique }) => [
+      { name: unique('Deploys'), enabled: false },
+      { name: unique('Events'), enabled: true },
+    ],
+    cases: {
+      rotateIntegrationSecret: async ({ make }) => ({ input: { id: await make('Integration') } }),
+    },
+    rejected: async () => ({ rotateIntegrationSecret: null }),
+    rows: async ({ organization, insert }) => {
+      const ids = await insert('integrations', (at) => ({
+        ...{ name: `Number ${at}`, type: 'DEPLOY', hash: `integration ${organization.slug} ${at}`, hint: 'abcd' },
+        last_event_at: DISTANT,
+      }));
+      await insert('integration_events', (at) => ({
+        ...{ integration_id: ids[at], payload: `{"of":"${organization.slug} ${at}"}`, size: 10 },
+        ...{ status: at % 2 === 0 ? 'PROCESSED' : 'QUEUED', error: 'No service has the alias.', processed_at: DISTANT },
+      }));
+      return ids;
     },
   },
   ApiKey: {

@@ -34,6 +34,7 @@ const CheckType = builder.enumType('CheckType', {
     LINK: { description: 'Passes if the service has a link.' },
     HAS_DEPENDENCY: { description: 'Passes if the service depends on another service.' },
     RECENT_DEPLOY: { description: 'Passes if the last deploy of the service is recent.' },
+    CUSTOM_EVENT: { description: 'The last event of an integration that names the service determines the result.' },
   } as const,
 });
 
