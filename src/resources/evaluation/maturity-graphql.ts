@@ -1,6 +1,6 @@
 import { serviceOf } from '../../access/ownership.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
-import { type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
+import { canSee, type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
 import { Category } from '../category/resource.ts';
 import { CheckResult } from '../check-result/resource.ts';
 import type { CheckStatus } from '../check-result/table.ts';
@@ -161,7 +161,7 @@ builder.objectField(Service.type, 'maturityReport', (t) =>
     complexity: 20,
     resolve: async ({ id }, { scorecard }, ctx) => {
       const found = scorecard ? await loadReferenced(ctx, Scorecard, scorecard as GivenReference) : null;
-      if (scorecard && !found) return null;
+      if (scorecard && !(found && canSee(ctx, Scorecard, found))) return null;
       const maturity = await findMaturity(ctx, id, found?.id);
       if (!maturity) return null;
       const { levels, results } = maturity;

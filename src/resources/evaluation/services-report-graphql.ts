@@ -1,7 +1,7 @@
 import { canOnEvery } from '../../access/access.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
 import { LIST_COST } from '../../graphql/cost.ts';
-import { type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
+import { canSee, type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
 import { Category } from '../category/resource.ts';
 import { Level } from '../level/resource.ts';
 import { Team } from '../team/resource.ts';
@@ -169,7 +169,7 @@ const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport')
         // The stored numbers count all services.
         if (!canOnEvery(ctx.unit.access, 'check_result:read')) return null;
         const found = category ? await loadReferenced(ctx, Category, category as GivenReference) : null;
-        if (category && !found) return null;
+        if (category && !(found && canSee(ctx, Category, found))) return null;
         return await listDays(ctx, days ?? DEFAULT_DAYS, found?.id ?? null);
       },
     }),
