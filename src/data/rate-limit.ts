@@ -3,7 +3,15 @@ import { AmbitError } from '../lib/errors.ts';
 import { networkOf } from '../lib/network.ts';
 
 /** What a caller can create a limited number of in a period. */
-export type Creation = 'organizations' | 'projects' | 'roles' | 'policies' | 'apiTokens' | 'apiKeys' | 'invitations';
+export type Creation =
+  | 'organizations'
+  | 'projects'
+  | 'roles'
+  | 'policies'
+  | 'apiTokens'
+  | 'apiKeys'
+  | 'integrations'
+  | 'invitations';
 
 /** Counts objects that the caller is about to create, for the caller and their organization. Throws RATE_LIMITED. */
 export async function limitCreation(ctx: Context, what: Creation, count = 1): Promise<void> {
