@@ -183,7 +183,7 @@ export function createHandler(
     const admission = memory.admit(body.length);
     if (!admission) throw unavailable(BUSY);
     try {
-      return await reports.respond(req, path, serverContext(req, requestId, newState(work, trace, admission)));
+      return await reports.respond(req, path, body, serverContext(req, requestId, newState(work, trace, admission)));
     } finally {
       admission.release();
     }

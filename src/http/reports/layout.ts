@@ -35,16 +35,28 @@ export interface Viewer {
 
 export interface Layout {
   base: string;
+  /** The title of the window, and of the page without `heading`. */
   title: string;
+  heading?: string;
   /** Null if nobody is signed in. */
   viewer: Viewer | null;
   /** For a form or a short message. */
   narrow?: boolean;
+  /** The path of the reports that the browser opens at once. */
+  refresh?: string;
   body: ReactNode;
 }
 
 /** Values in the elements are escaped. Nothing may use `dangerouslySetInnerHTML` but the style. */
-export function renderDocument({ base, title, viewer, narrow = false, body }: Layout): string {
+export function renderDocument({
+  base,
+  title,
+  heading = title,
+  viewer,
+  narrow = false,
+  refresh,
+  body,
+}: Layout): string {
   const document = h(
     'html',
     { lang: 'en' },
@@ -53,6 +65,7 @@ export function renderDocument({ base, title, viewer, narrow = false, body }: La
       null,
       h('meta', { charSet: 'utf-8' }),
       h('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
+      refresh && h('meta', { httpEquiv: 'refresh', content: `0; url=${base}${refresh}` }),
       h('title', null, `${title} – Ambit`),
       h('link', { rel: 'icon', href: 'data:,' }),
       h('style', { dangerouslySetInnerHTML: { __html: STYLE } }),
@@ -62,7 +75,7 @@ export function renderDocument({ base, title, viewer, narrow = false, body }: La
       null,
       h('a', { className: 'skip', href: '#content' }, 'Skip to the content'),
       viewer && h(Bar, { base, viewer }),
-      h('main', { id: 'content', className: narrow ? 'narrow' : undefined }, h('h1', null, title), body),
+      h('main', { id: 'content', className: narrow ? 'narrow' : undefined }, h('h1', null, heading), body),
     ),
   );
   return `<!doctype html>${renderToStaticMarkup(document)}`;
