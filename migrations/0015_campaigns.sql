@@ -149,9 +149,25 @@ CREATE INDEX "scorecard_levels_by_level" ON "scorecard_levels" USING btree ("org
 ALTER TABLE "categories" ADD CONSTRAINT "categories_scorecard" FOREIGN KEY ("organization_id","scorecard_id") REFERENCES "public"."scorecards"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "checks" ADD CONSTRAINT "checks_integration" FOREIGN KEY ("organization_id","integration_id") REFERENCES "public"."integrations"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "checks" ADD CONSTRAINT "checks_campaign" FOREIGN KEY ("organization_id","campaign_id") REFERENCES "public"."campaigns"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "checks" ADD CONSTRAINT "checks_source" FOREIGN KEY ("organization_id","source_check_id") REFERENCES "public"."checks"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "checks" ADD CONSTRAINT "checks_source_check" FOREIGN KEY ("organization_id","source_check_id") REFERENCES "public"."checks"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "categories_by_scorecard" ON "categories" USING btree ("organization_id","scorecard_id");--> statement-breakpoint
 CREATE INDEX "checks_by_integration" ON "checks" USING btree ("organization_id","integration_id");--> statement-breakpoint
 CREATE INDEX "checks_by_campaign" ON "checks" USING btree ("organization_id","campaign_id");--> statement-breakpoint
 CREATE INDEX "checks_by_source" ON "checks" USING btree ("organization_id","source_check_id");--> statement-breakpoint
-CREATE UNIQUE INDEX "categories_name" ON "categories" USING btree ("organization_id",coalesce("scorecard_id", "organization_id"),lower("name"));
+CREATE UNIQUE INDEX "categories_name" ON "categories" USING btree ("organization_id",coalesce("scorecard_id", "organization_id"),lower("name"));--> statement-breakpoint
+CREATE POLICY lookup ON services FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+GRANT SELECT ON services TO ambit_lookup;--> statement-breakpoint
+-- Those of the given organizations that have services to evaluate at the given time. For the job that visits them.
+CREATE FUNCTION ambit.list_due_organizations(organizations uuid[], due timestamptz) RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN RETURN QUERY
+  SELECT DISTINCT s.organization_id FROM public.services s
+  WHERE s.organization_id = ANY (organizations) AND s.next_evaluation_at <= due;
+END $$;--> statement-breakpoint
+DO $$ BEGIN
+  GRANT CREATE ON SCHEMA ambit TO ambit_lookup;
+  REVOKE EXECUTE ON FUNCTION ambit.list_due_organizations(uuid[],timestamptz) FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION ambit.list_due_organizations(uuid[],timestamptz) TO ambit_runtime;
+  ALTER FUNCTION ambit.list_due_organizations(uuid[],timestamptz) OWNER TO ambit_lookup;
+  REVOKE CREATE ON SCHEMA ambit FROM ambit_lookup;
+END $$;

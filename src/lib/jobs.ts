@@ -94,6 +94,23 @@ export const JOBS = {
     schedule: { every: 3_600, payload: { after: null } },
     keepDays: 1,
   }),
+  'send-campaign-reminder': define({
+    description: 'Sends the reminder of a campaign to one address.',
+    payload: z.strictObject({
+      organizationId: z.uuid(),
+      campaignId: z.uuid(),
+      /** The contacts of teams with the address. */
+      contactIds: z.array(z.uuid()),
+      mailId: z.uuid(),
+    }),
+    // With these delays, a mail server can be unavailable for about three hours.
+    retries: 12,
+    retryDelay: 5,
+    retryDelayMax: 3_600,
+    expiry: 120,
+    concurrency: 5,
+    keepDays: 7,
+  }),
   'send-invitation': define({
     description: 'Sends the mail of an invitation.',
     payload: z.strictObject({ organizationId: z.uuid(), invitationId: z.uuid(), mailId: z.uuid() }),

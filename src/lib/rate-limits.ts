@@ -93,6 +93,12 @@ export const RATE_LIMITS = {
     points: 200,
     minutes: HOUR,
   },
+  remindersPerOrganization: {
+    counts: 'Reminders of campaigns sent. Each can send a mail to every team.',
+    per: 'organization',
+    points: 20,
+    minutes: HOUR,
+  },
   mailsPerNetwork: { counts: 'Mails sent', per: NETWORK, points: 500, minutes: HOUR },
   mailsPerPersonAndRecipient: {
     counts: 'Mails sent, in all organizations of the sender',

@@ -1,5 +1,6 @@
 import type { JobDependencies } from '../context.ts';
 import type { JobHandlers } from '../jobs/job.ts';
+import { sendReminderMail } from '../resources/campaign/reminder-job.ts';
 import { createCleanUp } from '../resources/clean-up/job.ts';
 import { createEvaluateDue, createRecordMaturity } from '../resources/evaluation/due-job.ts';
 import { createEvaluate } from '../resources/evaluation/job.ts';
@@ -13,5 +14,6 @@ export const createHandlers = (dependencies: JobDependencies): JobHandlers => ({
   'evaluate-due': createEvaluateDue(dependencies),
   'process-events': createProcessEvents(dependencies),
   'record-maturity': createRecordMaturity(dependencies),
+  'send-campaign-reminder': sendReminderMail(dependencies),
   'send-invitation': sendInvitation(dependencies),
 });

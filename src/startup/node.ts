@@ -14,8 +14,8 @@ interface NodeOptions extends Pick<AppOptions, 'observers'> {
 }
 
 /**
- * Creates the app for the role of the process. Before the pool ends, the counted requests, refused events and last uses are
- * written, and the threads end.
+ * Creates the app for the role of the process. Before the pool ends, the counted requests, the refused events and the
+ * last uses are written, and the threads end.
  */
 export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
   if (config.role === 'worker') {

@@ -215,7 +215,11 @@ function checkIdsOf({ checks, categories }: Model, containerId: string): string[
 /** At the end, all reports expire, all deploys become old, and all checks become enabled. */
 const PASSING: Step[] = [20, 20, 20, 401 * 24].map((hours) => ({ kind: 'time', hours, isEvaluated: true }));
 
-test('after random changes, the stored results and levels are those of the naive model', async () => {
+const TIMEOUT = size(120_000, 900_000);
+
+test('after random changes, the stored results and levels are those of the naive model', {
+  timeout: TIMEOUT,
+}, async () => {
   const seen = { statuses: new Set<string>(), levels: new Set<number>() };
   await fc.assert(
     fc.asyncProperty(
@@ -245,7 +249,7 @@ test('after random changes, the stored results and levels are those of the naive
         await expectUnchanged(model, all);
       },
     ),
-    { numRuns: size(8, 300) },
+    { numRuns: size(10, 300) },
   );
   expect(seen.statuses).toEqual(new Set(['PASSED', 'FAILED', 'PENDING']));
   expect(seen.levels.size).toBeGreaterThan(2);

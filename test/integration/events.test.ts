@@ -1,8 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { newSecret } from '../../src/lib/secret.ts';
+import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { open } from '../http/sockets.ts';
 import { startApi } from '../support/api.ts';
+import { differencesOfDirectories } from '../support/directories.ts';
 import { until } from '../support/until.ts';
 import { createApiToken, createOrganization, membersOfEachRole, mutate } from '../support/world.ts';
 import { createIntegration, eventsOf, secretIn, sendEvent } from './support.ts';
@@ -40,6 +42,16 @@ describe('an event', () => {
       ],
     });
     expect((await globex.owner.query(READ, { id })).data.integration).toBeNull();
+  });
+
+  test('stores the event in its own organization only', async () => {
+    const [ours, theirs] = [await createIntegration(api, admin), await createIntegration(api, globex.owner)];
+    expect((await ours.send('1')).status).toBe(202);
+    expect(await eventsOf(admin, ours.id)).toMatchObject([{ payload: '1' }]);
+    expect(await eventsOf(globex.owner, theirs.id)).toEqual([]);
+    const rows =
+      await api.root`select organization_id from integration_events where integration_id = ${uuidOf('int', ours.id)}`;
+    expect(rows).toMatchObject([{ organization_id: organizationUuid(acme) }]);
   });
 
   test('needs no credential, and an API token neither helps nor hurts', async () => {
@@ -262,6 +274,15 @@ describe('an integration', () => {
     isDone = true;
     await Promise.all(sending);
     expect(new Set(late)).toEqual(new Set([404]));
+  });
+
+  test('has one valid URL after several rotations at once', async () => {
+    const { id } = await createIntegration(api, admin);
+    const rotate = () => mutate(admin, 'rotateIntegrationSecret', { id }, 'url');
+    const answers = await Promise.all([rotate(), rotate(), rotate()]);
+    const statuses = await Promise.all(answers.map(async ({ url }) => (await sendEvent(api, url)).status));
+    expect(statuses.toSorted()).toEqual([202, 404, 404]);
+    expect(await differencesOfDirectories(api.root)).toEqual([]);
   });
 
   test('that was deleted refuses events, and its events are gone', async () => {

@@ -19,6 +19,7 @@ const worker = await createWorker({
     'evaluate-due': async () => undefined,
     'process-events': async () => undefined,
     'record-maturity': async () => undefined,
+    'send-campaign-reminder': async () => undefined,
     'send-invitation': async () => undefined,
   },
 });

@@ -11,12 +11,14 @@ import {
 } from '../../graphql/attributes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { resource } from '../../graphql/resource.ts';
+import { Campaign } from '../campaign/resource.ts';
 import { Category } from '../category/resource.ts';
 import { type CheckStats as CheckStatsShape, findStats } from '../check-result/stats.ts';
 import { Filter } from '../filter/resource.ts';
 import { Level } from '../level/resource.ts';
 import { memberTarget } from '../member/graphql.ts';
 import { Team } from '../team/resource.ts';
+import { checkConditions } from './conditions-graphql.ts';
 import { checkHooks } from './service.ts';
 import { checkSettings } from './settings-graphql.ts';
 import { enabledIs, isEnabled, stateIs, stateOf } from './state.ts';
@@ -60,14 +62,18 @@ export const Check = resource('Check', {
   id: 'chk',
   permission: 'check',
   plural: 'checks',
-  description: 'A requirement for services. Each check belongs to one category and one level of the rubric.',
+  description:
+    'A requirement for services. Each check belongs to one category, of the rubric or of a scorecard, and to one level.',
   attributes: {
     name: singleLine(200, 'The name of the check'),
     alias: alias('The short name of the check, for use in code'),
     notes: multiLine(20_000, 'Why the check exists and how to pass it, as Markdown. Sanitize it before you render it'),
     type: readOnly(oneOf(CheckType, CHECK_TYPES, 'How the result is determined')),
     settings: checkSettings,
-    categoryId: ref(Category, 'The category of the check'),
+    categoryId: ref(
+      Category,
+      'The category of the check. A check of a category of a scorecard belongs to the scorecard: it applies only to services that the scorecard applies to, and it does not affect their levels in the rubric',
+    ),
     levelId: ref(Level, 'The level of the check'),
     filterId: optionalRef(
       Filter,
@@ -78,6 +84,18 @@ export const Check = resource('Check', {
       onDelete: 'clear',
     }),
     teamId: optionalRef(Team, 'The team that is responsible for the check'),
+    campaignId: readOnly(
+      optionalRef(Campaign, 'The campaign that the check belongs to. Such a check does not affect levels', {
+        onDelete: 'hook',
+      }),
+    ),
+    sourceCheckId: readOnly(
+      optionalRef('self', 'The check that a check of a campaign is a copy of', {
+        reverse: 'copies',
+        listsAll: true,
+        onDelete: 'clear',
+      }),
+    ),
     passPending: boolean('Whether a pending result counts as passed. Otherwise it counts as failed', false),
     enabled: boolean(
       'Whether the check is enabled. Services must pass only enabled checks',
@@ -120,10 +138,12 @@ export const Check = resource('Check', {
     filterId: true,
     ownerId: true,
     teamId: true,
+    campaignId: 'null by default',
     search: ['name'],
     createdAt: 'range',
     updatedAt: 'range',
   },
+  conditions: checkConditions,
   order: ['name', 'createdAt', 'updatedAt'],
   bulk: ['create'],
   hooks: checkHooks,
