@@ -23,6 +23,22 @@ export const UPLOADS = {
 
 export type UploadPath = keyof typeof UPLOADS;
 
+/** A page for people, and the permission that it requires. */
+interface ReportAccess {
+  readonly permission: Permission;
+  /** It is enough to have the permission on some services. The page contains only those. */
+  readonly onSome?: true;
+}
+
+/** The pages for GET under `/reports`. A segment such as `:id` is a parameter. A browser reads them with a cookie. */
+export const REPORTS = {
+  '/reports/maturity': { permission: 'check_result:read', onSome: true },
+} as const satisfies Record<string, ReportAccess>;
+
+export type ReportPath = keyof typeof REPORTS;
+
+export const reportAccessOf = (path: ReportPath): ReportAccess => REPORTS[path];
+
 type Path = keyof typeof ENDPOINTS;
 
 /** The paths of endpoints that require no permission, and of those that require one. */
@@ -37,5 +53,8 @@ export const endpointsWith = (permission: Permission): string[] => [
   ),
   ...Object.entries<readonly Permission[]>(UPLOADS).flatMap(([path, required]) =>
     required.includes(permission) ? [`POST ${path}`] : [],
+  ),
+  ...Object.entries<ReportAccess>(REPORTS).flatMap(([path, required]) =>
+    required.permission === permission ? [`GET ${path}`] : [],
   ),
 ];

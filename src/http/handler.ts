@@ -3,7 +3,7 @@ import type { OpenPath, ServicePath } from '../access/endpoints.ts';
 import type { Dependencies } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
-import { AmbitError } from '../lib/errors.ts';
+import { AmbitError, unavailable } from '../lib/errors.ts';
 import { describeError } from '../lib/log.ts';
 import { createAddressOf } from './address.ts';
 import { createExports, type Export } from './audit-export.ts';
@@ -16,6 +16,8 @@ import { METRICS_PATH, type MetricsRoute } from './metrics/route.ts';
 import { createObserve, type Observe } from './observe.ts';
 import { createPlayground, FOLDER, type Playground } from './playground/playground.ts';
 import { withRateLimit } from './rate-limit-headers.ts';
+import { isReport, routeOfReport } from './reports/paths.ts';
+import { createReports } from './reports/reports.ts';
 import {
   domainErrorResponse,
   errorResponse,
@@ -38,6 +40,9 @@ import type { Graphql } from './yoga.ts';
 /** Maximum number of bytes of a request body. */
 const MAX_BODY = 100_000;
 
+/** Maximum number of bytes of a form of the reports. */
+const MAX_FORM = 10_000;
+
 type Route = (req: IncomingMessage, work: Work, address: string) => Promise<HttpResponse>;
 type Routes = ReadonlyMap<string, Route>;
 
@@ -59,6 +64,7 @@ const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] 
 function routeOf(req: IncomingMessage, routes: Pick<Routes, 'has'>[]): string {
   const path = pathOf(req);
   if (path.startsWith(FOLDER)) return FOLDER;
+  if (isReport(path)) return routeOfReport(path) ?? 'none';
   return path === '/' || path === '/graphql' || routes.some((known) => known.has(path)) ? path : 'none';
 }
 
@@ -97,6 +103,7 @@ export function createHandler(
   ]);
   const uploads = createUploads(dependencies, deadlines);
   const posts = createPosts(dependencies);
+  const reports = createReports(dependencies);
   const compress = createCompress();
   const writer = createResponseWriter(dependencies.config, dependencies.log);
   const addressOf = createAddressOf(dependencies.config.trustedProxies);
@@ -108,6 +115,7 @@ export function createHandler(
     trace: Trace,
   ): Promise<HttpResponse | StreamResponse> {
     const path = pathOf(req);
+    if (isReport(path)) return await respondToReport(path, req, requestId, work, trace);
     const file = req.method === 'GET' || req.method === 'HEAD' ? await serveFile(path, req, work) : null;
     if (file) return file;
     const exported = req.method === 'GET' ? exports.get(path) : undefined;
@@ -154,6 +162,27 @@ export function createHandler(
     }
   }
 
+  /** A page or a form. Its errors are pages too. */
+  async function respondToReport(
+    path: string,
+    req: IncomingMessage,
+    requestId: string,
+    work: Work,
+    trace: Trace,
+  ): Promise<HttpResponse> {
+    if (memory.isFull()) throw unavailable(BUSY);
+    const body = await memory.readBody(req, MAX_FORM);
+    if (body === 'incomplete') throw unavailable(BUSY, { connection: 'close' });
+    if (body === 'too large') throw tooLarge(MAX_FORM);
+    const admission = memory.admit(body.length);
+    if (!admission) throw unavailable(BUSY);
+    try {
+      return await reports.respond(req, path, serverContext(req, requestId, newState(work, trace, admission)));
+    } finally {
+      admission.release();
+    }
+  }
+
   /** What is not an operation. Null if nothing else has this path. */
   async function serveFile(path: string, req: IncomingMessage, work: Work): Promise<HttpResponse | null> {
     if (path.startsWith(FOLDER)) return await playground.file(path, req);
@@ -182,19 +211,20 @@ export function createHandler(
     return readResponse(await graphql.yoga.fetch(`http://localhost${req.url}`, init as RequestInit, server));
   }
 
-  function responseForError(error: unknown, requestId: string, trace: Trace): HttpResponse {
-    const known = domainError(error);
-    addError(trace, known instanceof AmbitError ? known.extensions : { code: 'INTERNAL' });
-    if (known instanceof AmbitError) return domainErrorResponse(known, requestId);
-    dependencies.log({ level: 'error', requestId, error: describeError(error) });
-    return errorResponse(500, internalErrorMessage(requestId), requestId);
+  function responseForError(error: unknown, path: string, requestId: string, trace: Trace): HttpResponse {
+    const found = domainError(error);
+    const known = found instanceof AmbitError ? found : new AmbitError('INTERNAL', internalErrorMessage(requestId));
+    addError(trace, known.extensions);
+    if (known !== found) dependencies.log({ level: 'error', requestId, error: describeError(error) });
+    return isReport(path) ? reports.error(known, requestId) : domainErrorResponse(known, requestId);
   }
 
   return (req, res) => {
     const requestId = requestIdOf(req);
     const startedAt = performance.now();
     const [work, trace] = [newWork(), newTrace()];
-    const observed = observe(req, pathOf(req), work);
+    const path = pathOf(req);
+    const observed = observe(req, path, work);
     let isSent = false;
     const send = (response: HttpResponse | StreamResponse): void => {
       // The response may have been sent at the deadline.
@@ -215,10 +245,10 @@ export function createHandler(
       deadlines.delete(request);
       writer
         .stream(res, requestId, response)
-        .catch((error: unknown) => void responseForError(error, requestId, trace))
+        .catch((error: unknown) => void responseForError(error, path, requestId, trace))
         .finally(response.onEnd);
     };
-    const fail = (error: unknown): void => send(responseForError(error, requestId, trace));
+    const fail = (error: unknown): void => send(responseForError(error, path, requestId, trace));
     const request = { work, startedAt, giveUp: fail };
     deadlines.add(request);
     res.once('close', () => {
@@ -246,8 +276,15 @@ const newState = (work: Work, trace: Trace, { chargeOrganization }: Admission): 
 /** Sends a browser to the playground. Relative, because a proxy can serve Ambit in a folder. */
 const REDIRECT: HttpResponse = { status: 302, headers: { location: 'graphql', vary: 'Accept' }, body: '' };
 
+const BUSY = 'The server has too many requests in progress. Try again later.';
+
 const busy = (requestId: string, headers?: Record<string, string>): HttpResponse =>
-  errorResponse(503, 'The server has too many requests in progress. Try again later.', requestId, headers);
+  errorResponse(503, BUSY, requestId, headers);
+
+const tooLarge = (limit: number): AmbitError =>
+  new AmbitError('BAD_REQUEST', `The request body must not be larger than ${limit} bytes.`, {
+    http: { status: 413, headers: { connection: 'close' } },
+  });
 
 const isJson = (req: IncomingMessage): boolean => /^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '');
 

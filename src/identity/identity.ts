@@ -17,7 +17,7 @@ import {
 } from './across-tenants.ts';
 import { type Actor, ANONYMOUS } from './actor.ts';
 import { createActors, sizeOfGrants } from './actors.ts';
-import { createKeys, type Keys } from './keys.ts';
+import { createKeys, type Keys, type Purpose } from './keys.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
 import { createOrganizationLookups, type OrganizationLookups } from './organization-lookups.ts';
 
@@ -33,6 +33,11 @@ export interface Identity {
    * before `check` has confirmed the credential.
    */
   findCached(header: string | null, address: string): Promise<CachedActor | null>;
+  /**
+   * Reads the actor of the cookie of the reports from the database. It may only read. Null if the token is not valid. An access
+   * token, an API token and an API key are not valid here, and the token of the cookie is not valid in the header.
+   */
+  authenticateReports(token: string, work: Work): Promise<Actor | null>;
   /** Number of cached actors. */
   cachedActors(): number;
   readonly keys: Keys;
@@ -95,7 +100,11 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date, en
   async function claimOf(header: string): Promise<Claim | null> {
     const text = /^Bearer ([^\s]+)$/i.exec(header)?.[1] ?? '';
     if (isSecret('ambit_pat_', text) || isSecret('ambit_key_', text)) return { kind: 'TOKEN', key: hashSecret(text) };
-    const claims = await keys.verify(text);
+    return await sessionClaimOf('access', text);
+  }
+
+  async function sessionClaimOf(purpose: Purpose, token: string): Promise<Claim | null> {
+    const claims = await keys.verify(purpose, token);
     const key = typeof claims?.['sid'] === 'string' ? fromPublicId('ses', claims['sid']) : null;
     const org = claims?.['org'];
     if (!key) return null;
@@ -110,15 +119,21 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date, en
   const find = async ({ kind, key, organizationId }: Claim): Promise<CredentialRow | null> =>
     FIND[kind](await (kind === 'TOKEN' ? lookups.ofSecret(key) : lookups.of(organizationId ?? '')), key);
 
-  async function authenticate(header: string | null, address: string, work: Work): Promise<Actor> {
-    if (header === null) return ANONYMOUS;
-    const claim = await claimOf(header);
+  /** The row of a credential that is valid now. */
+  async function findValid(claim: Claim | null, work: Work): Promise<CredentialRow | null> {
     if (work.stopped) throw work.stopped;
     work.statements += 1;
     const finding = claim && find(claim);
     if (finding) work.tracer?.addStatement(LOOKUP[claim.kind], finding);
     const row = await finding;
-    if (!claim || !row || !isValid(claim, row)) throw unauthenticated();
+    return claim && row && isValid(claim, row) ? row : null;
+  }
+
+  async function authenticate(header: string | null, address: string, work: Work): Promise<Actor> {
+    if (header === null) return ANONYMOUS;
+    const claim = await claimOf(header);
+    const row = await findValid(claim, work);
+    if (!claim || !row) throw unauthenticated();
     const isAllowedFrom = row.addresses ? createNetworkList(row.addresses) : isAny;
     if (!isAllowedFrom(address)) throw addressNotAllowed(address);
     const actor = await actors.load(row, work);
@@ -135,8 +150,14 @@ export function createIdentity(pool: Pool, config: Config, clock: () => Date, en
     return isCurrent() ? { actor, check, isCurrent, forget: () => void cache.delete(claim.key) } : null;
   }
 
+  async function authenticateReports(token: string, work: Work): Promise<Actor | null> {
+    const row = await findValid(await sessionClaimOf('reports', token), work);
+    return row ? await actors.load({ ...row, access: 'READ' }, work) : null;
+  }
+
   const cachedActors = (): number => cache.size;
-  return { authenticate, findCached, cachedActors, keys, lookups, limiter: createLimiter(sql, config.rateLimits) };
+  const limiter = createLimiter(sql, config.rateLimits);
+  return { authenticate, findCached, authenticateReports, cachedActors, keys, lookups, limiter };
 }
 
 const addressNotAllowed = (address: string): AmbitError =>

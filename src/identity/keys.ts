@@ -4,9 +4,20 @@ import type { Sql } from 'postgres';
 import type { Encryption } from '../lib/encryption.ts';
 import { ALGORITHM, privateJwkOf, rotate, type SigningKey, signer } from './signing-keys.ts';
 
-const AUDIENCE = 'ambit';
-/** The `typ` header of access tokens (RFC 9068). It distinguishes them from other JWTs. */
-const TYPE = 'at+jwt';
+/**
+ * What the signed tokens are used for. The audience and the header `typ` differ, so that a token of one kind is not valid as
+ * one of another kind (RFC 8725, sections 3.9 and 3.11). `at+jwt` is the type of access tokens (RFC 9068).
+ */
+const PURPOSES = {
+  /** In the header Authorization. */
+  access: { audience: 'ambit', typ: 'at+jwt', requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'] },
+  /** In the cookie that opens the reports. */
+  reports: { audience: 'reports', typ: 'reports+jwt', requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'] },
+  /** In a hidden field of the forms of the reports. */
+  form: { audience: 'reports-form', typ: 'form+jwt', requiredClaims: ['exp', 'iat', 'for', 'jti'] },
+};
+
+export type Purpose = keyof typeof PURPOSES;
 
 /**
  * Milliseconds after which the keys are read again, because another node may have rotated them. For a token with an
@@ -20,11 +31,11 @@ const MAX_VERIFIED = 10_000;
 
 type VerifyKey = Awaited<ReturnType<typeof importJWK>>;
 
-/** Signs and verifies access tokens. */
+/** Signs and verifies tokens. */
 export interface Keys {
-  sign(claims: JWTPayload, expiresAt: Date): Promise<string>;
-  /** Returns the claims of a valid access token, or null. */
-  verify(token: string): Promise<JWTPayload | null>;
+  sign(purpose: Purpose, claims: JWTPayload, expiresAt: Date): Promise<string>;
+  /** Returns the claims of a token that is valid for the purpose, or null. */
+  verify(purpose: Purpose, token: string): Promise<JWTPayload | null>;
   /** The public keys, for `/.well-known/jwks.json`. */
   jwks(): Promise<{ keys: JWK[] }>;
 }
@@ -32,7 +43,7 @@ export interface Keys {
 export function createKeys(sql: Sql, clock: () => Date, issuer: string, encryption: Encryption): Keys {
   let keys: SigningKey[] = [];
   let imported = new Map<string, VerifyKey>();
-  // The payloads of verified tokens by their exact text. A verification takes 200 µs. Replaced when the keys change.
+  // The payloads of verified tokens by their purpose and exact text. A verification takes 200 µs. Replaced when the keys change.
   let verified = newCache();
   let loadedAt = Number.NEGATIVE_INFINITY;
   let loading: Promise<SigningKey[]> | undefined;
@@ -67,48 +78,49 @@ export function createKeys(sql: Sql, clock: () => Date, issuer: string, encrypti
   }
 
   /** The payload of a token that was verified with the current keys and has not expired. */
-  async function findVerified(token: string): Promise<JWTPayload | null> {
-    if (!verified.has(token)) return null;
+  async function findVerified(id: string): Promise<JWTPayload | null> {
+    if (!verified.has(id)) return null;
     await refresh(REFRESH);
-    const payload = verified.get(token);
+    const payload = verified.get(id);
     return payload?.exp !== undefined && payload.exp > Math.floor(clock().getTime() / 1_000) ? payload : null;
   }
 
-  async function verify(token: string): Promise<JWTPayload | null> {
+  async function verify(purpose: Purpose, token: string): Promise<JWTPayload | null> {
     const known = verified;
     const result = await jwtVerify(token, ({ kid }) => verifyKey(kid), {
       algorithms: [ALGORITHM],
       issuer,
-      audience: AUDIENCE,
-      typ: TYPE,
-      requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'],
+      ...PURPOSES[purpose],
       currentDate: clock(),
     }).catch((error: unknown) => {
       // Any other error, such as a lost connection, does not mean that the token is invalid.
       if (error instanceof errors.JOSEError) return null;
       throw error;
     });
-    if (result) known.set(token, result.payload);
+    if (result) known.set(idOf(purpose, token), result.payload);
     return result?.payload ?? null;
   }
 
   return {
-    async sign(claims, expiresAt) {
+    async sign(purpose, claims, expiresAt) {
+      const { audience, typ } = PURPOSES[purpose];
       const key = signer(await refresh(REFRESH), clock()) as SigningKey;
       return new SignJWT({ ...claims, jti: crypto.randomUUID() })
-        .setProtectedHeader({ alg: ALGORITHM, kid: key.kid, typ: TYPE })
+        .setProtectedHeader({ alg: ALGORITHM, kid: key.kid, typ })
         .setIssuer(issuer)
-        .setAudience(AUDIENCE)
+        .setAudience(audience)
         .setIssuedAt(clock())
         .setExpirationTime(expiresAt)
         .sign(await importJWK(privateJwkOf(key, encryption), ALGORITHM));
     },
-    verify: async (token) => (await findVerified(token)) ?? (await verify(token)),
+    verify: async (purpose, token) => (await findVerified(idOf(purpose, token))) ?? (await verify(purpose, token)),
     async jwks() {
       return { keys: (await refresh(REFRESH)).map((key) => key.publicJwk) };
     },
   };
 }
+
+const idOf = (purpose: Purpose, token: string): string => `${purpose} ${token}`;
 
 const newCache = () => new LRUCache<string, JWTPayload>({ max: MAX_VERIFIED });
 

@@ -107,8 +107,11 @@ export const notFound = (typename: string): AmbitError =>
   new AmbitError('NOT_FOUND', `There is no ${typename} with this ID, or it is not visible to you.`);
 
 /** Nothing was changed. The same request may succeed when it is sent again. */
-export const unavailable = (message = 'The database is not available. Try again in a moment.'): AmbitError =>
-  new AmbitError('UNAVAILABLE', message, { http: { status: 503, headers: { 'retry-after': '1' } } });
+export const unavailable = (
+  message = 'The database is not available. Try again in a moment.',
+  headers: Record<string, string> = {},
+): AmbitError =>
+  new AmbitError('UNAVAILABLE', message, { http: { status: 503, headers: { 'retry-after': '1', ...headers } } });
 
 export const outcomeUnknown = (): AmbitError =>
   new AmbitError(

@@ -154,7 +154,7 @@ test('many tokens with unknown keys query the database at most once a second', a
     for (const _ of Array(20).keys()) {
       const kid = crypto.randomUUID();
       const token = await new SignJWT({}).setProtectedHeader({ alg: 'EdDSA', kid }).sign(privateKey);
-      expect(await keys.verify(token)).toBeNull();
+      expect(await keys.verify('access', token)).toBeNull();
     }
     return queries - before;
   };
@@ -168,20 +168,20 @@ test('a verified token is verified once, until it expires or the keys change', a
   let now = Date.now();
   const keys = createKeys(api.sql, () => new Date(now), EXPECTED.issuer, api.app.dependencies.encryption);
   const claims = { sub: 'usr_a', sid: 'ses_a' };
-  const token = await keys.sign(claims, new Date(now + 15 * MINUTE));
-  const first = await keys.verify(token);
+  const token = await keys.sign('access', claims, new Date(now + 15 * MINUTE));
+  const first = await keys.verify('access', token);
   expect(first).toMatchObject(claims);
-  expect(await keys.verify(token)).toBe(first);
+  expect(await keys.verify('access', token)).toBe(first);
   const [header, payload, signature = ''] = token.split('.');
   const changed = [header, payload, (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1)].join('.');
-  expect(await keys.verify(changed)).toBeNull();
+  expect(await keys.verify('access', changed)).toBeNull();
   now += 14 * MINUTE;
-  expect(await keys.verify(token)).toBe(first);
+  expect(await keys.verify('access', token)).toBe(first);
   now += MINUTE;
-  expect(await keys.verify(token)).toBeNull();
-  const next = await keys.sign(claims, new Date(now + 15 * MINUTE));
-  expect(await keys.verify(next)).toMatchObject(claims);
+  expect(await keys.verify('access', token)).toBeNull();
+  const next = await keys.sign('access', claims, new Date(now + 15 * MINUTE));
+  expect(await keys.verify('access', next)).toMatchObject(claims);
   await api.root`delete from signing_keys`;
   now += MINUTE;
-  expect(await keys.verify(next)).toBeNull();
+  expect(await keys.verify('access', next)).toBeNull();
 });

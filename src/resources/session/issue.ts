@@ -106,7 +106,7 @@ export async function issueTokens(
     sid: toPublicId('ses', sessionId),
     ...(organizationId && { org: toPublicId('org', organizationId) }),
   };
-  const accessToken = await ctx.dependencies.identity.keys.sign(claims, expiresAt);
+  const accessToken = await ctx.dependencies.identity.keys.sign('access', claims, expiresAt);
   return { accessToken, refreshToken, expiresAt, organizationId };
 }
 

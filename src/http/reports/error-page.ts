@@ -1,0 +1,43 @@
+import { createElement as h, type ReactNode } from 'react';
+import type { AmbitError } from '../../lib/errors.ts';
+import { domainErrorResponse, type HttpResponse } from '../response.ts';
+import { htmlResponse, type Viewer } from './layout.ts';
+
+const TITLES: Readonly<Record<number, string>> = {
+  403: 'No access',
+  404: 'Page not found',
+  413: 'The form is too large',
+  415: 'The form cannot be read',
+  429: 'Too many requests',
+  500: 'Something went wrong',
+  503: 'Not available now',
+};
+
+interface Shown {
+  base: string;
+  requestId: string;
+  viewer?: Viewer | null;
+}
+
+const term = (name: string, value: ReactNode): ReactNode[] => [
+  h('dt', { key: `${name} term` }, name),
+  h('dd', { key: name }, value),
+];
+
+/** The page for an error. It has the status and the headers of the response of the API. */
+export function errorPage(error: AmbitError, { base, requestId, viewer = null }: Shown): HttpResponse {
+  const { status, headers } = domainErrorResponse(error, requestId);
+  const { permission, hint } = error.extensions as { permission?: string | null; hint?: string };
+  const { 'content-type': _json, 'www-authenticate': _scheme, ...own } = headers;
+  const body = [
+    h('p', { key: 'message', className: 'error', role: 'alert' }, error.message),
+    hint ? h('p', { key: 'hint' }, hint) : null,
+    h(
+      'dl',
+      { key: 'details', className: 'quiet' },
+      permission ? term('Missing permission', h('code', null, permission)) : null,
+      term('Request ID', h('code', null, requestId)),
+    ),
+  ];
+  return htmlResponse(status, { base, title: TITLES[status] ?? 'This did not work', viewer, narrow: true, body }, own);
+}

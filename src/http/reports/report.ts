@@ -1,0 +1,34 @@
+import type { ReactNode } from 'react';
+import type { ReportPath } from '../../access/endpoints.ts';
+import type { Context } from '../../context.ts';
+
+/** The request of a page. */
+export interface ReportRequest {
+  /** The values of the segments such as `:id`. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** The path of the reports, with which links begin: `/reports`, or `/folder/reports` if a proxy serves Ambit in a folder. */
+  readonly base: string;
+}
+
+/** The content of an HTML page, without the layout. */
+export interface ReportPage {
+  readonly title: string;
+  readonly body: ReactNode;
+}
+
+/** A file that the browser saves. */
+export interface ReportFile {
+  readonly fileName: string;
+  readonly mediaType: string;
+  readonly text: string;
+}
+
+/**
+ * Returns the content of a page. It runs when the caller has the permission of the path, in a transaction that only reads. It
+ * throws NOT_FOUND or FORBIDDEN for the page of that error.
+ */
+export type Render = (ctx: Context, request: ReportRequest) => Promise<ReportPage | ReportFile>;
+
+/** The function for each path of the table. */
+export type Renders = Readonly<Record<ReportPath, Render>>;
