@@ -1,19 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { renderDocument } from '../../src/http/reports/layout.ts';
 import { campaignPage } from '../../src/http/reports/pages/campaign.ts';
 import type { ReactElement } from '../../src/http/reports/pages/element.ts';
 import { percent } from '../../src/http/reports/pages/format.ts';
-import { renderDocument } from '../../src/http/reports/pages/layout.ts';
 import { markdown, markdownLine } from '../../src/http/reports/pages/markdown.ts';
 import { maturityPage } from '../../src/http/reports/pages/maturity.ts';
 import { levelClass } from '../../src/http/reports/pages/palette.ts';
 import { spread, ticksOf } from '../../src/http/reports/pages/scale.ts';
 import { distance } from '../../src/http/reports/pages/status.ts';
+import type { ReportPage } from '../../src/http/reports/report.ts';
 import { CAMPAIGN, dayBefore, FAILING, MATURITY, NOW } from './report-data.ts';
 
 const paged = <Item>(items: readonly Item[], total = items.length) => ({ items, page: 1, size: 50, total });
-const rendered = (body: ReactElement): string =>
-  renderDocument({ organization: 'acme', time: NOW }, { title: 'Test', body });
+const viewer = { name: 'Ada', organization: 'acme', formToken: 'token' };
+const rendered = (page: ReportPage): string => renderDocument({ ...page, time: NOW, base: '/reports', viewer });
 
 const maturity = (report = MATURITY, total = report.teams.length): string =>
   rendered(
@@ -211,7 +212,7 @@ test('distances are in days of UTC', () => {
   expect(distance(new Date('2026-11-20T00:00:00Z'), NOW)).toBe('2 days ago');
 });
 
-const CSS = readFileSync(new URL('../../src/http/reports/pages/report.css', import.meta.url), 'utf8');
+const CSS = readFileSync(new URL('../../src/http/reports/report.css', import.meta.url), 'utf8');
 
 /** The colours of a scheme, as later rules override earlier ones. */
 const schemeOf = (from: string): Record<string, string> => {

@@ -54,7 +54,7 @@ async function respondWithPage(
   const { searchParams: query } = new URL(req.url ?? '', 'http://localhost');
   const result = await inTransaction(ctx, () => RENDERS[found.path](ctx, { params: found.params, query, base }));
   if ('fileName' in result) return fileResponse(result);
-  return htmlResponse(200, { base, title: result.title, viewer: viewerOf(ctx), body: result.body });
+  return htmlResponse(200, { ...result, base, viewer: viewerOf(ctx) });
 }
 
 function requireAccess(ctx: Context, { path }: MatchedReport): void {

@@ -6,6 +6,7 @@ import type {
   TeamProgress,
 } from '../../../resources/campaign/campaign-report.ts';
 import type { Progress } from '../../../resources/campaign/table.ts';
+import type { ReportPage } from '../report.ts';
 import { type Part, stackedBar } from './bar.ts';
 import { Fragment, h, list, type ReactElement, type ReactNode } from './element.ts';
 import { count, date, isoDay, number, percent } from './format.ts';
@@ -13,7 +14,7 @@ import { figure } from './levels-table.ts';
 import { markdown, markdownLine } from './markdown.ts';
 import { type Paged, paging } from './paging.ts';
 import { NONE } from './palette.ts';
-import { empty, heading, section, tile, tiles } from './parts.ts';
+import { empty, section, tile, tiles } from './parts.ts';
 import { badge, day, distance, times } from './status.ts';
 import { type Column, table } from './table.ts';
 import { trendChart } from './trend.ts';
@@ -33,18 +34,29 @@ export interface CampaignPage {
 }
 
 /** The progress of a campaign. */
-export function campaignPage({ campaign, teams, failing, now, links }: CampaignPage): ReactElement {
+export const campaignPage = (page: CampaignPage): ReportPage => ({
+  title: page.campaign.name,
+  section: 'campaigns',
+  heading: h(Fragment, null, page.campaign.name, ' ', badge(page.campaign.status)),
+  about: about(page),
+  links: h('a', { href: page.links.csv, download: true }, 'Download as CSV'),
+  body: content(page),
+});
+
+const about = ({ campaign: { team, filter, ...campaign }, now }: CampaignPage): ReactElement =>
+  h(
+    Fragment,
+    null,
+    team && h(Fragment, null, 'Team ', h('b', null, team), '. '),
+    times(campaign, now),
+    filter && h(Fragment, null, 'For services of the filter ', h('b', null, filter), '.'),
+  );
+
+function content({ campaign, teams, failing, now, links }: CampaignPage): ReactElement {
   const hasResults = campaign.progress.services > 0;
-  const owner = campaign.team && h(Fragment, null, 'Team ', h('b', null, campaign.team), '. ');
-  const scope = campaign.filter && h(Fragment, null, 'For services of the filter ', h('b', null, campaign.filter), '.');
   return h(
     Fragment,
     null,
-    heading(
-      h(Fragment, null, campaign.name, ' ', badge(campaign.status)),
-      h(Fragment, null, owner, times(campaign, now), ' ', scope),
-      h('a', { href: links.csv, download: true }, 'Download as CSV'),
-    ),
     hasResults ? summary(campaign, now) : empty(WITHOUT_RESULTS[campaign.status]),
     campaign.brief && section({ id: 'brief', title: 'Brief' }, markdown(campaign.brief)),
     hasResults && h('div', { className: 'columns' }, current(campaign.progress), trend(campaign)),

@@ -1,16 +1,12 @@
-import type {
-  LevelNumbers,
-  MaturityReport,
-  NextStep,
-  TrendDay,
-} from '../../../resources/evaluation/maturity-report.ts';
+import type { MaturityReport, NextStep, TrendDay } from '../../../resources/evaluation/maturity-report.ts';
+import type { ReportPage } from '../report.ts';
 import { type Part, stackedBar } from './bar.ts';
 import { Fragment, h, list, type ReactElement, type ReactNode } from './element.ts';
 import { count, date, isoDay, number, percent } from './format.ts';
 import { legend, levelsTable, partsOf } from './levels-table.ts';
 import { type Paged, paging } from './paging.ts';
 import { levelClass } from './palette.ts';
-import { empty, heading, section, tile, tiles } from './parts.ts';
+import { empty, section, tile, tiles } from './parts.ts';
 import { type Line, trendChart } from './trend.ts';
 
 /** The links of the page. */
@@ -32,52 +28,49 @@ export interface MaturityPage {
 }
 
 /** The levels of all services. */
-export function maturityPage({ report, teams, days, links }: MaturityPage): ReactElement {
-  const { overall, levels, categories } = report;
-  return h(
+export const maturityPage = (page: MaturityPage): ReportPage => ({
+  title: 'Maturity',
+  section: 'maturity',
+  about: `The levels of ${count(page.report.overall.services, 'service')} in the rubric.`,
+  links: h('a', { href: page.links.csv, download: true }, 'Download as CSV'),
+  body: page.report.overall.services === 0 ? empty(NOTHING) : content(page),
+});
+
+const NOTHING = 'There are no services that you can read. The report shows them as soon as there are some.';
+
+const content = ({ report, teams, days, links }: MaturityPage): ReactElement =>
+  h(
     Fragment,
     null,
-    heading(
-      'Maturity',
-      `The levels of ${count(overall.services, 'service')} in the rubric.`,
-      h('a', { href: links.csv, download: true }, 'Download as CSV'),
-    ),
-    overall.services === 0
-      ? empty('There are no services that you can read. The report shows them as soon as there are some.')
-      : h(
-          Fragment,
-          null,
-          summary(report),
-          h('div', { className: 'columns' }, now(overall, levels), trend(report.trend, levels, days, links)),
-          nextSteps(report.steps, 'For which checks most services can reach their next level.'),
-          categories.length > 0 &&
-            section(
-              {
-                id: 'categories',
-                title: 'Categories',
-                about: 'The services to which at least one check of the category applies.',
-              },
-              levelsTable({
-                caption: 'Services of each level, by category',
-                of: 'Category',
-                levels,
-                groups: categories,
-              }),
-            ),
-          section(
-            { id: 'teams', title: 'Teams', about: 'The services that a team owns, without those of its child teams.' },
-            levelsTable({
-              caption: 'Services of each level, by team',
-              of: 'Team',
-              levels,
-              groups: teams.items,
-              link: ({ id }) => (id === null ? null : links.team(id)),
-            }),
-            paging(teams, { of: 'team', href: links.teams, id: 'teams' }),
-          ),
-        ),
+    summary(report),
+    h('div', { className: 'columns' }, now(report), trend(report, days, links)),
+    nextSteps(report.steps),
+    report.categories.length > 0 && byCategory(report),
+    byTeam(report, teams, links),
   );
-}
+
+const byCategory = ({ levels, categories }: MaturityReport): ReactElement =>
+  section(
+    {
+      id: 'categories',
+      title: 'Categories',
+      about: 'The services to which at least one check of the category applies.',
+    },
+    levelsTable({ caption: 'Services of each level, by category', of: 'Category', levels, groups: categories }),
+  );
+
+const byTeam = ({ levels }: MaturityReport, teams: MaturityPage['teams'], links: MaturityLinks): ReactElement =>
+  section(
+    { id: 'teams', title: 'Teams', about: 'The services that a team owns, without those of its child teams.' },
+    levelsTable({
+      caption: 'Services of each level, by team',
+      of: 'Team',
+      levels,
+      groups: teams.items,
+      link: ({ id }) => (id === null ? null : links.team(id)),
+    }),
+    paging(teams, { of: 'team', href: links.teams, id: 'teams' }),
+  );
 
 function summary({ overall, levels, closest, trend: days }: MaturityReport): ReactElement {
   const top = overall.byLevel.at(-1) ?? 0;
@@ -99,14 +92,14 @@ function summary({ overall, levels, closest, trend: days }: MaturityReport): Rea
 }
 
 /** The change since a day, in percentage points. */
-export function change(difference: number, since: Date | undefined): string {
+function change(difference: number, since: Date | undefined): string {
   const points = Math.round(difference * 100);
   const sign = points > 0 ? '▲ up' : points < 0 ? '▼ down' : 'no change';
   const amount = points === 0 ? '' : ` ${count(Math.abs(points), 'point')}`;
   return `${sign}${amount} since ${since ? date(since) : ''}`;
 }
 
-const now = (overall: LevelNumbers, levels: readonly string[]): ReactElement =>
+const now = ({ overall, levels }: MaturityReport): ReactElement =>
   section(
     { id: 'now', title: 'Today' },
     stackedBar(partsOf(overall, levels), overall.services, { id: 'overall', title: 'Services by level' }),
@@ -124,14 +117,29 @@ function linesOf(days: readonly TrendDay[], levels: readonly string[]): Line[] {
   }));
 }
 
-function trend(
-  days: readonly TrendDay[] | null,
-  levels: readonly string[],
-  shown: number,
-  links: MaturityLinks,
-): ReactElement {
-  const about = 'The share of services that have at least this level.';
-  const options = h(
+function trend({ trend: days, levels }: MaturityReport, shown: number, links: MaturityLinks): ReactElement {
+  if (days === null || days.length === 0)
+    return section({ id: 'trend', title: 'Trend' }, empty(days === null ? HIDDEN : NO_DAYS));
+  return section(
+    { id: 'trend', title: 'Trend', about: 'The share of services that have at least this level.' },
+    periods(shown, links),
+    trendChart({
+      id: 'levels-trend',
+      title: 'Trend of the levels',
+      description: described(days, levels),
+      days: days.map(({ day }) => day),
+      lines: linesOf(days, levels),
+    }),
+    h('details', null, h('summary', null, 'Show the numbers of the trend'), dayTable(days, levels)),
+  );
+}
+
+const HIDDEN =
+  'The trend counts all services. You can read the results of some services only, so it is not shown to you.';
+const NO_DAYS = 'The numbers are stored once a day. There are none yet.';
+
+const periods = (shown: number, links: MaturityLinks): ReactElement =>
+  h(
     'p',
     { className: 'options' },
     list(
@@ -140,39 +148,15 @@ function trend(
       ),
     ),
   );
-  if (days === null)
-    return section(
-      { id: 'trend', title: 'Trend' },
-      empty(
-        'The trend counts all services. You can read the results of some services only, so it is not shown to you.',
-      ),
-    );
-  if (days.length === 0)
-    return section({ id: 'trend', title: 'Trend' }, empty('The numbers are stored once a day. There are none yet.'));
-  return section(
-    { id: 'trend', title: 'Trend', about },
-    options,
-    trendChart({
-      id: 'levels-trend',
-      title: 'Trend of the levels',
-      description: described(days, levels),
-      days: days.map(({ day }) => day),
-      lines: linesOf(days, levels),
-    }),
-    h(
-      'details',
-      null,
-      h('summary', null, 'Show the numbers of the trend'),
-      levelsTable({
-        caption: 'Services of each level, by day',
-        of: 'Day',
-        hasBars: false,
-        levels,
-        groups: [...days].reverse().map((day) => ({ ...day, id: null, name: isoDay(day.day) })),
-      }),
-    ),
-  );
-}
+
+const dayTable = (days: readonly TrendDay[], levels: readonly string[]): ReactElement =>
+  levelsTable({
+    caption: 'Services of each level, by day',
+    of: 'Day',
+    hasBars: false,
+    levels,
+    groups: [...days].reverse().map((day) => ({ ...day, id: null, name: isoDay(day.day) })),
+  });
 
 /** The first and the last values of the lines in words. */
 function described(days: readonly TrendDay[], levels: readonly string[]): string {
@@ -184,11 +168,13 @@ function described(days: readonly TrendDay[], levels: readonly string[]): string
   return [`From ${first ? date(first.day) : ''} to ${last ? date(last.day) : ''}.`, ...sentences].join(' ');
 }
 
+const ABOUT_STEPS = 'The checks that prevent most services from reaching their next level.';
+
 /** The checks that prevent services from having their next level. */
-export function nextSteps(steps: readonly NextStep[], about: string): ReactElement {
+function nextSteps(steps: readonly NextStep[]): ReactElement {
   const most = Math.max(...steps.map(({ services }) => services), 1);
   return section(
-    { id: 'next', title: 'What to do next', about: steps.length > 0 && about },
+    { id: 'next', title: 'What to do next', about: steps.length > 0 && ABOUT_STEPS },
     steps.length === 0
       ? empty('No check prevents a service from reaching its next level.')
       : h('ol', { className: 'steps' }, list(steps.map((step) => h('li', null, stepOf(step, most))))),

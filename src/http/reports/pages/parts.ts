@@ -18,15 +18,6 @@ export const section = ({ id, title, className, about }: Section, ...content: re
     ...content,
   );
 
-/** The heading of the page, with links to other forms of it. */
-export const heading = (title: ReactNode, about: ReactNode, links: ReactNode = null): ReactElement =>
-  h(
-    'div',
-    { className: 'heading' },
-    h('div', null, h('h1', null, title), h('p', { className: 'about' }, about)),
-    links && h('p', { className: 'links' }, links),
-  );
-
 /** A number that matters, with its meaning. */
 export const tile = (label: string, value: ReactNode, note: ReactNode = null): ReactElement =>
   h(

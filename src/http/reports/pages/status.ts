@@ -47,5 +47,5 @@ export function times({ startAt, targetAt, endedAt }: Times, now: Date): ReactNo
   const began = startAt && h(Fragment, null, startAt > now ? 'Starts on ' : 'Started on ', day(startAt), '. ');
   const target =
     targetAt && h(Fragment, null, 'The target is ', day(targetAt), endedAt ? '. ' : ` (${distance(targetAt, now)}). `);
-  return h(Fragment, null, began, target, endedAt && h(Fragment, null, 'Ended on ', day(endedAt), '.'));
+  return h(Fragment, null, began, target, endedAt && h(Fragment, null, 'Ended on ', day(endedAt), '. '));
 }
