@@ -148,7 +148,7 @@ CREATE INDEX "scorecard_levels_by_level" ON "scorecard_levels" USING btree ("org
 ALTER TABLE "categories" ADD CONSTRAINT "categories_scorecard" FOREIGN KEY ("organization_id","scorecard_id") REFERENCES "public"."scorecards"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "checks" ADD CONSTRAINT "checks_integration" FOREIGN KEY ("organization_id","integration_id") REFERENCES "public"."integrations"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "checks" ADD CONSTRAINT "checks_campaign" FOREIGN KEY ("organization_id","campaign_id") REFERENCES "public"."campaigns"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "checks" ADD CONSTRAINT "checks_source" FOREIGN KEY ("organization_id","source_check_id") REFERENCES "public"."checks"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "checks" ADD CONSTRAINT "checks_source_check" FOREIGN KEY ("organization_id","source_check_id") REFERENCES "public"."checks"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "categories_by_scorecard" ON "categories" USING btree ("organization_id","scorecard_id");--> statement-breakpoint
 CREATE INDEX "checks_by_integration" ON "checks" USING btree ("organization_id","integration_id");--> statement-breakpoint
 CREATE INDEX "checks_by_campaign" ON "checks" USING btree ("organization_id","campaign_id");--> statement-breakpoint

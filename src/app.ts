@@ -21,6 +21,7 @@ import { createLastUses } from './identity/last-use.ts';
 import { createJobs } from './jobs/jobs.ts';
 import { createLocalBuckets } from './lib/buckets.ts';
 import type { AmbitError } from './lib/errors.ts';
+import { createEventEvaluator, type EventEvaluator } from './lib/event-rules/evaluator.ts';
 import { createSchemaValidator, type SchemaValidator } from './lib/json-schema/validator.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { createMailer, type Mailer } from './lib/mail.ts';
@@ -47,6 +48,8 @@ export interface DependencyOptions {
   observers?: ObserverOptions;
   /** Defaults to one with the ordinary limits of time and memory. */
   schemaValidator?: SchemaValidator;
+  /** Defaults to one with the ordinary limits of time and memory. */
+  eventEvaluator?: EventEvaluator;
 }
 
 export interface ObserverOptions extends Observers {
@@ -82,6 +85,7 @@ export function createDependencies({
   writeCountsAfter,
   writeUsesAfter,
   schemaValidator = createSchemaValidator(),
+  eventEvaluator = createEventEvaluator(),
 }: DependencyOptions): Dependencies {
   const encryption = encryptionOf(config);
   const now = (): number => clock().getTime();
@@ -99,6 +103,7 @@ export function createDependencies({
     requestCounts: createRequestCounts(pool, clock, log, writeCountsAfter),
     lastUses: createLastUses(pool, clock, log, writeUsesAfter),
     schemaValidator,
+    eventEvaluator,
   };
 }
 

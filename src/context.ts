@@ -13,6 +13,7 @@ import type { LastUses } from './identity/last-use.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import type { Buckets } from './lib/buckets.ts';
 import type { Encryption } from './lib/encryption.ts';
+import type { EventEvaluator } from './lib/event-rules/evaluator.ts';
 import type { JobName, JobPayload } from './lib/jobs.ts';
 import type { SchemaValidator } from './lib/json-schema/validator.ts';
 import { describeError, type Log } from './lib/log.ts';
@@ -43,6 +44,8 @@ export interface Dependencies {
   readonly lastUses: LastUses;
   /** The thread for JSON Schemas of organizations. */
   readonly schemaValidator: SchemaValidator;
+  /** The thread for programs and templates of CUSTOM_EVENT checks. */
+  readonly eventEvaluator: EventEvaluator;
 }
 
 /** What the handler of a job gets. It has no pool, so that each transaction is bound by its job. */

@@ -66,6 +66,8 @@ ids['Project'] = await createProject(people.owner, 'swept');
 ids['ProjectMember'] = await giveProjectRole(people.owner, ids['Project'], people.user.memberId, null);
 const place = { category: { id: await fixtures.one('Category') }, level: { id: await fixtures.one('Level') } };
 const { check: manual } = await mutate(people.owner, 'createCheck', { name: 'Manual', ...place }, 'check { id }');
+const schedule = { startAt: '2001-01-01T00:00:00Z', targetAt: '2999-01-01T00:00:00Z' };
+await mutate(people.owner, 'scheduleCampaign', { id: ids['Campaign'], ...schedule });
 /** Objects for mutations that are not possible with every object of a type. */
 const SUITABLE: Record<string, Record<string, string>> = { reportCheckResult: { Check: manual.id } };
 /** Inputs that create an object. All referenced objects belong to acme, including the role. */
@@ -83,6 +85,8 @@ const TEXTS: Record<string, () => string> = {
   key: unique,
   permission: () => 'dataset:read',
   permissions: () => 'dataset:read',
+  startAt: () => '2001-01-01T00:00:00Z',
+  targetAt: () => '2999-01-01T00:00:00Z',
 };
 
 /** A value for an input type: all required fields, with ids of acme. */
@@ -103,8 +107,10 @@ function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
   if (type.name !== 'ID') return TEXTS[name]?.() ?? 'swept@acme.test';
   const about =
     name === 'id' || name === 'ids'
-      ? field.replace(/^(update|delete|rotate|signOut|resend|transfer|node)s?/, '').replace('Ownership', 'Member') ||
-        'Check'
+      ? field
+          .replace(/^(update|delete|rotate|signOut|resend|transfer|schedule|unschedule|end|send|node)s?/, '')
+          .replace('Ownership', 'Member')
+          .replace('CampaignReminder', 'Campaign') || 'Check'
       : name.replace(/Ids?$/, '');
   return ids[capitalized(about)] ?? ids['Check'];
 }

@@ -5,13 +5,16 @@ import { AmbitError } from '../lib/errors.ts';
 import { isStorable, isStorableTime } from '../lib/storable.ts';
 import type { Reader } from './reader.ts';
 
+/** The value of a sort key in a cursor. */
+export type SortValue = string | number | null;
+
 /** A list in an order. A cursor is valid only for the same list in the same order. */
 export interface Sorted<Row> {
   reader: Pick<Reader<Row>, 'table'>;
   /** What a cursor is bound to: the parent and the filter. It is not `where`, which may contain the current time. */
   asked: readonly unknown[];
-  /** Sort keys. The last one must be unique, so that a cursor identifies one position. */
-  order: readonly { column: PgColumn; key: (row: Row) => string | number }[];
+  /** Sort keys. The last one must be unique, so that a cursor identifies one position. Null is after all other values. */
+  order: readonly { column: PgColumn; key: (row: Row) => SortValue }[];
   descending?: boolean;
 }
 
@@ -27,19 +30,22 @@ export function digest(list: unknown): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 8);
 }
 
-export const encodeCursor = (key: string, values: (string | number)[]): string =>
+export const encodeCursor = (key: string, values: SortValue[]): string =>
   Buffer.from(JSON.stringify([key, ...values])).toString('base64url');
 
 const wrongCursor = (): AmbitError =>
   new AmbitError('BAD_REQUEST', 'This cursor belongs to another list, filter or order. Start from the first page.');
 
 /** The sort keys in a cursor. Throws BAD_REQUEST if it is not a cursor of this list. */
-export function decodeCursor(cursor: string, key: string, length: number): (string | number)[] {
+export function decodeCursor(cursor: string, key: string, length: number): SortValue[] {
   const parts = parseJson(Buffer.from(cursor, 'base64url').toString());
   const isValid = Array.isArray(parts) && parts.length === length + 1 && parts[0] === key;
-  if (!isValid || !parts.every((part) => typeof part === 'string' || typeof part === 'number')) throw wrongCursor();
+  if (!isValid || !parts.every(isSortValue)) throw wrongCursor();
   return parts.slice(1);
 }
+
+const isSortValue = (part: unknown): part is SortValue =>
+  part === null || typeof part === 'string' || typeof part === 'number';
 
 function parseJson(text: string): unknown {
   try {
@@ -50,8 +56,9 @@ function parseJson(text: string): unknown {
 }
 
 /** The value of a sort key in a cursor, as the column takes it. A cursor contains a time as text. */
-export function sortValue(column: PgColumn, value: string | number): unknown {
-  const sorted = column.dataType === 'date' ? new Date(value) : value;
+export function sortValue(column: PgColumn, value: SortValue): unknown {
+  if (value === null && !column.notNull) return null;
+  const sorted = column.dataType === 'date' && value !== null ? new Date(value) : value;
   // PostgreSQL would abort the transaction, and with it the other fields of the response.
   if (!isValueOf(column, sorted)) throw wrongCursor();
   return sorted;

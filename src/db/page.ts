@@ -57,10 +57,22 @@ export function between<Row>(options: Sorted<Row>, { after, before }: PageArgs):
   const beyond = (cursor: string | null | undefined, forward: boolean): SQL | undefined => {
     if (cursor == null) return undefined;
     const values = decodeCursor(cursor, listKey(options), columns.length);
-    const bound = values.map((value, at) => sql.param(sortValue(columns[at] as PgColumn, value), columns[at]));
-    return sql`${tuple(columns)} ${sql.raw(forward === !options.descending ? '>' : '<')} ${tuple(bound)}`;
+    const sorted = values.map((value, at) => sortValue(columns[at] as PgColumn, value));
+    return compared(columns, sorted, forward === !options.descending);
   };
   return and(beyond(after, true), beyond(before, false));
+}
+
+/** The condition that a row is after these values of the sort keys, or before them. As PostgreSQL has it, null comes last. */
+function compared(columns: readonly PgColumn[], values: readonly unknown[], isAfter: boolean): SQL {
+  const [first, ...rest] = columns as [PgColumn, ...PgColumn[]];
+  const bound = values.map((value, at) => sql.param(value, columns[at]));
+  const operator = sql.raw(isAfter ? '>' : '<');
+  const comparison = sql`${tuple(columns)} ${operator} ${tuple(bound)}`;
+  if (first.notNull) return comparison;
+  if (values[0] !== null) return isAfter ? sql`(${comparison} or ${first} is null)` : comparison;
+  const among = sql`${tuple(rest)} ${operator} ${tuple(bound.slice(1))}`;
+  return isAfter ? sql`(${first} is null and ${among})` : sql`(${first} is not null or ${among})`;
 }
 
 /** ORDER BY for reading a page: from the start of the list, or from its end if `last` is given. */
@@ -133,7 +145,7 @@ class Edge<Row> {
   }
 }
 
-const tuple = (parts: SQLWrapper[]): SQL => sql`(${sql.join(parts, sql`, `)})`;
+const tuple = (parts: readonly SQLWrapper[]): SQL => sql`(${sql.join([...parts], sql`, `)})`;
 
 /** Returns one page of a list that is not in the database. */
 export function arrayPage<Row extends { id: string }>(rows: readonly Row[], asked: unknown, args: PageArgs): Page<Row> {

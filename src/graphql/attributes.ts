@@ -14,6 +14,8 @@ export interface ReferenceOptions {
   readonly target: Target | 'self';
   /** The connection on the type of the target. Null: the plural of the declaring resource. */
   readonly reverse: string | null;
+  /** Whether that connection also has the objects that lists omit by default. */
+  readonly listsAll: boolean;
   /**
    * The effect of deleting the referenced object: it fails with IN_USE, the reference is set to null, or a hook of the
    * target changes the reference.
@@ -340,13 +342,15 @@ export const union = (options: Union, description: string): Attribute<Record<str
 interface RefOptions extends Common {
   /** The connection on the type of the target. Defaults to the plural of the declaring resource. */
   reverse?: string;
+  /** Whether that connection also has the objects that lists omit by default. Defaults to false. */
+  listsAll?: boolean;
 }
 
 const reference = (
   target: Target | 'self',
   nullable: boolean,
   description: string,
-  { reverse, fixed = false }: RefOptions,
+  { reverse, listsAll = false, fixed = false }: RefOptions,
   onDelete: ReferenceOptions['onDelete'],
 ) => ({
   ...BASE,
@@ -357,7 +361,7 @@ const reference = (
   create: nullable ? z.unknown().nullish() : z.unknown(),
   update: nullable ? z.unknown().nullish() : z.unknown().optional(),
   description,
-  reference: { target, reverse: reverse ?? null, onDelete },
+  reference: { target, reverse: reverse ?? null, listsAll, onDelete },
 });
 
 /** A required reference. The referenced object cannot be deleted. */

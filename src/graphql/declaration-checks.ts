@@ -230,7 +230,7 @@ function assertOrder(
 ): void {
   for (const key of order) {
     const column = columns[key];
-    check(column?.notNull, 'order', `the table ${name} has no column ${key} that cannot be null`);
+    check(column, 'order', `the table ${name} has no column ${key}`);
     if (key === 'createdAt') continue;
     for (const wanted of [
       [table.organizationId, column],
@@ -242,10 +242,16 @@ function assertOrder(
 
 function assertFilter(
   check: Check,
-  { filter = {} }: Pick<Partial<Declaration<TenantTable>>, 'filter'>,
+  { filter = {}, attributes }: NodeDeclaration<TenantTable> & Pick<Partial<Declaration<TenantTable>>, 'filter'>,
   { name, columns }: TableInfo,
 ): void {
-  for (const [key, kind] of Object.entries(filter) as [string, unknown][])
+  for (const [key, kind] of Object.entries(filter) as [string, unknown][]) {
+    const attribute = (attributes as Record<string, Attribute | undefined>)[key];
+    check(
+      kind !== 'null by default' || (attribute?.reference && attribute.nullable),
+      `filter.${key}`,
+      'only a reference that can be null is null by default',
+    );
     for (const column of key === 'search' ? (kind as string[]) : [key]) {
       check(columns[column], `filter.${key}`, `the table ${name} has no column ${column}`);
       check(
@@ -255,6 +261,7 @@ function assertFilter(
       );
       check(kind !== 'range' || columns[column].dataType === 'date', `filter.${key}`, 'a range needs a column of time');
     }
+  }
 }
 
 /** The name of the foreign key of a reference: `checks_category` for `categoryId`. */

@@ -52,8 +52,13 @@ export interface ListCondition {
   readonly cost: (value: never) => number;
 }
 
-/** What a list can be filtered by, beside computed fields: equality, a range of time, or a substring of texts. */
-export type Filter<Table extends TenantTable> = { readonly [Column in ColumnOf<Table>]?: true | 'range' } & {
+/**
+ * What a list can be filtered by, beside computed fields: equality, a range of time, or a substring of texts. Lists omit objects
+ * with a reference that is `null by default`, unless the filter gives this reference. Its own reverse list has all of them.
+ */
+export type Filter<Table extends TenantTable> = {
+  readonly [Column in ColumnOf<Table>]?: true | 'range' | 'null by default';
+} & {
   readonly search?: readonly ColumnOf<Table>[];
 };
 

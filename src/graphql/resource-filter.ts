@@ -1,14 +1,15 @@
 import type { InputFieldMap } from '@pothos/core';
-import { eq, gte, lt, type SQL, sql } from 'drizzle-orm';
+import { eq, gte, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Context } from '../context.ts';
 import { containing } from '../db/search.ts';
 import { fromPublicId } from '../lib/ids.ts';
-import { nounOf } from '../lib/words.ts';
+import { nounOf, withArticle } from '../lib/words.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { conditionsOf } from './resource-conditions.ts';
-import { columnOf, type Resource, targetOf } from './resource-model.ts';
+import { columnOf, type DeclaredReference, type Resource, targetOf } from './resource-model.ts';
 import { searchDescription } from './search.ts';
-import { type GivenReference, inputNameOf, referenceInputOf, refersTo } from './target.ts';
+import { type GivenReference, inputNameOf, referenceInputOf, refersTo, type Target } from './target.ts';
 
 export type FilterInput = Record<string, unknown>;
 
@@ -23,6 +24,41 @@ const DateTimeRange = builder.inputType('DateTimeRange', {
 /** The conditions of a filter. */
 export const conditions = (ctx: Context, resource: Resource, filter: FilterInput): SQL[] =>
   Object.entries(filter).flatMap(([name, value]) => (value == null ? [] : condition(ctx, resource, name, value)));
+
+const nullByDefault = ({ declaration: { filter = {} } }: Resource): string[] =>
+  Object.entries(filter).flatMap(([key, kind]) => (kind === 'null by default' ? [key] : []));
+
+/** The conditions of a list for the references that are null by default, and that neither its parent nor its filter gives. */
+export const defaultConditions = (
+  resource: Resource,
+  { filter = {}, parent }: { filter?: FilterInput; parent?: PgColumn },
+): SQL[] =>
+  nullByDefault(resource)
+    .filter((key) => filter[inputNameOfReference(resource, key)] == null)
+    .map((key) => columnOf(resource, key))
+    .filter((column) => column !== parent)
+    .map((column) => isNull(column));
+
+/** What a list omits by default, as sentences for its description. */
+export const omittedByDefault = (
+  resource: Resource,
+  { hasFilter }: { hasFilter: boolean },
+  parent?: PgColumn,
+): string =>
+  nullByDefault(resource)
+    .filter((key) => columnOf(resource, key) !== parent)
+    .map((key) => {
+      const unless = hasFilter ? `, unless the filter gives \`${inputNameOfReference(resource, key)}\`` : '';
+      const noun = withArticle(nounOf(referenceOf(resource, key).name));
+      return ` Omits the ${nounOf(resource.declaration.plural)} that belong to ${noun}${unless}.`;
+    })
+    .join('');
+
+/** The type that an attribute of a resource refers to. */
+const referenceOf = (resource: Resource, key: string): Target =>
+  targetOf(resource, (resource.references.find((one) => one.key === key) as DeclaredReference).target);
+
+const inputNameOfReference = (resource: Resource, key: string): string => inputNameOf(key, referenceOf(resource, key));
 
 function condition(ctx: Context, resource: Resource, name: string, value: unknown): SQL[] {
   const { declaration, attributes, project } = resource;
@@ -96,7 +132,9 @@ function filterField(t: InputFields, resource: Resource, key: string) {
   if (attribute?.reference) {
     const target = targetOf(resource, attribute.reference.target);
     const by = target.loadByAlias ? 'ID or alias' : 'ID';
-    const description = `The ${by} of the ${nounOf(target.name)} in the field \`${key.slice(0, -2)}\`.`;
+    const omitted = resource.declaration.filter?.[key as never] === ('null by default' as never);
+    const byDefault = omitted ? ` By default, only ${nounOf(resource.declaration.plural)} without one are listed.` : '';
+    const description = `The ${by} of the ${nounOf(target.name)} in the field \`${key.slice(0, -2)}\`.${byDefault}`;
     const options = { type: referenceInputOf(target), visibleWith: target.permission, description };
     return [inputNameOf(key, target), t.field(options)];
   }

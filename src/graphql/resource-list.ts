@@ -14,7 +14,7 @@ import { connectionOf } from './connection.ts';
 import { byId, findBy } from './find-by.ts';
 import { columnOfPart } from './part-fields.ts';
 import { argumentsGiven, conditionsOf, costOfConditions, prepareConditions } from './resource-conditions.ts';
-import { conditions, type FilterInput, filterInputOf } from './resource-filter.ts';
+import { conditions, defaultConditions, type FilterInput, filterInputOf, omittedByDefault } from './resource-filter.ts';
 import { type AnyRow, columnOf, type DeclaredPart, type Resource, targetOf } from './resource-model.ts';
 import { type Order, orderInputOf, orderWords, sortKeys } from './resource-order.ts';
 import { costOfList } from './search.ts';
@@ -63,43 +63,57 @@ function keyOf(resource: Resource, { id, alias }: { id?: string | null; alias?: 
 
 /** Adds the list of all objects that the caller can see. */
 export function addList(resource: Resource): void {
-  const options = listOptions(resource);
+  const inputs = { filter: filterInputOf(resource), orderBy: orderInputOf(resource) };
+  listInputs.set(resource, inputs);
+  const options = listOptions(resource, inputs);
   builder.queryField(
     resource.declaration.plural,
     (t) => t.connection(options as never, connectionOf(resource.type)) as never,
   );
 }
 
+/** The objects that a list is limited to, whatever its filter is. */
+export interface Limit {
+  /** A sentence for the description of the list. */
+  readonly description: string;
+  readonly where: (ctx: Context) => SQL;
+}
+
 /** The list of all objects that the caller can see, as a field of a type of which the organization has one object. */
-export function addListTo(type: ObjectRef<SchemaTypes, AnyRow>, resource: Resource<never>): void {
+export function addListTo(type: ObjectRef<SchemaTypes, AnyRow>, resource: Resource<never>, limit?: Limit): void {
   const declared = resource as unknown as Resource;
-  const known = lists.get(declared);
-  if (!known) throw new Error(`${declared.name} has no list`);
+  const inputs = listInputs.get(declared);
+  if (!inputs) throw new Error(`${declared.name} has no list`);
+  const options = listOptions(declared, inputs, limit);
   builder.objectField(
     type,
     declared.declaration.plural,
-    (t) => t.connection(known as never, connectionOf(declared.type)) as never,
+    (t) => t.connection(options as never, connectionOf(declared.type)) as never,
   );
 }
 
-// Module state like the builder, filled while the modules load. A list has one type for its filter and its order.
-const lists = new Map<Resource, object>();
+interface ListInputs {
+  filter: ReturnType<typeof filterInputOf>;
+  orderBy: ReturnType<typeof orderInputOf>;
+}
 
-function listOptions(resource: Resource): object {
+// Module state like the builder, filled while the modules load. The lists of a resource share the types of their arguments.
+const listInputs = new Map<Resource, ListInputs>();
+
+function listOptions(resource: Resource, { filter, orderBy }: ListInputs, limit?: Limit): object {
   const { type, project, declaration } = resource;
   const { plural, order } = declaration;
   const words = nounOf(plural);
-  const filter = filterInputOf(resource);
-  const orderBy = orderInputOf(resource);
+  const omitted = limit ? ` ${limit.description}` : omittedByDefault(resource, { hasFilter: true });
   const scope = project ? 'of the projects that the caller can read' : 'of the organization';
-  const options = {
+  return {
     type,
     nullable: true,
     ...guardOf(resource),
     ...((declaration.filter?.search || declaration.conditions) && {
       complexity: (args: never) => costOfList(args, { conditions: costOfConditions(resource, args) }),
     }),
-    description: `The ${words} ${scope}, ${orderBy ? 'by default ' : ''}ordered ${orderWords(order[0])}.`,
+    description: `The ${words} ${scope}, ${orderBy ? 'by default ' : ''}ordered ${orderWords(order[0])}.${omitted}`,
     args: {
       ...Object.fromEntries(
         conditionsOf(resource, 'argument').map(([name, { input }]) => [
@@ -109,7 +123,10 @@ function listOptions(resource: Resource): object {
       ),
       ...(filter && {
         filter: builder.args((t) => ({
-          filter: t.field({ type: filter, description: `Which ${words} to list. Defaults to all.` } as never),
+          filter: t.field({
+            type: filter,
+            description: `Which ${words} to list. Defaults to all${omitted && ' others'}.`,
+          } as never),
         })).filter,
       }),
       ...(orderBy && {
@@ -124,30 +141,40 @@ function listOptions(resource: Resource): object {
     extensions: withSource({
       kind: 'list',
       ...(declaration.conditions && { prepare: (ctx, args) => prepareConditions(ctx, resource, args) }),
-      options: (ctx, args: ListArgs, prepared) => selected(ctx, resource, args, prepared),
+      options: (ctx, args: ListArgs, prepared) => selected(ctx, resource, args, prepared, limit),
     }),
     resolve: async (_parent: unknown, args: ListArgs, ctx: Context) => {
       ctx.unit.access.requireOrganization();
       const prepared = (await prepareConditions(ctx, resource, args)) ?? [];
-      return await listPage(await db(ctx), selected(ctx, resource, args, prepared), args);
+      return await listPage(await db(ctx), selected(ctx, resource, args, prepared, limit), args);
     },
   };
-  lists.set(resource, options);
-  return options;
 }
 
 type ListArgs = PageArgs & { filter?: FilterInput | null; orderBy?: Order | null };
 
 /** The rows of a list, and their order. */
-function selected(ctx: Context, resource: Resource, args: ListArgs, prepared: readonly SQL[]): ListOptions<AnyRow> {
-  const { filter, orderBy } = args;
+function selected(
+  ctx: Context,
+  resource: Resource,
+  args: ListArgs,
+  prepared: readonly SQL[],
+  limit?: Limit,
+): ListOptions<AnyRow> {
+  const { orderBy } = args;
+  const filter = args.filter ?? {};
   const field = orderBy?.field ?? resource.declaration.order[0];
   return {
     reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
-    where: and(visible(ctx, resource), ...conditions(ctx, resource, filter ?? {}), ...prepared) as SQL,
+    where: and(
+      visible(ctx, resource),
+      ...(limit ? [limit.where(ctx)] : defaultConditions(resource, { filter })),
+      ...conditions(ctx, resource, filter),
+      ...prepared,
+    ) as SQL,
     // The text of a prepared condition depends on data, so connections must not keep the statement.
     isPrepared: prepared.length === 0,
-    asked: [tenant(ctx), filter ?? {}, ...argumentsGiven(resource, args)],
+    asked: [tenant(ctx), filter, ...argumentsGiven(resource, args)],
     order: sortKeys(resource, field),
     descending: orderBy?.direction === 'DESC',
   };
@@ -164,9 +191,15 @@ const visible = (ctx: Context, resource: Resource): SQL =>
   and(eq(resource.table.organizationId, tenant(ctx)), visibleIn(ctx, resource)) as SQL;
 
 /** Adds to the type of a target the list of the objects that refer to it. */
-export function addReverseList(resource: Resource, target: Target, field: string, by: string, column: PgColumn): void {
+export function addReverseList(
+  resource: Resource,
+  target: Target,
+  field: string,
+  { by, column, listsAll }: { by: string; column: PgColumn; listsAll: boolean },
+): void {
   const description = `The ${nounOf(resource.declaration.plural)} whose \`${by}\` is this ${nounOf(target.name)}`;
-  addListUnder(resource, target, field, description, (_ctx, parent) => sql`${column} = ${parent}`);
+  const isUnder = (_ctx: Context, parent: SQL): SQL => sql`${column} = ${parent}`;
+  addListUnder(resource, target, field, { description, isUnder, listsAll, parent: column });
 }
 
 /** Adds lists for items that are references: of the referenced objects, and on their type of the referring ones. */
@@ -176,29 +209,35 @@ export function addPartLists(resource: Resource, part: DeclaredPart): void {
   const column = (part.table as unknown as Record<string, PgColumn>)[key] as PgColumn;
   const through = (own: Resource, selected: PgColumn, given: PgColumn) => (ctx: Context, parent: SQL) =>
     sql`${own.table.id} in (select ${selected} from ${part.table} where ${eq(part.table.organizationId, tenant(ctx))} and ${given} = ${parent})`;
-  addListUnder(target, resource, part.name, part.description, through(target, column, part.rows.of));
+  const isUnder = through(target, column, part.rows.of);
+  addListUnder(target, resource, part.name, { description: part.description, isUnder });
   if (part.reverse)
-    addListUnder(
-      resource,
-      target,
-      part.reverse.field,
-      part.reverse.description,
-      through(resource, part.rows.of, column),
-    );
+    addListUnder(resource, target, part.reverse.field, {
+      description: part.reverse.description,
+      isUnder: through(resource, part.rows.of, column),
+    });
+}
+
+interface Under {
+  /** Without the period at the end. */
+  description: string;
+  isUnder: (ctx: Context, parent: SQL) => SQL;
+  /** The column that refers to the parent, if the list has all objects whose column does. */
+  parent?: PgColumn;
+  /** Whether the list also has the objects that lists omit by default. */
+  listsAll?: boolean;
 }
 
 /** Adds to the type of a target a list of objects that is read for all parents of a response at once. */
-function addListUnder(
-  resource: Resource,
-  target: Target,
-  field: string,
-  description: string,
-  isUnder: (ctx: Context, parent: SQL) => SQL,
-): void {
+export function addListUnder(resource: Resource, target: Target, field: string, under: Under): void {
+  const { description, isUnder, parent: column, listsAll } = under;
+  const given = column ? { parent: column } : {};
+  const omitted = listsAll ? '' : omittedByDefault(resource, { hasFilter: false }, column);
   const { type, permission, project, declaration } = resource;
   const options = (ctx: Context): NestedOptions<AnyRow> => ({
     reader: resource.rows.reader as ListOptions<AnyRow>['reader'],
-    where: (parent) => and(visible(ctx, resource), isUnder(ctx, parent)) as SQL,
+    where: (parent) =>
+      and(visible(ctx, resource), ...(listsAll ? [] : defaultConditions(resource, given)), isUnder(ctx, parent)) as SQL,
     asked: (parent) => [tenant(ctx), field, parent],
     order: sortKeys(resource, declaration.order[0]),
   });
@@ -212,7 +251,7 @@ function addListUnder(
           type,
           nullable: true,
           ...(project && target.project ? { permission, on: target.projectOf } : guardOf(resource)),
-          description: `${description}, ordered ${orderWords(declaration.order[0])}.`,
+          description: `${description}, ordered ${orderWords(declaration.order[0])}.${omitted}`,
           extensions: withSource({ kind: 'nested list', options }),
           resolve: (row: AnyRow, args: PageArgs, ctx: Context) => pages(ctx, row.id, args),
         } as never,

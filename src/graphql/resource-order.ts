@@ -1,3 +1,4 @@
+import type { SortValue } from '../db/cursor.ts';
 import { capitalized, nounOf } from '../lib/words.ts';
 import { builder } from './builder.ts';
 import { type AnyRow, columnOf, type Resource } from './resource-model.ts';
@@ -21,8 +22,7 @@ export function sortKeys(resource: Resource, field: string) {
   return keys.map((key) => ({ column: columnOf(resource, key), key: (row: AnyRow) => keyOf(row[key]) }));
 }
 
-const keyOf = (value: unknown): string | number =>
-  value instanceof Date ? value.toISOString() : (value as string | number);
+const keyOf = (value: unknown): SortValue => (value instanceof Date ? value.toISOString() : (value as SortValue));
 
 /** Words for an order. */
 export const orderWords = (key: string): string =>
@@ -32,11 +32,18 @@ export const orderWords = (key: string): string =>
       ? 'by time of the last update'
       : key === 'index'
         ? 'by `index`'
-        : `by ${nounOf(key)}`;
+        : `by ${nounOf(key.replace(/At$/, ''))}`;
 
 /** The input type of the order. Null if there is only one order. */
-export const orderInputOf = ({ name, declaration: { order, plural } }: Resource) =>
-  order.length < 2 ? null : orderInput(name, nounOf(plural), order);
+export function orderInputOf(resource: Resource) {
+  const { name, declaration } = resource;
+  const { order, plural } = declaration;
+  const describe = (key: string): string => {
+    const note = columnOf(resource, key).notNull ? '' : ` Null is larger than all other values.`;
+    return `${capitalized(orderWords(key))}.${note}`;
+  };
+  return order.length < 2 ? null : orderInput(name, nounOf(plural), order, describe);
+}
 
 /** The input type of the order of a list, by these keys. */
 export function orderInput<Key extends string>(

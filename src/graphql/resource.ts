@@ -43,11 +43,20 @@ export function resourceWithoutMutations<Table extends TenantTable>(
   addGetter(declared);
   addList(declared);
   if (declaration.project)
-    addReverseList(declared, declaration.project, declaration.plural, 'project', declared.project as PgColumn);
+    addReverseList(declared, declaration.project, declaration.plural, {
+      by: 'project',
+      column: declared.project as PgColumn,
+      listsAll: false,
+    });
   for (const { key, ...reference } of declared.references) {
     const target = targetOf(declared, reference.target);
     const column = columnOf(declared, key);
-    addReverseList(declared, target, reference.reverse ?? declaration.plural, key.slice(0, -2), column);
+    const { listsAll } = reference;
+    addReverseList(declared, target, reference.reverse ?? declaration.plural, {
+      by: key.slice(0, -2),
+      column,
+      listsAll,
+    });
     if (reference.onDelete === 'hook') continue;
     declareReference(target.table, {
       typename: name,

@@ -1,5 +1,5 @@
 import { type GraphQLObjectType, getNamedType, isObjectType } from 'graphql';
-import { encodeCursor, listKey } from '../db/cursor.ts';
+import { encodeCursor, listKey, type SortValue } from '../db/cursor.ts';
 import { isBackward, neighbours, type PageArgs, sizeOf } from '../db/page.ts';
 import type { FieldPlan, Selection } from '../executor/model.ts';
 import type { NestedListSource } from '../graphql/source.ts';
@@ -150,8 +150,7 @@ export function pageOf(run: ReadRun, rows: RowSet, starts: readonly number[], pa
 }
 
 /** The value of a sort key in a cursor, as the resolvers have it. */
-const sortValueOf = (value: unknown): string | number =>
-  value instanceof Date ? value.toISOString() : (value as string | number);
+const sortValueOf = (value: unknown): SortValue => (value instanceof Date ? value.toISOString() : (value as SortValue));
 
 /** A list under each row of a parent. Pages after a cursor belong to one parent, so resolvers read them. */
 export function nestedConnection(

@@ -15,22 +15,26 @@ interface NodeOptions extends Pick<AppOptions, 'observers'> {
 
 /**
  * Creates the app for the role of the process. Before the pool ends, the counted requests and last uses are written, and
- * the thread for JSON Schemas ends.
+ * the threads end.
  */
 export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
   if (config.role === 'worker') {
     const app = createWorkerApp({ pool, config, log, observers });
-    lifecycle.onStop(app.dependencies.schemaValidator.stop);
+    lifecycle.onStop(async () => await stopThreads(app));
     return app;
   }
   const redis = findRedis(config, log);
   const app = createApp({ pool, config, log, redis, observers, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {
-    const { requestCounts, lastUses, schemaValidator } = app.dependencies;
-    await Promise.all([requestCounts.write(), lastUses.write(), schemaValidator.stop()]);
+    const { requestCounts, lastUses } = app.dependencies;
+    await Promise.all([requestCounts.write(), lastUses.write(), stopThreads(app)]);
     redis?.close();
   });
   return app;
+}
+
+async function stopThreads({ dependencies }: App): Promise<void> {
+  await Promise.all([dependencies.schemaValidator.stop(), dependencies.eventEvaluator.stop()]);
 }
 
 function findRedis({ redisUrl }: Config, log: Log): Redis | undefined {

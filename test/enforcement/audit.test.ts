@@ -23,7 +23,10 @@ const { owner } = people;
 const fixtures = createFixtures(api, acme);
 const names = mutations.map((field) => field.name);
 /** Mutations whose name does not contain the type of their target. */
-const TARGETS: Record<string, string> = { recordDeploy: 'service.id', setServiceProperty: 'service.id' };
+const TARGETS: Record<string, string> = {
+  ...{ recordDeploy: 'service.id', setServiceProperty: 'service.id' },
+  ...{ copyChecksToCampaign: 'campaignId', removeChecksFromCampaign: 'campaignId' },
+};
 /** The ID of the target in an input. */
 const idIn = (name: string, input: Json): string | undefined => {
   const path = TARGETS[name] ?? targetPath(name);

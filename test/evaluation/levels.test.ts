@@ -4,8 +4,8 @@ import { levelsOf } from '../../src/resources/evaluation/levels.ts';
 import { size } from '../support/size.ts';
 import { naiveCategoryLevel, naiveLevel } from './naive-levels.ts';
 
-const passed = (level: number, category = 'a') => ({ categoryId: category, level, passed: true });
-const failed = (level: number, category = 'a') => ({ categoryId: category, level, passed: false });
+const passed = (level: number, category = 'a') => ({ categoryId: category, scorecardId: null, level, passed: true });
+const failed = (level: number, category = 'a') => ({ ...passed(level, category), passed: false });
 
 test('a service has the highest level up to which it passes all checks', () => {
   expect(levelsOf([passed(0), passed(1), failed(2)], 3).overall).toBe(1);
@@ -28,7 +28,19 @@ test('a category without checks has no level, and the overall level is that of a
   const { overall, byCategory } = levelsOf([passed(0, 'a'), failed(2, 'b')], 2);
   expect(overall).toBe(1);
   expect(Object.fromEntries(byCategory)).toEqual({ a: 2, b: 1 });
-  expect(levelsOf([], 2)).toEqual({ overall: null, byCategory: new Map() });
+  expect(levelsOf([], 2)).toEqual({ overall: null, byCategory: new Map(), byScorecard: new Map() });
+});
+
+test('a check of a scorecard counts for the scorecard and its category only', () => {
+  const ofScorecard = { ...failed(1, 'b'), scorecardId: 's' };
+  expect(levelsOf([passed(0), ofScorecard], 2)).toEqual({
+    overall: 2,
+    byCategory: new Map([
+      ['a', 2],
+      ['b', 0],
+    ]),
+    byScorecard: new Map([['s', 0]]),
+  });
 });
 
 test('levels of random results are those of the naive model', () => {
@@ -39,7 +51,7 @@ test('levels of random results are those of the naive model', () => {
   fc.assert(
     fc.property(results, (given) => {
       const levels = levelsOf(
-        given.map(({ category, ...rest }) => ({ categoryId: category, ...rest })),
+        given.map(({ category, ...rest }) => ({ categoryId: category, scorecardId: null, ...rest })),
         4,
       );
       expect(levels.overall).toBe(naiveLevel(given, 5));

@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { newId } from '../../src/lib/ids.ts';
 import { problemOfRegex } from '../../src/resources/filter/regex.ts';
 import type { World } from '../filter/worlds.ts';
-import type { NaiveCheck, NaivePredicate, NaiveSettings } from './naive.ts';
+import type { Model, NaiveCheck, NaivePredicate, NaiveSettings } from './naive.ts';
 
 /** Random parts of a check. Numbers select one of the objects of the world. */
 export interface CheckPlan {
   category: number;
   level: number;
   filter: number | null;
+  campaign: number | null;
   definition: number;
   settings: NaiveSettings;
   state: 'ENABLED' | 'DISABLED' | 'UPCOMING';
@@ -57,9 +58,10 @@ const settings: fc.Arbitrary<NaiveSettings> = fc.oneof(
 );
 
 export const checkPlans: fc.Arbitrary<CheckPlan> = fc.record({
-  category: fc.nat(2),
+  category: fc.nat(5),
   level: fc.nat(3),
   filter: maybe(fc.nat(19)),
+  campaign: fc.constantFrom(null, null, 0, 1),
   definition: fc.nat(1),
   settings,
   state: fc.constantFrom('ENABLED', 'ENABLED', 'ENABLED', 'DISABLED', 'UPCOMING'),
@@ -76,7 +78,10 @@ export type Step =
   | { kind: 'moveTier'; from: number }
   | { kind: 'team'; at: number; type: string | null; parent: number }
   | { kind: 'report'; check: number; service: number; status: 'PASSED' | 'FAILED' | 'PENDING'; hours: number | null }
-  | { kind: 'time'; hours: number };
+  | { kind: 'schedule'; at: number; hours: number | null }
+  | { kind: 'endCampaign'; at: number }
+  | { kind: 'containerFilter'; at: number; filter: number | null }
+  | { kind: 'time'; hours: number; isEvaluated: boolean };
 
 const at = fc.nat(100);
 const kind = <Kind extends string>(name: Kind) => fc.constant(name);
@@ -99,22 +104,40 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
       hours: maybe(fc.integer({ min: 1, max: 60 })),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ kind: kind('time'), hours: fc.integer({ min: 1, max: 40 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: kind('schedule'), at, hours: maybe(fc.integer({ min: -10, max: 40 })) }),
+  },
+  fc.record({ kind: kind('endCampaign'), at }),
+  fc.record({ kind: kind('containerFilter'), at, filter: maybe(fc.nat(19)) }),
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: kind('time'),
+      hours: fc.integer({ min: 1, max: 40 }),
+      isEvaluated: fc.boolean(),
+    }),
+  },
 );
 
 const HOUR = 3_600_000;
 
+type Given = Pick<Model, 'categories' | 'campaigns' | 'levelIds' | 'now'> & { world: World };
+
 export function checkOf(
-  { category, level, filter, definition, settings: given, state, hours, passPending }: CheckPlan,
-  { world, categoryIds, levelIds, now }: { world: World; categoryIds: string[]; levelIds: string[]; now: number },
-  id = newId(),
+  { category, level, filter, campaign, definition, settings: given, state, hours, passPending }: CheckPlan,
+  { world, categories, campaigns, levelIds, now }: Given,
+  known?: NaiveCheck,
 ): NaiveCheck {
+  const ids = (list: { id: string }[]): string[] => list.map(({ id }) => id);
   const pick = (list: string[], position: number): string => list[position % list.length] as string;
   return {
-    id,
-    categoryId: pick(categoryIds, category),
+    id: known?.id ?? newId(),
+    categoryId: pick(ids(categories), category),
     levelId: pick(levelIds, level),
     filterId: filter === null ? null : pick([...world.filters.keys()], filter),
+    // A check remains in its campaign.
+    campaignId: known ? known.campaignId : campaign === null ? null : pick(ids(campaigns), campaign),
     definitionId:
       given.type === 'SERVICE_PROPERTY' && given.property === null ? pick(world.definitions, definition) : null,
     settings: given,

@@ -22,6 +22,7 @@ export interface NaiveCheck {
   categoryId: string;
   levelId: string;
   filterId: string | null;
+  campaignId: string | null;
   definitionId: string | null;
   settings: NaiveSettings;
   enabled: boolean;
@@ -36,11 +37,23 @@ export interface NaiveReport {
   expiresAt: number | null;
 }
 
+export interface NaiveCampaign {
+  id: string;
+  filterId: string | null;
+  startAt: number | null;
+  endedAt: number | null;
+}
+
 /** All that decides the levels of services. The last report is the newest. */
 export interface Model {
   world: NaiveWorld & { organizationId: string; definitions: string[] };
   contacts: { teamId: string; type: string }[];
-  categoryIds: string[];
+  /** Of the rubric if `scorecardId` is null. */
+  categories: { id: string; scorecardId: string | null }[];
+  scorecards: { id: string; filterId: string | null }[];
+  campaigns: NaiveCampaign[];
+  /** The statuses of services when the campaign of a check ended, by the IDs of the service and the check. */
+  frozen: Map<string, Map<string, CheckStatus>>;
   levelIds: string[];
   checks: NaiveCheck[];
   reports: NaiveReport[];
@@ -52,13 +65,29 @@ const DAY = 86_400_000;
 export const counts = ({ enabled, enableOn }: NaiveCheck, now: number): boolean =>
   enabled || (enableOn !== null && enableOn <= now);
 
-/** The statuses of the checks that count and apply, by the ID of the check. */
+const campaignOf = ({ campaigns }: Model, { campaignId }: NaiveCheck): NaiveCampaign | undefined =>
+  campaigns.find(({ id }) => id === campaignId);
+
+const scorecardOf = ({ categories, scorecards }: Model, { categoryId }: NaiveCheck) => {
+  const category = categories.find(({ id }) => id === categoryId);
+  return scorecards.find(({ id }) => id === category?.scorecardId);
+};
+
+/** The statuses of the checks that count and apply, and of those that did when their campaign ended, by the ID of the check. */
 export function naiveStatuses(model: Model, service: NaiveService): Map<string, CheckStatus> {
   const statuses = new Map<string, CheckStatus>();
   for (const check of model.checks) {
+    const campaign = campaignOf(model, check);
+    if (campaign && campaign.endedAt !== null) {
+      const frozen = model.frozen.get(service.id)?.get(check.id);
+      if (frozen) statuses.set(check.id, frozen);
+      continue;
+    }
     if (!counts(check, model.now)) continue;
-    const filter = check.filterId === null ? null : model.world.filters.get(check.filterId);
-    if (filter && !matches(model.world, filter, service)) continue;
+    if (campaign && (campaign.startAt === null || campaign.startAt > model.now)) continue;
+    const selecting = [check, campaign ?? scorecardOf(model, check)].flatMap((one) => one?.filterId ?? []);
+    const filters = selecting.map((id) => model.world.filters.get(id));
+    if (filters.some((filter) => filter && !matches(model.world, filter, service))) continue;
     statuses.set(check.id, statusOf(model, check, service));
   }
   return statuses;
@@ -139,18 +168,27 @@ const NO_VALUES = {
 export interface NaiveLevels {
   overall: string | null;
   byCategory: Record<string, string>;
+  byScorecard: Record<string, string>;
 }
 
 export function naiveLevels(model: Model, statuses: ReadonlyMap<string, CheckStatus>): NaiveLevels {
-  const results = [...statuses].map(([id, status]) => {
+  const results = [...statuses].flatMap(([id, status]) => {
     const check = model.checks.find((one) => one.id === id) as NaiveCheck;
+    if (check.campaignId !== null) return [];
     const passed = status === 'PASSED' || (status === 'PENDING' && check.passPending);
-    return { category: check.categoryId, level: model.levelIds.indexOf(check.levelId), passed };
+    const scorecard = scorecardOf(model, check)?.id ?? null;
+    return [{ category: check.categoryId, scorecard, level: model.levelIds.indexOf(check.levelId), passed }];
   });
+  const inScorecard = (id: string | null) => results.filter(({ scorecard }) => scorecard === id);
   const nameOf = (level: number | null): string | null => (level === null ? null : (model.levelIds[level] ?? null));
   const levels = model.levelIds.length;
-  const byCategory = model.categoryIds
-    .map((id) => [id, nameOf(naiveCategoryLevel(results, id, levels))] as const)
-    .filter(([, level]) => level !== null);
-  return { overall: nameOf(naiveLevel(results, levels)), byCategory: Object.fromEntries(byCategory) as never };
+  const levelIn = (sections: { id: string }[], levelOf: (id: string) => number | null): Record<string, string> =>
+    Object.fromEntries(
+      sections.flatMap(({ id }) => [nameOf(levelOf(id))].flatMap((name) => (name ? [[id, name]] : []))),
+    );
+  return {
+    overall: nameOf(naiveLevel(inScorecard(null), levels)),
+    byCategory: levelIn(model.categories, (id) => naiveCategoryLevel(results, id, levels)),
+    byScorecard: levelIn(model.scorecards, (id) => naiveLevel(inScorecard(id), levels)),
+  };
 }

@@ -3,12 +3,12 @@ import { newId } from '../../src/lib/ids.ts';
 import type { FilterWithPredicates } from '../../src/resources/filter/compile.ts';
 import { insertWorld } from '../filter/insert-world.ts';
 import type { NaiveService } from '../filter/naive.ts';
-import type { Model, NaiveCheck, NaiveReport } from './naive.ts';
+import type { Model, NaiveCampaign, NaiveCheck, NaiveReport } from './naive.ts';
 
 type Row = Record<string, unknown>;
 
 /** Writes a model to the database by SQL. */
-export function storeOf(root: Sql, { world, categoryIds, levelIds }: Model) {
+export function storeOf(root: Sql, { world, categories, scorecards, campaigns, levelIds }: Model) {
   const { organizationId } = world;
   const insert = async (table: string, rows: Row[]): Promise<void> => {
     if (rows.length === 0) return;
@@ -31,8 +31,16 @@ export function storeOf(root: Sql, { world, categoryIds, levelIds }: Model) {
     async create(): Promise<void> {
       await insertWorld(root, world);
       await insert(
+        'scorecards',
+        scorecards.map(({ id }) => ({ id, name: id, ...TIMES })),
+      );
+      await insert(
+        'campaigns',
+        campaigns.map(({ id, startAt }) => ({ id, name: id, start_at: timeOf(startAt), ...TIMES })),
+      );
+      await insert(
         'categories',
-        categoryIds.map((id) => ({ id, name: id })),
+        categories.map(({ id, scorecardId }) => ({ id, name: id, scorecard_id: scorecardId })),
       );
       await insert(
         'levels',
@@ -44,6 +52,14 @@ export function storeOf(root: Sql, { world, categoryIds, levelIds }: Model) {
         filters.map(([id, { connective }]) => ({ id, name: id, connective, ...TIMES })),
       );
       for (const [id, filter] of filters) await insertPredicates(id, filter);
+    },
+    async setCampaign({ id, startAt, endedAt }: NaiveCampaign): Promise<void> {
+      await root`update campaigns set start_at = ${timeOf(startAt)}, ended_at = ${timeOf(endedAt)}
+        where organization_id = ${organizationId} and id = ${id}`;
+    },
+    async setContainerFilter({ id, filterId }: Model['scorecards'][number]): Promise<void> {
+      for (const table of ['campaigns', 'scorecards'])
+        await root`update ${root(table)} set filter_id = ${filterId} where organization_id = ${organizationId} and id = ${id}`;
     },
     async replaceFilter(id: string, filter: FilterWithPredicates): Promise<void> {
       await root`update filters set connective = ${filter.connective} where organization_id = ${organizationId} and id = ${id}`;
@@ -83,9 +99,10 @@ export function storeOf(root: Sql, { world, categoryIds, levelIds }: Model) {
         category_id: check.categoryId,
         level_id: check.levelId,
         filter_id: check.filterId,
+        campaign_id: check.campaignId,
         definition_id: check.definitionId,
         enabled: check.enabled,
-        enable_on: check.enableOn === null ? null : new Date(check.enableOn).toISOString(),
+        enable_on: timeOf(check.enableOn),
         pass_pending: check.passPending,
         ...TIMES,
       };
@@ -101,7 +118,7 @@ export function storeOf(root: Sql, { world, categoryIds, levelIds }: Model) {
       const at = new Date(now).toISOString();
       await root`update check_results set replaced_at = ${at} where organization_id = ${organizationId}
         and check_id = ${checkId} and service_id = ${serviceId} and replaced_at is null`;
-      const times = { created_at: at, expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString() };
+      const times = { created_at: at, expires_at: timeOf(expiresAt) };
       const row = { check_id: checkId, service_id: serviceId, status, reported_by_id: newId(), ...times };
       await insert('check_results', [row]);
     },
@@ -136,5 +153,7 @@ export function storeOf(root: Sql, { world, categoryIds, levelIds }: Model) {
 
   return store;
 }
+
+const timeOf = (time: number | null): string | null => (time === null ? null : new Date(time).toISOString());
 
 const TIMES = { created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' };

@@ -116,6 +116,8 @@ const EXCEPTIONS: Record<string, string[]> = {
   'Invitation.projectRoles': ['project:read', 'project_member:read', 'invitation:read'],
   // Without `invitation:read` it is null.
   'Invitation.role': ['invitation:read'],
+  // Without `check:read` it is null, and without `property_definition:read` it does not name the property.
+  'CheckResult.message': ['check:read', 'property_definition:read'],
   // `accessChanges` is empty for a caller that cannot see the project roles.
   'Mutation.deleteProject': ['project_member:read'],
   // The inviter, not the caller, must still have it.

@@ -76,7 +76,7 @@ const WRONG: [string, () => unknown, string][] = [
     'an attribute of another type than its column',
     // @ts-expect-error the column is a number
     () => resource('Gadget', { ...GADGET, attributes: { size: multiLine(10, 'The size') }, order: ['size'] }),
-    'Gadget.order: the table gadgets has no column size that cannot be null',
+    'Gadget.order: the table gadgets needs an index that begins with organization_id, size',
   ],
   [
     'a unique attribute without a unique index',

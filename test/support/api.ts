@@ -152,6 +152,7 @@ export async function startApi({
   });
   afterAll(() => pool.end());
   afterAll(() => app.dependencies.schemaValidator.stop());
+  afterAll(() => app.dependencies.eventEvaluator.stop());
   const address = await listen(shards?.wrap(app.handler) ?? app.handler);
   if (shards)
     afterAll(async () =>

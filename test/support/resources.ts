@@ -56,6 +56,21 @@ async function manualCheck({ owner, unique, one, make }: Fixtures) {
   return { check: { id: check.id }, service: { id: await make('Service') } };
 }
 
+const STARTED = { startAt: '2001-01-01T00:00:00.000Z', targetAt: DISTANT };
+
+async function startedCampaign({ owner, make }: Fixtures): Promise<string> {
+  const id = await make('Campaign');
+  await mutate(owner, 'scheduleCampaign', { id, ...STARTED });
+  return id;
+}
+
+/** A campaign with a copy of a check. */
+async function campaignWithCheck({ owner, make }: Fixtures) {
+  const campaignId = await make('Campaign');
+  const input = { campaignId, checks: [{ id: await make('Check') }] };
+  return { campaignId, checks: (await mutate(owner, 'copyChecksToCampaign', input, 'checks { id }')).checks };
+}
+
 const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
   (await queryData(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
 
@@ -91,6 +106,62 @@ export const RESOURCES: Record<string, Resource> = {
       deleteCategory: [{ id: await usedBy('Check', one, 'Category') }, 'IN_USE'],
     }),
     rows: ({ insert }) => insert('categories', (at) => ({ name: `Number ${at}` })),
+  },
+  Campaign: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Campaign'), brief: 'Why.\nHow.' },
+      ...{ teamId: await one('Team'), filterId: await one('Filter') },
+    }),
+    updates: async ({ unique, one, make }) => [
+      {
+        ...{ name: unique('Upgrade'), brief: 'Why.\nHow.' },
+        ...{ teamId: await one('Team'), filterId: await one('Filter') },
+      },
+      { name: unique('Move'), brief: 'How.', teamId: await make('Team'), filterId: await make('Filter') },
+    ],
+    cases: {
+      scheduleCampaign: async ({ make }) => ({ input: { id: await make('Campaign'), ...STARTED } }),
+      unscheduleCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
+      endCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
+      copyChecksToCampaign: async ({ make }) => {
+        const campaignId = await make('Campaign');
+        return {
+          input: { campaignId, checks: [{ id: await make('Check') }] },
+          event: { target_id: campaignId, related: expect.any(Array) },
+        };
+      },
+      removeChecksFromCampaign: async (fixtures) => {
+        const input = await campaignWithCheck(fixtures);
+        return { input, event: { target_id: input.campaignId, related: expect.any(Array) } };
+      },
+    },
+    rejected: async ({ one, make }) => ({
+      createCampaign: [{ name: '', teamId: unknownId('fil') }, 'TOO_SHORT NOT_FOUND'],
+      updateCampaign: [{ id: await one('Campaign'), filterId: unknownId('tea') }, 'NOT_FOUND'],
+      deleteCampaign: null,
+      scheduleCampaign: [{ id: await make('Campaign'), startAt: DISTANT, targetAt: DISTANT }, 'INVALID'],
+      unscheduleCampaign: [{ id: await make('Campaign') }, 'NO_EFFECT'],
+      endCampaign: [{ id: await make('Campaign') }, 'INVALID'],
+      copyChecksToCampaign: [
+        { campaignId: await one('Campaign'), checks: [{ id: unknownId('chk') }] },
+        'NOT_FOUND',
+        await one('Campaign'),
+      ],
+      removeChecksFromCampaign: [
+        { campaignId: await one('Campaign'), checks: [{ id: await one('Check') }] },
+        'INVALID',
+        await one('Campaign'),
+      ],
+    }),
+    rows: async ({ insert, refer }) => {
+      const [teams, filters] = [await refer('Team'), await refer('Filter')];
+      const at = (days: number) => new Date(Date.UTC(2026, 0, 1) + days * 86_400_000);
+      return insert('campaigns', (n) => ({
+        ...{ name: `Campaign ${n}`, team_id: teams[n], filter_id: filters[n] },
+        // Some have no start.
+        ...(n % 3 > 0 && { start_at: at(n), target_at: at(n + 10) }),
+      }));
+    },
   },
   Level: {
     create: ({ unique }) => ({

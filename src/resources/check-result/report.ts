@@ -10,9 +10,9 @@ import type { CheckRow } from '../check/service.ts';
 import { settingsOf } from '../check/settings.ts';
 import { stateOf } from '../check/state.ts';
 import { checks } from '../check/table.ts';
+import { selectApplicable } from '../evaluation/applicable.ts';
+import { counts, loadChecks } from '../evaluation/checks.ts';
 import { evaluateServices } from '../evaluation/evaluate.ts';
-import { compileFilter } from '../filter/compile.ts';
-import { loadFilters } from '../filter/service.ts';
 import { findPrincipal, publicIdOfPrincipal } from '../principal/service.ts';
 import { services } from '../service/table.ts';
 import { CHECK_STATUSES } from './status.ts';
@@ -46,7 +46,7 @@ export async function reportResult(
   await lockService(ctx, serviceId);
   const check = await lockCheck(ctx, checkId);
   refuseReport(ctx, check, message);
-  if (!(await applies(ctx, check, serviceId))) throw refusal('INVALID', 'check', 'does not apply to the service');
+  await refuseInapplicable(ctx, check.id, serviceId);
   const createdAt = await endLatest(ctx, check.id, serviceId);
   const row = await rows.insert(ctx, {
     id: newId(),
@@ -100,17 +100,14 @@ async function lockCheck(ctx: Context, checkId: string): Promise<CheckRow> {
   return check;
 }
 
-async function applies(ctx: Context, { filterId }: CheckRow, serviceId: string): Promise<boolean> {
-  if (filterId === null) return true;
-  const filters = await loadFilters(ctx, [filterId]);
-  const filter = filters.get(filterId);
-  if (!filter) return false;
-  const own = and(eq(services.organizationId, tenant(ctx)), eq(services.id, serviceId));
-  const found = await (await db(ctx))
-    .select({ id: services.id })
-    .from(services)
-    .where(and(own, compileFilter(filter, filters)));
-  return found.length > 0;
+/** The filters of the check and of its campaign or scorecard must match the service, and the campaign must be in progress. */
+async function refuseInapplicable(ctx: Context, checkId: string, serviceId: string): Promise<void> {
+  const tx = await db(ctx);
+  const [check] = await loadChecks(tx, tenant(ctx), checkId);
+  if (!check || !counts(check, ctx.dependencies.clock()))
+    throw refusal('INVALID', 'check', 'belongs to a campaign that is not in progress');
+  const found = await selectApplicable(tx, tenant(ctx), check, [serviceId]);
+  if (found.length === 0) throw refusal('INVALID', 'check', 'does not apply to the service');
 }
 
 /** Ends the latest result. Returns the time of the new one, which is after that of the latest. */

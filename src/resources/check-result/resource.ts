@@ -1,12 +1,15 @@
-import { dateTime, multiLine, ref } from '../../graphql/attributes.ts';
+import type { Context } from '../../context.ts';
+import { dateTime, ref } from '../../graphql/attributes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { node } from '../../graphql/resource.ts';
+import { canSee } from '../../graphql/target.ts';
 import { Check } from '../check/resource.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, isVisible } from '../principal/service.ts';
+import { PropertyDefinition } from '../property-definition/resource.ts';
 import { Service } from '../service/resource.ts';
 import { KEPT_DAYS } from './clean-up.ts';
-import { MAX_MESSAGE } from './report.ts';
+import { messageOf } from './message.ts';
 import { CHECK_STATUSES, statusOf } from './status.ts';
 import { checkResults } from './table.ts';
 
@@ -33,7 +36,6 @@ export const CheckResult = node('CheckResult', {
   description: `The result of a check for a service. A new result replaces the previous one, which stays in the history for ${KEPT_DAYS} days.`,
   attributes: {
     serviceId: ref(Service, 'The service'),
-    message: multiLine(MAX_MESSAGE, 'The reason for the result, as Markdown. Sanitize it before you render it'),
     expiresAt: dateTime('When the result expires. The status is then PENDING'),
     replacedAt: dateTime('When a newer result replaced this one'),
   },
@@ -46,6 +48,12 @@ export const CheckResult = node('CheckResult', {
     },
   },
   fields: (t) => ({
+    message: t.string({
+      nullable: true,
+      description:
+        'The reason for the result, as Markdown. Sanitize it before you render it. If Ambit evaluated the check, it is a text that follows from the settings of the check: what the service has, or what is missing. Null if the reporter gave none. Also null if Ambit evaluated the check and the result was replaced or the check is not visible to the caller.',
+      resolve: (row, _args, ctx) => (row.reportedById === null ? evaluatedMessage(ctx, row) : row.message),
+    }),
     // The column has no foreign key: it would cost a quarter of the time of an evaluation.
     check: t.field({
       type: Check.type,
@@ -65,3 +73,13 @@ export const CheckResult = node('CheckResult', {
     }),
   }),
 });
+
+/** The message of a result that Ambit has evaluated. Only the latest one follows from the current settings. */
+async function evaluatedMessage(ctx: Context, row: typeof checkResults.$inferSelect): Promise<string | null> {
+  if (row.replacedAt !== null) return null;
+  const check = await Check.load(ctx, row.checkId);
+  if (!check || !canSee(ctx, Check, check)) return null;
+  const definition = check.definitionId === null ? null : await PropertyDefinition.load(ctx, check.definitionId);
+  const name = definition && canSee(ctx, PropertyDefinition, definition) ? definition.name : null;
+  return messageOf({ ...check, definition: name }, statusOf(row, ctx.dependencies.clock()));
+}

@@ -11,6 +11,7 @@ import {
 } from '../../graphql/attributes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { resource } from '../../graphql/resource.ts';
+import { Campaign } from '../campaign/resource.ts';
 import { Category } from '../category/resource.ts';
 import { type CheckStats as CheckStatsShape, findStats } from '../check-result/stats.ts';
 import { Filter } from '../filter/resource.ts';
@@ -77,6 +78,18 @@ export const Check = resource('Check', {
       onDelete: 'clear',
     }),
     teamId: optionalRef(Team, 'The team that is responsible for the check'),
+    campaignId: readOnly(
+      optionalRef(Campaign, 'The campaign that the check belongs to. Such a check does not affect levels', {
+        onDelete: 'hook',
+      }),
+    ),
+    sourceCheckId: readOnly(
+      optionalRef('self', 'The check that a check of a campaign is a copy of', {
+        reverse: 'copies',
+        listsAll: true,
+        onDelete: 'clear',
+      }),
+    ),
     passPending: boolean('Whether a pending result counts as passed. Otherwise it counts as failed', false),
     enabled: boolean(
       'Whether the check is enabled. Services must pass only enabled checks',
@@ -119,6 +132,7 @@ export const Check = resource('Check', {
     filterId: true,
     ownerId: true,
     teamId: true,
+    campaignId: 'null by default',
     search: ['name'],
     createdAt: 'range',
     updatedAt: 'range',

@@ -99,7 +99,7 @@ export const checks = tenantTable(
       foreignColumns: [campaigns.organizationId, campaigns.id],
     }),
     foreignKey({
-      name: 'checks_source',
+      name: 'checks_source_check',
       columns: [t.organizationId, t.sourceCheckId],
       foreignColumns: [t.organizationId, t.id],
     }),

@@ -8,7 +8,7 @@ import { lifecycles } from '../lifecycle/table.ts';
 import { serviceDependencies, serviceLinks, services, serviceTags } from '../service/table.ts';
 import { teamContacts } from '../team/table.ts';
 import { tiers } from '../tier/table.ts';
-import type { CheckToEvaluate } from './rubric.ts';
+import type { CheckToEvaluate } from './checks.ts';
 
 export const DAY = 86_400_000;
 

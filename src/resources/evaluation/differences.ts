@@ -18,8 +18,14 @@ export interface Differences {
   /** Reported results that are the latest again. */
   readonly resumed: Pair[];
   readonly services: { id: string; levelId: string | null; nextEvaluationAt: number | null }[];
-  readonly removedLevels: { serviceId: string; categoryId: string }[];
-  readonly changedLevels: { serviceId: string; categoryId: string; levelId: string }[];
+  readonly inCategories: LevelDifferences;
+  readonly inScorecards: LevelDifferences;
+}
+
+/** Which levels in categories or in scorecards change. `sectionId` is the ID of the category or of the scorecard. */
+export interface LevelDifferences {
+  readonly removed: { serviceId: string; sectionId: string }[];
+  readonly changed: { serviceId: string; sectionId: string; levelId: string }[];
 }
 
 export const noDifferences = (): Differences => ({
@@ -27,8 +33,8 @@ export const noDifferences = (): Differences => ({
   added: [],
   resumed: [],
   services: [],
-  removedLevels: [],
-  changedLevels: [],
+  inCategories: { removed: [], changed: [] },
+  inScorecards: { removed: [], changed: [] },
 });
 
 const STATUSES: Readonly<Record<string, CheckStatus>> = { P: 'PASSED', F: 'FAILED', X: 'PENDING' };
@@ -58,7 +64,9 @@ export function compare(all: Differences, row: Computed, evaluated: Evaluated): 
     if (letter === NOT_APPLICABLE) continue;
     expected += check.id + letter;
     const passed = letter === 'P' || (letter === 'X' && check.passPending);
-    results.push({ categoryId: check.categoryId, level: rubric.levelIds.indexOf(check.levelId), passed });
+    if (check.campaignId !== null) continue;
+    const { categoryId, scorecardId } = check;
+    results.push({ categoryId, scorecardId, level: rubric.levelIds.indexOf(check.levelId), passed });
   }
   if (expected !== row.stored) {
     stored ??= parse(row.stored);
@@ -100,20 +108,30 @@ function compareLevels(
   { rubric, now, checkIds }: Evaluated,
 ): void {
   const { levelIds } = rubric;
-  const { overall, byCategory } = levelsOf(results, levelIds.length - 1);
-  const stored = parseLevels(row.storedLevels);
-  for (const categoryId of stored.keys())
-    if (!byCategory.has(categoryId)) all.removedLevels.push({ serviceId: row.id, categoryId });
-  for (const [categoryId, level] of byCategory) {
-    const levelId = levelIds[level] as string;
-    if (stored.get(categoryId) !== levelId) all.changedLevels.push({ serviceId: row.id, categoryId, levelId });
-  }
+  const { overall, byCategory, byScorecard } = levelsOf(results, levelIds.length - 1);
+  compareSections(all.inCategories, row.id, row.storedLevels, byCategory, levelIds);
+  compareSections(all.inScorecards, row.id, row.scorecardLevels, byScorecard, levelIds);
   const levelId = overall === null ? null : (levelIds[overall] as string);
   const next = nextEvaluation(row, rubric, now);
   // Of the other checks, it is not known when their results change.
   const nextEvaluationAt = checkIds ? earlier(row.nextEvaluationAt, next) : next;
   if (levelId !== row.levelId || nextEvaluationAt !== row.nextEvaluationAt)
     all.services.push({ id: row.id, levelId, nextEvaluationAt });
+}
+
+function compareSections(
+  { removed, changed }: LevelDifferences,
+  serviceId: string,
+  storedText: string,
+  reached: ReadonlyMap<string, number>,
+  levelIds: readonly string[],
+): void {
+  const stored = parseLevels(storedText);
+  for (const sectionId of stored.keys()) if (!reached.has(sectionId)) removed.push({ serviceId, sectionId });
+  for (const [sectionId, level] of reached) {
+    const levelId = levelIds[level] as string;
+    if (stored.get(sectionId) !== levelId) changed.push({ serviceId, sectionId, levelId });
+  }
 }
 
 function parseLevels(text: string): Map<string, string> {

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm';
 import type { JobDependencies } from '../../context.ts';
 import type { Job, JobHandler } from '../../jobs/job.ts';
 import { services } from '../service/table.ts';
-import { recordMaturity } from './history.ts';
 import { evaluatePage } from './job.ts';
+import { recordNumbers } from './record.ts';
 import { visitOrganizations } from './visit-organizations.ts';
 
 /** Evaluates services whose results change because time has passed. */
@@ -22,10 +22,10 @@ export async function evaluateDue(job: Pick<Job, 'inOrganization'>, organization
   while (after !== null);
 }
 
-/** Stores how many services have each level, so that reports can show it by day. */
+/** Stores how many services have each level and pass campaigns, so that reports can show it by day. */
 export const createRecordMaturity =
   (dependencies: JobDependencies): JobHandler<'record-maturity'> =>
   (job) =>
     visitOrganizations('record-maturity', job, dependencies, (organizationId) =>
-      job.inOrganization(organizationId, (db) => recordMaturity({ db, organizationId, now: dependencies.clock() })),
+      job.inOrganization(organizationId, (db) => recordNumbers({ db, organizationId, now: dependencies.clock() })),
     );

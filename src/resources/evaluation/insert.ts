@@ -1,6 +1,6 @@
 import { clientOf } from '../../db/client.ts';
 import { newId } from '../../lib/ids.ts';
-import type { Differences } from './differences.ts';
+import type { Differences, LevelDifferences } from './differences.ts';
 import type { Scope } from './scope.ts';
 
 /** Rows of one statement. Each number is a statement that every connection plans once. */
@@ -20,15 +20,21 @@ const RESULTS: Target = {
   own: ['id', 'service_id', 'check_id', 'status'],
 };
 
-const LEVELS: Target = {
-  table: 'service_levels',
+const levelsIn = (table: string, section: string): Target => ({
+  table,
   common: ['organization_id'],
-  own: ['id', 'service_id', 'category_id', 'level_id'],
-  end: 'on conflict (organization_id, service_id, category_id) do update set level_id = excluded.level_id',
-};
+  own: ['id', 'service_id', section, 'level_id'],
+  end: `on conflict (organization_id, service_id, ${section}) do update set level_id = excluded.level_id`,
+});
+
+const LEVELS = levelsIn('service_levels', 'category_id');
+const SCORECARD_LEVELS = levelsIn('scorecard_levels', 'scorecard_id');
 
 const TEXTS = new Map(
-  [RESULTS, LEVELS].map((target) => [target, new Map(SIZES.map((rows) => [rows, textFor(target, rows)]))]),
+  [RESULTS, LEVELS, SCORECARD_LEVELS].map((target) => [
+    target,
+    new Map(SIZES.map((rows) => [rows, textFor(target, rows)])),
+  ]),
 );
 
 function textFor({ table, common, own, end = '' }: Target, rows: number): string {
@@ -46,13 +52,18 @@ export const insertResults = ({ db, organizationId, now }: Scope, added: Differe
     status,
   ]);
 
-export const insertLevels = ({ db, organizationId }: Scope, changed: Differences['changedLevels']): Promise<void> =>
-  insert(db, LEVELS, [organizationId], changed, ({ serviceId, categoryId, levelId }) => [
-    newId(),
-    serviceId,
-    categoryId,
-    levelId,
-  ]);
+const insertInto =
+  (target: Target) =>
+  ({ db, organizationId }: Scope, changed: LevelDifferences['changed']): Promise<void> =>
+    insert(db, target, [organizationId], changed, ({ serviceId, sectionId, levelId }) => [
+      newId(),
+      serviceId,
+      sectionId,
+      levelId,
+    ]);
+
+export const insertLevels = insertInto(LEVELS);
+export const insertScorecardLevels = insertInto(SCORECARD_LEVELS);
 
 /** With VALUES, because Citus does not allow INSERT … SELECT into a table with row-level security. */
 async function insert<Row>(

@@ -5,7 +5,7 @@ import { queryRows } from '../../db/reader.ts';
 import type { JobHandler } from '../../jobs/job.ts';
 import { services } from '../service/table.ts';
 import { BATCH, type EvaluateOptions, evaluateBatch } from './evaluate.ts';
-import { recordMaturity } from './history.ts';
+import { recordNumbers } from './record.ts';
 import type { Scope } from './scope.ts';
 
 /**
@@ -21,7 +21,7 @@ export const createEvaluate =
     let after: string | null = null;
     do after = await job.transaction((db) => evaluatePage({ db, organizationId, now: clock() }, which, after, options));
     while (after !== null);
-    await job.finish((db) => recordMaturity({ db, organizationId, now: clock() }));
+    await job.finish((db) => recordNumbers({ db, organizationId, now: clock() }));
   };
 
 /** Evaluates the next services that meet the condition. Returns the ID of the last one, or null if there are no more. */

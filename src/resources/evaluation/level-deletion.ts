@@ -3,7 +3,7 @@ import { type Context, db, tenant } from '../../context.ts';
 import { queryRows } from '../../db/reader.ts';
 import { sendStatement } from '../../db/writer.ts';
 import { levels } from '../level/table.ts';
-import { serviceLevels, services } from '../service/table.ts';
+import { scorecardLevels, serviceLevels, services } from '../service/table.ts';
 
 /**
  * Moves the services of a level to the level before, or to the one after if it is the first. No check has the deleted level, so
@@ -11,8 +11,10 @@ import { serviceLevels, services } from '../service/table.ts';
  */
 export async function leaveLevel(ctx: Context, { id, index }: { id: string; index: number }): Promise<void> {
   const tx = await db(ctx);
-  const own = (table: typeof services | typeof serviceLevels): SQL =>
+  const own = (table: typeof services | LevelTable): SQL =>
     sql`${table.organizationId} = ${tenant(ctx)} and ${table.levelId} = ${id}`;
+  const has = (table: LevelTable): SQL =>
+    sql`exists (select 1 from ${table} where ${own(table)} and ${table.serviceId} = ${services.id})`;
   const [next] = await queryRows<{ id: string }>(
     tx,
     sql`select ${levels.id} from ${levels} where ${levels.organizationId} = ${tenant(ctx)}
@@ -22,14 +24,16 @@ export async function leaveLevel(ctx: Context, { id, index }: { id: string; inde
   await queryRows(
     tx,
     sql`select ${services.id} from ${services} where ${services.organizationId} = ${tenant(ctx)}
-      and (${services.levelId} = ${id} or exists (select 1 from ${serviceLevels} where ${own(serviceLevels)}
-        and ${serviceLevels.serviceId} = ${services.id})) order by ${services.id} for no key update`,
+      and (${services.levelId} = ${id} or ${has(serviceLevels)} or ${has(scorecardLevels)}) order by ${services.id} for no key update`,
   );
   await sendStatement(tx, sql`update ${services} set level_id = ${next?.id ?? null} where ${own(services)}`);
-  await sendStatement(
-    tx,
-    next
-      ? sql`update ${serviceLevels} set level_id = ${next.id} where ${own(serviceLevels)}`
-      : sql`delete from ${serviceLevels} where ${own(serviceLevels)}`,
-  );
+  for (const table of [serviceLevels, scorecardLevels])
+    await sendStatement(
+      tx,
+      next
+        ? sql`update ${table} set level_id = ${next.id} where ${own(table)}`
+        : sql`delete from ${table} where ${own(table)}`,
+    );
 }
+
+type LevelTable = typeof serviceLevels | typeof scorecardLevels;

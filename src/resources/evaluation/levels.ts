@@ -1,16 +1,20 @@
 /** A result that counts: of a check that is in effect and applies to the service. */
 export interface CountedResult {
   readonly categoryId: string;
+  /** The scorecard that the check belongs to. Null for the rubric. */
+  readonly scorecardId: string | null;
   /** The position of the check's level, from 0. */
   readonly level: number;
   readonly passed: boolean;
 }
 
 export interface Levels {
-  /** Null if no check applies to the service. */
+  /** The level in the rubric. Null if no check of it applies to the service. */
   readonly overall: number | null;
   /** The categories in which a check applies. */
   readonly byCategory: ReadonlyMap<string, number>;
+  /** The scorecards of which a check applies. */
+  readonly byScorecard: ReadonlyMap<string, number>;
 }
 
 /**
@@ -19,11 +23,13 @@ export interface Levels {
  */
 export function levelsOf(results: Iterable<CountedResult>, highest: number): Levels {
   const byCategory = new Map<string, number>();
+  const byScorecard = new Map<string, number>();
   let overall: number | null = null;
-  for (const { categoryId, level, passed } of results) {
+  for (const { categoryId, scorecardId, level, passed } of results) {
     const reached = passed ? highest : Math.max(level - 1, 0);
     byCategory.set(categoryId, Math.min(byCategory.get(categoryId) ?? highest, reached));
-    overall = Math.min(overall ?? highest, reached);
+    if (scorecardId === null) overall = Math.min(overall ?? highest, reached);
+    else byScorecard.set(scorecardId, Math.min(byScorecard.get(scorecardId) ?? highest, reached));
   }
-  return { overall, byCategory };
+  return { overall, byCategory, byScorecard };
 }

@@ -3,25 +3,22 @@ import { type Context, db, tenant } from '../../context.ts';
 import { batched } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { queryRows, readerOf } from '../../db/reader.ts';
+import { categories } from '../category/table.ts';
 import { checks } from '../check/table.ts';
 import { statusOf } from '../check-result/status.ts';
 import { type CheckStatus, checkResults } from '../check-result/table.ts';
 import { levels } from '../level/table.ts';
-import { type Levels, levelsOf } from './levels.ts';
+import { type CountedResult, type Levels, levelsOf } from './levels.ts';
 
 type ResultRow = typeof checkResults.$inferSelect;
 
 /** A latest result with what its check says about it. */
-export interface RatedResult {
+export interface RatedResult extends CountedResult {
   readonly row: ResultRow;
   readonly status: CheckStatus;
-  readonly categoryId: string;
-  /** The position of the check's level. */
-  readonly level: number;
-  readonly passed: boolean;
 }
 
-/** The results of a service and the levels that follow from them. */
+/** The results of a service in the checks of the rubric, and the levels that follow from them. */
 export interface Maturity {
   /** The IDs of all levels in their order. */
   readonly levelIds: readonly string[];
@@ -41,8 +38,10 @@ export const findMaturity = batched<Maturity>(async (ctx: Context, serviceIds) =
     reader.read(tx, sql`where ${latest} order by ${checkResults.createdAt} desc, ${checkResults.id} desc`),
     queryRows<Rating>(
       tx,
+      // Results in scorecards and campaigns do not affect the level.
       sql`select ${checks.id}, ${checks.categoryId} as category, ${checks.levelId} as level, ${checks.passPending} as passes
-        from ${checks} where ${checks.organizationId} = ${own}`,
+        from ${checks} join ${categories} on ${categories.organizationId} = ${own} and ${categories.id} = ${checks.categoryId}
+        where ${checks.organizationId} = ${own} and ${checks.campaignId} is null and ${categories.scorecardId} is null`,
     ),
     queryRows<{ id: string }>(
       tx,
@@ -77,7 +76,8 @@ function rate(
     if (!rating) return [];
     const status = statusOf(row, now);
     const passed = status === 'PASSED' || (status === 'PENDING' && rating.passes);
-    return [{ row, status, categoryId: rating.category, level: levelIds.indexOf(rating.level), passed }];
+    const level = levelIds.indexOf(rating.level);
+    return [{ row, status, categoryId: rating.category, scorecardId: null, level, passed }];
   });
   return rated.sort((one, other) => one.level - other.level);
 }

@@ -1,28 +1,21 @@
 import { sql } from 'drizzle-orm';
-import { queryRows, readerOf } from '../../db/reader.ts';
-import type { CheckRow } from '../check/service.ts';
-import { isEnabled } from '../check/state.ts';
-import { checks } from '../check/table.ts';
+import { queryRows } from '../../db/reader.ts';
 import type { FiltersById } from '../filter/compile.ts';
 import { loadFiltersOf } from '../filter/service.ts';
 import { levels } from '../level/table.ts';
+import { beginnings, type CheckToEvaluate, counts, loadChecks } from './checks.ts';
 import type { Scope } from './scope.ts';
 
-const { id, type, categoryId, levelId, settings, definitionId, filterId, passPending, enabled, enableOn } = checks;
-const columns = { id, type, categoryId, levelId, settings, definitionId, filterId, passPending, enabled, enableOn };
-
-export type CheckToEvaluate = Pick<CheckRow, keyof typeof columns>;
-
-const checkReader = readerOf<CheckToEvaluate>(checks, columns);
-
-/** What services are evaluated against. */
+/** What services are evaluated against: the checks of the rubric, of scorecards and of campaigns. */
 export interface Rubric {
   /** The checks that count now, ordered by ID. */
   readonly checks: readonly CheckToEvaluate[];
+  /** The IDs of the checks of campaigns that have ended. Their results stay as they are. */
+  readonly frozenIds: readonly string[];
   readonly filters: FiltersById;
   /** The IDs of the levels in their order. */
   readonly levelIds: readonly string[];
-  /** When the next check becomes enabled. Null if there is none. */
+  /** When the next check begins to count. Null if there is none. */
   readonly nextEnabling: Date | null;
 }
 
@@ -33,16 +26,17 @@ export interface Rubric {
 export async function lockRubric({ db, organizationId, now }: Scope): Promise<Rubric | null> {
   const own = sql`${levels.organizationId} = ${organizationId}`;
   const ordered = sql`select ${levels.id} from ${levels} where ${own} order by ${levels.index}`;
-  const [locked, all, rows, filters] = await Promise.all([
+  const [locked, all, checks, filters] = await Promise.all([
     queryRows<{ id: string }>(db, sql`${ordered} for key share skip locked`),
     queryRows<{ id: string }>(db, ordered),
-    checkReader.read(db, sql`where ${checks.organizationId} = ${organizationId} order by ${checks.id}`),
+    loadChecks(db, organizationId),
     loadFiltersOf(db, organizationId),
   ]);
   if (locked.length < all.length) return null;
-  const upcoming = rows.flatMap(({ enableOn }) => (enableOn && enableOn > now ? [enableOn.getTime()] : []));
+  const upcoming = checks.flatMap(beginnings).flatMap((time) => (time > now ? [time.getTime()] : []));
   return {
-    checks: rows.filter((row) => isEnabled(row, now)),
+    checks: checks.filter((check) => counts(check, now)),
+    frozenIds: checks.flatMap(({ id, endedAt }) => (endedAt ? [id] : [])),
     filters,
     levelIds: all.map(({ id }) => id),
     nextEnabling: upcoming.length > 0 ? new Date(Math.min(...upcoming)) : null,

@@ -4,6 +4,7 @@ import { type Context, db, tenant } from '../../context.ts';
 import { ownedBy } from '../../data/service-scope.ts';
 import { queryRows } from '../../db/reader.ts';
 import { parse } from '../../lib/input.ts';
+import { categories } from '../category/table.ts';
 import { levels } from '../level/table.ts';
 import { maturityHistory, serviceLevels, services } from '../service/table.ts';
 import { dayOf, NO_LEVEL } from './history.ts';
@@ -62,11 +63,13 @@ async function countBy(ctx: Context, id: SQL): Promise<Group[]> {
   return groupsOf(await queryRows<Counted>(await db(ctx), rows));
 }
 
-/** By category. Only services to which a check of the category applies are counted. */
+/** By category of the rubric. Only services to which a check of the category applies are counted. */
 export async function countByCategory(ctx: Context): Promise<Group[]> {
   const counted = sql`select ${serviceLevels.categoryId} as id, ${serviceLevels.levelId} as level, count(*)::int as services
     from ${serviceLevels} join ${services} on ${services.id} = ${serviceLevels.serviceId}
-    where ${serviceLevels.organizationId} = ${tenant(ctx)} and ${readable(ctx)} group by 1, 2`;
+    join ${categories} on ${categories.organizationId} = ${tenant(ctx)} and ${categories.id} = ${serviceLevels.categoryId}
+    where ${serviceLevels.organizationId} = ${tenant(ctx)} and ${categories.scorecardId} is null and ${readable(ctx)}
+    group by 1, 2`;
   const rows = sql`select counted.* from (${counted}) as counted ${levelOf(ctx, sql`counted.level`)} ${ORDER}`;
   return groupsOf(await queryRows<Counted>(await db(ctx), rows));
 }

@@ -1,13 +1,15 @@
 import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { arrayParam } from '../../db/array.ts';
 import { clientOf, dialect } from '../../db/client.ts';
 import { checkResults } from '../check-result/table.ts';
 import { jsonText } from '../filter/compare.ts';
 import { compileFilter } from '../filter/compile.ts';
-import { serviceLevels, serviceProperties, services } from '../service/table.ts';
+import { scorecardLevels, serviceLevels, serviceProperties, services } from '../service/table.ts';
+import type { CheckToEvaluate } from './checks.ts';
 import { statusOf } from './condition.ts';
 import { partsOf } from './parts.ts';
-import type { CheckToEvaluate, Rubric } from './rubric.ts';
+import type { Rubric } from './rubric.ts';
 import type { Scope } from './scope.ts';
 
 /** The state of a service before the evaluation, and the statuses that it should have. */
@@ -15,10 +17,12 @@ export interface Computed {
   readonly id: string;
   /** One letter for each given check: `P`, `F`, `X` for pending, or `-` if the check does not apply. */
   readonly statuses: string;
-  /** The latest results as the ID of the check and a letter, ordered by ID. */
+  /** The latest results as the ID of the check and a letter, ordered by ID. Without those of campaigns that have ended. */
   readonly stored: string;
   /** The levels in the categories as the ID of the category and the ID of the level, ordered by category. */
   readonly storedLevels: string;
+  /** The levels in scorecards in the same form. */
+  readonly scorecardLevels: string;
   readonly levelId: string | null;
   /** In milliseconds since 1970. */
   readonly nextEvaluationAt: number | null;
@@ -59,21 +63,25 @@ function statementFor(
   { organizationId, now }: Scope,
   serviceIds: readonly string[],
   selected: readonly CheckToEvaluate[],
-  { filters }: Rubric,
+  { filters, frozenIds }: Rubric,
 ): SQL {
   const names = new Map(
-    [...new Set(selected.flatMap(({ filterId }) => filterId ?? []))].map((id, at) => [id, `f${at}`]),
+    [...new Set(selected.flatMap(({ filterIds }) => filterIds))].map((id, at) => [id, sql.identifier(`f${at}`)]),
   );
   const matches = [...names].map(([id, name]) => {
     const filter = filters.get(id);
     if (!filter) throw new Error('the filter of a check was not loaded');
-    return sql`, ${compileFilter(filter, filters)} as ${sql.identifier(name)}`;
+    return sql`, ${compileFilter(filter, filters)} as ${name}`;
   });
   const areFew = serviceIds.length <= FEW;
   const letters = selected.map((check) => {
     const status = statusOf({ check, now, areFew });
-    const name = names.get(check.filterId ?? '');
-    return name ? sql`case when ${sql.identifier(name)} then ${status} else '-' end` : status;
+    if (check.filterIds.length === 0) return status;
+    const applies = sql.join(
+      check.filterIds.map((id) => sql`${names.get(id)}`),
+      sql` and `,
+    );
+    return sql`case when ${applies} then ${status} else '-' end`;
   });
   const own = sql`${services.organizationId} = ${organizationId} and ${services.id} = any(${arrayParam(serviceIds)}::uuid[])`;
   // OFFSET prevents PostgreSQL from evaluating a filter again for each of its checks.
@@ -81,10 +89,11 @@ function statementFor(
   return sql`${partsOf(organizationId, serviceIds)} select ${services.id},
     array_to_string(array[${sql.join(letters, sql`, `)}]::text[], '') as statuses,
     latest.stored, latest.next_expiry as "nextExpiry",
-    coalesce((${storedLevels(organizationId)}), '') as "storedLevels",
+    coalesce((${levelsIn(serviceLevels, serviceLevels.categoryId, organizationId)}), '') as "storedLevels",
+    coalesce((${levelsIn(scorecardLevels, scorecardLevels.scorecardId, organizationId)}), '') as "scorecardLevels",
     ${services.levelId} as "levelId", ${milliseconds(services.nextEvaluationAt)} as "nextEvaluationAt",
     ${milliseconds(services.lastDeployAt)} as "lastDeployAt", ${milliseconds(services.createdAt)} as "createdAt"
-    from (${matched}) as ${services} cross join lateral (${storedResults(organizationId, now)}) as latest
+    from (${matched}) as ${services} cross join lateral (${storedResults(organizationId, now, frozenIds)}) as latest
     cross join lateral (${reportedResults(organizationId, now)}) as reported
     cross join lateral (${definedProperties(organizationId)}) as defined
     order by ${services.id}`;
@@ -92,14 +101,14 @@ function statementFor(
 
 const milliseconds = (time: SQLWrapper): SQL => sql`ceil(extract(epoch from ${time}) * 1000)::float8`;
 
-function storedResults(organizationId: string, now: Date): SQL {
+function storedResults(organizationId: string, now: Date, frozenIds: readonly string[]): SQL {
   const { checkId, status, expiresAt, serviceId, replacedAt } = checkResults;
   const letter = sql`case ${status} when 'PASSED' then 'P' when 'FAILED' then 'F' else 'X' end`;
   const expiring = sql`${expiresAt} > ${now.toISOString()}::timestamptz`;
   return sql`select coalesce(string_agg(${checkId}::text || ${letter}, '' order by ${checkId}), '') as stored,
     ${milliseconds(sql`min(${expiresAt}) filter (where ${expiring})`)} as next_expiry
     from ${checkResults} where ${checkResults.organizationId} = ${organizationId} and ${serviceId} = ${services.id}
-    and ${replacedAt} is null`;
+    and ${replacedAt} is null and ${checkId} <> all(${arrayParam(frozenIds)}::uuid[])`;
 }
 
 /** The last report of each manual check as a letter, by the ID of the check. */
@@ -118,7 +127,10 @@ const definedProperties = (organizationId: string): SQL =>
     from ${serviceProperties} where ${serviceProperties.organizationId} = ${organizationId}
     and ${serviceProperties.serviceId} = ${services.id}`;
 
-const storedLevels = (organizationId: string): SQL =>
-  sql`select string_agg(${serviceLevels.categoryId}::text || ${serviceLevels.levelId}::text, '' order by ${serviceLevels.categoryId})
-    from ${serviceLevels} where ${serviceLevels.organizationId} = ${organizationId}
-    and ${serviceLevels.serviceId} = ${services.id}`;
+const levelsIn = (
+  table: typeof serviceLevels | typeof scorecardLevels,
+  section: PgColumn,
+  organizationId: string,
+): SQL =>
+  sql`select string_agg(${section}::text || ${table.levelId}::text, '' order by ${section})
+    from ${table} where ${table.organizationId} = ${organizationId} and ${table.serviceId} = ${services.id}`;

@@ -1,23 +1,26 @@
 import { type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { arrayParam } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
 import { sendStatement } from '../../db/writer.ts';
 import { checkResults } from '../check-result/table.ts';
-import { serviceLevels, services } from '../service/table.ts';
-import type { Differences, Pair } from './differences.ts';
-import { insertLevels, insertResults } from './insert.ts';
+import { scorecardLevels, serviceLevels, services } from '../service/table.ts';
+import type { Differences, LevelDifferences, Pair } from './differences.ts';
+import { insertLevels, insertResults, insertScorecardLevels } from './insert.ts';
 import type { Scope } from './scope.ts';
 
 /** Writes the differences. Results end before others begin, because only one can be the latest. */
 export async function writeDifferences(scope: Scope, differences: Differences): Promise<void> {
-  const { ended, added, resumed, services: changed, removedLevels, changedLevels } = differences;
+  const { ended, added, resumed, services: changed, inCategories, inScorecards } = differences;
   // The statements are sent without waiting for the responses of earlier ones.
   await Promise.all([
     ended.length > 0 && end(scope, ended),
     insertResults(scope, added),
     changed.length > 0 && updateServices(scope, changed),
-    removedLevels.length > 0 && removeLevels(scope, removedLevels),
-    insertLevels(scope, changedLevels),
+    removeLevels(scope, serviceLevels, serviceLevels.categoryId, inCategories.removed),
+    insertLevels(scope, inCategories.changed),
+    removeLevels(scope, scorecardLevels, scorecardLevels.scorecardId, inScorecards.removed),
+    insertScorecardLevels(scope, inScorecards.changed),
   ]);
   if (resumed.length > 0) await resume(scope, resumed);
 }
@@ -77,15 +80,21 @@ const updateServices = ({ db, organizationId }: Scope, changed: Differences['ser
       where ${services.organizationId} = ${organizationId} and ${services.id} = changed.id`,
   );
 
-async function removeLevels({ db, organizationId }: Scope, removed: Differences['removedLevels']): Promise<void> {
+async function removeLevels(
+  { db, organizationId }: Scope,
+  table: typeof serviceLevels | typeof scorecardLevels,
+  section: PgColumn,
+  removed: LevelDifferences['removed'],
+): Promise<void> {
+  if (removed.length === 0) return;
   const pairs = pairsOf(
     removed,
     ({ serviceId }) => serviceId,
-    ({ categoryId }) => categoryId,
+    ({ sectionId }) => sectionId,
   );
   await sendStatement(
     db,
-    sql`delete from ${serviceLevels} using ${pairs} where ${serviceLevels.organizationId} = ${organizationId}
-      and ${serviceLevels.serviceId} = pair.one and ${serviceLevels.categoryId} = pair.other`,
+    sql`delete from ${table} using ${pairs} where ${table.organizationId} = ${organizationId}
+      and ${table.serviceId} = pair.one and ${section} = pair.other`,
   );
 }

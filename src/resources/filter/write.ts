@@ -2,12 +2,12 @@ import { and, eq, sql } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { declareReference, releaseReferences } from '../../data/references.ts';
 import { rowsOf } from '../../data/rows.ts';
-import { arrayParam, isAnyOf } from '../../db/array.ts';
+import { arrayParam } from '../../db/array.ts';
 import { explainViolation, postgresError } from '../../db/constraints.ts';
 import { queryRows } from '../../db/reader.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { publicRow, toPublicId } from '../../lib/ids.ts';
-import { checks } from '../check/table.ts';
+import { loadChecks } from '../evaluation/checks.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
 import { lockRubric } from '../rubric/service.ts';
 import type { Predicate } from './compile.ts';
@@ -85,14 +85,15 @@ export async function deleteFilter(ctx: Context, id: string): Promise<string> {
   return deletedId;
 }
 
-/** The checks that use the filter, directly or through others, may apply to other services now. */
+/**
+ * The checks that use the filter may apply to other services now: directly or through other filters, and also through their
+ * campaign or scorecard.
+ */
 async function evaluateChecks(ctx: Context, id: string): Promise<void> {
-  const used = isAnyOf(checks.filterId, await filtersWith(ctx, id));
-  const rows = await (await db(ctx))
-    .select({ id: checks.id })
-    .from(checks)
-    .where(and(eq(checks.organizationId, tenant(ctx)), used));
-  if (rows.length > 0) await evaluateLater(ctx, { checkIds: rows.map((row) => row.id) });
+  const used = new Set(await filtersWith(ctx, id));
+  const all = await loadChecks(await db(ctx), tenant(ctx));
+  const affected = all.filter(({ filterIds }) => filterIds.some((one) => used.has(one)));
+  if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map((check) => check.id) });
 }
 
 const snapshotOf = (row: FilterRow, predicates: readonly Predicate[]) => ({

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { unavailable } from '../errors.ts';
-import type { Task, TaskResult } from './messages.ts';
 
 export interface ThreadLimits {
   /** Milliseconds of CPU time for one task. On a loaded machine, a task takes many times as long. */
@@ -10,10 +9,16 @@ export interface ThreadLimits {
   memoryMb: number;
 }
 
+/** The code of a thread. It sends a message when it is ready, and then one message for each task. */
+export interface ThreadCode {
+  readonly name: string;
+  readonly url: URL;
+}
+
 /** A thread that runs one task at a time. */
-export interface Thread {
+export interface Thread<Task, Result> {
   /** Null if the task was stopped, because it has exceeded the limits. The thread cannot be used then. */
-  run<Kind extends Task['kind']>(task: Task & { kind: Kind }): Promise<TaskResult<Kind> | null>;
+  run(task: Task): Promise<Result | null>;
   end(): Promise<unknown>;
 }
 
@@ -27,10 +32,13 @@ const MAX_TASK = 20_000;
 const INTERVAL = 100;
 
 /** Starts a thread. It does not keep the process running. */
-export async function startThread({ cpuMs, memoryMb }: ThreadLimits): Promise<Thread> {
-  const worker = new Worker(new URL('./thread.ts', import.meta.url), {
-    name: 'json-schema',
-    // Generated code has no use for the secrets of the configuration.
+export async function startThread<Task, Result>(
+  { name, url }: ThreadCode,
+  { cpuMs, memoryMb }: ThreadLimits,
+): Promise<Thread<Task, Result>> {
+  const worker = new Worker(url, {
+    name,
+    // The code of organizations has no use for the secrets of the configuration.
     env: {},
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
@@ -43,13 +51,13 @@ export async function startThread({ cpuMs, memoryMb }: ThreadLimits): Promise<Th
     await end();
     throw error;
   });
-  if (ready === null) throw new Error('the thread for JSON Schemas has not started in time');
+  if (ready === null) throw new Error(`the thread ${name} has not started in time`);
   return {
     end,
     async run(task) {
       const before = await worker.cpuUsage();
       worker.postMessage(task);
-      const message = (await nextMessage(worker, { milliseconds: MAX_TASK, cpuMs, before })) as [never] | null;
+      const message = (await nextMessage(worker, { milliseconds: MAX_TASK, cpuMs, before })) as [Result] | null;
       return message?.[0] ?? null;
     },
   };

@@ -1,0 +1,80 @@
+import type { ThreadLimits } from '../thread/host.ts';
+import { createRunner } from '../thread/runner.ts';
+import type { EventRules, PayloadOutcome, RuleProblem, Task, TaskResult } from './messages.ts';
+
+/**
+ * Runs programs of jq and templates of Liquid of organizations on payloads, in a thread. A program can run without an end, so a
+ * task that exceeds a limit is stopped with its thread. `owner` is the organization.
+ */
+export interface EventEvaluator {
+  /** The first problem of rules. Null if they can be used. */
+  check(owner: string, rules: EventRules): Promise<RuleProblem | null>;
+  /** The outcome of each payload, which is a JSON text. */
+  evaluate(owner: string, rules: EventRules, payloads: readonly string[]): Promise<PayloadOutcome[]>;
+  /** Ends the thread. A later call starts another one. */
+  stop(): Promise<void>;
+}
+
+/** The memory is that for objects of JavaScript. `jq.ts` has a limit for that of jq. */
+const LIMITS: ThreadLimits = { cpuMs: 2_000, memoryMb: 192 };
+
+const CODE = { name: 'event-rules', url: new URL('./thread.ts', import.meta.url) };
+
+/** Payloads of one task: at most so many, and so many characters together. */
+const SLICE = { payloads: 100, characters: 1_000_000 };
+
+/** Payloads of one call that may exceed a limit. Those that must be evaluated one by one are then given up. */
+const MAX_FAILURES = 3;
+
+const TOO_COMPLEX = 'The check takes too much time or memory for this payload.';
+const GIVEN_UP = 'The check takes too much time or memory for payloads of the same batch.';
+
+export function createEventEvaluator(limits: ThreadLimits = LIMITS): EventEvaluator {
+  const busy = 'Too many programs of checks wait for their evaluation. Try again in a moment.';
+  const { run, stop } = createRunner<Task, TaskResult>({ code: CODE, limits, busy });
+
+  async function outcomesOf(owner: string, rules: EventRules, payloads: readonly string[]) {
+    const result = (await run(owner, { kind: 'evaluate', rules, payloads })) as TaskResult<'evaluate'> | null;
+    return result?.outcomes ?? null;
+  }
+
+  return {
+    stop,
+    async check(owner, rules) {
+      const result = (await run(owner, { kind: 'check', rules })) as TaskResult<'check'> | null;
+      if (result) return result.problem;
+      return { field: 'serviceSelector', message: 'takes too much time or memory to compile' };
+    },
+    async evaluate(owner, rules, payloads) {
+      const all: PayloadOutcome[] = [];
+      let failures = 0;
+      for (const slice of slicesOf(payloads)) {
+        const outcomes = slice.length > 1 ? await outcomesOf(owner, rules, slice) : null;
+        if (outcomes) all.push(...outcomes);
+        // One of them has exceeded a limit, which must not prevent the evaluation of the others.
+        else
+          for (const payload of slice) {
+            const own = failures < MAX_FAILURES ? await outcomesOf(owner, rules, [payload]) : [{ error: GIVEN_UP }];
+            if (!own) failures += 1;
+            all.push(own?.[0] ?? { error: TOO_COMPLEX });
+          }
+      }
+      return all;
+    },
+  };
+}
+
+function slicesOf(payloads: readonly string[]): string[][] {
+  const slices: string[][] = [];
+  let characters = 0;
+  for (const payload of payloads) {
+    const last = slices.at(-1);
+    characters += payload.length;
+    if (last && last.length < SLICE.payloads && characters <= SLICE.characters) last.push(payload);
+    else {
+      slices.push([payload]);
+      characters = payload.length;
+    }
+  }
+  return slices;
+}

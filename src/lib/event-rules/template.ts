@@ -1,0 +1,75 @@
+import { Liquid, type Template } from 'liquidjs';
+import { storableText } from '../storable.ts';
+
+/** The most characters of a rendered message. The column has the same limit. */
+const MAX_MESSAGE = 20_000;
+
+/** What a template can read. */
+export interface TemplateValues {
+  readonly payload: unknown;
+  readonly alias: string;
+  readonly status: 'PASSED' | 'FAILED';
+}
+
+export interface Templates {
+  /** The problem of a template. Null if it can be used. */
+  problemOf(template: string): string | null;
+  /** Parses a template. The function renders it as text, or throws. */
+  compile(template: string): (values: TemplateValues) => string | null;
+}
+
+/** The tags that read other templates. */
+const FILE_TAGS = ['include', 'render', 'layout', 'block'];
+
+const missing = (): never => {
+  throw new Error('there are no other templates');
+};
+
+/** No template can read files, properties of JavaScript's prototypes, or the time zone of the server. */
+export function createTemplates(): Templates {
+  const engine = new Liquid({
+    ownPropertyOnly: true,
+    strictFilters: true,
+    parseLimit: 20_000,
+    // Milliseconds. The thread has a limit of CPU time.
+    renderLimit: 5_000,
+    memoryLimit: 5_000_000,
+    timezoneOffset: 0,
+    locale: 'en',
+    templates: {},
+    relativeReference: false,
+    dynamicPartials: false,
+    fs: {
+      readFileSync: missing,
+      readFile: missing,
+      existsSync: () => false,
+      exists: async () => false,
+      resolve: missing,
+    },
+  });
+  for (const tag of FILE_TAGS) delete engine.tags[tag];
+  const render = (parsed: Template[], values: TemplateValues): string | null => {
+    const text = storableText(String(engine.renderSync(parsed, values)).trim());
+    return text === '' ? null : shortened(text);
+  };
+  return {
+    problemOf(template) {
+      try {
+        engine.parse(template);
+        return null;
+      } catch (error) {
+        return messageOf(error);
+      }
+    },
+    compile(template) {
+      const parsed = engine.parse(template);
+      return (values) => render(parsed, values);
+    },
+  };
+}
+
+const shortened = (text: string): string =>
+  text.length <= MAX_MESSAGE ? text : `${text.slice(0, MAX_MESSAGE - 1).toWellFormed()}…`;
+
+/** The first line. Others show a part of the template. */
+export const messageOf = (error: unknown): string => (error as Error).message.split('\n', 1)[0] ?? '';
