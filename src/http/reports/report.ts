@@ -1,6 +1,6 @@
-import type { ReactNode } from 'react';
 import type { ReportPath } from '../../access/endpoints.ts';
 import type { Context } from '../../context.ts';
+import type { Layout } from './layout.ts';
 
 /** The request of a page. */
 export interface ReportRequest {
@@ -11,11 +11,8 @@ export interface ReportRequest {
   readonly base: string;
 }
 
-/** The content of an HTML page, without the layout. */
-export interface ReportPage {
-  readonly title: string;
-  readonly body: ReactNode;
-}
+/** The content of an HTML page, without the parts that all pages have. */
+export type ReportPage = Pick<Layout, 'title' | 'heading' | 'about' | 'links' | 'section' | 'time' | 'body'>;
 
 /** A file that the browser saves. */
 export interface ReportFile {
