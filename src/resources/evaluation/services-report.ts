@@ -23,7 +23,7 @@ export interface Group {
 }
 
 /** The services whose results the caller may read. Counts must not reveal others. */
-const readable = (ctx: Context): SQL =>
+export const readable = (ctx: Context): SQL =>
   and(eq(services.organizationId, tenant(ctx)), ownedBy(ctx, services.ownerId, 'check_result:read')) as SQL;
 
 interface Counted {
