@@ -16,6 +16,14 @@ export const POST_ENDPOINTS = ['/secrets/revoke'] as const;
 
 export type PostPath = (typeof POST_ENDPOINTS)[number];
 
+/** The endpoints for POST that take the secret of an integration as the rest of the path, and the type of the integration. */
+export const EVENT_ENDPOINTS = {
+  '/integrations/custom-event/': 'CUSTOM_EVENT',
+  '/integrations/deploy/': 'DEPLOY',
+} as const;
+
+export type EventPath = keyof typeof EVENT_ENDPOINTS;
+
 /** The endpoints for POST that read files of any length, and the permissions that each requires. */
 export const UPLOADS = {
   '/services/import': ['service:create', 'service:update'],

@@ -41,8 +41,9 @@ export type ReportSection = 'maturity' | 'campaigns';
 
 export interface Layout {
   base: string;
+  /** The title of the window, and of the page without `heading`. */
   title: string;
-  /** The content of the heading, if it has more than the title. */
+  /** The content of the heading, if it is not the title. */
   heading?: ReactNode;
   /** A sentence below the heading. */
   about?: ReactNode;
@@ -56,12 +57,14 @@ export interface Layout {
   viewer: Viewer | null;
   /** For a form or a short message. */
   narrow?: boolean;
+  /** The path of the reports that the browser opens at once. */
+  refresh?: string;
   body: ReactNode;
 }
 
 /** Values in the elements are escaped. Only the style and the output of `markdown.ts` use `dangerouslySetInnerHTML`. */
 export function renderDocument(layout: Layout): string {
-  const { base, title, section, time, viewer, narrow = false, body } = layout;
+  const { base, title, section, time, viewer, narrow = false, refresh, body } = layout;
   const names = [title, viewer?.organization, 'Ambit'].filter(Boolean);
   const document = h(
     'html',
@@ -72,6 +75,7 @@ export function renderDocument(layout: Layout): string {
       h('meta', { charSet: 'utf-8' }),
       h('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
       h('meta', { name: 'color-scheme', content: 'light dark' }),
+      refresh && h('meta', { httpEquiv: 'refresh', content: `0; url=${base}${refresh}` }),
       h('title', null, names.join(' – ')),
       h('link', { rel: 'icon', href: 'data:,' }),
       h('style', { dangerouslySetInnerHTML: { __html: STYLE } }),

@@ -1,7 +1,14 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { dialect } from '../../db/client.ts';
-import { type Predicate, type ServiceProperty, type Settings, settingsOf } from '../check/settings.ts';
+import {
+  isReported,
+  type Predicate,
+  type ReportedType,
+  type ServiceProperty,
+  type Settings,
+  settingsOf,
+} from '../check/settings.ts';
 import type { CheckType } from '../check/table.ts';
 import { compilePredicate } from '../filter/compare.ts';
 import { lifecycles } from '../lifecycle/table.ts';
@@ -24,13 +31,15 @@ interface Given {
  * the letters of the last reports, and `defined` the texts of properties, as JSON. The tables are the queries of `parts.ts`,
  * which contain only rows of the organization.
  */
-export const statusOf = (given: Given): SQL =>
-  given.check.type === 'MANUAL'
+export function statusOf(given: Given): SQL {
+  const { type } = given.check;
+  return isReported(type)
     ? reportedStatus(given.check)
-    : sql`case when ${CONDITIONS[given.check.type](given)} then 'P' else 'F' end`;
+    : sql`case when ${CONDITIONS[type](given)} then 'P' else 'F' end`;
+}
 
 /** Whether a service passes a check, for each type that Ambit evaluates itself. */
-const CONDITIONS: { readonly [Type in Exclude<CheckType, 'MANUAL'>]: (given: Given) => SQL } = {
+const CONDITIONS: { readonly [Type in Exclude<CheckType, ReportedType>]: (given: Given) => SQL } = {
   HAS_OWNER: hasOwner,
   SERVICE_PROPERTY: hasProperty,
   TAG_DEFINED(given) {

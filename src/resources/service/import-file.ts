@@ -8,8 +8,8 @@ import { COLUMNS, isColumn } from './record.ts';
 export const IMPORT_LIMITS = {
   /** Bytes of the whole file. */
   file: 100_000_000,
-  /** Characters of one row. */
-  row: 100_000,
+  /** Characters of one row. The properties of a service alone can have 820,000. */
+  row: 1_000_000,
 };
 
 /** Why the rest of a file is not read. */

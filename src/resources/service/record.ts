@@ -37,7 +37,7 @@ export const COLUMNS: Readonly<Record<keyof ServiceRecord, 'text' | 'json' | 'ig
   tags: 'json',
   links: 'json',
   dependencies: 'json',
-  properties: 'ignored',
+  properties: 'json',
   level: 'ignored',
   lastDeployAt: 'ignored',
   lastDeployVersion: 'ignored',
