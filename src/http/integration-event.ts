@@ -17,6 +17,7 @@ import {
   type KnownIntegration,
 } from '../resources/integration/find.ts';
 import { EVENT_LIMITS } from '../resources/integration/limits.ts';
+import { EventRefusedError } from '../resources/integration/refusals.ts';
 import { createEventStore, type EventStore } from '../resources/integration/store.ts';
 import { idempotencyKeyOf, requireJsonBody } from './event-headers.ts';
 import type { RequestMemory } from './memory.ts';
@@ -101,14 +102,13 @@ async function unknownSecret(dependencies: Dependencies, { address }: EventReque
   return noIntegration();
 }
 
-const noIntegration = (details: Record<string, unknown> = {}): AmbitError =>
-  new AmbitError('NOT_FOUND', 'No integration of this type has this URL.', { ...details, http: { status: 404 } });
+const NO_INTEGRATION = 'No integration of this type has this URL.';
 
-class WrongTypeError extends AmbitError {}
+const noIntegration = (): AmbitError => new AmbitError('NOT_FOUND', NO_INTEGRATION, { http: { status: 404 } });
 
 function requireUsable({ enabled, type }: KnownIntegration, endpoint: EventPath): void {
   if (type !== EVENT_ENDPOINTS[endpoint])
-    throw new WrongTypeError('NOT_FOUND', noIntegration().message, { http: { status: 404 } });
+    throw new EventRefusedError('WRONG_TYPE', 'NOT_FOUND', NO_INTEGRATION, { status: 404 });
   if (!enabled) throw disabled();
 }
 
@@ -199,7 +199,7 @@ const busy = (headers: Record<string, string> = {}): AmbitError => {
 
 /** The reason in the audit log. Null if the sender did nothing wrong. */
 function reasonOf(error: unknown): EventRefusal['reason'] | null {
-  if (error instanceof WrongTypeError) return 'WRONG_TYPE';
+  if (error instanceof EventRefusedError) return error.reason;
   if (!(error instanceof AmbitError)) return null;
   if (error.code === 'FORBIDDEN') return 'INTEGRATION_DISABLED';
   if (error.code === 'RATE_LIMITED') return 'RATE_LIMITED';

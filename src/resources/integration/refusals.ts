@@ -4,9 +4,20 @@ import type { Pool } from '../../db/pool.ts';
 import { inTransaction } from '../../db/transaction.ts';
 import { ANONYMOUS } from '../../identity/actor.ts';
 import { createDelayedWork } from '../../lib/delayed.ts';
+import { AmbitError, type ErrorCode } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { describeError, type Log, throttled } from '../../lib/log.ts';
 import { recordEvent } from '../audit-event/service.ts';
+
+/** A refusal that the audit log of the organization counts. */
+export class EventRefusedError extends AmbitError {
+  readonly reason: EventRefusal['reason'];
+
+  constructor(reason: EventRefusal['reason'], code: ErrorCode, message: string, http: object) {
+    super(code, message, { http });
+    this.reason = reason;
+  }
+}
 
 /** Milliseconds between the first refusal and the write of the audit events. */
 const WRITE_AFTER = 60_000;

@@ -4,10 +4,10 @@ import type { Dependencies } from '../../context.ts';
 import type { Db } from '../../db/client.ts';
 import { inTransaction } from '../../db/transaction.ts';
 import type { Work } from '../../db/work.ts';
-import { unavailable } from '../../lib/errors.ts';
 import { countQueued, type NewEvent, type StoredEvent, storeEvents } from './events.ts';
 import type { KnownIntegration } from './find.ts';
 import { EVENT_LIMITS } from './limits.ts';
+import { EventRefusedError } from './refusals.ts';
 import { integrations } from './table.ts';
 
 /** Stores events that arrive at the same time in one transaction. */
@@ -34,6 +34,10 @@ const BATCH = { events: 64, bytes: 2_000_000 };
 const COUNTED_FOR = 1_000;
 const MAX_COUNTED = 10_000;
 
+const QUEUE_FULL = 'Too many events of the organization are not processed yet. Try again later.';
+/** Seconds in which many events of the queue are processed. */
+const RETRY_AFTER = 10;
+
 type Queued = { events: number; bytes: number; readAt: number };
 
 export function createEventStore({ pool, jobs }: Pick<Dependencies, 'pool' | 'jobs'>): EventStore {
@@ -50,7 +54,10 @@ export function createEventStore({ pool, jobs }: Pick<Dependencies, 'pool' | 'jo
       counts.set(organizationId, queued);
     }
     if (queued.events + events > EVENT_LIMITS.queued || queued.bytes + bytes > EVENT_LIMITS.queuedBytes)
-      throw unavailable('Too many events of the organization are not processed yet. Try again later.');
+      throw new EventRefusedError('QUEUE_FULL', 'UNAVAILABLE', QUEUE_FULL, {
+        status: 503,
+        headers: { 'retry-after': String(RETRY_AFTER) },
+      });
     return queued;
   }
 
