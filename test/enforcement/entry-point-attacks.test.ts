@@ -249,11 +249,15 @@ const tokenId = toPublicId('tok', robotToken.uuid);
 const { id: keyId } = await createApiKey(api, owner, { projectId: project, preset: 'FULL' });
 const pending = await invite(acme);
 const [invitation] = await api.root`select id from invitations where hash = ${hashSecret(pending.secret)}`;
+const given = { name: 'Given', type: 'DEPLOY' };
+const { integration } = await mutate(owner, 'createIntegration', given, 'integration { id }');
 const GIVERS: Record<string, { input: object; results?: string }> = {
   createApiToken: { input: { name: 'one', serviceAccountId: robot }, results: 'secret' },
   rotateApiToken: { input: { id: tokenId, graceSeconds: 60 }, results: 'secret' },
   createApiKey: { input: { name: 'one', projectId: project, preset: 'SDK' }, results: 'secret' },
   rotateApiKey: { input: { id: keyId, graceSeconds: 60 }, results: 'secret' },
+  createIntegration: { input: { name: 'one', type: 'DEPLOY' }, results: 'url' },
+  rotateIntegrationSecret: { input: { id: integration.id }, results: 'url' },
   createInvitations: {
     input: {
       emails: ['one@elsewhere.test'],
@@ -266,7 +270,8 @@ const GIVERS: Record<string, { input: object; results?: string }> = {
 /** The hashes and limits of all stored secrets. A refused attempt must not change them. */
 const stored = (): Promise<Json> => api.root`
   select hash, previous_hash, permissions, expires_at from api_tokens
-  union all select hash, null, null, expires_at from invitations order by hash`;
+  union all select hash, null, null, expires_at from invitations
+  union all select hash, null, null, null from integrations order by hash`;
 
 /** Tries the mutation, which must give nothing. Returns the reasons of the refusals. */
 async function refusals(mutation: string, callers: Record<string, Caller>): Promise<string[]> {

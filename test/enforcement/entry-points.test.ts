@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
-import { type GraphQLInputType, getNamedType, isInputObjectType, isObjectType } from 'graphql';
+import { type GraphQLInputType, type GraphQLObjectType, getNamedType, isInputObjectType, isObjectType } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { ENDPOINTS, POST_ENDPOINTS, UPLOADS } from '../../src/access/endpoints.ts';
+import { ENDPOINTS, EVENT_ENDPOINTS, POST_ENDPOINTS, UPLOADS } from '../../src/access/endpoints.ts';
 import { METRICS_PATH } from '../../src/http/metrics/route.ts';
 import { FORMS } from '../../src/http/reports/paths.ts';
 import { mutations, queries, type RootField, schema } from '../support/introspect.ts';
@@ -19,6 +19,8 @@ const typesWithSecrets = types
     Object.values(type.getFields()).some((field) => SECRET.test(field.name) && !isObjectType(getNamedType(field.type))),
   )
   .map(({ name }) => name);
+
+const fieldsOf = (field: RootField): object => (getNamedType(field.type) as GraphQLObjectType).getFields();
 
 const giving = mutations
   .filter((field) => {
@@ -50,7 +52,8 @@ const isField = (name: string): boolean => !name.includes(' ') && !name.includes
 describe('the table has', () => {
   test('every mutation whose response contains a secret, and no type but payloads and sessions has one', () => {
     const byMail = ['createInvitations', 'resendInvitation'];
-    expect([...giving, ...byMail].toSorted()).toEqual(entryPointsThat('gives', isField));
+    const inUrls = mutations.filter((field) => 'url' in fieldsOf(field)).map(({ name }) => name);
+    expect([...giving, ...byMail, ...inUrls].toSorted()).toEqual(entryPointsThat('gives', isField));
     const payloads = mutations.map((field) => getNamedType(field.type).name);
     expect(typesWithSecrets.filter((name) => !payloads.includes(name))).toEqual(['IssuedSession']);
   });
@@ -80,7 +83,9 @@ describe('the table has', () => {
   test('every endpoint, except those that are public', () => {
     const gets = [...Object.keys(ENDPOINTS), METRICS_PATH].filter((path) => !PUBLIC_ENDPOINTS.includes(path));
     const endpoints = [...gets, '/graphql'].map((path) => `GET ${path}`);
-    const posts = [...POST_ENDPOINTS, ...Object.keys(UPLOADS), '/graphql'].map((path) => `POST ${path}`);
+    const posts = [...POST_ENDPOINTS, ...Object.keys(UPLOADS), ...Object.keys(EVENT_ENDPOINTS), '/graphql'].map(
+      (path) => `POST ${path}`,
+    );
     const ofReports = FORMS.flatMap((path) => [`GET ${path}`, `POST ${path}`]).filter((name) => name !== REDIRECT);
     expect(entryPointsThat('takes', (name) => name.includes(' '))).toEqual(
       [...endpoints, ...posts, ...ofReports, 'GET /reports/*'].toSorted(),

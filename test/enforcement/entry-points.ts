@@ -58,6 +58,23 @@ const withHeader = (own: Partial<EntryPoint['proofs']> = {}): EntryPoint => ({
   },
 });
 
+const EVENTS = 'integration/events';
+
+/** An endpoint that reads the secret of an integration in the path. It reads neither the header Authorization nor cookies. */
+const eventEndpoint: EntryPoint = {
+  does: 'takes',
+  proofs: {
+    wrong: at(EVENTS, 'a secret that is unknown, malformed, of another kind or of an integration of the other type'),
+    expired: impossible('the secret of an integration does not expire'),
+    replayed: at(EVENTS, 'whose secret was rotated refuses the old one on every node at once'),
+    raced: at(EVENTS, 'accepts no event with the old secret after a rotation that happens under load'),
+    deactivated: at(EVENTS, 'of a deleted organization refuses events'),
+    demoted: NO_ROLE,
+    foreign: at(EVENTS, 'stores the event in its own organization only'),
+    address: NO_ADDRESS,
+  },
+};
+
 const FORM = 'http/reports-sign-in';
 
 /** A page or a form that reads the cookie of the reports, and no header Authorization. */
@@ -189,6 +206,16 @@ export const ENTRY_POINTS: Record<string, EntryPoint> = {
       raced: at(INVITATION, 'an acceptance during a resend or a deletion either succeeds or finds the secret invalid'),
     },
   },
+  createIntegration: {
+    does: 'gives',
+    proofs: { ...everyAttackHere, foreign: impossible('it names no other object') },
+  },
+  rotateIntegrationSecret: {
+    does: 'gives',
+    proofs: { ...everyAttackHere, raced: at(EVENTS, 'has one valid URL after several rotations at once') },
+  },
+  'POST /integrations/custom-event/': eventEndpoint,
+  'POST /integrations/deploy/': eventEndpoint,
   'POST /graphql': withHeader(),
   'GET /graphql': withHeader({ demoted: HERE }),
   'GET /audit-events.csv': withHeader({ demoted: HERE, foreign: HERE }),
@@ -271,6 +298,7 @@ export const MAKERS: Record<string, string[]> = {
   'src/resources/api-key/create.ts': ['createApiKey'],
   'src/resources/api-token/create.ts': ['createApiToken'],
   'src/resources/api-token/rotation.ts': ['rotateApiToken', 'rotateApiKey'],
+  'src/resources/integration/service.ts': ['createIntegration', 'rotateIntegrationSecret'],
   'src/resources/invitation/service.ts': ['createInvitations', 'resendInvitation'],
   'src/resources/session/report-session.ts': ['POST /reports/sign-in', 'POST /reports/organization'],
   'src/resources/session/issue.ts': ['signIn', 'signUp', 'acceptInvitation', 'refreshSession', 'switchOrganization'],

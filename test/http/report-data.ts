@@ -1,4 +1,7 @@
-import type { CampaignReport, FailingService } from '../../src/resources/campaign/campaign-report.ts';
+import { pageOf } from '../../src/lib/paged.ts';
+import type { CampaignReport } from '../../src/resources/campaign/campaign-report.ts';
+import type { FailingService } from '../../src/resources/campaign/failing.ts';
+import type { CampaignResult } from '../../src/resources/campaign/results.ts';
 import type { MaturityReport, TrendDay } from '../../src/resources/evaluation/maturity-report.ts';
 
 /** Data of reports for tests of the pages. */
@@ -32,21 +35,27 @@ export const MATURITY: MaturityReport = {
     { id: 'c2', name: 'Security', ...numbers([11, 10, 9, 7]) },
     { id: 'c3', name: 'Observability', ...numbers([4, 8, 7, 12]) },
   ],
-  teams: [
-    { id: 't1', name: 'Checkout', ...numbers([1, 4, 3, 2]) },
-    { id: 't2', name: 'Platform', ...numbers([2, 4, 3, 1]) },
-    { id: 't3', name: 'Data', ...numbers([3, 2, 2, 0]) },
-    { id: 't4', name: 'Search', ...numbers([1, 2, 1, 1]) },
-    { id: null, name: 'No team', ...numbers([0, 0, 0, 0], 2) },
-  ],
+  teams: pageOf(
+    [
+      { id: 't1', name: 'Checkout', ...numbers([1, 4, 3, 2]) },
+      { id: 't2', name: 'Platform', ...numbers([2, 4, 3, 1]) },
+      { id: 't3', name: 'Data', ...numbers([3, 2, 2, 0]) },
+      { id: 't4', name: 'Search', ...numbers([1, 2, 1, 1]) },
+      { id: null, name: 'No team', ...numbers([0, 0, 0, 0], 2) },
+    ],
+    1,
+    50,
+  ),
   trend,
-  steps: [
-    { check: 'Has a runbook', category: 'Reliability', level: 'Silver', services: 9, decisive: 6 },
-    { check: 'Was deployed in the last 30 days', category: 'Quality', level: 'Bronze', services: 6, decisive: 3 },
-    { check: 'Has a threat model', category: 'Security', level: 'Gold', services: 5, decisive: 1 },
-    { check: 'Has a dashboard', category: 'Observability', level: 'Silver', services: 4, decisive: 0 },
-  ],
-  closest: 12,
+  next: {
+    steps: [
+      { check: 'Has a runbook', category: 'Reliability', level: 'Silver', services: 9, decisive: 6 },
+      { check: 'Was deployed in the last 30 days', category: 'Quality', level: 'Bronze', services: 6, decisive: 3 },
+      { check: 'Has a threat model', category: 'Security', level: 'Gold', services: 5, decisive: 1 },
+      { check: 'Has a dashboard', category: 'Observability', level: 'Silver', services: 4, decisive: 0 },
+    ],
+    closest: 12,
+  },
 };
 
 export const CAMPAIGN: CampaignReport = {
@@ -60,11 +69,15 @@ export const CAMPAIGN: CampaignReport = {
   targetAt: dayBefore(2),
   endedAt: null,
   progress: { services: 24, passingServices: 15, results: 60, passingResults: 46 },
-  teams: [
-    { id: 't1', name: 'Checkout', services: 10, passingServices: 5, results: 25, passingResults: 17 },
-    { id: 't2', name: 'Platform', services: 10, passingServices: 7, results: 25, passingResults: 20 },
-    { id: null, name: 'No team', services: 4, passingServices: 3, results: 10, passingResults: 9 },
-  ],
+  teams: pageOf(
+    [
+      { name: 'Checkout', services: 10, passingServices: 5, results: 25, passingResults: 17 },
+      { name: 'Platform', services: 10, passingServices: 7, results: 25, passingResults: 20 },
+      { name: 'No team', services: 4, passingServices: 3, results: 10, passingResults: 9 },
+    ],
+    1,
+    50,
+  ),
   checks: [
     { name: 'Runs on Node 24', results: 24, passingResults: 18 },
     { name: 'Was deployed in the last 30 days', results: 24, passingResults: 20 },
@@ -79,18 +92,21 @@ export const CAMPAIGN: CampaignReport = {
   })),
 };
 
+const result = (check: string, days: number, own: Partial<CampaignResult> = {}): CampaignResult => ({
+  ...{ serviceId: 's', service: 'Voucher', teamId: null, status: 'FAILED', message: null, ofService: 2, check },
+  since: dayBefore(days),
+  ...own,
+});
+
 export const FAILING: FailingService[] = [
   {
     name: 'Voucher',
     team: 'Checkout',
+    failing: 12,
     results: [
-      { check: 'Runs on Node 24', status: 'FAILED', message: 'Found `20.11.0` in the *image*.', since: dayBefore(20) },
-      { check: 'Has a runbook', status: 'PENDING', message: null, since: dayBefore(3) },
+      result('Runs on Node 24', 20, { message: 'Found `20.11.0` in the *image*.' }),
+      result('Has a runbook', 3, { status: 'PENDING' }),
     ],
   },
-  {
-    name: 'Legacy Orders',
-    team: null,
-    results: [{ check: 'Has a runbook', status: 'FAILED', message: null, since: dayBefore(29) }],
-  },
+  { name: 'Legacy Orders', team: null, failing: 1, results: [result('Has a runbook', 29)] },
 ];

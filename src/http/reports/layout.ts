@@ -42,7 +42,7 @@ export type ReportSection = 'maturity' | 'campaigns';
 export interface Layout {
   base: string;
   title: string;
-  /** The content of the heading, if it has more than the title. */
+  /** The content of the heading, if it is not the title. */
   heading?: ReactNode;
   /** A sentence below the heading. */
   about?: ReactNode;

@@ -29,3 +29,10 @@ export type Render = (ctx: Context, request: ReportRequest) => Promise<ReportPag
 
 /** The function for each path of the table. */
 export type Renders = Readonly<Record<ReportPath, Render>>;
+
+/** A file whose name begins with that of the organization. */
+export const fileOf = (ctx: Context, name: string, text: string): ReportFile => ({
+  fileName: `${ctx.unit.actor.organization?.slug}-${name}.csv`,
+  mediaType: 'text/csv; charset=utf-8; header=present',
+  text,
+});

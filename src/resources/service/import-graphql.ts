@@ -128,12 +128,12 @@ async function attempt(ctx: Context, rows: readonly ImportRow[], dryRun: boolean
   try {
     return await inMutation(ctx, dryRun, (changes) => writeRows(ctx, rows, changes));
   } catch (thrown) {
-    return refusalOf(thrown);
+    return refusalOf(thrown, rows);
   }
 }
 
 /** Errors of the input, and refusals that concern single services. Other errors end the import. */
-function refusalOf(thrown: unknown): Refused {
+function refusalOf(thrown: unknown, rows: readonly ImportRow[]): Refused {
   const error = domainError(thrown);
   if (!(error instanceof AmbitError)) throw thrown;
   const isOfRow = error.userErrors || ['FORBIDDEN', 'NOT_FOUND', 'CONFLICT', 'BAD_REQUEST'].includes(error.code);
@@ -141,8 +141,8 @@ function refusalOf(thrown: unknown): Refused {
   const refused = new Map<number, UserError[]>();
   for (const one of error.userErrors ?? []) {
     const [index, ...path] = one.path;
-    if (!/^\d+$/.test(index ?? '')) return { refused: new Map(), others: [inFile(one)] };
-    refused.set(Number(index), [...(refused.get(Number(index)) ?? []), inFile({ ...one, path })]);
+    if (!/^\d+$/.test(index ?? '')) return { refused: new Map(), others: [inFile(one, undefined)] };
+    refused.set(Number(index), [...(refused.get(Number(index)) ?? []), inFile({ ...one, path }, rows[Number(index)])]);
   }
   return { refused, others: [userError('INVALID', [], error.message)] };
 }
@@ -309,7 +309,7 @@ async function attemptDependencies(
       return missing;
     });
   } catch (thrown) {
-    return refusalOf(thrown);
+    return refusalOf(thrown, []);
   }
 }
 

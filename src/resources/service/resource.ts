@@ -4,6 +4,7 @@ import { resource } from '../../graphql/resource.ts';
 import { serviceConditions } from '../filter/conditions-graphql.ts';
 import { Level } from '../level/resource.ts';
 import { Lifecycle } from '../lifecycle/resource.ts';
+import { prepareProperties, propertyInputs } from '../service-property/input-graphql.ts';
 import { Tag } from '../tag/ref.ts';
 import { Team } from '../team/resource.ts';
 import { Tier } from '../tier/resource.ts';
@@ -67,5 +68,6 @@ export const Service = resource('Service', {
   conditions: serviceConditions,
   order: ['name', 'createdAt', 'updatedAt'],
   bulk: ['create', 'update'],
-  hooks: serviceHooks,
+  inputs: propertyInputs,
+  hooks: { ...serviceHooks, prepare: prepareProperties },
 });

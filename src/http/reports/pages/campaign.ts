@@ -1,18 +1,20 @@
+import type { Paged } from '../../../lib/paged.ts';
 import type {
   CampaignReport,
   CheckProgress,
-  FailingService,
-  ProgressDay,
+  DayProgress,
   TeamProgress,
 } from '../../../resources/campaign/campaign-report.ts';
+import type { FailingService } from '../../../resources/campaign/failing.ts';
+import type { CampaignResult } from '../../../resources/campaign/results.ts';
 import type { Progress } from '../../../resources/campaign/table.ts';
 import type { ReportPage } from '../report.ts';
 import { type Part, stackedBar } from './bar.ts';
 import { Fragment, h, list, type ReactElement, type ReactNode } from './element.ts';
 import { count, date, isoDay, number, percent } from './format.ts';
 import { figure } from './levels-table.ts';
-import { markdown, markdownLine } from './markdown.ts';
-import { type Paged, paging } from './paging.ts';
+import { markdown } from './markdown.ts';
+import { paging } from './paging.ts';
 import { NONE } from './palette.ts';
 import { empty, section, tile, tiles } from './parts.ts';
 import { badge, day, distance, times } from './status.ts';
@@ -20,15 +22,16 @@ import { type Column, table } from './table.ts';
 import { trendChart } from './trend.ts';
 
 export interface CampaignLinks {
-  readonly csv: string;
+  /** Null if the caller cannot read services. */
+  readonly csv: string | null;
   readonly teams: (page: number) => string;
   readonly failing: (page: number) => string;
 }
 
 export interface CampaignPage {
   readonly campaign: CampaignReport;
-  readonly teams: Paged<TeamProgress>;
-  readonly failing: Paged<FailingService>;
+  /** Null if the caller cannot read services. */
+  readonly failing: Paged<FailingService> | null;
   readonly now: Date;
   readonly links: CampaignLinks;
 }
@@ -39,7 +42,7 @@ export const campaignPage = (page: CampaignPage): ReportPage => ({
   section: 'campaigns',
   heading: h(Fragment, null, page.campaign.name, ' ', badge(page.campaign.status)),
   about: about(page),
-  links: h('a', { href: page.links.csv, download: true }, 'Download as CSV'),
+  links: page.links.csv && h('a', { href: page.links.csv, download: true }, 'Download as CSV'),
   body: content(page),
 });
 
@@ -52,7 +55,7 @@ const about = ({ campaign: { team, filter, ...campaign }, now }: CampaignPage): 
     filter && h(Fragment, null, 'For services of the filter ', h('b', null, filter), '.'),
   );
 
-function content({ campaign, teams, failing, now, links }: CampaignPage): ReactElement {
+function content({ campaign, failing, now, links }: CampaignPage): ReactElement {
   const hasResults = campaign.progress.services > 0;
   return h(
     Fragment,
@@ -60,9 +63,9 @@ function content({ campaign, teams, failing, now, links }: CampaignPage): ReactE
     hasResults ? summary(campaign, now) : empty(WITHOUT_RESULTS[campaign.status]),
     campaign.brief && section({ id: 'brief', title: 'Brief' }, markdown(campaign.brief)),
     hasResults && h('div', { className: 'columns' }, current(campaign.progress), trend(campaign)),
-    hasResults && byTeam(teams, links),
-    campaign.checks.length > 0 && byCheck(campaign.checks),
-    hasResults && failingServices(failing, links),
+    hasResults && campaign.teams && byTeam(campaign.teams, links),
+    campaign.checks && campaign.checks.length > 0 && byCheck(campaign.checks),
+    hasResults && failing && failingServices(failing, links),
   );
 }
 
@@ -115,7 +118,7 @@ const shareOf = ({ services, passingServices }: Progress): number => (services =
 function trend({ days, targetAt }: CampaignReport): ReactElement {
   if (days.length === 0)
     return section({ id: 'trend', title: 'Trend' }, empty('The numbers are stored once a day. There are none yet.'));
-  const [first, last] = [days[0], days.at(-1)] as [ProgressDay, ProgressDay];
+  const [first, last] = [days[0], days.at(-1)] as [DayProgress, DayProgress];
   return section(
     { id: 'trend', title: 'Trend', about: 'The share of services that pass all checks.' },
     trendChart({
@@ -130,7 +133,7 @@ function trend({ days, targetAt }: CampaignReport): ReactElement {
   );
 }
 
-const dayTable = (days: readonly ProgressDay[]): ReactElement =>
+const dayTable = (days: readonly DayProgress[]): ReactElement =>
   progressTable(
     'Progress by day',
     'Day',
@@ -196,7 +199,7 @@ const failingServices = (failing: Paged<FailingService>, links: CampaignLinks): 
       title: 'Failing services',
       about: failing.total > 0 && 'The services with the most failing checks come first.',
     },
-    failing.total === 0
+    failing.total === 0 && failing.page === 1
       ? empty('All services pass all checks of the campaign.')
       : table({
           caption: 'Failing services and the checks that they fail',
@@ -206,25 +209,26 @@ const failingServices = (failing: Paged<FailingService>, links: CampaignLinks): 
             { head: 'Team', label: 'Team' },
             { head: 'Failing checks', label: 'Failing checks', className: 'text' },
           ],
-          rows: failing.items.map(({ name, team, results }) => ({
+          rows: failing.items.map(({ name, team, failing: all, results }) => ({
             head: name,
-            cells: [team ?? h('span', { className: 'zero' }, 'none'), h('ul', null, list(results.map(resultOf)))],
+            cells: [
+              team ?? h('span', { className: 'zero' }, 'none'),
+              h('ul', null, list([...results.map(resultOf), more(all - results.length)])),
+            ],
           })),
         }),
     paging(failing, { of: 'service', href: links.failing, id: 'failing' }),
   );
 
-const resultOf = ({ check, status, message, since }: FailingService['results'][number]): ReactNode =>
+const resultOf = ({ check, status, message, since }: CampaignResult): ReactNode =>
   h(
     'li',
     null,
-    h('b', null, check),
+    h('b', null, check ?? 'A check'),
     ' ',
-    h(
-      'span',
-      { className: 'tag' },
-      status === 'PENDING' ? 'pending since ' : 'since ',
-      h('time', { dateTime: since.toISOString() }, date(since)),
-    ),
-    message && h(Fragment, null, h('br'), markdownLine(message)),
+    h('span', { className: 'tag' }, status === 'PENDING' ? 'pending since ' : 'since ', day(since)),
+    message && markdown(message),
   );
+
+const more = (others: number): ReactNode =>
+  others > 0 ? h('li', { className: 'tag' }, `and ${number(others)} more`) : null;

@@ -30,11 +30,10 @@ interface Groups {
   readonly levels: readonly string[];
   readonly groups: readonly NamedGroup[];
   readonly hasBars?: boolean;
-  readonly link?: (group: NamedGroup) => string | null;
 }
 
 /** The number of services of each level, for each group. */
-export function levelsTable({ caption, of, levels, groups, hasBars = true, link = () => null }: Groups): ReactElement {
+export function levelsTable({ caption, of, levels, groups, hasBars = true }: Groups): ReactElement {
   const bar: Column = {
     head: h('span', { className: 'hidden' }, 'Share of each level'),
     label: '',
@@ -54,7 +53,7 @@ export function levelsTable({ caption, of, levels, groups, hasBars = true, link 
     const parts = partsOf(group, levels);
     const bars = hasBars ? [stackedBar(parts, group.services)] : [];
     return {
-      head: linked(group.name, link(group)),
+      head: group.name,
       cells: [...bars, number(group.services), ...parts.map(({ value }) => figure(value))],
     };
   });
@@ -66,8 +65,6 @@ const key = (name: string, className: string): ReactElement => h(Fragment, null,
 /** A number. Zeros are less visible. */
 export const figure = (value: number): ReactNode =>
   value === 0 ? h('span', { className: 'zero' }, '0') : number(value);
-
-const linked = (text: string, href: string | null): ReactNode => (href ? h('a', { href }, text) : text);
 
 /** The numbers of one group with a line for each level. */
 export const legend = (numbers: LevelNumbers, levels: readonly string[], caption: string): ReactElement =>

@@ -31,7 +31,3 @@ const MARKDOWN = createMarkdown();
 /** Text of users as HTML. HTML in the text is shown as text. */
 export const markdown = (text: string): ReactElement =>
   h('div', { className: 'prose', dangerouslySetInnerHTML: { __html: MARKDOWN.render(text) } });
-
-/** The same in one line, without paragraphs and lists. */
-export const markdownLine = (text: string): ReactElement =>
-  h('span', { className: 'prose', dangerouslySetInnerHTML: { __html: MARKDOWN.renderInline(text) } });

@@ -1,10 +1,12 @@
-import type { MaturityReport, NextStep, TrendDay } from '../../../resources/evaluation/maturity-report.ts';
+import type { Paged } from '../../../lib/paged.ts';
+import type { MaturityReport, NamedGroup, TrendDay } from '../../../resources/evaluation/maturity-report.ts';
+import type { NextStep, NextSteps } from '../../../resources/evaluation/next-steps.ts';
 import type { ReportPage } from '../report.ts';
 import { type Part, stackedBar } from './bar.ts';
 import { Fragment, h, list, type ReactElement, type ReactNode } from './element.ts';
 import { count, date, isoDay, number, percent } from './format.ts';
 import { legend, levelsTable, partsOf } from './levels-table.ts';
-import { type Paged, paging } from './paging.ts';
+import { paging } from './paging.ts';
 import { levelClass } from './palette.ts';
 import { empty, section, tile, tiles } from './parts.ts';
 import { type Line, trendChart } from './trend.ts';
@@ -14,15 +16,13 @@ export interface MaturityLinks {
   readonly csv: string;
   readonly days: (days: number) => string;
   readonly teams: (page: number) => string;
-  readonly team: (id: string) => string;
 }
 
 /** How many days the trend can show. */
-export const TREND_DAYS = [30, 90, 365] as const;
+export const TREND_DAYS: readonly number[] = [30, 90, 365];
 
 export interface MaturityPage {
   readonly report: MaturityReport;
-  readonly teams: Paged<MaturityReport['teams'][number]>;
   readonly days: number;
   readonly links: MaturityLinks;
 }
@@ -38,28 +38,28 @@ export const maturityPage = (page: MaturityPage): ReportPage => ({
 
 const NOTHING = 'There are no services that you can read. The report shows them as soon as there are some.';
 
-const content = ({ report, teams, days, links }: MaturityPage): ReactElement =>
+const content = ({ report, days, links }: MaturityPage): ReactElement =>
   h(
     Fragment,
     null,
     summary(report),
     h('div', { className: 'columns' }, now(report), trend(report, days, links)),
-    nextSteps(report.steps),
-    report.categories.length > 0 && byCategory(report),
-    byTeam(report, teams, links),
+    report.next && nextSteps(report.next),
+    report.categories && report.categories.length > 0 && byCategory(report.categories, report.levels),
+    report.teams && byTeam(report.teams, report.levels, links),
   );
 
-const byCategory = ({ levels, categories }: MaturityReport): ReactElement =>
+const byCategory = (groups: readonly NamedGroup[], levels: readonly string[]): ReactElement =>
   section(
     {
       id: 'categories',
       title: 'Categories',
       about: 'The services to which at least one check of the category applies.',
     },
-    levelsTable({ caption: 'Services of each level, by category', of: 'Category', levels, groups: categories }),
+    levelsTable({ caption: 'Services of each level, by category', of: 'Category', levels, groups }),
   );
 
-const byTeam = ({ levels }: MaturityReport, teams: MaturityPage['teams'], links: MaturityLinks): ReactElement =>
+const byTeam = (teams: Paged<NamedGroup>, levels: readonly string[], links: MaturityLinks): ReactElement =>
   section(
     { id: 'teams', title: 'Teams', about: 'The services that a team owns, without those of its child teams.' },
     levelsTable({
@@ -67,12 +67,11 @@ const byTeam = ({ levels }: MaturityReport, teams: MaturityPage['teams'], links:
       of: 'Team',
       levels,
       groups: teams.items,
-      link: ({ id }) => (id === null ? null : links.team(id)),
     }),
     paging(teams, { of: 'team', href: links.teams, id: 'teams' }),
   );
 
-function summary({ overall, levels, closest, trend: days }: MaturityReport): ReactElement {
+function summary({ overall, levels, next, trend: days }: MaturityReport): ReactElement {
   const top = overall.byLevel.at(-1) ?? 0;
   const first = days?.[0];
   const before = first && first.services > 0 ? (first.byLevel.at(-1) ?? 0) / first.services : null;
@@ -87,7 +86,12 @@ function summary({ overall, levels, closest, trend: days }: MaturityReport): Rea
       percent(top, overall.services),
       before === null ? count(top, 'service') : change(top / overall.services - before, first?.day),
     ),
-    tile('One check from the next level', number(closest), `${percent(closest, overall.services)} of all services`),
+    next &&
+      tile(
+        'One check from the next level',
+        number(next.closest),
+        `${percent(next.closest, overall.services)} of all services`,
+      ),
   );
 }
 
@@ -171,7 +175,7 @@ function described(days: readonly TrendDay[], levels: readonly string[]): string
 const ABOUT_STEPS = 'The checks that prevent most services from reaching their next level.';
 
 /** The checks that prevent services from having their next level. */
-function nextSteps(steps: readonly NextStep[]): ReactElement {
+function nextSteps({ steps }: NextSteps): ReactElement {
   const most = Math.max(...steps.map(({ services }) => services), 1);
   return section(
     { id: 'next', title: 'What to do next', about: steps.length > 0 && ABOUT_STEPS },

@@ -1,13 +1,6 @@
+import type { Paged } from '../../../lib/paged.ts';
 import { h, type ReactElement } from './element.ts';
 import { count, number } from './format.ts';
-
-export interface Paged<Item> {
-  readonly items: readonly Item[];
-  /** From 1. */
-  readonly page: number;
-  readonly size: number;
-  readonly total: number;
-}
 
 /** Links to the other pages of a list. Null if it has one page only. */
 export function paging(

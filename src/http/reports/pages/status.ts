@@ -1,4 +1,5 @@
-import type { CampaignReport, CampaignStatus } from '../../../resources/campaign/campaign-report.ts';
+import type { CampaignReport } from '../../../resources/campaign/campaign-report.ts';
+import type { CampaignStatus } from '../../../resources/campaign/service.ts';
 import { Fragment, h, type ReactElement, type ReactNode } from './element.ts';
 import { date } from './format.ts';
 
