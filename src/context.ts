@@ -29,6 +29,23 @@ export interface RequestCounts {
   write(): Promise<void>;
 }
 
+/** A refused event of an integration. */
+export interface EventRefusal {
+  readonly organizationId: string;
+  readonly integrationId: string;
+  readonly reason: 'INTEGRATION_DISABLED' | 'WRONG_TYPE' | 'RATE_LIMITED' | 'QUEUE_FULL' | 'INVALID_EVENT';
+  readonly requestId: string;
+  readonly address: string;
+}
+
+/** The refused events of integrations. */
+export interface EventRefusals {
+  /** Counts a refusal now, and writes an audit event with the number later. */
+  add(refusal: EventRefusal): void;
+  /** Writes what was counted. To be called before the pool ends. */
+  write(): Promise<void>;
+}
+
 /** The dependencies of the application. They are the same for all requests. */
 export interface Dependencies {
   readonly pool: Pool;
@@ -43,6 +60,7 @@ export interface Dependencies {
   readonly buckets: Buckets;
   readonly requestCounts: RequestCounts;
   readonly lastUses: LastUses;
+  readonly eventRefusals: EventRefusals;
   /** The thread for JSON Schemas of organizations. */
   readonly schemaValidator: SchemaValidator;
   /** The thread for programs and templates of CUSTOM_EVENT checks. */

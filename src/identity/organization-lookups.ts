@@ -10,6 +10,10 @@ export interface OrganizationLookups {
   of(organizationId: string): Promise<Db>;
   /** For a lookup by the hash of an API token or an invitation. */
   ofSecret(hash: string): Promise<Db>;
+  /**
+   * The organization of the hash of a secret, also for some time after the secret was deleted. Empty for an unknown one.
+   */
+  organizationOf(hash: string): Promise<string>;
 }
 
 /** Maximum number of secrets whose organization is cached. The organization of a secret never changes. */
@@ -31,5 +35,6 @@ export function createOrganizationLookups(pool: Pool): OrganizationLookups {
     of,
     // Outside a cluster, all lookups share one connection, so the organization is not needed.
     ofSecret: async (hash) => of(pool.isCluster ? await organizationOf(hash) : ''),
+    organizationOf,
   };
 }

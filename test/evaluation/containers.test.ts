@@ -47,8 +47,8 @@ async function createWorld(slug: string) {
     /** The names of the services that have a latest result of the check. */
     evaluated: async (check: string): Promise<string[]> =>
       (
-        await root`select name from check_results join services on services.id = service_id
-          where check_id = ${uuidOf('chk', check)} and replaced_at is null order by name`
+        await root`select name from check_results join services using (organization_id) where organization_id = ${id}
+          and services.id = service_id and check_id = ${uuidOf('chk', check)} and replaced_at is null order by name`
       ).map((row) => row['name']),
   };
 }
@@ -166,8 +166,8 @@ describe('a check of a scorecard', () => {
     const levelsIn = async (table: string, column: string, section: string) =>
       (
         await root`select services.name, levels.name as level from ${root(table)} as one
-          join services on services.id = service_id join levels on levels.id = one.level_id
-          where ${root(column)} = ${section}`
+          join services using (organization_id) join levels using (organization_id)
+          where services.id = service_id and levels.id = one.level_id and ${root(column)} = ${section}`
       ).map(({ name, level }) => [name, level]);
     const inScorecard = () => levelsIn('scorecard_levels', 'scorecard_id', scorecard_id);
     expect(await inScorecard()).toEqual([['A shop', 'Silver']]);
@@ -197,8 +197,8 @@ describe('a check of a scorecard', () => {
     await world.evaluate();
     const levels = async () =>
       (
-        await root`select name from scorecard_levels join levels on levels.id = level_id
-          where scorecard_id = ${scorecard_id}`
+        await root`select name from scorecard_levels join levels using (organization_id)
+          where levels.id = level_id and scorecard_id = ${scorecard_id}`
       ).map((row) => row['name']);
     expect(await levels()).toEqual(['Silver']);
     const remove = { level: { id: world.rubric.levels['Silver'] } };

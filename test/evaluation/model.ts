@@ -18,6 +18,9 @@ export interface CheckPlan {
   passPending: boolean;
 }
 
+/** Few values, so that a time is often exactly that of an expiry, a start or the end of a recent deploy. */
+const hours = fc.constantFrom(1, 12, 24);
+
 const text = fc.constantFrom('a', 'A', 'b', 'B1', '1', 'aB', '%', '[');
 const maybe = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(values, { freq: 2 });
 
@@ -54,7 +57,7 @@ const settings: fc.Arbitrary<NaiveSettings> = fc.oneof(
     predicate: maybe(predicate),
   }),
   fc.constant({ type: 'HAS_DEPENDENCY' as const }),
-  fc.record({ type: fc.constant('RECENT_DEPLOY' as const), days: fc.constantFrom(1, 3, 400) }),
+  fc.record({ type: fc.constant('RECENT_DEPLOY' as const), days: fc.constantFrom(1, 1, 3, 400) }),
 );
 
 export const checkPlans: fc.Arbitrary<CheckPlan> = fc.record({
@@ -64,8 +67,8 @@ export const checkPlans: fc.Arbitrary<CheckPlan> = fc.record({
   campaign: fc.constantFrom(null, null, 0, 1),
   definition: fc.nat(1),
   settings,
-  state: fc.constantFrom('ENABLED', 'ENABLED', 'ENABLED', 'DISABLED', 'UPCOMING'),
-  hours: fc.integer({ min: 1, max: 60 }),
+  state: fc.constantFrom('ENABLED', 'ENABLED', 'ENABLED', 'DISABLED', 'UPCOMING', 'UPCOMING'),
+  hours,
   passPending: fc.boolean(),
 });
 
@@ -101,12 +104,12 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
       check: at,
       service: at,
       status: fc.constantFrom('PASSED' as const, 'FAILED' as const, 'PENDING' as const),
-      hours: maybe(fc.integer({ min: 1, max: 60 })),
+      hours: maybe(hours),
     }),
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: kind('schedule'), at, hours: maybe(fc.integer({ min: -10, max: 40 })) }),
+    arbitrary: fc.record({ kind: kind('schedule'), at, hours: maybe(fc.constantFrom(-1, 0, 1, 12, 24)) }),
   },
   fc.record({ kind: kind('endCampaign'), at }),
   fc.record({ kind: kind('containerFilter'), at, filter: maybe(fc.nat(19)) }),
@@ -114,7 +117,7 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       kind: kind('time'),
-      hours: fc.integer({ min: 1, max: 40 }),
+      hours,
       isEvaluated: fc.boolean(),
     }),
   },

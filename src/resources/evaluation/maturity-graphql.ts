@@ -1,10 +1,12 @@
 import { serviceOf } from '../../access/ownership.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
 import { referenceField } from '../../graphql/reference-field.ts';
+import { canSee, type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
 import { Category } from '../category/resource.ts';
 import { CheckResult } from '../check-result/resource.ts';
 import type { CheckStatus } from '../check-result/table.ts';
 import { Level } from '../level/resource.ts';
+import { Scorecard } from '../scorecard/resource.ts';
 import { Service } from '../service/resource.ts';
 import { findMaturity, type Maturity, missingFor, nextLevel, type RatedResult } from './maturity.ts';
 
@@ -135,11 +137,24 @@ builder.objectField(Service.type, 'maturityReport', (t) =>
     nullable: true,
     permission: 'check_result:read',
     on: ({ ownerId }) => serviceOf(ownerId),
-    description: 'The levels of the service, its results by level, and what it needs for the next level.',
+    args: {
+      scorecard: t.arg({
+        type: referenceInputOf(Scorecard),
+        visibleWith: Scorecard.permission,
+        description: 'Reports on the checks of this scorecard. Defaults to those of the rubric.',
+      }),
+    },
+    description:
+      'The levels of the service, its results by level, and what it needs for the next level. Null if the scorecard does not exist or is not visible to the caller.',
     complexity: 20,
-    resolve: async ({ id }, _args, ctx) => {
-      const maturity = await findMaturity(ctx, id);
-      return maturity && { maturity, categoryId: null, level: maturity.levels.overall, results: maturity.results };
+    resolve: async ({ id }, { scorecard }, ctx) => {
+      const found = scorecard ? await loadReferenced(ctx, Scorecard, scorecard as GivenReference) : null;
+      if (scorecard && !(found && canSee(ctx, Scorecard, found))) return null;
+      const maturity = await findMaturity(ctx, id, found?.id);
+      if (!maturity) return null;
+      const { levels, results } = maturity;
+      const level = found ? (levels.byScorecard.get(found.id) ?? null) : levels.overall;
+      return { maturity, categoryId: null, level, results };
     },
   }),
 );

@@ -2,7 +2,7 @@ import { canOnEvery } from '../../access/access.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
 import { LIST_COST } from '../../graphql/cost.ts';
 import { referenceField } from '../../graphql/reference-field.ts';
-import { type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
+import { canSee, type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
 import { Category } from '../category/resource.ts';
 import { Level } from '../level/resource.ts';
 import { Team } from '../team/resource.ts';
@@ -37,9 +37,9 @@ const LevelCountType = builder.objectRef<LevelCount>('LevelCount').implement({
   }),
 });
 
-type GroupFields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Group>;
+export type GroupFields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Group>;
 
-const counts = (t: GroupFields) => ({
+export const counts = (t: GroupFields) => ({
   services: t.exposeInt('services', { description: 'The number of services.' }),
   levels: t.field({
     type: [LevelCountType],
@@ -54,7 +54,7 @@ const OverallReport = builder.objectRef<Group>('OverallReport').implement({
   fields: (t) => counts(t),
 });
 
-const CategoryReport = builder.objectRef<Group>('CategoryReport').implement({
+export const CategoryReport = builder.objectRef<Group>('CategoryReport').implement({
   description: 'The services to which at least one check of a category applies.',
   public: true,
   fields: (t) => ({
@@ -91,7 +91,7 @@ const TierReport = builder.objectRef<Group>('TierReport').implement({
   }),
 });
 
-const DayReport = builder.objectRef<Day>('MaturityDay').implement({
+export const DayReport = builder.objectRef<Day>('MaturityDay').implement({
   description: 'The levels of the services on a day.',
   public: true,
   fields: (t) => ({
@@ -107,7 +107,7 @@ const DayReport = builder.objectRef<Day>('MaturityDay').implement({
 
 const DEFAULT_TEAMS = 50;
 const MAX_TEAMS = 500;
-const DEFAULT_DAYS = 30;
+export const DEFAULT_DAYS = 30;
 
 const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport').implement({
   description:
@@ -164,7 +164,7 @@ const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport')
         // The stored numbers count all services.
         if (!canOnEvery(ctx.unit.access, 'check_result:read')) return null;
         const found = category ? await loadReferenced(ctx, Category, category as GivenReference) : null;
-        if (category && !found) return null;
+        if (category && !(found && canSee(ctx, Category, found))) return null;
         return await listDays(ctx, days ?? DEFAULT_DAYS, found?.id ?? null);
       },
     }),
