@@ -133,6 +133,17 @@ describe('the report of all services', () => {
     expect(reliability).toMatchObject({ services: 3, levels: [at('Silver', 2), at('Gold', 1)] });
   });
 
+  test('has no history of a category that the caller cannot see', async () => {
+    const blind = await addMember(api, acme, 'guest', 'no-categories');
+    const statements = [allow('*:read'), deny('category:*')];
+    await giveRole(acme.owner, blind.memberId, await createRole(acme.owner, 'No categories', statements));
+    const document = `{ servicesReport {
+      overall: history(days: 1) { services } history(days: 1, category: { id: "${rubric.categories['Ownership']}" }) { services }
+    } }`;
+    const { servicesReport } = await queryData(blind, document);
+    expect([servicesReport.overall, servicesReport.history]).toEqual([expect.any(Array), null]);
+  });
+
   test('has the numbers of each day on which they were stored', async () => {
     const history = async (more = ''): Promise<Json[]> =>
       (await queryData(owner, `{ servicesReport { history(days: 3${more}) { day ${LEVELS} } } }`)).servicesReport
@@ -166,17 +177,6 @@ describe('the report of all services', () => {
     expect((await history(`, category: { id: "${category}" }`)).at(-1)).toMatchObject({ services: 4 });
     api.advance(10 * DAY);
     expect(await history()).toEqual([]);
-  });
-
-  test('has no history of a category that the caller cannot see', async () => {
-    const blind = await addMember(api, acme, 'guest', 'no-categories');
-    const statements = [allow('*:read'), deny('category:*')];
-    await giveRole(acme.owner, blind.memberId, await createRole(acme.owner, 'No categories', statements));
-    const document = `{ servicesReport {
-      overall: history(days: 1) { services } history(days: 1, category: { id: "${rubric.categories['Ownership']}" }) { services }
-    } }`;
-    const { servicesReport } = await queryData(blind, document);
-    expect([servicesReport.overall, servicesReport.history]).toEqual([expect.any(Array), null]);
   });
 
   test('refuses a number of days that is out of range', async () => {

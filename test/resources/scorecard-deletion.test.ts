@@ -27,15 +27,18 @@ const remove = (id: string, results = 'deletedId') => mutate(owner, 'deleteScore
 const existing = async (...ids: string[]): Promise<boolean[]> =>
   (await queryData(owner, 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids })).nodes.map((one: Json) => !!one);
 
-/** Rows without their category or check: there is none after any deletion. */
-const orphans = async (): Promise<string[]> =>
-  (
-    await root`
-      select 'result' as kind from check_results r where not exists (select from checks c where c.id = r.check_id)
-      union all select 'level' from service_levels l where not exists (select from categories c where c.id = l.category_id)
-      union all select 'category' from categories c where scorecard_id is not null
-        and not exists (select from scorecards s where s.id = c.scorecard_id)`
-  ).map((row) => row['kind']);
+/** Rows without their category, check or scorecard: there is none after any deletion. */
+async function orphans(): Promise<string[]> {
+  const own = organizationUuid(acme);
+  const rows = await root`
+    select 'result' as kind from check_results where organization_id = ${own}
+      and check_id not in (select id from checks where organization_id = ${own})
+    union all select 'level' from service_levels where organization_id = ${own}
+      and category_id not in (select id from categories where organization_id = ${own})
+    union all select 'category' from categories where organization_id = ${own}
+      and scorecard_id not in (select id from scorecards where organization_id = ${own})`;
+  return rows.map((row) => row['kind']);
+}
 
 test('a deleted scorecard takes its categories, checks, results, levels and history with it, and nothing else', async () => {
   const [doomed, kept] = [await createScorecard('Doomed'), await createScorecard('Kept')];
