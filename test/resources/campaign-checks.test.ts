@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { newId } from '../../src/lib/ids.ts';
+import { newId, toPublicId } from '../../src/lib/ids.ts';
 import { allow, createRole } from '../decisions/support.ts';
 import { organizationUuid, unknownId, uuidOf } from '../enforcement/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
@@ -161,6 +161,10 @@ describe('all checks are copied, or none', () => {
       rejected(['TAKEN', 1], ['INVALID', 2], ['INVALID', 3]),
     );
     expect(await copy(other, ids(own.id))).toEqual(rejected(['INVALID', 0]));
+    const move = (check: string): Promise<Json> =>
+      mutate(owner, 'updateCheck', { check: { id: check }, category: { id: toPublicId('cat', category) } });
+    expect(await move(own.id)).toEqual({ errors: [{ code: 'INVALID', path: ['category'] }] });
+    expect(await move(second)).toEqual({ errors: [] });
     expect(await copy(other, ids(first))).toMatchObject({ errors: [] });
   });
 

@@ -86,9 +86,9 @@ export async function findMaturityReport(ctx: Context, { days, page, size }: Wan
   return {
     levels: ordered.map(({ name }, at) => (access.can('level:read') ? name : `Level ${at + 1}`)),
     overall: numbersOf(overall, levelIds),
-    categories: byCategory && byCategory.map((group) => named(group, categoryNames)),
+    categories: byCategory?.map((group) => named(group, categoryNames)) ?? null,
     teams: shown && { ...shown, items: shown.items.map((group) => named(group, teamNames)) },
-    trend: trend && trend.map((day) => ({ day: day.day, ...numbersOf(day, levelIds) })),
+    trend: trend?.map((day) => ({ day: day.day, ...numbersOf(day, levelIds) })) ?? null,
     next,
   };
 }
