@@ -107,6 +107,8 @@ interface Filter {
   value: Json;
   /** The number of items with this value. */
   count: number;
+  /** Whether the list omits these items without the filter. */
+  isOmitted?: true;
 }
 
 /** Filters for what the lists of the rubric never have. */
@@ -126,7 +128,7 @@ async function omittedBy({ field, around }: List, { name, type }: GraphQLInputFi
   const list = `${field.name}(first: 500, filter: { ${name}: ${of ? `{ id: "${id}" }` : `"${id}"`} }) { nodes { id } }`;
   const data = await queryData(owner, `{ ${around.replace('$', list)} }`);
   const { length: count } = (data['parent'] ?? data)[field.name].nodes;
-  return { field: name, value: of ? { id } : id, count };
+  return { field: name, value: of ? { id } : id, count, isOmitted: true };
 }
 
 /** The most frequent value for each field of the list's filter. */
@@ -385,9 +387,9 @@ describe.each(connections.map((list) => [list.name, list] as const))('%s', (list
   if (filters.get(listName)?.length)
     test('returns with a filter exactly the items with the value', async () => {
       const whole = (await read(field, { first: 500 })).ids;
-      for (const { field: by, value, count } of filters.get(listName) ?? []) {
+      for (const { field: by, value, count, isOmitted } of filters.get(listName) ?? []) {
         const { ids } = await read(field, { filter: { [by]: value }, first: 500 });
-        expect(ids, by).toEqual(whole.filter((id: string) => ids.includes(id)));
+        expect(isOmitted ? [] : ids, by).toEqual(whole.filter((id: string) => ids.includes(id)));
         expect(ids, by).toHaveLength(count);
       }
     });
@@ -480,8 +482,8 @@ test('a cursor of a list of another organization is rejected', async () => {
 
 test('the deletion of an item between two pages neither repeats nor skips another item', async () => {
   const field = list('checks');
-  const { ids } = await read(field, {});
+  const { ids } = await read(field, { first: 500 });
   const { pageInfo } = await read(field, { first: 3 });
   await mutate(owner, 'deleteCheck', { check: { id: ids[2] } });
-  expect((await read(field, { after: pageInfo.endCursor })).ids).toEqual(ids.slice(3));
+  expect((await read(field, { first: 500, after: pageInfo.endCursor })).ids).toEqual(ids.slice(3));
 });
