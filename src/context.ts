@@ -5,6 +5,7 @@ import { countedAccess, type DecisionCount } from './access/counted.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/client.ts';
 import type { Pool } from './db/pool.ts';
+import { readAgain } from './db/read-again.ts';
 import { type Binding, type Mode, openTransaction, runCheck, type Transaction } from './db/transaction.ts';
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
@@ -175,7 +176,7 @@ export async function revalidate(ctx: Context): Promise<boolean> {
     ctx.work.statements += 1;
     const { pool } = ctx.dependencies;
     const lookups = await pool.lookupsOf(revalidation.cached.actor.organization?.id ?? '');
-    revalidation.result ??= runCheck(lookups.unsafe, revalidation.cached.check);
+    revalidation.result ??= runCheck(readAgain(lookups).unsafe, revalidation.cached.check);
     ctx.work.tracer?.addStatement(revalidation.cached.check.singleText, revalidation.result);
   }
   const isUnchanged = await revalidation.result;

@@ -40,7 +40,11 @@ interface ReportAccess {
 
 /** The pages for GET under `/reports`. A segment such as `:id` is a parameter. A browser reads them with a cookie. */
 export const REPORTS = {
+  '/reports/campaigns': { permission: 'campaign:read' },
+  '/reports/campaigns/:id': { permission: 'campaign:read' },
+  '/reports/campaigns/:id.csv': { permission: 'campaign:read' },
   '/reports/maturity': { permission: 'check_result:read', onSome: true },
+  '/reports/maturity.csv': { permission: 'check_result:read', onSome: true },
 } as const satisfies Record<string, ReportAccess>;
 
 export type ReportPath = keyof typeof REPORTS;

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Db, drizzleOn } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
+import { readAgain } from '../db/read-again.ts';
 import { findSecretOrganizationAcrossTenants } from './across-tenants.ts';
 
 /** Returns connections for the lookups in `across-tenants.ts`, by the organization whose rows a lookup reads. */
@@ -20,7 +21,7 @@ const MAX_SECRETS = 50_000;
 
 export function createOrganizationLookups(pool: Pool): OrganizationLookups {
   const organizations = new LRUCache<string, string>({ max: MAX_SECRETS });
-  const of = async (organizationId: string): Promise<Db> => drizzleOn(await pool.lookupsOf(organizationId));
+  const of = async (organizationId: string): Promise<Db> => drizzleOn(readAgain(await pool.lookupsOf(organizationId)));
 
   async function organizationOf(hash: string): Promise<string> {
     const cached = organizations.get(hash);

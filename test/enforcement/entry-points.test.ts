@@ -3,6 +3,7 @@ import { type GraphQLInputType, type GraphQLObjectType, getNamedType, isInputObj
 import { describe, expect, test } from 'vitest';
 import { ENDPOINTS, EVENT_ENDPOINTS, POST_ENDPOINTS, UPLOADS } from '../../src/access/endpoints.ts';
 import { METRICS_PATH } from '../../src/http/metrics/route.ts';
+import { FORMS } from '../../src/http/reports/paths.ts';
 import { mutations, queries, type RootField, schema } from '../support/introspect.ts';
 import { ATTACKS, type Attack, ENTRY_POINTS, MAKERS, PUBLIC_ENDPOINTS } from './entry-points.ts';
 
@@ -62,7 +63,9 @@ describe('the table has', () => {
   });
 
   test('every file that makes a secret or issues tokens', () => {
-    const making = sources.filter(({ text }) => /\bnewSecret(Columns)?\(/.test(text)).map(({ path }) => path);
+    const making = sources
+      .filter(({ text }) => /\bnewSecret(Columns)?\(|\bkeys\.sign\('(access|reports)'/.test(text))
+      .map(({ path }) => path);
     const shared = ['src/lib/secret.ts', 'src/resources/api-token/insert.ts'];
     expect(making.filter((path) => !shared.includes(path)).toSorted()).toEqual(Object.keys(MAKERS).toSorted());
     expect(
@@ -74,19 +77,30 @@ describe('the table has', () => {
     expect(entryPointsThat('gives', isField).filter((entryPoint) => !given.has(entryPoint))).toEqual([]);
   });
 
+  /** It reads no credential. */
+  const REDIRECT = 'GET /reports/sign-out';
+
   test('every endpoint, except those that are public', () => {
     const gets = [...Object.keys(ENDPOINTS), METRICS_PATH].filter((path) => !PUBLIC_ENDPOINTS.includes(path));
     const endpoints = [...gets, '/graphql'].map((path) => `GET ${path}`);
     const posts = [...POST_ENDPOINTS, ...Object.keys(UPLOADS), ...Object.keys(EVENT_ENDPOINTS), '/graphql'].map(
       (path) => `POST ${path}`,
     );
-    expect(entryPointsThat('takes', (name) => name.includes(' '))).toEqual([...endpoints, ...posts].toSorted());
+    const ofReports = FORMS.flatMap((path) => [`GET ${path}`, `POST ${path}`]).filter((name) => name !== REDIRECT);
+    expect(entryPointsThat('takes', (name) => name.includes(' '))).toEqual(
+      [...endpoints, ...posts, ...ofReports, 'GET /reports/*'].toSorted(),
+    );
   });
 
   test('every reader of the header Authorization', () => {
     const readers = sources.filter(({ text }) => /headers(\.|\[')authorization/.test(text)).map(({ path }) => path);
     // The handler passes it to GraphQL, to the exports and to the endpoints for POST.
     expect(readers.toSorted()).toEqual(['src/http/handler.ts', 'src/http/metrics/route.ts', 'src/http/schema-file.ts']);
+  });
+
+  test('every reader of cookies, which are those of the reports', () => {
+    const readers = sources.filter(({ text }) => /headers(\.|\['|: \{ )cookie/.test(text)).map(({ path }) => path);
+    expect(readers).toEqual(['src/http/reports/cookie.ts']);
   });
 });
 

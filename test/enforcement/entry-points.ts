@@ -75,6 +75,23 @@ const eventEndpoint: EntryPoint = {
   },
 };
 
+const FORM = 'http/reports-sign-in';
+
+/** A page or a form that reads the cookie of the reports, and no header Authorization. */
+const ofReports: EntryPoint = {
+  does: 'takes',
+  proofs: {
+    wrong: HERE,
+    expired: HERE,
+    replayed: HERE,
+    raced: HERE,
+    deactivated: HERE,
+    demoted: at('http/reports-session', 'a change of role takes effect with the next page'),
+    foreign: at('http/reports-session', 'a cookie that was not signed for the reports, or was changed, is refused'),
+    address: NO_ADDRESS,
+  },
+};
+
 /** An endpoint or a mutation that needs no credential, and that takes no secret either. */
 export const PUBLIC_ENDPOINTS = ['/.well-known/jwks.json', '/health/live', '/health/ready'];
 
@@ -218,6 +235,25 @@ export const ENTRY_POINTS: Record<string, EntryPoint> = {
       'a file contains the services of one organization, and an import finds no others',
     ),
   }),
+  // Pages take the cookie of the form, which `/reports/organization` replaces. `GET /reports/*` stands for each page.
+  'GET /reports/*': ofReports,
+  'GET /reports/sign-in': ofReports,
+  'GET /reports/organization': ofReports,
+  'POST /reports/sign-out': ofReports,
+  'POST /reports/organization': { ...ofReports, does: 'gives and takes' },
+  'POST /reports/sign-in': {
+    does: 'gives and takes',
+    proofs: {
+      wrong: at(FORM, 'a wrong password and an unknown account get the page of the form with the message of the API'),
+      expired: at(FORM, 'of a foreign page is refused without the cookie, with two of them, and after an hour'),
+      replayed: impossible('a password is used again and again'),
+      raced: impossible('two sign-ins are two sessions'),
+      deactivated: at(FORM, 'a person with several organizations chooses one of them, and no other'),
+      demoted: NO_ROLE,
+      foreign: at(FORM, 'a person with several organizations chooses one of them, and no other'),
+      address: NO_ADDRESS,
+    },
+  },
   'GET /metrics': {
     does: 'takes',
     proofs: {
@@ -264,5 +300,6 @@ export const MAKERS: Record<string, string[]> = {
   'src/resources/api-token/rotation.ts': ['rotateApiToken', 'rotateApiKey'],
   'src/resources/integration/service.ts': ['createIntegration', 'rotateIntegrationSecret'],
   'src/resources/invitation/service.ts': ['createInvitations', 'resendInvitation'],
+  'src/resources/session/report-session.ts': ['POST /reports/sign-in', 'POST /reports/organization'],
   'src/resources/session/issue.ts': ['signIn', 'signUp', 'acceptInvitation', 'refreshSession', 'switchOrganization'],
 };

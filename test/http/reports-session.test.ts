@@ -244,10 +244,9 @@ describe('every response under /reports', () => {
       await stranger().send('/reports/sign-in', { email: 'x'.repeat(20_000) }),
     ];
     expect(responses.map(({ status }) => status)).toEqual([200, 404, 200, 200, 303, 200, 403, 405, 413]);
-    for (const { headers, html } of responses) {
+    for (const { headers, html, style } of responses) {
       expect(Object.fromEntries(headers)).toMatchObject(HEADERS);
       const policy = headers.get('content-security-policy') ?? '';
-      const [style = ''] = html.match(/(?<=<style>)[^<]+(?=<\/style>)/) ?? [];
       const digest = Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(style))).toString('base64');
       if (html) expect(policy).toContain(`style-src 'sha256-${digest}'`);
       expect(policy.split('; ')).toEqual(

@@ -188,7 +188,7 @@ describe('a form', () => {
       const fields = { token, organizationId: globex.id };
       expect((await browser.send('/reports/organization', fields)).status).toBe(403);
     }
-    expect((await browser.open('/reports/maturity')).html).toContain('<strong>acme</strong>');
+    expect((await browser.open('/reports/maturity')).html).toContain('– acme – Ambit</title>');
   });
 });
 
@@ -249,7 +249,7 @@ test('a person with several organizations chooses one of them, and no other', as
   const before = browser.cookie();
   const fields = { ...hiddenIn(choice.html), organizationId: globex.id };
   expect((await browser.send('/reports/organization', fields)).location).toBe('/reports/maturity?a=1');
-  expect((await browser.open('/reports/maturity')).html).toContain('<strong>globex</strong>');
+  expect((await browser.open('/reports/maturity')).html).toContain('– globex – Ambit</title>');
   expect((await browser.open('/reports/maturity', { cookie: before })).status).toBe(303);
   const alone = await openBrowser(api).submit(SIGN_IN, { email: 'alone@nowhere.test', password: PASSWORD });
   expect([alone.status, alone.html]).toEqual([422, expect.stringContaining('belongs to no organization')]);

@@ -108,6 +108,10 @@ async function insertOddRows(api: Api, organization: Organization, own: SampleOb
     created_at: time(at),
     updated_at: time(at),
   }));
+  const campaigns = await add('campaigns', count, (at) => ({
+    ...{ name: `${text(at)}${at}`, brief: nullable(at), start_at: at % 2 === 0 ? null : time(at) },
+    ...{ created_at: time(at), updated_at: time(at) },
+  }));
   const others = await add('categories', count, (at) => ({
     ...{ name: `${text(at)}${at}`, scorecard_id: cyclic(scorecards.slice(2), at) },
   }));
@@ -146,6 +150,7 @@ async function insertOddRows(api: Api, organization: Organization, own: SampleOb
       category_id: cyclic(at % 5 === 0 ? others.slice(3) : categories.slice(3), at),
       level_id: cyclic(levels.slice(2), at),
     },
+    campaign_id: at % 7 === 0 ? cyclic(campaigns.slice(2), at) : null,
     ...{ enabled: at % 2 === 0, enable_on: at % 3 === 0 ? null : time(at), created_at: time(at), updated_at: time(at) },
   }));
   await add('check_results', 3 * count, (at) => ({

@@ -19,7 +19,9 @@ export const openReport = (api: Api, path: string, cookie?: string): Promise<Res
 export interface Page {
   status: number;
   headers: Headers;
+  /** Without the text of the style. */
   html: string;
+  style: string;
   location: string | null;
 }
 
@@ -64,7 +66,8 @@ export function openBrowser({ address }: Pick<Api, 'address'>): Browser {
       else cookies.set(name, value);
     }
     const { status, headers: given } = response;
-    return { status, headers: given, html: await response.text(), location: given.get('location') };
+    const [before = '', style = '', after = ''] = (await response.text()).split(/(?<=<style>)|(?=<\/style>)/);
+    return { status, headers: given, html: before + after, style, location: given.get('location') };
   }
 
   const send = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Page> =>

@@ -248,7 +248,10 @@ export const RESOURCES: Record<string, Resource> = {
       const check = (at: number) => ({ type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) });
       const [category] = await categoriesOfScorecards(rows);
       await insert('checks', (at) => ({ ...check(at), name: `Check ${at} of a scorecard`, category_id: category }));
-      return insert('checks', (at) => ({ ...check(at), name: `Check ${at}` }));
+      const ids = await insert('checks', (at) => ({ ...check(at), name: `Check ${at}` }));
+      const campaigns = await rows.of('Campaign');
+      const copy = (at: number) => ({ campaign_id: campaigns[at], source_check_id: ids[at] });
+      return [...ids, ...(await insert('checks', (at) => ({ ...check(at), ...copy(at), name: `Copy ${at}` })))];
     },
   },
   Scorecard: {

@@ -23,7 +23,7 @@ export async function respondWithPage(call: ReportCall, found: MatchedReport): P
     const request = { params: found.params, query: queryOf(call), base };
     const result = await inTransaction(ctx, () => RENDERS[found.path](ctx, request));
     if ('fileName' in result) return fileResponse(result);
-    return htmlResponse(200, { base, title: result.title, viewer: await viewerOf(ctx), body: result.body });
+    return htmlResponse(200, { ...result, base, viewer: await viewerOf(ctx) });
   } catch (error) {
     if (!(error instanceof AmbitError) || !WITH_VIEWER.includes(error.code)) throw error;
     addError(server.state.trace, error.extensions);

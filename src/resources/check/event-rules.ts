@@ -28,7 +28,7 @@ async function refuseIntegration(ctx: Context, integrationId: string | null): Pr
     .where(and(eq(integrations.organizationId, tenant(ctx)), eq(integrations.id, integrationId ?? '')));
   // A missing one violates the foreign key, which has an error of its own.
   if (found && found.type !== 'CUSTOM_EVENT')
-    refuse('integration', `must be of type CUSTOM_EVENT, and is ${found.type}`);
+    refuse('integrationId', `must be of type CUSTOM_EVENT, and is ${found.type}`);
 }
 
 function refuse(field: string, message: string): never {

@@ -4,6 +4,7 @@ import type { Hooks } from '../../data/hooks.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { deleteResults, lockResults } from '../evaluation/check-deletion.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
+import { refuseCategory } from './category-rules.ts';
 import { refuseEventRules } from './event-rules.ts';
 import { refuseSettings } from './settings-rules.ts';
 import { isEnabled } from './state.ts';
@@ -22,6 +23,7 @@ export const checkHooks: Hooks<CheckRow> = {
       refuseSettings({ ...row, ...changes });
       await refuseEventRules(ctx, { ...row, ...changes }, row);
     }
+    await refuseCategory(ctx, row, changes.categoryId);
     return { ...changes, ...enabledNow(ctx, row, changes) };
   },
   sendAfterWrite: async (ctx, changes) => {

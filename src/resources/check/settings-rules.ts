@@ -38,7 +38,7 @@ function refuseProperty({ property, predicate }: Settings['SERVICE_PROPERTY'], d
 
 function refuseMissing(rules: Settings['CUSTOM_EVENT'], integrationId: string | null): void {
   const { serviceSelector, successCondition } = rules;
-  const missing = Object.entries({ integration: integrationId, serviceSelector, successCondition })
+  const missing = Object.entries({ integrationId, serviceSelector, successCondition })
     .filter(([, value]) => !value)
     .map(([field]) => {
       const path = ['settings', FIELDS.CUSTOM_EVENT, field];

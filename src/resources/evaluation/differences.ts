@@ -1,8 +1,9 @@
 import { isReported } from '../check/settings.ts';
 import type { CheckStatus } from '../check-result/table.ts';
+import { parseLetters, parsePairs } from './letters.ts';
 import { type CountedResult, levelsOf } from './levels.ts';
 import type { Rubric } from './rubric.ts';
-import type { Computed } from './statement.ts';
+import type { Computed } from './statuses.ts';
 import { nextEvaluation } from './time.ts';
 
 /** A check and a service. */
@@ -39,7 +40,6 @@ export const noDifferences = (): Differences => ({
 });
 
 const STATUSES: Readonly<Record<string, CheckStatus>> = { P: 'PASSED', F: 'FAILED', X: 'PENDING' };
-const UUID_LENGTH = 36;
 const NOT_APPLICABLE = '-';
 
 /** Which checks were computed. `positions` are those of the computed checks among `rubric.checks`. */
@@ -56,7 +56,7 @@ export interface Evaluated {
 export function compare(all: Differences, row: Computed, evaluated: Evaluated): void {
   const { rubric, positions } = evaluated;
   const isPartial = evaluated.checkIds !== null;
-  let stored: Map<string, string> | null = isPartial ? parse(row.stored) : null;
+  let stored: Map<string, string> | null = isPartial ? parseLetters(row.stored) : null;
   const results: CountedResult[] = [];
   let expected = '';
   for (const [at, check] of rubric.checks.entries()) {
@@ -70,18 +70,10 @@ export function compare(all: Differences, row: Computed, evaluated: Evaluated): 
     results.push({ categoryId, scorecardId, level: rubric.levelIds.indexOf(check.levelId), passed });
   }
   if (expected !== row.stored) {
-    stored ??= parse(row.stored);
-    compareResults(all, row.id, stored, parse(expected), evaluated);
+    stored ??= parseLetters(row.stored);
+    compareResults(all, row.id, stored, parseLetters(expected), evaluated);
   }
   compareLevels(all, row, results, evaluated);
-}
-
-/** The letters of the results by the IDs of their checks. */
-function parse(text: string): Map<string, string> {
-  const letters = new Map<string, string>();
-  for (let at = 0; at < text.length; at += UUID_LENGTH + 1)
-    letters.set(text.slice(at, at + UUID_LENGTH), text[at + UUID_LENGTH] ?? NOT_APPLICABLE);
-  return letters;
 }
 
 function compareResults(
@@ -127,19 +119,12 @@ function compareSections(
   reached: ReadonlyMap<string, number>,
   levelIds: readonly string[],
 ): void {
-  const stored = parseLevels(storedText);
+  const stored = parsePairs(storedText);
   for (const sectionId of stored.keys()) if (!reached.has(sectionId)) removed.push({ serviceId, sectionId });
   for (const [sectionId, level] of reached) {
     const levelId = levelIds[level] as string;
     if (stored.get(sectionId) !== levelId) changed.push({ serviceId, sectionId, levelId });
   }
-}
-
-function parseLevels(text: string): Map<string, string> {
-  const levels = new Map<string, string>();
-  for (let at = 0; at < text.length; at += 2 * UUID_LENGTH)
-    levels.set(text.slice(at, at + UUID_LENGTH), text.slice(at + UUID_LENGTH, at + 2 * UUID_LENGTH));
-  return levels;
 }
 
 const earlier = (one: number | null, other: number | null): number | null =>

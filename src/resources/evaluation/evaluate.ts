@@ -8,7 +8,7 @@ import { compare, type Differences, noDifferences } from './differences.ts';
 import { evaluateLater } from './enqueue.ts';
 import { lockRubric } from './rubric.ts';
 import { type Scope, scopeOf } from './scope.ts';
-import { computeStatuses } from './statement.ts';
+import { readStatuses } from './statuses.ts';
 import { writeDifferences } from './write.ts';
 
 export interface EvaluateOptions {
@@ -56,11 +56,12 @@ export async function evaluateBatch(
   if (!rubric) return false;
   const only = checkIds ? new Set(checkIds) : null;
   const selected = rubric.checks.filter(({ id }) => only?.has(id) ?? true);
-  const rows = await computeStatuses(scope, serviceIds, selected, rubric);
+  const { states, statusesOf } = await readStatuses(scope, serviceIds, selected, rubric);
   const at = new Map(selected.map(({ id }, position) => [id, position]));
   const positions = rubric.checks.map(({ id }) => at.get(id) ?? -1);
   const differences: Differences = noDifferences();
-  await forEachInSlices(rows, (row) => compare(differences, row, { rubric, now, positions, checkIds: only }));
+  const evaluated = { rubric, now, positions, checkIds: only };
+  await forEachInSlices(states, (state) => compare(differences, statusesOf(state), evaluated));
   await writeDifferences(scope, differences);
   return true;
 }

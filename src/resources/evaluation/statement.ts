@@ -1,24 +1,23 @@
 import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
-import { arrayParam } from '../../db/array.ts';
+import { makePgArray, type PgColumn } from 'drizzle-orm/pg-core';
 import { clientOf, dialect } from '../../db/client.ts';
 import { checkResults } from '../check-result/table.ts';
-import { jsonText } from '../filter/compare.ts';
-import { compileFilter } from '../filter/compile.ts';
-import { scorecardLevels, serviceLevels, serviceProperties, services } from '../service/table.ts';
-import type { CheckToEvaluate } from './checks.ts';
-import { statusOf } from './condition.ts';
-import { partsOf } from './parts.ts';
-import type { Rubric } from './rubric.ts';
+import { lifecycles } from '../lifecycle/table.ts';
+import { scorecardLevels, serviceLevels, services } from '../service/table.ts';
+import { tiers } from '../tier/table.ts';
+import type { Condition } from './conditions.ts';
 import type { Scope } from './scope.ts';
+import { valuesOf } from './values.ts';
 
-/** The state of a service before the evaluation, and the statuses that it should have. */
-export interface Computed {
+/** The state of a service before the evaluation, and the conditions that it meets. */
+export interface State {
   readonly id: string;
-  /** One letter for each given check: `P`, `F`, `X` for pending, or `-` if the check does not apply. */
-  readonly statuses: string;
+  /** The numbers of the conditions, separated by commas. */
+  readonly met: string;
   /** The latest results as the ID of the check and a letter, ordered by ID. Without those of campaigns that have ended. */
   readonly stored: string;
+  /** The last report of each check in the same form, in any order. */
+  readonly reported: string;
   /** The levels in the categories as the ID of the category and the ID of the level, ordered by category. */
   readonly storedLevels: string;
   /** The levels in scorecards in the same form. */
@@ -32,105 +31,105 @@ export interface Computed {
   readonly nextExpiry: number | null;
 }
 
-/** Maximum number of checks of one statement. Planning takes time for each of them. */
-const SLICE = 500;
-/** Maximum number of services for which each condition searches the parts on its own. */
-const FEW = 4;
+/**
+ * Maximum number of services for which the statement is prepared. For many, planning takes less time than a plan that was
+ * made before the tables grew.
+ */
+const FEW = 20;
 
-/** Computes the statuses of these checks for all services in one statement, or in several if there are many checks. */
-export async function computeStatuses(
-  scope: Scope,
+/** Reads the state of services. Results with a frozen ID are ignored. */
+export async function readStates(
+  { db, organizationId, now }: Scope,
   serviceIds: readonly string[],
-  selected: readonly CheckToEvaluate[],
-  rubric: Rubric,
-): Promise<Computed[]> {
-  const computed = await run(scope, serviceIds, selected.slice(0, SLICE), rubric);
-  for (let at = SLICE; at < selected.length; at += SLICE) {
-    const more = await run(scope, serviceIds, selected.slice(at, at + SLICE), rubric);
-    for (const [row, own] of computed.entries())
-      computed[row] = { ...own, statuses: own.statuses + (more[row]?.statuses ?? '') };
-  }
-  return computed;
+  conditions: readonly Condition[],
+  frozenIds: readonly string[],
+): Promise<State[]> {
+  const numbered = JSON.stringify(conditions.map((condition, number) => ({ ...condition, no: number })));
+  const params = [
+    organizationId,
+    makePgArray([...serviceIds]),
+    now.toISOString(),
+    makePgArray([...frozenIds]),
+    numbered,
+  ];
+  const prepare = serviceIds.length <= FEW;
+  return (await clientOf(db).unsafe(TEXT, params as never[], { prepare })) as unknown as State[];
 }
 
-async function run(scope: Scope, serviceIds: readonly string[], selected: readonly CheckToEvaluate[], rubric: Rubric) {
-  const { sql: text, params } = dialect.sqlToQuery(statementFor(scope, serviceIds, selected, rubric));
-  // The text depends on the checks of the organization. Named statements would remain on each connection.
-  return (await clientOf(scope.db).unsafe(text, params as never[])) as unknown as Computed[];
-}
+const ORGANIZATION = sql.raw('$1::uuid');
+const SERVICES = sql.raw('$2::uuid[]');
+const NOW = sql.raw('$3::timestamptz');
+const FROZEN = sql.raw('$4::uuid[]');
+const CONDITIONS = sql.raw('$5::jsonb');
 
-function statementFor(
-  { organizationId, now }: Scope,
-  serviceIds: readonly string[],
-  selected: readonly CheckToEvaluate[],
-  { filters, frozenIds }: Rubric,
-): SQL {
-  const names = new Map(
-    [...new Set(selected.flatMap(({ filterIds }) => filterIds))].map((id, at) => [id, sql.identifier(`f${at}`)]),
-  );
-  const matches = [...names].map(([id, name]) => {
-    const filter = filters.get(id);
-    if (!filter) throw new Error('the filter of a check was not loaded');
-    return sql`, ${compileFilter(filter, filters)} as ${name}`;
-  });
-  const areFew = serviceIds.length <= FEW;
-  const letters = selected.map((check) => {
-    const status = statusOf({ check, now, areFew });
-    if (check.filterIds.length === 0) return status;
-    const applies = sql.join(
-      check.filterIds.map((id) => sql`${names.get(id)}`),
-      sql` and `,
-    );
-    return sql`case when ${applies} then ${status} else '-' end`;
-  });
-  const own = sql`${services.organizationId} = ${organizationId} and ${services.id} = any(${arrayParam(serviceIds)}::uuid[])`;
-  // OFFSET prevents PostgreSQL from evaluating a filter again for each of its checks.
-  const matched = sql`select ${services}.*${sql.join(matches)} from ${services} where ${own} offset 0`;
-  return sql`${partsOf(organizationId, serviceIds)} select ${services.id},
-    array_to_string(array[${sql.join(letters, sql`, `)}]::text[], '') as statuses,
-    latest.stored, latest.next_expiry as "nextExpiry",
-    coalesce((${levelsIn(serviceLevels, serviceLevels.categoryId, organizationId)}), '') as "storedLevels",
-    coalesce((${levelsIn(scorecardLevels, scorecardLevels.scorecardId, organizationId)}), '') as "scorecardLevels",
-    ${services.levelId} as "levelId", ${milliseconds(services.nextEvaluationAt)} as "nextEvaluationAt",
-    ${milliseconds(services.lastDeployAt)} as "lastDeployAt", ${milliseconds(services.createdAt)} as "createdAt"
-    from (${matched}) as ${services} cross join lateral (${storedResults(organizationId, now, frozenIds)}) as latest
-    cross join lateral (${reportedResults(organizationId, now)}) as reported
-    cross join lateral (${definedProperties(organizationId)}) as defined
-    order by ${services.id}`;
-}
+const ofOrganization = (column: PgColumn): SQL => sql`${column} = ${ORGANIZATION}`;
 
 const milliseconds = (time: SQLWrapper): SQL => sql`ceil(extract(epoch from ${time}) * 1000)::float8`;
 
-function storedResults(organizationId: string, now: Date, frozenIds: readonly string[]): SQL {
-  const { checkId, status, expiresAt, serviceId, replacedAt } = checkResults;
-  const letter = sql`case ${status} when 'PASSED' then 'P' when 'FAILED' then 'F' else 'X' end`;
-  const expiring = sql`${expiresAt} > ${now.toISOString()}::timestamptz`;
-  return sql`select coalesce(string_agg(${checkId}::text || ${letter}, '' order by ${checkId}), '') as stored,
-    ${milliseconds(sql`min(${expiresAt}) filter (where ${expiring})`)} as next_expiry
-    from ${checkResults} where ${checkResults.organizationId} = ${organizationId} and ${serviceId} = ${services.id}
-    and ${replacedAt} is null and ${checkId} <> all(${arrayParam(frozenIds)}::uuid[])`;
-}
+/** The conditions. The number that a tier or a lifecycle stage is compared with is its position. */
+const conditions = sql`select given.no, given.subject, given.key, given.name, given.comparison, given.negated,
+    given.value, given.case_sensitive, given.numeric_text,
+    case when given.case_sensitive then given.value else lower(given.value) end as wanted,
+    coalesce(given.number, ${tiers.index}, ${lifecycles.index}) as number
+  from jsonb_to_recordset(${CONDITIONS}) as given (no int, subject text, key text, name text, comparison text,
+    negated boolean, value text, case_sensitive boolean, number numeric, numeric_text boolean)
+  left join ${tiers} on ${ofOrganization(tiers.organizationId)} and given.subject = 'TIER'
+    and ${tiers.id}::text = given.value
+  left join ${lifecycles} on ${ofOrganization(lifecycles.organizationId)} and given.subject = 'LIFECYCLE'
+    and ${lifecycles.id}::text = given.value`;
 
-/** The last report of each manual check as a letter, by the ID of the check. */
-function reportedResults(organizationId: string, now: Date): SQL {
-  const { checkId, status, expiresAt, serviceId, reportedById, createdAt, id } = checkResults;
-  const isExpired = sql`${expiresAt} <= ${now.toISOString()}::timestamptz`;
-  const letter = sql`case when ${isExpired} then 'X' when ${status} = 'PASSED' then 'P' when ${status} = 'FAILED' then 'F' else 'X' end`;
-  const reports = sql`select distinct on (${checkId}) ${checkId} as check_id, ${letter} as letter
-    from ${checkResults} where ${checkResults.organizationId} = ${organizationId} and ${serviceId} = ${services.id}
-    and ${reportedById} is not null order by ${checkId}, ${createdAt} desc, ${id} desc`;
-  return sql`select jsonb_object_agg(report.check_id, report.letter) as letters from (${reports}) as report`;
-}
+/** Whether a value meets the comparison of a condition. Null if a number is missing. */
+const isMet = sql`case condition.comparison
+  when 'EXISTS' then value.text is not null
+  when 'EQUALS' then folded.text = condition.wanted or folded.number = condition.number
+  when 'CONTAINS' then strpos(folded.text, condition.wanted) > 0
+  when 'STARTS_WITH' then starts_with(folded.text, condition.wanted)
+  when 'ENDS_WITH' then right(folded.text, length(condition.wanted)) = condition.wanted
+  when 'MATCHES_REGEX' then
+    case when condition.case_sensitive then value.text ~ condition.value else value.text ~* condition.value end
+  when 'GREATER_THAN_OR_EQUAL_TO' then folded.number >= condition.number
+  when 'LESS_THAN_OR_EQUAL_TO' then folded.number <= condition.number
+end`;
 
-const definedProperties = (organizationId: string): SQL =>
-  sql`select jsonb_object_agg(${serviceProperties.definitionId}, ${jsonText(serviceProperties.value)}) as texts
-    from ${serviceProperties} where ${serviceProperties.organizationId} = ${organizationId}
-    and ${serviceProperties.serviceId} = ${services.id}`;
+const folded = sql`select case when condition.case_sensitive then value.text else lower(value.text) end as text,
+  case when condition.number is null then null
+    when not condition.numeric_text then value.number
+    when value.text ~ '^-?[0-9]{1,100}([.][0-9]{1,100})?$' then value.text::numeric end as number`;
 
-const levelsIn = (
-  table: typeof serviceLevels | typeof scorecardLevels,
-  section: PgColumn,
-  organizationId: string,
-): SQL =>
-  sql`select string_agg(${section}::text || ${table.levelId}::text, '' order by ${section})
-    from ${table} where ${table.organizationId} = ${organizationId} and ${table.serviceId} = ${services.id}`;
+const met = sql`select value.service_id, string_agg(distinct condition.no::text, ',') as met
+  from value join condition on condition.subject = value.subject
+    and (condition.key is null or condition.key = value.key) and (condition.name is null or condition.name = value.name)
+  cross join lateral (${folded}) as folded
+  where ((${isMet}) is true) <> condition.negated group by value.service_id`;
+
+const letter = sql`case ${checkResults.status} when 'PASSED' then 'P' when 'FAILED' then 'F' else 'X' end`;
+
+const ofService = sql`${ofOrganization(checkResults.organizationId)} and ${checkResults.serviceId} = batch.id`;
+
+const stored = sql`select coalesce(string_agg(${checkResults.checkId}::text || ${letter}, '' order by ${checkResults.checkId}), '') as stored,
+    ${milliseconds(sql`min(${checkResults.expiresAt}) filter (where ${checkResults.expiresAt} > ${NOW})`)} as next_expiry
+  from ${checkResults} where ${ofService} and ${checkResults.replacedAt} is null and ${checkResults.checkId} <> all(${FROZEN})`;
+
+const reports = sql`select distinct on (${checkResults.checkId}) ${checkResults.checkId}::text
+    || case when ${checkResults.expiresAt} <= ${NOW} then 'X' else ${letter} end as report
+  from ${checkResults} where ${ofService} and ${checkResults.reportedById} is not null
+  order by ${checkResults.checkId}, ${checkResults.createdAt} desc, ${checkResults.id} desc`;
+
+const levelsIn = (table: typeof serviceLevels | typeof scorecardLevels, section: PgColumn): SQL =>
+  sql`coalesce((select string_agg(${section}::text || ${table.levelId}::text, '' order by ${section}) from ${table}
+    where ${ofOrganization(table.organizationId)} and ${table.serviceId} = batch.id), '')`;
+
+const batch = sql`select * from ${services} where ${ofOrganization(services.organizationId)} and ${services.id} = any(${SERVICES})`;
+
+/** One text for all organizations, so that a connection plans it once. */
+const TEXT = dialect.sqlToQuery(
+  sql`${valuesOf(batch, { organizationId: ORGANIZATION, serviceIds: SERVICES })},
+    condition as materialized (${conditions}), met as materialized (${met})
+    select batch.id, coalesce(met.met, '') as met, latest.stored, latest.next_expiry as "nextExpiry",
+      coalesce((select string_agg(report, '') from (${reports}) as reports), '') as reported,
+      ${levelsIn(serviceLevels, serviceLevels.categoryId)} as "storedLevels",
+      ${levelsIn(scorecardLevels, scorecardLevels.scorecardId)} as "scorecardLevels",
+      batch.level_id as "levelId", ${milliseconds(sql`batch.next_evaluation_at`)} as "nextEvaluationAt",
+      ${milliseconds(sql`batch.last_deploy_at`)} as "lastDeployAt", ${milliseconds(sql`batch.created_at`)} as "createdAt"
+    from batch left join met on met.service_id = batch.id cross join lateral (${stored}) as latest order by batch.id`,
+).sql;

@@ -1,12 +1,12 @@
-import { and, asc, eq, isNull, lte, or } from 'drizzle-orm';
+import { and, eq, isNull, lte, or } from 'drizzle-orm';
 import { z } from 'zod';
-import { isAnyOf } from '../../db/array.ts';
 import { aliasText, multiLine, parse, singleLine } from '../../lib/input.ts';
 import { evaluateBatch } from '../evaluation/evaluate.ts';
 import type { Scope } from '../evaluation/scope.ts';
 import { requireNotFuture } from '../service/deploy.ts';
-import { serviceAliases, services } from '../service/table.ts';
+import { services } from '../service/table.ts';
 import { endEvents, type QueuedEvent } from './events.ts';
+import { lockServices, servicesByAlias } from './services.ts';
 import { suggestServices } from './suggest.ts';
 
 /** Other fields of a payload are ignored, because other systems define them. */
@@ -53,7 +53,10 @@ export async function processDeploys(scope: Scope, events: readonly QueuedEvent[
       integrationId,
     }),
   );
-  const found = await findServices(scope, deploys);
+  const found = await servicesByAlias(
+    scope,
+    deploys.map(({ service }) => service),
+  );
   await lockServices(scope, new Set(found.values()));
   for (const deploy of deploys) {
     const serviceId = found.get(deploy.service);
@@ -79,33 +82,6 @@ export async function processDeploys(scope: Scope, events: readonly QueuedEvent[
   );
   await end(unknown, 'No service has the alias.');
 }
-
-/** The IDs of the services by their alias. */
-async function findServices({ db, organizationId }: Scope, deploys: readonly Deploy[]): Promise<Map<string, string>> {
-  const { alias, serviceId } = serviceAliases;
-  const rows = await db
-    .select({ alias, serviceId })
-    .from(serviceAliases)
-    .where(
-      and(
-        eq(serviceAliases.organizationId, organizationId),
-        isAnyOf(
-          alias,
-          deploys.map(({ service }) => service),
-        ),
-      ),
-    );
-  return new Map(rows.map((row) => [row.alias, row.serviceId]));
-}
-
-/** In the order of their IDs, as an evaluation does it. */
-const lockServices = ({ db, organizationId }: Scope, ids: ReadonlySet<string>) =>
-  db
-    .select({ id: services.id })
-    .from(services)
-    .where(and(eq(services.organizationId, organizationId), isAnyOf(services.id, ids)))
-    .orderBy(asc(services.id))
-    .for('no key update');
 
 /** An earlier deploy than the last one changes nothing. */
 async function record({ db, organizationId, now }: Scope, serviceId: string, deploy: Deploy): Promise<void> {

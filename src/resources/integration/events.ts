@@ -79,9 +79,31 @@ async function findByKeys(db: Db, organizationId: string, integrationId: string,
   return new Map(rows.map((row) => [row.idempotencyKey, row]));
 }
 
-/** The events of an organization that are not processed yet, oldest first. */
-export async function readQueued(db: Db, organizationId: string, limit: number): Promise<QueuedEvent[]> {
+/**
+ * The oldest events of an organization that are not processed yet: at most so many, and so many bytes of their payloads
+ * unless the first one has more.
+ */
+export async function readQueued(
+  db: Db,
+  organizationId: string,
+  limit: { events: number; bytes: number },
+): Promise<QueuedEvent[]> {
   const { id, integrationId, payload, size, createdAt } = integrationEvents;
+  const own = eq(integrationEvents.organizationId, organizationId);
+  const oldest = await db
+    .select({ id, size })
+    .from(integrationEvents)
+    // As in the condition of the index.
+    .where(and(own, sql`${integrationEvents.status} = 'QUEUED'`))
+    .orderBy(id)
+    .limit(limit.events);
+  let bytes = 0;
+  const end = oldest.findIndex((event, at) => {
+    bytes += event.size;
+    return at > 0 && bytes > limit.bytes;
+  });
+  const ids = oldest.slice(0, end < 0 ? oldest.length : end).map((event) => event.id);
+  if (ids.length === 0) return [];
   const rows = await db
     .select({ id, integrationId, type: integrations.type, payload, size, createdAt })
     .from(integrationEvents)
@@ -89,17 +111,34 @@ export async function readQueued(db: Db, organizationId: string, limit: number):
       integrations,
       and(eq(integrations.organizationId, integrationEvents.organizationId), eq(integrations.id, integrationId)),
     )
+    .where(and(own, eq(integrations.organizationId, organizationId), isAnyOf(id, ids)))
+    .orderBy(id);
+  return rows.map((row) => ({ ...row, payload: row.payload ?? 'null' }));
+}
+
+/**
+ * Locks these events. Returns the IDs of those that no other job has processed meanwhile. The integrations are locked first, as
+ * their deletion does it, because suggestions refer to them.
+ */
+export async function lockQueued(db: Db, organizationId: string, ids: readonly string[]): Promise<Set<string>> {
+  await queryRows(
+    db,
+    sql`select ${integrations.id} from ${integrations} where ${integrations.organizationId} = ${organizationId}
+      order by ${integrations.id} for key share`,
+  );
+  const rows = await db
+    .select({ id: integrationEvents.id })
+    .from(integrationEvents)
     .where(
       and(
         eq(integrationEvents.organizationId, organizationId),
-        eq(integrations.organizationId, organizationId),
-        // As in the condition of the index.
-        sql`${integrationEvents.status} = 'QUEUED'`,
+        isAnyOf(integrationEvents.id, ids),
+        eq(integrationEvents.status, 'QUEUED'),
       ),
     )
-    .orderBy(id)
-    .limit(limit);
-  return rows.map((row) => ({ ...row, payload: row.payload ?? 'null' }));
+    .orderBy(integrationEvents.id)
+    .for('update');
+  return new Set(rows.map((row) => row.id));
 }
 
 /** The number of events of an organization that are not processed yet, and the bytes of their payloads. */

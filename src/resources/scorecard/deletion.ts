@@ -2,11 +2,9 @@ import { and, asc, eq } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
-import { invalid, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import type { AuditedChange } from '../audit-event/table.ts';
 import { categories } from '../category/table.ts';
-import type { CheckRow } from '../check/service.ts';
 import { checks } from '../check/table.ts';
 import { deleteResults } from '../evaluation/check-deletion.ts';
 import { maturityHistory } from '../service/table.ts';
@@ -28,7 +26,6 @@ export async function deleteContents(ctx: Context, { id }: { id: string }): Prom
   const sectionIds = sections.map((section) => section.id);
   const inSections = and(eq(checks.organizationId, tenant(ctx)), isAnyOf(checks.categoryId, sectionIds));
   const all = await tx.select().from(checks).where(inSections).orderBy(asc(checks.id)).for('update');
-  refuseCopies(ctx, all);
   await releaseCopies(ctx, all);
   for (const check of all) await deleteResults(ctx, check.id);
   await tx.delete(checks).where(inSections);
@@ -51,23 +48,8 @@ const deleted = (targetId: string, before: AuditedChange['before']): AuditedChan
   after: null,
 });
 
-/** The most checks that an error lists. */
-const MAX_LISTED = 100;
-
-/** A campaign keeps its copies of the checks, with their categories, also after it has ended. */
-function refuseCopies(ctx: Context, all: readonly CheckRow[]): void {
-  const copies = all.filter(({ campaignId }) => campaignId !== null);
-  if (copies.length === 0) return;
-  const message = `${copies.length} of the checks in the categories of this scorecard belong to campaigns. Delete the campaigns, or remove the checks from them, first.`;
-  const visible = ctx.unit.access.can('check:read') ? copies : [];
-  throw invalid({
-    ...userError('IN_USE', 'scorecard', message),
-    usedBy: visible.slice(0, MAX_LISTED).map((row) => ({ __typename: 'Check', ...row })),
-  });
-}
-
-/** A copy in another category remains without its source. */
-async function releaseCopies(ctx: Context, all: readonly CheckRow[]): Promise<void> {
+/** The copies of the checks in campaigns remain without their source. They have other categories. */
+async function releaseCopies(ctx: Context, all: readonly { id: string }[]): Promise<void> {
   const sources = all.map(({ id }) => id);
   const copies = await (await db(ctx))
     .update(checks)

@@ -1,7 +1,8 @@
 import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
-import { COLUMNS, isColumn, textOfCell } from './record.ts';
+import { textOfCell } from '../../lib/csv.ts';
+import { COLUMNS, isColumn } from './record.ts';
 
 /** Limits of an imported file. */
 export const IMPORT_LIMITS = {

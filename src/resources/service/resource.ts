@@ -36,7 +36,7 @@ export const Service = resource('Service', {
     description: multiLine(5_000, 'What the service does'),
     ownerId: optionalRef(Team, 'The team that owns the service'),
     tierId: optionalRef(Tier, 'The tier of the service'),
-    lifecycleId: optionalRef(Lifecycle, 'The lifecycle of the service'),
+    lifecycleId: optionalRef(Lifecycle, 'The lifecycle stage of the service'),
     language: optionalLine(100, 'The programming language of the service'),
     framework: optionalLine(100, 'The framework of the service'),
     lastDeployAt: readOnly(dateTime('When the service was last deployed')),
