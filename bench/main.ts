@@ -18,6 +18,7 @@ const WORKLOADS: Record<string, string> = {
   evaluation: './workloads/evaluation.ts',
   events: './workloads/events.ts',
   'event-evaluation': './workloads/event-evaluation.ts',
+  report: './workloads/report.ts',
 };
 
 /** Workloads that run only when the command names them. */
