@@ -30,9 +30,10 @@ CREATE TABLE "integration_events" (
 	"organization_id" uuid NOT NULL,
 	"id" uuid NOT NULL,
 	"integration_id" uuid NOT NULL,
-	"payload" text NOT NULL,
+	"payload" text,
 	"size" integer NOT NULL,
 	"idempotency_key" text,
+	"fingerprint" text,
 	"status" text DEFAULT 'QUEUED' NOT NULL,
 	"error" text,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
@@ -153,4 +154,20 @@ CREATE INDEX "categories_by_scorecard" ON "categories" USING btree ("organizatio
 CREATE INDEX "checks_by_integration" ON "checks" USING btree ("organization_id","integration_id");--> statement-breakpoint
 CREATE INDEX "checks_by_campaign" ON "checks" USING btree ("organization_id","campaign_id");--> statement-breakpoint
 CREATE INDEX "checks_by_source" ON "checks" USING btree ("organization_id","source_check_id");--> statement-breakpoint
-CREATE UNIQUE INDEX "categories_name" ON "categories" USING btree ("organization_id",coalesce("scorecard_id", "organization_id"),lower("name"));
+CREATE UNIQUE INDEX "categories_name" ON "categories" USING btree ("organization_id",coalesce("scorecard_id", "organization_id"),lower("name"));--> statement-breakpoint
+CREATE POLICY lookup ON services FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+GRANT SELECT ON services TO ambit_lookup;--> statement-breakpoint
+-- Those of the given organizations that have services to evaluate at the given time. For the job that visits them.
+CREATE FUNCTION ambit.list_due_organizations(organizations uuid[], due timestamptz) RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN RETURN QUERY
+  SELECT DISTINCT s.organization_id FROM public.services s
+  WHERE s.organization_id = ANY (organizations) AND s.next_evaluation_at <= due;
+END $$;--> statement-breakpoint
+DO $$ BEGIN
+  GRANT CREATE ON SCHEMA ambit TO ambit_lookup;
+  REVOKE EXECUTE ON FUNCTION ambit.list_due_organizations(uuid[],timestamptz) FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION ambit.list_due_organizations(uuid[],timestamptz) TO ambit_runtime;
+  ALTER FUNCTION ambit.list_due_organizations(uuid[],timestamptz) OWNER TO ambit_lookup;
+  REVOKE CREATE ON SCHEMA ambit FROM ambit_lookup;
+END $$;

@@ -28,6 +28,7 @@ import { createMailer, type Mailer } from './lib/mail.ts';
 import type { Redis } from './lib/redis.ts';
 import { createSharedBuckets } from './lib/shared-buckets.ts';
 import { createPlanner } from './planner/planner.ts';
+import { createEventRefusals } from './resources/integration/refusals.ts';
 import { createRequestCounts } from './resources/plan/request-counts.ts';
 import { buildSchema } from './schema.ts';
 
@@ -44,6 +45,8 @@ export interface DependencyOptions {
   writeCountsAfter?: number;
   /** Milliseconds between the first recorded use of a credential and the write of the uses. */
   writeUsesAfter?: number;
+  /** Milliseconds between the first refused event of an integration and the write of the audit events. */
+  writeRefusalsAfter?: number;
   /** What records requests in addition to the log. */
   observers?: ObserverOptions;
   /** Defaults to one with the ordinary limits of time and memory. */
@@ -84,6 +87,7 @@ export function createDependencies({
   redis,
   writeCountsAfter,
   writeUsesAfter,
+  writeRefusalsAfter,
   schemaValidator = createSchemaValidator(),
   eventEvaluator = createEventEvaluator(),
 }: DependencyOptions): Dependencies {
@@ -102,6 +106,7 @@ export function createDependencies({
     buckets: redis ? createSharedBuckets(localBuckets, redis, now, log) : localBuckets,
     requestCounts: createRequestCounts(pool, clock, log, writeCountsAfter),
     lastUses: createLastUses(pool, clock, log, writeUsesAfter),
+    eventRefusals: createEventRefusals(pool, clock, log, writeRefusalsAfter),
     schemaValidator,
     eventEvaluator,
   };

@@ -48,6 +48,8 @@ export interface Config {
   smtpUrl: string | undefined;
   mailFrom: string;
   invitationUrl: string | undefined;
+  /** In lower case. */
+  contactMailDomains: string[];
   logLevel: LogLevel;
   logSql: boolean;
   /** The port is undefined without `METRICS_PORT`. */
@@ -135,6 +137,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     smtpUrl: env.SMTP_URL,
     mailFrom: env.MAIL_FROM,
     invitationUrl: env.INVITATION_URL,
+    contactMailDomains: env.CONTACT_MAIL_DOMAINS,
     logLevel: env.LOG_LEVEL,
     logSql: env.LOG_SQL === 'true',
     metrics: { host: env.METRICS_HOST, port: env.METRICS_PORT, token: env.METRICS_TOKEN },

@@ -5,6 +5,7 @@ import { countedAccess, type DecisionCount } from './access/counted.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/client.ts';
 import type { Pool } from './db/pool.ts';
+import { readAgain } from './db/read-again.ts';
 import { type Binding, type Mode, openTransaction, runCheck, type Transaction } from './db/transaction.ts';
 import type { Work } from './db/work.ts';
 import { type Actor, ANONYMOUS, accessOfCredential, effectiveGrantsOf } from './identity/actor.ts';
@@ -28,6 +29,23 @@ export interface RequestCounts {
   write(): Promise<void>;
 }
 
+/** A refused event of an integration. */
+export interface EventRefusal {
+  readonly organizationId: string;
+  readonly integrationId: string;
+  readonly reason: 'INTEGRATION_DISABLED' | 'WRONG_TYPE' | 'RATE_LIMITED' | 'QUEUE_FULL' | 'INVALID_EVENT';
+  readonly requestId: string;
+  readonly address: string;
+}
+
+/** The refused events of integrations. */
+export interface EventRefusals {
+  /** Counts a refusal now, and writes an audit event with the number later. */
+  add(refusal: EventRefusal): void;
+  /** Writes what was counted. To be called before the pool ends. */
+  write(): Promise<void>;
+}
+
 /** The dependencies of the application. They are the same for all requests. */
 export interface Dependencies {
   readonly pool: Pool;
@@ -42,6 +60,7 @@ export interface Dependencies {
   readonly buckets: Buckets;
   readonly requestCounts: RequestCounts;
   readonly lastUses: LastUses;
+  readonly eventRefusals: EventRefusals;
   /** The thread for JSON Schemas of organizations. */
   readonly schemaValidator: SchemaValidator;
   /** The thread for programs and templates of CUSTOM_EVENT checks. */
@@ -157,7 +176,7 @@ export async function revalidate(ctx: Context): Promise<boolean> {
     ctx.work.statements += 1;
     const { pool } = ctx.dependencies;
     const lookups = await pool.lookupsOf(revalidation.cached.actor.organization?.id ?? '');
-    revalidation.result ??= runCheck(lookups.unsafe, revalidation.cached.check);
+    revalidation.result ??= runCheck(readAgain(lookups).unsafe, revalidation.cached.check);
     ctx.work.tracer?.addStatement(revalidation.cached.check.singleText, revalidation.result);
   }
   const isUnchanged = await revalidation.result;

@@ -110,7 +110,8 @@ function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
       ? field
           .replace(/^(update|delete|rotate|signOut|resend|transfer|schedule|unschedule|end|send|node)s?/, '')
           .replace('Ownership', 'Member')
-          .replace('CampaignReminder', 'Campaign') || 'Check'
+          .replace('CampaignReminder', 'Campaign')
+          .replace('IntegrationSecret', 'Integration') || 'Check'
       : name.replace(/Ids?$/, '');
   return ids[capitalized(about)] ?? ids['Check'];
 }

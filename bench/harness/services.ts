@@ -102,7 +102,7 @@ export async function fillServices(sql: Sql, { id, categoryIds, levelIds }: Orga
   await insert(
     'checks',
     times(CHECKS, (at) => {
-      const type = TYPES[at % TYPES.length] as CheckType;
+      const type = TYPES[at % TYPES.length] as UsedType;
       return {
         name: `Check ${at}`,
         type,
@@ -154,9 +154,11 @@ const TYPES = [
   'MANUAL',
 ] as const satisfies CheckType[];
 
+type UsedType = (typeof TYPES)[number];
+
 const equals = (value: string) => ({ operator: 'STARTS_WITH', value, caseSensitive: false });
 
-const SETTINGS: { [Type in CheckType]: (at: number) => Settings[Type] } = {
+const SETTINGS: { [Type in UsedType]: (at: number) => Settings[Type] } = {
   MANUAL: () => ({ frequencyDays: 30, commentRequired: false }),
   HAS_OWNER: (at) => ({ contactRequired: at % 2 === 0, contactType: null }),
   SERVICE_PROPERTY: (at) => ({
@@ -169,4 +171,4 @@ const SETTINGS: { [Type in CheckType]: (at: number) => Settings[Type] } = {
   RECENT_DEPLOY: (at) => ({ days: 30 + (at % 60) }),
 };
 
-const settingsFor = (type: CheckType, at: number): object => SETTINGS[type](at);
+const settingsFor = (type: UsedType, at: number): object => SETTINGS[type](at);

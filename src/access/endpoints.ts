@@ -16,6 +16,14 @@ export const POST_ENDPOINTS = ['/secrets/revoke'] as const;
 
 export type PostPath = (typeof POST_ENDPOINTS)[number];
 
+/** The endpoints for POST that take the secret of an integration as the rest of the path, and the type of the integration. */
+export const EVENT_ENDPOINTS = {
+  '/integrations/custom-event/': 'CUSTOM_EVENT',
+  '/integrations/deploy/': 'DEPLOY',
+} as const;
+
+export type EventPath = keyof typeof EVENT_ENDPOINTS;
+
 /** The endpoints for POST that read files of any length, and the permissions that each requires. */
 export const UPLOADS = {
   '/services/import': ['service:create', 'service:update'],
@@ -32,7 +40,11 @@ interface ReportAccess {
 
 /** The pages for GET under `/reports`. A segment such as `:id` is a parameter. A browser reads them with a cookie. */
 export const REPORTS = {
+  '/reports/campaigns': { permission: 'campaign:read' },
+  '/reports/campaigns/:id': { permission: 'campaign:read' },
+  '/reports/campaigns/:id.csv': { permission: 'campaign:read' },
   '/reports/maturity': { permission: 'check_result:read', onSome: true },
+  '/reports/maturity.csv': { permission: 'check_result:read', onSome: true },
 } as const satisfies Record<string, ReportAccess>;
 
 export type ReportPath = keyof typeof REPORTS;

@@ -8,6 +8,10 @@ import { choice, databaseUrl, encryptionKey, integer, list, optionalChoice, text
 const isOrigin = (origin: string): boolean =>
   /^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
 
+/** A domain of an e-mail address. An internationalized one is given in ASCII, such as `xn--bcher-kva.example`. */
+const isDomain = (domain: string): boolean =>
+  domain.length <= 253 && /^([a-z\d-]{1,63}\.)*[a-z\d-]{1,63}$/i.test(domain);
+
 /** The characters of a bearer token (RFC 6750, section 2.1). */
 const METRICS_TOKEN = /^[\w.~+/=-]{16,200}$/;
 
@@ -145,6 +149,11 @@ export const VARIABLES = {
     'URL of the mail server, such as `smtp://user:password@host:587`. Without it, mail is logged instead of sent.',
   ),
   MAIL_FROM: text('Ambit <ambit@localhost>', 'Sender of mail.'),
+  CONTACT_MAIL_DOMAINS: variable(
+    list(isDomain).transform((domains) => domains.map((domain) => domain.toLowerCase())),
+    'domains such as example.com, separated by commas',
+    'Domains of e-mail addresses to which [reminders of campaigns](campaigns.md#reminders) may go although no member has the address, separated by commas. Their subdomains are not included. Defaults to none.',
+  ),
   INVITATION_URL: variable(
     z.url({ protocol: /^https?$/ }).optional(),
     'a URL such as https://app.example.com/join',

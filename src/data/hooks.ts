@@ -17,8 +17,19 @@ export interface Mutated {
   readonly inputs: readonly Readonly<Record<string, unknown>>[];
 }
 
+/** One input of a mutation, and its path in the input of the mutation. */
+export interface GivenInput {
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly path: readonly string[];
+}
+
 /** The special behavior of a resource. Hooks run in the transaction of the mutation, after the guard. */
 export interface Hooks<Row> {
+  /**
+   * Runs before the first row of a create or update mutation is locked, for what takes long, such as a validation in a thread.
+   * `afterWrite` gets the result.
+   */
+  readonly prepare?: (ctx: Context, inputs: readonly GivenInput[]) => Promise<unknown>;
   /**
    * Runs a whole mutation, for what must happen before the first row is locked and after the last one is written. When `run`
    * has returned, everything is written.
@@ -32,8 +43,11 @@ export interface Hooks<Row> {
   readonly afterCreate?: (ctx: Context, row: Row) => MaybePromise<void>;
   /** As `afterCreate`, with the row before and after the update. */
   readonly afterUpdate?: (ctx: Context, before: Row, after: Row) => MaybePromise<void>;
-  /** Runs once for all objects that a mutation has created or updated. It can update their rows, which are read again. */
-  readonly afterWrite?: (ctx: Context, changes: readonly Change<Row>[]) => MaybePromise<void>;
+  /**
+   * Runs once for all objects that a mutation has created or updated, in the order of the inputs. It can update their rows,
+   * which are read again.
+   */
+  readonly afterWrite?: (ctx: Context, changes: readonly Change<Row>[], prepared: never) => MaybePromise<void>;
   /**
    * As `afterWrite`, for statements whose results are not needed: it sends them with `awaitWithCommit`, and does not change the
    * objects. So the row, these statements, the audit event and COMMIT share a round trip.

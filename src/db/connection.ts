@@ -170,6 +170,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       }
       // The driver would keep using the stale statement.
       if (error.isStale) lose('STALE');
+      // It was sent after the stale statement, and fails with its connection.
+      else if (lossCause === 'STALE') error.isStale = true;
       onResponse();
     });
     return query;

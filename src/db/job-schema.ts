@@ -1,5 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres';
-import { JOB_NAMES, JOB_SCHEMA, type JobName, queueOptions } from '../lib/jobs.ts';
+import { JOB_NAMES, JOB_SCHEMA, type JobName, policyOf, queueOptions } from '../lib/jobs.ts';
 import { jobExecutor, withoutTransaction } from './job-executor.ts';
 
 /** The version of the tables that the installed pg-boss needs. Known here, so that a start need not load pg-boss. */
@@ -100,7 +100,7 @@ async function setQueues(tx: TransactionSql, names: readonly JobName[]): Promise
     createSchema: false,
   });
   for (const name of names) {
-    await boss.createQueue(name, queueOptions(name));
+    await boss.createQueue(name, { ...queueOptions(name), policy: policyOf(name) });
     await boss.updateQueue(name, queueOptions(name));
   }
 }

@@ -38,6 +38,8 @@ export interface Attribute<Value = unknown> {
   readonly readOnly?: true;
   /** Has a unique index, in the organization or in the project. */
   readonly unique: boolean;
+  /** Words for the objects among which it is unique, if these are fewer. */
+  readonly uniqueIn?: string;
   readonly create: z.ZodType;
   readonly update: z.ZodType;
   readonly description: string;
@@ -74,13 +76,14 @@ const characters = (max: number): string => (max === 1 ? '1 character' : `${numb
 export const singleLine = (
   max: number,
   description: string,
-  { unique = false, fixed = false }: Common & { unique?: boolean } = {},
+  { unique = false, uniqueIn, fixed = false }: Common & { unique?: boolean; uniqueIn?: string } = {},
 ): Attribute<string> => ({
   ...BASE,
   type: 'String',
   nullable: false,
   required: true,
   unique,
+  ...(uniqueIn && { uniqueIn }),
   fixed,
   create: singleLineText(max),
   update: singleLineText(max).optional(),
@@ -117,6 +120,22 @@ export const multiLine = (max: number, description: string): Attribute<string | 
   description,
   limits: `1 to ${characters(max)}.`,
 });
+
+/** Text of several lines that cannot be cleared. In a union, a hook must require it for a new row. */
+export const text = (max: number, description: string): Attribute<string> => {
+  const schema = multiLineText(max).unwrap().unwrap();
+  return {
+    ...BASE,
+    type: 'String',
+    nullable: false,
+    required: false,
+    create: schema,
+    update: schema.optional(),
+    cost: textCost(max),
+    description,
+    limits: `1 to ${characters(max)}.`,
+  };
+};
 
 /** An optional short name for use in code. With it the resource is found by `alias` wherever it is found by `id`. */
 export const alias = (description: string): Attribute<string | null> => ({

@@ -1,4 +1,4 @@
-import type { EnumRef, FieldMap } from '@pothos/core';
+import type { EnumRef, FieldMap, InputFieldMap } from '@pothos/core';
 import type { SQL } from 'drizzle-orm';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
@@ -98,5 +98,7 @@ export interface Declaration<Table extends TenantTable> extends NodeDeclaration<
   readonly order: readonly [ColumnOf<Table>, ...ColumnOf<Table>[]];
   /** The mutations that have a second form for up to 500 objects, such as `createServices`. */
   readonly bulk?: readonly ('create' | 'update')[];
+  /** Additional fields of the inputs that create or update an object, for the hook `prepare`. */
+  readonly inputs?: (t: PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>) => InputFieldMap;
   readonly hooks?: Hooks<Row<Table>>;
 }

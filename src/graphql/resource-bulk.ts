@@ -8,6 +8,7 @@ import type { Fields } from './part-inputs.ts';
 import type { Input } from './resource-inputs.ts';
 import type { AnyRow, Resource, When } from './resource-model.ts';
 import { createAll, type Given, targetIdOf, updateAll } from './resource-write.ts';
+import { RunAgain } from './run-again.ts';
 
 /** Maximum number of objects that one mutation creates or updates. */
 const MAX_BULK = 500;
@@ -73,8 +74,8 @@ async function writeAll(ctx: Context, resource: Resource, when: When, inputs: re
 }
 
 /**
- * Creates or updates several objects. An error that the database finds, such as an unknown reference, has the path of the
- * only input. Of several, the database does not tell which one it is, so the path is that of the list.
+ * Creates or updates several objects. An error that only the database finds, such as a reference that another request has just
+ * deleted, has the path of the only input. Of several, the database does not tell which one it is, so the mutation runs again.
  */
 async function writeBulk(ctx: Context, resource: Resource, when: When, given: readonly Given[]): Promise<AnyRow[]> {
   try {
@@ -84,9 +85,11 @@ async function writeBulk(ctx: Context, resource: Resource, when: When, given: re
     const { plural } = resource.declaration;
     if (!userErrors) throw thrown;
     const [only, ...others] = given;
+    const hasPath = userErrors.every(({ path }) => path[0] === plural);
     const path = only && others.length === 0 ? only.path : [plural];
-    throw invalid(
+    const error = invalid(
       ...userErrors.map((one) => ({ ...one, path: one.path[0] === plural ? one.path : [...path, ...one.path] })),
     );
+    throw hasPath || others.length === 0 ? error : new RunAgain('an input violates a constraint', { cause: error });
   }
 }

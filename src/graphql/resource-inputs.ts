@@ -47,13 +47,13 @@ const listInputs = (t: Fields, name: string, { isList }: Attribute) =>
   ]);
 
 function inputDescription(resource: DeclaredNode, key: string, attribute: Attribute, when: When): string {
-  const { description, limits, unique, nullable } = attribute;
+  const { description, limits, unique, uniqueIn, nullable } = attribute;
   const note = when === 'create' ? attribute.creation : attribute.change;
-  const where = resource.project ? 'project' : 'organization';
+  const where = uniqueIn ?? (resource.project ? 'the project' : 'the organization');
   return [
     `${description}.`,
     ...(limits ? [limits] : []),
-    ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', case-insensitive'}.`] : []),
+    ...(unique ? [`Unique in ${where}${key === 'alias' ? '' : ', case-insensitive'}.`] : []),
     ...(note ? [note] : []),
     ...(when === 'update' ? [nullable ? 'Null clears it.' : 'Cannot be null.'] : []),
   ].join(' ');

@@ -125,7 +125,7 @@ function listOptions(resource: Resource, { filter, orderBy }: ListInputs, limit?
         filter: builder.args((t) => ({
           filter: t.field({
             type: filter,
-            description: `Which ${words} to list. Defaults to all${omitted && ' others'}.`,
+            description: `Which ${words} to list. Defaults to all${omitted && ' that are not omitted'}.`,
           } as never),
         })).filter,
       }),

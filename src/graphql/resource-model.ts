@@ -185,11 +185,11 @@ function explainViolations(declared: DeclaredNode): void {
   const { table, attributes, references, noun, project } = declared;
   const where = project ? ' in this project' : '';
   const tableName = getTableName(table);
-  for (const [key, { unique }] of attributes)
+  for (const [key, { unique, uniqueIn }] of attributes)
     if (unique)
       explainViolation(
         `${tableName}_${columnNamed(table, key).name}`,
-        userError('TAKEN', key, `Another ${noun}${where} has this ${nounOf(key)}.`),
+        userError('TAKEN', key, `Another ${noun}${uniqueIn ? ` in ${uniqueIn}` : where} has this ${nounOf(key)}.`),
       );
   for (const { key, path: above, ...reference } of references) {
     const target = targetOf(declared, reference.target);

@@ -12,14 +12,18 @@ import { canSee, type GivenReference, loadReferenced, referenceInputOf, type Tar
 
 /** Adds the mutations create, update and delete. */
 export function addMutations(resource: Resource): void {
-  const { name, noun, field, type, project, owner } = resource;
+  const { name, noun, field, type, project, owner, declaration } = resource;
   const payload = { [field]: { type, description: `The ${noun}.` } };
   const where = project ? ' in a project' : '';
   const createInput = mutation(`create${name}`, {
     mayUseCachedActor: true,
     permission: resource.permissionTo('create'),
     description: `Creates ${withArticle(noun)}${where}.`,
-    input: (t: Fields) => ({ ...projectInput(t, resource), ...attributeInputs(t, resource, 'create') }),
+    input: (t: Fields) => ({
+      ...projectInput(t, resource),
+      ...attributeInputs(t, resource, 'create'),
+      ...declaration.inputs?.(t),
+    }),
     ...(project && {
       on: async (input: Input, ctx: Context) =>
         (await getVisible(ctx, resource.declaration.project as Target, input['projectId'] as string)).id,
@@ -43,7 +47,11 @@ export function addMutations(resource: Resource): void {
     mayUseCachedActor: true,
     permission: resource.permissionTo('update'),
     description: `Updates ${withArticle(noun)}. Omitted fields are unchanged.`,
-    input: (t: Fields) => ({ ...targetInput(t, resource), ...attributeInputs(t, resource, 'update') }),
+    input: (t: Fields) => ({
+      ...targetInput(t, resource),
+      ...attributeInputs(t, resource, 'update'),
+      ...declaration.inputs?.(t),
+    }),
     ...onTarget,
     ...auditTarget,
     results: payload,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Permission } from '../access/catalog.ts';
 import { audit, type Context } from '../context.ts';
 import { denseIndexOf } from '../data/dense-index.ts';
-import type { Mutated } from '../data/hooks.ts';
+import type { GivenInput, Mutated } from '../data/hooks.ts';
 import { objectsWith, type PartChange } from '../data/parts.ts';
 import { releaseReferences } from '../data/references.ts';
 import { invalid, notFound, userError } from '../lib/errors.ts';
@@ -16,16 +16,15 @@ import { refuseTakenValues } from './resource-unique.ts';
 import { canSee, type GivenReference, loadReferenced, requireOnService, type Target } from './target.ts';
 
 /** An input of one object, and its path in the input of the mutation. */
-export interface Given {
-  readonly input: Input;
-  readonly path: readonly string[];
-}
+export type Given = GivenInput;
 
 /** Creates objects: all of them or, if there are errors, none. */
-export const createAll = (ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> =>
-  around(ctx, resource, 'create', given, () => insertAll(ctx, resource, given));
+export async function createAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
+  const extra = await resource.declaration.hooks?.prepare?.(ctx, given);
+  return await around(ctx, resource, 'create', given, () => insertAll(ctx, resource, given, extra));
+}
 
-async function insertAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
+async function insertAll(ctx: Context, resource: Resource, given: readonly Given[], extra: unknown): Promise<AnyRow[]> {
   const { declaration, rows, table } = resource;
   const hooks = declaration.hooks ?? {};
   const projectId = resource.project ? fromPublicId('prj', given[0]?.input['projectId'] as string) : null;
@@ -58,15 +57,20 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
   const written = prepared.map((target, at): Written => ({ ...target, before: null, after: created[at] as AnyRow }));
   await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'create', written));
   for (const { after } of written) await hooks.afterCreate?.(ctx, after as never);
-  return await finish(ctx, resource, written);
+  return await finish(ctx, resource, written, extra);
 }
 
 /** Runs the hook for all objects. Returns their rows as they are then. */
-async function finish(ctx: Context, { declaration, rows }: Resource, written: readonly Written[]): Promise<AnyRow[]> {
+async function finish(
+  ctx: Context,
+  { declaration, rows }: Resource,
+  written: readonly Written[],
+  extra: unknown,
+): Promise<AnyRow[]> {
   const { afterWrite, sendAfterWrite } = declaration.hooks ?? {};
   await sendAfterWrite?.(ctx, written as never);
   if (!afterWrite) return written.map(({ after }) => after);
-  await afterWrite(ctx, written as never);
+  await afterWrite(ctx, written as never, extra as never);
   const current = await rows.lockAll(
     ctx,
     written.map(({ after }) => after.id),
@@ -80,10 +84,12 @@ const isOfMany = (targets: readonly { path: readonly string[] }[]): boolean =>
   targets.length > 1 || targets.some(({ path }) => path.length > 0);
 
 /** Updates objects: all of them or, if there are errors, none. */
-export const updateAll = (ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> =>
-  around(ctx, resource, 'update', given, () => changeAll(ctx, resource, given));
+export async function updateAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
+  const extra = await resource.declaration.hooks?.prepare?.(ctx, given);
+  return await around(ctx, resource, 'update', given, () => changeAll(ctx, resource, given, extra));
+}
 
-async function changeAll(ctx: Context, resource: Resource, given: readonly Given[]): Promise<AnyRow[]> {
+async function changeAll(ctx: Context, resource: Resource, given: readonly Given[], extra: unknown): Promise<AnyRow[]> {
   const { declaration, rows, table } = resource;
   const hooks = declaration.hooks ?? {};
   const order = denseIndex(resource);
@@ -115,7 +121,7 @@ async function changeAll(ctx: Context, resource: Resource, given: readonly Given
   if (follows) {
     await auditChanges(ctx, resource, written, await writeItems(ctx, resource, 'update', written));
     for (const { before, after } of written) await hooks.afterUpdate?.(ctx, before as never, after as never);
-    return await finish(ctx, resource, written);
+    return await finish(ctx, resource, written, extra);
   }
   await hooks.sendAfterWrite?.(ctx, written as never);
   return written.map(({ after }) => after);

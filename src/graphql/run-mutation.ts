@@ -23,6 +23,7 @@ import { fieldOf } from '../lib/words.ts';
 import { recordEvent } from '../resources/audit-event/service.ts';
 import type { Outcome } from '../resources/audit-event/table.ts';
 import { attemptedInput } from './attempted-input.ts';
+import { RunAgain } from './run-again.ts';
 
 export interface MutationField extends MutationExtensions {
   name: string;
@@ -53,7 +54,8 @@ const LOCK_NOT_AVAILABLE = '55P03';
  * first field may use the cached actor instead. Then the credential is checked in the transaction. If the check did not
  * confirm the actor, the field has had no effect, and it runs again with grants that are read.
  *
- * A field whose effects are all in its transaction also runs again when a prepared statement was stale.
+ * A field whose effects are all in its transaction also runs again once when a prepared statement was stale, and after
+ * `RunAgain`.
  */
 export function mutationResolver(field: MutationField, resolve: Resolve): Resolve {
   return async (parent, args, ctx, info) => {
@@ -78,7 +80,7 @@ export function mutationResolver(field: MutationField, resolve: Resolve): Resolv
       if (first !== UNDECIDED) return first;
       const next = await attempt(
         await beginMutation(ctx, targetId),
-        async (thrown) => !(mayUseCachedActor && hasStaleStatement(ctx, thrown)),
+        async (thrown) => !(mayUseCachedActor && isRepeated(ctx, thrown)),
       );
       if (next !== UNDECIDED) return next;
       return await attempt(await beginMutation(ctx, targetId), async () => true);
@@ -92,11 +94,14 @@ const UNDECIDED = Symbol('undecided');
 
 /**
  * Whether a failure with the cached actor is final. Otherwise the field runs again. A failure of the database is final,
- * except for a stale statement.
+ * except for those after which a field runs again.
  */
 const isDecided = async (ctx: Context, thrown: unknown): Promise<boolean> =>
-  !hasStaleStatement(ctx, thrown) &&
+  !isRepeated(ctx, thrown) &&
   (ctx.work.stopped !== undefined || isFault(thrown, domainError(thrown)) || (await isActorConfirmed(ctx)));
+
+const isRepeated = (ctx: Context, thrown: unknown): boolean =>
+  hasStaleStatement(ctx, thrown) || (thrown instanceof RunAgain && !ctx.work.stopped);
 
 /**
  * Whether the transaction failed because a prepared statement was stale. PostgreSQL has reported an error for the

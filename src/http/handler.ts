@@ -11,6 +11,7 @@ import { createCompress } from './compression.ts';
 import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts';
 import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
+import { createEventRoutes, eventRouteOf } from './integration-event.ts';
 import { type Admission, createRequestMemory, type RequestMemory } from './memory.ts';
 import { METRICS_PATH, type MetricsRoute } from './metrics/route.ts';
 import { createObserve, type Observe } from './observe.ts';
@@ -64,6 +65,8 @@ const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] 
 function routeOf(req: IncomingMessage, routes: Pick<Routes, 'has'>[]): string {
   const path = pathOf(req);
   if (path.startsWith(FOLDER)) return FOLDER;
+  const event = eventRouteOf(path);
+  if (event) return event;
   if (isReport(path)) return routeOfReport(path) ?? 'none';
   return path === '/' || path === '/graphql' || routes.some((known) => known.has(path)) ? path : 'none';
 }
@@ -103,6 +106,7 @@ export function createHandler(
   ]);
   const uploads = createUploads(dependencies, deadlines);
   const posts = createPosts(dependencies);
+  const events = createEventRoutes(dependencies, memory);
   const reports = createReports(dependencies);
   const compress = createCompress();
   const writer = createResponseWriter(dependencies.config, dependencies.log);
@@ -121,9 +125,11 @@ export function createHandler(
     const exported = req.method === 'GET' ? exports.get(path) : undefined;
     const post = req.method === 'POST' ? posts.get(path) : undefined;
     const upload = req.method === 'POST' ? uploads.get(path) : undefined;
-    if (path !== '/graphql' && !exported && !post && !upload)
+    const event = req.method === 'POST' ? events.find(path) : null;
+    if (path !== '/graphql' && !exported && !post && !upload && !event)
       return errorResponse(404, 'This path does not exist. The API is at /graphql.', requestId);
     if (memory.isFull()) return busy(requestId);
+    if (event) return await event(req, { requestId, address: clientAddress(req), state: { work, trace } });
     if (upload) return await respondToUpload(upload, req, requestId, work, trace);
     const body = await memory.readBody(req, MAX_BODY);
     if (body === 'incomplete') return busy(requestId, { connection: 'close' });
@@ -177,7 +183,7 @@ export function createHandler(
     const admission = memory.admit(body.length);
     if (!admission) throw unavailable(BUSY);
     try {
-      return await reports.respond(req, path, serverContext(req, requestId, newState(work, trace, admission)));
+      return await reports.respond(req, path, body, serverContext(req, requestId, newState(work, trace, admission)));
     } finally {
       admission.release();
     }

@@ -6,6 +6,7 @@ import type { Bucket, Claim, Counted } from '../lib/buckets.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
 import { networkOf } from '../lib/network.ts';
+import type { Plan } from '../lib/plans.ts';
 import { requestLimitsOf, requestsOf } from '../lib/request-limits.ts';
 import type { RequestContext } from './request-context.ts';
 import type { CountedRequest } from './server-context.ts';
@@ -30,13 +31,33 @@ export function countFor(
   cost = 0,
 ): MaybePromise<void> {
   const claims = claimsOf(actor, address, dependencies.config);
-  return andThen(dependencies.buckets.count(claims, requests), ({ buckets, refusedBy }: Counted) => {
-    onCounted({ cost, requests: refusedBy === null ? requests : 0, claims, buckets });
-    if (refusedBy !== null)
-      throw rateLimited(claims[refusedBy] as Claim, buckets[refusedBy] as Bucket, dependencies.clock());
+  return andThen(dependencies.buckets.count(claims, requests), (result) => {
+    onCounted({ cost, requests: result.refusedBy === null ? requests : 0, claims, buckets: result.buckets });
+    requireCounted(claims, result, dependencies.clock());
     if (actor.organization) dependencies.requestCounts.add(actor.organization.id, requests);
     dependencies.lastUses.record(actor, address);
   });
+}
+
+/** Counts an event of an integration as one request. The integration has the limits of a credential. */
+export function countForIntegration(
+  { buckets, requestCounts, clock, config }: Dependencies,
+  { id, organizationId, plan }: { id: string; organizationId: string; plan: Plan },
+): MaybePromise<void> {
+  const limits = requestLimitsOf(plan, config.planRequestsPercent);
+  const claims: Claim[] = [
+    { kind: 'credential', key: id, limit: limits.credential },
+    { kind: 'organization', key: organizationId, limit: limits.organization },
+  ];
+  return andThen(buckets.count(claims, 1), (result) => {
+    requireCounted(claims, result, clock());
+    requestCounts.add(organizationId, 1);
+  });
+}
+
+/** Throws RATE_LIMITED if the requests were not counted. */
+function requireCounted(claims: readonly Claim[], { buckets, refusedBy }: Counted, now: Date): void {
+  if (refusedBy !== null) throw rateLimited(claims[refusedBy] as Claim, buckets[refusedBy] as Bucket, now);
 }
 
 const WHO = { credential: 'with this credential', organization: 'of this organization', network: 'from this network' };

@@ -1,15 +1,10 @@
 import type { Dependencies } from '../context.ts';
-import {
-  beginServiceExport,
-  mayExportServices,
-  readServicePage,
-  type ServicePage,
-} from '../resources/service/export-graphql.ts';
 import type { ServiceFormat } from '../resources/service/record.ts';
 import type { Export } from './audit-export.ts';
 import type { Deadlines } from './deadline.ts';
 import { countedContext, withinDeadline } from './file-context.ts';
 import { createRunning, MAX_EXPORTS } from './running-exports.ts';
+import { beginServiceExport, mayExportServices, readServicePage, type ServicePage } from './service-pages.ts';
 
 /** Sends all services that the caller can read as a file. */
 export function createServiceExport(dependencies: Dependencies, deadlines: Deadlines): Export {

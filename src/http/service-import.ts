@@ -5,19 +5,15 @@ import { domainError } from '../db/constraints.ts';
 import type { Work } from '../db/work.ts';
 import { AmbitError } from '../lib/errors.ts';
 import { type FileFormat, FileStopped, IMPORT_LIMITS, rowsOfFile } from '../resources/service/import-file.ts';
-import {
-  importDependencies,
-  importRows,
-  mayImport,
-  recordImport,
-  requireImport,
-} from '../resources/service/import-graphql.ts';
 import { importSteps } from '../resources/service/import-steps.ts';
 import type { Export } from './audit-export.ts';
 import { type Deadlines, stopDisconnected } from './deadline.ts';
 import { countedContext, withinDeadline } from './file-context.ts';
 import { createRunning, MAX_IMPORTS } from './running-exports.ts';
 import type { ServerContext } from './server-context.ts';
+import { importDependencies } from './service-rows/dependencies.ts';
+import { importRows } from './service-rows/rows.ts';
+import { mayImport, recordImport, requireImport } from './service-rows/transaction.ts';
 import { chunksOfBody, setUploading } from './upload.ts';
 
 /** After which an import ends. Files of 100 MB at 170 kB/s arrive in time. */

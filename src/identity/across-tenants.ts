@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
+import { arrayParam } from '../db/array.ts';
 import type { Db } from '../db/client.ts';
 import { queryRows } from '../db/reader.ts';
 import type { BindingCheck } from '../db/transaction.ts';
@@ -176,6 +177,21 @@ export const listOrganizationsAcrossTenants = async (db: Db, after: string | nul
   (await queryRows<{ id: string }>(db, sql`select ambit.list_organizations(${after}, ${limit}) as id`)).map(
     ({ id }) => id,
   );
+
+/** Those of these organizations that have services to evaluate at this time, in ascending order. */
+export const listDueOrganizationsAcrossTenants = async (
+  db: Db,
+  organizations: readonly string[],
+  due: Date,
+): Promise<string[]> =>
+  (
+    await queryRows<{ id: string }>(
+      db,
+      sql`select ambit.list_due_organizations(${arrayParam(organizations)}::uuid[], ${due.toISOString()}::timestamptz) as id`,
+    )
+  )
+    .map(({ id }) => id)
+    .sort();
 
 /** Users with sessions that expired an hour ago. */
 export const listUsersWithExpiredSessionsAcrossTenants = async (db: Db, limit: number): Promise<string[]> =>

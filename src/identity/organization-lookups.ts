@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Db, drizzleOn } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
+import { readAgain } from '../db/read-again.ts';
 import { findSecretOrganizationAcrossTenants } from './across-tenants.ts';
 
 /** Returns connections for the lookups in `across-tenants.ts`, by the organization whose rows a lookup reads. */
@@ -9,6 +10,10 @@ export interface OrganizationLookups {
   of(organizationId: string): Promise<Db>;
   /** For a lookup by the hash of an API token or an invitation. */
   ofSecret(hash: string): Promise<Db>;
+  /**
+   * The organization of the hash of a secret, also for some time after the secret was deleted. Empty for an unknown one.
+   */
+  organizationOf(hash: string): Promise<string>;
 }
 
 /** Maximum number of secrets whose organization is cached. The organization of a secret never changes. */
@@ -16,7 +21,7 @@ const MAX_SECRETS = 50_000;
 
 export function createOrganizationLookups(pool: Pool): OrganizationLookups {
   const organizations = new LRUCache<string, string>({ max: MAX_SECRETS });
-  const of = async (organizationId: string): Promise<Db> => drizzleOn(await pool.lookupsOf(organizationId));
+  const of = async (organizationId: string): Promise<Db> => drizzleOn(readAgain(await pool.lookupsOf(organizationId)));
 
   async function organizationOf(hash: string): Promise<string> {
     const cached = organizations.get(hash);
@@ -30,5 +35,6 @@ export function createOrganizationLookups(pool: Pool): OrganizationLookups {
     of,
     // Outside a cluster, all lookups share one connection, so the organization is not needed.
     ofSecret: async (hash) => of(pool.isCluster ? await organizationOf(hash) : ''),
+    organizationOf,
   };
 }

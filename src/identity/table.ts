@@ -12,8 +12,8 @@ export const signingKeys = pgTable('signing_keys', {
 });
 
 /**
- * A directory: it finds the organization of an API token or an invitation by the hash of its secret. A row is deleted with
- * its secret. A row whose secret does not exist gives no access.
+ * A directory: it finds the organization of an API token, an invitation or an integration by the hash of its secret. A row is
+ * deleted with its secret. A row whose secret does not exist gives no access.
  */
 export const organizationSecrets = pgTable(
   'organization_secrets',

@@ -11,6 +11,8 @@ import { useTwoPhaseCommit } from './two-phase.ts';
 export interface EnqueueOptions {
   /** At most one job of this name is created in each period of so many seconds, by all processes together. */
   oncePer?: number;
+  /** No job is created while one with this key has not started. For queues with the policy `short`. */
+  key?: string;
 }
 
 export interface SentJob {
@@ -23,7 +25,7 @@ export interface SentJob {
 export interface Jobs {
   /**
    * Adds a job with the connection of the transaction. If the transaction is rolled back, the job never existed. Returns its
-   * id, or null if `oncePer` allows no further job.
+   * id, or null if `oncePer` or `key` allows no further job.
    */
   enqueue<Name extends JobName>(
     db: Db,
@@ -93,8 +95,9 @@ export function createJobs(pool: Pool): Jobs {
     return await openBoss(jobExecutor(clientOf(db).unsafe as Sql['unsafe']));
   }
 
-  async function insert(db: Db, executor: JobExecutor, name: JobName, data: object, { oncePer }: EnqueueOptions = {}) {
-    const options = { db: executor, ...(oncePer && { singletonSeconds: oncePer }) };
+  async function insert(db: Db, executor: JobExecutor, name: JobName, data: object, given: EnqueueOptions = {}) {
+    const { oncePer, key } = given;
+    const options = { db: executor, ...(oncePer && { singletonSeconds: oncePer }), ...(key && { singletonKey: key }) };
     return await (await bossFor(name, db)).send(name, data, options);
   }
   const jobs: Pick<Jobs, 'enqueue' | 'send'> = {

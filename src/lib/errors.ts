@@ -45,6 +45,7 @@ export const REFUSAL_REASONS = {
     'With `SIGN_UP=invited`, only accounts that the operator of the server has allowed can create organizations.',
   PRINCIPAL_REQUIRED: 'The operation is for a member or a service account, not for an API key.',
   SESSION_REQUIRED: 'The operation is for a signed-in person, not for an API token or an API key.',
+  INTEGRATION_DISABLED: 'The integration of the URL is disabled.',
 } as const;
 
 export type RefusalReason = keyof typeof REFUSAL_REASONS;

@@ -21,6 +21,8 @@ export interface JobDefinition {
   schedule?: { every: number; payload: object };
   /** Days after which a completed or failed job is deleted. */
   keepDays: number;
+  /** The policy of the queue in pg-boss. `short`: at most one job that has not started for each `key`. Defaults to `standard`. */
+  policy?: 'short';
 }
 
 const define = <Payload extends z.ZodType<object>>(
@@ -69,6 +71,17 @@ export const JOBS = {
     schedule: { every: 60, payload: { after: null } },
     keepDays: 1,
   }),
+  'process-events': define({
+    description: 'Processes the events that integrations of an organization have received.',
+    payload: z.strictObject({ organizationId: z.uuid() }),
+    retries: 20,
+    retryDelay: 1,
+    retryDelayMax: 600,
+    expiry: 900,
+    concurrency: 2,
+    keepDays: 1,
+    policy: 'short',
+  }),
   'record-maturity': define({
     description:
       'Stores how many services have each level as the numbers of the day. Runs every hour, for 200 organizations at a time.',
@@ -80,6 +93,23 @@ export const JOBS = {
     concurrency: 1,
     schedule: { every: 3_600, payload: { after: null } },
     keepDays: 1,
+  }),
+  'send-campaign-reminder': define({
+    description: 'Sends the reminder of a campaign to one address.',
+    payload: z.strictObject({
+      organizationId: z.uuid(),
+      campaignId: z.uuid(),
+      /** The contacts of teams with the address. */
+      contactIds: z.array(z.uuid()),
+      mailId: z.uuid(),
+    }),
+    // With these delays, a mail server can be unavailable for about three hours.
+    retries: 12,
+    retryDelay: 5,
+    retryDelayMax: 3_600,
+    expiry: 120,
+    concurrency: 5,
+    keepDays: 7,
   }),
   'send-invitation': define({
     description: 'Sends the mail of an invitation.',
@@ -124,3 +154,6 @@ export const queueOptions = (name: JobName) => {
     retentionSeconds: 14 * DAY,
   };
 };
+
+/** The policy of a queue. pg-boss cannot change it after the queue was created. */
+export const policyOf = (name: JobName): 'standard' | 'short' => (JOBS[name] as JobDefinition).policy ?? 'standard';

@@ -23,6 +23,22 @@ const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 
 const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
+/**
+ * A name that anybody can choose, as mail shows it: on one line, and without anything that a mail program
+ * turns into a link. A space after each dot, colon, slash and @ ends a URL or an address. Characters that look like these
+ * are folded first, and so are full stops of other scripts, which a browser takes as dots.
+ */
+export const plainName = (name: string): string => {
+  const line = name
+    .normalize('NFKC')
+    .replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .replace(/[。｡．]/gu, '.')
+    .replace(/["“”„«»]/gu, "'");
+  return line.replace(/([.:/\\@])(?=\S)/gu, '$1 ').trim();
+};
+
+export const quotedName = (name: string): string => `"${plainName(name)}"`;
+
 /** Sets no colors, so that the mail program uses its own, also in dark mode. Loads nothing from other servers. */
 const page = (title: string, body: string): string => `<!doctype html>
 <html lang="en">

@@ -69,6 +69,18 @@ export const RATE_LIMITS = {
     points: 200,
     minutes: HOUR,
   },
+  integrationsPerOrganization: {
+    counts: 'Integrations created, or their secrets rotated',
+    per: 'organization',
+    points: 500,
+    minutes: HOUR,
+  },
+  integrationsPerPerson: {
+    counts: 'Integrations created, or their secrets rotated',
+    per: 'person or service account',
+    points: 200,
+    minutes: HOUR,
+  },
   invitationsPerOrganization: {
     counts: 'Invitations created or sent again. Each sends a mail.',
     per: 'organization',
@@ -79,6 +91,12 @@ export const RATE_LIMITS = {
     counts: 'Invitations created or sent again',
     per: 'person or service account',
     points: 200,
+    minutes: HOUR,
+  },
+  remindersPerOrganization: {
+    counts: 'Reminders of campaigns sent. Each can send a mail to every team.',
+    per: 'organization',
+    points: 20,
     minutes: HOUR,
   },
   mailsPerNetwork: { counts: 'Mails sent', per: NETWORK, points: 500, minutes: HOUR },

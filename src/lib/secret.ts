@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** Prefix of a secret. It tells the kind, and secret scanners can find it in logs and repositories. */
-export type SecretKind = 'ambit_pat_' | 'ambit_key_' | 'ambit_ref_' | 'ambit_inv_' | 'ambit_set_';
+export type SecretKind = 'ambit_pat_' | 'ambit_key_' | 'ambit_ref_' | 'ambit_inv_' | 'ambit_int_' | 'ambit_set_';
 
 const checksum = (text: string): string => crc32(text).toString(16).padStart(8, '0');
 

@@ -1,5 +1,9 @@
-/** The words of a type name: `ServiceAccount` gives "service account". */
-export const nounOf = (typename: string): string => typename.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+/** The words of a type name: `ServiceAccount` gives "service account". A `Lifecycle` is a lifecycle stage. */
+export const nounOf = (typename: string): string =>
+  typename
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .replace(/^lifecycle(?=s?$)/, 'lifecycle stage');
 
 /** The name of a field for one object of a type: `ServiceAccount` gives `serviceAccount`. */
 export const fieldOf = (typename: string): string => `${typename.slice(0, 1).toLowerCase()}${typename.slice(1)}`;

@@ -1,8 +1,10 @@
 import type { JobDependencies } from '../context.ts';
 import type { JobHandlers } from '../jobs/job.ts';
+import { sendReminderMail } from '../resources/campaign/reminder-job.ts';
 import { createCleanUp } from '../resources/clean-up/job.ts';
 import { createEvaluateDue, createRecordMaturity } from '../resources/evaluation/due-job.ts';
 import { createEvaluate } from '../resources/evaluation/job.ts';
+import { createProcessEvents } from '../resources/integration/process-job.ts';
 import { sendInvitation } from '../resources/invitation/mail-job.ts';
 
 /** What runs each job. A job of `src/lib/jobs.ts` without a handler does not compile. */
@@ -10,6 +12,8 @@ export const createHandlers = (dependencies: JobDependencies): JobHandlers => ({
   'clean-up': createCleanUp(dependencies),
   evaluate: createEvaluate(dependencies),
   'evaluate-due': createEvaluateDue(dependencies),
+  'process-events': createProcessEvents(dependencies),
   'record-maturity': createRecordMaturity(dependencies),
+  'send-campaign-reminder': sendReminderMail(dependencies),
   'send-invitation': sendInvitation(dependencies),
 });

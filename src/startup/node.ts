@@ -14,8 +14,8 @@ interface NodeOptions extends Pick<AppOptions, 'observers'> {
 }
 
 /**
- * Creates the app for the role of the process. Before the pool ends, the counted requests and last uses are written, and
- * the threads end.
+ * Creates the app for the role of the process. Before the pool ends, the counted requests, the refused events and the
+ * last uses are written, and the threads end.
  */
 export function createNode({ pool, config, log, observers, hasDemo }: NodeOptions, lifecycle: Lifecycle): App {
   if (config.role === 'worker') {
@@ -26,8 +26,8 @@ export function createNode({ pool, config, log, observers, hasDemo }: NodeOption
   const redis = findRedis(config, log);
   const app = createApp({ pool, config, log, redis, observers, demo: hasDemo ? demoSignIns() : null });
   lifecycle.onStop(async () => {
-    const { requestCounts, lastUses } = app.dependencies;
-    await Promise.all([requestCounts.write(), lastUses.write(), stopThreads(app)]);
+    const { requestCounts, lastUses, eventRefusals } = app.dependencies;
+    await Promise.all([requestCounts.write(), lastUses.write(), eventRefusals.write(), stopThreads(app)]);
     redis?.close();
   });
   return app;

@@ -1,8 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql as query } from 'drizzle-orm';
+import type { Sql } from 'postgres';
 import { afterEach, expect, test } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
+import { readAgain } from '../../src/db/read-again.ts';
 import { queryRows } from '../../src/db/reader.ts';
 import { inTransaction, type Mode, openTransaction } from '../../src/db/transaction.ts';
 import { organizationUuid } from '../enforcement/support.ts';
@@ -106,6 +108,22 @@ test.each([
   });
   const [after] = await countUpdates();
   expect(after?.count).toBe((before?.count ?? 0) + 1);
+});
+
+test('a stale lookup, and the lookups that were sent with it, are sent again once', async () => {
+  const lookups = await api.pool.lookupsOf('');
+  const text = 'select * from categories where name = $1';
+  const read = (on: Sql) => on.unsafe(text, ['none'], { prepare: true }).execute();
+  await read(lookups);
+  const all = (on: Sql) => Promise.allSettled([read(on), read(on), read(on)]);
+  await changeType(api, 'varchar');
+  const statusesOf = async (on: Sql) => (await all(on)).map(({ status }) => status);
+  expect(await statusesOf(lookups)).toContain('rejected');
+  await read(lookups);
+  await changeType(api, 'text');
+  expect(await statusesOf(readAgain(lookups))).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+  const wrong = readAgain(lookups).unsafe('select nothing from categories').execute();
+  await expect(wrong).rejects.toThrow('does not exist');
 });
 
 const countUpdates = () => api.root<{ count: number }[]>`

@@ -64,7 +64,7 @@ test('an event names actor, action, target and credential, with public IDs', asy
       targetId: id,
       targetIds: [id],
       before: null,
-      after: { id, name: 'Logged', alias: null, description: null },
+      after: { id, name: 'Logged', alias: null, description: null, scorecardId: null },
       related: [],
       input: null,
       requestId: answer.headers.get('x-request-id'),

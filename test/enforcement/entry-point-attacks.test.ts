@@ -8,6 +8,15 @@ import { createToken, type Token } from '../identity/tokens.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { insertCredential } from '../support/credentials.ts';
 import {
+  type Browser,
+  hiddenIn,
+  openBrowser,
+  openReport,
+  type Page,
+  reportCookie,
+  signInToReports,
+} from '../support/reports.ts';
+import {
   addMember,
   createApiKey,
   createOrganization,
@@ -131,6 +140,22 @@ const ENDPOINTS: Record<string, (caller: Caller) => Promise<Response>> = {
 // Each is used once while it is valid, so that its actor is in the cache.
 for (const caller of Object.values({ ...bad.replayed, ...bad.deactivated, ...demotedCallers, ...good }))
   for (const ask of Object.values(ENDPOINTS)) expect((await ask(caller)).status).not.toBe(401);
+const cookieOf = async (caller: Caller): Promise<string> => (await reportCookie(api, caller)).split('=')[1] ?? '';
+const badCookies = {
+  wrong: { 'access token': owner.token ?? '', 'a made-up cookie': 'made.up.cookie' },
+  expired: { session: await cookieOf(bad.expired['session'] as Caller) },
+  replayed: { session: await cookieOf(bad.replayed['session'] as Caller) },
+  deactivated: {
+    'session of a removed member': await cookieOf(bad.deactivated['session of a removed member'] as Caller),
+    'session of a deleted organization': await cookieOf(gone.owner),
+  },
+};
+for (const [name, cookie] of Object.entries({
+  ...badCookies.expired,
+  ...badCookies.replayed,
+  ...badCookies.deactivated,
+}))
+  expect([name, (await openReport(api, '/reports/maturity', `ambit_reports=${cookie}`)).status]).toEqual([name, 200]);
 const expiring = uuidOf('ses', await credentialOf(bad.expired['session'] as Caller));
 await api.root`update sessions set expires_at = now() - interval '1 second' where id = ${expiring}`;
 const { session, token, key } = bad.replayed as { session: Caller; token: Token; key: Token };
@@ -181,17 +206,58 @@ for (const path of ['/audit-events.csv', '/audit-events.jsonl'])
     expect(foreign).not.toContain(owner.memberId);
   });
 
+/**
+ * The reports. Each browser has used its cookie while it was valid. The cookie is bound to the session of a caller, so that
+ * what ends the session ends the cookie.
+ */
+const REPORTS: Record<string, (browser: Browser) => Promise<Page>> = {
+  'GET /reports/*': (browser) => browser.open('/reports/maturity'),
+  'GET /reports/sign-in': (browser) => browser.open('/reports/sign-in'),
+  'GET /reports/organization': (browser) => browser.open('/reports/organization'),
+  'POST /reports/sign-out': (browser) => browser.send('/reports/sign-out', {}),
+  'POST /reports/organization': (browser) => browser.send('/reports/organization', { organizationId: acme.id }),
+};
+
+for (const [entryPoint, ask] of Object.entries(REPORTS)) {
+  for (const [attack, cookies] of Object.entries(badCookies))
+    add(entryPoint, attack as Attack, async () => {
+      for (const [name, cookie] of Object.entries(cookies)) {
+        const browser = openBrowser(api);
+        browser.cookies.set('ambit_reports', cookie);
+        // A stranger gets the same: the form, or the way to it.
+        const [page, expected] = [await ask(browser), await ask(openBrowser(api))];
+        const shown = ({ status, location, html }: Page) => [status, location, html.replace(/ value="[^"]*"/g, '')];
+        expect([name, ...shown(page)]).toEqual([name, ...shown(expected)]);
+        expect(page.html).not.toContain('Sign out');
+      }
+    });
+  add(entryPoint, 'raced', async () => {
+    const browser = await signInToReports(api, owner.email);
+    const { token = '' } = hiddenIn((await browser.open('/reports/organization')).html);
+    const pages = await Promise.all([
+      ...[1, 2].map(() => ask(browser)),
+      ...[1, 2].map(() => browser.send('/reports/sign-out', { token })),
+    ]);
+    expect(pages.filter(({ status }) => status >= 500)).toEqual([]);
+    expect((await openReport(api, '/reports/maturity', browser.cookie())).status).toBe(303);
+  });
+}
+
 /** Mutations that give a secret, with an input that is valid in the organization acme. */
 const robotToken = await insertCredential(api, { organizationId: acme.id, holder: { serviceAccountId: robot } });
 const tokenId = toPublicId('tok', robotToken.uuid);
 const { id: keyId } = await createApiKey(api, owner, { projectId: project, preset: 'FULL' });
 const pending = await invite(acme);
 const [invitation] = await api.root`select id from invitations where hash = ${hashSecret(pending.secret)}`;
+const given = { name: 'Given', type: 'DEPLOY' };
+const { integration } = await mutate(owner, 'createIntegration', given, 'integration { id }');
 const GIVERS: Record<string, { input: object; results?: string }> = {
   createApiToken: { input: { name: 'one', serviceAccountId: robot }, results: 'secret' },
   rotateApiToken: { input: { id: tokenId, graceSeconds: 60 }, results: 'secret' },
   createApiKey: { input: { name: 'one', projectId: project, preset: 'SDK' }, results: 'secret' },
   rotateApiKey: { input: { id: keyId, graceSeconds: 60 }, results: 'secret' },
+  createIntegration: { input: { name: 'one', type: 'DEPLOY' }, results: 'url' },
+  rotateIntegrationSecret: { input: { id: integration.id }, results: 'url' },
   createInvitations: {
     input: {
       emails: ['one@elsewhere.test'],
@@ -204,7 +270,8 @@ const GIVERS: Record<string, { input: object; results?: string }> = {
 /** The hashes and limits of all stored secrets. A refused attempt must not change them. */
 const stored = (): Promise<Json> => api.root`
   select hash, previous_hash, permissions, expires_at from api_tokens
-  union all select hash, null, null, expires_at from invitations order by hash`;
+  union all select hash, null, null, expires_at from invitations
+  union all select hash, null, null, null from integrations order by hash`;
 
 /** Tries the mutation, which must give nothing. Returns the reasons of the refusals. */
 async function refusals(mutation: string, callers: Record<string, Caller>): Promise<string[]> {

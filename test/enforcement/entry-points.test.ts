@@ -1,8 +1,9 @@
 import { globSync, readFileSync } from 'node:fs';
-import { type GraphQLInputType, getNamedType, isInputObjectType, isObjectType } from 'graphql';
+import { type GraphQLInputType, type GraphQLObjectType, getNamedType, isInputObjectType, isObjectType } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { ENDPOINTS, POST_ENDPOINTS, UPLOADS } from '../../src/access/endpoints.ts';
+import { ENDPOINTS, EVENT_ENDPOINTS, POST_ENDPOINTS, UPLOADS } from '../../src/access/endpoints.ts';
 import { METRICS_PATH } from '../../src/http/metrics/route.ts';
+import { FORMS } from '../../src/http/reports/paths.ts';
 import { mutations, queries, type RootField, schema } from '../support/introspect.ts';
 import { ATTACKS, type Attack, ENTRY_POINTS, MAKERS, PUBLIC_ENDPOINTS } from './entry-points.ts';
 
@@ -18,6 +19,8 @@ const typesWithSecrets = types
     Object.values(type.getFields()).some((field) => SECRET.test(field.name) && !isObjectType(getNamedType(field.type))),
   )
   .map(({ name }) => name);
+
+const fieldsOf = (field: RootField): object => (getNamedType(field.type) as GraphQLObjectType).getFields();
 
 const giving = mutations
   .filter((field) => {
@@ -49,7 +52,8 @@ const isField = (name: string): boolean => !name.includes(' ') && !name.includes
 describe('the table has', () => {
   test('every mutation whose response contains a secret, and no type but payloads and sessions has one', () => {
     const byMail = ['createInvitations', 'resendInvitation'];
-    expect([...giving, ...byMail].toSorted()).toEqual(entryPointsThat('gives', isField));
+    const inUrls = mutations.filter((field) => 'url' in fieldsOf(field)).map(({ name }) => name);
+    expect([...giving, ...byMail, ...inUrls].toSorted()).toEqual(entryPointsThat('gives', isField));
     const payloads = mutations.map((field) => getNamedType(field.type).name);
     expect(typesWithSecrets.filter((name) => !payloads.includes(name))).toEqual(['IssuedSession']);
   });
@@ -59,7 +63,9 @@ describe('the table has', () => {
   });
 
   test('every file that makes a secret or issues tokens', () => {
-    const making = sources.filter(({ text }) => /\bnewSecret(Columns)?\(/.test(text)).map(({ path }) => path);
+    const making = sources
+      .filter(({ text }) => /\bnewSecret(Columns)?\(|\bkeys\.sign\('(access|reports)'/.test(text))
+      .map(({ path }) => path);
     const shared = ['src/lib/secret.ts', 'src/resources/api-token/insert.ts'];
     expect(making.filter((path) => !shared.includes(path)).toSorted()).toEqual(Object.keys(MAKERS).toSorted());
     expect(
@@ -71,17 +77,30 @@ describe('the table has', () => {
     expect(entryPointsThat('gives', isField).filter((entryPoint) => !given.has(entryPoint))).toEqual([]);
   });
 
+  /** It reads no credential. */
+  const REDIRECT = 'GET /reports/sign-out';
+
   test('every endpoint, except those that are public', () => {
     const gets = [...Object.keys(ENDPOINTS), METRICS_PATH].filter((path) => !PUBLIC_ENDPOINTS.includes(path));
     const endpoints = [...gets, '/graphql'].map((path) => `GET ${path}`);
-    const posts = [...POST_ENDPOINTS, ...Object.keys(UPLOADS), '/graphql'].map((path) => `POST ${path}`);
-    expect(entryPointsThat('takes', (name) => name.includes(' '))).toEqual([...endpoints, ...posts].toSorted());
+    const posts = [...POST_ENDPOINTS, ...Object.keys(UPLOADS), ...Object.keys(EVENT_ENDPOINTS), '/graphql'].map(
+      (path) => `POST ${path}`,
+    );
+    const ofReports = FORMS.flatMap((path) => [`GET ${path}`, `POST ${path}`]).filter((name) => name !== REDIRECT);
+    expect(entryPointsThat('takes', (name) => name.includes(' '))).toEqual(
+      [...endpoints, ...posts, ...ofReports, 'GET /reports/*'].toSorted(),
+    );
   });
 
   test('every reader of the header Authorization', () => {
     const readers = sources.filter(({ text }) => /headers(\.|\[')authorization/.test(text)).map(({ path }) => path);
     // The handler passes it to GraphQL, to the exports and to the endpoints for POST.
     expect(readers.toSorted()).toEqual(['src/http/handler.ts', 'src/http/metrics/route.ts', 'src/http/schema-file.ts']);
+  });
+
+  test('every reader of cookies, which are those of the reports', () => {
+    const readers = sources.filter(({ text }) => /headers(\.|\['|: \{ )cookie/.test(text)).map(({ path }) => path);
+    expect(readers).toEqual(['src/http/reports/cookie.ts']);
   });
 });
 

@@ -58,6 +58,40 @@ const withHeader = (own: Partial<EntryPoint['proofs']> = {}): EntryPoint => ({
   },
 });
 
+const EVENTS = 'integration/events';
+
+/** An endpoint that reads the secret of an integration in the path. It reads neither the header Authorization nor cookies. */
+const eventEndpoint: EntryPoint = {
+  does: 'takes',
+  proofs: {
+    wrong: at(EVENTS, 'a secret that is unknown, malformed, of another kind or of an integration of the other type'),
+    expired: impossible('the secret of an integration does not expire'),
+    replayed: at(EVENTS, 'whose secret was rotated refuses the old one on every node at once'),
+    raced: at(EVENTS, 'accepts no event with the old secret after a rotation that happens under load'),
+    deactivated: at(EVENTS, 'of a deleted organization refuses events'),
+    demoted: NO_ROLE,
+    foreign: at(EVENTS, 'stores the event in its own organization only'),
+    address: NO_ADDRESS,
+  },
+};
+
+const FORM = 'http/reports-sign-in';
+
+/** A page or a form that reads the cookie of the reports, and no header Authorization. */
+const ofReports: EntryPoint = {
+  does: 'takes',
+  proofs: {
+    wrong: HERE,
+    expired: HERE,
+    replayed: HERE,
+    raced: HERE,
+    deactivated: HERE,
+    demoted: at('http/reports-session', 'a change of role takes effect with the next page'),
+    foreign: at('http/reports-session', 'a cookie that was not signed for the reports, or was changed, is refused'),
+    address: NO_ADDRESS,
+  },
+};
+
 /** An endpoint or a mutation that needs no credential, and that takes no secret either. */
 export const PUBLIC_ENDPOINTS = ['/.well-known/jwks.json', '/health/live', '/health/ready'];
 
@@ -172,6 +206,16 @@ export const ENTRY_POINTS: Record<string, EntryPoint> = {
       raced: at(INVITATION, 'an acceptance during a resend or a deletion either succeeds or finds the secret invalid'),
     },
   },
+  createIntegration: {
+    does: 'gives',
+    proofs: { ...everyAttackHere, foreign: impossible('it names no other object') },
+  },
+  rotateIntegrationSecret: {
+    does: 'gives',
+    proofs: { ...everyAttackHere, raced: at(EVENTS, 'has one valid URL after several rotations at once') },
+  },
+  'POST /integrations/custom-event/': eventEndpoint,
+  'POST /integrations/deploy/': eventEndpoint,
   'POST /graphql': withHeader(),
   'GET /graphql': withHeader({ demoted: HERE }),
   'GET /audit-events.csv': withHeader({ demoted: HERE, foreign: HERE }),
@@ -191,6 +235,25 @@ export const ENTRY_POINTS: Record<string, EntryPoint> = {
       'a file contains the services of one organization, and an import finds no others',
     ),
   }),
+  // Pages take the cookie of the form, which `/reports/organization` replaces. `GET /reports/*` stands for each page.
+  'GET /reports/*': ofReports,
+  'GET /reports/sign-in': ofReports,
+  'GET /reports/organization': ofReports,
+  'POST /reports/sign-out': ofReports,
+  'POST /reports/organization': { ...ofReports, does: 'gives and takes' },
+  'POST /reports/sign-in': {
+    does: 'gives and takes',
+    proofs: {
+      wrong: at(FORM, 'a wrong password and an unknown account get the page of the form with the message of the API'),
+      expired: at(FORM, 'of a foreign page is refused without the cookie, with two of them, and after an hour'),
+      replayed: impossible('a password is used again and again'),
+      raced: impossible('two sign-ins are two sessions'),
+      deactivated: at(FORM, 'a person with several organizations chooses one of them, and no other'),
+      demoted: NO_ROLE,
+      foreign: at(FORM, 'a person with several organizations chooses one of them, and no other'),
+      address: NO_ADDRESS,
+    },
+  },
   'GET /metrics': {
     does: 'takes',
     proofs: {
@@ -235,6 +298,8 @@ export const MAKERS: Record<string, string[]> = {
   'src/resources/api-key/create.ts': ['createApiKey'],
   'src/resources/api-token/create.ts': ['createApiToken'],
   'src/resources/api-token/rotation.ts': ['rotateApiToken', 'rotateApiKey'],
+  'src/resources/integration/service.ts': ['createIntegration', 'rotateIntegrationSecret'],
   'src/resources/invitation/service.ts': ['createInvitations', 'resendInvitation'],
+  'src/resources/session/report-session.ts': ['POST /reports/sign-in', 'POST /reports/organization'],
   'src/resources/session/issue.ts': ['signIn', 'signUp', 'acceptInvitation', 'refreshSession', 'switchOrganization'],
 };

@@ -36,6 +36,7 @@ const TABLES = [
   'projects',
   'refresh_tokens',
   'roles',
+  'services',
   'sessions',
   'users',
 ];
@@ -290,6 +291,25 @@ test('list_organizations returns ids of organizations only, in their order, page
   expect(await list(all[1] ?? '', 10)).toEqual([]);
 });
 
+test('list_due_organizations returns ids of those given organizations that have a due service', async () => {
+  const [here, there] = [organizationUuid(acme), organizationUuid(globex)];
+  for (const organization of [here, there])
+    for (const name of ['One', 'Two'])
+      await api.root`insert into services (organization_id, id, name, next_evaluation_at)
+        values (${organization}, ${newId()}, ${name}, ${organization === here ? '2020-01-01' : null}::timestamptz)`;
+  const list = async (organizations: string[], due: string) =>
+    (
+      await api.sql.unsafe('select * from ambit.list_due_organizations($1::text::uuid[], $2::text::timestamptz)', [
+        `{${organizations.join(',')}}`,
+        due,
+      ])
+    ).map((row) => ({ ...row }));
+  expect(await list([here, there], '2020-01-01')).toEqual([{ list_due_organizations: here }]);
+  expect(await list([here, there], '2019-12-31')).toEqual([]);
+  expect(await list([there, newId()], '2020-01-01')).toEqual([]);
+  expect(await list([], '2020-01-01')).toEqual([]);
+});
+
 test('list_users_with_expired_sessions returns ids of users only, of sessions that expired an hour ago', async () => {
   const person = await signIn(api, admin.email, 'acme');
   const session = await sessionOf(person);
@@ -319,6 +339,7 @@ test('no other function is a security definer', () => {
     'ambit.has_users',
     // On Citus, these bind the transaction and read with the rights of the caller.
     ...(inject('engine') === 'citus' ? [] : CHECKS[0].toSorted().map((name) => `ambit.${name}`)),
+    'ambit.list_due_organizations',
     'ambit.list_organizations',
     'ambit.list_users_with_expired_sessions',
   ]);

@@ -347,3 +347,28 @@ test('a person without the permission sees neither reports nor their numbers', a
   const reader = await addMember(api, organization, 'read');
   expect((await queryData(reader, document, { id: shop })).servicesReport).toEqual({ overall: { services: 1 } });
 });
+
+test('the job reads services only of organizations with due services, and evaluates them', async () => {
+  const [due, idle] = [await createWorld('due'), await createWorld('idle')];
+  for (const { check } of [due, idle]) await check('Bronze', { recentDeploy: { days: 1 } });
+  const [shop, other] = [await due.service('Shop'), await idle.service('Shop')];
+  await passTime(HOUR);
+  await mutate(due.owner, 'recordDeploy', { service: { id: shop } });
+  const passed = async (id: string, { owner }: typeof due): Promise<string[]> =>
+    (
+      await queryData(owner, 'query ($id: ID!) { service(id: $id) { checkResults { nodes { status } } } }', { id })
+    ).service.checkResults.nodes.map(({ status }: Json) => status);
+  expect([await passed(shop, due), await passed(other, idle)]).toEqual([['PASSED'], ['FAILED']]);
+  const pages: string[] = [];
+  api.hooks.onStatement = (text) => {
+    if (/from "services" where .*"next_evaluation_at" <= /.test(text)) pages.push(text);
+  };
+  await passTime(2 * DAY);
+  // Then nothing is due.
+  const first = pages.length;
+  await passTime(60_000);
+  delete api.hooks.onStatement;
+  expect(await passed(shop, due)).toEqual(['FAILED']);
+  expect(first).toBeGreaterThan(0);
+  expect(pages.length - first).toBe(0);
+});

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { allow, createRole, deny, giveRole } from '../decisions/support.ts';
 import { organizationUuid } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { enqueue, runJobs } from '../support/jobs.ts';
@@ -130,6 +131,17 @@ describe('the report of all services', () => {
     ]);
     const reliability = servicesReport.categories.find((one: Json) => one.category.name === 'Reliability');
     expect(reliability).toMatchObject({ services: 3, levels: [at('Silver', 2), at('Gold', 1)] });
+  });
+
+  test('has no history of a category that the caller cannot see', async () => {
+    const blind = await addMember(api, acme, 'guest', 'no-categories');
+    const statements = [allow('*:read'), deny('category:*')];
+    await giveRole(acme.owner, blind.memberId, await createRole(acme.owner, 'No categories', statements));
+    const document = `{ servicesReport {
+      overall: history(days: 1) { services } history(days: 1, category: { id: "${rubric.categories['Ownership']}" }) { services }
+    } }`;
+    const { servicesReport } = await queryData(blind, document);
+    expect([servicesReport.overall, servicesReport.history]).toEqual([expect.any(Array), null]);
   });
 
   test('has the numbers of each day on which they were stored', async () => {

@@ -122,6 +122,11 @@ const WRONG: [string, () => unknown, string][] = [
     'Gadget.filter.name: a range needs a column of time',
   ],
   [
+    'a filter that is null by default without a reference',
+    () => resource('Gadget', { ...GADGET, filter: { name: 'null by default' } }),
+    'Gadget.filter.name: only a reference that can be null is null by default',
+  ],
+  [
     'a project for a permission of the organization',
     () => resource('Gadget', { ...GADGET, project: projectTarget }),
     'Gadget.project: is not allowed, because tier:read is checked on the organization',

@@ -70,6 +70,7 @@ const OTHERS = [
   'ProjectPerson',
   'ServicePropertyCheckSettings',
   'ServicePropertyValue',
+  'ServiceScorecard',
   'TeamMember',
   'TeamReport',
   'TierReport',

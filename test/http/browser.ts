@@ -1,4 +1,4 @@
-import puppeteer, { type Browser, type CDPSession, type Page } from 'puppeteer-core';
+import { type Browser, type BrowserContextOptions, type CDPSession, chromium, type Page } from 'playwright-core';
 import { find } from '../support/packages.ts';
 
 /** A page of Debian's chromium that records what is loaded and what is logged. */
@@ -15,30 +15,27 @@ export interface Visitor {
 }
 
 export const startBrowser = (): Promise<Browser> =>
-  puppeteer.launch({
+  chromium.launch({
     executablePath: find('chromium') ?? '',
-    pipe: true,
     timeout: 60_000,
     // Containers run tests as root, which has no sandbox, and have little shared memory.
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
   });
 
-export async function openPage(browser: Browser): Promise<Visitor> {
-  const page = await browser.newPage();
+/** Each page has cookies and storage of its own. */
+export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Visitor> {
+  const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...options });
+  const page = await context.newPage();
   page.setDefaultTimeout(60_000);
-  await page.setViewport({ width: 1400, height: 900 });
   const problems: string[] = [];
   page.on('console', (message) => {
     const isProblem = message.type() === 'error' && !message.text().startsWith('Failed to load resource');
     if (isProblem) problems.push(message.text());
   });
   page.on('pageerror', (error) => void problems.push(String(error)));
-  const recorded = await record(await page.createCDPSession());
-  const waitFor = async (selector: string, text: string): Promise<void> => {
-    await page.waitForFunction(
-      `[...document.querySelectorAll(${JSON.stringify(selector)})].some((element) => element.textContent.includes(${JSON.stringify(text)}))`,
-    );
-  };
+  const recorded = await record(await context.newCDPSession(page));
+  const waitFor = (selector: string, text: string): Promise<void> =>
+    page.locator(selector).filter({ hasText: text }).first().waitFor({ state: 'attached' });
   return { page, problems, waitFor, ...recorded };
 }
 

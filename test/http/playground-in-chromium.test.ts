@@ -1,4 +1,4 @@
-import type { Browser } from 'puppeteer-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHandler } from '../../src/http/handler.ts';
 import { createPlayground } from '../../src/http/playground/playground.ts';
@@ -21,7 +21,7 @@ describe.skipIf(!has('chromium'))('needs chromium: the playground', () => {
     await visitor.page.click('.graphiql-execute-button');
   };
   const signIn = async (): Promise<void> => {
-    await visitor.page.select('select[name=demo]', 'owner@acme.test');
+    await visitor.page.selectOption('select[name=demo]', 'owner@acme.test');
     await visitor.page.click('#panel button[type=submit]');
     await visitor.waitFor('#panel', 'Signed in as owner@acme.test in acme');
   };
@@ -40,7 +40,7 @@ describe.skipIf(!has('chromium'))('needs chromium: the playground', () => {
   afterAll(() => browser.close());
 
   test('loads in less than 1.5 MB, and shows why an operation without a credential is refused', async () => {
-    await visitor.page.goto(address, { waitUntil: 'networkidle0' });
+    await visitor.page.goto(address, { waitUntil: 'networkidle' });
     expect(visitor.page.url()).toBe(`${address}/graphql`);
     await visitor.waitFor('#panel button', 'Sign in');
     expect(visitor.received()).toBeLessThan(1_500_000);
@@ -54,9 +54,9 @@ describe.skipIf(!has('chromium'))('needs chromium: the playground', () => {
     await visitor.waitFor('.result-window', '"organization:delete"');
     await visitor.page.click('button[aria-label="Show Documentation Explorer"]');
     await visitor.waitFor('.graphiql-doc-explorer', 'Root Types');
-    await visitor.page.click('::-p-xpath(//a[text()="Mutation"])');
+    await visitor.page.click('//a[text()="Mutation"]');
     await visitor.waitFor('.graphiql-doc-explorer-content', 'Requires check:update');
-    await visitor.page.click('::-p-xpath(//a[text()="updateCheck"])');
+    await visitor.page.click('//a[text()="updateCheck"]');
     await visitor.waitFor('.graphiql-doc-explorer-content', 'Updates a check');
   });
 
@@ -75,7 +75,7 @@ describe.skipIf(!has('chromium'))('needs chromium: the playground', () => {
 
   test('stays signed in when it is loaded again, with less than 20 kB', async () => {
     visitor.received();
-    await visitor.page.reload({ waitUntil: 'networkidle0' });
+    await visitor.page.reload({ waitUntil: 'networkidle' });
     await visitor.waitFor('#panel', 'Signed in as owner@acme.test');
     expect(visitor.received()).toBeLessThan(20_000);
   });
@@ -98,25 +98,25 @@ describe.skipIf(!has('chromium'))('needs chromium: the playground', () => {
   });
 
   test('a stale header in the editor replaces that of the session, does not block a sign-in, and is not saved', async () => {
-    await visitor.page.click('::-p-xpath(//button[text()="Headers"])');
+    await visitor.page.click('//button[text()="Headers"]');
     await visitor.page.click('.graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror');
     await visitor.page.keyboard.type('{"Authorization": "Bearer stale"');
-    await visitor.page.click('::-p-xpath(//button[text()="Sign out"])');
+    await visitor.page.click('//button[text()="Sign out"]');
     await visitor.page.waitForSelector('select[name=demo]');
     await signIn();
     await run();
     await visitor.waitFor('.result-window', 'UNAUTHENTICATED');
-    await visitor.page.reload({ waitUntil: 'networkidle0' });
+    await visitor.page.reload({ waitUntil: 'networkidle' });
     await run();
     await visitor.waitFor('.result-window', '"organization:delete"');
   });
 
   test('a refused sign-in says why, and no token remains after a sign-out', async () => {
-    await visitor.page.click('::-p-xpath(//button[text()="Sign out"])');
+    await visitor.page.click('//button[text()="Sign out"]');
     await visitor.page.waitForSelector('select[name=demo]');
     expect(await visitor.page.evaluate('sessionStorage.length')).toBe(0);
-    await visitor.page.type('input[name=email]', 'owner@acme.test');
-    await visitor.page.type('input[name=password]', 'wrong');
+    await visitor.page.fill('input[name=email]', 'owner@acme.test');
+    await visitor.page.fill('input[name=password]', 'wrong');
     await visitor.page.click('#panel button[type=submit]');
     await visitor.waitFor('#panel [role=status]', 'The e-mail address or the password is wrong');
   });
@@ -125,7 +125,7 @@ describe.skipIf(!has('chromium'))('needs chromium: the playground', () => {
     const operation = encodeURIComponent(
       'mutation { declineInvitation(input: { secret: "hidden" }) { errors { code } } }',
     );
-    await visitor.page.goto(`${address}/graphql?invitation=hidden&query=${operation}`, { waitUntil: 'networkidle0' });
+    await visitor.page.goto(`${address}/graphql?invitation=hidden&query=${operation}`, { waitUntil: 'networkidle' });
     await visitor.waitFor('.graphiql-query-editor', 'declineInvitation');
     expect(visitor.page.url()).toBe(`${address}/graphql`);
   });

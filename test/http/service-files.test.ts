@@ -49,11 +49,17 @@ test('an export restores the same services in another organization, whatever the
   for (const { owner: one } of [acme, globex]) {
     await mutate(one, 'createTeam', { name: 'Pay' });
     await mutate(one, 'createTier', { name: 'One', alias: 'one' });
+    await mutate(one, 'createPropertyDefinition', { name: 'Text', alias: 'text', schema: { type: 'string' } });
+    await mutate(one, 'createPropertyDefinition', { name: 'Any', alias: 'any', schema: {} });
   }
   const services = ODD.map((text, at) => ({
     ...{ name: `Odd ${at}`, description: text, owner: { alias: 'pay' }, tier: { alias: 'one' } },
     ...{ language: text.replaceAll(/\s/g, ' '), tags: [{ key: 'odd', value: text.replaceAll(/\s/g, ' ') }] },
     links: [{ name: 'Docs', url: 'https://acme.test/?q="a,b"' }],
+    properties: [
+      { definition: { alias: 'text' }, value: text },
+      { definition: { alias: 'any' }, value: [at, { [text]: null }, false, ''] },
+    ],
   }));
   expect(await mutate(owner, 'createServices', { services })).toEqual({ errors: [] });
   const later = { service: { alias: 'odd-0' }, addDependencies: [{ alias: 'odd-9' }] };
@@ -73,6 +79,8 @@ test('an export restores the same services in another organization, whatever the
     expect(withoutProgress(lines)).toEqual([ended(counts)]);
     expect(await exported(globex.owner)).toEqual(before);
   }
+  const [{ properties }] = before;
+  expect(properties).toEqual({ text: ODD[0], any: [0, { [ODD[0] as string]: null }, false, ''] });
   const cells = (await (await exportAs(owner, 'csv')).text()).split('\r\n').slice(1);
   expect(cells.join('\n')).not.toMatch(/(^|,)"?[=+@]/m);
 });
@@ -153,6 +161,41 @@ test('rows with errors are reported by their line, and the others are written', 
     '{ one: service(alias: "good-one") { name } two: service(alias: "good-two") { name } }',
   );
   expect([one, two]).toEqual([{ name: 'Good one' }, { name: 'Good two' }]);
+});
+
+test('properties are set, kept and removed, and errors have their line', async () => {
+  const port = { name: 'Port', alias: 'port', schema: { type: 'object', properties: { tcp: { type: 'integer' } } } };
+  await mutate(owner, 'createPropertyDefinition', port);
+  await mutate(owner, 'createPropertyDefinition', { name: 'Region', alias: 'region', schema: { type: 'string' } });
+  const propertiesOf = async (alias: string) => {
+    const document = 'query ($alias: String) { service(alias: $alias) { properties { definition { alias } value } } }';
+    const { service } = await queryData(owner, document, { alias });
+    return Object.fromEntries(service?.properties.map((one: Json) => [one.definition.alias, one.value]) ?? []);
+  };
+  const first = { port: { tcp: 80 }, region: 'eu' };
+  expect(withoutProgress(await imported(owner, [{ name: 'With properties', properties: first }]))).toEqual([
+    ended({ rows: 1, created: 1, updated: 0 }),
+  ]);
+  expect(await propertiesOf('with-properties')).toEqual(first);
+  const csv = `name,properties\nWith properties,"{""port"":{""tcp"":443}}"\nWith properties,\n`;
+  await linesOf(await importAs(people.user, csv, { type: 'text/csv' }));
+  expect(await propertiesOf('with-properties')).toEqual({ ...first, port: { tcp: 443 } });
+  const lines = await imported(owner, [
+    { name: 'With properties', properties: { region: null } },
+    { name: 'Wrong value', properties: { region: 'eu', port: { tcp: 'x' } } },
+    { name: 'Wrong name', properties: { nothing: 1, __proto__: 2 } },
+    { name: 'Wrong type', properties: [1] },
+    { name: 'Right', properties: { region: 'us' } },
+  ]);
+  const errors = lines.filter(({ type }) => type === 'error');
+  expect(errors.map((one) => [one.line, one.errors.map(({ code, path }: Json) => [code, path.join('.')])])).toEqual([
+    [2, [['INVALID', 'properties.port.tcp']]],
+    [3, [['NOT_FOUND', 'properties.nothing']]],
+    [4, [['INVALID', 'properties']]],
+  ]);
+  expect(lines.at(-1)).toEqual(ended({ rows: 5, created: 1, updated: 1, failed: 3 }));
+  expect(await propertiesOf('with-properties')).toEqual({ port: { tcp: 443 } });
+  expect([await propertiesOf('right'), await propertiesOf('wrong-value')]).toEqual([{ region: 'us' }, {}]);
 });
 
 test('a CSV file with multi-line cells reports the first line of a row', async () => {

@@ -103,6 +103,18 @@ async function insertOddRows(api: Api, organization: Organization, own: SampleOb
   });
   const count = ODD_TEXTS.length;
   const categories = await add('categories', count, named);
+  const scorecards = await add('scorecards', count, (at) => ({
+    ...named(at),
+    created_at: time(at),
+    updated_at: time(at),
+  }));
+  const campaigns = await add('campaigns', count, (at) => ({
+    ...{ name: `${text(at)}${at}`, brief: nullable(at), start_at: at % 2 === 0 ? null : time(at) },
+    ...{ created_at: time(at), updated_at: time(at) },
+  }));
+  const others = await add('categories', count, (at) => ({
+    ...{ name: `${text(at)}${at}`, scorecard_id: cyclic(scorecards.slice(2), at) },
+  }));
   const levels = await add('levels', count, (at) => ({ ...named(at), index: 10 + at }));
   for (const table of ['tiers', 'lifecycles']) await add(table, count, (at) => ({ ...named(at), index: 10 + at }));
   const [first, second] = await add('teams', 2, (at) => ({ name: `Team ${at}`, description: nullable(at) }));
@@ -134,7 +146,11 @@ async function insertOddRows(api: Api, organization: Organization, own: SampleOb
     ...{ name: at % 4 === 0 ? 'the same' : text(at), alias: at % 2 === 0 ? null : `check_${at}`, type: 'MANUAL' },
     ...{ notes: at === 1 ? 'long 🔒 "\\\n'.repeat(1_500) : nullable(at), owner_id: at % 3 === 0 ? null : owner },
     // Some categories and levels have no checks.
-    ...{ category_id: cyclic(categories.slice(3), at), level_id: cyclic(levels.slice(2), at) },
+    ...{
+      category_id: cyclic(at % 5 === 0 ? others.slice(3) : categories.slice(3), at),
+      level_id: cyclic(levels.slice(2), at),
+    },
+    campaign_id: at % 7 === 0 ? cyclic(campaigns.slice(2), at) : null,
     ...{ enabled: at % 2 === 0, enable_on: at % 3 === 0 ? null : time(at), created_at: time(at), updated_at: time(at) },
   }));
   await add('check_results', 3 * count, (at) => ({

@@ -12,10 +12,11 @@ import {
   roleId,
 } from '../support/world.ts';
 
-/** OpsLevel's two tables, "Check Related Permissions". Campaigns join them when they exist. */
+/** OpsLevel's two tables, "Check Related Permissions". */
 const TABLES = `
   Users:                 Create  Read  Update  Delete
     Checks                 no     yes    no      no
+    Campaigns              no     yes    no      no
     Levels                 no     yes    no      no
     Categories             no     yes    no      no
     Filters                no     yes    no      no
@@ -23,6 +24,7 @@ const TABLES = `
 
   Admins:                Create  Read  Update  Delete
     Checks                 yes    yes    yes     yes
+    Campaigns              yes    yes    yes     yes
     Levels                 yes    yes    yes     yes
     Categories             yes    yes    yes     yes
     Filters                yes    yes    yes     yes
@@ -48,6 +50,11 @@ const RESOURCES: Record<string, { list: string; object?: () => Promise<{ id: str
     list: 'checks { nodes { id name } }',
     type: 'Check',
     object: async () => ({ id: await createCheck(people.owner, rubric) }),
+  },
+  Campaigns: {
+    list: 'campaigns { nodes { id name } }',
+    type: 'Campaign',
+    object: () => make('createCampaign', 'campaign'),
   },
   Levels: { list: 'levels { nodes { id name } }', type: 'Level', object: () => make('createLevel', 'level') },
   Categories: {
@@ -98,7 +105,7 @@ async function targetOf(resource: string): Promise<object> {
   const { type = '', object } = RESOURCES[resource] ?? {};
   if (!object) return {};
   const { id } = await object();
-  return resource === 'Filters' ? { id } : { [type.toLowerCase()]: { id } };
+  return ['Campaigns', 'Filters'].includes(resource) ? { id } : { [type.toLowerCase()]: { id } };
 }
 
 async function attempt(caller: Caller, mutation: string, input: () => Promise<object>): Promise<string> {
@@ -146,8 +153,8 @@ const CALLERS: Record<string, Record<string, Caller>> = {
 };
 
 test('the tables are parsed completely', () => {
-  expect(cells).toHaveLength(2 * (4 * 4 + 2));
-  expect(cells.filter(({ mark }) => mark === 'yes')).toHaveLength(5 + 18);
+  expect(cells).toHaveLength(2 * (5 * 4 + 2));
+  expect(cells.filter(({ mark }) => mark === 'yes')).toHaveLength(6 + 22);
 });
 
 describe.each(Object.entries(CALLERS))('%s', (role, callers) => {

@@ -1,7 +1,15 @@
-import { expect, test } from 'vitest';
-import { unknownId } from '../enforcement/support.ts';
+import { describe, expect, test } from 'vitest';
+import { newId } from '../../src/lib/ids.ts';
+import { organizationUuid, unknownId, uuidOf } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
-import { createOrganization, duringChange, membersOfEachRole, mutate, queryData } from '../support/world.ts';
+import {
+  createOrganization,
+  duringChange,
+  membersOfEachRole,
+  mutate,
+  queryData,
+  waitsForLock,
+} from '../support/world.ts';
 
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
@@ -241,4 +249,53 @@ test('an alias that moves to another service before the lock does not change tha
     () => mutate(user, 'deleteService', { service: { alias: 'moving' } }),
   );
   expect(answer).toEqual({ refused: 'NOT_FOUND' });
+});
+
+describe('an error that only the database finds has the path of its input:', () => {
+  const createTier = async (name: string): Promise<string> =>
+    (await mutate(owner, 'createTier', { name }, 'tier { id }')).tier.id;
+  const RACED = 'services { id }';
+
+  test('a tier that is deleted meanwhile', async () => {
+    const [kept, deleted] = [await createTier('Kept'), await createTier('Deleted')];
+    const services = [
+      { name: 'With kept', tier: { id: kept } },
+      { name: 'With deleted', tier: { id: deleted } },
+    ];
+    const raced = await duringChange(
+      api,
+      (sql) => sql`delete from tiers where id = ${uuidOf('tie', deleted)}
+        and organization_id = ${organizationUuid(acme)}`,
+      () => mutate(owner, 'createServices', { services }, RACED),
+    );
+    expect(raced).toEqual({ services: null, errors: [{ code: 'NOT_FOUND', path: ['services', '1', 'tier'] }] });
+    const other = [services[0], { name: 'Without', tier: null }];
+    expect((await mutate(owner, 'createServices', { services: other }, RACED)).errors).toEqual([]);
+  });
+
+  test('a name that another request takes meanwhile', async () => {
+    const services = [{ name: 'Nobody has it' }, { name: 'Taken meanwhile' }];
+    const raced = await duringChange(
+      api,
+      (sql) => sql`insert into services (organization_id, id, name)
+        values (${organizationUuid(acme)}, ${newId()}, 'taken MEANWHILE')`,
+      () => mutate(owner, 'createServices', { services }, RACED),
+    );
+    expect(raced).toEqual({ services: null, errors: [{ code: 'TAKEN', path: ['services', '1', 'name'] }] });
+  });
+
+  test('and without the other change, the mutation succeeds', async () => {
+    const services = [{ name: 'Free one' }, { name: 'Free two' }];
+    const rolledBack = new Error('rolled back');
+    let work: Promise<Json> | undefined;
+    const change = api.root.begin(async (sql) => {
+      await sql`insert into services (organization_id, id, name)
+        values (${organizationUuid(acme)}, ${newId()}, 'Free two')`;
+      work = mutate(owner, 'createServices', { services }, RACED);
+      while (!(await waitsForLock(api)));
+      throw rolledBack;
+    });
+    await expect(change).rejects.toBe(rolledBack);
+    expect((await work)?.errors).toEqual([]);
+  });
 });

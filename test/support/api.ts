@@ -79,6 +79,8 @@ export interface ApiOptions {
   observers?: AppOptions['observers'];
   /** Milliseconds after which the last uses of credentials are written. Defaults to never. */
   writeUsesAfter?: number;
+  /** Milliseconds after which refused events are audited. Defaults to never. */
+  writeRefusalsAfter?: number;
   /** Runs on this database instead of a new one, as a second node does. */
   database?: TestDatabase;
 }
@@ -112,6 +114,7 @@ export async function startApi({
   redis,
   writeCountsAfter = NEVER,
   writeUsesAfter = NEVER,
+  writeRefusalsAfter = NEVER,
 }: ApiOptions = {}): Promise<Api> {
   const own = database ?? (await cloneDatabase());
   const logged: Record<string, unknown>[] = [];
@@ -146,6 +149,7 @@ export async function startApi({
     schema,
     writeCountsAfter,
     writeUsesAfter,
+    writeRefusalsAfter,
     redis,
     observers,
     ...(ways ?? both),

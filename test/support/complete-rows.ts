@@ -9,7 +9,12 @@ interface ForeignKey {
 }
 
 /** Values for columns that are required, by type. */
-const VALUES: Record<string, unknown> = { text: 'example', integer: 0, jsonb: {} };
+const VALUES: Record<string, unknown> = {
+  text: 'example',
+  integer: 0,
+  jsonb: {},
+  'timestamp with time zone': new Date(0),
+};
 
 /**
  * Gives an organization rows in each of these tables, and in each foreign key a row with a reference. The mutations do not

@@ -17,7 +17,8 @@ const SOURCES: Record<string, [rows: string, expected: string]> = {
     'select hash, organization_id from organization_secrets',
     `select hash, organization_id from api_tokens
       union all select previous_hash, organization_id from api_tokens where previous_hash is not null
-      union all select hash, organization_id from invitations`,
+      union all select hash, organization_id from invitations
+      union all select hash, organization_id from integrations`,
   ],
   passwords: ['select user_id from passwords', 'select id from users'],
   refresh_tokens: [

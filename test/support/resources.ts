@@ -15,7 +15,7 @@ import {
   READ_IN_PROJECT,
   sharedProject,
 } from './access-rows.ts';
-import type { Fixtures, Resource } from './resource.ts';
+import type { Fixtures, Resource, Rows } from './resource.ts';
 import {
   addMember,
   addToOrganization,
@@ -71,6 +71,13 @@ async function campaignWithCheck({ owner, make }: Fixtures) {
   return { campaignId, checks: (await mutate(owner, 'copyChecksToCampaign', input, 'checks { id }')).checks };
 }
 
+/** The root lists of categories and checks omit those of scorecards. */
+const categoriesOfScorecards = ({ insert, of, once }: Rows): Promise<string[]> =>
+  once('categories of scorecards', async () => {
+    const scorecards = await of('Scorecard');
+    return insert('categories', (at) => ({ name: `Number ${at} of a scorecard`, scorecard_id: scorecards[at] }));
+  });
+
 const credentialId = async (caller: Fixtures['owner']): Promise<string> =>
   (await queryData(caller, '{ viewer { credential { id } } }')).viewer.credential.id;
 
@@ -96,7 +103,11 @@ const ROTATED = { previous_hint: 'efgh', previous_ends_at: DISTANT };
  */
 export const RESOURCES: Record<string, Resource> = {
   Category: {
-    create: ({ unique }) => ({ name: unique('Category'), alias: unique('cost'), description: 'Cost.\nMoney.' }),
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Category'), alias: unique('cost'), description: 'Cost.\nMoney.' },
+      scorecardId: await one('Scorecard'),
+    }),
+    base: ({ unique }) => ({ name: unique('Category') }),
     updates: ({ unique }) => [
       { name: unique('Cost'), alias: unique('cost'), description: 'Money.\nTime.' },
       { name: unique('Costs'), alias: unique('costs'), description: 'Money.' },
@@ -105,7 +116,10 @@ export const RESOURCES: Record<string, Resource> = {
       createCategory: [{ name: 'security' }, 'TAKEN'],
       deleteCategory: [{ id: await usedBy('Check', one, 'Category') }, 'IN_USE'],
     }),
-    rows: ({ insert }) => insert('categories', (at) => ({ name: `Number ${at}` })),
+    rows: async (rows) => [
+      ...(await rows.insert('categories', (at) => ({ name: `Number ${at}` }))),
+      ...(await categoriesOfScorecards(rows)),
+    ],
   },
   Campaign: {
     create: async ({ unique, one }) => ({
@@ -123,6 +137,7 @@ export const RESOURCES: Record<string, Resource> = {
       scheduleCampaign: async ({ make }) => ({ input: { id: await make('Campaign'), ...STARTED } }),
       unscheduleCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
       endCampaign: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
+      sendCampaignReminder: async (fixtures) => ({ input: { id: await startedCampaign(fixtures) } }),
       copyChecksToCampaign: async ({ make }) => {
         const campaignId = await make('Campaign');
         return {
@@ -142,6 +157,7 @@ export const RESOURCES: Record<string, Resource> = {
       scheduleCampaign: [{ id: await make('Campaign'), startAt: DISTANT, targetAt: DISTANT }, 'INVALID'],
       unscheduleCampaign: [{ id: await make('Campaign') }, 'NO_EFFECT'],
       endCampaign: [{ id: await make('Campaign') }, 'INVALID'],
+      sendCampaignReminder: [{ id: await make('Campaign') }, 'INVALID'],
       copyChecksToCampaign: [
         { campaignId: await one('Campaign'), checks: [{ id: unknownId('chk') }] },
         'NOT_FOUND',
@@ -221,14 +237,48 @@ export const RESOURCES: Record<string, Resource> = {
       createCheck: [{ name: '', categoryId: unknownId('lvl'), levelId: await one('Level') }, 'TOO_SHORT NOT_FOUND'],
       updateCheck: [{ id: await one('Check'), categoryId: unknownId('cat') }, 'NOT_FOUND'],
     }),
-    rows: async ({ insert, refer }) => {
+    rows: async (rows) => {
+      const { insert, refer } = rows;
       const [categories, levels, members] = [await refer('Category'), await refer('Level'), await refer('Member')];
       const [filters, teams] = [await refer('Filter'), await refer('Team')];
       const refers = (at: number) => ({
         ...{ category_id: categories[at], level_id: levels[at], owner_id: members[at] },
         ...{ filter_id: filters[at], team_id: teams[at] },
       });
-      return insert('checks', (at) => ({ name: `Check ${at}`, type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) }));
+      const check = (at: number) => ({ type: 'MANUAL', enabled: at % 2 === 0, ...refers(at) });
+      const [category] = await categoriesOfScorecards(rows);
+      await insert('checks', (at) => ({ ...check(at), name: `Check ${at} of a scorecard`, category_id: category }));
+      const ids = await insert('checks', (at) => ({ ...check(at), name: `Check ${at}` }));
+      const campaigns = await rows.of('Campaign');
+      const copy = (at: number) => ({ campaign_id: campaigns[at], source_check_id: ids[at] });
+      return [...ids, ...(await insert('checks', (at) => ({ ...check(at), ...copy(at), name: `Copy ${at}` })))];
+    },
+  },
+  Scorecard: {
+    create: async ({ unique, one }) => ({
+      ...{ name: unique('Scorecard'), alias: unique('scorecard'), description: 'One.\nTwo.' },
+      ...{ teamId: await one('Team'), filterId: await one('Filter') },
+    }),
+    updates: async ({ unique, one, make }) => [
+      {
+        ...{ name: unique('Ready'), alias: unique('ready'), description: 'One.\nTwo.' },
+        ...{ teamId: await one('Team'), filterId: await one('Filter') },
+      },
+      {
+        ...{ name: unique('Safe'), alias: unique('safe'), description: 'Two.' },
+        ...{ teamId: await make('Team'), filterId: await make('Filter') },
+      },
+    ],
+    rejected: async ({ one }) => ({
+      createScorecard: [{ name: '', teamId: unknownId('fil') }, 'TOO_SHORT NOT_FOUND'],
+      updateScorecard: [{ id: await one('Scorecard'), filterId: unknownId('tea') }, 'NOT_FOUND'],
+      deleteScorecard: null,
+    }),
+    rows: async ({ insert, refer }) => {
+      const [teams, filters] = [await refer('Team'), await refer('Filter')];
+      return insert('scorecards', (at) => ({
+        ...{ name: `Scorecard ${at}`, team_id: teams[at], filter_id: filters[at] },
+      }));
     },
   },
   CheckResult: {
@@ -323,16 +373,19 @@ export const RESOURCES: Record<string, Resource> = {
       ...{ language: 'TypeScript', framework: 'Yoga', tags: [{ key: 'env', value: 'one' }] },
       links: [{ name: 'Runbook', url: 'https://acme.test/run', category: 'runbook' }],
       dependencies: [{ id: await one('Service') }],
+      properties: [{ definition: { id: await one('PropertyDefinition') }, value: { port: 80 } }],
     }),
     base: async ({ unique, one }) => ({ name: unique('Service'), ownerId: await one('Team') }),
     updates: async ({ unique, one, make }) => [
       {
         ...{ name: unique('Search'), description: 'One.\nTwo.', language: 'Go', framework: 'Gin' },
         ...{ ownerId: await one('Team'), tierId: await one('Tier'), lifecycleId: await one('Lifecycle') },
+        properties: [{ definition: { id: await one('PropertyDefinition') }, value: { port: 443 } }],
       },
       {
         ...{ name: unique('Pay'), description: 'Two.', language: 'Rust', framework: 'Axum' },
         ...{ ownerId: await make('Team'), tierId: await make('Tier'), lifecycleId: await make('Lifecycle') },
+        properties: [{ definition: { id: await one('PropertyDefinition') }, value: { port: 8443 } }],
       },
     ],
     cases: {
@@ -379,6 +432,10 @@ export const RESOURCES: Record<string, Resource> = {
       }));
       await insert('service_links', (at) => ({ service_id: ids[at], name: `Link ${at}`, url: 'https://acme.test/' }));
       await insert('service_dependencies', (at) => ({ service_id: ids[0], depends_on_id: ids[at] }));
+      const scorecards = await of('Scorecard');
+      await insert('scorecard_levels', (at) => ({
+        ...{ service_id: ids[at], scorecard_id: scorecards[at], level_id: levels[at] },
+      }));
       const others = ids.slice(1);
       if (others.length > 0)
         await insert(
@@ -677,6 +734,29 @@ export const RESOURCES: Record<string, Resource> = {
           { projectId: shared, roleId: READ_IN_PROJECT },
         ],
       }));
+    },
+  },
+  Integration: {
+    create: ({ unique }) => ({ name: unique('Integration'), type: 'CUSTOM_EVENT', enabled: false }),
+    base: ({ unique }) => ({ name: unique('Integration'), type: 'CUSTOM_EVENT' }),
+    updates: ({ unique }) => [
+      { name: unique('Deploys'), enabled: false },
+      { name: unique('Events'), enabled: true },
+    ],
+    cases: {
+      rotateIntegrationSecret: async ({ make }) => ({ input: { id: await make('Integration') } }),
+    },
+    rejected: async () => ({ rotateIntegrationSecret: null }),
+    rows: async ({ organization, insert }) => {
+      const ids = await insert('integrations', (at) => ({
+        ...{ name: `Number ${at}`, type: 'DEPLOY', hash: `integration ${organization.slug} ${at}`, hint: 'abcd' },
+        last_event_at: DISTANT,
+      }));
+      await insert('integration_events', (at) => ({
+        ...{ integration_id: ids[at], payload: `{"of":"${organization.slug} ${at}"}`, size: 10 },
+        ...{ status: at % 2 === 0 ? 'PROCESSED' : 'QUEUED', error: 'No service has the alias.', processed_at: DISTANT },
+      }));
+      return ids;
     },
   },
   ApiKey: {

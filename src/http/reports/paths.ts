@@ -17,14 +17,16 @@ export interface MatchedReport {
   params: Record<string, string>;
 }
 
-/** The values of the segments such as `:id`. Null if the path does not match the pattern. A value contains no escape. */
+/** The values of the segments such as `:id` and `:id.csv`. Null if the path does not match the pattern. A value contains no escape. */
 function match(pattern: string, path: string): Record<string, string> | null {
   const [wanted, given] = [pattern.split('/'), path.split('/')];
   if (wanted.length !== given.length) return null;
   const params: Record<string, string> = {};
   for (const [at, segment] of wanted.entries()) {
     const value = given[at] ?? '';
-    if (segment.startsWith(':') && /^[\w.-]{1,64}$/.test(value)) params[segment.slice(1)] = value;
+    const [, name, suffix = ''] = /^:(\w+)(\.\w+)?$/.exec(segment) ?? [];
+    const own = value.slice(0, value.length - suffix.length);
+    if (name && value.endsWith(suffix) && /^[\w-]{1,64}$/.test(own)) params[name] = own;
     else if (segment !== value) return null;
   }
   return params;

@@ -1,7 +1,12 @@
-import { createElement as h } from 'react';
+import { renderCampaign, renderCampaignFile, renderCampaigns } from './campaign-report.ts';
+import { renderMaturity, renderMaturityFile } from './maturity-report.ts';
 import type { Renders } from './report.ts';
 
 /** The pages, by the paths of `REPORTS`. */
 export const RENDERS: Renders = {
-  '/reports/maturity': async () => ({ title: 'Maturity', body: h('p', null, 'This page has no content.') }),
+  '/reports/campaigns': renderCampaigns,
+  '/reports/campaigns/:id': renderCampaign,
+  '/reports/campaigns/:id.csv': renderCampaignFile,
+  '/reports/maturity': renderMaturity,
+  '/reports/maturity.csv': renderMaturityFile,
 };

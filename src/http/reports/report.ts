@@ -1,6 +1,6 @@
-import type { ReactNode } from 'react';
 import type { ReportPath } from '../../access/endpoints.ts';
 import type { Context } from '../../context.ts';
+import type { Layout } from './layout.ts';
 
 /** The request of a page. */
 export interface ReportRequest {
@@ -11,11 +11,8 @@ export interface ReportRequest {
   readonly base: string;
 }
 
-/** The content of an HTML page, without the layout. */
-export interface ReportPage {
-  readonly title: string;
-  readonly body: ReactNode;
-}
+/** The content of an HTML page, without the parts that all pages have. */
+export type ReportPage = Pick<Layout, 'title' | 'heading' | 'about' | 'links' | 'section' | 'time' | 'body'>;
 
 /** A file that the browser saves. */
 export interface ReportFile {
@@ -32,3 +29,10 @@ export type Render = (ctx: Context, request: ReportRequest) => Promise<ReportPag
 
 /** The function for each path of the table. */
 export type Renders = Readonly<Record<ReportPath, Render>>;
+
+/** A file whose name begins with that of the organization. */
+export const fileOf = (ctx: Context, name: string, text: string): ReportFile => ({
+  fileName: `${ctx.unit.actor.organization?.slug}-${name}.csv`,
+  mediaType: 'text/csv; charset=utf-8; header=present',
+  text,
+});

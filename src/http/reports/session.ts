@@ -1,15 +1,16 @@
-import type { IncomingMessage } from 'node:http';
-import { type Context, type Dependencies, newUnitOfWork, setActor } from '../../context.ts';
+import { type Context, newUnitOfWork, setActor } from '../../context.ts';
 import { ANONYMOUS } from '../../identity/actor.ts';
+import type { CurrentReportSession } from '../../resources/session/report-session.ts';
 import { countFor } from '../request-count.ts';
-import type { ServerContext } from '../server-context.ts';
-import type { Cookies } from './cookie.ts';
+import type { ReportCall } from './call.ts';
+import { signFormToken } from './form-token.ts';
+import type { Viewer } from './layout.ts';
 
 /** How many requests a page counts as, like an operation with the cost 10,000. */
-const REPORT_REQUESTS = 10;
+export const PAGE_REQUESTS = 10;
 
 /** A context without a credential. */
-export function anonymousContext(dependencies: Dependencies, server: ServerContext): Context {
+export function anonymousContext({ dependencies, server }: ReportCall): Context {
   const { requestId, address, userAgent, state } = server;
   return {
     dependencies,
@@ -23,24 +24,40 @@ export function anonymousContext(dependencies: Dependencies, server: ServerConte
   };
 }
 
+/** Counts a request of nobody, for its network. */
+export const countAnonymous = async ({ dependencies, server }: ReportCall): Promise<void> =>
+  countFor(dependencies, ANONYMOUS, server.address, 1);
+
 /**
  * The context of a request for a page. The cookie is its only credential: the header Authorization is ignored. The credential
  * allows reading only, and the transaction is read-only. Null if nobody is signed in. Counts the request.
  */
-export async function reportContext(
-  dependencies: Dependencies,
-  cookies: Cookies,
-  req: IncomingMessage,
-  server: ServerContext,
-): Promise<Context | null> {
+export async function reportContext(call: ReportCall, requests: number): Promise<Context | null> {
+  const { dependencies, cookies, req, server } = call;
   const { work, trace, chargeOrganization } = server.state;
   const token = cookies.session(req);
   const actor = token === null ? null : await dependencies.identity.authenticateReports(token, work);
-  await countFor(dependencies, actor ?? ANONYMOUS, server.address, actor ? REPORT_REQUESTS : 1);
+  await countFor(dependencies, actor ?? ANONYMOUS, server.address, actor ? requests : 1);
   if (!actor) return null;
   trace.actor = actor;
   chargeOrganization(actor.organization?.id ?? '');
-  const ctx = anonymousContext(dependencies, server);
+  const ctx = anonymousContext(call);
   setActor(ctx, actor);
   return ctx;
+}
+
+export const currentSession = ({ unit: { actor } }: Context): CurrentReportSession => ({
+  sessionId: actor.credential?.id ?? '',
+  userId: actor.user?.id ?? '',
+  actor,
+});
+
+/** The person for the bar of a page. */
+export async function viewerOf({ unit: { actor }, dependencies }: Context): Promise<Viewer> {
+  const { identity, clock } = dependencies;
+  return {
+    name: actor.user?.name ?? '',
+    organization: actor.organization?.name ?? null,
+    formToken: await signFormToken(identity.keys, `session ${actor.credential?.id}`, clock()),
+  };
 }

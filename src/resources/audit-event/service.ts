@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { AuditDraft, Context } from '../../context.ts';
+import type { AuditDraft, Dependencies } from '../../context.ts';
 import type { Db } from '../../db/client.ts';
 import { inserterOf, sendStatement } from '../../db/writer.ts';
 import { type Actor, organizationRoleOf } from '../../identity/actor.ts';
@@ -21,13 +21,21 @@ export interface Attempt {
   dryRun?: boolean;
 }
 
+/** What an event contains of the request. A `Context` has it. */
+export interface AuditedRequest {
+  readonly dependencies: Pick<Dependencies, 'clock'>;
+  readonly requestId: string;
+  readonly address: string;
+  readonly unit: { readonly auditDraft: AuditDraft };
+}
+
 const { send } = inserterOf<AuditEventRow>(auditEvents);
 
 /**
  * Adds one event for one mutation. Every value is a copy, because the event stays after its objects are deleted. The
  * statements have been sent to the database when this returns.
  */
-export function recordEvent(own: Db, ctx: Context, attempt: Attempt): Promise<unknown> {
+export function recordEvent(own: Db, ctx: AuditedRequest, attempt: Attempt): Promise<unknown> {
   const { actor, organizationId, action, permission, outcome, reason, input = null, dryRun = false } = attempt;
   const draft = outcome === 'ALLOWED' ? ctx.unit.auditDraft : undone(ctx.unit.auditDraft);
   const createdAt = ctx.dependencies.clock();

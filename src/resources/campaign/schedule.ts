@@ -3,8 +3,9 @@ import { audit, type Context, db, tenant } from '../../context.ts';
 import { rowsOf } from '../../data/rows.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
+import { freezeResults } from '../evaluation/freeze.ts';
 import { dayOf } from '../evaluation/history.ts';
-import { evaluateCampaign } from './checks.ts';
+import { checkIdsOf, evaluateCampaign } from './checks.ts';
 import { type CampaignRow, statusOf } from './service.ts';
 import { campaignHistory, campaigns } from './table.ts';
 
@@ -47,7 +48,7 @@ export async function unscheduleCampaign(ctx: Context, id: string): Promise<Camp
   return after;
 }
 
-/** Ends the campaign for good. The results of its checks stay as they are, so nothing is evaluated. */
+/** Ends the campaign for good. The results of its checks stay as they are. */
 export async function endCampaign(ctx: Context, id: string): Promise<CampaignRow> {
   const before = await lockCampaign(ctx, id);
   const now = ctx.dependencies.clock();
@@ -57,7 +58,9 @@ export async function endCampaign(ctx: Context, id: string): Promise<CampaignRow
     throw invalid(
       userError('INVALID', 'id', `Only a campaign that has started can be ended, and this one is ${status}.`),
     );
-  return await updateCampaign(ctx, before, { endedAt: now });
+  const after = await updateCampaign(ctx, before, { endedAt: now });
+  await freezeResults(ctx, await checkIdsOf(ctx, id));
+  return after;
 }
 
 const updateCampaign = (ctx: Context, before: CampaignRow, changes: Partial<CampaignRow>): Promise<CampaignRow> =>

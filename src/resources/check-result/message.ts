@@ -30,6 +30,10 @@ const SENTENCES: {
     passed: 'The check was passed.',
     failed: 'No result was reported, or the last one has expired. Report a result with `reportCheckResult`.',
   }),
+  CUSTOM_EVENT: () => ({
+    passed: 'The last event met the condition of the check.',
+    failed: 'No event about the service was received.',
+  }),
   HAS_OWNER(stored) {
     const { contactRequired, contactType } = settingsOf('HAS_OWNER', stored);
     if (!contactRequired)

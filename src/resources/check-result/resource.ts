@@ -4,6 +4,7 @@ import { builder } from '../../graphql/builder.ts';
 import { node } from '../../graphql/resource.ts';
 import { canSee } from '../../graphql/target.ts';
 import { Check } from '../check/resource.ts';
+import { Integration } from '../integration/resource.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, isVisible } from '../principal/service.ts';
 import { PropertyDefinition } from '../property-definition/resource.ts';
@@ -65,11 +66,18 @@ export const CheckResult = node('CheckResult', {
       type: Principal,
       nullable: true,
       description:
-        'The member or service account that reported the result. Null if Ambit evaluated the check, or if the reporter was deleted or is not visible to the caller.',
+        'The member or service account that reported the result. Null if Ambit evaluated the check, if an event of an integration determined the result, or if the reporter was deleted or is not visible to the caller.',
       resolve: async ({ reportedById }, _args, ctx) => {
         const principal = reportedById === null ? null : await findPrincipal(ctx, reportedById);
         return principal && isVisible(ctx, principal) ? principal : null;
       },
+    }),
+    integration: t.field({
+      type: Integration.type,
+      nullable: true,
+      description:
+        'The integration whose event determined the result. Null for checks of other types, while there was no event, and if the integration was deleted or is not visible to the caller.',
+      resolve: ({ reportedById }, _args, ctx) => (reportedById === null ? null : Integration.load(ctx, reportedById)),
     }),
   }),
 });

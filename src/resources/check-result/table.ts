@@ -19,7 +19,7 @@ export const checkResults = pgTable(
     checkId: uuid('check_id').notNull(),
     status: text('status').$type<CheckStatus>().notNull(),
     message: text('message'),
-    /** The member, service account or API key that reported it. Null if Ambit evaluated the check. */
+    /** The member, service account or API key that reported it, or the integration of its event. Null if Ambit evaluated the check. */
     reportedById: uuid('reported_by_id'),
     createdAt: createdAt(),
     expiresAt: instant('expires_at'),

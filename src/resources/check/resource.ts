@@ -18,6 +18,7 @@ import { Filter } from '../filter/resource.ts';
 import { Level } from '../level/resource.ts';
 import { memberTarget } from '../member/graphql.ts';
 import { Team } from '../team/resource.ts';
+import { checkConditions } from './conditions-graphql.ts';
 import { checkHooks } from './service.ts';
 import { checkSettings } from './settings-graphql.ts';
 import { enabledIs, isEnabled, stateIs, stateOf } from './state.ts';
@@ -33,6 +34,7 @@ const CheckType = builder.enumType('CheckType', {
     LINK: { description: 'Passes if the service has a link.' },
     HAS_DEPENDENCY: { description: 'Passes if the service depends on another service.' },
     RECENT_DEPLOY: { description: 'Passes if the last deploy of the service is recent.' },
+    CUSTOM_EVENT: { description: 'The last event of an integration that names the service determines the result.' },
   } as const,
 });
 
@@ -60,14 +62,18 @@ export const Check = resource('Check', {
   id: 'chk',
   permission: 'check',
   plural: 'checks',
-  description: 'A requirement for services. Each check belongs to one category and one level of the rubric.',
+  description:
+    'A requirement for services. Each check belongs to one category, of the rubric or of a scorecard, and to one level.',
   attributes: {
     name: singleLine(200, 'The name of the check'),
     alias: alias('The short name of the check, for use in code'),
     notes: multiLine(20_000, 'Why the check exists and how to pass it, as Markdown. Sanitize it before you render it'),
     type: readOnly(oneOf(CheckType, CHECK_TYPES, 'How the result is determined')),
     settings: checkSettings,
-    categoryId: ref(Category, 'The category of the check'),
+    categoryId: ref(
+      Category,
+      'The category of the check. A check of a category of a scorecard belongs to the scorecard: it applies only to services that the scorecard applies to, and it does not affect their levels in the rubric',
+    ),
     levelId: ref(Level, 'The level of the check'),
     filterId: optionalRef(
       Filter,
@@ -137,6 +143,7 @@ export const Check = resource('Check', {
     createdAt: 'range',
     updatedAt: 'range',
   },
+  conditions: checkConditions,
   order: ['name', 'createdAt', 'updatedAt'],
   bulk: ['create'],
   hooks: checkHooks,

@@ -4,6 +4,8 @@ import type { Hooks } from '../../data/hooks.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { deleteResults, lockResults } from '../evaluation/check-deletion.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
+import { refuseCategory } from './category-rules.ts';
+import { refuseEventRules } from './event-rules.ts';
 import { refuseSettings } from './settings-rules.ts';
 import { isEnabled } from './state.ts';
 import type { checks } from './table.ts';
@@ -11,12 +13,17 @@ import type { checks } from './table.ts';
 export type CheckRow = typeof checks.$inferSelect;
 
 export const checkHooks: Hooks<CheckRow> = {
-  beforeCreate: (_ctx, values) => {
+  beforeCreate: async (ctx, values) => {
     refuseSettings(values as CheckRow);
+    await refuseEventRules(ctx, values as CheckRow, null);
     return { ...values, ...enabledAtFirst(values) };
   },
-  beforeUpdate: (ctx, row, changes) => {
-    if (changes.settings || changes.definitionId !== undefined) refuseSettings({ ...row, ...changes });
+  beforeUpdate: async (ctx, row, changes) => {
+    if (changes.settings || changes.definitionId !== undefined || changes.integrationId !== undefined) {
+      refuseSettings({ ...row, ...changes });
+      await refuseEventRules(ctx, { ...row, ...changes }, row);
+    }
+    await refuseCategory(ctx, row, changes.categoryId);
     return { ...changes, ...enabledNow(ctx, row, changes) };
   },
   sendAfterWrite: async (ctx, changes) => {

@@ -1,20 +1,23 @@
 import {
   boolean,
   integer,
+  multiLine,
   optionalInteger,
   optionalLine,
   optionalOneOf,
   optionalRef,
+  text,
   union,
   valueObject,
 } from '../../graphql/attributes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { OPERATORS } from '../filter/operators.ts';
+import { Integration } from '../integration/resource.ts';
 import { PropertyDefinition } from '../property-definition/resource.ts';
 import { ContactType } from '../team/resource.ts';
 import { CONTACT_TYPES } from '../team/table.ts';
 import { CHECK_OPERATORS, type CheckOperator, MAX_VALUE, predicateSchema } from './predicate.ts';
-import { type Predicate, SERVICE_PROPERTIES, settingsOf } from './settings.ts';
+import { MAX_RULES, type Predicate, SERVICE_PROPERTIES, settingsOf } from './settings.ts';
 
 const ServiceProperty = builder.enumType('ServiceProperty', {
   description: 'A built-in property of services.',
@@ -126,6 +129,27 @@ export const checkSettings = union(
       RECENT_DEPLOY: {
         description: 'Settings of a check that requires a recent deploy',
         attributes: { days: integer({ min: 1, max: 3650 }, 'The maximum number of days since the last deploy', 30) },
+      },
+      CUSTOM_EVENT: {
+        description: 'Settings of a check whose results are determined by events of an integration',
+        attributes: {
+          integrationId: optionalRef(
+            Integration,
+            'The integration. It must be of type CUSTOM_EVENT. Required for a new check',
+          ),
+          serviceSelector: text(
+            MAX_RULES.serviceSelector,
+            'A program of jq that yields the aliases of the services that a payload is about. Null is skipped. Required for a new check',
+          ),
+          successCondition: text(
+            MAX_RULES.successCondition,
+            'A program of jq that yields whether a service passes. It gets the payload, and `$alias` is the alias of the service. The service passes if all values are true, and there is at least one. Required for a new check',
+          ),
+          resultMessage: multiLine(
+            MAX_RULES.resultMessage,
+            'A template of Liquid for the message of the result, as Markdown. Its variables are `payload`, `alias` and `status`. By default, results have no message',
+          ),
+        },
       },
     },
   },

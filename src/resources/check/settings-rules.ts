@@ -3,12 +3,13 @@ import { TEXT_OPERATORS } from '../filter/keys.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import type { checks } from './table.ts';
 
-type CheckWithSettings = Pick<typeof checks.$inferSelect, 'type' | 'settings' | 'definitionId'>;
+type CheckWithSettings = Pick<typeof checks.$inferSelect, 'type' | 'settings' | 'definitionId' | 'integrationId'>;
 
 /** Throws for settings that do not fit together. */
-export function refuseSettings({ type, settings, definitionId = null }: CheckWithSettings): void {
+export function refuseSettings({ type, settings, definitionId = null, integrationId = null }: CheckWithSettings): void {
   if (type === 'HAS_OWNER') refuseContact(settingsOf(type, settings));
   if (type === 'SERVICE_PROPERTY') refuseProperty(settingsOf(type, settings), definitionId);
+  if (type === 'CUSTOM_EVENT') refuseMissing(settingsOf(type, settings), integrationId);
   if (type === 'TAG_DEFINED' || type === 'LINK') refuseNumber(type, settingsOf(type, settings).predicate);
 }
 
@@ -22,6 +23,7 @@ const FIELDS = {
   SERVICE_PROPERTY: 'serviceProperty',
   TAG_DEFINED: 'tagDefined',
   LINK: 'link',
+  CUSTOM_EVENT: 'customEvent',
 } as const;
 
 function refuseContact({ contactRequired, contactType }: Settings['HAS_OWNER']): void {
@@ -32,6 +34,17 @@ function refuseProperty({ property, predicate }: Settings['SERVICE_PROPERTY'], d
   if ((property === null) === (definitionId === null))
     refuse('SERVICE_PROPERTY', [], 'must have exactly one of `property` and `definition`');
   if (definitionId === null) refuseNumber('SERVICE_PROPERTY', predicate);
+}
+
+function refuseMissing(rules: Settings['CUSTOM_EVENT'], integrationId: string | null): void {
+  const { serviceSelector, successCondition } = rules;
+  const missing = Object.entries({ integrationId, serviceSelector, successCondition })
+    .filter(([, value]) => !value)
+    .map(([field]) => {
+      const path = ['settings', FIELDS.CUSTOM_EVENT, field];
+      return userError('REQUIRED', path, `${path.join('.')}: is required.`);
+    });
+  if (missing.length > 0) throw invalid(...missing);
 }
 
 /** Only a value of a property that the organization has defined can be a number. */

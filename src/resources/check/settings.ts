@@ -1,3 +1,4 @@
+import type { EventRules } from '../../lib/event-rules/messages.ts';
 import type { ContactType } from '../team/table.ts';
 import type { CheckType } from './table.ts';
 
@@ -49,7 +50,12 @@ export interface Settings {
   readonly RECENT_DEPLOY: {
     readonly days: number;
   };
+  /** The integration is `checks.integration_id`. */
+  readonly CUSTOM_EVENT: EventRules;
 }
+
+/** The most characters of the programs and the template of a check of type CUSTOM_EVENT. */
+export const MAX_RULES = { serviceSelector: 4_000, successCondition: 4_000, resultMessage: 10_000 } as const;
 
 const DEFAULTS: { readonly [Type in CheckType]: Settings[Type] } = {
   MANUAL: { frequencyDays: null, commentRequired: false },
@@ -59,7 +65,13 @@ const DEFAULTS: { readonly [Type in CheckType]: Settings[Type] } = {
   LINK: { category: null, name: null, predicate: null },
   HAS_DEPENDENCY: {},
   RECENT_DEPLOY: { days: 30 },
+  CUSTOM_EVENT: { serviceSelector: '', successCondition: '', resultMessage: null },
 };
+
+/** Whether the results of a check come from outside. Ambit determines those of the other types from the services. */
+export const isReported = (type: CheckType): type is ReportedType => type === 'MANUAL' || type === 'CUSTOM_EVENT';
+
+export type ReportedType = 'MANUAL' | 'CUSTOM_EVENT';
 
 /** The settings of a check. A setting that the row does not have, because the row is older, has its default. */
 export const settingsOf = <Type extends CheckType>(type: Type, stored: object): Settings[Type] => ({

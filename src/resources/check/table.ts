@@ -18,6 +18,7 @@ export const CHECK_TYPES = [
   'LINK',
   'HAS_DEPENDENCY',
   'RECENT_DEPLOY',
+  'CUSTOM_EVENT',
 ] as const;
 export type CheckType = (typeof CHECK_TYPES)[number];
 

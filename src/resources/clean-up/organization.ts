@@ -5,6 +5,8 @@ import type { Job } from '../../jobs/job.ts';
 import { deleteEndedSecrets, deleteEndedTokens, endedSecrets, endedTokens } from '../api-token/clean-up.ts';
 import { deleteEndedResults, endedResults, KEPT_DAYS as KEPT_RESULT_DAYS } from '../check-result/clean-up.ts';
 import { deleteEndedHistory, endedHistory, KEPT_DAYS as HISTORY_DAYS } from '../evaluation/history.ts';
+import { EVENT_LIMITS } from '../integration/limits.ts';
+import { deleteEndedKeys, endedKeys } from '../integration/trim.ts';
 import { deleteEndedInvitations, endedInvitations } from '../invitation/clean-up.ts';
 import { deleteEndedRequestCounts, endedRequestCounts } from '../plan/clean-up.ts';
 import { KEPT_DAYS } from '../plan/request-counts.ts';
@@ -33,6 +35,7 @@ const STEPS: readonly Step[] = [
   { keptFor: KEPT_RESULT_DAYS * DAY, find: endedResults, apply: deleteEndedResults },
   { keptFor: KEPT_DAYS * DAY, find: endedRequestCounts, apply: deleteEndedRequestCounts },
   { keptFor: HISTORY_DAYS * DAY, find: endedHistory, apply: deleteEndedHistory },
+  { keptFor: EVENT_LIMITS.keyHours * HOUR, find: endedKeys, apply: deleteEndedKeys },
 ];
 
 /** Removes expired rows of the organization. Returns the number of changed rows. */

@@ -8,9 +8,12 @@ import { isEnabled } from '../check/state.ts';
 import { checks } from '../check/table.ts';
 import { scorecards } from '../scorecard/table.ts';
 
-const { id, type, categoryId, levelId, settings, definitionId, filterId, passPending, enabled, enableOn, campaignId } =
-  checks;
-const own = { id, type, categoryId, levelId, settings, definitionId, passPending, enabled, enableOn, campaignId };
+const { id, type, categoryId, levelId, settings, definitionId, integrationId, passPending, enabled, enableOn } = checks;
+const { filterId, campaignId } = checks;
+const own = {
+  ...{ id, type, categoryId, levelId, settings, definitionId, integrationId, passPending, enabled, enableOn },
+  campaignId,
+};
 const columns = {
   ...own,
   filterId,

@@ -1,3 +1,4 @@
+import { isReported } from '../check/settings.ts';
 import type { CheckStatus } from '../check-result/table.ts';
 import { parseLetters, parsePairs } from './letters.ts';
 import { type CountedResult, levelsOf } from './levels.ts';
@@ -87,8 +88,8 @@ function compareResults(
   for (const { id: checkId, type } of rubric.checks) {
     const letter = expected.get(checkId);
     if (letter === undefined || stored.get(checkId) === letter) continue;
-    // Only a person or a program passes or fails a manual check.
-    if (type === 'MANUAL' && letter !== 'X') all.resumed.push({ serviceId, checkId });
+    // Only a report or an event passes or fails such a check.
+    if (isReported(type) && letter !== 'X') all.resumed.push({ serviceId, checkId });
     else all.added.push({ serviceId, checkId, status: STATUSES[letter] as CheckStatus });
   }
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { JobDependencies } from '../../context.ts';
+import { listDueOrganizationsAcrossTenants } from '../../identity/across-tenants.ts';
 import type { Job, JobHandler } from '../../jobs/job.ts';
 import { services } from '../service/table.ts';
 import { evaluatePage } from './job.ts';
@@ -10,9 +11,11 @@ import { visitOrganizations } from './visit-organizations.ts';
 export const createEvaluateDue =
   (dependencies: JobDependencies): JobHandler<'evaluate-due'> =>
   (job) =>
-    visitOrganizations('evaluate-due', job, dependencies, (organizationId) =>
-      evaluateDue(job, organizationId, dependencies.clock()),
-    );
+    visitOrganizations('evaluate-due', job, dependencies, {
+      // Every minute, a transaction for each organization would be too much.
+      select: (db, organizations) => listDueOrganizationsAcrossTenants(db, organizations, dependencies.clock()),
+      visit: (organizationId) => evaluateDue(job, organizationId, dependencies.clock()),
+    });
 
 /** Evaluates the due services of an organization, one batch in each transaction. */
 export async function evaluateDue(job: Pick<Job, 'inOrganization'>, organizationId: string, now: Date): Promise<void> {
@@ -26,6 +29,7 @@ export async function evaluateDue(job: Pick<Job, 'inOrganization'>, organization
 export const createRecordMaturity =
   (dependencies: JobDependencies): JobHandler<'record-maturity'> =>
   (job) =>
-    visitOrganizations('record-maturity', job, dependencies, (organizationId) =>
-      job.inOrganization(organizationId, (db) => recordNumbers({ db, organizationId, now: dependencies.clock() })),
-    );
+    visitOrganizations('record-maturity', job, dependencies, {
+      visit: (organizationId) =>
+        job.inOrganization(organizationId, (db) => recordNumbers({ db, organizationId, now: dependencies.clock() })),
+    });

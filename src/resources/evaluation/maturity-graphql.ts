@@ -1,9 +1,12 @@
 import { serviceOf } from '../../access/ownership.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
+import { referenceField } from '../../graphql/reference-field.ts';
+import { canSee, type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
 import { Category } from '../category/resource.ts';
 import { CheckResult } from '../check-result/resource.ts';
 import type { CheckStatus } from '../check-result/table.ts';
 import { Level } from '../level/resource.ts';
+import { Scorecard } from '../scorecard/resource.ts';
 import { Service } from '../service/resource.ts';
 import { findMaturity, type Maturity, missingFor, nextLevel, type RatedResult } from './maturity.ts';
 
@@ -35,12 +38,7 @@ const LevelResults = builder.objectRef<LevelSection>('LevelResults').implement({
   description: 'The results of a service in the checks of one level.',
   public: true,
   fields: (t) => ({
-    level: t.field({
-      type: Level.type,
-      nullable: true,
-      description: 'The level. Null if it is not visible to the caller.',
-      resolve: ({ levelId }, _args, ctx) => Level.load(ctx, levelId),
-    }),
+    level: referenceField(t, Level, ({ levelId }) => levelId, 'The level. Null if it is not visible to the caller.'),
     passed: t.int({
       description: 'The number of results PASSED.',
       resolve: ({ results }) => numberOf(results, 'PASSED'),
@@ -69,12 +67,12 @@ const CategoryMaturity = builder.objectRef<Section>('CategoryMaturity').implemen
   description: 'The level of a service in a category.',
   public: true,
   fields: (t) => ({
-    category: t.field({
-      type: Category.type,
-      nullable: true,
-      description: 'The category. Null if it is not visible to the caller.',
-      resolve: ({ categoryId }, _args, ctx) => (categoryId === null ? null : Category.load(ctx, categoryId)),
-    }),
+    category: referenceField(
+      t,
+      Category,
+      ({ categoryId }) => categoryId,
+      'The category. Null if it is not visible to the caller.',
+    ),
     ...levelFields(t),
   }),
 });
@@ -112,26 +110,18 @@ type SectionFields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Section>;
 /** What a report and each of its categories have. */
 function levelFields(t: SectionFields) {
   return {
-    level: t.field({
-      type: Level.type,
-      nullable: true,
-      description:
-        'The highest level for which the service passes all checks of this level and of all lower levels. The first level is the minimum. Null if no check applies to the service, or if the level is not visible to the caller.',
-      resolve: ({ level, maturity }, _args, ctx) => {
-        const id = levelOf(level, maturity);
-        return id === null ? null : Level.load(ctx, id);
-      },
-    }),
-    nextLevel: t.field({
-      type: Level.type,
-      nullable: true,
-      description:
-        'The level after `level`. Null if the service has the last level, if no check applies to it, or if the level is not visible to the caller.',
-      resolve: ({ level, maturity }, _args, ctx) => {
-        const id = levelOf(nextLevel(level, maturity), maturity);
-        return id === null ? null : Level.load(ctx, id);
-      },
-    }),
+    level: referenceField(
+      t,
+      Level,
+      ({ level, maturity }) => levelOf(level, maturity),
+      'The highest level for which the service passes all checks of this level and of all lower levels. The first level is the minimum. Null if no check applies to the service, or if the level is not visible to the caller.',
+    ),
+    nextLevel: referenceField(
+      t,
+      Level,
+      ({ level, maturity }) => levelOf(nextLevel(level, maturity), maturity),
+      'The level after `level`. Null if the service has the last level, if no check applies to it, or if the level is not visible to the caller.',
+    ),
     missing: t.field({
       type: [CheckResult.type],
       description: `The results that must become PASSED for \`nextLevel\`, lowest level first. ${LISTED} A result PENDING is not included if \`passPending\` of its check is true.`,
@@ -147,11 +137,24 @@ builder.objectField(Service.type, 'maturityReport', (t) =>
     nullable: true,
     permission: 'check_result:read',
     on: ({ ownerId }) => serviceOf(ownerId),
-    description: 'The levels of the service, its results by level, and what it needs for the next level.',
+    args: {
+      scorecard: t.arg({
+        type: referenceInputOf(Scorecard),
+        visibleWith: Scorecard.permission,
+        description: 'Reports on the checks of this scorecard. Defaults to those of the rubric.',
+      }),
+    },
+    description:
+      'The levels of the service, its results by level, and what it needs for the next level. Null if the scorecard does not exist or is not visible to the caller.',
     complexity: 20,
-    resolve: async ({ id }, _args, ctx) => {
-      const maturity = await findMaturity(ctx, id);
-      return maturity && { maturity, categoryId: null, level: maturity.levels.overall, results: maturity.results };
+    resolve: async ({ id }, { scorecard }, ctx) => {
+      const found = scorecard ? await loadReferenced(ctx, Scorecard, scorecard as GivenReference) : null;
+      if (scorecard && !(found && canSee(ctx, Scorecard, found))) return null;
+      const maturity = await findMaturity(ctx, id, found?.id);
+      if (!maturity) return null;
+      const { levels, results } = maturity;
+      const level = found ? (levels.byScorecard.get(found.id) ?? null) : levels.overall;
+      return { maturity, categoryId: null, level, results };
     },
   }),
 );

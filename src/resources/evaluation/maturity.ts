@@ -18,7 +18,7 @@ export interface RatedResult extends CountedResult {
   readonly status: CheckStatus;
 }
 
-/** The results of a service in the checks of the rubric, and the levels that follow from them. */
+/** The results of a service in the checks of the rubric or of a scorecard, and the levels that follow from them. */
 export interface Maturity {
   /** The IDs of all levels in their order. */
   readonly levelIds: readonly string[];
@@ -29,8 +29,20 @@ export interface Maturity {
 
 const reader = readerOf<ResultRow>(checkResults);
 
-/** The maturity of services, with three statements for all services of a response. */
-export const findMaturity = batched<Maturity>(async (ctx: Context, serviceIds) => {
+/** The maturity of a service in the rubric, or in the scorecard with this ID. */
+export async function findMaturity(
+  ctx: Context,
+  serviceId: string,
+  scorecardId: string | null = null,
+): Promise<Maturity | null> {
+  const rated = await findRated(ctx, serviceId);
+  if (!rated) return null;
+  const results = rated.results.filter((one) => one.scorecardId === scorecardId);
+  return { levelIds: rated.levelIds, results, levels: levelsOf(results, rated.levelIds.length - 1) };
+}
+
+/** The results of services in the rubric and in all scorecards, with three statements for all services of a response. */
+const findRated = batched<Omit<Maturity, 'levels'>>(async (ctx: Context, serviceIds) => {
   const tx = await db(ctx);
   const own = tenant(ctx);
   const latest = sql`${checkResults.organizationId} = ${own} and ${isAnyOf(checkResults.serviceId, serviceIds)} and ${checkResults.replacedAt} is null`;
@@ -38,10 +50,11 @@ export const findMaturity = batched<Maturity>(async (ctx: Context, serviceIds) =
     reader.read(tx, sql`where ${latest} order by ${checkResults.createdAt} desc, ${checkResults.id} desc`),
     queryRows<Rating>(
       tx,
-      // Results in scorecards and campaigns do not affect the level.
-      sql`select ${checks.id}, ${checks.categoryId} as category, ${checks.levelId} as level, ${checks.passPending} as passes
+      // Results in campaigns affect no level.
+      sql`select ${checks.id}, ${checks.categoryId} as category, ${categories.scorecardId} as scorecard, ${checks.levelId} as level,
+        ${checks.passPending} as passes
         from ${checks} join ${categories} on ${categories.organizationId} = ${own} and ${categories.id} = ${checks.categoryId}
-        where ${checks.organizationId} = ${own} and ${checks.campaignId} is null and ${categories.scorecardId} is null`,
+        where ${checks.organizationId} = ${own} and ${checks.campaignId} is null`,
     ),
     queryRows<{ id: string }>(
       tx,
@@ -51,16 +64,14 @@ export const findMaturity = batched<Maturity>(async (ctx: Context, serviceIds) =
   const byCheck = new Map(ratings.map((rating) => [rating.id, rating]));
   const byService = Map.groupBy(rows, ({ serviceId }) => serviceId);
   const levelIds = ordered.map(({ id }) => id);
-  const maturityOf = (id: string): Maturity => {
-    const results = rate(byService.get(id) ?? [], byCheck, levelIds, ctx.dependencies.clock());
-    return { levelIds, results, levels: levelsOf(results, levelIds.length - 1) };
-  };
-  return new Map(serviceIds.map((id) => [id, maturityOf(id)]));
+  const ratedOf = (id: string) => rate(byService.get(id) ?? [], byCheck, levelIds, ctx.dependencies.clock());
+  return new Map(serviceIds.map((id) => [id, { levelIds, results: ratedOf(id) }]));
 });
 
 interface Rating {
   id: string;
   category: string;
+  scorecard: string | null;
   level: string;
   passes: boolean;
 }
@@ -77,7 +88,7 @@ function rate(
     const status = statusOf(row, now);
     const passed = status === 'PASSED' || (status === 'PENDING' && rating.passes);
     const level = levelIds.indexOf(rating.level);
-    return [{ row, status, categoryId: rating.category, scorecardId: null, level, passed }];
+    return [{ row, status, categoryId: rating.category, scorecardId: rating.scorecard, level, passed }];
   });
   return rated.sort((one, other) => one.level - other.level);
 }

@@ -1,4 +1,5 @@
 import { getOrAdd } from '../../lib/maps.ts';
+import { isReported } from '../check/settings.ts';
 import { type FiltersById, type FilterWithPredicates, MAX_DEPTH, type Predicate } from '../filter/compile.ts';
 import { ruleOf } from '../filter/operators.ts';
 import type { CheckToEvaluate } from './checks.ts';
@@ -31,7 +32,7 @@ export function rulesOf(checks: readonly CheckToEvaluate[], filters: FiltersById
     matches.set(id, filterRule({ filters, ruleFor }, id, 1));
   const passes = new Map<string, Rule>();
   for (const check of checks) {
-    if (check.type === 'MANUAL' || check.type === 'RECENT_DEPLOY') continue;
+    if (isReported(check.type) || check.type === 'RECENT_DEPLOY') continue;
     const requirement = requirementOfCheck(check);
     passes.set(check.id, requirement ? ruleFor(requirement) : () => false);
   }

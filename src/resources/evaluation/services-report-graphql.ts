@@ -1,7 +1,8 @@
 import { canOnEvery } from '../../access/access.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
 import { LIST_COST } from '../../graphql/cost.ts';
-import { type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
+import { referenceField } from '../../graphql/reference-field.ts';
+import { canSee, type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
 import { Category } from '../category/resource.ts';
 import { Level } from '../level/resource.ts';
 import { Team } from '../team/resource.ts';
@@ -22,13 +23,12 @@ const LevelCountType = builder.objectRef<LevelCount>('LevelCount').implement({
   description: 'The number of services with a level.',
   public: true,
   fields: (t) => ({
-    level: t.field({
-      type: Level.type,
-      nullable: true,
-      description:
-        'The level. Null for the services without a level, if the level was deleted, or if it is not visible to the caller.',
-      resolve: ({ levelId }, _args, ctx) => (levelId === null ? null : Level.load(ctx, levelId)),
-    }),
+    level: referenceField(
+      t,
+      Level,
+      ({ levelId }) => levelId,
+      'The level. Null for the services without a level, if the level was deleted, or if it is not visible to the caller.',
+    ),
     hasLevel: t.boolean({
       description: 'Whether these services have a level. A service has none if no check applies to it.',
       resolve: ({ levelId }) => levelId !== null,
@@ -37,9 +37,9 @@ const LevelCountType = builder.objectRef<LevelCount>('LevelCount').implement({
   }),
 });
 
-type GroupFields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Group>;
+export type GroupFields = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Group>;
 
-const counts = (t: GroupFields) => ({
+export const counts = (t: GroupFields) => ({
   services: t.exposeInt('services', { description: 'The number of services.' }),
   levels: t.field({
     type: [LevelCountType],
@@ -54,16 +54,11 @@ const OverallReport = builder.objectRef<Group>('OverallReport').implement({
   fields: (t) => counts(t),
 });
 
-const CategoryReport = builder.objectRef<Group>('CategoryReport').implement({
+export const CategoryReport = builder.objectRef<Group>('CategoryReport').implement({
   description: 'The services to which at least one check of a category applies.',
   public: true,
   fields: (t) => ({
-    category: t.field({
-      type: Category.type,
-      nullable: true,
-      description: 'The category. Null if it is not visible to the caller.',
-      resolve: ({ id }, _args, ctx) => (id === null ? null : Category.load(ctx, id)),
-    }),
+    category: referenceField(t, Category, ({ id }) => id, 'The category. Null if it is not visible to the caller.'),
     ...counts(t),
   }),
 });
@@ -72,12 +67,12 @@ const TeamReport = builder.objectRef<Group>('TeamReport').implement({
   description: 'The services of a team, without those of its child teams.',
   public: true,
   fields: (t) => ({
-    team: t.field({
-      type: Team.type,
-      nullable: true,
-      description: 'The team. Null for the services without an owner, or if the team is not visible to the caller.',
-      resolve: ({ id }, _args, ctx) => (id === null ? null : Team.load(ctx, id)),
-    }),
+    team: referenceField(
+      t,
+      Team,
+      ({ id }) => id,
+      'The team. Null for the services without an owner, or if the team is not visible to the caller.',
+    ),
     ...counts(t),
   }),
 });
@@ -86,17 +81,17 @@ const TierReport = builder.objectRef<Group>('TierReport').implement({
   description: 'The services of a tier.',
   public: true,
   fields: (t) => ({
-    tier: t.field({
-      type: Tier.type,
-      nullable: true,
-      description: 'The tier. Null for the services without a tier, or if the tier is not visible to the caller.',
-      resolve: ({ id }, _args, ctx) => (id === null ? null : Tier.load(ctx, id)),
-    }),
+    tier: referenceField(
+      t,
+      Tier,
+      ({ id }) => id,
+      'The tier. Null for the services without a tier, or if the tier is not visible to the caller.',
+    ),
     ...counts(t),
   }),
 });
 
-const DayReport = builder.objectRef<Day>('MaturityDay').implement({
+export const DayReport = builder.objectRef<Day>('MaturityDay').implement({
   description: 'The levels of the services on a day.',
   public: true,
   fields: (t) => ({
@@ -112,7 +107,7 @@ const DayReport = builder.objectRef<Day>('MaturityDay').implement({
 
 const DEFAULT_TEAMS = 50;
 const MAX_TEAMS = 500;
-const DEFAULT_DAYS = 30;
+export const DEFAULT_DAYS = 30;
 
 const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport').implement({
   description:
@@ -169,7 +164,7 @@ const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport')
         // The stored numbers count all services.
         if (!canOnEvery(ctx.unit.access, 'check_result:read')) return null;
         const found = category ? await loadReferenced(ctx, Category, category as GivenReference) : null;
-        if (category && !found) return null;
+        if (category && !(found && canSee(ctx, Category, found))) return null;
         return await listDays(ctx, days ?? DEFAULT_DAYS, found?.id ?? null);
       },
     }),

@@ -2,6 +2,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Context, db, tenant } from '../../context.ts';
 import { ownedBy } from '../../data/service-scope.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
 import { parse } from '../../lib/input.ts';
 import { categories } from '../category/table.ts';
@@ -23,17 +24,17 @@ export interface Group {
 }
 
 /** The services whose results the caller may read. Counts must not reveal others. */
-const readable = (ctx: Context): SQL =>
+export const readable = (ctx: Context): SQL =>
   and(eq(services.organizationId, tenant(ctx)), ownedBy(ctx, services.ownerId, 'check_result:read')) as SQL;
 
-interface Counted {
+export interface Counted {
   id: string | null;
   level: string | null;
   services: number;
 }
 
 /** The groups with the most services first. */
-function groupsOf(rows: readonly Counted[]): Group[] {
+export function groupsOf(rows: readonly Counted[]): Group[] {
   const groups = [...Map.groupBy(rows, ({ id }) => id)].map(([id, own]) => ({
     id,
     services: own.reduce((sum, row) => sum + row.services, 0),
@@ -43,9 +44,9 @@ function groupsOf(rows: readonly Counted[]): Group[] {
 }
 
 /** By level, in the order of the levels. Those without a level come first. */
-const ORDER = sql`order by ${levels.index} nulls first`;
+export const ORDER = sql`order by ${levels.index} nulls first`;
 
-const levelOf = (ctx: Context, column: SQL): SQL =>
+export const levelOf = (ctx: Context, column: SQL): SQL =>
   sql`left join ${levels} on ${levels.organizationId} = ${tenant(ctx)} and ${levels.id} = ${column}`;
 
 export async function countByLevel(ctx: Context): Promise<Group> {
@@ -85,28 +86,46 @@ export const MAX_DAYS = 366;
 const schema = z.object({ days: z.int().min(1).max(MAX_DAYS) });
 
 /**
- * The last days, oldest first. Today has the numbers of the last hour or of the last evaluation. Days on which nothing was
- * stored are omitted. Null if some services are hidden from the caller.
+ * The last days, oldest first, of the rubric or of a category. Today has the numbers of the last hour or of the last evaluation.
+ * Days on which nothing was stored are omitted.
  */
-export async function listDays(ctx: Context, given: number, categoryId: string | null): Promise<Day[] | null> {
+export async function listDays(ctx: Context, days: number, categoryId: string | null): Promise<Day[]> {
+  const id = categoryId ?? tenant(ctx);
+  return (await findDays(ctx, days, [id])).get(id) ?? [];
+}
+
+/** The same of several sections: categories, scorecards, or the ID of the organization for the rubric. */
+export async function findDays(
+  ctx: Context,
+  given: number,
+  sectionIds: readonly string[],
+): Promise<Map<string, Day[]>> {
   const { days } = parse(schema, { days: given });
   const first = dayOf(new Date(ctx.dependencies.clock().getTime() - (days - 1) * 86_400_000));
-  const rows = await queryRows<{ day: string; services: Record<string, number> | string }>(
+  const { organizationId, categoryId, day, services: numbers } = maturityHistory;
+  const rows = await queryRows<StoredDay>(
     await db(ctx),
-    sql`select ${maturityHistory.day}, ${maturityHistory.services} from ${maturityHistory}
-      where ${maturityHistory.organizationId} = ${tenant(ctx)} and ${maturityHistory.categoryId} = ${categoryId ?? tenant(ctx)}
-      and ${maturityHistory.day} >= ${first} order by ${maturityHistory.day}`,
+    sql`select ${categoryId} as section, ${day}, ${numbers} from ${maturityHistory}
+      where ${organizationId} = ${tenant(ctx)} and ${isAnyOf(categoryId, sectionIds)} and ${day} >= ${first} order by ${day}`,
   );
-  return rows.map(({ day, services: stored }) => {
-    const numbers = (typeof stored === 'string' ? JSON.parse(stored) : stored) as Record<string, number>;
-    const counts = Object.entries(numbers).map(([id, own]) => ({
-      levelId: id === NO_LEVEL ? null : id,
-      services: own,
-    }));
-    return {
-      day: new Date(`${day}T00:00:00.000Z`),
-      services: counts.reduce((sum, one) => sum + one.services, 0),
-      levels: counts,
-    };
-  });
+  return new Map([...Map.groupBy(rows, ({ section }) => section)].map(([id, own]) => [id, own.map(dayIn)]));
+}
+
+interface StoredDay {
+  section: string;
+  day: string;
+  services: Record<string, number> | string;
+}
+
+function dayIn({ day, services: stored }: StoredDay): Day {
+  const numbers = (typeof stored === 'string' ? JSON.parse(stored) : stored) as Record<string, number>;
+  const counts = Object.entries(numbers).map(([id, own]) => ({
+    levelId: id === NO_LEVEL ? null : id,
+    services: own,
+  }));
+  return {
+    day: new Date(`${day}T00:00:00.000Z`),
+    services: counts.reduce((sum, one) => sum + one.services, 0),
+    levels: counts,
+  };
 }

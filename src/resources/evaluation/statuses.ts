@@ -1,4 +1,4 @@
-import { settingsOf } from '../check/settings.ts';
+import { isReported, settingsOf } from '../check/settings.ts';
 import type { CheckToEvaluate } from './checks.ts';
 import { parseLetters } from './letters.ts';
 import type { Rubric } from './rubric.ts';
@@ -39,7 +39,7 @@ function statusesOf(state: State, checks: readonly CheckToEvaluate[], { matches,
   const reported = parseLetters(state.reported);
   const statusOf = (check: CheckToEvaluate): string => {
     if (!check.filterIds.every((id) => matching.has(id))) return '-';
-    if (check.type === 'MANUAL') return reported.get(check.id) ?? 'X';
+    if (isReported(check.type)) return reported.get(check.id) ?? 'X';
     const passed = check.type === 'RECENT_DEPLOY' ? isRecent(check, state, now) : passes.get(check.id)?.(met);
     return passed ? 'P' : 'F';
   };

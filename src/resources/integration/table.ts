@@ -37,12 +37,14 @@ export const integrationEvents = tenantTable(
   'integration_events',
   {
     integrationId: uuid('integration_id').notNull(),
-    /** JSON as it was received. */
-    payload: text('payload').notNull(),
+    /** JSON as it was received. Null when only the idempotency key is kept. */
+    payload: text('payload'),
     /** Bytes of the payload. */
     size: integer('size').notNull(),
     /** SHA-256 of the header `Idempotency-Key`. Null without one. */
     idempotencyKey: text('idempotency_key'),
+    /** SHA-256 of the payload. Null without an idempotency key. */
+    fingerprint: text('fingerprint'),
     status: text('status').$type<EventStatus>().notNull().default('QUEUED'),
     /** What went wrong. */
     error: text('error'),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../../config.ts';
 import type { Mail } from '../../lib/mail.ts';
-import { renderMail } from '../../lib/mail-template.ts';
+import { plainName, quotedName, renderMail } from '../../lib/mail-template.ts';
 
 /** What the mail of an invitation shows. */
 export interface MailedInvitation {
@@ -70,22 +70,6 @@ export function mailIdOf(hash: string): string {
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
-
-/**
- * A name that anybody can choose, as mail shows it: on one line, and without anything that a mail program
- * turns into a link. A space after each dot, colon, slash and @ ends a URL or an address. Characters that look like these
- * are folded first, and so are full stops of other scripts, which a browser takes as dots.
- */
-export const plainName = (name: string): string => {
-  const line = name
-    .normalize('NFKC')
-    .replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
-    .replace(/[。｡．]/gu, '.')
-    .replace(/["“”„«»]/gu, "'");
-  return line.replace(/([.:/\\@])(?=\S)/gu, '$1 ').trim();
-};
-
-const quotedName = (name: string): string => `"${plainName(name)}"`;
 
 /** The roles as lines. */
 const rolesOf = ({ roleName, projectRoles }: MailedInvitation): string[] => [

@@ -58,3 +58,15 @@ export const tenantTable = <const Name extends string, Columns extends Record<st
     ),
     ...constraints(t as never),
   ]);
+
+/** The foreign key of a child table. Its rows are deleted with the object that they belong to. */
+export const ofParent = (
+  name: string,
+  columns: readonly [ExtraConfigColumn, ExtraConfigColumn],
+  parent: Record<'organizationId' | 'id', unknown>,
+) =>
+  foreignKey({
+    name,
+    columns: [...columns] as never,
+    foreignColumns: [parent.organizationId, parent.id] as never,
+  }).onDelete('cascade');

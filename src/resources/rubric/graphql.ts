@@ -1,3 +1,4 @@
+import { and, isNull, type SQL } from 'drizzle-orm';
 import { multiLine, singleLine } from '../../graphql/attributes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { mutation } from '../../graphql/mutation.ts';
@@ -5,7 +6,10 @@ import { node } from '../../graphql/resource.ts';
 import { attributeInputs, valuesOf } from '../../graphql/resource-inputs.ts';
 import { addListTo } from '../../graphql/resource-list.ts';
 import { Category } from '../category/resource.ts';
+import { categories } from '../category/table.ts';
+import { inCategories } from '../check/in-categories.ts';
 import { Check } from '../check/resource.ts';
+import { checks } from '../check/table.ts';
 import { Level } from '../level/resource.ts';
 import { getRubric, updateRubric } from './service.ts';
 import { rubrics } from './table.ts';
@@ -22,7 +26,15 @@ const Rubric = node('Rubric', {
   },
 });
 
-for (const parts of [Category, Level, Check]) addListTo(Rubric.type, parts as never);
+addListTo(Rubric.type, Level as never);
+addListTo(Rubric.type, Category as never, {
+  description: 'Has no categories of scorecards.',
+  where: () => isNull(categories.scorecardId),
+});
+addListTo(Rubric.type, Check as never, {
+  description: 'Has no checks of scorecards or campaigns.',
+  where: (ctx) => and(isNull(checks.campaignId), inCategories(ctx, isNull(categories.scorecardId))) as SQL,
+});
 
 builder.queryField('rubric', (t) =>
   t.field({

@@ -9,12 +9,13 @@ import {
   referenceInputOf,
   requireOnService,
 } from '../../graphql/target.ts';
-import { invalid, notFound, userError } from '../../lib/errors.ts';
+import { invalid, notFound } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { andThen } from '../../lib/maybe-promise.ts';
 import { PropertyDefinition } from '../property-definition/resource.ts';
 import { Service } from '../service/resource.ts';
-import { MAX_PROPERTIES, MAX_VALUE, propertiesOf, type ServicePropertyRow } from './service.ts';
+import { findDefinition, omitted, valueFields } from './input-graphql.ts';
+import { MAX_PROPERTIES, propertiesOf, type ServicePropertyRow } from './service.ts';
 import { setProperty } from './set.ts';
 
 const ServicePropertyValue = builder.objectRef<ServicePropertyRow>('ServicePropertyValue').implement({
@@ -60,29 +61,15 @@ mutation('setServiceProperty', {
   },
   input: (t) => ({
     service: t.field({ type: referenceInputOf(Service), required: true, description: 'The service.' }),
-    definition: t.field({
-      type: referenceInputOf(PropertyDefinition),
-      required: true,
-      visibleWith: 'property_definition:read',
-      description: 'The definition of the property.',
-    }),
-    value: t.field({
-      type: 'JSON',
-      description: `The value. At most ${MAX_VALUE.toLocaleString('en')} characters of JSON. Null removes the property from the service. Cannot be omitted.`,
-    }),
+    ...valueFields(t),
   }),
   results: { service: { type: Service.type, description: 'The service.' } },
   resolve: async (input, ctx) => {
     const service = await loadReferenced(ctx, Service, input.service);
     if (!service) throw notFound('Service');
     requireOnService(ctx, Service, service, 'service:update');
-    if (input.value === undefined)
-      throw invalid(userError('REQUIRED', 'value', 'value: is required. Null removes the property.'));
-    const definition = await loadReferenced(ctx, PropertyDefinition, input.definition);
-    if (!definition || !canSee(ctx, PropertyDefinition, definition))
-      throw invalid(
-        userError('NOT_FOUND', 'definition', 'definition: there is no property definition with this ID or alias.'),
-      );
+    if (input.value === undefined) throw invalid(omitted());
+    const definition = await findDefinition(ctx, input.definition as GivenReference);
     const given = { serviceId: service.id, definitionId: definition.id, value: input.value, path: ['value'] };
     // By the ID, because another request may give the alias to another service.
     const target = { service: { id: toPublicId('svc', service.id) } };

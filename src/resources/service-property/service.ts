@@ -4,7 +4,7 @@ import { type Context, db, tenant } from '../../context.ts';
 import { batched } from '../../data/loader.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { readerOf } from '../../db/reader.ts';
-import { invalid, type UserError, userError } from '../../lib/errors.ts';
+import { invalid, type UserError, type UserErrorCode, userError } from '../../lib/errors.ts';
 import { problemOfJson } from '../../lib/json-value.ts';
 import { propertyDefinitions } from '../property-definition/table.ts';
 import { serviceProperties } from '../service/table.ts';
@@ -16,12 +16,22 @@ export interface GivenProperty {
   serviceId: string;
   definitionId: string;
   value: unknown;
-  /** The path of the value in the input, for errors. */
-  path: string[];
+  /** The path of the value in the input of the service, for errors. */
+  path: readonly string[];
+  /** The path of the input of the service, if the mutation has several. */
+  prefix?: readonly string[];
+}
+
+type At = Pick<GivenProperty, 'path' | 'prefix'>;
+
+/** An error of a value, or of a part of it. */
+function errorAt(code: UserErrorCode, { path, prefix = [] }: At, message: string, part: readonly string[] = []) {
+  const at = [...path, ...part];
+  return userError(code, [...prefix, ...at], `${at.join('.')}: ${message}.`);
 }
 
 /** The schemas that the values match, by the ID of the definition. */
-type Schemas = Map<string, unknown>;
+export type Schemas = Map<string, unknown>;
 
 /** Characters of a value. */
 export const MAX_VALUE = 8_192;
@@ -43,7 +53,7 @@ const reader = readerOf<ServicePropertyRow>(serviceProperties);
 
 /**
  * Validates values in the thread for JSON Schemas, before the caller locks anything. Throws the errors of all values, with
- * their paths in the input.
+ * their paths in the input. Of a service that does not exist yet, `serviceId` is any text that no other one has.
  */
 export async function validateProperties(ctx: Context, given: readonly GivenProperty[]): Promise<Schemas> {
   requireDistinct(given);
@@ -61,16 +71,14 @@ function requireDistinct(given: readonly GivenProperty[]): void {
     return isKnown;
   });
   if (repeated.length > 0)
-    throw invalid(
-      ...repeated.map(({ path }) => userError('INVALID', path, `${path.join('.')}: the property is given twice.`)),
-    );
+    throw invalid(...repeated.map((one) => errorAt('INVALID', one, 'the property is given twice')));
 }
 
 async function requireValid(ctx: Context, given: readonly GivenProperty[], schemas: Schemas): Promise<void> {
   const set = given.filter(({ value }) => value !== null);
-  const errors = set.flatMap(({ value, path }) => {
-    const problem = problemOfJson(value, MAX_VALUE);
-    return problem ? [userError(problem.code, path, `${path.join('.')}: ${problem.message}.`)] : [];
+  const errors = set.flatMap((one) => {
+    const problem = problemOfJson(one.value, MAX_VALUE);
+    return problem ? [errorAt(problem.code, one, problem.message)] : [];
   });
   if (errors.length > 0) throw invalid(...errors);
   for (const [definitionId, items] of Map.groupBy(set, (item) => item.definitionId))
@@ -81,10 +89,7 @@ async function requireValid(ctx: Context, given: readonly GivenProperty[], schem
 async function errorsOf(ctx: Context, schema: unknown, items: readonly GivenProperty[]): Promise<UserError[]> {
   const values = items.map(({ value }) => value);
   const problems = await ctx.dependencies.schemaValidator.validate(tenant(ctx), schema, values);
-  return problems.map(({ item, path, message }) => {
-    const at = [...(items[item] as GivenProperty).path, ...path];
-    return userError('INVALID', at, `${at.join('.')}: ${message}.`);
-  });
+  return problems.map(({ item, path, message }) => errorAt('INVALID', items[item] as GivenProperty, message, path));
 }
 
 /**
@@ -119,11 +124,7 @@ async function schemasOf(ctx: Context, given: readonly GivenProperty[], lock?: '
   const schemas = new Map(rows.map((row) => [row.id, row.schema]));
   const missing = given.filter(({ definitionId }) => !schemas.has(definitionId));
   if (missing.length > 0)
-    throw invalid(
-      ...missing.map(({ path }) =>
-        userError('NOT_FOUND', path, `${path.join('.')}: there is no property definition with this ID.`),
-      ),
-    );
+    throw invalid(...missing.map((one) => errorAt('NOT_FOUND', one, 'there is no property definition with this ID')));
   return schemas;
 }
 
@@ -170,12 +171,5 @@ async function requireRoom(ctx: Context, given: readonly GivenProperty[]): Promi
     .having(gt(count(), MAX_PROPERTIES));
   const ids = new Set(full.map(({ id }) => id));
   const first = given.find(({ serviceId, value }) => value !== null && ids.has(serviceId));
-  if (first)
-    throw invalid(
-      userError(
-        'LIMIT_EXCEEDED',
-        first.path,
-        `${first.path.join('.')}: a service has at most ${MAX_PROPERTIES} properties.`,
-      ),
-    );
+  if (first) throw invalid(errorAt('LIMIT_EXCEEDED', first, `a service has at most ${MAX_PROPERTIES} properties`));
 }

@@ -23,8 +23,7 @@ export async function recordDeploy(ctx: Context, before: ServiceRow, input: obje
   const { deployedAt, version, description } = parse(deploy, input);
   const now = ctx.dependencies.clock();
   const at = deployedAt ?? now;
-  if (at.getTime() > now.getTime() + TOLERANCE_MS)
-    throw invalid(userError('INVALID', 'deployedAt', 'deployedAt: must not be in the future.'));
+  requireNotFuture(at, now);
   const isEarlier = before.lastDeployAt !== null && at < before.lastDeployAt;
   const changes = {
     lastDeployAt: at,
@@ -37,4 +36,10 @@ export async function recordDeploy(ctx: Context, before: ServiceRow, input: obje
   await evaluateServices(ctx, [after.id]);
   const [current] = await rows.lockAll(ctx, [after.id]);
   return current ?? after;
+}
+
+/** Throws if a deploy is in the future. */
+export function requireNotFuture(at: Date, now: Date): void {
+  if (at.getTime() > now.getTime() + TOLERANCE_MS)
+    throw invalid(userError('INVALID', 'deployedAt', 'deployedAt: must not be in the future.'));
 }

@@ -1,14 +1,15 @@
 import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
-import { COLUMNS, isColumn, textOfCell } from './record.ts';
+import { textOfCell } from '../../lib/csv.ts';
+import { COLUMNS, isColumn } from './record.ts';
 
 /** Limits of an imported file. */
 export const IMPORT_LIMITS = {
   /** Bytes of the whole file. */
   file: 100_000_000,
-  /** Characters of one row. */
-  row: 100_000,
+  /** Characters of one row. The properties of a service alone can have 820,000. */
+  row: 1_000_000,
 };
 
 /** Why the rest of a file is not read. */

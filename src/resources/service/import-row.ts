@@ -6,6 +6,8 @@ import { slugOf } from '../../lib/slug.ts';
 /** Items of one list. The mutations have lower limits for most lists. */
 const MAX_ITEMS = 500;
 
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** The JSON types of the fields. The rules for their values are those of the mutations. */
 const text = z.string();
 const Row = z.object({
@@ -20,6 +22,7 @@ const Row = z.object({
   tags: z.array(z.strictObject({ key: text, value: text })).nullish(),
   links: z.array(z.strictObject({ name: text, url: text, category: text.nullish() })).nullish(),
   dependencies: z.array(text).max(MAX_ITEMS).nullish(),
+  properties: z.custom<Record<string, unknown>>(isObject, 'must be a JSON object').nullish(),
 });
 
 /** A row of an imported file. */
@@ -47,9 +50,10 @@ const referenceTo = (text: string | null | undefined) =>
 
 export const dependencyOf = (name: string) => referenceTo(name) as { id: string } | { alias: string };
 
-const common = ({ name, description, owner, tier, lifecycle, language, framework }: ImportRow) => ({
+const common = ({ name, description, owner, tier, lifecycle, language, framework, properties }: ImportRow) => ({
   ...{ name, description, language, framework },
   ...{ owner: referenceTo(owner), tier: referenceTo(tier), lifecycle: referenceTo(lifecycle) },
+  properties: Object.entries(properties ?? {}).map(([name, value]) => ({ definition: referenceTo(name), value })),
 });
 
 /** The input of `createService`, without dependencies: they can refer to later rows. */
@@ -66,10 +70,13 @@ export const updateInput = (row: ImportRow, id: string): Record<string, unknown>
 });
 
 /** An error of a row, with the path of the field in the file. */
-export const inFile = ({ path, ...error }: UserError): UserError => ({
-  ...error,
-  path: path.map((part, at) => (at === 0 ? (ADDED[part] ?? part) : part)),
-});
+export function inFile({ path, ...error }: UserError, row: ImportRow | undefined): UserError {
+  const [field = '', index = '', , ...rest] = path;
+  // The input has a list of properties, and the file an object.
+  const property = field === 'properties' ? Object.keys(row?.properties ?? {})[Number(index)] : undefined;
+  if (property !== undefined) return { ...error, path: [field, property, ...rest] };
+  return { ...error, path: path.map((part, at) => (at === 0 ? (ADDED[part] ?? part) : part)) };
+}
 
 const ADDED: Readonly<Record<string, string>> = {
   addAliases: 'aliases',

@@ -11,7 +11,7 @@ const BATCH_CHARACTERS = 2_000_000;
 /** Rows with errors after which an import ends. A client that does not read the response gets at most these. */
 const MAX_FAILED = 1_000;
 
-/** Errors of one row that are sent. A row of 100,000 characters can have thousands of them. */
+/** Errors of one row that are sent. A row can have thousands of them. */
 export const MAX_ERRORS = 20;
 
 /** Dependencies on services of later rows. They are kept until the end of the file. */

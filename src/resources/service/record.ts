@@ -1,4 +1,4 @@
-import { stringify } from 'csv-stringify/sync';
+import { cellOf, csv } from '../../lib/csv.ts';
 
 /** A service in a file. References are aliases, or IDs of objects without an alias. */
 export interface ServiceRecord {
@@ -37,7 +37,7 @@ export const COLUMNS: Readonly<Record<keyof ServiceRecord, 'text' | 'json' | 'ig
   tags: 'json',
   links: 'json',
   dependencies: 'json',
-  properties: 'ignored',
+  properties: 'json',
   level: 'ignored',
   lastDeployAt: 'ignored',
   lastDeployVersion: 'ignored',
@@ -47,26 +47,6 @@ export const COLUMNS: Readonly<Record<keyof ServiceRecord, 'text' | 'json' | 'ig
 };
 
 export const isColumn = (name: string): name is keyof ServiceRecord => Object.hasOwn(COLUMNS, name);
-
-/**
- * A spreadsheet executes a cell that begins with one of these characters, so such a cell gets an apostrophe in front
- * (https://owasp.org/www-community/attacks/CSV_Injection). A cell that begins with apostrophes and then one of them gets one
- * more, so that an import restores each cell exactly.
- */
-const FORMULA = /^'*[=+\-@\t\r＝＋－＠]/;
-const ESCAPED = /^'+[=+\-@\t\r＝＋－＠]/;
-
-const cellOf = (value: unknown): string => {
-  if (value == null) return '';
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return FORMULA.test(text) ? `'${text}` : text;
-};
-
-/** The text of a cell, without the apostrophe of the export. */
-export const textOfCell = (cell: string): string => (ESCAPED.test(cell) ? cell.slice(1) : cell);
-
-const csv = (rows: readonly (readonly string[])[]): string =>
-  stringify(rows as string[][], { record_delimiter: 'windows', quoted_match: /[\r\n]/ });
 
 /** A file format of exports. */
 export interface ServiceFormat {

@@ -4,6 +4,7 @@ import { resource } from '../../graphql/resource.ts';
 import { serviceConditions } from '../filter/conditions-graphql.ts';
 import { Level } from '../level/resource.ts';
 import { Lifecycle } from '../lifecycle/resource.ts';
+import { prepareProperties, propertyInputs } from '../service-property/input-graphql.ts';
 import { Tag } from '../tag/ref.ts';
 import { Team } from '../team/resource.ts';
 import { Tier } from '../tier/resource.ts';
@@ -35,7 +36,7 @@ export const Service = resource('Service', {
     description: multiLine(5_000, 'What the service does'),
     ownerId: optionalRef(Team, 'The team that owns the service'),
     tierId: optionalRef(Tier, 'The tier of the service'),
-    lifecycleId: optionalRef(Lifecycle, 'The lifecycle of the service'),
+    lifecycleId: optionalRef(Lifecycle, 'The lifecycle stage of the service'),
     language: optionalLine(100, 'The programming language of the service'),
     framework: optionalLine(100, 'The framework of the service'),
     lastDeployAt: readOnly(dateTime('When the service was last deployed')),
@@ -67,5 +68,6 @@ export const Service = resource('Service', {
   conditions: serviceConditions,
   order: ['name', 'createdAt', 'updatedAt'],
   bulk: ['create', 'update'],
-  hooks: serviceHooks,
+  inputs: propertyInputs,
+  hooks: { ...serviceHooks, prepare: prepareProperties },
 });

@@ -4,6 +4,7 @@ import { toPublicId } from '../../lib/ids.ts';
 import { isWebUrl } from '../../lib/web-url.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
 import { evaluateServices } from '../evaluation/evaluate.ts';
+import { type PreparedProperties, writePrepared } from '../service-property/write.ts';
 import { aroundServices, requireOwners } from '../team/access.ts';
 import { dependenciesOf, othersIn } from './neighbours.ts';
 import type { services } from './table.ts';
@@ -12,12 +13,11 @@ export type ServiceRow = typeof services.$inferSelect;
 
 export const serviceHooks: Hooks<ServiceRow> = {
   around: aroundServices,
-  afterWrite: async (ctx, changes) => {
+  afterWrite: async (ctx, changes, properties: PreparedProperties | null) => {
     await requireOwners(ctx, changes);
-    await evaluateServices(
-      ctx,
-      changes.map(({ after }) => after.id),
-    );
+    const ids = changes.map(({ after }) => after.id);
+    if (properties) await writePrepared(ctx, ids, properties);
+    await evaluateServices(ctx, ids);
     await evaluateNeighbours(ctx, changes.filter(concernsNeighbours));
   },
   beforeDelete: async (ctx, { id }) => {

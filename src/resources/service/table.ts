@@ -4,7 +4,7 @@ import { createdAt, instant, organizationId, updatedAt } from '../../db/columns.
 import { categories } from '../category/table.ts';
 import { levels } from '../level/table.ts';
 import { lifecycles } from '../lifecycle/table.ts';
-import { organizations, tenantTable } from '../organization/table.ts';
+import { ofParent, organizations, tenantTable } from '../organization/table.ts';
 import { propertyDefinitions } from '../property-definition/table.ts';
 import { scorecards } from '../scorecard/table.ts';
 import { teams } from '../team/table.ts';
@@ -63,13 +63,6 @@ export const services = tenantTable(
   ],
 );
 
-const ofService = (name: string, t: Record<'organizationId' | 'serviceId', never>) =>
-  foreignKey({
-    name,
-    columns: [t.organizationId, t.serviceId],
-    foreignColumns: [services.organizationId, services.id],
-  }).onDelete('cascade');
-
 /** Other names of a service, for use in code. The slug of each name that the service has had is one of them. */
 export const serviceAliases = tenantTable(
   'service_aliases',
@@ -77,7 +70,7 @@ export const serviceAliases = tenantTable(
   (t) => [
     uniqueIndex('service_aliases_alias').on(t.organizationId, t.alias),
     index('service_aliases_by_service').on(t.organizationId, t.serviceId, t.alias),
-    ofService('service_aliases_service', t as never),
+    ofParent('service_aliases_service', [t.organizationId, t.serviceId], services),
   ],
 );
 
@@ -87,7 +80,7 @@ export const serviceTags = tenantTable(
   (t) => [
     unique('service_tags_one').on(t.organizationId, t.serviceId, t.key, t.value),
     index('service_tags_by_key').on(t.organizationId, t.key, t.value, t.serviceId),
-    ofService('service_tags_service', t as never),
+    ofParent('service_tags_service', [t.organizationId, t.serviceId], services),
   ],
 );
 
@@ -101,7 +94,7 @@ export const serviceLinks = tenantTable(
   },
   (t) => [
     unique('service_links_one').on(t.organizationId, t.serviceId, t.name, t.url),
-    ofService('service_links_service', t as never),
+    ofParent('service_links_service', [t.organizationId, t.serviceId], services),
   ],
 );
 
@@ -115,7 +108,7 @@ export const serviceProperties = tenantTable(
   (t) => [
     unique('service_properties_one').on(t.organizationId, t.serviceId, t.definitionId),
     index('service_properties_by_definition').on(t.organizationId, t.definitionId),
-    ofService('service_properties_service', t as never),
+    ofParent('service_properties_service', [t.organizationId, t.serviceId], services),
     foreignKey({
       name: 'service_properties_definition',
       columns: [t.organizationId, t.definitionId],
@@ -131,7 +124,7 @@ export const serviceDependencies = tenantTable(
   (t) => [
     unique('service_dependencies_one').on(t.organizationId, t.serviceId, t.dependsOnId),
     index('service_dependencies_by_target').on(t.organizationId, t.dependsOnId),
-    ofService('service_dependencies_service', t as never),
+    ofParent('service_dependencies_service', [t.organizationId, t.serviceId], services),
     foreignKey({
       name: 'service_dependencies_depends_on',
       columns: [t.organizationId, t.dependsOnId],
@@ -152,7 +145,7 @@ export const serviceLevels = tenantTable(
     unique('service_levels_one').on(t.organizationId, t.serviceId, t.categoryId),
     index('service_levels_by_category').on(t.organizationId, t.categoryId, t.levelId),
     index('service_levels_by_level').on(t.organizationId, t.levelId),
-    ofService('service_levels_service', t as never),
+    ofParent('service_levels_service', [t.organizationId, t.serviceId], services),
     foreignKey({
       name: 'service_levels_category',
       columns: [t.organizationId, t.categoryId],
@@ -178,7 +171,7 @@ export const scorecardLevels = tenantTable(
     unique('scorecard_levels_one').on(t.organizationId, t.serviceId, t.scorecardId),
     index('scorecard_levels_by_scorecard').on(t.organizationId, t.scorecardId, t.levelId),
     index('scorecard_levels_by_level').on(t.organizationId, t.levelId),
-    ofService('scorecard_levels_service', t as never),
+    ofParent('scorecard_levels_service', [t.organizationId, t.serviceId], services),
     foreignKey({
       name: 'scorecard_levels_scorecard',
       columns: [t.organizationId, t.scorecardId],

@@ -51,6 +51,16 @@ const membershipEnded = (): AmbitError =>
 
 /** Begins a session in the organization of the member. Null for a session without an organization. */
 export async function beginSession(ctx: Context, userId: string, member: LockedMember | null): Promise<IssuedSession> {
+  return await issue(ctx, await insertSession(ctx, userId, member, idleEnd(ctx)), member);
+}
+
+/** Returns the ID of the new session. */
+export async function insertSession(
+  ctx: Context,
+  userId: string,
+  member: LockedMember | null,
+  expiresAt: Date,
+): Promise<string> {
   const now = ctx.dependencies.clock();
   const id = newId();
   await (await db(ctx)).insert(sessions).values({
@@ -61,9 +71,9 @@ export async function beginSession(ctx: Context, userId: string, member: LockedM
     userAgent: ctx.userAgent,
     createdAt: now,
     refreshedAt: now,
-    expiresAt: idleEnd(ctx),
+    expiresAt,
   });
-  return await issue(ctx, id, member);
+  return id;
 }
 
 export const idleEnd = (ctx: Context): Date =>
@@ -101,20 +111,23 @@ export async function issueTokens(
   setActor(ctx, actor);
   const organizationId = actor.organization?.id ?? null;
   const expiresAt = new Date(ctx.dependencies.clock().getTime() + ctx.dependencies.config.accessTokenMinutes * MINUTE);
-  const claims = {
-    sub: toPublicId('usr', actor.user?.id ?? ''),
-    sid: toPublicId('ses', sessionId),
-    ...(organizationId && { org: toPublicId('org', organizationId) }),
-  };
+  const claims = claimsOf(sessionId, userId, organizationId);
   const accessToken = await ctx.dependencies.identity.keys.sign('access', claims, expiresAt);
   return { accessToken, refreshToken, expiresAt, organizationId };
 }
+
+/** The claims of the tokens of a session. */
+export const claimsOf = (sessionId: string, userId: string, organizationId: string | null) => ({
+  sub: toPublicId('usr', userId),
+  sid: toPublicId('ses', sessionId),
+  ...(organizationId && { org: toPublicId('org', organizationId) }),
+});
 
 /**
  * Reads what the lookup of a session returns. The lookup itself must not be used here. It runs as another role, for which
  * Citus uses another connection to the worker. That one does not see the rows that this transaction has written.
  */
-async function readSession(
+export async function readSession(
   ctx: Context,
   sessionId: string,
   member: LockedMember | null,

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { boolean, foreignKey, index, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, updatedAt } from '../../db/columns.ts';
-import { tenantTable } from '../organization/table.ts';
+import { ofParent, tenantTable } from '../organization/table.ts';
 import { principals } from '../principal/table.ts';
 
 export const teams = tenantTable(
@@ -33,13 +33,6 @@ export const teams = tenantTable(
   ],
 );
 
-const ofTeam = (name: string, t: Record<'organizationId' | 'teamId', never>) =>
-  foreignKey({
-    name,
-    columns: [t.organizationId, t.teamId],
-    foreignColumns: [teams.organizationId, teams.id],
-  }).onDelete('cascade');
-
 /** Other names of a team, for use in code. The slug of each name that the team has had is one of them. */
 export const teamAliases = tenantTable(
   'team_aliases',
@@ -47,7 +40,7 @@ export const teamAliases = tenantTable(
   (t) => [
     uniqueIndex('team_aliases_alias').on(t.organizationId, t.alias),
     index('team_aliases_by_team').on(t.organizationId, t.teamId, t.alias),
-    ofTeam('team_aliases_team', t as never),
+    ofParent('team_aliases_team', [t.organizationId, t.teamId], teams),
   ],
 );
 
@@ -58,7 +51,7 @@ export const teamMembers = tenantTable(
   (t) => [
     unique('team_members_one').on(t.organizationId, t.teamId, t.principalId),
     index('team_members_by_principal').on(t.organizationId, t.principalId),
-    ofTeam('team_members_team', t as never),
+    ofParent('team_members_team', [t.organizationId, t.teamId], teams),
     foreignKey({
       name: 'team_members_principal',
       columns: [t.organizationId, t.principalId],
@@ -80,12 +73,15 @@ export const teamContacts = tenantTable(
   },
   (t) => [
     unique('team_contacts_one').on(t.organizationId, t.teamId, t.type, t.address),
-    ofTeam('team_contacts_team', t as never),
+    ofParent('team_contacts_team', [t.organizationId, t.teamId], teams),
   ],
 );
 
 export const teamTags = tenantTable(
   'team_tags',
   { teamId: uuid('team_id').notNull(), key: text('key').notNull(), value: text('value').notNull() },
-  (t) => [unique('team_tags_one').on(t.organizationId, t.teamId, t.key, t.value), ofTeam('team_tags_team', t as never)],
+  (t) => [
+    unique('team_tags_one').on(t.organizationId, t.teamId, t.key, t.value),
+    ofParent('team_tags_team', [t.organizationId, t.teamId], teams),
+  ],
 );

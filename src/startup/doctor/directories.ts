@@ -19,6 +19,7 @@ const DIRECTORIES: readonly Source[] = [
     table: 'organization_secrets',
     rows: 'select hash, organization_id from organization_secrets',
     expected: `select hash, organization_id from api_tokens union all select hash, organization_id from invitations
+      union all select hash, organization_id from integrations
       union all select previous_hash, organization_id from api_tokens where previous_hash is not null`,
   },
   {

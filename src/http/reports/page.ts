@@ -1,0 +1,80 @@
+import { createElement as h } from 'react';
+import { requireOnSome } from '../../access/access.ts';
+import { reportAccessOf } from '../../access/endpoints.ts';
+import { type Context, endTransaction } from '../../context.ts';
+import { AmbitError } from '../../lib/errors.ts';
+import type { HttpResponse } from '../response.ts';
+import { addError } from '../trace.ts';
+import { queryOf, type ReportCall, redirect, withNext } from './call.ts';
+import { errorPage } from './error-page.ts';
+import { htmlResponse, SECURITY_HEADERS } from './layout.ts';
+import { nextOf } from './next.ts';
+import { type MatchedReport, ROOT } from './paths.ts';
+import { RENDERS } from './renders.ts';
+import type { ReportFile, ReportPage } from './report.ts';
+import { PAGE_REQUESTS, reportContext, viewerOf } from './session.ts';
+
+export async function respondWithPage(call: ReportCall, found: MatchedReport): Promise<HttpResponse> {
+  const ctx = await reportContext(call, PAGE_REQUESTS);
+  if (!ctx) return leadToSignIn(call);
+  const { base, server } = call;
+  try {
+    requireAccess(ctx, found);
+    const request = { params: found.params, query: queryOf(call), base };
+    const result = await inTransaction(ctx, () => RENDERS[found.path](ctx, request));
+    if ('fileName' in result) return fileResponse(result);
+    return htmlResponse(200, { ...result, base, viewer: await viewerOf(ctx) });
+  } catch (error) {
+    if (!(error instanceof AmbitError) || !WITH_VIEWER.includes(error.code)) throw error;
+    addError(server.state.trace, error.extensions);
+    return errorPage(error, { base, requestId: server.requestId, viewer: await viewerOf(ctx) });
+  }
+}
+
+/** Codes of errors whose pages show the bar, for example to change the organization. */
+const WITH_VIEWER: readonly string[] = ['FORBIDDEN', 'NOT_FOUND', 'PLAN_REQUIRED', 'BAD_REQUEST'];
+
+/**
+ * A link of another site opens the page without the cookie, because of SameSite=Strict. Then a page of this site opens the
+ * sign-in. The browser sends the cookie with that request, and the sign-in redirects a person who is signed in. A redirect
+ * would not do: it still counts as a request of the other site. There is no loop, because only this page does it.
+ */
+function leadToSignIn(call: ReportCall): HttpResponse {
+  const { req, base } = call;
+  const signIn = withNext('/sign-in', nextOf((req.url ?? '').slice(ROOT.length)));
+  const site = req.headers['sec-fetch-site'];
+  if (site !== 'cross-site' && site !== 'same-site') return redirect(call, signIn);
+  const body = h('p', null, h('a', { href: `${base}${signIn}` }, 'Continue to the report'));
+  return htmlResponse(200, { base, title: 'Opening the report', viewer: null, narrow: true, body, refresh: signIn });
+}
+
+function requireAccess(ctx: Context, { path }: MatchedReport): void {
+  const { permission, onSome } = reportAccessOf(path);
+  ctx.unit.access.requireOrganization();
+  if (onSome) requireOnSome(ctx.unit.access, permission);
+  else ctx.unit.access.require(permission);
+}
+
+/** Runs the function in the transaction of the context, which reads one snapshot. */
+async function inTransaction(
+  ctx: Context,
+  render: () => Promise<ReportPage | ReportFile>,
+): Promise<ReportPage | ReportFile> {
+  try {
+    const result = await render();
+    await endTransaction(ctx, 'commit');
+    return result;
+  } finally {
+    await endTransaction(ctx, 'rollback').catch(() => undefined);
+  }
+}
+
+const fileResponse = ({ fileName, mediaType, text }: ReportFile): HttpResponse => ({
+  status: 200,
+  headers: {
+    ...SECURITY_HEADERS,
+    'content-type': mediaType,
+    'content-disposition': `attachment; filename="${fileName.replace(/[^\w.-]/g, '_')}"`,
+  },
+  body: text,
+});

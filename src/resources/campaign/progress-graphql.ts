@@ -1,0 +1,113 @@
+import { builder, type SchemaTypes } from '../../graphql/builder.ts';
+import { LIST_COST } from '../../graphql/cost.ts';
+import { Team } from '../team/resource.ts';
+import {
+  type DayProgress,
+  DEFAULT_DAYS,
+  findProgressNow,
+  listProgressDays,
+  MAX_DAYS,
+  type ProgressByTeam,
+  type TeamProgress,
+} from './progress.ts';
+import { Campaign } from './resource.ts';
+import type { CampaignRow } from './service.ts';
+import type { Progress } from './table.ts';
+
+type ProgressFields<Shape extends Progress> = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Shape>;
+
+const counts = <Shape extends Progress>(t: ProgressFields<Shape>) => ({
+  services: t.int({
+    description: 'The number of services to which a check of the campaign applies.',
+    resolve: ({ services }) => services,
+  }),
+  passingServices: t.int({
+    description: 'The number of services that pass all checks that apply to them.',
+    resolve: ({ passingServices }) => passingServices,
+  }),
+  results: t.int({
+    description: 'The number of results: one for each check and each service that it applies to.',
+    resolve: ({ results }) => results,
+  }),
+  passingResults: t.int({
+    description: 'The number of results that are passed. A result PENDING is if `passPending` of its check is true.',
+    resolve: ({ passingResults }) => passingResults,
+  }),
+});
+
+const CampaignTeamProgress = builder.objectRef<TeamProgress>('CampaignTeamProgress').implement({
+  description: 'The progress of a campaign in the services of a team, without those of its child teams.',
+  public: true,
+  fields: (t) => ({
+    team: t.field({
+      type: Team.type,
+      nullable: true,
+      description:
+        'The team. Null for the services without an owner, if the team was deleted, or if it is not visible to the caller.',
+      resolve: ({ teamId }, _args, ctx) => (teamId === null ? null : Team.load(ctx, teamId)),
+    }),
+    ...counts(t),
+  }),
+});
+
+const teamsIn = <Shape extends ProgressByTeam>(t: ProgressFields<Shape>) => ({
+  teams: t.field({
+    type: [CampaignTeamProgress],
+    description: 'The services by the team that owns them. The teams with the most services come first.',
+    complexity: { field: 1, multiplier: LIST_COST },
+    resolve: ({ byTeam }) => [...byTeam],
+  }),
+});
+
+const CampaignDay = builder.objectRef<DayProgress>('CampaignDay').implement({
+  description: 'The progress of a campaign on a day.',
+  public: true,
+  fields: (t) => ({
+    day: t.field({
+      type: 'DateTime',
+      description: 'When the day begins, in UTC.',
+      resolve: ({ day }) => new Date(`${day}T00:00:00.000Z`),
+    }),
+    ...counts(t),
+    ...teamsIn(t),
+  }),
+});
+
+interface CampaignProgressShape extends ProgressByTeam {
+  readonly campaign: CampaignRow;
+}
+
+const CampaignProgress = builder.objectRef<CampaignProgressShape>('CampaignProgress').implement({
+  description:
+    'How many services pass the checks of a campaign. Counts only the services for which the caller has `check_result:read`.',
+  public: true,
+  fields: (t) => ({
+    ...counts(t),
+    ...teamsIn(t),
+    days: t.field({
+      type: [CampaignDay],
+      args: {
+        days: t.arg.int({
+          defaultValue: DEFAULT_DAYS,
+          description: `The number of days, including today, from 1 to ${MAX_DAYS}.`,
+        }),
+      },
+      description:
+        'The progress by day, oldest day first. The numbers of a day are the last ones that were stored on it, usually in its last hour. Days before the start and after the end are omitted.',
+      complexity: ({ days }) => ({ field: 1, multiplier: Math.min(Math.max(days ?? DEFAULT_DAYS, 1), MAX_DAYS) }),
+      resolve: ({ campaign: { id } }, { days }, ctx) => listProgressDays(ctx, id, days ?? DEFAULT_DAYS),
+    }),
+  }),
+});
+
+builder.objectField(Campaign.type, 'progress', (t) =>
+  t.field({
+    type: CampaignProgress,
+    nullable: true,
+    permission: 'check_result:read',
+    onSome: true,
+    description: 'The progress of the campaign, now and by day. All numbers are 0 before the start.',
+    complexity: 20,
+    resolve: async (campaign, _args, ctx) => ({ ...(await findProgressNow(ctx, campaign.id)), campaign }),
+  }),
+);

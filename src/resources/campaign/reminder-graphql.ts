@@ -1,0 +1,84 @@
+import { serviceOf } from '../../access/ownership.ts';
+import type { Context } from '../../context.ts';
+import { builder } from '../../graphql/builder.ts';
+import { LIST_COST } from '../../graphql/cost.ts';
+import { mutation } from '../../graphql/mutation.ts';
+import { targetId } from '../../lib/input.ts';
+import { Team } from '../team/resource.ts';
+import { type RemindedTeam, sendReminder } from './reminder.ts';
+import { Campaign } from './resource.ts';
+
+const ReminderStatus = builder.enumType('CampaignReminderStatus', {
+  description: 'Whether a team gets the reminder of a campaign.',
+  values: {
+    SENT: { description: 'A mail is sent to at least one address of the team.' },
+    NO_ADDRESS: { description: 'The team has no contact of type EMAIL.' },
+    NOT_ALLOWED: {
+      description:
+        'No address of the team may get mail: it is neither that of a member of the organization nor in `CONTACT_MAIL_DOMAINS` of the server.',
+    },
+    RATE_LIMITED: { description: 'The addresses of the team got too many mails today.' },
+  } as const,
+});
+
+const CampaignReminder = builder.objectRef<RemindedTeam>('CampaignReminder').implement({
+  description: 'A team that owns services that do not pass all checks of a campaign.',
+  public: true,
+  fields: (t) => ({
+    team: t.field({
+      type: Team.type,
+      nullable: true,
+      description: 'The team. Null if it is not visible to the caller.',
+      resolve: ({ teamId }, _args, ctx) => Team.load(ctx, teamId),
+    }),
+    services: t.int({
+      description: 'The number of services of the team that do not pass all checks.',
+      resolve: ({ failingServices }) => failingServices,
+    }),
+    status: t.field({
+      type: ReminderStatus,
+      description: 'Whether the team gets the reminder.',
+      resolve: ({ status }) => status,
+    }),
+    addresses: t.stringList({
+      nullable: true,
+      permission: 'team:read',
+      description:
+        'The addresses to which a mail is sent, at most 10: those that the team prefers, or all if it prefers none.',
+      resolve: ({ addresses }) => [...addresses],
+    }),
+  }),
+});
+
+/** Whether the caller may know the results of the services of the team. */
+const maySee = ({ unit: { access } }: Context, teamId: string | null): boolean =>
+  access.can('check_result:read', serviceOf(teamId));
+
+mutation('sendCampaignReminder', {
+  permission: 'campaign:update',
+  description:
+    'Sends a mail to the contacts of each team that owns services that do not pass all checks of the campaign. It names these services and checks. A campaign in progress can have one reminder in an hour. Returns INVALID if the campaign is not in progress, and RATE_LIMITED after less than an hour or above a rate limit, with `retryAfter` in seconds. An address gets at most one mail of a reminder.',
+  input: (t) => ({ id: t.id({ required: true, description: 'The ID of the campaign.' }) }),
+  results: {
+    campaign: { type: Campaign.type, description: 'The campaign.' },
+    teams: {
+      type: [CampaignReminder],
+      complexity: { field: 1, multiplier: LIST_COST },
+      description:
+        'The teams that own such services, by name. Only those on whose services the caller has `check_result:read`.',
+    },
+    servicesWithoutOwner: {
+      type: 'Int',
+      description:
+        'The number of such services that no team owns, for which nobody gets a mail. Null if there are errors or the caller does not have `check_result:read` on them.',
+    },
+  },
+  resolve: async ({ id }, ctx) => {
+    const { campaign, teams, servicesWithoutOwner } = await sendReminder(ctx, targetId('cmp', id));
+    return {
+      campaign,
+      teams: teams.filter(({ teamId }) => maySee(ctx, teamId)),
+      servicesWithoutOwner: maySee(ctx, null) ? servicesWithoutOwner : (null as never),
+    };
+  },
+});

@@ -1,0 +1,123 @@
+import { and, asc, eq, sql } from 'drizzle-orm';
+import type { Config } from '../../config.ts';
+import type { JobDependencies } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
+import type { Db } from '../../db/client.ts';
+import { queryRows } from '../../db/reader.ts';
+import type { JobHandler } from '../../jobs/job.ts';
+import { toPublicId } from '../../lib/ids.ts';
+import type { JobPayload } from '../../lib/jobs.ts';
+import { isRefused } from '../../lib/mail.ts';
+import { checks } from '../check/table.ts';
+import { currentStatus } from '../check-result/status.ts';
+import { checkResults } from '../check-result/table.ts';
+import { organizations } from '../organization/table.ts';
+import { services } from '../service/table.ts';
+import { teamContacts, teams } from '../team/table.ts';
+import { allowedAddresses } from './addresses.ts';
+import { type FailingService, type MailedReminder, reminderMail } from './mail.ts';
+import { type CampaignRow, isInProgress, statusOf } from './service.ts';
+import { campaigns } from './table.ts';
+
+type Payload = JobPayload<'send-campaign-reminder'>;
+
+/** Maximum number of services in a mail, and of checks of each service. */
+const [MAX_SERVICES, MAX_CHECKS] = [50, 5];
+
+/**
+ * Sends the reminder to one address. After a crash it may be sent a second time, with the same Message-ID. No connection to
+ * the database is in use while the mail server responds.
+ */
+export const sendReminderMail =
+  ({ config, mailer, clock, log }: JobDependencies): JobHandler<'send-campaign-reminder'> =>
+  async (job) => {
+    const { payload } = job;
+    const mailed = await job.transaction((db) => findReminder(db, payload, config, clock()));
+    if (!mailed) return;
+    try {
+      await mailer.send(reminderMail(config, mailed, payload.mailId));
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      const campaign = toPublicId('cmp', payload.campaignId);
+      log({ level: 'warn', message: 'mail refused by the mail server', campaign, response: responseOf(error) });
+    }
+  };
+
+/** The code of the reply. Its text can contain the address. */
+const responseOf = (error: unknown): unknown => (error as { responseCode?: unknown }).responseCode;
+
+/** The content of the mail. Null if the campaign is not in progress, or if nothing fails or the address is gone. */
+async function findReminder(
+  db: Db,
+  { organizationId, campaignId, contactIds }: Payload,
+  config: Pick<Config, 'contactMailDomains'>,
+  now: Date,
+): Promise<MailedReminder | null> {
+  const campaign = await findCampaign(db, organizationId, campaignId);
+  if (!campaign || !isInProgress(campaign, now)) return null;
+  const contacts = await findContacts(db, organizationId, contactIds);
+  const allowed = await allowedAddresses({ db, organizationId }, config, contacts);
+  const [address] = contacts.map((one) => one.address).filter((one) => allowed.has(one.toLowerCase()));
+  if (address === undefined) return null;
+  const teamIds = contacts.filter((one) => isSame(one.address, address)).map(({ teamId }) => teamId);
+  const failing = await findFailing(db, organizationId, { campaignId, teamIds, now });
+  if (failing.length === 0) return null;
+  const [organization] = await db
+    .select({ name: organizations.name })
+    .from(organizations)
+    .where(eq(organizations.id, organizationId));
+  return {
+    ...{ address, campaignId, campaignName: campaign.name, organizationName: organization?.name ?? '' },
+    ...{ targetAt: campaign.targetAt, isDelayed: statusOf(campaign, now) === 'DELAYED' },
+    ...{ services: failing, failing: failing[0]?.total ?? 0 },
+  };
+}
+
+const isSame = (address: string, other: string): boolean => address.toLowerCase() === other.toLowerCase();
+
+async function findCampaign(db: Db, organizationId: string, id: string): Promise<CampaignRow | undefined> {
+  const [campaign] = await db
+    .select()
+    .from(campaigns)
+    .where(and(eq(campaigns.organizationId, organizationId), eq(campaigns.id, id)));
+  return campaign;
+}
+
+/** The contacts that still exist. */
+const findContacts = (db: Db, organizationId: string, ids: readonly string[]) =>
+  db
+    .select({ teamId: teamContacts.teamId, address: teamContacts.address })
+    .from(teamContacts)
+    .where(and(eq(teamContacts.organizationId, organizationId), isAnyOf(teamContacts.id, ids)))
+    .orderBy(asc(teamContacts.id));
+
+interface Which {
+  readonly campaignId: string;
+  readonly teamIds: readonly string[];
+  readonly now: Date;
+}
+
+/** The first services of the teams that do not pass all checks of the campaign, with the number of all of them. */
+async function findFailing(
+  db: Db,
+  organizationId: string,
+  { campaignId, teamIds, now }: Which,
+): Promise<(FailingService & { total: number })[]> {
+  const status = currentStatus(now);
+  const passed = sql`(${status} = 'PASSED' or (${status} = 'PENDING' and ${checks.passPending}))`;
+  return await queryRows<FailingService & { total: number }>(
+    db,
+    sql`select ${teams.name} as "teamName", ${services.name} as name, count(*)::int as failing,
+        to_json((array_agg(${checks.name} order by ${checks.name}, ${checks.id}))[1:${sql.raw(String(MAX_CHECKS))}]) as "checkNames",
+        (count(*) over ())::int as total
+      from ${checks}
+      join ${checkResults} on ${checkResults.organizationId} = ${organizationId} and ${checkResults.checkId} = ${checks.id}
+        and ${checkResults.replacedAt} is null
+      join ${services} on ${services.organizationId} = ${organizationId} and ${services.id} = ${checkResults.serviceId}
+      join ${teams} on ${teams.organizationId} = ${organizationId} and ${teams.id} = ${services.ownerId}
+      where ${checks.organizationId} = ${organizationId} and ${checks.campaignId} = ${campaignId}
+        and ${isAnyOf(services.ownerId, teamIds)} and not ${passed}
+      group by ${teams.id}, ${teams.name}, ${services.id}, ${services.name}
+      order by ${teams.name}, ${teams.id}, ${services.name}, ${services.id} limit ${MAX_SERVICES}`,
+  );
+}

@@ -1,0 +1,60 @@
+import { and, asc, eq } from 'drizzle-orm';
+import { audit, type Context, db, tenant } from '../../context.ts';
+import { rowsOf } from '../../data/rows.ts';
+import { isAnyOf } from '../../db/array.ts';
+import { toPublicId } from '../../lib/ids.ts';
+import type { AuditedChange } from '../audit-event/table.ts';
+import { categories } from '../category/table.ts';
+import { checks } from '../check/table.ts';
+import { deleteResults } from '../evaluation/check-deletion.ts';
+import { maturityHistory } from '../service/table.ts';
+
+const categoryRows = rowsOf(categories, 'cat', { scorecardId: 'sco' });
+const checkRows = rowsOf(checks, 'chk', {
+  ...{ categoryId: 'cat', levelId: 'lvl', filterId: 'fil', ownerId: 'mem', teamId: 'tea', definitionId: 'prd' },
+  ...{ integrationId: 'int', campaignId: 'cmp', sourceCheckId: 'chk' },
+});
+
+/**
+ * Deletes the categories and checks of a scorecard, with their results and their history. The scorecard is locked, so it gets no
+ * other category. The locked categories get no other check.
+ */
+export async function deleteContents(ctx: Context, { id }: { id: string }): Promise<void> {
+  const tx = await db(ctx);
+  const own = and(eq(categories.organizationId, tenant(ctx)), eq(categories.scorecardId, id));
+  const sections = await tx.select().from(categories).where(own).orderBy(asc(categories.id)).for('update');
+  const sectionIds = sections.map((section) => section.id);
+  const inSections = and(eq(checks.organizationId, tenant(ctx)), isAnyOf(checks.categoryId, sectionIds));
+  const all = await tx.select().from(checks).where(inSections).orderBy(asc(checks.id)).for('update');
+  await releaseCopies(ctx, all);
+  for (const check of all) await deleteResults(ctx, check.id);
+  await tx.delete(checks).where(inSections);
+  await tx.delete(categories).where(own);
+  const { organizationId, categoryId } = maturityHistory;
+  await tx
+    .delete(maturityHistory)
+    .where(and(eq(organizationId, tenant(ctx)), isAnyOf(categoryId, [id, ...sectionIds])));
+  audit(ctx, {
+    related: [
+      ...sections.map((row) => deleted(toPublicId('cat', row.id), categoryRows.snapshotOf(row))),
+      ...all.map((row) => deleted(toPublicId('chk', row.id), checkRows.snapshotOf(row))),
+    ],
+  });
+}
+
+const deleted = (targetId: string, before: AuditedChange['before']): AuditedChange => ({
+  targetId,
+  before,
+  after: null,
+});
+
+/** The copies of the checks in campaigns remain without their source. They have other categories. */
+async function releaseCopies(ctx: Context, all: readonly { id: string }[]): Promise<void> {
+  const sources = all.map(({ id }) => id);
+  const copies = await (await db(ctx))
+    .update(checks)
+    .set({ sourceCheckId: null })
+    .where(and(eq(checks.organizationId, tenant(ctx)), isAnyOf(checks.sourceCheckId, sources)))
+    .returning({ id: checks.id });
+  audit(ctx, { touched: copies.map((copy) => ({ id: toPublicId('chk', copy.id), projectId: null })) });
+}
