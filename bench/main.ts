@@ -16,6 +16,7 @@ const WORKLOADS: Record<string, string> = {
   large: './workloads/large.ts',
   abuse: './workloads/abuse.ts',
   evaluation: './workloads/evaluation.ts',
+  events: './workloads/events.ts',
 };
 
 /** Workloads that run only when the command names them. */

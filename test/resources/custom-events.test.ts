@@ -52,6 +52,9 @@ const historyOf = async (check: string, service: string, by: Caller = user): Pro
 const summaryOf = async (check: string, service: string): Promise<string[]> =>
   (await historyOf(check, service)).map(({ status, message }) => `${status} ${message}`);
 
+/** The message while there was no event. */
+const PENDING = 'PENDING No event about the service was received.';
+
 const LEVEL = 'query ($id: ID!) { service(id: $id) { level { name } } }';
 
 describe('an event', () => {
@@ -139,7 +142,7 @@ describe('an event', () => {
     const other = await world();
     await disabled.send(runs('one', ['shop', true]));
     expect(await summaryOf(disabled.check, shop)).toEqual([]);
-    expect(await summaryOf(other.check, shop)).toEqual(['PENDING null']);
+    expect(await summaryOf(other.check, shop)).toEqual([PENDING]);
   });
 
   test('adds no audit event', async () => {
@@ -287,5 +290,94 @@ describe('a check of type CUSTOM_EVENT', () => {
   test('is not created by a caller without check:create', async () => {
     const { id: integrationId } = await createIntegration(api, admin);
     expect(await create({ integrationId, ...RULES }, user)).toEqual({ refused: 'NO_GRANT' });
+  });
+});
+
+describe('testCheck', () => {
+  const TEST = `query ($check: CheckReference, $settings: CheckRulesInput, $payload: JSON!) {
+    testCheck(check: $check, settings: $settings, payload: $payload) {
+      errors services { alias service { id } status message error } } }`;
+  const run = (by: Caller, variables: object) => by.query(TEST, variables as Record<string, unknown>);
+  const tested = async (variables: object, by: Caller = admin): Promise<Json> =>
+    (await run(by, variables)).data.testCheck;
+  const payload = runs('try', ['shop', true], ['cart', false], ['unheard-of', true]);
+
+  test('tells what an event would do, and stores nothing', async () => {
+    const { check, integration } = await world();
+    const expected = {
+      errors: [],
+      services: [
+        { alias: 'cart', service: { id: cart }, status: 'FAILED', message: 'try: cart FAILED', error: null },
+        { alias: 'shop', service: { id: shop }, status: 'PASSED', message: 'try: shop PASSED', error: null },
+        { alias: 'unheard-of', service: null, status: 'PASSED', message: 'try: unheard-of PASSED', error: null },
+      ],
+    };
+    expect(await tested({ check: { id: check }, payload })).toEqual(expected);
+    expect(await tested({ settings: RULES, payload })).toEqual(expected);
+    await runJobs(api);
+    expect(await summaryOf(check, shop)).toEqual([PENDING]);
+    expect(await eventsOf(admin, integration.id)).toEqual([]);
+    const [row] = await api.root`select count(*)::int as total from service_suggestions where alias = 'unheard-of'`;
+    expect(row?.['total']).toBe(0);
+  });
+
+  test('tests other settings of a stored check', async () => {
+    const { check } = await world();
+    const settings = { successCondition: 'error("no")', resultMessage: null };
+    expect((await tested({ check: { id: check }, settings, payload })).services[0]).toEqual({
+      ...{ alias: 'cart', service: { id: cart }, status: null, message: null, error: 'successCondition: no' },
+    });
+  });
+
+  test.each([
+    ['a program that is missing', { successCondition: undefined }, 'successCondition: is required'],
+    ['a syntax error', { serviceSelector: '.a[' }, 'serviceSelector: syntax error, unexpected end of file in line 1'],
+    ['a selector that fails', { serviceSelector: 'error("x")' }, 'serviceSelector: x'],
+    ['a selector that loops', { serviceSelector: 'last(repeat(1))' }, /too much time/],
+    ['a long program', { serviceSelector: '1'.repeat(4_001) }, 'serviceSelector: must have at most 4,000 characters'],
+    ['a template with a file', { resultMessage: '{% include "x" %}' }, /^resultMessage: tag "include" not found/],
+    [
+      'a program that reads the environment',
+      { serviceSelector: '$ENV.HOME // error("none")' },
+      'serviceSelector: none',
+    ],
+  ])('names the error of %s', async (_name, change, error) => {
+    const errors = [typeof error === 'string' ? error : expect.stringMatching(error)];
+    expect(await tested({ settings: { ...RULES, ...change }, payload })).toEqual({ errors, services: [] });
+  });
+
+  test('finds no check of another organization, and refuses a check of another type', async () => {
+    const { check } = await world();
+    expect(await tested({ check: { id: check }, payload }, globex.owner)).toBeNull();
+    const manual = await createCheck(owner, rubric);
+    expect(await tested({ check: { id: manual }, payload })).toEqual({
+      errors: ['The check is of type MANUAL.'],
+      services: [],
+    });
+  });
+
+  test('requires check:update', async () => {
+    const { data, errors } = await run(user, { settings: RULES, payload });
+    expect(data).toEqual({ testCheck: null });
+    expect(errors).toMatchObject([{ extensions: { code: 'FORBIDDEN', permission: 'check:update' } }]);
+  });
+
+  test('does not show a service that is hidden from the caller', async () => {
+    await api.root`update organizations set plan = 'ENTERPRISE' where slug = ${acme.slug}`;
+    const blind = await addMember(api, acme, 'read', 'blind');
+    const statements = [{ effect: 'ALLOW', permissions: ['check:read', 'check:update', 'service:read'] }];
+    const ifOwned = { effect: 'DENY', permissions: ['service:read'] };
+    const input = { name: 'Blind', statements: [...statements, ifOwned] };
+    const { role } = await mutate(owner, 'createRole', input, 'role { id }');
+    await mutate(owner, 'updateMember', { id: blind.memberId, roleId: role.id });
+    const { services, errors } = await tested({ settings: RULES, payload }, blind);
+    expect(errors).toEqual([]);
+    expect(services.map(({ alias, service }: Json) => [alias, service])).toEqual([
+      ...[
+        ['cart', null],
+        ['shop', null],
+        ['unheard-of', null],
+      ],
+    ]);
   });
 });

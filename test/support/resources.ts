@@ -72,9 +72,9 @@ async function campaignWithCheck({ owner, make }: Fixtures) {
 }
 
 /** The root lists of categories and checks omit those of scorecards. */
-const categoriesOfScorecards = ({ insert, of, once }: Rows): Promise<string[]> =>
+const categoriesOfScorecards = ({ insert, refer, once }: Rows): Promise<string[]> =>
   once('categories of scorecards', async () => {
-    const scorecards = await of('Scorecard');
+    const scorecards = await refer('Scorecard');
     return insert('categories', (at) => ({ name: `Number ${at} of a scorecard`, scorecard_id: scorecards[at] }));
   });
 
@@ -249,7 +249,7 @@ export const RESOURCES: Record<string, Resource> = {
       const [category] = await categoriesOfScorecards(rows);
       await insert('checks', (at) => ({ ...check(at), name: `Check ${at} of a scorecard`, category_id: category }));
       const ids = await insert('checks', (at) => ({ ...check(at), name: `Check ${at}` }));
-      const campaigns = await rows.of('Campaign');
+      const campaigns = await refer('Campaign');
       const copy = (at: number) => ({ campaign_id: campaigns[at], source_check_id: ids[at] });
       return [...ids, ...(await insert('checks', (at) => ({ ...check(at), ...copy(at), name: `Copy ${at}` })))];
     },

@@ -17,11 +17,7 @@ import { PropertyDefinition } from '../property-definition/resource.ts';
 import { ContactType } from '../team/resource.ts';
 import { CONTACT_TYPES } from '../team/table.ts';
 import { CHECK_OPERATORS, type CheckOperator, MAX_VALUE, predicateSchema } from './predicate.ts';
-import { type Predicate, SERVICE_PROPERTIES, settingsOf } from './settings.ts';
-
-/** The most characters of a program and of a template. */
-const MAX_PROGRAM = 4_000;
-const MAX_TEMPLATE = 10_000;
+import { MAX_RULES, type Predicate, SERVICE_PROPERTIES, settingsOf } from './settings.ts';
 
 const ServiceProperty = builder.enumType('ServiceProperty', {
   description: 'A built-in property of services.',
@@ -142,15 +138,15 @@ export const checkSettings = union(
             'The integration. It must be of type CUSTOM_EVENT. Required for a new check',
           ),
           serviceSelector: text(
-            MAX_PROGRAM,
+            MAX_RULES.serviceSelector,
             'A program of jq that yields the aliases of the services that a payload is about. Null is skipped. Required for a new check',
           ),
           successCondition: text(
-            MAX_PROGRAM,
+            MAX_RULES.successCondition,
             'A program of jq that yields whether a service passes. It gets the payload, and `$alias` is the alias of the service. The service passes if all values are true, and there is at least one. Required for a new check',
           ),
           resultMessage: multiLine(
-            MAX_TEMPLATE,
+            MAX_RULES.resultMessage,
             'A template of Liquid for the message of the result, as Markdown. Its variables are `payload`, `alias` and `status`. By default, results have no message',
           ),
         },

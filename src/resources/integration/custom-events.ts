@@ -7,7 +7,7 @@ import type { Scope } from '../evaluation/scope.ts';
 import type { JudgedEvent } from './judge.ts';
 import { type EventResult, writeEventResults } from './results.ts';
 import { servicesByAlias } from './services.ts';
-import { suggestServices } from './suggest.ts';
+import { removeSuggestions, suggestServices } from './suggest.ts';
 import { integrationEvents } from './table.ts';
 
 /** The most characters of the error of an event. */
@@ -24,6 +24,7 @@ export async function processCustomEvents(scope: Scope, events: readonly JudgedE
   const missing = events.map(({ verdicts }) => [
     ...new Set(verdicts.map(({ alias }) => alias).filter((alias) => !services.has(alias))),
   ]);
+  if (services.size > 0) await removeSuggestions(scope, services.keys());
   await suggestServices(
     scope,
     events.flatMap(({ integrationId }, at) =>

@@ -1,4 +1,6 @@
 import { and, count, eq, sql } from 'drizzle-orm';
+import { arrayParam, isAnyOf } from '../../db/array.ts';
+import { queryRows } from '../../db/reader.ts';
 import { newId } from '../../lib/ids.ts';
 import type { Scope } from '../evaluation/scope.ts';
 import { serviceSuggestions } from './table.ts';
@@ -16,23 +18,50 @@ export interface UnknownAlias {
 export async function suggestServices(scope: Scope, found: readonly UnknownAlias[]): Promise<void> {
   if (found.length === 0) return;
   const { db, organizationId, now } = scope;
-  const own = eq(serviceSuggestions.organizationId, organizationId);
-  const [stored] = await db.select({ total: count() }).from(serviceSuggestions).where(own);
-  let free = MAX_SUGGESTIONS - (stored?.total ?? 0);
   const byAlias = new Map<string, UnknownAlias & { events: number }>();
   for (const { integrationId, alias } of found)
     byAlias.set(alias, { integrationId, alias, events: (byAlias.get(alias)?.events ?? 0) + 1 });
   // In one order, so that two transactions do not wait for each other.
-  for (const each of [...byAlias.values()].sort((a, b) => (a.alias < b.alias ? -1 : 1))) {
-    const updated = await db
-      .update(serviceSuggestions)
-      .set({ events: sql`${serviceSuggestions.events} + ${each.events}::int`, lastEventAt: now })
-      .where(and(own, eq(serviceSuggestions.alias, each.alias)))
-      .returning({ id: serviceSuggestions.id });
-    if (updated.length > 0 || free-- <= 0) continue;
-    await db
-      .insert(serviceSuggestions)
-      .values({ ...each, id: newId(), organizationId, createdAt: now, lastEventAt: now })
-      .onConflictDoNothing();
-  }
+  const all = [...byAlias.values()].sort((a, b) => (a.alias < b.alias ? -1 : 1));
+  const known = await countEvents(scope, all);
+  const own = eq(serviceSuggestions.organizationId, organizationId);
+  const [stored] = await db.select({ total: count() }).from(serviceSuggestions).where(own);
+  const free = Math.max(MAX_SUGGESTIONS - (stored?.total ?? 0), 0);
+  const rows = all
+    .filter(({ alias }) => !known.has(alias))
+    .slice(0, free)
+    .map((each) => ({ ...each, id: newId(), organizationId, createdAt: now, lastEventAt: now }));
+  if (rows.length > 0) await db.insert(serviceSuggestions).values(rows).onConflictDoNothing();
+}
+
+/** Adds the numbers of events to existing suggestions. Returns their aliases. */
+async function countEvents(
+  { db, organizationId, now }: Scope,
+  all: readonly (UnknownAlias & { events: number })[],
+): Promise<Set<string>> {
+  const aliases = all.map(({ alias }) => alias);
+  const own = and(eq(serviceSuggestions.organizationId, organizationId), isAnyOf(serviceSuggestions.alias, aliases));
+  const rows = await db
+    .select({ alias: serviceSuggestions.alias })
+    .from(serviceSuggestions)
+    .where(own)
+    .orderBy(serviceSuggestions.alias)
+    .for('no key update');
+  if (rows.length === 0) return new Set();
+  const counts = arrayParam(all.map(({ events }) => String(events)));
+  const updated = await queryRows<{ alias: string }>(
+    db,
+    sql`update ${serviceSuggestions} set events = ${serviceSuggestions.events} + counted.events,
+      last_event_at = ${now.toISOString()}::timestamptz
+      from unnest(${arrayParam(aliases)}::text[], ${counts}::int[]) as counted(alias, events)
+      where ${serviceSuggestions.organizationId} = ${organizationId} and ${serviceSuggestions.alias} = counted.alias
+      returning ${serviceSuggestions.alias}`,
+  );
+  return new Set(updated.map(({ alias }) => alias));
+}
+
+/** Deletes the suggestions of aliases that services have. */
+export async function removeSuggestions({ db, organizationId }: Scope, aliases: Iterable<string>): Promise<void> {
+  const own = eq(serviceSuggestions.organizationId, organizationId);
+  await db.delete(serviceSuggestions).where(and(own, isAnyOf(serviceSuggestions.alias, aliases)));
 }
