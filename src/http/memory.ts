@@ -13,6 +13,9 @@ const READING_SHARE = 0.25;
 /** Share of the limit for the requests of one organization. */
 const ORGANIZATION_SHARE = 0.5;
 
+/** The message of a request that is refused because the memory for it is missing. */
+export const BUSY = 'The server has too many requests in progress. Try again later.';
+
 /** Accounts for the memory of requests in progress. */
 export interface RequestMemory {
   /** Bytes held. */
