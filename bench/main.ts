@@ -17,6 +17,7 @@ const WORKLOADS: Record<string, string> = {
   abuse: './workloads/abuse.ts',
   evaluation: './workloads/evaluation.ts',
   'event-evaluation': './workloads/event-evaluation.ts',
+  events: './workloads/events.ts',
 };
 
 /** Workloads that run only when the command names them. */

@@ -57,6 +57,7 @@ import './resources/service/deploy-graphql.ts';
 import './resources/service/resource.ts';
 import './resources/session/graphql.ts';
 import './resources/session/sign-in-graphql.ts';
+import './resources/team/access-change-graphql.ts';
 import './resources/team/resource.ts';
 import './resources/tier/resource.ts';
 import './resources/user/graphql.ts';

@@ -68,7 +68,7 @@ const limitsOf = ({ statementTimeout, lockTimeout = 3_000 }: ClientOptions): Rec
   idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION),
   // Plain PostgreSQL ignores it. The default of Citus is 30 seconds.
   'citus.node_connection_timeout': String(WORKER_CONNECT_TIMEOUT),
-  // Compiling the hundreds of expressions of an evaluation takes longer than running them.
+  // Compiling the expressions of a statement takes longer than running them.
   jit: 'off',
 });
 

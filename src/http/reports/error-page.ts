@@ -38,6 +38,7 @@ export function errorPage(error: AmbitError, { base, requestId, viewer = null }:
       permission ? term('Missing permission', h('code', null, permission)) : null,
       term('Request ID', h('code', null, requestId)),
     ),
+    viewer ? null : h('p', { key: 'home' }, h('a', { href: base }, 'Open the reports')),
   ];
   return htmlResponse(status, { base, title: TITLES[status] ?? 'This did not work', viewer, narrow: true, body }, own);
 }

@@ -12,6 +12,8 @@ import { anonymousContext, countAnonymous, reportContext } from './session.ts';
 /** Seconds for which the browser keeps the value that the form is bound to. */
 const FORM_COOKIE = 3_600;
 
+const ABOUT = 'Read the reports of your organization.';
+
 /** The form. A person who is signed in is redirected to the page. */
 export async function showSignIn(call: ReportCall): Promise<HttpResponse> {
   const next = nextOf(queryOf(call).get('next'));
@@ -58,7 +60,7 @@ async function form(
   const body = signInForm({ base, token, next, email, message });
   return htmlResponse(
     shown?.status ?? 200,
-    { base, title, heading: 'Sign in', viewer: null, narrow: true, body },
+    { base, title, heading: 'Sign in', about: ABOUT, viewer: null, narrow: true, body },
     { ...shown?.headers, 'set-cookie': cookies.setForm(browser, FORM_COOKIE) },
   );
 }

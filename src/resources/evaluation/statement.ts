@@ -2,6 +2,7 @@ import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { makePgArray, type PgColumn } from 'drizzle-orm/pg-core';
 import { clientOf, dialect } from '../../db/client.ts';
 import { checkResults } from '../check-result/table.ts';
+import { TEXT_COMPARISONS } from '../filter/compare.ts';
 import { lifecycles } from '../lifecycle/table.ts';
 import { scorecardLevels, serviceLevels, services } from '../service/table.ts';
 import { tiers } from '../tier/table.ts';
@@ -51,6 +52,7 @@ export async function readStates(
     now.toISOString(),
     makePgArray([...frozenIds]),
     numbered,
+    makePgArray([...new Set(conditions.map(({ subject }) => subject))]),
   ];
   const prepare = serviceIds.length <= FEW;
   return (await clientOf(db).unsafe(TEXT, params as never[], { prepare })) as unknown as State[];
@@ -61,6 +63,7 @@ const SERVICES = sql.raw('$2::uuid[]');
 const NOW = sql.raw('$3::timestamptz');
 const FROZEN = sql.raw('$4::uuid[]');
 const CONDITIONS = sql.raw('$5::jsonb');
+const SUBJECTS = sql.raw('$6::text[]');
 
 const ofOrganization = (column: PgColumn): SQL => sql`${column} = ${ORGANIZATION}`;
 
@@ -78,13 +81,18 @@ const conditions = sql`select given.no, given.subject, given.key, given.name, gi
   left join ${lifecycles} on ${ofOrganization(lifecycles.organizationId)} and given.subject = 'LIFECYCLE'
     and ${lifecycles.id}::text = given.value`;
 
+type TextComparison = keyof typeof TEXT_COMPARISONS;
+
+const inText = (comparison: TextComparison): SQL =>
+  TEXT_COMPARISONS[comparison](sql`folded.text`, sql`condition.wanted`);
+
 /** Whether a value meets the comparison of a condition. Null if a number is missing. */
 const isMet = sql`case condition.comparison
   when 'EXISTS' then value.text is not null
-  when 'EQUALS' then folded.text = condition.wanted or folded.number = condition.number
-  when 'CONTAINS' then strpos(folded.text, condition.wanted) > 0
-  when 'STARTS_WITH' then starts_with(folded.text, condition.wanted)
-  when 'ENDS_WITH' then right(folded.text, length(condition.wanted)) = condition.wanted
+  when 'EQUALS' then ${inText('EQUALS')} or folded.number = condition.number
+  when 'CONTAINS' then ${inText('CONTAINS')}
+  when 'STARTS_WITH' then ${inText('STARTS_WITH')}
+  when 'ENDS_WITH' then ${inText('ENDS_WITH')}
   when 'MATCHES_REGEX' then
     case when condition.case_sensitive then value.text ~ condition.value else value.text ~* condition.value end
   when 'GREATER_THAN_OR_EQUAL_TO' then folded.number >= condition.number
@@ -123,7 +131,7 @@ const batch = sql`select * from ${services} where ${ofOrganization(services.orga
 
 /** One text for all organizations, so that a connection plans it once. */
 const TEXT = dialect.sqlToQuery(
-  sql`${valuesOf(batch, { organizationId: ORGANIZATION, serviceIds: SERVICES })},
+  sql`${valuesOf(batch, { organizationId: ORGANIZATION, serviceIds: SERVICES, subjects: SUBJECTS })},
     condition as materialized (${conditions}), met as materialized (${met})
     select batch.id, coalesce(met.met, '') as met, latest.stored, latest.next_expiry as "nextExpiry",
       coalesce((select string_agg(report, '') from (${reports}) as reports), '') as reported,

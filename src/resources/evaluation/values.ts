@@ -33,6 +33,8 @@ export type Subject =
 interface Given {
   readonly organizationId: SQL;
   readonly serviceIds: SQL;
+  /** The subjects of conditions. Other values are not read. */
+  readonly subjects: SQL;
 }
 
 /**
@@ -40,7 +42,7 @@ interface Given {
  * services that conditions compare.
  */
 export function valuesOf(services: SQL, given: Given): SQL {
-  const { organizationId } = given;
+  const { organizationId, subjects } = given;
   const own = (table: TenantTable): SQL => sql`${table.organizationId} = ${organizationId}`;
   const parents = sql`select owner_id, owner_id from batch where owner_id is not null
     union select parent.owner_id, ${teams.parentId} from parent join ${teams} on ${own(teams)} and ${teams.id} = parent.id
@@ -49,14 +51,16 @@ export function valuesOf(services: SQL, given: Given): SQL {
     cross join lateral (values ('NAME', name, null::numeric), ('DESCRIPTION', description, null), ('LANGUAGE', language, null),
       ('FRAMEWORK', framework, null), ('OWNER', owner_id::text, null),
       ('LAST_DEPLOY', last_deploy_at::text, extract(epoch from last_deploy_at) * 1000)) as one (subject, text, number)
-    where one.text is not null`;
+    where one.text is not null and one.subject = any(${subjects})`;
   const parts = [
     scalars,
-    sql`select batch.id, 'OWNER_OR_PARENT', null, null, parent.id::text, null from batch join parent using (owner_id)`,
+    sql`select batch.id, 'OWNER_OR_PARENT', null, null, parent.id::text, null from batch join parent using (owner_id)
+      where ${isNeeded('OWNER_OR_PARENT', given)}`,
     sql`select batch.id, 'CONTACT', ${teamContacts.type}, null, ${teamContacts.type}, null from batch
-      join ${teamContacts} on ${own(teamContacts)} and ${teamContacts.teamId} = batch.owner_id`,
-    positioned(tiers, sql`batch.tier_id`, 'TIER', own),
-    positioned(lifecycles, sql`batch.lifecycle_id`, 'LIFECYCLE', own),
+      join ${teamContacts} on ${own(teamContacts)} and ${teamContacts.teamId} = batch.owner_id
+      where ${isNeeded('CONTACT', given)}`,
+    positioned(tiers, sql`batch.tier_id`, 'TIER', given),
+    positioned(lifecycles, sql`batch.lifecycle_id`, 'LIFECYCLE', given),
     partsOf(serviceAliases, 'ALIAS', serviceAliases.alias, given),
     partsOf(serviceTags, 'TAG', serviceTags.value, given, { key: serviceTags.key }),
     partsOf(serviceLinks, 'LINK', serviceLinks.url, given, { key: serviceLinks.category, name: serviceLinks.name }),
@@ -73,17 +77,19 @@ export function valuesOf(services: SQL, given: Given): SQL {
 
 const literal = (subject: Subject): SQL => sql.raw(`'${subject}'`);
 
+const isNeeded = (subject: Subject, { subjects }: Given): SQL => sql`${literal(subject)} = any(${subjects})`;
+
 /** The ID, the name and the position of a tier or lifecycle stage. */
 const positioned = (
   table: typeof tiers | typeof lifecycles,
   reference: SQL,
   subject: 'TIER' | 'LIFECYCLE',
-  own: (table: TenantTable) => SQL,
+  { organizationId, subjects }: Given,
 ): SQL =>
   sql`select batch.id, one.subject, null, null, one.text, ${table.index} from batch
-    join ${table} on ${own(table)} and ${table.id} = ${reference}
+    join ${table} on ${table.organizationId} = ${organizationId} and ${table.id} = ${reference}
     cross join lateral (values (${literal(subject)}, ${table.id}::text), (${literal(`${subject}_NAME`)}, ${table.name}))
-      as one (subject, text)`;
+      as one (subject, text) where one.subject = any(${subjects})`;
 
 type Part = SQL | PgColumn;
 
@@ -92,24 +98,23 @@ const partsOf = (
   table: TenantTable & { serviceId: PgColumn },
   subject: Subject,
   text: Part,
-  { organizationId, serviceIds }: Given,
+  given: Given,
   { key = sql`null`, name = sql`null`, number = sql`null` }: { key?: Part; name?: Part; number?: Part } = {},
 ): SQL =>
   sql`select ${table.serviceId}, ${literal(subject)}, ${key}, ${name}, ${text}, ${number} from ${table}
-    where ${table.organizationId} = ${organizationId} and ${table.serviceId} = any(${serviceIds})`;
+    where ${table.organizationId} = ${given.organizationId} and ${table.serviceId} = any(${given.serviceIds})
+      and ${isNeeded(subject, given)}`;
 
 /** The services that a service is connected to: those in the column `other`, and their aliases. */
-function connected(
-  subject: 'DEPENDENCY' | 'DEPENDENT',
-  own: PgColumn,
-  other: PgColumn,
-  { organizationId, serviceIds }: Given,
-): SQL[] {
+function connected(subject: 'DEPENDENCY' | 'DEPENDENT', own: PgColumn, other: PgColumn, given: Given): SQL[] {
+  const { organizationId, serviceIds } = given;
+  const alias = `${subject}_ALIAS` as const;
   const ofBatch = sql`${serviceDependencies.organizationId} = ${organizationId} and ${own} = any(${serviceIds})`;
   return [
-    sql`select ${own}, ${literal(subject)}, null, null, ${other}::text, null from ${serviceDependencies} where ${ofBatch}`,
-    sql`select ${own}, ${literal(`${subject}_ALIAS`)}, null, null, ${serviceAliases.alias}, null from ${serviceDependencies}
+    sql`select ${own}, ${literal(subject)}, null, null, ${other}::text, null from ${serviceDependencies}
+      where ${ofBatch} and ${isNeeded(subject, given)}`,
+    sql`select ${own}, ${literal(alias)}, null, null, ${serviceAliases.alias}, null from ${serviceDependencies}
       join ${serviceAliases} on ${serviceAliases.organizationId} = ${organizationId} and ${serviceAliases.serviceId} = ${other}
-      where ${ofBatch}`,
+      where ${ofBatch} and ${isNeeded(alias, given)}`,
   ];
 }

@@ -21,13 +21,10 @@ export interface Operand {
 /** A decimal number that a double represents without loss. */
 export const NUMBER = /^-?\d{1,15}(?:\.\d{1,15})?$/;
 
-/**
- * The condition that a text meets a predicate. It is true or false, never null: a comparison with a missing value is false.
- * `number` is the text as a number, which is null in SQL for other texts. Without it, only operators for text are possible.
- */
-export function compilePredicate(predicate: ValuePredicate, text: SQLWrapper, number?: SQLWrapper): SQL {
+/** The condition that a text meets a predicate. It is true or false, never null: a comparison with a missing value is false. */
+export function compilePredicate(predicate: ValuePredicate, text: SQLWrapper): SQL {
   const { comparison, negated } = ruleOf(predicate.operator);
-  return truthOf(compare(comparison, predicate, { text, number }), negated);
+  return truthOf(compare(comparison, predicate, { text }), negated);
 }
 
 /** A condition that cannot be null. */
@@ -41,6 +38,14 @@ export const jsonText = (json: SQLWrapper): SQL => sql`(${json} #>> '{}')`;
 export const jsonNumber = (json: SQLWrapper): SQL =>
   sql`(case when jsonb_typeof(${json}) = 'number' then (${json} #>> '{}')::numeric end)`;
 
+/** The comparisons of two texts. Without case, both are in lower case. */
+export const TEXT_COMPARISONS = {
+  EQUALS: (left: SQLWrapper, right: SQLWrapper) => sql`${left} = ${right}`,
+  CONTAINS: (left: SQLWrapper, right: SQLWrapper) => sql`strpos(${left}, ${right}) > 0`,
+  STARTS_WITH: (left: SQLWrapper, right: SQLWrapper) => sql`starts_with(${left}, ${right})`,
+  ENDS_WITH: (left: SQLWrapper, right: SQLWrapper) => sql`right(${left}, length(${right})) = ${right}`,
+} as const;
+
 /** The comparison, without its negation. Null in SQL if the operand is. */
 export function compare(comparison: Comparison, { value, caseSensitive }: ValuePredicate, operand: Operand): SQL {
   const { text, number } = operand;
@@ -48,16 +53,14 @@ export function compare(comparison: Comparison, { value, caseSensitive }: ValueP
   if (value === null) throw new Error(`${comparison} needs a value`);
   const [left, right] = caseSensitive ? [text, sql`${value}::text`] : [sql`lower(${text})`, sql`lower(${value}::text)`];
   switch (comparison) {
-    case 'EQUALS':
-      return number && NUMBER.test(value)
-        ? sql`(${left} = ${right} or ${number} = ${value}::numeric)`
-        : sql`${left} = ${right}`;
+    case 'EQUALS': {
+      const isEqual = TEXT_COMPARISONS.EQUALS(left, right);
+      return number && NUMBER.test(value) ? sql`(${isEqual} or ${number} = ${value}::numeric)` : isEqual;
+    }
     case 'CONTAINS':
-      return sql`strpos(${left}, ${right}) > 0`;
     case 'STARTS_WITH':
-      return sql`starts_with(${left}, ${right})`;
     case 'ENDS_WITH':
-      return sql`right(${left}, length(${right})) = ${right}`;
+      return TEXT_COMPARISONS[comparison](left, right);
     case 'MATCHES_REGEX':
       return sql`${text} ${caseSensitive ? sql`~` : sql`~*`} ${toPostgresRegex(value)}`;
     case 'GREATER_THAN_OR_EQUAL_TO':
