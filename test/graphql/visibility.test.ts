@@ -57,6 +57,8 @@ const OTHERS = [
   'AccessMatrixRow',
   'AccessStep',
   'AuditActor',
+  'CampaignReminder',
+  'CampaignTeamProgress',
   'CategoryMaturity',
   'CategoryReport',
   'CheckTestService',
@@ -165,8 +167,8 @@ test('the people of a project and the history of plans show principals only with
   expect([people.length, changedBy]).toEqual([everything.people.length, null]);
 });
 
-/** Every field of these types that returns guarded objects, below the services, teams, filters and checks of the organization. */
-const PARTS = `query ($services: [ID!]!, $teams: [ID!]!, $filters: [ID!]!, $checks: [ID!]!) {
+/** Every field of these types that returns guarded objects, below the services, teams, filters, checks and campaigns of the organization. */
+const PARTS = `query ($services: [ID!]!, $teams: [ID!]!, $filters: [ID!]!, $checks: [ID!]!, $campaign: ID!) {
   services: nodes(ids: $services) { ... on Service {
     ServicePropertyValue: properties { definition { ...object } }
     MaturityReport: maturityReport {
@@ -183,6 +185,7 @@ const PARTS = `query ($services: [ID!]!, $teams: [ID!]!, $filters: [ID!]!, $chec
     ServicePropertyCheckSettings: settings { ... on ServicePropertyCheckSettings { definition { ...object } } }
     CustomEventCheckSettings: settings { ... on CustomEventCheckSettings { integration { ...object } } }
   } }
+  campaign(id: $campaign) { progress { CampaignTeamProgress: teams { team { ...object } } } }
   testCheck(settings: { serviceSelector: ".", successCondition: "true" }, payload: "by-alias") {
     CheckTestService: services { service { ...object } }
   }
@@ -206,8 +209,8 @@ function objectsIn(value: Json, parent = '', field = ''): [string, string][] {
 
 const PARTS_OF = new Set([...PARTS.matchAll(/([A-Z]\w+): /g)].map(([, name]) => name as string));
 
-/** Adds a filter with a value of each type, a check of a property and one of events, and evaluates a service. Returns the new objects. */
-async function createParts(): Promise<{ filter: string; checks: string[] }> {
+/** Adds a filter with a value of each type, a check of a property and one of events, a campaign, and evaluates a service. Returns the new objects. */
+async function createParts(): Promise<{ filter: string; checks: string[]; campaign: string }> {
   const [owner, tier, lifecycle, nested, definition, service, category, level] = [
     ...['Team', 'Tier', 'Lifecycle', 'Filter', 'PropertyDefinition', 'Service', 'Category', 'Level'],
   ].map((type) => ids[type]?.[0]);
@@ -237,13 +240,18 @@ async function createParts(): Promise<{ filter: string; checks: string[] }> {
     await create({ customEvent: { integrationId: integration.id, ...rules } }),
   ];
   await mutate(acme.owner, 'createService', { name: 'By alias' });
+  const { campaign } = await mutate(acme.owner, 'createCampaign', { name: 'In progress' }, 'campaign { id }');
+  const copied = { campaignId: campaign.id, checks: [{ id: checks[0] }] };
+  await mutate(acme.owner, 'copyChecksToCampaign', copied, 'checks { id }');
+  const schedule = { startAt: '2001-01-01T00:00:00Z', targetAt: '2999-01-01T00:00:00Z' };
+  await mutate(acme.owner, 'scheduleCampaign', { id: campaign.id, ...schedule });
   await mutate(acme.owner, 'runChecks', { service: { id: service } }, 'checkResults { id }');
-  return { filter: filter.id, checks };
+  return { filter: filter.id, checks, campaign: campaign.id };
 }
 
 test('predicates, values, members and reports show an object only if node(id:) does', async () => {
-  const { filter, checks } = await createParts();
-  const variables = { services: ids['Service'], teams: ids['Team'], filters: [filter], checks };
+  const { filter, checks, campaign } = await createParts();
+  const variables = { services: ids['Service'], teams: ids['Team'], filters: [filter], checks, campaign };
   const read = async () => objectsIn(await queryData(member, PARTS, variables));
   const places = (objects: [string, string][]) => [...new Set(objects.map(([place]) => place))].sort();
   await limitTo();
