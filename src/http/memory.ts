@@ -82,11 +82,15 @@ export function createRequestMemory(limit: number): RequestMemory {
       const chunks: Buffer[] = [];
       const settle = (body: Body): void => {
         end(reading);
+        req.socket.off('close', giveUp);
         chunks.length = 0;
         resolve(body);
       };
-      const reading: Reading = { bytes: 0, giveUp: () => settle('incomplete') };
+      const giveUp = (): void => settle('incomplete');
+      const reading: Reading = { bytes: 0, giveUp };
       readings.add(reading);
+      // After the response to a request that has reached its deadline, the request emits no error.
+      req.socket.once('close', giveUp);
       req.on('data', (chunk: Buffer) => {
         if (!readings.has(reading)) return;
         if (reading.bytes + chunk.length > max) return settle('too large');
@@ -94,7 +98,7 @@ export function createRequestMemory(limit: number): RequestMemory {
         add(reading, chunk.length);
       });
       req.on('end', () => settle(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-      req.on('error', () => settle('incomplete'));
+      req.on('error', giveUp);
       return promise;
     },
     admit: (bodyBytes) => {

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { createDeadlines } from '../../src/http/deadline.ts';
 import { createHandler } from '../../src/http/handler.ts';
 import { createRequestMemory, REQUEST_COST } from '../../src/http/memory.ts';
 import type { Graphql } from '../../src/http/yoga.ts';
@@ -328,10 +329,12 @@ describe('the memory for requests', () => {
   const BODY = '1'.repeat(20_000);
 
   /** A second node with room for one event of this size, and for the bodies of one that is being received. */
-  const serveWith = async (bytes: number) => {
+  const serveWith = async (bytes: number, timeout = 30_000) => {
     const memory = createRequestMemory(bytes);
     const { dependencies } = api.app;
-    const server = await serve(createHandler({} as Graphql, dependencies, { memory }));
+    const server = await serve(
+      createHandler({} as Graphql, dependencies, { memory, deadlines: createDeadlines(timeout) }),
+    );
     return { memory, node: { address: addressOf(server) }, port: portOf(server) };
   };
   const ROOM = 2 * (REQUEST_COST + 3 * BODY.length);
@@ -356,7 +359,7 @@ describe('the memory for requests', () => {
     const begin = (path: string) =>
       open(
         port,
-        `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 40000\r\n\r\n${BODY}`,
+        `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 40000\r\n\r\n${BODY}${BODY.slice(5_000)}`,
       );
     const [first, second] = [await begin(new URL(url).pathname), await begin(new URL(url).pathname)];
     // Together they exceed the share for bodies, so that the oldest one is refused.
@@ -367,6 +370,17 @@ describe('the memory for requests', () => {
     const stranger = await begin(`/integrations/deploy/${newSecret('ambit_int_')}`);
     await until(() => stranger.text().includes('HTTP/1.1 404'));
     for (const { socket } of [first, second, stranger]) socket.destroy();
+    await until(() => memory.held() === 0);
+  });
+
+  test('is released when a client disconnects after the deadline of its request', async () => {
+    const { url } = await createIntegration(api, admin);
+    const { memory, port } = await serveWith(ROOM, 500);
+    const head = 'host: x\r\ncontent-type: application/json\r\ncontent-length: 40000';
+    const client = await open(port, `POST ${new URL(url).pathname} HTTP/1.1\r\n${head}\r\n\r\n${BODY}`);
+    await until(() => client.text().includes('HTTP/1.1 503'));
+    expect(memory.held()).toBe(BODY.length);
+    client.socket.destroy();
     await until(() => memory.held() === 0);
   });
 });
