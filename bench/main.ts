@@ -17,6 +17,8 @@ const WORKLOADS: Record<string, string> = {
   abuse: './workloads/abuse.ts',
   evaluation: './workloads/evaluation.ts',
   events: './workloads/events.ts',
+  'event-evaluation': './workloads/event-evaluation.ts',
+  report: './workloads/report.ts',
 };
 
 /** Workloads that run only when the command names them. */

@@ -155,6 +155,9 @@ CREATE INDEX "checks_by_integration" ON "checks" USING btree ("organization_id",
 CREATE INDEX "checks_by_campaign" ON "checks" USING btree ("organization_id","campaign_id");--> statement-breakpoint
 CREATE INDEX "checks_by_source" ON "checks" USING btree ("organization_id","source_check_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "categories_name" ON "categories" USING btree ("organization_id",coalesce("scorecard_id", "organization_id"),lower("name"));--> statement-breakpoint
+-- For the comparison of the directory of secrets with its sources.
+CREATE POLICY lookup ON integrations FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
+GRANT SELECT ON integrations TO ambit_lookup;--> statement-breakpoint
 CREATE POLICY lookup ON services FOR SELECT TO ambit_lookup USING (true);--> statement-breakpoint
 GRANT SELECT ON services TO ambit_lookup;--> statement-breakpoint
 -- Those of the given organizations that have services to evaluate at the given time. For the job that visits them.

@@ -202,6 +202,14 @@ describe('a template', () => {
     expect(message).toBe(`${'x'.repeat(19_999)}…`);
   });
 
+  test('that renders long messages for many services has an error for the last ones', async () => {
+    const own = { serviceSelector: 'range(60) | tostring', successCondition: 'true', resultMessage: '{{ payload }}' };
+    const [outcome] = await evaluate(own, 'x'.repeat(20_000));
+    const services = outcome && 'services' in outcome ? outcome.services : [];
+    expect(services.filter((one) => 'status' in one)).toHaveLength(50);
+    expect(services.at(-1)).toMatchObject({ error: expect.stringMatching(/^resultMessage: the messages/) });
+  });
+
   test('reads own properties, whatever their names', async () => {
     const payload = JSON.parse('{"__proto__":{"a":1},"constructor":{"name":"mine"}}');
     expect(await messageOf('{{ payload.constructor.name }} {{ payload.a }}', payload)).toBe('mine');

@@ -100,6 +100,8 @@ const INVALID: [name: string, value: string][] = [
   ['CORS_ORIGINS', 'https://app.example.com/'],
   ['CORS_ORIGINS', 'https://app.example.com,https://app.example.com/path'],
   ['CORS_ORIGINS', '*'],
+  ['CONTACT_MAIL_DOMAINS', '@example.com'],
+  ['CONTACT_MAIL_DOMAINS', 'example.com,*.example.com'],
   ['TRUSTED_PROXIES', '10.0.0.0/99'],
   ['TRUSTED_PROXIES', '10.0.0.0/8,proxy'],
   ['RATE_LIMITS', 'projectsPerPerson'],

@@ -108,11 +108,14 @@ function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
   const about =
     name === 'id' || name === 'ids'
       ? field
-          .replace(/^(update|delete|rotate|signOut|resend|transfer|schedule|unschedule|end|send|node)s?/, '')
+          .replace(
+            /^(update|delete|rotate|signOut|resend|transfer|schedule|unschedule|end|send|accept|dismiss|node)s?/,
+            '',
+          )
           .replace('Ownership', 'Member')
           .replace('CampaignReminder', 'Campaign')
           .replace('IntegrationSecret', 'Integration') || 'Check'
-      : name.replace(/Ids?$/, '');
+      : name.replace(/Ids?$/, '').replace(/^suggestion$/, 'ServiceSuggestion');
   return ids[capitalized(about)] ?? ids['Check'];
 }
 

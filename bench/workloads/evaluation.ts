@@ -1,12 +1,9 @@
-import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { connect } from '../../src/db/client.ts';
-import type { Pool } from '../../src/db/pool.ts';
-import { inTransaction } from '../../src/db/transaction.ts';
 import { toPublicId } from '../../src/lib/ids.ts';
-import { evaluatePage } from '../../src/resources/evaluation/job.ts';
 import { cpuPerRequest, postmasterOf } from '../harness/cpu.ts';
 import { ambitOn, type Database, withDatabase } from '../harness/database.ts';
+import { evaluateAll } from '../harness/evaluate.ts';
 import { graphql, type Request, sendOne } from '../harness/load.ts';
 import { report } from '../harness/report.ts';
 import { type Contender, inTurn, median, type Outcome } from '../harness/rounds.ts';
@@ -49,15 +46,6 @@ export const run = (): Promise<void> =>
     await root.end();
     await measureRequests(database, large, other, ids);
   });
-
-async function evaluateAll(pool: Pool, { id }: Organization, checkIds?: string[]): Promise<void> {
-  const options = checkIds ? { checkIds } : {};
-  const page = (after: string | null): Promise<string | null> =>
-    inTransaction(pool, { organizationId: id, userId: null }, (db) =>
-      evaluatePage({ db, organizationId: id, now: new Date() }, sql`true`, after, options),
-    );
-  for (let after = await page(null); after !== null; after = await page(after));
-}
 
 /** Seconds on a processor of this process and of Postgres. */
 async function cpuOf(postmaster: number, work: () => Promise<void>): Promise<number> {

@@ -15,7 +15,15 @@ import { builder, ERRORS_OF_MANY, Payload } from './builder.ts';
 import type { FindTarget } from './run-mutation.ts';
 
 type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never;
-type Result = { type: TypeParam<Types>; description: string; complexity?: { field: number; multiplier: number } };
+interface Result {
+  type: TypeParam<Types>;
+  description: string;
+  complexity?: { field: number; multiplier: number };
+  /** The permission to see the field, if it is another one than that of the mutation. */
+  permission?: Permission;
+  /** It is enough to have it on some services. The field has no others. */
+  onSome?: true;
+}
 
 interface MutationOptions<Input extends InputFieldMap, Results extends Record<string, Result>> {
   permission?: Permission;

@@ -3,7 +3,7 @@ import type { OpenPath, ServicePath } from '../access/endpoints.ts';
 import type { Dependencies } from '../context.ts';
 import { domainError } from '../db/constraints.ts';
 import { endWork, newWork, type Work } from '../db/work.ts';
-import { AmbitError, unavailable } from '../lib/errors.ts';
+import { AmbitError } from '../lib/errors.ts';
 import { describeError } from '../lib/log.ts';
 import { createAddressOf } from './address.ts';
 import { createExports, type Export } from './audit-export.ts';
@@ -12,11 +12,12 @@ import { createDeadlines, type Deadlines, stopDisconnected } from './deadline.ts
 import { createFastPath, type FastPath } from './fast-path.ts';
 import { createReady, live } from './health.ts';
 import { createEventRoutes, eventRouteOf } from './integration-event.ts';
-import { type Admission, createRequestMemory, type RequestMemory } from './memory.ts';
+import { type Admission, BUSY, createRequestMemory, type RequestMemory } from './memory.ts';
 import { METRICS_PATH, type MetricsRoute } from './metrics/route.ts';
 import { createObserve, type Observe } from './observe.ts';
 import { createPlayground, FOLDER, type Playground } from './playground/playground.ts';
 import { withRateLimit } from './rate-limit-headers.ts';
+import { withForm } from './reports/body.ts';
 import { isReport, routeOfReport } from './reports/paths.ts';
 import { createReports } from './reports/reports.ts';
 import {
@@ -40,9 +41,6 @@ import type { Graphql } from './yoga.ts';
 
 /** Maximum number of bytes of a request body. */
 const MAX_BODY = 100_000;
-
-/** Maximum number of bytes of a form of the reports. */
-const MAX_FORM = 10_000;
 
 type Route = (req: IncomingMessage, work: Work, address: string) => Promise<HttpResponse>;
 type Routes = ReadonlyMap<string, Route>;
@@ -119,7 +117,10 @@ export function createHandler(
     trace: Trace,
   ): Promise<HttpResponse | StreamResponse> {
     const path = pathOf(req);
-    if (isReport(path)) return await respondToReport(path, req, requestId, work, trace);
+    if (isReport(path))
+      return await withForm(memory, req, (body, admission) =>
+        reports.respond(req, path, body, serverContext(req, requestId, newState(work, trace, admission))),
+      );
     const file = req.method === 'GET' || req.method === 'HEAD' ? await serveFile(path, req, work) : null;
     if (file) return file;
     const exported = req.method === 'GET' ? exports.get(path) : undefined;
@@ -163,27 +164,6 @@ export function createHandler(
     if (!admission) return busy(requestId);
     try {
       return await upload(req, serverContext(req, requestId, newState(work, trace, admission)));
-    } finally {
-      admission.release();
-    }
-  }
-
-  /** A page or a form. Its errors are pages too. */
-  async function respondToReport(
-    path: string,
-    req: IncomingMessage,
-    requestId: string,
-    work: Work,
-    trace: Trace,
-  ): Promise<HttpResponse> {
-    if (memory.isFull()) throw unavailable(BUSY);
-    const body = await memory.readBody(req, MAX_FORM);
-    if (body === 'incomplete') throw unavailable(BUSY, { connection: 'close' });
-    if (body === 'too large') throw tooLarge(MAX_FORM);
-    const admission = memory.admit(body.length);
-    if (!admission) throw unavailable(BUSY);
-    try {
-      return await reports.respond(req, path, body, serverContext(req, requestId, newState(work, trace, admission)));
     } finally {
       admission.release();
     }
@@ -282,15 +262,8 @@ const newState = (work: Work, trace: Trace, { chargeOrganization }: Admission): 
 /** Sends a browser to the playground. Relative, because a proxy can serve Ambit in a folder. */
 const REDIRECT: HttpResponse = { status: 302, headers: { location: 'graphql', vary: 'Accept' }, body: '' };
 
-const BUSY = 'The server has too many requests in progress. Try again later.';
-
 const busy = (requestId: string, headers?: Record<string, string>): HttpResponse =>
   errorResponse(503, BUSY, requestId, headers);
-
-const tooLarge = (limit: number): AmbitError =>
-  new AmbitError('BAD_REQUEST', `The request body must not be larger than ${limit} bytes.`, {
-    http: { status: 413, headers: { connection: 'close' } },
-  });
 
 const isJson = (req: IncomingMessage): boolean => /^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '');
 

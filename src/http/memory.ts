@@ -13,6 +13,9 @@ const READING_SHARE = 0.25;
 /** Share of the limit for the requests of one organization. */
 const ORGANIZATION_SHARE = 0.5;
 
+/** The message of a request that is refused because the memory for it is missing. */
+export const BUSY = 'The server has too many requests in progress. Try again later.';
+
 /** Accounts for the memory of requests in progress. */
 export interface RequestMemory {
   /** Bytes held. */
@@ -79,11 +82,15 @@ export function createRequestMemory(limit: number): RequestMemory {
       const chunks: Buffer[] = [];
       const settle = (body: Body): void => {
         end(reading);
+        req.socket.off('close', giveUp);
         chunks.length = 0;
         resolve(body);
       };
-      const reading: Reading = { bytes: 0, giveUp: () => settle('incomplete') };
+      const giveUp = (): void => settle('incomplete');
+      const reading: Reading = { bytes: 0, giveUp };
       readings.add(reading);
+      // After the response to a request that has reached its deadline, the request emits no error.
+      req.socket.once('close', giveUp);
       req.on('data', (chunk: Buffer) => {
         if (!readings.has(reading)) return;
         if (reading.bytes + chunk.length > max) return settle('too large');
@@ -91,7 +98,7 @@ export function createRequestMemory(limit: number): RequestMemory {
         add(reading, chunk.length);
       });
       req.on('end', () => settle(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-      req.on('error', () => settle('incomplete'));
+      req.on('error', giveUp);
       return promise;
     },
     admit: (bodyBytes) => {

@@ -26,6 +26,7 @@ const token = await createApiToken(api, admin, 'READ');
 const TABLES = [
   'api_tokens',
   'assignments',
+  'integrations',
   'invitations',
   'memberships',
   'organization_secrets',
@@ -134,7 +135,8 @@ test('find_secret_organization returns the organization of this secret only', as
   const organizationOf = async (hash: string | null) =>
     (await ask('find_secret_organization', hash)).map((row) => row.find_secret_organization);
   const secrets = await api.root`
-    select organization_id as id, hash from api_tokens union all select organization_id, hash from invitations`;
+    select organization_id as id, hash from api_tokens union all select organization_id, hash from invitations
+      union all select organization_id, hash from integrations`;
   expect(secrets.length).toBeGreaterThan(0);
   for (const { id, hash } of secrets) expect(await organizationOf(hash)).toEqual([id]);
   for (const other of [...GREEDY, newId()]) expect(await organizationOf(other)).toEqual([null]);

@@ -86,7 +86,7 @@ describe.each([
 test('the report on maturity shows levels, teams, the trend and the next steps', () => {
   const html = maturity({ ...MATURITY, teams: { ...teams, total: 120 } });
   expect(html).toContain('40 services');
-  expect(html).toContain('▲ up 8 points since 25 August 2026');
+  expect(html).toContain('▲ up 20 points since 25 August 2026');
   expect(html).toContain('>Checkout</th>');
   expect(html).toContain('<b>6</b> need nothing else for the next level.');
   expect(html).toContain('Gold or higher: 5% at first, 10% at last.');

@@ -43,6 +43,11 @@ test('a person signs in with the form, reads a page, and signs out', async () =>
   const page = await browser.open('/reports/maturity?a=1');
   expect([page.status, page.html]).toEqual([200, expect.stringContaining('<h1>Maturity</h1>')]);
   expect((await browser.open(SIGN_IN)).location).toBe('/reports/maturity');
+  const head = await fetch(`${api.address}/reports/maturity`, {
+    method: 'HEAD',
+    headers: { cookie: browser.cookie() },
+  });
+  expect([head.status, await head.text()]).toEqual([200, '']);
   expect((await browser.open('/reports')).location).toBe('/reports/maturity');
   const ended = await browser.send('/reports/sign-out', hiddenIn(page.html));
   expect([ended.status, ended.location]).toEqual([303, SIGN_IN]);

@@ -1,12 +1,23 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { createDeadlines } from '../../src/http/deadline.ts';
+import { createHandler } from '../../src/http/handler.ts';
+import { createRequestMemory, REQUEST_COST } from '../../src/http/memory.ts';
+import type { Graphql } from '../../src/http/yoga.ts';
 import { newSecret } from '../../src/lib/secret.ts';
 import { organizationUuid, uuidOf } from '../enforcement/support.ts';
-import { open } from '../http/sockets.ts';
+import { addressOf, type Client, open, portOf, serve } from '../http/sockets.ts';
 import { startApi } from '../support/api.ts';
 import { differencesOfDirectories } from '../support/directories.ts';
 import { until } from '../support/until.ts';
-import { createApiToken, createOrganization, membersOfEachRole, mutate } from '../support/world.ts';
+import {
+  createApiToken,
+  createCheck,
+  createOrganization,
+  getRubric,
+  membersOfEachRole,
+  mutate,
+} from '../support/world.ts';
 import { createIntegration, eventsOf, secretIn, sendEvent } from './support.ts';
 
 const api = await startApi();
@@ -294,11 +305,82 @@ describe('an integration', () => {
     expect(await countEvents()).toBe(before - 1);
   });
 
+  test('cannot be deleted while checks evaluate its events', async () => {
+    const { id, send } = await createIntegration(api, admin);
+    const settings = { customEvent: { integrationId: id, serviceSelector: '.service', successCondition: '.ok' } };
+    const check = await createCheck(admin, await getRubric(admin), { name: 'Reported', settings });
+    const remove = () => mutate(admin, 'deleteIntegration', { id }, 'deletedId');
+    expect(await remove()).toEqual({ deletedId: null, errors: [{ code: 'IN_USE', path: ['id'] }] });
+    expect((await send()).status).toBe(202);
+    await mutate(admin, 'deleteCheck', { check: { id: check } });
+    expect(await remove()).toEqual({ deletedId: id, errors: [] });
+  });
+
   test('of a deleted organization refuses events', async () => {
     const gone = await createOrganization(api, 'gone');
     const { send } = await createIntegration(api, gone.owner);
     expect((await send()).status).toBe(202);
     await mutate(gone.owner, 'deleteOrganization', { id: gone.id, slug: 'gone' });
     expect((await send()).status).toBe(404);
+  });
+});
+
+describe('the memory for requests', () => {
+  const BODY = '1'.repeat(20_000);
+
+  /** A second node with room for one event of this size, and for the bodies of one that is being received. */
+  const serveWith = async (bytes: number, timeout = 30_000) => {
+    const memory = createRequestMemory(bytes);
+    const { dependencies } = api.app;
+    const server = await serve(
+      createHandler({} as Graphql, dependencies, { memory, deadlines: createDeadlines(timeout) }),
+    );
+    return { memory, node: { address: addressOf(server) }, port: portOf(server) };
+  };
+  const ROOM = 2 * (REQUEST_COST + 3 * BODY.length);
+
+  test('refuses an event above the share of its organization, and holds nothing afterwards', async () => {
+    const { url } = await createIntegration(api, admin);
+    const { memory, node } = await serveWith(ROOM);
+    expect((await sendEvent(node, url, `${BODY}111`)).status).toBe(503);
+    expect((await sendEvent(node, url, BODY)).status).toBe(202);
+    for (const [body, sent] of [
+      ['no JSON', {}],
+      [BODY, { headers: { 'content-encoding': 'gzip' } }],
+      [BODY, { secret: newSecret('ambit_int_') }],
+    ] as const)
+      expect((await sendEvent(node, url, body, sent)).status).toBeGreaterThanOrEqual(400);
+    expect(memory.held()).toBe(0);
+  });
+
+  test('is not used up by bodies that arrive slowly, and not used at all without a valid secret', async () => {
+    const { url } = await createIntegration(api, admin);
+    const { memory, node, port } = await serveWith(ROOM);
+    const begin = (path: string) =>
+      open(
+        port,
+        `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 40000\r\n\r\n${BODY}${BODY.slice(5_000)}`,
+      );
+    const [first, second] = [await begin(new URL(url).pathname), await begin(new URL(url).pathname)];
+    // Together they exceed the share for bodies, so that the oldest one is refused.
+    await until(
+      () => (first as Client).text().includes('HTTP/1.1 503') || (second as Client).text().includes('HTTP/1.1 503'),
+    );
+    expect((await sendEvent(node, url, '1')).status).toBe(202);
+    const stranger = await begin(`/integrations/deploy/${newSecret('ambit_int_')}`);
+    await until(() => stranger.text().includes('HTTP/1.1 404'));
+    for (const { socket } of [first, second, stranger]) socket.destroy();
+    await until(() => memory.held() === 0);
+  });
+
+  test('is released when a client disconnects after the deadline of its request', async () => {
+    const { url } = await createIntegration(api, admin);
+    const { memory, port } = await serveWith(ROOM, 500);
+    const head = 'host: x\r\ncontent-type: application/json\r\ncontent-length: 40000';
+    const client = await open(port, `POST ${new URL(url).pathname} HTTP/1.1\r\n${head}\r\n\r\n${BODY}`);
+    await until(() => client.text().includes('HTTP/1.1 503'));
+    expect(memory.held()).toBe(BODY.length);
+    client.socket.destroy();
+    await until(() => memory.held() === 0);
   });
 });

@@ -272,8 +272,14 @@ describe('who', () => {
       expect(await mutate(owner, 'updateMember', { id: user.memberId, roleId })).toEqual({ errors: [] });
     };
     await withRole('Only campaigns');
-    const only = await mutate(user, 'sendCampaignReminder', { id }, 'servicesWithoutOwner teams { services }');
-    expect(only).toEqual({ servicesWithoutOwner: null, teams: [], errors: [] });
+    const only = await user.query(
+      `mutation ($input: SendCampaignReminderInput!) { sendCampaignReminder(input: $input) {
+        errors { code } servicesWithoutOwner teams { services } } }`,
+      { input: { id } },
+    );
+    expect(only.data.sendCampaignReminder).toEqual({ errors: [], servicesWithoutOwner: null, teams: null });
+    const missing = { extensions: { code: 'FORBIDDEN', permission: 'check_result:read' } };
+    expect(only.errors).toMatchObject([missing, missing]);
     advance(HOUR);
     const again = await signIn(api, user.email, 'acme');
     await withRole('Own results', { ...allow('check_result:read'), ownedByPrincipal: true });

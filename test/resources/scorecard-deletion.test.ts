@@ -161,3 +161,21 @@ test('an evaluation that runs while a scorecard is deleted leaves nothing of it'
     await root`select from check_results where organization_id = ${own} and check_id = ${uuidOf('chk', check)}`;
   expect(left).toHaveLength(0);
 });
+
+test('an organization with scorecards can be deleted', async () => {
+  const doomed = await createOrganization(api, 'doomed');
+  const own = await getRubric(doomed.owner);
+  const predicates = [{ key: 'NAME', operator: 'STARTS_WITH', value: 'S' }];
+  const { filter } = await mutate(doomed.owner, 'createFilter', { name: 'S', predicates }, 'filter { id }');
+  const input = { name: 'Doomed', filterId: filter.id };
+  const { scorecard } = await mutate(doomed.owner, 'createScorecard', input, 'scorecard { id }');
+  const section = { name: 'Doomed', scorecard: { id: scorecard.id } };
+  const { category } = await mutate(doomed.owner, 'createCategory', section, 'category { id }');
+  await createCheck(doomed.owner, own, { category: { id: category.id }, settings: { hasOwner: {} } });
+  await mutate(doomed.owner, 'createService', { name: 'Shop' });
+  const uuid = organizationUuid(doomed);
+  expect(await root`select from scorecard_levels where organization_id = ${uuid}`).toHaveLength(1);
+  const confirmed = { id: doomed.id, slug: 'doomed' };
+  expect(await mutate(doomed.owner, 'deleteOrganization', confirmed)).toEqual({ errors: [] });
+  expect(await root`select from scorecards where organization_id = ${uuid}`).toHaveLength(0);
+});

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { decodeId, idAt, toPublicId } from '../../src/lib/ids.ts';
+import { decodeId, idAt, newId, toPublicId } from '../../src/lib/ids.ts';
 import * as statements from '../decisions/support.ts';
 import { giveProjectRole, ifOwned, projectRoleId } from '../decisions/support.ts';
 import { organizationUuid, secretFor, unknownId } from '../enforcement/support.ts';
@@ -71,10 +71,24 @@ async function campaignWithCheck({ owner, make }: Fixtures) {
   return { campaignId, checks: (await mutate(owner, 'copyChecksToCampaign', input, 'checks { id }')).checks };
 }
 
+/** An alias that no service had when the suggestion was stored. */
+async function suggestion(
+  { api, organization, unique, one }: Fixtures,
+  take: (alias: string) => Promise<void> = async () => undefined,
+): Promise<string> {
+  const integration = decodeId(await one('Integration'))?.uuid as string;
+  const alias = unique('suggested').toLowerCase();
+  const id = newId();
+  await api.root`insert into service_suggestions (organization_id, id, integration_id, alias, events, last_event_at)
+    values (${organizationUuid(organization)}, ${id}, ${integration}, ${alias}, 1, ${DISTANT})`;
+  await take(alias);
+  return toPublicId('sug', id);
+}
+
 /** The root lists of categories and checks omit those of scorecards. */
-const categoriesOfScorecards = ({ insert, of, once }: Rows): Promise<string[]> =>
+const categoriesOfScorecards = ({ insert, refer, once }: Rows): Promise<string[]> =>
   once('categories of scorecards', async () => {
-    const scorecards = await of('Scorecard');
+    const scorecards = await refer('Scorecard');
     return insert('categories', (at) => ({ name: `Number ${at} of a scorecard`, scorecard_id: scorecards[at] }));
   });
 
@@ -249,7 +263,7 @@ export const RESOURCES: Record<string, Resource> = {
       const [category] = await categoriesOfScorecards(rows);
       await insert('checks', (at) => ({ ...check(at), name: `Check ${at} of a scorecard`, category_id: category }));
       const ids = await insert('checks', (at) => ({ ...check(at), name: `Check ${at}` }));
-      const campaigns = await rows.of('Campaign');
+      const campaigns = await refer('Campaign');
       const copy = (at: number) => ({ campaign_id: campaigns[at], source_check_id: ids[at] });
       return [...ids, ...(await insert('checks', (at) => ({ ...check(at), ...copy(at), name: `Copy ${at}` })))];
     },
@@ -302,8 +316,10 @@ export const RESOURCES: Record<string, Resource> = {
     }),
     rows: async ({ size, insert, of }) => {
       const [services, checks, members] = [await of('Service'), await of('Check'), await of('Member')];
+      const integrations = await of('Integration');
+      const reporter = (at: number) => (at === 1 ? integrations[at] : members[at]);
       const result = (at: number, service: string | undefined, check: string | undefined) => ({
-        ...{ service_id: service, check_id: check, status: at % 2 ? 'PASSED' : 'FAILED', reported_by_id: members[at] },
+        ...{ service_id: service, check_id: check, status: at % 2 ? 'PASSED' : 'FAILED', reported_by_id: reporter(at) },
         created_at: new Date(Date.UTC(2026, 0, 1) + at * 1_000),
       });
       // One service has several results in one check, of which only the last is not replaced.
@@ -757,6 +773,35 @@ export const RESOURCES: Record<string, Resource> = {
         ...{ status: at % 2 === 0 ? 'PROCESSED' : 'QUEUED', error: 'No service has the alias.', processed_at: DISTANT },
       }));
       return ids;
+    },
+  },
+  ServiceSuggestion: {
+    obtain: suggestion,
+    cases: {
+      acceptServiceSuggestion: async (fixtures) => {
+        const service = await fixtures.make('Service');
+        return { input: { id: await suggestion(fixtures), service: { id: service } }, event: { targetId: service } };
+      },
+      createServiceFromSuggestion: async (fixtures) => ({
+        input: { suggestionId: await suggestion(fixtures), name: fixtures.unique('Suggested') },
+      }),
+      dismissServiceSuggestion: async (fixtures) => ({ input: { id: await suggestion(fixtures) } }),
+    },
+    rejected: async (fixtures) => {
+      const taken = await suggestion(fixtures, async (alias) => void (await fixtures.make('Service', { name: alias })));
+      const service = await fixtures.make('Service');
+      return {
+        acceptServiceSuggestion: [{ id: taken, service: { id: service } }, 'TAKEN', service],
+        createServiceFromSuggestion: [{ suggestionId: taken, name: '' }, 'TOO_SHORT'],
+        dismissServiceSuggestion: null,
+      };
+    },
+    rows: async ({ insert, of }) => {
+      const integrations = await of('Integration');
+      return insert('service_suggestions', (at) => ({
+        ...{ integration_id: integrations[at], alias: `number-${at}`, events: at + 1, last_event_at: DISTANT },
+        dismissed_at: at % 2 === 0 ? DISTANT : null,
+      }));
     },
   },
   ApiKey: {

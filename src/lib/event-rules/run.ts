@@ -74,14 +74,22 @@ export async function outcomesOf(
   });
 }
 
+/** The most characters of the messages of one payload. A job holds the messages of a batch in memory. */
+const MAX_MESSAGES = 1_000_000;
+
 function outcomeOf(judged: Judged, text: string, render: ReturnType<Templates['compile']> | null): PayloadOutcome {
   if ('error' in judged) return { error: `serviceSelector: ${judged.error}` };
   const payload = render && judged.services.length > 0 ? JSON.parse(text) : null;
+  let characters = 0;
   const services = judged.services.map(({ alias, passed, error }): ServiceOutcome => {
     if (error !== undefined) return { alias, error: `successCondition: ${error}` };
     const status = passed ? 'PASSED' : 'FAILED';
     try {
-      return { alias, status, message: render ? render({ payload, alias, status }) : null };
+      const message = render ? render({ payload, alias, status }) : null;
+      characters += message?.length ?? 0;
+      if (characters > MAX_MESSAGES)
+        throw new Error(`the messages of a payload have more than ${MAX_MESSAGES} characters`);
+      return { alias, status, message };
     } catch (reason) {
       return { alias, error: `resultMessage: ${messageOf(reason)}` };
     }

@@ -54,6 +54,9 @@ const CampaignReminder = builder.objectRef<RemindedTeam>('CampaignReminder').imp
 const maySee = ({ unit: { access } }: Context, teamId: string | null): boolean =>
   access.can('check_result:read', serviceOf(teamId));
 
+/** The caller needs no permission to see results in order to send a reminder. */
+const RESULTS = { permission: 'check_result:read', onSome: true } as const;
+
 mutation('sendCampaignReminder', {
   permission: 'campaign:update',
   description:
@@ -63,12 +66,14 @@ mutation('sendCampaignReminder', {
     campaign: { type: Campaign.type, description: 'The campaign.' },
     teams: {
       type: [CampaignReminder],
+      ...RESULTS,
       complexity: { field: 1, multiplier: LIST_COST },
       description:
         'The teams that own such services, by name. Only those on whose services the caller has `check_result:read`.',
     },
     servicesWithoutOwner: {
       type: 'Int',
+      ...RESULTS,
       description:
         'The number of such services that no team owns, for which nobody gets a mail. Null if there are errors or the caller does not have `check_result:read` on them.',
     },

@@ -54,33 +54,50 @@ export async function sendReminder(ctx: Context, id: string): Promise<Reminder> 
   const now = ctx.dependencies.clock();
   refuseReminder(before, now);
   const failing = failingOf((await countProgress(await scopeOf(ctx), [id])).get(id) ?? {});
-  const contacts = await findContacts(
-    ctx,
-    failing.keys().filter((team) => team !== NO_TEAM),
-  );
-  const allowed = await allowedAddresses(await scopeOf(ctx), ctx.dependencies.config, contacts);
-  const chosen = [...Map.groupBy(contacts, ({ teamId }) => teamId).values()].flatMap((own) => chooseFrom(own, allowed));
-  const byAddress = Map.groupBy(chosen, ({ address }) => address.toLowerCase());
-  const recipients = [...byAddress.keys()].slice(0, MAX_OF_ALL);
-  const sent = recipients.length > 0 ? await limitReminder(ctx, recipients) : new Set<string>();
-  for (const address of sent) await enqueueMail(ctx, id, byAddress.get(address) ?? []);
-  const ordered = await orderTeams(ctx, failing);
-  audit(ctx, { touched: ordered.map((teamId) => ({ id: toPublicId('tea', teamId), projectId: null })) });
+  const teamIds = await orderTeams(ctx, failing);
+  const found = await findRecipients(ctx, teamIds);
+  const sent = await sendTo(ctx, id, [...found.chosen.values()].flat());
+  audit(ctx, { touched: teamIds.map((teamId) => ({ id: toPublicId('tea', teamId), projectId: null })) });
   return {
     campaign: sent.size > 0 ? await rows.update(ctx, before, { remindedAt: now }) : before,
-    teams: ordered.map((teamId) => {
-      const own = contacts.filter((contact) => contact.teamId === teamId);
-      const used = chosen.filter((contact) => contact.teamId === teamId);
-      const addresses = used.map(({ address }) => address).filter((address) => sent.has(address.toLowerCase()));
-      return {
-        teamId,
-        failingServices: failing.get(teamId) ?? 0,
-        addresses,
-        status: statusFor({ own, used, addresses }),
-      };
-    }),
+    teams: teamIds.map((teamId) => remindedTeam(teamId, failing.get(teamId) ?? 0, found, sent)),
     servicesWithoutOwner: failing.get(NO_TEAM) ?? 0,
   };
+}
+
+type ByTeam = ReadonlyMap<string, readonly Contact[]>;
+
+/** The contacts of each team, and those of them that may get mail and are chosen. */
+interface Recipients {
+  readonly contacts: ByTeam;
+  readonly chosen: ByTeam;
+}
+
+async function findRecipients(ctx: Context, teamIds: readonly string[]): Promise<Recipients> {
+  const all = await findContacts(ctx, teamIds);
+  const allowed = await allowedAddresses(await scopeOf(ctx), ctx.dependencies.config, all);
+  const contacts = Map.groupBy(all, ({ teamId }) => teamId);
+  return { contacts, chosen: new Map([...contacts].map(([teamId, own]) => [teamId, chooseFrom(own, allowed)])) };
+}
+
+/** Enqueues one mail for each address that is below its limits. Returns these addresses, in lower case. */
+async function sendTo(ctx: Context, campaignId: string, chosen: readonly Contact[]): Promise<ReadonlySet<string>> {
+  const byAddress = Map.groupBy(chosen, ({ address }) => address.toLowerCase());
+  if (byAddress.size === 0) return new Set();
+  const sent = await limitReminder(ctx, [...byAddress.keys()].slice(0, MAX_OF_ALL));
+  for (const address of sent) await enqueueMail(ctx, campaignId, byAddress.get(address) ?? []);
+  return sent;
+}
+
+function remindedTeam(
+  teamId: string,
+  failingServices: number,
+  found: Recipients,
+  sent: ReadonlySet<string>,
+): RemindedTeam {
+  const [own, used] = [found.contacts.get(teamId) ?? [], found.chosen.get(teamId) ?? []];
+  const addresses = used.map(({ address }) => address).filter((address) => sent.has(address.toLowerCase()));
+  return { teamId, failingServices, addresses, status: statusFor({ own, used, addresses }) };
 }
 
 function refuseReminder(campaign: CampaignRow, now: Date): void {
@@ -107,12 +124,12 @@ const failingOf = (byTeam: Readonly<Record<string, Progress>>): Map<string, numb
       .filter(([, failing]) => failing > 0),
   );
 
-async function findContacts(ctx: Context, teamIds: Iterable<string>): Promise<Contact[]> {
+async function findContacts(ctx: Context, teamIds: readonly string[]): Promise<Contact[]> {
   const { id, teamId, address, preferred, type, organizationId } = teamContacts;
   return await (await db(ctx))
     .select({ id, teamId, address, preferred })
     .from(teamContacts)
-    .where(and(eq(organizationId, tenant(ctx)), eq(type, 'EMAIL'), isAnyOf(teamId, [...teamIds])))
+    .where(and(eq(organizationId, tenant(ctx)), eq(type, 'EMAIL'), isAnyOf(teamId, teamIds)))
     .orderBy(asc(teamId), desc(preferred), asc(address), asc(id));
 }
 

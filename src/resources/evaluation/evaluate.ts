@@ -48,11 +48,9 @@ export async function evaluateBatch(
 ): Promise<boolean> {
   const { db, organizationId, now } = scope;
   const own = sql`${services.organizationId} = ${organizationId} and ${services.id} = any(${arrayParam(serviceIds)})`;
-  await queryRows(
-    db,
-    sql`select ${services.id} from ${services} where ${own} order by ${services.id} for no key update`,
-  );
-  const rubric = await lockRubric(scope);
+  const lock = sql`select ${services.id} from ${services} where ${own} order by ${services.id} for no key update`;
+  // Sent together. PostgreSQL reads the rubric after it has locked the services.
+  const [, rubric] = await Promise.all([queryRows(db, lock), lockRubric(scope)]);
   if (!rubric) return false;
   const only = checkIds ? new Set(checkIds) : null;
   const selected = rubric.checks.filter(({ id }) => only?.has(id) ?? true);

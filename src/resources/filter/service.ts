@@ -90,8 +90,10 @@ async function readFilters(
 ): Promise<LoadedFilter[]> {
   if (ids?.length === 0) return [];
   const own = and(eq(filters.organizationId, organizationId), ids && isAnyOf(filters.id, ids));
-  const rows = await filterReader.read(tx, sql`where ${own}`);
-  const predicates = await readPredicates(tx, organizationId, ids);
+  const [rows, predicates] = await Promise.all([
+    filterReader.read(tx, sql`where ${own}`),
+    readPredicates(tx, organizationId, ids),
+  ]);
   return rows.map((row) => ({ ...row, predicates: predicates.get(row.id) ?? [] }));
 }
 

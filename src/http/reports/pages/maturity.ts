@@ -1,5 +1,10 @@
 import type { Paged } from '../../../lib/paged.ts';
-import type { MaturityReport, NamedGroup, TrendDay } from '../../../resources/evaluation/maturity-report.ts';
+import type {
+  LevelNumbers,
+  MaturityReport,
+  NamedGroup,
+  TrendDay,
+} from '../../../resources/evaluation/maturity-report.ts';
 import type { NextStep, NextSteps } from '../../../resources/evaluation/next-steps.ts';
 import type { ReportPage } from '../report.ts';
 import { type Part, stackedBar } from './bar.ts';
@@ -72,9 +77,8 @@ const byTeam = (teams: Paged<NamedGroup>, levels: readonly string[], links: Matu
   );
 
 function summary({ overall, levels, next, trend: days }: MaturityReport): ReactElement {
-  const top = overall.byLevel.at(-1) ?? 0;
   const first = days?.[0];
-  const before = first && first.services > 0 ? (first.byLevel.at(-1) ?? 0) / first.services : null;
+  const difference = first && first.services > 0 ? aboveLowest(overall) - aboveLowest(first) : null;
   return tiles(
     tile(
       'Services',
@@ -82,9 +86,9 @@ function summary({ overall, levels, next, trend: days }: MaturityReport): ReactE
       overall.none > 0 ? `${number(overall.none)} without a level` : 'all with a level',
     ),
     tile(
-      `At level ${levels.at(-1) ?? '–'}`,
-      percent(top, overall.services),
-      before === null ? count(top, 'service') : change(top / overall.services - before, first?.day),
+      `Above level ${levels[0] ?? '–'}`,
+      percent(Math.round(aboveLowest(overall) * overall.services), overall.services),
+      difference === null ? null : change(difference, first?.day),
     ),
     next &&
       tile(
@@ -94,6 +98,10 @@ function summary({ overall, levels, next, trend: days }: MaturityReport): ReactE
       ),
   );
 }
+
+/** The share of services above the lowest level. */
+const aboveLowest = ({ byLevel, services }: LevelNumbers): number =>
+  byLevel.slice(1).reduce((sum, one) => sum + one, 0) / services;
 
 /** The change since a day, in percentage points. */
 function change(difference: number, since: Date | undefined): string {

@@ -1,0 +1,31 @@
+import type { IncomingMessage } from 'node:http';
+import { AmbitError, unavailable } from '../../lib/errors.ts';
+import { type Admission, BUSY, type RequestMemory } from '../memory.ts';
+import type { HttpResponse } from '../response.ts';
+
+/** Maximum number of bytes of a form of the reports. */
+const MAX_FORM = 10_000;
+
+/** Reads the body of a form, and accounts for its memory. Refusals are errors here, because they are shown as pages. */
+export async function withForm(
+  memory: RequestMemory,
+  req: IncomingMessage,
+  respond: (body: Buffer, admission: Admission) => Promise<HttpResponse>,
+): Promise<HttpResponse> {
+  if (memory.isFull()) throw unavailable(BUSY);
+  const body = await memory.readBody(req, MAX_FORM);
+  if (body === 'incomplete') throw unavailable(BUSY, { connection: 'close' });
+  if (body === 'too large') throw tooLarge();
+  const admission = memory.admit(body.length);
+  if (!admission) throw unavailable(BUSY);
+  try {
+    return await respond(body, admission);
+  } finally {
+    admission.release();
+  }
+}
+
+const tooLarge = (): AmbitError =>
+  new AmbitError('BAD_REQUEST', `The form must not be larger than ${MAX_FORM} bytes.`, {
+    http: { status: 413, headers: { connection: 'close' } },
+  });
