@@ -10,6 +10,7 @@ import type { CampaignResult } from '../../../resources/campaign/results.ts';
 import type { Progress } from '../../../resources/campaign/table.ts';
 import type { ReportPage } from '../report.ts';
 import { type Part, stackedBar } from './bar.ts';
+import { type Column, table } from './data-table.ts';
 import { Fragment, h, list, type ReactElement, type ReactNode } from './element.ts';
 import { count, date, isoDay, number, percent } from './format.ts';
 import { figure } from './levels-table.ts';
@@ -18,7 +19,6 @@ import { paging } from './paging.ts';
 import { NONE } from './palette.ts';
 import { empty, section, tile, tiles } from './parts.ts';
 import { badge, day, distance, times } from './status.ts';
-import { type Column, table } from './table.ts';
 import { trendChart } from './trend.ts';
 
 export interface CampaignLinks {
