@@ -4,9 +4,9 @@ import { resourceWithoutMutations } from '../../graphql/resource.ts';
 import { integrations } from './table.ts';
 
 const IntegrationType = builder.enumType('IntegrationType', {
-  description: 'What the events of an integration are.',
+  description: 'The type of the events of an integration.',
   values: {
-    CUSTOM_EVENT: { description: 'Payloads of any form, which checks evaluate.' },
+    CUSTOM_EVENT: { description: 'Events with any JSON payload, which checks of type CUSTOM_EVENT evaluate.' },
     DEPLOY: { description: 'Deploys of services.' },
   } as const,
 });
@@ -17,12 +17,12 @@ export const Integration = resourceWithoutMutations('Integration', {
   id: 'int',
   permission: 'integration',
   plural: 'integrations',
-  description: 'A URL with a secret, to which another system sends events.',
+  description: 'A URL that contains a secret, to which another system sends events.',
   attributes: {
     name: singleLine(100, 'The name of the integration', { unique: true }),
-    type: oneOf(IntegrationType, ['CUSTOM_EVENT', 'DEPLOY'], 'What the events are', { fixed: true }),
+    type: oneOf(IntegrationType, ['CUSTOM_EVENT', 'DEPLOY'], 'The type of the events', { fixed: true }),
     enabled: boolean('Whether the integration accepts events', true),
-    lastEventAt: readOnly(dateTime('When the last event was accepted')),
+    lastEventAt: readOnly(dateTime('When the last event was accepted. Null if no event was accepted')),
   },
   computed: {
     hint: {
