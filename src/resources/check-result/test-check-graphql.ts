@@ -57,7 +57,8 @@ const CheckTestType = builder.objectRef<CheckTest>('CheckTest').implement({
   }),
 });
 
-const maximum = (field: keyof typeof MAX_RULES): string => `At most ${MAX_RULES[field].toLocaleString('en')} characters.`;
+const maximum = (field: keyof typeof MAX_RULES): string =>
+  `At most ${MAX_RULES[field].toLocaleString('en')} characters.`;
 
 const CheckRulesInput = builder.inputType('CheckRulesInput', {
   description: 'The settings of a check of type CUSTOM_EVENT to test.',
