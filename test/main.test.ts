@@ -44,7 +44,7 @@ test('a first start creates a demo, the printed curl command works, a second sta
   }
   const token = (await signIn(first.address)) ?? '';
   expect(await queryServer(first.address, token, '{ checks { totalCount } }')).toEqual({
-    data: { checks: { totalCount: 21 } },
+    data: { checks: { totalCount: 27 } },
   });
   expect(await runPrintedCommand(first)).toContain('"accessToken":"ey');
   await queryServer(first.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
@@ -57,7 +57,7 @@ test('a first start creates a demo, the printed curl command works, a second sta
   await waitUntilReady(second);
   const [, address = ''] = /ready: (http:\/\/localhost:\d+)\/graphql/.exec(second.output()) ?? [];
   expect([first.output(), second.output()].map((text) => text.includes('Warning: HOST='))).toEqual([false, true]);
-  const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 21 } } };
+  const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 27 } } };
   const issuer = await queryServer(address, (await signIn(address)) ?? '', '{ rubric { name } checks { totalCount } }');
   expect(issuer).toEqual(expected);
 

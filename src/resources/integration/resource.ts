@@ -24,12 +24,14 @@ export const Integration = resourceWithoutMutations('Integration', {
     enabled: boolean('Whether the integration accepts events', true),
     lastEventAt: readOnly(dateTime('When the last event was accepted. Null if no event was accepted')),
   },
-  fields: (t) => ({
-    hint: t.string({
+  computed: {
+    hint: {
+      type: 'String',
       description: 'The prefix and the last four characters of the secret.',
-      resolve: ({ hint }) => `ambit_int_…${hint}`,
-    }),
-  }),
+      columns: ['hint'],
+      value: ({ hint }) => `ambit_int_…${hint}`,
+    },
+  },
   filter: { type: true, enabled: true, search: ['name'], createdAt: 'range', updatedAt: 'range' },
   order: ['name', 'createdAt', 'updatedAt'],
 });
