@@ -202,6 +202,37 @@ describe('a template', () => {
     expect(message).toBe(`${'x'.repeat(19_999)}…`);
   });
 
+  test.each([
+    ['{% if payload.text contains payload.long %}yes{% endif %}', /at most 200 characters/],
+    ['{{ payload.text | split: payload.long | size }}', /at most 200 characters/],
+    ['{{ payload.text | replace: payload.long, "" }}', /at most 200 characters/],
+    ['{{ payload.text | replace_first: payload.long, "" }}', /at most 200 characters/],
+    ['{{ payload.text | replace_last: payload.long, "" }}', /at most 200 characters/],
+    ['{{ payload.text | remove: payload.long }}', /at most 200 characters/],
+    ['{{ payload.text | remove_first: payload.long }}', /at most 200 characters/],
+    ['{{ payload.text | remove_last: payload.long }}', /at most 200 characters/],
+    ['{{ payload.text | split: payload.parts | size }}', /at most 200 characters/],
+    ['{% if payload.text contains payload.parts %}yes{% endif %}', /at most 200 characters/],
+    ['{% if payload.text contains "aab" %}yes{% endif %} {{ payload.text | split: "b" | size }}', 'yes 2'],
+    ['{% if payload.parts contains "a" %}yes{% endif %}{% if payload.none contains "a" %}no{% endif %}', 'yes'],
+    ['{% if payload.text contains nil %}yes{% endif %}{{ "a1" | remove: 1 }}', 'a'],
+  ])('searches for short texts only, because a search cannot be stopped: %s', async (template, expected) => {
+    const payload = { text: `${'a'.repeat(500)}b${'c'.repeat(9)}`, long: 'a'.repeat(201), parts: ['a', 'b'] };
+    const message = await messageOf(template, payload);
+    if (expected instanceof RegExp) expect(message).toMatch(expected);
+    else expect(message).toBe(expected);
+  });
+
+  test('renders messages of a limited size about one payload', async () => {
+    const own = { serviceSelector: 'range(200) | tostring', successCondition: 'true', resultMessage: '{{ payload }}' };
+    const [outcome] = await evaluate(own, 'x'.repeat(5_000));
+    const services = outcome && 'services' in outcome ? outcome.services : [];
+    const rendered = services.filter((service) => 'message' in service);
+    expect(services).toHaveLength(200);
+    expect(rendered).toHaveLength(101);
+    expect(services.at(-1)).toMatchObject({ error: expect.stringContaining('500,000 characters') });
+  });
+
   test('reads own properties, whatever their names', async () => {
     const payload = JSON.parse('{"__proto__":{"a":1},"constructor":{"name":"mine"}}');
     expect(await messageOf('{{ payload.constructor.name }} {{ payload.a }}', payload)).toBe('mine');

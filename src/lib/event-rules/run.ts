@@ -74,14 +74,23 @@ export async function outcomesOf(
   });
 }
 
+/** The most characters of the messages about one payload. */
+const MAX_MESSAGES = 500_000;
+
+const TOO_LONG = `the messages about one payload must not have more than ${MAX_MESSAGES.toLocaleString('en')} characters`;
+
 function outcomeOf(judged: Judged, text: string, render: ReturnType<Templates['compile']> | null): PayloadOutcome {
   if ('error' in judged) return { error: `serviceSelector: ${judged.error}` };
   const payload = render && judged.services.length > 0 ? JSON.parse(text) : null;
+  let characters = 0;
   const services = judged.services.map(({ alias, passed, error }): ServiceOutcome => {
     if (error !== undefined) return { alias, error: `successCondition: ${error}` };
     const status = passed ? 'PASSED' : 'FAILED';
+    if (characters > MAX_MESSAGES) return { alias, error: `resultMessage: ${TOO_LONG}` };
     try {
-      return { alias, status, message: render ? render({ payload, alias, status }) : null };
+      const message = render ? render({ payload, alias, status }) : null;
+      characters += message?.length ?? 0;
+      return { alias, status, message };
     } catch (reason) {
       return { alias, error: `resultMessage: ${messageOf(reason)}` };
     }
