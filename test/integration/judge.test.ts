@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import type { EventEvaluator } from '../../src/lib/event-rules/evaluator.ts';
+import { judgeEvents } from '../../src/resources/integration/judge.ts';
+
+const RULES = { serviceSelector: '.', successCondition: 'true', resultMessage: null };
+const checks = ['one', 'two', 'three'].map((name) => ({ id: name, name, integrationId: 'int', rules: RULES }));
+const events = ['a', 'b'].map((id) => {
+  const rest = { type: 'CUSTOM_EVENT', payload: '{}', size: 2, createdAt: new Date() } as const;
+  return { id, integrationId: 'int', ...rest };
+});
+
+/** Each evaluation yields a message of this length for each payload. */
+function evaluatorOf(length: number): EventEvaluator {
+  const service = { alias: 'a', status: 'PASSED', message: 'x'.repeat(length) } as const;
+  return {
+    check: async () => null,
+    evaluate: async (_owner, _rules, payloads) => payloads.map(() => ({ services: [service] })),
+    stop: async () => undefined,
+  };
+}
+
+const judge = (characters: number, milliseconds = 60_000) =>
+  judgeEvents(evaluatorOf(1_000), 'org', events, checks, new AbortController().signal, { milliseconds, characters });
+
+const summaryOf = (judged: Awaited<ReturnType<typeof judge>>) =>
+  judged.map(({ id, verdicts, errors }) => [id, verdicts.map(({ checkId }) => checkId), errors.length]);
+
+test('events within the budget are evaluated together', async () => {
+  const all = ['one', 'two', 'three'];
+  expect(summaryOf(await judge(10_000))).toEqual([
+    ['a', all, 0],
+    ['b', all, 0],
+  ]);
+});
+
+test('events that exceed the budget together are evaluated one by one', async () => {
+  expect(summaryOf(await judge(4_000))).toEqual([['a', ['one', 'two', 'three'], 0]]);
+});
+
+test('an event that exceeds the budget alone has an error for each further check', async () => {
+  const judged = await judge(1_000);
+  expect(summaryOf(judged)).toEqual([['a', ['one'], 2]]);
+  expect(judged[0]?.errors[0]).toMatch(/^two: Not evaluated, because/);
+});
+
+test('programs that take too long end with an error, and do not block the events behind', async () => {
+  const judged = await judge(10_000, -1);
+  expect(summaryOf(judged)).toEqual([['a', [], 3]]);
+});
