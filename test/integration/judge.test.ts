@@ -9,18 +9,21 @@ const events = ['a', 'b'].map((id) => {
   return { id, integrationId: 'int', ...rest };
 });
 
-/** Each evaluation yields a message of this length for each payload. */
-function evaluatorOf(length: number): EventEvaluator {
-  const service = { alias: 'a', status: 'PASSED', message: 'x'.repeat(length) } as const;
+/** Each evaluation yields a message of 1,000 characters for each payload, and takes a second. */
+function createEvaluator(): EventEvaluator {
+  const service = { alias: 'a', status: 'PASSED', message: 'x'.repeat(1_000) } as const;
   return {
     check: async () => null,
-    evaluate: async (_owner, _rules, payloads) => payloads.map(() => ({ services: [service] })),
+    evaluate: async (_owner, _rules, payloads, { onCpu } = {}) => {
+      onCpu?.(1_000);
+      return payloads.map(() => ({ services: [service] }));
+    },
     stop: async () => undefined,
   };
 }
 
-const judge = (characters: number, milliseconds = 60_000) =>
-  judgeEvents(evaluatorOf(1_000), 'org', events, checks, new AbortController().signal, { milliseconds, characters });
+const judge = (characters: number, cpuMs = 60_000) =>
+  judgeEvents(createEvaluator(), 'org', events, checks, new AbortController().signal, { cpuMs, characters });
 
 const summaryOf = (judged: Awaited<ReturnType<typeof judge>>) =>
   judged.map(({ id, verdicts, errors }) => [id, verdicts.map(({ checkId }) => checkId), errors.length]);
@@ -44,6 +47,6 @@ test('an event that exceeds the budget alone has an error for each further check
 });
 
 test('programs that take too long end with an error, and do not block the events behind', async () => {
-  const judged = await judge(10_000, -1);
-  expect(summaryOf(judged)).toEqual([['a', [], 3]]);
+  const judged = await judge(10_000, 1_500);
+  expect(summaryOf(judged)).toEqual([['a', ['one', 'two'], 1]]);
 });
