@@ -81,7 +81,7 @@ export const CHECKS: readonly DemoCheck[] = [
     { property: 'FRAMEWORK', predicate: predicate('EQUALS', 'Spring') },
     'On the Java virtual machine',
   ),
-  check('Security', 'Silver', 'Names its dependencies', 'HAS_DEPENDENCY', {}, 'In production'),
+  check('Security', 'Gold', 'Names its dependencies', 'HAS_DEPENDENCY', {}, 'In production'),
   check('Security', 'Silver', 'Runs in Europe', 'TAG_DEFINED', {
     key: 'region',
     predicate: predicate('STARTS_WITH', 'eu-'),
