@@ -15,20 +15,20 @@ export interface EventCheck {
   readonly rules: EventRules;
 }
 
-/** What a check says about the service with an alias. */
-export interface Verdict {
+/** The result of a check for the service with an alias. */
+export interface AliasResult {
   readonly checkId: string;
   readonly alias: string;
   readonly status: 'PASSED' | 'FAILED';
   readonly message: string | null;
 }
 
-/** An event with what the checks of its integration say about it. */
-export interface JudgedEvent {
+/** An event with the results that the checks of its integration give for it. */
+export interface EvaluatedEvent {
   readonly id: string;
   readonly integrationId: string;
-  readonly verdicts: Verdict[];
-  /** One line for each problem of a check with the payload. */
+  readonly results: AliasResult[];
+  /** One line for each error of a check. */
   readonly errors: string[];
 }
 
@@ -52,14 +52,16 @@ export async function loadEventChecks(db: Db, organizationId: string, now: Date)
 }
 
 /** Runs the rules of each check on the events of its integration. */
-export async function judgeEvents(
+export async function evaluateEvents(
   evaluator: EventEvaluator,
   organizationId: string,
   events: readonly QueuedEvent[],
   checks: readonly EventCheck[],
   signal: AbortSignal,
-): Promise<JudgedEvent[]> {
-  const judged = events.map(({ id, integrationId }): JudgedEvent => ({ id, integrationId, verdicts: [], errors: [] }));
+): Promise<EvaluatedEvent[]> {
+  const evaluated = events.map(
+    ({ id, integrationId }): EvaluatedEvent => ({ id, integrationId, results: [], errors: [] }),
+  );
   for (const check of checks) {
     const own = [...events.keys()].filter((at) => events[at]?.integrationId === check.integrationId);
     if (own.length === 0) continue;
@@ -67,16 +69,16 @@ export async function judgeEvents(
     const payloads = own.map((at) => events[at]?.payload ?? 'null');
     const outcomes = await evaluator.evaluate(organizationId, check.rules, payloads);
     for (const [position, at] of own.entries())
-      add(judged[at] as JudgedEvent, check, outcomes[position] as PayloadOutcome);
+      add(evaluated[at] as EvaluatedEvent, check, outcomes[position] as PayloadOutcome);
   }
-  return judged;
+  return evaluated;
 }
 
-function add({ verdicts, errors }: JudgedEvent, { id, name }: EventCheck, outcome: PayloadOutcome): void {
+function add({ results, errors }: EvaluatedEvent, { id, name }: EventCheck, outcome: PayloadOutcome): void {
   if ('error' in outcome) errors.push(`${name}: ${outcome.error}`);
   else
     for (const service of outcome.services) {
       if ('error' in service) errors.push(`${name}: ${service.alias}: ${service.error}`);
-      else verdicts.push({ checkId: id, ...service });
+      else results.push({ checkId: id, ...service });
     }
 }
