@@ -62,7 +62,7 @@ test('a first start creates a demo, the printed curl commands work, a second sta
   }
   const token = (await signIn(first.address)) ?? '';
   expect(await queryServer(first.address, token, '{ checks { totalCount } }')).toEqual({
-    data: { checks: { totalCount: 27 } },
+    data: { checks: { totalCount: 21 } },
   });
   expect(await runPrintedCommand(first, 'signIn')).toContain('"accessToken":"ey');
 
@@ -93,7 +93,7 @@ test('a first start creates a demo, the printed curl commands work, a second sta
   const [, address = ''] = /ready: (http:\/\/localhost:\d+)\/graphql/.exec(second.output()) ?? [];
   expect([first.output(), second.output()].map((text) => text.includes('Warning: HOST='))).toEqual([false, true]);
   expect(second.output()).not.toContain('ambit_int_');
-  const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 27 } } };
+  const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 21 } } };
   const issuer = await queryServer(address, (await signIn(address)) ?? '', '{ rubric { name } checks { totalCount } }');
   expect(issuer).toEqual(expected);
 

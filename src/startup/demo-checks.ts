@@ -41,7 +41,6 @@ export const CHECKS: readonly DemoCheck[] = [
     frequencyDays: 90,
     commentRequired: true,
   }),
-  check('Ownership', 'Gold', 'Has an on-call rotation', 'MANUAL', manual),
   check('Observability', 'Bronze', 'Links its dashboard', 'LINK', {
     category: 'dashboard',
     name: null,
@@ -56,7 +55,6 @@ export const CHECKS: readonly DemoCheck[] = [
     'Important and in production',
   ),
   check('Observability', 'Gold', 'Alerts on its error budget', 'MANUAL', manual, 'Important and in production'),
-  check('Observability', 'Gold', 'Traces requests from end to end', 'MANUAL', manual),
   check('Reliability', 'Bronze', 'Names the region where it runs', 'TAG_DEFINED', { key: 'region', predicate: null }),
   check('Reliability', 'Bronze', 'Was deployed this quarter', 'RECENT_DEPLOY', { days: 90 }, 'In production'),
   check(
@@ -71,8 +69,6 @@ export const CHECKS: readonly DemoCheck[] = [
     frequencyDays: 365,
     commentRequired: true,
   }),
-  check('Reliability', 'Gold', 'Survives the loss of a zone', 'MANUAL', manual),
-  check('Security', 'Bronze', 'Keeps secrets out of the repository', 'MANUAL', manual),
   check(
     'Security',
     'Silver',
@@ -87,8 +83,6 @@ export const CHECKS: readonly DemoCheck[] = [
     predicate: predicate('STARTS_WITH', 'eu-'),
   }),
   check('Security', 'Silver', 'Has no critical vulnerability', 'CUSTOM_EVENT', SCAN_RULES, 'In production'),
-  check('Security', 'Gold', 'Has a threat model', 'MANUAL', manual),
-  check('Security', 'Gold', 'Verifies the provenance of its builds', 'MANUAL', manual),
 ];
 
 /** A scorecard beside the rubric. The categories belong to it. */

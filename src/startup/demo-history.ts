@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm';
-import { campaignHistory, type Progress } from '../resources/campaign/table.ts';
+import { campaignHistory, type Progress, sumOf } from '../resources/campaign/table.ts';
 import { dayOf, NO_LEVEL } from '../resources/evaluation/history.ts';
 import { recordNumbers } from '../resources/evaluation/record.ts';
 import type { Scope } from '../resources/evaluation/scope.ts';
@@ -51,13 +51,13 @@ async function createCampaignHistory({ db, organizationId, now }: Scope): Promis
   const today = await db.select().from(campaignHistory).where(eq(campaignHistory.organizationId, organizationId));
   await db.insert(campaignHistory).values(
     today.flatMap((row) =>
-      days(CAMPAIGN.startedDaysAgo).map((ago) => ({
-        ...row,
-        day: dayBefore(now, ago),
-        teams: Object.fromEntries(
-          Object.entries(row.teams).map(([team, progress]) => [team, earlierProgress(progress, ago)]),
-        ),
-      })),
+      days(CAMPAIGN.startedDaysAgo).map((ago) => {
+        const teams = Object.entries(row.teams).map(
+          ([team, progress]) => [team, earlierProgress(progress, ago)] as const,
+        );
+        const total = sumOf(teams.map(([, progress]) => progress));
+        return { ...row, day: dayBefore(now, ago), total, teams: Object.fromEntries(teams) };
+      }),
     ),
   );
 }
