@@ -191,7 +191,12 @@ describe('the report of a campaign', () => {
   });
 
   test('as a file has all results, and no cell that a spreadsheet executes', async () => {
+    const sent: string[] = [];
+    api.hooks.onStatement = (statement) => sent.push(statement);
     const { headers, text } = await open(`${path}.csv`);
+    delete api.hooks.onStatement;
+    // The settings of a check can have 18,000 characters, and a file 100,000 results.
+    expect(sent.filter((statement) => /check_results.*settings|settings.*check_results/s.test(statement))).toEqual([]);
     expect(headers.get('content-disposition')).toBe(`attachment; filename="acme-campaign-${campaign}.csv"`);
     expect(headers.get('content-type')).toBe('text/csv; charset=utf-8; header=present');
     const rows: string[][] = parse(text);

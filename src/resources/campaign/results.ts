@@ -2,6 +2,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
 import { findNames } from '../../data/names.ts';
 import { ownedBy } from '../../data/service-scope.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
 import { type CheckType, checks } from '../check/table.ts';
 import { messageOf } from '../check-result/message.ts';
@@ -43,10 +44,8 @@ export const ofCampaign = (ctx: Context, campaignId: string): SQL =>
     join ${services} on ${services.id} = ${checkResults.serviceId}
     where ${checks.organizationId} = ${tenant(ctx)} and ${checks.campaignId} = ${campaignId} and ${visibleServices(ctx)}`;
 
-interface Row extends Omit<CampaignResult, 'since'> {
-  type: CheckType;
-  settings: object | string;
-  definitionId: string | null;
+interface Row extends Omit<CampaignResult, 'since' | 'check'> {
+  checkId: string;
   isReported: boolean;
   since: Date | string;
 }
@@ -72,7 +71,7 @@ export async function listResults(
     await db(ctx),
     sql`select one.* from (
         select ${serviceId} as "serviceId", ${services.name} as service, ${services.ownerId} as "teamId",
-          ${checks.name} as check, ${checks.type}, ${checks.settings}, ${checks.definitionId} as "definitionId",
+          ${checks.id} as "checkId",
           ${currentStatus(time)} as status, left(${message}, ${MESSAGE}::int) as message, ${expired} as since,
           ${reportedById} is not null as "isReported",
           count(*) over (partition by ${serviceId})::int as "ofService",
@@ -80,26 +79,44 @@ export async function listResults(
         ${ofCampaign(ctx, campaignId)} and ${condition}
       ) as one where one.position <= ${perService} order by lower(one.service), one."serviceId", one.position limit ${limit}`,
   );
+  const shown = ctx.unit.access.can('check:read')
+    ? await findChecks(ctx, new Set(rows.map((row) => row.checkId)))
+    : null;
+  return rows.map((row) => resultOf(row, shown?.get(row.checkId) ?? null));
+}
+
+interface ShownCheck {
+  readonly name: string;
+  readonly type: CheckType;
+  readonly settings: object;
+  /** The name of the property. Null also if it is not visible to the caller. */
+  readonly definition: string | null;
+}
+
+/** The checks by ID. Each is read once, because the settings of a check can be much longer than a result. */
+async function findChecks(ctx: Context, ids: ReadonlySet<string>): Promise<ReadonlyMap<string, ShownCheck>> {
+  const { id, name, type, settings, definitionId } = checks;
+  const rows = await (await db(ctx))
+    .select({ id, name, type, settings, definitionId })
+    .from(checks)
+    .where(and(eq(checks.organizationId, tenant(ctx)), isAnyOf(id, ids)));
   const definitions = ctx.unit.access.can('property_definition:read')
     ? await findNames(
         ctx,
         propertyDefinitions,
-        rows.map(({ definitionId }) => definitionId),
+        rows.map((row) => row.definitionId),
       )
     : new Map<string, string>();
-  return rows.map((row) => resultOf(ctx, row, definitions.get(row.definitionId ?? '') ?? null));
+  return new Map(rows.map((row) => [row.id, { ...row, definition: definitions.get(row.definitionId ?? '') ?? null }]));
 }
 
 /** The message of a result that Ambit has evaluated follows from the settings of its check. */
-function resultOf(ctx: Context, row: Row, definition: string | null): CampaignResult {
-  const { serviceId, service, teamId, check, type, status, message, isReported, since, ofService } = row;
-  const canReadCheck = ctx.unit.access.can('check:read');
-  const settings = typeof row.settings === 'string' ? JSON.parse(row.settings) : row.settings;
-  const evaluated = canReadCheck ? messageOf({ type, settings, definition }, status) : null;
+function resultOf(row: Row, check: ShownCheck | null): CampaignResult {
+  const { serviceId, service, teamId, status, message, isReported, since, ofService } = row;
   return {
     ...{ serviceId, service, teamId, status, ofService },
-    check: canReadCheck ? check : null,
-    message: isReported ? message : evaluated,
+    check: check?.name ?? null,
+    message: isReported ? message : check && messageOf(check, status),
     since: new Date(since),
   };
 }
