@@ -19,7 +19,7 @@ const ServiceSuggestion = resourceWithoutMutations('ServiceSuggestion', {
   id: 'sug',
   permission: 'integration',
   plural: 'serviceSuggestions',
-  description: `An alias in events of integrations that no service had. An organization has at most ${MAX_SUGGESTIONS.toLocaleString('en')} suggestions. Further aliases are not stored.`,
+  description: `An alias in events of integrations that no service had. An organization has at most ${MAX_SUGGESTIONS.toLocaleString('en')} suggestions. Further aliases replace those whose last event was the earliest.`,
   attributes: { dismissedAt: readOnly(dateTime('When the suggestion was dismissed')) },
   computed: {
     dismissed: {
