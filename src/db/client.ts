@@ -60,6 +60,8 @@ const TEXT_DATES = {
 };
 const TEXT_JSON = { to: 114, from: [], serialize: (value: unknown) => value, parse: (value: unknown) => value };
 const TEXT_JSONB = { ...TEXT_JSON, to: 3802 };
+/** The option `types` of a driver whose connections `drizzleOn` uses. */
+export const DRIVER_TYPES = { date: TEXT_DATES, json: TEXT_JSON, jsonb: TEXT_JSONB } as never;
 
 /** PostgreSQL settings that limit the statements of a connection or a transaction. */
 const limitsOf = ({ statementTimeout, lockTimeout = 3_000 }: ClientOptions): Record<string, string> => ({
@@ -113,7 +115,7 @@ function connectionFactory(options: ClientOptions): PoolOptions['open'] {
   const driver = {
     onnotice: () => undefined,
     prepare: !options.pooler,
-    types: { date: TEXT_DATES, json: TEXT_JSON, jsonb: TEXT_JSONB },
+    types: DRIVER_TYPES,
     connection: {
       application_name: 'ambit',
       ...(!options.pooler && { role: RUNTIME_ROLE, ...limitsOf(options) }),

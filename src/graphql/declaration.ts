@@ -100,5 +100,7 @@ export interface Declaration<Table extends TenantTable> extends NodeDeclaration<
   readonly bulk?: readonly ('create' | 'update')[];
   /** Additional fields of the inputs that create or update an object, for the hook `prepare`. */
   readonly inputs?: (t: PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>) => InputFieldMap;
+  /** What is deleted with an object, as in `its checks and their results`. Then nothing can prevent the deletion. */
+  readonly deletedWithIt?: string;
   readonly hooks?: Hooks<Row<Table>>;
 }

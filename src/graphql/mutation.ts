@@ -61,7 +61,11 @@ const RATE_LIMITED = 'Returns RATE_LIMITED above a rate limit, with `retryAfter`
 /** Describes the argument `input`: `createApiToken` gives "The fields of the new API token.". */
 function inputDescription(name: string): string {
   const [verb, ...words] = name.split(/(?=[A-Z])/).map((word) => word.toLowerCase());
-  const object = words.join(' ').replace(/^api /, 'API ').replace('project member', 'project role');
+  const object = words
+    .join(' ')
+    .replace(/^api /, 'API ')
+    .replace('project member', 'project role')
+    .replace(/ from .*/, '');
   if (verb === 'create') return `The fields of the new ${object}.`;
   if (verb === 'update') return `The changes to the ${object}.`;
   if (verb === 'delete') return `The ${object} to delete.`;

@@ -62,7 +62,9 @@ export function addMutations(resource: Resource): void {
   mutation(`delete${name}`, {
     mayUseCachedActor: true,
     permission: resource.permissionTo('delete'),
-    description: `Deletes ${withArticle(noun)}. Returns IN_USE if other objects refer to it, and lists them in \`usedBy\`.`,
+    description: declaration.deletedWithIt
+      ? `Deletes ${withArticle(noun)} with ${declaration.deletedWithIt}.`
+      : `Deletes ${withArticle(noun)}. Returns IN_USE if other objects refer to it, and lists them in \`usedBy\`.`,
     input: (t: Fields) => targetInput(t, resource),
     ...onTarget,
     ...auditTarget,

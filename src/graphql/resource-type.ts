@@ -82,7 +82,7 @@ function fieldFor(t: Fields, resource: DeclaredNode, key: string, attribute: Omi
     const notes = [
       `${description}.`,
       ...(unique ? [`Unique in the ${where}${key === 'alias' ? '' : ', case-insensitive'}.`] : []),
-      ...(nullable ? ['Null if there is none.'] : []),
+      ...(nullable && !/\bNull\b/.test(description) ? ['Null if there is none.'] : []),
     ];
     const options = { type, nullable, description: notes.join(' '), ...(cost && { complexity: cost }) };
     return [key, t.expose(key as never, options as never)];

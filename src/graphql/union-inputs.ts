@@ -63,7 +63,7 @@ const describe = ({ description, limits, defaultValue, creation, nullable }: Att
     ...(limits ? [limits] : []),
     ...(defaultValue === undefined ? [] : [`Defaults to ${defaultValue}.`]),
     ...(creation ? [creation] : []),
-    nullable ? 'Null clears it.' : 'Cannot be null.',
+    nullable && !/\bRequired\b/.test(description) ? 'Null clears it.' : 'Cannot be null.',
   ].join(' ');
 
 /** The columns that an input of a union sets. `before` is the row of an update. */

@@ -1,17 +1,20 @@
 import type { Config } from '../config.ts';
 import { DEMO_ACCOUNTS, DEMO_PASSWORD } from './demo.ts';
+import { DEMO_EVENT } from './demo-events.ts';
 
 export interface Started {
   /** Whether the database has the demo organizations. */
   hasDemo: boolean;
+  /** The secret of the URL for events of the demo. Null if the demo is older, because only the hash of the secret is stored. */
+  demoSecret: string | null;
   /** The one-time secret for the first account. Null if there is an account, or if everybody can sign up. */
   setupSecret: string | null;
 }
 
 /** The text that `npm start` prints when Ambit is ready. */
-export function banner({ publicUrl, host }: Config, { hasDemo, setupSecret }: Started): string {
+export function banner({ publicUrl, host }: Config, { hasDemo, demoSecret, setupSecret }: Started): string {
   const lines = ['', `  Ambit is ready: ${publicUrl}/graphql`, ''];
-  if (hasDemo) lines.push(...demoLines(publicUrl));
+  if (hasDemo) lines.push(...demoLines(publicUrl, demoSecret));
   if (hasDemo && !isLoopback(host)) lines.push(...exposedLines(host));
   if (setupSecret) lines.push(...setupLines(publicUrl, setupSecret));
   return `${lines.join('\n')}\n`;
@@ -23,11 +26,11 @@ export const workerBanner = ({ publicUrl }: Config): string =>
 
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
-/** A command for a shell that sends the operation. */
-const curl = (address: string, query: string): string =>
-  `    curl -s ${address}/graphql -H 'content-type: application/json' -d '${JSON.stringify({ query })}'`;
+/** A command for a shell that sends JSON. */
+const curl = (url: string, body: object): string =>
+  `    curl -s ${url} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
 
-function demoLines(address: string): string[] {
+function demoLines(address: string, secret: string | null): string[] {
   const accounts = DEMO_ACCOUNTS.map(
     ({ email, role, organization }) => `    ${email.padEnd(20)} ${role} of ${organization}`,
   );
@@ -37,12 +40,21 @@ function demoLines(address: string): string[] {
     ...accounts,
     '',
     '  Sign in from a shell:',
-    curl(address, query),
+    curl(`${address}/graphql`, { query }),
+    '',
+    ...(secret === null ? [] : eventLines(address, secret)),
+    `  Reports for people: ${address}/reports`,
     '',
     '  Ctrl-C stops Ambit and its database.',
     '',
   ];
 }
+
+const eventLines = (address: string, secret: string): string[] => [
+  '  Send an event, after which a service passes a check. The secret of the URL is shown at the first start only:',
+  curl(`${address}/integrations/custom-event/${secret}`, DEMO_EVENT),
+  '',
+];
 
 const exposedLines = (host: string): string[] => [
   `  Warning: HOST=${host} lets other machines connect, and everybody knows the password of the demo accounts.`,
@@ -55,9 +67,8 @@ const setupLines = (address: string, secret: string): string[] => [
   `    ${secret}`,
   '',
   '  Create the account from a shell:',
-  curl(
-    address,
-    `mutation { signUp(input: { email: "YOUR EMAIL", password: "YOUR PASSWORD", name: "YOUR NAME", setupSecret: "${secret}" }) { session { accessToken } errors { message } } }`,
-  ),
+  curl(`${address}/graphql`, {
+    query: `mutation { signUp(input: { email: "YOUR EMAIL", password: "YOUR PASSWORD", name: "YOUR NAME", setupSecret: "${secret}" }) { session { accessToken } errors { message } } }`,
+  }),
   '',
 ];

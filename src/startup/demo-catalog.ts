@@ -1,12 +1,10 @@
-import type { CheckType } from '../resources/check/table.ts';
-
-/** Teams of the demo: name, parent, and where to reach them. */
+/** Teams of the demo: name, parent, and where to reach them. Reminders of campaigns are sent to addresses of members only. */
 export const TEAMS = [
   ['Engineering', null, 'engineering@acme.test'],
-  ['Platform', 'Engineering', 'platform@acme.test'],
+  ['Platform', 'Engineering', 'write@acme.test'],
   ['Data', 'Engineering', 'data@acme.test'],
   ['Product', null, 'product@acme.test'],
-  ['Checkout', 'Product', 'checkout@acme.test'],
+  ['Checkout', 'Product', 'user@acme.test'],
   ['Search', 'Product', 'search@acme.test'],
   ['Mobile', 'Product', null],
   ['Customer Care', null, 'care@acme.test'],
@@ -120,86 +118,4 @@ export const FILTERS: readonly { name: string; connective: 'AND' | 'OR'; predica
     connective: 'OR',
     predicates: ['Java', 'Kotlin'].map((value) => ({ key: 'LANGUAGE', operator: 'EQUALS', value })),
   },
-];
-
-export interface DemoCheck {
-  name: string;
-  category: string;
-  level: 'Bronze' | 'Silver' | 'Gold';
-  type: CheckType;
-  settings?: Record<string, unknown>;
-  filter?: string;
-}
-
-const check = (
-  category: string,
-  level: DemoCheck['level'],
-  name: string,
-  type: CheckType,
-  settings?: Record<string, unknown>,
-  filter?: string,
-): DemoCheck => ({ category, level, name, type, ...(settings && { settings }), ...(filter && { filter }) });
-
-const predicate = (operator: string, value: string) => ({ operator, value, caseSensitive: false });
-const manual = { frequencyDays: 180, commentRequired: false };
-
-export const CHECKS: readonly DemoCheck[] = [
-  check('Ownership', 'Bronze', 'Has an owning team', 'HAS_OWNER', { contactRequired: false, contactType: null }),
-  check('Ownership', 'Bronze', 'Has a description', 'SERVICE_PROPERTY', { property: 'DESCRIPTION', predicate: null }),
-  check('Ownership', 'Bronze', 'Names its language', 'SERVICE_PROPERTY', { property: 'LANGUAGE', predicate: null }),
-  check('Ownership', 'Silver', 'The team can be reached by mail', 'HAS_OWNER', {
-    contactRequired: true,
-    contactType: 'EMAIL',
-  }),
-  check('Ownership', 'Gold', 'Reviews its dependencies every quarter', 'MANUAL', {
-    frequencyDays: 90,
-    commentRequired: true,
-  }),
-  check('Ownership', 'Gold', 'Has an on-call rotation', 'MANUAL', manual),
-  check('Observability', 'Bronze', 'Links its dashboard', 'LINK', {
-    category: 'dashboard',
-    name: null,
-    predicate: predicate('STARTS_WITH', 'https://'),
-  }),
-  check(
-    'Observability',
-    'Silver',
-    'Links its runbook',
-    'LINK',
-    { category: 'runbook', name: null, predicate: null },
-    'Important and in production',
-  ),
-  check('Observability', 'Gold', 'Alerts on its error budget', 'MANUAL', manual, 'Important and in production'),
-  check('Observability', 'Gold', 'Traces requests from end to end', 'MANUAL', manual),
-  check('Reliability', 'Bronze', 'Names the region where it runs', 'TAG_DEFINED', { key: 'region', predicate: null }),
-  check('Reliability', 'Bronze', 'Was deployed this quarter', 'RECENT_DEPLOY', { days: 90 }, 'In production'),
-  check(
-    'Reliability',
-    'Silver',
-    'Was deployed this month',
-    'RECENT_DEPLOY',
-    { days: 30 },
-    'Important and in production',
-  ),
-  check('Reliability', 'Gold', 'Has restored a backup this year', 'MANUAL', {
-    frequencyDays: 365,
-    commentRequired: true,
-  }),
-  check('Reliability', 'Gold', 'Survives the loss of a zone', 'MANUAL', manual),
-  check('Security', 'Bronze', 'Keeps secrets out of the repository', 'MANUAL', manual),
-  check(
-    'Security',
-    'Silver',
-    'Runs on a supported framework',
-    'SERVICE_PROPERTY',
-    { property: 'FRAMEWORK', predicate: predicate('EQUALS', 'Spring') },
-    'On the Java virtual machine',
-  ),
-  check('Security', 'Silver', 'Names its dependencies', 'HAS_DEPENDENCY', {}, 'In production'),
-  check('Security', 'Silver', 'Runs in Europe', 'TAG_DEFINED', {
-    key: 'region',
-    predicate: predicate('STARTS_WITH', 'eu-'),
-  }),
-  check('Security', 'Gold', 'Has a threat model', 'MANUAL', manual),
-  check('Security', 'Gold', 'Verifies the provenance of its builds', 'MANUAL', manual),
 ];

@@ -1,8 +1,6 @@
 import { eq } from 'drizzle-orm';
 import type { Db } from '../db/client.ts';
 import { categories } from '../resources/category/table.ts';
-import { checks } from '../resources/check/table.ts';
-import { checkResults } from '../resources/check-result/table.ts';
 import { filterPredicates, filters } from '../resources/filter/table.ts';
 import { levels } from '../resources/level/table.ts';
 import { lifecycles } from '../resources/lifecycle/table.ts';
@@ -15,23 +13,23 @@ import {
 } from '../resources/service/table.ts';
 import { teamAliases, teamContacts, teamMembers, teams } from '../resources/team/table.ts';
 import { tiers } from '../resources/tier/table.ts';
-import { CHECKS, FILTERS, SERVICES, TEAM_MEMBERS, TEAMS } from './demo-catalog.ts';
+import { FILTERS, SERVICES, TEAM_MEMBERS, TEAMS } from './demo-catalog.ts';
 
-const DAY = 86_400_000;
+export const DAY = 86_400_000;
 
 /** Ids by name. */
-type Ids = ReadonlyMap<string, string>;
+export type Ids = ReadonlyMap<string, string>;
 
-const idsByName = (rows: readonly { id: string; name: string }[]): Ids =>
+export const idsByName = (rows: readonly { id: string; name: string }[]): Ids =>
   new Map(rows.map(({ id, name }) => [name, id]));
 
-const idIn = (ids: Ids, name: string): string => {
+export const idIn = (ids: Ids, name: string): string => {
   const id = ids.get(name);
   if (!id) throw new Error(`the demo has no ${name}`);
   return id;
 };
 
-const aliasOf = (name: string): string => name.toLowerCase().replaceAll(' ', '-');
+export const aliasOf = (name: string): string => name.toLowerCase().replaceAll(' ', '-');
 
 /** Short names of the lifecycle stages in the table of services. */
 const LIFECYCLES: Record<string, string> = {
@@ -41,11 +39,18 @@ const LIFECYCLES: Record<string, string> = {
   eol: 'End of life',
 };
 
-/**
- * Adds teams, services, filters, checks of each type and results to a demo organization. `people` has the IDs of the members
- * by e-mail address. The first run of the job `evaluate-due` computes the other results and the levels.
- */
-export async function createDemoServices(db: Db, organizationId: string, people: Ids, now: Date): Promise<void> {
+/** The objects of a demo organization by name. */
+export interface DemoIds {
+  readonly organizationId: string;
+  readonly teamIds: Ids;
+  readonly categoryIds: Ids;
+  readonly levelIds: Ids;
+  readonly filterIds: Ids;
+  readonly serviceIds: Ids;
+}
+
+/** Adds teams, services and filters to a demo organization. `people` has the IDs of the members by e-mail address. */
+export async function createDemoServices(db: Db, organizationId: string, people: Ids, now: Date): Promise<DemoIds> {
   const own = { organizationId };
   const teamIds = await createTeams(db, organizationId, people);
   const [tierIds, lifecycleIds, levelIds, categoryIds] = (await Promise.all(
@@ -76,62 +81,7 @@ export async function createDemoServices(db: Db, organizationId: string, people:
   );
   await createParts(db, organizationId, serviceIds);
   const filterIds = await createFilters(db, organizationId, tierIds, lifecycleIds);
-  const manual = await createChecks(db, organizationId, { categoryIds, levelIds, filterIds });
-  await createResults(db, organizationId, { serviceIds, manual, reporter: people.get('admin@acme.test') ?? null, now });
-}
-
-/** Creates the checks. Returns the IDs of those whose results are reported. */
-async function createChecks(
-  db: Db,
-  organizationId: string,
-  { categoryIds, levelIds, filterIds }: Record<'categoryIds' | 'levelIds' | 'filterIds', Ids>,
-): Promise<string[]> {
-  const checkRows = await db
-    .insert(checks)
-    .values(
-      CHECKS.map(({ name, type, settings = {}, category, level, filter }) => ({
-        organizationId,
-        name,
-        alias: aliasOf(name).replaceAll('-', '_').slice(0, 63),
-        type,
-        settings,
-        categoryId: idIn(categoryIds, category),
-        levelId: idIn(levelIds, level),
-        filterId: filter ? idIn(filterIds, filter) : null,
-        enabled: true,
-        notes: `**${name}.** Ask the owning team how it is done.`,
-      })),
-    )
-    .returning({ id: checks.id, type: checks.type });
-  return checkRows.filter(({ type }) => type === 'MANUAL').map(({ id }) => id);
-}
-
-interface Reports {
-  serviceIds: Ids;
-  /** The IDs of the manual checks. */
-  manual: readonly string[];
-  reporter: string | null;
-  now: Date;
-}
-
-/** Reports results of three of four manual checks for each service. Some have failed. */
-async function createResults(db: Db, organizationId: string, { serviceIds, manual, reporter, now }: Reports) {
-  await db.insert(checkResults).values(
-    [...serviceIds.values()].flatMap((serviceId, at) =>
-      manual
-        .filter((_, index) => (at + index) % 4 !== 0)
-        .map((checkId, index) => ({
-          organizationId,
-          serviceId,
-          checkId,
-          status: (at * 7 + index * 3) % 5 === 0 ? ('FAILED' as const) : ('PASSED' as const),
-          message: 'Reviewed with the team.',
-          reportedById: reporter,
-          createdAt: new Date(now.getTime() - ((at * 3) % 60) * DAY),
-          expiresAt: new Date(now.getTime() + (30 + at) * DAY),
-        })),
-    ),
-  );
+  return { organizationId, teamIds, categoryIds, levelIds, filterIds, serviceIds };
 }
 
 async function createTeams(db: Db, organizationId: string, people: Ids): Promise<Ids> {

@@ -1,7 +1,7 @@
 import postgres from 'postgres';
 import { BUILT_IN_ROLES, type BuiltInRole } from '../access/catalog.ts';
 import { roleByKey } from '../access/roles.ts';
-import { type Db, drizzleOn } from '../db/client.ts';
+import { type Db, DRIVER_TYPES, drizzleOn } from '../db/client.ts';
 import type { DemoAccounts } from '../http/playground/page.ts';
 import { findUserByEmailAcrossTenants } from '../identity/across-tenants.ts';
 import { hashPassword, verifyPassword } from '../identity/password.ts';
@@ -14,7 +14,7 @@ import { projects } from '../resources/project/table.ts';
 import { assignments } from '../resources/role/table.ts';
 import { insertDefaultRubric } from '../resources/rubric/service.ts';
 import { passwords, people, users } from '../resources/user/table.ts';
-import { createDemoServices } from './demo-services.ts';
+import { fillDemoOrganization } from './demo-acme.ts';
 
 export const DEMO_PASSWORD = 'ambit-demo';
 
@@ -35,17 +35,19 @@ export const demoSignIns = (): DemoAccounts => ({
 
 /**
  * Creates two demo organizations. Runs as the superuser of the embedded server in one transaction. Does nothing if the
- * database already has a user.
+ * database already has a user. Returns the secret of the URL for events of the first one. Null if nothing was created.
  */
-export async function createDemo(url: string): Promise<void> {
-  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+export async function createDemo(url: string): Promise<string | null> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined, types: DRIVER_TYPES });
   try {
     const [row] = await sql`select exists (select from users) as used`;
-    if (row?.['used']) return;
+    if (row?.['used']) return null;
     const passwordHash = await hashPassword(DEMO_PASSWORD);
-    await sql.begin(async (tx) => {
+    return await sql.begin(async (tx) => {
       const db = drizzleOn(tx as never);
-      for (const slug of ['acme', 'globex']) await createDemoOrganization(db, slug, passwordHash);
+      const acme = await createDemoOrganization(db, 'acme', passwordHash);
+      await createDemoOrganization(db, 'globex', passwordHash);
+      return await fillDemoOrganization(db, acme.organizationId, acme.memberIds, new Date());
     });
   } finally {
     await sql.end();
@@ -63,7 +65,13 @@ export async function refuseDemo(db: Db): Promise<void> {
   }
 }
 
-async function createDemoOrganization(db: Db, slug: string, passwordHash: string): Promise<void> {
+/** An organization with its members by e-mail address. */
+interface DemoOrganization {
+  readonly organizationId: string;
+  readonly memberIds: ReadonlyMap<string, string>;
+}
+
+async function createDemoOrganization(db: Db, slug: string, passwordHash: string): Promise<DemoOrganization> {
   const organizationId = newId();
   const name = capitalized(slug);
   const plan = 'ENTERPRISE';
@@ -92,5 +100,5 @@ async function createDemoOrganization(db: Db, slug: string, passwordHash: string
     })),
   );
   await insertDefaultRubric(db, organizationId);
-  if (slug === 'acme') await createDemoServices(db, organizationId, memberIds, new Date());
+  return { organizationId, memberIds };
 }

@@ -17,6 +17,8 @@ export interface PreparedDatabase {
   options: ClientOptions;
   /** Whether it has the demo organizations. */
   hasDemo: boolean;
+  /** The secret of the URL for events of the demo. Null unless this start has created the demo. */
+  demoSecret: string | null;
 }
 
 /** Starts the embedded server. A signal to stop interrupts the start. */
@@ -47,18 +49,22 @@ export async function prepareDatabase(
   const hasDemo = embedded !== undefined && !config.production;
   waitFor('the migration of the database');
   await migrate(config, embedded, log);
-  if (hasDemo) await createDemo(ownerUrl(config, embedded));
-  return { options: await runtimeOptions(config, embedded, log), hasDemo };
+  const demoSecret = hasDemo ? await createDemo(ownerUrl(config, embedded)) : null;
+  return { options: await runtimeOptions(config, embedded, log), hasDemo, demoSecret };
 }
 
 /**
  * Checks the accounts and the signing keys of the migrated database, and returns what the banner shows about the accounts.
  */
-export async function checkAccounts(config: Config, pool: Pool, hasDemo: boolean): Promise<Started> {
+export async function checkAccounts(
+  config: Config,
+  pool: Pool,
+  { hasDemo, demoSecret }: Omit<PreparedDatabase, 'options'>,
+): Promise<Started> {
   const db = drizzleOn(pool.sql);
   await checkSigningKeys(pool.sql, new Date(), encryptionOf(config)).catch(throwWithAdvice);
   if (config.production) await refuseDemo(db);
-  return { hasDemo, setupSecret: config.signUp === 'invited' ? await createSetupSecret(db) : null };
+  return { hasDemo, demoSecret, setupSecret: config.signUp === 'invited' ? await createSetupSecret(db) : null };
 }
 
 /** Stops the start. Otherwise the server would start, and each sign-in would fail. */

@@ -17,11 +17,11 @@ export async function serveWithWorkers(given: Config, log: Log, lifecycle: Lifec
   if (given.metrics.port !== undefined) await openMetricsListener(given, workers.scrape, lifecycle, log);
   const config = readConfig({ ...process.env, PORT: String(port) });
 
-  const { options, hasDemo } = await prepareDatabase(config, log, lifecycle, workers.waitFor);
+  const { options, ...demo } = await prepareDatabase(config, log, lifecycle, workers.waitFor);
   const started =
-    config.role === 'worker' ? null : await connectOnce(options, (pool) => checkAccounts(config, pool, hasDemo));
+    config.role === 'worker' ? null : await connectOnce(options, (pool) => checkAccounts(config, pool, demo));
   // Again, because the workers must end before the embedded database does.
   lifecycle.onStop(workers.stop);
-  await workers.serve({ kind: 'serve', port, databaseUrl: options.url, hasDemo });
+  await workers.serve({ kind: 'serve', port, databaseUrl: options.url, hasDemo: demo.hasDemo });
   process.stdout.write(started ? banner(config, started) : workerBanner(config));
 }

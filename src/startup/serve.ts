@@ -28,11 +28,11 @@ async function serve(lifecycle: Lifecycle): Promise<void> {
   const listener = await openListener(given, lifecycle);
   const config = readConfig({ ...process.env, PORT: String(listener.port) });
 
-  const { options, hasDemo } = await prepareDatabase(config, log, lifecycle, listener.waitFor);
+  const { options, ...demo } = await prepareDatabase(config, log, lifecycle, listener.waitFor);
   const pool = connect(options);
   lifecycle.onStop(() => pool.end());
-  const started = config.role === 'worker' ? null : await checkAccounts(config, pool, hasDemo);
-  const app = createNode({ pool, config, log, observers, hasDemo }, lifecycle);
+  const started = config.role === 'worker' ? null : await checkAccounts(config, pool, demo);
+  const app = createNode({ pool, config, log, observers, hasDemo: demo.hasDemo }, lifecycle);
   await runJobs(app, lifecycle, () => listener.serve(app));
   process.stdout.write(started ? banner(config, started) : workerBanner(config));
 }

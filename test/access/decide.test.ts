@@ -317,7 +317,7 @@ describe('refused:', () => {
     const elsewhere = [
       ...['UNKNOWN_PERMISSION', 'NO_SUCH_PRINCIPAL', 'NO_SUCH_TARGET'],
       ...['NOT_HELD', 'ORGANIZATIONS_CLOSED', 'SESSION_REQUIRED', 'ADDRESS_NOT_ALLOWED'],
-      ...['PRINCIPAL_REQUIRED', 'NOT_OWN'],
+      ...['PRINCIPAL_REQUIRED', 'NOT_OWN', 'INTEGRATION_DISABLED'],
     ];
     const covered = new Set<string>([...REFUSALS.map(({ reason }) => reason), ...elsewhere]);
     expect([...covered].sort()).toEqual(Object.keys(REFUSAL_REASONS).sort());

@@ -17,7 +17,7 @@ export const EXCLUDED: Record<string, string[]> = {
     'test/faults/**',
   ],
   'is about the browser or about memory, whatever the database is': [
-    'test/http/{playground,playground-in-chromium,memory,compression,introspection,audits}.test.ts',
+    'test/http/{playground,playground-in-chromium,report-pages,reports-in-chromium,memory,compression,introspection,audits}.test.ts',
   ],
   'is about the migrations and the plans of PostgreSQL': ['test/db/{migrate,migrate-data,rewrites,list-plans}.test.ts'],
 };

@@ -53,7 +53,7 @@ const settings: fc.Arbitrary<NaiveSettings> = fc.oneof(
   fc.record({
     type: fc.constant('LINK' as const),
     category: maybe(text),
-    name: maybe(fc.constant('A link')),
+    name: maybe(fc.constantFrom('A link', 'Another link')),
     predicate: maybe(predicate),
   }),
   fc.constant({ type: 'HAS_DEPENDENCY' as const }),

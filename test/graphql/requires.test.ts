@@ -167,6 +167,7 @@ const ARGUMENTS: Record<string, string[]> = {
   project: [`(id: "${of.project}")`, '(key: "first")'],
   // A page of 50 roles with all fields exceeds the limit of the cost.
   roles: ['', `projectId: "${of.project}"`].map((given) => `(first: 40 ${given})`),
+  testCheck: ['(settings: { serviceSelector: ".", successCondition: "true" }, payload: "checkout")'],
   whoCan: TARGETS.map((given) => `(first: 5 ${DECISION} ${given})`),
 };
 

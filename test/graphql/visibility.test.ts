@@ -57,9 +57,13 @@ const OTHERS = [
   'AccessMatrixRow',
   'AccessStep',
   'AuditActor',
+  'CampaignReminder',
+  'CampaignTeamProgress',
   'CategoryMaturity',
   'CategoryReport',
+  'CheckTestService',
   'Credential',
+  'CustomEventCheckSettings',
   'FilterPredicate',
   'InvitationProjectRole',
   'IssuedSession',
@@ -163,8 +167,8 @@ test('the people of a project and the history of plans show principals only with
   expect([people.length, changedBy]).toEqual([everything.people.length, null]);
 });
 
-/** Every field of these types that returns guarded objects, below the services, teams, filters and checks of the organization. */
-const PARTS = `query ($services: [ID!]!, $teams: [ID!]!, $filters: [ID!]!, $checks: [ID!]!) {
+/** Every field of these types that returns guarded objects, below the services, teams, filters, checks and campaigns of the organization. */
+const PARTS = `query ($services: [ID!]!, $teams: [ID!]!, $filters: [ID!]!, $checks: [ID!]!, $campaign: ID!) {
   services: nodes(ids: $services) { ... on Service {
     ServicePropertyValue: properties { definition { ...object } }
     MaturityReport: maturityReport {
@@ -179,7 +183,12 @@ const PARTS = `query ($services: [ID!]!, $teams: [ID!]!, $filters: [ID!]!, $chec
   } } }
   checks: nodes(ids: $checks) { ... on Check {
     ServicePropertyCheckSettings: settings { ... on ServicePropertyCheckSettings { definition { ...object } } }
+    CustomEventCheckSettings: settings { ... on CustomEventCheckSettings { integration { ...object } } }
   } }
+  campaign(id: $campaign) { progress { CampaignTeamProgress: teams { team { ...object } } } }
+  testCheck(settings: { serviceSelector: ".", successCondition: "true" }, payload: "by-alias") {
+    CheckTestService: services { service { ...object } }
+  }
   servicesReport {
     overall { LevelCount: levels { level { ...object } } }
     CategoryReport: categories { category { ...object } }
@@ -200,8 +209,8 @@ function objectsIn(value: Json, parent = '', field = ''): [string, string][] {
 
 const PARTS_OF = new Set([...PARTS.matchAll(/([A-Z]\w+): /g)].map(([, name]) => name as string));
 
-/** Adds a filter with a value of each type and a check of a property, and evaluates a service. Returns the new objects. */
-async function createParts(): Promise<{ filter: string; check: string }> {
+/** Adds a filter with a value of each type, a check of a property and one of events, a campaign, and evaluates a service. Returns the new objects. */
+async function createParts(): Promise<{ filter: string; checks: string[]; campaign: string }> {
   const [owner, tier, lifecycle, nested, definition, service, category, level] = [
     ...['Team', 'Tier', 'Lifecycle', 'Filter', 'PropertyDefinition', 'Service', 'Category', 'Level'],
   ].map((type) => ids[type]?.[0]);
@@ -218,16 +227,31 @@ async function createParts(): Promise<{ filter: string; check: string }> {
     { name: 'Every value', connective: 'AND', predicates },
     'filter { id }',
   );
-  const settings = { serviceProperty: { definition: { id: definition } } };
-  const input = { name: 'A property', category: { id: category }, level: { id: level }, settings };
-  const { check } = await mutate(acme.owner, 'createCheck', input, 'check { id }');
+  const given = { name: 'Events', type: 'CUSTOM_EVENT' };
+  const { integration } = await mutate(acme.owner, 'createIntegration', given, 'integration { id }');
+  const place = { category: { id: category }, level: { id: level } };
+  const create = async (settings: object): Promise<string> => {
+    const input = { name: 'A part', ...place, settings };
+    return (await mutate(acme.owner, 'createCheck', input, 'check { id }')).check.id;
+  };
+  const rules = { serviceSelector: '.', successCondition: 'true' };
+  const checks = [
+    await create({ serviceProperty: { definition: { id: definition } } }),
+    await create({ customEvent: { integrationId: integration.id, ...rules } }),
+  ];
+  await mutate(acme.owner, 'createService', { name: 'By alias' });
+  const { campaign } = await mutate(acme.owner, 'createCampaign', { name: 'In progress' }, 'campaign { id }');
+  const copied = { campaignId: campaign.id, checks: [{ id: checks[0] }] };
+  await mutate(acme.owner, 'copyChecksToCampaign', copied, 'checks { id }');
+  const schedule = { startAt: '2001-01-01T00:00:00Z', targetAt: '2999-01-01T00:00:00Z' };
+  await mutate(acme.owner, 'scheduleCampaign', { id: campaign.id, ...schedule });
   await mutate(acme.owner, 'runChecks', { service: { id: service } }, 'checkResults { id }');
-  return { filter: filter.id, check: check.id };
+  return { filter: filter.id, checks, campaign: campaign.id };
 }
 
 test('predicates, values, members and reports show an object only if node(id:) does', async () => {
-  const { filter, check } = await createParts();
-  const variables = { services: ids['Service'], teams: ids['Team'], filters: [filter], checks: [check] };
+  const { filter, checks, campaign } = await createParts();
+  const variables = { services: ids['Service'], teams: ids['Team'], filters: [filter], checks, campaign };
   const read = async () => objectsIn(await queryData(member, PARTS, variables));
   const places = (objects: [string, string][]) => [...new Set(objects.map(([place]) => place))].sort();
   await limitTo();
@@ -236,7 +260,7 @@ test('predicates, values, members and reports show an object only if node(id:) d
     .filter(({ type }) => PARTS_OF.has(type.name))
     .map(({ type, field }) => `${type.name}.${field.name}`);
   expect(places(everything)).toEqual(expected.sort());
-  const denied = ['category', 'filter', 'level', 'lifecycle', 'property_definition', 'team', 'tier'];
+  const denied = ['category', 'filter', 'integration', 'level', 'lifecycle', 'property_definition', 'team', 'tier'];
   for (const permission of [...denied, 'member'].map((name) => `${name}:read`)) {
     await limitTo(permission);
     const now = await read();

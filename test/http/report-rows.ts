@@ -55,25 +55,3 @@ export async function fillOrganization({ root }: Api, slug: string, { services, 
     ),
   );
 }
-
-const DAY = 86_400_000;
-
-/** Adds numbers of the 89 days before today, in which more and more services reached higher levels. */
-export async function fillHistory({ root }: Api, slug: string): Promise<void> {
-  const [organization] = await root`select id from organizations where slug = ${slug}`;
-  const organization_id = organization?.['id'] as string;
-  const levels = await root`select l.id, (select count(*)::int from services s
-      where s.organization_id = l.organization_id and s.level_id = l.id) as services
-    from levels l where organization_id = ${organization_id} order by index desc`;
-  const total = levels.reduce((sum, { services }) => sum + (services as number), 0);
-  for (let days = 1; days < 90; days += 1) {
-    const higher = levels
-      .slice(0, -1)
-      .map(({ id, services }) => [id, Math.round(services * (1 - days / 120))] as const);
-    const rest = total - higher.reduce((sum, [, services]) => sum + services, 0);
-    const services = Object.fromEntries([...higher, [levels.at(-1)?.['id'], rest]]);
-    const day = new Date(Date.now() - days * DAY).toISOString().slice(0, 10);
-    await root`insert into maturity_history (organization_id, day, category_id, services)
-      values (${organization_id}, ${day}, ${organization_id}, ${root.json(services)}) on conflict do nothing`;
-  }
-}

@@ -132,13 +132,14 @@ export function createVocabulary({ ids, keys, cursors, searches, times }: Known)
   function argumentsOf(random: Random, field: Field, { budget, parent }: ArgumentPlace): Record<string, Json> {
     const named = getNamedType(field.type).name;
     const takes = (name: string): boolean => field.args.some((arg) => arg.name === name);
-    const isPaged = takes('first');
+    // A list that is not a connection takes `first` alone.
+    const isPaged = takes('after');
     const matching = cursors.filter(
       (known) => known.field === field.name && known.parent === parent && Object.keys(known.args).every(takes),
     );
     const position =
       isPaged && random.oneIn(parent === undefined ? 3 : 8) && matching.length > 0 ? random.of(matching) : undefined;
-    const other = field.args.filter(({ name }) => !PAGING.has(name));
+    const other = field.args.filter(({ name }) => !isPaged || !PAGING.has(name));
     // One of several keys, such as the ID or the alias.
     const key = other.length > 0 ? random.of(other) : undefined;
     const chosen = other.filter(

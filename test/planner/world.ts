@@ -153,6 +153,20 @@ async function insertOddRows(api: Api, organization: Organization, own: SampleOb
     campaign_id: at % 7 === 0 ? cyclic(campaigns.slice(2), at) : null,
     ...{ enabled: at % 2 === 0, enable_on: at % 3 === 0 ? null : time(at), created_at: time(at), updated_at: time(at) },
   }));
+  const integrations = await add('integrations', count, (at) => ({
+    ...{ name: `${text(at)}${at}`, type: cyclic(['CUSTOM_EVENT', 'DEPLOY'], at), enabled: at % 2 === 0 },
+    ...{ hash: `integration ${organization.slug} ${at}`, hint: 'abcd', last_event_at: at % 3 === 0 ? null : time(at) },
+    ...{ created_at: time(at), updated_at: time(at) },
+  }));
+  await add('integration_events', count, (at) => ({
+    ...{ integration_id: cyclic(integrations.slice(0, 2), at), payload: JSON.stringify(text(at)), size: at },
+    ...{ status: cyclic(['QUEUED', 'PROCESSED', 'FAILED'], at), error: nullable(at), created_at: time(at) },
+    processed_at: at % 3 === 0 ? null : time(at + 1),
+  }));
+  await add('service_suggestions', count, (at) => ({
+    ...{ integration_id: cyclic(integrations.slice(2), at), alias: `${text(at)}${at}`, events: at },
+    ...{ dismissed_at: at % 2 === 0 ? null : time(at), created_at: time(at), last_event_at: time(at + 1) },
+  }));
   await add('check_results', 3 * count, (at) => ({
     ...{ service_id: cyclic(services, at), check_id: checks[at], status: cyclic(['PASSED', 'FAILED', 'PENDING'], at) },
     ...{ message: nullable(at), reported_by_id: at % 2 === 0 ? null : owner, created_at: time(at) },

@@ -316,8 +316,10 @@ export const RESOURCES: Record<string, Resource> = {
     }),
     rows: async ({ size, insert, of }) => {
       const [services, checks, members] = [await of('Service'), await of('Check'), await of('Member')];
+      const integrations = await of('Integration');
+      const reporter = (at: number) => (at === 1 ? integrations[at] : members[at]);
       const result = (at: number, service: string | undefined, check: string | undefined) => ({
-        ...{ service_id: service, check_id: check, status: at % 2 ? 'PASSED' : 'FAILED', reported_by_id: members[at] },
+        ...{ service_id: service, check_id: check, status: at % 2 ? 'PASSED' : 'FAILED', reported_by_id: reporter(at) },
         created_at: new Date(Date.UTC(2026, 0, 1) + at * 1_000),
       });
       // One service has several results in one check, of which only the last is not replaced.

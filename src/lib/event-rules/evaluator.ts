@@ -3,8 +3,8 @@ import { createRunner } from '../thread/runner.ts';
 import type { EventRules, PayloadOutcome, RuleProblem, Task, TaskResult } from './messages.ts';
 
 /**
- * Runs programs of jq and templates of Liquid of organizations on payloads, in a thread. A program can run without an end, so a
- * task that exceeds a limit is stopped with its thread. `owner` is the organization.
+ * Runs jq programs and Liquid templates of organizations on payloads, in a thread. A program can loop forever, so a task that
+ * exceeds a limit is stopped with its thread. `owner` is the organization.
  */
 export interface EventEvaluator {
   /** The first problem of rules. Null if they can be used. */

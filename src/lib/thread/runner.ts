@@ -12,7 +12,7 @@ export interface Runner<Task, Result> {
   stop(): Promise<void>;
 }
 
-/** Tasks that wait for the thread, of one organization and of all. */
+/** Maximum number of queued tasks, of one organization and of all. */
 const MAX_WAITING = { ofOwner: 16, all: 128 };
 
 /** Maximum milliseconds in the queue. Meanwhile the request keeps its transaction open, and may hold locks. */

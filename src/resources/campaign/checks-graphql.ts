@@ -33,7 +33,8 @@ const COMMON = {
 } as const;
 
 const CAMPAIGN = { type: Campaign.type, description: 'The campaign.' } as const;
-const ALL_OR_NONE = `All of them or, if there are errors, none. The path of an error is \`checks\` and the index of the check, from 0.`;
+const ALL_OR_NONE =
+  'Does nothing if there are errors. The path of an error is `checks` and the index of the check, from 0.';
 
 /** The IDs of the checks that the caller can see. */
 const idsOf = (ctx: Context, given: readonly GivenReference[]): Promise<GivenChecks> =>
@@ -46,7 +47,7 @@ const idsOf = (ctx: Context, given: readonly GivenReference[]): Promise<GivenChe
 
 mutation('copyChecksToCampaign', {
   ...COMMON,
-  description: `Copies up to ${MAX_CHECKS} checks of the rubric into a campaign. ${ALL_OR_NONE} A copy has no alias. It keeps everything else, such as the category, the settings and the filter. It applies to the services that match both its filter and that of the campaign. Later changes of the source do not change the copy. Returns INVALID for checks of campaigns and scorecards and for a campaign that has ended, and TAKEN if the campaign has a copy already.`,
+  description: `Copies up to ${MAX_CHECKS} checks of the rubric into a campaign. ${ALL_OR_NONE} A copy has no alias. It keeps everything else, such as the category, the settings and the filter. It applies to the services that match both its filter and that of the campaign. Later changes of the source do not change the copy. Returns INVALID for checks of campaigns and scorecards and for a campaign that has ended, and TAKEN if the campaign already has a copy of the check.`,
   input: (t) => inputOf(t, 'to copy'),
   results: {
     campaign: CAMPAIGN,
@@ -62,7 +63,7 @@ mutation('copyChecksToCampaign', {
 
 mutation('removeChecksFromCampaign', {
   ...COMMON,
-  description: `Deletes up to ${MAX_CHECKS} checks of a campaign with their results. ${ALL_OR_NONE}`,
+  description: `Deletes up to ${MAX_CHECKS} checks of a campaign with their results. ${ALL_OR_NONE} Returns INVALID for other checks.`,
   input: (t) => inputOf(t, 'of the campaign to delete'),
   results: { campaign: CAMPAIGN },
   resolve: async ({ campaignId, checks }, ctx) => ({

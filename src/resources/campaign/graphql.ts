@@ -9,7 +9,7 @@ const RESULT = { campaign: { type: Campaign.type, description: 'The campaign.' }
 mutation('scheduleCampaign', {
   ...UPDATE,
   description:
-    'Sets the start and the target of a campaign. From the start on, its checks have results. A campaign that has ended cannot be scheduled.',
+    'Sets the start and the target of a campaign. Its checks have results from the start on. Both times can be changed until the campaign has ended. Returns INVALID if it has ended.',
   input: (t) => ({
     id: t.id({ required: true, description: 'The ID of the campaign.' }),
     startAt: t.field({
@@ -20,7 +20,7 @@ mutation('scheduleCampaign', {
     targetAt: t.field({
       type: 'DateTime',
       required: true,
-      description: 'The time by which services should pass the checks. After `startAt`.',
+      description: 'The time by which services should pass the checks. Must be after `startAt`.',
     }),
   }),
   results: RESULT,
@@ -32,7 +32,7 @@ mutation('scheduleCampaign', {
 mutation('unscheduleCampaign', {
   ...UPDATE,
   description:
-    'Clears the start and the target of a campaign, which is a draft then. Its progress so far is deleted, and the results of its checks end. A campaign that has ended cannot be unscheduled. Returns NO_EFFECT for a draft.',
+    'Clears the start and the target of a campaign, so that it is a draft. Its progress by day is deleted, and the results of its checks end. Returns INVALID if the campaign has ended. Returns NO_EFFECT if the campaign is a draft.',
   input: (t) => ({ id: t.id({ required: true, description: 'The ID of the campaign.' }) }),
   results: RESULT,
   resolve: async ({ id }, ctx) => ({ campaign: await unscheduleCampaign(ctx, targetId('cmp', id)) }),
@@ -41,7 +41,7 @@ mutation('unscheduleCampaign', {
 mutation('endCampaign', {
   ...UPDATE,
   description:
-    'Ends a campaign that has started. This cannot be undone. The results of its checks stay as they are. Returns NO_EFFECT if the campaign has ended already.',
+    'Ends a campaign that has started. This cannot be undone. The results of its checks stay as they are. Returns INVALID if the campaign has not started, and NO_EFFECT if it has ended.',
   input: (t) => ({ id: t.id({ required: true, description: 'The ID of the campaign.' }) }),
   results: RESULT,
   resolve: async ({ id }, ctx) => ({ campaign: await endCampaign(ctx, targetId('cmp', id)) }),

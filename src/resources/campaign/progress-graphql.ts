@@ -1,11 +1,14 @@
+import type { Context } from '../../context.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
 import { LIST_COST } from '../../graphql/cost.ts';
+import type { MaybePromise } from '../../lib/maybe-promise.ts';
 import { Team } from '../team/resource.ts';
 import {
   type DayProgress,
   DEFAULT_DAYS,
   findProgressNow,
   listProgressDays,
+  listTeamsOfDay,
   MAX_DAYS,
   type ProgressByTeam,
   type TeamProgress,
@@ -30,13 +33,14 @@ const counts = <Shape extends Progress>(t: ProgressFields<Shape>) => ({
     resolve: ({ results }) => results,
   }),
   passingResults: t.int({
-    description: 'The number of results that are passed. A result PENDING is if `passPending` of its check is true.',
+    description:
+      'The number of results that count as passed. A PENDING result does if `passPending` of its check is true.',
     resolve: ({ passingResults }) => passingResults,
   }),
 });
 
 const CampaignTeamProgress = builder.objectRef<TeamProgress>('CampaignTeamProgress').implement({
-  description: 'The progress of a campaign in the services of a team, without those of its child teams.',
+  description: 'The progress of a campaign for the services of a team, without those of its child teams.',
   public: true,
   fields: (t) => ({
     team: t.field({
@@ -50,12 +54,15 @@ const CampaignTeamProgress = builder.objectRef<TeamProgress>('CampaignTeamProgre
   }),
 });
 
-const teamsIn = <Shape extends ProgressByTeam>(t: ProgressFields<Shape>) => ({
+const teamsIn = <Shape extends Progress>(
+  t: ProgressFields<Shape>,
+  resolve: (parent: Shape, ctx: Context) => MaybePromise<readonly TeamProgress[]>,
+) => ({
   teams: t.field({
     type: [CampaignTeamProgress],
-    description: 'The services by the team that owns them. The teams with the most services come first.',
+    description: 'The progress of each team that owns such services. The teams with the most services come first.',
     complexity: { field: 1, multiplier: LIST_COST },
-    resolve: ({ byTeam }) => [...byTeam],
+    resolve: async (parent, _args, ctx) => [...(await resolve(parent as Shape, ctx))],
   }),
 });
 
@@ -65,11 +72,11 @@ const CampaignDay = builder.objectRef<DayProgress>('CampaignDay').implement({
   fields: (t) => ({
     day: t.field({
       type: 'DateTime',
-      description: 'When the day begins, in UTC.',
+      description: 'The start of the day in UTC.',
       resolve: ({ day }) => new Date(`${day}T00:00:00.000Z`),
     }),
     ...counts(t),
-    ...teamsIn(t),
+    ...teamsIn(t, (day, ctx) => listTeamsOfDay(ctx, day)),
   }),
 });
 
@@ -83,7 +90,7 @@ const CampaignProgress = builder.objectRef<CampaignProgressShape>('CampaignProgr
   public: true,
   fields: (t) => ({
     ...counts(t),
-    ...teamsIn(t),
+    ...teamsIn(t, ({ byTeam }) => byTeam),
     days: t.field({
       type: [CampaignDay],
       args: {
@@ -93,7 +100,7 @@ const CampaignProgress = builder.objectRef<CampaignProgressShape>('CampaignProgr
         }),
       },
       description:
-        'The progress by day, oldest day first. The numbers of a day are the last ones that were stored on it, usually in its last hour. Days before the start and after the end are omitted.',
+        'The progress by day, oldest day first. The numbers of a day are the last ones that were stored on it, usually in its last hour. Omits days before the start and after the end of the campaign.',
       complexity: ({ days }) => ({ field: 1, multiplier: Math.min(Math.max(days ?? DEFAULT_DAYS, 1), MAX_DAYS) }),
       resolve: ({ campaign: { id } }, { days }, ctx) => listProgressDays(ctx, id, days ?? DEFAULT_DAYS),
     }),

@@ -15,14 +15,17 @@ const ReminderStatus = builder.enumType('CampaignReminderStatus', {
     NO_ADDRESS: { description: 'The team has no contact of type EMAIL.' },
     NOT_ALLOWED: {
       description:
-        'No address of the team may get mail: it is neither that of a member of the organization nor in `CONTACT_MAIL_DOMAINS` of the server.',
+        'No mail may be sent to the addresses of the team. An address must belong to a member of the organization, or its domain must be in the configuration variable `CONTACT_MAIL_DOMAINS`.',
     },
-    RATE_LIMITED: { description: 'The addresses of the team got too many mails today.' },
+    RATE_LIMITED: {
+      description:
+        'The addresses of the team have reached a rate limit, or the reminder has more than 1,000 addresses.',
+    },
   } as const,
 });
 
 const CampaignReminder = builder.objectRef<RemindedTeam>('CampaignReminder').implement({
-  description: 'A team that owns services that do not pass all checks of a campaign.',
+  description: 'The reminder of a campaign for a team that owns services that do not pass all checks.',
   public: true,
   fields: (t) => ({
     team: t.field({
@@ -44,7 +47,7 @@ const CampaignReminder = builder.objectRef<RemindedTeam>('CampaignReminder').imp
       nullable: true,
       permission: 'team:read',
       description:
-        'The addresses to which a mail is sent, at most 10: those that the team prefers, or all if it prefers none.',
+        'The addresses to which a mail is sent, at most 10. If the team prefers some of its addresses, only these are used. Empty unless `status` is SENT.',
       resolve: ({ addresses }) => [...addresses],
     }),
   }),
@@ -60,7 +63,7 @@ const RESULTS = { permission: 'check_result:read', onSome: true } as const;
 mutation('sendCampaignReminder', {
   permission: 'campaign:update',
   description:
-    'Sends a mail to the contacts of each team that owns services that do not pass all checks of the campaign. It names these services and checks. A campaign in progress can have one reminder in an hour. Returns INVALID if the campaign is not in progress, and RATE_LIMITED after less than an hour or above a rate limit, with `retryAfter` in seconds. An address gets at most one mail of a reminder.',
+    'Sends a mail to the contacts of each team that owns services that do not pass all checks of the campaign. The mail names these services and checks. An address gets at most one mail for each reminder. A campaign can have one reminder per hour. Returns INVALID unless the campaign is IN_PROGRESS or DELAYED. Returns RATE_LIMITED within an hour after the last reminder or above a rate limit, with `retryAfter` in seconds.',
   input: (t) => ({ id: t.id({ required: true, description: 'The ID of the campaign.' }) }),
   results: {
     campaign: { type: Campaign.type, description: 'The campaign.' },
@@ -69,13 +72,13 @@ mutation('sendCampaignReminder', {
       ...RESULTS,
       complexity: { field: 1, multiplier: LIST_COST },
       description:
-        'The teams that own such services, by name. Only those on whose services the caller has `check_result:read`.',
+        'The teams that own services that do not pass all checks, ordered by name. Omits teams on whose services the caller does not have `check_result:read`.',
     },
     servicesWithoutOwner: {
       type: 'Int',
       ...RESULTS,
       description:
-        'The number of such services that no team owns, for which nobody gets a mail. Null if there are errors or the caller does not have `check_result:read` on them.',
+        'The number of services without an owner that do not pass all checks. No mail is sent for them. Null if there are errors or the caller does not have `check_result:read` on them.',
     },
   },
   resolve: async ({ id }, ctx) => {

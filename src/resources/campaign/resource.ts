@@ -8,11 +8,11 @@ import { statusIs, statusOf } from './service.ts';
 import { campaigns } from './table.ts';
 
 export const CampaignStatus = builder.enumType('CampaignStatus', {
-  description: 'Where a campaign is between its start and its end.',
+  description: 'The status of a campaign.',
   values: {
     DRAFT: { description: 'The campaign has no start.' },
     SCHEDULED: { description: 'The start is in the future.' },
-    IN_PROGRESS: { description: 'The campaign has started.' },
+    IN_PROGRESS: { description: 'The campaign has started, and the target has not passed.' },
     DELAYED: { description: 'The target has passed, and the campaign has not been ended.' },
     ENDED: { description: 'The campaign was ended. The results of its checks stay as they were.' },
   } as const,
@@ -24,7 +24,7 @@ export const Campaign = resource('Campaign', {
   permission: 'campaign',
   plural: 'campaigns',
   description:
-    'A drive to make services pass some checks by a certain time. Its checks are copies, and do not affect the levels of services. They are deleted with the campaign.',
+    'A set of checks that services should pass by a certain time. The checks are copies of checks of the rubric, and do not affect the levels of services.',
   attributes: {
     name: singleLine(100, 'The name of the campaign', { unique: true }),
     brief: multiLine(
@@ -38,13 +38,13 @@ export const Campaign = resource('Campaign', {
     ),
     startAt: readOnly(dateTime('When the campaign starts. From this time on, its checks have results')),
     targetAt: readOnly(dateTime('The time by which services should pass the checks')),
-    endedAt: readOnly(dateTime('When the campaign was ended')),
-    remindedAt: readOnly(dateTime('When the last reminder was sent')),
+    endedAt: readOnly(dateTime('When the campaign was ended. Null if it was not ended')),
+    remindedAt: readOnly(dateTime('When the last reminder was sent. Null if no reminder was sent')),
   },
   computed: {
     status: {
       type: CampaignStatus,
-      description: 'The status of the campaign. It follows from `startAt`, `targetAt` and `endedAt`.',
+      description: 'The status of the campaign, derived from `startAt`, `targetAt` and `endedAt`.',
       columns: ['startAt', 'targetAt', 'endedAt'],
       value: statusOf,
       filter: statusIs,
@@ -60,5 +60,6 @@ export const Campaign = resource('Campaign', {
     updatedAt: 'range',
   },
   order: ['name', 'startAt', 'targetAt', 'createdAt', 'updatedAt'],
+  deletedWithIt: 'its checks, their results and its progress by day',
   hooks: campaignHooks,
 });

@@ -52,7 +52,7 @@ export const CheckResult = node('CheckResult', {
     message: t.string({
       nullable: true,
       description:
-        'The reason for the result, as Markdown. Sanitize it before you render it. If Ambit evaluated the check, it is a text that follows from the settings of the check: what the service has, or what is missing. Null if the reporter gave none. Also null if Ambit evaluated the check and the result was replaced or the check is not visible to the caller.',
+        'The reason for the result, as Markdown. Sanitize it before you render it. If Ambit evaluated the check, Ambit writes the message from the current settings of the check. Such a message is null if the result was replaced or the check is not visible to the caller. A reported message is null if the reporter gave none.',
       resolve: (row, _args, ctx) => (row.reportedById === null ? evaluatedMessage(ctx, row) : row.message),
     }),
     // The column has no foreign key: it would cost a quarter of the time of an evaluation.
@@ -76,7 +76,7 @@ export const CheckResult = node('CheckResult', {
       type: Integration.type,
       nullable: true,
       description:
-        'The integration whose event determined the result. Null for checks of other types, while there was no event, and if the integration was deleted or is not visible to the caller.',
+        'The integration whose event determined the result. Null if no event determined the result, or if the integration was deleted or is not visible to the caller.',
       resolve: ({ reportedById }, _args, ctx) => (reportedById === null ? null : Integration.load(ctx, reportedById)),
     }),
   }),

@@ -1,12 +1,13 @@
 import { builder } from '../../graphql/builder.ts';
 import { canSee, type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
 import { Check } from '../check/resource.ts';
+import { MAX_RULES } from '../check/settings.ts';
 import { Service } from '../service/resource.ts';
 import { CheckResultStatus } from './resource.ts';
 import { type CheckTest, type TestedService, testCheck } from './test-check.ts';
 
 const CheckTestService = builder.objectRef<TestedService>('CheckTestService').implement({
-  description: 'What a tested check says about a service.',
+  description: 'The result that a tested check would give for a service.',
   public: true,
   fields: (t) => ({
     alias: t.exposeString('alias', { description: 'The alias that `serviceSelector` yields.' }),
@@ -23,7 +24,7 @@ const CheckTestService = builder.objectRef<TestedService>('CheckTestService').im
     status: t.field({
       type: CheckResultStatus,
       nullable: true,
-      description: 'The status of the result, if the check applies to the service. Null if there is an error.',
+      description: 'The status of the result if the check applies to the service. Null if there is an error.',
       resolve: (one) => ('status' in one ? one.status : null),
     }),
     message: t.string({
@@ -33,14 +34,14 @@ const CheckTestService = builder.objectRef<TestedService>('CheckTestService').im
     }),
     error: t.string({
       nullable: true,
-      description: 'Why the result of the service would not change. Null if there is no error.',
+      description: 'Why the check would give no result for the service. Null if there is no error.',
       resolve: (one) => ('error' in one ? one.error : null),
     }),
   }),
 });
 
 const CheckTestType = builder.objectRef<CheckTest>('CheckTest').implement({
-  description: 'What a check of type CUSTOM_EVENT would do with a payload.',
+  description: 'The results that a check of type CUSTOM_EVENT would give for a payload.',
   public: true,
   fields: (t) => ({
     services: t.field({
@@ -50,18 +51,27 @@ const CheckTestType = builder.objectRef<CheckTest>('CheckTest').implement({
     }),
     errors: t.field({
       type: ['String'],
-      description: 'Problems with the settings of the check, or with the payload as a whole.',
+      description: 'The errors that concern the settings of the check or the whole payload.',
       resolve: ({ errors }) => [...errors],
     }),
   }),
 });
 
+const maximum = (field: keyof typeof MAX_RULES): string =>
+  `At most ${MAX_RULES[field].toLocaleString('en')} characters.`;
+
 const CheckRulesInput = builder.inputType('CheckRulesInput', {
-  description: 'Settings of a check of type CUSTOM_EVENT, to be tested.',
+  description: 'The settings of a check of type CUSTOM_EVENT to test.',
   fields: (t) => ({
-    serviceSelector: t.string({ description: 'A program of jq that yields the aliases of the services.' }),
-    successCondition: t.string({ description: 'A program of jq that yields whether a service passes.' }),
-    resultMessage: t.string({ description: 'A template of Liquid for the message. Null for no message.' }),
+    serviceSelector: t.string({
+      description: `A jq program that yields the aliases of the services. ${maximum('serviceSelector')}`,
+    }),
+    successCondition: t.string({
+      description: `A jq program that yields whether a service passes. ${maximum('successCondition')}`,
+    }),
+    resultMessage: t.string({
+      description: `A Liquid template for the message. ${maximum('resultMessage')} Null for no message.`,
+    }),
   }),
 });
 
@@ -74,13 +84,14 @@ builder.queryField('testCheck', (t) =>
     nullable: true,
     permission: 'check:update',
     description:
-      'Evaluates a payload as an event of the integration of a check would be, and stores nothing. Null if there is no check with this ID or alias.',
+      'Evaluates a payload with the settings of a check of type CUSTOM_EVENT, and stores nothing. Null if there is no check with this ID or alias.',
     complexity: COST,
     args: {
       check: t.arg({ type: referenceInputOf(Check), description: 'A check of type CUSTOM_EVENT.' }),
       settings: t.arg({
         type: CheckRulesInput,
-        description: 'Settings that replace those of the check. Without `check`, both programs are required.',
+        description:
+          'Settings that replace those of the check. Without `check`, `serviceSelector` and `successCondition` are required.',
       }),
       payload: t.arg({ type: 'JSON', required: true, description: 'The payload of the event.' }),
     },

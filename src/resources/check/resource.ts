@@ -34,7 +34,9 @@ const CheckType = builder.enumType('CheckType', {
     LINK: { description: 'Passes if the service has a link.' },
     HAS_DEPENDENCY: { description: 'Passes if the service depends on another service.' },
     RECENT_DEPLOY: { description: 'Passes if the last deploy of the service is recent.' },
-    CUSTOM_EVENT: { description: 'The last event of an integration that names the service determines the result.' },
+    CUSTOM_EVENT: {
+      description: 'The last event about the service that an integration received determines the result.',
+    },
   } as const,
 });
 
@@ -90,7 +92,7 @@ export const Check = resource('Check', {
       }),
     ),
     sourceCheckId: readOnly(
-      optionalRef('self', 'The check that a check of a campaign is a copy of', {
+      optionalRef('self', 'The check that this check of a campaign was copied from', {
         reverse: 'copies',
         listsAll: true,
         onDelete: 'clear',

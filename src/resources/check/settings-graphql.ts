@@ -135,19 +135,19 @@ export const checkSettings = union(
         attributes: {
           integrationId: optionalRef(
             Integration,
-            'The integration. It must be of type CUSTOM_EVENT. Required for a new check',
+            'The integration whose events the check evaluates. Must be of type CUSTOM_EVENT. Required',
           ),
           serviceSelector: text(
             MAX_RULES.serviceSelector,
-            'A program of jq that yields the aliases of the services that a payload is about. Null is skipped. Required for a new check',
+            'A jq program that yields the aliases of the services that a payload is about. Its input is the payload. Null values are skipped. Required for a new check',
           ),
           successCondition: text(
             MAX_RULES.successCondition,
-            'A program of jq that yields whether a service passes. It gets the payload, and `$alias` is the alias of the service. The service passes if all values are true, and there is at least one. Required for a new check',
+            'A jq program that yields whether a service passes. Its input is the payload, and `$alias` is the alias of the service. The service passes if the program yields at least one value, and all values are true. Required for a new check',
           ),
           resultMessage: multiLine(
             MAX_RULES.resultMessage,
-            'A template of Liquid for the message of the result, as Markdown. Its variables are `payload`, `alias` and `status`. By default, results have no message',
+            'A Liquid template for the message of the result, as Markdown. Its variables are `payload`, `alias` and `status`. By default, results have no message',
           ),
         },
       },

@@ -8,7 +8,7 @@ import { type Condition, type Requirement, requirementOf, requirementOfCheck } f
 /** The numbers of the conditions that a service meets. */
 type Met = ReadonlySet<number>;
 /** Whether a service that meets these conditions matches a filter or passes a check. */
-type Rule = (met: Met) => boolean;
+export type Rule = (met: Met) => boolean;
 
 /** The rules of checks and filters, and the conditions on which they depend. */
 export interface Rules {

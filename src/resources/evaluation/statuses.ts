@@ -31,8 +31,11 @@ export async function readStatuses(
   return { states, statusesOf: (state) => ({ ...state, statuses: statusesOf(state, checks, rules, scope.now) }) };
 }
 
+/** The numbers of the conditions that the service meets. */
+export const metBy = ({ met }: State): ReadonlySet<number> => new Set(met === '' ? [] : met.split(',').map(Number));
+
 function statusesOf(state: State, checks: readonly CheckToEvaluate[], { matches, passes }: Rules, now: Date): string {
-  const met = new Set(state.met === '' ? [] : state.met.split(',').map(Number));
+  const met = metBy(state);
   const matching = new Set<string>();
   for (const [id, rule] of matches) if (rule(met)) matching.add(id);
   // A report counts until it expires, also if the check did not apply or did not count in the meantime.

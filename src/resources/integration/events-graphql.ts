@@ -4,11 +4,11 @@ import { type EventRow, listEvents, MAX_EVENTS, payloadOf } from './list.ts';
 import { Integration } from './resource.ts';
 
 const IntegrationEventStatus = builder.enumType('IntegrationEventStatus', {
-  description: 'Whether an event was processed.',
+  description: 'The status of an event.',
   values: {
     QUEUED: { description: 'The event is not processed yet.' },
     PROCESSED: { description: 'The event was processed.' },
-    FAILED: { description: 'The event could not be processed, or only in part.' },
+    FAILED: { description: 'The event could not be processed, or not completely.' },
   } as const,
 });
 
@@ -23,18 +23,18 @@ const IntegrationEvent = builder.objectRef<EventRow>('IntegrationEvent').impleme
     payload: t.string({
       nullable: true,
       description:
-        'The payload as JSON text, as it was received. Null if it was deleted meanwhile. The payloads of one response can have 10,000,000 bytes together. Returns RESPONSE_TOO_LARGE above it.',
+        'The payload as JSON text, as it was received. Null if it was deleted. Returns RESPONSE_TOO_LARGE if the payloads in the response have more than 10,000,000 bytes in total.',
       resolve: ({ id }, _args, ctx) => payloadOf(ctx, id),
     }),
     size: t.exposeInt('size', { description: 'The number of bytes of the payload.' }),
     status: t.field({
       type: IntegrationEventStatus,
-      description: 'Whether the event was processed.',
+      description: 'The status of the event.',
       resolve: ({ status }) => status,
     }),
     error: t.exposeString('error', {
       nullable: true,
-      description: 'Why the event could not be processed, or what failed. Null if nothing did.',
+      description: 'Why the event could not be processed, or not completely. Null if there is no error.',
     }),
     receivedAt: t.expose('createdAt', { type: 'DateTime', description: 'When the event was received.' }),
     processedAt: t.expose('processedAt', {
@@ -50,7 +50,7 @@ builder.objectField(Integration.type, 'events', (t) =>
     type: [IntegrationEvent],
     nullable: true,
     permission: 'integration:update',
-    description: `The last events, newest first. An integration keeps ${MAX_EVENTS} processed events, and at most 20 MB of their payloads. It requires \`integration:update\`, because payloads are data of other systems.`,
+    description: `The last events, newest first. An integration keeps ${MAX_EVENTS} processed events, and at most 20 MB of their payloads. \`integration:read\` is not sufficient, because payloads are data of other systems.`,
     args: {
       first: t.arg.int({
         defaultValue: 10,

@@ -4,9 +4,9 @@ import { resourceWithoutMutations } from '../../graphql/resource.ts';
 import { integrations } from './table.ts';
 
 const IntegrationType = builder.enumType('IntegrationType', {
-  description: 'What the events of an integration are.',
+  description: 'The type of the events of an integration.',
   values: {
-    CUSTOM_EVENT: { description: 'Payloads of any form, which checks evaluate.' },
+    CUSTOM_EVENT: { description: 'Events with any JSON payload, which checks of type CUSTOM_EVENT evaluate.' },
     DEPLOY: { description: 'Deploys of services.' },
   } as const,
 });
@@ -17,19 +17,21 @@ export const Integration = resourceWithoutMutations('Integration', {
   id: 'int',
   permission: 'integration',
   plural: 'integrations',
-  description: 'A URL with a secret, to which another system sends events.',
+  description: 'A URL that contains a secret, to which another system sends events.',
   attributes: {
     name: singleLine(100, 'The name of the integration', { unique: true }),
-    type: oneOf(IntegrationType, ['CUSTOM_EVENT', 'DEPLOY'], 'What the events are', { fixed: true }),
+    type: oneOf(IntegrationType, ['CUSTOM_EVENT', 'DEPLOY'], 'The type of the events', { fixed: true }),
     enabled: boolean('Whether the integration accepts events', true),
-    lastEventAt: readOnly(dateTime('When the last event was accepted')),
+    lastEventAt: readOnly(dateTime('When the last event was accepted. Null if no event was accepted')),
   },
-  fields: (t) => ({
-    hint: t.string({
+  computed: {
+    hint: {
+      type: 'String',
       description: 'The prefix and the last four characters of the secret.',
-      resolve: ({ hint }) => `ambit_int_…${hint}`,
-    }),
-  }),
+      columns: ['hint'],
+      value: ({ hint }) => `ambit_int_…${hint}`,
+    },
+  },
   filter: { type: true, enabled: true, search: ['name'], createdAt: 'range', updatedAt: 'range' },
   order: ['name', 'createdAt', 'updatedAt'],
 });

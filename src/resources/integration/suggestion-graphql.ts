@@ -19,8 +19,8 @@ const ServiceSuggestion = resourceWithoutMutations('ServiceSuggestion', {
   id: 'sug',
   permission: 'integration',
   plural: 'serviceSuggestions',
-  description: `An alias in events of integrations that no service had. An organization has at most ${MAX_SUGGESTIONS.toLocaleString('en')} suggestions. Further aliases replace those whose last event was the earliest.`,
-  attributes: { dismissedAt: readOnly(dateTime('When the suggestion was dismissed')) },
+  description: `An alias that an event contained, and that no service had when the event was processed. An organization has at most ${MAX_SUGGESTIONS.toLocaleString('en')} suggestions. Further aliases replace those whose last event was the earliest.`,
+  attributes: { dismissedAt: readOnly(dateTime('When the suggestion was dismissed. Null if it was not dismissed')) },
   computed: {
     dismissed: {
       type: 'Boolean',
@@ -51,8 +51,7 @@ const Services = Service as unknown as Resource;
 
 const RESULTS = { service: { type: Service.type, description: 'The service with the new alias.' } } as const;
 
-const TAKEN =
-  'Returns TAKEN if a service has the alias meanwhile. A suggestion can be accepted once. Requires `integration:read` as well.';
+const TAKEN = 'Returns TAKEN if another service has the alias.';
 
 /** The error about the alias belongs to the suggestion, because the caller has not given the alias. */
 async function withAlias<T>(field: string, write: () => Promise<T>): Promise<T> {
@@ -115,7 +114,7 @@ mutation('createServiceFromSuggestion', {
 mutation('dismissServiceSuggestion', {
   mayUseCachedActor: true,
   permission: 'integration:update',
-  description: 'Dismisses a suggestion. It remains in the list, and counts further events.',
+  description: 'Dismisses a suggestion. It remains in the list, and further events are still counted.',
   input: (t) => ({ id: t.id({ required: true, description: 'The ID of the suggestion.' }) }),
   results: { serviceSuggestion: { type: ServiceSuggestion.type, description: 'The suggestion.' } },
   resolve: async ({ id }, ctx) => ({ serviceSuggestion: await dismissSuggestion(ctx, targetId('sug', id)) }),

@@ -28,11 +28,11 @@ const Rubric = node('Rubric', {
 
 addListTo(Rubric.type, Level as never);
 addListTo(Rubric.type, Category as never, {
-  description: 'Has no categories of scorecards.',
+  description: 'Omits the categories of scorecards.',
   where: () => isNull(categories.scorecardId),
 });
 addListTo(Rubric.type, Check as never, {
-  description: 'Has no checks of scorecards or campaigns.',
+  description: 'Omits the checks of scorecards and campaigns.',
   where: (ctx) => and(isNull(checks.campaignId), inCategories(ctx, isNull(categories.scorecardId))) as SQL,
 });
 

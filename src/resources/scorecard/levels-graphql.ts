@@ -33,7 +33,7 @@ builder.objectField(Service.type, 'scorecards', (t) =>
     nullable: true,
     permission: 'check_result:read',
     on: ({ ownerId }) => serviceOf(ownerId),
-    description: `The levels of the service in the scorecards of which a check applies to it, ordered by the name of the scorecard. At most ${MAX_LISTED}.`,
+    description: `The levels of the service in the scorecards that have a check that applies to it, ordered by the name of the scorecard. At most ${MAX_LISTED}.`,
     complexity: { field: 1, multiplier: MAX_LISTED },
     resolve: async ({ id }, _args, ctx) => ((await findScorecardLevels(ctx, id)) ?? []).slice(0, MAX_LISTED),
   }),

@@ -21,7 +21,7 @@ const ScorecardReport = builder.objectRef<Report>('ScorecardReport').implement({
     categories: t.field({
       type: [CategoryReport],
       description:
-        'The services by their level in each category of the scorecard in which a check applies to a service.',
+        'The services by their level in each category of the scorecard. Omits categories without a check that applies to a service.',
       complexity: { field: 1, multiplier: LIST_COST },
       resolve: async ({ id }, _args, ctx) => (await countInCategories(ctx, id)) ?? [],
     }),

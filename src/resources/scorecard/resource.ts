@@ -11,11 +11,11 @@ export const Scorecard = resource('Scorecard', {
   permission: 'scorecard',
   plural: 'scorecards',
   description:
-    'Categories and checks beside the rubric, with the levels of the rubric. A scorecard gives each service that it applies to a level of its own, and does not affect the levels in the rubric.',
+    'A set of categories and checks that is separate from the rubric and has the same levels. Each service that a scorecard applies to has a level in the scorecard. A scorecard does not affect the levels in the rubric.',
   attributes: {
     name: singleLine(100, 'The name of the scorecard', { unique: true }),
     alias: alias('The short name of the scorecard, for use in code'),
-    description: multiLine(2000, 'What the scorecard is about'),
+    description: multiLine(2000, 'The purpose of the scorecard'),
     teamId: optionalRef(Team, 'The team that is responsible for the scorecard'),
     filterId: optionalRef(
       Filter,
@@ -24,5 +24,6 @@ export const Scorecard = resource('Scorecard', {
   },
   filter: { teamId: true, filterId: true, search: ['name'], createdAt: 'range', updatedAt: 'range' },
   order: ['name', 'createdAt', 'updatedAt'],
+  deletedWithIt: 'its categories, its checks, their results and the history of its levels',
   hooks: scorecardHooks,
 });

@@ -34,7 +34,7 @@ const ServicePropertyInput = builder.inputType('ServicePropertyInput', {
 export const propertyInputs = (t: Fields): InputFieldMap => ({
   properties: t.field({
     type: [ServicePropertyInput],
-    description: `Values for properties of the service, which can have at most ${MAX_PROPERTIES}. Properties that are not given are unchanged. Cannot be null.`,
+    description: `The values of properties of the service. At most ${MAX_PROPERTIES}. Other properties are unchanged. Cannot be null.`,
   }),
 });
 

@@ -7,7 +7,7 @@ builder.objectField(AccessChange, 'teams', (t) =>
     type: [Team.type],
     nullable: true,
     permission: 'team:read',
-    description: 'The teams in `teamIds`, without those that are deleted. Null for the organization and for a project.',
+    description: 'The teams in `teamIds`. Omits deleted teams. Null for the organization and for a project.',
     resolve: async ({ teamIds }, _args, ctx) => {
       if (!teamIds) return null;
       const teams = await Promise.all(teamIds.map((id) => Team.load(ctx, id)));

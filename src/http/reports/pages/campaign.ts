@@ -10,6 +10,7 @@ import type { CampaignResult } from '../../../resources/campaign/results.ts';
 import type { Progress } from '../../../resources/campaign/table.ts';
 import type { ReportPage } from '../report.ts';
 import { type Part, stackedBar } from './bar.ts';
+import { type Column, table } from './data-table.ts';
 import { Fragment, h, list, type ReactElement, type ReactNode } from './element.ts';
 import { count, date, isoDay, number, percent } from './format.ts';
 import { figure } from './levels-table.ts';
@@ -18,7 +19,6 @@ import { paging } from './paging.ts';
 import { NONE } from './palette.ts';
 import { empty, section, tile, tiles } from './parts.ts';
 import { badge, day, distance, times } from './status.ts';
-import { type Column, table } from './table.ts';
 import { trendChart } from './trend.ts';
 
 export interface CampaignLinks {
@@ -116,8 +116,7 @@ const current = ({ services, passingServices, results, passingResults }: Progres
 const shareOf = ({ services, passingServices }: Progress): number => (services === 0 ? 0 : passingServices / services);
 
 function trend({ days, targetAt }: CampaignReport): ReactElement {
-  if (days.length === 0)
-    return section({ id: 'trend', title: 'Trend' }, empty('The numbers are stored once a day. There are none yet.'));
+  if (days.length === 0) return section({ id: 'trend', title: 'Trend' }, empty('No numbers are stored yet.'));
   const [first, last] = [days[0], days.at(-1)] as [DayProgress, DayProgress];
   return section(
     { id: 'trend', title: 'Trend', about: 'The share of services that pass all checks.' },

@@ -2,13 +2,13 @@ import type { Paged } from '../../../lib/paged.ts';
 import type { ListedCampaign } from '../../../resources/campaign/campaign-list.ts';
 import type { ReportPage } from '../report.ts';
 import { stackedBar } from './bar.ts';
+import { type Column, table } from './data-table.ts';
 import { Fragment, h, type ReactElement, type ReactNode } from './element.ts';
 import { count, number, percent } from './format.ts';
 import { paging } from './paging.ts';
 import { NONE } from './palette.ts';
 import { empty } from './parts.ts';
 import { badge, day, distance } from './status.ts';
-import { type Column, table } from './table.ts';
 
 export interface CampaignsPage {
   readonly campaigns: Paged<ListedCampaign>;

@@ -1,9 +1,9 @@
 import type { LevelNumbers, NamedGroup } from '../../../resources/evaluation/maturity-report.ts';
 import { type Part, stackedBar, swatch } from './bar.ts';
+import { type Column, table } from './data-table.ts';
 import { Fragment, h, type ReactElement, type ReactNode } from './element.ts';
 import { count, number, percent } from './format.ts';
 import { levelClass, NONE } from './palette.ts';
-import { type Column, table } from './table.ts';
 
 export interface LevelPart extends Part {
   readonly name: string;

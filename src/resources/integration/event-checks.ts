@@ -15,20 +15,20 @@ export interface EventCheck {
   readonly rules: EventRules;
 }
 
-/** What a check says about the service with an alias. */
-export interface Verdict {
+/** The result of a check for the service with an alias. */
+export interface AliasResult {
   readonly checkId: string;
   readonly alias: string;
   readonly status: 'PASSED' | 'FAILED';
   readonly message: string | null;
 }
 
-/** An event with what the checks of its integration say about it. */
-export interface JudgedEvent {
+/** An event with the results that the checks of its integration give for it. */
+export interface EvaluatedEvent {
   readonly id: string;
   readonly integrationId: string;
-  readonly verdicts: Verdict[];
-  /** One line for each problem of a check with the payload. */
+  readonly results: AliasResult[];
+  /** One line for each error of a check. */
   readonly errors: string[];
 }
 
@@ -69,15 +69,17 @@ const EXCEEDED = 'Not evaluated, because the checks of the integration take too 
  * Runs the rules of each check on the events of its integration. If that exceeds the budget, only the first event is evaluated,
  * as far as its own budget allows. So a result has at least one of the events, and the others remain queued.
  */
-export async function judgeEvents(
+export async function evaluateEvents(
   evaluator: EventEvaluator,
   organizationId: string,
   events: readonly QueuedEvent[],
   checks: readonly EventCheck[],
   signal: AbortSignal,
   budget: typeof BUDGET = BUDGET,
-): Promise<JudgedEvent[]> {
-  const judged = events.map(({ id, integrationId }): JudgedEvent => ({ id, integrationId, verdicts: [], errors: [] }));
+): Promise<EvaluatedEvent[]> {
+  const evaluated = events.map(
+    ({ id, integrationId }): EvaluatedEvent => ({ id, integrationId, results: [], errors: [] }),
+  );
   let [cpuMs, characters] = [0, 0];
   const onCpu = (milliseconds: number): void => {
     cpuMs += milliseconds;
@@ -88,23 +90,23 @@ export async function judgeEvents(
     signal.throwIfAborted();
     if (cpuMs > budget.cpuMs || characters > budget.characters) {
       if (events.length > 1)
-        return await judgeEvents(evaluator, organizationId, events.slice(0, 1), checks, signal, budget);
-      judged[0]?.errors.push(`${check.name}: ${EXCEEDED}`);
+        return await evaluateEvents(evaluator, organizationId, events.slice(0, 1), checks, signal, budget);
+      evaluated[0]?.errors.push(`${check.name}: ${EXCEEDED}`);
       continue;
     }
     const payloads = own.map((at) => events[at]?.payload ?? 'null');
     const outcomes = await evaluator.evaluate(organizationId, check.rules, payloads, { maxWait: MAX_WAIT, onCpu });
     for (const [position, at] of own.entries())
-      characters += add(judged[at] as JudgedEvent, check, outcomes[position] as PayloadOutcome);
+      characters += add(evaluated[at] as EvaluatedEvent, check, outcomes[position] as PayloadOutcome);
   }
-  return judged;
+  return evaluated;
 }
 
 /** Characters that an object takes beside its texts. */
 const OBJECT = 100;
 
 /** Adds what a check says about an event. Returns its size in characters. */
-function add({ verdicts, errors }: JudgedEvent, { id, name }: EventCheck, outcome: PayloadOutcome): number {
+function add({ results, errors }: EvaluatedEvent, { id, name }: EventCheck, outcome: PayloadOutcome): number {
   if ('error' in outcome) {
     errors.push(`${name}: ${outcome.error}`);
     return OBJECT;
@@ -114,7 +116,7 @@ function add({ verdicts, errors }: JudgedEvent, { id, name }: EventCheck, outcom
     const text = 'error' in service ? service.error : service.message;
     characters += OBJECT + service.alias.length + (text?.length ?? 0);
     if ('error' in service) errors.push(`${name}: ${service.alias}: ${service.error}`);
-    else verdicts.push({ checkId: id, ...service });
+    else results.push({ checkId: id, ...service });
   }
   return characters;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EventEvaluator } from '../../src/lib/event-rules/evaluator.ts';
-import { judgeEvents } from '../../src/resources/integration/judge.ts';
+import { evaluateEvents } from '../../src/resources/integration/event-checks.ts';
 
 const RULES = { serviceSelector: '.', successCondition: 'true', resultMessage: null };
 const checks = ['one', 'two', 'three'].map((name) => ({ id: name, name, integrationId: 'int', rules: RULES }));
@@ -22,31 +22,31 @@ function createEvaluator(): EventEvaluator {
   };
 }
 
-const judge = (characters: number, cpuMs = 60_000) =>
-  judgeEvents(createEvaluator(), 'org', events, checks, new AbortController().signal, { cpuMs, characters });
+const evaluate = (characters: number, cpuMs = 60_000) =>
+  evaluateEvents(createEvaluator(), 'org', events, checks, new AbortController().signal, { cpuMs, characters });
 
-const summaryOf = (judged: Awaited<ReturnType<typeof judge>>) =>
-  judged.map(({ id, verdicts, errors }) => [id, verdicts.map(({ checkId }) => checkId), errors.length]);
+const summaryOf = (evaluated: Awaited<ReturnType<typeof evaluate>>) =>
+  evaluated.map(({ id, results, errors }) => [id, results.map(({ checkId }) => checkId), errors.length]);
 
 test('events within the budget are evaluated together', async () => {
   const all = ['one', 'two', 'three'];
-  expect(summaryOf(await judge(10_000))).toEqual([
+  expect(summaryOf(await evaluate(10_000))).toEqual([
     ['a', all, 0],
     ['b', all, 0],
   ]);
 });
 
 test('events that exceed the budget together are evaluated one by one', async () => {
-  expect(summaryOf(await judge(4_000))).toEqual([['a', ['one', 'two', 'three'], 0]]);
+  expect(summaryOf(await evaluate(4_000))).toEqual([['a', ['one', 'two', 'three'], 0]]);
 });
 
 test('an event that exceeds the budget alone has an error for each further check', async () => {
-  const judged = await judge(1_000);
-  expect(summaryOf(judged)).toEqual([['a', ['one'], 2]]);
-  expect(judged[0]?.errors[0]).toMatch(/^two: Not evaluated, because/);
+  const evaluated = await evaluate(1_000);
+  expect(summaryOf(evaluated)).toEqual([['a', ['one'], 2]]);
+  expect(evaluated[0]?.errors[0]).toMatch(/^two: Not evaluated, because/);
 });
 
 test('programs that take too long end with an error, and do not block the events behind', async () => {
-  const judged = await judge(10_000, 1_500);
-  expect(summaryOf(judged)).toEqual([['a', ['one', 'two'], 1]]);
+  const evaluated = await evaluate(10_000, 1_500);
+  expect(summaryOf(evaluated)).toEqual([['a', ['one', 'two'], 1]]);
 });
