@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { uuidOf } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { runJobs } from '../support/jobs.ts';
 import { createCheck, createOrganization, getRubric, mutate, queryData } from '../support/world.ts';
@@ -120,4 +121,17 @@ test('deploys of one integration that arrive while its job runs are processed wi
   await runJobs(api);
   expect((await eventsOf(owner, id)).map(({ status }) => status)).toEqual(Array(30).fill('PROCESSED'));
   expect((await read(service)).lastDeployVersion).toBe('v29');
+});
+
+test('a deploy that is not valid any more fails, and does not block the events behind it', async () => {
+  const service = await createService('Billing');
+  const { id, send } = await createIntegration(api, owner, 'DEPLOY');
+  await send({ service: 'billing', deployedAt: new Date().toISOString() });
+  // As if the clock of a server had been set back.
+  await api.root`update integration_events set created_at = created_at - interval '1 day'
+    where integration_id = ${uuidOf('int', id)}`;
+  await send({ service: 'billing', version: 'next', deployedAt: '2026-01-01T00:00:00Z' });
+  await runJobs(api);
+  expect((await eventsOf(owner, id)).map(({ status }) => status)).toEqual(['PROCESSED', 'FAILED']);
+  expect(await read(service)).toMatchObject({ lastDeployVersion: 'next' });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createProcessEvents } from '../../src/resources/integration/process-job.ts';
 import { uuidOf } from '../enforcement/support.ts';
 import { createIntegration, eventsOf } from '../integration/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
@@ -196,6 +197,20 @@ describe('the processing of events', () => {
     expect(history[0]).toBe('PASSED 4: shop PASSED');
     expect(new Set(history).size).toBe(history.length);
     expect((await resultsOf(check))[0]?.['total']).toBeGreaterThanOrEqual(2);
+  });
+
+  test('of one organization is left to another job after a while, so that others get their turn', async () => {
+    const { integration } = await world();
+    for (let at = 0; at < 3; at += 1) await integration.send({ text: 'x'.repeat(3_000_000) });
+    const handler = createProcessEvents(api.app.dependencies, 0);
+    const worker = await openWorker(api, { handlers: { 'process-events': handler } });
+    const queued = async () =>
+      (await eventsOf(admin, integration.id)).filter(({ status }) => status === 'QUEUED').length;
+    await worker.runOnce();
+    expect(await queued()).toBe(1);
+    await worker.runOnce();
+    expect(await queued()).toBe(0);
+    await runJobs(api);
   });
 
   test('ends after the deletion of the check or the service meanwhile', async () => {

@@ -78,12 +78,14 @@ describe('an unknown alias in an event', () => {
     expect(await suggestion('late')).toBeUndefined();
   });
 
-  test('is stored up to the maximum number of suggestions', async () => {
+  test('replaces the oldest suggestion above the maximum number', async () => {
     const many = Array.from({ length: 900 }, (_, at) => `many-${at}`);
     await send(...many);
     await send(...many.map((alias) => `more-${alias}`));
     const [row] = await api.root`select count(*)::int as total from service_suggestions`;
     expect(row?.['total']).toBe(1_000);
+    const stored = await api.root`select alias from service_suggestions where alias like 'more-%'`;
+    expect(stored).toHaveLength(900);
     await api.root`delete from service_suggestions where alias like '%many-%'`;
   });
 });

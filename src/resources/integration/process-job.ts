@@ -1,6 +1,7 @@
 import type { JobDependencies } from '../../context.ts';
 import { postgresError } from '../../db/constraints.ts';
 import type { Job, JobHandler } from '../../jobs/job.ts';
+import { AmbitError } from '../../lib/errors.ts';
 import { describeError } from '../../lib/log.ts';
 import type { Scope } from '../evaluation/scope.ts';
 import { processCustomEvents } from './custom-events.ts';
@@ -15,12 +16,23 @@ const BATCH = { events: 100, bytes: 8_000_000, evaluations: 200 };
 type Dependencies = Pick<JobDependencies, 'clock' | 'eventEvaluator' | 'log'>;
 type ProcessJob = Job<'process-events'>;
 
+/** Milliseconds after which a job leaves the further events to another one. The jobs of other organizations come before it. */
+const SLICE = 10_000;
+
 /** Processes the queued events of an organization. */
 export const createProcessEvents =
-  (dependencies: JobDependencies): JobHandler<'process-events'> =>
+  (dependencies: JobDependencies, slice: number = SLICE): JobHandler<'process-events'> =>
   async (job) => {
-    await job.transaction((db) => awaitStoring(db, job.payload.organizationId));
-    while (await processNext(job, dependencies));
+    const { jobs } = dependencies;
+    const { organizationId } = job.payload;
+    const end = performance.now() + slice;
+    await job.transaction((db) => awaitStoring(db, organizationId));
+    while (await processNext(job, dependencies)) {
+      if (performance.now() < end) continue;
+      await job.finish((db) => jobs.enqueue(db, 'process-events', { organizationId }, { key: organizationId }));
+      jobs.wake();
+      return;
+    }
   };
 
 /**
@@ -76,9 +88,12 @@ async function writeAll<Own extends Event>(
   }
 }
 
-/** Whether a retry would fail again: PostgreSQL refuses a value, or the code does not expect it. */
+/** Whether a retry would fail again: PostgreSQL or the rules of a deploy refuse a value, or the code does not expect it. */
 const isOfData = (error: unknown): boolean =>
-  /^2[23]/.test(postgresError(error)?.code ?? '') || error instanceof TypeError || error instanceof RangeError;
+  /^2[23]/.test(postgresError(error)?.code ?? '') ||
+  (error instanceof AmbitError && error.userErrors !== undefined) ||
+  error instanceof TypeError ||
+  error instanceof RangeError;
 
 async function fail(job: ProcessJob, { clock, log }: Dependencies, { id }: Event, error: unknown): Promise<void> {
   const { organizationId } = job.payload;

@@ -14,7 +14,10 @@ export interface UnknownAlias {
   readonly alias: string;
 }
 
-/** Adds suggestions, or counts their events. Above the limit, further aliases are not stored. */
+/**
+ * Adds suggestions, or counts their events. Above the limit, they replace those whose last event was the earliest. Otherwise
+ * dismissed ones, or a sender of random aliases, would prevent further suggestions for ever.
+ */
 export async function suggestServices(scope: Scope, found: readonly UnknownAlias[]): Promise<void> {
   if (found.length === 0) return;
   const { db, organizationId, now } = scope;
@@ -26,12 +29,28 @@ export async function suggestServices(scope: Scope, found: readonly UnknownAlias
   const known = await countEvents(scope, all);
   const own = eq(serviceSuggestions.organizationId, organizationId);
   const [stored] = await db.select({ total: count() }).from(serviceSuggestions).where(own);
-  const free = Math.max(MAX_SUGGESTIONS - (stored?.total ?? 0), 0);
   const rows = all
     .filter(({ alias }) => !known.has(alias))
-    .slice(0, free)
+    .slice(0, MAX_SUGGESTIONS - known.size)
     .map((each) => ({ ...each, id: newId(), organizationId, createdAt: now, lastEventAt: now }));
+  await deleteOldest(scope, (stored?.total ?? 0) + rows.length - MAX_SUGGESTIONS);
   if (rows.length > 0) await db.insert(serviceSuggestions).values(rows).onConflictDoNothing();
+}
+
+async function deleteOldest({ db, organizationId }: Scope, number: number): Promise<void> {
+  if (number <= 0) return;
+  const { id, lastEventAt } = serviceSuggestions;
+  const own = eq(serviceSuggestions.organizationId, organizationId);
+  const oldest = await db
+    .select({ id })
+    .from(serviceSuggestions)
+    .where(own)
+    .orderBy(lastEventAt, id)
+    .limit(number)
+    // One that another transaction has locked is accepted, dismissed or counted at this moment.
+    .for('update', { skipLocked: true });
+  const ids = oldest.map((row) => row.id);
+  if (ids.length > 0) await db.delete(serviceSuggestions).where(and(own, isAnyOf(id, ids)));
 }
 
 /** Adds the numbers of events to existing suggestions. Returns their aliases. */

@@ -19,7 +19,7 @@ const ServiceSuggestion = resourceWithoutMutations('ServiceSuggestion', {
   id: 'sug',
   permission: 'integration',
   plural: 'serviceSuggestions',
-  description: `An alias that an event contained, and that no service had when the event was processed. An organization has at most ${MAX_SUGGESTIONS.toLocaleString('en')} suggestions. Further aliases are not stored.`,
+  description: `An alias that an event contained, and that no service had when the event was processed. An organization has at most ${MAX_SUGGESTIONS.toLocaleString('en')} suggestions. Further aliases replace those whose last event was the earliest.`,
   attributes: { dismissedAt: readOnly(dateTime('When the suggestion was dismissed. Null if it was not dismissed')) },
   computed: {
     dismissed: {
