@@ -1,10 +1,10 @@
 import type { EventRules } from './messages.ts';
 
-/** The most services that one payload is about. */
+/** Maximum number of services that one payload is about. */
 export const MAX_SERVICES = 1_000;
-/** The most characters of an alias that a program yields. */
+/** Maximum number of characters of an alias that a program yields. */
 const MAX_ALIAS = 255;
-/** The most characters of the message of an error in a program. */
+/** Maximum number of characters of the message of an error in a program. */
 const MAX_ERROR = 300;
 
 const unavailable = (...names: string[]): string =>

@@ -74,7 +74,7 @@ export async function outcomesOf(
   });
 }
 
-/** The most characters of the messages of one payload. A job holds the messages of a batch in memory. */
+/** Maximum number of characters of the messages of one payload. A job holds the messages of a batch in memory. */
 const MAX_MESSAGES = 1_000_000;
 
 function outcomeOf(output: JqOutput, text: string, render: ReturnType<Templates['compile']> | null): PayloadOutcome {

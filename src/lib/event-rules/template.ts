@@ -1,7 +1,7 @@
 import { Liquid, type Template } from 'liquidjs';
 import { storableText } from '../storable.ts';
 
-/** The most characters of a rendered message. The column has the same limit. */
+/** Maximum number of characters of a rendered message. The column has the same limit. */
 const MAX_MESSAGE = 20_000;
 
 /** What a template can read. */
