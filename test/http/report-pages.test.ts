@@ -186,6 +186,23 @@ test.each([
   ['# Title', '<p><strong>Title</strong></p>'],
 ])('Markdown %s', (text, html) => expect(htmlOf(markdown(text))).toBe(html));
 
+test('Markdown shows a table, and one with far more cells than characters as text', () => {
+  const table = '| a | b |\n|---|---|\n| 1 |\n| 2 | 3 |';
+  expect(htmlOf(markdown(`Text\n\n${table}\n\nText`)).match(/<td>/g)).toHaveLength(4);
+  const large = `${'|a'.repeat(100)}|\n${'|-'.repeat(100)}|\n${'|\n'.repeat(300)}`;
+  for (const text of [
+    large,
+    `${table}\n\n${large}`,
+    `> ${large.replaceAll('\n', '\n> ')}`,
+    `Text\n \n${large}`,
+    large.replaceAll('\n', '\r'),
+  ]) {
+    const html = htmlOf(markdown(text));
+    expect(html).not.toContain('<td>');
+    expect(html.length).toBeLessThan(2 * text.length);
+  }
+});
+
 test('Markdown has no style attributes and no headings', () => {
   expect(htmlOf(markdown('| a | b |\n|:--|--:|\n| 1 | 2 |\n\nTitle\n=====\n\n```js\n</code><b>\n```'))).not.toMatch(
     /style=|<h\d|<b>/,

@@ -10,9 +10,21 @@ export interface EventEvaluator {
   /** The first problem of rules. Null if they can be used. */
   check(owner: string, rules: EventRules): Promise<RuleProblem | null>;
   /** The outcome of each payload, which is a JSON text. */
-  evaluate(owner: string, rules: EventRules, payloads: readonly string[]): Promise<PayloadOutcome[]>;
+  evaluate(
+    owner: string,
+    rules: EventRules,
+    payloads: readonly string[],
+    options?: EvaluateOptions,
+  ): Promise<PayloadOutcome[]>;
   /** Ends the thread. A later call starts another one. */
   stop(): Promise<void>;
+}
+
+export interface EvaluateOptions {
+  /** Throws UNAVAILABLE if other organizations use the thread for so many milliseconds. 10 s by default. */
+  readonly maxWait?: number;
+  /** Gets the milliseconds of CPU time of each task. */
+  readonly onCpu?: (milliseconds: number) => void;
 }
 
 /** The memory is that for objects of JavaScript. `jq.ts` has a limit for that of jq. */
@@ -33,11 +45,18 @@ const TOO_COMPLEX = 'The check takes too much time or memory for this payload.';
 const GIVEN_UP = 'The check takes too much time or memory for payloads of the same batch.';
 
 export function createEventEvaluator(limits: ThreadLimits = LIMITS): EventEvaluator {
-  const busy = 'Too many programs of checks wait for their evaluation. Try again in a moment.';
+  const busy = 'Too many evaluations of checks are queued. Try again later.';
   const { run, stop } = createRunner<Task, TaskResult>({ code: CODE, limits, busy });
 
-  async function outcomesOf(owner: string, rules: EventRules, payloads: readonly string[]) {
-    const result = (await run(owner, { kind: 'evaluate', rules, payloads })) as TaskResult<'evaluate'> | null;
+  async function outcomesOf(
+    owner: string,
+    rules: EventRules,
+    payloads: readonly string[],
+    { maxWait, onCpu }: EvaluateOptions,
+  ) {
+    const task: Task = { kind: 'evaluate', rules, payloads };
+    const result = (await run(owner, task, maxWait)) as TaskResult<'evaluate'> | null;
+    onCpu?.(result?.cpuMs ?? limits.cpuMs);
     return result?.outcomes ?? null;
   }
 
@@ -48,16 +67,17 @@ export function createEventEvaluator(limits: ThreadLimits = LIMITS): EventEvalua
       if (result) return result.problem;
       return { field: 'serviceSelector', message: 'takes too much time or memory to compile' };
     },
-    async evaluate(owner, rules, payloads) {
+    async evaluate(owner, rules, payloads, options = {}) {
       const all: PayloadOutcome[] = [];
       let failures = 0;
       for (const slice of slicesOf(payloads)) {
-        const outcomes = slice.length > 1 ? await outcomesOf(owner, rules, slice) : null;
+        const outcomes = slice.length > 1 ? await outcomesOf(owner, rules, slice, options) : null;
         if (outcomes) all.push(...outcomes);
         // One payload has exceeded a limit. The others are still evaluated.
         else
           for (const payload of slice) {
-            const own = failures < MAX_FAILURES ? await outcomesOf(owner, rules, [payload]) : [{ error: GIVEN_UP }];
+            const own =
+              failures < MAX_FAILURES ? await outcomesOf(owner, rules, [payload], options) : [{ error: GIVEN_UP }];
             if (!own) failures += 1;
             all.push(own?.[0] ?? { error: TOO_COMPLEX });
           }

@@ -28,7 +28,7 @@ export type Task =
   | { readonly kind: 'check'; readonly rules: EventRules }
   | { readonly kind: 'evaluate'; readonly rules: EventRules; readonly payloads: readonly string[] };
 
-/** `outcomes` is null if jq has crashed. The payloads can then be tried one by one. */
+/** `outcomes` is null if jq has crashed. The payloads can then be tried one by one. `cpuMs` is the CPU time of the task. */
 export type TaskResult<Kind extends Task['kind'] = Task['kind']> = Kind extends 'check'
   ? { readonly problem: RuleProblem | null }
-  : { readonly outcomes: readonly PayloadOutcome[] | null };
+  : { readonly outcomes: readonly PayloadOutcome[] | null; readonly cpuMs: number };

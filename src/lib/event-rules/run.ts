@@ -74,8 +74,10 @@ export async function outcomesOf(
   });
 }
 
-/** Maximum number of characters of the messages of one payload. A job holds the messages of a batch in memory. */
-const MAX_MESSAGES = 1_000_000;
+/** Maximum number of characters of the messages about one payload. */
+const MAX_MESSAGES = 500_000;
+
+const TOO_LONG = `the messages about one payload must not have more than ${MAX_MESSAGES.toLocaleString('en')} characters`;
 
 function outcomeOf(output: JqOutput, text: string, render: ReturnType<Templates['compile']> | null): PayloadOutcome {
   if ('error' in output) return { error: `serviceSelector: ${output.error}` };
@@ -84,11 +86,10 @@ function outcomeOf(output: JqOutput, text: string, render: ReturnType<Templates[
   const services = output.services.map(({ alias, passed, error }): ServiceOutcome => {
     if (error !== undefined) return { alias, error: `successCondition: ${error}` };
     const status = passed ? 'PASSED' : 'FAILED';
+    if (characters > MAX_MESSAGES) return { alias, error: `resultMessage: ${TOO_LONG}` };
     try {
       const message = render ? render({ payload, alias, status }) : null;
       characters += message?.length ?? 0;
-      if (characters > MAX_MESSAGES)
-        throw new Error(`the messages of a payload have more than ${MAX_MESSAGES} characters`);
       return { alias, status, message };
     } catch (reason) {
       return { alias, error: `resultMessage: ${messageOf(reason)}` };

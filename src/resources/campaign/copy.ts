@@ -54,12 +54,13 @@ export async function copyChecks(
 export async function removeChecks(ctx: Context, campaignId: string, given: GivenChecks): Promise<CampaignRow> {
   refuseNumber(given);
   const campaign = await lockCampaign(ctx, campaignId);
+  // Before the checks, as every deletion of checks.
+  await lockResults(ctx);
   const found = await lockChecks(ctx, given, 'update');
   refuseChecks(given, (id) => {
     if (!found.has(id)) return ['NOT_FOUND', NOT_FOUND];
     return found.get(id)?.campaignId === campaignId ? null : ['INVALID', 'is not a check of the campaign'];
   });
-  await lockResults(ctx);
   await (await db(ctx))
     .delete(checks)
     .where(and(eq(checks.organizationId, tenant(ctx)), isAnyOf(checks.id, idsIn(given))));

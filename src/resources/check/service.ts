@@ -30,7 +30,7 @@ export const checkHooks: Hooks<CheckRow> = {
     const affected = changes.filter(({ before, after }) => affectsResults(before, after));
     if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map(({ after }) => after.id) });
   },
-  beforeDelete: lockResults,
+  lockForDelete: lockResults,
   sendAfterDelete: async (ctx, { id }) => {
     await deleteResults(ctx, id);
     await evaluateLater(ctx, { checkIds: [] });
