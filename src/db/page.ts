@@ -63,7 +63,7 @@ export function between<Row>(options: Sorted<Row>, { after, before }: PageArgs):
   return and(beyond(after, true), beyond(before, false));
 }
 
-/** The condition that a row is after these values of the sort keys, or before them. As PostgreSQL has it, null comes last. */
+/** The condition that a row is after these values of the sort keys, or before them. As in PostgreSQL, null comes last. */
 function compared(columns: readonly PgColumn[], values: readonly unknown[], isAfter: boolean): SQL {
   const [first, ...rest] = columns as [PgColumn, ...PgColumn[]];
   const bound = values.map((value, at) => sql.param(value, columns[at]));

@@ -38,7 +38,7 @@ export interface Attribute<Value = unknown> {
   readonly readOnly?: true;
   /** Has a unique index, in the organization or in the project. */
   readonly unique: boolean;
-  /** Words for the objects among which it is unique, if these are fewer. */
+  /** Where it is unique, if not in the whole organization or project, as in `the rubric`. */
   readonly uniqueIn?: string;
   readonly create: z.ZodType;
   readonly update: z.ZodType;

@@ -20,7 +20,7 @@ import { EVENT_LIMITS } from '../resources/integration/limits.ts';
 import { EventRefusedError } from '../resources/integration/refusals.ts';
 import { createEventStore, type EventStore } from '../resources/integration/store.ts';
 import { idempotencyKeyOf, requireJsonBody } from './event-headers.ts';
-import type { RequestMemory } from './memory.ts';
+import { BUSY, type RequestMemory } from './memory.ts';
 import { countFor, countForIntegration } from './request-count.ts';
 import { type HttpResponse, jsonResponse } from './response.ts';
 import type { ServerContext } from './server-context.ts';
@@ -194,7 +194,7 @@ const badRequest = (status: number, message: string, headers?: Record<string, st
 
 const busy = (headers: Record<string, string> = {}): AmbitError => {
   const http = { status: 503, headers: { 'retry-after': '1', ...headers } };
-  return new AmbitError('UNAVAILABLE', 'The server has too many requests in progress. Try again later.', { http });
+  return new AmbitError('UNAVAILABLE', BUSY, { http });
 };
 
 /** The reason in the audit log. Null if the sender did nothing wrong. */

@@ -13,7 +13,7 @@ const READING_SHARE = 0.25;
 /** Share of the limit for the requests of one organization. */
 const ORGANIZATION_SHARE = 0.5;
 
-/** The message of a request that is refused because the memory for it is missing. */
+/** The message of a request that is refused because there is not enough memory for it. */
 export const BUSY = 'The server has too many requests in progress. Try again later.';
 
 /** Accounts for the memory of requests in progress. */

@@ -25,7 +25,7 @@ export interface SentJob {
 export interface Jobs {
   /**
    * Adds a job with the connection of the transaction. If the transaction is rolled back, the job never existed. Returns its
-   * id, or null if `oncePer` or `key` allows no further job.
+   * id, or null if `oncePer` or `key` allows no other job.
    */
   enqueue<Name extends JobName>(
     db: Db,

@@ -4,7 +4,7 @@ export interface JsonProblem {
   readonly at: number;
 }
 
-/** Bytes after which other requests get their turn. They take less than a millisecond. */
+/** Bytes after which the scan yields to other requests. They take less than a millisecond. */
 const SLICE = 200_000;
 
 const [QUOTE, BACKSLASH, COMMA, COLON, MINUS, PLUS, DOT] = [0x22, 0x5c, 0x2c, 0x3a, 0x2d, 0x2b, 0x2e];

@@ -160,7 +160,7 @@ describe.skipIf(!has('chromium'))('needs chromium: the reports', () => {
     await visitor.page.setViewportSize({ width: 1200, height: 900 });
   });
 
-  test('a dark scheme has a dark ground, and a page on paper is light and without navigation', async () => {
+  test('a dark scheme has a dark background, and a page on paper is light and without navigation', async () => {
     const ground = 'getComputedStyle(document.body).backgroundColor';
     const isShown = (selector: string): Promise<boolean> => visitor.page.locator(selector).first().isVisible();
     await open('/reports/maturity');

@@ -180,7 +180,7 @@ describe('a session of the reports ends', () => {
   });
 });
 
-test('a session that was planted before the sign-in is not the session afterwards', async () => {
+test('a session cookie that was set before the sign-in is replaced by the sign-in', async () => {
   const victim = await addMember(api, acme, 'read', 'victim');
   const attacker = await signInToReports(api, reader.email);
   const page = openBrowser(api);

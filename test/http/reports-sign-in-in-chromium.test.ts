@@ -32,7 +32,7 @@ describe.skipIf(!has('chromium'))('needs chromium: the sign-in to the reports', 
   });
   afterAll(() => browser.close());
 
-  test('works in light and dark and on a small screen, without a message about the policy', async () => {
+  test('works in light and dark and on a small screen, without a violation of the Content-Security-Policy', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       const { page, problems } = await openPage(browser, { colorScheme, viewport: { width: 400, height: 800 } });
       await page.goto(`${site}/reports/maturity`);

@@ -86,7 +86,7 @@ describe('an event', () => {
     ]);
   });
 
-  test('of several in one batch is followed by the later ones', async () => {
+  test('is evaluated before the later ones of its batch', async () => {
     const { check, integration } = await world();
     for (const ok of [true, false, true]) await integration.send(runs(`${ok}`, ['shop', ok]));
     await integration.send(runs('other', ['cart', true]));
@@ -108,7 +108,7 @@ describe('an event', () => {
     await runJobs(api);
   });
 
-  test('of a check with `passPending` does not have to arrive', async () => {
+  test('is not required by a check with `passPending`', async () => {
     const before = (await queryData(user, LEVEL, { id: shop })).service.level;
     await world({}, { passPending: true });
     expect((await queryData(user, LEVEL, { id: shop })).service.level).toEqual(before);
@@ -317,7 +317,7 @@ describe('testCheck', () => {
     (await run(by, variables)).data.testCheck;
   const payload = runs('try', ['shop', true], ['cart', false], ['unheard-of', true]);
 
-  test('tells what an event would do, and stores nothing', async () => {
+  test('returns the results of an event, and stores nothing', async () => {
     const { check, integration } = await world();
     const expected = {
       errors: [],

@@ -16,7 +16,7 @@ import { pageIn, urlOf } from './query.ts';
 import { fileOf, type Render } from './report.ts';
 
 const SIZE = 50;
-/** The most results of a file. */
+/** Maximum number of results of a file. */
 const MAX_RESULTS = 100_000;
 
 export const renderCampaigns: Render = async (ctx, { query, base }) => {

@@ -17,7 +17,7 @@ const VALUE = /^[\w.-]{1,2000}$/;
 
 /**
  * The value of a cookie. Null if there are several with this name. Only another site of the same domain can add one, for example
- * to sign somebody in with a foreign account.
+ * to sign somebody in with another account.
  */
 function read({ headers: { cookie = '' } }: IncomingMessage, name: string): string | null {
   const values = cookie

@@ -37,7 +37,7 @@ const WITH_VIEWER: readonly string[] = ['FORBIDDEN', 'NOT_FOUND', 'PLAN_REQUIRED
 /**
  * A link of another site opens the page without the cookie, because of SameSite=Strict. Then a page of this site opens the
  * sign-in. The browser sends the cookie with that request, and the sign-in redirects a person who is signed in. A redirect
- * would not do: it still counts as a request of the other site. There is no loop, because only this page does it.
+ * is not sufficient: it still counts as a request of the other site. There is no loop, because only this page does it.
  */
 function leadToSignIn(call: ReportCall): HttpResponse {
   const { req, base } = call;

@@ -20,7 +20,7 @@ export interface Reports {
   error(error: AmbitError, requestId: string): HttpResponse;
 }
 
-/** What each form does. A browser that opens the address of the sign-out gets to the reports. */
+/** The handlers of the forms. GET for the sign-out redirects to the reports. */
 const FORMS: Readonly<Record<FormPath, { get: Respond; post: Respond }>> = {
   '/reports/sign-in': { get: showSignIn, post: signIn },
   '/reports/sign-out': { get: async (call) => redirect(call, HOME), post: signOut },

@@ -24,7 +24,7 @@ export function anonymousContext({ dependencies, server }: ReportCall): Context 
   };
 }
 
-/** Counts a request of nobody, for its network. */
+/** Counts an anonymous request for its network. */
 export const countAnonymous = async ({ dependencies, server }: ReportCall): Promise<void> =>
   countFor(dependencies, ANONYMOUS, server.address, 1);
 

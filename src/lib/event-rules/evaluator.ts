@@ -35,14 +35,17 @@ const CODE = { name: 'event-rules', url: new URL('./thread.ts', import.meta.url)
 /** Payloads of one task: at most so many, and so many characters together. */
 const SLICE = { payloads: 100, characters: 1_000_000 };
 
-/** Payloads of one call that may exceed a limit. Those that must be evaluated one by one are then given up. */
+/**
+ * Maximum number of payloads of one call that exceed a limit. After that, payloads that would be evaluated one by one get an
+ * error instead.
+ */
 const MAX_FAILURES = 3;
 
 const TOO_COMPLEX = 'The check takes too much time or memory for this payload.';
 const GIVEN_UP = 'The check takes too much time or memory for payloads of the same batch.';
 
 export function createEventEvaluator(limits: ThreadLimits = LIMITS): EventEvaluator {
-  const busy = 'Too many programs of checks wait for their evaluation. Try again in a moment.';
+  const busy = 'Too many evaluations of checks are queued. Try again later.';
   const { run, stop } = createRunner<Task, TaskResult>({ code: CODE, limits, busy });
 
   async function outcomesOf(
@@ -70,7 +73,7 @@ export function createEventEvaluator(limits: ThreadLimits = LIMITS): EventEvalua
       for (const slice of slicesOf(payloads)) {
         const outcomes = slice.length > 1 ? await outcomesOf(owner, rules, slice, options) : null;
         if (outcomes) all.push(...outcomes);
-        // One of them has exceeded a limit, which must not prevent the evaluation of the others.
+        // One payload has exceeded a limit. The others are still evaluated.
         else
           for (const payload of slice) {
             const own =

@@ -1,18 +1,19 @@
 import type { EventRules } from './messages.ts';
 
-/** The most services that one payload is about. */
+/** Maximum number of services that one payload is about. */
 export const MAX_SERVICES = 1_000;
-/** The most characters of an alias that a program yields. */
+/** Maximum number of characters of an alias that a program yields. */
 const MAX_ALIAS = 255;
-/** The most characters of the message of an error in a program. */
+/** Maximum number of characters of the message of an error in a program. */
 const MAX_ERROR = 300;
 
 const unavailable = (...names: string[]): string =>
   names.map((name) => `def ${name}: error("${name.replace(/\(.*/, '')} is not available"); `).join('');
 
 /**
- * Replaces what concerns the process, its files, its time zone, the other payloads of a batch, or the output. A program cannot refer to the
- * original functions. `import` and `include` are syntax errors after it. It is one line, so the lines of errors are right.
+ * Replaces the functions for the process, its files, its time zone, the other payloads of a batch, and the output. A program
+ * cannot refer to the original functions. `import` and `include` are syntax errors after it. It is one line, so the line
+ * numbers of errors are right.
  */
 const PRELUDE = [
   'def env: {}; def inputs: empty; def debug: .; def debug($message): .; def stderr: .; def input_filename: null; ',

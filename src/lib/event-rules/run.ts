@@ -74,7 +74,7 @@ export async function outcomesOf(
   });
 }
 
-/** The most characters of the messages about one payload. */
+/** Maximum number of characters of the messages about one payload. */
 const MAX_MESSAGES = 500_000;
 
 const TOO_LONG = `the messages about one payload must not have more than ${MAX_MESSAGES.toLocaleString('en')} characters`;

@@ -9,7 +9,7 @@ import {
 } from 'liquidjs';
 import { storableText } from '../storable.ts';
 
-/** The most characters of a rendered message. The column has the same limit. */
+/** Maximum number of characters of a rendered message. The column has the same limit. */
 const MAX_MESSAGE = 20_000;
 
 /** What a template can read. */
@@ -33,8 +33,8 @@ const FILE_TAGS = ['include', 'render', 'layout', 'block'];
 const SEARCHES = ['split', 'replace', 'replace_first', 'replace_last', 'remove', 'remove_first', 'remove_last'];
 
 /**
- * The most characters of a text that is searched for. The search of V8 takes up to the product of both lengths, and nothing can
- * stop its thread meanwhile: with a payload of 4 MB that is a quarter of an hour.
+ * Maximum number of characters of a text that is searched for. The search of V8 takes up to the product of both lengths, and
+ * nothing can stop its thread meanwhile: with a payload of 4 MB that is a quarter of an hour.
  */
 const MAX_SEARCHED = 200;
 

@@ -20,7 +20,7 @@ export interface FailingService {
   readonly results: readonly CampaignResult[];
 }
 
-/** The most results of one service in a list of services. */
+/** Maximum number of results of one service in a list of services. */
 const RESULTS = 10;
 
 interface Row {
@@ -62,7 +62,7 @@ export async function listFailing(
     failing,
     results: byService.get(id) ?? [],
   }));
-  // A page after the last one has no rows that know the total.
+  // A page after the last one has no rows, so its total is not known.
   return { items, page, size, total: rows[0]?.total ?? 0 };
 }
 

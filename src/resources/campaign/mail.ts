@@ -40,7 +40,7 @@ export function reminderMail({ publicUrl }: Pick<Config, 'publicUrl'>, reminder:
     })),
     ...(others > 0 ? [{ lines: [`And ${others} more.`] }] : []),
     { sentence: 'The progress of the campaign', label: 'Open the report', href },
-    { lines: ['You get this mail because your address is a contact of the team.'] },
+    { lines: ['You get this mail because your address is a contact of a team that owns such services.'] },
   ];
   return { to: address, subject, ...renderMail(subject, parts), messageId: `${mailId}@${new URL(publicUrl).hostname}` };
 }

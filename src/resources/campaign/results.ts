@@ -51,7 +51,7 @@ interface Row extends Omit<CampaignResult, 'since' | 'check'> {
 }
 
 interface Bounds {
-  /** The most results of each service. */
+  /** Maximum number of results of each service. */
   perService: number;
   limit: number;
 }

@@ -20,7 +20,7 @@ import { type CheckStatus, checkResults } from './table.ts';
 
 export type CheckResultRow = typeof checkResults.$inferSelect;
 
-/** The most characters of the message of a result. */
+/** Maximum number of characters of the message of a result. */
 export const MAX_MESSAGE = 20_000;
 
 const DAY = 86_400_000;

@@ -54,7 +54,7 @@ export interface Settings {
   readonly CUSTOM_EVENT: EventRules;
 }
 
-/** The most characters of the programs and the template of a check of type CUSTOM_EVENT. */
+/** Maximum number of characters of the programs and the template of a check of type CUSTOM_EVENT. */
 export const MAX_RULES = { serviceSelector: 4_000, successCondition: 4_000, resultMessage: 10_000 } as const;
 
 const DEFAULTS: { readonly [Type in CheckType]: Settings[Type] } = {

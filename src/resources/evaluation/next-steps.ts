@@ -30,7 +30,7 @@ export interface NextSteps {
   readonly closest: number;
 }
 
-/** The most checks of the list. */
+/** Maximum number of checks in the list. */
 const MOST = 8;
 
 interface Counted {

@@ -10,7 +10,7 @@ import { servicesByAlias } from './services.ts';
 import { removeSuggestions, suggestServices } from './suggest.ts';
 import { integrationEvents } from './table.ts';
 
-/** The most characters of the error of an event. */
+/** Maximum number of characters of the error of an event. */
 const MAX_ERROR = 2_000;
 
 /**

@@ -36,7 +36,7 @@ export const createProcessEvents =
   };
 
 /**
- * Processes the oldest queued events. Returns false if there is none. The programs of checks run without a transaction, and the
+ * Processes the oldest queued events. Returns false if there is none. Programs of checks run without a transaction, and the
  * results are written in another one that locks the events. So a second job at the same time does not process them again.
  */
 async function processNext(job: ProcessJob, dependencies: Dependencies): Promise<boolean> {

@@ -5,7 +5,7 @@ import { Service } from '../service/resource.ts';
 import { findScorecardLevels, type ScorecardLevel } from './levels.ts';
 import { Scorecard } from './resource.ts';
 
-/** The most scorecards that a service lists. */
+/** Maximum number of scorecards that a service lists. */
 const MAX_LISTED = 100;
 
 const ServiceScorecard = builder.objectRef<ScorecardLevel>('ServiceScorecard').implement({

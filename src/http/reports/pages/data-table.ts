@@ -24,8 +24,8 @@ export interface Table {
 }
 
 /**
- * A table whose rows become blocks on narrow screens. The style then changes `display`, with which some browsers forget
- * that it is a table, so the roles are explicit.
+ * A table whose rows become blocks on narrow screens. The style then changes `display`, with which some browsers
+ * do not expose it as a table to screen readers, so the roles are explicit.
  */
 export const table = ({ caption, isCaptionHidden = true, columns, rows, className }: Table): ReactElement =>
   h(
