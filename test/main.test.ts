@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { DEMO_ACCOUNTS } from '../src/startup/demo.ts';
-import { ENCRYPTION_KEY } from './support/api.ts';
+import { ENCRYPTION_KEY, type Json } from './support/api.ts';
 import { cloneDatabase } from './support/database.ts';
 import { MIGRATIONS } from './support/rewrites.ts';
 import { queryServer, type Run, runCommand, startAmbit as runIn, signIn, waitUntilReady } from './support/run.ts';
@@ -22,12 +22,12 @@ const run = (env: Record<string, string> = {}): Promise<Run> => runIn({ DATA_DIR
 /** A stopped database server removes its lock file. A killed one does not. */
 const databaseIsDown = (): boolean => !existsSync(join(folder, 'data/pgdata/postmaster.pid'));
 
-/** Runs the printed curl command in a shell. */
-async function runPrintedCommand(server: Run): Promise<string> {
+/** Runs the printed curl command that contains this in a shell. */
+async function runPrintedCommand(server: Run, part: string): Promise<string> {
   const line = server
     .output()
     .split('\n')
-    .find((text) => text.includes('curl'));
+    .find((text) => text.includes('curl') && text.includes(part));
   const shell = spawn('sh', ['-c', line ?? 'false']);
   let answer = '';
   shell.stdout.on('data', (chunk) => (answer += chunk));
@@ -35,7 +35,25 @@ async function runPrintedCommand(server: Run): Promise<string> {
   return answer;
 }
 
-test('a first start creates a demo, the printed curl command works, a second start keeps the data, and production refuses them', async () => {
+/** The level of a service of the demo, and the status and the message of its result from events. */
+const PAYMENT = `{ service(alias: "payment") { level { name }
+  checkResults(filter: { check: { alias: "has_no_critical_vulnerability" } }) { nodes { status message } } } }`;
+
+const payment = (level: string, status: string, critical: number) => ({
+  data: {
+    service: {
+      level: { name: level },
+      checkResults: { nodes: [{ status, message: `Critical vulnerabilities: **${critical}**.` }] },
+    },
+  },
+});
+
+/** What is about time in the demo: a campaign in progress, a scorecard, and days before today. */
+const PAST = `{ campaigns { nodes { status progress { passingServices days { passingServices } } } }
+  scorecards { nodes { servicesReport { history(days: 90) { day } } } }
+  servicesReport { history(days: 90) { levels { services level { name } } } } }`;
+
+test('a first start creates a demo, the printed curl commands work, a second start keeps the data, and production refuses them', async () => {
   const first = await run();
   await waitUntilReady(first);
   for (const { email } of DEMO_ACCOUNTS) {
@@ -46,7 +64,24 @@ test('a first start creates a demo, the printed curl command works, a second sta
   expect(await queryServer(first.address, token, '{ checks { totalCount } }')).toEqual({
     data: { checks: { totalCount: 27 } },
   });
-  expect(await runPrintedCommand(first)).toContain('"accessToken":"ey');
+  expect(await runPrintedCommand(first, 'signIn')).toContain('"accessToken":"ey');
+
+  const { data: past } = (await queryServer(first.address, token, PAST)) as Json;
+  const [{ status, progress }] = past.campaigns.nodes;
+  expect(status).toBe('IN_PROGRESS');
+  expect(progress.days.length).toBeGreaterThan(25);
+  expect(progress.passingServices).toBeGreaterThan(progress.days[0].passingServices);
+  expect(past.scorecards.nodes[0].servicesReport.history.length).toBeGreaterThan(80);
+  const goldOf = ({ levels }: Json): number => levels.find(({ level }: Json) => level?.name === 'Gold')?.services ?? 0;
+  const history = past.servicesReport.history;
+  expect(history.length).toBeGreaterThan(80);
+  expect(goldOf(history.at(-1))).toBeGreaterThan(goldOf(history[0]));
+
+  expect(await queryServer(first.address, token, PAYMENT)).toEqual(payment('Bronze', 'FAILED', 2));
+  expect(await runPrintedCommand(first, '/integrations/custom-event/ambit_int_')).toMatch(/^\{"id":"ine_\w+"\}$/);
+  await expect
+    .poll(() => queryServer(first.address, token, PAYMENT), { timeout: 30_000 })
+    .toEqual(payment('Gold', 'PASSED', 0));
   await queryServer(first.address, token, 'mutation { updateRubric(input: { name: "Kept" }) { errors { code } } }');
   first.process.kill('SIGINT');
   expect(await first.ended).toBe(0);
@@ -57,6 +92,7 @@ test('a first start creates a demo, the printed curl command works, a second sta
   await waitUntilReady(second);
   const [, address = ''] = /ready: (http:\/\/localhost:\d+)\/graphql/.exec(second.output()) ?? [];
   expect([first.output(), second.output()].map((text) => text.includes('Warning: HOST='))).toEqual([false, true]);
+  expect(second.output()).not.toContain('ambit_int_');
   const expected = { data: { rubric: { name: 'Kept' }, checks: { totalCount: 27 } } };
   const issuer = await queryServer(address, (await signIn(address)) ?? '', '{ rubric { name } checks { totalCount } }');
   expect(issuer).toEqual(expected);

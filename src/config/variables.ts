@@ -152,7 +152,7 @@ export const VARIABLES = {
   CONTACT_MAIL_DOMAINS: variable(
     list(isDomain).transform((domains) => domains.map((domain) => domain.toLowerCase())),
     'domains such as example.com, separated by commas',
-    'Domains of e-mail addresses to which [reminders of campaigns](campaigns.md#reminders) may go although no member has the address, separated by commas. Their subdomains are not included. Defaults to none.',
+    'E-mail domains, separated by commas. [Reminders of campaigns](campaigns.md#reminders) are sent to addresses of members and of these domains only. Does not include their subdomains. Defaults to none.',
   ),
   INVITATION_URL: variable(
     z.url({ protocol: /^https?$/ }).optional(),

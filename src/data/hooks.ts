@@ -57,6 +57,11 @@ export interface Hooks<Row> {
   readonly afterDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
   /** As `sendAfterWrite`, with the deleted row. */
   readonly sendAfterDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
+  /**
+   * Takes the locks of a deletion that come before that of the row. Mutations that lock the same rows in another order would
+   * cause deadlocks.
+   */
+  readonly lockForDelete?: (ctx: Context) => Promise<void>;
   /** Throws if the row must not be deleted. The row is locked, and no references to it exist. */
   readonly beforeDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
 }

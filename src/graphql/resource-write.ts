@@ -133,6 +133,7 @@ export const remove = (ctx: Context, resource: Resource, input: Input): Promise<
 async function removeOne(ctx: Context, resource: Resource, input: Input): Promise<string> {
   const { declaration, rows, table, noun, loadByAlias, field } = resource;
   const order = denseIndex(resource);
+  await declaration.hooks?.lockForDelete?.(ctx);
   await order?.lock(ctx);
   const row = await lockTarget(ctx, resource, input, resource.permissionTo('delete'));
   await releaseReferences(ctx, table, noun, row.id, loadByAlias ? field : 'id');

@@ -1,10 +1,10 @@
-/** Teams of the demo: name, parent, and where to reach them. */
+/** Teams of the demo: name, parent, and where to reach them. Reminders of campaigns are sent to addresses of members only. */
 export const TEAMS = [
   ['Engineering', null, 'engineering@acme.test'],
-  ['Platform', 'Engineering', 'platform@acme.test'],
+  ['Platform', 'Engineering', 'write@acme.test'],
   ['Data', 'Engineering', 'data@acme.test'],
   ['Product', null, 'product@acme.test'],
-  ['Checkout', 'Product', 'checkout@acme.test'],
+  ['Checkout', 'Product', 'user@acme.test'],
   ['Search', 'Product', 'search@acme.test'],
   ['Mobile', 'Product', null],
   ['Customer Care', null, 'care@acme.test'],

@@ -5,7 +5,7 @@ import { newId } from '../lib/ids.ts';
 import { hashSecret, hintOf, newSecret } from '../lib/secret.ts';
 import type { Scope } from '../resources/evaluation/scope.ts';
 import { processCustomEvents } from '../resources/integration/custom-events.ts';
-import type { JudgedEvent } from '../resources/integration/judge.ts';
+import type { EvaluatedEvent } from '../resources/integration/event-checks.ts';
 import { integrationEvents, integrations } from '../resources/integration/table.ts';
 import { SERVICES } from './demo-catalog.ts';
 import { aliasOf } from './demo-services.ts';
@@ -48,7 +48,7 @@ export async function createDemoEvents(scope: Scope, integrationId: string, chec
   const events = SCANS.map(([alias, critical]) => ({
     id: newId(),
     payload: JSON.stringify(scanOf(alias, critical)),
-    verdict: {
+    result: {
       ...{ checkId, alias, status: critical === 0 ? ('PASSED' as const) : ('FAILED' as const) },
       message: `Critical vulnerabilities: **${critical}**.`,
     },
@@ -59,7 +59,9 @@ export async function createDemoEvents(scope: Scope, integrationId: string, chec
       size: Buffer.byteLength(payload),
     })),
   );
-  const judged = events.map(({ id, verdict }): JudgedEvent => ({ id, integrationId, verdicts: [verdict], errors: [] }));
-  await processCustomEvents(scope, judged);
+  const evaluated = events.map(
+    ({ id, result }): EvaluatedEvent => ({ id, integrationId, results: [result], errors: [] }),
+  );
+  await processCustomEvents(scope, evaluated);
   await db.update(integrations).set({ lastEventAt: now }).where(eq(integrations.organizationId, organizationId));
 }

@@ -89,7 +89,7 @@ test('the report on maturity shows levels, teams, the trend and the next steps',
   expect(html).toContain('▲ up 20 points since 25 August 2026');
   expect(html).toContain('>Checkout</th>');
   expect(html).toContain('<b>6</b> need nothing else for the next level.');
-  expect(html).toContain('Gold or higher: 5% at first, 10% at last.');
+  expect(html).toContain('Gold or higher: 5% on the first day, 10% on the last day.');
   expect(html).toContain('1 to 5 of 120 teams');
   expect(html).toContain('href="?page=2#teams"');
 });
@@ -97,8 +97,8 @@ test('the report on maturity shows levels, teams, the trend and the next steps',
 test('a report without services, without a trend or without steps says so', () => {
   const none = { services: 0, byLevel: [0, 0, 0, 0], none: 0 };
   expect(maturity({ ...MATURITY, overall: none })).toContain('There are no services that you can read.');
-  expect(maturity({ ...MATURITY, trend: null })).toContain('it is not shown to you');
-  expect(maturity({ ...MATURITY, trend: [] })).toContain('There are none yet');
+  expect(maturity({ ...MATURITY, trend: null })).toContain('It is therefore not shown.');
+  expect(maturity({ ...MATURITY, trend: [] })).toContain('No numbers are stored yet');
   expect(maturity({ ...MATURITY, next: { steps: [], closest: 0 } })).toContain('No check prevents a service');
   expect(maturity({ ...MATURITY, trend: MATURITY.trend?.slice(-1) ?? null })).toContain('<circle');
 });
@@ -185,6 +185,23 @@ test.each([
   ['<img src=x onerror=alert(1)>', '<p>&lt;img src=x onerror=alert(1)&gt;</p>'],
   ['# Title', '<p><strong>Title</strong></p>'],
 ])('Markdown %s', (text, html) => expect(htmlOf(markdown(text))).toBe(html));
+
+test('Markdown shows a table, and one with far more cells than characters as text', () => {
+  const table = '| a | b |\n|---|---|\n| 1 |\n| 2 | 3 |';
+  expect(htmlOf(markdown(`Text\n\n${table}\n\nText`)).match(/<td>/g)).toHaveLength(4);
+  const large = `${'|a'.repeat(100)}|\n${'|-'.repeat(100)}|\n${'|\n'.repeat(300)}`;
+  for (const text of [
+    large,
+    `${table}\n\n${large}`,
+    `> ${large.replaceAll('\n', '\n> ')}`,
+    `Text\n \n${large}`,
+    large.replaceAll('\n', '\r'),
+  ]) {
+    const html = htmlOf(markdown(text));
+    expect(html).not.toContain('<td>');
+    expect(html.length).toBeLessThan(2 * text.length);
+  }
+});
 
 test('Markdown has no style attributes and no headings', () => {
   expect(htmlOf(markdown('| a | b |\n|:--|--:|\n| 1 | 2 |\n\nTitle\n=====\n\n```js\n</code><b>\n```'))).not.toMatch(

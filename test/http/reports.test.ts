@@ -248,7 +248,7 @@ describe('a person', () => {
     await change('updateTeam', { team: { id: web }, addMembers: [{ principalId: person.memberId }] });
     const page = await html('maturity', person);
     expect(page).toContain('The levels of 2 services in the rubric.');
-    expect(page).toContain('so it is not shown to you');
+    expect(page).toContain('It is therefore not shown.');
     expect(page).not.toContain('onload');
     const rows = await rowsOf('maturity.csv', person);
     expect(rows.slice(1).map(([group, name]) => [group, name])).toEqual([

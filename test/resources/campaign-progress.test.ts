@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allow, createRole } from '../decisions/support.ts';
+import { allow, createRole, deny } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { enqueue, runJobs } from '../support/jobs.ts';
 import {
@@ -113,6 +113,12 @@ test('a caller sees the progress in the services whose results they may read, an
   expect(own.days).toHaveLength(2);
   expect(own.days[1]).toMatchObject({ ...counts(2, 1, 4, 2), teams: [ofWeb] });
   expect(JSON.stringify(own)).not.toContain('Payments');
+  await withRole('Results of others', allow('check_result:read'), {
+    ...{ ...deny('check_result:read'), ownedByPrincipal: true },
+  });
+  const ofOthers = await progressOf(id, user);
+  expect(ofOthers).toMatchObject({ ...counts(2, 1, 4, 2), days: [counts(2, 0, 4, 0), counts(2, 1, 4, 2)] });
+  expect(JSON.stringify(ofOthers)).not.toContain('Web');
   await withRole('No results');
   const { data, errors } = await user.query(`query ($id: ID!) { campaign(id: $id) { name ${PROGRESS} } }`, { id });
   expect(data).toEqual({ campaign: { name: 'Upgrade', progress: null } });
@@ -130,6 +136,25 @@ test('the progress of all campaigns of a response is counted with one statement'
   api.hooks.onStatement = () => undefined;
   expect(campaigns.nodes.map(({ progress }: Json) => progress.services)).toEqual([0, 0, 4]);
   expect(counted).toBe(1);
+});
+
+test('the days of all campaigns and arguments are read with one statement, without the numbers of each team', async () => {
+  await api.root`insert into campaign_history (organization_id, campaign_id, day, total, teams)
+    select h.organization_id, c.id, h.day, h.total, h.teams from campaign_history h
+      join campaigns c on c.organization_id = h.organization_id and c.id <> h.campaign_id`;
+  const days = 'a: days(days: 1) { services } b: days(days: 2) { services } c: days(days: 3) { services }';
+  const sent: string[] = [];
+  api.hooks.onStatement = (text) => {
+    if (text.includes('from "campaign_history"')) sent.push(text);
+  };
+  const { campaigns } = await queryData(owner, `{ campaigns { nodes { progress { ${days} } } } }`);
+  api.hooks.onStatement = () => undefined;
+  const one = [{ services: 4 }];
+  expect(campaigns.nodes).toEqual(
+    Array.from({ length: 3 }, () => ({ progress: { a: one, b: [...one, ...one], c: [...one, ...one] } })),
+  );
+  expect(sent).toHaveLength(1);
+  expect(sent[0]).not.toContain('"teams"');
 });
 
 test('the number of days is 1 to 366', async () => {

@@ -3,6 +3,7 @@ import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { runJobs } from '../support/jobs.ts';
 import { size } from '../support/size.ts';
+import { until } from '../support/until.ts';
 import { createApiToken, createCheck, createOrganization, getRubric, mutate, queryData } from '../support/world.ts';
 
 const api = await startApi();
@@ -178,4 +179,32 @@ test('an organization with scorecards can be deleted', async () => {
   const confirmed = { id: doomed.id, slug: 'doomed' };
   expect(await mutate(doomed.owner, 'deleteOrganization', confirmed)).toEqual({ errors: [] });
   expect(await root`select from scorecards where organization_id = ${uuid}`).toHaveLength(0);
+});
+
+test('each deletion of a check waits for evaluations before it locks the check, so that two deletions do not wait for each other', async () => {
+  const { category, check } = await createScorecard('Locked');
+  const source = await createCheck(owner, rubric, { name: 'Copied', settings: { tagDefined: {} } });
+  const { campaign } = await mutate(owner, 'createCampaign', { name: 'Locked' }, 'campaign { id }');
+  const copies = { campaignId: campaign.id, checks: [{ id: source }] };
+  const [copy] = (await mutate(owner, 'copyChecksToCampaign', copies, 'checks { id }')).checks;
+  const removed = { campaignId: campaign.id, checks: [{ id: copy.id }] };
+  for (const [name, input, table, id] of [
+    ['removeChecksFromCampaign', removed, 'checks', uuidOf('chk', copy.id)],
+    ['deleteCheck', { check: { id: check } }, 'checks', uuidOf('chk', check)],
+    ['deleteCategory', { category: { id: category } }, 'categories', uuidOf('cat', category)],
+  ] as const) {
+    let done: Promise<Json> | undefined;
+    const isFree = await root.begin(async (tx) => {
+      await tx`select from levels where organization_id = ${organizationUuid(acme)} for update`;
+      const [own] = await tx`select pg_backend_pid() as pid`;
+      done = mutate(owner, name, input);
+      await until(async () => {
+        const blocked = await root`select from pg_stat_activity where ${own?.['pid']} = any(pg_blocking_pids(pid))`;
+        return blocked.length > 0;
+      });
+      const free = await tx`select from ${tx(table)} where id = ${id} for update skip locked`;
+      return free.length === 1;
+    });
+    expect([name, isFree, await done]).toEqual([name, true, { errors: [] }]);
+  }
 });

@@ -40,5 +40,5 @@ export function errorPage(error: AmbitError, { base, requestId, viewer = null }:
     ),
     viewer ? null : h('p', { key: 'home' }, h('a', { href: base }, 'Open the reports')),
   ];
-  return htmlResponse(status, { base, title: TITLES[status] ?? 'This did not work', viewer, narrow: true, body }, own);
+  return htmlResponse(status, { base, title: TITLES[status] ?? 'Error', viewer, narrow: true, body }, own);
 }

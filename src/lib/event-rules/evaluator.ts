@@ -3,16 +3,28 @@ import { createRunner } from '../thread/runner.ts';
 import type { EventRules, PayloadOutcome, RuleProblem, Task, TaskResult } from './messages.ts';
 
 /**
- * Runs programs of jq and templates of Liquid of organizations on payloads, in a thread. A program can run without an end, so a
- * task that exceeds a limit is stopped with its thread. `owner` is the organization.
+ * Runs jq programs and Liquid templates of organizations on payloads, in a thread. A program can loop forever, so a task that
+ * exceeds a limit is stopped with its thread. `owner` is the organization.
  */
 export interface EventEvaluator {
   /** The first problem of rules. Null if they can be used. */
   check(owner: string, rules: EventRules): Promise<RuleProblem | null>;
   /** The outcome of each payload, which is a JSON text. */
-  evaluate(owner: string, rules: EventRules, payloads: readonly string[]): Promise<PayloadOutcome[]>;
+  evaluate(
+    owner: string,
+    rules: EventRules,
+    payloads: readonly string[],
+    options?: EvaluateOptions,
+  ): Promise<PayloadOutcome[]>;
   /** Ends the thread. A later call starts another one. */
   stop(): Promise<void>;
+}
+
+export interface EvaluateOptions {
+  /** Throws UNAVAILABLE if other organizations use the thread for so many milliseconds. 10 s by default. */
+  readonly maxWait?: number;
+  /** Gets the milliseconds of CPU time of each task. */
+  readonly onCpu?: (milliseconds: number) => void;
 }
 
 /** The memory is that for objects of JavaScript. `jq.ts` has a limit for that of jq. */
@@ -33,8 +45,15 @@ export function createEventEvaluator(limits: ThreadLimits = LIMITS): EventEvalua
   const busy = 'Too many programs of checks wait for their evaluation. Try again in a moment.';
   const { run, stop } = createRunner<Task, TaskResult>({ code: CODE, limits, busy });
 
-  async function outcomesOf(owner: string, rules: EventRules, payloads: readonly string[]) {
-    const result = (await run(owner, { kind: 'evaluate', rules, payloads })) as TaskResult<'evaluate'> | null;
+  async function outcomesOf(
+    owner: string,
+    rules: EventRules,
+    payloads: readonly string[],
+    { maxWait, onCpu }: EvaluateOptions,
+  ) {
+    const task: Task = { kind: 'evaluate', rules, payloads };
+    const result = (await run(owner, task, maxWait)) as TaskResult<'evaluate'> | null;
+    onCpu?.(result?.cpuMs ?? limits.cpuMs);
     return result?.outcomes ?? null;
   }
 
@@ -45,16 +64,17 @@ export function createEventEvaluator(limits: ThreadLimits = LIMITS): EventEvalua
       if (result) return result.problem;
       return { field: 'serviceSelector', message: 'takes too much time or memory to compile' };
     },
-    async evaluate(owner, rules, payloads) {
+    async evaluate(owner, rules, payloads, options = {}) {
       const all: PayloadOutcome[] = [];
       let failures = 0;
       for (const slice of slicesOf(payloads)) {
-        const outcomes = slice.length > 1 ? await outcomesOf(owner, rules, slice) : null;
+        const outcomes = slice.length > 1 ? await outcomesOf(owner, rules, slice, options) : null;
         if (outcomes) all.push(...outcomes);
         // One of them has exceeded a limit, which must not prevent the evaluation of the others.
         else
           for (const payload of slice) {
-            const own = failures < MAX_FAILURES ? await outcomesOf(owner, rules, [payload]) : [{ error: GIVEN_UP }];
+            const own =
+              failures < MAX_FAILURES ? await outcomesOf(owner, rules, [payload], options) : [{ error: GIVEN_UP }];
             if (!own) failures += 1;
             all.push(own?.[0] ?? { error: TOO_COMPLEX });
           }

@@ -3,8 +3,8 @@ import type { EventRules, PayloadOutcome, RuleProblem, ServiceOutcome } from './
 import { programOf, programsToCheck } from './program.ts';
 import { messageOf, type Templates } from './template.ts';
 
-/** What jq yields for a payload. */
-type Judged =
+/** The output of jq for a payload. */
+type JqOutput =
   | { readonly error: string }
   | { readonly services: readonly { alias: string; passed?: boolean; error?: string }[] };
 
@@ -62,10 +62,10 @@ export async function outcomesOf(
     // An error outside of the programs, such as a payload that is nested too deeply.
     return payloads.length === 1 && isProgramError(error) ? [{ error: readable(error.stderr) }] : null;
   }
-  const judged = output.split('\n').filter((line) => line !== '');
-  if (judged.length !== payloads.length) return null;
+  const lines = output.split('\n').filter((line) => line !== '');
+  if (lines.length !== payloads.length) return null;
   const render = rules.resultMessage === null ? null : templates.compile(rules.resultMessage);
-  return judged.map((line, at) => {
+  return lines.map((line, at) => {
     try {
       return outcomeOf(JSON.parse(line), payloads[at] as string, render);
     } catch {
@@ -74,21 +74,22 @@ export async function outcomesOf(
   });
 }
 
-/** The most characters of the messages of one payload. A job holds the messages of a batch in memory. */
-const MAX_MESSAGES = 1_000_000;
+/** The most characters of the messages about one payload. */
+const MAX_MESSAGES = 500_000;
 
-function outcomeOf(judged: Judged, text: string, render: ReturnType<Templates['compile']> | null): PayloadOutcome {
-  if ('error' in judged) return { error: `serviceSelector: ${judged.error}` };
-  const payload = render && judged.services.length > 0 ? JSON.parse(text) : null;
+const TOO_LONG = `the messages about one payload must not have more than ${MAX_MESSAGES.toLocaleString('en')} characters`;
+
+function outcomeOf(output: JqOutput, text: string, render: ReturnType<Templates['compile']> | null): PayloadOutcome {
+  if ('error' in output) return { error: `serviceSelector: ${output.error}` };
+  const payload = render && output.services.length > 0 ? JSON.parse(text) : null;
   let characters = 0;
-  const services = judged.services.map(({ alias, passed, error }): ServiceOutcome => {
+  const services = output.services.map(({ alias, passed, error }): ServiceOutcome => {
     if (error !== undefined) return { alias, error: `successCondition: ${error}` };
     const status = passed ? 'PASSED' : 'FAILED';
+    if (characters > MAX_MESSAGES) return { alias, error: `resultMessage: ${TOO_LONG}` };
     try {
       const message = render ? render({ payload, alias, status }) : null;
       characters += message?.length ?? 0;
-      if (characters > MAX_MESSAGES)
-        throw new Error(`the messages of a payload have more than ${MAX_MESSAGES} characters`);
       return { alias, status, message };
     } catch (reason) {
       return { alias, error: `resultMessage: ${messageOf(reason)}` };

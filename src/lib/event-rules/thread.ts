@@ -6,10 +6,13 @@ import { createTemplates } from './template.ts';
 
 const engines = { startJq: await loadJq(), templates: createTemplates() };
 
-const run = async (task: Task): Promise<TaskResult> =>
-  task.kind === 'check'
-    ? { problem: await problemOf(engines, task.rules) }
-    : { outcomes: await outcomesOf(engines, task.rules, task.payloads) };
+async function run(task: Task): Promise<TaskResult> {
+  if (task.kind === 'check') return { problem: await problemOf(engines, task.rules) };
+  const before = process.threadCpuUsage();
+  const outcomes = await outcomesOf(engines, task.rules, task.payloads);
+  const { user, system } = process.threadCpuUsage(before);
+  return { outcomes, cpuMs: (user + system) / 1_000 };
+}
 
 parentPort?.on('message', async (task: Task) => parentPort?.postMessage(await run(task)));
 parentPort?.postMessage('ready');

@@ -3,13 +3,16 @@ import { startThread, type Thread, type ThreadCode, type ThreadLimits } from './
 
 /** Runs tasks of organizations in a thread, one at a time. `owner` is the organization. */
 export interface Runner<Task, Result> {
-  /** Null if the task was stopped with the thread, because it has exceeded a limit. */
-  run(owner: string, task: Task): Promise<Result | null>;
+  /**
+   * Null if the task was stopped with the thread, because it has exceeded a limit. Throws UNAVAILABLE if it has waited longer
+   * than `maxWait` milliseconds, 10 s by default.
+   */
+  run(owner: string, task: Task, maxWait?: number): Promise<Result | null>;
   /** Ends the thread. A later call starts another one. */
   stop(): Promise<void>;
 }
 
-/** Tasks that wait for the thread, of one organization and of all. */
+/** Maximum number of queued tasks, of one organization and of all. */
 const MAX_WAITING = { ofOwner: 16, all: 128 };
 
 /** Maximum milliseconds in the queue. Meanwhile the request keeps its transaction open, and may hold locks. */
@@ -17,8 +20,8 @@ const MAX_WAIT = 10_000;
 
 interface Job<Task, Result> {
   task: Task;
-  /** When it was added. */
-  since: number;
+  /** The time of `performance.now()` until which it can start. */
+  until: number;
   resolve(result: Result | null): void;
   reject(error: unknown): void;
 }
@@ -42,8 +45,8 @@ export function createRunner<Task, Result>({ code, limits, busy }: RunnerOptions
     isRunning = false;
   }
 
-  async function run({ task, since }: Job<Task, Result>): Promise<Result | null> {
-    if (performance.now() - since > MAX_WAIT) throw unavailable(busy);
+  async function run({ task, until }: Job<Task, Result>): Promise<Result | null> {
+    if (performance.now() > until) throw unavailable(busy);
     thread ??= startThread<Task, Result>(code, limits);
     try {
       const result = await (await thread).run(task);
@@ -66,9 +69,9 @@ export function createRunner<Task, Result>({ code, limits, busy }: RunnerOptions
 
   return {
     stop,
-    run: (owner, task) =>
+    run: (owner, task, maxWait = MAX_WAIT) =>
       new Promise((resolve, reject) => {
-        queue.add(owner, { task, since: performance.now(), resolve, reject });
+        queue.add(owner, { task, until: performance.now() + maxWait, resolve, reject });
         void runAll();
       }),
   };

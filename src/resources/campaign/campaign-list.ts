@@ -8,7 +8,7 @@ import { services } from '../service/table.ts';
 import { findTeamNames } from './failing.ts';
 import { countProgress } from './history.ts';
 import { type CampaignRow, type CampaignStatus, statusOf } from './service.ts';
-import { campaigns, type Progress } from './table.ts';
+import { campaigns, type Progress, sumOf } from './table.ts';
 
 export interface ListedCampaign extends Pick<CampaignRow, 'id' | 'name' | 'startAt' | 'targetAt' | 'endedAt'> {
   readonly status: CampaignStatus;
@@ -46,8 +46,3 @@ export async function listCampaigns(
   }));
   return { items, page, size, total };
 }
-
-const sumOf = (all: readonly Progress[]): ListedCampaign['progress'] => ({
-  services: all.reduce((sum, one) => sum + one.services, 0),
-  passingServices: all.reduce((sum, one) => sum + one.passingServices, 0),
-});

@@ -1,10 +1,10 @@
 import { and, asc, eq, isNotNull } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { invalid, type UserError, type UserErrorCode, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
 import { categories } from '../category/table.ts';
+import { checkRows } from '../check/rows.ts';
 import type { CheckRow } from '../check/service.ts';
 import { checks } from '../check/table.ts';
 import { deleteResults, lockResults } from '../evaluation/check-deletion.ts';
@@ -17,11 +17,6 @@ export const MAX_CHECKS = 500;
 
 /** The IDs of the given checks. Null for a check that does not exist or is not visible to the caller. */
 export type GivenChecks = readonly (string | null)[];
-
-const rows = rowsOf(checks, 'chk', {
-  ...{ categoryId: 'cat', levelId: 'lvl', filterId: 'fil', definitionId: 'prd', integrationId: 'int' },
-  ...{ campaignId: 'cmp', sourceCheckId: 'chk', teamId: 'tea', ownerId: 'mem' },
-});
 
 /** Copies checks into a campaign: all of them or, if there are errors, none. */
 export async function copyChecks(
@@ -48,8 +43,8 @@ export async function copyChecks(
     const { organizationId: _, ...fields } = sources.get(id as string) as CheckRow;
     return { ...fields, ...times, id: newId(), alias: null, campaignId, sourceCheckId: fields.id };
   });
-  const created = await rows.insertAll(ctx, copies);
-  audit(ctx, { related: created.map((row) => changeOf(row, null, rows.snapshotOf(row))) });
+  const created = await checkRows.insertAll(ctx, copies);
+  audit(ctx, { related: created.map((row) => changeOf(row, null, checkRows.snapshotOf(row))) });
   // A draft has no results.
   if (statusOf(campaign, now) !== 'DRAFT') await evaluateLater(ctx, { checkIds: created.map(({ id }) => id) });
   return { campaign, checks: created };
@@ -59,17 +54,18 @@ export async function copyChecks(
 export async function removeChecks(ctx: Context, campaignId: string, given: GivenChecks): Promise<CampaignRow> {
   refuseNumber(given);
   const campaign = await lockCampaign(ctx, campaignId);
+  // Before the checks, as every deletion of checks.
+  await lockResults(ctx);
   const found = await lockChecks(ctx, given, 'update');
   refuseChecks(given, (id) => {
     if (!found.has(id)) return ['NOT_FOUND', NOT_FOUND];
     return found.get(id)?.campaignId === campaignId ? null : ['INVALID', 'is not a check of the campaign'];
   });
-  await lockResults(ctx);
   await (await db(ctx))
     .delete(checks)
     .where(and(eq(checks.organizationId, tenant(ctx)), isAnyOf(checks.id, idsIn(given))));
   for (const id of found.keys()) await deleteResults(ctx, id);
-  audit(ctx, { related: [...found.values()].map((row) => changeOf(row, rows.snapshotOf(row), null)) });
+  audit(ctx, { related: [...found.values()].map((row) => changeOf(row, checkRows.snapshotOf(row), null)) });
   return campaign;
 }
 

@@ -8,7 +8,7 @@ import { checkResults } from '../check-result/table.ts';
 import { dayOf } from '../evaluation/history.ts';
 import type { Scope } from '../evaluation/scope.ts';
 import { services } from '../service/table.ts';
-import { campaignHistory, campaigns, type Progress } from './table.ts';
+import { campaignHistory, campaigns, type Progress, sumOf } from './table.ts';
 
 /** The key of services without an owner in `campaign_history.teams`. */
 export const NO_TEAM = 'none';
@@ -38,13 +38,14 @@ export async function recordProgress(scope: Scope): Promise<void> {
   if (ids.length === 0) return;
   const counted = await countProgress(scope, ids);
   const rows = ids.map((one) => {
-    const teams = JSON.stringify(counted.get(one) ?? {});
-    return sql`(${organizationId}, ${one}::uuid, ${today}, ${teams}::jsonb)`;
+    const teams = counted.get(one) ?? {};
+    const total = JSON.stringify(sumOf(Object.values(teams)));
+    return sql`(${organizationId}, ${one}::uuid, ${today}, ${total}::jsonb, ${JSON.stringify(teams)}::jsonb)`;
   });
   await sendStatement(
     db,
-    sql`insert into ${campaignHistory} (organization_id, campaign_id, day, teams) values ${sql.join(rows, sql`, `)}
-      on conflict (organization_id, campaign_id, day) do update set teams = excluded.teams`,
+    sql`insert into ${campaignHistory} (organization_id, campaign_id, day, total, teams) values ${sql.join(rows, sql`, `)}
+      on conflict (organization_id, campaign_id, day) do update set total = excluded.total, teams = excluded.teams`,
   );
 }
 
@@ -70,7 +71,10 @@ export async function countProgress(
       where ${services.organizationId} = ${organizationId} and ${which} group by 1, 2`,
   );
   const byCampaign = new Map<string, ByTeam>();
-  for (const { campaign, team, ...progress } of rows)
-    byCampaign.set(campaign, { ...byCampaign.get(campaign), [team ?? NO_TEAM]: progress });
+  for (const [campaign, own] of Map.groupBy(rows, (row) => row.campaign))
+    byCampaign.set(
+      campaign,
+      Object.fromEntries(own.map(({ campaign: _, team, ...progress }) => [team ?? NO_TEAM, progress])),
+    );
   return byCampaign;
 }

@@ -1,11 +1,14 @@
+import type { Context } from '../../context.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
 import { LIST_COST } from '../../graphql/cost.ts';
+import type { MaybePromise } from '../../lib/maybe-promise.ts';
 import { Team } from '../team/resource.ts';
 import {
   type DayProgress,
   DEFAULT_DAYS,
   findProgressNow,
   listProgressDays,
+  listTeamsOfDay,
   MAX_DAYS,
   type ProgressByTeam,
   type TeamProgress,
@@ -51,12 +54,15 @@ const CampaignTeamProgress = builder.objectRef<TeamProgress>('CampaignTeamProgre
   }),
 });
 
-const teamsIn = <Shape extends ProgressByTeam>(t: ProgressFields<Shape>) => ({
+const teamsIn = <Shape extends Progress>(
+  t: ProgressFields<Shape>,
+  resolve: (parent: Shape, ctx: Context) => MaybePromise<readonly TeamProgress[]>,
+) => ({
   teams: t.field({
     type: [CampaignTeamProgress],
     description: 'The progress of each team that owns such services. The teams with the most services come first.',
     complexity: { field: 1, multiplier: LIST_COST },
-    resolve: ({ byTeam }) => [...byTeam],
+    resolve: async (parent, _args, ctx) => [...(await resolve(parent as Shape, ctx))],
   }),
 });
 
@@ -70,7 +76,7 @@ const CampaignDay = builder.objectRef<DayProgress>('CampaignDay').implement({
       resolve: ({ day }) => new Date(`${day}T00:00:00.000Z`),
     }),
     ...counts(t),
-    ...teamsIn(t),
+    ...teamsIn(t, (day, ctx) => listTeamsOfDay(ctx, day)),
   }),
 });
 
@@ -84,7 +90,7 @@ const CampaignProgress = builder.objectRef<CampaignProgressShape>('CampaignProgr
   public: true,
   fields: (t) => ({
     ...counts(t),
-    ...teamsIn(t),
+    ...teamsIn(t, ({ byTeam }) => byTeam),
     days: t.field({
       type: [CampaignDay],
       args: {

@@ -1,15 +1,17 @@
-import { and, asc, eq, gte } from 'drizzle-orm';
+import { and, asc, eq, gte, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { serviceOf } from '../../access/ownership.ts';
+import { canOnEvery } from '../../access/access.ts';
+import { NO_TEAMS, OWN_SERVICE, serviceOf } from '../../access/ownership.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import { batched } from '../../data/loader.ts';
 import { ownedBy } from '../../data/service-scope.ts';
+import { arrayParam, isAnyOf } from '../../db/array.ts';
 import { parse } from '../../lib/input.ts';
 import { dayOf } from '../evaluation/history.ts';
 import { scopeOf } from '../evaluation/scope.ts';
 import { services } from '../service/table.ts';
 import { countProgress, NO_TEAM } from './history.ts';
-import { campaignHistory, type Progress } from './table.ts';
+import { campaignHistory, NO_PROGRESS, type Progress, sumOf } from './table.ts';
 
 /** The services of a team. `teamId` is null for services without an owner. */
 export interface TeamProgress extends Progress {
@@ -21,7 +23,9 @@ export interface ProgressByTeam extends Progress {
   readonly byTeam: readonly TeamProgress[];
 }
 
-export interface DayProgress extends ProgressByTeam {
+/** The progress of a day in the services that the caller may see. */
+export interface DayProgress extends Progress {
+  readonly campaignId: string;
   /** As `2026-01-31`. */
   readonly day: string;
 }
@@ -29,6 +33,9 @@ export interface DayProgress extends ProgressByTeam {
 export const [MAX_DAYS, DEFAULT_DAYS] = [366, 90];
 
 const schema = z.object({ days: z.int().min(1).max(MAX_DAYS) });
+
+const DAY = 86_400_000;
+const PERMISSION = 'check_result:read';
 
 /** The progress now, and at the end of each of the last days, oldest first. */
 export async function findProgress(
@@ -42,40 +49,95 @@ export async function findProgress(
 
 /** With one statement for all campaigns of a response. */
 const countNow = batched<Readonly<Record<string, Progress>>>(async (ctx, ids) => {
-  const which = ownedBy(ctx, services.ownerId, 'check_result:read');
+  const which = ownedBy(ctx, services.ownerId, PERMISSION);
   return await countProgress(await scopeOf(ctx), ids, which);
 });
 
-export const findProgressNow = async (ctx: Context, campaignId: string): Promise<ProgressByTeam> =>
-  sumOf(ctx, (await countNow(ctx, campaignId)) ?? {});
+export async function findProgressNow(ctx: Context, campaignId: string): Promise<ProgressByTeam> {
+  const byTeam = visibleTeams(ctx, (await countNow(ctx, campaignId)) ?? {});
+  return { ...sumOf(byTeam), byTeam };
+}
 
 /** The last days on which the campaign was in progress. Days on which nothing was stored are omitted. */
 export async function listProgressDays(ctx: Context, campaignId: string, given: number): Promise<DayProgress[]> {
   const { days } = parse(schema, { days: given });
-  const first = dayOf(new Date(ctx.dependencies.clock().getTime() - (days - 1) * 86_400_000));
-  const { organizationId, day } = campaignHistory;
-  const rows = await (await db(ctx))
-    .select({ day, teams: campaignHistory.teams })
-    .from(campaignHistory)
-    .where(and(eq(organizationId, tenant(ctx)), eq(campaignHistory.campaignId, campaignId), gte(day, first)))
-    .orderBy(asc(day));
-  return rows.map((row) => ({ day: row.day, ...sumOf(ctx, row.teams) }));
+  return (await daysOf(ctx, `${days} ${campaignId}`)) ?? [];
 }
 
-const NONE: Progress = { services: 0, passingServices: 0, results: 0, passingResults: 0 };
+/** By the number of days and the ID of the campaign, with one statement for all fields of a response. */
+const daysOf = batched<DayProgress[]>(async (ctx, keys) => {
+  const asked = keys.map((key) => {
+    const [days, id = ''] = key.split(' ');
+    return { key, id, first: dayOf(new Date(ctx.dependencies.clock().getTime() - (Number(days) - 1) * DAY)) };
+  });
+  const earliest = asked.map(({ first }) => first).sort()[0] ?? '';
+  const ids = new Set(asked.map(({ id }) => id));
+  const { organizationId, campaignId, day, total, teams } = campaignHistory;
+  const own = ownTeams(ctx);
+  const ofOwn =
+    sql`(select jsonb_object_agg(team, ${teams} -> team) from unnest(${arrayParam(own)}::text[]) as own(team)
+    where ${teams} -> team is not null)`.mapWith(teams);
+  const rows = await (await db(ctx))
+    .select({ campaignId, day, total, ofOwn: own.length > 0 ? ofOwn : sql<null>`null` })
+    .from(campaignHistory)
+    .where(and(eq(organizationId, tenant(ctx)), isAnyOf(campaignId, ids), gte(day, earliest)))
+    .orderBy(asc(day));
+  const byCampaign = Map.groupBy(
+    rows.map((row) => ({ campaignId: row.campaignId, day: row.day, ...visiblePart(ctx, row.total, row.ofOwn) })),
+    (row) => row.campaignId,
+  );
+  return new Map(
+    asked.map(({ key, id, first }) => [key, (byCampaign.get(id) ?? []).filter((row) => row.day >= first)]),
+  );
+});
+
+/** The teams whose services the caller may see otherwise than those of other teams. */
+const ownTeams = ({ unit: { access } }: Context): string[] =>
+  canOnEvery(access, PERMISSION) ? [] : [...(access.effective?.grants.teams ?? NO_TEAMS)];
+
+/** The progress in the visible services, from that of all teams and that of the teams of the caller. */
+function visiblePart(
+  { unit: { access } }: Context,
+  total: Progress,
+  ofOwn: Readonly<Record<string, Progress>> | null,
+): Progress {
+  const own = sumOf(Object.values(ofOwn ?? {}));
+  if (canOnEvery(access, PERMISSION)) return total;
+  if (access.can(PERMISSION)) return without(total, own);
+  return access.can(PERMISSION, OWN_SERVICE) ? own : NO_PROGRESS;
+}
+
+const without = (total: Progress, part: Progress): Progress => ({
+  services: total.services - part.services,
+  passingServices: total.passingServices - part.passingServices,
+  results: total.results - part.results,
+  passingResults: total.passingResults - part.passingResults,
+});
+
+/** The progress of a day by team. Teams with the most services come first. */
+export const listTeamsOfDay = async (ctx: Context, { campaignId, day }: DayProgress): Promise<TeamProgress[]> =>
+  (await teamsOfDays(ctx, `${day} ${campaignId}`)) ?? [];
+
+/** By the day and the ID of the campaign. */
+const teamsOfDays = batched<TeamProgress[]>(async (ctx, keys) => {
+  const { organizationId, campaignId, day, teams } = campaignHistory;
+  const asked = keys.map((key) => key.split(' ') as [day: string, id: string]);
+  const rows = await (await db(ctx))
+    .select({ campaignId, day, teams })
+    .from(campaignHistory)
+    .where(
+      and(
+        eq(organizationId, tenant(ctx)),
+        isAnyOf(campaignId, new Set(asked.map(([, id]) => id))),
+        isAnyOf(day, new Set(asked.map(([own]) => own))),
+      ),
+    );
+  return new Map(rows.map((row) => [`${row.day} ${row.campaignId}`, visibleTeams(ctx, row.teams)]));
+});
 
 /** The progress of the teams on whose services the caller may see results. Teams with the most services come first. */
-function sumOf({ unit: { access } }: Context, teams: Readonly<Record<string, Progress>>): ProgressByTeam {
-  const byTeam = Object.entries(teams)
+const visibleTeams = ({ unit: { access } }: Context, teams: Readonly<Record<string, Progress>>): TeamProgress[] =>
+  Object.entries(teams)
     .map(([team, progress]): TeamProgress => ({ ...progress, teamId: team === NO_TEAM ? null : team }))
-    .filter(({ teamId }) => access.can('check_result:read', serviceOf(teamId)))
+    .filter(({ teamId }) => access.can(PERMISSION, serviceOf(teamId)))
     .sort((one, other) => other.services - one.services);
-  return { ...byTeam.reduce(add, NONE), byTeam };
-}
-
-const add = (one: Progress, other: Progress): Progress => ({
-  services: one.services + other.services,
-  passingServices: one.passingServices + other.passingServices,
-  results: one.results + other.results,
-  passingResults: one.passingResults + other.passingResults,
-});

@@ -9,7 +9,7 @@ import { toPublicId } from '../../lib/ids.ts';
 import type { JobPayload } from '../../lib/jobs.ts';
 import { isRefused } from '../../lib/mail.ts';
 import { checks } from '../check/table.ts';
-import { currentStatus } from '../check-result/status.ts';
+import { isPassed } from '../check-result/passed.ts';
 import { checkResults } from '../check-result/table.ts';
 import { organizations } from '../organization/table.ts';
 import { services } from '../service/table.ts';
@@ -103,8 +103,6 @@ async function findFailing(
   organizationId: string,
   { campaignId, teamIds, now }: Which,
 ): Promise<(FailingService & { total: number })[]> {
-  const status = currentStatus(now);
-  const passed = sql`(${status} = 'PASSED' or (${status} = 'PENDING' and ${checks.passPending}))`;
   return await queryRows<FailingService & { total: number }>(
     db,
     sql`select ${teams.name} as "teamName", ${services.name} as name, count(*)::int as failing,
@@ -116,7 +114,7 @@ async function findFailing(
       join ${services} on ${services.organizationId} = ${organizationId} and ${services.id} = ${checkResults.serviceId}
       join ${teams} on ${teams.organizationId} = ${organizationId} and ${teams.id} = ${services.ownerId}
       where ${checks.organizationId} = ${organizationId} and ${checks.campaignId} = ${campaignId}
-        and ${isAnyOf(services.ownerId, teamIds)} and not ${passed}
+        and ${isAnyOf(services.ownerId, teamIds)} and not ${isPassed(now)}
       group by ${teams.id}, ${teams.name}, ${services.id}, ${services.name}
       order by ${teams.name}, ${teams.id}, ${services.name}, ${services.id} limit ${MAX_SERVICES}`,
   );

@@ -1,7 +1,6 @@
 import { and, asc, desc, eq, sql } from 'drizzle-orm';
 import { audit, type Context, db, enqueueJob, tenant } from '../../context.ts';
 import { limitReminder } from '../../data/rate-limit.ts';
-import { rowsOf } from '../../data/rows.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { AmbitError, invalid, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
@@ -9,9 +8,10 @@ import { scopeOf } from '../evaluation/scope.ts';
 import { teamContacts, teams } from '../team/table.ts';
 import { allowedAddresses } from './addresses.ts';
 import { countProgress, NO_TEAM } from './history.ts';
+import { campaignRows } from './rows.ts';
 import { lockCampaign } from './schedule.ts';
 import { type CampaignRow, isInProgress, statusOf } from './service.ts';
-import { campaigns, type Progress } from './table.ts';
+import type { Progress } from './table.ts';
 
 export type ReminderStatus = 'SENT' | 'NO_ADDRESS' | 'NOT_ALLOWED' | 'RATE_LIMITED';
 
@@ -35,8 +35,6 @@ const INTERVAL = 3_600_000;
 /** Maximum number of addresses of a team, and of all teams together. */
 const [MAX_OF_TEAM, MAX_OF_ALL] = [10, 1_000];
 
-const rows = rowsOf(campaigns, 'cmp', { teamId: 'tea', filterId: 'fil' });
-
 interface Contact {
   readonly id: string;
   readonly teamId: string;
@@ -59,7 +57,7 @@ export async function sendReminder(ctx: Context, id: string): Promise<Reminder> 
   const sent = await sendTo(ctx, id, [...found.chosen.values()].flat());
   audit(ctx, { touched: teamIds.map((teamId) => ({ id: toPublicId('tea', teamId), projectId: null })) });
   return {
-    campaign: sent.size > 0 ? await rows.update(ctx, before, { remindedAt: now }) : before,
+    campaign: sent.size > 0 ? await campaignRows.update(ctx, before, { remindedAt: now }) : before,
     teams: teamIds.map((teamId) => remindedTeam(teamId, failing.get(teamId) ?? 0, found, sent)),
     servicesWithoutOwner: failing.get(NO_TEAM) ?? 0,
   };

@@ -1,20 +1,18 @@
 import { and, eq, lt } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
-import { rowsOf } from '../../data/rows.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { freezeResults } from '../evaluation/freeze.ts';
 import { dayOf } from '../evaluation/history.ts';
 import { checkIdsOf, evaluateCampaign } from './checks.ts';
+import { campaignRows } from './rows.ts';
 import { type CampaignRow, statusOf } from './service.ts';
-import { campaignHistory, campaigns } from './table.ts';
-
-const rows = rowsOf(campaigns, 'cmp', { teamId: 'tea', filterId: 'fil' });
+import { campaignHistory } from './table.ts';
 
 /** The campaign, locked until the end of the transaction. */
 export async function lockCampaign(ctx: Context, id: string): Promise<CampaignRow> {
   audit(ctx, { targetId: toPublicId('cmp', id) });
-  return await rows.lock(ctx, id);
+  return await campaignRows.lock(ctx, id);
 }
 
 export interface Schedule {
@@ -64,7 +62,7 @@ export async function endCampaign(ctx: Context, id: string): Promise<CampaignRow
 }
 
 const updateCampaign = (ctx: Context, before: CampaignRow, changes: Partial<CampaignRow>): Promise<CampaignRow> =>
-  rows.update(ctx, before, { ...changes, updatedAt: ctx.dependencies.clock() });
+  campaignRows.update(ctx, before, { ...changes, updatedAt: ctx.dependencies.clock() });
 
 export function refuseEnded({ endedAt }: CampaignRow, path = 'id'): void {
   if (endedAt !== null) throw invalid(userError('INVALID', path, 'The campaign has ended.'));

@@ -3,5 +3,5 @@ import { lockResults } from '../evaluation/check-deletion.ts';
 import type { categories } from './table.ts';
 
 export const categoryHooks: Hooks<typeof categories.$inferSelect> = {
-  beforeDelete: lockResults,
+  lockForDelete: lockResults,
 };

@@ -32,10 +32,8 @@ export const checkHooks: Hooks<CheckRow> = {
     const affected = changes.filter(({ before, after }) => affectsResults(before, after));
     if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map(({ after }) => after.id) });
   },
-  beforeDelete: async (ctx, { id }) => {
-    await lockResults(ctx);
-    await releaseCopies(ctx, id);
-  },
+  lockForDelete: lockResults,
+  beforeDelete: (ctx, { id }) => releaseCopies(ctx, id),
   sendAfterDelete: async (ctx, { id }) => {
     await deleteResults(ctx, id);
     await evaluateLater(ctx, { checkIds: [] });

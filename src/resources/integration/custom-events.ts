@@ -4,7 +4,7 @@ import { sendStatement } from '../../db/writer.ts';
 import { aliasText } from '../../lib/input.ts';
 import { storableText } from '../../lib/storable.ts';
 import type { Scope } from '../evaluation/scope.ts';
-import type { JudgedEvent } from './judge.ts';
+import type { EvaluatedEvent } from './event-checks.ts';
 import { type EventResult, writeEventResults } from './results.ts';
 import { servicesByAlias } from './services.ts';
 import { removeSuggestions, suggestServices } from './suggest.ts';
@@ -14,15 +14,15 @@ import { integrationEvents } from './table.ts';
 const MAX_ERROR = 2_000;
 
 /**
- * Stores what the checks say about events, in the order of the events, and ends the events. An alias that no service has
+ * Stores the results of events, in the order of the events, and sets the outcome of each event. An alias that no service has
  * becomes a suggestion. The events are locked.
  */
-export async function processCustomEvents(scope: Scope, events: readonly JudgedEvent[]): Promise<void> {
-  const aliases = new Set(events.flatMap(({ verdicts }) => verdicts.map(({ alias }) => alias)).filter(isAlias));
+export async function processCustomEvents(scope: Scope, events: readonly EvaluatedEvent[]): Promise<void> {
+  const aliases = new Set(events.flatMap(({ results }) => results.map(({ alias }) => alias)).filter(isAlias));
   const services = aliases.size > 0 ? await servicesByAlias(scope, aliases) : new Map<string, string>();
   await writeEventResults(scope, lastResults(events, services));
-  const missing = events.map(({ verdicts }) => [
-    ...new Set(verdicts.map(({ alias }) => alias).filter((alias) => !services.has(alias))),
+  const missing = events.map(({ results }) => [
+    ...new Set(results.map(({ alias }) => alias).filter((alias) => !services.has(alias))),
   ]);
   if (services.size > 0) await removeSuggestions(scope, services.keys());
   await suggestServices(
@@ -40,17 +40,17 @@ export async function processCustomEvents(scope: Scope, events: readonly JudgedE
 const isAlias = (text: string): boolean => aliasText.safeParse(text).success;
 
 /** The last result of each check for each service. */
-function lastResults(events: readonly JudgedEvent[], services: ReadonlyMap<string, string>): EventResult[] {
+function lastResults(events: readonly EvaluatedEvent[], services: ReadonlyMap<string, string>): EventResult[] {
   const last = new Map<string, EventResult>();
-  for (const { integrationId, verdicts } of events)
-    for (const { alias, checkId, status, message } of verdicts) {
+  for (const { integrationId, results } of events)
+    for (const { alias, checkId, status, message } of results) {
       const serviceId = services.get(alias);
       if (serviceId) last.set(`${checkId} ${serviceId}`, { checkId, serviceId, integrationId, status, message });
     }
   return [...last.values()];
 }
 
-/** One line for each problem. Null if there is none. */
+/** One line for each error. Null if there is none. */
 function errorOf(errors: readonly string[], missing: readonly string[]): string | null {
   const unknown = missing.map((alias) => `No service has the alias “${alias}”.`);
   const text = storableText([...errors, ...unknown].join('\n'));

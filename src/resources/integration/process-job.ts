@@ -5,8 +5,8 @@ import { describeError } from '../../lib/log.ts';
 import type { Scope } from '../evaluation/scope.ts';
 import { processCustomEvents } from './custom-events.ts';
 import { processDeploys } from './deploy.ts';
+import { evaluateEvents, loadEventChecks } from './event-checks.ts';
 import { awaitStoring, endEvents, lockQueued, type QueuedEvent, readQueued } from './events.ts';
-import { judgeEvents, loadEventChecks } from './judge.ts';
 import { trimEvents } from './trim.ts';
 
 /** Maximum number of events of one batch, bytes of their payloads, and evaluations by checks. */
@@ -37,16 +37,16 @@ async function processNext(job: ProcessJob, dependencies: Dependencies): Promise
     return { checks, events: await readQueued(db, organizationId, limit) };
   });
   const custom = events.filter(({ type }) => type === 'CUSTOM_EVENT');
-  const judged = await judgeEvents(eventEvaluator, organizationId, custom, checks, job.signal);
+  const evaluated = await evaluateEvents(eventEvaluator, organizationId, custom, checks, job.signal);
   const deploys = events.filter(({ type }) => type === 'DEPLOY');
   await writeAll(job, dependencies, deploys, processDeploys);
-  await writeAll(job, dependencies, judged, processCustomEvents);
+  await writeAll(job, dependencies, evaluated, processCustomEvents);
   return events.length > 0;
 }
 
 type Event = Pick<QueuedEvent, 'id' | 'integrationId'>;
 
-/** Processes events in one transaction. If the data of one of them is the problem, it must not block the others. */
+/** Processes events in one transaction. If the data of one event causes an error, the others are still processed. */
 async function writeAll<Own extends Event>(
   job: ProcessJob,
   dependencies: Dependencies,

@@ -35,13 +35,13 @@ const COUNTED_FOR = 1_000;
 const MAX_COUNTED = 10_000;
 
 const QUEUE_FULL = 'Too many events of the organization are not processed yet. Try again later.';
-/** Seconds in which many events of the queue are processed. */
+/** Seconds after which a client can try again. Many events are processed meanwhile. */
 const RETRY_AFTER = 10;
 
 type Queued = { events: number; bytes: number; readAt: number };
 
 export function createEventStore({ pool, jobs }: Pick<Dependencies, 'pool' | 'jobs'>): EventStore {
-  /** The events that wait while a transaction for the same secret is running. */
+  /** The events that are stored after the running transaction for the same secret, by hash. */
   const waiting = new Map<string, Waiting[]>();
   const counts = new LRUCache<string, Queued>({ max: MAX_COUNTED });
 
@@ -110,7 +110,7 @@ export function createEventStore({ pool, jobs }: Pick<Dependencies, 'pool' | 'jo
     }
   }
 
-  /** Runs transactions until no event waits. */
+  /** Runs transactions until the queue is empty. */
   async function runAll(integration: KnownIntegration, hash: string, queue: Waiting[]): Promise<void> {
     while (queue.length > 0) await run(integration, hash, queue.splice(0, lengthOfBatch(queue)));
     waiting.delete(hash);

@@ -5,15 +5,12 @@ import { isAnyOf } from '../../db/array.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import type { AuditedChange } from '../audit-event/table.ts';
 import { categories } from '../category/table.ts';
+import { checkRows } from '../check/rows.ts';
 import { checks } from '../check/table.ts';
 import { deleteResults } from '../evaluation/check-deletion.ts';
 import { maturityHistory } from '../service/table.ts';
 
 const categoryRows = rowsOf(categories, 'cat', { scorecardId: 'sco' });
-const checkRows = rowsOf(checks, 'chk', {
-  ...{ categoryId: 'cat', levelId: 'lvl', filterId: 'fil', ownerId: 'mem', teamId: 'tea', definitionId: 'prd' },
-  ...{ integrationId: 'int', campaignId: 'cmp', sourceCheckId: 'chk' },
-});
 
 /**
  * Deletes the categories and checks of a scorecard, with their results and their history. The scorecard is locked, so it gets no

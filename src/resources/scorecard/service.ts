@@ -7,11 +7,8 @@ import type { scorecards } from './table.ts';
 export type ScorecardRow = typeof scorecards.$inferSelect;
 
 export const scorecardHooks: Hooks<ScorecardRow> = {
-  around: async (ctx, { action }, run) => {
-    // Before the scorecard is locked: an evaluation locks the levels first, and then the scorecards in which it writes levels.
-    if (action === 'delete') await lockResults(ctx);
-    return await run();
-  },
+  // Before the scorecard is locked: an evaluation locks the levels first, and then the scorecards in which it writes levels.
+  lockForDelete: lockResults,
   afterUpdate: async (ctx, before, after) => {
     // All checks: a list of the checks of the scorecard would lack one that another request is creating.
     if (before.filterId !== after.filterId) await evaluateLater(ctx, {});

@@ -116,8 +116,7 @@ const current = ({ services, passingServices, results, passingResults }: Progres
 const shareOf = ({ services, passingServices }: Progress): number => (services === 0 ? 0 : passingServices / services);
 
 function trend({ days, targetAt }: CampaignReport): ReactElement {
-  if (days.length === 0)
-    return section({ id: 'trend', title: 'Trend' }, empty('The numbers are stored once a day. There are none yet.'));
+  if (days.length === 0) return section({ id: 'trend', title: 'Trend' }, empty('No numbers are stored yet.'));
   const [first, last] = [days[0], days.at(-1)] as [DayProgress, DayProgress];
   return section(
     { id: 'trend', title: 'Trend', about: 'The share of services that pass all checks.' },

@@ -27,7 +27,24 @@ function createMarkdown(): MarkdownIt {
 }
 
 const MARKDOWN = createMarkdown();
+const WITHOUT_TABLES = createMarkdown().disable('table');
 
-/** Text of users as HTML. HTML in the text is shown as text. */
-export const markdown = (text: string): ReactElement =>
-  h('div', { className: 'prose', dangerouslySetInnerHTML: { __html: MARKDOWN.render(text) } });
+/**
+ * Whether the tables of the text have at most as many cells as it has characters. markdown-it fills up each row to the number
+ * of columns. So 1,000 characters could become 40,000 cells, for which the page would need 0.3 s.
+ */
+const hasSmallTables = (text: string): boolean =>
+  text
+    .replace(/\r\n?/g, '\n')
+    .split(/\n[ \t]*\n/)
+    .every((block) => {
+      const lines = block.split('\n');
+      const columns = lines.reduce((most, line) => Math.max(most, line.split('|').length), 0);
+      return columns * lines.length <= block.length + 1;
+    });
+
+/** Text of users as HTML. HTML in the text is shown as text, and so are tables that most rows do not fill. */
+export function markdown(text: string): ReactElement {
+  const renderer = hasSmallTables(text) ? MARKDOWN : WITHOUT_TABLES;
+  return h('div', { className: 'prose', dangerouslySetInnerHTML: { __html: renderer.render(text) } });
+}

@@ -41,7 +41,7 @@ export const maturityPage = (page: MaturityPage): ReportPage => ({
   body: page.report.overall.services === 0 ? empty(NOTHING) : content(page),
 });
 
-const NOTHING = 'There are no services that you can read. The report shows them as soon as there are some.';
+const NOTHING = 'There are no services that you can read.';
 
 const content = ({ report, days, links }: MaturityPage): ReactElement =>
   h(
@@ -147,8 +147,8 @@ function trend({ trend: days, levels }: MaturityReport, shown: number, links: Ma
 }
 
 const HIDDEN =
-  'The trend counts all services. You can read the results of some services only, so it is not shown to you.';
-const NO_DAYS = 'The numbers are stored once a day. There are none yet.';
+  'The trend counts all services, but you can read the results of some services only. It is therefore not shown.';
+const NO_DAYS = 'No numbers are stored yet.';
 
 const periods = (shown: number, links: MaturityLinks): ReactElement =>
   h(
@@ -175,7 +175,7 @@ function described(days: readonly TrendDay[], levels: readonly string[]): string
   const [first, last] = [days[0], days.at(-1)];
   const sentences = linesOf(days, levels).map(
     ({ name, shares }) =>
-      `${name} or higher: ${Math.round((shares[0] ?? 0) * 100)}% at first, ${Math.round((shares.at(-1) ?? 0) * 100)}% at last.`,
+      `${name} or higher: ${Math.round((shares[0] ?? 0) * 100)}% on the first day, ${Math.round((shares.at(-1) ?? 0) * 100)}% on the last day.`,
   );
   return [`From ${first ? date(first.day) : ''} to ${last ? date(last.day) : ''}.`, ...sentences].join(' ');
 }
