@@ -108,10 +108,7 @@ function sampleOf(type: GraphQLInputType, name: string, field: string): Json {
   const about =
     name === 'id' || name === 'ids'
       ? field
-          .replace(
-            /^(update|delete|rotate|signOut|resend|transfer|schedule|unschedule|end|send|accept|dismiss|node)s?/,
-            '',
-          )
+          .replace(/^(update|delete|rotate|signOut|resend|transfer|schedule|unschedule|end|send|dismiss|node)s?/, '')
           .replace('Ownership', 'Member')
           .replace('CampaignReminder', 'Campaign')
           .replace('IntegrationSecret', 'Integration') || 'Check'

@@ -26,6 +26,7 @@ const names = mutations.map((field) => field.name);
 const TARGETS: Record<string, string> = {
   ...{ recordDeploy: 'service.id', setServiceProperty: 'service.id' },
   ...{ copyChecksToCampaign: 'campaignId', removeChecksFromCampaign: 'campaignId' },
+  acceptServiceSuggestion: 'service.id',
 };
 /** The ID of the target in an input. */
 const idIn = (name: string, input: Json): string | undefined => {

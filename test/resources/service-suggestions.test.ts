@@ -53,7 +53,7 @@ const aliasesOf = async (id: string): Promise<string[]> =>
   (await queryData(owner, 'query ($id: ID!) { service(id: $id) { aliases } }', { id })).service.aliases;
 
 const accept = (by: Caller, id: string, service: object) =>
-  mutate(by, 'acceptServiceSuggestion', { id, service }, 'service { id }');
+  mutate(by, 'acceptServiceSuggestion', { suggestionId: id, service }, 'service { id }');
 
 describe('an unknown alias in an event', () => {
   test('becomes one suggestion, which counts events, and not the times that an event names it', async () => {
@@ -138,7 +138,7 @@ describe('a suggestion', () => {
     await createService('taken');
     expect(await accept(owner, id, { id: service })).toEqual({
       service: null,
-      errors: [{ code: 'TAKEN', path: ['id'] }],
+      errors: [{ code: 'TAKEN', path: ['suggestionId'] }],
     });
     expect(await aliasesOf(service)).toEqual(['three']);
     expect(await mutate(owner, 'createServiceFromSuggestion', { suggestionId: id, name: 'Four' })).toEqual({

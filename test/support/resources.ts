@@ -780,7 +780,7 @@ export const RESOURCES: Record<string, Resource> = {
     cases: {
       acceptServiceSuggestion: async (fixtures) => {
         const service = await fixtures.make('Service');
-        return { input: { id: await suggestion(fixtures), service: { id: service } }, event: { targetId: service } };
+        return { input: { suggestionId: await suggestion(fixtures), service: { id: service } } };
       },
       createServiceFromSuggestion: async (fixtures) => ({
         input: { suggestionId: await suggestion(fixtures), name: fixtures.unique('Suggested') },
@@ -791,7 +791,7 @@ export const RESOURCES: Record<string, Resource> = {
       const taken = await suggestion(fixtures, async (alias) => void (await fixtures.make('Service', { name: alias })));
       const service = await fixtures.make('Service');
       return {
-        acceptServiceSuggestion: [{ id: taken, service: { id: service } }, 'TAKEN', service],
+        acceptServiceSuggestion: [{ suggestionId: taken, service: { id: service } }, 'TAKEN', service],
         createServiceFromSuggestion: [{ suggestionId: taken, name: '' }, 'TOO_SHORT'],
         dismissServiceSuggestion: null,
       };

@@ -92,10 +92,10 @@ export const Check = resource('Check', {
       }),
     ),
     sourceCheckId: readOnly(
-      optionalRef('self', 'The check that this check of a campaign was copied from', {
+      optionalRef('self', 'The check that this check of a campaign was copied from, until that check is deleted', {
         reverse: 'copies',
         listsAll: true,
-        onDelete: 'clear',
+        onDelete: 'hook',
       }),
     ),
     passPending: boolean('Whether a pending result counts as passed. Otherwise it counts as failed', false),

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Context } from '../../context.ts';
+import { and, eq } from 'drizzle-orm';
+import { awaitWithCommit, type Context, db, tenant } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
+import { sendStatement } from '../../db/writer.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { deleteResults, lockResults } from '../evaluation/check-deletion.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
@@ -8,7 +10,7 @@ import { refuseCategory } from './category-rules.ts';
 import { refuseEventRules } from './event-rules.ts';
 import { refuseSettings } from './settings-rules.ts';
 import { isEnabled } from './state.ts';
-import type { checks } from './table.ts';
+import { checks } from './table.ts';
 
 export type CheckRow = typeof checks.$inferSelect;
 
@@ -31,11 +33,19 @@ export const checkHooks: Hooks<CheckRow> = {
     if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map(({ after }) => after.id) });
   },
   lockForDelete: lockResults,
+  beforeDelete: (ctx, { id }) => releaseCopies(ctx, id),
   sendAfterDelete: async (ctx, { id }) => {
     await deleteResults(ctx, id);
     await evaluateLater(ctx, { checkIds: [] });
   },
 };
+
+/** Copies in campaigns outlive their source. The statement shares a round trip with the deletion. */
+async function releaseCopies(ctx: Context, id: string): Promise<void> {
+  const own = await db(ctx);
+  const copies = and(eq(checks.organizationId, tenant(ctx)), eq(checks.sourceCheckId, id));
+  awaitWithCommit(ctx, sendStatement(own, own.update(checks).set({ sourceCheckId: null }).where(copies).getSQL()));
+}
 
 /** The columns on which the results of a check, or the levels that follow from them, depend. */
 const DECISIVE = [

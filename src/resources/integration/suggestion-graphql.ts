@@ -74,15 +74,15 @@ mutation('acceptServiceSuggestion', {
   description: `Adds the alias of a suggestion to a service, and deletes the suggestion. ${TAKEN}`,
   auditTarget: (ctx, input) => targetIdOf(ctx, Service, input),
   input: (t) => ({
-    id: t.id({ required: true, visibleWith: 'integration:read', description: 'The ID of the suggestion.' }),
+    suggestionId: t.id({ required: true, visibleWith: 'integration:read', description: 'The ID of the suggestion.' }),
     service: t.field({ type: referenceInputOf(Service), required: true, description: 'The service.' }),
   }),
   results: RESULTS,
-  resolve: async ({ id, service }, ctx) => {
-    const uuid = targetId('sug', id);
+  resolve: async ({ suggestionId, service }, ctx) => {
+    const uuid = targetId('sug', suggestionId);
     const alias = await getSuggestedAlias(ctx, uuid);
     // First the service, then the suggestion: in this order, the processing of events locks them.
-    const [row] = await withAlias('id', () =>
+    const [row] = await withAlias('suggestionId', () =>
       updateAll(ctx, Services, [{ input: { service, addAliases: [alias] }, path: [] }]),
     );
     await deleteAccepted(ctx, uuid);
