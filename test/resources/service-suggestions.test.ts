@@ -115,10 +115,15 @@ describe('a suggestion', () => {
 
   test('becomes a new service', async () => {
     const suggestionId = await suggested('brand-new');
-    const input = { suggestionId, name: 'Something', aliases: ['other'] };
-    const { service, errors } = await mutate(user, 'createServiceFromSuggestion', input, 'service { id aliases }');
+    const input = { suggestionId, name: 'Something' };
+    const { service, errors } = await mutate(
+      user,
+      'acceptServiceSuggestionAsNewService',
+      input,
+      'service { id aliases }',
+    );
     expect(errors).toEqual([]);
-    expect(service.aliases.toSorted()).toEqual(['brand-new', 'other', 'something']);
+    expect(service.aliases.toSorted()).toEqual(['brand-new', 'something']);
     expect(await suggestion('brand-new')).toBeUndefined();
   });
 
@@ -141,7 +146,7 @@ describe('a suggestion', () => {
       errors: [{ code: 'TAKEN', path: ['suggestionId'] }],
     });
     expect(await aliasesOf(service)).toEqual(['three']);
-    expect(await mutate(owner, 'createServiceFromSuggestion', { suggestionId: id, name: 'Four' })).toEqual({
+    expect(await mutate(owner, 'acceptServiceSuggestionAsNewService', { suggestionId: id, name: 'Four' })).toEqual({
       errors: [{ code: 'TAKEN', path: ['suggestionId'] }],
     });
   });
@@ -185,7 +190,7 @@ describe('a suggestion', () => {
     const theirs = await createService('Theirs', {}, globex.owner);
     expect(await accept(globex.owner, id, { id: theirs })).toEqual({ refused: 'NOT_FOUND' });
     const input = { suggestionId: id, name: 'Stolen' };
-    expect(await mutate(globex.owner, 'createServiceFromSuggestion', input)).toEqual({ refused: 'NOT_FOUND' });
+    expect(await mutate(globex.owner, 'acceptServiceSuggestionAsNewService', input)).toEqual({ refused: 'NOT_FOUND' });
     expect(await mutate(globex.owner, 'dismissServiceSuggestion', { id })).toEqual({ refused: 'NOT_FOUND' });
     expect(await suggestion('ours')).toMatchObject({ dismissed: false });
   });

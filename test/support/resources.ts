@@ -189,7 +189,7 @@ export const RESOURCES: Record<string, Resource> = {
       return insert('campaigns', (n) => ({
         ...{ name: `Campaign ${n}`, team_id: teams[n], filter_id: filters[n] },
         // Some have no start.
-        ...(n % 3 > 0 && { start_at: at(n), target_at: at(n + 10) }),
+        ...(n % 3 > 0 ? { start_at: at(n), target_at: at(n + 10) } : { start_at: null, target_at: null }),
       }));
     },
   },
@@ -782,8 +782,11 @@ export const RESOURCES: Record<string, Resource> = {
         const service = await fixtures.make('Service');
         return { input: { suggestionId: await suggestion(fixtures), service: { id: service } } };
       },
-      createServiceFromSuggestion: async (fixtures) => ({
-        input: { suggestionId: await suggestion(fixtures), name: fixtures.unique('Suggested') },
+      acceptServiceSuggestionAsNewService: async (fixtures) => ({
+        input: {
+          suggestionId: await suggestion(fixtures),
+          ...{ name: fixtures.unique('Suggested'), ownerId: await fixtures.one('Team') },
+        },
       }),
       dismissServiceSuggestion: async (fixtures) => ({ input: { id: await suggestion(fixtures) } }),
     },
@@ -792,7 +795,7 @@ export const RESOURCES: Record<string, Resource> = {
       const service = await fixtures.make('Service');
       return {
         acceptServiceSuggestion: [{ suggestionId: taken, service: { id: service } }, 'TAKEN', service],
-        createServiceFromSuggestion: [{ suggestionId: taken, name: '' }, 'TOO_SHORT'],
+        acceptServiceSuggestionAsNewService: [{ suggestionId: taken, name: '' }, 'TOO_SHORT'],
         dismissServiceSuggestion: null,
       };
     },

@@ -90,21 +90,23 @@ mutation('acceptServiceSuggestion', {
   },
 });
 
-mutation('createServiceFromSuggestion', {
+mutation('acceptServiceSuggestionAsNewService', {
   permission: 'service:create',
-  description: `Creates a service with the alias of a suggestion, and deletes the suggestion. ${TAKEN}`,
-  input: (t) => ({
-    suggestionId: t.id({ required: true, visibleWith: 'integration:read', description: 'The ID of the suggestion.' }),
-    ...attributeInputs(t as never, Services, 'create'),
-  }),
+  description: `Creates a service with the alias of a suggestion, and deletes the suggestion. \`updateService\` sets its other fields. ${TAKEN}`,
+  input: (t) => {
+    const { name, owner } = attributeInputs(t as never, Services, 'create') as Record<'name' | 'owner', never>;
+    return {
+      suggestionId: t.id({ required: true, visibleWith: 'integration:read', description: 'The ID of the suggestion.' }),
+      name,
+      owner,
+    };
+  },
   results: RESULTS,
   resolve: async ({ suggestionId, ...given }, ctx: Context) => {
-    const uuid = targetId('sug', suggestionId);
+    const uuid = targetId('sug', suggestionId as string);
     const alias = await getSuggestedAlias(ctx, uuid);
-    const input = given as Input;
-    const aliases = [...new Set([...((input['aliases'] as string[] | null | undefined) ?? []), alias])];
     const [row] = await withAlias('suggestionId', () =>
-      createAll(ctx, Services, [{ input: { ...input, aliases }, path: [] }]),
+      createAll(ctx, Services, [{ input: { ...(given as Input), aliases: [alias] }, path: [] }]),
     );
     await deleteAccepted(ctx, uuid);
     return { service: row as never };
