@@ -94,7 +94,7 @@ mutation('acceptServiceSuggestionAsNewService', {
   permission: 'service:create',
   description: `Creates a service with the alias of a suggestion, and deletes the suggestion. \`updateService\` sets its other fields. ${TAKEN}`,
   input: (t) => {
-    const { name, owner } = attributeInputs(t as never, Services, 'create') as Record<'name' | 'owner', never>;
+    const { name, owner } = attributeInputs(t as never, Services, 'create') as { name: never; owner: never };
     return {
       suggestionId: t.id({ required: true, visibleWith: 'integration:read', description: 'The ID of the suggestion.' }),
       name,
