@@ -6,11 +6,12 @@ import { levels } from '../level/table.ts';
 
 /**
  * Waits for running evaluations, which lock all levels, and postpones others until the end of the transaction. For the deletion
- * of a check or a category: an evaluation that has read it could otherwise refer to it afterwards.
+ * of a check or a category: an evaluation that has read it could otherwise refer to it afterwards. The lock is not FOR UPDATE: a
+ * request that holds the check and inserts another one with this level would otherwise wait for it, and it for that request.
  */
 export async function lockResults(ctx: Context): Promise<void> {
   const own = sql`${levels.organizationId} = ${tenant(ctx)}`;
-  const one = sql`select ${levels.id} from ${levels} where ${own} order by ${levels.id} limit 1 for update`;
+  const one = sql`select ${levels.id} from ${levels} where ${own} order by ${levels.id} limit 1 for no key update`;
   awaitWithCommit(ctx, sendStatement(await db(ctx), one));
 }
 

@@ -20,14 +20,15 @@ export interface Rubric {
 }
 
 /**
- * Reads the rubric and locks its levels, so that none of them is deleted before the end of the transaction. Returns null if
- * one is being changed. The transaction holds locks on services, which the deletion of a level needs. So it must not wait.
+ * Reads the rubric and locks its levels, so that no level is changed and no check deleted before the end of the transaction.
+ * Returns null if that is happening now. The transaction holds locks on services, which the deletion of a level needs. So it
+ * must not wait.
  */
 export async function lockRubric({ db, organizationId, now }: Scope): Promise<Rubric | null> {
   const own = sql`${levels.organizationId} = ${organizationId}`;
   const ordered = sql`select ${levels.id} from ${levels} where ${own} order by ${levels.index}`;
   const [locked, all, checks, filters] = await Promise.all([
-    queryRows<{ id: string }>(db, sql`${ordered} for key share skip locked`),
+    queryRows<{ id: string }>(db, sql`${ordered} for share skip locked`),
     queryRows<{ id: string }>(db, ordered),
     loadChecks(db, organizationId),
     loadFiltersOf(db, organizationId),
