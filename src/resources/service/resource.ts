@@ -68,6 +68,7 @@ export const Service = resource('Service', {
   conditions: serviceConditions,
   order: ['name', 'createdAt', 'updatedAt'],
   bulk: ['create', 'update'],
+  changesAccess: ['create', 'update'],
   inputs: propertyInputs,
   hooks: { ...serviceHooks, prepare: prepareProperties },
 });
