@@ -178,6 +178,8 @@ describe('the list of services by the level in a scorecard', () => {
     }
     const globex = await createOrganization(api, 'initech');
     const theirs = (await mutate(globex.owner, 'createScorecard', { name: 'Ready' }, 'scorecard { id }')).scorecard.id;
+    const ofGlobex = (await getRubric(globex.owner)).levels['Gold'];
+    expect(await found(owner, { id }, { id: ofGlobex })).toEqual([]);
     for (const scorecard of [{ id: theirs }, { alias: 'unknown' }, { id: web }, { id: 'x' }])
       expect(await found(owner, scorecard, { alias: 'gold' })).toEqual([]);
   });
