@@ -78,11 +78,15 @@ export const CAMPAIGN: CampaignReport = {
     1,
     50,
   ),
-  checks: [
-    { name: 'Runs on Node 24', results: 24, passingResults: 18 },
-    { name: 'Was deployed in the last 30 days', results: 24, passingResults: 20 },
-    { name: 'Has a runbook', results: 12, passingResults: 8 },
-  ],
+  checks: pageOf(
+    [
+      { name: 'Runs on Node 24', results: 24, passingResults: 18 },
+      { name: 'Was deployed in the last 30 days', results: 24, passingResults: 20 },
+      { name: 'Has a runbook', results: 12, passingResults: 8 },
+    ],
+    1,
+    50,
+  ),
   days: Array.from({ length: 31 }, (_, at) => ({
     day: dayBefore(30 - at),
     services: 24,

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { renderDocument } from '../../src/http/reports/layout.ts';
-import { campaignPage } from '../../src/http/reports/pages/campaign.ts';
+import { campaignPage } from '../../src/http/reports/pages/campaign/page.ts';
+import { distance } from '../../src/http/reports/pages/campaign/status.ts';
 import type { ReactElement } from '../../src/http/reports/pages/element.ts';
 import { percent } from '../../src/http/reports/pages/format.ts';
 import { markdown } from '../../src/http/reports/pages/markdown.ts';
-import { maturityPage } from '../../src/http/reports/pages/maturity.ts';
+import { type MaturityPage, maturityPage } from '../../src/http/reports/pages/maturity/page.ts';
 import { levelClass } from '../../src/http/reports/pages/palette.ts';
 import { spread, ticksOf } from '../../src/http/reports/pages/scale.ts';
-import { distance } from '../../src/http/reports/pages/status.ts';
 import type { ReportPage } from '../../src/http/reports/report.ts';
 import { pageOf } from '../../src/lib/paged.ts';
 import type { MaturityReport } from '../../src/resources/evaluation/maturity-report.ts';
@@ -19,15 +19,19 @@ const paged = <Item>(items: readonly Item[]) => pageOf(items, 1, 50);
 const viewer = { name: 'Ada', organization: 'acme', formToken: 'token' };
 const rendered = (page: ReportPage): string => renderDocument({ ...page, time: NOW, base: '/reports', viewer });
 
-const maturity = (report = MATURITY): string =>
+const maturity = (report = MATURITY, parts: Partial<MaturityPage> = {}): string =>
   rendered(
     maturityPage({
-      report,
-      days: 90,
+      ...{ report, team: null, scorecard: null, trail: [], scorecards: null, services: null, days: 90 },
+      ...parts,
       links: {
         csv: '/csv',
         days: (days) => `?days=${days}`,
         teams: (page) => `?page=${page}`,
+        scorecards: (page) => `?scorecards=${page}`,
+        services: (page) => `?services=${page}`,
+        team: (id) => `?team=${id}`,
+        scorecard: (id) => `?scorecard=${id}`,
       },
     }),
   );
@@ -37,7 +41,10 @@ const campaign = (report = CAMPAIGN, failing = FAILING): string =>
       campaign: report,
       failing: paged(failing),
       now: NOW,
-      links: { csv: '/csv', teams: (page) => `?teams=${page}`, failing: (page) => `?failing=${page}` },
+      links: {
+        ...{ all: '/campaigns', csv: '/csv', teams: (page) => `?teams=${page}` },
+        ...{ checks: (page) => `?checks=${page}`, failing: (page) => `?failing=${page}` },
+      },
     }),
   );
 
@@ -87,7 +94,7 @@ test('the report on maturity shows levels, teams, the trend and the next steps',
   const html = maturity({ ...MATURITY, teams: { ...teams, total: 120 } });
   expect(html).toContain('40 services');
   expect(html).toContain('▲ up 20 points since 25 August 2026');
-  expect(html).toContain('>Checkout</th>');
+  expect(html).toContain('<a href="?team=t1">Checkout</a></th>');
   expect(html).toContain('<b>6</b> need nothing else for the next level.');
   expect(html).toContain('Gold or higher: 5% on the first day, 10% on the last day.');
   expect(html).toContain('1 to 5 of 120 teams');
@@ -149,7 +156,7 @@ test('names are text, wherever they appear', () => {
       {
         ...attacked,
         teams: pageOf(renamed(CAMPAIGN.teams?.items ?? []), 1, 50),
-        checks: renamed(CAMPAIGN.checks ?? []),
+        checks: paged(renamed(CAMPAIGN.checks?.items ?? [])),
       },
       failing,
     ),

@@ -1,5 +1,7 @@
 import { type Context, newUnitOfWork, setActor } from '../../context.ts';
+import type { Work } from '../../db/work.ts';
 import { type Actor, ANONYMOUS } from '../../identity/actor.ts';
+import { unauthenticated } from '../../identity/identity.ts';
 import type { CurrentReportSession } from '../../resources/session/report-session.ts';
 import { countFor } from '../request-count.ts';
 import type { ReportCall } from './call.ts';
@@ -40,6 +42,19 @@ export async function reportContext(call: ReportCall, requests: number): Promise
   if (!actor) return null;
   trace.actor = actor;
   chargeOrganization(actor.organization?.id ?? '');
+  return contextOf(call, actor);
+}
+
+/** The context of a later part of a file. Throws if the session has ended. Does not count a request. */
+export async function partContext(call: ReportCall, work: Work): Promise<Context> {
+  const { server } = call;
+  const own = { ...call, server: { ...server, state: { ...server.state, work } } };
+  const actor = await readCookie(own);
+  if (!actor) throw unauthenticated();
+  return contextOf(own, actor);
+}
+
+function contextOf(call: ReportCall, actor: Actor): Context {
   const ctx = anonymousContext(call);
   setActor(ctx, actor);
   return ctx;
