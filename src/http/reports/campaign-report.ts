@@ -9,7 +9,7 @@ import { findTeamNames, listFailing } from '../../resources/campaign/failing.ts'
 import { Campaign } from '../../resources/campaign/resource.ts';
 import { countChecks, listResults, listServiceIds } from '../../resources/campaign/results.ts';
 import type { CampaignRow } from '../../resources/campaign/service.ts';
-import { services } from '../../resources/service/table.ts';
+import { checkResults } from '../../resources/check-result/table.ts';
 import { partsOf } from './file-parts.ts';
 import { campaignsPage } from './pages/campaign/list.ts';
 import { campaignPage } from './pages/campaign/page.ts';
@@ -66,10 +66,11 @@ export const renderCampaignFile: Render = async (ctx, { params }) => {
 
 const ALL = { perService: Number.MAX_SAFE_INTEGER, limit: Number.MAX_SAFE_INTEGER };
 
+/** The condition is about results, so that an index finds those of these services. */
 async function linesOfServices(ctx: Context, campaignId: string, ids: readonly string[]): Promise<string> {
   requireOnSome(ctx.unit.access, 'check_result:read');
   requireOnSome(ctx.unit.access, 'service:read');
-  const results = await listResults(ctx, campaignId, isAnyOf(services.id, ids), ALL);
+  const results = await listResults(ctx, campaignId, isAnyOf(checkResults.serviceId, ids), ALL);
   const owners = results.map(({ teamId }) => teamId);
   return resultsCsv(results, await findTeamNames(ctx, owners));
 }

@@ -10,6 +10,7 @@ import { errorPage } from './error-page.ts';
 import { beginFile, fileResponse } from './file-response.ts';
 import { htmlResponse } from './layout.ts';
 import { nextOf } from './next.ts';
+import { offeredReports } from './offered.ts';
 import { type MatchedReport, ROOT } from './paths.ts';
 import { RENDERS } from './renders.ts';
 import { PAGE_REQUESTS, reportContext, viewerOf } from './session.ts';
@@ -31,7 +32,8 @@ export async function respondWithPage(call: ReportCall, found: MatchedReport): P
   } catch (error) {
     if (!(error instanceof AmbitError) || !WITH_VIEWER.includes(error.code)) throw error;
     addError(server.state.trace, error.extensions);
-    return errorPage(error, { base, requestId: server.requestId, viewer: await viewerOf(ctx) });
+    const reports = error.code === 'FORBIDDEN' ? offeredReports(ctx) : [];
+    return errorPage(error, { base, requestId: server.requestId, viewer: await viewerOf(ctx), reports });
   }
 }
 
