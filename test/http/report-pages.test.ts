@@ -13,7 +13,7 @@ import type { ReportPage } from '../../src/http/reports/report.ts';
 import { pageOf } from '../../src/lib/paged.ts';
 import type { MaturityReport } from '../../src/resources/evaluation/maturity-report.ts';
 import type { NextSteps } from '../../src/resources/evaluation/next-steps.ts';
-import { CAMPAIGN, dayBefore, FAILING, MATURITY, NOW } from './report-data.ts';
+import { CAMPAIGN, dayBefore, FAILING, MATURITY, NOW, SCORECARDS, SERVICES } from './report-data.ts';
 
 const paged = <Item>(items: readonly Item[]) => pageOf(items, 1, 50);
 const viewer = { name: 'Ada', organization: 'acme', formToken: 'token' };
@@ -52,10 +52,20 @@ const { teams, next } = MATURITY as { teams: NonNullable<MaturityReport['teams']
 
 const all = (html: string, pattern: RegExp): string[] => [...html.matchAll(pattern)].map((match) => match[1] ?? '');
 
+const ofTeam = (services = SERVICES): string =>
+  maturity(
+    { ...MATURITY, teams: null, trend: null, next: null },
+    { team: 'Checkout', trail: [{ text: 'Maturity', href: '/reports/maturity' }], services: paged(services) },
+  );
+const ofScorecard = (): string =>
+  maturity({ ...MATURITY, next: null }, { scorecard: 'Ready', services: paged(SERVICES), scorecards: null });
+
 describe.each([
-  ['maturity', maturity],
-  ['campaign', campaign],
-])('the page of the %s', (_name, render) => {
+  ['maturity', () => maturity(MATURITY, { scorecards: SCORECARDS }), 3],
+  ['team', ofTeam, 1],
+  ['scorecard', ofScorecard, 3],
+  ['campaign', campaign, 4],
+])('the page of the %s', (_name, render, numberOfCharts) => {
   const html = render();
 
   test('has no scripts, event handlers, inline styles, and no images and frames', () => {
@@ -79,7 +89,7 @@ describe.each([
 
   test('has charts with a title and a description, and tables with captions and scopes', () => {
     const charts = all(html, /(<svg[^>]*role="img".*?<\/svg>)/gs);
-    expect(charts.length).toBeGreaterThan(1);
+    expect(charts).toHaveLength(numberOfCharts);
     for (const chart of charts) expect(chart).toMatch(/<title id="[^"]+">[^<]+<\/title><desc id="[^"]+">[^<]+<\/desc>/);
     const others = all(html, /(<svg(?![^>]*role="img")[^>]*>)/g);
     expect(others.filter((tag) => !tag.includes('aria-hidden="true"'))).toEqual([]);
@@ -108,6 +118,26 @@ test('a report without services, without a trend or without steps says so', () =
   expect(maturity({ ...MATURITY, trend: [] })).toContain('No numbers are stored yet');
   expect(maturity({ ...MATURITY, next: { steps: [], closest: 0 } })).toContain('No check prevents a service');
   expect(maturity({ ...MATURITY, trend: MATURITY.trend?.slice(-1) ?? null })).toContain('<circle');
+});
+
+test('the report on a team shows its services with their levels and what they need', () => {
+  const html = ofTeam();
+  expect(html).toContain('<title>Checkout – Maturity – acme – Ambit</title>');
+  expect(html).toContain('The levels of 40 services of the team in the rubric.');
+  expect(html).toContain('<b>Has a runbook</b> <span class="tag">Reliability, level Silver</span>');
+  expect(html).toContain('<b>A check</b> <span class="tag">level Silver</span>');
+  for (const text of ['and 5 more', 'It passes all checks', 'It has the highest level.', 'No check applies'])
+    expect(html).toContain(text);
+  expect(html).not.toMatch(/id="(trend|teams|scorecards|next)"|data-label="Team"/);
+  expect(ofScorecard()).toContain('data-label="Team"');
+});
+
+test('the last page of a list that can be opened says that there are more', () => {
+  const list = { ...paged(SERVICES), page: 1_000, total: 60_000 };
+  const html = maturity(MATURITY, { services: list });
+  expect(html).toContain('The other pages are not shown.');
+  expect(html).toContain('href="?services=999#services"');
+  expect(html).not.toContain('?services=1001');
 });
 
 test('the report of a campaign shows its status, times, progress, and what fails', () => {
@@ -152,6 +182,8 @@ test('names are text, wherever they appear', () => {
   }));
   for (const html of [
     maturity(report),
+    maturity(MATURITY, { team: ATTACK, scorecard: ATTACK, trail: [{ text: ATTACK, href: '/' }] }),
+    ofTeam(SERVICES.map((one) => ({ ...one, name: ATTACK, steps: [{ check: ATTACK, category: ATTACK, level: 0 }] }))),
     campaign(
       {
         ...attacked,

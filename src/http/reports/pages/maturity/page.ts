@@ -39,9 +39,10 @@ export const maturityPage = (page: MaturityPage): ReportPage => ({
 });
 
 function about({ report: { overall }, team, scorecard }: MaturityPage): string {
-  const whose = team === null ? '' : ' of the team';
-  const where = scorecard === null ? 'the rubric' : 'the scorecard';
-  return `The levels of ${count(overall.services, 'service')}${team === NO_TEAM ? ' without an owner' : whose} in ${where}.`;
+  const services = count(overall.services, 'service');
+  if (team === null) return `The levels of ${services} in the ${scorecard === null ? 'rubric' : 'scorecard'}.`;
+  const whose = team === NO_TEAM ? 'without an owner' : 'of the team';
+  return `The levels of ${services} ${whose} in the ${scorecard === null ? 'rubric' : `scorecard ${scorecard}`}.`;
 }
 
 function withoutServices({ team, scorecard }: MaturityPage): ReactElement {
