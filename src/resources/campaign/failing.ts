@@ -5,7 +5,6 @@ import { isAnyOf } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
 import { before, type Paged } from '../../lib/paged.ts';
 import { isPassed } from '../check-result/passed.ts';
-import { checkResults } from '../check-result/table.ts';
 import { services } from '../service/table.ts';
 import { teams } from '../team/table.ts';
 import { type CampaignResult, listResults, ofCampaign } from './results.ts';
@@ -46,9 +45,8 @@ export async function listFailing(
     sql`select one.*, (count(*) over ())::int as total from (${counted}) as one
       order by one.failing desc, lower(one.name), one.id limit ${size} offset ${before(page, size)}`,
   );
-  // About results, so that an index finds those of these services.
   const shown = isAnyOf(
-    checkResults.serviceId,
+    services.id,
     rows.map(({ id }) => id),
   );
   const bounds = { perService: RESULTS, limit: size * RESULTS };
