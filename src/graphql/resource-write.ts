@@ -135,9 +135,12 @@ async function removeOne(ctx: Context, resource: Resource, input: Input): Promis
   const order = denseIndex(resource);
   await declaration.hooks?.lockForDelete?.(ctx);
   await order?.lock(ctx);
+  const sent = declaration.hooks?.sendWithLock?.(ctx, await findTarget(ctx, resource, input));
+  // If it fails, the lock of the row fails too. Until it is awaited, a rejection would count as unhandled.
+  sent?.catch(() => undefined);
   const row = await lockTarget(ctx, resource, input, resource.permissionTo('delete'));
   await releaseReferences(ctx, table, noun, row.id, loadByAlias ? field : 'id');
-  await declaration.hooks?.beforeDelete?.(ctx, row as never);
+  await declaration.hooks?.beforeDelete?.(ctx, row as never, (await sent) as never);
   const items = await itemsOf(ctx, resource, row.id);
   // The statement that closes the gap needs the index of the deleted row to be free.
   const hook = declaration.hooks?.afterDelete;
