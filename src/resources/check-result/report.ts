@@ -103,13 +103,13 @@ async function lockCampaign(ctx: Context, campaignId: string): Promise<void> {
     .for('key share');
 }
 
-/** The check, which is not deleted before the end of the transaction. */
+/** The check, which is neither changed nor deleted before the end of the transaction. */
 async function lockCheck(ctx: Context, checkId: string): Promise<CheckRow> {
   const [check] = await (await db(ctx))
     .select()
     .from(checks)
     .where(and(eq(checks.organizationId, tenant(ctx)), eq(checks.id, checkId)))
-    .for('key share');
+    .for('share');
   if (!check) throw refusal('NOT_FOUND', 'check', 'there is no check with this ID');
   return check;
 }
