@@ -37,7 +37,14 @@ export async function recordProgress(scope: Scope): Promise<void> {
   await sendStatement(db, sql`delete from ${campaignHistory} where ${gone}`);
   if (ids.length === 0) return;
   const counted = await countProgress(scope, ids);
-  const rows = ids.map((one) => {
+  // One may have been deleted meanwhile. Locking them before would make its deletion wait while the results are counted.
+  const existing = await queryRows<{ id: string }>(
+    db,
+    sql`select ${id} from ${campaigns} where ${campaigns.organizationId} = ${organizationId} and ${isAnyOf(id, ids)}
+      order by ${id} for key share`,
+  );
+  if (existing.length === 0) return;
+  const rows = existing.map(({ id: one }) => {
     const teams = counted.get(one) ?? {};
     const total = JSON.stringify(sumOf(Object.values(teams)));
     return sql`(${organizationId}, ${one}::uuid, ${today}, ${total}::jsonb, ${JSON.stringify(teams)}::jsonb)`;
