@@ -189,6 +189,18 @@ export async function revalidate(ctx: Context): Promise<boolean> {
   return isUnchanged && revalidation.cached.isCurrent();
 }
 
+/**
+ * The same for work that takes long, before the first query of a mutation. Its transaction checks the actor again, so that a
+ * change during the work makes COMMIT roll back.
+ */
+export async function revalidateBeforeMutation(ctx: Context): Promise<boolean> {
+  const { revalidation, transaction } = ctx.unit;
+  if (transaction) return true;
+  const isUnchanged = await revalidate(ctx);
+  if (isUnchanged && revalidation) revalidation.result = null;
+  return isUnchanged;
+}
+
 /** Begins the unit of work of a mutation field, with its own transaction. Returns the current actor. */
 export async function beginMutation(ctx: Context, targetId: string | null): Promise<Actor> {
   ctx.unit.revalidation = null;
@@ -281,6 +293,19 @@ export async function endTransaction(ctx: Context, how: 'commit' | 'rollback'): 
   ctx.unit.transaction = null;
   ctx.unit.loaders = new Map();
   if (open) await (await open)[how]();
+}
+
+/**
+ * Reads with a transaction that ends before the function returns, so that none is open during work that takes long. The
+ * transaction of the request is not affected, because other fields may be using it.
+ */
+export async function readApart<T>(ctx: Context, read: (own: Context) => Promise<T>): Promise<T> {
+  const own: Context = { ...ctx, unit: { ...ctx.unit, mode: 'read only', transaction: null, loaders: new Map() } };
+  try {
+    return await read(own);
+  } finally {
+    await endTransaction(own, 'commit');
+  }
 }
 
 /** Replaces the actor of the request, after a sign-in or when the grants were read again. */
