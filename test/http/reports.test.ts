@@ -1,7 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
 import { toPublicId } from '../../src/lib/ids.ts';
-import { organizationUuid } from '../enforcement/support.ts';
+import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { enqueue, runJobs } from '../support/jobs.ts';
 import { openReport, reportCookie } from '../support/reports.ts';
@@ -231,8 +231,15 @@ describe('the report of a campaign', () => {
     expect(node.progress).toEqual({ services: 4, passingServices: 1 });
   });
 
-  test('is in the list of campaigns, with a link', async () => {
-    expect(await html('campaigns')).toContain(`<a href="/reports/${path}">Review =1+1&lt;/script&gt;`);
+  test('is in the list of campaigns, with a link and the stored numbers', async () => {
+    const sent: string[] = [];
+    api.hooks.onStatement = (statement) => sent.push(statement);
+    const page = await html('campaigns');
+    delete api.hooks.onStatement;
+    expect(page).toContain(`<a href="/reports/${path}">Review =1+1&lt;/script&gt;`);
+    expect(page).toContain('1 of 4 services, 25%');
+    // A campaign can have 10,000 results, and a page 50 campaigns.
+    expect(sent.filter((statement) => statement.includes('check_results'))).toEqual([]);
     expect(await html('campaigns', globex.owner)).toContain('There are no campaigns.');
   });
 
@@ -260,6 +267,13 @@ describe('the report of a campaign', () => {
     const page = await html(`campaigns/${draft}`);
     expect(page).toContain('The campaign is a draft.');
     expect(page).not.toContain('Failing services');
+    const startAt = new Date(Date.now() + DAY);
+    await change('scheduleCampaign', { id: draft, startAt, targetAt: new Date(Date.now() + 2 * DAY) });
+    // Stored before the campaign was postponed.
+    await api.root`insert into campaign_history (organization_id, campaign_id, day, total, teams)
+      select organization_id, ${uuidOf('cmp', draft)}, day, total, teams from campaign_history
+      where organization_id = ${organizationUuid(acme)} limit 1`;
+    expect((await html('campaigns')).match(/\d+ of \d+ services/g)).toEqual(['1 of 4 services']);
   });
 
   test('does not exist for another organization, like one with an unknown ID', async () => {
