@@ -152,4 +152,4 @@ const visibleTeams = ({ unit: { access } }: Context, teams: Readonly<Record<stri
   Object.entries(teams)
     .map(([team, progress]): TeamProgress => ({ ...progress, teamId: team === NO_TEAM ? null : team }))
     .filter(({ teamId }) => access.can(PERMISSION, serviceOf(teamId)))
-    .sort((one, other) => other.services - one.services);
+    .sort((one, other) => other.services - one.services || ((one.teamId ?? '') < (other.teamId ?? '') ? -1 : 1));
