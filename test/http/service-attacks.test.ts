@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { uuidOf } from '../enforcement/support.ts';
+import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { long } from '../support/size.ts';
 import { until } from '../support/until.ts';
@@ -99,7 +99,7 @@ describe('every new mutation is refused and changes nothing', () => {
 
 describe('while the service is locked by somebody else,', () => {
   const lockService = (sql: typeof api.root) =>
-    sql`select from services where id = ${uuidOf('svc', service.id)} for update`;
+    sql`select from services where organization_id = ${organizationUuid(acme)} and id = ${uuidOf('svc', service.id)} for update`;
   const lists = ['updateService', 'recordDeploy', 'reportCheckResult', 'runChecks'] as const;
 
   test.each(lists)('%s of a READ token is refused without waiting', async (name) => {

@@ -128,7 +128,7 @@ test('a deploy that is not valid any more fails, and does not block the events b
   const { id, send } = await createIntegration(api, owner, 'DEPLOY');
   await send({ service: 'billing', deployedAt: new Date().toISOString() });
   // As if the clock of a server had been set back.
-  await api.root`update integration_events set created_at = created_at - interval '1 day'
+  await api.root`update integration_events set created_at = ${new Date(Date.now() - 86_400_000)}
     where integration_id = ${uuidOf('int', id)}`;
   await send({ service: 'billing', version: 'next', deployedAt: '2026-01-01T00:00:00Z' });
   await runJobs(api);

@@ -4,7 +4,15 @@ import { type Json, startApi } from '../support/api.ts';
 import { runJobs } from '../support/jobs.ts';
 import { size } from '../support/size.ts';
 import { until } from '../support/until.ts';
-import { createApiToken, createCheck, createOrganization, getRubric, mutate, queryData } from '../support/world.ts';
+import {
+  createApiToken,
+  createCheck,
+  createOrganization,
+  getRubric,
+  mutate,
+  queryData,
+  waitsForLock,
+} from '../support/world.ts';
 
 const api = await startApi();
 const { root } = api;
@@ -196,13 +204,10 @@ test('each deletion of a check waits for evaluations before it locks the check, 
     let done: Promise<Json> | undefined;
     const isFree = await root.begin(async (tx) => {
       await tx`select from levels where organization_id = ${organizationUuid(acme)} for update`;
-      const [own] = await tx`select pg_backend_pid() as pid`;
       done = mutate(owner, name, input);
-      await until(async () => {
-        const blocked = await root`select from pg_stat_activity where ${own?.['pid']} = any(pg_blocking_pids(pid))`;
-        return blocked.length > 0;
-      });
-      const free = await tx`select from ${tx(table)} where id = ${id} for update skip locked`;
+      await until(() => waitsForLock(api));
+      const own = tx`organization_id = ${organizationUuid(acme)} and id = ${id}`;
+      const free = await tx`select from ${tx(table)} where ${own} for update skip locked`;
       return free.length === 1;
     });
     expect([name, isFree, await done]).toEqual([name, true, { errors: [] }]);
