@@ -78,10 +78,13 @@ export async function insertArrays<Row>(db: Db, { arrays }: Target, { common, ro
   for (let at = 0; at < rows.length; at += MAX_ROWS) {
     const some = rows.slice(at, at + MAX_ROWS).map(valuesOf);
     const columns = (some[0] ?? []).map((_, column) => numbered(some.map((values) => values[column] as string)));
-    const own = columns.flatMap(({ values, numbers }) => [makePgArray(values), makePgArray(numbers)]);
-    await send(db, arrays, [...common, makePgArray(newIds(some.length)), ...own]);
+    const own = columns.flatMap(({ values, numbers }) => [makePgArray(values), plainArray(numbers)]);
+    await send(db, arrays, [...common, plainArray(newIds(some.length)), ...own]);
   }
 }
+
+/** An array of values without special characters, which need no quotes. */
+const plainArray = (values: readonly (string | number)[]): string => `{${values.join(',')}}`;
 
 /** The different values, and for each given one its number among them, which begins with 1. */
 function numbered(given: readonly string[]): { values: string[]; numbers: number[] } {
