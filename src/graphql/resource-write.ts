@@ -38,7 +38,7 @@ async function insertAll(ctx: Context, resource: Resource, given: readonly Given
   const now = ctx.dependencies.clock();
   const times = { ...('createdAt' in table && { createdAt: now }), ...('updatedAt' in table && { updatedAt: now }) };
   const prepared = await forEachTarget(parsed, async ({ values: own, path, items }) => {
-    const values: Input = (await hooks.beforeCreate?.(ctx, own as never)) ?? own;
+    const values: Input = (await hooks.beforeCreate?.(ctx, own as never, extra as never)) ?? own;
     if (order) values['index'] = await order.insertAt(ctx, values['index'] as number | null | undefined);
     return { path, items, values: { id: newId(), ...values, ...times, ...(projectId && { projectId }) } };
   });
@@ -104,7 +104,8 @@ async function changeAll(ctx: Context, resource: Resource, given: readonly Given
     return { path, items, before, values };
   });
   const changed = await forEachTarget(parsed, async ({ values, before, ...rest }) => {
-    const changes: Input = (await hooks.beforeUpdate?.(ctx, before as never, values as never)) ?? values;
+    const changes: Input =
+      (await hooks.beforeUpdate?.(ctx, before as never, values as never, extra as never)) ?? values;
     if (order && changes['index'] !== undefined)
       await order.move(ctx, before.id, before['index'] as number, changes['index'] as number);
     return { ...rest, before, values: changes };

@@ -1,6 +1,6 @@
 import type { CheckStatus } from '../../src/resources/check-result/table.ts';
 import { matches, type NaiveService, type NaiveWorld } from '../filter/naive.ts';
-import { naiveCategoryLevel, naiveLevel } from './naive-levels.ts';
+import { type NaiveResult, naiveCategoryLevel, naiveLevel } from './naive-levels.ts';
 
 export interface NaivePredicate {
   operator: string;
@@ -201,6 +201,8 @@ export interface NaiveLevels {
   overall: string | null;
   byCategory: Record<string, string>;
   byScorecard: Record<string, string>;
+  /** The IDs of the checks that are missing for the next overall level, sorted. */
+  missing: string[];
 }
 
 export function naiveLevels(model: Model, statuses: ReadonlyMap<string, CheckStatus>): NaiveLevels {
@@ -209,7 +211,7 @@ export function naiveLevels(model: Model, statuses: ReadonlyMap<string, CheckSta
     if (check.campaignId !== null) return [];
     const passed = status === 'PASSED' || (status === 'PENDING' && check.passPending);
     const scorecard = scorecardOf(model, check)?.id ?? null;
-    return [{ category: check.categoryId, scorecard, level: model.levelIds.indexOf(check.levelId), passed }];
+    return [{ id, category: check.categoryId, scorecard, level: model.levelIds.indexOf(check.levelId), passed }];
   });
   const inScorecard = (id: string | null) => results.filter(({ scorecard }) => scorecard === id);
   const nameOf = (level: number | null): string | null => (level === null ? null : (model.levelIds[level] ?? null));
@@ -218,9 +220,21 @@ export function naiveLevels(model: Model, statuses: ReadonlyMap<string, CheckSta
     Object.fromEntries(
       sections.flatMap(({ id }) => [nameOf(levelOf(id))].flatMap((name) => (name ? [[id, name]] : []))),
     );
+  const overall = naiveLevel(inScorecard(null), levels);
   return {
-    overall: nameOf(naiveLevel(inScorecard(null), levels)),
+    overall: nameOf(overall),
     byCategory: levelIn(model.categories, (id) => naiveCategoryLevel(results, id, levels)),
     byScorecard: levelIn(model.scorecards, (id) => naiveLevel(inScorecard(id), levels)),
+    missing: missingFor(overall, levels, inScorecard(null)),
   };
+}
+
+/** What the service still has to pass, so that it has the next level. Nothing if there is none. */
+function missingFor(level: number | null, levels: number, results: (NaiveResult & { id: string })[]): string[] {
+  if (level === null || level === levels - 1) return [];
+  const required = results.filter((result) => result.level === level + 1 || result.level <= level);
+  return required
+    .filter(({ passed }) => !passed)
+    .map(({ id }) => id)
+    .toSorted();
 }

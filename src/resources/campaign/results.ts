@@ -48,6 +48,22 @@ export const resultsOf = (organizationId: string, campaignId: string, which: SQL
 export const ofCampaign = (ctx: Context, campaignId: string): SQL =>
   resultsOf(tenant(ctx), campaignId, visibleServices(ctx));
 
+/** The number of checks of a campaign. */
+export async function countChecks(ctx: Context, campaignId: string): Promise<number> {
+  const own = and(eq(checks.organizationId, tenant(ctx)), eq(checks.campaignId, campaignId));
+  return await (await db(ctx)).$count(checks, own);
+}
+
+/** The IDs of the services with a result in the campaign, in the order of their names. */
+export async function listServiceIds(ctx: Context, campaignId: string): Promise<string[]> {
+  const rows = await queryRows<{ id: string }>(
+    await db(ctx),
+    sql`select one.id from (select distinct ${services.id} as id, lower(${services.name}) as name ${ofCampaign(ctx, campaignId)}) as one
+      order by one.name, one.id`,
+  );
+  return rows.map(({ id }) => id);
+}
+
 interface Row extends Omit<CampaignResult, 'since' | 'check'> {
   checkId: string;
   isReported: boolean;

@@ -7,7 +7,7 @@ import { deleteResults, lockResults } from '../evaluation/check-deletion.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
 import { refuseCategory } from './category-rules.ts';
 import { lockAndReleaseCopies } from './copies.ts';
-import { refuseEventRules } from './event-rules.ts';
+import { type RuleProblems, refuseEventRules } from './event-rules.ts';
 import { refuseSettings } from './settings-rules.ts';
 import { isEnabled } from './state.ts';
 import type { checks } from './table.ts';
@@ -15,15 +15,15 @@ import type { checks } from './table.ts';
 export type CheckRow = typeof checks.$inferSelect;
 
 export const checkHooks: Hooks<CheckRow> = {
-  beforeCreate: async (ctx, values) => {
+  beforeCreate: async (ctx, values, prepared: RuleProblems) => {
     refuseSettings(values as CheckRow);
-    await refuseEventRules(ctx, values as CheckRow, null);
+    await refuseEventRules(ctx, values as CheckRow, null, prepared);
     return { ...values, ...enabledAtFirst(values) };
   },
-  beforeUpdate: async (ctx, row, changes) => {
+  beforeUpdate: async (ctx, row, changes, prepared: RuleProblems) => {
     if (changes.settings || changes.definitionId !== undefined || changes.integrationId !== undefined) {
       refuseSettings({ ...row, ...changes });
-      await refuseEventRules(ctx, { ...row, ...changes }, row);
+      await refuseEventRules(ctx, { ...row, ...changes }, row, prepared);
     }
     await refuseCategory(ctx, row, changes.categoryId);
     return { ...changes, ...enabledNow(ctx, row, changes) };

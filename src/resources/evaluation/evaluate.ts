@@ -21,13 +21,14 @@ export const BATCH = 500;
 
 /**
  * Evaluates these services in the transaction of the mutation: their results, their levels and the time of their next
- * evaluation. While a level is being changed, a job does it instead.
+ * evaluation. While a level is being changed, a job does it instead. A dry run evaluates nothing.
  */
 export async function evaluateServices(
   ctx: Context,
   serviceIds: readonly string[],
   options: EvaluateOptions = {},
 ): Promise<void> {
+  if (ctx.unit.dryRun) return;
   const scope = await scopeOf(ctx);
   const sorted = [...new Set(serviceIds)].sort();
   for (let at = 0; at < sorted.length; at += BATCH) {

@@ -29,9 +29,15 @@ const levelsIn = (table: string, section: string): Target => ({
 
 const LEVELS = levelsIn('service_levels', 'category_id');
 const SCORECARD_LEVELS = levelsIn('scorecard_levels', 'scorecard_id');
+const MISSING_CHECKS: Target = {
+  table: 'service_missing_checks',
+  common: ['organization_id'],
+  own: ['service_id', 'check_ids'],
+  end: 'on conflict (organization_id, service_id) do update set check_ids = excluded.check_ids',
+};
 
 const TEXTS = new Map(
-  [RESULTS, LEVELS, SCORECARD_LEVELS].map((target) => [
+  [RESULTS, LEVELS, SCORECARD_LEVELS, MISSING_CHECKS].map((target) => [
     target,
     new Map(SIZES.map((rows) => [rows, textFor(target, rows)])),
   ]),
@@ -64,6 +70,12 @@ const insertInto =
 
 export const insertLevels = insertInto(LEVELS);
 export const insertScorecardLevels = insertInto(SCORECARD_LEVELS);
+
+export const insertMissingChecks = (
+  { db, organizationId }: Scope,
+  changed: Differences['missingChecks'],
+): Promise<void> =>
+  insert(db, MISSING_CHECKS, [organizationId], changed, ({ serviceId, checkIds }) => [serviceId, checkIds]);
 
 /** With VALUES, because Citus does not allow INSERT … SELECT into a table with row-level security. */
 async function insert<Row>(
