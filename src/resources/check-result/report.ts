@@ -88,7 +88,9 @@ async function lockService(ctx: Context, serviceId: string): Promise<void> {
     .from(services)
     .where(and(eq(services.organizationId, tenant(ctx)), eq(services.id, serviceId)))
     .for('no key update');
-  ctx.unit.access.require('check_result:create', serviceOf(service?.ownerId ?? null));
+  // It was deleted after it was read. No foreign key would refuse the result.
+  if (!service) throw refusal('NOT_FOUND', 'service', 'there is no service with this ID');
+  ctx.unit.access.require('check_result:create', serviceOf(service.ownerId));
 }
 
 /**

@@ -12,6 +12,7 @@ import { newId, publicRow, toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine, slug } from '../../lib/input.ts';
 import { beginPlanPeriod } from '../billing/history.ts';
 import { checks } from '../check/table.ts';
+import { checkResults } from '../check-result/table.ts';
 import { requireSession, requireStill } from '../principal/access.ts';
 import { addMember } from '../principal/membership.ts';
 import { assign } from '../principal/service.ts';
@@ -165,6 +166,8 @@ export async function deleteOrganization(ctx: Context, input: { slug: string }):
   await tx.delete(assignments).where(eq(assignments.organizationId, tenant(ctx)));
   await tx.delete(rolePolicies).where(eq(rolePolicies.organizationId, tenant(ctx)));
   await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
+  // No foreign key refers from a result. The deletion of the services has waited for those who insert results.
+  await tx.delete(checkResults).where(eq(checkResults.organizationId, tenant(ctx)));
   // No foreign key refers from a table of the instance to the organization.
   for (const { organizationId } of [organizationSlugs, organizationSecrets, memberships, sessions])
     await tx.delete(organizationId.table).where(eq(organizationId, tenant(ctx)));
