@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { uuidOf } from '../enforcement/support.ts';
+import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { runJobs } from '../support/jobs.ts';
 import { statementsOf } from '../support/statements.ts';
@@ -9,7 +9,9 @@ import { createCheck, createOrganization, duringChange, getRubric, mutate } from
 const HOUR = 3_600_000;
 
 const api = await startApi();
-const { owner } = await createOrganization(api, 'acme');
+const acme = await createOrganization(api, 'acme');
+const { owner } = acme;
+const organization = organizationUuid(acme);
 const rubric = await getRubric(owner);
 const { service } = await mutate(owner, 'createService', { name: 'Shop' }, 'service { id }');
 const MANUAL = { manual: { frequencyDays: 1 } };
@@ -35,10 +37,18 @@ async function campaignWith(...settings: object[]): Promise<{ id: string; checks
 const latestOf = async (check: string): Promise<[string, Date | null][]> =>
   (
     await api.root`select status, expires_at from check_results
-    where check_id = ${uuidOf('chk', check)} and replaced_at is null`
+    where organization_id = ${organization} and check_id = ${uuidOf('chk', check)} and replaced_at is null`
   ).map((row) => [row['status'], row['expires_at']]);
 const report = (check: string): Promise<Json> =>
   mutate(owner, 'reportCheckResult', { check: { id: check }, service: { id: service.id }, status: 'PASSED' });
+
+/** The number of statements that wait for locks, on all nodes. */
+async function countWaiting(): Promise<number> {
+  const waiting = api.nodes.map(
+    (node) => node`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return (await Promise.all(waiting)).flat().length;
+}
 
 test('a result that is reported while the campaign ends does not expire', async () => {
   const { id, checks } = await campaignWith(MANUAL);
@@ -47,16 +57,15 @@ test('a result that is reported while the campaign ends does not expire', async 
   const reported = await duringChange(
     api,
     // The report waits when it replaces the result, and has found the campaign in progress before.
-    (tx) => tx`select from check_results where check_id = ${uuidOf('chk', check)} for update`,
+    (tx) => tx`select from check_results
+      where organization_id = ${organization} and check_id = ${uuidOf('chk', check)} for update`,
     () => report(check),
     async () => {
       let isSettled = false;
       ended = mutate(owner, 'endCampaign', { id }).finally(() => {
         isSettled = true;
       });
-      const waiting = () => api.root`select from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`;
-      await until(async () => isSettled || (await waiting()).length > 1);
+      await until(async () => isSettled || (await countWaiting()) > 1);
     },
   );
   expect([reported, await ended]).toEqual([{ errors: [] }, { errors: [] }]);
@@ -71,8 +80,9 @@ test.each(['ended', 'unscheduled'])('a report that has begun before the campaign
   const reported = await duringChange(
     api,
     async (tx) => {
-      await tx`select from campaigns where id = ${uuidOf('cmp', id)} for update`;
-      await tx`update campaigns set ${tx(change)} where id = ${uuidOf('cmp', id)}`;
+      const own = tx`where organization_id = ${organization} and id = ${uuidOf('cmp', id)}`;
+      await tx`select from campaigns ${own} for update`;
+      await tx`update campaigns set ${tx(change)} ${own}`;
     },
     () => report(check),
   );

@@ -1,6 +1,6 @@
 import type { TransactionSql } from 'postgres';
 import { expect, test } from 'vitest';
-import { uuidOf } from '../enforcement/support.ts';
+import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { createCheck, createOrganization, duringChange, getRubric, mutate } from '../support/world.ts';
 
@@ -9,7 +9,9 @@ import { createCheck, createOrganization, duringChange, getRubric, mutate } from
  * could wait for each other, and PostgreSQL would abort one of them.
  */
 const api = await startApi();
-const { owner } = await createOrganization(api, 'acme');
+const acme = await createOrganization(api, 'acme');
+const { owner } = acme;
+const organization = organizationUuid(acme);
 const rubric = await getRubric(owner);
 
 const serviceOf = async (name: string): Promise<string> =>
@@ -34,7 +36,7 @@ async function expectBoth(
 test('a service that is being updated can become a dependency', async () => {
   const [shop, billing, mail] = [await serviceOf('Shop'), await serviceOf('Billing'), await serviceOf('Mail')];
   await expectBoth(
-    (tx) => tx`select from services where id = ${uuidOf('svc', mail)} for update`,
+    (tx) => tx`select from services where organization_id = ${organization} and id = ${uuidOf('svc', mail)} for update`,
     () => dependOn(shop, mail),
     () => dependOn(billing, shop),
   );
@@ -43,7 +45,7 @@ test('a service that is being updated can become a dependency', async () => {
 test('objects can be added to an organization during a change of access', async () => {
   const { team } = await mutate(owner, 'createTeam', { name: 'Platform' }, 'team { id }');
   await expectBoth(
-    (tx) => tx`select from teams where id = ${uuidOf('tea', team.id)} for update`,
+    (tx) => tx`select from teams where organization_id = ${organization} and id = ${uuidOf('tea', team.id)} for update`,
     () => mutate(owner, 'deleteTeam', { team: { id: team.id } }),
     () => mutate(owner, 'createCategory', { name: 'Cost' }),
   );
@@ -52,7 +54,8 @@ test('objects can be added to an organization during a change of access', async 
 test('a level that is being moved can get checks', async () => {
   const { Bronze = '', Silver = '' } = rubric.levels;
   await expectBoth(
-    (tx) => tx`select from levels where id = ${uuidOf('lvl', Silver)} for no key update`,
+    (tx) =>
+      tx`select from levels where organization_id = ${organization} and id = ${uuidOf('lvl', Silver)} for no key update`,
     () => mutate(owner, 'updateLevel', { level: { id: Bronze }, index: 2 }),
     async () => (await createCheck(owner, rubric)) && DONE,
   );
