@@ -292,7 +292,7 @@ const sqlOfCopies = (copies: number): string => `
 test.each([
   [`maturity?team=${web}`, 'services'],
   ['maturity.csv', 'services'],
-  ['campaigns', 'services'],
+  ['campaigns', 'campaigns'],
   ['campaigns', 'sessions'],
 ])('%s ends with a page at its deadline if %s cannot be read, and its connection is free then', async (path, table) => {
   const cookie = await cookieOf(owner);
@@ -303,7 +303,7 @@ test.each([
     expect(await response.text()).toMatch(/<h1>Not available now<\/h1>.*(took too long|not available)\..*Request ID/s);
     // The server has this connection only, and the table is still locked.
     await until(() => impatient.pool.state().idle === impatient.pool.state().open);
-    if (table === 'services') expect((await openReport(impatient, '/reports/organization', cookie)).status).toBe(200);
+    if (table !== 'sessions') expect((await openReport(impatient, '/reports/organization', cookie)).status).toBe(200);
   });
   expect((await openReport(api, `/reports/${path}`, cookie)).status).toBe(200);
 });
