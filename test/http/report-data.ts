@@ -56,6 +56,7 @@ export const MATURITY: MaturityReport = {
       { check: 'Has a dashboard', category: 'Observability', level: 'Silver', services: 4, decisive: 0 },
     ],
     closest: 12,
+    unknown: 0,
   },
 };
 

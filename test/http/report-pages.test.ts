@@ -116,7 +116,12 @@ test('a report without services, without a trend or without steps says so', () =
   expect(maturity({ ...MATURITY, overall: none })).toContain('There are no services that you can read.');
   expect(maturity({ ...MATURITY, trend: null })).toContain('It is therefore not shown.');
   expect(maturity({ ...MATURITY, trend: [] })).toContain('No numbers are stored yet');
-  expect(maturity({ ...MATURITY, next: { steps: [], closest: 0 } })).toContain('No check prevents a service');
+  expect(maturity({ ...MATURITY, next: { steps: [], closest: 0, unknown: 0 } })).toContain(
+    'No check prevents a service',
+  );
+  const upgraded = maturity({ ...MATURITY, next: { steps: [], closest: 0, unknown: 3 } });
+  expect(upgraded).toContain('Without 3 services that Ambit has not evaluated since its upgrade.');
+  expect(upgraded).not.toContain('No check prevents a service');
   expect(maturity({ ...MATURITY, trend: MATURITY.trend?.slice(-1) ?? null })).toContain('<circle');
 });
 
@@ -171,6 +176,7 @@ test('names are text, wherever they appear', () => {
     categories: renamed(MATURITY.categories ?? []),
     next: {
       closest: 1,
+      unknown: 1,
       steps: next.steps.map((step) => ({ ...step, check: ATTACK, category: ATTACK, level: ATTACK })),
     },
   };

@@ -1,7 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
 import { toPublicId } from '../../src/lib/ids.ts';
-import { organizationUuid } from '../enforcement/support.ts';
+import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { enqueue, runJobs } from '../support/jobs.ts';
 import { openReport, reportCookie } from '../support/reports.ts';
@@ -92,6 +92,12 @@ const personWith = async (name: string, ...statements: object[]): Promise<Person
   return person;
 };
 
+/** The checks that a page says to pass next: the name, the services that need it, and those that need nothing else. */
+const stepsIn = (page: string): [string, number, number][] =>
+  [...page.matchAll(/<li><p><strong>([^<]+)<\/strong>.*?(\d+) services? fails? it\. (?:<b>(\d+)<\/b>)?/g)].map(
+    ([, name = '', all, sole]) => [name, Number(all), Number(sole ?? 0)],
+  );
+
 describe('the report on maturity', () => {
   test('has the numbers of the API', async () => {
     const levels = 'services levels { level { name } services }';
@@ -127,10 +133,6 @@ describe('the report on maturity', () => {
     const missing: string[][] = services.nodes.map((one: Json) =>
       one.maturityReport.missing.map((result: Json) => result.check.name),
     );
-    const page = await html('maturity');
-    const steps = [
-      ...page.matchAll(/<li><p><strong>([^<]+)<\/strong>.*?(\d+) services? fails? it\. (?:<b>(\d+)<\/b>)?/g),
-    ];
     const expected = ['Has a tier tag', 'Has an owner', 'Was reviewed'].map((name) => [
       name,
       missing.filter((own) => own.includes(name)).length,
@@ -141,7 +143,51 @@ describe('the report on maturity', () => {
       ['Has an owner', 1, 0],
       ['Was reviewed', 1, 0],
     ]);
-    expect(steps.map(([, name, all, sole]) => [name, Number(all), Number(sole ?? 0)])).toEqual(expected);
+    expect(stepsIn(await html('maturity'))).toEqual(expected);
+  });
+
+  test('counts the services that an earlier version has evaluated as soon as the hourly job has run', async () => {
+    const before = await html('maturity');
+    await api.root`delete from service_missing_checks where organization_id = ${organizationUuid(acme)}`;
+    const upgraded = await html('maturity');
+    expect(upgraded).toContain('Without 4 services that Ambit has not evaluated since its upgrade.');
+    expect(stepsIn(upgraded)).toEqual([]);
+    await enqueue(api, 'record-maturity', { after: null });
+    await runJobs(api);
+    expect(stepsIn(await html('maturity'))).toEqual(stepsIn(before));
+    expect(await html('maturity')).not.toContain('since its upgrade');
+  });
+
+  test('follows the deletion of a check at once, and the deletion of a level after its evaluation', async () => {
+    const initech = await createOrganization(api, 'initech');
+    const own = await getRubric(initech.owner);
+    const { levels } = own;
+    const [, last] = await Promise.all(
+      ['Bronze', 'Gold', 'Bronze'].map((level, at) =>
+        createCheck(initech.owner, own, {
+          name: `Check ${at}`,
+          settings: { hasDependency: true },
+          level: { id: levels[level] },
+        }),
+      ),
+    );
+    await create(initech.owner, 'service', { name: 'Foreign' });
+    await runJobs(api);
+    const steps = async () => stepsIn(await html('maturity', initech.owner)).toSorted();
+    expect(await steps()).toEqual([
+      ['Check 0', 1, 0],
+      ['Check 2', 1, 0],
+    ]);
+    // No check has the level Silver. Without it, the next level is Gold.
+    expect(await mutate(initech.owner, 'deleteLevel', { level: { id: levels['Silver'] } })).toEqual({ errors: [] });
+    await runJobs(api);
+    expect(await steps()).toEqual([
+      ['Check 0', 1, 0],
+      ['Check 1', 1, 0],
+      ['Check 2', 1, 0],
+    ]);
+    expect(await mutate(initech.owner, 'deleteCheck', { check: { id: last } })).toEqual({ errors: [] });
+    expect((await steps()).map(([name]) => name)).toEqual(['Check 0', 'Check 2']);
   });
 
   test('counts neither campaigns nor scorecards, and nothing of another organization', async () => {
@@ -233,8 +279,15 @@ describe('the report of a campaign', () => {
     expect(node.progress).toEqual({ services: 4, passingServices: 1 });
   });
 
-  test('is in the list of campaigns, with a link', async () => {
-    expect(await html('campaigns')).toContain(`<a href="/reports/${path}">Review =1+1&lt;/script&gt;`);
+  test('is in the list of campaigns, with a link and the stored numbers', async () => {
+    const sent: string[] = [];
+    api.hooks.onStatement = (statement) => sent.push(statement);
+    const page = await html('campaigns');
+    delete api.hooks.onStatement;
+    expect(page).toContain(`<a href="/reports/${path}">Review =1+1&lt;/script&gt;`);
+    expect(page).toContain('1 of 4 services, 25%');
+    // A campaign can have 10,000 results, and a page 50 campaigns.
+    expect(sent.filter((statement) => statement.includes('check_results'))).toEqual([]);
     expect(await html('campaigns', globex.owner)).toContain('There are no campaigns.');
   });
 
@@ -262,6 +315,13 @@ describe('the report of a campaign', () => {
     const page = await html(`campaigns/${draft}`);
     expect(page).toContain('The campaign is a draft.');
     expect(page).not.toContain('Failing services');
+    const startAt = new Date(Date.now() + DAY);
+    await change('scheduleCampaign', { id: draft, startAt, targetAt: new Date(Date.now() + 2 * DAY) });
+    // Stored before the campaign was postponed.
+    await api.root`insert into campaign_history (organization_id, campaign_id, day, total, teams)
+      select organization_id, ${uuidOf('cmp', draft)}, day, total, teams from campaign_history
+      where organization_id = ${organizationUuid(acme)} limit 1`;
+    expect((await html('campaigns')).match(/\d+ of \d+ services/g)).toEqual(['1 of 4 services']);
   });
 
   test('does not exist for another organization, like one with an unknown ID', async () => {

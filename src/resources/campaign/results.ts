@@ -37,12 +37,16 @@ export const visibleServices = (ctx: Context): SQL =>
     ownedBy(ctx, services.ownerId, 'check_result:read'),
   ) as SQL;
 
-/** The latest results of a campaign, with their checks, for FROM and WHERE. */
-export const ofCampaign = (ctx: Context, campaignId: string): SQL =>
-  sql`from ${checks} join ${checkResults} on ${checkResults.organizationId} = ${tenant(ctx)}
+/** The latest results of a campaign for these services, with their checks, for FROM and WHERE. */
+export const resultsOf = (organizationId: string, campaignId: string, which: SQL): SQL =>
+  sql`from ${checks} join ${checkResults} on ${checkResults.organizationId} = ${organizationId}
     and ${checkResults.checkId} = ${checks.id} and ${checkResults.replacedAt} is null
-    join ${services} on ${services.id} = ${checkResults.serviceId}
-    where ${checks.organizationId} = ${tenant(ctx)} and ${checks.campaignId} = ${campaignId} and ${visibleServices(ctx)}`;
+    join ${services} on ${services.organizationId} = ${organizationId} and ${services.id} = ${checkResults.serviceId}
+    where ${checks.organizationId} = ${organizationId} and ${checks.campaignId} = ${campaignId} and ${which}`;
+
+/** The same for the services that are visible to the caller. */
+export const ofCampaign = (ctx: Context, campaignId: string): SQL =>
+  resultsOf(tenant(ctx), campaignId, visibleServices(ctx));
 
 /** The number of checks of a campaign. */
 export async function countChecks(ctx: Context, campaignId: string): Promise<number> {

@@ -32,7 +32,7 @@ const COLUMNS: readonly Column[] = [
 export const campaignsPage = (page: CampaignsPage): ReportPage => ({
   title: 'Campaigns',
   section: 'campaigns',
-  about: 'Campaigns that have not ended come first, by their target.',
+  about: 'Campaigns that have not ended come first, by their target. The numbers are at most an hour old.',
   body:
     page.campaigns.total === 0
       ? empty('There are no campaigns.')

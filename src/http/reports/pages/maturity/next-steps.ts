@@ -7,15 +7,19 @@ import { empty, section } from '../parts.ts';
 const ABOUT_STEPS = 'The checks that prevent most services from reaching their next level.';
 
 /** The checks that prevent services from having their next level. */
-export function nextSteps({ steps }: NextSteps): ReactElement {
+export function nextSteps({ steps, unknown }: NextSteps): ReactElement {
   const most = Math.max(...steps.map(({ services }) => services), 1);
   return section(
     { id: 'next', title: 'What to do next', about: steps.length > 0 && ABOUT_STEPS },
-    steps.length === 0
-      ? empty('No check prevents a service from reaching its next level.')
-      : h('ol', { className: 'steps' }, list(steps.map((step) => h('li', null, stepOf(step, most))))),
+    unknown > 0 && h('p', { className: 'about' }, notCounted(unknown)),
+    steps.length > 0
+      ? h('ol', { className: 'steps' }, list(steps.map((step) => h('li', null, stepOf(step, most)))))
+      : unknown === 0 && empty('No check prevents a service from reaching its next level.'),
   );
 }
+
+const notCounted = (unknown: number): string =>
+  `Without ${count(unknown, 'service')} that Ambit has not evaluated since its upgrade. It does so within an hour.`;
 
 const stepOf = ({ check, category, level, services, decisive }: NextStep, most: number): ReactElement =>
   h(
