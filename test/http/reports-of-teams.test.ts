@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { parse } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
+import { toPublicId } from '../../src/lib/ids.ts';
 import { allow, createRole, giveRole, ifOwned, type Statement } from '../decisions/support.ts';
 import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Api, type Json, startApi } from '../support/api.ts';
@@ -267,18 +268,42 @@ describe('the file of a campaign with many results', async () => {
   });
 });
 
-test.each([`maturity?team=${web}`, 'maturity.csv', 'campaigns'])(
-  '%s ends with a page at its deadline if the database does not answer, and its connection is free then',
-  async (path) => {
-    const cookie = await cookieOf(owner);
-    await api.root.begin(async (sql) => {
-      await sql`lock table services in access exclusive mode`;
-      const response = await openReport(impatient, `/reports/${path}`, cookie);
-      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
-      expect(await response.text()).toMatch(/<h1>Not available now<\/h1>.*took too long\..*Request ID/s);
-      // The server has this connection only, and the table is still locked.
-      expect((await openReport(impatient, '/reports/organization', cookie)).status).toBe(200);
-    });
-    expect((await openReport(api, `/reports/${path}`, cookie)).status).toBe(200);
-  },
-);
+test('the checks of a campaign have pages', async () => {
+  const copy = sqlOfCopies(60);
+  await api.root.unsafe(copy, [organizationUuid(globex)]);
+  const [row] = await api.root`select id from campaigns where organization_id = ${organizationUuid(globex)}`;
+  const path = `campaigns/${toPublicId('cmp', row?.['id'])}`;
+  const first = await main(`${path}?failing=2`, globex.owner);
+  expect(first).toContain('1 to 50 of 64 checks');
+  expect(first).toContain(`href="/reports/${path}?checks=2&amp;failing=2#checks" rel="next"`);
+  const second = await main(`${path}?checks=2`, globex.owner);
+  expect(second).toContain('51 to 64 of 64 checks');
+  expect(second.match(/>More \d+<\/th>/g)).toHaveLength(14);
+  expect(await main(`${path}?checks=3`, globex.owner)).toContain('No more checks.');
+});
+
+/** Copies a check of the campaign, by SQL. */
+const sqlOfCopies = (copies: number): string => `
+  insert into checks select (jsonb_populate_record(null::checks,
+    to_jsonb(c) || jsonb_build_object('id', gen_random_uuid(), 'name', 'More ' || n))).*
+  from checks c, generate_series(1, ${copies}) n
+  where c.organization_id = $1 and c.campaign_id is not null and c.name = 'Copy 0'`;
+
+test.each([
+  [`maturity?team=${web}`, 'services'],
+  ['maturity.csv', 'services'],
+  ['campaigns', 'campaigns'],
+  ['campaigns', 'sessions'],
+])('%s ends with a page at its deadline if %s cannot be read, and its connection is free then', async (path, table) => {
+  const cookie = await cookieOf(owner);
+  await api.root.begin(async (sql) => {
+    await sql`lock table ${sql(table)} in access exclusive mode`;
+    const response = await openReport(impatient, `/reports/${path}`, cookie);
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await response.text()).toMatch(/<h1>Not available now<\/h1>.*(took too long|not available)\..*Request ID/s);
+    // The server has this connection only, and the table is still locked.
+    await until(() => impatient.pool.state().idle === impatient.pool.state().open);
+    if (table !== 'sessions') expect((await openReport(impatient, '/reports/organization', cookie)).status).toBe(200);
+  });
+  expect((await openReport(api, `/reports/${path}`, cookie)).status).toBe(200);
+});
