@@ -2,12 +2,14 @@ import { sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
 import { findNames } from '../../data/names.ts';
 import { ofServices } from '../../data/service-scope.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
 import { type Paged, pageOf } from '../../lib/paged.ts';
 import { checks } from '../check/table.ts';
-import { isPassed } from '../check-result/passed.ts';
+import { currentStatus } from '../check-result/status.ts';
 import { checkResults } from '../check-result/table.ts';
 import { filters } from '../filter/table.ts';
+import { checkIdsOf } from './checks.ts';
 import { findTeamNames } from './failing.ts';
 import { findProgress, MAX_DAYS, type ProgressByTeam } from './progress.ts';
 import { type CampaignRow, type CampaignStatus, statusOf } from './service.ts';
@@ -80,13 +82,17 @@ const failingFirst = ({ byTeam }: ProgressByTeam): ProgressByTeam['byTeam'] =>
 /** The results of each check of a campaign. */
 async function countByCheck(ctx: Context, campaignId: string): Promise<CheckProgress[]> {
   const own = tenant(ctx);
+  const ofChecks = isAnyOf(checkResults.checkId, await checkIdsOf(ctx, campaignId));
   const visible = ofServices(ctx, checkResults.serviceId, 'check_result:read') ?? sql`true`;
+  const counted = sql`select ${checkResults.checkId} as id, ${currentStatus(ctx.dependencies.clock())} as status, count(*) as results
+    from ${checkResults} where ${checkResults.organizationId} = ${own} and ${ofChecks} and ${checkResults.replacedAt} is null
+    and ${visible} group by 1, 2`;
+  const passed = sql`counted.status = 'PASSED' or (counted.status = 'PENDING' and ${checks.passPending})`;
   return await queryRows<CheckProgress>(
     await db(ctx),
-    sql`select ${checks.name}, count(${checkResults.id})::int as results,
-        count(*) filter (where ${isPassed(ctx.dependencies.clock())})::int as "passingResults"
-      from ${checks} left join ${checkResults} on ${checkResults.organizationId} = ${own}
-        and ${checkResults.checkId} = ${checks.id} and ${checkResults.replacedAt} is null and ${visible}
+    sql`select ${checks.name}, coalesce(sum(counted.results), 0)::int as results,
+        coalesce(sum(counted.results) filter (where ${passed}), 0)::int as "passingResults"
+      from ${checks} left join (${counted}) as counted on counted.id = ${checks.id}
       where ${checks.organizationId} = ${own} and ${checks.campaignId} = ${campaignId}
       group by ${checks.id}, ${checks.name} order by lower(${checks.name}), ${checks.id}`,
   );

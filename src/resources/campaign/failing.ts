@@ -39,7 +39,7 @@ export async function listFailing(
 ): Promise<Paged<FailingService>> {
   const failed = sql`not ${isPassed(ctx.dependencies.clock())}`;
   const counted = sql`select ${services.id}, ${services.name}, ${services.ownerId} as owner, count(*)::int as failing
-    ${ofCampaign(ctx, campaignId)} and ${failed} group by 1, 2, 3`;
+    ${await ofCampaign(ctx, campaignId)} and ${failed} group by 1, 2, 3`;
   const rows = await queryRows<Row>(
     await db(ctx),
     sql`select one.*, (count(*) over ())::int as total from (${counted}) as one
