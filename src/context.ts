@@ -1,6 +1,7 @@
 import { RequestCache } from '@pothos/plugin-scope-auth';
 import { type Access, accessOf } from './access/access.ts';
 import type { Permission } from './access/catalog.ts';
+import type { AccessDelta } from './access/change.ts';
 import { countedAccess, type DecisionCount } from './access/counted.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/client.ts';
@@ -111,6 +112,8 @@ export interface UnitOfWork {
   auditDraft: AuditDraft;
   /** Whether the mutation computes its effects only and is rolled back. */
   dryRun: boolean;
+  /** The changes of access for the payload of the mutation. Null if its payload has none. */
+  accessChanges: readonly AccessDelta[] | null;
   /** Statements of the mutation that were sent without waiting for their responses. */
   unanswered: Promise<unknown>[];
   /** Functions that run when the transaction has ended. */
@@ -145,6 +148,7 @@ export function newUnitOfWork(revalidation: Revalidation | null): UnitOfWork {
     revalidation,
     auditDraft: {},
     dryRun: false,
+    accessChanges: null,
     unanswered: [],
     afterCommit: [],
     loaders: new Map(),
@@ -185,6 +189,18 @@ export async function revalidate(ctx: Context): Promise<boolean> {
   return isUnchanged && revalidation.cached.isCurrent();
 }
 
+/**
+ * The same for work that takes long, before the first query of a mutation. Its transaction checks the actor again, so that a
+ * change during the work makes COMMIT roll back.
+ */
+export async function revalidateBeforeMutation(ctx: Context): Promise<boolean> {
+  const { revalidation, transaction } = ctx.unit;
+  if (transaction) return true;
+  const isUnchanged = await revalidate(ctx);
+  if (isUnchanged && revalidation) revalidation.result = null;
+  return isUnchanged;
+}
+
 /** Begins the unit of work of a mutation field, with its own transaction. Returns the current actor. */
 export async function beginMutation(ctx: Context, targetId: string | null): Promise<Actor> {
   ctx.unit.revalidation = null;
@@ -208,6 +224,7 @@ function resetUnit(ctx: Context, targetId: string | null): Actor {
   // The second enforcement layer: PostgreSQL refuses every write of a READ token.
   ctx.unit.mode = accessOfCredential(ctx.unit.actor) === 'READ' ? 'read only' : 'read write';
   ctx.unit.dryRun = false;
+  ctx.unit.accessChanges = null;
   ctx.unit.afterCommit = [];
   ctx.unit.unanswered = [];
   ctx.unit.auditDraft = targetId === null ? {} : { targetId };
@@ -253,6 +270,17 @@ export function setDryRun(ctx: Context): void {
   ctx.unit.dryRun = true;
 }
 
+/** Collects the changes of access for the payload of the mutation. */
+export function collectAccessChanges(ctx: Context, dryRun: boolean): void {
+  ctx.unit.accessChanges = [];
+  if (dryRun) setDryRun(ctx);
+}
+
+/** Adds changes of access to the payload of the mutation. */
+export function addAccessChanges({ unit }: Context, changes: readonly AccessDelta[]): void {
+  unit.accessChanges = [...(unit.accessChanges ?? []), ...changes];
+}
+
 /** The organization that the transaction is bound to. After a permission check, it is never missing. */
 export function tenant(ctx: Context): string {
   if (!ctx.unit.binding.organizationId) throw new Error('the transaction is not bound to an organization');
@@ -265,6 +293,19 @@ export async function endTransaction(ctx: Context, how: 'commit' | 'rollback'): 
   ctx.unit.transaction = null;
   ctx.unit.loaders = new Map();
   if (open) await (await open)[how]();
+}
+
+/**
+ * Reads with a transaction that ends before the function returns, so that none is open during work that takes long. The
+ * transaction of the request is not affected, because other fields may be using it.
+ */
+export async function readApart<T>(ctx: Context, read: (own: Context) => Promise<T>): Promise<T> {
+  const own: Context = { ...ctx, unit: { ...ctx.unit, mode: 'read only', transaction: null, loaders: new Map() } };
+  try {
+    return await read(own);
+  } finally {
+    await endTransaction(own, 'commit');
+  }
 }
 
 /** Replaces the actor of the request, after a sign-in or when the grants were read again. */
@@ -299,14 +340,15 @@ export function afterCommit<T>(ctx: Context, work: () => Promise<T>): Promise<T 
 }
 
 /**
- * Adds a job to the transaction of the mutation, and starts it soon after COMMIT. Nothing remains of it after a rollback,
- * also in a dry run. The statement is sent before the function returns, and its response is awaited with COMMIT.
+ * Adds a job to the transaction of the mutation, and starts it soon after COMMIT. Nothing remains of it after a rollback. A dry
+ * run adds none. The statement is sent before the function returns, and its response is awaited with COMMIT.
  */
 export async function enqueueJob<Name extends JobName>(
   ctx: Context,
   name: Name,
   payload: JobPayload<Name>,
 ): Promise<void> {
+  if (ctx.unit.dryRun) return;
   const { jobs } = ctx.dependencies;
   const { sent, id } = jobs.send(await db(ctx), name, payload);
   awaitWithCommit(ctx, id);

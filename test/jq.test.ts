@@ -292,6 +292,28 @@ describe('a program without an end', () => {
     expect(finished.indexOf('b')).toBeLessThan(3);
   });
 
+  test('delays an organization that has used no time by one task, however many others have them', async () => {
+    const own = start({ cpuMs: 200 });
+    const loop = rules({ serviceSelector: 'last(repeat(1))' });
+    const slow = ['a', 'b', 'c'];
+    for (const owner of slow) await own.evaluate(owner, loop, ['{}'], PATIENT);
+    const stopping = new AbortController();
+    let finished = 0;
+    const looping = slow.flatMap((owner) =>
+      [1, 2].map(async () => {
+        await own.evaluate(owner, loop, ['{}'], { ...PATIENT, signal: stopping.signal });
+        finished += 1;
+      }),
+    );
+    const settled = Promise.allSettled(looping);
+    expect(await own.evaluate('new', rules(), ['{"service":"a","ok":true}'], PATIENT)).toHaveLength(1);
+    expect(finished).toBeLessThanOrEqual(1);
+    // The tasks of a request that has ended are not run.
+    stopping.abort(new Error('the request has ended'));
+    const reasons = (await settled).map((one) => (one.status === 'rejected' ? String(one.reason) : ''));
+    expect(reasons.filter((reason) => reason.includes('the request has ended')).length).toBeGreaterThanOrEqual(5);
+  });
+
   test('of a regular expression ends with an error', async () => {
     const own = start({ cpuMs: 500 });
     const serviceSelector = '("a" * 60) | test("^(a|a|aa)+$b") | tostring';

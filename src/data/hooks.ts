@@ -27,7 +27,7 @@ export interface GivenInput {
 export interface Hooks<Row> {
   /**
    * Runs before the first row of a create or update mutation is locked, for what takes long, such as a validation in a thread.
-   * `afterWrite` gets the result.
+   * `beforeCreate`, `beforeUpdate` and `afterWrite` get the result.
    */
   readonly prepare?: (ctx: Context, inputs: readonly GivenInput[]) => Promise<unknown>;
   /**
@@ -36,9 +36,14 @@ export interface Hooks<Row> {
    */
   readonly around?: <Result>(ctx: Context, mutation: Mutated, run: () => Promise<Result>) => Promise<Result>;
   /** Returns the values of the new row. */
-  readonly beforeCreate?: (ctx: Context, values: Partial<Row>) => MaybePromise<Partial<Row>>;
+  readonly beforeCreate?: (ctx: Context, values: Partial<Row>, prepared: never) => MaybePromise<Partial<Row>>;
   /** Returns the values that change. The row is locked. */
-  readonly beforeUpdate?: (ctx: Context, row: Row, changes: Partial<Row>) => MaybePromise<Partial<Row>>;
+  readonly beforeUpdate?: (
+    ctx: Context,
+    row: Row,
+    changes: Partial<Row>,
+    prepared: never,
+  ) => MaybePromise<Partial<Row>>;
   /** Runs after the row was written, for changes of other tables that follow from it. */
   readonly afterCreate?: (ctx: Context, row: Row) => MaybePromise<void>;
   /** As `afterCreate`, with the row before and after the update. */
@@ -62,6 +67,11 @@ export interface Hooks<Row> {
    * cause deadlocks.
    */
   readonly lockForDelete?: (ctx: Context) => Promise<void>;
+  /**
+   * Sends statements of a deletion without waiting, so that they share a round trip with the one that locks the row. It can run
+   * before that one, so they lock what they need. `beforeDelete` gets the result.
+   */
+  readonly sendWithLock?: (ctx: Context, id: string) => Promise<unknown>;
   /** Throws if the row must not be deleted. The row is locked, and no references to it exist. */
-  readonly beforeDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
+  readonly beforeDelete?: (ctx: Context, row: Row, sent: never) => MaybePromise<void>;
 }

@@ -43,6 +43,15 @@ export function stopWork(work: Work, reason: AmbitError): void {
 
 const ENDED = unavailable('The request has ended.');
 
+/** A signal that is aborted when the work is stopped, for what is not a statement. */
+export function signalOf(work: Work): AbortSignal {
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort(work.stopped);
+  if (work.stopped) stop();
+  else work.onStop.add(stop);
+  return stopping.signal;
+}
+
 /** Prevents further statements after the response was sent. A transaction that is opened later would never be ended. */
 export function endWork(work: Work): void {
   work.stopped ??= ENDED;

@@ -1,26 +1,20 @@
-import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { refusal } from '../access/access.ts';
 import { EVENT_ENDPOINTS, type EventPath } from '../access/endpoints.ts';
-import type { Dependencies, EventRefusal } from '../context.ts';
+import type { Dependencies } from '../context.ts';
 import { ANONYMOUS } from '../identity/actor.ts';
-import { AmbitError } from '../lib/errors.ts';
-import { idAt, toPublicId } from '../lib/ids.ts';
-import { findJsonProblem } from '../lib/json-text.ts';
+import { toPublicId } from '../lib/ids.ts';
 import { hashSecret, isSecret } from '../lib/secret.ts';
-import { parseDeploy } from '../resources/integration/deploy.ts';
-import type { NewEvent, StoredEvent } from '../resources/integration/events.ts';
+import type { StoredEvent } from '../resources/integration/events.ts';
 import {
   createIntegrationLookup,
   type IntegrationLookup,
   type KnownIntegration,
 } from '../resources/integration/find.ts';
-import { EVENT_LIMITS } from '../resources/integration/limits.ts';
-import { EventRefusedError } from '../resources/integration/refusals.ts';
 import { createEventStore, type EventStore } from '../resources/integration/store.ts';
+import { eventOf, readEventBody, requirePayload } from './event-body.ts';
+import { busy, integrationDisabled, invalidEvent, noIntegration, reasonOf, wrongType } from './event-errors.ts';
 import { idempotencyKeyOf, requireJsonBody } from './event-headers.ts';
-import { BUSY, type RequestMemory } from './memory.ts';
+import type { RequestMemory } from './memory.ts';
 import { countFor, countForIntegration } from './request-count.ts';
 import { type HttpResponse, jsonResponse } from './response.ts';
 import type { ServerContext } from './server-context.ts';
@@ -80,8 +74,8 @@ async function receive(
   const { lookup, dependencies } = parts;
   const hash = isSecret('ambit_int_', secret) ? hashSecret(secret) : null;
   const integration = hash && (await lookup.find(hash));
-  if (!hash || !integration) throw await unknownSecret(dependencies, server);
-  const { id: integrationId, organizationId } = integration;
+  if (!hash || !integration) return await refuseUnknown(dependencies, server);
+  const { organizationId } = integration;
   server.state.trace.actor = { ...ANONYMOUS, organization: { id: organizationId, slug: '', name: '' } };
   try {
     requireUsable(integration, endpoint);
@@ -89,35 +83,32 @@ async function receive(
     const stored = await accept(parts, integration, hash, req, server);
     return jsonResponse(202, { id: toPublicId('ine', stored.id) });
   } catch (error) {
-    const reason = reasonOf(error);
-    const { requestId, address } = server;
-    if (reason) dependencies.eventRefusals.add({ organizationId, integrationId, reason, requestId, address });
+    countRefusal(dependencies, integration, server, error);
     throw error;
   }
 }
 
 /** Counts the request for its network, as one with an invalid credential. */
-async function unknownSecret(dependencies: Dependencies, { address }: EventRequest): Promise<AmbitError> {
+async function refuseUnknown(dependencies: Dependencies, { address }: EventRequest): Promise<never> {
   await countFor(dependencies, ANONYMOUS, address, 1);
-  return noIntegration();
+  throw noIntegration();
 }
-
-const NO_INTEGRATION = 'No integration of this type has this URL.';
-
-const noIntegration = (): AmbitError => new AmbitError('NOT_FOUND', NO_INTEGRATION, { http: { status: 404 } });
 
 function requireUsable({ enabled, type }: KnownIntegration, endpoint: EventPath): void {
-  if (type !== EVENT_ENDPOINTS[endpoint])
-    throw new EventRefusedError('WRONG_TYPE', 'NOT_FOUND', NO_INTEGRATION, { status: 404 });
-  if (!enabled) throw disabled();
+  if (type !== EVENT_ENDPOINTS[endpoint]) throw wrongType();
+  if (!enabled) throw integrationDisabled();
 }
 
-const disabled = (): AmbitError =>
-  refusal(
-    'INTEGRATION_DISABLED',
-    'The integration of this URL is disabled.',
-    'Ask an Admin of the organization to enable it.',
-  );
+/** Counts the refusal for the audit log of the organization. */
+function countRefusal(
+  { eventRefusals }: Dependencies,
+  { id: integrationId, organizationId }: KnownIntegration,
+  { requestId, address }: EventRequest,
+  error: unknown,
+): void {
+  const reason = reasonOf(error);
+  if (reason) eventRefusals.add({ organizationId, integrationId, reason, requestId, address });
+}
 
 /** Reads, checks and stores the event. */
 async function accept(
@@ -127,81 +118,27 @@ async function accept(
   req: IncomingMessage,
   { state: { work } }: EventRequest,
 ): Promise<StoredEvent> {
-  const { memory, dependencies, store, lookup } = parts;
+  const { memory, dependencies, store } = parts;
   requireJsonBody(req);
   const key = idempotencyKeyOf(req);
-  const body = await readBody(memory, req, maxOf(integration));
+  const body = await readEventBody(memory, req, integration.type);
   const admission = memory.admit(body.length);
   if (!admission) throw busy();
   try {
     admission.chargeOrganization(integration.organizationId);
-    await requireJson(body);
-    if (integration.type === 'DEPLOY') requireDeploy(body, dependencies.clock());
-    const event = eventOf(body, key, dependencies.clock());
-    const stored = await store.add(integration, hash, event, work);
-    if (stored?.isOther) throw badRequest(422, 'Idempotency-Key: the event with this key has another payload.');
-    if (stored) return stored;
+    const now = dependencies.clock();
+    await requirePayload(body, integration.type, now);
+    const stored = await store.add(integration, hash, eventOf(body, key, now), work);
+    if (!stored) throw await notUsable(parts, hash);
+    if (stored.isOther) throw invalidEvent(422, 'Idempotency-Key: the event with this key has another payload.');
+    return stored;
   } finally {
     admission.release();
   }
+}
+
+/** The error for an integration that was disabled or deleted, or got another secret, after its lookup. */
+async function notUsable({ lookup }: Parts, hash: string): Promise<Error> {
   lookup.forget(hash);
-  throw (await lookup.find(hash)) ? disabled() : noIntegration();
-}
-
-const maxOf = ({ type }: KnownIntegration): number =>
-  type === 'DEPLOY' ? EVENT_LIMITS.deploy : EVENT_LIMITS.customEvent;
-
-async function readBody(memory: RequestMemory, req: IncomingMessage, max: number): Promise<Buffer> {
-  const body = await memory.readBody(req, max);
-  if (body === 'incomplete') throw busy({ connection: 'close' });
-  if (body === 'too large')
-    throw badRequest(413, `The request body must not be larger than ${max} bytes.`, { connection: 'close' });
-  return body;
-}
-
-async function requireJson(body: Buffer): Promise<void> {
-  if (!isUtf8(body)) throw badRequest(400, 'The request body must be JSON in UTF-8.');
-  const problem = await findJsonProblem(body, EVENT_LIMITS.depth);
-  if (problem?.reason === 'too deep')
-    throw badRequest(422, `The payload must not be nested more than ${EVENT_LIMITS.depth} levels deep.`);
-  if (problem) throw badRequest(400, `The request body must be JSON. It is invalid at byte ${problem.at}.`);
-}
-
-/** A payload of type DEPLOY is small, so it is checked before it is stored. */
-function requireDeploy(body: Buffer, now: Date): void {
-  try {
-    parseDeploy(JSON.parse(body.toString()), now);
-  } catch (error) {
-    throw error instanceof AmbitError ? badRequest(422, error.message) : error;
-  }
-}
-
-function eventOf(body: Buffer, key: string | null, now: Date): NewEvent {
-  return {
-    id: idAt(now),
-    payload: body.toString(),
-    size: body.length,
-    idempotencyKey: key === null ? null : digest(key),
-    fingerprint: key === null ? null : digest(body),
-    createdAt: now,
-  };
-}
-
-const digest = (data: string | Buffer): string => createHash('sha256').update(data).digest('base64url');
-
-const badRequest = (status: number, message: string, headers?: Record<string, string>): AmbitError =>
-  new AmbitError('BAD_REQUEST', message, { http: { status, headers } });
-
-const busy = (headers: Record<string, string> = {}): AmbitError => {
-  const http = { status: 503, headers: { 'retry-after': '1', ...headers } };
-  return new AmbitError('UNAVAILABLE', BUSY, { http });
-};
-
-/** The reason in the audit log. Null if the sender did nothing wrong. */
-function reasonOf(error: unknown): EventRefusal['reason'] | null {
-  if (error instanceof EventRefusedError) return error.reason;
-  if (!(error instanceof AmbitError)) return null;
-  if (error.code === 'FORBIDDEN') return 'INTEGRATION_DISABLED';
-  if (error.code === 'RATE_LIMITED') return 'RATE_LIMITED';
-  return error.code === 'BAD_REQUEST' ? 'INVALID_EVENT' : null;
+  return (await lookup.find(hash)) ? integrationDisabled() : noIntegration();
 }

@@ -193,6 +193,20 @@ export const listDueOrganizationsAcrossTenants = async (
     .map(({ id }) => id)
     .sort();
 
+/** Those of these organizations that have events to process, in ascending order. */
+export const listOrganizationsWithQueuedEventsAcrossTenants = async (
+  db: Db,
+  organizations: readonly string[],
+): Promise<string[]> =>
+  (
+    await queryRows<{ id: string }>(
+      db,
+      sql`select ambit.list_organizations_with_queued_events(${arrayParam(organizations)}::uuid[]) as id`,
+    )
+  )
+    .map(({ id }) => id)
+    .sort();
+
 /** Users with sessions that expired an hour ago. */
 export const listUsersWithExpiredSessionsAcrossTenants = async (db: Db, limit: number): Promise<string[]> =>
   (await queryRows<{ id: string }>(db, sql`select ambit.list_users_with_expired_sessions(${limit}) as id`)).map(

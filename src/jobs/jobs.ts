@@ -5,7 +5,7 @@ import { type JobExecutor, jobExecutor } from '../db/job-executor.ts';
 import type { Pool } from '../db/pool.ts';
 import { JOB_SCHEMA, JOBS, type JobName, type JobPayload } from '../lib/jobs.ts';
 import { lazily } from '../lib/lazy.ts';
-import { countJobs, type FailedJob, type JobCounts, listFailedJobs } from './status.ts';
+import { countJobs, type FailedJob, type JobCounts, listFailedJobs, listOrganizationsWithJob } from './status.ts';
 import { useTwoPhaseCommit } from './two-phase.ts';
 
 export interface EnqueueOptions {
@@ -38,6 +38,8 @@ export interface Jobs {
   /** Makes the worker of this process look for jobs now. Otherwise a job starts at the next poll, within a second. */
   wake(): void;
   counts(): Promise<JobCounts[]>;
+  /** The organizations with a job of this name that is queued, running or retried later. */
+  organizationsWith(db: Db, name: JobName): Promise<ReadonlySet<string>>;
   /** The newest jobs that have failed and are not retried. */
   failed(limit: number): Promise<FailedJob[]>;
   /** Calls `react` at each `wake`. Returns a function that removes the listener. */
@@ -115,6 +117,7 @@ export function createJobs(pool: Pool): Jobs {
   return {
     ...jobs,
     counts: () => countJobs(pool),
+    organizationsWith: listOrganizationsWithJob,
     failed: (limit) => listFailedJobs(pool, limit),
     wake() {
       for (const react of listeners) react();

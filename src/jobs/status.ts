@@ -1,4 +1,7 @@
+import { sql } from 'drizzle-orm';
+import type { Db } from '../db/client.ts';
 import type { Pool } from '../db/pool.ts';
+import { queryRows } from '../db/reader.ts';
 import { JOB_NAMES, JOB_SCHEMA, type JobName } from '../lib/jobs.ts';
 
 /** The numbers of jobs of one kind. */
@@ -36,6 +39,16 @@ export async function countJobs(pool: Pick<Pool, 'sql'>): Promise<JobCounts[]> {
     from ${TABLE} group by name`);
   const byName = new Map(rows.map((row) => [row.name, { ...row }]));
   return JOB_NAMES.map((name) => byName.get(name) ?? { name, queued: 0, active: 0, failed: 0, waitingSeconds: null });
+}
+
+/** The organizations with a job of this name that has not ended. */
+export async function listOrganizationsWithJob(db: Db, name: JobName): Promise<ReadonlySet<string>> {
+  const rows = await queryRows<{ id: string }>(
+    db,
+    sql`select distinct data ->> 'organizationId' as id from ${sql.raw(TABLE)}
+      where name = ${name} and state < 'completed'`,
+  );
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** The newest failed jobs. */

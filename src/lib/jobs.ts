@@ -82,6 +82,18 @@ export const JOBS = {
     keepDays: 1,
     policy: 'short',
   }),
+  'queue-events': define({
+    description:
+      'Adds a job `process-events` for each organization that has queued events and no such job, because the last one has failed. Runs every 5 minutes, for 200 organizations at a time.',
+    payload: z.strictObject({ after: z.uuid().nullable() }),
+    retries: 5,
+    retryDelay: 1,
+    retryDelayMax: 60,
+    expiry: 900,
+    concurrency: 1,
+    schedule: { every: 300, payload: { after: null } },
+    keepDays: 1,
+  }),
   'record-maturity': define({
     description:
       'Stores how many services have each level as the numbers of the day. First evaluates the services that have not been evaluated since an upgrade. Runs every hour, for 200 organizations at a time.',

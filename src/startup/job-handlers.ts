@@ -5,6 +5,7 @@ import { createCleanUp } from '../resources/clean-up/job.ts';
 import { createEvaluateDue, createRecordMaturity } from '../resources/evaluation/due-job.ts';
 import { createEvaluate } from '../resources/evaluation/job.ts';
 import { createProcessEvents } from '../resources/integration/process-job.ts';
+import { createQueueEvents } from '../resources/integration/queue-job.ts';
 import { sendInvitation } from '../resources/invitation/mail-job.ts';
 
 /** What runs each job. A job of `src/lib/jobs.ts` without a handler does not compile. */
@@ -13,6 +14,7 @@ export const createHandlers = (dependencies: JobDependencies): JobHandlers => ({
   evaluate: createEvaluate(dependencies),
   'evaluate-due': createEvaluateDue(dependencies),
   'process-events': createProcessEvents(dependencies),
+  'queue-events': createQueueEvents(dependencies),
   'record-maturity': createRecordMaturity(dependencies),
   'send-campaign-reminder': sendReminderMail(dependencies),
   'send-invitation': sendInvitation(dependencies),

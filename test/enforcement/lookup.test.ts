@@ -26,6 +26,7 @@ const token = await createApiToken(api, admin, 'READ');
 const TABLES = [
   'api_tokens',
   'assignments',
+  'integration_events',
   'integrations',
   'invitations',
   'memberships',
@@ -312,6 +313,29 @@ test('list_due_organizations returns ids of those given organizations that have 
   expect(await list([], '2020-01-01')).toEqual([]);
 });
 
+test('list_organizations_with_queued_events returns ids of those given organizations that have a queued event', async () => {
+  const [here, there] = [organizationUuid(acme), organizationUuid(globex)];
+  for (const organization of [here, there]) {
+    const integration = newId();
+    await api.root`insert into integrations (organization_id, id, name, type, hash, hint)
+      values (${organization}, ${integration}, 'Builds', 'DEPLOY', ${newId()}, '0000')`;
+    const status = organization === here ? 'QUEUED' : 'PROCESSED';
+    for (const _ of [1, 2])
+      await api.root`insert into integration_events (organization_id, id, integration_id, payload, size, status)
+        values (${organization}, ${newId()}, ${integration}, '1', 1, ${status})`;
+  }
+  const list = async (...organizations: string[]) =>
+    (
+      await api.sql.unsafe('select * from ambit.list_organizations_with_queued_events($1::text::uuid[])', [
+        `{${organizations.join(',')}}`,
+      ])
+    ).map((row) => ({ ...row }));
+  expect(await list(here, there)).toEqual([{ list_organizations_with_queued_events: here }]);
+  expect(await list(there, newId())).toEqual([]);
+  expect(await list()).toEqual([]);
+  await api.root`delete from integrations where name = 'Builds' and organization_id = any(${[here, there]})`;
+});
+
 test('list_users_with_expired_sessions returns ids of users only, of sessions that expired an hour ago', async () => {
   const person = await signIn(api, admin.email, 'acme');
   const session = await sessionOf(person);
@@ -343,6 +367,7 @@ test('no other function is a security definer', () => {
     ...(inject('engine') === 'citus' ? [] : CHECKS[0].toSorted().map((name) => `ambit.${name}`)),
     'ambit.list_due_organizations',
     'ambit.list_organizations',
+    'ambit.list_organizations_with_queued_events',
     'ambit.list_users_with_expired_sessions',
   ]);
 });

@@ -114,7 +114,7 @@ function passes(model: Model, { settings, definitionId }: NaiveCheck, service: N
     case 'SERVICE_PROPERTY': {
       if (settings.property === null && definitionId === null) return false;
       const value = settings.property === null ? service.properties[definitionId ?? ''] : builtIn(settings, service);
-      return meets(settings.predicate, value ?? null);
+      return meetsAsNumber(settings.predicate, value ?? null) ?? meets(settings.predicate, value ?? null);
     }
     case 'TAG_DEFINED':
       return service.tags.some(
@@ -147,10 +147,42 @@ const builtIn = ({ property }: { property: string | null }, service: NaiveServic
     LIFECYCLE: service.lifecycleId,
   })[property ?? ''];
 
+const textIn = (value: unknown): unknown =>
+  typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+
+/**
+ * Whether the value of a property meets a condition that compares numbers. Null if the values decide as texts. A text is a number
+ * if it has at most 100 digits before and after the point, and nothing else.
+ */
+export function meetsAsNumber(predicate: NaivePredicate | null, value: unknown): boolean | null {
+  if (predicate === null) return null;
+  const [own, other] = [decimalIn(textIn(value)), decimalIn(predicate.value)];
+  const areNumbers = own !== null && other !== null;
+  switch (predicate.operator) {
+    case 'EQUALS':
+      return areNumbers && own === other ? true : null;
+    case 'DOES_NOT_EQUAL':
+      return areNumbers && own === other ? false : null;
+    case 'GREATER_THAN_OR_EQUAL_TO':
+      return areNumbers && own >= other;
+    case 'LESS_THAN_OR_EQUAL_TO':
+      return areNumbers && own <= other;
+    default:
+      return null;
+  }
+}
+
+/** The number in a text, times 10 to the power of 100. */
+function decimalIn(text: unknown): bigint | null {
+  if (typeof text !== 'string' || !/^-?[0-9]{1,100}([.][0-9]{1,100})?$/.test(text)) return null;
+  const [whole = '', fraction = ''] = text.split('.');
+  return BigInt(whole + fraction.padEnd(100, '0'));
+}
+
 /** A value meets a condition as a service meets a filter. Numbers are compared as text here. */
-function meets(predicate: NaivePredicate | null, value: unknown): boolean {
+export function meets(predicate: NaivePredicate | null, value: unknown): boolean {
   if (predicate === null) return value !== null;
-  const text = typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+  const text = textIn(value);
   const filter = { organizationId: '', connective: 'AND', predicates: [{ ...NO_VALUES, ...predicate }] } as const;
   return matches({} as NaiveWorld, filter as never, { properties: { it: text } } as never);
 }

@@ -7,9 +7,10 @@ import { createProject } from '../decisions/support.ts';
 import { createAndGetId, dumpRows } from '../enforcement/support.ts';
 import { inside, look, REFUSED, refresh, WRONG_REFRESH } from '../identity/support.ts';
 import { createToken, rotateToken } from '../identity/tokens.ts';
+import { createIntegration, secretIn, sendEvent } from '../integration/support.ts';
 import { type Api, type Json, startApi } from '../support/api.ts';
 import { differencesOfDirectories } from '../support/directories.ts';
-import { createApiKey, createOrganization, membersOfEachRole, signIn } from '../support/world.ts';
+import { createApiKey, createOrganization, membersOfEachRole, mutate, signIn } from '../support/world.ts';
 
 const api = await startApi({ config: { trustedProxies: ['127.0.0.1'] } });
 const node = await startApi({ database: api });
@@ -122,11 +123,36 @@ test('a refresh token ends its session', async () => {
   expect(await lastEvent()).toMatchObject({ action: 'revokeSecret', targetId: expect.stringMatching(/^ses_/) });
 });
 
+test('the URL of an integration is revoked on every node, also if the integration is enabled again', async () => {
+  const { id, url, secret } = await createIntegration(api, admin);
+  const statuses = async () => [(await sendEvent(api, url)).status, (await sendEvent(node, url)).status];
+  expect(await statuses()).toEqual([202, 202]);
+  expect(await revoke(secret)).toMatchObject(DONE);
+  expect(await statuses()).toEqual([404, 404]);
+  const event = await lastEvent();
+  expect(event).toMatchObject({
+    ...{ action: 'revokeSecret', outcome: 'ALLOWED', targetId: id, actor: { kind: 'ANONYMOUS' } },
+    before: { id, enabled: true, hint: secret.slice(-4) },
+  });
+  expect(JSON.stringify(event)).not.toContain('hash');
+  const READ = 'query ($id: ID!) { integration(id: $id) { enabled } }';
+  expect((await admin.query(READ, { id })).data.integration).toEqual({ enabled: false });
+  await mutate(admin, 'updateIntegration', { id, enabled: true });
+  expect(await statuses()).toEqual([404, 404]);
+  const rotated = await mutate(admin, 'rotateIntegrationSecret', { id }, 'url');
+  expect((await sendEvent(node, rotated.url)).status).toBe(202);
+  // The previous secret does not revoke the new one.
+  expect(await revoke(secret)).toMatchObject(DONE);
+  expect((await sendEvent(node, rotated.url)).status).toBe(202);
+  expect(secretIn(rotated.url)).not.toBe(secret);
+  expect(await differencesOfDirectories(api.root)).toEqual([]);
+});
+
 test('the response does not tell whether a secret was valid, and unknown secrets change nothing', async () => {
   const { secret } = await createToken(api, admin);
   const spoiled = secret.slice(0, -1) + (secret.endsWith('0') ? '1' : '0');
   const before = await dumpRows(api, ['rate_limits']);
-  const kinds: SecretKind[] = ['ambit_pat_', 'ambit_key_', 'ambit_ref_', 'ambit_inv_', 'ambit_set_'];
+  const kinds: SecretKind[] = ['ambit_pat_', 'ambit_key_', 'ambit_ref_', 'ambit_inv_', 'ambit_int_', 'ambit_set_'];
   const unknown = [...kinds.map(newSecret), spoiled, secret.slice(0, -1), '', 'x', '\u0000', admin.token ?? ''];
   const answers = await Promise.all(unknown.map((text) => revoke(text)));
   expect(await dumpRows(api, ['rate_limits'])).toEqual(before);
@@ -178,7 +204,7 @@ test('requests are limited for each network', async () => {
 });
 
 test('the log contains no shown secret', () => {
-  expect(JSON.stringify([api.logged, api.requests])).not.toMatch(/ambit_(pat|key|ref)_[0-9a-f]{72}/);
+  expect(JSON.stringify([api.logged, api.requests])).not.toMatch(/ambit_(pat|key|ref|int)_[0-9a-f]{72}/);
   expect(api.requests).toContainEqual(expect.objectContaining({ route: '/secrets/revoke', status: 204 }));
 });
 
@@ -186,7 +212,7 @@ test('the documented regular expression finds every kind of secret, and its chec
   const docs = readFileSync(new URL('../../docs/credentials.md', import.meta.url), 'utf8');
   const [, source = ''] = /```regexp\n(.+)\n```/.exec(docs) ?? [];
   const scan = (text: string): RegExpMatchArray[] => [...text.matchAll(new RegExp(source, 'g'))];
-  for (const kind of ['ambit_pat_', 'ambit_key_', 'ambit_ref_', 'ambit_inv_'] as const)
+  for (const kind of ['ambit_pat_', 'ambit_key_', 'ambit_ref_', 'ambit_inv_', 'ambit_int_'] as const)
     for (let round = 0; round < 200; round += 1) {
       const secret = newSecret(kind);
       const [found, ...more] = scan(`key="${secret}", other`);

@@ -18,6 +18,7 @@ const worker = await createWorker({
     evaluate: async () => undefined,
     'evaluate-due': async () => undefined,
     'process-events': async () => undefined,
+    'queue-events': async () => undefined,
     'record-maturity': async () => undefined,
     'send-campaign-reminder': async () => undefined,
     'send-invitation': async () => undefined,

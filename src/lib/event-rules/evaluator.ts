@@ -1,5 +1,5 @@
 import type { ThreadLimits } from '../thread/host.ts';
-import { createRunner } from '../thread/runner.ts';
+import { createRunner, type RunOptions } from '../thread/runner.ts';
 import type { EventRules, PayloadOutcome, RuleProblem, Task, TaskResult } from './messages.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { EventRules, PayloadOutcome, RuleProblem, Task, TaskResult } from '
  */
 export interface EventEvaluator {
   /** The first problem of rules. Null if they can be used. */
-  check(owner: string, rules: EventRules): Promise<RuleProblem | null>;
+  check(owner: string, rules: EventRules, options?: RunOptions): Promise<RuleProblem | null>;
   /** The outcome of each payload, which is a JSON text. */
   evaluate(
     owner: string,
@@ -20,9 +20,7 @@ export interface EventEvaluator {
   stop(): Promise<void>;
 }
 
-export interface EvaluateOptions {
-  /** Throws UNAVAILABLE if other organizations use the thread for so many milliseconds. 10 s by default. */
-  readonly maxWait?: number;
+export interface EvaluateOptions extends RunOptions {
   /** Gets the milliseconds of CPU time of each task. */
   readonly onCpu?: (milliseconds: number) => void;
 }
@@ -45,25 +43,25 @@ const TOO_COMPLEX = 'The check takes too much time or memory for this payload.';
 const GIVEN_UP = 'The check takes too much time or memory for payloads of the same batch.';
 
 export function createEventEvaluator(limits: ThreadLimits = LIMITS): EventEvaluator {
-  const busy = 'Too many evaluations of checks are queued. Try again later.';
+  const busy = 'Too many evaluations of checks are queued.';
   const { run, stop } = createRunner<Task, TaskResult>({ code: CODE, limits, busy });
 
   async function outcomesOf(
     owner: string,
     rules: EventRules,
     payloads: readonly string[],
-    { maxWait, onCpu }: EvaluateOptions,
+    { onCpu, ...options }: EvaluateOptions,
   ) {
     const task: Task = { kind: 'evaluate', rules, payloads };
-    const result = (await run(owner, task, maxWait)) as TaskResult<'evaluate'> | null;
+    const result = (await run(owner, task, options)) as TaskResult<'evaluate'> | null;
     onCpu?.(result?.cpuMs ?? limits.cpuMs);
     return result?.outcomes ?? null;
   }
 
   return {
     stop,
-    async check(owner, rules) {
-      const result = (await run(owner, { kind: 'check', rules })) as TaskResult<'check'> | null;
+    async check(owner, rules, options) {
+      const result = (await run(owner, { kind: 'check', rules }, options)) as TaskResult<'check'> | null;
       if (result) return result.problem;
       return { field: 'serviceSelector', message: 'takes too much time or memory to compile' };
     },

@@ -22,7 +22,7 @@ const CODE = { name: 'json-schema', url: new URL('./thread.ts', import.meta.url)
 const TOO_COMPLEX = 'takes too much time or memory to check against its schema';
 
 export function createSchemaValidator(limits: ThreadLimits = LIMITS): SchemaValidator {
-  const busy = 'Too many schemas and values wait for their validation. Try again in a moment.';
+  const busy = 'Too many validations of schemas and values are queued.';
   const { run, stop } = createRunner<Task, TaskResult>({ code: CODE, limits, busy });
   const runTask = <Kind extends Task['kind']>(owner: string, task: Task & { kind: Kind }) =>
     run(owner, task) as Promise<TaskResult<Kind> | null>;

@@ -1,52 +1,66 @@
-import { unavailable } from '../errors.ts';
+import { type AmbitError, unavailable } from '../errors.ts';
 import { startThread, type Thread, type ThreadCode, type ThreadLimits } from './host.ts';
+import { createFairQueue, type QueueLimits } from './queue.ts';
 
 /** Runs tasks of organizations in a thread, one at a time. `owner` is the organization. */
 export interface Runner<Task, Result> {
   /**
    * Null if the task was stopped with the thread, because it has exceeded a limit. Throws UNAVAILABLE if it has waited longer
-   * than `maxWait` milliseconds, 10 s by default.
+   * than `maxWait`, or if the queue is full.
    */
-  run(owner: string, task: Task, maxWait?: number): Promise<Result | null>;
+  run(owner: string, task: Task, options?: RunOptions): Promise<Result | null>;
   /** Ends the thread. A later call starts another one. */
   stop(): Promise<void>;
 }
 
-/** Maximum number of queued tasks, of one organization and of all. */
-const MAX_WAITING = { ofOwner: 16, all: 128 };
+export interface RunOptions {
+  /** Maximum milliseconds in the queue. 10 s by default. */
+  readonly maxWait?: number | undefined;
+  /** Ends the wait for the result with the reason of the signal. A queued task is not run then. */
+  readonly signal?: AbortSignal | undefined;
+}
 
-/** Maximum milliseconds in the queue. Meanwhile the request keeps its transaction open, and may hold locks. */
+/** Maximum number of queued tasks. */
+const MAX_WAITING: QueueLimits = { ofOwner: 16, all: 128 };
+
 const MAX_WAIT = 10_000;
 
 interface Job<Task, Result> {
-  task: Task;
-  /** The time of `performance.now()` until which it can start. */
-  until: number;
-  resolve(result: Result | null): void;
-  reject(error: unknown): void;
+  readonly task: Task;
+  readonly resolve: (result: Result | null) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export interface RunnerOptions {
   readonly code: ThreadCode;
   readonly limits: ThreadLimits;
-  /** The message of the error UNAVAILABLE when the queue is full. */
+  /** The beginning of the message of the error UNAVAILABLE: why a task was not run. */
   readonly busy: string;
 }
 
 export function createRunner<Task, Result>({ code, limits, busy }: RunnerOptions): Runner<Task, Result> {
-  const queue = createQueue<Job<Task, Result>>(() => unavailable(busy));
+  const now = (): number => performance.now();
+  const queue = createFairQueue<Job<Task, Result>>(MAX_WAITING, now);
+  const pace = createPace();
   let thread: Promise<Thread<Task, Result>> | undefined;
   let isRunning = false;
+
+  const full = (): AmbitError => tryAgain(busy, pace.secondsFor(queue.size() + 1));
 
   async function runAll(): Promise<void> {
     if (isRunning) return;
     isRunning = true;
-    for (let job = queue.next(); job; job = queue.next()) await run(job).then(job.resolve, job.reject);
+    for (let next = queue.next(); next; next = queue.next()) {
+      const { owner, entry } = next;
+      const since = now();
+      await run(entry.task).then(entry.resolve, entry.reject);
+      queue.charge(owner, now() - since);
+      pace.add(now() - since);
+    }
     isRunning = false;
   }
 
-  async function run({ task, until }: Job<Task, Result>): Promise<Result | null> {
-    if (performance.now() > until) throw unavailable(busy);
+  async function run(task: Task): Promise<Result | null> {
     thread ??= startThread<Task, Result>(code, limits);
     try {
       const result = await (await thread).run(task);
@@ -69,33 +83,50 @@ export function createRunner<Task, Result>({ code, limits, busy }: RunnerOptions
 
   return {
     stop,
-    run: (owner, task, maxWait = MAX_WAIT) =>
-      new Promise((resolve, reject) => {
-        queue.add(owner, { task, until: performance.now() + maxWait, resolve, reject });
-        void runAll();
-      }),
+    async run(owner, task, { maxWait = MAX_WAIT, signal } = {}) {
+      signal?.throwIfAborted();
+      const { promise, resolve, reject } = Promise.withResolvers<Result | null>();
+      const job = { task, resolve, reject };
+      queue.add(owner, job)?.reject(full());
+      const timer = setTimeout(() => {
+        if (queue.remove(owner, job)) reject(full());
+      }, maxWait).unref();
+      const onAbort = (): void => {
+        queue.remove(owner, job);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', onAbort);
+      void runAll();
+      return await promise.finally(() => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      });
+    },
   };
 }
 
-/** Serves the organizations round-robin, so that one with many slow tasks does not delay the others. */
-function createQueue<Entry>(busy: () => Error) {
-  const waiting = new Map<string, Entry[]>();
-  let size = 0;
+/** The seconds that a number of tasks is likely to take. */
+interface Pace {
+  add(milliseconds: number): void;
+  secondsFor(tasks: number): number;
+}
+
+/** The part of the last task in the average. */
+const WEIGHT = 0.2;
+const MAX_SECONDS = 60;
+
+function createPace(): Pace {
+  let average = 0;
   return {
-    add(owner: string, entry: Entry): void {
-      const own = waiting.get(owner) ?? [];
-      if (own.length >= MAX_WAITING.ofOwner || size >= MAX_WAITING.all) throw busy();
-      waiting.set(owner, [...own, entry]);
-      size += 1;
+    add(milliseconds) {
+      average += WEIGHT * (milliseconds - average);
     },
-    next(): Entry | undefined {
-      const [first] = waiting;
-      if (!first) return undefined;
-      const [owner, [entry, ...others]] = first;
-      waiting.delete(owner);
-      if (others.length > 0) waiting.set(owner, others);
-      size -= 1;
-      return entry;
-    },
+    secondsFor: (tasks) => Math.min(Math.max(Math.ceil((tasks * average) / 1_000), 1), MAX_SECONDS),
   };
 }
+
+/** The error of a task that was not run. */
+const tryAgain = (reason: string, seconds: number): AmbitError =>
+  unavailable(`${reason} Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`, {
+    'retry-after': String(seconds),
+  });

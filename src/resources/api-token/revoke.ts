@@ -11,16 +11,18 @@ import { ANONYMOUS } from '../../identity/actor.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { hashSecret, isSecret } from '../../lib/secret.ts';
 import { recordEvent } from '../audit-event/service.ts';
+import { revokeIntegrationSecret } from '../integration/revoke.ts';
 import { sessions } from '../session/table.ts';
 import { deleteLineage } from './lineage.ts';
 
 /**
  * Revokes the API token or API key with this secret, and all that were created with it. For a refresh token, ends its
- * session. No credential is needed, because whoever has the secret can use it. A secret that is unknown or not valid any
+ * session. For the secret of an integration, disables the integration. No credential is needed, because whoever has the secret can use it. A secret that is unknown or not valid any
  * more changes nothing.
  */
 export async function revokeSecret(ctx: Context, secret: string): Promise<void> {
   if (isSecret('ambit_ref_', secret)) return await revokeSession(ctx, hashSecret(secret));
+  if (isSecret('ambit_int_', secret)) return await revokeIntegration(ctx, hashSecret(secret));
   if (isSecret('ambit_pat_', secret) || isSecret('ambit_key_', secret)) await revokeToken(ctx, hashSecret(secret));
 }
 
@@ -68,6 +70,22 @@ async function revokeSession(ctx: Context, hash: string): Promise<void> {
       const targetId = toPublicId('ses', id);
       audit(ctx, { targetId, before: { id: targetId }, after: null });
       await record(tx, ctx, organizationId);
+    },
+    'read write',
+    ctx.work,
+  );
+}
+
+async function revokeIntegration(ctx: Context, hash: string): Promise<void> {
+  const { pool, identity } = ctx.dependencies;
+  ctx.work.statements += 1;
+  const organizationId = await identity.lookups.organizationOf(hash);
+  if (organizationId === '') return;
+  await inTransaction(
+    pool,
+    { organizationId, userId: null },
+    async (tx) => {
+      if (await revokeIntegrationSecret(tx, ctx, organizationId, hash)) await record(tx, ctx, organizationId);
     },
     'read write',
     ctx.work,

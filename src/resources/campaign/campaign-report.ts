@@ -4,12 +4,11 @@ import { findNames } from '../../data/names.ts';
 import { ofServices } from '../../data/service-scope.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
-import { type Paged, pageOf } from '../../lib/paged.ts';
+import { before, type Paged, pageOf } from '../../lib/paged.ts';
 import { checks } from '../check/table.ts';
-import { currentStatus } from '../check-result/status.ts';
+import { isPassed } from '../check-result/passed.ts';
 import { checkResults } from '../check-result/table.ts';
 import { filters } from '../filter/table.ts';
-import { checkIdsOf } from './checks.ts';
 import { findTeamNames } from './failing.ts';
 import { findProgress, MAX_DAYS, type ProgressByTeam } from './progress.ts';
 import { type CampaignRow, type CampaignStatus, statusOf } from './service.ts';
@@ -39,24 +38,31 @@ export interface CampaignReport extends Pick<CampaignRow, 'name' | 'brief' | 'st
   /** The teams with the most failing services come first. Null if the caller cannot read teams. */
   readonly teams: Paged<TeamProgress> | null;
   /** In the order of their names. Null if the caller cannot read checks. */
-  readonly checks: readonly CheckProgress[] | null;
+  readonly checks: Paged<CheckProgress> | null;
   /** Oldest day first. */
   readonly days: readonly DayProgress[];
 }
 
-/** The progress of a campaign that is visible to the caller, with a page of its teams. */
+interface Wanted {
+  /** The pages of the lists, from 1. */
+  readonly teams: number;
+  readonly checks: number;
+  readonly size: number;
+}
+
+/** The progress of a campaign that is visible to the caller, with a page of its teams and of its checks. */
 export async function findCampaignReport(
   ctx: Context,
   campaign: CampaignRow,
-  { page, size }: { page: number; size: number },
+  { teams, checks: page, size }: Wanted,
 ): Promise<CampaignReport> {
   const { access } = ctx.unit;
   const { now, days } = await findProgress(ctx, campaign.id, MAX_DAYS);
-  const shown = pageOf(failingFirst(now), page, size);
+  const shown = pageOf(failingFirst(now), teams, size);
   const [teamNames, filterNames, byCheck] = await Promise.all([
     findTeamNames(ctx, [campaign.teamId, ...shown.items.map(({ teamId }) => teamId)]),
     access.can('filter:read') ? findNames(ctx, filters, [campaign.filterId]) : null,
-    access.can('check:read') ? countByCheck(ctx, campaign.id) : null,
+    access.can('check:read') ? countByCheck(ctx, campaign.id, page, size) : null,
   ]);
   const named = shown.items.map(({ teamId, ...own }) => ({ ...own, name: nameOfTeam(teamNames, teamId) }));
   return {
@@ -79,21 +85,37 @@ const failing = ({ services, passingServices }: Progress): number => services - 
 const failingFirst = ({ byTeam }: ProgressByTeam): ProgressByTeam['byTeam'] =>
   [...byTeam].sort((one, other) => failing(other) - failing(one));
 
-/** The results of each check of a campaign. */
-async function countByCheck(ctx: Context, campaignId: string): Promise<CheckProgress[]> {
+/** The results of a page of the checks. Only results of these checks are counted: a campaign can have millions. */
+async function countByCheck(
+  ctx: Context,
+  campaignId: string,
+  page: number,
+  size: number,
+): Promise<Paged<CheckProgress>> {
   const own = tenant(ctx);
-  const ofChecks = isAnyOf(checkResults.checkId, await checkIdsOf(ctx, campaignId));
-  const visible = ofServices(ctx, checkResults.serviceId, 'check_result:read') ?? sql`true`;
-  const counted = sql`select ${checkResults.checkId} as id, ${currentStatus(ctx.dependencies.clock())} as status, count(*) as results
-    from ${checkResults} where ${checkResults.organizationId} = ${own} and ${ofChecks} and ${checkResults.replacedAt} is null
-    and ${visible} group by 1, 2`;
-  const passed = sql`counted.status = 'PASSED' or (counted.status = 'PENDING' and ${checks.passPending})`;
-  return await queryRows<CheckProgress>(
+  const shown = await queryRows<{ id: string; name: string; total: number }>(
     await db(ctx),
-    sql`select ${checks.name}, coalesce(sum(counted.results), 0)::int as results,
-        coalesce(sum(counted.results) filter (where ${passed}), 0)::int as "passingResults"
-      from ${checks} left join (${counted}) as counted on counted.id = ${checks.id}
-      where ${checks.organizationId} = ${own} and ${checks.campaignId} = ${campaignId}
-      group by ${checks.id}, ${checks.name} order by lower(${checks.name}), ${checks.id}`,
+    sql`select ${checks.id}, ${checks.name}, (count(*) over ())::int as total
+      from ${checks} where ${checks.organizationId} = ${own} and ${checks.campaignId} = ${campaignId}
+      order by lower(${checks.name}), ${checks.id} limit ${size} offset ${before(page, size)}`,
   );
+  const ofShown = isAnyOf(
+    checkResults.checkId,
+    shown.map(({ id }) => id),
+  );
+  const visible = ofServices(ctx, checkResults.serviceId, 'check_result:read') ?? sql`true`;
+  const counted = await queryRows<Omit<CheckProgress, 'name'> & { id: string }>(
+    await db(ctx),
+    sql`select ${checkResults.checkId} as id, count(*)::int as results,
+        count(*) filter (where ${isPassed(ctx.dependencies.clock())})::int as "passingResults"
+      from ${checkResults} join ${checks} on ${checks.organizationId} = ${own} and ${checks.id} = ${checkResults.checkId}
+      where ${checkResults.organizationId} = ${own} and ${ofShown} and ${checkResults.replacedAt} is null and ${visible}
+      group by 1`,
+  );
+  const byId = new Map(counted.map((row) => [row.id, row]));
+  const items = shown.map(({ id, name }) => {
+    const { results = 0, passingResults = 0 } = byId.get(id) ?? {};
+    return { name, results, passingResults };
+  });
+  return { items, page, size, total: shown[0]?.total ?? 0 };
 }

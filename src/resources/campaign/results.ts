@@ -8,9 +8,10 @@ import { type CheckType, checks } from '../check/table.ts';
 import { messageOf } from '../check-result/message.ts';
 import { currentStatus } from '../check-result/status.ts';
 import { type CheckStatus, checkResults } from '../check-result/table.ts';
+import type { Scope } from '../evaluation/scope.ts';
 import { propertyDefinitions } from '../property-definition/table.ts';
 import { services } from '../service/table.ts';
-import { checkIdsOf } from './checks.ts';
+import { findCheckIds } from './checks.ts';
 
 /** The latest result of a check of a campaign for a service. */
 export interface CampaignResult {
@@ -39,15 +40,38 @@ export const visibleServices = (ctx: Context): SQL =>
   ) as SQL;
 
 /**
- * The latest results of a campaign, with their checks, for FROM and WHERE. The IDs of the checks tell the planner how many there
- * are. With a join only, it reads each of their results from another page of the table.
+ * The latest results of a campaign for these services, with their checks, for FROM and WHERE. The IDs of the checks tell the
+ * planner how many there are. With a join only, it reads each of their results from another page of the table.
  */
-export async function ofCampaign(ctx: Context, campaignId: string): Promise<SQL> {
-  const ofChecks = isAnyOf(checkResults.checkId, await checkIdsOf(ctx, campaignId));
-  return sql`from ${checkResults} join ${checks} on ${checks.organizationId} = ${tenant(ctx)} and ${checks.id} = ${checkResults.checkId}
-    join ${services} on ${services.id} = ${checkResults.serviceId}
-    where ${checkResults.organizationId} = ${tenant(ctx)} and ${ofChecks} and ${checkResults.replacedAt} is null
-    and ${visibleServices(ctx)}`;
+export async function resultsOf(
+  { db, organizationId }: Pick<Scope, 'db' | 'organizationId'>,
+  campaignId: string,
+  which: SQL,
+): Promise<SQL> {
+  const ofChecks = isAnyOf(checkResults.checkId, await findCheckIds({ db, organizationId }, [campaignId]));
+  return sql`from ${checkResults} join ${checks} on ${checks.organizationId} = ${organizationId} and ${checks.id} = ${checkResults.checkId}
+    join ${services} on ${services.organizationId} = ${organizationId} and ${services.id} = ${checkResults.serviceId}
+    where ${checkResults.organizationId} = ${organizationId} and ${ofChecks} and ${checkResults.replacedAt} is null and ${which}`;
+}
+
+/** The same for the services that are visible to the caller. */
+export const ofCampaign = async (ctx: Context, campaignId: string): Promise<SQL> =>
+  resultsOf({ db: await db(ctx), organizationId: tenant(ctx) }, campaignId, visibleServices(ctx));
+
+/** The number of checks of a campaign. */
+export async function countChecks(ctx: Context, campaignId: string): Promise<number> {
+  const own = and(eq(checks.organizationId, tenant(ctx)), eq(checks.campaignId, campaignId));
+  return await (await db(ctx)).$count(checks, own);
+}
+
+/** The IDs of the services with a result in the campaign, in the order of their names. */
+export async function listServiceIds(ctx: Context, campaignId: string): Promise<string[]> {
+  const rows = await queryRows<{ id: string }>(
+    await db(ctx),
+    sql`select one.id from (select distinct ${services.id} as id, lower(${services.name}) as name ${await ofCampaign(ctx, campaignId)}) as one
+      order by one.name, one.id`,
+  );
+  return rows.map(({ id }) => id);
 }
 
 interface Row extends Omit<CampaignResult, 'since' | 'check'> {

@@ -1,5 +1,6 @@
-import { type Context, db, tenant } from '../../context.ts';
-import type { EventRules, ServiceOutcome } from '../../lib/event-rules/messages.ts';
+import { type Context, db, revalidate, tenant } from '../../context.ts';
+import { signalOf } from '../../db/work.ts';
+import type { EventRules, PayloadOutcome, ServiceOutcome } from '../../lib/event-rules/messages.ts';
 import { storableText } from '../../lib/storable.ts';
 import type { CheckRow } from '../check/service.ts';
 import { MAX_RULES, settingsOf } from '../check/settings.ts';
@@ -36,18 +37,25 @@ export async function testCheck(
   for (const [field, max] of Object.entries(MAX_RULES))
     if ((rules[field as keyof EventRules] ?? '').length > max)
       return onlyErrors(`${field}: must have at most ${max.toLocaleString('en')} characters`);
-  // Checks the credential. Otherwise the field would run twice, and run slow programs twice.
-  const tx = await db(ctx);
-  const { eventEvaluator } = ctx.dependencies;
-  const problem = await eventEvaluator.check(tenant(ctx), rules);
-  if (problem) return onlyErrors(`${problem.field}: ${problem.message}`);
-  const [outcome] = await eventEvaluator.evaluate(tenant(ctx), rules, [JSON.stringify(payload)]);
-  if (!outcome || 'error' in outcome) return onlyErrors(outcome?.error ?? '');
+  // The request runs again with the current actor, so the programs need not run now.
+  if (!(await revalidate(ctx))) return onlyErrors();
+  const outcome = await evaluate(ctx, rules, payload);
+  if ('error' in outcome) return onlyErrors(outcome.error);
   const ids = await servicesByAlias(
-    { db: tx, organizationId: tenant(ctx) },
+    { db: await db(ctx), organizationId: tenant(ctx) },
     outcome.services.map(({ alias }) => storableText(alias)),
   );
   return { errors: [], services: outcome.services.map((one) => ({ ...one, serviceId: ids.get(one.alias) ?? null })) };
+}
+
+/** Runs the programs. The field has no open transaction meanwhile. */
+async function evaluate(ctx: Context, rules: EventRules, payload: unknown): Promise<PayloadOutcome> {
+  const { eventEvaluator } = ctx.dependencies;
+  const options = { signal: signalOf(ctx.work) };
+  const problem = await eventEvaluator.check(tenant(ctx), rules, options);
+  if (problem) return { error: `${problem.field}: ${problem.message}` };
+  const [outcome] = await eventEvaluator.evaluate(tenant(ctx), rules, [JSON.stringify(payload)], options);
+  return outcome ?? { error: '' };
 }
 
 /** The fields with a value. Null removes the message only, because the programs are required. */

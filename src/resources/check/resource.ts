@@ -1,3 +1,5 @@
+import type { Context } from '../../context.ts';
+import type { GivenInput } from '../../data/hooks.ts';
 import {
   alias,
   boolean,
@@ -19,6 +21,8 @@ import { Level } from '../level/resource.ts';
 import { memberTarget } from '../member/graphql.ts';
 import { Team } from '../team/resource.ts';
 import { checkConditions } from './conditions-graphql.ts';
+import type { RuleProblems } from './event-rules.ts';
+import { prepareRules } from './prepare-rules-graphql.ts';
 import { checkHooks } from './service.ts';
 import { checkSettings } from './settings-graphql.ts';
 import { enabledIs, isEnabled, stateIs, stateOf } from './state.ts';
@@ -148,5 +152,8 @@ export const Check = resource('Check', {
   conditions: checkConditions,
   order: ['name', 'createdAt', 'updatedAt'],
   bulk: ['create'],
-  hooks: checkHooks,
+  hooks: {
+    ...checkHooks,
+    prepare: (ctx: Context, inputs: readonly GivenInput[]): Promise<RuleProblems> => prepareRules(ctx, Check, inputs),
+  },
 });

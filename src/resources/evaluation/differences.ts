@@ -1,5 +1,6 @@
 import { isReported } from '../check/settings.ts';
 import type { CheckStatus } from '../check-result/table.ts';
+import type { CheckToEvaluate } from './checks.ts';
 import { parseLetters, parsePairs } from './letters.ts';
 import { type CheckedResult, levelsOf, missingChecks } from './levels.ts';
 import type { Rubric } from './rubric.ts';
@@ -58,42 +59,48 @@ export interface Evaluated {
 export function compare(all: Differences, row: Computed, evaluated: Evaluated): void {
   const { rubric, positions } = evaluated;
   const isPartial = evaluated.checkIds !== null;
-  let stored: Map<string, string> | null = isPartial ? parseLetters(row.stored) : null;
+  const stored = isPartial ? parseLetters(row.stored) : null;
   const results: CheckedResult[] = [];
-  let expected = '';
+  const expected: Expected[] = [];
+  let letters = '';
   for (const [at, check] of rubric.checks.entries()) {
     const position = positions[at] ?? -1;
     const letter = (position < 0 ? stored?.get(check.id) : row.statuses[position]) ?? NOT_APPLICABLE;
     if (letter === NOT_APPLICABLE) continue;
-    expected += check.id + letter;
+    expected.push({ check, letter });
+    letters += check.id + letter;
     const passed = letter === 'P' || (letter === 'X' && check.passPending);
     if (check.campaignId !== null) continue;
     const { id: checkId, categoryId, scorecardId } = check;
     results.push({ checkId, categoryId, scorecardId, level: rubric.levelIds.indexOf(check.levelId), passed });
   }
-  if (expected !== row.stored) {
-    stored ??= parseLetters(row.stored);
-    compareResults(all, row.id, stored, parseLetters(expected), evaluated);
-  }
+  if (letters !== row.stored) compareResults(all, row.id, stored ?? parseLetters(row.stored), expected, evaluated);
   compareLevels(all, row, results, evaluated);
+}
+
+/** The letter of the latest result that a check should have. */
+interface Expected {
+  readonly check: CheckToEvaluate;
+  readonly letter: string;
 }
 
 function compareResults(
   all: Differences,
   serviceId: string,
   stored: ReadonlyMap<string, string>,
-  expected: ReadonlyMap<string, string>,
-  { rubric, checkIds }: Evaluated,
+  expected: readonly Expected[],
+  { checkIds }: Evaluated,
 ): void {
-  for (const [checkId, letter] of stored)
-    if (expected.get(checkId) !== letter && (checkIds?.has(checkId) ?? true)) all.ended.push({ serviceId, checkId });
-  for (const { id: checkId, type } of rubric.checks) {
-    const letter = expected.get(checkId);
-    if (letter === undefined || stored.get(checkId) === letter) continue;
+  const unchanged = new Set<string>();
+  for (const { check, letter } of expected) {
+    const { id: checkId, type } = check;
+    if (stored.get(checkId) === letter) unchanged.add(checkId);
     // Only a report or an event passes or fails such a check.
-    if (isReported(type) && letter !== 'X') all.resumed.push({ serviceId, checkId });
+    else if (isReported(type) && letter !== 'X') all.resumed.push({ serviceId, checkId });
     else all.added.push({ serviceId, checkId, status: STATUSES[letter] as CheckStatus });
   }
+  for (const checkId of stored.keys())
+    if (!unchanged.has(checkId) && (checkIds?.has(checkId) ?? true)) all.ended.push({ serviceId, checkId });
 }
 
 function compareLevels(

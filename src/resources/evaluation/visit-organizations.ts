@@ -11,7 +11,7 @@ const SELECTED_PAGE = 2_000;
 /** Failures after which the remaining organizations are left to another job. In a cluster, a worker may be down. */
 const MAX_FAILURES = 5;
 
-type Visiting = 'evaluate-due' | 'record-maturity';
+type Visiting = 'evaluate-due' | 'queue-events' | 'record-maturity';
 
 interface Visit {
   /** Returns those of the organizations that are visited, in ascending order. By default, all are. */

@@ -4,9 +4,8 @@ import type { Db } from '../../db/client.ts';
 import { queryRows } from '../../db/reader.ts';
 import { type IntegrationType, integrationEvents, integrations } from './table.ts';
 
-/** An event that is not stored yet. */
-export interface NewEvent {
-  readonly id: string;
+/** What a request contains. */
+interface EventContent {
   /** A JSON text. */
   readonly payload: string;
   /** Bytes of the payload. */
@@ -14,6 +13,16 @@ export interface NewEvent {
   /** SHA-256 of the header `Idempotency-Key`, and of the payload. Both are null without the header. */
   readonly idempotencyKey: string | null;
   readonly fingerprint: string | null;
+}
+
+/** An event that a node has received at this time on its clock. */
+export interface ReceivedEvent extends EventContent {
+  readonly receivedAt: Date;
+}
+
+/** An event that is about to be stored. */
+export interface NewEvent extends EventContent {
+  readonly id: string;
   readonly createdAt: Date;
 }
 
@@ -37,6 +46,9 @@ export interface QueuedEvent {
 /** The numbers of events that a statement inserts. Each number is a prepared statement of its own, so there are only a few. */
 const BATCHES = [64, 16, 4, 1];
 
+/** Maximum number of inserts of one event. Another one is needed only if the event with its key is deleted meanwhile. */
+const MAX_INSERTS = 5;
+
 /** Stores events of one integration, whose row the transaction has locked. Returns a result for each. */
 export async function storeEvents(
   db: Db,
@@ -44,6 +56,31 @@ export async function storeEvents(
   integrationId: string,
   events: readonly NewEvent[],
 ): Promise<StoredEvent[]> {
+  const results = new Map<string, StoredEvent>();
+  let rest = events;
+  for (let inserts = 0; rest.length > 0; inserts += 1) {
+    if (inserts === MAX_INSERTS) throw new Error('an event was neither stored nor found by its key');
+    const stored = await insertEvents(db, organizationId, integrationId, rest);
+    for (const id of stored) results.set(id, { id, isOther: false });
+    const repeated = rest.filter(({ id }) => !stored.has(id));
+    const known = repeated.length > 0 ? await findByKeys(db, organizationId, integrationId, repeated) : new Map();
+    for (const { id, idempotencyKey, fingerprint } of repeated) {
+      const first = known.get(idempotencyKey);
+      if (first) results.set(id, { id: first.id, isOther: first.fingerprint !== fingerprint });
+    }
+    // Another transaction has deleted an event with the key after the insert.
+    rest = repeated.filter(({ id }) => !results.has(id));
+  }
+  return events.map(({ id }) => results.get(id) as StoredEvent);
+}
+
+/** Inserts the events whose keys no stored event has. Returns their IDs. */
+async function insertEvents(
+  db: Db,
+  organizationId: string,
+  integrationId: string,
+  events: readonly NewEvent[],
+): Promise<Set<string>> {
   const inserted: Promise<{ id: string }[]>[] = [];
   for (let at = 0, size = 0; at < events.length; at += size) {
     size = BATCHES.find((batch) => batch <= events.length - at) ?? 1;
@@ -51,15 +88,7 @@ export async function storeEvents(
     const own = { id: integrationEvents.id };
     inserted.push(db.insert(integrationEvents).values(rows).onConflictDoNothing().returning(own).execute());
   }
-  const stored = new Set((await Promise.all(inserted)).flat().map(({ id }) => id));
-  const repeated = events.filter(({ id }) => !stored.has(id));
-  const known = repeated.length > 0 ? await findByKeys(db, organizationId, integrationId, repeated) : new Map();
-  return events.map(({ id, idempotencyKey, fingerprint }) => {
-    if (stored.has(id)) return { id, isOther: false };
-    const first = known.get(idempotencyKey);
-    if (!first) throw new Error('an event was neither stored nor found by its key');
-    return { id: first.id, isOther: first.fingerprint !== fingerprint };
-  });
+  return new Set((await Promise.all(inserted)).flat().map(({ id }) => id));
 }
 
 /** The stored events with the keys of these, by key. */

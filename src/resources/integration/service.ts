@@ -24,7 +24,8 @@ export interface IntegrationWithUrl {
 
 const rows = rowsOf(integrations, 'int');
 
-const snapshotOf = ({ hash: _, ...row }: IntegrationRow) => publicRow('int', row);
+/** The integration as the audit log shows it, without the hash of its secret. */
+export const snapshotOf = ({ hash: _, ...row }: IntegrationRow): Record<string, unknown> => publicRow('int', row);
 
 export async function createIntegration(ctx: Context, values: IntegrationValues): Promise<IntegrationWithUrl> {
   // Otherwise two requests at once could exceed the limit.

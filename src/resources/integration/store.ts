@@ -1,14 +1,11 @@
-import { and, eq } from 'drizzle-orm';
-import { LRUCache } from 'lru-cache';
 import type { Dependencies } from '../../context.ts';
-import type { Db } from '../../db/client.ts';
+import { postgresError } from '../../db/constraints.ts';
 import { inTransaction } from '../../db/transaction.ts';
 import type { Work } from '../../db/work.ts';
-import { countQueued, type NewEvent, type StoredEvent, storeEvents } from './events.ts';
+import type { ReceivedEvent, StoredEvent } from './events.ts';
 import type { KnownIntegration } from './find.ts';
-import { EVENT_LIMITS } from './limits.ts';
-import { EventRefusedError } from './refusals.ts';
-import { integrations } from './table.ts';
+import { createQueueRoom } from './queue-room.ts';
+import { type Storing, storeBatch } from './store-batch.ts';
 
 /** Stores events that arrive at the same time in one transaction. */
 export interface EventStore {
@@ -16,103 +13,30 @@ export interface EventStore {
    * Resolves when the event is committed. Null if no enabled integration has the secret any more. Throws UNAVAILABLE if too
    * many events of the organization are queued.
    */
-  add(integration: KnownIntegration, hash: string, event: NewEvent, work: Work): Promise<StoredEvent | null>;
+  add(integration: KnownIntegration, hash: string, event: ReceivedEvent, work: Work): Promise<StoredEvent | null>;
 }
 
 interface Waiting {
-  readonly event: NewEvent;
+  readonly event: ReceivedEvent;
   /** The work of the request. */
   readonly work: Work;
   readonly resolve: (stored: StoredEvent | null) => void;
   readonly reject: (error: unknown) => void;
 }
 
+type Pool = Dependencies['pool'];
+
 /** Limits of one transaction. An event that is larger has one of its own. */
 const BATCH = { events: 64, bytes: 2_000_000 };
-
-/** Milliseconds after which the queued events are counted again. In between, the events that this node has stored are added. */
-const COUNTED_FOR = 1_000;
-const MAX_COUNTED = 10_000;
-
-const QUEUE_FULL = 'Too many events of the organization are not processed yet. Try again later.';
-/** Seconds after which a client can try again. Many events are processed meanwhile. */
-const RETRY_AFTER = 10;
-
-type Queued = { events: number; bytes: number; readAt: number };
 
 export function createEventStore({ pool, jobs }: Pick<Dependencies, 'pool' | 'jobs'>): EventStore {
   /** The events that are stored after the running transaction for the same secret, by hash. */
   const waiting = new Map<string, Waiting[]>();
-  const counts = new LRUCache<string, Queued>({ max: MAX_COUNTED });
-
-  /** Throws if the events would exceed the limits of the queue. */
-  async function requireRoom(db: Db, organizationId: string, bytes: number, events: number): Promise<Queued> {
-    const now = performance.now();
-    let queued = counts.get(organizationId);
-    if (!queued || now - queued.readAt > COUNTED_FOR) {
-      queued = { ...(await countQueued(db, organizationId)), readAt: now };
-      counts.set(organizationId, queued);
-    }
-    if (queued.events + events > EVENT_LIMITS.queued || queued.bytes + bytes > EVENT_LIMITS.queuedBytes)
-      throw new EventRefusedError('QUEUE_FULL', 'UNAVAILABLE', QUEUE_FULL, {
-        status: 503,
-        headers: { 'retry-after': String(RETRY_AFTER) },
-      });
-    return queued;
-  }
-
-  /** Null if the secret is not valid any more. */
-  async function store(
-    db: Db,
-    { id, organizationId }: KnownIntegration,
-    hash: string,
-    batch: readonly Waiting[],
-  ): Promise<StoredEvent[] | null> {
-    const bytes = sizeOf(batch);
-    // Locks the row, so that a rotation or deletion takes effect before or after the transaction. See `awaitStoring`.
-    const found = await db
-      .update(integrations)
-      .set({ lastEventAt: batch.at(-1)?.event.createdAt })
-      .where(
-        and(
-          eq(integrations.organizationId, organizationId),
-          eq(integrations.id, id),
-          eq(integrations.hash, hash),
-          eq(integrations.enabled, true),
-        ),
-      )
-      .returning({ id: integrations.id });
-    if (found.length === 0) return null;
-    const queued = await requireRoom(db, organizationId, bytes, batch.length);
-    const events = batch.map(({ event }) => event);
-    const storing = storeEvents(db, organizationId, id, events);
-    const enqueuing = jobs.enqueue(db, 'process-events', { organizationId }, { key: organizationId });
-    const [stored] = await Promise.all([storing, enqueuing]);
-    queued.events += batch.length;
-    queued.bytes += bytes;
-    return stored;
-  }
-
-  async function run(integration: KnownIntegration, hash: string, given: readonly Waiting[]): Promise<void> {
-    const { organizationId } = integration;
-    for (const { work, reject } of given) if (work.stopped) reject(work.stopped);
-    const batch = given.filter(({ work }) => !work.stopped);
-    if (batch.length === 0) return;
-    // At its deadline, a request must not report that nothing was stored.
-    for (const { work } of batch) work.hasSentCommit = true;
-    try {
-      const binding = { organizationId, userId: null };
-      const stored = await inTransaction(pool, binding, (db) => store(db, integration, hash, batch));
-      for (const [at, { resolve }] of batch.entries()) resolve(stored?.[at] ?? null);
-      jobs.wake();
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
-  }
+  const storing = { jobs, room: createQueueRoom() };
 
   /** Runs transactions until the queue is empty. */
   async function runAll(integration: KnownIntegration, hash: string, queue: Waiting[]): Promise<void> {
-    while (queue.length > 0) await run(integration, hash, queue.splice(0, lengthOfBatch(queue)));
+    while (queue.length > 0) await run(pool, storing, integration, hash, queue.splice(0, lengthOfBatch(queue)));
     waiting.delete(hash);
   }
 
@@ -129,7 +53,50 @@ export function createEventStore({ pool, jobs }: Pick<Dependencies, 'pool' | 'jo
   };
 }
 
-const sizeOf = (batch: readonly Waiting[]): number => batch.reduce((sum, { event }) => sum + event.size, 0);
+/** Stores events in one transaction, and settles their promises. */
+async function run(
+  pool: Pool,
+  storing: Storing,
+  integration: KnownIntegration,
+  hash: string,
+  given: readonly Waiting[],
+): Promise<void> {
+  for (const { work, reject } of given) if (work.stopped) reject(work.stopped);
+  const batch = given.filter(({ work }) => !work.stopped);
+  if (batch.length === 0) return;
+  // At its deadline, a request must not report that nothing was stored.
+  for (const { work } of batch) work.hasSentCommit = true;
+  const events = batch.map(({ event }) => event);
+  try {
+    const stored = await storeAgain(pool, storing, integration, hash, events);
+    for (const [at, { resolve }] of batch.entries()) resolve(stored?.[at] ?? null);
+    storing.jobs.wake();
+  } catch (error) {
+    for (const { reject } of batch) reject(error);
+  }
+}
+
+const MAX_ATTEMPTS = 3;
+
+/** SQLSTATEs of a transaction that was rolled back because of another one. */
+const CONFLICTS = new Set(['40001', '40P01']);
+
+/** Repeats the transaction after a conflict with another one, which the senders of the events have not caused. */
+async function storeAgain(
+  pool: Pool,
+  storing: Storing,
+  integration: KnownIntegration,
+  hash: string,
+  events: readonly ReceivedEvent[],
+): Promise<StoredEvent[] | null> {
+  const binding = { organizationId: integration.organizationId, userId: null };
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await inTransaction(pool, binding, (db) => storeBatch(db, storing, integration, hash, events));
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !CONFLICTS.has(postgresError(error)?.code ?? '')) throw error;
+    }
+}
 
 /** The number of events at the beginning of the queue that one transaction stores. */
 function lengthOfBatch(queue: readonly Waiting[]): number {

@@ -26,18 +26,28 @@ export async function trimEvents(db: Db, organization: string, integration: stri
   );
   const idsOf = (isKeyed: boolean): string[] =>
     events.filter(({ keyed }) => keyed === isKeyed).map((event) => event.id);
-  const at = (ids: string[]): SQL => sql`${organizationId} = ${organization} and ${id} = any(${arrayParam(ids)})`;
+  const at = (ids: string[]): SQL => unlocked(organization, sql`any(${arrayParam(ids)})`);
   const [keyed, others] = [idsOf(true), idsOf(false)];
   if (others.length > 0) await sendStatement(db, sql`delete from ${integrationEvents} where ${at(others)}`);
   if (keyed.length === 0) return;
   await sendStatement(db, sql`update ${integrationEvents} set payload = null where ${at(keyed)}`);
   await sendStatement(
     db,
-    sql`delete from ${integrationEvents} where ${organizationId} = ${organization} and ${id} in (
-      select ${id} from ${integrationEvents} where ${own} and ${payload} is null
-      order by ${newestFirst} offset ${EVENT_LIMITS.keys})`,
+    sql`delete from ${integrationEvents} where ${unlocked(
+      organization,
+      sql`any(array(select ${id} from ${integrationEvents} where ${own} and ${payload} is null
+        order by ${newestFirst} offset ${EVENT_LIMITS.keys}))`,
+    )}`,
   );
 }
+
+/**
+ * Those of the events with these IDs that no other transaction has locked. The others are deleted by that transaction, or by
+ * a later one. Two transactions that lock the same events in different orders would otherwise cause a deadlock.
+ */
+const unlocked = (organization: string, ids: SQL): SQL =>
+  sql`${organizationId} = ${organization} and ${id} in (select ${id} from ${integrationEvents}
+    where ${organizationId} = ${organization} and ${id} = ${ids} for update skip locked)`;
 
 const isEndedKey = (organization: string, before: Date): SQL =>
   sql`${organizationId} = ${organization} and ${payload} is null and ${createdAt} < ${before.toISOString()}::timestamptz`;
@@ -50,9 +60,11 @@ export const endedKeys = (organization: string, before: Date): SQL =>
 export async function deleteEndedKeys(db: Db, organization: string, before: Date, limit: number): Promise<number> {
   const rows = await queryRows<{ id: string }>(
     db,
-    sql`delete from ${integrationEvents} where ${organizationId} = ${organization} and ${id} in (
-      select ${id} from ${integrationEvents} where ${isEndedKey(organization, before)} limit ${limit})
-      returning ${id}`,
+    sql`delete from ${integrationEvents}
+      where ${unlocked(
+        organization,
+        sql`any(array(select ${id} from ${integrationEvents} where ${isEndedKey(organization, before)} limit ${limit}))`,
+      )} returning ${id}`,
   );
   return rows.length;
 }

@@ -1,0 +1,93 @@
+import { LRUCache } from 'lru-cache';
+
+/**
+ * A queue that serves first the owner who has used the least time. So an owner who has used none recently waits for at most one
+ * running entry, and for the first entries of other such owners, however many slow entries others have.
+ */
+export interface FairQueue<Entry> {
+  /** Adds an entry. Returns the entry that is dropped because the queue is full, which can be the added one. */
+  add(owner: string, entry: Entry): Entry | null;
+  /** Removes the entry that comes next. */
+  next(): { readonly owner: string; readonly entry: Entry } | null;
+  /** Returns whether the entry was in the queue. */
+  remove(owner: string, entry: Entry): boolean;
+  /** Counts milliseconds that an owner has used. */
+  charge(owner: string, milliseconds: number): void;
+  size(): number;
+}
+
+export interface QueueLimits {
+  /** Maximum number of entries of one owner, and of all. */
+  readonly ofOwner: number;
+  readonly all: number;
+}
+
+/** Milliseconds after which used time counts half. */
+const HALF_LIFE = 60_000;
+
+/** Maximum number of owners whose used time is known. */
+const MAX_KNOWN = 10_000;
+
+interface Used {
+  readonly milliseconds: number;
+  readonly at: number;
+}
+
+export function createFairQueue<Entry>({ ofOwner, all }: QueueLimits, now: () => number): FairQueue<Entry> {
+  /** The entries of each owner, in the order of their first entries. */
+  const waiting = new Map<string, Entry[]>();
+  const known = new LRUCache<string, Used>({ max: MAX_KNOWN });
+  const size = (): number => waiting.values().reduce((sum, { length }) => sum + length, 0);
+
+  function usedBy(owner: string): number {
+    const used = known.peek(owner);
+    return used ? used.milliseconds * 2 ** ((used.at - now()) / HALF_LIFE) : 0;
+  }
+
+  /** The owner for whom the number is the smallest. The first one of several. */
+  function smallest(numberOf: (owner: string) => number): string | null {
+    let [best, least]: [string | null, number] = [null, Number.POSITIVE_INFINITY];
+    for (const owner of waiting.keys()) {
+      const number = numberOf(owner);
+      if (number < least) [best, least] = [owner, number];
+    }
+    return best;
+  }
+
+  function remove(owner: string, entry: Entry): boolean {
+    const own = waiting.get(owner) ?? [];
+    const others = own.filter((one) => one !== entry);
+    if (others.length > 0) waiting.set(owner, others);
+    else waiting.delete(owner);
+    return others.length < own.length;
+  }
+
+  /** The last entry of the owner with the most entries, so that a few owners cannot fill the queue. */
+  function drop(): Entry {
+    const owner = smallest((one) => -(waiting.get(one)?.length ?? 0)) as string;
+    const entry = waiting.get(owner)?.at(-1) as Entry;
+    remove(owner, entry);
+    return entry;
+  }
+
+  return {
+    remove,
+    size,
+    add(owner, entry) {
+      const own = waiting.get(owner) ?? [];
+      if (own.length >= ofOwner) return entry;
+      waiting.set(owner, [...own, entry]);
+      return size() > all ? drop() : null;
+    },
+    next() {
+      const owner = smallest(usedBy);
+      if (owner === null) return null;
+      const entry = waiting.get(owner)?.[0] as Entry;
+      remove(owner, entry);
+      return { owner, entry };
+    },
+    charge(owner, milliseconds) {
+      known.set(owner, { milliseconds: usedBy(owner) + milliseconds, at: now() });
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import { and, eq } from 'drizzle-orm';
+import { audit, type Context } from '../../context.ts';
+import type { Db } from '../../db/client.ts';
+import { addSecrets, removeSecrets } from '../../identity/secrets.ts';
+import { toPublicId } from '../../lib/ids.ts';
+import { hashSecret, hintOf, newSecret } from '../../lib/secret.ts';
+import { snapshotOf } from './service.ts';
+import { integrations } from './table.ts';
+
+/**
+ * Disables the integration with this secret, and replaces the secret by one that nobody knows. So enabling the integration
+ * does not make the shown URL valid again. Returns false if no integration of the organization has the secret any more.
+ */
+export async function revokeIntegrationSecret(
+  db: Db,
+  ctx: Context,
+  organizationId: string,
+  hash: string,
+): Promise<boolean> {
+  const own = eq(integrations.organizationId, organizationId);
+  const [before] = await db
+    .select()
+    .from(integrations)
+    .where(and(own, eq(integrations.hash, hash)))
+    .for('no key update');
+  if (!before) return false;
+  const secret = newSecret('ambit_int_');
+  const changes = {
+    enabled: false,
+    hash: hashSecret(secret),
+    hint: hintOf(secret),
+    updatedAt: ctx.dependencies.clock(),
+  };
+  await db
+    .update(integrations)
+    .set(changes)
+    .where(and(own, eq(integrations.id, before.id)));
+  await removeSecrets(db, [hash]);
+  await addSecrets(db, organizationId, [changes.hash]);
+  audit(ctx, {
+    targetId: toPublicId('int', before.id),
+    before: snapshotOf(before),
+    after: snapshotOf({ ...before, ...changes }),
+  });
+  return true;
+}
