@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
 import { findNames } from '../../data/names.ts';
 import { ofServices } from '../../data/service-scope.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
 import { before, type Paged, pageOf } from '../../lib/paged.ts';
 import { checks } from '../check/table.ts';
@@ -92,19 +93,29 @@ async function countByCheck(
   size: number,
 ): Promise<Paged<CheckProgress>> {
   const own = tenant(ctx);
-  const visible = ofServices(ctx, checkResults.serviceId, 'check_result:read') ?? sql`true`;
-  const shown = sql`select ${checks.id} as id, ${checks.name} as name, ${checks.passPending} as pass_pending,
-      (count(*) over ())::int as total
-    from ${checks} where ${checks.organizationId} = ${own} and ${checks.campaignId} = ${campaignId}
-    order by lower(${checks.name}), ${checks.id} limit ${size} offset ${before(page, size)}`;
-  const passed = isPassed(ctx.dependencies.clock(), sql`shown.pass_pending`);
-  const rows = await queryRows<CheckProgress & { total: number }>(
+  const shown = await queryRows<{ id: string; name: string; total: number }>(
     await db(ctx),
-    sql`select shown.name, shown.total, count(${checkResults.id})::int as results,
-        count(*) filter (where ${passed})::int as "passingResults"
-      from (${shown}) as shown left join ${checkResults} on ${checkResults.organizationId} = ${own}
-        and ${checkResults.checkId} = shown.id and ${checkResults.replacedAt} is null and ${visible}
-      group by shown.id, shown.name, shown.total order by lower(shown.name), shown.id`,
+    sql`select ${checks.id}, ${checks.name}, (count(*) over ())::int as total
+      from ${checks} where ${checks.organizationId} = ${own} and ${checks.campaignId} = ${campaignId}
+      order by lower(${checks.name}), ${checks.id} limit ${size} offset ${before(page, size)}`,
   );
-  return { items: rows, page, size, total: rows[0]?.total ?? 0 };
+  const ofShown = isAnyOf(
+    checkResults.checkId,
+    shown.map(({ id }) => id),
+  );
+  const visible = ofServices(ctx, checkResults.serviceId, 'check_result:read') ?? sql`true`;
+  const counted = await queryRows<Omit<CheckProgress, 'name'> & { id: string }>(
+    await db(ctx),
+    sql`select ${checkResults.checkId} as id, count(*)::int as results,
+        count(*) filter (where ${isPassed(ctx.dependencies.clock())})::int as "passingResults"
+      from ${checkResults} join ${checks} on ${checks.organizationId} = ${own} and ${checks.id} = ${checkResults.checkId}
+      where ${checkResults.organizationId} = ${own} and ${ofShown} and ${checkResults.replacedAt} is null and ${visible}
+      group by 1`,
+  );
+  const byId = new Map(counted.map((row) => [row.id, row]));
+  const items = shown.map(({ id, name }) => {
+    const { results = 0, passingResults = 0 } = byId.get(id) ?? {};
+    return { name, results, passingResults };
+  });
+  return { items, page, size, total: shown[0]?.total ?? 0 };
 }

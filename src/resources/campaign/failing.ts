@@ -49,20 +49,23 @@ interface Which {
 export const hasFailed = (now: Date): SQL => sql`not ${isPassed(now)}`;
 
 /** The first services that fail checks of the campaign. */
-export const findFailing = <Found extends Row = Row>(
-  { db, organizationId, now }: Scope,
+export async function findFailing<Found extends Row = Row>(
+  scope: Scope,
   campaignId: string,
   { which, columns = sql``, order, limit, offset = 0 }: Which,
-): Promise<Found[]> =>
-  queryRows<Found>(
+): Promise<Found[]> {
+  const { db, organizationId, now } = scope;
+  const results = await resultsOf(scope, campaignId, which);
+  return await queryRows<Found>(
     db,
     sql`select one.*, ${teams.name} as team, (count(*) over ())::int as total
       from (
         select ${services.id}, ${services.name}, ${services.ownerId} as owner, count(*)::int as failing ${columns}
-        ${resultsOf(organizationId, campaignId, which)} and ${hasFailed(now)} group by 1, 2, 3
+        ${results} and ${hasFailed(now)} group by 1, 2, 3
       ) as one left join ${teams} on ${teams.organizationId} = ${organizationId} and ${teams.id} = one.owner
       order by ${order} limit ${limit} offset ${offset}`,
   );
+}
 
 /** A page of the services that fail checks of the campaign. Those with the most failing checks come first. */
 export async function listFailing(

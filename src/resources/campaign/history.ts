@@ -8,6 +8,7 @@ import { checkResults } from '../check-result/table.ts';
 import { dayOf } from '../evaluation/history.ts';
 import type { Scope } from '../evaluation/scope.ts';
 import { services } from '../service/table.ts';
+import { findCheckIds } from './checks.ts';
 import { campaignHistory, campaigns, type Progress, sumOf } from './table.ts';
 
 /** The key of services without an owner in `campaign_history.teams`. */
@@ -62,14 +63,10 @@ export async function countProgress(
   campaignIds: readonly string[],
   which: SQL = sql`true`,
 ): Promise<Map<string, ByTeam>> {
-  const ofCampaigns = sql`${checks.organizationId} = ${organizationId} and ${isAnyOf(checks.campaignId, campaignIds)}`;
-  const copies = await queryRows<{ id: string }>(db, sql`select ${checks.id} from ${checks} where ${ofCampaigns}`);
-  if (copies.length === 0) return new Map();
+  const checkIds = await findCheckIds({ db, organizationId }, campaignIds);
+  if (checkIds.length === 0) return new Map();
   // The number of checks is then known to the planner. Otherwise it reads all results of the organization.
-  const ofChecks = isAnyOf(
-    checkResults.checkId,
-    copies.map(({ id }) => id),
-  );
+  const ofChecks = isAnyOf(checkResults.checkId, checkIds);
   const status = currentStatus(now);
   const passed = sql`(${status} = 'PASSED' or (${status} = 'PENDING' and ${checks.passPending}))`;
   const ofServices = sql`select ${checks.campaignId} as campaign, ${checkResults.serviceId} as service,

@@ -8,8 +8,10 @@ import { type CheckType, checks } from '../check/table.ts';
 import { messageOf } from '../check-result/message.ts';
 import { currentStatus } from '../check-result/status.ts';
 import { type CheckStatus, checkResults } from '../check-result/table.ts';
+import type { Scope } from '../evaluation/scope.ts';
 import { propertyDefinitions } from '../property-definition/table.ts';
 import { services } from '../service/table.ts';
+import { findCheckIds } from './checks.ts';
 
 /** The latest result of a check of a campaign for a service. */
 export interface CampaignResult {
@@ -37,16 +39,24 @@ export const visibleServices = (ctx: Context): SQL =>
     ownedBy(ctx, services.ownerId, 'check_result:read'),
   ) as SQL;
 
-/** The latest results of a campaign for these services, with their checks, for FROM and WHERE. */
-export const resultsOf = (organizationId: string, campaignId: string, which: SQL): SQL =>
-  sql`from ${checks} join ${checkResults} on ${checkResults.organizationId} = ${organizationId}
-    and ${checkResults.checkId} = ${checks.id} and ${checkResults.replacedAt} is null
+/**
+ * The latest results of a campaign for these services, with their checks, for FROM and WHERE. The IDs of the checks tell the
+ * planner how many there are. With a join only, it reads each of their results from another page of the table.
+ */
+export async function resultsOf(
+  { db, organizationId }: Pick<Scope, 'db' | 'organizationId'>,
+  campaignId: string,
+  which: SQL,
+): Promise<SQL> {
+  const ofChecks = isAnyOf(checkResults.checkId, await findCheckIds({ db, organizationId }, [campaignId]));
+  return sql`from ${checkResults} join ${checks} on ${checks.organizationId} = ${organizationId} and ${checks.id} = ${checkResults.checkId}
     join ${services} on ${services.organizationId} = ${organizationId} and ${services.id} = ${checkResults.serviceId}
-    where ${checks.organizationId} = ${organizationId} and ${checks.campaignId} = ${campaignId} and ${which}`;
+    where ${checkResults.organizationId} = ${organizationId} and ${ofChecks} and ${checkResults.replacedAt} is null and ${which}`;
+}
 
 /** The same for the services that are visible to the caller. */
-export const ofCampaign = (ctx: Context, campaignId: string): SQL =>
-  resultsOf(tenant(ctx), campaignId, visibleServices(ctx));
+export const ofCampaign = async (ctx: Context, campaignId: string): Promise<SQL> =>
+  resultsOf({ db: await db(ctx), organizationId: tenant(ctx) }, campaignId, visibleServices(ctx));
 
 /** The number of checks of a campaign. */
 export async function countChecks(ctx: Context, campaignId: string): Promise<number> {
@@ -58,7 +68,7 @@ export async function countChecks(ctx: Context, campaignId: string): Promise<num
 export async function listServiceIds(ctx: Context, campaignId: string): Promise<string[]> {
   const rows = await queryRows<{ id: string }>(
     await db(ctx),
-    sql`select one.id from (select distinct ${services.id} as id, lower(${services.name}) as name ${ofCampaign(ctx, campaignId)}) as one
+    sql`select one.id from (select distinct ${services.id} as id, lower(${services.name}) as name ${await ofCampaign(ctx, campaignId)}) as one
       order by one.name, one.id`,
   );
   return rows.map(({ id }) => id);
@@ -96,7 +106,7 @@ export async function listResults(
           ${reportedById} is not null as "isReported",
           count(*) over (partition by ${serviceId})::int as "ofService",
           row_number() over (partition by ${serviceId} order by ${order}) as position
-        ${ofCampaign(ctx, campaignId)} and ${condition}
+        ${await ofCampaign(ctx, campaignId)} and ${condition}
       ) as one where one.position <= ${perService} order by lower(one.service), one."serviceId", one.position limit ${limit}`,
   );
   const shown = ctx.unit.access.can('check:read')
